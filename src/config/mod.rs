@@ -1,0 +1,132 @@
+//! The settings file, checked: text to [`Config`].
+
+use chrono_tz::Tz;
+
+use crate::model::settings::{Hours, LabelNames, Maintenance, Person, Service};
+
+/// `afterword.yaml`. Secrets are named, not read: whoever reads files and environment resolves them.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Address to listen on.
+    pub listen: String,
+    /// How people reach the pages.
+    pub external_url: String,
+    /// Path of the SQLite file.
+    pub storage: String,
+    /// Globs of rule files; empty: the shipped ones.
+    pub rules: Vec<String>,
+    /// Which label gives what.
+    pub labels: LabelNames,
+    /// Webhook sources.
+    pub sources: Vec<Source>,
+    /// Services.
+    pub services: Vec<Service>,
+    /// People.
+    pub people: Vec<Person>,
+    /// For people who state none, and for slots when nobody is known.
+    pub time_zone: Tz,
+    /// Likewise.
+    pub hours: Hours,
+    /// Directory for drafts.
+    pub postmortems_directory: String,
+    /// How people are called in drafts.
+    pub names: Names,
+    /// Meetings.
+    pub meetings: Meetings,
+    /// Planned work.
+    pub maintenance: Vec<Maintenance>,
+    /// Bearer tokens that may call everything; needed for any address but loopback.
+    pub access: Option<Access>,
+}
+
+/// A webhook source: `POST /ingest/{name}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Its name in the path.
+    pub name: String,
+    /// What it speaks.
+    pub kind: SourceKind,
+    /// How it proves who it is.
+    pub auth: Auth,
+    /// Its own label names.
+    pub labels: Option<LabelNames>,
+}
+
+/// What a source speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceKind {
+    /// Alertmanager's webhook, versions 3 and 4.
+    Alertmanager,
+}
+
+/// How a source proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// It does not.
+    None,
+    /// `Authorization: Bearer …`
+    Bearer(Secret),
+    /// `Authorization: Basic …`
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: Secret,
+    },
+    /// A header with a fixed value.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: Secret,
+    },
+}
+
+/// Where a secret is found. Never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// In a file; a trailing newline is dropped.
+    File(String),
+    /// In an environment variable.
+    Env(String),
+}
+
+/// Who may come in when the address is not loopback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The token that people and scripts show.
+    pub token: Secret,
+}
+
+/// How people are called in drafts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Names {
+    /// By name.
+    Full,
+    /// By role.
+    Role,
+}
+
+/// `meetings:`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meetings {
+    /// Directory for `.ics` files.
+    pub directory: String,
+    /// Address that replies go to.
+    pub organizer: String,
+    /// Ids of people who may lead a meeting.
+    pub facilitators: Vec<String>,
+    /// When invites go out.
+    pub send: Send,
+    /// Minutes a meeting takes.
+    pub minutes: i64,
+}
+
+/// When invites go out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Send {
+    /// By themselves for what is held; on acceptance for what was suggested.
+    Automatic,
+    /// Only after somebody approves.
+    AfterApproval,
+}

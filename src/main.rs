@@ -1,0 +1,2 @@
+//! The `afterword` binary.
+fn main() {}

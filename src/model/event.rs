@@ -1,0 +1,507 @@
+//! Events: normalised facts, each with the time at which it was so by its source.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::Time;
+use super::incident::IncidentId;
+
+/// Label or annotation names and values, in order.
+pub type Labels = BTreeMap<String, String>;
+
+/// Identifies an event by what it states: equal facts have equal ids, whoever repeats them. 32 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct EventId(pub String);
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What events are about; folds firing, acknowledgement and resolved together. 16 hex digits.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Subject(pub String);
+
+/// One normalised fact. Build it with [`Event::new`], which derives `id` and `subject`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Derived from what the event states.
+    pub id: EventId,
+    /// What the event is about.
+    pub subject: Subject,
+    /// When it was so, by its source.
+    pub occurred_at: Time,
+    /// The name of the source that told it first.
+    pub source: String,
+    /// The service it concerns, as read from its labels or stated; `None` is *unassigned*.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<String>,
+    /// The environment; `None` counts as production.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
+    /// An explicit incident key: an incident's id or alias.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub incident: Option<String>,
+    /// Who did it, when somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub actor: Option<Actor>,
+    /// Where to read more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<Link>,
+    /// True when the source's clock was ahead of ours by more than two minutes and the time was clamped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub clamped: bool,
+    /// What it states.
+    pub fact: Fact,
+}
+
+/// Somebody or something that acted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Actor {
+    /// As the source names them, or a person's id.
+    pub id: String,
+    /// A human, a robot, or not told.
+    #[serde(default)]
+    pub kind: ActorKind,
+}
+
+/// Whether an actor is a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ActorKind {
+    /// A person.
+    Human,
+    /// A program or service account.
+    Robot,
+    /// The source does not say.
+    #[default]
+    Unknown,
+}
+
+/// A titled address.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Link {
+    /// What is found there.
+    pub title: String,
+    /// `http` or `https` address; checked where it is read.
+    pub url: String,
+}
+
+/// The kinds of facts, with what each states.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Fact {
+    /// An alert fired or resolved.
+    Alert(Alert),
+    /// A metric condition changed its state.
+    Condition(Condition),
+    /// An outage was declared, or a declared one ended.
+    Declaration(Declaration),
+    /// A human (or robot) acted on the system.
+    Intervention(Intervention),
+    /// Somebody asked for a postmortem.
+    Request(Request),
+    /// Somebody reported a near miss.
+    NearMiss(NearMiss),
+    /// A deploy, rollback or flag: context, never an incident by itself.
+    Change(Change),
+    /// Somebody took note of a signal.
+    Acknowledgement(Acknowledgement),
+    /// Free text for the timeline.
+    Note(Note),
+    /// A person's answer to a suggestion.
+    Review(Review),
+    /// A person's correction of what was correlated or read.
+    Edit(Edit),
+    /// A sender stopped renewing a firing alert; its end is unknown.
+    Lapsed(Lapsed),
+    /// Rules and services put in force.
+    Settings(Settings),
+}
+
+/// An alert's state, Prometheus's or any other's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Alert {
+    /// `alertname`, or the source's title.
+    pub name: String,
+    /// Firing or resolved.
+    pub status: AlertStatus,
+    /// All labels; identity together with `starts_at`.
+    pub labels: Labels,
+    /// Annotations; no part of identity.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub annotations: Labels,
+    /// Normalised severity.
+    pub severity: Severity,
+    /// `startsAt`: when the sender began to call it firing.
+    pub starts_at: Time,
+    /// `endsAt` of a resolved alert.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends_at: Option<Time>,
+    /// The rule's `for` in seconds where known: the onset is `starts_at - pending_for`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pending_for: Option<i64>,
+    /// The rule's `keep_firing_for` in seconds where known: the true end is that much earlier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keep_firing_for: Option<i64>,
+    /// Why a resolved alert ended.
+    #[serde(default)]
+    pub end_reason: EndReason,
+}
+
+/// Whether an alert is on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertStatus {
+    /// On.
+    Firing,
+    /// Off.
+    Resolved,
+}
+
+/// Why something ended. Only `Recovered` is evidence of health.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// The condition no longer held.
+    #[default]
+    Recovered,
+    /// The sender of the evidence vanished.
+    SourceLost,
+    /// There was no data to judge.
+    NoData,
+    /// Somebody muted it.
+    Muted,
+    /// The rule or monitor was deleted.
+    Deleted,
+    /// A later episode of the same thing replaced it.
+    Superseded,
+    /// The source does not say.
+    Unknown,
+}
+
+/// Normalised severity, mildest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Only proves that its sender is alive.
+    None,
+    /// Good to know.
+    Info,
+    /// Not told, or a word we do not know.
+    #[default]
+    Unknown,
+    /// Soon.
+    Warning,
+    /// Now.
+    Critical,
+}
+
+/// State of a metric condition from `occurred_at` on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Condition {
+    /// Its name in the rules.
+    pub name: String,
+    /// The state it entered.
+    pub state: ConditionState,
+    /// Severity from the rules.
+    #[serde(default)]
+    pub severity: Severity,
+    /// Label set of the series, empty for a scalar.
+    #[serde(default, skip_serializing_if = "Labels::is_empty")]
+    pub labels: Labels,
+    /// The value that made it so, in the unit of the query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+}
+
+/// The four states of a condition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ConditionState {
+    /// Within bounds.
+    Healthy,
+    /// Past `degraded`.
+    Degraded,
+    /// Past `near_miss` only.
+    NearMiss,
+    /// No data to say.
+    Unknown,
+}
+
+/// An outage as somebody declared it. `occurred_at` is when it began, or when it ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Declaration {
+    /// Its key at the source; firing and resolved share it. Empty: one declaration a service at a time.
+    #[serde(default)]
+    pub key: String,
+    /// What is said to be the matter.
+    pub title: String,
+    /// Severity, critical unless said.
+    pub severity: Severity,
+    /// Begun or ended.
+    pub status: AlertStatus,
+    /// True for planned maintenance.
+    #[serde(default)]
+    pub planned: bool,
+}
+
+/// A manual step, or an automatic one that was observed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Intervention {
+    /// What kind of step: `restart`, `failover`, `scale`, `rollback`, …
+    pub action: String,
+    /// Why it was taken, in the person's words.
+    #[serde(default)]
+    pub why: String,
+    /// True when a person told us; an observed one opens nothing.
+    #[serde(default)]
+    pub stated: bool,
+    /// What the person said of whether this should be automatic; `None` leaves it to `services[].automatic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub should_be_automatic: Option<bool>,
+}
+
+/// A stakeholder's wish for a postmortem.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Request {
+    /// Why, in their words.
+    pub reason: String,
+    /// Who asks, as they named themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub requester: Option<String>,
+}
+
+/// Something that nearly happened, reported by a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NearMiss {
+    /// What nearly happened.
+    pub what: String,
+    /// How bad it would have been.
+    #[serde(default)]
+    pub severity: Severity,
+    /// How close it came, 0 to 1; `None` when not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closeness: Option<f64>,
+    /// True when it was noticed only by luck.
+    #[serde(default)]
+    pub by_luck: bool,
+}
+
+/// A change to the system.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Change {
+    /// `deploy`, `rollback`, `flag`, `config`.
+    pub what: String,
+    /// Words for the timeline.
+    #[serde(default)]
+    pub title: String,
+    /// Revision reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<String>,
+}
+
+/// Somebody took a signal on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Acknowledgement {
+    /// The subject acknowledged; `None`: the incident.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Subject>,
+}
+
+/// Free text.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Note {
+    /// What was noted.
+    pub text: String,
+}
+
+/// A person's answer, with the revision of the incident they saw.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Review {
+    /// The incident answered for.
+    pub of: IncidentId,
+    /// The revision shown to the person.
+    pub revision: u64,
+    /// What they answered.
+    pub answer: Answer,
+    /// A word of theirs, if they gave one.
+    #[serde(default)]
+    pub comment: String,
+}
+
+/// The answers a suggestion can get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case")]
+pub enum Answer {
+    /// Hold it.
+    Accept,
+    /// Do not, and why.
+    Dismiss {
+        /// The reason.
+        reason: DismissReason,
+    },
+    /// Ask again later.
+    Snooze {
+        /// When.
+        until: SnoozeUntil,
+    },
+}
+
+/// Why a suggestion is dismissed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DismissReason {
+    /// It was planned work.
+    Planned,
+    /// It was a test or drill.
+    Test,
+    /// Another incident covers it.
+    Duplicate,
+    /// The signal was wrong.
+    Noise,
+    /// Not worth a meeting.
+    TooSmall,
+    /// It has been talked through elsewhere.
+    AlreadyCovered,
+    /// Something else.
+    Other,
+}
+
+/// Until when a suggestion rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SnoozeUntil {
+    /// 09:00 of the next working day.
+    NextWorkingDay,
+    /// Until the incident is resolved.
+    WhenResolved,
+}
+
+/// A person's correction.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "edit", rename_all = "snake_case")]
+pub enum Edit {
+    /// Unassigned events with this correlation key belong to `service` from now on and back.
+    Assign {
+        /// The correlation key of the unassigned events.
+        key: String,
+        /// The service they concern.
+        service: String,
+    },
+    /// A milestone somebody states.
+    Milestone {
+        /// Whose.
+        of: IncidentId,
+        /// Which.
+        milestone: super::incident::MilestoneKind,
+        /// When it was.
+        at: Time,
+    },
+}
+
+/// A sender stopped renewing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Lapsed {
+    /// The subject whose lease ran out.
+    pub of: Subject,
+    /// When it was last seen firing; unknown from then on.
+    pub last_seen: Time,
+}
+
+/// What was put in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Hash of the text.
+    pub hash: String,
+    /// The rules and services, whole.
+    pub text: String,
+}
+
+impl Event {
+    /// Builds an event: derives its id and subject from what it states. `source` is no part of the id.
+    #[must_use]
+    pub fn new(source: &str, occurred_at: Time, fact: Fact) -> Self {
+        let mut event = Self {
+            id: EventId(String::new()),
+            subject: Subject(String::new()),
+            occurred_at,
+            source: source.to_owned(),
+            service: None,
+            environment: None,
+            incident: None,
+            actor: None,
+            links: Vec::new(),
+            clamped: false,
+            fact,
+        };
+        event.identify();
+        event
+    }
+
+    /// Derives `id` and `subject` again after a field that they depend on was set.
+    pub fn identify(&mut self) {
+        let service = self.service.as_deref().unwrap_or_default();
+        let (subject, stated) = match &self.fact {
+            Fact::Alert(alert) => {
+                let subject = alert_subject(&alert.labels, alert.starts_at);
+                let stated = match alert.status {
+                    AlertStatus::Firing => format!("alert firing {}", subject.0),
+                    AlertStatus::Resolved => format!("alert resolved {} {:?} {:?}", subject.0, alert.ends_at, alert.end_reason),
+                };
+                (subject, stated)
+            }
+            Fact::Condition(condition) => {
+                let subject = subject(&format!("condition {} {:?}", condition.name, condition.labels));
+                let stated = format!("{} {:?} {:?}", subject.0, condition.state, self.occurred_at);
+                (subject, stated)
+            }
+            Fact::Declaration(declaration) => {
+                let subject = subject(&format!("declaration {service} {} {:?}", declaration.key, self.incident));
+                let stated = format!("{} {:?} {:?}", subject.0, self.occurred_at, declaration);
+                (subject, stated)
+            }
+            Fact::Lapsed(lapsed) => (lapsed.of.clone(), format!("lapsed {} {:?}", lapsed.of.0, lapsed.last_seen)),
+            Fact::Acknowledgement(Acknowledgement { of: Some(of) }) => {
+                (of.clone(), format!("acknowledged {} {:?} {:?}", of.0, self.occurred_at, self.actor))
+            }
+            fact => {
+                let stated = format!("{service} {:?} {:?} {:?} {fact:?}", self.incident, self.occurred_at, self.actor);
+                (subject(&stated), stated)
+            }
+        };
+        self.id = EventId(hex(&stated, 16));
+        self.subject = subject;
+    }
+}
+
+/// The subject of an alert: its labels and `startsAt`, which together name one episode.
+#[must_use]
+pub fn alert_subject(labels: &Labels, starts_at: Time) -> Subject {
+    let mut stated = String::from("alert\0");
+    for (name, value) in labels {
+        stated.push_str(name);
+        stated.push('\0');
+        stated.push_str(value);
+        stated.push('\0');
+    }
+    stated.push_str(&starts_at.timestamp_micros().to_string());
+    subject(&stated)
+}
+
+fn subject(stated: &str) -> Subject {
+    Subject(hex(stated, 8))
+}
+
+/// The first `bytes` bytes of the SHA-256 of `text`, in hex.
+#[must_use]
+pub fn hex(text: &str, bytes: usize) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,12 @@
+//! The words all other modules speak: plain data, no behaviour beyond building it right.
+//!
+//! One word per thing; the same words stand in SQL, pages and docs.
+
+pub mod event;
+pub mod fault;
+pub mod incident;
+pub mod postmortem;
+pub mod settings;
+
+/// An instant in UTC. Stored with microseconds, shown with seconds.
+pub type Time = chrono::DateTime<chrono::Utc>;
