@@ -58,6 +58,27 @@ pub struct Incident {
     /// The last answer a person gave.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Reviewed>,
+    /// What stands after announcement and answer.
+    pub standing: Standing,
+    /// Why it stands so: one sentence for a stakeholder.
+    pub reason: String,
+}
+
+/// What stands between rules and people.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Standing {
+    /// No postmortem is due.
+    #[default]
+    None,
+    /// Suggested, not answered.
+    Suggested,
+    /// Suggested, to be asked again later.
+    Snoozed,
+    /// A postmortem is held: by rule, or accepted.
+    Held,
+    /// A person decided against it.
+    Dismissed,
 }
 
 /// The life of an incident.

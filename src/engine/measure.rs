@@ -1,0 +1,92 @@
+//! Degraded time of an incident under a criterion, taken twice: unknown as healthy and unknown as degraded.
+
+use chrono::TimeDelta;
+
+use super::intervals::{Run, Stretch, inside, longest, most_within, runs, union};
+use crate::expr::Truth;
+use crate::model::Time;
+use crate::model::event::EventId;
+use crate::model::incident::{Phase, Signal, SpanState};
+
+/// The stretches that count, with both readings of what is unknown.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Degraded {
+    /// Surely degraded.
+    pub(super) lower: Vec<Stretch>,
+    /// Degraded for all we know.
+    pub(super) upper: Vec<Stretch>,
+    /// Whether a stretch that counts still lasts.
+    pub(super) lasting: bool,
+    /// Whether one that may count still lasts.
+    pub(super) maybe_lasting: bool,
+    /// The events behind the signals that count.
+    pub(super) evidence: Vec<EventId>,
+    /// The first service that it was about.
+    pub(super) service: Option<String>,
+}
+
+/// Unites the signals for which `passes` holds, as of `now`. Unknown time does not outlast a resolved incident.
+pub(super) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, phase: Phase, over: Time, now: Time) -> Degraded {
+    let mut found = Degraded::default();
+    for (signal, passes) in signals {
+        if passes == Truth::False {
+            continue;
+        }
+        let mut counted = false;
+        for span in &signal.spans {
+            let sure = span.state == SpanState::Degraded && passes == Truth::True;
+            let maybe = matches!(span.state, SpanState::Degraded | SpanState::Unknown);
+            if !maybe || span.start > now {
+                continue;
+            }
+            counted = true;
+            let lasts = if span.state == SpanState::Unknown && phase >= Phase::Resolved { over.max(span.start) } else { now };
+            let stretch = Stretch { start: span.start, end: span.end.unwrap_or(lasts).min(now) };
+            let lasting = span.end.is_none_or(|end| end > now);
+            found.upper.push(stretch);
+            found.maybe_lasting |= lasting && phase < Phase::Resolved;
+            if sure {
+                found.lower.push(stretch);
+                found.lasting |= lasting;
+            }
+        }
+        if counted {
+            found.evidence.push(signal.event.clone());
+            found.service = found.service.or_else(|| signal.service.clone());
+        }
+    }
+    found.lower = union(found.lower);
+    found.upper = union(found.upper);
+    found
+}
+
+/// How `longest` and `total` count.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Count {
+    /// The longest run, gaps shorter than the bridge bridged.
+    Longest {
+        /// The bridge.
+        bridge: TimeDelta,
+    },
+    /// The most within a window of that length.
+    Within(TimeDelta),
+}
+
+impl Count {
+    pub(super) fn of(self, united: &[Stretch]) -> TimeDelta {
+        match self {
+            Self::Longest { bridge } => longest(united, bridge),
+            Self::Within(window) => most_within(united, window),
+        }
+    }
+
+    /// The earliest instant at which `required` could be reached if what lasts goes on.
+    pub(super) fn reached(self, united: &[Stretch], required: TimeDelta, now: Time) -> Option<Time> {
+        let so_far = match self {
+            Self::Longest { bridge } => runs(united, bridge).last().filter(|run: &&Run| run.end == now).map(|run| run.length),
+            Self::Within(window) => Some(inside(united, Stretch { start: now - window, end: now })),
+        }?;
+        // Older time may leave the window meanwhile; then this is only when to look again.
+        (so_far < required).then(|| now + (required - so_far))
+    }
+}

@@ -1,0 +1,266 @@
+//! The words of verdicts: one sentence a stakeholder understands, with numbers.
+
+use chrono::TimeDelta;
+
+use super::measure::Count;
+use crate::model::Time;
+use crate::model::event::{Answer, DismissReason, Event, Fact};
+use crate::model::incident::{Incident, Measure, Outcome, Reviewed, Verdict};
+
+/// What an event is about, in a few words.
+pub(super) fn title(event: &Event) -> String {
+    let words = match &event.fact {
+        Fact::Alert(alert) => alert.name.clone(),
+        Fact::Condition(condition) => condition.name.clone(),
+        Fact::Declaration(declaration) if declaration.title.is_empty() => "Declared outage".to_owned(),
+        Fact::Declaration(declaration) => declaration.title.clone(),
+        Fact::Intervention(step) => format!("Manual step: {}", step.action),
+        Fact::Request(request) => format!("Postmortem asked for: {}", clip(&request.reason, 60)),
+        Fact::NearMiss(near_miss) => format!("Near miss: {}", near_miss.what),
+        Fact::Change(_)
+        | Fact::Acknowledgement(_)
+        | Fact::Note(_)
+        | Fact::Review(_)
+        | Fact::Edit(_)
+        | Fact::Lapsed(_)
+        | Fact::Settings(_) => "Incident".to_owned(),
+    };
+    clip(&words, 120)
+}
+
+/// At most `limit` characters of the first line.
+pub(super) fn clip(text: &str, limit: usize) -> String {
+    let line = text.trim().lines().next().unwrap_or_default().trim();
+    if line.chars().count() <= limit {
+        return line.to_owned();
+    }
+    let cut: String = line.chars().take(limit.saturating_sub(1)).collect();
+    format!("{}…", cut.trim_end())
+}
+
+/// A length of time as people write it: `42m`, `1h 5m`, `7d`, `36s`.
+pub(super) fn span(time: TimeDelta) -> String {
+    let seconds = time.num_seconds().max(0);
+    let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let mut rest = seconds;
+    let mut parts = Vec::new();
+    for (size, name) in units {
+        if rest >= size {
+            parts.push(format!("{}{name}", rest / size));
+            rest %= size;
+        }
+    }
+    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+}
+
+/// An instant in UTC.
+pub(super) fn instant(at: Time) -> String {
+    at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
+}
+
+/// Whom or what a sentence is about, capitalised.
+pub(super) fn subject(incident: &Incident, service: Option<&str>) -> String {
+    let name = service.or_else(|| incident.services.first().map(String::as_str)).unwrap_or(&incident.title);
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn seconds(count: f64) -> String {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds of an incident are far below 2^52")]
+    let milliseconds = (count * 1000.0).round() as i64;
+    span(TimeDelta::milliseconds(milliseconds))
+}
+
+/// What still lacks, rounded up so that it would have sufficed.
+fn lacking(measure: &Measure, have: f64) -> String {
+    seconds((measure.required - have).ceil().max(1.0))
+}
+
+pub(super) fn degradation(subject: &str, outcome: Outcome, measure: &Measure, count: Count, ongoing: bool) -> (String, String) {
+    let tense = if ongoing { "has been" } else { "was" };
+    let manner = match count {
+        Count::Longest { .. } => "in one stretch".to_owned(),
+        Count::Within(window) => format!("within {}", span(window)),
+    };
+    let (lower, upper, required) = (seconds(measure.lower), seconds(measure.upper), seconds(measure.required));
+    match outcome {
+        Outcome::Met => {
+            let margin = seconds(measure.lower - measure.required);
+            let less = if measure.lower > measure.required {
+                format!("Being over more than {margin} sooner.")
+            } else {
+                "Being over sooner.".to_owned()
+            };
+            (format!("{subject} {tense} degraded for {lower} {manner}; {required} is enough."), less)
+        }
+        Outcome::Unknown => (
+            format!(
+                "{subject} {tense} degraded for between {lower} and {upper} of the {required} it takes {manner}; nobody can say for the rest."
+            ),
+            format!("Evidence for {} of the unknown time.", lacking(measure, measure.lower)),
+        ),
+        Outcome::NotMet if measure.upper <= 0.0 => (
+            format!("{subject} had no degraded time that counts; it takes {required} {manner}."),
+            format!("{required} of degraded time {manner}."),
+        ),
+        Outcome::NotMet if measure.upper > measure.lower => (
+            format!("{subject} {tense} degraded for between {lower} and {upper} of the {required} it takes {manner}."),
+            format!("{} more would have opened one.", lacking(measure, measure.upper)),
+        ),
+        Outcome::NotMet => {
+            let more = lacking(measure, measure.upper);
+            let would = if ongoing { "opens one" } else { "would have opened one" };
+            (
+                format!("{subject} {tense} degraded {lower} of the {required} it takes {manner}; {more} more {would}."),
+                format!("{more} more {would}."),
+            )
+        }
+    }
+}
+
+pub(super) fn outage(incident: &Incident, outcome: Outcome, named: Option<&str>, why: Option<&str>) -> (String, String) {
+    let subject = subject(incident, None);
+    match (outcome, named) {
+        (Outcome::Met, Some(title)) if !title.is_empty() => {
+            (format!("An outage of {subject} was declared: {title}."), "No declaration.".to_owned())
+        }
+        (Outcome::Met, _) => (format!("An outage of {subject} was declared."), "No declaration.".to_owned()),
+        (Outcome::Unknown, _) => (
+            format!("An outage of {subject} was declared, but whether it counts is unknown: {}.", why.unwrap_or("a field is unknown")),
+            "Knowing that field.".to_owned(),
+        ),
+        (Outcome::NotMet, Some(_)) => {
+            ("An outage was declared that this criterion does not count.".to_owned(), "A declaration that passes its `where`.".to_owned())
+        }
+        (Outcome::NotMet, None) => ("No outage was declared.".to_owned(), "A declared outage.".to_owned()),
+    }
+}
+
+pub(super) fn request(outcome: Outcome, words: Option<&str>, why: Option<&str>) -> (String, String) {
+    match (outcome, words) {
+        (Outcome::Met, Some(words)) => (ended(words), "No request.".to_owned()),
+        (Outcome::Unknown, Some(words)) => (
+            format!("{} Whether it counts is unknown: {}.", ended(words), why.unwrap_or("a field is unknown")),
+            "Knowing that field.".to_owned(),
+        ),
+        (Outcome::NotMet, Some(_)) => {
+            ("A request came that this criterion does not count.".to_owned(), "A request that passes its `where`.".to_owned())
+        }
+        _ => ("Nobody asked for a postmortem.".to_owned(), "A request by anybody.".to_owned()),
+    }
+}
+
+fn ended(words: &str) -> String {
+    if words.ends_with(['.', '!', '?', '…']) { words.to_owned() } else { format!("{words}.") }
+}
+
+fn count(times: f64, one: &str, many: &str) -> String {
+    if (times - 1.0).abs() < 0.5 { format!("1 {one}") } else { format!("{times:.0} {many}") }
+}
+
+pub(super) fn intervention(outcome: Outcome, measure: &Measure, actions: &[&str], all: usize) -> (String, String) {
+    let took = |times: f64| count(times, "manual step", "manual steps");
+    let what = if actions.is_empty() { String::new() } else { format!(" ({})", actions.join(", ")) };
+    let enough = format!("{:.0}", measure.required);
+    let more = format!("{} more that counts.", took(measure.required - measure.upper));
+    match outcome {
+        Outcome::Met => (
+            format!("It took {}{what} to bring it back; {enough} is enough.", took(measure.lower)),
+            "The step taken by automation.".to_owned(),
+        ),
+        Outcome::Unknown => (
+            format!("Between {:.0} and {}{what} count; it takes {enough}.", measure.lower, took(measure.upper)),
+            "Knowing whether they should be automatic.".to_owned(),
+        ),
+        Outcome::NotMet if all == 0 => ("No human stepped in, as far as anybody told.".to_owned(), more),
+        Outcome::NotMet => (
+            format!("{} of {} that count; it takes {enough}.", measure.upper, took(f64::from(u32::try_from(all).unwrap_or(u32::MAX)))),
+            more,
+        ),
+    }
+}
+
+pub(super) fn no_near_miss() -> (String, String) {
+    ("No near miss was seen or reported.".to_owned(), "A near miss, measured or reported.".to_owned())
+}
+
+pub(super) fn nothing_to_recur() -> (String, String) {
+    ("No alert or condition opened it, so nothing can have come back.".to_owned(), "An opening alert or condition.".to_owned())
+}
+
+pub(super) fn recurrence(
+    incident: &Incident,
+    outcome: Outcome,
+    measure: &Measure,
+    within: TimeDelta,
+    name: &str,
+    filtered: bool,
+) -> (String, String) {
+    let subject = subject(incident, None);
+    let seen = if measure.lower <= 1.5 { "once".to_owned() } else { format!("{:.0} times", measure.lower) };
+    let lacks = measure.required - measure.lower;
+    match outcome {
+        Outcome::Met => (
+            format!("{name} on {subject} came {seen} within {}; {:.0} is enough.", span(within), measure.required),
+            "Coming back less often.".to_owned(),
+        ),
+        Outcome::Unknown => (
+            format!("{name} on {subject} came {seen} within {}, but whether it counts is unknown.", span(within)),
+            "Knowing the fields its `where` asks for.".to_owned(),
+        ),
+        Outcome::NotMet if filtered => (
+            format!("{name} on {subject} came {seen}, but this criterion does not count it."),
+            "An incident that passes its `where`.".to_owned(),
+        ),
+        Outcome::NotMet => (
+            format!("{name} on {subject} came {seen} of the {:.0} times within {} it takes.", measure.required, span(within)),
+            format!("{} within {}.", count(lacks, "more time", "more times"), span(within)),
+        ),
+    }
+}
+
+/// Why an incident stands as it does: what was announced, or the verdict that came closest.
+pub(super) fn reason(incident: &Incident) -> String {
+    if let Some(announced) = &incident.announced {
+        return announced.sentence.clone();
+    }
+    let share = |verdict: &Verdict| verdict.measure.map_or(0.0, |measure| measure.upper / measure.required.max(f64::MIN_POSITIVE));
+    let counted = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
+    // Of equally close ones the first of the rules speaks.
+    let closest = counted.rev().max_by(|a, b| share(a).total_cmp(&share(b)));
+    match closest {
+        Some(verdict) => format!("No postmortem: {}", uncapitalised(&verdict.sentence)),
+        None => "No postmortem: there are no criteria.".to_owned(),
+    }
+}
+
+/// Service names keep their spelling mid-sentence; only our own first words are lowered.
+fn uncapitalised(sentence: &str) -> String {
+    let lowered = ["No ", "Nobody ", "An ", "A ", "Between "];
+    match lowered.iter().find(|word| sentence.starts_with(**word)) {
+        Some(word) => format!("{}{}", word.to_lowercase(), &sentence[word.len()..]),
+        None => sentence.to_owned(),
+    }
+}
+
+/// Why a decision is made known: the strongest reason first, the others after it.
+pub(super) fn announcement(reasons: &[&Verdict], review: Option<&Reviewed>) -> String {
+    let sentences: Vec<&str> = reasons.iter().map(|verdict| verdict.sentence.as_str()).collect();
+    let why = sentences.join(" ");
+    match review.map(|review| review.answer) {
+        Some(Answer::Dismiss { reason }) => format!("{why} It was dismissed before ({}); this is new since then.", dismissed_as(reason)),
+        _ => why,
+    }
+}
+
+fn dismissed_as(reason: DismissReason) -> &'static str {
+    match reason {
+        DismissReason::Planned => "planned",
+        DismissReason::Test => "test",
+        DismissReason::Duplicate => "duplicate",
+        DismissReason::Noise => "noise",
+        DismissReason::TooSmall => "too small",
+        DismissReason::AlreadyCovered => "already covered",
+        DismissReason::Other => "other",
+    }
+}

@@ -1,0 +1,164 @@
+//! From an incident's events to its signals: who said what of which stretch of time.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::InForce;
+use crate::model::Time;
+use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Labels, Severity, Subject};
+use crate::model::incident::{Member, Signal, SignalKind, Span, SpanState};
+use crate::model::settings::Maintenance;
+
+/// The signals of `members`, which are in order of time. Open stretches have no end.
+pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
+    let mut found: BTreeMap<&Subject, Signal> = BTreeMap::new();
+    let mut episodes: BTreeMap<&Labels, Vec<(Time, &Subject)>> = BTreeMap::new();
+    for Member { event, .. } in members {
+        match &event.fact {
+            Fact::Alert(alert) => {
+                let signal = found.entry(&event.subject).or_insert_with(|| {
+                    episodes.entry(&alert.labels).or_default().push((alert.starts_at, &event.subject));
+                    begin(event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"))
+                });
+                alert_spans(signal, alert);
+            }
+            Fact::Condition(condition) => {
+                let signal = found
+                    .entry(&event.subject)
+                    .or_insert_with(|| begin(event, SignalKind::Condition, &condition.name, condition.severity, None));
+                let state = match condition.state {
+                    ConditionState::Healthy => None,
+                    ConditionState::Degraded => Some(SpanState::Degraded),
+                    ConditionState::NearMiss => Some(SpanState::NearMiss),
+                    ConditionState::Unknown => Some(SpanState::Unknown),
+                };
+                turn(signal, event.occurred_at, state);
+            }
+            Fact::Declaration(declaration) => {
+                let signal = found
+                    .entry(&event.subject)
+                    .or_insert_with(|| begin(event, SignalKind::Declaration, &declaration.title, declaration.severity, None));
+                let state = match (declaration.status, declaration.planned) {
+                    (AlertStatus::Resolved, _) => None,
+                    (AlertStatus::Firing, true) => Some(SpanState::Planned),
+                    (AlertStatus::Firing, false) => Some(SpanState::Degraded),
+                };
+                turn(signal, event.occurred_at, state);
+            }
+            Fact::Lapsed(lapsed) => {
+                if let Some(signal) = found.get_mut(&lapsed.of) {
+                    // Already ended: the sender only stopped repeating that.
+                    if signal.spans.last().is_some_and(|span| span.end.is_none()) {
+                        turn(signal, lapsed.last_seen, Some(SpanState::Unknown));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    for list in episodes.values_mut() {
+        list.sort_unstable();
+        for pair in list.windows(2) {
+            if let Some(signal) = found.get_mut(pair[0].1) {
+                supersede(signal, pair[1].0);
+            }
+        }
+    }
+    let mut signals: Vec<Signal> = found.into_values().collect();
+    for signal in &mut signals {
+        exclude_planned(signal, &force.maintenance);
+    }
+    signals.sort_by(|a, b| (first(a), &a.subject).cmp(&(first(b), &b.subject)));
+    signals
+}
+
+fn first(signal: &Signal) -> Option<Time> {
+    signal.spans.first().map(|span| span.start)
+}
+
+fn begin(event: &Event, kind: SignalKind, name: &str, severity: Severity, role: Option<&String>) -> Signal {
+    Signal {
+        subject: event.subject.clone(),
+        kind,
+        name: name.to_owned(),
+        severity,
+        service: event.service.clone(),
+        environment: event.environment.clone(),
+        role: role.cloned(),
+        spans: Vec::new(),
+        event: event.id.clone(),
+    }
+}
+
+/// An alert's own words: `[startsAt − for, endsAt − keep_firing_for)`, unknown after an end that is no recovery.
+fn alert_spans(signal: &mut Signal, alert: &Alert) {
+    let start = alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0));
+    let open = |end| Span { start, end, state: SpanState::Degraded };
+    match (alert.status, alert.ends_at) {
+        (AlertStatus::Resolved, Some(ends_at)) => {
+            let end = (ends_at - TimeDelta::seconds(alert.keep_firing_for.unwrap_or(0))).max(start);
+            signal.spans = vec![open(Some(end))];
+            if alert.end_reason != EndReason::Recovered {
+                signal.spans.push(Span { start: end, end: None, state: SpanState::Unknown });
+            }
+        }
+        _ if signal.spans.is_empty() => signal.spans.push(open(None)),
+        _ => {}
+    }
+}
+
+/// The same labels fired again later: the earlier episode ended at a time nobody saw.
+fn supersede(signal: &mut Signal, next_start: Time) {
+    let Some(last) = signal.spans.last_mut() else { return };
+    if last.end.is_some_and(|end| end <= next_start) {
+        return;
+    }
+    last.end = Some(next_start.max(last.start));
+    // Nothing says how much of the stretch was degraded: only a sight would.
+    if last.state == SpanState::Degraded {
+        last.state = SpanState::Unknown;
+    }
+    signal.spans.retain(|span| span.start < next_start);
+}
+
+/// The signal enters `state` (`None`: healthy) at `at`.
+fn turn(signal: &mut Signal, at: Time, state: Option<SpanState>) {
+    if let Some(last) = signal.spans.last_mut()
+        && last.end.is_none()
+    {
+        if Some(last.state) == state {
+            return;
+        }
+        last.end = Some(at.max(last.start));
+    }
+    signal.spans.retain(|span| span.end.is_none_or(|end| span.start < end));
+    if let Some(state) = state {
+        let start = signal.spans.last().and_then(|span| span.end).map_or(at, |end| end.max(at));
+        signal.spans.push(Span { start, end: None, state });
+    }
+}
+
+/// Time inside a maintenance window of the signal's service becomes planned.
+fn exclude_planned(signal: &mut Signal, maintenance: &[Maintenance]) {
+    for window in maintenance.iter().filter(|w| w.service.is_none() || w.service == signal.service) {
+        let mut cut = Vec::with_capacity(signal.spans.len() + 2);
+        for span in signal.spans.drain(..) {
+            let end = span.end.unwrap_or(Time::MAX_UTC);
+            if span.state == SpanState::Planned || end <= window.from || window.to <= span.start {
+                cut.push(span);
+                continue;
+            }
+            let planned = Span { start: span.start.max(window.from), end: Some(end.min(window.to)), state: SpanState::Planned };
+            if span.start < planned.start {
+                cut.push(Span { end: Some(planned.start), ..span });
+            }
+            let rest = planned.end.unwrap_or(end);
+            cut.push(planned);
+            if rest < end {
+                cut.push(Span { start: rest, ..span });
+            }
+        }
+        signal.spans = cut;
+    }
+}
