@@ -1,2 +1,7 @@
 //! The `afterword` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    afterword::cli::run()
+}

@@ -1,11 +1,21 @@
 //! The settings file, checked: text to [`Config`].
 
+mod access;
+mod default;
+pub mod parse;
+mod people;
+mod reader;
+mod words;
+
 use chrono_tz::Tz;
+use serde::Deserialize;
 
 use crate::model::settings::{Hours, LabelNames, Maintenance, Person, Service};
 
+pub use parse::parse;
+
 /// `afterword.yaml`. Secrets are named, not read: whoever reads files and environment resolves them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// Address to listen on.
     pub listen: String,
@@ -99,7 +109,8 @@ pub struct Access {
 }
 
 /// How people are called in drafts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Names {
     /// By name.
     Full,
@@ -123,10 +134,14 @@ pub struct Meetings {
 }
 
 /// When invites go out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Send {
     /// By themselves for what is held; on acceptance for what was suggested.
     Automatic,
     /// Only after somebody approves.
     AfterApproval,
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::sweep::{Group, natural_id};
+use super::sweep::{Group, natural_id, natural_name};
 use super::{Changes, InForce, State, Tracked, criteria, milestones, sentence, signals};
 use crate::model::Time;
 use crate::model::event::{Answer, EventId, Fact, Severity};
@@ -40,16 +40,16 @@ fn phase(group: &Group, force: &InForce, now: Time) -> (Phase, Time, Option<Time
 pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes: &mut Changes) {
     let before = state.residents.remove(home).unwrap_or_default();
     let Some(hood) = state.neighbourhoods.get(home) else { return };
-    let mut heirs: BTreeMap<&EventId, usize> = BTreeMap::new();
+    let mut heirs: BTreeMap<IncidentId, usize> = BTreeMap::new();
     for (index, group) in hood.groups.iter().enumerate() {
-        heirs.extend(group.members.iter().map(|member| (&member.event.id, index)));
+        heirs.extend(group.members.iter().map(|member| (IncidentId(natural_name(&member.event)), index)));
     }
-    // An incident lives on in the group that has its opening event; of two announced ones the first keeps its name.
+    // An incident lives on in the group that has the event it is named after; of two announced ones the first keeps its name.
     let mut names: BTreeMap<usize, (Time, IncidentId)> = BTreeMap::new();
     let mut moved: Vec<(IncidentId, usize)> = Vec::new();
     for id in &before {
         let Some(incident) = state.incidents.get(id).map(|tracked| &tracked.incident) else { continue };
-        let Some(&index) = incident.members.first().and_then(|member| heirs.get(&member.event.id)) else { continue };
+        let Some(&index) = heirs.get(id) else { continue };
         moved.push((id.clone(), index));
         let Some(announced) = &incident.announced else { continue };
         let name = (announced.at, id.clone());

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::intervals::{Run, Stretch, inside, longest, most_within, runs, union};
+use super::intervals::{Stretch, inside, longest, most_within, runs, union};
 use crate::expr::Truth;
 use crate::model::Time;
 use crate::model::event::EventId;
@@ -83,9 +83,12 @@ impl Count {
     /// The earliest instant at which `required` could be reached if what lasts goes on.
     pub(super) fn reached(self, united: &[Stretch], required: TimeDelta, now: Time) -> Option<Time> {
         let so_far = match self {
-            Self::Longest { bridge } => runs(united, bridge).last().filter(|run: &&Run| run.end == now).map(|run| run.length),
-            Self::Within(window) => Some(inside(united, Stretch { start: now - window, end: now })),
-        }?;
+            // A stretch that begins just now has no run yet.
+            Self::Longest { bridge } => {
+                runs(united, bridge).last().filter(|run| run.end == now).map_or(TimeDelta::zero(), |run| run.length)
+            }
+            Self::Within(window) => inside(united, Stretch { start: now - window, end: now }),
+        };
         // Older time may leave the window meanwhile; then this is only when to look again.
         (so_far < required).then(|| now + (required - so_far))
     }

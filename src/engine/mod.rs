@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use crate::expr::{Root, Scope, Truth};
 use crate::model::Time;
 use crate::model::event::{Edit, Event, EventId, Fact, Severity};
-use crate::model::incident::{Incident, IncidentId, Standing};
+use crate::model::incident::{Incident, IncidentId};
 use crate::model::settings::{Maintenance, Service};
 use crate::rules::{RuleSet, Test};
 
@@ -22,6 +22,8 @@ mod scope;
 mod sentence;
 mod signals;
 mod sweep;
+#[cfg(test)]
+mod tests;
 
 use sweep::{Group, Neighbourhood};
 
@@ -229,6 +231,15 @@ impl State {
         self.incidents.get(id).map(|tracked| &tracked.incident)
     }
 
+    /// The incident that an event belongs to.
+    #[must_use]
+    pub fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
+        let residents = self.residents.get(self.known.get(event)?)?;
+        let has =
+            |id: &&IncidentId| self.incident(id).is_some_and(|incident| incident.members.iter().any(|member| member.event.id == *event));
+        residents.iter().find(has).cloned()
+    }
+
     /// The event of that id among those that belong to nothing.
     #[must_use]
     pub fn loose(&self, id: &EventId) -> Option<&Event> {
@@ -396,10 +407,4 @@ impl State {
             }
         }
     }
-}
-
-/// Whether a postmortem is due: held by rule or accepted by a person.
-#[must_use]
-pub fn is_held(incident: &Incident) -> bool {
-    incident.standing == Standing::Held
 }

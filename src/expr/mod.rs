@@ -1,6 +1,22 @@
 //! Guarded CEL: an expression is checked against our own schema when it is loaded and evaluated within bounds.
+//!
+//! What is loaded cannot fail for a wrong name, type or word later; what is left is data that is not known. A field without a value, and a
+//! label that is not there, make an expression [`Truth::Unknown`] wherever the result hangs on them: never a silent false.
+//! `has(signal.labels.team)` and `"team" in signal.labels` ask without that risk. As CEL has it, `false && unknown` is false and
+//! `true || unknown` is true, in either order.
 
-use std::collections::BTreeMap;
+mod check;
+mod guard;
+mod schema;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use cel::objects::Key;
+use cel::parser::{Expression, Parser};
+use cel::{Context, Env, ExecutionError, Value};
+
+use schema::Type;
 
 /// The objects an expression may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -17,7 +33,7 @@ pub enum Root {
     NearMiss,
 }
 
-/// What an expression sees: one JSON object a root.
+/// What an expression sees: one JSON object a root. A field that is absent, null or of another type than the schema's is not known.
 pub type Scope = BTreeMap<Root, serde_json::Value>;
 
 /// What an expression says.
@@ -40,30 +56,87 @@ pub struct ExprFault {
     pub message: String,
 }
 
-/// A checked expression.
+/// A checked expression. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Expr {
+pub struct Expr(Arc<Compiled>);
+
+struct Compiled {
     source: String,
+    expression: Expression,
+    /// What it reads; nothing else is handed to it.
+    reads: BTreeMap<Root, BTreeSet<(&'static str, Type)>>,
+    /// CEL's own functions. Building them takes longer than evaluating, so they are built once.
+    functions: Arc<Env>,
+}
+
+impl std::fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.source.fmt(f)
+    }
 }
 
 /// Checks and compiles `source`, which may name `roots` and must give a bool.
 ///
 /// # Errors
 /// The first fault found.
-pub fn compile(source: &str, _roots: &[Root]) -> Result<Expr, ExprFault> {
-    Ok(Expr { source: source.to_owned() })
+pub fn compile(source: &str, roots: &[Root]) -> Result<Expr, ExprFault> {
+    guard::before_parsing(source)?;
+    let (mut expression, places) = Parser::new().parse_with_source_info(source).map_err(|errors| guard::not_cel(source, &errors))?;
+    guard::after_parsing(&expression)?;
+    let reads = check::check(&mut expression, source, &places, roots)?;
+    Ok(Expr(Arc::new(Compiled { source: source.to_owned(), expression, reads, functions: Arc::new(Env::stdlib()) })))
 }
 
 impl Expr {
     /// The text it was made from.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.source
+        &self.0.source
     }
 
-    /// Evaluates it. Never panics, never runs long.
+    /// True when it reads something of `root`.
     #[must_use]
-    pub fn evaluate(&self, _scope: &Scope) -> Truth {
-        Truth::True
+    pub fn names(&self, root: Root) -> bool {
+        self.0.reads.contains_key(&root)
+    }
+
+    /// Evaluates it. Never panics, never runs long: at most once through each list for each mention of it.
+    #[must_use]
+    pub fn evaluate(&self, scope: &Scope) -> Truth {
+        let mut context = Context::with_env(Arc::clone(&self.0.functions));
+        for (root, fields) in &self.0.reads {
+            let Some(object) = scope.get(root) else {
+                return Truth::Unknown(format!("there is no {}", root.words()));
+            };
+            let known = fields.iter().filter_map(|(name, kind)| Some((Key::from(*name), value(object.get(name)?, *kind)?)));
+            let map = cel::objects::Map { map: Arc::new(known.collect::<HashMap<_, _>>()) };
+            context.add_variable_from_value(root.name(), Value::Map(map));
+        }
+        match Value::resolve(&self.0.expression, &context) {
+            Ok(Value::Bool(true)) => Truth::True,
+            Ok(Value::Bool(false)) => Truth::False,
+            Ok(_) => Truth::Unknown("it gives neither true nor false".to_owned()),
+            Err(ExecutionError::NoSuchKey(key)) => Truth::Unknown(format!("`{key}` is not known")),
+            Err(error) => Truth::Unknown(error.to_string()),
+        }
     }
 }
+
+/// JSON as CEL's value of the schema's type; `None` where it is not of that type.
+fn value(json: &serde_json::Value, kind: Type) -> Option<Value> {
+    let text = |json: &serde_json::Value| Some(Value::String(Arc::new(json.as_str()?.to_owned())));
+    match kind {
+        Type::Text => text(json),
+        Type::Number => json.as_f64().map(Value::Float),
+        Type::Bool => json.as_bool().map(Value::Bool),
+        Type::Texts => json.as_array()?.iter().map(text).collect::<Option<Vec<_>>>().map(|list| Value::List(Arc::new(list))),
+        Type::Labels => {
+            let labels = json.as_object()?.iter().filter_map(|(name, value)| Some((Key::from(name.as_str()), text(value)?)));
+            Some(Value::Map(cel::objects::Map { map: Arc::new(labels.collect()) }))
+        }
+        Type::Numbers => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,9 @@ use crate::expr::Expr;
 use crate::model::event::Severity;
 use crate::model::incident::{CriterionKind, Decision};
 
+pub mod parse;
+pub mod scenario;
+
 /// Seconds; every duration of the rules.
 pub type Seconds = i64;
 

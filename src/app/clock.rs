@@ -1,0 +1,33 @@
+//! The one place that reads the time.
+
+use std::sync::{Arc, Mutex};
+
+use chrono::SubsecRound;
+
+use crate::model::Time;
+
+/// Where the time comes from.
+#[derive(Debug, Clone)]
+pub enum Clock {
+    /// The machine.
+    System,
+    /// Set by hand: tests, and the demo while it replays. `None`: the machine again.
+    Set(Arc<Mutex<Option<Time>>>),
+}
+
+impl Clock {
+    /// The time, in microseconds: what the database keeps.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        let set = match self {
+            Self::System => None,
+            Self::Set(time) => *super::lock(time),
+        };
+        set.unwrap_or_else(system)
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
+fn system() -> Time {
+    chrono::Utc::now().trunc_subsecs(6)
+}

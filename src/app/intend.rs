@@ -1,0 +1,236 @@
+//! What follows from a decision: the postmortem's record, its draft, its meeting, as deliveries to make.
+
+use crate::calendar::ical;
+use crate::calendar::people::{Concerned, Guests, choose};
+use crate::calendar::slot::{Ask, next_working_day, slot};
+use crate::config::{self, Send};
+use crate::draft::name::file_name;
+use crate::draft::{self, Draft};
+use crate::model::Time;
+use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
+use crate::model::incident::{Incident, Phase, Standing};
+use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
+use crate::model::settings::Person;
+use crate::store::Store;
+use crate::store::apply::Changes;
+
+use super::settings::Settings;
+
+/// More postmortems than anybody writes.
+const ALL: usize = 100_000;
+
+/// Brings the postmortem and the meeting of `incident` in line with what stands, into `stored`.
+pub(super) fn effects(store: &Store, incident: &Incident, settings: &Settings, now: Time, stored: &mut Changes) -> anyhow::Result<()> {
+    let held = incident.standing == Standing::Held;
+    let known = store.postmortem_of(&incident.id)?;
+    if known.is_none() && !held {
+        return Ok(());
+    }
+    let before = match known {
+        Some(postmortem) => postmortem,
+        None => open(store, incident, now, stored)?,
+    };
+    let mut postmortem = before.clone();
+    postmortem.title.clone_from(&incident.title);
+    postmortem.status = match (held, before.status) {
+        (false, PostmortemStatus::Draft | PostmortemStatus::InDiscussion) => PostmortemStatus::Declined,
+        (true, PostmortemStatus::Declined) => PostmortemStatus::Draft,
+        (_, status) => status,
+    };
+    let guests = guests(incident, &postmortem.id, settings);
+    let scheduled = store.meeting(&postmortem.id)?;
+    let meeting = meeting(scheduled.as_ref(), incident, &postmortem, &guests, settings, now);
+    if let Some(meeting) = meeting.as_ref().filter(|meeting| scheduled.as_ref() != Some(meeting)) {
+        stored.deliveries.push(invite(meeting));
+        stored.meetings.push(meeting.clone());
+    }
+    let facilitator = guests.facilitator.as_deref().and_then(|id| person(settings, id));
+    let text = draft::render(&Draft {
+        incident,
+        postmortem: &postmortem,
+        people: &settings.config.people,
+        facilitator,
+        meeting: meeting.as_ref(),
+        external_url: &settings.config.external_url,
+        owners: &incident.scope,
+        names: match settings.config.names {
+            config::Names::Full => draft::Names::Full,
+            config::Names::Role => draft::Names::Role,
+        },
+    });
+    if text != before.generated {
+        stored.deliveries.push(Delivery {
+            key: format!("draft {} {}", postmortem.id, now.timestamp_micros()),
+            destination: format!("draft {}", postmortem.id),
+            action: Action::WriteDraft {
+                postmortem: postmortem.id.clone(),
+                file: postmortem.file.clone(),
+                before: before.generated.clone(),
+                text: text.clone(),
+            },
+        });
+        postmortem.generated = text;
+    }
+    stored.postmortems.push(postmortem);
+    Ok(())
+}
+
+/// A new record, with a file name that no other postmortem has.
+fn open(store: &Store, incident: &Incident, now: Time, stored: &Changes) -> anyhow::Result<Postmortem> {
+    let digits = incident.id.0.trim_start_matches("i-");
+    let began = incident.milestones.began.as_ref().or(incident.milestones.detected.as_ref()).map(|milestone| milestone.at);
+    let began = began.or_else(|| incident.members.first().map(|member| member.event.occurred_at)).unwrap_or(now);
+    let mut file = file_name(began, incident.services.first().map(String::as_str), &incident.title);
+    let taken = |other: &Postmortem| other.file == file;
+    if store.postmortems(ALL)?.iter().any(taken) || stored.postmortems.iter().any(taken) {
+        file = format!("{}-{digits}.md", file.trim_end_matches(".md"));
+    }
+    Ok(Postmortem {
+        id: PostmortemId(format!("pm-{digits}")),
+        incident: incident.id.clone(),
+        title: incident.title.clone(),
+        status: PostmortemStatus::Draft,
+        file,
+        generated: String::new(),
+        opened_at: now,
+    })
+}
+
+fn person<'a>(settings: &'a Settings, id: &str) -> Option<&'a Person> {
+    settings.config.people.iter().find(|person| person.id == id)
+}
+
+/// Whom the postmortem concerns: who worked on it, who owns it, who cares.
+fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -> Guests {
+    let config = &settings.config;
+    let concerned = config.services.iter().filter(|service| incident.services.contains(&service.name));
+    let stakeholders: Vec<String> = concerned.flat_map(|service| service.stakeholders.iter().cloned()).collect();
+    choose(&Concerned {
+        postmortem,
+        responders: &responders(incident, settings),
+        owners: &incident.scope,
+        stakeholders: &stakeholders,
+        facilitators: &config.meetings.facilitators,
+        people: &config.people,
+    })
+}
+
+/// What accepting would call: how many people, and when. `None` where no meeting would be.
+pub fn invitation(incident: &Incident, settings: &Settings, now: Time) -> Option<(usize, Time)> {
+    let digits = incident.id.0.trim_start_matches("i-");
+    let guests = guests(incident, &PostmortemId(format!("pm-{digits}")), settings);
+    if guests.reachable < 2 {
+        return None;
+    }
+    let ended_at = incident.milestones.resolved.as_ref().map_or(now, |milestone| milestone.at);
+    Some((guests.required.len() + guests.optional.len(), first_slot(&guests, ended_at, settings, now)?))
+}
+
+/// Whether a snoozed suggestion is to be shown again.
+pub fn snooze_is_over(incident: &Incident, settings: &Settings, now: Time) -> bool {
+    let Some(review) = &incident.review else { return true };
+    match review.answer {
+        Answer::Snooze { until: SnoozeUntil::WhenResolved } => incident.phase >= Phase::Resolved,
+        Answer::Snooze { until: SnoozeUntil::NextWorkingDay } => {
+            now >= next_working_day(review.at, &settings.config.hours, settings.config.time_zone)
+        }
+        _ => true,
+    }
+}
+
+/// Ids of the people who acted on the incident, by id or alias, in order of their first act.
+fn responders(incident: &Incident, settings: &Settings) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let worked = |fact: &Fact| matches!(fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Note(_) | Fact::Change(_));
+    let acts = incident.members.iter().map(|member| &member.event).filter(|event| worked(&event.fact));
+    for actor in acts.filter_map(|event| event.actor.as_ref()) {
+        let known = settings.config.people.iter().find(|person| person.id == actor.id || person.aliases.contains(&actor.id));
+        if let Some(person) = known.filter(|_| actor.kind != ActorKind::Robot)
+            && !found.contains(&person.id)
+        {
+            found.push(person.id.clone());
+        }
+    }
+    found
+}
+
+/// The meeting as it should be; `None` while there is none to hold.
+fn meeting(
+    scheduled: Option<&Meeting>,
+    incident: &Incident,
+    postmortem: &Postmortem,
+    guests: &Guests,
+    settings: &Settings,
+    now: Time,
+) -> Option<Meeting> {
+    if postmortem.status == PostmortemStatus::Declined {
+        let called_off = scheduled.filter(|meeting| !meeting.cancelled);
+        return called_off
+            .map(|meeting| Meeting { cancelled: true, sequence: meeting.sequence + 1, stamp: now, ..meeting.clone() })
+            .or(scheduled.cloned());
+    }
+    // With nobody in the settings there is nobody to count: the entry waits in the file for whoever imports it.
+    let nobody_known = settings.config.people.is_empty();
+    let approved =
+        settings.config.meetings.send == Send::Automatic || incident.review.as_ref().is_some_and(|review| review.answer == Answer::Accept);
+    let enough = nobody_known || guests.reachable >= 2;
+    let ended_at = incident.milestones.resolved.as_ref().map(|milestone| milestone.at);
+    let (Some(ended_at), true, true, true) = (ended_at, approved, enough, incident.phase >= Phase::Resolved) else {
+        return scheduled.cloned();
+    };
+    let earliest = ended_at + chrono::TimeDelta::hours(24);
+    if let Some(kept) = scheduled.filter(|meeting| !meeting.cancelled && (meeting.starts_at >= earliest || meeting.starts_at <= now)) {
+        return Some(kept.clone());
+    }
+    let config = &settings.config;
+    let starts_at = first_slot(guests, ended_at, settings, now)?;
+    let url = format!("{}/postmortems/{}", config.external_url.trim_end_matches('/'), postmortem.id);
+    let lead = match guests.facilitator.as_deref().and_then(|id| person(settings, id)) {
+        Some(facilitator) => format!("{} leads the meeting.", facilitator.name),
+        None => "A facilitator who did not respond to the incident is wanted.".to_owned(),
+    };
+    Some(Meeting {
+        id: postmortem.id.clone(),
+        uid: format!("{}-review@{}", postmortem.id, config.meetings.organizer.rsplit('@').next().unwrap_or("afterword")),
+        sequence: scheduled.map_or(0, |meeting| meeting.sequence + 1),
+        stamp: now,
+        starts_at,
+        ends_at: starts_at + chrono::TimeDelta::minutes(config.meetings.minutes),
+        cancelled: false,
+        summary: format!("Postmortem: {}", title(incident)),
+        description: format!("We look at what happened and how, together. {lead}\nThe draft: {url}"),
+        url,
+        organizer: config.meetings.organizer.clone(),
+        attendees: guests.required.iter().chain(&guests.optional).cloned().collect(),
+    })
+}
+
+/// The first slot at which all who are required can come.
+fn first_slot(guests: &Guests, ended_at: Time, settings: &Settings, now: Time) -> Option<Time> {
+    let config = &settings.config;
+    let people: Vec<&Person> = guests.required_ids.iter().filter_map(|id| person(settings, id)).collect();
+    let ask = Ask {
+        ended_at,
+        people: &people,
+        default_hours: &config.hours,
+        default_zone: config.time_zone,
+        minutes: config.meetings.minutes,
+        now,
+    };
+    slot(&ask).map(|slot| slot.starts_at)
+}
+
+fn title(incident: &Incident) -> String {
+    match incident.services.first() {
+        Some(service) => format!("{service}: {}", incident.title),
+        None => incident.title.clone(),
+    }
+}
+
+fn invite(meeting: &Meeting) -> Delivery {
+    Delivery {
+        key: format!("invite {} {}", meeting.id, meeting.sequence),
+        destination: format!("invite {}", meeting.id),
+        action: Action::WriteInvite { file: format!("{}.ics", meeting.id), text: ical::invite(meeting, ical::method(meeting)) },
+    }
+}

@@ -1,0 +1,223 @@
+//! The judge: feeds the log to the engine in order and stores what follows with the position it has reached.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::settings::Settings;
+use super::{App, intend, lock};
+use crate::engine::{Changes, State};
+use crate::model::Time;
+use crate::model::event::{AlertStatus, Event, EventId, Fact, Settings as SettingsFact};
+use crate::model::incident::{IncidentId, Phase};
+use crate::store::Store;
+use crate::store::apply;
+use crate::store::ledger::LedgerEntry;
+use crate::store::log::Record;
+
+/// Records judged in one transaction at the most.
+const BATCH: usize = 1000;
+/// How far back stored incidents are taken up again; the engine forgets what no rule looks back at.
+const TAKEN_UP: chrono::TimeDelta = chrono::TimeDelta::days(400);
+
+/// The engine's state and how far it has come.
+#[derive(Debug)]
+pub(super) struct Judge {
+    state: State,
+    applied: u64,
+    epoch: u64,
+    /// The hash of the settings put in force last.
+    settings: Option<String>,
+    /// A record that made the engine panic: passed over, and told.
+    poison: Option<(u64, String)>,
+}
+
+impl Judge {
+    /// Takes up where the last judge stopped, and takes the lease from it.
+    pub(super) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Self> {
+        let epoch = store.take_epoch()?;
+        let clock = store.head()?.clock;
+        let loaded = store.load(clock - TAKEN_UP)?;
+        let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
+            Fact::Settings(fact) => Some((event.occurred_at, fact.hash.clone())),
+            _ => None,
+        });
+        let hash = in_force.max().map(|(_, hash)| hash);
+        let state = State::restore(loaded.incidents, loaded.loose, &settings.force, clock);
+        Ok(Self { state, applied: loaded.applied, epoch, settings: hash, poison: None })
+    }
+
+    pub(super) fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    pub(super) fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
+        self.state.incident_of(event)
+    }
+
+    /// Alerts that are still on.
+    pub(super) fn open_alerts(&self) -> impl Iterator<Item = &Event> {
+        let open = self.state.incidents().filter(|incident| incident.phase == Phase::Active);
+        open.flat_map(|incident| &incident.members)
+            .map(|member| &member.event)
+            .filter(|event| matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Firing))
+    }
+}
+
+/// What a step found to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Judged {
+    /// Whether more records wait.
+    pub more: bool,
+    /// When time alone next changes something.
+    pub next: Option<Time>,
+}
+
+impl App {
+    /// One step of the judge: applies what has been logged and what is due. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails; nothing is lost, the next step tries again.
+    pub fn judge_step(&self) -> anyhow::Result<Judged> {
+        let settings = self.settings();
+        let mut judge = lock(&self.judge);
+        let result = self.step(&mut judge, &settings);
+        if result.is_err() {
+            // What the engine has in memory may be ahead of the store: begin again from there.
+            let poison = judge.poison.clone();
+            *judge = Judge::load(&self.store, &settings)?;
+            judge.poison = poison;
+        }
+        self.applied.send_if_modified(|applied| std::mem::replace(applied, judge.applied) != judge.applied);
+        result
+    }
+
+    fn step(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<Judged> {
+        let now = self.now();
+        let lapsed = lock(&self.sights).lapsed(now);
+        self.append_own(lapsed.clone())?;
+        lock(&self.sights).forget(&lapsed);
+        let limit = if judge.poison.is_some() { 1 } else { BATCH };
+        let records = self.store.log_after(judge.applied, limit)?;
+        let more = records.len() == limit;
+        let mut changes = Changes::default();
+        let mut stored = apply::Changes::default();
+        let from = judge.applied;
+        let mut to = from;
+        for record in &records {
+            tick_until(&mut judge.state, settings, record.logged_at, &mut changes);
+            to = record.position;
+            if let Some((_, why)) = judge.poison.take_if(|(position, _)| *position == record.position) {
+                stored.quarantined.push((record.position, why));
+                continue;
+            }
+            self.apply_record(judge, record, settings, &mut changes)?;
+        }
+        if !more {
+            tick_until(&mut judge.state, settings, now, &mut changes);
+        }
+        if to > from || changes != Changes::default() {
+            let at = if more { records.last().map_or(now, |record| record.logged_at) } else { now };
+            self.gather(&judge.state, &changes, settings, at, &mut stored)?;
+            self.store.apply(judge.epoch, from, to, &stored)?;
+            judge.applied = to;
+        }
+        Ok(Judged { more, next: judge.state.next() })
+    }
+
+    fn apply_record(&self, judge: &mut Judge, record: &Record, settings: &Settings, changes: &mut Changes) -> anyhow::Result<()> {
+        let events = record.events.clone();
+        let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &settings.force, record.logged_at)));
+        match judged {
+            Ok(more) => {
+                merge(changes, more);
+                Ok(())
+            }
+            Err(_) => {
+                judge.poison = Some((record.position, "judging this record failed; it was passed over".to_owned()));
+                anyhow::bail!("record {} of source {} made the engine panic; it is quarantined", record.position, record.source)
+            }
+        }
+    }
+
+    /// Everything that is to be stored of what has changed.
+    fn gather(&self, state: &State, changes: &Changes, settings: &Settings, now: Time, stored: &mut apply::Changes) -> anyhow::Result<()> {
+        stored.now = now;
+        for (id, heir) in &changes.removed {
+            stored.removed.push(id.clone());
+            stored.aliases.extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
+        }
+        for id in &changes.changed {
+            let Some(incident) = state.incident(id) else { continue };
+            intend::effects(&self.store, incident, settings, now, stored)?;
+            if incident.phase == Phase::Closed {
+                stored.ledger.push(LedgerEntry::of(incident));
+            }
+            stored.incidents.push(incident.clone());
+        }
+        stored.loose.extend(changes.loosened.iter().filter_map(|id| state.loose(id)).cloned());
+        stored.loose_removed.extend(changes.placed.iter().filter(|id| state.loose(id).is_none()).cloned());
+        Ok(())
+    }
+
+    /// Takes note of open alerts whose sights were not saved before the last stop.
+    pub(super) fn remember_sights(&self) {
+        let now = self.now();
+        let judge = lock(&self.judge);
+        let mut sights = lock(&self.sights);
+        for event in judge.open_alerts() {
+            sights.remember(event, now);
+        }
+    }
+
+    /// Logs the settings in force if they are not those of the last time: replay must see which rules held when.
+    pub(super) fn record_settings(&self) -> anyhow::Result<()> {
+        let settings = self.settings();
+        let mut judge = lock(&self.judge);
+        if judge.settings.as_ref() == Some(&settings.hash) {
+            return Ok(());
+        }
+        let fact = SettingsFact { hash: settings.hash.clone(), text: settings.text.clone() };
+        self.append_own(vec![Event::new("afterword", self.now(), Fact::Settings(fact))])?;
+        judge.settings = Some(settings.hash.clone());
+        Ok(())
+    }
+
+    /// Decides everything again under the settings now in force. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) fn rejudge(&self) -> anyhow::Result<()> {
+        let settings = self.settings();
+        let mut judge = lock(&self.judge);
+        let now = self.now();
+        let changes = judge.state.rejudge(&settings.force, now);
+        let mut stored = apply::Changes::default();
+        let applied = judge.applied;
+        let result = self
+            .gather(&judge.state, &changes, &settings, now, &mut stored)
+            .and_then(|()| self.store.apply(judge.epoch, applied, applied, &stored).map_err(anyhow::Error::from));
+        if result.is_err() {
+            *judge = Judge::load(&self.store, &settings)?;
+        }
+        result
+    }
+}
+
+/// Runs the timers due by `until`, each at its own instant.
+fn tick_until(state: &mut State, settings: &Settings, until: Time, changes: &mut Changes) {
+    while let Some(due) = state.next().filter(|due| *due <= until) {
+        merge(changes, state.tick(&settings.force, due));
+    }
+}
+
+fn merge(changes: &mut Changes, more: Changes) {
+    for id in &more.changed {
+        changes.removed.remove(id);
+    }
+    for id in more.removed.keys() {
+        changes.changed.remove(id);
+    }
+    changes.changed.extend(more.changed);
+    changes.removed.extend(more.removed);
+    changes.loosened.extend(more.loosened);
+    changes.placed.extend(more.placed);
+}

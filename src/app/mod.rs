@@ -1,0 +1,133 @@
+//! The only place where the modules meet: receives, judges, delivers; owns the clock and the loops.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use tokio::sync::{mpsc, watch};
+
+use crate::model::Time;
+use crate::store::Store;
+
+pub mod clock;
+pub mod deliver;
+pub mod intend;
+pub mod judge;
+pub mod receive;
+pub mod review;
+pub mod run;
+pub mod settings;
+pub mod sight;
+
+use clock::Clock;
+use settings::Settings;
+
+/// How many arrivals may wait for a commit before senders are asked to come back.
+const INBOX: usize = 4096;
+
+/// A running Afterword, shared by loops and requests.
+#[derive(Debug)]
+pub struct App {
+    /// The database.
+    pub store: Store,
+    clock: Clock,
+    settings: RwLock<Arc<Settings>>,
+    inbox: mpsc::Sender<receive::Waiting>,
+    outbox: Mutex<Option<mpsc::Receiver<receive::Waiting>>>,
+    /// The last position committed to the log.
+    head: watch::Sender<u64>,
+    /// The last position the judge has applied.
+    applied: watch::Sender<u64>,
+    judge: Mutex<judge::Judge>,
+    sights: Mutex<sight::Sights>,
+    /// Counters for `/metrics`.
+    pub counts: Counts,
+    /// The last faults of the loops, newest last, for the pages.
+    troubles: Mutex<VecDeque<(Time, String)>>,
+}
+
+/// What is counted for `/metrics`.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Arrivals committed.
+    pub arrivals: std::sync::atomic::AtomicU64,
+    /// Events committed.
+    pub events: std::sync::atomic::AtomicU64,
+    /// Alerts that only renewed a sight.
+    pub heartbeats: std::sync::atomic::AtomicU64,
+    /// Arrivals that could not be read whole.
+    pub quarantined: std::sync::atomic::AtomicU64,
+    /// Arrivals refused because they were not authentic.
+    pub refused: std::sync::atomic::AtomicU64,
+    /// Deliveries performed.
+    pub delivered: std::sync::atomic::AtomicU64,
+    /// Attempts at a delivery that failed.
+    pub delivery_failures: std::sync::atomic::AtomicU64,
+    /// Reloads of the settings that failed.
+    pub reload_failures: std::sync::atomic::AtomicU64,
+}
+
+/// Locks even after a panic elsewhere: what is guarded here is rebuilt from the store, never half-trusted.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl App {
+    /// Starts on a store with settings in force.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
+        let (inbox, outbox) = mpsc::channel(INBOX);
+        let judge = judge::Judge::load(&store, &settings)?;
+        let sights = sight::Sights::load(&store)?;
+        let app = Arc::new(Self {
+            head: watch::Sender::new(store.head()?.next.saturating_sub(1)),
+            applied: watch::Sender::new(judge.applied()),
+            store,
+            clock,
+            settings: RwLock::new(Arc::new(settings)),
+            inbox,
+            outbox: Mutex::new(Some(outbox)),
+            judge: Mutex::new(judge),
+            sights: Mutex::new(sights),
+            counts: Counts::default(),
+            troubles: Mutex::default(),
+        });
+        app.record_settings()?;
+        Ok(app)
+    }
+
+    /// The time by the service's clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// How far the log and the judge are: `(head, applied)`.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        (*self.head.borrow(), *self.applied.borrow())
+    }
+
+    /// Notes a fault of a loop, once, for the log and the pages.
+    fn trouble(&self, what: &str, fault: &anyhow::Error) {
+        tracing::error!("{what}: {fault:#}");
+        let mut troubles = lock(&self.troubles);
+        troubles.push_back((self.clock.now(), format!("{what}: {fault:#}")));
+        if troubles.len() > 20 {
+            troubles.pop_front();
+        }
+    }
+
+    /// The last faults of the loops, newest first.
+    #[must_use]
+    pub fn troubles(&self) -> Vec<(Time, String)> {
+        lock(&self.troubles).iter().rev().cloned().collect()
+    }
+}

@@ -1,0 +1,105 @@
+//! The loops: commit, judge, deliver, save sights. Each waits for news or for time, and exposes one step elsewhere.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{App, lock};
+use crate::model::Time;
+
+/// The safety net: a loop looks again after so long, whatever it was told.
+const AT_THE_LATEST: Duration = Duration::from_secs(5);
+/// After a fault of the store.
+const AFTER_A_FAULT: Duration = Duration::from_secs(1);
+
+/// Starts the loops. They end when `stop` is cancelled; the commit loop ends with the process, so that nothing acknowledged waits.
+#[must_use]
+pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
+    let mut loops = JoinSet::new();
+    app.remember_sights();
+    loops.spawn(until(stop.clone(), Arc::clone(app).commit_loop()));
+    loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
+    loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
+    loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
+    loops
+}
+
+async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
+    stop.run_until_cancelled(work).await;
+}
+
+/// Runs a blocking step off the async threads.
+async fn step<T: Send + 'static>(app: &Arc<App>, what: &str, work: fn(&App) -> anyhow::Result<T>) -> Option<T> {
+    let ours = Arc::clone(app);
+    match tokio::task::spawn_blocking(move || work(&ours)).await {
+        Ok(Ok(done)) => Some(done),
+        Ok(Err(fault)) => {
+            app.trouble(what, &fault);
+            None
+        }
+        Err(panic) => {
+            app.trouble(what, &anyhow::anyhow!(panic));
+            None
+        }
+    }
+}
+
+fn wait(app: &App, next: Option<Time>) -> Duration {
+    let until_next = next.map(|next| (next - app.now()).to_std().unwrap_or_default() + Duration::from_millis(1));
+    until_next.unwrap_or(AT_THE_LATEST).min(AT_THE_LATEST)
+}
+
+async fn judge_loop(app: Arc<App>) {
+    let mut head = app.head.subscribe();
+    loop {
+        head.mark_unchanged();
+        let pause = match step(&app, "judging failed", App::judge_step).await {
+            Some(judged) if judged.more => continue,
+            Some(judged) => {
+                let lease = lock(&app.sights).next();
+                wait(&app, judged.next.into_iter().chain(lease).min())
+            }
+            None => AFTER_A_FAULT,
+        };
+        // The sender lives as long as the app: a change or the time, nothing else.
+        let _ = tokio::time::timeout(pause, head.changed()).await;
+    }
+}
+
+async fn deliver_loop(app: Arc<App>) {
+    let mut applied = app.applied.subscribe();
+    loop {
+        applied.mark_unchanged();
+        let pause = match step(&app, "delivering failed", App::deliver_step).await {
+            Some(0) => match step(&app, "delivering failed", App::next_delivery).await {
+                Some(next) => wait(&app, next).min(Duration::from_secs(1)),
+                None => AFTER_A_FAULT,
+            },
+            Some(_) => continue,
+            None => AFTER_A_FAULT,
+        };
+        let _ = tokio::time::timeout(pause, applied.changed()).await;
+    }
+}
+
+async fn sight_loop(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(AT_THE_LATEST).await;
+        step(&app, "sights could not be saved", App::save_sights).await;
+    }
+}
+
+impl App {
+    /// Saves the sights if it is time. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn save_sights(&self) -> anyhow::Result<()> {
+        let Some(sights) = lock(&self.sights).to_save(self.now()) else { return Ok(()) };
+        self.store.save_sights(&sights)?;
+        Ok(())
+    }
+}

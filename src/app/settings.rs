@@ -1,0 +1,193 @@
+//! Settings in force: reads the files they name, resolves secrets, and refuses what has faults.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Auth, Config, Secret};
+use crate::engine::InForce;
+use crate::ingest::auth::Proof;
+use crate::model::event::hex;
+use crate::model::fault::Fault;
+use crate::rules::{self, RuleSet};
+
+/// The rules that come with the program.
+pub const SHIPPED_RULES: (&str, &str) = ("rules/postmortems.yaml", include_str!("../../rules/postmortems.yaml"));
+
+/// The settings in force, with everything they refer to.
+#[derive(Debug)]
+pub struct Settings {
+    /// The settings file's content.
+    pub config: Config,
+    /// What the engine needs of it.
+    pub force: InForce,
+    /// How each source proves who it is.
+    pub proofs: BTreeMap<String, Proof>,
+    /// What people show who do not come from this machine; `None`: loopback only.
+    pub access: Option<Proof>,
+    /// The rules and services as text, for the log.
+    pub text: String,
+    /// Hash of the text.
+    pub hash: String,
+    /// The settings file; `None`: the defaults.
+    pub file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the settings file, or takes the defaults, and everything that it refers to.
+    ///
+    /// # Errors
+    /// Every fault found, in any of the files.
+    pub fn load(file: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let (config, text) = match file {
+            None => (Config::default(), String::new()),
+            Some(path) => {
+                let text = read(path)?;
+                (config::parse::parse(&path.display().to_string(), &text)?, text)
+            }
+        };
+        let base = base(file);
+        let files = rule_files(&base, &config.rules, file)?;
+        let rules = rules::parse::load(&files)?;
+        Self::put_together(config, rules, &files, file, &text)
+    }
+
+    fn put_together(
+        config: Config,
+        rules: RuleSet,
+        files: &[(String, String)],
+        file: Option<&Path>,
+        text: &str,
+    ) -> Result<Self, Vec<Fault>> {
+        let base = base(file);
+        let mut faults = Vec::new();
+        let mut secret = |secret: &Secret| resolve(&base, secret, file).map_err(|fault| faults.push(fault)).unwrap_or_default();
+        let mut proofs = BTreeMap::new();
+        for source in &config.sources {
+            let proof = match &source.auth {
+                Auth::None => Proof::None,
+                Auth::Bearer(token) => Proof::Bearer(secret(token)),
+                Auth::Basic { username, password } => Proof::Basic { username: username.clone(), passwords: secret(password) },
+                Auth::Header { name, value } => Proof::Header { name: name.clone(), values: secret(value) },
+            };
+            proofs.insert(source.name.clone(), proof);
+        }
+        let access = config.access.as_ref().map(|access| Proof::Bearer(secret(&access.token)));
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let force = InForce::new(rules, &config.services, &config.maintenance);
+        let mut whole: String = files.iter().map(|(name, text)| format!("# {name}\n{text}\n")).collect();
+        // Settings hold no secrets, only where they are.
+        whole.push_str(text);
+        Ok(Self { config, force, proofs, access, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
+    }
+
+    /// A path of the settings: relative ones start at the settings file.
+    #[must_use]
+    pub fn path(&self, path: &str) -> PathBuf {
+        base(self.file.as_deref()).join(path)
+    }
+}
+
+fn base(file: Option<&Path>) -> PathBuf {
+    let parent = file.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+fn fault(file: &Path, message: String) -> Fault {
+    Fault { file: file.display().to_string(), line: 1, column: 1, message }
+}
+
+fn read(path: &Path) -> Result<String, Vec<Fault>> {
+    std::fs::read_to_string(path).map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
+}
+
+/// The rule files that the globs name, scenarios left out; the shipped ones when there are no globs.
+fn rule_files(base: &Path, globs: &[String], named_in: Option<&Path>) -> Result<Vec<(String, String)>, Vec<Fault>> {
+    if globs.is_empty() {
+        return Ok(vec![(SHIPPED_RULES.0.to_owned(), SHIPPED_RULES.1.to_owned())]);
+    }
+    let mut paths = Vec::new();
+    for pattern in globs {
+        let found = matching(&base.join(pattern));
+        if found.is_empty() {
+            let file = named_in.unwrap_or(base);
+            return Err(vec![fault(file, format!("rules: no file matches `{pattern}`; `afterword init` writes some"))]);
+        }
+        paths.extend(found);
+    }
+    paths.sort();
+    paths.dedup();
+    paths.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect()
+}
+
+/// Files that a path names whose last part may hold one `*`.
+#[must_use]
+pub fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some((before, after)) = name.split_once('*') else {
+        return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };
+    };
+    let directory = pattern.parent().unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let fits = |name: &String| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
+    let mut found: Vec<PathBuf> =
+        names.filter(|name| fits(name) && !name.ends_with(".test.yaml")).map(|name| directory.join(name)).collect();
+    found.sort();
+    found
+}
+
+/// The live secrets that a place holds: one a line, so that one can be changed without a gap.
+fn resolve(base: &Path, secret: &Secret, named_in: Option<&Path>) -> Result<Vec<Vec<u8>>, Fault> {
+    let file = named_in.unwrap_or(base);
+    let text = match secret {
+        Secret::File(path) => std::fs::read_to_string(base.join(path))
+            .map_err(|error| fault(file, format!("the secret file {path} cannot be read: {error}")))?,
+        Secret::Env(name) => environment(name).ok_or_else(|| fault(file, format!("the environment variable {name} is not set")))?,
+    };
+    let live: Vec<Vec<u8>> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| line.as_bytes().to_vec()).collect();
+    if live.is_empty() {
+        return Err(fault(file, format!("the secret {secret:?} is empty")));
+    }
+    Ok(live)
+}
+
+#[expect(clippy::disallowed_methods, reason = "secrets may be given in the environment; nothing else is read from it")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+impl super::App {
+    /// Reads the settings and rules again and puts them in force; with faults the old ones stay. Blocks.
+    ///
+    /// # Errors
+    /// Every fault found.
+    pub fn reload(&self) -> Result<(), Vec<Fault>> {
+        let before = self.settings();
+        let loaded = Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
+        let settings = loaded.inspect_err(|_| {
+            self.counts.reload_failures.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        })?;
+        *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
+        for fault in [self.record_settings(), self.rejudge()].into_iter().filter_map(Result::err) {
+            self.trouble("the new settings are in force, but their effect could not be stored yet", &fault);
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// What only a start can change must stay.
+    fn may_become(&self, settings: Self) -> Result<Self, Vec<Fault>> {
+        let (old, new) = (&self.config, &settings.config);
+        let named = [("listen", old.listen == new.listen), ("storage", old.storage == new.storage)];
+        let file = self.file.clone().unwrap_or_default();
+        let faults: Vec<Fault> = named
+            .iter()
+            .filter(|(_, same)| !same)
+            .map(|(key, _)| fault(&file, format!("`{key}` cannot change while the service runs; restart it")))
+            .collect();
+        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+    }
+}

@@ -1,0 +1,217 @@
+//! `afterword demo`: a recorded incident replayed into a fresh service, by the very way that live senders take.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use clap::Args;
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::net::TcpListener;
+
+use super::{FAULTS, complain, say, serve};
+use crate::app::App;
+use crate::app::clock::Clock;
+use crate::app::receive::Arrival;
+use crate::app::settings::{SHIPPED_RULES, Settings};
+use crate::ingest;
+use crate::model::Time;
+use crate::model::event::{AlertStatus, Event, Fact};
+
+const INCIDENT: &str = include_str!("demo/incident.jsonl");
+const SETTINGS: &str = include_str!("demo/afterword.yaml");
+/// The criterion of the shipped rules on critical alerts, and as the demo has it.
+const SUGGESTED: &str = "longest: 30m\n    decision: suggest";
+const HELD: &str = "longest: 30m\n    decision: hold";
+
+/// How the demo runs.
+#[derive(Debug, Args)]
+pub(super) struct Demo {
+    /// Where it keeps its data; emptied first if an earlier demo made it.
+    #[arg(long, default_value = "data/demo")]
+    directory: PathBuf,
+    /// Address to listen on; another free port if this one is taken.
+    #[arg(long, default_value = "127.0.0.1:9099")]
+    listen: String,
+    /// Stop after the replay instead of serving.
+    #[arg(long)]
+    once: bool,
+}
+
+/// One step of the recording.
+#[derive(Debug, Deserialize)]
+struct Step {
+    /// Seconds from the beginning.
+    at: i64,
+    path: String,
+    body: Value,
+}
+
+pub(super) fn demo(asked: &Demo) -> u8 {
+    match replay_and_serve(asked) {
+        Ok(()) => 0,
+        Err(fault) => {
+            complain(&format!("afterword: {fault:#}"));
+            FAULTS
+        }
+    }
+}
+
+fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
+    serve::runtime()?.block_on(async {
+        let listener = match TcpListener::bind(&asked.listen).await {
+            Ok(listener) => listener,
+            Err(_) => serve::bind("127.0.0.1:0").await?,
+        };
+        let address = format!("http://{}", listener.local_addr()?);
+        let file = fresh(&asked.directory, &address)?;
+        let settings = Settings::load(Some(&file))
+            .map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or_else(String::new, ToString::to_string)))?;
+        let steps = recording()?;
+        let length = TimeDelta::seconds(steps.last().map_or(0, |step| step.at));
+        // It ended an hour ago, so that the meeting lies ahead.
+        let began = Clock::System.now() - length - TimeDelta::hours(1);
+        let time = Arc::new(Mutex::new(Some(began)));
+        let app = serve::open(settings, Clock::Set(Arc::clone(&time)))?;
+        say("Replaying a recorded incident: checkout, degraded after a deploy.\n");
+        let replaying = Arc::clone(&app);
+        let hand = Arc::clone(&time);
+        tokio::task::spawn_blocking(move || replay(&replaying, &hand, &steps, began)).await??;
+        report(&app, &address)?;
+        if asked.once {
+            return Ok(());
+        }
+        say("\nIt goes on serving; stop it with Ctrl-C.");
+        serve::log_to_stderr();
+        serve::until_stopped(app, listener).await
+    })
+}
+
+/// Sets the clock of the replay; `None` is the machine's again.
+fn set(time: &Mutex<Option<Time>>, at: Option<Time>) {
+    *time.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = at;
+}
+
+/// An empty directory with the demo's settings. Only what an earlier demo left is removed.
+fn fresh(directory: &Path, address: &str) -> anyhow::Result<PathBuf> {
+    let file = directory.join("afterword.yaml");
+    if directory.exists() {
+        let ours = std::fs::read_to_string(&file).is_ok_and(|text| text.starts_with(SETTINGS.lines().next().unwrap_or_default()));
+        let empty = std::fs::read_dir(directory)?.next().is_none();
+        anyhow::ensure!(ours || empty, "{} holds something that no demo made; name another with --directory", directory.display());
+        std::fs::remove_dir_all(directory).with_context(|| format!("{} cannot be emptied", directory.display()))?;
+    }
+    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+    // The shipped rules ask a person when only alerts say so. Here nobody is asked, so that the draft is there to see.
+    let rules = SHIPPED_RULES.1.replacen(SUGGESTED, HELD, 1);
+    anyhow::ensure!(rules != SHIPPED_RULES.1, "the shipped rules have no `{SUGGESTED}` to hold");
+    std::fs::write(directory.join("demo.yaml"), rules)?;
+    std::fs::write(&file, SETTINGS.replace("{{address}}", address))?;
+    Ok(file)
+}
+
+fn recording() -> anyhow::Result<Vec<Step>> {
+    let lines = INCIDENT.lines().filter(|line| !line.trim().is_empty());
+    lines.map(|line| serde_json::from_str(line).context("the recording")).collect()
+}
+
+/// Feeds the recording step by step, each at its own time, with the timers between them.
+fn replay(app: &App, time: &Mutex<Option<Time>>, steps: &[Step], began: Time) -> anyhow::Result<()> {
+    let mut next = None;
+    for step in steps {
+        let at = began + TimeDelta::seconds(step.at);
+        next = run_until(app, time, next, at)?;
+        let arrival = arrival(app, step, began)?;
+        say(&format!("{}  {}", at.format("%H:%M:%S"), told(&arrival.events)));
+        app.receive_now(arrival)?;
+        next = app.judge_step()?.next.or(next);
+    }
+    run_until(app, time, next, Clock::System.now())?;
+    set(time, None);
+    app.judge_step()?;
+    while app.deliver_step()? > 0 {}
+    Ok(())
+}
+
+/// Lets time pass until `until`, stopping wherever the engine has something to do.
+fn run_until(app: &App, time: &Mutex<Option<Time>>, mut next: Option<Time>, until: Time) -> anyhow::Result<Option<Time>> {
+    while let Some(due) = next.filter(|due| *due < until) {
+        set(time, Some(due));
+        next = app.judge_step()?.next;
+        while app.deliver_step()? > 0 {}
+    }
+    set(time, Some(until));
+    Ok(next)
+}
+
+/// A step as its sender would have it: read by the same code as what comes over the network.
+fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
+    let body = serde_json::to_vec(&dated(&step.body, began))?;
+    let settings = app.settings();
+    let (names, now) = (&settings.config.labels, app.now());
+    let (source, reading) = match step.path.as_str() {
+        "/ingest/alertmanager" => ("alertmanager", ingest::alertmanager::webhook(&body, "alertmanager", names, now)?),
+        "/api/v1/events" => ("api", ingest::events::events(&body, names, now)?),
+        "/api/v1/interventions" => {
+            let event = ingest::people::intervention(&body, now)?;
+            ("people", ingest::Reading { events: vec![event], ..ingest::Reading::default() })
+        }
+        other => anyhow::bail!("the recording has a step to {other}, which the demo does not know"),
+    };
+    Ok(Arrival { source: source.to_owned(), body, events: reading.events, ..Arrival::default() })
+}
+
+/// The body with its times: `{{+120}}` is two minutes after the beginning.
+fn dated(body: &Value, began: Time) -> Value {
+    match body {
+        Value::String(text) => {
+            match text.strip_prefix("{{+").and_then(|rest| rest.strip_suffix("}}")).and_then(|seconds| seconds.parse().ok()) {
+                Some(seconds) => Value::String((began + TimeDelta::seconds(seconds)).to_rfc3339()),
+                None => body.clone(),
+            }
+        }
+        Value::Array(list) => list.iter().map(|entry| dated(entry, began)).collect(),
+        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), dated(value, began))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
+    }
+}
+
+fn told(events: &[Event]) -> String {
+    let words: Vec<String> = events.iter().map(headline).collect();
+    words.join("; ")
+}
+
+fn headline(event: &Event) -> String {
+    let service = event.service.as_deref().unwrap_or("unassigned");
+    match &event.fact {
+        Fact::Alert(alert) if alert.status == AlertStatus::Firing => format!("{service}: {} fires", alert.name),
+        Fact::Alert(alert) => format!("{service}: {} resolved", alert.name),
+        Fact::Change(change) => format!("{service}: {} {}", change.what, change.title),
+        Fact::Intervention(step) => format!("{service}: manual step, {}", step.action),
+        Fact::Note(note) => format!("{service}: note, {}", note.text),
+        Fact::Acknowledgement(_) => format!("{service}: somebody takes it on"),
+        _ => service.to_owned(),
+    }
+}
+
+fn report(app: &App, address: &str) -> anyhow::Result<()> {
+    let settings = app.settings();
+    for postmortem in app.store.postmortems(10)? {
+        let Some(incident) = app.store.incident(&postmortem.incident.0)? else { continue };
+        say(&format!("\n{}", incident.reason));
+        say(&format!("  Why:    {address}/incidents/{}", incident.id));
+        say(&format!("  Draft:  {}", settings.path(&settings.config.postmortems_directory).join(&postmortem.file).display()));
+        if let Some(meeting) = app.store.meeting(&postmortem.id)? {
+            let file = settings.path(&settings.config.meetings.directory).join(format!("{}.ics", meeting.id));
+            say(&format!(
+                "  Invite: {} ({} people, {})",
+                file.display(),
+                meeting.attendees.len(),
+                meeting.starts_at.format("%a %-d %b %H:%M UTC")
+            ));
+        }
+    }
+    say(&format!("  Pages:  {address}/"));
+    Ok(())
+}

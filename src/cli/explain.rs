@@ -1,0 +1,86 @@
+//! `afterword explain`: every verdict on an incident, with its evidence and margin.
+
+use clap::Args;
+use serde_json::Value;
+
+use super::{FAULTS, Service, block_on, client, complain, say, tell};
+use crate::model::incident::{Incident, Measure, Outcome, Unit, Verdict};
+
+/// Which incident, and where.
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    /// The incident's id.
+    incident: String,
+    #[command(flatten)]
+    from: Service,
+}
+
+pub(super) fn explain(asked: &Explain) -> u8 {
+    let path = format!("/api/v1/incidents/{}", asked.incident);
+    let answer = match block_on(client::get(&asked.from.url, asked.from.token.as_deref(), &path)) {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(fault)) => return tell::failed(&fault),
+        Err(fault) => {
+            complain(&format!("{fault:#}"));
+            return FAULTS;
+        }
+    };
+    if asked.from.format.is_some() {
+        say(&answer.get("verdicts").unwrap_or(&Value::Null).to_string());
+        return 0;
+    }
+    match serde_json::from_value::<Incident>(answer) {
+        Ok(incident) => {
+            say(&told(&incident));
+            0
+        }
+        Err(fault) => {
+            complain(&format!(
+                "the service answered what this version does not know ({fault}); compare `afterword --version` with the service's"
+            ));
+            FAULTS
+        }
+    }
+}
+
+fn told(incident: &Incident) -> String {
+    let services = if incident.services.is_empty() { "unassigned".to_owned() } else { incident.services.join(", ") };
+    let mut lines = vec![format!("{} {} ({services})", incident.id, incident.title), incident.reason.clone(), String::new()];
+    for verdict in &incident.verdicts {
+        lines.push(verdict_lines(verdict));
+    }
+    lines.join("\n")
+}
+
+fn verdict_lines(verdict: &Verdict) -> String {
+    let outcome = match verdict.outcome {
+        Outcome::Met => "met",
+        Outcome::NotMet => "not met",
+        Outcome::Unknown => "unknown",
+    };
+    let shadow = if verdict.shadow { ", shadow" } else { "" };
+    let mut text =
+        format!("{}: {outcome}{shadow}\n  {}\n  What would have changed it: {}", verdict.criterion, verdict.sentence, verdict.would_change);
+    if let Some(measure) = &verdict.measure {
+        text.push_str(&format!("\n  {}", measured(measure)));
+    }
+    if !verdict.evidence.is_empty() {
+        let ids: Vec<&str> = verdict.evidence.iter().map(|id| id.0.get(..12).unwrap_or(&id.0)).collect();
+        text.push_str(&format!("\n  Evidence: {}", ids.join(", ")));
+    }
+    text
+}
+
+fn measured(measure: &Measure) -> String {
+    let unit = match measure.unit {
+        Unit::Seconds => "s",
+        Unit::Times => " times",
+        Unit::Score => " points",
+    };
+    let observed = if measure.lower < measure.upper {
+        format!("between {}{unit} and {}{unit}", measure.lower, measure.upper)
+    } else {
+        format!("{}{unit}", measure.lower)
+    };
+    format!("Observed {observed}, required {}{unit}, margin {}{unit}", measure.required, measure.lower - measure.required)
+}

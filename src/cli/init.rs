@@ -1,0 +1,37 @@
+//! `afterword init`: a commented settings file and the shipped rules to start one's own from.
+
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::path::Path;
+
+use super::{FAULTS, complain, say};
+use crate::app::settings::SHIPPED_RULES;
+
+const SETTINGS: &str = include_str!("init.yaml");
+const SCENARIOS: &str = include_str!("../../rules/postmortems.test.yaml");
+
+pub(super) fn init(directory: &Path) -> u8 {
+    let files = [("afterword.yaml", SETTINGS), SHIPPED_RULES, ("rules/postmortems.test.yaml", SCENARIOS)];
+    // What is there was written by somebody: it is never overwritten, and nothing is written half.
+    if let Some((there, _)) = files.iter().find(|(name, _)| directory.join(name).exists()) {
+        complain(&format!("{} exists already; move it away, or name another directory", directory.join(there).display()));
+        return FAULTS;
+    }
+    for (name, text) in files {
+        let path = directory.join(name);
+        if let Err(fault) = write(&path, text) {
+            complain(&format!("{} cannot be written: {fault}", path.display()));
+            return FAULTS;
+        }
+        say(&format!("wrote {}", path.display()));
+    }
+    say("Next: `afterword check`, `afterword test`, `afterword serve`");
+    0
+}
+
+fn write(path: &Path, text: &str) -> std::io::Result<()> {
+    if let Some(parent) = path.parent() {
+        std::fs::create_dir_all(parent)?;
+    }
+    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+}

@@ -1,0 +1,123 @@
+//! The commands: read files and environment, call the modules, print, and give an exit code.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+mod check;
+mod client;
+mod demo;
+mod explain;
+mod init;
+mod serve;
+mod tell;
+mod test;
+
+/// Exit codes: 0 fine, 1 the input has faults, 2 wrong usage, 3 the service cannot be reached.
+const FAULTS: u8 = 1;
+const UNREACHABLE: u8 = 3;
+
+/// Decides from evidence which incidents deserve a postmortem, and says why.
+#[derive(Debug, Parser)]
+#[command(name = "afterword", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the service. With no settings file: loopback, SQLite in ./data, the shipped rules.
+    Serve(SettingsFile),
+    /// Replay a bundled recorded incident into a fresh service and go on serving it.
+    Demo(demo::Demo),
+    /// Write a commented afterword.yaml and rules/.
+    Init {
+        /// Where to write them.
+        #[arg(default_value = ".")]
+        directory: PathBuf,
+    },
+    /// Validate settings and rules; every fault as FILE:LINE:COL.
+    Check {
+        /// Settings files, rule files, or directories of rules; afterword.yaml if none is named.
+        paths: Vec<PathBuf>,
+    },
+    /// Run rule scenarios; prints expected and got where they differ.
+    Test {
+        /// Scenario files (*.test.yaml); those in rules/ if none is named.
+        files: Vec<PathBuf>,
+    },
+    /// Every verdict on an incident, with its evidence and margin.
+    Explain(explain::Explain),
+    /// Tell a running service that an outage began or ended.
+    Declare(tell::Declare),
+    /// Ask a running service for a postmortem.
+    Request(tell::Request),
+    /// Report a near miss to a running service.
+    NearMiss(tell::NearMiss),
+    /// Tell a running service of a manual step.
+    Intervene(tell::Intervene),
+    /// Bring the database to this version.
+    Migrate(SettingsFile),
+}
+
+#[derive(Debug, Args)]
+struct SettingsFile {
+    /// The settings file.
+    #[arg(long, env = "AFTERWORD_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Where the service is.
+#[derive(Debug, Args)]
+struct Service {
+    /// Address of the service.
+    #[arg(long, env = "AFTERWORD_URL", default_value = "http://127.0.0.1:9099")]
+    url: String,
+    /// The token of `access:`, where the service asks for one.
+    #[arg(long, env = "AFTERWORD_TOKEN", hide_env_values = true)]
+    token: Option<String>,
+    /// Print the answer as JSON.
+    #[arg(long, value_parser = ["json"], value_name = "json")]
+    format: Option<String>,
+}
+
+/// Runs the command line.
+#[must_use]
+pub fn run() -> ExitCode {
+    // Clap itself ends wrong usage with 2.
+    let cli = Cli::parse();
+    let code = match cli.command {
+        Command::Serve(settings) => serve::serve(settings.config.as_deref()),
+        Command::Demo(demo) => demo::demo(&demo),
+        Command::Init { directory } => init::init(&directory),
+        Command::Check { paths } => check::check(&paths),
+        Command::Test { files } => test::test(&files),
+        Command::Explain(explain) => explain::explain(&explain),
+        Command::Declare(said) => tell::tell(&said.to, "/api/v1/declarations", &said.body()),
+        Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),
+        Command::NearMiss(said) => tell::tell(&said.to, "/api/v1/near-misses", &said.body()),
+        Command::Intervene(said) => tell::tell(&said.to, "/api/v1/interventions", &said.body()),
+        Command::Migrate(settings) => serve::migrate(settings.config.as_deref()),
+    };
+    ExitCode::from(code)
+}
+
+/// One line to the person. A closed pipe is no fault of the command.
+fn say(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// One line of complaint.
+fn complain(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// Runs async work on a small runtime of its own.
+fn block_on<T>(work: impl Future<Output = T>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    Ok(runtime.block_on(work))
+}

@@ -1,0 +1,151 @@
+//! `afterword serve` and `afterword migrate`.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::{FAULTS, complain, say};
+use crate::app::clock::Clock;
+use crate::app::settings::Settings;
+use crate::app::{App, run};
+use crate::http;
+use crate::store::{self, Store};
+
+/// Tells faults of the settings, one a line.
+pub(super) fn load(file: Option<&Path>) -> Result<Settings, u8> {
+    Settings::load(file).map_err(|faults| {
+        for fault in faults {
+            complain(&fault.to_string());
+        }
+        FAULTS
+    })
+}
+
+/// The file that settings are in when none is named: `afterword.yaml` here, if there is one.
+fn found(file: Option<&Path>) -> Option<PathBuf> {
+    file.map(Path::to_owned).or_else(|| Path::new("afterword.yaml").is_file().then(|| PathBuf::from("afterword.yaml")))
+}
+
+pub(super) fn serve(file: Option<&Path>) -> u8 {
+    log_to_stderr();
+    let settings = match load(found(file).as_deref()) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    match serve_with(settings) {
+        Ok(()) => 0,
+        Err(fault) => {
+            complain(&format!("afterword: {fault:#}"));
+            FAULTS
+        }
+    }
+}
+
+pub(super) fn log_to_stderr() {
+    let filter =
+        tracing_subscriber::EnvFilter::try_from_env("AFTERWORD_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    // A second call, as in the demo, changes nothing.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+fn serve_with(settings: Settings) -> anyhow::Result<()> {
+    runtime()?.block_on(async {
+        // The address first: a second service on the same one must not touch the database of the first.
+        let listener = bind(&settings.config.listen).await?;
+        let app = open(settings, Clock::System)?;
+        let address = listener.local_addr()?;
+        say(&format!("Afterword serves http://{address}/ (stop it with Ctrl-C)"));
+        until_stopped(app, listener).await
+    })
+}
+
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime could not start")
+}
+
+/// Binds, or says which key to change.
+pub(super) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(listen).await.map_err(|fault| match fault.kind() {
+        std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
+            "the address {listen} is in use by another program (another Afterword?): stop that one, or name another under `listen:`"
+        ),
+        std::io::ErrorKind::PermissionDenied => {
+            anyhow::anyhow!("the address {listen} may not be used by this user: name a port above 1023 under `listen:`")
+        }
+        _ => anyhow::anyhow!("the address {listen} cannot be used: {fault}; correct `listen:`"),
+    })
+}
+
+/// Opens the store of the settings and starts the app on it.
+pub(super) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>> {
+    let path = settings.path(&settings.config.storage);
+    let store = Store::open(&path, clock.now()).with_context(|| format!("the database {}", path.display()))?;
+    App::start(store, settings, clock)
+}
+
+/// Serves until the process is told to stop; SIGHUP reads the settings again.
+pub(super) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+    let stop = CancellationToken::new();
+    let mut loops = run::start(&app, &stop);
+    let serving = tokio::spawn(http::serve(Arc::clone(&app), listener, stop.clone()));
+    signals(&app).await?;
+    stop.cancel();
+    // Open requests have their commits acknowledged before the loops end with the process.
+    let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
+    loops.shutdown().await;
+    let saved = tokio::task::spawn_blocking(move || app.save_sights()).await?;
+    saved?;
+    match served {
+        Ok(done) => Ok(done??),
+        Err(_) => Ok(()),
+    }
+}
+
+async fn signals(app: &Arc<App>) -> anyhow::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut hangup = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    loop {
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => return Ok(()),
+            _ = terminate.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                let ours = Arc::clone(app);
+                match tokio::task::spawn_blocking(move || ours.reload()).await? {
+                    Ok(()) => tracing::info!("the settings and rules were read again"),
+                    Err(faults) => {
+                        for fault in faults {
+                            tracing::error!("the old settings stay in force: {fault}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+pub(super) fn migrate(file: Option<&Path>) -> u8 {
+    let settings = match load(found(file).as_deref()) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let path = settings.path(&settings.config.storage);
+    match store::migrate(&path, Clock::System.now()) {
+        Ok(done) => {
+            let told = if done.from == done.to {
+                format!("is at version {}", done.to)
+            } else {
+                format!("went from version {} to {}", done.from, done.to)
+            };
+            say(&format!("the database {} {told}", path.display()));
+            0
+        }
+        Err(fault) => {
+            complain(&format!("afterword: the database {}: {fault}", path.display()));
+            FAULTS
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! `afterword declare`, `request`, `near-miss` and `intervene`: tell a running service what a person knows.
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::client::{self, ClientError};
+use super::{FAULTS, Service, UNREACHABLE, block_on, complain, say};
+
+/// What all of them take.
+#[derive(Debug, Args)]
+pub(super) struct About {
+    /// The service it concerns.
+    #[arg(long)]
+    service: Option<String>,
+    /// When it was, RFC 3339; now if not said.
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// It is an exercise.
+    #[arg(long)]
+    drill: bool,
+}
+
+/// An outage that began or ended.
+#[derive(Debug, Args)]
+pub(super) struct Declare {
+    /// What is the matter.
+    title: Option<String>,
+    /// It has ended.
+    #[arg(long)]
+    resolved: bool,
+    /// critical, warning or info.
+    #[arg(long)]
+    severity: Option<String>,
+    #[command(flatten)]
+    about: About,
+    #[command(flatten)]
+    pub(super) to: Service,
+}
+
+/// A wish for a postmortem.
+#[derive(Debug, Args)]
+pub(super) struct Request {
+    /// What happened, in your words.
+    reason: String,
+    /// Who asks.
+    #[arg(long)]
+    requester: Option<String>,
+    #[command(flatten)]
+    about: About,
+    #[command(flatten)]
+    pub(super) to: Service,
+}
+
+/// Something that nearly happened.
+#[derive(Debug, Args)]
+pub(super) struct NearMiss {
+    /// What nearly happened.
+    what: String,
+    /// How bad it would have been: critical, warning or info.
+    #[arg(long)]
+    severity: Option<String>,
+    /// How close it came, 0 to 1.
+    #[arg(long)]
+    closeness: Option<f64>,
+    /// It was noticed only by luck.
+    #[arg(long)]
+    by_luck: bool,
+    #[command(flatten)]
+    about: About,
+    #[command(flatten)]
+    pub(super) to: Service,
+}
+
+/// A manual step.
+#[derive(Debug, Args)]
+pub(super) struct Intervene {
+    /// What was done: restart, failover, scale, rollback, …
+    action: String,
+    /// What made it necessary.
+    #[arg(long)]
+    why: String,
+    /// It should need no human.
+    #[arg(long)]
+    should_be_automatic: bool,
+    /// Who did it.
+    #[arg(long)]
+    actor: Option<String>,
+    #[command(flatten)]
+    about: About,
+    #[command(flatten)]
+    pub(super) to: Service,
+}
+
+/// The fields that were given.
+fn fields(about: &About, own: &[(&str, Value)]) -> Value {
+    let mut body = Map::new();
+    let common = [("service", json!(about.service)), ("at", json!(about.at)), ("drill", json!(about.drill.then_some(true)))];
+    for (name, value) in common.iter().chain(own).filter(|(_, value)| !value.is_null()) {
+        body.insert((*name).to_owned(), value.clone());
+    }
+    Value::Object(body)
+}
+
+impl Declare {
+    pub(super) fn body(&self) -> Value {
+        let status = self.resolved.then_some("resolved");
+        fields(&self.about, &[("title", json!(self.title)), ("status", json!(status)), ("severity", json!(self.severity))])
+    }
+}
+
+impl Request {
+    pub(super) fn body(&self) -> Value {
+        fields(&self.about, &[("reason", json!(self.reason)), ("requester", json!(self.requester))])
+    }
+}
+
+impl NearMiss {
+    pub(super) fn body(&self) -> Value {
+        let by_luck = self.by_luck.then_some(true);
+        let own = [
+            ("what", json!(self.what)),
+            ("severity", json!(self.severity)),
+            ("closeness", json!(self.closeness)),
+            ("by_luck", json!(by_luck)),
+        ];
+        fields(&self.about, &own)
+    }
+}
+
+impl Intervene {
+    pub(super) fn body(&self) -> Value {
+        let automatic = self.should_be_automatic.then_some(true);
+        let own = [
+            ("action", json!(self.action)),
+            ("why", json!(self.why)),
+            ("should_be_automatic", json!(automatic)),
+            ("actor", json!(self.actor)),
+        ];
+        fields(&self.about, &own)
+    }
+}
+
+/// Tells the service and prints what became of it.
+pub(super) fn tell(to: &Service, path: &str, body: &Value) -> u8 {
+    match block_on(client::post(&to.url, to.token.as_deref(), path, body)) {
+        Ok(Ok(answer)) => {
+            if to.format.is_some() {
+                say(&answer.to_string());
+            } else {
+                match answer.get("status").and_then(Value::as_str) {
+                    Some(status) => say(&format!("Noted. What becomes of it: {status}")),
+                    None => say("Noted."),
+                }
+            }
+            0
+        }
+        Ok(Err(fault)) => failed(&fault),
+        Err(fault) => {
+            complain(&format!("{fault:#}"));
+            FAULTS
+        }
+    }
+}
+
+/// Tells a fault of the service or of the way to it.
+pub(super) fn failed(fault: &ClientError) -> u8 {
+    complain(&fault.to_string());
+    match fault {
+        ClientError::Unreachable(_) => UNREACHABLE,
+        ClientError::Refused { .. } => FAULTS,
+    }
+}

@@ -1,0 +1,199 @@
+//! Who may send and who may come in: sources, their proofs, and where secrets are found.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::parse::RawLabels;
+use super::reader::{Reader, Supported};
+use super::words::Word;
+use super::{Access, Auth, Secret, Source, SourceKind};
+use crate::model::settings::LabelNames;
+use crate::yaml::{Node, Position, Spanned, Value};
+
+/// Kinds that only later versions know.
+const LATER_KINDS: [&str; 2] = ["prometheus", "remote_write"];
+
+const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSource {
+    name: Spanned<Word>,
+    kind: Spanned<Word>,
+    /// Read apart, so that what is written there is in no message.
+    #[serde(rename = "auth", default)]
+    _auth: Option<serde::de::IgnoredAny>,
+    labels: Option<RawLabels>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAuth {
+    bearer_token_file: Option<Spanned<String>>,
+    bearer_token: Option<Spanned<String>>,
+    basic: Option<RawBasic>,
+    header: Option<RawHeader>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawBasic {
+    username: Word,
+    password_file: Option<Spanned<String>>,
+    password: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawHeader {
+    name: Spanned<Word>,
+    value_file: Option<Spanned<String>>,
+    value: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccess {
+    token_file: Option<Spanned<String>>,
+    token: Option<Spanned<String>>,
+}
+
+/// One entry of `sources:`.
+pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, seen: &mut BTreeMap<String, Position>) -> Option<Source> {
+    let auth = match (node.get("auth"), &node.value) {
+        (Some(node), _) => auth(reader, node),
+        (None, Value::Map(_)) => {
+            reader.fault(node.position(), format!("`auth` is missing; write {PROOFS} there, or `auth: none` if you mean that"));
+            None
+        }
+        (None, _) => None,
+    };
+    let raw: RawSource = reader.read(node)?;
+    let name = raw.name.value.0;
+    reader.unique(seen, "source", &name, raw.name.position);
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        reader.fault(raw.name.position, format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"));
+    }
+    let kind = match raw.kind.value.0.as_str() {
+        "alertmanager" => SourceKind::Alertmanager,
+        later if LATER_KINDS.contains(&later) => {
+            reader.fault(raw.kind.position, format!("kind `{later}` is not supported by this version; remove this source"));
+            return None;
+        }
+        other => {
+            reader.fault(raw.kind.position, format!("unknown kind {other:?}; known: `alertmanager`"));
+            return None;
+        }
+    };
+    Some(Source { name, kind, auth: auth?, labels: raw.labels.map(|raw| raw.over(labels)) })
+}
+
+/// `auth:` of a source. What is written there may be a secret, so no message repeats it.
+fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
+    if node.value == Value::String("none".to_owned()) {
+        return Some(Auth::None);
+    }
+    let at = node.position();
+    if !is_map(reader, node, &format!("`auth` is `none`, or a map with one of {PROOFS}")) {
+        return None;
+    }
+    let Supported { node, whole } = reader.supported(node, "auth", &["hmac_secret_file"]);
+    for name in ["basic", "header"] {
+        if let Some(inner) = node.get(name)
+            && !is_map(reader, inner, &format!("`auth.{name}` is a map"))
+        {
+            return None;
+        }
+    }
+    let raw: RawAuth = reader.read(&node)?;
+    let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
+    match (bearer, raw.basic, raw.header) {
+        (true, None, None) => secret(reader, at, "bearer_token", raw.bearer_token_file, raw.bearer_token).map(Auth::Bearer),
+        (false, Some(basic), None) => {
+            let password = secret(reader, at, "password", basic.password_file, basic.password)?;
+            Some(Auth::Basic { username: basic.username.0, password })
+        }
+        (false, None, Some(header)) => {
+            let name = header.name.value.0;
+            if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)) {
+                reader.fault(header.name.position, format!("{name:?} is no name of a header; write for example X-Afterword-Token"));
+            }
+            let value = secret(reader, at, "value", header.value_file, header.value)?;
+            Some(Auth::Header { name, value })
+        }
+        (false, None, None) => {
+            if whole {
+                reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
+            }
+            None
+        }
+        _ => {
+            reader.fault(at, format!("`auth` gives more than one proof; keep one of {PROOFS}"));
+            None
+        }
+    }
+}
+
+/// `access:`
+pub(super) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
+    if !is_map(reader, node, "`access` is a map with `token_file` or `token`") {
+        return None;
+    }
+    let Supported { node, whole } = reader.supported(node, "access", &["oidc", "tokens"]);
+    let raw: RawAccess = reader.read(&node)?;
+    if !whole && raw.token_file.is_none() && raw.token.is_none() {
+        return None;
+    }
+    secret(reader, node.position(), "token", raw.token_file, raw.token).map(|token| Access { token })
+}
+
+fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
+    let map = matches!(node.value, Value::Map(_));
+    if !map {
+        reader.fault(node.position(), message);
+    }
+    map
+}
+
+/// `NAME_file: PATH` or `NAME: "${VARIABLE}"`, one of them.
+fn secret(
+    reader: &mut Reader<'_>,
+    at: Position,
+    name: &str,
+    file: Option<Spanned<String>>,
+    inline: Option<Spanned<String>>,
+) -> Option<Secret> {
+    let forms = format!("`{name}_file: PATH` or `{name}: \"${{VARIABLE}}\"`");
+    match (file, inline) {
+        (Some(path), None) => {
+            if path.value.trim().is_empty() || path.value.chars().any(char::is_control) {
+                reader.fault(path.position, format!("`{name}_file` is the path of a file"));
+                return None;
+            }
+            Some(Secret::File(path.value))
+        }
+        (None, Some(text)) => match variable(&text.value) {
+            Some(variable) => Some(Secret::Env(variable.to_owned())),
+            None => {
+                reader.fault(text.position, format!("a secret does not stand in this file; write {forms}"));
+                None
+            }
+        },
+        (None, None) => {
+            reader.fault(at, format!("`{name}` is missing; write {forms}"));
+            None
+        }
+        (Some(_), Some(text)) => {
+            reader.fault(text.position, format!("`{name}` is given twice; write {forms}"));
+            None
+        }
+    }
+}
+
+/// `NAME` of `${NAME}`.
+fn variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("${")?.strip_suffix('}')?;
+    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (letters && name.starts_with(|c: char| !c.is_ascii_digit())).then_some(name)
+}

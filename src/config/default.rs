@@ -1,0 +1,45 @@
+//! What holds for every key that is left out.
+
+use chrono_tz::Tz;
+
+use super::{Auth, Config, Meetings, Names, Send, Source, SourceKind};
+use crate::model::settings::{Hours, LabelNames};
+
+/// Where the service listens: on this machine only.
+pub(super) const LISTEN: &str = "127.0.0.1:9099";
+
+impl Default for Config {
+    /// What an empty file means: loopback, SQLite below `data`, the shipped rules, one Alertmanager source.
+    fn default() -> Self {
+        Self {
+            listen: LISTEN.to_owned(),
+            external_url: format!("http://{LISTEN}"),
+            storage: "data/afterword.db".to_owned(),
+            rules: Vec::new(),
+            labels: LabelNames::default(),
+            sources: vec![Source { name: "alertmanager".to_owned(), kind: SourceKind::Alertmanager, auth: Auth::None, labels: None }],
+            services: Vec::new(),
+            people: Vec::new(),
+            time_zone: Tz::UTC,
+            hours: Hours { days: [true, true, true, true, true, false, false], from: 9 * 60, to: 17 * 60 },
+            postmortems_directory: "data/postmortems".to_owned(),
+            names: Names::Full,
+            meetings: Meetings::default(),
+            maintenance: Vec::new(),
+            access: None,
+        }
+    }
+}
+
+impl Default for Meetings {
+    /// Hour-long meetings whose invites are files in `data/invites`.
+    fn default() -> Self {
+        Self {
+            directory: "data/invites".to_owned(),
+            organizer: "afterword@localhost".to_owned(),
+            facilitators: Vec::new(),
+            send: Send::Automatic,
+            minutes: 60,
+        }
+    }
+}

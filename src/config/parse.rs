@@ -1,0 +1,218 @@
+//! Reads the settings file, section by section, so that one run tells of every fault.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::reader::{Reader, Supported, given};
+use super::words::{Email, Listen, Storage, Url, Weekly, Word, Words, Zone};
+use super::{Config, Meetings, Names, Send, access, people};
+use crate::model::event::Severity;
+use crate::model::fault::{Fault, nearest};
+use crate::model::settings::LabelNames;
+use crate::yaml::{self, Node, Spanned, Value};
+
+/// Keys of the file.
+const KNOWN: [&str; 13] = [
+    "listen",
+    "external_url",
+    "storage",
+    "rules",
+    "labels",
+    "sources",
+    "services",
+    "people",
+    "defaults",
+    "postmortems",
+    "meetings",
+    "maintenance",
+    "access",
+];
+
+/// Keys that only later versions know. They are refused, not skipped: who writes one counts on it.
+const LATER: [&str; 6] = ["metrics", "smtp", "caldav", "notify", "limits", "retention"];
+
+/// `labels:`, here and in a source.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawLabels {
+    service: Option<Words>,
+    severity: Option<Words>,
+    environment: Option<Words>,
+    severities: Option<BTreeMap<String, RawSeverity>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawSeverity {
+    Critical,
+    Warning,
+    Info,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDefaults {
+    time_zone: Option<Zone>,
+    hours: Option<Weekly>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPostmortems {
+    directory: Option<Word>,
+    names: Option<Names>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMeetings {
+    directory: Option<Word>,
+    organizer: Option<Email>,
+    facilitators: Option<Vec<Spanned<String>>>,
+    send: Option<Send>,
+    minutes: Option<Spanned<i64>>,
+}
+
+impl RawLabels {
+    /// What is left out here is as in `base`.
+    pub(super) fn over(self, base: &LabelNames) -> LabelNames {
+        let names = |words: Option<Words>, base: &[String]| words.map_or_else(|| base.to_vec(), |words| words.0);
+        let severities =
+            self.severities.map(|map| map.into_iter().map(|(word, severity)| (word.to_lowercase(), severity.into())).collect());
+        LabelNames {
+            service: names(self.service, &base.service),
+            severity: names(self.severity, &base.severity),
+            environment: names(self.environment, &base.environment),
+            severities: severities.unwrap_or_else(|| base.severities.clone()),
+        }
+    }
+}
+
+impl From<RawSeverity> for Severity {
+    fn from(raw: RawSeverity) -> Self {
+        match raw {
+            RawSeverity::Critical => Self::Critical,
+            RawSeverity::Warning => Self::Warning,
+            RawSeverity::Info => Self::Info,
+            RawSeverity::None => Self::None,
+        }
+    }
+}
+
+/// Reads the text of `afterword.yaml`; `file` is its name in faults. What is left out is as in [`Config::default`].
+///
+/// # Errors
+/// Every fault of the text, in the order of the file. An unknown key is one, and so is a key of a later version.
+pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
+    let root = yaml::parse(file, text).map_err(|fault| vec![fault])?;
+    let mut reader = Reader::new(file);
+    let config = read(&mut reader, &root);
+    let mut faults = reader.faults;
+    if faults.is_empty() {
+        return Ok(config);
+    }
+    faults.sort_by_key(|fault| (fault.line, fault.column));
+    Err(faults)
+}
+
+fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
+    let Supported { node: root, .. } = reader.supported(root, "", &LATER);
+    keys(reader, &root);
+    let mut config = Config::default();
+    addresses(reader, &root, &mut config);
+    if let Some(Storage(path)) = value(reader, &root, "storage") {
+        config.storage = path;
+    }
+    if let Some(Words(globs)) = value(reader, &root, "rules") {
+        config.rules = globs;
+    }
+    if let Some(raw) = value::<RawLabels>(reader, &root, "labels") {
+        config.labels = raw.over(&LabelNames::default());
+    }
+    if given(&root, "sources").is_some() {
+        let mut seen = BTreeMap::new();
+        let entries = reader.entries(&root, "sources").iter();
+        config.sources = entries.filter_map(|node| access::source(reader, node, &config.labels, &mut seen)).collect();
+    }
+    if let Some(raw) = value::<RawDefaults>(reader, &root, "defaults") {
+        config.time_zone = raw.time_zone.map_or(config.time_zone, |zone| zone.0);
+        config.hours = raw.hours.map_or(config.hours, |hours| hours.0);
+    }
+    let entries = reader.entries(&root, "people");
+    let ids = people::ids(entries);
+    config.people = people::people(reader, entries, &config);
+    let entries = reader.entries(&root, "services");
+    config.services = people::services(reader, entries, &ids);
+    let entries = reader.entries(&root, "maintenance");
+    config.maintenance = people::maintenance(reader, entries);
+    if let Some(raw) = reader.section::<RawPostmortems>(&root, "postmortems", &["git"]) {
+        config.postmortems_directory = raw.directory.map_or(config.postmortems_directory, |directory| directory.0);
+        config.names = raw.names.unwrap_or(config.names);
+    }
+    if let Some(raw) = reader.section::<RawMeetings>(&root, "meetings", &["second", "smtp", "caldav"]) {
+        config.meetings = meetings(reader, raw, &ids);
+    }
+    config
+}
+
+fn value<T: serde::de::DeserializeOwned>(reader: &mut Reader<'_>, root: &Node, name: &str) -> Option<T> {
+    reader.section(root, name, &[])
+}
+
+/// A fault for each key that no version knows, or for a file that is no map.
+fn keys(reader: &mut Reader<'_>, root: &Node) {
+    match &root.value {
+        Value::Null => {}
+        Value::Map(entries) => {
+            for (key, _) in entries.iter().filter(|(key, _)| !KNOWN.contains(&key.name.as_str())) {
+                let hint = nearest(&key.name, KNOWN).map_or_else(
+                    || format!("known: {}", KNOWN.map(|name| format!("`{name}`")).join(", ")),
+                    |name| format!("did you mean `{name}`?"),
+                );
+                reader.fault(key.position(), format!("unknown key `{}`; {hint}", key.name.escape_debug()));
+            }
+        }
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
+            reader.fault(root.position(), format!("the settings are a map of keys, found {}", root.describe()));
+        }
+    }
+}
+
+/// `listen`, `external_url` and `access`, which depend on each other.
+fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
+    if let Some(node) = given(root, "access") {
+        config.access = access::access(reader, node);
+    }
+    if let Some(Spanned { position, value: listen, .. }) = value::<Spanned<Listen>>(reader, root, "listen") {
+        if !listen.loopback && given(root, "access").is_none() {
+            let address = &listen.address;
+            reader.fault(
+                position,
+                format!("other machines can reach {address}, so `access` is needed; add:\naccess:\n  token_file: /run/secrets/afterword"),
+            );
+        }
+        config.listen = listen.address;
+        config.external_url = listen.url;
+    }
+    if let Some(Url(url)) = value(reader, root, "external_url") {
+        config.external_url = url;
+    }
+}
+
+fn meetings(reader: &mut Reader<'_>, raw: RawMeetings, people: &[String]) -> Meetings {
+    let otherwise = Meetings::default();
+    let facilitators = raw.facilitators.unwrap_or_default();
+    reader.known_people(&facilitators, people);
+    if let Some(minutes) = raw.minutes.as_ref().filter(|minutes| !(5..=480).contains(&minutes.value)) {
+        reader.fault(minutes.position, format!("a meeting takes 5 to 480 minutes, found {}", minutes.value));
+    }
+    Meetings {
+        directory: raw.directory.map_or(otherwise.directory, |directory| directory.0),
+        organizer: raw.organizer.map_or(otherwise.organizer, |address| address.0),
+        facilitators: people::texts(facilitators),
+        send: raw.send.unwrap_or(otherwise.send),
+        minutes: raw.minutes.map_or(otherwise.minutes, |minutes| minutes.value),
+    }
+}

@@ -1,0 +1,136 @@
+//! Services, the people behind them, and planned work.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::Config;
+use super::reader::{Reader, Supported};
+use super::words::{Email, Instant, Weekly, Word, Zone};
+use crate::model::settings::{Maintenance, Person, Service};
+use crate::yaml::{Node, Position, Spanned, Value};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPerson {
+    id: Spanned<Word>,
+    name: Option<Word>,
+    email: Option<Email>,
+    time_zone: Option<Zone>,
+    hours: Option<Weekly>,
+    aliases: Option<Vec<Spanned<Word>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawService {
+    name: Spanned<Word>,
+    owners: Option<Vec<Spanned<String>>>,
+    stakeholders: Option<Vec<Spanned<String>>>,
+    depends_on: Option<Vec<Word>>,
+    automatic: Option<Vec<Word>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMaintenance {
+    service: Option<Word>,
+    from: Instant,
+    to: Spanned<Instant>,
+    why: Option<String>,
+}
+
+/// The ids of `people:`, also of entries that hold another fault: whoever names those is not at odds with the list.
+pub(super) fn ids(entries: &[Node]) -> Vec<String> {
+    let id = |entry: &Node| match &entry.get("id")?.value {
+        Value::String(id) => Some(id.clone()),
+        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+    };
+    entries.iter().filter_map(id).collect()
+}
+
+/// `people:`; what one leaves out is taken from `defaults`.
+pub(super) fn people(reader: &mut Reader<'_>, entries: &[Node], defaults: &Config) -> Vec<Person> {
+    let mut seen = BTreeMap::new();
+    let mut aliases_seen = BTreeMap::new();
+    entries.iter().filter_map(|node| person(reader, node, defaults, &mut seen, &mut aliases_seen)).collect()
+}
+
+fn person(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    defaults: &Config,
+    seen: &mut BTreeMap<String, Position>,
+    aliases_seen: &mut BTreeMap<String, Position>,
+) -> Option<Person> {
+    let Supported { node, .. } = reader.supported(node, "people", &["holidays", "free_busy"]);
+    let raw: RawPerson = reader.read(&node)?;
+    let id = raw.id.value.0;
+    reader.unique(seen, "person", &id, raw.id.position);
+    let mut aliases = Vec::new();
+    for alias in raw.aliases.unwrap_or_default() {
+        let Word(text) = alias.value;
+        if !text.split_once(':').is_some_and(|(source, name)| !source.is_empty() && !name.is_empty()) {
+            reader.fault(alias.position, format!("{text:?} is no alias; write one as github:ada"));
+        }
+        reader.unique(aliases_seen, "alias", &text, alias.position);
+        aliases.push(text);
+    }
+    Some(Person {
+        name: raw.name.map_or_else(|| id.clone(), |name| name.0),
+        id,
+        email: raw.email.map(|email| email.0),
+        time_zone: raw.time_zone.map_or(defaults.time_zone, |zone| zone.0),
+        hours: raw.hours.map_or_else(|| defaults.hours.clone(), |hours| hours.0),
+        aliases,
+    })
+}
+
+/// `services:`
+pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> Vec<Service> {
+    let mut seen = BTreeMap::new();
+    let mut services = Vec::new();
+    for node in entries {
+        let Supported { node, .. } = reader.supported(node, "services", &["on_call"]);
+        let Some(raw) = reader.read::<RawService>(&node) else {
+            continue;
+        };
+        reader.unique(&mut seen, "service", &raw.name.value.0, raw.name.position);
+        let (owners, stakeholders) = (raw.owners.unwrap_or_default(), raw.stakeholders.unwrap_or_default());
+        reader.known_people(&owners, people);
+        reader.known_people(&stakeholders, people);
+        services.push(Service {
+            name: raw.name.value.0,
+            owners: texts(owners),
+            stakeholders: texts(stakeholders),
+            depends_on: words(raw.depends_on),
+            automatic: words(raw.automatic),
+        });
+    }
+    services
+}
+
+/// `maintenance:`
+pub(super) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Maintenance> {
+    let mut planned = Vec::new();
+    for node in entries {
+        let Some(raw) = reader.read::<RawMaintenance>(node) else {
+            continue;
+        };
+        if raw.from.0 >= raw.to.value.0 {
+            reader.fault(raw.to.position, "`to` is not after `from`");
+        }
+        let (from, to) = (raw.from.0, raw.to.value.0);
+        planned.push(Maintenance { service: raw.service.map(|word| word.0), from, to, why: raw.why.unwrap_or_default() });
+    }
+    planned
+}
+
+/// Without their places.
+pub(super) fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
+    spanned.into_iter().map(|text| text.value).collect()
+}
+
+fn words(words: Option<Vec<Word>>) -> Vec<String> {
+    words.unwrap_or_default().into_iter().map(|word| word.0).collect()
+}

@@ -1,0 +1,99 @@
+//! What every section needs: faults gathered, keys of later versions named, references checked.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+
+use crate::model::fault::{Fault, nearest};
+use crate::yaml::{self, Node, Position, Spanned, Value};
+
+/// Reads sections of one file and keeps what is wrong with them.
+pub(super) struct Reader<'a> {
+    file: &'a str,
+    /// What is wrong so far.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// A map without its keys of later versions.
+pub(super) struct Supported {
+    /// What is left.
+    pub(super) node: Node,
+    /// Nothing was taken away; otherwise something missing may only be missing because of that.
+    pub(super) whole: bool,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(file: &'a str) -> Self {
+        Self { file, faults: Vec::new() }
+    }
+
+    /// Keeps a fault.
+    pub(super) fn fault(&mut self, at: Position, message: impl Into<String>) {
+        self.faults.push(at.fault(self.file, message));
+    }
+
+    /// Reads a node as a `T`; `None` once its fault is kept.
+    pub(super) fn read<T: DeserializeOwned>(&mut self, node: &Node) -> Option<T> {
+        yaml::read(self.file, node).map_err(|fault| self.faults.push(fault)).ok()
+    }
+
+    /// Reads a section that may be missing or empty.
+    pub(super) fn section<T: DeserializeOwned>(&mut self, root: &Node, name: &str, later: &[&str]) -> Option<T> {
+        let node = given(root, name)?;
+        let Supported { node, .. } = self.supported(node, name, later);
+        self.read(&node)
+    }
+
+    /// The entries of a list that may be missing or empty.
+    pub(super) fn entries<'n>(&mut self, root: &'n Node, name: &str) -> &'n [Node] {
+        match given(root, name).map(|node| (node, &node.value)) {
+            None => &[],
+            Some((_, Value::List(entries))) => entries,
+            Some((node, _)) => {
+                self.fault(node.position(), format!("`{name}` is a list, found {}", node.describe()));
+                &[]
+            }
+        }
+    }
+
+    /// Takes away the keys that only later versions know, with a fault for each.
+    pub(super) fn supported(&mut self, node: &Node, section: &str, later: &[&str]) -> Supported {
+        let mut node = node.clone();
+        let mut whole = true;
+        if let Value::Map(entries) = &mut node.value {
+            entries.retain(|(key, _)| {
+                let known = !later.contains(&key.name.as_str());
+                if !known {
+                    let path = if section.is_empty() { key.name.clone() } else { format!("{section}.{}", key.name) };
+                    self.fault(key.position(), format!("`{path}` is not supported by this version; remove it"));
+                    whole = false;
+                }
+                known
+            });
+        }
+        Supported { node, whole }
+    }
+
+    /// Keeps a fault if `name` was seen before.
+    pub(super) fn unique(&mut self, seen: &mut BTreeMap<String, Position>, what: &str, name: &str, at: Position) {
+        if let Some(first) = seen.get(name) {
+            self.fault(at, format!("{what} `{name}` is given twice, first at {}:{}", first.line, first.column));
+        } else {
+            seen.insert(name.to_owned(), at);
+        }
+    }
+
+    /// Keeps a fault for each id that no person has.
+    pub(super) fn known_people(&mut self, ids: &[Spanned<String>], people: &[String]) {
+        for id in ids.iter().filter(|id| !people.contains(&id.value)) {
+            let hint = nearest(&id.value, people.iter().map(String::as_str))
+                .map_or_else(|| "add it to `people`".to_owned(), |name| format!("did you mean `{name}`?"));
+            self.fault(id.position, format!("unknown person `{}`; {hint}", id.value.escape_debug()));
+        }
+    }
+}
+
+/// The node of a key that has a value.
+pub(super) fn given<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
+    root.get(name).filter(|node| node.value != Value::Null)
+}

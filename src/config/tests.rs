@@ -1,0 +1,273 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use chrono::TimeZone;
+
+use super::{Access, Auth, Config, Names, Secret, Send, parse};
+use crate::model::event::Severity;
+use crate::model::settings::Hours;
+
+const EXAMPLE: &str = r#"
+listen: 127.0.0.1:9099
+external_url: http://127.0.0.1:9099
+storage: sqlite://data/afterword.db
+rules: [rules/*.yaml]
+labels: {service: [service, app, job], severity: [severity], environment: [environment, env, stage]}
+sources:
+  - name: alertmanager
+    kind: alertmanager
+    auth: {bearer_token_file: /run/secrets/alertmanager}
+services:
+  - {name: checkout, owners: [ada], stakeholders: [lin], depends_on: [payments], automatic: [restart, failover, scale]}
+people:
+  - {id: ada, name: Ada L., email: ada@example.com, time_zone: Europe/Berlin, hours: Mon-Fri 09:00-17:00,
+     aliases: [pagerduty:PABC123, kubernetes:ada@example.com, github:ada]}
+  - {id: lin}
+defaults: {time_zone: Asia/Tokyo, hours: "Sun-Thu 08:30-16:00"}
+postmortems: {directory: data/postmortems, names: role}
+meetings:
+  directory: data/invites
+  organizer: postmortems@example.com
+  facilitators: [lin]
+  send: after_approval
+maintenance: [{service: checkout, from: 2026-12-01T22:00Z, to: 2026-12-02T02:00:30+01:00, why: new disks}]
+access: {token: "${AFTERWORD_TOKEN}"}
+"#;
+
+fn config(text: &str) -> Config {
+    parse("f.yaml", text).unwrap_or_else(|faults| panic!("{text}\n{faults:#?}"))
+}
+
+fn faults(text: &str) -> Vec<String> {
+    parse("f", text).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+}
+
+/// The text has exactly one fault, and it says this.
+#[track_caller]
+fn check(text: &str, expected: &str) {
+    let found = faults(text);
+    assert!(found.len() == 1 && found[0].contains(expected), "{text}\nexpected {expected}\nfound {found:#?}");
+}
+
+/// The entry of `sources:` has exactly one fault, and it says this.
+#[track_caller]
+fn check_auth(auth: &str, expected: &str) {
+    check(&format!("sources: [{{name: a, kind: alertmanager, auth: {auth}}}]"), expected);
+}
+
+fn auth(text: &str) -> Auth {
+    config(&format!("sources: [{{name: a, kind: alertmanager, auth: {text}}}]")).sources.remove(0).auth
+}
+
+#[test]
+fn nothing_means_the_defaults() {
+    for text in ["", "# only this\n", "people:\nsources:\nmeetings:\naccess:\n"] {
+        assert_eq!(config(text), Config::default(), "{text:?}");
+    }
+}
+
+#[test]
+fn the_documented_example_is_read() {
+    let config = config(EXAMPLE);
+    assert_eq!(config.storage, "data/afterword.db");
+    assert_eq!(config.rules, ["rules/*.yaml"]);
+    assert_eq!(config.sources[0].auth, Auth::Bearer(Secret::File("/run/secrets/alertmanager".to_owned())));
+    assert_eq!(config.services[0].automatic, ["restart", "failover", "scale"]);
+    let [ada, lin] = config.people.as_slice() else { panic!("{:?}", config.people) };
+    assert_eq!((ada.time_zone, ada.email.as_deref()), (chrono_tz::Europe::Berlin, Some("ada@example.com")));
+    assert_eq!(ada.hours, Config::default().hours);
+    assert_eq!((lin.name.as_str(), lin.time_zone), ("lin", chrono_tz::Asia::Tokyo));
+    assert_eq!(lin.hours, Hours { days: [true, true, true, true, false, false, true], from: 510, to: 960 });
+    assert_eq!((config.names, config.meetings.send, config.meetings.minutes), (Names::Role, Send::AfterApproval, 60));
+    assert_eq!(config.maintenance[0].from, chrono::Utc.with_ymd_and_hms(2026, 12, 1, 22, 0, 0).unwrap());
+    assert_eq!(config.maintenance[0].to, chrono::Utc.with_ymd_and_hms(2026, 12, 2, 1, 0, 30).unwrap());
+    assert_eq!(config.access, Some(Access { token: Secret::Env("AFTERWORD_TOKEN".to_owned()) }));
+}
+
+#[test]
+fn keys_that_are_not_known_are_faults_at_their_place() {
+    check("listne: 127.0.0.1:1", "f:1:1: unknown key `listne`; did you mean `listen`?");
+    check("\n\nzzzzzzzzzzz: 1", "f:3:1: unknown key `zzzzzzzzzzz`; known: `listen`, ");
+    check("people: [{id: a, emial: a@b.c}]", "f:1:18: unknown key `emial`; did you mean `email`?");
+    check("meetings: {send: automatc}", "f:1:18: unknown value `automatc`; did you mean `automatic`?");
+    check("postmortems: {names: roles}", "did you mean `role`?");
+    check("labels: {severities: {P1: crtical}}", "did you mean `critical`?");
+    check("- a", "the settings are a map of keys, found a list");
+    check("people: ada", "`people` is a list, found the text \"ada\"");
+    check("defaults: [UTC]", "f:1:11: expected a map, found a list");
+}
+
+#[test]
+fn keys_of_later_versions_are_faults_and_nothing_else_is() {
+    for key in ["metrics", "smtp", "caldav", "notify", "limits", "retention"] {
+        check(&format!("{key}: {{a: 1}}"), &format!("f:1:1: `{key}` is not supported by this version; remove it"));
+    }
+    check("access: {oidc: {}}", "f:1:10: `access.oidc` is not supported");
+    check("access: {tokens: true}", "`access.tokens` is not supported");
+    check("postmortems: {git: {}}", "`postmortems.git` is not supported");
+    check("meetings: {second: propose}", "`meetings.second` is not supported");
+    check("meetings: {smtp: {}}", "`meetings.smtp` is not supported");
+    check("people: [{id: a, holidays: [de.ics]}]", "f:1:18: `people.holidays` is not supported");
+    check("people: [{id: a, free_busy: x}]", "`people.free_busy` is not supported");
+    check("services: [{name: a, on_call: rota.ics}]", "`services.on_call` is not supported");
+    check_auth("{hmac_secret_file: x}", "`auth.hmac_secret_file` is not supported");
+    check("sources: [{name: a, kind: prometheus, auth: none}]", "kind `prometheus` is not supported by this version");
+    check("storage: postgres://u:hunter2@h/d", "f:1:10: PostgreSQL is not supported by this version");
+}
+
+#[test]
+fn addresses_are_checked() {
+    check("listen: 127.0.0.1", "the port is missing");
+    check("listen: 9099", "the port is missing");
+    check("listen: 127.0.0.1:70000", "the port is a number up to 65535");
+    check("listen: 127.0.0.1:+1", "the port is a number up to 65535");
+    check("listen: ':9099'", "the host is missing");
+    check("listen: 300.1.1.1:9099", "neither an address nor a name");
+    check("listen: '::1:9099'", "neither an address nor a name");
+    check("listen: '[1]:9099'", "an IPv6 address");
+    check("listen: 0.0.0.0:9099", "f:1:9: other machines can reach 0.0.0.0:9099, so `access` is needed; add:\naccess:\n  token_file: ");
+    check("listen: '[::]:9099'", "`access` is needed");
+    check("listen: afterword.internal:9099\naccess:", "`access` is needed");
+    check("external_url: ftp://a", "is no web address");
+    check("external_url: http://", "is no web address");
+    check("external_url: https://me:pw@a", "no user");
+    check("storage: data.db", "storage begins with sqlite://");
+    check("storage: sqlite://", "the path is missing");
+    check("rules: ['']", "f:1:9: this is empty");
+
+    assert_eq!(config("listen: localhost:80").external_url, "http://localhost:80");
+    assert_eq!(config("listen: '[::1]:80'").external_url, "http://[::1]:80");
+    let open = config("listen: 0.0.0.0:80\naccess: {token_file: /t}");
+    assert_eq!((open.listen.as_str(), open.external_url.as_str()), ("0.0.0.0:80", "http://localhost:80"));
+    assert_eq!(config("external_url: https://a.example/afterword/").external_url, "https://a.example/afterword");
+}
+
+#[test]
+fn the_lines_printed_for_an_open_address_are_enough() {
+    let text = "listen: 0.0.0.0:9099\n";
+    let fault = faults(text).remove(0);
+    let (_, lines) = fault.split_once("add:\n").unwrap();
+    assert!(config(&format!("{text}{lines}")).access.is_some());
+}
+
+#[test]
+fn secrets_are_named_and_never_repeated() {
+    check_auth(
+        "{bearer_token: hunter2}",
+        "a secret does not stand in this file; write `bearer_token_file: PATH` or `bearer_token: \"${VARIABLE}\"`",
+    );
+    check_auth("{bearer_token: '${A B}'}", "a secret does not stand in this file");
+    check_auth("{bearer_token: '${}'}", "a secret does not stand in this file");
+    check_auth("{bearer_token_file: ''}", "`bearer_token_file` is the path of a file");
+    check_auth("{bearer_token_file: a, bearer_token: '${A}'}", "`bearer_token` is given twice");
+    check_auth("{bearer_token_file: a, basic: {username: u, password_file: b}}", "more than one proof");
+    check_auth("{basic: {username: u}}", "`password` is missing; write `password_file: PATH`");
+    check_auth("{basic: {password_file: a}}", "`username` is missing");
+    check_auth("{header: {name: 'a b', value_file: x}}", "is no name of a header");
+    check_auth("{header: {name: X-A, value: hunter2}}", "a secret does not stand in this file");
+    check_auth("{}", "`auth` says nothing");
+    check("sources: [{name: a, kind: alertmanager}]", "f:1:11: `auth` is missing; write `bearer_token_file`");
+    check("access: {}", "`token` is missing");
+    check("access: {token: hunter2}", "a secret does not stand in this file");
+    for text in ["access: hunter2", "access: {token: hunter2}", "access: [hunter2]", "storage: postgres://hunter2@h/d"] {
+        assert!(faults(text).len() == 1 && !faults(text)[0].contains("hunter2"), "{:?}", faults(text));
+    }
+    for text in ["hunter2", "{basic: hunter2}", "{header: hunter2}", "{bearer_token: hunter2}", "{bearer_token: [hunter2]}"] {
+        let found = faults(&format!("sources: [{{name: a, kind: alertmanager, auth: {text}}}]"));
+        assert!(found.len() == 1 && !found[0].contains("hunter2"), "{found:?}");
+    }
+    assert_eq!(auth("none"), Auth::None);
+    assert_eq!(auth("{bearer_token: '${A_1}'}"), Auth::Bearer(Secret::Env("A_1".to_owned())));
+    let password = Secret::File("p".to_owned());
+    assert_eq!(auth("{basic: {username: u, password_file: p}}"), Auth::Basic { username: "u".to_owned(), password });
+    let value = Secret::Env("V".to_owned());
+    assert_eq!(auth("{header: {name: X-Token, value: '${V}'}}"), Auth::Header { name: "X-Token".to_owned(), value });
+}
+
+#[test]
+fn sources_have_names_for_a_path() {
+    check("sources: [{name: A b, kind: alertmanager, auth: none}]", "use only a-z, 0-9 and -");
+    check("sources: [{name: '', kind: alertmanager, auth: none}]", "this is empty");
+    check("sources: [{name: a, kind: alertmangr, auth: none}]", "unknown kind \"alertmangr\"; known: `alertmanager`");
+    let two = "sources:\n- {name: a, kind: alertmanager, auth: none}\n- {name: a, kind: alertmanager, auth: none}";
+    check(two, "f:3:10: source `a` is given twice, first at 2:10");
+    assert!(config("sources: []").sources.is_empty());
+}
+
+#[test]
+fn a_source_has_its_own_labels_over_the_common_ones() {
+    let text = "labels: {service: team, severities: {P1: critical, Off: none}}\n\
+                sources: [{name: a, kind: alertmanager, auth: none, labels: {severity: [prio]}}]";
+    let config = config(text);
+    assert_eq!(config.labels.service, ["team"]);
+    assert_eq!(config.labels.severities["p1"], Severity::Critical);
+    let own = config.sources[0].labels.as_ref().unwrap();
+    assert_eq!((own.service.as_slice(), own.severity.as_slice()), (["team".to_owned()].as_slice(), ["prio".to_owned()].as_slice()));
+    assert_eq!(own.severities["off"], Severity::None);
+}
+
+#[test]
+fn people_and_services_are_checked() {
+    check("people: [{id: ada}]\nservices: [{name: a, owners: [adda]}]", "f:2:31: unknown person `adda`; did you mean `ada`?");
+    check("services: [{name: a, stakeholders: [zoe]}]", "unknown person `zoe`; add it to `people`");
+    check("people: [{id: lin}]\nmeetings: {facilitators: [lni]}", "unknown person `lni`; did you mean `lin`?");
+    check("people: [{id: a}, {id: a}]", "f:1:24: person `a` is given twice, first at 1:15");
+    check("services: [{name: a}, {name: a}]", "service `a` is given twice");
+    check("people: [{id: a, aliases: [ada]}]", "\"ada\" is no alias; write one as github:ada");
+    check("people: [{id: a, aliases: ['github:x']}, {id: b, aliases: ['github:x']}]", "alias `github:x` is given twice");
+    for email in ["ada", "a@b@c", "@b", "a@", "'a b@c'", r#""a@b\nc""#] {
+        check(&format!("people: [{{id: a, email: {email}}}]\nservices: [{{name: s, owners: [a]}}]"), "is no e-mail address");
+    }
+    check("meetings: {organizer: me}", "is no e-mail address");
+    check("meetings: {minutes: 0}", "a meeting takes 5 to 480 minutes, found 0");
+    check("maintenance: [{from: 2026-12-01T22:00Z, to: 2026-12-01T22:00Z}]", "f:1:45: `to` is not after `from`");
+    check("maintenance: [{from: tomorrow, to: 2026-12-01T22:00Z}]", "\"tomorrow\" is no instant");
+    check("maintenance: [{from: 2026-12-01T22:00, to: 2026-12-02T22:00Z}]", "is no instant");
+    check("maintenance: [{from: 2026-12-01T22:00Z}]", "`to` is missing");
+}
+
+#[test]
+fn hours_and_time_zones_are_checked() {
+    check("defaults: {time_zone: Europe/Berln}", "f:1:23: unknown time zone \"Europe/Berln\"; did you mean `Europe/Berlin`?");
+    check("defaults: {time_zone: Nowhereatallever}", "write one as Europe/Berlin or UTC");
+    check("defaults: {hours: Mon-Fri}", "f:1:19: \"Mon-Fri\" are no weekly hours: days and times are needed");
+    for (hours, why) in [
+        ("Mon-Fry 09:00-17:00", "\"Fry\" is no day"),
+        ("Mon, Tue 09:00-17:00", "\"\" is no day"),
+        ("Mon-Fri 9-17", "\"9\" is no time of day"),
+        ("Mon-Fri 09:60-17:00", "\"09:60\" is no time of day"),
+        ("Mon-Fri 09:00-24:01", "\"24:01\" is no time of day"),
+        ("Mon-Fri 09:00", "the end of the day is missing"),
+        ("Mon-Fri 17:00-09:00", "the day ends before it begins"),
+        ("Mon-Fri 0é:00-09:00", "is no time of day"),
+    ] {
+        check(&format!("people: [{{id: a, hours: '{hours}'}}]"), why);
+    }
+    let hours = config("defaults: {hours: 'mon,Wed,Fri 00:00-24:00'}").hours;
+    assert_eq!(hours, Hours { days: [true, false, true, false, true, false, false], from: 0, to: 1440 });
+}
+
+#[test]
+fn one_run_finds_every_fault_in_order() {
+    let text =
+        "smtp: {}\nlisten: x\npeople:\n- {id: a, email: a}\n- {id: b, hours: never}\nservices: [{name: s, owners: [a, c]}]\nrule: []\n";
+    let lines: Vec<u64> = parse("f", text).unwrap_err().iter().map(|fault| fault.line).collect();
+    assert_eq!(lines, [1, 2, 4, 5, 6, 7]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_value_makes_it_panic(value in "\\PC{0,40}", key in proptest::sample::select(vec![
+        "listen", "external_url", "storage", "rules", "labels", "sources", "people", "defaults", "access",
+    ])) {
+        let quoted = serde_json::to_string(&value).unwrap();
+        for text in [
+            format!("{key}: {value}"),
+            format!("{key}: {quoted}"),
+            format!("people: [{{id: a, hours: {quoted}, email: {quoted}, time_zone: {quoted}}}]"),
+            format!("people: [{{id: a, hours: {quoted}}}]"),
+            format!("maintenance: [{{from: {quoted}, to: {quoted}}}]"),
+        ] {
+            let _ = parse("f", &text);
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! Single values as people write them: names, addresses, hours, time zones, instants.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use crate::model::Time;
+use crate::model::fault::nearest;
+use crate::model::settings::Hours;
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Text with something in it, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Word(pub(super) String);
+
+/// One word, or a list of them.
+#[derive(Debug, Clone)]
+pub(super) struct Words(pub(super) Vec<String>);
+
+/// An e-mail address.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Email(pub(super) String);
+
+/// A name of the time zone database.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Zone(pub(super) Tz);
+
+/// Weekly hours: `Mon-Fri 09:00-17:00`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Weekly(pub(super) Hours);
+
+/// An instant by RFC 3339, also without seconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Instant(pub(super) Time);
+
+/// `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Listen {
+    /// As it is written.
+    pub(super) address: String,
+    /// Only this machine reaches it.
+    pub(super) loopback: bool,
+    /// How a person on this machine reaches it.
+    pub(super) url: String,
+}
+
+/// A base address, without the slash at its end.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Url(pub(super) String);
+
+/// The path of the SQLite file.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Storage(pub(super) String);
+
+impl TryFrom<String> for Word {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("this is empty; write a value, or remove the key".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err(format!("{text:?} holds a line break or another control character"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Words;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a list of texts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Words, E> {
+                Word::try_from(text.to_owned()).map(|word| Words(vec![word.0])).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Words, A::Error> {
+                let mut words = Vec::new();
+                while let Some(Word(word)) = entries.next_element()? {
+                    words.push(word);
+                }
+                Ok(Words(words))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // The address goes into invites as it stands: a line break or a blank there would begin a line of its own.
+        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+        let parts: Vec<&str> = text.split('@').collect();
+        if clean && matches!(parts.as_slice(), [user, host] if !user.is_empty() && !host.is_empty()) {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is no e-mail address; write one as name@example.com"))
+        }
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            let meant = nearest(&text, TZ_VARIANTS.iter().map(|zone| zone.name()));
+            let hint = meant.map_or_else(|| "write one as Europe/Berlin or UTC".to_owned(), |name| format!("did you mean `{name}`?"));
+            format!("unknown time zone {text:?}; {hint}")
+        })
+    }
+}
+
+impl TryFrom<String> for Weekly {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = |why: String| format!("{text:?} are no weekly hours: {why}; write for example Mon-Fri 09:00-17:00");
+        let (days, times) = text.trim().split_once(' ').ok_or_else(|| bad("days and times are needed".to_owned()))?;
+        let days = read_days(days).map_err(bad)?;
+        let (from, to) = times.trim().split_once('-').ok_or_else(|| bad("the end of the day is missing".to_owned()))?;
+        let minute = |clock: &str| read_clock(clock).ok_or_else(|| bad(format!("{clock:?} is no time of day")));
+        let (from, to) = (minute(from)?, minute(to)?);
+        if from >= to {
+            return Err(bad("the day ends before it begins".to_owned()));
+        }
+        Ok(Self(Hours { days, from, to }))
+    }
+}
+
+/// `Mon-Fri`, `Mon,Wed,Fri`, `Sun-Thu`: a range may go over the end of the week.
+fn read_days(text: &str) -> Result<[bool; 7], String> {
+    let index = |name: &str| {
+        DAYS.iter().position(|day| day.eq_ignore_ascii_case(name)).ok_or_else(|| format!("{name:?} is no day: {}", DAYS.join(", ")))
+    };
+    let mut days = [false; 7];
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (index(first)?, index(last)?);
+        let length = (last + 7 - first) % 7;
+        for step in 0..=length {
+            days[(first + step) % 7] = true;
+        }
+    }
+    Ok(days)
+}
+
+/// Minute of the day of `HH:MM`; `24:00` is its end.
+fn read_clock(text: &str) -> Option<u32> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |digits: &str| (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse::<u32>().ok())?;
+    let (hour, minute) = (number(hour)?, number(minute)?);
+    (minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
+}
+
+impl TryFrom<String> for Instant {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let with_seconds = match (text.get(..16), text.get(16..)) {
+            (Some(minutes), Some(offset)) if offset.starts_with(['Z', 'z', '+', '-']) => format!("{minutes}:00{offset}"),
+            _ => text.clone(),
+        };
+        DateTime::parse_from_rfc3339(&with_seconds)
+            .map(|instant| Self(instant.with_timezone(&Utc)))
+            .map_err(|_| format!("{text:?} is no instant; write one as 2026-12-01T22:00Z or 2026-12-01T23:00+01:00"))
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = |why: &str| format!("{text:?} is no address to listen on: {why}; write for example 127.0.0.1:9099");
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| bad("the port is missing"))?;
+        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let port: u16 = port.parse().ok().filter(|_| digits).ok_or_else(|| bad("the port is a number up to 65535"))?;
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let ip: Option<IpAddr> = match bracketed {
+            Some(inner) => Some(inner.parse().map(IpAddr::V6).map_err(|_| bad("between [ and ] stands an IPv6 address"))?),
+            None => host.parse().ok().map(IpAddr::V4),
+        };
+        let named = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        if ip.is_none() {
+            match host {
+                "" => return Err(bad("the host is missing, and 0.0.0.0 is every address of this machine")),
+                // `300.1.1.1` would otherwise be looked up as a name.
+                _ if !named || host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                    return Err(bad("the host is neither an address nor a name"));
+                }
+                _ => {}
+            }
+        }
+        let loopback = ip.map_or_else(|| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback());
+        let reached = if ip.is_some_and(|ip| ip.is_unspecified()) { "localhost" } else { host };
+        Ok(Self { loopback, url: format!("http://{reached}:{port}"), address: text })
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"'`\\".contains(c));
+        let host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
+        if !clean || !host {
+            return Err(format!("{text:?} is no web address; write one as https://afterword.example.com"));
+        }
+        if text.contains(['@', '?', '#']) {
+            return Err("only scheme, host, port and path are used here: no user, `?` or `#`".to_owned());
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl TryFrom<String> for Storage {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // The text is not repeated: an address of PostgreSQL often holds a password.
+        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Err("PostgreSQL is not supported by this version; write sqlite://data/afterword.db".to_owned());
+        }
+        match text.strip_prefix("sqlite://").map(str::trim) {
+            Some("") => Err("the path is missing; write sqlite://data/afterword.db".to_owned()),
+            Some(path) if path.chars().any(char::is_control) => Err("the path holds a control character".to_owned()),
+            Some(path) => Ok(Self(path.to_owned())),
+            None => Err("storage begins with sqlite://; write sqlite://data/afterword.db".to_owned()),
+        }
+    }
+}

@@ -1,0 +1,248 @@
+//! Files: drafts and invites. Whoever looks sees the old text or the new one, whole, whatever crashes in between.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use super::Performed;
+
+/// The longest name written: file systems take 255 bytes, and the temporary name needs a few.
+const LONGEST_NAME: usize = 240;
+
+/// Brings the file to `text`; makes the directory if there is none. A file that already reads so is not touched.
+/// A name with parts of a path in it is refused.
+#[must_use]
+pub fn write(directory: &Path, file: &str, text: &str) -> Performed {
+    put(directory, file, text, None)
+}
+
+/// As [`write`], but only while the file still reads as `seen` (`None`: is not there), so that what a person saved since it
+/// was read is not lost. Otherwise [`Performed::Retry`]: read it again.
+#[must_use]
+pub fn replace(directory: &Path, file: &str, seen: Option<&str>, text: &str) -> Performed {
+    put(directory, file, text, Some(seen))
+}
+
+/// The text of the file; `None` when there is none.
+///
+/// # Errors
+/// A name with parts of a path in it ([`ErrorKind::InvalidInput`]), text that is not UTF-8 ([`ErrorKind::InvalidData`]),
+/// or why the file cannot be read.
+pub fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
+    if let Some(fault) = misnamed(file) {
+        return Err(io::Error::new(ErrorKind::InvalidInput, fault));
+    }
+    let path = directory.join(file);
+    match fs::read(&path) {
+        Ok(bytes) => String::from_utf8(bytes)
+            .map(Some)
+            .map_err(|_| io::Error::new(ErrorKind::InvalidData, format!("{} is not UTF-8 text: save it as UTF-8", path.display()))),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> Performed {
+    if let Some(fault) = misnamed(file) {
+        return Performed::Refused(fault);
+    }
+    match try_put(directory, file, text, seen) {
+        Ok(true) => Performed::Delivered,
+        Ok(false) => Performed::Retry(format!("{} was edited in the same moment; it is read again", directory.join(file).display())),
+        Err(error) => Performed::Retry(advice(directory, file, &error)),
+    }
+}
+
+/// What is wrong with a file's name, if anything.
+fn misnamed(file: &str) -> Option<String> {
+    let fault = if file.is_empty() || file == "." || file == ".." {
+        "is no name for a file"
+    } else if file.contains(['/', '\\', '\0']) {
+        "would lead out of its directory"
+    } else if file.len() > LONGEST_NAME {
+        "is too long a name for a file"
+    } else {
+        return None;
+    };
+    Some(format!("{file:?} {fault}"))
+}
+
+/// False when the file no longer reads as `seen`.
+fn try_put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> io::Result<bool> {
+    let path = directory.join(file);
+    if bytes(&path)?.as_deref() == Some(text.as_bytes()) {
+        // A crash may have come between the rename and its becoming durable.
+        sync(directory)?;
+        return Ok(true);
+    }
+    fs::create_dir_all(directory)?;
+    let temporary = directory.join(format!(".{file}.tmp"));
+    let result = fill(&temporary, &path, text).and_then(|()| {
+        // As late as can be: a person may have the file open.
+        if seen.is_some_and(|seen| !matches!(bytes(&path), Ok(found) if found.as_deref() == seen.map(str::as_bytes))) {
+            return Ok(false);
+        }
+        fs::rename(&temporary, &path)?;
+        Ok(true)
+    });
+    if !matches!(result, Ok(true)) {
+        // What hinders the write may hinder this too; the next attempt clears it away.
+        drop(fs::remove_file(&temporary));
+        return result;
+    }
+    sync(directory)?;
+    Ok(true)
+}
+
+/// Writes `text` durably under the temporary name, with the permissions that people gave the file itself.
+fn fill(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
+    match fs::remove_file(temporary) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Made anew, so that a link laid under this name leads nowhere.
+    let mut file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+    if let Ok(found) = fs::metadata(path) {
+        file.set_permissions(found.permissions())?;
+    }
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// Makes a rename in the directory durable.
+fn sync(directory: &Path) -> io::Result<()> {
+    // A relative directory may be the empty path, which cannot be opened.
+    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    File::open(directory)?.sync_all()
+}
+
+fn bytes(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn advice(directory: &Path, file: &str, error: &io::Error) -> String {
+    let directory = directory.display();
+    let what = format!("{file} cannot be written");
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("{what}: the disk that holds {directory} is full; free some space and it is written by itself")
+        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            format!("{what}: {directory} must be writable for the user that runs afterword ({error})")
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
+            format!("{what}: {directory} is not a directory; move what is there, or name another directory in the settings")
+        }
+        ErrorKind::IsADirectory => format!("{what}: a directory of that name is in {directory}; move it elsewhere"),
+        _ => format!("{what} in {directory}: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<String> =
+            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn makes_the_directory_and_leaves_nothing_but_the_file() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("a/b");
+        assert_eq!(read(&directory, "x.md").unwrap(), None);
+        assert_eq!(write(&directory, "x.md", "one ü\n"), Performed::Delivered);
+        assert_eq!(write(&directory, "x.md", "two\n"), Performed::Delivered);
+        assert_eq!(read(&directory, "x.md").unwrap().as_deref(), Some("two\n"));
+        assert_eq!(names(&directory), ["x.md"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn leaves_an_unchanged_file_alone_and_keeps_permissions() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("x.md");
+        assert_eq!(write(home.path(), "x.md", "one"), Performed::Delivered);
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
+        let before = fs::metadata(&path).unwrap().ino();
+        assert_eq!(write(home.path(), "x.md", "one"), Performed::Delivered);
+        assert_eq!(fs::metadata(&path).unwrap().ino(), before);
+        assert_eq!(write(home.path(), "x.md", "two"), Performed::Delivered);
+        let after = fs::metadata(&path).unwrap();
+        assert_ne!(after.ino(), before);
+        assert_eq!(after.mode() & 0o777, 0o664);
+    }
+
+    #[test]
+    fn refuses_names_that_lead_elsewhere() {
+        let home = tempfile::tempdir().unwrap();
+        let inner = home.path().join("inner");
+        for file in ["", ".", "..", "../x", "a/b", "/etc/x", "a\\b", "a\0b", &"x".repeat(300)] {
+            assert!(matches!(write(&inner, file, "text"), Performed::Refused(_)), "{file:?}");
+            assert_eq!(read(&inner, file).unwrap_err().kind(), ErrorKind::InvalidInput, "{file:?}");
+        }
+        assert!(names(home.path()).is_empty());
+    }
+
+    #[test]
+    fn says_what_to_do_when_the_directory_is_a_file() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("drafts"), "").unwrap();
+        let Performed::Retry(why) = write(&home.path().join("drafts"), "x.md", "text") else { panic!("not a retry") };
+        assert!(why.contains("is not a directory; move what is there"), "{why}");
+    }
+
+    #[test]
+    fn says_what_to_do_when_disk_or_permission_is_in_the_way() {
+        let told = |kind: ErrorKind| advice(Path::new("data"), "x.md", &io::Error::from(kind));
+        assert!(told(ErrorKind::StorageFull).contains("the disk that holds data is full"));
+        assert!(told(ErrorKind::PermissionDenied).contains("data must be writable"));
+    }
+
+    #[test]
+    fn a_directory_in_the_way_leaves_no_temporary_file() {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("x.md")).unwrap();
+        let Performed::Retry(why) = write(home.path(), "x.md", "text") else { panic!("not a retry") };
+        assert!(why.contains("a directory of that name"), "{why}");
+        assert_eq!(names(home.path()), ["x.md"]);
+    }
+
+    #[test]
+    fn what_a_crash_left_is_cleared_away() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join(".x.md.tmp"), "half").unwrap();
+        assert_eq!(write(home.path(), "x.md", "whole"), Performed::Delivered);
+        assert_eq!(names(home.path()), ["x.md"]);
+        assert_eq!(read(home.path(), "x.md").unwrap().as_deref(), Some("whole"));
+    }
+
+    #[test]
+    fn text_that_is_not_utf_8_is_an_error() {
+        let home = tempfile::tempdir().unwrap();
+        fs::write(home.path().join("x.md"), [0xff, 0xfe]).unwrap();
+        assert_eq!(read(home.path(), "x.md").unwrap_err().kind(), ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn an_edit_made_meanwhile_is_not_lost() {
+        let home = tempfile::tempdir().unwrap();
+        assert_eq!(replace(home.path(), "x.md", None, "one"), Performed::Delivered);
+        fs::write(home.path().join("x.md"), "edited").unwrap();
+        assert!(matches!(replace(home.path(), "x.md", Some("one"), "two"), Performed::Retry(_)));
+        assert!(matches!(replace(home.path(), "x.md", None, "two"), Performed::Retry(_)));
+        assert_eq!(names(home.path()), ["x.md"]);
+        assert_eq!(replace(home.path(), "x.md", Some("edited"), "merged"), Performed::Delivered);
+        assert_eq!(read(home.path(), "x.md").unwrap().as_deref(), Some("merged"));
+    }
+}

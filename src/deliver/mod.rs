@@ -1,0 +1,61 @@
+//! Performs one delivery and says whether trying again makes sense. Deliveries are performed at least once,
+//! so each must be harmless when repeated.
+
+pub mod files;
+
+use chrono::Duration;
+
+use crate::model::event::hex;
+
+/// The longest wait between two attempts, in milliseconds.
+const LONGEST: i64 = 10 * 60 * 1000;
+
+/// What became of an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Performed {
+    /// It is done, now or before.
+    Delivered,
+    /// Not done, but a later attempt may succeed; what is in the way and what to do, in a sentence.
+    Retry(String),
+    /// Not done, and no later attempt will; why, in a sentence.
+    Refused(String),
+}
+
+/// How long to wait after `attempts` attempts (from 1): a second, doubled each time, at most ten minutes. Up to a quarter
+/// less, by the key, so that deliveries held up together do not all come back at once.
+#[must_use]
+pub fn backoff(attempts: u32, key: &str) -> Duration {
+    let doublings = attempts.saturating_sub(1).min(20);
+    let whole = (1000_i64 << doublings).min(LONGEST);
+    let spread = i64::from_str_radix(&hex(&format!("{key} {attempts}"), 2), 16).unwrap_or(0);
+    Duration::milliseconds(whole - whole * spread / (4 * 0xffff))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_ten_minutes() {
+        let mut last = Duration::zero();
+        for (attempts, seconds) in [(1, 1), (2, 2), (3, 4), (6, 32), (10, 512)] {
+            let wait = backoff(attempts, "a");
+            let whole = Duration::seconds(seconds);
+            assert!(wait <= whole && wait >= whole * 3 / 4, "{attempts}: {wait}");
+            assert!(wait > last);
+            last = wait;
+        }
+        for attempts in [11, 30, u32::MAX] {
+            let wait = backoff(attempts, "a");
+            assert!(wait <= Duration::minutes(10) && wait >= Duration::seconds(450), "{attempts}: {wait}");
+        }
+        assert!(backoff(0, "a") > Duration::zero());
+    }
+
+    #[test]
+    fn the_wait_depends_on_the_key_and_on_nothing_else() {
+        assert_eq!(backoff(9, "a"), backoff(9, "a"));
+        let waits: std::collections::BTreeSet<_> = (0..50).map(|n| backoff(9, &format!("delivery {n}"))).collect();
+        assert!(waits.len() > 40, "{} different waits", waits.len());
+    }
+}

@@ -1,0 +1,274 @@
+//! The JSON API for people, scripts and the command line.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::error::Error;
+use super::ingest::{arrival, body, faults};
+use crate::app::App;
+use crate::app::review::{Answered, ReviewFault};
+use crate::ingest::{self, IngestFault};
+use crate::model::Time;
+use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
+use crate::model::incident::{Incident, IncidentId, Verdict};
+use crate::model::postmortem::PostmortemId;
+use crate::store::incident::IncidentFilter;
+
+/// Rows of a list at the most.
+const LIMIT: usize = 500;
+
+/// Runs a read of the store off the async threads.
+pub(super) async fn read<T, F>(app: &Arc<App>, work: F) -> Result<T, Error>
+where
+    T: Send + 'static,
+    F: FnOnce(&App) -> Result<T, crate::store::error::StoreError> + Send + 'static,
+{
+    let app = Arc::clone(app);
+    let done = tokio::task::spawn_blocking(move || work(&app)).await;
+    Ok(done.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))??)
+}
+
+/// `POST /api/v1/events`
+pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
+    let body = body(&headers, raw).await?;
+    let settings = app.settings();
+    let reading =
+        ingest::events::events(&body, &settings.config.labels, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    let fault = faults(&reading);
+    let ids: Vec<String> = reading.events.iter().map(|event| event.id.0.clone()).collect();
+    let position = app.receive(arrival("api", body, reading)).await?;
+    if let Some(fault) = fault {
+        return Err(Error::BadRequest(format!("{fault} (the {} others were taken)", ids.len())));
+    }
+    let applied = match position {
+        Some(position) => app.wait_until_applied(position).await,
+        None => true,
+    };
+    Ok((told(applied), Json(json!({ "events": ids, "applied": applied }))))
+}
+
+fn told(applied: bool) -> StatusCode {
+    if applied { StatusCode::CREATED } else { StatusCode::ACCEPTED }
+}
+
+/// What became of something a person said.
+#[derive(Debug, Serialize)]
+pub(super) struct Said {
+    /// The event.
+    pub(super) event: String,
+    /// Whether its effect can be seen.
+    pub(super) applied: bool,
+    /// The incident it belongs to, once applied.
+    pub(super) incident: Option<IncidentId>,
+    /// Where to see what becomes of it.
+    pub(super) status: Option<String>,
+}
+
+/// Logs what a person said and tells what became of it.
+pub(super) async fn say(app: &Arc<App>, event: Event) -> Result<(StatusCode, Json<Said>), Error> {
+    let id = event.id.clone();
+    let done = app.tell(event).await?;
+    let incident = app.incident_of(&id);
+    let base = app.settings().config.external_url.trim_end_matches('/').to_owned();
+    let status = incident.as_ref().map(|incident| format!("{base}/incidents/{incident}"));
+    Ok((told(done.applied), Json(Said { event: id.0, applied: done.applied, incident, status })))
+}
+
+type Reader = fn(&[u8], Time) -> Result<Event, IngestFault>;
+
+async fn person(app: &Arc<App>, headers: &HeaderMap, raw: Body, reader: Reader) -> Result<(StatusCode, Json<Said>), Error> {
+    let body = body(headers, raw).await?;
+    let event = reader(&body, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    say(app, event).await
+}
+
+/// `POST /api/v1/declarations`
+pub(super) async fn declare(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+    person(&app, &headers, raw, ingest::people::declaration).await
+}
+
+/// `POST /api/v1/requests`
+pub(super) async fn request(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+    person(&app, &headers, raw, ingest::people::request).await
+}
+
+/// `POST /api/v1/interventions`
+pub(super) async fn intervene(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+    person(&app, &headers, raw, ingest::people::intervention).await
+}
+
+/// `POST /api/v1/near-misses`
+pub(super) async fn near_miss(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+    person(&app, &headers, raw, ingest::people::near_miss).await
+}
+
+/// What a list of incidents may be narrowed to.
+#[derive(Debug, Default, Deserialize)]
+pub(super) struct Narrowed {
+    /// Leave out closed ones.
+    #[serde(default)]
+    open: bool,
+}
+
+/// `GET /api/v1/incidents`
+pub(super) async fn incidents(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Vec<Incident>>, Error> {
+    let filter = IncidentFilter { open_only: narrowed.open, limit: LIMIT };
+    Ok(Json(read(&app, move |app| app.store.incidents(filter)).await?))
+}
+
+/// The incident of that id or alias.
+pub(super) async fn known(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
+    let name = id.to_owned();
+    let found = read(app, move |app| app.store.incident(&name)).await?;
+    found.ok_or_else(|| Error::NotFound(format!("there is no incident `{id}`; /api/v1/incidents lists those that are known")))
+}
+
+/// `GET /api/v1/incidents/{id}`
+pub(super) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Incident>, Error> {
+    known(&app, &id).await.map(Json)
+}
+
+/// `GET /api/v1/incidents/{id}/verdicts`
+pub(super) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Vec<Verdict>>, Error> {
+    Ok(Json(known(&app, &id).await?.verdicts))
+}
+
+/// `GET /api/v1/suggestions`
+pub(super) async fn suggestions(State(app): State<Arc<App>>) -> Result<Json<Vec<Incident>>, Error> {
+    Ok(Json(read(&app, |app| app.store.suggestions()).await?))
+}
+
+/// A person's answer as it is posted: JSON, or a form.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReviewBody {
+    /// The revision that was looked at.
+    pub(super) revision: u64,
+    /// `accept`, `dismiss` or `snooze`.
+    pub(super) answer: String,
+    /// Of a dismissal.
+    pub(super) reason: Option<DismissReason>,
+    /// Of a snooze.
+    pub(super) until: Option<SnoozeUntil>,
+    /// A word.
+    #[serde(default)]
+    pub(super) comment: String,
+    /// Who answers.
+    pub(super) by: Option<String>,
+}
+
+impl ReviewBody {
+    pub(super) fn answer(&self) -> Result<Answer, Error> {
+        match (self.answer.as_str(), self.reason, self.until) {
+            ("accept", ..) => Ok(Answer::Accept),
+            ("dismiss", Some(reason), _) => Ok(Answer::Dismiss { reason }),
+            ("dismiss", None, _) => Err(Error::BadRequest(
+                "a dismissal needs a reason: planned, test, duplicate, noise, too_small, already_covered or other".to_owned(),
+            )),
+            ("snooze", _, until) => Ok(Answer::Snooze { until: until.unwrap_or(SnoozeUntil::NextWorkingDay) }),
+            (other, ..) => Err(Error::BadRequest(format!("the answer `{other}` is not known: accept, dismiss or snooze"))),
+        }
+    }
+}
+
+/// Logs an answer; a stale one gives 409 and the news.
+pub(super) async fn review_with(app: &Arc<App>, id: &str, body: &ReviewBody) -> Result<Answered, Error> {
+    let incident = known(app, id).await?;
+    let answer = body.answer()?;
+    app.review(&incident, body.revision, answer, &body.comment, body.by.as_deref()).await.map_err(|fault| match fault {
+        ReviewFault::Stale { .. } | ReviewFault::NothingToAnswer => Error::Conflict(fault.to_string()),
+        ReviewFault::Unstored(fault) => fault.into(),
+    })
+}
+
+/// `POST /api/v1/incidents/{id}/review`
+pub(super) async fn review(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let bytes = body(&headers, raw).await?;
+    let posted: ReviewBody = serde_json::from_slice(&bytes).map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))?;
+    let done = review_with(&app, &id, &posted).await?;
+    Ok((told(done.applied), Json(json!({ "applied": done.applied }))))
+}
+
+/// `GET /api/v1/postmortems`
+pub(super) async fn postmortems(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+    let list = read(&app, |app| app.store.postmortems(LIMIT)).await?;
+    let rows: Vec<Value> = list.iter().map(|postmortem| row(&app, postmortem)).collect();
+    Ok(Json(Value::from(rows)))
+}
+
+/// `GET /api/v1/postmortems/{id}`
+pub(super) async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+    let wanted = PostmortemId(id.clone());
+    let found = read(&app, move |app| Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))).await?;
+    let (Some(postmortem), meeting) = found else {
+        return Err(Error::NotFound(format!("there is no postmortem `{id}`; /api/v1/postmortems lists those that are known")));
+    };
+    let mut row = row(&app, &postmortem);
+    row["meeting"] = json!(meeting);
+    row["text"] = json!(postmortem.generated);
+    Ok(Json(row))
+}
+
+fn row(app: &App, postmortem: &crate::model::postmortem::Postmortem) -> Value {
+    let path = app.settings().path(&app.settings().config.postmortems_directory).join(&postmortem.file);
+    json!({
+        "id": postmortem.id,
+        "incident": postmortem.incident,
+        "title": postmortem.title,
+        "status": postmortem.status,
+        "path": path.display().to_string(),
+        "opened_at": postmortem.opened_at,
+    })
+}
+
+/// `GET /api/v1/criteria`
+pub(super) async fn criteria(State(app): State<Arc<App>>) -> Json<Value> {
+    let settings = app.settings();
+    let rows: Vec<Value> = settings
+        .force
+        .rules
+        .criteria
+        .iter()
+        .map(|criterion| {
+            json!({
+                "name": criterion.name,
+                "on": criterion.test.kind(),
+                "decision": criterion.decision,
+                "shadow": criterion.shadow,
+                "where": criterion.filter.as_ref().map(|filter| filter.source().to_owned()),
+            })
+        })
+        .collect();
+    Json(Value::from(rows))
+}
+
+/// `GET /api/v1/ledger`
+pub(super) async fn ledger(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+    let rows = read(&app, |app| app.store.ledger(LIMIT)).await?;
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|row| json!({ "entry": row.entry, "amended": row.amended.as_ref().map(|(at, entry)| json!({ "entry": entry, "at": at })) }))
+        .collect();
+    Ok(Json(Value::from(rows)))
+}
+
+/// `GET /api/v1/deliveries`
+pub(super) async fn deliveries(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+    let rows = read(&app, |app| app.store.deliveries(LIMIT)).await?;
+    let rows: Vec<Value> = rows
+        .iter()
+        .map(|row| json!({ "key": row.delivery.key, "destination": row.delivery.destination, "state": format!("{:?}", row.state).to_lowercase(), "attempts": row.attempts, "error": row.error }))
+        .collect();
+    Ok(Json(Value::from(rows)))
+}

@@ -1,0 +1,92 @@
+//! What alerting systems post: webhooks, and Alertmanager's own API.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::error::Error;
+use crate::app::App;
+use crate::app::receive::Arrival;
+use crate::config::SourceKind;
+use crate::ingest::{self, Reading};
+
+/// The most bytes of a body that are read. Alertmanager's largest groups are a few MiB.
+const BODY_LIMIT: usize = 32 * 1024 * 1024;
+
+/// Reads a body within the limit; a longer one is refused before it is read where its length is told.
+pub(super) async fn body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Error> {
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if told.is_some_and(|length| length > BODY_LIMIT as u64) {
+        return Err(Error::TooLarge(BODY_LIMIT));
+    }
+    match axum::body::to_bytes(body, BODY_LIMIT).await {
+        Ok(bytes) => Ok(bytes.to_vec()),
+        // The other cause, a sender that went away, reads no answer.
+        Err(_) => Err(Error::TooLarge(BODY_LIMIT)),
+    }
+}
+
+/// `POST /ingest/{source}`
+pub(super) async fn webhook(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<StatusCode, Error> {
+    let settings = app.settings();
+    let Some(source) = settings.config.sources.iter().find(|source| source.name == name) else {
+        let known: Vec<&str> = settings.config.sources.iter().map(|source| source.name.as_str()).collect();
+        return Err(Error::NotFound(format!(
+            "no source is named `{name}`; the settings name: {}. Add it under `sources:` or correct the address",
+            known.join(", ")
+        )));
+    };
+    let header = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
+    let proven = settings.proofs.get(&name).is_some_and(|proof| ingest::auth::authentic(proof, &header));
+    if !proven {
+        app.counts.refused.fetch_add(1, Ordering::Relaxed);
+        return Err(Error::Unauthorized("the credentials are missing or wrong; compare the sender's with `sources:` of the settings"));
+    }
+    let body = body(&headers, raw).await?;
+    let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
+    let read = match source.kind {
+        SourceKind::Alertmanager => ingest::alertmanager::webhook(&body, &name, names, app.now()),
+    };
+    let arrival = match read {
+        Ok(reading) => arrival(&name, body, reading),
+        Err(fault) => Arrival { source: name, body, fault: Some(fault.to_string()), ..Arrival::default() },
+    };
+    app.receive(arrival).await?;
+    // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert.
+    Ok(StatusCode::OK)
+}
+
+/// `POST /api/v2/alerts`, as Prometheus calls it.
+pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
+    let body = body(&headers, raw).await?;
+    let settings = app.settings();
+    let reading = ingest::prometheus::alerts_v2(&body, "prometheus", &settings.config.labels, app.now())
+        .map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    let fault = faults(&reading);
+    // As Alertmanager does: the good ones are taken, and then the fault is told.
+    app.receive(arrival("prometheus", body, reading)).await?;
+    fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))
+}
+
+pub(super) fn faults(reading: &Reading) -> Option<String> {
+    let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
+    (!faults.is_empty()).then(|| faults.join("; "))
+}
+
+pub(super) fn arrival(source: &str, body: Vec<u8>, reading: Reading) -> Arrival {
+    Arrival {
+        source: source.to_owned(),
+        body,
+        fault: faults(&reading),
+        leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
+        events: reading.events,
+    }
+}

@@ -1,0 +1,65 @@
+//! `GET /metrics`: what Prometheus reads of us, in OpenMetrics text.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::extract::State;
+use axum::http::{HeaderName, header};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use super::api::read;
+use super::error::Error;
+use crate::app::App;
+
+type ByLabel = Family<Vec<(&'static str, String)>, Gauge>;
+
+/// The content type that goes with [`encode`].
+const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+    let stored = read(&app, |app| app.store.counts()).await?;
+    let mut registry = Registry::with_prefix("afterword");
+    let counted = &app.counts;
+    let mut counter = |name: &str, help: &str, value: &AtomicU64| {
+        let counter = Counter::<u64>::default();
+        counter.inc_by(value.load(Ordering::Relaxed));
+        registry.register(name, help, counter);
+    };
+    counter("arrivals", "Messages committed to the log", &counted.arrivals);
+    counter("events", "Events committed to the log", &counted.events);
+    counter("heartbeats", "Alerts that only renewed what is known", &counted.heartbeats);
+    counter("quarantined_arrivals", "Messages that could not be read whole", &counted.quarantined);
+    counter("refused_arrivals", "Messages refused for their credentials", &counted.refused);
+    counter("deliveries_performed", "Deliveries performed", &counted.delivered);
+    counter("delivery_failures", "Attempts at a delivery that failed", &counted.delivery_failures);
+    counter("reload_failures", "Reloads whose settings had faults", &counted.reload_failures);
+    let (head, applied) = app.progress();
+    let mut gauge = |name: &str, help: &str, value: u64| {
+        let gauge = Gauge::<i64>::default();
+        gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
+        registry.register(name, help, gauge);
+    };
+    gauge("log_head", "Last position of the log", head);
+    gauge("log_applied", "Last position the judge has applied", applied);
+    gauge("quarantined_records", "Records in quarantine", stored.quarantined);
+    let rows = [
+        ("incidents", "Incidents by phase", "phase", &stored.incidents),
+        ("standings", "Incidents by what stands", "standing", &stored.standings),
+        ("postmortems", "Postmortems by status", "status", &stored.postmortems),
+        ("deliveries", "Deliveries by state", "state", &stored.deliveries),
+    ];
+    for (name, help, label, counts) in rows {
+        let family = ByLabel::default();
+        for (value, count) in counts {
+            family.get_or_create(&vec![(label, value.clone())]).set(i64::try_from(*count).unwrap_or(i64::MAX));
+        }
+        registry.register(name, help, family);
+    }
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
+    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))
+}

@@ -1,0 +1,128 @@
+//! The face to the network: router, credentials, limits, pages. Reads may use the store; every write goes through the app.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::CsrfLayer;
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::timeout::TimeoutLayer;
+
+use crate::app::App;
+use crate::ingest::auth::authentic;
+
+mod api;
+mod error;
+mod ingest;
+mod metrics;
+mod pages;
+mod reach;
+mod web;
+
+use error::Error;
+
+/// A request that takes longer is given up. Slow senders get no thread, only this.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The content security policy of all pages: no scripts, nothing from elsewhere.
+const POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+
+/// Serves on `listener` until `stop` is cancelled, then lets open requests finish.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(app: Arc<App>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+    let service = router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
+    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+}
+
+fn router(app: Arc<App>) -> Router {
+    let people = Router::new()
+        .route("/api/v2/alerts", post(ingest::alerts))
+        .route("/api/v1/events", post(api::events))
+        .route("/api/v1/declarations", post(api::declare))
+        .route("/api/v1/requests", post(api::request))
+        .route("/api/v1/interventions", post(api::intervene))
+        .route("/api/v1/near-misses", post(api::near_miss))
+        .route("/api/v1/incidents", get(api::incidents))
+        .route("/api/v1/incidents/{id}", get(api::incident))
+        .route("/api/v1/incidents/{id}/verdicts", get(api::verdicts))
+        .route("/api/v1/incidents/{id}/review", post(api::review))
+        .route("/api/v1/suggestions", get(api::suggestions))
+        .route("/api/v1/postmortems", get(api::postmortems))
+        .route("/api/v1/postmortems/{id}", get(api::postmortem))
+        .route("/api/v1/criteria", get(api::criteria))
+        .route("/api/v1/ledger", get(api::ledger))
+        .route("/api/v1/deliveries", get(api::deliveries))
+        .route("/metrics", get(metrics::metrics))
+        .route("/-/reload", post(reload))
+        .merge(web::routes())
+        .layer(middleware::from_fn_with_state(Arc::clone(&app), allowed));
+    let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    Router::new()
+        .route("/ingest/{source}", post(ingest::webhook))
+        .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))
+        .route("/-/ready", get(ready))
+        .route("/style.css", get(web::style))
+        .merge(people)
+        .fallback(web::nowhere)
+        .layer(CsrfLayer::new())
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(CatchPanicLayer::new())
+        .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
+        .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .layer(fixed(header::REFERRER_POLICY, "same-origin"))
+        .with_state(app)
+}
+
+/// With `access:` everybody shows the token, as a bearer token or as the password of any user; without it only this machine comes in.
+async fn allowed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let settings = app.settings();
+    let headers = request.headers();
+    let known = match &settings.access {
+        Some(proof) => authentic(proof, &|name| headers.get(name).map(|value| value.as_bytes().to_vec())) || web::password(proof, headers),
+        None => {
+            let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
+            from.is_some_and(|ConnectInfo(from)| from.ip().to_canonical().is_loopback()) && web::names_this_machine(headers)
+        }
+    };
+    if known {
+        return next.run(request).await;
+    }
+    let told = if settings.access.is_some() {
+        "show the token of `access:` as `Authorization: Bearer …`, or as the password of any user"
+    } else {
+        "without `access:` in the settings only this machine, by a loopback name, may come in"
+    };
+    Error::Unauthorized(told).into_response()
+}
+
+/// `GET /-/ready`: once the judge has applied what was logged before the start.
+async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
+    let (head, applied) = app.progress();
+    // A judge a few records behind is at work; one far behind is catching up after a stop.
+    if head.saturating_sub(applied) < 10_000 {
+        (StatusCode::OK, "Afterword is ready.\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "Afterword is catching up with its log.\n")
+    }
+}
+
+/// `POST /-/reload`
+async fn reload(State(app): State<Arc<App>>) -> Result<&'static str, Error> {
+    let ours = Arc::clone(&app);
+    let done = tokio::task::spawn_blocking(move || ours.reload()).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?;
+    done.map(|()| "The settings and rules were read again.\n").map_err(|faults| {
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Error::BadRequest(format!("the old settings stay in force: {}", told.join("; ")))
+    })
+}

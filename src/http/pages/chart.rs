@@ -1,0 +1,154 @@
+//! Signals as bars over time: numbers for the drawing, and the same in words.
+
+use super::human;
+use super::words::{self, Badge};
+use crate::model::Time;
+use crate::model::incident::{Incident, MilestoneKind, Signal, Span, SpanState};
+
+/// The drawing is so wide in its own units; it is stretched to the page.
+const WIDTH: i64 = 1000;
+
+/// All signals over one stretch of time.
+pub(super) struct Chart {
+    pub(super) from: Time,
+    pub(super) to: Time,
+    pub(super) rows: Vec<Row>,
+    pub(super) marks: Vec<Mark>,
+}
+
+/// One signal.
+pub(super) struct Row {
+    pub(super) name: String,
+    pub(super) about: String,
+    pub(super) words: String,
+    pub(super) bars: Vec<Bar>,
+    pub(super) stretches: Vec<Stretch>,
+}
+
+/// A rectangle. States differ by height and place too, so that they can be told apart without colour.
+pub(super) struct Bar {
+    pub(super) x: i64,
+    pub(super) width: i64,
+    pub(super) y: u8,
+    pub(super) height: u8,
+    pub(super) class: &'static str,
+}
+
+/// A span in words.
+pub(super) struct Stretch {
+    pub(super) state: Badge,
+    pub(super) start: Time,
+    pub(super) end: Option<Time>,
+    pub(super) lasted: String,
+}
+
+/// A milestone on the axis.
+pub(super) struct Mark {
+    pub(super) x: i64,
+    pub(super) name: &'static str,
+}
+
+/// The chart of an incident's signals; `None` when there is nothing to draw.
+pub(super) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
+    let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
+    let first = spans().map(|span| span.start).min()?;
+    let last = spans().map(|span| span.end.unwrap_or(now)).max()?.max(first + chrono::Duration::minutes(1));
+    // Room at both ends, so that a bar seen whole is not taken for one that is cut.
+    let room = (last - first) / 50;
+    let axis = Axis { from: first - room, to: last + room };
+    let turns = &incident.milestones;
+    let marks = [
+        (MilestoneKind::Began, &turns.began),
+        (MilestoneKind::Detected, &turns.detected),
+        (MilestoneKind::Acknowledged, &turns.acknowledged),
+        (MilestoneKind::Mitigated, &turns.mitigated),
+        (MilestoneKind::Resolved, &turns.resolved),
+    ]
+    .into_iter()
+    .filter_map(|(kind, turn)| turn.as_ref().map(|turn| (kind, turn.at)))
+    .filter(|(_, at)| (axis.from..=axis.to).contains(at))
+    .map(|(kind, at)| Mark { x: axis.place(at), name: words::milestone(kind) })
+    .collect();
+    let rows = incident.signals.iter().map(|signal| row(signal, &axis, now)).collect();
+    Some(Chart { from: axis.from, to: axis.to, rows, marks })
+}
+
+struct Axis {
+    from: Time,
+    to: Time,
+}
+
+impl Axis {
+    fn place(&self, at: Time) -> i64 {
+        let all = (self.to - self.from).num_milliseconds().max(1);
+        ((at - self.from).num_milliseconds() * WIDTH / all).clamp(0, WIDTH)
+    }
+}
+
+fn row(signal: &Signal, axis: &Axis, now: Time) -> Row {
+    let service = signal.service.as_deref().unwrap_or("unassigned");
+    let about = format!("{}, {service}, {}", words::signal(signal.kind), words::severity(&signal.severity).text);
+    let stretches: Vec<Stretch> = signal.spans.iter().map(|span| stretch(span, now)).collect();
+    let told: Vec<String> = stretches
+        .iter()
+        .map(|stretch| format!("{} from {} for {}", stretch.state.text, stretch.start.format("%H:%M:%S"), stretch.lasted))
+        .collect();
+    let words = match told.as_slice() {
+        [] => format!("{}: nothing observed", signal.name),
+        told => format!("{}: {}", signal.name, told.join("; ")),
+    };
+    let bars = signal.spans.iter().map(|span| bar(span, axis, now)).collect();
+    Row { name: signal.name.clone(), about, words, bars, stretches }
+}
+
+fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {
+    let x = axis.place(span.start);
+    let width = (axis.place(span.end.unwrap_or(now)) - x).max(2);
+    let (y, height) = match span.state {
+        SpanState::Degraded => (0, 20),
+        SpanState::NearMiss => (10, 10),
+        SpanState::Unknown => (5, 10),
+        SpanState::Planned => (16, 4),
+    };
+    Bar { x, width, y, height, class: words::span(span.state).class }
+}
+
+fn stretch(span: &Span, now: Time) -> Stretch {
+    let seconds = (span.end.unwrap_or(now) - span.start).num_seconds();
+    let lasted = if span.end.is_some() { human(seconds) } else { format!("{} so far", human(seconds)) };
+    Stretch { state: words::span(span.state), start: span.start, end: span.end, lasted }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    use super::{WIDTH, chart};
+    use crate::http::pages::sample;
+
+    #[test]
+    fn bars_keep_their_order_and_stay_within_the_drawing() {
+        let incident = sample::incident();
+        let chart = chart(&incident, sample::at(4000)).unwrap();
+        assert_eq!(chart.rows.len(), incident.signals.len());
+        for bar in chart.rows.iter().flat_map(|row| &row.bars) {
+            assert!(bar.x >= 0 && bar.width > 0 && bar.x + bar.width <= WIDTH + 2, "{} + {}", bar.x, bar.width);
+        }
+        assert!(chart.marks.windows(2).all(|two| two[0].x <= two[1].x));
+    }
+
+    #[test]
+    fn an_open_stretch_lasts_until_now_and_says_so() {
+        let mut incident = sample::incident();
+        incident.signals[0].spans[0].end = None;
+        let chart = chart(&incident, sample::at(3600)).unwrap();
+        assert_eq!(chart.rows[0].stretches[0].lasted, "1h so far");
+        assert!(chart.rows[0].words.contains("degraded from"), "{}", chart.rows[0].words);
+    }
+
+    #[test]
+    fn without_signals_there_is_no_chart() {
+        let mut incident = sample::incident();
+        incident.signals.clear();
+        assert!(chart(&incident, sample::at(0)).is_none());
+    }
+}

@@ -1,0 +1,177 @@
+//! `GET /incidents/{id}`: one incident, what was decided and why, and what people can add.
+
+use askama::Template;
+
+use super::chart::{self, Chart};
+use super::review::{self, Form, Invitation};
+use super::words::{self, Names};
+use super::{Notice, Tab, show, web};
+use crate::model::Time;
+use crate::model::event::{EventId, Fact};
+use crate::model::incident::{Incident, Milestone, MilestoneKind, Verdict};
+use crate::model::postmortem::Postmortem;
+
+/// What the page shows.
+pub(crate) struct View<'a> {
+    /// The time at which it is looked at.
+    pub(crate) now: Time,
+    /// The incident.
+    pub(crate) incident: &'a Incident,
+    /// Its postmortem, once opened.
+    pub(crate) postmortem: Option<&'a Postmortem>,
+    /// What accepting would call, where a slot was found.
+    pub(crate) invitation: Option<Invitation>,
+    /// What people are called.
+    pub(crate) names: &'a Names,
+    /// A word at the top: an answer taken, or "this changed since you looked".
+    pub(crate) notice: Option<Notice>,
+}
+
+#[derive(Template)]
+#[template(path = "http/pages/incident.html")]
+struct Page<'a> {
+    tab: Tab,
+    view: &'a View<'a>,
+    incident: &'a Incident,
+    chart: Option<Chart>,
+}
+
+/// A milestone, known or not.
+struct Turn<'a> {
+    name: &'static str,
+    known: Option<&'a Milestone>,
+}
+
+/// A verdict's evidence: where it stands in the timeline below, when it is there.
+struct Evidence {
+    href: Option<String>,
+    text: String,
+}
+
+impl Page<'_> {
+    fn form(&self) -> Option<Form> {
+        review::form(self.incident, self.view.invitation.as_ref())
+    }
+
+    fn turns(&self) -> Vec<Turn<'_>> {
+        let turns = &self.incident.milestones;
+        [
+            (MilestoneKind::Began, &turns.began),
+            (MilestoneKind::Detected, &turns.detected),
+            (MilestoneKind::Acknowledged, &turns.acknowledged),
+            (MilestoneKind::Mitigated, &turns.mitigated),
+            (MilestoneKind::Resolved, &turns.resolved),
+        ]
+        .map(|(kind, known)| Turn { name: words::milestone(kind), known: known.as_ref() })
+        .into()
+    }
+
+    fn evidence(&self, verdict: &Verdict) -> Vec<Evidence> {
+        verdict.evidence.iter().map(|id| self.cite(id)).collect()
+    }
+
+    /// An event by its time, linked to its row; one that is not of this incident by the beginning of its id.
+    fn cite(&self, id: &EventId) -> Evidence {
+        match self.incident.members.iter().find(|member| member.event.id == *id) {
+            Some(member) => Evidence { href: Some(format!("#e-{id}")), text: member.event.occurred_at.format("%H:%M:%S").to_string() },
+            None => Evidence { href: None, text: format!("event {}", id.0.chars().take(8).collect::<String>()) },
+        }
+    }
+
+    fn called<'n>(&'n self, id: &'n str) -> &'n str {
+        self.view.names.get(id).map_or(id, String::as_str)
+    }
+
+    /// The decision of the rules as they stand, where it is no longer the one announced.
+    fn drifted(&self) -> Option<&'static str> {
+        let announced = self.incident.announced.as_ref()?;
+        (announced.decision != self.incident.decision).then(|| words::decision(&self.incident.decision))
+    }
+}
+
+/// The page.
+pub(crate) fn render(view: &View<'_>) -> String {
+    let chart = chart::chart(view.incident, view.now);
+    show(&Page { tab: Tab::Incidents, view, incident: view.incident, chart })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{View, render};
+    use crate::http::pages::{Notice, sample, words::Names};
+    use crate::model::event::{Fact, Link, Note};
+    use crate::model::incident::{Incident, Standing};
+
+    fn page(incident: &Incident) -> String {
+        let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned())]);
+        let invitation = Some(sample::invitation());
+        render(&View { now: sample::at(7200), incident, postmortem: None, invitation, names: &names, notice: None })
+    }
+
+    #[test]
+    fn it_explains_itself() {
+        let html = page(&sample::incident());
+        for wanted in [
+            "A postmortem is suggested",
+            "Checkout was degraded for 47m in one stretch; 30m is enough.",
+            "47m of 30m",
+            "payments is one dependency away",
+            "Ada L.",
+            "a person said so",
+            "HighErrorRate fires, critical",
+            "role=\"img\"",
+            "action=\"/incidents/i-3f2a91c0de/notes\"",
+            "action=\"/ask\"",
+        ] {
+            assert!(html.contains(wanted), "lacks {wanted}");
+        }
+    }
+
+    #[test]
+    fn evidence_leads_to_its_row() {
+        let incident = sample::incident();
+        let html = page(&incident);
+        let id = &incident.verdicts[0].evidence[0];
+        assert!(html.contains(&format!("href=\"#e-{id}\"")) && html.contains(&format!("id=\"e-{id}\"")));
+    }
+
+    #[test]
+    fn a_milestone_nobody_knows_stays_unknown() {
+        let mut incident = sample::incident();
+        incident.milestones.mitigated = None;
+        let html = page(&incident);
+        let row = html.split("Mitigated</th>").nth(1).and_then(|rest| rest.split("</tr>").next());
+        assert!(row.is_some_and(|row| row.contains("unknown") && !row.contains("<time")), "{row:?}");
+    }
+
+    #[test]
+    fn hostile_text_stays_text() {
+        let mut incident = sample::incident();
+        incident.title = "<script>alert(1)</script>".to_owned();
+        incident.services = vec!["\"><img src=x onerror=alert(1)>".to_owned()];
+        let event = &mut incident.members[0].event;
+        event.fact = Fact::Note(Note { text: "<b onmouseover=alert(1)>x".to_owned() });
+        event.links = vec![Link { title: "run".to_owned(), url: "javascript:alert(1)".to_owned() }];
+        let html = page(&incident);
+        for banned in ["<script>", "<img", "<b on", "href=\"javascript"] {
+            assert!(!html.contains(banned), "{banned}");
+        }
+        assert!(html.contains("alert(1)"), "it is shown, as text");
+    }
+
+    #[test]
+    fn a_stale_answer_is_told_at_the_top() {
+        let incident = sample::incident();
+        let notice = Some(Notice { warning: true, text: "This changed since you looked.".to_owned() });
+        let html =
+            render(&View { now: sample::at(7200), incident: &incident, postmortem: None, invitation: None, names: &Names::new(), notice });
+        assert!(html.contains("<p class=\"notice warning\" role=\"status\">This changed since you looked.</p>"));
+    }
+
+    #[test]
+    fn what_was_dismissed_is_not_asked_again() {
+        let mut incident = sample::incident();
+        incident.standing = Standing::Dismissed;
+        assert!(!page(&incident).contains("name=\"answer\""));
+    }
+}

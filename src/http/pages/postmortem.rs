@@ -1,0 +1,152 @@
+//! `GET /postmortems/{id}`: the document as it is in its file, and the meeting about it.
+
+use ammonia::Builder;
+use askama::Template;
+use chrono_tz::Tz;
+use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
+
+use super::{Tab, show, words};
+use crate::model::postmortem::{Meeting, Postmortem};
+
+/// What the page shows.
+pub(crate) struct View<'a> {
+    /// The record.
+    pub(crate) postmortem: &'a Postmortem,
+    /// Where the file is.
+    pub(crate) path: &'a str,
+    /// The file's text; `None` when it could not be read.
+    pub(crate) markdown: Option<&'a str>,
+    /// The meeting, once there is one.
+    pub(crate) meeting: Option<&'a Meeting>,
+    /// The zone in which to say when it is.
+    pub(crate) zone: Tz,
+}
+
+#[derive(Template)]
+#[template(path = "http/pages/postmortem.html")]
+struct Page<'a> {
+    tab: Tab,
+    view: &'a View<'a>,
+    front_matter: Option<&'a str>,
+    document: Option<String>,
+}
+
+impl Page<'_> {
+    fn meets(&self, meeting: &Meeting) -> String {
+        let (from, to) = (meeting.starts_at.with_timezone(&self.view.zone), meeting.ends_at.with_timezone(&self.view.zone));
+        format!("{}–{} ({})", from.format("%A, %-d %B %Y, %H:%M"), to.format("%H:%M"), self.view.zone)
+    }
+}
+
+/// The page.
+pub(crate) fn render(view: &View<'_>) -> String {
+    let (front_matter, body) = view.markdown.map(split).unzip();
+    show(&Page { tab: Tab::Postmortems, view, front_matter: front_matter.flatten(), document: body.map(document) })
+}
+
+/// Front matter, when the text opens with one, and the rest.
+fn split(text: &str) -> (Option<&str>, &str) {
+    let text = text.trim_start_matches('\u{feff}');
+    let Some(rest) = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n")) else { return (None, text) };
+    let mut at = 0;
+    for line in rest.split_inclusive('\n') {
+        if line.trim_end() == "---" {
+            return (Some(rest[..at].trim_end()), &rest[at + line.len()..]);
+        }
+        at += line.len();
+    }
+    (None, text)
+}
+
+/// Markdown to HTML that is safe to show: no scripts, styles, handlers or forms, links to the web and mail only.
+/// Headings go one level down, since the page has its own first one; tables get a box that scrolls on a phone.
+fn document(markdown: &str) -> String {
+    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let events = Parser::new_ext(markdown, options).flat_map(|event| match event {
+        Event::Start(Tag::Heading { level, .. }) => {
+            [Some(Event::Start(Tag::Heading { level: lower(level), id: None, classes: Vec::new(), attrs: Vec::new() })), None]
+        }
+        Event::End(TagEnd::Heading(level)) => [Some(Event::End(TagEnd::Heading(lower(level)))), None],
+        Event::Start(Tag::Table(columns)) => [Some(Event::Html("<div class=\"scroll\">".into())), Some(Event::Start(Tag::Table(columns)))],
+        Event::End(TagEnd::Table) => [Some(Event::End(TagEnd::Table)), Some(Event::Html("</div>".into()))],
+        Event::TaskListMarker(done) => [Some(Event::Text(if done { "☑ " } else { "☐ " }.into())), None],
+        other => [Some(other), None],
+    });
+    let mut unsafe_html = String::new();
+    html::push_html(&mut unsafe_html, events.flatten());
+    Builder::default()
+        .url_schemes(["http", "https", "mailto"].into())
+        .link_rel(Some("noopener noreferrer"))
+        .add_allowed_classes("div", ["scroll"])
+        .clean(&unsafe_html)
+        .to_string()
+}
+
+fn lower(level: HeadingLevel) -> HeadingLevel {
+    match level {
+        HeadingLevel::H1 => HeadingLevel::H2,
+        HeadingLevel::H2 => HeadingLevel::H3,
+        HeadingLevel::H3 => HeadingLevel::H4,
+        HeadingLevel::H4 => HeadingLevel::H5,
+        HeadingLevel::H5 | HeadingLevel::H6 => HeadingLevel::H6,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{View, document, render, split};
+    use crate::http::pages::sample;
+
+    #[test]
+    fn front_matter_is_apart_from_the_text() {
+        assert_eq!(split("---\nid: pm-1\n---\n# T\n"), (Some("id: pm-1"), "# T\n"));
+        assert_eq!(split("---\r\nid: pm-1\r\n---\r\n# T"), (Some("id: pm-1"), "# T"));
+        assert_eq!(split("# T\n---\n"), (None, "# T\n---\n"));
+        assert_eq!(split("---\nnever closed"), (None, "---\nnever closed"));
+        assert_eq!(split(""), (None, ""));
+    }
+
+    #[test]
+    fn markdown_becomes_html_below_the_heading_of_the_page() {
+        insta::assert_snapshot!(document("# Summary\n\n| when | what |\n|--|--|\n| 10:02 | *began* |\n"), @r#"
+        <h2>Summary</h2>
+        <div class="scroll"><table><thead><tr><th>when</th><th>what</th></tr></thead><tbody>
+        <tr><td>10:02</td><td><em>began</em></td></tr>
+        </tbody></table>
+        </div>
+        "#);
+    }
+
+    #[test]
+    fn hostile_markdown_is_defused() {
+        let html = document(
+            "<script>alert(1)</script>\n\n[x](javascript:alert(1)) [y](data:text/html,z) <img src=x onerror=alert(1)>\n\n<p style=\"position:fixed\" onclick=\"a()\">t</p>\n\n<form action=/reload><button>go</button></form>\n",
+        );
+        for banned in ["<script", "javascript:", "data:", "onerror", "onclick", "style=", "<form", "<button"] {
+            assert!(!html.contains(banned), "{banned} in {html}");
+        }
+    }
+
+    #[test]
+    fn it_shows_the_meeting_the_file_and_the_text() {
+        let (postmortem, meeting) = (sample::postmortem(), sample::meeting());
+        let html = render(&View {
+            postmortem: &postmortem,
+            path: "data/postmortems/x.md",
+            markdown: Some(sample::MARKDOWN),
+            meeting: Some(&meeting),
+            zone: chrono_tz::Europe::Berlin,
+        });
+        for wanted in ["Tuesday, 24 November 2026, 10:00–11:00 (Europe/Berlin)", "data/postmortems/x.md", "Lin T.", "Lessons learned</h"]
+        {
+            assert!(html.contains(wanted), "lacks {wanted}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_gone_is_said_to_be() {
+        let postmortem = sample::postmortem();
+        let html = render(&View { postmortem: &postmortem, path: "x.md", markdown: None, meeting: None, zone: chrono_tz::UTC });
+        assert!(html.contains("could not be read"), "{html}");
+    }
+}

@@ -1,0 +1,104 @@
+//! The form by which a person answers a suggestion. It names the revision they saw; the partial `review.html` shows it.
+
+use chrono_tz::Tz;
+
+use super::words::REASONS;
+use crate::model::Time;
+use crate::model::incident::{Incident, Phase, Standing};
+
+/// The meeting that accepting would call.
+#[derive(Debug, Clone)]
+pub(crate) struct Invitation {
+    /// How many people would be asked.
+    pub(crate) people: usize,
+    /// When it would start.
+    pub(crate) starts_at: Time,
+    /// When it would end.
+    pub(crate) ends_at: Time,
+    /// The zone in which to say so.
+    pub(crate) zone: Tz,
+}
+
+/// `POST /incidents/{id}/review`: `revision`, `answer` and, by answer, `reason`, `until`, `comment`.
+pub(super) struct Form {
+    pub(super) id: String,
+    pub(super) revision: u64,
+    /// The button that accepts; `None` where there is nothing to accept.
+    pub(super) accept: Option<String>,
+    /// What accepting would do, in full.
+    pub(super) consequence: Option<String>,
+    pub(super) dismiss: &'static str,
+    pub(super) may_snooze: bool,
+    pub(super) reasons: &'static [(&'static str, &'static str)],
+    pub(super) active: bool,
+}
+
+/// The form for an incident whose decision was announced and not refused; `None` for any other.
+pub(super) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Option<Form> {
+    let asked = match incident.standing {
+        Standing::Suggested | Standing::Snoozed => true,
+        Standing::Held => false,
+        Standing::None | Standing::Dismissed => return None,
+    };
+    let accept = match invitation {
+        Some(Invitation { people, starts_at, zone, .. }) => {
+            let noun = if *people == 1 { "person" } else { "people" };
+            format!("Accept: invite {people} {noun}, {}", starts_at.with_timezone(zone).format("%a %H:%M"))
+        }
+        None => "Accept: open the postmortem".to_owned(),
+    };
+    let consequence = match invitation {
+        Some(Invitation { starts_at, ends_at, zone, .. }) => {
+            let (from, to) = (starts_at.with_timezone(zone), ends_at.with_timezone(zone));
+            format!("The meeting would be on {}–{} ({zone}).", from.format("%A, %-d %B %Y, %H:%M"), to.format("%H:%M"))
+        }
+        None if incident.phase == Phase::Active => "A time for the meeting is looked for once the incident is resolved.".to_owned(),
+        None => "Fewer than two people could be invited: the postmortem would be written, without a meeting.".to_owned(),
+    };
+    Some(Form {
+        id: incident.id.to_string(),
+        revision: incident.revision,
+        accept: asked.then_some(accept),
+        consequence: asked.then_some(consequence),
+        dismiss: if asked { "Dismiss" } else { "Not needed after all" },
+        may_snooze: asked,
+        reasons: &REASONS,
+        active: incident.phase == Phase::Active,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    use super::form;
+    use crate::http::pages::sample;
+    use crate::model::incident::{Phase, Standing};
+
+    #[test]
+    fn the_button_says_what_accepting_does() {
+        let incident = sample::incident();
+        let with = form(&incident, Some(&sample::invitation())).unwrap();
+        insta::assert_snapshot!(with.accept.unwrap(), @"Accept: invite 6 people, Tue 10:00");
+        insta::assert_snapshot!(with.consequence.unwrap(), @"The meeting would be on Tuesday, 24 November 2026, 10:00–11:00 (Europe/Berlin).");
+        assert_eq!(form(&incident, None).unwrap().accept.unwrap(), "Accept: open the postmortem");
+    }
+
+    #[test]
+    fn only_what_was_announced_can_be_answered() {
+        let mut incident = sample::incident();
+        for standing in [Standing::None, Standing::Dismissed] {
+            incident.standing = standing;
+            assert!(form(&incident, None).is_none());
+        }
+        incident.standing = Standing::Held;
+        let held = form(&incident, None).unwrap();
+        assert!(held.accept.is_none() && !held.may_snooze);
+    }
+
+    #[test]
+    fn while_it_lasts_no_meeting_is_denied() {
+        let mut incident = sample::incident();
+        incident.phase = Phase::Active;
+        assert!(form(&incident, None).unwrap().consequence.unwrap().contains("once the incident is resolved"));
+    }
+}

@@ -1,0 +1,388 @@
+//! A made incident and every page made of it, for the tests of the pages.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use chrono::{Duration, TimeZone, Utc};
+
+use super::review::Invitation;
+use super::words::Names;
+use super::{
+    Notice, ask, declare, error, home, incident as incident_page, incidents, postmortem as postmortem_page, postmortems, quarantine,
+    suggestions,
+};
+use crate::model::Time;
+use crate::model::event::{
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, EventId, Fact, Intervention, Labels, Link, Note,
+    Severity, Subject,
+};
+use crate::model::incident::{
+    Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member, Milestone, Milestones, Outcome, Phase,
+    Signal, SignalKind, Span, SpanState, Standing, Unit, Verdict,
+};
+use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
+use crate::model::settings::LabelNames;
+
+/// So many seconds after 10:02 on 23 November 2026.
+pub(super) fn at(seconds: i64) -> Time {
+    Utc.with_ymd_and_hms(2026, 11, 23, 10, 2, 0).unwrap() + Duration::seconds(seconds)
+}
+
+fn event(number: u8, seconds: i64, service: &str, actor: Option<&str>, fact: Fact) -> Event {
+    Event {
+        id: EventId(format!("{number:032x}")),
+        subject: Subject(format!("{number:016x}")),
+        occurred_at: at(seconds),
+        source: if actor.is_some() { "page" } else { "alertmanager" }.to_owned(),
+        service: Some(service.to_owned()),
+        environment: None,
+        incident: None,
+        actor: actor.map(|id| Actor { id: id.to_owned(), kind: ActorKind::Human }),
+        links: Vec::new(),
+        clamped: false,
+        fact,
+    }
+}
+
+fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &str, ends: Option<i64>) -> Fact {
+    let labels = [("alertname", name), ("service", service), ("severity", word)];
+    Fact::Alert(Alert {
+        name: name.to_owned(),
+        status: if ends.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
+        severity,
+        starts_at: at(120),
+        ends_at: ends.map(at),
+        pending_for: None,
+        keep_firing_for: None,
+        end_reason: EndReason::Recovered,
+    })
+}
+
+fn members() -> Vec<Member> {
+    let by_key = || Joined::Labels { key: "service=checkout".to_owned() };
+    let mut opening =
+        event(1, 120, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "One in twelve orders fails", None));
+    opening.links = vec![Link { title: "runbook".to_owned(), url: "https://runbooks.example.com/checkout".to_owned() }];
+    let change = Change { what: "deploy".to_owned(), title: "Smaller connection pool".to_owned(), revision: Some("4f1c09a".to_owned()) };
+    let step = Intervention {
+        action: "restart".to_owned(),
+        why: "The pool did not shrink back by itself".to_owned(),
+        stated: true,
+        should_be_automatic: Some(true),
+    };
+    [
+        (opening, Joined::Opened),
+        (event(2, 0, "checkout", None, Fact::Change(change)), by_key()),
+        (
+            event(3, 300, "payments", None, alert("SlowResponses", "payments", Severity::Warning, "warning", "p99 above 2 s", None)),
+            Joined::Dependency { service: "payments".to_owned() },
+        ),
+        (event(4, 420, "checkout", Some("pagerduty:ada"), Fact::Acknowledgement(Acknowledgement { of: None })), by_key()),
+        (
+            event(
+                5,
+                1500,
+                "checkout",
+                Some("sam"),
+                Fact::Note(Note { text: "All connections are taken; new orders wait for one.".to_owned() }),
+            ),
+            Joined::Key,
+        ),
+        (event(6, 2400, "checkout", Some("pagerduty:ada"), Fact::Intervention(step)), by_key()),
+        (event(7, 2940, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "", Some(2940))), Joined::Subject),
+    ]
+    .map(|(event, reason)| Member { event, reason })
+    .into()
+}
+
+fn signal(name: &str, service: &str, severity: Severity, spans: &[(i64, i64, SpanState)]) -> Signal {
+    let span = |&(start, end, state): &(i64, i64, SpanState)| Span { start: at(start), end: Some(at(end)), state };
+    Signal {
+        subject: Subject(name.to_owned()),
+        kind: SignalKind::Alert,
+        name: name.to_owned(),
+        severity,
+        service: Some(service.to_owned()),
+        environment: None,
+        role: None,
+        spans: spans.iter().map(span).collect(),
+        event: EventId(format!("{:032x}", 1)),
+    }
+}
+
+fn verdict(criterion: &str, on: CriterionKind, outcome: Outcome, measure: Option<Measure>, sentence: &str, would_change: &str) -> Verdict {
+    let evidence = if outcome == Outcome::NotMet { Vec::new() } else { vec![EventId(format!("{:032x}", 1))] };
+    Verdict {
+        criterion: criterion.to_owned(),
+        on,
+        outcome,
+        decision: Decision::Suggest,
+        shadow: false,
+        measure,
+        evidence,
+        sentence: sentence.to_owned(),
+        would_change: would_change.to_owned(),
+    }
+}
+
+fn verdicts() -> Vec<Verdict> {
+    let seconds = |lower, upper| Some(Measure { lower, upper, required: 1800.0, unit: Unit::Seconds });
+    vec![
+        verdict(
+            "critical-alerts",
+            CriterionKind::Degradation,
+            Outcome::Met,
+            seconds(2820.0, 2820.0),
+            "Checkout was degraded for 47m in one stretch; 30m is enough.",
+            "17m less would not have been enough.",
+        ),
+        verdict(
+            "fixed-by-hand",
+            CriterionKind::Intervention,
+            Outcome::Met,
+            Some(Measure { lower: 1.0, upper: 1.0, required: 1.0, unit: Unit::Times }),
+            "A person restarted checkout, which should need no human.",
+            "No manual restart.",
+        ),
+        verdict(
+            "payments-degraded",
+            CriterionKind::Degradation,
+            Outcome::Unknown,
+            seconds(1320.0, 2460.0),
+            "Payments was degraded between 22m and 41m of the 30m it takes; its sender fell silent for 19m.",
+            "Evidence for 10:29 to 10:48.",
+        ),
+        verdict("declared-outage", CriterionKind::Outage, Outcome::NotMet, None, "Nobody declared an outage.", "A declaration."),
+    ]
+}
+
+/// Checkout degraded for 47 minutes, resolved, suggested, not answered.
+pub(super) fn incident() -> Incident {
+    let turn = |seconds, certainty, source: Option<u8>| {
+        Some(Milestone { at: at(seconds), certainty, source: source.map(|number| EventId(format!("{number:032x}"))) })
+    };
+    let mut members = members();
+    members.sort_by_key(|member| (member.reason != Joined::Opened, member.event.occurred_at));
+    Incident {
+        id: IncidentId("i-3f2a91c0de".to_owned()),
+        revision: 7,
+        title: "HighErrorRate on checkout".to_owned(),
+        services: vec!["checkout".to_owned(), "payments".to_owned()],
+        unassigned: None,
+        scope: vec!["ada".to_owned()],
+        severity: Severity::Critical,
+        environment: Some("production".to_owned()),
+        milestones: Milestones {
+            began: turn(120, Certainty::Measured, Some(1)),
+            detected: turn(130, Certainty::Measured, Some(1)),
+            acknowledged: turn(420, Certainty::Stated, Some(4)),
+            mitigated: None,
+            resolved: turn(2940, Certainty::Inferred, Some(7)),
+        },
+        phase: Phase::Resolved,
+        phase_since: at(3240),
+        signals: vec![
+            signal("HighErrorRate", "checkout", Severity::Critical, &[(120, 2940, SpanState::Degraded)]),
+            signal(
+                "SlowResponses",
+                "payments",
+                Severity::Warning,
+                &[(300, 1620, SpanState::NearMiss), (1620, 2760, SpanState::Unknown), (2760, 3000, SpanState::Planned)],
+            ),
+        ],
+        members,
+        verdicts: verdicts(),
+        decision: Decision::Suggest,
+        announced: Some(Announced {
+            decision: Decision::Suggest,
+            at: at(1920),
+            criteria: vec!["critical-alerts".to_owned(), "fixed-by-hand".to_owned()],
+            sentence: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
+        }),
+        review: None,
+        standing: Standing::Suggested,
+    }
+}
+
+/// Six people, Tuesday 10:00 in Berlin.
+pub(super) fn invitation() -> Invitation {
+    let Meeting { starts_at, ends_at, .. } = meeting();
+    Invitation { people: 6, starts_at, ends_at, zone: chrono_tz::Europe::Berlin }
+}
+
+/// The postmortem of [`incident`].
+pub(super) fn postmortem() -> Postmortem {
+    Postmortem {
+        id: PostmortemId("pm-3f2a91c0de".to_owned()),
+        incident: IncidentId("i-3f2a91c0de".to_owned()),
+        title: "HighErrorRate on checkout".to_owned(),
+        status: PostmortemStatus::Draft,
+        file: "2026-11-23-checkout-high-error-rate.md".to_owned(),
+        generated: String::new(),
+        opened_at: at(3240),
+    }
+}
+
+/// Its meeting.
+pub(super) fn meeting() -> Meeting {
+    let attendee = |name: &str, email: &str, optional| Attendee { name: name.to_owned(), email: email.to_owned(), optional };
+    Meeting {
+        id: PostmortemId("pm-3f2a91c0de".to_owned()),
+        uid: "pm-3f2a91c0de@afterword".to_owned(),
+        sequence: 0,
+        stamp: at(3240),
+        starts_at: Utc.with_ymd_and_hms(2026, 11, 24, 9, 0, 0).unwrap(),
+        ends_at: Utc.with_ymd_and_hms(2026, 11, 24, 10, 0, 0).unwrap(),
+        cancelled: false,
+        summary: "Postmortem: HighErrorRate on checkout".to_owned(),
+        description: String::new(),
+        url: String::new(),
+        organizer: "postmortems@example.com".to_owned(),
+        attendees: vec![
+            attendee("Ada L.", "ada@example.com", false),
+            attendee("Lin T.", "lin@example.com", false),
+            attendee("", "sam@example.com", true),
+        ],
+    }
+}
+
+/// Its text.
+pub(super) const MARKDOWN: &str = "---\nid: pm-3f2a91c0de\nservices: [checkout, payments]\nlead: ada\n---\n\n# HighErrorRate on checkout\n\n**Date:** 2026-11-23\n\n> We assume that every person made the correct decision at every point.\n\n## Summary\n\nCheckout was degraded for 47m. *What did people who use it notice?*\n\n## Action items\n\n| Action item | Type | Owner | Due | Status | Link |\n|---|---|---|---|---|---|\n| Make the pool shrink back | prevent | ada | 2026-12-07 | open | [#12](https://tracker.example.com/12) |\n\n## Lessons learned\n\n- What went well?\n- Where did we get lucky?\n\n```promql\nsum(rate(http_requests_total{job=\"checkout\",code=~\"5..\"}[1m]))\n```\n";
+
+fn first_day() -> home::View<'static> {
+    home::View {
+        now: at(3600),
+        address: "http://127.0.0.1:9099",
+        last_alert: None,
+        criteria: Vec::new(),
+        open: Vec::new(),
+        closest: None,
+        unassigned: Vec::new(),
+        services: Vec::new(),
+        sources: Vec::new(),
+        notice: None,
+    }
+}
+
+fn watched() -> String {
+    let (suggested, mut quiet) = (incident(), incident());
+    quiet.title = "SlowSearch on search".to_owned();
+    quiet.services = vec!["search".to_owned()];
+    quiet.decision = Decision::None;
+    quiet.standing = Standing::None;
+    quiet.announced = None;
+    quiet.verdicts = vec![verdict(
+        "critical-alerts",
+        CriterionKind::Degradation,
+        Outcome::NotMet,
+        Some(Measure { lower: 1440.0, upper: 1440.0, required: 1800.0, unit: Unit::Seconds }),
+        "Search was degraded 24m of the 30m it takes.",
+        "6m more would have opened one.",
+    )];
+    let reach = |criterion: &str, decision, possible, why: &str| home::Reach {
+        criterion: criterion.to_owned(),
+        decision,
+        possible,
+        why: why.to_owned(),
+    };
+    home::render(&home::View {
+        last_alert: home::LastAlert::read(&suggested.members[0].event, &LabelNames::default()),
+        criteria: vec![
+            reach("declared-outage", Decision::Hold, true, "A person can declare one, on the page or from the command line."),
+            reach("measured-degradation", Decision::Hold, false, "No metric condition is configured; alerts alone do not count here."),
+            reach("critical-alerts", Decision::Suggest, true, "Alerts with severity critical arrive from alertmanager."),
+        ],
+        open: vec![&suggested],
+        closest: home::closest([&quiet]),
+        unassigned: vec![home::Unassigned {
+            key: "cluster=eu1, namespace=batch, alertname=JobFailed".to_owned(),
+            incidents: 3,
+            last: at(1200),
+        }],
+        services: vec!["checkout".to_owned(), "payments".to_owned()],
+        sources: vec![
+            home::SourceSeen { name: "alertmanager".to_owned(), last: Some(at(3540)), quarantined: 1 },
+            home::SourceSeen { name: "prometheus".to_owned(), last: None, quarantined: 0 },
+        ],
+        notice: Some(Notice { warning: false, text: "JobFailed was assigned to batch.".to_owned() }),
+        ..first_day()
+    })
+}
+
+/// Every page by name, with all it can show.
+pub(super) fn pages() -> Vec<(&'static str, String)> {
+    let (incident, postmortem, meeting) = (incident(), postmortem(), meeting());
+    let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned()), ("sam".to_owned(), "Sam R.".to_owned())]);
+    let suggestion = || suggestions::Suggestion { incident: &incident, invitation: Some(invitation()) };
+    let services = || vec!["checkout".to_owned(), "payments".to_owned()];
+    let stale = Notice { warning: true, text: "This changed since you looked; nothing was done yet. Look again, then answer.".to_owned() };
+    vec![
+        ("watched", watched()),
+        ("first-day", home::render(&first_day())),
+        (
+            "suggestions",
+            suggestions::render(&suggestions::View {
+                now: at(7200),
+                waiting: vec![suggestion()],
+                snoozed: vec![suggestion()],
+                notice: None,
+            }),
+        ),
+        (
+            "incident",
+            incident_page::render(&incident_page::View {
+                now: at(7200),
+                incident: &incident,
+                postmortem: Some(&postmortem),
+                invitation: Some(invitation()),
+                names: &names,
+                notice: Some(stale),
+            }),
+        ),
+        (
+            "incidents",
+            incidents::render(&incidents::View { incidents: vec![&incident, &incident], older: Some("/incidents?before=9".to_owned()) }),
+        ),
+        ("postmortems", postmortems::render(&postmortems::View { postmortems: vec![(&postmortem, Some(&meeting)), (&postmortem, None)] })),
+        (
+            "postmortem",
+            postmortem_page::render(&postmortem_page::View {
+                postmortem: &postmortem,
+                path: "data/postmortems/2026-11-23-checkout-high-error-rate.md",
+                markdown: Some(MARKDOWN),
+                meeting: Some(&meeting),
+                zone: chrono_tz::Europe::Berlin,
+            }),
+        ),
+        (
+            "ask",
+            ask::render(&ask::View {
+                services: services(),
+                entered: ask::Entered::default(),
+                fault: Some("Say what happened.".to_owned()),
+            }),
+        ),
+        ("asked", ask::render_asked("/incidents/i-3f2a91c0de")),
+        ("declare", declare::render(&declare::View { services: services(), ..declare::View::default() })),
+        (
+            "error",
+            error::render(&error::View {
+                status: 404,
+                what: "There is no such incident",
+                what_to_do: "Look for it in the list of incidents.",
+            }),
+        ),
+        (
+            "quarantine",
+            quarantine::render(&quarantine::View {
+                now: at(7200),
+                messages: vec![quarantine::Message {
+                    source: "alertmanager".to_owned(),
+                    at: at(600),
+                    fault: "line 1, column 2: expected value".to_owned(),
+                }],
+            }),
+        ),
+    ]
+}

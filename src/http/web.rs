@@ -1,0 +1,354 @@
+//! The pages: gathers what each shows, and takes what their forms post. Only a POST acts.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Form, OriginalUri, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::routing::{get, post};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::api::{ReviewBody, known, read, review_with, say};
+use super::error::Error;
+use super::pages;
+use crate::app::{App, intend};
+use crate::ingest::IngestFault;
+use crate::ingest::auth::{Proof, authentic};
+use crate::ingest::people;
+use crate::model::Time;
+use crate::model::event::{Edit, Event, Fact, Note};
+use crate::model::incident::{Incident, Phase, Standing};
+use crate::model::postmortem::PostmortemId;
+use crate::store::incident::IncidentFilter;
+
+/// Rows of a page at the most.
+const ROWS: usize = 200;
+
+pub(super) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(home))
+        .route("/suggestions", get(suggestions))
+        .route("/incidents", get(incidents))
+        .route("/incidents/{id}", get(incident))
+        .route("/incidents/{id}/review", post(review))
+        .route("/incidents/{id}/notes", post(note))
+        .route("/postmortems", get(postmortems))
+        .route("/postmortems/{id}", get(postmortem))
+        .route("/ask", get(ask).post(asked))
+        .route("/declare", get(declare).post(declared))
+        .route("/assign", post(assign))
+        .route("/quarantine", get(quarantine))
+}
+
+/// `GET /style.css`
+pub(super) async fn style() -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], pages::STYLE)
+}
+
+/// Whatever no route leads to: JSON for scripts, a page for people.
+pub(super) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
+    let fault = Error::NotFound(format!("there is nothing at {}", uri.path()));
+    if uri.path().starts_with("/api/") || uri.path().starts_with("/ingest/") {
+        fault.into_response()
+    } else {
+        PageError(fault).into_response()
+    }
+}
+
+/// The token as the password of any user: what browsers can show.
+pub(super) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
+    let Proof::Bearer(tokens) = proof else { return false };
+    let shown = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
+    ["afterword", ""].iter().any(|user| {
+        let basic = Proof::Basic { username: (*user).to_owned(), passwords: tokens.clone() };
+        authentic(&basic, &shown)
+    })
+}
+
+/// Whether the request is addressed to a loopback name: a foreign site that resolves its own name to this machine is not.
+pub(super) fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
+    let name = if let Some(rest) = host.strip_prefix('[') { rest.split(']').next() } else { host.split(':').next() };
+    let name = name.unwrap_or_default();
+    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// A fault shown as a page.
+struct PageError(Error);
+
+impl<E: Into<Error>> From<E> for PageError {
+    fn from(fault: E) -> Self {
+        Self(fault.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = self.0.status();
+        let told = self.0.to_string();
+        let view = pages::error::View { status: status.as_u16(), what: status.canonical_reason().unwrap_or("Fault"), what_to_do: &told };
+        let mut response = (status, Html(pages::error::render(&view))).into_response();
+        self.0.mark(response.headers_mut());
+        response
+    }
+}
+
+type Page = Result<Html<String>, PageError>;
+
+fn service_names(app: &App) -> Vec<String> {
+    app.settings().config.services.iter().map(|service| service.name.clone()).collect()
+}
+
+async fn home(State(app): State<Arc<App>>) -> Page {
+    let (incidents, last, stats) = read(&app, |app| {
+        let filter = IncidentFilter { open_only: false, limit: ROWS };
+        Ok((app.store.incidents(filter)?, app.store.last_alert()?, app.store.source_stats()?))
+    })
+    .await?;
+    let settings = app.settings();
+    let mut unassigned: BTreeMap<&str, (usize, Time)> = BTreeMap::new();
+    for incident in &incidents {
+        let Some(key) = &incident.unassigned else { continue };
+        let last = incident.members.last().map_or(incident.phase_since, |member| member.event.occurred_at);
+        let entry = unassigned.entry(key).or_insert((0, last));
+        *entry = (entry.0 + 1, entry.1.max(last));
+    }
+    let mut sources: Vec<pages::home::SourceSeen> = stats
+        .iter()
+        .map(|stat| pages::home::SourceSeen { name: stat.source.clone(), last: Some(stat.last_at), quarantined: stat.faults })
+        .collect();
+    for source in &settings.config.sources {
+        if !sources.iter().any(|seen| seen.name == source.name) {
+            sources.push(pages::home::SourceSeen { name: source.name.clone(), last: None, quarantined: 0 });
+        }
+    }
+    let alert = last.as_ref().and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
+    let trouble = app.troubles().into_iter().next();
+    let view = pages::home::View {
+        now: app.now(),
+        address: settings.config.external_url.trim_end_matches('/'),
+        last_alert: alert,
+        criteria: super::reach::reach(&settings.force.rules, &incidents, last.as_ref().map(|(_, event)| event)),
+        open: incidents.iter().filter(|incident| incident.phase != Phase::Closed).collect(),
+        closest: pages::home::closest(&incidents),
+        unassigned: unassigned
+            .into_iter()
+            .map(|(key, (incidents, last))| pages::home::Unassigned { key: key.to_owned(), incidents, last })
+            .collect(),
+        services: service_names(&app),
+        sources,
+        notice: trouble
+            .filter(|(at, _)| app.now() - *at < chrono::TimeDelta::minutes(10))
+            .map(|(_, text)| pages::Notice { warning: true, text }),
+    };
+    Ok(Html(pages::home::render(&view)))
+}
+
+fn invitation(app: &App, incident: &Incident) -> Option<pages::review::Invitation> {
+    let settings = app.settings();
+    let (people, starts_at) = intend::invitation(incident, &settings, app.now())?;
+    let ends_at = starts_at + chrono::TimeDelta::minutes(settings.config.meetings.minutes);
+    Some(pages::review::Invitation { people, starts_at, ends_at, zone: settings.config.time_zone })
+}
+
+async fn suggestions(State(app): State<Arc<App>>) -> Page {
+    let (waiting, snoozed) = read(&app, |app| Ok((app.store.suggestions()?, app.store.standing(Standing::Snoozed, ROWS)?))).await?;
+    let now = app.now();
+    let settings = app.settings();
+    let (due, resting): (Vec<&Incident>, Vec<&Incident>) =
+        snoozed.iter().partition(|incident| intend::snooze_is_over(incident, &settings, now));
+    let show = |incident| pages::suggestions::Suggestion { incident, invitation: invitation(&app, incident) };
+    let view = pages::suggestions::View {
+        now,
+        waiting: due.into_iter().chain(&waiting).map(show).collect(),
+        snoozed: resting.into_iter().map(show).collect(),
+        notice: None,
+    };
+    Ok(Html(pages::suggestions::render(&view)))
+}
+
+async fn incidents(State(app): State<Arc<App>>) -> Page {
+    let list = read(&app, |app| app.store.incidents(IncidentFilter { open_only: false, limit: ROWS })).await?;
+    let view =
+        pages::incidents::View { incidents: list.iter().collect(), older: (list.len() == ROWS).then(|| "/api/v1/incidents".to_owned()) };
+    Ok(Html(pages::incidents::render(&view)))
+}
+
+async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
+    incident_page(&app, &id, None).await
+}
+
+async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) -> Page {
+    let incident = known(app, id).await?;
+    let wanted = incident.id.clone();
+    let postmortem = read(app, move |app| app.store.postmortem_of(&wanted)).await?;
+    let settings = app.settings();
+    let names: pages::words::Names = settings
+        .config
+        .people
+        .iter()
+        .flat_map(|person| person.aliases.iter().chain([&person.id]).map(|alias| (alias.clone(), person.name.clone())))
+        .collect();
+    let view = pages::incident::View {
+        now: app.now(),
+        incident: &incident,
+        postmortem: postmortem.as_ref(),
+        invitation: invitation(app, &incident),
+        names: &names,
+        notice,
+    };
+    Ok(Html(pages::incident::render(&view)))
+}
+
+async fn review(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted): Form<ReviewBody>) -> Result<Response, PageError> {
+    match review_with(&app, &id, &posted).await {
+        Ok(_) => Ok(Redirect::to(&format!("/incidents/{id}")).into_response()),
+        Err(Error::Conflict(text)) => {
+            let page = incident_page(&app, &id, Some(pages::Notice { warning: true, text })).await?;
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+#[derive(Deserialize)]
+struct NoteForm {
+    text: String,
+}
+
+async fn note(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted): Form<NoteForm>) -> Result<Redirect, PageError> {
+    let incident = known(&app, &id).await?;
+    let text: String = posted.text.trim().chars().take(4000).collect();
+    if text.is_empty() {
+        return Err(Error::BadRequest("the note is empty; write what was seen or done, and when".to_owned()).into());
+    }
+    let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
+    event.incident = Some(incident.id.0.clone());
+    event.identify();
+    say(&app, event).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", incident.id)))
+}
+
+async fn postmortems(State(app): State<Arc<App>>) -> Page {
+    let list = read(&app, |app| {
+        let list = app.store.postmortems(ROWS)?;
+        list.into_iter().map(|postmortem| Ok((app.store.meeting(&postmortem.id)?, postmortem))).collect::<Result<Vec<_>, _>>()
+    })
+    .await?;
+    let view = pages::postmortems::View { postmortems: list.iter().map(|(meeting, postmortem)| (postmortem, meeting.as_ref())).collect() };
+    Ok(Html(pages::postmortems::render(&view)))
+}
+
+async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
+    let wanted = PostmortemId(id.clone());
+    let found = read(&app, move |app| Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))).await?;
+    let (Some(postmortem), meeting) = found else {
+        return Err(Error::NotFound(format!("there is no postmortem `{id}`; the list is at /postmortems")).into());
+    };
+    let settings = app.settings();
+    let path = settings.path(&settings.config.postmortems_directory).join(&postmortem.file);
+    // The file is the document; what was generated last stands in while it is not there.
+    let file = tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || std::fs::read_to_string(path)
+    });
+    let text = file.await.ok().and_then(Result::ok).unwrap_or_else(|| postmortem.generated.clone());
+    let view = pages::postmortem::View {
+        postmortem: &postmortem,
+        path: &path.display().to_string(),
+        markdown: Some(&text),
+        meeting: meeting.as_ref(),
+        zone: settings.config.time_zone,
+    };
+    Ok(Html(pages::postmortem::render(&view)))
+}
+
+async fn ask(State(app): State<Arc<App>>) -> Html<String> {
+    Html(pages::ask::render(&pages::ask::View { services: service_names(&app), ..pages::ask::View::default() }))
+}
+
+type Entered = BTreeMap<String, String>;
+
+/// A form's fields as the body of the API: blank ones left out, `when` (UTC, without a zone) as `at`.
+fn as_body(posted: &Entered) -> Vec<u8> {
+    let mut body: BTreeMap<&str, Value> = BTreeMap::new();
+    for (name, value) in posted.iter().filter(|(_, value)| !value.trim().is_empty()) {
+        match name.as_str() {
+            "when" if value.len() == 16 => body.insert("at", json!(format!("{value}:00Z"))),
+            "when" => body.insert("at", json!(format!("{value}Z"))),
+            name => body.insert(name, json!(value)),
+        };
+    }
+    serde_json::to_vec(&body).unwrap_or_default()
+}
+
+async fn asked(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Result<Response, PageError> {
+    let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
+    match people::request(&as_body(&posted), app.now()) {
+        Ok(event) => {
+            let (_, said) = say(&app, event).await?;
+            let status = said.0.incident.map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
+            Ok(Html(pages::ask::render_asked(&status)).into_response())
+        }
+        Err(fault) => {
+            let entered = pages::ask::Entered {
+                reason: field("reason"),
+                service: field("service"),
+                when: field("when"),
+                requester: field("requester"),
+            };
+            let view = pages::ask::View { services: service_names(&app), entered, fault: Some(plain(&fault)) };
+            Ok((StatusCode::BAD_REQUEST, Html(pages::ask::render(&view))).into_response())
+        }
+    }
+}
+
+fn plain(fault: &IngestFault) -> String {
+    fault.to_string()
+}
+
+async fn declare(State(app): State<Arc<App>>) -> Html<String> {
+    Html(pages::declare::render(&pages::declare::View { services: service_names(&app), ..pages::declare::View::default() }))
+}
+
+async fn declared(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Result<Response, PageError> {
+    let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
+    match people::declaration(&as_body(&posted), app.now()) {
+        Ok(event) => {
+            let (_, said) = say(&app, event).await?;
+            let to = said.0.incident.map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(fault) => {
+            let entered = pages::declare::Entered { title: field("title"), service: field("service"), when: field("when") };
+            let view = pages::declare::View { services: service_names(&app), entered, fault: Some(plain(&fault)) };
+            Ok((StatusCode::BAD_REQUEST, Html(pages::declare::render(&view))).into_response())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Assignment {
+    key: String,
+    service: String,
+}
+
+async fn assign(State(app): State<Arc<App>>, Form(posted): Form<Assignment>) -> Result<Redirect, PageError> {
+    let service: String = posted.service.trim().chars().take(200).collect();
+    if service.is_empty() || posted.key.is_empty() {
+        return Err(Error::BadRequest("name the service that these alerts concern".to_owned()).into());
+    }
+    let event = Event::new("people", app.now(), Fact::Edit(Edit::Assign { key: posted.key, service }));
+    say(&app, event).await?;
+    Ok(Redirect::to("/"))
+}
+
+async fn quarantine(State(app): State<Arc<App>>) -> Page {
+    let rows = read(&app, |app| app.store.quarantined(ROWS)).await?;
+    let messages =
+        rows.into_iter().map(|row| pages::quarantine::Message { source: row.source, at: row.logged_at, fault: row.fault }).collect();
+    Ok(Html(pages::quarantine::render(&pages::quarantine::View { now: app.now(), messages })))
+}

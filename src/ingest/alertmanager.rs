@@ -1,0 +1,135 @@
+//! Alertmanager's webhook, versions 3 and 4. What it sends (0.25.0, captured):
+//!
+//! ```json
+//! {"receiver": "all\\.hooks \\(v1\\)", "status": "firing", "version": "4", "truncatedAlerts": 0,
+//!  "groupKey": "{}/{alertname=~\".+\"}:{alertname=\"GroupTwo\"}", "externalURL": "http://vm:9893",
+//!  "groupLabels": {"alertname": "GroupTwo"}, "commonAnnotations": {},
+//!  "commonLabels": {"alertname": "GroupTwo", "severity": "critical"},
+//!  "alerts": [
+//!   {"status": "resolved", "startsAt": "2026-11-23T07:01:03.61733Z", "endsAt": "2026-11-23T07:01:09.623414Z",
+//!    "labels": {"alertname": "GroupTwo", "instance": "a", "severity": "critical"},
+//!    "annotations": {"summary": "…"}, "generatorURL": "http://prom:9090/graph?g0.expr=up", "fingerprint": "5ced2a5cf5e97111"},
+//!   {"status": "firing", "startsAt": "2026-11-23T07:01:03.61733Z", "endsAt": "0001-01-01T00:00:00Z",
+//!    "labels": {"alertname": "GroupTwo", "instance": "b", "severity": "critical"},
+//!    "annotations": {"summary": "…"}, "generatorURL": "http://prom:9090/graph?g0.expr=up", "fingerprint": "09f1eea487f03c6e"}]}
+//! ```
+//!
+//! Only `alerts[]` counts. The group's own status is computed after `max_alerts` has cut the list, so that it says `resolved` while
+//! an alert that was cut off fires; `commonLabels` change with the cut, `groupKey` with the routing, and `fingerprint` is not
+//! what other views of the same alert have. `alerts[]` itself says all that is needed.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::member::{self, Episode, Place, Sent};
+use super::{IngestFault, MemberFault, Reading, begins, found, not_readable};
+use crate::model::Time;
+use crate::model::event::{AlertStatus, EndReason};
+use crate::model::settings::LabelNames;
+
+/// The part of the body that is read; anything else may be there.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    alerts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    receiver: Option<&'a RawValue>,
+    #[serde(borrow, rename = "externalURL")]
+    external_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "truncatedAlerts")]
+    truncated_alerts: Option<&'a RawValue>,
+}
+
+/// Reads a webhook of the source called `source`: one event an alert.
+///
+/// A firing alert happened at its `startsAt`, a resolved one at its `endsAt`. A resolved alert without `endsAt` has ended by `now`, and
+/// why is unknown. An alert that cannot be read becomes a [`MemberFault`] beside the events of the others.
+///
+/// # Errors
+/// When the body as a whole is no such webhook.
+pub fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+    const EXPECTED: &str = "the default body of Alertmanager's webhook";
+    begins(body, b'{', EXPECTED)?;
+    let body: Body<'_> = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let Some(version) = body.version else {
+        return Err(IngestFault::Missing {
+            field: "version",
+            advice: "This is not the default body of Alertmanager's webhook: take `payload` out of the receiver's `webhook_configs`.",
+        });
+    };
+    if !matches!(version.get().trim_matches('"'), "3" | "4") {
+        return Err(IngestFault::Version { found: version.get().chars().take(20).collect() });
+    }
+    let Some(alerts) = body.alerts else {
+        return Err(IngestFault::Missing {
+            field: "alerts",
+            advice: "Alertmanager's webhook always has this list: look for what changes it on the way.",
+        });
+    };
+    let alerts: Vec<&RawValue> = serde_json::from_str(alerts.get()).map_err(|_| {
+        let message = format!("a list belongs here, not {}", found(alerts.get().as_bytes()));
+        MemberFault { index: None, path: "alerts".to_owned(), message }
+    })?;
+
+    let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
+    let home = string(body.external_url);
+    let mut reading = Reading {
+        events: Vec::with_capacity(alerts.len()),
+        receiver: string(body.receiver).map(|name| unquote(&name)),
+        ..Reading::default()
+    };
+    match body.truncated_alerts.map(|raw| serde_json::from_str(raw.get())) {
+        Some(Ok(truncated)) => reading.truncated = truncated,
+        Some(Err(_)) => reading.faults.push(MemberFault {
+            index: None,
+            path: "truncatedAlerts".to_owned(),
+            message: "a whole number, zero or more, belongs here; taken as 0".to_owned(),
+        }),
+        None => {}
+    }
+    for (index, raw) in alerts.into_iter().enumerate() {
+        let place = Place { list: "alerts", index };
+        let read = member::read(raw, place).and_then(|sent| episode(&sent, place, now).map(|episode| (sent, episode)));
+        match read {
+            Ok((sent, episode)) => reading.events.push(member::event(sent, episode, home.as_deref(), source, names, now)),
+            Err(fault) => reading.faults.push(fault),
+        }
+    }
+    Ok(reading)
+}
+
+fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
+    let Some(starts_at) = sent.starts_at else {
+        return Err(place.fault("startsAt", "missing; without it one episode of an alert cannot be told from the next"));
+    };
+    match sent.status.as_deref() {
+        Some("firing") => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
+        Some("resolved") => {
+            let (ends_at, end_reason) = match sent.ends_at {
+                Some(ends_at) if ends_at < starts_at => {
+                    return Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins"));
+                }
+                Some(ends_at) => (ends_at, member::end_reason(&sent.annotations)),
+                None => (now.max(starts_at), EndReason::Unknown),
+            };
+            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
+        }
+        Some(_) => Err(place.fault("status", "neither `firing` nor `resolved`")),
+        None => Err(place.fault("status", "missing; it is `firing` or `resolved`")),
+    }
+}
+
+/// Alertmanager sends a receiver's name quoted for use in a regular expression.
+fn unquote(quoted: &str) -> String {
+    let mut name = String::with_capacity(quoted.len());
+    let mut letters = quoted.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letters.next_if(|next| letter == '\\' && r"\.+*?()|[]{}^$".contains(*next)) {
+            Some(meant) => name.push(meant),
+            None => name.push(letter),
+        }
+    }
+    name
+}

@@ -1,0 +1,288 @@
+//! Normalised events, `POST /api/v1/events`: for whatever has no source of its own. One object or a list of them:
+//!
+//! ```json
+//! {"kind": "alert", "name": "HighErrorRate", "status": "firing", "service": "checkout", "severity": "critical",
+//!  "starts_at": "2026-11-23T07:00:00Z", "labels": {"region": "eu"}, "links": [{"title": "Dashboard", "url": "https://…"}]}
+//! ```
+//!
+//! Keys of every kind: `kind`, `occurred_at` (RFC 3339; now), `source` (`api`), `service`, `environment`, `incident` (an incident's id),
+//! `actor` (`{"id", "kind": human|robot|unknown}`), `links` (`[{"title", "url"}]`). And by kind, `*` needed:
+//!
+//! | kind | keys |
+//! |---|---|
+//! | `alert` | `name`* (or a label `alertname`), `status`* (firing, resolved), `starts_at` (needed when resolved; `occurred_at`), `ends_at` (`occurred_at`), `labels`, `annotations`, `severity`, `pending_for`, `keep_firing_for` (seconds), `end_reason` |
+//! | `condition` | `name`*, `state`* (healthy, degraded, near_miss, unknown), `severity`, `labels`, `value` |
+//! | `declaration` | `title`* (not when resolved), `status` (firing), `severity` (critical), `key`, `planned` |
+//! | `intervention` | `action`*, `why`, `stated` (false), `should_be_automatic` |
+//! | `request` | `reason`*, `requester` |
+//! | `near_miss` | `what`*, `severity`, `closeness` (0 to 1), `by_luck` |
+//! | `change` | `what`*, `title`, `revision` |
+//! | `acknowledgement` | `of` (a subject; none: the incident) |
+//! | `note` | `text`* |
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
+use crate::model::Time;
+use crate::model::event::{
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason, Event, Fact,
+    Intervention, Labels, NearMiss, Note, Request, Severity, Subject,
+};
+use crate::model::settings::LabelNames;
+
+/// Keys of every kind.
+const COMMON: [&str; 8] = ["kind", "occurred_at", "source", "service", "environment", "incident", "actor", "links"];
+
+/// Kinds with their own keys.
+const KINDS: [(&str, &[&str]); 9] = [
+    (
+        "alert",
+        &["name", "status", "starts_at", "ends_at", "labels", "annotations", "severity", "pending_for", "keep_firing_for", "end_reason"],
+    ),
+    ("condition", &["name", "state", "severity", "labels", "value"]),
+    ("declaration", &["key", "title", "severity", "status", "planned"]),
+    ("intervention", &["action", "why", "stated", "should_be_automatic"]),
+    ("request", &["reason", "requester"]),
+    ("near_miss", &["what", "severity", "closeness", "by_luck"]),
+    ("change", &["what", "title", "revision"]),
+    ("acknowledgement", &["of"]),
+    ("note", &["text"]),
+];
+
+/// The words for an alert's or declaration's status.
+pub(super) const STATUS: [(&str, AlertStatus); 2] = [("firing", AlertStatus::Firing), ("resolved", AlertStatus::Resolved)];
+
+const STATES: [(&str, ConditionState); 4] = [
+    ("healthy", ConditionState::Healthy),
+    ("degraded", ConditionState::Degraded),
+    ("near_miss", ConditionState::NearMiss),
+    ("unknown", ConditionState::Unknown),
+];
+
+const ACTORS: [(&str, ActorKind); 3] = [("human", ActorKind::Human), ("robot", ActorKind::Robot), ("unknown", ActorKind::Unknown)];
+
+const END_REASONS: [(&str, EndReason); 7] = [
+    ("recovered", EndReason::Recovered),
+    ("source_lost", EndReason::SourceLost),
+    ("no_data", EndReason::NoData),
+    ("muted", EndReason::Muted),
+    ("deleted", EndReason::Deleted),
+    ("superseded", EndReason::Superseded),
+    ("unknown", EndReason::Unknown),
+];
+
+/// Reads one event or a list.
+///
+/// Good events beside bad ones count: keep `events`, then answer 400 with the `faults` if there are any. An event that states its
+/// times is the same event when it is sent again, so a corrected repeat of the whole list does no harm.
+///
+/// # Errors
+/// When the body is neither an object nor a list.
+pub fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+    const EXPECTED: &str = "one event or a list of events";
+    let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let read: Vec<Result<Event, MemberFault>> = match &body {
+        Value::Array(list) => list.iter().enumerate().map(|(index, value)| event(value, Some(index), names, now)).collect(),
+        one => vec![event(one, None, names, now)],
+    };
+    let mut reading = Reading::default();
+    for read in read {
+        match read {
+            Ok(event) => reading.events.push(event),
+            Err(fault) => reading.faults.push(fault),
+        }
+    }
+    Ok(reading)
+}
+
+fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> Result<Event, MemberFault> {
+    let fields = Fields::open(value, index)?;
+    let kind = fields.need(
+        "kind",
+        fields.line("kind")?,
+        "Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement or note",
+    )?;
+    let advice = match kind.as_str() {
+        "review" => Some("an answer is given where it is asked for: POST /api/v1/incidents/{id}/review"),
+        "edit" => Some("a correction is made on the incident it corrects"),
+        "lapsed" | "settings" => Some("only Afterword itself states this"),
+        _ => None,
+    };
+    if let Some(advice) = advice {
+        return Err(fields.fault("kind", format!("`{kind}` is not taken here: {advice}")));
+    }
+    let kinds = KINDS.map(|(name, keys)| (name, (name, keys)));
+    let (kind, own) = fields.need("kind", fields.word("kind", &kinds)?, "Say what it states")?;
+    fields.only(&[&COMMON, own].concat())?;
+
+    let occurred_at = fields.time("occurred_at")?;
+    let service = fields.line("service")?;
+    let environment = fields.line("environment")?.map(|word| labels::environment_word(&word));
+    let (at, fact) = match kind {
+        "alert" => alert(&fields, service.as_deref(), environment.as_deref(), occurred_at.unwrap_or(now), names)?,
+        "condition" => (occurred_at.unwrap_or(now), condition(&fields, names)?),
+        _ => (occurred_at.unwrap_or(now), plain(kind, &fields, names)?),
+    };
+    let none = Labels::new();
+    let carried = match &fact {
+        Fact::Alert(alert) => &alert.labels,
+        Fact::Condition(condition) => &condition.labels,
+        _ => &none,
+    };
+    let service = service.or_else(|| labels::service(carried, names).map(|(_, service)| service.to_owned()));
+    let environment = environment.or_else(|| labels::environment(carried, names));
+
+    let mut event = Event::new(&fields.line("source")?.unwrap_or_else(|| "api".to_owned()), at, fact);
+    event.service = service;
+    event.environment = environment;
+    event.incident = fields.line("incident")?;
+    event.actor = actor(&fields)?;
+    event.links = fields.links("links")?;
+    event.identify();
+    time::clamp(&mut event, now);
+    Ok(event)
+}
+
+fn actor(fields: &Fields<'_>) -> Result<Option<Actor>, MemberFault> {
+    let Some(actor) = fields.object("actor")? else { return Ok(None) };
+    actor.only(&["id", "kind"])?;
+    let id = actor.need("id", actor.line("id")?, "Name who acted, as their source names them")?;
+    Ok(Some(Actor { id, kind: actor.word("kind", &ACTORS)?.unwrap_or_default() }))
+}
+
+fn alert(
+    fields: &Fields<'_>,
+    service: Option<&str>,
+    environment: Option<&str>,
+    at: Time,
+    names: &LabelNames,
+) -> Result<(Time, Fact), MemberFault> {
+    let mut labels = fields.labels("labels")?;
+    let name = fields.line("name")?.or_else(|| labels.get("alertname").cloned());
+    let name = fields.need("name", name, "Say which alert it is")?;
+    let status = fields.need("status", fields.word("status", &STATUS)?, "Say whether the alert is `firing` or `resolved`")?;
+    // Labels are what tells one alert from another: without these, alerts of two services would be one.
+    for (label, value) in [("alertname", Some(name.as_str())), ("service", service), ("environment", environment)] {
+        if let Some(value) = value {
+            labels.entry(label.to_owned()).or_insert_with(|| value.to_owned());
+        }
+    }
+    let starts_at = fields.time("starts_at")?;
+    let ends_at = fields.time("ends_at")?;
+    let (starts_at, ends_at) = match status {
+        AlertStatus::Firing if ends_at.is_some() => return Err(fields.fault("ends_at", "an alert that is firing has no end yet")),
+        AlertStatus::Firing => (starts_at.unwrap_or(at), None),
+        AlertStatus::Resolved => {
+            let starts_at = fields.need(
+                "starts_at",
+                starts_at,
+                "A resolved alert is matched by the `starts_at` with which it fired: send the same one",
+            )?;
+            let ends_at = ends_at.unwrap_or(at);
+            if ends_at < starts_at {
+                let key = if fields.has("ends_at") { "ends_at" } else { "starts_at" };
+                return Err(fields.fault(key, "the end is before the beginning"));
+            }
+            (starts_at, Some(ends_at))
+        }
+    };
+    let severity = fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names));
+    let alert = Alert {
+        name,
+        status,
+        labels,
+        annotations: fields.labels("annotations")?,
+        severity,
+        starts_at,
+        ends_at,
+        pending_for: fields.seconds("pending_for")?,
+        keep_firing_for: fields.seconds("keep_firing_for")?,
+        end_reason: fields.word("end_reason", &END_REASONS)?.unwrap_or_default(),
+    };
+    Ok((ends_at.unwrap_or(starts_at), Fact::Alert(alert)))
+}
+
+fn condition(fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
+    let labels = fields.labels("labels")?;
+    Ok(Fact::Condition(Condition {
+        name: fields.need("name", fields.line("name")?, "Name the condition as in the rules")?,
+        state: fields.need(
+            "state",
+            fields.word("state", &STATES)?,
+            "Say which state it entered: healthy, degraded, near_miss or unknown",
+        )?,
+        severity: fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names)),
+        labels,
+        value: fields.number("value")?,
+    }))
+}
+
+/// The kinds that carry no labels.
+fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
+    Ok(match kind {
+        "declaration" => Fact::Declaration(declaration(fields, names)?),
+        "intervention" => Fact::Intervention(Intervention {
+            action: fields.need("action", fields.line("action")?, "Say what was done: restart, failover, scale, rollback, …")?,
+            why: fields.prose("why")?.unwrap_or_default(),
+            stated: fields.flag("stated")?.unwrap_or(false),
+            should_be_automatic: fields.flag("should_be_automatic")?,
+        }),
+        "request" => Fact::Request(Request {
+            reason: fields.need("reason", fields.prose("reason")?, "Say in a sentence what happened and when")?,
+            requester: fields.line("requester")?,
+        }),
+        "near_miss" => Fact::NearMiss(near_miss(fields, names)?),
+        "change" => Fact::Change(Change {
+            what: fields.need("what", fields.line("what")?, "Say what kind of change it was: deploy, rollback, flag or config")?,
+            title: fields.line("title")?.unwrap_or_default(),
+            revision: fields.line("revision")?,
+        }),
+        "acknowledgement" => Fact::Acknowledgement(Acknowledgement { of: subject(fields)? }),
+        _ => Fact::Note(Note { text: fields.need("text", fields.prose("text")?, "Write what was noted")? }),
+    })
+}
+
+fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
+    let Some(text) = fields.line("of")? else {
+        // With neither, nobody could say what was taken on.
+        fields.need("incident", fields.line("incident")?, "An acknowledgement is `of` a subject, or of the incident named here")?;
+        return Ok(None);
+    };
+    if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')) {
+        Ok(Some(Subject(text)))
+    } else {
+        Err(fields.fault("of", "a subject belongs here: 16 hex digits in lower case"))
+    }
+}
+
+/// A declaration's own fields, for everybody who may state one.
+pub(super) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Declaration, MemberFault> {
+    let status = fields.word("status", &STATUS)?.unwrap_or(AlertStatus::Firing);
+    let title = fields.line("title")?;
+    let title = match status {
+        AlertStatus::Firing => fields.need("title", title, "Say in a few words what users cannot do")?,
+        AlertStatus::Resolved => title.unwrap_or_default(),
+    };
+    Ok(Declaration {
+        key: fields.line("key")?.unwrap_or_default(),
+        title,
+        severity: fields.severity("severity", names)?.unwrap_or(Severity::Critical),
+        status,
+        planned: fields.flag("planned")?.unwrap_or(false),
+    })
+}
+
+/// A near miss's own fields, for everybody who may report one.
+pub(super) fn near_miss(fields: &Fields<'_>, names: &LabelNames) -> Result<NearMiss, MemberFault> {
+    let closeness = fields.number("closeness")?;
+    if closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
+        return Err(fields.fault("closeness", "a number from 0 (far off) to 1 (it all but happened) belongs here"));
+    }
+    Ok(NearMiss {
+        what: fields.need("what", fields.prose("what")?, "Say in a sentence what nearly happened")?,
+        severity: fields.severity("severity", names)?.unwrap_or_default(),
+        closeness,
+        by_luck: fields.flag("by_luck")?.unwrap_or(false),
+    })
+}

@@ -1,0 +1,110 @@
+//! What people state by API, command line or form: requests, declarations, manual steps, near misses.
+//!
+//! All four take `service`, `environment`, `incident` (an incident's id), `drill` (true for an exercise) and the time, as `at` or
+//! `occurred_at` (RFC 3339; now). A blank field counts as left out.
+
+use serde_json::Value;
+
+use super::fields::Fields;
+use super::{IngestFault, MemberFault, events, labels, not_readable, time};
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, Request};
+use crate::model::settings::LabelNames;
+
+/// The source of what people state.
+const SOURCE: &str = "people";
+
+/// Keys that all four take.
+const COMMON: [&str; 6] = ["service", "environment", "incident", "drill", "at", "occurred_at"];
+
+/// A stakeholder's wish for a postmortem: `{"reason", "requester"?}`. Only the reason is needed.
+///
+/// # Errors
+/// The first fault, with its field.
+pub fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+    state(body, &["reason", "requester"], now, |fields| {
+        let reason = fields.need("reason", fields.prose("reason")?, "Say in a sentence what happened and when; nothing else is needed")?;
+        let requester = fields.line("requester")?;
+        Ok((Fact::Request(Request { reason, requester: requester.clone() }), requester))
+    })
+}
+
+/// An outage that somebody declares, or the end of one: `{"service", "title", "severity"?, "status"? (firing, resolved), "key"?, "planned"?,
+/// "actor"?}`. The end needs no title; it is matched by service, incident and key.
+///
+/// # Errors
+/// The first fault, with its field.
+pub fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+    state(body, &["title", "severity", "status", "key", "planned", "actor"], now, |fields| {
+        concerning(fields)?;
+        Ok((Fact::Declaration(events::declaration(fields, &LabelNames::default())?), fields.line("actor")?))
+    })
+}
+
+/// A manual step: `{"service", "action", "why", "should_be_automatic"?, "actor"?}`. It counts as stated: a person told us.
+///
+/// # Errors
+/// The first fault, with its field.
+pub fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+    state(body, &["action", "why", "should_be_automatic", "actor"], now, |fields| {
+        concerning(fields)?;
+        let fact = Fact::Intervention(Intervention {
+            action: fields.need("action", fields.line("action")?, "Say what was done: restart, failover, scale, rollback, …")?,
+            why: fields.need("why", fields.prose("why")?, "Say in a sentence what made the step necessary")?,
+            stated: true,
+            should_be_automatic: fields.flag("should_be_automatic")?,
+        });
+        Ok((fact, fields.line("actor")?))
+    })
+}
+
+/// Something that nearly happened: `{"service", "what", "severity"?, "closeness"? (0 to 1), "by_luck"?, "actor"?}`.
+///
+/// # Errors
+/// The first fault, with its field.
+pub fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+    state(body, &["what", "severity", "closeness", "by_luck", "actor"], now, |fields| {
+        concerning(fields)?;
+        Ok((Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?), fields.line("actor")?))
+    })
+}
+
+/// Only a request may leave open what it is about: whoever asks need not know our names.
+fn concerning(fields: &Fields<'_>) -> Result<(), MemberFault> {
+    let about = fields.line("service")?.or(fields.line("incident")?);
+    fields.need("service", about, "Name the service it concerns, or the `incident`").map(drop)
+}
+
+/// Reads the body, its own part by `read`, which gives the fact and the name of the person.
+fn state(
+    body: &[u8],
+    own: &[&str],
+    now: Time,
+    read: impl FnOnce(&Fields<'_>) -> Result<(Fact, Option<String>), MemberFault>,
+) -> Result<Event, IngestFault> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
+    let fields = Fields::open(&body, None)?;
+    fields.only(&[own, &COMMON].concat())?;
+    let (fact, person) = read(&fields)?;
+    let at = match (fields.time("at")?, fields.time("occurred_at")?) {
+        (Some(_), Some(_)) => return Err(fields.fault("at", "says the same as `occurred_at`; leave one of them out").into()),
+        (at, occurred_at) => at.or(occurred_at).unwrap_or(now),
+    };
+    let environment = fields.line("environment")?.map(|word| labels::environment_word(&word));
+    let environment = match fields.flag("drill")? {
+        Some(true) if environment.as_ref().is_some_and(|environment| environment != "drill") => {
+            return Err(fields.fault("drill", "a drill has the environment `drill`; leave `environment` out").into());
+        }
+        Some(true) => Some("drill".to_owned()),
+        Some(false) | None => environment,
+    };
+
+    let mut event = Event::new(SOURCE, at, fact);
+    event.service = fields.line("service")?;
+    event.environment = environment;
+    event.incident = fields.line("incident")?;
+    event.actor = person.map(|id| Actor { id, kind: ActorKind::Human });
+    event.identify();
+    time::clamp(&mut event, now);
+    Ok(event)
+}

@@ -1,0 +1,70 @@
+//! Alertmanager's own API, `POST /api/v2/alerts`, so that Prometheus and every client of Alertmanager can send here. The body is a list:
+//!
+//! ```json
+//! [{"labels": {"alertname": "CheckoutDown", "service": "checkout", "severity": "page"},
+//!   "annotations": {"summary": "checkout down, value 0"}, "generatorURL": "http://prom:9090/graph?g0.expr=up",
+//!   "startsAt": "2026-11-23T07:03:04.418Z", "endsAt": "2026-11-23T07:07:04.418Z"}]
+//! ```
+//!
+//! Prometheus repeats each firing alert and promises, by an `endsAt` ahead, until when it will have said so again; a resolved alert has the
+//! `endsAt` at which it ended. So `endsAt <= now` is resolved, and any other is a [`Lease`].
+
+use chrono::TimeDelta;
+use serde_json::value::RawValue;
+
+use super::member::{self, Episode, Place, Sent};
+use super::{IngestFault, Lease, MemberFault, Reading, begins, not_readable};
+use crate::model::Time;
+use crate::model::event::{AlertStatus, EndReason};
+use crate::model::settings::LabelNames;
+
+/// Alertmanager's default `resolve_timeout`: how long an alert without `endsAt` is taken to fire.
+const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
+
+/// Reads a list of alerts posted by `source`, with Alertmanager's own meaning of what is left out: no `startsAt` is `now`, or `endsAt` if
+/// that is earlier (and the alert is in [`Reading::unstarted`]); no `endsAt` is five minutes from `now`. Unknown keys are passed over.
+///
+/// As in Alertmanager, good alerts beside bad ones count: keep `events`, then answer 400 with the `faults` if there are any.
+/// The same alerts sent again are the same events, so a corrected repeat does no harm.
+///
+/// # Errors
+/// When the body as a whole is no list.
+pub fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+    const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
+    begins(body, b'[', EXPECTED)?;
+    let alerts: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let mut reading = Reading { events: Vec::with_capacity(alerts.len()), ..Reading::default() };
+    for (index, raw) in alerts.into_iter().enumerate() {
+        let place = Place { list: "", index };
+        let read = member::read(raw, place).and_then(|sent| episode(&sent, place, now).map(|episode| (sent, episode)));
+        let (sent, episode) = match read {
+            Ok(read) => read,
+            Err(fault) => {
+                reading.faults.push(fault);
+                continue;
+            }
+        };
+        if sent.starts_at.is_none() {
+            reading.unstarted.push(reading.events.len());
+        }
+        let until = (episode.status == AlertStatus::Firing).then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
+        let event = member::event(sent, episode, None, source, names, now);
+        if let Some(until) = until {
+            reading.leases.push(Lease { subject: event.subject.clone(), until });
+        }
+        reading.events.push(event);
+    }
+    Ok(reading)
+}
+
+fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
+    let starts_at = sent.starts_at.unwrap_or_else(|| sent.ends_at.map_or(now, |ends_at| ends_at.min(now)));
+    match sent.ends_at {
+        Some(ends_at) if ends_at < starts_at => Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins")),
+        Some(ends_at) if ends_at <= now => {
+            let end_reason = member::end_reason(&sent.annotations);
+            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
+        }
+        _ => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
+    }
+}

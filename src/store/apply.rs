@@ -1,0 +1,105 @@
+//! Applying: what the judge made of some records, written at once and only by the judge in office.
+
+use rusqlite::{Transaction, params};
+
+use super::Store;
+use super::error::StoreError;
+use super::ledger::LedgerEntry;
+use super::{delivery, head, incident, ledger, postmortem, quarantine, sight, sql};
+use crate::model::Time;
+use crate::model::event::{Event, EventId, Subject};
+use crate::model::incident::{Incident, IncidentId};
+use crate::model::postmortem::{Delivery, Meeting, Postmortem};
+
+const NOUN: &str = "apply";
+
+/// What to write together with the applied position.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Incidents that are new or changed.
+    pub incidents: Vec<Incident>,
+    /// Incidents that are no more, having fallen together with others.
+    pub removed: Vec<IncidentId>,
+    /// Other names for incidents.
+    pub aliases: Vec<(String, IncidentId)>,
+    /// Events that belong to no incident yet.
+    pub loose: Vec<Event>,
+    /// Events that are loose no more.
+    pub loose_removed: Vec<EventId>,
+    /// Postmortems that are new or changed.
+    pub postmortems: Vec<Postmortem>,
+    /// Meetings that are new or changed.
+    pub meetings: Vec<Meeting>,
+    /// What is to be done outside; a key that is already there is left as it is.
+    pub deliveries: Vec<Delivery>,
+    /// Closed incidents; a second entry for one amends the first.
+    pub ledger: Vec<LedgerEntry>,
+    /// Subjects that fire no more, so that their sights can go.
+    pub lapsed: Vec<Subject>,
+    /// Records that the engine could not take: position and why.
+    pub quarantined: Vec<(u64, String)>,
+    /// When this is so: the first instant at which the deliveries are due.
+    pub now: Time,
+}
+
+/// What a judge needs to go on where the last one stopped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Loaded {
+    /// The position of the last record applied.
+    pub applied: u64,
+    /// Incidents that may still change, oldest first.
+    pub incidents: Vec<Incident>,
+    /// Events that may still join one, oldest first.
+    pub loose: Vec<Event>,
+    /// Other names of these incidents.
+    pub aliases: Vec<(String, IncidentId)>,
+}
+
+impl Store {
+    /// What stands at the applied position: incidents not closed or closed after `since`, and all loose events.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn load(&self, since: Time) -> Result<Loaded, StoreError> {
+        self.read(NOUN, |at| {
+            Ok(Loaded {
+                applied: head::head(at)?.applied,
+                incidents: incident::unfinished(at, since)?,
+                loose: incident::loose(at)?,
+                aliases: incident::aliases(at, since)?,
+            })
+        })
+    }
+
+    /// Moves the applied position from `from` to `to` and writes `changes`, in one transaction. `from == to` is for timers.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] unless `epoch` is in office and `from` is the applied position: take office again and
+    /// [load](Store::load). [`StoreError::Full`] when the disk takes no more: the same call may be tried again.
+    pub fn apply(&self, epoch: u64, from: u64, to: u64, changes: &Changes) -> Result<(), StoreError> {
+        let fence = "update head set applied = $1 where id = 1 and applied = $2 and epoch = $3";
+        self.write(NOUN, |at| {
+            // First, since it takes the lock that every other judge and sender waits for.
+            let moved = sql::execute(at, NOUN, fence, params![sql::integer(to), sql::integer(from), sql::integer(epoch)])?;
+            if moved == 0 {
+                return Err(StoreError::Fenced);
+            }
+            write(at, changes)
+        })
+    }
+}
+
+fn write(at: &Transaction<'_>, changes: &Changes) -> Result<(), StoreError> {
+    let now = changes.now;
+    changes.removed.iter().try_for_each(|id| incident::remove(at, id))?;
+    changes.incidents.iter().try_for_each(|incident| incident::save(at, incident, now))?;
+    changes.aliases.iter().try_for_each(|(alias, incident)| incident::save_alias(at, alias, incident))?;
+    changes.loose_removed.iter().try_for_each(|id| incident::remove_loose(at, id))?;
+    changes.loose.iter().try_for_each(|event| incident::save_loose(at, event))?;
+    changes.postmortems.iter().try_for_each(|postmortem| postmortem::save(at, postmortem))?;
+    changes.meetings.iter().try_for_each(|meeting| postmortem::save_meeting(at, meeting))?;
+    changes.deliveries.iter().try_for_each(|delivery| delivery::insert(at, delivery, now))?;
+    changes.ledger.iter().try_for_each(|entry| ledger::save(at, entry, now))?;
+    sight::remove(at, &changes.lapsed)?;
+    changes.quarantined.iter().try_for_each(|(position, fault)| quarantine::insert(at, *position, fault))
+}

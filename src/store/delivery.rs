@@ -1,0 +1,152 @@
+//! Deliveries: what is to be done outside, each destination's in order, and what became of it.
+
+use rusqlite::{Row, Transaction, params};
+
+use super::Store;
+use super::error::StoreError;
+use super::sql;
+use crate::model::Time;
+use crate::model::postmortem::Delivery;
+
+const NOUN: &str = "delivery";
+
+/// A delivery that is due.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Due {
+    /// Its key.
+    pub key: String,
+    /// What to do.
+    pub delivery: Delivery,
+    /// How often it was tried before.
+    pub attempts: u32,
+}
+
+/// Where a delivery is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// To be done, or to be tried again.
+    Pending,
+    /// Done.
+    Delivered,
+    /// Trying again makes no sense.
+    Refused,
+}
+
+/// A delivery with what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryRow {
+    /// What to do.
+    pub delivery: Delivery,
+    /// Where it is in its life.
+    pub state: DeliveryState,
+    /// How often it was tried and not done.
+    pub attempts: u32,
+    /// When it is tried next, while pending.
+    pub next_at: Time,
+    /// Why it was not done the last time.
+    pub error: Option<String>,
+    /// When it was decided on.
+    pub created_at: Time,
+    /// When it was done or refused.
+    pub done_at: Option<Time>,
+}
+
+impl Store {
+    /// Deliveries to be tried now, oldest first: of each destination only the oldest that is not done, so that a later
+    /// one never overtakes it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn due_deliveries(&self, now: Time, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let text = "select key, destination, action, attempts from delivery \
+                    where sequence in (select min(sequence) from delivery where state = 'pending' group by destination) \
+                    and next_at <= $1 order by sequence limit $2";
+        self.read(NOUN, |at| {
+            sql::rows(at, NOUN, text, params![sql::micros(now), sql::integer(limit)], |row| {
+                let delivery = delivery(row)?;
+                Ok(Due { key: delivery.key.clone(), delivery, attempts: row.get(3)? })
+            })
+        })
+    }
+
+    /// The next instant at which a delivery is due; `None` when all is done.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn next_delivery_at(&self) -> Result<Option<Time>, StoreError> {
+        let text = "select min(next_at) from delivery \
+                    where sequence in (select min(sequence) from delivery where state = 'pending' group by destination)";
+        Ok(self.read(NOUN, |at| sql::row(at, NOUN, text, [], |row| sql::read_time_if_any(row, 0)))?.flatten())
+    }
+
+    /// Notes that a delivery is done.
+    ///
+    /// # Errors
+    /// When the database cannot be written; the delivery is then performed again, which its key makes harmless.
+    pub fn delivered(&self, key: &str, now: Time) -> Result<(), StoreError> {
+        let text = "update delivery set state = 'delivered', done_at = $2, error = null where key = $1 and state = 'pending'";
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, params![key, sql::micros(now)])).map(drop)
+    }
+
+    /// Notes that a delivery did not succeed and when to try it again.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn retry(&self, key: &str, next_at: Time, error: &str) -> Result<(), StoreError> {
+        let text = "update delivery set attempts = attempts + 1, next_at = $2, error = $3 where key = $1 and state = 'pending'";
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, params![key, sql::micros(next_at), error])).map(drop)
+    }
+
+    /// Notes that a delivery is not to be tried again; the next of its destination takes its turn.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn refused(&self, key: &str, error: &str, now: Time) -> Result<(), StoreError> {
+        let text = "update delivery set state = 'refused', attempts = attempts + 1, done_at = $2, error = $3 \
+                    where key = $1 and state = 'pending'";
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, params![key, sql::micros(now), error])).map(drop)
+    }
+
+    /// The newest deliveries, newest first.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn deliveries(&self, limit: usize) -> Result<Vec<DeliveryRow>, StoreError> {
+        let text = "select key, destination, action, attempts, state, next_at, error, created_at, done_at from delivery \
+                    order by sequence desc limit $1";
+        self.read(NOUN, |at| {
+            sql::rows(at, NOUN, text, [sql::integer(limit)], |row| {
+                Ok(DeliveryRow {
+                    delivery: delivery(row)?,
+                    attempts: row.get(3)?,
+                    state: state(&row.get::<_, String>(4)?),
+                    next_at: sql::read_time(row, 5)?,
+                    error: row.get(6)?,
+                    created_at: sql::read_time(row, 7)?,
+                    done_at: sql::read_time_if_any(row, 8)?,
+                })
+            })
+        })
+    }
+}
+
+/// Adds a delivery, due at once; does nothing when its key is there already.
+pub(super) fn insert(at: &Transaction<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+    let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \
+                values ($1, $2, $3, 'pending', 0, $4, $4) on conflict (key) do nothing";
+    let action = sql::json(NOUN, &delivery.action)?;
+    sql::execute(at, NOUN, text, params![delivery.key, delivery.destination, action, sql::micros(now)]).map(drop)
+}
+
+/// The table's check admits these three words only.
+fn state(word: &str) -> DeliveryState {
+    match word {
+        "delivered" => DeliveryState::Delivered,
+        "refused" => DeliveryState::Refused,
+        _ => DeliveryState::Pending,
+    }
+}
+
+fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+    Ok(Delivery { key: row.get(0)?, destination: row.get(1)?, action: sql::read_json(row, 2)? })
+}

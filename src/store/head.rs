@@ -1,0 +1,109 @@
+//! The head: where the log ends, how far it is applied, which judge is in office.
+
+use std::collections::BTreeMap;
+
+use super::Store;
+use super::error::StoreError;
+use super::sql;
+use crate::model::Time;
+
+const NOUN: &str = "head";
+
+/// The one row that appending and judging go through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head {
+    /// The position that the next record gets; the first is 1.
+    pub next: u64,
+    /// When the newest record was logged; 1970 while there is none.
+    pub clock: Time,
+    /// The position of the last record applied; 0 before the first.
+    pub applied: u64,
+    /// The judge in office.
+    pub epoch: u64,
+}
+
+/// How much there is of what, for metrics and the first page.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Records ever logged.
+    pub records: u64,
+    /// Records logged and not yet applied.
+    pub waiting: u64,
+    /// Records in quarantine.
+    pub quarantined: u64,
+    /// Incidents by phase: `active`, `resolved`, `closed`.
+    pub incidents: BTreeMap<String, u64>,
+    /// Incidents by what stands: `none`, `suggested`, `snoozed`, `held`, `dismissed`.
+    pub standings: BTreeMap<String, u64>,
+    /// Postmortems by status.
+    pub postmortems: BTreeMap<String, u64>,
+    /// Deliveries by state: `pending`, `delivered`, `refused`.
+    pub deliveries: BTreeMap<String, u64>,
+}
+
+impl Store {
+    /// The head as it is now.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn head(&self) -> Result<Head, StoreError> {
+        self.read(NOUN, head)
+    }
+
+    /// The position of the last record applied.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn applied(&self) -> Result<u64, StoreError> {
+        Ok(self.head()?.applied)
+    }
+
+    /// Puts a new judge in office; whoever was is refused from now on. Returns the new judge's epoch.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn take_epoch(&self) -> Result<u64, StoreError> {
+        let text = "update head set epoch = epoch + 1 where id = 1 returning epoch";
+        self.write(NOUN, |at| sql::row(at, NOUN, text, [], |row| sql::read_count(row, 0)))?.ok_or_else(missing)
+    }
+
+    /// Counts what is there.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn counts(&self) -> Result<Counts, StoreError> {
+        self.read(NOUN, |at| {
+            let by = |text| -> Result<BTreeMap<String, u64>, StoreError> {
+                Ok(sql::rows(at, NOUN, text, [], |row| Ok((row.get(0)?, sql::read_count(row, 1)?)))?.into_iter().collect())
+            };
+            let head = head(at)?;
+            let quarantined = sql::row(at, NOUN, "select count(*) from quarantine", [], |row| sql::read_count(row, 0))?;
+            Ok(Counts {
+                records: head.next - 1,
+                waiting: (head.next - 1).saturating_sub(head.applied),
+                quarantined: quarantined.unwrap_or(0),
+                incidents: by("select phase, count(*) from incident group by phase")?,
+                standings: by("select standing, count(*) from incident group by standing")?,
+                postmortems: by("select status, count(*) from postmortem group by status")?,
+                deliveries: by("select state, count(*) from delivery group by state")?,
+            })
+        })
+    }
+}
+
+/// The head within a transaction.
+pub(super) fn head(at: &rusqlite::Transaction<'_>) -> Result<Head, StoreError> {
+    sql::row(at, NOUN, "select next, clock, applied, epoch from head where id = 1", [], |row| {
+        Ok(Head {
+            next: sql::read_count(row, 0)?,
+            clock: sql::read_time(row, 1)?,
+            applied: sql::read_count(row, 2)?,
+            epoch: sql::read_count(row, 3)?,
+        })
+    })?
+    .ok_or_else(missing)
+}
+
+pub(super) fn missing() -> StoreError {
+    StoreError::Other(anyhow::anyhow!("the head of the database is missing: restore a back-up"))
+}

@@ -1,0 +1,103 @@
+//! Trying rules out: scenarios run through the very engine that decides live.
+
+use std::fmt::Write;
+
+use chrono::TimeDelta;
+
+use crate::engine::{InForce, State};
+use crate::model::Time;
+use crate::model::event::Event;
+use crate::model::incident::{Decision, Incident};
+use crate::rules::scenario::{Expect, Scenario};
+
+/// A scenario that did not go as expected, with the difference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The scenario.
+    pub scenario: String,
+    /// Its line.
+    pub line: u64,
+    /// What was expected and what came.
+    pub difference: String,
+}
+
+/// When scenarios begin: an ordinary Monday morning.
+const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
+    Some(origin) => origin,
+    None => Time::UNIX_EPOCH,
+};
+
+/// Runs a scenario under the rules in force.
+#[must_use]
+pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
+    let mut events: std::collections::VecDeque<Event> = scenario.events(ORIGIN).into();
+    let mut expected: Vec<&Expect> = scenario.expect.iter().collect();
+    expected.sort_by_key(|expect| expect.at);
+    let mut state = State::default();
+    let mut difference = String::new();
+    for expect in expected {
+        let at = ORIGIN + TimeDelta::seconds(expect.at.seconds);
+        while let Some(event) = events.pop_front_if(|event| event.occurred_at <= at) {
+            advance(&mut state, force, event.occurred_at);
+            let now = event.occurred_at;
+            state.apply(vec![event], force, now);
+        }
+        advance(&mut state, force, at);
+        state.tick(force, at);
+        compare(expect, &state, &mut difference);
+    }
+    (!difference.is_empty()).then(|| Failure { scenario: scenario.name.clone(), line: scenario.line, difference })
+}
+
+/// Runs the timers due by `until`, each at its own instant.
+fn advance(state: &mut State, force: &InForce, until: Time) {
+    while let Some(due) = state.next().filter(|due| *due <= until) {
+        state.tick(force, due);
+    }
+}
+
+fn compare(expect: &Expect, state: &State, difference: &mut String) {
+    let of_service = |incident: &&Incident| expect.service.as_ref().is_none_or(|service| incident.services.contains(service));
+    let found: Vec<&Incident> = state.incidents().filter(of_service).collect();
+    let at = duration(expect.at.seconds);
+    let mut differ = |what: &str, wanted: &dyn std::fmt::Display, got: &dyn std::fmt::Display, why: &str| {
+        // Writing to a string does not fail.
+        let _ = write!(difference, "  at {at}: {what}\n    - {wanted}\n    + {got}\n");
+        if !why.is_empty() {
+            let _ = writeln!(difference, "      {why}");
+        }
+    };
+    if let Some(count) = expect.incidents.filter(|&count| count != found.len()) {
+        differ("incidents", &count, &found.len(), "");
+    }
+    let announced = |incident: &Incident| incident.announced.as_ref().map_or(Decision::None, |announced| announced.decision);
+    let strongest = found.iter().max_by_key(|incident| announced(incident));
+    if let Some(wanted) = expect.decision {
+        let got = strongest.map_or(Decision::None, |incident| announced(incident));
+        if got != wanted {
+            differ("decision", &shown(&wanted), &shown(&got), strongest.map_or("no incident", |incident| &incident.reason));
+        }
+    }
+    for (criterion, wanted) in &expect.criteria {
+        let verdicts = found.iter().flat_map(|incident| &incident.verdicts).filter(|verdict| verdict.criterion == *criterion);
+        let all: Vec<_> = verdicts.collect();
+        if all.iter().any(|verdict| verdict.outcome == *wanted) {
+            continue;
+        }
+        match all.first() {
+            Some(verdict) => differ(criterion, &shown(wanted), &shown(&verdict.outcome), &verdict.sentence),
+            None => differ(criterion, &shown(wanted), &"no verdict", "there is no incident, or no criterion of this name"),
+        }
+    }
+}
+
+fn shown(word: &impl serde::Serialize) -> String {
+    serde_json::to_string(word).unwrap_or_default().trim_matches('"').to_owned()
+}
+
+fn duration(seconds: i64) -> String {
+    match (seconds / 60, seconds % 60) {
+        (minutes, 0) => format!("{minutes}m"),
+        (minutes, rest) => format!("{minutes}m{rest}s"),
+    }
+}

@@ -1,0 +1,123 @@
+//! What serde finds wrong, said to people.
+
+use std::fmt::{self, Display};
+
+use serde::de::{Expected, Unexpected};
+
+use super::Position;
+use crate::model::fault::{Fault, nearest};
+
+/// What is wrong in a YAML text and, once known, where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    pub(super) at: Option<Position>,
+    pub(super) message: String,
+}
+
+impl Error {
+    pub(super) fn at(position: Position, message: impl Into<String>) -> Self {
+        Self { at: Some(position), message: message.into() }
+    }
+
+    /// The innermost place wins: an error keeps the first it was given.
+    pub(super) fn or_at(mut self, position: Position) -> Self {
+        self.at.get_or_insert(position);
+        self
+    }
+
+    pub(super) fn fault(self, file: &str, otherwise: Position) -> Fault {
+        self.at.unwrap_or(otherwise).fault(file, self.message)
+    }
+}
+
+impl Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl serde::de::Error for Error {
+    fn custom<T: Display>(message: T) -> Self {
+        Self { at: None, message: message.to_string() }
+    }
+
+    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self { at: None, message: format!("expected {}, found {}", wanted(expected), Found(found)) }
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
+    }
+
+    fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
+        Self { at: None, message: unknown("value", word, known) }
+    }
+
+    fn unknown_field(word: &str, known: &'static [&'static str]) -> Self {
+        Self { at: None, message: unknown("key", word, known) }
+    }
+
+    fn missing_field(name: &'static str) -> Self {
+        Self { at: None, message: format!("`{name}` is missing") }
+    }
+
+    fn duplicate_field(name: &'static str) -> Self {
+        Self { at: None, message: format!("`{name}` is given twice") }
+    }
+}
+
+/// `unknown key `longst`; did you mean `longest`? known: …`
+pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+    let meant = nearest(word, known.iter().copied()).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let separator = if meant.is_empty() { ";" } else { "" };
+    format!("unknown {what} {}{meant}{separator} known: {list}", shown_code(word))
+}
+
+/// Text as a message shows it: short, on one line.
+pub(super) fn shown(text: &str) -> String {
+    let mut short: String = text.chars().take(40).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    format!("{short:?}")
+}
+
+fn shown_code(word: &str) -> String {
+    let quoted = shown(word);
+    format!("`{}`", quoted.trim_matches('"'))
+}
+
+/// serde's own words for types are Rust's; these are YAML's.
+fn wanted(expected: &dyn Expected) -> String {
+    let words = expected.to_string();
+    match words.as_str() {
+        "a string" => "text".to_owned(),
+        "a boolean" => "`true` or `false`".to_owned(),
+        "a sequence" => "a list".to_owned(),
+        "i64" | "u64" | "u32" | "i32" | "usize" | "u8" | "u16" => "a whole number".to_owned(),
+        "f64" => "a number".to_owned(),
+        _ if words.starts_with("struct ") => "a map".to_owned(),
+        _ => words,
+    }
+}
+
+struct Found<'a>(Unexpected<'a>);
+
+impl Display for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Unexpected::Bool(value) => write!(f, "`{value}`"),
+            Unexpected::Signed(value) => write!(f, "the number {value}"),
+            Unexpected::Unsigned(value) => write!(f, "the number {value}"),
+            Unexpected::Float(value) => write!(f, "the number {value}"),
+            Unexpected::Str(text) => write!(f, "the text {}", shown(text)),
+            Unexpected::Unit | Unexpected::Option => f.write_str("nothing"),
+            Unexpected::Seq => f.write_str("a list"),
+            Unexpected::Map => f.write_str("a map"),
+            other => write!(f, "{other}"),
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Values that know more than serde's own: durations with units, and values that remember their place.
+
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+
+use super::Position;
+
+/// The name under which the reader hands out places.
+pub(super) const SPANNED: &str = "$afterword::Spanned";
+
+const UNITS: [(char, i64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+
+/// A length of time with its units: `30m`, `1h30m`, `90s`, `7d`, `1w`. Never negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Duration {
+    /// In seconds.
+    pub seconds: i64,
+}
+
+impl Duration {
+    /// Reads `text`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and how it should look.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let bad = |why: &str| format!("{text:?} is no duration: {why}; write for example 90s, 30m, 1h30m, 7d or 1w");
+        if text == "0" {
+            return Ok(Self { seconds: 0 });
+        }
+        if text.starts_with('-') {
+            return Err(bad("it cannot be negative"));
+        }
+        let mut seconds: i64 = 0;
+        let mut rest = text;
+        let mut smaller = UNITS.as_slice();
+        while !rest.is_empty() {
+            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let (number, after) = rest.split_at(digits);
+            let number: i64 =
+                number.parse().map_err(|_| bad(if digits == 0 { "a whole number must come first" } else { "it is too long" }))?;
+            let Some(unit) = after.chars().next() else {
+                return Err(bad("the unit is missing: w, d, h, m or s"));
+            };
+            let Some(index) = smaller.iter().position(|(name, _)| *name == unit) else {
+                let known = UNITS.iter().any(|(name, _)| *name == unit);
+                return Err(bad(if known { "units go from large to small, each once" } else { "the units are w, d, h, m and s" }));
+            };
+            seconds = number
+                .checked_mul(smaller[index].1)
+                .and_then(|part| seconds.checked_add(part))
+                // Beyond a century it is a slip, and sums with instants could overflow.
+                .filter(|sum| *sum <= 100 * 366 * 86_400)
+                .ok_or_else(|| bad("it is too long"))?;
+            smaller = &smaller[index + 1..];
+            rest = &after[unit.len_utf8()..];
+        }
+        if text.is_empty() { Err(bad("it is empty")) } else { Ok(Self { seconds }) }
+    }
+}
+
+impl<'de> Deserialize<'de> for Duration {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl Visitor<'_> for Reader {
+            type Value = Duration;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a duration such as 90s, 30m, 1h30m, 7d or 1w")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Duration, E> {
+                Duration::parse(text).map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Reader)
+    }
+}
+
+/// A value and where it stands in its file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Spanned<T> {
+    /// Where it begins.
+    pub position: Position,
+    /// The value.
+    pub value: T,
+    raw: String,
+}
+
+impl Spanned<String> {
+    /// Where the character at `offset` of the text stands in the file, whatever way the text is quoted or folded.
+    #[must_use]
+    pub fn place(&self, offset: usize) -> Position {
+        let mut source = Source::new(self.position, &self.raw);
+        // White space is folded and indented away, so only what is not white is matched.
+        let black = self.value.chars().take(offset).filter(|c| !c.is_whitespace()).count();
+        for _ in 0..black {
+            source.skip_white();
+            source.unit();
+        }
+        if self.value.chars().nth(offset).is_some_and(|c| !c.is_whitespace()) {
+            source.skip_white();
+        }
+        source.at
+    }
+}
+
+/// A walk over a scalar as it is written.
+struct Source<'a> {
+    rest: &'a str,
+    at: Position,
+    quote: Option<char>,
+}
+
+impl<'a> Source<'a> {
+    fn new(at: Position, raw: &'a str) -> Self {
+        let first = raw.chars().next();
+        let mut source = Self { rest: raw, at, quote: first.filter(|c| matches!(c, '"' | '\'')) };
+        if source.quote.is_some() {
+            source.step();
+        } else if matches!(first, Some('|' | '>')) {
+            while source.rest.starts_with(|c| c != '\n') {
+                source.step();
+            }
+        }
+        source
+    }
+
+    fn step(&mut self) {
+        let mut chars = self.rest.chars();
+        match chars.next() {
+            Some('\n') => self.at = Position { line: self.at.line + 1, column: 1 },
+            Some(_) => self.at.column += 1,
+            None => {}
+        }
+        self.rest = chars.as_str();
+    }
+
+    fn skip_white(&mut self) {
+        loop {
+            let escaped =
+                self.quote == Some('"') && ["\\n", "\\t", "\\r", "\\ ", "\\\n"].iter().any(|escape| self.rest.starts_with(escape));
+            if escaped {
+                self.step();
+            } else if !self.rest.starts_with(char::is_whitespace) {
+                return;
+            }
+            self.step();
+        }
+    }
+
+    /// One character of the text: a letter, `''`, or an escape.
+    fn unit(&mut self) {
+        let length = match self.quote {
+            Some('\'') if self.rest.starts_with("''") => 2,
+            Some('"') if self.rest.starts_with("\\x") => 4,
+            Some('"') if self.rest.starts_with("\\u") => 6,
+            Some('"') if self.rest.starts_with("\\U") => 10,
+            Some('"') if self.rest.starts_with('\\') => 2,
+            _ => 1,
+        };
+        for _ in 0..length {
+            self.step();
+        }
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Reader<T> {
+            type Value = Spanned<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value with its place")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut parts: A) -> Result<Spanned<T>, A::Error> {
+                let missing = || A::Error::custom("only a YAML text has places");
+                let line = parts.next_element()?.ok_or_else(missing)?;
+                let column = parts.next_element()?.ok_or_else(missing)?;
+                let raw = parts.next_element()?.ok_or_else(missing)?;
+                let value = parts.next_element()?.ok_or_else(missing)?;
+                Ok(Spanned { position: Position { line, column }, value, raw })
+            }
+        }
+        deserializer.deserialize_struct(SPANNED, &[], Reader(PhantomData))
+    }
+}

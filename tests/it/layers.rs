@@ -1,0 +1,345 @@
+//! The layers of docs/architecture.md, held by a test: who may name whom, what pure modules must not hold, how long a file may be.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// A module, what it may name, and whether it is pure. Bottom up: a row names only rows above it.
+struct Layer {
+    name: &'static str,
+    names: &'static [&'static str],
+    pure: bool,
+}
+
+const fn pure(name: &'static str, names: &'static [&'static str]) -> Layer {
+    Layer { name, names, pure: true }
+}
+
+const fn acts(name: &'static str, names: &'static [&'static str]) -> Layer {
+    Layer { name, names, pure: false }
+}
+
+const ALL_BUT_FACES: &[&str] =
+    &["model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "store"];
+const ALL_BUT_CLI: &[&str] =
+    &["model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "store", "app", "http"];
+
+const LAYERS: &[Layer] = &[
+    pure("model", &[]),
+    pure("yaml", &["model"]),
+    pure("expr", &["model"]),
+    pure("calendar", &["model"]),
+    pure("config", &["model", "yaml"]),
+    pure("draft", &["model"]),
+    pure("ingest", &["model", "expr"]),
+    pure("rules", &["model", "expr", "yaml"]),
+    pure("engine", &["model", "expr", "rules"]),
+    pure("trial", &["model", "rules", "engine", "yaml"]),
+    acts("deliver", &["model", "config"]),
+    acts("store", &["model", "config"]),
+    acts("app", ALL_BUT_FACES),
+    acts("http", &["model", "config", "ingest", "trial", "store", "app"]),
+    acts("cli", ALL_BUT_CLI),
+];
+
+/// Paths whose presence means a clock, a disk, an environment, a network, a thread or a process.
+const IMPURE_PATHS: &[&str] = &[
+    "std::env",
+    "std::fs",
+    "std::net",
+    "std::process",
+    "std::thread",
+    "std::time::Instant",
+    "std::time::SystemTime",
+    "tokio",
+    "reqwest",
+    "rusqlite",
+    "axum",
+];
+/// Words that mean a lock, a wait or a print, wherever they stand.
+const IMPURE_WORDS: &[&str] = &["Mutex", "RwLock", "async", "await", "thread_local"];
+const PRINTS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
+
+const LONGEST_FILE: usize = 500;
+
+#[test]
+fn every_module_stands_in_the_table() {
+    let lib = std::fs::read_to_string(source().join("lib.rs")).unwrap();
+    for line in tokens(&lib).windows(2).filter(|pair| pair[0] == "mod") {
+        assert!(layer(&line[1]).is_some(), "src/lib.rs has the module {}, the table in tests/it/layers.rs does not", line[1]);
+    }
+    for (place, layer) in LAYERS.iter().enumerate() {
+        for name in layer.names {
+            assert!(LAYERS[..place].iter().any(|below| below.name == *name), "{} may name {name}, which is not below it", layer.name);
+        }
+    }
+}
+
+#[test]
+fn the_tree_keeps_the_laws() {
+    let mut faults = String::new();
+    let files = files(&source());
+    assert!(files.len() > 5, "found only {files:?}");
+    for file in files {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let inside = file.strip_prefix(source()).unwrap();
+        for fault in faults_of(inside, &text) {
+            writeln!(faults, "src/{}: {fault}", inside.display()).unwrap();
+        }
+    }
+    assert!(faults.is_empty(), "\n{faults}");
+}
+
+#[test]
+fn the_laws_can_be_broken() {
+    let check = |file: &str, text: &str, expected: &[&str]| assert_eq!(faults_of(Path::new(file), text), expected, "{file}: {text}");
+    check("engine/fold.rs", "use crate::model::event::Event;\nuse crate::{rules::Test, expr};", &[]);
+    check("engine/fold.rs", "use crate::{model, store::Store};", &["names store, which is not for engine"]);
+    check("engine/fold.rs", "fn f() { crate::app::now() }", &["names app, which is not for engine"]);
+    check("engine/fold.rs", "use super::super::http::Page;", &["names http, which is not for engine"]);
+    check("engine/fold.rs", "use super::incident::Fold;", &[]);
+    check("engine/mod.rs", "mod tests { use super::super::cli; use super::Fold; }", &["names cli, which is not for engine"]);
+    check("engine/fold.rs", "use crate::*;", &["names the whole crate"]);
+    check("main.rs", "fn main() { afterword::cli::main() }", &[]);
+    check("main.rs", "use afterword::store::Store;", &["names store, which is not for main"]);
+    check("engine/fold.rs", "// crate::store\n/* std::fs /* tokio */ */ const A: &str = \"// crate::store\"; const B: char = '\"';", &[]);
+    check("engine/fold.rs", "const A: &str = r#\"\"std::fs\"#; use std::{fs, io};", &["holds std::fs, and engine is pure"]);
+    check("draft/mod.rs", "use std::time::{Duration, SystemTime};", &["holds std::time::SystemTime, and draft is pure"]);
+    check("draft/mod.rs", "fn f() { let _ = chrono::Utc::now(); }", &["holds chrono::Utc::now, and draft is pure"]);
+    check("rules/mod.rs", "async fn f(x: &std::sync::Mutex<u8>) {}", &["holds async, and rules is pure", "holds Mutex, and rules is pure"]);
+    check("rules/mod.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }", &[]);
+    check("store/mod.rs", "use tokio::sync::Mutex; fn f() { println!(\"x\") }", &["prints with println!, which only cli does"]);
+    check("cli/mod.rs", "fn f() { println!(\"x\") }", &[]);
+    check("cli/mod.rs", &"\n".repeat(501), &["has 501 lines without its tests: two things in one?"]);
+    check("cli/mod.rs", &format!("{}#[cfg(test)]\n{}", "\n".repeat(500), "\n".repeat(300)), &[]);
+}
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+fn layer(name: &str) -> Option<&'static Layer> {
+    LAYERS.iter().find(|layer| layer.name == name)
+}
+
+/// What a file of `src` (its path within) does that its layer may not.
+fn faults_of(file: &Path, text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    let own: Vec<String> =
+        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).filter(|part| part != "mod").collect();
+    let home = own[0].as_str();
+    let allowed = match home {
+        "lib" => &[][..],
+        "main" => &["cli"][..],
+        _ => match layer(home) {
+            Some(layer) => layer.names,
+            None => return vec![format!("is in no layer: {home} is not in the table of tests/it/layers.rs")],
+        },
+    };
+    for path in paths(&tokens(text), &own) {
+        let mut parts = path.split("::");
+        if !matches!(parts.next(), Some("crate" | "afterword")) {
+            continue;
+        }
+        match parts.next() {
+            Some("*" | "self") | None => faults.push("names the whole crate".to_owned()),
+            // `crate::name` that is no module of the crate is an item of lib.rs, which has none; a macro's hygiene aside, it would not compile.
+            Some(name) if layer(name).is_some() && name != home && !allowed.contains(&name) => {
+                faults.push(format!("names {name}, which is not for {home}"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    // A module of tests may read a fixture or wait; it is in no release.
+    let is_test = own.iter().any(|part| part == "tests");
+    let code = if is_test { "" } else { before_tests(text) };
+    let words = tokens(code);
+    if layer(home).is_some_and(|layer| layer.pure) {
+        for path in paths(&words, &own) {
+            let held = IMPURE_PATHS.iter().any(|impure| path == *impure || path.starts_with(&format!("{impure}::")));
+            if held || path.ends_with("Utc::now") || path.ends_with("Local::now") {
+                faults.push(format!("holds {path}, and {home} is pure"));
+            }
+        }
+        for word in words.iter().filter(|word| IMPURE_WORDS.contains(&word.as_str())) {
+            faults.push(format!("holds {word}, and {home} is pure"));
+        }
+    }
+    if home != "cli" {
+        for pair in words.windows(2).filter(|pair| pair[1] == "!" && PRINTS.contains(&pair[0].as_str())) {
+            faults.push(format!("prints with {}!, which only cli does", pair[0]));
+        }
+    }
+    let lines = before_tests(text).lines().count();
+    if lines > LONGEST_FILE {
+        faults.push(format!("has {lines} lines without its tests: two things in one?"));
+    }
+    faults
+}
+
+fn before_tests(text: &str) -> &str {
+    let at = if text.starts_with("#[cfg(test)]") { Some(0) } else { text.find("\n#[cfg(test)]").map(|at| at + 1) };
+    &text[..at.unwrap_or(text.len())]
+}
+
+/// Every path in the code, `use` trees spelled out, and those that climb with `super` told from the crate's root.
+fn paths(tokens: &[String], own: &[String]) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut modules: Vec<String> = own.to_vec();
+    // For each open brace: whether it opened an inline module.
+    let mut braces = Vec::new();
+    let mut at = 0;
+    while at < tokens.len() {
+        match tokens[at].as_str() {
+            "use" if tokens.get(at + 1).is_some_and(|token| token != "<") => {
+                at = tree(tokens, at + 1, &[], &modules, &mut found);
+                continue;
+            }
+            "mod" if tokens.get(at + 2).is_some_and(|token| token == "{") => {
+                modules.push(tokens[at + 1].clone());
+                braces.push(true);
+                at += 3;
+                continue;
+            }
+            "{" => braces.push(false),
+            "}" if braces.pop() == Some(true) => {
+                modules.pop();
+            }
+            word if is_word(word) && tokens.get(at + 1).is_some_and(|token| token == "::") => {
+                let mut path = vec![word.to_owned()];
+                while tokens.get(at + 1).is_some_and(|token| token == "::") && tokens.get(at + 2).is_some_and(|token| is_word(token)) {
+                    path.push(tokens[at + 2].clone());
+                    at += 2;
+                }
+                found.push(rooted(&path, &modules));
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Reads one tree of a `use` from `at` on, adding each of its paths; returns where it ends.
+fn tree(tokens: &[String], mut at: usize, prefix: &[String], modules: &[String], found: &mut Vec<String>) -> usize {
+    let mut path = prefix.to_vec();
+    while at < tokens.len() {
+        match tokens[at].as_str() {
+            "{" => {
+                at += 1;
+                while at < tokens.len() && tokens[at] != "}" {
+                    at = tree(tokens, at, &path, modules, found);
+                    if tokens.get(at).is_some_and(|token| token == ",") {
+                        at += 1;
+                    }
+                }
+                return at + 1;
+            }
+            "," | "}" | ";" => break,
+            "as" => at += 2,
+            "::" => at += 1,
+            word => {
+                path.push(word.to_owned());
+                at += 1;
+            }
+        }
+    }
+    if path.len() > prefix.len() {
+        found.push(rooted(&path, modules));
+    }
+    at
+}
+
+fn rooted(path: &[String], modules: &[String]) -> String {
+    let climbed = path.iter().take_while(|part| *part == "super").count();
+    if climbed == 0 {
+        return path.join("::");
+    }
+    let kept = modules.len().saturating_sub(climbed);
+    let parts: Vec<&str> = std::iter::once("crate").chain(modules[..kept].iter().chain(&path[climbed..]).map(String::as_str)).collect();
+    parts.join("::")
+}
+
+fn is_word(token: &str) -> bool {
+    token.starts_with(|first: char| first.is_alphabetic() || first == '_')
+}
+
+/// The words and signs of the code; comments and the content of literals are left out.
+fn tokens(text: &str) -> Vec<String> {
+    let code: Vec<char> = text.chars().collect();
+    let next_is = |at: usize, what: &str| what.chars().enumerate().all(|(step, sign)| code.get(at + step) == Some(&sign));
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < code.len() {
+        let sign = code[at];
+        if next_is(at, "//") {
+            at += code[at..].iter().take_while(|sign| **sign != '\n').count();
+        } else if next_is(at, "/*") {
+            let mut depth = 0;
+            loop {
+                if next_is(at, "/*") {
+                    (depth, at) = (depth + 1, at + 2);
+                } else if next_is(at, "*/") {
+                    (depth, at) = (depth - 1, at + 2);
+                } else {
+                    at += 1;
+                }
+                if depth == 0 || at >= code.len() {
+                    break;
+                }
+            }
+        } else if sign == '"' {
+            at += 1;
+            while at < code.len() && code[at] != '"' {
+                at += if code[at] == '\\' { 2 } else { 1 };
+            }
+            at += 1;
+        } else if sign == '\'' {
+            // A character, or a lifetime: the latter has no closing quote.
+            if code.get(at + 1) == Some(&'\\') {
+                at += 3;
+                at += code[at.min(code.len())..].iter().take_while(|sign| **sign != '\'').count() + 1;
+            } else {
+                at += if code.get(at + 2) == Some(&'\'') { 3 } else { 1 };
+            }
+        } else if sign.is_alphanumeric() || sign == '_' {
+            let length = code[at..].iter().take_while(|sign| sign.is_alphanumeric() || **sign == '_').count();
+            let word: String = code[at..at + length].iter().collect();
+            at += length;
+            let hashes = code[at..].iter().take_while(|sign| **sign == '#').count();
+            if matches!(word.as_str(), "r" | "br" | "cr") && code.get(at + hashes) == Some(&'"') {
+                let end = format!("\"{}", "#".repeat(hashes));
+                at += hashes + 1;
+                while at < code.len() && !next_is(at, &end) {
+                    at += 1;
+                }
+                at += end.len();
+            } else {
+                found.push(word);
+            }
+        } else if next_is(at, "::") {
+            found.push("::".to_owned());
+            at += 2;
+        } else {
+            if !sign.is_whitespace() {
+                found.push(sign.to_string());
+            }
+            at += 1;
+        }
+    }
+    found
+}
