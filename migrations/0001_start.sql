@@ -115,5 +115,4 @@ create table delivery (
     created_at bigint not null,
     done_at bigint
 );
-create index delivery_pending on delivery (destination, sequence) where state = 'pending';
-create index delivery_state on delivery (state);
+create index delivery_state on delivery (state, destination, sequence);

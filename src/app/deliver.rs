@@ -33,7 +33,7 @@ impl App {
                 Performed::Retry(why) => {
                     self.counts.delivery_failures.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(key = item.key, attempts = item.attempts + 1, "a delivery has to be tried again: {why}");
-                    self.store.retry(&item.key, now + backoff(item.attempts, &item.key), &why)?;
+                    self.store.retry(&item.key, now + backoff(item.attempts + 1, &item.key), &why)?;
                 }
                 Performed::Refused(why) => {
                     self.counts.delivery_failures.fetch_add(1, Ordering::Relaxed);
@@ -68,7 +68,7 @@ fn perform(action: &Action, settings: &Settings) -> Performed {
 fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> Performed {
     match files::read(directory, file) {
         Ok(None) => files::write(directory, file, text),
-        Ok(Some(current)) => files::write(directory, file, &draft::merge::merge(before, text, &current)),
+        Ok(Some(current)) => files::replace(directory, file, Some(&current), &draft::merge::merge(before, text, &current)),
         Err(fault) => Performed::Retry(format!("{file} in {} cannot be read: {fault}", directory.display())),
     }
 }

@@ -8,7 +8,7 @@ use crate::draft::name::file_name;
 use crate::draft::{self, Draft};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
-use crate::model::incident::{Incident, Phase, Standing};
+use crate::model::incident::{Incident, Joined, Phase, Standing};
 use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::Person;
 use crate::store::Store;
@@ -79,7 +79,9 @@ pub(super) fn effects(store: &Store, incident: &Incident, settings: &Settings, n
 fn open(store: &Store, incident: &Incident, now: Time, stored: &Changes) -> anyhow::Result<Postmortem> {
     let digits = incident.id.0.trim_start_matches("i-");
     let began = incident.milestones.began.as_ref().or(incident.milestones.detected.as_ref()).map(|milestone| milestone.at);
-    let began = began.or_else(|| incident.members.first().map(|member| member.event.occurred_at)).unwrap_or(now);
+    let began = began
+        .or_else(|| incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| member.event.occurred_at))
+        .unwrap_or(now);
     let mut file = file_name(began, incident.services.first().map(String::as_str), &incident.title);
     let taken = |other: &Postmortem| other.file == file;
     if store.postmortems(ALL)?.iter().any(taken) || stored.postmortems.iter().any(taken) {

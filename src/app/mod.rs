@@ -12,6 +12,7 @@ pub mod clock;
 pub mod deliver;
 pub mod intend;
 pub mod judge;
+pub mod reach;
 pub mod receive;
 pub mod review;
 pub mod run;
@@ -54,8 +55,6 @@ pub struct Counts {
     pub events: std::sync::atomic::AtomicU64,
     /// Alerts that only renewed a sight.
     pub heartbeats: std::sync::atomic::AtomicU64,
-    /// Arrivals that could not be read whole.
-    pub quarantined: std::sync::atomic::AtomicU64,
     /// Arrivals refused because they were not authentic.
     pub refused: std::sync::atomic::AtomicU64,
     /// Deliveries performed.

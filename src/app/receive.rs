@@ -78,9 +78,6 @@ impl App {
         if arrival.events.is_empty() && arrival.fault.is_none() {
             return Ok(None);
         }
-        if arrival.fault.is_some() {
-            self.counts.quarantined.fetch_add(1, Ordering::Relaxed);
-        }
         let seen: Vec<(Event, Option<Time>)> = arrival.events.iter().map(|event| (event.clone(), lease(&arrival, event))).collect();
         let (done, answer) = oneshot::channel();
         let record = NewRecord { source: arrival.source, body: arrival.body, events: arrival.events, fault: arrival.fault };

@@ -8,10 +8,8 @@ use crate::engine::InForce;
 use crate::ingest::auth::Proof;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
+use crate::rules::parse::SHIPPED;
 use crate::rules::{self, RuleSet};
-
-/// The rules that come with the program.
-pub const SHIPPED_RULES: (&str, &str) = ("rules/postmortems.yaml", include_str!("../../rules/postmortems.yaml"));
 
 /// The settings in force, with everything they refer to.
 #[derive(Debug)]
@@ -105,7 +103,7 @@ fn read(path: &Path) -> Result<String, Vec<Fault>> {
 /// The rule files that the globs name, scenarios left out; the shipped ones when there are no globs.
 fn rule_files(base: &Path, globs: &[String], named_in: Option<&Path>) -> Result<Vec<(String, String)>, Vec<Fault>> {
     if globs.is_empty() {
-        return Ok(vec![(SHIPPED_RULES.0.to_owned(), SHIPPED_RULES.1.to_owned())]);
+        return Ok(vec![(SHIPPED.0.to_owned(), SHIPPED.1.to_owned())]);
     }
     let mut paths = Vec::new();
     for pattern in globs {

@@ -14,10 +14,11 @@ use super::{FAULTS, complain, say, serve};
 use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::receive::Arrival;
-use crate::app::settings::{SHIPPED_RULES, Settings};
+use crate::app::settings::Settings;
 use crate::ingest;
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};
+use crate::rules::parse::SHIPPED;
 
 const INCIDENT: &str = include_str!("demo/incident.jsonl");
 const SETTINGS: &str = include_str!("demo/afterword.yaml");
@@ -104,8 +105,8 @@ fn fresh(directory: &Path, address: &str) -> anyhow::Result<PathBuf> {
     }
     std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
     // The shipped rules ask a person when only alerts say so. Here nobody is asked, so that the draft is there to see.
-    let rules = SHIPPED_RULES.1.replacen(SUGGESTED, HELD, 1);
-    anyhow::ensure!(rules != SHIPPED_RULES.1, "the shipped rules have no `{SUGGESTED}` to hold");
+    let rules = SHIPPED.1.replacen(SUGGESTED, HELD, 1);
+    anyhow::ensure!(rules != SHIPPED.1, "the shipped rules have no `{SUGGESTED}` to hold");
     std::fs::write(directory.join("demo.yaml"), rules)?;
     std::fs::write(&file, SETTINGS.replace("{{address}}", address))?;
     Ok(file)
@@ -159,6 +160,9 @@ fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
         }
         other => anyhow::bail!("the recording has a step to {other}, which the demo does not know"),
     };
+    if let Some(fault) = reading.faults.first() {
+        anyhow::bail!("the recording, at {} s: {fault}", step.at);
+    }
     Ok(Arrival { source: source.to_owned(), body, events: reading.events, ..Arrival::default() })
 }
 

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::path::Path;
 
 use super::{FAULTS, complain, say};
-use crate::app::settings::SHIPPED_RULES;
+use crate::rules::parse::SHIPPED;
 
 const SETTINGS: &str = include_str!("init.yaml");
 const SCENARIOS: &str = include_str!("../../rules/postmortems.test.yaml");
 
 pub(super) fn init(directory: &Path) -> u8 {
-    let files = [("afterword.yaml", SETTINGS), SHIPPED_RULES, ("rules/postmortems.test.yaml", SCENARIOS)];
+    let files = [("afterword.yaml", SETTINGS), SHIPPED, ("rules/postmortems.test.yaml", SCENARIOS)];
     // What is there was written by somebody: it is never overwritten, and nothing is written half.
     if let Some((there, _)) = files.iter().find(|(name, _)| directory.join(name).exists()) {
         complain(&format!("{} exists already; move it away, or name another directory", directory.join(there).display()));

@@ -1,7 +1,7 @@
 //! Single values as people write them: names, addresses, hours, time zones, instants.
 
+use core::net::IpAddr;
 use std::fmt;
-use std::net::IpAddr;
 
 use chrono::{DateTime, Utc};
 use chrono_tz::{TZ_VARIANTS, Tz};

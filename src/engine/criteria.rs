@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::measure::{Count, Degraded, degraded};
-use super::{InForce, Tracked, scope, sentence};
+use super::{InForce, Tracked, opener, scope, sentence};
 use crate::expr::{Root, Scope, Truth};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Event, EventId, Fact, Severity};
@@ -278,13 +278,13 @@ impl Case<'_> {
             let (sentence, would_change) = sentence::nothing_to_recur();
             return Finding { outcome: Outcome::NotMet, measure: None, evidence: Vec::new(), sentence, would_change };
         };
-        let began = |incident: &Incident| incident.members.first().map_or(incident.phase_since, |member| member.event.occurred_at);
+        let began = |incident: &Incident| opener(incident).map_or(incident.phase_since, |event| event.occurred_at);
         let ours = began(self.incident);
         let earlier = self.others.values().map(|tracked| &tracked.incident).filter(|other| {
             other.id != self.incident.id && opening_thing(other) == Some(thing) && began(other) <= ours && ours - began(other) < within
         });
-        let mut evidence: Vec<EventId> = earlier.filter_map(|other| other.members.first()).map(|member| member.event.id.clone()).collect();
-        evidence.extend(self.incident.members.first().map(|member| member.event.id.clone()));
+        let mut evidence: Vec<EventId> = earlier.filter_map(opener).map(|event| event.id.clone()).collect();
+        evidence.extend(opener(self.incident).map(|event| event.id.clone()));
         let measure = times(evidence.len(), evidence.len(), required);
         let truth = self.holds(criterion, None);
         let enough = measure.lower >= measure.required;
@@ -341,7 +341,7 @@ fn was_degraded(signal: &Signal) -> bool {
 
 /// What came back is the same when service and opening alert or condition are.
 fn opening_thing(incident: &Incident) -> Option<(&str, &str)> {
-    let opener = &incident.members.first()?.event;
+    let opener = opener(incident)?;
     let service = opener.service.as_deref().or(incident.unassigned.as_deref())?;
     match &opener.fact {
         Fact::Alert(alert) => Some((service, &alert.name)),

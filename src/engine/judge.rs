@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::sweep::{Group, natural_id, natural_name};
-use super::{Changes, InForce, State, Tracked, criteria, milestones, sentence, signals};
+use super::{Changes, InForce, State, Tracked, criteria, milestones, opener, sentence, signals};
 use crate::model::Time;
 use crate::model::event::{Answer, EventId, Fact, Severity};
 use crate::model::incident::{
-    Announced, CriterionKind, Decision, Incident, IncidentId, Member, Outcome, Phase, Reviewed, Standing, Verdict,
+    Announced, CriterionKind, Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Reviewed, Standing, Verdict,
 };
 
 /// When to look at a stored incident again: at once, unless it is closed.
@@ -60,8 +60,12 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
         hood.groups.iter().enumerate().map(|(i, g)| names.get(&i).map_or_else(|| natural_id(g), |(_, id)| id.clone())).collect();
     let stale: Vec<usize> = (0..ids.len())
         .filter(|&index| {
-            let members = state.incidents.get(&ids[index]).map(|tracked| &tracked.incident.members);
-            members != Some(&hood.groups[index].members)
+            let group = &hood.groups[index];
+            let Some(incident) = state.incidents.get(&ids[index]).map(|tracked| &tracked.incident) else { return true };
+            let (context, members): (Vec<&Member>, Vec<&Member>) =
+                incident.members.iter().partition(|member| member.reason == Joined::Context);
+            !members.into_iter().eq(&group.members)
+                || !context.iter().map(|member| &member.event.id).eq(hood.context(group).map(|event| &event.id))
         })
         .collect();
     let residents: BTreeSet<IncidentId> = ids.iter().cloned().collect();
@@ -82,10 +86,10 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
 
 /// Decides one incident again at the state's now.
 pub(super) fn rejudge_one(state: &mut State, id: &IncidentId, force: &InForce, changes: &mut Changes) {
-    let place = state.incidents.get(id).and_then(|tracked| tracked.incident.members.first()).and_then(|first| {
-        let home = state.known.get(&first.event.id)?;
+    let place = state.incidents.get(id).and_then(|tracked| opener(&tracked.incident)).and_then(|first| {
+        let home = state.known.get(&first.id)?;
         let groups = &state.neighbourhoods.get(home)?.groups;
-        let index = groups.iter().position(|group| group.opener().id == first.event.id)?;
+        let index = groups.iter().position(|group| group.opener().id == first.id)?;
         Some((home.clone(), index))
     });
     match place {
@@ -96,9 +100,11 @@ pub(super) fn rejudge_one(state: &mut State, id: &IncidentId, force: &InForce, c
 
 fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &InForce, changes: &mut Changes) {
     let now = state.now;
-    let Some(group) = state.neighbourhoods.get(home).and_then(|hood| hood.groups.get(index)) else { return };
+    let Some(hood) = state.neighbourhoods.get(home) else { return };
+    let Some(group) = hood.groups.get(index) else { return };
+    let context = hood.context(group).map(|event| Member { event: event.clone(), reason: Joined::Context }).collect();
     let previous = state.incidents.get(&id).map(|tracked| &tracked.incident);
-    let (mut incident, mut due) = incident(id.clone(), group, previous, force, now);
+    let (mut incident, mut due) = incident(id.clone(), group, context, previous, force, now);
     let (verdicts, crossing) = criteria::verdicts(&incident, &state.incidents, force, now);
     due = due.into_iter().chain(crossing).min();
     incident.decision = decide(&verdicts, incident.phase);
@@ -126,7 +132,14 @@ fn seen(incident: &Incident) -> impl PartialEq + '_ {
 }
 
 /// Everything but the verdicts, and when the phase or a maintenance window next changes something.
-fn incident(id: IncidentId, group: &Group, previous: Option<&Incident>, force: &InForce, now: Time) -> (Incident, Option<Time>) {
+fn incident(
+    id: IncidentId,
+    group: &Group,
+    context: Vec<Member>,
+    previous: Option<&Incident>,
+    force: &InForce,
+    now: Time,
+) -> (Incident, Option<Time>) {
     let opener = group.opener();
     let mut services: Vec<String> = Vec::new();
     for service in group.members.iter().filter_map(|member| member.event.service.as_ref()) {
@@ -152,7 +165,7 @@ fn incident(id: IncidentId, group: &Group, previous: Option<&Incident>, force: &
         phase,
         phase_since,
         signals,
-        members: group.members.clone(),
+        members: context.into_iter().chain(group.members.iter().cloned()).collect(),
         verdicts: Vec::new(),
         decision: Decision::None,
         announced: previous.and_then(|incident| incident.announced.clone()),

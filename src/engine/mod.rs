@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use crate::expr::{Root, Scope, Truth};
 use crate::model::Time;
 use crate::model::event::{Edit, Event, EventId, Fact, Severity};
-use crate::model::incident::{Incident, IncidentId};
+use crate::model::incident::{Incident, IncidentId, Joined, Member};
 use crate::model::settings::{Maintenance, Service};
 use crate::rules::{RuleSet, Test};
 
@@ -108,6 +108,11 @@ impl InForce {
     }
 }
 
+/// The event that opened an incident; changes that came before it are only context.
+fn opener(incident: &Incident) -> Option<&Event> {
+    incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &member.event)
+}
+
 /// The environment that counts: an unknown one is production.
 fn environment(event: &Event) -> &str {
     event.environment.as_deref().unwrap_or(PRODUCTION)
@@ -198,13 +203,14 @@ impl State {
             state.neighbourhoods.entry(home).or_default().loose.insert(moment(&event), event);
         }
         for incident in incidents {
-            let Some(first) = incident.members.first() else { continue };
-            let home = state.home(&first.event, force);
-            for member in &incident.members {
+            let Some(first) = opener(&incident) else { continue };
+            let home = state.home(first, force);
+            let members: Vec<Member> = incident.members.iter().filter(|member| member.reason != Joined::Context).cloned().collect();
+            for member in &members {
                 state.known.insert(member.event.id.clone(), home.clone());
                 state.homes.insert(sweep::natural_name(&member.event), home.clone());
             }
-            let Some(group) = Group::restore(incident.members.clone(), force, &state.assigned) else { continue };
+            let Some(group) = Group::restore(members, force, &state.assigned) else { continue };
             let due = judge::due(&incident, &group, force, now);
             state.timers.extend(due.map(|due| (due, incident.id.clone())));
             state.residents.entry(home.clone()).or_default().insert(incident.id.clone());
@@ -398,7 +404,13 @@ impl State {
             for residents in self.residents.values_mut() {
                 residents.remove(id);
             }
-            let ids: BTreeSet<EventId> = tracked.incident.members.into_iter().map(|member| member.event.id).collect();
+            let ids: BTreeSet<EventId> = tracked
+                .incident
+                .members
+                .into_iter()
+                .filter(|member| member.reason != Joined::Context)
+                .map(|member| member.event.id)
+                .collect();
             for id in &ids {
                 let Some(home) = self.known.remove(id) else { continue };
                 if let Some(hood) = self.neighbourhoods.get_mut(&home) {

@@ -9,8 +9,11 @@ use chrono::TimeDelta;
 
 use super::{InForce, Moment, key, moment};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, ConditionState, Event, Fact, Subject, hex};
+use crate::model::event::{AlertStatus, ConditionState, Event, EventId, Fact, Subject, hex};
 use crate::model::incident::{IncidentId, Joined, Member};
+
+/// How long before an incident a change is still told with it.
+const CONTEXT: TimeDelta = TimeDelta::hours(1);
 
 /// An incident while it is being put together: its members and what a placement asks of them.
 #[derive(Debug, Clone)]
@@ -124,6 +127,18 @@ pub(super) struct Neighbourhood {
 }
 
 impl Neighbourhood {
+    /// Changes to the same service shortly before a group opened: they may have to do with it.
+    pub(super) fn context<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Event> {
+        let opener = group.opener();
+        let from = (opener.occurred_at - CONTEXT, EventId(String::new()));
+        let before = self.loose.range(from..moment(opener)).map(|(_, event)| event);
+        before.filter(|event| {
+            let same_place =
+                event.service.is_some() && event.service == opener.service && super::environment(event) == super::environment(opener);
+            matches!(event.fact, Fact::Change(_)) && same_place
+        })
+    }
+
     /// Places `events`, and again whatever was placed after the earliest of them.
     pub(super) fn place(&mut self, events: Vec<Event>, force: &InForce, assigned: &BTreeMap<String, String>) {
         let mut pending: BTreeMap<Moment, Event> = events.into_iter().map(|event| (moment(&event), event)).collect();

@@ -225,10 +225,10 @@ fn essence(state: &State) -> Vec<Incident> {
         ..incident.clone()
     };
     let mut all: Vec<Incident> = state.incidents().map(strip).collect();
-    all.sort_by(|a, b| a.members[0].event.id.cmp(&b.members[0].event.id));
+    all.sort_by(|a, b| super::opener(a).map(|event| &event.id).cmp(&super::opener(b).map(|event| &event.id)));
     // Of two announced incidents that fell together the first keeps its name: that does depend on the order of the news.
     for incident in &mut all {
-        incident.id = super::IncidentId(super::sweep::natural_name(&incident.members[0].event));
+        incident.id = super::IncidentId(super::sweep::natural_name(&super::opener(incident).unwrap()));
     }
     all
 }

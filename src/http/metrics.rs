@@ -32,7 +32,6 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
     counter("arrivals", "Messages committed to the log", &counted.arrivals);
     counter("events", "Events committed to the log", &counted.events);
     counter("heartbeats", "Alerts that only renewed what is known", &counted.heartbeats);
-    counter("quarantined_arrivals", "Messages that could not be read whole", &counted.quarantined);
     counter("refused_arrivals", "Messages refused for their credentials", &counted.refused);
     counter("deliveries_performed", "Deliveries performed", &counted.delivered);
     counter("delivery_failures", "Attempts at a delivery that failed", &counted.delivery_failures);

@@ -24,7 +24,6 @@ mod error;
 mod ingest;
 mod metrics;
 mod pages;
-mod reach;
 mod web;
 
 use error::Error;

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::api::{ReviewBody, known, read, review_with, say};
 use super::error::Error;
 use super::pages;
-use crate::app::{App, intend};
+use crate::app::{App, intend, reach};
 use crate::ingest::IngestFault;
 use crate::ingest::auth::{Proof, authentic};
 use crate::ingest::people;
@@ -127,11 +127,15 @@ async fn home(State(app): State<Arc<App>>) -> Page {
     }
     let alert = last.as_ref().and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
     let trouble = app.troubles().into_iter().next();
+    let reachable = reach::reach(&settings.force.rules, &incidents, last.as_ref().map(|(_, event)| event));
     let view = pages::home::View {
         now: app.now(),
         address: settings.config.external_url.trim_end_matches('/'),
         last_alert: alert,
-        criteria: super::reach::reach(&settings.force.rules, &incidents, last.as_ref().map(|(_, event)| event)),
+        criteria: reachable
+            .into_iter()
+            .map(|row| pages::home::Reach { criterion: row.criterion, decision: row.decision, possible: row.possible, why: row.why })
+            .collect(),
         open: incidents.iter().filter(|incident| incident.phase != Phase::Closed).collect(),
         closest: pages::home::closest(&incidents),
         unassigned: unassigned
@@ -228,7 +232,7 @@ async fn note(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted):
     let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
     event.incident = Some(incident.id.0.clone());
     event.identify();
-    say(&app, event).await?;
+    let _ = say(&app, event).await?;
     Ok(Redirect::to(&format!("/incidents/{}", incident.id)))
 }
 
@@ -342,7 +346,7 @@ async fn assign(State(app): State<Arc<App>>, Form(posted): Form<Assignment>) -> 
         return Err(Error::BadRequest("name the service that these alerts concern".to_owned()).into());
     }
     let event = Event::new("people", app.now(), Fact::Edit(Edit::Assign { key: posted.key, service }));
-    say(&app, event).await?;
+    let _ = say(&app, event).await?;
     Ok(Redirect::to("/"))
 }
 

@@ -246,7 +246,8 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
 fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
     let Some(text) = fields.line("of")? else {
         // With neither, nobody could say what was taken on.
-        fields.need("incident", fields.line("incident")?, "An acknowledgement is `of` a subject, or of the incident named here")?;
+        let about = fields.line("incident")?.or(fields.line("service")?);
+        fields.need("incident", about, "An acknowledgement is `of` a subject, or of the incident or the service named here")?;
         return Ok(None);
     };
     if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')) {

@@ -129,7 +129,10 @@ impl<'a> Fields<'a> {
             Some((_, meant)) => Ok(Some(*meant)),
             None => {
                 let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-                Err(self.fault(key, format!("not a word that is known here{}", nearest(&text, &known))))
+                Err(self.fault(
+                    key,
+                    format!("`{}` is not a word that is known here{}", text.chars().take(40).collect::<String>(), nearest(&text, &known)),
+                ))
             }
         }
     }

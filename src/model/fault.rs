@@ -24,14 +24,17 @@ impl fmt::Display for Fault {
 
 impl std::error::Error for Fault {}
 
-/// The word of `known` that was most likely meant by `word`, when one is close enough to say so.
+/// The word of `known` that was most likely meant by `word`, when one is close enough to say so: a slip or two, or its beginning.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = word.to_lowercase();
     known
         .into_iter()
         .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
-        .filter(|(distance, candidate)| *distance * 3 <= candidate.chars().count().max(folded.chars().count()))
+        .filter(|(distance, candidate)| {
+            let length = candidate.chars().count().max(folded.chars().count());
+            *distance * 3 <= length || folded.chars().count() >= 3 && candidate.to_lowercase().starts_with(&folded)
+        })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

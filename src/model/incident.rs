@@ -106,6 +106,8 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "joined", rename_all = "snake_case")]
 pub enum Joined {
+    /// A change shortly before the incident opened: context, no evidence.
+    Context,
     /// It opened the incident.
     Opened,
     /// It names the incident.

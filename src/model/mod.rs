@@ -4,6 +4,7 @@
 
 pub mod event;
 pub mod fault;
+mod identity;
 pub mod incident;
 pub mod postmortem;
 pub mod settings;

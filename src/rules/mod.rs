@@ -1,11 +1,14 @@
 //! The rules that users write, checked: criteria, conditions and how events are correlated.
 
+mod condition;
+mod correlation;
+mod criterion;
+pub mod parse;
+pub mod scenario;
+
 use crate::expr::Expr;
 use crate::model::event::Severity;
 use crate::model::incident::{CriterionKind, Decision};
-
-pub mod parse;
-pub mod scenario;
 
 /// Seconds; every duration of the rules.
 pub type Seconds = i64;

@@ -1,242 +1,203 @@
-//! Scenario files, `*.test.yaml`: events on a timeline and the decisions they must lead to.
+//! Scenario files, `*.test.yaml`: events at times from an imagined beginning, and what is expected of them.
+
+mod entry;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::Seconds;
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason, Event, Fact,
-    Intervention, Labels, NearMiss, Note, Request, Severity,
+    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact, Intervention, Labels, NearMiss, Note, Request,
 };
 use crate::model::fault::Fault;
 use crate::model::incident::{Decision, Outcome};
-use crate::yaml::{self, Duration, Node, Position, Spanned, Value};
+use crate::yaml::{self, Duration, Node, Position, Spanned};
+
+/// The source that events of scenarios name.
+pub const SOURCE: &str = "scenario";
+
+/// A file of scenarios.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioFile {
+    /// Paths of the rule files under test, relative to this file.
+    pub rules: Vec<String>,
+    /// In the order of the file.
+    pub scenarios: Vec<Scenario>,
+}
 
 /// One scenario.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Scenario {
-    /// Its name.
+    /// What it shows.
     pub name: String,
-    /// Its line in the file.
+    /// Where it begins in its file, from 1.
     pub line: u64,
-    /// What happens, by time.
-    events: Vec<ScenarioEvent>,
-    /// What must then be so.
+    /// In the order of time.
+    pub events: Vec<ScenarioEvent>,
+    /// In the order of the file.
     pub expect: Vec<Expect>,
 }
 
+/// One event of a scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioEvent {
+    /// When, from the beginning of the scenario.
+    pub at: Seconds,
+    /// Where it stands in its file, from 1.
+    pub line: u64,
+    service: Option<String>,
+    environment: Option<String>,
+    incident: Option<String>,
+    actor: Option<Actor>,
+    told: Told,
+}
+
+/// What an event states, with times still counted from the beginning.
+#[derive(Debug, Clone, PartialEq)]
+enum Told {
+    /// `labels` are those of the firing, whatever the resolved event repeats, so that both are about one subject.
+    Alert {
+        alert: AlertTold,
+        labels: Labels,
+        starts: Seconds,
+    },
+    /// What acknowledges an earlier event needs that event, whose subject depends on when the scenario begins.
+    Acknowledgement(Option<Box<ScenarioEvent>>),
+    Condition(Condition),
+    Declaration(Declaration),
+    Intervention(Intervention),
+    Request(Request),
+    NearMiss(NearMiss),
+    Change(Change),
+    Note(Note),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct AlertTold {
+    name: String,
+    status: AlertStatus,
+    severity: crate::model::event::Severity,
+    end_reason: crate::model::event::EndReason,
+}
+
 /// What must be so at an instant.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Expect {
-    /// When, from the start.
-    pub at: Duration,
-    /// Only incidents of this service; any when there is but one.
+    /// When, from the beginning of the scenario.
+    pub at: Seconds,
+    /// Where it stands in its file, from 1.
+    pub line: u64,
+    /// The service whose latest incident is meant; `None`: all incidents.
     pub service: Option<String>,
-    /// The decision that was announced by then.
+    /// The strongest decision.
     pub decision: Option<Decision>,
-    /// The outcome of some criteria.
-    #[serde(default)]
+    /// Outcomes by name of the criterion.
     pub criteria: BTreeMap<String, Outcome>,
-    /// How many incidents there are.
+    /// How many incidents there have been.
     pub incidents: Option<usize>,
 }
 
-/// One event of a scenario; exactly one of the kinds is given.
-#[derive(Debug, Clone, Deserialize)]
+impl ScenarioEvent {
+    /// The event in a scenario that begins at `origin`.
+    #[must_use]
+    pub fn event(&self, origin: Time) -> Event {
+        let instant = |seconds| origin + chrono::TimeDelta::seconds(seconds);
+        let fact = match &self.told {
+            Told::Alert { alert, labels, starts } => Fact::Alert(Alert {
+                name: alert.name.clone(),
+                status: alert.status,
+                labels: labels.clone(),
+                annotations: Labels::new(),
+                severity: alert.severity,
+                starts_at: instant(*starts),
+                ends_at: (alert.status == AlertStatus::Resolved).then(|| instant(self.at)),
+                pending_for: None,
+                keep_firing_for: None,
+                end_reason: alert.end_reason,
+            }),
+            Told::Acknowledgement(of) => {
+                Fact::Acknowledgement(Acknowledgement { of: of.as_ref().map(|event| event.event(origin).subject) })
+            }
+            Told::Condition(condition) => Fact::Condition(condition.clone()),
+            Told::Declaration(declaration) => Fact::Declaration(declaration.clone()),
+            Told::Intervention(intervention) => Fact::Intervention(intervention.clone()),
+            Told::Request(request) => Fact::Request(request.clone()),
+            Told::NearMiss(near_miss) => Fact::NearMiss(near_miss.clone()),
+            Told::Change(change) => Fact::Change(change.clone()),
+            Told::Note(note) => Fact::Note(note.clone()),
+        };
+        let mut event = Event::new(SOURCE, instant(self.at), fact);
+        event.service.clone_from(&self.service);
+        event.environment.clone_from(&self.environment);
+        event.incident.clone_from(&self.incident);
+        event.actor.clone_from(&self.actor);
+        event.identify();
+        event
+    }
+}
+
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ScenarioEvent {
-    at: Spanned<Duration>,
-    alert: Option<String>,
-    condition: Option<String>,
-    declaration: Option<String>,
-    intervention: Option<String>,
-    request: Option<String>,
-    near_miss: Option<String>,
-    change: Option<String>,
-    note: Option<String>,
-    acknowledgement: Option<String>,
-    status: Option<AlertStatus>,
-    state: Option<ConditionState>,
-    end_reason: Option<EndReason>,
+struct ExpectEntry {
+    at: Duration,
     service: Option<String>,
-    severity: Option<Severity>,
-    environment: Option<String>,
+    decision: Option<Decision>,
     #[serde(default)]
-    labels: Labels,
-    r#for: Option<Duration>,
-    why: Option<String>,
-    should_be_automatic: Option<bool>,
-    stated: Option<bool>,
-    actor: Option<String>,
-    robot: Option<bool>,
-    requester: Option<String>,
-    closeness: Option<f64>,
-    by_luck: Option<bool>,
-    planned: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ScenarioText {
-    name: Spanned<String>,
-    #[serde(default)]
-    events: Vec<ScenarioEvent>,
-    #[serde(default)]
-    expect: Vec<Expect>,
-}
-
-/// A scenario file: the rule files it names, relative to it, and its scenarios.
-#[derive(Debug, Clone, Default)]
-pub struct ScenarioFile {
-    /// Rule files.
-    pub rules: Vec<String>,
-    /// Scenarios in order.
-    pub scenarios: Vec<Scenario>,
+    criteria: BTreeMap<String, Outcome>,
+    incidents: Option<usize>,
 }
 
 /// Reads a scenario file.
 ///
 /// # Errors
-/// Every fault found.
+/// All its faults, in their order.
 pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
     let node = yaml::parse(file, text).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
-    let mut found = ScenarioFile::default();
-    let Value::Map(entries) = &node.value else {
-        return Err(vec![node.position().fault(file, format!("expected a map with rules and scenarios, found {}", node.describe()))]);
-    };
-    for (key, value) in entries {
+    let mut read = ScenarioFile { rules: Vec::new(), scenarios: Vec::new() };
+    for (key, section) in yaml::sections(file, &node, &["rules", "scenarios"], &mut faults) {
+        if key.name == "rules" {
+            read.rules = yaml::read_list::<String>(file, section, &mut faults).into_iter().map(|(_, path)| path).collect();
+        } else {
+            let entries = yaml::entries(file, section, &mut faults);
+            read.scenarios = entries.iter().filter_map(|entry| scenario(file, entry, &mut faults)).collect();
+        }
+    }
+    if read.rules.is_empty() && node.get("rules").is_none() {
+        faults.push(node.position().fault(file, "`rules` is missing: the rule files under test, as in `rules: [postmortems.yaml]`"));
+    }
+    faults.sort();
+    if faults.is_empty() { Ok(read) } else { Err(faults) }
+}
+
+fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario> {
+    let mut name = None;
+    let mut scenario = Scenario { name: String::new(), line: node.line, events: Vec::new(), expect: Vec::new() };
+    for (key, section) in yaml::sections(file, node, &["name", "events", "expect"], faults) {
         match key.name.as_str() {
-            "rules" => match yaml::read(file, value) {
-                Ok(rules) => found.rules = rules,
-                Err(fault) => faults.push(fault),
-            },
-            "scenarios" => found.scenarios = scenarios(file, value, &mut faults),
-            other => faults.push(key.position().fault(file, format!("unknown key `{other}`; a scenario file has rules and scenarios"))),
+            "name" => name = yaml::read::<Spanned<String>>(file, section).map_err(|fault| faults.push(fault)).ok(),
+            "events" => scenario.events = entry::events(file, yaml::entries(file, section, faults), faults),
+            _ => scenario.expect = yaml::read_list(file, section, faults).into_iter().map(|read| expect(file, read, faults)).collect(),
         }
     }
-    if faults.is_empty() { Ok(found) } else { Err(faults) }
+    for key in ["name", "events", "expect"] {
+        if node.get(key).is_none() {
+            faults.push(node.position().fault(file, format!("`{key}` is missing")));
+        }
+    }
+    scenario.name = name?.value;
+    Some(scenario)
 }
 
-fn scenarios(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Vec<Scenario> {
-    let texts: Vec<(Position, ScenarioText)> = yaml::read_list(file, node, faults);
-    let mut found = Vec::new();
-    for (position, text) in texts {
-        for event in &text.events {
-            if let Err(message) = event.fact(Time::UNIX_EPOCH, &[]) {
-                faults.push(event.at.position.fault(file, message));
-            }
-        }
-        if text.expect.is_empty() {
-            faults.push(position.fault(file, format!("`{}` expects nothing, so it proves nothing; add `expect`", text.name.value)));
-        }
-        let Spanned { value: name, position, .. } = text.name;
-        let mut events = text.events;
-        events.sort_by_key(|event| event.at.value);
-        found.push(Scenario { name, line: position.line, events, expect: text.expect });
+fn expect(file: &str, (position, entry): (Position, ExpectEntry), faults: &mut Vec<Fault>) -> Expect {
+    let ExpectEntry { at, service, decision, criteria, incidents } = entry;
+    if decision.is_none() && criteria.is_empty() && incidents.is_none() {
+        faults.push(position.fault(file, "nothing is expected here; give `decision`, `criteria` or `incidents`"));
     }
-    found
+    Expect { at: at.seconds, line: position.line, service, decision, criteria, incidents }
 }
 
-impl Scenario {
-    /// Its events with the scenario beginning at `origin`.
-    #[must_use]
-    pub fn events(&self, origin: Time) -> Vec<Event> {
-        let mut made: Vec<Event> = Vec::new();
-        for text in &self.events {
-            // Checked when the file was read.
-            let Ok(fact) = text.fact(origin, &made) else { continue };
-            let at = origin + chrono::TimeDelta::seconds(text.at.value.seconds);
-            let mut event = Event::new("scenario", at, fact);
-            event.service = text.service.clone().or_else(|| text.labels.get("service").cloned());
-            event.environment.clone_from(&text.environment);
-            let kind = if text.robot == Some(true) { ActorKind::Robot } else { ActorKind::Human };
-            event.actor = text.actor.clone().map(|id| Actor { id, kind });
-            event.identify();
-            made.push(event);
-        }
-        made
-    }
-}
-
-impl ScenarioEvent {
-    fn fact(&self, origin: Time, earlier: &[Event]) -> Result<Fact, String> {
-        let at = origin + chrono::TimeDelta::seconds(self.at.value.seconds);
-        let severity = self.severity.unwrap_or_default();
-        let words = |text: &str| if text.is_empty() { "(no words)".to_owned() } else { text.to_owned() };
-        let mut facts = Vec::new();
-        if let Some(name) = &self.alert {
-            facts.push(Fact::Alert(self.alert(name, at, earlier)));
-        }
-        if let Some(name) = &self.condition {
-            let state = self.state.ok_or("a condition needs `state`: healthy, degraded, near_miss or unknown")?;
-            facts.push(Fact::Condition(Condition { name: name.clone(), state, severity, labels: self.labels.clone(), value: None }));
-        }
-        if let Some(title) = &self.declaration {
-            let status = self.status.unwrap_or(AlertStatus::Firing);
-            let severity = self.severity.unwrap_or(Severity::Critical);
-            let planned = self.planned.unwrap_or(false);
-            // Of one service at a time: beginning and end fold by the empty key.
-            facts.push(Fact::Declaration(Declaration { key: String::new(), title: title.clone(), severity, status, planned }));
-        }
-        if let Some(action) = &self.intervention {
-            let why = self.why.clone().unwrap_or_default();
-            let stated = self.stated.unwrap_or(true);
-            facts.push(Fact::Intervention(Intervention {
-                action: action.clone(),
-                why,
-                stated,
-                should_be_automatic: self.should_be_automatic,
-            }));
-        }
-        if let Some(reason) = &self.request {
-            facts.push(Fact::Request(Request { reason: words(reason), requester: self.requester.clone() }));
-        }
-        if let Some(what) = &self.near_miss {
-            let by_luck = self.by_luck.unwrap_or(false);
-            facts.push(Fact::NearMiss(NearMiss { what: words(what), severity, closeness: self.closeness, by_luck }));
-        }
-        if let Some(what) = &self.change {
-            facts.push(Fact::Change(Change { what: what.clone(), title: self.why.clone().unwrap_or_default(), revision: None }));
-        }
-        if let Some(text) = &self.note {
-            facts.push(Fact::Note(Note { text: words(text) }));
-        }
-        if self.acknowledgement.is_some() {
-            facts.push(Fact::Acknowledgement(Acknowledgement { of: None }));
-        }
-        match (facts.pop(), facts.is_empty()) {
-            (Some(fact), true) => Ok(fact),
-            _ => Err("an event needs exactly one of alert, condition, declaration, intervention, request, near_miss, change, note, \
-                      acknowledgement"
-                .to_owned()),
-        }
-    }
-
-    /// A resolved alert ends the firing one before it of the same name and labels.
-    fn alert(&self, name: &str, at: Time, earlier: &[Event]) -> Alert {
-        let mut labels = self.labels.clone();
-        labels.insert("alertname".to_owned(), name.to_owned());
-        labels.extend(self.service.clone().map(|service| ("service".to_owned(), service)));
-        labels.extend(self.environment.clone().map(|environment| ("environment".to_owned(), environment)));
-        let begun = earlier.iter().rev().find_map(|event| match &event.fact {
-            Fact::Alert(alert) if alert.labels == labels && alert.status == AlertStatus::Firing => Some((alert.starts_at, alert.severity)),
-            _ => None,
-        });
-        let resolved = self.status == Some(AlertStatus::Resolved);
-        Alert {
-            name: name.to_owned(),
-            status: self.status.unwrap_or(AlertStatus::Firing),
-            severity: self.severity.or(begun.map(|(_, severity)| severity)).unwrap_or_default(),
-            annotations: Labels::new(),
-            starts_at: if resolved { begun.map_or(at, |(starts_at, _)| starts_at) } else { at },
-            ends_at: resolved.then_some(at),
-            pending_for: self.r#for.map(|pending| pending.seconds),
-            keep_firing_for: None,
-            end_reason: self.end_reason.unwrap_or_default(),
-            labels,
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

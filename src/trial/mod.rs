@@ -1,5 +1,6 @@
 //! Trying rules out: scenarios run through the very engine that decides live.
 
+use std::collections::VecDeque;
 use std::fmt::Write;
 
 use chrono::TimeDelta;
@@ -30,13 +31,15 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 /// Runs a scenario under the rules in force.
 #[must_use]
 pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
-    let mut events: std::collections::VecDeque<Event> = scenario.events(ORIGIN).into();
+    let mut made: Vec<Event> = scenario.events.iter().map(|event| event.event(ORIGIN)).collect();
+    made.sort_by_key(|event| event.occurred_at);
+    let mut events = VecDeque::from(made);
     let mut expected: Vec<&Expect> = scenario.expect.iter().collect();
     expected.sort_by_key(|expect| expect.at);
     let mut state = State::default();
     let mut difference = String::new();
     for expect in expected {
-        let at = ORIGIN + TimeDelta::seconds(expect.at.seconds);
+        let at = ORIGIN + TimeDelta::seconds(expect.at);
         while let Some(event) = events.pop_front_if(|event| event.occurred_at <= at) {
             advance(&mut state, force, event.occurred_at);
             let now = event.occurred_at;
@@ -59,7 +62,7 @@ fn advance(state: &mut State, force: &InForce, until: Time) {
 fn compare(expect: &Expect, state: &State, difference: &mut String) {
     let of_service = |incident: &&Incident| expect.service.as_ref().is_none_or(|service| incident.services.contains(service));
     let found: Vec<&Incident> = state.incidents().filter(of_service).collect();
-    let at = duration(expect.at.seconds);
+    let at = duration(expect.at);
     let mut differ = |what: &str, wanted: &dyn std::fmt::Display, got: &dyn std::fmt::Display, why: &str| {
         // Writing to a string does not fail.
         let _ = write!(difference, "  at {at}: {what}\n    - {wanted}\n    + {got}\n");

@@ -70,7 +70,7 @@ fn our_own_api_answers_with_the_place_of_the_fault() {
     let cases = [
         ("cut short", "{\n  \"kind\": \"note\",\n", &["3", "column"][..]),
         ("no such kind", r#"[{"kind": "nonsense", "service": "checkout"}]"#, &["nonsense"][..]),
-        ("not an event", "[7]", &["7"][..]),
+        ("not an event", "[7]", &["[0]", "object"][..]),
     ];
     for (what, body, expected) in cases {
         let answer = world.post("/api/v1/events", body);

@@ -185,7 +185,7 @@ fn faults_of(file: &Path, text: &str) -> Vec<String> {
         }
     }
     let lines = before_tests(text).lines().count();
-    if lines > LONGEST_FILE {
+    if lines > LONGEST_FILE && !file.ends_with("tests.rs") {
         faults.push(format!("has {lines} lines without its tests: two things in one?"));
     }
     faults

@@ -140,7 +140,7 @@ mod tests {
     fn an_open_stretch_lasts_until_now_and_says_so() {
         let mut incident = sample::incident();
         incident.signals[0].spans[0].end = None;
-        let chart = chart(&incident, sample::at(3600)).unwrap();
+        let chart = chart(&incident, sample::at(3720)).unwrap();
         assert_eq!(chart.rows[0].stretches[0].lasted, "1h so far");
         assert!(chart.rows[0].words.contains("degraded from"), "{}", chart.rows[0].words);
     }

@@ -5,7 +5,7 @@ use askama::Template;
 use super::chart::{self, Chart};
 use super::review::{self, Form, Invitation};
 use super::words::{self, Names};
-use super::{Notice, Tab, show, web};
+use super::{Notice, Tab, show};
 use crate::model::Time;
 use crate::model::event::{EventId, Fact};
 use crate::model::incident::{Incident, Milestone, MilestoneKind, Verdict};

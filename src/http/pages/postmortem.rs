@@ -41,7 +41,12 @@ impl Page<'_> {
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
     let (front_matter, body) = view.markdown.map(split).unzip();
-    show(&Page { tab: Tab::Postmortems, view, front_matter: front_matter.flatten(), document: body.map(document) })
+    show(&Page {
+        tab: Tab::Postmortems,
+        view,
+        front_matter: front_matter.flatten(),
+        document: body.map(|body| document(below_title(body, &view.postmortem.title))),
+    })
 }
 
 /// Front matter, when the text opens with one, and the rest.
@@ -56,6 +61,13 @@ fn split(text: &str) -> (Option<&str>, &str) {
         at += line.len();
     }
     (None, text)
+}
+
+/// The text without its first heading where that is the title, which the page has said already.
+fn below_title<'a>(body: &'a str, title: &str) -> &'a str {
+    let body = body.trim_start();
+    let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
+    if first.strip_prefix("# ").is_some_and(|heading| heading.trim() == title) { rest } else { body }
 }
 
 /// Markdown to HTML that is safe to show: no scripts, styles, handlers or forms, links to the web and mail only.
@@ -94,7 +106,7 @@ fn lower(level: HeadingLevel) -> HeadingLevel {
 
 #[cfg(test)]
 mod tests {
-    use super::{View, document, render, split};
+    use super::{View, below_title, document, render, split};
     use crate::http::pages::sample;
 
     #[test]
@@ -104,6 +116,13 @@ mod tests {
         assert_eq!(split("# T\n---\n"), (None, "# T\n---\n"));
         assert_eq!(split("---\nnever closed"), (None, "---\nnever closed"));
         assert_eq!(split(""), (None, ""));
+    }
+
+    #[test]
+    fn the_title_is_said_once() {
+        assert_eq!(below_title("\n# T \ntext", "T"), "text");
+        assert_eq!(below_title("# T", "T"), "");
+        assert_eq!(below_title("# Other\ntext", "T"), "# Other\ntext");
     }
 
     #[test]

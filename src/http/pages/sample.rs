@@ -202,6 +202,7 @@ pub(super) fn incident() -> Incident {
         }),
         review: None,
         standing: Standing::Suggested,
+        reason: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
     }
 }
 

@@ -161,6 +161,7 @@ pub(super) fn answer(answer: &Answer) -> String {
 /// Why an event belongs to its incident.
 pub(super) fn joined(joined: &Joined) -> String {
     match joined {
+        Joined::Context => "a change shortly before".to_owned(),
         Joined::Opened => "opened this incident".to_owned(),
         Joined::Key => "names this incident".to_owned(),
         Joined::Subject => "about something already here".to_owned(),
@@ -181,28 +182,26 @@ pub(super) fn measure(measure: &Measure) -> String {
     let seen = if lower == upper { say(lower) } else { format!("between {} and {}", say(lower), say(upper)) };
     match unit {
         Unit::Seconds => format!("{seen} of {}", say(required)),
+        Unit::Times if required == 1.0 => format!("{seen} of 1 time"),
         Unit::Times => format!("{seen} of {} times", say(required)),
         Unit::Score => format!("score {seen} of {}", say(required)),
     }
 }
 
-/// The decision of an incident as a heading, and the sentence that explains it.
-pub(super) fn verdict(incident: &Incident) -> (&'static str, String) {
-    let heading = match incident.standing {
+/// What stands, as a heading.
+pub(super) fn heading(standing: &Standing) -> &'static str {
+    match standing {
         Standing::None => "No postmortem",
         Standing::Suggested => "A postmortem is suggested",
-        Standing::Snoozed => "A suggestion rests",
+        Standing::Snoozed => "A suggestion, put off",
         Standing::Held => "A postmortem is held",
         Standing::Dismissed => "Dismissed",
-    };
-    let of_rules = || {
-        let speaking = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
-        speaking
-            .max_by(|a, b| closeness(a.measure.as_ref()).total_cmp(&closeness(b.measure.as_ref())))
-            .map(|verdict| verdict.sentence.clone())
-    };
-    let sentence = incident.announced.as_ref().map(|announced| announced.sentence.clone()).or_else(of_rules);
-    (heading, sentence.unwrap_or_else(|| "No criterion has looked at it yet.".to_owned()))
+    }
+}
+
+/// Why it stands so, in one sentence.
+pub(super) fn sentence(incident: &Incident) -> &str {
+    if incident.reason.is_empty() { "No criterion has looked at it yet." } else { &incident.reason }
 }
 
 /// How much of what it takes is there, 0 to 1 and above; -1 where nothing is counted.

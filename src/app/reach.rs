@@ -1,12 +1,25 @@
 //! Whether each criterion can be met with what is being sent: what a new user wants to know first.
 
-use super::pages::home::Reach;
 use crate::model::event::{Event, Fact};
-use crate::model::incident::{Incident, SignalKind};
+use crate::model::incident::{Decision, Incident, SignalKind};
 use crate::rules::{Criterion, RuleSet, Test};
 
+/// Whether one criterion can be met.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// Its name.
+    pub criterion: String,
+    /// What it leads to.
+    pub decision: Decision,
+    /// Whether what it needs is being sent.
+    pub possible: bool,
+    /// Why, or what is missing.
+    pub why: String,
+}
+
 /// One row a criterion, from what has been seen so far.
-pub(super) fn reach(rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> Vec<Reach> {
+#[must_use]
+pub fn reach(rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> Vec<Reach> {
     rules.criteria.iter().map(|criterion| row(criterion, rules, seen, last_alert)).collect()
 }
 

@@ -1,0 +1,61 @@
+//! What makes facts equal: an event's id and subject, derived from what it states.
+
+use super::Time;
+use super::event::{Acknowledgement, AlertStatus, Event, EventId, Fact, Subject, alert_subject, hex, subject};
+
+impl Event {
+    /// Builds an event: derives its id and subject from what it states. `source` is no part of the id.
+    #[must_use]
+    pub fn new(source: &str, occurred_at: Time, fact: Fact) -> Self {
+        let mut event = Self {
+            id: EventId(String::new()),
+            subject: Subject(String::new()),
+            occurred_at,
+            source: source.to_owned(),
+            service: None,
+            environment: None,
+            incident: None,
+            actor: None,
+            links: Vec::new(),
+            clamped: false,
+            fact,
+        };
+        event.identify();
+        event
+    }
+
+    /// Derives `id` and `subject` again after a field that they depend on was set.
+    pub fn identify(&mut self) {
+        let service = self.service.as_deref().unwrap_or_default();
+        let (subject, stated) = match &self.fact {
+            Fact::Alert(alert) => {
+                let subject = alert_subject(&alert.labels, alert.starts_at);
+                let stated = match alert.status {
+                    AlertStatus::Firing => format!("alert firing {}", subject.0),
+                    AlertStatus::Resolved => format!("alert resolved {} {:?} {:?}", subject.0, alert.ends_at, alert.end_reason),
+                };
+                (subject, stated)
+            }
+            Fact::Condition(condition) => {
+                let subject = subject(&format!("condition {} {:?}", condition.name, condition.labels));
+                let stated = format!("{} {:?} {:?}", subject.0, condition.state, self.occurred_at);
+                (subject, stated)
+            }
+            Fact::Declaration(declaration) => {
+                let subject = subject(&format!("declaration {service} {} {:?}", declaration.key, self.incident));
+                let stated = format!("{} {:?} {:?}", subject.0, self.occurred_at, declaration);
+                (subject, stated)
+            }
+            Fact::Lapsed(lapsed) => (lapsed.of.clone(), format!("lapsed {} {:?}", lapsed.of.0, lapsed.last_seen)),
+            Fact::Acknowledgement(Acknowledgement { of: Some(of) }) => {
+                (of.clone(), format!("acknowledged {} {:?} {:?}", of.0, self.occurred_at, self.actor))
+            }
+            fact => {
+                let stated = format!("{service} {:?} {:?} {:?} {fact:?}", self.incident, self.occurred_at, self.actor);
+                (subject(&stated), stated)
+            }
+        };
+        self.id = EventId(hex(&stated, 16));
+        self.subject = subject;
+    }
+}

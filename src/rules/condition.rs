@@ -1,0 +1,123 @@
+//! One entry of `conditions:`.
+
+use serde::Deserialize;
+
+use super::parse::positive;
+use super::{Comparison, ConditionRule, Threshold};
+use crate::model::event::{ConditionState, Severity};
+use crate::model::fault::Fault;
+use crate::yaml::{self, Duration, Names, Node, Spanned};
+
+const DEFAULT_EVERY: i64 = 15;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: Spanned<String>,
+    service: Spanned<String>,
+    /// A condition exists because users feel it.
+    #[serde(default = "critical")]
+    severity: Severity,
+    metrics: Spanned<String>,
+    query: Spanned<String>,
+    degraded: Spanned<String>,
+    near_miss: Option<Spanned<String>>,
+    recovered: Option<Spanned<String>>,
+    r#for: Option<Duration>,
+    every: Option<Spanned<Duration>>,
+    no_data: Option<Spanned<ConditionState>>,
+}
+
+fn critical() -> Severity {
+    Severity::Critical
+}
+
+/// Reads one condition; `None` when it has a fault.
+pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<ConditionRule> {
+    let before = faults.len();
+    let entry: Entry = match yaml::read(file, node) {
+        Ok(entry) => entry,
+        Err(fault) => {
+            faults.push(fault);
+            return None;
+        }
+    };
+    names.declare_word(file, &entry.name, faults);
+    for (key, text) in [("service", &entry.service), ("metrics", &entry.metrics), ("query", &entry.query)] {
+        if text.value.trim().is_empty() {
+            faults.push(text.position.fault(file, format!("`{key}` is empty")));
+        }
+    }
+    if let Some(no_data) = entry.no_data.as_ref().filter(|state| state.value != ConditionState::Unknown) {
+        faults.push(no_data.position.fault(file, "only `unknown` is supported by this version: where there is no data, nobody can say"));
+    }
+    let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| positive(file, "every", every, faults));
+    let degraded = threshold(file, &entry.degraded, faults);
+    let near_miss = entry.near_miss.as_ref().and_then(|text| threshold(file, text, faults));
+    let recovered = entry.recovered.as_ref().and_then(|text| threshold(file, text, faults));
+    let degraded = degraded?;
+    if let (Some(near_miss), Some(text)) = (near_miss, &entry.near_miss) {
+        contradiction(degraded, near_miss, true).into_iter().for_each(|message| faults.push(text.position.fault(file, message)));
+    }
+    if let (Some(recovered), Some(text)) = (recovered, &entry.recovered) {
+        contradiction(degraded, recovered, false).into_iter().for_each(|message| faults.push(text.position.fault(file, message)));
+    }
+    let condition = ConditionRule {
+        name: entry.name.value,
+        service: entry.service.value,
+        severity: entry.severity,
+        metrics: entry.metrics.value,
+        query: entry.query.value,
+        degraded,
+        near_miss,
+        recovered,
+        pending_for: entry.r#for.map_or(0, |duration| duration.seconds),
+        every,
+    };
+    (faults.len() == before).then_some(condition)
+}
+
+/// `> 0.02`; PromQL's comparisons.
+fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Option<Threshold> {
+    const SIGNS: [(&str, Comparison); 6] = [
+        (">=", Comparison::AtLeast),
+        ("<=", Comparison::AtMost),
+        ("==", Comparison::Equal),
+        ("!=", Comparison::NotEqual),
+        (">", Comparison::Above),
+        ("<", Comparison::Below),
+    ];
+    let trimmed = text.value.trim();
+    let read = SIGNS.iter().find_map(|(sign, comparison)| Some((*comparison, trimmed.strip_prefix(sign)?.trim().parse().ok()?)));
+    match read {
+        Some((comparison, value)) if f64::is_finite(value) => Some(Threshold { comparison, value }),
+        _ => {
+            let message =
+                format!("{trimmed:?} is no threshold; write a comparison and a number, for example \"> 0.02\" (one of > >= < <= == !=)");
+            faults.push(text.position.fault(file, message));
+            None
+        }
+    }
+}
+
+/// True for larger is worse, false for smaller is worse.
+fn upward(threshold: Threshold) -> Option<bool> {
+    match threshold.comparison {
+        Comparison::Above | Comparison::AtLeast => Some(true),
+        Comparison::Below | Comparison::AtMost => Some(false),
+        Comparison::Equal | Comparison::NotEqual => None,
+    }
+}
+
+/// Why `other` can never tell anything beside `degraded`. A near miss comes before degradation; recovery lies on the other side.
+fn contradiction(degraded: Threshold, other: Threshold, is_near_miss: bool) -> Option<String> {
+    let (worse, direction) = (upward(degraded)?, upward(other)?);
+    let beyond = if worse { other.value > degraded.value } else { other.value < degraded.value };
+    match (is_near_miss, direction == worse) {
+        (true, false) => Some("`near_miss` must compare in the same direction as `degraded`".to_owned()),
+        (true, true) if beyond => Some("`near_miss` is reached only after `degraded`, so it would never be seen".to_owned()),
+        (false, true) => Some("`recovered` must compare in the other direction than `degraded`".to_owned()),
+        (false, false) if beyond => Some("`recovered` and `degraded` hold at once between their values".to_owned()),
+        _ => None,
+    }
+}

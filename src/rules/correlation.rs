@@ -1,0 +1,56 @@
+//! The entry `correlation:`.
+
+use serde::Deserialize;
+
+use super::parse::positive;
+use super::{Correlation, criterion};
+use crate::expr::Root;
+use crate::model::fault::Fault;
+use crate::yaml::{self, Duration, Node, Spanned, Value};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    correlate_by: Option<Spanned<Vec<Spanned<String>>>>,
+    join_within: Option<Duration>,
+    settle: Option<Duration>,
+    reopen_within: Option<Duration>,
+    bridge: Option<Duration>,
+    lifetime: Option<Spanned<Duration>>,
+    ignore: Option<Spanned<String>>,
+}
+
+/// Reads it; what it does not say is as by default.
+pub(super) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlation {
+    let defaults = Correlation::default();
+    if node.value == Value::Null {
+        return defaults;
+    }
+    let entry: Entry = match yaml::read(file, node) {
+        Ok(entry) => entry,
+        Err(fault) => {
+            faults.push(fault);
+            return defaults;
+        }
+    };
+    if let Some(labels) = &entry.correlate_by {
+        if labels.value.is_empty() {
+            faults.push(labels.position.fault(file, "`correlate_by` names no label; leave it out for `[service]`"));
+        }
+        for label in labels.value.iter().filter(|label| label.value.is_empty()) {
+            faults.push(label.position.fault(file, "a label has a name"));
+        }
+    }
+    let seconds = |duration: Option<Duration>, otherwise| duration.map_or(otherwise, |duration| duration.seconds);
+    Correlation {
+        correlate_by: entry
+            .correlate_by
+            .map_or(defaults.correlate_by, |labels| labels.value.into_iter().map(|label| label.value).collect()),
+        join_within: seconds(entry.join_within, defaults.join_within),
+        settle: seconds(entry.settle, defaults.settle),
+        reopen_within: seconds(entry.reopen_within, defaults.reopen_within),
+        bridge: seconds(entry.bridge, defaults.bridge),
+        lifetime: entry.lifetime.map_or(defaults.lifetime, |lifetime| positive(file, "lifetime", &lifetime, faults)),
+        ignore: entry.ignore.and_then(|source| criterion::filter(file, &source, &[Root::Signal], faults)),
+    }
+}

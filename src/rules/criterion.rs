@@ -1,0 +1,205 @@
+//! One entry of `criteria:`.
+
+use serde::Deserialize;
+
+use super::parse::positive;
+use super::{Criterion, Seconds, Test};
+use crate::expr::{self, Expr, Root};
+use crate::model::fault::Fault;
+use crate::model::incident::{CriterionKind, Decision};
+use crate::yaml::{self, Duration, Names, Node, Spanned};
+
+const DAY: Seconds = 86_400;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    name: Spanned<String>,
+    on: CriterionKind,
+    decision: Spanned<Decision>,
+    #[serde(default)]
+    shadow: bool,
+    r#where: Option<Spanned<String>>,
+    longest: Option<Spanned<Duration>>,
+    total: Option<Spanned<Duration>>,
+    within: Option<Spanned<Duration>>,
+    at_least: Option<Spanned<u32>>,
+    score_at_least: Option<Spanned<f64>>,
+    quiet_for: Option<Spanned<Duration>>,
+    at_most: Option<Spanned<String>>,
+    times: Option<Spanned<u32>>,
+}
+
+/// The word of `on:`, the parameters it takes, and what its `where` may name.
+struct Kind {
+    word: &'static str,
+    parameters: &'static [&'static str],
+    roots: &'static [Root],
+}
+
+fn kind(on: CriterionKind) -> Kind {
+    let (word, parameters, roots): (_, &[&str], &[Root]) = match on {
+        CriterionKind::Outage => ("outage", &[], &[Root::Incident, Root::Signal]),
+        CriterionKind::Degradation => ("degradation", &["longest", "total", "within"], &[Root::Incident, Root::Signal]),
+        CriterionKind::Intervention => ("intervention", &["at_least"], &[Root::Incident, Root::Intervention]),
+        CriterionKind::Request => ("request", &[], &[Root::Incident, Root::Request]),
+        CriterionKind::NearMiss => ("near_miss", &["score_at_least", "quiet_for", "at_most"], &[Root::Incident, Root::NearMiss]),
+        CriterionKind::Recurrence => ("recurrence", &["times", "within"], &[Root::Incident]),
+    };
+    Kind { word, parameters, roots }
+}
+
+/// Reads one criterion; `None` when it has a fault.
+pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
+    let before = faults.len();
+    let entry: Entry = match yaml::read(file, node) {
+        Ok(entry) => entry,
+        Err(fault) => {
+            faults.push(fault);
+            return None;
+        }
+    };
+    names.declare_word(file, &entry.name, faults);
+    if entry.decision.value == Decision::None {
+        faults.push(entry.decision.position.fault(file, "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`"));
+    }
+    let kind = kind(entry.on);
+    refuse_parameters_of_others(file, node, &kind, faults);
+    let filter = entry.r#where.as_ref().and_then(|source| filter(file, source, kind.roots, faults));
+    let mut reader = Reader { file, node, faults };
+    let test = match entry.on {
+        CriterionKind::Outage => Some(Test::Outage),
+        CriterionKind::Request => Some(Test::Request),
+        CriterionKind::Degradation => reader.degradation(&entry),
+        CriterionKind::Intervention => Some(Test::Intervention { at_least: reader.count("at_least", entry.at_least.as_ref(), 1) }),
+        CriterionKind::NearMiss => reader.near_miss(&entry),
+        CriterionKind::Recurrence => reader.recurrence(&entry),
+    };
+    let Entry { name, decision, shadow, .. } = entry;
+    let criterion = Criterion { name: name.value, decision: decision.value, shadow, filter, test: test? };
+    (faults.len() == before).then_some(criterion)
+}
+
+/// Compiles an expression; its fault stands at the very character in the file.
+pub(super) fn filter(file: &str, source: &Spanned<String>, roots: &[Root], faults: &mut Vec<Fault>) -> Option<Expr> {
+    match expr::compile(&source.value, roots) {
+        Ok(expression) => Some(expression),
+        Err(fault) => {
+            faults.push(source.place(fault.offset).fault(file, fault.message));
+            None
+        }
+    }
+}
+
+fn refuse_parameters_of_others(file: &str, node: &Node, kind: &Kind, faults: &mut Vec<Fault>) {
+    for parameter in ["longest", "total", "within", "at_least", "score_at_least", "quiet_for", "at_most", "times"] {
+        if node.get(parameter).is_none() || kind.parameters.contains(&parameter) {
+            continue;
+        }
+        let own = kind.parameters.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let own = if own.is_empty() { "it takes none but `where`".to_owned() } else { format!("it takes {own}") };
+        let message = format!("`{parameter}` is no parameter of `on: {}`; {own}", kind.word);
+        faults.push(node.key_position(parameter).fault(file, message));
+    }
+}
+
+struct Reader<'a> {
+    file: &'a str,
+    node: &'a Node,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl Reader<'_> {
+    fn fault_here(&mut self, message: &str) {
+        self.faults.push(self.node.position().fault(self.file, message));
+    }
+
+    fn fault_at_key(&mut self, key: &str, message: &str) {
+        self.faults.push(self.node.key_position(key).fault(self.file, message));
+    }
+
+    fn duration(&mut self, key: &str, value: Option<&Spanned<Duration>>) -> Option<Seconds> {
+        value.map(|duration| positive(self.file, key, duration, self.faults))
+    }
+
+    fn count(&mut self, key: &str, value: Option<&Spanned<u32>>, least: u32) -> u32 {
+        let Some(count) = value else {
+            return least;
+        };
+        if count.value < least {
+            self.faults.push(count.position.fault(self.file, format!("`{key}` must be at least {least}")));
+        }
+        count.value
+    }
+
+    fn degradation(&mut self, entry: &Entry) -> Option<Test> {
+        let longest = self.duration("longest", entry.longest.as_ref());
+        let total = self.duration("total", entry.total.as_ref());
+        let within = self.duration("within", entry.within.as_ref());
+        let total = match (total, within) {
+            (Some(total), Some(within)) => {
+                if total > within {
+                    self.fault_at_key("total", "`total` is longer than `within`, so it can never be met");
+                }
+                Some((total, within))
+            }
+            (Some(_), None) => {
+                self.fault_at_key("total", "`total` needs `within`: the window over which degraded time is summed");
+                return None;
+            }
+            (None, Some(_)) => {
+                self.fault_at_key("within", "`within` needs `total`: how much degraded time it takes in that window");
+                return None;
+            }
+            (None, None) => None,
+        };
+        if longest.is_none() && total.is_none() {
+            self.fault_here(
+                "how long is long enough? give `longest` (one unbroken stretch), or `total` and `within` (summed over a window)",
+            );
+        }
+        Some(Test::Degradation { longest, total })
+    }
+
+    fn near_miss(&mut self, entry: &Entry) -> Option<Test> {
+        let score_at_least = entry.score_at_least.as_ref().map_or(0.0, |score| {
+            if !score.value.is_finite() || score.value < 0.0 {
+                self.faults.push(score.position.fault(self.file, "`score_at_least` must be a number that is not negative"));
+            }
+            score.value
+        });
+        let quiet_for = self.duration("quiet_for", entry.quiet_for.as_ref()).unwrap_or(30 * DAY);
+        let at_most = match &entry.at_most {
+            None => (1, 7 * DAY),
+            Some(text) => match quota(&text.value) {
+                Ok(quota) => quota,
+                Err(message) => {
+                    self.faults.push(text.position.fault(self.file, message));
+                    return None;
+                }
+            },
+        };
+        Some(Test::NearMiss { score_at_least, quiet_for, at_most })
+    }
+
+    fn recurrence(&mut self, entry: &Entry) -> Option<Test> {
+        if entry.times.is_none() {
+            self.fault_here("`times` is missing: how often the same thing must have come, this time included");
+        }
+        if entry.within.is_none() {
+            self.fault_here("`within` is missing: the window in which the same thing came back");
+        }
+        let times = self.count("times", entry.times.as_ref(), 2);
+        let within = self.duration("within", entry.within.as_ref())?;
+        Some(Test::Recurrence { times, within })
+    }
+}
+
+/// `1 per 7d`.
+fn quota(text: &str) -> Result<(u32, Seconds), String> {
+    let bad = || format!("{text:?} is no quota; write for example `1 per 7d`");
+    let (count, period) = text.split_once(" per ").ok_or_else(bad)?;
+    let count: u32 = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(bad)?;
+    let period = Duration::parse(period.trim())?;
+    if period.seconds == 0 { Err(bad()) } else { Ok((count, period.seconds)) }
+}

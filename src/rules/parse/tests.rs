@@ -1,0 +1,212 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use super::{SHIPPED, load};
+use crate::model::event::Severity;
+use crate::model::incident::Decision;
+use crate::rules::{Comparison, Criterion, RuleSet, Test, Threshold};
+
+fn rules(text: &str) -> RuleSet {
+    load(&[("r.yaml".to_owned(), text.to_owned())]).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
+}
+
+/// The faults of a text, as people see them.
+fn faults(text: &str) -> Vec<String> {
+    match load(&[("r.yaml".to_owned(), text.to_owned())]) {
+        Ok(_) => panic!("no fault in {text}"),
+        Err(faults) => faults.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// One criterion in one line, and the one fault it has: the text it points at, and words of its message.
+#[track_caller]
+fn criterion_fault(entry: &str, at: &str, words: &str) {
+    let found = load(&[("r.yaml".to_owned(), format!("criteria:\n- {{{entry}}}"))]).unwrap_err();
+    assert_eq!((found.len(), found[0].line), (1, 2), "{entry}: {found:?}");
+    let place: String = format!("- {{{entry}}}").chars().skip(found[0].column as usize - 1).collect();
+    assert!(place.starts_with(at), "points at {place:?}, not {at:?}: {}", found[0]);
+    assert!(found[0].message.contains(words), "{entry}: {}", found[0]);
+}
+
+#[test]
+fn every_kind_is_read_with_its_defaults() {
+    let set = rules(
+        "criteria:
+  - {name: a, on: outage, decision: hold}
+  - {name: b, on: degradation, longest: 30m, decision: hold}
+  - {name: c, on: degradation, total: 1h, within: 1d, decision: suggest, shadow: true}
+  - {name: d, on: intervention, decision: suggest}
+  - {name: e, on: request, decision: hold, where: request.reason != \"\"}
+  - {name: f, on: near_miss, decision: suggest}
+  - {name: g, on: near_miss, score_at_least: 5, quiet_for: 2w, at_most: 2 per 1d, decision: suggest}
+  - {name: h, on: recurrence, times: 3, within: 7d, decision: suggest}
+",
+    );
+    let tests: Vec<&Test> = set.criteria.iter().map(|criterion| &criterion.test).collect();
+    let day = 86_400;
+    assert_eq!(
+        tests,
+        [
+            &Test::Outage,
+            &Test::Degradation { longest: Some(1800), total: None },
+            &Test::Degradation { longest: None, total: Some((3600, day)) },
+            &Test::Intervention { at_least: 1 },
+            &Test::Request,
+            &Test::NearMiss { score_at_least: 0.0, quiet_for: 30 * day, at_most: (1, 7 * day) },
+            &Test::NearMiss { score_at_least: 5.0, quiet_for: 14 * day, at_most: (2, day) },
+            &Test::Recurrence { times: 3, within: 7 * day },
+        ]
+    );
+    let Criterion { name, decision, shadow, filter, .. } = &set.criteria[2];
+    assert_eq!((name.as_str(), *decision, *shadow, filter.is_none()), ("c", Decision::Suggest, true, true));
+    assert_eq!(set.criteria[4].filter.as_ref().unwrap().source(), "request.reason != \"\"");
+}
+
+#[test]
+fn conditions_and_correlation_are_read() {
+    let set = rules(
+        "conditions:
+  - {name: errors, service: shop, severity: warning, metrics: prom, query: up, degraded: '> 0.02', near_miss: '>=0.01', recovered: '< 0.005',
+     for: 1m, every: 30s, no_data: unknown}
+  - {name: free, service: shop, metrics: prom, query: up, degraded: '< 5', near_miss: '< 10'}
+correlation: {correlate_by: [cluster, service], settle: 0, ignore: 'signal.name == \"Watchdog\"'}",
+    );
+    let errors = &set.conditions[0];
+    assert_eq!(errors.degraded, Threshold { comparison: Comparison::Above, value: 0.02 });
+    assert_eq!(errors.near_miss, Some(Threshold { comparison: Comparison::AtLeast, value: 0.01 }));
+    assert_eq!(errors.recovered, Some(Threshold { comparison: Comparison::Below, value: 0.005 }));
+    assert_eq!((errors.severity, errors.pending_for, errors.every), (Severity::Warning, 60, 30));
+    assert_eq!((set.conditions[1].severity, set.conditions[1].pending_for, set.conditions[1].every), (Severity::Critical, 0, 15));
+    assert_eq!(set.correlation.correlate_by, ["cluster", "service"]);
+    assert_eq!((set.correlation.settle, set.correlation.bridge), (0, 120));
+    assert!(set.correlation.ignore.is_some());
+}
+
+#[test]
+fn nothing_is_no_rules() {
+    for text in ["", "# only words\n", "criteria:\nconditions:\ncorrelation:\n", "criteria: []"] {
+        assert!(rules(text).criteria.is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn one_run_finds_all_faults_of_all_files() {
+    let files = [
+        (
+            "a.yaml".to_owned(),
+            "criteria:\n- {name: x, on: outage, decision: hold}\n- {name: y, on: outag, decision: hold}\n- {nme: z}\nmore: 1".to_owned(),
+        ),
+        ("b.yaml".to_owned(), "criteria: [".to_owned()),
+        ("c.yaml".to_owned(), "criteria:\n- {name: x, on: request, decision: hold}\ncorrelation: {settle: 5}".to_owned()),
+        ("d.yaml".to_owned(), "correlation: {}".to_owned()),
+    ];
+    let found: Vec<String> = load(&files).unwrap_err().iter().map(ToString::to_string).collect();
+    let beginnings = [
+        "a.yaml:3:17: unknown value `outag`; did you mean `outage`?",
+        "a.yaml:4:4: unknown key `nme`; did you mean `name`?",
+        "a.yaml:5:1: unknown key `more`;",
+        "b.yaml:",
+        "c.yaml:2:10: there is a second criterion `x`; the first is at a.yaml:2:10",
+        "c.yaml:3:23: \"5\" is no duration: the unit is missing",
+        "d.yaml:1:1: there is a second section `correlation`; the first is at c.yaml:3:1",
+    ];
+    assert_eq!(found.len(), beginnings.len(), "{found:#?}");
+    for (found, beginning) in found.iter().zip(beginnings) {
+        assert!(found.starts_with(beginning), "{found:?} does not start with {beginning:?}");
+    }
+}
+
+#[test]
+fn parameters_must_fit_their_kind() {
+    criterion_fault(
+        "name: a, on: outage, longest: 3m, decision: hold",
+        "longest: 3m",
+        "`longest` is no parameter of `on: outage`; it takes none but `where`",
+    );
+    criterion_fault(
+        "name: a, on: recurrence, times: 3, within: 1d, quiet_for: 1d, decision: hold",
+        "quiet_for: 1d",
+        "it takes `times`, `within`",
+    );
+    criterion_fault("name: a, on: degradation, decision: hold", "{name", "how long is long enough");
+    criterion_fault("name: a, on: degradation, total: 1h, decision: hold", "total: 1h", "`total` needs `within`");
+    criterion_fault("name: a, on: degradation, longest: 5m, within: 1h, decision: hold", "within: 1h", "`within` needs `total`");
+    criterion_fault("name: a, on: degradation, total: 2h, within: 1h, decision: hold", "total: 2h", "never be met");
+    criterion_fault("name: a, on: degradation, longest: 0m, decision: hold", "0m", "longer than nothing");
+    criterion_fault("name: a, on: degradation, longest: -5m, decision: hold", "-5m", "cannot be negative");
+    criterion_fault("name: a, on: degradation, longest: 30, decision: hold", "30", "unit is missing");
+    criterion_fault("name: a, on: degradation, longst: 30m, decision: hold", "longst", "did you mean `longest`?");
+    criterion_fault("name: a, on: intervention, at_least: 0, decision: hold", "0,", "at least 1");
+    criterion_fault("name: a, on: recurrence, within: 1d, decision: hold", "{name", "`times` is missing");
+    criterion_fault("name: a, on: recurrence, times: 2, decision: hold", "{name", "`within` is missing");
+    criterion_fault("name: a, on: recurrence, times: 1, within: 1d, decision: hold", "1, within", "at least 2");
+    criterion_fault("name: a, on: near_miss, score_at_least: -1, decision: hold", "-1", "not negative");
+    criterion_fault("name: a, on: near_miss, score_at_least: .nan, decision: hold", ".nan", "not negative");
+    criterion_fault("name: a, on: near_miss, at_most: 1 a week, decision: hold", "1 a week", "1 per 7d");
+    criterion_fault("name: a, on: near_miss, at_most: 0 per 7d, decision: hold", "0 per", "1 per 7d");
+    criterion_fault("name: a, on: near_miss, at_most: 1 per 7, decision: hold", "1 per 7,", "unit is missing");
+    criterion_fault("name: a, on: near_miss, quiet_for: 0d, decision: hold", "0d", "longer than nothing");
+    criterion_fault("name: a, on: outage", "{name", "`decision` is missing");
+    criterion_fault("name: a, on: outage, decision: none", "none", "`hold` or `suggest`");
+    criterion_fault("name: two words, on: outage, decision: hold", "two words", "one word");
+    criterion_fault("name: \"\", on: outage, decision: hold", "\"\"", "one word");
+}
+
+#[test]
+fn faults_of_expressions_stand_at_their_character() {
+    criterion_fault("name: a, on: outage, decision: hold, where: incident.severty == \"critical\"", "severty", "did you mean `severity`?");
+    criterion_fault("name: a, on: outage, decision: hold, where: 'request.reason == \"\"'", "request", "`request` is not known here");
+    criterion_fault(
+        "name: a, on: recurrence, times: 2, within: 1d, decision: hold, where: signal.name == \"a\"",
+        "signal",
+        "only `incident`",
+    );
+    criterion_fault("name: a, on: outage, decision: hold, where: \"signal.kind == \\\"alarm\\\"\"", "\\\"alarm", "it is never");
+    let folded = "criteria:\n- name: a\n  on: outage\n  decision: hold\n  where: >-\n    incident.data_loss\n    && signal.nam == \"x\"";
+    assert!(faults(folded)[0].starts_with("r.yaml:7:15: `signal` has no field `nam`"), "{}", faults(folded)[0]);
+    let ignore = "correlation:\n  ignore: incident.title == \"x\"";
+    assert!(faults(ignore)[0].starts_with("r.yaml:2:11: `incident` is not known here"), "{}", faults(ignore)[0]);
+}
+
+#[test]
+fn conditions_that_contradict_themselves_are_faults() {
+    let fault =
+        |thresholds: &str| faults(&format!("conditions:\n- {{name: a, service: s, metrics: m, query: up, {thresholds}}}"))[0].clone();
+    assert!(fault("degraded: 0.02").contains("is no threshold"));
+    assert!(fault("degraded: '> much'").contains("is no threshold"));
+    assert!(fault("degraded: '> inf'").contains("is no threshold"));
+    assert!(fault("degraded: '=> 3'").contains("is no threshold"));
+    assert!(fault("degraded: '> 2', near_miss: '< 1'").contains("same direction"));
+    assert!(fault("degraded: '> 2', near_miss: '> 3'").contains("never be seen"));
+    assert!(fault("degraded: '< 2', near_miss: '< 1'").contains("never be seen"));
+    assert!(fault("degraded: '> 2', recovered: '> 1'").contains("other direction"));
+    assert!(fault("degraded: '> 2', recovered: '< 3'").contains("hold at once"));
+    assert!(fault("degraded: '> 2', every: 0s").contains("longer than nothing"));
+    assert!(fault("degraded: '> 2', no_data: healthy").contains("only `unknown`"));
+    assert!(fault("degraded: '> 2', severity: bad").contains("unknown value `bad`"));
+    let twice = "conditions:\n- &a {name: a, service: s, metrics: m, query: up, degraded: '> 1'}\n- *a";
+    assert!(faults(twice)[0].contains("second condition `a`"));
+}
+
+#[test]
+fn the_shipped_rules_are_in_order() {
+    let (name, text) = SHIPPED;
+    let set = load(&[(name.to_owned(), text.to_owned())]).unwrap();
+    let decisions: Vec<_> = set.criteria.iter().map(|criterion| (criterion.name.as_str(), criterion.decision)).collect();
+    assert_eq!(
+        decisions,
+        [
+            ("declared-outage", Decision::Hold),
+            ("somebody-asked", Decision::Hold),
+            ("measured-degradation", Decision::Hold),
+            ("long-degradation", Decision::Suggest),
+            ("fixed-by-hand", Decision::Suggest),
+            ("practice-when-quiet", Decision::Suggest),
+            ("came-back", Decision::Suggest),
+        ]
+    );
+    assert!(
+        set.criteria
+            .iter()
+            .all(|criterion| criterion.filter.as_ref().is_some_and(|filter| filter.source().contains("incident.environment")))
+    );
+}

@@ -1,0 +1,217 @@
+//! One entry of `events:`, as people write it, to an event whose times count from the beginning.
+
+use serde::Deserialize;
+
+use super::{AlertTold, ScenarioEvent, Told};
+use crate::model::event::{
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason, Intervention, Labels, NearMiss, Note,
+    Request, Severity,
+};
+use crate::model::fault::{Fault, nearest};
+use crate::yaml::{self, Duration, Node, Spanned};
+
+/// A key for each kind of event, and the keys it takes beside those every event takes.
+const KINDS: [(&str, &[&str]); 9] = [
+    ("alert", &["status", "severity", "labels", "end_reason"]),
+    ("condition", &["state", "severity", "labels", "value"]),
+    ("declaration", &["status", "severity", "key", "planned"]),
+    ("intervention", &["why", "stated", "should_be_automatic"]),
+    ("request", &["requester"]),
+    ("near_miss", &["severity", "closeness", "by_luck"]),
+    ("change", &["title", "revision"]),
+    ("acknowledgement", &[]),
+    ("note", &[]),
+];
+const COMMON: [&str; 6] = ["at", "service", "environment", "incident", "actor", "actor_kind"];
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    at: Spanned<Duration>,
+    alert: Option<String>,
+    condition: Option<String>,
+    declaration: Option<String>,
+    intervention: Option<String>,
+    request: Option<String>,
+    near_miss: Option<String>,
+    change: Option<String>,
+    acknowledgement: Option<String>,
+    note: Option<String>,
+    service: Option<String>,
+    environment: Option<String>,
+    incident: Option<String>,
+    actor: Option<String>,
+    actor_kind: Option<ActorKind>,
+    status: Option<AlertStatus>,
+    state: Option<ConditionState>,
+    severity: Option<Severity>,
+    #[serde(default)]
+    labels: Labels,
+    end_reason: Option<EndReason>,
+    value: Option<f64>,
+    #[serde(default)]
+    key: String,
+    #[serde(default)]
+    planned: bool,
+    #[serde(default)]
+    why: String,
+    stated: Option<bool>,
+    should_be_automatic: Option<bool>,
+    requester: Option<String>,
+    closeness: Option<f64>,
+    #[serde(default)]
+    by_luck: bool,
+    #[serde(default)]
+    title: String,
+    revision: Option<String>,
+}
+
+/// Reads all events of a scenario. What resolves or acknowledges is tied to what came before it.
+pub(super) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> Vec<ScenarioEvent> {
+    let mut events: Vec<ScenarioEvent> = Vec::new();
+    for node in nodes {
+        let read = yaml::read::<Entry>(file, node).and_then(|entry| {
+            if events.last().is_some_and(|last| entry.at.value.seconds < last.at) {
+                return Err(entry.at.position.fault(file, "this is before the event above it; events stand in the order of time"));
+            }
+            let kind = kind(file, node)?;
+            event(file, node, kind, entry, &events)
+        });
+        match read {
+            Ok(event) => events.push(event),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    events
+}
+
+/// The one key that says what kind of event this is, once all other keys fit it.
+fn kind(file: &str, node: &Node) -> Result<&'static str, Fault> {
+    let mut present = KINDS.iter().filter(|(kind, _)| node.get(kind).is_some());
+    let Some((kind, keys)) = present.next() else {
+        let list = KINDS.iter().map(|(kind, _)| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
+        return Err(node.position().fault(file, format!("what happened? give one of {list}")));
+    };
+    if let Some((second, _)) = present.next() {
+        let message = format!("this is both `{kind}` and `{second}`; write two events");
+        return Err(node.key_position(second).fault(file, message));
+    }
+    let fits = |key: &&str| COMMON.contains(key) || keys.contains(key);
+    let foreign = KINDS.iter().flat_map(|(_, keys)| keys.iter()).find(|key| node.get(key).is_some() && !fits(key));
+    if let Some(key) = foreign {
+        return Err(node.key_position(key).fault(file, format!("`{key}` says nothing about `{kind}`")));
+    }
+    Ok(kind)
+}
+
+fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &[ScenarioEvent]) -> Result<ScenarioEvent, Fault> {
+    let fault = |key: &str, message: String| node.key_position(key).fault(file, message);
+    let needed = |key: &str, word: &str| node.position().fault(file, format!("`{key}` is missing: {word}"));
+    let name = |name: Option<String>| {
+        name.filter(|name| !name.trim().is_empty())
+            .ok_or_else(|| fault(kind, format!("`{kind}` needs a few words: its name, or what happened")))
+    };
+    let Entry { at, service, environment, incident, status, severity, .. } = entry;
+    let at = at.value.seconds;
+    let told = match kind {
+        "alert" => {
+            let name = name(entry.alert)?;
+            let status = status.ok_or_else(|| needed("status", "`firing` or `resolved`"))?;
+            let alert = AlertTold {
+                severity: severity.unwrap_or_default(),
+                end_reason: entry.end_reason.unwrap_or_default(),
+                name: name.clone(),
+                status,
+            };
+            match status {
+                AlertStatus::Firing => {
+                    let labels = all_labels(&name, service.as_deref(), environment.as_deref(), severity, entry.labels);
+                    Told::Alert { alert, labels, starts: at }
+                }
+                AlertStatus::Resolved => {
+                    let (labels, starts, severity) = firing(before, &name, service.as_deref(), &entry.labels)
+                        .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels stands before this")))?;
+                    Told::Alert { alert: AlertTold { severity, ..alert }, labels, starts }
+                }
+            }
+        }
+        "condition" => {
+            let state = entry.state.ok_or_else(|| needed("state", "`healthy`, `degraded`, `near_miss` or `unknown`"))?;
+            let severity = severity.unwrap_or(Severity::Critical);
+            Told::Condition(Condition { name: name(entry.condition)?, state, severity, labels: entry.labels, value: entry.value })
+        }
+        "declaration" => Told::Declaration(Declaration {
+            key: entry.key,
+            title: name(entry.declaration)?,
+            severity: severity.unwrap_or(Severity::Critical),
+            status: status.unwrap_or(AlertStatus::Firing),
+            planned: entry.planned,
+        }),
+        "intervention" => Told::Intervention(Intervention {
+            action: name(entry.intervention)?,
+            why: entry.why,
+            stated: entry.stated.unwrap_or(true),
+            should_be_automatic: entry.should_be_automatic,
+        }),
+        "request" => Told::Request(Request { reason: name(entry.request)?, requester: entry.requester }),
+        "near_miss" => {
+            if entry.closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
+                return Err(fault("closeness", "`closeness` goes from 0 to 1".to_owned()));
+            }
+            let (closeness, by_luck) = (entry.closeness, entry.by_luck);
+            Told::NearMiss(NearMiss { what: name(entry.near_miss)?, severity: severity.unwrap_or_default(), closeness, by_luck })
+        }
+        "change" => Told::Change(Change { what: name(entry.change)?, title: entry.title, revision: entry.revision }),
+        "note" => Told::Note(Note { text: name(entry.note)? }),
+        _ => match entry.acknowledgement.as_deref().unwrap_or_default() {
+            "" | "incident" => Told::Acknowledgement(None),
+            name => Told::Acknowledgement(Some(Box::new(acknowledged(before, name).map_err(|message| fault("acknowledgement", message))?))),
+        },
+    };
+    let kind = entry.actor_kind.unwrap_or(ActorKind::Human);
+    let actor = entry.actor.map(|id| Actor { id, kind });
+    Ok(ScenarioEvent { at, line: node.line, service, environment, incident, actor, told })
+}
+
+/// The labels a Prometheus alert would carry.
+fn all_labels(name: &str, service: Option<&str>, environment: Option<&str>, severity: Option<Severity>, given: Labels) -> Labels {
+    let severity = severity.map(|severity| match severity {
+        Severity::None => "none",
+        Severity::Info => "info",
+        Severity::Unknown => "unknown",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    });
+    let stated = [("alertname", Some(name)), ("service", service), ("environment", environment), ("severity", severity)];
+    let mut labels: Labels = stated.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    labels.extend(given);
+    labels
+}
+
+/// Labels, beginning and severity of the alert that is firing under this name, with this service and these labels.
+fn firing(before: &[ScenarioEvent], wanted: &str, service: Option<&str>, given: &Labels) -> Option<(Labels, i64, Severity)> {
+    let fits = |labels: &Labels| given.iter().all(|(name, value)| labels.get(name) == Some(value));
+    before.iter().rev().find_map(|event| match &event.told {
+        Told::Alert { alert, labels, starts } if alert.name == wanted && event.service.as_deref() == service && fits(labels) => {
+            Some((alert.status == AlertStatus::Firing).then(|| (labels.clone(), *starts, alert.severity)))
+        }
+        _ => None,
+    })?
+}
+
+fn signal_name(event: &ScenarioEvent) -> Option<&str> {
+    match &event.told {
+        Told::Alert { alert, .. } => Some(&alert.name),
+        Told::Condition(condition) => Some(&condition.name),
+        Told::Declaration(declaration) => Some(&declaration.title),
+        _ => None,
+    }
+}
+
+fn acknowledged(before: &[ScenarioEvent], name: &str) -> Result<ScenarioEvent, String> {
+    if let Some(event) = before.iter().rev().find(|event| signal_name(event) == Some(name)) {
+        return Ok(event.clone());
+    }
+    let meant = nearest(name, before.iter().filter_map(signal_name)).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    Err(format!("no alert, condition or declaration `{name}` stands before this{meant}"))
+}
