@@ -98,7 +98,7 @@ impl App {
     /// # Errors
     /// When the store fails.
     pub fn save_sights(&self) -> anyhow::Result<()> {
-        let Some(sights) = lock(&self.sights).to_save(self.now()) else { return Ok(()) };
+        let Some(sights) = lock(&self.sights).due_for_saving(self.now()) else { return Ok(()) };
         self.store.save_sights(&sights)?;
         Ok(())
     }

@@ -96,7 +96,7 @@ impl Sights {
     }
 
     /// What to save now and then: once a minute, not with every renewal.
-    pub(super) fn to_save(&mut self, now: Time) -> Option<Vec<(Subject, Time, Option<Time>)>> {
+    pub(super) fn due_for_saving(&mut self, now: Time) -> Option<Vec<(Subject, Time, Option<Time>)>> {
         if self.saved_at.is_some_and(|at| now - at < TimeDelta::minutes(1)) {
             return None;
         }

@@ -228,7 +228,7 @@ fn essence(state: &State) -> Vec<Incident> {
     all.sort_by(|a, b| super::opener(a).map(|event| &event.id).cmp(&super::opener(b).map(|event| &event.id)));
     // Of two announced incidents that fell together the first keeps its name: that does depend on the order of the news.
     for incident in &mut all {
-        incident.id = super::IncidentId(super::sweep::natural_name(&super::opener(incident).unwrap()));
+        incident.id = super::IncidentId(super::sweep::natural_name(super::opener(incident).unwrap()));
     }
     all
 }

@@ -44,7 +44,7 @@ pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw:
     let ids: Vec<String> = reading.events.iter().map(|event| event.id.0.clone()).collect();
     let position = app.receive(arrival("api", body, reading)).await?;
     if let Some(fault) = fault {
-        return Err(Error::BadRequest(format!("{fault}", ids.len())));
+        return Err(Error::BadRequest(fault));
     }
     let applied = match position {
         Some(position) => app.wait_until_applied(position).await,

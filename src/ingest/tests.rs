@@ -394,7 +394,7 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
     );
     assert_eq!(reading.events.len(), 1);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
-[1].status: not a word that is known here; did you mean `firing`?
+[1].status: `fireing` is not a word that is known here; did you mean `firing`?
 [2].start_at: not a key that is known here; did you mean `starts_at`?
 [3].starts_at: not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00
 [4].starts_at: missing. A resolved alert is matched by the `starts_at` with which it fired: send the same one
@@ -403,14 +403,14 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
 [7].labels.shard: a string belongs here, not a number
 [8].kind: `review` is not taken here: an answer is given where it is asked for: POST /api/v1/incidents/{id}/review
 [9].kind: `settings` is not taken here: only Afterword itself states this
-[10].kind: not a word that is known here; did you mean `alert`?
+[10].kind: `alarm` is not a word that is known here; did you mean `alert`?
 [11].kind: missing. Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement or note
 [12].text: blank. Write what was noted
 [13].occurred_at: a string belongs here, not a number
 [14].links[1].url: not an address that begins with https:// or http:// and has no spaces
-[15].actor.kind: not a word that is known here; known are human, robot, unknown
+[15].actor.kind: `person` is not a word that is known here; known are human, robot, unknown
 [16].closeness: a number from 0 (far off) to 1 (it all but happened) belongs here
-[17].incident: missing. An acknowledgement is `of` a subject, or of the incident named here
+[17].incident: missing. An acknowledgement is `of` a subject, or of the incident or the service named here
 [18].of: a subject belongs here: 16 hex digits in lower case
 [19]: an object belongs here, not a number
 ");

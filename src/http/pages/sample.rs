@@ -1,7 +1,5 @@
 //! A made incident and every page made of it, for the tests of the pages.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-
 use chrono::{Duration, TimeZone, Utc};
 
 use super::review::Invitation;
