@@ -28,7 +28,7 @@ fn row(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_alert: Op
         Test::Outage => (true, "A person can declare an outage on the page, by API or by command.".to_owned()),
         Test::Request => (true, "Anybody can ask, on the page, by API or by command.".to_owned()),
         Test::Intervention { .. } => {
-            (true, "A manual step can be told by API or by command; `automatic:` of the service says what counts.".to_owned())
+            (true, "A manual step can be told by API or by command; the service's list automatic says what counts.".to_owned())
         }
         Test::NearMiss { .. } => (true, "A near miss can be reported by API or by command.".to_owned()),
         Test::Degradation { .. } => degradation(criterion, rules, seen, last_alert),
@@ -47,7 +47,7 @@ fn degradation(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_a
         return match (rules.conditions.is_empty(), measured) {
             (_, true) => (true, "Conditions have been seen.".to_owned()),
             (false, false) => (true, format!("{} conditions are declared.", rules.conditions.len())),
-            (true, false) => (false, "No metric condition is declared under `conditions:`, and none was posted.".to_owned()),
+            (true, false) => (false, "No metric condition is declared in the rules, and none was posted.".to_owned()),
         };
     }
     match last_alert.map(|event| &event.fact) {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::redirect::Policy;
 use reqwest::{Method, StatusCode};
 use serde_json::Value;
 
@@ -41,7 +42,12 @@ async fn request(method: Method, base: &str, token: Option<&str>, path: &str, bo
             "the service at {base} cannot be reached ({why}): start it with `afterword serve`, or name its address with --url"
         ))
     };
-    let client = reqwest::Client::builder().timeout(PATIENCE).build().map_err(|fault| unreachable(&fault))?;
+    // A redirected POST can become a GET, and a proxy of the environment knows nothing of this machine's own addresses.
+    let mut builder = reqwest::Client::builder().timeout(PATIENCE).redirect(Policy::none());
+    if ["://127.", "://localhost", "://[::1]"].iter().any(|own| base.contains(own)) {
+        builder = builder.no_proxy();
+    }
+    let client = builder.build().map_err(|fault| unreachable(&fault))?;
     let url = format!("{}{path}", base.trim_end_matches('/'));
     let mut request = client.request(method, url);
     if let Some(token) = token {

@@ -10,7 +10,7 @@ use super::words::{answer, noun, signal_noun, what};
 use super::{Draft, escape};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Event, EventId, Fact};
-use crate::model::incident::{Joined, Milestone, Outcome, Signal, SignalKind, SpanState};
+use crate::model::incident::{Announced, Joined, Milestone, Outcome, Signal, SignalKind, SpanState};
 
 /// So many sources stand in one sentence.
 const SOURCES: usize = 3;
@@ -20,8 +20,9 @@ pub(super) fn why(draft: &Draft, called: &Called) -> Vec<String> {
     let incident = draft.incident;
     let met = || incident.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow);
     let mut reasons = Vec::new();
-    // A verdict that says the same says it with its evidence.
-    if let Some(announced) = incident.announced.as_ref().filter(|announced| met().all(|verdict| verdict.sentence != announced.sentence)) {
+    // A verdict that still stands says it with its evidence, and in the numbers of now.
+    let unsaid = |announced: &&Announced| !met().any(|verdict| announced.criteria.contains(&verdict.criterion));
+    if let Some(announced) = incident.announced.as_ref().filter(unsaid) {
         let criteria: Vec<_> = announced.criteria.iter().map(|name| escape::text(name)).collect();
         let criteria = if criteria.is_empty() { String::new() } else { format!(" ({})", criteria.join(", ")) };
         reasons.push(format!("{}{criteria}", escape::text(&announced.sentence)));

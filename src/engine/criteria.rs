@@ -30,7 +30,7 @@ pub(super) fn verdicts(
     now: Time,
 ) -> (Vec<Verdict>, Option<Time>) {
     let every = incident.signals.iter().map(|signal| (signal, Truth::True));
-    let all = degraded(every, incident.phase, over(incident), now);
+    let all = degraded(every, incident.phase, incident.phase_since, now);
     let seconds = super::intervals::total(&all.lower).num_seconds();
     #[expect(clippy::cast_precision_loss, reason = "seconds of an incident are far below 2^52")]
     let facts = scope::incident(incident, seconds as f64);
@@ -38,12 +38,6 @@ pub(super) fn verdicts(
     let mut next = None;
     let verdicts = force.rules.criteria.iter().map(|criterion| case.verdict(criterion, &mut next)).collect();
     (verdicts, next)
-}
-
-/// When the last thing about it was known.
-fn over(incident: &Incident) -> Time {
-    let resolved = incident.milestones.resolved.as_ref().map(|milestone| milestone.at);
-    resolved.unwrap_or(incident.phase_since)
 }
 
 /// What a test found; the verdict adds the criterion's own part.
@@ -143,7 +137,7 @@ impl Case<'_> {
             let part = scope::signal(self.incident, signal);
             (signal, self.holds(criterion, Some((Root::Signal, part))))
         });
-        let found = degraded(signals, self.incident.phase, over(self.incident), self.now);
+        let found = degraded(signals, self.incident.phase, self.incident.phase_since, self.now);
         let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);
         let counts = longest.map(|required| (Count::Longest { bridge }, required));
         let counts = counts.into_iter().chain(total.map(|(required, within)| (Count::Within(TimeDelta::seconds(within)), required)));

@@ -25,7 +25,7 @@ pub(super) struct Degraded {
     pub(super) service: Option<String>,
 }
 
-/// Unites the signals for which `passes` holds, as of `now`. Unknown time does not outlast a resolved incident.
+/// Unites the signals for which `passes` holds, as of `now`. Unknown time does not outlast a closed incident, which was closed at `over`.
 pub(super) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, phase: Phase, over: Time, now: Time) -> Degraded {
     let mut found = Degraded::default();
     for (signal, passes) in signals {
@@ -40,11 +40,11 @@ pub(super) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, p
                 continue;
             }
             counted = true;
-            let lasts = if span.state == SpanState::Unknown && phase >= Phase::Resolved { over.max(span.start) } else { now };
+            let lasts = if span.state == SpanState::Unknown && phase == Phase::Closed { over.max(span.start) } else { now };
             let stretch = Stretch { start: span.start, end: span.end.unwrap_or(lasts).min(now) };
             let lasting = span.end.is_none_or(|end| end > now);
             found.upper.push(stretch);
-            found.maybe_lasting |= lasting && phase < Phase::Resolved;
+            found.maybe_lasting |= lasting && phase < Phase::Closed;
             if sure {
                 found.lower.push(stretch);
                 found.lasting |= lasting;

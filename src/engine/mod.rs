@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use crate::expr::{Root, Scope, Truth};
 use crate::model::Time;
-use crate::model::event::{Edit, Event, EventId, Fact, Severity};
+use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Severity, Subject};
 use crate::model::incident::{Incident, IncidentId, Joined, Member};
 use crate::model::settings::{Maintenance, Service};
 use crate::rules::{RuleSet, Test};
@@ -108,6 +108,20 @@ impl InForce {
     }
 }
 
+fn is_signal(event: &Event) -> bool {
+    matches!(event.fact, Fact::Alert(_) | Fact::Condition(_) | Fact::Declaration(_))
+}
+
+/// Where events wait that name an incident nobody knows yet.
+fn waiting_for_incident(name: &str) -> String {
+    format!("incident {name}")
+}
+
+/// Where events wait that are about a signal nobody knows yet.
+fn waiting_for_subject(subject: &Subject) -> String {
+    format!("subject {}", subject.0)
+}
+
 /// The event that opened an incident; changes that came before it are only context.
 fn opener(incident: &Incident) -> Option<&Event> {
     incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &member.event)
@@ -169,6 +183,8 @@ pub struct State {
     neighbourhoods: BTreeMap<String, Neighbourhood>,
     /// Where the incident of that name is; names follow opening events.
     homes: BTreeMap<String, String>,
+    /// Where the signal of that subject is: a lapse or an acknowledgement of it names nothing else.
+    subjects: BTreeMap<Subject, String>,
     assigned: BTreeMap<String, String>,
     incidents: BTreeMap<IncidentId, Tracked>,
     /// The incidents of each neighbourhood.
@@ -200,6 +216,9 @@ impl State {
         for event in loose {
             let home = state.home(&event, force);
             state.known.insert(event.id.clone(), home.clone());
+            if is_signal(&event) {
+                state.subjects.insert(event.subject.clone(), home.clone());
+            }
             state.neighbourhoods.entry(home).or_default().loose.insert(moment(&event), event);
         }
         for incident in incidents {
@@ -209,6 +228,7 @@ impl State {
             for member in &members {
                 state.known.insert(member.event.id.clone(), home.clone());
                 state.homes.insert(sweep::natural_name(&member.event), home.clone());
+                state.subjects.insert(member.event.subject.clone(), home.clone());
             }
             let Some(group) = Group::restore(members, force, &state.assigned) else { continue };
             let due = judge::due(&incident, &group, force, now);
@@ -267,9 +287,14 @@ impl State {
             }
             let home = self.home(&event, force);
             self.known.insert(event.id.clone(), home.clone());
+            if is_signal(&event) {
+                self.subjects.insert(event.subject.clone(), home.clone());
+                self.take_waiting(&waiting_for_subject(&event.subject), &home, &mut arrivals);
+            }
             if sweep::opens(&event) {
-                self.homes.insert(sweep::natural_name(&event), home.clone());
-                self.take_waiting(&sweep::natural_name(&event), &home, &mut arrivals);
+                let name = sweep::natural_name(&event);
+                self.take_waiting(&waiting_for_incident(&name), &home, &mut arrivals);
+                self.homes.insert(name, home.clone());
             }
             arrivals.entry(home).or_default().push(event);
         }
@@ -320,13 +345,22 @@ impl State {
                 None => format!("service {service}"),
             };
         }
-        let apart = || event.incident.as_ref().map_or_else(|| event.id.0.clone(), |name| format!("incident {name}"));
-        unassigned_key(event).unwrap_or_else(apart)
+        if let Some(key) = unassigned_key(event) {
+            return key;
+        }
+        match (&event.incident, &event.fact) {
+            (Some(name), _) => waiting_for_incident(name),
+            (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => {
+                self.subjects.get(&event.subject).cloned().unwrap_or_else(|| waiting_for_subject(&event.subject))
+            }
+            // It meets nothing but what names it.
+            _ => event.id.0.clone(),
+        }
     }
 
-    /// Moves events that waited for an incident of that name.
-    fn take_waiting(&mut self, name: &str, home: &str, arrivals: &mut BTreeMap<String, Vec<Event>>) {
-        if let Some(waiting) = self.neighbourhoods.remove(&format!("incident {name}")) {
+    /// Moves events that waited for what has come now.
+    fn take_waiting(&mut self, place: &str, home: &str, arrivals: &mut BTreeMap<String, Vec<Event>>) {
+        if let Some(waiting) = self.neighbourhoods.remove(place) {
             for event in waiting.loose.into_values() {
                 self.known.insert(event.id.clone(), home.to_owned());
                 arrivals.entry(home.to_owned()).or_default().push(event);
@@ -345,6 +379,9 @@ impl State {
             }
             let home = self.home(&event, force);
             self.known.insert(event.id.clone(), home.clone());
+            if is_signal(&event) {
+                self.subjects.insert(event.subject.clone(), home.clone());
+            }
             if sweep::opens(&event) {
                 self.homes.insert(sweep::natural_name(&event), home.clone());
             }

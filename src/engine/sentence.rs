@@ -222,7 +222,10 @@ pub(super) fn recurrence(
 /// Why an incident stands as it does: what was announced, or the verdict that came closest.
 pub(super) fn reason(incident: &Incident) -> String {
     if let Some(announced) = &incident.announced {
-        return announced.sentence.clone();
+        // What was made known at its moment, in the numbers of now.
+        let still = |verdict: &&Verdict| announced.criteria.contains(&verdict.criterion) && verdict.outcome == Outcome::Met;
+        let standing: Vec<&Verdict> = incident.verdicts.iter().filter(still).collect();
+        return if standing.is_empty() || incident.review.is_some() { announced.sentence.clone() } else { announcement(&standing, None) };
     }
     let share = |verdict: &Verdict| verdict.measure.map_or(0.0, |measure| measure.upper / measure.required.max(f64::MIN_POSITIVE));
     let counted = incident.verdicts.iter().filter(|verdict| !verdict.shadow);

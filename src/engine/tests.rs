@@ -8,9 +8,9 @@ use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_o
 use super::{InForce, State};
 use crate::model::Time;
 use crate::model::event::{
-    Alert, AlertStatus, Answer, Declaration, DismissReason, EndReason, Event, Fact, Labels, Request, Review, Severity,
+    Alert, AlertStatus, Answer, Declaration, DismissReason, EndReason, Event, Fact, Labels, Lapsed, Request, Review, Severity,
 };
-use crate::model::incident::{Decision, Incident, Joined, Outcome, Phase, Standing};
+use crate::model::incident::{Decision, Incident, Joined, Outcome, Phase, SpanState, Standing};
 use crate::model::settings::Service;
 use crate::rules::parse;
 
@@ -153,6 +153,28 @@ fn dependent_services_join_and_others_do_not() {
     assert_eq!(joined.iter().sum::<usize>(), 3);
     let main = state.incidents().find(|incident| incident.members.len() == 2).unwrap();
     assert_eq!(main.members[1].reason, Joined::Dependency { service: "checkout".to_owned() });
+}
+
+#[test]
+fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
+    let (mut state, force) = fired_for(20);
+    let of = only(&state).signals[0].subject.clone();
+    let lapsed = Event::new("afterword", at(20), Fact::Lapsed(Lapsed { of, last_seen: at(20) }));
+    state.apply(vec![lapsed], &force, at(24));
+    pass(&mut state, &force, 24);
+    let spans = only(&state).signals[0].spans.clone();
+    assert_eq!(
+        spans.iter().map(|span| (span.state, span.end)).collect::<Vec<_>>(),
+        [(SpanState::Degraded, Some(at(20))), (SpanState::Unknown, None)]
+    );
+    // Twenty minutes are sure; by minute thirty it may have been enough, so a person is asked.
+    pass(&mut state, &force, 29);
+    assert_eq!((only(&state).phase, only(&state).announced), (Phase::Resolved, None));
+    pass(&mut state, &force, 60);
+    let incident = only(&state);
+    let announced = incident.announced.unwrap();
+    assert_eq!((incident.phase, announced.decision, announced.at), (Phase::Closed, Decision::Suggest, at(30)));
+    assert!(announced.sentence.contains("between 20m and 30m of the 30m it takes"), "{}", announced.sentence);
 }
 
 #[test]

@@ -118,6 +118,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
     }
     let mut sources: Vec<pages::home::SourceSeen> = stats
         .iter()
+        .filter(|stat| stat.source != "afterword")
         .map(|stat| pages::home::SourceSeen { name: stat.source.clone(), last: Some(stat.last_at), quarantined: stat.faults })
         .collect();
     for source in &settings.config.sources {
