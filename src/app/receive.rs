@@ -22,6 +22,8 @@ pub struct Arrival {
     pub events: Vec<Event>,
     /// How long firing alerts in it hold unless renewed.
     pub leases: Vec<(Subject, Time)>,
+    /// Positions of alerts whose start their sender left out.
+    pub unstarted: Vec<usize>,
     /// What could not be read, if anything.
     pub fault: Option<String>,
 }
@@ -71,6 +73,14 @@ impl App {
         let all = arrival.events.len();
         {
             let mut sights = lock(&self.sights);
+            for index in std::mem::take(&mut arrival.unstarted) {
+                let Some(event) = arrival.events.get_mut(index) else { continue };
+                let before = event.subject.clone();
+                *event = sights.dated(event.clone());
+                for (subject, _) in arrival.leases.iter_mut().filter(|(subject, _)| *subject == before) {
+                    *subject = event.subject.clone();
+                }
+            }
             let events = std::mem::take(&mut arrival.events);
             arrival.events = events.into_iter().filter(|event| !sights.renews(event, lease(&arrival, event), now)).collect();
         }

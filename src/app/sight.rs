@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 
 use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, EventId, Fact, Lapsed, Subject};
+use crate::model::event::{AlertStatus, Event, EventId, Fact, Labels, Lapsed, Subject};
 use crate::store::Store;
 
 /// A webhook has no lease. Its sender repeats firing alerts, daily at the least by any usual `repeat_interval`.
@@ -26,6 +26,8 @@ struct Sight {
 #[derive(Debug, Default)]
 pub(super) struct Sights {
     seen: HashMap<Subject, Sight>,
+    /// When the open episode of these labels started.
+    open: HashMap<Labels, Time>,
     saved_at: Option<Time>,
 }
 
@@ -37,7 +39,7 @@ impl Sights {
             let lease_end = lease_end.unwrap_or(last_seen + UNSTATED_LEASE);
             (subject, Sight { last_seen, lease_end, resolved: None })
         });
-        Ok(Self { seen: seen.collect(), saved_at: None })
+        Ok(Self { seen: seen.collect(), open: HashMap::new(), saved_at: None })
     }
 
     /// Whether `event` only repeats what is committed; renews its sight if so.
@@ -53,10 +55,28 @@ impl Sights {
         true
     }
 
+    /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated.
+    pub(super) fn dated(&self, mut event: Event) -> Event {
+        let Fact::Alert(alert) = &mut event.fact else { return event };
+        if let Some(starts_at) = self.open.get(&alert.labels) {
+            alert.starts_at = *starts_at;
+            if alert.status == AlertStatus::Firing {
+                event.occurred_at = *starts_at;
+            }
+            event.identify();
+        }
+        event
+    }
+
     /// Remembers a committed event.
     pub(super) fn saw(&mut self, event: &Event, lease: Option<Time>, now: Time) {
         if let Fact::Alert(alert) = &event.fact {
             let resolved = (alert.status == AlertStatus::Resolved).then(|| event.id.clone());
+            if resolved.is_none() {
+                self.open.insert(alert.labels.clone(), alert.starts_at);
+            } else if self.open.get(&alert.labels) == Some(&alert.starts_at) {
+                self.open.remove(&alert.labels);
+            }
             let lease_end = lease.unwrap_or(now + UNSTATED_LEASE);
             self.seen.insert(event.subject.clone(), Sight { last_seen: now, lease_end, resolved });
         }
@@ -64,6 +84,9 @@ impl Sights {
 
     /// Remembers a stored alert that is still on, unless its sight was saved.
     pub(super) fn remember(&mut self, event: &Event, now: Time) {
+        if let Fact::Alert(alert) = &event.fact {
+            self.open.insert(alert.labels.clone(), alert.starts_at);
+        }
         if !self.seen.contains_key(&event.subject) {
             // Prometheus renews within minutes; others may take up to a day.
             let lease = (event.source == "prometheus").then(|| now + TimeDelta::minutes(5));

@@ -87,6 +87,7 @@ pub(super) fn arrival(source: &str, body: Vec<u8>, reading: Reading) -> Arrival 
         body,
         fault: faults(&reading),
         leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
+        unstarted: reading.unstarted,
         events: reading.events,
     }
 }
