@@ -214,7 +214,6 @@ fn a_whole_draft() {
 
     ## Why this postmortem
 
-    - Checkout has been degraded for 30m in one stretch; 30m is enough. (measured-degradation)
     - Checkout was degraded for 42m in one stretch; 30m is enough. (measured-degradation; [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1))
 
     ## Summary
