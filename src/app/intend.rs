@@ -8,7 +8,7 @@ use crate::draft::name::file_name;
 use crate::draft::{self, Draft};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
-use crate::model::incident::{Incident, Joined, Phase, Standing};
+use crate::model::incident::{Incident, IncidentId, Joined, Phase, Standing};
 use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::Person;
 use crate::store::Store;
@@ -22,11 +22,12 @@ const ALL: usize = 100_000;
 /// Brings the postmortem and the meeting of `incident` in line with what stands, into `stored`.
 pub(super) fn effects(store: &Store, incident: &Incident, settings: &Settings, now: Time, stored: &mut Changes) -> anyhow::Result<()> {
     let held = incident.standing == Standing::Held;
-    let known = store.postmortem_of(&incident.id)?;
-    if known.is_none() && !held {
+    let moved = stored.postmortems.iter().find(|postmortem| postmortem.incident == incident.id).cloned();
+    let known_before = if moved.is_some() { moved } else { store.postmortem_of(&incident.id)? };
+    if known_before.is_none() && !held {
         return Ok(());
     }
-    let before = match known {
+    let before = match known_before.clone() {
         Some(postmortem) => postmortem,
         None => open(store, incident, now, stored)?,
     };
@@ -71,8 +72,33 @@ pub(super) fn effects(store: &Store, incident: &Incident, settings: &Settings, n
         });
         postmortem.generated = text;
     }
-    stored.postmortems.push(postmortem);
+    if postmortem != before || known_before.is_none() {
+        stored.postmortems.push(postmortem);
+    }
     Ok(())
+}
+
+/// An incident is no more. Its postmortem goes to the one that has its events now, or is called off where that has its own.
+pub(super) fn fallen_together(
+    store: &Store,
+    gone: &IncidentId,
+    heir: Option<&IncidentId>,
+    settings: &Settings,
+    now: Time,
+    stored: &mut Changes,
+) -> anyhow::Result<()> {
+    let Some(mut postmortem) = store.postmortem_of(gone)? else { return Ok(()) };
+    let free = match heir {
+        Some(heir) => store.postmortem_of(heir)?.is_none() && !stored.postmortems.iter().any(|other| other.incident == *heir),
+        None => false,
+    };
+    if let Some(heir) = heir.filter(|_| free) {
+        postmortem.incident = heir.clone();
+        stored.postmortems.push(postmortem);
+        return Ok(());
+    }
+    let Some(incident) = store.incident(&gone.0)? else { return Ok(()) };
+    effects(store, &Incident { standing: Standing::Dismissed, ..incident }, settings, now, stored)
 }
 
 /// A new record, with a file name that no other postmortem has.

@@ -6,7 +6,7 @@ use super::settings::Settings;
 use super::{App, intend, lock};
 use crate::engine::{Changes, State};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, EventId, Fact, Settings as SettingsFact};
+use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
 use crate::model::incident::{IncidentId, Phase};
 use crate::store::Store;
 use crate::store::apply;
@@ -53,12 +53,10 @@ impl Judge {
         self.state.incident_of(event)
     }
 
-    /// Alerts that are still on.
-    pub(super) fn open_alerts(&self) -> impl Iterator<Item = &Event> {
-        let open = self.state.incidents().filter(|incident| incident.phase == Phase::Active);
-        open.flat_map(|incident| &incident.members)
-            .map(|member| &member.event)
-            .filter(|event| matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Firing))
+    /// What the incidents know of alerts, in order of time within each.
+    pub(super) fn alerts(&self) -> impl Iterator<Item = &Event> {
+        let events = self.state.incidents().flat_map(|incident| &incident.members).map(|member| &member.event);
+        events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
     }
 }
 
@@ -94,7 +92,7 @@ impl App {
         let now = self.now();
         let lapsed = lock(&self.sights).lapsed(now);
         self.append_own(lapsed.clone())?;
-        lock(&self.sights).forget(&lapsed);
+        lock(&self.sights).forget(&lapsed, now);
         let limit = if judge.poison.is_some() { 1 } else { BATCH };
         let records = self.store.log_after(judge.applied, limit)?;
         let more = records.len() == limit;
@@ -142,6 +140,7 @@ impl App {
     fn gather(&self, state: &State, changes: &Changes, settings: &Settings, now: Time, stored: &mut apply::Changes) -> anyhow::Result<()> {
         stored.now = now;
         for (id, heir) in &changes.removed {
+            intend::fallen_together(&self.store, id, heir.as_ref(), settings, now, stored)?;
             stored.removed.push(id.clone());
             stored.aliases.extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
         }
@@ -156,16 +155,6 @@ impl App {
         stored.loose.extend(changes.loosened.iter().filter_map(|id| state.loose(id)).cloned());
         stored.loose_removed.extend(changes.placed.iter().filter(|id| state.loose(id).is_none()).cloned());
         Ok(())
-    }
-
-    /// Takes note of open alerts whose sights were not saved before the last stop.
-    pub(super) fn remember_sights(&self) {
-        let now = self.now();
-        let judge = lock(&self.judge);
-        let mut sights = lock(&self.sights);
-        for event in judge.open_alerts() {
-            sights.remember(event, now);
-        }
     }
 
     /// Logs the settings in force if they are not those of the last time: replay must see which rules held when.

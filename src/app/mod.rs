@@ -78,7 +78,7 @@ impl App {
     pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
         let (inbox, outbox) = mpsc::channel(INBOX);
         let judge = judge::Judge::load(&store, &settings)?;
-        let sights = sight::Sights::load(&store)?;
+        let sights = sight::Sights::load(&store, judge.alerts(), clock.now())?;
         let app = Arc::new(Self {
             head: watch::Sender::new(store.head()?.next.saturating_sub(1)),
             applied: watch::Sender::new(judge.applied()),

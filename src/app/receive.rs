@@ -1,5 +1,6 @@
 //! Receiving: arrivals share a commit, and only after it does anybody hear that it is done.
 
+use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -55,6 +56,8 @@ pub struct Told {
     pub applied: bool,
 }
 
+/// The lease of what never lapses.
+const NEVER: Time = Time::MAX_UTC;
 /// Arrivals committed together at the most.
 const BATCH: usize = 512;
 /// How long a person waits to see the effect of what they said.
@@ -67,11 +70,8 @@ impl App {
     /// When it could not be made durable.
     pub async fn receive(&self, mut arrival: Arrival) -> Result<Option<u64>, Unstored> {
         let now = self.now();
-        let lease = |arrival: &Arrival, event: &Event| {
-            arrival.leases.iter().find(|(subject, _)| *subject == event.subject).map(|(_, until)| *until)
-        };
         let all = arrival.events.len();
-        {
+        let leases: HashMap<Subject, Time> = {
             let mut sights = lock(&self.sights);
             for index in std::mem::take(&mut arrival.unstarted) {
                 let Some(event) = arrival.events.get_mut(index) else { continue };
@@ -81,21 +81,33 @@ impl App {
                     *subject = event.subject.clone();
                 }
             }
+            let leases = std::mem::take(&mut arrival.leases).into_iter().collect::<HashMap<_, _>>();
             let events = std::mem::take(&mut arrival.events);
-            arrival.events = events.into_iter().filter(|event| !sights.renews(event, lease(&arrival, event), now)).collect();
-        }
+            arrival.events = events
+                .into_iter()
+                .filter_map(|event| {
+                    let lease = leases.get(&event.subject).copied();
+                    sights.news(event, lease, now)
+                })
+                .collect();
+            leases
+        };
         self.counts.heartbeats.fetch_add((all - arrival.events.len()) as u64, Ordering::Relaxed);
         if arrival.events.is_empty() && arrival.fault.is_none() {
             return Ok(None);
         }
-        let seen: Vec<(Event, Option<Time>)> = arrival.events.iter().map(|event| (event.clone(), lease(&arrival, event))).collect();
+        let seen: Vec<(Event, Option<Time>)> =
+            arrival.events.iter().map(|event| (event.clone(), leases.get(&event.subject).copied())).collect();
         let (done, answer) = oneshot::channel();
         let record = NewRecord { source: arrival.source, body: arrival.body, events: arrival.events, fault: arrival.fault };
         self.inbox.try_send(Waiting { record, done }).map_err(|_| Unstored::Busy)?;
         let position = answer.await.map_err(|_| Unstored::Store("the service is stopping; try again in a moment".to_owned()))??;
         let mut sights = lock(&self.sights);
+        let settings = self.settings();
         for (event, lease) in &seen {
-            sights.saw(event, *lease, now);
+            // What the engine ignores has no end that anybody would miss.
+            let lease = if settings.force.ignores(event) { Some(NEVER) } else { *lease };
+            sights.saw(event, lease, now);
         }
         Ok(Some(position))
     }

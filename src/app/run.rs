@@ -19,7 +19,6 @@ const AFTER_A_FAULT: Duration = Duration::from_secs(1);
 #[must_use]
 pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     let mut loops = JoinSet::new();
-    app.remember_sights();
     loops.spawn(until(stop.clone(), Arc::clone(app).commit_loop()));
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));

@@ -80,10 +80,11 @@ impl Settings {
         Ok(Self { config, force, proofs, access, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
     }
 
-    /// A path of the settings: relative ones start at the settings file.
+    /// A path for data: relative ones start at the working directory, as Prometheus's storage does. Rules and secrets
+    /// are found beside the settings file.
     #[must_use]
     pub fn path(&self, path: &str) -> PathBuf {
-        base(self.file.as_deref()).join(path)
+        PathBuf::from(path)
     }
 }
 

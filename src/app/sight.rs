@@ -10,16 +10,30 @@ use crate::store::Store;
 
 /// A webhook has no lease. Its sender repeats firing alerts, daily at the least by any usual `repeat_interval`.
 const UNSTATED_LEASE: TimeDelta = TimeDelta::hours(25);
-/// How long an ended alert is remembered: Prometheus repeats a resolved one for 15 minutes.
-const REMEMBERED: TimeDelta = TimeDelta::hours(1);
+/// How long an ended or lapsed alert is remembered: within it, the same episode may be told firing again.
+const REMEMBERED: TimeDelta = TimeDelta::hours(24);
+/// How much time senders get after a start of ours to renew what they could not while we were down.
+const GRACE: TimeDelta = TimeDelta::minutes(5);
+/// A firing message this soon after the end was sent before it.
+const STRAGGLING: TimeDelta = TimeDelta::minutes(1);
 
 /// One alert as last seen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Sight {
     last_seen: Time,
     lease_end: Time,
-    /// The event that ended it.
-    resolved: Option<EventId>,
+    state: Known,
+}
+
+/// What is known of an alert's episode.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Known {
+    /// It is on.
+    On,
+    /// Its sender fell silent.
+    Lapsed,
+    /// This event ended it.
+    Ended(EventId),
 }
 
 /// The sights of all alerts that were seen lately.
@@ -32,27 +46,46 @@ pub(super) struct Sights {
 }
 
 impl Sights {
-    /// Those saved before the last stop. What is missing is only committed again and deduplicated by the engine.
-    pub(super) fn load(store: &Store) -> anyhow::Result<Self> {
-        let saved = store.sights()?.into_iter();
-        let seen = saved.map(|(subject, last_seen, lease_end)| {
-            let lease_end = lease_end.unwrap_or(last_seen + UNSTATED_LEASE);
-            (subject, Sight { last_seen, lease_end, resolved: None })
-        });
-        Ok(Self { seen: seen.collect(), open: HashMap::new(), saved_at: None })
+    /// The alerts of the incidents as stored, with the sights saved before the last stop. What is missing is only
+    /// committed again, and deduplicated by the engine.
+    pub(super) fn load<'a>(store: &Store, events: impl Iterator<Item = &'a Event>, now: Time) -> anyhow::Result<Self> {
+        let saved: HashMap<Subject, (Time, Option<Time>)> =
+            store.sights()?.into_iter().map(|(subject, last_seen, lease_end)| (subject, (last_seen, lease_end))).collect();
+        let mut sights = Self::default();
+        for event in events {
+            if let Fact::Lapsed(lapsed) = &event.fact {
+                sights.forget(std::slice::from_ref(event), lapsed.last_seen);
+                continue;
+            }
+            let (last_seen, lease_end) = saved.get(&event.subject).copied().unwrap_or((now, None));
+            // Whoever renews did so in vain while we were down: they get the time to do it again.
+            let default = if event.source == "prometheus" { now + GRACE } else { now + UNSTATED_LEASE };
+            sights.saw(event, Some(lease_end.unwrap_or(default).max(now + GRACE)), last_seen);
+        }
+        Ok(sights)
     }
 
-    /// Whether `event` only repeats what is committed; renews its sight if so.
-    pub(super) fn renews(&mut self, event: &Event, lease: Option<Time>, now: Time) -> bool {
-        let Fact::Alert(alert) = &event.fact else { return false };
-        let Some(sight) = self.seen.get_mut(&event.subject) else { return false };
-        // Another end than the one known is news; a firing one after the end is not.
-        if alert.status == AlertStatus::Resolved && sight.resolved.as_ref() != Some(&event.id) {
-            return false;
+    /// Reads an event against what is known: `None` when it only repeats that, and renews its sight.
+    pub(super) fn news(&mut self, mut event: Event, lease: Option<Time>, now: Time) -> Option<Event> {
+        let Fact::Alert(alert) = &mut event.fact else { return Some(event) };
+        let Some(sight) = self.seen.get_mut(&event.subject) else { return Some(event) };
+        match (&sight.state, alert.status) {
+            // Another end than the one known is news.
+            (Known::Ended(end), AlertStatus::Resolved) if *end == event.id => {}
+            (_, AlertStatus::Resolved) => return Some(event),
+            (Known::On, AlertStatus::Firing) => {}
+            // A straggler: sent before the end, and overtaken by it.
+            (Known::Ended(_), AlertStatus::Firing) if now - sight.last_seen < STRAGGLING => return None,
+            (Known::Lapsed | Known::Ended(_), AlertStatus::Firing) => {
+                alert.seen_again = Some(now);
+                event.occurred_at = now;
+                event.identify();
+                return Some(event);
+            }
         }
         sight.last_seen = sight.last_seen.max(now);
         sight.lease_end = sight.lease_end.max(lease.unwrap_or(now + UNSTATED_LEASE));
-        true
+        None
     }
 
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated.
@@ -70,52 +103,47 @@ impl Sights {
 
     /// Remembers a committed event.
     pub(super) fn saw(&mut self, event: &Event, lease: Option<Time>, now: Time) {
-        if let Fact::Alert(alert) = &event.fact {
-            let resolved = (alert.status == AlertStatus::Resolved).then(|| event.id.clone());
-            if resolved.is_none() {
+        let Fact::Alert(alert) = &event.fact else { return };
+        let state = match alert.status {
+            AlertStatus::Firing => {
                 self.open.insert(alert.labels.clone(), alert.starts_at);
-            } else if self.open.get(&alert.labels) == Some(&alert.starts_at) {
-                self.open.remove(&alert.labels);
+                Known::On
             }
-            let lease_end = lease.unwrap_or(now + UNSTATED_LEASE);
-            self.seen.insert(event.subject.clone(), Sight { last_seen: now, lease_end, resolved });
-        }
-    }
-
-    /// Remembers a stored alert that is still on, unless its sight was saved.
-    pub(super) fn remember(&mut self, event: &Event, now: Time) {
-        if let Fact::Alert(alert) = &event.fact {
-            self.open.insert(alert.labels.clone(), alert.starts_at);
-        }
-        if !self.seen.contains_key(&event.subject) {
-            // Prometheus renews within minutes; others may take up to a day.
-            let lease = (event.source == "prometheus").then(|| now + TimeDelta::minutes(5));
-            self.saw(event, lease, now);
-        }
+            AlertStatus::Resolved => {
+                if self.open.get(&alert.labels) == Some(&alert.starts_at) {
+                    self.open.remove(&alert.labels);
+                }
+                Known::Ended(event.id.clone())
+            }
+        };
+        let lease_end = lease.unwrap_or(now + UNSTATED_LEASE);
+        self.seen.insert(event.subject.clone(), Sight { last_seen: now, lease_end, state });
     }
 
     /// Facts for the leases that ran out by `now`; each is told once.
     pub(super) fn lapsed(&mut self, now: Time) -> Vec<Event> {
-        self.seen.retain(|_, sight| sight.resolved.is_none() || now - sight.last_seen < REMEMBERED);
-        let out: Vec<(Subject, Time)> = self
-            .seen
-            .iter()
-            .filter(|(_, sight)| sight.resolved.is_none() && sight.lease_end <= now)
-            .map(|(subject, sight)| (subject.clone(), sight.last_seen))
-            .collect();
-        out.into_iter().map(|(of, last_seen)| Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of, last_seen }))).collect()
+        self.seen.retain(|_, sight| sight.state == Known::On || now - sight.last_seen < REMEMBERED);
+        let out = self.seen.iter().filter(|(_, sight)| sight.state == Known::On && sight.lease_end <= now);
+        out.map(|(of, sight)| {
+            let last_seen = sight.last_seen;
+            Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: of.clone(), last_seen }))
+        })
+        .collect()
     }
 
-    /// Forgets what has been told as lapsed.
-    pub(super) fn forget(&mut self, lapsed: &[Event]) {
+    /// Takes note of what has been told as lapsed.
+    pub(super) fn forget(&mut self, lapsed: &[Event], now: Time) {
         for event in lapsed {
-            self.seen.remove(&event.subject);
+            if let Some(sight) = self.seen.get_mut(&event.subject) {
+                sight.state = Known::Lapsed;
+                sight.last_seen = sight.last_seen.max(now);
+            }
         }
     }
 
     /// When the next lease runs out.
     pub(super) fn next(&self) -> Option<Time> {
-        self.seen.values().filter(|sight| sight.resolved.is_none()).map(|sight| sight.lease_end).min()
+        self.seen.values().filter(|sight| sight.state == Known::On && sight.lease_end < Time::MAX_UTC).map(|sight| sight.lease_end).min()
     }
 
     /// What to save now and then: once a minute, not with every renewal.
@@ -124,7 +152,7 @@ impl Sights {
             return None;
         }
         self.saved_at = Some(now);
-        let open = self.seen.iter().filter(|(_, sight)| sight.resolved.is_none());
+        let open = self.seen.iter().filter(|(_, sight)| sight.state == Known::On);
         Some(open.map(|(subject, sight)| (subject.clone(), sight.last_seen, Some(sight.lease_end))).collect())
     }
 }

@@ -108,7 +108,7 @@ fn fresh(directory: &Path, address: &str) -> anyhow::Result<PathBuf> {
     let rules = SHIPPED.1.replacen(SUGGESTED, HELD, 1);
     anyhow::ensure!(rules != SHIPPED.1, "the shipped rules have no `{SUGGESTED}` to hold");
     std::fs::write(directory.join("demo.yaml"), rules)?;
-    std::fs::write(&file, SETTINGS.replace("{{address}}", address))?;
+    std::fs::write(&file, SETTINGS.replace("{{address}}", address).replace("{{directory}}", &directory.display().to_string()))?;
     Ok(file)
 }
 

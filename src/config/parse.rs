@@ -193,6 +193,10 @@ fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
                 format!("other machines can reach {address}, so `access` is needed; add:\naccess:\n  token_file: /run/secrets/afterword"),
             );
         }
+        if !listen.loopback {
+            // The source without credentials that stands in when none is named is for this machine only.
+            config.sources.clear();
+        }
         config.listen = listen.address;
         config.external_url = listen.url;
     }

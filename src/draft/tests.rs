@@ -26,6 +26,7 @@ fn alert(name: &str, instance: &str, status: AlertStatus, clock: &str) -> Event 
         .into();
     let ends_at = (status == AlertStatus::Resolved).then(|| at(clock));
     let fact = Fact::Alert(Alert {
+        seen_again: None,
         name: name.into(),
         status,
         labels,

@@ -96,7 +96,9 @@ impl InForce {
         RECONSIDER.max(TimeDelta::seconds(furthest.max().unwrap_or(0)))
     }
 
-    fn ignores(&self, event: &Event) -> bool {
+    /// Whether an event is no part of anything: it only proves that its sender is alive.
+    #[must_use]
+    pub fn ignores(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else { return false };
         // Severity none only proves that the sender is alive.
         if alert.severity == Severity::None {

@@ -104,7 +104,14 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
             }
         }
         _ if signal.spans.is_empty() => signal.spans.push(open(None)),
-        _ => {}
+        _ => {
+            let (Some(again), Some(last)) = (alert.seen_again, signal.spans.last().copied()) else { return };
+            // It was called over, yet the same episode goes on: nobody can say for the time between.
+            if let Some(end) = last.end.filter(|end| *end < again) {
+                signal.spans.push(Span { start: end, end: None, state: SpanState::Unknown });
+            }
+            turn(signal, again, Some(SpanState::Degraded));
+        }
     }
 }
 

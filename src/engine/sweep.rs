@@ -179,13 +179,18 @@ impl Neighbourhood {
         {
             return Some((index, Joined::Key));
         }
-        if let Some(index) = first(&|group| group.subjects.contains(&event.subject)) {
+        let now = event.occurred_at;
+        let near = TimeDelta::seconds(rules.reopen_within);
+        // An alert's subject is one episode. A condition's or a declaration's comes back: then it is another incident.
+        let comes_back = matches!(event.fact, Fact::Condition(_) | Fact::Declaration(_));
+        let same = |group: &Group| group.subjects.contains(&event.subject);
+        if let Some(index) =
+            first(&|group| same(group) && (!comes_back || group.open.contains(&event.subject) || group.quiet_at(now) <= near))
+        {
             return Some((index, Joined::Subject));
         }
-        let now = event.occurred_at;
         let young = |group: &Group| now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime);
         let key = key(event, force, assigned)?;
-        let near = TimeDelta::seconds(rules.reopen_within);
         if let Some(index) = first(&|group| group.keys.contains(&key) && group.quiet_at(now) <= near && young(group)) {
             return Some((index, Joined::Labels { key }));
         }

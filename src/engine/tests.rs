@@ -40,6 +40,7 @@ fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
     let labels: Labels = [("alertname", name), ("service", service)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let status = if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing };
     let fact = Fact::Alert(Alert {
+        seen_again: None,
         name: name.to_owned(),
         status,
         labels,
@@ -175,6 +176,45 @@ fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
     let announced = incident.announced.unwrap();
     assert_eq!((incident.phase, announced.decision, announced.at), (Phase::Closed, Decision::Suggest, at(30)));
     assert!(announced.sentence.contains("between 20m and 30m of the 30m it takes"), "{}", announced.sentence);
+}
+
+#[test]
+fn seen_again_after_an_end_the_time_between_is_unknown() {
+    let (mut state, force) = (State::default(), force());
+    state.apply(vec![alert("A", "checkout", 0, None), alert("A", "checkout", 0, Some(10))], &force, at(10));
+    let mut again = alert("A", "checkout", 0, None);
+    if let Fact::Alert(alert) = &mut again.fact {
+        alert.seen_again = Some(at(13));
+    }
+    again.occurred_at = at(13);
+    again.identify();
+    state.apply(vec![again], &force, at(13));
+    pass(&mut state, &force, 20);
+    let incident = only(&state);
+    let spans: Vec<_> = incident.signals[0].spans.iter().map(|span| (span.state, span.start)).collect();
+    assert_eq!(spans, [(SpanState::Degraded, at(0)), (SpanState::Unknown, at(10)), (SpanState::Degraded, at(13))]);
+    assert_eq!(incident.phase, Phase::Active);
+}
+
+#[test]
+fn a_second_outage_of_a_service_is_another_incident() {
+    let declared = |minutes: i64, status: AlertStatus| {
+        let fact = Fact::Declaration(Declaration {
+            key: String::new(),
+            title: "Nobody can pay".to_owned(),
+            severity: Severity::Critical,
+            status,
+            planned: false,
+        });
+        let mut event = Event::new("people", at(minutes), fact);
+        event.service = Some("payments".to_owned());
+        event.identify();
+        event
+    };
+    let (mut state, force) = (State::default(), force());
+    let events = vec![declared(0, AlertStatus::Firing), declared(5, AlertStatus::Resolved), declared(300, AlertStatus::Firing)];
+    state.apply(events, &force, at(300));
+    assert_eq!(state.incidents().count(), 2);
 }
 
 #[test]

@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 
 use super::error::Error;
 use super::ingest::{arrival, body, faults};
-use crate::app::App;
 use crate::app::review::{Answered, ReviewFault};
+use crate::app::{App, intend};
 use crate::ingest::{self, IngestFault};
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
-use crate::model::incident::{Incident, IncidentId, Verdict};
+use crate::model::incident::{Incident, IncidentId, Standing, Verdict};
 use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
@@ -85,6 +85,9 @@ type Reader = fn(&[u8], Time) -> Result<Event, IngestFault>;
 async fn person(app: &Arc<App>, headers: &HeaderMap, raw: Body, reader: Reader) -> Result<(StatusCode, Json<Said>), Error> {
     let body = body(headers, raw).await?;
     let event = reader(&body, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    if let Some(named) = event.incident.as_ref().filter(|named| named.starts_with("i-")) {
+        known(app, named).await?;
+    }
     say(app, event).await
 }
 
@@ -139,9 +142,19 @@ pub(super) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>
     Ok(Json(known(&app, &id).await?.verdicts))
 }
 
+/// Suggestions that wait for an answer, those whose rest is over among them, and those that rest.
+pub(super) async fn waiting(app: &Arc<App>) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
+    let (mut waiting, snoozed) = read(app, |app| Ok((app.store.suggestions()?, app.store.standing(Standing::Snoozed, LIMIT)?))).await?;
+    let (settings, now) = (app.settings(), app.now());
+    let (due, resting): (Vec<Incident>, Vec<Incident>) =
+        snoozed.into_iter().partition(|incident| intend::snooze_is_over(incident, &settings, now));
+    waiting.extend(due);
+    Ok((waiting, resting))
+}
+
 /// `GET /api/v1/suggestions`
 pub(super) async fn suggestions(State(app): State<Arc<App>>) -> Result<Json<Vec<Incident>>, Error> {
-    Ok(Json(read(&app, |app| app.store.suggestions()).await?))
+    Ok(Json(waiting(&app).await?.0))
 }
 
 /// A person's answer as it is posted: JSON, or a form.

@@ -11,6 +11,7 @@ use super::error::Error;
 use crate::app::App;
 use crate::app::receive::Arrival;
 use crate::config::SourceKind;
+use crate::ingest::auth::Proof;
 use crate::ingest::{self, Reading};
 
 /// The most bytes of a body that are read. Alertmanager's largest groups are a few MiB.
@@ -46,6 +47,9 @@ pub(super) async fn webhook(
     };
     let header = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
     let proven = settings.proofs.get(&name).is_some_and(|proof| ingest::auth::authentic(proof, &header));
+    // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
+    let open = matches!(settings.proofs.get(&name), Some(Proof::None)) && settings.access.is_none();
+    let proven = proven && (!open || super::web::names_this_machine(&headers));
     if !proven {
         app.counts.refused.fetch_add(1, Ordering::Relaxed);
         return Err(Error::Unauthorized("the credentials are missing or wrong; compare the sender's with `sources:` of the settings"));

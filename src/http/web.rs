@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{ReviewBody, known, read, review_with, say};
+use super::api::{self, ReviewBody, known, read, review_with, say};
 use super::error::Error;
 use super::pages;
 use crate::app::{App, intend, reach};
@@ -20,7 +20,7 @@ use crate::ingest::auth::{Proof, authentic};
 use crate::ingest::people;
 use crate::model::Time;
 use crate::model::event::{Edit, Event, Fact, Note};
-use crate::model::incident::{Incident, Phase, Standing};
+use crate::model::incident::{Incident, Phase};
 use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
@@ -160,16 +160,13 @@ fn invitation(app: &App, incident: &Incident) -> Option<pages::review::Invitatio
 }
 
 async fn suggestions(State(app): State<Arc<App>>) -> Page {
-    let (waiting, snoozed) = read(&app, |app| Ok((app.store.suggestions()?, app.store.standing(Standing::Snoozed, ROWS)?))).await?;
+    let (waiting, resting) = api::waiting(&app).await?;
     let now = app.now();
-    let settings = app.settings();
-    let (due, resting): (Vec<&Incident>, Vec<&Incident>) =
-        snoozed.iter().partition(|incident| intend::snooze_is_over(incident, &settings, now));
     let show = |incident| pages::suggestions::Suggestion { incident, invitation: invitation(&app, incident) };
     let view = pages::suggestions::View {
         now,
-        waiting: due.into_iter().chain(&waiting).map(show).collect(),
-        snoozed: resting.into_iter().map(show).collect(),
+        waiting: waiting.iter().map(show).collect(),
+        snoozed: resting.iter().map(show).collect(),
         notice: None,
     };
     Ok(Html(pages::suggestions::render(&view)))

@@ -101,6 +101,7 @@ pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source
     let service = labels::service(&sent.labels, names).map(|(_, service)| service.to_owned());
     let environment = labels::environment(&sent.labels, names);
     let alert = Alert {
+        seen_again: None,
         name: sent.labels.get("alertname").cloned().unwrap_or_else(|| unnamed(&sent.labels)),
         status,
         severity: labels::severity(&sent.labels, names),

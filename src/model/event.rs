@@ -153,6 +153,9 @@ pub struct Alert {
     /// Why a resolved alert ended.
     #[serde(default)]
     pub end_reason: EndReason,
+    /// Set when it is told firing after its sender had fallen silent or had called it over: the time when it was seen again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seen_again: Option<Time>,
 }
 
 /// Whether an alert is on.

@@ -31,7 +31,10 @@ impl Event {
             Fact::Alert(alert) => {
                 let subject = alert_subject(&alert.labels, alert.starts_at);
                 let stated = match alert.status {
-                    AlertStatus::Firing => format!("alert firing {}", subject.0),
+                    AlertStatus::Firing => match alert.seen_again {
+                        Some(again) => format!("alert firing {} again {again:?}", subject.0),
+                        None => format!("alert firing {}", subject.0),
+                    },
                     AlertStatus::Resolved => format!("alert resolved {} {:?} {:?}", subject.0, alert.ends_at, alert.end_reason),
                 };
                 (subject, stated)

@@ -106,6 +106,7 @@ impl ScenarioEvent {
         let instant = |seconds| origin + chrono::TimeDelta::seconds(seconds);
         let fact = match &self.told {
             Told::Alert { alert, labels, starts } => Fact::Alert(Alert {
+                seen_again: None,
                 name: alert.name.clone(),
                 status: alert.status,
                 labels: labels.clone(),

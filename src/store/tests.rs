@@ -41,6 +41,7 @@ fn note(text: &str) -> Event {
 
 fn alert(name: &str) -> Event {
     let fact = Fact::Alert(Alert {
+        seen_again: None,
         name: name.to_owned(),
         status: AlertStatus::Firing,
         labels: Labels::from([("alertname".to_owned(), name.to_owned())]),

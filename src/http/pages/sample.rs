@@ -44,6 +44,7 @@ fn event(number: u8, seconds: i64, service: &str, actor: Option<&str>, fact: Fac
 fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &str, ends: Option<i64>) -> Fact {
     let labels = [("alertname", name), ("service", service), ("severity", word)];
     Fact::Alert(Alert {
+        seen_again: None,
         name: name.to_owned(),
         status: if ends.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
