@@ -156,3 +156,97 @@ impl Sights {
         Some(open.map(|(subject, sight)| (subject.clone(), sight.last_seen, Some(sight.lease_end))).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+
+    use super::{Sights, UNSTATED_LEASE};
+    use crate::model::Time;
+    use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity};
+
+    fn at(seconds: i64) -> Time {
+        Time::UNIX_EPOCH + TimeDelta::seconds(seconds)
+    }
+
+    fn alert(end: Option<i64>) -> Event {
+        let fact = Fact::Alert(Alert {
+            name: "A".to_owned(),
+            status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+            labels: Labels::from([("alertname".to_owned(), "A".to_owned())]),
+            annotations: Labels::new(),
+            severity: Severity::Critical,
+            starts_at: at(0),
+            ends_at: end.map(at),
+            pending_for: None,
+            keep_firing_for: None,
+            end_reason: EndReason::Recovered,
+            seen_again: None,
+        });
+        Event::new("test", at(end.unwrap_or(0)), fact)
+    }
+
+    /// What `event` is at `now`: nothing new, news as it came, or told again.
+    fn check(sights: &mut Sights, event: &Event, now: i64, expected: &str) {
+        let got = match sights.news(event.clone(), None, at(now)) {
+            None => "renewal",
+            Some(news) if news == *event => "news",
+            Some(news) if news.occurred_at == at(now) && news.subject == event.subject && news.id != event.id => "again",
+            Some(_) => "something else",
+        };
+        assert_eq!(got, expected, "{:?} at {now}", event.fact);
+    }
+
+    #[test]
+    fn a_firing_alert_renews_until_its_end_which_is_news_once() {
+        let mut sights = Sights::default();
+        check(&mut sights, &alert(None), 0, "news");
+        sights.saw(&alert(None), None, at(0));
+        check(&mut sights, &alert(None), 60, "renewal");
+        check(&mut sights, &alert(Some(90)), 91, "news");
+        sights.saw(&alert(Some(90)), None, at(91));
+        check(&mut sights, &alert(Some(90)), 100, "renewal");
+        check(&mut sights, &alert(Some(95)), 100, "news");
+    }
+
+    #[test]
+    fn firing_after_the_end_is_a_straggler_at_first_and_news_later() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(Some(90)), None, at(91));
+        check(&mut sights, &alert(None), 120, "renewal");
+        check(&mut sights, &alert(None), 300, "again");
+    }
+
+    #[test]
+    fn a_lease_that_runs_out_is_told_once_and_renewing_it_is_news() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(None), Some(at(240)), at(0));
+        assert_eq!(sights.lapsed(at(239)), []);
+        let lapsed = sights.lapsed(at(240));
+        assert_eq!(lapsed.len(), 1);
+        assert_eq!((&lapsed[0].subject, lapsed[0].occurred_at), (&alert(None).subject, at(0)));
+        sights.forget(&lapsed, at(240));
+        assert_eq!(sights.lapsed(at(500)), []);
+        check(&mut sights, &alert(None), 500, "again");
+    }
+
+    #[test]
+    fn without_a_lease_a_day_of_silence_passes_first() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(None), None, at(0));
+        assert_eq!(sights.next(), Some(at(0) + UNSTATED_LEASE));
+    }
+
+    #[test]
+    fn an_alert_posted_without_a_start_is_about_its_open_episode() {
+        let mut sights = Sights::default();
+        let mut later = alert(None);
+        if let Fact::Alert(alert) = &mut later.fact {
+            alert.starts_at = at(50);
+        }
+        later.identify();
+        assert_eq!(sights.dated(later.clone()).subject, later.subject);
+        sights.saw(&alert(None), None, at(0));
+        assert_eq!(sights.dated(later).id, alert(None).id);
+    }
+}
