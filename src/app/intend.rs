@@ -8,7 +8,7 @@ use crate::draft::name::file_name;
 use crate::draft::{self, Draft};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
-use crate::model::incident::{Incident, IncidentId, Joined, Phase, Standing};
+use crate::model::incident::{Incident, IncidentId, Joined, Phase, Signal, SpanState, Standing};
 use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::Person;
 use crate::store::Store;
@@ -203,7 +203,7 @@ fn meeting(
         settings.config.meetings.send == Send::Automatic || incident.review.as_ref().is_some_and(|review| review.answer == Answer::Accept);
     let enough = nobody_known || guests.reachable >= 2;
     let ended_at = incident.milestones.resolved.as_ref().map(|milestone| milestone.at);
-    let (Some(ended_at), true, true, true) = (ended_at, approved, enough, incident.phase >= Phase::Resolved) else {
+    let (Some(ended_at), true, true, true) = (ended_at, approved, enough, is_over(incident)) else {
         return scheduled.cloned();
     };
     let earliest = ended_at + chrono::TimeDelta::hours(24);
@@ -231,6 +231,16 @@ fn meeting(
         organizer: config.meetings.organizer.clone(),
         attendees: guests.required.iter().chain(&guests.optional).cloned().collect(),
     })
+}
+
+/// Whether it is over as far as anybody can say. While its end is unknown the meeting waits until nothing joins any more.
+fn is_over(incident: &Incident) -> bool {
+    let unknown = |signal: &Signal| signal.spans.last().is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown);
+    match incident.phase {
+        Phase::Active => false,
+        Phase::Resolved => !incident.signals.iter().any(unknown),
+        Phase::Closed => true,
+    }
 }
 
 /// The first slot at which all who are required can come.

@@ -58,7 +58,16 @@ impl App {
         event.actor =
             by.map(str::trim).filter(|by| !by.is_empty()).map(|by| Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human });
         event.identify();
-        Ok(Answered { applied: self.tell(event).await?.applied })
+        let at = event.occurred_at;
+        let applied = self.tell(event).await?.applied;
+        // Two people may have looked at the same revision: the later answer stands, and the other hears of it.
+        let stands = self.store.incident(&incident.id.0).ok().flatten().filter(|_| applied);
+        match stands {
+            Some(now) if now.review.as_ref().is_some_and(|review| review.at > at) => {
+                Err(ReviewFault::Stale { saw: revision, now: now.revision, news: now.reason })
+            }
+            _ => Ok(Answered { applied }),
+        }
     }
 
     /// The incident that an event belongs to, once it is applied.
