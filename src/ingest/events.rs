@@ -145,6 +145,10 @@ fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> 
 }
 
 fn actor(fields: &Fields<'_>) -> Result<Option<Actor>, MemberFault> {
+    // A bare name is enough; only whether it is a robot's cannot be said with it.
+    if let Ok(Some(id)) = fields.line("actor") {
+        return Ok(Some(Actor { id, kind: ActorKind::Unknown }));
+    }
     let Some(actor) = fields.object("actor")? else { return Ok(None) };
     actor.only(&["id", "kind"])?;
     let id = actor.need("id", actor.line("id")?, "Name who acted, as their source names them")?;

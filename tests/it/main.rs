@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod bad_input;
+mod commands;
 mod deploy;
 mod layers;
 mod prometheus;

@@ -1,0 +1,102 @@
+//! The commands that a new user types first, and people who tell a running service what they know.
+
+use crate::world::{PATIENCE, World, until};
+
+#[test]
+fn what_init_writes_has_no_faults_and_passes_its_scenarios() {
+    let world = World::new();
+    assert_eq!(world.run(&["init", "mine"]).code, Some(0));
+    let again = world.run(&["init", "mine"]);
+    assert_eq!(again.code, Some(1), "what is there is never overwritten: {}", again.said);
+    let checked = world.run(&["check", "mine/afterword.yaml", "mine/rules"]);
+    assert_eq!(checked.code, Some(0), "{}", checked.said);
+    let tested = world.run(&["test", "mine/rules/postmortems.test.yaml"]);
+    assert_eq!(tested.code, Some(0), "{}", tested.said);
+    assert!(tested.said.contains(" 0 failed"), "{}", tested.said);
+}
+
+#[test]
+fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
+    let world = World::new();
+    world.write("rules/r.yaml", "criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]\n");
+    world.write(
+        "rules/r.test.yaml",
+        "rules: [r.yaml]\nscenarios:\n  - name: too short\n    events:\n      - {at: 0m, alert: A, status: firing, service: s, severity: critical}\n    \
+         expect:\n      - {at: 29m, decision: hold}\n",
+    );
+    let ended = world.run(&["test", "rules/r.test.yaml"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    for part in ["too short", "- hold", "+ none", "0 scenarios passed, 1 failed"] {
+        assert!(ended.said.contains(part), "no {part:?} in {}", ended.said);
+    }
+}
+
+#[test]
+fn the_demo_leaves_a_draft_and_an_invite() {
+    let world = World::new();
+    let ended = world.run(&["demo", "--once", "--directory", "demo", "--listen", "127.0.0.1:0"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.said);
+    let drafts = world.files("demo/postmortems", ".md");
+    assert_eq!((drafts.len(), world.files("demo/invites", ".ics").len()), (1, 1), "{}", ended.said);
+    let draft = std::fs::read_to_string(world.path("demo/postmortems").join(&drafts[0])).unwrap();
+    for part in ["Checkout was degraded for 47m in one stretch; 30m is enough.", "deploy (9f2c1ab)", "Manual step by Sam O.: restart"] {
+        assert!(draft.contains(part), "no {part:?} in {draft}");
+    }
+    // It removes what an earlier demo left, and nothing else.
+    assert_eq!(world.run(&["demo", "--once", "--directory", "demo", "--listen", "127.0.0.1:0"]).code, Some(0));
+    let refused = world.run(&["demo", "--once", "--directory", "rules", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.code, Some(1), "{}", refused.said);
+    assert!(world.path("rules/rules.yaml").exists());
+}
+
+#[test]
+fn a_suggestion_is_accepted_once_and_a_stale_answer_gets_the_news() {
+    let mut world = World::new();
+    world.write(
+        "rules/rules.yaml",
+        "criteria: [{name: by-hand, on: intervention, decision: suggest}, {name: asked, on: request, decision: hold}]\n",
+    );
+    world.start();
+    let url = format!("http://127.0.0.1:{}", world.port);
+    let told = world.run(&["intervene", "restart", "--service", "checkout", "--why", "workers hung", "--actor", "ada", "--url", &url]);
+    assert_eq!(told.code, Some(0), "{}", told.said);
+    let incident = &world.incidents()[0];
+    let (id, revision) = (incident["id"].as_str().unwrap(), incident["revision"].as_u64().unwrap());
+    assert_eq!(incident["standing"], "suggested");
+    assert!(world.get("/suggestions").body.contains("It took 1 manual step (restart) to bring it back; 1 is enough."));
+    assert!(world.files("postmortems", ".md").is_empty(), "a suggestion opens nothing by itself");
+    let path = format!("/api/v1/incidents/{id}/review");
+    let stale = world.post(&path, &format!(r#"{{"revision": {}, "answer": "accept"}}"#, revision + 7));
+    assert_eq!(stale.status, 409, "{}", stale.body);
+    assert!(stale.body.contains("by hand") || stale.body.contains("manual step"), "no news in {}", stale.body);
+    let unreasoned = world.post(&path, &format!(r#"{{"revision": {revision}, "answer": "dismiss"}}"#));
+    assert_eq!(unreasoned.status, 400, "{}", unreasoned.body);
+    let accepted = world.post(&path, &format!(r#"{{"revision": {revision}, "answer": "accept"}}"#));
+    assert_eq!(accepted.status, 201, "{}", accepted.body);
+    until("the draft is written", PATIENCE, || (world.files("postmortems", ".md").len() == 1).then_some(()));
+    let explained = world.run(&["explain", id, "--url", &url]);
+    assert!(explained.said.contains("by-hand: met"), "{}", explained.said);
+}
+
+#[test]
+fn a_service_that_is_not_there_is_said_with_exit_code_3() {
+    let world = World::new();
+    let ended = world.run(&["request", "we saw errors", "--url", &format!("http://127.0.0.1:{}", world.port)]);
+    assert_eq!(ended.code, Some(3), "{}", ended.said);
+    assert!(ended.said.contains("afterword serve"), "{}", ended.said);
+}
+
+#[test]
+fn metrics_are_read_by_others() {
+    let world = World::started();
+    world.post("/api/v1/requests", r#"{"reason": "we saw errors", "service": "checkout"}"#);
+    let text = world.get("/metrics").body;
+    let lines = text.lines().map(|line| Ok(line.to_owned()));
+    let scraped = prometheus_parse::Scrape::parse(lines).unwrap();
+    let value = |name: &str| scraped.samples.iter().find(|sample| sample.metric == name).map(|sample| sample.value.clone());
+    for name in ["afterword_log_head", "afterword_log_applied"] {
+        let Some(prometheus_parse::Value::Gauge(records)) = value(name) else { panic!("no gauge {name} in {text}") };
+        // The settings in force are the first record.
+        assert!(records >= 2.0, "{name} is {records}");
+    }
+}
