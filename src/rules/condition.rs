@@ -39,6 +39,8 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         Ok(entry) => entry,
         Err(fault) => {
             faults.push(fault);
+            // Its name counts all the same: a second one of it is told in the same run.
+            names.declare_in(file, node, faults);
             return None;
         }
     };

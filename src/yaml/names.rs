@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Position, Spanned};
+use super::{Node, Position, Spanned};
 use crate::model::fault::Fault;
 
 /// Names given so far, with their places.
@@ -25,6 +25,13 @@ impl Names {
             faults.push(position.fault(file, format!("there is a second {what} `{name}`; the first is at {first}:{line}:{column}")));
         } else {
             self.first.insert(name.to_owned(), (file.to_owned(), position));
+        }
+    }
+
+    /// Notes the `name` of an entry that could not be read whole.
+    pub fn declare_in(&mut self, file: &str, entry: &Node, faults: &mut Vec<Fault>) {
+        if let Some(Ok(name)) = entry.get("name").map(|node| super::read::<Spanned<String>>(file, node)) {
+            self.declare_word(file, &name, faults);
         }
     }
 
