@@ -6,7 +6,7 @@ use super::parse::positive;
 use super::{Comparison, ConditionRule, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
-use crate::yaml::{self, Duration, Names, Node, Spanned};
+use crate::yaml::{Duration, Names, Node, Spanned};
 
 const DEFAULT_EVERY: i64 = 15;
 
@@ -35,16 +35,7 @@ fn critical() -> Severity {
 /// Reads one condition; `None` when it has a fault.
 pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<ConditionRule> {
     let before = faults.len();
-    let entry: Entry = match yaml::read(file, node) {
-        Ok(entry) => entry,
-        Err(fault) => {
-            faults.push(fault);
-            // Its name counts all the same: a second one of it is told in the same run.
-            names.declare_in(file, node, faults);
-            return None;
-        }
-    };
-    names.declare_word(file, &entry.name, faults);
+    let entry: Entry = names.read(file, node, faults)?;
     for (key, text) in [("service", &entry.service), ("metrics", &entry.metrics), ("query", &entry.query)] {
         if text.value.trim().is_empty() {
             faults.push(text.position.fault(file, format!("`{key}` is empty")));

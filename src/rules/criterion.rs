@@ -7,7 +7,7 @@ use super::{Criterion, Seconds, Test};
 use crate::expr::{self, Expr, Root};
 use crate::model::fault::Fault;
 use crate::model::incident::{CriterionKind, Decision};
-use crate::yaml::{self, Duration, Names, Node, Spanned};
+use crate::yaml::{Duration, Names, Node, Spanned};
 
 const DAY: Seconds = 86_400;
 
@@ -52,16 +52,7 @@ fn kind(on: CriterionKind) -> Kind {
 /// Reads one criterion; `None` when it has a fault.
 pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
     let before = faults.len();
-    let entry: Entry = match yaml::read(file, node) {
-        Ok(entry) => entry,
-        Err(fault) => {
-            faults.push(fault);
-            // Its name counts all the same: a second one of it is told in the same run.
-            names.declare_in(file, node, faults);
-            return None;
-        }
-    };
-    names.declare_word(file, &entry.name, faults);
+    let entry: Entry = names.read(file, node, faults)?;
     if entry.decision.value == Decision::None {
         faults.push(entry.decision.position.fault(file, "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`"));
     }

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use serde::de::DeserializeOwned;
+
 use super::{Node, Position, Spanned};
 use crate::model::fault::Fault;
 
@@ -28,11 +30,12 @@ impl Names {
         }
     }
 
-    /// Notes the `name` of an entry that could not be read whole.
-    pub fn declare_in(&mut self, file: &str, entry: &Node, faults: &mut Vec<Fault>) {
+    /// Reads an entry and notes its `name`, which counts even when another part of it has a fault.
+    pub fn read<T: DeserializeOwned>(&mut self, file: &str, entry: &Node, faults: &mut Vec<Fault>) -> Option<T> {
         if let Some(Ok(name)) = entry.get("name").map(|node| super::read::<Spanned<String>>(file, node)) {
             self.declare_word(file, &name, faults);
         }
+        super::read(file, entry).map_err(|fault| faults.push(fault)).ok()
     }
 
     /// Notes a name that stands in paths, metrics and other files, and so must be one word.
