@@ -31,6 +31,12 @@ pub(super) struct Declare {
     /// critical, warning or info.
     #[arg(long)]
     severity: Option<String>,
+    /// Whether data was lost: true or false.
+    #[arg(long)]
+    data_loss: Option<bool>,
+    /// Who noticed first: monitor, human or customer.
+    #[arg(long)]
+    detected_by: Option<String>,
     #[command(flatten)]
     about: About,
     #[command(flatten)]
@@ -65,6 +71,9 @@ pub(super) struct NearMiss {
     /// It was noticed only by luck.
     #[arg(long)]
     by_luck: bool,
+    /// How many barriers were left that would still have stopped it.
+    #[arg(long)]
+    barriers_left: Option<u32>,
     #[command(flatten)]
     about: About,
     #[command(flatten)]
@@ -82,6 +91,9 @@ pub(super) struct Intervene {
     /// It should need no human.
     #[arg(long)]
     should_be_automatic: bool,
+    /// A change approved beforehand covers it.
+    #[arg(long)]
+    planned: bool,
     /// Who did it.
     #[arg(long)]
     actor: Option<String>,
@@ -104,7 +116,14 @@ fn fields(about: &About, own: &[(&str, Value)]) -> Value {
 impl Declare {
     pub(super) fn body(&self) -> Value {
         let status = self.resolved.then_some("resolved");
-        fields(&self.about, &[("title", json!(self.title)), ("status", json!(status)), ("severity", json!(self.severity))])
+        let own = [
+            ("title", json!(self.title)),
+            ("status", json!(status)),
+            ("severity", json!(self.severity)),
+            ("data_loss", json!(self.data_loss)),
+            ("detected_by", json!(self.detected_by)),
+        ];
+        fields(&self.about, &own)
     }
 }
 
@@ -122,6 +141,7 @@ impl NearMiss {
             ("severity", json!(self.severity)),
             ("closeness", json!(self.closeness)),
             ("by_luck", json!(by_luck)),
+            ("barriers_left", json!(self.barriers_left)),
         ];
         fields(&self.about, &own)
     }
@@ -134,6 +154,7 @@ impl Intervene {
             ("action", json!(self.action)),
             ("why", json!(self.why)),
             ("should_be_automatic", json!(automatic)),
+            ("planned", json!(self.planned.then_some(true))),
             ("actor", json!(self.actor)),
         ];
         fields(&self.about, &own)

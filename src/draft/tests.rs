@@ -91,6 +91,8 @@ fn morning() -> Incident {
             severity: Severity::Critical,
             status: AlertStatus::Firing,
             planned: false,
+            data_loss: None,
+            detected_by: None,
         }),
     );
     let taken = by("PABC", "pagerduty", "10:06:00", Fact::Acknowledgement(Acknowledgement { of: None }));
@@ -103,6 +105,9 @@ fn morning() -> Incident {
             why: "errors began with the deploy".into(),
             stated: true,
             should_be_automatic: None,
+            dry_run: false,
+            refused: false,
+            planned: false,
         }),
     );
     let resolved = alert("HighErrorRate", "a:80", AlertStatus::Resolved, "10:42:00");

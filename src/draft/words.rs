@@ -81,6 +81,10 @@ pub(super) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
         Fact::Edit(Edit::Milestone { milestone, at, .. }) => {
             format!("Stated{by}: {} at {}", milestone_name(*milestone), at.format("%Y-%m-%d %H:%M:%S UTC"))
         }
+        Fact::Edit(Edit::Merge { .. }) => format!("Another incident was found to be this one{by}"),
+        Fact::Edit(Edit::Move { to: None, .. }) => format!("A part was found to be an incident of its own{by}"),
+        Fact::Edit(Edit::Move { .. }) => format!("A part was found to belong to another incident{by}"),
+        Fact::Edit(Edit::DataLoss { lost, .. }) => format!("Stated{by}: {}", if *lost { "data was lost" } else { "no data was lost" }),
         Fact::Lapsed(lapsed) => {
             let about = draft.incident.signals.iter().find(|signal| signal.subject == lapsed.of);
             let about = about.map_or_else(|| "a signal".to_owned(), |signal| signal_noun(signal.kind, &signal.name));

@@ -68,6 +68,7 @@ impl Case<'_> {
             decision: criterion.decision,
             shadow: criterion.shadow,
             measure: finding.measure,
+            factors: Vec::new(),
             evidence: finding.evidence,
             sentence: finding.sentence,
             would_change: finding.would_change,
@@ -171,12 +172,8 @@ impl Case<'_> {
         if (found.lasting || found.maybe_lasting) && count.of(&found.upper) < needed {
             sooner(next, count.reached(&found.upper, needed, self.now));
         }
-        let measure = Measure {
-            lower: seconds(count.of(&found.lower)),
-            upper: seconds(count.of(&found.upper)),
-            required: seconds(needed),
-            unit: Unit::Seconds,
-        };
+        let (lower, upper) = (seconds(count.of(&found.lower)), seconds(count.of(&found.upper)));
+        let measure = Measure::new(lower, upper, seconds(needed), Unit::Seconds);
         (measure, count)
     }
 
@@ -201,7 +198,7 @@ impl Case<'_> {
             let (sentence, would_change) = sentence::no_near_miss();
             return Finding { outcome: Outcome::NotMet, measure: None, evidence: Vec::new(), sentence, would_change };
         };
-        let measure = Measure { lower: score, upper: score, required: floor, unit: Unit::Score };
+        let measure = Measure::new(score, score, floor, Unit::Score);
         let (outcome, sentence, would_change) = if self.incident.signals.iter().any(was_degraded) {
             (
                 Outcome::NotMet,
@@ -326,7 +323,7 @@ fn seconds(time: TimeDelta) -> f64 {
 
 #[expect(clippy::cast_precision_loss, reason = "counts of an incident are far below 2^52")]
 fn times(lower: usize, upper: usize, required: u32) -> Measure {
-    Measure { lower: lower as f64, upper: upper as f64, required: f64::from(required), unit: Unit::Times }
+    Measure::new(lower as f64, upper as f64, f64::from(required), Unit::Times)
 }
 
 fn was_degraded(signal: &Signal) -> bool {

@@ -172,6 +172,7 @@ fn incident(
         review: review(&group.members, previous),
         standing: Standing::None,
         reason: String::new(),
+        bundle: None,
     };
     (incident, due)
 }

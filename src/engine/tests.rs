@@ -205,6 +205,8 @@ fn a_second_outage_of_a_service_is_another_incident() {
             severity: Severity::Critical,
             status,
             planned: false,
+            data_loss: None,
+            detected_by: None,
         });
         let mut event = Event::new("people", at(minutes), fact);
         event.service = Some("payments".to_owned());
@@ -255,6 +257,8 @@ fn a_declared_outage_is_held_at_once_and_says_so() {
         severity: Severity::Critical,
         status: AlertStatus::Firing,
         planned: false,
+        data_loss: None,
+        detected_by: None,
     });
     let mut event = Event::new("people", at(0), fact);
     event.service = Some("payments".to_owned());

@@ -11,11 +11,11 @@
 //! | kind | keys |
 //! |---|---|
 //! | `alert` | `name`* (or a label `alertname`), `status`* (firing, resolved), `starts_at` (needed when resolved; `occurred_at`), `ends_at` (`occurred_at`), `labels`, `annotations`, `severity`, `pending_for`, `keep_firing_for` (seconds), `end_reason` |
-//! | `condition` | `name`*, `state`* (healthy, degraded, near_miss, unknown), `severity`, `labels`, `value` |
-//! | `declaration` | `title`* (not when resolved), `status` (firing), `severity` (critical), `key`, `planned` |
-//! | `intervention` | `action`*, `why`, `stated` (false), `should_be_automatic` |
+//! | `condition` | `name`*, `state`* (healthy, degraded, near_miss, unknown), `severity`, `labels`, `value`, `since` (when it came to be so, if that was before `occurred_at`) |
+//! | `declaration` | `title`* (not when resolved), `status` (firing), `severity` (critical), `key`, `planned`, `data_loss`, `detected_by` (monitor, human, customer, unknown) |
+//! | `intervention` | `action`*, `why`, `stated` (false), `should_be_automatic`, `dry_run`, `refused`, `planned` |
 //! | `request` | `reason`*, `requester` |
-//! | `near_miss` | `what`*, `severity`, `closeness` (0 to 1), `by_luck` |
+//! | `near_miss` | `what`*, `severity`, `closeness` (0 to 1), `by_luck`, `barriers_left` |
 //! | `change` | `what`*, `title`, `revision` |
 //! | `acknowledgement` | `of` (a subject; none: the incident) |
 //! | `note` | `text`* |
@@ -26,8 +26,8 @@ use super::fields::Fields;
 use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason, Event, Fact,
-    Intervention, Labels, NearMiss, Note, Request, Severity, Subject,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Event,
+    Fact, Intervention, Labels, NearMiss, Note, Request, Severity, Subject,
 };
 use crate::model::settings::LabelNames;
 
@@ -40,11 +40,11 @@ const KINDS: [(&str, &[&str]); 9] = [
         "alert",
         &["name", "status", "starts_at", "ends_at", "labels", "annotations", "severity", "pending_for", "keep_firing_for", "end_reason"],
     ),
-    ("condition", &["name", "state", "severity", "labels", "value"]),
-    ("declaration", &["key", "title", "severity", "status", "planned"]),
-    ("intervention", &["action", "why", "stated", "should_be_automatic"]),
+    ("condition", &["name", "state", "severity", "labels", "value", "since"]),
+    ("declaration", &["key", "title", "severity", "status", "planned", "data_loss", "detected_by"]),
+    ("intervention", &["action", "why", "stated", "should_be_automatic", "dry_run", "refused", "planned"]),
     ("request", &["reason", "requester"]),
-    ("near_miss", &["what", "severity", "closeness", "by_luck"]),
+    ("near_miss", &["what", "severity", "closeness", "by_luck", "barriers_left"]),
     ("change", &["what", "title", "revision"]),
     ("acknowledgement", &["of"]),
     ("note", &["text"]),
@@ -61,6 +61,9 @@ const STATES: [(&str, ConditionState); 4] = [
 ];
 
 const ACTORS: [(&str, ActorKind); 3] = [("human", ActorKind::Human), ("robot", ActorKind::Robot), ("unknown", ActorKind::Unknown)];
+
+const DETECTED_BY: [(&str, DetectedBy); 4] =
+    [("monitor", DetectedBy::Monitor), ("human", DetectedBy::Human), ("customer", DetectedBy::Customer), ("unknown", DetectedBy::Unknown)];
 
 const END_REASONS: [(&str, EndReason); 7] = [
     ("recovered", EndReason::Recovered),
@@ -220,6 +223,7 @@ fn condition(fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFaul
         severity: fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names)),
         labels,
         value: fields.number("value")?,
+        since: fields.time("since")?,
     }))
 }
 
@@ -232,6 +236,9 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
             why: fields.prose("why")?.unwrap_or_default(),
             stated: fields.flag("stated")?.unwrap_or(false),
             should_be_automatic: fields.flag("should_be_automatic")?,
+            dry_run: fields.flag("dry_run")?.unwrap_or(false),
+            refused: fields.flag("refused")?.unwrap_or(false),
+            planned: fields.flag("planned")?.unwrap_or(false),
         }),
         "request" => Fact::Request(Request {
             reason: fields.need("reason", fields.prose("reason")?, "Say in a sentence what happened and when")?,
@@ -276,6 +283,8 @@ pub(super) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Dec
         severity: fields.severity("severity", names)?.unwrap_or(Severity::Critical),
         status,
         planned: fields.flag("planned")?.unwrap_or(false),
+        data_loss: fields.flag("data_loss")?,
+        detected_by: fields.word("detected_by", &DETECTED_BY)?,
     })
 }
 
@@ -290,5 +299,6 @@ pub(super) fn near_miss(fields: &Fields<'_>, names: &LabelNames) -> Result<NearM
         severity: fields.severity("severity", names)?.unwrap_or_default(),
         closeness,
         by_luck: fields.flag("by_luck")?.unwrap_or(false),
+        barriers_left: fields.count("barriers_left")?,
     })
 }

@@ -122,6 +122,17 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// A whole number, zero or more.
+    pub(super) fn count(&self, key: &str) -> Result<Option<u32>, MemberFault> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(value) => match value.as_u64().and_then(|count| u32::try_from(count).ok()) {
+                Some(count) => Ok(Some(count)),
+                None => Err(self.fault(key, "a whole number belongs here, zero or more")),
+            },
+        }
+    }
+
     /// One of a few words.
     pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, MemberFault> {
         let Some(text) = self.line(key)? else { return Ok(None) };

@@ -30,40 +30,44 @@ pub fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 }
 
 /// An outage that somebody declares, or the end of one: `{"service", "title", "severity"?, "status"? (firing, resolved), "key"?, "planned"?,
-/// "actor"?}`. The end needs no title; it is matched by service, incident and key.
+/// "data_loss"?, "detected_by"? (monitor, human, customer, unknown), "actor"?}`. The end needs no title; it is matched by service, incident and key.
 ///
 /// # Errors
 /// The first fault, with its field.
 pub fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    state(body, &["title", "severity", "status", "key", "planned", "actor"], now, |fields| {
+    state(body, &["title", "severity", "status", "key", "planned", "data_loss", "detected_by", "actor"], now, |fields| {
         concerning(fields)?;
         Ok((Fact::Declaration(events::declaration(fields, &LabelNames::default())?), fields.line("actor")?))
     })
 }
 
-/// A manual step: `{"service", "action", "why", "should_be_automatic"?, "actor"?}`. It counts as stated: a person told us.
+/// A manual step: `{"service", "action", "why", "should_be_automatic"?, "planned"?, "actor"?}`. It counts as stated: a person told us.
 ///
 /// # Errors
 /// The first fault, with its field.
 pub fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    state(body, &["action", "why", "should_be_automatic", "actor"], now, |fields| {
+    state(body, &["action", "why", "should_be_automatic", "planned", "actor"], now, |fields| {
         concerning(fields)?;
         let fact = Fact::Intervention(Intervention {
             action: fields.need("action", fields.line("action")?, "Say what was done: restart, failover, scale, rollback, …")?,
             why: fields.need("why", fields.prose("why")?, "Say in a sentence what made the step necessary")?,
             stated: true,
             should_be_automatic: fields.flag("should_be_automatic")?,
+            dry_run: false,
+            refused: false,
+            planned: fields.flag("planned")?.unwrap_or(false),
         });
         Ok((fact, fields.line("actor")?))
     })
 }
 
-/// Something that nearly happened: `{"service", "what", "severity"?, "closeness"? (0 to 1), "by_luck"?, "actor"?}`.
+/// Something that nearly happened: `{"service", "what", "severity"?, "closeness"? (0 to 1), "by_luck"?, "barriers_left"?,
+/// "actor"?}`.
 ///
 /// # Errors
 /// The first fault, with its field.
 pub fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    state(body, &["what", "severity", "closeness", "by_luck", "actor"], now, |fields| {
+    state(body, &["what", "severity", "closeness", "by_luck", "barriers_left", "actor"], now, |fields| {
         concerning(fields)?;
         Ok((Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?), fields.line("actor")?))
     })

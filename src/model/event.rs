@@ -222,6 +222,9 @@ pub struct Condition {
     /// The value that made it so, in the unit of the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
+    /// Since when it has been so, where that was before it was called so: `for` and `keep_firing_for` call it late.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Time>,
 }
 
 /// The four states of a condition.
@@ -253,6 +256,26 @@ pub struct Declaration {
     /// True for planned maintenance.
     #[serde(default)]
     pub planned: bool,
+    /// Whether data was lost, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data_loss: Option<bool>,
+    /// Who noticed, where that was said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detected_by: Option<DetectedBy>,
+}
+
+/// Who noticed an incident first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DetectedBy {
+    /// An alert or a condition.
+    Monitor,
+    /// Somebody of the team.
+    Human,
+    /// Somebody who uses the service.
+    Customer,
+    /// Nobody can say.
+    Unknown,
 }
 
 /// A manual step, or an automatic one that was observed.
@@ -269,6 +292,15 @@ pub struct Intervention {
     /// What the person said of whether this should be automatic; `None` leaves it to `services[].automatic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub should_be_automatic: Option<bool>,
+    /// It was only tried out and changed nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// The system refused it, so that it changed nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub refused: bool,
+    /// A change approved beforehand covers it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub planned: bool,
 }
 
 /// A stakeholder's wish for a postmortem.
@@ -295,6 +327,9 @@ pub struct NearMiss {
     /// True when it was noticed only by luck.
     #[serde(default)]
     pub by_luck: bool,
+    /// How many barriers were left that would still have stopped it; `None` when not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub barriers_left: Option<u32>,
 }
 
 /// A change to the system.
@@ -406,6 +441,29 @@ pub enum Edit {
         milestone: super::incident::MilestoneKind,
         /// When it was.
         at: Time,
+    },
+    /// Two incidents are one.
+    Merge {
+        /// The one that goes on.
+        into: IncidentId,
+        /// The one that joins it.
+        from: IncidentId,
+    },
+    /// Signals and other facts of an incident belong to another.
+    Move {
+        /// Where they are now.
+        from: IncidentId,
+        /// The subjects that move, each with all its events.
+        subjects: Vec<Subject>,
+        /// Where they belong; `None`: they are an incident of their own.
+        to: Option<IncidentId>,
+    },
+    /// Whether data was lost.
+    DataLoss {
+        /// The incident.
+        of: IncidentId,
+        /// Whether it was.
+        lost: bool,
     },
 }
 

@@ -41,7 +41,8 @@ impl Event {
             }
             Fact::Condition(condition) => {
                 let subject = subject(&format!("condition {} {:?}", condition.name, condition.labels));
-                let stated = format!("{} {:?} {:?}", subject.0, condition.state, self.occurred_at);
+                let since = condition.since.map(|since| format!(" since {since:?}")).unwrap_or_default();
+                let stated = format!("{} {:?} {:?}{since}", subject.0, condition.state, self.occurred_at);
                 (subject, stated)
             }
             Fact::Declaration(declaration) => {

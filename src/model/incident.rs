@@ -62,6 +62,9 @@ pub struct Incident {
     pub standing: Standing,
     /// Why it stands so: one sentence for a stakeholder.
     pub reason: String,
+    /// The incident in whose bundle this one waits: both began together and look like one. `None`: it stands for itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<IncidentId>,
 }
 
 /// What stands between rules and people.
@@ -307,6 +310,9 @@ pub struct Verdict {
     /// What was observed against what is required; `None` where nothing is counted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub measure: Option<Measure>,
+    /// What a score is made of, in the order in which it is multiplied.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub factors: Vec<Factor>,
     /// The events it rests on.
     pub evidence: Vec<EventId>,
     /// One sentence with numbers.
@@ -324,8 +330,31 @@ pub struct Measure {
     pub upper: f64,
     /// What it takes.
     pub required: f64,
+    /// How far it is from changing: what was observed beyond what it takes; negative while that lacks.
+    pub margin: f64,
     /// What is counted.
     pub unit: Unit,
+}
+
+impl Measure {
+    /// Sets what was observed, between `lower` and `upper`, against `required`.
+    #[must_use]
+    pub fn new(lower: f64, upper: f64, required: f64, unit: Unit) -> Self {
+        // Nothing suffices until the lower bound does; what even the upper bound lacks is the distance to a change.
+        let decisive = if upper < required { upper } else { lower };
+        Self { lower, upper, required, margin: decisive - required, unit }
+    }
+}
+
+/// One factor of a score.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Factor {
+    /// What it stands for.
+    pub name: String,
+    /// The number.
+    pub value: f64,
+    /// Where the number is from.
+    pub why: String,
 }
 
 /// What a measure counts.

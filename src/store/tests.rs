@@ -83,6 +83,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         review: None,
         standing: Standing::None,
         reason: String::new(),
+        bundle: None,
     }
 }
 

@@ -69,6 +69,9 @@ fn members() -> Vec<Member> {
         why: "The pool did not shrink back by itself".to_owned(),
         stated: true,
         should_be_automatic: Some(true),
+        dry_run: false,
+        refused: false,
+        planned: false,
     };
     [
         (opening, Joined::Opened),
@@ -119,6 +122,7 @@ fn verdict(criterion: &str, on: CriterionKind, outcome: Outcome, measure: Option
         decision: Decision::Suggest,
         shadow: false,
         measure,
+        factors: Vec::new(),
         evidence,
         sentence: sentence.to_owned(),
         would_change: would_change.to_owned(),
@@ -126,7 +130,7 @@ fn verdict(criterion: &str, on: CriterionKind, outcome: Outcome, measure: Option
 }
 
 fn verdicts() -> Vec<Verdict> {
-    let seconds = |lower, upper| Some(Measure { lower, upper, required: 1800.0, unit: Unit::Seconds });
+    let seconds = |lower, upper| Some(Measure::new(lower, upper, 1800.0, Unit::Seconds));
     vec![
         verdict(
             "critical-alerts",
@@ -140,7 +144,7 @@ fn verdicts() -> Vec<Verdict> {
             "fixed-by-hand",
             CriterionKind::Intervention,
             Outcome::Met,
-            Some(Measure { lower: 1.0, upper: 1.0, required: 1.0, unit: Unit::Times }),
+            Some(Measure::new(1.0, 1.0, 1.0, Unit::Times)),
             "A person restarted checkout, which should need no human.",
             "No manual restart.",
         ),
@@ -202,6 +206,7 @@ pub(super) fn incident() -> Incident {
         review: None,
         standing: Standing::Suggested,
         reason: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
+        bundle: None,
     }
 }
 
@@ -276,7 +281,7 @@ fn watched() -> String {
         "critical-alerts",
         CriterionKind::Degradation,
         Outcome::NotMet,
-        Some(Measure { lower: 1440.0, upper: 1440.0, required: 1800.0, unit: Unit::Seconds }),
+        Some(Measure::new(1440.0, 1440.0, 1800.0, Unit::Seconds)),
         "Search was degraded 24m of the 30m it takes.",
         "6m more would have opened one.",
     )];

@@ -172,7 +172,7 @@ pub(super) fn joined(joined: &Joined) -> String {
 
 /// Observed against required: "24m of 30m", "between 22m and 41m of 30m", "1 of 2 times".
 pub(super) fn measure(measure: &Measure) -> String {
-    let Measure { lower, upper, required, unit } = *measure;
+    let Measure { lower, upper, required, unit, .. } = *measure;
     let say = |value: f64| match unit {
         // Whole seconds are all that is shown; a cast saturates.
         Unit::Seconds => human(value as i64),
@@ -271,6 +271,10 @@ pub(super) fn fact(event: &Event) -> String {
             comment => format!("{} – {comment}", answer(&review.answer)),
         },
         Fact::Edit(Edit::Assign { key, service }) => format!("{key} assigned to {service}"),
+        Fact::Edit(Edit::Merge { from, into }) => format!("{from} was found to be one with {into}"),
+        Fact::Edit(Edit::Move { to: None, .. }) => "A part was found to be an incident of its own".to_owned(),
+        Fact::Edit(Edit::Move { to: Some(to), .. }) => format!("A part was found to belong to {to}"),
+        Fact::Edit(Edit::DataLoss { lost, .. }) => format!("Stated: {}", if *lost { "data was lost" } else { "no data was lost" }),
         Fact::Edit(Edit::Milestone { milestone: which, at, .. }) => {
             format!("Stated: {} at {}", lower_first(milestone(*which)), at.format("%-d %b %Y, %H:%M:%S UTC"))
         }
@@ -311,11 +315,11 @@ mod tests {
 
     #[test]
     fn a_measure_says_its_bounds_and_what_it_takes() {
-        let seconds = |lower, upper| Measure { lower, upper, required: 1800.0, unit: Unit::Seconds };
+        let seconds = |lower, upper| Measure::new(lower, upper, 1800.0, Unit::Seconds);
         assert_eq!(measure(&seconds(1440.0, 1440.0)), "24m of 30m");
         assert_eq!(measure(&seconds(1320.0, 2460.0)), "between 22m and 41m of 30m");
-        assert_eq!(measure(&Measure { lower: 1.0, upper: 1.0, required: 2.0, unit: Unit::Times }), "1 of 2 times");
-        assert_eq!(measure(&Measure { lower: 0.7, upper: 0.7, required: 0.85, unit: Unit::Score }), "score 0.70 of 0.85");
+        assert_eq!(measure(&Measure::new(1.0, 1.0, 2.0, Unit::Times)), "1 of 2 times");
+        assert_eq!(measure(&Measure::new(0.7, 0.7, 0.85, Unit::Score)), "score 0.70 of 0.85");
     }
 
     #[test]

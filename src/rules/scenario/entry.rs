@@ -4,8 +4,8 @@ use serde::Deserialize;
 
 use super::{AlertTold, ScenarioEvent, Told};
 use crate::model::event::{
-    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason, Intervention, Labels, NearMiss, Note,
-    Request, Severity,
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Intervention, Labels, NearMiss,
+    Note, Request, Severity,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::yaml::{self, Duration, Node, Spanned};
@@ -14,10 +14,10 @@ use crate::yaml::{self, Duration, Node, Spanned};
 const KINDS: [(&str, &[&str]); 9] = [
     ("alert", &["status", "severity", "labels", "end_reason"]),
     ("condition", &["state", "severity", "labels", "value"]),
-    ("declaration", &["status", "severity", "key", "planned"]),
-    ("intervention", &["why", "stated", "should_be_automatic"]),
+    ("declaration", &["status", "severity", "key", "planned", "data_loss", "detected_by"]),
+    ("intervention", &["why", "stated", "should_be_automatic", "dry_run", "refused", "planned"]),
     ("request", &["requester"]),
-    ("near_miss", &["severity", "closeness", "by_luck"]),
+    ("near_miss", &["severity", "closeness", "by_luck", "barriers_left"]),
     ("change", &["title", "revision"]),
     ("acknowledgement", &[]),
     ("note", &[]),
@@ -53,6 +53,13 @@ struct Entry {
     key: String,
     #[serde(default)]
     planned: bool,
+    data_loss: Option<bool>,
+    detected_by: Option<DetectedBy>,
+    #[serde(default)]
+    dry_run: bool,
+    #[serde(default)]
+    refused: bool,
+    barriers_left: Option<u32>,
     #[serde(default)]
     why: String,
     stated: Option<bool>,
@@ -138,7 +145,8 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &[ScenarioEv
         "condition" => {
             let state = entry.state.ok_or_else(|| needed("state", "`healthy`, `degraded`, `near_miss` or `unknown`"))?;
             let severity = severity.unwrap_or(Severity::Critical);
-            Told::Condition(Condition { name: name(entry.condition)?, state, severity, labels: entry.labels, value: entry.value })
+            let name = name(entry.condition)?;
+            Told::Condition(Condition { name, state, severity, labels: entry.labels, value: entry.value, since: None })
         }
         "declaration" => Told::Declaration(Declaration {
             key: entry.key,
@@ -146,20 +154,30 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &[ScenarioEv
             severity: severity.unwrap_or(Severity::Critical),
             status: status.unwrap_or(AlertStatus::Firing),
             planned: entry.planned,
+            data_loss: entry.data_loss,
+            detected_by: entry.detected_by,
         }),
         "intervention" => Told::Intervention(Intervention {
             action: name(entry.intervention)?,
             why: entry.why,
             stated: entry.stated.unwrap_or(true),
             should_be_automatic: entry.should_be_automatic,
+            dry_run: entry.dry_run,
+            refused: entry.refused,
+            planned: entry.planned,
         }),
         "request" => Told::Request(Request { reason: name(entry.request)?, requester: entry.requester }),
         "near_miss" => {
             if entry.closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
                 return Err(fault("closeness", "`closeness` goes from 0 to 1".to_owned()));
             }
-            let (closeness, by_luck) = (entry.closeness, entry.by_luck);
-            Told::NearMiss(NearMiss { what: name(entry.near_miss)?, severity: severity.unwrap_or_default(), closeness, by_luck })
+            Told::NearMiss(NearMiss {
+                what: name(entry.near_miss)?,
+                severity: severity.unwrap_or_default(),
+                closeness: entry.closeness,
+                by_luck: entry.by_luck,
+                barriers_left: entry.barriers_left,
+            })
         }
         "change" => Told::Change(Change { what: name(entry.change)?, title: entry.title, revision: entry.revision }),
         "note" => Told::Note(Note { text: name(entry.note)? }),
