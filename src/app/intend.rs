@@ -202,7 +202,9 @@ fn meeting(
     let approved =
         settings.config.meetings.send == Send::Automatic || incident.review.as_ref().is_some_and(|review| review.answer == Answer::Accept);
     let enough = nobody_known || guests.reachable >= 2;
-    let ended_at = incident.milestones.resolved.as_ref().map(|milestone| milestone.at);
+    // Where nobody can say when it was over, it is when nothing joins it any more.
+    let closed_at = (incident.phase == Phase::Closed).then_some(incident.phase_since);
+    let ended_at = incident.milestones.resolved.as_ref().map(|milestone| milestone.at).or(closed_at);
     let (Some(ended_at), true, true, true) = (ended_at, approved, enough, is_over(incident)) else {
         return scheduled.cloned();
     };

@@ -73,7 +73,7 @@ impl Settings {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let force = InForce::new(rules, &config.services, &config.maintenance);
+        let force = InForce::new(rules, &config.services, &config.maintenance).with_limits(config.limits);
         let mut whole: String = files.iter().map(|(name, text)| format!("# {name}\n{text}\n")).collect();
         // Settings hold no secrets, only where they are.
         whole.push_str(text);

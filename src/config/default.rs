@@ -3,7 +3,7 @@
 use chrono_tz::Tz;
 
 use super::{Auth, Config, Meetings, Names, Send, Source, SourceKind};
-use crate::model::settings::{Hours, LabelNames};
+use crate::model::settings::{Hours, LabelNames, Limits};
 
 /// Where the service listens: on this machine only.
 pub(super) const LISTEN: &str = "127.0.0.1:9099";
@@ -26,6 +26,7 @@ impl Default for Config {
             names: Names::Full,
             meetings: Meetings::default(),
             maintenance: Vec::new(),
+            limits: Limits::default(),
             access: None,
         }
     }

@@ -10,12 +10,12 @@ mod words;
 use chrono_tz::Tz;
 use serde::Deserialize;
 
-use crate::model::settings::{Hours, LabelNames, Maintenance, Person, Service};
+use crate::model::settings::{Hours, LabelNames, Limits, Maintenance, Person, Service};
 
 pub use parse::parse;
 
 /// `afterword.yaml`. Secrets are named, not read: whoever reads files and environment resolves them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Address to listen on.
     pub listen: String,
@@ -45,6 +45,8 @@ pub struct Config {
     pub meetings: Meetings,
     /// Planned work.
     pub maintenance: Vec<Maintenance>,
+    /// How much people are asked at once.
+    pub limits: Limits,
     /// Bearer tokens that may call everything; needed for any address but loopback.
     pub access: Option<Access>,
 }

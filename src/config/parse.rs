@@ -9,11 +9,11 @@ use super::words::{Email, Listen, Storage, Url, Weekly, Word, Words, Zone};
 use super::{Config, Meetings, Names, Send, access, people};
 use crate::model::event::Severity;
 use crate::model::fault::{Fault, nearest};
-use crate::model::settings::LabelNames;
-use crate::yaml::{self, Node, Spanned, Value};
+use crate::model::settings::{LabelNames, Limits};
+use crate::yaml::{self, Duration, Node, Quota, Spanned, Value};
 
 /// Keys of the file.
-const KNOWN: [&str; 13] = [
+const KNOWN: [&str; 14] = [
     "listen",
     "external_url",
     "storage",
@@ -27,10 +27,11 @@ const KNOWN: [&str; 13] = [
     "meetings",
     "maintenance",
     "access",
+    "limits",
 ];
 
 /// Keys that only later versions know. They are refused, not skipped: who writes one counts on it.
-const LATER: [&str; 6] = ["metrics", "smtp", "caldav", "notify", "limits", "retention"];
+const LATER: [&str; 5] = ["metrics", "smtp", "caldav", "notify", "retention"];
 
 /// `labels:`, here and in a source.
 #[derive(Deserialize)]
@@ -73,6 +74,14 @@ struct RawMeetings {
     facilitators: Option<Vec<Spanned<String>>>,
     send: Option<Send>,
     minutes: Option<Spanned<i64>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawLimits {
+    holds: Option<Quota>,
+    suggestions: Option<Quota>,
+    bundle_within: Option<Duration>,
 }
 
 impl RawLabels {
@@ -150,6 +159,15 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     if let Some(raw) = reader.section::<RawPostmortems>(&root, "postmortems", &["git"]) {
         config.postmortems_directory = raw.directory.map_or(config.postmortems_directory, |directory| directory.0);
         config.names = raw.names.unwrap_or(config.names);
+    }
+    if let Some(raw) = value::<RawLimits>(reader, &root, "limits") {
+        let quota = |quota: Option<Quota>, otherwise| quota.map_or(otherwise, |quota| (quota.count, quota.seconds));
+        let Limits { holds, suggestions, bundle_within } = config.limits;
+        config.limits = Limits {
+            holds: quota(raw.holds, holds),
+            suggestions: quota(raw.suggestions, suggestions),
+            bundle_within: raw.bundle_within.map_or(bundle_within, |within| within.seconds),
+        };
     }
     if let Some(raw) = reader.section::<RawMeetings>(&root, "meetings", &["second", "smtp", "caldav"]) {
         config.meetings = meetings(reader, raw, &ids);

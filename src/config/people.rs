@@ -29,6 +29,7 @@ struct RawService {
     stakeholders: Option<Vec<Spanned<String>>>,
     depends_on: Option<Vec<Word>>,
     automatic: Option<Vec<Word>>,
+    objective: Option<Spanned<f64>>,
 }
 
 #[derive(Deserialize)]
@@ -99,12 +100,16 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
         let (owners, stakeholders) = (raw.owners.unwrap_or_default(), raw.stakeholders.unwrap_or_default());
         reader.known_people(&owners, people);
         reader.known_people(&stakeholders, people);
+        if let Some(objective) = raw.objective.as_ref().filter(|objective| !(objective.value > 0.0 && objective.value < 100.0)) {
+            reader.fault(objective.position, format!("an objective is a percentage below 100, such as 99.9, found {}", objective.value));
+        }
         services.push(Service {
             name: raw.name.value.0,
             owners: texts(owners),
             stakeholders: texts(stakeholders),
             depends_on: words(raw.depends_on),
             automatic: words(raw.automatic),
+            objective: raw.objective.map(|objective| objective.value),
         });
     }
     services

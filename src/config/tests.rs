@@ -98,7 +98,7 @@ fn keys_that_are_not_known_are_faults_at_their_place() {
 
 #[test]
 fn keys_of_later_versions_are_faults_and_nothing_else_is() {
-    for key in ["metrics", "smtp", "caldav", "notify", "limits", "retention"] {
+    for key in ["metrics", "smtp", "caldav", "notify", "retention"] {
         check(&format!("{key}: {{a: 1}}"), &format!("f:1:1: `{key}` is not supported by this version; remove it"));
     }
     check("access: {oidc: {}}", "f:1:10: `access.oidc` is not supported");

@@ -138,8 +138,10 @@ fn morning() -> Incident {
         verdict("trial", "met", true, "SHADOW", &[]),
     ]))
     .unwrap();
-    incident.announced = serde_json::from_value(json!({"decision": "hold", "at": at("10:30:00"), "criteria": ["measured-degradation"],
-        "sentence": "Checkout has been degraded for 30m in one stretch; 30m is enough."}))
+    incident.announced = serde_json::from_value(
+        json!({"decision": "hold", "at": at("10:30:00"), "first_at": at("10:30:00"), "criteria": ["measured-degradation"],
+        "sentence": "Checkout has been degraded for 30m in one stretch; 30m is enough."}),
+    )
     .unwrap();
     incident
 }
@@ -244,7 +246,7 @@ fn a_whole_draft() {
 
     ## Resolution
 
-    - 2026-11-23 10:20:00 UTC: Manual step by Ada L.: rollback (stated): errors began with the deploy ([cli](https://afterword.example/incidents/i-0123456789#e17bc944e33ee2b65fe6d1bdc1fafea3))
+    - 2026-11-23 10:20:00 UTC: Manual step by Ada L.: rollback (stated): errors began with the deploy ([cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33))
     - Mitigated at 2026-11-23 10:42:00 UTC ([prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1)), 42m after it began.
     - Resolved at 2026-11-23 10:47:00 UTC (inferred), 47m after it began.
     - Worked on it: Ada L.
@@ -285,9 +287,9 @@ fn a_whole_draft() {
     | 09:58:00 | Change by ci: deploy (a1b2c3): Faster carts | [argo](https://afterword.example/incidents/i-0123456789#99a0c5b9c9f45f591d0b7e053a30ffe6) |
     | 10:00:00 | **Outage begins**: known from alert HighErrorRate | [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1) |
     | 10:02:00 | **Detected**: Alert HighErrorRate fired 2 times, the last at 10:02:30 (critical, checkout): 5 % of calls fail \| p99 &gt; 2s | [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1) |
-    | 10:05:00 | **Incident declared**: Outage declared by Ada L.: Checkout &lt;down&gt; | [pagerduty](https://afterword.example/incidents/i-0123456789#bf431dbb3f07a38b95ce68f953408c6c) |
+    | 10:05:00 | **Incident declared**: Outage declared by Ada L.: Checkout &lt;down&gt; | [pagerduty](https://afterword.example/incidents/i-0123456789#2546a8b98b208402fb7e765302a27129) |
     | 10:06:00 | Acknowledged by Ada L. | [pagerduty](https://afterword.example/incidents/i-0123456789#fb794581d564071fd53299c9d47d2b8b) |
-    | 10:20:00 | Manual step by Ada L.: rollback (stated): errors began with the deploy | [cli](https://afterword.example/incidents/i-0123456789#e17bc944e33ee2b65fe6d1bdc1fafea3) |
+    | 10:20:00 | Manual step by Ada L.: rollback (stated): errors began with the deploy | [cli](https://afterword.example/incidents/i-0123456789#c10a580e7247bbc68c0f37dba49c9d33) |
     | 10:42:00 | **Outage mitigated**: Alert HighErrorRate resolved (critical, checkout): 5 % of calls fail \| p99 &gt; 2s | [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1) |
     | 10:47:00 | **Issue resolved** (inferred) | [afterword](https://afterword.example/incidents/i-0123456789) |
     | 10:50:00 | Postmortem asked for by Lin: Customers called | [form](https://afterword.example/incidents/i-0123456789#fe4beb16647bdfb6f8d4d4dbd7dc8d92) |

@@ -5,51 +5,77 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::index::{Index, began, opening_thing};
 use super::measure::{Count, Degraded, degraded};
-use super::{InForce, Tracked, opener, scope, sentence};
+use super::{InForce, Tracked, intervals, opener, scope, sentence};
 use crate::expr::{Root, Scope, Truth};
 use crate::model::Time;
-use crate::model::event::{ActorKind, Event, EventId, Fact, Severity};
-use crate::model::incident::{Incident, IncidentId, Measure, Outcome, Signal, SignalKind, SpanState, Standing, Unit, Verdict};
+use crate::model::event::{EventId, Fact};
+use crate::model::incident::{Factor, Incident, IncidentId, Measure, Outcome, SignalKind, SpanState, Unit, Verdict};
 use crate::rules::{Criterion, Test};
 
+/// The four weeks over which a service's objective allows bad time.
+const BUDGET_WINDOW: f64 = 28.0 * 86_400.0;
+
+/// All incidents, and which of them concern each other.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Others<'a> {
+    pub(super) incidents: &'a BTreeMap<IncidentId, Tracked>,
+    pub(super) index: &'a Index,
+}
+
+impl<'a> Others<'a> {
+    pub(super) fn get(&self, id: &IncidentId) -> Option<&'a Incident> {
+        self.incidents.get(id).map(|tracked| &tracked.incident)
+    }
+}
+
 /// An incident before the court.
-struct Case<'a> {
-    incident: &'a Incident,
-    facts: Value,
-    others: &'a BTreeMap<IncidentId, Tracked>,
-    force: &'a InForce,
-    now: Time,
+pub(super) struct Case<'a> {
+    pub(super) incident: &'a Incident,
+    /// What `where` may ask of it, with everything unknown taken as healthy, and as degraded where that differs.
+    facts: (Value, Option<Value>),
+    pub(super) others: Others<'a>,
+    pub(super) force: &'a InForce,
+    pub(super) now: Time,
 }
 
 /// One verdict a criterion in the order of the rules, and when time alone could next change one.
-pub(super) fn verdicts(
-    incident: &Incident,
-    others: &BTreeMap<IncidentId, Tracked>,
-    force: &InForce,
-    now: Time,
-) -> (Vec<Verdict>, Option<Time>) {
-    let every = incident.signals.iter().map(|signal| (signal, Truth::True));
-    let all = degraded(every, incident.phase, incident.phase_since, now);
-    let seconds = super::intervals::total(&all.lower).num_seconds();
-    #[expect(clippy::cast_precision_loss, reason = "seconds of an incident are far below 2^52")]
-    let facts = scope::incident(incident, seconds as f64);
-    let case = Case { incident, facts, others, force, now };
+pub(super) fn verdicts(incident: &Incident, others: Others, force: &InForce, now: Time) -> (Vec<Verdict>, Option<Time>) {
+    let case = Case::new(incident, others, force, now);
     let mut next = None;
     let verdicts = force.rules.criteria.iter().map(|criterion| case.verdict(criterion, &mut next)).collect();
     (verdicts, next)
 }
 
 /// What a test found; the verdict adds the criterion's own part.
-struct Finding {
-    outcome: Outcome,
-    measure: Option<Measure>,
-    evidence: Vec<EventId>,
-    sentence: String,
-    would_change: String,
+#[derive(Debug)]
+pub(super) struct Finding {
+    pub(super) outcome: Outcome,
+    pub(super) measure: Option<Measure>,
+    pub(super) factors: Vec<Factor>,
+    pub(super) evidence: Vec<EventId>,
+    pub(super) sentence: String,
+    pub(super) would_change: String,
 }
 
-impl Case<'_> {
+impl Finding {
+    pub(super) fn new(outcome: Outcome, measure: Option<Measure>, evidence: Vec<EventId>, words: (String, String)) -> Self {
+        Self { outcome, measure, factors: Vec::new(), evidence, sentence: words.0, would_change: words.1 }
+    }
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(incident: &'a Incident, others: Others<'a>, force: &'a InForce, now: Time) -> Self {
+        let every = incident.signals.iter().map(|signal| (signal, Truth::True));
+        let all = degraded(every, incident.phase, incident.phase_since, now);
+        let (lower, upper) = (seconds(intervals::total(&all.lower)), seconds(intervals::total(&all.upper)));
+        let objective = incident.services.first().and_then(|name| force.service(name)?.objective);
+        let budget = objective.map(|percent| BUDGET_WINDOW * (100.0 - percent) / 100.0).filter(|budget| *budget > 0.0);
+        let facts = |seconds: f64| scope::incident(incident, seconds, budget.map(|budget| seconds / budget));
+        Self { incident, facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
+    }
+
     fn verdict(&self, criterion: &Criterion, next: &mut Option<Time>) -> Verdict {
         let finding = match &criterion.test {
             Test::Outage => self.outage(criterion),
@@ -57,7 +83,7 @@ impl Case<'_> {
             Test::Intervention { at_least } => self.intervention(criterion, *at_least),
             Test::Request => self.request(criterion),
             Test::NearMiss { score_at_least, quiet_for, at_most } => {
-                self.near_miss(criterion, *score_at_least, TimeDelta::seconds(*quiet_for), *at_most, next)
+                self.near_miss(criterion, *score_at_least, TimeDelta::seconds(*quiet_for), (at_most.0, TimeDelta::seconds(at_most.1)), next)
             }
             Test::Recurrence { times, within } => self.recurrence(criterion, *times, TimeDelta::seconds(*within)),
         };
@@ -68,18 +94,26 @@ impl Case<'_> {
             decision: criterion.decision,
             shadow: criterion.shadow,
             measure: finding.measure,
-            factors: Vec::new(),
+            factors: finding.factors,
             evidence: finding.evidence,
             sentence: finding.sentence,
             would_change: finding.would_change,
         }
     }
 
-    fn holds(&self, criterion: &Criterion, part: Option<(Root, Value)>) -> Truth {
+    /// Whether `where` lets it pass. What hangs on time of which nobody can say is unknown.
+    pub(super) fn holds(&self, criterion: &Criterion, part: Option<(Root, Value)>) -> Truth {
         let Some(filter) = &criterion.filter else { return Truth::True };
-        let mut scope = Scope::from([(Root::Incident, self.facts.clone())]);
-        scope.extend(part);
-        filter.evaluate(&scope)
+        let evaluate = |facts: &Value| {
+            let mut scope = Scope::from([(Root::Incident, facts.clone())]);
+            scope.extend(part.clone());
+            filter.evaluate(&scope)
+        };
+        let lower = evaluate(&self.facts.0);
+        match &self.facts.1 {
+            Some(upper) if evaluate(upper) != lower => Truth::Unknown("how long it was degraded is not known".to_owned()),
+            _ => lower,
+        }
     }
 
     fn outage(&self, criterion: &Criterion) -> Finding {
@@ -92,8 +126,7 @@ impl Case<'_> {
             (signal.event.clone(), signal.name.clone(), self.holds(criterion, Some((Root::Signal, part))))
         });
         let (outcome, evidence, named, why) = any(judged);
-        let (sentence, would_change) = sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref());
-        Finding { outcome, measure: None, evidence, sentence, would_change }
+        Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
     }
 
     fn request(&self, criterion: &Criterion) -> Finding {
@@ -107,30 +140,7 @@ impl Case<'_> {
             _ => None,
         });
         let (outcome, evidence, words, why) = any(judged);
-        let (sentence, would_change) = sentence::request(outcome, words.as_deref(), why.as_deref());
-        Finding { outcome, measure: None, evidence, sentence, would_change }
-    }
-
-    fn intervention(&self, criterion: &Criterion, at_least: u32) -> Finding {
-        let mut steps: Vec<(&Event, &str, Truth)> = Vec::new();
-        for member in &self.incident.members {
-            let Fact::Intervention(step) = &member.event.fact else { continue };
-            // What a robot does by itself is what should be.
-            if member.event.actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Robot) {
-                continue;
-            }
-            let part = scope::intervention(&member.event, step, self.force);
-            steps.push((&member.event, &step.action, self.holds(criterion, Some((Root::Intervention, part)))));
-        }
-        let counted = |sure: bool| steps.iter().filter(move |(_, _, truth)| *truth == Truth::True || (!sure && *truth != Truth::False));
-        let (lower, upper) = (counted(true).count(), counted(false).count());
-        let measure = times(lower, upper, at_least);
-        let outcome = outcome(measure.lower >= measure.required, measure.upper >= measure.required);
-        let evidence = counted(false).map(|(event, ..)| event.id.clone()).collect();
-        let mut actions: Vec<&str> = counted(false).map(|(_, action, _)| *action).collect();
-        actions.dedup();
-        let (sentence, would_change) = sentence::intervention(outcome, &measure, &actions, steps.len());
-        Finding { outcome, measure: Some(measure), evidence, sentence, would_change }
+        Finding::new(outcome, None, evidence, sentence::request(outcome, words.as_deref(), why.as_deref()))
     }
 
     fn degradation(&self, criterion: &Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
@@ -149,19 +159,12 @@ impl Case<'_> {
             share(a).partial_cmp(&share(b)).unwrap_or(std::cmp::Ordering::Equal)
         });
         let Some((measure, count)) = best else {
-            return Finding {
-                outcome: Outcome::NotMet,
-                measure: None,
-                evidence: Vec::new(),
-                sentence: String::new(),
-                would_change: String::new(),
-            };
+            return Finding::new(Outcome::NotMet, None, Vec::new(), Default::default());
         };
         let outcome = outcome(measure.lower >= measure.required, measure.upper >= measure.required);
-        let ongoing = found.lasting && self.incident.milestones.mitigated.is_none();
         let subject = sentence::subject(self.incident, found.service.as_deref());
-        let (sentence, would_change) = sentence::degradation(&subject, outcome, &measure, count, ongoing);
-        Finding { outcome, measure: Some(measure), evidence: found.evidence, sentence, would_change }
+        let words = sentence::degradation(&subject, outcome, &measure, count, found.lasting);
+        Finding::new(outcome, Some(measure), found.evidence, words)
     }
 
     fn count(&self, found: &Degraded, count: Count, required: i64, next: &mut Option<Time>) -> (Measure, Count) {
@@ -177,104 +180,15 @@ impl Case<'_> {
         (measure, count)
     }
 
-    fn near_miss(&self, criterion: &Criterion, floor: f64, quiet_for: TimeDelta, at_most: (u32, i64), next: &mut Option<Time>) -> Finding {
-        let score = |severity: Severity, closeness: Option<f64>, by_luck: bool| near_miss_score(severity, closeness, by_luck);
-        let reported = self.incident.members.iter().filter_map(|member| match &member.event.fact {
-            Fact::NearMiss(near) => {
-                let score = score(near.severity, near.closeness, near.by_luck);
-                let part = scope::near_miss(&member.event, near, score);
-                Some((member.event.id.clone(), near.what.clone(), score, self.holds(criterion, Some((Root::NearMiss, part)))))
-            }
-            _ => None,
-        });
-        let seen = self.incident.signals.iter().filter(|signal| scope::is_near_miss(signal, self.now)).map(|signal: &Signal| {
-            let score = score(signal.severity, None, false);
-            let part = scope::near_miss_signal(signal, score);
-            (signal.event.clone(), signal.name.clone(), score, self.holds(criterion, Some((Root::NearMiss, part))))
-        });
-        let passing = reported.chain(seen).filter(|(.., truth)| *truth != Truth::False);
-        let best = passing.max_by(|a, b| a.2.total_cmp(&b.2));
-        let Some((evidence, what, score, truth)) = best else {
-            let (sentence, would_change) = sentence::no_near_miss();
-            return Finding { outcome: Outcome::NotMet, measure: None, evidence: Vec::new(), sentence, would_change };
-        };
-        let measure = Measure::new(score, score, floor, Unit::Score);
-        let (outcome, sentence, would_change) = if self.incident.signals.iter().any(was_degraded) {
-            (
-                Outcome::NotMet,
-                format!("{what}: more than a near miss, the incident was degraded."),
-                "Nothing: other criteria judge it.".to_owned(),
-            )
-        } else if score < floor {
-            let words = format!("{what} scores {score:.0} of the {floor:.0} it takes.");
-            (Outcome::NotMet, words, format!("A score of at least {floor:.0}."))
-        } else if let Some((held, at)) = self.last_held(quiet_for) {
-            let quiet_from = at + quiet_for;
-            sooner(next, Some(quiet_from));
-            let words = format!(
-                "{what} was close, but the time is not quiet: a postmortem on {held} was held within {}.",
-                sentence::span(quiet_for)
-            );
-            (Outcome::NotMet, words, format!("No postmortem held until {}.", sentence::instant(quiet_from)))
-        } else if let Some(free_from) = self.quota_free_from(criterion, at_most) {
-            sooner(next, Some(free_from));
-            let words = format!("{what} was close, but {} near misses were suggested already.", at_most.0);
-            (Outcome::NotMet, words, format!("The quota is free again at {}.", sentence::instant(free_from)))
-        } else {
-            let words =
-                format!("{what}: a near miss in a quiet time, score {score:.0}; nothing was held for {}.", sentence::span(quiet_for));
-            let outcome = if truth == Truth::True { Outcome::Met } else { Outcome::Unknown };
-            (outcome, words, "Degraded time, or a postmortem held meanwhile.".to_owned())
-        };
-        Finding { outcome, measure: Some(measure), evidence: vec![evidence], sentence, would_change }
-    }
-
-    /// The others of this incident's scope. Without owners the services themselves are the scope.
-    fn scope(&self) -> impl Iterator<Item = &Incident> {
-        let ours = self.incident;
-        self.others.values().map(|tracked| &tracked.incident).filter(move |other| {
-            let shared = |a: &[String], b: &[String]| a.iter().any(|name| b.contains(name));
-            other.id != ours.id
-                && if ours.scope.is_empty() { shared(&ours.services, &other.services) } else { shared(&ours.scope, &other.scope) }
-        })
-    }
-
-    fn last_held(&self, quiet_for: TimeDelta) -> Option<(String, Time)> {
-        let held = self.scope().filter(|other| other.standing == Standing::Held);
-        let at = held.filter_map(|other| {
-            let announced = other.announced.as_ref()?.at;
-            let at = other.review.as_ref().map_or(announced, |review| review.at.max(announced));
-            Some((other.title.clone(), at))
-        });
-        at.filter(|(_, at)| self.now - *at < quiet_for).max_by_key(|(_, at)| *at)
-    }
-
-    /// When the quota allows another suggestion; `None`: now, or this incident has its place already.
-    fn quota_free_from(&self, criterion: &Criterion, (count, per): (u32, i64)) -> Option<Time> {
-        let suggested = |incident: &Incident| incident.announced.as_ref().is_some_and(|a| a.criteria.contains(&criterion.name));
-        if suggested(self.incident) {
-            return None;
-        }
-        let per = TimeDelta::seconds(per);
-        let mut taken: Vec<Time> =
-            self.scope().filter(|other| suggested(other)).filter_map(|other| other.announced.as_ref()).map(|a| a.at).collect();
-        taken.retain(|at| self.now - *at < per);
-        taken.sort_unstable();
-        let count = usize::try_from(count).unwrap_or(usize::MAX);
-        (taken.len() >= count).then(|| taken[taken.len() - count] + per)
-    }
-
     fn recurrence(&self, criterion: &Criterion, required: u32, within: TimeDelta) -> Finding {
         let Some(thing) = opening_thing(self.incident) else {
-            let (sentence, would_change) = sentence::nothing_to_recur();
-            return Finding { outcome: Outcome::NotMet, measure: None, evidence: Vec::new(), sentence, would_change };
+            return Finding::new(Outcome::NotMet, None, Vec::new(), sentence::nothing_to_recur());
         };
-        let began = |incident: &Incident| opener(incident).map_or(incident.phase_since, |event| event.occurred_at);
         let ours = began(self.incident);
-        let earlier = self.others.values().map(|tracked| &tracked.incident).filter(|other| {
-            other.id != self.incident.id && opening_thing(other) == Some(thing) && began(other) <= ours && ours - began(other) < within
-        });
-        let mut evidence: Vec<EventId> = earlier.filter_map(opener).map(|event| event.id.clone()).collect();
+        let of_thing = self.others.index.of_thing(&thing, ours - within, ours);
+        let earlier = of_thing.filter(|(_, id)| *id != self.incident.id).filter_map(|(_, id)| self.others.get(id));
+        let same = earlier.filter(|other| opening_thing(other).as_ref() == Some(&thing));
+        let mut evidence: Vec<EventId> = same.filter_map(opener).map(|event| event.id.clone()).collect();
         evidence.extend(opener(self.incident).map(|event| event.id.clone()));
         let measure = times(evidence.len(), evidence.len(), required);
         let truth = self.holds(criterion, None);
@@ -284,8 +198,8 @@ impl Case<'_> {
             Truth::False => Outcome::NotMet,
             Truth::Unknown(_) => outcome(false, enough),
         };
-        let (sentence, would_change) = sentence::recurrence(self.incident, outcome, &measure, within, thing.1, truth == Truth::False);
-        Finding { outcome, measure: Some(measure), evidence, sentence, would_change }
+        let words = sentence::recurrence(self.incident, outcome, &measure, within, &thing.1, truth == Truth::False);
+        Finding::new(outcome, Some(measure), evidence, words)
     }
 }
 
@@ -304,7 +218,7 @@ fn any(judged: impl Iterator<Item = (EventId, String, Truth)>) -> (Outcome, Vec<
     (Outcome::NotMet, Vec::new(), parts.first().map(|part| part.1.clone()), None)
 }
 
-fn outcome(lower_suffices: bool, upper_suffices: bool) -> Outcome {
+pub(super) fn outcome(lower_suffices: bool, upper_suffices: bool) -> Outcome {
     match (lower_suffices, upper_suffices) {
         (true, _) => Outcome::Met,
         (false, true) => Outcome::Unknown,
@@ -312,43 +226,16 @@ fn outcome(lower_suffices: bool, upper_suffices: bool) -> Outcome {
     }
 }
 
-fn sooner(next: &mut Option<Time>, other: Option<Time>) {
+pub(super) fn sooner(next: &mut Option<Time>, other: Option<Time>) {
     *next = next.iter().copied().chain(other).min();
 }
 
 #[expect(clippy::cast_precision_loss, reason = "durations and counts of an incident are far below 2^52")]
-fn seconds(time: TimeDelta) -> f64 {
+pub(super) fn seconds(time: TimeDelta) -> f64 {
     time.num_milliseconds() as f64 / 1000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of an incident are far below 2^52")]
-fn times(lower: usize, upper: usize, required: u32) -> Measure {
+pub(super) fn times(lower: usize, upper: usize, required: u32) -> Measure {
     Measure::new(lower as f64, upper as f64, f64::from(required), Unit::Times)
-}
-
-fn was_degraded(signal: &Signal) -> bool {
-    signal.role.as_deref() != Some("cause") && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
-}
-
-/// What came back is the same when service and opening alert or condition are.
-fn opening_thing(incident: &Incident) -> Option<(&str, &str)> {
-    let opener = opener(incident)?;
-    let service = opener.service.as_deref().or(incident.unassigned.as_deref())?;
-    match &opener.fact {
-        Fact::Alert(alert) => Some((service, &alert.name)),
-        Fact::Condition(condition) => Some((service, &condition.name)),
-        _ => None,
-    }
-}
-
-/// How much there is to learn: what it could have come to, times how close it came, twice if luck alone showed it.
-fn near_miss_score(severity: Severity, closeness: Option<f64>, by_luck: bool) -> f64 {
-    let could_have_been = match severity {
-        Severity::None | Severity::Info => 1.0,
-        Severity::Unknown => 3.0,
-        Severity::Warning => 10.0,
-        Severity::Critical => 30.0,
-    };
-    let luck = if by_luck { 2.0 } else { 1.0 };
-    could_have_been * closeness.unwrap_or(0.5).clamp(0.0, 1.0) * luck
 }

@@ -2,7 +2,7 @@
 
 use crate::model::Time;
 use crate::model::event::{ActorKind, AlertStatus, Edit, Event, Fact};
-use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, SpanState};
+use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span, SpanState};
 
 /// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
 pub(super) fn milestones(members: &[Member], signals: &[Signal], phase: Phase, last_activity: Time) -> Milestones {
@@ -12,7 +12,7 @@ pub(super) fn milestones(members: &[Member], signals: &[Signal], phase: Phase, l
         detected: stated(MilestoneKind::Detected).or_else(|| detected(members)),
         acknowledged: stated(MilestoneKind::Acknowledged).or_else(|| acknowledged(members)),
         mitigated: stated(MilestoneKind::Mitigated).or_else(|| mitigated(signals)),
-        resolved: stated(MilestoneKind::Resolved).or_else(|| resolved(members, phase, last_activity)),
+        resolved: stated(MilestoneKind::Resolved).or_else(|| resolved(members, signals, phase, last_activity)),
     }
 }
 
@@ -27,19 +27,23 @@ fn stated(members: &[Member], wanted: MilestoneKind) -> Option<Milestone> {
     })
 }
 
-/// When it began to be felt. An alert whose `for` is unknown only says when it was noticed.
+/// When it began to be felt: as a metric measured it, else as an alert whose `for` is known measured it, unless a declaration names an
+/// earlier time. Declarations come late, so a later one says nothing of the beginning; an alert whose `for` is unknown only says when it was noticed.
 fn began(members: &[Member], signals: &[Signal]) -> Option<Milestone> {
-    let degraded = |signal: &Signal| signal.spans.iter().find(|span| span.state == SpanState::Degraded).map(|span| span.start);
     let of = |kind: SignalKind, certainty| {
         let known = signals.iter().filter(move |signal| signal.kind == kind && (kind != SignalKind::Alert || onset_known(members, signal)));
-        let first = known.filter_map(|signal| degraded(signal).map(|at| (at, signal))).min_by_key(|(at, _)| *at);
+        let first = known.filter_map(|signal| felt(signal).next().map(|span| (span.start, signal))).min_by_key(|(at, _)| *at);
         first.map(|(at, signal)| Milestone { at, certainty, source: Some(signal.event.clone()) })
     };
-    of(SignalKind::Declaration, Certainty::Stated)
-        .into_iter()
-        .chain(of(SignalKind::Condition, Certainty::Measured))
-        .chain(of(SignalKind::Alert, Certainty::Measured))
-        .min_by_key(|milestone| milestone.at)
+    let measured = of(SignalKind::Condition, Certainty::Measured).or_else(|| of(SignalKind::Alert, Certainty::Measured));
+    let declared = of(SignalKind::Declaration, Certainty::Stated);
+    measured.into_iter().chain(declared).min_by_key(|milestone| milestone.at)
+}
+
+/// The stretches that users felt. A signal on a cause explains them, but is none.
+fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
+    let counts = signal.role.as_deref() != Some("cause");
+    signal.spans.iter().filter(move |span| counts && span.state == SpanState::Degraded)
 }
 
 fn onset_known(members: &[Member], signal: &Signal) -> bool {
@@ -53,6 +57,7 @@ fn detected(members: &[Member]) -> Option<Milestone> {
     members.iter().find_map(|Member { event, .. }| match &event.fact {
         Fact::Alert(alert) => Some(milestone(alert.starts_at, Certainty::Measured, event)),
         Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
+        Fact::Declaration(declaration) if declaration.planned => None,
         Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(milestone(event.occurred_at, Certainty::Stated, event)),
         Fact::Intervention(step) if step.stated => Some(milestone(event.occurred_at, Certainty::Stated, event)),
         _ => None,
@@ -69,10 +74,15 @@ fn acknowledged(members: &[Member]) -> Option<Milestone> {
     })
 }
 
-/// The end of the last degraded stretch, once none lasts and nothing after it is unknown.
+/// The end of the last degraded stretch, once none lasts and nothing after it is unknown. Where metrics say so, alerts need not agree.
 fn mitigated(signals: &[Signal]) -> Option<Milestone> {
+    let felt_by = |kind: Option<SignalKind>| -> Vec<&Signal> {
+        signals.iter().filter(|signal| kind.is_none_or(|kind| signal.kind == kind) && felt(signal).next().is_some()).collect()
+    };
+    let measured = felt_by(Some(SignalKind::Condition));
+    let speaking = if measured.is_empty() { felt_by(None) } else { measured };
     let mut last: Option<(Time, &Signal)> = None;
-    for signal in signals {
+    for signal in speaking {
         for span in signal.spans.iter().filter(|span| span.state == SpanState::Degraded || span.state == SpanState::Unknown) {
             let end = span.end?;
             if span.state == SpanState::Degraded && last.is_none_or(|(latest, _)| end > latest) {
@@ -85,16 +95,19 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
     Some(Milestone { at, certainty, source: Some(signal.event.clone()) })
 }
 
-fn resolved(members: &[Member], phase: Phase, last_activity: Time) -> Option<Milestone> {
+/// When it was over: as the last declaration ended, else when nothing was heard of it any more. While something may go on, nobody can say.
+fn resolved(members: &[Member], signals: &[Signal], phase: Phase, last_activity: Time) -> Option<Milestone> {
     if phase < Phase::Resolved {
         return None;
     }
     let declared = members.iter().rev().find_map(|Member { event, .. }| match &event.fact {
-        Fact::Declaration(end) if end.status == AlertStatus::Resolved => Some(event),
+        Fact::Declaration(end) if end.status == AlertStatus::Resolved && !end.planned => Some(event),
         _ => None,
     });
-    match declared {
-        Some(event) if event.occurred_at == last_activity => Some(milestone(last_activity, Certainty::Stated, event)),
-        _ => Some(Milestone { at: last_activity, certainty: Certainty::Inferred, source: None }),
+    if let Some(event) = declared.filter(|event| event.occurred_at == last_activity) {
+        return Some(milestone(last_activity, Certainty::Stated, event));
     }
+    let unknown = |signal: &Signal| signal.spans.last().is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown);
+    let over = Milestone { at: last_activity, certainty: Certainty::Inferred, source: None };
+    (!signals.iter().any(unknown)).then_some(over)
 }

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::{InForce, PRODUCTION};
-use crate::model::Time;
-use crate::model::event::{Actor, Alert, Event, Fact, Intervention, NearMiss, Request};
-use crate::model::incident::{Incident, Signal, SignalKind, SpanState};
+use super::InForce;
+use super::force::{PRODUCTION, environment};
+use crate::model::event::{Actor, Alert, DetectedBy, Edit, Event, Fact, Intervention, NearMiss, Request};
+use crate::model::incident::{Incident, Signal, SignalKind};
 
 /// `incident`
-pub(super) fn incident(incident: &Incident, degraded_seconds: f64) -> Value {
+pub(super) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent: Option<f64>) -> Value {
     json!({
         "id": incident.id,
         "title": incident.title,
@@ -19,15 +19,42 @@ pub(super) fn incident(incident: &Incident, degraded_seconds: f64) -> Value {
         "environment": incident.environment.as_deref().unwrap_or(PRODUCTION),
         "duration": degraded_seconds,
         "detected_by": detected_by(incident),
-        // No source tells these yet: unknown, and so is whatever depends on them.
-        "data_loss": Value::Null,
-        "budget_spent": Value::Null,
+        "data_loss": data_loss(incident),
+        "budget_spent": budget_spent,
         "signals": incident.signals.len(),
     })
 }
 
-/// Who noticed first: a monitor, a human, or nobody can say.
+/// What somebody said last of whether data was lost; a correction comes before a declaration.
+fn data_loss(incident: &Incident) -> Option<bool> {
+    let events = || incident.members.iter().rev().map(|member| &member.event.fact);
+    let corrected = events().find_map(|fact| match fact {
+        Fact::Edit(Edit::DataLoss { lost, .. }) => Some(*lost),
+        _ => None,
+    });
+    let declared = || {
+        events().find_map(|fact| match fact {
+            Fact::Declaration(declaration) => declaration.data_loss,
+            _ => None,
+        })
+    };
+    corrected.or_else(declared)
+}
+
+/// Who noticed first: as somebody said, else by what told us first.
 fn detected_by(incident: &Incident) -> &'static str {
+    let stated = incident.members.iter().find_map(|member| match &member.event.fact {
+        Fact::Declaration(declaration) => declaration.detected_by,
+        _ => None,
+    });
+    if let Some(stated) = stated {
+        return match stated {
+            DetectedBy::Monitor => "monitor",
+            DetectedBy::Human => "human",
+            DetectedBy::Customer => "customer",
+            DetectedBy::Unknown => "unknown",
+        };
+    }
     let Some(source) = incident.milestones.detected.as_ref().and_then(|milestone| milestone.source.as_ref()) else { return "unknown" };
     let event = incident.members.iter().find(|member| member.event.id == *source).map(|member| &member.event.fact);
     match event {
@@ -63,7 +90,7 @@ pub(super) fn alert(event: &Event, alert: &Alert) -> Value {
         "name": alert.name,
         "severity": alert.severity,
         "service": event.service.as_deref().unwrap_or_default(),
-        "environment": super::environment(event),
+        "environment": environment(event),
         "role": alert.labels.get("afterword").map_or("", String::as_str),
         "labels": alert.labels,
     })
@@ -114,19 +141,14 @@ pub(super) fn near_miss(event: &Event, near_miss: &NearMiss, score: f64) -> Valu
 }
 
 /// `near_miss`, as a condition saw it.
-pub(super) fn near_miss_signal(signal: &Signal, score: f64) -> Value {
+pub(super) fn near_miss_signal(signal: &Signal, score: f64, closeness: Option<f64>) -> Value {
     json!({
         "what": signal.name,
         "severity": signal.severity,
         "service": signal.service.as_deref().unwrap_or_default(),
         "score": score,
-        "closeness": Value::Null,
+        "closeness": closeness,
         "by_luck": false,
         "reported": false,
     })
-}
-
-/// Whether a signal ever came close without being felt.
-pub(super) fn is_near_miss(signal: &Signal, now: Time) -> bool {
-    signal.spans.iter().any(|span| span.state == SpanState::NearMiss && span.start <= now)
 }

@@ -1,5 +1,7 @@
 //! The words of verdicts: one sentence a stakeholder understands, with numbers.
 
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 use super::measure::Count;
@@ -158,7 +160,13 @@ fn count(times: f64, one: &str, many: &str) -> String {
     if (times - 1.0).abs() < 0.5 { format!("1 {one}") } else { format!("{times:.0} {many}") }
 }
 
-pub(super) fn intervention(outcome: Outcome, measure: &Measure, actions: &[&str], all: usize) -> (String, String) {
+pub(super) fn intervention(
+    outcome: Outcome,
+    measure: &Measure,
+    actions: &[&str],
+    all: usize,
+    left_out: &BTreeMap<&'static str, usize>,
+) -> (String, String) {
     let took = |times: f64| count(times, "manual step", "manual steps");
     let what = if actions.is_empty() { String::new() } else { format!(" ({})", actions.join(", ")) };
     let enough = format!("{:.0}", measure.required);
@@ -170,14 +178,32 @@ pub(super) fn intervention(outcome: Outcome, measure: &Measure, actions: &[&str]
         ),
         Outcome::Unknown => (
             format!("Between {:.0} and {}{what} count; it takes {enough}.", measure.lower, took(measure.upper)),
-            "Knowing whether they should be automatic.".to_owned(),
+            "Knowing who took them, and whether they should be automatic.".to_owned(),
         ),
         Outcome::NotMet if all == 0 => ("No human stepped in, as far as anybody told.".to_owned(), more),
-        Outcome::NotMet => (
-            format!("{} of {} that count; it takes {enough}.", measure.upper, took(f64::from(u32::try_from(all).unwrap_or(u32::MAX)))),
-            more,
-        ),
+        Outcome::NotMet => {
+            let why: Vec<String> = left_out.iter().map(|(why, times)| format!("{times} {why}")).collect();
+            let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
+            let told = if all == 1 { "1 action".to_owned() } else { format!("{all} actions") };
+            (format!("{:.0} of {told} that were told count as a human stepping in{why}; it takes {enough}.", measure.upper), more)
+        }
     }
+}
+
+/// A score, to a decimal where it has one.
+pub(super) fn score(score: f64) -> String {
+    let rounded = (score * 10.0).round() / 10.0;
+    format!("{rounded}")
+}
+
+/// `1 near miss`, `3 near misses`.
+pub(super) fn near_misses(number: usize) -> String {
+    if number == 1 { "1 near miss".to_owned() } else { format!("{number} near misses") }
+}
+
+/// `the best`, `the best 3`.
+pub(super) fn best_of(most: u32) -> String {
+    if most == 1 { "the best".to_owned() } else { format!("the best {most}") }
 }
 
 pub(super) fn no_near_miss() -> (String, String) {

@@ -33,7 +33,7 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
                     ConditionState::NearMiss => Some(SpanState::NearMiss),
                     ConditionState::Unknown => Some(SpanState::Unknown),
                 };
-                turn(signal, event.occurred_at, state);
+                turn(signal, condition.since.unwrap_or(event.occurred_at), state);
             }
             Fact::Declaration(declaration) => {
                 let signal = found
@@ -66,8 +66,9 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
         }
     }
     let mut signals: Vec<Signal> = found.into_values().collect();
+    let declared = declared_work(&signals);
     for signal in &mut signals {
-        exclude_planned(signal, &force.maintenance);
+        exclude_planned(signal, force.maintenance.iter().chain(&declared));
     }
     signals.sort_by(|a, b| (first(a), &a.subject).cmp(&(first(b), &b.subject)));
     signals
@@ -88,6 +89,15 @@ fn begin(event: &Event, kind: SignalKind, name: &str, severity: Severity, role: 
         role: role.cloned(),
         spans: Vec::new(),
         event: event.id.clone(),
+    }
+}
+
+/// When what an event states came to be so, as far as the event itself knows.
+pub(super) fn onset(event: &Event) -> Time {
+    match &event.fact {
+        Fact::Alert(alert) => alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0)),
+        Fact::Condition(condition) => condition.since.unwrap_or(event.occurred_at),
+        _ => event.occurred_at,
     }
 }
 
@@ -146,9 +156,22 @@ fn turn(signal: &mut Signal, at: Time, state: Option<SpanState>) {
     }
 }
 
+/// Planned work that was declared, as the settings would give it.
+fn declared_work(signals: &[Signal]) -> Vec<Maintenance> {
+    let spans = signals.iter().flat_map(|signal| signal.spans.iter().map(move |span| (signal, span)));
+    let planned = spans.filter(|(signal, span)| signal.kind == SignalKind::Declaration && span.state == SpanState::Planned);
+    let window = |(signal, span): (&Signal, &Span)| Maintenance {
+        service: signal.service.clone(),
+        from: span.start,
+        to: span.end.unwrap_or(Time::MAX_UTC),
+        why: signal.name.clone(),
+    };
+    planned.map(window).collect()
+}
+
 /// Time inside a maintenance window of the signal's service becomes planned.
-fn exclude_planned(signal: &mut Signal, maintenance: &[Maintenance]) {
-    for window in maintenance.iter().filter(|w| w.service.is_none() || w.service == signal.service) {
+fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'a Maintenance>) {
+    for window in maintenance.filter(|w| w.service.is_none() || w.service == signal.service) {
         let mut cut = Vec::with_capacity(signal.spans.len() + 2);
         for span in signal.spans.drain(..) {
             let end = span.end.unwrap_or(Time::MAX_UTC);
@@ -161,7 +184,7 @@ fn exclude_planned(signal: &mut Signal, maintenance: &[Maintenance]) {
                 cut.push(Span { end: Some(planned.start), ..span });
             }
             let rest = planned.end.unwrap_or(end);
-            cut.push(planned);
+            cut.push(Span { end: planned.end.filter(|end| *end < Time::MAX_UTC), ..planned });
             if rest < end {
                 cut.push(Span { start: rest, ..span });
             }

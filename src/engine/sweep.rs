@@ -7,23 +7,32 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::{InForce, Moment, key, moment};
+use super::force::{environment, key};
+use super::{InForce, Moment, RECONSIDER, edits, moment, signals};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, ConditionState, Event, EventId, Fact, Subject, hex};
+use crate::model::event::{AlertStatus, ConditionState, Event, EventId, Fact, Subject, alert_subject, hex};
 use crate::model::incident::{IncidentId, Joined, Member};
 
 /// How long before an incident a change is still told with it.
-const CONTEXT: TimeDelta = TimeDelta::hours(1);
+const CHANGED: TimeDelta = TimeDelta::hours(1);
+/// How long before an incident began a step may have been taken that answers it.
+pub(super) const STEPPED: TimeDelta = TimeDelta::minutes(5);
+/// How long before an incident planned work may have begun that still goes on.
+const PLANNED: TimeDelta = TimeDelta::days(2);
 
 /// An incident while it is being put together: its members and what a placement asks of them.
 #[derive(Debug, Clone)]
 pub(super) struct Group {
     pub(super) members: Vec<Member>,
+    /// Where among the members the opening event is.
+    opener: usize,
     /// The names under which people and sources know it.
     names: BTreeSet<String>,
     subjects: BTreeSet<Subject>,
     /// Subjects that are on, and so keep it alive.
     open: BTreeSet<Subject>,
+    /// The last episode of each alert, by its labels alone: when it started, and its subject.
+    episodes: BTreeMap<Subject, (Time, Subject)>,
     /// Correlation keys of its events.
     keys: BTreeSet<String>,
     /// The end of the last activity, while nothing is on.
@@ -31,27 +40,23 @@ pub(super) struct Group {
 }
 
 impl Group {
-    fn new(opener: Event, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
+    /// Puts a group together from its members, one of which opened it.
+    pub(super) fn of(members: Vec<Member>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
+        let opener = members.iter().position(|member| member.reason == Joined::Opened).unwrap_or(0);
         let mut group = Self {
-            members: Vec::new(),
+            opener,
             names: BTreeSet::new(),
             subjects: BTreeSet::new(),
             open: BTreeSet::new(),
+            episodes: BTreeMap::new(),
             keys: BTreeSet::new(),
-            last_activity: opener.occurred_at,
+            last_activity: members[opener].event.occurred_at,
+            members: Vec::with_capacity(members.len()),
         };
-        group.add(opener, Joined::Opened, force, assigned);
-        group
-    }
-
-    /// Puts a group together again from members stored before.
-    pub(super) fn restore(members: Vec<Member>, force: &InForce, assigned: &BTreeMap<String, String>) -> Option<Self> {
-        let mut members = members.into_iter();
-        let mut group = Self::new(members.next()?.event, force, assigned);
         for Member { event, reason } in members {
             group.add(event, reason, force, assigned);
         }
-        Some(group)
+        group
     }
 
     fn add(&mut self, event: Event, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
@@ -65,6 +70,7 @@ impl Group {
             self.last_activity = self.last_activity.max(event.occurred_at);
             if on {
                 self.open.insert(event.subject.clone());
+                self.supersede(&event);
             } else {
                 self.open.remove(&event.subject);
             }
@@ -72,9 +78,20 @@ impl Group {
         self.members.push(Member { event, reason });
     }
 
-    /// The first event's moment; groups are never empty.
+    /// The same alert firing anew ends its earlier episode, of whose end nobody told.
+    fn supersede(&mut self, event: &Event) {
+        let Fact::Alert(alert) = &event.fact else { return };
+        let labels = alert_subject(&alert.labels, Time::UNIX_EPOCH);
+        let (started, subject) = self.episodes.entry(labels).or_insert_with(|| (alert.starts_at, event.subject.clone()));
+        if *started < alert.starts_at {
+            self.open.remove(subject);
+            (*started, *subject) = (alert.starts_at, event.subject.clone());
+        }
+    }
+
+    /// The event that opened it; groups are never empty.
     pub(super) fn opener(&self) -> &Event {
-        &self.members[0].event
+        &self.members[self.opener].event
     }
 
     /// Whether some signal is on.
@@ -101,7 +118,8 @@ pub(super) fn natural_id(group: &Group) -> IncidentId {
 fn activity(event: &Event) -> Option<bool> {
     match &event.fact {
         Fact::Alert(alert) => Some(alert.status == AlertStatus::Firing),
-        Fact::Declaration(declaration) => Some(declaration.status == AlertStatus::Firing),
+        // Planned work is nothing that goes wrong: it goes on beside what does.
+        Fact::Declaration(declaration) => (!declaration.planned).then_some(declaration.status == AlertStatus::Firing),
         Fact::Condition(condition) => Some(matches!(condition.state, ConditionState::Degraded | ConditionState::NearMiss)),
         Fact::Lapsed(_) | Fact::Intervention(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(false),
         _ => None,
@@ -121,22 +139,85 @@ pub(super) fn opens(event: &Event) -> bool {
 /// Events that may meet: one connected set of services, or one key.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Neighbourhood {
-    pub(super) groups: Vec<Group>,
+    /// As the sweep finds them.
+    groups: Vec<Group>,
+    /// As people corrected them; `None`: nobody did.
+    corrected: Option<Vec<Group>>,
     /// Events that belong to nothing, or to nothing yet.
     pub(super) loose: BTreeMap<Moment, Event>,
 }
 
 impl Neighbourhood {
-    /// Changes to the same service shortly before a group opened: they may have to do with it.
+    /// What was an incident when it was stored is one again, unless people corrected it: then the sweep has to find what they corrected.
+    pub(super) fn restore(stored: Vec<Vec<Member>>, loose: Vec<Event>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
+        let corrected = stored.iter().flatten().map(|member| &member.event).chain(&loose).any(edits::corrects);
+        let mut hood = Self::default();
+        if !corrected {
+            hood.groups = stored.into_iter().map(|members| Group::of(members, force, assigned)).collect();
+            hood.loose = loose.into_iter().map(|event| (moment(&event), event)).collect();
+            return hood;
+        }
+        let members: Vec<Event> = stored.into_iter().flatten().map(|member| member.event).collect();
+        let earliest = members.iter().map(moment).min();
+        // What came too late to be judged stays where it was.
+        let (again, kept): (Vec<Event>, Vec<Event>) = loose.into_iter().partition(|event| Some(moment(event)) > earliest);
+        hood.loose = kept.into_iter().map(|event| (moment(&event), event)).collect();
+        hood.place(members.into_iter().chain(again).collect(), force, assigned);
+        hood
+    }
+
+    /// The incidents that are here.
+    pub(super) fn incidents(&self) -> &[Group] {
+        self.corrected.as_deref().unwrap_or(&self.groups)
+    }
+
+    /// Every event that is here.
+    pub(super) fn into_events(self) -> impl Iterator<Item = Event> {
+        self.groups.into_iter().flat_map(|group| group.members).map(|member| member.event).chain(self.loose.into_values())
+    }
+
+    /// Drops the incidents that one of these events opened.
+    pub(super) fn drop_opened_by(&mut self, gone: &BTreeSet<EventId>) {
+        let stays = |group: &Group| !gone.contains(&group.opener().id);
+        self.groups.retain(stays);
+        if let Some(corrected) = &mut self.corrected {
+            corrected.retain(stays);
+        }
+    }
+
+    /// What came before a group opened and has to do with it: changes and steps shortly before, planned work, and conditions of it whose
+    /// measurement had fallen silent.
     pub(super) fn context<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Event> {
         let opener = group.opener();
-        let from = (opener.occurred_at - CONTEXT, EventId(String::new()));
-        let before = self.loose.range(from..moment(opener)).map(|(_, event)| event);
-        before.filter(|event| {
-            let same_place =
-                event.service.is_some() && event.service == opener.service && super::environment(event) == super::environment(opener);
-            matches!(event.fact, Fact::Change(_)) && same_place
+        let began = signals::onset(opener);
+        let silent = self.silent(group);
+        let from = silent.iter().map(|(at, _)| *at).min().unwrap_or(began).min(opener.occurred_at - PLANNED);
+        let before = self.loose.range((from, EventId(String::new()))..moment(opener)).map(|(_, event)| event);
+        before.filter(move |event| {
+            let same_place = event.service.is_some() && event.service == opener.service && environment(event) == environment(opener);
+            match &event.fact {
+                Fact::Change(_) => same_place && event.occurred_at >= opener.occurred_at - CHANGED,
+                Fact::Intervention(_) => same_place && event.occurred_at >= began - STEPPED,
+                Fact::Declaration(declaration) => same_place && declaration.planned && event.occurred_at >= opener.occurred_at - PLANNED,
+                Fact::Condition(_) => silent.contains(&moment(event)),
+                _ => false,
+            }
         })
+    }
+
+    /// The conditions of a group of which nobody could say anything just before they joined it.
+    fn silent(&self, group: &Group) -> BTreeSet<Moment> {
+        let mut seen: BTreeSet<&Subject> = BTreeSet::new();
+        let conditions = group.members.iter().map(|member| &member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
+        let firsts = conditions.filter(|event| seen.insert(&event.subject));
+        let before = |first: &Event| {
+            let from = (first.occurred_at - RECONSIDER, EventId(String::new()));
+            let mut earlier = self.loose.range(from..moment(first)).rev();
+            let (at, last) = earlier.find(|(_, event)| event.subject == first.subject)?;
+            let unknown = matches!(&last.fact, Fact::Condition(condition) if condition.state == ConditionState::Unknown);
+            unknown.then(|| at.clone())
+        };
+        firsts.filter_map(before).collect()
     }
 
     /// Places `events`, and again whatever was placed after the earliest of them.
@@ -154,17 +235,22 @@ impl Neighbourhood {
             }
             let mut members = group.members;
             pending.extend(members.split_off(kept).into_iter().map(|member| (moment(&member.event), member.event)));
-            self.groups.extend(Group::restore(members, force, assigned));
+            if !members.is_empty() {
+                self.groups.push(Group::of(members, force, assigned));
+            }
         }
         for (at, event) in pending {
             match self.find(&event, force, assigned) {
                 Some((index, reason)) => self.groups[index].add(event, reason, force, assigned),
-                None if opens(&event) => self.groups.push(Group::new(event, force, assigned)),
+                None if opens(&event) => {
+                    self.groups.push(Group::of(vec![Member { event, reason: Joined::Opened }], force, assigned));
+                }
                 None => {
                     self.loose.insert(at, event);
                 }
             }
         }
+        self.corrected = edits::corrected(&self.groups, self.loose.values(), force, assigned);
     }
 
     /// The group an event joins, by the order of precedence of the reasons; ties: earliest began, then id.
@@ -199,7 +285,7 @@ impl Neighbourhood {
         let neighbour = |group: &Group| {
             let opener = group.opener();
             opener.service.as_deref().is_some_and(|other| force.adjacent(service, other))
-                && super::environment(opener) == super::environment(event)
+                && environment(opener) == environment(event)
                 && now - opener.occurred_at <= window
                 && group.quiet_at(now) <= near
         };

@@ -288,6 +288,7 @@ fn essence(state: &State) -> Vec<Incident> {
         announced: None,
         standing: Standing::None,
         reason: String::new(),
+        bundle: None,
         ..incident.clone()
     };
     let mut all: Vec<Incident> = state.incidents().map(strip).collect();

@@ -341,10 +341,10 @@ fn every_kind_of_event_can_be_sent() {
 {"id":"087ee83e2f348261124f99434e34fb2f","subject":"206a666758530291","occurred_at":"2026-11-23T07:00:00Z","source":"api","service":"checkout","links":[{"title":"Dashboard","url":"https://grafana.example/d/1"}],"fact":{"kind":"alert","name":"HighErrorRate","status":"firing","labels":{"alertname":"HighErrorRate","service":"checkout"},"severity":"critical","starts_at":"2026-11-23T07:00:00Z","end_reason":"recovered"}}
 {"id":"b278b4b76d8baef7f322599cada51ac7","subject":"206a666758530291","occurred_at":"2026-11-23T07:05:00Z","source":"api","service":"checkout","fact":{"kind":"alert","name":"HighErrorRate","status":"resolved","labels":{"alertname":"HighErrorRate","service":"checkout"},"severity":"unknown","starts_at":"2026-11-23T07:00:00Z","ends_at":"2026-11-23T07:05:00Z","end_reason":"no_data"}}
 {"id":"d9cd446833cecbe7a63daa6f7556650e","subject":"be80827e7b983a6b","occurred_at":"2026-11-23T07:01:00Z","source":"api","service":"checkout","fact":{"kind":"condition","name":"checkout-errors","state":"degraded","severity":"critical","value":0.031}}
-{"id":"741d0aafe2215a3502fef092eefa8496","subject":"d27edd15baa6d8f9","occurred_at":"2026-11-23T07:02:00Z","source":"api","service":"checkout","fact":{"kind":"declaration","key":"status-17","title":"Nobody can pay","severity":"critical","status":"firing","planned":false}}
-{"id":"03d2ccff4f3fbe9773a5605f054a5843","subject":"03d2ccff4f3fbe97","occurred_at":"2026-11-23T07:03:00Z","source":"api","service":"checkout","actor":{"id":"ada@example.com","kind":"human"},"fact":{"kind":"intervention","action":"restart","why":"","stated":false}}
+{"id":"38bbd059af7b13c2abae69c19c4ca2fd","subject":"d27edd15baa6d8f9","occurred_at":"2026-11-23T07:02:00Z","source":"api","service":"checkout","fact":{"kind":"declaration","key":"status-17","title":"Nobody can pay","severity":"critical","status":"firing","planned":false}}
+{"id":"ffaf108d1c403c2c17300be64ce8140b","subject":"ffaf108d1c403c2c","occurred_at":"2026-11-23T07:03:00Z","source":"api","service":"checkout","actor":{"id":"ada@example.com","kind":"human"},"fact":{"kind":"intervention","action":"restart","why":"","stated":false}}
 {"id":"b2dc7a62b6e143bf860a1158d2dbf4a1","subject":"b2dc7a62b6e143bf","occurred_at":"2026-11-23T07:10:00Z","source":"api","fact":{"kind":"request","reason":"Orders were lost this morning","requester":"Lin"}}
-{"id":"bba7d21daab203292bc250074d6f6f4c","subject":"bba7d21daab20329","occurred_at":"2026-11-23T07:10:00Z","source":"api","service":"checkout","fact":{"kind":"near_miss","what":"The disk had 40 MB left","severity":"unknown","closeness":0.9,"by_luck":true}}
+{"id":"48dc5a1522beb34beefa6a3bfda4128b","subject":"48dc5a1522beb34b","occurred_at":"2026-11-23T07:10:00Z","source":"api","service":"checkout","fact":{"kind":"near_miss","what":"The disk had 40 MB left","severity":"unknown","closeness":0.9,"by_luck":true}}
 {"id":"191292fd312aaca686ebda748f7b7338","subject":"191292fd312aaca6","occurred_at":"2026-11-23T07:10:00Z","source":"api","service":"checkout","environment":"production","fact":{"kind":"change","what":"deploy","title":"checkout 1.4.2","revision":"4ac0106"}}
 {"id":"d5e02e65a06979943bd210afb59ba55d","subject":"0123456789abcdef","occurred_at":"2026-11-23T07:10:00Z","source":"api","actor":{"id":"ada","kind":"unknown"},"fact":{"kind":"acknowledgement","of":"0123456789abcdef"}}
 {"id":"8248a913aacad809361179e9a3efa32c","subject":"8248a913aacad809","occurred_at":"2026-11-23T07:10:00Z","source":"api","incident":"i-0123456789","fact":{"kind":"note","text":"Called the bank."}}
@@ -488,9 +488,9 @@ fn declarations() {
         ]
         .join("\n"),
         @r#"
-{"id":"6b14637a1fd90bd36503dc3dffdbea30","subject":"543661b3ee147cf5","occurred_at":"2026-11-23T07:00:00Z","source":"people","service":"checkout","fact":{"kind":"declaration","key":"","title":"Nobody can pay","severity":"critical","status":"firing","planned":false}}
-{"id":"2a2488e2c12b58f1bd5a7b5e1ac2e64f","subject":"543661b3ee147cf5","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","fact":{"kind":"declaration","key":"","title":"","severity":"critical","status":"resolved","planned":false}}
-{"id":"e57af36c83e5cc340b210ecdbbe9c1b8","subject":"fdd112e7f64215ea","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","environment":"drill","fact":{"kind":"declaration","key":"k","title":"x","severity":"warning","status":"firing","planned":false}}
+{"id":"ff0ae70e37c5b96bc6a5c9f36194c3a7","subject":"543661b3ee147cf5","occurred_at":"2026-11-23T07:00:00Z","source":"people","service":"checkout","fact":{"kind":"declaration","key":"","title":"Nobody can pay","severity":"critical","status":"firing","planned":false}}
+{"id":"bb2fbd5c076c351f70e2b38cca9d47fc","subject":"543661b3ee147cf5","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","fact":{"kind":"declaration","key":"","title":"","severity":"critical","status":"resolved","planned":false}}
+{"id":"c4b99df5cb2b9ab71c916d3ede6c454d","subject":"fdd112e7f64215ea","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","environment":"drill","fact":{"kind":"declaration","key":"k","title":"x","severity":"warning","status":"firing","planned":false}}
 fault title: missing. Say in a few words what users cannot do
 fault service: missing. Name the service it concerns, or the `incident`
 fault drill: a drill has the environment `drill`; leave `environment` out
@@ -512,10 +512,10 @@ fn interventions_and_near_misses() {
         ]
         .join("\n"),
         @r#"
-{"id":"67b90a5745d641b63da0d0448e26b8f0","subject":"67b90a5745d641b6","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","actor":{"id":"Ada","kind":"human"},"fact":{"kind":"intervention","action":"restart","why":"It hung","stated":true,"should_be_automatic":true}}
+{"id":"fe6bd5143d4b0c611fc63893b0036c02","subject":"fe6bd5143d4b0c61","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","actor":{"id":"Ada","kind":"human"},"fact":{"kind":"intervention","action":"restart","why":"It hung","stated":true,"should_be_automatic":true}}
 fault why: missing. Say in a sentence what made the step necessary
 fault should_be_automatic: true or false belongs here, not a string
-{"id":"c7ef83e135c47b804a9ec11f4e853f42","subject":"c7ef83e135c47b80","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","fact":{"kind":"near_miss","what":"40 MB were left","severity":"critical","closeness":1.0,"by_luck":true}}
+{"id":"5e76ba1004193d7242ccd894dc159783","subject":"5e76ba1004193d72","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","fact":{"kind":"near_miss","what":"40 MB were left","severity":"critical","closeness":1.0,"by_luck":true}}
 fault closeness: a number from 0 (far off) to 1 (it all but happened) belongs here
 "#
     );

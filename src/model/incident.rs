@@ -109,7 +109,7 @@ pub struct Member {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "joined", rename_all = "snake_case")]
 pub enum Joined {
-    /// A change shortly before the incident opened: context, no evidence.
+    /// Shortly before the incident opened: a change, a step that was taken, or a measurement that had fallen silent.
     Context,
     /// It opened the incident.
     Opened,
@@ -127,6 +127,8 @@ pub enum Joined {
         /// The service it came from.
         service: String,
     },
+    /// A person said that it belongs here.
+    Person,
 }
 
 /// An alert, condition or declaration as an interval.
@@ -376,6 +378,8 @@ pub struct Announced {
     pub decision: Decision,
     /// When.
     pub at: Time,
+    /// When anything was made known of it for the first time.
+    pub first_at: Time,
     /// The criteria that were met.
     pub criteria: Vec<String>,
     /// Why, in one sentence.

@@ -36,7 +36,7 @@ pub struct Hours {
 }
 
 /// A service.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Service {
     /// Its name, as labels give it.
     pub name: String,
@@ -48,6 +48,25 @@ pub struct Service {
     pub depends_on: Vec<String>,
     /// Actions that should need no human.
     pub automatic: Vec<String>,
+    /// Its objective in percent of good time over four weeks: `99.9`. `None`: nobody set one, and its budget is unknown.
+    pub objective: Option<f64>,
+}
+
+/// How much people are asked at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// At most so many postmortems are opened by rule, per so many seconds and scope.
+    pub holds: (u32, i64),
+    /// At most so many are suggested, per so many seconds and scope.
+    pub suggestions: (u32, i64),
+    /// Seconds within which incidents began that look like one.
+    pub bundle_within: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { holds: (3, 24 * 60 * 60), suggestions: (5, 24 * 60 * 60), bundle_within: 15 * 60 }
+    }
 }
 
 /// Planned work on a service.

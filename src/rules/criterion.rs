@@ -7,7 +7,7 @@ use super::{Criterion, Seconds, Test};
 use crate::expr::{self, Expr, Root};
 use crate::model::fault::Fault;
 use crate::model::incident::{CriterionKind, Decision};
-use crate::yaml::{Duration, Names, Node, Spanned};
+use crate::yaml::{Duration, Names, Node, Quota, Spanned};
 
 const DAY: Seconds = 86_400;
 
@@ -26,7 +26,7 @@ struct Entry {
     at_least: Option<Spanned<u32>>,
     score_at_least: Option<Spanned<f64>>,
     quiet_for: Option<Spanned<Duration>>,
-    at_most: Option<Spanned<String>>,
+    at_most: Option<Quota>,
     times: Option<Spanned<u32>>,
 }
 
@@ -162,16 +162,7 @@ impl Reader<'_> {
             score.value
         });
         let quiet_for = self.duration("quiet_for", entry.quiet_for.as_ref()).unwrap_or(30 * DAY);
-        let at_most = match &entry.at_most {
-            None => (1, 7 * DAY),
-            Some(text) => match quota(&text.value) {
-                Ok(quota) => quota,
-                Err(message) => {
-                    self.faults.push(text.position.fault(self.file, message));
-                    return None;
-                }
-            },
-        };
+        let at_most = entry.at_most.map_or((1, 7 * DAY), |quota| (quota.count, quota.seconds));
         Some(Test::NearMiss { score_at_least, quiet_for, at_most })
     }
 
@@ -186,13 +177,4 @@ impl Reader<'_> {
         let within = self.duration("within", entry.within.as_ref())?;
         Some(Test::Recurrence { times, within })
     }
-}
-
-/// `1 per 7d`.
-fn quota(text: &str) -> Result<(u32, Seconds), String> {
-    let bad = || format!("{text:?} is no quota; write for example `1 per 7d`");
-    let (count, period) = text.split_once(" per ").ok_or_else(bad)?;
-    let count: u32 = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(bad)?;
-    let period = Duration::parse(period.trim())?;
-    if period.seconds == 0 { Err(bad()) } else { Ok((count, period.seconds)) }
 }

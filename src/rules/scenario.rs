@@ -97,6 +97,8 @@ pub struct Expect {
     pub criteria: BTreeMap<String, Outcome>,
     /// How many incidents there have been.
     pub incidents: Option<usize>,
+    /// How many postmortems are held or suggested; a bundle is one.
+    pub postmortems: Option<usize>,
 }
 
 impl ScenarioEvent {
@@ -148,6 +150,7 @@ struct ExpectEntry {
     #[serde(default)]
     criteria: BTreeMap<String, Outcome>,
     incidents: Option<usize>,
+    postmortems: Option<usize>,
 }
 
 /// Reads a scenario file.
@@ -193,11 +196,11 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
 }
 
 fn expect(file: &str, (position, entry): (Position, ExpectEntry), faults: &mut Vec<Fault>) -> Expect {
-    let ExpectEntry { at, service, decision, criteria, incidents } = entry;
-    if decision.is_none() && criteria.is_empty() && incidents.is_none() {
-        faults.push(position.fault(file, "nothing is expected here; give `decision`, `criteria` or `incidents`"));
+    let ExpectEntry { at, service, decision, criteria, incidents, postmortems } = entry;
+    if decision.is_none() && criteria.is_empty() && incidents.is_none() && postmortems.is_none() {
+        faults.push(position.fault(file, "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`"));
     }
-    Expect { at: at.seconds, line: position.line, service, decision, criteria, incidents }
+    Expect { at: at.seconds, line: position.line, service, decision, criteria, incidents, postmortems }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use crate::engine::{InForce, State};
 use crate::model::Time;
 use crate::model::event::Event;
-use crate::model::incident::{Decision, Incident};
+use crate::model::incident::{Decision, Incident, Standing};
 use crate::rules::scenario::{Expect, Scenario};
 
 /// A scenario that did not go as expected, with the difference.
@@ -72,6 +72,13 @@ fn compare(expect: &Expect, state: &State, difference: &mut String) {
     };
     if let Some(count) = expect.incidents.filter(|&count| count != found.len()) {
         differ("incidents", &count, &found.len(), "");
+    }
+    let wanted = |incident: &&&Incident| {
+        incident.bundle.is_none() && matches!(incident.standing, Standing::Held | Standing::Suggested | Standing::Snoozed)
+    };
+    let postmortems = found.iter().filter(wanted).count();
+    if let Some(count) = expect.postmortems.filter(|&count| count != postmortems) {
+        differ("postmortems", &count, &postmortems, "");
     }
     let announced = |incident: &Incident| incident.announced.as_ref().map_or(Decision::None, |announced| announced.decision);
     let strongest = found.iter().max_by_key(|incident| announced(incident));

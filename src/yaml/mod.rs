@@ -14,7 +14,7 @@ use crate::model::fault::Fault;
 
 pub use error::Error;
 pub use names::Names;
-pub use scalar::{Duration, Spanned};
+pub use scalar::{Duration, Quota, Spanned};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]

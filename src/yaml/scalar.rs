@@ -3,7 +3,8 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::Position;
 
@@ -75,6 +76,28 @@ impl<'de> Deserialize<'de> for Duration {
             }
         }
         deserializer.deserialize_str(Reader)
+    }
+}
+
+/// So many in so long a time: `1 per 7d`, `3 per 24h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Quota {
+    /// How many, one at least.
+    pub count: u32,
+    /// In so many seconds.
+    pub seconds: i64,
+}
+
+impl TryFrom<String> for Quota {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no quota; write for example `1 per 7d`");
+        let (count, period) = text.split_once(" per ").ok_or_else(bad)?;
+        let count: u32 = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(bad)?;
+        let period = Duration::parse(period.trim())?;
+        if period.seconds == 0 { Err(bad()) } else { Ok(Self { count, seconds: period.seconds }) }
     }
 }
 

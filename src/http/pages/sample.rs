@@ -200,6 +200,7 @@ pub(super) fn incident() -> Incident {
         announced: Some(Announced {
             decision: Decision::Suggest,
             at: at(1920),
+            first_at: at(1920),
             criteria: vec!["critical-alerts".to_owned(), "fixed-by-hand".to_owned()],
             sentence: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
         }),

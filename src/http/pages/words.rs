@@ -161,12 +161,13 @@ pub(super) fn answer(answer: &Answer) -> String {
 /// Why an event belongs to its incident.
 pub(super) fn joined(joined: &Joined) -> String {
     match joined {
-        Joined::Context => "a change shortly before".to_owned(),
+        Joined::Context => "shortly before".to_owned(),
         Joined::Opened => "opened this incident".to_owned(),
         Joined::Key => "names this incident".to_owned(),
         Joined::Subject => "about something already here".to_owned(),
         Joined::Labels { key } => format!("same {key}"),
         Joined::Dependency { service } => format!("{service} is one dependency away"),
+        Joined::Person => "a person said so".to_owned(),
     }
 }
 

@@ -1,0 +1,95 @@
+//! Storms become one: what began together and looks like one is made known once, and what exceeds a day's limits waits.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use super::force::environment;
+use super::index::{began, scopes};
+use super::{Changes, InForce, State, opener};
+use crate::model::Time;
+use crate::model::event::Answer;
+use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Outcome, Standing};
+
+/// An incident that speaks for itself, and for those that wait in its bundle.
+struct Lead {
+    id: IncidentId,
+    began: Time,
+    first_at: Time,
+    environment: String,
+    scopes: Vec<String>,
+    /// What it counts as towards the limits; `None`: a person asked for it.
+    counts_as: Option<Decision>,
+}
+
+/// Says of every incident that was made known whether it speaks for itself or waits.
+pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) {
+    let mut leads: Vec<Lead> = Vec::new();
+    let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
+    let announced = state.index.announced().filter_map(|id| state.incident(id));
+    for incident in announced {
+        let waits_for = match wanted(incident) {
+            None => None,
+            Some(by_person) => {
+                let lead = lead(incident, by_person);
+                let found = if by_person { None } else { together(&lead, &leads, force).or_else(|| beyond(&lead, &leads, force)) };
+                if found.is_none() {
+                    leads.push(lead);
+                }
+                found
+            }
+        };
+        if waits_for != incident.bundle {
+            bundles.insert(incident.id.clone(), waits_for);
+        }
+    }
+    for (id, bundle) in bundles {
+        let Some(tracked) = state.incidents.get_mut(&id) else { continue };
+        let before = std::mem::replace(&mut tracked.incident.bundle, bundle.clone());
+        tracked.incident.revision += 1;
+        // Those who speak for it are told of whom they speak.
+        changes.changed.extend([before, bundle, Some(id)].into_iter().flatten().filter(|id| state.incidents.contains_key(id)));
+    }
+}
+
+/// Whether a postmortem of it is wanted, and then whether a person asked for it themselves.
+fn wanted(incident: &Incident) -> Option<bool> {
+    if !matches!(incident.standing, Standing::Held | Standing::Suggested | Standing::Snoozed) {
+        return None;
+    }
+    let accepted = incident.review.as_ref().is_some_and(|review| review.answer == Answer::Accept);
+    let requested = |verdict: &crate::model::incident::Verdict| {
+        verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met && !verdict.shadow
+    };
+    Some(accepted || incident.verdicts.iter().any(requested))
+}
+
+fn lead(incident: &Incident, by_person: bool) -> Lead {
+    let announced = incident.announced.as_ref();
+    Lead {
+        id: incident.id.clone(),
+        began: began(incident),
+        first_at: announced.map_or(incident.phase_since, |announced| announced.first_at),
+        environment: opener(incident).map_or("", environment).to_owned(),
+        scopes: scopes(incident).to_vec(),
+        counts_as: announced.map(|announced| announced.decision).filter(|_| !by_person),
+    }
+}
+
+/// The first lead that began at about the same time.
+fn together(one: &Lead, leads: &[Lead], force: &InForce) -> Option<IncidentId> {
+    let within = TimeDelta::seconds(force.limits.bundle_within);
+    let near = |lead: &&Lead| lead.environment == one.environment && (lead.began - one.began).abs() <= within;
+    leads.iter().find(near).map(|lead| lead.id.clone())
+}
+
+/// The last lead of the scope, once its day is full.
+fn beyond(one: &Lead, leads: &[Lead], force: &InForce) -> Option<IncidentId> {
+    let (most, period) = if one.counts_as == Some(Decision::Hold) { force.limits.holds } else { force.limits.suggestions };
+    let since = one.first_at - TimeDelta::seconds(period);
+    let of_scope = |lead: &&Lead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
+    let counted: Vec<&Lead> =
+        leads.iter().filter(of_scope).filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since).collect();
+    let full = counted.len() >= usize::try_from(most).unwrap_or(usize::MAX);
+    if full { counted.last().map(|lead| lead.id.clone()) } else { None }
+}

@@ -1,0 +1,150 @@
+//! What is in force while events are judged, and what it makes of an event: its environment and its correlation key.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::TimeDelta;
+
+use super::{RECONSIDER, near_miss, scope};
+use crate::expr::{Root, Scope, Truth};
+use crate::model::event::{Event, Fact, Severity};
+use crate::model::settings::{Limits, Maintenance, Service};
+use crate::rules::{RuleSet, Test};
+
+/// Environments that are judged but that the shipped criteria skip; `None` counts as this one.
+pub(super) const PRODUCTION: &str = "production";
+
+/// The rules and services in force.
+#[derive(Debug, Clone, Default)]
+pub struct InForce {
+    /// The rules.
+    pub rules: RuleSet,
+    services: BTreeMap<String, Service>,
+    pub(super) maintenance: Vec<Maintenance>,
+    /// Each service's connected set, named by its first member.
+    connected: BTreeMap<String, String>,
+    pub(super) limits: Limits,
+}
+
+impl InForce {
+    /// Puts rules, services and planned work in force.
+    #[must_use]
+    pub fn new(rules: RuleSet, services: &[Service], maintenance: &[Maintenance]) -> Self {
+        let mut connected: BTreeMap<String, String> = BTreeMap::new();
+        for service in services {
+            for other in std::iter::once(&service.name).chain(&service.depends_on) {
+                let ours = connected.entry(service.name.clone()).or_insert_with(|| service.name.clone()).clone();
+                let theirs = connected.entry(other.clone()).or_insert_with(|| other.clone()).clone();
+                let (kept, lost) = if ours <= theirs { (ours, theirs) } else { (theirs, ours) };
+                for name in connected.values_mut().filter(|name| **name == lost) {
+                    name.clone_from(&kept);
+                }
+            }
+        }
+        let services = services.iter().map(|service| (service.name.clone(), service.clone())).collect();
+        Self { rules, services, maintenance: maintenance.to_vec(), connected, limits: Limits::default() }
+    }
+
+    /// Puts limits in force, which else are the usual ones.
+    #[must_use]
+    pub fn with_limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
+    /// The service of that name, if it is known.
+    #[must_use]
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.get(name)
+    }
+
+    /// The place of everything that is about a service.
+    pub(super) fn place(&self, service: &str) -> String {
+        match self.connected.get(service) {
+            Some(first) => format!("services of {first}"),
+            None => format!("service {service}"),
+        }
+    }
+
+    /// Whether one of the two depends on the other.
+    pub(super) fn adjacent(&self, one: &str, other: &str) -> bool {
+        let depends = |a: &str, b: &str| self.services.get(a).is_some_and(|service| service.depends_on.iter().any(|name| name == b));
+        depends(one, other) || depends(other, one)
+    }
+
+    pub(super) fn owners(&self, services: &[String]) -> Vec<String> {
+        let owners: BTreeSet<&String> = services.iter().filter_map(|name| self.services.get(name)).flat_map(|s| &s.owners).collect();
+        owners.into_iter().cloned().collect()
+    }
+
+    /// How long after each other recurrences are counted; `None`: nobody asks.
+    pub(super) fn recurs_within(&self) -> Option<TimeDelta> {
+        let windows = self.rules.criteria.iter().filter_map(|criterion| match criterion.test {
+            Test::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
+            _ => None,
+        });
+        windows.max()
+    }
+
+    /// How far back any rule looks.
+    pub(super) fn lookback(&self) -> TimeDelta {
+        let furthest = self.rules.criteria.iter().map(|criterion| match criterion.test {
+            Test::NearMiss { quiet_for, at_most, .. } => (quiet_for + at_most.1).max(near_miss::NEW_AFTER.num_seconds()),
+            Test::Recurrence { within, .. } => within,
+            _ => 0,
+        });
+        RECONSIDER.max(TimeDelta::seconds(furthest.max().unwrap_or(0)))
+    }
+
+    /// Whether an event is no part of anything: it only proves that its sender is alive.
+    #[must_use]
+    pub fn ignores(&self, event: &Event) -> bool {
+        let Fact::Alert(alert) = &event.fact else { return false };
+        // Severity none only proves that the sender is alive.
+        if alert.severity == Severity::None {
+            return true;
+        }
+        let Some(ignore) = &self.rules.correlation.ignore else { return false };
+        let scope = Scope::from([(Root::Signal, scope::alert(event, alert))]);
+        ignore.evaluate(&scope) == Truth::True
+    }
+}
+
+/// The environment that counts: an unknown one is production.
+pub(super) fn environment(event: &Event) -> &str {
+    event.environment.as_deref().unwrap_or(PRODUCTION)
+}
+
+/// The correlation key of an event; `None` equals nothing. Events of different environments never meet by key.
+pub(super) fn key(event: &Event, force: &InForce, assigned: &BTreeMap<String, String>) -> Option<String> {
+    let environment = environment(event);
+    let place = if environment == PRODUCTION { String::new() } else { format!("{environment}/") };
+    let Some(service) = &event.service else {
+        let key = unassigned_key(event)?;
+        return Some(match assigned.get(&key) {
+            Some(service) => format!("{place}service={service}"),
+            None => format!("{place}{key}"),
+        });
+    };
+    let mut parts = Vec::new();
+    for label in &force.rules.correlation.correlate_by {
+        let value = match (label.as_str(), &event.fact) {
+            ("service", _) => service,
+            (name, Fact::Alert(alert)) => alert.labels.get(name)?,
+            (name, Fact::Condition(condition)) => condition.labels.get(name)?,
+            _ => return None,
+        };
+        parts.push(format!("{label}={value}"));
+    }
+    Some(format!("{place}{}", parts.join(",")))
+}
+
+/// What an alert without a service is known by, until somebody assigns it.
+#[must_use]
+pub fn unassigned_key(event: &Event) -> Option<String> {
+    let Fact::Alert(alert) = &event.fact else { return None };
+    if event.service.is_some() {
+        return None;
+    }
+    let named = ["cluster", "namespace", "alertname"].into_iter();
+    let parts: Vec<String> = named.filter_map(|name| alert.labels.get(name).map(|value| format!("{name}={value}"))).collect();
+    if parts.is_empty() { None } else { Some(parts.join(",")) }
+}

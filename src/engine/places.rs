@@ -1,0 +1,152 @@
+//! Where events meet: each belongs to a place, and only events of one place can be one incident.
+//!
+//! A place is a connected set of services, an unassigned key, or a name that events wait for. Two places become one when an event shows that
+//! they are: a key is assigned, an incident somebody waited for opens, a person merges two incidents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::force::unassigned_key;
+use super::{InForce, is_signal, sweep};
+use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Subject};
+use crate::model::incident::IncidentId;
+
+/// Where events, incidents and signals are.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Places {
+    known: BTreeMap<EventId, String>,
+    /// Incidents by the names of their opening events.
+    incidents: BTreeMap<String, String>,
+    /// Signals: a lapse or an acknowledgement of one names nothing else.
+    subjects: BTreeMap<Subject, String>,
+    assigned: BTreeMap<String, String>,
+    /// Places where somebody waits for a name.
+    waiting: BTreeSet<String>,
+    /// What a place has become a part of.
+    part_of: BTreeMap<String, String>,
+}
+
+/// Where an event belongs, and the places that it shows to be part of that.
+#[derive(Debug, Default)]
+pub(super) struct Noted {
+    pub(super) place: String,
+    pub(super) joined: Vec<(String, String)>,
+}
+
+impl Places {
+    pub(super) fn knows(&self, event: &EventId) -> bool {
+        self.known.contains_key(event)
+    }
+
+    /// The place of a known event.
+    pub(super) fn of(&self, event: &EventId) -> Option<&str> {
+        Some(self.whole(self.known.get(event)?))
+    }
+
+    /// The services that unassigned keys were assigned to.
+    pub(super) fn assigned(&self) -> &BTreeMap<String, String> {
+        &self.assigned
+    }
+
+    pub(super) fn forget(&mut self, event: &EventId) {
+        self.known.remove(event);
+    }
+
+    /// Takes note of an event.
+    pub(super) fn note(&mut self, event: &Event, force: &InForce) -> Noted {
+        let mut noted = Noted::default();
+        match &event.fact {
+            Fact::Edit(Edit::Assign { key, service }) => {
+                self.assigned.insert(key.clone(), service.clone());
+                self.join(force.place(service), key.clone(), &mut noted);
+            }
+            Fact::Edit(Edit::Merge { into: one, from: other } | Edit::Move { from: one, to: Some(other), .. }) => {
+                let (one, other) = (self.named(one), self.named(other));
+                self.join(one, other, &mut noted);
+            }
+            _ => {}
+        }
+        let place = self.find(event, force);
+        self.known.insert(event.id.clone(), place.clone());
+        if is_signal(event) {
+            self.subjects.insert(event.subject.clone(), place.clone());
+            self.join_waiting(&place, waiting_for_subject(&event.subject), &mut noted);
+        }
+        if sweep::opens(event) {
+            let name = sweep::natural_name(event);
+            self.join_waiting(&place, waiting_for_incident(&name), &mut noted);
+            self.incidents.insert(name, place.clone());
+        }
+        noted.place = self.whole(&place).to_owned();
+        noted
+    }
+
+    fn find(&mut self, event: &Event, force: &InForce) -> String {
+        let named = event.incident.as_ref().and_then(|name| self.incidents.get(name));
+        if let Some(place) = named {
+            return self.whole(place).to_owned();
+        }
+        let service = event.service.as_ref().or_else(|| self.assigned.get(&unassigned_key(event)?));
+        if let Some(service) = service {
+            return self.whole(&force.place(service)).to_owned();
+        }
+        if let Some(key) = unassigned_key(event) {
+            return self.whole(&key).to_owned();
+        }
+        let place = match (&event.incident, &event.fact) {
+            (Some(name), _) => self.named(&IncidentId(name.clone())),
+            (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => match self.subjects.get(&event.subject) {
+                Some(place) => place.clone(),
+                None => self.wait(waiting_for_subject(&event.subject)),
+            },
+            // It meets nothing but what names it.
+            _ => event.id.0.clone(),
+        };
+        self.whole(&place).to_owned()
+    }
+
+    /// Where the incident of that name is, or will be.
+    fn named(&mut self, name: &IncidentId) -> String {
+        match self.incidents.get(&name.0) {
+            Some(place) => place.clone(),
+            None => self.wait(waiting_for_incident(&name.0)),
+        }
+    }
+
+    fn wait(&mut self, place: String) -> String {
+        self.waiting.insert(place.clone());
+        place
+    }
+
+    fn join_waiting(&mut self, place: &str, waiting: String, noted: &mut Noted) {
+        if self.waiting.remove(&waiting) {
+            self.join(place.to_owned(), waiting, noted);
+        }
+    }
+
+    /// `other` becomes part of `place`.
+    fn join(&mut self, place: String, other: String, noted: &mut Noted) {
+        let (place, other) = (self.whole(&place).to_owned(), self.whole(&other).to_owned());
+        if place != other {
+            self.part_of.insert(other.clone(), place.clone());
+            noted.joined.push((other, place));
+        }
+    }
+
+    /// The place that this one is part of by now.
+    fn whole<'a>(&'a self, mut place: &'a str) -> &'a str {
+        while let Some(larger) = self.part_of.get(place) {
+            place = larger;
+        }
+        place
+    }
+}
+
+/// Where events wait that name an incident nobody knows yet.
+fn waiting_for_incident(name: &str) -> String {
+    format!("incident {name}")
+}
+
+/// Where events wait that are about a signal nobody knows yet.
+fn waiting_for_subject(subject: &Subject) -> String {
+    format!("subject {}", subject.0)
+}
