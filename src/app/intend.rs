@@ -20,11 +20,19 @@ use super::settings::Settings;
 const ALL: usize = 100_000;
 
 /// Brings the postmortem and the meeting of `incident` in line with what stands, into `stored`.
-pub(super) fn effects(store: &Store, incident: &Incident, settings: &Settings, now: Time, stored: &mut Changes) -> anyhow::Result<()> {
+pub(super) fn effects(
+    store: &Store,
+    incident: &Incident,
+    bundled: &[&Incident],
+    settings: &Settings,
+    now: Time,
+    stored: &mut Changes,
+) -> anyhow::Result<()> {
     let held = incident.standing == Standing::Held;
     let moved = stored.postmortems.iter().find(|postmortem| postmortem.incident == incident.id).cloned();
     let known_before = if moved.is_some() { moved } else { store.postmortem_of(&incident.id)? };
-    if known_before.is_none() && !held {
+    // What waits in a bundle is told with the one that speaks for it.
+    if known_before.is_none() && (!held || incident.bundle.is_some()) {
         return Ok(());
     }
     let before = match known_before.clone() {
@@ -48,6 +56,7 @@ pub(super) fn effects(store: &Store, incident: &Incident, settings: &Settings, n
     let facilitator = guests.facilitator.as_deref().and_then(|id| person(settings, id));
     let text = draft::render(&Draft {
         incident,
+        bundled,
         postmortem: &postmortem,
         people: &settings.config.people,
         facilitator,
@@ -98,7 +107,7 @@ pub(super) fn fallen_together(
         return Ok(());
     }
     let Some(incident) = store.incident(&gone.0)? else { return Ok(()) };
-    effects(store, &Incident { standing: Standing::Dismissed, ..incident }, settings, now, stored)
+    effects(store, &Incident { standing: Standing::Dismissed, ..incident }, &[], settings, now, stored)
 }
 
 /// A new record, with a file name that no other postmortem has.

@@ -7,7 +7,7 @@ use super::{App, intend, lock};
 use crate::engine::{Changes, State};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
-use crate::model::incident::{IncidentId, Phase};
+use crate::model::incident::{Incident, IncidentId, Phase};
 use crate::store::Store;
 use crate::store::apply;
 use crate::store::ledger::LedgerEntry;
@@ -146,7 +146,8 @@ impl App {
         }
         for id in &changes.changed {
             let Some(incident) = state.incident(id) else { continue };
-            intend::effects(&self.store, incident, settings, now, stored)?;
+            let bundled: Vec<&Incident> = state.bundle_of(id).collect();
+            intend::effects(&self.store, incident, &bundled, settings, now, stored)?;
             if incident.phase == Phase::Closed {
                 stored.ledger.push(LedgerEntry::of(incident));
             }

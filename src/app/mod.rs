@@ -9,6 +9,7 @@ use crate::model::Time;
 use crate::store::Store;
 
 pub mod clock;
+pub mod correct;
 pub mod deliver;
 pub mod intend;
 pub mod judge;

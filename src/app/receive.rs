@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::{App, lock};
 use crate::model::Time;
-use crate::model::event::{Event, Subject};
+use crate::model::event::{Event, Fact, Subject};
 use crate::store::error::StoreError;
 use crate::store::log::NewRecord;
 
@@ -85,14 +85,16 @@ impl App {
             let events = std::mem::take(&mut arrival.events);
             arrival.events = events
                 .into_iter()
-                .filter_map(|event| {
+                .flat_map(|event| {
                     let lease = leases.get(&event.subject).copied();
-                    sights.news(event, lease, now)
+                    [sights.overtaken(&event), sights.news(event, lease, now)]
                 })
+                .flatten()
                 .collect();
             leases
         };
-        self.counts.heartbeats.fetch_add((all - arrival.events.len()) as u64, Ordering::Relaxed);
+        let news = arrival.events.iter().filter(|event| !matches!(event.fact, Fact::Lapsed(_))).count();
+        self.counts.heartbeats.fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
         if arrival.events.is_empty() && arrival.fault.is_none() {
             return Ok(None);
         }
@@ -107,6 +109,7 @@ impl App {
         for (event, lease) in &seen {
             // What the engine ignores has no end that anybody would miss.
             let lease = if settings.force.ignores(event) { Some(NEVER) } else { *lease };
+            sights.forget(std::slice::from_ref(event), now);
             sights.saw(event, lease, now);
         }
         Ok(Some(position))

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::TimeDelta;
 
 use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, EventId, Fact, Labels, Lapsed, Subject};
+use crate::model::event::{AlertStatus, Event, EventId, Fact, Labels, Lapsed, Subject, alert_subject};
 use crate::store::Store;
 
 /// A webhook has no lease. Its sender repeats firing alerts, daily at the least by any usual `repeat_interval`.
@@ -88,6 +88,15 @@ impl Sights {
         None
     }
 
+    /// An alert that fires anew while its earlier episode is believed to be on: that one ended, at a time nobody saw, after it was last seen.
+    pub(super) fn overtaken(&self, event: &Event) -> Option<Event> {
+        let Fact::Alert(alert) = &event.fact else { return None };
+        let started = self.open.get(&alert.labels).filter(|started| alert.status == AlertStatus::Firing && **started < alert.starts_at)?;
+        let of = alert_subject(&alert.labels, *started);
+        let last_seen = self.seen.get(&of).filter(|sight| sight.state == Known::On)?.last_seen.min(alert.starts_at);
+        Some(Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of, last_seen })))
+    }
+
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated.
     pub(super) fn dated(&self, mut event: Event) -> Event {
         let Fact::Alert(alert) = &mut event.fact else { return event };
@@ -133,7 +142,7 @@ impl Sights {
 
     /// Takes note of what has been told as lapsed.
     pub(super) fn forget(&mut self, lapsed: &[Event], now: Time) {
-        for event in lapsed {
+        for event in lapsed.iter().filter(|event| matches!(event.fact, Fact::Lapsed(_))) {
             if let Some(sight) = self.seen.get_mut(&event.subject) {
                 sight.state = Known::Lapsed;
                 sight.last_seen = sight.last_seen.max(now);
@@ -228,6 +237,24 @@ mod tests {
         sights.forget(&lapsed, at(240));
         assert_eq!(sights.lapsed(at(500)), []);
         check(&mut sights, &alert(None), 500, "again");
+    }
+
+    #[test]
+    fn firing_anew_closes_the_episode_before_at_its_last_sight() {
+        let mut sights = Sights::default();
+        let mut later = alert(None);
+        if let Fact::Alert(alert) = &mut later.fact {
+            alert.starts_at = at(500);
+        }
+        later.identify();
+        assert_eq!(sights.overtaken(&later), None);
+        sights.saw(&alert(None), None, at(0));
+        check(&mut sights, &alert(None), 240, "renewal");
+        assert_eq!(sights.overtaken(&alert(None)), None);
+        let lapsed = sights.overtaken(&later).map(|lapsed| (lapsed.subject, lapsed.occurred_at));
+        assert_eq!(lapsed, Some((alert(None).subject, at(240))));
+        sights.saw(&later, None, at(500));
+        assert_eq!(sights.overtaken(&later), None);
     }
 
     #[test]

@@ -64,6 +64,11 @@ fn verdict_lines(verdict: &Verdict) -> String {
     if let Some(measure) = &verdict.measure {
         text.push_str(&format!("\n  {}", measured(measure)));
     }
+    if !verdict.factors.is_empty() {
+        let factors: Vec<String> =
+            verdict.factors.iter().map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why)).collect();
+        text.push_str(&format!("\n  Score: {}", factors.join(" × ")));
+    }
     if !verdict.evidence.is_empty() {
         let ids: Vec<&str> = verdict.evidence.iter().map(|id| id.0.get(..12).unwrap_or(&id.0)).collect();
         text.push_str(&format!("\n  Evidence: {}", ids.join(", ")));
@@ -82,5 +87,5 @@ fn measured(measure: &Measure) -> String {
     } else {
         format!("{}{unit}", measure.lower)
     };
-    format!("Observed {observed}, required {}{unit}, margin {}{unit}", measure.required, measure.lower - measure.required)
+    format!("Observed {observed}, required {}{unit}, margin {}{unit}", measure.required, measure.margin)
 }

@@ -31,6 +31,8 @@ const FUEL_PER_ROW: u64 = 2_000;
 pub struct Draft<'a> {
     /// The incident.
     pub incident: &'a Incident,
+    /// Incidents that began with it, look like one with it, and wait for this postmortem.
+    pub bundled: &'a [&'a Incident],
     /// Its postmortem.
     pub postmortem: &'a Postmortem,
     /// Everybody, for their names.

@@ -5,15 +5,17 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use super::people::Called;
-use super::timeline::{certainty, event, incident_page, source};
+use super::timeline::{certainty, event, incident_page, page, source};
 use super::words::{answer, noun, signal_noun, what};
 use super::{Draft, escape};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Event, EventId, Fact};
-use crate::model::incident::{Announced, Joined, Milestone, Outcome, Signal, SignalKind, SpanState};
+use crate::model::incident::{Announced, Incident, Joined, Milestone, Outcome, Signal, SignalKind, SpanState};
 
 /// So many sources stand in one sentence.
 const SOURCES: usize = 3;
+/// So many incidents of a bundle are named.
+const BUNDLED: usize = 20;
 
 /// Why it is held: the announced sentence, the criteria that are met, and who accepted it.
 pub(super) fn why(draft: &Draft, called: &Called) -> Vec<String> {
@@ -36,7 +38,19 @@ pub(super) fn why(draft: &Draft, called: &Called) -> Vec<String> {
         let comment = if review.comment.trim().is_empty() { String::new() } else { format!(": {}", escape::text(&review.comment)) };
         reasons.push(format!("{}{by} at {}{comment}", answer(review.answer), instant(review.at)));
     }
+    if !draft.bundled.is_empty() {
+        let also = |incident: &&&Incident| escape::link(&titled(incident), &page(draft, &incident.id));
+        let named: Vec<String> = draft.bundled.iter().take(BUNDLED).map(|incident| also(&incident)).collect();
+        let rest = draft.bundled.len().saturating_sub(BUNDLED);
+        let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
+        reasons.push(format!("Began at about the same time and may be the same: {}{rest}", named.join(", ")));
+    }
     reasons
+}
+
+/// `checkout: HighErrorRate`.
+fn titled(incident: &Incident) -> String {
+    incident.services.first().map_or_else(|| incident.title.clone(), |service| format!("{service}: {}", incident.title))
 }
 
 /// How long it was degraded, as machines measured it, in all and by service.

@@ -177,6 +177,7 @@ fn drafted<T>(incident: &Incident, title: &str, names: Names, see: impl Fn(&Draf
     let facilitator = people.iter().find(|person| person.id == "lin");
     see(&Draft {
         incident,
+        bundled: &[],
         postmortem: &postmortem,
         people: &people,
         owners: &owners,

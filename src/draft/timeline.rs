@@ -8,7 +8,7 @@ use super::words::{many, noun, what};
 use super::{Draft, escape};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, EventId, Fact, Subject};
-use crate::model::incident::{Certainty, Milestone};
+use crate::model::incident::{Certainty, IncidentId, Milestone};
 
 /// Alerts of one name within so long of the first are one row.
 const REPEAT: TimeDelta = TimeDelta::minutes(5);
@@ -78,7 +78,12 @@ pub(super) fn source(draft: &Draft, event: &Event) -> String {
 
 /// The page of the incident.
 pub(super) fn incident_page(draft: &Draft) -> String {
-    format!("{}/incidents/{}", draft.external_url.trim_end_matches('/'), draft.incident.id)
+    page(draft, &draft.incident.id)
+}
+
+/// The page of any incident.
+pub(super) fn page(draft: &Draft, incident: &IncidentId) -> String {
+    format!("{}/incidents/{incident}", draft.external_url.trim_end_matches('/'))
 }
 
 /// The event of that id.

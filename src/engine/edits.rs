@@ -3,11 +3,11 @@
 //! Their corrections are laid over what the sweep finds, in the order in which they were made, and change nothing in it: taking one back
 //! gives what was there before, and a late event still finds its incident as if nobody had said a word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::sweep::{Group, natural_name, opens};
 use super::{InForce, moment};
-use crate::model::event::{Edit, Event, Fact, Subject};
+use crate::model::event::{Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{IncidentId, Joined, Member};
 
 /// A member with the number of the group where the sweep put it.
@@ -37,7 +37,7 @@ pub(super) fn corrected<'a>(
     for edit in edits {
         match &edit.fact {
             Fact::Edit(Edit::Merge { into, from }) => merge(&mut pieces, into, from),
-            Fact::Edit(Edit::Move { from, subjects, to }) => part(&mut pieces, from, subjects, to.as_ref()),
+            Fact::Edit(Edit::Move { from, events, to }) => part(&mut pieces, from, events, to.as_ref()),
             _ => {}
         }
     }
@@ -61,9 +61,12 @@ fn merge(pieces: &mut [Vec<Placed>], into: &IncidentId, from: &IncidentId) {
 }
 
 /// Moves whole subjects. What would leave events without an incident is not done: none may be lost.
-fn part<'a>(pieces: &mut Vec<Vec<Placed<'a>>>, from: &IncidentId, subjects: &[Subject], to: Option<&IncidentId>) {
+fn part<'a>(pieces: &mut Vec<Vec<Placed<'a>>>, from: &IncidentId, events: &[EventId], to: Option<&IncidentId>) {
     let Some(from) = find(pieces, from) else { return };
-    let moves = |(_, member): &Placed| subjects.contains(&member.event.subject);
+    // What comes back, as conditions do, may be of several groups under one subject.
+    let named = pieces[from].iter().filter(|(_, member)| events.contains(&member.event.id));
+    let subjects: BTreeSet<(usize, &Subject)> = named.map(|(number, member)| (*number, &member.event.subject)).collect();
+    let moves = |(number, member): &Placed| subjects.contains(&(*number, &member.event.subject));
     let (moving, staying): (Vec<Placed>, Vec<Placed>) = pieces[from].iter().partition(|placed| moves(placed));
     let stands = |piece: &[Placed]| piece.iter().any(|(_, member)| opens(&member.event));
     if moving.is_empty() || !stands(&staying) {

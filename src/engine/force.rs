@@ -75,10 +75,16 @@ impl InForce {
         owners.into_iter().cloned().collect()
     }
 
-    /// How long after each other recurrences are counted; `None`: nobody asks.
-    pub(super) fn recurs_within(&self) -> Option<TimeDelta> {
+    /// Whether any criterion asks for near misses.
+    pub(super) fn asks_near_misses(&self) -> bool {
+        self.rules.criteria.iter().any(|criterion| matches!(criterion.test, Test::NearMiss { .. }))
+    }
+
+    /// How long after it something still counts as known or coming back; `None`: nobody asks.
+    pub(super) fn comes_back_within(&self) -> Option<TimeDelta> {
         let windows = self.rules.criteria.iter().filter_map(|criterion| match criterion.test {
             Test::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
+            Test::NearMiss { .. } => Some(near_miss::NEW_AFTER),
             _ => None,
         });
         windows.max()

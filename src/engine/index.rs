@@ -109,7 +109,8 @@ pub(super) fn near_things(incident: &Incident) -> impl Iterator<Item = Thing> + 
     reported.chain(seen.map(|signal| (signal.service.clone().unwrap_or_default(), signal.name.clone())))
 }
 
-fn things(incident: &Incident) -> BTreeSet<Thing> {
+/// All of an incident that can come back.
+pub(super) fn things(incident: &Incident) -> BTreeSet<Thing> {
     opening_thing(incident).into_iter().chain(near_things(incident)).collect()
 }
 

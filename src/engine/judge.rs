@@ -6,10 +6,12 @@ use chrono::TimeDelta;
 
 use super::criteria::Others;
 use super::sweep::{Group, natural_id, natural_name, opens};
-use super::{Changes, InForce, State, Tracked, announce, criteria, index, milestones, opener, sentence, signals, unassigned_key};
+use super::{
+    Changes, InForce, State, Tracked, announce, criteria, index, milestones, near_miss, opener, sentence, signals, unassigned_key,
+};
 use crate::model::Time;
 use crate::model::event::{Event, Fact, Severity};
-use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Standing};
+use crate::model::incident::{Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Standing};
 
 /// When to look at a stored incident again: at once, unless it is closed.
 pub(super) fn due(incident: &Incident, now: Time) -> Option<Time> {
@@ -161,18 +163,23 @@ impl State {
         };
         if standing(before) != standing(after) {
             self.unbundled = true;
-            let near_misses = force.rules.criteria.iter().any(|criterion| criterion.test.kind() == CriterionKind::NearMiss);
-            for incident in [before, after].into_iter().flatten().filter(|_| near_misses) {
-                let scope = self.index.of_scope(incident).into_iter();
-                let open = scope.filter(|id| self.incidents.get(*id).is_some_and(|tracked| tracked.due.is_some()));
-                self.concerned.extend(open.cloned().collect::<Vec<_>>());
+        }
+        let stance = |incident: Option<&Incident>| incident.map(near_miss::stance);
+        if force.asks_near_misses() && stance(before) != stance(after) {
+            for incident in [before, after].into_iter().flatten() {
+                let rivals = self.index.of_scope(incident).into_iter();
+                let rivals: Vec<IncidentId> = rivals.filter(|id| self.incident(id).is_some_and(index::has_near_miss)).cloned().collect();
+                self.concerned.extend(rivals);
             }
         }
-        let opening = |incident: Option<&Incident>| incident.map(|incident| (index::opening_thing(incident), index::began(incident)));
-        let Some(within) = force.recurs_within().filter(|_| opening(before) != opening(after)) else { return };
-        for (thing, began) in [before, after].into_iter().filter_map(opening) {
-            let Some(thing) = thing else { continue };
-            let later: Vec<IncidentId> = self.index.of_thing(&thing, began, began + within).map(|(_, id)| id.clone()).collect();
+        let things = |incident: Option<&Incident>| incident.map(|incident| (index::things(incident), index::began(incident)));
+        let (was, is) = (things(before), things(after));
+        let Some(within) = force.comes_back_within().filter(|_| was != is) else { return };
+        for (things, began) in [was, is].into_iter().flatten() {
+            // What began at the same instant may be the same event under another name.
+            let since = began - TimeDelta::microseconds(1);
+            let later = things.iter().flat_map(|thing| self.index.of_thing(thing, since, began + within));
+            let later: Vec<IncidentId> = later.map(|(_, id)| id.clone()).collect();
             self.concerned.extend(later);
         }
     }

@@ -31,6 +31,7 @@ mod sweep;
 mod tests;
 
 pub use force::{InForce, unassigned_key};
+pub use sweep::opens;
 
 use index::Index;
 use places::Places;
@@ -153,6 +154,12 @@ impl State {
     #[must_use]
     pub fn incident(&self, id: &IncidentId) -> Option<&Incident> {
         self.incidents.get(id).map(|tracked| &tracked.incident)
+    }
+
+    /// The incidents that wait in the bundle of this one.
+    pub fn bundle_of<'a>(&'a self, lead: &'a IncidentId) -> impl Iterator<Item = &'a Incident> {
+        let announced = self.index.announced().filter_map(|id| self.incident(id));
+        announced.filter(move |incident| incident.bundle.as_ref() == Some(lead))
     }
 
     /// The incident that an event belongs to.

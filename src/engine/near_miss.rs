@@ -9,7 +9,7 @@ use super::{InForce, scope, sentence};
 use crate::expr::{Root, Truth};
 use crate::model::Time;
 use crate::model::event::{Answer, ConditionState, EventId, Fact, Severity};
-use crate::model::incident::{Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing, Unit};
+use crate::model::incident::{CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing, Unit};
 use crate::rules::{Comparison, Criterion, Test};
 
 /// What was not seen for so long is new.
@@ -188,7 +188,7 @@ impl Case<'_> {
                 let closeness = near.closeness.map(|closeness| (closeness, "as reported"));
                 let (score, factors) = self.score(near.severity, closeness, near.by_luck, near.barriers_left, &thing);
                 let part = scope::near_miss(&member.event, near, score);
-                Some(self.near(criterion, member.event.id.clone(), near.what.clone(), member.event.occurred_at, (score, factors), part))
+                Some(self.near(criterion, member.event.id.clone(), &near.what, member.event.occurred_at, (score, factors), part))
             }
             _ => None,
         });
@@ -198,23 +198,15 @@ impl Case<'_> {
             let closeness = self.measured_closeness(signal);
             let (score, factors) = self.score(signal.severity, closeness, false, None, &thing);
             let part = scope::near_miss_signal(signal, score, closeness.map(|(closeness, _)| closeness));
-            Some(self.near(criterion, signal.event.clone(), signal.name.clone(), span.start, (score, factors), part))
+            Some(self.near(criterion, signal.event.clone(), &signal.name, span.start, (score, factors), part))
         });
         let passing = reported.chain(seen).filter(|near| near.truth != Truth::False);
         passing.max_by(|a, b| a.score.total_cmp(&b.score).then(a.at.cmp(&b.at)))
     }
 
-    fn near(
-        &self,
-        criterion: &Criterion,
-        event: EventId,
-        what: String,
-        at: Time,
-        (score, factors): (f64, Vec<Factor>),
-        part: Value,
-    ) -> Near {
+    fn near(&self, criterion: &Criterion, event: EventId, what: &str, at: Time, (score, factors): (f64, Vec<Factor>), part: Value) -> Near {
         let truth = self.holds(criterion, Some((Root::NearMiss, part)));
-        Near { event, what: sentence::clip(&what, 120), at, score, factors, truth }
+        Near { event, what: sentence::clip(what, 120), at, score, factors, truth }
     }
 
     /// How bad it would have been, times what still stood between, times how close it came, more if it was luck or is new or comes often.
@@ -275,6 +267,19 @@ impl Case<'_> {
         });
         shares.filter(|share| share.is_finite()).max_by(f64::total_cmp).map(|share| (share, "the worst value against the threshold"))
     }
+}
+
+/// What others that compete with it, or wait for a quiet time, ask of an incident.
+pub(super) fn stance(incident: &Incident) -> impl PartialEq + use<> {
+    let scores: Vec<(String, Option<f64>)> = incident
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.on == CriterionKind::NearMiss)
+        .map(|verdict| (verdict.criterion.clone(), verdict.measure.map(|measure| measure.lower)))
+        .collect();
+    let announced = incident.announced.as_ref().map(|announced| (announced.at, announced.criteria.clone()));
+    let degraded = incident.signals.iter().any(was_degraded);
+    (scores, announced, incident.standing, incident.review.is_some(), degraded, began(incident))
 }
 
 /// Whether an incident was suggested for what is no near miss.

@@ -57,11 +57,11 @@ impl Places {
         match &event.fact {
             Fact::Edit(Edit::Assign { key, service }) => {
                 self.assigned.insert(key.clone(), service.clone());
-                self.join(force.place(service), key.clone(), &mut noted);
+                self.join(&force.place(service), key, &mut noted);
             }
             Fact::Edit(Edit::Merge { into: one, from: other } | Edit::Move { from: one, to: Some(other), .. }) => {
                 let (one, other) = (self.named(one), self.named(other));
-                self.join(one, other, &mut noted);
+                self.join(&one, &other, &mut noted);
             }
             _ => {}
         }
@@ -69,11 +69,11 @@ impl Places {
         self.known.insert(event.id.clone(), place.clone());
         if is_signal(event) {
             self.subjects.insert(event.subject.clone(), place.clone());
-            self.join_waiting(&place, waiting_for_subject(&event.subject), &mut noted);
+            self.join_waiting(&place, &waiting_for_subject(&event.subject), &mut noted);
         }
         if sweep::opens(event) {
             let name = sweep::natural_name(event);
-            self.join_waiting(&place, waiting_for_incident(&name), &mut noted);
+            self.join_waiting(&place, &waiting_for_incident(&name), &mut noted);
             self.incidents.insert(name, place.clone());
         }
         noted.place = self.whole(&place).to_owned();
@@ -117,15 +117,15 @@ impl Places {
         place
     }
 
-    fn join_waiting(&mut self, place: &str, waiting: String, noted: &mut Noted) {
-        if self.waiting.remove(&waiting) {
-            self.join(place.to_owned(), waiting, noted);
+    fn join_waiting(&mut self, place: &str, waiting: &str, noted: &mut Noted) {
+        if self.waiting.remove(waiting) {
+            self.join(place, waiting, noted);
         }
     }
 
     /// `other` becomes part of `place`.
-    fn join(&mut self, place: String, other: String, noted: &mut Noted) {
-        let (place, other) = (self.whole(&place).to_owned(), self.whole(&other).to_owned());
+    fn join(&mut self, place: &str, other: &str, noted: &mut Noted) {
+        let (place, other) = (self.whole(place).to_owned(), self.whole(other).to_owned());
         if place != other {
             self.part_of.insert(other.clone(), place.clone());
             noted.joined.push((other, place));

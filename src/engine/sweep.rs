@@ -127,7 +127,8 @@ fn activity(event: &Event) -> Option<bool> {
 }
 
 /// Whether an event can open an incident.
-pub(super) fn opens(event: &Event) -> bool {
+#[must_use]
+pub fn opens(event: &Event) -> bool {
     match &event.fact {
         Fact::Request(_) | Fact::NearMiss(_) => true,
         Fact::Intervention(intervention) => intervention.stated,

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::ingest::auth::authentic;
 
 mod api;
+mod correct;
 mod error;
 mod ingest;
 mod metrics;
@@ -56,6 +57,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/incidents/{id}", get(api::incident))
         .route("/api/v1/incidents/{id}/verdicts", get(api::verdicts))
         .route("/api/v1/incidents/{id}/review", post(api::review))
+        .route("/api/v1/incidents/{id}/merge", post(correct::merge))
+        .route("/api/v1/incidents/{id}/move", post(correct::part))
+        .route("/api/v1/incidents/{id}/milestones", post(correct::milestone))
+        .route("/api/v1/incidents/{id}/data-loss", post(correct::data_loss))
         .route("/api/v1/suggestions", get(api::suggestions))
         .route("/api/v1/postmortems", get(api::postmortems))
         .route("/api/v1/postmortems/{id}", get(api::postmortem))

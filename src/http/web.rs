@@ -12,6 +12,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api::{self, ReviewBody, known, read, review_with, say};
+use super::correct;
 use super::error::Error;
 use super::pages;
 use crate::app::{App, intend, reach};
@@ -26,6 +27,8 @@ use crate::store::incident::IncidentFilter;
 
 /// Rows of a page at the most.
 const ROWS: usize = 200;
+/// Other incidents offered to be merged at the most.
+const OTHERS: usize = 50;
 
 pub(super) fn routes() -> Router<Arc<App>> {
     Router::new()
@@ -35,6 +38,9 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}", get(incident))
         .route("/incidents/{id}/review", post(review))
         .route("/incidents/{id}/notes", post(note))
+        .route("/incidents/{id}/merge", post(correct::merge_form))
+        .route("/incidents/{id}/move", post(correct::move_form))
+        .route("/incidents/{id}/milestones", post(correct::milestone_form))
         .route("/postmortems", get(postmortems))
         .route("/postmortems/{id}", get(postmortem))
         .route("/ask", get(ask).post(asked))
@@ -162,14 +168,20 @@ fn invitation(app: &App, incident: &Incident) -> Option<pages::review::Invitatio
 async fn suggestions(State(app): State<Arc<App>>) -> Page {
     let (waiting, resting) = api::waiting(&app).await?;
     let now = app.now();
-    let show = |incident| pages::suggestions::Suggestion { incident, invitation: invitation(&app, incident) };
+    let in_bundle = |incident: &Incident| waiting.iter().filter(|other| other.bundle.as_ref() == Some(&incident.id)).count();
+    let show = |incident| pages::suggestions::Suggestion { incident, bundled: in_bundle(incident), invitation: invitation(&app, incident) };
     let view = pages::suggestions::View {
         now,
-        waiting: waiting.iter().map(show).collect(),
+        waiting: waiting.iter().filter(|incident| speaks(incident, &waiting)).map(show).collect(),
         snoozed: resting.iter().map(show).collect(),
         notice: None,
     };
     Ok(Html(pages::suggestions::render(&view)))
+}
+
+/// Whether nobody else in the list speaks for it.
+fn speaks(incident: &Incident, list: &[Incident]) -> bool {
+    incident.bundle.as_ref().is_none_or(|lead| !list.iter().any(|other| other.id == *lead))
 }
 
 async fn incidents(State(app): State<Arc<App>>) -> Page {
@@ -186,7 +198,15 @@ async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
 async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) -> Page {
     let incident = known(app, id).await?;
     let wanted = incident.id.clone();
-    let postmortem = read(app, move |app| app.store.postmortem_of(&wanted)).await?;
+    let lead = incident.bundle.clone();
+    let (postmortem, lead, mut others) = read(app, move |app| {
+        let lead = lead.map(|lead| app.store.incident(&lead.0)).transpose()?.flatten();
+        Ok((app.store.postmortem_of(&wanted)?, lead, app.store.incidents(IncidentFilter { open_only: false, limit: ROWS })?))
+    })
+    .await?;
+    others.retain(|other| other.id != incident.id);
+    let (bundled, others): (Vec<Incident>, Vec<Incident>) =
+        others.into_iter().partition(|other| other.bundle.as_ref() == Some(&incident.id));
     let settings = app.settings();
     let names: pages::words::Names = settings
         .config
@@ -199,6 +219,9 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         incident: &incident,
         postmortem: postmortem.as_ref(),
         invitation: invitation(app, &incident),
+        lead: lead.as_ref(),
+        bundled: &bundled,
+        others: others.get(..OTHERS).unwrap_or(&others),
         names: &names,
         notice,
     };

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Time;
-use super::incident::IncidentId;
+pub use super::correction::{Answer, DismissReason, Edit, Review, SnoozeUntil};
 
 /// Label or annotation names and values, in order.
 pub type Labels = BTreeMap<String, String>;
@@ -358,113 +358,6 @@ pub struct Acknowledgement {
 pub struct Note {
     /// What was noted.
     pub text: String,
-}
-
-/// A person's answer, with the revision of the incident they saw.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Review {
-    /// The incident answered for.
-    pub of: IncidentId,
-    /// The revision shown to the person.
-    pub revision: u64,
-    /// What they answered.
-    pub answer: Answer,
-    /// A word of theirs, if they gave one.
-    #[serde(default)]
-    pub comment: String,
-}
-
-/// The answers a suggestion can get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case")]
-pub enum Answer {
-    /// Hold it.
-    Accept,
-    /// Do not, and why.
-    Dismiss {
-        /// The reason.
-        reason: DismissReason,
-    },
-    /// Ask again later.
-    Snooze {
-        /// When.
-        until: SnoozeUntil,
-    },
-}
-
-/// Why a suggestion is dismissed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum DismissReason {
-    /// It was planned work.
-    Planned,
-    /// It was a test or drill.
-    Test,
-    /// Another incident covers it.
-    Duplicate,
-    /// The signal was wrong.
-    Noise,
-    /// Not worth a meeting.
-    TooSmall,
-    /// It has been talked through elsewhere.
-    AlreadyCovered,
-    /// Something else.
-    Other,
-}
-
-/// Until when a suggestion rests.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SnoozeUntil {
-    /// 09:00 of the next working day.
-    NextWorkingDay,
-    /// Until the incident is resolved.
-    WhenResolved,
-}
-
-/// A person's correction.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "edit", rename_all = "snake_case")]
-pub enum Edit {
-    /// Unassigned events with this correlation key belong to `service` from now on and back.
-    Assign {
-        /// The correlation key of the unassigned events.
-        key: String,
-        /// The service they concern.
-        service: String,
-    },
-    /// A milestone somebody states.
-    Milestone {
-        /// Whose.
-        of: IncidentId,
-        /// Which.
-        milestone: super::incident::MilestoneKind,
-        /// When it was.
-        at: Time,
-    },
-    /// Two incidents are one.
-    Merge {
-        /// The one that goes on.
-        into: IncidentId,
-        /// The one that joins it.
-        from: IncidentId,
-    },
-    /// Signals and other facts of an incident belong to another.
-    Move {
-        /// Where they are now.
-        from: IncidentId,
-        /// The subjects that move, each with all its events.
-        subjects: Vec<Subject>,
-        /// Where they belong; `None`: they are an incident of their own.
-        to: Option<IncidentId>,
-    },
-    /// Whether data was lost.
-    DataLoss {
-        /// The incident.
-        of: IncidentId,
-        /// Whether it was.
-        lost: bool,
-    },
 }
 
 /// A sender stopped renewing.

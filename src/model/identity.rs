@@ -40,7 +40,7 @@ impl Event {
                 (subject, stated)
             }
             Fact::Condition(condition) => {
-                let subject = subject(&format!("condition {} {:?}", condition.name, condition.labels));
+                let subject = subject(&format!("condition {service} {} {:?}", condition.name, condition.labels));
                 let since = condition.since.map(|since| format!(" since {since:?}")).unwrap_or_default();
                 let stated = format!("{} {:?} {:?}{since}", subject.0, condition.state, self.occurred_at);
                 (subject, stated)

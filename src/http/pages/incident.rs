@@ -7,9 +7,12 @@ use super::review::{self, Form, Invitation};
 use super::words::{self, Names};
 use super::{Notice, Tab, show};
 use crate::model::Time;
-use crate::model::event::{EventId, Fact};
-use crate::model::incident::{Incident, Milestone, MilestoneKind, Verdict};
+use crate::model::event::{Event, EventId, Fact, Subject};
+use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, Standing, Verdict};
 use crate::model::postmortem::Postmortem;
+
+/// Parts offered to be moved at the most.
+const PARTS: usize = 100;
 
 /// What the page shows.
 pub(crate) struct View<'a> {
@@ -21,6 +24,12 @@ pub(crate) struct View<'a> {
     pub(crate) postmortem: Option<&'a Postmortem>,
     /// What accepting would call, where a slot was found.
     pub(crate) invitation: Option<Invitation>,
+    /// The incident that speaks for it, where it waits in a bundle.
+    pub(crate) lead: Option<&'a Incident>,
+    /// Those that wait in its bundle.
+    pub(crate) bundled: &'a [Incident],
+    /// Others that it may be one with.
+    pub(crate) others: &'a [Incident],
     /// What people are called.
     pub(crate) names: &'a Names,
     /// A word at the top: an answer taken, or "this changed since you looked".
@@ -82,6 +91,18 @@ impl Page<'_> {
         self.view.names.get(id).map_or(id, String::as_str)
     }
 
+    /// Its parts, by their first event: what can be moved elsewhere.
+    fn parts(&self) -> Vec<&Event> {
+        let mut seen: Vec<&Subject> = Vec::new();
+        let own = self.incident.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &member.event);
+        let firsts = own.filter(|event| {
+            let new = !seen.contains(&&event.subject);
+            seen.push(&event.subject);
+            new
+        });
+        firsts.filter(|event| !matches!(event.fact, Fact::Edit(_) | Fact::Review(_))).take(PARTS).collect()
+    }
+
     /// The decision of the rules as they stand, where it is no longer the one announced.
     fn drifted(&self) -> Option<&'static str> {
         let announced = self.incident.announced.as_ref()?;
@@ -105,7 +126,17 @@ mod tests {
     fn page(incident: &Incident) -> String {
         let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned())]);
         let invitation = Some(sample::invitation());
-        render(&View { now: sample::at(7200), incident, postmortem: None, invitation, names: &names, notice: None })
+        render(&View {
+            now: sample::at(7200),
+            incident,
+            postmortem: None,
+            invitation,
+            lead: None,
+            bundled: &[],
+            others: &[],
+            names: &names,
+            notice: None,
+        })
     }
 
     #[test]
@@ -163,8 +194,21 @@ mod tests {
     fn a_stale_answer_is_told_at_the_top() {
         let incident = sample::incident();
         let notice = Some(Notice { warning: true, text: "This changed since you looked.".to_owned() });
-        let html =
-            render(&View { now: sample::at(7200), incident: &incident, postmortem: None, invitation: None, names: &Names::new(), notice });
+        let html = {
+            let names = Names::new();
+            let (lead, bundled, others) = (None, &[][..], &[][..]);
+            render(&View {
+                now: sample::at(7200),
+                incident: &incident,
+                postmortem: None,
+                invitation: None,
+                lead,
+                bundled,
+                others,
+                names: &names,
+                notice,
+            })
+        };
         assert!(html.contains("<p class=\"notice warning\" role=\"status\">This changed since you looked.</p>"));
     }
 

@@ -37,7 +37,8 @@ pub(super) struct Form {
 pub(super) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Option<Form> {
     let asked = match incident.standing {
         Standing::Suggested | Standing::Snoozed => true,
-        Standing::Held => false,
+        // What waits in a bundle may be given a postmortem of its own.
+        Standing::Held => incident.bundle.is_some(),
         Standing::None | Standing::Dismissed => return None,
     };
     let accept = match invitation {

@@ -320,7 +320,7 @@ fn watched() -> String {
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     let (incident, postmortem, meeting) = (incident(), postmortem(), meeting());
     let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned()), ("sam".to_owned(), "Sam R.".to_owned())]);
-    let suggestion = || suggestions::Suggestion { incident: &incident, invitation: Some(invitation()) };
+    let suggestion = || suggestions::Suggestion { incident: &incident, bundled: 0, invitation: Some(invitation()) };
     let services = || vec!["checkout".to_owned(), "payments".to_owned()];
     let stale = Notice { warning: true, text: "This changed since you looked; nothing was done yet. Look again, then answer.".to_owned() };
     vec![
@@ -342,6 +342,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 incident: &incident,
                 postmortem: Some(&postmortem),
                 invitation: Some(invitation()),
+                lead: None,
+                bundled: &[],
+                others: &[],
                 names: &names,
                 notice: Some(stale),
             }),

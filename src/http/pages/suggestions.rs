@@ -23,6 +23,8 @@ pub(crate) struct View<'a> {
 pub(crate) struct Suggestion<'a> {
     /// The incident.
     pub(crate) incident: &'a Incident,
+    /// How many others wait with it for one answer.
+    pub(crate) bundled: usize,
     /// What accepting would call, where a slot was found.
     pub(crate) invitation: Option<Invitation>,
 }
@@ -53,7 +55,7 @@ mod tests {
     #[test]
     fn each_suggestion_has_its_sentence_and_its_answers() {
         let incident = sample::incident();
-        let waiting = vec![Suggestion { incident: &incident, invitation: Some(sample::invitation()) }];
+        let waiting = vec![Suggestion { incident: &incident, bundled: 29, invitation: Some(sample::invitation()) }];
         let html = render(&View { now: sample::at(7200), waiting, snoozed: Vec::new(), notice: None });
         for wanted in [
             "Checkout was degraded for 47m in one stretch; 30m is enough.",
@@ -62,6 +64,7 @@ mod tests {
             "name=\"answer\" value=\"dismiss\"",
             "value=\"already_covered\"",
             "value=\"next_working_day\"",
+            "These 30 look like one",
         ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }

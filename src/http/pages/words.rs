@@ -7,7 +7,8 @@ use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason, Event, Fact, Severity, SnoozeUntil,
 };
 use crate::model::incident::{
-    Certainty, CriterionKind, Decision, Incident, Joined, Measure, MilestoneKind, Outcome, Phase, SignalKind, SpanState, Standing, Unit,
+    Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome, Phase, SignalKind, SpanState, Standing,
+    Unit,
 };
 use crate::model::postmortem::PostmortemStatus;
 
@@ -187,6 +188,11 @@ pub(super) fn measure(measure: &Measure) -> String {
         Unit::Times => format!("{seen} of {} times", say(required)),
         Unit::Score => format!("score {seen} of {}", say(required)),
     }
+}
+
+/// What a score is made of: "30 (severity: critical) × 0.9 (closeness: as reported)".
+pub(super) fn factors(factors: &[Factor]) -> String {
+    factors.iter().map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why)).collect::<Vec<_>>().join(" × ")
 }
 
 /// What stands, as a heading.

@@ -2,15 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod properties;
+
 use chrono::TimeDelta;
-use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
 use super::{InForce, State};
 use crate::model::Time;
 use crate::model::event::{
     Alert, AlertStatus, Answer, Declaration, DismissReason, EndReason, Event, Fact, Labels, Lapsed, Request, Review, Severity,
 };
-use crate::model::incident::{Decision, Incident, Joined, Outcome, Phase, SpanState, Standing};
+use crate::model::incident::{Decision, Incident, Joined, Phase, SpanState, Standing};
 use crate::model::settings::Service;
 use crate::rules::parse;
 
@@ -23,7 +24,11 @@ criteria:
 ";
 
 fn force() -> InForce {
-    let rules = parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap();
+    force_of(RULES)
+}
+
+fn force_of(rules: &str) -> InForce {
+    let rules = parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap();
     let service = |name: &str, needs: &[&str]| Service {
         name: name.to_owned(),
         depends_on: needs.iter().map(|&need| need.to_owned()).collect(),
@@ -266,95 +271,4 @@ fn a_declared_outage_is_held_at_once_and_says_so() {
     state.apply(vec![event], &force, at(0));
     assert_eq!(only(&state).reason, "An outage of Payments was declared: Nobody can pay.");
     assert_eq!(only(&state).standing, Standing::Held);
-}
-
-/// Episodes of a few alerts on a few services, some without an end.
-fn episodes() -> impl Strategy<Value = Vec<Event>> {
-    let service = prop_oneof![Just("checkout"), Just("payments"), Just("search")];
-    let episode = ("[AB]", service, 0i64..300, 1i64..90, any::<bool>());
-    proptest::collection::vec(episode, 1..14).prop_map(|list| {
-        let events = list.into_iter().flat_map(|(name, service, start, length, ended)| {
-            let end = ended.then(|| alert(&name, service, start, Some(start + length)));
-            std::iter::once(alert(&name, service, start, None)).chain(end)
-        });
-        events.collect()
-    })
-}
-
-/// What two runs must agree on: everything but revisions and what was announced, which depend on when news came.
-fn essence(state: &State) -> Vec<Incident> {
-    let strip = |incident: &Incident| Incident {
-        revision: 0,
-        announced: None,
-        standing: Standing::None,
-        reason: String::new(),
-        bundle: None,
-        ..incident.clone()
-    };
-    let mut all: Vec<Incident> = state.incidents().map(strip).collect();
-    all.sort_by(|a, b| super::opener(a).map(|event| &event.id).cmp(&super::opener(b).map(|event| &event.id)));
-    // Of two announced incidents that fell together the first keeps its name: that does depend on the order of the news.
-    for incident in &mut all {
-        incident.id = super::IncidentId(super::sweep::natural_name(super::opener(incident).unwrap()));
-    }
-    all
-}
-
-proptest! {
-    #[test]
-    fn order_and_repetition_of_arrivals_change_nothing(events in episodes(), seed in any::<u64>(), repeats in 0usize..5) {
-        let force = force();
-        let mut one = State::default();
-        one.apply(events.clone(), &force, at(400));
-        let mut shuffled = events.clone();
-        shuffled.extend(events.iter().take(repeats).cloned());
-        let mut random = seed;
-        for index in (1..shuffled.len()).rev() {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            shuffled.swap(index, (random >> 33) as usize % (index + 1));
-        }
-        let mut other = State::default();
-        for (index, event) in shuffled.into_iter().enumerate() {
-            other.apply(vec![event], &force, at(301));
-            if index % 3 == 2 {
-                // A restart: what was stored is all there is.
-                let incidents: Vec<Incident> = other.incidents().cloned().collect();
-                let loose = other.neighbourhoods.values().flat_map(|hood| hood.loose.values().cloned()).collect();
-                other = State::restore(incidents, loose, &force, at(301));
-            }
-        }
-        // What lasts is measured up to when it was judged last: at one instant for both.
-        for state in [&mut one, &mut other] {
-            pass(state, &force, 500);
-            state.rejudge(&force, at(500));
-        }
-        prop_assert_eq!(essence(&one), essence(&other));
-    }
-
-    #[test]
-    fn no_event_is_lost_or_doubled(events in episodes()) {
-        let force = force();
-        let mut state = State::default();
-        state.apply(events.clone(), &force, at(400));
-        let mut placed: Vec<String> = state.incidents().flat_map(|incident| &incident.members).map(|member| member.event.id.0.clone()).collect();
-        placed.extend(state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).map(|event| event.id.0.clone()));
-        placed.sort();
-        let mut known: Vec<String> = events.iter().map(|event| event.id.0.clone()).collect();
-        known.sort();
-        known.dedup();
-        prop_assert_eq!(placed, known);
-    }
-
-    #[test]
-    fn an_outcome_of_met_never_has_less_than_it_takes(events in episodes()) {
-        let force = force();
-        let mut state = State::default();
-        state.apply(events, &force, at(400));
-        for verdict in state.incidents().flat_map(|incident| &incident.verdicts) {
-            if let Some(measure) = verdict.measure {
-                prop_assert!(measure.lower <= measure.upper);
-                prop_assert_eq!(verdict.outcome == Outcome::Met, measure.lower >= measure.required);
-            }
-        }
-    }
 }

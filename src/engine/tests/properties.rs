@@ -1,0 +1,337 @@
+//! Random histories: what must hold whatever happens, and in whatever order the news of it comes.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest};
+use proptest::sample::Index;
+use serde_json::{Value, json};
+
+use super::{alert, at, force_of, pass};
+use crate::engine::sweep::natural_name;
+use crate::engine::{InForce, State, opener};
+use crate::model::event::{
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, Event, EventId, Fact, Intervention, Labels,
+    Lapsed, NearMiss, Note, Request, Severity,
+};
+use crate::model::incident::{Incident, IncidentId, Joined, Outcome, Standing};
+
+/// Every kind of criterion but near misses, which ask when others were made known.
+const RULES: &str = "
+criteria:
+  - {name: outage, on: outage, decision: hold}
+  - {name: long, on: degradation, longest: 30m, decision: suggest}
+  - {name: much, on: degradation, total: 40m, within: 2h, where: 'signal.kind != \"declaration\"', decision: hold}
+  - {name: by-hand, on: intervention, decision: suggest}
+  - {name: asked, on: request, decision: hold}
+  - {name: again, on: recurrence, times: 2, within: 3h, decision: suggest}
+  - {name: costly, on: outage, where: incident.duration > 600.0, decision: hold}
+";
+
+const NEAR_MISSES: &str = "criteria: [{name: near, on: near_miss, quiet_for: 2h, at_most: 1 per 1h, decision: suggest}]";
+
+/// Facts that belong together: an alert with its end, a condition's turns, one thing that a person said.
+fn story() -> impl Strategy<Value = Vec<Event>> {
+    let service = prop_oneof![Just("checkout"), Just("payments"), Just("search")];
+    (0..10_u8, service, 0i64..300, 1i64..90, "[AB]", any::<[bool; 3]>()).prop_map(
+        |(kind, service, start, length, name, [one, two, three])| {
+            let said = |minutes: i64, fact: Fact| {
+                let mut event = Event::new("test", at(minutes), fact);
+                event.service = Some(service.to_owned());
+                event.identify();
+                event
+            };
+            match kind {
+                0..=2 => {
+                    let mut firing = alert(&name, service, start, None);
+                    if let Fact::Alert(alert) = &mut firing.fact {
+                        alert.pending_for = two.then_some(120);
+                    }
+                    let last_seen = at(start + length / 2);
+                    let lapsed = Event::new("test", last_seen, Fact::Lapsed(Lapsed { of: firing.subject.clone(), last_seen }));
+                    let end = one.then(|| alert(&name, service, start, Some(start + length)));
+                    std::iter::once(firing).chain(end).chain(three.then_some(lapsed)).collect()
+                }
+                3..=4 => {
+                    let turn = |minutes, state| {
+                        let since = two.then(|| at(minutes - 1));
+                        let fact = Condition {
+                            name: name.clone(),
+                            state,
+                            severity: Severity::Critical,
+                            labels: Labels::new(),
+                            value: None,
+                            since,
+                        };
+                        said(minutes, Fact::Condition(fact))
+                    };
+                    let first = if three { ConditionState::NearMiss } else { ConditionState::Degraded };
+                    let last = if one { ConditionState::Healthy } else { ConditionState::Unknown };
+                    vec![turn(start - 3, ConditionState::Unknown), turn(start, first), turn(start + length, last)]
+                }
+                5 => {
+                    let declared = |minutes, status| {
+                        let fact = Declaration {
+                            key: String::new(),
+                            title: name.clone(),
+                            severity: Severity::Critical,
+                            status,
+                            planned: three,
+                            data_loss: None,
+                            detected_by: None,
+                        };
+                        said(minutes, Fact::Declaration(fact))
+                    };
+                    let end = one.then(|| declared(start + length, AlertStatus::Resolved));
+                    std::iter::once(declared(start, AlertStatus::Firing)).chain(end).collect()
+                }
+                6 => {
+                    let step = Intervention {
+                        action: "restart".to_owned(),
+                        why: String::new(),
+                        stated: one,
+                        should_be_automatic: None,
+                        dry_run: two && three,
+                        refused: false,
+                        planned: false,
+                    };
+                    let mut event = said(start, Fact::Intervention(step));
+                    event.actor = two.then(|| Actor { id: "ada".to_owned(), kind: ActorKind::Human });
+                    event.identify();
+                    vec![event]
+                }
+                7 => vec![said(start, Fact::Request(Request { reason: name, requester: None }))],
+                8 => {
+                    let closeness = three.then_some(0.5);
+                    let near =
+                        NearMiss { what: name, severity: Severity::Warning, closeness, by_luck: one, barriers_left: two.then_some(1) };
+                    vec![said(start, Fact::NearMiss(near))]
+                }
+                _ if one => vec![said(start, Fact::Change(Change { what: "deploy".to_owned(), title: name, revision: None }))],
+                _ => vec![said(start, Fact::Note(Note { text: name }))],
+            }
+        },
+    )
+}
+
+fn history() -> impl Strategy<Value = Vec<Event>> {
+    proptest::collection::vec(story(), 1..12).prop_map(|stories| stories.into_iter().flatten().collect())
+}
+
+/// What people say of any two events of a history: their incidents are one, or this part is something else.
+fn corrections() -> impl Strategy<Value = Vec<(Index, Index, u8)>> {
+    proptest::collection::vec((any::<Index>(), any::<Index>(), 0..3_u8), 0..4)
+}
+
+fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) -> Vec<Event> {
+    let openers: Vec<&Event> = events.iter().filter(|event| crate::engine::opens(event)).collect();
+    let mut all = events.to_vec();
+    if openers.is_empty() {
+        return all;
+    }
+    for (number, (one, other, kind)) in (310..).zip(corrections) {
+        let (one, other) = (*one.get(&openers), *other.get(&openers));
+        let name = |event: &Event| IncidentId(natural_name(event));
+        let edit = match kind {
+            0 => Edit::Merge { into: name(one), from: name(other) },
+            1 => Edit::Move { from: name(one), events: vec![other.id.clone()], to: None },
+            _ => Edit::Move { from: name(one), events: vec![one.id.clone()], to: Some(name(other)) },
+        };
+        all.push(said_of(&name(one), number, edit));
+    }
+    all
+}
+
+fn said_of(incident: &IncidentId, minutes: i64, edit: Edit) -> Event {
+    let mut event = Event::new("people", at(minutes), Fact::Edit(edit));
+    event.incident = Some(incident.0.clone());
+    event.identify();
+    event
+}
+
+/// What two runs must agree on: everything but revisions and what was announced, which depend on when news came.
+fn essence(state: &State) -> Vec<Incident> {
+    let strip = |incident: &Incident| Incident {
+        revision: 0,
+        announced: None,
+        standing: Standing::None,
+        reason: String::new(),
+        bundle: None,
+        // Of two announced incidents that fell together the first keeps its name: that does depend on the order of the news.
+        id: IncidentId(natural_name(opener(incident).unwrap())),
+        ..incident.clone()
+    };
+    let mut all: Vec<Incident> = state.incidents().map(strip).collect();
+    all.sort_by(|a, b| a.id.cmp(&b.id));
+    all
+}
+
+/// Where two runs differ, in a few words.
+fn difference(one: &[Incident], other: &[Incident]) -> String {
+    fn walk(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
+        match (one, other) {
+            (Value::Object(a), Value::Object(b)) => {
+                let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
+                for key in keys {
+                    walk(&format!("{path}.{key}"), a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
+                }
+            }
+            (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
+                for (index, (a, b)) in a.iter().zip(b).enumerate() {
+                    walk(&format!("{path}[{index}]"), a, b, found);
+                }
+            }
+            (a, b) if a != b => found.push(format!("{path}: {a} or {b}")),
+            _ => {}
+        }
+    }
+    let mut found = Vec::new();
+    walk("", &json!(one), &json!(other), &mut found);
+    found.truncate(12);
+    found.join("\n")
+}
+
+fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event> {
+    let mut shuffled = events.to_vec();
+    shuffled.extend(events.iter().take(repeats).cloned());
+    let mut random = seed;
+    for index in (1..shuffled.len()).rev() {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        shuffled.swap(index, (random >> 33) as usize % (index + 1));
+    }
+    shuffled
+}
+
+/// What was stored is all there is after a restart.
+fn restarted(state: &State, force: &InForce, minutes: i64) -> State {
+    let incidents: Vec<Incident> = state.incidents().cloned().collect();
+    let loose = state.neighbourhoods.values().flat_map(|hood| hood.loose.values().cloned()).collect();
+    State::restore(incidents, loose, force, at(minutes))
+}
+
+/// What lasts is measured up to when it was judged last: at one instant for all.
+fn settled(mut state: State, force: &InForce) -> Vec<Incident> {
+    pass(&mut state, force, 500);
+    state.rejudge(force, at(500));
+    essence(&state)
+}
+
+fn every_order_ends_the_same(events: &[Event], force: &InForce, seed: u64, repeats: usize, split: usize) -> (Vec<Incident>, Vec<Incident>) {
+    let mut one = State::default();
+    one.apply(events.to_vec(), force, at(400));
+    let mut other = State::default();
+    for (index, batch) in shuffled(events, repeats, seed).chunks(split).enumerate() {
+        other.apply(batch.to_vec(), force, at(400));
+        // A clock that goes back changes nothing.
+        other.tick(force, at(390));
+        if index % 3 == 2 {
+            other = restarted(&other, force, 400);
+        }
+    }
+    (settled(one, force), settled(other, force))
+}
+
+fn ids(state: &State) -> Vec<EventId> {
+    let own = state.incidents().flat_map(|incident| &incident.members).filter(|member| member.reason != Joined::Context);
+    let mut ids: Vec<EventId> = own.map(|member| member.event.id.clone()).collect();
+    ids.extend(state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).map(|event| event.id.clone()));
+    ids.sort();
+    ids
+}
+
+proptest! {
+    #[test]
+    fn order_repetition_batches_and_restarts_change_nothing(
+        events in history(), edits in corrections(), seed in any::<u64>(), repeats in 0usize..5, split in 1usize..4,
+    ) {
+        let (one, other) = every_order_ends_the_same(&corrected(&events, &edits), &force_of(RULES), seed, repeats, split);
+        prop_assert_eq!(difference(&one, &other), "");
+    }
+
+    #[test]
+    fn near_misses_compete_in_whatever_order_they_are_told(events in history(), seed in any::<u64>(), split in 1usize..4) {
+        let (one, other) = every_order_ends_the_same(&events, &force_of(NEAR_MISSES), seed, 0, split);
+        prop_assert_eq!(difference(&one, &other), "");
+    }
+
+    #[test]
+    fn no_event_is_lost_or_doubled(events in history(), edits in corrections()) {
+        let force = force_of(RULES);
+        let events = corrected(&events, &edits);
+        let mut state = State::default();
+        state.apply(events.clone(), &force, at(400));
+        let mut known: Vec<EventId> = events.into_iter().map(|event| event.id).collect();
+        known.sort();
+        known.dedup();
+        prop_assert_eq!(ids(&state), known);
+    }
+
+    #[test]
+    fn to_merge_and_then_to_split_is_to_do_nothing(events in history(), one in any::<Index>(), other in any::<Index>()) {
+        let force = force_of(RULES);
+        let mut state = State::default();
+        state.apply(events, &force, at(400));
+        pass(&mut state, &force, 410);
+        let all: Vec<Incident> = state.incidents().cloned().collect();
+        if all.is_empty() {
+            return Ok(());
+        }
+        let (one, other) = (one.get(&all), other.get(&all));
+        if one.id == other.id {
+            return Ok(());
+        }
+        let untouched = settled(state.clone(), &force);
+        state.apply(vec![said_of(&one.id, 410, Edit::Merge { into: one.id.clone(), from: other.id.clone() })], &force, at(410));
+        prop_assert_eq!(state.incidents().count(), all.len() - 1);
+        let merged = state.incident_of(&opener(one).unwrap().id).unwrap();
+        let members = other.members.iter().filter(|member| member.reason != Joined::Context);
+        let events: Vec<EventId> = members.map(|member| member.event.id.clone()).collect();
+        state.apply(vec![said_of(&merged, 411, Edit::Move { from: merged.clone(), events, to: None })], &force, at(411));
+        let mut split = settled(state, &force);
+        for incident in &mut split {
+            incident.members.retain(|member| !matches!(member.event.fact, Fact::Edit(_)));
+        }
+        prop_assert_eq!(difference(&split, &untouched), "");
+    }
+
+    #[test]
+    fn a_verdict_is_met_exactly_when_the_lower_bound_suffices(events in history()) {
+        let force = force_of(RULES);
+        let mut state = State::default();
+        state.apply(events, &force, at(400));
+        for verdict in state.incidents().flat_map(|incident| &incident.verdicts) {
+            if let Some(measure) = verdict.measure {
+                prop_assert!(measure.lower <= measure.upper);
+                prop_assert_eq!(verdict.outcome == Outcome::Met, measure.lower >= measure.required);
+                prop_assert_eq!(measure.margin >= 0.0, verdict.outcome == Outcome::Met);
+            }
+        }
+    }
+
+    #[test]
+    fn a_signal_is_in_one_state_at_a_time_and_never_for_less_than_nothing(events in history()) {
+        let mut state = State::default();
+        state.apply(events, &force_of(RULES), at(400));
+        for signal in state.incidents().flat_map(|incident| &incident.signals) {
+            let ends = signal.spans.iter().map(|span| span.end.unwrap_or(crate::model::Time::MAX_UTC));
+            prop_assert!(signal.spans.iter().zip(ends.clone()).all(|(span, end)| span.start <= end), "{:?}", signal.spans);
+            prop_assert!(signal.spans.iter().skip(1).zip(ends).all(|(next, end)| end <= next.start), "{:?}", signal.spans);
+        }
+    }
+
+    #[test]
+    fn looking_more_often_changes_nothing(events in history(), looks in proptest::collection::vec(400i64..480, 0..6)) {
+        let force = force_of(RULES);
+        let mut state = State::default();
+        state.apply(events, &force, at(400));
+        let mut other = state.clone();
+        for minutes in looks {
+            let now = at(minutes).max(at(400));
+            while let Some(due) = other.next().filter(|due| *due <= now) {
+                other.tick(&force, due);
+            }
+            other.tick(&force, now + TimeDelta::seconds(1));
+        }
+        prop_assert_eq!(difference(&settled(state, &force), &settled(other, &force)), "");
+    }
+}
