@@ -12,6 +12,7 @@ use crate::model::incident::{Incident, IncidentId, Joined, Member};
 
 mod announce;
 mod bundle;
+pub mod condition;
 mod criteria;
 mod edits;
 mod force;

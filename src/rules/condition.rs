@@ -24,6 +24,7 @@ struct Entry {
     near_miss: Option<Spanned<String>>,
     recovered: Option<Spanned<String>>,
     r#for: Option<Duration>,
+    keep_firing_for: Option<Duration>,
     every: Option<Spanned<Duration>>,
     no_data: Option<Spanned<ConditionState>>,
 }
@@ -41,8 +42,8 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
             faults.push(text.position.fault(file, format!("`{key}` is empty")));
         }
     }
-    if let Some(no_data) = entry.no_data.as_ref().filter(|state| state.value != ConditionState::Unknown) {
-        faults.push(no_data.position.fault(file, "only `unknown` is supported by this version: where there is no data, nobody can say"));
+    if let Some(no_data) = entry.no_data.as_ref().filter(|state| state.value == ConditionState::NearMiss) {
+        faults.push(no_data.position.fault(file, "where there is no data it is `unknown` (the default), `degraded` or `healthy`"));
     }
     let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| positive(file, "every", every, faults));
     let degraded = threshold(file, &entry.degraded, faults);
@@ -65,6 +66,8 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         near_miss,
         recovered,
         pending_for: entry.r#for.map_or(0, |duration| duration.seconds),
+        keep_firing_for: entry.keep_firing_for.map_or(0, |duration| duration.seconds),
+        no_data: entry.no_data.map_or(ConditionState::Unknown, |state| state.value),
         every,
     };
     (faults.len() == before).then_some(condition)

@@ -7,7 +7,7 @@ pub mod parse;
 pub mod scenario;
 
 use crate::expr::Expr;
-use crate::model::event::Severity;
+use crate::model::event::{ConditionState, Severity};
 use crate::model::incident::{CriterionKind, Decision};
 
 /// Seconds; every duration of the rules.
@@ -112,6 +112,10 @@ pub struct ConditionRule {
     pub recovered: Option<Threshold>,
     /// Prometheus's `for`.
     pub pending_for: Seconds,
+    /// Prometheus's `keep_firing_for`.
+    pub keep_firing_for: Seconds,
+    /// What it is while its series is not in the answer: healthy, degraded or unknown.
+    pub no_data: ConditionState,
     /// How often it is evaluated.
     pub every: Seconds,
 }
@@ -123,6 +127,21 @@ pub struct Threshold {
     pub comparison: Comparison,
     /// The number compared with.
     pub value: f64,
+}
+
+impl Threshold {
+    /// Whether `value` is so. As in PromQL, not-a-number is only ever unequal.
+    #[must_use]
+    pub fn is_met_by(self, value: f64) -> bool {
+        match self.comparison {
+            Comparison::Above => value > self.value,
+            Comparison::AtLeast => value >= self.value,
+            Comparison::Below => value < self.value,
+            Comparison::AtMost => value <= self.value,
+            Comparison::Equal => value == self.value,
+            Comparison::NotEqual => value != self.value,
+        }
+    }
 }
 
 /// PromQL's comparisons.

@@ -1,7 +1,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{SHIPPED, load};
-use crate::model::event::Severity;
+use crate::model::event::{ConditionState, Severity};
 use crate::model::incident::Decision;
 use crate::rules::{Comparison, Criterion, RuleSet, Test, Threshold};
 
@@ -66,7 +66,7 @@ fn conditions_and_correlation_are_read() {
     let set = rules(
         "conditions:
   - {name: errors, service: shop, severity: warning, metrics: prom, query: up, degraded: '> 0.02', near_miss: '>=0.01', recovered: '< 0.005',
-     for: 1m, every: 30s, no_data: unknown}
+     for: 1m, keep_firing_for: 2m, every: 30s, no_data: degraded}
   - {name: free, service: shop, metrics: prom, query: up, degraded: '< 5', near_miss: '< 10'}
 correlation: {correlate_by: [cluster, service], settle: 0, ignore: 'signal.name == \"Watchdog\"'}",
     );
@@ -75,7 +75,10 @@ correlation: {correlate_by: [cluster, service], settle: 0, ignore: 'signal.name 
     assert_eq!(errors.near_miss, Some(Threshold { comparison: Comparison::AtLeast, value: 0.01 }));
     assert_eq!(errors.recovered, Some(Threshold { comparison: Comparison::Below, value: 0.005 }));
     assert_eq!((errors.severity, errors.pending_for, errors.every), (Severity::Warning, 60, 30));
-    assert_eq!((set.conditions[1].severity, set.conditions[1].pending_for, set.conditions[1].every), (Severity::Critical, 0, 15));
+    assert_eq!((errors.keep_firing_for, errors.no_data), (120, ConditionState::Degraded));
+    let free = &set.conditions[1];
+    assert_eq!((free.severity, free.pending_for, free.keep_firing_for, free.every), (Severity::Critical, 0, 0, 15));
+    assert_eq!(free.no_data, ConditionState::Unknown);
     assert_eq!(set.correlation.correlate_by, ["cluster", "service"]);
     assert_eq!((set.correlation.settle, set.correlation.bridge), (0, 120));
     assert!(set.correlation.ignore.is_some());
@@ -181,7 +184,8 @@ fn conditions_that_contradict_themselves_are_faults() {
     assert!(fault("degraded: '> 2', recovered: '> 1'").contains("other direction"));
     assert!(fault("degraded: '> 2', recovered: '< 3'").contains("hold at once"));
     assert!(fault("degraded: '> 2', every: 0s").contains("longer than nothing"));
-    assert!(fault("degraded: '> 2', no_data: healthy").contains("only `unknown`"));
+    assert!(fault("degraded: '> 2', no_data: near_miss").contains("`unknown` (the default), `degraded` or `healthy`"));
+    assert!(fault("degraded: '> 2', keep_firing_for: -1m").contains("cannot be negative"));
     assert!(fault("degraded: '> 2', severity: bad").contains("unknown value `bad`"));
     let twice = "conditions:\n- &a {name: a, service: s, metrics: m, query: up, degraded: '> 1'}\n- *a";
     assert!(faults(twice)[0].contains("second condition `a`"));

@@ -1,0 +1,250 @@
+//! A metric condition stepping over the samples of one series, with Prometheus's own meaning of `for` and `keep_firing_for`.
+//!
+//! The machine is that of `rules/alerting.go`; around it stand hysteresis, what absence means, near misses, and the time when nobody looked.
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use crate::model::Time;
+use crate::model::event::{Condition, ConditionState, Event, Fact, Labels};
+use crate::rules::ConditionRule;
+
+/// What an evaluation found of one series.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Reading {
+    /// The series had this value, in the unit of the query.
+    Value(f64),
+    /// The series was not in the answer.
+    Absent,
+    /// There was no answer.
+    Failed,
+}
+
+/// A change of the reported state.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turn {
+    /// The state it entered.
+    pub state: ConditionState,
+    /// The evaluation at which it was noticed.
+    pub at: Time,
+    /// When it came to be so, if that was before `at`.
+    pub since: Option<Time>,
+    /// The value found at `at`, if there was one.
+    pub value: Option<f64>,
+}
+
+/// The state of an alert with this threshold in Prometheus.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertPhase {
+    /// It does not hold.
+    #[default]
+    Inactive,
+    /// It holds, not yet for long enough.
+    Pending {
+        /// The first evaluation at which it held.
+        active_at: Time,
+    },
+    /// It has held for long enough, or did and is kept.
+    Firing {
+        /// The first evaluation at which it held.
+        active_at: Time,
+    },
+}
+
+/// Prometheus's alert of one series.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Alert {
+    phase: AlertPhase,
+    /// The first evaluation at which a firing one no longer held.
+    kept_since: Option<Time>,
+}
+
+impl Alert {
+    fn firing(&self) -> Option<Time> {
+        match self.phase {
+            AlertPhase::Firing { active_at } => Some(active_at),
+            AlertPhase::Inactive | AlertPhase::Pending { .. } => None,
+        }
+    }
+
+    fn drop_pending(&mut self) {
+        if matches!(self.phase, AlertPhase::Pending { .. }) {
+            self.phase = AlertPhase::Inactive;
+        }
+    }
+
+    /// One evaluation. When it ends what was firing: since when that has not held.
+    fn step(&mut self, rule: &ConditionRule, at: Time, holds: bool) -> Option<Time> {
+        if holds {
+            self.kept_since = None;
+            if self.phase == AlertPhase::Inactive {
+                self.phase = AlertPhase::Pending { active_at: at };
+            }
+            if let AlertPhase::Pending { active_at } = self.phase
+                && at - active_at >= TimeDelta::seconds(rule.pending_for)
+            {
+                self.phase = AlertPhase::Firing { active_at };
+            }
+            return None;
+        }
+        self.drop_pending();
+        self.firing()?;
+        let since = *self.kept_since.get_or_insert(at);
+        if at - since < TimeDelta::seconds(rule.keep_firing_for) {
+            return None;
+        }
+        *self = Self::default();
+        Some(since)
+    }
+}
+
+/// What is remembered of one series of one condition between evaluations. Starts as `Watch::default()`.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Watch {
+    last: Option<Time>,
+    degraded: Alert,
+    near_miss: Alert,
+    /// It fired and `recovered` has not been met since.
+    latched: bool,
+    reported: Option<ConditionState>,
+    /// The end of the last stretch of which nobody can say what it was.
+    known_from: Option<Time>,
+}
+
+/// What a reading says of the two thresholds.
+#[derive(Clone, Copy)]
+struct Found {
+    degraded: bool,
+    near_miss: bool,
+}
+
+impl Watch {
+    /// The state that an alert on the `degraded` threshold has in Prometheus.
+    #[must_use]
+    pub fn alert(&self) -> AlertPhase {
+        self.degraded.phase
+    }
+
+    /// The state as it was last reported; `None` before the first evaluation.
+    #[must_use]
+    pub fn reported(&self) -> Option<ConditionState> {
+        self.reported
+    }
+
+    /// The evaluation at `at`, with the turns it makes known in the order of their time. What is not later than the last one changes nothing.
+    pub fn step(&mut self, rule: &ConditionRule, at: Time, reading: Reading) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        if let Some(last) = self.last {
+            if at <= last {
+                return turns;
+            }
+            if at - last > max_gap(rule) {
+                // That it held before and after proves nothing of the time between.
+                self.degraded.drop_pending();
+                self.near_miss.drop_pending();
+                turns.extend(self.report(Turn {
+                    state: ConditionState::Unknown,
+                    at: last + TimeDelta::seconds(rule.every),
+                    since: None,
+                    value: None,
+                }));
+            }
+        }
+        self.last = Some(at);
+        let value = match reading {
+            Reading::Value(value) => Some(value),
+            Reading::Absent | Reading::Failed => None,
+        };
+        let unknown = Turn { state: ConditionState::Unknown, at, since: None, value: None };
+        let turn = match self.found(rule, reading) {
+            // As in Prometheus, a failed evaluation leaves everything as it was.
+            None if reading == Reading::Failed => unknown,
+            None => {
+                self.advance(rule, at, Found { degraded: false, near_miss: false }, value);
+                unknown
+            }
+            Some(found) => {
+                if self.reported == Some(ConditionState::Unknown) {
+                    self.known_from = Some(at);
+                }
+                let ended = self.advance(rule, at, found, value);
+                let (state, since) = self.state(at, ended);
+                let since = since.max(self.known_from.unwrap_or(since));
+                Turn { state, at, since: Some(since).filter(|since| *since < at), value }
+            }
+        };
+        turns.extend(self.report(turn));
+        turns
+    }
+
+    /// What the reading says; `None`: nobody can say.
+    fn found(&self, rule: &ConditionRule, reading: Reading) -> Option<Found> {
+        match reading {
+            Reading::Value(value) => {
+                let held = self.latched && rule.recovered.is_some_and(|recovered| !recovered.is_met_by(value));
+                let beyond = rule.degraded.is_met_by(value);
+                let near = rule.near_miss.is_some_and(|near_miss| beyond || near_miss.is_met_by(value));
+                Some(Found { degraded: beyond || held, near_miss: near })
+            }
+            Reading::Absent => match rule.no_data {
+                ConditionState::Healthy => Some(Found { degraded: false, near_miss: false }),
+                ConditionState::Degraded => Some(Found { degraded: true, near_miss: rule.near_miss.is_some() }),
+                ConditionState::Unknown | ConditionState::NearMiss => None,
+            },
+            Reading::Failed => None,
+        }
+    }
+
+    /// Steps both alerts; gives since when what this ended has not held, the later of the two.
+    fn advance(&mut self, rule: &ConditionRule, at: Time, found: Found, value: Option<f64>) -> Option<Time> {
+        let degraded = self.degraded.step(rule, at, found.degraded);
+        // What is absent has not recovered.
+        self.latched = self.degraded.firing().is_some() && (found.degraded || self.latched && value.is_none());
+        let near_miss = self.near_miss.step(rule, at, found.near_miss);
+        degraded.max(near_miss)
+    }
+
+    /// The state to report and since when it has been so.
+    fn state(&self, at: Time, ended: Option<Time>) -> (ConditionState, Time) {
+        match (self.degraded.firing(), self.near_miss.firing()) {
+            (Some(active_at), _) => (ConditionState::Degraded, active_at),
+            // It was more than a near miss until that ended.
+            (None, Some(active_at)) => (ConditionState::NearMiss, ended.map_or(active_at, |ended| ended.max(active_at))),
+            (None, None) => (ConditionState::Healthy, ended.unwrap_or(at)),
+        }
+    }
+
+    /// The turn, if it is one.
+    fn report(&mut self, turn: Turn) -> Option<Turn> {
+        let before = self.reported.replace(turn.state);
+        // A series that is healthy when it is first seen has not turned.
+        let news = before.unwrap_or(ConditionState::Healthy) != turn.state;
+        news.then_some(turn)
+    }
+}
+
+/// How far apart two evaluations may be before nobody looked in between: a few may be missed, and five minutes are what Prometheus bridges.
+fn max_gap(rule: &ConditionRule) -> TimeDelta {
+    TimeDelta::seconds((4 * rule.every).max(5 * 60))
+}
+
+/// The event that tells of a turn of the series with these labels.
+#[must_use]
+pub fn event(rule: &ConditionRule, labels: &Labels, turn: &Turn) -> Event {
+    let condition = Condition {
+        name: rule.name.clone(),
+        state: turn.state,
+        severity: rule.severity,
+        labels: labels.clone(),
+        value: turn.value,
+        since: turn.since,
+    };
+    let mut event = Event::new(&rule.metrics, turn.at, Fact::Condition(condition));
+    event.service = Some(rule.service.clone());
+    event.identify();
+    event
+}
+
+#[cfg(test)]
+mod tests;
