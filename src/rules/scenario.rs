@@ -1,6 +1,7 @@
 //! Scenario files, `*.test.yaml`: events at times from an imagined beginning, and what is expected of them.
 
 mod entry;
+mod series;
 
 use std::collections::BTreeMap;
 
@@ -36,6 +37,8 @@ pub struct Scenario {
     pub line: u64,
     /// In the order of time.
     pub events: Vec<ScenarioEvent>,
+    /// What the metrics said meanwhile, in the order of time.
+    pub samples: Vec<Samples>,
     /// In the order of the file.
     pub expect: Vec<Expect>,
 }
@@ -52,6 +55,21 @@ pub struct ScenarioEvent {
     incident: Option<String>,
     actor: Option<Actor>,
     told: Told,
+}
+
+/// Values of a condition's query, one each time that the condition is evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    /// When the first is found, from the beginning of the scenario.
+    pub at: Seconds,
+    /// Where it stands in its file, from 1.
+    pub line: u64,
+    /// The name of the condition in the rules.
+    pub condition: String,
+    /// Label set of the series.
+    pub labels: Labels,
+    /// In the unit of the query; `None`: the series is not in the answer.
+    pub values: Vec<Option<f64>>,
 }
 
 /// What an event states, with times still counted from the beginning.
@@ -178,11 +196,11 @@ pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
 
 fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario> {
     let mut name = None;
-    let mut scenario = Scenario { name: String::new(), line: node.line, events: Vec::new(), expect: Vec::new() };
+    let mut scenario = Scenario { name: String::new(), line: node.line, events: Vec::new(), samples: Vec::new(), expect: Vec::new() };
     for (key, section) in yaml::sections(file, node, &["name", "events", "expect"], faults) {
         match key.name.as_str() {
             "name" => name = yaml::read::<Spanned<String>>(file, section).map_err(|fault| faults.push(fault)).ok(),
-            "events" => scenario.events = entry::events(file, yaml::entries(file, section, faults), faults),
+            "events" => (scenario.events, scenario.samples) = entry::events(file, yaml::entries(file, section, faults), faults),
             _ => scenario.expect = yaml::read_list(file, section, faults).into_iter().map(|read| expect(file, read, faults)).collect(),
         }
     }

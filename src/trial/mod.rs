@@ -1,5 +1,9 @@
 //! Trying rules out: scenarios run through the very engine that decides live.
 
+mod samples;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::fmt::Write;
 
@@ -32,6 +36,11 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 #[must_use]
 pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
     let mut made: Vec<Event> = scenario.events.iter().map(|event| event.event(ORIGIN)).collect();
+    let failure = |difference| Failure { scenario: scenario.name.clone(), line: scenario.line, difference };
+    match samples::events(&scenario.samples, &force.rules.conditions, ORIGIN) {
+        Ok(turns) => made.extend(turns),
+        Err(difference) => return Some(failure(difference)),
+    }
     made.sort_by_key(|event| event.occurred_at);
     let mut events = VecDeque::from(made);
     let mut expected: Vec<&Expect> = scenario.expect.iter().collect();
@@ -49,7 +58,7 @@ pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
         state.tick(force, at);
         compare(expect, &state, &mut difference);
     }
-    (!difference.is_empty()).then(|| Failure { scenario: scenario.name.clone(), line: scenario.line, difference })
+    (!difference.is_empty()).then(|| failure(difference))
 }
 
 /// Runs the timers due by `until`, each at its own instant.

@@ -2,16 +2,17 @@
 
 use serde::Deserialize;
 
-use super::{AlertTold, ScenarioEvent, Told};
+use super::{AlertTold, Samples, ScenarioEvent, Told, series};
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Intervention, Labels, NearMiss,
     Note, Request, Severity,
 };
 use crate::model::fault::{Fault, nearest};
+use crate::rules::Seconds;
 use crate::yaml::{self, Duration, Node, Spanned};
 
 /// A key for each kind of event, and the keys it takes beside those every event takes.
-const KINDS: [(&str, &[&str]); 9] = [
+const KINDS: [(&str, &[&str]); 10] = [
     ("alert", &["status", "severity", "labels", "end_reason"]),
     ("condition", &["state", "severity", "labels", "value"]),
     ("declaration", &["status", "severity", "key", "planned", "data_loss", "detected_by"]),
@@ -21,7 +22,9 @@ const KINDS: [(&str, &[&str]); 9] = [
     ("change", &["title", "revision"]),
     ("acknowledgement", &[]),
     ("note", &[]),
+    (SAMPLES, &["labels", "values"]),
 ];
+const SAMPLES: &str = "samples";
 const COMMON: [&str; 6] = ["at", "service", "environment", "incident", "actor", "actor_kind"];
 
 #[derive(Deserialize)]
@@ -37,6 +40,8 @@ struct Entry {
     change: Option<String>,
     acknowledgement: Option<String>,
     note: Option<String>,
+    samples: Option<String>,
+    values: Option<Spanned<String>>,
     service: Option<String>,
     environment: Option<String>,
     incident: Option<String>,
@@ -73,23 +78,33 @@ struct Entry {
     revision: Option<String>,
 }
 
-/// Reads all events of a scenario. What resolves or acknowledges is tied to what came before it.
-pub(super) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> Vec<ScenarioEvent> {
-    let mut events: Vec<ScenarioEvent> = Vec::new();
+/// Reads all events and samples of a scenario. What resolves or acknowledges is tied to what came before it.
+pub(super) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> (Vec<ScenarioEvent>, Vec<Samples>) {
+    let mut before = Before::default();
     for node in nodes {
         let read = yaml::read::<Entry>(file, node).and_then(|entry| {
-            if events.last().is_some_and(|last| entry.at.value.seconds < last.at) {
+            let at = entry.at.value.seconds;
+            if at < before.at {
                 return Err(entry.at.position.fault(file, "this is before the event above it; events stand in the order of time"));
             }
-            let kind = kind(file, node)?;
-            event(file, node, kind, entry, &events)
+            match kind(file, node)? {
+                SAMPLES => before.samples.push(samples(file, node, entry)?),
+                kind => before.events.push(event(file, node, kind, entry, &before)?),
+            }
+            before.at = at;
+            Ok(())
         });
-        match read {
-            Ok(event) => events.push(event),
-            Err(fault) => faults.push(fault),
-        }
+        faults.extend(read.err());
     }
-    events
+    (before.events, before.samples)
+}
+
+/// What stands above an entry.
+#[derive(Default)]
+struct Before {
+    at: Seconds,
+    events: Vec<ScenarioEvent>,
+    samples: Vec<Samples>,
 }
 
 /// The one key that says what kind of event this is, once all other keys fit it.
@@ -103,15 +118,29 @@ fn kind(file: &str, node: &Node) -> Result<&'static str, Fault> {
         let message = format!("this is both `{kind}` and `{second}`; write two events");
         return Err(node.key_position(second).fault(file, message));
     }
-    let fits = |key: &&str| COMMON.contains(key) || keys.contains(key);
-    let foreign = KINDS.iter().flat_map(|(_, keys)| keys.iter()).find(|key| node.get(key).is_some() && !fits(key));
+    // What samples are about stands in the rules.
+    let common = if *kind == SAMPLES { &COMMON[..1] } else { &COMMON[..] };
+    let fits = |key: &&str| common.contains(key) || keys.contains(key);
+    let all = COMMON.iter().chain(KINDS.iter().flat_map(|(_, keys)| keys.iter()));
+    let foreign = all.into_iter().find(|key| node.get(key).is_some() && !fits(key));
     if let Some(key) = foreign {
         return Err(node.key_position(key).fault(file, format!("`{key}` says nothing about `{kind}`")));
     }
     Ok(kind)
 }
 
-fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &[ScenarioEvent]) -> Result<ScenarioEvent, Fault> {
+fn samples(file: &str, node: &Node, entry: Entry) -> Result<Samples, Fault> {
+    let Entry { at, samples, values, labels, .. } = entry;
+    let condition = samples.filter(|name| !name.trim().is_empty());
+    let condition =
+        condition.ok_or_else(|| node.key_position(SAMPLES).fault(file, "`samples` needs the name of a condition of the rules"))?;
+    let missing =
+        || node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one each time it is evaluated");
+    let given = series::Given { condition, values: values.ok_or_else(missing)?, labels };
+    series::read(file, at.value.seconds, node.line, given)
+}
+
+fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> Result<ScenarioEvent, Fault> {
     let fault = |key: &str, message: String| node.key_position(key).fault(file, message);
     let needed = |key: &str, word: &str| node.position().fault(file, format!("`{key}` is missing: {word}"));
     let name = |name: Option<String>| {
@@ -136,7 +165,7 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &[ScenarioEv
                     Told::Alert { alert, labels, starts: at }
                 }
                 AlertStatus::Resolved => {
-                    let (labels, starts, severity) = firing(before, &name, service.as_deref(), &entry.labels)
+                    let (labels, starts, severity) = firing(&before.events, &name, service.as_deref(), &entry.labels)
                         .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels stands before this")))?;
                     Told::Alert { alert: AlertTold { severity, ..alert }, labels, starts }
                 }
@@ -217,6 +246,20 @@ fn firing(before: &[ScenarioEvent], wanted: &str, service: Option<&str>, given: 
     })?
 }
 
+/// An event about the same subject as those that the samples will make.
+fn stand_in(samples: &Samples) -> ScenarioEvent {
+    let condition = Condition {
+        name: samples.condition.clone(),
+        state: ConditionState::Unknown,
+        severity: Severity::default(),
+        labels: samples.labels.clone(),
+        value: None,
+        since: None,
+    };
+    let (at, line, told) = (samples.at, samples.line, Told::Condition(condition));
+    ScenarioEvent { at, line, service: None, environment: None, incident: None, actor: None, told }
+}
+
 fn signal_name(event: &ScenarioEvent) -> Option<&str> {
     match &event.told {
         Told::Alert { alert, .. } => Some(&alert.name),
@@ -226,10 +269,16 @@ fn signal_name(event: &ScenarioEvent) -> Option<&str> {
     }
 }
 
-fn acknowledged(before: &[ScenarioEvent], name: &str) -> Result<ScenarioEvent, String> {
-    if let Some(event) = before.iter().rev().find(|event| signal_name(event) == Some(name)) {
+fn acknowledged(before: &Before, name: &str) -> Result<ScenarioEvent, String> {
+    if let Some(event) = before.events.iter().rev().find(|event| signal_name(event) == Some(name)) {
         return Ok(event.clone());
     }
-    let meant = nearest(name, before.iter().filter_map(signal_name)).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    if let Some(samples) = before.samples.iter().rev().find(|samples| samples.condition == name) {
+        return Ok(stand_in(samples));
+    }
+    let samples = before.samples.iter().map(|samples| samples.condition.as_str());
+    let meant = nearest(name, before.events.iter().filter_map(signal_name).chain(samples))
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default();
     Err(format!("no alert, condition or declaration `{name}` stands before this{meant}"))
 }

@@ -2,9 +2,9 @@
 
 use chrono::{TimeDelta, TimeZone, Utc};
 
-use super::{ScenarioFile, parse};
+use super::{Scenario, ScenarioFile, parse};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, ConditionState, Event, Fact, Severity};
+use crate::model::event::{AlertStatus, Condition, ConditionState, Event, Fact, Severity};
 use crate::model::incident::{Decision, Outcome};
 
 fn origin() -> Time {
@@ -85,6 +85,38 @@ fn every_kind_of_event_is_read() {
 }
 
 #[test]
+fn samples_are_read() {
+    let text = file(
+        "  - {at: 0m, note: Quiet}
+  - {at: 1m, samples: errors, values: '0x1 0.5 _ stale'}
+  - at: 2m
+    samples: errors
+    labels: {zone: b}
+    values: >
+      1
+      2+1x1
+  - {at: 3m, acknowledgement: errors, actor: ada}",
+    );
+    let read = parse("s.test.yaml", &text).unwrap();
+    let Scenario { events, samples, .. } = &read.scenarios[0];
+    assert_eq!((events.len(), samples.len()), (2, 2));
+    assert_eq!((samples[0].at, samples[0].line, samples[0].condition.as_str()), (60, 7, "errors"));
+    assert_eq!(samples[0].values, [Some(0.0), Some(0.0), Some(0.5), None, None]);
+    assert_eq!((samples[1].labels["zone"].as_str(), &samples[1].values[..]), ("b", &[Some(1.0), Some(2.0), Some(3.0)][..]));
+    let Fact::Acknowledgement(acknowledgement) = events[1].event(origin()).fact else { panic!("no acknowledgement") };
+    let labels = samples[1].labels.clone();
+    let condition = Condition {
+        name: "errors".to_owned(),
+        state: ConditionState::Degraded,
+        severity: Severity::Critical,
+        labels,
+        value: None,
+        since: None,
+    };
+    assert_eq!(acknowledgement.of, Some(Event::new("prom", origin(), Fact::Condition(condition)).subject));
+}
+
+#[test]
 fn expectations_are_read() {
     let text = "rules: [a.yaml, b.yaml]\nscenarios:\n- name: s\n  events: []\n  expect:\n  - {at: 40m, service: shop, decision: none, criteria: {long: not_met}, incidents: 2}";
     let read = parse("s.test.yaml", text).unwrap();
@@ -109,6 +141,16 @@ fn faults_say_what_to_do() {
     starts("  - {at: 2m, note: A}\n  - {at: 1m, note: B}", "s.test.yaml:7:10: this is before the event above it");
     starts("  - {at: 1m, alert: Abc, status: firing}\n  - {at: 2m, acknowledgement: Abd}", "s.test.yaml:7:14: no alert");
     starts("  - {at: 1m, near_miss: A, closeness: 2}", "s.test.yaml:6:28: `closeness` goes from 0 to 1");
+    starts("  - {at: 1m, samples: A}", "s.test.yaml:6:5: `values` is missing");
+    starts("  - {at: 1m, samples: '', values: '1'}", "s.test.yaml:6:14: `samples` needs the name");
+    starts("  - {at: 1m, samples: A, values: ''}", "s.test.yaml:6:34: `values` is empty");
+    starts("  - {at: 1m, samples: A, values: '0x3 1y2 5'}", "s.test.yaml:6:39: \"1y2\" is no value");
+    starts("  - {at: 1m, samples: A, values: '0 1x99999'}", "s.test.yaml:6:37: with \"1x99999\" there are more than 10000 values");
+    starts("  - {at: 1m, samples: A, values: '0', service: s}", "s.test.yaml:6:39: `service` says nothing about `samples`");
+    starts("  - {at: 1m, samples: A, values: '0', value: 3}", "s.test.yaml:6:39: `value` says nothing about `samples`");
+    starts("  - {at: 1m, note: A, values: '0'}", "s.test.yaml:6:23: `values` says nothing about `note`");
+    starts("  - {at: 2m, samples: A, values: '0'}\n  - {at: 1m, note: B}", "s.test.yaml:7:10: this is before the event above it");
+    starts("  - {at: 1m, samples: Abc, values: '0'}\n  - {at: 2m, acknowledgement: Abd}", "s.test.yaml:7:14: no alert");
 }
 
 #[test]

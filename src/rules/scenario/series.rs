@@ -1,0 +1,157 @@
+//! `samples:` of a scenario: the values of a condition's query, in the notation of promtool's unit tests.
+
+use super::Samples;
+use crate::model::event::Labels;
+use crate::model::fault::Fault;
+use crate::yaml::Spanned;
+
+/// More values than any scenario needs; a few letters must not fill the memory.
+const MOST_VALUES: usize = 10_000;
+
+/// What `samples:` gives beside `at`.
+pub(super) struct Given {
+    pub(super) condition: String,
+    pub(super) values: Spanned<String>,
+    pub(super) labels: Labels,
+}
+
+/// Reads one entry of samples, which begins at `at` and stands in `line`.
+pub(super) fn read(file: &str, at: super::Seconds, line: u64, given: Given) -> Result<Samples, Fault> {
+    let Given { condition, values: text, labels } = given;
+    let mut values = Vec::new();
+    let mut offset = 0;
+    for word in text.value.split(char::is_whitespace) {
+        if !word.is_empty() {
+            let fault = |message| text.place(offset).fault(file, message);
+            expand(word, &mut values).map_err(fault)?;
+        }
+        offset += word.chars().count() + 1;
+    }
+    if values.is_empty() {
+        return Err(text.position.fault(file, "`values` is empty; write for example \"0x3 0.03x40 _x2 stale 0\""));
+    }
+    Ok(Samples { at, line, condition, labels, values })
+}
+
+/// Adds the values of one word: `a`, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`. As in promtool, `xN` repeats a value N times more.
+fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
+    let bad = || format!("{word:?} is no value; write a number, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`");
+    if word == "stale" {
+        return add(word, values, 1, |_| None);
+    }
+    if let Some(rest) = word.strip_prefix('_') {
+        let times = if rest.is_empty() { 1 } else { times(rest).ok_or_else(bad)? };
+        return add(word, values, times, |_| None);
+    }
+    let (first, rest) = number(word).ok_or_else(bad)?;
+    if rest.is_empty() {
+        return add(word, values, 1, |_| Some(first));
+    }
+    let (step, rest) =
+        if rest.starts_with('x') { (0.0, rest) } else { number(rest).filter(|_| rest.starts_with(['+', '-'])).ok_or_else(bad)? };
+    let more = times(rest).ok_or_else(bad)?;
+    // One after the other, as promtool adds them up: the last digits must be the same.
+    let mut next = first;
+    add(word, values, more.saturating_add(1), |place| {
+        if place > 0 {
+            next += step;
+        }
+        Some(next)
+    })
+}
+
+fn add(word: &str, values: &mut Vec<Option<f64>>, count: usize, value: impl FnMut(usize) -> Option<f64>) -> Result<(), String> {
+    if count > MOST_VALUES.saturating_sub(values.len()) {
+        return Err(format!("with {word:?} there are more than {MOST_VALUES} values"));
+    }
+    values.extend((0..count).map(value));
+    Ok(())
+}
+
+/// `xN`. A number too large to hold is larger than what is allowed.
+fn times(text: &str) -> Option<usize> {
+    let digits = text.strip_prefix('x').filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some(digits.parse().unwrap_or(usize::MAX))
+}
+
+/// A decimal number, `Inf` or `NaN` at the beginning, and what comes after it. Never hexadecimal: `0x3` is four times 0.
+fn number(text: &str) -> Option<(f64, &str)> {
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let sign = text.len() - unsigned.len();
+    let word = unsigned.get(..3).filter(|word| ["inf", "nan"].contains(&word.to_ascii_lowercase().as_str()));
+    let length = match word {
+        Some(word) => word.len(),
+        None => decimal(unsigned),
+    };
+    let (number, rest) = text.split_at(sign + length);
+    Some((number.parse().ok()?, rest))
+}
+
+/// How many bytes of `text` are a decimal number: digits, a point, and an exponent.
+fn decimal(text: &str) -> usize {
+    let digits = |from: usize| text[from..].bytes().take_while(u8::is_ascii_digit).count();
+    let mut end = digits(0);
+    if text[end..].starts_with('.') {
+        end += 1 + digits(end + 1);
+    }
+    if let Some(exponent) = text[end..].strip_prefix(['e', 'E']) {
+        let from = end + 1 + usize::from(exponent.starts_with(['+', '-']));
+        let length = digits(from);
+        if length > 0 {
+            end = from + length;
+        }
+    }
+    end
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+mod tests {
+    use super::{MOST_VALUES, expand};
+
+    fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
+        let mut values = Vec::new();
+        text.split_whitespace().try_for_each(|word| expand(word, &mut values)).map(|()| values)
+    }
+
+    #[track_caller]
+    fn check(text: &str, expected: &str) {
+        let values = values(text).unwrap_or_else(|fault| panic!("{fault}"));
+        let words: Vec<String> = values.iter().map(|value| value.map_or("_".to_owned(), |value| value.to_string())).collect();
+        assert_eq!(words.join(" "), expected, "{text}");
+    }
+
+    /// The first four are the examples of Prometheus's page on unit tests for rules.
+    #[test]
+    fn the_notation_is_that_of_promtool() {
+        check("-2+4x3", "-2 2 6 10");
+        check("1-2x4", "1 -1 -3 -5 -7");
+        check("1x4", "1 1 1 1 1");
+        check("1 _x3 stale", "1 _ _ _ _");
+        check("0x3 0.03x2 _x2 stale 0", "0 0 0 0 0.03 0.03 0.03 _ _ _ 0");
+        check("1x0 _x0 _ 5", "1 _ 5");
+        check("0.1+0.1x2", "0.1 0.2 0.30000000000000004");
+        check("1e2 1E-1x1 1e+1-1e0x2 .5 5.", "100 0.1 0.1 10 9 8 0.5 5");
+        check("Inf -inf +Inf NaN NaNx1 inf-1x1", "inf -inf inf NaN NaN NaN inf inf");
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused() {
+        for text in [
+            "x3", "1x", "1x-3", "1x1.5", "1+x3", "1+2", "1+2y3", "one", "_3", "__", "_x", "stalex2", "0x1f", "1,2", "1e", "--1", ".",
+            "ünx", "1ä",
+        ] {
+            let fault = values(text).unwrap_err();
+            assert!(fault.contains("is no value"), "{text}: {fault}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_bounded_number_of_values_is_held() {
+        assert_eq!(values(&format!("1x{}", MOST_VALUES - 1)).map(|values| values.len()), Ok(MOST_VALUES));
+        assert_eq!(values(&format!("_x{MOST_VALUES}")).map(|values| values.len()), Ok(MOST_VALUES));
+        for text in ["1x10000", "_x10001", "_x10000 1", "1x9999 stale", "1x18446744073709551615", "_x99999999999999999999999"] {
+            assert!(values(text).unwrap_err().contains("more than 10000 values"), "{text}");
+        }
+    }
+}

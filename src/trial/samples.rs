@@ -1,0 +1,58 @@
+//! Samples of a scenario to the events that conditions make of them, by the very machine that watches live.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::engine::condition::{self, Reading, Watch};
+use crate::model::Time;
+use crate::model::event::{Event, Labels};
+use crate::model::fault::nearest;
+use crate::rules::ConditionRule;
+use crate::rules::scenario::Samples;
+
+/// The turns of all series, in no order. After the last sample of a series its last state lasts.
+///
+/// # Errors
+/// A line for each entry whose condition the rules do not have.
+pub(super) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: Time) -> Result<Vec<Event>, String> {
+    let mut unknown = String::new();
+    let mut series: BTreeMap<(&str, &Labels), Series<'_>> = BTreeMap::new();
+    for entry in samples {
+        let Some(rule) = conditions.iter().find(|rule| rule.name == entry.condition) else {
+            unknown.push_str(&no_condition(entry, conditions));
+            continue;
+        };
+        let series = series.entry((&entry.condition, &entry.labels)).or_insert(Series { rule, readings: BTreeMap::new() });
+        let mut at = origin + TimeDelta::seconds(entry.at);
+        for value in &entry.values {
+            // Of two values for one evaluation the later entry has the word.
+            series.readings.insert(at, value.map_or(Reading::Absent, Reading::Value));
+            at += TimeDelta::seconds(rule.every);
+        }
+    }
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let turns = series.iter().flat_map(|((_, labels), series)| series.turns(labels));
+    Ok(turns.collect())
+}
+
+struct Series<'a> {
+    rule: &'a ConditionRule,
+    readings: BTreeMap<Time, Reading>,
+}
+
+impl Series<'_> {
+    fn turns(&self, labels: &Labels) -> Vec<Event> {
+        let mut watch = Watch::default();
+        let turns = self.readings.iter().flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
+        turns.map(|turn| condition::event(self.rule, labels, &turn)).collect()
+    }
+}
+
+fn no_condition(entry: &Samples, conditions: &[ConditionRule]) -> String {
+    let known = conditions.iter().map(|rule| rule.name.as_str());
+    let meant = nearest(&entry.condition, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    format!("  line {}: the rules have no condition `{}`{meant}\n", entry.line, entry.condition)
+}

@@ -1,0 +1,73 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use super::run;
+use crate::engine::InForce;
+use crate::rules::{parse, scenario};
+
+const RULES: &str = "
+criteria:
+  - {name: long, on: degradation, longest: 30m, decision: hold}
+  - {name: flapping, on: degradation, total: 10m, within: 30m, decision: suggest}
+conditions:
+  - {name: checkout-errors, service: checkout, metrics: prom, query: errors, degraded: '> 0.02', every: 1m}
+  - {name: slow, service: search, metrics: prom, query: latency, degraded: '> 2', recovered: '< 1', every: 30s}
+";
+
+/// The difference of a scenario with these events and this expectation; empty when all is as expected.
+fn difference(events: &str, expect: &str) -> String {
+    let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(), &[], &[]);
+    let text = format!("rules: [rules.yaml]\nscenarios:\n- name: s\n  events:\n{events}\n  expect: [{expect}]\n");
+    let file = scenario::parse("s.test.yaml", &text).unwrap_or_else(|faults| panic!("{faults:?}"));
+    run(&file.scenarios[0], &force).map(|failure| failure.difference).unwrap_or_default()
+}
+
+#[track_caller]
+fn check(events: &str, expect: &str) {
+    assert_eq!(difference(events, expect), "", "{events}");
+}
+
+#[test]
+fn samples_make_incidents() {
+    let down = "  - {at: 0m, samples: checkout-errors, values: '0x3 0.03x40 0'}";
+    check(
+        down,
+        "{at: 3m, incidents: 0}, {at: 4m, incidents: 1}, {at: 33m, service: checkout, decision: suggest}, {at: 34m, decision: hold}",
+    );
+    check("  - {at: 0m, samples: checkout-errors, values: '0x3 0.02x40 0'}", "{at: 50m, incidents: 0, decision: none}");
+}
+
+#[test]
+fn samples_stand_between_other_events() {
+    let events = "  - {at: 1m, alert: A, status: firing, service: checkout}
+  - {at: 2m, samples: checkout-errors, values: '0x1 0.03x2 0'}
+  - {at: 3m, note: Looking, service: checkout}
+  - {at: 3m, acknowledgement: checkout-errors, actor: ada}
+  - {at: 40m, alert: A, status: resolved, service: checkout}";
+    check(events, "{at: 41m, incidents: 1, criteria: {long: met}}");
+}
+
+#[test]
+fn what_is_absent_is_neither_healthy_nor_degraded() {
+    let events = "  - {at: 0m, samples: checkout-errors, values: '0.03 _x31 0'}";
+    check(events, "{at: 34m, criteria: {long: unknown, flapping: unknown}}");
+    let events = "  - {at: 0m, samples: checkout-errors, values: '0.03 0x31'}";
+    check(events, "{at: 34m, criteria: {long: not_met, flapping: not_met}}");
+}
+
+#[test]
+fn a_later_entry_goes_on_with_the_series() {
+    let events = "  - {at: 0m, samples: slow, values: '0 3x1'}
+  - {at: 90s, samples: slow, values: '1.5x60 0'}
+  - {at: 2m, samples: slow, labels: {zone: b}, values: '1.5x60'}";
+    check(events, "{at: 29m, criteria: {long: not_met}}, {at: 30m30s, incidents: 1, criteria: {long: met}}");
+}
+
+#[test]
+fn a_condition_that_the_rules_do_not_have_is_told() {
+    let told =
+        difference("  - {at: 0m, samples: checkout-error, values: '0'}\n  - {at: 0m, samples: zzz, values: '0'}", "{at: 1m, incidents: 0}");
+    assert_eq!(
+        told,
+        "  line 5: the rules have no condition `checkout-error`; did you mean `checkout-errors`?\n  line 6: the rules have no condition `zzz`\n"
+    );
+}
