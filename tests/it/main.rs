@@ -6,4 +6,5 @@ mod commands;
 mod deploy;
 mod layers;
 mod prometheus;
+mod promtool;
 mod world;
