@@ -103,7 +103,12 @@ pub(super) fn onset(event: &Event) -> Time {
 
 /// An alert's own words: `[startsAt − for, endsAt − keep_firing_for)`, unknown after an end that is no recovery.
 fn alert_spans(signal: &mut Signal, alert: &Alert) {
-    let start = alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0));
+    let stated = alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0));
+    // Not every message about an alert knows its `for`.
+    let start = signal.spans.first().map_or(stated, |first| first.start.min(stated));
+    if let Some(first) = signal.spans.first_mut() {
+        first.start = start;
+    }
     let open = |end| Span { start, end, state: SpanState::Degraded };
     match (alert.status, alert.ends_at) {
         (AlertStatus::Resolved, Some(ends_at)) => {

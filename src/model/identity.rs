@@ -30,12 +30,14 @@ impl Event {
         let (subject, stated) = match &self.fact {
             Fact::Alert(alert) => {
                 let subject = alert_subject(&alert.labels, alert.starts_at);
+                let again = alert.seen_again.map(|again| format!(" again {again:?}")).unwrap_or_default();
+                let waited = alert.pending_for.map(|seconds| format!(" for {seconds}s")).unwrap_or_default();
+                let kept = alert.keep_firing_for.map(|seconds| format!(" kept {seconds}s")).unwrap_or_default();
                 let stated = match alert.status {
-                    AlertStatus::Firing => match alert.seen_again {
-                        Some(again) => format!("alert firing {} again {again:?}", subject.0),
-                        None => format!("alert firing {}", subject.0),
-                    },
-                    AlertStatus::Resolved => format!("alert resolved {} {:?} {:?}", subject.0, alert.ends_at, alert.end_reason),
+                    AlertStatus::Firing => format!("alert firing {}{again}{waited}{kept}", subject.0),
+                    AlertStatus::Resolved => {
+                        format!("alert resolved {} {:?} {:?}{waited}{kept}", subject.0, alert.ends_at, alert.end_reason)
+                    }
                 };
                 (subject, stated)
             }

@@ -225,6 +225,20 @@ fn a_second_outage_of_a_service_is_another_incident() {
 }
 
 #[test]
+fn a_message_that_does_not_know_the_for_leaves_the_onset_as_known() {
+    let (mut state, force) = (State::default(), force());
+    let mut firing = alert("A", "checkout", 10, None);
+    if let Fact::Alert(alert) = &mut firing.fact {
+        alert.pending_for = Some(600);
+    }
+    firing.identify();
+    state.apply(vec![alert("A", "checkout", 10, None), firing, alert("A", "checkout", 10, Some(20))], &force, at(20));
+    let spans: Vec<_> = only(&state).signals[0].spans.iter().map(|span| (span.start, span.end)).collect();
+    assert_eq!(spans, [(at(0), Some(at(20)))]);
+    assert_eq!(only(&state).milestones.began.unwrap().at, at(0));
+}
+
+#[test]
 fn a_resolved_alert_alone_opens_nothing() {
     let (mut state, force) = (State::default(), force());
     state.apply(vec![alert("A", "checkout", 0, Some(5))], &force, at(5));
