@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
-use serde_json::Value;
 
 use super::index::{Index, began, opening_thing};
 use super::measure::{Count, Degraded, degraded};
 use super::{InForce, Tracked, intervals, opener, scope, sentence};
-use crate::expr::{Root, Scope, Truth};
+use crate::expr::Truth;
+use crate::expr::facts::{Facts, Scope};
 use crate::model::Time;
 use crate::model::event::{EventId, Fact};
 use crate::model::incident::{Factor, Incident, IncidentId, Measure, Outcome, SignalKind, SpanState, Unit, Verdict};
@@ -34,7 +34,7 @@ impl<'a> Others<'a> {
 pub(super) struct Case<'a> {
     pub(super) incident: &'a Incident,
     /// What `where` may ask of it, with everything unknown taken as healthy, and as degraded where that differs.
-    facts: (Value, Option<Value>),
+    facts: (Facts<'a>, Option<Facts<'a>>),
     pub(super) others: Others<'a>,
     pub(super) force: &'a InForce,
     pub(super) now: Time,
@@ -102,12 +102,11 @@ impl<'a> Case<'a> {
     }
 
     /// Whether `where` lets it pass. What hangs on time of which nobody can say is unknown.
-    pub(super) fn holds(&self, criterion: &Criterion, part: Option<(Root, Value)>) -> Truth {
+    pub(super) fn holds(&self, criterion: &Criterion, part: Option<&Facts>) -> Truth {
         let Some(filter) = &criterion.filter else { return Truth::True };
-        let evaluate = |facts: &Value| {
-            let mut scope = Scope::from([(Root::Incident, facts.clone())]);
-            scope.extend(part.clone());
-            filter.evaluate(&scope)
+        let evaluate = |facts: &Facts| {
+            let scope = Scope::new().with(facts);
+            filter.evaluate(&part.map_or(scope, |part| scope.with(part)))
         };
         let lower = evaluate(&self.facts.0);
         match &self.facts.1 {
@@ -123,7 +122,7 @@ impl<'a> Case<'a> {
             });
         let judged = declared.map(|signal| {
             let part = scope::signal(self.incident, signal);
-            (signal.event.clone(), signal.name.clone(), self.holds(criterion, Some((Root::Signal, part))))
+            (signal.event.clone(), signal.name.clone(), self.holds(criterion, Some(&part)))
         });
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
@@ -135,7 +134,7 @@ impl<'a> Case<'a> {
                 let part = scope::request(&member.event, request);
                 let who = request.requester.clone().unwrap_or_else(|| "A stakeholder".to_owned());
                 let words = format!("{who} asked for a postmortem: {}", sentence::clip(&request.reason, 200));
-                Some((member.event.id.clone(), words, self.holds(criterion, Some((Root::Request, part)))))
+                Some((member.event.id.clone(), words, self.holds(criterion, Some(&part))))
             }
             _ => None,
         });
@@ -146,7 +145,7 @@ impl<'a> Case<'a> {
     fn degradation(&self, criterion: &Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
         let signals = self.incident.signals.iter().map(|signal| {
             let part = scope::signal(self.incident, signal);
-            (signal, self.holds(criterion, Some((Root::Signal, part))))
+            (signal, self.holds(criterion, Some(&part)))
         });
         let found = degraded(signals, self.incident.phase, self.incident.phase_since, self.now);
         let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);

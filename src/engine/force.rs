@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::{RECONSIDER, near_miss, scope};
-use crate::expr::{Root, Scope, Truth};
+use crate::expr::Truth;
+use crate::expr::facts::Scope;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
 use crate::rules::{RuleSet, Test};
@@ -109,8 +110,7 @@ impl InForce {
             return true;
         }
         let Some(ignore) = &self.rules.correlation.ignore else { return false };
-        let scope = Scope::from([(Root::Signal, scope::alert(event, alert))]);
-        ignore.evaluate(&scope) == Truth::True
+        ignore.evaluate(&Scope::new().with(&scope::alert(event, alert))) == Truth::True
     }
 }
 

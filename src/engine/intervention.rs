@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::criteria::{Case, Finding, outcome, times};
 use super::sweep::STEPPED;
 use super::{opener, scope, sentence, signals};
-use crate::expr::{Root, Truth};
+use crate::expr::Truth;
 use crate::model::Time;
 use crate::model::event::{ActorKind, Event, EventId, Fact, Intervention};
 use crate::model::incident::{Phase, SpanState};
@@ -30,7 +30,7 @@ impl Case<'_> {
             let why_not = if outside { Some("outside of the incident's time") } else { self.is_no_step_in(event, step) };
             let truth = match why_not {
                 Some(why) => Err(why),
-                None => match self.holds(criterion, Some((Root::Intervention, scope::intervention(event, step, self.force)))) {
+                None => match self.holds(criterion, Some(&scope::intervention(event, step, self.force))) {
                     Truth::False => Err("not asked for by this criterion"),
                     Truth::Unknown(_) => Ok(false),
                     // A person who tells us of a step took it; of one that was observed somebody must know who.

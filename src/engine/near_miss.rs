@@ -1,12 +1,12 @@
 //! Near misses: how much there is to learn from one, and which one a quiet time is used for.
 
 use chrono::TimeDelta;
-use serde_json::Value;
 
 use super::criteria::{Case, Finding, Others, sooner};
 use super::index::{Thing, began};
 use super::{InForce, scope, sentence};
-use crate::expr::{Root, Truth};
+use crate::expr::Truth;
+use crate::expr::facts::Facts;
 use crate::model::Time;
 use crate::model::event::{Answer, ConditionState, EventId, Fact, Severity};
 use crate::model::incident::{CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing, Unit};
@@ -188,7 +188,7 @@ impl Case<'_> {
                 let closeness = near.closeness.map(|closeness| (closeness, "as reported"));
                 let (score, factors) = self.score(near.severity, closeness, near.by_luck, near.barriers_left, &thing);
                 let part = scope::near_miss(&member.event, near, score);
-                Some(self.near(criterion, member.event.id.clone(), &near.what, member.event.occurred_at, (score, factors), part))
+                Some(self.near(criterion, member.event.id.clone(), &near.what, member.event.occurred_at, (score, factors), &part))
             }
             _ => None,
         });
@@ -198,14 +198,22 @@ impl Case<'_> {
             let closeness = self.measured_closeness(signal);
             let (score, factors) = self.score(signal.severity, closeness, false, None, &thing);
             let part = scope::near_miss_signal(signal, score, closeness.map(|(closeness, _)| closeness));
-            Some(self.near(criterion, signal.event.clone(), &signal.name, span.start, (score, factors), part))
+            Some(self.near(criterion, signal.event.clone(), &signal.name, span.start, (score, factors), &part))
         });
         let passing = reported.chain(seen).filter(|near| near.truth != Truth::False);
         passing.max_by(|a, b| a.score.total_cmp(&b.score).then(a.at.cmp(&b.at)))
     }
 
-    fn near(&self, criterion: &Criterion, event: EventId, what: &str, at: Time, (score, factors): (f64, Vec<Factor>), part: Value) -> Near {
-        let truth = self.holds(criterion, Some((Root::NearMiss, part)));
+    fn near(
+        &self,
+        criterion: &Criterion,
+        event: EventId,
+        what: &str,
+        at: Time,
+        (score, factors): (f64, Vec<Factor>),
+        part: &Facts,
+    ) -> Near {
+        let truth = self.holds(criterion, Some(part));
         Near { event, what: sentence::clip(what, 120), at, score, factors, truth }
     }
 

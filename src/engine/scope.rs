@@ -1,28 +1,33 @@
 //! What `where` sees of an incident and its parts. The names are those of the schema in `expr`.
 
-use serde_json::{Value, json};
-
 use super::InForce;
 use super::force::{PRODUCTION, environment};
-use crate::model::event::{Actor, Alert, DetectedBy, Edit, Event, Fact, Intervention, NearMiss, Request};
+use crate::expr::Root;
+use crate::expr::facts::Facts;
+use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, Fact, Intervention, Labels, NearMiss, Request, Severity};
 use crate::model::incident::{Incident, Signal, SignalKind};
 
+static NO_LABELS: Labels = Labels::new();
+
 /// `incident`
-pub(super) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent: Option<f64>) -> Value {
-    json!({
-        "id": incident.id,
-        "title": incident.title,
-        "service": incident.services.first().map_or("", String::as_str),
-        "services": incident.services,
-        "scope": incident.scope,
-        "severity": incident.severity,
-        "environment": incident.environment.as_deref().unwrap_or(PRODUCTION),
-        "duration": degraded_seconds,
-        "detected_by": detected_by(incident),
-        "data_loss": data_loss(incident),
-        "budget_spent": budget_spent,
-        "signals": incident.signals.len(),
-    })
+pub(super) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent: Option<f64>) -> Facts<'_> {
+    let mut facts = Facts::new(Root::Incident);
+    #[expect(clippy::cast_precision_loss, reason = "signals of an incident are far below 2^52")]
+    let signals = incident.signals.len() as f64;
+    facts
+        .set("id", &incident.id.0)
+        .set("title", &incident.title)
+        .set("service", incident.services.first().map_or("", String::as_str))
+        .set("services", &incident.services)
+        .set("scope", &incident.scope)
+        .set("severity", severity(incident.severity))
+        .set("environment", incident.environment.as_deref().unwrap_or(PRODUCTION))
+        .set("duration", degraded_seconds)
+        .set("detected_by", detected_by(incident))
+        .set("data_loss", data_loss(incident))
+        .set("budget_spent", budget_spent)
+        .set("signals", signals);
+    facts
 }
 
 /// What somebody said last of whether data was lost; a correction comes before a declaration.
@@ -66,47 +71,50 @@ fn detected_by(incident: &Incident) -> &'static str {
 }
 
 /// `signal`
-pub(super) fn signal(incident: &Incident, signal: &Signal) -> Value {
+pub(super) fn signal<'a>(incident: &'a Incident, signal: &'a Signal) -> Facts<'a> {
     let labels = incident.members.iter().find_map(|member| match &member.event.fact {
         Fact::Alert(alert) if member.event.id == signal.event => Some(&alert.labels),
         Fact::Condition(condition) if member.event.id == signal.event => Some(&condition.labels),
         _ => None,
     });
-    json!({
-        "kind": signal.kind,
-        "name": signal.name,
-        "severity": signal.severity,
-        "service": signal.service.as_deref().unwrap_or_default(),
-        "environment": signal.environment.as_deref().unwrap_or(PRODUCTION),
-        "role": signal.role.as_deref().unwrap_or_default(),
-        "labels": labels.map_or_else(|| json!({}), |labels| json!(labels)),
-    })
+    let mut facts = Facts::new(Root::Signal);
+    facts
+        .set("kind", kind(signal.kind))
+        .set("name", &signal.name)
+        .set("severity", severity(signal.severity))
+        .set("service", signal.service.as_deref().unwrap_or_default())
+        .set("environment", signal.environment.as_deref().unwrap_or(PRODUCTION))
+        .set("role", signal.role.as_deref().unwrap_or_default())
+        .set("labels", labels.unwrap_or(&NO_LABELS));
+    facts
 }
 
 /// `signal`, of an alert that belongs to no incident yet.
-pub(super) fn alert(event: &Event, alert: &Alert) -> Value {
-    json!({
-        "kind": SignalKind::Alert,
-        "name": alert.name,
-        "severity": alert.severity,
-        "service": event.service.as_deref().unwrap_or_default(),
-        "environment": environment(event),
-        "role": alert.labels.get("afterword").map_or("", String::as_str),
-        "labels": alert.labels,
-    })
+pub(super) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
+    let mut facts = Facts::new(Root::Signal);
+    facts
+        .set("kind", kind(SignalKind::Alert))
+        .set("name", &alert.name)
+        .set("severity", severity(alert.severity))
+        .set("service", event.service.as_deref().unwrap_or_default())
+        .set("environment", environment(event))
+        .set("role", alert.labels.get("afterword").map_or("", String::as_str))
+        .set("labels", &alert.labels);
+    facts
 }
 
 /// `intervention`
-pub(super) fn intervention(event: &Event, step: &Intervention, force: &InForce) -> Value {
-    json!({
-        "action": step.action,
-        "why": step.why,
-        "actor": event.actor.as_ref().map_or("", |actor| actor.id.as_str()),
-        "actor_kind": event.actor.as_ref().map_or_else(Default::default, |actor: &Actor| actor.kind),
-        "service": event.service.as_deref().unwrap_or_default(),
-        "should_be_automatic": should_be_automatic(event, step, force),
-        "stated": step.stated,
-    })
+pub(super) fn intervention<'a>(event: &'a Event, step: &'a Intervention, force: &InForce) -> Facts<'a> {
+    let mut facts = Facts::new(Root::Intervention);
+    facts
+        .set("action", &step.action)
+        .set("why", &step.why)
+        .set("actor", event.actor.as_ref().map_or("", |actor| actor.id.as_str()))
+        .set("actor_kind", actor_kind(event.actor.as_ref().map_or_else(Default::default, |actor| actor.kind)))
+        .set("service", event.service.as_deref().unwrap_or_default())
+        .set("should_be_automatic", should_be_automatic(event, step, force))
+        .set("stated", step.stated);
+    facts
 }
 
 /// What the person said, else what the service's `automatic` lists.
@@ -119,36 +127,125 @@ fn should_be_automatic(event: &Event, step: &Intervention, force: &InForce) -> b
 }
 
 /// `request`
-pub(super) fn request(event: &Event, request: &Request) -> Value {
-    json!({
-        "reason": request.reason,
-        "requester": request.requester.as_deref().unwrap_or_default(),
-        "service": event.service.as_deref().unwrap_or_default(),
-    })
+pub(super) fn request<'a>(event: &'a Event, request: &'a Request) -> Facts<'a> {
+    let mut facts = Facts::new(Root::Request);
+    facts
+        .set("reason", &request.reason)
+        .set("requester", request.requester.as_deref().unwrap_or_default())
+        .set("service", event.service.as_deref().unwrap_or_default());
+    facts
 }
 
 /// `near_miss`
-pub(super) fn near_miss(event: &Event, near_miss: &NearMiss, score: f64) -> Value {
-    json!({
-        "what": near_miss.what,
-        "severity": near_miss.severity,
-        "service": event.service.as_deref().unwrap_or_default(),
-        "score": score,
-        "closeness": near_miss.closeness,
-        "by_luck": near_miss.by_luck,
-        "reported": true,
-    })
+pub(super) fn near_miss<'a>(event: &'a Event, near_miss: &'a NearMiss, score: f64) -> Facts<'a> {
+    let mut facts = Facts::new(Root::NearMiss);
+    facts
+        .set("what", &near_miss.what)
+        .set("severity", severity(near_miss.severity))
+        .set("service", event.service.as_deref().unwrap_or_default())
+        .set("score", score)
+        .set("closeness", near_miss.closeness)
+        .set("by_luck", near_miss.by_luck)
+        .set("reported", true);
+    facts
 }
 
 /// `near_miss`, as a condition saw it.
-pub(super) fn near_miss_signal(signal: &Signal, score: f64, closeness: Option<f64>) -> Value {
-    json!({
-        "what": signal.name,
-        "severity": signal.severity,
-        "service": signal.service.as_deref().unwrap_or_default(),
-        "score": score,
-        "closeness": closeness,
-        "by_luck": false,
-        "reported": false,
-    })
+pub(super) fn near_miss_signal(signal: &Signal, score: f64, closeness: Option<f64>) -> Facts<'_> {
+    let mut facts = Facts::new(Root::NearMiss);
+    facts
+        .set("what", &signal.name)
+        .set("severity", severity(signal.severity))
+        .set("service", signal.service.as_deref().unwrap_or_default())
+        .set("score", score)
+        .set("closeness", closeness)
+        .set("by_luck", false)
+        .set("reported", false);
+    facts
+}
+
+fn severity(severity: Severity) -> &'static str {
+    match severity {
+        Severity::None => "none",
+        Severity::Info => "info",
+        Severity::Unknown => "unknown",
+        Severity::Warning => "warning",
+        Severity::Critical => "critical",
+    }
+}
+
+fn kind(kind: SignalKind) -> &'static str {
+    match kind {
+        SignalKind::Alert => "alert",
+        SignalKind::Condition => "condition",
+        SignalKind::Declaration => "declaration",
+    }
+}
+
+fn actor_kind(kind: ActorKind) -> &'static str {
+    match kind {
+        ActorKind::Human => "human",
+        ActorKind::Robot => "robot",
+        ActorKind::Unknown => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::{ActorKind, Fact, Facts, InForce, Severity, SignalKind};
+    use crate::engine::State;
+    use crate::model::Time;
+    use crate::model::event::Event;
+
+    fn unknown(facts: &Facts<'_>) -> String {
+        facts.unknown().collect::<Vec<_>>().join(" ")
+    }
+
+    fn event(fact: &str) -> Event {
+        Event::new("test", Time::from_timestamp(1_767_603_600, 0).unwrap(), serde_json::from_str(fact).unwrap())
+    }
+
+    #[test]
+    fn every_field_is_known_but_those_that_nobody_told() {
+        let force = InForce::default();
+        for (fact, expected) in [
+            (r#"{"kind":"alert","name":"A","status":"firing","severity":"critical","labels":{},"starts_at":"2026-01-05T09:00:00Z"}"#, ""),
+            (r#"{"kind":"intervention","action":"restart"}"#, ""),
+            (r#"{"kind":"request","reason":"they call"}"#, ""),
+            (r#"{"kind":"near_miss","what":"disk nearly full","closeness":0.5}"#, ""),
+            (r#"{"kind":"near_miss","what":"disk nearly full"}"#, "closeness"),
+        ] {
+            let event = event(fact);
+            let facts = match &event.fact {
+                Fact::Alert(alert) => super::alert(&event, alert),
+                Fact::Intervention(step) => super::intervention(&event, step, &force),
+                Fact::Request(request) => super::request(&event, request),
+                Fact::NearMiss(near_miss) => super::near_miss(&event, near_miss, 1.0),
+                _ => continue,
+            };
+            assert_eq!(unknown(&facts), expected, "{fact}");
+        }
+        let declared = event(r#"{"kind":"declaration","title":"Down","severity":"critical","status":"firing"}"#);
+        let (mut state, now) = (State::default(), declared.occurred_at);
+        state.apply(vec![declared], &force, now);
+        let incident = state.incidents().next().unwrap();
+        assert_eq!(unknown(&super::incident(incident, 1.0, None)), "data_loss budget_spent");
+        assert_eq!(unknown(&super::signal(incident, &incident.signals[0])), "");
+        assert_eq!(unknown(&super::near_miss_signal(&incident.signals[0], 1.0, None)), "closeness");
+    }
+
+    #[test]
+    fn words_are_those_of_the_events() {
+        for each in [Severity::None, Severity::Info, Severity::Unknown, Severity::Warning, Severity::Critical] {
+            assert_eq!(serde_json::to_value(each).unwrap(), super::severity(each));
+        }
+        for each in [SignalKind::Alert, SignalKind::Condition, SignalKind::Declaration] {
+            assert_eq!(serde_json::to_value(each).unwrap(), super::kind(each));
+        }
+        for each in [ActorKind::Human, ActorKind::Robot, ActorKind::Unknown] {
+            assert_eq!(serde_json::to_value(each).unwrap(), super::actor_kind(each));
+        }
+    }
 }

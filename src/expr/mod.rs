@@ -6,6 +6,7 @@
 //! `true || unknown` is true, in either order.
 
 mod check;
+pub mod facts;
 mod guard;
 mod schema;
 
@@ -16,6 +17,7 @@ use cel::objects::Key;
 use cel::parser::{Expression, Parser};
 use cel::{Context, Env, ExecutionError, Value};
 
+use facts::{FieldValue, Scope};
 use schema::Type;
 
 /// The objects an expression may name.
@@ -32,9 +34,6 @@ pub enum Root {
     /// `near_miss`
     NearMiss,
 }
-
-/// What an expression sees: one JSON object a root. A field that is absent, null or of another type than the schema's is not known.
-pub type Scope = BTreeMap<Root, serde_json::Value>;
 
 /// What an expression says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,10 +104,11 @@ impl Expr {
     pub fn evaluate(&self, scope: &Scope) -> Truth {
         let mut context = Context::with_env(Arc::clone(&self.0.functions));
         for (root, fields) in &self.0.reads {
-            let Some(object) = scope.get(root) else {
+            let Some(object) = scope.get(*root) else {
                 return Truth::Unknown(format!("there is no {}", root.words()));
             };
-            let known = fields.iter().filter_map(|(name, kind)| Some((Key::from(*name), value(object.get(name)?, *kind)?)));
+            let known = root.fields().iter().enumerate().filter(|(_, field)| fields.contains(&(field.name, field.kind)));
+            let known = known.filter_map(|(index, field)| Some((Key::from(field.name), value(object.value(index))?)));
             let map = cel::objects::Map { map: Arc::new(known.collect::<HashMap<_, _>>()) };
             context.add_variable_from_value(root.name(), Value::Map(map));
         }
@@ -122,20 +122,20 @@ impl Expr {
     }
 }
 
-/// JSON as CEL's value of the schema's type; `None` where it is not of that type.
-fn value(json: &serde_json::Value, kind: Type) -> Option<Value> {
-    let text = |json: &serde_json::Value| Some(Value::String(Arc::new(json.as_str()?.to_owned())));
-    match kind {
-        Type::Text => text(json),
-        Type::Number => json.as_f64().map(Value::Float),
-        Type::Bool => json.as_bool().map(Value::Bool),
-        Type::Texts => json.as_array()?.iter().map(text).collect::<Option<Vec<_>>>().map(|list| Value::List(Arc::new(list))),
-        Type::Labels => {
-            let labels = json.as_object()?.iter().filter_map(|(name, value)| Some((Key::from(name.as_str()), text(value)?)));
-            Some(Value::Map(cel::objects::Map { map: Arc::new(labels.collect()) }))
+/// A field as CEL's value; `None` when it is not known.
+fn value(field: FieldValue<'_>) -> Option<Value> {
+    let text = |text: &str| Value::String(Arc::new(text.to_owned()));
+    Some(match field {
+        FieldValue::Unknown => return None,
+        FieldValue::Text(value) => text(value),
+        FieldValue::Number(value) => Value::Float(value),
+        FieldValue::Bool(value) => Value::Bool(value),
+        FieldValue::Texts(list) => Value::List(Arc::new(list.iter().map(|value| text(value)).collect())),
+        FieldValue::Labels(labels) => {
+            let labels = labels.iter().map(|(name, value)| (Key::from(name.as_str()), text(value)));
+            Value::Map(cel::objects::Map { map: Arc::new(labels.collect()) })
         }
-        Type::Numbers => None,
-    }
+    })
 }
 
 #[cfg(test)]

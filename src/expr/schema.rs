@@ -99,6 +99,19 @@ const NEAR_MISS: &[Field] = &[
     field("reported", Type::Bool, ANY),
 ];
 
+/// The number of fields of the root that has the most.
+pub(super) const MOST_FIELDS: usize = {
+    let (mut most, mut at) = (0, 0);
+    while at < Root::ALL.len() {
+        let count = Root::ALL[at].fields().len();
+        if count > most {
+            most = count;
+        }
+        at += 1;
+    }
+    most
+};
+
 impl Root {
     pub(super) const ALL: [Self; 5] = [Self::Incident, Self::Signal, Self::Intervention, Self::Request, Self::NearMiss];
 
@@ -118,7 +131,7 @@ impl Root {
         if self == Self::NearMiss { "near miss" } else { self.name() }
     }
 
-    pub(super) fn fields(self) -> &'static [Field] {
+    pub(super) const fn fields(self) -> &'static [Field] {
         match self {
             Self::Incident => INCIDENT,
             Self::Signal => SIGNAL,
