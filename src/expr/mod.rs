@@ -4,21 +4,21 @@
 //! label that is not there, make an expression [`Truth::Unknown`] wherever the result hangs on them: never a silent false.
 //! `has(signal.labels.team)` and `"team" in signal.labels` ask without that risk. As CEL has it, `false && unknown` is false and
 //! `true || unknown` is true, in either order.
+//!
+//! The `cel` crate parses; what is checked is evaluated by a tree of our own, since every criterion is asked of every signal.
 
 mod check;
+mod evaluate;
 pub mod facts;
 mod guard;
 mod schema;
+mod tree;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use cel::objects::Key;
-use cel::parser::{Expression, Parser};
-use cel::{Context, Env, ExecutionError, Value};
+use cel::parser::Parser;
 
-use facts::{FieldValue, Scope};
-use schema::Type;
+use facts::Scope;
 
 /// The objects an expression may name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,11 +61,9 @@ pub struct Expr(Arc<Compiled>);
 
 struct Compiled {
     source: String,
-    expression: Expression,
-    /// What it reads; nothing else is handed to it.
-    reads: BTreeMap<Root, BTreeSet<(&'static str, Type)>>,
-    /// CEL's own functions. Building them takes longer than evaluating, so they are built once.
-    functions: Arc<Env>,
+    tree: tree::Logic,
+    /// The roots it reads.
+    roots: Vec<Root>,
 }
 
 impl std::fmt::Debug for Compiled {
@@ -82,8 +80,12 @@ pub fn compile(source: &str, roots: &[Root]) -> Result<Expr, ExprFault> {
     guard::before_parsing(source)?;
     let (mut expression, places) = Parser::new().parse_with_source_info(source).map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
-    let reads = check::check(&mut expression, source, &places, roots)?;
-    Ok(Expr(Arc::new(Compiled { source: source.to_owned(), expression, reads, functions: Arc::new(Env::stdlib()) })))
+    let roots = check::check(&mut expression, source, &places, roots)?.into_keys().collect();
+    let tree = tree::tree(&expression).map_err(|id| ExprFault {
+        offset: places.offset_for(id).map_or(0, |(start, _)| start as usize),
+        message: "this part of CEL is not available".to_owned(),
+    })?;
+    Ok(Expr(Arc::new(Compiled { source: source.to_owned(), tree, roots })))
 }
 
 impl Expr {
@@ -96,47 +98,20 @@ impl Expr {
     /// True when it reads something of `root`.
     #[must_use]
     pub fn names(&self, root: Root) -> bool {
-        self.0.reads.contains_key(&root)
+        self.0.roots.contains(&root)
     }
 
     /// Evaluates it. Never panics, never runs long: at most once through each list for each mention of it.
     #[must_use]
-    pub fn evaluate(&self, scope: &Scope) -> Truth {
-        let mut context = Context::with_env(Arc::clone(&self.0.functions));
-        for (root, fields) in &self.0.reads {
-            let Some(object) = scope.get(*root) else {
-                return Truth::Unknown(format!("there is no {}", root.words()));
-            };
-            let known = root.fields().iter().enumerate().filter(|(_, field)| fields.contains(&(field.name, field.kind)));
-            let known = known.filter_map(|(index, field)| Some((Key::from(field.name), value(object.value(index))?)));
-            let map = cel::objects::Map { map: Arc::new(known.collect::<HashMap<_, _>>()) };
-            context.add_variable_from_value(root.name(), Value::Map(map));
-        }
-        match Value::resolve(&self.0.expression, &context) {
-            Ok(Value::Bool(true)) => Truth::True,
-            Ok(Value::Bool(false)) => Truth::False,
-            Ok(_) => Truth::Unknown("it gives neither true nor false".to_owned()),
-            Err(ExecutionError::NoSuchKey(key)) => Truth::Unknown(format!("`{key}` is not known")),
-            Err(error) => Truth::Unknown(error.to_string()),
+    pub fn evaluate(&self, scope: &Scope<'_>) -> Truth {
+        match self.0.roots.iter().find(|root| scope.get(**root).is_none()) {
+            Some(root) => Truth::Unknown(format!("there is no {}", root.words())),
+            None => evaluate::evaluate(&self.0.tree, scope),
         }
     }
 }
 
-/// A field as CEL's value; `None` when it is not known.
-fn value(field: FieldValue<'_>) -> Option<Value> {
-    let text = |text: &str| Value::String(Arc::new(text.to_owned()));
-    Some(match field {
-        FieldValue::Unknown => return None,
-        FieldValue::Text(value) => text(value),
-        FieldValue::Number(value) => Value::Float(value),
-        FieldValue::Bool(value) => Value::Bool(value),
-        FieldValue::Texts(list) => Value::List(Arc::new(list.iter().map(|value| text(value)).collect())),
-        FieldValue::Labels(labels) => {
-            let labels = labels.iter().map(|(name, value)| (Key::from(name.as_str()), text(value)));
-            Value::Map(cel::objects::Map { map: Arc::new(labels.collect()) })
-        }
-    })
-}
-
+#[cfg(test)]
+mod against_cel;
 #[cfg(test)]
 mod tests;

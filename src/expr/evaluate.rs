@@ -1,0 +1,274 @@
+//! Evaluates a tree against a scope, without allocating but for the reason of an unknown and for lists that are not literal.
+//!
+//! Three values: what hangs on a field or label that is not known is unknown, whichever operand it stands in. The result is that of the `cel`
+//! crate's interpreter, and so is the reason, which `against_cel` pins on random expressions. One difference is meant: of numbers that cannot
+//! be ordered (what `0.0 / 0.0` gives) it says so in plain words.
+
+use std::borrow::Cow;
+
+use super::facts::{FieldValue, Scope};
+use super::tree::{Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts};
+use super::{Truth, tree};
+use crate::model::event;
+
+/// What `logic` says of `scope`.
+pub(super) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
+    match logic.of(&Sight { scope, item: Item::None }) {
+        Ok(true) => Truth::True,
+        Ok(false) => Truth::False,
+        Err(Why::Missing(name)) => Truth::Unknown(format!("`{name}` is not known")),
+        Err(Why::Unordered) => Truth::Unknown("a division by zero gave what has no order".to_owned()),
+    }
+}
+
+/// Why something is unknown.
+#[derive(Clone, Copy)]
+enum Why<'a> {
+    /// That field or label.
+    Missing(&'a str),
+    /// Not a number.
+    Unordered,
+}
+
+type Found<'a, T> = Result<T, Why<'a>>;
+
+/// The scope, and the entry that a macro is at.
+struct Sight<'a> {
+    scope: &'a Scope<'a>,
+    item: Item<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Item<'a> {
+    None,
+    Text(&'a str),
+    Number(f64),
+}
+
+impl<'a> Sight<'a> {
+    fn value(&self, read: Read) -> FieldValue<'a> {
+        self.scope.get(read.root).map_or(FieldValue::Unknown, |facts| facts.value(read.index))
+    }
+
+    fn at(&self, item: Item<'a>) -> Self {
+        Self { scope: self.scope, item }
+    }
+}
+
+/// A list of text, as it is kept or as it was put together.
+enum Many<'a> {
+    Kept(&'a [String]),
+    Made(Vec<&'a str>),
+}
+
+impl<'a> Many<'a> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Kept(texts) => texts.len(),
+            Self::Made(texts) => texts.len(),
+        }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &'a str> {
+        let (kept, made): (&'a [String], &[&'a str]) = match self {
+            Self::Kept(texts) => (texts, &[]),
+            Self::Made(texts) => (&[], texts),
+        };
+        kept.iter().map(String::as_str).chain(made.iter().copied())
+    }
+
+    fn contains(&self, text: &str) -> bool {
+        match self {
+            Self::Kept(texts) => texts.iter().any(|entry| entry == text),
+            Self::Made(texts) => texts.contains(&text),
+        }
+    }
+}
+
+fn chosen<'a, 'b, T>(choice: &'b Choice<T>, sight: &Sight<'a>) -> Found<'a, &'b T>
+where
+    'b: 'a,
+{
+    let (condition, yes, no) = choice.as_ref();
+    Ok(if condition.of(sight)? { yes } else { no })
+}
+
+impl Logic {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, bool> {
+        match self {
+            Self::Literal(value) => Ok(*value),
+            Self::Field(read) => match sight.value(*read) {
+                FieldValue::Bool(value) => Ok(value),
+                _ => Err(Why::Missing(read.name)),
+            },
+            Self::Not(inner) => inner.of(sight).map(|value| !value),
+            Self::And(terms) => settled(false, terms.iter().map(|term| term.of(sight))),
+            Self::Or(terms) => settled(true, terms.iter().map(|term| term.of(sight))),
+            Self::Choice(choice) => chosen(choice, sight)?.of(sight),
+            Self::TruthIs(both) => Ok(both.0.of(sight)? == both.1.of(sight)?),
+            Self::TextIs(both) => Ok(both.0.of(sight)? == both.1.of(sight)?),
+            #[expect(clippy::float_cmp, reason = "`==` as CEL has it")]
+            Self::NumberIs(both) => Ok(both.0.of(sight)? == both.1.of(sight)?),
+            Self::TextsAre(both) => Ok(both.0.of(sight)?.iter().eq(both.1.of(sight)?.iter())),
+            Self::NumbersAre(both) => Ok(both.0.of(sight)? == both.1.of(sight)?),
+            Self::LabelsAre(both) => Ok(both.0.of(sight)? == both.1.of(sight)?),
+            Self::Order(order, both) => order.of(both.0.of(sight)?, both.1.of(sight)?),
+            Self::TextIn(both) => {
+                let text = both.0.of(sight)?;
+                Ok(both.1.of(sight)?.contains(text))
+            }
+            Self::NumberIn(both) => {
+                let number = both.0.of(sight)?;
+                Ok(both.1.of(sight)?.contains(&number))
+            }
+            Self::LabelIn(both) => {
+                let name = both.0.of(sight)?;
+                Ok(both.1.of(sight)?.contains_key(name))
+            }
+            Self::Part(part, both) => {
+                // CEL asks for the argument first; of two unknowns that is the one it names.
+                let part_of_it = both.1.of(sight)?;
+                let text = both.0.of(sight)?;
+                Ok(match part {
+                    Part::Anywhere => text.contains(part_of_it),
+                    Part::Start => text.starts_with(part_of_it),
+                    Part::End => text.ends_with(part_of_it),
+                })
+            }
+            Self::Known(read) => Ok(sight.value(*read) != FieldValue::Unknown),
+            Self::Each(each) => each.of(sight),
+        }
+    }
+}
+
+/// `settles` if any term is; else unknown for the last that is unknown; else the opposite.
+fn settled<'a>(settles: bool, terms: impl Iterator<Item = Found<'a, bool>>) -> Found<'a, bool> {
+    let mut found = Ok(!settles);
+    for term in terms {
+        match term {
+            Ok(value) if value == settles => return Ok(settles),
+            Ok(_) => {}
+            unknown @ Err(_) => found = unknown,
+        }
+    }
+    found
+}
+
+impl Each {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, bool> {
+        let says = |item: Item<'a>| self.body.of(&sight.at(item));
+        match &self.over {
+            Over::Texts(texts) => settled(self.settles, texts.of(sight)?.iter().map(|text| says(Item::Text(text)))),
+            Over::Numbers(numbers) => settled(self.settles, numbers.of(sight)?.iter().map(|number| says(Item::Number(*number)))),
+            Over::Labels(labels) => settled(self.settles, labels.of(sight)?.keys().map(|name| says(Item::Text(name)))),
+        }
+    }
+}
+
+impl Order {
+    fn of<'a>(self, one: f64, two: f64) -> Found<'a, bool> {
+        let order = one.partial_cmp(&two).ok_or(Why::Unordered)?;
+        Ok(match self {
+            Self::Less => order.is_lt(),
+            Self::AtMost => order.is_le(),
+            Self::More => order.is_gt(),
+            Self::AtLeast => order.is_ge(),
+        })
+    }
+}
+
+impl Text {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, &'a str> {
+        match self {
+            Self::Literal(text) => Ok(text),
+            Self::Field(read) => match sight.value(*read) {
+                FieldValue::Text(text) => Ok(text),
+                _ => Err(Why::Missing(read.name)),
+            },
+            Self::Variable => match sight.item {
+                Item::Text(text) => Ok(text),
+                Item::None | Item::Number(_) => Err(Why::Missing("")),
+            },
+            Self::Label(both) => {
+                let labels = both.0.of(sight)?;
+                let name = both.1.of(sight)?;
+                labels.get(name).map(String::as_str).ok_or(Why::Missing(name))
+            }
+            Self::Choice(choice) => chosen(choice, sight)?.of(sight),
+        }
+    }
+}
+
+impl Number {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, f64> {
+        match self {
+            Self::Literal(number) => Ok(*number),
+            Self::Field(read) => match sight.value(*read) {
+                FieldValue::Number(number) => Ok(number),
+                _ => Err(Why::Missing(read.name)),
+            },
+            Self::Variable => match sight.item {
+                Item::Number(number) => Ok(number),
+                Item::None | Item::Text(_) => Err(Why::Missing("")),
+            },
+            Self::Negative(number) => number.of(sight).map(|number| -number),
+            Self::Arithmetic(arithmetic, both) => {
+                let (one, two) = (both.0.of(sight)?, both.1.of(sight)?);
+                Ok(match arithmetic {
+                    Arithmetic::Plus => one + two,
+                    Arithmetic::Minus => one - two,
+                    Arithmetic::Times => one * two,
+                    Arithmetic::By => one / two,
+                })
+            }
+            Self::Length(text) => text.of(sight).map(|text| count(text.chars().count())),
+            Self::Count(list) => Ok(count(match list.as_ref() {
+                Over::Texts(texts) => texts.of(sight)?.len(),
+                Over::Numbers(numbers) => numbers.of(sight)?.len(),
+                Over::Labels(labels) => labels.of(sight)?.len(),
+            })),
+            Self::Choice(choice) => chosen(choice, sight)?.of(sight),
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "nothing in memory has 2^52 entries")]
+fn count(entries: usize) -> f64 {
+    entries as f64
+}
+
+impl Texts {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Many<'a>> {
+        match self {
+            Self::Literal(texts) => Ok(Many::Kept(texts)),
+            Self::Field(read) => match sight.value(*read) {
+                FieldValue::Texts(texts) => Ok(Many::Kept(texts)),
+                _ => Err(Why::Missing(read.name)),
+            },
+            Self::Made(texts) => texts.iter().map(|text| text.of(sight)).collect::<Result<_, _>>().map(Many::Made),
+            Self::Choice(choice) => chosen(choice, sight)?.of(sight),
+        }
+    }
+}
+
+impl Numbers {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Cow<'a, [f64]>> {
+        match self {
+            Self::Literal(numbers) => Ok(Cow::Borrowed(numbers)),
+            Self::Made(numbers) => numbers.iter().map(|number| number.of(sight)).collect::<Result<_, _>>().map(Cow::Owned),
+            Self::Choice(choice) => chosen(choice, sight)?.of(sight),
+        }
+    }
+}
+
+impl Labels {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, &'a event::Labels> {
+        match self {
+            Self::Field(read) => match sight.value(*read) {
+                FieldValue::Labels(labels) => Ok(labels),
+                _ => Err(Why::Missing(read.name)),
+            },
+            Self::Choice(choice) => chosen(choice, sight)?.of(sight),
+        }
+    }
+}

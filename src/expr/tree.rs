@@ -1,0 +1,367 @@
+//! A checked expression as a tree of our own: one enum a type, fields by index, literals as they are compared.
+//!
+//! Only what [`super::check`] lets pass can be put here.
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators};
+use cel::parser::Expression;
+
+use super::Root;
+use super::schema::Type;
+
+/// A field, by its place in the schema.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read {
+    pub(super) root: Root,
+    pub(super) index: usize,
+    pub(super) name: &'static str,
+}
+
+/// `condition ? yes : no`
+pub(super) type Choice<T> = Box<(Logic, T, T)>;
+
+/// What is true or false.
+pub(super) enum Logic {
+    Literal(bool),
+    Field(Read),
+    Not(Box<Logic>),
+    /// In a row; nested ones are flattened.
+    And(Vec<Logic>),
+    Or(Vec<Logic>),
+    Choice(Choice<Logic>),
+    TruthIs(Box<(Logic, Logic)>),
+    TextIs(Box<(Text, Text)>),
+    NumberIs(Box<(Number, Number)>),
+    TextsAre(Box<(Texts, Texts)>),
+    NumbersAre(Box<(Numbers, Numbers)>),
+    LabelsAre(Box<(Labels, Labels)>),
+    Order(Order, Box<(Number, Number)>),
+    TextIn(Box<(Text, Texts)>),
+    NumberIn(Box<(Number, Numbers)>),
+    LabelIn(Box<(Text, Labels)>),
+    Part(Part, Box<(Text, Text)>),
+    /// `has(root.field)`
+    Known(Read),
+    /// `exists` and `all`.
+    Each(Box<Each>),
+}
+
+/// How two numbers are compared.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+/// Which part of a text another one is.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Part {
+    Anywhere,
+    Start,
+    End,
+}
+
+/// A macro over the entries of a list or the names of labels.
+pub(super) struct Each {
+    pub(super) over: Over,
+    pub(super) body: Logic,
+    /// `exists` looks for true, `all` for false: one such entry settles it.
+    pub(super) settles: bool,
+}
+
+pub(super) enum Over {
+    Texts(Texts),
+    Numbers(Numbers),
+    Labels(Labels),
+}
+
+pub(super) enum Text {
+    Literal(String),
+    Field(Read),
+    /// The variable of the macro around it.
+    Variable,
+    /// `labels["name"]` and `labels.name`
+    Label(Box<(Labels, Text)>),
+    Choice(Choice<Text>),
+}
+
+pub(super) enum Number {
+    Literal(f64),
+    Field(Read),
+    /// The variable of the macro around it.
+    Variable,
+    Negative(Box<Number>),
+    Arithmetic(Arithmetic, Box<(Number, Number)>),
+    /// Characters of a text.
+    Length(Box<Text>),
+    /// Entries of a list or of labels.
+    Count(Box<Over>),
+    Choice(Choice<Number>),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arithmetic {
+    Plus,
+    Minus,
+    Times,
+    By,
+}
+
+pub(super) enum Texts {
+    Literal(Vec<String>),
+    Field(Read),
+    /// A list in which not all entries are literals.
+    Made(Vec<Text>),
+    Choice(Choice<Texts>),
+}
+
+pub(super) enum Numbers {
+    Literal(Vec<f64>),
+    /// A list in which not all entries are literals.
+    Made(Vec<Number>),
+    Choice(Choice<Numbers>),
+}
+
+pub(super) enum Labels {
+    Field(Read),
+    Choice(Choice<Labels>),
+}
+
+/// Any of them, while its place is not known yet.
+enum Tree {
+    Logic(Logic),
+    Text(Text),
+    Number(Number),
+    Texts(Texts),
+    Numbers(Numbers),
+    Labels(Labels),
+}
+
+/// Makes the tree of a checked expression.
+///
+/// # Errors
+/// The id of a node that has no place in it.
+pub(super) fn tree(expression: &Expression) -> Result<Logic, u64> {
+    match (Planter { variable: None }).any(expression)? {
+        Tree::Logic(logic) => Ok(logic),
+        _ => Err(expression.id),
+    }
+}
+
+struct Planter<'a> {
+    /// The name of the macro's variable and whether it is a number.
+    variable: Option<(&'a str, bool)>,
+}
+
+impl<'a> Planter<'a> {
+    fn any(&self, node: &'a Expression) -> Result<Tree, u64> {
+        let found = match &node.expr {
+            Expr::Literal(literal) => literal_of(literal),
+            Expr::Ident(name) => match self.variable {
+                Some((variable, true)) if variable == name => Some(Tree::Number(Number::Variable)),
+                Some((variable, false)) if variable == name => Some(Tree::Text(Text::Variable)),
+                _ => None,
+            },
+            Expr::Select(select) => self.select(select)?,
+            Expr::List(list) => self.list(list)?,
+            Expr::Call(call) => self.call(call)?,
+            Expr::Comprehension(call) => self.each(call)?,
+            Expr::Map(_) | Expr::Struct(_) | Expr::Unspecified => None,
+        };
+        found.ok_or(node.id)
+    }
+
+    fn select(&self, select: &'a SelectExpr) -> Result<Option<Tree>, u64> {
+        if let Expr::Ident(name) = &select.operand.expr
+            && self.variable.is_none_or(|(variable, _)| variable != name)
+        {
+            return Ok(field(name, &select.field, select.test));
+        }
+        let Tree::Labels(labels) = self.any(&select.operand)? else { return Ok(None) };
+        let label = Text::Literal(select.field.clone());
+        Ok(Some(if select.test {
+            Tree::Logic(Logic::LabelIn(Box::new((label, labels))))
+        } else {
+            Tree::Text(Text::Label(Box::new((labels, label))))
+        }))
+    }
+
+    fn list(&self, list: &'a ListExpr) -> Result<Option<Tree>, u64> {
+        if !list.optional_indices.is_empty() {
+            return Ok(None);
+        }
+        let (mut texts, mut numbers) = (Vec::new(), Vec::new());
+        for element in &list.elements {
+            match self.any(element)? {
+                Tree::Text(text) => texts.push(text),
+                Tree::Number(number) => numbers.push(number),
+                _ => return Ok(None),
+            }
+        }
+        Ok(match (texts.is_empty(), numbers.is_empty()) {
+            (false, true) => Some(Tree::Texts(literal_texts(&texts).map_or(Texts::Made(texts), Texts::Literal))),
+            (true, false) => Some(Tree::Numbers(literal_numbers(&numbers).map_or(Numbers::Made(numbers), Numbers::Literal))),
+            _ => None,
+        })
+    }
+
+    fn call(&self, call: &'a CallExpr) -> Result<Option<Tree>, u64> {
+        let name = call.func_name.as_str();
+        let mut parts = Vec::with_capacity(3);
+        for part in call.target.iter().map(AsRef::as_ref).chain(&call.args) {
+            parts.push(self.any(part)?);
+        }
+        let mut parts = parts.into_iter();
+        Ok(match (parts.next(), parts.next(), parts.next(), parts.next()) {
+            (Some(one), None, None, None) => unary(name, one),
+            (Some(one), Some(two), None, None) => match name {
+                operators::EQUALS => equal(one, two).map(Tree::Logic),
+                operators::NOT_EQUALS => equal(one, two).map(|equal| Tree::Logic(Logic::Not(Box::new(equal)))),
+                operators::IN => within(one, two).map(Tree::Logic),
+                _ => binary(name, one, two),
+            },
+            (Some(Tree::Logic(condition)), Some(yes), Some(no), None) if name == operators::CONDITIONAL => choice(condition, yes, no),
+            _ => None,
+        })
+    }
+
+    /// `exists` and `all`, which CEL's parser has turned into a loop that folds a body into its first operand.
+    fn each(&self, call: &'a ComprehensionExpr) -> Result<Option<Tree>, u64> {
+        let Expr::Call(step) = &call.loop_step.expr else { return Ok(None) };
+        let settles = match step.func_name.as_str() {
+            operators::LOGICAL_OR => true,
+            operators::LOGICAL_AND => false,
+            _ => return Ok(None),
+        };
+        let (Some(body), None) = (step.args.get(1), &call.iter_var2) else { return Ok(None) };
+        let Some(over) = over(self.any(&call.iter_range)?) else { return Ok(None) };
+        let inner = Planter { variable: Some((&call.iter_var, matches!(over, Over::Numbers(_)))) };
+        let Tree::Logic(body) = inner.any(body)? else { return Ok(None) };
+        Ok(Some(Tree::Logic(Logic::Each(Box::new(Each { over, body, settles })))))
+    }
+}
+
+fn literal_of(literal: &LiteralValue) -> Option<Tree> {
+    match literal {
+        LiteralValue::Boolean(value) => Some(Tree::Logic(Logic::Literal(*value.inner()))),
+        LiteralValue::String(value) => Some(Tree::Text(Text::Literal(value.inner().to_owned()))),
+        LiteralValue::Double(value) => Some(Tree::Number(Number::Literal(*value.inner()))),
+        LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Bytes(_) | LiteralValue::Null => None,
+    }
+}
+
+fn field(root: &str, name: &str, asked: bool) -> Option<Tree> {
+    let root = Root::ALL.into_iter().find(|known| known.name() == root)?;
+    let (index, field) = root.fields().iter().enumerate().find(|(_, field)| field.name == name)?;
+    let read = Read { root, index, name: field.name };
+    if asked {
+        return Some(Tree::Logic(Logic::Known(read)));
+    }
+    Some(match field.kind {
+        Type::Text => Tree::Text(Text::Field(read)),
+        Type::Number => Tree::Number(Number::Field(read)),
+        Type::Bool => Tree::Logic(Logic::Field(read)),
+        Type::Texts => Tree::Texts(Texts::Field(read)),
+        Type::Labels => Tree::Labels(Labels::Field(read)),
+        Type::Numbers => return None,
+    })
+}
+
+fn literal_texts(entries: &[Text]) -> Option<Vec<String>> {
+    let literal = |entry: &Text| if let Text::Literal(text) = entry { Some(text.clone()) } else { None };
+    entries.iter().map(literal).collect()
+}
+
+fn literal_numbers(entries: &[Number]) -> Option<Vec<f64>> {
+    let literal = |entry: &Number| if let Number::Literal(number) = entry { Some(*number) } else { None };
+    entries.iter().map(literal).collect()
+}
+
+fn over(list: Tree) -> Option<Over> {
+    match list {
+        Tree::Texts(texts) => Some(Over::Texts(texts)),
+        Tree::Numbers(numbers) => Some(Over::Numbers(numbers)),
+        Tree::Labels(labels) => Some(Over::Labels(labels)),
+        Tree::Logic(_) | Tree::Text(_) | Tree::Number(_) => None,
+    }
+}
+
+fn unary(name: &str, one: Tree) -> Option<Tree> {
+    match (name, one) {
+        (operators::LOGICAL_NOT, Tree::Logic(logic)) => Some(Tree::Logic(Logic::Not(Box::new(logic)))),
+        (operators::NEGATE, Tree::Number(number)) => Some(Tree::Number(Number::Negative(Box::new(number)))),
+        // The check puts `double(…)` around each `size(…)`.
+        ("double", Tree::Number(number)) => Some(Tree::Number(number)),
+        ("size", Tree::Text(text)) => Some(Tree::Number(Number::Length(Box::new(text)))),
+        ("size", list) => over(list).map(|list| Tree::Number(Number::Count(Box::new(list)))),
+        _ => None,
+    }
+}
+
+fn binary(name: &str, one: Tree, two: Tree) -> Option<Tree> {
+    let logic = match (name, one, two) {
+        (operators::LOGICAL_AND, Tree::Logic(one), Tree::Logic(two)) => {
+            let terms = |term| if let Logic::And(terms) = term { terms } else { vec![term] };
+            Logic::And(terms(one).into_iter().chain(terms(two)).collect())
+        }
+        (operators::LOGICAL_OR, Tree::Logic(one), Tree::Logic(two)) => {
+            let terms = |term| if let Logic::Or(terms) = term { terms } else { vec![term] };
+            Logic::Or(terms(one).into_iter().chain(terms(two)).collect())
+        }
+        (operators::INDEX, Tree::Labels(labels), Tree::Text(name)) => return Some(Tree::Text(Text::Label(Box::new((labels, name))))),
+        ("contains", Tree::Text(one), Tree::Text(two)) => Logic::Part(Part::Anywhere, Box::new((one, two))),
+        ("startsWith", Tree::Text(one), Tree::Text(two)) => Logic::Part(Part::Start, Box::new((one, two))),
+        ("endsWith", Tree::Text(one), Tree::Text(two)) => Logic::Part(Part::End, Box::new((one, two))),
+        (_, Tree::Number(one), Tree::Number(two)) => return numeric(name, Box::new((one, two))),
+        _ => return None,
+    };
+    Some(Tree::Logic(logic))
+}
+
+fn numeric(name: &str, both: Box<(Number, Number)>) -> Option<Tree> {
+    Some(match name {
+        operators::LESS => Tree::Logic(Logic::Order(Order::Less, both)),
+        operators::LESS_EQUALS => Tree::Logic(Logic::Order(Order::AtMost, both)),
+        operators::GREATER => Tree::Logic(Logic::Order(Order::More, both)),
+        operators::GREATER_EQUALS => Tree::Logic(Logic::Order(Order::AtLeast, both)),
+        operators::ADD => Tree::Number(Number::Arithmetic(Arithmetic::Plus, both)),
+        operators::SUBSTRACT => Tree::Number(Number::Arithmetic(Arithmetic::Minus, both)),
+        operators::MULTIPLY => Tree::Number(Number::Arithmetic(Arithmetic::Times, both)),
+        operators::DIVIDE => Tree::Number(Number::Arithmetic(Arithmetic::By, both)),
+        _ => return None,
+    })
+}
+
+fn equal(one: Tree, two: Tree) -> Option<Logic> {
+    match (one, two) {
+        (Tree::Logic(one), Tree::Logic(two)) => Some(Logic::TruthIs(Box::new((one, two)))),
+        (Tree::Text(one), Tree::Text(two)) => Some(Logic::TextIs(Box::new((one, two)))),
+        (Tree::Number(one), Tree::Number(two)) => Some(Logic::NumberIs(Box::new((one, two)))),
+        (Tree::Texts(one), Tree::Texts(two)) => Some(Logic::TextsAre(Box::new((one, two)))),
+        (Tree::Numbers(one), Tree::Numbers(two)) => Some(Logic::NumbersAre(Box::new((one, two)))),
+        (Tree::Labels(one), Tree::Labels(two)) => Some(Logic::LabelsAre(Box::new((one, two)))),
+        _ => None,
+    }
+}
+
+fn within(entry: Tree, list: Tree) -> Option<Logic> {
+    match (entry, list) {
+        (Tree::Text(entry), Tree::Texts(list)) => Some(Logic::TextIn(Box::new((entry, list)))),
+        (Tree::Number(entry), Tree::Numbers(list)) => Some(Logic::NumberIn(Box::new((entry, list)))),
+        (Tree::Text(entry), Tree::Labels(list)) => Some(Logic::LabelIn(Box::new((entry, list)))),
+        _ => None,
+    }
+}
+
+fn choice(condition: Logic, yes: Tree, no: Tree) -> Option<Tree> {
+    Some(match (yes, no) {
+        (Tree::Logic(yes), Tree::Logic(no)) => Tree::Logic(Logic::Choice(Box::new((condition, yes, no)))),
+        (Tree::Text(yes), Tree::Text(no)) => Tree::Text(Text::Choice(Box::new((condition, yes, no)))),
+        (Tree::Number(yes), Tree::Number(no)) => Tree::Number(Number::Choice(Box::new((condition, yes, no)))),
+        (Tree::Texts(yes), Tree::Texts(no)) => Tree::Texts(Texts::Choice(Box::new((condition, yes, no)))),
+        (Tree::Numbers(yes), Tree::Numbers(no)) => Tree::Numbers(Numbers::Choice(Box::new((condition, yes, no)))),
+        (Tree::Labels(yes), Tree::Labels(no)) => Tree::Labels(Labels::Choice(Box::new((condition, yes, no)))),
+        _ => return None,
+    })
+}
