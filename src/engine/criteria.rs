@@ -11,7 +11,7 @@ use crate::expr::Truth;
 use crate::expr::facts::{Facts, Scope};
 use crate::model::Time;
 use crate::model::event::{EventId, Fact};
-use crate::model::incident::{Factor, Incident, IncidentId, Measure, Outcome, SignalKind, SpanState, Unit, Verdict};
+use crate::model::incident::{Factor, Incident, IncidentId, Measure, Outcome, Signal, SignalKind, SpanState, Unit, Verdict};
 use crate::rules::{Criterion, Test};
 
 /// The four weeks over which a service's objective allows bad time.
@@ -35,6 +35,8 @@ pub(super) struct Case<'a> {
     pub(super) incident: &'a Incident,
     /// What `where` may ask of it, with everything unknown taken as healthy, and as degraded where that differs.
     facts: (Facts<'a>, Option<Facts<'a>>),
+    /// What it may ask of each signal.
+    signals: Vec<Facts<'a>>,
     pub(super) others: Others<'a>,
     pub(super) force: &'a InForce,
     pub(super) now: Time,
@@ -73,7 +75,8 @@ impl<'a> Case<'a> {
         let objective = incident.services.first().and_then(|name| force.service(name)?.objective);
         let budget = objective.map(|percent| BUDGET_WINDOW * (100.0 - percent) / 100.0).filter(|budget| *budget > 0.0);
         let facts = |seconds: f64| scope::incident(incident, seconds, budget.map(|budget| seconds / budget));
-        Self { incident, facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
+        let signals = incident.signals.iter().map(|signal| scope::signal(incident, signal)).collect();
+        Self { incident, signals, facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
     }
 
     fn verdict(&self, criterion: &Criterion, next: &mut Option<Time>) -> Verdict {
@@ -115,15 +118,16 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// Each signal with what `where` may ask of it.
+    fn signals(&self) -> impl Iterator<Item = (&'a Signal, &Facts<'a>)> {
+        self.incident.signals.iter().zip(&self.signals)
+    }
+
     fn outage(&self, criterion: &Criterion) -> Finding {
-        let declared =
-            self.incident.signals.iter().filter(|signal| {
-                signal.kind == SignalKind::Declaration && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
-            });
-        let judged = declared.map(|signal| {
-            let part = scope::signal(self.incident, signal);
-            (signal.event.clone(), signal.name.clone(), self.holds(criterion, Some(&part)))
+        let declared = self.signals().filter(|(signal, _)| {
+            signal.kind == SignalKind::Declaration && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
         });
+        let judged = declared.map(|(signal, facts)| (signal.event.clone(), signal.name.clone(), self.holds(criterion, Some(facts))));
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
     }
@@ -143,10 +147,7 @@ impl<'a> Case<'a> {
     }
 
     fn degradation(&self, criterion: &Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
-        let signals = self.incident.signals.iter().map(|signal| {
-            let part = scope::signal(self.incident, signal);
-            (signal, self.holds(criterion, Some(&part)))
-        });
+        let signals = self.signals().map(|(signal, facts)| (signal, self.holds(criterion, Some(facts))));
         let found = degraded(signals, self.incident.phase, self.incident.phase_since, self.now);
         let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);
         let counts = longest.map(|required| (Count::Longest { bridge }, required));

@@ -214,9 +214,10 @@ impl State {
     /// Decides everything again, after the rules have changed.
     pub fn rejudge(&mut self, force: &InForce, now: Time) -> Changes {
         self.now = self.now.max(now);
-        let incidents: Vec<Incident> = self.incidents().cloned().collect();
-        let loose = self.neighbourhoods.values().flat_map(|hood| hood.loose.values().cloned()).collect();
-        *self = Self::restore(incidents, loose, force, self.now);
+        let before = std::mem::take(self);
+        let incidents = before.incidents.into_values().map(|tracked| tracked.incident).collect();
+        let loose = before.neighbourhoods.into_values().flat_map(|hood| hood.loose.into_values()).collect();
+        *self = Self::restore(incidents, loose, force, before.now);
         let mut changes = Changes::default();
         let places: Vec<String> = self.neighbourhoods.keys().cloned().collect();
         for place in places {
