@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{self, mpsc};
 
 use crate::model::Time;
 use crate::store::Store;
@@ -19,6 +19,7 @@ pub mod review;
 pub mod run;
 pub mod settings;
 pub mod sight;
+pub mod watch;
 
 use clock::Clock;
 use settings::Settings;
@@ -36,11 +37,12 @@ pub struct App {
     inbox: mpsc::Sender<receive::Waiting>,
     outbox: Mutex<Option<mpsc::Receiver<receive::Waiting>>>,
     /// The last position committed to the log.
-    head: watch::Sender<u64>,
+    head: sync::watch::Sender<u64>,
     /// The last position the judge has applied.
-    applied: watch::Sender<u64>,
+    applied: sync::watch::Sender<u64>,
     judge: Mutex<judge::Judge>,
     sights: Mutex<sight::Sights>,
+    watched: Mutex<watch::Watched>,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
@@ -64,6 +66,10 @@ pub struct Counts {
     pub delivery_failures: std::sync::atomic::AtomicU64,
     /// Reloads of the settings that failed.
     pub reload_failures: std::sync::atomic::AtomicU64,
+    /// The last reload failed: what is in force is older than what the files say.
+    pub reload_failed: std::sync::atomic::AtomicBool,
+    /// When the settings in force were read, in seconds since 1970.
+    pub reloaded_at: std::sync::atomic::AtomicI64,
 }
 
 /// Locks even after a panic elsewhere: what is guarded here is rebuilt from the store, never half-trusted.
@@ -81,8 +87,9 @@ impl App {
         let judge = judge::Judge::load(&store, &settings)?;
         let sights = sight::Sights::load(&store, judge.alerts(), clock.now())?;
         let app = Arc::new(Self {
-            head: watch::Sender::new(store.head()?.next.saturating_sub(1)),
-            applied: watch::Sender::new(judge.applied()),
+            head: sync::watch::Sender::new(store.head()?.next.saturating_sub(1)),
+            applied: sync::watch::Sender::new(judge.applied()),
+            watched: Mutex::new(watch::Watched::new(&settings)),
             store,
             clock,
             settings: RwLock::new(Arc::new(settings)),
@@ -93,6 +100,7 @@ impl App {
             counts: Counts::default(),
             troubles: Mutex::default(),
         });
+        app.counts.reloaded_at.store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);
         app.record_settings()?;
         Ok(app)
     }

@@ -1,4 +1,4 @@
-//! The loops: commit, judge, deliver, save sights. Each waits for news or for time, and exposes one step elsewhere.
+//! The loops: commit, judge, deliver, save sights, watch the settings. Each waits for news or for time, and exposes one step elsewhere.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::watch::Noticed;
 use super::{App, lock};
 use crate::model::Time;
 
@@ -14,6 +15,8 @@ use crate::model::Time;
 const AT_THE_LATEST: Duration = Duration::from_secs(5);
 /// After a fault of the store.
 const AFTER_A_FAULT: Duration = Duration::from_secs(1);
+/// Between two looks at the files of the settings.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// Starts the loops. They end when `stop` is cancelled; the commit loop ends with the process, so that nothing acknowledged waits.
 #[must_use]
@@ -23,6 +26,7 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
+    loops.spawn(until(stop.clone(), watch_loop(Arc::clone(app))));
     loops
 }
 
@@ -88,6 +92,21 @@ async fn sight_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(AT_THE_LATEST).await;
         step(&app, "sights could not be saved", App::save_sights).await;
+    }
+}
+
+async fn watch_loop(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        match step(&app, "the settings could not be watched", |app| Ok(app.look())).await {
+            Some(Noticed::Changed) => tracing::info!("the settings or rules changed and were read again"),
+            Some(Noticed::Faulty(faults)) => {
+                for fault in faults {
+                    tracing::error!("the settings or rules changed, but the old ones stay in force: {fault}");
+                }
+            }
+            Some(Noticed::Nothing) | None => {}
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
 
+use super::lock;
 use crate::config::{self, Auth, Config, Secret};
 use crate::engine::InForce;
 use crate::ingest::auth::Proof;
@@ -74,9 +76,7 @@ impl Settings {
             return Err(faults);
         }
         let force = InForce::new(rules, &config.services, &config.maintenance).with_limits(config.limits);
-        let mut whole: String = files.iter().map(|(name, text)| format!("# {name}\n{text}\n")).collect();
-        // Settings hold no secrets, only where they are.
-        whole.push_str(text);
+        let whole = together(files, text);
         Ok(Self { config, force, proofs, access, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
     }
 
@@ -86,6 +86,29 @@ impl Settings {
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(path)
     }
+}
+
+/// The rules and settings as one text. Settings hold no secrets, only where they are.
+fn together(files: &[(String, String)], text: &str) -> String {
+    let rules = files.iter().map(|(name, text)| format!("# {name}\n{text}\n"));
+    rules.chain([text.to_owned()]).collect()
+}
+
+/// The hash of what the files of these settings say now: the [`Settings::hash`] they would have if they were read, where they can be.
+/// `None` when they were read from no file.
+pub(super) fn fingerprint(settings: &Settings) -> Option<String> {
+    let file = settings.file.as_deref()?;
+    let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<String>();
+    let text = match read(file) {
+        Ok(text) => text,
+        Err(faults) => return Some(told(faults)),
+    };
+    // New settings may name other rules. While they are faulty, their text alone is what a person is working on.
+    let globs = config::parse::parse("", &text).map_or_else(|_| settings.config.rules.clone(), |config| config.rules);
+    Some(match rule_files(&base(Some(file)), &globs, Some(file)) {
+        Ok(files) => hex(&together(&files, &text), 16),
+        Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
+    })
 }
 
 fn base(file: Option<&Path>) -> PathBuf {
@@ -164,10 +187,16 @@ impl super::App {
     /// Every fault found.
     pub fn reload(&self) -> Result<(), Vec<Fault>> {
         let before = self.settings();
+        // Noted before it is read: a change in between is seen by the next look, and a fault is told once.
+        if let Some(found) = fingerprint(&before) {
+            lock(&self.watched).read = found;
+        }
         let loaded = Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
+        self.counts.reload_failed.store(loaded.is_err(), Relaxed);
         let settings = loaded.inspect_err(|_| {
-            self.counts.reload_failures.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            self.counts.reload_failures.fetch_add(1, Relaxed);
         })?;
+        self.counts.reloaded_at.store(self.now().timestamp(), Relaxed);
         *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
         for fault in [self.record_settings(), self.rejudge()].into_iter().filter_map(Result::err) {
             self.trouble("the new settings are in force, but their effect could not be stored yet", &fault);

@@ -44,6 +44,13 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
     };
     gauge("log_head", "Last position of the log", head);
     gauge("log_applied", "Last position the judge has applied", applied);
+    gauge(
+        "config_last_reload_successful",
+        "Whether the files of settings and rules are what is in force",
+        u64::from(!counted.reload_failed.load(Ordering::Relaxed)),
+    );
+    let reloaded_at = u64::try_from(counted.reloaded_at.load(Ordering::Relaxed)).unwrap_or_default();
+    gauge("config_last_reload_success_timestamp_seconds", "When the settings and rules in force were read", reloaded_at);
     gauge("quarantined_records", "Records in quarantine", stored.quarantined);
     let rows = [
         ("incidents", "Incidents by phase", "phase", &stored.incidents),

@@ -7,4 +7,5 @@ mod deploy;
 mod layers;
 mod prometheus;
 mod promtool;
+mod reload;
 mod world;
