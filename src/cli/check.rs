@@ -1,22 +1,61 @@
-//! `afterword check`: every fault of settings and rules, in one run.
+//! `afterword check`: every fault of settings, rules and scenarios, in one run.
 
 use std::path::{Path, PathBuf};
 
-use super::{FAULTS, complain, say};
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::{FAULTS, complain, json, say};
 use crate::app::settings::Settings;
 use crate::model::fault::Fault;
-use crate::rules;
+use crate::rules::scenario::ScenarioFile;
+use crate::rules::{self, RuleSet};
 
-pub(super) fn check(paths: &[PathBuf]) -> u8 {
+/// What to check, and how to tell.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    /// Settings files, rule files, scenario files, or directories of them; afterword.yaml if none is named.
+    paths: Vec<PathBuf>,
+    /// How faults are told: text for people, json for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// The result; this is also its shape as JSON.
+#[derive(Debug, Serialize)]
+struct Report {
+    /// How many files were looked at.
+    files: usize,
+    /// In the order of files and places.
+    faults: Vec<Fault>,
+}
+
+pub(super) fn check(asked: &Check) -> u8 {
     let default = [PathBuf::from("afterword.yaml")];
-    let paths = if paths.is_empty() { default.as_slice() } else { paths };
+    let report = run(if asked.paths.is_empty() { &default } else { &asked.paths });
+    let Report { files, faults } = &report;
+    match asked.format {
+        Format::Json => say(&json(&report)),
+        Format::Text if faults.is_empty() => say(&format!("{files} file{} checked, no faults", if *files == 1 { "" } else { "s" })),
+        Format::Text => faults.iter().for_each(|fault| complain(&fault.to_string())),
+    }
+    if faults.is_empty() { 0 } else { FAULTS }
+}
+
+fn run(paths: &[PathBuf]) -> Report {
     let mut faults: Vec<Fault> = Vec::new();
     let mut files = 0;
     for path in paths {
         let found = if path.is_dir() { inside(path) } else { vec![path.clone()] };
         if found.is_empty() {
-            complain(&format!("{}: there is no .yaml file in this directory", path.display()));
-            return FAULTS;
+            let message = "there is no .yaml file in this directory".to_owned();
+            faults.push(Fault { file: path.display().to_string(), line: 1, column: 1, message });
         }
         let (settings, others): (Vec<PathBuf>, Vec<PathBuf>) = found.into_iter().partition(|file| is_settings(file));
         let (scenarios, rule_files): (Vec<PathBuf>, Vec<PathBuf>) = others.into_iter().partition(|file| is_scenario(file));
@@ -29,20 +68,33 @@ pub(super) fn check(paths: &[PathBuf]) -> u8 {
         faults.extend(rules::parse::load(&texts).err().unwrap_or_default());
         let (texts, unread) = read_all(&scenarios);
         faults.extend(unread);
-        faults.extend(texts.iter().flat_map(|(name, text)| rules::scenario::parse(name, text).err().unwrap_or_default()));
+        faults.extend(texts.iter().flat_map(|(name, text)| match rules::scenario::parse(name, text) {
+            Ok(file) => rules_of(name, &file).map_or_else(|faults| faults, |rules| file.unknown_criteria(name, &rules)),
+            Err(faults) => faults,
+        }));
     }
-    // A rule file may be reached by itself and through the settings.
+    // A rule file may be reached by itself, through the settings and through its scenarios.
     faults.sort();
     faults.dedup();
-    for fault in &faults {
-        complain(&fault.to_string());
+    Report { files, faults }
+}
+
+/// The rules that a scenario file names, or every fault that keeps them from being read.
+pub(super) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<Fault>> {
+    let beside = Path::new(name).parent().unwrap_or(Path::new("."));
+    let mut texts = Vec::new();
+    let mut faults = Vec::new();
+    for rules in &file.rules {
+        let path = beside.join(&rules.value);
+        match std::fs::read_to_string(&path) {
+            Ok(text) => texts.push((path.display().to_string(), text)),
+            Err(error) => faults.push(rules.position.fault(name, format!("the rules {} cannot be read: {error}", path.display()))),
+        }
     }
-    if faults.is_empty() {
-        say(&format!("{files} file{} checked, no faults", if files == 1 { "" } else { "s" }));
-        0
-    } else {
-        FAULTS
+    if !faults.is_empty() {
+        return Err(faults);
     }
+    rules::parse::load(&texts)
 }
 
 /// The YAML files of a directory, in order.

@@ -10,6 +10,7 @@ mod client;
 mod demo;
 mod explain;
 mod init;
+mod junit;
 mod serve;
 mod tell;
 mod test;
@@ -38,16 +39,10 @@ enum Command {
         #[arg(default_value = ".")]
         directory: PathBuf,
     },
-    /// Validate settings and rules; every fault as FILE:LINE:COL.
-    Check {
-        /// Settings files, rule files, or directories of rules; afterword.yaml if none is named.
-        paths: Vec<PathBuf>,
-    },
+    /// Validate settings, rules and scenarios; every fault as FILE:LINE:COL.
+    Check(check::Check),
     /// Run rule scenarios; prints expected and got where they differ.
-    Test {
-        /// Scenario files (*.test.yaml); those in rules/ if none is named.
-        files: Vec<PathBuf>,
-    },
+    Test(test::Test),
     /// Every verdict on an incident, with its evidence and margin.
     Explain(explain::Explain),
     /// Tell a running service that an outage began or ended.
@@ -92,8 +87,8 @@ pub fn run() -> ExitCode {
         Command::Serve(settings) => serve::serve(settings.config.as_deref()),
         Command::Demo(demo) => demo::demo(&demo),
         Command::Init { directory } => init::init(&directory),
-        Command::Check { paths } => check::check(&paths),
-        Command::Test { files } => test::test(&files),
+        Command::Check(asked) => check::check(&asked),
+        Command::Test(asked) => test::test(&asked),
         Command::Explain(explain) => explain::explain(&explain),
         Command::Declare(said) => tell::tell(&said.to, "/api/v1/declarations", &said.body()),
         Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),
@@ -108,6 +103,11 @@ pub fn run() -> ExitCode {
 fn say(text: &str) {
     use std::io::Write;
     let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// A result as JSON for programs. Plain data always has one.
+fn json(result: &impl serde::Serialize) -> String {
+    serde_json::to_string_pretty(result).unwrap_or_default()
 }
 
 /// One line of complaint.

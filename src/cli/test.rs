@@ -2,43 +2,106 @@
 
 use std::path::{Path, PathBuf};
 
-use super::check::read_all;
-use super::{FAULTS, complain, say};
-use crate::engine::InForce;
-use crate::rules;
-use crate::trial;
+use clap::{Args, ValueEnum};
+use serde::Serialize;
 
-pub(super) fn test(files: &[PathBuf]) -> u8 {
-    let files = if files.is_empty() { scenarios_in(Path::new("rules")) } else { files.to_vec() };
+use super::check::{read_all, rules_of};
+use super::{FAULTS, complain, json, junit, say};
+use crate::engine::InForce;
+use crate::model::fault::Fault;
+use crate::rules;
+use crate::trial::{self, Difference};
+
+/// What to run, and how to tell.
+#[derive(Debug, Args)]
+pub(super) struct Test {
+    /// Scenario files (*.test.yaml); those in rules/ if none is named.
+    files: Vec<PathBuf>,
+    /// How the results are told: text for people, json or junit for programs.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+    Junit,
+}
+
+/// The results of a run; this is also their shape as JSON.
+#[derive(Debug, Serialize)]
+pub(super) struct Report {
+    /// How many scenarios went as expected.
+    pub(super) passed: usize,
+    /// How many did not.
+    pub(super) failed: usize,
+    /// In the order named; those that cannot be read first.
+    pub(super) files: Vec<Tested>,
+}
+
+/// The results of a file: scenarios, or the faults for which none was run.
+#[derive(Debug, Serialize)]
+pub(super) struct Tested {
+    /// As it was named.
+    pub(super) file: String,
+    /// In the order of the file.
+    pub(super) scenarios: Vec<Tried>,
+    /// Of the file itself or of the rules it names.
+    pub(super) faults: Vec<Fault>,
+}
+
+/// The result of a scenario.
+#[derive(Debug, Serialize)]
+pub(super) struct Tried {
+    /// What it shows.
+    pub(super) name: String,
+    /// Where it begins.
+    pub(super) line: u64,
+    /// It went as expected.
+    pub(super) passed: bool,
+    /// Where it did not.
+    pub(super) differences: Vec<Difference>,
+}
+
+pub(super) fn test(asked: &Test) -> u8 {
+    let files = if asked.files.is_empty() { scenarios_in(Path::new("rules")) } else { asked.files.clone() };
     if files.is_empty() {
         complain("there is no *.test.yaml in rules/; name the scenario files, or let `afterword init` write some");
         return FAULTS;
     }
-    let (texts, unread) = read_all(&files);
-    let mut faulty = !unread.is_empty();
-    for fault in unread {
-        complain(&fault.to_string());
+    let report = run(&files);
+    match asked.format {
+        Format::Text => tell(&report),
+        Format::Json => say(&json(&report)),
+        Format::Junit => say(junit::document(&report).trim_end()),
     }
-    let (mut passed, mut failed) = (0_usize, 0_usize);
-    for (name, text) in &texts {
-        match run_file(name, text) {
-            Ok(failures) => {
-                for (line, scenario, difference) in &failures.1 {
-                    complain(&format!("{name}:{line}:1: {scenario}\n{difference}"));
-                }
-                passed += failures.0 - failures.1.len();
-                failed += failures.1.len();
-            }
-            Err(faults) => {
-                faulty = true;
-                for fault in faults {
-                    complain(&fault.to_string());
-                }
-            }
+    if report.failed > 0 || report.files.iter().any(|file| !file.faults.is_empty()) { FAULTS } else { 0 }
+}
+
+fn run(files: &[PathBuf]) -> Report {
+    let (texts, unread) = read_all(files);
+    let mut tested: Vec<Tested> =
+        unread.into_iter().map(|fault| Tested { file: fault.file.clone(), scenarios: Vec::new(), faults: vec![fault] }).collect();
+    tested.extend(texts.iter().map(|(name, text)| match run_file(name, text) {
+        Ok(scenarios) => Tested { file: name.clone(), scenarios, faults: Vec::new() },
+        Err(faults) => Tested { file: name.clone(), scenarios: Vec::new(), faults },
+    }));
+    let count = |passed: bool| tested.iter().flat_map(|file| &file.scenarios).filter(|scenario| scenario.passed == passed).count();
+    Report { passed: count(true), failed: count(false), files: tested }
+}
+
+fn tell(report: &Report) {
+    for Tested { file, scenarios, faults } in &report.files {
+        for Tried { name, line, differences, .. } in scenarios.iter().filter(|scenario| !scenario.passed) {
+            let text: String = differences.iter().map(ToString::to_string).collect();
+            complain(&format!("{file}:{line}:1: {name}\n{text}"));
+        }
+        for fault in faults {
+            complain(&fault.to_string());
         }
     }
-    say(&format!("{passed} scenarios passed, {failed} failed"));
-    if failed > 0 || faulty { FAULTS } else { 0 }
+    say(&format!("{} scenarios passed, {} failed", report.passed, report.failed));
 }
 
 fn scenarios_in(directory: &Path) -> Vec<PathBuf> {
@@ -49,19 +112,13 @@ fn scenarios_in(directory: &Path) -> Vec<PathBuf> {
     found
 }
 
-type Failures = (usize, Vec<(u64, String, String)>);
-
-/// How many scenarios a file has, and those that failed.
-fn run_file(name: &str, text: &str) -> Result<Failures, Vec<crate::model::fault::Fault>> {
+/// The result of each scenario of a file.
+fn run_file(name: &str, text: &str) -> Result<Vec<Tried>, Vec<Fault>> {
     let file = rules::scenario::parse(name, text)?;
-    let beside = Path::new(name).parent().unwrap_or(Path::new("."));
-    let paths: Vec<PathBuf> = file.rules.iter().map(|rules| beside.join(rules)).collect();
-    let (texts, unread) = read_all(&paths);
-    if !unread.is_empty() {
-        return Err(unread);
-    }
-    let force = InForce::new(rules::parse::load(&texts)?, &[], &[]);
-    let failures = file.scenarios.iter().filter_map(|scenario| trial::run(scenario, &force));
-    let failures = failures.map(|failure| (failure.line, failure.scenario, failure.difference)).collect();
-    Ok((file.scenarios.len(), failures))
+    let force = InForce::new(rules_of(name, &file)?, &[], &[]);
+    let tried = file.scenarios.iter().map(|scenario| {
+        let differences = trial::run(scenario, &force).map(|failure| failure.differences).unwrap_or_default();
+        Tried { name: scenario.name.clone(), line: scenario.line, passed: differences.is_empty(), differences }
+    });
+    Ok(tried.collect())
 }

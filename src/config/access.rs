@@ -19,8 +19,8 @@ const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSource {
-    name: Spanned<Word>,
-    kind: Spanned<Word>,
+    name: Option<Spanned<Word>>,
+    kind: Option<Spanned<Word>>,
     /// Read apart, so that what is written there is in no message.
     #[serde(rename = "auth", default)]
     _auth: Option<serde::de::IgnoredAny>,
@@ -69,24 +69,30 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         }
         (None, _) => None,
     };
-    let raw: RawSource = reader.read(node)?;
-    let name = raw.name.value.0;
-    reader.unique(seen, "source", &name, raw.name.position);
-    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        reader.fault(raw.name.position, format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"));
+    let raw: RawSource = reader.read(node, &["name", "kind"])?;
+    if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
+        source_name(reader, name, *position, seen);
     }
-    let kind = match raw.kind.value.0.as_str() {
+    let given = raw.kind?;
+    let kind = match given.value.0.as_str() {
         "alertmanager" => SourceKind::Alertmanager,
         later if LATER_KINDS.contains(&later) => {
-            reader.fault(raw.kind.position, format!("kind `{later}` is not supported by this version; remove this source"));
+            reader.fault(given.position, format!("kind `{later}` is not supported by this version; remove this source"));
             return None;
         }
         other => {
-            reader.fault(raw.kind.position, format!("unknown kind {other:?}; known: `alertmanager`"));
+            reader.fault(given.position, format!("unknown kind {other:?}; known: `alertmanager`"));
             return None;
         }
     };
-    Some(Source { name, kind, auth: auth?, labels: raw.labels.map(|raw| raw.over(labels)) })
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels: raw.labels.map(|raw| raw.over(labels)) })
+}
+
+fn source_name(reader: &mut Reader<'_>, name: &str, at: Position, seen: &mut BTreeMap<String, Position>) {
+    reader.unique(seen, "source", name, at);
+    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
+        reader.fault(at, format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"));
+    }
 }
 
 /// `auth:` of a source. What is written there may be a secret, so no message repeats it.
@@ -106,7 +112,7 @@ fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
             return None;
         }
     }
-    let raw: RawAuth = reader.read(&node)?;
+    let raw: RawAuth = reader.read_whole(&node, &[])?;
     let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
     match (bearer, raw.basic, raw.header) {
         (true, None, None) => secret(reader, at, "bearer_token", raw.bearer_token_file, raw.bearer_token).map(Auth::Bearer),
@@ -141,7 +147,7 @@ pub(super) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
         return None;
     }
     let Supported { node, whole } = reader.supported(node, "access", &["oidc", "tokens"]);
-    let raw: RawAccess = reader.read(&node)?;
+    let raw: RawAccess = reader.read_whole(&node, &[])?;
     if !whole && raw.token_file.is_none() && raw.token.is_none() {
         return None;
     }

@@ -13,7 +13,7 @@ use crate::yaml::{Node, Position, Spanned, Value};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPerson {
-    id: Spanned<Word>,
+    id: Option<Spanned<Word>>,
     name: Option<Word>,
     email: Option<Email>,
     time_zone: Option<Zone>,
@@ -24,7 +24,7 @@ struct RawPerson {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawService {
-    name: Spanned<Word>,
+    name: Option<Spanned<Word>>,
     owners: Option<Vec<Spanned<String>>>,
     stakeholders: Option<Vec<Spanned<String>>>,
     depends_on: Option<Vec<Word>>,
@@ -36,8 +36,8 @@ struct RawService {
 #[serde(deny_unknown_fields)]
 struct RawMaintenance {
     service: Option<Word>,
-    from: Instant,
-    to: Spanned<Instant>,
+    from: Option<Instant>,
+    to: Option<Spanned<Instant>>,
     why: Option<String>,
 }
 
@@ -65,9 +65,10 @@ fn person(
     aliases_seen: &mut BTreeMap<String, Position>,
 ) -> Option<Person> {
     let Supported { node, .. } = reader.supported(node, "people", &["holidays", "free_busy"]);
-    let raw: RawPerson = reader.read(&node)?;
-    let id = raw.id.value.0;
-    reader.unique(seen, "person", &id, raw.id.position);
+    let raw: RawPerson = reader.read(&node, &["id"])?;
+    if let Some(id) = &raw.id {
+        reader.unique(seen, "person", &id.value.0, id.position);
+    }
     let mut aliases = Vec::new();
     for alias in raw.aliases.unwrap_or_default() {
         let Word(text) = alias.value;
@@ -77,6 +78,7 @@ fn person(
         reader.unique(aliases_seen, "alias", &text, alias.position);
         aliases.push(text);
     }
+    let id = raw.id?.value.0;
     Some(Person {
         name: raw.name.map_or_else(|| id.clone(), |name| name.0),
         id,
@@ -93,18 +95,23 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
     let mut services = Vec::new();
     for node in entries {
         let Supported { node, .. } = reader.supported(node, "services", &["on_call"]);
-        let Some(raw) = reader.read::<RawService>(&node) else {
+        let Some(raw) = reader.read::<RawService>(&node, &["name"]) else {
             continue;
         };
-        reader.unique(&mut seen, "service", &raw.name.value.0, raw.name.position);
+        if let Some(name) = &raw.name {
+            reader.unique(&mut seen, "service", &name.value.0, name.position);
+        }
         let (owners, stakeholders) = (raw.owners.unwrap_or_default(), raw.stakeholders.unwrap_or_default());
         reader.known_people(&owners, people);
         reader.known_people(&stakeholders, people);
         if let Some(objective) = raw.objective.as_ref().filter(|objective| !(objective.value > 0.0 && objective.value < 100.0)) {
             reader.fault(objective.position, format!("an objective is a percentage below 100, such as 99.9, found {}", objective.value));
         }
+        let Some(name) = raw.name else {
+            continue;
+        };
         services.push(Service {
-            name: raw.name.value.0,
+            name: name.value.0,
             owners: texts(owners),
             stakeholders: texts(stakeholders),
             depends_on: words(raw.depends_on),
@@ -119,13 +126,16 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
 pub(super) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Maintenance> {
     let mut planned = Vec::new();
     for node in entries {
-        let Some(raw) = reader.read::<RawMaintenance>(node) else {
+        let Some(raw) = reader.read::<RawMaintenance>(node, &["from", "to"]) else {
             continue;
         };
-        if raw.from.0 >= raw.to.value.0 {
-            reader.fault(raw.to.position, "`to` is not after `from`");
+        let (Some(from), Some(to)) = (raw.from, raw.to) else {
+            continue;
+        };
+        if from.0 >= to.value.0 {
+            reader.fault(to.position, "`to` is not after `from`");
         }
-        let (from, to) = (raw.from.0, raw.to.value.0);
+        let (from, to) = (from.0, to.value.0);
         planned.push(Maintenance { service: raw.service.map(|word| word.0), from, to, why: raw.why.unwrap_or_default() });
     }
     planned

@@ -32,16 +32,22 @@ impl<'a> Reader<'a> {
         self.faults.push(at.fault(self.file, message));
     }
 
-    /// Reads a node as a `T`; `None` once its fault is kept.
-    pub(super) fn read<T: DeserializeOwned>(&mut self, node: &Node) -> Option<T> {
-        yaml::read(self.file, node).map_err(|fault| self.faults.push(fault)).ok()
+    /// Reads what can be read of a node as a `T`, and keeps every fault in it, also each key of `required` that is missing.
+    pub(super) fn read<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
+        yaml::read_entry(self.file, node, required, &mut self.faults)
+    }
+
+    /// The same for what must be whole to be worth a look: `None` once a fault is kept.
+    pub(super) fn read_whole<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
+        let before = self.faults.len();
+        self.read(node, required).filter(|_| self.faults.len() == before)
     }
 
     /// Reads a section that may be missing or empty.
     pub(super) fn section<T: DeserializeOwned>(&mut self, root: &Node, name: &str, later: &[&str]) -> Option<T> {
         let node = given(root, name)?;
         let Supported { node, .. } = self.supported(node, name, later);
-        self.read(&node)
+        self.read(&node, &[])
     }
 
     /// The entries of a list that may be missing or empty.

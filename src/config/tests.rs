@@ -254,6 +254,20 @@ fn one_run_finds_every_fault_in_order() {
     assert_eq!(lines, [1, 2, 4, 5, 6, 7]);
 }
 
+#[test]
+fn one_run_finds_every_fault_of_an_entry() {
+    let text = "people:\n- {idd: a, email: x, hours: never, aliases: [ada, bo]}\nmeetings: {minuts: 3, minutes: 1, send: x, organizer: y}\n\
+                sources:\n- {name: A, kind: x, auth: none, labels: {servce: [a], severities: {P1: x, P2: y}}}\nservices: [{owners: [zoe], automatic: ['']}]";
+    let places: Vec<(u64, u64)> = parse("f", text).unwrap_err().iter().map(|fault| (fault.line, fault.column)).collect();
+    let expected = [
+        [(2, 4), (2, 19), (2, 29), (2, 46), (2, 51)].as_slice(),
+        &[(3, 12), (3, 32), (3, 41), (3, 55)],
+        &[(5, 10), (5, 19), (5, 43), (5, 73), (5, 80)],
+        &[(6, 12), (6, 22), (6, 40)],
+    ];
+    assert_eq!(places, expected.concat(), "{:#?}", faults(text));
+}
+
 proptest::proptest! {
     #[test]
     fn no_value_makes_it_panic(value in "\\PC{0,40}", key in proptest::sample::select(vec![

@@ -13,14 +13,14 @@ const DEFAULT_EVERY: i64 = 15;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    name: Spanned<String>,
-    service: Spanned<String>,
+    name: Option<Spanned<String>>,
+    service: Option<Spanned<String>>,
     /// A condition exists because users feel it.
     #[serde(default = "critical")]
     severity: Severity,
-    metrics: Spanned<String>,
-    query: Spanned<String>,
-    degraded: Spanned<String>,
+    metrics: Option<Spanned<String>>,
+    query: Option<Spanned<String>>,
+    degraded: Option<Spanned<String>>,
     near_miss: Option<Spanned<String>>,
     recovered: Option<Spanned<String>>,
     r#for: Option<Duration>,
@@ -36,9 +36,9 @@ fn critical() -> Severity {
 /// Reads one condition; `None` when it has a fault.
 pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<ConditionRule> {
     let before = faults.len();
-    let entry: Entry = names.read(file, node, faults)?;
+    let entry: Entry = names.read(file, node, &["name", "service", "metrics", "query", "degraded"], faults)?;
     for (key, text) in [("service", &entry.service), ("metrics", &entry.metrics), ("query", &entry.query)] {
-        if text.value.trim().is_empty() {
+        if let Some(text) = text.as_ref().filter(|text| text.value.trim().is_empty()) {
             faults.push(text.position.fault(file, format!("`{key}` is empty")));
         }
     }
@@ -46,7 +46,7 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         faults.push(no_data.position.fault(file, "where there is no data it is `unknown` (the default), `degraded` or `healthy`"));
     }
     let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| positive(file, "every", every, faults));
-    let degraded = threshold(file, &entry.degraded, faults);
+    let degraded = entry.degraded.as_ref().and_then(|text| threshold(file, text, faults));
     let near_miss = entry.near_miss.as_ref().and_then(|text| threshold(file, text, faults));
     let recovered = entry.recovered.as_ref().and_then(|text| threshold(file, text, faults));
     let degraded = degraded?;
@@ -57,11 +57,11 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         contradiction(degraded, recovered, false).into_iter().for_each(|message| faults.push(text.position.fault(file, message)));
     }
     let condition = ConditionRule {
-        name: entry.name.value,
-        service: entry.service.value,
+        name: entry.name?.value,
+        service: entry.service?.value,
         severity: entry.severity,
-        metrics: entry.metrics.value,
-        query: entry.query.value,
+        metrics: entry.metrics?.value,
+        query: entry.query?.value,
         degraded,
         near_miss,
         recovered,

@@ -26,12 +26,8 @@ pub(super) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlat
     if node.value == Value::Null {
         return defaults;
     }
-    let entry: Entry = match yaml::read(file, node) {
-        Ok(entry) => entry,
-        Err(fault) => {
-            faults.push(fault);
-            return defaults;
-        }
+    let Some(entry) = yaml::read_entry::<Entry>(file, node, &[], faults) else {
+        return defaults;
     };
     if let Some(labels) = &entry.correlate_by {
         if labels.value.is_empty() {

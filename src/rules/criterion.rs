@@ -14,11 +14,10 @@ const DAY: Seconds = 86_400;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    name: Spanned<String>,
-    on: CriterionKind,
-    decision: Spanned<Decision>,
-    #[serde(default)]
-    shadow: bool,
+    name: Option<Spanned<String>>,
+    on: Option<CriterionKind>,
+    decision: Option<Spanned<Decision>>,
+    shadow: Option<bool>,
     r#where: Option<Spanned<String>>,
     longest: Option<Spanned<Duration>>,
     total: Option<Spanned<Duration>>,
@@ -52,15 +51,16 @@ fn kind(on: CriterionKind) -> Kind {
 /// Reads one criterion; `None` when it has a fault.
 pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
     let before = faults.len();
-    let entry: Entry = names.read(file, node, faults)?;
-    if entry.decision.value == Decision::None {
-        faults.push(entry.decision.position.fault(file, "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`"));
+    let entry: Entry = names.read(file, node, &["name", "on", "decision"], faults)?;
+    if let Some(decision) = entry.decision.as_ref().filter(|decision| decision.value == Decision::None) {
+        faults.push(decision.position.fault(file, "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`"));
     }
-    let kind = kind(entry.on);
+    let on = entry.on?;
+    let kind = kind(on);
     refuse_parameters_of_others(file, node, &kind, faults);
     let filter = entry.r#where.as_ref().and_then(|source| filter(file, source, kind.roots, faults));
     let mut reader = Reader { file, node, faults };
-    let test = match entry.on {
+    let test = match on {
         CriterionKind::Outage => Some(Test::Outage),
         CriterionKind::Request => Some(Test::Request),
         CriterionKind::Degradation => reader.degradation(&entry),
@@ -69,7 +69,7 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         CriterionKind::Recurrence => reader.recurrence(&entry),
     };
     let Entry { name, decision, shadow, .. } = entry;
-    let criterion = Criterion { name: name.value, decision: decision.value, shadow, filter, test: test? };
+    let criterion = Criterion { name: name?.value, decision: decision?.value, shadow: shadow.unwrap_or(false), filter, test: test? };
     (faults.len() == before).then_some(criterion)
 }
 
@@ -136,17 +136,17 @@ impl Reader<'_> {
                 }
                 Some((total, within))
             }
-            (Some(_), None) => {
+            (Some(_), None) if !self.node.mentions("within") => {
                 self.fault_at_key("total", "`total` needs `within`: the window over which degraded time is summed");
                 return None;
             }
-            (None, Some(_)) => {
+            (None, Some(_)) if !self.node.mentions("total") => {
                 self.fault_at_key("within", "`within` needs `total`: how much degraded time it takes in that window");
                 return None;
             }
-            (None, None) => None,
+            _ => None,
         };
-        if longest.is_none() && total.is_none() {
+        if !self.node.mentions("longest") && !self.node.mentions("total") {
             self.fault_here(
                 "how long is long enough? give `longest` (one unbroken stretch), or `total` and `within` (summed over a window)",
             );
@@ -167,10 +167,10 @@ impl Reader<'_> {
     }
 
     fn recurrence(&mut self, entry: &Entry) -> Option<Test> {
-        if entry.times.is_none() {
+        if !self.node.mentions("times") {
             self.fault_here("`times` is missing: how often the same thing must have come, this time included");
         }
-        if entry.within.is_none() {
+        if !self.node.mentions("within") {
             self.fault_here("`within` is missing: the window in which the same thing came back");
         }
         let times = self.count("times", entry.times.as_ref(), 2);

@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Seconds;
+use super::{RuleSet, Seconds};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact, Intervention, Labels, NearMiss, Note, Request,
 };
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, nearest};
 use crate::model::incident::{Decision, Outcome};
-use crate::yaml::{self, Duration, Node, Position, Spanned};
+use crate::yaml::{self, Duration, Node, Position, Spanned, Value};
 
 /// The source that events of scenarios name.
 pub const SOURCE: &str = "scenario";
@@ -23,9 +23,25 @@ pub const SOURCE: &str = "scenario";
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioFile {
     /// Paths of the rule files under test, relative to this file.
-    pub rules: Vec<String>,
+    pub rules: Vec<Spanned<String>>,
     /// In the order of the file.
     pub scenarios: Vec<Scenario>,
+    /// Every criterion that is named under `expect`, and where.
+    pub named: Vec<(Position, String)>,
+}
+
+impl ScenarioFile {
+    /// A fault for each criterion that is expected of rules which do not have it.
+    #[must_use]
+    pub fn unknown_criteria(&self, file: &str, rules: &RuleSet) -> Vec<Fault> {
+        let known = || rules.criteria.iter().map(|criterion| criterion.name.as_str());
+        let unknown = self.named.iter().filter(|(_, name)| !known().any(|known| known == name));
+        let told = unknown.map(|(position, name)| {
+            let meant = nearest(name, known()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            position.fault(file, format!("no rule file named here has a criterion `{}`{meant}", name.escape_debug()))
+        });
+        told.collect()
+    }
 }
 
 /// One scenario.
@@ -162,11 +178,10 @@ impl ScenarioEvent {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ExpectEntry {
-    at: Duration,
+    at: Option<Duration>,
     service: Option<String>,
     decision: Option<Decision>,
-    #[serde(default)]
-    criteria: BTreeMap<String, Outcome>,
+    criteria: Option<BTreeMap<String, Outcome>>,
     incidents: Option<usize>,
     postmortems: Option<usize>,
 }
@@ -178,13 +193,14 @@ struct ExpectEntry {
 pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
     let node = yaml::parse(file, text).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
-    let mut read = ScenarioFile { rules: Vec::new(), scenarios: Vec::new() };
+    let mut read = ScenarioFile { rules: Vec::new(), scenarios: Vec::new(), named: Vec::new() };
     for (key, section) in yaml::sections(file, &node, &["rules", "scenarios"], &mut faults) {
         if key.name == "rules" {
-            read.rules = yaml::read_list::<String>(file, section, &mut faults).into_iter().map(|(_, path)| path).collect();
+            read.rules = yaml::read_list::<Spanned<String>>(file, section, &mut faults).into_iter().map(|(_, path)| path).collect();
         } else {
             let entries = yaml::entries(file, section, &mut faults);
             read.scenarios = entries.iter().filter_map(|entry| scenario(file, entry, &mut faults)).collect();
+            read.named = entries.iter().flat_map(named).collect();
         }
     }
     if read.rules.is_empty() && node.get("rules").is_none() {
@@ -201,7 +217,10 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
         match key.name.as_str() {
             "name" => name = yaml::read::<Spanned<String>>(file, section).map_err(|fault| faults.push(fault)).ok(),
             "events" => (scenario.events, scenario.samples) = entry::events(file, yaml::entries(file, section, faults), faults),
-            _ => scenario.expect = yaml::read_list(file, section, faults).into_iter().map(|read| expect(file, read, faults)).collect(),
+            _ => {
+                let entries = yaml::entries(file, section, faults).iter();
+                scenario.expect = entries.filter_map(|entry| expect(file, entry, faults)).collect();
+            }
         }
     }
     for key in ["name", "events", "expect"] {
@@ -213,12 +232,22 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
     Some(scenario)
 }
 
-fn expect(file: &str, (position, entry): (Position, ExpectEntry), faults: &mut Vec<Fault>) -> Expect {
-    let ExpectEntry { at, service, decision, criteria, incidents, postmortems } = entry;
-    if decision.is_none() && criteria.is_empty() && incidents.is_none() && postmortems.is_none() {
-        faults.push(position.fault(file, "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`"));
+fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expect> {
+    let before = faults.len();
+    let ExpectEntry { at, service, decision, criteria, incidents, postmortems } = yaml::read_entry(file, node, &["at"], faults)?;
+    let criteria = criteria.unwrap_or_default();
+    if faults.len() == before && decision.is_none() && criteria.is_empty() && incidents.is_none() && postmortems.is_none() {
+        faults.push(node.position().fault(file, "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`"));
     }
-    Expect { at: at.seconds, line: position.line, service, decision, criteria, incidents, postmortems }
+    Some(Expect { at: at?.seconds, line: node.line, service, decision, criteria, incidents, postmortems })
+}
+
+/// The criteria that a scenario's expectations name.
+fn named(scenario: &Node) -> Vec<(Position, String)> {
+    let Some(Node { value: Value::List(expect), .. }) = scenario.get("expect") else { return Vec::new() };
+    let criteria = expect.iter().filter_map(|entry| entry.get("criteria"));
+    let keys = criteria.flat_map(|node| if let Value::Map(entries) = &node.value { entries.as_slice() } else { &[] });
+    keys.map(|(key, _)| (key.position(), key.name.clone())).collect()
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ mod samples;
 mod tests;
 
 use std::collections::VecDeque;
-use std::fmt::Write;
+use std::fmt;
 
 use chrono::TimeDelta;
+use serde::Serialize;
 
 use crate::engine::{InForce, State};
 use crate::model::Time;
@@ -15,15 +16,40 @@ use crate::model::event::Event;
 use crate::model::incident::{Decision, Incident, Standing};
 use crate::rules::scenario::{Expect, Scenario};
 
-/// A scenario that did not go as expected, with the difference.
+/// A scenario that did not go as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     /// The scenario.
     pub scenario: String,
     /// Its line.
     pub line: u64,
-    /// What was expected and what came.
-    pub difference: String,
+    /// Where it went otherwise; at least one.
+    pub differences: Vec<Difference>,
+}
+
+/// One thing that was expected and did not come.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// When, from the beginning of the scenario: `30m`.
+    pub at: String,
+    /// The line of the expectation.
+    pub line: u64,
+    /// `decision`, `incidents`, or the name of a criterion.
+    pub what: String,
+    /// What was expected.
+    pub expected: String,
+    /// What came.
+    pub got: String,
+    /// Why, as far as that can be said.
+    pub why: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, what, expected, got, why, .. } = self;
+        writeln!(f, "  at {at}: {what}\n    - {expected}\n    + {got}")?;
+        if why.is_empty() { Ok(()) } else { writeln!(f, "      {why}") }
+    }
 }
 
 /// When scenarios begin: an ordinary Monday morning.
@@ -36,17 +62,17 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 #[must_use]
 pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
     let mut made: Vec<Event> = scenario.events.iter().map(|event| event.event(ORIGIN)).collect();
-    let failure = |difference| Failure { scenario: scenario.name.clone(), line: scenario.line, difference };
+    let failure = |differences| Failure { scenario: scenario.name.clone(), line: scenario.line, differences };
     match samples::events(&scenario.samples, &force.rules.conditions, ORIGIN) {
         Ok(turns) => made.extend(turns),
-        Err(difference) => return Some(failure(difference)),
+        Err(differences) => return Some(failure(differences)),
     }
     made.sort_by_key(|event| event.occurred_at);
     let mut events = VecDeque::from(made);
     let mut expected: Vec<&Expect> = scenario.expect.iter().collect();
     expected.sort_by_key(|expect| expect.at);
     let mut state = State::default();
-    let mut difference = String::new();
+    let mut differences = Vec::new();
     for expect in expected {
         let at = ORIGIN + TimeDelta::seconds(expect.at);
         while let Some(event) = events.pop_front_if(|event| event.occurred_at <= at) {
@@ -56,9 +82,9 @@ pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
         }
         advance(&mut state, force, at);
         state.tick(force, at);
-        compare(expect, &state, &mut difference);
+        compare(expect, &state, &mut differences);
     }
-    (!difference.is_empty()).then(|| failure(difference))
+    (!differences.is_empty()).then(|| failure(differences))
 }
 
 /// Runs the timers due by `until`, each at its own instant.
@@ -68,33 +94,30 @@ fn advance(state: &mut State, force: &InForce, until: Time) {
     }
 }
 
-fn compare(expect: &Expect, state: &State, difference: &mut String) {
+fn compare(expect: &Expect, state: &State, differences: &mut Vec<Difference>) {
     let of_service = |incident: &&Incident| expect.service.as_ref().is_none_or(|service| incident.services.contains(service));
     let found: Vec<&Incident> = state.incidents().filter(of_service).collect();
     let at = duration(expect.at);
-    let mut differ = |what: &str, wanted: &dyn std::fmt::Display, got: &dyn std::fmt::Display, why: &str| {
-        // Writing to a string does not fail.
-        let _ = write!(difference, "  at {at}: {what}\n    - {wanted}\n    + {got}\n");
-        if !why.is_empty() {
-            let _ = writeln!(difference, "      {why}");
-        }
+    let mut differ = |what: &str, expected: String, got: String, why: &str| {
+        let (at, what, why) = (at.clone(), what.to_owned(), why.to_owned());
+        differences.push(Difference { at, line: expect.line, what, expected, got, why });
     };
     if let Some(count) = expect.incidents.filter(|&count| count != found.len()) {
-        differ("incidents", &count, &found.len(), "");
+        differ("incidents", count.to_string(), found.len().to_string(), "");
     }
     let wanted = |incident: &&&Incident| {
         incident.bundle.is_none() && matches!(incident.standing, Standing::Held | Standing::Suggested | Standing::Snoozed)
     };
     let postmortems = found.iter().filter(wanted).count();
     if let Some(count) = expect.postmortems.filter(|&count| count != postmortems) {
-        differ("postmortems", &count, &postmortems, "");
+        differ("postmortems", count.to_string(), postmortems.to_string(), "");
     }
     let announced = |incident: &Incident| incident.announced.as_ref().map_or(Decision::None, |announced| announced.decision);
     let strongest = found.iter().max_by_key(|incident| announced(incident));
     if let Some(wanted) = expect.decision {
         let got = strongest.map_or(Decision::None, |incident| announced(incident));
         if got != wanted {
-            differ("decision", &shown(&wanted), &shown(&got), strongest.map_or("no incident", |incident| &incident.reason));
+            differ("decision", shown(&wanted), shown(&got), strongest.map_or("no incident", |incident| &incident.reason));
         }
     }
     for (criterion, wanted) in &expect.criteria {
@@ -104,8 +127,8 @@ fn compare(expect: &Expect, state: &State, difference: &mut String) {
             continue;
         }
         match all.first() {
-            Some(verdict) => differ(criterion, &shown(wanted), &shown(&verdict.outcome), &verdict.sentence),
-            None => differ(criterion, &shown(wanted), &"no verdict", "there is no incident, or no criterion of this name"),
+            Some(verdict) => differ(criterion, shown(wanted), shown(&verdict.outcome), &verdict.sentence),
+            None => differ(criterion, shown(wanted), "no verdict".to_owned(), "there is no incident, or no criterion of this name"),
         }
     }
 }

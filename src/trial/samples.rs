@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use super::{Difference, duration};
 use crate::engine::condition::{self, Reading, Watch};
 use crate::model::Time;
 use crate::model::event::{Event, Labels};
@@ -14,13 +15,13 @@ use crate::rules::scenario::Samples;
 /// The turns of all series, in no order. After the last sample of a series its last state lasts.
 ///
 /// # Errors
-/// A line for each entry whose condition the rules do not have.
-pub(super) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: Time) -> Result<Vec<Event>, String> {
-    let mut unknown = String::new();
+/// A difference for each entry whose condition the rules do not have.
+pub(super) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: Time) -> Result<Vec<Event>, Vec<Difference>> {
+    let mut unknown = Vec::new();
     let mut series: BTreeMap<(&str, &Labels), Series<'_>> = BTreeMap::new();
     for entry in samples {
         let Some(rule) = conditions.iter().find(|rule| rule.name == entry.condition) else {
-            unknown.push_str(&no_condition(entry, conditions));
+            unknown.push(no_condition(entry, conditions));
             continue;
         };
         let series = series.entry((&entry.condition, &entry.labels)).or_insert(Series { rule, readings: BTreeMap::new() });
@@ -51,8 +52,15 @@ impl Series<'_> {
     }
 }
 
-fn no_condition(entry: &Samples, conditions: &[ConditionRule]) -> String {
+fn no_condition(entry: &Samples, conditions: &[ConditionRule]) -> Difference {
     let known = conditions.iter().map(|rule| rule.name.as_str());
-    let meant = nearest(&entry.condition, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    format!("  line {}: the rules have no condition `{}`{meant}\n", entry.line, entry.condition)
+    let meant = nearest(&entry.condition, known).map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
+    Difference {
+        at: duration(entry.at),
+        line: entry.line,
+        what: "samples".to_owned(),
+        expected: format!("a condition `{}`", entry.condition),
+        got: "the rules have none of this name".to_owned(),
+        why: meant,
+    }
 }

@@ -18,7 +18,8 @@ fn difference(events: &str, expect: &str) -> String {
     let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(), &[], &[]);
     let text = format!("rules: [rules.yaml]\nscenarios:\n- name: s\n  events:\n{events}\n  expect: [{expect}]\n");
     let file = scenario::parse("s.test.yaml", &text).unwrap_or_else(|faults| panic!("{faults:?}"));
-    run(&file.scenarios[0], &force).map(|failure| failure.difference).unwrap_or_default()
+    let differences = run(&file.scenarios[0], &force).map(|failure| failure.differences).unwrap_or_default();
+    differences.iter().map(ToString::to_string).collect()
 }
 
 #[track_caller]
@@ -68,6 +69,7 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
         difference("  - {at: 0m, samples: checkout-error, values: '0'}\n  - {at: 0m, samples: zzz, values: '0'}", "{at: 1m, incidents: 0}");
     assert_eq!(
         told,
-        "  line 5: the rules have no condition `checkout-error`; did you mean `checkout-errors`?\n  line 6: the rules have no condition `zzz`\n"
+        "  at 0m: samples\n    - a condition `checkout-error`\n    + the rules have none of this name\n      did you mean `checkout-errors`?\n  \
+         at 0m: samples\n    - a condition `zzz`\n    + the rules have none of this name\n"
     );
 }

@@ -12,11 +12,27 @@ use crate::model::fault::{Fault, nearest};
 pub struct Error {
     pub(super) at: Option<Position>,
     pub(super) message: String,
+    /// The steps from the node that was read to the faulty one, innermost first: places in lists and maps.
+    pub(super) path: Vec<usize>,
+    /// The key that is missing, when that is the fault.
+    pub(super) missing: Option<&'static str>,
+    /// The key that was likely meant by an unknown one, when that is the fault.
+    pub(super) meant: Option<&'static str>,
 }
 
 impl Error {
     pub(super) fn at(position: Position, message: impl Into<String>) -> Self {
-        Self { at: Some(position), message: message.into() }
+        Self { at: Some(position), ..Self::unplaced(message.into()) }
+    }
+
+    fn unplaced(message: String) -> Self {
+        Self { at: None, message, path: Vec::new(), missing: None, meant: None }
+    }
+
+    /// The same, found on the way through the `place`th part of a list or map.
+    pub(super) fn within(mut self, place: usize) -> Self {
+        self.path.push(place);
+        self
     }
 
     /// The innermost place wins: an error keeps the first it was given.
@@ -40,11 +56,11 @@ impl std::error::Error for Error {}
 
 impl serde::de::Error for Error {
     fn custom<T: Display>(message: T) -> Self {
-        Self { at: None, message: message.to_string() }
+        Self::unplaced(message.to_string())
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self { at: None, message: format!("expected {}, found {}", wanted(expected), Found(found)) }
+        Self::unplaced(format!("expected {}, found {}", wanted(expected), Found(found)))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -52,19 +68,20 @@ impl serde::de::Error for Error {
     }
 
     fn unknown_variant(word: &str, known: &'static [&'static str]) -> Self {
-        Self { at: None, message: unknown("value", word, known) }
+        Self::unplaced(unknown("value", word, known))
     }
 
     fn unknown_field(word: &str, known: &'static [&'static str]) -> Self {
-        Self { at: None, message: unknown("key", word, known) }
+        let meant = nearest(word, known.iter().copied());
+        Self { meant, ..Self::unplaced(unknown("key", word, known)) }
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self { at: None, message: format!("`{name}` is missing") }
+        Self { missing: Some(name), ..Self::unplaced(format!("`{name}` is missing")) }
     }
 
     fn duplicate_field(name: &'static str) -> Self {
-        Self { at: None, message: format!("`{name}` is given twice") }
+        Self::unplaced(format!("`{name}` is given twice"))
     }
 }
 

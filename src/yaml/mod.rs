@@ -2,6 +2,7 @@
 //!
 //! YAML 1.2 core schema, so `on`, `off`, `yes` and `no` are words. Anchors, aliases and `<<` work within a budget.
 
+mod entry;
 mod error;
 mod names;
 mod reader;
@@ -10,8 +11,9 @@ mod tree;
 
 use serde::de::DeserializeOwned;
 
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, nearest};
 
+pub use entry::read_entry;
 pub use error::Error;
 pub use names::Names;
 pub use scalar::{Duration, Quota, Spanned};
@@ -92,6 +94,15 @@ impl Node {
         }
     }
 
+    /// Whether this map has a key that is `name`, or was likely meant to be.
+    #[must_use]
+    pub fn mentions(&self, name: &str) -> bool {
+        match &self.value {
+            Value::Map(entries) => entries.iter().any(|(key, node)| node.value != Value::Null && nearest(&key.name, [name]).is_some()),
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => false,
+        }
+    }
+
     /// Where a key of this map stands; where the map itself does when it has no such key.
     #[must_use]
     pub fn key_position(&self, name: &str) -> Position {
@@ -167,14 +178,13 @@ pub fn sections<'a>(file: &str, node: &'a Node, known: &[&str], faults: &mut Vec
     right
 }
 
-/// Reads every entry of a list as a `T`, with its place; one fault for each entry that is none. Nothing is an empty list.
+/// Reads every entry of a list as a `T`, with its place; a fault for whatever keeps an entry from being one. Nothing is an empty list.
 pub fn read_list<T: DeserializeOwned>(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Vec<(Position, T)> {
     let mut values = Vec::new();
     for entry in entries(file, node, faults) {
-        match read(file, entry) {
-            Ok(value) => values.push((entry.position(), value)),
-            Err(fault) => faults.push(fault),
-        }
+        let before = faults.len();
+        let value = read_entry(file, entry, &[], faults);
+        values.extend(value.filter(|_| faults.len() == before).map(|value| (entry.position(), value)));
     }
     values
 }

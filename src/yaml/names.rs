@@ -30,12 +30,12 @@ impl Names {
         }
     }
 
-    /// Reads an entry and notes its `name`, which counts even when another part of it has a fault.
-    pub fn read<T: DeserializeOwned>(&mut self, file: &str, entry: &Node, faults: &mut Vec<Fault>) -> Option<T> {
+    /// Reads an entry as [`super::read_entry`] does and notes its `name`, which counts even when another part of it has a fault.
+    pub fn read<T: DeserializeOwned>(&mut self, file: &str, entry: &Node, required: &[&str], faults: &mut Vec<Fault>) -> Option<T> {
         if let Some(Ok(name)) = entry.get("name").map(|node| super::read::<Spanned<String>>(file, node)) {
             self.declare_word(file, &name, faults);
         }
-        super::read(file, entry).map_err(|fault| faults.push(fault)).ok()
+        super::read_entry(file, entry, required, faults)
     }
 
     /// Notes a name that stands in paths, metrics and other files, and so must be one word.

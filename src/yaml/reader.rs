@@ -1,5 +1,6 @@
 //! serde's way through a tree: each error is given the innermost place it happened at.
 
+use std::iter::Enumerate;
 use std::slice;
 
 use serde::de::value::{BorrowedStrDeserializer, U64Deserializer};
@@ -34,8 +35,8 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::Int(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::List(entries) => visitor.visit_seq(Entries(entries.iter())),
-            Value::Map(entries) => visitor.visit_map(Fields { entries: entries.iter(), value: None }),
+            Value::List(entries) => visitor.visit_seq(Entries { entries: entries.iter().enumerate() }),
+            Value::Map(entries) => visitor.visit_map(Fields { entries: entries.iter().enumerate(), value: None }),
         }
         .map_err(|error: Error| error.or_at(self.position()))
     }
@@ -115,37 +116,42 @@ impl<'de> Deserializer<'de> for &'de Node {
 }
 
 /// The entries of a list.
-struct Entries<'de>(slice::Iter<'de, Node>);
+struct Entries<'de> {
+    entries: Enumerate<slice::Iter<'de, Node>>,
+}
 
 impl<'de> SeqAccess<'de> for Entries<'de> {
     type Error = Error;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
-        self.0.next().map(|node| seed.deserialize(node).map_err(|error| error.or_at(node.position()))).transpose()
+        let Some((place, node)) = self.entries.next() else {
+            return Ok(None);
+        };
+        seed.deserialize(node).map(Some).map_err(|error| error.or_at(node.position()).within(place))
     }
 }
 
 /// The entries of a map.
 struct Fields<'de> {
-    entries: slice::Iter<'de, (Key, Node)>,
-    value: Option<&'de Node>,
+    entries: Enumerate<slice::Iter<'de, (Key, Node)>>,
+    value: Option<(usize, &'de Node)>,
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((key, node)) = self.entries.next() else {
+        let Some((place, (key, node))) = self.entries.next() else {
             return Ok(None);
         };
-        self.value = Some(node);
+        self.value = Some((place, node));
         let name: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(&key.name);
-        seed.deserialize(name).map(Some).map_err(|error| error.or_at(key.position()))
+        seed.deserialize(name).map(Some).map_err(|error| error.or_at(key.position()).within(place))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         match self.value.take() {
-            Some(node) => seed.deserialize(node).map_err(|error| error.or_at(node.position())),
+            Some((place, node)) => seed.deserialize(node).map_err(|error| error.or_at(node.position()).within(place)),
             None => Err(serde::de::Error::custom("a value was asked for before its key")),
         }
     }

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::{Duration, Node, Position, Spanned, Value, parse, read, read_list};
+use super::{Duration, Node, Position, Spanned, Value, parse, read, read_entry, read_list};
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]
@@ -91,6 +91,37 @@ fn one_run_finds_the_fault_of_every_entry() {
     let entries: Vec<(Position, Entry)> = read_list("f", &node, &mut faults);
     assert_eq!(entries.iter().map(|(position, entry)| (position.line, entry.name.as_str())).collect::<Vec<_>>(), [(1, "a"), (4, "d")]);
     assert_eq!(faults.iter().map(|fault| (fault.line, fault.column)).collect::<Vec<_>>(), [(2, 4), (3, 22)]);
+}
+
+#[derive(Debug, Deserialize, PartialEq)]
+#[serde(deny_unknown_fields)]
+struct Loose {
+    name: Option<String>,
+    times: Option<u32>,
+    inner: Option<Entry>,
+    words: Option<Vec<Word>>,
+}
+
+#[test]
+fn one_run_finds_every_fault_of_an_entry() {
+    let check = |text: &str, places: &[(u64, u64)], left: Option<Loose>| {
+        let mut faults = Vec::new();
+        let read = read_entry::<Loose>("f", &tree(text), &["name"], &mut faults);
+        faults.sort();
+        assert_eq!(faults.iter().map(|fault| (fault.line, fault.column)).collect::<Vec<_>>(), places, "{faults:#?}");
+        assert_eq!(read, left, "{text}");
+    };
+    let loose = |times, inner, words| Some(Loose { name: None, times, inner, words });
+    check("{nme: a, tims: 2, times: 3}", &[(1, 2), (1, 10)], loose(Some(3), None, None));
+    check(
+        "{name: [a], times: many, words: [hld, hold, sugest]}",
+        &[(1, 8), (1, 20), (1, 34), (1, 45)],
+        loose(None, None, Some(vec![Word::Hold])),
+    );
+    // A key that is there with a fault is not missing as well.
+    check("{name: , inner: {name: [x], tims: 1, times: 4}}", &[(1, 6), (1, 24), (1, 29)], loose(None, None, None));
+    check("{name: {}, inner: {times: x, word: y}}", &[(1, 8), (1, 19), (1, 27), (1, 36)], loose(None, None, None));
+    check("[a]", &[(1, 1)], None);
 }
 
 #[test]

@@ -32,6 +32,62 @@ fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
 }
 
 #[test]
+fn programs_read_what_test_and_check_say() {
+    let world = World::new();
+    world.write("r.yaml", "criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]\n");
+    world.write(
+        "r.test.yaml",
+        "rules: [r.yaml]\nscenarios:\n- {name: a <b>, events: [], expect: [{at: 90s, decision: hold}, {at: 2m, incidents: 1}]}\n\
+         - {name: fine, events: [], expect: [{at: 1m, decision: none}]}\n",
+    );
+    world.write("broken.test.yaml", "rules: [nowhere.yaml]\nscenarios: []\n");
+    let both = ["test", "r.test.yaml", "broken.test.yaml", "--format"];
+    let ended = world.run(&[&both[..], &["json"]].concat());
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    let told: serde_json::Value = serde_json::from_str(&ended.said).unwrap();
+    assert_eq!((&told["passed"], &told["failed"]), (&1.into(), &1.into()), "{told:#}");
+    let expected = serde_json::json!([
+        {"at": "1m30s", "line": 3, "what": "decision", "expected": "hold", "got": "none", "why": "no incident"},
+        {"at": "2m", "line": 3, "what": "incidents", "expected": "1", "got": "0", "why": ""},
+    ]);
+    assert_eq!(told["files"][0]["scenarios"][0]["differences"], expected, "{told:#}");
+    assert_eq!(told["files"][0]["scenarios"][1]["passed"], true, "{told:#}");
+    assert_eq!((&told["files"][1]["faults"][0]["line"], &told["files"][1]["faults"][0]["column"]), (&1.into(), &9.into()), "{told:#}");
+
+    let ended = world.run(&[&both[..], &["junit"]].concat());
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    for part in ["<testsuites name=\"afterword\" tests=\"3\" failures=\"1\" errors=\"1\">", "a &lt;b&gt;", "<error message=\"the rules"] {
+        assert!(ended.said.contains(part), "no {part:?} in {}", ended.said);
+    }
+    // Python's own reader stands for those of CI systems.
+    world.write("r.xml", &ended.said);
+    let script = "import xml.etree.ElementTree as x; print([c.get('line') for c in x.parse('r.xml').iter('testcase')])";
+    assert_eq!(world.run_program("python3", &["-c", script]).said, "['3', '4', '1']\n");
+
+    world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold, shadw: true, longest: 3}]\n");
+    let ended = world.run(&["check", "r.test.yaml", "r.yaml", "--format", "json"]);
+    assert_eq!(ended.code, Some(1), "{}", ended.said);
+    let told: serde_json::Value = serde_json::from_str(&ended.said).unwrap();
+    let columns: Vec<u64> = told["faults"].as_array().unwrap().iter().map(|fault| fault["column"].as_u64().unwrap()).collect();
+    assert_eq!((&told["files"], columns), (&2.into(), vec![53, 66, 75]), "{told:#}");
+    world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold}]\n");
+    let fine = world.run(&["check", "r.test.yaml", "--format", "json"]).said;
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&fine).unwrap(), serde_json::json!({"files": 1, "faults": []}));
+}
+
+#[test]
+fn check_looks_into_the_rules_that_scenarios_name() {
+    let world = World::new();
+    world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold}]\n");
+    world.write("r.test.yaml", "rules: [r.yaml]\nscenarios: [{name: a, events: [], expect: [{at: 1m, criteria: {lang: met}}]}]\n");
+    let ended = world.run(&["check", "r.test.yaml"]);
+    assert_eq!(
+        (ended.code, ended.said.trim()),
+        (Some(1), "r.test.yaml:2:64: no rule file named here has a criterion `lang`; did you mean `long`?")
+    );
+}
+
+#[test]
 fn the_demo_leaves_a_draft_and_an_invite() {
     let world = World::new();
     let ended = world.run(&["demo", "--once", "--directory", "demo", "--listen", "127.0.0.1:0"]);

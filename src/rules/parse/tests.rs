@@ -96,7 +96,7 @@ fn one_run_finds_all_faults_of_all_files() {
     let files = [
         (
             "a.yaml".to_owned(),
-            "criteria:\n- {name: x, on: outage, decision: hold}\n- {name: y, on: outag, decision: hold}\n- {nme: z}\nmore: 1".to_owned(),
+            "criteria:\n- {name: x, on: outage, decision: hold}\n- {name: y, on: outag, decision: hold}\n- {nme: z, on: outage, decision: hold}\nmore: 1".to_owned(),
         ),
         ("b.yaml".to_owned(), "criteria: [".to_owned()),
         ("c.yaml".to_owned(), "criteria:\n- {name: x, on: request, decision: hold}\ncorrelation: {settle: 5}".to_owned()),
@@ -116,6 +116,45 @@ fn one_run_finds_all_faults_of_all_files() {
     for (found, beginning) in found.iter().zip(beginnings) {
         assert!(found.starts_with(beginning), "{found:?} does not start with {beginning:?}");
     }
+}
+
+#[test]
+fn one_run_finds_every_fault_of_an_entry() {
+    let check = |text: &str, expected: &[&str]| {
+        let found = faults(text);
+        assert_eq!(found.len(), expected.len(), "{text}\n{found:#?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(&format!("r.yaml:{expected}")), "{found:?} does not start with {expected:?}");
+        }
+    };
+    check(
+        "criteria:\n- name: two words\n  on: degradation\n  longst: 30m\n  total: soon\n  within: 0s\n  shadow: maybe\n  where: signal.nam == \"x\"",
+        &[
+            "2:3: `decision` is missing",
+            "2:9: this must be one word",
+            "4:3: unknown key `longst`; did you mean `longest`?",
+            "5:10: \"soon\" is no duration",
+            "6:11: `within` must be longer than nothing",
+            "7:11: expected `true` or `false`",
+            "8:17: `signal` has no field `nam`",
+        ],
+    );
+    check(
+        "conditions:\n- name: a\n  servce: shop\n  query: ''\n  degraded: 0.02\n  near_miss: '> x'\n  every: 0s\n  for: 5",
+        &[
+            "2:3: `metrics` is missing",
+            "3:3: unknown key `servce`; did you mean `service`?",
+            "4:10: `query` is empty",
+            "5:13: \"0.02\" is no threshold",
+            "6:14: \"> x\" is no threshold",
+            "7:10: `every` must be longer than nothing",
+            "8:8: \"5\" is no duration",
+        ],
+    );
+    check(
+        "correlation:\n  settle: 5\n  bridg: 2m\n  lifetime: 0s\n  ignore: signal.nam == \"x\"",
+        &["2:11: \"5\" is no duration", "3:3: unknown key `bridg`", "4:13: `lifetime` must be longer", "5:18: `signal` has no field"],
+    );
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! One entry of `events:`, as people write it, to an event whose times count from the beginning.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 
 use super::{AlertTold, Samples, ScenarioEvent, Told, series};
@@ -9,7 +11,7 @@ use crate::model::event::{
 };
 use crate::model::fault::{Fault, nearest};
 use crate::rules::Seconds;
-use crate::yaml::{self, Duration, Node, Spanned};
+use crate::yaml::{self, Duration, Node, Spanned, Value};
 
 /// A key for each kind of event, and the keys it takes beside those every event takes.
 const KINDS: [(&str, &[&str]); 10] = [
@@ -30,7 +32,7 @@ const COMMON: [&str; 6] = ["at", "service", "environment", "incident", "actor", 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
-    at: Spanned<Duration>,
+    at: Option<Spanned<Duration>>,
     alert: Option<String>,
     condition: Option<String>,
     declaration: Option<String>,
@@ -80,23 +82,28 @@ struct Entry {
 
 /// Reads all events and samples of a scenario. What resolves or acknowledges is tied to what came before it.
 pub(super) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> (Vec<ScenarioEvent>, Vec<Samples>) {
-    let mut before = Before::default();
+    let mut above = Before::default();
+    let mut lost = false;
     for node in nodes {
-        let read = yaml::read::<Entry>(file, node).and_then(|entry| {
-            let at = entry.at.value.seconds;
-            if at < before.at {
-                return Err(entry.at.position.fault(file, "this is before the event above it; events stand in the order of time"));
-            }
-            match kind(file, node)? {
-                SAMPLES => before.samples.push(samples(file, node, entry)?),
-                kind => before.events.push(event(file, node, kind, entry, &before)?),
-            }
-            before.at = at;
-            Ok(())
-        });
+        let before = faults.len();
+        let Some(entry) = yaml::read_entry::<Entry>(file, node, &["at"], faults) else { continue };
+        if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {
+            faults.push(at.position.fault(file, "this is before the event above it; events stand in the order of time"));
+        }
+        above.at = entry.at.as_ref().map_or(above.at, |at| at.value.seconds.max(above.at));
+        let kind = matches!(node.value, Value::Map(_)).then(|| kind(file, node, faults)).flatten();
+        // The rest looks at keys together, and at the events before: where some are faulty it would complain of what follows from that.
+        let whole = faults.len() == before;
+        let refers = kind == Some("acknowledgement") || entry.status == Some(AlertStatus::Resolved);
+        let read = match kind.filter(|_| whole && !(refers && lost)) {
+            None => Ok(()),
+            Some(SAMPLES) => samples(file, node, entry).map(|read| above.samples.push(read)),
+            Some(kind) => event(file, node, kind, entry, &above).map(|read| above.events.push(read)),
+        };
         faults.extend(read.err());
+        lost |= faults.len() > before;
     }
-    (before.events, before.samples)
+    (above.events, above.samples)
 }
 
 /// What stands above an entry.
@@ -107,26 +114,27 @@ struct Before {
     samples: Vec<Samples>,
 }
 
-/// The one key that says what kind of event this is, once all other keys fit it.
-fn kind(file: &str, node: &Node) -> Result<&'static str, Fault> {
+/// The one key that says what kind of event this is; a fault for each other key that does not fit it.
+fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str> {
     let mut present = KINDS.iter().filter(|(kind, _)| node.get(kind).is_some());
     let Some((kind, keys)) = present.next() else {
         let list = KINDS.iter().map(|(kind, _)| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
-        return Err(node.position().fault(file, format!("what happened? give one of {list}")));
+        faults.push(node.position().fault(file, format!("what happened? give one of {list}")));
+        return None;
     };
     if let Some((second, _)) = present.next() {
         let message = format!("this is both `{kind}` and `{second}`; write two events");
-        return Err(node.key_position(second).fault(file, message));
+        faults.push(node.key_position(second).fault(file, message));
+        return None;
     }
     // What samples are about stands in the rules.
     let common = if *kind == SAMPLES { &COMMON[..1] } else { &COMMON[..] };
     let fits = |key: &&str| common.contains(key) || keys.contains(key);
-    let all = COMMON.iter().chain(KINDS.iter().flat_map(|(_, keys)| keys.iter()));
-    let foreign = all.into_iter().find(|key| node.get(key).is_some() && !fits(key));
-    if let Some(key) = foreign {
-        return Err(node.key_position(key).fault(file, format!("`{key}` says nothing about `{kind}`")));
+    let all: BTreeSet<&str> = COMMON.iter().chain(KINDS.iter().flat_map(|(_, keys)| keys.iter())).copied().collect();
+    for key in all.iter().filter(|key| node.get(key).is_some() && !fits(key)) {
+        faults.push(node.key_position(key).fault(file, format!("`{key}` says nothing about `{kind}`")));
     }
-    Ok(kind)
+    Some(kind)
 }
 
 fn samples(file: &str, node: &Node, entry: Entry) -> Result<Samples, Fault> {
@@ -137,7 +145,8 @@ fn samples(file: &str, node: &Node, entry: Entry) -> Result<Samples, Fault> {
     let missing =
         || node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one each time it is evaluated");
     let given = series::Given { condition, values: values.ok_or_else(missing)?, labels };
-    series::read(file, at.value.seconds, node.line, given)
+    let at = at.map_or(0, |at| at.value.seconds);
+    series::read(file, at, node.line, given)
 }
 
 fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> Result<ScenarioEvent, Fault> {
@@ -148,7 +157,7 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> 
             .ok_or_else(|| fault(kind, format!("`{kind}` needs a few words: its name, or what happened")))
     };
     let Entry { at, service, environment, incident, status, severity, .. } = entry;
-    let at = at.value.seconds;
+    let at = at.map_or(0, |at| at.value.seconds);
     let told = match kind {
         "alert" => {
             let name = name(entry.alert)?;

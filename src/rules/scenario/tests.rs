@@ -120,7 +120,8 @@ fn samples_are_read() {
 fn expectations_are_read() {
     let text = "rules: [a.yaml, b.yaml]\nscenarios:\n- name: s\n  events: []\n  expect:\n  - {at: 40m, service: shop, decision: none, criteria: {long: not_met}, incidents: 2}";
     let read = parse("s.test.yaml", text).unwrap();
-    assert_eq!(read.rules, ["a.yaml", "b.yaml"]);
+    let rules: Vec<&str> = read.rules.iter().map(|rules| rules.value.as_str()).collect();
+    assert_eq!(rules, ["a.yaml", "b.yaml"]);
     let expect = &read.scenarios[0].expect[0];
     assert_eq!((read.scenarios[0].line, expect.line, expect.at), (3, 6, 2400));
     assert_eq!((expect.service.as_deref(), expect.decision, expect.incidents), (Some("shop"), Some(Decision::None), Some(2)));
@@ -151,6 +152,27 @@ fn faults_say_what_to_do() {
     starts("  - {at: 1m, note: A, values: '0'}", "s.test.yaml:6:23: `values` says nothing about `note`");
     starts("  - {at: 2m, samples: A, values: '0'}\n  - {at: 1m, note: B}", "s.test.yaml:7:10: this is before the event above it");
     starts("  - {at: 1m, samples: Abc, values: '0'}\n  - {at: 2m, acknowledgement: Abd}", "s.test.yaml:7:14: no alert");
+}
+
+#[test]
+fn one_run_finds_every_fault_of_an_entry() {
+    let text = file(
+        "  - {alert: A, stats: firing, severity: bad, value: 3, why: x}\n  - {at: 1m, alert: A, status: resolved}\n  - {at: x, note: ''}",
+    );
+    let text = format!("{text}\n- name: t\n  events: []\n  expect: [{{decision: hld, criteria: {{a: mt, b: mat}}, incidents: x}}]");
+    let faults = parse("f", &text).unwrap_err();
+    let places: Vec<(u64, u64)> = faults.iter().map(|fault| (fault.line, fault.column)).collect();
+    let expected = [(6, 5), (6, 16), (6, 41), (6, 46), (6, 56), (8, 10), (11, 12), (11, 23), (11, 42), (11, 49), (11, 66)];
+    assert_eq!(places, expected, "{faults:#?}");
+}
+
+#[test]
+fn criteria_that_the_rules_do_not_have_are_named() {
+    let text = "rules: [a.yaml]\nscenarios:\n- {name: s, events: [], expect: [{at: 1m, criteria: {asked: met, askd: met}}]}";
+    let rules = crate::rules::parse::load(&[("a.yaml".to_owned(), "criteria: [{name: asked, on: request, decision: hold}]".to_owned())]);
+    let faults = parse("f", text).unwrap().unknown_criteria("f", &rules.unwrap());
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].to_string(), "f:3:66: no rule file named here has a criterion `askd`; did you mean `asked`?");
 }
 
 #[test]
