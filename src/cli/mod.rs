@@ -11,6 +11,7 @@ mod demo;
 mod explain;
 mod init;
 mod junit;
+mod schema;
 mod serve;
 mod tell;
 mod test;
@@ -43,6 +44,12 @@ enum Command {
     Check(check::Check),
     /// Run rule scenarios; prints expected and got where they differ.
     Test(test::Test),
+    /// Print the JSON Schema of a file, for editors; every key with its type, default and meaning.
+    Schema {
+        /// Of what.
+        #[arg(value_enum)]
+        of: schema::Of,
+    },
     /// Every verdict on an incident, with its evidence and margin.
     Explain(explain::Explain),
     /// Tell a running service that an outage began or ended.
@@ -89,6 +96,7 @@ pub fn run() -> ExitCode {
         Command::Init { directory } => init::init(&directory),
         Command::Check(asked) => check::check(&asked),
         Command::Test(asked) => test::test(&asked),
+        Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
         Command::Declare(said) => tell::tell(&said.to, "/api/v1/declarations", &said.body()),
         Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),

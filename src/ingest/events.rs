@@ -32,10 +32,10 @@ use crate::model::event::{
 use crate::model::settings::LabelNames;
 
 /// Keys of every kind.
-const COMMON: [&str; 8] = ["kind", "occurred_at", "source", "service", "environment", "incident", "actor", "links"];
+pub(crate) const COMMON: [&str; 8] = ["kind", "occurred_at", "source", "service", "environment", "incident", "actor", "links"];
 
 /// Kinds with their own keys.
-const KINDS: [(&str, &[&str]); 9] = [
+pub(crate) const KINDS: [(&str, &[&str]); 9] = [
     (
         "alert",
         &["name", "status", "starts_at", "ends_at", "labels", "annotations", "severity", "pending_for", "keep_firing_for", "end_reason"],

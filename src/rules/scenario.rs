@@ -1,6 +1,6 @@
 //! Scenario files, `*.test.yaml`: events at times from an imagined beginning, and what is expected of them.
 
-mod entry;
+pub(crate) mod entry;
 mod series;
 
 use std::collections::BTreeMap;

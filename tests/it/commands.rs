@@ -88,6 +88,18 @@ fn check_looks_into_the_rules_that_scenarios_name() {
 }
 
 #[test]
+fn editors_get_a_schema_of_each_file() {
+    let world = World::new();
+    for (of, key) in [("rules", "criteria"), ("config", "listen"), ("scenario", "scenarios"), ("event", "$defs")] {
+        let ended = world.run(&["schema", of]);
+        let schema: serde_json::Value = serde_json::from_str(&ended.said).unwrap_or_else(|fault| panic!("{fault}: {}", ended.said));
+        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+        assert!(!schema["properties"][key].is_null() || !schema[key].is_null(), "no {key} in {schema:#}");
+    }
+    assert_eq!(world.run(&["schema", "nothing"]).code, Some(2));
+}
+
+#[test]
 fn the_demo_leaves_a_draft_and_an_invite() {
     let world = World::new();
     let ended = world.run(&["demo", "--once", "--directory", "demo", "--listen", "127.0.0.1:0"]);

@@ -14,7 +14,7 @@ use crate::rules::Seconds;
 use crate::yaml::{self, Duration, Node, Spanned, Value};
 
 /// A key for each kind of event, and the keys it takes beside those every event takes.
-const KINDS: [(&str, &[&str]); 10] = [
+pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     ("alert", &["status", "severity", "labels", "end_reason"]),
     ("condition", &["state", "severity", "labels", "value"]),
     ("declaration", &["status", "severity", "key", "planned", "data_loss", "detected_by"]),
@@ -27,7 +27,8 @@ const KINDS: [(&str, &[&str]); 10] = [
     (SAMPLES, &["labels", "values"]),
 ];
 const SAMPLES: &str = "samples";
-const COMMON: [&str; 6] = ["at", "service", "environment", "incident", "actor", "actor_kind"];
+/// Keys of every event.
+pub(crate) const COMMON: [&str; 6] = ["at", "service", "environment", "incident", "actor", "actor_kind"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

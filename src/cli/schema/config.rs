@@ -1,0 +1,121 @@
+//! Keys of the settings.
+
+use super::{Key, Shape, may, need};
+
+pub(super) const KEYS: &[Key] = &[
+    may("listen", Shape::Text, "\"127.0.0.1:9099\"", "Address to listen on; any other than loopback needs `access`."),
+    may("external_url", Shape::Text, "\"http://127.0.0.1:9099\"", "How people reach the pages; by default what `listen` says."),
+    may("storage", Shape::Text, "\"sqlite://data/afterword.db\"", "The database."),
+    may("rules", Shape::TextOrTexts, "[]", "Rule files, with `*` in the name; none: the shipped rules."),
+    may("labels", Shape::Map(LABELS), "{}", "Which label gives what; the first that an alert has wins."),
+    may(
+        "sources",
+        Shape::List(SOURCE),
+        r#"[{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]"#,
+        "Who may post to /ingest/NAME; by default Alertmanager, from this machine only.",
+    ),
+    may("services", Shape::List(SERVICE), "[]", "What is watched, who owns it, and what should need no human."),
+    may("people", Shape::List(PERSON), "[]", "Who is asked to a meeting."),
+    may("defaults", Shape::Map(DEFAULTS), "{}", "For people who do not state their own."),
+    may("postmortems", Shape::Map(POSTMORTEMS), "{}", "Where drafts go, and how they call people."),
+    may("meetings", Shape::Map(MEETINGS), "{}", "Meetings and their invites."),
+    may("maintenance", Shape::List(MAINTENANCE), "[]", "Planned work, which never counts as degradation."),
+    may("limits", Shape::Map(LIMITS), "{}", "How much people are asked at once."),
+    may("access", Shape::Map(ACCESS), "null", "The token of whoever comes from elsewhere than this machine; none: nobody does."),
+];
+
+const SEVERITIES: &[&str] = &["critical", "warning", "info", "none"];
+
+pub(super) const LABELS: &[Key] = &[
+    may("service", Shape::TextOrTexts, r#"["service", "app", "job"]"#, "Labels that name the service."),
+    may("severity", Shape::TextOrTexts, r#"["severity"]"#, "Labels that give the severity."),
+    may("environment", Shape::TextOrTexts, r#"["environment", "env", "stage"]"#, "Labels that name the environment."),
+    may("severities", Shape::NamedWords(SEVERITIES), "{}", "Severity words of your own and what they mean."),
+];
+
+const OWN_LABELS: &[Key] = &[
+    may("service", Shape::TextOrTexts, "null", "Labels that name the service; by default the common ones."),
+    may("severity", Shape::TextOrTexts, "null", "Labels that give the severity; by default the common ones."),
+    may("environment", Shape::TextOrTexts, "null", "Labels that name the environment; by default the common ones."),
+    may("severities", Shape::NamedWords(SEVERITIES), "null", "Severity words and what they mean; by default the common ones."),
+];
+
+pub(super) const SOURCE: &[Key] = &[
+    need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
+    need("kind", Shape::Word(&["alertmanager"]), "What it speaks."),
+    need("auth", Shape::WordOr("none", AUTH), "How it proves who it is: one proof, or `none`."),
+    may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
+];
+
+pub(super) const AUTH: &[Key] = &[
+    may("bearer_token_file", Shape::Text, "null", "The file that holds the bearer token."),
+    may("bearer_token", Shape::Text, "null", "The bearer token from the environment, as `${VARIABLE}`."),
+    may("basic", Shape::Map(BASIC), "null", "User name and password."),
+    may("header", Shape::Map(HEADER), "null", "A header with a fixed value."),
+];
+
+pub(super) const BASIC: &[Key] = &[
+    need("username", Shape::Text, "The user name."),
+    may("password_file", Shape::Text, "null", "The file that holds the password."),
+    may("password", Shape::Text, "null", "The password from the environment, as `${VARIABLE}`."),
+];
+
+pub(super) const HEADER: &[Key] = &[
+    need("name", Shape::Text, "The name of the header."),
+    may("value_file", Shape::Text, "null", "The file that holds its value."),
+    may("value", Shape::Text, "null", "Its value from the environment, as `${VARIABLE}`."),
+];
+
+pub(super) const SERVICE: &[Key] = &[
+    need("name", Shape::Text, "As alerts name it."),
+    may("owners", Shape::Texts, "[]", "Ids of people who own it."),
+    may("stakeholders", Shape::Texts, "[]", "Ids of people who rely on it."),
+    may("depends_on", Shape::Texts, "[]", "Services without which it cannot work."),
+    may("automatic", Shape::Texts, "[]", "Steps that should need no human."),
+    may("objective", Shape::Number(0.0, 100.0), "null", "Percent of good time over four weeks; left out, its budget is unknown."),
+];
+
+pub(super) const PERSON: &[Key] = &[
+    need("id", Shape::Text, "How the other keys name them."),
+    may("name", Shape::Text, "null", "Their name; by default the id."),
+    may("email", Shape::Text, "null", "Their address; without one they get no invite."),
+    may("time_zone", Shape::Text, "null", "Their time zone, as Europe/Berlin; by default that of `defaults`."),
+    may("hours", Shape::Text, "null", "When they work, as Mon-Fri 09:00-17:00; by default as in `defaults`."),
+    may("aliases", Shape::Texts, "[]", "How other systems name them, as github:ada."),
+];
+
+pub(super) const DEFAULTS: &[Key] = &[
+    may("time_zone", Shape::Text, "\"UTC\"", "The time zone of who states none."),
+    may("hours", Shape::Text, "\"Mon-Fri 09:00-17:00\"", "The hours of who states none."),
+];
+
+pub(super) const POSTMORTEMS: &[Key] = &[
+    may("directory", Shape::Text, "\"data/postmortems\"", "The directory that drafts are written to."),
+    may("names", Shape::Word(&["full", "role"]), "\"full\"", "How people are called in drafts."),
+];
+
+pub(super) const MEETINGS: &[Key] = &[
+    may("directory", Shape::Text, "\"data/invites\"", "The directory that invites are written to, as .ics files."),
+    may("organizer", Shape::Text, "\"afterword@localhost\"", "The address that replies go to."),
+    may("facilitators", Shape::Texts, "[]", "Ids of people who may lead a meeting."),
+    may("send", Shape::Word(&["automatic", "after_approval"]), "\"automatic\"", "When invites go out."),
+    may("minutes", Shape::Between(5, 480), "60", "How long a meeting takes, in minutes."),
+];
+
+pub(super) const MAINTENANCE: &[Key] = &[
+    may("service", Shape::Text, "null", "The service; left out, all of them."),
+    need("from", Shape::Text, "The beginning, as 2026-12-01T22:00Z."),
+    need("to", Shape::Text, "The end, as 2026-12-02T02:00Z."),
+    may("why", Shape::Text, "\"\"", "What is done."),
+];
+
+pub(super) const LIMITS: &[Key] = &[
+    may("holds", Shape::Text, "\"3 per 24h\"", "Postmortems opened by rule at the most, for each scope; further ones wait."),
+    may("suggestions", Shape::Text, "\"5 per 24h\"", "Postmortems suggested at the most, for each scope; further ones wait."),
+    may("bundle_within", Shape::Duration, "\"15m\"", "Incidents that began within this look like one and are made known once."),
+];
+
+pub(super) const ACCESS: &[Key] = &[
+    may("token_file", Shape::Text, "null", "The file that holds the token."),
+    may("token", Shape::Text, "null", "The token from the environment, as `${VARIABLE}`."),
+];

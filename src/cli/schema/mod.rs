@@ -1,0 +1,188 @@
+//! `afterword schema`: JSON Schema (draft 2020-12) of what people and programs write, from tables of keys. The tests hold the tables to the
+//! parsers: neither knows a key, a word or a default that the other does not.
+
+mod config;
+mod event;
+mod rules;
+mod scenario;
+
+use clap::ValueEnum;
+use serde_json::{Map, Value, json};
+
+use super::say;
+
+/// What there is a schema of.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Of {
+    /// Rule files, rules/*.yaml.
+    Rules,
+    /// The settings, afterword.yaml.
+    Config,
+    /// The body of POST /api/v1/events.
+    Event,
+    /// Scenario files, rules/*.test.yaml.
+    Scenario,
+}
+
+/// A key of a map.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    name: &'static str,
+    shape: Shape,
+    /// What holds when it is left out, as JSON; `None`: it must be given.
+    default: Option<&'static str>,
+    /// One line.
+    doc: &'static str,
+}
+
+/// What the value of a key looks like.
+#[derive(Debug, Clone, Copy)]
+enum Shape {
+    /// A string and nothing else.
+    String,
+    /// Text; YAML's numbers and words for true and false are taken as they are written.
+    Text,
+    /// `30m`, `1h30m`, `7d`; `0`.
+    Duration,
+    /// A whole number of at least so much.
+    Whole(i64),
+    /// A whole number from the first to the second.
+    Between(i64, i64),
+    /// A number from the first to the second.
+    Number(f64, f64),
+    /// `true` or `false`.
+    Flag,
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// A list of text.
+    Texts,
+    /// A string or a list of text.
+    TextOrTexts,
+    /// Names with strings.
+    Strings,
+    /// Names with text.
+    NamedTexts,
+    /// Names with one of these words each.
+    NamedWords(&'static [&'static str]),
+    /// A map.
+    Map(&'static [Key]),
+    /// A list of maps.
+    List(&'static [Key]),
+    /// A list of events of a scenario.
+    ScenarioEvents,
+    /// This word, or a map.
+    WordOr(&'static str, &'static [Key]),
+    /// A string, or a map.
+    StringOr(&'static [Key]),
+}
+
+/// A key that must be given.
+const fn need(name: &'static str, shape: Shape, doc: &'static str) -> Key {
+    Key { name, shape, default: None, doc }
+}
+
+/// A key that may be left out, and what holds then.
+const fn may(name: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Key {
+    Key { name, shape, default: Some(default), doc }
+}
+
+pub(super) fn print(of: Of) -> u8 {
+    say(&super::json(&schema(of)));
+    0
+}
+
+/// The whole schema.
+fn schema(of: Of) -> Value {
+    let (title, mut schema) = match of {
+        Of::Rules => ("Rules of Afterword", map(rules::KEYS)),
+        Of::Config => ("Settings of Afterword", map(config::KEYS)),
+        Of::Event => ("Events for POST /api/v1/events", event::schema()),
+        Of::Scenario => ("Scenarios of Afterword", map(scenario::KEYS)),
+    };
+    if matches!(of, Of::Rules | Of::Config) {
+        // A file of remarks only is an empty document.
+        schema["type"] = json!(["object", "null"]);
+    }
+    schema["$schema"] = json!("https://json-schema.org/draft/2020-12/schema");
+    schema["title"] = json!(title);
+    schema
+}
+
+/// A map with these keys and no others.
+fn map<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for key in keys {
+        properties.insert(key.name.to_owned(), value(key));
+        if key.default.is_none() {
+            required.push(key.name);
+        }
+    }
+    json!({"type": "object", "properties": properties, "required": required, "additionalProperties": false})
+}
+
+/// The value of a key, with its meaning and default. A key without a value counts as left out.
+fn value(key: &Key) -> Value {
+    let mut schema = shape(key.shape);
+    if let Some(default) = key.default {
+        nullable(&mut schema);
+        schema["default"] = serde_json::from_str(default).unwrap_or_default();
+    }
+    schema["description"] = json!(key.doc);
+    schema
+}
+
+fn nullable(schema: &mut Value) {
+    if let Some(words) = schema.get_mut("enum").and_then(Value::as_array_mut) {
+        words.push(Value::Null);
+    }
+    if let Some(choices) = schema.get_mut("oneOf").and_then(Value::as_array_mut) {
+        choices.push(json!({"type": "null"}));
+    }
+    match schema.get_mut("type") {
+        Some(Value::Array(types)) => types.push(json!("null")),
+        Some(one) => *one = json!([one.take(), "null"]),
+        None => {}
+    }
+}
+
+fn shape(shape: Shape) -> Value {
+    let text = || json!({"type": ["string", "number", "boolean"]});
+    match shape {
+        Shape::String => json!({"type": "string"}),
+        Shape::Text => text(),
+        Shape::Duration => json!({
+            "type": ["string", "integer"],
+            "pattern": "^(0|(?=.)([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$",
+            "minimum": 0,
+            "maximum": 0,
+            "examples": ["90s", "30m", "1h30m", "7d"],
+        }),
+        Shape::Whole(least) => json!({"type": "integer", "minimum": least}),
+        Shape::Between(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
+        Shape::Number(least, most) if most.is_finite() => json!({"type": "number", "minimum": least, "maximum": most}),
+        Shape::Number(least, _) if least.is_finite() => json!({"type": "number", "minimum": least}),
+        Shape::Number(..) => json!({"type": "number"}),
+        Shape::Flag => json!({"type": "boolean"}),
+        Shape::Word(words) => json!({"enum": words}),
+        Shape::Texts => json!({"type": "array", "items": text()}),
+        Shape::TextOrTexts => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": text()}]}),
+        Shape::Strings => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+        Shape::NamedTexts => json!({"type": "object", "additionalProperties": text()}),
+        Shape::NamedWords(words) => json!({"type": "object", "additionalProperties": {"enum": words}}),
+        Shape::Map(keys) => map(keys),
+        Shape::List(keys) => json!({"type": "array", "items": map(keys)}),
+        Shape::ScenarioEvents => json!({"type": "array", "items": scenario::event()}),
+        Shape::WordOr(word, keys) => json!({"oneOf": [{"const": word}, map(keys)]}),
+        Shape::StringOr(keys) => json!({"oneOf": [{"type": "string"}, map(keys)]}),
+    }
+}
+
+/// The key of this name that this kind of event has: its own before that of any kind (`""`).
+fn of_kind(keys: &'static [(&'static str, Key)], kind: &str, name: &str) -> Option<&'static Key> {
+    let find = |wanted: &str| keys.iter().find(|(of, key)| *of == wanted && key.name == name).map(|(_, key)| key);
+    find(kind).or_else(|| find(""))
+}
+
+#[cfg(test)]
+mod tests;
