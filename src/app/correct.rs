@@ -66,7 +66,7 @@ impl App {
         if named.is_empty() {
             return Err(CorrectionFault::Nothing);
         }
-        let own = from.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &member.event);
+        let own = from.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &*member.event);
         let (moving, staying): (Vec<&Event>, Vec<&Event>) = own.partition(|event| subjects.contains(&event.subject));
         if !staying.into_iter().any(opens) {
             return Err(CorrectionFault::NothingOpens("what stays"));

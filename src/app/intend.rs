@@ -179,7 +179,7 @@ pub fn snooze_is_over(incident: &Incident, settings: &Settings, now: Time) -> bo
 fn responders(incident: &Incident, settings: &Settings) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let worked = |fact: &Fact| matches!(fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Note(_) | Fact::Change(_));
-    let acts = incident.members.iter().map(|member| &member.event).filter(|event| worked(&event.fact));
+    let acts = incident.members.iter().map(|member| &*member.event).filter(|event| worked(&event.fact));
     for actor in acts.filter_map(|event| event.actor.as_ref()) {
         let known = settings.config.people.iter().find(|person| person.id == actor.id || person.aliases.contains(&actor.id));
         if let Some(person) = known.filter(|_| actor.kind != ActorKind::Robot)

@@ -55,7 +55,7 @@ impl Judge {
 
     /// What the incidents know of alerts, in order of time within each.
     pub(super) fn alerts(&self) -> impl Iterator<Item = &Event> {
-        let events = self.state.incidents().flat_map(|incident| &incident.members).map(|member| &member.event);
+        let events = self.state.incidents().flat_map(|incident| &incident.members).map(|member| &*member.event);
         events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
     }
 }

@@ -60,7 +60,7 @@ impl<'a> Called<'a> {
     /// left to the timeline.
     pub(super) fn responders(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for event in self.draft.incident.members.iter().map(|member| &member.event) {
+        for event in self.draft.incident.members.iter().map(|member| &*member.event) {
             let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_));
             let Some(actor) = event.actor.as_ref().filter(|actor| worked && self.is_person(&event.source, actor)) else { continue };
             let name = self.name(&event.source, &actor.id, actor.kind);

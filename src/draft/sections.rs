@@ -132,7 +132,7 @@ fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Ti
 
 /// What came first, and the changes before it. Before in time is not a cause, and the text says so.
 pub(super) fn trigger(draft: &Draft, called: &Called) -> Vec<String> {
-    let opened = draft.incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &member.event);
+    let opened = draft.incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &*member.event);
     let mut facts: Vec<_> =
         opened.map(|event| format!("First sign, at {}: {}", instant(event.occurred_at), told(draft, called, event))).into_iter().collect();
     facts.extend(
@@ -146,14 +146,14 @@ pub(super) fn changes<'a>(draft: &Draft<'a>) -> impl Iterator<Item = &'a Event> 
     let incident = draft.incident;
     let opened = incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| member.event.occurred_at);
     let until = incident.milestones.began.as_ref().map(|began| began.at).or(opened);
-    let events = incident.members.iter().map(|member| &member.event);
+    let events = incident.members.iter().map(|member| &*member.event);
     events.filter(move |event| matches!(event.fact, Fact::Change(_)) && until.is_some_and(|until| event.occurred_at <= until))
 }
 
 /// What was done, when it was mitigated and resolved, and who worked on it.
 pub(super) fn resolution(draft: &Draft, called: &Called) -> Vec<String> {
     let milestones = &draft.incident.milestones;
-    let steps = draft.incident.members.iter().map(|member| &member.event).filter(|event| matches!(event.fact, Fact::Intervention(_)));
+    let steps = draft.incident.members.iter().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Intervention(_)));
     let mut facts: Vec<_> = steps.map(|event| format!("{}: {}", instant(event.occurred_at), told(draft, called, event))).collect();
     let took = |turn: &Milestone| {
         let began = milestones.began.as_ref().filter(|began| began.at <= turn.at);
@@ -202,7 +202,7 @@ pub(super) fn supporting(draft: &Draft) -> Vec<String> {
         }
     };
     add(&format!("Incident {}", draft.incident.id), &incident_page(draft));
-    for event in draft.incident.members.iter().map(|member| &member.event) {
+    for event in draft.incident.members.iter().map(|member| &*member.event) {
         for link in &event.links {
             let about = match &event.fact {
                 Fact::Alert(alert) => format!("{} ({})", link.title, alert.name),
@@ -235,7 +235,7 @@ fn told(draft: &Draft, called: &Called, event: &Event) -> String {
 fn sources(draft: &Draft, evidence: &[EventId]) -> String {
     let evidence: BTreeSet<_> = evidence.iter().collect();
     let mut named = Vec::new();
-    for event in draft.incident.members.iter().map(|member| &member.event).filter(|event| evidence.contains(&event.id)) {
+    for event in draft.incident.members.iter().map(|member| &*member.event).filter(|event| evidence.contains(&event.id)) {
         let source = source(draft, event);
         if !named.contains(&source) {
             named.push(source);

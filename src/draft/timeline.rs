@@ -35,7 +35,7 @@ struct Draught<'a> {
 
 /// The rows, and a line for each alert that shares a row with others.
 pub(super) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>) {
-    let mut events: Vec<&Event> = draft.incident.members.iter().map(|member| &member.event).collect();
+    let mut events: Vec<&Event> = draft.incident.members.iter().map(|member| &*member.event).collect();
     events.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
     let mut rows: Vec<Draught> = Vec::new();
     for event in events {
@@ -88,7 +88,7 @@ pub(super) fn page(draft: &Draft, incident: &IncidentId) -> String {
 
 /// The event of that id.
 pub(super) fn event<'a>(draft: &Draft<'a>, id: &EventId) -> Option<&'a Event> {
-    draft.incident.members.iter().map(|member| &member.event).find(|event| event.id == *id)
+    draft.incident.members.iter().map(|member| &*member.event).find(|event| event.id == *id)
 }
 
 /// ` (stated)`, ` (inferred)`, or nothing for what was measured.

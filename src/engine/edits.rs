@@ -25,7 +25,7 @@ pub(super) fn corrected<'a>(
     force: &InForce,
     assigned: &BTreeMap<String, String>,
 ) -> Option<Vec<Group>> {
-    let members = groups.iter().flat_map(|group| &group.members).map(|member| &member.event);
+    let members = groups.iter().flat_map(|group| &group.members).map(|member| &*member.event);
     let mut edits: Vec<&Event> = members.chain(loose).filter(|event| corrects(event)).collect();
     if edits.is_empty() {
         return None;

@@ -14,6 +14,13 @@ use crate::rules::{RuleSet, Test};
 /// Environments that are judged but that the shipped criteria skip; `None` counts as this one.
 pub(super) const PRODUCTION: &str = "production";
 
+/// What decides where events meet and by what they are one: as long as it is the same, so are their places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Roots {
+    correlate_by: Vec<String>,
+    connected: BTreeMap<String, String>,
+}
+
 /// The rules and services in force.
 #[derive(Debug, Clone, Default)]
 pub struct InForce {
@@ -55,6 +62,11 @@ impl InForce {
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.get(name)
+    }
+
+    /// What decides where events meet and by what they are one.
+    pub(super) fn roots(&self) -> Roots {
+        Roots { correlate_by: self.rules.correlation.correlate_by.clone(), connected: self.connected.clone() }
     }
 
     /// The place of everything that is about a service.

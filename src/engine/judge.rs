@@ -85,7 +85,7 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
 
 /// The events of a group that an incident can be named after.
 fn opening(group: &Group) -> impl Iterator<Item = &Event> {
-    group.members.iter().map(|member| &member.event).filter(|event| opens(event))
+    group.members.iter().map(|member| &*member.event).filter(|event| opens(event))
 }
 
 /// Decides one incident again at the state's now.

@@ -3,6 +3,7 @@
 //! Total: nothing here fails. It does not know where an event came from, nor how a decision is carried out.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -31,6 +32,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 
+use force::Roots;
 pub use force::{InForce, unassigned_key};
 pub use sweep::opens;
 
@@ -56,7 +58,7 @@ fn is_signal(event: &Event) -> bool {
 
 /// The event that opened an incident; changes that came before it are only context.
 fn opener(incident: &Incident) -> Option<&Event> {
-    incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &member.event)
+    incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &*member.event)
 }
 
 /// An incident with the group it comes from and the next instant at which time alone could change it.
@@ -82,6 +84,8 @@ pub struct State {
     /// Whether what was made known, or stands, has changed since bundles were put together.
     unbundled: bool,
     tidied_at: Time,
+    /// By what the places were made; `None`: there are none yet.
+    roots: Option<Roots>,
 }
 
 /// What an application or a tick has changed.
@@ -97,12 +101,15 @@ pub struct Changes {
     pub placed: BTreeSet<EventId>,
 }
 
+/// What was stored of a neighbourhood: the members of its incidents, and what belongs to none.
+type Contents = (Vec<Vec<Member>>, Vec<Arc<Event>>);
+
 /// What comes to a neighbourhood at once.
 #[derive(Debug, Default)]
 struct Arrivals {
-    events: Vec<Event>,
+    events: Vec<Arc<Event>>,
     /// Too old to reconsider: kept as context, judged no more.
-    old: Vec<Event>,
+    old: Vec<Arc<Event>>,
     /// Those of the events that belonged to nothing where they come from.
     were_loose: BTreeSet<EventId>,
 }
@@ -111,19 +118,19 @@ impl State {
     /// Takes up where a stored state left off.
     #[must_use]
     pub fn restore(incidents: Vec<Incident>, loose: Vec<Event>, force: &InForce, now: Time) -> Self {
-        let mut state = Self { now, tidied_at: now, ..Self::default() };
+        let mut state = Self { now, tidied_at: now, roots: Some(force.roots()), ..Self::default() };
         let stored: Vec<Vec<Member>> = incidents
             .iter()
             .map(|incident| incident.members.iter().filter(|member| member.reason != Joined::Context).cloned().collect())
             .collect();
         // First everything is noted, so that places which are one are known as one before anything is put there.
-        for event in loose.iter().chain(stored.iter().flatten().map(|member| &member.event)) {
+        for event in loose.iter().chain(stored.iter().flatten().map(|member| &*member.event)) {
             state.places.note(event, force);
         }
-        let mut contents: BTreeMap<String, (Vec<Vec<Member>>, Vec<Event>)> = BTreeMap::new();
+        let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
         for event in loose {
             let Some(place) = state.places.of(&event.id) else { continue };
-            contents.entry(place.to_owned()).or_default().1.push(event);
+            contents.entry(place.to_owned()).or_default().1.push(Arc::new(event));
         }
         for (incident, members) in incidents.into_iter().zip(stored) {
             let Some(place) = opener(&incident).and_then(|first| state.places.of(&first.id)).map(str::to_owned) else { continue };
@@ -176,12 +183,13 @@ impl State {
     #[must_use]
     pub fn loose(&self, id: &EventId) -> Option<&Event> {
         let place = self.places.of(id)?;
-        self.neighbourhoods.get(place)?.loose.values().find(|event| event.id == *id)
+        self.neighbourhoods.get(place)?.loose.values().map(|event| &**event).find(|event| event.id == *id)
     }
 
     /// Applies events at `now`. Known ones change nothing; the order does not matter.
     pub fn apply(&mut self, events: Vec<Event>, force: &InForce, now: Time) -> Changes {
         self.now = self.now.max(now);
+        self.roots.get_or_insert_with(|| force.roots());
         let mut changes = Changes::default();
         let mut arrivals: BTreeMap<String, Arrivals> = BTreeMap::new();
         for event in events {
@@ -194,9 +202,9 @@ impl State {
             }
             let arrived = arrivals.entry(noted.place).or_default();
             if event.occurred_at < self.now - RECONSIDER {
-                arrived.old.push(event);
+                arrived.old.push(Arc::new(event));
             } else {
-                arrived.events.push(event);
+                arrived.events.push(Arc::new(event));
             }
         }
         for (place, arrived) in arrivals {
@@ -214,11 +222,20 @@ impl State {
     /// Decides everything again, after the rules have changed.
     pub fn rejudge(&mut self, force: &InForce, now: Time) -> Changes {
         self.now = self.now.max(now);
+        let mut changes = Changes::default();
+        if self.roots == Some(force.roots()) {
+            // Everything is where it was; what is closed stays as it was decided.
+            let unfinished =
+                self.incidents.values().map(|tracked| &tracked.incident).filter(|incident| judge::due(incident, now).is_some());
+            self.concerned.extend(unfinished.map(|incident| incident.id.clone()));
+            self.unbundled = true;
+            self.settle(force, &mut changes);
+            return changes;
+        }
         let before = std::mem::take(self);
         let incidents = before.incidents.into_values().map(|tracked| tracked.incident).collect();
-        let loose = before.neighbourhoods.into_values().flat_map(|hood| hood.loose.into_values()).collect();
+        let loose = before.neighbourhoods.into_values().flat_map(|hood| hood.loose.into_values()).map(Arc::unwrap_or_clone).collect();
         *self = Self::restore(incidents, loose, force, before.now);
-        let mut changes = Changes::default();
         let places: Vec<String> = self.neighbourhoods.keys().cloned().collect();
         for place in places {
             self.resweep(&place, Arrivals::default(), force, &mut changes);
@@ -232,8 +249,8 @@ impl State {
         let mut moving = arrivals.remove(part).unwrap_or_default();
         if let Some(hood) = self.neighbourhoods.remove(part) {
             moving.were_loose.extend(hood.loose.values().map(|event| event.id.clone()));
-            let too_old = |event: &Event| event.occurred_at < self.now - RECONSIDER && moving.were_loose.contains(&event.id);
-            let (old, events): (Vec<Event>, Vec<Event>) = hood.into_events().partition(too_old);
+            let too_old = |event: &Arc<Event>| event.occurred_at < self.now - RECONSIDER && moving.were_loose.contains(&event.id);
+            let (old, events): (Vec<Arc<Event>>, Vec<Arc<Event>>) = hood.into_events().partition(too_old);
             moving.old.extend(old);
             moving.events.extend(events);
         }
@@ -249,8 +266,9 @@ impl State {
     fn resweep(&mut self, place: &str, arrived: Arrivals, force: &InForce, changes: &mut Changes) {
         let Arrivals { mut events, old, were_loose } = arrived;
         for event in &mut events {
-            if event.service.is_none() {
-                event.service = unassigned_key(event).and_then(|key| self.places.assigned().get(&key).cloned());
+            let service = unassigned_key(event).and_then(|key| self.places.assigned().get(&key));
+            if let Some(service) = service {
+                Arc::make_mut(event).service = Some(service.clone());
             }
         }
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
@@ -300,7 +318,7 @@ impl State {
             let Some(tracked) = self.incidents.remove(id) else { continue };
             self.index.remove(&tracked.incident);
             let members = tracked.incident.members.into_iter().filter(|member| member.reason != Joined::Context);
-            events.extend(members.map(|member| member.event.id));
+            events.extend(members.map(|member| member.event.id.clone()));
         }
         for residents in self.residents.values_mut() {
             residents.retain(|id| !gone.contains(id));

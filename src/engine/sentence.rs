@@ -1,6 +1,7 @@
 //! The words of verdicts: one sentence a stakeholder understands, with numbers.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 
 use chrono::TimeDelta;
 
@@ -45,14 +46,16 @@ pub(super) fn span(time: TimeDelta) -> String {
     let seconds = time.num_seconds().max(0);
     let units = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
     let mut rest = seconds;
-    let mut parts = Vec::new();
+    let mut words = String::new();
     for (size, name) in units {
         if rest >= size {
-            parts.push(format!("{}{name}", rest / size));
+            let between = if words.is_empty() { "" } else { " " };
+            // Writing to a string does not fail.
+            let _ = write!(words, "{between}{}{name}", rest / size);
             rest %= size;
         }
     }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+    if words.is_empty() { "0s".to_owned() } else { words }
 }
 
 /// An instant in UTC.

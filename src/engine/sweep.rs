@@ -4,6 +4,7 @@
 //! event takes back just the placements after it, within its neighbourhood, and they are made again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -59,7 +60,7 @@ impl Group {
         group
     }
 
-    fn add(&mut self, event: Event, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
+    fn add(&mut self, event: Arc<Event>, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
         self.names.insert(natural_name(&event));
         self.names.extend(event.incident.clone());
         if reason != Joined::Key || opens(&event) {
@@ -145,23 +146,23 @@ pub(super) struct Neighbourhood {
     /// As people corrected them; `None`: nobody did.
     corrected: Option<Vec<Group>>,
     /// Events that belong to nothing, or to nothing yet.
-    pub(super) loose: BTreeMap<Moment, Event>,
+    pub(super) loose: BTreeMap<Moment, Arc<Event>>,
 }
 
 impl Neighbourhood {
     /// What was an incident when it was stored is one again, unless people corrected it: then the sweep has to find what they corrected.
-    pub(super) fn restore(stored: Vec<Vec<Member>>, loose: Vec<Event>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
-        let corrected = stored.iter().flatten().map(|member| &member.event).chain(&loose).any(edits::corrects);
+    pub(super) fn restore(stored: Vec<Vec<Member>>, loose: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
+        let corrected = stored.iter().flatten().map(|member| &member.event).chain(&loose).any(|event| edits::corrects(event));
         let mut hood = Self::default();
         if !corrected {
             hood.groups = stored.into_iter().map(|members| Group::of(members, force, assigned)).collect();
             hood.loose = loose.into_iter().map(|event| (moment(&event), event)).collect();
             return hood;
         }
-        let members: Vec<Event> = stored.into_iter().flatten().map(|member| member.event).collect();
-        let earliest = members.iter().map(moment).min();
+        let members: Vec<Arc<Event>> = stored.into_iter().flatten().map(|member| member.event).collect();
+        let earliest = members.iter().map(|event| moment(event)).min();
         // What came too late to be judged stays where it was.
-        let (again, kept): (Vec<Event>, Vec<Event>) = loose.into_iter().partition(|event| Some(moment(event)) > earliest);
+        let (again, kept): (Vec<Arc<Event>>, Vec<Arc<Event>>) = loose.into_iter().partition(|event| Some(moment(event)) > earliest);
         hood.loose = kept.into_iter().map(|event| (moment(&event), event)).collect();
         hood.place(members.into_iter().chain(again).collect(), force, assigned);
         hood
@@ -173,7 +174,7 @@ impl Neighbourhood {
     }
 
     /// Every event that is here.
-    pub(super) fn into_events(self) -> impl Iterator<Item = Event> {
+    pub(super) fn into_events(self) -> impl Iterator<Item = Arc<Event>> {
         self.groups.into_iter().flat_map(|group| group.members).map(|member| member.event).chain(self.loose.into_values())
     }
 
@@ -188,7 +189,7 @@ impl Neighbourhood {
 
     /// What came before a group opened and has to do with it: changes and steps shortly before, planned work, and conditions of it whose
     /// measurement had fallen silent.
-    pub(super) fn context<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Event> {
+    pub(super) fn context<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Arc<Event>> {
         let opener = group.opener();
         let began = signals::onset(opener);
         let silent = self.silent(group);
@@ -209,7 +210,7 @@ impl Neighbourhood {
     /// The conditions of a group of which nobody could say anything just before they joined it.
     fn silent(&self, group: &Group) -> BTreeSet<Moment> {
         let mut seen: BTreeSet<&Subject> = BTreeSet::new();
-        let conditions = group.members.iter().map(|member| &member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
+        let conditions = group.members.iter().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
         let firsts = conditions.filter(|event| seen.insert(&event.subject));
         let before = |first: &Event| {
             let from = (first.occurred_at - RECONSIDER, EventId(String::new()));
@@ -222,8 +223,8 @@ impl Neighbourhood {
     }
 
     /// Places `events`, and again whatever was placed after the earliest of them.
-    pub(super) fn place(&mut self, events: Vec<Event>, force: &InForce, assigned: &BTreeMap<String, String>) {
-        let mut pending: BTreeMap<Moment, Event> = events.into_iter().map(|event| (moment(&event), event)).collect();
+    pub(super) fn place(&mut self, events: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) {
+        let mut pending: BTreeMap<Moment, Arc<Event>> = events.into_iter().map(|event| (moment(&event), event)).collect();
         let Some(earliest) = pending.keys().next().cloned() else { return };
         let later = self.loose.split_off(&earliest);
         pending.extend(later);
@@ -251,7 +252,7 @@ impl Neighbourhood {
                 }
             }
         }
-        self.corrected = edits::corrected(&self.groups, self.loose.values(), force, assigned);
+        self.corrected = edits::corrected(&self.groups, self.loose.values().map(|event| &**event), force, assigned);
     }
 
     /// The group an event joins, by the order of precedence of the reasons; ties: earliest began, then id.

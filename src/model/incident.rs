@@ -1,6 +1,7 @@
 //! Incidents as everybody but the engine sees them: what belongs together, how long it was what, and what was decided.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -99,8 +100,8 @@ pub enum Phase {
 /// One event of an incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Member {
-    /// The event.
-    pub event: Event,
+    /// The event; whoever holds the incident shares it.
+    pub event: Arc<Event>,
     /// Why it belongs here.
     pub reason: Joined,
 }

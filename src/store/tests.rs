@@ -76,7 +76,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         phase,
         phase_since: at(began),
         signals: Vec::new(),
-        members: vec![Member { event, reason: Joined::Opened }],
+        members: vec![Member { event: event.into(), reason: Joined::Opened }],
         verdicts: Vec::new(),
         decision: Decision::None,
         announced: None,

@@ -205,7 +205,7 @@ fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event> {
 /// What was stored is all there is after a restart.
 fn restarted(state: &State, force: &InForce, minutes: i64) -> State {
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
-    let loose = state.neighbourhoods.values().flat_map(|hood| hood.loose.values().cloned()).collect();
+    let loose = state.neighbourhoods.values().flat_map(|hood| hood.loose.values().map(|event| Event::clone(event))).collect();
     State::restore(incidents, loose, force, at(minutes))
 }
 

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn an_assigned_service_has_no_label() {
-        let mut event = sample::incident().members[0].event.clone();
+        let mut event = crate::model::event::Event::clone(&sample::incident().members[0].event);
         event.service = Some("other".to_owned());
         assert_eq!(LastAlert::read(&event, &LabelNames::default()).unwrap().service_label, None);
     }

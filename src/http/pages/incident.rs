@@ -94,7 +94,7 @@ impl Page<'_> {
     /// Its parts, by their first event: what can be moved elsewhere.
     fn parts(&self) -> Vec<&Event> {
         let mut seen: Vec<&Subject> = Vec::new();
-        let own = self.incident.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &member.event);
+        let own = self.incident.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &*member.event);
         let firsts = own.filter(|event| {
             let new = !seen.contains(&&event.subject);
             seen.push(&event.subject);
@@ -180,7 +180,7 @@ mod tests {
         let mut incident = sample::incident();
         incident.title = "<script>alert(1)</script>".to_owned();
         incident.services = vec!["\"><img src=x onerror=alert(1)>".to_owned()];
-        let event = &mut incident.members[0].event;
+        let event = std::sync::Arc::make_mut(&mut incident.members[0].event);
         event.fact = Fact::Note(Note { text: "<b onmouseover=alert(1)>x".to_owned() });
         event.links = vec![Link { title: "run".to_owned(), url: "javascript:alert(1)".to_owned() }];
         let html = page(&incident);

@@ -94,7 +94,7 @@ fn members() -> Vec<Member> {
         (event(6, 2400, "checkout", Some("pagerduty:ada"), Fact::Intervention(step)), by_key()),
         (event(7, 2940, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "", Some(2940))), Joined::Subject),
     ]
-    .map(|(event, reason)| Member { event, reason })
+    .map(|(event, reason)| Member { event: event.into(), reason })
     .into()
 }
 
