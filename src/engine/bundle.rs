@@ -32,7 +32,12 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
             None => None,
             Some(by_person) => {
                 let lead = lead(incident, by_person);
-                let found = if by_person { None } else { together(&lead, &leads, force).or_else(|| beyond(&lead, &leads, force)) };
+                // Who spoke once goes on to: a draft may be open.
+                let found = if by_person || state.spoken.contains(&incident.id) {
+                    None
+                } else {
+                    together(&lead, &leads, force).or_else(|| beyond(&lead, &leads, force))
+                };
                 if found.is_none() {
                     leads.push(lead);
                 }
@@ -43,6 +48,7 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
             bundles.insert(incident.id.clone(), waits_for);
         }
     }
+    state.spoken = leads.into_iter().map(|lead| lead.id).collect();
     for (id, bundle) in bundles {
         let Some(tracked) = state.incidents.get_mut(&id) else { continue };
         let before = std::mem::replace(&mut tracked.incident.bundle, bundle.clone());
@@ -53,7 +59,7 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
 }
 
 /// Whether a postmortem of it is wanted, and then whether a person asked for it themselves.
-fn wanted(incident: &Incident) -> Option<bool> {
+pub(super) fn wanted(incident: &Incident) -> Option<bool> {
     if !matches!(incident.standing, Standing::Held | Standing::Suggested | Standing::Snoozed) {
         return None;
     }

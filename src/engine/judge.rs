@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 use super::criteria::Others;
 use super::sweep::{Group, natural_id, natural_name, opens};
 use super::{
-    Changes, InForce, State, Tracked, announce, criteria, index, milestones, near_miss, opener, sentence, signals, unassigned_key,
+    Changes, InForce, State, Tracked, announce, bundle, criteria, index, milestones, near_miss, opener, sentence, signals, unassigned_key,
 };
 use crate::model::Time;
 use crate::model::event::{Event, Fact, Severity};
@@ -159,7 +159,7 @@ impl State {
     fn concern(&mut self, before: Option<&Incident>, after: Option<&Incident>, force: &InForce) {
         let standing = |incident: Option<&Incident>| {
             let incident = incident?;
-            Some((incident.standing, incident.announced.as_ref()?.at))
+            Some((bundle::wanted(incident), incident.announced.as_ref()?.at))
         };
         if standing(before) != standing(after) {
             self.unbundled = true;

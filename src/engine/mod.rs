@@ -81,6 +81,8 @@ pub struct State {
     index: Index,
     /// Incidents to be decided again, since one that concerns them has changed.
     concerned: BTreeSet<IncidentId>,
+    /// Those that were made known for themselves.
+    spoken: BTreeSet<IncidentId>,
     /// Whether what was made known, or stands, has changed since bundles were put together.
     unbundled: bool,
     tidied_at: Time,
@@ -139,6 +141,9 @@ impl State {
             let due = judge::due(&incident, now);
             state.timers.extend(due.map(|due| (due, incident.id.clone())));
             state.index.add(&incident);
+            if incident.bundle.is_none() && bundle::wanted(&incident).is_some() {
+                state.spoken.insert(incident.id.clone());
+            }
             state.incidents.insert(incident.id.clone(), Tracked { incident, due });
         }
         for (place, (members, loose)) in contents {

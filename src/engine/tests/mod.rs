@@ -9,9 +9,9 @@ use chrono::TimeDelta;
 use super::{InForce, State};
 use crate::model::Time;
 use crate::model::event::{
-    Alert, AlertStatus, Answer, Declaration, DismissReason, EndReason, Event, Fact, Labels, Lapsed, Request, Review, Severity,
+    Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason, Event, Fact, Labels, Lapsed, Request, Review, Severity,
 };
-use crate::model::incident::{Decision, Incident, Joined, Phase, SpanState, Standing};
+use crate::model::incident::{Decision, Incident, IncidentId, Joined, Outcome, Phase, SpanState, Standing};
 use crate::model::settings::Service;
 use crate::rules::parse;
 
@@ -285,4 +285,117 @@ fn a_declared_outage_is_held_at_once_and_says_so() {
     state.apply(vec![event], &force, at(0));
     assert_eq!(only(&state).reason, "An outage of Payments was declared: Nobody can pay.");
     assert_eq!(only(&state).standing, Standing::Held);
+}
+
+fn outage(service: &str, minutes: i64) -> Event {
+    let fact = Fact::Declaration(Declaration {
+        key: String::new(),
+        title: format!("{service} is down"),
+        severity: Severity::Critical,
+        status: AlertStatus::Firing,
+        planned: false,
+        data_loss: None,
+        detected_by: None,
+    });
+    let mut event = Event::new("people", at(minutes), fact);
+    event.service = Some(service.to_owned());
+    event.identify();
+    event
+}
+
+/// Applies each event at its own time; gives the incidents in that order.
+fn told(state: &mut State, force: &InForce, events: Vec<Event>) -> Vec<IncidentId> {
+    let tell = |event: Event| {
+        let (id, now) = (event.id.clone(), event.occurred_at);
+        state.apply(vec![event], force, now);
+        state.incident_of(&id).unwrap()
+    };
+    events.into_iter().map(tell).collect()
+}
+
+fn bundles(state: &State, ids: &[IncidentId]) -> Vec<Option<usize>> {
+    let place = |id: &IncidentId| ids.iter().position(|other| other == id);
+    ids.iter().map(|id| state.incident(id).unwrap().bundle.as_ref().and_then(place)).collect()
+}
+
+#[test]
+fn what_begins_together_waits_for_one_answer() {
+    let (mut state, force) = (State::default(), force());
+    let events = vec![outage("a", 0), outage("b", 10), outage("c", 15), outage("d", 16)];
+    let ids = told(&mut state, &force, events);
+    assert_eq!(bundles(&state, &ids), [None, Some(0), Some(0), None]);
+    // Whoever accepts one of them wants it for itself.
+    let accepted = answer(state.incident(&ids[1]).unwrap(), 20, Answer::Accept);
+    state.apply(vec![accepted], &force, at(20));
+    assert_eq!(bundles(&state, &ids), [None, None, Some(0), None]);
+    // With the first one dismissed the next one speaks.
+    let dismissed = answer(state.incident(&ids[0]).unwrap(), 21, Answer::Dismiss { reason: DismissReason::Noise });
+    state.apply(vec![dismissed], &force, at(21));
+    assert_eq!(bundles(&state, &ids), [None, None, Some(1), None]);
+}
+
+#[test]
+fn a_request_is_never_bundled_away() {
+    let (mut state, force) = (State::default(), force());
+    let ids = told(&mut state, &force, vec![outage("a", 0), outage("b", 1)]);
+    let asked = request(state.incident(&ids[1]).unwrap(), 2);
+    state.apply(vec![asked], &force, at(2));
+    assert_eq!(bundles(&state, &ids), [None, None]);
+}
+
+#[test]
+fn beyond_a_days_limit_further_ones_wait() {
+    let (mut state, force) = (State::default(), force());
+    let over = |minutes: i64| {
+        let mut end = outage("a", minutes);
+        if let Fact::Declaration(declaration) = &mut end.fact {
+            declaration.status = AlertStatus::Resolved;
+        }
+        end.identify();
+        end
+    };
+    let days = [0, 120, 240, 360, 1440 + 10];
+    let ids: Vec<IncidentId> =
+        days.iter().flat_map(|&start| told(&mut state, &force, vec![outage("a", start), over(start + 5)]).into_iter().take(1)).collect();
+    assert_eq!(bundles(&state, &ids), [None, None, None, Some(2), None]);
+}
+
+#[test]
+fn a_decision_stays_with_the_part_that_holds_its_evidence() {
+    let (mut state, force) = (State::default(), force());
+    let events = vec![alert("A", "checkout", 0, None), outage("checkout", 5)];
+    let ids = told(&mut state, &force, events);
+    assert_eq!((ids[0] == ids[1], only(&state).standing), (true, Standing::Held));
+    let declared = only(&state).members[1].event.id.clone();
+    let mut split = Event::new("people", at(6), Fact::Edit(Edit::Move { from: ids[0].clone(), events: vec![declared.clone()], to: None }));
+    split.incident = Some(ids[0].0.clone());
+    split.identify();
+    state.apply(vec![split], &force, at(6));
+    let other = state.incident_of(&declared).unwrap();
+    assert_eq!(state.incident(&ids[0]).unwrap().standing, Standing::None);
+    assert_eq!(state.incident(&other).unwrap().standing, Standing::Held);
+}
+
+#[test]
+fn what_hangs_on_unknown_time_is_unknown() {
+    let costly = "criteria: [{name: costly, on: outage, where: incident.budget_spent > 0.5, decision: hold}]";
+    let rules = parse::load(&[("rules.yaml".to_owned(), costly.to_owned())]).unwrap();
+    // Four weeks of 99.9 % allow 40 minutes.
+    let service = Service { name: "checkout".to_owned(), objective: Some(99.9), ..Service::default() };
+    let force = InForce::new(rules, &[service], &[]);
+    let outcome = |state: &State| only(state).verdicts[0].outcome;
+    let mut state = State::default();
+    state.apply(vec![outage("checkout", 0)], &force, at(0));
+    pass(&mut state, &force, 20);
+    assert_eq!(outcome(&state), Outcome::NotMet);
+    state.apply(vec![alert("A", "checkout", 19, None)], &force, at(20));
+    let of = only(&state).signals[1].subject.clone();
+    let mut over = outage("checkout", 20);
+    if let Fact::Declaration(declaration) = &mut over.fact {
+        declaration.status = AlertStatus::Resolved;
+    }
+    over.identify();
+    let lapsed = Event::new("afterword", at(20), Fact::Lapsed(Lapsed { of, last_seen: at(20) }));
+    state.apply(vec![over, lapsed], &force, at(26));
+    assert_eq!(outcome(&state), Outcome::Unknown);
 }

@@ -47,6 +47,7 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                     if let Fact::Alert(alert) = &mut firing.fact {
                         alert.pending_for = two.then_some(120);
                     }
+                    firing.identify();
                     let last_seen = at(start + length / 2);
                     let lapsed = Event::new("test", last_seen, Fact::Lapsed(Lapsed { of: firing.subject.clone(), last_seen }));
                     let end = one.then(|| alert(&name, service, start, Some(start + length)));
