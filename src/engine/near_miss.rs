@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::criteria::{Case, Finding, Others, sooner};
-use super::index::{Thing, began};
+use super::index::{Thing, began, scopes};
 use super::{InForce, scope, sentence};
 use crate::expr::Truth;
 use crate::expr::facts::Facts;
@@ -279,15 +279,15 @@ impl Case<'_> {
 
 /// What others that compete with it, or wait for a quiet time, ask of an incident.
 pub(super) fn stance(incident: &Incident) -> impl PartialEq + use<> {
-    let scores: Vec<(String, Option<f64>)> = incident
+    let scores: Vec<(String, Option<f64>, Vec<EventId>)> = incident
         .verdicts
         .iter()
         .filter(|verdict| verdict.on == CriterionKind::NearMiss)
-        .map(|verdict| (verdict.criterion.clone(), verdict.measure.map(|measure| measure.lower)))
+        .map(|verdict| (verdict.criterion.clone(), verdict.measure.map(|measure| measure.lower), verdict.evidence.clone()))
         .collect();
     let announced = incident.announced.as_ref().map(|announced| (announced.at, announced.criteria.clone()));
     let degraded = incident.signals.iter().any(was_degraded);
-    (scores, announced, incident.standing, incident.review.is_some(), degraded, began(incident))
+    (scores, announced, incident.standing, incident.review.is_some(), degraded, scopes(incident).to_vec())
 }
 
 /// Whether an incident was suggested for what is no near miss.
