@@ -8,4 +8,5 @@ mod layers;
 mod prometheus;
 mod promtool;
 mod reload;
+mod storms;
 mod world;
