@@ -173,8 +173,10 @@ impl State {
             }
         }
         let things = |incident: Option<&Incident>| incident.map(|incident| (index::things(incident), index::began(incident)));
+        // The opening event is what others cite.
+        let cited = |incident: Option<&Incident>| incident.and_then(opener).map(|event| event.id.clone());
         let (was, is) = (things(before), things(after));
-        let Some(within) = force.comes_back_within().filter(|_| was != is) else { return };
+        let Some(within) = force.comes_back_within().filter(|_| was != is || cited(before) != cited(after)) else { return };
         for (things, began) in [was, is].into_iter().flatten() {
             // What began at the same instant may be the same event under another name.
             let since = began - TimeDelta::microseconds(1);
