@@ -10,7 +10,7 @@ use super::{opener, scope, sentence, signals};
 use crate::expr::Truth;
 use crate::model::Time;
 use crate::model::event::{ActorKind, Event, EventId, Fact, Intervention};
-use crate::model::incident::{Phase, SpanState};
+use crate::model::incident::SpanState;
 use crate::rules::Criterion;
 
 /// How long after the end a step still belongs to what was done about it.
@@ -57,7 +57,7 @@ impl Case<'_> {
         let opened = opener(self.incident).map_or(self.incident.phase_since, signals::onset);
         let began = self.incident.milestones.began.as_ref().map_or(opened, |began| began.at.min(opened));
         let spans = || self.incident.signals.iter().flat_map(|signal| &signal.spans).filter(|span| span.state != SpanState::Planned);
-        let lasts = self.incident.phase == Phase::Active || spans().any(|span| span.end.is_none());
+        let lasts = spans().any(|span| span.end.is_none());
         let ended = spans().filter_map(|span| span.end).max().filter(|_| !lasts);
         (began - STEPPED, ended.map(|ended| ended + CLEARED_UP))
     }

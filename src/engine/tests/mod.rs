@@ -9,7 +9,8 @@ use chrono::TimeDelta;
 use super::{InForce, State};
 use crate::model::Time;
 use crate::model::event::{
-    Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason, Event, Fact, Labels, Lapsed, Request, Review, Severity,
+    Actor, ActorKind, Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason, Event, Fact, Intervention, Labels, Lapsed,
+    Request, Review, Severity,
 };
 use crate::model::incident::{Decision, Incident, IncidentId, Joined, Outcome, Phase, SpanState, Standing};
 use crate::model::settings::Service;
@@ -398,4 +399,32 @@ fn what_hangs_on_unknown_time_is_unknown() {
     let lapsed = Event::new("afterword", at(20), Fact::Lapsed(Lapsed { of, last_seen: at(20) }));
     state.apply(vec![over, lapsed], &force, at(26));
     assert_eq!(outcome(&state), Outcome::Unknown);
+}
+
+#[test]
+fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
+    let rules = "criteria: [{name: by-hand, on: intervention, at_least: 9, decision: suggest}]";
+    let force = force_of(rules);
+    let step = |minutes: i64| {
+        let step = Intervention {
+            action: "restart".to_owned(),
+            why: String::new(),
+            stated: false,
+            should_be_automatic: None,
+            dry_run: false,
+            refused: false,
+            planned: false,
+        };
+        let mut event = Event::new("test", at(minutes), Fact::Intervention(step));
+        event.service = Some("search".to_owned());
+        event.actor = Some(Actor { id: "ada".to_owned(), kind: ActorKind::Human });
+        event.identify();
+        event
+    };
+    let (mut state, ends) = (State::default(), [alert("A", "search", 10, None), alert("A", "search", 10, Some(20))]);
+    state.apply(ends.into_iter().chain([4, 5, 12, 35, 36].map(step)).collect(), &force, at(40));
+    let verdict = &only(&state).verdicts[0];
+    let words = "3 of 4 actions that were told count as a human stepping in (1 outside of the incident's time); it takes 9.";
+    assert_eq!(verdict.sentence, words);
+    assert_eq!(verdict.evidence.len(), 3);
 }
