@@ -20,7 +20,7 @@ impl App {
     /// When the store fails; what was performed is performed again under the same key.
     pub fn deliver_step(&self) -> anyhow::Result<usize> {
         let settings = self.settings();
-        let due = self.store.due_deliveries(self.now(), BATCH)?;
+        let due = self.store.claim_deliveries(self.now(), BATCH)?;
         let count = due.len();
         for item in due {
             let performed = perform(&item.delivery.action, &settings);

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::lock;
-use crate::config::{self, Auth, Config, Secret};
+use crate::config::{self, Auth, Config, Secret, Storage};
 use crate::engine::InForce;
 use crate::ingest::auth::Proof;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
 use crate::rules::parse::SHIPPED;
 use crate::rules::{self, RuleSet};
+use crate::store::{Address, Place};
 
 /// The settings in force, with everything they refer to.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Settings {
     pub proofs: BTreeMap<String, Proof>,
     /// What people show who do not come from this machine; `None`: loopback only.
     pub access: Option<Proof>,
+    /// Where the database is.
+    pub place: Place,
     /// The rules and services as text, for the log.
     pub text: String,
     /// Hash of the text.
@@ -72,12 +75,19 @@ impl Settings {
             proofs.insert(source.name.clone(), proof);
         }
         let access = config.access.as_ref().map(|access| Proof::Bearer(secret(&access.token)));
+        let place = match &config.storage {
+            Storage::Sqlite(path) => Place::Sqlite(PathBuf::from(path)),
+            Storage::Postgres { url, password } => {
+                let password = password.as_ref().map(|password| secret(password).into_iter().next().unwrap_or_default());
+                Place::Postgres(Address { url: url.clone(), password })
+            }
+        };
         if !faults.is_empty() {
             return Err(faults);
         }
         let force = InForce::new(rules, &config.services, &config.maintenance).with_limits(config.limits);
         let whole = together(files, text);
-        Ok(Self { config, force, proofs, access, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
+        Ok(Self { config, force, proofs, access, place, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
     }
 
     /// A path for data: relative ones start at the working directory, as Prometheus's storage does. Rules and secrets

@@ -55,7 +55,8 @@ fn serve_with(settings: Settings) -> anyhow::Result<()> {
     runtime()?.block_on(async {
         // The address first: a second service on the same one must not touch the database of the first.
         let listener = bind(&settings.config.listen).await?;
-        let app = open(settings, Clock::System)?;
+        // A connection to PostgreSQL cannot be made on an async thread.
+        let app = tokio::task::spawn_blocking(|| open(settings, Clock::System)).await??;
         let address = listener.local_addr()?;
         say(&format!("Afterword serves http://{address}/ (stop it with Ctrl-C)"));
         until_stopped(app, listener).await
@@ -81,8 +82,7 @@ pub(super) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
 
 /// Opens the store of the settings and starts the app on it.
 pub(super) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>> {
-    let path = settings.path(&settings.config.storage);
-    let store = Store::open(&path, clock.now()).with_context(|| format!("the database {}", path.display()))?;
+    let store = Store::open_at(&settings.place, clock.now()).with_context(|| format!("the database {}", settings.place))?;
     App::start(store, settings, clock)
 }
 
@@ -132,19 +132,18 @@ pub(super) fn migrate(file: Option<&Path>) -> u8 {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    let path = settings.path(&settings.config.storage);
-    match store::migrate(&path, Clock::System.now()) {
+    match store::migrate(&settings.place, Clock::System.now()) {
         Ok(done) => {
             let told = if done.from == done.to {
                 format!("is at version {}", done.to)
             } else {
                 format!("went from version {} to {}", done.from, done.to)
             };
-            say(&format!("the database {} {told}", path.display()));
+            say(&format!("the database {} {told}", settings.place));
             0
         }
         Err(fault) => {
-            complain(&format!("afterword: the database {}: {fault}", path.display()));
+            complain(&format!("afterword: the database {}: {fault}", settings.place));
             FAULTS
         }
     }

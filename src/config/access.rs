@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported};
-use super::words::Word;
-use super::{Access, Auth, Secret, Source, SourceKind};
+use super::words::{StorageUrl, Word};
+use super::{Access, Auth, Secret, Source, SourceKind, Storage};
 use crate::model::settings::LabelNames;
 use crate::yaml::{Node, Position, Spanned, Value};
 
@@ -57,6 +57,34 @@ struct RawHeader {
 struct RawAccess {
     token_file: Option<Spanned<String>>,
     token: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStorage {
+    url: Spanned<StorageUrl>,
+    password_file: Option<Spanned<String>>,
+    password: Option<Spanned<String>>,
+}
+
+/// `storage:`, an address alone or with the place of its password.
+pub(super) fn storage(reader: &mut Reader<'_>, node: &Node) -> Option<Storage> {
+    if !matches!(node.value, Value::Map(_)) {
+        return reader.read_whole::<StorageUrl>(node, &[]).map(|url| url.0);
+    }
+    let raw: RawStorage = reader.read_whole(node, &[])?;
+    let asked = raw.password_file.is_some() || raw.password.is_some();
+    match raw.url.value.0 {
+        Storage::Sqlite(_) if asked => {
+            reader.fault(node.position(), "a SQLite file has no password; remove it");
+            None
+        }
+        Storage::Postgres { url, .. } if asked => {
+            let password = secret(reader, node.position(), "password", raw.password_file, raw.password)?;
+            Some(Storage::Postgres { url, password: Some(password) })
+        }
+        storage => Some(storage),
+    }
 }
 
 /// One entry of `sources:`.

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::{Auth, Config, Meetings, Names, Send, Source, SourceKind};
+use super::{Auth, Config, Meetings, Names, Send, Source, SourceKind, Storage};
 use crate::model::settings::{Hours, LabelNames, Limits};
 
 /// Where the service listens: on this machine only.
@@ -14,7 +14,7 @@ impl Default for Config {
         Self {
             listen: LISTEN.to_owned(),
             external_url: format!("http://{LISTEN}"),
-            storage: "data/afterword.db".to_owned(),
+            storage: Storage::Sqlite("data/afterword.db".to_owned()),
             rules: Vec::new(),
             labels: LabelNames::default(),
             sources: vec![Source { name: "alertmanager".to_owned(), kind: SourceKind::Alertmanager, auth: Auth::None, labels: None }],

@@ -21,8 +21,8 @@ pub struct Config {
     pub listen: String,
     /// How people reach the pages.
     pub external_url: String,
-    /// Path of the SQLite file.
-    pub storage: String,
+    /// Where the database is.
+    pub storage: Storage,
     /// Globs of rule files; empty: the shipped ones.
     pub rules: Vec<String>,
     /// Which label gives what.
@@ -49,6 +49,20 @@ pub struct Config {
     pub limits: Limits,
     /// Bearer tokens that may call everything; needed for any address but loopback.
     pub access: Option<Access>,
+}
+
+/// A database: a file of one process, or a server that replicas may share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Storage {
+    /// Path of the SQLite file.
+    Sqlite(String),
+    /// PostgreSQL.
+    Postgres {
+        /// Its address, without a password.
+        url: String,
+        /// The password, where it asks for one.
+        password: Option<Secret>,
+    },
 }
 
 /// A webhook source: `POST /ingest/{name}`.

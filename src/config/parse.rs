@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::reader::{Reader, Supported, given};
-use super::words::{Email, Listen, Storage, Url, Weekly, Word, Words, Zone};
+use super::words::{Email, Listen, Url, Weekly, Word, Words, Zone};
 use super::{Config, Meetings, Names, Send, access, people};
 use crate::model::event::Severity;
 use crate::model::fault::{Fault, nearest};
@@ -131,8 +131,8 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     keys(reader, &root);
     let mut config = Config::default();
     addresses(reader, &root, &mut config);
-    if let Some(Storage(path)) = value(reader, &root, "storage") {
-        config.storage = path;
+    if let Some(storage) = given(&root, "storage").and_then(|node| access::storage(reader, node)) {
+        config.storage = storage;
     }
     if let Some(Words(globs)) = value(reader, &root, "rules") {
         config.rules = globs;

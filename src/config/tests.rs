@@ -2,6 +2,7 @@
 
 use chrono::TimeZone;
 
+use super::Storage;
 use super::{Access, Auth, Config, Names, Secret, Send, parse};
 use crate::model::event::Severity;
 use crate::model::settings::Hours;
@@ -68,7 +69,7 @@ fn nothing_means_the_defaults() {
 #[test]
 fn the_documented_example_is_read() {
     let config = config(EXAMPLE);
-    assert_eq!(config.storage, "data/afterword.db");
+    assert_eq!(config.storage, Storage::Sqlite("data/afterword.db".to_owned()));
     assert_eq!(config.rules, ["rules/*.yaml"]);
     assert_eq!(config.sources[0].auth, Auth::Bearer(Secret::File("/run/secrets/alertmanager".to_owned())));
     assert_eq!(config.services[0].automatic, ["restart", "failover", "scale"]);
@@ -111,7 +112,6 @@ fn keys_of_later_versions_are_faults_and_nothing_else_is() {
     check("services: [{name: a, on_call: rota.ics}]", "`services.on_call` is not supported");
     check_auth("{hmac_secret_file: x}", "`auth.hmac_secret_file` is not supported");
     check("sources: [{name: a, kind: prometheus, auth: none}]", "kind `prometheus` is not supported by this version");
-    check("storage: postgres://u:hunter2@h/d", "f:1:10: PostgreSQL is not supported by this version");
 }
 
 #[test]
@@ -132,6 +132,9 @@ fn addresses_are_checked() {
     check("external_url: https://me:pw@a", "no user");
     check("storage: data.db", "storage begins with sqlite://");
     check("storage: sqlite://", "the path is missing");
+    check("storage: postgres://u:hunter2@h/d", "f:1:10: a password does not belong here");
+    check("storage: {url: sqlite://a.db, password_file: x}", "a SQLite file has no password");
+    check("storage: {password_file: x}", "`url` is missing");
     check("rules: ['']", "f:1:9: this is empty");
 
     assert_eq!(config("listen: localhost:80").external_url, "http://localhost:80");
@@ -168,7 +171,13 @@ fn secrets_are_named_and_never_repeated() {
     check("sources: [{name: a, kind: alertmanager}]", "f:1:11: `auth` is missing; write `bearer_token_file`");
     check("access: {}", "`token` is missing");
     check("access: {token: hunter2}", "a secret does not stand in this file");
-    for text in ["access: hunter2", "access: {token: hunter2}", "access: [hunter2]", "storage: postgres://hunter2@h/d"] {
+    for text in [
+        "access: hunter2",
+        "access: {token: hunter2}",
+        "access: [hunter2]",
+        "storage: postgres://u:hunter2@h/d",
+        "storage: {url: postgres://u@h/d, password: hunter2}",
+    ] {
         assert!(faults(text).len() == 1 && !faults(text)[0].contains("hunter2"), "{:?}", faults(text));
     }
     for text in ["hunter2", "{basic: hunter2}", "{header: hunter2}", "{bearer_token: hunter2}", "{bearer_token: [hunter2]}"] {

@@ -8,6 +8,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
+use super::Storage;
 use crate::model::Time;
 use crate::model::fault::nearest;
 use crate::model::settings::Hours;
@@ -60,10 +61,10 @@ pub(super) struct Listen {
 #[serde(try_from = "String")]
 pub(super) struct Url(pub(super) String);
 
-/// The path of the SQLite file.
+/// Where the database is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Storage(pub(super) String);
+pub(super) struct StorageUrl(pub(super) Storage);
 
 impl TryFrom<String> for Word {
     type Error = String;
@@ -235,19 +236,28 @@ impl TryFrom<String> for Url {
     }
 }
 
-impl TryFrom<String> for Storage {
+impl TryFrom<String> for StorageUrl {
     type Error = String;
 
+    // The text is not repeated: an address of PostgreSQL often holds a password.
     fn try_from(text: String) -> Result<Self, String> {
-        // The text is not repeated: an address of PostgreSQL often holds a password.
-        if text.starts_with("postgres://") || text.starts_with("postgresql://") {
-            return Err("PostgreSQL is not supported by this version; write sqlite://data/afterword.db".to_owned());
+        const FORMS: &str = "write sqlite://data/afterword.db, or postgres://user@host/afterword";
+        if text.chars().any(char::is_control) {
+            return Err("the address holds a control character".to_owned());
+        }
+        if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+            let user = rest.split('/').next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
+            if user.is_some_and(|user| user.contains(':')) || rest.contains("password=") {
+                return Err(
+                    "a password does not belong here; write storage: {url: postgres://user@host/afterword, password_file: …}".to_owned()
+                );
+            }
+            return Ok(Self(Storage::Postgres { url: text, password: None }));
         }
         match text.strip_prefix("sqlite://").map(str::trim) {
             Some("") => Err("the path is missing; write sqlite://data/afterword.db".to_owned()),
-            Some(path) if path.chars().any(char::is_control) => Err("the path holds a control character".to_owned()),
-            Some(path) => Ok(Self(path.to_owned())),
-            None => Err("storage begins with sqlite://; write sqlite://data/afterword.db".to_owned()),
+            Some(path) => Ok(Self(Storage::Sqlite(path.to_owned()))),
+            None => Err(format!("storage begins with sqlite:// or postgres://; {FORMS}")),
         }
     }
 }

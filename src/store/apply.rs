@@ -1,11 +1,10 @@
 //! Applying: what the judge made of some records, written at once and only by the judge in office.
 
-use rusqlite::{Transaction, params};
-
 use super::Store;
 use super::error::StoreError;
 use super::ledger::LedgerEntry;
-use super::{delivery, head, incident, ledger, postmortem, quarantine, sight, sql};
+use super::sql::{self, At, values};
+use super::{delivery, head, incident, ledger, postgresql, postmortem, quarantine, sight};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Subject};
 use crate::model::incident::{Incident, IncidentId};
@@ -77,19 +76,20 @@ impl Store {
     /// [`StoreError::Fenced`] unless `epoch` is in office and `from` is the applied position: take office again and
     /// [load](Store::load). [`StoreError::Full`] when the disk takes no more: the same call may be tried again.
     pub fn apply(&self, epoch: u64, from: u64, to: u64, changes: &Changes) -> Result<(), StoreError> {
+        // Last, so that appending waits no longer than it must. What a judge out of office has written until here is rolled back.
         let fence = "update head set applied = $1 where id = 1 and applied = $2 and epoch = $3";
         self.write(NOUN, |at| {
-            // First, since it takes the lock that every other judge and sender waits for.
-            let moved = sql::execute(at, NOUN, fence, params![sql::integer(to), sql::integer(from), sql::integer(epoch)])?;
+            write(at, changes)?;
+            let moved = sql::execute(at, NOUN, fence, values![sql::integer(to), sql::integer(from), sql::integer(epoch)])?;
             if moved == 0 {
                 return Err(StoreError::Fenced);
             }
-            write(at, changes)
+            postgresql::tell(at)
         })
     }
 }
 
-fn write(at: &Transaction<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
     let now = changes.now;
     changes.removed.iter().try_for_each(|id| incident::remove(at, id))?;
     changes.incidents.iter().try_for_each(|incident| incident::save(at, incident, now))?;

@@ -1,14 +1,16 @@
 //! Deliveries: what is to be done outside, each destination's in order, and what became of it.
 
-use rusqlite::{Row, Transaction, params};
+use std::time::Duration;
 
-use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, Row, values};
+use super::{Store, head, postgresql};
 use crate::model::Time;
 use crate::model::postmortem::Delivery;
 
 const NOUN: &str = "delivery";
+/// How long a delivery is left to who took it. Past it, whoever took it counts as gone.
+pub const CLAIM: Duration = Duration::from_secs(60);
 
 /// A delivery that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,21 +54,55 @@ pub struct DeliveryRow {
 }
 
 impl Store {
-    /// Deliveries to be tried now, oldest first: of each destination only the oldest that is not done, so that a later
-    /// one never overtakes it.
+    /// Takes deliveries to be tried now, oldest first, for as long as [`CLAIM`]: of each destination only the oldest that is not done, so
+    /// that a later one never overtakes it. What is taken nobody else takes meanwhile.
     ///
     /// # Errors
-    /// When the database cannot be read.
-    pub fn due_deliveries(&self, now: Time, limit: usize) -> Result<Vec<Due>, StoreError> {
-        let text = "select key, destination, action, attempts from delivery \
-                    where sequence in (select min(sequence) from delivery where state = 'pending' group by destination) \
-                    and next_at <= $1 order by sequence limit $2";
-        self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, params![sql::micros(now), sql::integer(limit)], |row| {
+    /// When the database cannot be written.
+    pub fn claim_deliveries(&self, now: Time, limit: usize) -> Result<Vec<Due>, StoreError> {
+        let clock = if self.is_shared() { head::DATABASE_CLOCK } else { "$1" };
+        let text = format!(
+            "update delivery set claimed_until = {clock} + $2 where sequence in (select sequence from delivery \
+             where sequence in (select min(sequence) from delivery where state = 'pending' group by destination) \
+             and state = 'pending' and next_at <= $1 and claimed_until <= {clock} order by sequence limit $3 {}) \
+             returning key, destination, action, attempts, sequence",
+            sql::SKIP_LOCKED
+        );
+        if self.next_delivery_at()?.is_none_or(|next| next > now) {
+            return Ok(Vec::new());
+        }
+        let mut due = self.write(NOUN, |at| {
+            let claim = sql::integer(CLAIM.as_micros());
+            sql::rows(at, NOUN, &text, values![sql::micros(now), claim, sql::integer(limit)], |row| {
                 let delivery = delivery(row)?;
-                Ok(Due { key: delivery.key.clone(), delivery, attempts: row.get(3)? })
+                Ok((sql::read_count(row, 4)?, Due { key: delivery.key.clone(), delivery, attempts: row.get(3)? }))
             })
-        })
+        })?;
+        due.sort_by_key(|(sequence, _)| *sequence);
+        Ok(due.into_iter().map(|(_, due)| due).collect())
+    }
+
+    /// Lets go of all that is taken: what a process that is no more was at. Only its one successor may.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn release_deliveries(&self) -> Result<(), StoreError> {
+        self.write(NOUN, |at| sql::execute(at, NOUN, "update delivery set claimed_until = 0 where claimed_until > 0", &[])).map(drop)
+    }
+
+    /// Puts a refused delivery back in its turn; `false` when none of that key is refused.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn try_again(&self, key: &str, now: Time) -> Result<bool, StoreError> {
+        let text = "update delivery set state = 'pending', attempts = 0, next_at = $2, done_at = null, claimed_until = 0 \
+                    where key = $1 and state = 'refused'";
+        let tried = self.write(NOUN, |at| {
+            let tried = sql::execute(at, NOUN, text, values![key, sql::micros(now)])?;
+            postgresql::tell(at)?;
+            Ok(tried)
+        })?;
+        Ok(tried > 0)
     }
 
     /// The next instant at which a delivery is due; `None` when all is done.
@@ -76,7 +112,7 @@ impl Store {
     pub fn next_delivery_at(&self) -> Result<Option<Time>, StoreError> {
         let text = "select min(next_at) from delivery \
                     where sequence in (select min(sequence) from delivery where state = 'pending' group by destination)";
-        Ok(self.read(NOUN, |at| sql::row(at, NOUN, text, [], |row| sql::read_time_if_any(row, 0)))?.flatten())
+        Ok(self.read(NOUN, |at| sql::row(at, NOUN, text, &[], |row| sql::read_time_if_any(row, 0)))?.flatten())
     }
 
     /// Notes that a delivery is done.
@@ -85,7 +121,7 @@ impl Store {
     /// When the database cannot be written; the delivery is then performed again, which its key makes harmless.
     pub fn delivered(&self, key: &str, now: Time) -> Result<(), StoreError> {
         let text = "update delivery set state = 'delivered', done_at = $2, error = null where key = $1 and state = 'pending'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, params![key, sql::micros(now)])).map(drop)
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![key, sql::micros(now)])).map(drop)
     }
 
     /// Notes that a delivery did not succeed and when to try it again.
@@ -93,8 +129,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn retry(&self, key: &str, next_at: Time, error: &str) -> Result<(), StoreError> {
-        let text = "update delivery set attempts = attempts + 1, next_at = $2, error = $3 where key = $1 and state = 'pending'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, params![key, sql::micros(next_at), error])).map(drop)
+        let text =
+            "update delivery set attempts = attempts + 1, next_at = $2, error = $3, claimed_until = 0 where key = $1 and state = 'pending'";
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![key, sql::micros(next_at), error])).map(drop)
     }
 
     /// Notes that a delivery is not to be tried again; the next of its destination takes its turn.
@@ -104,7 +141,7 @@ impl Store {
     pub fn refused(&self, key: &str, error: &str, now: Time) -> Result<(), StoreError> {
         let text = "update delivery set state = 'refused', attempts = attempts + 1, done_at = $2, error = $3 \
                     where key = $1 and state = 'pending'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, params![key, sql::micros(now), error])).map(drop)
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![key, sql::micros(now), error])).map(drop)
     }
 
     /// The newest deliveries, newest first.
@@ -115,11 +152,11 @@ impl Store {
         let text = "select key, destination, action, attempts, state, next_at, error, created_at, done_at from delivery \
                     order by sequence desc limit $1";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, [sql::integer(limit)], |row| {
+            sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
                 Ok(DeliveryRow {
                     delivery: delivery(row)?,
                     attempts: row.get(3)?,
-                    state: state(&row.get::<_, String>(4)?),
+                    state: state(&row.get::<String>(4)?),
                     next_at: sql::read_time(row, 5)?,
                     error: row.get(6)?,
                     created_at: sql::read_time(row, 7)?,
@@ -131,11 +168,11 @@ impl Store {
 }
 
 /// Adds a delivery, due at once; does nothing when its key is there already.
-pub(super) fn insert(at: &Transaction<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+pub(super) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
     let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \
                 values ($1, $2, $3, 'pending', 0, $4, $4) on conflict (key) do nothing";
     let action = sql::json(NOUN, &delivery.action)?;
-    sql::execute(at, NOUN, text, params![delivery.key, delivery.destination, action, sql::micros(now)]).map(drop)
+    sql::execute(at, NOUN, text, values![delivery.key, delivery.destination, action, sql::micros(now)]).map(drop)
 }
 
 /// The table's check admits these three words only.
@@ -147,6 +184,6 @@ fn state(word: &str) -> DeliveryState {
     }
 }
 
-fn delivery(row: &Row<'_>) -> rusqlite::Result<Delivery> {
+fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
     Ok(Delivery { key: row.get(0)?, destination: row.get(1)?, action: sql::read_json(row, 2)? })
 }

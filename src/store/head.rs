@@ -1,13 +1,18 @@
 //! The head: where the log ends, how far it is applied, which judge is in office.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
-use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, values};
+use super::{Store, postgresql};
 use crate::model::Time;
 
 const NOUN: &str = "head";
+/// How long a judge is in office unless it renews.
+pub const LEASE: Duration = Duration::from_secs(5);
+/// Microseconds since 1970 by PostgreSQL's own clock, since those of replicas may differ.
+pub(super) const DATABASE_CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 /// The one row that appending and judging go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +69,47 @@ impl Store {
     /// When the database cannot be written.
     pub fn take_epoch(&self) -> Result<u64, StoreError> {
         let text = "update head set epoch = epoch + 1 where id = 1 returning epoch";
-        self.write(NOUN, |at| sql::row(at, NOUN, text, [], |row| sql::read_count(row, 0)))?.ok_or_else(missing)
+        self.write(NOUN, |at| sql::row(at, NOUN, text, &[], |row| sql::read_count(row, 0)))?.ok_or_else(missing)
+    }
+
+    /// Takes office, or stays in it: returns the epoch of a judge in office, `None` while another is. `mine` is the epoch held so far.
+    ///
+    /// A file has one process, which is always in office. On a shared database the office is lent for [`LEASE`], by the clock of the
+    /// database, and taken over once that has run out. A judge that was only asleep finds its epoch gone.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn hold_office(&self, mine: Option<u64>) -> Result<Option<u64>, StoreError> {
+        if !self.is_shared() {
+            return mine.map_or_else(|| self.take_epoch(), Ok).map(Some);
+        }
+        let lease = LEASE.as_micros();
+        let stay = format!("update head set lease_until = {DATABASE_CLOCK} + $1 where id = 1 and epoch = $2 returning epoch");
+        let take = format!(
+            "update head set epoch = epoch + 1, lease_until = {DATABASE_CLOCK} + $1 where id = 1 and lease_until < {DATABASE_CLOCK} \
+             returning epoch"
+        );
+        self.write(NOUN, |at| {
+            let epoch = |row: &sql::Row<'_>| sql::read_count(row, 0);
+            if let Some(mine) = mine
+                && let Some(held) = sql::row(at, NOUN, &stay, values![sql::integer(lease), sql::integer(mine)], epoch)?
+            {
+                return Ok(Some(held));
+            }
+            sql::row(at, NOUN, &take, values![sql::integer(lease)], epoch)
+        })
+    }
+
+    /// Leaves office at once, so that another need not wait for the lease to run out.
+    ///
+    /// # Errors
+    /// When the database cannot be written; the lease then runs out.
+    pub fn leave_office(&self, mine: u64) -> Result<(), StoreError> {
+        let text = "update head set lease_until = 0 where id = 1 and epoch = $1";
+        self.write(NOUN, |at| {
+            sql::execute(at, NOUN, text, values![sql::integer(mine)])?;
+            postgresql::tell(at)
+        })
     }
 
     /// Counts what is there.
@@ -74,10 +119,10 @@ impl Store {
     pub fn counts(&self) -> Result<Counts, StoreError> {
         self.read(NOUN, |at| {
             let by = |text| -> Result<BTreeMap<String, u64>, StoreError> {
-                Ok(sql::rows(at, NOUN, text, [], |row| Ok((row.get(0)?, sql::read_count(row, 1)?)))?.into_iter().collect())
+                Ok(sql::rows(at, NOUN, text, &[], |row| Ok((row.get(0)?, sql::read_count(row, 1)?)))?.into_iter().collect())
             };
             let head = head(at)?;
-            let quarantined = sql::row(at, NOUN, "select count(*) from quarantine", [], |row| sql::read_count(row, 0))?;
+            let quarantined = sql::row(at, NOUN, "select count(*) from quarantine", &[], |row| sql::read_count(row, 0))?;
             Ok(Counts {
                 records: head.next - 1,
                 waiting: (head.next - 1).saturating_sub(head.applied),
@@ -92,8 +137,8 @@ impl Store {
 }
 
 /// The head within a transaction.
-pub(super) fn head(at: &rusqlite::Transaction<'_>) -> Result<Head, StoreError> {
-    sql::row(at, NOUN, "select next, clock, applied, epoch from head where id = 1", [], |row| {
+pub(super) fn head(at: &At<'_>) -> Result<Head, StoreError> {
+    sql::row(at, NOUN, "select next, clock, applied, epoch from head where id = 1", &[], |row| {
         Ok(Head {
             next: sql::read_count(row, 0)?,
             clock: sql::read_time(row, 1)?,

@@ -1,10 +1,8 @@
 //! Incidents, the other names they go by, and loose events that may still join one.
 
-use rusqlite::{Transaction, params};
-
-use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, values};
+use super::{Store, part};
 use crate::model::Time;
 use crate::model::event::{Event, EventId};
 use crate::model::incident::{Incident, IncidentId, Standing};
@@ -27,11 +25,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn incidents(&self, filter: IncidentFilter) -> Result<Vec<Incident>, StoreError> {
         let text = if filter.open_only {
-            "select state from incident where phase in ('active', 'resolved') order by opened_at desc, id limit $1"
+            "select state, parts from incident where phase in ('active', 'resolved') order by opened_at desc, id limit $1"
         } else {
-            "select state from incident order by opened_at desc, id limit $1"
+            "select state, parts from incident order by opened_at desc, id limit $1"
         };
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, [sql::integer(filter.limit)], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| part::found(at, text, values![sql::integer(filter.limit)]))
     }
 
     /// An incident by its id, or by another name it goes by.
@@ -39,11 +37,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn incident(&self, name: &str) -> Result<Option<Incident>, StoreError> {
-        let by_id = "select state from incident where id = $1";
-        let by_alias = "select i.state from incident i join alias a on a.incident = i.id where a.alias = $1";
-        self.read(NOUN, |at| match sql::row(at, NOUN, by_id, [name], |row| sql::read_json(row, 0))? {
+        let by_id = "select state, parts from incident where id = $1";
+        let by_alias = "select i.state, i.parts from incident i join alias a on a.incident = i.id where a.alias = $1";
+        self.read(NOUN, |at| match part::found(at, by_id, values![name])?.pop() {
             Some(incident) => Ok(Some(incident)),
-            None => sql::row(at, NOUN, by_alias, [name], |row| sql::read_json(row, 0)),
+            None => Ok(part::found(at, by_alias, values![name])?.pop()),
         })
     }
 
@@ -60,75 +58,83 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn standing(&self, standing: Standing, limit: usize) -> Result<Vec<Incident>, StoreError> {
-        let text = "select state from incident where standing = $1 order by opened_at desc, id limit $2";
+        let text = "select state, parts from incident where standing = $1 order by opened_at desc, id limit $2";
         let standing = sql::word(NOUN, &standing)?;
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, params![standing, sql::integer(limit)], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| part::found(at, text, values![&standing, sql::integer(limit)]))
     }
 }
 
 /// Incidents not closed, or closed after `since`, oldest first.
-pub(super) fn unfinished(at: &Transaction<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
-    let text = "select state from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
+pub(super) fn unfinished(at: &At<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
+    let text = "select state, parts from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
                 order by opened_at, id";
-    sql::rows(at, NOUN, text, [sql::micros(since)], |row| sql::read_json(row, 0))
+    part::found(at, text, values![sql::micros(since)])
 }
 
 /// The other names of those incidents.
-pub(super) fn aliases(at: &Transaction<'_>, since: Time) -> Result<Vec<(String, IncidentId)>, StoreError> {
+pub(super) fn aliases(at: &At<'_>, since: Time) -> Result<Vec<(String, IncidentId)>, StoreError> {
     let text = "select a.alias, a.incident from alias a join incident i on i.id = a.incident \
                 where i.phase in ('active', 'resolved') or (i.phase = 'closed' and i.phase_since > $1) order by a.alias";
-    sql::rows(at, "alias", text, [sql::micros(since)], |row| Ok((row.get(0)?, IncidentId(row.get(1)?))))
+    sql::rows(at, "alias", text, values![sql::micros(since)], |row| Ok((row.get(0)?, IncidentId(row.get(1)?))))
 }
 
 /// All loose events, oldest first.
-pub(super) fn loose(at: &Transaction<'_>) -> Result<Vec<Event>, StoreError> {
-    sql::rows(at, "loose", "select event from loose order by occurred_at, event_id", [], |row| sql::read_json(row, 0))
+pub(super) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
+    sql::rows(at, "loose", "select event from loose order by occurred_at, event_id", &[], |row| sql::read_json(row, 0))
 }
 
 /// Writes an incident over what was there.
-pub(super) fn save(at: &Transaction<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
-    let text = "insert into incident (id, revision, phase, phase_since, standing, opened_at, updated_at, state) \
-                values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do update set revision = excluded.revision, \
+pub(super) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
+    let parts = part::save(at, incident)?;
+    let shell = (parts > 0).then(|| part::shell(incident));
+    let text = "insert into incident (id, revision, phase, phase_since, standing, opened_at, updated_at, state, parts) \
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do update set revision = excluded.revision, \
                 phase = excluded.phase, phase_since = excluded.phase_since, standing = excluded.standing, \
-                opened_at = excluded.opened_at, updated_at = excluded.updated_at, state = excluded.state";
-    let values = params![
-        incident.id.0,
-        sql::integer(incident.revision),
-        sql::word(NOUN, &incident.phase)?,
-        sql::micros(incident.phase_since),
-        sql::word(NOUN, &incident.standing)?,
-        sql::micros(opened_at(incident)),
-        sql::micros(now),
-        sql::json(NOUN, incident)?,
-    ];
-    sql::execute(at, NOUN, text, values)?;
+                opened_at = excluded.opened_at, updated_at = excluded.updated_at, state = excluded.state, \
+                parts = excluded.parts";
+    sql::execute(
+        at,
+        NOUN,
+        text,
+        values![
+            incident.id.0,
+            sql::integer(incident.revision),
+            sql::word(NOUN, &incident.phase)?,
+            sql::micros(incident.phase_since),
+            sql::word(NOUN, &incident.standing)?,
+            sql::micros(opened_at(incident)),
+            sql::micros(now),
+            sql::json(NOUN, shell.as_ref().unwrap_or(incident))?,
+            parts,
+        ],
+    )?;
     // An incident that comes back under its own id is nobody's other name any more.
-    sql::execute(at, "alias", "delete from alias where alias = $1", [&incident.id.0]).map(drop)
+    sql::execute(at, "alias", "delete from alias where alias = $1", values![&incident.id.0]).map(drop)
 }
 
 /// Removes an incident that fell together with another.
-pub(super) fn remove(at: &Transaction<'_>, id: &IncidentId) -> Result<(), StoreError> {
-    sql::execute(at, NOUN, "delete from incident where id = $1", [&id.0]).map(drop)
+pub(super) fn remove(at: &At<'_>, id: &IncidentId) -> Result<(), StoreError> {
+    sql::execute(at, NOUN, "delete from part where incident = $1", values![&id.0])?;
+    sql::execute(at, NOUN, "delete from incident where id = $1", values![&id.0]).map(drop)
 }
 
 /// Lets `alias` name `incident`, and with it every name that `alias` stood for.
-pub(super) fn save_alias(at: &Transaction<'_>, alias: &str, incident: &IncidentId) -> Result<(), StoreError> {
-    sql::execute(at, "alias", "update alias set incident = $2 where incident = $1", params![alias, incident.0])?;
+pub(super) fn save_alias(at: &At<'_>, alias: &str, incident: &IncidentId) -> Result<(), StoreError> {
+    sql::execute(at, "alias", "update alias set incident = $2 where incident = $1", values![alias, incident.0])?;
     let text = "insert into alias (alias, incident) values ($1, $2) on conflict (alias) do update set incident = excluded.incident";
-    sql::execute(at, "alias", text, params![alias, incident.0]).map(drop)
+    sql::execute(at, "alias", text, values![alias, incident.0]).map(drop)
 }
 
 /// Keeps a loose event.
-pub(super) fn save_loose(at: &Transaction<'_>, event: &Event) -> Result<(), StoreError> {
+pub(super) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
     let text = "insert into loose (event_id, occurred_at, event) values ($1, $2, $3) \
                 on conflict (event_id) do update set occurred_at = excluded.occurred_at, event = excluded.event";
-    let values = params![event.id.0, sql::micros(event.occurred_at), sql::json("loose", event)?];
-    sql::execute(at, "loose", text, values).map(drop)
+    sql::execute(at, "loose", text, values![event.id.0, sql::micros(event.occurred_at), sql::json("loose", event)?]).map(drop)
 }
 
 /// Forgets a loose event: it joined an incident, or is too old to.
-pub(super) fn remove_loose(at: &Transaction<'_>, id: &EventId) -> Result<(), StoreError> {
-    sql::execute(at, "loose", "delete from loose where event_id = $1", [&id.0]).map(drop)
+pub(super) fn remove_loose(at: &At<'_>, id: &EventId) -> Result<(), StoreError> {
+    sql::execute(at, "loose", "delete from loose where event_id = $1", values![&id.0]).map(drop)
 }
 
 /// The earliest time known of an incident; its beginning may be unknown, but lists need an order.

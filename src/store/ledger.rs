@@ -1,11 +1,10 @@
 //! The ledger: every closed incident, what was decided and why, and what people answered.
 
-use rusqlite::{Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, values};
 use crate::model::Time;
 use crate::model::incident::{Announced, Decision, Incident, IncidentId, Milestones, Outcome, Reviewed, Standing, Verdict};
 
@@ -82,7 +81,7 @@ impl Store {
     pub fn ledger(&self, limit: usize) -> Result<Vec<Ledgered>, StoreError> {
         let text = "select entry, amended_at, amended from ledger order by closed_at desc, incident limit $1";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, [sql::integer(limit)], |row| {
+            sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
                 let amended = match sql::read_time_if_any(row, 1)? {
                     Some(at) => Some((at, sql::read_json(row, 2)?)),
                     None => None,
@@ -94,17 +93,22 @@ impl Store {
 }
 
 /// Enters a closed incident; what was entered before is never overwritten, only amended beside.
-pub(super) fn save(at: &Transaction<'_>, entry: &LedgerEntry, now: Time) -> Result<(), StoreError> {
+pub(super) fn save(at: &At<'_>, entry: &LedgerEntry, now: Time) -> Result<(), StoreError> {
     let text = "insert into ledger (incident, closed_at, decision, standing, entry) values ($1, $2, $3, $4, $5) \
                 on conflict (incident) do update set decision = excluded.decision, standing = excluded.standing, \
                 amended_at = $6, amended = excluded.entry where coalesce(ledger.amended, ledger.entry) <> excluded.entry";
-    let values = params![
-        entry.incident.0,
-        sql::micros(entry.closed_at),
-        sql::word(NOUN, &entry.decision)?,
-        sql::word(NOUN, &entry.standing)?,
-        sql::json(NOUN, entry)?,
-        sql::micros(now),
-    ];
-    sql::execute(at, NOUN, text, values).map(drop)
+    sql::execute(
+        at,
+        NOUN,
+        text,
+        values![
+            entry.incident.0,
+            sql::micros(entry.closed_at),
+            sql::word(NOUN, &entry.decision)?,
+            sql::word(NOUN, &entry.standing)?,
+            sql::json(NOUN, entry)?,
+            sql::micros(now),
+        ],
+    )
+    .map(drop)
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::{Row, Transaction, params};
-
 use super::Store;
 use super::error::StoreError;
-use super::{head, quarantine, sql};
+use super::sql::{self, At, Row, Value, values};
+use super::{head, postgresql, quarantine};
 use crate::model::Time;
 use crate::model::event::{Event, Fact};
 
@@ -70,17 +69,24 @@ impl Store {
     /// # Errors
     /// [`StoreError::Full`] when the disk takes no more; nothing is kept then.
     pub fn append(&self, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
+        self.append_as(None, records, now)
+    }
+
+    /// The same for a judge's own facts: only while it is in office.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another judge is in office by now, and as for [`Store::append`].
+    pub fn append_as(&self, epoch: Option<u64>, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
         // Before the lock: others may write meanwhile.
         let events: Vec<String> = records.iter().map(|record| sql::json(NOUN, &record.events)).collect::<Result<_, _>>()?;
         self.write(NOUN, |at| {
-            let logged = number(at, records, now)?;
-            for ((record, events), logged) in records.iter().zip(&events).zip(&logged) {
-                insert(at, record, events, *logged)?;
-            }
+            let logged = number(at, epoch, records, now)?;
+            insert(at, records, &events, &logged)?;
             count(at, records, &logged)?;
+            postgresql::tell(at)?;
             Ok(logged)
         })
     }
@@ -91,7 +97,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn log_after(&self, position: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
         let text = "select position, logged_at, source, events from log where position > $1 order by position limit $2";
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, params![sql::integer(position), sql::integer(limit)], record))
+        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![sql::integer(position), sql::integer(limit)], record))
     }
 
     /// The newest records, newest first; of one source if named.
@@ -103,11 +109,11 @@ impl Store {
         self.read(NOUN, |at| match source {
             None => {
                 let text = "select position, logged_at, source, events from log order by position desc limit $1";
-                sql::rows(at, NOUN, text, [limit], record)
+                sql::rows(at, NOUN, text, values![limit], record)
             }
             Some(source) => {
                 let text = "select position, logged_at, source, events from log where source = $1 order by position desc limit $2";
-                sql::rows(at, NOUN, text, params![source, limit], record)
+                sql::rows(at, NOUN, text, values![source, limit], record)
             }
         })
     }
@@ -118,7 +124,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn last_alert(&self) -> Result<Option<(Record, Event)>, StoreError> {
         let text = "select position, logged_at, source, events from log where position = (select last_alert from head where id = 1)";
-        let found = self.read(NOUN, |at| sql::row(at, NOUN, text, [], record))?;
+        let found = self.read(NOUN, |at| sql::row(at, NOUN, text, &[], record))?;
         Ok(found.and_then(|record| {
             let alert = record.events.iter().rev().find(|event| is_alert(event)).cloned()?;
             Some((record, alert))
@@ -131,7 +137,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn raw(&self, position: u64) -> Result<Option<Vec<u8>>, StoreError> {
         let text = "select body from raw where position = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, [sql::integer(position)], |row| row.get(0)))
+        self.read(NOUN, |at| sql::row(at, NOUN, text, values![sql::integer(position)], |row| row.get(0)))
     }
 
     /// What has come from each source, by name.
@@ -141,7 +147,7 @@ impl Store {
     pub fn source_stats(&self) -> Result<Vec<SourceStat>, StoreError> {
         let text = "select source, records, events, faults, last_position, last_at from source_stat order by source";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, [], |row| {
+            sql::rows(at, NOUN, text, &[], |row| {
                 Ok(SourceStat {
                     source: row.get(0)?,
                     records: sql::read_count(row, 1)?,
@@ -159,7 +165,7 @@ fn is_alert(event: &Event) -> bool {
     matches!(event.fact, Fact::Alert(_))
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
+fn record(row: &Row<'_>) -> Result<Record, StoreError> {
     Ok(Record {
         position: sql::read_count(row, 0)?,
         logged_at: sql::read_time(row, 1)?,
@@ -169,16 +175,18 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
 }
 
 /// Takes positions and times from the head. The clock never goes back, and no two records share an instant.
-fn number(at: &Transaction<'_>, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
+fn number(at: &At<'_>, epoch: Option<u64>, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
     let text = "update head set next = next + $1, \
                 clock = (case when $2 > clock then $2 else clock + 1 end) + $1 - 1, \
                 last_alert = case when $3 >= 0 then next + $3 else last_alert end \
-                where id = 1 returning next, clock";
+                where id = 1 and ($4 < 0 or epoch = $4) returning next, clock";
     let alert = records.iter().rposition(|record| record.events.iter().any(is_alert)).map_or(-1, sql::integer);
     let count: i64 = sql::integer(records.len());
     let (next, clock): (i64, i64) =
-        sql::row(at, NOUN, text, params![count, sql::micros(now), alert], |row| Ok((row.get(0)?, row.get(1)?)))?
-            .ok_or_else(head::missing)?;
+        sql::row(at, NOUN, text, values![count, sql::micros(now), alert, epoch.map_or(-1, sql::integer)], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?
+        .ok_or(if epoch.is_some() { StoreError::Fenced } else { head::missing() })?;
     (0..count)
         .map(|index| {
             let position = u64::try_from(next - count + index).ok();
@@ -188,21 +196,27 @@ fn number(at: &Transaction<'_>, records: &[NewRecord], now: Time) -> Result<Vec<
         .collect()
 }
 
-fn insert(at: &Transaction<'_>, record: &NewRecord, events: &str, logged: Logged) -> Result<(), StoreError> {
-    let position: i64 = sql::integer(logged.position);
-    let text = "insert into log (position, logged_at, source, events) values ($1, $2, $3, $4)";
-    sql::execute(at, NOUN, text, params![position, sql::micros(logged.logged_at), record.source, events])?;
-    if !record.body.is_empty() {
-        sql::execute(at, NOUN, "insert into raw (position, body) values ($1, $2)", params![position, record.body])?;
+fn insert(at: &At<'_>, records: &[NewRecord], events: &[String], logged: &[Logged]) -> Result<(), StoreError> {
+    let (mut log, mut raw) = (Vec::with_capacity(4 * records.len()), Vec::with_capacity(2 * records.len()));
+    for ((record, events), logged) in records.iter().zip(events).zip(logged) {
+        let position = Value::Integer(sql::integer(logged.position));
+        log.extend([position, Value::Integer(sql::micros(logged.logged_at)), Value::Text(&record.source), Value::Text(events)]);
+        if !record.body.is_empty() {
+            raw.extend([position, Value::Bytes(&record.body)]);
+        }
     }
-    if let Some(fault) = &record.fault {
-        quarantine::insert(at, logged.position, fault)?;
+    sql::insert(at, NOUN, "insert into log (position, logged_at, source, events)", 4, &log, "")?;
+    sql::insert(at, NOUN, "insert into raw (position, body)", 2, &raw, "")?;
+    for (record, logged) in records.iter().zip(logged) {
+        if let Some(fault) = &record.fault {
+            quarantine::insert(at, logged.position, fault)?;
+        }
     }
     Ok(())
 }
 
 /// Adds a batch to the counts of its sources, one row a source.
-fn count(at: &Transaction<'_>, records: &[NewRecord], logged: &[Logged]) -> Result<(), StoreError> {
+fn count(at: &At<'_>, records: &[NewRecord], logged: &[Logged]) -> Result<(), StoreError> {
     let mut sources: BTreeMap<&str, (i64, i64, i64, Logged)> = BTreeMap::new();
     for (record, logged) in records.iter().zip(logged) {
         let (count, events, faults, last) = sources.entry(&record.source).or_insert((0, 0, 0, *logged));
@@ -216,8 +230,7 @@ fn count(at: &Transaction<'_>, records: &[NewRecord], logged: &[Logged]) -> Resu
                 events = source_stat.events + excluded.events, faults = source_stat.faults + excluded.faults, \
                 last_position = excluded.last_position, last_at = excluded.last_at";
     for (source, (count, events, faults, last)) in sources {
-        let values = params![source, count, events, faults, sql::integer(last.position), sql::micros(last.logged_at)];
-        sql::execute(at, NOUN, text, values)?;
+        sql::execute(at, NOUN, text, values![source, count, events, faults, sql::integer(last.position), sql::micros(last.logged_at)])?;
     }
     Ok(())
 }

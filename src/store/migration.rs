@@ -1,17 +1,19 @@
 //! Brings a database to the version this program knows, and refuses one that is ahead of it.
 
 use anyhow::anyhow;
-use rusqlite::{Connection, TransactionBehavior, params};
 
-use super::error::{StoreError, fault};
-use super::sql;
+use super::error::StoreError;
+use super::sql::{self, At, values};
 use crate::model::Time;
 use crate::model::event::hex;
 
 const NOUN: &str = "migration";
 
 /// All steps, in order; a step that was released is never edited.
-pub(super) const STEPS: &[Step] = &[Step { version: 1, text: include_str!("../../migrations/0001_start.sql") }];
+pub(super) const STEPS: &[Step] = &[
+    Step { version: 1, text: include_str!("../../migrations/0001_start.sql") },
+    Step { version: 2, text: include_str!("../../migrations/0002_replicas.sql") },
+];
 
 /// One step from a version to the next.
 pub(super) struct Step {
@@ -28,19 +30,28 @@ pub struct Migrated {
     pub to: u32,
 }
 
-/// Applies the steps that are missing, all or none.
-pub(super) fn migrate(connection: &mut Connection, steps: &[Step], now: Time) -> Result<Migrated, StoreError> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(NOUN, error))?;
-    let tables: Vec<String> = sql::rows(&transaction, NOUN, "select name from sqlite_master where type = 'table'", [], |row| row.get(0))?;
+/// Applies the steps that are missing, all or none: the caller commits.
+pub(super) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated, StoreError> {
+    let tables = match at {
+        At::Sqlite(_) => "select name from sqlite_master where type = 'table'",
+        At::Postgres(_) => {
+            // Replicas start together; one migrates, the others find it done. Any number no other program is likely to take.
+            sql::rows(at, NOUN, "select 1 from (select pg_advisory_xact_lock(20861)) as held", &[], |_| Ok(()))?;
+            "select tablename::text from pg_tables where schemaname = current_schema()"
+        }
+    };
+    let tables: Vec<String> = sql::rows(at, NOUN, tables, &[], |row| row.get(0))?;
     if !tables.iter().any(|table| table == "migration") {
         if !tables.is_empty() {
-            return Err(anyhow!("the database belongs to another program (it has a table {}); name another file", tables[0]).into());
+            return Err(
+                anyhow!("the database belongs to another program (it has a table {}); name another under `storage:`", tables[0]).into()
+            );
         }
-        let create = "create table migration (version bigint primary key, hash text not null, applied_at bigint not null)";
-        sql::execute(&transaction, NOUN, create, [])?;
+        sql::batch(at, NOUN, "create table migration (version bigint primary key, hash text not null, applied_at bigint not null)")?;
     }
-    let applied: Vec<(u32, String)> =
-        sql::rows(&transaction, NOUN, "select version, hash from migration order by version", [], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let applied: Vec<(u32, String)> = sql::rows(at, NOUN, "select version, hash from migration order by version", &[], |row| {
+        Ok((u32::try_from(row.get::<i64>(0)?).unwrap_or(u32::MAX), row.get(1)?))
+    })?;
     let from = applied.last().map_or(0, |(version, _)| *version);
     let known = steps.last().map_or(0, |step| step.version);
     if from > known {
@@ -54,12 +65,11 @@ pub(super) fn migrate(connection: &mut Connection, steps: &[Step], now: Time) ->
                 return Err(anyhow!("step {} of the database is not the one this program knows: restore a back-up", step.version).into());
             }
             None => {
-                transaction.execute_batch(step.text).map_err(|error| fault(NOUN, error))?;
+                sql::batch(at, NOUN, step.text)?;
                 let insert = "insert into migration (version, hash, applied_at) values ($1, $2, $3)";
-                sql::execute(&transaction, NOUN, insert, params![step.version, hash, sql::micros(now)])?;
+                sql::execute(at, NOUN, insert, values![i64::from(step.version), &hash, sql::micros(now)])?;
             }
         }
     }
-    transaction.commit().map_err(|error| fault(NOUN, error))?;
     Ok(Migrated { from, to: known })
 }

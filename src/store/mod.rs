@@ -1,4 +1,4 @@
-//! All SQL, a file per noun. One [`Store`] on one SQLite file: one connection writes, a few read.
+//! All SQL, a file per noun. One [`Store`] on one SQLite file or one PostgreSQL database, with one set of texts.
 //!
 //! Every call blocks; callers on an async runtime move it to a blocking thread. The store decides nothing:
 //! it keeps what it is given and finds it again.
@@ -6,89 +6,139 @@
 pub mod apply;
 pub mod delivery;
 pub mod error;
+pub mod export;
 pub mod head;
 pub mod incident;
 pub mod ledger;
 pub mod log;
 pub mod migration;
+mod part;
+mod postgresql;
 pub mod postmortem;
 pub mod quarantine;
 pub mod sight;
 mod sql;
+mod sqlite;
+#[cfg(test)]
+mod testbed;
 #[cfg(test)]
 mod tests;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, anyhow};
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
-
-use self::error::{StoreError, fault};
+use self::error::StoreError;
 use self::migration::Migrated;
+use self::postgresql::Postgres;
+use self::sql::At;
+use self::sqlite::Sqlite;
 use crate::model::Time;
 
-/// How long a connection waits for another process, such as a back-up, to let go of the file.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// Read connections kept for later; more are opened while more are needed.
-const KEPT_READERS: usize = 4;
-/// Statements kept prepared a connection; more than there are texts.
-const KEPT_STATEMENTS: usize = 100;
+/// Where a database is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A file of this process alone.
+    Sqlite(PathBuf),
+    /// A server that replicas may share.
+    Postgres(Address),
+}
+
+/// How a PostgreSQL database is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Address {
+    /// `postgres://user@host:port/database`, without a password.
+    pub url: String,
+    /// The password, where one is asked for.
+    pub password: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Address(…)")
+    }
+}
 
 /// The database.
 #[derive(Debug)]
 pub struct Store {
-    path: PathBuf,
-    writer: Mutex<Connection>,
-    readers: Mutex<Vec<Connection>>,
+    database: Database,
+}
+
+#[derive(Debug)]
+enum Database {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
 }
 
 impl Store {
-    /// Opens the database at `path`, makes it (with its directory, readable by its owner only) if there is none, and migrates it.
+    /// Opens the SQLite file at `path`, makes it (with its directory, readable by its owner only) if there is none, and migrates it.
     ///
     /// # Errors
     /// [`StoreError::Newer`] for a database of a newer version; otherwise why the file cannot be used.
     pub fn open(path: &Path, now: Time) -> Result<Self, StoreError> {
-        let (writer, _) = open_and_migrate(path, now)?;
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        Self::open_at(&Place::Sqlite(path.to_owned()), now)
+    }
+
+    /// Opens the database at `place` and migrates it.
+    ///
+    /// # Errors
+    /// As for [`Store::open`]; [`StoreError::Away`] when the server cannot be reached.
+    pub fn open_at(place: &Place, now: Time) -> Result<Self, StoreError> {
+        open_and_migrate(place, now).map(|(store, _)| store)
+    }
+
+    /// Whether other processes may be at work on the same database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.database, Database::Postgres(_))
+    }
+
+    /// Waits until something was appended or applied by anybody, `patience` at most. Only for a shared database; of a file's changes its one
+    /// process knows itself.
+    ///
+    /// # Errors
+    /// [`StoreError::Away`] when the server cannot be reached.
+    pub fn wait_for_news(&self, patience: Duration) -> Result<(), StoreError> {
+        match &self.database {
+            Database::Sqlite(_) => Ok(()),
+            Database::Postgres(database) => database.wait(patience),
+        }
     }
 
     /// Runs `work` in one write transaction: all of it is kept, durably, or nothing.
-    fn write<T>(&self, noun: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(noun, error))?;
-        let result = work(&transaction)?;
-        transaction.commit().map_err(|error| fault(noun, error))?;
-        Ok(result)
+    fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.write(noun, work),
+            Database::Postgres(database) => database.write(noun, work),
+        }
     }
 
-    /// Runs `work` on one snapshot of the database; never waits for writers.
-    fn read<T>(&self, noun: &str, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let kept = lock(&self.readers).pop();
-        let mut reader = match kept {
-            Some(reader) => reader,
-            None => open_reader(&self.path)?,
-        };
-        let transaction = reader.transaction().map_err(|error| fault(noun, error))?;
-        let result = work(&transaction);
-        drop(transaction);
-        let mut readers = lock(&self.readers);
-        if readers.len() < KEPT_READERS {
-            readers.push(reader);
+    /// Runs `work` on one snapshot of the database.
+    fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match &self.database {
+            Database::Sqlite(database) => database.read(noun, work),
+            Database::Postgres(database) => database.read(noun, work),
         }
-        result
     }
 }
 
-/// Migrates the database at `path` without opening it for use; makes it if there is none.
+/// Migrates the database at `place` without opening it for use; makes a SQLite file if there is none.
 ///
 /// # Errors
-/// As for [`Store::open`].
-pub fn migrate(path: &Path, now: Time) -> Result<Migrated, StoreError> {
-    open_and_migrate(path, now).map(|(_, migrated)| migrated)
+/// As for [`Store::open_at`].
+pub fn migrate(place: &Place, now: Time) -> Result<Migrated, StoreError> {
+    open_and_migrate(place, now).map(|(_, migrated)| migrated)
+}
+
+fn open_and_migrate(place: &Place, now: Time) -> Result<(Store, Migrated), StoreError> {
+    let database = match place {
+        Place::Sqlite(path) => Database::Sqlite(Sqlite::open(path)?),
+        Place::Postgres(address) => Database::Postgres(Postgres::new(address)?),
+    };
+    let store = Store { database };
+    let migrated = store.write("migration", |at| migration::migrate(at, migration::STEPS, now))?;
+    Ok((store, migrated))
 }
 
 /// A panic leaves a connection usable, since its transaction was rolled back while unwinding.
@@ -96,53 +146,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn open_and_migrate(path: &Path, now: Time) -> Result<(Connection, Migrated), StoreError> {
-    create(path).with_context(|| {
-        format!("{}: the database cannot be opened; its directory must be writable for the user that runs afterword", path.display())
-    })?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> rusqlite::Result<(Connection, String)> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
-        connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        // The page size holds only when set before the first write, and WAL is a write.
-        connection.pragma_update(None, "page_size", 8192)?;
-        let mode = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.pragma_update(None, "foreign_keys", "off")?;
-        // The writer checkpoints by itself; a checkpoint beside it cannot keep up and lets the WAL grow.
-        connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
-        connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
-        Ok((connection, mode))
-    };
-    let name = path.display().to_string();
-    let (mut connection, mode) = open().map_err(|error| fault(&name, error))?;
-    if mode != "wal" {
-        return Err(anyhow!("{name}: the file system does not support write-ahead logging; put the database on a local disk").into());
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "{}", path.display()),
+            Self::Postgres(address) => match Postgres::new(address) {
+                Ok(database) => f.write_str(database.name()),
+                Err(_) => f.write_str("on PostgreSQL"),
+            },
+        }
     }
-    let migrated = migration::migrate(&mut connection, migration::STEPS, now)?;
-    Ok((connection, migrated))
-}
-
-/// SQLite gives a new file the mode that the umask allows and its side files the mode of the database, so the file is made first.
-fn create(path: &Path) -> io::Result<()> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
-        fs::create_dir_all(directory)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
-}
-
-fn open_reader(path: &Path) -> Result<Connection, StoreError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let open = || -> rusqlite::Result<Connection> {
-        let connection = Connection::open_with_flags(path, flags)?;
-        connection.busy_timeout(PATIENCE)?;
-        connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        Ok(connection)
-    };
-    open().map_err(|error| fault(&path.display().to_string(), error))
 }

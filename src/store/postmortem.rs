@@ -1,10 +1,8 @@
 //! Postmortems and their meetings.
 
-use rusqlite::{Transaction, params};
-
 use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, values};
 use crate::model::incident::IncidentId;
 use crate::model::postmortem::{Meeting, Postmortem, PostmortemId};
 
@@ -17,7 +15,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn postmortems(&self, limit: usize) -> Result<Vec<Postmortem>, StoreError> {
         let text = "select state from postmortem order by opened_at desc, id limit $1";
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, [sql::integer(limit)], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| sql::read_json(row, 0)))
     }
 
     /// A postmortem by its id.
@@ -26,7 +24,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn postmortem(&self, id: &PostmortemId) -> Result<Option<Postmortem>, StoreError> {
         let text = "select state from postmortem where id = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, [&id.0], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| sql::row(at, NOUN, text, values![&id.0], |row| sql::read_json(row, 0)))
     }
 
     /// The postmortem of an incident.
@@ -35,7 +33,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn postmortem_of(&self, incident: &IncidentId) -> Result<Option<Postmortem>, StoreError> {
         let text = "select state from postmortem where incident = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, [&incident.0], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| sql::row(at, NOUN, text, values![&incident.0], |row| sql::read_json(row, 0)))
     }
 
     /// A meeting by its id.
@@ -44,29 +42,39 @@ impl Store {
     /// When the database cannot be read.
     pub fn meeting(&self, id: &PostmortemId) -> Result<Option<Meeting>, StoreError> {
         let text = "select state from meeting where id = $1";
-        self.read("meeting", |at| sql::row(at, "meeting", text, [&id.0], |row| sql::read_json(row, 0)))
+        self.read("meeting", |at| sql::row(at, "meeting", text, values![&id.0], |row| sql::read_json(row, 0)))
     }
 }
 
 /// Writes a postmortem over what was there.
-pub(super) fn save(at: &Transaction<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
+pub(super) fn save(at: &At<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
     let text = "insert into postmortem (id, incident, status, opened_at, state) values ($1, $2, $3, $4, $5) \
                 on conflict (id) do update set incident = excluded.incident, status = excluded.status, \
                 opened_at = excluded.opened_at, state = excluded.state";
-    let values = params![
-        postmortem.id.0,
-        postmortem.incident.0,
-        sql::word(NOUN, &postmortem.status)?,
-        sql::micros(postmortem.opened_at),
-        sql::json(NOUN, postmortem)?,
-    ];
-    sql::execute(at, NOUN, text, values).map(drop)
+    sql::execute(
+        at,
+        NOUN,
+        text,
+        values![
+            postmortem.id.0,
+            postmortem.incident.0,
+            sql::word(NOUN, &postmortem.status)?,
+            sql::micros(postmortem.opened_at),
+            sql::json(NOUN, postmortem)?,
+        ],
+    )
+    .map(drop)
 }
 
 /// Writes a meeting over what was there.
-pub(super) fn save_meeting(at: &Transaction<'_>, meeting: &Meeting) -> Result<(), StoreError> {
+pub(super) fn save_meeting(at: &At<'_>, meeting: &Meeting) -> Result<(), StoreError> {
     let text = "insert into meeting (id, sequence, starts_at, state) values ($1, $2, $3, $4) \
                 on conflict (id) do update set sequence = excluded.sequence, starts_at = excluded.starts_at, state = excluded.state";
-    let values = params![meeting.id.0, meeting.sequence, sql::micros(meeting.starts_at), sql::json("meeting", meeting)?];
-    sql::execute(at, "meeting", text, values).map(drop)
+    sql::execute(
+        at,
+        "meeting",
+        text,
+        values![meeting.id.0, meeting.sequence, sql::micros(meeting.starts_at), sql::json("meeting", meeting)?],
+    )
+    .map(drop)
 }

@@ -1,10 +1,8 @@
 //! Quarantine: records that could not be read, or that the engine could not take; visible, and passed.
 
-use rusqlite::{Transaction, params};
-
 use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, values};
 use crate::model::Time;
 
 const NOUN: &str = "quarantine";
@@ -30,7 +28,7 @@ impl Store {
     pub fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
         let text = "select position, logged_at, source, fault from quarantine order by position desc limit $1";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, [sql::integer(limit)], |row| {
+            sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
                 Ok(Quarantined {
                     position: sql::read_count(row, 0)?,
                     logged_at: sql::read_time(row, 1)?,
@@ -43,9 +41,9 @@ impl Store {
 }
 
 /// Lists a logged record; a second fault is told beside the first.
-pub(super) fn insert(at: &Transaction<'_>, position: u64, fault: &str) -> Result<(), StoreError> {
+pub(super) fn insert(at: &At<'_>, position: u64, fault: &str) -> Result<(), StoreError> {
     let text = "insert into quarantine (position, logged_at, source, fault) \
                 select position, logged_at, source, $2 from log where position = $1 \
                 on conflict (position) do update set fault = quarantine.fault || '; ' || excluded.fault";
-    sql::execute(at, NOUN, text, params![sql::integer(position), fault]).map(drop)
+    sql::execute(at, NOUN, text, values![sql::integer(position), fault]).map(drop)
 }

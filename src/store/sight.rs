@@ -1,10 +1,8 @@
 //! Sights: when a firing alert was last seen, and when its sender's lease ends.
 
-use rusqlite::{Transaction, params};
-
 use super::Store;
 use super::error::StoreError;
-use super::sql;
+use super::sql::{self, At, values};
 use crate::model::Time;
 use crate::model::event::Subject;
 
@@ -26,7 +24,7 @@ impl Store {
         }
         self.write(NOUN, |at| {
             for (subject, last_seen, lease_end) in sights {
-                sql::execute(at, NOUN, text, params![subject.0, sql::micros(*last_seen), lease_end.map(sql::micros)])?;
+                sql::execute(at, NOUN, text, values![subject.0, sql::micros(*last_seen), lease_end.map(sql::micros)])?;
             }
             Ok(())
         })
@@ -39,7 +37,7 @@ impl Store {
     pub fn sights(&self) -> Result<Vec<Sight>, StoreError> {
         let text = "select subject, last_seen, lease_end from sight order by subject";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, [], |row| Ok((Subject(row.get(0)?), sql::read_time(row, 1)?, sql::read_time_if_any(row, 2)?)))
+            sql::rows(at, NOUN, text, &[], |row| Ok((Subject(row.get(0)?), sql::read_time(row, 1)?, sql::read_time_if_any(row, 2)?)))
         })
     }
 
@@ -56,9 +54,9 @@ impl Store {
 }
 
 /// Forgets sights within a transaction.
-pub(super) fn remove(at: &Transaction<'_>, subjects: &[Subject]) -> Result<(), StoreError> {
+pub(super) fn remove(at: &At<'_>, subjects: &[Subject]) -> Result<(), StoreError> {
     for subject in subjects {
-        sql::execute(at, NOUN, "delete from sight where subject = $1", [&subject.0])?;
+        sql::execute(at, NOUN, "delete from sight where subject = $1", values![&subject.0])?;
     }
     Ok(())
 }

@@ -1,42 +1,256 @@
-//! Runs SQL texts and turns columns into our types, so that a query is one call that names its noun.
+//! Runs SQL texts on either database and turns columns into our types, so that a query is one call that names its noun.
 //!
-//! The texts number their parameters `$1`, `$2`, … as PostgreSQL wants them.
+//! One set of texts: parameters are numbered `$1`, `$2`, … as PostgreSQL wants them, times and counts are `bigint`, JSON is text.
+//! Only two things differ, and both are marked: the column types of the migrations, and [`SKIP_LOCKED`].
 
-use rusqlite::types::Type;
-use rusqlite::{Connection, Params, Row};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use postgres::types::{IsNull, ToSql, Type, to_sql_checked};
+use rusqlite::types::{ToSqlOutput, ValueRef};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::error::{StoreError, fault};
+use super::error::{StoreError, fault, postgres_fault};
 use crate::model::Time;
 
+/// Where PostgreSQL passes over rows that another process is at; SQLite has no such rows.
+pub(super) const SKIP_LOCKED: &str = "/* skip locked */";
+
+/// A transaction on either database.
+pub(super) enum At<'a> {
+    /// On the one writer, or on a reader of its own.
+    Sqlite(&'a rusqlite::Connection),
+    /// On a connection of the pool. Its client wants to be borrowed mutably even for reading.
+    Postgres(RefCell<Session<'a>>),
+}
+
+/// A PostgreSQL transaction with the statements prepared on its connection.
+pub(super) struct Session<'a> {
+    pub(super) transaction: postgres::Transaction<'a>,
+    pub(super) statements: &'a mut HashMap<String, postgres::Statement>,
+}
+
+impl Session<'_> {
+    fn prepare(&mut self, text: &str) -> Result<postgres::Statement, postgres::Error> {
+        if let Some(statement) = self.statements.get(text) {
+            return Ok(statement.clone());
+        }
+        let statement = self.transaction.prepare(&text.replace(SKIP_LOCKED, "for update skip locked"))?;
+        self.statements.insert(text.to_owned(), statement.clone());
+        Ok(statement)
+    }
+}
+
+/// A parameter.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'a> {
+    Null,
+    Integer(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+}
+
+macro_rules! parameters {
+    ($($type:ty: |$value:ident| $into:expr),* $(,)?) => {$(
+        impl<'a> From<&'a $type> for Value<'a> {
+            fn from($value: &'a $type) -> Self {
+                $into
+            }
+        }
+    )*};
+}
+parameters! {
+    i64: |value| Self::Integer(*value),
+    u32: |value| Self::Integer(i64::from(*value)),
+    String: |value| Self::Text(value),
+    &'a String: |value| Self::Text(value),
+    &'a str: |value| Self::Text(value),
+    Vec<u8>: |value| Self::Bytes(value),
+    Option<i64>: |value| value.map_or(Self::Null, Self::Integer),
+}
+
+/// Parameters in order.
+macro_rules! values {
+    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::Value::from(&$value)),*] };
+}
+pub(super) use values;
+
+impl rusqlite::ToSql for Value<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+impl ToSql for Value<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            // A parameter compared with a literal is taken for a smaller integer.
+            Self::Integer(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
+            Self::Integer(number) => number.to_sql(ty, out),
+            // PostgreSQL's text cannot hold what a hostile sender may well send.
+            Self::Text(text) if text.contains('\0') => text.replace('\0', "\u{fffd}").to_sql(ty, out),
+            Self::Text(text) => text.to_sql(ty, out),
+            Self::Bytes(bytes) => bytes.to_sql(ty, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    to_sql_checked!();
+}
+
+/// A row of a result.
+pub(super) enum Row<'a> {
+    Sqlite(&'a rusqlite::Row<'a>),
+    Postgres(&'a postgres::Row),
+}
+
+/// What a column can be read as.
+pub(super) trait Column: Sized {
+    fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError>;
+}
+
+macro_rules! columns {
+    ($($type:ty),*) => {$(
+        impl Column for $type {
+            fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError> {
+                match row {
+                    Row::Sqlite(row) => row.get(column).map_err(|error| fault(COLUMN, error)),
+                    Row::Postgres(row) => row.try_get(column).map_err(|error| postgres_fault(COLUMN, &error)),
+                }
+            }
+        }
+    )*};
+}
+columns!(i64, Option<i64>, String, Option<String>, Vec<u8>);
+
+impl Column for u32 {
+    fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError> {
+        let number: i64 = row.get(column)?;
+        Self::try_from(number).map_err(|_| unreadable(column, &number))
+    }
+}
+
+const COLUMN: &str = "column";
+
+impl Row<'_> {
+    /// The column as that type.
+    pub(super) fn get<T: Column>(&self, column: usize) -> Result<T, StoreError> {
+        T::read(self, column)
+    }
+
+    /// The text of a column without a copy.
+    fn text(&self, column: usize) -> Result<&str, StoreError> {
+        match self {
+            Row::Sqlite(row) => {
+                let value = row.get_ref(column).map_err(|error| fault(COLUMN, error))?;
+                value.as_str().map_err(|error| unreadable(column, &error))
+            }
+            Row::Postgres(row) => row.try_get(column).map_err(|error| postgres_fault(COLUMN, &error)),
+        }
+    }
+}
+
 /// Runs a statement that returns no rows; gives the number of rows it touched.
-pub(super) fn execute(at: &Connection, noun: &str, text: &str, values: impl Params) -> Result<usize, StoreError> {
-    at.prepare_cached(&numbered(text)).and_then(|mut statement| statement.execute(values)).map_err(|error| fault(noun, error))
+pub(super) fn execute(at: &At<'_>, noun: &str, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+    match at {
+        At::Sqlite(connection) => connection
+            .prepare_cached(&numbered(text))
+            .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)))
+            .map(|count| count as u64)
+            .map_err(|error| fault(noun, error)),
+        At::Postgres(session) => {
+            let session = &mut *session.borrow_mut();
+            let done = session.prepare(text).and_then(|statement| session.transaction.execute(&statement, &borrowed(values)));
+            done.map_err(|error| postgres_fault(noun, &error))
+        }
+    }
 }
 
 /// All rows of a query, read by `read`.
 pub(super) fn rows<T>(
-    at: &Connection,
+    at: &At<'_>,
     noun: &str,
     text: &str,
-    values: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    values: &[Value<'_>],
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
-    at.prepare_cached(&numbered(text))
-        .and_then(|mut statement| statement.query_map(values, read)?.collect())
-        .map_err(|error| fault(noun, error))
+    match at {
+        At::Sqlite(connection) => {
+            let mut statement = connection.prepare_cached(&numbered(text)).map_err(|error| fault(noun, error))?;
+            let mut found = statement.query(rusqlite::params_from_iter(values)).map_err(|error| fault(noun, error))?;
+            let mut all = Vec::new();
+            while let Some(row) = found.next().map_err(|error| fault(noun, error))? {
+                all.push(read(&Row::Sqlite(row)).map_err(|error| error.about(noun))?);
+            }
+            Ok(all)
+        }
+        At::Postgres(session) => {
+            let session = &mut *session.borrow_mut();
+            let found = session.prepare(text).and_then(|statement| session.transaction.query(&statement, &borrowed(values)));
+            let found = found.map_err(|error| postgres_fault(noun, &error))?;
+            found.iter().map(|row| read(&Row::Postgres(row)).map_err(|error| error.about(noun))).collect()
+        }
+    }
 }
 
 /// The first row of a query, if there is one.
 pub(super) fn row<T>(
-    at: &Connection,
+    at: &At<'_>,
     noun: &str,
     text: &str,
-    values: impl Params,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    values: &[Value<'_>],
+    read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     Ok(rows(at, noun, text, values, read)?.into_iter().next())
+}
+
+/// Rows inserted by one statement: it saves PostgreSQL the way there and back for each, and few lengths keep few statements prepared.
+const TOGETHER: usize = 32;
+
+/// Inserts rows of `columns` values each; `into` is all of the statement before the rows, `then` all after them.
+pub(super) fn insert(at: &At<'_>, noun: &str, into: &str, columns: usize, values: &[Value<'_>], then: &str) -> Result<(), StoreError> {
+    let (whole, rest) = values.split_at(values.len() - values.len() % (columns * TOGETHER));
+    for rows in whole.chunks(columns * TOGETHER).chain(rest.chunks(columns)) {
+        let places = (0..rows.len() / columns).map(|row| {
+            let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+            format!("({})", places.join(", "))
+        });
+        let text = format!("{into} values {} {then}", places.collect::<Vec<_>>().join(", "));
+        execute(at, noun, &text, rows)?;
+    }
+    Ok(())
+}
+
+/// Runs several statements without parameters, as migrations have.
+pub(super) fn batch(at: &At<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
+    match at {
+        At::Sqlite(connection) => connection.execute_batch(text).map_err(|error| fault(noun, error)),
+        At::Postgres(session) => {
+            session.borrow_mut().transaction.batch_execute(&to_postgres(text)).map_err(|error| postgres_fault(noun, &error))
+        }
+    }
+}
+
+/// SQLite's column types as PostgreSQL's. Text compares by its bytes, whatever the language of the database.
+fn to_postgres(ddl: &str) -> String {
+    ddl.replace("integer primary key autoincrement", "bigint generated by default as identity primary key")
+        .replace("integer primary key", "bigint primary key")
+        .replace(" blob", " bytea")
+        .replace(" text", " text collate \"C\"")
+}
+
+fn borrowed<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
 }
 
 /// `$n` to `?n`: SQLite takes `$1` for a name and numbers names by first appearance. No text of ours holds a literal `$`.
@@ -45,7 +259,7 @@ fn numbered(text: &str) -> String {
 }
 
 /// A value as JSON text.
-pub(super) fn json<T: Serialize>(noun: &str, value: &T) -> Result<String, StoreError> {
+pub(super) fn json<T: Serialize + ?Sized>(noun: &str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Other(anyhow::Error::new(error).context(noun.to_owned())))
 }
 
@@ -65,28 +279,30 @@ pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
 }
 
 /// Reads JSON text.
-pub(super) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<T> {
-    let text =
-        row.get_ref(column)?.as_str().map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))?;
-    serde_json::from_str(text).map_err(|error| rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error)))
+pub(super) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+    serde_json::from_str(row.text(column)?).map_err(|error| unreadable(column, &error))
 }
 
 /// Reads a time.
-pub(super) fn read_time(row: &Row<'_>, column: usize) -> rusqlite::Result<Time> {
-    let micros = row.get(column)?;
-    Time::from_timestamp_micros(micros).ok_or(rusqlite::Error::IntegralValueOutOfRange(column, micros))
+pub(super) fn read_time(row: &Row<'_>, column: usize) -> Result<Time, StoreError> {
+    let micros: i64 = row.get(column)?;
+    Time::from_timestamp_micros(micros).ok_or_else(|| unreadable(column, &micros))
 }
 
 /// Reads a time that may be absent.
-pub(super) fn read_time_if_any(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Time>> {
-    match row.get::<_, Option<i64>>(column)? {
+pub(super) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Time>, StoreError> {
+    match row.get::<Option<i64>>(column)? {
         None => Ok(None),
         Some(_) => read_time(row, column).map(Some),
     }
 }
 
 /// Reads a count or position.
-pub(super) fn read_count(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
-    let number = row.get(column)?;
-    u64::try_from(number).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, number))
+pub(super) fn read_count(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+    let number: i64 = row.get(column)?;
+    u64::try_from(number).map_err(|_| unreadable(column, &number))
+}
+
+fn unreadable(column: usize, why: &dyn std::fmt::Display) -> StoreError {
+    StoreError::Other(anyhow::anyhow!("column {column} cannot be read: {why}"))
 }

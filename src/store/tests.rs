@@ -14,7 +14,8 @@ use super::incident::IncidentFilter;
 use super::ledger::LedgerEntry;
 use super::log::NewRecord;
 use super::migration::{self, STEPS, Step};
-use super::{Store, lock, sql};
+use super::testbed::stores;
+use super::{Database, Store, lock, sql};
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Note, Severity, Subject};
 use crate::model::incident::{Decision, Incident, IncidentId, Joined, Member, Milestones, Phase, Standing};
@@ -33,6 +34,14 @@ fn home() -> (TempDir, PathBuf) {
 fn store() -> (TempDir, Store) {
     let (home, path) = home();
     (home, Store::open(&path, at(0)).unwrap())
+}
+
+/// The file's one writer, where a test is about the file.
+fn writer(store: &Store) -> std::sync::MutexGuard<'_, rusqlite::Connection> {
+    match &store.database {
+        Database::Sqlite(database) => lock(&database.writer),
+        Database::Postgres(_) => unreachable!("only files have one"),
+    }
 }
 
 fn note(text: &str) -> Event {
@@ -103,308 +112,323 @@ fn apply(store: &Store, changes: &Changes) {
 }
 
 fn due(store: &Store, now: i64) -> Vec<String> {
-    store.due_deliveries(at(now), 10).unwrap().into_iter().map(|due| due.key).collect()
+    {
+        let due = store.claim_deliveries(at(now), 10).unwrap();
+        store.release_deliveries().unwrap();
+        due.into_iter().map(|due| due.key).collect()
+    }
 }
 
 #[test]
 fn positions_are_dense_and_times_rise_even_when_the_clock_does_not() {
-    let (_home, store) = store();
-    let records = [record("a", &[note("1")]), record("a", &[note("2")]), record("b", &[])];
-    let mut logged = store.append(&records, at(10)).unwrap();
-    logged.extend(store.append(&records, at(10)).unwrap());
-    logged.extend(store.append(&records[..1], at(-500)).unwrap());
-    logged.extend(store.append(&records[..1], at(20)).unwrap());
-    assert_eq!(logged.iter().map(|logged| logged.position).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
-    let micros: Vec<_> = logged.iter().map(|logged| (logged.logged_at - at(10)).num_microseconds().unwrap()).collect();
-    assert_eq!(micros, [0, 1, 2, 3, 4, 5, 6, 10_000_000]);
-    let head = store.head().unwrap();
-    assert_eq!((head.next, head.clock, head.applied), (9, at(20), 0));
-    assert_eq!(store.append(&[], at(30)).unwrap(), []);
+    for (_home, store) in stores() {
+        let records = [record("a", &[note("1")]), record("a", &[note("2")]), record("b", &[])];
+        let mut logged = store.append(&records, at(10)).unwrap();
+        logged.extend(store.append(&records, at(10)).unwrap());
+        logged.extend(store.append(&records[..1], at(-500)).unwrap());
+        logged.extend(store.append(&records[..1], at(20)).unwrap());
+        assert_eq!(logged.iter().map(|logged| logged.position).collect::<Vec<_>>(), (1..=8).collect::<Vec<_>>());
+        let micros: Vec<_> = logged.iter().map(|logged| (logged.logged_at - at(10)).num_microseconds().unwrap()).collect();
+        assert_eq!(micros, [0, 1, 2, 3, 4, 5, 6, 10_000_000]);
+        let head = store.head().unwrap();
+        assert_eq!((head.next, head.clock, head.applied), (9, at(20), 0));
+        assert_eq!(store.append(&[], at(30)).unwrap(), []);
 
-    let read = store.log_after(2, 3).unwrap();
-    assert_eq!(read.iter().map(|record| (record.position, record.source.as_str())).collect::<Vec<_>>(), [(3, "b"), (4, "a"), (5, "a")]);
-    assert_eq!(read[1].events, [note("1")]);
-    assert_eq!(read[1].logged_at, logged[3].logged_at);
-    let recent = store.log_recent(Some("b"), 10).unwrap();
-    assert_eq!(recent.iter().map(|record| record.position).collect::<Vec<_>>(), [6, 3]);
-    assert_eq!(store.log_recent(None, 1).unwrap()[0].position, 8);
+        let read = store.log_after(2, 3).unwrap();
+        assert_eq!(read.iter().map(|record| (record.position, record.source.as_str())).collect::<Vec<_>>(), [(3, "b"), (4, "a"), (5, "a")]);
+        assert_eq!(read[1].events, [note("1")]);
+        assert_eq!(read[1].logged_at, logged[3].logged_at);
+        let recent = store.log_recent(Some("b"), 10).unwrap();
+        assert_eq!(recent.iter().map(|record| record.position).collect::<Vec<_>>(), [6, 3]);
+        assert_eq!(store.log_recent(None, 1).unwrap()[0].position, 8);
+    }
 }
 
 #[test]
 fn threads_that_append_at_once_share_one_order() {
-    let (_home, store) = store();
-    let logged: Vec<_> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..6)
-            .map(|thread| {
-                let store = &store;
-                scope.spawn(move || {
-                    let append = |n: usize| {
-                        let records = vec![record(&format!("s{thread}"), &[note("x")]); 1 + n % 3];
-                        let logged = store.append(&records, at(0)).unwrap();
-                        // A reader beside the writers sees a prefix of the log without gaps.
-                        let seen = store.log_after(0, usize::MAX).unwrap();
-                        assert!(seen.iter().zip(1..).all(|(record, position)| record.position == position));
-                        assert!(seen.len() as u64 >= logged.last().unwrap().position);
-                        logged
-                    };
-                    (0..9).flat_map(append).collect::<Vec<_>>()
+    for (_home, store) in stores() {
+        let logged: Vec<_> = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..6)
+                .map(|thread| {
+                    let store = &store;
+                    scope.spawn(move || {
+                        let append = |n: usize| {
+                            let records = vec![record(&format!("s{thread}"), &[note("x")]); 1 + n % 3];
+                            let logged = store.append(&records, at(0)).unwrap();
+                            // A reader beside the writers sees a prefix of the log without gaps.
+                            let seen = store.log_after(0, usize::MAX).unwrap();
+                            assert!(seen.iter().zip(1..).all(|(record, position)| record.position == position));
+                            assert!(seen.len() as u64 >= logged.last().unwrap().position);
+                            logged
+                        };
+                        (0..9).flat_map(append).collect::<Vec<_>>()
+                    })
                 })
-            })
-            .collect();
-        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
-    });
-    assert_eq!(logged.len(), 6 * 18);
-    let positions: BTreeSet<u64> = logged.iter().map(|logged| logged.position).collect();
-    assert_eq!(positions, (1..=108).collect());
-    let read = store.log_after(0, usize::MAX).unwrap();
-    assert!(read.windows(2).all(|pair| pair[0].logged_at < pair[1].logged_at));
-    let stats = store.source_stats().unwrap();
-    assert!(stats.iter().all(|stat| (stat.records, stat.events, stat.faults) == (18, 18, 0)), "{stats:?}");
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+        });
+        assert_eq!(logged.len(), 6 * 18);
+        let positions: BTreeSet<u64> = logged.iter().map(|logged| logged.position).collect();
+        assert_eq!(positions, (1..=108).collect());
+        let read = store.log_after(0, usize::MAX).unwrap();
+        assert!(read.windows(2).all(|pair| pair[0].logged_at < pair[1].logged_at));
+        let stats = store.source_stats().unwrap();
+        assert!(stats.iter().all(|stat| (stat.records, stat.events, stat.faults) == (18, 18, 0)), "{stats:?}");
+    }
 }
 
 #[test]
 fn the_last_alert_is_found_among_other_records() {
-    let (_home, store) = store();
-    store.append(&[record("a", &[note("1")])], at(0)).unwrap();
-    assert_eq!(store.last_alert().unwrap(), None);
-    store.append(&[record("a", &[alert("One"), alert("Two"), note("2")]), record("a", &[note("3")])], at(1)).unwrap();
-    store.append(&[record("a", &[note("4")])], at(2)).unwrap();
-    let (found, event) = store.last_alert().unwrap().unwrap();
-    assert_eq!((found.position, event), (2, alert("Two")));
+    for (_home, store) in stores() {
+        store.append(&[record("a", &[note("1")])], at(0)).unwrap();
+        assert_eq!(store.last_alert().unwrap(), None);
+        store.append(&[record("a", &[alert("One"), alert("Two"), note("2")]), record("a", &[note("3")])], at(1)).unwrap();
+        store.append(&[record("a", &[note("4")])], at(2)).unwrap();
+        let (found, event) = store.last_alert().unwrap().unwrap();
+        assert_eq!((found.position, event), (2, alert("Two")));
+    }
 }
 
 #[test]
 fn a_record_with_a_fault_is_kept_and_listed() {
-    let (_home, store) = store();
-    let broken =
-        NewRecord { source: "a".to_owned(), body: vec![0, 159], events: vec![note("good part")], fault: Some("no JSON".to_owned()) };
-    store.append(&[broken], at(0)).unwrap();
-    assert_eq!(store.raw(1).unwrap(), Some(vec![0, 159]));
-    assert_eq!(store.raw(2).unwrap(), None);
-    let changes = Changes { quarantined: vec![(1, "the engine cannot take it".to_owned())], ..Changes::default() };
-    store.apply(0, 0, 1, &changes).unwrap();
-    let listed = store.quarantined(10).unwrap();
-    assert_eq!(listed.len(), 1);
-    assert_eq!((listed[0].position, listed[0].logged_at, listed[0].source.as_str()), (1, at(0), "a"));
-    assert_eq!(listed[0].fault, "no JSON; the engine cannot take it");
-    assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("good part")]);
-    assert_eq!(store.counts().unwrap().quarantined, 1);
+    for (_home, store) in stores() {
+        let broken =
+            NewRecord { source: "a".to_owned(), body: vec![0, 159], events: vec![note("good part")], fault: Some("no JSON".to_owned()) };
+        store.append(&[broken], at(0)).unwrap();
+        assert_eq!(store.raw(1).unwrap(), Some(vec![0, 159]));
+        assert_eq!(store.raw(2).unwrap(), None);
+        let changes = Changes { quarantined: vec![(1, "the engine cannot take it".to_owned())], ..Changes::default() };
+        store.apply(0, 0, 1, &changes).unwrap();
+        let listed = store.quarantined(10).unwrap();
+        assert_eq!(listed.len(), 1);
+        assert_eq!((listed[0].position, listed[0].logged_at, listed[0].source.as_str()), (1, at(0), "a"));
+        assert_eq!(listed[0].fault, "no JSON; the engine cannot take it");
+        assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("good part")]);
+        assert_eq!(store.counts().unwrap().quarantined, 1);
+    }
 }
 
 #[test]
 fn a_judge_that_was_replaced_is_refused_and_leaves_no_trace() {
-    let (_home, store) = store();
-    store.append(&[record("a", &[]), record("a", &[])], at(0)).unwrap();
-    let old = store.take_epoch().unwrap();
-    let changes = |id: &str| Changes {
-        incidents: vec![incident(id, 0, Phase::Active)],
-        deliveries: vec![delivery(id, "x")],
-        now: at(1),
-        ..Changes::default()
-    };
-    store.apply(old, 0, 1, &changes("i-1")).unwrap();
-    let new = store.take_epoch().unwrap();
-    assert_eq!(new, old + 1);
-    for (epoch, from, to) in [(old, 1, 2), (new, 0, 2), (new, 2, 2), (old, 1, 1)] {
-        assert!(matches!(store.apply(epoch, from, to, &changes("i-2")), Err(StoreError::Fenced)), "{epoch} {from} {to}");
+    for (_home, store) in stores() {
+        store.append(&[record("a", &[]), record("a", &[])], at(0)).unwrap();
+        let old = store.take_epoch().unwrap();
+        let changes = |id: &str| Changes {
+            incidents: vec![incident(id, 0, Phase::Active)],
+            deliveries: vec![delivery(id, "x")],
+            now: at(1),
+            ..Changes::default()
+        };
+        store.apply(old, 0, 1, &changes("i-1")).unwrap();
+        let new = store.take_epoch().unwrap();
+        assert_eq!(new, old + 1);
+        for (epoch, from, to) in [(old, 1, 2), (new, 0, 2), (new, 2, 2), (old, 1, 1)] {
+            assert!(matches!(store.apply(epoch, from, to, &changes("i-2")), Err(StoreError::Fenced)), "{epoch} {from} {to}");
+        }
+        assert_eq!(store.applied().unwrap(), 1);
+        assert_eq!(ids(&store.load(at(0)).unwrap().incidents), ["i-1"]);
+        assert_eq!(due(&store, 1), ["i-1"]);
+        store.apply(new, 1, 2, &changes("i-2")).unwrap();
+        store.apply(new, 2, 2, &changes("i-3")).unwrap();
+        assert_eq!(store.applied().unwrap(), 2);
+        assert_eq!(due(&store, 1), ["i-1"], "one destination, one at a time");
     }
-    assert_eq!(store.applied().unwrap(), 1);
-    assert_eq!(ids(&store.load(at(0)).unwrap().incidents), ["i-1"]);
-    assert_eq!(due(&store, 1), ["i-1"]);
-    store.apply(new, 1, 2, &changes("i-2")).unwrap();
-    store.apply(new, 2, 2, &changes("i-3")).unwrap();
-    assert_eq!(store.applied().unwrap(), 2);
-    assert_eq!(due(&store, 1), ["i-1"], "one destination, one at a time");
 }
 
 #[test]
 fn changes_are_applied_whole_or_not_at_all() {
-    let (_home, store) = store();
-    store.append(&[record("a", &[])], at(0)).unwrap();
-    let epoch = store.take_epoch().unwrap();
-    let postmortem = |id: &str| Postmortem {
-        id: PostmortemId(id.to_owned()),
-        incident: IncidentId("i-1".to_owned()),
-        title: "t".to_owned(),
-        status: PostmortemStatus::Draft,
-        file: "f.md".to_owned(),
-        generated: String::new(),
-        opened_at: at(0),
-    };
-    // One incident has one postmortem, so the second fails after much has been written.
-    let mut changes = Changes {
-        incidents: vec![incident("i-1", 0, Phase::Active)],
-        aliases: vec![("i-0".to_owned(), IncidentId("i-1".to_owned()))],
-        loose: vec![note("loose")],
-        postmortems: vec![postmortem("pm-1"), postmortem("pm-2")],
-        ..Changes::default()
-    };
-    assert!(matches!(store.apply(epoch, 0, 1, &changes), Err(StoreError::Other(_))));
-    let loaded = store.load(at(0)).unwrap();
-    assert_eq!((loaded.applied, loaded.incidents.len(), loaded.loose.len(), loaded.aliases.len()), (0, 0, 0, 0));
-    changes.postmortems.pop();
-    store.apply(epoch, 0, 1, &changes).unwrap();
-    let loaded = store.load(at(0)).unwrap();
-    assert_eq!((loaded.applied, loaded.incidents.len(), loaded.loose, loaded.aliases.len()), (1, 1, vec![note("loose")], 1));
+    for (_home, store) in stores() {
+        store.append(&[record("a", &[])], at(0)).unwrap();
+        let epoch = store.take_epoch().unwrap();
+        let postmortem = |id: &str| Postmortem {
+            id: PostmortemId(id.to_owned()),
+            incident: IncidentId("i-1".to_owned()),
+            title: "t".to_owned(),
+            status: PostmortemStatus::Draft,
+            file: "f.md".to_owned(),
+            generated: String::new(),
+            opened_at: at(0),
+        };
+        // One incident has one postmortem, so the second fails after much has been written.
+        let mut changes = Changes {
+            incidents: vec![incident("i-1", 0, Phase::Active)],
+            aliases: vec![("i-0".to_owned(), IncidentId("i-1".to_owned()))],
+            loose: vec![note("loose")],
+            postmortems: vec![postmortem("pm-1"), postmortem("pm-2")],
+            ..Changes::default()
+        };
+        assert!(matches!(store.apply(epoch, 0, 1, &changes), Err(StoreError::Other(_))));
+        let loaded = store.load(at(0)).unwrap();
+        assert_eq!((loaded.applied, loaded.incidents.len(), loaded.loose.len(), loaded.aliases.len()), (0, 0, 0, 0));
+        changes.postmortems.pop();
+        store.apply(epoch, 0, 1, &changes).unwrap();
+        let loaded = store.load(at(0)).unwrap();
+        assert_eq!((loaded.applied, loaded.incidents.len(), loaded.loose, loaded.aliases.len()), (1, 1, vec![note("loose")], 1));
+    }
 }
 
 #[test]
 fn a_restart_finds_everything() {
-    let (_home, path) = home();
-    let store = Store::open(&path, at(0)).unwrap();
-    store.append(&[record("a", &[alert("One")])], at(5)).unwrap();
-    let epoch = store.take_epoch().unwrap();
-    let meeting = Meeting {
-        id: PostmortemId("pm-1".to_owned()),
-        uid: "u".to_owned(),
-        sequence: 3,
-        stamp: at(0),
-        starts_at: at(90),
-        ends_at: at(99),
-        cancelled: false,
-        summary: String::new(),
-        description: String::new(),
-        url: String::new(),
-        organizer: String::new(),
-        attendees: Vec::new(),
-    };
-    let mut precise = incident("i-1", 0, Phase::Active);
-    precise.phase_since = at(0) + Duration::nanoseconds(123_456_789);
-    let changes = Changes { incidents: vec![precise.clone()], meetings: vec![meeting.clone()], now: at(6), ..Changes::default() };
-    store.apply(epoch, 0, 1, &changes).unwrap();
-    let sights = [(Subject("s1".to_owned()), at(5), None), (Subject("s2".to_owned()), at(6), Some(at(60)))];
-    store.save_sights(&sights).unwrap();
-    drop(store);
+    for (home, store) in stores() {
+        store.append(&[record("a", &[alert("One")])], at(5)).unwrap();
+        let epoch = store.take_epoch().unwrap();
+        let meeting = Meeting {
+            id: PostmortemId("pm-1".to_owned()),
+            uid: "u".to_owned(),
+            sequence: 3,
+            stamp: at(0),
+            starts_at: at(90),
+            ends_at: at(99),
+            cancelled: false,
+            summary: String::new(),
+            description: String::new(),
+            url: String::new(),
+            organizer: String::new(),
+            attendees: Vec::new(),
+        };
+        let mut precise = incident("i-1", 0, Phase::Active);
+        precise.phase_since = at(0) + Duration::nanoseconds(123_456_789);
+        let changes = Changes { incidents: vec![precise.clone()], meetings: vec![meeting.clone()], now: at(6), ..Changes::default() };
+        store.apply(epoch, 0, 1, &changes).unwrap();
+        let sights = [(Subject("s1".to_owned()), at(5), None), (Subject("s2".to_owned()), at(6), Some(at(60)))];
+        store.save_sights(&sights).unwrap();
+        drop(store);
 
-    let store = Store::open(&path, at(100)).unwrap();
-    let head = store.head().unwrap();
-    assert_eq!((head.next, head.clock, head.applied, head.epoch), (2, at(5), 1, epoch));
-    assert_eq!(store.load(at(0)).unwrap().incidents, [precise]);
-    assert_eq!(store.log_after(0, 9).unwrap()[0].events, [alert("One")]);
-    assert_eq!(store.meeting(&meeting.id).unwrap(), Some(meeting));
-    assert_eq!(store.sights().unwrap(), sights);
-    apply(&store, &Changes { lapsed: vec![Subject("s1".to_owned())], ..Changes::default() });
-    store.save_sights(&[(Subject("s2".to_owned()), at(7), None)]).unwrap();
-    assert_eq!(store.sights().unwrap(), [(Subject("s2".to_owned()), at(7), None)]);
-    store.remove_sights(&[Subject("s2".to_owned())]).unwrap();
-    assert_eq!(store.sights().unwrap(), []);
+        let store = Store::open_at(&home.place, at(100)).unwrap();
+        let head = store.head().unwrap();
+        assert_eq!((head.next, head.clock, head.applied, head.epoch), (2, at(5), 1, epoch));
+        assert_eq!(store.load(at(0)).unwrap().incidents, [precise]);
+        assert_eq!(store.log_after(0, 9).unwrap()[0].events, [alert("One")]);
+        assert_eq!(store.meeting(&meeting.id).unwrap(), Some(meeting));
+        assert_eq!(store.sights().unwrap(), sights);
+        apply(&store, &Changes { lapsed: vec![Subject("s1".to_owned())], ..Changes::default() });
+        store.save_sights(&[(Subject("s2".to_owned()), at(7), None)]).unwrap();
+        assert_eq!(store.sights().unwrap(), [(Subject("s2".to_owned()), at(7), None)]);
+        store.remove_sights(&[Subject("s2".to_owned())]).unwrap();
+        assert_eq!(store.sights().unwrap(), []);
+    }
 }
 
 #[test]
 fn incidents_are_listed_newest_first_and_found_by_any_name() {
-    let (_home, store) = store();
-    let mut suggested = incident("i-2", 20, Phase::Resolved);
-    suggested.standing = Standing::Suggested;
-    let mut snoozed = incident("i-3", 30, Phase::Active);
-    snoozed.standing = Standing::Snoozed;
-    let closed = incident("i-1", 10, Phase::Closed);
-    let changes = Changes { incidents: vec![closed, suggested.clone(), snoozed], ..Changes::default() };
-    apply(&store, &changes);
-    let list = |open_only, limit| store.incidents(IncidentFilter { open_only, limit }).unwrap();
-    assert_eq!(ids(&list(false, 10)), ["i-3", "i-2", "i-1"]);
-    assert_eq!(ids(&list(true, 10)), ["i-3", "i-2"]);
-    assert_eq!(ids(&list(false, 1)), ["i-3"]);
-    assert_eq!(ids(&store.suggestions().unwrap()), ["i-2"]);
-    assert_eq!(ids(&store.standing(Standing::Snoozed, 5).unwrap()), ["i-3"]);
-    assert_eq!(ids(&store.load(at(9)).unwrap().incidents), ["i-1", "i-2", "i-3"]);
-    assert_eq!(ids(&store.load(at(10)).unwrap().incidents), ["i-2", "i-3"]);
+    for (_home, store) in stores() {
+        let mut suggested = incident("i-2", 20, Phase::Resolved);
+        suggested.standing = Standing::Suggested;
+        let mut snoozed = incident("i-3", 30, Phase::Active);
+        snoozed.standing = Standing::Snoozed;
+        let closed = incident("i-1", 10, Phase::Closed);
+        let changes = Changes { incidents: vec![closed, suggested.clone(), snoozed], ..Changes::default() };
+        apply(&store, &changes);
+        let list = |open_only, limit| store.incidents(IncidentFilter { open_only, limit }).unwrap();
+        assert_eq!(ids(&list(false, 10)), ["i-3", "i-2", "i-1"]);
+        assert_eq!(ids(&list(true, 10)), ["i-3", "i-2"]);
+        assert_eq!(ids(&list(false, 1)), ["i-3"]);
+        assert_eq!(ids(&store.suggestions().unwrap()), ["i-2"]);
+        assert_eq!(ids(&store.standing(Standing::Snoozed, 5).unwrap()), ["i-3"]);
+        assert_eq!(ids(&store.load(at(9)).unwrap().incidents), ["i-1", "i-2", "i-3"]);
+        assert_eq!(ids(&store.load(at(10)).unwrap().incidents), ["i-2", "i-3"]);
 
-    // i-3 falls into i-2, then i-2 into i-1: both names lead to i-1.
-    let id = |id: &str| IncidentId(id.to_owned());
-    apply(&store, &Changes { removed: vec![id("i-3")], aliases: vec![("i-3".to_owned(), id("i-2"))], ..Changes::default() });
-    assert_eq!(store.incident("i-3").unwrap().unwrap(), suggested);
-    apply(&store, &Changes { removed: vec![id("i-2")], aliases: vec![("i-2".to_owned(), id("i-1"))], ..Changes::default() });
-    for name in ["i-1", "i-2", "i-3"] {
-        assert_eq!(store.incident(name).unwrap().unwrap().id.0, "i-1");
+        // i-3 falls into i-2, then i-2 into i-1: both names lead to i-1.
+        let id = |id: &str| IncidentId(id.to_owned());
+        apply(&store, &Changes { removed: vec![id("i-3")], aliases: vec![("i-3".to_owned(), id("i-2"))], ..Changes::default() });
+        assert_eq!(store.incident("i-3").unwrap().unwrap(), suggested);
+        apply(&store, &Changes { removed: vec![id("i-2")], aliases: vec![("i-2".to_owned(), id("i-1"))], ..Changes::default() });
+        for name in ["i-1", "i-2", "i-3"] {
+            assert_eq!(store.incident(name).unwrap().unwrap().id.0, "i-1");
+        }
+        assert_eq!(store.incident("i-4").unwrap(), None);
+        assert_eq!(store.load(at(0)).unwrap().aliases, [("i-2".to_owned(), id("i-1")), ("i-3".to_owned(), id("i-1"))]);
+
+        // It parts again: the name is its own.
+        apply(&store, &Changes { incidents: vec![suggested], ..Changes::default() });
+        assert_eq!(store.incident("i-2").unwrap().unwrap().id.0, "i-2");
+        assert_eq!(store.load(at(0)).unwrap().aliases, [("i-3".to_owned(), id("i-1"))]);
+        let counts = store.counts().unwrap();
+        assert_eq!((counts.incidents["closed"], counts.standings["suggested"]), (1, 1));
     }
-    assert_eq!(store.incident("i-4").unwrap(), None);
-    assert_eq!(store.load(at(0)).unwrap().aliases, [("i-2".to_owned(), id("i-1")), ("i-3".to_owned(), id("i-1"))]);
-
-    // It parts again: the name is its own.
-    apply(&store, &Changes { incidents: vec![suggested], ..Changes::default() });
-    assert_eq!(store.incident("i-2").unwrap().unwrap().id.0, "i-2");
-    assert_eq!(store.load(at(0)).unwrap().aliases, [("i-3".to_owned(), id("i-1"))]);
-    let counts = store.counts().unwrap();
-    assert_eq!((counts.incidents["closed"], counts.standings["suggested"]), (1, 1));
 }
 
 #[test]
 fn loose_events_come_and_go() {
-    let (_home, store) = store();
-    let mut early = note("early");
-    early.occurred_at = at(-9);
-    apply(&store, &Changes { loose: vec![note("late"), early.clone(), early.clone()], ..Changes::default() });
-    assert_eq!(store.load(at(0)).unwrap().loose, [early.clone(), note("late")]);
-    apply(&store, &Changes { loose_removed: vec![early.id], ..Changes::default() });
-    assert_eq!(store.load(at(0)).unwrap().loose, [note("late")]);
+    for (_home, store) in stores() {
+        let mut early = note("early");
+        early.occurred_at = at(-9);
+        apply(&store, &Changes { loose: vec![note("late"), early.clone(), early.clone()], ..Changes::default() });
+        assert_eq!(store.load(at(0)).unwrap().loose, [early.clone(), note("late")]);
+        apply(&store, &Changes { loose_removed: vec![early.id], ..Changes::default() });
+        assert_eq!(store.load(at(0)).unwrap().loose, [note("late")]);
+    }
 }
 
 #[test]
 fn the_ledger_keeps_what_was_and_shows_what_changed() {
-    let (_home, store) = store();
-    let mut closed = incident("i-1", 0, Phase::Closed);
-    let first = LedgerEntry::of(&closed);
-    apply(&store, &Changes { ledger: vec![first.clone()], now: at(1), ..Changes::default() });
-    apply(&store, &Changes { ledger: vec![first.clone()], now: at(2), ..Changes::default() });
-    let only = |store: &Store| store.ledger(10).unwrap().pop().unwrap();
-    assert_eq!((only(&store).entry, only(&store).amended), (first.clone(), None));
-    closed.decision = Decision::Hold;
-    let second = LedgerEntry::of(&closed);
-    apply(&store, &Changes { ledger: vec![second.clone()], now: at(3), ..Changes::default() });
-    apply(&store, &Changes { ledger: vec![second.clone()], now: at(4), ..Changes::default() });
-    assert_eq!((only(&store).entry, only(&store).amended), (first.clone(), Some((at(3), second))));
-    // Back to what it was is a change too.
-    apply(&store, &Changes { ledger: vec![first.clone()], now: at(5), ..Changes::default() });
-    assert_eq!(only(&store).amended, Some((at(5), first)));
+    for (_home, store) in stores() {
+        let mut closed = incident("i-1", 0, Phase::Closed);
+        let first = LedgerEntry::of(&closed);
+        apply(&store, &Changes { ledger: vec![first.clone()], now: at(1), ..Changes::default() });
+        apply(&store, &Changes { ledger: vec![first.clone()], now: at(2), ..Changes::default() });
+        let only = |store: &Store| store.ledger(10).unwrap().pop().unwrap();
+        assert_eq!((only(&store).entry, only(&store).amended), (first.clone(), None));
+        closed.decision = Decision::Hold;
+        let second = LedgerEntry::of(&closed);
+        apply(&store, &Changes { ledger: vec![second.clone()], now: at(3), ..Changes::default() });
+        apply(&store, &Changes { ledger: vec![second.clone()], now: at(4), ..Changes::default() });
+        assert_eq!((only(&store).entry, only(&store).amended), (first.clone(), Some((at(3), second))));
+        // Back to what it was is a change too.
+        apply(&store, &Changes { ledger: vec![first.clone()], now: at(5), ..Changes::default() });
+        assert_eq!(only(&store).amended, Some((at(5), first)));
+    }
 }
 
 #[test]
 fn deliveries_go_out_in_order_per_destination() {
-    let (_home, store) = store();
-    let deliveries = vec![delivery("a1", "a"), delivery("a2", "a"), delivery("b1", "b"), delivery("b2", "b")];
-    apply(&store, &Changes { deliveries, now: at(0), ..Changes::default() });
-    assert_eq!(store.next_delivery_at().unwrap(), Some(at(0)));
-    assert_eq!(due(&store, -1), [""; 0]);
-    assert_eq!(due(&store, 0), ["a1", "b1"]);
+    for (_home, store) in stores() {
+        let deliveries = vec![delivery("a1", "a"), delivery("a2", "a"), delivery("b1", "b"), delivery("b2", "b")];
+        apply(&store, &Changes { deliveries, now: at(0), ..Changes::default() });
+        assert_eq!(store.next_delivery_at().unwrap(), Some(at(0)));
+        assert_eq!(due(&store, -1), [""; 0]);
+        assert_eq!(due(&store, 0), ["a1", "b1"]);
 
-    store.retry("a1", at(30), "disk full").unwrap();
-    store.delivered("b1", at(1)).unwrap();
-    assert_eq!(due(&store, 1), ["b2"], "a2 waits for a1");
-    store.refused("b2", "no such name", at(2)).unwrap();
-    assert_eq!(store.next_delivery_at().unwrap(), Some(at(30)));
-    assert_eq!(due(&store, 30), ["a1"]);
-    assert_eq!(store.due_deliveries(at(30), 9).unwrap()[0].attempts, 1);
-    store.delivered("a1", at(31)).unwrap();
-    // The last word stands, whoever else was at it.
-    store.retry("a1", at(99), "late").unwrap();
-    store.refused("a1", "late", at(99)).unwrap();
-    assert_eq!(due(&store, 31), ["a2"]);
-    store.delivered("a2", at(32)).unwrap();
-    assert_eq!(store.next_delivery_at().unwrap(), None);
+        store.retry("a1", at(30), "disk full").unwrap();
+        store.delivered("b1", at(1)).unwrap();
+        assert_eq!(due(&store, 1), ["b2"], "a2 waits for a1");
+        store.refused("b2", "no such name", at(2)).unwrap();
+        assert_eq!(store.next_delivery_at().unwrap(), Some(at(30)));
+        assert_eq!(due(&store, 30), ["a1"]);
+        assert_eq!(store.claim_deliveries(at(30), 9).unwrap()[0].attempts, 1);
+        store.delivered("a1", at(31)).unwrap();
+        // The last word stands, whoever else was at it.
+        store.retry("a1", at(99), "late").unwrap();
+        store.refused("a1", "late", at(99)).unwrap();
+        assert_eq!(due(&store, 31), ["a2"]);
+        store.delivered("a2", at(32)).unwrap();
+        assert_eq!(store.next_delivery_at().unwrap(), None);
 
-    let rows = store.deliveries(10).unwrap();
-    let told: Vec<_> =
-        rows.iter().map(|row| (row.delivery.key.as_str(), row.state, row.attempts, row.error.as_deref(), row.done_at)).collect();
-    assert_eq!(
-        told,
-        [
-            ("b2", DeliveryState::Refused, 1, Some("no such name"), Some(at(2))),
-            ("b1", DeliveryState::Delivered, 0, None, Some(at(1))),
-            ("a2", DeliveryState::Delivered, 0, None, Some(at(32))),
-            ("a1", DeliveryState::Delivered, 1, None, Some(at(31))),
-        ]
-    );
-    assert_eq!(rows[0].delivery, delivery("b2", "b"));
+        let rows = store.deliveries(10).unwrap();
+        let told: Vec<_> =
+            rows.iter().map(|row| (row.delivery.key.as_str(), row.state, row.attempts, row.error.as_deref(), row.done_at)).collect();
+        assert_eq!(
+            told,
+            [
+                ("b2", DeliveryState::Refused, 1, Some("no such name"), Some(at(2))),
+                ("b1", DeliveryState::Delivered, 0, None, Some(at(1))),
+                ("a2", DeliveryState::Delivered, 0, None, Some(at(32))),
+                ("a1", DeliveryState::Delivered, 1, None, Some(at(31))),
+            ]
+        );
+        assert_eq!(rows[0].delivery, delivery("b2", "b"));
+    }
 }
 
 #[test]
 fn a_delivery_that_is_decided_on_again_is_not_performed_again() {
-    let (_home, store) = store();
-    apply(&store, &Changes { deliveries: vec![delivery("a1", "a")], now: at(0), ..Changes::default() });
-    store.delivered("a1", at(1)).unwrap();
-    apply(&store, &Changes { deliveries: vec![delivery("a1", "a"), delivery("a2", "a")], now: at(2), ..Changes::default() });
-    assert_eq!(due(&store, 2), ["a2"]);
-    assert_eq!(store.counts().unwrap().deliveries["delivered"], 1);
+    for (_home, store) in stores() {
+        apply(&store, &Changes { deliveries: vec![delivery("a1", "a")], now: at(0), ..Changes::default() });
+        store.delivered("a1", at(1)).unwrap();
+        apply(&store, &Changes { deliveries: vec![delivery("a1", "a"), delivery("a2", "a")], now: at(2), ..Changes::default() });
+        assert_eq!(due(&store, 2), ["a2"]);
+        assert_eq!(store.counts().unwrap().deliveries["delivered"], 1);
+    }
 }
 
 #[test]
@@ -412,8 +436,7 @@ fn a_full_disk_costs_nothing_that_was_stored() {
     let (_home, store) = store();
     store.append(&[record("a", &[note("kept")])], at(0)).unwrap();
     let epoch = store.take_epoch().unwrap();
-    let pages =
-        |pages: u32| lock(&store.writer).query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get::<_, u32>(0)).unwrap();
+    let pages = |pages: u32| writer(&store).query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get::<_, u32>(0)).unwrap();
     let before = pages(1);
     let large = NewRecord { source: "a".to_owned(), body: vec![7; 200_000], events: Vec::new(), fault: None };
     let error = store.append(&[record("a", &[note("with it")]), large.clone()], at(1)).unwrap_err();
@@ -435,36 +458,36 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let (_home, path) = home();
     let store = Store::open(&path, at(0)).unwrap();
     let newer = "insert into migration (version, hash, applied_at) values (99, 'x', 0)";
-    store.write("test", |at| sql::execute(at, "test", newer, [])).unwrap();
+    store.write("test", |at| sql::execute(at, "test", newer, &[])).unwrap();
     drop(store);
     let error = Store::open(&path, at(1)).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 99, known: 1 }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 99, known: 2 }), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("made by a newer version of afterword") && text.contains("restore a back-up"), "{text}");
 }
 
 #[test]
 fn a_step_is_applied_to_a_database_with_data_and_only_once() {
-    let (_home, store) = store();
-    store.append(&[record("a", &[note("kept")])], at(0)).unwrap();
-    let next =
-        [Step { version: 1, text: STEPS[0].text }, Step { version: 2, text: "alter table log add column size bigint not null default 0;" }];
-    let broken =
-        [Step { version: 1, text: STEPS[0].text }, Step { version: 2, text: "drop table raw; alter table nowhere add column x bigint;" }];
-    let mut writer = lock(&store.writer);
-    assert!(migration::migrate(&mut writer, &broken, at(1)).is_err());
-    let migrated = migration::migrate(&mut writer, &next, at(1)).unwrap();
-    assert_eq!((migrated.from, migrated.to), (1, 2));
-    let migrated = migration::migrate(&mut writer, &next, at(2)).unwrap();
-    assert_eq!((migrated.from, migrated.to), (2, 2));
-    assert!(matches!(migration::migrate(&mut writer, STEPS, at(3)), Err(StoreError::Newer { found: 2, known: 1 })));
-    let other = [Step { version: 1, text: STEPS[0].text }, Step { version: 2, text: "select 1;" }];
-    let error = migration::migrate(&mut writer, &other, at(3)).unwrap_err();
-    assert!(error.to_string().contains("step 2 of the database is not the one"), "{error}");
-    drop(writer);
-    assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("kept")]);
-    assert_eq!(store.raw(1).unwrap().unwrap(), b"body", "the broken step left nothing behind");
-    store.append(&[record("a", &[])], at(4)).unwrap();
+    for (_home, store) in stores() {
+        store.append(&[record("a", &[note("kept")])], at(0)).unwrap();
+        let with =
+            |text| STEPS.iter().map(|step| Step { version: step.version, text: step.text }).chain([Step { version: 3, text }]).collect();
+        let next: Vec<Step> = with("alter table log add column size bigint not null default 0;");
+        let broken: Vec<Step> = with("drop table raw; alter table nowhere add column x bigint;");
+        let other: Vec<Step> = with("select 1;");
+        let migrate = |steps: &[Step]| store.write("test", |at_| migration::migrate(at_, steps, at(1)));
+        assert!(migrate(&broken).is_err());
+        let migrated = migrate(&next).unwrap();
+        assert_eq!((migrated.from, migrated.to), (2, 3));
+        let migrated = migrate(&next).unwrap();
+        assert_eq!((migrated.from, migrated.to), (3, 3));
+        assert!(matches!(migrate(STEPS), Err(StoreError::Newer { found: 3, known: 2 })));
+        let error = migrate(&other).unwrap_err();
+        assert!(error.to_string().contains("step 3 of the database is not the one"), "{error}");
+        assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("kept")]);
+        assert_eq!(store.raw(1).unwrap().unwrap(), b"body", "the broken step left nothing behind");
+        store.append(&[record("a", &[])], at(4)).unwrap();
+    }
 }
 
 #[test]
@@ -496,7 +519,7 @@ fn the_file_is_for_its_owner_only_and_set_up_to_last() {
         let mode = std::fs::metadata(path.with_file_name(file)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
-    let writer = lock(&store.writer);
+    let writer = writer(&store);
     let pragma = |name: &str| writer.query_row(&format!("pragma {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
     for (name, value) in [("synchronous", 2_i64), ("page_size", 8192), ("wal_autocheckpoint", 4000), ("busy_timeout", 5000)] {
@@ -506,14 +529,164 @@ fn the_file_is_for_its_owner_only_and_set_up_to_last() {
 
 #[test]
 fn a_panic_inside_a_transaction_undoes_it_and_the_store_goes_on() {
-    let (_home, store) = store();
-    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        store.write("test", |at| -> Result<(), StoreError> {
-            sql::execute(at, "test", "update head set applied = 7", [])?;
-            panic!("on purpose");
+    for (_home, store) in stores() {
+        let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            store.write("test", |at| -> Result<(), StoreError> {
+                sql::execute(at, "test", "update head set applied = 7", &[])?;
+                panic!("on purpose");
+            })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!(store.applied().unwrap(), 0);
+        assert_eq!(store.append(&[record("a", &[])], at(0)).unwrap()[0].position, 1);
+    }
+}
+
+#[test]
+fn many_writers_and_a_reader_agree_on_one_order() {
+    use proptest::prelude::*;
+    let mut runner =
+        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() });
+    let batches = proptest::collection::vec(proptest::collection::vec(1_usize..70, 1..6), 2..6);
+    runner
+        .run(&batches, |writers| {
+            for (_home, store) in stores() {
+                check_one_order(&store, &writers)?;
+            }
+            Ok(())
         })
-    }));
-    assert!(panicked.is_err());
-    assert_eq!(store.applied().unwrap(), 0);
-    assert_eq!(store.append(&[record("a", &[])], at(0)).unwrap()[0].position, 1);
+        .unwrap();
+}
+
+/// Each writer appends batches of these sizes while a reader follows: it must see every position once, in order, and skip none.
+fn check_one_order(store: &Store, writers: &[Vec<usize>]) -> Result<(), proptest::test_runner::TestCaseError> {
+    let all: usize = writers.iter().flatten().sum();
+    let (mut seen, mut told) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = writers
+            .iter()
+            .map(|sizes| {
+                scope.spawn(|| {
+                    sizes.iter().flat_map(|size| store.append(&vec![record("a", &[]); *size], at(0)).unwrap()).collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        while seen.len() < all {
+            let after = seen.last().copied().unwrap_or(0);
+            seen.extend(store.log_after(after, 40).unwrap().into_iter().map(|record| record.position));
+        }
+        told.extend(threads.into_iter().flat_map(|thread| thread.join().unwrap()));
+    });
+    proptest::prop_assert_eq!(&seen, &(1..=all as u64).collect::<Vec<_>>());
+    told.sort_by_key(|logged| logged.position);
+    proptest::prop_assert!(told.windows(2).all(|pair| pair[0].logged_at < pair[1].logged_at));
+    proptest::prop_assert_eq!(told.iter().map(|logged| logged.position).collect::<Vec<_>>(), seen);
+    Ok(())
+}
+
+#[test]
+fn an_office_is_lent_taken_over_and_fenced() {
+    for (_home, store) in stores() {
+        let first = store.hold_office(None).unwrap().unwrap();
+        assert_eq!(store.hold_office(Some(first)).unwrap(), Some(first));
+        if store.is_shared() {
+            assert_eq!(store.hold_office(None).unwrap(), None, "another is in office");
+            store.leave_office(first).unwrap();
+        }
+        let second = store.hold_office(None).unwrap().unwrap();
+        assert!(second > first);
+        let own = [record("afterword", &[])];
+        assert!(matches!(store.append_as(Some(first), &own, at(0)), Err(StoreError::Fenced)));
+        assert_eq!(store.append_as(Some(second), &own, at(0)).unwrap()[0].position, 1);
+        assert!(matches!(store.apply(first, 0, 1, &Changes::default()), Err(StoreError::Fenced)));
+    }
+}
+
+#[test]
+fn a_large_incident_is_kept_in_parts_and_found_whole() {
+    for (_home, store) in stores() {
+        let mut large = incident("i-1", 0, Phase::Active);
+        let grow = |incident: &mut Incident, to: usize| {
+            for index in incident.members.len()..to {
+                incident.members.push(Member { event: note(&format!("n{index}")).into(), reason: Joined::Subject });
+            }
+        };
+        for size in [200, 257, 1_000, 1_001, 300, 10, 600] {
+            large.members.truncate(size);
+            grow(&mut large, size);
+            large.revision += 1;
+            apply(&store, &Changes { incidents: vec![large.clone()], ..Changes::default() });
+            assert_eq!(store.incident("i-1").unwrap().unwrap(), large, "{size}");
+            assert_eq!(store.load(at(0)).unwrap().incidents, [large.clone()]);
+        }
+        apply(&store, &Changes { removed: vec![large.id.clone()], ..Changes::default() });
+        let parts = store.read("test", |at| sql::row(at, "test", "select count(*) from part", &[], |row| row.get::<i64>(0)));
+        assert_eq!(parts.unwrap(), Some(0));
+    }
+}
+
+#[test]
+fn a_delivery_is_left_to_who_took_it() {
+    for (_home, store) in stores() {
+        apply(&store, &Changes { deliveries: vec![delivery("a1", "a"), delivery("b1", "b")], now: at(0), ..Changes::default() });
+        let keys = |limit| store.claim_deliveries(at(1), limit).unwrap().into_iter().map(|due| due.key).collect::<Vec<_>>();
+        assert_eq!((keys(1), keys(9), keys(9)), (vec!["a1".to_owned()], vec!["b1".to_owned()], Vec::new()));
+        store.refused("a1", "no such name", at(2)).unwrap();
+        assert!(!store.try_again("b1", at(3)).unwrap(), "it is not refused");
+        assert!(store.try_again("a1", at(3)).unwrap());
+        assert_eq!(due(&store, 3), ["a1"]);
+    }
+}
+
+#[test]
+fn a_site_moves_between_databases_without_loss() {
+    let fill = |store: &Store| {
+        let broken =
+            NewRecord { source: "a".to_owned(), body: vec![0, 159], events: vec![alert("One")], fault: Some("no\u{0} JSON".to_owned()) };
+        store.append(&vec![record("a", &[note("1")]); 700], at(0)).unwrap();
+        store.append(&[broken], at(1)).unwrap();
+        let mut large = incident("i-1", 0, Phase::Closed);
+        large.members = (0..400).map(|index| Member { event: note(&format!("n{index}")).into(), reason: Joined::Subject }).collect();
+        let changes = Changes {
+            ledger: vec![LedgerEntry::of(&large)],
+            incidents: vec![large],
+            aliases: vec![("i-0".to_owned(), IncidentId("i-1".to_owned()))],
+            loose: vec![note("loose")],
+            deliveries: vec![delivery("a1", "a")],
+            ..Changes::default()
+        };
+        let epoch = store.take_epoch().unwrap();
+        store.apply(epoch, 0, 700, &changes).unwrap();
+        store.save_sights(&[(Subject("00000000000000aa".to_owned()), at(5), None)]).unwrap();
+    };
+    let text = |store: &Store| {
+        let mut out = Vec::new();
+        store.export(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    };
+    for (_home, from) in stores() {
+        fill(&from);
+        let exported = text(&from).replace("\\u0000", "\u{fffd}");
+        for (_home, to) in stores() {
+            let whole = to.import(&mut exported.as_bytes()).unwrap();
+            assert_eq!(exported.lines().count() as u64, whole + 2);
+            assert_eq!(text(&to), exported);
+            assert!(to.import(&mut exported.as_bytes()).unwrap_err().to_string().contains("in use already"));
+            apply(&to, &Changes { deliveries: vec![delivery("a2", "b")], ..Changes::default() });
+            assert_eq!(due(&to, 9), ["a1", "a2"]);
+        }
+        for (_home, to) in stores() {
+            let half: String = exported.split_inclusive('\n').take(50).collect();
+            assert!(to.import(&mut half.as_bytes()).unwrap_err().to_string().contains("ends early, after 49 rows"));
+            assert_eq!(to.head().unwrap().next, 1, "nothing of it was kept");
+        }
+    }
+}
+
+#[test]
+fn an_export_knows_every_column() {
+    for (_home, store) in stores() {
+        let tables = store.tables_unknown_to_export().unwrap();
+        assert_eq!(tables, [""; 0]);
+    }
 }

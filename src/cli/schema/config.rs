@@ -5,7 +5,12 @@ use super::{Key, Shape, may, need};
 pub(super) const KEYS: &[Key] = &[
     may("listen", Shape::Text, "\"127.0.0.1:9099\"", "Address to listen on; any other than loopback needs `access`."),
     may("external_url", Shape::Text, "\"http://127.0.0.1:9099\"", "How people reach the pages; by default what `listen` says."),
-    may("storage", Shape::Text, "\"sqlite://data/afterword.db\"", "The database."),
+    may(
+        "storage",
+        Shape::TextOr(STORAGE),
+        "\"sqlite://data/afterword.db\"",
+        "The database: sqlite://FILE, or postgres://USER@HOST/NAME, which replicas may share.",
+    ),
     may("rules", Shape::TextOrTexts, "[]", "Rule files, with `*` in the name; none: the shipped rules."),
     may("labels", Shape::Map(LABELS), "{}", "Which label gives what; the first that an alert has wins."),
     may(
@@ -22,6 +27,12 @@ pub(super) const KEYS: &[Key] = &[
     may("maintenance", Shape::List(MAINTENANCE), "[]", "Planned work, which never counts as degradation."),
     may("limits", Shape::Map(LIMITS), "{}", "How much people are asked at once."),
     may("access", Shape::Map(ACCESS), "null", "The token of whoever comes from elsewhere than this machine; none: nobody does."),
+];
+
+const STORAGE: &[Key] = &[
+    need("url", Shape::Text, "postgres://USER@HOST/NAME, without a password."),
+    may("password_file", Shape::Text, "null", "The file that holds the password."),
+    may("password", Shape::Text, "null", "The variable that holds it, as ${NAME}."),
 ];
 
 const SEVERITIES: &[&str] = &["critical", "warning", "info", "none"];

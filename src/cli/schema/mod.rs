@@ -56,6 +56,8 @@ enum Shape {
     Word(&'static [&'static str]),
     /// A list of text.
     Texts,
+    /// A string, or a map of these keys.
+    TextOr(&'static [Key]),
     /// A string or a list of text.
     TextOrTexts,
     /// Names with strings.
@@ -166,6 +168,7 @@ fn shape(shape: Shape) -> Value {
         Shape::Flag => json!({"type": "boolean"}),
         Shape::Word(words) => json!({"enum": words}),
         Shape::Texts => json!({"type": "array", "items": text()}),
+        Shape::TextOr(keys) => json!({"oneOf": [{"type": "string"}, map(keys)]}),
         Shape::TextOrTexts => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": text()}]}),
         Shape::Strings => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Shape::NamedTexts => json!({"type": "object", "additionalProperties": text()}),

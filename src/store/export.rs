@@ -1,0 +1,279 @@
+//! A site as lines of JSON and back: a back-up, and the way from one database to another, without loss.
+//!
+//! The first line is `{"afterword": VERSION}`, each other one row: `{"table": NAME, "row": [VALUE, …]}`, bytes in base 16. The last line is
+//! `{"end": ROWS}`, so that half a file is told from a whole one.
+
+use std::io::{BufRead, Write};
+
+use anyhow::{Context, anyhow, bail};
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::error::StoreError;
+use super::sql::{self, At, Row, Value};
+use super::{Store, migration};
+
+const NOUN: &str = "export";
+/// Rows read at once.
+const PAGE: i64 = 500;
+
+/// What a column holds.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Integer,
+    Text,
+    Bytes,
+}
+
+/// A table: its name, the columns that order its rows and tell them apart, and all columns.
+struct Table {
+    name: &'static str,
+    key: &'static [&'static str],
+    columns: &'static [(&'static str, Kind)],
+}
+
+use Kind::{Bytes as B, Integer as I, Text as T};
+
+/// Every table but `migration`, which each database has of its own. A test compares them with the migrations.
+const TABLES: &[Table] = &[
+    Table {
+        name: "head",
+        key: &["id"],
+        columns: &[("id", I), ("next", I), ("clock", I), ("applied", I), ("epoch", I), ("lease_until", I), ("last_alert", I)],
+    },
+    Table { name: "log", key: &["position"], columns: &[("position", I), ("logged_at", I), ("source", T), ("events", T)] },
+    Table { name: "raw", key: &["position"], columns: &[("position", I), ("body", B)] },
+    Table { name: "quarantine", key: &["position"], columns: &[("position", I), ("logged_at", I), ("source", T), ("fault", T)] },
+    Table {
+        name: "source_stat",
+        key: &["source"],
+        columns: &[("source", T), ("records", I), ("events", I), ("faults", I), ("last_position", I), ("last_at", I)],
+    },
+    Table { name: "sight", key: &["subject"], columns: &[("subject", T), ("last_seen", I), ("lease_end", I)] },
+    Table {
+        name: "incident",
+        key: &["id"],
+        columns: &[
+            ("id", T),
+            ("revision", I),
+            ("phase", T),
+            ("phase_since", I),
+            ("standing", T),
+            ("opened_at", I),
+            ("updated_at", I),
+            ("state", T),
+            ("parts", I),
+        ],
+    },
+    Table {
+        name: "part",
+        key: &["incident", "kind", "number"],
+        columns: &[("incident", T), ("kind", T), ("number", I), ("hash", I), ("state", T)],
+    },
+    Table { name: "alias", key: &["alias"], columns: &[("alias", T), ("incident", T)] },
+    Table { name: "loose", key: &["event_id"], columns: &[("event_id", T), ("occurred_at", I), ("event", T)] },
+    Table {
+        name: "ledger",
+        key: &["incident"],
+        columns: &[("incident", T), ("closed_at", I), ("decision", T), ("standing", T), ("entry", T), ("amended_at", I), ("amended", T)],
+    },
+    Table { name: "postmortem", key: &["id"], columns: &[("id", T), ("incident", T), ("status", T), ("opened_at", I), ("state", T)] },
+    Table { name: "meeting", key: &["id"], columns: &[("id", T), ("sequence", I), ("starts_at", I), ("state", T)] },
+    Table {
+        name: "delivery",
+        key: &["sequence"],
+        columns: &[
+            ("sequence", I),
+            ("key", T),
+            ("destination", T),
+            ("action", T),
+            ("state", T),
+            ("attempts", I),
+            ("next_at", I),
+            ("error", T),
+            ("created_at", I),
+            ("done_at", I),
+            ("claimed_until", I),
+        ],
+    },
+];
+
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Begin { afterword: u32 },
+    Row { table: String, row: Vec<Json> },
+    End { end: u64 },
+}
+
+impl Store {
+    /// Writes everything as it is at one instant; gives the number of rows. The service may go on meanwhile.
+    ///
+    /// # Errors
+    /// When the database cannot be read or `out` not written.
+    pub fn export(&self, out: &mut dyn Write) -> Result<u64, StoreError> {
+        self.read(NOUN, |at| {
+            let version = migration::STEPS.last().map_or(0, |step| step.version);
+            line(out, &Line::Begin { afterword: version })?;
+            let mut rows = 0;
+            for table in TABLES {
+                rows += write_table(at, table, out)?;
+            }
+            line(out, &Line::End { end: rows })?;
+            Ok(rows)
+        })
+    }
+
+    /// Reads what [`Store::export`] wrote into a database that holds nothing yet; gives the number of rows. All or nothing is kept.
+    ///
+    /// # Errors
+    /// When something is in the database already, or a line cannot be read: then with its number.
+    pub fn import(&self, from: &mut dyn BufRead) -> Result<u64, StoreError> {
+        self.write(NOUN, |at| {
+            let held = sql::row(at, NOUN, "select next + epoch from head where id = 1", &[], |row| row.get::<i64>(0))?;
+            // A database in which nothing was ever logged or judged.
+            if held != Some(1) {
+                return Err(anyhow!("the database is in use already; import into a new one, which the service has not run on").into());
+            }
+            sql::execute(at, NOUN, "delete from head", &[])?;
+            let rows = read_all(at, from)?;
+            if let At::Postgres(_) = at {
+                let text = "select setval(pg_get_serial_sequence('delivery', 'sequence'), (select coalesce(max(sequence), 0) + 1 from delivery), false)";
+                sql::rows(at, NOUN, text, &[], |_| Ok(()))?;
+            }
+            // Who was in office there is not here.
+            sql::execute(at, NOUN, "update head set lease_until = 0 where id = 1", &[])?;
+            Ok(rows)
+        })
+    }
+}
+
+fn line(out: &mut dyn Write, line: &Line) -> anyhow::Result<()> {
+    serde_json::to_writer(&mut *out, line)?;
+    out.write_all(b"\n").context("the export cannot be written")
+}
+
+fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, StoreError> {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    let (names, key) = (names.join(", "), table.key.join(", "));
+    let after: Vec<String> = (1..=table.key.len()).map(|index| format!("${index}")).collect();
+    let first = format!("select {names} from {} order by {key} limit {PAGE}", table.name);
+    let next = format!("select {names} from {} where ({key}) > ({}) order by {key} limit {PAGE}", table.name, after.join(", "));
+    let mut last: Option<Vec<Json>> = None;
+    let mut count = 0;
+    loop {
+        let place: Vec<Json> = last.iter().flat_map(|row| key_of(table, row)).collect();
+        let values: Vec<Value<'_>> = place.iter().map(|value| given(value, I, &[])).collect();
+        let text = if last.is_some() { &next } else { &first };
+        let rows = sql::rows(at, table.name, text, &values, |row| {
+            table.columns.iter().enumerate().map(|(index, (_, kind))| read(row, index, *kind)).collect::<Result<Vec<Json>, StoreError>>()
+        })?;
+        let Some(end) = rows.last().cloned() else { return Ok(count) };
+        for row in rows {
+            count += 1;
+            line(out, &Line::Row { table: table.name.to_owned(), row })?;
+        }
+        last = Some(end);
+    }
+}
+
+fn key_of<'a>(table: &'a Table, row: &'a [Json]) -> impl Iterator<Item = Json> + 'a {
+    let index = |key: &&str| table.columns.iter().position(|(name, _)| name == key);
+    table.key.iter().filter_map(index).filter_map(|index| row.get(index).cloned())
+}
+
+fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
+    Ok(match kind {
+        I => row.get::<Option<i64>>(index)?.map_or(Json::Null, Json::from),
+        T => row.get::<Option<String>>(index)?.map_or(Json::Null, Json::from),
+        B => Json::from(row.get::<Vec<u8>>(index)?.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+    })
+}
+
+/// A value of a line as a parameter; `bytes` holds what a column of bytes stands for.
+fn given<'a>(value: &'a Json, kind: Kind, bytes: &'a [u8]) -> Value<'a> {
+    match (value, kind) {
+        (_, B) => Value::Bytes(bytes),
+        (Json::String(text), _) => Value::Text(text),
+        (Json::Number(number), _) => number.as_i64().map_or(Value::Null, Value::Integer),
+        _ => Value::Null,
+    }
+}
+
+fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
+    let known = migration::STEPS.last().map_or(0, |step| step.version);
+    let (mut rows, mut ended) = (0, false);
+    let mut text = String::new();
+    for number in 1.. {
+        text.clear();
+        if from.read_line(&mut text).with_context(|| format!("line {number} cannot be read"))? == 0 {
+            break;
+        }
+        let line = serde_json::from_str(&text).map_err(|error| anyhow!("line {number}: not a line of an export: {error}"))?;
+        match line {
+            Line::Begin { afterword } if number == 1 && afterword == known => {}
+            Line::Begin { afterword } if number == 1 => {
+                bail!(
+                    "the export is of database version {afterword}, this program knows {known}: import it with the version that wrote it, then migrate"
+                );
+            }
+            Line::Row { table, row } if number > 1 && !ended => {
+                insert(at, &table, &row).with_context(|| format!("line {number}"))?;
+                rows += 1;
+            }
+            Line::End { end } if end == rows && !ended => ended = true,
+            Line::Begin { .. } | Line::Row { .. } | Line::End { .. } => {
+                bail!("line {number} does not belong here: the file is no whole export")
+            }
+        }
+    }
+    if !ended {
+        bail!("the file ends early, after {rows} rows: it is no whole export");
+    }
+    Ok(rows)
+}
+
+fn insert(at: &At<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
+    let table = TABLES.iter().find(|known| known.name == table).with_context(|| format!("there is no table {table}"))?;
+    if row.len() != table.columns.len() {
+        bail!("a row of {} has {} values, not {}", table.name, table.columns.len(), row.len());
+    }
+    let bytes: Vec<Vec<u8>> = row
+        .iter()
+        .zip(table.columns)
+        .map(|(value, (_, kind))| if *kind == B { unhex(value.as_str().unwrap_or_default()) } else { Some(Vec::new()) })
+        .collect::<Option<_>>()
+        .context("bytes are written in base 16")?;
+    let values: Vec<Value<'_>> =
+        row.iter().zip(table.columns).zip(&bytes).map(|((value, (_, kind)), bytes)| given(value, *kind, bytes)).collect();
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    sql::insert(at, table.name, &format!("insert into {} ({})", table.name, names.join(", ")), names.len(), &values, "")?;
+    Ok(())
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    let digits = text.as_bytes().chunks(2);
+    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok()).collect()
+}
+
+#[cfg(test)]
+impl Store {
+    /// Columns of the database that an export would leave out.
+    pub(super) fn tables_unknown_to_export(&self) -> Result<Vec<String>, StoreError> {
+        self.read(NOUN, |at| {
+            let text = match at {
+                At::Sqlite(_) => {
+                    "select t.name || '.' || c.name from sqlite_master t, pragma_table_info(t.name) c \
+                     where t.type = 'table' and t.name not like 'sqlite_%'"
+                }
+                At::Postgres(_) => {
+                    "select table_name || '.' || column_name from information_schema.columns where table_schema = current_schema()"
+                }
+            };
+            let known: Vec<String> =
+                TABLES.iter().flat_map(|table| table.columns.iter().map(|(name, _)| format!("{}.{name}", table.name))).collect();
+            let all: Vec<String> = sql::rows(at, NOUN, text, &[], |row| row.get(0))?;
+            Ok(all.into_iter().filter(|name| !known.contains(name) && !name.starts_with("migration.")).collect())
+        })
+    }
+}

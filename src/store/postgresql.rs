@@ -1,0 +1,193 @@
+//! One PostgreSQL database, shared by replicas: a bounded pool of connections, and one that listens for news.
+
+use std::collections::HashMap;
+use std::sync::{Condvar, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use postgres::config::SslMode;
+use postgres::fallible_iterator::FallibleIterator;
+use postgres::{Client, Config, IsolationLevel, NoTls};
+
+use super::error::{StoreError, postgres_fault};
+use super::sql::{At, Session};
+use super::{Address, lock};
+
+/// Connections at the most; whoever finds them all in use waits.
+const CONNECTIONS: usize = 12;
+/// How long the server may take to accept a connection.
+const TO_CONNECT: Duration = Duration::from_secs(5);
+/// How long sent data may stay unacknowledged before the connection counts as dead.
+const UNHEARD: Duration = Duration::from_secs(10);
+/// Limits on each connection, in milliseconds. A process that is stopped inside a transaction must not hold a lock that all others wait for,
+/// and nobody waits for a lock for ever.
+const LIMITS: &str = "-c idle_in_transaction_session_timeout=4000 -c lock_timeout=10000 -c statement_timeout=60000 \
+                      -c synchronous_commit=on -c client_min_messages=warning";
+/// The channel on which appending and applying are told.
+const CHANNEL: &str = "afterword";
+
+/// A connection with the statements prepared on it.
+struct Connection {
+    client: Client,
+    statements: HashMap<String, postgres::Statement>,
+}
+
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+/// The database.
+pub(super) struct Postgres {
+    config: Config,
+    name: String,
+    pool: Mutex<Pool>,
+    freed: Condvar,
+    listener: Mutex<Option<Client>>,
+}
+
+impl std::fmt::Debug for Postgres {
+    // The configuration holds the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Postgres({})", self.name)
+    }
+}
+
+impl Postgres {
+    /// Makes ready to connect; nothing is connected yet.
+    pub(super) fn new(address: &Address) -> Result<Self, StoreError> {
+        let mut config: Config = address.url.parse().context("the address under `storage:` cannot be read")?;
+        if config.get_ssl_mode() == SslMode::Require {
+            return Err(anyhow!(
+                "`sslmode=require` is not supported: reach the database over a local socket, a private network or a tunnel"
+            )
+            .into());
+        }
+        if let Some(password) = &address.password {
+            config.password(password);
+        }
+        let hosts: Vec<String> = config.get_hosts().iter().map(|host| format!("{host:?}")).collect();
+        let name = format!("{} on {}", config.get_dbname().unwrap_or("(no name)"), hosts.join(", "));
+        config.connect_timeout(TO_CONNECT).keepalives_idle(UNHEARD).tcp_user_timeout(UNHEARD).application_name("afterword");
+        let options = config.get_options().map_or_else(|| LIMITS.to_owned(), |given| format!("{LIMITS} {given}"));
+        config.options(&options).ssl_mode(SslMode::Disable);
+        Ok(Self { config, name, pool: Mutex::default(), freed: Condvar::new(), listener: Mutex::default() })
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.transact(noun, false, work)
+    }
+
+    pub(super) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        self.transact(noun, true, work)
+    }
+
+    fn transact<T>(&self, noun: &str, reads: bool, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut lent = self.lend(noun)?;
+        // A kept connection may have died with the server; a fresh one shows whether the server is back. Nothing was done on the old one.
+        if lent.get()?.client.is_valid(TO_CONNECT).is_err() {
+            lent.connection = None;
+            lock(&self.pool).idle.clear();
+            lent.connection = Some(self.connect(noun)?);
+        }
+        let Connection { client, statements } = lent.get()?;
+        let begin = client.build_transaction();
+        // A reader sees one snapshot. A writer waits for the head row and must then see what its last holder committed.
+        let begin = if reads { begin.read_only(true).isolation_level(IsolationLevel::RepeatableRead) } else { begin };
+        let transaction = begin.start().map_err(|error| postgres_fault(noun, &error))?;
+        let at = At::Postgres(std::cell::RefCell::new(Session { transaction, statements }));
+        let result = work(&at)?;
+        if let At::Postgres(session) = at {
+            session.into_inner().transaction.commit().map_err(|error| postgres_fault(noun, &error))?;
+        }
+        Ok(result)
+    }
+
+    fn connect(&self, noun: &str) -> Result<Connection, StoreError> {
+        let client = self.config.connect(NoTls).map_err(|error| postgres_fault(&format!("{noun}: {}", self.name), &error))?;
+        Ok(Connection { client, statements: HashMap::new() })
+    }
+
+    fn lend(&self, noun: &str) -> Result<Lent<'_>, StoreError> {
+        let mut pool = lock(&self.pool);
+        loop {
+            if let Some(connection) = pool.idle.pop() {
+                return Ok(Lent { of: self, connection: Some(connection) });
+            }
+            if pool.open < CONNECTIONS {
+                pool.open += 1;
+                drop(pool);
+                let mut lent = Lent { of: self, connection: None };
+                lent.connection = Some(self.connect(noun)?);
+                return Ok(lent);
+            }
+            pool = self.freed.wait(pool).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Waits until something is appended or applied by anybody, `patience` at most.
+    pub(super) fn wait(&self, patience: Duration) -> Result<(), StoreError> {
+        let mut listener = lock(&self.listener);
+        if listener.is_none() {
+            let mut client = self.connect("listen")?.client;
+            client.batch_execute(&format!("listen {CHANNEL}")).map_err(|error| postgres_fault("listen", &error))?;
+            *listener = Some(client);
+            // What came before the ear was open is looked for at once.
+            return Ok(());
+        }
+        let Some(client) = listener.as_mut() else { return Ok(()) };
+        let heard = client.notifications().timeout_iter(patience).next();
+        let gone = client.is_closed();
+        // One look serves all that was told so far.
+        let rest = heard.and_then(|_| client.notifications().iter().count());
+        if gone || rest.is_err() {
+            *listener = None;
+        }
+        rest.map(drop).map_err(|error| postgres_fault("listen", &error))
+    }
+}
+
+/// Tells all who wait, when the transaction commits.
+pub(super) fn tell(at: &At<'_>) -> Result<(), StoreError> {
+    match at {
+        At::Sqlite(_) => Ok(()),
+        At::Postgres(_) => super::sql::execute(at, "notify", "select pg_notify('afterword', '')", &[]).map(drop),
+    }
+}
+
+/// A connection on loan; it goes back when dropped, or its place becomes free.
+struct Lent<'a> {
+    of: &'a Postgres,
+    connection: Option<Connection>,
+}
+
+impl Lent<'_> {
+    fn get(&mut self) -> Result<&mut Connection, StoreError> {
+        self.connection.as_mut().ok_or_else(|| StoreError::Away("no connection".to_owned()))
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut pool = lock(&self.of.pool);
+        match self.connection.take().filter(|connection| !connection.client.is_closed()) {
+            Some(connection) => pool.idle.push(connection),
+            None => pool.open -= 1,
+        }
+        self.of.freed.notify_one();
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let idle = std::mem::take(&mut lock(&self.pool).idle);
+        let listener = lock(&self.listener).take();
+        // Each client owns a small runtime, and a runtime may not end on a thread of another.
+        let _ = std::thread::spawn(move || drop((idle, listener))).join();
+    }
+}

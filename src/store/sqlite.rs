@@ -1,0 +1,107 @@
+//! One SQLite file: one connection writes, a few read.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+
+use super::error::{StoreError, fault};
+use super::lock;
+use super::sql::At;
+
+/// How long a connection waits for another process, such as a back-up, to let go of the file.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// Read connections kept for later; more are opened while more are needed.
+const KEPT_READERS: usize = 4;
+/// Statements kept prepared a connection; more than there are texts.
+const KEPT_STATEMENTS: usize = 100;
+
+/// The database file.
+#[derive(Debug)]
+pub(super) struct Sqlite {
+    path: PathBuf,
+    pub(super) writer: Mutex<Connection>,
+    readers: Mutex<Vec<Connection>>,
+}
+
+impl Sqlite {
+    /// Opens the file, and makes it (with its directory, readable by its owner only) if there is none.
+    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+        create(path).with_context(|| {
+            format!("{}: the database cannot be opened; its directory must be writable for the user that runs afterword", path.display())
+        })?;
+        let name = path.display().to_string();
+        let (writer, mode) = open_writer(path).map_err(|error| fault(&name, error))?;
+        if mode != "wal" {
+            return Err(anyhow!("{name}: the file system does not support write-ahead logging; put the database on a local disk").into());
+        }
+        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+    }
+
+    pub(super) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(noun, error))?;
+        let result = work(&At::Sqlite(&transaction))?;
+        transaction.commit().map_err(|error| fault(noun, error))?;
+        Ok(result)
+    }
+
+    /// Never waits for writers.
+    pub(super) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let kept = lock(&self.readers).pop();
+        let mut reader = match kept {
+            Some(reader) => reader,
+            None => open_reader(&self.path)?,
+        };
+        let transaction = reader.transaction().map_err(|error| fault(noun, error))?;
+        let result = work(&At::Sqlite(&transaction));
+        drop(transaction);
+        let mut readers = lock(&self.readers);
+        if readers.len() < KEPT_READERS {
+            readers.push(reader);
+        }
+        result
+    }
+}
+
+fn open_writer(path: &Path) -> rusqlite::Result<(Connection, String)> {
+    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+    // The page size holds only when set before the first write, and WAL is a write.
+    connection.pragma_update(None, "page_size", 8192)?;
+    let mode = connection.query_row("pragma journal_mode = wal", [], |row| row.get(0))?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", "off")?;
+    // The writer checkpoints by itself; a checkpoint beside it cannot keep up and lets the WAL grow.
+    connection.pragma_update(None, "wal_autocheckpoint", 4000)?;
+    connection.pragma_update(None, "journal_size_limit", 64 << 20)?;
+    Ok((connection, mode))
+}
+
+/// SQLite gives a new file the mode that the umask allows and its side files the mode of the database, so the file is made first.
+fn create(path: &Path) -> io::Result<()> {
+    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+        fs::create_dir_all(directory)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let open = || -> rusqlite::Result<Connection> {
+        let connection = Connection::open_with_flags(path, flags)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
+        Ok(connection)
+    };
+    open().map_err(|error| fault(&path.display().to_string(), error))
+}
