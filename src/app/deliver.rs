@@ -9,6 +9,7 @@ use crate::deliver::{Performed, backoff, files};
 use crate::draft;
 use crate::model::Time;
 use crate::model::postmortem::Action;
+use crate::store::error::StoreError;
 
 /// Deliveries performed in one step at the most.
 const BATCH: usize = 64;
@@ -43,6 +44,17 @@ impl App {
             }
         }
         Ok(count)
+    }
+
+    /// Gives a refused delivery another turn; `false` when none of that key is refused. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn retry_delivery(&self, key: &str) -> Result<bool, StoreError> {
+        let tried = self.store.try_again(key, self.now())?;
+        // Wakes the deliverer.
+        self.applied.send_modify(|_| {});
+        Ok(tried)
     }
 
     /// When the next delivery is due.

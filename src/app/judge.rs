@@ -9,7 +9,7 @@ use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
 use crate::model::incident::{Incident, IncidentId, Phase};
 use crate::store::Store;
-use crate::store::apply;
+use crate::store::apply::{self, Loaded};
 use crate::store::ledger::LedgerEntry;
 use crate::store::log::Record;
 
@@ -30,33 +30,33 @@ pub(super) struct Judge {
     poison: Option<(u64, String)>,
 }
 
+/// What a judge takes up: what stands, and how far the log was applied to it.
+pub(super) fn load(store: &Store) -> anyhow::Result<Loaded> {
+    let clock = store.head()?.clock;
+    Ok(store.load(clock - TAKEN_UP)?)
+}
+
+/// What incidents know of alerts, in order of time within each.
+pub(super) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
+    let events = incidents.iter().flat_map(|incident| &incident.members).map(|member| &*member.event);
+    events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
+}
+
 impl Judge {
-    /// Takes up where the last judge stopped, and takes the lease from it.
-    pub(super) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Self> {
-        let epoch = store.take_epoch()?;
-        let clock = store.head()?.clock;
-        let loaded = store.load(clock - TAKEN_UP)?;
+    /// Takes up where the last judge stopped.
+    pub(super) fn of(loaded: Loaded, epoch: u64, settings: &Settings, now: Time) -> Self {
         let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
             Fact::Settings(fact) => Some((event.occurred_at, fact.hash.clone())),
             _ => None,
         });
         let hash = in_force.max().map(|(_, hash)| hash);
-        let state = State::restore(loaded.incidents, loaded.loose, &settings.force, clock);
-        Ok(Self { state, applied: loaded.applied, epoch, settings: hash, poison: None })
-    }
-
-    pub(super) fn applied(&self) -> u64 {
-        self.applied
+        let applied = loaded.applied;
+        let state = State::restore(loaded.incidents, loaded.loose, &settings.force, now);
+        Self { state, applied, epoch, settings: hash, poison: None }
     }
 
     pub(super) fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
         self.state.incident_of(event)
-    }
-
-    /// What the incidents know of alerts, in order of time within each.
-    pub(super) fn alerts(&self) -> impl Iterator<Item = &Event> {
-        let events = self.state.incidents().flat_map(|incident| &incident.members).map(|member| &*member.event);
-        events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
     }
 }
 
@@ -77,22 +77,38 @@ impl App {
     pub fn judge_step(&self) -> anyhow::Result<Judged> {
         let settings = self.settings();
         let mut judge = lock(&self.judge);
-        let result = self.step(&mut judge, &settings);
-        if result.is_err() {
-            // What the engine has in memory may be ahead of the store: begin again from there.
-            let poison = judge.poison.clone();
-            *judge = Judge::load(&self.store, &settings)?;
-            judge.poison = poison;
+        let Some(epoch) = self.epoch() else {
+            *judge = None;
+            return Ok(Judged { more: false, next: None });
+        };
+        let mut judging = match judge.take().filter(|judge| judge.epoch == epoch) {
+            Some(judging) => judging,
+            None => self.take_up(epoch, &settings)?,
+        };
+        let result = self.step(&mut judging, &settings);
+        self.applied.send_if_modified(|applied| std::mem::replace(applied, judging.applied) != judging.applied);
+        // After a fault what the engine has in memory may be ahead of the store: the next step begins again from there.
+        if result.is_ok() {
+            *judge = Some(judging);
+        } else if let Some(poison) = judging.poison {
+            *lock(&self.poison) = Some(poison);
         }
-        self.applied.send_if_modified(|applied| std::mem::replace(applied, judge.applied) != judge.applied);
         result
+    }
+
+    /// Loads what stands, as a judge new in office or after a fault.
+    fn take_up(&self, epoch: u64, settings: &Settings) -> anyhow::Result<Judge> {
+        // The time of the log, not ours: what was due since is found by the first step.
+        let clock = self.store.head()?.clock;
+        let mut judge = Judge::of(load(&self.store)?, epoch, settings, clock);
+        judge.poison = lock(&self.poison).take();
+        self.note_settings(&mut judge, settings)?;
+        Ok(judge)
     }
 
     fn step(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<Judged> {
         let now = self.now();
-        let lapsed = lock(&self.sights).lapsed(now);
-        self.append_own(lapsed.clone())?;
-        lock(&self.sights).forget(&lapsed, now);
+        self.tell_lapsed(judge.epoch, now)?;
         let limit = if judge.poison.is_some() { 1 } else { BATCH };
         let records = self.store.log_after(judge.applied, limit)?;
         let more = records.len() == limit;
@@ -161,12 +177,15 @@ impl App {
     /// Logs the settings in force if they are not those of the last time: replay must see which rules held when.
     pub(super) fn record_settings(&self) -> anyhow::Result<()> {
         let settings = self.settings();
-        let mut judge = lock(&self.judge);
+        lock(&self.judge).as_mut().map_or(Ok(()), |judge| self.note_settings(judge, &settings))
+    }
+
+    fn note_settings(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<()> {
         if judge.settings.as_ref() == Some(&settings.hash) {
             return Ok(());
         }
         let fact = SettingsFact { hash: settings.hash.clone(), text: settings.text.clone() };
-        self.append_own(vec![Event::new("afterword", self.now(), Fact::Settings(fact))])?;
+        self.append_own(judge.epoch, vec![Event::new("afterword", self.now(), Fact::Settings(fact))])?;
         judge.settings = Some(settings.hash.clone());
         Ok(())
     }
@@ -177,7 +196,8 @@ impl App {
     /// When the store fails.
     pub(super) fn rejudge(&self) -> anyhow::Result<()> {
         let settings = self.settings();
-        let mut judge = lock(&self.judge);
+        let mut held = lock(&self.judge);
+        let Some(judge) = held.as_mut() else { return Ok(()) };
         let now = self.now();
         let changes = judge.state.rejudge(&settings.force, now);
         let mut stored = apply::Changes::default();
@@ -186,7 +206,7 @@ impl App {
             .gather(&judge.state, &changes, &settings, now, &mut stored)
             .and_then(|()| self.store.apply(judge.epoch, applied, applied, &stored).map_err(anyhow::Error::from));
         if result.is_err() {
-            *judge = Judge::load(&self.store, &settings)?;
+            *held = None;
         }
         result
     }

@@ -1,6 +1,7 @@
 //! The only place where the modules meet: receives, judges, delivers; owns the clock and the loops.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{self, mpsc};
@@ -13,6 +14,7 @@ pub mod correct;
 pub mod deliver;
 pub mod intend;
 pub mod judge;
+pub mod office;
 pub mod reach;
 pub mod receive;
 pub mod review;
@@ -40,13 +42,20 @@ pub struct App {
     head: sync::watch::Sender<u64>,
     /// The last position the judge has applied.
     applied: sync::watch::Sender<u64>,
-    judge: Mutex<judge::Judge>,
+    /// The engine while this process is the judge; `None` before it has loaded, and on the other replicas.
+    judge: Mutex<Option<judge::Judge>>,
+    /// The epoch in which this process is in office; 0: it is not.
+    office: AtomicU64,
+    /// Up to where the sights know the log of a shared database.
+    followed: Mutex<u64>,
     sights: Mutex<sight::Sights>,
     watched: Mutex<watch::Watched>,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
     troubles: Mutex<VecDeque<(Time, String)>>,
+    /// A record that made the engine panic, for the judge that begins again.
+    poison: Mutex<Option<(u64, String)>>,
 }
 
 /// What is counted for `/metrics`.
@@ -84,11 +93,18 @@ impl App {
     /// When the store cannot be read.
     pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
         let (inbox, outbox) = mpsc::channel(INBOX);
-        let judge = judge::Judge::load(&store, &settings)?;
-        let sights = sight::Sights::load(&store, judge.alerts(), clock.now())?;
+        let office = store.hold_office(None)?;
+        if !store.is_shared() {
+            // Nobody else can be at them.
+            store.release_deliveries()?;
+        }
+        let loaded = judge::load(&store)?;
+        let applied = loaded.applied;
+        let sights = sight::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
+        let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings, clock.now()));
         let app = Arc::new(Self {
             head: sync::watch::Sender::new(store.head()?.next.saturating_sub(1)),
-            applied: sync::watch::Sender::new(judge.applied()),
+            applied: sync::watch::Sender::new(applied),
             watched: Mutex::new(watch::Watched::new(&settings)),
             store,
             clock,
@@ -96,9 +112,12 @@ impl App {
             inbox,
             outbox: Mutex::new(Some(outbox)),
             judge: Mutex::new(judge),
+            office: AtomicU64::new(office.unwrap_or(0)),
+            followed: Mutex::new(applied),
             sights: Mutex::new(sights),
             counts: Counts::default(),
             troubles: Mutex::default(),
+            poison: Mutex::default(),
         });
         app.counts.reloaded_at.store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);
         app.record_settings()?;

@@ -187,12 +187,12 @@ impl App {
     }
 
     /// Appends facts of the service's own. Blocks.
-    pub(super) fn append_own(&self, events: Vec<Event>) -> Result<(), StoreError> {
+    pub(super) fn append_own(&self, epoch: u64, events: Vec<Event>) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
         let record = NewRecord { source: "afterword".to_owned(), body: Vec::new(), events, fault: None };
-        let logged = self.store.append(&[record], self.now())?;
+        let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
         self.head.send_modify(|head| *head = logged.last().map_or(*head, |last| last.position.max(*head)));
         Ok(())
     }

@@ -73,6 +73,9 @@ impl App {
     /// The incident that an event belongs to, once it is applied.
     #[must_use]
     pub fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
-        super::lock(&self.judge).incident_of(event)
+        self.find_incident_of(event).unwrap_or_else(|fault| {
+            self.trouble("an incident could not be looked for", &fault);
+            None
+        })
     }
 }

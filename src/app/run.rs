@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::watch::Noticed;
 use super::{App, lock};
 use crate::model::Time;
+use crate::store::head::LEASE;
 
 /// The safety net: a loop looks again after so long, whatever it was told.
 const AT_THE_LATEST: Duration = Duration::from_secs(5);
@@ -26,6 +27,10 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
+    if app.store.is_shared() {
+        loops.spawn(until(stop.clone(), office_loop(Arc::clone(app))));
+        loops.spawn(until(stop.clone(), follow_loop(Arc::clone(app))));
+    }
     loops.spawn(until(stop.clone(), watch_loop(Arc::clone(app))));
     loops
 }
@@ -92,6 +97,21 @@ async fn sight_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(AT_THE_LATEST).await;
         step(&app, "sights could not be saved", App::save_sights).await;
+    }
+}
+
+async fn office_loop(app: Arc<App>) {
+    loop {
+        tokio::time::sleep(LEASE / 4).await;
+        step(&app, "the judge's office could not be held", App::hold_office).await;
+    }
+}
+
+async fn follow_loop(app: Arc<App>) {
+    loop {
+        if step(&app, "the log could not be followed", App::follow).await.is_none() {
+            tokio::time::sleep(AFTER_A_FAULT).await;
+        }
     }
 }
 

@@ -129,6 +129,28 @@ impl Sights {
         self.seen.insert(event.subject.clone(), Sight { last_seen: now, lease_end, state });
     }
 
+    /// Remembers what another replica, or this one, committed. A lease that is known better stays.
+    pub(super) fn follow(&mut self, event: &Event, lease: Option<Time>, now: Time) {
+        let known = self.seen.get(&event.subject).map(|sight| (sight.last_seen, sight.lease_end));
+        self.saw(event, lease, now);
+        if let (Some(sight), Some((last_seen, lease_end))) = (self.seen.get_mut(&event.subject), known)
+            && sight.state == Known::On
+        {
+            sight.last_seen = sight.last_seen.max(last_seen);
+            sight.lease_end = lease_end.min(sight.lease_end);
+        }
+    }
+
+    /// Takes over what other replicas have seen: a sight moves forward, never back.
+    pub(super) fn take_over(&mut self, saved: Vec<crate::store::sight::Sight>) {
+        for (subject, last_seen, lease_end) in saved {
+            if let Some(sight) = self.seen.get_mut(&subject) {
+                sight.last_seen = sight.last_seen.max(last_seen);
+                sight.lease_end = lease_end.map_or(sight.lease_end, |end| end.max(sight.lease_end));
+            }
+        }
+    }
+
     /// Facts for the leases that ran out by `now`; each is told once.
     pub(super) fn lapsed(&mut self, now: Time) -> Vec<Event> {
         self.seen.retain(|_, sight| sight.state == Known::On || now - sight.last_seen < REMEMBERED);

@@ -9,6 +9,7 @@ mod check;
 mod client;
 mod demo;
 mod explain;
+mod export;
 mod init;
 mod junit;
 mod schema;
@@ -60,6 +61,10 @@ enum Command {
     NearMiss(tell::NearMiss),
     /// Tell a running service of a manual step.
     Intervene(tell::Intervene),
+    /// Write all data as lines of JSON: a back-up, or the way to another database. The service may run meanwhile.
+    Export(export::Export),
+    /// Read what `export` wrote into a database that holds nothing yet.
+    Import(export::Import),
     /// Bring the database to this version.
     Migrate(SettingsFile),
 }
@@ -102,6 +107,8 @@ pub fn run() -> ExitCode {
         Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),
         Command::NearMiss(said) => tell::tell(&said.to, "/api/v1/near-misses", &said.body()),
         Command::Intervene(said) => tell::tell(&said.to, "/api/v1/interventions", &said.body()),
+        Command::Export(asked) => export::export(&asked),
+        Command::Import(asked) => export::import(&asked),
         Command::Migrate(settings) => serve::migrate(settings.config.as_deref()),
     };
     ExitCode::from(code)

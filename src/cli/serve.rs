@@ -25,7 +25,7 @@ pub(super) fn load(file: Option<&Path>) -> Result<Settings, u8> {
 }
 
 /// The file that settings are in when none is named: `afterword.yaml` here, if there is one.
-fn found(file: Option<&Path>) -> Option<PathBuf> {
+pub(super) fn found(file: Option<&Path>) -> Option<PathBuf> {
     file.map(Path::to_owned).or_else(|| Path::new("afterword.yaml").is_file().then(|| PathBuf::from("afterword.yaml")))
 }
 
@@ -96,8 +96,10 @@ pub(super) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
     // Open requests have their commits acknowledged before the loops end with the process.
     let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
     loops.shutdown().await;
-    let saved = tokio::task::spawn_blocking(move || app.save_sights()).await?;
-    saved?;
+    let left = tokio::task::spawn_blocking(move || app.save_sights().and(app.leave_office())).await?;
+    if let Err(fault) = left {
+        tracing::error!("the last sights could not be saved: {fault:#}");
+    }
     match served {
         Ok(done) => Ok(done??),
         Err(_) => Ok(()),

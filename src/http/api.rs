@@ -285,3 +285,19 @@ pub(super) async fn deliveries(State(app): State<Arc<App>>) -> Result<Json<Value
         .collect();
     Ok(Json(Value::from(rows)))
 }
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Retry {
+    key: String,
+}
+
+/// `POST /api/v1/deliveries/retry`: a refused delivery gets another turn.
+pub(super) async fn retry_delivery(State(app): State<Arc<App>>, Json(Retry { key }): Json<Retry>) -> Result<Json<Value>, Error> {
+    let asked = key.clone();
+    if read(&app, move |app| app.retry_delivery(&asked)).await? {
+        Ok(Json(json!({ "key": key, "state": "pending" })))
+    } else {
+        Err(Error::NotFound(format!("no refused delivery has the key `{key}`; GET /api/v1/deliveries lists them")))
+    }
+}

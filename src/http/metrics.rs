@@ -42,6 +42,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         registry.register(name, help, gauge);
     };
+    gauge("judge", "Whether this process is the judge, among the replicas of one database", u64::from(app.epoch().is_some()));
     gauge("log_head", "Last position of the log", head);
     gauge("log_applied", "Last position the judge has applied", applied);
     gauge(

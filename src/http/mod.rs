@@ -67,6 +67,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/criteria", get(api::criteria))
         .route("/api/v1/ledger", get(api::ledger))
         .route("/api/v1/deliveries", get(api::deliveries))
+        .route("/api/v1/deliveries/retry", post(api::retry_delivery))
         .route("/metrics", get(metrics::metrics))
         .route("/-/reload", post(reload))
         .merge(web::routes())

@@ -67,8 +67,8 @@ pub struct Store {
 
 #[derive(Debug)]
 enum Database {
-    Sqlite(Sqlite),
-    Postgres(Postgres),
+    Sqlite(Box<Sqlite>),
+    Postgres(Box<Postgres>),
 }
 
 impl Store {
@@ -133,8 +133,8 @@ pub fn migrate(place: &Place, now: Time) -> Result<Migrated, StoreError> {
 
 fn open_and_migrate(place: &Place, now: Time) -> Result<(Store, Migrated), StoreError> {
     let database = match place {
-        Place::Sqlite(path) => Database::Sqlite(Sqlite::open(path)?),
-        Place::Postgres(address) => Database::Postgres(Postgres::new(address)?),
+        Place::Sqlite(path) => Database::Sqlite(Box::new(Sqlite::open(path)?)),
+        Place::Postgres(address) => Database::Postgres(Box::new(Postgres::new(address)?)),
     };
     let store = Store { database };
     let migrated = store.write("migration", |at| migration::migrate(at, migration::STEPS, now))?;

@@ -69,7 +69,13 @@ impl Postgres {
         }
         let hosts: Vec<String> = config.get_hosts().iter().map(|host| format!("{host:?}")).collect();
         let name = format!("{} on {}", config.get_dbname().unwrap_or("(no name)"), hosts.join(", "));
-        config.connect_timeout(TO_CONNECT).keepalives_idle(UNHEARD).tcp_user_timeout(UNHEARD).application_name("afterword");
+        config
+            .connect_timeout(TO_CONNECT)
+            .keepalives_idle(UNHEARD)
+            .keepalives_interval(Duration::from_secs(2))
+            .keepalives_retries(3)
+            .tcp_user_timeout(UNHEARD)
+            .application_name("afterword");
         let options = config.get_options().map_or_else(|| LIMITS.to_owned(), |given| format!("{LIMITS} {given}"));
         config.options(&options).ssl_mode(SslMode::Disable);
         Ok(Self { config, name, pool: Mutex::default(), freed: Condvar::new(), listener: Mutex::default() })
@@ -88,6 +94,10 @@ impl Postgres {
     }
 
     fn transact<T>(&self, noun: &str, reads: bool, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        off_the_runtime(|| self.transact_here(noun, reads, work))
+    }
+
+    fn transact_here<T>(&self, noun: &str, reads: bool, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut lent = self.lend(noun)?;
         // A kept connection may have died with the server; a fresh one shows whether the server is back. Nothing was done on the old one.
         if lent.get()?.client.is_valid(TO_CONNECT).is_err() {
@@ -150,6 +160,11 @@ impl Postgres {
         }
         rest.map(drop).map_err(|error| postgres_fault("listen", &error))
     }
+}
+
+/// Each client runs a small runtime of its own, which a thread that runs async tasks must not enter; it hands its tasks over first.
+fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
+    if tokio::runtime::Handle::try_current().is_ok() { tokio::task::block_in_place(work) } else { work() }
 }
 
 /// Tells all who wait, when the transaction commits.

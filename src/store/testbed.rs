@@ -53,6 +53,7 @@ fn server() -> &'static Server {
         let dir = tempfile::Builder::new().prefix("afterword-postgres").tempdir_in("/tmp").unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
+        #[expect(clippy::zombie_processes, reason = "it lives as long as this program, and ends with its standard input")]
         let process = Command::new(script).arg(dir.path()).arg(port.to_string()).stdin(Stdio::piped()).spawn().unwrap();
         for _ in 0..600 {
             if connect(port).is_ok() {

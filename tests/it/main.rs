@@ -3,10 +3,14 @@
 
 mod bad_input;
 mod commands;
+mod crashes;
 mod deploy;
+mod dice;
 mod layers;
+mod postgres;
 mod prometheus;
 mod promtool;
 mod reload;
+mod replicas;
 mod storms;
 mod world;

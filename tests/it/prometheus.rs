@@ -1,7 +1,6 @@
 //! End to end: a real Prometheus sees a service go down and come back; a postmortem opens and an invite is written, whatever is killed meanwhile.
 
 use std::collections::BTreeSet;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -9,7 +8,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::world::{Http, PATIENCE, Page, World, alert, pause, repository, stamp, tell, until, webhook};
+use crate::dice::Dice;
+use crate::world::{Http, PATIENCE, Page, World, alert, pause, repository, stamp, until, webhook};
 
 /// How alerts come to us.
 #[derive(Clone, Copy)]
@@ -188,26 +188,5 @@ impl Poster {
     fn stop(self) -> BTreeSet<String> {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
-    }
-}
-
-/// Random moments that can be had again: the seed is printed, and `AFTERWORD_SEED` sets it.
-struct Dice(u64);
-
-impl Dice {
-    fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "to repeat a failed run with its seed")]
-        let given = std::env::var("AFTERWORD_SEED").ok();
-        let seed = given.map_or_else(|| RandomState::new().hash_one(0), |text| text.parse().unwrap());
-        tell(&format!("AFTERWORD_SEED={seed}"));
-        Self(seed)
-    }
-
-    /// SplitMix64 (Steele, Lea, Flood 2014).
-    fn roll(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
     }
 }

@@ -161,17 +161,28 @@ pub(crate) struct World {
 impl World {
     /// A directory with settings and rules; nothing runs yet.
     pub(crate) fn new() -> Self {
-        let (dir, port) = (TempDir::new().unwrap(), free_port());
+        let dir = TempDir::new().unwrap();
+        let path = dir.path().to_owned();
+        Self::with(dir, &format!("sqlite://{}/data/afterword.db", path.display()), &path)
+    }
+
+    /// The same on a database that others may be at, with the files in a directory that they share.
+    pub(crate) fn on(storage: &str, files: &Path) -> Self {
+        Self::with(TempDir::new().unwrap(), storage, files)
+    }
+
+    fn with(dir: TempDir, storage: &str, files: &Path) -> Self {
+        let port = free_port();
         let world = Self { afterword: None, others: Vec::new(), http: Http::new(port), port, dir };
         world.write("rules/rules.yaml", RULES);
         world.write("bearer", "open sesame\n");
-        let path = world.dir.path().display();
+        let (path, files) = (world.dir.path().display(), files.display());
         world.write(
             "afterword.yaml",
             &format!(
                 r"listen: 127.0.0.1:{port}
 external_url: http://127.0.0.1:{port}
-storage: sqlite://{path}/data/afterword.db
+storage: {storage}
 rules: ['{path}/rules/*.yaml']
 sources:
   - {{name: alertmanager, kind: alertmanager, auth: none}}
@@ -182,8 +193,8 @@ people:
   - {{id: ada, name: Ada L., email: ada@example.com, time_zone: Europe/Berlin, hours: 'Mon-Fri 09:00-17:00'}}
   - {{id: bo, name: Bo M., email: bo@example.com, time_zone: Europe/Berlin, hours: 'Mon-Fri 09:00-17:00'}}
   - {{id: lin, name: Lin N., email: lin@example.com, time_zone: Europe/Berlin, hours: 'Mon-Fri 09:00-17:00'}}
-postmortems: {{directory: {path}/postmortems}}
-meetings: {{directory: {path}/invites, organizer: postmortems@example.com, facilitators: [lin], send: automatic}}
+postmortems: {{directory: {files}/postmortems}}
+meetings: {{directory: {files}/invites, organizer: postmortems@example.com, facilitators: [lin], send: automatic}}
 "
             ),
         );
@@ -195,6 +206,13 @@ meetings: {{directory: {path}/invites, organizer: postmortems@example.com, facil
         let mut world = Self::new();
         world.start();
         world
+    }
+
+    /// Has the settings name another database.
+    pub(crate) fn store_in(&self, storage: &str) {
+        let settings = std::fs::read_to_string(self.path("afterword.yaml")).unwrap();
+        let lines = settings.lines().map(|line| if line.starts_with("storage:") { format!("storage: {storage}") } else { line.to_owned() });
+        self.write("afterword.yaml", &format!("{}\n", lines.collect::<Vec<_>>().join("\n")));
     }
 
     /// The path of a file in the directory.
@@ -242,6 +260,12 @@ meetings: {{directory: {path}/invites, organizer: postmortems@example.com, facil
     /// `kill -9`.
     pub(crate) fn kill(&mut self) {
         drop(self.afterword.take().unwrap());
+    }
+
+    /// The process, for signals.
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.afterword.as_ref().unwrap().0.id();
+        send_signal(pid, name);
     }
 
     /// Whether the process is still there.
@@ -465,6 +489,11 @@ pub(crate) fn alert(name: &str, service: &str, starts_at: &str) -> Value {
         "status": "firing", "labels": {"alertname": name, "service": service, "severity": "warning"}, "annotations": {"summary": name},
         "startsAt": starts_at, "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "http://prometheus.example/graph", "fingerprint": "00000000",
     })
+}
+
+/// `kill -NAME PID`
+pub(crate) fn send_signal(pid: u32, name: &str) {
+    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
 }
 
 /// The root of the repository.

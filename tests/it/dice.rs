@@ -1,0 +1,26 @@
+//! Random moments.
+
+use std::hash::{BuildHasher, RandomState};
+
+use super::world::tell;
+
+/// Random moments that can be had again: the seed is printed, and `AFTERWORD_SEED` sets it.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "to repeat a failed run with its seed")]
+        let given = std::env::var("AFTERWORD_SEED").ok();
+        let seed = given.map_or_else(|| RandomState::new().hash_one(0), |text| text.parse().unwrap());
+        tell(&format!("AFTERWORD_SEED={seed}"));
+        Self(seed)
+    }
+
+    /// The next number. SplitMix64 (Steele, Lea, Flood 2014).
+    pub(crate) fn roll(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}
