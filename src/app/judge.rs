@@ -43,8 +43,10 @@ pub(super) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
 }
 
 impl Judge {
-    /// Takes up where the last judge stopped.
-    pub(super) fn of(loaded: Loaded, epoch: u64, settings: &Settings, now: Time) -> Self {
+    /// Takes up where the last judge stopped, at the time of the last record it judged: later records are judged at theirs, whenever that is
+    /// done.
+    pub(super) fn of(loaded: Loaded, epoch: u64, settings: &Settings) -> Self {
+        let now = loaded.judged_until.unwrap_or(Time::UNIX_EPOCH);
         let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
             Fact::Settings(fact) => Some((event.occurred_at, fact.hash.clone())),
             _ => None,
@@ -98,9 +100,7 @@ impl App {
 
     /// Loads what stands, as a judge new in office or after a fault.
     fn take_up(&self, epoch: u64, settings: &Settings) -> anyhow::Result<Judge> {
-        // The time of the log, not ours: what was due since is found by the first step.
-        let clock = self.store.head()?.clock;
-        let mut judge = Judge::of(load(&self.store)?, epoch, settings, clock);
+        let mut judge = Judge::of(load(&self.store)?, epoch, settings);
         judge.poison = lock(&self.poison).take();
         self.note_settings(&mut judge, settings)?;
         Ok(judge)

@@ -29,6 +29,9 @@ use settings::Settings;
 /// How many arrivals may wait for a commit before senders are asked to come back.
 const INBOX: usize = 4096;
 
+/// How long the same fault is not told again.
+const SAME_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+
 /// A running Afterword, shared by loops and requests.
 #[derive(Debug)]
 pub struct App {
@@ -101,7 +104,7 @@ impl App {
         let loaded = judge::load(&store)?;
         let applied = loaded.applied;
         let sights = sight::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
-        let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings, clock.now()));
+        let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
             head: sync::watch::Sender::new(store.head()?.next.saturating_sub(1)),
             applied: sync::watch::Sender::new(applied),
@@ -144,9 +147,14 @@ impl App {
 
     /// Notes a fault of a loop, once, for the log and the pages.
     fn trouble(&self, what: &str, fault: &anyhow::Error) {
-        tracing::error!("{what}: {fault:#}");
+        let (now, told) = (self.clock.now(), format!("{what}: {fault:#}"));
         let mut troubles = lock(&self.troubles);
-        troubles.push_back((self.clock.now(), format!("{what}: {fault:#}")));
+        // A database that is away fails every arrival: once in a while says as much as each time.
+        if troubles.iter().any(|(at, before)| *before == told && now - *at < SAME_AGAIN) {
+            return;
+        }
+        tracing::error!("{told}");
+        troubles.push_back((now, told));
         if troubles.len() > 20 {
             troubles.pop_front();
         }

@@ -46,6 +46,8 @@ pub struct Changes {
 pub struct Loaded {
     /// The position of the last record applied.
     pub applied: u64,
+    /// When that record was logged: the time up to which facts have been judged. `None` before the first.
+    pub judged_until: Option<Time>,
     /// Incidents that may still change, oldest first.
     pub incidents: Vec<Incident>,
     /// Events that may still join one, oldest first.
@@ -61,8 +63,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn load(&self, since: Time) -> Result<Loaded, StoreError> {
         self.read(NOUN, |at| {
+            let applied = head::head(at)?.applied;
+            let text = "select logged_at from log where position <= $1 order by position desc limit 1";
             Ok(Loaded {
-                applied: head::head(at)?.applied,
+                applied,
+                judged_until: sql::row(at, NOUN, text, values![sql::integer(applied)], |row| sql::read_time(row, 0))?,
                 incidents: incident::unfinished(at, since)?,
                 loose: incident::loose(at)?,
                 aliases: incident::aliases(at, since)?,
