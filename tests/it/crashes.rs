@@ -153,7 +153,7 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
     lines.extend(log);
     lines.push(json!({"end": rows}));
     let mut replay = World::new();
-    replay.write("rules/rules.yaml", RULES);
+    prepare(&replay);
     let text: Vec<String> = lines.iter().map(Value::to_string).collect();
     replay.write("log.jsonl", &format!("{}\n", text.join("\n")));
     let done = replay.run(&["import", "--config", "afterword.yaml", "log.jsonl"]);
@@ -179,12 +179,20 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
         let theirs = incidents(&self::exported(&replay, &format!("replay{number}.jsonl")));
         (theirs == ours).then_some(()).or_else(|| {
             if number == 20 {
-                let differ: Vec<_> = ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs).take(1).collect();
-                panic!("{} and {} rows; first difference: {differ:#?}", ours.len(), theirs.len());
+                let differ =
+                    ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs).map(|(ours, theirs)| difference(ours, theirs));
+                panic!("{} and {} rows differ: {:#?}", ours.len(), theirs.len(), differ.take(3).collect::<Vec<_>>());
             }
             None
         })
     });
+}
+
+/// From where on two lines differ.
+fn difference(ours: &str, theirs: &str) -> (String, String) {
+    let same = ours.bytes().zip(theirs.bytes()).take_while(|(ours, theirs)| ours == theirs).count().saturating_sub(40);
+    let shown = |line: &str| line.chars().skip(same).take(200).collect();
+    (shown(ours), shown(theirs))
 }
 
 fn exported(world: &World, name: &str) -> Vec<Value> {
