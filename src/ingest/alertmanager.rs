@@ -21,8 +21,8 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::member::{self, Episode, Place, Sent};
-use super::{IngestFault, MemberFault, Reading, begins, found, not_readable};
+use super::member::{self, Episode, Faultless, Place, Sent};
+use super::{IngestFault, Known, MemberFault, Reading, begins, found, not_readable};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
@@ -50,6 +50,14 @@ struct Body<'a> {
 /// # Errors
 /// When the body as a whole is no such webhook.
 pub fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+    news(body, source, names, now, &mut |_| false)
+}
+
+/// As [`webhook`], without the firing alerts that `known` says only repeat what is known: [`Reading::renewed`] counts them.
+///
+/// # Errors
+/// When the body as a whole is no such webhook.
+pub fn news(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the default body of Alertmanager's webhook";
     begins(body, b'{', EXPECTED)?;
     let body: Body<'_> = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
@@ -68,35 +76,43 @@ pub fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Resu
             advice: "Alertmanager's webhook always has this list: look for what changes it on the way.",
         });
     };
-    let alerts: Vec<&RawValue> = serde_json::from_str(alerts.get()).map_err(|_| {
-        let message = format!("a list belongs here, not {}", found(alerts.get().as_bytes()));
-        MemberFault { index: None, path: "alerts".to_owned(), message }
-    })?;
 
     let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
     let home = string(body.external_url);
-    let mut reading = Reading {
-        events: Vec::with_capacity(alerts.len()),
-        receiver: string(body.receiver).map(|name| unquote(&name)),
-        ..Reading::default()
-    };
+    let mut reading = Reading { receiver: string(body.receiver).map(|name| unquote(&name)), ..Reading::default() };
+    let mut faults: Vec<MemberFault> = Vec::new();
     match body.truncated_alerts.map(|raw| serde_json::from_str(raw.get())) {
         Some(Ok(truncated)) => reading.truncated = truncated,
-        Some(Err(_)) => reading.faults.push(MemberFault {
+        Some(Err(_)) => faults.push(MemberFault {
             index: None,
             path: "truncatedAlerts".to_owned(),
             message: "a whole number, zero or more, belongs here; taken as 0".to_owned(),
         }),
         None => {}
     }
-    for (index, raw) in alerts.into_iter().enumerate() {
-        let place = Place { list: "alerts", index };
-        let read = member::read(raw, place).and_then(|sent| episode(&sent, place, now).map(|episode| (sent, episode)));
-        match read {
-            Ok((sent, episode)) => reading.events.push(member::event(sent, episode, home.as_deref(), source, names, now)),
-            Err(fault) => reading.faults.push(fault),
+    let mut take = |place: Place, sent: Sent<'_>| {
+        let episode = episode(&sent, place, now)?;
+        if episode.status == AlertStatus::Firing && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse)) {
+            reading.renewed += 1;
+        } else {
+            reading.events.push(member::event(sent, episode, home.as_deref(), source, names, now));
+        }
+        Ok(())
+    };
+    if let Ok(Faultless(alerts)) = serde_json::from_str(alerts.get()) {
+        let alerts = alerts.into_iter().enumerate();
+        faults.extend(alerts.filter_map(|(index, sent)| take(Place { list: "alerts", index }, sent).err()));
+    } else {
+        let alerts: Vec<&RawValue> = serde_json::from_str(alerts.get()).map_err(|_| {
+            let message = format!("a list belongs here, not {}", found(alerts.get().as_bytes()));
+            MemberFault { index: None, path: "alerts".to_owned(), message }
+        })?;
+        for (index, raw) in alerts.into_iter().enumerate() {
+            let place = Place { list: "alerts", index };
+            faults.extend(member::read(raw, place).and_then(|sent| take(place, sent)).err());
         }
     }
+    reading.faults = faults;
     Ok(reading)
 }
 

@@ -1,19 +1,72 @@
 //! One alert of Alertmanager's webhook or API: the two share their fields, but not what a missing one means.
 
 use std::borrow::Cow;
+use std::fmt;
 
-use serde::Deserialize;
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use super::{MemberFault, found, labels, time};
+use super::{Glimpse, MemberFault, found, labels, time};
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Link};
 use crate::model::settings::LabelNames;
+
+/// Members that are read borrowed, all before the first is looked at; a longer list goes one by one, or a body of tiny alerts would need
+/// many times its own memory.
+const TOGETHER: usize = 4096;
 
 /// A string borrowed from the body where it holds no escapes. The newtype matters: serde's `borrow` does not reach a bare
 /// `Cow` inside another type.
 #[derive(Deserialize)]
 struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Names with strings: in the order of the names, each once, the last one sent. So a map would have it, without a map's cost.
+#[derive(Default)]
+pub(super) struct Pairs<'a>(pub(super) Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl Pairs<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name)).ok().map(|at| self.0[at].1.as_ref())
+    }
+
+    fn into_labels(self) -> Labels {
+        self.0.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names with strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
+                let mut in_order = true;
+                while let Some((Text(name), Text(value))) = map.next_entry()? {
+                    if pairs.is_empty() {
+                        pairs.reserve(8);
+                    }
+                    in_order &= pairs.last().is_none_or(|(last, _)| *last < name);
+                    pairs.push((name, value));
+                }
+                if !in_order {
+                    // Stable, and from the back: of equal names the last stays.
+                    pairs.reverse();
+                    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+                    pairs.dedup_by(|(later, _), (first, _)| later == first);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
 
 /// The fields, each still unread, so that a fault can name its own.
 #[derive(Deserialize)]
@@ -30,6 +83,118 @@ struct Raw<'a> {
     ends_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "generatorURL")]
     generator_url: Option<&'a RawValue>,
+}
+
+/// The fields of [`Raw`] in one pass, for a list without a fault. Whatever this refuses, [`read`] looks at closely.
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Field {
+    #[serde(rename = "status")]
+    Status,
+    #[serde(rename = "labels")]
+    Labels,
+    #[serde(rename = "annotations")]
+    Annotations,
+    #[serde(rename = "startsAt")]
+    StartsAt,
+    #[serde(rename = "endsAt")]
+    EndsAt,
+    #[serde(rename = "generatorURL")]
+    GeneratorUrl,
+    #[serde(other)]
+    Other,
+}
+
+/// A list of alerts without a fault.
+pub(super) struct Faultless<'a>(pub(super) Vec<Sent<'a>>);
+
+impl<'de> Deserialize<'de> for Faultless<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Faultless<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of alerts")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(sent) = list.next_element()? {
+                    if all.len() == TOGETHER {
+                        return Err(Error::custom("a long list"));
+                    }
+                    all.push(sent);
+                }
+                Ok(Faultless(all))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sent<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Member;
+        impl<'de> Visitor<'de> for Member {
+            type Value = Sent<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an alert")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut status, mut labels, mut annotations) = (None, None, None);
+                let (mut starts_at, mut ends_at, mut generator_url) = (None, None, None);
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        Field::Status => once(&mut status, &mut map, text_as_is)?,
+                        Field::Labels => once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?,
+                        Field::Annotations => once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?,
+                        Field::StartsAt => once(&mut starts_at, &mut map, text_as_time)?,
+                        Field::EndsAt => once(&mut ends_at, &mut map, text_as_time)?,
+                        Field::GeneratorUrl => once(&mut generator_url, &mut map, text_as_is)?,
+                        Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                let mut labels = labels.flatten().unwrap_or_default();
+                labels.0.retain(|(_, value)| !value.is_empty());
+                if labels.0.is_empty() {
+                    return Err(Error::custom("no labels"));
+                }
+                Ok(Sent {
+                    status: status.flatten(),
+                    labels,
+                    annotations: annotations.flatten().unwrap_or_default(),
+                    starts_at: starts_at.flatten().flatten(),
+                    ends_at: ends_at.flatten().flatten(),
+                    generator_url: generator_url.flatten(),
+                })
+            }
+        }
+        deserializer.deserialize_map(Member)
+    }
+}
+
+/// Reads a value that may be null, and may come once.
+fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>, U>(
+    place: &mut Option<Option<U>>,
+    map: &mut A,
+    read: impl FnOnce(T) -> Result<U, String>,
+) -> Result<(), A::Error> {
+    if place.is_some() {
+        return Err(de::Error::custom("twice"));
+    }
+    *place = Some(map.next_value::<Option<T>>()?.map(read).transpose().map_err(de::Error::custom)?);
+    Ok(())
+}
+
+fn text_as_is(Text(text): Text<'_>) -> Result<Cow<'_, str>, String> {
+    Ok(text)
+}
+
+fn text_as_time(Text(text): Text<'_>) -> Result<Option<Time>, String> {
+    time::parse_go(&text)
 }
 
 /// Where a member stands.
@@ -52,8 +217,9 @@ impl Place {
 /// An alert as sent; what is absent or Go's zero time is `None`.
 pub(super) struct Sent<'a> {
     pub(super) status: Option<Cow<'a, str>>,
-    pub(super) labels: Labels,
-    pub(super) annotations: Labels,
+    /// Never empty, and none without a value.
+    pub(super) labels: Pairs<'a>,
+    pub(super) annotations: Pairs<'a>,
     pub(super) starts_at: Option<Time>,
     pub(super) ends_at: Option<Time>,
     pub(super) generator_url: Option<Cow<'a, str>>,
@@ -68,6 +234,14 @@ pub(super) struct Episode {
     pub(super) end_reason: EndReason,
 }
 
+impl Sent<'_> {
+    /// What tells whether a firing alert is news. One without a start of its own is never known by sight.
+    pub(super) fn glimpse(&self, until: Option<Time>) -> Option<Glimpse<'_>> {
+        self.starts_at.map(|starts_at| Glimpse { labels: &self.labels.0, starts_at, until })
+    }
+}
+
+/// Reads one member closely, and says what is wrong with it.
 pub(super) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, MemberFault> {
     // serde would take a list for a struct, by position.
     let fields = Some(raw.get()).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str::<Raw<'a>>(text).ok());
@@ -76,8 +250,8 @@ pub(super) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, Memb
     };
     let mut labels = pairs(fields.labels, place, "labels")?;
     // In Prometheus an empty label is the same as none.
-    labels.retain(|_, value| !value.is_empty());
-    if labels.is_empty() {
+    labels.0.retain(|(_, value)| !value.is_empty());
+    if labels.0.is_empty() {
         return Err(place.fault("labels", "an alert needs at least one label that is not empty, `alertname` above all"));
     }
     Ok(Sent {
@@ -92,21 +266,18 @@ pub(super) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, Memb
 
 pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source: &str, names: &LabelNames, now: Time) -> Event {
     let Episode { status, starts_at, ends_at, end_reason } = episode;
-    let links = [
-        ("Query", sent.generator_url.as_deref()),
-        ("Runbook", sent.annotations.get("runbook_url").map(String::as_str)),
-        ("Alertmanager", home),
-    ];
+    let links = [("Query", sent.generator_url.as_deref()), ("Runbook", sent.annotations.get("runbook_url")), ("Alertmanager", home)];
     let links = links.into_iter().filter_map(|(title, url)| link(title, url?)).collect();
-    let service = labels::service(&sent.labels, names).map(|(_, service)| service.to_owned());
-    let environment = labels::environment(&sent.labels, names);
+    let labels = sent.labels.into_labels();
+    let service = labels::service(&labels, names).map(|(_, service)| service.to_owned());
+    let environment = labels::environment(&labels, names);
     let alert = Alert {
         seen_again: None,
-        name: sent.labels.get("alertname").cloned().unwrap_or_else(|| unnamed(&sent.labels)),
+        name: labels.get("alertname").cloned().unwrap_or_else(|| unnamed(&labels)),
         status,
-        severity: labels::severity(&sent.labels, names),
-        labels: sent.labels,
-        annotations: sent.annotations,
+        severity: labels::severity(&labels, names),
+        labels,
+        annotations: sent.annotations.into_labels(),
         starts_at,
         ends_at,
         pending_for: None,
@@ -122,8 +293,8 @@ pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source
 }
 
 /// Grafana says in an annotation when a resolved alert did not recover; others say nothing and are believed.
-pub(super) fn end_reason(annotations: &Labels) -> EndReason {
-    match annotations.get("grafana_state_reason").map(String::as_str) {
+pub(super) fn end_reason(annotations: &Pairs<'_>) -> EndReason {
+    match annotations.get("grafana_state_reason") {
         None | Some("" | "Normal") => EndReason::Recovered,
         Some("NoData" | "MissingSeries") => EndReason::NoData,
         Some("Paused") => EndReason::Muted,
@@ -164,8 +335,8 @@ fn instant(raw: Option<&RawValue>, place: Place, field: &str) -> Result<Option<T
     time::parse_go(&text).map_err(|message| place.fault(field, message))
 }
 
-fn pairs(raw: Option<&RawValue>, place: Place, field: &str) -> Result<Labels, MemberFault> {
-    let Some(raw) = raw else { return Ok(Labels::new()) };
+fn pairs<'a>(raw: Option<&'a RawValue>, place: Place, field: &str) -> Result<Pairs<'a>, MemberFault> {
+    let Some(raw) = raw else { return Ok(Pairs::default()) };
     serde_json::from_str(raw.get()).map_err(|_| {
         // Only now does it pay to look which of them it is.
         let all: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();

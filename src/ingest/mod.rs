@@ -12,6 +12,7 @@ pub mod people;
 pub mod prometheus;
 mod time;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::Time;
@@ -27,6 +28,8 @@ pub struct Reading {
     /// Positions in `events` of alerts that came without `startsAt`. Their start is a guess, new with every message:
     /// an open episode with the same labels should take them in before they count as new.
     pub unstarted: Vec<usize>,
+    /// How many members were left out of `events` because the reader was told that they only repeat what is known.
+    pub renewed: usize,
     /// Members that could not be read; they cost the others nothing.
     pub faults: Vec<MemberFault>,
     /// How many alerts the sender left out. Above zero, an alert that is absent may still be firing.
@@ -34,6 +37,20 @@ pub struct Reading {
     /// The receiver that the sender says it sent to, as written in its settings.
     pub receiver: Option<String>,
 }
+
+/// A firing alert as it stands in the body, before anything is built of it: enough to tell that it only repeats what is known.
+#[derive(Debug, Clone, Copy)]
+pub struct Glimpse<'a> {
+    /// The labels, in order, each name once and none without a value: with `starts_at`, the identity of the episode.
+    pub labels: &'a [(Cow<'a, str>, Cow<'a, str>)],
+    /// When it began.
+    pub starts_at: Time,
+    /// Until when its sender promises to say again that it fires, if it does.
+    pub until: Option<Time>,
+}
+
+/// Says of a firing alert that it only repeats what is known, so that it need not be read.
+pub type Known<'a> = dyn FnMut(&Glimpse<'_>) -> bool + 'a;
 
 /// A promise to say again that an alert fires.
 #[derive(Debug, Clone, PartialEq, Eq)]

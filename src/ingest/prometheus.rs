@@ -12,8 +12,8 @@
 use chrono::TimeDelta;
 use serde_json::value::RawValue;
 
-use super::member::{self, Episode, Place, Sent};
-use super::{IngestFault, Lease, MemberFault, Reading, begins, not_readable};
+use super::member::{self, Episode, Faultless, Place, Sent};
+use super::{IngestFault, Known, Lease, MemberFault, Reading, begins, not_readable};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
@@ -30,30 +30,47 @@ const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
 /// # Errors
 /// When the body as a whole is no list.
 pub fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+    news_v2(body, source, names, now, &mut |_| false)
+}
+
+/// As [`alerts_v2`], without the firing alerts that `known` says only repeat what is known: [`Reading::renewed`] counts them.
+///
+/// # Errors
+/// When the body as a whole is no list.
+pub fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     begins(body, b'[', EXPECTED)?;
-    let alerts: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
-    let mut reading = Reading { events: Vec::with_capacity(alerts.len()), ..Reading::default() };
-    for (index, raw) in alerts.into_iter().enumerate() {
-        let place = Place { list: "", index };
-        let read = member::read(raw, place).and_then(|sent| episode(&sent, place, now).map(|episode| (sent, episode)));
-        let (sent, episode) = match read {
-            Ok(read) => read,
-            Err(fault) => {
-                reading.faults.push(fault);
-                continue;
-            }
-        };
+    let mut reading = Reading::default();
+    let mut take = |place: Place, sent: Sent<'_>| {
+        let episode = episode(&sent, place, now)?;
+        let until = (episode.status == AlertStatus::Firing).then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
+        if until.is_some() && sent.glimpse(until).is_some_and(|glimpse| known(&glimpse)) {
+            reading.renewed += 1;
+            return Ok(());
+        }
         if sent.starts_at.is_none() {
             reading.unstarted.push(reading.events.len());
         }
-        let until = (episode.status == AlertStatus::Firing).then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
         let event = member::event(sent, episode, None, source, names, now);
         if let Some(until) = until {
             reading.leases.push(Lease { subject: event.subject.clone(), until });
         }
         reading.events.push(event);
+        Ok(())
+    };
+    let mut faults: Vec<MemberFault> = Vec::new();
+    // One check of the whole body is cheaper than one a string.
+    if let Some(Faultless(alerts)) = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()) {
+        let alerts = alerts.into_iter().enumerate();
+        faults.extend(alerts.filter_map(|(index, sent)| take(Place { list: "", index }, sent).err()));
+    } else {
+        let alerts: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+        for (index, raw) in alerts.into_iter().enumerate() {
+            let place = Place { list: "", index };
+            faults.extend(member::read(raw, place).and_then(|sent| take(place, sent)).err());
+        }
     }
+    reading.faults = faults;
     Ok(reading)
 }
 

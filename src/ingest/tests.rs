@@ -566,3 +566,34 @@ proptest! {
         read_every_way(format!(r#"{{"kind":"note","text":"x","occurred_at":"{starts_at}"}}"#).as_bytes());
     }
 }
+
+#[test]
+fn what_is_known_is_left_out_and_the_rest_is_read_as_ever() {
+    for body in [POSTED.to_vec(), [b"[7,".as_slice(), &POSTED.trim_ascii()[1..]].concat()] {
+        let all = posted(&body);
+        assert!(all.events.len() > 1 && all.renewed == 0);
+        let mut glimpses = Vec::new();
+        let none = prometheus::news_v2(&body, "prometheus", &LabelNames::default(), now(), &mut |glimpse| {
+            glimpses.push((glimpse.labels.len(), glimpse.starts_at, glimpse.until));
+            true
+        });
+        let none = none.unwrap();
+        let firing: Vec<_> = all.events.iter().filter(|event| alert(event).status == AlertStatus::Firing).collect();
+        let started = firing
+            .iter()
+            .filter(|event| all.events.iter().position(|other| other == **event).is_some_and(|at| !all.unstarted.contains(&at)));
+        let expected: Vec<_> = started.map(|event| (alert(event).labels.len(), alert(event).starts_at)).collect();
+        assert_eq!(glimpses.iter().map(|(labels, starts_at, _)| (*labels, *starts_at)).collect::<Vec<_>>(), expected);
+        assert!(glimpses.iter().all(|(_, _, until)| until.is_some()));
+        assert_eq!((none.renewed, none.events.len()), (expected.len(), all.events.len() - expected.len()));
+        assert_eq!(none.faults, all.faults);
+    }
+}
+
+#[test]
+fn of_a_label_sent_twice_the_last_counts_in_any_order() {
+    let body = br#"{"version":"4","alerts":[{"status":"firing","startsAt":"2026-11-23T07:00:00Z",
+        "labels":{"b":"1","alertname":"A","b":"2","a":"","c\u0041":"x"}}]}"#;
+    let labels: Vec<_> = alert(&webhook(body).events[0]).labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    assert_eq!(labels, ["alertname=A", "b=2", "cA=x"]);
+}
