@@ -131,13 +131,17 @@ async fn watch_loop(app: Arc<App>) {
 }
 
 impl App {
-    /// Saves the sights if it is time. Blocks.
+    /// Saves the sights that moved if it is time. Blocks.
     ///
     /// # Errors
     /// When the store fails.
     pub fn save_sights(&self) -> anyhow::Result<()> {
-        let Some(sights) = lock(&self.sights).due_for_saving(self.now()) else { return Ok(()) };
-        self.store.save_sights(&sights)?;
-        Ok(())
+        loop {
+            let Some(sights) = lock(&self.sights).due_for_saving(self.now()) else { return Ok(()) };
+            if let Err(fault) = self.store.save_sights(&sights) {
+                lock(&self.sights).unsaved(&sights);
+                return Err(fault.into());
+            }
+        }
     }
 }

@@ -1,11 +1,19 @@
 //! Sights: when each alert was last seen firing. Renewals move a sight and are no facts.
+//!
+//! Made for a million open alerts: a sight is a row of 56 bytes, found by a keyed hash of its labels, and what is due is found in
+//! buckets of time. A row stands in the bucket of the time that it had to wait for when it was put there; when that comes, it moves
+//! on to the bucket of the time that it has by then. So a renewal costs no move, and looking for what is due no search.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{BuildHasher, Hasher, RandomState};
 
 use chrono::TimeDelta;
+use hashbrown::HashTable;
+use siphasher::sip128::SipHasher13;
 
+use crate::ingest::Glimpse;
 use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, EventId, Fact, Labels, Lapsed, Subject, alert_subject};
+use crate::model::event::{Alert, AlertStatus, Event, Fact, Labels, Lapsed, Subject};
 use crate::store::Store;
 
 /// A webhook has no lease. Its sender repeats firing alerts, daily at the least by any usual `repeat_interval`.
@@ -16,94 +24,158 @@ const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 const GRACE: TimeDelta = TimeDelta::minutes(5);
 /// A firing message this soon after the end was sent before it.
 const STRAGGLING: TimeDelta = TimeDelta::minutes(1);
+/// Lapses told in one step at the most: more than this fall silent together only when their sender is gone.
+const TOLD_AT_ONCE: usize = 10_000;
+/// Sights saved in one transaction at the most.
+const SAVED_AT_ONCE: usize = 20_000;
+/// The lease of what never lapses.
+pub(super) const NEVER: Time = Time::MAX_UTC;
 
-/// One alert as last seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One alert as last seen. Times are microseconds since 1970.
+#[derive(Debug, Clone, Copy)]
 struct Sight {
-    last_seen: Time,
-    lease_end: Time,
-    state: Known,
+    labels: LabelsKey,
+    started: i64,
+    /// The subject's 16 hex digits.
+    subject: u64,
+    last_seen: i64,
+    /// The end of the lease while it is on; of an ended one, the first 16 hex digits of the id of the event that ended it.
+    end: u64,
+    /// The bucket it stands in; 0: in none.
+    bucket: u32,
+    known: Known,
+    /// Whether it moved since it was saved.
+    changed: bool,
 }
 
+/// The keyed hash of an alert's labels: 128 bits under a key that no sender knows, so that equal means the same.
+type LabelsKey = [u64; 2];
+
 /// What is known of an alert's episode.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Known {
     /// It is on.
     On,
     /// Its sender fell silent.
     Lapsed,
-    /// This event ended it.
-    Ended(EventId),
+    /// An event ended it.
+    Ended,
+    /// Nothing: the row is free.
+    Nothing,
 }
 
 /// The sights of all alerts that were seen lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sights {
-    seen: HashMap<Subject, Sight>,
-    /// When the open episode of these labels started.
-    open: HashMap<Labels, Time>,
+    /// Keys of the hashes, new in every process.
+    keys: [u64; 2],
+    rows: Vec<Sight>,
+    free: Vec<u32>,
+    /// Rows by labels and start.
+    episodes: HashTable<u32>,
+    /// By labels: the row of the episode that began last, unless it ended.
+    open: HashTable<u32>,
+    subjects: HashTable<u32>,
+    /// Rows by the second, since 1970, in which they must be looked at. A row stands only where its `bucket` says; other places are stale.
+    due: BTreeMap<u32, Vec<u32>>,
+    /// Rows told as lapsed, until that is committed.
+    telling: Vec<u32>,
+    /// Rows that moved since they were saved.
+    changed: Vec<u32>,
+    /// Rows being saved.
+    saving: Vec<u32>,
     saved_at: Option<Time>,
+}
+
+impl Default for Sights {
+    fn default() -> Self {
+        Self {
+            keys: [(); 2].map(|()| RandomState::new().build_hasher().finish()),
+            rows: Vec::new(),
+            free: Vec::new(),
+            episodes: HashTable::new(),
+            open: HashTable::new(),
+            subjects: HashTable::new(),
+            due: BTreeMap::new(),
+            telling: Vec::new(),
+            changed: Vec::new(),
+            saving: Vec::new(),
+            saved_at: None,
+        }
+    }
 }
 
 impl Sights {
     /// The alerts of the incidents as stored, with the sights saved before the last stop. What is missing is only
     /// committed again, and deduplicated by the engine.
     pub(super) fn load<'a>(store: &Store, events: impl Iterator<Item = &'a Event>, now: Time) -> anyhow::Result<Self> {
-        let saved: HashMap<Subject, (Time, Option<Time>)> =
-            store.sights()?.into_iter().map(|(subject, last_seen, lease_end)| (subject, (last_seen, lease_end))).collect();
+        let saved =
+            store.sights()?.into_iter().filter_map(|(subject, last_seen, lease_end)| Some((digits(&subject)?, (last_seen, lease_end))));
+        let saved: HashMap<u64, (Time, Option<Time>)> = saved.collect();
         let mut sights = Self::default();
         for event in events {
             if let Fact::Lapsed(lapsed) = &event.fact {
                 sights.forget(std::slice::from_ref(event), lapsed.last_seen);
                 continue;
             }
-            let (last_seen, lease_end) = saved.get(&event.subject).copied().unwrap_or((now, None));
+            let (last_seen, lease_end) = digits(&event.subject).and_then(|subject| saved.get(&subject)).copied().unwrap_or((now, None));
             // Whoever renews did so in vain while we were down: they get the time to do it again.
-            let default = if event.source == "prometheus" { now + GRACE } else { now + UNSTATED_LEASE };
-            sights.saw(event, Some(lease_end.unwrap_or(default).max(now + GRACE)), last_seen);
+            sights.saw(event, Some(lease_end.unwrap_or(assumed_lease(event, now)).max(now + GRACE)), last_seen);
         }
         Ok(sights)
     }
 
+    /// Whether a firing alert only repeats what is known; then its sight is renewed.
+    pub(super) fn renewed(&mut self, glimpse: &Glimpse<'_>, now: Time) -> bool {
+        let labels = self.labels_key(glimpse.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
+        let Some(row) = self.episode(labels, micros(glimpse.starts_at)) else { return false };
+        match self.rows[at(row)].known {
+            Known::On => self.renew(row, glimpse.until, now),
+            // A straggler: sent before the end, and overtaken by it.
+            Known::Ended if self.straggles(row, now) => {}
+            Known::Ended | Known::Lapsed | Known::Nothing => return false,
+        }
+        true
+    }
+
     /// Reads an event against what is known: `None` when it only repeats that, and renews its sight.
     pub(super) fn news(&mut self, mut event: Event, lease: Option<Time>, now: Time) -> Option<Event> {
+        let ending = ending(&event);
         let Fact::Alert(alert) = &mut event.fact else { return Some(event) };
-        let Some(sight) = self.seen.get_mut(&event.subject) else { return Some(event) };
-        match (&sight.state, alert.status) {
+        let Some(row) = self.of(alert) else { return Some(event) };
+        let sight = self.rows[at(row)];
+        match (sight.known, alert.status) {
             // Another end than the one known is news.
-            (Known::Ended(end), AlertStatus::Resolved) if *end == event.id => {}
+            (Known::Ended, AlertStatus::Resolved) if sight.end == ending => {}
             (_, AlertStatus::Resolved) => return Some(event),
             (Known::On, AlertStatus::Firing) => {}
-            // A straggler: sent before the end, and overtaken by it.
-            (Known::Ended(_), AlertStatus::Firing) if now - sight.last_seen < STRAGGLING => return None,
-            (Known::Lapsed | Known::Ended(_), AlertStatus::Firing) => {
+            (Known::Ended, AlertStatus::Firing) if self.straggles(row, now) => return None,
+            (Known::Lapsed | Known::Ended | Known::Nothing, AlertStatus::Firing) => {
                 alert.seen_again = Some(now);
                 event.occurred_at = now;
                 event.identify();
                 return Some(event);
             }
         }
-        sight.last_seen = sight.last_seen.max(now);
-        sight.lease_end = sight.lease_end.max(lease.unwrap_or(now + UNSTATED_LEASE));
+        self.renew(row, lease, now);
         None
     }
 
     /// An alert that fires anew while its earlier episode is believed to be on: that one ended, at a time nobody saw, after it was last seen.
     pub(super) fn overtaken(&self, event: &Event) -> Option<Event> {
         let Fact::Alert(alert) = &event.fact else { return None };
-        let started = self.open.get(&alert.labels).filter(|started| alert.status == AlertStatus::Firing && **started < alert.starts_at)?;
-        let of = alert_subject(&alert.labels, *started);
-        let last_seen = self.seen.get(&of).filter(|sight| sight.state == Known::On)?.last_seen.min(alert.starts_at);
-        Some(Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of, last_seen })))
+        let sight = self.rows[at(self.open_episode(&alert.labels)?)];
+        let overtaken = alert.status == AlertStatus::Firing && sight.known == Known::On && sight.started < micros(alert.starts_at);
+        overtaken.then(|| sight.lapse(time(sight.last_seen).min(alert.starts_at)))
     }
 
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated.
     pub(super) fn dated(&self, mut event: Event) -> Event {
         let Fact::Alert(alert) = &mut event.fact else { return event };
-        if let Some(starts_at) = self.open.get(&alert.labels) {
-            alert.starts_at = *starts_at;
+        if let Some(row) = self.open_episode(&alert.labels) {
+            alert.starts_at = time(self.rows[at(row)].started);
             if alert.status == AlertStatus::Firing {
-                event.occurred_at = *starts_at;
+                event.occurred_at = alert.starts_at;
             }
             event.identify();
         }
@@ -113,88 +185,334 @@ impl Sights {
     /// Remembers a committed event.
     pub(super) fn saw(&mut self, event: &Event, lease: Option<Time>, now: Time) {
         let Fact::Alert(alert) = &event.fact else { return };
-        let state = match alert.status {
+        let Some(row) = self.of(alert).or_else(|| self.add(event, alert)) else { return };
+        let labels = self.rows[at(row)].labels;
+        let found = self.open.find_entry(labels[0], |other| self.rows[at(*other)].labels == labels);
+        let (known, end) = match alert.status {
             AlertStatus::Firing => {
-                self.open.insert(alert.labels.clone(), alert.starts_at);
-                Known::On
+                match found {
+                    Ok(mut before) => *before.get_mut() = row,
+                    Err(_) => drop(self.open.insert_unique(labels[0], row, |row| self.rows[at(*row)].labels[0])),
+                }
+                (Known::On, until(lease.unwrap_or(now + UNSTATED_LEASE)))
             }
             AlertStatus::Resolved => {
-                if self.open.get(&alert.labels) == Some(&alert.starts_at) {
-                    self.open.remove(&alert.labels);
+                if let Ok(open) = found
+                    && *open.get() == row
+                {
+                    open.remove();
                 }
-                Known::Ended(event.id.clone())
+                (Known::Ended, ending(event))
             }
         };
-        let lease_end = lease.unwrap_or(now + UNSTATED_LEASE);
-        self.seen.insert(event.subject.clone(), Sight { last_seen: now, lease_end, state });
-    }
-
-    /// Remembers what another replica, or this one, committed. A lease that is known better stays.
-    pub(super) fn follow(&mut self, event: &Event, lease: Option<Time>, now: Time) {
-        let known = self.seen.get(&event.subject).map(|sight| (sight.last_seen, sight.lease_end));
-        self.saw(event, lease, now);
-        if let (Some(sight), Some((last_seen, lease_end))) = (self.seen.get_mut(&event.subject), known)
-            && sight.state == Known::On
-        {
-            sight.last_seen = sight.last_seen.max(last_seen);
-            sight.lease_end = lease_end.min(sight.lease_end);
-        }
-    }
-
-    /// Takes over what other replicas have seen: a sight moves forward, never back.
-    pub(super) fn take_over(&mut self, saved: Vec<crate::store::sight::Sight>) {
-        for (subject, last_seen, lease_end) in saved {
-            if let Some(sight) = self.seen.get_mut(&subject) {
-                sight.last_seen = sight.last_seen.max(last_seen);
-                sight.lease_end = lease_end.map_or(sight.lease_end, |end| end.max(sight.lease_end));
-            }
-        }
-    }
-
-    /// Facts for the leases that ran out by `now`; each is told once.
-    pub(super) fn lapsed(&mut self, now: Time) -> Vec<Event> {
-        self.seen.retain(|_, sight| sight.state == Known::On || now - sight.last_seen < REMEMBERED);
-        let out = self.seen.iter().filter(|(_, sight)| sight.state == Known::On && sight.lease_end <= now);
-        out.map(|(of, sight)| {
-            let last_seen = sight.last_seen;
-            Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: of.clone(), last_seen }))
-        })
-        .collect()
+        let sight = &mut self.rows[at(row)];
+        (sight.known, sight.end, sight.last_seen) = (known, end, micros(now));
+        self.moved(row);
+        self.stand(row);
     }
 
     /// Takes note of what has been told as lapsed.
     pub(super) fn forget(&mut self, lapsed: &[Event], now: Time) {
         for event in lapsed.iter().filter(|event| matches!(event.fact, Fact::Lapsed(_))) {
-            if let Some(sight) = self.seen.get_mut(&event.subject) {
-                sight.state = Known::Lapsed;
-                sight.last_seen = sight.last_seen.max(now);
+            if let Some(row) = self.by_subject(&event.subject) {
+                let sight = &mut self.rows[at(row)];
+                sight.known = Known::Lapsed;
+                sight.last_seen = sight.last_seen.max(micros(now));
+                self.stand(row);
             }
         }
     }
 
-    /// When the next lease runs out.
-    pub(super) fn next(&self) -> Option<Time> {
-        self.seen.values().filter(|sight| sight.state == Known::On && sight.lease_end < Time::MAX_UTC).map(|sight| sight.lease_end).min()
+    /// Takes note of records that another replica appended, as they stand in the log. Those known already change nothing.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for more than one replica on one database"))]
+    pub(super) fn follow(&mut self, events: &[Event], now: Time) {
+        for event in events {
+            let Fact::Alert(alert) = &event.fact else {
+                let on = self.by_subject(&event.subject).is_some_and(|row| self.rows[at(row)].known == Known::On);
+                if on {
+                    self.forget(std::slice::from_ref(event), now);
+                }
+                continue;
+            };
+            let sight = self.of(alert).map(|row| self.rows[at(row)]);
+            let known = sight.is_some_and(|sight| match (sight.known, alert.status) {
+                (Known::On, AlertStatus::Firing) => true,
+                // Older than the end that is known: who sees it again after that says so.
+                (Known::Ended | Known::Lapsed, AlertStatus::Firing) => alert.seen_again.is_none_or(|again| micros(again) < sight.last_seen),
+                (Known::Ended, AlertStatus::Resolved) => sight.end == ending(event),
+                (Known::On | Known::Lapsed, AlertStatus::Resolved) | (Known::Nothing, _) => false,
+            });
+            if !known {
+                self.saw(event, Some(assumed_lease(event, now)), now);
+            }
+        }
     }
 
-    /// What to save now and then: once a minute, not with every renewal.
-    pub(super) fn due_for_saving(&mut self, now: Time) -> Option<Vec<(Subject, Time, Option<Time>)>> {
-        if self.saved_at.is_some_and(|at| now - at < TimeDelta::minutes(1)) {
-            return None;
+    /// Takes over what another replica saved of alerts that are on here too: sights and leases only move ahead.
+    #[cfg_attr(not(test), expect(dead_code, reason = "for more than one replica on one database"))]
+    pub(super) fn take_over(&mut self, saved: Vec<(Subject, Time, Option<Time>)>) {
+        for (subject, last_seen, lease_end) in saved {
+            let Some(row) = self.by_subject(&subject) else { continue };
+            let sight = &mut self.rows[at(row)];
+            if sight.known == Known::On {
+                sight.last_seen = sight.last_seen.max(micros(last_seen));
+                sight.end = sight.end.max(lease_end.map_or(0, until));
+            }
         }
-        self.saved_at = Some(now);
-        let open = self.seen.iter().filter(|(_, sight)| sight.state == Known::On);
-        Some(open.map(|(subject, sight)| (subject.clone(), sight.last_seen, Some(sight.lease_end))).collect())
     }
+
+    /// Facts for the leases that ran out by `now`; each is told until it is forgotten. At most ten thousand: [`Sights::next`] says whether
+    /// there are more.
+    pub(super) fn lapsed(&mut self, now: Time) -> Vec<Event> {
+        let mut lapsed = Vec::new();
+        // Those told before whose fact did not become durable.
+        for row in std::mem::take(&mut self.telling) {
+            let sight = self.rows[at(row)];
+            if sight.known == Known::On && sight.bucket == 0 {
+                self.look_at(row, now, &mut lapsed);
+            }
+        }
+        while let Some(bucket) = self.due.first_entry().filter(|bucket| i64::from(*bucket.key()) <= now.timestamp()) {
+            let (bucket, mut rows) = bucket.remove_entry();
+            while let Some(row) = rows.pop() {
+                if lapsed.len() >= TOLD_AT_ONCE {
+                    rows.push(row);
+                    self.due.insert(bucket, rows);
+                    return lapsed;
+                }
+                if self.rows[at(row)].bucket == bucket {
+                    self.look_at(row, now, &mut lapsed);
+                }
+            }
+        }
+        lapsed
+    }
+
+    fn look_at(&mut self, row: u32, now: Time, lapsed: &mut Vec<Event>) {
+        let sight = &mut self.rows[at(row)];
+        sight.bucket = 0;
+        if sight.waits_for() > micros(now) {
+            self.stand(row);
+        } else if sight.known == Known::On && sight.end.cast_signed() != NEVER.timestamp_micros() {
+            lapsed.push(sight.lapse(time(sight.last_seen)));
+            self.telling.push(row);
+        } else {
+            self.remove(row);
+        }
+    }
+
+    /// When something may have to be told next: a lease may run out.
+    pub(super) fn next(&self) -> Option<Time> {
+        self.due.first_key_value().map(|(bucket, _)| time(i64::from(*bucket) * 1_000_000))
+    }
+
+    /// What moved since it was saved last: once a minute, not with every renewal, and then in parts until there is no more.
+    pub(super) fn due_for_saving(&mut self, now: Time) -> Option<Vec<(Subject, Time, Option<Time>)>> {
+        if self.saving.is_empty() {
+            if self.saved_at.is_some_and(|at| now - at < TimeDelta::minutes(1)) {
+                return None;
+            }
+            self.saved_at = Some(now);
+            self.saving = std::mem::take(&mut self.changed);
+        }
+        let part = self.saving.split_off(self.saving.len().saturating_sub(SAVED_AT_ONCE));
+        if self.saving.is_empty() {
+            self.saving = Vec::new();
+        }
+        let open = part.into_iter().filter_map(|row| {
+            let sight = &mut self.rows[at(row)];
+            let due = std::mem::take(&mut sight.changed) && sight.known == Known::On;
+            due.then(|| (subject(sight.subject), time(sight.last_seen), Some(time(sight.end.cast_signed()))))
+        });
+        let open: Vec<_> = open.collect();
+        (!open.is_empty() || !self.saving.is_empty()).then_some(open)
+    }
+
+    /// Takes back what could not be saved, so that it is tried again.
+    pub(super) fn unsaved(&mut self, sights: &[(Subject, Time, Option<Time>)]) {
+        for (subject, _, _) in sights {
+            if let Some(row) = self.by_subject(subject) {
+                self.moved(row);
+            }
+        }
+        self.changed.append(&mut self.saving);
+    }
+
+    fn renew(&mut self, row: u32, lease: Option<Time>, now: Time) {
+        let sight = &mut self.rows[at(row)];
+        sight.last_seen = sight.last_seen.max(micros(now));
+        if sight.known == Known::On {
+            // No move to another bucket: it is looked at when this one is due.
+            sight.end = sight.end.max(until(lease.unwrap_or(now + UNSTATED_LEASE)));
+        }
+        self.moved(row);
+    }
+
+    fn straggles(&self, row: u32, now: Time) -> bool {
+        now - time(self.rows[at(row)].last_seen) < STRAGGLING
+    }
+
+    fn moved(&mut self, row: u32) {
+        if !std::mem::replace(&mut self.rows[at(row)].changed, true) {
+            self.changed.push(row);
+        }
+    }
+
+    /// Puts a row into the bucket of what it waits for, unless it stands in an earlier one.
+    fn stand(&mut self, row: u32) {
+        let sight = &mut self.rows[at(row)];
+        // The second after, so that nothing is looked at in vain.
+        let second = sight.waits_for().saturating_add(999_999).div_euclid(1_000_000).clamp(1, i64::from(u32::MAX));
+        let second = u32::try_from(second).unwrap_or(u32::MAX);
+        if sight.bucket == 0 || second < sight.bucket {
+            sight.bucket = second;
+            self.due.entry(second).or_default().push(row);
+        }
+    }
+
+    fn of(&self, alert: &Alert) -> Option<u32> {
+        self.episode(self.labels_of(&alert.labels), micros(alert.starts_at))
+    }
+
+    fn episode(&self, labels: LabelsKey, started: i64) -> Option<u32> {
+        let same = |row: &u32| self.rows[at(*row)].labels == labels && self.rows[at(*row)].started == started;
+        self.episodes.find(episode_hash(labels, started), same).copied()
+    }
+
+    fn open_episode(&self, labels: &Labels) -> Option<u32> {
+        let labels = self.labels_of(labels);
+        self.open.find(labels[0], |row| self.rows[at(*row)].labels == labels).copied()
+    }
+
+    fn by_subject(&self, subject: &Subject) -> Option<u32> {
+        let subject = digits(subject)?;
+        self.subjects.find(mixed(subject, self.keys), |row| self.rows[at(*row)].subject == subject).copied()
+    }
+
+    fn labels_of(&self, labels: &Labels) -> LabelsKey {
+        self.labels_key(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    fn labels_key<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> LabelsKey {
+        let mut stated = Vec::with_capacity(512);
+        for (name, value) in labels {
+            stated.extend_from_slice(name.as_bytes());
+            // No UTF-8 has this byte.
+            stated.push(0xff);
+            stated.extend_from_slice(value.as_bytes());
+            stated.push(0xff);
+        }
+        let hash = SipHasher13::new_with_keys(self.keys[0], self.keys[1]).hash(&stated);
+        [hash.h1, hash.h2]
+    }
+
+    fn add(&mut self, event: &Event, alert: &Alert) -> Option<u32> {
+        let (labels, started, subject) = (self.labels_of(&alert.labels), micros(alert.starts_at), digits(&event.subject)?);
+        let sight = Sight { labels, started, subject, last_seen: 0, end: 0, bucket: 0, known: Known::Nothing, changed: false };
+        let row = match self.free.pop() {
+            Some(row) => {
+                self.rows[at(row)] = sight;
+                row
+            }
+            None => {
+                self.rows.push(sight);
+                u32::try_from(self.rows.len() - 1).ok()?
+            }
+        };
+        let (rows, keys) = (&self.rows, self.keys);
+        let again = |row: &u32| episode_hash(rows[at(*row)].labels, rows[at(*row)].started);
+        self.episodes.insert_unique(episode_hash(labels, started), row, again);
+        self.subjects.insert_unique(mixed(subject, keys), row, |row| mixed(rows[at(*row)].subject, keys));
+        Some(row)
+    }
+
+    fn remove(&mut self, row: u32) {
+        let sight = self.rows[at(row)];
+        let same = |other: &u32| *other == row;
+        let places = [
+            self.episodes.find_entry(episode_hash(sight.labels, sight.started), same),
+            self.subjects.find_entry(mixed(sight.subject, self.keys), same),
+            self.open.find_entry(sight.labels[0], same),
+        ];
+        for place in places.into_iter().flatten() {
+            place.remove();
+        }
+        let sight = &mut self.rows[at(row)];
+        (sight.known, sight.changed) = (Known::Nothing, false);
+        self.free.push(row);
+    }
+}
+
+impl Sight {
+    /// When it must be looked at: to tell that its lease ran out, or to forget it.
+    fn waits_for(&self) -> i64 {
+        let never = NEVER.timestamp_micros();
+        match self.known {
+            Known::On if self.end.cast_signed() < never => self.end.cast_signed(),
+            // Its sender is gone without an end that anybody would miss.
+            Known::On => self.last_seen.saturating_add(UNSTATED_LEASE.num_seconds() * 1_000_000),
+            Known::Lapsed | Known::Ended | Known::Nothing => self.last_seen.saturating_add(REMEMBERED.num_seconds() * 1_000_000),
+        }
+    }
+
+    fn lapse(&self, last_seen: Time) -> Event {
+        Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: subject(self.subject), last_seen }))
+    }
+}
+
+/// How long an alert holds whose lease nobody here has seen.
+fn assumed_lease(event: &Event, now: Time) -> Time {
+    if event.source == "prometheus" { now + GRACE } else { now + UNSTATED_LEASE }
+}
+
+fn at(row: u32) -> usize {
+    row as usize
+}
+
+fn micros(time: Time) -> i64 {
+    time.timestamp_micros()
+}
+
+fn time(micros: i64) -> Time {
+    Time::from_timestamp_micros(micros).unwrap_or(NEVER)
+}
+
+/// A lease's end as [`Sight::end`] has it.
+fn until(lease: Time) -> u64 {
+    micros(lease).max(0).cast_unsigned()
+}
+
+fn digits(subject: &Subject) -> Option<u64> {
+    u64::from_str_radix(&subject.0, 16).ok()
+}
+
+fn subject(digits: u64) -> Subject {
+    Subject(format!("{digits:016x}"))
+}
+
+/// Tells the ends of one episode apart.
+fn ending(event: &Event) -> u64 {
+    event.id.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+}
+
+fn episode_hash(labels: LabelsKey, started: i64) -> u64 {
+    mixed(started.cast_unsigned(), labels)
+}
+
+/// Spreads what a sender could choose under keys that it does not know.
+fn mixed(value: u64, keys: [u64; 2]) -> u64 {
+    let product = u128::from(value ^ keys[0]) * u128::from(keys[1] | 1);
+    let [low, high] = [0, 64].map(|shift| (product >> shift) & u128::from(u64::MAX));
+    u64::try_from(low ^ high).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Sights, UNSTATED_LEASE};
+    use super::{Glimpse, NEVER, Sights, TOLD_AT_ONCE, UNSTATED_LEASE};
     use crate::model::Time;
-    use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity};
+    use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity, Subject};
 
     fn at(seconds: i64) -> Time {
         Time::UNIX_EPOCH + TimeDelta::seconds(seconds)
@@ -226,6 +544,123 @@ mod tests {
             Some(_) => "something else",
         };
         assert_eq!(got, expected, "{:?} at {now}", event.fact);
+    }
+
+    /// As [`check`], for an alert of which nothing has been built.
+    fn glimpsed(sights: &mut Sights, starts_at: i64, until: Option<i64>, now: i64) -> bool {
+        let labels = [("alertname".into(), "A".into())];
+        sights.renewed(&Glimpse { labels: &labels, starts_at: at(starts_at), until: until.map(at) }, at(now))
+    }
+
+    #[test]
+    fn at_a_glimpse_a_renewal_is_known_and_moves_the_lease() {
+        let mut sights = Sights::default();
+        assert!(!glimpsed(&mut sights, 0, Some(240), 0));
+        sights.saw(&alert(None), Some(at(240)), at(0));
+        assert!(glimpsed(&mut sights, 0, Some(300), 60));
+        assert!(!glimpsed(&mut sights, 1, Some(300), 60), "another episode");
+        assert_eq!(sights.lapsed(at(299)), []);
+        assert_eq!(sights.next(), Some(at(300)));
+        assert_eq!(sights.lapsed(at(300)).first().map(|event| event.occurred_at), Some(at(60)));
+        sights.saw(&alert(Some(310)), None, at(310));
+        assert!(glimpsed(&mut sights, 0, Some(400), 320), "a straggler");
+        assert!(!glimpsed(&mut sights, 0, Some(800), 500), "told again");
+    }
+
+    #[test]
+    fn a_lapse_is_told_until_it_is_forgotten() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(None), Some(at(240)), at(0));
+        assert_eq!(sights.lapsed(at(240)), sights.lapsed(at(241)));
+        assert!(glimpsed(&mut sights, 0, Some(300), 250));
+        assert_eq!(sights.lapsed(at(260)), [], "seen again before the lapse was durable");
+        assert_eq!(sights.next(), Some(at(300)));
+    }
+
+    #[test]
+    fn what_ended_is_forgotten_after_a_day() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(Some(90)), None, at(91));
+        let day = 24 * 3600;
+        assert_eq!((sights.lapsed(at(90 + day)).len(), sights.rows.len() - sights.free.len()), (0, 1));
+        assert_eq!((sights.lapsed(at(91 + day)).len(), sights.rows.len() - sights.free.len()), (0, 0));
+        check(&mut sights, &alert(None), 92 + day, "news");
+        sights.saw(&alert(None), Some(NEVER), at(100 + day));
+        assert_eq!(sights.rows.len(), 1, "the row is used again");
+        assert_eq!(sights.lapsed(at(100 + 2 * day)), []);
+        assert!(glimpsed(&mut sights, 0, None, 101 + 2 * day));
+        assert_eq!((sights.lapsed(at(100 + 30 * day)).len(), sights.free.len()), (0, 1), "an ignored one never lapses");
+    }
+
+    #[test]
+    fn only_what_moved_is_saved() {
+        let mut sights = Sights::default();
+        assert_eq!(sights.due_for_saving(at(0)), None);
+        sights.saw(&alert(None), Some(at(240)), at(0));
+        assert_eq!(sights.due_for_saving(at(59)), None);
+        let saved = vec![(alert(None).subject, at(0), Some(at(240)))];
+        assert_eq!(sights.due_for_saving(at(60)), Some(saved.clone()));
+        sights.unsaved(&saved);
+        assert_eq!(sights.due_for_saving(at(120)), Some(saved));
+        assert_eq!(sights.due_for_saving(at(180)), None);
+        assert!(glimpsed(&mut sights, 0, None, 200));
+        assert_eq!(sights.due_for_saving(at(240)).map(|saved| saved.len()), Some(1));
+    }
+
+    #[test]
+    fn the_records_of_another_replica_are_taken_in_once() {
+        let mut sights = Sights::default();
+        sights.follow(&[alert(None)], at(0));
+        check(&mut sights, &alert(None), 60, "renewal");
+        sights.follow(&[alert(Some(90))], at(91));
+        sights.follow(&[alert(None), alert(Some(90))], at(95));
+        check(&mut sights, &alert(Some(90)), 100, "renewal");
+        check(&mut sights, &alert(None), 120, "renewal");
+        let mut again = alert(None);
+        if let Fact::Alert(alert) = &mut again.fact {
+            alert.seen_again = Some(at(400));
+        }
+        again.identify();
+        sights.follow(&[again], at(400));
+        check(&mut sights, &alert(None), 460, "renewal");
+        let lapsed = sights.lapsed(at(1_000_000));
+        assert_eq!(lapsed.len(), 1);
+        sights.follow(&lapsed, at(1_000_000));
+        check(&mut sights, &alert(None), 1_000_100, "again");
+    }
+
+    #[test]
+    fn what_another_replica_saw_only_moves_ahead() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(None), Some(at(240)), at(100));
+        let subject = alert(None).subject;
+        sights.take_over(vec![(subject.clone(), at(50), Some(at(120))), (Subject("0".repeat(16)), at(50), None)]);
+        assert_eq!(sights.due_for_saving(at(101)), Some(vec![(subject.clone(), at(100), Some(at(240)))]));
+        sights.take_over(vec![(subject, at(200), Some(at(300)))]);
+        assert_eq!(sights.lapsed(at(299)), []);
+        assert_eq!(sights.lapsed(at(300)).first().map(|event| event.occurred_at), Some(at(200)));
+    }
+
+    #[test]
+    fn many_lapses_are_told_in_parts() {
+        let mut sights = Sights::default();
+        let count = 2 * TOLD_AT_ONCE + 1;
+        for number in 0..count {
+            let mut event = alert(None);
+            if let Fact::Alert(alert) = &mut event.fact {
+                alert.labels.insert("number".to_owned(), number.to_string());
+            }
+            event.identify();
+            sights.saw(&event, Some(at(240)), at(0));
+        }
+        let mut told = 0;
+        while sights.next().is_some_and(|next| next <= at(240)) {
+            let lapsed = sights.lapsed(at(240));
+            assert!(lapsed.len() <= TOLD_AT_ONCE);
+            told += lapsed.len();
+            sights.forget(&lapsed, at(240));
+        }
+        assert_eq!(told, count);
     }
 
     #[test]

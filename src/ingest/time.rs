@@ -31,7 +31,7 @@ fn parse_utc(text: &[u8]) -> Option<Time> {
     }
     let micros = match fraction.split_first() {
         None => 0,
-        Some((b'.', digits @ ([_, ..]))) if digits.len() <= 9 => {
+        Some((b'.', digits @ [_, ..])) if digits.len() <= 9 => {
             number(digits)?;
             let kept = &digits[..digits.len().min(6)];
             number(kept)? * 10_i64.pow(u32::try_from(6 - kept.len()).ok()?)
