@@ -21,6 +21,7 @@ pub mod review;
 pub mod run;
 pub mod settings;
 pub mod sight;
+mod thread;
 pub mod watch;
 
 use clock::Clock;
@@ -31,6 +32,8 @@ const INBOX: usize = 4096;
 
 /// How long the same fault is not told again.
 const SAME_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
+/// How many bytes of messages may be here between their first byte and their commit.
+const ROOM: usize = 64 << 20;
 
 /// A running Afterword, shared by loops and requests.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub struct App {
     clock: Clock,
     settings: RwLock<Arc<Settings>>,
     inbox: mpsc::Sender<receive::Waiting>,
+    /// What is left of [`ROOM`], a permit a byte.
+    room: Arc<sync::Semaphore>,
     outbox: Mutex<Option<mpsc::Receiver<receive::Waiting>>>,
     /// The last position committed to the log.
     head: sync::watch::Sender<u64>,
@@ -113,6 +118,7 @@ impl App {
             clock,
             settings: RwLock::new(Arc::new(settings)),
             inbox,
+            room: Arc::new(sync::Semaphore::new(ROOM)),
             outbox: Mutex::new(Some(outbox)),
             judge: Mutex::new(judge),
             office: AtomicU64::new(office.unwrap_or(0)),

@@ -1,19 +1,22 @@
 //! Receiving: arrivals share a commit, and only after it does anybody hear that it is done.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::sight::NEVER;
+use super::thread::Thread;
 use super::{App, lock};
+use crate::ingest::Glimpse;
 use crate::model::Time;
 use crate::model::event::{Event, Fact, Subject};
 use crate::store::error::StoreError;
 use crate::store::log::NewRecord;
 
 /// One inbound message as it came, and what was read from it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Default)]
 pub struct Arrival {
     /// The source's name.
     pub source: String,
@@ -21,18 +24,44 @@ pub struct Arrival {
     pub body: Vec<u8>,
     /// What it states.
     pub events: Vec<Event>,
-    /// How long firing alerts in it hold unless renewed.
+    /// How many alerts in it were found to be known by [`App::renewed`], and are not among the events.
+    pub renewed: usize,
+    /// How long firing alerts in it hold unless renewed, in the order of the events.
     pub leases: Vec<(Subject, Time)>,
     /// Positions of alerts whose start their sender left out.
     pub unstarted: Vec<usize>,
     /// What could not be read, if anything.
     pub fault: Option<String>,
+    /// The room that its body takes.
+    pub room: Option<Room>,
+}
+
+/// Room for the bytes of a message, given back when this is dropped.
+#[derive(Debug)]
+pub struct Room(OwnedSemaphorePermit);
+
+impl Room {
+    /// How many bytes it is for.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.0.num_permits()
+    }
+
+    /// Takes more of it.
+    pub fn add(&mut self, more: Self) {
+        self.0.merge(more.0);
+    }
 }
 
 /// An arrival waiting for its commit.
 #[derive(Debug)]
 pub struct Waiting {
     record: NewRecord,
+    /// How long each of its events holds, where its sender says so.
+    leases: Vec<Option<Time>>,
+    received_at: Time,
+    /// Taken until it is committed, whether or not its sender still waits.
+    room: Option<Room>,
     done: oneshot::Sender<Result<u64, Unstored>>,
 }
 
@@ -56,8 +85,6 @@ pub struct Told {
     pub applied: bool,
 }
 
-/// The lease of what never lapses.
-const NEVER: Time = Time::MAX_UTC;
 /// Arrivals committed together at the most.
 const BATCH: usize = 512;
 /// How long a person waits to see the effect of what they said.
@@ -69,50 +96,57 @@ impl App {
     /// # Errors
     /// When it could not be made durable.
     pub async fn receive(&self, mut arrival: Arrival) -> Result<Option<u64>, Unstored> {
-        let now = self.now();
-        let all = arrival.events.len();
-        let leases: HashMap<Subject, Time> = {
-            let mut sights = lock(&self.sights);
-            for index in std::mem::take(&mut arrival.unstarted) {
-                let Some(event) = arrival.events.get_mut(index) else { continue };
-                let before = event.subject.clone();
-                *event = sights.dated(event.clone());
-                for (subject, _) in arrival.leases.iter_mut().filter(|(subject, _)| *subject == before) {
-                    *subject = event.subject.clone();
-                }
-            }
-            let leases = std::mem::take(&mut arrival.leases).into_iter().collect::<HashMap<_, _>>();
-            let events = std::mem::take(&mut arrival.events);
-            arrival.events = events
-                .into_iter()
-                .flat_map(|event| {
-                    let lease = leases.get(&event.subject).copied();
-                    [sights.overtaken(&event), sights.news(event, lease, now)]
-                })
-                .flatten()
-                .collect();
-            leases
-        };
-        let news = arrival.events.iter().filter(|event| !matches!(event.fact, Fact::Lapsed(_))).count();
+        let received_at = self.now();
+        let all = arrival.events.len() + arrival.renewed;
+        let (events, leases) = self.news(&mut arrival, received_at);
+        let news = events.iter().filter(|event| !matches!(event.fact, Fact::Lapsed(_))).count();
         self.counts.heartbeats.fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
-        if arrival.events.is_empty() && arrival.fault.is_none() {
+        if events.is_empty() && arrival.fault.is_none() {
             return Ok(None);
         }
-        let seen: Vec<(Event, Option<Time>)> =
-            arrival.events.iter().map(|event| (event.clone(), leases.get(&event.subject).copied())).collect();
         let (done, answer) = oneshot::channel();
-        let record = NewRecord { source: arrival.source, body: arrival.body, events: arrival.events, fault: arrival.fault };
-        self.inbox.try_send(Waiting { record, done }).map_err(|_| Unstored::Busy)?;
-        let position = answer.await.map_err(|_| Unstored::Store("the service is stopping; try again in a moment".to_owned()))??;
+        let record = NewRecord { source: arrival.source, body: arrival.body, events, fault: arrival.fault };
+        let waiting = Waiting { record, leases, received_at, room: arrival.room, done };
+        self.inbox.try_send(waiting).map_err(|_| Unstored::Busy)?;
+        answer.await.map_err(|_| Unstored::Store("the service is stopping; try again in a moment".to_owned()))?.map(Some)
+    }
+
+    /// What of an arrival is to be made durable, each with its lease.
+    fn news(&self, arrival: &mut Arrival, now: Time) -> (Vec<Event>, Vec<Option<Time>>) {
+        let mut leases = std::mem::take(&mut arrival.leases).into_iter().peekable();
+        let mut unstarted = std::mem::take(&mut arrival.unstarted).into_iter().peekable();
+        let events = std::mem::take(&mut arrival.events);
+        let mut kept = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         let mut sights = lock(&self.sights);
-        let settings = self.settings();
-        for (event, lease) in &seen {
-            // What the engine ignores has no end that anybody would miss.
-            let lease = if settings.force.ignores(event) { Some(NEVER) } else { *lease };
-            sights.forget(std::slice::from_ref(event), now);
-            sights.saw(event, lease, now);
+        for (index, event) in events.into_iter().enumerate() {
+            let lease = leases.next_if(|(subject, _)| *subject == event.subject).map(|(_, until)| until);
+            let event = if unstarted.next_if_eq(&index).is_some() { sights.dated(event) } else { event };
+            let overtaken = sights.overtaken(&event).map(|lapsed| (lapsed, None));
+            let news = sights.news(event, lease, now).map(|event| (event, lease));
+            kept.extend(overtaken.into_iter().chain(news));
         }
-        Ok(Some(position))
+        kept
+    }
+
+    /// Whether a firing alert only repeats what is durable; then its sight is renewed, and nothing more is to be done about it.
+    #[must_use]
+    pub fn renewed(&self, glimpse: &Glimpse<'_>, now: Time) -> bool {
+        lock(&self.sights).renewed(glimpse, now)
+    }
+
+    /// Takes room for so many bytes, before they are read.
+    ///
+    /// # Errors
+    /// When there is none for now.
+    pub fn room(&self, bytes: usize) -> Result<Room, Unstored> {
+        let bytes = u32::try_from(bytes).map_err(|_| Unstored::Busy)?;
+        Arc::clone(&self.room).try_acquire_many_owned(bytes).map(Room).map_err(|_| Unstored::Busy)
+    }
+
+    /// Whether there is room for so many bytes now.
+    #[must_use]
+    pub fn has_room(&self, bytes: usize) -> bool {
+        self.room.available_permits() >= bytes
     }
 
     /// Makes what a person said durable and waits until its effect can be seen, two seconds at most.
@@ -135,7 +169,12 @@ impl App {
 
     /// Commits whatever waits, in one transaction. Blocks.
     fn commit(&self, waiting: Vec<Waiting>) {
-        let (records, dones): (Vec<NewRecord>, Vec<_>) = waiting.into_iter().map(|waiting| (waiting.record, waiting.done)).unzip();
+        let mut records = Vec::with_capacity(waiting.len());
+        let mut rest = Vec::with_capacity(waiting.len());
+        for Waiting { record, leases, received_at, room, done } in waiting {
+            records.push(record);
+            rest.push((leases, received_at, room, done));
+        }
         match self.store.append(&records, self.now()) {
             Ok(logged) => {
                 let events: usize = records.iter().map(|record| record.events.len()).sum();
@@ -144,7 +183,17 @@ impl App {
                 if let Some(last) = logged.last() {
                     self.head.send_modify(|head| *head = last.position.max(*head));
                 }
-                for (done, logged) in dones.into_iter().zip(logged) {
+                let settings = self.settings();
+                for ((record, (leases, received_at, room, done)), logged) in records.into_iter().zip(rest).zip(logged) {
+                    let mut sights = lock(&self.sights);
+                    for (event, lease) in record.events.iter().zip(leases) {
+                        // What the engine ignores has no end that anybody would miss.
+                        let lease = if settings.force.ignores(event) { Some(NEVER) } else { lease };
+                        sights.forget(std::slice::from_ref(event), received_at);
+                        sights.saw(event, lease, received_at);
+                    }
+                    drop(sights);
+                    drop(room);
                     // A sender that went away has its fact durable all the same.
                     let _ = done.send(Ok(logged.position));
                 }
@@ -152,7 +201,7 @@ impl App {
             Err(fault) => {
                 let told = Unstored::Store(advice(&fault));
                 self.trouble("an arrival could not be stored", &anyhow::Error::new(fault));
-                for done in dones {
+                for (.., done) in rest {
                     let _ = done.send(Err(told.clone()));
                 }
             }
@@ -165,24 +214,26 @@ impl App {
     /// When the store fails.
     pub fn receive_now(&self, arrival: Arrival) -> Result<(), StoreError> {
         let now = self.now();
-        let events = arrival.events.clone();
         let record = NewRecord { source: arrival.source, body: arrival.body, events: arrival.events, fault: arrival.fault };
-        let logged = self.store.append(&[record], now)?;
+        let records = [record];
+        let logged = self.store.append(&records, now)?;
         self.head.send_modify(|head| *head = logged.last().map_or(*head, |last| last.position.max(*head)));
         let mut sights = lock(&self.sights);
-        for event in &events {
+        for event in records.iter().flat_map(|record| &record.events) {
             sights.saw(event, None, now);
         }
         Ok(())
     }
 
     /// Commits arrivals until all senders are gone.
-    pub(super) async fn commit_loop(self: std::sync::Arc<Self>) {
+    pub(super) async fn commit_loop(self: Arc<Self>) {
         let Some(mut outbox) = lock(&self.outbox).take() else { return };
+        let thread = Thread::named("commit");
         while let Some(batch) = gather(&mut outbox).await {
-            let app = std::sync::Arc::clone(&self);
-            // The thread pool ends only with the process; then nobody waits for an answer.
-            let _ = tokio::task::spawn_blocking(move || app.commit(batch)).await;
+            let app = Arc::clone(&self);
+            if let Err(fault) = thread.run(move || app.commit(batch)).await {
+                self.trouble("arrivals could not be stored", &fault);
+            }
         }
     }
 

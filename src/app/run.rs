@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::thread::Thread;
 use super::watch::Noticed;
 use super::{App, lock};
 use crate::model::Time;
@@ -61,16 +62,19 @@ fn wait(app: &App, next: Option<Time>) -> Duration {
 }
 
 async fn judge_loop(app: Arc<App>) {
+    let thread = Thread::named("judge");
     let mut head = app.head.subscribe();
     loop {
         head.mark_unchanged();
-        let pause = match step(&app, "judging failed", App::judge_step).await {
-            Some(judged) if judged.more => continue,
-            Some(judged) => {
+        let ours = Arc::clone(&app);
+        let judged = thread.run(move || ours.judge_step()).await.flatten();
+        let pause = match judged.inspect_err(|fault| app.trouble("judging failed", fault)) {
+            Ok(judged) if judged.more => continue,
+            Ok(judged) => {
                 let lease = lock(&app.sights).next();
                 wait(&app, judged.next.into_iter().chain(lease).min())
             }
-            None => AFTER_A_FAULT,
+            Err(_) => AFTER_A_FAULT,
         };
         // The sender lives as long as the app: a change or the time, nothing else.
         let _ = tokio::time::timeout(pause, head.changed()).await;

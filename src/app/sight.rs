@@ -44,6 +44,8 @@ struct Sight {
     /// The bucket it stands in; 0: in none.
     bucket: u32,
     known: Known,
+    /// Whether `open` has it: if not, an episode of the same labels that began earlier may have to be closed by it.
+    open: bool,
     /// Whether it moved since it was saved.
     changed: bool,
 }
@@ -129,11 +131,12 @@ impl Sights {
     pub(super) fn renewed(&mut self, glimpse: &Glimpse<'_>, now: Time) -> bool {
         let labels = self.labels_key(glimpse.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
         let Some(row) = self.episode(labels, micros(glimpse.starts_at)) else { return false };
-        match self.rows[at(row)].known {
-            Known::On => self.renew(row, glimpse.until, now),
+        let sight = self.rows[at(row)];
+        match sight.known {
+            Known::On if sight.open => self.renew(row, glimpse.until, now),
             // A straggler: sent before the end, and overtaken by it.
             Known::Ended if self.straggles(row, now) => {}
-            Known::Ended | Known::Lapsed | Known::Nothing => return false,
+            Known::On | Known::Ended | Known::Lapsed | Known::Nothing => return false,
         }
         true
     }
@@ -191,7 +194,7 @@ impl Sights {
         let (known, end) = match alert.status {
             AlertStatus::Firing => {
                 match found {
-                    Ok(mut before) => *before.get_mut() = row,
+                    Ok(mut before) => self.rows[at(std::mem::replace(before.get_mut(), row))].open = false,
                     Err(_) => drop(self.open.insert_unique(labels[0], row, |row| self.rows[at(*row)].labels[0])),
                 }
                 (Known::On, until(lease.unwrap_or(now + UNSTATED_LEASE)))
@@ -206,7 +209,7 @@ impl Sights {
             }
         };
         let sight = &mut self.rows[at(row)];
-        (sight.known, sight.end, sight.last_seen) = (known, end, micros(now));
+        (sight.known, sight.end, sight.last_seen, sight.open) = (known, end, micros(now), known == Known::On);
         self.moved(row);
         self.stand(row);
     }
@@ -408,7 +411,7 @@ impl Sights {
 
     fn add(&mut self, event: &Event, alert: &Alert) -> Option<u32> {
         let (labels, started, subject) = (self.labels_of(&alert.labels), micros(alert.starts_at), digits(&event.subject)?);
-        let sight = Sight { labels, started, subject, last_seen: 0, end: 0, bucket: 0, known: Known::Nothing, changed: false };
+        let sight = Sight { labels, started, subject, last_seen: 0, end: 0, bucket: 0, known: Known::Nothing, open: false, changed: false };
         let row = match self.free.pop() {
             Some(row) => {
                 self.rows[at(row)] = sight;

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::app::receive::Arrival;
 use crate::config::SourceKind;
 use crate::ingest::auth::Proof;
-use crate::ingest::{self, Reading};
+use crate::ingest::{self, Glimpse, Reading};
 
 /// The most bytes of a body that are read. Alertmanager's largest groups are a few MiB.
 const BODY_LIMIT: usize = 32 * 1024 * 1024;
@@ -56,8 +56,9 @@ pub(super) async fn webhook(
     }
     let body = body(&headers, raw).await?;
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
+    let now = app.now();
     let read = match source.kind {
-        SourceKind::Alertmanager => ingest::alertmanager::webhook(&body, &name, names, app.now()),
+        SourceKind::Alertmanager => ingest::alertmanager::news(&body, &name, names, now, &mut |glimpse| app.renewed(glimpse, now)),
     };
     let arrival = match read {
         Ok(reading) => arrival(&name, body, reading),
@@ -72,7 +73,9 @@ pub(super) async fn webhook(
 pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
     let body = body(&headers, raw).await?;
     let settings = app.settings();
-    let reading = ingest::prometheus::alerts_v2(&body, "prometheus", &settings.config.labels, app.now())
+    let now = app.now();
+    let known = &mut |glimpse: &Glimpse<'_>| app.renewed(glimpse, now);
+    let reading = ingest::prometheus::news_v2(&body, "prometheus", &settings.config.labels, now, known)
         .map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     // As Alertmanager does: the good ones are taken, and then the fault is told.
@@ -92,6 +95,8 @@ pub(super) fn arrival(source: &str, body: Vec<u8>, reading: Reading) -> Arrival 
         fault: faults(&reading),
         leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
         unstarted: reading.unstarted,
+        renewed: reading.renewed,
+        room: None,
         events: reading.events,
     }
 }
