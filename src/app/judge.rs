@@ -226,6 +226,12 @@ fn merge(changes: &mut Changes, more: Changes) {
     for id in more.removed.keys() {
         changes.changed.remove(id);
     }
+    // What fell together with one that falls in turn is where that is now.
+    for heir in changes.removed.values_mut() {
+        if let Some(next) = heir.as_ref().and_then(|heir| more.removed.get(heir)) {
+            heir.clone_from(next);
+        }
+    }
     changes.changed.extend(more.changed);
     changes.removed.extend(more.removed);
     changes.loosened.extend(more.loosened);

@@ -9,7 +9,6 @@ use crate::model::Time;
 use crate::model::event::EventId;
 use crate::model::incident::IncidentId;
 use crate::store::incident::IncidentFilter;
-use crate::store::log::Record;
 
 /// How long the follower waits to be woken before it looks by itself.
 const AT_THE_LATEST: std::time::Duration = std::time::Duration::from_secs(2);
@@ -71,7 +70,7 @@ impl App {
         loop {
             let records = self.store.log_after(*followed, BATCH)?;
             let now = self.now();
-            records.iter().for_each(|record| self.note(record, now));
+            records.iter().for_each(|record| lock(&self.sights).follow(&record.events, now));
             if let Some(last) = records.last() {
                 *followed = last.position;
             }
@@ -83,16 +82,6 @@ impl App {
         self.head.send_if_modified(|known| head.next - 1 > std::mem::replace(known, head.next - 1));
         self.applied.send_if_modified(|known| head.applied > std::mem::replace(known, head.applied.max(*known)));
         Ok(())
-    }
-
-    fn note(&self, record: &Record, now: Time) {
-        let settings = self.settings();
-        let mut sights = lock(&self.sights);
-        for event in &record.events {
-            let lease = settings.force.ignores(event).then_some(Time::MAX_UTC);
-            sights.forget(std::slice::from_ref(event), now);
-            sights.follow(event, lease, now);
-        }
     }
 
     /// Logs the leases that ran out, once. Where others receive too, what they have seen counts, and they get time to save it.

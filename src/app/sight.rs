@@ -227,7 +227,6 @@ impl Sights {
     }
 
     /// Takes note of records that another replica appended, as they stand in the log. Those known already change nothing.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for more than one replica on one database"))]
     pub(super) fn follow(&mut self, events: &[Event], now: Time) {
         for event in events {
             let Fact::Alert(alert) = &event.fact else {
@@ -252,7 +251,6 @@ impl Sights {
     }
 
     /// Takes over what another replica saved of alerts that are on here too: sights and leases only move ahead.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for more than one replica on one database"))]
     pub(super) fn take_over(&mut self, saved: Vec<(Subject, Time, Option<Time>)>) {
         for (subject, last_seen, lease_end) in saved {
             let Some(row) = self.by_subject(&subject) else { continue };
@@ -310,9 +308,9 @@ impl Sights {
     }
 
     /// What moved since it was saved last: once a minute, not with every renewal, and then in parts until there is no more.
-    pub(super) fn due_for_saving(&mut self, now: Time) -> Option<Vec<(Subject, Time, Option<Time>)>> {
+    pub(super) fn due_for_saving(&mut self, now: Time, every: TimeDelta) -> Option<Vec<(Subject, Time, Option<Time>)>> {
         if self.saving.is_empty() {
-            if self.saved_at.is_some_and(|at| now - at < TimeDelta::minutes(1)) {
+            if self.saved_at.is_some_and(|at| now - at < every) {
                 return None;
             }
             self.saved_at = Some(now);
@@ -598,16 +596,16 @@ mod tests {
     #[test]
     fn only_what_moved_is_saved() {
         let mut sights = Sights::default();
-        assert_eq!(sights.due_for_saving(at(0)), None);
+        assert_eq!(sights.due_for_saving(at(0), TimeDelta::minutes(1)), None);
         sights.saw(&alert(None), Some(at(240)), at(0));
-        assert_eq!(sights.due_for_saving(at(59)), None);
+        assert_eq!(sights.due_for_saving(at(59), TimeDelta::minutes(1)), None);
         let saved = vec![(alert(None).subject, at(0), Some(at(240)))];
-        assert_eq!(sights.due_for_saving(at(60)), Some(saved.clone()));
+        assert_eq!(sights.due_for_saving(at(60), TimeDelta::minutes(1)), Some(saved.clone()));
         sights.unsaved(&saved);
-        assert_eq!(sights.due_for_saving(at(120)), Some(saved));
-        assert_eq!(sights.due_for_saving(at(180)), None);
+        assert_eq!(sights.due_for_saving(at(120), TimeDelta::minutes(1)), Some(saved));
+        assert_eq!(sights.due_for_saving(at(180), TimeDelta::minutes(1)), None);
         assert!(glimpsed(&mut sights, 0, None, 200));
-        assert_eq!(sights.due_for_saving(at(240)).map(|saved| saved.len()), Some(1));
+        assert_eq!(sights.due_for_saving(at(240), TimeDelta::minutes(1)).map(|saved| saved.len()), Some(1));
     }
 
     #[test]
@@ -638,7 +636,7 @@ mod tests {
         sights.saw(&alert(None), Some(at(240)), at(100));
         let subject = alert(None).subject;
         sights.take_over(vec![(subject.clone(), at(50), Some(at(120))), (Subject("0".repeat(16)), at(50), None)]);
-        assert_eq!(sights.due_for_saving(at(101)), Some(vec![(subject.clone(), at(100), Some(at(240)))]));
+        assert_eq!(sights.due_for_saving(at(101), TimeDelta::minutes(1)), Some(vec![(subject.clone(), at(100), Some(at(240)))]));
         sights.take_over(vec![(subject, at(200), Some(at(300)))]);
         assert_eq!(sights.lapsed(at(299)), []);
         assert_eq!(sights.lapsed(at(300)).first().map(|event| event.occurred_at), Some(at(200)));
