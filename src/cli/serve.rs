@@ -101,7 +101,7 @@ pub(super) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
         tracing::error!("the last sights could not be saved: {fault:#}");
     }
     match served {
-        Ok(done) => Ok(done??),
+        Ok(done) => Ok(done?),
         Err(_) => Ok(()),
     }
 }

@@ -9,8 +9,9 @@ use axum::http::{HeaderMap, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::body::body;
 use super::error::Error;
-use super::ingest::{arrival, body, faults};
+use super::ingest::{arrival, faults};
 use crate::app::review::{Answered, ReviewFault};
 use crate::app::{App, intend};
 use crate::ingest::{self, IngestFault};
@@ -36,7 +37,7 @@ where
 
 /// `POST /api/v1/events`
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
-    let body = body(&headers, raw).await?;
+    let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let reading =
         ingest::events::events(&body, &settings.config.labels, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
@@ -83,7 +84,7 @@ pub(super) async fn say(app: &Arc<App>, event: Event) -> Result<(StatusCode, Jso
 type Reader = fn(&[u8], Time) -> Result<Event, IngestFault>;
 
 async fn person(app: &Arc<App>, headers: &HeaderMap, raw: Body, reader: Reader) -> Result<(StatusCode, Json<Said>), Error> {
-    let body = body(headers, raw).await?;
+    let body = body(app, headers, raw).await?;
     let event = reader(&body, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
     if let Some(named) = event.incident.as_ref().filter(|named| named.starts_with("i-")) {
         known(app, named).await?;
@@ -207,7 +208,7 @@ pub(super) async fn review(
     headers: HeaderMap,
     raw: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
-    let bytes = body(&headers, raw).await?;
+    let bytes = body(&app, &headers, raw).await?;
     let posted: ReviewBody = serde_json::from_slice(&bytes).map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))?;
     let done = review_with(&app, &id, &posted).await?;
     Ok((told(done.applied), Json(json!({ "applied": done.applied }))))

@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::api::{Said, known, say};
+use super::body::body;
 use super::error::Error;
-use super::ingest::body;
 use crate::app::App;
 use crate::app::correct::CorrectionFault;
 use crate::model::Time;
@@ -61,8 +61,8 @@ pub(super) struct DataLoss {
     by: Option<String>,
 }
 
-async fn posted<T: DeserializeOwned>(headers: &HeaderMap, raw: Body) -> Result<T, Error> {
-    let bytes = body(headers, raw).await?;
+async fn posted<T: DeserializeOwned>(app: &App, headers: &HeaderMap, raw: Body) -> Result<T, Error> {
+    let bytes = body(app, headers, raw).await?;
     serde_json::from_slice(&bytes).map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))
 }
 
@@ -83,7 +83,7 @@ async fn merged(app: &Arc<App>, id: &str, posted: &Merge) -> Answer {
 
 /// `POST /api/v1/incidents/{id}/merge`
 pub(super) async fn merge(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
-    merged(&app, &id, &posted(&headers, raw).await?).await
+    merged(&app, &id, &posted(&app, &headers, raw).await?).await
 }
 
 async fn moved(app: &Arc<App>, id: &str, posted: &Move) -> Answer {
@@ -97,19 +97,19 @@ async fn moved(app: &Arc<App>, id: &str, posted: &Move) -> Answer {
 
 /// `POST /api/v1/incidents/{id}/move`
 pub(super) async fn part(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
-    moved(&app, &id, &posted(&headers, raw).await?).await
+    moved(&app, &id, &posted(&app, &headers, raw).await?).await
 }
 
 /// `POST /api/v1/incidents/{id}/milestones`
 pub(super) async fn milestone(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
-    let stated: Stated = posted(&headers, raw).await?;
+    let stated: Stated = posted(&app, &headers, raw).await?;
     let incident = known(&app, &id).await?;
     say(&app, app.milestone(&incident, stated.milestone, stated.at, stated.by.as_deref())?).await
 }
 
 /// `POST /api/v1/incidents/{id}/data-loss`
 pub(super) async fn data_loss(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
-    let stated: DataLoss = posted(&headers, raw).await?;
+    let stated: DataLoss = posted(&app, &headers, raw).await?;
     let incident = known(&app, &id).await?;
     say(&app, app.data_loss(&incident, stated.lost, stated.by.as_deref())).await
 }

@@ -25,6 +25,9 @@ pub(crate) enum Error {
     /// 413: more bytes than are read.
     #[error("the body is larger than the {} MiB that are read; send fewer alerts at a time (Alertmanager: `max_alerts`)", .0 / (1024 * 1024))]
     TooLarge(usize),
+    /// 415: a content encoding that is not read.
+    #[error("bodies are read as they are or with `Content-Encoding: gzip`; send one of these")]
+    Encoding,
     /// 503 with `Retry-After`: could not be stored.
     #[error("{0}")]
     Unavailable(String),
@@ -42,6 +45,7 @@ impl Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

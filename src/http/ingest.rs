@@ -5,30 +5,15 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 
+use super::body::{Whole, body};
 use super::error::Error;
 use crate::app::App;
 use crate::app::receive::Arrival;
 use crate::config::SourceKind;
 use crate::ingest::auth::Proof;
 use crate::ingest::{self, Glimpse, Reading};
-
-/// The most bytes of a body that are read. Alertmanager's largest groups are a few MiB.
-const BODY_LIMIT: usize = 32 * 1024 * 1024;
-
-/// Reads a body within the limit; a longer one is refused before it is read where its length is told.
-pub(super) async fn body(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Error> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if told.is_some_and(|length| length > BODY_LIMIT as u64) {
-        return Err(Error::TooLarge(BODY_LIMIT));
-    }
-    match axum::body::to_bytes(body, BODY_LIMIT).await {
-        Ok(bytes) => Ok(bytes.to_vec()),
-        // The other cause, a sender that went away, reads no answer.
-        Err(_) => Err(Error::TooLarge(BODY_LIMIT)),
-    }
-}
 
 /// `POST /ingest/{source}`
 pub(super) async fn webhook(
@@ -54,7 +39,7 @@ pub(super) async fn webhook(
         app.counts.refused.fetch_add(1, Ordering::Relaxed);
         return Err(Error::Unauthorized("the credentials are missing or wrong; compare the sender's with `sources:` of the settings"));
     }
-    let body = body(&headers, raw).await?;
+    let body = body(&app, &headers, raw).await?;
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
     let read = match source.kind {
@@ -62,7 +47,7 @@ pub(super) async fn webhook(
     };
     let arrival = match read {
         Ok(reading) => arrival(&name, body, reading),
-        Err(fault) => Arrival { source: name, body, fault: Some(fault.to_string()), ..Arrival::default() },
+        Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
     };
     app.receive(arrival).await?;
     // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert.
@@ -71,7 +56,7 @@ pub(super) async fn webhook(
 
 /// `POST /api/v2/alerts`, as Prometheus calls it.
 pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
-    let body = body(&headers, raw).await?;
+    let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let now = app.now();
     let known = &mut |glimpse: &Glimpse<'_>| app.renewed(glimpse, now);
@@ -88,15 +73,17 @@ pub(super) fn faults(reading: &Reading) -> Option<String> {
     (!faults.is_empty()).then(|| faults.join("; "))
 }
 
-pub(super) fn arrival(source: &str, body: Vec<u8>, reading: Reading) -> Arrival {
+pub(super) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
+    // A mere repetition is not stored, so that its body need not be a copy of its own.
+    let stored = !reading.events.is_empty() || !reading.faults.is_empty() || reading.renewed == 0;
     Arrival {
         source: source.to_owned(),
-        body,
+        body: if stored { body.bytes.into() } else { Vec::new() },
         fault: faults(&reading),
         leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
         unstarted: reading.unstarted,
         renewed: reading.renewed,
-        room: None,
+        room: Some(body.room),
         events: reading.events,
     }
 }

@@ -20,11 +20,13 @@ use crate::app::App;
 use crate::ingest::auth::authentic;
 
 mod api;
+mod body;
 mod correct;
 mod error;
 mod ingest;
 mod metrics;
 mod pages;
+mod serve;
 mod web;
 
 use error::Error;
@@ -37,12 +39,8 @@ const POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Serves on `listener` until `stop` is cancelled, then lets open requests finish.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(app: Arc<App>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
-    let service = router(app).into_make_service_with_connect_info::<std::net::SocketAddr>();
-    axum::serve(listener, service).with_graceful_shutdown(stop.cancelled_owned()).await
+pub async fn serve(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
+    serve::serve(router(app), listener, stop).await;
 }
 
 fn router(app: Arc<App>) -> Router {

@@ -1,0 +1,114 @@
+//! Bodies of requests: within limits of one, and of all that are here together.
+
+use std::io::Read;
+use std::ops::Deref;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, header};
+use bytes::{Bytes, BytesMut};
+use flate2::bufread::MultiGzDecoder;
+use http_body_util::BodyExt;
+
+use super::error::Error;
+use crate::app::App;
+use crate::app::receive::Room;
+
+/// The most bytes of a body that are read, unpacked. Alertmanager's largest groups are a few MiB.
+const LIMIT: usize = 32 * 1024 * 1024;
+/// How much is unpacked at a time.
+const STEP: usize = 256 * 1024;
+/// A packed body larger than this is unpacked off the async threads.
+const SMALL: usize = 64 * 1024;
+
+/// A body, with the room that it takes until it is done with.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) bytes: Bytes,
+    pub(super) room: Room,
+}
+
+impl Deref for Whole {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// Reads a body within the limits. One that is too long, or finds no room, is refused before it is read where its length is told.
+pub(super) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+    let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
+        None | Some(b"" | b"identity") => false,
+        Some(b"gzip" | b"x-gzip") => true,
+        Some(_) => return Err(Error::Encoding),
+    };
+    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+    if told > LIMIT {
+        return Err(Error::TooLarge(LIMIT));
+    }
+    // Looked at, not taken: a sender that promises much and sends little must not keep others out.
+    if !app.has_room(told) {
+        return Err(crate::app::receive::Unstored::Busy.into());
+    }
+    let whole = read(app, body, told).await?;
+    if !packed {
+        return Ok(whole);
+    }
+    unpack_somewhere(app, whole).await
+}
+
+async fn read(app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
+    let mut room = app.room(0)?;
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Error::BadRequest("the body broke off; send it again".to_owned()))?;
+        // The other kind is trailers.
+        let Ok(piece) = frame.into_data() else { continue };
+        if room.bytes() + piece.len() > LIMIT {
+            return Err(Error::TooLarge(LIMIT));
+        }
+        room.add(app.room(piece.len())?);
+        // Most bodies come in one piece, and need no copy then.
+        if first.is_empty() && rest.is_empty() {
+            first = piece;
+            continue;
+        }
+        if rest.is_empty() {
+            rest.reserve(told.min(STEP).max(first.len() + piece.len()));
+            rest.extend_from_slice(&std::mem::take(&mut first));
+        }
+        rest.extend_from_slice(&piece);
+    }
+    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    Ok(Whole { bytes, room })
+}
+
+async fn unpack_somewhere(app: &App, packed: Whole) -> Result<Whole, Error> {
+    let mut room = app.room(0)?;
+    let mut bytes = Vec::new();
+    let mut reader = MultiGzDecoder::new(std::io::Cursor::new(packed.bytes.clone()));
+    let small = packed.len() <= SMALL;
+    loop {
+        room.add(app.room(STEP)?);
+        let step = move || {
+            let read = reader.by_ref().take(STEP as u64).read_to_end(&mut bytes);
+            (reader, bytes, read)
+        };
+        // A small one unpacks to a thousand times its size at the most, a step at a time.
+        let (same_reader, same_bytes, read) = if small {
+            tokio::task::yield_now().await;
+            step()
+        } else {
+            tokio::task::spawn_blocking(step).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
+        };
+        (reader, bytes) = (same_reader, same_bytes);
+        let read = read.map_err(|fault| Error::BadRequest(format!("the body is not the gzip that its Content-Encoding says: {fault}")))?;
+        if bytes.len() > LIMIT {
+            return Err(Error::TooLarge(LIMIT));
+        }
+        if read == 0 {
+            return Ok(Whole { bytes: bytes.into(), room });
+        }
+    }
+}

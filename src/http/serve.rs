@@ -1,0 +1,140 @@
+//! Connections: how many, how long each may keep us waiting, and how they end.
+//!
+//! What nobody waits for costs nobody: a connection that says nothing is closed after a while, and where there are as many as are
+//! held, the one that has been quiet longest makes room for the next.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tower_service::Service;
+
+/// Connections held at a time. Well under the 1024 files that a process may usually have open.
+const CONNECTIONS: usize = 768;
+/// How long a connection may take to send the headers of a request, from its first byte or since the answer before it.
+/// Prometheus repeats itself every minute; whoever comes back later connects anew.
+const QUIET: Duration = Duration::from_secs(75);
+/// A connection that waits for the rest of its request this long may be closed to make room.
+const SLOW: Duration = Duration::from_secs(5);
+/// The most bytes that the headers of a request may take, and that are read of a body at a time.
+const BUFFER: usize = 64 * 1024;
+/// The most headers of a request.
+const HEADERS: usize = 100;
+
+/// The connections held, each with what it is about.
+#[derive(Debug, Default)]
+struct Held(Mutex<HashMap<u64, Connection>>);
+
+#[derive(Debug)]
+struct Connection {
+    /// Since when it has been so.
+    since: Instant,
+    /// Whether it has sent the headers of a request that is not answered yet.
+    busy: bool,
+    close: CancellationToken,
+}
+
+impl Held {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Connection>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a connection in. Where there are too many, the one that has been quiet longest goes, or one whose request is slow to come;
+    /// `None` when all are busy.
+    fn enter(&self, id: u64) -> Option<CancellationToken> {
+        let mut held = self.lock();
+        if held.len() >= CONNECTIONS {
+            let goes = held.iter().filter(|(_, other)| !other.busy || other.since.elapsed() > SLOW);
+            let (&oldest, _) = goes.min_by_key(|(_, other)| (other.busy, other.since))?;
+            held.remove(&oldest)?.close.cancel();
+        }
+        let close = CancellationToken::new();
+        held.insert(id, Connection { since: Instant::now(), busy: false, close: close.clone() });
+        Some(close)
+    }
+
+    fn mark(&self, id: u64, busy: bool) {
+        if let Some(connection) = self.lock().get_mut(&id) {
+            (connection.busy, connection.since) = (busy, Instant::now());
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `stop` is cancelled, then lets open requests finish.
+pub(super) async fn serve(router: Router, listener: TcpListener, stop: CancellationToken) {
+    let held = Arc::new(Held::default());
+    let open = TaskTracker::new();
+    let mut id = 0;
+    while let Some((stream, peer)) = stop.run_until_cancelled(accept(&listener)).await {
+        id += 1;
+        // Dropped, which closes it: everybody else here is at work, and the sender comes again.
+        let Some(close) = held.enter(id) else { continue };
+        let connection = connection(router.clone(), stream, peer, Arc::clone(&held), id, stop.clone());
+        let held = Arc::clone(&held);
+        open.spawn(async move {
+            close.run_until_cancelled(connection).await;
+            held.lock().remove(&id);
+        });
+    }
+    open.close();
+    open.wait().await;
+}
+
+/// The next connection. A fault is of one connection, or passes when others have ended.
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(fault) if fault.kind() == std::io::ErrorKind::ConnectionAborted => {}
+            Err(fault) => {
+                tracing::error!("a connection could not be accepted: {fault}");
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
+}
+
+async fn connection(router: Router, stream: TcpStream, peer: SocketAddr, held: Arc<Held>, id: u64, stop: CancellationToken) {
+    // Answers are small, and whole when they are written.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        held.mark(id, true);
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(ConnectInfo(peer));
+        let answer = router.clone().call(request);
+        let held = Arc::clone(&held);
+        async move {
+            let answer = answer.await;
+            held.mark(id, false);
+            answer
+        }
+    });
+    let mut served = std::pin::pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(QUIET)
+            .max_buf_size(BUFFER)
+            .max_headers(HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+    );
+    // A fault here is the sender's, who knows of it or is gone.
+    tokio::select! {
+        _ = served.as_mut() => {}
+        () = stop.cancelled() => {
+            served.as_mut().graceful_shutdown();
+            let _ = served.await;
+        }
+    }
+}
