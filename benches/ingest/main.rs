@@ -1,0 +1,277 @@
+//! How fast alerts are taken in, beside the Alertmanager of Debian. `cargo bench --bench ingest`
+//!
+//! Both are real servers on this machine and get the same bodies of 64 alerts over kept connections at `POST /api/v2/alerts`, first all
+//! alerts anew, then the same once more, as Prometheus repeats what fires. An alert has ten labels and two annotations, 460 bytes.
+//!
+//! - `a CPU second`: alerts taken in for one second of processor time that the server used, user and system together, from
+//!   `/proc/<pid>/stat`. For Afterword the threads called `judge` are left out and told apart (from `/proc/<pid>/task/*/stat`): they
+//!   decide about incidents, which Alertmanager does not. What it counts is everything from the socket to the answer, and for new
+//!   alerts that includes an fsync before the answer. Alertmanager keeps alerts in memory only; the processor time that it goes on
+//!   using to group and notify for three seconds after the last answer is not counted for either.
+//! - `an alert`: the growth of the resident memory, divided by the alerts. Afterword's includes what the judge keeps of incidents.
+//! - `p50`, `p99`: from the moment at which a body was due to its answer, at 20,000 alerts a second, told again. A server that cannot
+//!   keep up shows it here.
+//!
+//! The generator shares the machine with the server under load, so that wall-clock rates would say little and are not told.
+//!
+//! # Profile
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+/// Alerts in a body: what Prometheus sends at once.
+const TOGETHER: usize = 64;
+/// Alerts of the first part.
+const NEW: usize = 64_000;
+/// How often each is told again in the second part.
+const AGAIN: usize = 20;
+/// Connections at a time; each waits for its answer.
+const CONNECTIONS: usize = 8;
+/// The rate at which latency is measured, in alerts a second, and for how long.
+const RATE: usize = 20_000;
+const FOR: Duration = Duration::from_secs(5);
+/// Clock ticks of `/proc` in a second: 100 on every Linux.
+const TICKS: f64 = 100.0;
+
+fn main() {
+    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-ingest");
+    let _ = fs::remove_dir_all(&directory);
+    fs::create_dir_all(&directory).expect("a directory for the servers");
+    let ports = [free_port(), free_port()];
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
+    tell(&format!("{NEW} alerts, {TOGETHER} a body; load of the machine: {}", load()));
+    for (name, start) in [("alertmanager", alertmanager as fn(&Path, u16) -> Server), ("afterword", afterword)] {
+        if only.as_ref().is_none_or(|only| only == name) {
+            let port = ports[usize::from(name == "afterword")];
+            measure(name, &start(&directory, port));
+        }
+    }
+    tell(&format!("load of the machine at the end: {}", load()));
+}
+
+fn measure(name: &str, server: &Server) {
+    let now = now();
+    let bodies: Vec<String> = (0..NEW / TOGETHER).map(|number| body(number, now)).collect();
+    let before = server.memory();
+    let used = server.used();
+    post(server.port, &bodies);
+    report(&format!("{name}, new"), NEW, used, server.used());
+    pause(Duration::from_secs(if name == "afterword" { 15 } else { 3 }));
+    let judged = server.used();
+    tell(&format!("{name}: {:.0} bytes an alert; judging took {:.2} s in all", server.memory().saturating_sub(before) as f64 / NEW as f64, judged.judge));
+    let again: Vec<String> = bodies.iter().cycle().take(bodies.len() * AGAIN).cloned().collect();
+    let used = server.used();
+    post(server.port, &again);
+    report(&format!("{name}, again"), NEW * AGAIN, used, server.used());
+    let mut took = paced(server.port, &bodies);
+    took.sort_unstable();
+    let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
+    tell(&format!("{name}, again at {RATE} a second: p50 {:?}, p99 {:?}, worst {:?}", at(0.5), at(0.99), at(1.0)));
+}
+
+/// Processor time, in seconds.
+#[derive(Clone, Copy)]
+struct Used {
+    all: f64,
+    judge: f64,
+}
+
+fn report(what: &str, alerts: usize, before: Used, after: Used) {
+    let judge = after.judge - before.judge;
+    let rest = after.all - before.all - judge;
+    let each = rest / alerts as f64 * 1e6;
+    tell(&format!("{what}: {:.0} alerts a CPU second ({each:.2} µs each, {rest:.2} s; judging beside it {judge:.2} s)", alerts as f64 / rest));
+}
+
+/// A server under load; ends with it.
+struct Server {
+    process: Child,
+    port: u16,
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl Server {
+    fn used(&self) -> Used {
+        let root = format!("/proc/{}", self.process.id());
+        let all = seconds(&read(&format!("{root}/stat")));
+        let threads = fs::read_dir(format!("{root}/task")).expect("the threads of the server");
+        let paths = threads.flatten().map(|thread| thread.path());
+        let judges = paths.filter(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "judge"));
+        let judge = judges.filter_map(|path| fs::read_to_string(path.join("stat")).ok()).map(|stat| seconds(&stat)).sum();
+        Used { all, judge }
+    }
+
+    /// Resident memory in bytes.
+    fn memory(&self) -> u64 {
+        let status = read(&format!("/proc/{}/status", self.process.id()));
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
+    }
+}
+
+/// User and system time of a `stat` file.
+fn seconds(stat: &str) -> f64 {
+    let after_name = stat.rsplit(") ").next().expect("fields after the name");
+    after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("ticks")).sum::<f64>() / TICKS
+}
+
+fn afterword(directory: &Path, port: u16) -> Server {
+    let settings = format!("listen: 127.0.0.1:{port}\nstorage: sqlite://{}/afterword.db\n", directory.display());
+    fs::write(directory.join("afterword.yaml"), settings).expect("settings");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
+    start(command.args(["serve", "--config", "afterword.yaml"]), directory, "afterword", port)
+}
+
+fn alertmanager(directory: &Path, port: u16) -> Server {
+    let settings = "route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n";
+    fs::write(directory.join("alertmanager.yml"), settings).expect("settings");
+    let mut command = Command::new("prometheus-alertmanager");
+    command.args(["--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address="]);
+    start(command.arg(format!("--web.listen-address=127.0.0.1:{port}")), directory, "alertmanager", port)
+}
+
+fn start(command: &mut Command, directory: &Path, name: &str, port: u16) -> Server {
+    let log = File::create(directory.join(format!("{name}.log"))).expect("a log");
+    let command = command.current_dir(directory).stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
+    let process = command.spawn().unwrap_or_else(|fault| panic!("{name} does not start ({fault}); tests/run.sh installs what is needed"));
+    let server = Server { process, port };
+    for _ in 0..600 {
+        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+            return server;
+        }
+        pause(Duration::from_millis(50));
+    }
+    panic!("{name} does not answer: {}", read(&directory.join(format!("{name}.log")).display().to_string()));
+}
+
+/// The request with body `number`, its headers included.
+fn body(number: usize, now: DateTime<Utc>) -> String {
+    let stamp = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
+    let (starts_at, ends_at) = (stamp(now - TimeDelta::minutes(2)), stamp(now + TimeDelta::minutes(30)));
+    let mut list = String::from("[");
+    for place in 0..TOGETHER {
+        let alert = number * TOGETHER + place;
+        let (service, node) = (alert % 500, alert / 500);
+        let comma = if place == 0 { "" } else { "," };
+        write!(
+            list,
+            r#"{comma}{{"labels":{{"alertname":"HighLatency","cluster":"eu-{0}","env":"production","instance":"10.{0}.{1}.7:9100","job":"api","namespace":"shop","pod":"checkout-{service}-{node}","service":"svc-{service}","severity":"critical","team":"payments"}},"annotations":{{"summary":"p99 latency of svc-{service} is high","runbook_url":"https://wiki.example/runbooks/latency"}},"startsAt":"{starts_at}","endsAt":"{ends_at}","generatorURL":"http://prometheus.example:9090/graph?g0.expr=up"}}"#,
+            service % 4,
+            node % 250
+        )
+        .expect("text");
+    }
+    list.push(']');
+    format!("POST /api/v2/alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{list}", list.len())
+}
+
+/// Posts all, over a few connections that each wait for their answers.
+fn post(port: u16, requests: &[String]) {
+    std::thread::scope(|scope| {
+        for connection in 0..CONNECTIONS {
+            scope.spawn(move || {
+                let mut stream = connect(port);
+                for request in requests.iter().skip(connection).step_by(CONNECTIONS) {
+                    send(&mut stream, request);
+                }
+            });
+        }
+    });
+}
+
+/// Posts at a steady rate, and tells how long each took from the moment at which it was due.
+fn paced(port: u16, requests: &[String]) -> Vec<Duration> {
+    let every = Duration::from_secs_f64(TOGETHER as f64 / RATE as f64);
+    let count = usize::try_from(FOR.as_nanos() / every.as_nanos()).expect("few");
+    let began = instant() + Duration::from_millis(100);
+    let all: Vec<&String> = requests.iter().cycle().take(count).collect();
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS)
+            .map(|connection| {
+                let all = &all;
+                scope.spawn(move || {
+                    let mut stream = connect(port);
+                    let mine = all.iter().enumerate().skip(connection).step_by(CONNECTIONS);
+                    mine.map(|(number, request)| {
+                        let due = began + every * u32::try_from(number).expect("few");
+                        pause(due.saturating_duration_since(instant()));
+                        send(&mut stream, request);
+                        due.elapsed()
+                    })
+                    .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads.into_iter().flat_map(|thread| thread.join().expect("a connection")).collect()
+    })
+}
+
+fn connect(port: u16) -> TcpStream {
+    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server is there");
+    stream.set_nodelay(true).expect("an option of the socket");
+    stream
+}
+
+/// One request and its answer, which must be 200 and has a short body or none.
+fn send(stream: &mut TcpStream, request: &str) {
+    stream.write_all(request.as_bytes()).expect("the server reads");
+    let mut answer = [0; 4096];
+    let mut length = 0;
+    loop {
+        let read = stream.read(&mut answer[length..]).expect("the server answers");
+        assert!(read > 0, "the server closed the connection");
+        length += read;
+        let text = String::from_utf8_lossy(&answer[..length]);
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            assert!(head.starts_with("HTTP/1.1 200"), "{text}");
+            let told = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            if body.len() >= told.unwrap_or(0) {
+                return;
+            }
+        }
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+}
+
+fn load() -> String {
+    read("/proc/loadavg").trim().to_owned()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(path).unwrap_or_else(|fault| panic!("{path}: {fault}"))
+}
+
+fn pause(length: Duration) {
+    std::thread::sleep(length);
+}
+
+#[expect(clippy::disallowed_methods, reason = "a benchmark measures by the clock")]
+fn instant() -> Instant {
+    Instant::now()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the servers judge by the wall clock, so what they are told must be recent")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+#[expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
+fn tell(line: &str) {
+    println!("{line}");
+}
