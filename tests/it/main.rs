@@ -7,6 +7,7 @@ mod crashes;
 mod deploy;
 mod dice;
 mod layers;
+mod limits;
 mod postgres;
 mod prometheus;
 mod promtool;

@@ -273,6 +273,11 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         self.afterword.as_mut().is_some_and(|process| process.0.try_wait().unwrap().is_none())
     }
 
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.afterword.as_ref().unwrap().0.id()
+    }
+
     /// GET, which must be answered.
     pub(crate) fn get(&self, path: &str) -> Answer {
         self.http.try_get(path).unwrap_or_else(|| panic!("GET {path}: no answer"))
