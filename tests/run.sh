@@ -9,6 +9,7 @@ programs=(
   promtool:prometheus                           # checks deploy/prometheus.yml and the rules beside it
   prometheus-alertmanager:prometheus-alertmanager # groups alerts and posts them to us
   amtool:prometheus-alertmanager                # checks deploy/alertmanager.yml
+  psql:postgresql-client                        # makes and asks databases of the server below
   systemd-analyze:systemd                       # checks deploy/afterword.service
   python3:python3                               # runs the calendar library below
 )
@@ -16,6 +17,8 @@ packages=()
 for entry in "${programs[@]}"; do
   command -v "${entry%%:*}" >/dev/null || packages+=("${entry#*:}")
 done
+# The server's programs are not on the path; tests/postgres.sh finds them.
+ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || packages+=(postgresql)
 # Debian packs venv apart from python3; only trying it tells.
 python3 -c 'import ensurepip' 2>/dev/null || packages+=(python3-venv)
 

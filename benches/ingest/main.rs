@@ -65,7 +65,11 @@ fn measure(name: &str, server: &Server) {
     report(&format!("{name}, new"), NEW, used, server.used());
     pause(Duration::from_secs(if name == "afterword" { 15 } else { 3 }));
     let judged = server.used();
-    tell(&format!("{name}: {:.0} bytes an alert; judging took {:.2} s in all", server.memory().saturating_sub(before) as f64 / NEW as f64, judged.judge));
+    tell(&format!(
+        "{name}: {:.0} bytes an alert; judging took {:.2} s in all",
+        server.memory().saturating_sub(before) as f64 / NEW as f64,
+        judged.judge
+    ));
     let again: Vec<String> = bodies.iter().cycle().take(bodies.len() * AGAIN).cloned().collect();
     let used = server.used();
     post(server.port, &again);
@@ -87,7 +91,10 @@ fn report(what: &str, alerts: usize, before: Used, after: Used) {
     let judge = after.judge - before.judge;
     let rest = after.all - before.all - judge;
     let each = rest / alerts as f64 * 1e6;
-    tell(&format!("{what}: {:.0} alerts a CPU second ({each:.2} µs each, {rest:.2} s; judging beside it {judge:.2} s)", alerts as f64 / rest));
+    tell(&format!(
+        "{what}: {:.0} alerts a CPU second ({each:.2} µs each, {rest:.2} s; judging beside it {judge:.2} s)",
+        alerts as f64 / rest
+    ));
 }
 
 /// A server under load; ends with it.
@@ -175,7 +182,10 @@ fn body(number: usize, now: DateTime<Utc>) -> String {
         .expect("text");
     }
     list.push(']');
-    format!("POST /api/v2/alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{list}", list.len())
+    format!(
+        "POST /api/v2/alerts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{list}",
+        list.len()
+    )
 }
 
 /// Posts all, over a few connections that each wait for their answers.

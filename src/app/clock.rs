@@ -16,6 +16,11 @@ pub enum Clock {
 }
 
 impl Clock {
+    /// Whether the time is set by hand: it then stands still between steps.
+    pub(super) fn is_set(&self) -> bool {
+        matches!(self, Self::Set(time) if super::lock(time).is_some())
+    }
+
     /// The time, in microseconds: what the database keeps.
     #[must_use]
     pub fn now(&self) -> Time {

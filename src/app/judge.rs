@@ -2,6 +2,8 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use chrono::TimeDelta;
+
 use super::settings::Settings;
 use super::{App, intend, lock};
 use crate::engine::{Changes, State};
@@ -16,7 +18,7 @@ use crate::store::log::Record;
 /// Records judged in one transaction at the most.
 const BATCH: usize = 1000;
 /// How far back stored incidents are taken up again; the engine forgets what no rule looks back at.
-const TAKEN_UP: chrono::TimeDelta = chrono::TimeDelta::days(400);
+const TAKEN_UP: TimeDelta = TimeDelta::days(400);
 
 /// The engine's state and how far it has come.
 #[derive(Debug)]
@@ -28,6 +30,26 @@ pub(super) struct Judge {
     settings: Option<String>,
     /// A record that made the engine panic: passed over, and told.
     poison: Option<(u64, String)>,
+    /// After a panic: each record by itself, until one is found that does it.
+    careful: bool,
+}
+
+/// Records that are judged together.
+struct Windows {
+    complete: Vec<Vec<Record>>,
+    /// When the window of the newest ones ends, if it has not.
+    open_until: Option<Time>,
+}
+
+/// Facts logged within the same window are judged as one.
+const WINDOW: TimeDelta = TimeDelta::milliseconds(250);
+
+fn window_of(record: &Record) -> i64 {
+    record.logged_at.timestamp_micros().div_euclid(250_000)
+}
+
+fn window_end(record: &Record) -> Time {
+    Time::from_timestamp_micros((window_of(record) + 1) * 250_000).unwrap_or(record.logged_at)
 }
 
 /// What a judge takes up: what stands, and how far the log was applied to it.
@@ -54,7 +76,7 @@ impl Judge {
         let hash = in_force.max().map(|(_, hash)| hash);
         let applied = loaded.applied;
         let state = State::restore(loaded.incidents, loaded.loose, &settings.force, now);
-        Self { state, applied, epoch, settings: hash, poison: None }
+        Self { state, applied, epoch, settings: hash, poison: None, careful: false }
     }
 
     pub(super) fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
@@ -67,6 +89,8 @@ impl Judge {
 pub struct Judged {
     /// Whether more records wait.
     pub more: bool,
+    /// Until when the window of the newest records is open: nothing is judged before.
+    pub open_until: Option<Time>,
     /// When time alone next changes something.
     pub next: Option<Time>,
 }
@@ -81,7 +105,7 @@ impl App {
         let mut judge = lock(&self.judge);
         let Some(epoch) = self.epoch() else {
             *judge = None;
-            return Ok(Judged { more: false, next: None });
+            return Ok(Judged { more: false, open_until: None, next: None });
         };
         let mut judging = match judge.take().filter(|judge| judge.epoch == epoch) {
             Some(judging) => judging,
@@ -92,8 +116,8 @@ impl App {
         // After a fault what the engine has in memory may be ahead of the store: the next step begins again from there.
         if result.is_ok() {
             *judge = Some(judging);
-        } else if let Some(poison) = judging.poison {
-            *lock(&self.poison) = Some(poison);
+        } else {
+            *lock(&self.suspect) = (judging.poison, judging.careful);
         }
         result
     }
@@ -101,7 +125,7 @@ impl App {
     /// Loads what stands, as a judge new in office or after a fault.
     fn take_up(&self, epoch: u64, settings: &Settings) -> anyhow::Result<Judge> {
         let mut judge = Judge::of(load(&self.store)?, epoch, settings);
-        judge.poison = lock(&self.poison).take();
+        (judge.poison, judge.careful) = std::mem::take(&mut *lock(&self.suspect));
         self.note_settings(&mut judge, settings)?;
         Ok(judge)
     }
@@ -109,47 +133,88 @@ impl App {
     fn step(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<Judged> {
         let now = self.now();
         self.tell_lapsed(judge.epoch, now)?;
-        let limit = if judge.poison.is_some() { 1 } else { BATCH };
-        let records = self.store.log_after(judge.applied, limit)?;
-        let more = records.len() == limit;
+        let (windows, more) = self.windows(judge, now)?;
         let mut changes = Changes::default();
         let mut stored = apply::Changes::default();
         let from = judge.applied;
         let mut to = from;
-        for record in &records {
-            tick_until(&mut judge.state, settings, record.logged_at, &mut changes);
-            to = record.position;
-            if let Some((_, why)) = judge.poison.take_if(|(position, _)| *position == record.position) {
-                stored.quarantined.push((record.position, why));
-                continue;
+        let mut judged_until = now;
+        for mut window in windows.complete {
+            let (Some(first), Some(last)) = (window.first().map(|record| record.logged_at), window.last()) else { continue };
+            tick_until(&mut judge.state, settings, first, &mut changes);
+            (to, judged_until) = (last.position, last.logged_at);
+            if let Some((position, why)) = judge.poison.take_if(|(position, _)| window.iter().any(|record| record.position == *position)) {
+                stored.quarantined.push((position, why));
+                window.retain(|record| record.position != position);
             }
-            self.apply_record(judge, record, settings, &mut changes)?;
+            self.apply_window(judge, window, judged_until, settings, &mut changes)?;
         }
-        if !more {
+        if !more && windows.open_until.is_none() {
             tick_until(&mut judge.state, settings, now, &mut changes);
         }
         if to > from || changes != Changes::default() {
-            let at = if more { records.last().map_or(now, |record| record.logged_at) } else { now };
+            let at = if more { judged_until } else { now };
             self.gather(&judge.state, &changes, settings, at, &mut stored)?;
             self.store.apply(judge.epoch, from, to, &stored)?;
             judge.applied = to;
         }
-        Ok(Judged { more, next: judge.state.next() })
+        judge.careful = false;
+        Ok(Judged { more, open_until: windows.open_until, next: judge.state.next() })
     }
 
-    fn apply_record(&self, judge: &mut Judge, record: &Record, settings: &Settings, changes: &mut Changes) -> anyhow::Result<()> {
-        let events = record.events.clone();
-        let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &settings.force, record.logged_at)));
-        match judged {
-            Ok(more) => {
-                merge(changes, more);
-                Ok(())
+    /// What waits in the log, in windows: facts logged within the same quarter of a second are judged as one. A storm is then decided four
+    /// times a second instead of with each message, and a replay of the log, whoever does it and when, decides at the same instants.
+    fn windows(&self, judge: &Judge, now: Time) -> anyhow::Result<(Windows, bool)> {
+        let mut limit = BATCH;
+        loop {
+            let records = self.store.log_after(judge.applied, limit)?;
+            let more = records.len() == limit;
+            let mut complete: Vec<Vec<Record>> = Vec::new();
+            for record in records {
+                match complete.last_mut().filter(|window| !judge.careful && window_of(&window[0]) == window_of(&record)) {
+                    Some(window) => window.push(record),
+                    None => complete.push(vec![record]),
+                }
             }
-            Err(_) => {
-                judge.poison = Some((record.position, "judging this record failed; it was passed over".to_owned()));
-                anyhow::bail!("record {} of source {} made the engine panic; it is quarantined", record.position, record.source)
+            if more && complete.len() == 1 && !judge.careful {
+                limit *= 2;
+                continue;
             }
+            // The last window may go on: in records not read yet, or not logged yet.
+            let end = complete.last().map(|window| window_end(&window[0]));
+            let open = end.filter(|end| now < *end && *end - now <= WINDOW && !self.clock.is_set() && !judge.careful);
+            if more || open.is_some() {
+                complete.pop();
+            }
+            return Ok((Windows { complete, open_until: open.filter(|_| !more) }, more));
         }
+    }
+
+    fn apply_window(
+        &self,
+        judge: &mut Judge,
+        window: Vec<Record>,
+        at: Time,
+        settings: &Settings,
+        changes: &mut Changes,
+    ) -> anyhow::Result<()> {
+        let named = window.first().map(|record| (record.position, record.source.clone()));
+        let alone = window.len() == 1;
+        let events: Vec<Event> = window.into_iter().flat_map(|record| record.events).collect();
+        let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &settings.force, at)));
+        let (Err(_), Some((position, source))) = (&judged, named) else {
+            if let Ok(more) = judged {
+                merge(changes, more);
+            }
+            return Ok(());
+        };
+        if alone {
+            judge.poison = Some((position, "judging this record failed; it was passed over".to_owned()));
+            anyhow::bail!("record {position} of source {source} made the engine panic; it is quarantined")
+        }
+        // One of them did it: they are judged one by one to find out which.
+        judge.careful = true;
+        anyhow::bail!("a record from {position} on made the engine panic; they are judged one by one")
     }
 
     /// Everything that is to be stored of what has changed.

@@ -62,8 +62,8 @@ pub struct App {
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
     troubles: Mutex<VecDeque<(Time, String)>>,
-    /// A record that made the engine panic, for the judge that begins again.
-    poison: Mutex<Option<(u64, String)>>,
+    /// A record that made the engine panic, or that one among several did, for the judge that begins again.
+    suspect: Mutex<(Option<(u64, String)>, bool)>,
 }
 
 /// What is counted for `/metrics`.
@@ -126,7 +126,7 @@ impl App {
             sights: Mutex::new(sights),
             counts: Counts::default(),
             troubles: Mutex::default(),
-            poison: Mutex::default(),
+            suspect: Mutex::default(),
         });
         app.counts.reloaded_at.store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);
         app.record_settings()?;

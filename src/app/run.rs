@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::judge::Judged;
 use super::thread::Thread;
 use super::watch::Noticed;
 use super::{App, lock};
@@ -71,6 +72,11 @@ async fn judge_loop(app: Arc<App>) {
         let judged = thread.run(move || ours.judge_step()).await.flatten();
         let pause = match judged.inspect_err(|fault| app.trouble("judging failed", fault)) {
             Ok(judged) if judged.more => continue,
+            Ok(Judged { open_until: Some(end), .. }) => {
+                // More may come to this window; looking at it before its end would only read it twice.
+                tokio::time::sleep(wait(&app, Some(end))).await;
+                continue;
+            }
             Ok(judged) => {
                 let lease = lock(&app.sights).next();
                 wait(&app, judged.next.into_iter().chain(lease).min())
