@@ -15,6 +15,12 @@
 //! The generator shares the machine with the server under load, so that wall-clock rates would say little and are not told.
 //!
 //! # Profile
+//!
+//! By `perf record` on two cores in 2026. Told again, an alert costs 1.1 µs: a third goes into moving bytes (the body arrives in pieces, the
+//! borrowed pairs are moved once), a quarter into the JSON, a tenth into finding its sight under the keyed hash, a tenth into the kernel's
+//! network. Told for the first time it costs 11 µs, half on the threads that read and half on `commit`: a quarter in the allocator (labels
+//! and annotations as strings, in the event and in its JSON), a sixth in making the id and the subject (SHA-256, and more than that their
+//! hexadecimal text), a fifth in writing the event as JSON, the rest in SQLite and the kernel's files.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};

@@ -21,7 +21,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::member::{self, Episode, Faultless, Place, Sent};
+use super::member::{self, Episode, Faultless, Place, Sent, Unread};
 use super::{IngestFault, Known, MemberFault, Reading, begins, found, not_readable};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
@@ -103,8 +103,11 @@ pub fn news(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mu
         let alerts = alerts.into_iter().enumerate();
         faults.extend(alerts.filter_map(|(index, sent)| take(Place { list: "alerts", index }, sent).err()));
     } else {
-        let alerts: Vec<&RawValue> = serde_json::from_str(alerts.get()).map_err(|_| {
-            let message = format!("a list belongs here, not {}", found(alerts.get().as_bytes()));
+        let Unread(alerts) = serde_json::from_str(alerts.get()).map_err(|error| {
+            let message = match found(alerts.get().as_bytes()) {
+                "a list" => error.to_string(),
+                other => format!("a list belongs here, not {other}"),
+            };
             MemberFault { index: None, path: "alerts".to_owned(), message }
         })?;
         for (index, raw) in alerts.into_iter().enumerate() {

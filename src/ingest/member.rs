@@ -16,6 +16,10 @@ use crate::model::settings::LabelNames;
 /// many times its own memory.
 const TOGETHER: usize = 4096;
 
+/// Members of a body at the most. At the least that an alert takes as Alertmanager sends it, larger bodies are refused by their size first;
+/// without this, one of nothing but commas would become gigabytes of faults.
+const MEMBERS: usize = 100_000;
+
 /// A string borrowed from the body where it holds no escapes. The newtype matters: serde's `borrow` does not reach a bare
 /// `Cow` inside another type.
 #[derive(Deserialize)]
@@ -105,6 +109,34 @@ enum Field {
     Other,
 }
 
+/// The members of a list, still unread.
+pub(super) struct Unread<'a>(pub(super) Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Unread<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Unread<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(raw) = list.next_element()? {
+                    if all.len() == MEMBERS {
+                        return Err(Error::custom(format_args!("more than {MEMBERS} members stand in one list; send fewer at a time")));
+                    }
+                    all.push(raw);
+                }
+                Ok(Unread(all))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
 /// A list of alerts without a fault.
 pub(super) struct Faultless<'a>(pub(super) Vec<Sent<'a>>);
 
@@ -123,6 +155,9 @@ impl<'de> Deserialize<'de> for Faultless<'de> {
                 while let Some(sent) = list.next_element()? {
                     if all.len() == TOGETHER {
                         return Err(Error::custom("a long list"));
+                    }
+                    if all.is_empty() {
+                        all.reserve(64);
                     }
                     all.push(sent);
                 }

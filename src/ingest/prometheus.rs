@@ -10,9 +10,8 @@
 //! `endsAt` at which it ended. So `endsAt <= now` is resolved, and any other is a [`Lease`].
 
 use chrono::TimeDelta;
-use serde_json::value::RawValue;
 
-use super::member::{self, Episode, Faultless, Place, Sent};
+use super::member::{self, Episode, Faultless, Place, Sent, Unread};
 use super::{IngestFault, Known, Lease, MemberFault, Reading, begins, not_readable};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
@@ -64,7 +63,7 @@ pub fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: 
         let alerts = alerts.into_iter().enumerate();
         faults.extend(alerts.filter_map(|(index, sent)| take(Place { list: "", index }, sent).err()));
     } else {
-        let alerts: Vec<&RawValue> = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+        let Unread(alerts) = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
             let place = Place { list: "", index };
             faults.extend(member::read(raw, place).and_then(|sent| take(place, sent)).err());

@@ -597,3 +597,13 @@ fn of_a_label_sent_twice_the_last_counts_in_any_order() {
     let labels: Vec<_> = alert(&webhook(body).events[0]).labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(labels, ["alertname=A", "b=2", "cA=x"]);
 }
+
+#[test]
+fn a_body_of_nothing_but_commas_is_no_hundred_thousand_faults() {
+    let list = |count: usize| format!("[1{}]", ",1".repeat(count - 1));
+    let fault = prometheus::alerts_v2(list(100_001).as_bytes(), "prometheus", &LabelNames::default(), now()).unwrap_err().to_string();
+    assert!(fault.contains("send fewer"), "{fault}");
+    assert_eq!(posted(list(100_000).as_bytes()).faults.len(), 100_000);
+    let fault = refused(&format!(r#"{{"version":"4","alerts":{}}}"#, list(100_001)));
+    assert!(fault.contains("send fewer"), "{fault}");
+}
