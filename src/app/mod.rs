@@ -18,6 +18,7 @@ pub mod office;
 pub mod reach;
 pub mod receive;
 pub mod review;
+mod row;
 pub mod run;
 pub mod settings;
 pub mod sight;

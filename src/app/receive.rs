@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::sight::NEVER;
+use super::row::NEVER;
 use super::thread::Thread;
 use super::{App, lock};
 use crate::ingest::Glimpse;

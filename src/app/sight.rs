@@ -11,15 +11,12 @@ use chrono::TimeDelta;
 use hashbrown::HashTable;
 use siphasher::sip128::SipHasher13;
 
+use super::row::{Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, digits, ending, episode_hash, micros, mixed, subject, time, until};
 use crate::ingest::Glimpse;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, Event, Fact, Labels, Lapsed, Subject};
+use crate::model::event::{Alert, AlertStatus, Event, Fact, Labels, Subject};
 use crate::store::Store;
 
-/// A webhook has no lease. Its sender repeats firing alerts, daily at the least by any usual `repeat_interval`.
-const UNSTATED_LEASE: TimeDelta = TimeDelta::hours(25);
-/// How long an ended or lapsed alert is remembered: within it, the same episode may be told firing again.
-const REMEMBERED: TimeDelta = TimeDelta::hours(24);
 /// How much time senders get after a start of ours to renew what they could not while we were down.
 const GRACE: TimeDelta = TimeDelta::minutes(5);
 /// A firing message this soon after the end was sent before it.
@@ -28,43 +25,6 @@ const STRAGGLING: TimeDelta = TimeDelta::minutes(1);
 const TOLD_AT_ONCE: usize = 10_000;
 /// Sights saved in one transaction at the most.
 const SAVED_AT_ONCE: usize = 20_000;
-/// The lease of what never lapses.
-pub(super) const NEVER: Time = Time::MAX_UTC;
-
-/// One alert as last seen. Times are microseconds since 1970.
-#[derive(Debug, Clone, Copy)]
-struct Sight {
-    labels: LabelsKey,
-    started: i64,
-    /// The subject's 16 hex digits.
-    subject: u64,
-    last_seen: i64,
-    /// The end of the lease while it is on; of an ended one, the first 16 hex digits of the id of the event that ended it.
-    end: u64,
-    /// The bucket it stands in; 0: in none.
-    bucket: u32,
-    known: Known,
-    /// Whether `open` has it: if not, an episode of the same labels that began earlier may have to be closed by it.
-    open: bool,
-    /// Whether it moved since it was saved.
-    changed: bool,
-}
-
-/// The keyed hash of an alert's labels: 128 bits under a key that no sender knows, so that equal means the same.
-type LabelsKey = [u64; 2];
-
-/// What is known of an alert's episode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// It is on.
-    On,
-    /// Its sender fell silent.
-    Lapsed,
-    /// An event ended it.
-    Ended,
-    /// Nothing: the row is free.
-    Nothing,
-}
 
 /// The sights of all alerts that were seen lately.
 #[derive(Debug)]
@@ -444,23 +404,6 @@ impl Sights {
     }
 }
 
-impl Sight {
-    /// When it must be looked at: to tell that its lease ran out, or to forget it.
-    fn waits_for(&self) -> i64 {
-        let never = NEVER.timestamp_micros();
-        match self.known {
-            Known::On if self.end.cast_signed() < never => self.end.cast_signed(),
-            // Its sender is gone without an end that anybody would miss.
-            Known::On => self.last_seen.saturating_add(UNSTATED_LEASE.num_seconds() * 1_000_000),
-            Known::Lapsed | Known::Ended | Known::Nothing => self.last_seen.saturating_add(REMEMBERED.num_seconds() * 1_000_000),
-        }
-    }
-
-    fn lapse(&self, last_seen: Time) -> Event {
-        Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: subject(self.subject), last_seen }))
-    }
-}
-
 /// How long an alert holds whose lease nobody here has seen.
 fn assumed_lease(event: &Event, now: Time) -> Time {
     if event.source == "prometheus" { now + GRACE } else { now + UNSTATED_LEASE }
@@ -468,43 +411,6 @@ fn assumed_lease(event: &Event, now: Time) -> Time {
 
 fn at(row: u32) -> usize {
     row as usize
-}
-
-fn micros(time: Time) -> i64 {
-    time.timestamp_micros()
-}
-
-fn time(micros: i64) -> Time {
-    Time::from_timestamp_micros(micros).unwrap_or(NEVER)
-}
-
-/// A lease's end as [`Sight::end`] has it.
-fn until(lease: Time) -> u64 {
-    micros(lease).max(0).cast_unsigned()
-}
-
-fn digits(subject: &Subject) -> Option<u64> {
-    u64::from_str_radix(&subject.0, 16).ok()
-}
-
-fn subject(digits: u64) -> Subject {
-    Subject(format!("{digits:016x}"))
-}
-
-/// Tells the ends of one episode apart.
-fn ending(event: &Event) -> u64 {
-    event.id.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
-}
-
-fn episode_hash(labels: LabelsKey, started: i64) -> u64 {
-    mixed(started.cast_unsigned(), labels)
-}
-
-/// Spreads what a sender could choose under keys that it does not know.
-fn mixed(value: u64, keys: [u64; 2]) -> u64 {
-    let product = u128::from(value ^ keys[0]) * u128::from(keys[1] | 1);
-    let [low, high] = [0, 64].map(|shift| (product >> shift) & u128::from(u64::MAX));
-    u64::try_from(low ^ high).unwrap_or_default()
 }
 
 #[cfg(test)]
