@@ -43,8 +43,12 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     let before = state.residents.remove(home).unwrap_or_default();
     let Some(hood) = state.neighbourhoods.get(home) else { return };
     let mut heirs: BTreeMap<IncidentId, usize> = BTreeMap::new();
-    for (index, group) in hood.incidents().iter().enumerate() {
-        heirs.extend(opening(group).map(|event| (IncidentId(natural_name(event)), index)));
+    heirs.extend(hood.incidents().iter().enumerate().map(|(index, group)| (natural_id(group), index)));
+    // Where an incident is not named after what opens a group, it may be named after any event there.
+    if before.iter().any(|id| !heirs.contains_key(id)) {
+        for (index, group) in hood.incidents().iter().enumerate() {
+            heirs.extend(opening(group).map(|event| (IncidentId(natural_name(event)), index)));
+        }
     }
     // An incident lives on in the group that has the event it is named after; of two announced ones the first keeps its name.
     let mut names: BTreeMap<usize, (Time, IncidentId)> = BTreeMap::new();

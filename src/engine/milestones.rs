@@ -1,7 +1,9 @@
 //! The turns of an incident, each with how it is known. What is not known stays absent.
 
+use std::collections::BTreeSet;
+
 use crate::model::Time;
-use crate::model::event::{ActorKind, AlertStatus, Edit, Event, Fact};
+use crate::model::event::{ActorKind, AlertStatus, Edit, Event, Fact, Subject};
 use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span, SpanState};
 
 /// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
@@ -30,8 +32,10 @@ fn stated(members: &[Member], wanted: MilestoneKind) -> Option<Milestone> {
 /// When it began to be felt: as a metric measured it, else as an alert whose `for` is known measured it, unless a declaration names an
 /// earlier time. Declarations come late, so a later one says nothing of the beginning; an alert whose `for` is unknown only says when it was noticed.
 fn began(members: &[Member], signals: &[Signal]) -> Option<Milestone> {
+    let known_onsets = known_onsets(members);
     let of = |kind: SignalKind, certainty| {
-        let known = signals.iter().filter(move |signal| signal.kind == kind && (kind != SignalKind::Alert || onset_known(members, signal)));
+        let onset_known = |signal: &Signal| kind != SignalKind::Alert || known_onsets.contains(&signal.subject);
+        let known = signals.iter().filter(|signal| signal.kind == kind && onset_known(signal));
         let first = known.filter_map(|signal| felt(signal).next().map(|span| (span.start, signal))).min_by_key(|(at, _)| *at);
         first.map(|(at, signal)| Milestone { at, certainty, source: Some(signal.event.clone()) })
     };
@@ -46,11 +50,10 @@ fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
     signal.spans.iter().filter(move |span| counts && span.state == SpanState::Degraded)
 }
 
-fn onset_known(members: &[Member], signal: &Signal) -> bool {
-    members.iter().any(|member| match &member.event.fact {
-        Fact::Alert(alert) => member.event.subject == signal.subject && alert.pending_for.is_some(),
-        _ => false,
-    })
+/// The alerts whose `for` is known, and with it when what they tell of began.
+fn known_onsets(members: &[Member]) -> BTreeSet<&Subject> {
+    let known = members.iter().filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if alert.pending_for.is_some()));
+    known.map(|member| &member.event.subject).collect()
 }
 
 fn detected(members: &[Member]) -> Option<Milestone> {

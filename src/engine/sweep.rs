@@ -4,6 +4,7 @@
 //! event takes back just the placements after it, within its neighbourhood, and they are made again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -11,7 +12,7 @@ use chrono::TimeDelta;
 use super::force::{environment, key};
 use super::{InForce, Moment, RECONSIDER, edits, moment, signals};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, ConditionState, Event, EventId, Fact, Subject, alert_subject, hex};
+use crate::model::event::{AlertStatus, ConditionState, Event, EventId, Fact, Subject, hex};
 use crate::model::incident::{IncidentId, Joined, Member};
 
 /// How long before an incident a change is still told with it.
@@ -27,13 +28,13 @@ pub(super) struct Group {
     pub(super) members: Vec<Member>,
     /// Where among the members the opening event is.
     opener: usize,
-    /// The names under which people and sources know it.
+    /// The names that events of it were told under.
     names: BTreeSet<String>,
     subjects: BTreeSet<Subject>,
     /// Subjects that are on, and so keep it alive.
     open: BTreeSet<Subject>,
     /// The last episode of each alert, by its labels alone: when it started, and its subject.
-    episodes: BTreeMap<Subject, (Time, Subject)>,
+    episodes: BTreeMap<u64, (Time, Subject)>,
     /// Correlation keys of its events.
     keys: BTreeSet<String>,
     /// The end of the last activity, while nothing is on.
@@ -61,7 +62,6 @@ impl Group {
     }
 
     fn add(&mut self, event: Arc<Event>, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
-        self.names.insert(natural_name(&event));
         self.names.extend(event.incident.clone());
         if reason != Joined::Key || opens(&event) {
             self.keys.extend(key(&event, force, assigned));
@@ -82,12 +82,21 @@ impl Group {
     /// The same alert firing anew ends its earlier episode, of whose end nobody told.
     fn supersede(&mut self, event: &Event) {
         let Fact::Alert(alert) = &event.fact else { return };
-        let labels = alert_subject(&alert.labels, Time::UNIX_EPOCH);
+        // In memory only, so that a short hash that every process takes alike is enough.
+        let mut hasher = DefaultHasher::new();
+        alert.labels.hash(&mut hasher);
+        let labels = hasher.finish();
         let (started, subject) = self.episodes.entry(labels).or_insert_with(|| (alert.starts_at, event.subject.clone()));
         if *started < alert.starts_at {
             self.open.remove(subject);
             (*started, *subject) = (alert.starts_at, event.subject.clone());
         }
+    }
+
+    /// Whether people or sources know it by that name: one that its events were told under, or that one of them gives it.
+    fn is_named(&self, name: &str) -> bool {
+        // Making all names of a large incident to find one is left to when somebody asks by one.
+        self.names.contains(name) || (name.starts_with("i-") && self.members.iter().any(|member| natural_name(&member.event) == name))
     }
 
     /// The event that opened it; groups are never empty.
@@ -263,7 +272,7 @@ impl Neighbourhood {
             candidates.min_by_key(|(_, group)| (group.opener().occurred_at, natural_id(group))).map(|(index, _)| index)
         };
         if let Some(named) = &event.incident
-            && let Some(index) = first(&|group| group.names.contains(named))
+            && let Some(index) = first(&|group| group.is_named(named))
         {
             return Some((index, Joined::Key));
         }
