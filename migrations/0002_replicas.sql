@@ -11,3 +11,6 @@ create table part (
     primary key (incident, kind, number)
 );
 alter table incident add column parts bigint not null default 0;
+
+-- Up to when the judge has judged: the time of the last record or timer that it applied.
+alter table head add column judged_at bigint not null default 0;

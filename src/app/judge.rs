@@ -17,8 +17,6 @@ use crate::store::log::Record;
 
 /// Records judged in one transaction at the most.
 const BATCH: usize = 1000;
-/// How far back stored incidents are taken up again; the engine forgets what no rule looks back at.
-const TAKEN_UP: TimeDelta = TimeDelta::days(400);
 
 /// The engine's state and how far it has come.
 #[derive(Debug)]
@@ -52,10 +50,10 @@ fn window_end(record: &Record) -> Time {
     Time::from_timestamp_micros((window_of(record) + 1) * 250_000).unwrap_or(record.logged_at)
 }
 
-/// What a judge takes up: what stands, and how far the log was applied to it.
-pub(super) fn load(store: &Store) -> anyhow::Result<Loaded> {
+/// What a judge takes up: what stands and what the engine remembers of what is closed, and how far the log was applied to it.
+pub(super) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Loaded> {
     let clock = store.head()?.clock;
-    Ok(store.load(clock - TAKEN_UP)?)
+    Ok(store.load(clock - settings.force.remembers())?)
 }
 
 /// What incidents know of alerts, in order of time within each.
@@ -65,10 +63,10 @@ pub(super) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
 }
 
 impl Judge {
-    /// Takes up where the last judge stopped, at the time of the last record it judged: later records are judged at theirs, whenever that is
+    /// Takes up where the last judge stopped, at the time it had come to: later records are judged at theirs, whenever that is
     /// done.
     pub(super) fn of(loaded: Loaded, epoch: u64, settings: &Settings) -> Self {
-        let now = loaded.judged_until.unwrap_or(Time::UNIX_EPOCH);
+        let now = loaded.judged_until;
         let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
             Fact::Settings(fact) => Some((event.occurred_at, fact.hash.clone())),
             _ => None,
@@ -124,7 +122,7 @@ impl App {
 
     /// Loads what stands, as a judge new in office or after a fault.
     fn take_up(&self, epoch: u64, settings: &Settings) -> anyhow::Result<Judge> {
-        let mut judge = Judge::of(load(&self.store)?, epoch, settings);
+        let mut judge = Judge::of(load(&self.store, settings)?, epoch, settings);
         (judge.poison, judge.careful) = std::mem::take(&mut *lock(&self.suspect));
         self.note_settings(&mut judge, settings)?;
         Ok(judge)
@@ -220,6 +218,7 @@ impl App {
     /// Everything that is to be stored of what has changed.
     fn gather(&self, state: &State, changes: &Changes, settings: &Settings, now: Time, stored: &mut apply::Changes) -> anyhow::Result<()> {
         stored.now = now;
+        stored.judged_until = state.now();
         for (id, heir) in &changes.removed {
             intend::fallen_together(&self.store, id, heir.as_ref(), settings, now, stored)?;
             stored.removed.push(id.clone());

@@ -107,7 +107,7 @@ impl App {
             // Nobody else can be at them.
             store.release_deliveries()?;
         }
-        let loaded = judge::load(&store)?;
+        let loaded = judge::load(&store, &settings)?;
         let applied = loaded.applied;
         let sights = sight::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));

@@ -103,8 +103,14 @@ impl InForce {
         windows.max()
     }
 
+    /// How long a closed incident is remembered: as long as any rule looks back, and a day more for what comes late.
+    #[must_use]
+    pub fn remembers(&self) -> TimeDelta {
+        self.lookback() + TimeDelta::days(1)
+    }
+
     /// How far back any rule looks.
-    pub(super) fn lookback(&self) -> TimeDelta {
+    fn lookback(&self) -> TimeDelta {
         let furthest = self.rules.criteria.iter().map(|criterion| match criterion.test {
             Test::NearMiss { quiet_for, at_most, .. } => (quiet_for + at_most.1).max(near_miss::NEW_AFTER.num_seconds()),
             Test::Recurrence { within, .. } => within,

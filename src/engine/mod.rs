@@ -152,6 +152,12 @@ impl State {
         state
     }
 
+    /// The time it has come to: that of the last events or timer.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.now
+    }
+
     /// The next instant at which time alone could change something.
     #[must_use]
     pub fn next(&self) -> Option<Time> {
@@ -311,7 +317,7 @@ impl State {
 
     /// Drops closed incidents that no rule looks back at, and loose events too old to join anything.
     fn forget(&mut self, force: &InForce, changes: &mut Changes) {
-        let horizon = self.now - force.lookback() - TimeDelta::days(1);
+        let horizon = self.now - force.remembers();
         let gone: BTreeSet<IncidentId> = self
             .incidents
             .values()

@@ -37,6 +37,8 @@ pub struct Changes {
     pub lapsed: Vec<Subject>,
     /// Records that the engine could not take: position and why.
     pub quarantined: Vec<(u64, String)>,
+    /// Up to when the engine has judged: the time of the last record or timer.
+    pub judged_until: Time,
     /// When this is so: the first instant at which the deliveries are due.
     pub now: Time,
 }
@@ -46,8 +48,8 @@ pub struct Changes {
 pub struct Loaded {
     /// The position of the last record applied.
     pub applied: u64,
-    /// When that record was logged: the time up to which facts have been judged. `None` before the first.
-    pub judged_until: Option<Time>,
+    /// Up to when it was judged: the time of the last record or timer; 1970 before the first.
+    pub judged_until: Time,
     /// Incidents that may still change, oldest first.
     pub incidents: Vec<Incident>,
     /// Events that may still join one, oldest first.
@@ -64,10 +66,10 @@ impl Store {
     pub fn load(&self, since: Time) -> Result<Loaded, StoreError> {
         self.read(NOUN, |at| {
             let applied = head::head(at)?.applied;
-            let text = "select logged_at from log where position <= $1 order by position desc limit 1";
+            let text = "select judged_at from head where id = 1";
             Ok(Loaded {
                 applied,
-                judged_until: sql::row(at, NOUN, text, values![sql::integer(applied)], |row| sql::read_time(row, 0))?,
+                judged_until: sql::row(at, NOUN, text, &[], |row| sql::read_time(row, 0))?.ok_or_else(head::missing)?,
                 incidents: incident::unfinished(at, since)?,
                 loose: incident::loose(at)?,
                 aliases: incident::aliases(at, since)?,
@@ -82,10 +84,15 @@ impl Store {
     /// [load](Store::load). [`StoreError::Full`] when the disk takes no more: the same call may be tried again.
     pub fn apply(&self, epoch: u64, from: u64, to: u64, changes: &Changes) -> Result<(), StoreError> {
         // Last, so that appending waits no longer than it must. What a judge out of office has written until here is rolled back.
-        let fence = "update head set applied = $1 where id = 1 and applied = $2 and epoch = $3";
+        let fence = "update head set applied = $1, judged_at = $4 where id = 1 and applied = $2 and epoch = $3";
         self.write(NOUN, |at| {
             write(at, changes)?;
-            let moved = sql::execute(at, NOUN, fence, values![sql::integer(to), sql::integer(from), sql::integer(epoch)])?;
+            let moved = sql::execute(
+                at,
+                NOUN,
+                fence,
+                values![sql::integer(to), sql::integer(from), sql::integer(epoch), sql::micros(changes.judged_until)],
+            )?;
             if moved == 0 {
                 return Err(StoreError::Fenced);
             }

@@ -39,7 +39,16 @@ const TABLES: &[Table] = &[
     Table {
         name: "head",
         key: &["id"],
-        columns: &[("id", I), ("next", I), ("clock", I), ("applied", I), ("epoch", I), ("lease_until", I), ("last_alert", I)],
+        columns: &[
+            ("id", I),
+            ("next", I),
+            ("clock", I),
+            ("applied", I),
+            ("epoch", I),
+            ("lease_until", I),
+            ("last_alert", I),
+            ("judged_at", I),
+        ],
     },
     Table { name: "log", key: &["position"], columns: &[("position", I), ("logged_at", I), ("source", T), ("events", T)] },
     Table { name: "raw", key: &["position"], columns: &[("position", I), ("body", B)] },
