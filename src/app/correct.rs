@@ -56,12 +56,12 @@ impl App {
             return Err(CorrectionFault::SameIncident(from.id.clone()));
         }
         let mut named: BTreeSet<EventId> = BTreeSet::new();
-        let mut subjects: BTreeSet<&Subject> = BTreeSet::new();
+        let mut subjects: BTreeSet<Subject> = BTreeSet::new();
         for id in events {
-            let wanted = EventId(id.clone());
-            let here = from.members.iter().find(|member| member.event.id == wanted && member.reason != Joined::Context);
-            subjects.insert(&here.ok_or_else(|| CorrectionFault::NotHere(id.clone()))?.event.subject);
-            named.insert(wanted);
+            let own = |wanted: EventId| from.members.iter().find(|member| member.event.id == wanted && member.reason != Joined::Context);
+            let here = id.parse().ok().and_then(own).ok_or_else(|| CorrectionFault::NotHere(id.clone()))?;
+            subjects.insert(here.event.subject);
+            named.insert(here.event.id);
         }
         if named.is_empty() {
             return Err(CorrectionFault::Nothing);

@@ -234,7 +234,7 @@ impl App {
             stored.incidents.push(incident.clone());
         }
         stored.loose.extend(changes.loosened.iter().filter_map(|id| state.loose(id)).cloned());
-        stored.loose_removed.extend(changes.placed.iter().filter(|id| state.loose(id).is_none()).cloned());
+        stored.loose_removed.extend(changes.placed.iter().filter(|id| state.loose(id).is_none()).copied());
         Ok(())
     }
 

@@ -60,7 +60,7 @@ impl Sight {
     }
 
     pub(super) fn lapse(&self, last_seen: Time) -> Event {
-        Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: subject(self.subject), last_seen }))
+        Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: Subject::from(self.subject), last_seen }))
     }
 }
 
@@ -77,17 +77,10 @@ pub(super) fn until(lease: Time) -> u64 {
     micros(lease).max(0).cast_unsigned()
 }
 
-pub(super) fn digits(subject: &Subject) -> Option<u64> {
-    u64::from_str_radix(&subject.0, 16).ok()
-}
-
-pub(super) fn subject(digits: u64) -> Subject {
-    Subject(format!("{digits:016x}"))
-}
-
 /// Tells the ends of one episode apart.
 pub(super) fn ending(event: &Event) -> u64 {
-    event.id.0.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+    let bytes = event.id.bytes();
+    u64::from_be_bytes(std::array::from_fn(|index| bytes[index]))
 }
 
 pub(super) fn episode_hash(labels: LabelsKey, started: i64) -> u64 {

@@ -11,7 +11,7 @@ use chrono::TimeDelta;
 use hashbrown::HashTable;
 use siphasher::sip128::SipHasher13;
 
-use super::row::{Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, digits, ending, episode_hash, micros, mixed, subject, time, until};
+use super::row::{Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, ending, episode_hash, micros, mixed, time, until};
 use crate::ingest::Glimpse;
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, Event, Fact, Labels, Subject};
@@ -71,8 +71,7 @@ impl Sights {
     /// The alerts of the incidents as stored, with the sights saved before the last stop. What is missing is only
     /// committed again, and deduplicated by the engine.
     pub(super) fn load<'a>(store: &Store, events: impl Iterator<Item = &'a Event>, now: Time) -> anyhow::Result<Self> {
-        let saved =
-            store.sights()?.into_iter().filter_map(|(subject, last_seen, lease_end)| Some((digits(&subject)?, (last_seen, lease_end))));
+        let saved = store.sights()?.into_iter().map(|(subject, last_seen, lease_end)| (subject.number(), (last_seen, lease_end)));
         let saved: HashMap<u64, (Time, Option<Time>)> = saved.collect();
         let mut sights = Self::default();
         for event in events {
@@ -80,7 +79,7 @@ impl Sights {
                 sights.forget(std::slice::from_ref(event), lapsed.last_seen);
                 continue;
             }
-            let (last_seen, lease_end) = digits(&event.subject).and_then(|subject| saved.get(&subject)).copied().unwrap_or((now, None));
+            let (last_seen, lease_end) = saved.get(&event.subject.number()).copied().unwrap_or((now, None));
             // Whoever renews did so in vain while we were down: they get the time to do it again.
             sights.saw(event, Some(lease_end.unwrap_or(assumed_lease(event, now)).max(now + GRACE)), last_seen);
         }
@@ -283,7 +282,7 @@ impl Sights {
         let open = part.into_iter().filter_map(|row| {
             let sight = &mut self.rows[at(row)];
             let due = std::mem::take(&mut sight.changed) && sight.known == Known::On;
-            due.then(|| (subject(sight.subject), time(sight.last_seen), Some(time(sight.end.cast_signed()))))
+            due.then(|| (Subject::from(sight.subject), time(sight.last_seen), Some(time(sight.end.cast_signed()))))
         });
         let open: Vec<_> = open.collect();
         (!open.is_empty() || !self.saving.is_empty()).then_some(open)
@@ -346,7 +345,7 @@ impl Sights {
     }
 
     fn by_subject(&self, subject: &Subject) -> Option<u32> {
-        let subject = digits(subject)?;
+        let subject = subject.number();
         self.subjects.find(mixed(subject, self.keys), |row| self.rows[at(*row)].subject == subject).copied()
     }
 
@@ -368,7 +367,7 @@ impl Sights {
     }
 
     fn add(&mut self, event: &Event, alert: &Alert) -> Option<u32> {
-        let (labels, started, subject) = (self.labels_of(&alert.labels), micros(alert.starts_at), digits(&event.subject)?);
+        let (labels, started, subject) = (self.labels_of(&alert.labels), micros(alert.starts_at), event.subject.number());
         let sight = Sight { labels, started, subject, last_seen: 0, end: 0, bucket: 0, known: Known::Nothing, open: false, changed: false };
         let row = match self.free.pop() {
             Some(row) => {
@@ -541,8 +540,8 @@ mod tests {
         let mut sights = Sights::default();
         sights.saw(&alert(None), Some(at(240)), at(100));
         let subject = alert(None).subject;
-        sights.take_over(vec![(subject.clone(), at(50), Some(at(120))), (Subject("0".repeat(16)), at(50), None)]);
-        assert_eq!(sights.due_for_saving(at(101), TimeDelta::minutes(1)), Some(vec![(subject.clone(), at(100), Some(at(240)))]));
+        sights.take_over(vec![(subject, at(50), Some(at(120))), (Subject::from(0), at(50), None)]);
+        assert_eq!(sights.due_for_saving(at(101), TimeDelta::minutes(1)), Some(vec![(subject, at(100), Some(at(240)))]));
         sights.take_over(vec![(subject, at(200), Some(at(300)))]);
         assert_eq!(sights.lapsed(at(299)), []);
         assert_eq!(sights.lapsed(at(300)).first().map(|event| event.occurred_at), Some(at(200)));

@@ -70,7 +70,7 @@ fn verdict_lines(verdict: &Verdict) -> String {
         text.push_str(&format!("\n  Score: {}", factors.join(" × ")));
     }
     if !verdict.evidence.is_empty() {
-        let ids: Vec<&str> = verdict.evidence.iter().map(|id| id.0.get(..12).unwrap_or(&id.0)).collect();
+        let ids: Vec<String> = verdict.evidence.iter().map(|id| id.to_string().chars().take(12).collect()).collect();
         text.push_str(&format!("\n  Evidence: {}", ids.join(", ")));
     }
     text

@@ -127,7 +127,7 @@ impl<'a> Case<'a> {
         let declared = self.signals().filter(|(signal, _)| {
             signal.kind == SignalKind::Declaration && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
         });
-        let judged = declared.map(|(signal, facts)| (signal.event.clone(), signal.name.clone(), self.holds(criterion, Some(facts))));
+        let judged = declared.map(|(signal, facts)| (signal.event, signal.name.clone(), self.holds(criterion, Some(facts))));
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
     }
@@ -138,7 +138,7 @@ impl<'a> Case<'a> {
                 let part = scope::request(&member.event, request);
                 let who = request.requester.clone().unwrap_or_else(|| "A stakeholder".to_owned());
                 let words = format!("{who} asked for a postmortem: {}", sentence::clip(&request.reason, 200));
-                Some((member.event.id.clone(), words, self.holds(criterion, Some(&part))))
+                Some((member.event.id, words, self.holds(criterion, Some(&part))))
             }
             _ => None,
         });
@@ -188,8 +188,8 @@ impl<'a> Case<'a> {
         let of_thing = self.others.index.of_thing(&thing, ours - within, ours);
         let earlier = of_thing.filter(|(_, id)| *id != self.incident.id).filter_map(|(_, id)| self.others.get(id));
         let same = earlier.filter(|other| opening_thing(other).as_ref() == Some(&thing));
-        let mut evidence: Vec<EventId> = same.filter_map(opener).map(|event| event.id.clone()).collect();
-        evidence.extend(opener(self.incident).map(|event| event.id.clone()));
+        let mut evidence: Vec<EventId> = same.filter_map(opener).map(|event| event.id).collect();
+        evidence.extend(opener(self.incident).map(|event| event.id));
         let measure = times(evidence.len(), evidence.len(), required);
         let truth = self.holds(criterion, None);
         let enough = measure.lower >= measure.required;
@@ -208,11 +208,11 @@ fn any(judged: impl Iterator<Item = (EventId, String, Truth)>) -> (Outcome, Vec<
     let parts: Vec<(EventId, String, Truth)> = judged.collect();
     let sure: Vec<&(EventId, String, Truth)> = parts.iter().filter(|part| part.2 == Truth::True).collect();
     if let Some(first) = sure.first() {
-        return (Outcome::Met, sure.iter().map(|part| part.0.clone()).collect(), Some(first.1.clone()), None);
+        return (Outcome::Met, sure.iter().map(|part| part.0).collect(), Some(first.1.clone()), None);
     }
     for (event, words, truth) in &parts {
         if let Truth::Unknown(why) = truth {
-            return (Outcome::Unknown, vec![event.clone()], Some(words.clone()), Some(why.clone()));
+            return (Outcome::Unknown, vec![*event], Some(words.clone()), Some(why.clone()));
         }
     }
     (Outcome::NotMet, Vec::new(), parts.first().map(|part| part.1.clone()), None)

@@ -45,7 +45,7 @@ impl Case<'_> {
         let sure = counted.iter().filter(|(_, _, sure)| *sure).count();
         let measure = times(sure, counted.len(), at_least);
         let outcome = outcome(measure.lower >= measure.required, measure.upper >= measure.required);
-        let evidence = counted.iter().map(|(event, ..)| (*event).clone()).collect();
+        let evidence = counted.iter().map(|(event, ..)| *(*event)).collect();
         let mut actions: Vec<&str> = counted.iter().map(|(_, action, _)| *action).collect();
         actions.dedup();
         let words = sentence::intervention(outcome, &measure, &actions, all, &left_out);

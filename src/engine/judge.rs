@@ -178,7 +178,7 @@ impl State {
         }
         let things = |incident: Option<&Incident>| incident.map(|incident| (index::things(incident), index::began(incident)));
         // The opening event is what others cite.
-        let cited = |incident: Option<&Incident>| incident.and_then(opener).map(|event| event.id.clone());
+        let cited = |incident: Option<&Incident>| incident.and_then(opener).map(|event| event.id);
         let (was, is) = (things(before), things(after));
         let Some(within) = force.comes_back_within().filter(|_| was != is || cited(before) != cited(after)) else { return };
         for (things, began) in [was, is].into_iter().flatten() {

@@ -51,7 +51,7 @@ pub(super) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, p
             }
         }
         if counted {
-            found.evidence.push(signal.event.clone());
+            found.evidence.push(signal.event);
             found.service = found.service.or_else(|| signal.service.clone());
         }
     }

@@ -19,7 +19,7 @@ pub(super) fn milestones(members: &[Member], signals: &[Signal], phase: Phase, l
 }
 
 fn milestone(at: Time, certainty: Certainty, event: &Event) -> Milestone {
-    Milestone { at, certainty, source: Some(event.id.clone()) }
+    Milestone { at, certainty, source: Some(event.id) }
 }
 
 fn stated(members: &[Member], wanted: MilestoneKind) -> Option<Milestone> {
@@ -37,7 +37,7 @@ fn began(members: &[Member], signals: &[Signal]) -> Option<Milestone> {
         let onset_known = |signal: &Signal| kind != SignalKind::Alert || known_onsets.contains(&signal.subject);
         let known = signals.iter().filter(|signal| signal.kind == kind && onset_known(signal));
         let first = known.filter_map(|signal| felt(signal).next().map(|span| (span.start, signal))).min_by_key(|(at, _)| *at);
-        first.map(|(at, signal)| Milestone { at, certainty, source: Some(signal.event.clone()) })
+        first.map(|(at, signal)| Milestone { at, certainty, source: Some(signal.event) })
     };
     let measured = of(SignalKind::Condition, Certainty::Measured).or_else(|| of(SignalKind::Alert, Certainty::Measured));
     let declared = of(SignalKind::Declaration, Certainty::Stated);
@@ -95,7 +95,7 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
     }
     let (at, signal) = last?;
     let certainty = if signal.kind == SignalKind::Declaration { Certainty::Stated } else { Certainty::Measured };
-    Some(Milestone { at, certainty, source: Some(signal.event.clone()) })
+    Some(Milestone { at, certainty, source: Some(signal.event) })
 }
 
 /// When it was over: as the last declaration ended, else when nothing was heard of it any more. While something may go on, nobody can say.

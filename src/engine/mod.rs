@@ -49,7 +49,7 @@ const TIDY: TimeDelta = TimeDelta::hours(1);
 type Moment = (Time, EventId);
 
 fn moment(event: &Event) -> Moment {
-    (event.occurred_at, event.id.clone())
+    (event.occurred_at, event.id)
 }
 
 fn is_signal(event: &Event) -> bool {
@@ -259,7 +259,7 @@ impl State {
     fn unite(&mut self, part: &str, whole: &str, arrivals: &mut BTreeMap<String, Arrivals>) {
         let mut moving = arrivals.remove(part).unwrap_or_default();
         if let Some(hood) = self.neighbourhoods.remove(part) {
-            moving.were_loose.extend(hood.loose.values().map(|event| event.id.clone()));
+            moving.were_loose.extend(hood.loose.values().map(|event| event.id));
             let too_old = |event: &Arc<Event>| event.occurred_at < self.now - RECONSIDER && moving.were_loose.contains(&event.id);
             let (old, events): (Vec<Arc<Event>>, Vec<Arc<Event>>) = hood.into_events().partition(too_old);
             moving.old.extend(old);
@@ -284,12 +284,12 @@ impl State {
         }
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
         let mut before = were_loose;
-        before.extend(hood.loose.values().map(|event| event.id.clone()));
+        before.extend(hood.loose.values().map(|event| event.id));
         hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
         hood.place(events, force, self.places.assigned());
-        let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id.clone()).collect();
-        changes.placed.extend(before.difference(&after).cloned());
-        changes.loosened.extend(after.difference(&before).cloned());
+        let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
+        changes.placed.extend(before.difference(&after).copied());
+        changes.loosened.extend(after.difference(&before).copied());
         judge::reconcile(self, place, force, changes);
     }
 
@@ -329,7 +329,7 @@ impl State {
             let Some(tracked) = self.incidents.remove(id) else { continue };
             self.index.remove(&tracked.incident);
             let members = tracked.incident.members.into_iter().filter(|member| member.reason != Joined::Context);
-            events.extend(members.map(|member| member.event.id.clone()));
+            events.extend(members.map(|member| member.event.id));
         }
         for residents in self.residents.values_mut() {
             residents.retain(|id| !gone.contains(id));
@@ -339,10 +339,10 @@ impl State {
             // What was put in force, and what a person assigned, holds on.
             let holds_on = |event: &Event| matches!(event.fact, Fact::Settings(_) | Fact::Edit(Edit::Assign { .. }));
             let old: Vec<Moment> =
-                hood.loose.iter().filter(|((at, _), event)| *at < horizon && !holds_on(event)).map(|(moment, _)| moment.clone()).collect();
+                hood.loose.iter().filter(|((at, _), event)| *at < horizon && !holds_on(event)).map(|(moment, _)| *moment).collect();
             for moment in old {
                 hood.loose.remove(&moment);
-                changes.placed.insert(moment.1.clone());
+                changes.placed.insert(moment.1);
                 events.insert(moment.1);
             }
         }

@@ -188,7 +188,7 @@ impl Case<'_> {
                 let closeness = near.closeness.map(|closeness| (closeness, "as reported"));
                 let (score, factors) = self.score(near.severity, closeness, near.by_luck, near.barriers_left, &thing);
                 let part = scope::near_miss(&member.event, near, score);
-                Some(self.near(criterion, member.event.id.clone(), &near.what, member.event.occurred_at, (score, factors), &part))
+                Some(self.near(criterion, member.event.id, &near.what, member.event.occurred_at, (score, factors), &part))
             }
             _ => None,
         });
@@ -198,7 +198,7 @@ impl Case<'_> {
             let closeness = self.measured_closeness(signal);
             let (score, factors) = self.score(signal.severity, closeness, false, None, &thing);
             let part = scope::near_miss_signal(signal, score, closeness.map(|(closeness, _)| closeness));
-            Some(self.near(criterion, signal.event.clone(), &signal.name, span.start, (score, factors), &part))
+            Some(self.near(criterion, signal.event, &signal.name, span.start, (score, factors), &part))
         });
         let passing = reported.chain(seen).filter(|near| near.truth != Truth::False);
         passing.max_by(|a, b| a.score.total_cmp(&b.score).then(a.at.cmp(&b.at)))

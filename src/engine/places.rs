@@ -66,9 +66,9 @@ impl Places {
             _ => {}
         }
         let place = self.find(event, force);
-        self.known.insert(event.id.clone(), place.clone());
+        self.known.insert(event.id, place.clone());
         if is_signal(event) {
-            self.subjects.insert(event.subject.clone(), place.clone());
+            self.subjects.insert(event.subject, place.clone());
             self.join_waiting(&place, &waiting_for_subject(&event.subject), &mut noted);
         }
         if sweep::opens(event) {
@@ -99,7 +99,7 @@ impl Places {
                 None => self.wait(waiting_for_subject(&event.subject)),
             },
             // It meets nothing but what names it.
-            _ => event.id.0.clone(),
+            _ => event.id.to_string(),
         };
         self.whole(&place).to_owned()
     }
@@ -148,5 +148,5 @@ fn waiting_for_incident(name: &str) -> String {
 
 /// Where events wait that are about a signal nobody knows yet.
 fn waiting_for_subject(subject: &Subject) -> String {
-    format!("subject {}", subject.0)
+    format!("subject {}", subject)
 }

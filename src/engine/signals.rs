@@ -80,7 +80,7 @@ fn first(signal: &Signal) -> Option<Time> {
 
 fn begin(event: &Event, kind: SignalKind, name: &str, severity: Severity, role: Option<&String>) -> Signal {
     Signal {
-        subject: event.subject.clone(),
+        subject: event.subject,
         kind,
         name: name.to_owned(),
         severity,
@@ -88,7 +88,7 @@ fn begin(event: &Event, kind: SignalKind, name: &str, severity: Severity, role: 
         environment: event.environment.clone(),
         role: role.cloned(),
         spans: Vec::new(),
-        event: event.id.clone(),
+        event: event.id,
     }
 }
 

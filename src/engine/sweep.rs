@@ -66,11 +66,11 @@ impl Group {
         if reason != Joined::Key || opens(&event) {
             self.keys.extend(key(&event, force, assigned));
         }
-        self.subjects.insert(event.subject.clone());
+        self.subjects.insert(event.subject);
         if let Some(on) = activity(&event) {
             self.last_activity = self.last_activity.max(event.occurred_at);
             if on {
-                self.open.insert(event.subject.clone());
+                self.open.insert(event.subject);
                 self.supersede(&event);
             } else {
                 self.open.remove(&event.subject);
@@ -86,10 +86,10 @@ impl Group {
         let mut hasher = DefaultHasher::new();
         alert.labels.hash(&mut hasher);
         let labels = hasher.finish();
-        let (started, subject) = self.episodes.entry(labels).or_insert_with(|| (alert.starts_at, event.subject.clone()));
+        let (started, subject) = self.episodes.entry(labels).or_insert_with(|| (alert.starts_at, event.subject));
         if *started < alert.starts_at {
             self.open.remove(subject);
-            (*started, *subject) = (alert.starts_at, event.subject.clone());
+            (*started, *subject) = (alert.starts_at, event.subject);
         }
     }
 
@@ -116,7 +116,7 @@ impl Group {
 
 /// The name an incident has when `event` opens it.
 pub(super) fn natural_name(event: &Event) -> String {
-    format!("i-{}", hex(&event.id.0, 5))
+    format!("i-{}", hex(&event.id.to_string(), 5))
 }
 
 /// The id of the incident that `group` is, unless an announced one lives on in it.
@@ -203,7 +203,7 @@ impl Neighbourhood {
         let began = signals::onset(opener);
         let silent = self.silent(group);
         let from = silent.iter().map(|(at, _)| *at).min().unwrap_or(began).min(opener.occurred_at - PLANNED);
-        let before = self.loose.range((from, EventId(String::new()))..moment(opener)).map(|(_, event)| event);
+        let before = self.loose.range((from, EventId::FIRST)..moment(opener)).map(|(_, event)| event);
         before.filter(move |event| {
             let same_place = event.service.is_some() && event.service == opener.service && environment(event) == environment(opener);
             match &event.fact {
@@ -222,11 +222,11 @@ impl Neighbourhood {
         let conditions = group.members.iter().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
         let firsts = conditions.filter(|event| seen.insert(&event.subject));
         let before = |first: &Event| {
-            let from = (first.occurred_at - RECONSIDER, EventId(String::new()));
+            let from = (first.occurred_at - RECONSIDER, EventId::FIRST);
             let mut earlier = self.loose.range(from..moment(first)).rev();
             let (at, last) = earlier.find(|(_, event)| event.subject == first.subject)?;
             let unknown = matches!(&last.fact, Fact::Condition(condition) if condition.state == ConditionState::Unknown);
-            unknown.then(|| at.clone())
+            unknown.then_some(*at)
         };
         firsts.filter_map(before).collect()
     }
@@ -234,7 +234,7 @@ impl Neighbourhood {
     /// Places `events`, and again whatever was placed after the earliest of them.
     pub(super) fn place(&mut self, events: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) {
         let mut pending: BTreeMap<Moment, Arc<Event>> = events.into_iter().map(|event| (moment(&event), event)).collect();
-        let Some(earliest) = pending.keys().next().cloned() else { return };
+        let Some(earliest) = pending.keys().next().copied() else { return };
         let later = self.loose.split_off(&earliest);
         pending.extend(later);
         let groups = std::mem::take(&mut self.groups);

@@ -42,7 +42,7 @@ pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw:
     let reading =
         ingest::events::events(&body, &settings.config.labels, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
-    let ids: Vec<String> = reading.events.iter().map(|event| event.id.0.clone()).collect();
+    let ids: Vec<String> = reading.events.iter().map(|event| event.id.to_string()).collect();
     let position = app.receive(arrival("api", body, reading)).await?;
     if let Some(fault) = fault {
         return Err(Error::BadRequest(fault));
@@ -73,12 +73,12 @@ pub(super) struct Said {
 
 /// Logs what a person said and tells what became of it.
 pub(super) async fn say(app: &Arc<App>, event: Event) -> Result<(StatusCode, Json<Said>), Error> {
-    let id = event.id.clone();
+    let id = event.id;
     let done = app.tell(event).await?;
     let incident = app.incident_of(&id);
     let base = app.settings().config.external_url.trim_end_matches('/').to_owned();
     let status = incident.as_ref().map(|incident| format!("{base}/incidents/{incident}"));
-    Ok((told(done.applied), Json(Said { event: id.0, applied: done.applied, incident, status })))
+    Ok((told(done.applied), Json(Said { event: id.to_string(), applied: done.applied, incident, status })))
 }
 
 type Reader = fn(&[u8], Time) -> Result<Event, IngestFault>;

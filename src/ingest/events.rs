@@ -262,11 +262,7 @@ fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
         fields.need("incident", about, "An acknowledgement is `of` a subject, or of the incident or the service named here")?;
         return Ok(None);
     };
-    if text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'a'..=b'f')) {
-        Ok(Some(Subject(text)))
-    } else {
-        Err(fields.fault("of", "a subject belongs here: 16 hex digits in lower case"))
-    }
+    text.parse().map(Some).map_err(|_| fields.fault("of", "a subject belongs here: 16 hex digits in lower case"))
 }
 
 /// A declaration's own fields, for everybody who may state one.

@@ -52,7 +52,7 @@ pub fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: 
         }
         let event = member::event(sent, episode, None, source, names, now);
         if let Some(until) = until {
-            reading.leases.push(Lease { subject: event.subject.clone(), until });
+            reading.leases.push(Lease { subject: event.subject, until });
         }
         reading.events.push(event);
         Ok(())

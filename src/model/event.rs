@@ -1,32 +1,16 @@
 //! Events: normalised facts, each with the time at which it was so by its source.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::Time;
 pub use super::correction::{Answer, DismissReason, Edit, Review, SnoozeUntil};
+pub use super::id::{EventId, Subject};
 
 /// Label or annotation names and values, in order.
 pub type Labels = BTreeMap<String, String>;
-
-/// Identifies an event by what it states: equal facts have equal ids, whoever repeats them. 32 hex digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct EventId(pub String);
-
-impl fmt::Display for EventId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// What events are about; folds firing, acknowledgement and resolved together. 16 hex digits.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Subject(pub String);
 
 /// One normalised fact. Build it with [`Event::new`], which derives `id` and `subject`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -389,11 +373,7 @@ pub fn alert_subject(labels: &Labels, starts_at: Time) -> Subject {
         stated.push('\0');
     }
     stated.push_str(&starts_at.timestamp_micros().to_string());
-    subject(&stated)
-}
-
-pub(super) fn subject(stated: &str) -> Subject {
-    Subject(hex(stated, 8))
+    Subject::of(&stated)
 }
 
 /// The first `bytes` bytes of the SHA-256 of `text`, in hex.

@@ -1,15 +1,15 @@
 //! What makes facts equal: an event's id and subject, derived from what it states.
 
 use super::Time;
-use super::event::{Acknowledgement, AlertStatus, Event, EventId, Fact, Subject, alert_subject, hex, subject};
+use super::event::{Acknowledgement, AlertStatus, Event, EventId, Fact, Subject, alert_subject};
 
 impl Event {
     /// Builds an event: derives its id and subject from what it states. `source` is no part of the id.
     #[must_use]
     pub fn new(source: &str, occurred_at: Time, fact: Fact) -> Self {
         let mut event = Self {
-            id: EventId(String::new()),
-            subject: Subject(String::new()),
+            id: EventId::FIRST,
+            subject: Subject::from(0),
             occurred_at,
             source: source.to_owned(),
             service: None,
@@ -34,34 +34,34 @@ impl Event {
                 let waited = alert.pending_for.map(|seconds| format!(" for {seconds}s")).unwrap_or_default();
                 let kept = alert.keep_firing_for.map(|seconds| format!(" kept {seconds}s")).unwrap_or_default();
                 let stated = match alert.status {
-                    AlertStatus::Firing => format!("alert firing {}{again}{waited}{kept}", subject.0),
+                    AlertStatus::Firing => format!("alert firing {}{again}{waited}{kept}", subject),
                     AlertStatus::Resolved => {
-                        format!("alert resolved {} {:?} {:?}{waited}{kept}", subject.0, alert.ends_at, alert.end_reason)
+                        format!("alert resolved {} {:?} {:?}{waited}{kept}", subject, alert.ends_at, alert.end_reason)
                     }
                 };
                 (subject, stated)
             }
             Fact::Condition(condition) => {
-                let subject = subject(&format!("condition {service} {} {:?}", condition.name, condition.labels));
+                let subject = Subject::of(&format!("condition {service} {} {:?}", condition.name, condition.labels));
                 let since = condition.since.map(|since| format!(" since {since:?}")).unwrap_or_default();
-                let stated = format!("{} {:?} {:?}{since}", subject.0, condition.state, self.occurred_at);
+                let stated = format!("{} {:?} {:?}{since}", subject, condition.state, self.occurred_at);
                 (subject, stated)
             }
             Fact::Declaration(declaration) => {
-                let subject = subject(&format!("declaration {service} {} {:?}", declaration.key, self.incident));
-                let stated = format!("{} {:?} {:?}", subject.0, self.occurred_at, declaration);
+                let subject = Subject::of(&format!("declaration {service} {} {:?}", declaration.key, self.incident));
+                let stated = format!("{} {:?} {:?}", subject, self.occurred_at, declaration);
                 (subject, stated)
             }
-            Fact::Lapsed(lapsed) => (lapsed.of.clone(), format!("lapsed {} {:?}", lapsed.of.0, lapsed.last_seen)),
+            Fact::Lapsed(lapsed) => (lapsed.of, format!("lapsed {} {:?}", lapsed.of, lapsed.last_seen)),
             Fact::Acknowledgement(Acknowledgement { of: Some(of) }) => {
-                (of.clone(), format!("acknowledged {} {:?} {:?}", of.0, self.occurred_at, self.actor))
+                (*of, format!("acknowledged {} {:?} {:?}", of, self.occurred_at, self.actor))
             }
             fact => {
                 let stated = format!("{service} {:?} {:?} {:?} {fact:?}", self.incident, self.occurred_at, self.actor);
-                (subject(&stated), stated)
+                (Subject::of(&stated), stated)
             }
         };
-        self.id = EventId(hex(&stated, 16));
+        self.id = EventId::of(&stated);
         self.subject = subject;
     }
 }

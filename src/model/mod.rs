@@ -5,6 +5,7 @@
 pub mod correction;
 pub mod event;
 pub mod fault;
+pub mod id;
 mod identity;
 pub mod incident;
 pub mod postmortem;

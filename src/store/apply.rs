@@ -106,7 +106,7 @@ fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
     changes.removed.iter().try_for_each(|id| incident::remove(at, id))?;
     changes.incidents.iter().try_for_each(|incident| incident::save(at, incident, now))?;
     changes.aliases.iter().try_for_each(|(alias, incident)| incident::save_alias(at, alias, incident))?;
-    changes.loose_removed.iter().try_for_each(|id| incident::remove_loose(at, id))?;
+    changes.loose_removed.iter().try_for_each(|id| incident::remove_loose(at, *id))?;
     changes.loose.iter().try_for_each(|event| incident::save_loose(at, event))?;
     changes.postmortems.iter().try_for_each(|postmortem| postmortem::save(at, postmortem))?;
     changes.meetings.iter().try_for_each(|meeting| postmortem::save_meeting(at, meeting))?;

@@ -129,12 +129,12 @@ pub(super) fn save_alias(at: &At<'_>, alias: &str, incident: &IncidentId) -> Res
 pub(super) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
     let text = "insert into loose (event_id, occurred_at, event) values ($1, $2, $3) \
                 on conflict (event_id) do update set occurred_at = excluded.occurred_at, event = excluded.event";
-    sql::execute(at, "loose", text, values![event.id.0, sql::micros(event.occurred_at), sql::json("loose", event)?]).map(drop)
+    sql::execute(at, "loose", text, values![event.id.to_string(), sql::micros(event.occurred_at), sql::json("loose", event)?]).map(drop)
 }
 
 /// Forgets a loose event: it joined an incident, or is too old to.
-pub(super) fn remove_loose(at: &At<'_>, id: &EventId) -> Result<(), StoreError> {
-    sql::execute(at, "loose", "delete from loose where event_id = $1", values![&id.0]).map(drop)
+pub(super) fn remove_loose(at: &At<'_>, id: EventId) -> Result<(), StoreError> {
+    sql::execute(at, "loose", "delete from loose where event_id = $1", values![id.to_string()]).map(drop)
 }
 
 /// The earliest time known of an incident; its beginning may be unknown, but lists need an order.

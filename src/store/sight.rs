@@ -24,7 +24,7 @@ impl Store {
         }
         self.write(NOUN, |at| {
             for (subject, last_seen, lease_end) in sights {
-                sql::execute(at, NOUN, text, values![subject.0, sql::micros(*last_seen), lease_end.map(sql::micros)])?;
+                sql::execute(at, NOUN, text, values![subject.to_string(), sql::micros(*last_seen), lease_end.map(sql::micros)])?;
             }
             Ok(())
         })
@@ -37,7 +37,11 @@ impl Store {
     pub fn sights(&self) -> Result<Vec<Sight>, StoreError> {
         let text = "select subject, last_seen, lease_end from sight order by subject";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, &[], |row| Ok((Subject(row.get(0)?), sql::read_time(row, 1)?, sql::read_time_if_any(row, 2)?)))
+            sql::rows(at, NOUN, text, &[], |row| {
+                let subject: String = row.get(0)?;
+                let subject = subject.parse().map_err(|_| sql::unreadable(0, &subject))?;
+                Ok((subject, sql::read_time(row, 1)?, sql::read_time_if_any(row, 2)?))
+            })
         })
     }
 
@@ -56,7 +60,7 @@ impl Store {
 /// Forgets sights within a transaction.
 pub(super) fn remove(at: &At<'_>, subjects: &[Subject]) -> Result<(), StoreError> {
     for subject in subjects {
-        sql::execute(at, NOUN, "delete from sight where subject = $1", values![&subject.0])?;
+        sql::execute(at, NOUN, "delete from sight where subject = $1", values![subject.to_string()])?;
     }
     Ok(())
 }

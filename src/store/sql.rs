@@ -303,6 +303,6 @@ pub(super) fn read_count(row: &Row<'_>, column: usize) -> Result<u64, StoreError
     u64::try_from(number).map_err(|_| unreadable(column, &number))
 }
 
-fn unreadable(column: usize, why: &dyn std::fmt::Display) -> StoreError {
+pub(super) fn unreadable(column: usize, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Other(anyhow::anyhow!("column {column} cannot be read: {why}"))
 }

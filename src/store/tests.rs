@@ -271,7 +271,7 @@ fn a_restart_finds_everything() {
         precise.phase_since = at(0) + Duration::nanoseconds(123_456_789);
         let changes = Changes { incidents: vec![precise.clone()], meetings: vec![meeting.clone()], now: at(6), ..Changes::default() };
         store.apply(epoch, 0, 1, &changes).unwrap();
-        let sights = [(Subject("s1".to_owned()), at(5), None), (Subject("s2".to_owned()), at(6), Some(at(60)))];
+        let sights = [(Subject::from(1), at(5), None), (Subject::from(2), at(6), Some(at(60)))];
         store.save_sights(&sights).unwrap();
         drop(store);
 
@@ -282,10 +282,10 @@ fn a_restart_finds_everything() {
         assert_eq!(store.log_after(0, 9).unwrap()[0].events, [alert("One")]);
         assert_eq!(store.meeting(&meeting.id).unwrap(), Some(meeting));
         assert_eq!(store.sights().unwrap(), sights);
-        apply(&store, &Changes { lapsed: vec![Subject("s1".to_owned())], ..Changes::default() });
-        store.save_sights(&[(Subject("s2".to_owned()), at(7), None)]).unwrap();
-        assert_eq!(store.sights().unwrap(), [(Subject("s2".to_owned()), at(7), None)]);
-        store.remove_sights(&[Subject("s2".to_owned())]).unwrap();
+        apply(&store, &Changes { lapsed: vec![Subject::from(1)], ..Changes::default() });
+        store.save_sights(&[(Subject::from(2), at(7), None)]).unwrap();
+        assert_eq!(store.sights().unwrap(), [(Subject::from(2), at(7), None)]);
+        store.remove_sights(&[Subject::from(2)]).unwrap();
         assert_eq!(store.sights().unwrap(), []);
     }
 }

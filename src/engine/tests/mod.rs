@@ -165,7 +165,7 @@ fn dependent_services_join_and_others_do_not() {
 #[test]
 fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
     let (mut state, force) = fired_for(20);
-    let of = only(&state).signals[0].subject.clone();
+    let of = only(&state).signals[0].subject;
     let lapsed = Event::new("afterword", at(20), Fact::Lapsed(Lapsed { of, last_seen: at(20) }));
     state.apply(vec![lapsed], &force, at(24));
     pass(&mut state, &force, 24);
@@ -307,7 +307,7 @@ fn outage(service: &str, minutes: i64) -> Event {
 /// Applies each event at its own time; gives the incidents in that order.
 fn told(state: &mut State, force: &InForce, events: Vec<Event>) -> Vec<IncidentId> {
     let tell = |event: Event| {
-        let (id, now) = (event.id.clone(), event.occurred_at);
+        let (id, now) = (event.id, event.occurred_at);
         state.apply(vec![event], force, now);
         state.incident_of(&id).unwrap()
     };
@@ -367,8 +367,8 @@ fn a_decision_stays_with_the_part_that_holds_its_evidence() {
     let events = vec![alert("A", "checkout", 0, None), outage("checkout", 5)];
     let ids = told(&mut state, &force, events);
     assert_eq!((ids[0] == ids[1], only(&state).standing), (true, Standing::Held));
-    let declared = only(&state).members[1].event.id.clone();
-    let mut split = Event::new("people", at(6), Fact::Edit(Edit::Move { from: ids[0].clone(), events: vec![declared.clone()], to: None }));
+    let declared = only(&state).members[1].event.id;
+    let mut split = Event::new("people", at(6), Fact::Edit(Edit::Move { from: ids[0].clone(), events: vec![declared], to: None }));
     split.incident = Some(ids[0].0.clone());
     split.identify();
     state.apply(vec![split], &force, at(6));
@@ -390,7 +390,7 @@ fn what_hangs_on_unknown_time_is_unknown() {
     pass(&mut state, &force, 20);
     assert_eq!(outcome(&state), Outcome::NotMet);
     state.apply(vec![alert("A", "checkout", 19, None)], &force, at(20));
-    let of = only(&state).signals[1].subject.clone();
+    let of = only(&state).signals[1].subject;
     let mut over = outage("checkout", 20);
     if let Fact::Declaration(declaration) = &mut over.fact {
         declaration.status = AlertStatus::Resolved;

@@ -49,7 +49,7 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                     }
                     firing.identify();
                     let last_seen = at(start + length / 2);
-                    let lapsed = Event::new("test", last_seen, Fact::Lapsed(Lapsed { of: firing.subject.clone(), last_seen }));
+                    let lapsed = Event::new("test", last_seen, Fact::Lapsed(Lapsed { of: firing.subject, last_seen }));
                     let end = one.then(|| alert(&name, service, start, Some(start + length)));
                     std::iter::once(firing).chain(end).chain(three.then_some(lapsed)).collect()
                 }
@@ -135,8 +135,8 @@ fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) -> Vec<Event>
         let name = |event: &Event| IncidentId(natural_name(event));
         let edit = match kind {
             0 => Edit::Merge { into: name(one), from: name(other) },
-            1 => Edit::Move { from: name(one), events: vec![other.id.clone()], to: None },
-            _ => Edit::Move { from: name(one), events: vec![one.id.clone()], to: Some(name(other)) },
+            1 => Edit::Move { from: name(one), events: vec![other.id], to: None },
+            _ => Edit::Move { from: name(one), events: vec![one.id], to: Some(name(other)) },
         };
         all.push(said_of(&name(one), number, edit));
     }
@@ -234,8 +234,8 @@ fn every_order_ends_the_same(events: &[Event], force: &InForce, seed: u64, repea
 
 fn ids(state: &State) -> Vec<EventId> {
     let own = state.incidents().flat_map(|incident| &incident.members).filter(|member| member.reason != Joined::Context);
-    let mut ids: Vec<EventId> = own.map(|member| member.event.id.clone()).collect();
-    ids.extend(state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).map(|event| event.id.clone()));
+    let mut ids: Vec<EventId> = own.map(|member| member.event.id).collect();
+    ids.extend(state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).map(|event| event.id));
     ids.sort();
     ids
 }
@@ -286,7 +286,7 @@ proptest! {
         prop_assert_eq!(state.incidents().count(), all.len() - 1);
         let merged = state.incident_of(&opener(one).unwrap().id).unwrap();
         let members = other.members.iter().filter(|member| member.reason != Joined::Context);
-        let events: Vec<EventId> = members.map(|member| member.event.id.clone()).collect();
+        let events: Vec<EventId> = members.map(|member| member.event.id).collect();
         state.apply(vec![said_of(&merged, 411, Edit::Move { from: merged.clone(), events, to: None })], &force, at(411));
         let mut split = settled(state, &force);
         for incident in &mut split {

@@ -83,7 +83,7 @@ impl Page<'_> {
     fn cite(&self, id: &EventId) -> Evidence {
         match self.incident.members.iter().find(|member| member.event.id == *id) {
             Some(member) => Evidence { href: Some(format!("#e-{id}")), text: member.event.occurred_at.format("%H:%M:%S").to_string() },
-            None => Evidence { href: None, text: format!("event {}", id.0.chars().take(8).collect::<String>()) },
+            None => Evidence { href: None, text: format!("event {}", id.to_string().chars().take(8).collect::<String>()) },
         }
     }
 

@@ -27,8 +27,8 @@ pub(super) fn at(seconds: i64) -> Time {
 
 fn event(number: u8, seconds: i64, service: &str, actor: Option<&str>, fact: Fact) -> Event {
     Event {
-        id: EventId(format!("{number:032x}")),
-        subject: Subject(format!("{number:016x}")),
+        id: EventId::from(u128::from(number)),
+        subject: Subject::from(u64::from(number)),
         occurred_at: at(seconds),
         source: if actor.is_some() { "page" } else { "alertmanager" }.to_owned(),
         service: Some(service.to_owned()),
@@ -101,7 +101,7 @@ fn members() -> Vec<Member> {
 fn signal(name: &str, service: &str, severity: Severity, spans: &[(i64, i64, SpanState)]) -> Signal {
     let span = |&(start, end, state): &(i64, i64, SpanState)| Span { start: at(start), end: Some(at(end)), state };
     Signal {
-        subject: Subject(name.to_owned()),
+        subject: name.bytes().map(u64::from).sum::<u64>().into(),
         kind: SignalKind::Alert,
         name: name.to_owned(),
         severity,
@@ -109,12 +109,12 @@ fn signal(name: &str, service: &str, severity: Severity, spans: &[(i64, i64, Spa
         environment: None,
         role: None,
         spans: spans.iter().map(span).collect(),
-        event: EventId(format!("{:032x}", 1)),
+        event: EventId::from(1),
     }
 }
 
 fn verdict(criterion: &str, on: CriterionKind, outcome: Outcome, measure: Option<Measure>, sentence: &str, would_change: &str) -> Verdict {
-    let evidence = if outcome == Outcome::NotMet { Vec::new() } else { vec![EventId(format!("{:032x}", 1))] };
+    let evidence = if outcome == Outcome::NotMet { Vec::new() } else { vec![EventId::from(1)] };
     Verdict {
         criterion: criterion.to_owned(),
         on,
@@ -163,7 +163,7 @@ fn verdicts() -> Vec<Verdict> {
 /// Checkout degraded for 47 minutes, resolved, suggested, not answered.
 pub(super) fn incident() -> Incident {
     let turn = |seconds, certainty, source: Option<u8>| {
-        Some(Milestone { at: at(seconds), certainty, source: source.map(|number| EventId(format!("{number:032x}"))) })
+        Some(Milestone { at: at(seconds), certainty, source: source.map(|number| EventId::from(u128::from(number))) })
     };
     let mut members = members();
     members.sort_by_key(|member| (member.reason != Joined::Opened, member.event.occurred_at));

@@ -126,7 +126,7 @@ fn a_site_moves_between_databases_without_loss() {
         };
         let epoch = store.take_epoch().unwrap();
         store.apply(epoch, 0, 700, &changes).unwrap();
-        store.save_sights(&[(Subject("00000000000000aa".to_owned()), at(5), None)]).unwrap();
+        store.save_sights(&[(Subject::from(0xaa), at(5), None)]).unwrap();
     };
     let text = |store: &Store| {
         let mut out = Vec::new();
