@@ -75,7 +75,8 @@ impl<'a> Case<'a> {
         let objective = incident.services.first().and_then(|name| force.service(name)?.objective);
         let budget = objective.map(|percent| BUDGET_WINDOW * (100.0 - percent) / 100.0).filter(|budget| *budget > 0.0);
         let facts = |seconds: f64| scope::incident(incident, seconds, budget.map(|budget| seconds / budget));
-        let signals = incident.signals.iter().map(|signal| scope::signal(incident, signal)).collect();
+        let labels = scope::labels(incident);
+        let signals = incident.signals.iter().map(|signal| scope::signal(signal, labels.get(&signal.event).copied())).collect();
         Self { incident, signals, facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
     }
 

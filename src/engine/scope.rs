@@ -1,11 +1,13 @@
 //! What `where` sees of an incident and its parts. The names are those of the schema in `expr`.
 
+use std::collections::HashMap;
+
 use super::InForce;
 use super::force::{PRODUCTION, environment};
 use crate::expr::Root;
 use crate::expr::facts::Facts;
-use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, Fact, Intervention, Labels, NearMiss, Request, Severity};
-use crate::model::incident::{Incident, Signal, SignalKind};
+use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, Labels, NearMiss, Request, Severity};
+use crate::model::incident::{Incident, Member, Signal, SignalKind};
 
 static NO_LABELS: Labels = Labels::new();
 
@@ -70,13 +72,18 @@ fn detected_by(incident: &Incident) -> &'static str {
     }
 }
 
-/// `signal`
-pub(super) fn signal<'a>(incident: &'a Incident, signal: &'a Signal) -> Facts<'a> {
-    let labels = incident.members.iter().find_map(|member| match &member.event.fact {
-        Fact::Alert(alert) if member.event.id == signal.event => Some(&alert.labels),
-        Fact::Condition(condition) if member.event.id == signal.event => Some(&condition.labels),
+/// The labels of each signal of an incident, by the event that first told of it.
+pub(super) fn labels(incident: &Incident) -> HashMap<EventId, &Labels> {
+    let stated = incident.members.iter().filter_map(|Member { event, .. }| match &event.fact {
+        Fact::Alert(alert) => Some((event.id, &alert.labels)),
+        Fact::Condition(condition) => Some((event.id, &condition.labels)),
         _ => None,
     });
+    stated.collect()
+}
+
+/// `signal`
+pub(super) fn signal<'a>(signal: &'a Signal, labels: Option<&'a Labels>) -> Facts<'a> {
     let mut facts = Facts::new(Root::Signal);
     facts
         .set("kind", kind(signal.kind))
@@ -232,7 +239,7 @@ mod tests {
         state.apply(vec![declared], &force, now);
         let incident = state.incidents().next().unwrap();
         assert_eq!(unknown(&super::incident(incident, 1.0, None)), "data_loss budget_spent");
-        assert_eq!(unknown(&super::signal(incident, &incident.signals[0])), "");
+        assert_eq!(unknown(&super::signal(&incident.signals[0], None)), "");
         assert_eq!(unknown(&super::near_miss_signal(&incident.signals[0], 1.0, None)), "closeness");
     }
 

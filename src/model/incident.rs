@@ -98,12 +98,19 @@ pub enum Phase {
 }
 
 /// One event of an incident.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Member {
     /// The event; whoever holds the incident shares it.
     pub event: Arc<Event>,
     /// Why it belongs here.
     pub reason: Joined,
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        // Large incidents are compared often, and nearly all of their events are shared.
+        (Arc::ptr_eq(&self.event, &other.event) || self.event == other.event) && self.reason == other.reason
+    }
 }
 
 /// Why an event belongs to an incident, by order of precedence.
@@ -133,7 +140,7 @@ pub enum Joined {
 }
 
 /// An alert, condition or declaration as an interval.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Signal {
     /// What it is about.
     pub subject: Subject,
@@ -157,7 +164,7 @@ pub struct Signal {
 }
 
 /// The kinds of signals.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalKind {
     /// An alert.
@@ -169,7 +176,7 @@ pub enum SignalKind {
 }
 
 /// A half-open stretch `[start, end)` in one state.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Span {
     /// Its first instant.
     pub start: Time,
@@ -180,7 +187,7 @@ pub struct Span {
 }
 
 /// What a signal says of a stretch of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SpanState {
     /// Users felt it.

@@ -79,12 +79,11 @@ pub(super) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> 
         }
     }
     for (number, signals) in incident.signals.chunks(SIZE).enumerate() {
-        let state = sql::json(NOUN, signals)?;
         let mut hasher = DefaultHasher::new();
-        state.hash(&mut hasher);
+        signals.hash(&mut hasher);
         let hash = hasher.finish().cast_signed();
         if !is_stored("signal", number, hash) {
-            write("signal", number, hash, &state)?;
+            write("signal", number, hash, &sql::json(NOUN, signals)?)?;
         }
     }
     let count = |length: usize| sql::integer(length.div_ceil(SIZE));
