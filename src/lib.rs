@@ -12,6 +12,7 @@ pub mod engine;
 pub mod expr;
 pub mod http;
 pub mod ingest;
+pub mod measure;
 pub mod model;
 pub mod rules;
 pub mod store;

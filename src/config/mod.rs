@@ -2,6 +2,7 @@
 
 mod access;
 mod default;
+mod metrics;
 pub mod parse;
 mod people;
 mod reader;

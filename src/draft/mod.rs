@@ -6,6 +6,7 @@ mod escape;
 pub mod merge;
 pub mod name;
 mod people;
+pub mod plot;
 mod sections;
 mod timeline;
 mod view;

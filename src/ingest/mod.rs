@@ -5,12 +5,15 @@
 pub mod alertmanager;
 pub mod auth;
 pub mod events;
+pub mod exposition;
 mod fields;
 pub mod labels;
 mod member;
 pub mod people;
 pub mod prometheus;
+pub mod remote_write;
 mod time;
+pub mod wanted;
 
 use std::borrow::Cow;
 use std::fmt;

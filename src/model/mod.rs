@@ -8,7 +8,9 @@ pub mod fault;
 pub mod id;
 mod identity;
 pub mod incident;
+pub mod plot;
 pub mod postmortem;
+pub mod sample;
 pub mod settings;
 
 /// An instant in UTC. Stored with microseconds, shown with seconds.

@@ -19,9 +19,11 @@ const fn acts(name: &'static str, names: &'static [&'static str]) -> Layer {
 }
 
 const ALL_BUT_FACES: &[&str] =
-    &["model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "store"];
-const ALL_BUT_CLI: &[&str] =
-    &["model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "store", "app", "http"];
+    &["model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "measure", "store"];
+const ALL_BUT_CLI: &[&str] = &[
+    "model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "measure", "store", "app",
+    "http",
+];
 
 const LAYERS: &[Layer] = &[
     pure("model", &[]),
@@ -35,6 +37,7 @@ const LAYERS: &[Layer] = &[
     pure("engine", &["model", "expr", "rules"]),
     pure("trial", &["model", "rules", "engine", "yaml"]),
     acts("deliver", &["model", "config"]),
+    acts("measure", &["model", "config", "ingest"]),
     acts("store", &["model", "config"]),
     acts("app", ALL_BUT_FACES),
     acts("http", &["model", "config", "ingest", "trial", "store", "app"]),

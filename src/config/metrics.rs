@@ -1,0 +1,1 @@
+//! `metrics:` - where samples come from.

@@ -1,0 +1,1 @@
+//! A condition over time as SVG, and the same as a table.

@@ -1,0 +1,1 @@
+//! Fetches samples: asks a Prometheus, scrapes targets. Decides nothing.
