@@ -126,6 +126,18 @@ impl Watch {
         self.degraded.phase
     }
 
+    /// A watch that begins anew, but goes on from the state that `other` reported.
+    #[must_use]
+    pub fn resumed(other: &Self) -> Self {
+        Self { last: other.last, reported: other.reported, ..Self::default() }
+    }
+
+    /// The last evaluation.
+    #[must_use]
+    pub fn last(&self) -> Option<Time> {
+        self.last
+    }
+
     /// The state as it was last reported; `None` before the first evaluation.
     #[must_use]
     pub fn reported(&self) -> Option<ConditionState> {
@@ -224,9 +236,9 @@ impl Watch {
     }
 }
 
-/// How far apart two evaluations may be before nobody looked in between: a few may be missed, and five minutes are what Prometheus bridges.
+/// How far apart two evaluations may be before nobody looked in between: a few may come late or be missed.
 fn max_gap(rule: &ConditionRule) -> TimeDelta {
-    TimeDelta::seconds((4 * rule.every).max(5 * 60))
+    TimeDelta::seconds(4 * rule.every)
 }
 
 /// The event that tells of a turn of the series with these labels.

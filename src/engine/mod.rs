@@ -25,12 +25,14 @@ mod measure;
 mod milestones;
 mod near_miss;
 mod places;
+pub mod samples;
 mod scope;
 mod sentence;
 mod signals;
 mod sweep;
 #[cfg(test)]
 mod tests;
+pub mod watches;
 
 use force::Roots;
 pub use force::{InForce, unassigned_key};

@@ -3,12 +3,16 @@
 use serde::Deserialize;
 
 use super::parse::positive;
-use super::{Comparison, ConditionRule, Threshold};
+use super::query::understand;
+use super::{Comparison, ConditionRule, Places, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
 use crate::yaml::{Duration, Names, Node, Spanned};
 
 const DEFAULT_EVERY: i64 = 15;
+const DEFAULT_SERIES: u32 = 100;
+/// More would be a fault of the query, and each costs memory and a look at every evaluation.
+const MOST_SERIES: u32 = 10_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +31,7 @@ struct Entry {
     keep_firing_for: Option<Duration>,
     every: Option<Spanned<Duration>>,
     no_data: Option<Spanned<ConditionState>>,
+    max_series: Option<Spanned<u32>>,
 }
 
 fn critical() -> Severity {
@@ -56,12 +61,18 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
     if let (Some(recovered), Some(text)) = (recovered, &entry.recovered) {
         contradiction(degraded, recovered, false).into_iter().for_each(|message| faults.push(text.position.fault(file, message)));
     }
+    if let Some(most) = entry.max_series.as_ref().filter(|most| !(1..=MOST_SERIES).contains(&most.value)) {
+        faults.push(most.position.fault(file, format!("`max_series` is from 1 to {MOST_SERIES}, found {}", most.value)));
+    }
+    let (metrics, query) = (entry.metrics?, entry.query?);
     let condition = ConditionRule {
         name: entry.name?.value,
         service: entry.service?.value,
         severity: entry.severity,
-        metrics: entry.metrics?.value,
-        query: entry.query?.value,
+        places: Places { file: file.to_owned(), metrics: metrics.position, query: query.position },
+        metrics: metrics.value,
+        understood: understand(&query.value),
+        query: query.value,
         degraded,
         near_miss,
         recovered,
@@ -69,6 +80,7 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         keep_firing_for: entry.keep_firing_for.map_or(0, |duration| duration.seconds),
         no_data: entry.no_data.map_or(ConditionState::Unknown, |state| state.value),
         every,
+        max_series: entry.max_series.map_or(DEFAULT_SERIES, |most| most.value) as usize,
     };
     (faults.len() == before).then_some(condition)
 }

@@ -4,11 +4,14 @@ mod condition;
 mod correlation;
 mod criterion;
 pub mod parse;
+pub mod query;
 pub mod scenario;
 
+use self::query::Understood;
 use crate::expr::Expr;
 use crate::model::event::{ConditionState, Severity};
 use crate::model::incident::{CriterionKind, Decision};
+use crate::yaml::Position;
 
 /// Seconds; every duration of the rules.
 pub type Seconds = i64;
@@ -104,6 +107,8 @@ pub struct ConditionRule {
     pub metrics: String,
     /// PromQL.
     pub query: String,
+    /// The query as far as it is understood here.
+    pub understood: Understood,
     /// Degraded when the value is so.
     pub degraded: Threshold,
     /// A near miss when the value is so.
@@ -118,6 +123,21 @@ pub struct ConditionRule {
     pub no_data: ConditionState,
     /// How often it is evaluated.
     pub every: Seconds,
+    /// How many series are watched at the most; further ones are left out, visibly.
+    pub max_series: usize,
+    /// Where it stands.
+    pub places: Places,
+}
+
+/// Where parts of a condition stand, for faults that only show beside the settings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    /// The rule file.
+    pub file: String,
+    /// Of `metrics:`.
+    pub metrics: Position,
+    /// Of `query:`.
+    pub query: Position,
 }
 
 /// A comparison with a number: `> 0.02`.

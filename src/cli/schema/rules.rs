@@ -39,6 +39,7 @@ pub(super) const CONDITION: &[Key] = &[
     may("for", Shape::Duration, "\"0\"", "How long `degraded` must hold first, as in Prometheus."),
     may("every", Shape::Duration, "\"15s\"", "How often it is evaluated."),
     may("keep_firing_for", Shape::Duration, "\"0\"", "How long it goes on once `degraded` no longer holds, as in Prometheus."),
+    may("max_series", Shape::Whole(1), "100", "How many series are watched; further ones are left out, visibly."),
     may("no_data", Shape::Word(&["unknown", "degraded", "healthy"]), "\"unknown\"", "What holds where there is no data."),
 ];
 

@@ -149,8 +149,9 @@ fn a_failed_evaluation_leaves_everything_as_it_was() {
 
 #[test]
 fn when_nobody_looked_nobody_can_say() {
-    // Five minutes between two evaluations are bridged, more are not.
-    check("", "3 . . . . 3", "degraded@0");
+    // Four intervals between two evaluations are bridged, more are not.
+    check("", "3 . . . 3", "degraded@0");
+    check("", "3 . . . . 3", "degraded@0 unknown@1 degraded@5");
     check("", "3 . . . . . 3", "degraded@0 unknown@1 degraded@6");
     check("", "3 . . . . . 1", "degraded@0 unknown@1 healthy@6");
     check("", "1 . . . . . 1", "unknown@1 healthy@6");
@@ -158,10 +159,9 @@ fn when_nobody_looked_nobody_can_say() {
     check("", "1 ! . . . . . . !", "unknown@1");
     // A wait does not go on through it, what fires does.
     check("for: 6m", "3 . . . . . 3 3", "unknown@1 healthy@6");
-    check("for: 5m", "3 . . . . 3", "degraded@5<0");
+    check("for: 4m", "3 . . . 3", "degraded@4<0");
     check("for: 1m", "3 3 . . . . . 3", "degraded@1<0 unknown@2 degraded@7");
     check("near_miss: '> 1', for: 6m", "1.5 . . . . . 1.5 1.5", "unknown@1 healthy@6");
-    // Four intervals where those are longer.
     let (mut rule, mut watch) = (rule(""), Watch::default());
     rule.every = 120;
     let at =

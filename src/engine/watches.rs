@@ -1,0 +1,223 @@
+//! One condition over all series that its query gives: which of them are watched, and what happens to those that come, go, or cannot be asked.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use serde::{Deserialize, Serialize};
+
+use super::condition::{self, Reading, Turn, Watch};
+use super::samples::Values;
+use crate::model::Time;
+use crate::model::event::{ConditionState, Event, Labels};
+use crate::rules::ConditionRule;
+
+/// A series that gave nothing for so long is not expected back.
+const GONE_AFTER: TimeDelta = TimeDelta::hours(1);
+/// How long the past can still be asked once there is an answer again.
+const FILLED_WITHIN: TimeDelta = TimeDelta::hours(24);
+
+/// What one evaluation brought.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// These series, and no others.
+    Whole(Values),
+    /// These series; of others nobody knows, since not all who were asked answered.
+    Partial(Values),
+    /// Nothing: nobody answered, or what answered had not looked itself.
+    Failed,
+}
+
+/// What is remembered of a condition between evaluations.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Watches {
+    /// The last evaluation.
+    last: Option<Time>,
+    #[serde(with = "pairs")]
+    series: BTreeMap<Labels, Series>,
+    /// How it was before nobody answered.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    before: Option<Before>,
+    /// How many series the last answer had beyond those that are watched.
+    #[serde(default)]
+    left_out: usize,
+    /// The condition as it was when last evaluated.
+    #[serde(default)]
+    defined: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Series {
+    watch: Watch,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    absent_since: Option<Time>,
+}
+
+/// How it was when for the first time nobody answered, so that the past can be evaluated once somebody does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Before {
+    /// The first evaluation without an answer.
+    from: Time,
+    #[serde(with = "pairs")]
+    series: BTreeMap<Labels, Series>,
+}
+
+impl Watches {
+    /// The last evaluation; `None`: there was none yet.
+    #[must_use]
+    pub fn last(&self) -> Option<Time> {
+        self.last
+    }
+
+    /// The first evaluation to which nobody has answered, as long as its answer is still of use.
+    #[must_use]
+    pub fn unanswered(&self) -> Option<Time> {
+        self.before.as_ref().map(|before| before.from)
+    }
+
+    /// How many series the last answer had beyond the condition's `max_series`.
+    #[must_use]
+    pub fn left_out(&self) -> usize {
+        self.left_out
+    }
+
+    /// The series and the state that each was last reported in.
+    pub fn states(&self) -> impl Iterator<Item = (&Labels, ConditionState)> {
+        self.series.iter().map(|(labels, series)| (labels, series.watch.reported().unwrap_or(ConditionState::Healthy)))
+    }
+
+    /// The evaluation at `at`: what it makes known. What is not later than the last one changes nothing.
+    pub fn evaluate(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<Event> {
+        if self.last.is_some_and(|last| at <= last) {
+            return Vec::new();
+        }
+        self.redefine(rule);
+        self.last = Some(at);
+        let unsure = match answer {
+            Answer::Whole(_) => false,
+            Answer::Partial(values) => self.series.keys().any(|labels| values.iter().all(|(found, _)| found != labels)),
+            Answer::Failed => true,
+        };
+        if !unsure {
+            self.before = None;
+        } else if self.before.is_none() {
+            self.before = Some(Before { from: at, series: self.series.clone() });
+        }
+        self.before.take_if(|before| at - before.from > FILLED_WITHIN);
+        let turns = self.step(rule, at, answer);
+        turns.iter().map(|(labels, turn)| condition::event(rule, labels, turn)).collect()
+    }
+
+    /// Evaluations that nobody had answered and that somebody answers now: what they make known corrects what was called unknown meanwhile.
+    /// The answers are in order of time; the last of them is the evaluation that is due now.
+    pub fn fill(&mut self, rule: &ConditionRule, answers: &[(Time, Answer)]) -> Vec<Event> {
+        let Some(Before { from, series }) = self.before.take() else {
+            return answers.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)).collect();
+        };
+        let called: BTreeMap<Labels, Series> = std::mem::replace(&mut self.series, series);
+        self.last = self.series.values().filter_map(|series| series.watch.last()).max().filter(|last| *last < from);
+        let mut turns: Vec<(Labels, Turn)> = Vec::new();
+        for (labels, now) in &called {
+            let was = self.series.get(labels).and_then(|series| series.watch.reported()).unwrap_or(ConditionState::Healthy);
+            if now.watch.reported() == Some(ConditionState::Unknown) && was != ConditionState::Unknown {
+                // It went on as before, until an answer says otherwise.
+                turns.push((labels.clone(), Turn { state: was, at: from, since: None, value: None }));
+            }
+        }
+        for (at, answer) in answers {
+            self.redefine(rule);
+            self.last = Some(*at);
+            if *answer == Answer::Failed && self.before.is_none() {
+                self.before = Some(Before { from: *at, series: self.series.clone() });
+            } else if *answer != Answer::Failed {
+                self.before = None;
+            }
+            turns.extend(self.step(rule, *at, answer));
+        }
+        let mut stamp = from;
+        let correct = |(labels, turn): (Labels, Turn)| {
+            // Called unknown at `from`: what is known of that very instant by now comes after it.
+            stamp = turn.at.max(stamp + TimeDelta::microseconds(1));
+            let since = turn.since.unwrap_or(turn.at);
+            condition::event(rule, &labels, &Turn { at: stamp, since: Some(since).filter(|since| *since < stamp), ..turn })
+        };
+        turns.into_iter().map(correct).collect()
+    }
+
+    /// What is to be told when nobody watches any more, or not for the same service.
+    #[must_use]
+    pub fn end(&self, rule: &ConditionRule, at: Time) -> Vec<Event> {
+        let on = |state| matches!(state, ConditionState::Degraded | ConditionState::NearMiss);
+        let turn = Turn { state: ConditionState::Unknown, at, since: None, value: None };
+        self.states().filter(|(_, state)| on(*state)).map(|(labels, _)| condition::event(rule, labels, &turn)).collect()
+    }
+
+    /// A condition that asks something else begins anew, but goes on from the state that was reported.
+    fn redefine(&mut self, rule: &ConditionRule) {
+        let ConditionRule { query, degraded, near_miss, recovered, pending_for, keep_firing_for, no_data, every, .. } = rule;
+        let defined = format!("{query} {degraded:?} {near_miss:?} {recovered:?} {pending_for} {keep_firing_for} {no_data:?} {every}");
+        if std::mem::replace(&mut self.defined, defined.clone()) != defined {
+            self.before = None;
+            for series in self.series.values_mut() {
+                *series = Series { watch: Watch::resumed(&series.watch), absent_since: None };
+            }
+        }
+    }
+
+    fn step(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<(Labels, Turn)> {
+        let missing = if matches!(answer, Answer::Whole(_)) { Reading::Absent } else { Reading::Failed };
+        let mut found: BTreeMap<&Labels, f64> = BTreeMap::new();
+        if let Answer::Whole(values) | Answer::Partial(values) = answer {
+            found.extend(values.iter().map(|(labels, value)| (labels, *value)));
+        }
+        let mut turns = Vec::new();
+        let mut report = |labels: &Labels, series: &mut Series, reading| {
+            series.absent_since = if reading == Reading::Absent { series.absent_since.or(Some(at)) } else { None };
+            turns.extend(series.watch.step(rule, at, reading).into_iter().map(|turn| (labels.clone(), turn)));
+        };
+        for (labels, series) in &mut self.series {
+            report(labels, series, found.remove(labels).map_or(missing, Reading::Value));
+        }
+        self.left_out = 0;
+        for (labels, value) in found {
+            if self.series.len() >= rule.max_series {
+                self.left_out += 1;
+                continue;
+            }
+            report(labels, self.series.entry(labels.clone()).or_default(), Reading::Value(value));
+        }
+        if self.series.is_empty() {
+            // Nothing was ever there: that too can be healthy, degraded or unknown, as the condition says.
+            report(&Labels::new(), self.series.entry(Labels::new()).or_default(), missing);
+        } else if self.series.len() > 1
+            && let Some(mut stand_in) = self.series.remove(&Labels::new()).filter(|series| series.absent_since.is_some())
+        {
+            let turn = Turn { state: ConditionState::Healthy, at, since: None, value: None };
+            if stand_in.watch.reported() != Some(ConditionState::Healthy) {
+                turns.push((Labels::new(), turn));
+            }
+            stand_in.absent_since = None;
+        }
+        self.series.retain(|_, series| series.absent_since.is_none_or(|since| at - since < GONE_AFTER));
+        turns
+    }
+}
+
+/// Label sets are no keys of JSON: maps by them are lists of pairs there.
+mod pairs {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use crate::model::event::Labels;
+
+    pub(super) fn serialize<T: Serialize, S: Serializer>(map: &BTreeMap<Labels, T>, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(map)
+    }
+
+    pub(super) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Labels, T>, D::Error> {
+        Ok(Vec::<(Labels, T)>::deserialize(deserializer)?.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests;

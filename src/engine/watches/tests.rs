@@ -1,0 +1,176 @@
+use chrono::TimeDelta;
+
+use super::{Answer, Watches};
+use crate::engine::{InForce, State};
+use crate::model::Time;
+use crate::model::event::{Event, Fact, Labels};
+use crate::model::incident::SpanState;
+use crate::rules::{ConditionRule, RuleSet, parse};
+
+fn rules(more: &str) -> RuleSet {
+    let text = format!("conditions: [{{name: errors, service: shop, metrics: prom, query: up, degraded: '> 2', every: 1m, {more}}}]");
+    parse::load(&[("rules.yaml".to_owned(), text)]).expect("rules")
+}
+
+fn rule(more: &str) -> ConditionRule {
+    rules(more).conditions.remove(0)
+}
+
+fn minute(minutes: i64) -> Time {
+    Time::from_timestamp(1_767_603_600, 0).unwrap_or_default() + TimeDelta::minutes(minutes)
+}
+
+/// `a=1,b=3`: series `a` and `b`; `=3`: one without labels; `_`: none; `!`: no answer; `a=1?`: others are unsure.
+fn answer(token: &str) -> Answer {
+    let (whole, list) = token.strip_suffix('?').map_or((true, token), |list| (false, list));
+    let values = || {
+        let one = |part: &str| {
+            let (name, value) = part.split_once('=').expect("name=value");
+            let labels: Labels = (!name.is_empty()).then(|| ("i".to_owned(), name.to_owned())).into_iter().collect();
+            (labels, value.parse().expect("a number"))
+        };
+        if list == "_" { Vec::new() } else { list.split(',').map(one).collect() }
+    };
+    match token {
+        "!" => Answer::Failed,
+        _ if whole => Answer::Whole(values()),
+        _ => Answer::Partial(values()),
+    }
+}
+
+fn told(event: &Event) -> String {
+    let Fact::Condition(condition) = &event.fact else { panic!("{event:?}") };
+    let minutes = |at: Time| (at - minute(0)).num_minutes();
+    let name = condition.labels.get("i").map_or("", String::as_str);
+    let since = condition.since.map(|since| format!("<{}", minutes(since))).unwrap_or_default();
+    format!("{name}{:?}@{}{since}", condition.state, minutes(event.occurred_at))
+}
+
+/// Evaluates one answer a minute; what is remembered survives a restart at any time.
+fn run(watches: &mut Watches, rule: &ConditionRule, from: i64, answers: &str) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (at, token) in (from..).zip(answers.split_whitespace()) {
+        events.extend(watches.evaluate(rule, minute(at), &answer(token)));
+        *watches = serde_json::from_str(&serde_json::to_string(watches).expect("text")).expect("watches");
+    }
+    events
+}
+
+#[track_caller]
+fn check(more: &str, answers: &str, expected: &str) {
+    let events = run(&mut Watches::default(), &rule(more), 0, answers);
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>().join(" "), expected, "{answers}");
+}
+
+#[test]
+fn series_are_watched_each_for_itself() {
+    check("", "a=1,b=3 a=3,b=3 a=3,b=1", "bDegraded@0 aDegraded@1 bHealthy@2");
+    check("", "a=1,b=3 a=1 a=1,b=3", "bDegraded@0 bUnknown@1 bDegraded@2");
+    check("no_data: healthy", "a=1,b=3 a=1 a=1,b=3", "bDegraded@0 bHealthy@1 bDegraded@2");
+}
+
+#[test]
+fn an_answer_without_any_series_speaks_for_the_condition_until_one_comes() {
+    check("", "_ _ a=1 a=3", "Unknown@0 Healthy@2 aDegraded@3");
+    check("no_data: degraded", "_ _ a=1", "Degraded@0 Healthy@2");
+    check("no_data: healthy", "_ _ a=1", "");
+}
+
+#[test]
+fn what_an_incomplete_answer_leaves_out_is_unknown_not_absent() {
+    check("no_data: degraded", "a=1,b=1 a=1? a=1,b=1", "bUnknown@1 bHealthy@2");
+    check("", "! ! =3", "Unknown@0 Degraded@2");
+}
+
+#[test]
+fn series_beyond_the_most_are_left_out_and_counted() {
+    let mut watches = Watches::default();
+    let events = run(&mut watches, &rule("max_series: 2"), 0, "a=1,b=1,c=3,d=3");
+    assert_eq!((events.len(), watches.left_out(), watches.states().count()), (0, 2, 2));
+    run(&mut watches, &rule("max_series: 2"), 1, "a=1,b=1");
+    assert_eq!(watches.left_out(), 0);
+}
+
+#[test]
+fn a_series_that_does_not_come_back_is_forgotten() {
+    let mut watches = Watches::default();
+    run(&mut watches, &rule(""), 0, &format!("a=1,b=1 {}", "a=1 ".repeat(62)));
+    assert_eq!(watches.states().count(), 1);
+}
+
+#[test]
+fn a_condition_that_asks_something_else_goes_on_from_what_was_reported() {
+    let mut watches = Watches::default();
+    run(&mut watches, &rule(""), 0, "=3");
+    let events = run(&mut watches, &rule("for: 5m"), 1, "=1");
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["Healthy@1"]);
+    let mut watches = Watches::default();
+    run(&mut watches, &rule(""), 0, "a=3,b=1");
+    assert_eq!(watches.end(&rule(""), minute(1)).iter().map(told).collect::<Vec<_>>(), ["aUnknown@1"]);
+}
+
+/// Evaluates `live`, of whose answers some failed; then the past from the first failed one on is `known`, and the last of it is due now. What
+/// the events say in the end, whatever their order, as `state from..to` in minutes.
+#[track_caller]
+fn filled(more: &str, live: &str, known: &str, expected: &str) {
+    let (rules, mut watches) = (rules(more), Watches::default());
+    let rule = &rules.conditions[0];
+    let mut events = run(&mut watches, rule, 0, live);
+    let from = watches.unanswered().expect("something was not answered");
+    let mut at = from - TimeDelta::minutes(1);
+    let answers: Vec<(Time, Answer)> = known
+        .split_whitespace()
+        .map(|token| {
+            at += TimeDelta::minutes(1);
+            (at, answer(token))
+        })
+        .collect();
+    events.extend(watches.fill(rule, &answers));
+    assert_eq!(watches.last(), Some(at));
+    let force = InForce::new(rules.clone(), &[], &[]);
+    for backwards in [false, true] {
+        let mut state = State::default();
+        if backwards {
+            events.reverse();
+        }
+        state.apply(events.clone(), &force, at);
+        let mut spans: Vec<_> = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.clone()).collect();
+        spans.sort_by_key(|span| span.start);
+        // Two stretches of one state that meet are one.
+        spans.dedup_by(|next, last| {
+            let one = next.state == last.state && last.end == Some(next.start);
+            if one {
+                last.end = next.end;
+            }
+            one
+        });
+        let minutes = |time: Time| format!("{}", (time - minute(0)).num_seconds().div_euclid(60));
+        let shown = |state| match state {
+            SpanState::Degraded => "degraded",
+            SpanState::NearMiss => "near",
+            SpanState::Unknown => "unknown",
+            SpanState::Planned => "planned",
+        };
+        let told: Vec<String> = spans
+            .iter()
+            .map(|span| format!("{} {}..{}", shown(span.state), minutes(span.start), span.end.map(minutes).unwrap_or_default()))
+            .collect();
+        assert_eq!(told.join(", "), expected, "{more} {live} / {known}, backwards: {backwards}: {events:#?}");
+    }
+}
+
+#[test]
+fn what_was_unknown_is_known_once_somebody_answers() {
+    filled("", "=1 =3 =3 ! ! !", "=3 =3 =3 =3 =1", "degraded 1..7");
+    filled("", "=1 =3 =3 ! ! !", "=1 =1 =3 =3 =3", "degraded 1..3, degraded 5..");
+    filled("", "=1 =3 =3 ! ! !", "=3 =1 =1 =1 =3", "degraded 1..4, degraded 7..");
+    filled("for: 2m", "=1 =1 =3 ! ! !", "=3 =3 =3 =1 =1", "degraded 2..6");
+    filled("near_miss: '> 1'", "=1 =3 =3 ! ! !", "=2 =3 =3 =3 =1", "degraded 1..3, near 3..4, degraded 4..7");
+}
+
+#[test]
+fn what_nobody_saw_stays_unknown() {
+    filled("", "=1 =3 =3 ! ! !", "! ! =3 =3 =1", "degraded 1..3, unknown 3..5, degraded 5..7");
+    filled("", "=1 =3 =3 ! ! !", "=3 ! ! =3 =1", "degraded 1..4, unknown 4..6, degraded 6..7");
+    filled("", "=1 =3 =3 ! ! !", "! ! ! ! !", "degraded 1..3, unknown 3..");
+}

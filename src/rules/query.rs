@@ -1,0 +1,308 @@
+//! What a condition asks: PromQL, and the part of it that scraped and pushed samples can answer without a Prometheus.
+//!
+//! That part is `value` of a selector, `rate` and `increase` over a window, sums over labels, the ratio of two of these, arithmetic with a
+//! number, and `histogram_quantile`. Anything richer is a Prometheus's business.
+
+use promql_parser::label::{METRIC_NAME, MatchOp, Matcher, Matchers};
+use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
+
+use super::Seconds;
+use crate::model::event::Labels;
+
+/// The longest query read: beyond it a text is no query, and the reader's depth is bounded.
+const LONGEST: usize = 8 * 1024;
+/// How deep a query may nest.
+const DEEPEST: usize = 24;
+
+/// What is asked of samples.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Query {
+    /// `selector`: the newest value of each series.
+    Newest(Selector),
+    /// `rate(selector[over])` or `increase(selector[over])`, as Prometheus extrapolates them.
+    Change {
+        /// The counters.
+        of: Selector,
+        /// The window.
+        over: Seconds,
+        /// `rate`.
+        per_second: bool,
+    },
+    /// `sum by (…) (of)` and its like.
+    Fold {
+        /// How values become one.
+        how: Fold,
+        /// The values.
+        of: Box<Query>,
+        /// Which labels tell groups apart.
+        groups: Groups,
+    },
+    /// `of / to`, of series that agree in the labels that count.
+    Ratio {
+        /// What is divided.
+        of: Box<Query>,
+        /// By what.
+        to: Box<Query>,
+        /// Which labels must agree.
+        agree: Groups,
+    },
+    /// Arithmetic with a number.
+    Scaled {
+        /// The values.
+        of: Box<Query>,
+        /// What is done.
+        how: Arithmetic,
+        /// With which number.
+        number: f64,
+        /// The number stands first: `1 - of`.
+        number_first: bool,
+    },
+    /// `histogram_quantile(share, of)`.
+    Quantile {
+        /// The quantile, usually between 0 and 1.
+        share: f64,
+        /// The buckets, told apart by `le`.
+        of: Box<Query>,
+    },
+}
+
+/// The series of one metric.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Selector {
+    /// The metric's name.
+    pub name: String,
+    matchers: Vec<Matcher>,
+}
+
+impl Selector {
+    /// Whether a series of this metric with these labels is asked for. A label that is absent is empty.
+    #[must_use]
+    pub fn takes(&self, labels: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
+    }
+}
+
+/// How several values become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fold {
+    /// `sum`
+    Sum,
+    /// `avg`
+    Average,
+    /// `min`
+    Least,
+    /// `max`
+    Most,
+    /// `count`
+    Count,
+}
+
+/// Which labels tell groups apart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Groups {
+    /// These alone: `by`, `on`.
+    By(Vec<String>),
+    /// All but these: `without`, `ignoring`.
+    Without(Vec<String>),
+}
+
+impl Groups {
+    /// The labels that tell a group apart.
+    #[must_use]
+    pub fn of(&self, labels: &Labels) -> Labels {
+        let kept = |name: &String| match self {
+            Self::By(names) => names.contains(name),
+            Self::Without(names) => !names.contains(name),
+        };
+        labels.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+    }
+}
+
+/// What is done with a number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arithmetic {
+    /// `+`
+    Add,
+    /// `-`
+    Subtract,
+    /// `*`
+    Multiply,
+    /// `/`
+    Divide,
+}
+
+impl Query {
+    /// The selectors in it, in order.
+    #[must_use]
+    pub fn selectors(&self) -> Vec<&Selector> {
+        match self {
+            Self::Newest(selector) | Self::Change { of: selector, .. } => vec![selector],
+            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => of.selectors(),
+            Self::Ratio { of, to, .. } => of.selectors().into_iter().chain(to.selectors()).collect(),
+        }
+    }
+
+    /// The counters whose change is asked for: of anything else it means nothing.
+    #[must_use]
+    pub fn counters(&self) -> Vec<&Selector> {
+        match self {
+            Self::Newest(_) => Vec::new(),
+            Self::Change { of, .. } => vec![of],
+            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => of.counters(),
+            Self::Ratio { of, to, .. } => of.counters().into_iter().chain(to.counters()).collect(),
+        }
+    }
+
+    /// The longest window over which it looks back, in seconds; 0: only newest values count.
+    #[must_use]
+    pub fn looks_back(&self) -> Seconds {
+        match self {
+            Self::Newest(_) => 0,
+            Self::Change { over, .. } => *over,
+            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => of.looks_back(),
+            Self::Ratio { of, to, .. } => of.looks_back().max(to.looks_back()),
+        }
+    }
+}
+
+/// A query as it was understood here.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Understood {
+    /// Why it is no PromQL as far as we can tell. Only a Prometheus has the last word on that.
+    pub doubt: Option<String>,
+    /// What samples can answer of it, or why they cannot.
+    pub of_samples: Result<Query, String>,
+}
+
+/// Reads a query.
+#[must_use]
+pub fn understand(text: &str) -> Understood {
+    if text.len() > LONGEST {
+        let why = format!("a query of {} bytes is too long to be looked at; {LONGEST} are read", text.len());
+        return Understood { doubt: Some(why.clone()), of_samples: Err(why) };
+    }
+    match parser::parse(text) {
+        Ok(expression) => Understood { doubt: None, of_samples: read(&expression, DEEPEST) },
+        Err(why) => Understood { doubt: Some(why.clone()), of_samples: Err(format!("this is no PromQL: {why}")) },
+    }
+}
+
+const RICHER: &str = "samples that are scraped or pushed answer a selector, rate, increase, sum, avg, min, max and count by labels, the ratio \
+                      of two of these, arithmetic with a number, and histogram_quantile; for anything richer name a Prometheus under `metrics`";
+
+fn richer<T>(what: &str) -> Result<T, String> {
+    Err(format!("{what} needs a Prometheus: {RICHER}"))
+}
+
+fn read(expression: &Expr, depth: usize) -> Result<Query, String> {
+    let Some(depth) = depth.checked_sub(1) else { return richer("a query that nests so deep") };
+    match expression {
+        Expr::Paren(inner) => read(&inner.expr, depth),
+        Expr::VectorSelector(inner) => selector(inner).map(Query::Newest),
+        Expr::Call(call) => function(call, depth),
+        Expr::Aggregate(inner) => fold(inner, depth),
+        Expr::Binary(inner) => binary(inner, depth),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Err(format!("the query names no metric; {RICHER}")),
+        Expr::MatrixSelector(_) => Err("a range of samples is no value; write rate(…[5m]) or increase(…[5m])".to_owned()),
+        Expr::Unary(_) => richer("the sign"),
+        Expr::Subquery(_) => richer("a subquery"),
+        Expr::Extension(_) => richer("this"),
+    }
+}
+
+fn selector(found: &VectorSelector) -> Result<Selector, String> {
+    if found.offset.is_some() || found.at.is_some() {
+        return richer("`offset` or `@`");
+    }
+    let Matchers { matchers, or_matchers } = &found.matchers;
+    if !or_matchers.is_empty() {
+        return richer("`or` between matchers");
+    }
+    let (names, matchers): (Vec<Matcher>, Vec<Matcher>) = matchers.iter().cloned().partition(|matcher| matcher.name == METRIC_NAME);
+    let equal = names.iter().find(|matcher| matcher.op == MatchOp::Equal).map(|matcher| matcher.value.clone());
+    match found.name.clone().or(equal) {
+        Some(name) if names.iter().all(|matcher| matcher.is_match(&name)) => Ok(Selector { name, matchers }),
+        _ => richer("a selector that does not name its metric"),
+    }
+}
+
+fn function(call: &Call, depth: usize) -> Result<Query, String> {
+    let arguments = &call.args.args;
+    match (call.func.name, arguments.as_slice()) {
+        (name @ ("rate" | "increase"), [argument]) => match unwrapped(argument) {
+            Expr::MatrixSelector(matrix) => {
+                let over = Seconds::try_from(matrix.range.as_secs()).unwrap_or(Seconds::MAX);
+                if over == 0 {
+                    return Err(format!("the window of {name} is shorter than a second"));
+                }
+                Ok(Query::Change { of: selector(&matrix.vs)?, over, per_second: name == "rate" })
+            }
+            _ => richer(&format!("{name} of anything but a selector")),
+        },
+        ("histogram_quantile", [share, of]) => match unwrapped(share) {
+            Expr::NumberLiteral(share) => Ok(Query::Quantile { share: share.val, of: Box::new(read(of, depth)?) }),
+            _ => richer("a quantile that is no number"),
+        },
+        (name, _) => richer(&format!("`{name}`")),
+    }
+}
+
+fn fold(found: &AggregateExpr, depth: usize) -> Result<Query, String> {
+    let how = match found.op.to_string().as_str() {
+        "sum" => Fold::Sum,
+        "avg" => Fold::Average,
+        "min" => Fold::Least,
+        "max" => Fold::Most,
+        "count" => Fold::Count,
+        other => return richer(&format!("`{other}`")),
+    };
+    let groups = found.modifier.as_ref().map_or(Groups::By(Vec::new()), groups);
+    Ok(Query::Fold { how, of: Box::new(read(&found.expr, depth)?), groups })
+}
+
+fn groups(modifier: &LabelModifier) -> Groups {
+    let names = modifier.labels().labels.clone();
+    if modifier.is_include() { Groups::By(names) } else { Groups::Without(names) }
+}
+
+fn binary(found: &BinaryExpr, depth: usize) -> Result<Query, String> {
+    let sign = found.op.to_string();
+    let how = match sign.as_str() {
+        "+" => Arithmetic::Add,
+        "-" => Arithmetic::Subtract,
+        "*" => Arithmetic::Multiply,
+        "/" => Arithmetic::Divide,
+        ">" | "<" | ">=" | "<=" | "==" | "!=" => {
+            return Err(format!("`{sign}` does not belong into the query: write it under `degraded`, `near_miss` or `recovered`"));
+        }
+        other => return richer(&format!("`{other}`")),
+    };
+    match (unwrapped(&found.lhs), unwrapped(&found.rhs)) {
+        (Expr::NumberLiteral(_), Expr::NumberLiteral(_)) => Err(format!("the query names no metric; {RICHER}")),
+        (of, Expr::NumberLiteral(number)) => {
+            Ok(Query::Scaled { of: Box::new(read(of, depth)?), how, number: number.val, number_first: false })
+        }
+        (Expr::NumberLiteral(number), of) => {
+            Ok(Query::Scaled { of: Box::new(read(of, depth)?), how, number: number.val, number_first: true })
+        }
+        (of, to) if how == Arithmetic::Divide => {
+            let modifier = found.modifier.as_ref();
+            if modifier.is_some_and(|modifier| modifier.card != VectorMatchCardinality::OneToOne) {
+                return richer("`group_left` or `group_right`");
+            }
+            let agree = modifier.and_then(|modifier| modifier.matching.as_ref()).map_or(Groups::Without(Vec::new()), groups);
+            Ok(Query::Ratio { of: Box::new(read(of, depth)?), to: Box::new(read(to, depth)?), agree })
+        }
+        _ => richer(&format!("`{sign}` between two metrics")),
+    }
+}
+
+fn unwrapped(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Paren(inner) => unwrapped(&inner.expr),
+        other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,64 @@
+use super::{Arithmetic, Fold, Groups, Query, understand};
+use crate::model::event::Labels;
+
+fn query(text: &str) -> Query {
+    let understood = understand(text);
+    assert_eq!(understood.doubt, None, "{text}");
+    understood.of_samples.unwrap_or_else(|why| panic!("{text}: {why}"))
+}
+
+fn refused(text: &str, why: &str) {
+    let told = understand(text).of_samples.expect_err(text);
+    assert!(told.contains(why), "{text}: {told}");
+}
+
+fn labels(pairs: &[(&str, &str)]) -> Labels {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+#[test]
+fn what_samples_can_answer_is_read() {
+    let Query::Ratio { of, to, agree } =
+        query(r#"sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[1m30s]))"#)
+    else {
+        panic!("no ratio")
+    };
+    assert_eq!(agree, Groups::Without(Vec::new()));
+    assert_eq!((of.looks_back(), to.looks_back()), (300, 90));
+    let Query::Fold { how: Fold::Sum, of, groups } = *of else { panic!("no sum") };
+    assert_eq!(groups, Groups::By(Vec::new()));
+    let Query::Change { of, per_second: true, .. } = *of else { panic!("no rate") };
+    assert!(of.takes(&labels(&[("code", "503")])) && !of.takes(&labels(&[("code", "200")])) && !of.takes(&labels(&[])));
+
+    let quantile = query(r#"histogram_quantile(0.99, sum by (le, instance) (increase(seconds_bucket[10m])))"#);
+    assert!(matches!(quantile, Query::Quantile { share, .. } if (share - 0.99).abs() < 1e-9));
+    assert_eq!(quantile.selectors()[0].name, "seconds_bucket");
+
+    let scaled = query("1 - (free / on(device) size)");
+    let Query::Scaled { how: Arithmetic::Subtract, number_first: true, of, .. } = scaled else { panic!("{scaled:?}") };
+    assert!(matches!(*of, Query::Ratio { agree: Groups::By(names), .. } if names == ["device"]));
+    assert_eq!(query(r#"{__name__="a", b!="c"}"#).selectors()[0].name, "a");
+}
+
+#[test]
+fn what_is_richer_says_so() {
+    refused("topk(3, a)", "`topk` needs a Prometheus");
+    refused("irate(a[5m])", "`irate` needs");
+    refused("a + b", "`+` between two metrics");
+    refused("a / on(c) group_left b", "group_left");
+    refused("a > 3", "under `degraded`");
+    refused("a[5m]", "a range of samples");
+    refused("rate(sum(a)[5m:1m])", "rate of anything but a selector");
+    refused("a offset 5m", "`offset`");
+    refused(r#"{job="a"}"#, "does not name its metric");
+    refused("3", "names no metric");
+    refused(&format!("{}a{}", "(".repeat(40), ")".repeat(40)), "nests so deep");
+}
+
+#[test]
+fn no_promql_is_only_doubted() {
+    let understood = understand("rate(a[5m)");
+    assert!(understood.doubt.is_some() && understood.of_samples.is_err());
+    assert!(understand(&"(".repeat(9_000)).doubt.is_some());
+    assert!(understand(&"(".repeat(8_000)).doubt.is_some());
+}
