@@ -189,13 +189,12 @@ impl Watches {
             // Nothing was ever there: that too can be healthy, degraded or unknown, as the condition says.
             report(&Labels::new(), self.series.entry(Labels::new()).or_default(), missing);
         } else if self.series.len() > 1
-            && let Some(mut stand_in) = self.series.remove(&Labels::new()).filter(|series| series.absent_since.is_some())
+            && let Some(stand_in) = self.series.remove(&Labels::new()).filter(|series| series.absent_since.is_some())
         {
-            let turn = Turn { state: ConditionState::Healthy, at, since: None, value: None };
+            // What spoke for the condition while there was nothing has no more to say.
             if stand_in.watch.reported() != Some(ConditionState::Healthy) {
-                turns.push((Labels::new(), turn));
+                turns.push((Labels::new(), Turn { state: ConditionState::Healthy, at, since: None, value: None }));
             }
-            stand_in.absent_since = None;
         }
         self.series.retain(|_, series| series.absent_since.is_none_or(|since| at - since < GONE_AFTER));
         turns

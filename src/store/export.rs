@@ -105,7 +105,19 @@ const TABLES: &[Table] = &[
             ("claimed_until", I),
         ],
     },
+    Table { name: "watch", key: &["condition"], columns: &[("condition", T), ("state", T)] },
+    Table { name: "recall", key: &["metrics"], columns: &[("metrics", T), ("state", T)] },
+    Table { name: "sample", key: &["position"], columns: &[("position", I), ("metrics", T), ("newest_at", I), ("samples", T)] },
+    Table { name: "sample_head", key: &["id"], columns: &[("id", I), ("next", I)] },
+    Table {
+        name: "plot",
+        key: &["incident", "condition"],
+        columns: &[("incident", T), ("condition", T), ("drawn_at", I), ("state", T), ("svg", T)],
+    },
 ];
+
+/// Tables of one row that every database is made with.
+const HEADS: [&str; 2] = ["head", "sample_head"];
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -144,7 +156,9 @@ impl Store {
             if held != Some(1) {
                 return Err(anyhow!("the database is in use already; import into a new one, which the service has not run on").into());
             }
-            sql::execute(at, NOUN, "delete from head", &[])?;
+            for table in HEADS {
+                sql::execute(at, NOUN, &format!("delete from {table}"), &[])?;
+            }
             let rows = read_all(at, from)?;
             if let At::Postgres(_) = at {
                 let text = "select setval(pg_get_serial_sequence('delivery', 'sequence'), (select coalesce(max(sequence), 0) + 1 from delivery), false)";

@@ -81,14 +81,8 @@ impl Store {
             return Ok(Vec::new());
         }
         // Before the lock: others may write meanwhile.
-        let events: Vec<String> = records.iter().map(|record| sql::json(NOUN, &record.events)).collect::<Result<_, _>>()?;
-        self.write(NOUN, |at| {
-            let logged = number(at, epoch, records, now)?;
-            insert(at, records, &events, &logged)?;
-            count(at, records, &logged)?;
-            postgresql::tell(at)?;
-            Ok(logged)
-        })
+        let events = written(records)?;
+        self.write(NOUN, |at| append(at, epoch, records, &events, now))
     }
 
     /// At most `limit` records after `position`, in order.
@@ -159,6 +153,26 @@ impl Store {
             })
         })
     }
+}
+
+/// The events of records as text.
+pub(super) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
+    records.iter().map(|record| sql::json(NOUN, &record.events)).collect()
+}
+
+/// Appends records, at least one, within a transaction.
+pub(super) fn append(
+    at: &At<'_>,
+    epoch: Option<u64>,
+    records: &[NewRecord],
+    events: &[String],
+    now: Time,
+) -> Result<Vec<Logged>, StoreError> {
+    let logged = number(at, epoch, records, now)?;
+    insert(at, records, events, &logged)?;
+    count(at, records, &logged)?;
+    postgresql::tell(at)?;
+    Ok(logged)
 }
 
 fn is_alert(event: &Event) -> bool {

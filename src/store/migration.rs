@@ -13,6 +13,7 @@ const NOUN: &str = "migration";
 pub(super) const STEPS: &[Step] = &[
     Step { version: 1, text: include_str!("../../migrations/0001_start.sql") },
     Step { version: 2, text: include_str!("../../migrations/0002_replicas.sql") },
+    Step { version: 3, text: include_str!("../../migrations/0003_metrics.sql") },
 ];
 
 /// One step from a version to the next.

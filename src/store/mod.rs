@@ -13,9 +13,11 @@ pub mod ledger;
 pub mod log;
 pub mod migration;
 mod part;
+pub mod plot;
 mod postgresql;
 pub mod postmortem;
 pub mod quarantine;
+pub mod sample;
 pub mod sight;
 mod sql;
 mod sqlite;
@@ -23,6 +25,7 @@ mod sqlite;
 mod testbed;
 #[cfg(test)]
 mod tests;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,0 +1,84 @@
+use super::super::error::StoreError;
+use super::super::plot::Drawn;
+use super::super::testbed::stores;
+use super::super::watch::{Memory, Remembered};
+use super::{at, note, record};
+use crate::model::event::Labels;
+use crate::model::incident::IncidentId;
+use crate::model::plot::Plot;
+use crate::model::sample::{STALE, Sample};
+
+fn sample(second: i64, value: f64) -> Sample {
+    Sample { name: "up".to_owned(), labels: Labels::from([("job".to_owned(), "a\"b".to_owned())]), at: at(second), value }
+}
+
+fn remembered(name: &str, state: Option<&str>) -> Remembered {
+    Remembered { name: name.to_owned(), state: state.map(str::to_owned) }
+}
+
+#[test]
+fn samples_keep_their_order_and_every_bit_of_their_values() {
+    for (_home, store) in stores() {
+        let odd = [sample(1, f64::from_bits(STALE)), sample(2, f64::NAN), sample(3, f64::INFINITY), sample(4, -0.0), sample(5, 0.1)];
+        store.add_samples("web", &odd).unwrap();
+        store.add_samples("web", &[]).unwrap();
+        store.add_samples("pushed", &odd[..1]).unwrap();
+        let read = store.samples_after(0, 10).unwrap();
+        assert_eq!(read.iter().map(|batch| (batch.position, batch.metrics.as_str())).collect::<Vec<_>>(), [(1, "web"), (2, "pushed")]);
+        let bits = |samples: &[Sample]| samples.iter().map(|sample| sample.value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&read[0].samples), bits(&odd));
+        assert_eq!(read[0].samples[4], odd[4]);
+        assert_eq!(store.samples_after(1, 10).unwrap().len(), 1);
+        store.forget_samples(at(2)).unwrap();
+        assert_eq!(store.samples_after(0, 10).unwrap().len(), 1, "the batch whose newest sample is of second 5");
+        store.add_samples("web", &odd).unwrap();
+        assert_eq!(store.samples_after(2, 10).unwrap()[0].position, 3);
+    }
+}
+
+#[test]
+fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() {
+    for (_home, store) in stores() {
+        let epoch = store.take_epoch().unwrap();
+        let both = [remembered("a", Some("1")), remembered("b", Some("2"))];
+        assert_eq!(store.remember(epoch, Memory::Conditions, &both, &[], at(1)).unwrap(), []);
+        let logged = store.remember(epoch, Memory::Conditions, &[remembered("a", None)], &[record("prom", &[note("x")])], at(2)).unwrap();
+        assert_eq!(logged.len(), 1);
+        store.remember(epoch, Memory::Alerts, &[remembered("prom", Some("3"))], &[], at(2)).unwrap();
+        let later = store.take_epoch().unwrap();
+        for records in [&[][..], &[record("prom", &[note("y")])]] {
+            let refused = store.remember(epoch, Memory::Conditions, &[remembered("b", Some("9"))], records, at(3));
+            assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
+        }
+        assert_eq!(store.remembered(Memory::Conditions).unwrap(), [remembered("b", Some("2"))]);
+        assert_eq!(store.remembered(Memory::Alerts).unwrap(), [remembered("prom", Some("3"))]);
+        assert_eq!(store.log_after(0, 10).unwrap().len(), 1);
+        store.remember(later, Memory::Conditions, &[remembered("b", Some("4"))], &[], at(4)).unwrap();
+        assert_eq!(store.remembered(Memory::Conditions).unwrap(), [remembered("b", Some("4"))]);
+    }
+}
+
+#[test]
+fn the_last_drawing_of_a_condition_is_kept() {
+    for (_home, store) in stores() {
+        let plot = |condition: &str| Plot {
+            condition: condition.to_owned(),
+            service: "shop".to_owned(),
+            query: "up".to_owned(),
+            from: at(0),
+            to: at(60),
+            lines: Vec::new(),
+            bounds: Vec::new(),
+            spans: Vec::new(),
+            milestones: Vec::new(),
+            left_out: 0,
+        };
+        let id = IncidentId("i-1".to_owned());
+        let drawn = |condition, svg: &str, second| Drawn { plot: plot(condition), svg: svg.to_owned(), at: at(second) };
+        store.save_plots(&id, &[drawn("b", "<1/>", 1), drawn("a", "<2/>", 1)]).unwrap();
+        store.save_plots(&id, &[drawn("b", "<3/>", 2)]).unwrap();
+        assert_eq!(store.plots(&id).unwrap(), [drawn("a", "<2/>", 1), drawn("b", "<3/>", 2)]);
+        assert_eq!(store.plot(&id, "b").unwrap(), Some(drawn("b", "<3/>", 2)));
+        assert_eq!(store.plot(&IncidentId("i-2".to_owned()), "b").unwrap(), None);
+    }
+}
