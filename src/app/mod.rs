@@ -20,6 +20,7 @@ pub mod receive;
 pub mod review;
 mod row;
 pub mod run;
+mod secrets;
 pub mod settings;
 pub mod sight;
 mod thread;

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::lock;
-use crate::config::{self, Auth, Config, Secret, Storage};
+use super::{lock, secrets};
+use crate::config::{self, Config, Storage, metrics};
 use crate::engine::InForce;
 use crate::ingest::auth::Proof;
+use crate::measure::reach::Reach;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
 use crate::rules::parse::SHIPPED;
@@ -23,6 +24,10 @@ pub struct Settings {
     pub force: InForce,
     /// How each source proves who it is.
     pub proofs: BTreeMap<String, Proof>,
+    /// What is shown to the servers of each entry of `metrics:` that fetches samples.
+    pub reach: BTreeMap<String, Reach>,
+    /// How whoever pushes samples proves who it is, by the entry's name.
+    pub pushes: BTreeMap<String, Proof>,
     /// What people show who do not come from this machine; `None`: loopback only.
     pub access: Option<Proof>,
     /// Where the database is.
@@ -61,19 +66,23 @@ impl Settings {
         file: Option<&Path>,
         text: &str,
     ) -> Result<Self, Vec<Fault>> {
-        let base = base(file);
+        let named = secrets::Place::beside(file);
         let mut faults = Vec::new();
-        let mut secret = |secret: &Secret| resolve(&base, secret, file).map_err(|fault| faults.push(fault)).unwrap_or_default();
         let mut proofs = BTreeMap::new();
         for source in &config.sources {
-            let proof = match &source.auth {
-                Auth::None => Proof::None,
-                Auth::Bearer(token) => Proof::Bearer(secret(token)),
-                Auth::Basic { username, password } => Proof::Basic { username: username.clone(), passwords: secret(password) },
-                Auth::Header { name, value } => Proof::Header { name: name.clone(), values: secret(value) },
-            };
-            proofs.insert(source.name.clone(), proof);
+            let proof = named.proof(&source.auth).map_err(|fault| faults.push(fault));
+            proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
+        let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
+        for entry in &config.metrics {
+            if let metrics::Kind::RemoteWrite(auth) = &entry.kind {
+                let proof = named.proof(auth).map_err(|fault| faults.push(fault));
+                pushes.extend(proof.map(|proof| (entry.name.clone(), proof)));
+            }
+            let shown = named.reach(entry).map_err(|fault| faults.push(fault));
+            reach.extend(shown.ok().flatten().map(|shown| (entry.name.clone(), shown)));
+        }
+        let mut secret = |secret| named.all(secret).map_err(|fault| faults.push(fault)).unwrap_or_default();
         let access = config.access.as_ref().map(|access| Proof::Bearer(secret(&access.token)));
         let place = match &config.storage {
             Storage::Sqlite(path) => Place::Sqlite(PathBuf::from(path)),
@@ -87,7 +96,7 @@ impl Settings {
         }
         let force = InForce::new(rules, &config.services, &config.maintenance).with_limits(config.limits);
         let whole = together(files, text);
-        Ok(Self { config, force, proofs, access, place, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
+        Ok(Self { config, force, proofs, reach, pushes, access, place, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
     }
 
     /// A path for data: relative ones start at the working directory, as Prometheus's storage does. Rules and secrets
@@ -121,12 +130,12 @@ pub(super) fn fingerprint(settings: &Settings) -> Option<String> {
     })
 }
 
-fn base(file: Option<&Path>) -> PathBuf {
+pub(super) fn base(file: Option<&Path>) -> PathBuf {
     let parent = file.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
-fn fault(file: &Path, message: String) -> Fault {
+pub(super) fn fault(file: &Path, message: String) -> Fault {
     Fault { file: file.display().to_string(), line: 1, column: 1, message }
 }
 
@@ -168,26 +177,6 @@ pub fn matching(pattern: &Path) -> Vec<PathBuf> {
         names.filter(|name| fits(name) && !name.ends_with(".test.yaml")).map(|name| directory.join(name)).collect();
     found.sort();
     found
-}
-
-/// The live secrets that a place holds: one a line, so that one can be changed without a gap.
-fn resolve(base: &Path, secret: &Secret, named_in: Option<&Path>) -> Result<Vec<Vec<u8>>, Fault> {
-    let file = named_in.unwrap_or(base);
-    let text = match secret {
-        Secret::File(path) => std::fs::read_to_string(base.join(path))
-            .map_err(|error| fault(file, format!("the secret file {path} cannot be read: {error}")))?,
-        Secret::Env(name) => environment(name).ok_or_else(|| fault(file, format!("the environment variable {name} is not set")))?,
-    };
-    let live: Vec<Vec<u8>> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(|line| line.as_bytes().to_vec()).collect();
-    if live.is_empty() {
-        return Err(fault(file, format!("the secret {secret:?} is empty")));
-    }
-    Ok(live)
-}
-
-#[expect(clippy::disallowed_methods, reason = "secrets may be given in the environment; nothing else is read from it")]
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
 }
 
 impl super::App {

@@ -14,7 +14,7 @@ use crate::yaml::{Node, Position, Spanned, Value};
 /// Kinds that only later versions know.
 const LATER_KINDS: [&str; 2] = ["prometheus", "remote_write"];
 
-const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
+pub(super) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +99,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     };
     let raw: RawSource = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
-        source_name(reader, name, *position, seen);
+        self::name(reader, "source", name, *position, seen);
     }
     let given = raw.kind?;
     let kind = match given.value.0.as_str() {
@@ -116,15 +116,16 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels: raw.labels.map(|raw| raw.over(labels)) })
 }
 
-fn source_name(reader: &mut Reader<'_>, name: &str, at: Position, seen: &mut BTreeMap<String, Position>) {
-    reader.unique(seen, "source", name, at);
+/// The name of an entry that messages call `what`, which must be its own and fit into an address.
+pub(super) fn name(reader: &mut Reader<'_>, what: &str, name: &str, at: Position, seen: &mut BTreeMap<String, Position>) {
+    reader.unique(seen, what, name, at);
     if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
         reader.fault(at, format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"));
     }
 }
 
-/// `auth:` of a source. What is written there may be a secret, so no message repeats it.
-fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
+/// `auth:`. What is written there may be a secret, so no message repeats it.
+pub(super) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
     if node.value == Value::String("none".to_owned()) {
         return Some(Auth::None);
     }
@@ -150,7 +151,7 @@ fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
         }
         (false, None, Some(header)) => {
             let name = header.name.value.0;
-            if !name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b)) {
+            if !is_header(&name) {
                 reader.fault(header.name.position, format!("{name:?} is no name of a header; write for example X-Afterword-Token"));
             }
             let value = secret(reader, at, "value", header.value_file, header.value)?;
@@ -167,6 +168,11 @@ fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
             None
         }
     }
+}
+
+/// Whether this may be the name of a header: a token of RFC 9110 §5.6.2.
+pub(super) fn is_header(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// `access:`

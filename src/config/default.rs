@@ -13,11 +13,13 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: LISTEN.to_owned(),
+            loopback: true,
             external_url: format!("http://{LISTEN}"),
             storage: Storage::Sqlite("data/afterword.db".to_owned()),
             rules: Vec::new(),
             labels: LabelNames::default(),
             sources: vec![Source { name: "alertmanager".to_owned(), kind: SourceKind::Alertmanager, auth: Auth::None, labels: None }],
+            metrics: Vec::new(),
             services: Vec::new(),
             people: Vec::new(),
             time_zone: Tz::UTC,

@@ -1,1 +1,338 @@
-//! `metrics:` - where samples come from.
+//! `metrics:` - where samples come from: servers that are asked, pages that are scraped, and who may push.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::access;
+use super::reader::{Reader, given};
+use super::words::{Target, Word};
+use super::{Auth, Config};
+use crate::yaml::{Duration, Node, Position, Spanned, Value};
+
+const KINDS: [&str; 3] = ["prometheus", "scrape", "remote_write"];
+
+/// Keys of one kind or two, with the kinds they are for; `name` and `kind` and `auth` are for all.
+const KEYS: [(&str, &[&str]); 11] = [
+    ("url", &["prometheus"]),
+    ("concurrency", &["prometheus"]),
+    ("alerts", &["prometheus"]),
+    ("targets", &["scrape"]),
+    ("interval", &["scrape"]),
+    ("honor_timestamps", &["scrape"]),
+    ("honor_labels", &["scrape"]),
+    ("labels", &["scrape"]),
+    ("timeout", &["prometheus", "scrape"]),
+    ("headers", &["prometheus", "scrape"]),
+    ("tls", &["prometheus", "scrape"]),
+];
+
+/// A source of samples, by the name that rules give for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metrics {
+    /// Its name; no other entry of `metrics:` has it.
+    pub name: String,
+    /// How samples come from it.
+    pub kind: Kind,
+}
+
+/// How samples come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// By asking a server.
+    Prometheus(Prometheus),
+    /// By scraping pages.
+    Scrape(Scrape),
+    /// They are pushed to `/api/v1/write` by whoever proves itself so.
+    RemoteWrite(Auth),
+}
+
+/// A server that speaks Prometheus's HTTP API.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prometheus {
+    /// What stands before `/api/v1/` in its addresses, without the slash at the end.
+    pub url: String,
+    /// How long an answer may take, in seconds.
+    pub timeout: i64,
+    /// How many queries it is asked at once.
+    pub concurrency: usize,
+    /// Whether its `ALERTS` are read.
+    pub alerts: bool,
+    /// How it is reached.
+    pub door: Door,
+}
+
+/// Pages in Prometheus's text formats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scrape {
+    /// The pages.
+    pub targets: Vec<Page>,
+    /// Seconds from one scrape of a page to the next.
+    pub interval: i64,
+    /// How long a page may take, in seconds; at most the interval.
+    pub timeout: i64,
+    /// Whether times that a page states hold; otherwise the time of the scrape does.
+    pub honor_timestamps: bool,
+    /// Whether a label of the page wins over one of ours; otherwise it is kept as `exported_…`.
+    pub honor_labels: bool,
+    /// Labels that every sample gets; `job` is always among them.
+    pub labels: BTreeMap<String, String>,
+    /// How the pages are reached.
+    pub door: Door,
+}
+
+/// A page to scrape.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Its address; its path is `/metrics` where none is written.
+    pub url: String,
+    /// The label `instance` of its samples, `host:port`, unless `labels` has another.
+    pub instance: String,
+}
+
+/// What must be shown and checked to reach a server. Secrets and certificates are named, not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// How we prove who we are.
+    pub auth: Auth,
+    /// Further headers, by name; none of them is a secret.
+    pub headers: BTreeMap<String, String>,
+    /// What TLS needs to know.
+    pub tls: Tls,
+}
+
+/// What TLS needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tls {
+    /// File of the certificates (PEM) that a server's must descend from; `None`: those of the system.
+    pub ca: Option<String>,
+    /// Files of our own certificate and its key (PEM).
+    pub own: Option<(String, String)>,
+    /// The name in the server's certificate, where it is not the host of the address.
+    pub server_name: Option<String>,
+    /// Whether the server's certificate is not checked at all.
+    pub insecure: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    name: Option<Spanned<Word>>,
+    kind: Option<Spanned<Word>>,
+    url: Option<Spanned<Word>>,
+    timeout: Option<Spanned<Duration>>,
+    concurrency: Option<Spanned<i64>>,
+    alerts: Option<bool>,
+    targets: Option<Vec<Spanned<Word>>>,
+    interval: Option<Spanned<Duration>>,
+    honor_timestamps: Option<bool>,
+    honor_labels: Option<bool>,
+    labels: Option<BTreeMap<String, Word>>,
+    /// Read apart, so that what is written there is in no message.
+    #[serde(rename = "auth", default)]
+    _auth: Option<IgnoredAny>,
+    headers: Option<BTreeMap<String, Spanned<Word>>>,
+    tls: Option<RawTls>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTls {
+    ca_file: Option<Word>,
+    cert_file: Option<Word>,
+    key_file: Option<Word>,
+    server_name: Option<Word>,
+    insecure_skip_verify: Option<bool>,
+}
+
+/// One entry of `metrics:`.
+pub(super) fn metrics(reader: &mut Reader<'_>, node: &Node, config: &Config, seen: &mut BTreeMap<String, Position>) -> Option<Metrics> {
+    let auth = given(node, "auth").map_or(Some(Auth::None), |node| access::auth(reader, node));
+    let raw: Raw = reader.read(node, &["name", "kind"])?;
+    if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
+        access::name(reader, "metrics", name, *position, seen);
+    }
+    let (name, kind) = (raw.name.as_ref().map(|name| name.value.0.clone()), raw.kind.as_ref()?);
+    let Some(word) = KINDS.into_iter().find(|known| *known == kind.value.0) else {
+        reader
+            .fault(kind.position, format!("unknown kind {:?}; known: {}", kind.value.0, KINDS.map(|kind| format!("`{kind}`")).join(", ")));
+        return None;
+    };
+    foreign_keys(reader, node, word);
+    let kind = match word {
+        "prometheus" => prometheus(reader, node, raw, auth).map(Kind::Prometheus),
+        "scrape" => scrape(reader, node, raw, auth).map(Kind::Scrape),
+        _ => pushed(reader, node, auth, config).map(Kind::RemoteWrite),
+    };
+    Some(Metrics { name: name?, kind: kind? })
+}
+
+/// A fault for each key that another kind has: who writes one counts on it.
+fn foreign_keys(reader: &mut Reader<'_>, node: &Node, kind: &str) {
+    for (name, kinds) in KEYS.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
+        if node.get(name).is_some_and(|given| given.value != Value::Null) {
+            reader.fault(node.key_position(name), format!("`{name}` is for kind `{}`, not for `{kind}`; remove it", kinds.join("` and `")));
+        }
+    }
+}
+
+fn prometheus(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) -> Option<Prometheus> {
+    let url = match &raw.url {
+        Some(url) => target(reader, url).and_then(|read| {
+            if read.query {
+                reader.fault(url.position, "only scheme, host, port and path are used here: no `?`");
+            } else if read.url.contains("/api/v1") {
+                reader.fault(url.position, "write only what stands before /api/v1; the rest is added");
+            }
+            Some(read.url.trim_end_matches('/').to_owned()).filter(|_| !read.query)
+        }),
+        None => {
+            missing(reader, node, "url", "the address of the server, as http://localhost:9090");
+            None
+        }
+    };
+    let timeout = positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10);
+    let concurrency = raw.concurrency.map_or(4, |given| {
+        if !(1..=64).contains(&given.value) {
+            reader.fault(given.position, format!("`concurrency` is a number from 1 to 64, found {}", given.value));
+        }
+        given.value
+    });
+    let door = door(reader, node, raw.headers, raw.tls, auth);
+    Some(Prometheus {
+        url: url?,
+        timeout,
+        concurrency: usize::try_from(concurrency).ok()?,
+        alerts: raw.alerts.unwrap_or(true),
+        door: door?,
+    })
+}
+
+fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) -> Option<Scrape> {
+    let given = raw.targets.unwrap_or_default();
+    if given.is_empty() && !node.mentions("targets") {
+        missing(reader, node, "targets", "a list of addresses, as [http://localhost:8080/metrics]");
+    } else if given.is_empty() && node.get("targets").is_some_and(|list| list.value == Value::List(Vec::new())) {
+        reader.fault(node.key_position("targets"), "`targets` is empty; name a page, or remove the entry");
+    }
+    let mut pages = BTreeMap::new();
+    let mut targets = Vec::new();
+    for written in &given {
+        if let Some(Target { url, instance, bare, .. }) = target(reader, written) {
+            let url = if bare { format!("{url}/metrics") } else { url };
+            reader.unique(&mut pages, "target", &url, written.position);
+            targets.push(Page { url, instance });
+        }
+    }
+    let interval = positive(reader, "interval", raw.interval.as_ref()).unwrap_or(15);
+    let timeout = positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(interval));
+    if let Some(given) = raw.timeout.filter(|_| timeout > interval) {
+        reader.fault(given.position, format!("`timeout` is longer than `interval`, which is {interval}s"));
+    }
+    let mut labels: BTreeMap<String, String> = raw.labels.unwrap_or_default().into_iter().map(|(name, word)| (name, word.0)).collect();
+    for name in labels.keys().filter(|name| !is_label(name)) {
+        let at = node.get("labels").map_or(node.position(), |labels| labels.key_position(name));
+        reader.fault(at, format!("{name:?} is no name for a label; use a-z, A-Z, 0-9 and _, and begin with none of 0-9 or __"));
+    }
+    if let Some(name) = &raw.name {
+        labels.entry("job".to_owned()).or_insert_with(|| name.value.0.clone());
+    }
+    let (honor_timestamps, honor_labels) = (raw.honor_timestamps.unwrap_or(true), raw.honor_labels.unwrap_or(false));
+    let door = door(reader, node, raw.headers, raw.tls, auth)?;
+    Some(Scrape { targets, interval, timeout, honor_timestamps, honor_labels, labels, door })
+}
+
+/// Who may push. Without a proof only this machine may, and so only where nobody else can reach us.
+fn pushed(reader: &mut Reader<'_>, node: &Node, auth: Option<Auth>, config: &Config) -> Option<Auth> {
+    let auth = auth?;
+    if auth == Auth::None && !config.loopback {
+        let proofs = access::PROOFS;
+        reader.fault(
+            node.key_position("auth"),
+            format!(
+                "other machines can reach {}, so whoever pushes must prove who it is; write `auth` with one of {proofs}",
+                config.listen
+            ),
+        );
+    }
+    Some(auth)
+}
+
+fn door(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    headers: Option<BTreeMap<String, Spanned<Word>>>,
+    tls: Option<RawTls>,
+    auth: Option<Auth>,
+) -> Option<Door> {
+    let headers = headers.unwrap_or_default();
+    for (name, value) in &headers {
+        let at = node.get("headers").map_or(node.position(), |headers| headers.key_position(name));
+        if !access::is_header(name) {
+            reader.fault(at, format!("{name:?} is no name of a header; write for example X-Scope-OrgID"));
+        } else if ["authorization", "proxy-authorization", "cookie"].contains(&name.to_ascii_lowercase().as_str()) {
+            reader.fault(at, format!("a secret does not stand in this file; put what `{name}` says in `auth`"));
+        } else if value.value.0.starts_with("${") {
+            reader.fault(
+                value.position,
+                "only `auth` takes values from the environment; put a header that is a secret in `auth: {header: …}`",
+            );
+        } else if !value.value.0.is_ascii() {
+            reader.fault(value.position, "the value of a header is ASCII text");
+        }
+    }
+    let tls = match tls {
+        Some(raw) => encryption(reader, node, raw),
+        None => Some(Tls::default()),
+    };
+    let headers = headers.into_iter().map(|(name, value)| (name, value.value.0)).collect();
+    Some(Door { auth: auth?, headers, tls: tls? })
+}
+
+fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> {
+    let at = node.key_position("tls");
+    let own = match (raw.cert_file, raw.key_file) {
+        (Some(Word(cert)), Some(Word(key))) => Some((cert, key)),
+        (None, None) => None,
+        (cert, _) => {
+            let (given, other) = if cert.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
+            reader.fault(at, format!("`{given}` needs `{other}` beside it"));
+            return None;
+        }
+    };
+    let (ca, server_name) = (raw.ca_file.map(|file| file.0), raw.server_name);
+    let insecure = raw.insecure_skip_verify.unwrap_or(false);
+    if insecure && (ca.is_some() || server_name.is_some()) {
+        reader.fault(at, "with `insecure_skip_verify` nothing is checked; remove it, or `ca_file` and `server_name`");
+    }
+    if let Some(Word(name)) = server_name.as_ref().filter(|name| !super::words::is_host(&name.0)) {
+        reader.fault(at, format!("{name:?} is no name of a server; write one as prometheus.example.com"));
+    }
+    Some(Tls { ca, own, server_name: server_name.map(|name| name.0), insecure })
+}
+
+fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
+    Target::parse(&written.value.0).map_err(|why| reader.fault(written.position, why)).ok()
+}
+
+fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration>>) -> Option<i64> {
+    let given = given?;
+    if given.value.seconds == 0 {
+        reader.fault(given.position, format!("`{name}` is longer than 0; write for example 10s"));
+        return None;
+    }
+    Some(given.value.seconds)
+}
+
+fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
+    if !node.mentions(name) {
+        reader.fault(node.position(), format!("`{name}` is missing: {what}"));
+    }
+}
+
+/// Prometheus's names of labels (`model/labels`), without those that it keeps for itself.
+fn is_label(name: &str) -> bool {
+    let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    first && !name.starts_with("__") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

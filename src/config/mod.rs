@@ -2,7 +2,7 @@
 
 mod access;
 mod default;
-mod metrics;
+pub mod metrics;
 pub mod parse;
 mod people;
 mod reader;
@@ -20,6 +20,8 @@ pub use parse::parse;
 pub struct Config {
     /// Address to listen on.
     pub listen: String,
+    /// Whether only this machine reaches that address.
+    pub loopback: bool,
     /// How people reach the pages.
     pub external_url: String,
     /// Where the database is.
@@ -30,6 +32,8 @@ pub struct Config {
     pub labels: LabelNames,
     /// Webhook sources.
     pub sources: Vec<Source>,
+    /// Where samples come from.
+    pub metrics: Vec<metrics::Metrics>,
     /// Services.
     pub services: Vec<Service>,
     /// People.

@@ -6,20 +6,21 @@ use serde::Deserialize;
 
 use super::reader::{Reader, Supported, given};
 use super::words::{Email, Listen, Url, Weekly, Word, Words, Zone};
-use super::{Config, Meetings, Names, Send, access, people};
+use super::{Config, Meetings, Names, Send, access, metrics, people};
 use crate::model::event::Severity;
 use crate::model::fault::{Fault, nearest};
 use crate::model::settings::{LabelNames, Limits};
 use crate::yaml::{self, Duration, Node, Quota, Spanned, Value};
 
 /// Keys of the file.
-const KNOWN: [&str; 14] = [
+const KNOWN: [&str; 15] = [
     "listen",
     "external_url",
     "storage",
     "rules",
     "labels",
     "sources",
+    "metrics",
     "services",
     "people",
     "defaults",
@@ -31,7 +32,7 @@ const KNOWN: [&str; 14] = [
 ];
 
 /// Keys that only later versions know. They are refused, not skipped: who writes one counts on it.
-const LATER: [&str; 5] = ["metrics", "smtp", "caldav", "notify", "retention"];
+const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
 
 /// `labels:`, here and in a source.
 #[derive(Deserialize)]
@@ -145,6 +146,9 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
         let entries = reader.entries(&root, "sources").iter();
         config.sources = entries.filter_map(|node| access::source(reader, node, &config.labels, &mut seen)).collect();
     }
+    let mut seen = BTreeMap::new();
+    let entries = reader.entries(&root, "metrics").iter();
+    config.metrics = entries.filter_map(|node| metrics::metrics(reader, node, &config, &mut seen)).collect();
     if let Some(raw) = value::<RawDefaults>(reader, &root, "defaults") {
         config.time_zone = raw.time_zone.map_or(config.time_zone, |zone| zone.0);
         config.hours = raw.hours.map_or(config.hours, |hours| hours.0);
@@ -216,6 +220,7 @@ fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
             config.sources.clear();
         }
         config.listen = listen.address;
+        config.loopback = listen.loopback;
         config.external_url = listen.url;
     }
     if let Some(Url(url)) = value(reader, root, "external_url") {

@@ -61,6 +61,19 @@ pub(super) struct Listen {
 #[serde(try_from = "String")]
 pub(super) struct Url(pub(super) String);
 
+/// An address that is asked for samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The address.
+    pub(super) url: String,
+    /// Its host and port; the scheme's where none is written.
+    pub(super) instance: String,
+    /// Whether it ends with the host or the port.
+    pub(super) bare: bool,
+    /// Whether it has a query.
+    pub(super) query: bool,
+}
+
 /// Where the database is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -234,6 +247,47 @@ impl TryFrom<String> for Url {
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
+}
+
+impl Target {
+    /// Reads an address. No message repeats it: people write passwords there.
+    pub(super) fn parse(text: &str) -> Result<Self, String> {
+        let bad = |why: &str| format!("this is no address to ask: {why}; write for example http://localhost:9090");
+        let (rest, port) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, "80"),
+            (_, Some(rest)) => (rest, "443"),
+            _ => return Err(bad("it begins with http:// or https://")),
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err("a user or password does not belong in an address; put them in `auth`".to_owned());
+        }
+        if path.contains('#') {
+            return Err(bad("what follows `#` is never sent"));
+        }
+        if !path.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"`\\^{|}".contains(&b)) {
+            return Err(bad("its path holds a character that is written as %XX there"));
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, port),
+        };
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if !bracketed.map_or_else(|| is_host(host), |inner| inner.parse::<core::net::Ipv6Addr>().is_ok()) {
+            return Err(bad("the host is neither an address nor a name"));
+        }
+        if !port.bytes().all(|b| b.is_ascii_digit()) || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+            return Err(bad("the port is a number from 1 to 65535"));
+        }
+        Ok(Self { url: text.to_owned(), instance: format!("{host}:{port}"), bare: path.is_empty(), query: path.contains('?') })
+    }
+}
+
+/// Whether this may be the name of a host, or an IPv4 address.
+pub(super) fn is_host(text: &str) -> bool {
+    let named = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    // `300.1.1.1` would otherwise be looked up as a name.
+    named && (!text.bytes().all(|b| b.is_ascii_digit() || b == b'.') || text.parse::<core::net::Ipv4Addr>().is_ok())
 }
 
 impl TryFrom<String> for StorageUrl {

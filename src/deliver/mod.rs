@@ -5,10 +5,10 @@ pub mod files;
 
 use chrono::Duration;
 
-use crate::model::event::hex;
+use crate::model;
 
-/// The longest wait between two attempts, in milliseconds.
-const LONGEST: i64 = 10 * 60 * 1000;
+/// The longest wait between two attempts.
+const LONGEST: Duration = Duration::minutes(10);
 
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +25,7 @@ pub enum Performed {
 /// less, by the key, so that deliveries held up together do not all come back at once.
 #[must_use]
 pub fn backoff(attempts: u32, key: &str) -> Duration {
-    let doublings = attempts.saturating_sub(1).min(20);
-    let whole = (1000_i64 << doublings).min(LONGEST);
-    let spread = i64::from_str_radix(&hex(&format!("{key} {attempts}"), 2), 16).unwrap_or(0);
-    Duration::milliseconds(whole - whole * spread / (4 * 0xffff))
+    model::backoff::backoff(attempts, key, LONGEST)
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! One word per thing; the same words stand in SQL, pages and docs.
 
+pub mod backoff;
 pub mod correction;
 pub mod event;
 pub mod fault;
