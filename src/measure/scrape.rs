@@ -1,13 +1,27 @@
 //! Fetches a page in one of Prometheus's text formats. What it says is read elsewhere.
 
+use std::time::Duration;
+
+use reqwest::Url;
+
 use super::answer::Heard;
 use super::fault::Fault;
 use super::reach::Reach;
+use super::transport::{Http, Redirects};
 use crate::config::metrics::Scrape;
+
+/// The largest page, packed and unpacked, in bytes.
+const LARGEST: usize = 10_000_000;
+
+/// The formats we read, the better ones first.
+const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 /// Fetches the pages of one entry of `metrics:`. Cheap to share; changed settings make a new one.
 #[derive(Debug)]
-pub struct Scraper {}
+pub struct Scraper {
+    http: Http,
+    timeout: Duration,
+}
 
 /// A page as it came, unpacked.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,8 +40,9 @@ impl Scraper {
     /// # Errors
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
     pub fn new(settings: &Scrape, reach: &Reach) -> Result<Self, String> {
-        let _ = (settings, reach);
-        Ok(Self {})
+        let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
+        let http = Http::new(reach, timeout, Redirects::Follow, settings.targets.iter().map(|page| page.url.as_str()))?;
+        Ok(Self { http, timeout })
     }
 
     /// One page, by its address.
@@ -35,7 +50,15 @@ impl Scraper {
     /// # Errors
     /// See [`Fault`]; [`Fault::Unreadable`] also for a page of more than 10 MB.
     pub async fn fetch(&self, url: &str) -> Result<Page, Fault> {
-        let _ = url;
-        Err(Fault::Unreachable(String::new()))
+        let url = Url::parse(url).map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        let request = self.http.get(url).header("accept", ACCEPT);
+        let request = request.header("x-prometheus-scrape-timeout-seconds", self.timeout.as_secs_f64().to_string());
+        let mut reply = self.http.send(request, LARGEST).await?;
+        let reading = tokio::task::spawn_blocking(move || reply.body(LARGEST).map(|bytes| (reply.head, bytes)));
+        let (head, bytes) = reading.await.unwrap_or_else(|error| Err(Fault::Unreadable(format!("reading the page failed: {error}"))))?;
+        if head.status != 200 {
+            return Err(head.refusal("", &String::from_utf8_lossy(&bytes)));
+        }
+        Ok(Page { bytes, content_type: head.content_type, heard: head.heard })
     }
 }
