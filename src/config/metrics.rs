@@ -306,7 +306,8 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
     if insecure && (ca.is_some() || server_name.is_some()) {
         reader.fault(at, "with `insecure_skip_verify` nothing is checked; remove it, or `ca_file` and `server_name`");
     }
-    if let Some(Word(name)) = server_name.as_ref().filter(|name| !super::words::is_host(&name.0)) {
+    let is_name = |name: &str| super::words::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
+    if let Some(Word(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
         reader.fault(at, format!("{name:?} is no name of a server; write one as prometheus.example.com"));
     }
     Some(Tls { ca, own, server_name: server_name.map(|name| name.0), insecure })
@@ -336,3 +337,6 @@ fn is_label(name: &str) -> bool {
     let first = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
     first && !name.starts_with("__") && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
+
+#[cfg(test)]
+mod tests;

@@ -99,7 +99,7 @@ fn keys_that_are_not_known_are_faults_at_their_place() {
 
 #[test]
 fn keys_of_later_versions_are_faults_and_nothing_else_is() {
-    for key in ["metrics", "smtp", "caldav", "notify", "retention"] {
+    for key in ["smtp", "caldav", "notify", "retention"] {
         check(&format!("{key}: {{a: 1}}"), &format!("f:1:1: `{key}` is not supported by this version; remove it"));
     }
     check("access: {oidc: {}}", "f:1:10: `access.oidc` is not supported");
@@ -280,7 +280,7 @@ fn one_run_finds_every_fault_of_an_entry() {
 proptest::proptest! {
     #[test]
     fn no_value_makes_it_panic(value in "\\PC{0,40}", key in proptest::sample::select(vec![
-        "listen", "external_url", "storage", "rules", "labels", "sources", "people", "defaults", "access",
+        "listen", "external_url", "storage", "rules", "labels", "sources", "metrics", "people", "defaults", "access",
     ])) {
         let quoted = serde_json::to_string(&value).unwrap();
         for text in [
@@ -289,6 +289,8 @@ proptest::proptest! {
             format!("people: [{{id: a, hours: {quoted}, email: {quoted}, time_zone: {quoted}}}]"),
             format!("people: [{{id: a, hours: {quoted}}}]"),
             format!("maintenance: [{{from: {quoted}, to: {quoted}}}]"),
+            format!("metrics: [{{name: a, kind: scrape, targets: [{quoted}], labels: {{{quoted}: {quoted}}}, headers: {{{quoted}: {quoted}}}}}]"),
+            format!("metrics: [{{name: a, kind: prometheus, url: {quoted}, tls: {{server_name: {quoted}}}}}]"),
         ] {
             let _ = parse("f", &text);
         }

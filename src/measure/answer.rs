@@ -213,7 +213,10 @@ pub(super) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
         warnings.push(format!("left out: {histograms} samples that are native histograms"));
     }
     let answer = Answer { series, warnings, histograms, heard: head.heard };
-    missing.map_or(Ok(answer.clone()), |why| Err(Fault::Partial { why, rest: Some(Box::new(answer)) }))
+    match missing {
+        None => Ok(answer),
+        Some(why) => Err(Fault::Partial { why, rest: Some(Box::new(answer)) }),
+    }
 }
 
 /// The rules that make alerts; others are left out.

@@ -19,6 +19,7 @@ pub(super) const KEYS: &[Key] = &[
         r#"[{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]"#,
         "Who may post to /ingest/NAME; by default Alertmanager, from this machine only.",
     ),
+    may("metrics", Shape::List(METRICS), "[]", "Where samples come from: servers that are asked, pages that are scraped, who may push."),
     may("services", Shape::List(SERVICE), "[]", "What is watched, who owns it, and what should need no human."),
     may("people", Shape::List(PERSON), "[]", "Who is asked to a meeting."),
     may("defaults", Shape::Map(DEFAULTS), "{}", "For people who do not state their own."),
@@ -75,6 +76,41 @@ pub(super) const HEADER: &[Key] = &[
     need("name", Shape::Text, "The name of the header."),
     may("value_file", Shape::Text, "null", "The file that holds its value."),
     may("value", Shape::Text, "null", "Its value from the environment, as `${VARIABLE}`."),
+];
+
+pub(super) const METRICS: &[Key] = &[
+    need("name", Shape::Text, "Its name, as rules give it: a-z, 0-9 and -."),
+    need("kind", Shape::Word(&["prometheus", "scrape", "remote_write"]), "How samples come from it."),
+    may("url", Shape::Text, "null", "prometheus: its address, with what stands before /api/v1; it must be given."),
+    may("targets", Shape::Texts, "null", "scrape: the addresses of the pages; they must be given."),
+    may("timeout", Shape::Duration, "\"10s\"", "prometheus, scrape: how long an answer may take; for a page at most `interval`."),
+    may("concurrency", Shape::Between(1, 64), "4", "prometheus: how many queries it is asked at once."),
+    may("alerts", Shape::Flag, "true", "prometheus: whether its ALERTS are read."),
+    may("interval", Shape::Duration, "\"15s\"", "scrape: from one scrape of a page to the next."),
+    may("honor_timestamps", Shape::Flag, "true", "scrape: whether times that a page states hold."),
+    may("honor_labels", Shape::Flag, "false", "scrape: whether a label of the page wins over one of ours."),
+    may(
+        "labels",
+        Shape::NamedTexts,
+        "{}",
+        "scrape: labels that every sample gets; `job` is the name and `instance` host and port unless given here.",
+    ),
+    may("auth", Shape::WordOr("none", AUTH), "\"none\"", "What is shown to the server; remote_write: what whoever pushes shows."),
+    may("headers", Shape::NamedTexts, "{}", "prometheus, scrape: further headers, as X-Scope-OrgID; none of them a secret."),
+    may("tls", Shape::Map(TLS), "{}", "prometheus, scrape: certificates, where those of the system are not enough."),
+];
+
+pub(super) const TLS: &[Key] = &[
+    may(
+        "ca_file",
+        Shape::Text,
+        "null",
+        "The file of the certificates that the server's must descend from; by default those of the system.",
+    ),
+    may("cert_file", Shape::Text, "null", "The file of our own certificate."),
+    may("key_file", Shape::Text, "null", "The file of its key."),
+    may("server_name", Shape::Text, "null", "The name in the server's certificate, where it is not the host of the address."),
+    may("insecure_skip_verify", Shape::Flag, "false", "Whether the server's certificate is not checked at all."),
 ];
 
 pub(super) const SERVICE: &[Key] = &[

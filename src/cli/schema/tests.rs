@@ -55,6 +55,11 @@ const MAPS: &[(Of, &str, &[Key])] = &[
     (Of::Config, "sources: [{auth: {@}}]", config::AUTH),
     (Of::Config, "sources: [{auth: {basic: {@}}}]", config::BASIC),
     (Of::Config, "sources: [{auth: {header: {@}}}]", config::HEADER),
+    (Of::Config, "metrics: [{@}]", config::METRICS),
+    (Of::Config, "metrics: [{auth: {@}}]", config::AUTH),
+    (Of::Config, "metrics: [{auth: {basic: {@}}}]", config::BASIC),
+    (Of::Config, "metrics: [{auth: {header: {@}}}]", config::HEADER),
+    (Of::Config, "metrics: [{tls: {@}}]", config::TLS),
     (Of::Config, "services: [{@}]", config::SERVICE),
     (Of::Config, "people: [{@}]", config::PERSON),
     (Of::Config, "defaults: {@}", config::DEFAULTS),
@@ -229,6 +234,17 @@ fn parsers_and_schemas_agree() {
     check(Of::Config, "sources: [{name: a, kind: alertmanager}]", false);
     check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: nobody}]", false);
     check(Of::Config, "meetings: {minutes: 481}", false);
+    check(
+        Of::Config,
+        "metrics: [{name: a, kind: prometheus, url: http://a, alerts: false, timeout: 1m, headers: {X-A: 1}, tls: {ca_file: x}}]",
+        true,
+    );
+    check(Of::Config, "metrics: [{name: a, kind: scrape, targets: [http://a], labels: {team: 7}, auth: none}]", true);
+    check(Of::Config, "metrics: [{name: a, kind: remote_write, auth: {bearer_token_file: x}}]", true);
+    check(Of::Config, "metrics: [{name: a, kind: push}]", false);
+    check(Of::Config, "metrics: [{name: a}]", false);
+    check(Of::Config, "metrics: [{name: a, kind: prometheus, url: http://a, concurrency: 65}]", false);
+    check(Of::Config, "metrics: [{name: a, kind: prometheus, url: http://a, timeout: 10}]", false);
     check(Of::Scenario, "rules: [a]\nscenarios: [{name: a, events: [{at: 0, note: x, actor: a}], expect: []}]", true);
     check(Of::Scenario, "rules: [a]\nscenarios: [{name: a, events: [{at: 0, note: x, state: healthy}], expect: []}]", false);
     check(Of::Scenario, "rules: [a]\nscenarios: [{name: a, events: [{at: 0, alert: x}], expect: []}]", false);
