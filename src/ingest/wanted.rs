@@ -1,29 +1,131 @@
 //! Which metrics anybody asks for. Everything else a target offers or a sender pushes is skipped before it is decoded.
 
-use std::collections::BTreeSet;
-
-/// A set of metric names.
+/// A set of metric names, quick to say no: it is asked once a line of a page, and most lines are not for us.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Wanted {
-    names: BTreeSet<Vec<u8>>,
+    /// In order, each once.
+    names: Vec<Box<[u8]>>,
+    /// Open addressing over a power of two of slots, at most a quarter of them taken; none when no name is wanted.
+    slots: Vec<Slot>,
     all: bool,
+}
+
+/// Where a name stands: a part of its hash, and its place in `names` counted from 1. 0 is an empty slot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Slot {
+    tag: u32,
+    place: u32,
 }
 
 impl Wanted {
     /// These names and no others.
     pub fn these<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { names: names.into_iter().map(|name| name.as_bytes().to_vec()).collect(), all: false }
+        let mut names: Vec<Box<[u8]>> = names.into_iter().map(|name| name.as_bytes().into()).collect();
+        names.sort();
+        names.dedup();
+        let mut slots = vec![Slot::default(); if names.is_empty() { 0 } else { (names.len() * 4).next_power_of_two() }];
+        for (name, place) in names.iter().zip(1..) {
+            let hash = hash(name);
+            let mut at = first_slot(hash, slots.len());
+            while slots[at].place != 0 {
+                at = (at + 1) % slots.len();
+            }
+            slots[at] = Slot { tag: tag(hash), place };
+        }
+        Self { names, slots, all: false }
     }
 
     /// Every name.
     #[must_use]
     pub fn all() -> Self {
-        Self { names: BTreeSet::new(), all: true }
+        Self { all: true, ..Self::default() }
+    }
+
+    /// Whether it is [`Wanted::all`].
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.all
     }
 
     /// Whether a metric of this name is asked for.
     #[must_use]
+    #[inline]
     pub fn has(&self, name: &[u8]) -> bool {
-        self.all || self.names.contains(name)
+        if self.slots.is_empty() {
+            return self.all;
+        }
+        let hash = hash(name);
+        let mut at = first_slot(hash, self.slots.len());
+        loop {
+            let Slot { tag: found, place } = self.slots[at];
+            if place == 0 {
+                return false;
+            }
+            if found == tag(hash) && *self.names[place as usize - 1] == *name {
+                return true;
+            }
+            at = (at + 1) & (self.slots.len() - 1);
+        }
+    }
+}
+
+/// The ends and the length of a name, mixed. Names that differ only in the middle share it and are told apart by comparing them: what is
+/// wanted is chosen by whoever runs this, so nobody can choose names that collide.
+#[inline]
+fn hash(name: &[u8]) -> u64 {
+    let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
+        _ => (name.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
+    };
+    let mixed = first.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ last.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(32);
+    (mixed ^ name.len() as u64).wrapping_mul(0x94d0_49bb_1331_11eb)
+}
+
+#[inline]
+fn first_slot(hash: u64, slots: usize) -> usize {
+    (hash >> 40) as usize & (slots - 1)
+}
+
+#[inline]
+fn tag(hash: u64) -> u32 {
+    (hash >> 8) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::{any, proptest};
+
+    use super::Wanted;
+
+    #[test]
+    fn names_that_share_their_ends_are_told_apart() {
+        let wanted = Wanted::these(["up", "http_requests_a_seconds_count", "http_requests_b_seconds_count", "", "up"]);
+        for name in ["up", "http_requests_a_seconds_count", "http_requests_b_seconds_count", ""] {
+            assert!(wanted.has(name.as_bytes()), "{name}");
+        }
+        for name in ["u", "upp", "http_requests_c_seconds_count", "http_requests_a_seconds_count_"] {
+            assert!(!wanted.has(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn none_and_all() {
+        assert!(!Wanted::default().has(b"up"));
+        assert!(!Wanted::these([]).has(b""));
+        assert!(Wanted::all().has(b"up"));
+        assert!(Wanted::all().is_all());
+        assert_eq!(Wanted::these(["b", "a", "b"]), Wanted::these(["a", "b"]));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_set(names: BTreeSet<String>, others: Vec<String>, all in any::<bool>()) {
+            let wanted = if all { Wanted::all() } else { Wanted::these(names.iter().map(String::as_str)) };
+            for name in names.iter().chain(&others) {
+                assert_eq!(wanted.has(name.as_bytes()), all || names.contains(name), "{name}");
+            }
+        }
     }
 }
