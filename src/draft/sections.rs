@@ -252,7 +252,7 @@ fn instant(at: Time) -> String {
 }
 
 /// A length of time as people write it: `42m`, `1h 5m`, `36s`.
-fn length(time: TimeDelta) -> String {
+pub(super) fn length(time: TimeDelta) -> String {
     let mut rest = time.num_seconds().max(0);
     let mut parts = Vec::new();
     for (size, unit) in [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
