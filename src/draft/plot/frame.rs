@@ -3,7 +3,7 @@
 use chrono::Datelike;
 
 use super::describe::{lasted, same_day};
-use super::seen::{Seen, instant, milestone_name, state_name};
+use super::seen::{Sample, Seen, instant, milestone_name, state_name};
 use super::{scale, text};
 use crate::model::incident::SpanState;
 
@@ -11,10 +11,10 @@ use crate::model::incident::SpanState;
 pub(super) const WIDTH: f64 = 960.0;
 /// The field of the lines, in its own units; each lettering stretches it to where it leaves room.
 pub(super) const FIELD: (f64, f64) = (880.0, 200.0);
-/// Below the field, the bars of states.
-pub(super) const BARS: f64 = 14.0;
-/// The least height of the field.
-const LEAST: f64 = 190.0;
+/// Below the field, the room for the bars of states, in font sizes.
+const BARS: f64 = 0.9;
+
+const NO_SAMPLES: &str = "no samples";
 
 /// How large the letters are, and how much is said.
 #[derive(Debug, Clone, Copy)]
@@ -26,10 +26,16 @@ pub(super) struct Lettering {
     heading: bool,
     /// Most rows of the legend.
     rows: usize,
+    /// From one row to the next, in font sizes.
+    leading: f64,
+    /// The least height of the field.
+    least: f64,
 }
 
-pub(super) const LETTERINGS: [Lettering; 2] =
-    [Lettering { class: "wide", em: 14.0, heading: true, rows: 4 }, Lettering { class: "narrow", em: 32.0, heading: false, rows: 3 }];
+pub(super) const LETTERINGS: [Lettering; 2] = [
+    Lettering { class: "wide", em: 14.0, heading: true, rows: 4, leading: 1.5, least: 180.0 },
+    Lettering { class: "narrow", em: 32.0, heading: false, rows: 3, leading: 1.25, least: 210.0 },
+];
 
 /// A piece of text.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,20 +86,20 @@ pub(super) struct Frame {
 
 /// The letterings and the height they share.
 pub(super) fn frames(seen: &Seen, values: &scale::Values) -> (Vec<Frame>, f64) {
-    let needs: Vec<f64> = LETTERINGS.iter().map(|lettering| above(seen, lettering) + below(seen, lettering)).collect();
-    let height = (needs.into_iter().fold(0.0, f64::max) + LEAST).ceil();
+    let needs: Vec<f64> = LETTERINGS.iter().map(|lettering| above(seen, lettering) + lettering.least + below(seen, lettering)).collect();
+    let height = needs.into_iter().fold(0.0, f64::max).ceil();
     (LETTERINGS.iter().map(|lettering| frame(seen, values, *lettering, height)).collect(), height)
 }
 
 fn above(seen: &Seen, lettering: &Lettering) -> f64 {
     let heading = if lettering.heading { 1.7 } else { 0.0 };
-    let milestones = if seen.milestones.is_empty() { 0.3 } else { 1.7 };
+    let milestones = if seen.milestones.is_empty() { 0.5 } else { 1.9 };
     lettering.em * (0.4 + heading + milestones)
 }
 
 fn below(seen: &Seen, lettering: &Lettering) -> f64 {
     let rows = legend(seen, lettering).len() as f64;
-    BARS + lettering.em * (1.3 + 1.3 * rows + 0.4)
+    lettering.em * (BARS + 1.1 + lettering.leading * rows + 0.6)
 }
 
 fn frame(seen: &Seen, values: &scale::Values, lettering: Lettering, height: f64) -> Frame {
@@ -171,9 +177,27 @@ impl Frame {
                 _ => groups.push((y, y, vec![words])),
             }
         }
+        let mut room = self.width / em - 0.6;
+        if seen.traces.is_empty() {
+            // At the other end of the height that both may want.
+            self.label(self.left + em * 0.5, self.top + em * 1.5, Anchor::Start, "soft", NO_SAMPLES.to_owned());
+            room -= text::width(NO_SAMPLES) + 1.5;
+        }
         for (y, _, group) in groups {
-            let words = text::cut(&group.join(", "), self.width / em - 0.6);
-            self.label(self.left + self.width - em * 0.3, y - em * 0.35, Anchor::End, "threshold", words);
+            let words = text::cut(&group.join(", "), room);
+            let (wide, tall) = (text::width(&words) * em / self.width, em * 1.3 / self.height);
+            let floor = 1.0 - (y - self.top) / self.height;
+            // Where it hides less of the lines.
+            let hidden = |from: f64| {
+                let inside = |sample: &&Sample| {
+                    (from..=from + wide).contains(&share(sample.at as f64, seen.from as f64, seen.to as f64))
+                        && (floor..=floor + tall).contains(&share(sample.value, values.low, values.high))
+                };
+                seen.traces.iter().flat_map(|trace| &trace.samples).filter(inside).count()
+            };
+            let (x, anchor) =
+                if hidden(0.0) < hidden(1.0 - wide) { (em * 0.3, Anchor::Start) } else { (self.width - em * 0.3, Anchor::End) };
+            self.label(self.left + x, y - em * 0.35, anchor, "threshold", words);
         }
     }
 
@@ -197,7 +221,7 @@ impl Frame {
             *start = start.min(end - width);
             end = *start - gap;
         }
-        let y = self.top - em * 0.65;
+        let y = self.top - em * 0.85;
         for (((name, width), line), start) in names.iter().zip(&widths).zip(lines).zip(starts) {
             let middle = start + width / 2.0;
             self.label(middle, y, Anchor::Middle, "milestone", (*name).to_owned());
@@ -208,7 +232,7 @@ impl Frame {
 
     fn times(&mut self, seen: &Seen) {
         let em = self.lettering.em;
-        let y = self.top + self.height + BARS + em * 1.1;
+        let y = self.top + self.height + em * (BARS + 1.1);
         for (at, label) in scale::times(seen.from, seen.to, self.width / em) {
             let x = self.left + self.width * share(at as f64, seen.from as f64, seen.to as f64);
             self.marks.push(x);
@@ -222,7 +246,7 @@ impl Frame {
 
     fn legend(&mut self, seen: &Seen) {
         let em = self.lettering.em;
-        let mut y = self.top + self.height + BARS + em * 2.4;
+        let mut y = self.top + self.height + em * (BARS + 1.1 + self.lettering.leading);
         for row in legend(seen, &self.lettering) {
             let mut x = em * 0.75;
             for (swatch, text) in row {
@@ -234,7 +258,7 @@ impl Frame {
                 self.label(x + indent(swatch) * em, y, Anchor::Start, class, text);
                 x += width + em * 1.2;
             }
-            y += em * 1.3;
+            y += em * self.lettering.leading;
         }
     }
 }
@@ -258,8 +282,9 @@ fn legend(seen: &Seen, lettering: &Lettering) -> Vec<Vec<Entry>> {
     let with = |named: usize| {
         let mut entries = about.clone();
         let width = room - indent(Swatch::Line(0));
+        entries.extend(seen.by.iter().map(|by| (Swatch::None, format!("by {by}:"))));
         entries
-            .extend(seen.traces.iter().take(named).enumerate().map(|(place, trace)| (Swatch::Line(place), text::cut(&trace.name, width))));
+            .extend(seen.traces.iter().take(named).enumerate().map(|(place, trace)| (Swatch::Line(place), text::cut(&trace.short, width))));
         let rest = seen.left_out.saturating_add(count - named);
         if rest > 0 {
             entries.push((Swatch::None, format!("and {rest} more")));
@@ -299,7 +324,7 @@ fn indent(swatch: Swatch) -> f64 {
     match swatch {
         Swatch::None => 0.0,
         Swatch::State(_) => 1.25,
-        Swatch::Line(_) => 2.0,
+        Swatch::Line(_) => 1.8,
     }
 }
 

@@ -5,6 +5,8 @@ use super::text;
 
 /// Most intervals on the axis of values.
 const INTERVALS: f64 = 5.0;
+/// Zero belongs to the picture unless all there is lies this far from it, in parts of the largest: it would be flattened.
+pub(super) const FAR: f64 = 0.8;
 const PREFIXES: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
 /// Steps of time below a day, in seconds.
 const STEPS: [i64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
@@ -21,10 +23,9 @@ pub(super) struct Values {
 /// An axis on which everything between the two can be drawn.
 pub(super) fn values(low: f64, high: f64) -> Values {
     let (mut low, mut high) = (low.min(high), high.max(low));
-    // Zero belongs to the picture unless it would flatten what happens far from it.
-    if low > 0.0 && (low < 0.6 * high || low == high) {
+    if low > 0.0 && (low < FAR * high || low == high) {
         low = 0.0;
-    } else if high < 0.0 && (high > 0.6 * low || low == high) {
+    } else if high < 0.0 && (high > FAR * low || low == high) {
         high = 0.0;
     }
     let size = low.abs().max(high.abs());
@@ -159,7 +160,7 @@ mod tests {
         assert_eq!(marks(0.0, 3.1e-7), "0 1e-7 2e-7 3e-7 4e-7");
         assert_eq!(marks(-1e300, 1e300), "-1.0e300 -0.5e300 0 0.5e300 1.0e300");
         assert_eq!(marks(1e12 + 1.0, 1e12 + 2.0), "0.9995T 1.0000T 1.0005T 1.0010T");
-        assert_eq!(marks(0.0, 1e-299), "0 2e-300 4e-300 6e-300 8e-300 10e-300");
+        assert_eq!(marks(0.0, 1e-299), "0 0.2e-299 0.4e-299 0.6e-299 0.8e-299 1.0e-299");
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub(super) struct Seen {
     pub(super) to: i64,
     /// Those with a value in the window, at most [`LINES`].
     pub(super) traces: Vec<Trace>,
+    /// The one label that differs, if it is one.
+    pub(super) by: Option<String>,
     /// How many lines are not among them.
     pub(super) left_out: usize,
     pub(super) thresholds: Vec<Threshold>,
@@ -39,6 +41,8 @@ pub(super) struct Seen {
 pub(super) struct Trace {
     /// Its labels as far as they differ from those of the others; empty where there is only one.
     pub(super) name: String,
+    /// The same without the name of the label where only one differs, which is [`Seen::by`].
+    pub(super) short: String,
     /// In order of time, never empty.
     pub(super) samples: Vec<Sample>,
     /// After so many milliseconds without a sample the value is no longer known.
@@ -87,10 +91,15 @@ impl Seen {
             .collect();
         // What is the same for all lines says nothing of any, drawn or not.
         let differing = differing(&plot.lines);
+        let by = differing.first().copied().filter(|_| differing.len() == 1);
         let traces: Vec<Trace> = known
             .into_iter()
             .enumerate()
-            .map(|(place, (line, samples, patience))| Trace { name: name(line, &differing, place, plot.lines.len()), samples, patience })
+            .map(|(place, (line, samples, patience))| {
+                let name = name(line, &differing, place, plot.lines.len());
+                let short = by.and_then(|by| line.labels.get(by)).map(|value| text::plain(value, 48)).filter(|value| !value.is_empty());
+                Trace { short: short.unwrap_or_else(|| name.clone()), name, samples, patience }
+            })
             .collect();
         Self {
             condition: text::plain(&plot.condition, 80),
@@ -98,6 +107,7 @@ impl Seen {
             query: text::plain(&plot.query, 200),
             from,
             to,
+            by: by.map(|by| text::plain(by, 24)).filter(|by| !by.is_empty()),
             left_out: plot.left_out.saturating_add(plot.lines.len() - traces.len()),
             traces,
             thresholds: plot.bounds.iter().filter_map(threshold).take(3).collect(),

@@ -34,7 +34,7 @@ fn axis(seen: &Seen) -> Values {
     let Some(low) = all().reduce(f64::min) else { return Values { low: 0.0, high: 1.0, ticks: Vec::new() } };
     let high = all().reduce(f64::max).unwrap_or(low);
     // The text of the topmost threshold stands above it: there is room for it from seven tenths of the height downwards.
-    let foot = if low >= 0.0 && low < 0.6 * high { 0.0 } else { low };
+    let foot = if low >= 0.0 && low < scale::FAR * high { 0.0 } else { low };
     let room = bounds().reduce(f64::max).map_or(high, |bound| bound + (bound - foot) * 0.4);
     scale::values(low, high.max(room))
 }
@@ -45,7 +45,7 @@ fn file(out: &mut String, seen: &Seen, values: &Values, frames: &[Frame], height
     writeln!(out, "<title id=\"title\">{}</title>\n<desc id=\"desc\">{}</desc>", xml(&title(seen)), xml(&sentences(seen)))?;
     writeln!(out, "<style>\n{STYLE}</style>\n<defs>")?;
     for (id, size, path) in [
-        ("dense", 4, "M-1 1l2-2M-1 5l6-6M3 5l2-2"),
+        ("dense", 6, "M-1 1l2-2M-1 7l8-8M5 7l2-2"),
         ("rising", 9, "M-1 1l2-2M-1 10l11-11M8 10l2-2"),
         ("falling", 12, "M-1-1l14 14M-1 11l2 2M11-1l2 2"),
     ] {
@@ -56,6 +56,8 @@ fn file(out: &mut String, seen: &Seen, values: &Values, frames: &[Frame], height
     }
     writeln!(out, "<g id=\"field\">")?;
     field(out, seen, values)?;
+    writeln!(out, "</g>\n<g id=\"bars\">")?;
+    states(out, seen, |state| (bar(state).0.to_owned(), bar(state).1, bar(state).2))?;
     writeln!(out, "</g>\n</defs>\n<rect class=\"sheet\" width=\"{WIDTH}\" height=\"{height}\" rx=\"8\"/>")?;
     for frame in frames {
         lettered(out, seen, frame)?;
@@ -68,21 +70,7 @@ fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
     let (width, height) = FIELD;
     let x = |at: i64| width * share(at as f64, seen.from as f64, seen.to as f64);
     let y = |value: f64| height * (1.0 - share(value, values.low, values.high));
-    for state in [SpanState::Planned, SpanState::Unknown, SpanState::NearMiss, SpanState::Degraded] {
-        let stretches = seen.stretches.iter().filter(|stretch| stretch.state == state).map(|stretch| (x(stretch.from), x(stretch.to)));
-        let drawn = merged(stretches);
-        if drawn.is_empty() {
-            continue;
-        }
-        let (class, above, tall) = bar(state);
-        for (kind, top, tall) in [("wash ", 0.0, height), ("", height + 3.0 + above * 10.0, tall * 10.0)] {
-            write!(out, "<path class=\"{kind}{class}\" d=\"")?;
-            for (from, to) in &drawn {
-                write!(out, "M{} {}h{}v{}h{}z", Short(*from), Short(top), Short(to - from), Short(tall), Short(from - to))?;
-            }
-            writeln!(out, "\"/>")?;
-        }
-    }
+    states(out, seen, |state| (format!("wash {}", bar(state).0), 0.0, height))?;
     for (value, _) in &values.ticks {
         let class = if *value == values.low { "base" } else { "grid" };
         writeln!(out, "<path class=\"{class}\" d=\"M0 {}H{width}\"/>", Short(y(*value)))?;
@@ -100,6 +88,26 @@ fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
     for (place, trace) in seen.traces.iter().enumerate() {
         write!(out, "<path class=\"{}\" d=\"", line_class(place))?;
         line(out, &reduced(trace, columns, |at| share(at as f64, seen.from as f64, seen.to as f64)), x, y)?;
+        writeln!(out, "\"/>")?;
+    }
+    Ok(())
+}
+
+/// One path for each state there was, with the class, top and height that `look` gives it.
+fn states(out: &mut String, seen: &Seen, look: impl Fn(SpanState) -> (String, f64, f64)) -> fmt::Result {
+    let x = |at: i64| FIELD.0 * share(at as f64, seen.from as f64, seen.to as f64);
+    // What is worse is drawn later, and so not hidden where stretches are merged or too short to be seen.
+    for state in [SpanState::Planned, SpanState::Unknown, SpanState::NearMiss, SpanState::Degraded] {
+        let stretches = seen.stretches.iter().filter(|stretch| stretch.state == state).map(|stretch| (x(stretch.from), x(stretch.to)));
+        let drawn = merged(stretches);
+        if drawn.is_empty() {
+            continue;
+        }
+        let (class, top, tall) = look(state);
+        write!(out, "<path class=\"{class}\" d=\"")?;
+        for (from, to) in &drawn {
+            write!(out, "M{} {}h{}v{}h{}z", Short(*from), Short(top), Short(to - from), Short(tall), Short(from - to))?;
+        }
         writeln!(out, "\"/>")?;
     }
     Ok(())
@@ -153,13 +161,13 @@ fn merged(stretches: impl Iterator<Item = (f64, f64)>) -> Vec<(f64, f64)> {
     drawn
 }
 
-/// The class of a state's bar, its top and its height in parts of the row: states differ in these too, as they do on the pages.
+/// The class of a state's bar, its top and its height in a row ten high: states differ in these too, as they do on the pages.
 fn bar(state: SpanState) -> (&'static str, f64, f64) {
     match state {
-        SpanState::Degraded => ("degraded", 0.0, 1.0),
-        SpanState::NearMiss => ("near", 0.5, 0.5),
-        SpanState::Unknown => ("unknown", 0.0, 1.0),
-        SpanState::Planned => ("planned", 0.7, 0.3),
+        SpanState::Degraded => ("degraded", 0.0, 10.0),
+        SpanState::NearMiss => ("near", 5.0, 5.0),
+        SpanState::Unknown => ("unknown", 0.0, 10.0),
+        SpanState::Planned => ("planned", 7.0, 3.0),
     }
 }
 
@@ -176,6 +184,10 @@ fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
     writeln!(out, "<g class=\"{}\">", lettering.class)?;
     let place = format!("translate({} {}) scale({across:.4} {down:.4})", Short(*left), Short(*top));
     writeln!(out, "<use href=\"#field\" transform=\"{place}\"/>")?;
+    if !seen.stretches.is_empty() {
+        let (x, y, down) = (Short(*left), Short(top + height + em * 0.2), em * 0.06);
+        writeln!(out, "<use href=\"#bars\" transform=\"translate({x} {y}) scale({across:.4} {down:.2})\"/>")?;
+    }
     for mark in &frame.marks {
         writeln!(out, "<path class=\"tick\" d=\"M{} {}v{}\"/>", Short(*mark), Short(top + height), Short(em * 0.25))?;
     }
@@ -187,12 +199,12 @@ fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
             Swatch::None => {}
             Swatch::State(state) => {
                 let (class, above, tall) = bar(*state);
-                let (x, y) = (Short(*x), Short(y - em * 0.4 + em * 0.8 * above));
-                let (wide, tall) = (Short(em * 0.9), Short(em * 0.8 * tall));
+                let (x, y) = (Short(*x), Short(y - em * 0.4 + em * 0.08 * above));
+                let (wide, tall) = (Short(em * 0.9), Short(em * 0.08 * tall));
                 writeln!(out, "<path class=\"{class}\" d=\"M{x} {y}h{wide}v{tall}h-{wide}z\"/>")?;
             }
             Swatch::Line(place) => {
-                writeln!(out, "<path class=\"{}\" d=\"M{} {}h{}\"/>", line_class(*place), Short(*x), Short(*y), Short(em * 1.6))?;
+                writeln!(out, "<path class=\"{}\" d=\"M{} {}h{}\"/>", line_class(*place), Short(*x), Short(*y), Short(em * 1.4))?;
             }
         }
     }
@@ -204,10 +216,6 @@ fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
         };
         let (x, y) = (Short(label.x), Short(label.y));
         writeln!(out, "<text class=\"{}\" x=\"{x}\" y=\"{y}\"{anchor}>{}</text>", label.class, xml(&label.text))?;
-    }
-    if seen.traces.is_empty() {
-        let (x, y) = (Short(left + width / 2.0), Short(top + height / 2.0));
-        writeln!(out, "<text class=\"soft\" x=\"{x}\" y=\"{y}\" text-anchor=\"middle\">no samples</text>")?;
     }
     writeln!(out, "</g>")
 }

@@ -40,9 +40,15 @@ pub(super) fn markdown(table: &Table) -> String {
     line(&mut table.head.iter().map(|cell| escape::text(cell)));
     line(&mut table.head.iter().map(|_| "---".to_owned()));
     for row in &table.rows {
-        line(&mut row.iter().map(|cell| escape::text(cell)));
+        line(&mut row.iter().map(|cell| value_or_text(cell)));
     }
     out
+}
+
+/// A number or a time begins no list here, and would be harder to read with its point escaped.
+fn value_or_text(cell: &str) -> String {
+    let plain = cell.chars().all(|char| char.is_ascii_digit() || matches!(char, '.' | ':' | '-' | 'e' | ' '));
+    if plain { cell.to_owned() } else { escape::text(cell) }
 }
 
 /// When there is a row: turns and extremes first, then as many as there is room for.
