@@ -14,8 +14,6 @@ pub(super) const FIELD: (f64, f64) = (880.0, 200.0);
 /// Below the field, the room for the bars of states, in font sizes.
 const BARS: f64 = 0.9;
 
-const NO_SAMPLES: &str = "no samples";
-
 /// How large the letters are, and how much is said.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Lettering {
@@ -158,7 +156,7 @@ impl Frame {
         }
     }
 
-    /// Thresholds close to each other share a text, which stands above the upper one.
+    /// A threshold's text stands above its line; those of thresholds close to each other above the upper one.
     fn thresholds(&mut self, seen: &Seen, values: &scale::Values) {
         let em = self.lettering.em;
         let mut bounds: Vec<(f64, &str)> = seen
@@ -177,28 +175,38 @@ impl Frame {
                 _ => groups.push((y, y, vec![words])),
             }
         }
-        let mut room = self.width / em - 0.6;
         if seen.traces.is_empty() {
-            // At the other end of the height that both may want.
-            self.label(self.left + em * 0.5, self.top + em * 1.5, Anchor::Start, "soft", NO_SAMPLES.to_owned());
-            room -= text::width(NO_SAMPLES) + 1.5;
+            self.label(self.left + self.width / 2.0, self.top + em * 1.2, Anchor::Middle, "soft", "no samples".to_owned());
         }
+        let (near, far) = (self.left + em * 0.3, self.left + self.width - em * 0.3);
+        let room = self.width / em;
         for (y, _, group) in groups {
-            let words = text::cut(&group.join(", "), room);
-            let (wide, tall) = (text::width(&words) * em / self.width, em * 1.3 / self.height);
-            let floor = 1.0 - (y - self.top) / self.height;
-            // Where it hides less of the lines.
-            let hidden = |from: f64| {
-                let inside = |sample: &&Sample| {
-                    (from..=from + wide).contains(&share(sample.at as f64, seen.from as f64, seen.to as f64))
-                        && (floor..=floor + tall).contains(&share(sample.value, values.low, values.high))
-                };
-                seen.traces.iter().flat_map(|trace| &trace.samples).filter(inside).count()
-            };
-            let (x, anchor) =
-                if hidden(0.0) < hidden(1.0 - wide) { (em * 0.3, Anchor::Start) } else { (self.width - em * 0.3, Anchor::End) };
-            self.label(self.left + x, y - em * 0.35, anchor, "threshold", words);
+            let y = y - em * 0.35;
+            if let [one] = group[..] {
+                let words = text::cut(one, room - 0.6);
+                let (x, anchor) = if self.hides_less_first(&words, y, seen, values) { (near, Anchor::Start) } else { (far, Anchor::End) };
+                self.label(x, y, anchor, "threshold", words);
+            } else {
+                // At both ends, where it is calm most often.
+                self.label(near, y, Anchor::Start, "threshold", text::cut(group[0], room / 2.0 - 0.8));
+                self.label(far, y, Anchor::End, "threshold", text::cut(&group[1..].join(", "), room / 2.0 - 0.8));
+            }
         }
+    }
+
+    /// True where a text on this base line would hide fewer samples at the first end than at the last.
+    fn hides_less_first(&self, words: &str, y: f64, seen: &Seen, values: &scale::Values) -> bool {
+        let em = self.lettering.em;
+        let (wide, tall) = (text::width(words) * em / self.width, em / self.height);
+        let floor = 1.0 - (y - self.top) / self.height;
+        let hidden = |from: f64| {
+            let inside = |sample: &&Sample| {
+                (from..=from + wide).contains(&share(sample.at as f64, seen.from as f64, seen.to as f64))
+                    && (floor..=floor + tall).contains(&share(sample.value, values.low, values.high))
+            };
+            seen.traces.iter().flat_map(|trace| &trace.samples).filter(inside).count()
+        };
+        hidden(0.0) < hidden(1.0 - wide)
     }
 
     /// Each above its line, moved aside as far as its neighbours need.

@@ -27,16 +27,24 @@ pub(super) fn draw(seen: &Seen) -> String {
 }
 
 /// The axis of all that is drawn.
-fn axis(seen: &Seen) -> Values {
+pub(super) fn axis(seen: &Seen) -> Values {
     let samples = seen.traces.iter().flat_map(|trace| &trace.samples).map(|sample| sample.value);
     let bounds = || seen.thresholds.iter().map(|threshold| threshold.value);
     let all = || samples.clone().chain(bounds());
     let Some(low) = all().reduce(f64::min) else { return Values { low: 0.0, high: 1.0, ticks: Vec::new() } };
     let high = all().reduce(f64::max).unwrap_or(low);
-    // The text of the topmost threshold stands above it: there is room for it from seven tenths of the height downwards.
-    let foot = if low >= 0.0 && low < scale::FAR * high { 0.0 } else { low };
-    let room = bounds().reduce(f64::max).map_or(high, |bound| bound + (bound - foot) * 0.4);
-    scale::values(low, high.max(room))
+    let mut values = scale::values(low, high);
+    // The text of the topmost threshold stands above it, and above that, where there are none, that there are no samples.
+    let most = if seen.traces.is_empty() { 0.5 } else { 0.72 };
+    if let Some(bound) = bounds().reduce(f64::max) {
+        for _ in 0..8 {
+            if share(bound, values.low, values.high) <= most {
+                break;
+            }
+            values = scale::values(low, values.high + (values.high - values.low) * 0.1);
+        }
+    }
+    values
 }
 
 fn file(out: &mut String, seen: &Seen, values: &Values, frames: &[Frame], height: f64) -> fmt::Result {
@@ -166,7 +174,7 @@ fn bar(state: SpanState) -> (&'static str, f64, f64) {
     match state {
         SpanState::Degraded => ("degraded", 0.0, 10.0),
         SpanState::NearMiss => ("near", 5.0, 5.0),
-        SpanState::Unknown => ("unknown", 0.0, 10.0),
+        SpanState::Unknown => ("unknown", 2.5, 5.0),
         SpanState::Planned => ("planned", 7.0, 3.0),
     }
 }
