@@ -1,1 +1,0 @@
-//! Prometheus remote write 1.0: what a Prometheus pushes to samples.

@@ -1,0 +1,189 @@
+//! Protobuf's wire format (`protobuf.dev/programming-guides/encoding`), as far as passing over what nobody asked for needs it.
+
+/// A place at which the bytes are no protobuf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Broken {
+    /// Bytes before it.
+    pub(super) at: usize,
+    /// What belongs there.
+    pub(super) expected: &'static str,
+}
+
+/// One field of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Field<'a> {
+    /// Its number in the schema.
+    pub(super) number: u64,
+    /// The bytes of a string or of a message within; `None` is a field of another kind.
+    pub(super) bytes: Option<&'a [u8]>,
+    /// Where `bytes` begins, or where the field does.
+    pub(super) at: usize,
+}
+
+/// The fields of one message, in the order of the bytes. After the first that is broken there are no more.
+#[derive(Debug, Clone)]
+pub(super) struct Fields<'a> {
+    message: &'a [u8],
+    /// Where in `message` the next field begins.
+    at: usize,
+    /// Bytes before `message`, for the places that are told.
+    before: usize,
+}
+
+impl<'a> Fields<'a> {
+    /// Those of a message with so many bytes before it.
+    pub(super) fn of(message: &'a [u8], before: usize) -> Self {
+        Self { message, at: 0, before }
+    }
+
+    #[inline]
+    fn field(&mut self) -> Result<Field<'a>, Broken> {
+        let begin = self.at;
+        let key = self.varint("the key of a field")?;
+        let number = key >> 3;
+        // Protobuf counts from 1; a 0 is what zeroed memory looks like.
+        if number == 0 || key > u64::from(u32::MAX) {
+            return Err(self.broken(begin, "a field with a number from 1 to 536870911"));
+        }
+        if key & 7 == 2 {
+            let length = self.varint("the length of a field")?;
+            let bytes = self.take(length, "as many bytes as the field's length says")?;
+            return Ok(Field { number, bytes: Some(bytes), at: self.before + self.at - bytes.len() });
+        }
+        self.pass_over(key, begin)?;
+        Ok(Field { number, bytes: None, at: self.before + begin })
+    }
+
+    /// Passes over what follows the key of a field that is no bytes.
+    fn pass_over(&mut self, key: u64, begin: usize) -> Result<(), Broken> {
+        // A group holds fields and may hold groups: only the depth is kept, so that no nesting can exhaust the stack.
+        let mut depth = 0_usize;
+        let mut key = key;
+        loop {
+            match key & 7 {
+                0 => drop(self.varint("a number")?),
+                1 => drop(self.take(8, "8 bytes of a number")?),
+                2 => {
+                    let length = self.varint("the length of a field")?;
+                    self.take(length, "as many bytes as the field's length says")?;
+                }
+                3 => depth += 1,
+                4 if depth > 0 => depth -= 1,
+                5 => drop(self.take(4, "4 bytes of a number")?),
+                _ => return Err(self.broken(begin, "a field of wire type 0, 1, 2, 3 or 5")),
+            }
+            if depth == 0 {
+                return Ok(());
+            }
+            key = self.varint("the end of a group")?;
+        }
+    }
+
+    #[inline]
+    fn varint(&mut self, expected: &'static str) -> Result<u64, Broken> {
+        // Nearly every key and length fits into one byte.
+        if let Some(&byte) = self.message.get(self.at)
+            && byte < 0x80
+        {
+            self.at += 1;
+            return Ok(u64::from(byte));
+        }
+        self.long_varint(expected)
+    }
+
+    fn long_varint(&mut self, expected: &'static str) -> Result<u64, Broken> {
+        let mut value = 0;
+        for (step, &byte) in self.message[self.at..].iter().take(10).enumerate() {
+            // The tenth byte has room for the sixty-fourth bit only.
+            if step == 9 && byte > 1 {
+                break;
+            }
+            value |= u64::from(byte & 0x7f) << (7 * step);
+            if byte < 0x80 {
+                self.at += step + 1;
+                return Ok(value);
+            }
+        }
+        Err(self.broken(self.at, expected))
+    }
+
+    #[inline]
+    fn take(&mut self, length: u64, expected: &'static str) -> Result<&'a [u8], Broken> {
+        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        let Some(taken) = end.and_then(|end| self.message.get(self.at..end)) else {
+            return Err(self.broken(self.at, expected));
+        };
+        self.at += taken.len();
+        Ok(taken)
+    }
+
+    fn broken(&self, at: usize, expected: &'static str) -> Broken {
+        Broken { at: self.before + at, expected }
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = Result<Field<'a>, Broken>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.at == self.message.len() {
+            return None;
+        }
+        let field = self.field();
+        if field.is_err() {
+            self.at = self.message.len();
+        }
+        Some(field)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Broken, Field, Fields};
+
+    fn check(message: &[u8], wanted: &[Result<Field<'_>, Broken>]) {
+        assert_eq!(Fields::of(message, 100).collect::<Vec<_>>(), wanted, "{message:x?}");
+    }
+
+    fn broken(at: usize, expected: &'static str) -> Result<Field<'static>, Broken> {
+        Err(Broken { at, expected })
+    }
+
+    fn other(number: u64, at: usize) -> Result<Field<'static>, Broken> {
+        Ok(Field { number, bytes: None, at })
+    }
+
+    #[test]
+    fn fields_of_all_kinds_are_told_apart() {
+        check(b"", &[]);
+        check(b"\x0a\x02ab", &[Ok(Field { number: 1, bytes: Some(b"ab"), at: 102 })]);
+        check(b"\x0a\x82\x00ab", &[Ok(Field { number: 1, bytes: Some(b"ab"), at: 103 })]);
+        check(
+            b"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00",
+            &[other(2, 100), Ok(Field { number: 3, bytes: Some(b""), at: 113 })],
+        );
+        check(b"\x0912345678\x151234", &[other(1, 100), other(2, 109)]);
+    }
+
+    #[test]
+    fn groups_are_passed_over_whole() {
+        check(b"\x0b\x10\x07\x13\x0a\x01x\x14\x0c\x10\x07", &[other(1, 100), other(2, 109)]);
+        check(&[b"\x0b".repeat(1_000_000), b"\x0c".repeat(1_000_000)].concat(), &[other(1, 100)]);
+        check(b"\x0b\x10\x07", &[broken(103, "the end of a group")]);
+    }
+
+    #[test]
+    fn what_is_broken_has_a_place() {
+        check(b"\x0a\x02a", &[broken(102, "as many bytes as the field's length says")]);
+        check(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a", &[broken(111, "as many bytes as the field's length says")]);
+        check(b"\x10\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", &[other(2, 100), broken(103, "a number")]);
+        check(b"\x0a", &[broken(101, "the length of a field")]);
+        check(b"\x80", &[broken(100, "the key of a field")]);
+        check(b"\x00\x00", &[broken(100, "a field with a number from 1 to 536870911")]);
+        check(b"\x0c", &[broken(100, "a field of wire type 0, 1, 2, 3 or 5")]);
+        check(b"\x0f", &[broken(100, "a field of wire type 0, 1, 2, 3 or 5")]);
+        check(b"\x091234567", &[broken(101, "8 bytes of a number")]);
+        check(b"\x0d123", &[broken(101, "4 bytes of a number")]);
+    }
+}
