@@ -12,6 +12,7 @@ mod postgres;
 mod prometheus;
 mod promtool;
 mod reload;
+mod remote_write;
 mod replicas;
 mod storms;
 mod world;

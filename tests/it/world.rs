@@ -403,11 +403,22 @@ receivers:
         port
     }
 
-    fn start_other(&mut self, command: &mut Command, name: &str, port: u16) {
+    /// Prometheus with these settings; returns its API.
+    pub(crate) fn start_prometheus_with(&mut self, settings: &str) -> Http {
+        let port = free_port();
+        self.write("prometheus.yml", settings);
+        let mut command = Command::new("prometheus");
+        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"]);
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        self.start_other(&mut command, "prometheus", port)
+    }
+
+    fn start_other(&mut self, command: &mut Command, name: &str, port: u16) -> Http {
         let process = self.spawn(command, name);
         self.others.push(Running(process));
         let http = Http::new(port);
         until(&format!("{name} is ready"), PATIENCE, || http.try_get("/-/ready").filter(|answer| answer.status == 200));
+        http
     }
 
     fn spawn(&self, command: &mut Command, name: &str) -> Child {

