@@ -10,6 +10,7 @@ programs=(
   prometheus-alertmanager:prometheus-alertmanager # groups alerts and posts them to us
   amtool:prometheus-alertmanager                # checks deploy/alertmanager.yml
   psql:postgresql-client                        # makes and asks databases of the server below
+  openssl:openssl                               # makes the certificates that a Prometheus shows and asks for
   systemd-analyze:systemd                       # checks deploy/afterword.service
   python3:python3                               # runs the calendar library below
 )

@@ -1,5 +1,5 @@
 //! What a Prometheus-compatible server answers (<https://prometheus.io/docs/prometheus/latest/querying/api/>): bytes to [`Answer`], alerts
-//! and rules. Pure.
+//! and rules.
 
 use std::borrow::Cow;
 use std::time::Duration;

@@ -8,6 +8,8 @@ mod deploy;
 mod dice;
 mod layers;
 mod limits;
+mod measure;
+mod odd_servers;
 mod postgres;
 mod prometheus;
 mod promtool;

@@ -413,9 +413,16 @@ receivers:
         self.start_other(&mut command, "prometheus", port)
     }
 
-    fn start_other(&mut self, command: &mut Command, name: &str, port: u16) -> Http {
+    /// A program that runs in the directory, its log in `{name}.log`, until the world ends; its process's id.
+    pub(crate) fn start_beside(&mut self, command: &mut Command, name: &str) -> u32 {
         let process = self.spawn(command, name);
+        let pid = process.id();
         self.others.push(Running(process));
+        pid
+    }
+
+    fn start_other(&mut self, command: &mut Command, name: &str, port: u16) -> Http {
+        self.start_beside(command, name);
         let http = Http::new(port);
         until(&format!("{name} is ready"), PATIENCE, || http.try_get("/-/ready").filter(|answer| answer.status == 200));
         http

@@ -171,7 +171,7 @@ fn secrets_headers_and_certificates_are_checked() {
     prom("headers: {X-Team: 'ü'}", "ASCII");
     prom("tls: {cert_file: a}", "`cert_file` needs `key_file` beside it");
     prom("tls: {key_file: a}", "`key_file` needs `cert_file` beside it");
-    prom("tls: {ca: a}", "unknown key `ca`; did you mean `ca_file`?");
+    prom("tls: {cafile: a}", "unknown key `cafile`; did you mean `ca_file`?");
     prom("tls: {server_name: 'a b'}", "is no name of a server");
     prom("tls: {server_name: 10.0.0.1}", "is no name of a server");
     prom("tls: {ca_file: a, insecure_skip_verify: true}", "nothing is checked");

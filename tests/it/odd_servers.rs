@@ -1,0 +1,277 @@
+//! What asks for samples and meets servers that answer garbage, slowly, without end, or send it on to others.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use afterword::measure::answer::Answer;
+use afterword::measure::fault::Fault;
+use afterword::measure::scrape::Page;
+use chrono::DateTime;
+
+use crate::measure::{client, scraper, wait};
+use crate::world::{World, now, pause};
+
+/// A server that answers every request as `answer` does, and what it was asked: the head of each request, in lower case.
+struct Server {
+    port: u16,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Server {
+    fn start(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (noted, answer) = (Arc::clone(&asked), Arc::new(answer));
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                let (noted, answer, mut stream) = (Arc::clone(&noted), Arc::clone(&answer), stream.unwrap());
+                std::thread::spawn(move || {
+                    let head = request(&stream);
+                    noted.lock().unwrap().push(head.clone());
+                    // Whoever asked may have hung up: that is what some of these tests are about.
+                    let _ = answer(&head, &mut stream);
+                });
+            }
+        });
+        Self { port, asked }
+    }
+
+    /// One that always answers this.
+    fn always(answer: impl Into<Vec<u8>>) -> Self {
+        let answer = answer.into();
+        Self::start(move |_, stream| stream.write_all(&answer))
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// The head of a request; its body is read, too, so that closing does not reset the connection.
+fn request(stream: &TcpStream) -> String {
+    let mut reader = BufReader::new(stream);
+    let mut head = String::new();
+    while reader.read_line(&mut head).is_ok_and(|length| length > 2) {}
+    let head = head.to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.trim().parse().unwrap());
+    let _ = reader.read_exact(&mut vec![0; length]);
+    head
+}
+
+fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+fn gzip(length: usize) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let line = b"metric_of_a_page 1\n";
+    let block = line.repeat(1000);
+    for _ in 0..length / block.len() + 1 {
+        packed.write_all(&block).unwrap();
+    }
+    packed.finish().unwrap()
+}
+
+const ONE: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}"#;
+
+fn ask(server: &Server) -> Result<Answer, Fault> {
+    let entry = format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, timeout: 2s}}", server.port);
+    wait(client(&World::new(), &entry).query("up", DateTime::UNIX_EPOCH))
+}
+
+fn scrape_with(server: &Server, rest: &str) -> Result<Page, Fault> {
+    let world = World::new();
+    world.write("token", "s3cret");
+    let url = format!("http://127.0.0.1:{}/metrics", server.port);
+    wait(scraper(&world, &format!("{{name: web, kind: scrape, targets: ['{url}'], timeout: 2s{rest}}}")).fetch(&url))
+}
+
+fn scrape(server: &Server) -> Result<Page, Fault> {
+    scrape_with(server, "")
+}
+
+/// Both clients give this kind of fault, and say this.
+#[track_caller]
+fn check(server: &Server, kind: fn(&Fault) -> bool, expected: &str) {
+    for fault in [ask(server).unwrap_err(), scrape(server).unwrap_err()] {
+        assert!(kind(&fault) && fault.to_string().contains(expected), "expected {expected}\nfound {fault:?}");
+    }
+}
+
+const UNREACHABLE: fn(&Fault) -> bool = |fault| matches!(fault, Fault::Unreachable(_));
+const UNREADABLE: fn(&Fault) -> bool = |fault| matches!(fault, Fault::Unreadable(_));
+
+#[test]
+fn garbage_and_half_answers() {
+    check(&Server::always("SSH-2.0-OpenSSH_9.2\r\n"), UNREACHABLE, "");
+    check(&Server::always(""), UNREACHABLE, "");
+    check(&Server::always("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf"), UNREACHABLE, "");
+    check(&Server::always("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"), UNREACHABLE, "");
+    check(&Server::always(http("502 Bad Gateway", "", b"<html>\nsorry</html>")), UNREACHABLE, "the server failed (status 502)");
+    check(&Server::always(http("200 OK", "content-encoding: br\r\n", b"x")), UNREADABLE, "packed as br");
+    check(&Server::always(http("200 OK", "content-encoding: gzip\r\n", b"not packed")), UNREADABLE, "cannot be unpacked");
+    let cut = &gzip(100_000)[..50];
+    check(&Server::always(http("200 OK", "content-encoding: gzip\r\n", cut)), UNREADABLE, "cannot be unpacked");
+    let login = ask(&Server::always(http("200 OK", "content-type: text/html\r\n", b"<!doctype html>\n<form>"))).unwrap_err();
+    assert!(UNREADABLE(&login) && login.to_string().contains("<!doctype html>"), "{login:?}");
+}
+
+#[test]
+fn slow_servers() {
+    let late = Server::start(|_, _| {
+        pause(Duration::from_secs(10));
+        Ok(())
+    });
+    let drop_by_drop = Server::start(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n")?;
+        for _ in 0..50 {
+            stream.write_all(b"a")?;
+            pause(Duration::from_millis(200));
+        }
+        Ok(())
+    });
+    for server in [late, drop_by_drop] {
+        let begun = now();
+        check(&server, UNREACHABLE, "no whole answer within 2s");
+        assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    }
+}
+
+#[test]
+fn answers_without_end_are_not_kept() {
+    let endless = Server::start(|_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n")?;
+        let block = vec![b'a'; 1 << 20];
+        loop {
+            stream.write_all(&block)?;
+        }
+    });
+    check(&endless, UNREADABLE, "the answer is larger than");
+    // 300 MB in a megabyte.
+    check(&Server::always(http("200 OK", "content-encoding: gzip\r\n", &gzip(300_000_000))), UNREADABLE, "the answer is larger than");
+}
+
+#[test]
+fn a_packed_page_of_nearly_the_largest_size() {
+    let page = scrape(&Server::always(http("200 OK", "content-encoding: gzip\r\ncontent-type: text/plain\r\n", &gzip(9_900_000)))).unwrap();
+    assert!((9_900_000..=10_000_000).contains(&page.bytes.len()) && page.bytes.starts_with(b"metric_of_a_page 1\n"));
+    assert_eq!(page.content_type.as_deref(), Some("text/plain"));
+    let larger = scrape(&Server::always(http("200 OK", "content-encoding: gzip\r\n", &gzip(10_000_000)))).unwrap_err();
+    assert!(UNREADABLE(&larger), "{larger:?}");
+}
+
+#[test]
+fn busy_servers_say_when() {
+    for status in ["503 Service Unavailable", "429 Too Many Requests"] {
+        let busy = Server::always(http(status, "retry-after: 7\r\n", b"later, please"));
+        for fault in [ask(&busy).unwrap_err(), scrape(&busy).unwrap_err()] {
+            assert!(
+                matches!(&fault, Fault::Busy { retry_after: Some(after), why } if after.as_secs() == 7 && why.contains("later, please"))
+            );
+            assert_eq!(fault.wait(1, "prom").num_seconds(), 7);
+        }
+    }
+    let silent = scrape(&Server::always(http("503 Service Unavailable", "", b""))).unwrap_err();
+    assert!(matches!(silent, Fault::Busy { retry_after: None, .. }) && silent.wait(1, "prom").num_milliseconds() <= 1000);
+    assert!((45..=60).contains(&silent.wait(99, "prom").num_seconds()));
+    assert!(matches!(scrape(&Server::always(http("404 Not Found", "", b"no"))), Err(Fault::Refused { status: 404, .. })));
+    assert!(matches!(scrape(&Server::always(http("204 No Content", "", b""))), Err(Fault::Refused { status: 204, .. })));
+    assert!(matches!(scrape(&Server::always(http("401 Unauthorized", "", b""))), Err(Fault::Unauthorized(_))));
+}
+
+/// Some proxies let no POST through.
+#[test]
+fn who_takes_no_post_is_asked_by_get() {
+    let server = Server::start(|head, stream| {
+        let refused = head.starts_with("post");
+        stream.write_all(&if refused { http("405 Method Not Allowed", "", b"") } else { http("200 OK", "", ONE.as_bytes()) })
+    });
+    let prom = client(&World::new(), &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{}/a/b/}}", server.port));
+    for _ in 0..2 {
+        assert_eq!(wait(prom.query("a + b{c=\"ü&\"}", DateTime::UNIX_EPOCH)).unwrap().series.len(), 1);
+    }
+    let asked: Vec<String> = server.asked().iter().map(|head| head.lines().next().unwrap().to_owned()).collect();
+    let get = "get /a/b/api/v1/query?query=a+%2b+b%7bc%3d%22%c3%bc%26%22%7d&time=0.000&timeout=10000ms http/1.1";
+    assert_eq!(asked, ["post /a/b/api/v1/query http/1.1", get, get]);
+    let neither = ask(&Server::always(http("405 Method Not Allowed", "", b""))).unwrap_err();
+    assert!(matches!(neither, Fault::Refused { status: 405, .. }), "{neither:?}");
+}
+
+#[test]
+fn no_more_queries_at_once_than_wanted() {
+    let (active, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (now_active, seen) = (Arc::clone(&active), Arc::clone(&most));
+    let server = Server::start(move |_, stream| {
+        seen.fetch_max(now_active.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        pause(Duration::from_millis(100));
+        now_active.fetch_sub(1, Ordering::SeqCst);
+        stream.write_all(&http("200 OK", "", ONE.as_bytes()))
+    });
+    let prom = Arc::new(client(
+        &World::new(),
+        &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, concurrency: 2}}", server.port),
+    ));
+    wait(async {
+        let mut tasks = tokio::task::JoinSet::new();
+        for _ in 0..8 {
+            let prom = Arc::clone(&prom);
+            tasks.spawn(async move { prom.query("up", DateTime::UNIX_EPOCH).await.map(drop) });
+        }
+        while let Some(done) = tasks.join_next().await {
+            done.unwrap().unwrap();
+        }
+    });
+    assert_eq!(most.load(Ordering::SeqCst), 2);
+}
+
+#[test]
+fn what_is_shown_to_a_page() {
+    let server = Server::always(http("200 OK", "", b"up 1\n"));
+    let page = scrape_with(&server, ", auth: {bearer_token_file: token}, headers: {X-Scope-OrgID: team}").unwrap();
+    assert_eq!(page.bytes, b"up 1\n");
+    let head = server.asked().remove(0);
+    for line in [
+        "get /metrics http/1.1",
+        "authorization: bearer s3cret",
+        "x-scope-orgid: team",
+        "x-prometheus-scrape-timeout-seconds: 2",
+        "accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        "accept-encoding: gzip",
+        &format!("user-agent: afterword/{}", env!("CARGO_PKG_VERSION")),
+    ] {
+        assert!(head.lines().any(|given| given == line), "no {line} in\n{head}");
+    }
+}
+
+#[test]
+fn credentials_stay_with_their_server() {
+    let other = Arc::new(Server::always(http("200 OK", "", b"up 1\n")));
+    let moved = format!("location: http://127.0.0.1:{}/metrics\r\n", other.port);
+    let server = Server::always(http("302 Found", &moved, b""));
+    for rest in
+        [", auth: {bearer_token_file: token}", ", headers: {X-Scope-OrgID: team}", ", auth: {header: {name: X-T, value_file: token}}"]
+    {
+        let fault = scrape_with(&server, rest).unwrap_err();
+        assert!(matches!(&fault, Fault::Refused { status: 302, .. }) && fault.to_string().contains(&other.port.to_string()), "{fault:?}");
+    }
+    assert_eq!(other.asked(), [""; 0]);
+    assert_eq!(scrape(&server).unwrap().bytes, b"up 1\n");
+
+    let fault = ask(&server).unwrap_err();
+    assert!(matches!(&fault, Fault::Refused { status: 302, message, .. } if message.contains("sends us on to")), "{fault:?}");
+    assert_eq!(other.asked().len(), 1);
+
+    let within = Server::start(|head, stream| {
+        let first = head.starts_with("get /metrics ");
+        stream.write_all(&if first { http("307 Moved", "location: /there\r\n", b"") } else { http("200 OK", "", b"up 1\n") })
+    });
+    assert_eq!(scrape_with(&within, ", auth: {bearer_token_file: token}").unwrap().bytes, b"up 1\n");
+    assert!(within.asked()[1].contains("authorization: bearer s3cret"));
+    let round = Server::always(http("302 Found", "location: /metrics\r\n", b""));
+    assert!(UNREACHABLE(&scrape(&round).unwrap_err()));
+}
