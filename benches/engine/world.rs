@@ -192,6 +192,7 @@ fn alert(index: usize, number: i64, severity: Severity, starts_at: Time, ends_at
         keep_firing_for: None,
         end_reason: EndReason::Recovered,
         seen_again: None,
+        recalled: false,
     })
 }
 

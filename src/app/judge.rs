@@ -254,6 +254,24 @@ impl App {
         Ok(())
     }
 
+    /// Brings the draft of an incident up to date with what is drawn of it. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub(super) fn redraft(&self, incident: &IncidentId) -> anyhow::Result<()> {
+        let settings = self.settings();
+        let mut held = lock(&self.judge);
+        let Some(judge) = held.as_mut() else { return Ok(()) };
+        let Some(known) = judge.state.incident(incident) else { return Ok(()) };
+        let now = self.now();
+        let mut stored = apply::Changes { now, judged_until: judge.state.now(), ..apply::Changes::default() };
+        let bundled: Vec<&Incident> = judge.state.bundle_of(incident).collect();
+        intend::effects(&self.store, known, &bundled, &settings, now, &mut stored)?;
+        self.store.apply(judge.epoch, judge.applied, judge.applied, &stored)?;
+        self.applied.send_modify(|_| {});
+        Ok(())
+    }
+
     /// Decides everything again under the settings now in force. Blocks.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ pub mod correct;
 pub mod deliver;
 pub mod intend;
 pub mod judge;
+pub mod measure;
 pub mod office;
 pub mod reach;
 pub mod receive;
@@ -60,6 +61,8 @@ pub struct App {
     followed: Mutex<u64>,
     sights: Mutex<sight::Sights>,
     watched: Mutex<watch::Watched>,
+    /// What is known of conditions and of where their samples are from.
+    measured: Mutex<measure::status::Measured>,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
@@ -77,6 +80,8 @@ pub struct Counts {
     pub events: std::sync::atomic::AtomicU64,
     /// Alerts that only renewed a sight.
     pub heartbeats: std::sync::atomic::AtomicU64,
+    /// Samples pushed to us, whether or not anybody asked for them.
+    pub pushed: std::sync::atomic::AtomicU64,
     /// Arrivals refused because they were not authentic.
     pub refused: std::sync::atomic::AtomicU64,
     /// Deliveries performed.
@@ -126,6 +131,7 @@ impl App {
             office: AtomicU64::new(office.unwrap_or(0)),
             followed: Mutex::new(applied),
             sights: Mutex::new(sights),
+            measured: Mutex::default(),
             counts: Counts::default(),
             troubles: Mutex::default(),
             suspect: Mutex::default(),

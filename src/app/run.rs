@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::judge::Judged;
 use super::thread::Thread;
 use super::watch::Noticed;
-use super::{App, lock};
+use super::{App, lock, measure};
 use crate::model::Time;
 use crate::store::head::LEASE;
 
@@ -30,6 +30,7 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
+    loops.spawn(until(stop.clone(), measure::measure_loop(Arc::clone(app))));
     if app.store.is_shared() {
         loops.spawn(until(stop.clone(), office_loop(Arc::clone(app))));
         loops.spawn(until(stop.clone(), follow_loop(Arc::clone(app))));

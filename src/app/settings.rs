@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::measure::asked::{self, Asked};
 use super::{lock, secrets};
 use crate::config::{self, Config, Storage, metrics};
 use crate::engine::InForce;
@@ -28,6 +29,10 @@ pub struct Settings {
     pub reach: BTreeMap<String, Reach>,
     /// How whoever pushes samples proves who it is, by the entry's name.
     pub pushes: BTreeMap<String, Proof>,
+    /// What conditions ask of the samples of each entry of `metrics:`, by its name.
+    pub asked: BTreeMap<String, Asked>,
+    /// What may be wrong in the rules, and does not keep them from being in force.
+    pub warnings: Vec<Fault>,
     /// What people show who do not come from this machine; `None`: loopback only.
     pub access: Option<Proof>,
     /// Where the database is.
@@ -91,12 +96,29 @@ impl Settings {
                 Place::Postgres(Address { url: url.clone(), password })
             }
         };
+        let (unfit, warnings) = asked::faults(&rules.conditions, &config.metrics);
+        faults.extend(unfit);
         if !faults.is_empty() {
             return Err(faults);
         }
+        let asks = |entry: &metrics::Metrics| Asked::by(rules.conditions.iter().filter(|rule| rule.metrics == entry.name));
+        let asked = config.metrics.iter().map(|entry| (entry.name.clone(), asks(entry))).collect();
         let force = InForce::new(rules, &config.services, &config.maintenance).with_limits(config.limits);
         let whole = together(files, text);
-        Ok(Self { config, force, proofs, reach, pushes, access, place, hash: hex(&whole, 16), text: whole, file: file.map(Path::to_owned) })
+        Ok(Self {
+            config,
+            force,
+            proofs,
+            reach,
+            pushes,
+            asked,
+            warnings,
+            access,
+            place,
+            hash: hex(&whole, 16),
+            text: whole,
+            file: file.map(Path::to_owned),
+        })
     }
 
     /// A path for data: relative ones start at the working directory, as Prometheus's storage does. Rules and secrets

@@ -437,6 +437,7 @@ mod tests {
             keep_firing_for: None,
             end_reason: EndReason::Recovered,
             seen_again: None,
+            recalled: false,
         });
         Event::new("test", at(end.unwrap_or(0)), fact)
     }

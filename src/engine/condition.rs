@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use crate::model::Time;
-use crate::model::event::{Condition, ConditionState, Event, Fact, Labels};
+use crate::model::event::{Condition, ConditionState, Event, Fact, Labels, Severity};
 use crate::rules::ConditionRule;
 
 /// What an evaluation found of one series.
@@ -241,21 +241,33 @@ fn max_gap(rule: &ConditionRule) -> TimeDelta {
     TimeDelta::seconds(4 * rule.every)
 }
 
-/// The event that tells of a turn of the series with these labels.
-#[must_use]
-pub fn event(rule: &ConditionRule, labels: &Labels, turn: &Turn) -> Event {
-    let condition = Condition {
-        name: rule.name.clone(),
-        state: turn.state,
-        severity: rule.severity,
-        labels: labels.clone(),
-        value: turn.value,
-        since: turn.since,
-    };
-    let mut event = Event::new(&rule.metrics, turn.at, Fact::Condition(condition));
-    event.service = Some(rule.service.clone());
-    event.identify();
-    event
+/// By what the events of a condition are known.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Called {
+    name: String,
+    service: String,
+    severity: Severity,
+    metrics: String,
+}
+
+impl Called {
+    /// As the rules call it.
+    #[must_use]
+    pub fn by(rule: &ConditionRule) -> Self {
+        let ConditionRule { name, service, severity, metrics, .. } = rule;
+        Self { name: name.clone(), service: service.clone(), severity: *severity, metrics: metrics.clone() }
+    }
+
+    /// The event that tells of a turn of the series with these labels.
+    #[must_use]
+    pub fn event(&self, labels: &Labels, turn: &Turn) -> Event {
+        let Turn { state, at, since, value } = *turn;
+        let condition = Condition { name: self.name.clone(), state, severity: self.severity, labels: labels.clone(), value, since };
+        let mut event = Event::new(&self.metrics, at, Fact::Condition(condition));
+        event.service = Some(self.service.clone());
+        event.identify();
+        event
+    }
 }
 
 #[cfg(test)]

@@ -50,6 +50,42 @@ impl Samples {
         self.metrics.retain(|_, series| !series.is_empty());
     }
 
+    /// When the newest sample that a query would look at by `at` was taken.
+    #[must_use]
+    pub fn newest(&self, query: &Query, at: Time) -> Option<Time> {
+        let newest = |selector: &Selector| {
+            let series = self.metrics.get(&selector.name)?;
+            let last = |samples: &VecDeque<(Time, f64)>| samples.partition_point(|(taken, _)| *taken <= at);
+            series
+                .iter()
+                .filter(|(labels, _)| selector.takes(labels))
+                .filter_map(|(_, samples)| Some(samples[last(samples).checked_sub(1)?].0))
+                .max()
+        };
+        query.selectors().into_iter().filter_map(newest).max()
+    }
+
+    /// How far apart the samples are that a query looks at, usually: of the series that has most of them.
+    #[must_use]
+    pub fn pace(&self, query: &Query) -> Option<TimeDelta> {
+        let asked = |selector: &Selector| {
+            let series = self.metrics.get(&selector.name)?;
+            series.iter().filter(|(labels, _)| selector.takes(labels)).map(|(_, samples)| samples).max_by_key(|samples| samples.len())
+        };
+        let busiest = query.selectors().into_iter().filter_map(asked).max_by_key(|samples| samples.len())?;
+        let times: Vec<Time> = busiest.iter().rev().take(20).map(|(at, _)| *at).collect();
+        let mut apart: Vec<TimeDelta> = times.windows(2).map(|pair| pair[0] - pair[1]).collect();
+        apart.sort_unstable();
+        apart.get(apart.len() / 2).copied()
+    }
+
+    /// Series whose end is not known.
+    pub fn live(&self) -> impl Iterator<Item = (&str, &Labels)> {
+        let all = self.metrics.iter().flat_map(|(name, series)| series.iter().map(move |(labels, samples)| (name, labels, samples)));
+        let live = all.filter(|(_, _, samples)| samples.back().is_some_and(|(_, value)| !is_stale(*value)));
+        live.map(|(name, labels, _)| (name.as_str(), labels))
+    }
+
     /// How many series are held.
     #[must_use]
     pub fn series(&self) -> usize {

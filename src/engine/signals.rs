@@ -1,6 +1,6 @@
 //! From an incident's events to its signals: who said what of which stretch of time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
@@ -14,8 +14,16 @@ use crate::model::settings::Maintenance;
 pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
     let mut found: BTreeMap<&Subject, Signal> = BTreeMap::new();
     let mut episodes: BTreeMap<&Labels, Vec<(Time, &Subject)>> = BTreeMap::new();
+    let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
+    let known: BTreeSet<&Subject> = members
+        .iter()
+        .filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if ended(alert)))
+        .map(|member| &member.event.subject)
+        .collect();
     for Member { event, .. } in members {
         match &event.fact {
+            // An end that its Prometheus remembers is the true one: what was sent may be the end of a lease, or only what had been heard.
+            Fact::Alert(alert) if alert.status == AlertStatus::Resolved && !alert.recalled && known.contains(&event.subject) => {}
             Fact::Alert(alert) => {
                 let signal = found.entry(&event.subject).or_insert_with(|| {
                     episodes.entry(&alert.labels).or_default().push((alert.starts_at, &event.subject));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::condition::{self, Reading, Turn, Watch};
+use super::condition::{Called, Reading, Turn, Watch};
 use super::samples::Values;
 use crate::model::Time;
 use crate::model::event::{ConditionState, Event, Labels};
@@ -40,9 +40,11 @@ pub struct Watches {
     /// How many series the last answer had beyond those that are watched.
     #[serde(default)]
     left_out: usize,
-    /// The condition as it was when last evaluated.
+    /// The condition as it was when last evaluated: what it asked, and by what its events are known.
     #[serde(default)]
     defined: String,
+    #[serde(default)]
+    called: Option<Called>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -90,7 +92,7 @@ impl Watches {
         if self.last.is_some_and(|last| at <= last) {
             return Vec::new();
         }
-        self.redefine(rule);
+        let mut events = self.redefine(rule, at);
         self.last = Some(at);
         let unsure = match answer {
             Answer::Whole(_) => false,
@@ -103,20 +105,23 @@ impl Watches {
             self.before = Some(Before { from: at, series: self.series.clone() });
         }
         self.before.take_if(|before| at - before.from > FILLED_WITHIN);
-        let turns = self.step(rule, at, answer);
-        turns.iter().map(|(labels, turn)| condition::event(rule, labels, turn)).collect()
+        let called = Called::by(rule);
+        events.extend(self.step(rule, at, answer).iter().map(|(labels, turn)| called.event(labels, turn)));
+        events
     }
 
     /// Evaluations that nobody had answered and that somebody answers now: what they make known corrects what was called unknown meanwhile.
     /// The answers are in order of time; the last of them is the evaluation that is due now.
     pub fn fill(&mut self, rule: &ConditionRule, answers: &[(Time, Answer)]) -> Vec<Event> {
+        let mut events = answers.first().map(|(at, _)| self.redefine(rule, *at)).unwrap_or_default();
         let Some(Before { from, series }) = self.before.take() else {
-            return answers.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)).collect();
+            events.extend(answers.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)));
+            return events;
         };
-        let called: BTreeMap<Labels, Series> = std::mem::replace(&mut self.series, series);
+        let meanwhile: BTreeMap<Labels, Series> = std::mem::replace(&mut self.series, series);
         self.last = self.series.values().filter_map(|series| series.watch.last()).max().filter(|last| *last < from);
         let mut turns: Vec<(Labels, Turn)> = Vec::new();
-        for (labels, now) in &called {
+        for (labels, now) in &meanwhile {
             let was = self.series.get(labels).and_then(|series| series.watch.reported()).unwrap_or(ConditionState::Healthy);
             if now.watch.reported() == Some(ConditionState::Unknown) && was != ConditionState::Unknown {
                 // It went on as before, until an answer says otherwise.
@@ -124,7 +129,6 @@ impl Watches {
             }
         }
         for (at, answer) in answers {
-            self.redefine(rule);
             self.last = Some(*at);
             if *answer == Answer::Failed && self.before.is_none() {
                 self.before = Some(Before { from: *at, series: self.series.clone() });
@@ -133,26 +137,39 @@ impl Watches {
             }
             turns.extend(self.step(rule, *at, answer));
         }
+        let called = Called::by(rule);
         let mut stamp = from;
         let correct = |(labels, turn): (Labels, Turn)| {
             // Called unknown at `from`: what is known of that very instant by now comes after it.
             stamp = turn.at.max(stamp + TimeDelta::microseconds(1));
             let since = turn.since.unwrap_or(turn.at);
-            condition::event(rule, &labels, &Turn { at: stamp, since: Some(since).filter(|since| *since < stamp), ..turn })
+            called.event(&labels, &Turn { at: stamp, since: Some(since).filter(|since| *since < stamp), ..turn })
         };
-        turns.into_iter().map(correct).collect()
+        events.extend(turns.into_iter().map(correct));
+        events
     }
 
-    /// What is to be told when nobody watches any more, or not for the same service.
+    /// What is to be told when nobody watches any more.
     #[must_use]
-    pub fn end(&self, rule: &ConditionRule, at: Time) -> Vec<Event> {
+    pub fn end(&self, at: Time) -> Vec<Event> {
         let on = |state| matches!(state, ConditionState::Degraded | ConditionState::NearMiss);
         let turn = Turn { state: ConditionState::Unknown, at, since: None, value: None };
-        self.states().filter(|(_, state)| on(*state)).map(|(labels, _)| condition::event(rule, labels, &turn)).collect()
+        let on = self.states().filter(|(_, state)| on(*state));
+        on.filter_map(|(labels, _)| Some(self.called.as_ref()?.event(labels, &turn))).collect()
     }
 
-    /// A condition that asks something else begins anew, but goes on from the state that was reported.
-    fn redefine(&mut self, rule: &ConditionRule) {
+    /// A condition that asks something else begins anew, but goes on from the state that was reported; of another service it ends there.
+    fn redefine(&mut self, rule: &ConditionRule, at: Time) -> Vec<Event> {
+        let mut events = Vec::new();
+        let called = Some(Called::by(rule));
+        if self.called != called {
+            if self.called.is_some() {
+                events = self.end(at);
+                self.series.clear();
+                self.before = None;
+            }
+            self.called = called;
+        }
         let ConditionRule { query, degraded, near_miss, recovered, pending_for, keep_firing_for, no_data, every, .. } = rule;
         let defined = format!("{query} {degraded:?} {near_miss:?} {recovered:?} {pending_for} {keep_firing_for} {no_data:?} {every}");
         if std::mem::replace(&mut self.defined, defined.clone()) != defined {
@@ -161,6 +178,7 @@ impl Watches {
                 *series = Series { watch: Watch::resumed(&series.watch), absent_since: None };
             }
         }
+        events
     }
 
     fn step(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<(Labels, Turn)> {

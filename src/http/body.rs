@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::app::receive::Room;
 
 /// The most bytes of a body that are read, unpacked. Alertmanager's largest groups are a few MiB.
-const LIMIT: usize = 32 * 1024 * 1024;
+pub(super) const LIMIT: usize = 32 * 1024 * 1024;
 /// How much is unpacked at a time.
 const STEP: usize = 256 * 1024;
 /// A packed body larger than this is unpacked off the async threads.
@@ -42,6 +42,15 @@ pub(super) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<W
         Some(b"gzip" | b"x-gzip") => true,
         Some(_) => return Err(Error::Encoding),
     };
+    let whole = as_it_comes(app, headers, body).await?;
+    if !packed {
+        return Ok(whole);
+    }
+    unpack_somewhere(app, whole).await
+}
+
+/// The same without a look at how it is packed, which is left to whoever asks.
+pub(super) async fn as_it_comes(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
     let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
     if told > LIMIT {
         return Err(Error::TooLarge(LIMIT));
@@ -50,11 +59,7 @@ pub(super) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<W
     if !app.has_room(told) {
         return Err(crate::app::receive::Unstored::Busy.into());
     }
-    let whole = read(app, body, told).await?;
-    if !packed {
-        return Ok(whole);
-    }
-    unpack_somewhere(app, whole).await
+    read(app, body, told).await
 }
 
 async fn read(app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {

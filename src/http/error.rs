@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, http};
 
 use crate::app::receive::Unstored;
+use crate::ingest::remote_write::Unsupported;
 use crate::store::error::StoreError;
 
 /// Why a request was not served. Each says what to do; internals stay in the log.
@@ -28,6 +29,9 @@ pub(crate) enum Error {
     /// 415: a content encoding that is not read.
     #[error("bodies are read as they are or with `Content-Encoding: gzip`; send one of these")]
     Encoding,
+    /// 415: another protocol than the one spoken there.
+    #[error(transparent)]
+    Unspoken(#[from] Unsupported),
     /// 503 with `Retry-After`: could not be stored.
     #[error("{0}")]
     Unavailable(String),
@@ -45,7 +49,7 @@ impl Error {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::Encoding => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::Encoding | Self::Unspoken(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

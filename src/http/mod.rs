@@ -28,6 +28,7 @@ mod metrics;
 mod pages;
 mod serve;
 mod web;
+mod write;
 
 use error::Error;
 
@@ -73,6 +74,7 @@ fn router(app: Arc<App>) -> Router {
     let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Router::new()
         .route("/ingest/{source}", post(ingest::webhook))
+        .route("/api/v1/write", post(write::write))
         .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))
         .route("/-/ready", get(ready))
         .route("/style.css", get(web::style))

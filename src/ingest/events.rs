@@ -197,6 +197,7 @@ fn alert(
     let severity = fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names));
     let alert = Alert {
         seen_again: None,
+        recalled: false,
         name,
         status,
         labels,

@@ -308,6 +308,7 @@ pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source
     let environment = labels::environment(&labels, names);
     let alert = Alert {
         seen_again: None,
+        recalled: false,
         name: labels.get("alertname").cloned().unwrap_or_else(|| unnamed(&labels)),
         status,
         severity: labels::severity(&labels, names),

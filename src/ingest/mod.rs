@@ -3,6 +3,7 @@
 //! Nothing here stores, waits or looks at a clock: the same bytes at the same `now` give the same events.
 
 pub mod alertmanager;
+pub mod asked;
 pub mod auth;
 pub mod events;
 pub mod exposition;
@@ -11,6 +12,7 @@ pub mod labels;
 mod member;
 pub mod people;
 pub mod prometheus;
+pub mod recall;
 pub mod remote_write;
 mod time;
 pub mod wanted;

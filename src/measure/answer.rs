@@ -91,6 +91,23 @@ pub enum AlertState {
     Firing,
 }
 
+/// The `data` of `/api/v1/status/config`.
+#[derive(Deserialize)]
+struct RawSettings {
+    yaml: String,
+}
+
+/// A Prometheus's settings, as far as they are looked at.
+#[derive(Deserialize)]
+struct Settings {
+    global: Option<Global>,
+}
+
+#[derive(Deserialize, Default)]
+struct Global {
+    external_labels: Option<Labels>,
+}
+
 /// What every answer of the API is wrapped in. VictoriaMetrics adds `isPartial`.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -239,6 +256,14 @@ pub(super) fn rules(head: &Head, body: &[u8]) -> Result<Vec<AlertRule>, Fault> {
         }
     }
     Ok(rules)
+}
+
+/// The labels that it adds to whatever it sends, by its settings.
+pub(super) fn external_labels(head: &Head, body: &[u8]) -> Result<Labels, Fault> {
+    let RawSettings { yaml } = whole(head, body)?;
+    let settings: Settings =
+        serde_saphyr::from_str(&yaml).map_err(|error| Fault::Unreadable(format!("the settings it shows cannot be read: {error}")))?;
+    Ok(settings.global.unwrap_or_default().external_labels.unwrap_or_default())
 }
 
 /// The alerts that are pending or fire.

@@ -112,6 +112,15 @@ impl Client {
         read(reply, answer::alerts).await
     }
 
+    /// The labels that it adds to the alerts it sends: `external_labels` of its settings.
+    ///
+    /// # Errors
+    /// As [`Client::query`]; [`Fault::Refused`] from servers that do not show their settings.
+    pub async fn external_labels(&self) -> Result<Labels, Fault> {
+        let reply = self.send("status/config", &[], false).await?;
+        read(reply, answer::external_labels).await
+    }
+
     /// Has the server stop, too, when we no longer wait.
     fn patience(&self) -> (&'static str, String) {
         ("timeout", format!("{}ms", self.timeout.as_millis()))

@@ -140,6 +140,9 @@ pub struct Alert {
     /// Set when it is told firing after its sender had fallen silent or had called it over: the time when it was seen again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seen_again: Option<Time>,
+    /// Read from what its Prometheus remembers of it, evaluation by evaluation: it knows better than what was sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub recalled: bool,
 }
 
 /// Whether an alert is on.

@@ -143,6 +143,7 @@ impl ScenarioEvent {
         let fact = match &self.told {
             Told::Alert { alert, labels, starts } => Fact::Alert(Alert {
                 seen_again: None,
+                recalled: false,
                 name: alert.name.clone(),
                 status: alert.status,
                 labels: labels.clone(),

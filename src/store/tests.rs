@@ -33,6 +33,7 @@ fn note(text: &str) -> Event {
 fn alert(name: &str) -> Event {
     let fact = Fact::Alert(Alert {
         seen_again: None,
+        recalled: false,
         name: name.to_owned(),
         status: AlertStatus::Firing,
         labels: Labels::from([("alertname".to_owned(), name.to_owned())]),

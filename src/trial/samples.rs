@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::{Difference, duration};
-use crate::engine::condition::{self, Reading, Watch};
+use crate::engine::condition::{Called, Reading, Watch};
 use crate::model::Time;
 use crate::model::event::{Event, Labels};
 use crate::model::fault::nearest;
@@ -48,7 +48,8 @@ impl Series<'_> {
     fn turns(&self, labels: &Labels) -> Vec<Event> {
         let mut watch = Watch::default();
         let turns = self.readings.iter().flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
-        turns.map(|turn| condition::event(self.rule, labels, &turn)).collect()
+        let called = Called::by(self.rule);
+        turns.map(|turn| called.event(labels, &turn)).collect()
     }
 }
 

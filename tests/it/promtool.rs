@@ -241,7 +241,7 @@ fn degraded_time_is_what_prometheus_counts() {
         let rule = &force.rules.conditions[0];
         for (at, reading) in readings(&samples).into_iter().enumerate() {
             let turns = watch.step(rule, minute(at), reading);
-            let events = turns.iter().map(|turn| event(rule, &Labels::new(), turn)).collect();
+            let events = turns.iter().map(|turn| Called::by(rule).event(&Labels::new(), turn)).collect();
             state.apply(events, &force, minute(at));
         }
         let incidents: Vec<_> = state.incidents().collect();

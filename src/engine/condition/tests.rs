@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{AlertPhase, Reading, Watch, event};
+use super::{AlertPhase, Called, Reading, Watch};
 use crate::model::Time;
 use crate::model::event::{ConditionState, Fact, Labels, Severity};
 use crate::rules::{ConditionRule, parse};
@@ -230,7 +230,7 @@ fn a_turn_becomes_an_event() {
     let (rule, mut watch) = (rule("for: 2m, severity: warning"), Watch::default());
     let labels: Labels = [("zone".to_owned(), "b".to_owned())].into();
     let turns: Vec<_> = (0..3).flat_map(|at| watch.step(&rule, minute(at), Reading::Value(3.5))).collect();
-    let event = event(&rule, &labels, &turns[0]);
+    let event = Called::by(&rule).event(&labels, &turns[0]);
     assert_eq!((event.source.as_str(), event.service.as_deref(), event.occurred_at), ("prom", Some("shop"), minute(2)));
     let Fact::Condition(condition) = event.fact else { panic!("no condition") };
     assert_eq!((condition.name.as_str(), condition.state, condition.severity), ("errors", ConditionState::Degraded, Severity::Warning));

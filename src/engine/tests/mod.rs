@@ -47,6 +47,7 @@ fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
     let status = if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing };
     let fact = Fact::Alert(Alert {
         seen_again: None,
+        recalled: false,
         name: name.to_owned(),
         status,
         labels,

@@ -106,7 +106,7 @@ fn a_condition_that_asks_something_else_goes_on_from_what_was_reported() {
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["Healthy@1"]);
     let mut watches = Watches::default();
     run(&mut watches, &rule(""), 0, "a=3,b=1");
-    assert_eq!(watches.end(&rule(""), minute(1)).iter().map(told).collect::<Vec<_>>(), ["aUnknown@1"]);
+    assert_eq!(watches.end(minute(1)).iter().map(told).collect::<Vec<_>>(), ["aUnknown@1"]);
 }
 
 /// Evaluates `live`, of whose answers some failed; then the past from the first failed one on is `known`, and the last of it is due now. What

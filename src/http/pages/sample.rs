@@ -45,6 +45,7 @@ fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &st
     let labels = [("alertname", name), ("service", service), ("severity", word)];
     Fact::Alert(Alert {
         seen_again: None,
+        recalled: false,
         name: name.to_owned(),
         status: if ends.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),

@@ -1,0 +1,44 @@
+//! How far a server's clock is from ours: by the time it says it answered at.
+
+use chrono::TimeDelta;
+
+use crate::measure::answer::Heard;
+use crate::model::Time;
+
+/// A smaller difference is not told from the second that the header is cut to, and from how long an answer takes.
+const NOTED: TimeDelta = TimeDelta::seconds(3);
+
+/// The difference of the clocks, server's less ours.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Skew(TimeDelta);
+
+impl Skew {
+    /// As an answer tells it that came just now. Without a word about it the clocks agree.
+    pub(super) fn of(heard: &Heard, now: Time) -> Self {
+        let Some(server) = heard.server_time else { return Self::default() };
+        let since = TimeDelta::from_std(heard.received.elapsed() + heard.received.duration_since(heard.sent) / 2).unwrap_or_default();
+        // The header is cut to whole seconds: half a second is its middle.
+        let ahead = server + TimeDelta::milliseconds(500) - (now - since);
+        Self(if ahead.abs() < NOTED { TimeDelta::zero() } else { TimeDelta::milliseconds(ahead.num_milliseconds()) })
+    }
+
+    /// Our time as the server calls it.
+    pub(super) fn theirs(self, ours: Time) -> Time {
+        ours + self.0
+    }
+
+    /// The server's time as we call it.
+    pub(super) fn ours(self, theirs: Time) -> Time {
+        theirs - self.0
+    }
+
+    /// Whether it is another than was known, beyond what the header is exact to.
+    pub(super) fn differs(self, known: Self) -> bool {
+        (self.0 - known.0).abs() >= NOTED
+    }
+
+    /// Whether the two clocks differ.
+    pub(super) fn is_none(self) -> bool {
+        self.0 == TimeDelta::zero()
+    }
+}

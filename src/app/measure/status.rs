@@ -1,0 +1,95 @@
+//! What is known of conditions and of where their samples are from, for the pages and for `/metrics`.
+
+use std::collections::BTreeMap;
+
+use crate::app::settings::Settings;
+use crate::engine::watches::Watches;
+use crate::model::Time;
+use crate::model::event::{ConditionState, Labels};
+
+/// What the process that measures knows.
+#[derive(Debug, Clone, Default)]
+pub struct Measured {
+    conditions: BTreeMap<String, ConditionStatus>,
+    sources: BTreeMap<String, SourceStatus>,
+}
+
+/// A condition.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ConditionStatus {
+    /// Its last evaluation.
+    pub last: Option<Time>,
+    /// The state of each series.
+    pub series: Vec<(Labels, ConditionState)>,
+    /// How many series were left out because it has more than `max_series`.
+    pub left_out: usize,
+    /// Why it cannot be evaluated as it stands.
+    pub fault: Option<String>,
+    /// Whether any target was seen to offer what it asks for.
+    offered: bool,
+}
+
+/// An entry of `metrics:`, or one target of it.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SourceStatus {
+    /// When it last answered.
+    pub answered: Option<Time>,
+    /// Why it does not answer now.
+    pub fault: Option<String>,
+    /// Samples taken of what it offered.
+    pub samples: u64,
+}
+
+impl Measured {
+    /// Begins anew with these settings.
+    pub(super) fn begin(&mut self, settings: &Settings) {
+        let names = settings.force.rules.conditions.iter().map(|rule| rule.name.clone());
+        self.conditions = names.map(|name| (name, ConditionStatus::default())).collect();
+        self.sources = settings.config.metrics.iter().map(|metrics| (metrics.name.clone(), SourceStatus::default())).collect();
+    }
+
+    pub(super) fn evaluated(&mut self, name: &str, watches: &Watches) {
+        let status = self.conditions.entry(name.to_owned()).or_default();
+        status.last = watches.last();
+        status.left_out = watches.left_out();
+        status.series = watches.states().map(|(labels, state)| (labels.clone(), state)).collect();
+    }
+
+    /// Whether a target offers what a condition asks for, or why not; whether that is news. One target that does is enough.
+    pub(super) fn offered(&mut self, name: &str, fault: Option<String>) -> bool {
+        let status = self.conditions.entry(name.to_owned()).or_default();
+        status.offered |= fault.is_none();
+        let fault = fault.filter(|_| !status.offered);
+        std::mem::replace(&mut status.fault, fault.clone()) != fault
+    }
+
+    /// That part `whom` of an entry answered, or why not; whether that is news. An entry that is one server has no parts.
+    pub(super) fn heard(&mut self, name: &str, whom: &str, now: Time, heard: Result<(), String>) -> bool {
+        let key = if whom.is_empty() { name.to_owned() } else { format!("{name} {whom}") };
+        let status = self.sources.entry(key).or_default();
+        match heard {
+            Ok(()) => {
+                status.answered = Some(now);
+                status.fault.take().is_some()
+            }
+            Err(why) => status.fault.replace(why.clone()) != Some(why),
+        }
+    }
+
+    /// Counts samples that were taken from an entry.
+    pub fn took(&mut self, name: &str, samples: usize) {
+        self.sources.entry(name.to_owned()).or_default().samples += samples as u64;
+    }
+
+    /// Conditions by name.
+    #[must_use]
+    pub fn conditions(&self) -> &BTreeMap<String, ConditionStatus> {
+        &self.conditions
+    }
+
+    /// Entries and their targets by name.
+    #[must_use]
+    pub fn sources(&self) -> &BTreeMap<String, SourceStatus> {
+        &self.sources
+    }
+}
