@@ -1,7 +1,23 @@
 //! How fast what a Prometheus pushes is taken in. `cargo bench --bench remote_write`
 //!
-//! A request is 2,000 samples as a Prometheus sends them: one a series, ten labels beside the name. Two of the series are asked for, by a
-//! set of 50 names. Each row is one thread, in samples of the request a second; `median` is the figure to compare.
+//! A request is 2,000 samples as a Prometheus sends them: one a series, ten labels beside the name, 690 kB that snappy makes 146 kB of.
+//!
+//! - `memory`, the first lines: bytes that stay when a request is read. They grow with what is asked for, not with what is offered.
+//! - `one_in_a_thousand`: two of the series are asked for, by a set of 50 names. Its aim is 500,000 samples a second.
+//! - `all`: every series is asked for and becomes a sample with labels of its own.
+//! - `all_by_prost`: everything decoded, which a straightforward receiver does before it looks for what is asked for.
+//! - `unpacked_only`, `unpacked_into_kept_memory`: the part of every row that is only snappy.
+//!
+//! Each row is one thread, in samples of the request a second; `median` is the figure to compare. Memory is counted throughout, which costs
+//! only who allocates: `all` and `all_by_prost` are a tenth faster without.
+//!
+//! # Profile
+//!
+//! In 2026 a request of which one series in a thousand is asked for takes 260 µs (7.7 million samples a second), by prost 1.6 ms (1.2
+//! million). Two fifths of that, 105 µs, are snappy; memory kept for it would save 4 µs. By callgrind, of the instructions of `read` two
+//! fifths are snappy with the zeroing of its memory, a third is walking the fields of all series (twelve each, the next found by the length
+//! of the last), a fifth is looking for the name among the labels and for it in the set, a fifteenth is comparing names. Decoding the two
+//! series does not show. What is left to win is in snappy itself, and in a set that need not compare.
 
 use std::alloc::System;
 

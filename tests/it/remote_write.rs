@@ -27,6 +27,9 @@ lab_seconds_sum 12.5
 lab_seconds_count 1e+17
 ";
 
+/// Series of the page.
+const SERIES: usize = 8;
+
 /// The values of one series by their milliseconds since 1970, as text: a not-a-number is then equal to itself.
 type Values = BTreeMap<i64, String>;
 
@@ -46,19 +49,19 @@ remote_write:
     metadata_config: {{send_interval: 1s}}
 "
     ));
-    let gauge = |bodies: &Mutex<Vec<Vec<u8>>>| pushed(bodies, &Wanted::these(["lab_gauge"]));
-    until("three scrapes are pushed", PATIENCE, || (gauge(&bodies).len() >= 6).then_some(()));
+    let gauges = || pushed(&bodies, &Wanted::these(["lab_gauge"]));
+    until("three scrapes are pushed", PATIENCE, || (gauges().len() >= 6).then_some(()));
     is_up.store(false, Ordering::Relaxed);
-    let is_over = |samples: &[Sample]| samples.iter().filter(|sample| is_stale(sample.value)).count() == 2;
-    until("the end of the target is pushed", PATIENCE, || is_over(&gauge(&bodies)).then_some(()));
+    let ended = || pushed(&bodies, &Wanted::all()).iter().filter(|sample| of_page(sample) && is_stale(sample.value)).count();
+    until("the end of the target is pushed", PATIENCE, || (ended() >= SERIES).then_some(()));
 
     let samples = pushed(&bodies, &Wanted::all());
     // What is asked for is the same as everything, less what nobody asked for.
-    let gauges: Vec<_> = samples.iter().filter(|sample| sample.name == "lab_gauge").cloned().collect();
-    assert_eq!(format!("{gauges:?}"), format!("{:?}", gauge(&bodies)));
+    let of_all: Vec<_> = samples.iter().filter(|sample| sample.name == "lab_gauge").cloned().collect();
+    assert_eq!(format!("{of_all:?}"), format!("{:?}", gauges()));
 
     let mut series: BTreeMap<(String, Labels), (Values, Option<i64>)> = BTreeMap::new();
-    for Sample { name, labels, at, value } in samples.into_iter().filter(|sample| sample.name.starts_with("lab_")) {
+    for Sample { name, labels, at, value } in samples.into_iter().filter(of_page) {
         let (values, ended) = series.entry((name, labels)).or_default();
         let at = at.timestamp_millis();
         if is_stale(value) {
@@ -67,7 +70,7 @@ remote_write:
             assert_eq!(values.insert(at, value.to_string()), None, "a value is pushed once");
         }
     }
-    assert_eq!(series.len(), 8, "{series:?}");
+    assert_eq!(series.len(), SERIES, "{series:?}");
     for ((name, mut labels), (values, ended)) in series {
         assert_eq!(labels.remove("cluster").as_deref(), Some("lab"), "external labels are pushed and not answered");
         assert_eq!(answered(&prometheus, &format!("{name}[1h]"), None).get(&labels), Some(&values), "{name}{labels:?}");
@@ -77,6 +80,11 @@ remote_write:
         assert!(answered(&prometheus, &name, Some(ended - 1)).contains_key(&labels));
         assert!(!answered(&prometheus, &name, Some(ended)).contains_key(&labels));
     }
+}
+
+/// Not one of those that Prometheus makes itself.
+fn of_page(sample: &Sample) -> bool {
+    sample.name.starts_with("lab_")
 }
 
 /// What the API answers for a selector, at an instant or now.

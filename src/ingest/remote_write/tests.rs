@@ -259,10 +259,12 @@ fn bombs_do_not_go_off() {
 
 #[test]
 fn a_request_as_large_as_is_taken_may_be_asked_for_whole() {
-    // The least that a series may be: samples with a time, no label but a short name.
-    let smallest = series(&["__name__=x"], &[(1.0, 1_790_000_000_000)]);
-    let count = LIMIT / request(std::slice::from_ref(&smallest)).len();
-    assert_eq!(all(&vec![smallest; count]).samples.len(), count);
+    // What grows most: samples without content, and no label but a short name, or none but short ones.
+    for labels in [&["__name__=x"][..], &["__name__=x", "a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "g=1", "h=1"]] {
+        let smallest = series(labels, &[(0.0, 0)]);
+        let count = LIMIT / request(std::slice::from_ref(&smallest)).len();
+        assert_eq!(all(&vec![smallest; count]).samples.len(), count);
+    }
 }
 
 #[test]
