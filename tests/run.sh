@@ -11,6 +11,7 @@ programs=(
   amtool:prometheus-alertmanager                # checks deploy/alertmanager.yml
   psql:postgresql-client                        # makes and asks databases of the server below
   openssl:openssl                               # makes the certificates that a Prometheus shows and asks for
+  faketime:faketime                             # gives Afterword a clock that is off
   systemd-analyze:systemd                       # checks deploy/afterword.service
   python3:python3                               # runs the calendar library below
 )

@@ -9,12 +9,10 @@ use super::fault::Fault;
 use super::reach::Reach;
 use super::transport::{Http, Redirects};
 use crate::config::metrics::Scrape;
+use crate::ingest::exposition::ACCEPT;
 
 /// The largest page, packed and unpacked, in bytes.
 const LARGEST: usize = 10_000_000;
-
-/// The formats we read, the better ones first.
-const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1";
 
 /// Fetches the pages of one entry of `metrics:`. Cheap to share; changed settings make a new one.
 #[derive(Debug)]

@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod crashes;
+mod degradation;
 mod deploy;
 mod dice;
 mod layers;
@@ -17,4 +18,5 @@ mod reload;
 mod remote_write;
 mod replicas;
 mod storms;
+mod target;
 mod world;

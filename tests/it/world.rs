@@ -50,10 +50,15 @@ pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
-/// The wall clock, `ago` before now, as alerts state their times.
+/// The wall clock.
 #[expect(clippy::disallowed_methods, reason = "the real binary judges by the wall clock, so what it is told must be recent")]
+pub(crate) fn wall() -> chrono::DateTime<chrono::Utc> {
+    chrono::Utc::now()
+}
+
+/// The wall clock, `ago` before now, as alerts state their times.
 pub(crate) fn stamp(ago: Duration) -> String {
-    (chrono::Utc::now() - ago).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+    (wall() - ago).to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 /// A line for who reads a failed run: seeds, logs.
@@ -98,7 +103,7 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    fn new(port: u16) -> Self {
+    pub(crate) fn new(port: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         // A killed server leaves dead connections behind; each request makes its own.
         let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap();
@@ -241,6 +246,13 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         // The signal must be ignored, or the process would be killed in place of the write failing.
         let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" serve --config afterword.yaml");
         command.args(["-c", &script, env!("CARGO_BIN_EXE_afterword")]);
+        self.start_as(command);
+    }
+
+    /// The same with a clock that is so far off: `+180s`.
+    pub(crate) fn start_at(&mut self, shift: &str) {
+        let mut command = Command::new("faketime");
+        command.args(["-f", shift, env!("CARGO_BIN_EXE_afterword"), "serve", "--config", "afterword.yaml"]);
         self.start_as(command);
     }
 

@@ -1,0 +1,303 @@
+//! Degradation measured: a real Prometheus, pages scraped and samples pushed, with all that can go wrong between. What is found is within one
+//! scrape and one evaluation of what the test knows to be true, or unknown, and never wrong.
+
+use std::process::Command;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use crate::target::{Target, seconds, spans};
+use crate::world::{Http, PATIENCE, RULES, World, free_port, send_signal, until};
+
+/// A scrape, an evaluation, and a machine that is busy with other tests.
+const SLACK: TimeDelta = TimeDelta::milliseconds(3500);
+const EXACT: TimeDelta = TimeDelta::zero();
+
+const GAUGE: &str = "checkout_errors";
+const RATIO: &str = "rate(failed_total[5s]) / rate(all_total[5s])";
+
+/// Rules with one condition, `errors`.
+fn rules(metrics: &str, query: &str, degraded: &str, more: &str) -> String {
+    format!(
+        "{RULES}conditions:\n  - {{name: errors, service: checkout, metrics: {metrics}, query: '{query}', degraded: '{degraded}', every: 1s, {more}}}\n"
+    )
+}
+
+/// Afterword with these metrics and rules, not started yet.
+fn world(metrics: &str, rules: &str) -> World {
+    let world = World::new();
+    let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
+    world.write("afterword.yaml", &format!("{settings}metrics:\n  - {metrics}\n"));
+    world.write("rules/rules.yaml", rules);
+    world
+}
+
+/// A Prometheus that looks at a target every second.
+struct Prometheus {
+    port: u16,
+    pid: u32,
+}
+
+impl Prometheus {
+    fn start(world: &mut World, port: u16, target: &Target, more: &str) -> Self {
+        let settings = format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s, external_labels: {{cluster: eu}}}}\n\
+             scrape_configs:\n  - {{job_name: checkout, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}\n{more}",
+            target.port
+        );
+        world.write("prometheus.yml", &settings);
+        let mut command = Command::new("prometheus");
+        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--web.enable-remote-write-receiver"]);
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
+        let pid = world.start_beside(&mut command, "prometheus");
+        let prometheus = Self { port, pid };
+        prometheus.until_ready();
+        prometheus
+    }
+
+    fn until_ready(&self) {
+        let http = Http::new(self.port);
+        until("prometheus is ready", PATIENCE, || http.try_get("/-/ready").filter(|answer| answer.status == 200));
+    }
+
+    fn signal(&self, name: &str) {
+        send_signal(self.pid, name);
+    }
+
+    /// The entry of `metrics:` that asks it.
+    fn entry(port: u16) -> String {
+        format!("{{name: prom, kind: prometheus, url: 'http://127.0.0.1:{port}', timeout: 1s}}")
+    }
+}
+
+/// Waits until the incident of a degradation is closed.
+fn until_closed(world: &World) {
+    until("the incident is held and closed", PATIENCE, || {
+        world.incidents().into_iter().find(|incident| incident["decision"] == "hold" && incident["phase"] == "closed")
+    });
+}
+
+/// Afterword and a Prometheus, both running, with a condition on the gauge.
+fn watched(more: &str) -> (World, Target, Prometheus) {
+    let (target, port) = (Target::serve(), free_port());
+    let mut world = world(&Prometheus::entry(port), &rules("prom", GAUGE, "> 5", more));
+    let prometheus = Prometheus::start(&mut world, port, &target, "");
+    world.start();
+    (world, target, prometheus)
+}
+
+#[test]
+fn a_prometheus_is_asked_and_the_postmortem_shows_what_it_said() {
+    let (world, mut target, _prometheus) = watched("");
+    seconds(3);
+    target.degrade(true);
+    seconds(9);
+    target.degrade(false);
+    until_closed(&world);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 6.0, "{found:?}");
+    let draft = until("the draft shows the picture", Duration::from_secs(90), || {
+        let name = world.files("postmortems", ".md").into_iter().next()?;
+        let text = std::fs::read_to_string(world.path("postmortems").join(name)).unwrap();
+        text.contains("-errors.svg").then_some(text)
+    });
+    let picture = world.files("postmortems", ".svg").remove(0);
+    assert!(draft.contains(&format!("]({picture})")), "{draft}");
+    let svg = std::fs::read_to_string(world.path("postmortems").join(&picture)).unwrap();
+    assert!(svg.contains("degraded &gt; 5") || svg.contains("&gt; 5"), "{svg}");
+    let id = world.incidents()[0]["id"].as_str().unwrap().to_owned();
+    let page = world.get(&format!("/incidents/{id}")).body;
+    assert!(page.contains(&format!("/incidents/{id}/plots/errors.svg")), "{page}");
+    let served = world.get(&format!("/incidents/{id}/plots/errors.svg"));
+    assert_eq!((served.status, served.body), (200, svg));
+}
+
+#[test]
+fn a_prometheus_is_killed_and_the_service_recovers_meanwhile() {
+    let (mut world, mut target, prometheus) = watched("");
+    seconds(3);
+    target.degrade(true);
+    seconds(6);
+    prometheus.signal("KILL");
+    seconds(4);
+    target.degrade(false);
+    seconds(4);
+    let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, "");
+    seconds(8);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 4.0 && found.unknown > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+#[test]
+fn a_prometheus_stands_still_while_the_service_degrades() {
+    let (world, mut target, prometheus) = watched("");
+    seconds(3);
+    prometheus.signal("STOP");
+    seconds(3);
+    target.degrade(true);
+    seconds(4);
+    prometheus.signal("CONT");
+    seconds(7);
+    target.degrade(false);
+    seconds(5);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+#[test]
+fn what_happened_while_we_were_away_is_found_when_we_are_back() {
+    let (mut world, mut target, _prometheus) = watched("");
+    seconds(3);
+    world.kill();
+    target.degrade(true);
+    seconds(7);
+    target.degrade(false);
+    seconds(4);
+    world.start();
+    seconds(4);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 4.0 && found.unknown < 1.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+#[test]
+fn what_began_before_us_began_when_it_did() {
+    let (mut target, port) = (Target::serve(), free_port());
+    let mut world = world(&Prometheus::entry(port), &rules("prom", GAUGE, "> 5", ""));
+    let _prometheus = Prometheus::start(&mut world, port, &target, "");
+    seconds(3);
+    target.degrade(true);
+    seconds(8);
+    world.start();
+    seconds(4);
+    target.degrade(false);
+    until_closed(&world);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 9.0, "{found:?}");
+}
+
+#[test]
+fn a_target_vanishes_and_resets_its_counters() {
+    let (mut target, port) = (Target::serve(), free_port());
+    let mut world = world(&Prometheus::entry(port), &rules("prom", RATIO, "> 0.2", ""));
+    let _prometheus = Prometheus::start(&mut world, port, &target, "");
+    world.start();
+    vanish_and_reset(&world, &mut target, SLACK + TimeDelta::seconds(5));
+}
+
+/// Degraded for eight seconds, in whose middle the counters are reset; then it vanishes for five while it recovers.
+#[track_caller]
+fn vanish_and_reset(world: &World, target: &mut Target, slack: TimeDelta) {
+    seconds(8);
+    target.degrade(true);
+    seconds(8);
+    target.show(|shown| (shown.failed, shown.all) = (0.0, 0.0));
+    seconds(8);
+    target.show(|shown| shown.gone = true);
+    seconds(8);
+    target.degrade(false);
+    seconds(5);
+    target.show(|shown| shown.gone = false);
+    seconds(15);
+    // A rate over five seconds is late by as many.
+    let found = target.compare(world, "errors", slack, EXACT);
+    assert!(found.degraded > 8.0 && found.unknown > 3.0, "{found:?}: {:?}", spans(world, "errors"));
+}
+
+#[test]
+fn clocks_that_are_three_minutes_apart_tell_the_same_time() {
+    let (mut target, port) = (Target::serve(), free_port());
+    let mut world = world(&Prometheus::entry(port), &rules("prom", GAUGE, "> 5", ""));
+    let _prometheus = Prometheus::start(&mut world, port, &target, "");
+    world.start_at("+180s");
+    seconds(4);
+    target.degrade(true);
+    seconds(8);
+    target.degrade(false);
+    seconds(6);
+    let found = target.compare(&world, "errors", SLACK, TimeDelta::seconds(180));
+    assert!(found.degraded > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+/// Afterword that scrapes the target itself.
+fn scraping(query: &str, degraded: &str) -> (World, Target) {
+    let target = Target::serve();
+    let entry = format!("{{name: web, kind: scrape, targets: ['http://127.0.0.1:{}/metrics'], interval: 1s, timeout: 1s}}", target.port);
+    let mut world = world(&entry, &rules("web", query, degraded, ""));
+    world.start();
+    (world, target)
+}
+
+#[test]
+fn a_page_is_scraped_without_any_prometheus() {
+    let (world, mut target) = scraping(GAUGE, "> 5");
+    seconds(3);
+    target.degrade(true);
+    seconds(9);
+    target.degrade(false);
+    until_closed(&world);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 6.0 && found.unknown < 2.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+#[test]
+fn a_scraped_target_vanishes_and_resets_its_counters() {
+    let (world, mut target) = scraping(RATIO, "> 0.2");
+    vanish_and_reset(&world, &mut target, SLACK + TimeDelta::seconds(5));
+}
+
+#[test]
+fn while_nobody_scraped_nobody_knows() {
+    let (mut world, mut target) = scraping(GAUGE, "> 5");
+    seconds(3);
+    target.degrade(true);
+    seconds(6);
+    world.kill();
+    seconds(3);
+    target.degrade(false);
+    seconds(4);
+    target.degrade(true);
+    seconds(1);
+    world.start();
+    seconds(5);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 6.0 && found.unknown > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+#[test]
+fn times_of_a_target_whose_clock_is_off_are_put_right() {
+    let (world, mut target) = scraping(GAUGE, "> 5");
+    target.show(|shown| shown.clock = Some(TimeDelta::minutes(-4)));
+    seconds(4);
+    target.degrade(true);
+    seconds(8);
+    target.degrade(false);
+    seconds(6);
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    assert!(found.degraded > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+}
+
+#[test]
+fn a_prometheus_pushes() {
+    let mut target = Target::serve();
+    let mut world = world("{name: pushed, kind: remote_write, auth: {bearer_token_file: bearer}}", &rules("pushed", GAUGE, "> 5", ""));
+    world.start();
+    let push = format!(
+        "remote_write:\n  - {{url: 'http://127.0.0.1:{}/api/v1/write', authorization: {{credentials: open sesame}}, queue_config: {{batch_send_deadline: 1s}}}}\n",
+        world.port
+    );
+    let prometheus = Prometheus::start(&mut world, free_port(), &target, &push);
+    seconds(5);
+    target.degrade(true);
+    seconds(9);
+    target.degrade(false);
+    seconds(6);
+    // A Prometheus that is gone says nothing about what happens then.
+    prometheus.signal("KILL");
+    target.degrade(true);
+    seconds(20);
+    let found = target.compare(&world, "errors", SLACK + TimeDelta::seconds(10), EXACT);
+    assert!(found.degraded > 6.0, "{found:?}: {:?}", spans(&world, "errors"));
+    let answer = world.http.try_post("/api/v1/write", "x", &[("authorization", "Bearer open sesame")]).unwrap();
+    assert_eq!(answer.status, 415, "{}", answer.body);
+    assert_eq!(world.post("/api/v1/write", "x").status, 401);
+}
