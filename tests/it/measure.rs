@@ -15,7 +15,7 @@ use afterword::model::Time;
 use chrono::{DateTime, TimeDelta};
 use tokio::runtime::Runtime;
 
-use crate::world::{PATIENCE, Page, World, free_port, now, pause, send_signal, until};
+use crate::world::{PATIENCE, Page, World, free_port, now, send_signal, until};
 
 /// Waits for what is asked.
 pub(crate) fn wait<T>(asked: impl Future<Output = T>) -> T {
@@ -93,7 +93,8 @@ fn one_value(answer: &Answer) -> f64 {
 fn values_samples_rules_and_alerts() {
     let (mut world, page, port) = (World::new(), Page::serve(), free_port());
     let pid = start(&mut world, &page, port, "", &[]);
-    let client = client(&world, &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{port}, timeout: 2s}}"));
+    let hasty = client(&world, &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{port}, timeout: 2s}}"));
+    let client = client(&world, &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{port}, timeout: 1m}}"));
 
     values(&client);
     samples(&client);
@@ -101,7 +102,7 @@ fn values_samples_rules_and_alerts() {
     refusals(&client);
     alerts(&client, &page);
     own_page(&world, port);
-    silence(&client, pid);
+    silence(&hasty, pid);
 }
 
 fn values(client: &Client) {
@@ -224,19 +225,23 @@ fn own_page(world: &World, port: u16) {
 
 fn silence(client: &Client, pid: u32) {
     send_signal(pid, "STOP");
-    let begun = now();
-    let fault = wait(client.query("up", epoch(1_795_417_376))).unwrap_err();
+    // It may be in the middle of an answer when the signal comes.
+    let (begun, fault) = until("it is stopped", PATIENCE, || {
+        let begun = now();
+        wait(client.query("up", epoch(1_795_417_376))).err().map(|fault| (begun, fault))
+    });
     assert!(matches!(&fault, Fault::Unreachable(why) if why.contains("no whole answer within 2s")) && fault.may_pass(), "{fault:?}");
     assert!(begun.elapsed() >= Duration::from_millis(1900) && begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     send_signal(pid, "CONT");
     until("it answers again", PATIENCE, || wait(client.query("up", epoch(1_795_417_376))).ok());
 
     send_signal(pid, "KILL");
-    let fault = until("it is gone", PATIENCE, || wait(client.alerts()).err());
-    assert!(matches!(&fault, Fault::Unreachable(_)), "{fault:?}");
-    pause(Duration::from_millis(100));
-    let fault = wait(client.rules()).unwrap_err();
-    assert!(matches!(&fault, Fault::Unreachable(why) if why.contains("refused")), "{fault:?}");
+    until("nobody is at its port", PATIENCE, || match wait(client.alerts()) {
+        Ok(_) => None,
+        Err(Fault::Unreachable(why)) => why.contains("refused").then_some(()),
+        Err(other) => panic!("{other:?}"),
+    });
+    assert!(matches!(wait(client.rules()), Err(Fault::Unreachable(_))));
 }
 
 /// It has a second store, far away, that does not answer: what it then gives is not all there is.
@@ -245,7 +250,7 @@ fn an_answer_that_is_not_whole() {
     let (mut world, page, port) = (World::new(), Page::serve(), free_port());
     let far = format!("remote_read: [{{url: 'http://127.0.0.1:{}/read', read_recent: true}}]\n", free_port());
     start(&mut world, &page, port, &far, &[]);
-    let client = client(&world, &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{port}}}"));
+    let client = client(&world, &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{port}, timeout: 1m}}"));
     let step = Duration::from_millis(100);
     until("its own part is there", PATIENCE, || match wait(client.query("checkout_up", epoch(1_795_417_376))) {
         Err(Fault::Partial { .. }) => Some(()),
@@ -284,7 +289,7 @@ tls_server_config: {cert_file: server.pem, key_file: server.key, client_auth_typ
     let own = "cert_file: client.pem, key_file: client.key";
     let (named, url) = (format!("ca_file: ca.pem, server_name: prometheus.internal, {own}"), format!("https://127.0.0.1:{port}/of/prom/"));
     let ask = |url: &str, rest: &str, tls: &str| {
-        let client = client(&world, &format!("{{name: prom, kind: prometheus, url: '{url}', {rest}, tls: {{{tls}}}}}"));
+        let client = client(&world, &format!("{{name: prom, kind: prometheus, url: '{url}', timeout: 1m, {rest}, tls: {{{tls}}}}}"));
         wait(client.query("vector(1)", epoch(1_795_417_376)))
     };
     let whole = until("it answers", PATIENCE, || ask(&url, auth, &named).ok());
