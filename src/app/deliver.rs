@@ -72,6 +72,7 @@ fn perform(action: &Action, settings: &Settings) -> Performed {
             let directory = settings.path(&settings.config.postmortems_directory);
             write_draft(&directory, file, before, text)
         }
+        Action::WritePicture { file, text } => files::write(&settings.path(&settings.config.postmortems_directory), file, text),
         Action::WriteInvite { file, text } => files::write(&settings.path(&settings.config.meetings.directory), file, text),
     }
 }

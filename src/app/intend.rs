@@ -4,11 +4,12 @@ use crate::calendar::ical;
 use crate::calendar::people::{Concerned, Guests, choose};
 use crate::calendar::slot::{Ask, next_working_day, slot};
 use crate::config::{self, Send};
-use crate::draft::name::file_name;
+use crate::draft::name::{file_name, picture_name};
 use crate::draft::{self, Draft};
 use crate::model::Time;
-use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
+use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil, hex};
 use crate::model::incident::{Incident, IncidentId, Joined, Phase, Signal, SpanState, Standing};
+use crate::model::plot::Plot;
 use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::Person;
 use crate::store::Store;
@@ -54,6 +55,16 @@ pub(super) fn effects(
         stored.meetings.push(meeting.clone());
     }
     let facilitator = guests.facilitator.as_deref().and_then(|id| person(settings, id));
+    let drawn = store.plots(&incident.id)?;
+    for picture in &drawn {
+        stored.deliveries.push(Delivery {
+            // Drawn alike, it is one picture: the key names what it shows.
+            key: format!("picture {} {} {}", postmortem.id, picture.plot.condition, hex(&picture.svg, 8)),
+            destination: format!("draft {}", postmortem.id),
+            action: Action::WritePicture { file: picture_name(&postmortem.file, &picture.plot.condition), text: picture.svg.clone() },
+        });
+    }
+    let plots: Vec<&Plot> = drawn.iter().map(|drawn| &drawn.plot).collect();
     let text = draft::render(&Draft {
         incident,
         bundled,
@@ -67,6 +78,7 @@ pub(super) fn effects(
             config::Names::Full => draft::Names::Full,
             config::Names::Role => draft::Names::Role,
         },
+        plots: &plots,
     });
     if text != before.generated {
         stored.deliveries.push(Delivery {

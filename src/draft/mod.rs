@@ -17,6 +17,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 
 use crate::model::incident::Incident;
+use crate::model::plot::Plot;
 use crate::model::postmortem::{Meeting, Postmortem};
 use crate::model::settings::Person;
 
@@ -48,6 +49,8 @@ pub struct Draft<'a> {
     pub external_url: &'a str,
     /// How people are called.
     pub names: Names,
+    /// Its conditions as they are drawn, in files beside the draft.
+    pub plots: &'a [&'a Plot],
 }
 
 /// How people are called in a draft.

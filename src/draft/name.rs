@@ -23,6 +23,12 @@ pub fn file_name(began: Time, service: Option<&str>, title: &str) -> String {
     if service.is_empty() { format!("{date}-{title}.md") } else { format!("{date}-{service}-{title}.md") }
 }
 
+/// The name of the picture of a condition beside the draft in `file`: `2026-11-23-checkout-high-error-rate-checkout-errors.svg`.
+#[must_use]
+pub fn picture_name(file: &str, condition: &str) -> String {
+    format!("{}-{}.svg", file.trim_end_matches(".md"), slug(condition, TITLE))
+}
+
 /// Lower-case words joined by dashes. `HighErrorRate` is three words, `HTTPErrors` two.
 fn slug(text: &str, limit: usize) -> String {
     let chars: Vec<char> = text.chars().collect();

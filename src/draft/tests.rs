@@ -186,6 +186,7 @@ fn drafted<T>(incident: &Incident, title: &str, names: Names, see: impl Fn(&Draf
         meeting: None,
         external_url: "https://afterword.example/",
         names,
+        plots: &[],
     })
 }
 

@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
+use super::name::picture_name;
 use super::people::Called;
 use super::timeline::{Row, incident_page, timeline};
 use super::words::severity_name;
-use super::{Draft, escape, sections};
+use super::{Draft, escape, plot, sections};
 use crate::model::incident::Outcome;
+use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
 
 const BLAMELESS: &str =
@@ -43,6 +45,32 @@ pub(super) struct View {
     merged: Vec<String>,
     /// Links.
     supporting: Vec<String>,
+    /// Conditions over time, each with `name`, `file`, `words` and `table`.
+    pictures: Vec<Picture>,
+}
+
+/// A condition over time.
+#[derive(Debug, Serialize)]
+struct Picture {
+    /// The condition.
+    name: String,
+    /// The picture's file, beside the draft.
+    file: String,
+    /// What it shows, in words.
+    words: String,
+    /// Its values, as a table of Markdown.
+    table: String,
+}
+
+/// The pictures that stand beside the draft.
+fn pictures(draft: &Draft) -> Vec<Picture> {
+    let picture = |plot: &&Plot| Picture {
+        name: escape::text(&plot.condition),
+        file: picture_name(&draft.postmortem.file, &plot.condition),
+        words: escape::text(&plot::describe(plot)),
+        table: plot::markdown(&plot::table(plot)),
+    };
+    draft.plots.iter().map(picture).collect()
 }
 
 impl View {
@@ -73,6 +101,7 @@ impl View {
             timeline,
             merged,
             supporting: sections::supporting(draft),
+            pictures: pictures(draft),
         }
     }
 }

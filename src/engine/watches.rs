@@ -214,7 +214,9 @@ impl Watches {
                 turns.push((Labels::new(), Turn { state: ConditionState::Healthy, at, since: None, value: None }));
             }
         }
-        self.series.retain(|_, series| series.absent_since.is_none_or(|since| at - since < GONE_AFTER));
+        // What speaks for the condition stays.
+        let one = self.series.len() == 1;
+        self.series.retain(|labels, series| one && labels.is_empty() || series.absent_since.is_none_or(|since| at - since < GONE_AFTER));
         turns
     }
 }

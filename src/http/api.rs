@@ -1,5 +1,6 @@
 //! The JSON API for people, scripts and the command line.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::Json;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 use super::body::body;
 use super::error::Error;
 use super::ingest::{arrival, faults};
+use crate::app::measure::status::Shown;
 use crate::app::review::{Answered, ReviewFault};
 use crate::app::{App, intend};
 use crate::ingest::{self, IngestFault};
@@ -265,6 +267,26 @@ pub(super) async fn criteria(State(app): State<Arc<App>>) -> Json<Value> {
         })
         .collect();
     Json(Value::from(rows))
+}
+
+/// `GET /api/v1/conditions`
+pub(super) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+    let shown = read(&app, App::conditions).await?;
+    let row = |shown: &Shown| {
+        let series = shown.status.series.iter().map(|(labels, state)| json!({ "labels": labels, "state": state }));
+        json!({
+            "name": shown.name,
+            "service": shown.service,
+            "metrics": shown.metrics,
+            "query": shown.query,
+            "bounds": shown.bounds.iter().cloned().collect::<BTreeMap<_, _>>(),
+            "evaluated_at": shown.status.last,
+            "series": series.collect::<Vec<_>>(),
+            "left_out": shown.status.left_out,
+            "fault": shown.status.fault,
+        })
+    };
+    Ok(Json(shown.iter().map(row).collect()))
 }
 
 /// `GET /api/v1/ledger`

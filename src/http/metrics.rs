@@ -15,7 +15,7 @@ use super::api::read;
 use super::error::Error;
 use crate::app::App;
 
-type ByLabel = Family<Vec<(&'static str, String)>, Gauge>;
+type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
 
 /// The content type that goes with [`encode`].
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -32,6 +32,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
     counter("arrivals", "Messages committed to the log", &counted.arrivals);
     counter("events", "Events committed to the log", &counted.events);
     counter("heartbeats", "Alerts that only renewed what is known", &counted.heartbeats);
+    counter("pushed_samples", "Samples pushed to us, asked for or not", &counted.pushed);
     counter("refused_arrivals", "Messages refused for their credentials", &counted.refused);
     counter("deliveries_performed", "Deliveries performed", &counted.delivered);
     counter("delivery_failures", "Attempts at a delivery that failed", &counted.delivery_failures);
@@ -60,12 +61,27 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
         ("deliveries", "Deliveries by state", "state", &stored.deliveries),
     ];
     for (name, help, label, counts) in rows {
-        let family = ByLabel::default();
+        let family = Gauges::default();
         for (value, count) in counts {
             family.get_or_create(&vec![(label, value.clone())]).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
         registry.register(name, help, family);
     }
+    let measured = read(&app, App::measured).await?;
+    let (series, left_out, answers) = (Gauges::default(), Gauges::default(), Gauges::default());
+    for (name, status) in measured.conditions() {
+        for (state, count) in status.counts() {
+            let state = serde_json::to_string(&state).unwrap_or_default().trim_matches('"').to_owned();
+            series.get_or_create(&vec![("condition", name.clone()), ("state", state)]).set(i64::try_from(count).unwrap_or(i64::MAX));
+        }
+        left_out.get_or_create(&vec![("condition", name.clone())]).set(i64::try_from(status.left_out).unwrap_or(i64::MAX));
+    }
+    for (name, status) in measured.sources() {
+        answers.get_or_create(&vec![("metrics", name.clone())]).set(i64::from(status.fault.is_none() && status.answered.is_some()));
+    }
+    registry.register("condition_series", "Series of each condition by their state", series);
+    registry.register("condition_series_left_out", "Series beyond the max_series of each condition", left_out);
+    registry.register("metrics_up", "Whether each entry of metrics, or each target of it, answered last", answers);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))

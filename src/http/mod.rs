@@ -64,6 +64,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/postmortems", get(api::postmortems))
         .route("/api/v1/postmortems/{id}", get(api::postmortem))
         .route("/api/v1/criteria", get(api::criteria))
+        .route("/api/v1/conditions", get(api::conditions))
         .route("/api/v1/ledger", get(api::ledger))
         .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/deliveries/retry", post(api::retry_delivery))

@@ -15,6 +15,7 @@ use super::api::{self, ReviewBody, known, read, review_with, say};
 use super::correct;
 use super::error::Error;
 use super::pages;
+use crate::app::measure::status::SourceStatus;
 use crate::app::{App, intend, reach};
 use crate::ingest::IngestFault;
 use crate::ingest::auth::{Proof, authentic};
@@ -36,6 +37,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/suggestions", get(suggestions))
         .route("/incidents", get(incidents))
         .route("/incidents/{id}", get(incident))
+        .route("/incidents/{id}/plots/{name}", get(plot))
         .route("/incidents/{id}/review", post(review))
         .route("/incidents/{id}/notes", post(note))
         .route("/incidents/{id}/merge", post(correct::merge_form))
@@ -46,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/ask", get(ask).post(asked))
         .route("/declare", get(declare).post(declared))
         .route("/assign", post(assign))
+        .route("/conditions", get(conditions))
         .route("/quarantine", get(quarantine))
 }
 
@@ -195,13 +198,27 @@ async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
     incident_page(&app, &id, None).await
 }
 
+/// A picture is a document of its own, and its style is its own; nothing else is.
+const PICTURE: [(header::HeaderName, &str); 2] =
+    [(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'")];
+
+/// `GET /incidents/{id}/plots/{condition}.svg`
+async fn plot(State(app): State<Arc<App>>, Path((id, name)): Path<(String, String)>) -> Result<Response, PageError> {
+    let incident = known(&app, &id).await?.id;
+    let condition = name.trim_end_matches(".svg").to_owned();
+    let drawn = read(&app, move |app| app.store.plot(&incident, &condition)).await?;
+    let drawn = drawn.ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
+    Ok((PICTURE, drawn.svg).into_response())
+}
+
 async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) -> Page {
     let incident = known(app, id).await?;
     let wanted = incident.id.clone();
     let lead = incident.bundle.clone();
-    let (postmortem, lead, mut others) = read(app, move |app| {
+    let (postmortem, lead, pictures, mut others) = read(app, move |app| {
         let lead = lead.map(|lead| app.store.incident(&lead.0)).transpose()?.flatten();
-        Ok((app.store.postmortem_of(&wanted)?, lead, app.store.incidents(IncidentFilter { open_only: false, limit: ROWS })?))
+        let others = app.store.incidents(IncidentFilter { open_only: false, limit: ROWS })?;
+        Ok((app.store.postmortem_of(&wanted)?, lead, app.pictures(&wanted)?, others))
     })
     .await?;
     others.retain(|other| other.id != incident.id);
@@ -222,6 +239,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         lead: lead.as_ref(),
         bundled: &bundled,
         others: others.get(..OTHERS).unwrap_or(&others),
+        pictures: &pictures,
         names: &names,
         notice,
     };
@@ -267,7 +285,14 @@ async fn postmortems(State(app): State<Arc<App>>) -> Page {
     Ok(Html(pages::postmortems::render(&view)))
 }
 
-async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
+async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, PageError> {
+    if id.ends_with(".svg") {
+        // The document names its pictures as they stand beside it.
+        let wanted = id.clone();
+        let picture = read(&app, move |app| app.picture(&wanted)).await?;
+        let picture = picture.ok_or_else(|| Error::NotFound(format!("there is no picture `{id}` beside any postmortem")))?;
+        return Ok((PICTURE, picture).into_response());
+    }
     let wanted = PostmortemId(id.clone());
     let found = read(&app, move |app| Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))).await?;
     let (Some(postmortem), meeting) = found else {
@@ -288,7 +313,7 @@ async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page
         meeting: meeting.as_ref(),
         zone: settings.config.time_zone,
     };
-    Ok(Html(pages::postmortem::render(&view)))
+    Ok(Html(pages::postmortem::render(&view)).into_response())
 }
 
 async fn ask(State(app): State<Arc<App>>) -> Html<String> {
@@ -369,6 +394,17 @@ async fn assign(State(app): State<Arc<App>>, Form(posted): Form<Assignment>) -> 
     let event = Event::new("people", app.now(), Fact::Edit(Edit::Assign { key: posted.key, service }));
     let _ = say(&app, event).await?;
     Ok(Redirect::to("/"))
+}
+
+async fn conditions(State(app): State<Arc<App>>) -> Page {
+    let (conditions, measured) = read(&app, |app| Ok((app.conditions()?, app.measured()?))).await?;
+    let source = |(name, status): (&String, &SourceStatus)| pages::conditions::Source {
+        name: name.clone(),
+        answered: status.answered,
+        fault: status.fault.clone(),
+    };
+    let view = pages::conditions::View { now: app.now(), conditions, sources: measured.sources().iter().map(source).collect() };
+    Ok(Html(pages::conditions::render(&view)))
 }
 
 async fn quarantine(State(app): State<Arc<App>>) -> Page {

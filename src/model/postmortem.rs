@@ -117,6 +117,13 @@ pub enum Action {
         /// The text generated now.
         text: String,
     },
+    /// Write a picture beside the draft.
+    WritePicture {
+        /// File name within the directory of postmortems.
+        file: String,
+        /// SVG text.
+        text: String,
+    },
     /// Write an invite.
     WriteInvite {
         /// File name within the directory of invites.

@@ -97,9 +97,10 @@ impl Target {
             let agrees = state == "unknown" || (state == "degraded") == self.was_degraded(at);
             assert!(
                 agrees || near,
-                "at {at} it was {} and found {state:?}; changes: {:?}; found: {spans:#?}",
+                "at {at} it was {} and found {state:?}; changes: {:?}; found: {spans:#?}; log:\n{}",
                 if self.was_degraded(at) { "degraded" } else { "healthy" },
-                self.truth
+                self.truth,
+                logged(world)
             );
             match state {
                 "degraded" => found.degraded += 0.1,
@@ -165,4 +166,11 @@ fn state(spans: &[(DateTime<Utc>, Option<DateTime<Utc>>, String)], at: DateTime<
 /// Lets so many seconds pass.
 pub(crate) fn seconds(count: u64) {
     pause(Duration::from_secs(count));
+}
+
+/// What conditions said, for whoever reads a failed run.
+fn logged(world: &World) -> String {
+    let exported = world.run(&["export", "--config", "afterword.yaml"]).said;
+    let lines = exported.lines().filter(|line| line.contains("\"log\"") && line.contains("condition"));
+    lines.collect::<Vec<_>>().join("\n")
 }

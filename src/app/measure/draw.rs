@@ -10,7 +10,8 @@ use super::Entry;
 use super::prometheus::Server;
 use super::samples::History;
 use crate::app::App;
-use crate::draft::plot::svg;
+use crate::draft::name::picture_name;
+use crate::draft::plot::{describe, svg, table};
 use crate::measure::prometheus::Client;
 use crate::model::Time;
 use crate::model::event::Labels;
@@ -109,7 +110,6 @@ fn stretch(incident: &Incident, now: Time) -> (Time, Time) {
 /// All of a plot but its lines.
 fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
     let (from, to) = stretch(incident, now);
-    let bounds = [("degraded", Some(rule.degraded)), ("near_miss", rule.near_miss), ("recovered", rule.recovered)];
     let turns = &incident.milestones;
     let milestones = [
         (MilestoneKind::Began, &turns.began),
@@ -132,11 +132,17 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         from,
         to,
         lines: Vec::new(),
-        bounds: bounds.into_iter().filter_map(|(name, bound)| bound.map(|bound| told(name, bound))).collect(),
+        bounds: bounds(rule),
         spans: together(spans.flat_map(|signal| signal.spans.iter().copied()).collect(), to),
         milestones,
         left_out: 0,
     }
+}
+
+/// The thresholds of a condition.
+pub(super) fn bounds(rule: &ConditionRule) -> Vec<Bound> {
+    let bounds = [("degraded", Some(rule.degraded)), ("near_miss", rule.near_miss), ("recovered", rule.recovered)];
+    bounds.into_iter().filter_map(|(name, bound)| bound.map(|bound| told(name, bound))).collect()
 }
 
 fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
@@ -223,7 +229,49 @@ impl Source {
     }
 }
 
+/// A drawing as a page shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// The condition.
+    pub condition: String,
+    /// What it shows, in words.
+    pub words: String,
+    /// The same as a table: the names of its columns.
+    pub head: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Vec<String>>,
+}
+
 impl App {
+    /// The drawings of an incident, for its page. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn pictures(&self, incident: &IncidentId) -> Result<Vec<Picture>, StoreError> {
+        let picture = |drawn: Drawn| {
+            let table = table(&drawn.plot);
+            Picture { words: describe(&drawn.plot), head: table.head, rows: table.rows, condition: drawn.plot.condition }
+        };
+        Ok(self.store.plots(incident)?.into_iter().map(picture).collect())
+    }
+
+    /// The drawing that stands in `file` beside a draft. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn picture(&self, file: &str) -> Result<Option<String>, StoreError> {
+        for postmortem in self.store.postmortems(LOOKED_AT)? {
+            if !file.starts_with(postmortem.file.trim_end_matches(".md")) {
+                continue;
+            }
+            let drawn = self.store.plots(&postmortem.incident)?;
+            if let Some(drawn) = drawn.into_iter().find(|drawn| picture_name(&postmortem.file, &drawn.plot.condition) == file) {
+                return Ok(Some(drawn.svg));
+            }
+        }
+        Ok(None)
+    }
+
     /// Keeps a drawing, and brings the draft that shows it up to date. Blocks.
     fn drew(&self, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreError> {
         self.store.save_plots(incident, std::slice::from_ref(drawn))?;

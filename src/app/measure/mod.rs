@@ -30,7 +30,7 @@ use crate::store::log::NewRecord;
 use crate::store::watch::{Memory, Remembered};
 
 pub mod asked;
-mod draw;
+pub mod draw;
 mod prometheus;
 mod recall;
 mod samples;
@@ -38,7 +38,7 @@ mod scrape;
 mod skew;
 pub mod status;
 
-use status::Measured;
+use status::{Measured, Shown};
 
 /// How often it is looked at whether other settings hold or another process is the judge.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
@@ -104,6 +104,24 @@ impl App {
             }
         }
         Ok(measured)
+    }
+
+    /// The conditions in force, as they are. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn conditions(&self) -> Result<Vec<Shown>, StoreError> {
+        let measured = self.measured()?;
+        let shown = |rule: &ConditionRule| Shown {
+            name: rule.name.clone(),
+            service: rule.service.clone(),
+            metrics: rule.metrics.clone(),
+            query: rule.query.clone(),
+            bounds: draw::bounds(rule).into_iter().map(|bound| (bound.name, bound.text)).collect(),
+            max_series: rule.max_series,
+            status: measured.conditions().get(&rule.name).cloned().unwrap_or_default(),
+        };
+        Ok(self.settings().force.rules.conditions.iter().map(shown).collect())
     }
 }
 

@@ -83,7 +83,11 @@ async fn round(entry: &Entry, server: &mut Server, watches: &mut BTreeMap<String
                 server.prepared_at = None;
                 events.extend(watches.evaluate(rule, *at, &Answer::Failed));
             }
-            Ok(Asked { answers, .. }) => events.extend(watches.fill(rule, &answers)),
+            Ok(Asked { answers, .. }) => {
+                // What there was before anything was measured is not unknown: nobody asked for it.
+                let first = if watches.last().is_none() { answers.iter().position(|(_, answer)| has_values(answer)) } else { Some(0) };
+                events.extend(watches.fill(rule, &answers[first.unwrap_or(answers.len().saturating_sub(1))..]));
+            }
             Err(fault) => {
                 heard = Err(format!("condition `{}`: {fault}", rule.name));
                 events.extend(watches.evaluate(rule, *at, &Answer::Failed));
@@ -92,6 +96,10 @@ async fn round(entry: &Entry, server: &mut Server, watches: &mut BTreeMap<String
     }
     entry.heard("", heard);
     events
+}
+
+fn has_values(answer: &Answer) -> bool {
+    matches!(answer, Answer::Whole(values) | Answer::Partial(values) if !values.is_empty())
 }
 
 /// The first instant to ask for: the first that nobody answered, the first after the last, or some hours ago where there was none.

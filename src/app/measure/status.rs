@@ -29,6 +29,35 @@ pub struct ConditionStatus {
     offered: bool,
 }
 
+/// A condition in force with how it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Its name.
+    pub name: String,
+    /// The service it watches.
+    pub service: String,
+    /// The entry of `metrics:` it asks.
+    pub metrics: String,
+    /// Its query.
+    pub query: String,
+    /// Its thresholds, by name.
+    pub bounds: Vec<(String, String)>,
+    /// How many series are watched at the most.
+    pub max_series: usize,
+    /// How it is.
+    pub status: ConditionStatus,
+}
+
+impl ConditionStatus {
+    /// How many series are in each state, the worst first.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(ConditionState, usize)> {
+        let order = [ConditionState::Degraded, ConditionState::NearMiss, ConditionState::Unknown, ConditionState::Healthy];
+        let count = |state| self.series.iter().filter(|(_, is)| *is == state).count();
+        order.into_iter().map(|state| (state, count(state))).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
 /// An entry of `metrics:`, or one target of it.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct SourceStatus {

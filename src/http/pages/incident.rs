@@ -6,6 +6,7 @@ use super::chart::{self, Chart};
 use super::review::{self, Form, Invitation};
 use super::words::{self, Names};
 use super::{Notice, Tab, show};
+use crate::app::measure::draw::Picture;
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, Standing, Verdict};
@@ -30,6 +31,8 @@ pub(crate) struct View<'a> {
     pub(crate) bundled: &'a [Incident],
     /// Others that it may be one with.
     pub(crate) others: &'a [Incident],
+    /// Its conditions over time.
+    pub(crate) pictures: &'a [Picture],
     /// What people are called.
     pub(crate) names: &'a Names,
     /// A word at the top: an answer taken, or "this changed since you looked".
@@ -134,6 +137,7 @@ mod tests {
             lead: None,
             bundled: &[],
             others: &[],
+            pictures: &[],
             names: &names,
             notice: None,
         })
@@ -205,6 +209,7 @@ mod tests {
                 lead,
                 bundled,
                 others,
+                pictures: &[],
                 names: &names,
                 notice,
             })

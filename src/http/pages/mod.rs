@@ -5,6 +5,7 @@
 
 pub(crate) mod ask;
 pub(crate) mod chart;
+pub(crate) mod conditions;
 pub(crate) mod declare;
 pub(crate) mod error;
 pub(crate) mod home;

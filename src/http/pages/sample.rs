@@ -346,6 +346,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 lead: None,
                 bundled: &[],
                 others: &[],
+                pictures: &[],
                 names: &names,
                 notice: Some(stale),
             }),

@@ -22,6 +22,16 @@ pub(super) struct Badge {
     pub(super) class: &'static str,
 }
 
+/// The state of a condition.
+pub(super) fn condition(state: ConditionState) -> Badge {
+    match state {
+        ConditionState::Healthy => badge("healthy", "good"),
+        ConditionState::Degraded => badge("degraded", "bad"),
+        ConditionState::NearMiss => badge("near miss", "ask"),
+        ConditionState::Unknown => badge("unknown", "muted"),
+    }
+}
+
 const fn badge(text: &'static str, class: &'static str) -> Badge {
     Badge { text, class }
 }
