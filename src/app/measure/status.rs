@@ -26,7 +26,7 @@ pub struct ConditionStatus {
     /// Why it cannot be evaluated as it stands.
     pub fault: Option<String>,
     /// Whether any target was seen to offer what it asks for.
-    offered: bool,
+    pub offered: bool,
 }
 
 /// A condition in force with how it is.
