@@ -1,1 +1,106 @@
-fn main() {}
+//! How fast a page is read for the few names that anybody wants. `cargo bench --bench scrape`
+//!
+//! The page has the shape of a large target's: 10,000 lines of 175 bytes, 400 metrics whose names share long beginnings, the lines of one
+//! together. All figures are lines per second on one core.
+//!
+//! - `lines`: where lines end, by `memchr`, and nothing else: the floor.
+//! - `ours`: twenty names wanted, of which the page has as many as the argument says, each with 25 lines, which become samples.
+//! - `ours_openmetrics`: the same in OpenMetrics.
+//! - `ours_all`: everything wanted, hence everything read and checked.
+//! - `prometheus_parse`: the crate, which knows no wishes.
+use std::fmt::Write as _;
+
+use afterword::ingest::exposition::{Format, read};
+use afterword::ingest::wanted::Wanted;
+use afterword::model::Time;
+use divan::counter::ItemsCount;
+use divan::{Bencher, black_box};
+
+/// Lines of the page, comments included.
+const LINES: usize = 10_000;
+/// Metrics of the page.
+const METRICS: usize = 400;
+
+fn main() {
+    divan::main();
+}
+
+fn name(metric: usize) -> String {
+    const SUBJECTS: [&str; 8] = ["request", "response", "storage", "etcd_request", "admission", "watch", "flowcontrol", "audit"];
+    const ENDS: [&str; 5] = ["duration_seconds_bucket", "duration_seconds_sum", "duration_seconds_count", "errors_total", "inflight"];
+    format!("apiserver_{}_{}_{}", SUBJECTS[metric % 8], metric / 8, ENDS[metric % 5])
+}
+
+fn page(format: Format) -> String {
+    let mut page = String::new();
+    for metric in 0..METRICS {
+        let name = name(metric);
+        write!(page, "# HELP {name} What number {metric} counts, told in as many words as help usually has, some more than most people read.\n# TYPE {name} gauge\n").expect("memory");
+        for line in 2..LINES / METRICS {
+            let verb = ["GET", "LIST", "PATCH", "POST", "WATCH"][line % 5];
+            let labels = format!(
+                "component=\"apiserver\",endpoint=\"https://10.0.{}.{line}:6443\",group=\"apps\",resource=\"deployments\",verb=\"{verb}\"",
+                metric % 256
+            );
+            let start = page.len();
+            let value = (metric * 7919 + line * 104_729) % 1_000_000;
+            writeln!(page, "{name}{{{labels},le=\"0.{line}\"}} {value}").expect("memory");
+            // The last label fills the line up to the length of the others.
+            let missing = 175_usize.saturating_sub(page.len() - start);
+            let end = start + name.len() + 1 + labels.len();
+            page.insert_str(end.saturating_sub(1), &"x".repeat(missing));
+        }
+    }
+    if format == Format::OpenMetrics {
+        page.push_str("# EOF\n");
+    }
+    page
+}
+
+/// Twenty names, of which the page has `hits`.
+fn wanted(hits: usize) -> Wanted {
+    let names: Vec<String> =
+        (0..20).map(|place| if place < hits { name(place * 17) } else { format!("{}_of_another", name(place)) }).collect();
+    Wanted::these(names.iter().map(String::as_str))
+}
+
+fn lines_of(page: &str) -> ItemsCount {
+    ItemsCount::new(page.lines().count())
+}
+
+#[divan::bench]
+fn lines(bencher: Bencher<'_, '_>) {
+    let page = page(Format::Text);
+    bencher.counter(lines_of(&page)).bench_local(|| memchr::memchr_iter(b'\n', black_box(page.as_bytes())).fold(0, |sum, end| sum ^ end));
+}
+
+fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &Wanted) {
+    let page = page(format);
+    bencher
+        .counter(lines_of(&page))
+        .bench_local(|| read(black_box(page.as_bytes()), format, wanted, Time::UNIX_EPOCH, true).map(|samples| samples.len()));
+}
+
+#[divan::bench(args = [0, 1, 4, 20])]
+fn ours(bencher: Bencher<'_, '_>, hits: usize) {
+    bench(bencher, Format::Text, &wanted(hits));
+}
+
+#[divan::bench(args = [0, 4])]
+fn ours_openmetrics(bencher: Bencher<'_, '_>, hits: usize) {
+    bench(bencher, Format::OpenMetrics, &wanted(hits));
+}
+
+#[divan::bench(sample_count = 20)]
+fn ours_all(bencher: Bencher<'_, '_>) {
+    bench(bencher, Format::Text, &Wanted::all());
+}
+
+#[divan::bench(sample_count = 5, sample_size = 1)]
+fn prometheus_parse(bencher: Bencher<'_, '_>) {
+    let page = page(Format::Text);
+    bencher.counter(lines_of(&page)).bench_local(|| {
+        let lines = black_box(&page).lines().map(|line| Ok(line.to_owned()));
+        prometheus_parse::Scrape::parse_at(lines, Time::UNIX_EPOCH).map(|scrape| scrape.samples.len())
+    });
+}

@@ -7,6 +7,7 @@ mod crashes;
 mod degradation;
 mod deploy;
 mod dice;
+mod exposition;
 mod layers;
 mod limits;
 mod measure;

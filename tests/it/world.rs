@@ -359,7 +359,6 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
 
     /// Prometheus, scraping `page` every second, its alert (after one second) going to Alertmanager's API at `alerts_to`.
     pub(crate) fn start_prometheus(&mut self, page: &Page, alerts_to: u16) {
-        let port = free_port();
         self.write(
             "alerts.yml",
             "groups:
@@ -372,10 +371,8 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         annotations: {summary: Checkout does not answer}
 ",
         );
-        self.write(
-            "prometheus.yml",
-            &format!(
-                "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
+        self.start_prometheus_with(&format!(
+            "global: {{scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s}}
 rule_files: [alerts.yml]
 scrape_configs:
   - job_name: checkout
@@ -385,13 +382,19 @@ alerting:
     - api_version: v2
       static_configs: [{{targets: ['127.0.0.1:{alerts_to}']}}]
 ",
-                page.port
-            ),
-        );
+            page.port
+        ));
+    }
+
+    /// Prometheus with these settings, and who speaks to it.
+    pub(crate) fn start_prometheus_with(&mut self, settings: &str) -> Http {
+        let port = free_port();
+        self.write("prometheus.yml", settings);
         let mut command = Command::new("prometheus");
         command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--rules.alert.resend-delay=2s"]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         self.start_other(&mut command, "prometheus", port);
+        Http::new(port)
     }
 
     /// Alertmanager, posting to our webhook at once and every five seconds; returns its port.
