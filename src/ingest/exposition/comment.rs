@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::Format;
 use super::cursor::{Cursor, Misread};
+use super::{Format, LONGEST_LINE};
 
 /// What such a line says.
 pub(super) enum Comment<'a> {
@@ -55,6 +55,9 @@ pub(super) const END: &[u8] = b"# EOF";
 pub(super) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> {
     if format == Format::OpenMetrics && line == END {
         return Ok(Comment::End);
+    }
+    if line.len() > LONGEST_LINE {
+        return Err(Misread::new(0, format!("this line has {} bytes, and {LONGEST_LINE} are the most that is read", line.len())));
     }
     let mut cursor = Cursor::new(line, format);
     cursor.blanks();

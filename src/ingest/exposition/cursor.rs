@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::Format;
 
-/// What is wrong, and at which byte: of the line where a line is read, of the page once [`Misread::in_page`] was told where the line begins.
+/// What is wrong, and at which byte: of the line where a line is read, of the page once [`Misread::in_page`] was told where that begins.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Misread {
     pub(super) at: usize,

@@ -51,7 +51,7 @@ pub(super) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
         return Err(Misread::new(begins, "no metric is named. Write its name before the { or, in quotes, first within it"));
     };
     // Prometheus reads `a{b="c"}1` in the text format, and so does promtool.
-    if !cursor.gap() && !(has_braces && format == Format::Text) {
+    if !(cursor.gap() || has_braces && format == Format::Text) {
         return Err(Misread::new(cursor.at, format!("{}. Expected a space and a value, as in {name} 1", cursor.found())));
     }
     let value = value(&mut cursor)?;

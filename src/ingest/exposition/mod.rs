@@ -20,8 +20,7 @@ use crate::model::sample::Sample;
 use self::comment::Comment;
 use self::cursor::Misread;
 use self::line::Line;
-use self::openmetrics::Metrics;
-use self::text::Families;
+use self::rules::Rules;
 use super::wanted::Wanted;
 
 mod comment;
@@ -31,6 +30,7 @@ mod line;
 mod number;
 pub mod offer;
 mod openmetrics;
+mod rules;
 mod text;
 
 /// The longest line that is read, in bytes. A longer one is refused.
@@ -81,24 +81,33 @@ pub struct PageFault {
 /// A line without a time is at `scraped_at`; one with a time is at that time if `honor_timestamps`, to the millisecond.
 ///
 /// # Errors
-/// As in Prometheus, one bad line fails the page. Lines that nobody wants are not looked at; with [`Wanted::all`] each is, and the page
-/// must also keep what the formats demand beyond single lines: what `promtool check metrics` demands of a text page, and the order, types
-/// and sums that OpenMetrics demands.
+/// As in Prometheus, one bad line fails the page. Lines that nobody wants are not looked at; with [`Wanted::all`] each is, comments too.
 pub fn read(page: &[u8], format: Format, wanted: &Wanted, scraped_at: Time, honor_timestamps: bool) -> Result<Vec<Sample>, PageFault> {
     let mut samples = Vec::new();
-    let sample = |line: Line| {
+    let mut take = |line: Line| {
         let at = match line.stamp {
             // A time that no calendar has is none, so that it only matters where it would be used.
             Some(stamp) if honor_timestamps => Time::from_timestamp_millis(stamp.millis)
                 .ok_or_else(|| Misread::new(0, "this time is too far away. Expected one within 260,000 years"))?,
             _ => scraped_at,
         };
-        Ok(Sample { name: line.name, labels: line.labels, at, value: line.value })
+        samples.push(Sample { name: line.name, labels: line.labels, at, value: line.value });
+        Ok(())
     };
-    let mut take = |line: Line| sample(line).map(|sample| samples.push(sample));
-    let read = if wanted.is_all() { read_all(page, format, &mut take) } else { read_wanted(page, format, wanted, &mut take) };
+    let read = if wanted.is_all() { read_all(page, format, None, &mut take) } else { read_wanted(page, format, wanted, &mut take) };
     read.map_err(|misread| fault(page, &misread))?;
     Ok(samples)
+}
+
+/// Whether a page keeps all that its format demands, for who writes one: besides what [`read`] demands of each line, what
+/// `promtool check metrics` demands of a text page, and the types, order and sums that OpenMetrics demands. Prometheus scrapes pages that do
+/// not, some client libraries print them, and [`read`] reads them.
+///
+/// # Errors
+/// The first fault of the page.
+pub fn check(page: &[u8], format: Format) -> Result<(), PageFault> {
+    let mut rules = Rules::of(format);
+    read_all(page, format, Some(&mut rules), &mut |_| Ok(())).map_err(|misread| fault(page, &misread))
 }
 
 type Take<'a> = dyn FnMut(Line) -> Result<(), Misread> + 'a;
@@ -131,10 +140,8 @@ fn read_wanted(page: &[u8], format: Format, wanted: &Wanted, take: &mut Take<'_>
     if format == Format::OpenMetrics && !is_ended { Err(not_ended(page)) } else { Ok(()) }
 }
 
-/// Reads and checks every line.
-fn read_all(page: &[u8], format: Format, take: &mut Take<'_>) -> Result<(), Misread> {
-    let mut families = Families::default();
-    let mut metrics = Metrics::default();
+/// Reads every line, and checks the page as a whole where there are rules for it.
+fn read_all(page: &[u8], format: Format, mut rules: Option<&mut Rules>, take: &mut Take<'_>) -> Result<(), Misread> {
     let mut is_ended = false;
     let mut begins = 0;
     while begins < page.len() {
@@ -144,22 +151,12 @@ fn read_all(page: &[u8], format: Format, take: &mut Take<'_>) -> Result<(), Misr
         let read = match (first, format) {
             (None, Format::Text) => Ok(()),
             (None, Format::OpenMetrics) => Err(Misread::new(0, "an empty line. OpenMetrics has none")),
-            (Some(b'#'), _) if line.len() > LONGEST_LINE => {
-                Err(Misread::new(0, format!("this line has {} bytes, and {LONGEST_LINE} are the most that is read", line.len())))
-            }
-            (Some(b'#'), _) => comment::read(line, format).and_then(|comment| match (&comment, format) {
-                (Comment::End, _) => {
-                    is_ended = true;
-                    Ok(())
-                }
-                (_, Format::Text) => families.comment(&comment),
-                (_, Format::OpenMetrics) => metrics.comment(&comment),
+            (Some(b'#'), _) => comment::read(line, format).and_then(|comment| {
+                is_ended = matches!(comment, Comment::End);
+                rules.as_mut().map_or(Ok(()), |rules| rules.comment(&comment))
             }),
             (Some(_), _) => line::read(line, format).and_then(|line| {
-                match format {
-                    Format::Text => families.sample(&line)?,
-                    Format::OpenMetrics => metrics.sample(&line)?,
-                }
+                rules.as_mut().map_or(Ok(()), |rules| rules.sample(&line))?;
                 take(line)
             }),
         };
@@ -169,13 +166,10 @@ fn read_all(page: &[u8], format: Format, take: &mut Take<'_>) -> Result<(), Misr
         }
         begins = ends + 1;
     }
-    if format == Format::OpenMetrics {
-        if !is_ended {
-            return Err(not_ended(page));
-        }
-        metrics.end().map_err(|misread| misread.in_page(page.len()))?;
+    if format == Format::OpenMetrics && !is_ended {
+        return Err(not_ended(page));
     }
-    Ok(())
+    rules.map_or(Ok(()), |rules| rules.end().map_err(|misread| misread.in_page(page.len())))
 }
 
 /// Whether a line states a sample that is wanted, or may.

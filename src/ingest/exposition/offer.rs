@@ -1,5 +1,5 @@
-//! What a target offers, for checking the names that somebody wrote against it when it is first seen. By the `prometheus-parse` crate, whose
-//! losses matter little there: a name it does not see is answered with "not found", and the sample is read all the same.
+//! What a target offers, for checking the names that somebody wrote against it when it is first seen. By the `prometheus-parse` crate,
+//! whose losses matter little there: a name it does not see is answered with "not found", and the sample is read all the same.
 //!
 //! It does not see names with `:` or in quotes, lines with `}` in a label's value, nor types that only OpenMetrics has, whose metrics are
 //! [`Kind::Untyped`], each sample's name for itself. It does not decode escapes in help. It takes about 3 µs a line, two hundred times

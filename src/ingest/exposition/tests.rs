@@ -7,7 +7,7 @@ use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
-use super::{Format, MOST_LABELS, PageFault, read};
+use super::{Format, MOST_LABELS, PageFault, check as check_page, read};
 use crate::ingest::wanted::Wanted;
 use crate::model::Time;
 use crate::model::sample::{Sample, is_stale};
@@ -152,10 +152,6 @@ fn what_is_refused_and_where() {
     check("a 1 1.5\n", TEXT, 1, 5, "a whole number");
     check("a 1 # {} 1\n", TEXT, 1, 5, "is no time");
     check("# TYPE a unknown\n", TEXT, 1, 10, "untyped");
-    check("# TYPE a gauge\n# TYPE a gauge\n", TEXT, 2, 1, "a second # TYPE");
-    check("a 1\n# TYPE a gauge\n", TEXT, 2, 1, "after its samples");
-    check("# HELP a b\n# HELP a b\n", TEXT, 2, 1, "a second # HELP");
-    check("# TYPE a histogram\na_bucket{le=\"x\"} 1\n", TEXT, 2, 1, "Expected a number");
     check("a 1\n", OPEN, 2, 1, "Expected # EOF");
     check("", OPEN, 1, 1, "Expected # EOF");
     check("a 1\n\n# EOF\n", OPEN, 2, 1, "an empty line");
@@ -167,6 +163,25 @@ fn what_is_refused_and_where() {
     check("a{b=\"c\"}1\n# EOF\n", OPEN, 1, 9, "Expected a space");
     check("# a remark\n# EOF\n", OPEN, 1, 1, "no such line is known");
     check("# TYPE a counter\na_total 1 # {\"x\"} 1\n# EOF\n", OPEN, 2, 17, "Expected =");
+}
+
+#[test]
+fn what_is_read_and_is_bad_style() {
+    let check = |page: &str, format: Format, line: usize, part: &str| {
+        assert!(all(page.as_bytes(), format).is_ok(), "{page:?}");
+        let fault = check_page(page.as_bytes(), format).unwrap_err();
+        assert_eq!((fault.line, fault.column), (line, 1), "{page:?}: {fault}");
+        assert!(fault.message.contains(part), "{page:?}: {fault}");
+    };
+    check("# TYPE a gauge\n# TYPE a gauge\n", TEXT, 2, "a second # TYPE");
+    check("a 1\n# TYPE a gauge\n", TEXT, 2, "after its samples");
+    check("# HELP a b\n# HELP a b\n", TEXT, 2, "a second # HELP");
+    check("# TYPE a histogram\na_bucket{le=\"x\"} 1\n", TEXT, 2, "Expected a number");
+    check("# TYPE a counter\na_total -1\n# EOF\n", OPEN, 2, "the value is -1. Expected no negative number");
+    check("# TYPE a histogram\na_bucket{le=\"1\"} 1\n# EOF\n", OPEN, 4, "no last bucket");
+    check("a 1\nb 1\na 1\n# EOF\n", OPEN, 5, "a is here a second time");
+    assert_eq!(check_page(b"# TYPE a counter\na_total 1\n# EOF\n", OPEN), Ok(()));
+    assert_eq!(check_page(b"# TYPE a counter\na_total 1\n", TEXT), Ok(()));
 }
 
 #[test]
@@ -324,6 +339,7 @@ fn survives(page: &[u8]) {
     let wanted = Wanted::these(["a", "b", "c", "a_bucket"]);
     for format in [TEXT, OPEN] {
         let everything = all(page, format);
+        assert!(everything.is_ok() || check_page(page, format).is_err());
         let little = read(page, format, &wanted, now(), true);
         if let Ok(mut samples) = everything {
             samples.retain(|sample| wanted.has(sample.name.as_bytes()));
@@ -365,7 +381,12 @@ proptest! {
 
     /// Pinned to each other on what the crate reads right: plain names, values of labels without signs, untyped.
     #[test]
-    fn the_crate_reads_the_same(names in btree_set("[a-z_][a-z0-9_]{0,20}", 1..20), labels in btree_map("[a-z_][a-z0-9_]{0,6}", "[a-z0-9 /.:-]{1,8}", 0..4), value: f64, millis in option::of(0_i64..4_000_000_000_000)) {
+    fn the_crate_reads_the_same(
+        names in btree_set("[a-z_][a-z0-9_]{0,20}", 1..20),
+        labels in btree_map("[a-z_][a-z0-9_]{0,6}", "[a-z0-9 /.:-]{1,8}", 0..4),
+        value: f64,
+        millis in option::of(0_i64..4_000_000_000_000),
+    ) {
         let labels: crate::model::event::Labels = labels.into_iter().filter(|(name, _)| name != "__name__").collect();
         let at = millis.map_or_else(now, |millis| Time::from_timestamp_millis(millis).unwrap());
         let samples: Vec<Sample> = names.into_iter().map(|name| Sample { name, labels: labels.clone(), at, value }).collect();

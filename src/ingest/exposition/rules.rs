@@ -1,0 +1,45 @@
+//! What a page must keep beyond its single lines, in either format.
+
+use super::Format;
+use super::comment::Comment;
+use super::cursor::Misread;
+use super::line::Line;
+use super::openmetrics::Metrics;
+use super::text::Families;
+
+/// The rules of a format, with what the page has said so far.
+pub(super) enum Rules {
+    Text(Families),
+    OpenMetrics(Box<Metrics>),
+}
+
+impl Rules {
+    pub(super) fn of(format: Format) -> Self {
+        match format {
+            Format::Text => Self::Text(Families::default()),
+            Format::OpenMetrics => Self::OpenMetrics(Box::default()),
+        }
+    }
+
+    pub(super) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+        match self {
+            Self::Text(families) => families.comment(comment),
+            Self::OpenMetrics(metrics) => metrics.comment(comment),
+        }
+    }
+
+    pub(super) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+        match self {
+            Self::Text(families) => families.sample(line),
+            Self::OpenMetrics(metrics) => metrics.sample(line),
+        }
+    }
+
+    /// The page is over.
+    pub(super) fn end(&mut self) -> Result<(), Misread> {
+        match self {
+            Self::Text(_) => Ok(()),
+            Self::OpenMetrics(metrics) => metrics.end(),
+        }
+    }
+}
