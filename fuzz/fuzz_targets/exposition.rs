@@ -31,6 +31,6 @@ fuzz_target!(|page: &[u8]| {
         }
     }
     if let Ok(page) = std::str::from_utf8(page) {
-        offer(page);
+        let _ = offer(page);
     }
 });
