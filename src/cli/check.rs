@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use super::{FAULTS, complain, json, say};
+use super::{FAULTS, block_on, complain, json, say};
+use crate::app::measure::offered;
 use crate::app::settings::Settings;
 use crate::model::fault::Fault;
 use crate::rules::scenario::ScenarioFile;
@@ -34,12 +35,19 @@ struct Report {
     files: usize,
     /// In the order of files and places.
     faults: Vec<Fault>,
+    /// What may be wrong, and does not keep anything from being in force.
+    warnings: Vec<Fault>,
 }
 
 pub(super) fn check(asked: &Check) -> u8 {
     let default = [PathBuf::from("afterword.yaml")];
     let report = run(if asked.paths.is_empty() { &default } else { &asked.paths });
-    let Report { files, faults } = &report;
+    let Report { files, faults, warnings } = &report;
+    if let Format::Text = asked.format {
+        warnings
+            .iter()
+            .for_each(|warning| complain(&format!("{}:{}:{}: warning: {}", warning.file, warning.line, warning.column, warning.message)));
+    }
     match asked.format {
         Format::Json => say(&json(&report)),
         Format::Text if faults.is_empty() => say(&format!("{files} file{} checked, no faults", if *files == 1 { "" } else { "s" })),
@@ -49,7 +57,7 @@ pub(super) fn check(asked: &Check) -> u8 {
 }
 
 fn run(paths: &[PathBuf]) -> Report {
-    let mut faults: Vec<Fault> = Vec::new();
+    let (mut faults, mut warnings): (Vec<Fault>, Vec<Fault>) = (Vec::new(), Vec::new());
     let mut files = 0;
     for path in paths {
         let found = if path.is_dir() { inside(path) } else { vec![path.clone()] };
@@ -61,7 +69,14 @@ fn run(paths: &[PathBuf]) -> Report {
         let (scenarios, rule_files): (Vec<PathBuf>, Vec<PathBuf>) = others.into_iter().partition(|file| is_scenario(file));
         files += settings.len() + scenarios.len() + rule_files.len();
         for file in &settings {
-            faults.extend(Settings::load(Some(file)).err().unwrap_or_default());
+            match Settings::load(Some(file)) {
+                Ok(settings) => {
+                    let (unfit, doubtful) = block_on(offered::compare(&settings)).unwrap_or_default();
+                    faults.extend(unfit);
+                    warnings.extend(settings.warnings.into_iter().chain(doubtful));
+                }
+                Err(found) => faults.extend(found),
+            }
         }
         let (texts, unread) = read_all(&rule_files);
         faults.extend(unread);
@@ -74,9 +89,11 @@ fn run(paths: &[PathBuf]) -> Report {
         }));
     }
     // A rule file may be reached by itself, through the settings and through its scenarios.
-    faults.sort();
-    faults.dedup();
-    Report { files, faults }
+    for found in [&mut faults, &mut warnings] {
+        found.sort();
+        found.dedup();
+    }
+    Report { files, faults, warnings }
 }
 
 /// The rules that a scenario file names, or every fault that keeps them from being read.

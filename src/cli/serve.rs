@@ -16,12 +16,14 @@ use crate::store::{self, Store};
 
 /// Tells faults of the settings, one a line.
 pub(super) fn load(file: Option<&Path>) -> Result<Settings, u8> {
-    Settings::load(file).map_err(|faults| {
+    let loaded = Settings::load(file).map_err(|faults| {
         for fault in faults {
             complain(&fault.to_string());
         }
         FAULTS
-    })
+    })?;
+    loaded.warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
+    Ok(loaded)
 }
 
 /// The file that settings are in when none is named: `afterword.yaml` here, if there is one.

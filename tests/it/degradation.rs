@@ -301,3 +301,81 @@ fn a_prometheus_pushes() {
     assert_eq!(answer.status, 415, "{}", answer.body);
     assert_eq!(world.post("/api/v1/write", "x").status, 401);
 }
+
+/// Afterword that asks a Prometheus with an alert on the gauge, which goes nowhere but to `alerts_to`.
+fn alerting(hold: &str, to_us: bool) -> (World, Target, Prometheus) {
+    let (target, port) = (Target::serve(), free_port());
+    let mut world = world(&Prometheus::entry(port), RULES);
+    let rule = format!("alert: CheckoutErrors, expr: checkout_errors > 5, for: {hold}, labels: {{service: checkout, severity: critical}}");
+    world.write("alerts.yml", &format!("groups: [{{name: checkout, rules: [{{{rule}}}]}}]\n"));
+    let us = format!("alerting: {{alertmanagers: [{{api_version: v2, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n", world.port);
+    let more = format!("rule_files: [alerts.yml]\n{}", if to_us { us } else { String::new() });
+    world.start();
+    let prometheus = Prometheus::start(&mut world, port, &target, &more);
+    (world, target, prometheus)
+}
+
+#[test]
+fn an_alert_whose_webhook_never_came_is_recalled() {
+    let (world, mut target, _prometheus) = alerting("3s", false);
+    seconds(3);
+    target.degrade(true);
+    seconds(9);
+    target.degrade(false);
+    let spans = until("the alert is known with its end", PATIENCE, || {
+        let spans = spans(&world, "CheckoutErrors");
+        spans.iter().any(|(_, end, _)| end.is_some()).then_some(spans)
+    });
+    let found = target.compare(&world, "CheckoutErrors", SLACK, EXACT);
+    assert!(found.degraded > 6.0 && found.unknown < 0.5, "{found:?}: {spans:?}");
+}
+
+#[test]
+fn an_alert_that_is_sent_and_recalled_is_one_with_its_true_beginning() {
+    let (world, mut target, _prometheus) = alerting("4s", true);
+    seconds(3);
+    target.degrade(true);
+    seconds(10);
+    target.degrade(false);
+    until_closed(&world);
+    // What is sent begins when it fired; what is recalled, four seconds before.
+    until("it begins when it did", PATIENCE, || {
+        let spans = spans(&world, "CheckoutErrors");
+        (spans.len() == 1 && spans[0].1? - spans[0].0 > TimeDelta::seconds(8)).then_some(())
+    });
+    target.compare(&world, "CheckoutErrors", SLACK, EXACT);
+}
+
+#[test]
+fn the_end_of_a_lease_is_no_recovery_where_the_prometheus_was_gone() {
+    let (mut world, mut target, prometheus) = alerting("1s", true);
+    seconds(3);
+    target.degrade(true);
+    seconds(7);
+    prometheus.signal("KILL");
+    // It would have promised four minutes: nothing is said of the end until it is back and tells what it remembers.
+    seconds(4);
+    target.degrade(false);
+    seconds(5);
+    let more = std::fs::read_to_string(world.path("prometheus.yml")).unwrap();
+    let more = more.lines().skip_while(|line| !line.starts_with("rule_files")).collect::<Vec<_>>().join("\n");
+    let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, &format!("{more}\n"));
+    until("the end is unknown", PATIENCE, || spans(&world, "CheckoutErrors").iter().any(|(.., state)| state == "unknown").then_some(()));
+    let found = target.compare(&world, "CheckoutErrors", SLACK, EXACT);
+    assert!(found.degraded > 4.0 && found.unknown > 4.0, "{found:?}");
+}
+
+#[test]
+fn an_alert_that_nearly_fired_is_a_near_miss() {
+    let (world, mut target, _prometheus) = alerting("8s", false);
+    seconds(3);
+    target.degrade(true);
+    seconds(6);
+    target.degrade(false);
+    let said = until("a near miss is told", PATIENCE, || {
+        let incidents = world.incidents();
+        let full = incidents.iter().map(|incident| world.incident(incident["id"].as_str().unwrap()).to_string());
+        full.into_iter().find(|text| text.contains("\"near_miss\"") && text.contains("was pending for"))
+    });
+    assert!(said.contains("of the 8s after which it fires"), "{said}");
+}

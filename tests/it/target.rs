@@ -142,8 +142,11 @@ impl Shown {
     }
 }
 
+/// A stretch of a signal.
+pub(crate) type Stretch = (DateTime<Utc>, Option<DateTime<Utc>>, String);
+
 /// The stretches of a condition in all incidents: beginning, end and state.
-pub(crate) fn spans(world: &World, condition: &str) -> Vec<(DateTime<Utc>, Option<DateTime<Utc>>, String)> {
+pub(crate) fn spans(world: &World, condition: &str) -> Vec<Stretch> {
     let mut spans = Vec::new();
     for listed in world.incidents() {
         let incident = world.incident(listed["id"].as_str().unwrap());
@@ -157,7 +160,7 @@ pub(crate) fn spans(world: &World, condition: &str) -> Vec<(DateTime<Utc>, Optio
     spans
 }
 
-fn state(spans: &[(DateTime<Utc>, Option<DateTime<Utc>>, String)], at: DateTime<Utc>) -> &str {
+fn state(spans: &[Stretch], at: DateTime<Utc>) -> &str {
     let holding = spans.iter().filter(|(start, end, _)| *start <= at && end.is_none_or(|end| at < end));
     let states: Vec<&str> = holding.map(|(.., state)| state.as_str()).collect();
     ["degraded", "unknown"].into_iter().find(|state| states.contains(state)).unwrap_or("healthy")

@@ -386,17 +386,6 @@ alerting:
         ));
     }
 
-    /// Prometheus with these settings, and who speaks to it.
-    pub(crate) fn start_prometheus_with(&mut self, settings: &str) -> Http {
-        let port = free_port();
-        self.write("prometheus.yml", settings);
-        let mut command = Command::new("prometheus");
-        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--rules.alert.resend-delay=2s"]);
-        command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
-        self.start_other(&mut command, "prometheus", port);
-        Http::new(port)
-    }
-
     /// Alertmanager, posting to our webhook at once and every five seconds; returns its port.
     pub(crate) fn start_alertmanager(&mut self) -> u16 {
         let port = free_port();
@@ -423,7 +412,7 @@ receivers:
         let port = free_port();
         self.write("prometheus.yml", settings);
         let mut command = Command::new("prometheus");
-        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"]);
+        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--rules.alert.resend-delay=2s"]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         self.start_other(&mut command, "prometheus", port)
     }

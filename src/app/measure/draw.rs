@@ -133,7 +133,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         to,
         lines: Vec::new(),
         bounds: bounds(rule),
-        spans: together(spans.flat_map(|signal| signal.spans.iter().copied()).collect(), to),
+        spans: together(&spans.flat_map(|signal| signal.spans.iter().copied()).collect::<Vec<_>>(), to),
         milestones,
         left_out: 0,
     }
@@ -158,7 +158,7 @@ fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
 }
 
 /// What all series together were when: at each instant the worst that any of them was.
-fn together(spans: Vec<Span>, to: Time) -> Vec<Span> {
+fn together(spans: &[Span], to: Time) -> Vec<Span> {
     let end = |span: &Span| span.end.unwrap_or(to.max(span.start));
     let mut edges: Vec<Time> = spans.iter().flat_map(|span| [span.start, end(span)]).collect();
     edges.sort_unstable();
@@ -298,7 +298,7 @@ mod tests {
         ];
         let expected =
             [span(0, Some(10), SpanState::NearMiss), span(10, Some(30), SpanState::Degraded), span(40, Some(50), SpanState::Unknown)];
-        assert_eq!(together(spans, at(50)), expected);
-        assert_eq!(together(Vec::new(), at(50)), []);
+        assert_eq!(together(&spans, at(50)), expected);
+        assert_eq!(together(&[], at(50)), []);
     }
 }

@@ -31,6 +31,7 @@ use crate::store::watch::{Memory, Remembered};
 
 pub mod asked;
 pub mod draw;
+pub mod offered;
 mod prometheus;
 mod recall;
 mod samples;

@@ -11,13 +11,14 @@ use super::{Entry, kept, wait_until};
 use crate::app::lock;
 use crate::config::metrics::{Page as Target, Scrape};
 use crate::engine::samples::Samples;
-use crate::ingest::asked::fault;
+use crate::ingest::asked;
 use crate::ingest::exposition::{self, Format, offer};
 use crate::ingest::wanted::Wanted;
 use crate::measure::scrape::{Page, Scraper};
 use crate::model::Time;
 use crate::model::event::{Labels, hex};
 use crate::model::sample::{STALE, Sample};
+use crate::rules::ConditionRule;
 use crate::rules::query::Selector;
 
 /// A series, by its name and labels.
@@ -124,12 +125,9 @@ async fn live(entry: &Entry, ours: &Labels) -> Option<BTreeSet<Series>> {
 
 /// Compares what conditions ask for with what a target offers when it is first seen. `true`: nothing is in the way.
 fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
-    let Ok(text) = std::str::from_utf8(&page.bytes) else { return true };
-    let (offered, read) = (offer::offer(text), samples.iter().map(|sample| sample.name.as_str()).collect::<Vec<_>>());
     let mut fine = true;
     for rule in entry.conditions() {
-        let Ok(query) = &rule.understood.of_samples else { continue };
-        let fault = fault(&names(query.selectors()), &names(query.counters()), &offered, &read);
+        let fault = fault(rule, page, samples);
         fine &= fault.is_none();
         if lock(&entry.app.measured).offered(&rule.name, fault.clone())
             && let Some(fault) = fault
@@ -138,6 +136,13 @@ fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
         }
     }
     fine
+}
+
+/// Why a condition cannot be evaluated on what a target offers, if anything is in the way. `read`: samples that its page was found to have.
+pub(super) fn fault(rule: &ConditionRule, page: &Page, read: &[Sample]) -> Option<String> {
+    let (query, text) = (rule.understood.of_samples.as_ref().ok()?, std::str::from_utf8(&page.bytes).ok()?);
+    let read: Vec<&str> = read.iter().map(|sample| sample.name.as_str()).collect();
+    asked::fault(&names(query.selectors()), &names(query.counters()), &offer::offer(text), &read)
 }
 
 /// The names of metrics that a target has to offer: whether it could be scraped it does not say itself.

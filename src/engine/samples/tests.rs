@@ -10,7 +10,10 @@ fn at(seconds: i64) -> Time {
     Time::from_timestamp(1_700_000_000 + seconds, 0).unwrap_or_default()
 }
 
-fn samples(series: &[(&str, &[(&str, &str)], &[(i64, f64)])]) -> Samples {
+/// A metric's name, labels, and values by second.
+type Given<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(i64, f64)]);
+
+fn samples(series: &[Given<'_>]) -> Samples {
     let mut samples = Samples::default();
     for (name, pairs, values) in series {
         let labels: Labels = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
