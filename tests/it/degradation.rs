@@ -11,6 +11,8 @@ use crate::world::{Http, PATIENCE, RULES, World, free_port, send_signal, until};
 
 /// A scrape, an evaluation, and a machine that is busy with other tests.
 const SLACK: TimeDelta = TimeDelta::milliseconds(3500);
+/// The same for an alert, which a scrape and an evaluation of the Prometheus's own stand before.
+const ALERTED: TimeDelta = TimeDelta::seconds(5);
 const EXACT: TimeDelta = TimeDelta::zero();
 
 const GAUGE: &str = "checkout_errors";
@@ -326,7 +328,7 @@ fn an_alert_whose_webhook_never_came_is_recalled() {
         let spans = spans(&world, "CheckoutErrors");
         spans.iter().any(|(_, end, _)| end.is_some()).then_some(spans)
     });
-    let found = target.compare(&world, "CheckoutErrors", SLACK, EXACT);
+    let found = target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
     assert!(found.degraded > 6.0 && found.unknown < 0.5, "{found:?}: {spans:?}");
 }
 
@@ -341,9 +343,9 @@ fn an_alert_that_is_sent_and_recalled_is_one_with_its_true_beginning() {
     // What is sent begins when it fired; what is recalled, four seconds before.
     until("it begins when it did", PATIENCE, || {
         let spans = spans(&world, "CheckoutErrors");
-        (spans.len() == 1 && spans[0].1? - spans[0].0 > TimeDelta::seconds(8)).then_some(())
+        (spans.len() == 1 && spans[0].1? - spans[0].0 > TimeDelta::milliseconds(7500)).then_some(())
     });
-    target.compare(&world, "CheckoutErrors", SLACK, EXACT);
+    target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
 }
 
 #[test]
@@ -361,7 +363,7 @@ fn the_end_of_a_lease_is_no_recovery_where_the_prometheus_was_gone() {
     let more = more.lines().skip_while(|line| !line.starts_with("rule_files")).collect::<Vec<_>>().join("\n");
     let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, &format!("{more}\n"));
     until("the end is unknown", PATIENCE, || spans(&world, "CheckoutErrors").iter().any(|(.., state)| state == "unknown").then_some(()));
-    let found = target.compare(&world, "CheckoutErrors", SLACK, EXACT);
+    let found = target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
     assert!(found.degraded > 4.0 && found.unknown > 4.0, "{found:?}");
 }
 

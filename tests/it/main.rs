@@ -15,6 +15,7 @@ mod odd_servers;
 mod postgres;
 mod prometheus;
 mod promtool;
+mod queries;
 mod reload;
 mod remote_write;
 mod replicas;
