@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use chrono::TimeDelta;
 
 use super::{Answer, Watches};
@@ -173,4 +175,45 @@ fn what_nobody_saw_stays_unknown() {
     filled("", "=1 =3 =3 ! ! !", "! ! =3 =3 =1", "degraded 1..3, unknown 3..5, degraded 5..7");
     filled("", "=1 =3 =3 ! ! !", "=3 ! ! =3 =1", "degraded 1..4, unknown 4..6, degraded 6..7");
     filled("", "=1 =3 =3 ! ! !", "! ! ! ! !", "degraded 1..3, unknown 3..");
+}
+
+/// A real machine's temperature; its known failures are of 16 December and 8 February, and the anomaly of 28 January led to the second.
+const MACHINE: &str = include_str!("machine_temperature.txt");
+
+#[test]
+fn a_real_machine_fails_twice_and_nearly_fails_before() {
+    let text = "conditions: [{name: temperature, service: machine, metrics: plant, query: temperature, degraded: '< 45', near_miss: '< 55', \
+                recovered: '> 60', for: 1h, every: 5m}]";
+    let rules = parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).expect("rules");
+    let rule = &rules.conditions[0];
+    let (mut watches, mut events, mut at) = (Watches::default(), Vec::new(), Time::default());
+    for line in MACHINE.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(time) = line.strip_prefix('@') {
+            at = time.parse().expect("a time");
+            continue;
+        }
+        let value = line.parse().expect("a number");
+        events.extend(watches.evaluate(rule, at, &Answer::Whole(vec![(Labels::new(), value)])));
+        at += TimeDelta::minutes(5);
+    }
+    let force = InForce::new(rules.clone(), &[], &[]);
+    let mut state = State::default();
+    // By their beginning: what is long past is forgotten on the way.
+    let (mut degraded, mut near) = (BTreeMap::new(), BTreeMap::new());
+    for event in events {
+        let now = event.occurred_at;
+        state.apply(vec![event], &force, now);
+        for span in state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| &signal.spans) {
+            let told = |time: Time| time.format("%m-%d %H:%M").to_string();
+            let ended = span.end.map(told).unwrap_or_default();
+            match span.state {
+                SpanState::Degraded => degraded.insert(told(span.start), ended),
+                SpanState::NearMiss => near.insert(told(span.start), ended),
+                SpanState::Unknown | SpanState::Planned => panic!("{span:?}"),
+            };
+        }
+    }
+    let failures: Vec<String> = degraded.into_iter().map(|(from, to)| format!("{from}..{to}")).collect();
+    assert_eq!(failures, ["02-08 01:25..02-09 12:05", "12-16 15:25..12-16 18:40"]);
+    assert!(near.keys().any(|from| from.starts_with("01-28")), "the precursor: {near:?}");
 }
