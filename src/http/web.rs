@@ -403,7 +403,10 @@ async fn conditions(State(app): State<Arc<App>>) -> Page {
         answered: status.answered,
         fault: status.fault.clone(),
     };
-    let view = pages::conditions::View { now: app.now(), conditions, sources: measured.sources().iter().map(source).collect() };
+    // Of an entry with targets, those tell.
+    let has_parts = |name: &str| measured.sources().keys().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
+    let sources = measured.sources().iter().filter(|(name, _)| !has_parts(name)).map(source).collect();
+    let view = pages::conditions::View { now: app.now(), conditions, sources };
     Ok(Html(pages::conditions::render(&view)))
 }
 

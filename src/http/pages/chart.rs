@@ -3,7 +3,8 @@
 use super::human;
 use super::words::{self, Badge};
 use crate::model::Time;
-use crate::model::incident::{Incident, MilestoneKind, Signal, Span, SpanState};
+use crate::model::event::{Fact, Labels};
+use crate::model::incident::{Incident, MilestoneKind, Signal, SignalKind, Span, SpanState};
 
 /// The drawing is so wide in its own units; it is stretched to the page.
 const WIDTH: i64 = 1000;
@@ -69,7 +70,7 @@ pub(super) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     .filter(|(_, at)| (axis.from..=axis.to).contains(at))
     .map(|(kind, at)| Mark { x: axis.place(at), name: words::milestone(kind) })
     .collect();
-    let rows = incident.signals.iter().map(|signal| row(signal, &axis, now)).collect();
+    let rows = incident.signals.iter().map(|signal| row(signal, &told_apart(incident, signal), &axis, now)).collect();
     Some(Chart { from: axis.from, to: axis.to, rows, marks })
 }
 
@@ -85,9 +86,24 @@ impl Axis {
     }
 }
 
-fn row(signal: &Signal, axis: &Axis, now: Time) -> Row {
+/// The labels by which the series of one condition differ.
+fn told_apart(incident: &Incident, signal: &Signal) -> String {
+    let namesakes = || incident.signals.iter().filter(|other| other.kind == SignalKind::Condition && other.name == signal.name);
+    if signal.kind != SignalKind::Condition || namesakes().count() < 2 {
+        return String::new();
+    }
+    let labels = |signal: &Signal| {
+        let event = incident.members.iter().map(|member| &member.event).find(|event| event.id == signal.event);
+        event.and_then(|event| if let Fact::Condition(condition) = &event.fact { Some(condition.labels.clone()) } else { None })
+    };
+    let (own, all): (_, Vec<Labels>) = (labels(signal).unwrap_or_default(), namesakes().filter_map(labels).collect());
+    let differs = own.iter().filter(|(name, value)| all.iter().any(|other| other.get(*name) != Some(*value)));
+    differs.map(|(name, value)| format!(", {name}={value}")).collect()
+}
+
+fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
     let service = signal.service.as_deref().unwrap_or("unassigned");
-    let about = format!("{}, {service}, {}", words::signal(signal.kind), words::severity(&signal.severity).text);
+    let about = format!("{}, {service}, {}{apart}", words::signal(signal.kind), words::severity(&signal.severity).text);
     let stretches: Vec<Stretch> = signal.spans.iter().map(|span| stretch(span, now)).collect();
     let told: Vec<String> = stretches
         .iter()
