@@ -94,17 +94,7 @@ impl Watches {
         }
         let mut events = self.redefine(rule, at);
         self.last = Some(at);
-        let unsure = match answer {
-            Answer::Whole(_) => false,
-            Answer::Partial(values) => self.series.keys().any(|labels| values.iter().all(|(found, _)| found != labels)),
-            Answer::Failed => true,
-        };
-        if !unsure {
-            self.before = None;
-        } else if self.before.is_none() {
-            self.before = Some(Before { from: at, series: self.series.clone() });
-        }
-        self.before.take_if(|before| at - before.from > FILLED_WITHIN);
+        self.keep_before(at, answer);
         let called = Called::by(rule);
         events.extend(self.step(rule, at, answer).iter().map(|(labels, turn)| called.event(labels, turn)));
         events
@@ -130,11 +120,7 @@ impl Watches {
         }
         for (at, answer) in answers {
             self.last = Some(*at);
-            if *answer == Answer::Failed && self.before.is_none() {
-                self.before = Some(Before { from: *at, series: self.series.clone() });
-            } else if *answer != Answer::Failed {
-                self.before = None;
-            }
+            self.keep_before(*at, answer);
             turns.extend(self.step(rule, *at, answer));
         }
         let called = Called::by(rule);
@@ -147,6 +133,21 @@ impl Watches {
         };
         events.extend(turns.into_iter().map(correct));
         events
+    }
+
+    /// Keeps how it was before an answer that leaves something open, until one comes that does not.
+    fn keep_before(&mut self, at: Time, answer: &Answer) {
+        let unsure = match answer {
+            Answer::Whole(_) => false,
+            Answer::Partial(values) => self.series.keys().any(|labels| values.iter().all(|(found, _)| found != labels)),
+            Answer::Failed => true,
+        };
+        if !unsure {
+            self.before = None;
+        } else if self.before.is_none() {
+            self.before = Some(Before { from: at, series: self.series.clone() });
+        }
+        self.before.take_if(|before| at - before.from > FILLED_WITHIN);
     }
 
     /// What is to be told when nobody watches any more.

@@ -19,7 +19,9 @@ use super::{App, lock};
 use crate::config::metrics::Kind;
 use crate::engine::samples::Samples;
 use crate::engine::watches::Watches;
+use crate::measure::fault::Fault;
 use crate::measure::prometheus::Client;
+use crate::measure::reach::Reach;
 use crate::measure::scrape::Scraper;
 use crate::model::Time;
 use crate::model::event::Event;
@@ -150,9 +152,9 @@ fn start(app: &Arc<App>, settings: &Arc<Settings>, epoch: u64, stop: &Cancellati
         match &metrics.kind {
             Kind::Prometheus(server) => match Client::new(server, &reach).map(Arc::new) {
                 Ok(client) => {
-                    spawn(Box::pin(prometheus::evaluate_loop(entry(), Arc::clone(&client))));
+                    spawn(Box::pin(prometheus::evaluate_loop(entry(), server.clone(), Arc::clone(&client))));
                     if server.alerts {
-                        spawn(Box::pin(recall::recall_loop(entry(), Arc::clone(&client))));
+                        spawn(Box::pin(recall::recall_loop(entry(), server.clone(), Arc::clone(&client))));
                     }
                     spawn(Box::pin(draw::draw_loop(entry(), draw::Past::Server(client))));
                 }
@@ -248,6 +250,15 @@ impl Entry {
         for (name, watches) in &book.watches {
             measured.evaluated(name, watches);
         }
+    }
+
+    /// What is to be shown from now on, where a server no longer accepts who we are and the files of our credentials have changed.
+    async fn shown_anew(&self, fault: &Fault) -> Option<Reach> {
+        if !matches!(fault, Fault::Unauthorized(_)) {
+            return None;
+        }
+        let (settings, name) = (Arc::clone(&self.settings), self.name.clone());
+        tokio::task::spawn_blocking(move || settings.reach_again(&name)).await.ok()?.ok()?
     }
 
     /// Notes that its source answered, or why not.

@@ -14,6 +14,7 @@ use futures_util::future::join_all;
 use super::skew::Skew;
 use super::{Entry, instant, wait_until};
 use crate::app::App;
+use crate::config::metrics::Prometheus as Settings;
 use crate::engine::samples::Values;
 use crate::engine::watches::{Answer, Watches};
 use crate::measure::answer;
@@ -35,12 +36,16 @@ const NEWEST_LOOK: &str = "max(timestamp(up))";
 /// The target that it looks at most often.
 pub(super) const BUSIEST: &str = "topk(1, count_over_time(up[10m]))";
 
-pub(super) async fn evaluate_loop(entry: Entry, client: Arc<Client>) {
+/// Between two attempts to ask a server that does not answer, in evaluations: what was not asked meanwhile is asked later.
+const WAITS: i32 = 4;
+
+pub(super) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
     let Some(mut book) = entry.load().await else { return };
     if book.watches.is_empty() {
         return;
     }
     let mut server = Server::new(client);
+    let mut pause = Pause::default();
     loop {
         let now = entry.app.now();
         let due: Vec<(&ConditionRule, Time)> = entry
@@ -49,7 +54,22 @@ pub(super) async fn evaluate_loop(entry: Entry, client: Arc<Client>) {
             .filter(|(rule, at)| book.watches.get(&rule.name).and_then(Watches::last).is_none_or(|last| last < *at))
             .collect();
         if !due.is_empty() {
-            let events = round(&entry, &mut server, &mut book.watches, &due).await;
+            let events = if pause.lasts(now) {
+                // Known to be in trouble: it is left alone, and this is asked later.
+                due.iter()
+                    .flat_map(|(rule, at)| book.watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed))
+                    .collect()
+            } else {
+                let (events, fault) = round(&entry, &mut server, &mut book.watches, &due).await;
+                if let Some(fault) = &fault
+                    && let Some(Ok(client)) = entry.shown_anew(fault).await.map(|reach| Client::new(&settings, &reach))
+                {
+                    server = Server::new(Arc::new(client));
+                }
+                let often = entry.conditions().map(|rule| rule.every).min().unwrap_or(1);
+                pause.note(fault.as_ref(), &entry.name, now, TimeDelta::seconds(often) * WAITS);
+                events
+            };
             if !entry.save(&mut book, events).await {
                 return;
             }
@@ -60,21 +80,26 @@ pub(super) async fn evaluate_loop(entry: Entry, client: Arc<Client>) {
 }
 
 /// Asks for all that is due, at once as far as the client allows.
-async fn round(entry: &Entry, server: &mut Server, watches: &mut BTreeMap<String, Watches>, due: &[(&ConditionRule, Time)]) -> Vec<Event> {
+async fn round(
+    entry: &Entry,
+    server: &mut Server,
+    watches: &mut BTreeMap<String, Watches>,
+    due: &[(&ConditionRule, Time)],
+) -> (Vec<Event>, Option<Fault>) {
     let mut events = Vec::new();
     if let Err(fault) = server.prepare(&entry.app).await {
         entry.heard("", Err(fault.to_string()));
         for (rule, at) in due {
             events.extend(watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed));
         }
-        return events;
+        return (events, Some(fault));
     }
     let asked = due.iter().map(|(rule, at)| {
         let from = first_asked(watches.get(&rule.name), rule, *at);
         server.ask(&entry.app, rule, from, *at)
     });
     let answers = join_all(asked).await;
-    let mut heard = Ok(());
+    let (mut heard, mut trouble) = (Ok(()), None);
     for ((rule, at), answer) in due.iter().zip(answers) {
         let watches = watches.entry(rule.name.clone()).or_default();
         match answer {
@@ -90,12 +115,33 @@ async fn round(entry: &Entry, server: &mut Server, watches: &mut BTreeMap<String
             }
             Err(fault) => {
                 heard = Err(format!("condition `{}`: {fault}", rule.name));
+                // One query that it refuses says nothing about the others.
+                trouble = Some(fault).filter(|fault| !matches!(fault, Fault::Refused { .. })).or(trouble);
                 events.extend(watches.evaluate(rule, *at, &Answer::Failed));
             }
         }
     }
     entry.heard("", heard);
-    events
+    (events, trouble)
+}
+
+/// How long a server that does not answer is left alone.
+#[derive(Default)]
+struct Pause {
+    attempts: u32,
+    until: Option<Time>,
+}
+
+impl Pause {
+    fn lasts(&self, now: Time) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+
+    /// How the last attempt went, and how long it waits at the most.
+    fn note(&mut self, fault: Option<&Fault>, whom: &str, now: Time, most: TimeDelta) {
+        self.attempts = if fault.is_some() { self.attempts + 1 } else { 0 };
+        self.until = fault.map(|fault| now + fault.wait(self.attempts, whom).min(most));
+    }
 }
 
 fn has_values(answer: &Answer) -> bool {

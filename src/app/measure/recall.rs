@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 
 use super::prometheus::{BUSIEST, selector};
 use super::{Entry, SAVED_EVERY};
+use crate::config::metrics::Prometheus as Settings;
 use crate::ingest::recall::{Memory as Stretch, Reader, Recalled, Rule};
 use crate::measure::answer::Answer;
 use crate::measure::fault::Fault;
@@ -37,7 +38,7 @@ struct Known {
     read_at: Option<Time>,
 }
 
-pub(super) async fn recall_loop(entry: Entry, client: Arc<Client>) {
+pub(super) async fn recall_loop(entry: Entry, settings: Settings, mut client: Arc<Client>) {
     let Some(remembered) = entry.stored("what was read of alerts could not be read", |app| app.store.remembered(Memory::Alerts)).await
     else {
         return;
@@ -53,6 +54,9 @@ pub(super) async fn recall_loop(entry: Entry, client: Arc<Client>) {
             Ok(false) => return,
             Err(fault) => {
                 entry.heard("alerts", Err(fault.to_string()));
+                if let Some(Ok(anew)) = entry.shown_anew(&fault).await.map(|reach| Client::new(&settings, &reach)) {
+                    client = Arc::new(anew);
+                }
                 attempts += 1;
                 fault.wait(attempts, &entry.name).to_std().unwrap_or(EVERY)
             }

@@ -24,7 +24,7 @@ use crate::rules::query::Selector;
 /// A series, by its name and labels.
 type Series = (String, Labels);
 
-pub(super) async fn scrape_loop(entry: Entry, scraper: Arc<Scraper>, settings: Scrape, target: Target) {
+pub(super) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, settings: Scrape, target: Target) {
     let asked = Asked::by(entry.conditions());
     let ours = ours(&entry.name, &settings, &target);
     let Some(mut live) = live(&entry, &ours).await else { return };
@@ -46,7 +46,12 @@ pub(super) async fn scrape_loop(entry: Entry, scraper: Arc<Scraper>, settings: S
                 }
                 told
             }
-            Err(fault) => Err(fault.to_string()),
+            Err(fault) => {
+                if let Some(Ok(anew)) = entry.shown_anew(&fault).await.map(|reach| Scraper::new(&settings, &reach)) {
+                    scraper = Arc::new(anew);
+                }
+                Err(fault.to_string())
+            }
         };
         entry.heard(&target.instance, read.as_ref().map(drop).map_err(Clone::clone));
         let up = if read.is_ok() { 1.0 } else { 0.0 };

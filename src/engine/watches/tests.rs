@@ -167,6 +167,12 @@ fn what_was_unknown_is_known_once_somebody_answers() {
     filled("", "=1 =3 =3 ! ! !", "=1 =1 =3 =3 =3", "degraded 1..3, degraded 5..");
     filled("", "=1 =3 =3 ! ! !", "=3 =1 =1 =1 =3", "degraded 1..4, degraded 7..");
     filled("for: 2m", "=1 =1 =3 ! ! !", "=3 =3 =3 =1 =1", "degraded 2..6");
+    filled(
+        "",
+        "a=3,b=1 a=3,b=3? b=1? b=3? b=1?",
+        "a=3,b=1 a=1,b=3 a=3,b=1 a=3,b=1",
+        "degraded 0..3, degraded 1..2, degraded 3..4, degraded 4..",
+    );
     filled("near_miss: '> 1'", "=1 =3 =3 ! ! !", "=2 =3 =3 =3 =1", "degraded 1..3, near 3..4, degraded 4..7");
 }
 
