@@ -52,6 +52,24 @@ struct Series {
     watch: Watch,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     absent_since: Option<Time>,
+    /// Since when it has been called unknown, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    unknown_at: Option<Time>,
+}
+
+/// The turns of a series that had been called unknown from `unknown_at` on, made such that they come after that: what it was at that very
+/// instant is told a moment later, and holds from then. `was`: what it was before all of them.
+fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: Turn) {
+    let (mut past, later): (Vec<Turn>, Vec<Turn>) = turns.iter().partition(|turn| turn.at <= unknown_at);
+    let known = past.last().copied().unwrap_or(was);
+    // Those of the same instant are told by the one that follows.
+    past.retain(|turn| turn.at < unknown_at);
+    if known.state != ConditionState::Unknown {
+        let since = if known.at == unknown_at { known.since.unwrap_or(unknown_at) } else { unknown_at };
+        past.push(Turn { at: unknown_at + TimeDelta::microseconds(1), since: Some(since), ..known });
+    }
+    past.extend(later);
+    *turns = past;
 }
 
 /// How it was when for the first time nobody answered, so that the past can be evaluated once somebody does.
@@ -109,29 +127,22 @@ impl Watches {
             return events;
         };
         let meanwhile: BTreeMap<Labels, Series> = std::mem::replace(&mut self.series, series);
-        self.last = self.series.values().filter_map(|series| series.watch.last()).max().filter(|last| *last < from);
-        let mut turns: Vec<(Labels, Turn)> = Vec::new();
-        for (labels, now) in &meanwhile {
-            let was = self.series.get(labels).and_then(|series| series.watch.reported()).unwrap_or(ConditionState::Healthy);
-            if now.watch.reported() == Some(ConditionState::Unknown) && was != ConditionState::Unknown {
-                // It went on as before, until an answer says otherwise.
-                turns.push((labels.clone(), Turn { state: was, at: from, since: None, value: None }));
-            }
-        }
+        let before: BTreeMap<Labels, ConditionState> = self.states().map(|(labels, state)| (labels.clone(), state)).collect();
+        let mut turns: BTreeMap<Labels, Vec<Turn>> = BTreeMap::new();
         for (at, answer) in answers {
             self.last = Some(*at);
             self.keep_before(*at, answer);
-            turns.extend(self.step(rule, *at, answer));
+            for (labels, turn) in self.step(rule, *at, answer) {
+                turns.entry(labels).or_default().push(turn);
+            }
         }
         let called = Called::by(rule);
-        let mut stamp = from;
-        let correct = |(labels, turn): (Labels, Turn)| {
-            // Called unknown at `from`: what is known of that very instant by now comes after it.
-            stamp = turn.at.max(stamp + TimeDelta::microseconds(1));
-            let since = turn.since.unwrap_or(turn.at);
-            called.event(&labels, &Turn { at: stamp, since: Some(since).filter(|since| *since < stamp), ..turn })
-        };
-        events.extend(turns.into_iter().map(correct));
+        for (labels, series) in &meanwhile {
+            let (Some(unknown_at), turns) = (series.unknown_at, turns.entry(labels.clone()).or_default()) else { continue };
+            let was = before.get(labels).copied().unwrap_or(ConditionState::Healthy);
+            correct(turns, unknown_at, Turn { state: was, at: from, since: None, value: None });
+        }
+        events.extend(turns.iter().flat_map(|(labels, turns)| turns.iter().map(|turn| called.event(labels, turn))));
         events
     }
 
@@ -176,7 +187,7 @@ impl Watches {
         if std::mem::replace(&mut self.defined, defined.clone()) != defined {
             self.before = None;
             for series in self.series.values_mut() {
-                *series = Series { watch: Watch::resumed(&series.watch), absent_since: None };
+                *series = Series { watch: Watch::resumed(&series.watch), absent_since: None, unknown_at: series.unknown_at };
             }
         }
         events
@@ -191,7 +202,10 @@ impl Watches {
         let mut turns = Vec::new();
         let mut report = |labels: &Labels, series: &mut Series, reading| {
             series.absent_since = if reading == Reading::Absent { series.absent_since.or(Some(at)) } else { None };
-            turns.extend(series.watch.step(rule, at, reading).into_iter().map(|turn| (labels.clone(), turn)));
+            for turn in series.watch.step(rule, at, reading) {
+                series.unknown_at = (turn.state == ConditionState::Unknown).then_some(turn.at);
+                turns.push((labels.clone(), turn));
+            }
         };
         for (labels, series) in &mut self.series {
             report(labels, series, found.remove(labels).map_or(missing, Reading::Value));

@@ -167,13 +167,37 @@ fn what_was_unknown_is_known_once_somebody_answers() {
     filled("", "=1 =3 =3 ! ! !", "=1 =1 =3 =3 =3", "degraded 1..3, degraded 5..");
     filled("", "=1 =3 =3 ! ! !", "=3 =1 =1 =1 =3", "degraded 1..4, degraded 7..");
     filled("for: 2m", "=1 =1 =3 ! ! !", "=3 =3 =3 =1 =1", "degraded 2..6");
-    filled(
-        "",
-        "a=3,b=1 a=3,b=3? b=1? b=3? b=1?",
-        "a=3,b=1 a=1,b=3 a=3,b=1 a=3,b=1",
-        "degraded 0..3, degraded 1..2, degraded 3..4, degraded 4..",
-    );
+    filled("", "=3 =3 _? _? _?", "=3 =1 =3 =3", "degraded 0..3, degraded 4..");
     filled("near_miss: '> 1'", "=1 =3 =3 ! ! !", "=2 =3 =3 =3 =1", "degraded 1..3, near 3..4, degraded 4..7");
+}
+
+#[test]
+fn the_past_is_asked_again_and_again_until_it_is_answered() {
+    let (rules, mut watches) = (rules(""), Watches::default());
+    let rule = &rules.conditions[0];
+    let mut events = run(&mut watches, rule, 0, "a=3,b=3 a=3,b=3");
+    let mut answers = Vec::new();
+    // Of the whole past, as much as is known by then: first nothing of `a`, then nothing of `b` either, at last all.
+    for (now, token) in [(2, "b=3?"), (3, "b=1?"), (4, "_?"), (5, "!")] {
+        answers.push((minute(now), answer(token)));
+        let from = watches.unanswered().unwrap_or(minute(now));
+        events.extend(watches.fill(rule, &answers.iter().filter(|(at, _)| *at >= from).cloned().collect::<Vec<_>>()));
+    }
+    let whole = ["a=1,b=3", "a=3,b=1", "a=3,b=1", "a=1,b=3", "a=1,b=3"];
+    let whole: Vec<(Time, Answer)> = (2..).zip(whole).map(|(at, token)| (minute(at), answer(token))).collect();
+    events.extend(watches.fill(rule, &whole));
+    let force = InForce::new(rules.clone(), &[], &[]);
+    let mut state = State::default();
+    events.reverse();
+    state.apply(events, &force, minute(6));
+    let spans = state.incidents().flat_map(|incident| &incident.signals).map(|signal| {
+        let minutes = |time: Time| (time - minute(0)).num_seconds().div_euclid(60);
+        assert!(signal.spans.iter().all(|span| span.state == SpanState::Degraded), "{signal:?}");
+        signal.spans.iter().map(|span| (minutes(span.start), span.end.map(minutes))).collect::<Vec<_>>()
+    });
+    let mut spans: Vec<_> = spans.collect();
+    spans.sort();
+    assert_eq!(spans, [vec![(0, Some(2)), (3, Some(5))], vec![(0, Some(3)), (5, None)]], "of a and of b");
 }
 
 #[test]
