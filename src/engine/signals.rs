@@ -41,6 +41,9 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
                     ConditionState::NearMiss => Some(SpanState::NearMiss),
                     ConditionState::Unknown => Some(SpanState::Unknown),
                 };
+                if let Some(since) = condition.since {
+                    cut(signal, since);
+                }
                 turn(signal, condition.since.unwrap_or(event.occurred_at), state);
             }
             Fact::Declaration(declaration) => {
@@ -150,6 +153,15 @@ fn supersede(signal: &mut Signal, next_start: Time) {
         last.state = SpanState::Unknown;
     }
     signal.spans.retain(|span| span.start < next_start);
+}
+
+/// Nothing is known any more of the time from `at` on: who states since when something has been so knows better.
+fn cut(signal: &mut Signal, at: Time) {
+    signal.spans.retain(|span| span.start < at);
+    if let Some(last) = signal.spans.last_mut() {
+        // An open one is ended by the turn, or goes on.
+        last.end = last.end.map(|end| end.min(at));
+    }
 }
 
 /// The signal enters `state` (`None`: healthy) at `at`.

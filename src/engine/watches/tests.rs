@@ -247,3 +247,61 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
     assert_eq!(failures, ["02-08 01:25..02-09 12:05", "12-16 15:25..12-16 18:40"]);
     assert!(near.keys().any(|from| from.starts_with("01-28")), "the precursor: {near:?}");
 }
+
+/// What a series was when, in the end.
+fn found(events: &[Event], rules: &RuleSet, now: Time) -> Vec<(Time, Option<Time>, SpanState)> {
+    let mut state = State::default();
+    state.apply(events.to_vec(), &InForce::new(rules.clone(), &[], &[]), now);
+    let spans = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.clone());
+    let mut spans: Vec<_> = spans.map(|span| (span.start, span.end, span.state)).collect();
+    spans.sort();
+    spans.dedup_by(|next, last| {
+        let one = next.2 == last.2 && last.1 == Some(next.0);
+        if one {
+            last.1 = next.1;
+        }
+        one
+    });
+    spans
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(400))]
+
+    /// Whenever nobody answered, and however often the past was asked in vain: once it is answered, it is as if somebody had answered all along.
+    #[test]
+    fn what_is_asked_later_is_as_if_it_had_been_asked_in_time(
+        values in proptest::collection::vec(0..4_i32, 4..40),
+        answered in proptest::collection::vec(proptest::bool::weighted(0.6), 40),
+        vain in proptest::collection::vec(proptest::bool::weighted(0.3), 40),
+        more in proptest::sample::select(vec!["", "for: 2m", "near_miss: '> 1'", "near_miss: '> 1', for: 1m", "keep_firing_for: 2m", "recovered: '< 1'"]),
+    ) {
+        // Nothing is degraded between two evaluations further apart than a group bridges, so that both see one incident.
+        let rules = rules(more);
+        let rule = &rules.conditions[0];
+        let truth: Vec<(Time, Answer)> =
+            (0..).zip(&values).map(|(at, value)| (minute(at), Answer::Whole(vec![(Labels::new(), f64::from(*value))]))).collect();
+        let mut steady = Watches::default();
+        let expected: Vec<Event> = truth.iter().flat_map(|(at, answer)| steady.evaluate(rule, *at, answer)).collect();
+        let (mut watches, mut events) = (Watches::default(), Vec::new());
+        let last = truth.len() - 1;
+        for (index, (at, _)) in truth.iter().enumerate() {
+            // The first and the last are answered: what comes before and after would not be known.
+            if index > 0 && index < last && !answered[index] {
+                events.extend(watches.evaluate(rule, *at, &Answer::Failed));
+                continue;
+            }
+            let from = watches.unanswered().unwrap_or(*at);
+            let asked = truth.iter().filter(|(time, _)| (from..=*at).contains(time));
+            let asked: Vec<(Time, Answer)> = if index < last && index > 0 && vain[index] {
+                asked.map(|(time, _)| (*time, Answer::Partial(Vec::new()))).collect()
+            } else {
+                asked.cloned().collect()
+            };
+            events.extend(watches.fill(rule, &asked));
+        }
+        let now = truth[last].0;
+        proptest::prop_assert_eq!(found(&events, &rules, now), found(&expected, &rules, now), "{:?}", events.iter().map(told).collect::<Vec<_>>());
+        proptest::prop_assert_eq!(watches.states().collect::<Vec<_>>(), steady.states().collect::<Vec<_>>());
+    }
+}
