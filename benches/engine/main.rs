@@ -19,7 +19,7 @@ use std::sync::Arc;
 use afterword::engine::State;
 use afterword::expr::facts::{Facts, FieldValue, Scope};
 use afterword::expr::{self, Root};
-use afterword::model::event::Labels;
+use afterword::model::labels::LabelSet;
 use cel::objects::{Key, Map};
 use cel::{Context, Env, Program, Value};
 use divan::{Bencher, black_box};
@@ -83,7 +83,7 @@ const ROOTS: [Root; 2] = [Root::Incident, Root::Signal];
 /// Fields as they are told, for both contestants.
 struct Told {
     services: Vec<String>,
-    labels: Labels,
+    labels: LabelSet,
 }
 
 impl Told {
@@ -170,7 +170,7 @@ fn value(field: FieldValue<'_>) -> Option<Value> {
         FieldValue::Bool(value) => Value::Bool(value),
         FieldValue::Texts(list) => Value::List(Arc::new(list.iter().map(|value| text(value)).collect())),
         FieldValue::Labels(labels) => {
-            let labels = labels.iter().map(|(name, value)| (Key::from(name.as_str()), text(value)));
+            let labels = labels.map(|(name, value)| (Key::from(name), text(value)));
             Value::Map(Map { map: Arc::new(labels.collect()) })
         }
     })

@@ -107,8 +107,8 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
     let environment = [None, None, None, None, Some("staging"), Some("production")][usize::try_from(dice.roll(6)).unwrap()];
     let event = |at: Time, fact: Fact| {
         let mut event = Event::new("bench", at.min(now), fact);
-        event.service = Some(format!("service-{index}"));
-        event.environment = environment.map(str::to_owned);
+        event.service = Some(format!("service-{index}").into());
+        event.environment = environment.map(str::to_owned).map(Into::into);
         event.identify();
         event
     };
@@ -122,7 +122,14 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
                 let name = format!("errors-{number}");
                 events.push(event(
                     at,
-                    Fact::Condition(Condition { name, state, severity, labels: labels(index, number), value: Some(0.1), since: None }),
+                    Fact::Condition(Condition {
+                        name,
+                        state,
+                        severity,
+                        labels: labels(index, number).into(),
+                        value: Some(0.1),
+                        since: None,
+                    }),
                 ));
             }
             1 if number == 0 => events.push(event(
@@ -160,7 +167,7 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
             planned: false,
         };
         let mut step = event(later, Fact::Intervention(step));
-        step.actor = Some(Actor { id: format!("person-{}", dice.roll(40)), kind: ActorKind::Human });
+        step.actor = Some(Box::new(Actor { id: format!("person-{}", dice.roll(40)), kind: ActorKind::Human }));
         events.push(step);
     }
     if dice.roll(30) == 0 {
@@ -181,10 +188,10 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
 
 fn alert(index: usize, number: i64, severity: Severity, starts_at: Time, ends_at: Option<Time>) -> Fact {
     Fact::Alert(Alert {
-        name: format!("HighErrorRate{number}"),
+        name: format!("HighErrorRate{number}").into(),
         status: if ends_at.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
-        labels: labels(index, number),
-        annotations: Labels::new(),
+        labels: labels(index, number).into(),
+        annotations: Labels::new().into(),
         severity,
         starts_at,
         ends_at,

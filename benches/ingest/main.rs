@@ -22,15 +22,18 @@
 //! and annotations as strings, in the event and in its JSON), a sixth in making the id and the subject (SHA-256, and more than that their
 //! hexadecimal text), a fifth in writing the event as JSON, the rest in SQLite and the kernel's files.
 
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::fmt::Write;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+
+#[path = "../server/mod.rs"]
+mod server;
+
+use server::{Server, Used, afterword, connect, free_port, instant, load, now, pause, send, start, tell};
 
 /// Alerts in a body: what Prometheus sends at once.
 const TOGETHER: usize = 64;
@@ -43,9 +46,6 @@ const CONNECTIONS: usize = 8;
 /// The rate at which latency is measured, in alerts a second, and for how long.
 const RATE: usize = 20_000;
 const FOR: Duration = Duration::from_secs(5);
-/// Clock ticks of `/proc` in a second: 100 on every Linux.
-const TICKS: f64 = 100.0;
-
 fn main() {
     let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("bench-ingest");
     let _ = fs::remove_dir_all(&directory);
@@ -65,7 +65,7 @@ fn main() {
 fn measure(name: &str, server: &Server) {
     let now = now();
     let bodies: Vec<String> = (0..NEW / TOGETHER).map(|number| body(number, now)).collect();
-    let before = server.memory();
+    let (before, _) = server.memory();
     let used = server.used();
     post(server.port, &bodies);
     report(&format!("{name}, new"), NEW, used, server.used());
@@ -73,7 +73,7 @@ fn measure(name: &str, server: &Server) {
     let judged = server.used();
     tell(&format!(
         "{name}: {:.0} bytes an alert; judging took {:.2} s in all",
-        server.memory().saturating_sub(before) as f64 / NEW as f64,
+        server.memory().0.saturating_sub(before) as f64 / NEW as f64,
         judged.judge
     ));
     let again: Vec<String> = bodies.iter().cycle().take(bodies.len() * AGAIN).cloned().collect();
@@ -86,13 +86,6 @@ fn measure(name: &str, server: &Server) {
     tell(&format!("{name}, again at {RATE} a second: p50 {:?}, p99 {:?}, worst {:?}", at(0.5), at(0.99), at(1.0)));
 }
 
-/// Processor time, in seconds.
-#[derive(Clone, Copy)]
-struct Used {
-    all: f64,
-    judge: f64,
-}
-
 fn report(what: &str, alerts: usize, before: Used, after: Used) {
     let judge = after.judge - before.judge;
     let rest = after.all - before.all - judge;
@@ -103,71 +96,12 @@ fn report(what: &str, alerts: usize, before: Used, after: Used) {
     ));
 }
 
-/// A server under load; ends with it.
-struct Server {
-    process: Child,
-    port: u16,
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-impl Server {
-    fn used(&self) -> Used {
-        let root = format!("/proc/{}", self.process.id());
-        let all = seconds(&read(&format!("{root}/stat")));
-        let threads = fs::read_dir(format!("{root}/task")).expect("the threads of the server");
-        let paths = threads.flatten().map(|thread| thread.path());
-        let judges = paths.filter(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "judge"));
-        let judge = judges.filter_map(|path| fs::read_to_string(path.join("stat")).ok()).map(|stat| seconds(&stat)).sum();
-        Used { all, judge }
-    }
-
-    /// Resident memory in bytes.
-    fn memory(&self) -> u64 {
-        let status = read(&format!("/proc/{}/status", self.process.id()));
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
-    }
-}
-
-/// User and system time of a `stat` file.
-fn seconds(stat: &str) -> f64 {
-    let after_name = stat.rsplit(") ").next().expect("fields after the name");
-    after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("ticks")).sum::<f64>() / TICKS
-}
-
-fn afterword(directory: &Path, port: u16) -> Server {
-    let settings = format!("listen: 127.0.0.1:{port}\nstorage: sqlite://{}/afterword.db\n", directory.display());
-    fs::write(directory.join("afterword.yaml"), settings).expect("settings");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
-    start(command.args(["serve", "--config", "afterword.yaml"]), directory, "afterword", port)
-}
-
 fn alertmanager(directory: &Path, port: u16) -> Server {
     let settings = "route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n";
     fs::write(directory.join("alertmanager.yml"), settings).expect("settings");
     let mut command = Command::new("prometheus-alertmanager");
     command.args(["--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address="]);
     start(command.arg(format!("--web.listen-address=127.0.0.1:{port}")), directory, "alertmanager", port)
-}
-
-fn start(command: &mut Command, directory: &Path, name: &str, port: u16) -> Server {
-    let log = File::create(directory.join(format!("{name}.log"))).expect("a log");
-    let command = command.current_dir(directory).stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
-    let process = command.spawn().unwrap_or_else(|fault| panic!("{name} does not start ({fault}); tests/run.sh installs what is needed"));
-    let server = Server { process, port };
-    for _ in 0..600 {
-        if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-            return server;
-        }
-        pause(Duration::from_millis(50));
-    }
-    panic!("{name} does not answer: {}", read(&directory.join(format!("{name}.log")).display().to_string()));
 }
 
 /// The request with body `number`, its headers included.
@@ -233,61 +167,4 @@ fn paced(port: u16, requests: &[String]) -> Vec<Duration> {
             .collect();
         threads.into_iter().flat_map(|thread| thread.join().expect("a connection")).collect()
     })
-}
-
-fn connect(port: u16) -> TcpStream {
-    let stream = TcpStream::connect(("127.0.0.1", port)).expect("the server is there");
-    stream.set_nodelay(true).expect("an option of the socket");
-    stream
-}
-
-/// One request and its answer, which must be 200 and has a short body or none.
-fn send(stream: &mut TcpStream, request: &str) {
-    stream.write_all(request.as_bytes()).expect("the server reads");
-    let mut answer = [0; 4096];
-    let mut length = 0;
-    loop {
-        let read = stream.read(&mut answer[length..]).expect("the server answers");
-        assert!(read > 0, "the server closed the connection");
-        length += read;
-        let text = String::from_utf8_lossy(&answer[..length]);
-        if let Some((head, body)) = text.split_once("\r\n\r\n") {
-            assert!(head.starts_with("HTTP/1.1 200"), "{text}");
-            let told = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
-            if body.len() >= told.unwrap_or(0) {
-                return;
-            }
-        }
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
-}
-
-fn load() -> String {
-    read("/proc/loadavg").trim().to_owned()
-}
-
-fn read(path: &str) -> String {
-    fs::read_to_string(path).unwrap_or_else(|fault| panic!("{path}: {fault}"))
-}
-
-fn pause(length: Duration) {
-    std::thread::sleep(length);
-}
-
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures by the clock")]
-fn instant() -> Instant {
-    Instant::now()
-}
-
-#[expect(clippy::disallowed_methods, reason = "the servers judge by the wall clock, so what they are told must be recent")]
-fn now() -> DateTime<Utc> {
-    Utc::now()
-}
-
-#[expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
-fn tell(line: &str) {
-    println!("{line}");
 }

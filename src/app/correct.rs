@@ -96,9 +96,11 @@ impl App {
 
     fn edit(&self, incident: &IncidentId, edit: Edit, by: Option<&str>) -> Event {
         let mut event = Event::new("people", self.now(), Fact::Edit(edit));
-        event.incident = Some(incident.0.clone());
-        event.actor =
-            by.map(str::trim).filter(|by| !by.is_empty()).map(|by| Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human });
+        event.incident = Some(incident.0.clone().into());
+        event.actor = by
+            .map(str::trim)
+            .filter(|by| !by.is_empty())
+            .map(|by| Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }));
         event.identify();
         event
     }

@@ -225,13 +225,13 @@ impl App {
             stored.aliases.extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
         }
         for id in &changes.changed {
-            let Some(incident) = state.incident(id) else { continue };
+            let Some(incident) = state.shared(id) else { continue };
             let bundled: Vec<&Incident> = state.bundle_of(id).collect();
-            intend::effects(&self.store, incident, &bundled, settings, now, stored)?;
+            intend::effects(&self.store, &incident, &bundled, settings, now, stored)?;
             if incident.phase == Phase::Closed {
-                stored.ledger.push(LedgerEntry::of(incident));
+                stored.ledger.push(LedgerEntry::of(&incident));
             }
-            stored.incidents.push(incident.clone());
+            stored.incidents.push(incident);
         }
         stored.loose.extend(changes.loosened.iter().filter_map(|id| state.loose(id)).cloned());
         stored.loose_removed.extend(changes.placed.iter().filter(|id| state.loose(id).is_none()).copied());

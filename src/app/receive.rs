@@ -155,7 +155,7 @@ impl App {
     /// When it could not be made durable.
     pub async fn tell(&self, event: Event) -> Result<Told, Unstored> {
         let body = serde_json::to_vec(&event).unwrap_or_default();
-        let arrival = Arrival { source: event.source.clone(), body, events: vec![event], ..Arrival::default() };
+        let arrival = Arrival { source: event.source.to_string(), body, events: vec![event], ..Arrival::default() };
         // Never a mere repetition: only alerts are, and people do not send those this way.
         let position = self.receive(arrival).await?.unwrap_or_default();
         Ok(Told { position, applied: self.wait_until_applied(position).await })

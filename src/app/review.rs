@@ -54,9 +54,11 @@ impl App {
         }
         let review = Review { of: incident.id.clone(), revision, answer, comment: comment.trim().chars().take(4000).collect() };
         let mut event = Event::new("review", self.now(), Fact::Review(review));
-        event.incident = Some(incident.id.0.clone());
-        event.actor =
-            by.map(str::trim).filter(|by| !by.is_empty()).map(|by| Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human });
+        event.incident = Some(incident.id.0.clone().into());
+        event.actor = by
+            .map(str::trim)
+            .filter(|by| !by.is_empty())
+            .map(|by| Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }));
         event.identify();
         let at = event.occurred_at;
         let applied = self.tell(event).await?.applied;

@@ -14,7 +14,7 @@ use siphasher::sip128::SipHasher13;
 use super::row::{Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, ending, episode_hash, micros, mixed, time, until};
 use crate::ingest::Glimpse;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, Event, Fact, Labels, Subject};
+use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet, Subject};
 use crate::store::Store;
 
 /// How much time senders get after a start of ours to renew what they could not while we were down.
@@ -339,7 +339,7 @@ impl Sights {
         self.episodes.find(episode_hash(labels, started), same).copied()
     }
 
-    fn open_episode(&self, labels: &Labels) -> Option<u32> {
+    fn open_episode(&self, labels: &LabelSet) -> Option<u32> {
         let labels = self.labels_of(labels);
         self.open.find(labels[0], |row| self.rows[at(*row)].labels == labels).copied()
     }
@@ -349,8 +349,8 @@ impl Sights {
         self.subjects.find(mixed(subject, self.keys), |row| self.rows[at(*row)].subject == subject).copied()
     }
 
-    fn labels_of(&self, labels: &Labels) -> LabelsKey {
-        self.labels_key(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    fn labels_of(&self, labels: &LabelSet) -> LabelsKey {
+        self.labels_key(labels.iter())
     }
 
     fn labels_key<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> LabelsKey {
@@ -405,7 +405,7 @@ impl Sights {
 
 /// How long an alert holds whose lease nobody here has seen.
 fn assumed_lease(event: &Event, now: Time) -> Time {
-    if event.source == "prometheus" { now + GRACE } else { now + UNSTATED_LEASE }
+    if *event.source == *"prometheus" { now + GRACE } else { now + UNSTATED_LEASE }
 }
 
 fn at(row: u32) -> usize {
@@ -426,10 +426,10 @@ mod tests {
 
     fn alert(end: Option<i64>) -> Event {
         let fact = Fact::Alert(Alert {
-            name: "A".to_owned(),
+            name: "A".to_owned().into(),
             status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
-            labels: Labels::from([("alertname".to_owned(), "A".to_owned())]),
-            annotations: Labels::new(),
+            labels: Labels::from([("alertname".to_owned(), "A".to_owned())]).into(),
+            annotations: Labels::new().into(),
             severity: Severity::Critical,
             starts_at: at(0),
             ends_at: end.map(at),
@@ -575,7 +575,7 @@ mod tests {
         for number in 0..count {
             let mut event = alert(None);
             if let Fact::Alert(alert) = &mut event.fact {
-                alert.labels.insert("number".to_owned(), number.to_string());
+                alert.labels = [("number".to_owned(), number.to_string())].into();
             }
             event.identify();
             sights.saw(&event, Some(at(240)), at(0));

@@ -203,7 +203,7 @@ pub(super) fn supporting(draft: &Draft) -> Vec<String> {
     };
     add(&format!("Incident {}", draft.incident.id), &incident_page(draft));
     for event in draft.incident.members.iter().map(|member| &*member.event) {
-        for link in &event.links {
+        for link in &*event.links {
             let about = match &event.fact {
                 Fact::Alert(alert) => format!("{} ({})", link.title, alert.name),
                 _ => link.title.clone(),

@@ -6,7 +6,7 @@ use super::people::Called;
 use super::timeline::source;
 use super::{Draft, escape};
 use crate::model::event::{
-    ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason, Event, Fact, Labels, Severity, SnoozeUntil,
+    ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason, Event, Fact, Severity, SnoozeUntil,
 };
 use crate::model::incident::{MilestoneKind, SignalKind};
 
@@ -50,7 +50,7 @@ pub(super) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
                 ConditionState::Unknown => "unknown: no data to say",
             };
             let value = condition.value.map(|value| format!(" at {value}")).unwrap_or_default();
-            format!("Condition {}{} became {state}{value}", escape::text(&condition.name), labels(&condition.labels))
+            format!("Condition {}{} became {state}{value}", escape::text(&condition.name), labels(condition.labels.iter()))
         }
         Fact::Declaration(declaration) => {
             let what = match (declaration.status, declaration.planned) {
@@ -102,7 +102,7 @@ fn said(text: &str) -> String {
 
 /// What an alert says of itself to people, by the annotations that are used for it.
 fn summary(alert: &Alert) -> &str {
-    ["summary", "description", "message"].iter().find_map(|name| alert.annotations.get(*name)).map_or("", String::as_str)
+    ["summary", "description", "message"].iter().find_map(|name| alert.annotations.get(name)).unwrap_or_default()
 }
 
 /// `alert HighErrorRate`.
@@ -122,12 +122,12 @@ pub(super) fn many(events: &[&Event], merged: &mut Vec<String>, draft: &Draft) -
     let [Some(first), Some(last)] = [events.first(), events.last()] else { return String::new() };
     let Some(alert) = alerts.first() else { return String::new() };
     // What they have in common is said in the row.
-    let varies = |name: &String| alerts.iter().any(|other| other.labels.get(name) != alert.labels.get(name));
-    let varying: BTreeSet<&String> =
-        alerts.iter().flat_map(|one| one.labels.keys()).collect::<BTreeSet<_>>().into_iter().filter(|name| varies(name)).collect();
+    let varies = |name: &str| alerts.iter().any(|other| other.labels.get(name) != alert.labels.get(name));
+    let varying: BTreeSet<&str> = alerts.iter().flat_map(|one| one.labels.iter().map(|(name, _)| name)).collect();
+    let varying: BTreeSet<&str> = varying.into_iter().filter(|name| varies(name)).collect();
     let shared = alerts.iter().all(|other| summary(other) == summary(alert));
     for (event, one) in events.iter().zip(&alerts) {
-        let own = one.labels.iter().filter(|(name, _)| varying.contains(name)).map(|(name, value)| (name.clone(), value.clone())).collect();
+        let own = one.labels.iter().filter(|(name, _)| varying.contains(name));
         let at = event.occurred_at.format("%Y-%m-%d %H:%M:%S UTC");
         let told = if shared { "" } else { summary(one) };
         let ahead = if event.clamped { AHEAD } else { "" };
@@ -135,7 +135,7 @@ pub(super) fn many(events: &[&Event], merged: &mut Vec<String>, draft: &Draft) -
             "{at}: alert {} {}{}{}{ahead} ({})",
             escape::text(&one.name),
             ended(one),
-            labels(&own),
+            labels(own),
             said(told),
             source(draft, event)
         ));
@@ -179,12 +179,9 @@ pub(super) fn severity_name(severity: Severity) -> &'static str {
     }
 }
 
-fn labels(labels: &Labels) -> String {
-    if labels.is_empty() {
-        return String::new();
-    }
-    let pairs: Vec<_> = labels.iter().map(|(name, value)| escape::text(&format!("{name}={value}"))).collect();
-    format!(" for {}", pairs.join(", "))
+fn labels<'a>(labels: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let pairs: Vec<_> = labels.map(|(name, value)| escape::text(&format!("{name}={value}"))).collect();
+    if pairs.is_empty() { String::new() } else { format!(" for {}", pairs.join(", ")) }
 }
 
 /// The word for an answer.

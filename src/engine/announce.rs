@@ -4,11 +4,12 @@ use super::criteria::Others;
 use super::{InForce, near_miss, sentence};
 use crate::model::Time;
 use crate::model::event::{Answer, Edit, EventId, Fact};
-use crate::model::incident::{Announced, CriterionKind, Decision, Incident, Member, Outcome, Phase, Reviewed, Standing, Verdict};
+use crate::model::incident::{Announced, CriterionKind, Decision, Incident, Outcome, Phase, Reviewed, Standing, Verdict};
+use crate::model::member::Members;
 
 /// The last answer among the members. What had been announced by then is kept from when it was given.
-pub(super) fn review(members: &[Member], previous: Option<&Incident>) -> Option<Reviewed> {
-    let (event, review) = members.iter().rev().find_map(|member| match &member.event.fact {
+pub(super) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {
+    let (event, review) = members.told().rev().find_map(|member| match &member.event.fact {
         Fact::Review(review) => Some((&member.event, review)),
         _ => None,
     })?;
@@ -65,7 +66,7 @@ pub(super) fn announce(incident: &mut Incident, others: &Others, force: &InForce
 
 /// A decision stays with the part that holds the evidence for it: where a person moved that away, it is made again.
 fn moved_away(incident: &mut Incident) {
-    let moved = incident.members.iter().filter(|member| matches!(member.event.fact, Fact::Edit(Edit::Move { .. })));
+    let moved = incident.members.told().filter(|member| matches!(member.event.fact, Fact::Edit(Edit::Move { .. })));
     let Some(moved_at) = moved.map(|member| member.event.occurred_at).max() else { return };
     let decision = incident.decision;
     incident.announced.take_if(|announced| announced.at <= moved_at && announced.decision > decision);
@@ -81,10 +82,10 @@ fn may_return(incident: &Incident) -> bool {
 }
 
 /// A met request that came after the dismissal.
-fn later_request<'a>(verdicts: &'a [Verdict], members: &[Member], review: Option<&Reviewed>) -> Option<&'a Verdict> {
+fn later_request<'a>(verdicts: &'a [Verdict], members: &Members, review: Option<&Reviewed>) -> Option<&'a Verdict> {
     let since = review?.at;
     verdicts.iter().find(|verdict| {
-        let newer = |id: &EventId| members.iter().any(|member| member.event.id == *id && member.event.occurred_at > since);
+        let newer = |id: &EventId| members.told().any(|member| member.event.id == *id && member.event.occurred_at > since);
         verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met && !verdict.shadow && verdict.evidence.iter().any(newer)
     })
 }

@@ -1,6 +1,7 @@
 //! Storms become one: what began together and looks like one is made known once, and what exceeds a day's limits waits.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -51,8 +52,9 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
     state.spoken = leads.into_iter().map(|lead| lead.id).collect();
     for (id, bundle) in bundles {
         let Some(tracked) = state.incidents.get_mut(&id) else { continue };
-        let before = std::mem::replace(&mut tracked.incident.bundle, bundle.clone());
-        tracked.incident.revision += 1;
+        let incident = Arc::make_mut(&mut tracked.incident);
+        let before = std::mem::replace(&mut incident.bundle, bundle.clone());
+        incident.revision += 1;
         // Those who speak for it are told of whom they speak.
         changes.changed.extend([before, bundle, Some(id)].into_iter().flatten().filter(|id| state.incidents.contains_key(id)));
     }

@@ -262,9 +262,9 @@ impl Called {
     #[must_use]
     pub fn event(&self, labels: &Labels, turn: &Turn) -> Event {
         let Turn { state, at, since, value } = *turn;
-        let condition = Condition { name: self.name.clone(), state, severity: self.severity, labels: labels.clone(), value, since };
+        let condition = Condition { name: self.name.clone(), state, severity: self.severity, labels: labels.into(), value, since };
         let mut event = Event::new(&self.metrics, at, Fact::Condition(condition));
-        event.service = Some(self.service.clone());
+        event.service = Some(self.service.as_str().into());
         event.identify();
         event
     }

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 
 use super::index::{Index, began, opening_thing};
 use super::measure::{Count, Degraded, degraded};
+use super::sorts::Sorts;
 use super::{InForce, Tracked, intervals, opener, scope, sentence};
 use crate::expr::Truth;
 use crate::expr::facts::{Facts, Scope};
@@ -26,7 +27,7 @@ pub(super) struct Others<'a> {
 
 impl<'a> Others<'a> {
     pub(super) fn get(&self, id: &IncidentId) -> Option<&'a Incident> {
-        self.incidents.get(id).map(|tracked| &tracked.incident)
+        self.incidents.get(id).map(|tracked| &*tracked.incident)
     }
 }
 
@@ -35,8 +36,7 @@ pub(super) struct Case<'a> {
     pub(super) incident: &'a Incident,
     /// What `where` may ask of it, with everything unknown taken as healthy, and as degraded where that differs.
     facts: (Facts<'a>, Option<Facts<'a>>),
-    /// What it may ask of each signal.
-    signals: Vec<Facts<'a>>,
+    signals: Sorts<'a>,
     pub(super) others: Others<'a>,
     pub(super) force: &'a InForce,
     pub(super) now: Time,
@@ -75,9 +75,7 @@ impl<'a> Case<'a> {
         let objective = incident.services.first().and_then(|name| force.service(name)?.objective);
         let budget = objective.map(|percent| BUDGET_WINDOW * (100.0 - percent) / 100.0).filter(|budget| *budget > 0.0);
         let facts = |seconds: f64| scope::incident(incident, seconds, budget.map(|budget| seconds / budget));
-        let labels = scope::labels(incident);
-        let signals = incident.signals.iter().map(|signal| scope::signal(signal, labels.get(&signal.event).copied())).collect();
-        Self { incident, signals, facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
+        Self { incident, signals: Sorts::of(incident), facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
     }
 
     fn verdict(&self, criterion: &Criterion, next: &mut Option<Time>) -> Verdict {
@@ -119,22 +117,22 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Each signal with what `where` may ask of it.
-    fn signals(&self) -> impl Iterator<Item = (&'a Signal, &Facts<'a>)> {
-        self.incident.signals.iter().zip(&self.signals)
+    /// Each signal with whether `where` lets it pass.
+    fn signals<'s>(&'s self, criterion: &'s Criterion) -> impl Iterator<Item = (&'a Signal, Truth)> + 's {
+        self.signals.asked(move |facts| self.holds(criterion, Some(facts)))
     }
 
     fn outage(&self, criterion: &Criterion) -> Finding {
-        let declared = self.signals().filter(|(signal, _)| {
+        let declared = self.signals(criterion).filter(|(signal, _)| {
             signal.kind == SignalKind::Declaration && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
         });
-        let judged = declared.map(|(signal, facts)| (signal.event, signal.name.clone(), self.holds(criterion, Some(facts))));
+        let judged = declared.map(|(signal, truth)| (signal.event, signal.name.to_string(), truth));
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
     }
 
     fn request(&self, criterion: &Criterion) -> Finding {
-        let judged = self.incident.members.iter().filter_map(|member| match &member.event.fact {
+        let judged = self.incident.members.told().filter_map(|member| match &member.event.fact {
             Fact::Request(request) => {
                 let part = scope::request(&member.event, request);
                 let who = request.requester.clone().unwrap_or_else(|| "A stakeholder".to_owned());
@@ -148,8 +146,7 @@ impl<'a> Case<'a> {
     }
 
     fn degradation(&self, criterion: &Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
-        let signals = self.signals().map(|(signal, facts)| (signal, self.holds(criterion, Some(facts))));
-        let found = degraded(signals, self.incident.phase, self.incident.phase_since, self.now);
+        let found = degraded(self.signals(criterion), self.incident.phase, self.incident.phase_since, self.now);
         let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);
         let counts = longest.map(|required| (Count::Longest { bridge }, required));
         let counts = counts.into_iter().chain(total.map(|(required, within)| (Count::Within(TimeDelta::seconds(within)), required)));

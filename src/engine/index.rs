@@ -1,16 +1,18 @@
 //! Which incidents concern each other, so that nobody has to look through all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::opener;
+use super::near_miss::Stance;
+use super::{bundle, near_miss, opener};
 use crate::model::Time;
-use crate::model::event::Fact;
+use crate::model::event::{EventId, Fact};
 use crate::model::incident::{Incident, IncidentId, SpanState};
 
 /// What can come back: a service and the alert or condition that opened an incident of it, or what nearly happened to it.
-pub(super) type Thing = (String, String);
+pub(super) type Thing = (Arc<str>, Arc<str>);
 
 /// Incidents by what others ask of them.
 #[derive(Debug, Clone, Default)]
@@ -23,37 +25,37 @@ pub(super) struct Index {
 }
 
 impl Index {
-    pub(super) fn add(&mut self, incident: &Incident) {
-        for thing in things(incident) {
-            self.things.entry(thing).or_default().insert((began(incident), incident.id.clone()));
+    pub(super) fn add(&mut self, id: &IncidentId, gist: &Gist) {
+        for thing in &gist.things {
+            self.things.entry(thing.clone()).or_default().insert((gist.began, id.clone()));
         }
-        if incident.announced.is_some() || has_near_miss(incident) {
-            for scope in scopes(incident) {
-                self.scopes.entry(scope.clone()).or_default().insert(incident.id.clone());
+        if gist.first_at.is_some() || gist.near {
+            for scope in &gist.scopes {
+                self.scopes.entry(scope.clone()).or_default().insert(id.clone());
             }
         }
-        self.announced.extend(incident.announced.as_ref().map(|announced| (announced.first_at, incident.id.clone())));
+        self.announced.extend(gist.first_at.map(|first_at| (first_at, id.clone())));
     }
 
-    pub(super) fn remove(&mut self, incident: &Incident) {
-        for thing in things(incident) {
-            if let Some(list) = self.things.get_mut(&thing) {
-                list.remove(&(began(incident), incident.id.clone()));
+    pub(super) fn remove(&mut self, id: &IncidentId, gist: &Gist) {
+        for thing in &gist.things {
+            if let Some(list) = self.things.get_mut(thing) {
+                list.remove(&(gist.began, id.clone()));
                 if list.is_empty() {
-                    self.things.remove(&thing);
+                    self.things.remove(thing);
                 }
             }
         }
-        for scope in scopes(incident) {
+        for scope in &gist.scopes {
             if let Some(list) = self.scopes.get_mut(scope) {
-                list.remove(&incident.id);
+                list.remove(id);
                 if list.is_empty() {
                     self.scopes.remove(scope);
                 }
             }
         }
-        if let Some(announced) = &incident.announced {
-            self.announced.remove(&(announced.first_at, incident.id.clone()));
+        if let Some(first_at) = gist.first_at {
+            self.announced.remove(&(first_at, id.clone()));
         }
     }
 
@@ -65,15 +67,47 @@ impl Index {
         })
     }
 
-    /// The near misses and announced incidents that share a scope with this one, itself left out.
-    pub(super) fn of_scope(&self, incident: &Incident) -> BTreeSet<&IncidentId> {
-        let lists = scopes(incident).iter().filter_map(|scope| self.scopes.get(scope));
-        lists.flatten().filter(|id| **id != incident.id).collect()
+    /// The near misses and announced incidents that have one of these scopes, this one left out.
+    pub(super) fn of_scope(&self, but: &IncidentId, scopes: &[String]) -> BTreeSet<&IncidentId> {
+        let lists = scopes.iter().filter_map(|scope| self.scopes.get(scope));
+        lists.flatten().filter(|id| *id != but).collect()
     }
 
     /// All that were made known, the first one first.
     pub(super) fn announced(&self) -> impl Iterator<Item = &IncidentId> {
         self.announced.iter().map(|(_, id)| id)
+    }
+}
+
+/// What others ask of an incident, so that they need not go through it.
+#[derive(Debug, Clone)]
+pub(super) struct Gist {
+    pub(super) things: BTreeSet<Thing>,
+    pub(super) scopes: Vec<String>,
+    pub(super) began: Time,
+    /// Its opening event, which others cite.
+    pub(super) cited: Option<EventId>,
+    pub(super) near: bool,
+    /// When it was first made known.
+    first_at: Option<Time>,
+    /// What bundles are put together by.
+    pub(super) standing: Option<(Option<bool>, Time)>,
+    pub(super) stance: Stance,
+}
+
+impl Gist {
+    pub(super) fn of(incident: &Incident) -> Self {
+        let announced = incident.announced.as_ref();
+        Self {
+            things: things(incident),
+            scopes: scopes(incident).to_vec(),
+            began: began(incident),
+            cited: opener(incident).map(|event| event.id),
+            near: has_near_miss(incident),
+            first_at: announced.map(|announced| announced.first_at),
+            standing: announced.map(|announced| (bundle::wanted(incident), announced.at)),
+            stance: near_miss::stance(incident),
+        }
     }
 }
 
@@ -90,19 +124,19 @@ pub(super) fn scopes(incident: &Incident) -> &[String] {
 /// What came back is the same when service and opening alert or condition are.
 pub(super) fn opening_thing(incident: &Incident) -> Option<Thing> {
     let opener = opener(incident)?;
-    let service = opener.service.as_ref().or(incident.unassigned.as_ref())?;
+    let service = opener.service.clone().or_else(|| incident.unassigned.as_deref().map(Into::into))?;
     let name = match &opener.fact {
-        Fact::Alert(alert) => &alert.name,
-        Fact::Condition(condition) => &condition.name,
+        Fact::Alert(alert) => alert.name.clone(),
+        Fact::Condition(condition) => condition.name.as_str().into(),
         _ => return None,
     };
-    Some((service.clone(), name.clone()))
+    Some((service, name))
 }
 
 /// What nearly happened, as something that can come back.
 pub(super) fn near_things(incident: &Incident) -> impl Iterator<Item = Thing> + '_ {
-    let reported = incident.members.iter().filter_map(|member| match &member.event.fact {
-        Fact::NearMiss(near) => Some((member.event.service.clone().unwrap_or_default(), near.what.clone())),
+    let reported = incident.members.told().filter_map(|member| match &member.event.fact {
+        Fact::NearMiss(near) => Some((member.event.service.clone().unwrap_or_default(), near.what.as_str().into())),
         _ => None,
     });
     let seen = incident.signals.iter().filter(|signal| signal.spans.iter().any(|span| span.state == SpanState::NearMiss));

@@ -22,7 +22,7 @@ impl Case<'_> {
         let mut counted: Vec<(&EventId, &str, bool)> = Vec::new();
         let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut all = 0;
-        for member in &self.incident.members {
+        for member in self.incident.members.told() {
             let Fact::Intervention(step) = &member.event.fact else { continue };
             all += 1;
             let event = &member.event;
@@ -66,7 +66,7 @@ impl Case<'_> {
     fn is_no_step_in(&self, event: &Event, step: &Intervention) -> Option<&'static str> {
         let at = event.occurred_at;
         let window = |window: &crate::model::settings::Maintenance| {
-            (window.service.is_none() || window.service == event.service) && window.from <= at && at < window.to
+            (window.service.is_none() || window.service.as_deref() == event.service.as_deref()) && window.from <= at && at < window.to
         };
         // What a robot does by itself is what should be.
         if event.actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Robot) {

@@ -1,17 +1,18 @@
 //! Brings incidents in line with their groups: derives, decides, announces, and says when to look again.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::criteria::Others;
-use super::sweep::{Group, natural_id, natural_name, opens};
-use super::{
-    Changes, InForce, State, Tracked, announce, bundle, criteria, index, milestones, near_miss, opener, sentence, signals, unassigned_key,
-};
+use super::index::Gist;
+use super::sweep::{Group, Neighbourhood, natural_id, natural_name, opens};
+use super::{Changes, InForce, State, Tracked, announce, criteria, index, milestones, moment, opener, sentence, signals, unassigned_key};
 use crate::model::Time;
-use crate::model::event::{Event, Fact, Severity};
-use crate::model::incident::{Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Standing};
+use crate::model::event::{Event, EventId, Fact, Severity};
+use crate::model::incident::{Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Signal, Standing};
+use crate::model::member::Members;
 
 /// When to look at a stored incident again: at once, unless it is closed.
 pub(super) fn due(incident: &Incident, now: Time) -> Option<Time> {
@@ -45,7 +46,17 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     let mut heirs: BTreeMap<IncidentId, usize> = BTreeMap::new();
     heirs.extend(hood.incidents().iter().enumerate().map(|(index, group)| (natural_id(group), index)));
     // Where an incident is not named after what opens a group, it may be named after any event there.
-    if before.iter().any(|id| !heirs.contains_key(id)) {
+    let elsewhere = before.iter().filter(|id| !heirs.contains_key(id));
+    let mut found: Vec<(IncidentId, usize)> = Vec::new();
+    let mut unknown = false;
+    for id in elsewhere {
+        match state.incidents.get(id).and_then(|tracked| tracked.named_after) {
+            Some(at) => found.extend(hood.incidents().iter().position(|group| group.holds(at)).map(|index| (id.clone(), index))),
+            None => unknown = true,
+        }
+    }
+    heirs.extend(found);
+    if unknown {
         for (index, group) in hood.incidents().iter().enumerate() {
             heirs.extend(opening(group).map(|event| (IncidentId(natural_name(event)), index)));
         }
@@ -64,16 +75,19 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     }
     let ids: Vec<IncidentId> =
         hood.incidents().iter().enumerate().map(|(i, g)| names.get(&i).map_or_else(|| natural_id(g), |(_, id)| id.clone())).collect();
-    let stale: Vec<usize> = (0..ids.len())
-        .filter(|&index| {
-            let group = &hood.incidents()[index];
-            let Some(incident) = state.incidents.get(&ids[index]).map(|tracked| &tracked.incident) else { return true };
-            let (context, members): (Vec<&Member>, Vec<&Member>) =
-                incident.members.iter().partition(|member| member.reason == Joined::Context);
-            !members.into_iter().eq(&group.members)
-                || !context.iter().map(|member| &member.event.id).eq(hood.context(group).map(|event| &event.id))
-        })
-        .collect();
+    let whole: Vec<(Members, Standpoint)> = hood.incidents().iter().map(|group| whole(hood, group)).collect();
+    let mut stale: Vec<usize> = Vec::new();
+    for (index, (members, standpoint)) in whole.into_iter().enumerate() {
+        match state.incidents.get_mut(&ids[index]) {
+            Some(tracked) => {
+                if tracked.standpoint != standpoint {
+                    stale.push(index);
+                }
+                Arc::make_mut(&mut tracked.incident).members = members;
+            }
+            None => stale.push(index),
+        }
+    }
     let residents: BTreeSet<IncidentId> = ids.iter().cloned().collect();
     for id in before.difference(&residents) {
         let heir = moved.iter().find(|(moved, _)| moved == id).map(|(_, index)| ids[*index].clone());
@@ -83,7 +97,43 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     state.residents.insert(home.to_owned(), residents);
     for index in stale {
         changes.removed.remove(&ids[index]);
-        derive(state, home, index, ids[index].clone(), force, changes);
+        derive(state, home, index, ids[index].clone(), force, changes, true);
+    }
+}
+
+/// Lets go of the members of the incidents of `home`, which are its groups': what only one keeps can be added to without a copy.
+/// [`reconcile`] gives them back.
+pub(super) fn release(state: &mut State, home: &str) {
+    for id in state.residents.get(home).into_iter().flatten() {
+        if let Some(tracked) = state.incidents.get_mut(id) {
+            Arc::make_mut(&mut tracked.incident).members = Members::default();
+        }
+    }
+}
+
+/// A group's members with what came before it, and what tells whether they are others than before.
+fn whole(hood: &Neighbourhood, group: &Group) -> (Members, Standpoint) {
+    let context: Vec<Arc<Event>> = hood.context(group).cloned().collect();
+    let standpoint = Standpoint { sum: group.members.sum(), context: context.iter().map(|event| event.id).collect() };
+    if context.is_empty() {
+        return (group.members.clone(), standpoint);
+    }
+    let context = context.into_iter().map(|event| Member { event, reason: Joined::Context });
+    (context.chain(group.members.iter().cloned()).collect(), standpoint)
+}
+
+/// What tells whether an incident's members are others than before.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Standpoint {
+    sum: u128,
+    context: Vec<EventId>,
+}
+
+impl Standpoint {
+    pub(super) fn of(incident: &Incident) -> Self {
+        let (context, own): (Vec<&Member>, Vec<&Member>) = incident.members.iter().partition(|member| member.reason == Joined::Context);
+        let sum = own.into_iter().cloned().collect::<Members>().sum();
+        Self { sum, context: context.iter().map(|member| member.event.id).collect() }
     }
 }
 
@@ -101,34 +151,71 @@ pub(super) fn rejudge_one(state: &mut State, id: &IncidentId, force: &InForce, c
         Some((home.to_owned(), index))
     });
     match place {
-        Some((home, index)) => derive(state, &home, index, id.clone(), force, changes),
+        Some((home, index)) => derive(state, &home, index, id.clone(), force, changes, false),
         None => state.timers.retain(|(_, timed)| timed != id),
     }
 }
 
-fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &InForce, changes: &mut Changes) {
+/// Decides the incident of a group; `others` tells that its members are not those of the last time.
+fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &InForce, changes: &mut Changes, others: bool) {
     let now = state.now;
     let Some(hood) = state.neighbourhoods.get(home) else { return };
     let Some(group) = hood.incidents().get(index) else { return };
-    let context = hood.context(group).map(|event| Member { event: event.clone(), reason: Joined::Context }).collect();
-    let previous = state.incident(&id);
-    let (mut incident, mut due) = incident(id.clone(), group, context, previous, force, now);
-    let others = Others { incidents: &state.incidents, index: &state.index };
-    let (verdicts, crossing) = criteria::verdicts(&incident, others, force, now);
+    let before = state.incidents.get(&id);
+    let (members, standpoint) = whole(hood, group);
+    let more = more_signals(group, &members, before, &standpoint, force);
+    let signals = match (more, state.incidents.get_mut(&id)) {
+        (Some(mut more), Some(tracked)) => {
+            state.pool.share_sorts(&mut more);
+            // The incident as it was gives them away: it is about to be replaced, and nobody asks it for them until then.
+            let given = |incident: &mut Arc<Incident>| std::mem::take(&mut Arc::make_mut(incident).signals);
+            let mut signals = if others { given(&mut tracked.incident) } else { tracked.incident.signals.clone() };
+            signals::insert(&mut signals, more);
+            signals
+        }
+        _ => {
+            let mut signals = signals::signals(&members, force);
+            state.pool.share_sorts(&mut signals);
+            signals
+        }
+    };
+    debug_assert_eq!(signals, signals::signals(&members, force), "what was added is all that there is");
+    let before = state.incidents.get(&id);
+    let previous = before.map(|tracked| &*tracked.incident);
+    let (mut incident, mut due) = incident(id.clone(), group, members, signals, previous, force, now);
+    let all = Others { incidents: &state.incidents, index: &state.index };
+    let (verdicts, crossing) = criteria::verdicts(&incident, all, force, now);
     due = due.into_iter().chain(crossing).min();
     incident.decision = announce::decide(&verdicts, incident.phase);
     incident.verdicts = verdicts;
-    announce::announce(&mut incident, &others, force, now);
+    announce::announce(&mut incident, &all, force, now);
     incident.reason = sentence::reason(&incident);
     if let Some(previous) = previous {
         incident.bundle.clone_from(&previous.bundle);
         let changed = seen(previous) != seen(&incident);
         incident.revision = previous.revision + u64::from(changed);
     }
-    if previous != Some(&incident) {
+    if others || previous != Some(&incident) {
         changes.changed.insert(id);
     }
-    state.put(Tracked { incident, due }, force);
+    let named_after = before.and_then(|tracked| tracked.named_after);
+    let named_after = if natural_id(group) == incident.id { Some(moment(group.opener())) } else { named_after };
+    let gist = Gist::of(&incident);
+    if let Some(hood) = state.neighbourhoods.get_mut(home) {
+        hood.derived(index);
+    }
+    state.put(Tracked { incident: Arc::new(incident), due, named_after, standpoint, gist }, force);
+}
+
+/// The signals beside those of the last time, where all that has happened is that more alerts fire.
+fn more_signals(group: &Group, members: &Members, before: Option<&Tracked>, now: &Standpoint, force: &InForce) -> Option<Vec<Signal>> {
+    let before = before.filter(|before| before.standpoint.context.is_empty() && now.context.is_empty())?;
+    let work = members.told().any(|member| matches!(&member.event.fact, Fact::Declaration(declared) if declared.planned));
+    if work || !force.maintenance.is_empty() {
+        return None;
+    }
+    let (sum, joined, taken) = group.news()?;
+    if before.standpoint.sum == sum { signals::more(&before.incident.signals, joined, taken) } else { None }
 }
 
 impl State {
@@ -137,14 +224,13 @@ impl State {
         let id = tracked.incident.id.clone();
         let before = self.incidents.remove(&id);
         if let Some(before) = &before {
-            self.index.remove(&before.incident);
+            self.index.remove(&id, &before.gist);
             if let Some(due) = before.due {
                 self.timers.remove(&(due, id.clone()));
             }
         }
-        let was = before.as_ref().map(|before| &before.incident);
-        self.concern(was, Some(&tracked.incident), force);
-        self.index.add(&tracked.incident);
+        self.concern(&id, before.as_ref().map(|before| &before.gist), Some(&tracked.gist), force);
+        self.index.add(&id, &tracked.gist);
         self.timers.extend(tracked.due.map(|due| (due, id.clone())));
         self.incidents.insert(id, tracked);
     }
@@ -155,30 +241,26 @@ impl State {
         if let Some(due) = tracked.due {
             self.timers.remove(&(due, id.clone()));
         }
-        self.index.remove(&tracked.incident);
-        self.concern(Some(&tracked.incident), None, force);
+        self.index.remove(id, &tracked.gist);
+        self.concern(id, Some(&tracked.gist), None, force);
     }
 
     /// Marks those whose verdicts rest on what has changed.
-    fn concern(&mut self, before: Option<&Incident>, after: Option<&Incident>, force: &InForce) {
-        let standing = |incident: Option<&Incident>| {
-            let incident = incident?;
-            Some((bundle::wanted(incident), incident.announced.as_ref()?.at))
-        };
-        if standing(before) != standing(after) {
+    fn concern(&mut self, id: &IncidentId, before: Option<&Gist>, after: Option<&Gist>, force: &InForce) {
+        if before.and_then(|gist| gist.standing) != after.and_then(|gist| gist.standing) {
             self.unbundled = true;
         }
-        let stance = |incident: Option<&Incident>| incident.map(near_miss::stance);
-        if force.asks_near_misses() && stance(before) != stance(after) {
-            for incident in [before, after].into_iter().flatten() {
-                let rivals = self.index.of_scope(incident).into_iter();
-                let rivals: Vec<IncidentId> = rivals.filter(|id| self.incident(id).is_some_and(index::has_near_miss)).cloned().collect();
+        if force.asks_near_misses() && before.map(|gist| &gist.stance) != after.map(|gist| &gist.stance) {
+            for gist in [before, after].into_iter().flatten() {
+                let rivals = self.index.of_scope(id, &gist.scopes).into_iter();
+                let near = |id: &&IncidentId| self.incidents.get(*id).is_some_and(|tracked| tracked.gist.near);
+                let rivals: Vec<IncidentId> = rivals.filter(near).cloned().collect();
                 self.concerned.extend(rivals);
             }
         }
-        let things = |incident: Option<&Incident>| incident.map(|incident| (index::things(incident), index::began(incident)));
+        let things = |gist: Option<&Gist>| gist.map(|gist| (gist.things.clone(), gist.began));
         // The opening event is what others cite.
-        let cited = |incident: Option<&Incident>| incident.and_then(opener).map(|event| event.id);
+        let cited = |gist: Option<&Gist>| gist.and_then(|gist| gist.cited);
         let (was, is) = (things(before), things(after));
         let Some(within) = force.comes_back_within().filter(|_| was != is || cited(before) != cited(after)) else { return };
         for (things, began) in [was, is].into_iter().flatten() {
@@ -201,20 +283,22 @@ fn seen(incident: &Incident) -> impl PartialEq + '_ {
 fn incident(
     id: IncidentId,
     group: &Group,
-    context: Vec<Member>,
+    members: Members,
+    signals: Vec<Signal>,
     previous: Option<&Incident>,
     force: &InForce,
     now: Time,
 ) -> (Incident, Option<Time>) {
     let opener = group.opener();
     let mut services: Vec<String> = Vec::new();
+    let mut last: Option<&Arc<str>> = None;
     for service in group.members.iter().filter_map(|member| member.event.service.as_ref()) {
-        if !services.contains(service) {
-            services.push(service.clone());
+        // In a storm they share the text.
+        if !last.is_some_and(|last| Arc::ptr_eq(last, service)) && !services.iter().any(|known| **known == **service) {
+            services.push(service.to_string());
         }
+        last = Some(service);
     }
-    let members: Vec<Member> = context.into_iter().chain(group.members.iter().cloned()).collect();
-    let signals = signals::signals(&members, force);
     let (phase, phase_since, phase_due) = phase(group, force, now);
     let planned = force.maintenance.iter().flat_map(|window| [window.from, window.to]).filter(|&edge| edge > now && group.is_open());
     let due = phase_due.into_iter().chain(planned).min();
@@ -227,7 +311,7 @@ fn incident(
         scope: force.owners(&services),
         services,
         severity,
-        environment: opener.environment.clone(),
+        environment: opener.environment.as_deref().map(str::to_owned),
         milestones: milestones::milestones(&group.members, &signals, phase, group.last_activity),
         phase,
         phase_since,
@@ -244,8 +328,8 @@ fn incident(
     (incident, due)
 }
 
-fn stated_severities(members: &[Member]) -> impl Iterator<Item = Severity> + '_ {
-    members.iter().filter_map(|member| match &member.event.fact {
+fn stated_severities(members: &Members) -> impl Iterator<Item = Severity> + '_ {
+    members.told().filter_map(|member| match &member.event.fact {
         Fact::NearMiss(near_miss) => Some(near_miss.severity),
         _ => None,
     })

@@ -52,9 +52,11 @@ pub(super) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, p
         }
         if counted {
             found.evidence.push(signal.event);
-            found.service = found.service.or_else(|| signal.service.clone());
+            found.service = found.service.or_else(|| signal.service.as_deref().map(str::to_owned));
         }
     }
+    // As long as the verdict lasts, it is kept.
+    found.evidence.shrink_to_fit();
     found.lower = union(found.lower);
     found.upper = union(found.upper);
     found

@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use crate::model::Time;
 use crate::model::event::{ActorKind, AlertStatus, Edit, Event, Fact, Subject};
 use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span, SpanState};
+use crate::model::member::Members;
 
 /// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
-pub(super) fn milestones(members: &[Member], signals: &[Signal], phase: Phase, last_activity: Time) -> Milestones {
+pub(super) fn milestones(members: &Members, signals: &[Signal], phase: Phase, last_activity: Time) -> Milestones {
     let stated = |kind| stated(members, kind);
     Milestones {
         began: stated(MilestoneKind::Began).or_else(|| began(members, signals)),
@@ -22,8 +23,8 @@ fn milestone(at: Time, certainty: Certainty, event: &Event) -> Milestone {
     Milestone { at, certainty, source: Some(event.id) }
 }
 
-fn stated(members: &[Member], wanted: MilestoneKind) -> Option<Milestone> {
-    members.iter().rev().find_map(|Member { event, .. }| match &event.fact {
+fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
+    members.told().rev().find_map(|Member { event, .. }| match &event.fact {
         Fact::Edit(Edit::Milestone { milestone: kind, at, .. }) if *kind == wanted => Some(milestone(*at, Certainty::Stated, event)),
         _ => None,
     })
@@ -31,7 +32,7 @@ fn stated(members: &[Member], wanted: MilestoneKind) -> Option<Milestone> {
 
 /// When it began to be felt: as a metric measured it, else as an alert whose `for` is known measured it, unless a declaration names an
 /// earlier time. Declarations come late, so a later one says nothing of the beginning; an alert whose `for` is unknown only says when it was noticed.
-fn began(members: &[Member], signals: &[Signal]) -> Option<Milestone> {
+fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
     let known_onsets = known_onsets(members);
     let of = |kind: SignalKind, certainty| {
         let onset_known = |signal: &Signal| kind != SignalKind::Alert || known_onsets.contains(&signal.subject);
@@ -51,12 +52,12 @@ fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
 }
 
 /// The alerts whose `for` is known, and with it when what they tell of began.
-fn known_onsets(members: &[Member]) -> BTreeSet<&Subject> {
+fn known_onsets(members: &Members) -> BTreeSet<&Subject> {
     let known = members.iter().filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if alert.pending_for.is_some()));
     known.map(|member| &member.event.subject).collect()
 }
 
-fn detected(members: &[Member]) -> Option<Milestone> {
+fn detected(members: &Members) -> Option<Milestone> {
     members.iter().find_map(|Member { event, .. }| match &event.fact {
         Fact::Alert(alert) => Some(milestone(alert.starts_at, Certainty::Measured, event)),
         Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
@@ -67,9 +68,9 @@ fn detected(members: &[Member]) -> Option<Milestone> {
     })
 }
 
-fn acknowledged(members: &[Member]) -> Option<Milestone> {
+fn acknowledged(members: &Members) -> Option<Milestone> {
     let human = |event: &Event| event.actor.as_ref().is_some_and(|actor| actor.kind != ActorKind::Robot);
-    members.iter().find_map(|Member { event, .. }| match &event.fact {
+    members.told().find_map(|Member { event, .. }| match &event.fact {
         Fact::Acknowledgement(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Stated, event)),
         // Whoever acts on it has taken it on.
         Fact::Intervention(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Inferred, event)),
@@ -99,11 +100,11 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
 }
 
 /// When it was over: as the last declaration ended, else when nothing was heard of it any more. While something may go on, nobody can say.
-fn resolved(members: &[Member], signals: &[Signal], phase: Phase, last_activity: Time) -> Option<Milestone> {
+fn resolved(members: &Members, signals: &[Signal], phase: Phase, last_activity: Time) -> Option<Milestone> {
     if phase < Phase::Resolved {
         return None;
     }
-    let declared = members.iter().rev().find_map(|Member { event, .. }| match &event.fact {
+    let declared = members.told().rev().find_map(|Member { event, .. }| match &event.fact {
         Fact::Declaration(end) if end.status == AlertStatus::Resolved && !end.planned => Some(event),
         _ => None,
     });

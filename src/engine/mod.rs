@@ -25,10 +25,12 @@ mod measure;
 mod milestones;
 mod near_miss;
 mod places;
+mod pool;
 pub mod samples;
 mod scope;
 mod sentence;
 mod signals;
+mod sorts;
 mod sweep;
 #[cfg(test)]
 mod tests;
@@ -38,8 +40,10 @@ use force::Roots;
 pub use force::{InForce, unassigned_key};
 pub use sweep::opens;
 
-use index::Index;
+use index::{Gist, Index};
+use judge::Standpoint;
 use places::Places;
+use pool::Pool;
 use sweep::Neighbourhood;
 
 /// Events older than this are context only.
@@ -66,8 +70,22 @@ fn opener(incident: &Incident) -> Option<&Event> {
 /// An incident with the group it comes from and the next instant at which time alone could change it.
 #[derive(Debug, Clone)]
 struct Tracked {
-    incident: Incident,
+    incident: Arc<Incident>,
     due: Option<Time>,
+    /// The event that it is named after, where that is known.
+    named_after: Option<Moment>,
+    standpoint: Standpoint,
+    gist: Gist,
+}
+
+/// The event that an incident is named after.
+fn named_after(incident: &Incident) -> Option<Moment> {
+    let number = sweep::number_of(&incident.id.0)?;
+    let names = |event: &Event| sweep::natural_number(event) == number;
+    // Nearly always the one that opened it.
+    let first = opener(incident).filter(|event| names(event));
+    let own = incident.members.iter().filter(|member| member.reason != Joined::Context);
+    first.or_else(|| own.map(|member| &*member.event).find(|event| sweep::opens(event) && names(event))).map(moment)
 }
 
 /// All the engine remembers. Made from stored incidents and loose events, changed only by events and time.
@@ -81,6 +99,7 @@ pub struct State {
     residents: BTreeMap<String, BTreeSet<IncidentId>>,
     timers: BTreeSet<(Time, IncidentId)>,
     index: Index,
+    pool: Pool,
     /// Incidents to be decided again, since one that concerns them has changed.
     concerned: BTreeSet<IncidentId>,
     /// Those that were made known for themselves.
@@ -121,8 +140,15 @@ struct Arrivals {
 impl State {
     /// Takes up where a stored state left off.
     #[must_use]
-    pub fn restore(incidents: Vec<Incident>, loose: Vec<Event>, force: &InForce, now: Time) -> Self {
+    pub fn restore(mut incidents: Vec<Incident>, mut loose: Vec<Event>, force: &InForce, now: Time) -> Self {
         let mut state = Self { now, tidied_at: now, roots: Some(force.roots()), ..Self::default() };
+        loose.iter_mut().for_each(|event| state.pool.share(event));
+        for incident in &mut incidents {
+            let mut members = std::mem::take(&mut incident.members).into_vec();
+            members.iter_mut().for_each(|member| state.pool.share_member(member));
+            incident.members = members.into();
+            state.pool.share_sorts(&mut incident.signals);
+        }
         let stored: Vec<Vec<Member>> = incidents
             .iter()
             .map(|incident| incident.members.iter().filter(|member| member.reason != Joined::Context).cloned().collect())
@@ -142,11 +168,14 @@ impl State {
             state.residents.entry(place).or_default().insert(incident.id.clone());
             let due = judge::due(&incident, now);
             state.timers.extend(due.map(|due| (due, incident.id.clone())));
-            state.index.add(&incident);
+            let gist = Gist::of(&incident);
+            state.index.add(&incident.id, &gist);
             if incident.bundle.is_none() && bundle::wanted(&incident).is_some() {
                 state.spoken.insert(incident.id.clone());
             }
-            state.incidents.insert(incident.id.clone(), Tracked { incident, due });
+            let (named_after, standpoint) = (named_after(&incident), Standpoint::of(&incident));
+            let tracked = Tracked { due, named_after, standpoint, gist, incident: Arc::new(incident) };
+            state.incidents.insert(tracked.incident.id.clone(), tracked);
         }
         for (place, (members, loose)) in contents {
             state.neighbourhoods.insert(place, Neighbourhood::restore(members, loose, force, state.places.assigned()));
@@ -168,13 +197,19 @@ impl State {
 
     /// All incidents it remembers, by id.
     pub fn incidents(&self) -> impl Iterator<Item = &Incident> {
-        self.incidents.values().map(|tracked| &tracked.incident)
+        self.incidents.values().map(|tracked| &*tracked.incident)
     }
 
     /// The incident of that id.
     #[must_use]
     pub fn incident(&self, id: &IncidentId) -> Option<&Incident> {
-        self.incidents.get(id).map(|tracked| &tracked.incident)
+        self.incidents.get(id).map(|tracked| &*tracked.incident)
+    }
+
+    /// The same, to be shared.
+    #[must_use]
+    pub fn shared(&self, id: &IncidentId) -> Option<Arc<Incident>> {
+        self.incidents.get(id).map(|tracked| Arc::clone(&tracked.incident))
     }
 
     /// The incidents that wait in the bundle of this one.
@@ -205,10 +240,11 @@ impl State {
         self.roots.get_or_insert_with(|| force.roots());
         let mut changes = Changes::default();
         let mut arrivals: BTreeMap<String, Arrivals> = BTreeMap::new();
-        for event in events {
+        for mut event in events {
             if self.places.knows(&event.id) || force.ignores(&event) {
                 continue;
             }
+            self.pool.share(&mut event);
             let noted = self.places.note(&event, force);
             for (part, whole) in &noted.joined {
                 self.unite(part, whole, &mut arrivals);
@@ -237,16 +273,17 @@ impl State {
         self.now = self.now.max(now);
         let mut changes = Changes::default();
         if self.roots == Some(force.roots()) {
+            self.neighbourhoods.values_mut().for_each(Neighbourhood::anew);
             // Everything is where it was; what is closed stays as it was decided.
             let unfinished =
-                self.incidents.values().map(|tracked| &tracked.incident).filter(|incident| judge::due(incident, now).is_some());
+                self.incidents.values().map(|tracked| &*tracked.incident).filter(|incident| judge::due(incident, now).is_some());
             self.concerned.extend(unfinished.map(|incident| incident.id.clone()));
             self.unbundled = true;
             self.settle(force, &mut changes);
             return changes;
         }
         let before = std::mem::take(self);
-        let incidents = before.incidents.into_values().map(|tracked| tracked.incident).collect();
+        let incidents = before.incidents.into_values().map(|tracked| Arc::unwrap_or_clone(tracked.incident)).collect();
         let loose = before.neighbourhoods.into_values().flat_map(|hood| hood.loose.into_values()).map(Arc::unwrap_or_clone).collect();
         *self = Self::restore(incidents, loose, force, before.now);
         let places: Vec<String> = self.neighbourhoods.keys().cloned().collect();
@@ -281,12 +318,14 @@ impl State {
         for event in &mut events {
             let service = unassigned_key(event).and_then(|key| self.places.assigned().get(&key));
             if let Some(service) = service {
-                Arc::make_mut(event).service = Some(service.clone());
+                Arc::make_mut(event).service = Some(service.as_str().into());
             }
         }
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
         let mut before = were_loose;
         before.extend(hood.loose.values().map(|event| event.id));
+        judge::release(self, place);
+        let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
         hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
         hood.place(events, force, self.places.assigned());
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
@@ -329,8 +368,8 @@ impl State {
         let mut events: BTreeSet<EventId> = BTreeSet::new();
         for id in &gone {
             let Some(tracked) = self.incidents.remove(id) else { continue };
-            self.index.remove(&tracked.incident);
-            let members = tracked.incident.members.into_iter().filter(|member| member.reason != Joined::Context);
+            self.index.remove(id, &tracked.gist);
+            let members = tracked.incident.members.iter().filter(|member| member.reason != Joined::Context);
             events.extend(members.map(|member| member.event.id));
         }
         for residents in self.residents.values_mut() {
@@ -351,5 +390,6 @@ impl State {
         for event in &events {
             self.places.forget(event);
         }
+        self.pool.tidy();
     }
 }

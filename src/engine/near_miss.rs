@@ -9,7 +9,7 @@ use crate::expr::Truth;
 use crate::expr::facts::Facts;
 use crate::model::Time;
 use crate::model::event::{Answer, ConditionState, EventId, Fact, Severity};
-use crate::model::incident::{CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing, Unit};
+use crate::model::incident::{CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing, Unit, Verdict};
 use crate::rules::{Comparison, Criterion, Test};
 
 /// What was not seen for so long is new.
@@ -131,7 +131,7 @@ impl Case<'_> {
 
     /// Once a scope is quiet, each period beginning with its first near miss ends with the suggestion of the best one.
     fn period(&self, criterion: &Criterion, best: &Near, floor: f64, quiet_for: TimeDelta, (most, length): (u32, TimeDelta)) -> Period {
-        let scope = self.others.index.of_scope(self.incident);
+        let scope = self.others.index.of_scope(&self.incident.id, scopes(self.incident));
         let mut rivals: Vec<Rival> = scope
             .iter()
             .filter_map(|id| self.others.get(id))
@@ -182,9 +182,9 @@ impl Case<'_> {
 
     /// The near miss of this incident from which there is most to learn.
     fn best_near_miss(&self, criterion: &Criterion) -> Option<Near> {
-        let reported = self.incident.members.iter().filter_map(|member| match &member.event.fact {
+        let reported = self.incident.members.told().filter_map(|member| match &member.event.fact {
             Fact::NearMiss(near) => {
-                let thing = (member.event.service.clone().unwrap_or_default(), near.what.clone());
+                let thing = (member.event.service.clone().unwrap_or_default(), near.what.as_str().into());
                 let closeness = near.closeness.map(|closeness| (closeness, "as reported"));
                 let (score, factors) = self.score(near.severity, closeness, near.by_luck, near.barriers_left, &thing);
                 let part = scope::near_miss(&member.event, near, score);
@@ -261,9 +261,9 @@ impl Case<'_> {
 
     /// The worst value of a condition against the threshold that makes it degraded.
     fn measured_closeness(&self, signal: &Signal) -> Option<(f64, &'static str)> {
-        let rule = self.force.rules.conditions.iter().find(|rule| rule.name == signal.name)?;
+        let rule = self.force.rules.conditions.iter().find(|rule| *rule.name == *signal.name)?;
         let limit = rule.degraded.value;
-        let values = self.incident.members.iter().filter_map(|member| match &member.event.fact {
+        let values = self.incident.members.told().filter_map(|member| match &member.event.fact {
             Fact::Condition(condition) if member.event.subject == signal.subject && condition.state == ConditionState::NearMiss => {
                 condition.value
             }
@@ -278,16 +278,27 @@ impl Case<'_> {
 }
 
 /// What others that compete with it, or wait for a quiet time, ask of an incident.
-pub(super) fn stance(incident: &Incident) -> impl PartialEq + use<> {
-    let scores: Vec<(String, Option<f64>, Vec<EventId>)> = incident
-        .verdicts
-        .iter()
-        .filter(|verdict| verdict.on == CriterionKind::NearMiss)
-        .map(|verdict| (verdict.criterion.clone(), verdict.measure.map(|measure| measure.lower), verdict.evidence.clone()))
-        .collect();
-    let announced = incident.announced.as_ref().map(|announced| (announced.at, announced.criteria.clone()));
-    let degraded = incident.signals.iter().any(was_degraded);
-    (scores, announced, incident.standing, incident.review.is_some(), degraded, scopes(incident).to_vec())
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Stance {
+    scores: Vec<(String, Option<f64>, Vec<EventId>)>,
+    announced: Option<(Time, Vec<String>)>,
+    standing: Standing,
+    answered: bool,
+    degraded: bool,
+    scopes: Vec<String>,
+}
+
+pub(super) fn stance(incident: &Incident) -> Stance {
+    let of_near_misses = incident.verdicts.iter().filter(|verdict| verdict.on == CriterionKind::NearMiss);
+    let score = |verdict: &Verdict| (verdict.criterion.clone(), verdict.measure.map(|measure| measure.lower), verdict.evidence.clone());
+    Stance {
+        scores: of_near_misses.map(score).collect(),
+        announced: incident.announced.as_ref().map(|announced| (announced.at, announced.criteria.clone())),
+        standing: incident.standing,
+        answered: incident.review.is_some(),
+        degraded: incident.signals.iter().any(was_degraded),
+        scopes: scopes(incident).to_vec(),
+    }
 }
 
 /// Whether an incident was suggested for what is no near miss.
@@ -318,7 +329,8 @@ pub(super) fn quota_is_used(incident: &Incident, others: &Others, force: &InForc
     };
     names.all(|name| {
         let Some((most, length)) = quota(name) else { return false };
-        let announced = others.index.of_scope(incident).into_iter().filter_map(|id| others.get(id)?.announced.as_ref());
+        let announced =
+            others.index.of_scope(&incident.id, scopes(incident)).into_iter().filter_map(|id| others.get(id)?.announced.as_ref());
         let taken = announced.filter(|announced| {
             announced.criteria.iter().any(|criterion| criterion == name) && now - announced.first_at <= TimeDelta::seconds(length)
         });

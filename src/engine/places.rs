@@ -3,7 +3,8 @@
 //! A place is a connected set of services, an unassigned key, or a name that events wait for. Two places become one when an event shows that
 //! they are: a key is assigned, an incident somebody waited for opens, a person merges two incidents.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 use super::force::unassigned_key;
 use super::{InForce, is_signal, sweep};
@@ -13,16 +14,43 @@ use crate::model::incident::IncidentId;
 /// Where events, incidents and signals are.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
-    known: BTreeMap<EventId, String>,
-    /// Incidents by the names of their opening events.
-    incidents: BTreeMap<String, String>,
+    known: BTreeMap<EventId, Number>,
+    /// Incidents by the names of their opening events, see [`sweep::natural_number`].
+    incidents: BTreeMap<u64, Number>,
     /// Signals: a lapse or an acknowledgement of one names nothing else.
-    subjects: BTreeMap<Subject, String>,
+    subjects: BTreeMap<Subject, Number>,
+    numbers: Numbers,
     assigned: BTreeMap<String, String>,
     /// Places where somebody waits for a name.
     waiting: BTreeSet<String>,
     /// What a place has become a part of.
     part_of: BTreeMap<String, String>,
+}
+
+/// A place, for what there is a million of.
+type Number = u32;
+
+/// The names of places, by number and the other way.
+#[derive(Debug, Clone, Default)]
+struct Numbers {
+    names: Vec<Arc<str>>,
+    numbers: HashMap<Arc<str>, Number>,
+}
+
+impl Numbers {
+    fn of(&mut self, name: &str) -> Number {
+        if let Some(number) = self.numbers.get(name) {
+            return *number;
+        }
+        let (name, number) = (Arc::<str>::from(name), Number::try_from(self.names.len()).unwrap_or(Number::MAX));
+        self.names.push(Arc::clone(&name));
+        self.numbers.insert(name, number);
+        number
+    }
+
+    fn name(&self, number: Number) -> &str {
+        self.names.get(number as usize).map_or("", |name| name)
+    }
 }
 
 /// Where an event belongs, and the places that it shows to be part of that.
@@ -39,7 +67,7 @@ impl Places {
 
     /// The place of a known event.
     pub(super) fn of(&self, event: &EventId) -> Option<&str> {
-        Some(self.whole(self.known.get(event)?))
+        Some(self.whole(self.numbers.name(*self.known.get(event)?)))
     }
 
     /// The services that unassigned keys were assigned to.
@@ -66,26 +94,31 @@ impl Places {
             _ => {}
         }
         let place = self.find(event, force);
-        self.known.insert(event.id, place.clone());
+        let number = self.numbers.of(&place);
+        self.known.insert(event.id, number);
         if is_signal(event) {
-            self.subjects.insert(event.subject, place.clone());
-            self.join_waiting(&place, &waiting_for_subject(&event.subject), &mut noted);
+            self.subjects.insert(event.subject, number);
+            if !self.waiting.is_empty() {
+                self.join_waiting(&place, &waiting_for_subject(&event.subject), &mut noted);
+            }
         }
         if sweep::opens(event) {
-            let name = sweep::natural_name(event);
-            self.join_waiting(&place, &waiting_for_incident(&name), &mut noted);
-            self.incidents.insert(name, place.clone());
+            let name = sweep::natural_number(event);
+            self.incidents.insert(name, number);
+            if !self.waiting.is_empty() {
+                self.join_waiting(&place, &waiting_for_incident(&sweep::name_of(name)), &mut noted);
+            }
         }
         noted.place = self.whole(&place).to_owned();
         noted
     }
 
     fn find(&mut self, event: &Event, force: &InForce) -> String {
-        let named = event.incident.as_ref().and_then(|name| self.incidents.get(name));
+        let named = event.incident.as_ref().and_then(|name| self.incident(name));
         if let Some(place) = named {
             return self.whole(place).to_owned();
         }
-        let service = event.service.as_ref().or_else(|| self.assigned.get(&unassigned_key(event)?));
+        let service = event.service.as_deref().or_else(|| self.assigned.get(&unassigned_key(event)?).map(String::as_str));
         if let Some(service) = service {
             return self.whole(&force.place(service)).to_owned();
         }
@@ -93,9 +126,9 @@ impl Places {
             return self.whole(&key).to_owned();
         }
         let place = match (&event.incident, &event.fact) {
-            (Some(name), _) => self.named(&IncidentId(name.clone())),
+            (Some(name), _) => self.named(&IncidentId(name.clone().into())),
             (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => match self.subjects.get(&event.subject) {
-                Some(place) => place.clone(),
+                Some(place) => self.numbers.name(*place).to_owned(),
                 None => self.wait(waiting_for_subject(&event.subject)),
             },
             // It meets nothing but what names it.
@@ -106,10 +139,14 @@ impl Places {
 
     /// Where the incident of that name is, or will be.
     fn named(&mut self, name: &IncidentId) -> String {
-        match self.incidents.get(&name.0) {
-            Some(place) => place.clone(),
+        match self.incident(&name.0) {
+            Some(place) => place.to_owned(),
             None => self.wait(waiting_for_incident(&name.0)),
         }
+    }
+
+    fn incident(&self, name: &str) -> Option<&str> {
+        Some(self.numbers.name(*self.incidents.get(&sweep::number_of(name)?)?))
     }
 
     fn wait(&mut self, place: String) -> String {

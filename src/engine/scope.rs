@@ -6,10 +6,8 @@ use super::InForce;
 use super::force::{PRODUCTION, environment};
 use crate::expr::Root;
 use crate::expr::facts::Facts;
-use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, Labels, NearMiss, Request, Severity};
+use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, LabelSet, NearMiss, Request, Severity};
 use crate::model::incident::{Incident, Member, Signal, SignalKind};
-
-static NO_LABELS: Labels = Labels::new();
 
 /// `incident`
 pub(super) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent: Option<f64>) -> Facts<'_> {
@@ -34,7 +32,7 @@ pub(super) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent:
 
 /// What somebody said last of whether data was lost; a correction comes before a declaration.
 fn data_loss(incident: &Incident) -> Option<bool> {
-    let events = || incident.members.iter().rev().map(|member| &member.event.fact);
+    let events = || incident.members.told().rev().map(|member| &member.event.fact);
     let corrected = events().find_map(|fact| match fact {
         Fact::Edit(Edit::DataLoss { lost, .. }) => Some(*lost),
         _ => None,
@@ -50,7 +48,7 @@ fn data_loss(incident: &Incident) -> Option<bool> {
 
 /// Who noticed first: as somebody said, else by what told us first.
 fn detected_by(incident: &Incident) -> &'static str {
-    let stated = incident.members.iter().find_map(|member| match &member.event.fact {
+    let stated = incident.members.told().find_map(|member| match &member.event.fact {
         Fact::Declaration(declaration) => declaration.detected_by,
         _ => None,
     });
@@ -73,7 +71,7 @@ fn detected_by(incident: &Incident) -> &'static str {
 }
 
 /// The labels of each signal of an incident, by the event that first told of it.
-pub(super) fn labels(incident: &Incident) -> HashMap<EventId, &Labels> {
+pub(super) fn labels(incident: &Incident) -> HashMap<EventId, &LabelSet> {
     let stated = incident.members.iter().filter_map(|Member { event, .. }| match &event.fact {
         Fact::Alert(alert) => Some((event.id, &alert.labels)),
         Fact::Condition(condition) => Some((event.id, &condition.labels)),
@@ -82,8 +80,8 @@ pub(super) fn labels(incident: &Incident) -> HashMap<EventId, &Labels> {
     stated.collect()
 }
 
-/// `signal`
-pub(super) fn signal<'a>(signal: &'a Signal, labels: Option<&'a Labels>) -> Facts<'a> {
+/// `signal`, but for its labels, which are not known.
+pub(super) fn signal(signal: &Signal) -> Facts<'_> {
     let mut facts = Facts::new(Root::Signal);
     facts
         .set("kind", kind(signal.kind))
@@ -91,8 +89,7 @@ pub(super) fn signal<'a>(signal: &'a Signal, labels: Option<&'a Labels>) -> Fact
         .set("severity", severity(signal.severity))
         .set("service", signal.service.as_deref().unwrap_or_default())
         .set("environment", signal.environment.as_deref().unwrap_or(PRODUCTION))
-        .set("role", signal.role.as_deref().unwrap_or_default())
-        .set("labels", labels.unwrap_or(&NO_LABELS));
+        .set("role", signal.role.as_deref().unwrap_or_default());
     facts
 }
 
@@ -105,7 +102,7 @@ pub(super) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
         .set("severity", severity(alert.severity))
         .set("service", event.service.as_deref().unwrap_or_default())
         .set("environment", environment(event))
-        .set("role", alert.labels.get("afterword").map_or("", String::as_str))
+        .set("role", alert.labels.get("afterword").unwrap_or_default())
         .set("labels", &alert.labels);
     facts
 }
@@ -239,7 +236,7 @@ mod tests {
         state.apply(vec![declared], &force, now);
         let incident = state.incidents().next().unwrap();
         assert_eq!(unknown(&super::incident(incident, 1.0, None)), "data_loss budget_spent");
-        assert_eq!(unknown(&super::signal(&incident.signals[0], None)), "");
+        assert_eq!(unknown(&super::signal(&incident.signals[0])), "labels");
         assert_eq!(unknown(&super::near_miss_signal(&incident.signals[0], 1.0, None)), "closeness");
     }
 

@@ -13,7 +13,7 @@ use crate::model::incident::{Incident, Measure, Outcome, Reviewed, Verdict};
 /// What an event is about, in a few words.
 pub(super) fn title(event: &Event) -> String {
     let words = match &event.fact {
-        Fact::Alert(alert) => alert.name.clone(),
+        Fact::Alert(alert) => alert.name.to_string(),
         Fact::Condition(condition) => condition.name.clone(),
         Fact::Declaration(declaration) if declaration.title.is_empty() => "Declared outage".to_owned(),
         Fact::Declaration(declaration) => declaration.title.clone(),

@@ -1,21 +1,23 @@
 //! From an incident's events to its signals: who said what of which stretch of time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use super::InForce;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Labels, Severity, Subject};
-use crate::model::incident::{Member, Signal, SignalKind, Span, SpanState};
+use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, LabelSet, Severity, Subject};
+use crate::model::incident::{Member, Signal, SignalKind, Sort, Span, SpanState};
 use crate::model::settings::Maintenance;
+use crate::model::span::Spans;
 
 /// The signals of `members`, which are in order of time. Open stretches have no end.
 pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
-    let mut found: BTreeMap<&Subject, Signal> = BTreeMap::new();
-    let mut episodes: BTreeMap<&Labels, Vec<(Time, &Subject)>> = BTreeMap::new();
+    let mut found: HashMap<Subject, Signal> = HashMap::new();
+    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::new();
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
-    let known: BTreeSet<&Subject> = members
+    let known: HashSet<&Subject> = members
         .iter()
         .filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if ended(alert)))
         .map(|member| &member.event.subject)
@@ -25,16 +27,16 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
             // An end that its Prometheus remembers is the true one: what was sent may be the end of a lease, or only what had been heard.
             Fact::Alert(alert) if alert.status == AlertStatus::Resolved && !alert.recalled && known.contains(&event.subject) => {}
             Fact::Alert(alert) => {
-                let signal = found.entry(&event.subject).or_insert_with(|| {
-                    episodes.entry(&alert.labels).or_default().push((alert.starts_at, &event.subject));
+                let signal = found.entry(event.subject).or_insert_with(|| {
+                    episodes.entry(&alert.labels).or_default().push((alert.starts_at, event.subject));
                     begin(event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"))
                 });
                 alert_spans(signal, alert);
             }
             Fact::Condition(condition) => {
                 let signal = found
-                    .entry(&event.subject)
-                    .or_insert_with(|| begin(event, SignalKind::Condition, &condition.name, condition.severity, None));
+                    .entry(event.subject)
+                    .or_insert_with(|| begin(event, SignalKind::Condition, &condition.name.as_str().into(), condition.severity, None));
                 let state = match condition.state {
                     ConditionState::Healthy => None,
                     ConditionState::Degraded => Some(SpanState::Degraded),
@@ -47,9 +49,9 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
                 turn(signal, condition.since.unwrap_or(event.occurred_at), state);
             }
             Fact::Declaration(declaration) => {
-                let signal = found
-                    .entry(&event.subject)
-                    .or_insert_with(|| begin(event, SignalKind::Declaration, &declaration.title, declaration.severity, None));
+                let signal = found.entry(event.subject).or_insert_with(|| {
+                    begin(event, SignalKind::Declaration, &declaration.title.as_str().into(), declaration.severity, None)
+                });
                 let state = match (declaration.status, declaration.planned) {
                     (AlertStatus::Resolved, _) => None,
                     (AlertStatus::Firing, true) => Some(SpanState::Planned),
@@ -71,7 +73,7 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
     for list in episodes.values_mut() {
         list.sort_unstable();
         for pair in list.windows(2) {
-            if let Some(signal) = found.get_mut(pair[0].1) {
+            if let Some(signal) = found.get_mut(&pair[0].1) {
                 supersede(signal, pair[1].0);
             }
         }
@@ -81,26 +83,63 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
     for signal in &mut signals {
         exclude_planned(signal, force.maintenance.iter().chain(&declared));
     }
-    signals.sort_by(|a, b| (first(a), &a.subject).cmp(&(first(b), &b.subject)));
+    signals.sort_by_key(order);
     signals
+}
+
+/// Those of alerts that fire, that nothing else has to do with, and that are not among the signals `before`; `again` of them are.
+/// `None` where that does not add up.
+pub(super) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Option<Vec<Signal>> {
+    let mut new: Vec<Signal> = Vec::with_capacity(joined.len());
+    let mut known = 0;
+    for event in joined {
+        let Fact::Alert(alert) = &event.fact else { return None };
+        let mut signal = begin(event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"));
+        alert_spans(&mut signal, alert);
+        match before.binary_search_by_key(&order(&signal), order) {
+            Ok(_) => known += 1,
+            Err(_) => new.push(signal),
+        }
+    }
+    new.sort_by_key(order);
+    new.dedup_by_key(|signal| signal.subject);
+    (known == again).then_some(new)
+}
+
+/// Puts `new` ones where they belong. In place: a storm would else leave the memory full of holes.
+pub(super) fn insert(signals: &mut Vec<Signal>, new: Vec<Signal>) {
+    let Some(earliest) = new.first().map(order) else { return };
+    let later = signals.split_off(signals.partition_point(|signal| order(signal) < earliest));
+    let room = signals.capacity() - signals.len();
+    if room < later.len() + new.len() {
+        signals.reserve_exact(later.len() + new.len() + signals.len() / 8);
+    }
+    let (mut old, mut new) = (later.into_iter().peekable(), new.into_iter().peekable());
+    while let (Some(one), Some(other)) = (old.peek(), new.peek()) {
+        let next = if order(one) < order(other) { old.next() } else { new.next() };
+        signals.extend(next);
+    }
+    old.chain(new).for_each(|signal| signals.push(signal));
+}
+
+fn order(signal: &Signal) -> (Option<Time>, Subject) {
+    (first(signal), signal.subject)
 }
 
 fn first(signal: &Signal) -> Option<Time> {
     signal.spans.first().map(|span| span.start)
 }
 
-fn begin(event: &Event, kind: SignalKind, name: &str, severity: Severity, role: Option<&String>) -> Signal {
-    Signal {
-        subject: event.subject,
+fn begin(event: &Event, kind: SignalKind, name: &Arc<str>, severity: Severity, role: Option<&str>) -> Signal {
+    let sort = Sort {
         kind,
-        name: name.to_owned(),
+        name: name.clone(),
         severity,
         service: event.service.clone(),
         environment: event.environment.clone(),
-        role: role.cloned(),
-        spans: Vec::new(),
-        event: event.id,
-    }
+        role: role.map(Into::into),
+    };
+    Signal { subject: event.subject, sort: Arc::new(sort), spans: Spans::default(), event: event.id }
 }
 
 /// When what an event states came to be so, as far as the event itself knows.
@@ -124,7 +163,7 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
     match (alert.status, alert.ends_at) {
         (AlertStatus::Resolved, Some(ends_at)) => {
             let end = (ends_at - TimeDelta::seconds(alert.keep_firing_for.unwrap_or(0))).max(start);
-            signal.spans = vec![open(Some(end))];
+            signal.spans = vec![open(Some(end))].into();
             if alert.end_reason != EndReason::Recovered {
                 signal.spans.push(Span { start: end, end: None, state: SpanState::Unknown });
             }
@@ -183,22 +222,25 @@ fn turn(signal: &mut Signal, at: Time, state: Option<SpanState>) {
 
 /// Planned work that was declared, as the settings would give it.
 fn declared_work(signals: &[Signal]) -> Vec<Maintenance> {
-    let spans = signals.iter().flat_map(|signal| signal.spans.iter().map(move |span| (signal, span)));
-    let planned = spans.filter(|(signal, span)| signal.kind == SignalKind::Declaration && span.state == SpanState::Planned);
+    let mut declared: Vec<&Signal> = signals.iter().filter(|signal| signal.kind == SignalKind::Declaration).collect();
+    declared.sort_by_key(|signal| signal.subject);
+    let spans = declared.into_iter().flat_map(|signal| signal.spans.iter().map(move |span| (signal, span)));
+    let planned = spans.filter(|(_, span)| span.state == SpanState::Planned);
     let window = |(signal, span): (&Signal, &Span)| Maintenance {
-        service: signal.service.clone(),
+        service: signal.service.as_deref().map(str::to_owned),
         from: span.start,
         to: span.end.unwrap_or(Time::MAX_UTC),
-        why: signal.name.clone(),
+        why: signal.name.to_string(),
     };
     planned.map(window).collect()
 }
 
 /// Time inside a maintenance window of the signal's service becomes planned.
 fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'a Maintenance>) {
-    for window in maintenance.filter(|w| w.service.is_none() || w.service == signal.service) {
+    let sort = Arc::clone(&signal.sort);
+    for window in maintenance.filter(|w| w.service.is_none() || w.service.as_deref() == sort.service.as_deref()) {
         let mut cut = Vec::with_capacity(signal.spans.len() + 2);
-        for span in signal.spans.drain(..) {
+        for span in std::mem::take(&mut signal.spans).iter().copied() {
             let end = span.end.unwrap_or(Time::MAX_UTC);
             if span.state == SpanState::Planned || end <= window.from || window.to <= span.start {
                 cut.push(span);
@@ -214,6 +256,6 @@ fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'
                 cut.push(Span { start: rest, ..span });
             }
         }
-        signal.spans = cut;
+        signal.spans = cut.into();
     }
 }

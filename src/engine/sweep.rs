@@ -12,8 +12,9 @@ use chrono::TimeDelta;
 use super::force::{environment, key};
 use super::{InForce, Moment, RECONSIDER, edits, moment, signals};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, ConditionState, Event, EventId, Fact, Subject, hex};
+use crate::model::event::{Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject};
 use crate::model::incident::{IncidentId, Joined, Member};
+use crate::model::member::Members;
 
 /// How long before an incident a change is still told with it.
 const CHANGED: TimeDelta = TimeDelta::hours(1);
@@ -23,22 +24,55 @@ pub(super) const STEPPED: TimeDelta = TimeDelta::minutes(5);
 const PLANNED: TimeDelta = TimeDelta::days(2);
 
 /// An incident while it is being put together: its members and what a placement asks of them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Group {
-    pub(super) members: Vec<Member>,
+    pub(super) members: Members,
     /// Where among the members the opening event is.
     opener: usize,
+    /// The number in its natural name.
+    name: u64,
     /// The names that events of it were told under.
     names: BTreeSet<String>,
-    subjects: BTreeSet<Subject>,
-    /// Subjects that are on, and so keep it alive.
-    open: BTreeSet<Subject>,
-    /// The last episode of each alert, by its labels alone: when it started, and its subject.
-    episodes: BTreeMap<u64, (Time, Subject)>,
+    subjects: BTreeMap<Subject, Known>,
+    /// How many subjects are on, and so keep it alive.
+    open: usize,
+    /// The last episode of each alert, by its labels alone: when it started, and its subject. An episode that comes after another is
+    /// among `again` too.
+    episodes: BTreeMap<u64, (i64, Subject)>,
+    again: BTreeSet<u64>,
     /// Correlation keys of its events.
-    keys: BTreeSet<String>,
+    keys: BTreeSet<Arc<str>>,
+    /// Whether some brought another key than the one by which they joined.
+    rekeyed: bool,
     /// The end of the last activity, while nothing is on.
     pub(super) last_activity: Time,
+    since: Since,
+}
+
+/// What has happened to a group since its incident was derived from it.
+#[derive(Debug, Clone, Default)]
+struct Since {
+    /// Whether that is not all: it was put together anew, or none was derived from it yet.
+    anew: bool,
+    /// What the members added up to then.
+    sum: u128,
+    joined: Vec<Arc<Event>>,
+    taken: usize,
+}
+
+/// No part of what a group is.
+impl PartialEq for Since {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+/// What a group knows of a subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Known {
+    on: bool,
+    /// Whether more than one event of it was told.
+    more: bool,
 }
 
 impl Group {
@@ -47,56 +81,141 @@ impl Group {
         let opener = members.iter().position(|member| member.reason == Joined::Opened).unwrap_or(0);
         let mut group = Self {
             opener,
+            name: natural_number(&members[opener].event),
             names: BTreeSet::new(),
-            subjects: BTreeSet::new(),
-            open: BTreeSet::new(),
+            subjects: BTreeMap::new(),
+            open: 0,
             episodes: BTreeMap::new(),
+            again: BTreeSet::new(),
             keys: BTreeSet::new(),
+            rekeyed: false,
             last_activity: members[opener].event.occurred_at,
-            members: Vec::with_capacity(members.len()),
+            members: Members::default(),
+            since: Since { anew: true, ..Since::default() },
         };
         for Member { event, reason } in members {
-            group.add(event, reason, force, assigned);
+            if reason != Joined::Key || opens(&event) {
+                let key = key(&event, force, assigned);
+                // Rules may have changed since it joined.
+                group.rekeyed |= matches!(&reason, Joined::Labels { key: by } if key.as_deref() != Some(by));
+                group.keys.extend(key.filter(|key| !group.keys.contains(&**key)).map(Arc::from));
+            }
+            group.add(event, reason);
         }
         group
     }
 
-    fn add(&mut self, event: Arc<Event>, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
-        self.names.extend(event.incident.clone());
-        if reason != Joined::Key || opens(&event) {
-            self.keys.extend(key(&event, force, assigned));
+    /// Takes in what `find` found to belong here.
+    fn join(&mut self, event: Arc<Event>, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
+        // What joins by its key brings none.
+        if !matches!(reason, Joined::Labels { .. }) && (reason != Joined::Key || opens(&event)) {
+            self.keys.extend(key(&event, force, assigned).map(Arc::from));
         }
-        self.subjects.insert(event.subject);
+        self.add(event, reason);
+    }
+
+    fn add(&mut self, event: Arc<Event>, reason: Joined) {
+        self.names.extend(event.incident.as_deref().map(str::to_owned));
+        self.subjects.entry(event.subject).and_modify(|known| known.more = true).or_default();
         if let Some(on) = activity(&event) {
             self.last_activity = self.last_activity.max(event.occurred_at);
+            self.turn(event.subject, on);
             if on {
-                self.open.insert(event.subject);
                 self.supersede(&event);
-            } else {
-                self.open.remove(&event.subject);
             }
         }
+        if !self.since.anew {
+            self.since.joined.push(Arc::clone(&event));
+        }
         self.members.push(Member { event, reason });
+    }
+
+    /// What the members added up to when an incident was last derived from them, what has joined since, and how many were taken out, which
+    /// are among these again or gone; `None` where only looking at all members tells what they come to.
+    pub(super) fn news(&self) -> Option<(u128, &[Arc<Event>], usize)> {
+        let plain = !self.since.anew && self.since.joined.iter().all(|event| self.speaks_alone(event));
+        plain.then_some((self.since.sum, &*self.since.joined, self.since.taken))
+    }
+
+    /// All members are to be looked at.
+    fn anew(&mut self) {
+        self.since = Since { anew: true, ..Since::default() };
+    }
+
+    /// Whether an event is an alert that fires, and nothing else here has to do with that.
+    fn speaks_alone(&self, event: &Event) -> bool {
+        let Fact::Alert(alert) = &event.fact else { return false };
+        alert.status == AlertStatus::Firing
+            && self.subjects.get(&event.subject) == Some(&Known { on: true, more: false })
+            && !self.again.contains(&hash(alert))
+    }
+
+    fn turn(&mut self, subject: Subject, on: bool) {
+        let Some(known) = self.subjects.get_mut(&subject) else { return };
+        match (std::mem::replace(&mut known.on, on), on) {
+            (false, true) => self.open += 1,
+            (true, false) => self.open -= 1,
+            _ => {}
+        }
     }
 
     /// The same alert firing anew ends its earlier episode, of whose end nobody told.
     fn supersede(&mut self, event: &Event) {
         let Fact::Alert(alert) = &event.fact else { return };
-        // In memory only, so that a short hash that every process takes alike is enough.
-        let mut hasher = DefaultHasher::new();
-        alert.labels.hash(&mut hasher);
-        let labels = hasher.finish();
-        let (started, subject) = self.episodes.entry(labels).or_insert_with(|| (alert.starts_at, event.subject));
-        if *started < alert.starts_at {
-            self.open.remove(subject);
-            (*started, *subject) = (alert.starts_at, event.subject);
+        let (labels, starts_at) = (hash(alert), alert.starts_at.timestamp_micros());
+        let mut superseded = None;
+        self.episodes
+            .entry(labels)
+            .and_modify(|(started, subject)| {
+                if *subject != event.subject {
+                    self.again.insert(labels);
+                }
+                if *started < starts_at {
+                    superseded = Some(*subject);
+                    (*started, *subject) = (starts_at, event.subject);
+                }
+            })
+            .or_insert((starts_at, event.subject));
+        if let Some(subject) = superseded {
+            self.turn(subject, false);
         }
+    }
+
+    /// Takes the members from `kept` on out again, as if they had never come; `Err` with all of them where only doing all anew can tell what
+    /// it was without them.
+    fn undo(mut self, kept: usize) -> Result<(Self, Vec<Member>), Members> {
+        // Nearly all of a storm is alerts of which this is the only word, and which joined by a key that was there before.
+        let leaves_no_trace = |Member { event, reason }: &Member| {
+            event.incident.is_none() && matches!(reason, Joined::Labels { .. }) && self.speaks_alone(event)
+        };
+        let before = self.members[..kept].iter().rev().find(|member| activity(&member.event).is_some());
+        let last_activity = before.map_or(self.opener().occurred_at, |member| member.event.occurred_at);
+        if self.rekeyed || self.opener >= kept || !self.members[kept..].iter().all(leaves_no_trace) {
+            return Err(self.members);
+        }
+        let taken = self.members.split_off(kept);
+        for member in &taken {
+            self.subjects.remove(&member.event.subject);
+            self.open -= 1;
+            if let Fact::Alert(alert) = &member.event.fact {
+                self.episodes.remove(&hash(alert));
+            }
+        }
+        self.since.taken += taken.len();
+        self.last_activity = last_activity.max(self.opener().occurred_at);
+        Ok((self, taken))
     }
 
     /// Whether people or sources know it by that name: one that its events were told under, or that one of them gives it.
     fn is_named(&self, name: &str) -> bool {
         // Making all names of a large incident to find one is left to when somebody asks by one.
-        self.names.contains(name) || (name.starts_with("i-") && self.members.iter().any(|member| natural_name(&member.event) == name))
+        let gives = |number| self.members.iter().any(|member| natural_number(&member.event) == number);
+        self.names.contains(name) || number_of(name).is_some_and(gives)
+    }
+
+    /// Where the event of that moment is among the members.
+    pub(super) fn holds(&self, at: Moment) -> bool {
+        self.members.binary_search_by_key(&at, |member| moment(&member.event)).is_ok()
     }
 
     /// The event that opened it; groups are never empty.
@@ -106,7 +225,11 @@ impl Group {
 
     /// Whether some signal is on.
     pub(super) fn is_open(&self) -> bool {
-        !self.open.is_empty()
+        self.open > 0
+    }
+
+    fn is_on(&self, subject: Subject) -> bool {
+        self.subjects.get(&subject).is_some_and(|known| known.on)
     }
 
     fn quiet_at(&self, now: Time) -> TimeDelta {
@@ -114,14 +237,37 @@ impl Group {
     }
 }
 
+/// A short name of an alert's labels, in memory only.
+fn hash(alert: &Alert) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    alert.labels.hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The name an incident has when `event` opens it.
 pub(super) fn natural_name(event: &Event) -> String {
-    format!("i-{}", hex(&event.id.to_string(), 5))
+    name_of(natural_number(event))
+}
+
+/// The number in that name, of forty bits.
+pub(super) fn natural_number(event: &Event) -> u64 {
+    event.id.digest() >> 24
+}
+
+/// The name with that number.
+pub(super) fn name_of(number: u64) -> String {
+    format!("i-{number:010x}")
+}
+
+/// The number in a name, if an event could give such a one.
+pub(super) fn number_of(name: &str) -> Option<u64> {
+    let number = u64::from_str_radix(name.strip_prefix("i-")?, 16).ok()?;
+    (name_of(number) == name).then_some(number)
 }
 
 /// The id of the incident that `group` is, unless an announced one lives on in it.
 pub(super) fn natural_id(group: &Group) -> IncidentId {
-    IncidentId(natural_name(group.opener()))
+    IncidentId(name_of(group.name))
 }
 
 /// Whether an event is evidence of something going on (`Some(true)`: from now on) or ending (`Some(false)`).
@@ -182,9 +328,21 @@ impl Neighbourhood {
         self.corrected.as_deref().unwrap_or(&self.groups)
     }
 
+    /// An incident is derived from the group of that number as it is.
+    pub(super) fn derived(&mut self, index: usize) {
+        if let Some(group) = self.corrected.as_mut().unwrap_or(&mut self.groups).get_mut(index) {
+            group.since = Since { sum: group.members.sum(), ..Since::default() };
+        }
+    }
+
+    /// Whatever is derived from groups is derived from all of their members.
+    pub(super) fn anew(&mut self) {
+        self.groups.iter_mut().chain(self.corrected.iter_mut().flatten()).for_each(Group::anew);
+    }
+
     /// Every event that is here.
     pub(super) fn into_events(self) -> impl Iterator<Item = Arc<Event>> {
-        self.groups.into_iter().flat_map(|group| group.members).map(|member| member.event).chain(self.loose.into_values())
+        self.groups.into_iter().flat_map(|group| group.members.into_vec()).map(|member| member.event).chain(self.loose.into_values())
     }
 
     /// Drops the incidents that one of these events opened.
@@ -219,7 +377,7 @@ impl Neighbourhood {
     /// The conditions of a group of which nobody could say anything just before they joined it.
     fn silent(&self, group: &Group) -> BTreeSet<Moment> {
         let mut seen: BTreeSet<&Subject> = BTreeSet::new();
-        let conditions = group.members.iter().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
+        let conditions = group.members.told().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
         let firsts = conditions.filter(|event| seen.insert(&event.subject));
         let before = |first: &Event| {
             let from = (first.occurred_at - RECONSIDER, EventId::FIRST);
@@ -244,15 +402,25 @@ impl Neighbourhood {
                 self.groups.push(group);
                 continue;
             }
-            let mut members = group.members;
-            pending.extend(members.split_off(kept).into_iter().map(|member| (moment(&member.event), member.event)));
-            if !members.is_empty() {
-                self.groups.push(Group::of(members, force, assigned));
-            }
+            let taken = match group.undo(kept) {
+                Ok((group, taken)) => {
+                    debug_assert!(group == Group::of(group.members.to_vec(), force, assigned), "undone, it is as if they had never come");
+                    self.groups.push(group);
+                    taken
+                }
+                Err(mut members) => {
+                    let taken = members.split_off(kept);
+                    if !members.is_empty() {
+                        self.groups.push(Group::of(members.into_vec(), force, assigned));
+                    }
+                    taken
+                }
+            };
+            pending.extend(taken.into_iter().map(|member| (moment(&member.event), member.event)));
         }
         for (at, event) in pending {
             match self.find(&event, force, assigned) {
-                Some((index, reason)) => self.groups[index].add(event, reason, force, assigned),
+                Some((index, reason)) => self.groups[index].join(event, reason, force, assigned),
                 None if opens(&event) => {
                     self.groups.push(Group::of(vec![Member { event, reason: Joined::Opened }], force, assigned));
                 }
@@ -260,6 +428,10 @@ impl Neighbourhood {
                     self.loose.insert(at, event);
                 }
             }
+        }
+        if self.corrected.is_some() {
+            // What is derived is derived from the corrected ones.
+            self.anew();
         }
         self.corrected = edits::corrected(&self.groups, self.loose.values().map(|event| &**event), force, assigned);
     }
@@ -269,7 +441,7 @@ impl Neighbourhood {
         let rules = &force.rules.correlation;
         let first = |fits: &dyn Fn(&Group) -> bool| {
             let candidates = self.groups.iter().enumerate().filter(|(_, group)| fits(group));
-            candidates.min_by_key(|(_, group)| (group.opener().occurred_at, natural_id(group))).map(|(index, _)| index)
+            candidates.min_by_key(|(_, group)| (group.opener().occurred_at, group.name)).map(|(index, _)| index)
         };
         if let Some(named) = &event.incident
             && let Some(index) = first(&|group| group.is_named(named))
@@ -280,15 +452,15 @@ impl Neighbourhood {
         let near = TimeDelta::seconds(rules.reopen_within);
         // An alert's subject is one episode. A condition's or a declaration's comes back: then it is another incident.
         let comes_back = matches!(event.fact, Fact::Condition(_) | Fact::Declaration(_));
-        let same = |group: &Group| group.subjects.contains(&event.subject);
-        if let Some(index) =
-            first(&|group| same(group) && (!comes_back || group.open.contains(&event.subject) || group.quiet_at(now) <= near))
-        {
+        let same = |group: &Group| group.subjects.contains_key(&event.subject);
+        if let Some(index) = first(&|group| same(group) && (!comes_back || group.is_on(event.subject) || group.quiet_at(now) <= near)) {
             return Some((index, Joined::Subject));
         }
         let young = |group: &Group| now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime);
         let key = key(event, force, assigned)?;
-        if let Some(index) = first(&|group| group.keys.contains(&key) && group.quiet_at(now) <= near && young(group)) {
+        if let Some(index) = first(&|group| group.keys.contains(&*key) && group.quiet_at(now) <= near && young(group)) {
+            // One text for all who joined by it.
+            let key = self.groups[index].keys.get(&*key).cloned().unwrap_or_else(|| key.into());
             return Some((index, Joined::Labels { key }));
         }
         let service = event.service.as_deref()?;

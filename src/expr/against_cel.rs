@@ -16,7 +16,7 @@ use proptest::test_runner::{Config, TestRunner};
 use super::facts::{Facts, FieldValue, Scope};
 use super::schema::Type;
 use super::{Root, Truth, check, compile};
-use crate::model::event::Labels;
+use crate::model::labels::LabelSet;
 
 const ROOTS: [Root; 3] = [Root::Incident, Root::Signal, Root::Intervention];
 const TEXT: [&str; 6] = ["", "a", "é", "team", "checkout", "check"];
@@ -26,7 +26,7 @@ static LISTS: LazyLock<[Vec<String>; 4]> = LazyLock::new(|| {
     [&[][..], &["a"], &["team", "checkout"], &["é", "a", "check"]].map(|list| list.iter().map(|&text| text.to_owned()).collect())
 });
 
-static LABELS: LazyLock<[Labels; 4]> = LazyLock::new(|| {
+static LABELS: LazyLock<[LabelSet; 4]> = LazyLock::new(|| {
     [&[][..], &[("a", "a")], &[("team", "checkout"), ("é", "")], &[("a", "check"), ("team", "é"), ("checkout", "a")]]
         .map(|labels| labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
 });
@@ -187,7 +187,7 @@ fn value(field: FieldValue<'_>) -> Option<Value> {
         FieldValue::Bool(value) => Value::Bool(value),
         FieldValue::Texts(list) => Value::List(Arc::new(list.iter().map(|value| text(value)).collect())),
         FieldValue::Labels(labels) => {
-            let labels = labels.iter().map(|(name, value)| (Key::from(name.as_str()), text(value)));
+            let labels = labels.map(|(name, value)| (Key::from(name), text(value)));
             Value::Map(cel::objects::Map { map: Arc::new(labels.collect()) })
         }
     })

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use super::facts::{FieldValue, Scope};
 use super::tree::{Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts};
 use super::{Truth, tree};
-use crate::model::event;
+use crate::model::labels::LabelsOf;
 
 /// What `logic` says of `scope`.
 pub(super) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
@@ -123,7 +123,7 @@ impl Logic {
             }
             Self::LabelIn(both) => {
                 let name = both.0.of(sight)?;
-                Ok(both.1.of(sight)?.contains_key(name))
+                Ok(both.1.of(sight)?.get(name).is_some())
             }
             Self::Part(part, both) => {
                 // CEL asks for the argument first; of two unknowns that is the one it names.
@@ -160,7 +160,7 @@ impl Each {
         match &self.over {
             Over::Texts(texts) => settled(self.settles, texts.of(sight)?.iter().map(|text| says(Item::Text(text)))),
             Over::Numbers(numbers) => settled(self.settles, numbers.of(sight)?.iter().map(|number| says(Item::Number(*number)))),
-            Over::Labels(labels) => settled(self.settles, labels.of(sight)?.keys().map(|name| says(Item::Text(name)))),
+            Over::Labels(labels) => settled(self.settles, labels.of(sight)?.map(|(name, _)| says(Item::Text(name)))),
         }
     }
 }
@@ -192,7 +192,7 @@ impl Text {
             Self::Label(both) => {
                 let labels = both.0.of(sight)?;
                 let name = both.1.of(sight)?;
-                labels.get(name).map(String::as_str).ok_or(Why::Missing(name))
+                labels.get(name).ok_or(Why::Missing(name))
             }
             Self::Choice(choice) => chosen(choice, sight)?.of(sight),
         }
@@ -225,7 +225,7 @@ impl Number {
             Self::Count(list) => Ok(count(match list.as_ref() {
                 Over::Texts(texts) => texts.of(sight)?.len(),
                 Over::Numbers(numbers) => numbers.of(sight)?.len(),
-                Over::Labels(labels) => labels.of(sight)?.len(),
+                Over::Labels(labels) => labels.of(sight)?.count(),
             })),
             Self::Choice(choice) => chosen(choice, sight)?.of(sight),
         }
@@ -262,7 +262,7 @@ impl Numbers {
 }
 
 impl Labels {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, &'a event::Labels> {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, LabelsOf<'a>> {
         match self {
             Self::Field(read) => match sight.value(*read) {
                 FieldValue::Labels(labels) => Ok(labels),

@@ -2,9 +2,11 @@
 //!
 //! The facts of an incident are gathered once and shared by every criterion; a scope only points at them.
 
+use std::sync::Arc;
+
 use super::Root;
 use super::schema::{MOST_FIELDS, Type};
-use crate::model::event::Labels;
+use crate::model::labels::{LabelSet, LabelsOf};
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -20,7 +22,7 @@ pub enum FieldValue<'a> {
     /// A list of text.
     Texts(&'a [String]),
     /// A map of text to text.
-    Labels(&'a Labels),
+    Labels(LabelsOf<'a>),
 }
 
 impl FieldValue<'_> {
@@ -38,6 +40,12 @@ impl FieldValue<'_> {
 
 impl<'a> From<&'a str> for FieldValue<'a> {
     fn from(text: &'a str) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl<'a> From<&'a Arc<str>> for FieldValue<'a> {
+    fn from(text: &'a Arc<str>) -> Self {
         Self::Text(text)
     }
 }
@@ -73,9 +81,15 @@ impl<'a> From<&'a Vec<String>> for FieldValue<'a> {
     }
 }
 
-impl<'a> From<&'a Labels> for FieldValue<'a> {
-    fn from(labels: &'a Labels) -> Self {
+impl<'a> From<LabelsOf<'a>> for FieldValue<'a> {
+    fn from(labels: LabelsOf<'a>) -> Self {
         Self::Labels(labels)
+    }
+}
+
+impl<'a> From<&'a LabelSet> for FieldValue<'a> {
+    fn from(labels: &'a LabelSet) -> Self {
+        Self::Labels(labels.all())
     }
 }
 

@@ -2,13 +2,13 @@
 
 use super::facts::{Facts, Scope};
 use super::{Root, Truth, compile};
-use crate::model::event::Labels;
+use crate::model::labels::LabelSet;
 
 const BOTH: &[Root] = &[Root::Incident, Root::Signal];
 
 fn says(source: &str) -> Truth {
     let services = ["checkout".to_owned(), "payments".to_owned()];
-    let labels = Labels::from([("team".to_owned(), "shop".to_owned())]);
+    let labels = LabelSet::from([("team".to_owned(), "shop".to_owned())]);
     let (mut incident, mut signal) = (Facts::new(Root::Incident), Facts::new(Root::Signal));
     incident.set("title", "High error rate").set("service", "checkout").set("services", &services[..]).set("severity", "critical");
     incident.set("environment", "production").set("duration", 1800.0).set("signals", 3.0);

@@ -269,7 +269,7 @@ async fn note(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted):
         return Err(Error::BadRequest("the note is empty; write what was seen or done, and when".to_owned()).into());
     }
     let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
-    event.incident = Some(incident.id.0.clone());
+    event.incident = Some(incident.id.0.clone().into());
     event.identify();
     let _ = say(&app, event).await?;
     Ok(Redirect::to(&format!("/incidents/{}", incident.id)))

@@ -27,7 +27,7 @@ use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Event,
-    Fact, Intervention, Labels, NearMiss, Note, Request, Severity, Subject,
+    Fact, Intervention, LabelSet, NearMiss, Note, Request, Severity, Subject,
 };
 use crate::model::settings::LabelNames;
 
@@ -127,7 +127,7 @@ fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> 
         "condition" => (occurred_at.unwrap_or(now), condition(&fields, names)?),
         _ => (occurred_at.unwrap_or(now), plain(kind, &fields, names)?),
     };
-    let none = Labels::new();
+    let none = LabelSet::default();
     let carried = match &fact {
         Fact::Alert(alert) => &alert.labels,
         Fact::Condition(condition) => &condition.labels,
@@ -137,11 +137,11 @@ fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> 
     let environment = environment.or_else(|| labels::environment(carried, names));
 
     let mut event = Event::new(&fields.line("source")?.unwrap_or_else(|| "api".to_owned()), at, fact);
-    event.service = service;
-    event.environment = environment;
-    event.incident = fields.line("incident")?;
-    event.actor = actor(&fields)?;
-    event.links = fields.links("links")?;
+    event.service = service.map(Into::into);
+    event.environment = environment.map(Into::into);
+    event.incident = fields.line("incident")?.map(Into::into);
+    event.actor = actor(&fields)?.map(Box::new);
+    event.links = fields.links("links")?.into();
     event.identify();
     time::clamp(&mut event, now);
     Ok(event)
@@ -194,14 +194,15 @@ fn alert(
             (starts_at, Some(ends_at))
         }
     };
+    let labels = LabelSet::from(labels);
     let severity = fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names));
     let alert = Alert {
         seen_again: None,
         recalled: false,
-        name,
+        name: name.into(),
         status,
         labels,
-        annotations: fields.labels("annotations")?,
+        annotations: fields.labels("annotations")?.into(),
         severity,
         starts_at,
         ends_at,
@@ -213,7 +214,7 @@ fn alert(
 }
 
 fn condition(fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
-    let labels = fields.labels("labels")?;
+    let labels = LabelSet::from(fields.labels("labels")?);
     Ok(Fact::Condition(Condition {
         name: fields.need("name", fields.line("name")?, "Name the condition as in the rules")?,
         state: fields.need(

@@ -1,6 +1,6 @@
 //! What labels say of service, severity and environment. Pure reading: which labels count is in [`LabelNames`].
 
-use crate::model::event::{Labels, Severity};
+use crate::model::event::{LabelSet, Severity};
 use crate::model::settings::LabelNames;
 
 /// Jobs that watch others, and the cluster's own machinery: an alert with such a job is about whatever they watch.
@@ -33,8 +33,8 @@ const INFRASTRUCTURE_PREFIXES: &[&str] = &["alertmanager", "blackbox", "kube-", 
 /// `job` is no service when it is an infrastructure job. With such a job neither is a label ending in it, which the
 /// Prometheus operator adds (`service="stack-kube-state-metrics"`, `job="kube-state-metrics"`): it names the watcher.
 #[must_use]
-pub fn service<'a>(labels: &'a Labels, names: &LabelNames) -> Option<(&'a str, &'a str)> {
-    let watcher = labels.get("job").map(|job| job.trim()).filter(|job| infrastructure(job));
+pub fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
+    let watcher = labels.get("job").map(str::trim).filter(|job| infrastructure(job));
     present(labels, &names.service).find(|&(name, value)| {
         let names_watcher = watcher.is_some_and(|job| value.strip_suffix(job).is_some_and(|rest| rest.ends_with('-')));
         !(names_watcher || name == "job" && watcher.is_some())
@@ -54,13 +54,13 @@ pub fn infrastructure(job: &str) -> bool {
 
 /// The severity: the word of the first of `names.severity` that is present, normalised; [`Severity::Unknown`] without one.
 #[must_use]
-pub fn severity(labels: &Labels, names: &LabelNames) -> Severity {
+pub fn severity(labels: &LabelSet, names: &LabelNames) -> Severity {
     severity_label(labels, names).and_then(|(_, word)| severity_word(word, names)).unwrap_or_default()
 }
 
 /// The label that gives the severity, with its word as sent.
 #[must_use]
-pub fn severity_label<'a>(labels: &'a Labels, names: &LabelNames) -> Option<(&'a str, &'a str)> {
+pub fn severity_label<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
     present(labels, &names.severity).next()
 }
 
@@ -88,7 +88,7 @@ pub fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {
 
 /// The environment: the first of `names.environment` that is present, normalised.
 #[must_use]
-pub fn environment(labels: &Labels, names: &LabelNames) -> Option<String> {
+pub fn environment(labels: &LabelSet, names: &LabelNames) -> Option<String> {
     present(labels, &names.environment).next().map(|(_, word)| environment_word(word))
 }
 
@@ -106,21 +106,21 @@ pub fn environment_word(word: &str) -> String {
 }
 
 /// Those of `names` that are present and not blank, in the order of `names`.
-fn present<'a>(labels: &'a Labels, names: &[String]) -> impl Iterator<Item = (&'a str, &'a str)> {
+fn present<'a>(labels: &'a LabelSet, names: &[String]) -> impl Iterator<Item = (&'a str, &'a str)> {
     names
         .iter()
-        .filter_map(|name| labels.get_key_value(name))
-        .map(|(name, value)| (name.as_str(), value.trim()))
+        .filter_map(|wanted| labels.iter().find(|(name, _)| name == wanted))
+        .map(|(name, value)| (name, value.trim()))
         .filter(|(_, value)| !value.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use super::{environment, service, severity};
-    use crate::model::event::{Labels, Severity};
+    use crate::model::event::{LabelSet, Severity};
     use crate::model::settings::LabelNames;
 
-    fn labels(pairs: &[(&str, &str)]) -> Labels {
+    fn labels(pairs: &[(&str, &str)]) -> LabelSet {
         pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
     }
 
@@ -198,7 +198,7 @@ mod tests {
         ] {
             assert_eq!(severity(&labels(&[("severity", word)]), &LabelNames::default()), wanted, "{word}");
         }
-        assert_eq!(severity(&Labels::new(), &LabelNames::default()), Severity::Unknown);
+        assert_eq!(severity(&LabelSet::default(), &LabelNames::default()), Severity::Unknown);
     }
 
     #[test]

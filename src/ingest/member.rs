@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::{Glimpse, MemberFault, found, labels, time};
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Link};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Link};
 use crate::model::settings::LabelNames;
 
 /// Members that are read borrowed, all before the first is looked at; a longer list goes one by one, or a body of tiny alerts would need
@@ -34,8 +34,8 @@ impl Pairs<'_> {
         self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name)).ok().map(|at| self.0[at].1.as_ref())
     }
 
-    fn into_labels(self) -> Labels {
-        self.0.into_iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
+    fn kept(self) -> LabelSet {
+        LabelSet::of_sorted(self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
     }
 }
 
@@ -303,17 +303,17 @@ pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source
     let Episode { status, starts_at, ends_at, end_reason } = episode;
     let links = [("Query", sent.generator_url.as_deref()), ("Runbook", sent.annotations.get("runbook_url")), ("Alertmanager", home)];
     let links = links.into_iter().filter_map(|(title, url)| link(title, url?)).collect();
-    let labels = sent.labels.into_labels();
+    let labels = sent.labels.kept();
     let service = labels::service(&labels, names).map(|(_, service)| service.to_owned());
     let environment = labels::environment(&labels, names);
     let alert = Alert {
         seen_again: None,
         recalled: false,
-        name: labels.get("alertname").cloned().unwrap_or_else(|| unnamed(&labels)),
+        name: labels.get("alertname").map_or_else(|| unnamed(&labels).into(), Into::into),
         status,
         severity: labels::severity(&labels, names),
         labels,
-        annotations: sent.annotations.into_labels(),
+        annotations: sent.annotations.kept(),
         starts_at,
         ends_at,
         pending_for: None,
@@ -321,8 +321,8 @@ pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source
         end_reason,
     };
     let mut event = Event::new(source, ends_at.unwrap_or(starts_at), Fact::Alert(alert));
-    event.service = service;
-    event.environment = environment;
+    event.service = service.map(Into::into);
+    event.environment = environment.map(Into::into);
     event.links = links;
     time::clamp(&mut event, now);
     event
@@ -350,7 +350,7 @@ pub(super) fn link(title: &str, url: &str) -> Option<Link> {
 }
 
 /// What stands in for `alertname`: the labels, which like a name do not change while the alert lasts.
-fn unnamed(labels: &Labels) -> String {
+fn unnamed(labels: &LabelSet) -> String {
     let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
     format!("{{{}}}", pairs.join(", "))
 }

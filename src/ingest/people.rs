@@ -104,10 +104,10 @@ fn state(
     };
 
     let mut event = Event::new(SOURCE, at, fact);
-    event.service = fields.line("service")?;
-    event.environment = environment;
-    event.incident = fields.line("incident")?;
-    event.actor = person.map(|id| Actor { id, kind: ActorKind::Human });
+    event.service = fields.line("service")?.map(Into::into);
+    event.environment = environment.map(Into::into);
+    event.incident = fields.line("incident")?.map(Into::into);
+    event.actor = person.map(|id| Box::new(Actor { id, kind: ActorKind::Human }));
     event.identify();
     time::clamp(&mut event, now);
     Ok(event)

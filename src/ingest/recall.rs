@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, NearMiss, Severity};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, NearMiss, Severity};
 use crate::model::settings::LabelNames;
 
 /// How far it must have come, as a share of its `for`, to have nearly fired.
@@ -204,14 +204,14 @@ fn end(episode: &Episode, interval: TimeDelta, memory: &Memory, reader: &Reader<
     let waited = (next - episode.active_at).as_seconds_f64();
     #[expect(clippy::cast_precision_loss, reason = "a `for` of more seconds than a float has digits is none")]
     let closeness = waited / rule.hold as f64;
-    let severity = labels::severity(&episode.labels, reader.names);
+    let severity = labels::severity(&(&episode.labels).into(), reader.names);
     if !(NEARLY..1.0).contains(&closeness) || severity <= Severity::Info {
         return None;
     }
     let name = episode.labels.get("alertname").map_or("An alert", String::as_str);
     let what = format!("{name} was pending for {waited:.0}s of the {}s after which it fires", rule.hold);
     let fact = Fact::NearMiss(NearMiss { what, severity, closeness: Some(closeness), by_luck: false, barriers_left: None });
-    Some(event(&episode.labels, next, fact, reader))
+    Some(event(&(&episode.labels).into(), next, fact, reader))
 }
 
 /// The alert as its Prometheus sends it, with what only its memory knows.
@@ -219,11 +219,12 @@ fn alert(episode: &Episode, end: Option<(Time, EndReason)>, reader: &Reader<'_>)
     let starts_at = episode.fired_at?;
     let mut labels = reader.external.clone();
     labels.extend(episode.labels.clone());
+    let labels: LabelSet = labels.into();
     let alert = Alert {
-        name: labels.get("alertname").cloned().unwrap_or_default(),
+        name: labels.get("alertname").unwrap_or_default().into(),
         status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
         severity: labels::severity(&labels, reader.names),
-        annotations: Labels::new(),
+        annotations: LabelSet::default(),
         starts_at,
         ends_at: end.map(|(at, _)| at),
         pending_for: Some((starts_at - episode.active_at).num_seconds()),
@@ -238,10 +239,10 @@ fn alert(episode: &Episode, end: Option<(Time, EndReason)>, reader: &Reader<'_>)
     Some(event(&labels, at, Fact::Alert(alert), reader))
 }
 
-fn event(labels: &Labels, at: Time, fact: Fact, reader: &Reader<'_>) -> Event {
+fn event(labels: &LabelSet, at: Time, fact: Fact, reader: &Reader<'_>) -> Event {
     let mut event = Event::new(reader.source, at, fact);
-    event.service = labels::service(labels, reader.names).map(|(_, service)| service.to_owned());
-    event.environment = labels::environment(labels, reader.names);
+    event.service = labels::service(labels, reader.names).map(|(_, service)| service.into());
+    event.environment = labels::environment(labels, reader.names).map(Into::into);
     event.identify();
     event
 }

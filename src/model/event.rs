@@ -1,6 +1,7 @@
 //! Events: normalised facts, each with the time at which it was so by its source.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -8,8 +9,9 @@ use sha2::{Digest, Sha256};
 use super::Time;
 pub use super::correction::{Answer, DismissReason, Edit, Review, SnoozeUntil};
 pub use super::id::{EventId, Subject};
+pub use super::labels::LabelSet;
 
-/// Label or annotation names and values, in order.
+/// Label or annotation names and values, in order, while they are put together; see [`LabelSet`].
 pub type Labels = BTreeMap<String, String>;
 
 /// One normalised fact. Build it with [`Event::new`], which derives `id` and `subject`.
@@ -22,27 +24,31 @@ pub struct Event {
     /// When it was so, by its source.
     pub occurred_at: Time,
     /// The name of the source that told it first.
-    pub source: String,
+    pub source: Arc<str>,
     /// The service it concerns, as read from its labels or stated; `None` is *unassigned*.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<String>,
+    pub service: Option<Arc<str>>,
     /// The environment; `None` counts as production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub environment: Option<String>,
+    pub environment: Option<Arc<str>>,
     /// An explicit incident key: an incident's id or alias.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub incident: Option<String>,
+    pub incident: Option<Box<str>>,
     /// Who did it, when somebody did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub actor: Option<Actor>,
+    pub actor: Option<Box<Actor>>,
     /// Where to read more.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub links: Vec<Link>,
+    #[serde(default, skip_serializing_if = "no_links")]
+    pub links: Arc<[Link]>,
     /// True when the source's clock was ahead of ours by more than two minutes and the time was clamped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub clamped: bool,
     /// What it states.
     pub fact: Fact,
+}
+
+fn no_links(links: &Arc<[Link]>) -> bool {
+    links.is_empty()
 }
 
 /// Somebody or something that acted.
@@ -113,14 +119,14 @@ pub enum Fact {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Alert {
     /// `alertname`, or the source's title.
-    pub name: String,
+    pub name: Arc<str>,
     /// Firing or resolved.
     pub status: AlertStatus,
     /// All labels; identity together with `starts_at`.
-    pub labels: Labels,
+    pub labels: LabelSet,
     /// Annotations; no part of identity.
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub annotations: Labels,
+    #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
+    pub annotations: LabelSet,
     /// Normalised severity.
     pub severity: Severity,
     /// `startsAt`: when the sender began to call it firing.
@@ -204,8 +210,8 @@ pub struct Condition {
     #[serde(default)]
     pub severity: Severity,
     /// Label set of the series, empty for a scalar.
-    #[serde(default, skip_serializing_if = "Labels::is_empty")]
-    pub labels: Labels,
+    #[serde(default, skip_serializing_if = "LabelSet::is_empty")]
+    pub labels: LabelSet,
     /// The value that made it so, in the unit of the query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub value: Option<f64>,
@@ -367,7 +373,7 @@ pub struct Settings {
 
 /// The subject of an alert: its labels and `startsAt`, which together name one episode.
 #[must_use]
-pub fn alert_subject(labels: &Labels, starts_at: Time) -> Subject {
+pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
     let mut stated = String::from("alert\0");
     for (name, value) in labels {
         stated.push_str(name);

@@ -29,6 +29,13 @@ impl EventId {
         Self(std::array::from_fn(|index| digest[index]))
     }
 
+    /// The first bytes of the SHA-256 of its text.
+    #[must_use]
+    pub fn digest(self) -> u64 {
+        let digest = Sha256::digest(self.to_string().as_bytes());
+        u64::from_be_bytes(std::array::from_fn(|index| digest[index]))
+    }
+
     /// Its bytes: a hash, so that any part of them is one too.
     #[must_use]
     pub fn bytes(self) -> [u8; 16] {

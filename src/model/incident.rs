@@ -1,12 +1,15 @@
 //! Incidents as everybody but the engine sees them: what belongs together, how long it was what, and what was decided.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::event::{Answer, Event, EventId, Severity, Subject};
+use super::member::Members;
+use super::span::Spans;
 
 /// Names an incident; follows its opening event. `i-` and ten hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -48,7 +51,7 @@ pub struct Incident {
     /// Its signals with their intervals, by start.
     pub signals: Vec<Signal>,
     /// Its events in order, each with the reason it belongs.
-    pub members: Vec<Member>,
+    pub members: Members,
     /// One verdict a criterion, in the order of the rules.
     pub verdicts: Vec<Verdict>,
     /// The strongest decision of the verdicts as they stand.
@@ -128,15 +131,30 @@ pub enum Joined {
     /// It has the same correlation key.
     Labels {
         /// The key they share.
-        key: String,
+        key: Arc<str>,
     },
     /// Its service is one hop from the opening service.
     Dependency {
         /// The service it came from.
-        service: String,
+        service: Arc<str>,
     },
     /// A person said that it belongs here.
     Person,
+}
+
+impl Joined {
+    /// A number for each reason, and by what it is, where that is part of the reason.
+    pub(super) fn parts(&self) -> (u128, &str) {
+        match self {
+            Self::Context => (1, ""),
+            Self::Opened => (2, ""),
+            Self::Key => (3, ""),
+            Self::Subject => (4, ""),
+            Self::Labels { key } => (5, key),
+            Self::Dependency { service } => (6, service),
+            Self::Person => (7, ""),
+        }
+    }
 }
 
 /// An alert, condition or declaration as an interval.
@@ -144,23 +162,39 @@ pub enum Joined {
 pub struct Signal {
     /// What it is about.
     pub subject: Subject,
+    /// What it says of itself; a storm has many that say the same.
+    #[serde(flatten)]
+    pub sort: Arc<Sort>,
+    /// What it was when, in order, without overlap. An open stretch has no end.
+    pub spans: Spans,
+    /// The event it began with.
+    pub event: EventId,
+}
+
+impl Deref for Signal {
+    type Target = Sort;
+
+    fn deref(&self) -> &Sort {
+        &self.sort
+    }
+}
+
+/// What a signal says of itself.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sort {
     /// `alert`, `condition`, `declaration`.
     pub kind: SignalKind,
     /// The alert's, condition's or declaration's name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its severity.
     pub severity: Severity,
     /// Its service.
-    pub service: Option<String>,
+    pub service: Option<Arc<str>>,
     /// Its environment.
-    pub environment: Option<String>,
+    pub environment: Option<Arc<str>>,
     /// The label `afterword`, which people put on rules: `cause` marks a signal that explains but is not felt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub role: Option<String>,
-    /// What it was when, in order, without overlap. An open stretch has no end.
-    pub spans: Vec<Span>,
-    /// The event it began with.
-    pub event: EventId,
+    pub role: Option<Arc<str>>,
 }
 
 /// The kinds of signals.

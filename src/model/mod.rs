@@ -9,10 +9,13 @@ pub mod fault;
 pub mod id;
 mod identity;
 pub mod incident;
+pub mod labels;
+pub mod member;
 pub mod plot;
 pub mod postmortem;
 pub mod sample;
 pub mod settings;
+pub mod span;
 
 /// An instant in UTC. Stored with microseconds, shown with seconds.
 pub type Time = chrono::DateTime<chrono::Utc>;

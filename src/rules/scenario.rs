@@ -10,7 +10,8 @@ use serde::Deserialize;
 use super::{RuleSet, Seconds};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact, Intervention, Labels, NearMiss, Note, Request,
+    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact, Intervention, LabelSet, Labels, NearMiss,
+    Note, Request,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::model::incident::{Decision, Outcome};
@@ -144,10 +145,10 @@ impl ScenarioEvent {
             Told::Alert { alert, labels, starts } => Fact::Alert(Alert {
                 seen_again: None,
                 recalled: false,
-                name: alert.name.clone(),
+                name: alert.name.as_str().into(),
                 status: alert.status,
-                labels: labels.clone(),
-                annotations: Labels::new(),
+                labels: labels.into(),
+                annotations: LabelSet::default(),
                 severity: alert.severity,
                 starts_at: instant(*starts),
                 ends_at: (alert.status == AlertStatus::Resolved).then(|| instant(self.at)),
@@ -167,10 +168,10 @@ impl ScenarioEvent {
             Told::Note(note) => Fact::Note(note.clone()),
         };
         let mut event = Event::new(SOURCE, instant(self.at), fact);
-        event.service.clone_from(&self.service);
-        event.environment.clone_from(&self.environment);
-        event.incident.clone_from(&self.incident);
-        event.actor.clone_from(&self.actor);
+        event.service = self.service.as_deref().map(Into::into);
+        event.environment = self.environment.as_deref().map(Into::into);
+        event.incident = self.incident.as_deref().map(Into::into);
+        event.actor = self.actor.clone().map(Box::new);
         event.identify();
         event
     }

@@ -1,5 +1,7 @@
 //! Applying: what the judge made of some records, written at once and only by the judge in office.
 
+use std::sync::Arc;
+
 use super::Store;
 use super::error::StoreError;
 use super::ledger::LedgerEntry;
@@ -16,7 +18,7 @@ const NOUN: &str = "apply";
 #[derive(Debug, Clone, Default)]
 pub struct Changes {
     /// Incidents that are new or changed.
-    pub incidents: Vec<Incident>,
+    pub incidents: Vec<Arc<Incident>>,
     /// Incidents that are no more, having fallen together with others.
     pub removed: Vec<IncidentId>,
     /// Other names for incidents.

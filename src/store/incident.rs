@@ -141,6 +141,7 @@ pub(super) fn remove_loose(at: &At<'_>, id: EventId) -> Result<(), StoreError> {
 fn opened_at(incident: &Incident) -> Time {
     let milestones = &incident.milestones;
     let turns = [&milestones.began, &milestones.detected].into_iter().flatten().map(|milestone| milestone.at);
-    let events = incident.members.iter().map(|member| member.event.occurred_at);
+    // They are in order of time.
+    let events = incident.members.first().map(|member| member.event.occurred_at);
     turns.chain(events).min().unwrap_or(incident.phase_since)
 }

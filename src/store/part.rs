@@ -1,17 +1,21 @@
 //! Large incidents in parts: one more alert writes what it changes, not all that came before it.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::{Hash, Hasher};
 
 use super::error::StoreError;
 use super::sql::{self, At, Value, values};
-use crate::model::incident::{Incident, Joined, Member, Signal};
+use crate::model::event::EventId;
+use crate::model::incident::{Incident, Joined, Member, Signal, Verdict};
+use crate::model::member::Members;
 
 const NOUN: &str = "part";
 /// Up to so many members an incident is kept whole.
 const WHOLE: usize = 256;
 /// Members or signals a part.
 const SIZE: usize = 128;
+/// Numbers that the parts of one verdict's evidence may have.
+const OF_A_VERDICT: i64 = 1_000_000;
 
 /// Incidents that `text` selects by `state, parts`, each put together again.
 pub(super) fn found(at: &At<'_>, text: &str, values: &[Value<'_>]) -> Result<Vec<Incident>, StoreError> {
@@ -23,7 +27,16 @@ fn whole(at: &At<'_>, shell: Incident) -> Result<Incident, StoreError> {
     let text = "select state from part where incident = $1 and kind = $2 order by number";
     let members = sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| sql::read_json::<Vec<Member>>(row, 0))?;
     let signals = sql::rows(at, NOUN, text, values![&shell.id.0, "signal"], |row| sql::read_json::<Vec<Signal>>(row, 0))?;
-    Ok(Incident { members: members.concat(), signals: signals.concat(), ..shell })
+    let numbered = "select number, state from part where incident = $1 and kind = $2 order by number";
+    let evidence = sql::rows(at, NOUN, numbered, values![&shell.id.0, "evidence"], |row| {
+        Ok((row.get::<i64>(0)?, sql::read_json::<Vec<EventId>>(row, 1)?))
+    })?;
+    let mut verdicts = shell.verdicts;
+    for (number, part) in evidence {
+        let verdict = usize::try_from(number / OF_A_VERDICT).ok().and_then(|index| verdicts.get_mut(index));
+        verdict.into_iter().for_each(|verdict| verdict.evidence.extend(&part));
+    }
+    Ok(Incident { members: members.concat().into(), signals: signals.concat(), verdicts, ..shell })
 }
 
 /// The incident without what its parts hold. Every field is named: copying all to drop most would cost what parts are to save.
@@ -41,14 +54,33 @@ pub(super) fn shell(incident: &Incident) -> Incident {
         phase: incident.phase,
         phase_since: incident.phase_since,
         signals: Vec::new(),
-        members: Vec::new(),
-        verdicts: incident.verdicts.clone(),
+        members: Members::default(),
+        verdicts: incident.verdicts.iter().map(short).collect(),
         decision: incident.decision,
         announced: incident.announced.clone(),
         review: incident.review.clone(),
         standing: incident.standing,
         reason: incident.reason.clone(),
         bundle: incident.bundle.clone(),
+    }
+}
+
+/// A verdict without evidence that has parts of its own.
+fn short(verdict: &Verdict) -> Verdict {
+    if !is_long(verdict) {
+        return verdict.clone();
+    }
+    Verdict {
+        criterion: verdict.criterion.clone(),
+        on: verdict.on,
+        outcome: verdict.outcome,
+        decision: verdict.decision,
+        shadow: verdict.shadow,
+        measure: verdict.measure,
+        factors: verdict.factors.clone(),
+        evidence: Vec::new(),
+        sentence: verdict.sentence.clone(),
+        would_change: verdict.would_change.clone(),
     }
 }
 
@@ -60,43 +92,44 @@ pub(super) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> 
         sql::execute(at, NOUN, "delete from part where incident = $1", values![id])?;
         return Ok(0);
     }
-    let stored: HashMap<(String, i64), i64> =
-        sql::rows(at, NOUN, "select kind, number, hash from part where incident = $1", values![id], |row| {
-            Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
-        })?
-        .into_iter()
-        .collect();
-    let write = |kind: &str, number: usize, hash: i64, state: &str| {
+    let text = "select kind, number, hash from part where incident = $1";
+    let mut stored: HashMap<(String, i64), i64> = HashMap::new();
+    stored.extend(sql::rows(at, NOUN, text, values![id], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?);
+    let mut count = 0;
+    let mut write = |kind: &str, number: i64, hash: i64, state: &dyn Fn() -> Result<String, StoreError>| {
+        count += 1;
+        if stored.remove(&(kind.to_owned(), number)) == Some(hash) {
+            return Ok(());
+        }
         let text = "insert into part (incident, kind, number, hash, state) values ($1, $2, $3, $4, $5) \
                     on conflict (incident, kind, number) do update set hash = excluded.hash, state = excluded.state";
-        sql::execute(at, NOUN, text, values![id, kind, sql::integer(number), hash, state])
+        sql::execute(at, NOUN, text, values![id, kind, number, hash, &state()?]).map(drop)
     };
-    let is_stored = |kind: &str, number: usize, hash: i64| stored.get(&(kind.to_owned(), sql::integer(number))) == Some(&hash);
     for (number, members) in incident.members.chunks(SIZE).enumerate() {
-        let hash = digest(members);
-        if !is_stored("member", number, hash) {
-            write("member", number, hash, &sql::json(NOUN, members)?)?;
-        }
+        write("member", sql::integer(number), digest(members), &|| sql::json(NOUN, members))?;
     }
     for (number, signals) in incident.signals.chunks(SIZE).enumerate() {
-        let mut hasher = DefaultHasher::new();
-        signals.hash(&mut hasher);
-        let hash = hasher.finish().cast_signed();
-        if !is_stored("signal", number, hash) {
-            write("signal", number, hash, &sql::json(NOUN, signals)?)?;
+        write("signal", sql::integer(number), hash(signals), &|| sql::json(NOUN, signals))?;
+    }
+    for (index, verdict) in incident.verdicts.iter().enumerate().filter(|(_, verdict)| is_long(verdict)) {
+        for (number, evidence) in verdict.evidence.chunks(8 * SIZE).enumerate() {
+            write("evidence", sql::integer(index) * OF_A_VERDICT + sql::integer(number), hash(evidence), &|| sql::json(NOUN, evidence))?;
         }
     }
-    let count = |length: usize| sql::integer(length.div_ceil(SIZE));
-    let (members, signals) = (count(incident.members.len()), count(incident.signals.len()));
-    for (kind, count) in [("member", members), ("signal", signals)] {
-        sql::execute(at, NOUN, "delete from part where incident = $1 and kind = $2 and number >= $3", values![id, kind, count])?;
+    for (kind, number) in stored.into_keys() {
+        sql::execute(at, NOUN, "delete from part where incident = $1 and kind = $2 and number = $3", values![id, &kind, number])?;
     }
-    Ok(members + signals)
+    Ok(count)
+}
+
+/// Whether a verdict's evidence has parts of its own.
+fn is_long(verdict: &Verdict) -> bool {
+    verdict.evidence.len() > WHOLE
 }
 
 /// What tells one run of members from another. An event's id stands for all that it states; only its service may be assigned later.
 fn digest(members: &[Member]) -> i64 {
-    let mut hasher = DefaultHasher::new();
+    let mut hasher = Quick::default();
     for member in members {
         member.event.id.hash(&mut hasher);
         member.event.service.hash(&mut hasher);
@@ -108,4 +141,34 @@ fn digest(members: &[Member]) -> i64 {
         }
     }
     hasher.finish().cast_signed()
+}
+
+fn hash<T: Hash + ?Sized>(what: &T) -> i64 {
+    let mut hasher = Quick::default();
+    what.hash(&mut hasher);
+    hasher.finish().cast_signed()
+}
+
+/// Tells what has changed from what has not. Everything of a large incident goes through it each time it is stored, so it must be quick; it
+/// need not withstand anybody, since nearly all it is given are hashes.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let mixed = u128::from(self.0 ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        self.0 = self.0.rotate_left(23).wrapping_add((mixed >> 64) as u64 ^ mixed as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }

@@ -34,10 +34,10 @@ fn alert(name: &str) -> Event {
     let fact = Fact::Alert(Alert {
         seen_again: None,
         recalled: false,
-        name: name.to_owned(),
+        name: name.to_owned().into(),
         status: AlertStatus::Firing,
-        labels: Labels::from([("alertname".to_owned(), name.to_owned())]),
-        annotations: Labels::new(),
+        labels: Labels::from([("alertname".to_owned(), name.to_owned())]).into(),
+        annotations: Labels::new().into(),
         severity: Severity::Critical,
         starts_at: at(0),
         ends_at: None,
@@ -68,7 +68,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         phase,
         phase_since: at(began),
         signals: Vec::new(),
-        members: vec![Member { event: event.into(), reason: Joined::Opened }],
+        members: vec![Member { event: event.into(), reason: Joined::Opened }].into(),
         verdicts: Vec::new(),
         decision: Decision::None,
         announced: None,
@@ -197,7 +197,7 @@ fn a_judge_that_was_replaced_is_refused_and_leaves_no_trace() {
         store.append(&[record("a", &[]), record("a", &[])], at(0)).unwrap();
         let old = store.take_epoch().unwrap();
         let changes = |id: &str| Changes {
-            incidents: vec![incident(id, 0, Phase::Active)],
+            incidents: vec![incident(id, 0, Phase::Active).into()],
             deliveries: vec![delivery(id, "x")],
             now: at(1),
             ..Changes::default()
@@ -234,7 +234,7 @@ fn changes_are_applied_whole_or_not_at_all() {
         };
         // One incident has one postmortem, so the second fails after much has been written.
         let mut changes = Changes {
-            incidents: vec![incident("i-1", 0, Phase::Active)],
+            incidents: vec![incident("i-1", 0, Phase::Active).into()],
             aliases: vec![("i-0".to_owned(), IncidentId("i-1".to_owned()))],
             loose: vec![note("loose")],
             postmortems: vec![postmortem("pm-1"), postmortem("pm-2")],
@@ -271,7 +271,8 @@ fn a_restart_finds_everything() {
         };
         let mut precise = incident("i-1", 0, Phase::Active);
         precise.phase_since = at(0) + Duration::nanoseconds(123_456_789);
-        let changes = Changes { incidents: vec![precise.clone()], meetings: vec![meeting.clone()], now: at(6), ..Changes::default() };
+        let changes =
+            Changes { incidents: vec![precise.clone().into()], meetings: vec![meeting.clone()], now: at(6), ..Changes::default() };
         store.apply(epoch, 0, 1, &changes).unwrap();
         let sights = [(Subject::from(1), at(5), None), (Subject::from(2), at(6), Some(at(60)))];
         store.save_sights(&sights).unwrap();
@@ -300,7 +301,7 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
         let mut snoozed = incident("i-3", 30, Phase::Active);
         snoozed.standing = Standing::Snoozed;
         let closed = incident("i-1", 10, Phase::Closed);
-        let changes = Changes { incidents: vec![closed, suggested.clone(), snoozed], ..Changes::default() };
+        let changes = Changes { incidents: vec![closed.into(), suggested.clone().into(), snoozed.into()], ..Changes::default() };
         apply(&store, &changes);
         let list = |open_only, limit| store.incidents(IncidentFilter { open_only, limit }).unwrap();
         assert_eq!(ids(&list(false, 10)), ["i-3", "i-2", "i-1"]);
@@ -323,7 +324,7 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
         assert_eq!(store.load(at(0)).unwrap().aliases, [("i-2".to_owned(), id("i-1")), ("i-3".to_owned(), id("i-1"))]);
 
         // It parts again: the name is its own.
-        apply(&store, &Changes { incidents: vec![suggested], ..Changes::default() });
+        apply(&store, &Changes { incidents: vec![suggested.into()], ..Changes::default() });
         assert_eq!(store.incident("i-2").unwrap().unwrap().id.0, "i-2");
         assert_eq!(store.load(at(0)).unwrap().aliases, [("i-3".to_owned(), id("i-1"))]);
         let counts = store.counts().unwrap();

@@ -75,7 +75,7 @@ fn due(app: &App, names: &BTreeSet<String>) -> Result<Vec<(Incident, String)>, S
     let now = app.now();
     let mut due = Vec::new();
     for incident in app.store.incidents(IncidentFilter { open_only: false, limit: LOOKED_AT })? {
-        let shown: BTreeSet<&String> = measured(&incident).filter(|name| names.contains(*name)).collect();
+        let shown: BTreeSet<&str> = measured(&incident).filter(|name| names.contains(*name)).collect();
         if shown.is_empty() {
             continue;
         }
@@ -83,18 +83,18 @@ fn due(app: &App, names: &BTreeSet<String>) -> Result<Vec<(Incident, String)>, S
             app.store.plots(&incident.id)?.into_iter().map(|drawn| (drawn.plot.condition, drawn.at)).collect();
         let (from, to) = stretch(&incident, now);
         let wait = ((to - from) / PARTS).max(EARLIEST);
-        let is_due = |name: &String| match drawn.get(name) {
+        let is_due = |name: &str| match drawn.get(name) {
             None => true,
             Some(at) if incident.phase == Phase::Closed => *at < incident.phase_since,
             Some(at) => now - *at >= wait,
         };
-        due.extend(shown.into_iter().filter(|name| is_due(name)).map(|name| (incident.clone(), name.clone())));
+        due.extend(shown.into_iter().filter(|name| is_due(name)).map(|name| (incident.clone(), name.to_owned())));
     }
     Ok(due)
 }
 
-fn measured(incident: &Incident) -> impl Iterator<Item = &String> {
-    incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition).map(|signal| &signal.name)
+fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
+    incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition).map(|signal| &*signal.name)
 }
 
 /// What is shown: from some time before the first signal until some time after the last.
@@ -124,7 +124,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         .filter(|(_, at)| (from..=to).contains(at))
         .collect();
     milestones.sort_by_key(|(_, at)| *at);
-    let spans = incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition && signal.name == rule.name);
+    let spans = incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition && *signal.name == *rule.name);
     Plot {
         condition: rule.name.clone(),
         service: rule.service.clone(),

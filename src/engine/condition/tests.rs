@@ -231,8 +231,8 @@ fn a_turn_becomes_an_event() {
     let labels: Labels = [("zone".to_owned(), "b".to_owned())].into();
     let turns: Vec<_> = (0..3).flat_map(|at| watch.step(&rule, minute(at), Reading::Value(3.5))).collect();
     let event = Called::by(&rule).event(&labels, &turns[0]);
-    assert_eq!((event.source.as_str(), event.service.as_deref(), event.occurred_at), ("prom", Some("shop"), minute(2)));
+    assert_eq!((&*event.source, event.service.as_deref(), event.occurred_at), ("prom", Some("shop"), minute(2)));
     let Fact::Condition(condition) = event.fact else { panic!("no condition") };
     assert_eq!((condition.name.as_str(), condition.state, condition.severity), ("errors", ConditionState::Degraded, Severity::Warning));
-    assert_eq!((condition.labels, condition.value, condition.since), (labels, Some(3.5), Some(minute(0))));
+    assert_eq!((condition.labels, condition.value, condition.since), (labels.into(), Some(3.5), Some(minute(0))));
 }

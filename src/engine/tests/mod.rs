@@ -48,10 +48,10 @@ fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
     let fact = Fact::Alert(Alert {
         seen_again: None,
         recalled: false,
-        name: name.to_owned(),
+        name: name.to_owned().into(),
         status,
-        labels,
-        annotations: Labels::new(),
+        labels: labels.into(),
+        annotations: Labels::new().into(),
         severity: Severity::Critical,
         starts_at: at(start),
         ends_at: end.map(at),
@@ -60,14 +60,14 @@ fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
         end_reason: EndReason::Recovered,
     });
     let mut event = Event::new("test", at(end.unwrap_or(start)), fact);
-    event.service = Some(service.to_owned());
+    event.service = Some(service.to_owned().into());
     event.identify();
     event
 }
 
 fn request(incident: &Incident, minutes: i64) -> Event {
     let mut event = Event::new("test", at(minutes), Fact::Request(Request { reason: "calls".to_owned(), requester: None }));
-    event.incident = Some(incident.id.0.clone());
+    event.incident = Some(incident.id.0.clone().into());
     event.identify();
     event
 }
@@ -75,7 +75,7 @@ fn request(incident: &Incident, minutes: i64) -> Event {
 fn answer(incident: &Incident, minutes: i64, answer: Answer) -> Event {
     let review = Review { of: incident.id.clone(), revision: incident.revision, answer, comment: String::new() };
     let mut event = Event::new("review", at(minutes), Fact::Review(review));
-    event.incident = Some(incident.id.0.clone());
+    event.incident = Some(incident.id.0.clone().into());
     event.identify();
     event
 }
@@ -160,7 +160,7 @@ fn dependent_services_join_and_others_do_not() {
     let joined: Vec<usize> = state.incidents().map(|incident| incident.members.len()).collect();
     assert_eq!(joined.iter().sum::<usize>(), 3);
     let main = state.incidents().find(|incident| incident.members.len() == 2).unwrap();
-    assert_eq!(main.members[1].reason, Joined::Dependency { service: "checkout".to_owned() });
+    assert_eq!(main.members[1].reason, Joined::Dependency { service: "checkout".to_owned().into() });
 }
 
 #[test]
@@ -216,7 +216,7 @@ fn a_second_outage_of_a_service_is_another_incident() {
             detected_by: None,
         });
         let mut event = Event::new("people", at(minutes), fact);
-        event.service = Some("payments".to_owned());
+        event.service = Some("payments".to_owned().into());
         event.identify();
         event
     };
@@ -282,7 +282,7 @@ fn a_declared_outage_is_held_at_once_and_says_so() {
         detected_by: None,
     });
     let mut event = Event::new("people", at(0), fact);
-    event.service = Some("payments".to_owned());
+    event.service = Some("payments".to_owned().into());
     event.identify();
     state.apply(vec![event], &force, at(0));
     assert_eq!(only(&state).reason, "An outage of Payments was declared: Nobody can pay.");
@@ -300,7 +300,7 @@ fn outage(service: &str, minutes: i64) -> Event {
         detected_by: None,
     });
     let mut event = Event::new("people", at(minutes), fact);
-    event.service = Some(service.to_owned());
+    event.service = Some(service.to_owned().into());
     event.identify();
     event
 }
@@ -370,7 +370,7 @@ fn a_decision_stays_with_the_part_that_holds_its_evidence() {
     assert_eq!((ids[0] == ids[1], only(&state).standing), (true, Standing::Held));
     let declared = only(&state).members[1].event.id;
     let mut split = Event::new("people", at(6), Fact::Edit(Edit::Move { from: ids[0].clone(), events: vec![declared], to: None }));
-    split.incident = Some(ids[0].0.clone());
+    split.incident = Some(ids[0].0.clone().into());
     split.identify();
     state.apply(vec![split], &force, at(6));
     let other = state.incident_of(&declared).unwrap();
@@ -417,8 +417,8 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
             planned: false,
         };
         let mut event = Event::new("test", at(minutes), Fact::Intervention(step));
-        event.service = Some("search".to_owned());
-        event.actor = Some(Actor { id: "ada".to_owned(), kind: ActorKind::Human });
+        event.service = Some("search".to_owned().into());
+        event.actor = Some(Box::new(Actor { id: "ada".to_owned(), kind: ActorKind::Human }));
         event.identify();
         event
     };

@@ -43,7 +43,7 @@ fn answer(token: &str) -> Answer {
 fn told(event: &Event) -> String {
     let Fact::Condition(condition) = &event.fact else { panic!("{event:?}") };
     let minutes = |at: Time| (at - minute(0)).num_minutes();
-    let name = condition.labels.get("i").map_or("", String::as_str);
+    let name = condition.labels.get("i").unwrap_or_default();
     let since = condition.since.map(|since| format!("<{}", minutes(since))).unwrap_or_default();
     format!("{name}{:?}@{}{since}", condition.state, minutes(event.occurred_at))
 }
@@ -136,7 +136,7 @@ fn filled(more: &str, live: &str, known: &str, expected: &str) {
             events.reverse();
         }
         state.apply(events.clone(), &force, at);
-        let mut spans: Vec<_> = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.clone()).collect();
+        let mut spans: Vec<_> = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.to_vec()).collect();
         spans.sort_by_key(|span| span.start);
         // Two stretches of one state that meet are one.
         spans.dedup_by(|next, last| {
@@ -252,7 +252,7 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
 fn found(events: &[Event], rules: &RuleSet, now: Time) -> Vec<(Time, Option<Time>, SpanState)> {
     let mut state = State::default();
     state.apply(events.to_vec(), &InForce::new(rules.clone(), &[], &[]), now);
-    let spans = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.clone());
+    let spans = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.to_vec());
     let mut spans: Vec<_> = spans.map(|span| (span.start, span.end, span.state)).collect();
     spans.sort();
     spans.dedup_by(|next, last| {

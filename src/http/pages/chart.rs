@@ -3,7 +3,7 @@
 use super::human;
 use super::words::{self, Badge};
 use crate::model::Time;
-use crate::model::event::{Fact, Labels};
+use crate::model::event::{Fact, LabelSet};
 use crate::model::incident::{Incident, MilestoneKind, Signal, SignalKind, Span, SpanState};
 
 /// The drawing is so wide in its own units; it is stretched to the page.
@@ -96,8 +96,8 @@ fn told_apart(incident: &Incident, signal: &Signal) -> String {
         let event = incident.members.iter().map(|member| &member.event).find(|event| event.id == signal.event);
         event.and_then(|event| if let Fact::Condition(condition) = &event.fact { Some(condition.labels.clone()) } else { None })
     };
-    let (own, all): (_, Vec<Labels>) = (labels(signal).unwrap_or_default(), namesakes().filter_map(labels).collect());
-    let differs = own.iter().filter(|(name, value)| all.iter().any(|other| other.get(*name) != Some(*value)));
+    let (own, all): (_, Vec<LabelSet>) = (labels(signal).unwrap_or_default(), namesakes().filter_map(labels).collect());
+    let differs = own.iter().filter(|(name, value)| all.iter().any(|other| other.get(name) != Some(*value)));
     differs.map(|(name, value)| format!(", {name}={value}")).collect()
 }
 
@@ -114,7 +114,7 @@ fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
         told => format!("{}: {}", signal.name, told.join("; ")),
     };
     let bars = signal.spans.iter().map(|span| bar(span, axis, now)).collect();
-    Row { name: signal.name.clone(), about, words, bars, stretches }
+    Row { name: signal.name.to_string(), about, words, bars, stretches }
 }
 
 fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {

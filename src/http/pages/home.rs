@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{Notice, Tab, show, words};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, Fact, Labels, Severity};
+use crate::model::event::{AlertStatus, Event, Fact, LabelSet, Severity};
 use crate::model::incident::{Decision, Incident, Outcome, Verdict};
 use crate::model::settings::LabelNames;
 
@@ -58,13 +58,13 @@ impl LastAlert {
     pub(crate) fn read(event: &Event, names: &LabelNames) -> Option<Self> {
         let Fact::Alert(alert) = &event.fact else { return None };
         let service_label =
-            event.service.as_ref().and_then(|service| names.service.iter().find(|name| alert.labels.get(*name) == Some(service)).cloned());
+            event.service.as_ref().and_then(|service| names.service.iter().find(|name| alert.labels.get(name) == Some(service)).cloned());
         Some(Self {
-            name: alert.name.clone(),
+            name: alert.name.to_string(),
             status: alert.status,
-            source: event.source.clone(),
+            source: event.source.to_string(),
             at: event.occurred_at,
-            service: event.service.clone(),
+            service: event.service.as_deref().map(str::to_owned),
             service_label,
             severity: alert.severity,
             severity_label: present(&alert.labels, &names.severity),
@@ -73,8 +73,8 @@ impl LastAlert {
 }
 
 /// The first of `names` that the labels have, with its value.
-fn present(labels: &Labels, names: &[String]) -> Option<(String, String)> {
-    names.iter().find_map(|name| labels.get_key_value(name)).map(|(name, value)| (name.clone(), value.clone()))
+fn present(labels: &LabelSet, names: &[String]) -> Option<(String, String)> {
+    names.iter().find_map(|name| Some((name.clone(), labels.get(name)?.to_owned())))
 }
 
 /// Whether a criterion can be met with what is being sent.
@@ -176,7 +176,7 @@ mod tests {
     #[test]
     fn an_assigned_service_has_no_label() {
         let mut event = crate::model::event::Event::clone(&sample::incident().members[0].event);
-        event.service = Some("other".to_owned());
+        event.service = Some("other".to_owned().into());
         assert_eq!(LastAlert::read(&event, &LabelNames::default()).unwrap().service_label, None);
     }
 

@@ -184,9 +184,11 @@ mod tests {
         let mut incident = sample::incident();
         incident.title = "<script>alert(1)</script>".to_owned();
         incident.services = vec!["\"><img src=x onerror=alert(1)>".to_owned()];
-        let event = std::sync::Arc::make_mut(&mut incident.members[0].event);
+        let mut members = incident.members.to_vec();
+        let event = std::sync::Arc::make_mut(&mut members[0].event);
         event.fact = Fact::Note(Note { text: "<b onmouseover=alert(1)>x".to_owned() });
-        event.links = vec![Link { title: "run".to_owned(), url: "javascript:alert(1)".to_owned() }];
+        event.links = vec![Link { title: "run".to_owned(), url: "javascript:alert(1)".to_owned() }].into();
+        incident.members = members.into();
         let html = page(&incident);
         for banned in ["<script>", "<img", "<b on", "href=\"javascript"] {
             assert!(!html.contains(banned), "{banned}");

@@ -15,7 +15,7 @@ use crate::model::event::{
 };
 use crate::model::incident::{
     Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member, Milestone, Milestones, Outcome, Phase,
-    Signal, SignalKind, Span, SpanState, Standing, Unit, Verdict,
+    Signal, SignalKind, Sort, Span, SpanState, Standing, Unit, Verdict,
 };
 use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::LabelNames;
@@ -30,12 +30,12 @@ fn event(number: u8, seconds: i64, service: &str, actor: Option<&str>, fact: Fac
         id: EventId::from(u128::from(number)),
         subject: Subject::from(u64::from(number)),
         occurred_at: at(seconds),
-        source: if actor.is_some() { "page" } else { "alertmanager" }.to_owned(),
-        service: Some(service.to_owned()),
+        source: if actor.is_some() { "page" } else { "alertmanager" }.to_owned().into(),
+        service: Some(service.to_owned().into()),
         environment: None,
         incident: None,
-        actor: actor.map(|id| Actor { id: id.to_owned(), kind: ActorKind::Human }),
-        links: Vec::new(),
+        actor: actor.map(|id| Actor { id: id.to_owned(), kind: ActorKind::Human }).map(Box::new),
+        links: Vec::new().into(),
         clamped: false,
         fact,
     }
@@ -46,10 +46,10 @@ fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &st
     Fact::Alert(Alert {
         seen_again: None,
         recalled: false,
-        name: name.to_owned(),
+        name: name.to_owned().into(),
         status: if ends.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
         labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
-        annotations: Labels::from([("summary".to_owned(), summary.to_owned())]),
+        annotations: Labels::from([("summary".to_owned(), summary.to_owned())]).into(),
         severity,
         starts_at: at(120),
         ends_at: ends.map(at),
@@ -60,10 +60,10 @@ fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &st
 }
 
 fn members() -> Vec<Member> {
-    let by_key = || Joined::Labels { key: "service=checkout".to_owned() };
+    let by_key = || Joined::Labels { key: "service=checkout".to_owned().into() };
     let mut opening =
         event(1, 120, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "One in twelve orders fails", None));
-    opening.links = vec![Link { title: "runbook".to_owned(), url: "https://runbooks.example.com/checkout".to_owned() }];
+    opening.links = vec![Link { title: "runbook".to_owned(), url: "https://runbooks.example.com/checkout".to_owned() }].into();
     let change = Change { what: "deploy".to_owned(), title: "Smaller connection pool".to_owned(), revision: Some("4f1c09a".to_owned()) };
     let step = Intervention {
         action: "restart".to_owned(),
@@ -79,7 +79,7 @@ fn members() -> Vec<Member> {
         (event(2, 0, "checkout", None, Fact::Change(change)), by_key()),
         (
             event(3, 300, "payments", None, alert("SlowResponses", "payments", Severity::Warning, "warning", "p99 above 2 s", None)),
-            Joined::Dependency { service: "payments".to_owned() },
+            Joined::Dependency { service: "payments".to_owned().into() },
         ),
         (event(4, 420, "checkout", Some("pagerduty:ada"), Fact::Acknowledgement(Acknowledgement { of: None })), by_key()),
         (
@@ -101,14 +101,17 @@ fn members() -> Vec<Member> {
 
 fn signal(name: &str, service: &str, severity: Severity, spans: &[(i64, i64, SpanState)]) -> Signal {
     let span = |&(start, end, state): &(i64, i64, SpanState)| Span { start: at(start), end: Some(at(end)), state };
-    Signal {
-        subject: name.bytes().map(u64::from).sum::<u64>().into(),
+    let sort = Sort {
         kind: SignalKind::Alert,
-        name: name.to_owned(),
+        name: name.to_owned().into(),
         severity,
-        service: Some(service.to_owned()),
+        service: Some(service.to_owned().into()),
         environment: None,
         role: None,
+    };
+    Signal {
+        subject: name.bytes().map(u64::from).sum::<u64>().into(),
+        sort: sort.into(),
         spans: spans.iter().map(span).collect(),
         event: EventId::from(1),
     }
@@ -195,7 +198,7 @@ pub(super) fn incident() -> Incident {
                 &[(300, 1620, SpanState::NearMiss), (1620, 2760, SpanState::Unknown), (2760, 3000, SpanState::Planned)],
             ),
         ],
-        members,
+        members: members.into(),
         verdicts: verdicts(),
         decision: Decision::Suggest,
         announced: Some(Announced {

@@ -56,7 +56,7 @@ fn told(event: &Event) -> String {
     let second = |time: Time| (time - at(0)).num_seconds();
     match &event.fact {
         Fact::Alert(alert) => {
-            assert!(alert.recalled && alert.labels["cluster"] == "eu" && event.service.as_deref() == Some("shop"));
+            assert!(alert.recalled && alert.labels.get("cluster") == Some("eu") && event.service.as_deref() == Some("shop"));
             let end = alert.ends_at.map(|end| format!("..{} {:?}", second(end), alert.end_reason)).unwrap_or_default();
             format!("fired {}-{}{end}", second(alert.starts_at), alert.pending_for.unwrap_or_default())
         }

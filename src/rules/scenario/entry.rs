@@ -185,7 +185,7 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> 
             let state = entry.state.ok_or_else(|| needed("state", "`healthy`, `degraded`, `near_miss` or `unknown`"))?;
             let severity = severity.unwrap_or(Severity::Critical);
             let name = name(entry.condition)?;
-            Told::Condition(Condition { name, state, severity, labels: entry.labels, value: entry.value, since: None })
+            Told::Condition(Condition { name, state, severity, labels: entry.labels.into(), value: entry.value, since: None })
         }
         "declaration" => Told::Declaration(Declaration {
             key: entry.key,
@@ -262,7 +262,7 @@ fn stand_in(samples: &Samples) -> ScenarioEvent {
         name: samples.condition.clone(),
         state: ConditionState::Unknown,
         severity: Severity::default(),
-        labels: samples.labels.clone(),
+        labels: (&samples.labels).into(),
         value: None,
         since: None,
     };

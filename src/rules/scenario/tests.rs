@@ -39,9 +39,9 @@ fn a_resolved_alert_is_about_what_fired() {
     assert_eq!((fired.starts_at, resolved.starts_at), (origin() + TimeDelta::minutes(1), origin() + TimeDelta::minutes(1)));
     assert_eq!((fired.ends_at, resolved.ends_at), (None, Some(origin() + TimeDelta::minutes(31))));
     assert_eq!((resolved.status, resolved.severity), (AlertStatus::Resolved, Severity::Critical));
-    assert_eq!(fired.labels["alertname"], "A");
-    assert_eq!(fired.labels["severity"], "critical");
-    assert_eq!(fired.labels["zone"], "b");
+    assert_eq!(fired.labels.get("alertname"), Some("A"));
+    assert_eq!(fired.labels.get("severity"), Some("critical"));
+    assert_eq!(fired.labels.get("zone"), Some("b"));
     assert_eq!((events[0].service.as_deref(), events[0].environment.as_deref()), (Some("shop"), Some("staging")));
 }
 
@@ -109,7 +109,7 @@ fn samples_are_read() {
         name: "errors".to_owned(),
         state: ConditionState::Degraded,
         severity: Severity::Critical,
-        labels,
+        labels: labels.into(),
         value: None,
         since: None,
     };

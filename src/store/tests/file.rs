@@ -49,7 +49,7 @@ fn a_full_disk_costs_nothing_that_was_stored() {
     assert!(error.to_string().contains("free some disk space"), "{error}");
     let mut incident = incident("i-1", 0, Phase::Active);
     incident.title = "t".repeat(200_000);
-    let changes = Changes { incidents: vec![incident], ..Changes::default() };
+    let changes = Changes { incidents: vec![incident.into()], ..Changes::default() };
     assert!(matches!(store.apply(epoch, 0, 1, &changes), Err(StoreError::Full(_))));
     assert_eq!((store.log_after(0, 9).unwrap().len(), store.applied().unwrap()), (1, 0));
 

@@ -1,0 +1,61 @@
+//! Texts that many events have in common, each kept once.
+
+use std::collections::HashSet;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use crate::model::event::{Event, Fact, Link};
+use crate::model::incident::{Joined, Member, Signal, Sort};
+
+/// What has been seen so far.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Pool {
+    texts: HashSet<Arc<str>>,
+    links: HashSet<Arc<[Link]>>,
+    sorts: HashSet<Arc<Sort>>,
+}
+
+impl Pool {
+    /// Lets an event share what others state too.
+    pub(super) fn share(&mut self, event: &mut Event) {
+        once(&mut self.texts, &mut event.source);
+        event.service.iter_mut().chain(&mut event.environment).for_each(|text| once(&mut self.texts, text));
+        once(&mut self.links, &mut event.links);
+        if let Fact::Alert(alert) = &mut event.fact {
+            once(&mut self.texts, &mut alert.name);
+        }
+    }
+
+    /// Lets signals share what they say of themselves.
+    pub(super) fn share_sorts(&mut self, signals: &mut [Signal]) {
+        for signal in signals.iter_mut().filter(|signal| Arc::strong_count(&signal.sort) == 1) {
+            once(&mut self.sorts, &mut signal.sort);
+        }
+    }
+
+    /// The same for what an incident was stored with.
+    pub(super) fn share_member(&mut self, member: &mut Member) {
+        // Whoever shares it already has shared what it states.
+        if let Some(event) = Arc::get_mut(&mut member.event) {
+            self.share(event);
+        }
+        match &mut member.reason {
+            Joined::Labels { key: text } | Joined::Dependency { service: text } => once(&mut self.texts, text),
+            _ => {}
+        }
+    }
+
+    /// Drops what nobody else keeps any more.
+    pub(super) fn tidy(&mut self) {
+        self.texts.retain(|text| Arc::strong_count(text) > 1);
+        self.sorts.retain(|sort| Arc::strong_count(sort) > 1);
+        self.links.retain(|links| Arc::strong_count(links) > 1);
+    }
+}
+
+fn once<T: Eq + Hash + ?Sized>(seen: &mut HashSet<Arc<T>>, shared: &mut Arc<T>) {
+    match seen.get(shared) {
+        Some(first) => *shared = Arc::clone(first),
+        None => drop(seen.insert(Arc::clone(shared))),
+    }
+}
