@@ -21,25 +21,19 @@ const FILLED_WITHIN: TimeDelta = TimeDelta::hours(24);
 pub enum Answer {
     /// These series, and no others.
     Whole(Values),
-    /// These series; of others nobody knows, since not all who were asked answered.
-    Partial(Values),
-    /// Nothing: nobody answered, or what answered had not looked itself.
+    /// Nothing that can be relied on: nobody answered, or not all who know something, or what answered had not looked itself. A sum over what
+    /// some of those who were asked know is a number like any other, and a wrong one.
     Failed,
 }
 
 /// What is remembered of a condition between evaluations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Watches {
-    /// The last evaluation.
-    last: Option<Time>,
-    #[serde(with = "pairs")]
-    series: BTreeMap<Labels, Series>,
-    /// How it was before nobody answered.
+    /// As it is known now.
+    live: Timeline,
+    /// What was not answered and may still be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    before: Option<Before>,
-    /// How many series the last answer had beyond those that are watched.
-    #[serde(default)]
-    left_out: usize,
+    past: Option<Past>,
     /// The condition as it was when last evaluated: what it asked, and by what its events are known.
     #[serde(default)]
     defined: String,
@@ -47,118 +41,144 @@ pub struct Watches {
     called: Option<Called>,
 }
 
+/// All series of a condition, evaluated up to some instant.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Timeline {
+    /// The last evaluation.
+    last: Option<Time>,
+    #[serde(with = "pairs")]
+    series: BTreeMap<Labels, Series>,
+    /// How many series the last answer had beyond those that are watched.
+    #[serde(default)]
+    left_out: usize,
+}
+
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Series {
     watch: Watch,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     absent_since: Option<Time>,
-    /// Since when it has been called unknown, while it is.
+    /// Since when it is what it was last reported.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    unknown_at: Option<Time>,
+    since: Option<Time>,
 }
 
-/// The turns of a series that had been called unknown from `unknown_at` on, made such that they come after that: what it was at that very
-/// instant is told a moment later, and holds from then. `was`: what it was before all of them.
-fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: Turn) {
-    let (mut past, later): (Vec<Turn>, Vec<Turn>) = turns.iter().partition(|turn| turn.at <= unknown_at);
-    let known = past.last().copied().unwrap_or(was);
-    // Those of the same instant are told by the one that follows.
-    past.retain(|turn| turn.at < unknown_at);
-    if known.state != ConditionState::Unknown {
-        let since = if known.at == unknown_at { known.since.unwrap_or(unknown_at) } else { unknown_at };
-        past.push(Turn { at: unknown_at + TimeDelta::microseconds(1), since: Some(since), ..known });
-    }
-    past.extend(later);
-    *turns = past;
-}
-
-/// How it was when for the first time nobody answered, so that the past can be evaluated once somebody does.
+/// The evaluations that nobody had answered, to be made up for: from how it was when the first of them was not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Before {
-    /// The first evaluation without an answer.
-    from: Time,
+struct Past {
+    /// The first evaluation that was not answered.
+    first: Time,
+    timeline: Timeline,
+    /// The first evaluation that is still without an answer.
+    next: Time,
+    /// Series that have been called unknown meanwhile, and since when.
     #[serde(with = "pairs")]
-    series: BTreeMap<Labels, Series>,
+    unknown: BTreeMap<Labels, Time>,
+    /// Whether something was answered meanwhile, so that more than unknown was told.
+    overtaken: bool,
+    /// Nothing was measured before: that there was nothing then is not unknown.
+    new: bool,
 }
 
 impl Watches {
     /// The last evaluation; `None`: there was none yet.
     #[must_use]
     pub fn last(&self) -> Option<Time> {
-        self.last
+        self.live.last
     }
 
     /// The first evaluation to which nobody has answered, as long as its answer is still of use.
     #[must_use]
     pub fn unanswered(&self) -> Option<Time> {
-        self.before.as_ref().map(|before| before.from)
+        self.past.as_ref().map(|past| past.next)
     }
 
     /// How many series the last answer had beyond the condition's `max_series`.
     #[must_use]
     pub fn left_out(&self) -> usize {
-        self.left_out
+        self.live.left_out
     }
 
     /// The series and the state that each was last reported in.
     pub fn states(&self) -> impl Iterator<Item = (&Labels, ConditionState)> {
-        self.series.iter().map(|(labels, series)| (labels, series.watch.reported().unwrap_or(ConditionState::Healthy)))
+        self.live.states()
+    }
+
+    /// Notes that the evaluations from `from` on can still be answered: they were missed, or are of the time before anything was measured.
+    pub fn missed(&mut self, from: Time) {
+        let (timeline, new) = (self.live.clone(), self.live.last.is_none());
+        self.past.get_or_insert_with(|| Past { first: from, timeline, next: from, unknown: BTreeMap::new(), overtaken: false, new });
     }
 
     /// The evaluation at `at`: what it makes known. What is not later than the last one changes nothing.
     pub fn evaluate(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<Event> {
-        if self.last.is_some_and(|last| at <= last) {
+        if self.live.last.is_some_and(|last| at <= last) {
             return Vec::new();
         }
         let mut events = self.redefine(rule, at);
-        self.last = Some(at);
-        self.keep_before(at, answer);
+        if *answer == Answer::Failed {
+            self.missed(at);
+        }
+        let turns = self.live.step(rule, at, answer);
+        if let Some(past) = &mut self.past {
+            past.overtaken |= *answer != Answer::Failed;
+            for (labels, turn) in turns.iter().filter(|(_, turn)| turn.state == ConditionState::Unknown) {
+                past.unknown.entry(labels.clone()).or_insert(turn.at);
+            }
+        }
+        self.past.take_if(|past| at - past.next > FILLED_WITHIN);
         let called = Called::by(rule);
-        events.extend(self.step(rule, at, answer).iter().map(|(labels, turn)| called.event(labels, turn)));
+        events.extend(turns.iter().map(|(labels, turn)| called.event(labels, turn)));
         events
     }
 
-    /// Evaluations that nobody had answered and that somebody answers now: what they make known corrects what was called unknown meanwhile.
-    /// The answers are in order of time; the last of them is the evaluation that is due now.
+    /// Answers to the first evaluations that were not answered, in order of time and without a gap: what they make known corrects what was
+    /// called unknown meanwhile. They may go on beyond the last evaluation, and are evaluations themselves there.
     pub fn fill(&mut self, rule: &ConditionRule, answers: &[(Time, Answer)]) -> Vec<Event> {
-        let mut events = answers.first().map(|(at, _)| self.redefine(rule, *at)).unwrap_or_default();
-        let Some(Before { from, series }) = self.before.take() else {
+        let Some((first, _)) = answers.first() else { return Vec::new() };
+        let mut events = self.redefine(rule, *first);
+        let Some(mut past) = self.past.take() else {
             events.extend(answers.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)));
             return events;
         };
-        let meanwhile: BTreeMap<Labels, Series> = std::mem::replace(&mut self.series, series);
-        let before: BTreeMap<Labels, ConditionState> = self.states().map(|(labels, state)| (labels.clone(), state)).collect();
+        let reaches = |at: Time| self.live.last.is_none_or(|last| at >= last);
+        // What is missing at the very end may only be late.
+        let late = answers.iter().rev().take_while(|(at, answer)| reaches(*at) && *answer == Answer::Failed).count();
+        let (known, late) = answers.split_at(answers.len() - late);
+        let before: BTreeMap<Labels, ConditionState> = past.timeline.states().map(|(labels, state)| (labels.clone(), state)).collect();
         let mut turns: BTreeMap<Labels, Vec<Turn>> = BTreeMap::new();
-        for (at, answer) in answers {
-            self.last = Some(*at);
-            self.keep_before(*at, answer);
-            for (labels, turn) in self.step(rule, *at, answer) {
+        for (at, answer) in known {
+            past.next = *at + TimeDelta::seconds(rule.every);
+            if past.new && past.timeline.series.is_empty() && !answer.has_values() {
+                continue;
+            }
+            for (labels, turn) in past.timeline.step(rule, *at, answer) {
                 turns.entry(labels).or_default().push(turn);
             }
         }
+        for (labels, unknown_at) in past.unknown.extract_if(.., |_, unknown_at| *unknown_at < past.next) {
+            // Where there was nothing yet, nothing is known better.
+            if !past.timeline.series.is_empty() {
+                let was = before.get(&labels).copied().unwrap_or(ConditionState::Healthy);
+                correct(turns.entry(labels).or_default(), unknown_at, was);
+            }
+        }
+        match known.last() {
+            Some((at, _)) if reaches(*at) => {
+                if past.overtaken {
+                    self.live.reconcile(&past, *at, &mut turns);
+                }
+                // Where there never was anything, nothing is known better than it is now.
+                if past.timeline.last.is_some() {
+                    self.live = past.timeline;
+                }
+            }
+            _ => self.past = Some(past),
+        }
         let called = Called::by(rule);
-        for (labels, series) in &meanwhile {
-            let (Some(unknown_at), turns) = (series.unknown_at, turns.entry(labels.clone()).or_default()) else { continue };
-            let was = before.get(labels).copied().unwrap_or(ConditionState::Healthy);
-            correct(turns, unknown_at, Turn { state: was, at: from, since: None, value: None });
-        }
         events.extend(turns.iter().flat_map(|(labels, turns)| turns.iter().map(|turn| called.event(labels, turn))));
+        events.extend(late.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)));
         events
-    }
-
-    /// Keeps how it was before an answer that leaves something open, until one comes that does not.
-    fn keep_before(&mut self, at: Time, answer: &Answer) {
-        let unsure = match answer {
-            Answer::Whole(_) => false,
-            Answer::Partial(values) => self.series.keys().any(|labels| values.iter().all(|(found, _)| found != labels)),
-            Answer::Failed => true,
-        };
-        if !unsure {
-            self.before = None;
-        } else if self.before.is_none() {
-            self.before = Some(Before { from: at, series: self.series.clone() });
-        }
-        self.before.take_if(|before| at - before.from > FILLED_WITHIN);
     }
 
     /// What is to be told when nobody watches any more.
@@ -177,33 +197,79 @@ impl Watches {
         if self.called != called {
             if self.called.is_some() {
                 events = self.end(at);
-                self.series.clear();
-                self.before = None;
+                self.live.series.clear();
+                self.past = None;
             }
             self.called = called;
         }
         let ConditionRule { query, degraded, near_miss, recovered, pending_for, keep_firing_for, no_data, every, .. } = rule;
         let defined = format!("{query} {degraded:?} {near_miss:?} {recovered:?} {pending_for} {keep_firing_for} {no_data:?} {every}");
-        if std::mem::replace(&mut self.defined, defined.clone()) != defined {
-            self.before = None;
-            for series in self.series.values_mut() {
-                *series = Series { watch: Watch::resumed(&series.watch), absent_since: None, unknown_at: series.unknown_at };
+        if self.defined != defined {
+            if !self.defined.is_empty() {
+                self.past = None;
+            }
+            self.defined = defined;
+            for series in self.live.series.values_mut() {
+                *series = Series { watch: Watch::resumed(&series.watch), absent_since: None, since: series.since };
             }
         }
         events
     }
+}
+
+impl Answer {
+    fn has_values(&self) -> bool {
+        matches!(self, Self::Whole(values) if !values.is_empty())
+    }
+}
+
+/// The turns of a series that had been called unknown from `unknown_at` on, made such that they come after that: what it was at that very
+/// instant is told a moment later, and holds from then. `was`: what it was before all of them.
+fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: ConditionState) {
+    let (mut past, later): (Vec<Turn>, Vec<Turn>) = turns.iter().partition(|turn| turn.at <= unknown_at);
+    let known = past.last().copied().unwrap_or(Turn { state: was, at: unknown_at, since: None, value: None });
+    // Those of the same instant are told by the one that follows.
+    past.retain(|turn| turn.at < unknown_at);
+    if known.state != ConditionState::Unknown {
+        let since = if known.at == unknown_at { known.since.unwrap_or(unknown_at) } else { unknown_at };
+        past.push(Turn { at: unknown_at + TimeDelta::microseconds(1), since: Some(since), ..known });
+    }
+    past.extend(later);
+    *turns = past;
+}
+
+impl Timeline {
+    fn states(&self) -> impl Iterator<Item = (&Labels, ConditionState)> {
+        self.series.iter().map(|(labels, series)| (labels, series.watch.reported().unwrap_or(ConditionState::Healthy)))
+    }
+
+    /// Adds turns to what `known` is for series that were told otherwise here, since less was known.
+    fn reconcile(&self, past: &Past, at: Time, turns: &mut BTreeMap<Labels, Vec<Turn>>) {
+        let at = at + TimeDelta::microseconds(1);
+        let told: BTreeMap<&Labels, ConditionState> = self.states().collect();
+        for (labels, series) in &past.timeline.series {
+            let state = series.watch.reported().unwrap_or(ConditionState::Healthy);
+            if told.get(labels).copied().unwrap_or(ConditionState::Healthy) != state {
+                turns.entry(labels.clone()).or_default().push(Turn { state, at, since: series.since.or(Some(past.first)), value: None });
+            }
+        }
+    }
 
     fn step(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<(Labels, Turn)> {
-        let missing = if matches!(answer, Answer::Whole(_)) { Reading::Absent } else { Reading::Failed };
+        self.last = Some(at);
         let mut found: BTreeMap<&Labels, f64> = BTreeMap::new();
-        if let Answer::Whole(values) | Answer::Partial(values) = answer {
-            found.extend(values.iter().map(|(labels, value)| (labels, *value)));
-        }
+        let missing = match answer {
+            Answer::Whole(values) => {
+                found.extend(values.iter().map(|(labels, value)| (labels, *value)));
+                Reading::Absent
+            }
+            Answer::Failed => Reading::Failed,
+        };
         let mut turns = Vec::new();
         let mut report = |labels: &Labels, series: &mut Series, reading| {
             series.absent_since = if reading == Reading::Absent { series.absent_since.or(Some(at)) } else { None };
             for turn in series.watch.step(rule, at, reading) {
-                series.unknown_at = (turn.state == ConditionState::Unknown).then_some(turn.at);
+                series.since = Some(turn.since.unwrap_or(turn.at));
                 turns.push((labels.clone(), turn));
             }
         };
@@ -211,7 +277,12 @@ impl Watches {
             report(labels, series, found.remove(labels).map_or(missing, Reading::Value));
         }
         self.left_out = 0;
+        let mut gone = Vec::new();
         for (labels, value) in found {
+            // Who is there takes the place of who is not.
+            if self.series.len() >= rule.max_series {
+                gone.extend(self.longest_absent().and_then(|absent| self.series.remove_entry(&absent)));
+            }
             if self.series.len() >= rule.max_series {
                 self.left_out += 1;
                 continue;
@@ -221,18 +292,30 @@ impl Watches {
         if self.series.is_empty() {
             // Nothing was ever there: that too can be healthy, degraded or unknown, as the condition says.
             report(&Labels::new(), self.series.entry(Labels::new()).or_default(), missing);
-        } else if self.series.len() > 1
-            && let Some(stand_in) = self.series.remove(&Labels::new()).filter(|series| series.absent_since.is_some())
-        {
-            // What spoke for the condition while there was nothing has no more to say.
-            if stand_in.watch.reported() != Some(ConditionState::Healthy) {
-                turns.push((Labels::new(), Turn { state: ConditionState::Healthy, at, since: None, value: None }));
-            }
         }
-        // What speaks for the condition stays.
-        let one = self.series.len() == 1;
-        self.series.retain(|labels, series| one && labels.is_empty() || series.absent_since.is_none_or(|since| at - since < GONE_AFTER));
+        let absent = |series: &Series| series.absent_since.is_some_and(|since| at - since >= GONE_AFTER);
+        let alone = self.series.len() == 1;
+        // What spoke for the condition while there was nothing has no more to say once there is something.
+        let over =
+            |labels: &Labels, series: &Series| if labels.is_empty() { !alone && series.absent_since.is_some() } else { absent(series) };
+        gone.extend(self.series.extract_if(.., |labels, series| over(labels, series)));
+        let ends = gone.into_iter().filter(|(_, series)| series.watch.reported().is_some_and(|state| state != ConditionState::Healthy));
+        turns.extend(ends.map(|(labels, _)| (labels, Turn { state: ConditionState::Healthy, at, since: None, value: None })));
+        if self.series.is_empty() {
+            // The last one is gone for good: the condition speaks for itself again.
+            let mut stand_in = Series::default();
+            let found = stand_in.watch.step(rule, at, missing);
+            stand_in.absent_since = Some(at);
+            turns.extend(found.into_iter().map(|turn| (Labels::new(), turn)));
+            self.series.insert(Labels::new(), stand_in);
+        }
         turns
+    }
+
+    /// The series that has been absent longest, if any is.
+    fn longest_absent(&self) -> Option<Labels> {
+        let absent = self.series.iter().filter_map(|(labels, series)| Some((series.absent_since?, labels)));
+        absent.min().map(|(_, labels)| labels.clone())
     }
 }
 

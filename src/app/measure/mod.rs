@@ -60,18 +60,25 @@ pub(super) async fn measure_loop(app: Arc<App>) {
         let settings = app.settings();
         let stop = CancellationToken::new();
         let mut tasks = start(&app, &settings, epoch, &stop);
-        while app.epoch() == Some(epoch) && Arc::ptr_eq(&settings, &app.settings()) {
+        let mut whole = true;
+        while whole && app.epoch() == Some(epoch) && Arc::ptr_eq(&settings, &app.settings()) {
             tokio::select! {
                 () = tokio::time::sleep(BETWEEN_LOOKS) => {}
                 Some(ended) = tasks.join_next() => match ended {
                     Ok(()) => {}
-                    Err(panic) => app.trouble("measuring stopped", &anyhow::anyhow!(panic)),
+                    Err(panic) => {
+                        app.trouble("measuring broke off and begins again", &anyhow::anyhow!(panic));
+                        whole = false;
+                    }
                 },
             }
         }
         stop.cancel();
         // What is being asked is given up; what was being stored is stored or not, as after a crash.
         tasks.shutdown().await;
+        if !whole {
+            tokio::time::sleep(AFTER_A_FAULT).await;
+        }
     }
 }
 

@@ -28,13 +28,22 @@ use crate::rules::ConditionRule;
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
 /// What was not asked for longer than this stays unknown.
 const FURTHEST: TimeDelta = TimeDelta::hours(24);
-/// How often it is found out how often the Prometheus looks.
+/// How often it is found out how often the Prometheus looks, and how often while nothing is known of that.
 const PREPARED_EVERY: TimeDelta = TimeDelta::minutes(10);
+const UNPACED_EVERY: TimeDelta = TimeDelta::minutes(1);
+/// From when on what a server looked at is late, and from when on it does not come.
+const SLOW: TimeDelta = TimeDelta::seconds(1);
+const AWAY: TimeDelta = TimeDelta::minutes(2);
 
 /// The newest time at which it looked at any target.
 const NEWEST_LOOK: &str = "max(timestamp(up))";
 /// The target that it looks at most often.
 pub(super) const BUSIEST: &str = "topk(1, count_over_time(up[10m]))";
+const BUSIEST_DAY: &str = "topk(1, count_over_time(up[24h]))";
+
+/// How much of the past is asked for at once, and how often in a round: a server that is back has much to do.
+const PIECE: TimeDelta = TimeDelta::minutes(15);
+const PIECES: usize = 8;
 
 /// Between two attempts to ask a server that does not answer, in evaluations: what was not asked meanwhile is asked later.
 const WAITS: i32 = 4;
@@ -47,7 +56,7 @@ pub(super) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
     let mut server = Server::new(client);
     let mut pause = Pause::default();
     loop {
-        let now = entry.app.now();
+        let now = entry.app.now() - server.lag;
         let due: Vec<(&ConditionRule, Time)> = entry
             .conditions()
             .map(|rule| (rule, instant(now, rule.every)))
@@ -56,9 +65,7 @@ pub(super) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
         if !due.is_empty() {
             let events = if pause.lasts(now) {
                 // Known to be in trouble: it is left alone, and this is asked later.
-                due.iter()
-                    .flat_map(|(rule, at)| book.watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed))
-                    .collect()
+                failed(&mut book.watches, &due)
             } else {
                 let (events, fault) = round(&entry, &mut server, &mut book.watches, &due).await;
                 if let Some(fault) = &fault
@@ -74,9 +81,18 @@ pub(super) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
                 return;
             }
         }
-        let next = entry.conditions().map(|rule| instant(entry.app.now(), rule.every) + TimeDelta::seconds(rule.every)).min();
-        wait_until(&entry.app, next.unwrap_or(now + TimeDelta::seconds(1))).await;
+        let next = entry.conditions().map(|rule| instant(entry.app.now() - server.lag, rule.every) + TimeDelta::seconds(rule.every)).min();
+        wait_until(&entry.app, next.unwrap_or(now + TimeDelta::seconds(1)) + server.lag).await;
     }
+}
+
+/// Evaluations that nobody answers.
+fn failed(watches: &mut BTreeMap<String, Watches>, due: &[(&ConditionRule, Time)]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (rule, at) in due {
+        events.extend(watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed));
+    }
+    events
 }
 
 /// Asks for all that is due, at once as far as the client allows.
@@ -86,32 +102,29 @@ async fn round(
     watches: &mut BTreeMap<String, Watches>,
     due: &[(&ConditionRule, Time)],
 ) -> (Vec<Event>, Option<Fault>) {
-    let mut events = Vec::new();
     if let Err(fault) = server.prepare(&entry.app).await {
         entry.heard("", Err(fault.to_string()));
-        for (rule, at) in due {
-            events.extend(watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed));
-        }
-        return (events, Some(fault));
+        return (failed(watches, due), Some(fault));
     }
-    let asked = due.iter().map(|(rule, at)| {
-        let from = first_asked(watches.get(&rule.name), rule, *at);
-        server.ask(&entry.app, rule, from, *at)
-    });
+    let asked = due.iter().map(|(rule, at)| server.look(&entry.app, rule, first_asked(watches.get(&rule.name), rule, *at), *at));
     let answers = join_all(asked).await;
-    let (mut heard, mut trouble) = (Ok(()), None);
+    let (mut events, mut heard, mut trouble) = (Vec::new(), Ok(()), None);
     for ((rule, at), answer) in due.iter().zip(answers) {
         let watches = watches.entry(rule.name.clone()).or_default();
         match answer {
-            Ok(Asked { skew, .. }) if skew.differs(server.skew) => {
+            Ok(Look { skew, .. }) if skew.differs(server.skew) => {
                 // One of the clocks was set. What was asked for was another time than was meant.
                 server.prepared_at = None;
                 events.extend(watches.evaluate(rule, *at, &Answer::Failed));
             }
-            Ok(Asked { answers, .. }) => {
-                // What there was before anything was measured is not unknown: nobody asked for it.
-                let first = if watches.last().is_none() { answers.iter().position(|(_, answer)| has_values(answer)) } else { Some(0) };
-                events.extend(watches.fill(rule, &answers[first.unwrap_or(answers.len().saturating_sub(1))..]));
+            Ok(Look { from, present, past, .. }) => {
+                if from < *at {
+                    watches.missed(from);
+                }
+                if let Some(answer) = present {
+                    events.extend(watches.evaluate(rule, *at, &answer));
+                }
+                events.extend(watches.fill(rule, &past));
             }
             Err(fault) => {
                 heard = Err(format!("condition `{}`: {fault}", rule.name));
@@ -140,12 +153,12 @@ impl Pause {
     /// How the last attempt went, and how long it waits at the most.
     fn note(&mut self, fault: Option<&Fault>, whom: &str, now: Time, most: TimeDelta) {
         self.attempts = if fault.is_some() { self.attempts + 1 } else { 0 };
-        self.until = fault.map(|fault| now + fault.wait(self.attempts, whom).min(most));
+        self.until = fault.map(|fault| {
+            let wait = fault.wait(self.attempts, whom);
+            // Who asks to be left alone for longer is.
+            now + if matches!(fault, Fault::Busy { retry_after: Some(_), .. }) { wait } else { wait.min(most) }
+        });
     }
-}
-
-fn has_values(answer: &Answer) -> bool {
-    matches!(answer, Answer::Whole(values) | Answer::Partial(values) if !values.is_empty())
 }
 
 /// The first instant to ask for: the first that nobody answered, the first after the last, or some hours ago where there was none.
@@ -165,45 +178,111 @@ pub(super) struct Server {
     skew: Skew,
     /// How often it looks at the target it looks at most often. `None`: nobody can say.
     pace: Option<TimeDelta>,
+    /// How long it takes until what it looked at can be asked for, beyond a moment.
+    lag: TimeDelta,
     prepared_at: Option<Time>,
 }
 
 /// What was asked for, and how the server's clock was when it answered.
-struct Asked {
-    answers: Vec<(Time, Answer)>,
+struct Look {
+    /// The first instant that was not answered before.
+    from: Time,
+    /// The answer at the instant that is due, where it is not among the others.
+    present: Option<Answer>,
+    /// Answers from `from` on.
+    past: Vec<(Time, Answer)>,
     skew: Skew,
 }
 
 impl Server {
     pub(super) fn new(client: Arc<Client>) -> Self {
-        Self { client, skew: Skew::default(), pace: None, prepared_at: None }
+        Self { client, skew: Skew::default(), pace: None, lag: TimeDelta::zero(), prepared_at: None }
     }
 
     /// Finds out how often it looks and how its clock is.
     pub(super) async fn prepare(&mut self, app: &App) -> Result<(), Fault> {
         let now = app.now();
-        if self.prepared_at.is_some_and(|at| now - at < PREPARED_EVERY && now >= at) {
+        let every = if self.pace.is_some() { PREPARED_EVERY } else { UNPACED_EVERY };
+        if self.prepared_at.is_some_and(|at| now - at < every && now >= at) {
             return Ok(());
         }
         let mut answer = self.client.query(BUSIEST, now).await?;
         self.skew = Skew::of(&answer.heard, app.now());
+        let theirs = self.skew.theirs(now);
         if !self.skew.is_none() {
-            answer = self.client.query(BUSIEST, self.skew.theirs(now)).await?;
+            answer = self.client.query(BUSIEST, theirs).await?;
+        }
+        let mut window = "10m";
+        if answer.series.is_empty() {
+            // It may only just be back.
+            window = "24h";
+            answer = self.client.query(BUSIEST_DAY, theirs).await?;
         }
         if let Some(busiest) = answer.series.first() {
-            let raw = self.client.raw(&format!("up{}[10m]", selector(&busiest.labels)), self.skew.theirs(now)).await?;
+            let raw = self.client.raw(&format!("up{}[{window}]", selector(&busiest.labels)), theirs).await?;
             let points = raw.series.first().map(|series| series.points.as_slice()).unwrap_or_default();
             let mut apart: Vec<TimeDelta> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
             apart.sort_unstable();
             // What lies between most of them: a stretch in which it was away does not count.
             self.pace = apart.get(apart.len() / 2).copied().or(self.pace);
+            if let (Some(pace), Some((newest, _))) = (self.pace, points.last()) {
+                let behind = theirs - *newest - pace;
+                // Later than that it is not slow but away.
+                self.lag = if (SLOW..AWAY).contains(&behind) { behind + SLOW } else { TimeDelta::zero() };
+            }
         }
-        self.prepared_at = self.pace.map(|_| now);
+        self.prepared_at = Some(now);
         Ok(())
     }
 
+    /// The answers from `from` on until `to`, which is due now: all at once where that is little; else the one that is due, and as many
+    /// of the others as a round asks for.
+    async fn look(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Look, Fault> {
+        if to - from <= PIECE {
+            match self.ask(app, rule, from, to).await {
+                Ok((past, skew)) => return Ok(Look { from, present: None, past, skew }),
+                // One instant of the past may be what it refuses.
+                Err(Fault::Refused { .. }) if from < to => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let (present, skew) = self.ask(app, rule, to, to).await?;
+        let (mut past, mut next) = (Vec::new(), from);
+        for _ in 0..PIECES {
+            if next > to {
+                break;
+            }
+            let end = to.min(next + PIECE);
+            match self.piece(app, rule, next, end).await {
+                Ok(answers) => past.extend(answers),
+                Err(_) => break,
+            }
+            next = past.last().map_or(end, |(at, _)| *at) + TimeDelta::seconds(rule.every);
+        }
+        Ok(Look { from, present: present.into_iter().next().map(|(_, answer)| answer), past, skew })
+    }
+
+    /// A piece of the past. Instants at which the query is refused have no answer, and do not keep the others from having one.
+    async fn piece(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Vec<(Time, Answer)>, Fault> {
+        let every = TimeDelta::seconds(rule.every);
+        let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
+        while let Some((from, to)) = ranges.pop() {
+            match self.ask(app, rule, from, to).await {
+                Ok((found, _)) => answers.extend(found),
+                Err(Fault::Refused { .. }) if to - from < every => answers.push((from, Answer::Failed)),
+                Err(Fault::Refused { .. }) => {
+                    let half = from + every * i32::try_from((to - from).num_seconds() / rule.every / 2).unwrap_or(0);
+                    ranges.push((half + every, to));
+                    ranges.push((from, half));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(answers)
+    }
+
     /// The answers at `from` and every `every` seconds until `to`.
-    async fn ask(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Asked, Fault> {
+    async fn ask(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<(Vec<(Time, Answer)>, Skew), Fault> {
         let (whole, asked) = unless_partial(self.range(&rule.query, from, to, rule.every).await)?;
         // Of those that were asked, the ones that told when they looked have looked.
         let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
@@ -215,15 +294,10 @@ impl Server {
         while at <= to {
             let values = values.remove(&at).unwrap_or_default();
             let looked = self.had_looked(looks.get(&self.skew.theirs(at)), self.skew.theirs(at));
-            let answer = match (looked, whole) {
-                (false, _) => Answer::Failed,
-                (true, true) => Answer::Whole(values),
-                (true, false) => Answer::Partial(values),
-            };
-            answers.push((at, answer));
+            answers.push((at, if whole && looked { Answer::Whole(values) } else { Answer::Failed }));
             at += TimeDelta::seconds(rule.every);
         }
-        Ok(Asked { answers, skew })
+        Ok((answers, skew))
     }
 
     /// What a condition's query gives at `from` and every `step` seconds until `to`, by time; as much of it as there is.
@@ -252,6 +326,7 @@ impl Server {
             self.client.query(query, to).await
         }
     }
+
     /// Whether it had looked at something shortly before `at`. Without any `up` nobody can say, and it is believed.
     fn had_looked(&self, newest: Option<&f64>, at: Time) -> bool {
         let Some(pace) = self.pace else { return true };
