@@ -72,7 +72,7 @@ fn programs_read_what_test_and_check_say() {
     assert_eq!((&told["files"], columns), (&2.into(), vec![53, 66, 75]), "{told:#}");
     world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold}]\n");
     let fine = world.run(&["check", "r.test.yaml", "--format", "json"]).said;
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&fine).unwrap(), serde_json::json!({"files": 1, "faults": []}));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&fine).unwrap(), serde_json::json!({"files": 1, "faults": [], "warnings": []}));
 }
 
 #[test]

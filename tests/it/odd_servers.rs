@@ -246,7 +246,7 @@ fn what_is_shown_to_a_page() {
         "authorization: bearer s3cret",
         "x-scope-orgid: team",
         "x-prometheus-scrape-timeout-seconds: 10",
-        "accept: application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+        &format!("accept: {}", afterword::ingest::exposition::ACCEPT.to_lowercase()),
         "accept-encoding: gzip",
         &format!("user-agent: afterword/{}", env!("CARGO_PKG_VERSION")),
     ] {

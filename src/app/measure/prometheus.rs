@@ -28,9 +28,8 @@ use crate::rules::ConditionRule;
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
 /// What was not asked for longer than this stays unknown.
 const FURTHEST: TimeDelta = TimeDelta::hours(24);
-/// How often it is found out how often the Prometheus looks, and how often while nothing is known of that.
+/// How often it is found out how often the Prometheus looks.
 const PREPARED_EVERY: TimeDelta = TimeDelta::minutes(10);
-const UNPACED_EVERY: TimeDelta = TimeDelta::minutes(1);
 /// From when on what a server looked at is late, and from when on it does not come.
 const SLOW: TimeDelta = TimeDelta::seconds(1);
 const AWAY: TimeDelta = TimeDelta::minutes(2);
@@ -202,8 +201,7 @@ impl Server {
     /// Finds out how often it looks and how its clock is.
     pub(super) async fn prepare(&mut self, app: &App) -> Result<(), Fault> {
         let now = app.now();
-        let every = if self.pace.is_some() { PREPARED_EVERY } else { UNPACED_EVERY };
-        if self.prepared_at.is_some_and(|at| now - at < every && now >= at) {
+        if self.prepared_at.is_some_and(|at| now - at < PREPARED_EVERY && now >= at) {
             return Ok(());
         }
         let mut answer = self.client.query(BUSIEST, now).await?;
@@ -231,7 +229,8 @@ impl Server {
                 self.lag = if (SLOW..AWAY).contains(&behind) { behind + SLOW } else { TimeDelta::zero() };
             }
         }
-        self.prepared_at = Some(now);
+        // While nothing is known of it, it may only just have begun.
+        self.prepared_at = self.pace.map(|_| now);
         Ok(())
     }
 
@@ -283,7 +282,8 @@ impl Server {
 
     /// The answers at `from` and every `every` seconds until `to`.
     async fn ask(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<(Vec<(Time, Answer)>, Skew), Fault> {
-        let (whole, asked) = unless_partial(self.range(&rule.query, from, to, rule.every).await)?;
+        // What some of those know who were asked is no answer: a sum of it is wrong and looks like any other.
+        let asked = self.range(&rule.query, from, to, rule.every).await?;
         // Of those that were asked, the ones that told when they looked have looked.
         let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
         let skew = Skew::of(&asked.heard, app.now());
@@ -294,7 +294,7 @@ impl Server {
         while at <= to {
             let values = values.remove(&at).unwrap_or_default();
             let looked = self.had_looked(looks.get(&self.skew.theirs(at)), self.skew.theirs(at));
-            answers.push((at, if whole && looked { Answer::Whole(values) } else { Answer::Failed }));
+            answers.push((at, if looked { Answer::Whole(values) } else { Answer::Failed }));
             at += TimeDelta::seconds(rule.every);
         }
         Ok((answers, skew))
