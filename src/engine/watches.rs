@@ -300,7 +300,9 @@ impl Timeline {
             |labels: &Labels, series: &Series| if labels.is_empty() { !alone && series.absent_since.is_some() } else { absent(series) };
         gone.extend(self.series.extract_if(.., |labels, series| over(labels, series)));
         let ends = gone.into_iter().filter(|(_, series)| series.watch.reported().is_some_and(|state| state != ConditionState::Healthy));
-        turns.extend(ends.map(|(labels, _)| (labels, Turn { state: ConditionState::Healthy, at, since: None, value: None })));
+        // A moment later: what another turned to at this instant may be what it is remembered with.
+        let end = Turn { state: ConditionState::Healthy, at: at + TimeDelta::microseconds(1), since: Some(at), value: None };
+        turns.extend(ends.map(|(labels, _)| (labels, end)));
         if self.series.is_empty() {
             // The last one is gone for good: the condition speaks for itself again.
             let mut stand_in = Series::default();

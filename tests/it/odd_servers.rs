@@ -202,7 +202,8 @@ fn who_takes_no_post_is_asked_by_get() {
         assert_eq!(wait(prom.query("a + b{c=\"ü&\"}", DateTime::UNIX_EPOCH)).unwrap().series.len(), 1);
     }
     let asked: Vec<String> = server.asked().iter().map(|head| head.lines().next().unwrap().to_owned()).collect();
-    let get = "get /a/b/api/v1/query?query=a+%2b+b%7bc%3d%22%c3%bc%26%22%7d&time=0.000&timeout=10000ms http/1.1";
+    let get =
+        "get /a/b/api/v1/query?query=a+%2b+b%7bc%3d%22%c3%bc%26%22%7d&time=0.000&timeout=10000ms&latency_offset=1ms&nocache=1 http/1.1";
     assert_eq!(asked, ["post /a/b/api/v1/query http/1.1", get, get]);
     let neither = ask(&Server::always(http("405 Method Not Allowed", "", b""))).unwrap_err();
     assert!(matches!(neither, Fault::Refused { status: 405, .. }), "{neither:?}");
