@@ -69,8 +69,8 @@ fn series_are_watched_each_for_itself() {
 
 #[test]
 fn an_answer_without_any_series_speaks_for_the_condition_until_one_comes() {
-    check("", "_ _ a=1 a=3", "Unknown@0 Healthy@2 aDegraded@3");
-    check("no_data: degraded", "_ _ a=1", "Degraded@0 Healthy@2");
+    check("", "_ _ a=1 a=3", "Unknown@0 Healthy@2<2 aDegraded@3");
+    check("no_data: degraded", "_ _ a=1", "Degraded@0 Healthy@2<2");
     check("no_data: healthy", "_ _ a=1", "");
 }
 
@@ -93,20 +93,20 @@ fn series_beyond_the_most_are_left_out_and_counted() {
 fn a_series_that_does_not_come_back_ends_with_that() {
     let mut watches = Watches::default();
     let events = run(&mut watches, &rule(""), 0, &format!("a=1,b=1 {}", "a=1 ".repeat(62)));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bUnknown@1", "bHealthy@61"]);
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bUnknown@1", "bHealthy@61<61"]);
     assert_eq!(watches.states().count(), 1);
     let events = run(&mut watches, &rule(""), 63, "a=1,b=1 a=1,b=3");
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bDegraded@64"]);
     // The last one leaves the condition to speak for itself.
     let events = run(&mut Watches::default(), &rule("no_data: degraded"), 0, &format!("a=1 {} a=1", "_ ".repeat(62)));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["aDegraded@1", "aHealthy@61", "Degraded@61", "Healthy@63"]);
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["aDegraded@1", "aHealthy@61<61", "Degraded@61", "Healthy@63<63"]);
 }
 
 #[test]
 fn who_is_there_takes_the_place_of_who_is_not() {
     let mut watches = Watches::default();
     let events = run(&mut watches, &rule("max_series: 2"), 0, "a=1,b=1 a=1 a=1,c=3");
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bUnknown@1", "cDegraded@2", "bHealthy@2"]);
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bUnknown@1", "cDegraded@2", "bHealthy@2<2"]);
     assert_eq!(watches.left_out(), 0);
 }
 
