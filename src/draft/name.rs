@@ -1,6 +1,7 @@
 //! The name of a draft's file.
 
 use crate::model::Time;
+use crate::model::event::hex;
 
 /// Longest service and title in a file's name, in letters; with the date well under the 255 bytes that file systems take.
 const SERVICE: usize = 40;
@@ -23,10 +24,13 @@ pub fn file_name(began: Time, service: Option<&str>, title: &str) -> String {
     if service.is_empty() { format!("{date}-{title}.md") } else { format!("{date}-{service}-{title}.md") }
 }
 
-/// The name of the picture of a condition beside the draft in `file`: `2026-11-23-checkout-high-error-rate-checkout-errors.svg`.
+/// The name of the picture of a condition beside the draft in `file`: `2026-11-23-checkout-high-error-rate--checkout-errors.svg`. No other
+/// condition's has it, and since no draft's name holds two dashes, no other draft's.
 #[must_use]
 pub fn picture_name(file: &str, condition: &str) -> String {
-    format!("{}-{}.svg", file.trim_end_matches(".md"), slug(condition, TITLE))
+    let (file, slug) = (file.trim_end_matches(".md"), slug(condition, TITLE));
+    // What names lose on their way to words is what may tell two of them apart.
+    if slug == condition { format!("{file}--{slug}.svg") } else { format!("{file}--{slug}-{}.svg", hex(condition, 4)) }
 }
 
 /// Lower-case words joined by dashes. `HighErrorRate` is three words, `HTTPErrors` two.
@@ -64,7 +68,9 @@ fn cut(slug: &str, limit: usize) -> &str {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::file_name;
+    use std::collections::BTreeSet;
+
+    use super::{file_name, picture_name};
     use proptest::prelude::{any, prop_assert, proptest};
 
     fn name(service: Option<&str>, title: &str) -> String {
@@ -91,6 +97,19 @@ mod tests {
     fn long_ones_end_with_a_word() {
         let long = name(Some(&"s".repeat(300)), &"word ".repeat(100));
         assert_eq!(long, format!("2026-11-23-{}-{}.md", "s".repeat(40), vec!["word"; 16].join("-")));
+    }
+
+    #[test]
+    fn each_condition_of_each_draft_has_a_picture_of_its_own() {
+        assert_eq!(picture_name("2026-11-23-checkout.md", "checkout-errors"), "2026-11-23-checkout--checkout-errors.svg");
+        assert_eq!(picture_name("2026-11-23-checkout.md", "checkout_errors"), "2026-11-23-checkout--checkout-errors-e927440e.svg");
+        let long = "a".repeat(100);
+        let conditions = ["a-b", "a.b", "a_b", "A-b", "aB", "a b", "a/b", "a#b", "a?b", "a%b", "-", "_", &long[..90], &long, "c", "b-c"];
+        let files = ["2026-11-23-a.md", "2026-11-23-a-b.md"];
+        let names: BTreeSet<String> = files.iter().flat_map(|file| conditions.iter().map(|name| picture_name(file, name))).collect();
+        assert_eq!(names.len(), files.len() * conditions.len(), "{names:#?}");
+        let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
+        assert!(names.iter().all(|name| name.trim_end_matches(".svg").chars().all(plain)), "{names:#?}");
     }
 
     proptest! {

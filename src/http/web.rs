@@ -205,7 +205,8 @@ const PICTURE: [(header::HeaderName, &str); 2] =
 /// `GET /incidents/{id}/plots/{condition}.svg`
 async fn plot(State(app): State<Arc<App>>, Path((id, name)): Path<(String, String)>) -> Result<Response, PageError> {
     let incident = known(&app, &id).await?.id;
-    let condition = name.trim_end_matches(".svg").to_owned();
+    // One ending only: a condition may itself be called `errors.svg`.
+    let condition = name.strip_suffix(".svg").unwrap_or(&name).to_owned();
     let drawn = read(&app, move |app| app.store.plot(&incident, &condition)).await?;
     let drawn = drawn.ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
     Ok((PICTURE, drawn.svg).into_response())

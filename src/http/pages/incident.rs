@@ -121,12 +121,16 @@ pub(crate) fn render(view: &View<'_>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{View, render};
+    use super::{Picture, View, render};
     use crate::http::pages::{Notice, sample, words::Names};
     use crate::model::event::{Fact, Link, Note};
     use crate::model::incident::{Incident, Standing};
 
     fn page(incident: &Incident) -> String {
+        with_pictures(incident, &[])
+    }
+
+    fn with_pictures(incident: &Incident, pictures: &[Picture]) -> String {
         let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned())]);
         let invitation = Some(sample::invitation());
         render(&View {
@@ -137,10 +141,17 @@ mod tests {
             lead: None,
             bundled: &[],
             others: &[],
-            pictures: &[],
+            pictures,
             names: &names,
             notice: None,
         })
+    }
+
+    #[test]
+    fn a_picture_is_found_whatever_its_condition_is_called() {
+        let picture = Picture { condition: "a /b#c?d%e".to_owned(), words: String::new(), head: Vec::new(), rows: Vec::new() };
+        let html = with_pictures(&sample::incident(), &[picture]);
+        assert!(html.contains("/plots/a%20%2Fb%23c%3Fd%25e.svg\""), "{html}");
     }
 
     #[test]
