@@ -32,5 +32,10 @@ create table plot (
     drawn_at bigint not null,
     state text not null,
     svg text not null,
+    hash text not null,            -- of the svg: whether it was drawn alike is known without reading it
     primary key (incident, condition)
 );
+
+-- 1: a condition is among its signals, so that there is something to draw.
+alter table incident add column measured bigint not null default 0;
+create index incident_measured on incident (updated_at) where measured = 1;

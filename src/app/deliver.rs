@@ -24,7 +24,7 @@ impl App {
         let due = self.store.claim_deliveries(self.now(), BATCH)?;
         let count = due.len();
         for item in due {
-            let performed = perform(&item.delivery.action, &settings);
+            let performed = self.perform(&item.delivery.action, &settings)?;
             let now = self.now();
             match performed {
                 Performed::Delivered => {
@@ -64,16 +64,17 @@ impl App {
     pub fn next_delivery(&self) -> anyhow::Result<Option<Time>> {
         Ok(self.store.next_delivery_at()?)
     }
-}
 
-fn perform(action: &Action, settings: &Settings) -> Performed {
-    match action {
-        Action::WriteDraft { file, before, text, .. } => {
-            let directory = settings.path(&settings.config.postmortems_directory);
-            write_draft(&directory, file, before, text)
-        }
-        Action::WritePicture { file, text } => files::write(&settings.path(&settings.config.postmortems_directory), file, text),
-        Action::WriteInvite { file, text } => files::write(&settings.path(&settings.config.meetings.directory), file, text),
+    fn perform(&self, action: &Action, settings: &Settings) -> Result<Performed, StoreError> {
+        let directory = settings.path(&settings.config.postmortems_directory);
+        Ok(match action {
+            Action::WriteDraft { file, before, text, .. } => write_draft(&directory, file, before, text),
+            Action::WritePicture { file, incident, condition } => match self.store.plot(incident, condition)? {
+                Some(drawn) => files::write(&directory, file, &drawn.svg),
+                None => Performed::Refused(format!("nothing is drawn of `{condition}` in {incident}")),
+            },
+            Action::WriteInvite { file, text } => files::write(&settings.path(&settings.config.meetings.directory), file, text),
+        })
     }
 }
 

@@ -7,8 +7,8 @@ use crate::config::{self, Send};
 use crate::draft::name::{file_name, picture_name};
 use crate::draft::{self, Draft};
 use crate::model::Time;
-use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil, hex};
-use crate::model::incident::{Incident, IncidentId, Joined, Phase, Signal, SpanState, Standing};
+use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
+use crate::model::incident::{Incident, IncidentId, Joined, Phase, Signal, SignalKind, SpanState, Standing};
 use crate::model::plot::Plot;
 use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::Person;
@@ -55,13 +55,18 @@ pub(super) fn effects(
         stored.meetings.push(meeting.clone());
     }
     let facilitator = guests.facilitator.as_deref().and_then(|id| person(settings, id));
-    let drawn = store.plots(&incident.id)?;
+    let measured = incident.signals.iter().any(|signal| signal.kind == SignalKind::Condition);
+    let drawn = if measured { store.outlines(&incident.id)? } else { Vec::new() };
     for picture in &drawn {
         stored.deliveries.push(Delivery {
             // Drawn alike, it is one picture: the key names what it shows.
-            key: format!("picture {} {} {}", postmortem.id, picture.plot.condition, hex(&picture.svg, 8)),
+            key: format!("picture {} {} {}", postmortem.id, picture.plot.condition, picture.hash),
             destination: format!("draft {}", postmortem.id),
-            action: Action::WritePicture { file: picture_name(&postmortem.file, &picture.plot.condition), text: picture.svg.clone() },
+            action: Action::WritePicture {
+                file: picture_name(&postmortem.file, &picture.plot.condition),
+                incident: incident.id.clone(),
+                condition: picture.plot.condition.clone(),
+            },
         });
     }
     let plots: Vec<&Plot> = drawn.iter().map(|drawn| &drawn.plot).collect();

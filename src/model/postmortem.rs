@@ -117,12 +117,14 @@ pub enum Action {
         /// The text generated now.
         text: String,
     },
-    /// Write a picture beside the draft.
+    /// Write a picture beside the draft, as it is drawn by then.
     WritePicture {
         /// File name within the directory of postmortems.
         file: String,
-        /// SVG text.
-        text: String,
+        /// The incident.
+        incident: IncidentId,
+        /// What is drawn of it: the name of a condition.
+        condition: String,
     },
     /// Write an invite.
     WriteInvite {

@@ -167,11 +167,14 @@ impl Store {
     }
 }
 
-/// Adds a delivery, due at once; does nothing when its key is there already.
+/// Adds a delivery, due at once; does nothing when its key is there already. One that waits to do the very same is no longer needed.
 pub(super) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+    // What somebody is at stays: it may have read what it writes before this one was decided on.
+    let same = "delete from delivery where state = 'pending' and destination = $1 and action = $2 and key <> $3 and claimed_until = 0";
     let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \
                 values ($1, $2, $3, 'pending', 0, $4, $4) on conflict (key) do nothing";
     let action = sql::json(NOUN, &delivery.action)?;
+    sql::execute(at, NOUN, same, values![delivery.destination, action, delivery.key])?;
     sql::execute(at, NOUN, text, values![delivery.key, delivery.destination, action, sql::micros(now)]).map(drop)
 }
 

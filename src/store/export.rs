@@ -72,6 +72,7 @@ const TABLES: &[Table] = &[
             ("updated_at", I),
             ("state", T),
             ("parts", I),
+            ("measured", I),
         ],
     },
     Table {
@@ -112,7 +113,7 @@ const TABLES: &[Table] = &[
     Table {
         name: "plot",
         key: &["incident", "condition"],
-        columns: &[("incident", T), ("condition", T), ("drawn_at", I), ("state", T), ("svg", T)],
+        columns: &[("incident", T), ("condition", T), ("drawn_at", I), ("state", T), ("svg", T), ("hash", T)],
     },
 ];
 

@@ -5,7 +5,7 @@ use super::sql::{self, At, values};
 use super::{Store, part};
 use crate::model::Time;
 use crate::model::event::{Event, EventId};
-use crate::model::incident::{Incident, IncidentId, Standing};
+use crate::model::incident::{Incident, IncidentId, SignalKind, Standing};
 
 const NOUN: &str = "incident";
 
@@ -53,6 +53,19 @@ impl Store {
         self.standing(Standing::Suggested, usize::MAX)
     }
 
+    /// Incidents with a condition among their signals, by id, each with its revision: those that are open, and those that changed last after
+    /// `since`.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn measured(&self, since: Time) -> Result<Vec<(IncidentId, u64)>, StoreError> {
+        let text =
+            "select id, revision from incident where measured = 1 and (phase in ('active', 'resolved') or updated_at > $1) order by id";
+        self.read(NOUN, |at| {
+            sql::rows(at, NOUN, text, values![sql::micros(since)], |row| Ok((IncidentId(row.get(0)?), sql::read_count(row, 1)?)))
+        })
+    }
+
     /// Incidents with this standing, newest first.
     ///
     /// # Errors
@@ -87,11 +100,12 @@ pub(super) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
 pub(super) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
     let parts = part::save(at, incident)?;
     let shell = (parts > 0).then(|| part::shell(incident));
-    let text = "insert into incident (id, revision, phase, phase_since, standing, opened_at, updated_at, state, parts) \
-                values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do update set revision = excluded.revision, \
+    let measured = i64::from(incident.signals.iter().any(|signal| signal.kind == SignalKind::Condition));
+    let text = "insert into incident (id, revision, phase, phase_since, standing, opened_at, updated_at, state, parts, measured) \
+                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do update set revision = excluded.revision, \
                 phase = excluded.phase, phase_since = excluded.phase_since, standing = excluded.standing, \
                 opened_at = excluded.opened_at, updated_at = excluded.updated_at, state = excluded.state, \
-                parts = excluded.parts";
+                parts = excluded.parts, measured = excluded.measured";
     sql::execute(
         at,
         NOUN,
@@ -106,6 +120,7 @@ pub(super) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), St
             sql::micros(now),
             sql::json(NOUN, shell.as_ref().unwrap_or(incident))?,
             parts,
+            measured,
         ],
     )?;
     // An incident that comes back under its own id is nobody's other name any more.

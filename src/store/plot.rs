@@ -1,9 +1,12 @@
 //! Conditions of incidents as they were drawn last.
 
+use std::collections::BTreeMap;
+
 use super::Store;
 use super::error::StoreError;
 use super::sql::{self, At, Row, values};
 use crate::model::Time;
+use crate::model::event::hex;
 use crate::model::incident::IncidentId;
 use crate::model::plot::Plot;
 
@@ -20,14 +23,34 @@ pub struct Drawn {
     pub at: Time,
 }
 
+/// What a drawing shows, without the drawing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    /// What it shows.
+    pub plot: Plot,
+    /// A hash of the drawing.
+    pub hash: String,
+}
+
 impl Store {
-    /// The drawings of an incident, by condition.
+    /// What the drawings of an incident show, by condition.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn plots(&self, incident: &IncidentId) -> Result<Vec<Drawn>, StoreError> {
-        let text = "select state, svg, drawn_at from plot where incident = $1 order by condition";
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![&incident.0], drawn))
+    pub fn outlines(&self, incident: &IncidentId) -> Result<Vec<Outline>, StoreError> {
+        let text = "select state, hash from plot where incident = $1 order by condition";
+        let outline = |row: &Row<'_>| Ok(Outline { plot: sql::read_json(row, 0)?, hash: row.get(1)? });
+        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![&incident.0], outline))
+    }
+
+    /// When each condition of an incident was drawn last, by condition.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn drawn_at(&self, incident: &IncidentId) -> Result<BTreeMap<String, Time>, StoreError> {
+        let text = "select condition, drawn_at from plot where incident = $1";
+        let drawn_at = |row: &Row<'_>| Ok((row.get(0)?, sql::read_time(row, 1)?));
+        Ok(self.read(NOUN, |at| sql::rows(at, NOUN, text, values![&incident.0], drawn_at))?.into_iter().collect())
     }
 
     /// One drawing.
@@ -49,10 +72,16 @@ impl Store {
 }
 
 fn save(at: &At<'_>, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreError> {
-    let text = "insert into plot (incident, condition, drawn_at, state, svg) values ($1, $2, $3, $4, $5) on conflict (incident, condition) \
-                do update set drawn_at = excluded.drawn_at, state = excluded.state, svg = excluded.svg";
+    let text = "insert into plot (incident, condition, drawn_at, state, svg, hash) values ($1, $2, $3, $4, $5, $6) \
+                on conflict (incident, condition) do update set drawn_at = excluded.drawn_at, state = excluded.state, svg = excluded.svg, \
+                hash = excluded.hash";
     let state = sql::json(NOUN, &drawn.plot)?;
-    sql::execute(at, NOUN, text, values![&incident.0, &drawn.plot.condition, sql::micros(drawn.at), state, &drawn.svg])?;
+    sql::execute(
+        at,
+        NOUN,
+        text,
+        values![&incident.0, &drawn.plot.condition, sql::micros(drawn.at), state, &drawn.svg, hex(&drawn.svg, 8)],
+    )?;
     Ok(())
 }
 

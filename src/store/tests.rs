@@ -414,3 +414,23 @@ fn a_delivery_that_is_decided_on_again_is_not_performed_again() {
         assert_eq!(store.counts().unwrap().deliveries["delivered"], 1);
     }
 }
+
+#[test]
+fn a_delivery_that_waits_gives_way_to_one_that_does_the_same() {
+    for (_home, store) in stores() {
+        let same = |key: &str| Delivery { key: key.to_owned(), ..delivery("picture", "a") };
+        let decide = |deliveries: Vec<Delivery>| apply(&store, &Changes { deliveries, now: at(0), ..Changes::default() });
+        decide(vec![same("1"), delivery("between", "a"), same("1"), same("2")]);
+        assert_eq!(store.deliveries(9).unwrap().len(), 2);
+        assert_eq!(due(&store, 0), ["between"]);
+        store.delivered("between", at(0)).unwrap();
+        // What is being performed may write what was before.
+        assert_eq!(store.claim_deliveries(at(0), 9).unwrap()[0].key, "2");
+        decide(vec![same("3"), Delivery { destination: "b".to_owned(), ..same("4") }]);
+        store.delivered("2", at(1)).unwrap();
+        assert_eq!(due(&store, 1), ["3", "4"]);
+        store.delivered("3", at(1)).unwrap();
+        decide(vec![same("3"), same("2")]);
+        assert_eq!(due(&store, 1), ["4"]);
+    }
+}

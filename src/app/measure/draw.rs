@@ -1,110 +1,123 @@
 //! Draws the conditions of incidents: what the queries said around them, for the page and beside the draft.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use chrono::TimeDelta;
-
 use super::Entry;
+use super::due::{Rests, due, stretch};
 use super::prometheus::Server;
 use super::samples::History;
-use crate::app::App;
+use crate::app::{App, lock};
+use crate::config::metrics::Prometheus as Settings;
 use crate::draft::name::picture_name;
 use crate::draft::plot::{describe, svg, table};
+use crate::measure::fault::Fault;
 use crate::measure::prometheus::Client;
 use crate::model::Time;
 use crate::model::event::Labels;
-use crate::model::incident::{Incident, IncidentId, MilestoneKind, Phase, SignalKind, Span, SpanState};
+use crate::model::incident::{Incident, IncidentId, MilestoneKind, SignalKind, Span, SpanState};
 use crate::model::plot::{Bound, Line, Plot};
 use crate::rules::{Comparison, ConditionRule, Threshold};
 use crate::store::error::StoreError;
-use crate::store::incident::IncidentFilter;
-use crate::store::plot::Drawn;
+use crate::store::plot::{Drawn, Outline};
 
 /// Between two looks at what is to be drawn.
 const EVERY: Duration = Duration::from_secs(10);
-/// A drawing is made anew after a minute at the earliest, and after so many parts of what it shows: an incident of hours is not drawn each minute.
-const EARLIEST: TimeDelta = TimeDelta::seconds(60);
-const PARTS: i32 = 20;
-/// What is shown before and after, at the least, and as a part of what it shows.
-const AROUND: TimeDelta = TimeDelta::minutes(5);
-const AROUND_PARTS: i32 = 4;
+/// A pause after a fault is longer than that from the second on.
+const DOUBLED: u32 = 3;
 /// Values of a line at the most.
 const POINTS: i64 = 400;
 /// Series drawn at the most.
 const LINES: usize = 20;
-/// Incidents looked at.
+/// Postmortems whose pictures are found by their files.
 const LOOKED_AT: usize = 200;
 
 /// Where values of the past are from.
 pub(super) enum Past {
     /// A server that remembers.
-    Server(Arc<Client>),
+    Server(Box<Settings>, Box<Server>),
     /// Samples that are kept here.
     Samples,
 }
 
-pub(super) async fn draw_loop(entry: Entry, past: Past) {
+impl Past {
+    pub(super) fn server(settings: &Settings, client: Arc<Client>) -> Self {
+        Self::Server(Box::new(settings.clone()), Box::new(Server::new(client)))
+    }
+}
+
+pub(super) async fn draw_loop(entry: Entry, mut past: Past) {
+    let names: Arc<BTreeSet<String>> = Arc::new(entry.conditions().map(|rule| rule.name.clone()).collect());
+    if names.is_empty() {
+        return;
+    }
+    let rests = Arc::new(Mutex::new(Rests::default()));
+    let (mut wait, mut attempts) = (EVERY, 0);
     loop {
-        tokio::time::sleep(EVERY).await;
-        let names: BTreeSet<String> = entry.conditions().map(|rule| rule.name.clone()).collect();
-        let Some(due) = entry.stored("incidents could not be read", move |app| due(app, &names)).await else { return };
+        tokio::time::sleep(wait).await;
+        let (names, rests) = (Arc::clone(&names), Arc::clone(&rests));
+        let look = move |app: &App| due(&app.store, &names, app.now(), &mut lock(&rests));
+        let Some(due) = entry.stored("incidents could not be read", look).await else { return };
         if due.is_empty() {
             continue;
         }
-        let mut source = Source::of(&entry, &past).await;
-        for (incident, condition) in due {
-            let Some(rule) = entry.conditions().find(|rule| rule.name == condition) else { continue };
-            let now = entry.app.now();
-            let mut plot = outline(&incident, rule, now);
-            // Whoever cannot be asked now is asked again at the next turn.
-            let Some(lines) = source.lines(rule, plot.from, plot.to).await else { continue };
-            (plot.lines, plot.left_out) = worst_first(lines, rule);
-            let drawn = Drawn { svg: svg(&plot), plot, at: now };
-            let id = incident.id.clone();
-            if entry.stored("a drawing could not be stored", move |app| app.drew(&id, &drawn)).await.is_none() {
-                return;
+        match turn(&entry, &mut past, due).await {
+            Ok(true) => (wait, attempts) = (EVERY, 0),
+            Ok(false) => return,
+            Err(fault) => {
+                attempts += 1;
+                wait = fault.wait(attempts + DOUBLED, &entry.name).to_std().unwrap_or(EVERY).max(EVERY);
             }
         }
     }
 }
 
-/// Incidents with a condition of these names that is to be drawn, or drawn anew.
-fn due(app: &App, names: &BTreeSet<String>) -> Result<Vec<(Incident, String)>, StoreError> {
-    let now = app.now();
-    let mut due = Vec::new();
-    for incident in app.store.incidents(IncidentFilter { open_only: false, limit: LOOKED_AT })? {
-        let shown: BTreeSet<&str> = measured(&incident).filter(|name| names.contains(*name)).collect();
-        if shown.is_empty() {
-            continue;
+/// Draws all that is due, as far as its source answers. `false`: another process is the judge by now.
+async fn turn(entry: &Entry, past: &mut Past, due: Vec<(Incident, Vec<String>)>) -> Result<bool, Fault> {
+    let Some(source) = Source::of(entry, past).await else { return Ok(false) };
+    let (mut source, mut trouble) = match source {
+        Ok(source) => (Some(source), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    'due: for (incident, conditions) in due {
+        for condition in conditions {
+            let Some(source) = &mut source else { break 'due };
+            let Some(rule) = entry.conditions().find(|rule| rule.name == condition) else { continue };
+            match draw(entry, source, &incident, rule).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(fault) => {
+                    // What is refused of one condition may be answered of another; whoever is in trouble is left alone.
+                    let is_alone = matches!(fault, Fault::Refused { .. } | Fault::Unreadable(_) | Fault::Partial { .. });
+                    trouble = Some(fault);
+                    if !is_alone {
+                        break 'due;
+                    }
+                }
+            }
         }
-        let drawn: BTreeMap<String, Time> =
-            app.store.plots(&incident.id)?.into_iter().map(|drawn| (drawn.plot.condition, drawn.at)).collect();
-        let (from, to) = stretch(&incident, now);
-        let wait = ((to - from) / PARTS).max(EARLIEST);
-        let is_due = |name: &str| match drawn.get(name) {
-            None => true,
-            Some(at) if incident.phase == Phase::Closed => *at < incident.phase_since,
-            Some(at) => now - *at >= wait,
-        };
-        due.extend(shown.into_iter().filter(|name| is_due(name)).map(|name| (incident.clone(), name.to_owned())));
     }
-    Ok(due)
+    drop(source);
+    let Past::Server(settings, server) = past else { return Ok(true) };
+    entry.heard("pictures", trouble.as_ref().map_or(Ok(()), |fault| Err(fault.to_string())));
+    let Some(fault) = trouble else { return Ok(true) };
+    if let Some(Ok(client)) = entry.shown_anew(&fault).await.map(|reach| Client::new(settings, &reach)) {
+        **server = Server::new(Arc::new(client));
+    }
+    Err(fault)
 }
 
-fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
-    incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition).map(|signal| &*signal.name)
-}
-
-/// What is shown: from some time before the first signal until some time after the last.
-fn stretch(incident: &Incident, now: Time) -> (Time, Time) {
-    let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
-    let first = spans().map(|span| span.start).min();
-    let first = first.or_else(|| incident.members.iter().map(|member| member.event.occurred_at).min()).unwrap_or(now);
-    let last = spans().map(|span| span.end.unwrap_or(now)).max().unwrap_or(now).clamp(first, now.max(first));
-    let around = ((last - first) / AROUND_PARTS).max(AROUND);
-    (first - around, (last + around).min(now.max(last)))
+/// Draws one condition of one incident. `false`: another process is the judge by now.
+async fn draw(entry: &Entry, source: &mut Source<'_>, incident: &Incident, rule: &ConditionRule) -> Result<bool, Fault> {
+    let now = entry.app.now();
+    let mut plot = outline(incident, rule, now);
+    let step = rule.every.max((plot.to - plot.from).num_seconds() / POINTS + 1);
+    let lines = source.lines(rule, plot.from, plot.to, step).await?;
+    (plot.lines, plot.left_out) = worst_first(lines, rule);
+    let drawn = Drawn { svg: svg(&plot), plot, at: now };
+    let id = incident.id.clone();
+    Ok(entry.stored("a drawing could not be stored", move |app| app.drew(&id, &drawn)).await.is_some())
 }
 
 /// All of a plot but its lines.
@@ -191,33 +204,25 @@ fn worst_first(mut lines: Vec<Line>, rule: &ConditionRule) -> (Vec<Line>, usize)
 }
 
 /// Where the values of one turn are from.
-enum Source {
-    Server(Box<Server>),
+enum Source<'a> {
+    Server(&'a Server),
     Samples(Box<History>),
-    Nowhere,
 }
 
-impl Source {
-    async fn of(entry: &Entry, past: &Past) -> Self {
+impl<'a> Source<'a> {
+    /// `None`: another process is the judge by now.
+    async fn of(entry: &Entry, past: &'a mut Past) -> Option<Result<Self, Fault>> {
         match past {
-            Past::Server(client) => {
-                let mut server = Server::new(Arc::clone(client));
-                match server.prepare(&entry.app).await {
-                    Ok(()) => Self::Server(Box::new(server)),
-                    Err(_) => Self::Nowhere,
-                }
-            }
-            Past::Samples => History::read(entry).await.map_or(Self::Nowhere, |history| Self::Samples(Box::new(history))),
+            Past::Server(_, server) => Some(server.prepare(&entry.app).await.map(|()| Self::Server(server))),
+            Past::Samples => Some(Ok(Self::Samples(Box::new(History::read(entry).await?)))),
         }
     }
 
-    /// The values of all series; `None`: nobody answers.
-    async fn lines(&mut self, rule: &ConditionRule, from: Time, to: Time) -> Option<Vec<Line>> {
-        let step = rule.every.max((to - from).num_seconds() / POINTS + 1);
+    /// The values of all series, as far as they are known.
+    async fn lines(&mut self, rule: &ConditionRule, from: Time, to: Time, step: i64) -> Result<Vec<Line>, Fault> {
         let values = match self {
-            Self::Server(server) => server.values(rule, from, to, step).await.ok()?,
+            Self::Server(server) => server.values(rule, from, to, step).await?,
             Self::Samples(history) => history.values(rule, from, to, step),
-            Self::Nowhere => return None,
         };
         let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = BTreeMap::new();
         for (at, values) in &values {
@@ -225,7 +230,7 @@ impl Source {
                 lines.entry(labels.clone()).or_default().push((*at, Some(*value).filter(|value| value.is_finite())));
             }
         }
-        Some(lines.into_iter().map(|(labels, points)| Line { labels, points }).collect())
+        Ok(lines.into_iter().map(|(labels, points)| Line { labels, points }).collect())
     }
 }
 
@@ -248,11 +253,11 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub fn pictures(&self, incident: &IncidentId) -> Result<Vec<Picture>, StoreError> {
-        let picture = |drawn: Drawn| {
-            let table = table(&drawn.plot);
-            Picture { words: describe(&drawn.plot), head: table.head, rows: table.rows, condition: drawn.plot.condition }
+        let picture = |Outline { plot, .. }: Outline| {
+            let table = table(&plot);
+            Picture { words: describe(&plot), head: table.head, rows: table.rows, condition: plot.condition }
         };
-        Ok(self.store.plots(incident)?.into_iter().map(picture).collect())
+        Ok(self.store.outlines(incident)?.into_iter().map(picture).collect())
     }
 
     /// The drawing that stands in `file` beside a draft. Blocks.
@@ -264,9 +269,9 @@ impl App {
             if !file.starts_with(postmortem.file.trim_end_matches(".md")) {
                 continue;
             }
-            let drawn = self.store.plots(&postmortem.incident)?;
-            if let Some(drawn) = drawn.into_iter().find(|drawn| picture_name(&postmortem.file, &drawn.plot.condition) == file) {
-                return Ok(Some(drawn.svg));
+            let mut drawn = self.store.drawn_at(&postmortem.incident)?.into_keys();
+            if let Some(condition) = drawn.find(|condition| picture_name(&postmortem.file, condition) == file) {
+                return Ok(self.store.plot(&postmortem.incident, &condition)?.map(|drawn| drawn.svg));
             }
         }
         Ok(None)

@@ -33,6 +33,7 @@ use crate::store::watch::{Memory, Remembered};
 
 pub mod asked;
 pub mod draw;
+mod due;
 pub mod offered;
 mod prometheus;
 mod recall;
@@ -163,7 +164,7 @@ fn start(app: &Arc<App>, settings: &Arc<Settings>, epoch: u64, stop: &Cancellati
                     if server.alerts {
                         spawn(Box::pin(recall::recall_loop(entry(), server.clone(), Arc::clone(&client))));
                     }
-                    spawn(Box::pin(draw::draw_loop(entry(), draw::Past::Server(client))));
+                    spawn(Box::pin(draw::draw_loop(entry(), draw::Past::server(server, client))));
                 }
                 Err(why) => app.trouble(&format!("metrics `{}` cannot be asked", metrics.name), &anyhow::anyhow!(why)),
             },

@@ -1,10 +1,14 @@
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::apply::Changes;
 use super::super::error::StoreError;
 use super::super::plot::Drawn;
 use super::super::testbed::stores;
 use super::super::watch::{Memory, Remembered};
-use super::{at, note, record};
-use crate::model::event::Labels;
-use crate::model::incident::IncidentId;
+use super::{apply, at, incident, note, record};
+use crate::model::event::{Labels, Severity, hex};
+use crate::model::incident::{Incident, IncidentId, Phase, Signal, SignalKind, Sort};
 use crate::model::plot::Plot;
 use crate::model::sample::{STALE, Sample};
 
@@ -77,8 +81,32 @@ fn the_last_drawing_of_a_condition_is_kept() {
         let drawn = |condition, svg: &str, second| Drawn { plot: plot(condition), svg: svg.to_owned(), at: at(second) };
         store.save_plots(&id, &[drawn("b", "<1/>", 1), drawn("a", "<2/>", 1)]).unwrap();
         store.save_plots(&id, &[drawn("b", "<3/>", 2)]).unwrap();
-        assert_eq!(store.plots(&id).unwrap(), [drawn("a", "<2/>", 1), drawn("b", "<3/>", 2)]);
+        let shown = store.outlines(&id).unwrap();
+        assert_eq!(shown.iter().map(|outline| &outline.plot).collect::<Vec<_>>(), [&plot("a"), &plot("b")]);
+        assert_eq!(shown.iter().map(|outline| &*outline.hash).collect::<Vec<_>>(), [hex("<2/>", 8), hex("<3/>", 8)]);
+        assert_eq!(store.drawn_at(&id).unwrap(), BTreeMap::from([("a".to_owned(), at(1)), ("b".to_owned(), at(2))]));
         assert_eq!(store.plot(&id, "b").unwrap(), Some(drawn("b", "<3/>", 2)));
         assert_eq!(store.plot(&IncidentId("i-2".to_owned()), "b").unwrap(), None);
+    }
+}
+
+#[test]
+fn incidents_with_a_condition_are_found_while_open_and_a_while_after() {
+    for (_home, store) in stores() {
+        let measured = |id: &str, phase, kind| {
+            let sort = Sort { kind, name: "errors".into(), severity: Severity::Critical, service: None, environment: None, role: None };
+            let signal = Signal { subject: note(id).subject, sort: sort.into(), spans: Vec::new().into(), event: note(id).id };
+            Arc::new(Incident { signals: vec![signal], ..incident(id, 0, phase) })
+        };
+        let incidents = vec![
+            measured("i-1", Phase::Active, SignalKind::Condition),
+            measured("i-2", Phase::Closed, SignalKind::Condition),
+            measured("i-3", Phase::Active, SignalKind::Alert),
+            Arc::new(incident("i-4", 0, Phase::Active)),
+        ];
+        apply(&store, &Changes { incidents, now: at(10), ..Changes::default() });
+        let found = |since| store.measured(at(since)).unwrap().into_iter().map(|(id, revision)| (id.0, revision)).collect::<Vec<_>>();
+        assert_eq!(found(9), [("i-1".to_owned(), 1), ("i-2".to_owned(), 1)]);
+        assert_eq!(found(10), [("i-1".to_owned(), 1)]);
     }
 }
