@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::Entry;
+use chrono::TimeDelta;
+
 use super::due::{Rests, due, stretch};
+use super::joined::joined;
 use super::prometheus::Server;
 use super::samples::History;
+use super::{DRAWN_BACK, Entry};
 use crate::app::{App, lock};
 use crate::config::metrics::Prometheus as Settings;
 use crate::draft::name::picture_name;
@@ -111,13 +114,34 @@ async fn turn(entry: &Entry, past: &mut Past, due: Vec<(Incident, Vec<String>)>)
 /// Draws one condition of one incident. `false`: another process is the judge by now.
 async fn draw(entry: &Entry, source: &mut Source<'_>, incident: &Incident, rule: &ConditionRule) -> Result<bool, Fault> {
     let now = entry.app.now();
-    let mut plot = outline(incident, rule, now);
+    let plot = outline(incident, rule, now);
     let step = rule.every.max((plot.to - plot.from).num_seconds() / POINTS + 1);
-    let lines = source.lines(rule, plot.from, plot.to, step).await?;
-    (plot.lines, plot.left_out) = worst_first(lines, rule);
-    let drawn = Drawn { svg: svg(&plot), plot, at: now };
+    let lines = source.lines(rule, plot.from, plot.to, step, now).await?;
+    let (id, condition) = (incident.id.clone(), rule.name.clone());
+    let Some(last) = entry.stored("a drawing could not be read", move |app| app.store.plot(&id, &condition)).await else {
+        return Ok(false);
+    };
+    let is_news = |last: &Drawn| !lines.is_empty() || (last.plot.query == plot.query && last.plot.milestones != plot.milestones);
+    let drawn = match last {
+        Some(last) if !is_news(&last) => Drawn { at: now, ..last },
+        last => {
+            let plot = filled(plot, last.map(|last| last.plot), lines, TimeDelta::seconds(step), rule);
+            Drawn { svg: svg(&plot), plot, at: now }
+        }
+    };
     let id = incident.id.clone();
     Ok(entry.stored("a drawing could not be stored", move |app| app.drew(&id, &drawn)).await.is_some())
+}
+
+/// The plot with its lines: those that are known now, and what the last plot knew.
+fn filled(mut plot: Plot, last: Option<Plot>, new: Vec<Line>, step: TimeDelta, rule: &ConditionRule) -> Plot {
+    // What another query said is something else.
+    let last = last.filter(|last| last.query == plot.query);
+    let (old, left_out) = last.map_or((Vec::new(), 0), |last| (last.lines, last.left_out));
+    let (lines, beyond) = worst_first(joined(&old, new, (plot.from, plot.to), step), rule);
+    plot.lines = lines;
+    plot.left_out = beyond.max(left_out);
+    plot
 }
 
 /// All of a plot but its lines.
@@ -219,10 +243,11 @@ impl<'a> Source<'a> {
     }
 
     /// The values of all series, as far as they are known.
-    async fn lines(&mut self, rule: &ConditionRule, from: Time, to: Time, step: i64) -> Result<Vec<Line>, Fault> {
+    async fn lines(&mut self, rule: &ConditionRule, from: Time, to: Time, step: i64, now: Time) -> Result<Vec<Line>, Fault> {
         let values = match self {
             Self::Server(server) => server.values(rule, from, to, step).await?,
-            Self::Samples(history) => history.values(rule, from, to, step),
+            // Older ones are being forgotten, and of what looks back at half of them something else would be said.
+            Self::Samples(history) => history.values(rule, from.max(now - DRAWN_BACK), to, step),
         };
         let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = BTreeMap::new();
         for (at, values) in &values {
@@ -289,11 +314,48 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use super::{Span, SpanState, Time, together};
+    use super::{ConditionRule, Labels, Line, Plot, Span, SpanState, Time, TimeDelta, filled, together};
+    use crate::rules::parse;
+
+    fn at(second: i64) -> Time {
+        Time::from_timestamp(second, 0).unwrap_or_default()
+    }
+
+    fn rule() -> ConditionRule {
+        let text = "conditions: [{name: errors, service: shop, metrics: web, query: up, degraded: '> 2', every: 10s}]";
+        parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).expect("rules").conditions.remove(0)
+    }
+
+    /// A plot of an hour with a point in each of these minutes.
+    fn plot(query: &str, minutes: std::ops::Range<i64>) -> Plot {
+        let points = minutes.map(|minute| (at(minute * 60), Some(1.0))).collect();
+        Plot {
+            condition: "errors".to_owned(),
+            service: "shop".to_owned(),
+            query: query.to_owned(),
+            from: at(0),
+            to: at(3600),
+            lines: vec![Line { labels: Labels::new(), points }],
+            bounds: Vec::new(),
+            spans: Vec::new(),
+            milestones: Vec::new(),
+            left_out: 2,
+        }
+    }
+
+    #[test]
+    fn a_new_drawing_knows_what_the_last_knew() {
+        let (step, bare) = (TimeDelta::seconds(60), Plot { lines: Vec::new(), left_out: 0, ..plot("up", 0..0) });
+        let check = |last: Plot, new: Plot, expected: Plot| {
+            assert_eq!(filled(bare.clone(), Some(last), new.lines, step, &rule()), expected);
+        };
+        check(plot("up", 0..30), plot("up", 20..60), plot("up", 0..60));
+        check(plot("up", 0..30), bare.clone(), plot("up", 0..30));
+        check(plot("down", 0..30), plot("up", 20..60), Plot { left_out: 0, ..plot("up", 20..60) });
+    }
 
     #[test]
     fn of_what_series_were_at_once_the_worst_is_told() {
-        let at = |second: i64| Time::from_timestamp(second, 0).unwrap_or_default();
         let span = |start, end: Option<i64>, state| Span { start: at(start), end: end.map(at), state };
         let spans = vec![
             span(0, Some(20), SpanState::NearMiss),

@@ -34,6 +34,7 @@ use crate::store::watch::{Memory, Remembered};
 pub mod asked;
 pub mod draw;
 mod due;
+mod joined;
 pub mod offered;
 mod prometheus;
 mod recall;
