@@ -14,10 +14,11 @@ create table recall (
 create table sample (
     position integer primary key,
     metrics text not null,         -- the entry of the settings they are from
-    newest_at bigint not null,     -- when the newest of them was taken
+    came_at bigint not null,       -- by our clock
     samples text not null
 );
-create index sample_newest_at on sample (newest_at);
+create index sample_metrics on sample (metrics, position);
+create index sample_came_at on sample (came_at);
 -- One row. Whoever adds samples locks it first, so that none commits behind a reader's back.
 create table sample_head (
     id integer primary key check (id = 1),

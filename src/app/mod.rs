@@ -1,6 +1,6 @@
 //! The only place where the modules meet: receives, judges, delivers; owns the clock and the loops.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
@@ -63,6 +63,8 @@ pub struct App {
     watched: Mutex<watch::Watched>,
     /// What is known of conditions and of where their samples are from.
     measured: Mutex<measure::status::Measured>,
+    /// The series that are kept of each entry of `metrics:`.
+    kept: Mutex<BTreeMap<String, measure::kept::Kept>>,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
@@ -132,6 +134,7 @@ impl App {
             followed: Mutex::new(applied),
             sights: Mutex::new(sights),
             measured: Mutex::default(),
+            kept: Mutex::default(),
             counts: Counts::default(),
             troubles: Mutex::default(),
             suspect: Mutex::default(),

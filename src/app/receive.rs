@@ -47,6 +47,11 @@ impl Room {
         self.0.num_permits()
     }
 
+    /// Gives back all beyond so many bytes.
+    pub fn keep(&mut self, bytes: usize) {
+        drop(self.0.split(self.bytes().saturating_sub(bytes)));
+    }
+
     /// Takes more of it.
     pub fn add(&mut self, more: Self) {
         self.0.merge(more.0);

@@ -9,8 +9,19 @@ use crate::model::event::Labels;
 use crate::model::sample::{Sample, is_stale};
 use crate::rules::query::{Arithmetic, Fold, Query, Selector};
 
+mod silence;
+
 /// How long a sample stands for its series while nothing newer is known: what Prometheus calls lookback.
 pub const LOOKBACK: TimeDelta = TimeDelta::minutes(5);
+
+/// The series that says whether a target could be scraped: by it one knows that somebody looked.
+pub const UP: &str = "up";
+
+/// Series held at the most: further ones are passed over.
+pub const MOST_SERIES: usize = 10_000;
+
+/// The newest samples of a series by which it is told how far apart they are.
+const PACED: usize = 8;
 
 /// The label by which the buckets of a histogram differ.
 const LE: &str = "le";
@@ -19,6 +30,7 @@ const LE: &str = "le";
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Samples {
     metrics: BTreeMap<String, BTreeMap<Labels, VecDeque<(Time, f64)>>>,
+    held: usize,
 }
 
 /// Values at one instant.
@@ -27,7 +39,13 @@ pub type Values = Vec<(Labels, f64)>;
 impl Samples {
     /// Takes a sample. Of two at the same instant the first counts, as in Prometheus; one that comes late is put where it belongs.
     pub fn take(&mut self, sample: Sample) {
-        let series = self.metrics.entry(sample.name).or_default().entry(sample.labels).or_default();
+        let full = self.held >= MOST_SERIES;
+        let metric = self.metrics.entry(sample.name).or_default();
+        if full && !metric.contains_key(&sample.labels) {
+            return;
+        }
+        let series = metric.entry(sample.labels).or_default();
+        self.held += usize::from(series.is_empty());
         match series.back() {
             Some((last, _)) if *last >= sample.at => {
                 if let Err(place) = series.binary_search_by_key(&sample.at, |(at, _)| *at) {
@@ -38,45 +56,25 @@ impl Samples {
         }
     }
 
-    /// Forgets what is older than `before`, but for nothing that still stands for its series at `before`.
-    pub fn forget(&mut self, before: Time) {
+    /// Forgets what is older than `before`, but for what still stands for its series at `before`, and but for the newest samples of each series:
+    /// they tell that somebody looked, and how often. A series that has none since `gone` is forgotten altogether.
+    pub fn forget(&mut self, before: Time, gone: Time) {
         for series in self.metrics.values_mut() {
             for samples in series.values_mut() {
-                let gone = samples.partition_point(|(at, _)| *at < before - LOOKBACK);
-                samples.drain(..gone);
+                let old = samples.partition_point(|(at, _)| *at < before - LOOKBACK);
+                samples.drain(..old.min(samples.len().saturating_sub(PACED)));
             }
-            series.retain(|_, samples| !samples.is_empty());
+            series.retain(|_, samples| samples.back().is_some_and(|(at, _)| *at >= gone));
         }
         self.metrics.retain(|_, series| !series.is_empty());
+        self.held = self.series();
     }
 
-    /// When the newest sample that a query would look at by `at` was taken.
+    /// When the newest sample of a metric by `at` was taken.
     #[must_use]
-    pub fn newest(&self, query: &Query, at: Time) -> Option<Time> {
-        let newest = |selector: &Selector| {
-            let series = self.metrics.get(&selector.name)?;
-            let last = |samples: &VecDeque<(Time, f64)>| samples.partition_point(|(taken, _)| *taken <= at);
-            series
-                .iter()
-                .filter(|(labels, _)| selector.takes(labels))
-                .filter_map(|(_, samples)| Some(samples[last(samples).checked_sub(1)?].0))
-                .max()
-        };
-        query.selectors().into_iter().filter_map(newest).max()
-    }
-
-    /// How far apart the samples are that a query looks at, usually: of the series that has most of them.
-    #[must_use]
-    pub fn pace(&self, query: &Query) -> Option<TimeDelta> {
-        let asked = |selector: &Selector| {
-            let series = self.metrics.get(&selector.name)?;
-            series.iter().filter(|(labels, _)| selector.takes(labels)).map(|(_, samples)| samples).max_by_key(|samples| samples.len())
-        };
-        let busiest = query.selectors().into_iter().filter_map(asked).max_by_key(|samples| samples.len())?;
-        let times: Vec<Time> = busiest.iter().rev().take(20).map(|(at, _)| *at).collect();
-        let mut apart: Vec<TimeDelta> = times.windows(2).map(|pair| pair[0] - pair[1]).collect();
-        apart.sort_unstable();
-        apart.get(apart.len() / 2).copied()
+    pub fn newest(&self, name: &str, at: Time) -> Option<Time> {
+        let series = self.metrics.get(name)?;
+        series.values().filter_map(|samples| last(samples, at)).map(|(taken, _)| taken).max()
     }
 
     /// Series whose end is not known.
@@ -131,9 +129,13 @@ fn within(samples: &VecDeque<(Time, f64)>, from: Time, to: Time) -> impl DoubleE
     samples.range(first..last.max(first)).copied().filter(|(_, value)| !is_stale(*value))
 }
 
+/// The last sample by `at`.
+fn last(samples: &VecDeque<(Time, f64)>, at: Time) -> Option<(Time, f64)> {
+    Some(samples[samples.partition_point(|(taken, _)| *taken <= at).checked_sub(1)?])
+}
+
 fn newest(samples: &VecDeque<(Time, f64)>, at: Time) -> Option<f64> {
-    let last = samples.partition_point(|(taken, _)| *taken <= at).checked_sub(1)?;
-    let (taken, value) = samples[last];
+    let (taken, value) = last(samples, at)?;
     (taken > at - LOOKBACK && !is_stale(value)).then_some(value)
 }
 

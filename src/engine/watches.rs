@@ -21,6 +21,8 @@ const FILLED_WITHIN: TimeDelta = TimeDelta::hours(24);
 pub enum Answer {
     /// These series, and no others.
     Whole(Values),
+    /// These series, each of which can be relied on; of others nobody knows.
+    Partial(Values),
     /// Nothing that can be relied on: nobody answered, or not all who know something, or what answered had not looked itself. A sum over what
     /// some of those who were asked know is a number like any other, and a wrong one.
     Failed,
@@ -219,7 +221,7 @@ impl Watches {
 
 impl Answer {
     fn has_values(&self) -> bool {
-        matches!(self, Self::Whole(values) if !values.is_empty())
+        matches!(self, Self::Whole(values) | Self::Partial(values) if !values.is_empty())
     }
 }
 
@@ -262,6 +264,10 @@ impl Timeline {
             Answer::Whole(values) => {
                 found.extend(values.iter().map(|(labels, value)| (labels, *value)));
                 Reading::Absent
+            }
+            Answer::Partial(values) => {
+                found.extend(values.iter().map(|(labels, value)| (labels, *value)));
+                Reading::Failed
             }
             Answer::Failed => Reading::Failed,
         };

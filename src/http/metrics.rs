@@ -68,7 +68,7 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
         registry.register(name, help, family);
     }
     let measured = read(&app, App::measured).await?;
-    let (series, left_out, answers) = (Gauges::default(), Gauges::default(), Gauges::default());
+    let (series, left_out, answers, cut) = (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
     for (name, status) in measured.conditions() {
         for (state, count) in status.counts() {
             let state = serde_json::to_string(&state).unwrap_or_default().trim_matches('"').to_owned();
@@ -78,9 +78,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
     }
     for (name, status) in measured.sources() {
         answers.get_or_create(&vec![("metrics", name.clone())]).set(i64::from(status.fault.is_none() && status.answered.is_some()));
+        cut.get_or_create(&vec![("metrics", name.clone())]).set(i64::try_from(status.left_out).unwrap_or(i64::MAX));
     }
     registry.register("condition_series", "Series of each condition by their state", series);
     registry.register("condition_series_left_out", "Series beyond the max_series of each condition", left_out);
+    registry.register("metrics_series_left_out", "Series beyond those that are kept of each entry of metrics", cut);
     registry.register("metrics_up", "Whether each entry of metrics, or each target of it, answered last", answers);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;

@@ -403,10 +403,11 @@ async fn conditions(State(app): State<Arc<App>>) -> Page {
         name: name.clone(),
         answered: status.answered,
         fault: status.fault.clone(),
+        left_out: status.left_out,
     };
-    // Of an entry with targets, those tell.
+    // Of an entry with targets, those tell; what was left out is the entry's.
     let has_parts = |name: &str| measured.sources().keys().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-    let sources = measured.sources().iter().filter(|(name, _)| !has_parts(name)).map(source).collect();
+    let sources = measured.sources().iter().filter(|(name, status)| status.left_out > 0 || !has_parts(name)).map(source).collect();
     let view = pages::conditions::View { now: app.now(), conditions, sources };
     Ok(Html(pages::conditions::render(&view)))
 }

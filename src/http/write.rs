@@ -12,7 +12,7 @@ use super::error::Error;
 use crate::app::App;
 use crate::config::metrics::Kind;
 use crate::ingest::auth::{Proof, authentic};
-use crate::ingest::remote_write::{self, Fault};
+use crate::ingest::remote_write::{self, Fault, MOST_KEPT};
 
 /// No byte of snappy says more than so many.
 const GROWTH: usize = 22;
@@ -23,7 +23,7 @@ pub(super) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, raw: 
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     remote_write::spoken(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING))?;
     let body = as_it_comes(&app, &headers, raw).await?;
-    let unpacked = app.room(body.len().saturating_mul(GROWTH).min(LIMIT))?;
+    let mut room = app.room(body.len().saturating_mul(GROWTH).min(LIMIT) + MOST_KEPT)?;
     let work = move || {
         let settings = app.settings();
         let asked = settings.asked.get(&name).cloned().unwrap_or_default();
@@ -31,10 +31,14 @@ pub(super) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, raw: 
             Fault::TooLarge { limit, .. } => Error::TooLarge(limit),
             other => Error::BadRequest(other.to_string()),
         })?;
-        drop(unpacked);
-        app.pushed(&name, &asked.of_pushed(written.samples), written.seen)?;
+        // Taken until they are stored.
+        room.keep(written.bytes);
+        let out_of_bounds = app.pushed(&name, asked.of_pushed(written.samples), written.seen)?;
         match written.faults.first() {
             // As a Prometheus that receives does: the others were taken.
+            None if out_of_bounds > 0 => Err(Error::BadRequest(format!(
+                "{out_of_bounds} samples are out of bounds, more than ten minutes ahead or older than what is kept; the others were taken"
+            ))),
             Some(fault) => Err(Error::BadRequest(format!("{} series could not be read, the others were taken; {fault}", written.faulty))),
             None => Ok(StatusCode::NO_CONTENT),
         }

@@ -80,6 +80,12 @@ impl Selector {
     pub fn takes(&self, labels: &Labels) -> bool {
         self.matchers.iter().all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
     }
+
+    /// Whether it may ask for series of a target whose `up` has these labels: what it says of them agrees.
+    #[must_use]
+    pub fn may_be_about(&self, up: &Labels) -> bool {
+        self.matchers.iter().all(|matcher| up.get(&matcher.name).is_none_or(|value| matcher.is_match(value)))
+    }
 }
 
 /// How several values become one.

@@ -108,7 +108,7 @@ const TABLES: &[Table] = &[
     },
     Table { name: "watch", key: &["condition"], columns: &[("condition", T), ("state", T)] },
     Table { name: "recall", key: &["metrics"], columns: &[("metrics", T), ("state", T)] },
-    Table { name: "sample", key: &["position"], columns: &[("position", I), ("metrics", T), ("newest_at", I), ("samples", T)] },
+    Table { name: "sample", key: &["position"], columns: &[("position", I), ("metrics", T), ("came_at", I), ("samples", T)] },
     Table { name: "sample_head", key: &["id"], columns: &[("id", I), ("next", I)] },
     Table {
         name: "plot",

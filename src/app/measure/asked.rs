@@ -1,14 +1,12 @@
 //! What the conditions on one entry of `metrics:` ask of the samples that come from it. All others are dropped where they come in.
 
 use crate::config::metrics::{Kind, Metrics};
+use crate::engine::samples::UP;
 use crate::ingest::wanted::Wanted;
 use crate::model::fault::{Fault, nearest};
 use crate::model::sample::Sample;
 use crate::rules::ConditionRule;
 use crate::rules::query::Selector;
-
-/// The series that says whether a target could be scraped: by it one knows that somebody looked.
-pub const UP: &str = "up";
 
 /// The series that are asked for.
 #[derive(Debug, Clone, Default)]
@@ -33,12 +31,12 @@ impl Asked {
         self.selectors.iter().any(|selector| selector.name == sample.name && selector.takes(&sample.labels))
     }
 
-    /// Of pushed samples those that are asked for, and of [`UP`] the newest: that somebody looked then.
+    /// Of pushed samples those that are asked for, and each [`UP`] of a target that may be asked about: that somebody looked at it.
     #[must_use]
-    pub fn of_pushed(&self, samples: Vec<Sample>) -> Vec<Sample> {
-        let (mut taken, rest): (Vec<Sample>, Vec<Sample>) = samples.into_iter().partition(|sample| self.takes(sample));
-        taken.extend(rest.into_iter().filter(|sample| sample.name == UP).max_by_key(|sample| sample.at));
-        taken
+    pub fn of_pushed(&self, mut samples: Vec<Sample>) -> Vec<Sample> {
+        let looked = |sample: &Sample| sample.name == UP && self.selectors.iter().any(|selector| selector.may_be_about(&sample.labels));
+        samples.retain(|sample| self.takes(sample) || looked(sample));
+        samples
     }
 }
 

@@ -35,6 +35,7 @@ pub mod asked;
 pub mod draw;
 mod due;
 mod joined;
+pub(super) mod kept;
 pub mod offered;
 mod prometheus;
 mod recall;
@@ -85,19 +86,29 @@ pub(super) async fn measure_loop(app: Arc<App>) {
 }
 
 impl App {
-    /// Keeps samples that were pushed, of `seen` in all. Blocks.
+    /// Keeps samples that were pushed, of `seen` in all. Gives how many were not kept for times that cannot be. Blocks.
     ///
     /// # Errors
     /// When they could not be made durable: the sender should try again.
-    pub fn pushed(&self, name: &str, samples: &[Sample], seen: u64) -> Result<(), Unstored> {
+    pub fn pushed(&self, name: &str, mut samples: Vec<Sample>, seen: u64) -> Result<usize, Unstored> {
         self.counts.pushed.fetch_add(seen, Ordering::Relaxed);
-        lock(&self.measured).took(name, samples.len());
-        self.store.add_samples(name, samples).map_err(|fault| {
+        let (now, back) = (self.now(), kept_back(&self.settings(), name));
+        let out_of_bounds = self.keep(name, &mut samples, now, back);
+        self.store.add_samples(name, &samples, now).map_err(|fault| {
             self.trouble("samples could not be stored", &anyhow::Error::new(fault));
             Unstored::Store("the samples could not be stored; try again".to_owned())
         })?;
-        let _ = lock(&self.measured).heard(name, "", self.now(), Ok(()));
-        Ok(())
+        let _ = lock(&self.measured).heard(name, "", now, Ok(()));
+        Ok(out_of_bounds)
+    }
+
+    /// Leaves out samples that are not kept; gives how many of them were of times that cannot be.
+    fn keep(&self, name: &str, samples: &mut Vec<Sample>, now: Time, back: TimeDelta) -> usize {
+        let mut all = lock(&self.kept);
+        let kept = all.entry(name.to_owned()).or_default();
+        let out_of_bounds = kept.keep(samples, now, back);
+        lock(&self.measured).took(name, samples.len(), kept.left_out());
+        out_of_bounds
     }
 
     /// What is known of conditions and of where their samples are from. Blocks.
@@ -171,8 +182,9 @@ fn start(app: &Arc<App>, settings: &Arc<Settings>, epoch: u64, stop: &Cancellati
             },
             Kind::Scrape(scrape) => match Scraper::new(scrape, &reach).map(Arc::new) {
                 Ok(scraper) => {
+                    let live = scrape::Live::default();
                     for target in &scrape.targets {
-                        spawn(Box::pin(scrape::scrape_loop(entry(), Arc::clone(&scraper), scrape.clone(), target.clone())));
+                        spawn(Box::pin(scrape::scrape_loop(entry(), Arc::clone(&scraper), scrape.clone(), target.clone(), live.clone())));
                     }
                     spawn(Box::pin(samples::evaluate_loop(entry(), samples::Pace::scraped(scrape))));
                     spawn(Box::pin(draw::draw_loop(entry(), draw::Past::Samples)));
@@ -308,6 +320,11 @@ fn looks_back(settings: &Settings, metrics: &str) -> TimeDelta {
 /// How long samples are kept beyond what conditions look back at, so that an incident of some hours can be drawn.
 const DRAWN_BACK: TimeDelta = TimeDelta::hours(6);
 
+/// How long samples of an entry are of use to anybody.
+fn kept_back(settings: &Settings, metrics: &str) -> TimeDelta {
+    looks_back(settings, metrics) + DRAWN_BACK
+}
+
 /// Drops samples that nobody looks back at any more, and what is remembered of conditions that nobody has any more.
 async fn forget_loop(entry: Entry) {
     let names: Vec<String> = entry.settings.force.rules.conditions.iter().map(|rule| rule.name.clone()).collect();
@@ -345,14 +362,12 @@ async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
 async fn kept(entry: &Entry, samples: &mut Samples, position: &mut u64) -> Option<()> {
     const BATCH: usize = 1000;
     loop {
-        let after = *position;
-        let batches = entry.stored("samples could not be read", move |app| app.store.samples_after(after, BATCH)).await?;
+        let (name, after) = (entry.name.clone(), *position);
+        let batches = entry.stored("samples could not be read", move |app| app.store.samples_after(&name, after, BATCH)).await?;
         let more = batches.len() == BATCH;
         for batch in batches {
             *position = batch.position;
-            if batch.metrics == entry.name {
-                batch.samples.into_iter().for_each(|sample| samples.take(sample));
-            }
+            batch.samples.into_iter().for_each(|sample| samples.take(sample));
         }
         if !more {
             return Some(());

@@ -4,16 +4,15 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::asked::UP;
 use super::{DRAWN_BACK, Entry, instant, kept, looks_back, wait_until};
 use crate::app::lock;
 use crate::config::metrics::Scrape;
-use crate::engine::samples::{Samples, Values};
+use crate::engine::samples::{Samples, UP, Values};
 use crate::engine::watches::{Answer, Watches};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::rules::ConditionRule;
-use crate::rules::query::{Query, understand};
+use crate::rules::query::Query;
 
 /// Instants evaluated before what they make known is stored.
 const TOGETHER: usize = 1000;
@@ -23,7 +22,7 @@ const TOGETHER: usize = 1000;
 pub(super) struct Pace {
     /// How long after an instant its samples have come.
     lag: TimeDelta,
-    /// How long after the last look nobody can say. `None`: as long as samples of the series themselves are apart.
+    /// How long after our own last look nobody can say. `None`: others look, each at its own pace.
     looked: Option<TimeDelta>,
 }
 
@@ -38,6 +37,15 @@ impl Pace {
         // A Prometheus sends every five seconds what it has, and less than that later when it is busy.
         Self { lag: TimeDelta::seconds(10), looked: None }
     }
+
+    /// What samples say at an instant, as far as somebody looked.
+    fn answer(self, samples: &Samples, query: &Query, at: Time) -> Answer {
+        match self.looked {
+            None => samples.answer_of_pushed(query, at),
+            Some(within) if samples.newest(UP, at).is_some_and(|newest| at - newest <= within) => Answer::Whole(samples.answer(query, at)),
+            Some(_) => Answer::Failed,
+        }
+    }
 }
 
 pub(super) async fn evaluate_loop(entry: Entry, pace: Pace) {
@@ -45,34 +53,26 @@ pub(super) async fn evaluate_loop(entry: Entry, pace: Pace) {
     if book.watches.is_empty() {
         return;
     }
-    let up = understand(UP).of_samples;
     let (mut samples, mut position) = (Samples::default(), 0);
     loop {
         if kept(&entry, &mut samples, &mut position).await.is_none() {
             return;
         }
         let now = entry.app.now() - pace.lag;
-        let looked = |samples: &Samples, query: &Query, at: Time| {
-            let Ok(up) = &up else { return true };
-            let within = pace.looked.or_else(|| samples.pace(query).map(|pace| pace + pace / 2));
-            // Where nobody ever said how often somebody looks, or that anybody did, what is there is believed.
-            match (samples.newest(up, at), within) {
-                (Some(newest), Some(within)) => at - newest.max(samples.newest(query, at).unwrap_or(newest)) <= within,
-                (None, _) => pace.looked.is_none(),
-                (_, None) => true,
-            }
-        };
         let (mut events, mut more) = (Vec::new(), false);
         for rule in entry.conditions() {
             let Some(watches) = book.watches.get_mut(&rule.name) else { continue };
             let fault = lock(&entry.app.measured).conditions().get(&rule.name).and_then(|status| status.fault.clone());
             let query = rule.understood.of_samples.as_ref().ok().filter(|_| fault.is_none());
-            more |= evaluate(rule, query, watches, &samples, now, &looked, &mut events);
+            more |= evaluate(rule, query, watches, &samples, now, pace, &mut events);
         }
         if !entry.save(&mut book, events).await {
             return;
         }
-        samples.forget(now - looks_back(&entry.settings, &entry.name));
+        // What is still to be caught up with looks back from there.
+        let evaluated = book.watches.values().filter_map(Watches::last).min().unwrap_or(now).clamp(now - DRAWN_BACK, now);
+        let looks_back = looks_back(&entry.settings, &entry.name);
+        samples.forget(evaluated - looks_back, now - looks_back - DRAWN_BACK);
         if !more {
             let next = entry.conditions().map(|rule| instant(now, rule.every) + TimeDelta::seconds(rule.every)).min();
             wait_until(&entry.app, next.unwrap_or(now + TimeDelta::seconds(1)) + pace.lag).await;
@@ -87,7 +87,7 @@ fn evaluate(
     watches: &mut Watches,
     samples: &Samples,
     now: Time,
-    looked: &impl Fn(&Samples, &Query, Time) -> bool,
+    pace: Pace,
     events: &mut Vec<Event>,
 ) -> bool {
     let (last, every) = (instant(now, rule.every), TimeDelta::seconds(rule.every));
@@ -98,10 +98,7 @@ fn evaluate(
         if at > last {
             return false;
         }
-        let answer = match query {
-            Some(query) if looked(samples, query, at) => Answer::Whole(samples.answer(query, at)),
-            _ => Answer::Failed,
-        };
+        let answer = query.map_or(Answer::Failed, |query| pace.answer(samples, query, at));
         events.extend(watches.evaluate(rule, at, &answer));
         at += every;
     }

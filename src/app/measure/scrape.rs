@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::{SubsecRound, TimeDelta};
+use tokio::sync::OnceCell;
 
-use super::asked::{Asked, UP};
+use super::asked::Asked;
 use super::skew::Skew;
-use super::{Entry, kept, wait_until};
+use super::{Entry, kept, kept_back, wait_until};
 use crate::app::lock;
 use crate::config::metrics::{Page as Target, Scrape};
-use crate::engine::samples::Samples;
+use crate::engine::samples::{Samples, UP};
 use crate::ingest::asked;
 use crate::ingest::exposition::{self, Format, offer};
 use crate::ingest::wanted::Wanted;
@@ -24,10 +25,14 @@ use crate::rules::query::Selector;
 /// A series, by its name and labels.
 type Series = (String, Labels);
 
-pub(super) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, settings: Scrape, target: Target) {
+/// The series of an entry that were there before this process, read once for all its targets.
+pub(super) type Live = Arc<OnceCell<BTreeSet<Series>>>;
+
+pub(super) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, settings: Scrape, target: Target, before: Live) {
     let asked = Asked::by(entry.conditions());
     let ours = ours(&entry.name, &settings, &target);
-    let Some(mut live) = live(&entry, &ours).await else { return };
+    let Some(mut live) = live(&entry, &ours, before).await else { return };
+    let back = kept_back(&entry.settings, &entry.name);
     let mut seen = false;
     loop {
         let due = next(entry.app.now(), settings.interval, &target.url);
@@ -56,15 +61,21 @@ pub(super) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, setting
         entry.heard(&target.instance, read.as_ref().map(drop).map_err(Clone::clone));
         let up = if read.is_ok() { 1.0 } else { 0.0 };
         let samples = read.unwrap_or_default().into_iter().map(|sample| labelled(sample, &ours, settings.honor_labels));
-        let mut samples: Vec<Sample> = samples.filter(|sample| asked.takes(sample) && sample.name != UP).collect();
-        let now: BTreeSet<Series> = samples.iter().map(|sample| (sample.name.clone(), sample.labels.clone())).collect();
+        let came = entry.app.now();
+        // First that somebody looked: it is kept whatever else is left out.
+        let up = Sample { name: UP.to_owned(), labels: ours.clone(), at, value: up };
+        let mut samples: Vec<Sample> =
+            std::iter::once(up).chain(samples.filter(|sample| asked.takes(sample) && sample.name != UP)).collect();
+        let out_of_bounds = entry.app.keep(&entry.name, &mut samples, came, back);
+        if out_of_bounds > 0 {
+            entry.heard(&target.instance, Err(format!("{out_of_bounds} samples state times that cannot be; is its clock right?")));
+        }
+        let now: BTreeSet<Series> = samples.iter().skip(1).map(|sample| (sample.name.clone(), sample.labels.clone())).collect();
         let ended = live.difference(&now).cloned();
         samples.extend(ended.map(|(name, labels)| Sample { name, labels, at, value: f64::from_bits(STALE) }));
-        samples.push(Sample { name: UP.to_owned(), labels: ours.clone(), at, value: up });
         live = now;
-        lock(&entry.app.measured).took(&entry.name, samples.len());
         let name = entry.name.clone();
-        if entry.stored("samples could not be stored", move |app| app.store.add_samples(&name, &samples)).await.is_none() {
+        if entry.stored("samples could not be stored", move |app| app.store.add_samples(&name, &samples, came)).await.is_none() {
             return;
         }
     }
@@ -115,17 +126,15 @@ fn read(page: &Page, wanted: &Wanted, at: Time, settings: &Scrape, skew: Skew) -
 }
 
 /// The series of a target that were there at its last scrape before this process: those that are gone by the first have ended.
-async fn live(entry: &Entry, ours: &Labels) -> Option<BTreeSet<Series>> {
-    let (mut samples, mut position) = (Samples::default(), 0);
-    kept(entry, &mut samples, &mut position).await?;
+async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Series>> {
+    let read = async || {
+        let (mut samples, mut position) = (Samples::default(), 0);
+        kept(entry, &mut samples, &mut position).await.ok_or(())?;
+        Ok::<_, ()>(samples.live().map(|(name, labels)| (name.to_owned(), labels.clone())).collect())
+    };
+    let before = before.get_or_try_init(read).await.ok()?;
     let own = |labels: &Labels| ours.iter().all(|(name, value)| labels.get(name) == Some(value));
-    Some(
-        samples
-            .live()
-            .filter(|(name, labels)| own(labels) && *name != UP)
-            .map(|(name, labels)| (name.to_owned(), labels.clone()))
-            .collect(),
-    )
+    Some(before.iter().filter(|(name, labels)| own(labels) && *name != UP).cloned().collect())
 }
 
 /// Compares what conditions ask for with what a target offers when it is first seen. `true`: nothing is in the way.

@@ -24,12 +24,12 @@ impl Skew {
 
     /// Our time as the server calls it.
     pub(super) fn theirs(self, ours: Time) -> Time {
-        ours + self.0
+        ours.checked_add_signed(self.0).unwrap_or(ours)
     }
 
-    /// The server's time as we call it.
+    /// The server's time as we call it. Servers claim any time, the ends of what can be told included; those stay what they are.
     pub(super) fn ours(self, theirs: Time) -> Time {
-        theirs - self.0
+        theirs.checked_sub_signed(self.0).unwrap_or(theirs)
     }
 
     /// Whether it is another than was known, beyond what the header is exact to.
@@ -40,5 +40,21 @@ impl Skew {
     /// Whether the two clocks differ.
     pub(super) fn is_none(self) -> bool {
         self.0 == TimeDelta::zero()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Skew, Time, TimeDelta};
+
+    #[test]
+    fn the_ends_of_time_are_no_reason_to_stop() {
+        for apart in [TimeDelta::minutes(4), TimeDelta::minutes(-4)] {
+            let skew = Skew(apart);
+            for end in [Time::MIN_UTC, Time::MAX_UTC] {
+                let (ours, theirs) = (skew.ours(end), skew.theirs(end));
+                assert!(ours == end || theirs == end, "{apart}");
+            }
+        }
     }
 }

@@ -67,6 +67,8 @@ pub struct SourceStatus {
     pub fault: Option<String>,
     /// Samples taken of what it offered.
     pub samples: u64,
+    /// How many series were left out of late because there are more than are kept of an entry.
+    pub left_out: usize,
 }
 
 impl Measured {
@@ -105,9 +107,11 @@ impl Measured {
         }
     }
 
-    /// Counts samples that were taken from an entry.
-    pub fn took(&mut self, name: &str, samples: usize) {
-        self.sources.entry(name.to_owned()).or_default().samples += samples as u64;
+    /// Counts samples that were taken from an entry, and notes how many of its series were left out of late.
+    pub fn took(&mut self, name: &str, samples: usize, left_out: usize) {
+        let status = self.sources.entry(name.to_owned()).or_default();
+        status.samples += samples as u64;
+        status.left_out = left_out;
     }
 
     /// Conditions by name.

@@ -1,6 +1,7 @@
 use chrono::TimeDelta;
 
-use super::{LOOKBACK, Samples};
+use super::{LOOKBACK, MOST_SERIES, Samples};
+use crate::engine::watches::Answer;
 use crate::model::Time;
 use crate::model::event::Labels;
 use crate::model::sample::{STALE, Sample};
@@ -103,9 +104,112 @@ fn a_quantile_lies_on_a_line_within_its_bucket() {
 #[test]
 fn what_is_old_is_forgotten_with_its_series() {
     let mut of = samples(&[("a", &[], &[(0, 1.0), (600, 2.0)]), ("b", &[], &[(0, 1.0)])]);
-    of.forget(at(600));
+    of.forget(at(600), at(1));
     assert_eq!(of.series(), 1);
-    assert_eq!(answer(&of, "a", 0), [""; 0]);
-    of.forget(at(600) + LOOKBACK + TimeDelta::seconds(1));
+    of.forget(at(600) + LOOKBACK + TimeDelta::seconds(1), at(600));
+    assert_eq!((of.series(), of.newest("a", at(900))), (1, Some(at(600))), "the newest tell that somebody looked");
+    of.forget(at(900), at(601));
     assert_eq!(of.series(), 0);
+    let mut long = samples(&[("a", &[], &(0..100).map(|second| (second * 10, 1.0)).collect::<Vec<_>>())]);
+    long.forget(at(900), at(0));
+    assert_eq!((answer(&long, "a", 590).len(), answer(&long, "a", 600).len()), (0, 1));
+}
+
+#[test]
+fn series_beyond_the_most_are_passed_over() {
+    let mut of = Samples::default();
+    let mut take = |series: usize, second| {
+        let labels = Labels::from([("id".to_owned(), series.to_string())]);
+        of.take(Sample { name: "a".to_owned(), labels, at: at(second), value: 1.0 });
+        of.series()
+    };
+    (0..MOST_SERIES + 9).for_each(|series| _ = take(series, 0));
+    assert_eq!(take(0, 1), MOST_SERIES);
+    of.forget(at(900), at(1));
+    assert_eq!(of.series(), 1);
+}
+
+/// What pushed samples say at `second`: the number of values, with `?` where others are open, or `!` where nobody looked.
+fn pushed(samples: &Samples, query: &str, second: i64) -> String {
+    let query = understand(query).of_samples.unwrap_or_else(|why| panic!("{query}: {why}"));
+    match samples.answer_of_pushed(&query, at(second)) {
+        Answer::Whole(values) => values.len().to_string(),
+        Answer::Partial(values) => format!("{}?", values.len()),
+        Answer::Failed => "!".to_owned(),
+    }
+}
+
+/// Values every 15 seconds in `seconds`.
+fn paced(seconds: std::ops::Range<i64>) -> Vec<(i64, f64)> {
+    seconds.step_by(15).map(|second| (second, 1.0)).collect()
+}
+
+/// The same with the mark of an end after them.
+fn ended(seconds: std::ops::Range<i64>) -> Vec<(i64, f64)> {
+    let end = seconds.end;
+    paced(seconds).into_iter().chain([(end, f64::from_bits(STALE))]).collect()
+}
+
+const OF_A: &[(&str, &str)] = &[("job", "shop"), ("instance", "a")];
+const OF_B: &[(&str, &str)] = &[("job", "shop"), ("instance", "b")];
+
+#[test]
+fn whoever_fell_silent_stays_unknown_however_long_ago_that_was() {
+    for looks in [true, false] {
+        let given: &[Given<'_>] = &[("errors", OF_A, &paced(0..300)), ("up", OF_A, &paced(0..300))];
+        let mut of = samples(&given[..if looks { 2 } else { 1 }]);
+        assert_eq!((pushed(&of, "errors", 300), pushed(&of, "errors", 307)), ("1".to_owned(), "1".to_owned()));
+        for second in [308, 600, 3600, 6 * 3600] {
+            of.forget(at(second), at(second - 6 * 3600));
+            for query in ["errors", "sum(errors)", "rate(errors[1m])", "others"] {
+                let asked = pushed(&of, query, second);
+                assert_eq!(asked, "!", "{query} at {second}");
+            }
+        }
+        of.forget(at(30_000), at(8400));
+        assert_eq!((of.series(), pushed(&of, "errors", 30_000).as_str()), (0, "!"));
+    }
+    assert_eq!(pushed(&Samples::default(), "errors", 0), "!", "nobody ever looked");
+}
+
+#[test]
+fn what_ended_is_absent_while_somebody_goes_on() {
+    let marked: &[Given<'_>] = &[("errors", OF_A, &ended(0..300)), ("errors", &[("env", "x")], &paced(0..900))];
+    let alone = samples(marked);
+    assert_eq!(
+        (pushed(&alone, "errors", 290), pushed(&alone, "errors", 300), pushed(&alone, "errors", 900)),
+        ("2".into(), "1".into(), "1".into())
+    );
+    assert_eq!(pushed(&alone, "errors", 930), "!");
+    // Its target is down: whoever looks says so, until it is silent itself.
+    let down = samples(&[("errors", OF_A, &ended(0..300)), ("up", OF_A, &paced(0..600)), ("up", OF_B, &paced(0..900))]);
+    assert_eq!((pushed(&down, "errors", 600), pushed(&down, "errors", 700)), ("0".into(), "!".into()));
+    // A page that no longer shows a series with times of its own: that has no mark.
+    let gone = samples(&[("errors", OF_A, &paced(0..300)), ("up", OF_A, &paced(0..900))]);
+    assert_eq!((pushed(&gone, "errors", 580), pushed(&gone, "errors", 900)), ("1".into(), "0".into()));
+    // Never there, and somebody looks.
+    assert_eq!((pushed(&gone, "others", 900), pushed(&gone, "others{job='pay'}", 900)), ("0".into(), "!".into()));
+}
+
+#[test]
+fn nobody_vouches_for_another_who_fell_silent() {
+    let of = samples(&[
+        ("errors", OF_A, &paced(0..300)),
+        ("up", OF_A, &paced(0..300)),
+        ("errors", OF_B, &paced(0..900)),
+        ("up", OF_B, &paced(0..900)),
+        ("of_a", &[("cluster", "a")], &paced(0..300)),
+        ("of_a", &[("cluster", "b")], &paced(0..900)),
+    ]);
+    let check = |query: &str, expected: [&str; 2]| {
+        assert_eq!([290, 890].map(|second| pushed(&of, query, second)), expected, "{query}");
+    };
+    check("errors", ["2", "1?"]);
+    check("sum(errors)", ["1", "0?"]);
+    check("sum by (instance) (errors)", ["2", "1?"]);
+    check("errors / errors", ["2", "1?"]);
+    check("2 * max without (instance) (rate(errors[1m]))", ["1", "0?"]);
+    check("errors{instance='b'}", ["1", "1"]);
+    check("errors{instance='a'}", ["1", "!"]);
+    check("of_a", ["2", "1?"]);
 }

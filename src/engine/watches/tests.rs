@@ -22,7 +22,7 @@ fn minute(minutes: i64) -> Time {
     Time::from_timestamp(1_767_603_600, 0).unwrap_or_default() + TimeDelta::minutes(minutes)
 }
 
-/// `a=1,b=3`: series `a` and `b`; `=3`: one without labels; `_`: none; `!`: no answer.
+/// `a=1,b=3`: series `a` and `b`; `=3`: one without labels; `_`: none; `!`: no answer; `a=1?`: nobody knows of others.
 fn answer(token: &str) -> Answer {
     let one = |part: &str| {
         let (name, value) = part.split_once('=').expect("name=value");
@@ -32,6 +32,7 @@ fn answer(token: &str) -> Answer {
     match token {
         "!" => Answer::Failed,
         "_" => Answer::Whole(Vec::new()),
+        list if list.ends_with('?') => Answer::Partial(list.trim_end_matches('?').split(',').map(one).collect()),
         list => Answer::Whole(list.split(',').map(one).collect()),
     }
 }
@@ -78,6 +79,7 @@ fn an_answer_without_any_series_speaks_for_the_condition_until_one_comes() {
 fn what_nobody_answered_is_unknown_not_absent() {
     check("no_data: degraded", "b=1 ! b=1", "bUnknown@1 bHealthy@2");
     check("", "! ! =3", "Unknown@0 Degraded@2");
+    check("no_data: degraded", "a=1,b=1 a=3? a=3,b=1", "aDegraded@1 bUnknown@1 bHealthy@2");
 }
 
 #[test]

@@ -26,6 +26,8 @@ pub(crate) struct Source {
     pub(crate) answered: Option<Time>,
     /// Why it does not.
     pub(crate) fault: Option<String>,
+    /// How many series were left out because there are more than are kept.
+    pub(crate) left_out: usize,
 }
 
 #[derive(Template)]
@@ -71,9 +73,18 @@ mod tests {
                 ..ConditionStatus::default()
             },
         };
-        let source = Source { name: "prom".to_owned(), answered: None, fault: Some("connection refused".to_owned()) };
+        let source = Source { name: "prom".to_owned(), answered: None, fault: Some("connection refused".to_owned()), left_out: 23 };
         let html = render(&View { now: sample::at(90), conditions: vec![watched], sources: vec![source] });
-        for expected in ["17 more are left out", "2 degraded", "98 healthy", "10s ago", "does not offer", "connection refused", "never"] {
+        for expected in [
+            "17 more are left out",
+            "23 series are left out",
+            "2 degraded",
+            "98 healthy",
+            "10s ago",
+            "does not offer",
+            "connection refused",
+            "never",
+        ] {
             assert!(html.contains(expected), "{expected}: {html}");
         }
         assert!(!html.contains("<script>"), "{html}");

@@ -33,6 +33,9 @@ const MOST_OF_A_BYTE: usize = 22;
 /// short samples could otherwise fill the memory. One sample a series, as a Prometheus sends them, stays below whatever its labels are.
 const MOST_GROWTH: usize = 8;
 
+/// Nor more than so many bytes, whatever the limit: of all that a Prometheus sends, conditions ask for little.
+pub const MOST_KEPT: usize = 16 << 20;
+
 /// So many faults are told in full: a sender that does one thing wrong does it in all its series.
 const MOST_FAULTS: usize = 8;
 
@@ -42,6 +45,8 @@ pub struct Written {
     /// Samples of the series asked for, in the order of the request. What says that a series ended has the bits
     /// [`STALE`](crate::model::sample::STALE).
     pub samples: Vec<Sample>,
+    /// About how many bytes of memory they take up.
+    pub bytes: usize,
     /// How many samples the request holds, whether asked for or not. Native histograms and exemplars are none.
     pub seen: u64,
     /// How many series are passed over: nobody asked for them, or they hold no sample but a native histogram or an exemplar.
@@ -149,7 +154,7 @@ fn is_write_request(content_type: &str) -> bool {
 /// # Errors
 /// When the request as a whole cannot be read; a series that cannot is among [`Written::faults`].
 pub fn read(body: &[u8], wanted: &Wanted, limit: usize) -> Result<Written, Fault> {
-    skim(&unpacked(body, limit)?, wanted, limit.saturating_mul(MOST_GROWTH))
+    skim(&unpacked(body, limit)?, wanted, limit.saturating_mul(MOST_GROWTH).min(MOST_KEPT))
 }
 
 fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
@@ -174,7 +179,7 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
 /// Reads an unpacked request whose samples may take up `most` bytes.
 fn skim(request: &[u8], wanted: &Wanted, most: usize) -> Result<Written, Fault> {
     let mut written = Written::default();
-    let (mut index, mut kept) = (0, 0_usize);
+    let mut index = 0;
     for field in Fields::of(request, 0) {
         let field = field?;
         // The others are metadata, or not known.
@@ -191,9 +196,9 @@ fn skim(request: &[u8], wanted: &Wanted, most: usize) -> Result<Written, Fault> 
         if !asked || empty {
             written.left_out += 1;
         } else {
-            kept = kept.saturating_add(series.size());
+            written.bytes = written.bytes.saturating_add(series.size());
             // Before it is decoded: a label or a sample without content is two bytes in the request.
-            if kept > most {
+            if written.bytes > most {
                 return Err(Fault::TooMuch { most });
             }
             if let Err(message) = decode(bytes, &mut written.samples) {

@@ -24,19 +24,31 @@ fn remembered(name: &str, state: Option<&str>) -> Remembered {
 fn samples_keep_their_order_and_every_bit_of_their_values() {
     for (_home, store) in stores() {
         let odd = [sample(1, f64::from_bits(STALE)), sample(2, f64::NAN), sample(3, f64::INFINITY), sample(4, -0.0), sample(5, 0.1)];
-        store.add_samples("web", &odd).unwrap();
-        store.add_samples("web", &[]).unwrap();
-        store.add_samples("pushed", &odd[..1]).unwrap();
-        let read = store.samples_after(0, 10).unwrap();
-        assert_eq!(read.iter().map(|batch| (batch.position, batch.metrics.as_str())).collect::<Vec<_>>(), [(1, "web"), (2, "pushed")]);
+        store.add_samples("web", &odd, at(5)).unwrap();
+        store.add_samples("web", &[], at(6)).unwrap();
+        store.add_samples("pushed", &odd[..1], at(7)).unwrap();
+        let positions = |metrics, after| {
+            let read = store.samples_after(metrics, after, 10).unwrap();
+            read.iter().map(|batch| batch.position).collect::<Vec<_>>()
+        };
+        assert_eq!((positions("web", 0), positions("pushed", 0), positions("web", 1)), (vec![1], vec![2], vec![]));
+        let read = store.samples_after("web", 0, 10).unwrap();
         let bits = |samples: &[Sample]| samples.iter().map(|sample| sample.value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&read[0].samples), bits(&odd));
         assert_eq!(read[0].samples[4], odd[4]);
-        assert_eq!(store.samples_after(1, 10).unwrap().len(), 1);
+        store.add_samples("web", &odd, at(8)).unwrap();
+        assert_eq!(positions("web", 1), [3]);
+    }
+}
+
+#[test]
+fn samples_are_dropped_by_the_time_they_came_and_not_by_the_one_they_claim() {
+    for (_home, store) in stores() {
+        store.add_samples("web", &[sample(250_000_000_000, 1.0)], at(1)).unwrap();
+        store.add_samples("web", &[sample(0, 1.0)], at(2)).unwrap();
         store.forget_samples(at(2)).unwrap();
-        assert_eq!(store.samples_after(0, 10).unwrap().len(), 1, "the batch whose newest sample is of second 5");
-        store.add_samples("web", &odd).unwrap();
-        assert_eq!(store.samples_after(2, 10).unwrap()[0].position, 3);
+        let read = store.samples_after("web", 0, 10).unwrap();
+        assert_eq!(read.iter().map(|batch| batch.position).collect::<Vec<_>>(), [2]);
     }
 }
 
