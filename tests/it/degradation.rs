@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use crate::target::{Target, seconds, spans};
-use crate::world::{Http, PATIENCE, RULES, World, free_port, send_signal, until};
+use crate::target::{Target, seconds, spans, state};
+use crate::world::{Http, PATIENCE, RULES, World, free_port, send_signal, until, wall};
 
 /// A scrape, an evaluation, and a machine that is busy with other tests.
 const SLACK: TimeDelta = TimeDelta::milliseconds(3500);
@@ -198,14 +198,25 @@ fn vanish_and_reset(world: &World, target: &mut Target, slack: TimeDelta) {
     target.show(|shown| (shown.failed, shown.all) = (0.0, 0.0));
     seconds(8);
     target.show(|shown| shown.gone = true);
+    let gone = wall();
     seconds(8);
     target.degrade(false);
     seconds(5);
     target.show(|shown| shown.gone = false);
+    let back = wall();
     seconds(15);
     // A rate over five seconds is late by as many.
     let found = target.compare(world, "errors", slack, EXACT);
-    assert!(found.degraded > 8.0 && found.unknown > 3.0, "{found:?}: {:?}", spans(world, "errors"));
+    let stretches = spans(world, "errors");
+    // It begins late by the window at the most, and ends with the second sample.
+    let longest = (back - gone).as_seconds_f64() + 3.0;
+    assert!(found.degraded > 8.0 && found.unknown > 3.0 && found.unknown < longest, "{found:?}: {stretches:?}");
+    // While nothing of it is there nothing is claimed: neither that it is degraded nor that it is healthy.
+    let mut at = gone + slack;
+    while at < back {
+        assert_eq!(state(&stretches, at), "unknown", "gone {gone} to {back}, at {at}: {stretches:?}");
+        at += TimeDelta::milliseconds(100);
+    }
 }
 
 #[test]
@@ -284,24 +295,32 @@ fn times_of_a_target_whose_clock_is_off_are_put_right() {
 #[test]
 fn a_prometheus_pushes() {
     let mut target = Target::serve();
-    let mut world = world("{name: pushed, kind: remote_write, auth: {bearer_token_file: bearer}}", &rules("pushed", GAUGE, "> 5", ""));
+    let entry = "{name: pushed, kind: remote_write, auth: {bearer_token_file: bearer}}";
+    let mut world = world(entry, &rules("pushed", GAUGE, "> 5", "no_data: healthy"));
     world.start();
     let push = format!(
         "remote_write:\n  - {{url: 'http://127.0.0.1:{}/api/v1/write', authorization: {{credentials: open sesame}}, queue_config: {{batch_send_deadline: 1s}}}}\n",
         world.port
     );
     let prometheus = Prometheus::start(&mut world, free_port(), &target, &push);
-    seconds(5);
+    seconds(13);
     target.degrade(true);
-    seconds(9);
+    seconds(13);
     target.degrade(false);
-    seconds(6);
-    // A Prometheus that is gone says nothing about what happens then.
-    prometheus.signal("KILL");
+    seconds(13);
     target.degrade(true);
-    seconds(20);
-    let found = target.compare(&world, "errors", SLACK + TimeDelta::seconds(10), EXACT);
-    assert!(found.degraded > 6.0, "{found:?}: {:?}", spans(&world, "errors"));
+    seconds(13);
+    // Samples come ten seconds late, but what they say is of when they were taken.
+    prometheus.signal("KILL");
+    let killed = wall();
+    target.degrade(false);
+    seconds(24);
+    // A Prometheus that is gone says nothing about what happens then, whatever is said of series without data.
+    let found = target.compare(&world, "errors", SLACK, EXACT);
+    let stretches = spans(&world, "errors");
+    assert!(found.degraded > 20.0 && found.degraded < 32.0, "{found:?}: {stretches:?}");
+    let (since, until, state) = stretches.last().unwrap();
+    assert!(state == "unknown" && until.is_none() && (*since - killed).abs() <= SLACK, "killed at {killed}: {stretches:?}");
     let answer = world.http.try_post("/api/v1/write", "x", &[("authorization", "Bearer open sesame")]).unwrap();
     assert_eq!(answer.status, 415, "{}", answer.body);
     assert_eq!(world.post("/api/v1/write", "x").status, 401);

@@ -160,7 +160,8 @@ pub(crate) fn spans(world: &World, condition: &str) -> Vec<Stretch> {
     spans
 }
 
-fn state(spans: &[Stretch], at: DateTime<Utc>) -> &str {
+/// What a condition was found to be at an instant, the worst first.
+pub(crate) fn state(spans: &[Stretch], at: DateTime<Utc>) -> &str {
     let holding = spans.iter().filter(|(start, end, _)| *start <= at && end.is_none_or(|end| at < end));
     let states: Vec<&str> = holding.map(|(.., state)| state.as_str()).collect();
     ["degraded", "unknown"].into_iter().find(|state| states.contains(state)).unwrap_or("healthy")
