@@ -8,7 +8,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use crate::world::{PATIENCE, World, alert, now, stamp, until, webhook};
+use crate::world::{PATIENCE, RULES, World, alert, now, stamp, until, wall, webhook};
 
 const MINUTE: Duration = Duration::from_secs(60);
 const MEBIBYTE: usize = 1 << 20;
@@ -134,6 +134,53 @@ fn bodies_have_bounded_room_together() {
 }
 
 /// A connection with the headers of a POST sent.
+#[test]
+fn what_is_pushed_is_bounded_in_time_and_in_series() {
+    let mut world = World::new();
+    let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
+    let entry = "{name: pushed, kind: remote_write, auth: {bearer_token_file: bearer}}";
+    world.write("afterword.yaml", &format!("{settings}metrics:\n  - {entry}\n"));
+    let condition = "{name: errors, service: checkout, metrics: pushed, query: sum(errors), degraded: '> 5', every: 1s}";
+    world.write("rules/rules.yaml", &format!("{RULES}conditions:\n  - {condition}\n"));
+    world.start();
+    let check = |what: &str, series: std::ops::Range<usize>, at: i64, expected: u16| {
+        let body = pushed(series, at);
+        let kind = "content-type: application/x-protobuf\r\ncontent-encoding: snappy\r\nauthorization: Bearer open sesame";
+        let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = format!("POST /api/v1/write HTTP/1.1\r\nhost: localhost\r\n{kind}\r\ncontent-length: {}\r\n\r\n", body.len());
+        stream.write_all(head.as_bytes()).unwrap();
+        let _ = stream.write_all(&body);
+        assert_eq!(status(&mut stream), expected, "{what}");
+    };
+    let now = wall().timestamp_millis();
+    check("now", 0..1, now, 204);
+    check("the year 9999", 0..1, 253_402_300_799_000, 400);
+    check("the last time there is", 0..1, 8_210_266_876_799_999, 400);
+    check("the year 1970", 0..1, 1, 400);
+    check("a quarter of an hour ahead", 0..1, now + 900_000, 400);
+    check("a flood of series", 0..12_000, now + 1000, 204);
+    let told = world.get("/metrics").body;
+    assert!(told.contains("afterword_metrics_series_left_out{metrics=\"pushed\"} 2000"), "{told}");
+    let page = world.get("/conditions").body;
+    assert!(page.contains("2000 series are left out"), "{page}");
+}
+
+/// A message of remote write with a sample at `at`, in milliseconds since 1970, for each series `errors{id=…}`.
+fn pushed(series: std::ops::Range<usize>, at: i64) -> Vec<u8> {
+    let field = |number: u8, content: &[u8]| [&[number << 3 | 2, u8::try_from(content.len()).unwrap()], content].concat();
+    let label = |name: &str, value: &str| field(1, &[field(1, name.as_bytes()), field(2, value.as_bytes())].concat());
+    let mut time = vec![2 << 3];
+    let mut rest = at;
+    while rest >= 0x80 {
+        time.push((rest % 0x80) as u8 | 0x80);
+        rest /= 0x80;
+    }
+    time.push(rest as u8);
+    let one = |id: usize| field(1, &[label("__name__", "errors"), label("id", &id.to_string()), field(2, &time)].concat());
+    snap::raw::Encoder::new().compress_vec(&series.flat_map(one).collect::<Vec<u8>>()).unwrap()
+}
+
 fn begin(world: &World, path: &str, headers: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
