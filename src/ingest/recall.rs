@@ -24,17 +24,24 @@ use crate::model::settings::LabelNames;
 const NEARLY: f64 = 0.5;
 /// How often rules are evaluated where nobody says: Prometheus's own default.
 const USUAL: TimeDelta = TimeDelta::minutes(1);
+/// So long may nothing have been written of an episode that goes on, or four evaluations where these are further apart.
+const GAP: TimeDelta = TimeDelta::minutes(5);
+/// From this `for` on, in seconds, a Prometheus that restarts takes up the mark that it had (`--rules.alert.for-grace-period`), but fires anew.
+const RESTORED: i64 = 600;
 
-/// What is known of the alerts of one Prometheus, from one look at its memory to the next.
+/// What is known of the alerts of one Prometheus, from one look at its memory to the next. All times are by its clock.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Recalled {
     /// Up to when its memory has been read.
     #[serde(default)]
     pub until: Option<Time>,
+    /// When it was last seen to have an `up`.
+    #[serde(default)]
+    pub up_at: Option<Time>,
     on: Vec<Episode>,
 }
 
-/// An alert that is pending or fires.
+/// An alert that is pending or fires, or did until lately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Episode {
     labels: Labels,
@@ -46,6 +53,22 @@ struct Episode {
     told: bool,
     /// The last evaluation that it was seen in.
     seen_at: Time,
+    /// Milliseconds from one evaluation to the next.
+    #[serde(default)]
+    interval: Option<i64>,
+    #[serde(default)]
+    last_word: LastWord,
+}
+
+/// What was told last of an episode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum LastWord {
+    /// That it is on, if anything.
+    #[default]
+    On,
+    /// That it ended.
+    Ended,
 }
 
 /// A stretch of the memory.
@@ -64,8 +87,10 @@ pub struct Memory {
 }
 
 /// What is known of an alerting rule.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
+    /// The labels that all of its alerts have: those that are no templates.
+    pub labels: Labels,
     /// `for`, in seconds.
     pub hold: i64,
     /// `keep_firing_for`, in seconds.
@@ -81,10 +106,20 @@ pub struct Reader<'a> {
     pub source: &'a str,
     /// Which labels give what.
     pub names: &'a LabelNames,
-    /// The rules by the names of their alerts.
-    pub rules: &'a BTreeMap<String, Rule>,
+    /// The rules by the names of their alerts; several may have one name.
+    pub rules: &'a BTreeMap<String, Vec<Rule>>,
     /// Labels that it adds to the alerts it sends.
     pub external: &'a Labels,
+}
+
+/// What the rules that an alert may be of agree on.
+#[derive(Clone, Copy, Default)]
+struct Ruled {
+    hold: Option<i64>,
+    keep: Option<i64>,
+    interval: Option<TimeDelta>,
+    /// The longest of their intervals.
+    longest: Option<TimeDelta>,
 }
 
 /// One evaluation of one alert.
@@ -95,58 +130,52 @@ struct Seen {
 }
 
 impl Recalled {
-    /// Reads a stretch that begins where the last one ended, or before; gives what it makes known. What ended in a stretch that is read again is
-    /// told again, in the same words.
+    /// Reads a stretch that begins where the last one ended, or before; gives what it makes known.
     pub fn read(&mut self, memory: &Memory, reader: &Reader<'_>) -> Vec<Event> {
-        let mut seen: BTreeMap<Labels, BTreeMap<Time, Seen>> = BTreeMap::new();
-        let mut marks: BTreeMap<&Labels, BTreeMap<Time, i64>> = BTreeMap::new();
-        for (labels, points) in &memory.active {
-            // An instant of ours that far is none; a value that large is no time.
-            #[expect(clippy::cast_possible_truncation, reason = "a mark is only compared with marks, and cut the same each time")]
-            marks.entry(labels).or_default().extend(points.iter().map(|(at, value)| (*at, *value as i64)));
-        }
-        for (labels, points) in &memory.alerts {
-            let mut bare = labels.clone();
-            let firing = bare.remove("alertstate").is_some_and(|state| state == "firing");
-            bare.remove("__name__");
-            let own = marks.iter().find(|(labels, _)| same(labels, &bare)).map(|(_, marks)| marks);
-            let points = points.iter().map(|(at, _)| (*at, Seen { firing, mark: own.and_then(|marks| marks.get(at).copied()) }));
-            seen.entry(bare).or_default().extend(points);
-        }
         let mut events = Vec::new();
         let mut on: BTreeMap<Labels, Episode> =
             std::mem::take(&mut self.on).into_iter().map(|episode| (episode.labels.clone(), episode)).collect();
-        for (labels, evaluations) in seen {
-            let interval = interval(reader, &labels, &evaluations);
+        for (labels, evaluations) in evaluations(memory) {
+            let ruled = ruled(reader, &labels);
             let mut episode = on.remove(&labels);
+            let interval = interval(ruled, &evaluations, episode.as_ref());
             for (at, seen) in evaluations {
                 if episode.as_ref().is_some_and(|episode| at <= episode.seen_at) {
                     continue;
                 }
-                let goes_on = |episode: &mut Episode| {
-                    let other = seen.mark.is_some() && episode.mark.is_some() && seen.mark != episode.mark;
-                    at - episode.seen_at < interval + interval / 2 && !other
-                };
-                if let Some(ended) = episode.take_if(|episode| !goes_on(episode)) {
-                    events.extend(end(&ended, interval, memory, reader));
+                let ended = episode.take_if(|episode| !episode.goes_on(at, seen, interval, ruled, memory));
+                if let Some(ended) = ended.as_ref().filter(|ended| ended.last_word != LastWord::Ended) {
+                    let recovered = reason(ended, interval, Some(at), memory) == Some(EndReason::Recovered);
+                    events.extend(end(ended, interval, recovered, reader));
                 }
-                let known = episode.get_or_insert_with(|| begin(&labels, at, seen, interval, memory, reader));
+                let known = episode.get_or_insert_with(|| begin(&labels, at, seen, interval, ended.as_ref(), memory, reader));
                 known.seen_at = at;
+                known.interval = Some(interval.num_milliseconds());
+                known.mark = known.mark.or(seen.mark);
                 if seen.firing && known.fired_at.is_none() {
                     known.fired_at = Some(at);
                 }
-                if known.fired_at.is_some() && !std::mem::replace(&mut known.told, known.fired_at.is_some()) {
-                    events.extend(alert(known, None, reader));
+                let before = std::mem::take(&mut known.last_word);
+                if known.fired_at.is_some() {
+                    if !std::mem::replace(&mut known.told, true) {
+                        events.extend(alert(known, None, None, reader));
+                    } else if before != LastWord::On {
+                        events.extend(alert(known, None, Some(at), reader));
+                    }
                 }
             }
             on.extend(episode.map(|episode| (labels, episode)));
         }
-        for (labels, episode) in on {
-            let interval = interval(reader, &labels, &BTreeMap::new());
-            // An evaluation may be late, and what it wrote is seen a little later.
-            if memory.until - episode.seen_at > interval * 2 {
-                events.extend(end(&episode, interval, memory, reader));
-            } else {
+        for (labels, mut episode) in on {
+            let interval = interval(ruled(reader, &labels), &BTreeMap::new(), Some(&episode));
+            if episode.last_word != LastWord::Ended
+                && let Some(reason) = found_over(&episode, interval, memory)
+            {
+                events.extend(end(&episode, interval, reason == EndReason::Recovered, reader));
+                episode.last_word = LastWord::Ended;
+            }
+            // What ended is known for as long as it may turn out to go on, and as what was read may be read again.
+            if episode.last_word != LastWord::Ended || memory.until - episode.seen_at <= GAP.max(interval * 4) {
                 self.on.push(episode);
             }
         }
@@ -155,67 +184,165 @@ impl Recalled {
     }
 }
 
-/// Whether these are the labels of the series, but for its name.
-fn same(series: &Labels, bare: &Labels) -> bool {
-    series.iter().filter(|(name, _)| *name != "__name__").eq(bare)
+impl Episode {
+    /// Whether what was evaluated at `at` is of this episode.
+    fn goes_on(&self, at: Time, seen: Seen, interval: TimeDelta, ruled: Ruled, memory: &Memory) -> bool {
+        let gap = at - self.seen_at;
+        let fired = self.fired_at.is_some();
+        match (self.mark, seen.mark) {
+            // Nothing that fires becomes pending again.
+            _ if fired && !seen.firing => false,
+            (Some(one), Some(other)) if one != other => false,
+            // After a restart two evaluations are not written: one that is missing is no restart.
+            (Some(_), Some(_)) if fired && ruled.hold.is_none_or(|hold| hold >= RESTORED) => gap < interval * 5 / 2,
+            // What was not read may have been written.
+            (Some(_), Some(_)) => gap <= GAP.max(interval * 4) || memory.from > self.seen_at + interval,
+            _ => gap < interval * 3 / 2 && self.last_word != LastWord::Ended,
+        }
+    }
 }
 
-fn rule<'a>(reader: &Reader<'a>, labels: &Labels) -> Option<&'a Rule> {
-    labels.get("alertname").and_then(|name| reader.rules.get(name))
+/// What was evaluated, by labels and time.
+fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
+    let bare = |labels: &Labels| {
+        let mut bare = labels.clone();
+        bare.remove("__name__");
+        bare
+    };
+    let mut marks: BTreeMap<Labels, BTreeMap<Time, i64>> = BTreeMap::new();
+    for (labels, points) in &memory.active {
+        // An instant of ours that far is none; a value that large is no time.
+        #[expect(clippy::cast_possible_truncation, reason = "a mark is only compared with marks, and cut the same each time")]
+        marks.entry(bare(labels)).or_default().extend(points.iter().map(|(at, value)| (*at, *value as i64)));
+    }
+    let mut seen: BTreeMap<Labels, BTreeMap<Time, Seen>> = BTreeMap::new();
+    for (labels, points) in &memory.alerts {
+        let mut bare = bare(labels);
+        let firing = bare.remove("alertstate").is_some_and(|state| state == "firing");
+        let own = marks.get(&bare);
+        let points = points.iter().map(|(at, _)| (*at, Seen { firing, mark: own.and_then(|marks| marks.get(at).copied()) }));
+        seen.entry(bare).or_default().extend(points);
+    }
+    seen
+}
+
+/// What is known of the rule of an alert: what all rules of its name whose labels it has agree on.
+fn ruled(reader: &Reader<'_>, labels: &Labels) -> Ruled {
+    let named = labels.get("alertname").and_then(|name| reader.rules.get(name)).map(Vec::as_slice).unwrap_or_default();
+    let may_be = |rule: &&Rule| rule.labels.iter().all(|(name, value)| labels.get(name) == Some(value));
+    let candidates: Vec<&Rule> = named.iter().filter(may_be).collect();
+    Ruled {
+        hold: agreed(candidates.iter().map(|rule| rule.hold)),
+        keep: agreed(candidates.iter().map(|rule| rule.keep)),
+        interval: agreed(candidates.iter().map(|rule| rule.interval)),
+        longest: candidates.iter().map(|rule| rule.interval).max(),
+    }
+}
+
+/// The one value that all are.
+fn agreed<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
+    let first = values.next()?;
+    values.all(|value| value == first).then_some(first)
 }
 
 /// From one evaluation to the next: as the rule says, else as the samples do.
-fn interval(reader: &Reader<'_>, labels: &Labels, evaluations: &BTreeMap<Time, Seen>) -> TimeDelta {
-    let apart = || evaluations.keys().zip(evaluations.keys().skip(1)).map(|(one, next)| *next - *one).min();
-    rule(reader, labels).map(|rule| rule.interval).or_else(apart).unwrap_or(USUAL).max(TimeDelta::milliseconds(1))
+fn interval(ruled: Ruled, evaluations: &BTreeMap<Time, Seen>, episode: Option<&Episode>) -> TimeDelta {
+    let apart = || {
+        let apart = evaluations.keys().zip(evaluations.keys().skip(1)).map(|(one, next)| *next - *one);
+        middle(apart.collect())
+    };
+    let before = || episode.and_then(|episode| episode.interval).map(TimeDelta::milliseconds);
+    ruled.interval.or_else(apart).or_else(before).or(ruled.longest).unwrap_or(USUAL).max(TimeDelta::milliseconds(1))
 }
 
-/// The first that is seen of an episode. Where it fired before the stretch that is read began, since when is reckoned.
-fn begin(labels: &Labels, at: Time, seen: Seen, interval: TimeDelta, memory: &Memory, reader: &Reader<'_>) -> Episode {
-    // Evaluations are one interval apart: the one at which it became active is the first of them at or after the mark.
-    let active_at = seen.mark.and_then(|mark| Time::from_timestamp(mark, 0)).filter(|mark| *mark <= at).map_or(at, |mark| {
-        let steps = (at - mark).num_milliseconds() / interval.num_milliseconds().max(1);
-        at - interval * i32::try_from(steps).unwrap_or(i32::MAX)
-    });
-    let cut = seen.firing && at - memory.from < interval + interval / 2;
+/// What lies between most of them.
+fn middle(mut apart: Vec<TimeDelta>) -> Option<TimeDelta> {
+    apart.sort_unstable();
+    apart.get(apart.len().saturating_sub(1) / 2).copied()
+}
+
+/// The first that is seen of an episode, after the one that `ended`. Where it fired before the stretch that is read began, since when is
+/// reckoned.
+fn begin(
+    labels: &Labels,
+    at: Time,
+    seen: Seen,
+    interval: TimeDelta,
+    ended: Option<&Episode>,
+    memory: &Memory,
+    reader: &Reader<'_>,
+) -> Episode {
+    // What was not read may have been another episode's.
+    let ended = ended.filter(|ended| memory.from <= ended.seen_at + interval);
+    let steps = |length: TimeDelta| i32::try_from(length.num_milliseconds() / interval.num_milliseconds().max(1)).unwrap_or(i32::MAX);
+    // Evaluations are one interval apart: the one at which it became active is the first of them at or after the mark. A mark that was restored
+    // is of a time that the episode before has told of.
+    let own = seen.mark.filter(|mark| ended.is_none_or(|ended| ended.mark != Some(*mark)));
+    let mark = own.and_then(|mark| Time::from_timestamp(mark, 0)).filter(|mark| *mark <= at);
+    let active_at = mark.map_or(at, |mark| at - interval * steps(at - mark));
+    let cut = seen.firing && at - memory.from < interval * 3 / 2 && ended.is_none();
     let fired_at = cut.then(|| {
-        let hold = rule(reader, labels).map_or(0, |rule| rule.hold) * 1000;
-        let steps = hold.unsigned_abs().div_ceil(interval.num_milliseconds().unsigned_abs().max(1));
-        (active_at + interval * i32::try_from(steps).unwrap_or(i32::MAX)).min(at)
+        let hold = TimeDelta::seconds(ruled(reader, labels).hold.unwrap_or(0));
+        (active_at + interval * steps(hold + interval - TimeDelta::milliseconds(1))).min(at)
     });
-    Episode { labels: labels.clone(), active_at, mark: seen.mark, fired_at, told: false, seen_at: at }
+    Episode {
+        labels: labels.clone(),
+        active_at,
+        mark: seen.mark,
+        fired_at,
+        told: false,
+        seen_at: at,
+        interval: None,
+        last_word: LastWord::On,
+    }
+}
+
+/// Why an episode is over by the end of the stretch. `None`: it is on, or that cannot be told yet.
+fn found_over(episode: &Episode, interval: TimeDelta, memory: &Memory) -> Option<EndReason> {
+    // An evaluation may be late, and what it wrote is seen a little later.
+    let silent = memory.until - episode.seen_at > interval * 2;
+    silent.then(|| reason(episode, interval, None, memory)).flatten()
+}
+
+/// Why an episode is over that was not seen any more, except that its labels were evaluated `again`: it recovered where an evaluation did not
+/// find it, and its source is lost where there was none.
+fn reason(episode: &Episode, interval: TimeDelta, again: Option<Time>, memory: &Memory) -> Option<EndReason> {
+    let Some(looks) = &memory.looks else { return Some(EndReason::Recovered) };
+    let next = episode.seen_at + interval;
+    let usual = middle(looks.windows(2).map(|pair| pair[1] - pair[0]).collect()).unwrap_or(interval);
+    let look = looks.get(looks.partition_point(|look| *look < next)).copied();
+    match look.into_iter().chain(again).min() {
+        Some(look) if look <= next + interval.max(usual * 2) => Some(EndReason::Recovered),
+        Some(_) => Some(EndReason::SourceLost),
+        // What it looked at may be seen late, too.
+        None => (memory.until - episode.seen_at > interval.max(usual) * 4).then_some(EndReason::SourceLost),
+    }
 }
 
 /// What the end of an episode makes known.
-fn end(episode: &Episode, interval: TimeDelta, memory: &Memory, reader: &Reader<'_>) -> Option<Event> {
+fn end(episode: &Episode, interval: TimeDelta, recovered: bool, reader: &Reader<'_>) -> Option<Event> {
     // The evaluation that did not find it any more, if there was one.
     let next = episode.seen_at + interval;
-    let looked = memory.looks.as_ref().is_none_or(|looks| {
-        let mut apart: Vec<TimeDelta> = looks.windows(2).map(|pair| pair[1] - pair[0]).collect();
-        apart.sort_unstable();
-        let usual = apart.get(apart.len() / 2).copied().unwrap_or(interval);
-        looks.get(looks.partition_point(|look| *look < next)).is_some_and(|look| *look <= next + interval.max(usual * 2))
-    });
     if episode.fired_at.is_some() {
-        let end = if looked { (next, EndReason::Recovered) } else { (episode.seen_at, EndReason::SourceLost) };
-        return alert(episode, Some(end), reader);
+        let end = if recovered { (next, EndReason::Recovered) } else { (episode.seen_at, EndReason::SourceLost) };
+        return alert(episode, Some(end), None, reader);
     }
-    let rule = rule(reader, &episode.labels).filter(|rule| looked && rule.hold > 0)?;
+    let hold = ruled(reader, &episode.labels).hold.filter(|hold| recovered && *hold > 0)?;
     let waited = (next - episode.active_at).as_seconds_f64();
     #[expect(clippy::cast_precision_loss, reason = "a `for` of more seconds than a float has digits is none")]
-    let closeness = waited / rule.hold as f64;
+    let closeness = waited / hold as f64;
     let severity = labels::severity(&(&episode.labels).into(), reader.names);
     if !(NEARLY..1.0).contains(&closeness) || severity <= Severity::Info {
         return None;
     }
     let name = episode.labels.get("alertname").map_or("An alert", String::as_str);
-    let what = format!("{name} was pending for {waited:.0}s of the {}s after which it fires", rule.hold);
+    let what = format!("{name} was pending for {waited:.0}s of the {hold}s after which it fires");
     let fact = Fact::NearMiss(NearMiss { what, severity, closeness: Some(closeness), by_luck: false, barriers_left: None });
     Some(event(&(&episode.labels).into(), next, fact, reader))
 }
 
 /// The alert as its Prometheus sends it, with what only its memory knows.
-fn alert(episode: &Episode, end: Option<(Time, EndReason)>, reader: &Reader<'_>) -> Option<Event> {
+fn alert(episode: &Episode, end: Option<(Time, EndReason)>, seen_again: Option<Time>, reader: &Reader<'_>) -> Option<Event> {
     let starts_at = episode.fired_at?;
     let mut labels = reader.external.clone();
     labels.extend(episode.labels.clone());
@@ -228,13 +355,13 @@ fn alert(episode: &Episode, end: Option<(Time, EndReason)>, reader: &Reader<'_>)
         starts_at,
         ends_at: end.map(|(at, _)| at),
         pending_for: Some((starts_at - episode.active_at).num_seconds()),
-        keep_firing_for: rule(reader, &episode.labels).map(|rule| rule.keep).filter(|keep| *keep > 0),
+        keep_firing_for: ruled(reader, &episode.labels).keep.filter(|keep| *keep > 0),
         end_reason: end.map(|(_, reason)| reason).unwrap_or_default(),
-        seen_again: None,
+        seen_again,
         recalled: true,
         labels,
     };
-    let at = end.map_or(starts_at, |(at, _)| at);
+    let at = end.map(|(at, _)| at).or(seen_again).unwrap_or(starts_at);
     let labels = alert.labels.clone();
     Some(event(&labels, at, Fact::Alert(alert), reader))
 }

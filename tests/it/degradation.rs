@@ -326,17 +326,28 @@ fn a_prometheus_pushes() {
     assert_eq!(world.post("/api/v1/write", "x").status, 401);
 }
 
-/// Afterword that asks a Prometheus with an alert on the gauge, which goes nowhere but to `alerts_to`.
+/// Afterword that asks a Prometheus with an alert on the gauge, which is sent to us or nowhere.
 fn alerting(hold: &str, to_us: bool) -> (World, Target, Prometheus) {
+    alerting_after(hold, to_us, World::start)
+}
+
+/// The same, with Afterword started that way.
+fn alerting_after(hold: &str, to_us: bool, start: impl FnOnce(&mut World)) -> (World, Target, Prometheus) {
     let (target, port) = (Target::serve(), free_port());
     let mut world = world(&Prometheus::entry(port), RULES);
     let rule = format!("alert: CheckoutErrors, expr: checkout_errors > 5, for: {hold}, labels: {{service: checkout, severity: critical}}");
     world.write("alerts.yml", &format!("groups: [{{name: checkout, rules: [{{{rule}}}]}}]\n"));
     let us = format!("alerting: {{alertmanagers: [{{api_version: v2, static_configs: [{{targets: ['127.0.0.1:{}']}}]}}]}}\n", world.port);
     let more = format!("rule_files: [alerts.yml]\n{}", if to_us { us } else { String::new() });
-    world.start();
+    start(&mut world);
     let prometheus = Prometheus::start(&mut world, port, &target, &more);
     (world, target, prometheus)
+}
+
+/// What `prometheus.yml` says of alerts.
+fn alerting_settings(world: &World) -> String {
+    let settings = std::fs::read_to_string(world.path("prometheus.yml")).unwrap();
+    settings.lines().skip_while(|line| !line.starts_with("rule_files")).map(|line| format!("{line}\n")).collect()
 }
 
 #[test]
@@ -382,12 +393,27 @@ fn the_end_of_a_lease_is_no_recovery_where_the_prometheus_was_gone() {
     seconds(4);
     target.degrade(false);
     seconds(5);
-    let more = std::fs::read_to_string(world.path("prometheus.yml")).unwrap();
-    let more = more.lines().skip_while(|line| !line.starts_with("rule_files")).collect::<Vec<_>>().join("\n");
-    let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, &format!("{more}\n"));
+    let more = alerting_settings(&world);
+    let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, &more);
     until("the end is unknown", PATIENCE, || spans(&world, "CheckoutErrors").iter().any(|(.., state)| state == "unknown").then_some(()));
     let found = target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
     assert!(found.degraded > 2.0 && found.unknown > 4.0, "{found:?}");
+}
+
+#[test]
+fn an_alert_of_a_server_whose_clock_is_off_is_one_in_the_time_that_was_sent() {
+    let (world, mut target, _prometheus) = alerting_after("3s", true, |world| world.start_at("+180s"));
+    seconds(4);
+    target.degrade(true);
+    seconds(10);
+    target.degrade(false);
+    until("it is known with its beginning and its end", PATIENCE, || {
+        let spans = spans(&world, "CheckoutErrors");
+        (spans.len() == 1 && spans[0].1? - spans[0].0 > TimeDelta::milliseconds(7500)).then_some(())
+    });
+    seconds(5);
+    let found = target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
+    assert!(found.degraded > 5.0 && found.unknown < 0.5, "{found:?}: {:?}", spans(&world, "CheckoutErrors"));
 }
 
 #[test]

@@ -7,90 +7,130 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::prometheus::{BUSIEST, selector};
+use super::skew::Skew;
 use super::{Entry, SAVED_EVERY};
 use crate::config::metrics::Prometheus as Settings;
 use crate::ingest::recall::{Memory as Stretch, Reader, Recalled, Rule};
-use crate::measure::answer::Answer;
+use crate::measure::answer::{AlertRule, Answer, Heard};
 use crate::measure::fault::Fault;
 use crate::measure::prometheus::Client;
 use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::event::{Event, Labels};
 use crate::store::watch::{Memory, Remembered};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(15);
 /// How far the first look goes back.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
-/// What is longer ago is not asked for.
+/// What is longer ago is not asked for. A Prometheus that had no `up` for so long has none.
 const FURTHEST: TimeDelta = TimeDelta::hours(24);
+/// Whether it had an `up` for so long.
+const ANY_LOOK: &str = "topk(1, count_over_time(up[24h]))";
 /// How much is asked for at once.
 const STRETCH: TimeDelta = TimeDelta::hours(1);
 /// How much of what was read is read again: what was evaluated then may have been written later.
 const AGAIN: TimeDelta = TimeDelta::minutes(3);
+/// How much before a stretch it is asked when it looked, so that it is known how often it does.
+const BEFORE: TimeDelta = TimeDelta::minutes(5);
 /// How long rules and labels are believed.
 const RULES_EVERY: TimeDelta = TimeDelta::minutes(2);
 
 /// What is known of a Prometheus besides its samples.
 #[derive(Default)]
 struct Known {
-    rules: BTreeMap<String, Rule>,
+    rules: BTreeMap<String, Vec<Rule>>,
     external: Labels,
     read_at: Option<Time>,
+    /// How its clock is; `None`: to be found out.
+    skew: Option<Skew>,
 }
 
-pub(super) async fn recall_loop(entry: Entry, settings: Settings, mut client: Arc<Client>) {
+/// Where reading one Prometheus's memory stands.
+struct Recall {
+    entry: Entry,
+    client: Arc<Client>,
+    recalled: Recalled,
+    known: Known,
+    saved_at: Time,
+}
+
+pub(super) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
     let Some(remembered) = entry.stored("what was read of alerts could not be read", |app| app.store.remembered(Memory::Alerts)).await
     else {
         return;
     };
     let state = remembered.into_iter().find(|one| one.name == entry.name).and_then(|one| one.state);
-    let mut recalled: Recalled = state.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
-    let mut known = Known::default();
-    let mut saved_at = entry.app.now();
+    let recalled: Recalled = state.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
+    let saved_at = entry.app.now();
+    let mut recall = Recall { entry, client, recalled, known: Known::default(), saved_at };
     let mut attempts = 0;
     loop {
-        let wait = match look(&entry, &client, &mut recalled, &mut known, &mut saved_at).await {
-            Ok(true) => EVERY,
+        match recall.look().await {
+            Ok(true) => {
+                attempts = 0;
+                recall.entry.heard("alerts", Ok(()));
+                tokio::time::sleep(EVERY).await;
+            }
             Ok(false) => return,
             Err(fault) => {
-                entry.heard("alerts", Err(fault.to_string()));
-                if let Some(Ok(anew)) = entry.shown_anew(&fault).await.map(|reach| Client::new(&settings, &reach)) {
-                    client = Arc::new(anew);
+                recall.entry.heard("alerts", Err(fault.to_string()));
+                if let Some(Ok(anew)) = recall.entry.shown_anew(&fault).await.map(|reach| Client::new(&settings, &reach)) {
+                    recall.client = Arc::new(anew);
                 }
                 attempts += 1;
-                fault.wait(attempts, &entry.name).to_std().unwrap_or(EVERY)
+                let wait = fault.wait(attempts, &recall.entry.name).to_std().unwrap_or(EVERY);
+                tokio::time::sleep(wait).await;
             }
-        };
-        if wait == EVERY {
-            attempts = 0;
-            entry.heard("alerts", Ok(()));
         }
-        tokio::time::sleep(wait).await;
     }
 }
 
-/// Reads up to now, stretch by stretch. `false`: another process is the judge by now.
-async fn look(entry: &Entry, client: &Client, recalled: &mut Recalled, known: &mut Known, saved_at: &mut Time) -> Result<bool, Fault> {
-    let now = entry.app.now();
-    known.refresh(client, now).await?;
-    loop {
-        let from = recalled.until.map_or(now - FIRST_LOOK, |until| (until - AGAIN).max(now - FURTHEST));
-        let until = now.min(from + STRETCH);
-        let stretch = stretch(client, from, until).await?;
-        let settings = &entry.settings.config;
-        let reader = Reader { source: &entry.name, names: &settings.labels, rules: &known.rules, external: &known.external };
-        let events = recalled.read(&stretch, &reader);
-        if !events.is_empty() || now - *saved_at >= SAVED_EVERY {
-            let state = serde_json::to_string(&recalled).ok();
-            if !entry.append(Memory::Alerts, vec![Remembered { name: entry.name.clone(), state }], events).await {
+impl Recall {
+    /// Reads up to now, stretch by stretch. `false`: another process is the judge by now.
+    async fn look(&mut self) -> Result<bool, Fault> {
+        self.known.refresh(&self.client, self.entry.app.now()).await?;
+        let skew = match self.known.skew {
+            Some(skew) => skew,
+            None => {
+                let heard = self.client.query(BUSIEST, self.entry.app.now()).await?.heard;
+                *self.known.skew.insert(Skew::of(&heard, self.entry.app.now()))
+            }
+        };
+        // By the server's clock, as are all times that it remembers: an alert is known by its beginning as it was sent.
+        let now = skew.theirs(self.entry.app.now());
+        loop {
+            let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| (until.min(now) - AGAIN).max(now - FURTHEST));
+            let until = now.min(from + STRETCH);
+            let (stretch, heard) = stretch(&self.client, &mut self.recalled, from, until).await?;
+            if Skew::of(&heard, self.entry.app.now()).differs(skew) {
+                // One of the clocks was set. What was asked for was another time than was meant.
+                self.known.skew = None;
+                return Ok(true);
+            }
+            let events = self.recalled.read(&stretch, &reader(&self.entry, &self.known));
+            if !self.save(events).await {
                 return Ok(false);
             }
-            *saved_at = now;
-        }
-        if until >= now {
-            return Ok(true);
+            if until >= now {
+                return Ok(true);
+            }
         }
     }
+
+    /// Appends what became known with what is remembered, if it is time. `false`: another process is the judge by now.
+    async fn save(&mut self, events: Vec<Event>) -> bool {
+        let now = self.entry.app.now();
+        if events.is_empty() && now - self.saved_at < SAVED_EVERY {
+            return true;
+        }
+        let state = serde_json::to_string(&self.recalled).ok();
+        self.saved_at = now;
+        self.entry.append(Memory::Alerts, vec![Remembered { name: self.entry.name.clone(), state }], events).await
+    }
+}
+
+fn reader<'a>(entry: &'a Entry, known: &'a Known) -> Reader<'a> {
+    Reader { source: &entry.name, names: &entry.settings.config.labels, rules: &known.rules, external: &known.external }
 }
 
 impl Known {
@@ -99,18 +139,15 @@ impl Known {
             return Ok(());
         }
         // Not every server that answers queries has rules, or tells of its settings.
-        self.rules = match client.rules().await {
-            Ok(rules) => {
-                let rule = |rule: &crate::measure::answer::AlertRule| Rule {
-                    hold: i64::try_from(rule.hold.as_secs()).unwrap_or(i64::MAX),
-                    keep: i64::try_from(rule.keep_firing.as_secs()).unwrap_or(i64::MAX),
-                    interval: TimeDelta::from_std(rule.interval).unwrap_or(TimeDelta::minutes(1)),
-                };
-                rules.iter().map(|found| (found.name.clone(), rule(found))).collect()
-            }
-            Err(Fault::Refused { .. } | Fault::Unreadable(_)) => BTreeMap::new(),
+        let rules = match client.rules().await {
+            Ok(rules) => rules,
+            Err(Fault::Refused { .. } | Fault::Unreadable(_)) => Vec::new(),
             Err(fault) => return Err(fault),
         };
+        self.rules.clear();
+        for found in rules {
+            self.rules.entry(found.name.clone()).or_default().push(rule(found));
+        }
         self.external = match client.external_labels().await {
             Ok(labels) => labels,
             Err(Fault::Refused { .. } | Fault::Unreadable(_)) => Labels::new(),
@@ -121,19 +158,42 @@ impl Known {
     }
 }
 
-async fn stretch(client: &Client, from: Time, until: Time) -> Result<Stretch, Fault> {
-    let window = format!("[{}s]", (until - from).num_seconds().max(1));
-    let raw = async |selector: String| client.raw(&format!("{selector}{window}"), until).await;
-    let alerts = raw("ALERTS".to_owned()).await?;
-    let active = raw("ALERTS_FOR_STATE".to_owned()).await?;
-    let busiest = client.query(BUSIEST, until).await?;
-    let looks = match busiest.series.first() {
-        Some(series) => {
-            let up = raw(format!("up{}", selector(&series.labels))).await?;
-            Some(up.series.into_iter().flat_map(|series| series.points).map(|(at, _)| at).collect())
-        }
-        None => None,
-    };
+fn rule(found: AlertRule) -> Rule {
+    // A label without a value is none.
+    let fixed = found.labels.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains("{{"));
+    Rule {
+        labels: fixed.collect(),
+        hold: i64::try_from(found.hold.as_secs()).unwrap_or(i64::MAX),
+        keep: i64::try_from(found.keep_firing.as_secs()).unwrap_or(i64::MAX),
+        interval: TimeDelta::from_std(found.interval).unwrap_or(TimeDelta::minutes(1)),
+    }
+}
+
+async fn stretch(client: &Client, recalled: &mut Recalled, from: Time, until: Time) -> Result<(Stretch, Heard), Fault> {
+    let window = window(from, until);
+    let alerts = client.raw(&format!("ALERTS{window}"), until).await?;
+    let active = client.raw(&format!("ALERTS_FOR_STATE{window}"), until).await?;
+    let (looks, heard) = looks(client, recalled, from - BEFORE, until).await?;
     let series = |answer: Answer| answer.series.into_iter().map(|series| (series.labels, series.points)).collect();
-    Ok(Stretch { alerts: series(alerts), active: series(active), looks, from, until })
+    Ok((Stretch { alerts: series(alerts), active: series(active), looks, from, until }, heard))
+}
+
+/// When it looked at the target that it looked at most often. `None`: it has no `up`, so that nobody can say.
+async fn looks(client: &Client, recalled: &mut Recalled, from: Time, until: Time) -> Result<(Option<Vec<Time>>, Heard), Fault> {
+    let window = window(from, until);
+    let busiest = client.query(&format!("topk(1, count_over_time(up{window}))"), until).await?;
+    let Some(series) = busiest.series.first() else {
+        // It was away for the whole of the stretch, unless it never has any.
+        let lately = recalled.up_at.is_some_and(|at| until - at < FURTHEST);
+        let had = lately || !client.query(ANY_LOOK, until).await?.series.is_empty();
+        return Ok((had.then(Vec::new), busiest.heard));
+    };
+    recalled.up_at = recalled.up_at.max(Some(until));
+    let up = client.raw(&format!("up{}{window}", selector(&series.labels)), until).await?;
+    let looks = up.series.into_iter().flat_map(|series| series.points).map(|(at, _)| at).collect();
+    Ok((Some(looks), up.heard))
+}
+
+fn window(from: Time, until: Time) -> String {
+    format!("[{}s]", (until - from).num_seconds().max(1))
 }
