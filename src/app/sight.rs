@@ -79,11 +79,19 @@ impl Sights {
                 sights.forget(std::slice::from_ref(event), lapsed.last_seen);
                 continue;
             }
+            if recalled(event) {
+                continue;
+            }
             let (last_seen, lease_end) = saved.get(&event.subject.number()).copied().unwrap_or((now, None));
             // Whoever renews did so in vain while we were down: they get the time to do it again.
             sights.saw(event, Some(lease_end.unwrap_or(assumed_lease(event, now)).max(now + GRACE)), last_seen);
         }
         Ok(sights)
+    }
+
+    /// Whether its sender told of it lately, so that the end of its lease is told here.
+    pub(super) fn knows(&self, subject: &Subject) -> bool {
+        self.by_subject(subject).is_some()
     }
 
     /// Whether a firing alert only repeats what is known; then its sight is renewed.
@@ -195,6 +203,9 @@ impl Sights {
                 }
                 continue;
             };
+            if recalled(event) {
+                continue;
+            }
             let sight = self.of(alert).map(|row| self.rows[at(row)]);
             let known = sight.is_some_and(|sight| match (sight.known, alert.status) {
                 (Known::On, AlertStatus::Firing) => true,
@@ -403,6 +414,11 @@ impl Sights {
     }
 }
 
+/// Whether it was read from what its Prometheus remembers: nobody sends that, and who reads it tells when it can be read no more.
+fn recalled(event: &Event) -> bool {
+    matches!(&event.fact, Fact::Alert(alert) if alert.recalled)
+}
+
 /// How long an alert holds whose lease nobody here has seen.
 fn assumed_lease(event: &Event, now: Time) -> Time {
     if *event.source == *"prometheus" { now + GRACE } else { now + UNSTATED_LEASE }
@@ -534,6 +550,20 @@ mod tests {
         assert_eq!(lapsed.len(), 1);
         sights.follow(&lapsed, at(1_000_000));
         check(&mut sights, &alert(None), 1_000_100, "again");
+    }
+
+    #[test]
+    fn what_a_prometheus_remembers_takes_no_lease() {
+        let mut sights = Sights::default();
+        let mut read = alert(None);
+        if let Fact::Alert(alert) = &mut read.fact {
+            alert.recalled = true;
+        }
+        sights.follow(&[read.clone()], at(0));
+        assert!(!sights.knows(&read.subject));
+        assert_eq!(sights.lapsed(at(1_000_000)), []);
+        sights.saw(&alert(None), Some(at(240)), at(0));
+        assert!(sights.knows(&read.subject), "it was received, too");
     }
 
     #[test]

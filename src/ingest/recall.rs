@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::labels;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, NearMiss, Severity};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Lapsed, NearMiss, Severity};
 use crate::model::settings::LabelNames;
 
 /// How far it must have come, as a share of its `for`, to have nearly fired.
@@ -28,6 +28,8 @@ const USUAL: TimeDelta = TimeDelta::minutes(1);
 const GAP: TimeDelta = TimeDelta::minutes(5);
 /// From this `for` on, in seconds, a Prometheus that restarts takes up the mark that it had (`--rules.alert.for-grace-period`), but fires anew.
 const RESTORED: i64 = 600;
+/// After so long without a word an alert is unknown, or after four evaluations where these are further apart.
+const SILENT: TimeDelta = TimeDelta::seconds(25);
 
 /// What is known of the alerts of one Prometheus, from one look at its memory to the next. All times are by its clock.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -38,6 +40,9 @@ pub struct Recalled {
     /// When it was last seen to have an `up`.
     #[serde(default)]
     pub up_at: Option<Time>,
+    /// Labels that it adds to the alerts it sends, as of the last look.
+    #[serde(default)]
+    external: Labels,
     on: Vec<Episode>,
 }
 
@@ -67,6 +72,8 @@ enum LastWord {
     /// That it is on, if anything.
     #[default]
     On,
+    /// That nobody knows how it is.
+    Lapsed,
     /// That it ended.
     Ended,
 }
@@ -180,6 +187,27 @@ impl Recalled {
             }
         }
         self.until = Some(memory.until);
+        self.external.clone_from(reader.external);
+        events
+    }
+
+    /// What nobody knows any more by `now`, as the memory cannot be read: told once, until it is seen again. Not of alerts that are `left` to
+    /// others.
+    pub fn lapse(&mut self, now: Time, reader: &Reader<'_>, left: impl Fn(&Event) -> bool) -> Vec<Event> {
+        let reader = Reader { external: &self.external, ..*reader };
+        let mut events = Vec::new();
+        for episode in &mut self.on {
+            let interval = interval(ruled(&reader, &episode.labels), &BTreeMap::new(), Some(episode));
+            let on = episode.told && episode.last_word == LastWord::On;
+            if !on || now - episode.seen_at <= SILENT.max(interval * 4) {
+                continue;
+            }
+            if let Some(alert) = alert(episode, None, None, &reader).filter(|alert| !left(alert)) {
+                let lapsed = Lapsed { of: alert.subject, last_seen: episode.seen_at };
+                events.push(Event::new(reader.source, episode.seen_at, Fact::Lapsed(lapsed)));
+                episode.last_word = LastWord::Lapsed;
+            }
+        }
         events
     }
 }

@@ -417,6 +417,43 @@ fn an_alert_of_a_server_whose_clock_is_off_is_one_in_the_time_that_was_sent() {
 }
 
 #[test]
+fn a_recalled_alert_whose_prometheus_dies_is_unknown_soon() {
+    let (mut world, mut target, prometheus) = alerting("1s", false);
+    seconds(3);
+    target.degrade(true);
+    until("the alert is known", PATIENCE, || spans(&world, "CheckoutErrors").pop());
+    prometheus.signal("KILL");
+    let killed = wall();
+    let unknown = || spans(&world, "CheckoutErrors").into_iter().find(|(.., state)| state == "unknown");
+    let (since, end, _) = until("it is unknown", Duration::from_secs(45), unknown);
+    assert!((since - killed).abs() < ALERTED && end.is_none(), "killed at {killed}, unknown from {since} to {end:?}");
+    let more = alerting_settings(&world);
+    let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, &more);
+    let fires = || spans(&world, "CheckoutErrors").into_iter().find(|(since, _, state)| state == "degraded" && *since > killed + ALERTED);
+    until("it fires again", Duration::from_secs(45), fires);
+    let found = target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
+    assert!(found.unknown > 10.0, "{found:?}");
+}
+
+#[test]
+fn a_recalled_alert_goes_on_when_its_prometheus_stood_still() {
+    let (world, mut target, prometheus) = alerting("1s", false);
+    seconds(3);
+    target.degrade(true);
+    until("the alert is known", PATIENCE, || spans(&world, "CheckoutErrors").pop());
+    prometheus.signal("STOP");
+    let is = |expected: &str| spans(&world, "CheckoutErrors").into_iter().find(|(_, end, state)| state == expected && end.is_none());
+    until("it is unknown", Duration::from_secs(45), || is("unknown"));
+    prometheus.signal("CONT");
+    until("it goes on", Duration::from_secs(60), || is("degraded"));
+    target.degrade(false);
+    let whole = until("it ended", PATIENCE, || spans(&world, "CheckoutErrors").pop().filter(|(_, end, _)| end.is_some()));
+    assert_eq!(spans(&world, "CheckoutErrors"), [whole]);
+    seconds(5);
+    target.compare(&world, "CheckoutErrors", ALERTED, EXACT);
+}
+
+#[test]
 fn an_alert_that_nearly_fired_is_a_near_miss() {
     let (world, mut target, _prometheus) = alerting("8s", false);
     seconds(3);

@@ -9,6 +9,7 @@ use chrono::TimeDelta;
 use super::prometheus::{BUSIEST, selector};
 use super::skew::Skew;
 use super::{Entry, SAVED_EVERY};
+use crate::app::lock;
 use crate::config::metrics::Prometheus as Settings;
 use crate::ingest::recall::{Memory as Stretch, Reader, Recalled, Rule};
 use crate::measure::answer::{AlertRule, Answer, Heard};
@@ -20,6 +21,8 @@ use crate::store::watch::{Memory, Remembered};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(15);
+/// Between two looks for what nobody knows any more, while the memory cannot be read.
+const LAPSED_EVERY: Duration = Duration::from_secs(5);
 /// How far the first look goes back.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
 /// What is longer ago is not asked for. A Prometheus that had no `up` for so long has none.
@@ -79,7 +82,9 @@ pub(super) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Cl
                 }
                 attempts += 1;
                 let wait = fault.wait(attempts, &recall.entry.name).to_std().unwrap_or(EVERY);
-                tokio::time::sleep(wait).await;
+                if !recall.wait_in_the_dark(wait).await {
+                    return;
+                }
             }
         }
     }
@@ -114,6 +119,26 @@ impl Recall {
             if until >= now {
                 return Ok(true);
             }
+        }
+    }
+
+    /// Waits until the next attempt; what nobody knows any more meanwhile is told. `false`: another process is the judge by now.
+    async fn wait_in_the_dark(&mut self, wait: Duration) -> bool {
+        let until = tokio::time::Instant::now() + wait;
+        loop {
+            let now = self.known.skew.unwrap_or_default().theirs(self.entry.app.now());
+            let (app, force) = (&self.entry.app, &self.entry.settings.force);
+            // What is received as well has a lease of its own; what the engine ignores has no end that anybody would miss.
+            let left = |alert: &Event| force.ignores(alert) || lock(&app.sights).knows(&alert.subject);
+            let lapsed = self.recalled.lapse(now, &reader(&self.entry, &self.known), left);
+            if !lapsed.is_empty() && !self.save(lapsed).await {
+                return false;
+            }
+            let rest = until.saturating_duration_since(tokio::time::Instant::now());
+            if rest.is_zero() {
+                return true;
+            }
+            tokio::time::sleep(rest.min(LAPSED_EVERY)).await;
         }
     }
 

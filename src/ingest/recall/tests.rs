@@ -70,6 +70,7 @@ fn told(event: &Event) -> String {
             let again = alert.seen_again.map(|again| format!(" again {}", second(again))).unwrap_or_default();
             format!("fired {}-{}{end}{again}", second(alert.starts_at), alert.pending_for.unwrap_or_default())
         }
+        Fact::Lapsed(lapsed) => format!("lapsed {}", second(lapsed.last_seen)),
         Fact::NearMiss(near) => format!("{} {:.2} @{}", near.what, near.closeness.unwrap_or_default(), second(event.occurred_at)),
         other => panic!("{other:?}"),
     }
@@ -198,4 +199,24 @@ fn rules_of_one_name_are_told_apart_by_their_labels() {
     let either = [ours, other("critical")];
     check_by(&either, &memory(0, ".ppp...", None), &[]);
     check_by(&either, &memory(0, "ppppffff...", None), &["fired 60-60", "fired 60-60..120 Recovered"]);
+}
+
+#[test]
+fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
+    let (names, rules, external) = (LabelNames::default(), BTreeMap::new(), Labels::new());
+    let reader = Reader { source: "prom", names: &names, rules: &rules, external: &external };
+    let mut recalled = Recalled::default();
+    let alert = read(&mut recalled, &memory(0, "ppppff", None)).remove(0);
+    recalled = serde_json::from_str(&serde_json::to_string(&recalled).expect("text")).expect("recalled");
+    let lapse = |recalled: &mut Recalled, second| recalled.lapse(at(second), &reader, |_| false);
+    assert_eq!(lapse(&mut recalled, 135), []);
+    assert_eq!(recalled.lapse(at(136), &reader, |event| event.subject == alert.subject), [], "others have its lease");
+    let lapsed = lapse(&mut recalled, 136);
+    assert_eq!(lapsed.iter().map(|event| (told(event), event.subject)).collect::<Vec<_>>(), [("lapsed 75".to_owned(), alert.subject)]);
+    assert_eq!(lapse(&mut recalled, 200), [], "told once");
+    let events = read(&mut recalled, &memory(0, "ppppffffffffff", None));
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["fired 60-60 again 90"]);
+    assert_eq!(lapse(&mut recalled, 400).len(), 1, "and once more");
+    let events = read(&mut recalled, &memory(0, "ppppffffffffffff...", None));
+    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["fired 60-60 again 210", "fired 60-60..240 Recovered"]);
 }
