@@ -16,6 +16,7 @@ mod postgres;
 mod prometheus;
 mod promtool;
 mod queries;
+mod recall;
 mod reload;
 mod remote_write;
 mod replicas;
