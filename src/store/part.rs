@@ -1,4 +1,4 @@
-//! Large incidents in parts: one more alert writes what it changes, not all that came before it.
+//! All but the smallest incidents in parts: one more alert writes what it changes, not all that came before it.
 
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
@@ -11,9 +11,13 @@ use crate::model::member::Members;
 
 const NOUN: &str = "part";
 /// Up to so many members an incident is kept whole.
-const WHOLE: usize = 256;
-/// Members or signals a part.
-const SIZE: usize = 128;
+const WHOLE: usize = 8;
+/// Members or signals a part: at least, and at the most.
+const SIZES: (usize, usize) = (8, 128);
+/// Up to so much evidence a verdict is kept whole.
+const SHORT: usize = 64;
+/// Evidence a part.
+const EVIDENCE: usize = 1024;
 /// Numbers that the parts of one verdict's evidence may have.
 const OF_A_VERDICT: i64 = 1_000_000;
 
@@ -105,14 +109,14 @@ pub(super) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> 
                     on conflict (incident, kind, number) do update set hash = excluded.hash, state = excluded.state";
         sql::execute(at, NOUN, text, values![id, kind, number, hash, &state()?]).map(drop)
     };
-    for (number, members) in incident.members.chunks(SIZE).enumerate() {
+    for (number, members) in runs(&incident.members).enumerate() {
         write("member", sql::integer(number), digest(members), &|| sql::json(NOUN, members))?;
     }
-    for (number, signals) in incident.signals.chunks(SIZE).enumerate() {
+    for (number, signals) in runs(&incident.signals).enumerate() {
         write("signal", sql::integer(number), hash(signals), &|| sql::json(NOUN, signals))?;
     }
     for (index, verdict) in incident.verdicts.iter().enumerate().filter(|(_, verdict)| is_long(verdict)) {
-        for (number, evidence) in verdict.evidence.chunks(8 * SIZE).enumerate() {
+        for (number, evidence) in verdict.evidence.chunks(EVIDENCE).enumerate() {
             write("evidence", sql::integer(index) * OF_A_VERDICT + sql::integer(number), hash(evidence), &|| sql::json(NOUN, evidence))?;
         }
     }
@@ -124,7 +128,17 @@ pub(super) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> 
 
 /// Whether a verdict's evidence has parts of its own.
 fn is_long(verdict: &Verdict) -> bool {
-    verdict.evidence.len() > WHOLE
+    verdict.evidence.len() > SHORT
+}
+
+/// Cut so that the last part is small beside what came before it: nearly always it is the one that grows.
+fn runs<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut before = 0;
+    std::iter::from_fn(move || {
+        let (run, after) = rest.split_at((before / 8).clamp(SIZES.0, SIZES.1).min(rest.len()));
+        (before, rest) = (before + run.len(), after);
+        (!run.is_empty()).then_some(run)
+    })
 }
 
 /// What tells one run of members from another. An event's id stands for all that it states; only its service may be assigned later.

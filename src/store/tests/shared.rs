@@ -8,6 +8,7 @@ use crate::store::apply::Changes;
 use crate::store::error::StoreError;
 use crate::store::ledger::LedgerEntry;
 use crate::store::log::NewRecord;
+use crate::store::sql::values;
 use crate::store::testbed::stores;
 use crate::store::{Store, sql};
 
@@ -80,7 +81,7 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
                 incident.members.push(Member { event: note(&format!("n{index}")).into(), reason: Joined::Subject });
             }
         };
-        for size in [200, 257, 1_000, 1_001, 300, 10, 600] {
+        for size in [1, 8, 9, 16, 17, 64, 200, 257, 1_000, 1_001, 300, 10, 8, 600] {
             let _ = large.members.split_off(size.min(large.members.len()));
             grow(&mut large, size);
             large.revision += 1;
@@ -88,6 +89,20 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
             assert_eq!(store.incident("i-1").unwrap().unwrap(), large, "{size}");
             assert_eq!(store.load(at(0)).unwrap().incidents, [large.clone()]);
         }
+        // However it was cut when it was stored.
+        store
+            .write("test", |at| {
+                sql::execute(at, "test", "delete from part", &[])?;
+                large.members.chunks(128).enumerate().try_for_each(|(number, members)| {
+                    let text = "insert into part (incident, kind, number, hash, state) values ('i-1', 'member', $1, 1, $2)";
+                    sql::execute(at, "test", text, values![sql::integer(number), sql::json("test", members)?]).map(drop)
+                })
+            })
+            .unwrap();
+        assert_eq!(store.incident("i-1").unwrap().unwrap(), large);
+        grow(&mut large, 601);
+        apply(&store, &Changes { incidents: vec![large.clone().into()], ..Changes::default() });
+        assert_eq!(store.incident("i-1").unwrap().unwrap(), large);
         apply(&store, &Changes { removed: vec![large.id.clone()], ..Changes::default() });
         let parts = store.read("test", |at| sql::row(at, "test", "select count(*) from part", &[], |row| row.get::<i64>(0)));
         assert_eq!(parts.unwrap(), Some(0));
