@@ -1,11 +1,12 @@
 //! Texts that many events have in common, each kept once.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::model::event::{Event, Fact, Link};
 use crate::model::incident::{Joined, Member, Signal, Sort};
+use crate::model::labels::Common;
 
 /// What has been seen so far.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +14,16 @@ pub(super) struct Pool {
     texts: HashSet<Arc<str>>,
     links: HashSet<Arc<[Link]>>,
     sorts: HashSet<Arc<Sort>>,
+    alike: HashMap<Likeness, Alike>,
+}
+
+/// An alert's name and service: what is told of them together has most in common.
+type Likeness = (Arc<str>, Option<Arc<str>>);
+
+#[derive(Debug, Clone, Default)]
+struct Alike {
+    labels: Common,
+    annotations: Common,
 }
 
 impl Pool {
@@ -23,6 +34,9 @@ impl Pool {
         once(&mut self.links, &mut event.links);
         if let Fact::Alert(alert) = &mut event.fact {
             once(&mut self.texts, &mut alert.name);
+            let alike = self.alike.entry((Arc::clone(&alert.name), event.service.clone())).or_default();
+            alert.labels.share(&mut alike.labels);
+            alert.annotations.share(&mut alike.annotations);
         }
     }
 
@@ -47,6 +61,8 @@ impl Pool {
 
     /// Drops what nobody else keeps any more.
     pub(super) fn tidy(&mut self) {
+        // What is alike is found again: one that was other than the rest left them less in common.
+        self.alike.clear();
         self.texts.retain(|text| Arc::strong_count(text) > 1);
         self.sorts.retain(|sort| Arc::strong_count(sort) > 1);
         self.links.retain(|links| Arc::strong_count(links) > 1);

@@ -1,36 +1,67 @@
 //! Labels as they are kept: one piece of text. A million open alerts hold little else.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::Labels;
 
-/// Names and values, in the order of the names, each name once. Made from [`Labels`] and never changed.
+/// Names and values, in the order of the names, each name once. Made from [`Labels`]; what they are never changes.
 ///
 /// Inside it is the length of a name, the length of its value, the name, the value, and so on, the lengths in base 64 with the last digit
-/// marked: a map of strings takes eight times the memory.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
-pub struct LabelSet(Box<str>);
+/// marked: a map of strings takes eight times the memory. What others have too may be kept with them, see [`LabelSet::share`].
+#[derive(Clone, Default)]
+pub struct LabelSet {
+    own: Box<str>,
+    shared: Option<Arc<str>>,
+}
 
 /// Labels of a [`LabelSet`], borrowed.
-#[derive(Clone, Copy, PartialEq, Eq, Default)]
-pub struct LabelsOf<'a>(&'a str);
+#[derive(Clone, Copy, Default)]
+pub struct LabelsOf<'a> {
+    own: &'a str,
+    shared: &'a str,
+}
+
+/// What sets of labels have in common.
+#[derive(Debug, Clone, Default)]
+pub struct Common(Option<Arc<str>>);
+
+/// Fewer bytes in common take more than they save.
+const WORTH_SHARING: usize = 32;
 
 impl LabelSet {
     /// From names in ascending order.
     #[must_use]
     pub fn of_sorted<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Self {
-        let size = pairs.clone().map(|(name, value)| name.len() + value.len() + 4).sum();
-        let mut text = String::with_capacity(size);
-        for (name, value) in pairs {
-            write_length(&mut text, name.len());
-            write_length(&mut text, value.len());
-            text.push_str(name);
-            text.push_str(value);
+        Self::of_packed(&packed(pairs))
+    }
+
+    fn of_packed(text: &str) -> Self {
+        // A copy of just its size: what is cut off a piece of text is of no use to anybody.
+        Self { own: text.into(), shared: None }
+    }
+
+    /// Keeps once what it and those before it have in `common`, which becomes what this one has of that too.
+    pub fn share(&mut self, common: &mut Common) {
+        let before = LabelsOf { own: "", shared: common.0.as_deref().unwrap_or_default() };
+        let both = packed(before.filter(|(name, value)| self.get(name) == Some(value)));
+        if both.len() < WORTH_SHARING {
+            // Perhaps those to come are like this one.
+            common.0 = Some(packed(self.iter()).into());
+            return;
         }
-        Self(text.into())
+        let shared = match common.0.take().filter(|common| common.len() == both.len()) {
+            Some(all) => all,
+            None => both.into(),
+        };
+        let theirs = LabelsOf { own: "", shared: &shared };
+        self.own = packed(self.iter().filter(|(name, _)| theirs.get(name).is_none())).as_str().into();
+        common.0 = Some(Arc::clone(&shared));
+        self.shared = Some(shared);
     }
 
     /// The value of a name.
@@ -48,21 +79,56 @@ impl LabelSet {
     /// They, borrowed.
     #[must_use]
     pub fn all(&self) -> LabelsOf<'_> {
-        LabelsOf(&self.0)
+        LabelsOf { own: &self.own, shared: self.shared.as_deref().unwrap_or_default() }
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.own.is_empty() && self.shared.is_none()
     }
 }
+
+impl PartialEq for LabelSet {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.shared, &other.shared) {
+            (None, None) => self.own == other.own,
+            (Some(shared), Some(theirs)) if Arc::ptr_eq(shared, theirs) => self.own == other.own,
+            _ => self.all() == other.all(),
+        }
+    }
+}
+
+impl Eq for LabelSet {}
+
+impl Hash for LabelSet {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.iter().for_each(|pair| pair.hash(state));
+    }
+}
+
+impl PartialEq for LabelsOf<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        Iterator::eq(*self, *other)
+    }
+}
+
+impl Eq for LabelsOf<'_> {}
 
 impl<'a> LabelsOf<'a> {
     /// The value of a name.
     #[must_use]
-    pub fn get(mut self, name: &str) -> Option<&'a str> {
-        self.find(|(other, _)| *other == name).map(|(_, value)| value)
+    pub fn get(self, name: &str) -> Option<&'a str> {
+        let within = |mut text| {
+            while let Some((pair, rest)) = first(text) {
+                if pair.0 == name {
+                    return Some(pair.1);
+                }
+                text = rest;
+            }
+            None
+        };
+        within(self.own).or_else(|| within(self.shared))
     }
 }
 
@@ -70,13 +136,41 @@ impl<'a> Iterator for LabelsOf<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (name, rest) = read_length(self.0)?;
-        let (value, rest) = read_length(rest)?;
-        let (name, rest) = rest.split_at_checked(name)?;
-        let (value, rest) = rest.split_at_checked(value)?;
-        self.0 = rest;
-        Some((name, value))
+        let (pair, of_own) = match (first(self.own), first(self.shared)) {
+            (Some((own, rest)), Some((shared, _))) if own.0 < shared.0 => (own, Some(rest)),
+            (Some((own, rest)), None) => (own, Some(rest)),
+            (_, shared) => (shared?.0, None),
+        };
+        match of_own {
+            Some(rest) => self.own = rest,
+            None => self.shared = first(self.shared)?.1,
+        }
+        Some(pair)
     }
+}
+
+/// The first name with its value, and what comes after them.
+fn first(text: &str) -> Option<((&str, &str), &str)> {
+    let (name, rest) = read_length(text)?;
+    let (value, rest) = read_length(rest)?;
+    let (name, rest) = rest.split_at_checked(name)?;
+    let (value, rest) = rest.split_at_checked(value)?;
+    Some(((name, value), rest))
+}
+
+fn packed<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
+    let mut text = String::with_capacity(192);
+    for (name, value) in pairs {
+        write(&mut text, name, value);
+    }
+    text
+}
+
+fn write(text: &mut String, name: &str, value: &str) {
+    write_length(text, name.len());
+    write_length(text, value.len());
+    text.push_str(name);
+    text.push_str(value);
 }
 
 const MORE: u8 = 64;
@@ -172,20 +266,17 @@ impl<'de> Deserialize<'de> for LabelSet {
                         continue;
                     }
                     if !text.is_empty() && *last >= *name.0 {
-                        let mut labels: Labels = LabelsOf(&text).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                        let before = LabelsOf { own: &text, shared: "" };
+                        let mut labels: Labels = before.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
                         labels.insert(name.0.into_owned(), value.0.into_owned());
                         unordered = Some(labels);
                         continue;
                     }
-                    write_length(&mut text, name.0.len());
-                    write_length(&mut text, value.0.len());
-                    text.push_str(&name.0);
-                    text.push_str(&value.0);
+                    write(&mut text, &name.0, &value.0);
                     last.clear();
                     last.push_str(&name.0);
                 }
-                // A copy of just its size: what is cut off a piece of text is of no use to anybody.
-                Ok(unordered.map_or_else(|| LabelSet(text.as_str().into()), LabelSet::from))
+                Ok(unordered.map_or_else(|| LabelSet::of_packed(&text), LabelSet::from))
             }
         }
         deserializer.deserialize_map(All)
@@ -200,9 +291,10 @@ struct Piece<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::LabelSet;
+    use super::{Common, LabelSet};
     use crate::model::event::Labels;
     use proptest::prelude::{prop_assert_eq, proptest};
+    use std::hash::BuildHasher;
 
     proptest! {
         #[test]
@@ -217,6 +309,36 @@ mod tests {
             prop_assert_eq!(&text, &serde_json::to_string(&labels).unwrap());
             prop_assert_eq!(serde_json::from_str::<LabelSet>(&text).unwrap(), set);
         }
+    }
+
+    proptest! {
+        #[test]
+        fn shared_they_are_what_they_were(
+            sets in proptest::collection::vec(proptest::collection::btree_map("[a-d]", "[xy]|[xy]{40}", 0..4), 0..8),
+        ) {
+            let whole: Vec<LabelSet> = sets.iter().map(|set: &Labels| LabelSet::from(set)).collect();
+            let (mut shared, mut common) = (whole.clone(), Common::default());
+            shared.iter_mut().for_each(|set| set.share(&mut common));
+            prop_assert_eq!(&shared, &whole);
+            let hasher = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default();
+            for (set, labels) in shared.iter().zip(&sets) {
+                prop_assert_eq!(hasher.hash_one(set), hasher.hash_one(LabelSet::from(labels)));
+                prop_assert_eq!(labels.iter().all(|(name, value)| set.get(name) == Some(value)), true);
+                prop_assert_eq!(set.is_empty(), labels.is_empty());
+                prop_assert_eq!(serde_json::to_string(set).unwrap(), serde_json::to_string(labels).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn what_many_have_is_kept_once() {
+        let set = |pod: &str| {
+            LabelSet::from([("cluster", "c".repeat(40).as_str()), ("pod", pod)].map(|(name, value)| (name.to_owned(), value.to_owned())))
+        };
+        let (mut sets, mut common) = ([set("a"), set("b"), set("c")], Common::default());
+        sets.iter_mut().for_each(|set| set.share(&mut common));
+        assert!(std::sync::Arc::ptr_eq(sets[1].shared.as_ref().unwrap(), sets[2].shared.as_ref().unwrap()));
+        assert_eq!(sets[2].own.len(), "pod".len() + "c".len() + 2);
     }
 
     #[test]
