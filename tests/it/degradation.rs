@@ -274,7 +274,8 @@ fn while_nobody_scraped_nobody_knows() {
     world.start();
     seconds(5);
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 6.0 && found.unknown > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    // Of six seconds and five, one each may go to the scrape and the last stretch to the slack at the end.
+    assert!(found.degraded > 4.0 && found.unknown > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
 }
 
 #[test]
