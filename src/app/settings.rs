@@ -9,6 +9,7 @@ use super::{lock, secrets};
 use crate::config::{self, Config, Storage, metrics};
 use crate::engine::InForce;
 use crate::ingest::auth::Proof;
+use crate::ingest::sources::Reader;
 use crate::measure::reach::Reach;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
@@ -25,6 +26,8 @@ pub struct Settings {
     pub force: InForce,
     /// How each source proves who it is.
     pub proofs: BTreeMap<String, Proof>,
+    /// How each source is read.
+    pub readers: BTreeMap<String, Reader>,
     /// What is shown to the servers of each entry of `metrics:` that fetches samples.
     pub reach: BTreeMap<String, Reach>,
     /// How whoever pushes samples proves who it is, by the entry's name.
@@ -78,6 +81,7 @@ impl Settings {
             let proof = named.proof(&source.auth).map_err(|fault| faults.push(fault));
             proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
+        let readers = config.sources.iter().map(|source| (source.name.clone(), Reader::Own(source.kind))).collect();
         let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
             if let metrics::Kind::RemoteWrite(auth) = &entry.kind {
@@ -109,6 +113,7 @@ impl Settings {
             config,
             force,
             proofs,
+            readers,
             reach,
             pushes,
             asked,

@@ -7,12 +7,37 @@ use serde::Deserialize;
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported};
 use super::words::{StorageUrl, Word};
-use super::{Access, Auth, Secret, Source, SourceKind, Storage};
+use super::{Access, Auth, Secret, Source, Storage};
 use crate::model::settings::LabelNames;
+use crate::model::source::{KINDS, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
 
-/// Kinds that only later versions know.
-const LATER_KINDS: [&str; 2] = ["prometheus", "remote_write"];
+/// Kinds that only later versions read.
+const LATER_KINDS: &[SourceKind] = &[
+    SourceKind::Grafana,
+    SourceKind::Opsgenie,
+    SourceKind::Datadog,
+    SourceKind::Sns,
+    SourceKind::Sentry,
+    SourceKind::CloudEvents,
+    SourceKind::StandardWebhooks,
+    SourceKind::Generic,
+    SourceKind::AzureMonitor,
+    SourceKind::GoogleCloudMonitoring,
+    SourceKind::Zabbix,
+    SourceKind::Icinga,
+    SourceKind::UptimeKuma,
+    SourceKind::NewRelic,
+    SourceKind::Pingdom,
+    SourceKind::PagerDuty,
+    SourceKind::Statuspage,
+    SourceKind::IncidentIo,
+    SourceKind::KubernetesAudit,
+    SourceKind::ArgoCd,
+    SourceKind::GitHub,
+    SourceKind::GitLab,
+    SourceKind::Slack,
+];
 
 pub(super) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
@@ -101,19 +126,24 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
         self::name(reader, "source", name, *position, seen);
     }
-    let given = raw.kind?;
-    let kind = match given.value.0.as_str() {
-        "alertmanager" => SourceKind::Alertmanager,
-        later if LATER_KINDS.contains(&later) => {
-            reader.fault(given.position, format!("kind `{later}` is not supported by this version; remove this source"));
-            return None;
-        }
-        other => {
-            reader.fault(given.position, format!("unknown kind {other:?}; known: `alertmanager`"));
-            return None;
-        }
+    let Spanned { position, value: Word(given), .. } = raw.kind?;
+    let Some(kind) = kind(&given) else {
+        let known: Vec<String> =
+            KINDS.iter().filter(|(kind, _)| !LATER_KINDS.contains(kind)).map(|(_, words)| format!("`{}`", words[0])).collect();
+        reader.fault(position, format!("unknown kind {given:?}; known: {}", known.join(", ")));
+        return None;
     };
+    if LATER_KINDS.contains(&kind) {
+        reader.fault(position, format!("kind `{given}` is not supported by this version; remove this source"));
+        return None;
+    }
     Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels: raw.labels.map(|raw| raw.over(labels)) })
+}
+
+/// The kind of that name, in any case; `-` and `_` are one.
+fn kind(word: &str) -> Option<SourceKind> {
+    let word = word.to_ascii_lowercase().replace('-', "_");
+    KINDS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(kind, _)| *kind)
 }
 
 /// The name of an entry that messages call `what`, which must be its own and fit into an address.

@@ -2,8 +2,9 @@
 
 use chrono_tz::Tz;
 
-use super::{Auth, Config, Meetings, Names, Send, Source, SourceKind, Storage};
+use super::{Auth, Config, Meetings, Names, Send, Source, Storage};
 use crate::model::settings::{Hours, LabelNames, Limits};
+use crate::model::source::SourceKind;
 
 /// Where the service listens: on this machine only.
 pub(super) const LISTEN: &str = "127.0.0.1:9099";

@@ -12,6 +12,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use crate::model::settings::{Hours, LabelNames, Limits, Maintenance, Person, Service};
+use crate::model::source::SourceKind;
 
 pub use parse::parse;
 
@@ -81,13 +82,6 @@ pub struct Source {
     pub auth: Auth,
     /// Its own label names.
     pub labels: Option<LabelNames>,
-}
-
-/// What a source speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SourceKind {
-    /// Alertmanager's webhook, versions 3 and 4.
-    Alertmanager,
 }
 
 /// How a source proves who it is.

@@ -111,7 +111,7 @@ fn keys_of_later_versions_are_faults_and_nothing_else_is() {
     check("people: [{id: a, free_busy: x}]", "`people.free_busy` is not supported");
     check("services: [{name: a, on_call: rota.ics}]", "`services.on_call` is not supported");
     check_auth("{hmac_secret_file: x}", "`auth.hmac_secret_file` is not supported");
-    check("sources: [{name: a, kind: prometheus, auth: none}]", "kind `prometheus` is not supported by this version");
+    check("sources: [{name: a, kind: prometheus, auth: none}]", "unknown kind \"prometheus\"; known: `alertmanager`");
 }
 
 #[test]

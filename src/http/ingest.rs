@@ -5,14 +5,15 @@ use std::sync::atomic::Ordering;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use super::body::{Whole, body};
 use super::error::Error;
 use crate::app::App;
 use crate::app::receive::Arrival;
-use crate::config::SourceKind;
 use crate::ingest::auth::Proof;
+use crate::ingest::message::Message;
 use crate::ingest::{self, Glimpse, Reading};
 
 /// `POST /ingest/{source}`
@@ -21,7 +22,7 @@ pub(super) async fn webhook(
     Path(name): Path<String>,
     headers: HeaderMap,
     raw: Body,
-) -> Result<StatusCode, Error> {
+) -> Result<Response, Error> {
     let settings = app.settings();
     let Some(source) = settings.config.sources.iter().find(|source| source.name == name) else {
         let known: Vec<&str> = settings.config.sources.iter().map(|source| source.name.as_str()).collect();
@@ -30,8 +31,8 @@ pub(super) async fn webhook(
             known.join(", ")
         )));
     };
-    let header = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
-    let proven = settings.proofs.get(&name).is_some_and(|proof| ingest::auth::authentic(proof, &header));
+    let beside = super::shown(&headers);
+    let proven = settings.proofs.get(&name).is_some_and(|proof| ingest::auth::authentic(proof, &beside));
     // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
     let open = matches!(settings.proofs.get(&name), Some(Proof::None)) && settings.access.is_none();
     let proven = proven && (!open || super::web::names_this_machine(&headers));
@@ -42,16 +43,26 @@ pub(super) async fn webhook(
     let body = body(&app, &headers, raw).await?;
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
-    let read = match source.kind {
-        SourceKind::Alertmanager => ingest::alertmanager::news(&body, &name, names, now, &mut |glimpse| app.renewed(glimpse, now)),
+    let message = Message { source: &name, headers: &beside, body: &body, names, now };
+    let read = match settings.readers.get(&name) {
+        Some(reader) => ingest::sources::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
+        None => Ok(Reading::default()),
     };
+    let mut reply = None;
     let arrival = match read {
-        Ok(reading) => arrival(&name, body, reading),
+        Ok(mut reading) => {
+            reply = reading.reply.take();
+            arrival(&name, body, reading)
+        }
         Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
     };
     app.receive(arrival).await?;
-    // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert.
-    Ok(StatusCode::OK)
+    // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert. And 200 rather than another 2xx,
+    // because some senders take nothing else.
+    Ok(match reply {
+        Some(reply) => ([(header::CONTENT_TYPE, reply.media_type)], reply.body).into_response(),
+        None => StatusCode::OK.into_response(),
+    })
 }
 
 /// `POST /api/v2/alerts`, as Prometheus calls it.

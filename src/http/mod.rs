@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,6 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
 use crate::ingest::auth::authentic;
+use crate::ingest::message::Headers;
 
 mod api;
 mod body;
@@ -95,7 +96,7 @@ async fn allowed(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     let settings = app.settings();
     let headers = request.headers();
     let known = match &settings.access {
-        Some(proof) => authentic(proof, &|name| headers.get(name).map(|value| value.as_bytes().to_vec())) || web::password(proof, headers),
+        Some(proof) => authentic(proof, &shown(headers)) || web::password(proof, headers),
         None => {
             let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
             from.is_some_and(|ConnectInfo(from)| from.ip().to_canonical().is_loopback()) && web::names_this_machine(headers)
@@ -110,6 +111,11 @@ async fn allowed(State(app): State<Arc<App>>, request: Request, next: Next) -> R
         "without `access:` in the settings only this machine, by a loopback name, may come in"
     };
     Error::Unauthorized(told).into_response()
+}
+
+/// What a sender shows beside a body.
+fn shown(headers: &HeaderMap) -> Headers<'_> {
+    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
 }
 
 /// `GET /-/ready`: once the judge has applied what was logged before the start.

@@ -70,10 +70,9 @@ pub(super) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
 /// The token as the password of any user: what browsers can show.
 pub(super) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
     let Proof::Bearer(tokens) = proof else { return false };
-    let shown = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
     ["afterword", ""].iter().any(|user| {
         let basic = Proof::Basic { username: (*user).to_owned(), passwords: tokens.clone() };
-        authentic(&basic, &shown)
+        authentic(&basic, &super::shown(headers))
     })
 }
 

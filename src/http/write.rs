@@ -53,11 +53,10 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
     if entries().next().is_none() {
         return Err(Error::NotFound("no samples are expected; add `{name: pushed, kind: remote_write}` under `metrics:`".to_owned()));
     }
-    let shown = |name: &str| headers.get(name).map(|value| value.as_bytes().to_vec());
     let proven = |proof: &Proof| {
         // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
         let open = matches!(proof, Proof::None) && settings.access.is_none();
-        authentic(proof, &shown) && (!open || super::web::names_this_machine(headers))
+        authentic(proof, &super::shown(headers)) && (!open || super::web::names_this_machine(headers))
     };
     match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {
         Some(entry) => Ok(entry.name.clone()),

@@ -3,6 +3,8 @@
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
+use super::message::Headers;
+
 /// What a sender has to show. Lists hold every secret that is live, so that one can be changed without a gap.
 /// An empty secret matches nothing.
 #[derive(Clone, PartialEq, Eq)]
@@ -39,23 +41,24 @@ impl std::fmt::Debug for Proof {
     }
 }
 
-/// True when the headers show the proof. `headers` gives a header's value by its lower-case name.
+/// True when the headers show the proof.
 #[must_use]
-pub fn authentic(proof: &Proof, headers: &dyn Fn(&str) -> Option<Vec<u8>>) -> bool {
+pub fn authentic(proof: &Proof, headers: &Headers<'_>) -> bool {
     match proof {
         Proof::None => true,
-        Proof::Bearer(tokens) => headers("authorization")
-            .is_some_and(|value| credentials(&value, b"bearer").is_some_and(|shown| one_of(tokens.iter().map(Vec::as_slice), shown))),
-        Proof::Basic { username, passwords } => headers("authorization").is_some_and(|value| {
+        Proof::Bearer(tokens) => headers
+            .get("authorization")
+            .is_some_and(|value| credentials(value, b"bearer").is_some_and(|shown| one_of(tokens.iter().map(Vec::as_slice), shown))),
+        Proof::Basic { username, passwords } => headers.get("authorization").is_some_and(|value| {
             let expected: Vec<Vec<u8>> = passwords
                 .iter()
                 .filter(|password| !password.is_empty())
                 .map(|password| base64(&[username.as_bytes(), b":", password].concat()))
                 .collect();
-            credentials(&value, b"basic").is_some_and(|shown| one_of(expected.iter().map(Vec::as_slice), shown))
+            credentials(value, b"basic").is_some_and(|shown| one_of(expected.iter().map(Vec::as_slice), shown))
         }),
         Proof::Header { name, values } => {
-            headers(&name.to_ascii_lowercase()).is_some_and(|shown| one_of(values.iter().map(Vec::as_slice), &shown))
+            headers.get(&name.to_ascii_lowercase()).is_some_and(|shown| one_of(values.iter().map(Vec::as_slice), shown))
         }
     }
 }
@@ -95,7 +98,7 @@ mod tests {
     use super::{Proof, authentic, base64};
 
     fn check(proof: &Proof, header: Option<(&str, &str)>, wanted: bool) {
-        let headers = |name: &str| header.filter(|(given, _)| *given == name).map(|(_, value)| value.as_bytes().to_vec());
+        let headers = header.iter().map(|&(name, value)| (name, value.as_bytes())).collect();
         assert_eq!(authentic(proof, &headers), wanted, "{header:?}");
     }
 

@@ -3,17 +3,37 @@
 //! Nothing here stores, waits or looks at a clock: the same bytes at the same `now` give the same events.
 
 pub mod alertmanager;
+pub mod argocd;
 pub mod asked;
 pub mod auth;
+pub mod cloudevents;
+pub mod datadog;
 pub mod events;
 pub mod exposition;
 mod fields;
+#[expect(dead_code, reason = "the sources that are read by it come one by one")]
+mod foreign;
+pub mod generic;
+pub mod github;
+pub mod gitlab;
+pub mod grafana;
+pub mod incident_io;
+pub mod kubernetes_audit;
 pub mod labels;
 mod member;
+pub mod message;
+pub mod opsgenie;
+pub mod pagerduty;
 pub mod people;
 pub mod prometheus;
 pub mod recall;
 pub mod remote_write;
+pub mod sentry;
+pub mod slack;
+pub mod sns;
+pub mod sources;
+pub mod standard_webhooks;
+pub mod statuspage;
 mod time;
 pub mod wanted;
 
@@ -22,6 +42,7 @@ use std::fmt;
 
 use crate::model::Time;
 use crate::model::event::{Event, Subject};
+use message::Message;
 
 /// What one body says.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -41,6 +62,19 @@ pub struct Reading {
     pub truncated: u64,
     /// The receiver that the sender says it sent to, as written in its settings.
     pub receiver: Option<String>,
+    /// What the sender is answered, where it waits for more than that its message was taken.
+    pub reply: Option<Reply>,
+    /// An address to visit once, by which a subscription is confirmed. Whoever reads the message has checked whose it is.
+    pub confirm: Option<String>,
+}
+
+/// The body of an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// It.
+    pub body: String,
 }
 
 /// A firing alert as it stands in the body, before anything is built of it: enough to tell that it only repeats what is known.

@@ -12,13 +12,13 @@ use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use crate::model::settings::LabelNames;
 
-const GROUP: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/lab_group_two_firing.json");
-const CUT: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/lab_max1_truncated_firing.json");
-const MIXED: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/lab_mixed_firing_resolved.json");
-const RESOLVED: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/lab_poison_resolved_only_seen_by_healthy_receiver.json");
-const PROM: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/lab_prom_firing.json");
-const V3: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/v3_firing.json");
-const BAD: &[u8] = include_bytes!("../../tests/it/payloads/alertmanager/v4_bad_members.json");
+const GROUP: &[u8] = include_bytes!("../../tests/payloads/alertmanager/lab_group_two_firing.json");
+const CUT: &[u8] = include_bytes!("../../tests/payloads/alertmanager/lab_max1_truncated_firing.json");
+const MIXED: &[u8] = include_bytes!("../../tests/payloads/alertmanager/lab_mixed_firing_resolved.json");
+const RESOLVED: &[u8] = include_bytes!("../../tests/payloads/alertmanager/lab_poison_resolved_only_seen_by_healthy_receiver.json");
+const PROM: &[u8] = include_bytes!("../../tests/payloads/alertmanager/lab_prom_firing.json");
+const V3: &[u8] = include_bytes!("../../tests/payloads/alertmanager/v3_firing.json");
+const BAD: &[u8] = include_bytes!("../../tests/payloads/alertmanager/v4_bad_members.json");
 const POSTED: &[u8] = include_bytes!("../../tests/it/payloads/prometheus/alerts_v2.json");
 const EVERY_KIND: &[u8] = include_bytes!("../../tests/it/payloads/events/every_kind.json");
 

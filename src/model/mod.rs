@@ -15,6 +15,7 @@ pub mod plot;
 pub mod postmortem;
 pub mod sample;
 pub mod settings;
+pub mod source;
 pub mod span;
 
 /// An instant in UTC. Stored with microseconds, shown with seconds.

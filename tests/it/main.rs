@@ -20,6 +20,7 @@ mod recall;
 mod reload;
 mod remote_write;
 mod replicas;
+mod sources;
 mod storms;
 mod target;
 mod world;

@@ -1,0 +1,54 @@
+//! Which file reads what a source sends.
+
+use super::{
+    IngestFault, Known, Message, Reading, alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
+    kubernetes_audit, opsgenie, pagerduty, sentry, slack, sns, standard_webhooks, statuspage,
+};
+use crate::model::source::SourceKind;
+
+/// How a source is read.
+#[derive(Debug, Clone)]
+pub enum Reader {
+    /// By the file of its kind.
+    Own(SourceKind),
+    /// By expressions.
+    Mapped(generic::Mapping),
+}
+
+/// Reads a message: one event a fact. Firing alerts that `known` says only repeat what is known may be left out, and counted in
+/// [`Reading::renewed`].
+///
+/// # Errors
+/// When the body as a whole is nothing that the source sends.
+pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+    let kind = match reader {
+        Reader::Mapped(mapping) => return generic::webhook(mapping, message),
+        Reader::Own(kind) => kind,
+    };
+    match kind {
+        SourceKind::Alertmanager => alertmanager::news(message.body, message.source, message.names, message.now, known),
+        SourceKind::Grafana => grafana::webhook(message),
+        SourceKind::Opsgenie => opsgenie::webhook(message),
+        SourceKind::Datadog => datadog::webhook(message),
+        SourceKind::Sns => sns::webhook(message),
+        SourceKind::Sentry => sentry::webhook(message),
+        SourceKind::CloudEvents => cloudevents::webhook(message),
+        SourceKind::StandardWebhooks => standard_webhooks::webhook(message),
+        SourceKind::PagerDuty => pagerduty::webhook(message),
+        SourceKind::Statuspage => statuspage::webhook(message),
+        SourceKind::IncidentIo => incident_io::webhook(message),
+        SourceKind::KubernetesAudit => kubernetes_audit::webhook(message),
+        SourceKind::ArgoCd => argocd::webhook(message),
+        SourceKind::GitHub => github::webhook(message),
+        SourceKind::GitLab => gitlab::webhook(message),
+        SourceKind::Slack => slack::webhook(message),
+        SourceKind::Generic
+        | SourceKind::AzureMonitor
+        | SourceKind::GoogleCloudMonitoring
+        | SourceKind::Zabbix
+        | SourceKind::Icinga
+        | SourceKind::UptimeKuma
+        | SourceKind::NewRelic
+        | SourceKind::Pingdom => generic::webhook(&generic::Mapping, message),
+    }
+}

@@ -1,0 +1,82 @@
+//! What webhook sources speak.
+
+/// What a source speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SourceKind {
+    /// Alertmanager's webhook, versions 3 and 4.
+    Alertmanager,
+    /// Grafana's contact point `webhook`, unified alerting and the one before it.
+    Grafana,
+    /// Opsgenie, and Jira Service Management, which sends the same.
+    Opsgenie,
+    /// Datadog's webhook with the body that our documentation gives.
+    Datadog,
+    /// CloudWatch alarms, by way of Amazon SNS.
+    Sns,
+    /// Sentry's integration platform.
+    Sentry,
+    /// CloudEvents 1.0: structured, batched, binary.
+    CloudEvents,
+    /// `{type, timestamp, data}` signed as Standard Webhooks has it.
+    StandardWebhooks,
+    /// Any JSON, read by expressions of the settings.
+    Generic,
+    /// Azure Monitor's common alert schema.
+    AzureMonitor,
+    /// Google Cloud Monitoring.
+    GoogleCloudMonitoring,
+    /// Zabbix, with the media type that our documentation gives.
+    Zabbix,
+    /// Icinga notifications.
+    Icinga,
+    /// Uptime Kuma.
+    UptimeKuma,
+    /// New Relic.
+    NewRelic,
+    /// Pingdom.
+    Pingdom,
+    /// PagerDuty's webhooks, version 3.
+    PagerDuty,
+    /// Statuspage.
+    Statuspage,
+    /// incident.io.
+    IncidentIo,
+    /// The audit webhook of a Kubernetes API server.
+    KubernetesAudit,
+    /// Argo CD notifications, with the template that our documentation gives.
+    ArgoCd,
+    /// GitHub.
+    GitHub,
+    /// GitLab.
+    GitLab,
+    /// Slack: slash command and buttons.
+    Slack,
+}
+
+/// Every kind, with the words that the settings may use for it, the first of which we use.
+pub const KINDS: [(SourceKind, &[&str]); 24] = [
+    (SourceKind::Alertmanager, &["alertmanager"]),
+    (SourceKind::Grafana, &["grafana"]),
+    (SourceKind::Opsgenie, &["opsgenie", "jsm"]),
+    (SourceKind::Datadog, &["datadog"]),
+    (SourceKind::Sns, &["sns", "cloudwatch"]),
+    (SourceKind::Sentry, &["sentry"]),
+    (SourceKind::CloudEvents, &["cloudevents"]),
+    (SourceKind::StandardWebhooks, &["standard_webhooks"]),
+    (SourceKind::Generic, &["generic"]),
+    (SourceKind::AzureMonitor, &["azure_monitor"]),
+    (SourceKind::GoogleCloudMonitoring, &["google_cloud_monitoring", "gcp_monitoring"]),
+    (SourceKind::Zabbix, &["zabbix"]),
+    (SourceKind::Icinga, &["icinga"]),
+    (SourceKind::UptimeKuma, &["uptime_kuma"]),
+    (SourceKind::NewRelic, &["new_relic", "newrelic"]),
+    (SourceKind::Pingdom, &["pingdom"]),
+    (SourceKind::PagerDuty, &["pagerduty"]),
+    (SourceKind::Statuspage, &["statuspage"]),
+    (SourceKind::IncidentIo, &["incident_io", "incidentio"]),
+    (SourceKind::KubernetesAudit, &["kubernetes_audit", "k8s_audit"]),
+    (SourceKind::ArgoCd, &["argocd"]),
+    (SourceKind::GitHub, &["github"]),
+    (SourceKind::GitLab, &["gitlab"]),
+    (SourceKind::Slack, &["slack"]),
+];

@@ -1,0 +1,107 @@
+//! What each source's bodies say: every file of `tests/payloads/KIND/` is read by the source of that kind, and what comes out stands
+//! beside it.
+//!
+//! `NAME.json` (or another ending) is a body, `NAME.headers` what came beside it if that matters, a line a header, and `NAME.snap` what
+//! it says. `source.yaml` holds further keys of the source's entry in the settings. `INSTA_UPDATE=always` writes the snapshots.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use afterword::app::settings::Settings;
+use afterword::ingest::Reading;
+use afterword::ingest::message::{Headers, Message};
+use afterword::model::Time;
+
+/// When every message comes.
+const NOW: &str = "2026-11-23T12:00:00Z";
+
+#[test]
+fn every_payload_says_what_stands_beside_it() {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads");
+    let mut seen = 0;
+    for directory in listed(&all).into_iter().filter(|path| path.is_dir()) {
+        let settings = settings(&directory);
+        for file in listed(&directory) {
+            let ending = file.extension().unwrap_or_default().to_string_lossy().into_owned();
+            if matches!(ending.as_str(), "snap" | "headers" | "yaml" | "md" | "new") {
+                continue;
+            }
+            let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+            let told = told(&settings, &std::fs::read(&file).unwrap(), &beside(&file));
+            let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
+            insta::with_settings!({
+                snapshot_path => &directory,
+                prepend_module_to_snapshot => false,
+                omit_expression => true,
+                description => format!("what {kind}/{name} says"),
+            }, { insta::assert_snapshot!(name, told) });
+            seen += 1;
+        }
+    }
+    assert!(seen > 0, "no payloads in {}", all.display());
+}
+
+/// The settings with one source of the kind that the directory is named after.
+fn settings(directory: &Path) -> Settings {
+    let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
+    let more = std::fs::read_to_string(directory.join("source.yaml")).unwrap_or_default();
+    let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
+    let text = format!("sources:\n  - name: source\n    kind: {kind}\n    auth: none\n{more}");
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("afterword.yaml");
+    std::fs::write(&file, text).unwrap();
+    Settings::load(Some(&file)).unwrap_or_else(|faults| panic!("{}: {faults:?}", directory.display()))
+}
+
+/// What came beside the body in a file.
+fn beside(file: &Path) -> Vec<(String, String)> {
+    let text = std::fs::read_to_string(file.with_extension("headers")).unwrap_or_default();
+    text.lines().filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect()
+}
+
+fn told(settings: &Settings, body: &[u8], headers: &[(String, String)]) -> String {
+    let headers: Headers<'_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let names = &settings.config.labels;
+    let now: Time = NOW.parse().unwrap();
+    let message = Message { source: "source", headers: &headers, body, names, now };
+    match afterword::ingest::sources::read(&settings.readers["source"], &message, &mut |_| false) {
+        Ok(reading) => shown(&reading),
+        Err(fault) => format!("fault: {fault}"),
+    }
+}
+
+/// The reading, an event a paragraph, without what only repeats it.
+fn shown(reading: &Reading) -> String {
+    let mut text = String::new();
+    for event in &reading.events {
+        let mut value = serde_json::to_value(event).unwrap();
+        let event = value.as_object_mut().unwrap();
+        event.remove("id");
+        event.remove("source");
+        let _ = writeln!(text, "{}", serde_json::to_string_pretty(&value).unwrap());
+    }
+    for fault in &reading.faults {
+        let _ = writeln!(text, "fault: {fault}");
+    }
+    for (what, count) in [("leases", reading.leases.len()), ("unstarted", reading.unstarted.len())] {
+        if count > 0 {
+            let _ = writeln!(text, "{what}: {count}");
+        }
+    }
+    if reading.truncated > 0 {
+        let _ = writeln!(text, "left out by the sender: {}", reading.truncated);
+    }
+    if let Some(reply) = &reading.reply {
+        let _ = writeln!(text, "reply ({}): {}", reply.media_type, reply.body);
+    }
+    if let Some(address) = &reading.confirm {
+        let _ = writeln!(text, "to confirm: {address}");
+    }
+    if text.is_empty() { "nothing\n".to_owned() } else { text }
+}
+
+fn listed(directory: &Path) -> Vec<PathBuf> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+}
