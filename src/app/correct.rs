@@ -1,4 +1,4 @@
-//! What people correct: which incident events belong to, when a milestone was, whether data was lost. Each is an event, checked before it is said.
+//! What people correct: which incident events belong to, when a milestone was, whether data was lost, who is who. Each is an event, checked before it is said.
 
 use std::collections::BTreeSet;
 
@@ -8,6 +8,7 @@ use super::App;
 use crate::engine::opens;
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Edit, Event, EventId, Fact, Subject};
+use crate::model::fault::nearest;
 use crate::model::incident::{Incident, IncidentId, Joined, MilestoneKind};
 
 /// A milestone cannot be stated ahead of time; clocks may differ by so much.
@@ -33,6 +34,12 @@ pub enum CorrectionFault {
     /// A time that has not come.
     #[error("the time is in the future; a milestone is stated once it was reached")]
     Future,
+    /// No name, or none that a source could give.
+    #[error("name whom it is about as `alias`, as it came: github:ada, in one line of at most 200 characters")]
+    NoName,
+    /// The settings know nobody of that id.
+    #[error("`people` in the settings has nobody with the id `{0}`{1}")]
+    Nobody(String, String),
 }
 
 impl App {
@@ -94,14 +101,41 @@ impl App {
         self.edit(&of.id, Edit::DataLoss { of: of.id.clone(), lost }, by)
     }
 
+    /// Whoever a source calls so is that person; `None`: what was stated of it is taken back.
+    ///
+    /// # Errors
+    /// When there is no name, or no such person.
+    pub fn identity(&self, alias: &str, person: Option<&str>, by: Option<&str>) -> Result<Event, CorrectionFault> {
+        let alias = alias.trim();
+        if alias.is_empty() || alias.chars().count() > 200 || alias.chars().any(char::is_control) {
+            return Err(CorrectionFault::NoName);
+        }
+        let settings = self.settings();
+        let known = |id: &str| {
+            settings.force.who.by_id(id).map(|person| person.id.clone()).ok_or_else(|| {
+                let ids = settings.config.people.iter().map(|person| person.id.as_str());
+                let hint = nearest(id, ids).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                CorrectionFault::Nobody(id.chars().take(200).collect(), hint)
+            })
+        };
+        let person = person.map(known).transpose()?;
+        let mut event = Event::new("people", self.now(), Fact::Edit(Edit::Identity { alias: alias.to_owned(), person }));
+        event.actor = actor(by);
+        event.identify();
+        Ok(event)
+    }
+
     fn edit(&self, incident: &IncidentId, edit: Edit, by: Option<&str>) -> Event {
         let mut event = Event::new("people", self.now(), Fact::Edit(edit));
         event.incident = Some(incident.0.clone().into());
-        event.actor = by
-            .map(str::trim)
-            .filter(|by| !by.is_empty())
-            .map(|by| Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }));
+        event.actor = actor(by);
         event.identify();
         event
     }
+}
+
+/// Whoever says so, as they name themselves.
+fn actor(by: Option<&str>) -> Option<Box<Actor>> {
+    let by = by.map(str::trim).filter(|by| !by.is_empty())?;
+    Some(Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }))
 }

@@ -7,7 +7,7 @@ use crate::config::{self, Send};
 use crate::draft::name::{file_name, picture_name};
 use crate::draft::{self, Draft};
 use crate::model::Time;
-use crate::model::event::{ActorKind, Answer, Fact, SnoozeUntil};
+use crate::model::event::{Answer, Fact, SnoozeUntil};
 use crate::model::incident::{Incident, IncidentId, Joined, Phase, Signal, SignalKind, SpanState, Standing};
 use crate::model::plot::Plot;
 use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
@@ -74,7 +74,7 @@ pub(super) fn effects(
         incident,
         bundled,
         postmortem: &postmortem,
-        people: &settings.config.people,
+        who: &settings.force.who,
         facilitator,
         meeting: meeting.as_ref(),
         external_url: &settings.config.external_url,
@@ -197,11 +197,9 @@ fn responders(incident: &Incident, settings: &Settings) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let worked = |fact: &Fact| matches!(fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Note(_) | Fact::Change(_));
     let acts = incident.members.iter().map(|member| &*member.event).filter(|event| worked(&event.fact));
-    for actor in acts.filter_map(|event| event.actor.as_ref()) {
-        let known = settings.config.people.iter().find(|person| person.id == actor.id || person.aliases.contains(&actor.id));
-        if let Some(person) = known.filter(|_| actor.kind != ActorKind::Robot)
-            && !found.contains(&person.id)
-        {
+    for event in acts {
+        let person = event.actor.as_ref().and_then(|actor| settings.force.who.person(&event.source, &actor.id, &incident.identities));
+        if let Some(person) = person.filter(|person| !found.contains(&person.id)) {
             found.push(person.id.clone());
         }
     }

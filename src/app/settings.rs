@@ -7,12 +7,13 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::measure::asked::{self, Asked};
 use super::{lock, secrets};
 use crate::config::{self, Config, Storage, metrics};
-use crate::engine::InForce;
+use crate::engine::{Called, InForce};
 use crate::ingest::auth::Proof;
 use crate::ingest::sources::Reader;
 use crate::measure::reach::Reach;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
+use crate::model::who::Who;
 use crate::rules::parse::SHIPPED;
 use crate::rules::{self, RuleSet};
 use crate::store::{Address, Place};
@@ -107,7 +108,11 @@ impl Settings {
         }
         let asks = |entry: &metrics::Metrics| Asked::by(rules.conditions.iter().filter(|rule| rule.metrics == entry.name));
         let asked = config.metrics.iter().map(|entry| (entry.name.clone(), asks(entry))).collect();
-        let force = InForce::new(rules, &config.services, &config.maintenance).with_limits(config.limits);
+        let called = Called::new(&config.services, &schemes(&config));
+        let force = InForce::new(rules, &config.services, &config.maintenance)
+            .with_limits(config.limits)
+            .with_people(Who::new(&config.people, &config.robots))
+            .with_aliases(called);
         let whole = together(files, text);
         Ok(Self {
             config,
@@ -132,6 +137,12 @@ impl Settings {
     pub fn path(&self, path: &str) -> PathBuf {
         PathBuf::from(path)
     }
+}
+
+/// Each source with the words that aliases may use for its kind.
+fn schemes(config: &Config) -> Vec<(&str, &str)> {
+    let words = |source: &config::Source| source.kind.words().iter().flat_map(|word| [*word, word.trim_end_matches("_audit")]);
+    config.sources.iter().flat_map(|source| words(source).map(|word| (source.name.as_str(), word))).collect()
 }
 
 /// The rules and settings as one text. Settings hold no secrets, only where they are.

@@ -23,6 +23,7 @@ impl Default for Config {
             metrics: Vec::new(),
             services: Vec::new(),
             people: Vec::new(),
+            robots: Vec::new(),
             time_zone: Tz::UTC,
             hours: Hours { days: [true, true, true, true, true, false, false], from: 9 * 60, to: 17 * 60 },
             postmortems_directory: "data/postmortems".to_owned(),

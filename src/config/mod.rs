@@ -39,6 +39,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// People.
     pub people: Vec<Person>,
+    /// Patterns of names that are programs', beside those that always are.
+    pub robots: Vec<String>,
     /// For people who state none, and for slots when nobody is known.
     pub time_zone: Tz,
     /// Likewise.

@@ -13,7 +13,7 @@ use crate::model::settings::{LabelNames, Limits};
 use crate::yaml::{self, Duration, Node, Quota, Spanned, Value};
 
 /// Keys of the file.
-const KNOWN: [&str; 15] = [
+const KNOWN: [&str; 16] = [
     "listen",
     "external_url",
     "storage",
@@ -23,6 +23,7 @@ const KNOWN: [&str; 15] = [
     "metrics",
     "services",
     "people",
+    "robots",
     "defaults",
     "postmortems",
     "meetings",
@@ -158,6 +159,9 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     config.people = people::people(reader, entries, &config);
     let entries = reader.entries(&root, "services");
     config.services = people::services(reader, entries, &ids);
+    if let Some(Words(globs)) = value(reader, &root, "robots") {
+        config.robots = globs;
+    }
     let entries = reader.entries(&root, "maintenance");
     config.maintenance = people::maintenance(reader, entries);
     if let Some(raw) = reader.section::<RawPostmortems>(&root, "postmortems", &["git"]) {

@@ -25,6 +25,7 @@ struct RawPerson {
 #[serde(deny_unknown_fields)]
 struct RawService {
     name: Option<Spanned<Word>>,
+    aliases: Option<Vec<Spanned<Word>>>,
     owners: Option<Vec<Spanned<String>>>,
     stakeholders: Option<Vec<Spanned<String>>>,
     depends_on: Option<Vec<Word>>,
@@ -43,7 +44,11 @@ struct RawMaintenance {
 
 /// The ids of `people:`, also of entries that hold another fault: whoever names those is not at odds with the list.
 pub(super) fn ids(entries: &[Node]) -> Vec<String> {
-    let id = |entry: &Node| match &entry.get("id")?.value {
+    texts_at(entries, "id")
+}
+
+fn texts_at(entries: &[Node], key: &str) -> Vec<String> {
+    let id = |entry: &Node| match &entry.get(key)?.value {
         Value::String(id) => Some(id.clone()),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
     };
@@ -75,7 +80,7 @@ fn person(
         if !text.split_once(':').is_some_and(|(source, name)| !source.is_empty() && !name.is_empty()) {
             reader.fault(alias.position, format!("{text:?} is no alias; write one as github:ada"));
         }
-        reader.unique(aliases_seen, "alias", &text, alias.position);
+        reader.unique(aliases_seen, "alias", &text.to_lowercase(), alias.position);
         aliases.push(text);
     }
     let id = raw.id?.value.0;
@@ -91,7 +96,8 @@ fn person(
 
 /// `services:`
 pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> Vec<Service> {
-    let mut seen = BTreeMap::new();
+    let (mut seen, mut aliases_seen) = (BTreeMap::new(), BTreeMap::new());
+    let names = texts_at(entries, "name");
     let mut services = Vec::new();
     for node in entries {
         let Supported { node, .. } = reader.supported(node, "services", &["on_call"]);
@@ -100,6 +106,15 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
         };
         if let Some(name) = &raw.name {
             reader.unique(&mut seen, "service", &name.value.0, name.position);
+        }
+        let mut aliases = Vec::new();
+        for alias in raw.aliases.unwrap_or_default() {
+            let Word(text) = alias.value;
+            if names.contains(&text) {
+                reader.fault(alias.position, format!("`{}` is itself a service; an alias is another name for one", text.escape_debug()));
+            }
+            reader.unique(&mut aliases_seen, "alias", &text, alias.position);
+            aliases.push(text);
         }
         let (owners, stakeholders) = (raw.owners.unwrap_or_default(), raw.stakeholders.unwrap_or_default());
         reader.known_people(&owners, people);
@@ -112,6 +127,7 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
         };
         services.push(Service {
             name: name.value.0,
+            aliases,
             owners: texts(owners),
             stakeholders: texts(stakeholders),
             depends_on: words(raw.depends_on),

@@ -20,6 +20,7 @@ use crate::model::incident::Incident;
 use crate::model::plot::Plot;
 use crate::model::postmortem::{Meeting, Postmortem};
 use crate::model::settings::Person;
+use crate::model::who::Who;
 
 /// The template used where the settings name none; also the one to start one's own from.
 pub const DEFAULT_TEMPLATE: &str = include_str!("default.md.jinja");
@@ -37,8 +38,8 @@ pub struct Draft<'a> {
     pub bundled: &'a [&'a Incident],
     /// Its postmortem.
     pub postmortem: &'a Postmortem,
-    /// Everybody, for their names.
-    pub people: &'a [Person],
+    /// Who is who.
+    pub who: &'a Who,
     /// Ids of the owners of the services; the first is named as lead until somebody else takes it.
     pub owners: &'a [String],
     /// Who leads the meeting; `None`: one is wanted, or there is none.

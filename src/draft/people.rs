@@ -40,7 +40,7 @@ impl<'a> Called<'a> {
 
     /// Who acted, if anybody did.
     pub(super) fn actor(&self, event: &Event) -> Option<String> {
-        event.actor.as_ref().map(|actor| self.name(&event.source, &actor.id, actor.kind))
+        event.actor.as_ref().map(|actor| self.name(&event.source, &actor.id, self.kind(&event.source, actor)))
     }
 
     /// What `id`, as `source` gives it, is called.
@@ -62,8 +62,9 @@ impl<'a> Called<'a> {
         let mut names = Vec::new();
         for event in self.draft.incident.members.iter().map(|member| &*member.event) {
             let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_));
-            let Some(actor) = event.actor.as_ref().filter(|actor| worked && self.is_person(&event.source, actor)) else { continue };
-            let name = self.name(&event.source, &actor.id, actor.kind);
+            let human = |actor: &&Box<Actor>| self.kind(&event.source, actor) == ActorKind::Human;
+            let Some(actor) = event.actor.as_ref().filter(|_| worked).filter(human) else { continue };
+            let name = self.name(&event.source, &actor.id, ActorKind::Human);
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -75,18 +76,8 @@ impl<'a> Called<'a> {
     pub(super) fn lead(&self) -> Option<String> {
         let owner = self.draft.owners.first()?;
         match self.draft.names {
-            Names::Full => Some(
-                self.draft.people.iter().find(|person| person.id == *owner).map_or_else(|| owner.clone(), |person| person.name.clone()),
-            ),
+            Names::Full => Some(self.draft.who.by_id(owner).map_or_else(|| owner.clone(), |person| person.name.clone())),
             Names::Role => Some(self.roles.get(owner).cloned().unwrap_or_else(|| "an owner of the service".to_owned())),
-        }
-    }
-
-    fn is_person(&self, source: &str, actor: &Actor) -> bool {
-        match actor.kind {
-            ActorKind::Human => true,
-            ActorKind::Robot => false,
-            ActorKind::Unknown => self.person(source, &actor.id).is_some(),
         }
     }
 
@@ -98,18 +89,15 @@ impl<'a> Called<'a> {
             Fact::Request(request) => request.requester.as_deref(),
             _ => None,
         };
-        let actor = event.actor.as_ref().filter(|actor| actor.kind != ActorKind::Robot).map(|actor| actor.id.as_str());
+        let actor = event.actor.as_ref().filter(|actor| self.kind(&event.source, actor) != ActorKind::Robot).map(|actor| actor.id.as_str());
         requester.into_iter().chain(actor).map(|id| (key(id), asks)).collect()
     }
 
     fn person(&self, source: &str, id: &str) -> Option<&'a Person> {
-        let alias = format!("{source}:{id}");
-        let people = self.draft.people;
-        people.iter().find(|person| person.id == id).or_else(|| {
-            people.iter().find(|person| {
-                let email = person.email.as_deref().is_some_and(|email| email.eq_ignore_ascii_case(id));
-                email || person.name == id || person.aliases.iter().any(|name| *name == alias || *name == id)
-            })
-        })
+        self.draft.who.person(source, id, &self.draft.incident.identities)
+    }
+
+    fn kind(&self, source: &str, actor: &Actor) -> ActorKind {
+        self.draft.who.kind(source, actor, &self.draft.incident.identities)
     }
 }

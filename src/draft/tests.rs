@@ -13,6 +13,7 @@ use crate::model::event::{
 use crate::model::incident::{Incident, IncidentId};
 use crate::model::postmortem::{Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::{Hours, Person};
+use crate::model::who::Who;
 
 fn at(clock: &str) -> Time {
     format!("2026-11-23T{clock}Z").parse().unwrap()
@@ -180,7 +181,7 @@ fn drafted<T>(incident: &Incident, title: &str, names: Names, see: impl Fn(&Draf
         incident,
         bundled: &[],
         postmortem: &postmortem,
-        people: &people,
+        who: &Who::new(&people, &[]),
         owners: &owners,
         facilitator,
         meeting: None,

@@ -81,6 +81,10 @@ pub(super) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
         Fact::Edit(Edit::Milestone { milestone, at, .. }) => {
             format!("Stated{by}: {} at {}", milestone_name(*milestone), at.format("%Y-%m-%d %H:%M:%S UTC"))
         }
+        Fact::Edit(Edit::Identity { alias, person: Some(person) }) => {
+            format!("Stated{by}: {} is {}", escape::text(alias), called.name("", person, ActorKind::Human))
+        }
+        Fact::Edit(Edit::Identity { alias, person: None }) => format!("Taken back{by}: who {} is", escape::text(alias)),
         Fact::Edit(Edit::Merge { .. }) => format!("Another incident was found to be this one{by}"),
         Fact::Edit(Edit::Move { to: None, .. }) => format!("A part was found to be an incident of its own{by}"),
         Fact::Edit(Edit::Move { .. }) => format!("A part was found to belong to another incident{by}"),

@@ -1,6 +1,7 @@
 //! What is in force while events are judged, and what it makes of an event: its environment and its correlation key.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use chrono::TimeDelta;
 
@@ -9,6 +10,7 @@ use crate::expr::Truth;
 use crate::expr::facts::Scope;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
+use crate::model::who::Who;
 use crate::rules::{RuleSet, Test};
 
 /// Environments that are judged but that the shipped criteria skip; `None` counts as this one.
@@ -19,6 +21,45 @@ pub(super) const PRODUCTION: &str = "production";
 pub(super) struct Roots {
     correlate_by: Vec<String>,
     connected: BTreeMap<String, String>,
+    called: Called,
+}
+
+/// What services are called at their sources.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Called {
+    /// By source and word.
+    at: BTreeMap<String, BTreeMap<String, Arc<str>>>,
+    /// By the word alone, at any source.
+    anywhere: BTreeMap<String, Arc<str>>,
+}
+
+impl Called {
+    /// Of these services. An alias `scheme:word` holds at the source of that name and at those that `sources` has with that scheme, as pairs of
+    /// name and scheme; as it stands, an alias holds everywhere.
+    #[must_use]
+    pub fn new(services: &[Service], sources: &[(&str, &str)]) -> Self {
+        let mut called = Self::default();
+        for service in services {
+            let name: Arc<str> = service.name.as_str().into();
+            for alias in &service.aliases {
+                called.anywhere.entry(alias.clone()).or_insert_with(|| Arc::clone(&name));
+                let Some((scheme, word)) = alias.split_once(':') else { continue };
+                let of_kind = sources.iter().filter(|(_, of)| *of == scheme).map(|(source, _)| *source);
+                for source in of_kind.chain([scheme]) {
+                    called.at.entry(source.to_owned()).or_default().entry(word.to_owned()).or_insert_with(|| Arc::clone(&name));
+                }
+            }
+        }
+        called
+    }
+
+    fn is_empty(&self) -> bool {
+        self.anywhere.is_empty()
+    }
+
+    fn name(&self, source: &str, word: &str) -> Option<&Arc<str>> {
+        self.at.get(source).and_then(|words| words.get(word)).or_else(|| self.anywhere.get(word))
+    }
 }
 
 /// The rules and services in force.
@@ -31,6 +72,9 @@ pub struct InForce {
     /// Each service's connected set, named by its first member.
     connected: BTreeMap<String, String>,
     pub(super) limits: Limits,
+    /// Who is who.
+    pub who: Who,
+    called: Called,
 }
 
 impl InForce {
@@ -49,7 +93,44 @@ impl InForce {
             }
         }
         let services = services.iter().map(|service| (service.name.clone(), service.clone())).collect();
-        Self { rules, services, maintenance: maintenance.to_vec(), connected, limits: Limits::default() }
+        Self {
+            rules,
+            services,
+            maintenance: maintenance.to_vec(),
+            connected,
+            limits: Limits::default(),
+            who: Who::new(&[], &[]),
+            called: Called::default(),
+        }
+    }
+
+    /// Puts in force who is who.
+    #[must_use]
+    pub fn with_people(self, who: Who) -> Self {
+        Self { who, ..self }
+    }
+
+    /// Puts in force what services are called at their sources.
+    #[must_use]
+    pub fn with_aliases(self, called: Called) -> Self {
+        Self { called, ..self }
+    }
+
+    /// Puts the name of a service in place of what the event's source calls it.
+    pub(super) fn name_service(&self, event: &mut Event) {
+        if let Some(name) = self.named(event).cloned() {
+            event.service = Some(name);
+        }
+    }
+
+    /// Whether [`Self::name_service`] would change it.
+    pub(super) fn renames(&self, event: &Event) -> bool {
+        self.named(event).is_some()
+    }
+
+    fn named(&self, event: &Event) -> Option<&Arc<str>> {
+        let word = event.service.as_deref()?;
+        if self.called.is_empty() || self.services.contains_key(word) { None } else { self.called.name(&event.source, word) }
     }
 
     /// Puts limits in force, which else are the usual ones.
@@ -66,7 +147,7 @@ impl InForce {
 
     /// What decides where events meet and by what they are one.
     pub(super) fn roots(&self) -> Roots {
-        Roots { correlate_by: self.rules.correlation.correlate_by.clone(), connected: self.connected.clone() }
+        Roots { correlate_by: self.rules.correlation.correlate_by.clone(), connected: self.connected.clone(), called: self.called.clone() }
     }
 
     /// The place of everything that is about a service.
@@ -128,7 +209,11 @@ impl InForce {
             return true;
         }
         let Some(ignore) = &self.rules.correlation.ignore else { return false };
-        ignore.evaluate(&Scope::new().with(&scope::alert(event, alert))) == Truth::True
+        let mut facts = scope::alert(event, alert);
+        if let Some(name) = self.named(event) {
+            facts.set("service", &**name);
+        }
+        ignore.evaluate(&Scope::new().with(&facts)) == Truth::True
     }
 }
 

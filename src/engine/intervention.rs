@@ -30,11 +30,11 @@ impl Case<'_> {
             let why_not = if outside { Some("outside of the incident's time") } else { self.is_no_step_in(event, step) };
             let truth = match why_not {
                 Some(why) => Err(why),
-                None => match self.holds(criterion, Some(&scope::intervention(event, step, self.force))) {
+                None => match self.holds(criterion, Some(&scope::intervention(event, step, self.force, &self.incident.identities))) {
                     Truth::False => Err("not asked for by this criterion"),
                     Truth::Unknown(_) => Ok(false),
                     // A person who tells us of a step took it; of one that was observed somebody must know who.
-                    Truth::True => Ok(step.stated || event.actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Human)),
+                    Truth::True => Ok(step.stated || self.acted(event) == Some(ActorKind::Human)),
                 },
             };
             match truth {
@@ -62,6 +62,10 @@ impl Case<'_> {
         (began - STEPPED, ended.map(|ended| ended + CLEARED_UP))
     }
 
+    fn acted(&self, event: &Event) -> Option<ActorKind> {
+        self.force.who.acted(event, &self.incident.identities)
+    }
+
     /// Why an action is no human stepping in, whatever the criterion asks.
     fn is_no_step_in(&self, event: &Event, step: &Intervention) -> Option<&'static str> {
         let at = event.occurred_at;
@@ -69,7 +73,7 @@ impl Case<'_> {
             (window.service.is_none() || window.service.as_deref() == event.service.as_deref()) && window.from <= at && at < window.to
         };
         // What a robot does by itself is what should be.
-        if event.actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Robot) {
+        if self.acted(event) == Some(ActorKind::Robot) {
             Some("taken by automation")
         } else if step.dry_run {
             Some("a dry run")

@@ -8,11 +8,14 @@ use chrono::TimeDelta;
 use super::criteria::Others;
 use super::index::Gist;
 use super::sweep::{Group, Neighbourhood, natural_id, natural_name, opens};
-use super::{Changes, InForce, State, Tracked, announce, criteria, index, milestones, moment, opener, sentence, signals, unassigned_key};
+use super::{
+    Changes, InForce, State, Tracked, announce, criteria, index, milestones, moment, opener, people, sentence, signals, unassigned_key,
+};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Severity};
 use crate::model::incident::{Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Signal, Standing};
 use crate::model::member::Members;
+use crate::model::who::Identities;
 
 /// When to look at a stored incident again: at once, unless it is closed.
 pub(super) fn due(incident: &Incident, now: Time) -> Option<Time> {
@@ -182,7 +185,8 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
     debug_assert_eq!(signals, signals::signals(&members, force), "what was added is all that there is");
     let before = state.incidents.get(&id);
     let previous = before.map(|tracked| &*tracked.incident);
-    let (mut incident, mut due) = incident(id.clone(), group, members, signals, previous, force, now);
+    let identities = people::identities(&members, &state.places);
+    let (mut incident, mut due) = incident(id.clone(), group, members, signals, previous, identities, force, now);
     let all = Others { incidents: &state.incidents, index: &state.index };
     let (verdicts, crossing) = criteria::verdicts(&incident, all, force, now);
     due = due.into_iter().chain(crossing).min();
@@ -286,6 +290,7 @@ fn incident(
     members: Members,
     signals: Vec<Signal>,
     previous: Option<&Incident>,
+    identities: Identities,
     force: &InForce,
     now: Time,
 ) -> (Incident, Option<Time>) {
@@ -312,7 +317,9 @@ fn incident(
         services,
         severity,
         environment: opener.environment.as_deref().map(str::to_owned),
-        milestones: milestones::milestones(&group.members, &signals, phase, group.last_activity),
+        milestones: milestones::milestones(&group.members, &signals, phase, group.last_activity, &|event| {
+            force.who.acted(event, &identities)
+        }),
         phase,
         phase_since,
         signals,
@@ -324,6 +331,7 @@ fn incident(
         standing: Standing::None,
         reason: String::new(),
         bundle: None,
+        identities,
     };
     (incident, due)
 }

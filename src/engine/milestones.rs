@@ -8,12 +8,20 @@ use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milest
 use crate::model::member::Members;
 
 /// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
-pub(super) fn milestones(members: &Members, signals: &[Signal], phase: Phase, last_activity: Time) -> Milestones {
+///
+/// `acted` tells what acted in an event.
+pub(super) fn milestones(
+    members: &Members,
+    signals: &[Signal],
+    phase: Phase,
+    last_activity: Time,
+    acted: &dyn Fn(&Event) -> Option<ActorKind>,
+) -> Milestones {
     let stated = |kind| stated(members, kind);
     Milestones {
         began: stated(MilestoneKind::Began).or_else(|| began(members, signals)),
         detected: stated(MilestoneKind::Detected).or_else(|| detected(members)),
-        acknowledged: stated(MilestoneKind::Acknowledged).or_else(|| acknowledged(members)),
+        acknowledged: stated(MilestoneKind::Acknowledged).or_else(|| acknowledged(members, acted)),
         mitigated: stated(MilestoneKind::Mitigated).or_else(|| mitigated(signals)),
         resolved: stated(MilestoneKind::Resolved).or_else(|| resolved(members, signals, phase, last_activity)),
     }
@@ -68,8 +76,8 @@ fn detected(members: &Members) -> Option<Milestone> {
     })
 }
 
-fn acknowledged(members: &Members) -> Option<Milestone> {
-    let human = |event: &Event| event.actor.as_ref().is_some_and(|actor| actor.kind != ActorKind::Robot);
+fn acknowledged(members: &Members, acted: &dyn Fn(&Event) -> Option<ActorKind>) -> Option<Milestone> {
+    let human = |event: &Event| acted(event).is_some_and(|kind| kind != ActorKind::Robot);
     members.told().find_map(|Member { event, .. }| match &event.fact {
         Fact::Acknowledgement(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Stated, event)),
         // Whoever acts on it has taken it on.

@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use crate::model::Time;
 use crate::model::event::{Edit, Event, EventId, Fact};
 use crate::model::incident::{Incident, IncidentId, Joined, Member};
+use crate::model::who;
 
 mod announce;
 mod bundle;
@@ -24,6 +25,7 @@ mod judge;
 mod measure;
 mod milestones;
 mod near_miss;
+mod people;
 mod places;
 mod pool;
 pub mod samples;
@@ -37,7 +39,7 @@ mod tests;
 pub mod watches;
 
 use force::Roots;
-pub use force::{InForce, unassigned_key};
+pub use force::{Called, InForce, unassigned_key};
 pub use sweep::opens;
 
 use index::{Gist, Index};
@@ -142,10 +144,18 @@ impl State {
     #[must_use]
     pub fn restore(mut incidents: Vec<Incident>, mut loose: Vec<Event>, force: &InForce, now: Time) -> Self {
         let mut state = Self { now, tidied_at: now, roots: Some(force.roots()), ..Self::default() };
-        loose.iter_mut().for_each(|event| state.pool.share(event));
+        for event in &mut loose {
+            force.name_service(event);
+            state.pool.share(event);
+        }
         for incident in &mut incidents {
             let mut members = std::mem::take(&mut incident.members).into_vec();
-            members.iter_mut().for_each(|member| state.pool.share_member(member));
+            for member in &mut members {
+                if force.renames(&member.event) {
+                    force.name_service(Arc::make_mut(&mut member.event));
+                }
+                state.pool.share_member(member);
+            }
             incident.members = members.into();
             state.pool.share_sorts(&mut incident.signals);
         }
@@ -240,12 +250,17 @@ impl State {
         self.roots.get_or_insert_with(|| force.roots());
         let mut changes = Changes::default();
         let mut arrivals: BTreeMap<String, Arrivals> = BTreeMap::new();
+        let mut named: BTreeSet<String> = BTreeSet::new();
         for mut event in events {
             if self.places.knows(&event.id) || force.ignores(&event) {
                 continue;
             }
+            force.name_service(&mut event);
             self.pool.share(&mut event);
             let noted = self.places.note(&event, force);
+            if let Fact::Edit(Edit::Identity { alias, .. }) = &event.fact {
+                named.insert(who::key(alias));
+            }
             for (part, whole) in &noted.joined {
                 self.unite(part, whole, &mut arrivals);
             }
@@ -259,8 +274,22 @@ impl State {
         for (place, arrived) in arrivals {
             self.resweep(&place, arrived, force, &mut changes);
         }
+        if !named.is_empty() {
+            self.identify(&named);
+        }
         self.settle(force, &mut changes);
         changes
+    }
+
+    /// Marks the incidents in which somebody acted under one of these names, in the form of [`who::key`]: whose they are was stated anew.
+    fn identify(&mut self, names: &BTreeSet<String>) {
+        let acted = |event: &Event| people::names(event).any(|name| names.contains(&who::key(name)));
+        let concerned = self
+            .incidents
+            .values()
+            .map(|tracked| &tracked.incident)
+            .filter(|incident| incident.members.iter().any(|member| acted(&member.event)));
+        self.concerned.extend(concerned.map(|incident| incident.id.clone()));
     }
 
     /// Lets time alone pass until `now`.
@@ -378,7 +407,8 @@ impl State {
         for hood in self.neighbourhoods.values_mut() {
             hood.drop_opened_by(&events);
             // What was put in force, and what a person assigned, holds on.
-            let holds_on = |event: &Event| matches!(event.fact, Fact::Settings(_) | Fact::Edit(Edit::Assign { .. }));
+            let holds_on =
+                |event: &Event| matches!(event.fact, Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }));
             let old: Vec<Moment> =
                 hood.loose.iter().filter(|((at, _), event)| *at < horizon && !holds_on(event)).map(|(moment, _)| *moment).collect();
             for moment in old {

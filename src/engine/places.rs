@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::force::unassigned_key;
-use super::{InForce, is_signal, sweep};
+use super::{InForce, Moment, is_signal, moment, sweep};
 use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::IncidentId;
+use crate::model::who::key;
 
 /// Where events, incidents and signals are.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,8 @@ pub(super) struct Places {
     subjects: BTreeMap<Subject, Number>,
     numbers: Numbers,
     assigned: BTreeMap<String, String>,
+    /// The last word on whose a name is, and when it was said; by the name in the form of [`key`].
+    identities: BTreeMap<String, (Moment, Option<String>)>,
     /// Places where somebody waits for a name.
     waiting: BTreeSet<String>,
     /// What a place has become a part of.
@@ -75,6 +78,16 @@ impl Places {
         &self.assigned
     }
 
+    /// Whose a name is, by what people stated.
+    pub(super) fn identity(&self, name: &str) -> Option<&str> {
+        self.identities.get(&key(name))?.1.as_deref()
+    }
+
+    /// Whether nobody has stated whose any name is.
+    pub(super) fn states_nobody(&self) -> bool {
+        self.identities.is_empty()
+    }
+
     pub(super) fn forget(&mut self, event: &EventId) {
         self.known.remove(event);
     }
@@ -86,6 +99,13 @@ impl Places {
             Fact::Edit(Edit::Assign { key, service }) => {
                 self.assigned.insert(key.clone(), service.clone());
                 self.join(&force.place(service), key, &mut noted);
+            }
+            Fact::Edit(Edit::Identity { alias, person }) => {
+                let word = (moment(event), person.clone());
+                let known = self.identities.entry(key(alias)).or_insert_with(|| word.clone());
+                if known.0 < word.0 {
+                    *known = word;
+                }
             }
             Fact::Edit(Edit::Merge { into: one, from: other } | Edit::Move { from: one, to: Some(other), .. }) => {
                 let (one, other) = (self.named(one), self.named(other));

@@ -8,6 +8,7 @@ use crate::expr::Root;
 use crate::expr::facts::Facts;
 use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, LabelSet, NearMiss, Request, Severity};
 use crate::model::incident::{Incident, Member, Signal, SignalKind};
+use crate::model::who::Identities;
 
 /// `incident`
 pub(super) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent: Option<f64>) -> Facts<'_> {
@@ -108,13 +109,17 @@ pub(super) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
 }
 
 /// `intervention`
-pub(super) fn intervention<'a>(event: &'a Event, step: &'a Intervention, force: &InForce) -> Facts<'a> {
+pub(super) fn intervention<'a>(event: &'a Event, step: &'a Intervention, force: &'a InForce, stated: &Identities) -> Facts<'a> {
+    let actor = event.actor.as_ref().map_or("", |actor| {
+        let person = force.who.person(&event.source, &actor.id, stated);
+        person.map_or(actor.id.as_str(), |person| person.id.as_str())
+    });
     let mut facts = Facts::new(Root::Intervention);
     facts
         .set("action", &step.action)
         .set("why", &step.why)
-        .set("actor", event.actor.as_ref().map_or("", |actor| actor.id.as_str()))
-        .set("actor_kind", actor_kind(event.actor.as_ref().map_or_else(Default::default, |actor| actor.kind)))
+        .set("actor", actor)
+        .set("actor_kind", actor_kind(force.who.acted(event, stated).unwrap_or_default()))
         .set("service", event.service.as_deref().unwrap_or_default())
         .set("should_be_automatic", should_be_automatic(event, step, force))
         .set("stated", step.stated);
@@ -224,7 +229,7 @@ mod tests {
             let event = event(fact);
             let facts = match &event.fact {
                 Fact::Alert(alert) => super::alert(&event, alert),
-                Fact::Intervention(step) => super::intervention(&event, step, &force),
+                Fact::Intervention(step) => super::intervention(&event, step, &force, &Default::default()),
                 Fact::Request(request) => super::request(&event, request),
                 Fact::NearMiss(near_miss) => super::near_miss(&event, near_miss, 1.0),
                 _ => continue,

@@ -1,4 +1,5 @@
-//! Corrections by people: `POST /api/v1/incidents/{id}/merge`, `/move`, `/milestones` and `/data-loss`, and the forms that post the same.
+//! Corrections by people: `POST /api/v1/incidents/{id}/merge`, `/move`, `/milestones` and `/data-loss`, `POST /api/v1/identities`, and the
+//! forms that post the same.
 
 use std::sync::Arc;
 
@@ -61,6 +62,15 @@ pub(super) struct DataLoss {
     by: Option<String>,
 }
 
+/// Whose a name is; no `person`: nobody's any more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Identity {
+    alias: String,
+    person: Option<String>,
+    by: Option<String>,
+}
+
 async fn posted<T: DeserializeOwned>(app: &App, headers: &HeaderMap, raw: Body) -> Result<T, Error> {
     let bytes = body(app, headers, raw).await?;
     serde_json::from_slice(&bytes).map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))
@@ -114,6 +124,12 @@ pub(super) async fn data_loss(State(app): State<Arc<App>>, Path(id): Path<String
     say(&app, app.data_loss(&incident, stated.lost, stated.by.as_deref())).await
 }
 
+/// `POST /api/v1/identities`
+pub(super) async fn identity(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Answer {
+    let stated: Identity = posted(&app, &headers, raw).await?;
+    say(&app, app.identity(&stated.alias, stated.person.as_deref(), stated.by.as_deref())?).await
+}
+
 /// Where a form leads back to: the incident, under the name it has by now.
 async fn back(app: &Arc<App>, id: &str) -> Redirect {
     let name = known(app, id).await.map_or_else(|_| id.to_owned(), |incident| incident.id.0);
@@ -163,5 +179,23 @@ pub(super) async fn milestone_form(
     let at = text.parse().map_err(|_| Error::BadRequest(format!("{:?} is no time; write it as 2026-11-23T10:30", form.when)))?;
     let incident = known(&app, &id).await?;
     let _ = say(&app, app.milestone(&incident, form.milestone, at, None)?).await?;
+    Ok(back(&app, &id).await)
+}
+
+/// What the form of a name posts; a blank `person` is nobody.
+#[derive(Debug, Deserialize)]
+pub(super) struct IdentityForm {
+    alias: String,
+    person: String,
+}
+
+/// `POST /incidents/{id}/identities`
+pub(super) async fn identity_form(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Form(form): Form<IdentityForm>,
+) -> Result<Redirect, Error> {
+    let person = Some(form.person.trim()).filter(|person| !person.is_empty());
+    let _ = say(&app, app.identity(&form.alias, person, None)?).await?;
     Ok(back(&app, &id).await)
 }

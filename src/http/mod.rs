@@ -61,6 +61,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/incidents/{id}/move", post(correct::part))
         .route("/api/v1/incidents/{id}/milestones", post(correct::milestone))
         .route("/api/v1/incidents/{id}/data-loss", post(correct::data_loss))
+        .route("/api/v1/identities", post(correct::identity))
         .route("/api/v1/suggestions", get(api::suggestions))
         .route("/api/v1/postmortems", get(api::postmortems))
         .route("/api/v1/postmortems/{id}", get(api::postmortem))

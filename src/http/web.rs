@@ -42,6 +42,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}/notes", post(note))
         .route("/incidents/{id}/merge", post(correct::merge_form))
         .route("/incidents/{id}/move", post(correct::move_form))
+        .route("/incidents/{id}/identities", post(correct::identity_form))
         .route("/incidents/{id}/milestones", post(correct::milestone_form))
         .route("/postmortems", get(postmortems))
         .route("/postmortems/{id}", get(postmortem))
@@ -225,12 +226,6 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
     let (bundled, others): (Vec<Incident>, Vec<Incident>) =
         others.into_iter().partition(|other| other.bundle.as_ref() == Some(&incident.id));
     let settings = app.settings();
-    let names: pages::words::Names = settings
-        .config
-        .people
-        .iter()
-        .flat_map(|person| person.aliases.iter().chain([&person.id]).map(|alias| (alias.clone(), person.name.clone())))
-        .collect();
     let view = pages::incident::View {
         now: app.now(),
         incident: &incident,
@@ -240,7 +235,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         bundled: &bundled,
         others: others.get(..OTHERS).unwrap_or(&others),
         pictures: &pictures,
-        names: &names,
+        names: pages::words::Names { who: &settings.force.who, stated: &incident.identities },
         notice,
     };
     Ok(Html(pages::incident::render(&view)))

@@ -104,6 +104,13 @@ pub enum Edit {
         /// Where they belong; `None`: they are an incident of their own.
         to: Option<IncidentId>,
     },
+    /// Whoever a source calls so is this person, from now on and back. The last word holds.
+    Identity {
+        /// The name as it came: `github:ada`.
+        alias: String,
+        /// The person's id; `None`: nobody's any more, as if nothing had been stated.
+        person: Option<String>,
+    },
     /// Whether data was lost.
     DataLoss {
         /// The incident.

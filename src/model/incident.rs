@@ -10,6 +10,7 @@ use super::Time;
 use super::event::{Answer, Event, EventId, Severity, Subject};
 use super::member::Members;
 use super::span::Spans;
+use super::who::Identities;
 
 /// Names an incident; follows its opening event. `i-` and ten hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -69,6 +70,9 @@ pub struct Incident {
     /// The incident in whose bundle this one waits: both began together and look like one. `None`: it stands for itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bundle: Option<IncidentId>,
+    /// Whose the names are by which its events name people, as far as people have stated that.
+    #[serde(default, skip_serializing_if = "Identities::is_empty")]
+    pub identities: Identities,
 }
 
 /// What stands between rules and people.

@@ -17,6 +17,7 @@ pub mod sample;
 pub mod settings;
 pub mod source;
 pub mod span;
+pub mod who;
 
 /// An instant in UTC. Stored with microseconds, shown with seconds.
 pub type Time = chrono::DateTime<chrono::Utc>;

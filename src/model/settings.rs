@@ -40,6 +40,8 @@ pub struct Hours {
 pub struct Service {
     /// Its name, as labels give it.
     pub name: String,
+    /// What it is called elsewhere: `source:word`, or a word that any source may use.
+    pub aliases: Vec<String>,
     /// Ids of the people who own it.
     pub owners: Vec<String>,
     /// Ids of those who want to know.

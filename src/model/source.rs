@@ -53,6 +53,14 @@ pub enum SourceKind {
     Slack,
 }
 
+impl SourceKind {
+    /// The words that the settings may use for it.
+    #[must_use]
+    pub fn words(self) -> &'static [&'static str] {
+        KINDS.iter().find(|(kind, _)| *kind == self).map_or(&[], |(_, words)| words)
+    }
+}
+
 /// Every kind, with the words that the settings may use for it, the first of which we use.
 pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::Alertmanager, &["alertmanager"]),

@@ -66,6 +66,7 @@ pub(super) fn shell(incident: &Incident) -> Incident {
         standing: incident.standing,
         reason: incident.reason.clone(),
         bundle: incident.bundle.clone(),
+        identities: incident.identities.clone(),
     }
 }
 

@@ -76,6 +76,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         standing: Standing::None,
         reason: String::new(),
         bundle: None,
+        identities: Default::default(),
     }
 }
 

@@ -125,6 +125,7 @@ mod tests {
             standing: Standing::None,
             reason: String::new(),
             bundle: None,
+            identities: Default::default(),
         }
     }
 

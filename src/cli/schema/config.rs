@@ -22,6 +22,12 @@ pub(super) const KEYS: &[Key] = &[
     may("metrics", Shape::List(METRICS), "[]", "Where samples come from: servers that are asked, pages that are scraped, who may push."),
     may("services", Shape::List(SERVICE), "[]", "What is watched, who owns it, and what should need no human."),
     may("people", Shape::List(PERSON), "[]", "Who is asked to a meeting."),
+    may(
+        "robots",
+        Shape::TextOrTexts,
+        "[]",
+        "Names of programs, as github:deploy-* with `*` for any text, beside those that always are, as *[bot].",
+    ),
     may("defaults", Shape::Map(DEFAULTS), "{}", "For people who do not state their own."),
     may("postmortems", Shape::Map(POSTMORTEMS), "{}", "Where drafts go, and how they call people."),
     may("meetings", Shape::Map(MEETINGS), "{}", "Meetings and their invites."),
@@ -115,6 +121,7 @@ pub(super) const TLS: &[Key] = &[
 
 pub(super) const SERVICE: &[Key] = &[
     need("name", Shape::Text, "As alerts name it."),
+    may("aliases", Shape::Texts, "[]", "What it is called elsewhere: as github:acme/checkout, or a word that any source may use."),
     may("owners", Shape::Texts, "[]", "Ids of people who own it."),
     may("stakeholders", Shape::Texts, "[]", "Ids of people who rely on it."),
     may("depends_on", Shape::Texts, "[]", "Services without which it cannot work."),

@@ -158,6 +158,7 @@ fn essence(state: &State) -> Vec<Incident> {
         standing: Standing::None,
         reason: String::new(),
         bundle: None,
+        identities: Default::default(),
         // Of two announced incidents that fell together the first keeps its name: that does depend on the order of the news.
         id: IncidentId(natural_name(opener(incident).unwrap())),
         ..incident.clone()

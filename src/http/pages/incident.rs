@@ -8,12 +8,15 @@ use super::words::{self, Names};
 use super::{Notice, Tab, show};
 use crate::app::measure::draw::Picture;
 use crate::model::Time;
-use crate::model::event::{Event, EventId, Fact, Subject};
+use crate::model::event::{ActorKind, Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, Standing, Verdict};
 use crate::model::postmortem::Postmortem;
+use crate::model::who::key;
 
 /// Parts offered to be moved at the most.
 const PARTS: usize = 100;
+/// Names that are asked about at the most.
+const STRANGERS: usize = 20;
 
 /// What the page shows.
 pub(crate) struct View<'a> {
@@ -34,7 +37,7 @@ pub(crate) struct View<'a> {
     /// Its conditions over time.
     pub(crate) pictures: &'a [Picture],
     /// What people are called.
-    pub(crate) names: &'a Names,
+    pub(crate) names: Names<'a>,
     /// A word at the top: an answer taken, or "this changed since you looked".
     pub(crate) notice: Option<Notice>,
 }
@@ -52,6 +55,14 @@ struct Page<'a> {
 struct Turn<'a> {
     name: &'static str,
     known: Option<&'a Milestone>,
+}
+
+/// A name that the settings do not know.
+struct Stranger<'a> {
+    /// As it came.
+    name: &'a str,
+    /// Whose it is, by what somebody stated: the person's id.
+    person: Option<&'a str>,
 }
 
 /// A verdict's evidence: where it stands in the timeline below, when it is there.
@@ -91,7 +102,26 @@ impl Page<'_> {
     }
 
     fn called<'n>(&'n self, id: &'n str) -> &'n str {
-        self.view.names.get(id).map_or(id, String::as_str)
+        self.view.names.called("", id)
+    }
+
+    /// Names here of which nobody could say whose they are, or somebody did.
+    fn strangers(&self) -> Vec<Stranger<'_>> {
+        let Names { who, stated } = self.view.names;
+        let mut found: Vec<Stranger<'_>> = Vec::new();
+        if who.people().is_empty() {
+            return found;
+        }
+        let acted = self.incident.members.iter().filter_map(|member| Some((&*member.event, member.event.actor.as_deref()?)));
+        for (event, actor) in acted {
+            let person = stated.get(&key(&actor.id)).map(String::as_str);
+            let unknown = person.is_some()
+                || who.person(&event.source, &actor.id, stated).is_none() && who.kind(&event.source, actor, stated) != ActorKind::Robot;
+            if unknown && found.len() < STRANGERS && !found.iter().any(|known| key(known.name) == key(&actor.id)) {
+                found.push(Stranger { name: &actor.id, person });
+            }
+        }
+        found
     }
 
     /// Its parts, by their first event: what can be moved elsewhere.
@@ -125,13 +155,15 @@ mod tests {
     use crate::http::pages::{Notice, sample, words::Names};
     use crate::model::event::{Fact, Link, Note};
     use crate::model::incident::{Incident, Standing};
+    use crate::model::who::Identities;
 
     fn page(incident: &Incident) -> String {
         with_pictures(incident, &[])
     }
 
     fn with_pictures(incident: &Incident, pictures: &[Picture]) -> String {
-        let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned())]);
+        let (who, stated) = (sample::who(), Identities::new());
+        let names = Names { who: &who, stated: &stated };
         let invitation = Some(sample::invitation());
         render(&View {
             now: sample::at(7200),
@@ -142,7 +174,7 @@ mod tests {
             bundled: &[],
             others: &[],
             pictures,
-            names: &names,
+            names,
             notice: None,
         })
     }
@@ -212,7 +244,8 @@ mod tests {
         let incident = sample::incident();
         let notice = Some(Notice { warning: true, text: "This changed since you looked.".to_owned() });
         let html = {
-            let names = Names::new();
+            let (who, stated) = (sample::who(), Identities::new());
+            let names = Names { who: &who, stated: &stated };
             let (lead, bundled, others) = (None, &[][..], &[][..]);
             render(&View {
                 now: sample::at(7200),
@@ -223,7 +256,7 @@ mod tests {
                 bundled,
                 others,
                 pictures: &[],
-                names: &names,
+                names,
                 notice,
             })
         };

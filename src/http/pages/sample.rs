@@ -18,7 +18,8 @@ use crate::model::incident::{
     Signal, SignalKind, Sort, Span, SpanState, Standing, Unit, Verdict,
 };
 use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
-use crate::model::settings::LabelNames;
+use crate::model::settings::{Hours, LabelNames, Person};
+use crate::model::who::{Identities, Who};
 
 /// So many seconds after 10:02 on 23 November 2026.
 pub(super) fn at(seconds: i64) -> Time {
@@ -212,6 +213,7 @@ pub(super) fn incident() -> Incident {
         standing: Standing::Suggested,
         reason: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
         bundle: None,
+        identities: Default::default(),
     }
 }
 
@@ -323,7 +325,8 @@ fn watched() -> String {
 /// Every page by name, with all it can show.
 pub(super) fn pages() -> Vec<(&'static str, String)> {
     let (incident, postmortem, meeting) = (incident(), postmortem(), meeting());
-    let names = Names::from([("pagerduty:ada".to_owned(), "Ada L.".to_owned()), ("sam".to_owned(), "Sam R.".to_owned())]);
+    let (who, stated) = (who(), Identities::new());
+    let names = Names { who: &who, stated: &stated };
     let suggestion = || suggestions::Suggestion { incident: &incident, bundled: 0, invitation: Some(invitation()) };
     let services = || vec!["checkout".to_owned(), "payments".to_owned()];
     let stale = Notice { warning: true, text: "This changed since you looked; nothing was done yet. Look again, then answer.".to_owned() };
@@ -350,7 +353,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 bundled: &[],
                 others: &[],
                 pictures: &[],
-                names: &names,
+                names,
                 notice: Some(stale),
             }),
         ),
@@ -399,4 +402,17 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
             }),
         ),
     ]
+}
+
+/// Two people, one by an alias.
+pub(super) fn who() -> Who {
+    let person = |id: &str, name: &str, aliases: &[&str]| Person {
+        id: id.to_owned(),
+        name: name.to_owned(),
+        email: None,
+        time_zone: chrono_tz::UTC,
+        hours: Hours { days: [true; 7], from: 540, to: 1020 },
+        aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+    };
+    Who::new(&[person("ada", "Ada L.", &["pagerduty:ada"]), person("sam", "Sam R.", &[])], &[])
 }

@@ -1,7 +1,5 @@
 //! The words in which pages say what the model holds.
 
-use std::collections::BTreeMap;
-
 use super::human;
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason, Event, Fact, Severity, SnoozeUntil,
@@ -11,9 +9,23 @@ use crate::model::incident::{
     Unit,
 };
 use crate::model::postmortem::PostmortemStatus;
+use crate::model::who::{Identities, Who};
 
-/// What people are called, by person id and alias.
-pub(crate) type Names = BTreeMap<String, String>;
+/// What people are called, in one incident.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Names<'a> {
+    /// Who is who.
+    pub(crate) who: &'a Who,
+    /// What people stated of it.
+    pub(crate) stated: &'a Identities,
+}
+
+impl<'a> Names<'a> {
+    /// The name that people know of whom `source` calls so; else as it came.
+    pub(super) fn called(&self, source: &str, id: &'a str) -> &'a str {
+        self.who.person(source, id, self.stated).map_or(id, |person| &person.name)
+    }
+}
 
 /// Text and the class that colours it; the text alone says all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -239,11 +251,10 @@ pub(super) fn services(incident: &Incident) -> String {
 }
 
 /// Who acted, by the name people know.
-pub(super) fn who(actor: &Actor, names: &Names) -> String {
-    let name = names.get(&actor.id).unwrap_or(&actor.id);
-    match actor.kind {
-        ActorKind::Robot => format!("{name} (automatic)"),
-        ActorKind::Human | ActorKind::Unknown => name.clone(),
+pub(super) fn who(event: &Event, actor: &Actor, names: &Names<'_>) -> String {
+    match names.who.kind(&event.source, actor, names.stated) {
+        ActorKind::Robot => format!("{} (automatic)", actor.id),
+        ActorKind::Human | ActorKind::Unknown => names.called(&event.source, &actor.id).to_owned(),
     }
 }
 
@@ -288,6 +299,8 @@ pub(super) fn fact(event: &Event) -> String {
             comment => format!("{} – {comment}", answer(&review.answer)),
         },
         Fact::Edit(Edit::Assign { key, service }) => format!("{key} assigned to {service}"),
+        Fact::Edit(Edit::Identity { alias, person: Some(person) }) => format!("{alias} is {person}"),
+        Fact::Edit(Edit::Identity { alias, person: None }) => format!("Taken back: who {alias} is"),
         Fact::Edit(Edit::Merge { from, into }) => format!("{from} was found to be one with {into}"),
         Fact::Edit(Edit::Move { to: None, .. }) => "A part was found to be an incident of its own".to_owned(),
         Fact::Edit(Edit::Move { to: Some(to), .. }) => format!("A part was found to belong to {to}"),
