@@ -11,6 +11,7 @@ mod identity;
 pub mod incident;
 pub mod labels;
 pub mod member;
+pub mod on_call;
 pub mod plot;
 pub mod postmortem;
 pub mod sample;
