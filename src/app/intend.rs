@@ -15,20 +15,31 @@ use crate::model::settings::Person;
 use crate::store::Store;
 use crate::store::apply::Changes;
 
+use super::rota::Rotas;
 use super::settings::Settings;
 
 /// More postmortems than anybody writes.
 const ALL: usize = 100_000;
+
+/// What intents are made by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Known<'a> {
+    /// The settings in force.
+    pub(super) settings: &'a Settings,
+    /// Who is on call.
+    pub(super) rotas: &'a Rotas,
+}
 
 /// Brings the postmortem and the meeting of `incident` in line with what stands, into `stored`.
 pub(super) fn effects(
     store: &Store,
     incident: &Incident,
     bundled: &[&Incident],
-    settings: &Settings,
+    known: Known<'_>,
     now: Time,
     stored: &mut Changes,
 ) -> anyhow::Result<()> {
+    let Known { settings, rotas } = known;
     let held = incident.standing == Standing::Held;
     let moved = stored.postmortems.iter().find(|postmortem| postmortem.incident == incident.id).cloned();
     let known_before = if moved.is_some() { moved } else { store.postmortem_of(&incident.id)? };
@@ -70,6 +81,7 @@ pub(super) fn effects(
         });
     }
     let plots: Vec<&Plot> = drawn.iter().map(|drawn| &drawn.plot).collect();
+    let on_call = rotas.at_detection(incident, settings);
     let text = draft::render(&Draft {
         incident,
         bundled,
@@ -84,6 +96,7 @@ pub(super) fn effects(
             config::Names::Role => draft::Names::Role,
         },
         plots: &plots,
+        on_call: &on_call,
     });
     if text != before.generated {
         stored.deliveries.push(Delivery {
@@ -109,7 +122,7 @@ pub(super) fn fallen_together(
     store: &Store,
     gone: &IncidentId,
     heir: Option<&IncidentId>,
-    settings: &Settings,
+    known: Known<'_>,
     now: Time,
     stored: &mut Changes,
 ) -> anyhow::Result<()> {
@@ -124,7 +137,7 @@ pub(super) fn fallen_together(
         return Ok(());
     }
     let Some(incident) = store.incident(&gone.0)? else { return Ok(()) };
-    effects(store, &Incident { standing: Standing::Dismissed, ..incident }, &[], settings, now, stored)
+    effects(store, &Incident { standing: Standing::Dismissed, ..incident }, &[], known, now, stored)
 }
 
 /// A new record, with a file name that no other postmortem has.

@@ -77,6 +77,10 @@ impl Judge {
         Self { state, applied, epoch, settings: hash, poison: None, careful: false }
     }
 
+    pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
+        self.state.incidents()
+    }
+
     pub(super) fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
         self.state.incident_of(event)
     }
@@ -219,15 +223,17 @@ impl App {
     fn gather(&self, state: &State, changes: &Changes, settings: &Settings, now: Time, stored: &mut apply::Changes) -> anyhow::Result<()> {
         stored.now = now;
         stored.judged_until = state.now();
+        let rotas = self.rotas();
+        let known = intend::Known { settings, rotas: &rotas };
         for (id, heir) in &changes.removed {
-            intend::fallen_together(&self.store, id, heir.as_ref(), settings, now, stored)?;
+            intend::fallen_together(&self.store, id, heir.as_ref(), known, now, stored)?;
             stored.removed.push(id.clone());
             stored.aliases.extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
         }
         for id in &changes.changed {
             let Some(incident) = state.shared(id) else { continue };
             let bundled: Vec<&Incident> = state.bundle_of(id).collect();
-            intend::effects(&self.store, &incident, &bundled, settings, now, stored)?;
+            intend::effects(&self.store, &incident, &bundled, known, now, stored)?;
             if incident.phase == Phase::Closed {
                 stored.ledger.push(LedgerEntry::of(&incident));
             }
@@ -266,7 +272,9 @@ impl App {
         let now = self.now();
         let mut stored = apply::Changes { now, judged_until: judge.state.now(), ..apply::Changes::default() };
         let bundled: Vec<&Incident> = judge.state.bundle_of(incident).collect();
-        intend::effects(&self.store, known, &bundled, &settings, now, &mut stored)?;
+        let rotas = self.rotas();
+        let at_hand = intend::Known { settings: &settings, rotas: &rotas };
+        intend::effects(&self.store, known, &bundled, at_hand, now, &mut stored)?;
         self.store.apply(judge.epoch, judge.applied, judge.applied, &stored)?;
         self.applied.send_modify(|_| {});
         Ok(())

@@ -19,6 +19,7 @@ pub mod office;
 pub mod reach;
 pub mod receive;
 pub mod review;
+pub mod rota;
 mod row;
 pub mod run;
 mod secrets;
@@ -65,6 +66,8 @@ pub struct App {
     measured: Mutex<measure::status::Measured>,
     /// The series that are kept of each entry of `metrics:`.
     kept: Mutex<BTreeMap<String, measure::kept::Kept>>,
+    /// Who is on call, as far as it was read.
+    rotas: Mutex<rota::Rotas>,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
@@ -135,6 +138,7 @@ impl App {
             sights: Mutex::new(sights),
             measured: Mutex::default(),
             kept: Mutex::default(),
+            rotas: Mutex::default(),
             counts: Counts::default(),
             troubles: Mutex::default(),
             suspect: Mutex::default(),

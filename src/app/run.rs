@@ -1,4 +1,4 @@
-//! The loops: commit, judge, deliver, save sights, watch the settings. Each waits for news or for time, and exposes one step elsewhere.
+//! The loops: commit, judge, deliver, save sights, watch the settings, know who is on call. Each waits for news or for time, and exposes one step elsewhere.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::judge::Judged;
 use super::thread::Thread;
 use super::watch::Noticed;
-use super::{App, lock, measure};
+use super::{App, lock, measure, rota};
 use crate::model::Time;
 use crate::store::head::LEASE;
 
@@ -31,6 +31,7 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), measure::measure_loop(Arc::clone(app))));
+    loops.spawn(until(stop.clone(), rota::rota_loop(Arc::clone(app))));
     if app.store.is_shared() {
         loops.spawn(until(stop.clone(), office_loop(Arc::clone(app))));
         loops.spawn(until(stop.clone(), follow_loop(Arc::clone(app))));

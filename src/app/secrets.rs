@@ -91,6 +91,15 @@ impl Place {
 }
 
 impl Settings {
+    /// The address of a calendar that is a secret; `webcal` is the web. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn address(&self, secret: &Secret) -> Result<String, Fault> {
+        let address = Place::beside(self.file.as_deref()).first(secret)?;
+        Ok(address.strip_prefix("webcal://").map_or(address.clone(), |rest| format!("https://{rest}")))
+    }
+
     /// Reads again what is shown to the servers of an entry of `metrics:`, whose tokens may be renewed in place. `None`: no such entry, or
     /// one that fetches nothing. Blocks.
     ///

@@ -227,7 +227,7 @@ fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
 }
 
 /// `NAME_file: PATH` or `NAME: "${VARIABLE}"`, one of them.
-fn secret(
+pub(super) fn secret(
     reader: &mut Reader<'_>,
     at: Position,
     name: &str,

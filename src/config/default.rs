@@ -1,5 +1,7 @@
 //! What holds for every key that is left out.
 
+use std::collections::BTreeMap;
+
 use chrono_tz::Tz;
 
 use super::{Auth, Config, Meetings, Names, Send, Source, Storage};
@@ -23,6 +25,7 @@ impl Default for Config {
             metrics: Vec::new(),
             services: Vec::new(),
             people: Vec::new(),
+            on_call: BTreeMap::new(),
             robots: Vec::new(),
             time_zone: Tz::UTC,
             hours: Hours { days: [true, true, true, true, true, false, false], from: 9 * 60, to: 17 * 60 },

@@ -8,6 +8,9 @@ mod people;
 mod reader;
 mod words;
 
+use std::collections::BTreeMap;
+use std::fmt;
+
 use chrono_tz::Tz;
 use serde::Deserialize;
 
@@ -39,6 +42,8 @@ pub struct Config {
     pub services: Vec<Service>,
     /// People.
     pub people: Vec<Person>,
+    /// Where it stands who is on call, by service.
+    pub on_call: BTreeMap<String, Feed>,
     /// Patterns of names that are programs', beside those that always are.
     pub robots: Vec<String>,
     /// For people who state none, and for slots when nobody is known.
@@ -71,6 +76,28 @@ pub enum Storage {
         /// The password, where it asks for one.
         password: Option<Secret>,
     },
+}
+
+/// Where a calendar is found.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Feed {
+    /// In a file beside the settings.
+    File(String),
+    /// At an address.
+    Url(String),
+    /// At an address that is a secret.
+    Secret(Secret),
+}
+
+impl fmt::Debug for Feed {
+    // Whoever knows the address of a calendar can read it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Url(_) => f.write_str("Url(…)"),
+            Self::Secret(place) => f.debug_tuple("Secret").field(place).finish(),
+        }
+    }
 }
 
 /// A webhook source: `POST /ingest/{name}`.
@@ -110,7 +137,7 @@ pub enum Auth {
 }
 
 /// Where a secret is found. Never the secret itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Secret {
     /// In a file; a trailing newline is dropped.
     File(String),

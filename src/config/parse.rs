@@ -158,7 +158,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     let ids = people::ids(entries);
     config.people = people::people(reader, entries, &config);
     let entries = reader.entries(&root, "services");
-    config.services = people::services(reader, entries, &ids);
+    (config.services, config.on_call) = people::services(reader, entries, &ids);
     if let Some(Words(globs)) = value(reader, &root, "robots") {
         config.robots = globs;
     }

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::Config;
-use super::reader::{Reader, Supported};
-use super::words::{Email, Instant, Weekly, Word, Zone};
+use super::reader::{Reader, Supported, given};
+use super::words::{Email, Instant, Target, Weekly, Word, Zone};
+use super::{Config, Feed, access};
 use crate::model::settings::{Maintenance, Person, Service};
 use crate::yaml::{Node, Position, Spanned, Value};
 
@@ -31,6 +31,16 @@ struct RawService {
     depends_on: Option<Vec<Word>>,
     automatic: Option<Vec<Word>>,
     objective: Option<Spanned<f64>>,
+    /// Read apart: it is text or a map.
+    #[serde(rename = "on_call", default)]
+    _on_call: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFeed {
+    url_file: Option<Spanned<String>>,
+    url: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -94,14 +104,46 @@ fn person(
     })
 }
 
-/// `services:`
-pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> Vec<Service> {
+/// `services[].on_call`: a file, an address, or the place of one that is a secret.
+fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
+    const FORMS: &str = "write rota.ics, https://calendar.example.com/rota.ics, or {url_file: PATH} for an address that is a secret";
+    if matches!(node.value, Value::Map(_)) {
+        let raw: RawFeed = reader.read_whole(node, &[])?;
+        return access::secret(reader, node.position(), "url", raw.url_file, raw.url).map(Feed::Secret);
+    }
+    let Value::String(text) = &node.value else {
+        reader.fault(node.position(), format!("`on_call` is a calendar's file or address; {FORMS}"));
+        return None;
+    };
+    let text = text.trim();
+    if text.is_empty() || text.chars().any(char::is_control) {
+        reader.fault(node.position(), format!("this is neither a file nor an address; {FORMS}"));
+        return None;
+    }
+    // What calendars call a web address that is to be subscribed to.
+    let web = text.strip_prefix("webcal://").map(|rest| format!("https://{rest}"));
+    let address = web.unwrap_or_else(|| text.to_owned());
+    if !address.contains("://") {
+        return Some(Feed::File(address));
+    }
+    // The address may hold a token, so that no message repeats it.
+    match Target::parse(&address) {
+        Ok(_) => Some(Feed::Url(address)),
+        Err(why) => {
+            reader.fault(node.position(), format!("this is no address of a calendar: {why}; {FORMS}"));
+            None
+        }
+    }
+}
+
+/// `services:`, and where it stands who is on call for each.
+pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> (Vec<Service>, BTreeMap<String, Feed>) {
     let (mut seen, mut aliases_seen) = (BTreeMap::new(), BTreeMap::new());
     let names = texts_at(entries, "name");
-    let mut services = Vec::new();
+    let (mut services, mut feeds) = (Vec::new(), BTreeMap::new());
     for node in entries {
-        let Supported { node, .. } = reader.supported(node, "services", &["on_call"]);
-        let Some(raw) = reader.read::<RawService>(&node, &["name"]) else {
+        let on_call = given(node, "on_call").and_then(|node| feed(reader, node));
+        let Some(raw) = reader.read::<RawService>(node, &["name"]) else {
             continue;
         };
         if let Some(name) = &raw.name {
@@ -125,6 +167,7 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
         let Some(name) = raw.name else {
             continue;
         };
+        feeds.extend(on_call.map(|feed| (name.value.0.clone(), feed)));
         services.push(Service {
             name: name.value.0,
             aliases,
@@ -135,7 +178,7 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
             objective: raw.objective.map(|objective| objective.value),
         });
     }
-    services
+    (services, feeds)
 }
 
 /// `maintenance:`

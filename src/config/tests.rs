@@ -3,7 +3,7 @@
 use chrono::TimeZone;
 
 use super::Storage;
-use super::{Access, Auth, Config, Names, Secret, Send, parse};
+use super::{Access, Auth, Config, Feed, Names, Secret, Send, parse};
 use crate::model::event::Severity;
 use crate::model::settings::Hours;
 
@@ -109,7 +109,6 @@ fn keys_of_later_versions_are_faults_and_nothing_else_is() {
     check("meetings: {smtp: {}}", "`meetings.smtp` is not supported");
     check("people: [{id: a, holidays: [de.ics]}]", "f:1:18: `people.holidays` is not supported");
     check("people: [{id: a, free_busy: x}]", "`people.free_busy` is not supported");
-    check("services: [{name: a, on_call: rota.ics}]", "`services.on_call` is not supported");
     check_auth("{hmac_secret_file: x}", "`auth.hmac_secret_file` is not supported");
     check("sources: [{name: a, kind: prometheus, auth: none}]", "unknown kind \"prometheus\"; known: `alertmanager`");
 }
@@ -232,6 +231,36 @@ fn people_and_services_are_checked() {
     check("maintenance: [{from: tomorrow, to: 2026-12-01T22:00Z}]", "\"tomorrow\" is no instant");
     check("maintenance: [{from: 2026-12-01T22:00, to: 2026-12-02T22:00Z}]", "is no instant");
     check("maintenance: [{from: 2026-12-01T22:00Z}]", "`to` is missing");
+}
+
+#[test]
+fn who_is_on_call_stands_in_a_calendar() {
+    let feed = |text: &str| config(&format!("services: [{{name: a, on_call: {text}}}]")).on_call["a"].clone();
+    assert_eq!(feed("rota.ics"), Feed::File("rota.ics".to_owned()));
+    assert_eq!(feed("'https://h/x.ics?token=1'"), Feed::Url("https://h/x.ics?token=1".to_owned()));
+    assert_eq!(feed("webcal://h/private/x"), Feed::Url("https://h/private/x".to_owned()));
+    assert_eq!(feed("{url_file: rota.url}"), Feed::Secret(Secret::File("rota.url".to_owned())));
+    assert_eq!(feed("{url: '${ROTA}'}"), Feed::Secret(Secret::Env("ROTA".to_owned())));
+    assert!(!format!("{:?}", feed("https://h/secret")).contains("secret"));
+    check("services: [{name: a, on_call: [x]}]", "f:1:31: `on_call` is a calendar's file or address; write rota.ics");
+    check("services: [{name: a, on_call: ftp://h/x}]", "f:1:31: this is no address of a calendar: this is no address to ask");
+    check("services: [{name: a, on_call: {url: 'https://h/x'}}]", "a secret does not stand in this file; write `url_file: PATH`");
+    check("services: [{name: a, on_call: {url_fil: x}}]", "did you mean `url_file`?");
+    let faults = faults("services: [{name: a, on_call: 'https://ada:hunter2@h/x'}]");
+    assert!(!format!("{faults:?}").contains("hunter2"), "{faults:?}");
+}
+
+#[test]
+fn services_have_other_names_and_programs_are_named() {
+    let config = config("services: [{name: a, aliases: ['github:acme/a', a-svc]}]\nrobots: ['github:deploy-*']");
+    assert_eq!(
+        (config.services[0].aliases.as_slice(), config.robots.as_slice()),
+        (["github:acme/a".to_owned(), "a-svc".to_owned()].as_slice(), ["github:deploy-*".to_owned()].as_slice())
+    );
+    check("services: [{name: a, aliases: [b]}, {name: b}]", "f:1:32: `b` is itself a service; an alias is another name for one");
+    check("services: [{name: a, aliases: [x]}, {name: b, aliases: [x]}]", "f:1:57: alias `x` is given twice, first at 1:32");
+    check("people: [{id: a, aliases: ['github:X']}, {id: b, aliases: ['GitHub:x']}]", "alias `github:x` is given twice");
+    check("robot: [x]", "unknown key `robot`; did you mean `robots`?");
 }
 
 #[test]

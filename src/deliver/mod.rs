@@ -1,6 +1,7 @@
 //! Performs one delivery and says whether trying again makes sense. Deliveries are performed at least once,
-//! so each must be harmless when repeated.
+//! so each must be harmless when repeated. And asks the outside what has to be known of it.
 
+pub mod feed;
 pub mod files;
 
 use chrono::Duration;

@@ -17,6 +17,7 @@ use minijinja::value::Serde;
 use minijinja::{Environment, UndefinedBehavior};
 
 use crate::model::incident::Incident;
+use crate::model::on_call::Duty;
 use crate::model::plot::Plot;
 use crate::model::postmortem::{Meeting, Postmortem};
 use crate::model::settings::Person;
@@ -52,6 +53,8 @@ pub struct Draft<'a> {
     pub names: Names,
     /// Its conditions as they are drawn, in files beside the draft.
     pub plots: &'a [&'a Plot],
+    /// Who was on call for its services when it was detected, where their calendars are named.
+    pub on_call: &'a [Duty],
 }
 
 /// How people are called in a draft.

@@ -11,6 +11,7 @@ use super::{Draft, escape};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Event, EventId, Fact};
 use crate::model::incident::{Announced, Incident, Joined, Milestone, Outcome, Signal, SignalKind, SpanState};
+use crate::model::on_call::{Duty, OnCall, OnDuty};
 
 /// So many sources stand in one sentence.
 const SOURCES: usize = 3;
@@ -169,8 +170,8 @@ pub(super) fn resolution(draft: &Draft, called: &Called) -> Vec<String> {
     facts
 }
 
-/// When it was noticed, by what, and how long that took.
-pub(super) fn detection(draft: &Draft) -> Vec<String> {
+/// When it was noticed, by what, how long that took, and who was on call.
+pub(super) fn detection(draft: &Draft, called: &Called) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let mut facts = Vec::new();
     if let Some(detected) = &milestones.detected {
@@ -187,7 +188,22 @@ pub(super) fn detection(draft: &Draft) -> Vec<String> {
         let after = after.map(|detected| format!(", {} after it was detected", length(taken.at - detected.at))).unwrap_or_default();
         facts.push(format!("{}{after}.", reached(draft, "Acknowledged", taken)));
     }
+    facts.extend(draft.on_call.iter().map(|duty| on_call(duty, called)));
     facts
+}
+
+/// Who was on call for a service at detection.
+fn on_call(duty: &Duty, called: &Called) -> String {
+    let service = escape::text(&duty.service);
+    match &duty.who {
+        OnCall::These(these) => {
+            // In a calendar, a name with more to it is no other source's: whoever the settings know is named by their id.
+            let name = |one: &OnDuty| called.name("people", one.person.as_deref().unwrap_or(&one.name), ActorKind::Human);
+            format!("On call for {service} at detection: {}.", these.iter().map(name).collect::<Vec<_>>().join(", "))
+        }
+        OnCall::Nobody => format!("On call for {service} at detection: nobody, by its calendar."),
+        OnCall::Unknown(why) => format!("Who was on call for {service} at detection is not known: {}.", escape::text(why)),
+    }
 }
 
 /// Every address that the events bring along, each once.

@@ -188,6 +188,7 @@ fn drafted<T>(incident: &Incident, title: &str, names: Names, see: impl Fn(&Draf
         external_url: "https://afterword.example/",
         names,
         plots: &[],
+        on_call: &[],
     })
 }
 

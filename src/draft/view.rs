@@ -97,7 +97,7 @@ impl View {
             trigger: sections::trigger(draft, &called),
             changes_known: sections::changes(draft).next().is_some(),
             resolution: sections::resolution(draft, &called),
-            detection: sections::detection(draft),
+            detection: sections::detection(draft, &called),
             timeline,
             merged,
             supporting: sections::supporting(draft),

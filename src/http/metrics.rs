@@ -67,6 +67,11 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
         }
         registry.register(name, help, family);
     }
+    let rotas = Gauges::default();
+    for rota in app.rotas().shown(&app.settings(), app.now()) {
+        rotas.get_or_create(&vec![("service", rota.service)]).set(i64::from(rota.fault.is_none() && rota.read_at.is_some()));
+    }
+    registry.register("on_call_up", "Whether the calendar of who is on call for each service could be read last", rotas);
     let measured = read(&app, App::measured).await?;
     let (series, left_out, answers, cut) = (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
     for (name, status) in measured.conditions() {

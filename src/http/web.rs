@@ -154,6 +154,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
             .collect(),
         services: service_names(&app),
         sources,
+        on_call: app.rotas().shown(&settings, app.now()),
         notice: trouble
             .filter(|(at, _)| app.now() - *at < chrono::TimeDelta::minutes(10))
             .map(|(_, text)| pages::Notice { warning: true, text }),
@@ -235,6 +236,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         bundled: &bundled,
         others: others.get(..OTHERS).unwrap_or(&others),
         pictures: &pictures,
+        on_call: &app.rotas().at_detection(&incident, &settings),
         names: pages::words::Names { who: &settings.force.who, stated: &incident.identities },
         notice,
     };

@@ -126,7 +126,13 @@ pub(super) const SERVICE: &[Key] = &[
     may("stakeholders", Shape::Texts, "[]", "Ids of people who rely on it."),
     may("depends_on", Shape::Texts, "[]", "Services without which it cannot work."),
     may("automatic", Shape::Texts, "[]", "Steps that should need no human."),
+    may("on_call", Shape::TextOr(ON_CALL), "null", "Who is on call: an iCalendar file beside the settings, or the address of one."),
     may("objective", Shape::Number(0.0, 100.0), "null", "Percent of good time over four weeks; left out, its budget is unknown."),
+];
+
+pub(super) const ON_CALL: &[Key] = &[
+    may("url_file", Shape::Text, "null", "The file that holds the address."),
+    may("url", Shape::Text, "null", "The variable that holds it, as ${NAME}."),
 ];
 
 pub(super) const PERSON: &[Key] = &[

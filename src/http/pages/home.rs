@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::{Notice, Tab, show, words};
+use crate::app::rota::Shown;
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact, LabelSet, Severity};
 use crate::model::incident::{Decision, Incident, Outcome, Verdict};
@@ -28,6 +29,8 @@ pub(crate) struct View<'a> {
     pub(crate) services: Vec<String>,
     /// Who sends.
     pub(crate) sources: Vec<SourceSeen>,
+    /// Who is on call for the services that name a calendar.
+    pub(crate) on_call: Vec<Shown>,
     /// A word at the top.
     pub(crate) notice: Option<Notice>,
 }
@@ -207,6 +210,7 @@ mod tests {
             unassigned: Vec::new(),
             services: Vec::new(),
             sources: Vec::new(),
+            on_call: Vec::new(),
             notice: None,
         };
         let html = render(&view);

@@ -10,6 +10,7 @@ use crate::app::measure::draw::Picture;
 use crate::model::Time;
 use crate::model::event::{ActorKind, Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, Standing, Verdict};
+use crate::model::on_call::Duty;
 use crate::model::postmortem::Postmortem;
 use crate::model::who::key;
 
@@ -36,6 +37,8 @@ pub(crate) struct View<'a> {
     pub(crate) others: &'a [Incident],
     /// Its conditions over time.
     pub(crate) pictures: &'a [Picture],
+    /// Who was on call for its services when it was detected, where that is asked.
+    pub(crate) on_call: &'a [Duty],
     /// What people are called.
     pub(crate) names: Names<'a>,
     /// A word at the top: an answer taken, or "this changed since you looked".
@@ -174,6 +177,7 @@ mod tests {
             bundled: &[],
             others: &[],
             pictures,
+            on_call: &[],
             names,
             notice: None,
         })
@@ -256,6 +260,7 @@ mod tests {
                 bundled,
                 others,
                 pictures: &[],
+                on_call: &[],
                 names,
                 notice,
             })

@@ -8,6 +8,7 @@ use super::{
     Notice, ask, declare, error, home, incident as incident_page, incidents, postmortem as postmortem_page, postmortems, quarantine,
     suggestions,
 };
+use crate::app::rota::Shown;
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, EventId, Fact, Intervention, Labels, Link, Note,
@@ -17,6 +18,7 @@ use crate::model::incident::{
     Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member, Milestone, Milestones, Outcome, Phase,
     Signal, SignalKind, Sort, Span, SpanState, Standing, Unit, Verdict,
 };
+use crate::model::on_call::{Duty, OnCall, OnDuty};
 use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::{Hours, LabelNames, Person};
 use crate::model::who::{Identities, Who};
@@ -273,6 +275,7 @@ fn first_day() -> home::View<'static> {
         unassigned: Vec::new(),
         services: Vec::new(),
         sources: Vec::new(),
+        on_call: Vec::new(),
         notice: None,
     }
 }
@@ -313,6 +316,9 @@ fn watched() -> String {
             last: at(1200),
         }],
         services: vec!["checkout".to_owned(), "payments".to_owned()],
+        on_call: duties()
+            .map(|duty| Shown { service: duty.service, now: duty.who, read_at: None, fault: Some("status 500".to_owned()) })
+            .into(),
         sources: vec![
             home::SourceSeen { name: "alertmanager".to_owned(), last: Some(at(3540)), quarantined: 1 },
             home::SourceSeen { name: "prometheus".to_owned(), last: None, quarantined: 0 },
@@ -327,6 +333,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
     let (incident, postmortem, meeting) = (incident(), postmortem(), meeting());
     let (who, stated) = (who(), Identities::new());
     let names = Names { who: &who, stated: &stated };
+    let duties = duties();
     let suggestion = || suggestions::Suggestion { incident: &incident, bundled: 0, invitation: Some(invitation()) };
     let services = || vec!["checkout".to_owned(), "payments".to_owned()];
     let stale = Notice { warning: true, text: "This changed since you looked; nothing was done yet. Look again, then answer.".to_owned() };
@@ -353,6 +360,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 bundled: &[],
                 others: &[],
                 pictures: &[],
+                on_call: &duties,
                 names,
                 notice: Some(stale),
             }),
@@ -415,4 +423,13 @@ pub(super) fn who() -> Who {
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
     };
     Who::new(&[person("ada", "Ada L.", &["pagerduty:ada"]), person("sam", "Sam R.", &[])], &[])
+}
+
+/// A service whose rota is known, and one whose is not.
+fn duties() -> [Duty; 2] {
+    let ada = OnDuty { name: "Ada L.".to_owned(), person: Some("ada".to_owned()) };
+    [
+        Duty { service: "checkout".to_owned(), who: OnCall::These(vec![ada]) },
+        Duty { service: "payments".to_owned(), who: OnCall::Unknown("its calendar cannot be read: <b>".to_owned()) },
+    ]
 }

@@ -8,6 +8,7 @@ use crate::model::incident::{
     Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome, Phase, SignalKind, SpanState, Standing,
     Unit,
 };
+use crate::model::on_call::OnCall;
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::who::{Identities, Who};
 
@@ -255,6 +256,15 @@ pub(super) fn who(event: &Event, actor: &Actor, names: &Names<'_>) -> String {
     match names.who.kind(&event.source, actor, names.stated) {
         ActorKind::Robot => format!("{} (automatic)", actor.id),
         ActorKind::Human | ActorKind::Unknown => names.called(&event.source, &actor.id).to_owned(),
+    }
+}
+
+/// Who is on call.
+pub(super) fn on_call(who: &OnCall) -> String {
+    match who {
+        OnCall::These(these) => these.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
+        OnCall::Nobody => "nobody".to_owned(),
+        OnCall::Unknown(why) => format!("unknown: {why}"),
     }
 }
 
