@@ -12,6 +12,7 @@ mod layers;
 mod limits;
 mod measure;
 mod odd_servers;
+mod people;
 mod postgres;
 mod prometheus;
 mod promtool;

@@ -429,3 +429,5 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
     assert_eq!(verdict.sentence, words);
     assert_eq!(verdict.evidence.len(), 3);
 }
+
+mod people;

@@ -1,0 +1,211 @@
+//! Who is it: people by all their names, programs apart, services by what their sources call them, and who was on call.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use afterword::deliver::feed::{Client, LARGEST, Seen};
+use serde_json::{Value, json};
+
+use crate::world::{PATIENCE, World, alert, free_port, stamp, until, wall, webhook};
+
+const STEPPED_IN: &str = "criteria:
+  - {name: fixed-by-hand, on: intervention, where: intervention.should_be_automatic, at_least: 1, decision: hold}
+correlation: {correlate_by: [service], settle: 2h, reopen_within: 3h}
+";
+
+/// A running world whose checkout has people, programs, another name and a rota.
+fn started(on_call: &str) -> World {
+    let mut world = World::new();
+    world.write("rules/rules.yaml", STEPPED_IN);
+    let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
+    let settings = settings
+        .replace(
+            "owners: [ada, bo]",
+            &format!("aliases: ['alertmanager:checkout-svc'], automatic: [restart], on_call: {on_call}, owners: [ada, bo]"),
+        )
+        .replace("email: ada@example.com,", "email: ada@example.com, aliases: ['github:ada'],");
+    world.write("afterword.yaml", &format!("{settings}robots: ['deploy:ci-*']\n"));
+    world.start();
+    world
+}
+
+fn rota(who: &str) -> String {
+    let day = |days: i64| (wall() + chrono::TimeDelta::days(days)).format("%Y%m%dT000000Z");
+    format!(
+        "BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:1\r\nDTSTART:{}\r\nDTEND:{}\r\nSUMMARY:On Call - {who} - Checkout\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+        day(-2),
+        day(2)
+    )
+}
+
+/// An alert that calls the service as its source does; the incident's id.
+fn fires(world: &World) -> String {
+    let fired = world.post("/ingest/alertmanager", &webhook(&[alert("High", "checkout-svc", &stamp(Duration::from_secs(60)))]));
+    assert_eq!(fired.status, 200);
+    until("the incident is there", PATIENCE, || world.incidents().first().map(|incident| incident["id"].as_str().unwrap().to_owned()))
+}
+
+fn steps(world: &World, actor: Value) {
+    let body = json!({"kind": "intervention", "service": "checkout", "action": "restart", "why": "it hung", "actor": actor,
+        "occurred_at": stamp(Duration::from_secs(1))});
+    let told = world.post("/api/v1/events", &body.to_string());
+    assert!(told.status < 300, "{}", told.body);
+}
+
+/// The verdict of the only criterion, once the incident has so many interventions.
+fn verdict(world: &World, id: &str, interventions: usize) -> Value {
+    until(&format!("{interventions} steps are judged"), PATIENCE, || {
+        let incident = world.incident(id);
+        let count =
+            incident["members"].as_array().unwrap().iter().filter(|member| member["event"]["fact"]["kind"] == "intervention").count();
+        (count == interventions).then(|| incident["verdicts"][0].clone())
+    })
+}
+
+fn page(world: &World, id: &str) -> String {
+    world.get(&format!("/incidents/{id}")).body
+}
+
+/// The only draft, once it says so.
+fn draft_says(world: &World, words: &str) -> String {
+    until(&format!("the draft says {words:?}"), PATIENCE, || {
+        let listed = world.get("/api/v1/postmortems").json();
+        let id = listed.as_array().or_else(|| listed["postmortems"].as_array())?.first()?["id"].as_str()?.to_owned();
+        let page = world.get(&format!("/postmortems/{id}")).body;
+        page.contains(words).then_some(page)
+    })
+}
+
+fn identify(world: &World, alias: &str, person: Option<&str>) -> u16 {
+    world.post("/api/v1/identities", &json!({"alias": alias, "person": person, "by": "lin"}).to_string()).status
+}
+
+/// What a page's form posts; the status of the page that it leads to.
+fn posts_form(world: &World, path: &str, form: &str) -> u16 {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let request = client.post(format!("http://127.0.0.1:{}{path}", world.port));
+        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
+        request.send().await.unwrap().status().as_u16()
+    })
+}
+
+#[test]
+fn somebody_is_known_by_every_name_and_a_program_is_nobody() {
+    let mut world = started("rota.ics");
+    world.write("rota.ics", &rota("Ada L."));
+    let id = fires(&world);
+    assert_eq!(world.incident(&id)["services"], json!(["checkout"]), "the source's word for it is another name");
+
+    steps(&world, json!({"id": "deploy:ci-7"}));
+    let seen = verdict(&world, &id, 1);
+    assert_eq!(seen["outcome"], "not_met", "{seen}");
+    assert!(page(&world, &id).contains("deploy:ci-7 (automatic)"));
+
+    steps(&world, json!({"id": "github:zoe"}));
+    assert_eq!(verdict(&world, &id, 2)["outcome"], "unknown");
+    let shown = page(&world, &id);
+    assert!(shown.contains("github:zoe ·") && shown.contains("name=\"alias\" value=\"github:zoe\""), "{shown}");
+    assert!(!shown.contains("value=\"deploy:ci-7\""), "nobody asks who a program is");
+
+    // Nobody of the settings, no name: said, and nothing happens.
+    assert_eq!(identify(&world, "github:zoe", Some("zoe")), 400);
+    assert_eq!(identify(&world, " ", Some("bo")), 400);
+    assert_eq!(identify(&world, "GitHub:Zoe", Some("bo")), 201);
+    until("it counts", PATIENCE, || (verdict(&world, &id, 2)["outcome"] == "met").then_some(()));
+    assert!(page(&world, &id).contains("Bo M. ·"));
+    let draft = draft_says(&world, "Manual step by Bo M.");
+    assert!(draft.contains("Manual step by deploy:ci-7") && draft.contains("On call for checkout at detection: Ada L."), "{draft}");
+
+    steps(&world, json!({"id": "github:ada"}));
+    verdict(&world, &id, 3);
+    draft_says(&world, "Manual step by Ada L.");
+    assert!(page(&world, &id).contains("Ada L. ·"));
+
+    world.kill();
+    world.start();
+    assert!(page(&world, &id).contains("Bo M. ·"), "it is still known who that is");
+    assert_eq!(posts_form(&world, &format!("/incidents/{id}/identities"), "alias=github%3Azoe&person="), 200);
+    until("it is taken back", PATIENCE, || page(&world, &id).contains("github:zoe ·").then_some(()));
+    draft_says(&world, "Manual step by github:zoe");
+    assert!(draft_says(&world, "Manual step by Ada L.").contains("Ada L."));
+}
+
+#[test]
+fn a_rota_that_changes_is_read_again_and_one_that_cannot_be_read_is_not_nobody() {
+    let world = started("rota.ics");
+    let id = fires(&world);
+    // There is no such file yet.
+    until("it is unknown", PATIENCE, || page(&world, &id).contains("On call for checkout at detection: unknown:").then_some(()));
+    assert!(world.get("/metrics").body.contains("afterword_on_call_up{service=\"checkout\"} 0"));
+    for (who, shown) in [("Ada L.", "Ada L."), ("Bo M.", "Bo M."), ("Zoe Q.", "On Call - Zoe Q. - Checkout")] {
+        world.write("rota.ics", &rota(who));
+        let words = format!("On call for checkout at detection: {shown}</p>");
+        until(&words, PATIENCE, || page(&world, &id).contains(&words).then_some(()));
+    }
+    assert!(world.get("/metrics").body.contains("afterword_on_call_up{service=\"checkout\"} 1"));
+    assert!(world.get("/").body.contains("On Call - Zoe Q. - Checkout"));
+    // What was read stays true of the past, and the fault is told.
+    world.write("rota.ics", "<html>moved</html>");
+    until("the fault is shown", PATIENCE, || world.get("/").body.contains("it is no calendar").then_some(()));
+    assert!(page(&world, &id).contains("On Call - Zoe Q. - Checkout"));
+    world.write("rota.ics", &"x".repeat(LARGEST + 1));
+    until("it is bounded", PATIENCE, || world.get("/").body.contains("it is larger than 4 MB").then_some(()));
+}
+
+#[test]
+fn a_server_that_is_dead_makes_unknown() {
+    let world = started(&format!("http://127.0.0.1:{}/private/token.ics", free_port()));
+    let id = fires(&world);
+    until("it is unknown", PATIENCE, || {
+        page(&world, &id).contains("its calendar cannot be read: its server cannot be reached").then_some(())
+    });
+    let log = std::fs::read_to_string(world.path("afterword.log")).unwrap();
+    assert!(!log.contains("token.ics") && !world.get("/").body.contains("token.ics"), "the address may be a secret: {log}");
+}
+
+#[test]
+fn a_server_gives_a_calendar_once_while_it_is_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}/rota.ics", listener.local_addr().unwrap());
+    let version = Arc::new(AtomicUsize::new(1));
+    let shown = Arc::clone(&version);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let mut asked = [0; 4096];
+            let length = stream.read(&mut asked).unwrap_or(0);
+            let asked = String::from_utf8_lossy(&asked[..length]).to_lowercase();
+            let version = shown.load(Ordering::Relaxed);
+            let answer = match version {
+                _ if asked.contains(&format!("if-none-match: \"v{version}\"")) => "304 Not Modified\r\n".to_owned(),
+                3 => format!("200 OK\r\ncontent-length: {}\r\n", LARGEST + 1),
+                4 => "503 Service Unavailable\r\ncontent-length: 0\r\n".to_owned(),
+                _ => format!("200 OK\r\netag: \"v{version}\"\r\ncontent-length: 4\r\n"),
+            };
+            let body = match version {
+                3 => "x".repeat(LARGEST + 1),
+                4 => String::new(),
+                _ => format!("cal{version}"),
+            };
+            let body = if answer.starts_with("304") { "" } else { &body };
+            let _ = write!(stream, "HTTP/1.1 {answer}connection: close\r\n\r\n{body}");
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = Client::new().unwrap();
+    let ask = |seen: &Seen| runtime.block_on(client.fetch(&address, seen));
+    let (text, seen) = ask(&Seen::default()).unwrap().unwrap();
+    assert_eq!(text, "cal1");
+    assert_eq!(ask(&seen), Ok(None));
+    version.store(2, Ordering::Relaxed);
+    assert_eq!(ask(&seen).unwrap().unwrap().0, "cal2");
+    version.store(3, Ordering::Relaxed);
+    assert_eq!(ask(&seen), Err("it is larger than 4 MB".to_owned()));
+    version.store(4, Ordering::Relaxed);
+    assert_eq!(ask(&seen), Err("its server answers with status 503".to_owned()));
+}
