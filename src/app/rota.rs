@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
+use futures_util::StreamExt;
 
+use super::judge::Judge;
 use super::settings::{Settings, base};
 use super::{App, lock};
 use crate::calendar::rota::{self, Rota};
@@ -27,6 +29,8 @@ const AFTER_A_FAULT: TimeDelta = TimeDelta::minutes(1);
 const RELIED_ON: TimeDelta = TimeDelta::hours(24);
 /// Between two looks at what is due.
 const BEAT: Duration = Duration::from_secs(1);
+/// Calendars that are read at the same time.
+const AT_ONCE: usize = 8;
 /// Incidents whose drafts are made again at once when a rota changes.
 const REDRAFTED: usize = 100;
 
@@ -180,7 +184,7 @@ impl App {
 
     fn open_of(&self, services: &BTreeSet<String>) -> Vec<IncidentId> {
         let held = lock(&self.judge);
-        let all = held.iter().flat_map(|judge| judge.incidents());
+        let all = held.iter().flat_map(Judge::incidents);
         let open = all.filter(|incident| incident.phase != Phase::Closed && incident.standing == Standing::Held);
         let of = open.filter(|incident| incident.services.iter().any(|service| services.contains(service)));
         of.take(REDRAFTED).map(|incident| incident.id.clone()).collect()
@@ -209,12 +213,14 @@ pub(super) async fn rota_loop(app: Arc<App>) {
         }
         let feeds: BTreeSet<Feed> = settings.config.on_call.values().cloned().collect();
         let now = app.now();
-        for feed in feeds {
+        let due = |feed| {
             let known = lock(&app.rotas).0.get(&feed).cloned().unwrap_or_default();
-            if known.due.is_none_or(|due| due <= now) {
-                look(&app, &settings, &client, feed, known).await;
-            }
-        }
+            known.due.is_none_or(|due| due <= now).then_some((feed, known))
+        };
+        let due: Vec<(Feed, Known)> = feeds.into_iter().filter_map(due).collect();
+        // One dead server does not keep the others' calendars from being read.
+        let each = |(feed, known)| look(&app, &settings, &client, feed, known);
+        futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, each).await;
         tokio::time::sleep(BEAT).await;
     }
 }
@@ -237,6 +243,7 @@ async fn look(app: &Arc<App>, settings: &Arc<Settings>, client: &Client, feed: F
         Ok(read) => {
             if let Some((rota, seen)) = read {
                 known.seen = seen;
+                let rota = before.iter().fold(rota, |rota, before| rota.after(before));
                 let rota = before.clone().filter(|before| **before == rota).unwrap_or_else(|| Arc::new(rota));
                 known.rota = Some((rota, now));
             } else if let Some((_, read_at)) = &mut known.rota {

@@ -98,6 +98,26 @@ pub fn read(text: &str, zone: Tz) -> Result<Rota, String> {
 }
 
 impl Rota {
+    /// With what was known before of the time before this one begins: feeds leave out what is past. At most [`OF_ALL`] shifts of it.
+    #[must_use]
+    pub fn after(mut self, before: &Self) -> Self {
+        let Some(begins) = self.shifts.first().map(|shift| shift.from) else { return self };
+        let past: Vec<&Shift> = before.shifts.iter().take_while(|shift| shift.from < begins).collect();
+        let mut kept: Vec<Shift> = Vec::new();
+        for shift in &past[past.len().saturating_sub(OF_ALL)..] {
+            let Some(said) = before.said.get(shift.said) else { continue };
+            let known = self.said.iter().position(|known| known == said);
+            let said = known.unwrap_or_else(|| {
+                self.said.push(said.clone());
+                self.said.len() - 1
+            });
+            kept.push(Shift { from: shift.from, to: shift.to.min(begins), said });
+        }
+        kept.append(&mut self.shifts);
+        self.shifts = kept;
+        self
+    }
+
     /// Who is on call at an instant.
     #[must_use]
     pub fn at(&self, at: Time, who: &Who) -> OnCall {

@@ -62,8 +62,8 @@ impl<'a> Called<'a> {
         let mut names = Vec::new();
         for event in self.draft.incident.members.iter().map(|member| &*member.event) {
             let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_));
-            let human = |actor: &&Box<Actor>| self.kind(&event.source, actor) == ActorKind::Human;
-            let Some(actor) = event.actor.as_ref().filter(|_| worked).filter(human) else { continue };
+            let human = |actor: &&Actor| self.kind(&event.source, actor) == ActorKind::Human;
+            let Some(actor) = event.actor.as_deref().filter(|_| worked).filter(human) else { continue };
             let name = self.name(&event.source, &actor.id, ActorKind::Human);
             if !names.contains(&name) {
                 names.push(name);

@@ -117,7 +117,7 @@ impl InForce {
     }
 
     /// Puts the name of a service in place of what the event's source calls it.
-    pub(super) fn name_service(&self, event: &mut Event) {
+    pub fn name_service(&self, event: &mut Event) {
         if let Some(name) = self.named(event).cloned() {
             event.service = Some(name);
         }

@@ -186,7 +186,7 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
     let before = state.incidents.get(&id);
     let previous = before.map(|tracked| &*tracked.incident);
     let identities = people::identities(&members, &state.places);
-    let (mut incident, mut due) = incident(id.clone(), group, members, signals, previous, identities, force, now);
+    let (mut incident, mut due) = incident(id.clone(), group, Parts { members, signals, identities }, previous, force, now);
     let all = Others { incidents: &state.incidents, index: &state.index };
     let (verdicts, crossing) = criteria::verdicts(&incident, all, force, now);
     due = due.into_iter().chain(crossing).min();
@@ -283,17 +283,23 @@ fn seen(incident: &Incident) -> impl PartialEq + '_ {
     (&incident.services, incident.phase, incident.decision, &incident.announced, &incident.review, outcomes)
 }
 
+/// What an incident is made of.
+struct Parts {
+    members: Members,
+    signals: Vec<Signal>,
+    identities: Identities,
+}
+
 /// Everything but the verdicts, and when the phase or a maintenance window next changes something.
 fn incident(
     id: IncidentId,
     group: &Group,
-    members: Members,
-    signals: Vec<Signal>,
+    parts: Parts,
     previous: Option<&Incident>,
-    identities: Identities,
     force: &InForce,
     now: Time,
 ) -> (Incident, Option<Time>) {
+    let Parts { members, signals, identities } = parts;
     let opener = group.opener();
     let mut services: Vec<String> = Vec::new();
     let mut last: Option<&Arc<str>> = None;

@@ -136,8 +136,15 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         }
     }
     let alert = last.as_ref().and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
+    let last = last.map(|(_, mut event)| {
+        settings.force.name_service(&mut event);
+        event
+    });
+    // What its source calls the service is its label's value, and the service's name is ours.
+    let service = last.as_ref().and_then(|event| event.service.as_deref().map(str::to_owned));
+    let alert = alert.map(|alert| pages::home::LastAlert { service, ..alert });
     let trouble = app.troubles().into_iter().next();
-    let reachable = reach::reach(&settings.force.rules, &incidents, last.as_ref().map(|(_, event)| event));
+    let reachable = reach::reach(&settings.force.rules, &incidents, last.as_ref());
     let view = pages::home::View {
         now: app.now(),
         address: settings.config.external_url.trim_end_matches('/'),

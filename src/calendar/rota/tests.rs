@@ -1,3 +1,5 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
 use super::{Rota, read};
 use crate::model::Time;
 use crate::model::on_call::OnCall;
@@ -168,6 +170,26 @@ fn a_whole_day_is_one_where_the_rota_is_kept() {
 }
 
 #[test]
+fn what_a_feed_no_longer_lists_stays_known() {
+    let first = rota(&[PAGERDUTY, OPSGENIE]);
+    // It lists what is now, and what comes.
+    let later = "UID:2\nDTSTART:20261202T000000Z\nDTEND:20261207T080000Z\nSUMMARY:lin";
+    let second = rota(&[later, GRAFANA]).after(&first);
+    check(
+        &second,
+        &[
+            ("2026-11-24T00:00:00Z", "ada"),
+            ("2026-12-01T00:00:00Z", "bo"),
+            ("2026-12-01T23:59:59Z", "bo"),
+            ("2026-12-02T00:00:00Z", "lin"),
+            ("2026-12-08T00:00:00Z", "ada"),
+        ],
+    );
+    assert_eq!(rota(&[later, GRAFANA]).after(&second), second, "the same again is nothing new");
+    assert_eq!(rota(&[]).after(&first), rota(&[]));
+}
+
+#[test]
 fn a_clock_that_nobody_knows_makes_unknown_and_not_nobody() {
     let known = "UID:1\nDTSTART:20261101T080000Z\nDTEND:20261102T080000Z\nRRULE:FREQ=MONTHLY\nSUMMARY:ada";
     let unknown = "UID:2\nDTSTART;TZID=Customized Time Zone:20261110T080000\nDTEND;TZID=Customized Time Zone:20261120T080000\nSUMMARY:bo";
@@ -196,10 +218,8 @@ fn what_is_no_calendar_is_a_fault() {
 fn a_feed_without_end_is_bounded() {
     for rule in ["FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"] {
         let entry = format!("UID:1\nDTSTART:20200101T000000Z\nDTEND:20200101T000001Z\nRRULE:{rule}\nSUMMARY:ada");
-        let began = std::time::Instant::now();
         let rota = rota(&[&entry]);
         assert!(rota.shifts.len() <= super::OF_ONE, "{rule}: {}", rota.shifts.len());
-        assert!(began.elapsed().as_secs() < 20, "{rule}: {:?}", began.elapsed());
         assert_eq!(on(&rota, "2029-01-01T00:30:00Z"), "?", "{rule}: it may be anybody");
     }
 }
