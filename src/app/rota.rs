@@ -289,7 +289,9 @@ async fn text(settings: &Arc<Settings>, client: &Client, feed: &Feed, seen: &See
         Feed::File(path) => {
             let path = base(settings.file.as_deref()).join(path);
             let read = tokio::task::spawn_blocking(move || file(&path)).await;
-            read.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(|text| Some((text, Seen::default())))
+            let text = read.unwrap_or_else(|_| Err("reading it failed".to_owned()))?;
+            let now = Seen::text(&text);
+            Ok((now != *seen).then_some((text, now)))
         }
         Feed::Url(address) => client.fetch(address, seen).await,
         Feed::Secret(secret) => {
@@ -307,4 +309,91 @@ fn file(path: &Path) -> Result<String, String> {
     let most = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
     std::fs::File::open(path).map_err(told)?.take(most).read_to_end(&mut bytes).map_err(told)?;
     if bytes.len() > LARGEST { Err(too_large()) } else { Ok(String::from_utf8_lossy(&bytes).into_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::{Because, Feed, Known, Rotas, Settings, rota};
+    use crate::model::Time;
+    use crate::model::incident::Incident;
+    use crate::model::on_call::{OnCall, OnDuty};
+    use crate::model::settings::{Hours, Person};
+    use crate::model::who::Who;
+    use std::sync::Arc;
+
+    fn at(time: &str) -> Time {
+        format!("2026-11-{time}Z").parse().unwrap()
+    }
+
+    fn settings() -> Settings {
+        let person = |id: &str| Person {
+            id: id.to_owned(),
+            name: id.to_uppercase(),
+            email: None,
+            time_zone: chrono_tz::UTC,
+            hours: Hours { days: [true; 7], from: 540, to: 1020 },
+            aliases: Vec::new(),
+        };
+        let mut settings = Settings::load(None).unwrap();
+        settings.force = settings.force.with_people(Who::new(&[person("ada"), person("bo"), person("lin")], &[]));
+        settings.config.on_call.insert("checkout".to_owned(), Feed::File("rota.ics".to_owned()));
+        settings
+    }
+
+    /// Read on the 23rd at noon: these shifts.
+    fn rotas(shifts: &[(&str, &str, &str)], fault: Option<&str>) -> Rotas {
+        let entry = |(from, to, who): &(&str, &str, &str)| {
+            format!("BEGIN:VEVENT\r\nUID:{from}\r\nDTSTART:202611{from}Z\r\nDTEND:202611{to}Z\r\nSUMMARY:{who}\r\nEND:VEVENT\r\n")
+        };
+        let text = format!("BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n", shifts.iter().map(entry).collect::<String>());
+        let rota = Arc::new(rota::read(&text, chrono_tz::UTC).unwrap());
+        let known = Known { rota: Some((rota, at("23T12:00:00"))), fault: fault.map(str::to_owned), ..Known::default() };
+        Rotas([(Feed::File("rota.ics".to_owned()), known)].into())
+    }
+
+    /// Of checkout, whose owner is Lin, detected on the 23rd at noon.
+    fn incident() -> Incident {
+        let detected = serde_json::json!({"at": at("23T12:00:00"), "certainty": "measured"});
+        let nothing = serde_json::json!([]);
+        serde_json::from_value(serde_json::json!({
+            "id": "i-0000000001", "revision": 1, "title": "High", "services": ["checkout", "search"], "scope": ["lin"], "severity": "critical",
+            "environment": null, "milestones": {"detected": detected}, "phase": "active", "phase_since": at("23T12:00:00"), "signals": nothing,
+            "members": nothing, "verdicts": nothing, "decision": "none", "standing": "none", "reason": "",
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn who_was_on_call_is_told_else_who_is_now_else_the_owners() {
+        let (settings, now) = (settings(), at("24T12:00:00"));
+        let then = ("23T080000", "23T200000", "ada");
+        let today = ("24T080000", "24T200000", "bo");
+        let stranger = ("23T080000", "23T200000", "Zoe Q.");
+        for (shifts, people, because) in [
+            (vec![then, today], vec!["ada"], Because::OnCallAtDetection),
+            (vec![stranger, today], vec!["bo"], Because::OnCallNow),
+            (vec![("22T080000", "22T200000", "ada"), today], vec!["bo"], Because::OnCallNow),
+            (vec![stranger], vec!["lin"], Because::Owners),
+        ] {
+            let told = rotas(&shifts, None).addressees(&incident(), &settings, now);
+            assert_eq!((told.people, told.because), (people.into_iter().map(str::to_owned).collect(), because), "{shifts:?}");
+        }
+        let nobody = Incident { scope: Vec::new(), ..incident() };
+        assert_eq!(Rotas::default().addressees(&nobody, &settings, now).because, Because::Nobody);
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_is_relied_on_for_a_day_and_for_what_was() {
+        let settings = settings();
+        let broken = rotas(&[("01T000000", "30T000000", "ada")], Some("status 500"));
+        let on = |time: &str| broken.on_call_at("checkout", at(time), &settings).unwrap();
+        let ada = OnCall::These(vec![OnDuty { name: "ADA".to_owned(), person: Some("ada".to_owned()) }]);
+        assert_eq!((on("02T00:00:00"), on("24T12:00:00")), (ada.clone(), ada));
+        assert_eq!(on("24T12:00:01"), OnCall::Unknown("its calendar cannot be read: status 500".to_owned()));
+        assert_eq!(Rotas::default().on_call_at("search", at("02T00:00:00"), &settings), None);
+        let unread = Rotas::default().on_call_at("checkout", at("02T00:00:00"), &settings);
+        assert_eq!(unread, Some(OnCall::Unknown("its calendar was not read yet".to_owned())));
+    }
 }

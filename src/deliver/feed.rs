@@ -6,6 +6,8 @@ use std::time::Duration;
 use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{StatusCode, Url, redirect};
 
+use crate::model::event::hex;
+
 /// The largest calendar, in bytes.
 pub const LARGEST: usize = 4_000_000;
 /// How long a server has for its whole answer.
@@ -23,6 +25,14 @@ pub struct Seen {
     etag: Option<String>,
     /// `Last-Modified`.
     modified: Option<String>,
+}
+
+impl Seen {
+    /// What is known of a calendar by its text alone: where no server tells whether it is another one.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self { etag: Some(hex(text, 16)), modified: None }
+    }
 }
 
 impl Client {
