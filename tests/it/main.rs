@@ -11,6 +11,7 @@ mod exposition;
 mod layers;
 mod limits;
 mod measure;
+mod mutations;
 mod odd_servers;
 mod people;
 mod postgres;

@@ -6,6 +6,7 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use afterword::app::settings::Settings;
 use afterword::ingest::Reading;
@@ -15,30 +16,48 @@ use afterword::model::Time;
 /// When every message comes.
 const NOW: &str = "2026-11-23T12:00:00Z";
 
-#[test]
-fn every_payload_says_what_stands_beside_it() {
+/// A body with what came beside it, and the settings of a source that sends such ones.
+pub(crate) struct Payload {
+    /// `KIND/NAME`
+    pub(crate) name: String,
+    pub(crate) file: PathBuf,
+    pub(crate) body: Vec<u8>,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) settings: Rc<Settings>,
+}
+
+/// All of them.
+pub(crate) fn payloads() -> Vec<Payload> {
     let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads");
-    let mut seen = 0;
+    let mut found = Vec::new();
     for directory in listed(&all).into_iter().filter(|path| path.is_dir()) {
-        let settings = settings(&directory);
-        for file in listed(&directory) {
+        let settings = Rc::new(settings(&directory));
+        let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
+        let beside_bodies = |file: &PathBuf| {
             let ending = file.extension().unwrap_or_default().to_string_lossy().into_owned();
-            if matches!(ending.as_str(), "snap" | "headers" | "yaml" | "md" | "new") {
-                continue;
-            }
-            let name = file.file_stem().unwrap().to_string_lossy().into_owned();
-            let told = told(&settings, &std::fs::read(&file).unwrap(), &beside(&file));
-            let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
-            insta::with_settings!({
-                snapshot_path => &directory,
-                prepend_module_to_snapshot => false,
-                omit_expression => true,
-                description => format!("what {kind}/{name} says"),
-            }, { insta::assert_snapshot!(name, told) });
-            seen += 1;
+            matches!(ending.as_str(), "snap" | "headers" | "yaml" | "md" | "new")
+        };
+        for file in listed(&directory).into_iter().filter(|file| !beside_bodies(file)) {
+            let name = format!("{kind}/{}", file.file_stem().unwrap().to_string_lossy());
+            let (body, headers, settings) = (std::fs::read(&file).unwrap(), beside(&file), Rc::clone(&settings));
+            found.push(Payload { name, file, body, headers, settings });
         }
     }
-    assert!(seen > 0, "no payloads in {}", all.display());
+    assert!(!found.is_empty(), "no payloads in {}", all.display());
+    found
+}
+
+#[test]
+fn every_payload_says_what_stands_beside_it() {
+    for payload in payloads() {
+        let told = told(&payload.settings, &payload.body, &payload.headers);
+        insta::with_settings!({
+            snapshot_path => payload.file.parent().unwrap(),
+            prepend_module_to_snapshot => false,
+            omit_expression => true,
+            description => format!("what {} says", payload.name),
+        }, { insta::assert_snapshot!(payload.file.file_stem().unwrap().to_string_lossy().into_owned(), told) });
+    }
 }
 
 /// The settings with one source of the kind that the directory is named after.
