@@ -54,7 +54,7 @@ fn service(index: usize) -> Service {
 }
 
 /// Fifty criteria, most of them about degradation as people write them.
-fn rules() -> String {
+pub(crate) fn rules() -> String {
     let mut text = String::from("criteria:\n");
     let mut add = |on: &str, index: usize, filter: &str, rest: &str| {
         let decision = if index.is_multiple_of(2) { "hold" } else { "suggest" };

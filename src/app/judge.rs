@@ -2,10 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use chrono::TimeDelta;
-
 use super::settings::Settings;
 use super::{App, intend, lock};
+use crate::engine::replay::{WINDOW, window_end, window_of};
 use crate::engine::{Changes, State};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
@@ -37,17 +36,6 @@ struct Windows {
     complete: Vec<Vec<Record>>,
     /// When the window of the newest ones ends, if it has not.
     open_until: Option<Time>,
-}
-
-/// Facts logged within the same window are judged as one.
-const WINDOW: TimeDelta = TimeDelta::milliseconds(250);
-
-fn window_of(record: &Record) -> i64 {
-    record.logged_at.timestamp_micros().div_euclid(250_000)
-}
-
-fn window_end(record: &Record) -> Time {
-    Time::from_timestamp_micros((window_of(record) + 1) * 250_000).unwrap_or(record.logged_at)
 }
 
 /// What a judge takes up: what stands and what the engine remembers of what is closed, and how far the log was applied to it.
@@ -143,7 +131,7 @@ impl App {
         let mut judged_until = now;
         for mut window in windows.complete {
             let (Some(first), Some(last)) = (window.first().map(|record| record.logged_at), window.last()) else { continue };
-            tick_until(&mut judge.state, settings, first, &mut changes);
+            judge.state.tick_until(&settings.force, first, &mut changes);
             (to, judged_until) = (last.position, last.logged_at);
             if let Some((position, why)) = judge.poison.take_if(|(position, _)| window.iter().any(|record| record.position == *position)) {
                 stored.quarantined.push((position, why));
@@ -152,7 +140,7 @@ impl App {
             self.apply_window(judge, window, judged_until, settings, &mut changes)?;
         }
         if !more && windows.open_until.is_none() {
-            tick_until(&mut judge.state, settings, now, &mut changes);
+            judge.state.tick_until(&settings.force, now, &mut changes);
         }
         if to > from || changes != Changes::default() {
             let at = if more { judged_until } else { now };
@@ -164,8 +152,7 @@ impl App {
         Ok(Judged { more, open_until: windows.open_until, next: judge.state.next() })
     }
 
-    /// What waits in the log, in windows: facts logged within the same quarter of a second are judged as one. A storm is then decided four
-    /// times a second instead of with each message, and a replay of the log, whoever does it and when, decides at the same instants.
+    /// What waits in the log, in windows.
     fn windows(&self, judge: &Judge, now: Time) -> anyhow::Result<(Windows, bool)> {
         let mut limit = BATCH;
         loop {
@@ -173,7 +160,7 @@ impl App {
             let more = records.len() == limit;
             let mut complete: Vec<Vec<Record>> = Vec::new();
             for record in records {
-                match complete.last_mut().filter(|window| !judge.careful && window_of(&window[0]) == window_of(&record)) {
+                match complete.last_mut().filter(|window| !judge.careful && window_of(window[0].logged_at) == window_of(record.logged_at)) {
                     Some(window) => window.push(record),
                     None => complete.push(vec![record]),
                 }
@@ -183,7 +170,7 @@ impl App {
                 continue;
             }
             // The last window may go on: in records not read yet, or not logged yet.
-            let end = complete.last().map(|window| window_end(&window[0]));
+            let end = complete.last().map(|window| window_end(window[0].logged_at));
             let open = end.filter(|end| now < *end && *end - now <= WINDOW && !self.clock.is_set() && !judge.careful);
             if more || open.is_some() {
                 complete.pop();
@@ -206,7 +193,7 @@ impl App {
         let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &settings.force, at)));
         let (Err(_), Some((position, source))) = (&judged, named) else {
             if let Ok(more) = judged {
-                merge(changes, more);
+                changes.merge(more);
             }
             return Ok(());
         };
@@ -300,30 +287,4 @@ impl App {
         }
         result
     }
-}
-
-/// Runs the timers due by `until`, each at its own instant.
-fn tick_until(state: &mut State, settings: &Settings, until: Time, changes: &mut Changes) {
-    while let Some(due) = state.next().filter(|due| *due <= until) {
-        merge(changes, state.tick(&settings.force, due));
-    }
-}
-
-fn merge(changes: &mut Changes, more: Changes) {
-    for id in &more.changed {
-        changes.removed.remove(id);
-    }
-    for id in more.removed.keys() {
-        changes.changed.remove(id);
-    }
-    // What fell together with one that falls in turn is where that is now.
-    for heir in changes.removed.values_mut() {
-        if let Some(next) = heir.as_ref().and_then(|heir| more.removed.get(heir)) {
-            heir.clone_from(next);
-        }
-    }
-    changes.changed.extend(more.changed);
-    changes.removed.extend(more.removed);
-    changes.loosened.extend(more.loosened);
-    changes.placed.extend(more.placed);
 }

@@ -28,6 +28,7 @@ mod near_miss;
 mod people;
 mod places;
 mod pool;
+pub mod replay;
 pub mod samples;
 mod scope;
 mod sentence;

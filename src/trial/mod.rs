@@ -1,5 +1,6 @@
 //! Trying rules out: scenarios run through the very engine that decides live.
 
+pub mod backtest;
 mod samples;
 #[cfg(test)]
 mod tests;
@@ -10,7 +11,7 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use crate::engine::{InForce, State};
+use crate::engine::{Changes, InForce, State};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::incident::{Decision, Incident, Standing};
@@ -76,22 +77,15 @@ pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
     for expect in expected {
         let at = ORIGIN + TimeDelta::seconds(expect.at);
         while let Some(event) = events.pop_front_if(|event| event.occurred_at <= at) {
-            advance(&mut state, force, event.occurred_at);
+            state.tick_until(force, event.occurred_at, &mut Changes::default());
             let now = event.occurred_at;
             state.apply(vec![event], force, now);
         }
-        advance(&mut state, force, at);
+        state.tick_until(force, at, &mut Changes::default());
         state.tick(force, at);
         compare(expect, &state, &mut differences);
     }
     (!differences.is_empty()).then(|| failure(differences))
-}
-
-/// Runs the timers due by `until`, each at its own instant.
-fn advance(state: &mut State, force: &InForce, until: Time) {
-    while let Some(due) = state.next().filter(|due| *due <= until) {
-        state.tick(force, due);
-    }
 }
 
 fn compare(expect: &Expect, state: &State, differences: &mut Vec<Difference>) {

@@ -1,0 +1,99 @@
+//! Feeding a log to the engine: the same log under the same rules ends the same, whoever feeds it and when.
+
+use chrono::TimeDelta;
+
+use super::{Changes, InForce, State};
+use crate::model::Time;
+use crate::model::event::Event;
+
+/// Facts logged within the same quarter of a second are judged as one. A storm is then decided four times a second instead of with each
+/// message, and a replay of the log decides at the same instants.
+pub const WINDOW: TimeDelta = TimeDelta::milliseconds(250);
+
+/// The number of the window that an instant is in.
+#[must_use]
+pub fn window_of(logged_at: Time) -> i64 {
+    logged_at.timestamp_micros().div_euclid(250_000)
+}
+
+/// The first instant after that window.
+#[must_use]
+pub fn window_end(logged_at: Time) -> Time {
+    Time::from_timestamp_micros((window_of(logged_at) + 1) * 250_000).unwrap_or(logged_at)
+}
+
+impl State {
+    /// Runs the timers due by `until`, each at its own instant.
+    pub fn tick_until(&mut self, force: &InForce, until: Time, changes: &mut Changes) {
+        while let Some(due) = self.next().filter(|due| *due <= until) {
+            changes.merge(self.tick(force, due));
+        }
+    }
+}
+
+impl Changes {
+    /// Adds what has changed since.
+    pub fn merge(&mut self, more: Self) {
+        for id in &more.changed {
+            self.removed.remove(id);
+        }
+        for id in more.removed.keys() {
+            self.changed.remove(id);
+        }
+        // What fell together with one that falls in turn is where that is now.
+        for heir in self.removed.values_mut() {
+            if let Some(next) = heir.as_ref().and_then(|heir| more.removed.get(heir)) {
+                heir.clone_from(next);
+            }
+        }
+        self.changed.extend(more.changed);
+        self.removed.extend(more.removed);
+        self.loosened.extend(more.loosened);
+        self.placed.extend(more.placed);
+    }
+}
+
+/// A state that a log is fed to, record by record.
+#[derive(Debug, Default)]
+pub struct Replay {
+    state: State,
+    /// The window that is open: its events, and when its first and last records were logged.
+    window: Vec<Event>,
+    logged: Option<(Time, Time)>,
+}
+
+impl Replay {
+    /// What has been decided by the records of the windows that are over.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// Takes the next record of the log. Gives what the window before has changed, once this one is of another.
+    pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>, force: &InForce) -> Changes {
+        let mut changes = Changes::default();
+        match &mut self.logged {
+            Some((first, last)) if window_of(*first) == window_of(logged_at) => *last = logged_at,
+            _ => {
+                self.close(force, &mut changes);
+                self.logged = Some((logged_at, logged_at));
+            }
+        }
+        self.window.extend(events);
+        changes
+    }
+
+    /// Ends the open window, and lets time pass until `until`.
+    pub fn until(&mut self, until: Time, force: &InForce) -> Changes {
+        let mut changes = Changes::default();
+        self.close(force, &mut changes);
+        self.state.tick_until(force, until, &mut changes);
+        changes
+    }
+
+    fn close(&mut self, force: &InForce, changes: &mut Changes) {
+        let Some((first, last)) = self.logged.take() else { return };
+        self.state.tick_until(force, first, changes);
+        changes.merge(self.state.apply(std::mem::take(&mut self.window), force, last));
+    }
+}
