@@ -5,16 +5,15 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::parse::RawLabels;
-use super::reader::{Reader, Supported};
-use super::words::{StorageUrl, Word};
-use super::{Access, Auth, Secret, Source, Storage};
+use super::reader::{Reader, Supported, given};
+use super::words::{StorageUrl, Word, Words};
+use super::{Access, Auth, Secret, Source, Storage, api};
 use crate::model::settings::LabelNames;
 use crate::model::source::{KINDS, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
 
 /// Kinds that only later versions read.
 const LATER_KINDS: &[SourceKind] = &[
-    SourceKind::Grafana,
     SourceKind::Opsgenie,
     SourceKind::Datadog,
     SourceKind::Sns,
@@ -50,6 +49,10 @@ struct RawSource {
     #[serde(rename = "auth", default)]
     _auth: Option<serde::de::IgnoredAny>,
     labels: Option<RawLabels>,
+    ignore_labels: Option<Spanned<Words>>,
+    /// Read apart, for the same reason.
+    #[serde(rename = "api", default)]
+    _api: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -122,22 +125,48 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         }
         (None, _) => None,
     };
+    let api = given(node, "api").map(|node| api::api(reader, node));
     let raw: RawSource = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
         self::name(reader, "source", name, *position, seen);
     }
-    let Spanned { position, value: Word(given), .. } = raw.kind?;
-    let Some(kind) = kind(&given) else {
+    let Spanned { position, value: Word(word), .. } = raw.kind?;
+    let Some(kind) = kind(&word) else {
         let known: Vec<String> =
             KINDS.iter().filter(|(kind, _)| !LATER_KINDS.contains(kind)).map(|(_, words)| format!("`{}`", words[0])).collect();
-        reader.fault(position, format!("unknown kind {given:?}; known: {}", known.join(", ")));
+        reader.fault(position, format!("unknown kind {word:?}; known: {}", known.join(", ")));
         return None;
     };
     if LATER_KINDS.contains(&kind) {
-        reader.fault(position, format!("kind `{given}` is not supported by this version; remove this source"));
+        reader.fault(position, format!("kind `{word}` is not supported by this version; remove this source"));
         return None;
     }
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels: raw.labels.map(|raw| raw.over(labels)) })
+    for (key, kinds) in [("ignore_labels", api::REPLICATED), ("api", api::ASKED)] {
+        if given(node, key).is_some() && !kinds.contains(&kind) {
+            reader.fault(node.key_position(key), format!("`{key}` is not for kind `{word}`; remove it"));
+        }
+    }
+    let labels = own_labels(kind, raw.labels, raw.ignore_labels.map(|names| names.value.0), labels);
+    let api = match api {
+        Some(api) => Some(api?),
+        None => None,
+    };
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api })
+}
+
+/// The label names of a source; `None`: those of all.
+fn own_labels(kind: SourceKind, given: Option<RawLabels>, ignored: Option<Vec<String>>, all: &LabelNames) -> Option<LabelNames> {
+    // Grafana's rules stand in folders, which often are a team's or a service's: better than nothing, unless somebody says what is.
+    let by_folder = kind == SourceKind::Grafana && !given.as_ref().is_some_and(RawLabels::names_service);
+    if given.is_none() && ignored.is_none() && !by_folder {
+        return None;
+    }
+    let mut names = given.map_or_else(|| all.clone(), |given| given.over(all));
+    names.ignored = ignored.unwrap_or_default();
+    if by_folder && !names.service.iter().any(|name| name == "grafana_folder") {
+        names.service.push("grafana_folder".to_owned());
+    }
+    Some(names)
 }
 
 /// The kind of that name, in any case; `-` and `_` are one.

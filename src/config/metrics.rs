@@ -138,7 +138,7 @@ struct Raw {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawTls {
+pub(super) struct RawTls {
     ca_file: Option<Word>,
     cert_file: Option<Word>,
     key_file: Option<Word>,
@@ -259,7 +259,8 @@ fn pushed(reader: &mut Reader<'_>, node: &Node, auth: Option<Auth>, config: &Con
     Some(auth)
 }
 
-fn door(
+/// How a server is reached.
+pub(super) fn door(
     reader: &mut Reader<'_>,
     node: &Node,
     headers: Option<BTreeMap<String, Spanned<Word>>>,
@@ -313,11 +314,13 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
     Some(Tls { ca, own, server_name: server_name.map(|name| name.0), insecure })
 }
 
-fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
+/// An address.
+pub(super) fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
     Target::parse(&written.value.0).map_err(|why| reader.fault(written.position, why)).ok()
 }
 
-fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration>>) -> Option<i64> {
+/// A duration that is longer than nothing, in seconds.
+pub(super) fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration>>) -> Option<i64> {
     let given = given?;
     if given.value.seconds == 0 {
         reader.fault(given.position, format!("`{name}` is longer than 0; write for example 10s"));
@@ -326,7 +329,8 @@ fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration
     Some(given.value.seconds)
 }
 
-fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
+/// A fault for a key that must be given and is not.
+pub(super) fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
     if !node.mentions(name) {
         reader.fault(node.position(), format!("`{name}` is missing: {what}"));
     }

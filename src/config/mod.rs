@@ -1,6 +1,7 @@
 //! The settings file, checked: text to [`Config`].
 
 mod access;
+pub mod api;
 mod default;
 pub mod metrics;
 pub mod parse;
@@ -111,6 +112,8 @@ pub struct Source {
     pub auth: Auth,
     /// Its own label names.
     pub labels: Option<LabelNames>,
+    /// Where it can be asked what it knows.
+    pub api: Option<api::Api>,
 }
 
 /// How a source proves who it is.

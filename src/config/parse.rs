@@ -87,6 +87,11 @@ struct RawLimits {
 }
 
 impl RawLabels {
+    /// Whether it says which labels name the service.
+    pub(super) fn names_service(&self) -> bool {
+        self.service.is_some()
+    }
+
     /// What is left out here is as in `base`.
     pub(super) fn over(self, base: &LabelNames) -> LabelNames {
         let names = |words: Option<Words>, base: &[String]| words.map_or_else(|| base.to_vec(), |words| words.0);
@@ -97,6 +102,7 @@ impl RawLabels {
             severity: names(self.severity, &base.severity),
             environment: names(self.environment, &base.environment),
             severities: severities.unwrap_or_else(|| base.severities.clone()),
+            ignored: base.ignored.clone(),
         }
     }
 }

@@ -325,3 +325,38 @@ proptest::proptest! {
         }
     }
 }
+
+#[test]
+fn a_source_of_kind_grafana_finds_services_in_folders_unless_told() {
+    let service = |more: &str| {
+        let source = config(&format!("sources: [{{name: g, kind: grafana, auth: none{more}}}]")).sources.remove(0);
+        source.labels.map(|labels| (labels.service.join(" "), labels.ignored.join(" ")))
+    };
+    assert_eq!(service(""), Some(("service app job grafana_folder".to_owned(), String::new())));
+    assert_eq!(service(", labels: {service: team}"), Some(("team".to_owned(), String::new())));
+    assert_eq!(service(", ignore_labels: [replica, node]"), Some(("service app job grafana_folder".to_owned(), "replica node".to_owned())));
+    let plain = |more: &str| config(&format!("sources: [{{name: a, kind: alertmanager, auth: none{more}}}]")).sources.remove(0).labels;
+    assert_eq!(plain(""), None);
+    assert_eq!(plain(", ignore_labels: replica").unwrap().ignored, ["replica"]);
+}
+
+#[test]
+fn an_alertmanager_can_be_asked() {
+    let api =
+        |text: &str| config(&format!("sources: [{{name: a, kind: alertmanager, auth: none, api: {text}}}]")).sources.remove(0).api.unwrap();
+    let asked = api("{url: 'http://am:9093/'}");
+    assert_eq!((asked.url.as_str(), asked.every, asked.timeout), ("http://am:9093", 30, 10));
+    let asked = api("{url: 'https://mimir/alertmanager', every: 5s, auth: {bearer_token_file: t}, headers: {X-Scope-OrgID: shop}}");
+    assert_eq!((asked.url.as_str(), asked.every, asked.timeout), ("https://mimir/alertmanager", 5, 5));
+    assert_eq!(asked.door.auth, Auth::Bearer(Secret::File("t".to_owned())));
+
+    let check_api =
+        |text: &str, expected: &str| check(&format!("sources: [{{name: a, kind: alertmanager, auth: none, api: {text}}}]"), expected);
+    check_api("here", "f:1:58: `api` is a map with `url`");
+    check_api("{every: 30s}", "f:1:58: `url` is missing: the address of the server, as http://localhost:9093");
+    check_api("{url: 'http://am:9093/api/v2'}", "write only what stands before /api/v2");
+    check_api("{url: 'http://am', every: 0}", "`every` is longer than 0");
+    check_api("{url: 'http://am', timeout: 31s}", "`timeout` is longer than `every`, which is 30s");
+    check_api("{url: 'http://am', evry: 30s}", "did you mean `every`?");
+    check("sources: [{name: g, kind: grafana, auth: none, api: {url: 'http://g'}}]", "f:1:48: `api` is not for kind `grafana`; remove it");
+}

@@ -21,10 +21,11 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::member::{self, Episode, Faultless, Place, Sent, Unread};
-use super::{IngestFault, Known, MemberFault, Reading, begins, found, not_readable};
+use super::member::{self, Place, Sent};
+use super::replicas::Replicas;
+use super::{IngestFault, Known, MemberFault, Reading, begins, not_readable};
 use crate::model::Time;
-use crate::model::event::{AlertStatus, EndReason};
+use crate::model::event::AlertStatus;
 use crate::model::settings::LabelNames;
 
 /// The part of the body that is read; anything else may be there.
@@ -90,54 +91,22 @@ pub fn news(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mu
         }),
         None => {}
     }
-    let mut take = |place: Place, sent: Sent<'_>| {
-        let episode = episode(&sent, place, now)?;
-        if episode.status == AlertStatus::Firing && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse)) {
+    let mut replicas = Replicas::default();
+    faults.extend(member::each(alerts, "alerts", |place: Place, mut sent: Sent<'_>| {
+        let of_replica = sent.drop_labels(&names.ignored);
+        let episode = member::episode(&sent, place, now)?;
+        if of_replica {
+            replicas.note(reading.events.len());
+        } else if episode.status == AlertStatus::Firing && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse)) {
             reading.renewed += 1;
-        } else {
-            reading.events.push(member::event(sent, episode, home.as_deref(), source, names, now));
+            return Ok(());
         }
+        reading.events.push(member::event(sent, episode, home.as_deref().map(|url| ("Alertmanager", url)), source, names, now));
         Ok(())
-    };
-    if let Ok(Faultless(alerts)) = serde_json::from_str(alerts.get()) {
-        let alerts = alerts.into_iter().enumerate();
-        faults.extend(alerts.filter_map(|(index, sent)| take(Place { list: "alerts", index }, sent).err()));
-    } else {
-        let Unread(alerts) = serde_json::from_str(alerts.get()).map_err(|error| {
-            let message = match found(alerts.get().as_bytes()) {
-                "a list" => error.to_string(),
-                other => format!("a list belongs here, not {other}"),
-            };
-            MemberFault { index: None, path: "alerts".to_owned(), message }
-        })?;
-        for (index, raw) in alerts.into_iter().enumerate() {
-            let place = Place { list: "alerts", index };
-            faults.extend(member::read(raw, place).and_then(|sent| take(place, sent)).err());
-        }
-    }
+    })?);
+    replicas.fold(&mut reading);
     reading.faults = faults;
     Ok(reading)
-}
-
-fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
-    let Some(starts_at) = sent.starts_at else {
-        return Err(place.fault("startsAt", "missing; without it one episode of an alert cannot be told from the next"));
-    };
-    match sent.status.as_deref() {
-        Some("firing") => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
-        Some("resolved") => {
-            let (ends_at, end_reason) = match sent.ends_at {
-                Some(ends_at) if ends_at < starts_at => {
-                    return Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins"));
-                }
-                Some(ends_at) => (ends_at, member::end_reason(&sent.annotations)),
-                None => (now.max(starts_at), EndReason::Unknown),
-            };
-            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
-        }
-        Some(_) => Err(place.fault("status", "neither `firing` nor `resolved`")),
-        None => Err(place.fault("status", "missing; it is `firing` or `resolved`")),
-    }
 }
 
 /// Alertmanager sends a receiver's name quoted for use in a regular expression.

@@ -1,4 +1,4 @@
-//! One alert of Alertmanager's webhook or API: the two share their fields, but not what a missing one means.
+//! One alert of Alertmanager's webhook or API, or of Grafana's webhook: they share their fields, but not what a missing one means.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -87,6 +87,12 @@ struct Raw<'a> {
     ends_at: Option<&'a RawValue>,
     #[serde(borrow, rename = "generatorURL")]
     generator_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "dashboardURL")]
+    dashboard_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "panelURL")]
+    panel_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "silenceURL")]
+    silence_url: Option<&'a RawValue>,
 }
 
 /// The fields of [`Raw`] in one pass, for a list without a fault. Whatever this refuses, [`read`] looks at closely.
@@ -105,6 +111,12 @@ enum Field {
     EndsAt,
     #[serde(rename = "generatorURL")]
     GeneratorUrl,
+    #[serde(rename = "dashboardURL")]
+    DashboardUrl,
+    #[serde(rename = "panelURL")]
+    PanelUrl,
+    #[serde(rename = "silenceURL")]
+    SilenceUrl,
     #[serde(other)]
     Other,
 }
@@ -181,6 +193,7 @@ impl<'de> Deserialize<'de> for Sent<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let (mut status, mut labels, mut annotations) = (None, None, None);
                 let (mut starts_at, mut ends_at, mut generator_url) = (None, None, None);
+                let (mut dashboard_url, mut panel_url, mut silence_url) = (None, None, None);
                 while let Some(field) = map.next_key()? {
                     match field {
                         Field::Status => once(&mut status, &mut map, text_as_is)?,
@@ -189,6 +202,9 @@ impl<'de> Deserialize<'de> for Sent<'de> {
                         Field::StartsAt => once(&mut starts_at, &mut map, text_as_time)?,
                         Field::EndsAt => once(&mut ends_at, &mut map, text_as_time)?,
                         Field::GeneratorUrl => once(&mut generator_url, &mut map, text_as_is)?,
+                        Field::DashboardUrl => once(&mut dashboard_url, &mut map, text_as_is)?,
+                        Field::PanelUrl => once(&mut panel_url, &mut map, text_as_is)?,
+                        Field::SilenceUrl => once(&mut silence_url, &mut map, text_as_is)?,
                         Field::Other => drop(map.next_value::<IgnoredAny>()?),
                     }
                 }
@@ -204,6 +220,9 @@ impl<'de> Deserialize<'de> for Sent<'de> {
                     starts_at: starts_at.flatten().flatten(),
                     ends_at: ends_at.flatten().flatten(),
                     generator_url: generator_url.flatten(),
+                    dashboard_url: dashboard_url.flatten(),
+                    panel_url: panel_url.flatten(),
+                    silence_url: silence_url.flatten(),
                 })
             }
         }
@@ -258,6 +277,10 @@ pub(super) struct Sent<'a> {
     pub(super) starts_at: Option<Time>,
     pub(super) ends_at: Option<Time>,
     pub(super) generator_url: Option<Cow<'a, str>>,
+    /// These three come from Grafana only.
+    pub(super) dashboard_url: Option<Cow<'a, str>>,
+    pub(super) panel_url: Option<Cow<'a, str>>,
+    pub(super) silence_url: Option<Cow<'a, str>>,
 }
 
 /// What an alert's times mean, by the rules of the way it came.
@@ -270,9 +293,72 @@ pub(super) struct Episode {
 }
 
 impl Sent<'_> {
+    /// Drops labels that only tell replicas of one sender apart, unless nothing else would be left; whether there were any.
+    pub(super) fn drop_labels(&mut self, ignored: &[String]) -> bool {
+        let is_ignored = |name: &str| ignored.iter().any(|ignored| ignored == name);
+        let dropped = self.labels.0.iter().filter(|(name, _)| is_ignored(name)).count();
+        if dropped == 0 || dropped == self.labels.0.len() {
+            return false;
+        }
+        self.labels.0.retain(|(name, _)| !is_ignored(name));
+        true
+    }
+
+    /// The value of a label.
+    pub(super) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name)
+    }
+
     /// What tells whether a firing alert is news. One without a start of its own is never known by sight.
     pub(super) fn glimpse(&self, until: Option<Time>) -> Option<Glimpse<'_>> {
         self.starts_at.map(|starts_at| Glimpse { labels: &self.labels.0, starts_at, until })
+    }
+}
+
+/// Gives each alert of a list to `take`; what is wrong with some of them costs the others nothing.
+///
+/// # Errors
+/// When it is no list.
+pub(super) fn each<'a>(
+    raw: &'a RawValue,
+    list: &'static str,
+    mut take: impl FnMut(Place, Sent<'a>) -> Result<(), MemberFault>,
+) -> Result<Vec<MemberFault>, MemberFault> {
+    if let Ok(Faultless(alerts)) = serde_json::from_str(raw.get()) {
+        let alerts = alerts.into_iter().enumerate();
+        return Ok(alerts.filter_map(|(index, sent)| take(Place { list, index }, sent).err()).collect());
+    }
+    let Unread(alerts) = serde_json::from_str(raw.get()).map_err(|error| {
+        let message = match found(raw.get().as_bytes()) {
+            "a list" => error.to_string(),
+            other => format!("a list belongs here, not {other}"),
+        };
+        MemberFault { index: None, path: list.to_owned(), message }
+    })?;
+    let alerts = alerts.into_iter().enumerate().map(|(index, raw)| (Place { list, index }, raw));
+    Ok(alerts.filter_map(|(place, raw)| read(raw, place).and_then(|sent| take(place, sent)).err()).collect())
+}
+
+/// What the webhooks of Alertmanager and Grafana mean by an alert's status and times. A resolved alert without `endsAt` has ended by `now`, and
+/// why is unknown.
+pub(super) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
+    let Some(starts_at) = sent.starts_at else {
+        return Err(place.fault("startsAt", "missing; without it one episode of an alert cannot be told from the next"));
+    };
+    match sent.status.as_deref() {
+        Some("firing") => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
+        Some("resolved") => {
+            let (ends_at, end_reason) = match sent.ends_at {
+                Some(ends_at) if ends_at < starts_at => {
+                    return Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins"));
+                }
+                Some(ends_at) => (ends_at, end_reason(&sent.annotations)),
+                None => (now.max(starts_at), EndReason::Unknown),
+            };
+            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
+        }
+        Some(_) => Err(place.fault("status", "neither `firing` nor `resolved`")),
+        None => Err(place.fault("status", "missing; it is `firing` or `resolved`")),
     }
 }
 
@@ -296,12 +382,30 @@ pub(super) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, Memb
         starts_at: instant(fields.starts_at, place, "startsAt")?,
         ends_at: instant(fields.ends_at, place, "endsAt")?,
         generator_url: fields.generator_url.map(|raw| text(raw, place, "generatorURL")).transpose()?,
+        dashboard_url: fields.dashboard_url.and_then(|raw| text(raw, place, "dashboardURL").ok()),
+        panel_url: fields.panel_url.and_then(|raw| text(raw, place, "panelURL").ok()),
+        silence_url: fields.silence_url.and_then(|raw| text(raw, place, "silenceURL").ok()),
     })
 }
 
-pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source: &str, names: &LabelNames, now: Time) -> Event {
+/// What an alert states. `home` is where its sender is found, by a title.
+pub(super) fn event(
+    sent: Sent<'_>,
+    episode: Episode,
+    home: Option<(&'static str, &str)>,
+    source: &str,
+    names: &LabelNames,
+    now: Time,
+) -> Event {
     let Episode { status, starts_at, ends_at, end_reason } = episode;
-    let links = [("Query", sent.generator_url.as_deref()), ("Runbook", sent.annotations.get("runbook_url")), ("Alertmanager", home)];
+    let links = [
+        ("Query", sent.generator_url.as_deref()),
+        ("Dashboard", sent.dashboard_url.as_deref()),
+        ("Panel", sent.panel_url.as_deref()),
+        ("Silence", sent.silence_url.as_deref()),
+        ("Runbook", sent.annotations.get("runbook_url")),
+        home.map_or(("", None), |(title, url)| (title, Some(url))),
+    ];
     let links = links.into_iter().filter_map(|(title, url)| link(title, url?)).collect();
     let labels = sent.labels.kept();
     let service = labels::service(&labels, names).map(|(_, service)| service.to_owned());
@@ -328,13 +432,17 @@ pub(super) fn event(sent: Sent<'_>, episode: Episode, home: Option<&str>, source
     event
 }
 
-/// Grafana says in an annotation when a resolved alert did not recover; others say nothing and are believed.
+/// Grafana says in an annotation when a resolved alert did not recover; others say nothing and are believed. Several reasons stand in one
+/// text: `NoData, KeepLast`.
 pub(super) fn end_reason(annotations: &Pairs<'_>) -> EndReason {
-    match annotations.get("grafana_state_reason") {
-        None | Some("" | "Normal") => EndReason::Recovered,
+    let reasons = annotations.get("grafana_state_reason").unwrap_or_default();
+    let mut reasons = reasons.split(',').map(str::trim).filter(|reason| !matches!(*reason, "" | "Normal"));
+    match reasons.next() {
+        None => EndReason::Recovered,
         Some("NoData" | "MissingSeries") => EndReason::NoData,
         Some("Paused") => EndReason::Muted,
         Some("RuleDeleted") => EndReason::Deleted,
+        // Error, Updated, and whatever comes to be: that nothing is wrong any more is in none of them.
         Some(_) => EndReason::Unknown,
     }
 }

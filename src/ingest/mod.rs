@@ -28,6 +28,7 @@ pub mod people;
 pub mod prometheus;
 pub mod recall;
 pub mod remote_write;
+mod replicas;
 pub mod sentry;
 pub mod slack;
 pub mod sns;
@@ -51,8 +52,8 @@ pub struct Reading {
     pub events: Vec<Event>,
     /// How long each firing alert may go unrenewed. Only senders that renew give any.
     pub leases: Vec<Lease>,
-    /// Positions in `events` of alerts that came without `startsAt`. Their start is a guess, new with every message:
-    /// an open episode with the same labels should take them in before they count as new.
+    /// Positions in `events` of alerts that came without `startsAt`, whose start is a guess and new with every message, and of those that
+    /// replicas tell of, each with a start of its own: an open episode with the same labels should take them in before they count as new.
     pub unstarted: Vec<usize>,
     /// How many members were left out of `events` because the reader was told that they only repeat what is known.
     pub renewed: usize,

@@ -27,7 +27,7 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
     };
     match kind {
         SourceKind::Alertmanager => alertmanager::news(message.body, message.source, message.names, message.now, known),
-        SourceKind::Grafana => grafana::webhook(message),
+        SourceKind::Grafana => grafana::news(message, known),
         SourceKind::Opsgenie => opsgenie::webhook(message),
         SourceKind::Datadog => datadog::webhook(message),
         SourceKind::Sns => sns::webhook(message),

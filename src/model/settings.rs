@@ -95,6 +95,8 @@ pub struct LabelNames {
     pub environment: Vec<String>,
     /// Severity words of the team's own, lower case.
     pub severities: BTreeMap<String, Severity>,
+    /// Labels that only tell replicas of one sender apart: they are dropped before anything else is read.
+    pub ignored: Vec<String>,
 }
 
 impl Default for LabelNames {
@@ -105,6 +107,7 @@ impl Default for LabelNames {
             severity: names(&["severity"]),
             environment: names(&["environment", "env", "stage"]),
             severities: BTreeMap::new(),
+            ignored: Vec::new(),
         }
     }
 }

@@ -80,7 +80,7 @@ fn beside(file: &Path) -> Vec<(String, String)> {
 
 fn told(settings: &Settings, body: &[u8], headers: &[(String, String)]) -> String {
     let headers: Headers<'_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let names = &settings.config.labels;
+    let names = settings.config.sources[0].labels.as_ref().unwrap_or(&settings.config.labels);
     let now: Time = NOW.parse().unwrap();
     let message = Message { source: "source", headers: &headers, body, names, now };
     match afterword::ingest::sources::read(&settings.readers["source"], &message, &mut |_| false) {

@@ -60,9 +60,25 @@ const OWN_LABELS: &[Key] = &[
 
 pub(super) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
-    need("kind", Shape::Word(&["alertmanager"]), "What it speaks."),
+    need("kind", Shape::Word(&["alertmanager", "grafana"]), "What it speaks."),
     need("auth", Shape::WordOr("none", AUTH), "How it proves who it is: one proof, or `none`."),
     may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
+    may(
+        "ignore_labels",
+        Shape::TextOrTexts,
+        "[]",
+        "alertmanager, grafana: labels that only tell replicas of one sender apart, as replica; they are dropped.",
+    ),
+    may("api", Shape::Map(API), "null", "alertmanager: where it is asked for alerts and silences; left out, it is not."),
+];
+
+pub(super) const API: &[Key] = &[
+    need("url", Shape::Text, "Its address, with what stands before /api/v2."),
+    may("every", Shape::Duration, "\"30s\"", "From one look to the next."),
+    may("timeout", Shape::Duration, "\"10s\"", "How long an answer may take; at most `every`."),
+    may("auth", Shape::WordOr("none", AUTH), "\"none\"", "What is shown to it."),
+    may("headers", Shape::NamedTexts, "{}", "Further headers; none of them a secret."),
+    may("tls", Shape::Map(TLS), "{}", "Certificates, where those of the system are not enough."),
 ];
 
 pub(super) const AUTH: &[Key] = &[

@@ -1,0 +1,76 @@
+//! `api:` of a source - where it can be asked what it knows.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::access;
+use super::metrics::{self, Door, RawTls};
+use super::reader::{Reader, given};
+use super::words::Word;
+use super::{Auth, words::Target};
+use crate::model::source::SourceKind;
+use crate::yaml::{Duration, Node, Spanned, Value};
+
+/// Kinds that can be asked.
+pub(super) const ASKED: &[SourceKind] = &[SourceKind::Alertmanager];
+/// Kinds whose alerts may come from several replicas.
+pub(super) const REPLICATED: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana];
+
+/// An Alertmanager that is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    /// What stands before `/api/v2/` in its addresses, without the slash at the end.
+    pub url: String,
+    /// Seconds from one look to the next.
+    pub every: i64,
+    /// How long an answer may take, in seconds.
+    pub timeout: i64,
+    /// How it is reached.
+    pub door: Door,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    url: Option<Spanned<Word>>,
+    every: Option<Spanned<Duration>>,
+    timeout: Option<Spanned<Duration>>,
+    /// Read apart, so that what is written there is in no message.
+    #[serde(rename = "auth", default)]
+    _auth: Option<IgnoredAny>,
+    headers: Option<BTreeMap<String, Spanned<Word>>>,
+    tls: Option<RawTls>,
+}
+
+/// Reads it.
+pub(super) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
+    if !matches!(node.value, Value::Map(_)) {
+        reader.fault(node.position(), "`api` is a map with `url`, as {url: http://localhost:9093}");
+        return None;
+    }
+    let auth = given(node, "auth").map_or(Some(Auth::None), |node| access::auth(reader, node));
+    let raw: Raw = reader.read(node, &[])?;
+    let url = match &raw.url {
+        Some(written) => metrics::target(reader, written).and_then(|Target { url, query, .. }| {
+            if query {
+                reader.fault(written.position, "only scheme, host, port and path are used here: no `?`");
+            } else if url.contains("/api/v2") {
+                reader.fault(written.position, "write only what stands before /api/v2; the rest is added");
+            }
+            Some(url.trim_end_matches('/').to_owned()).filter(|_| !query)
+        }),
+        None => {
+            metrics::missing(reader, node, "url", "the address of the server, as http://localhost:9093");
+            None
+        }
+    };
+    let every = metrics::positive(reader, "every", raw.every.as_ref()).unwrap_or(30);
+    let timeout = metrics::positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(every));
+    if let Some(given) = raw.timeout.filter(|_| timeout > every) {
+        reader.fault(given.position, format!("`timeout` is longer than `every`, which is {every}s"));
+    }
+    let door = metrics::door(reader, node, raw.headers, raw.tls, auth)?;
+    Some(Api { url: url?, every, timeout, door })
+}

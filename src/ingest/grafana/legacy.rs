@@ -1,0 +1,112 @@
+//! What Grafana's alerting before unified alerting sent (versions 4 to 10, made after what 8 sends):
+//!
+//! ```json
+//! {"ruleId": 58, "ruleName": "Checkout errors", "ruleUrl": "https://grafana.example.com/d/x/y?tab=alert&viewPanel=2&orgId=1",
+//!  "state": "alerting", "title": "[Alerting] Checkout errors", "message": "…", "orgId": 1, "dashboardId": 3, "panelId": 2,
+//!  "tags": {"service": "checkout", "severity": "critical"},
+//!  "evalMatches": [{"value": 0.07, "metric": "errors", "tags": {"instance": "a"}}]}
+//! ```
+//!
+//! A rule is one alert, whatever number of series match: `evalMatches` differs from message to message and is empty in the one that says `ok`. So
+//! an alert is known by its rule and that rule's own tags, and what matched is an annotation. Nothing says when it began or ended, so that this is
+//! when the message came.
+
+use serde_json::Value;
+
+use super::super::foreign::{self, Told};
+use super::super::{IngestFault, MemberFault, Message, Reading};
+use crate::model::event::{AlertStatus, EndReason, Labels};
+
+/// Matching series that are told at the most.
+const MATCHES: usize = 10;
+/// Tags of a rule that are read at the most.
+const TAGS: usize = 64;
+
+pub(super) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let name = foreign::need(body, "ruleName", "Grafana's legacy alerting always names its rule: look for what changes it on the way.")?;
+    let state = foreign::need(body, "state", "It is one of alerting, ok, no_data, paused, pending.")?;
+    // The button "Test" of a notification channel.
+    if name == "Test notification" && foreign::text(body, "message").is_some_and(|text| text.starts_with("Someone is testing the alert")) {
+        return Ok(Reading::default());
+    }
+    let (status, end_reason) = match state.as_str() {
+        "alerting" => (AlertStatus::Firing, EndReason::default()),
+        "ok" => (AlertStatus::Resolved, EndReason::Recovered),
+        "no_data" => (AlertStatus::Resolved, EndReason::NoData),
+        "paused" => (AlertStatus::Resolved, EndReason::Muted),
+        // It may fire, or nobody has looked yet.
+        "pending" | "unknown" => return Ok(Reading::default()),
+        other => {
+            let advice = format!("{:?} is none of alerting, ok, no_data, paused, pending", foreign::line(other));
+            return Err(foreign::fault("state", advice).into());
+        }
+    };
+    let name = foreign::line(&name);
+    let (labels, fault) = labels(body, &name);
+    let told = Told {
+        name,
+        status,
+        labels,
+        annotations: annotations(body),
+        severity: None,
+        starts_at: message.now,
+        ends_at: (status == AlertStatus::Resolved).then_some(message.now),
+        end_reason,
+        links: foreign::link(body, "ruleUrl", "Panel").into_iter().collect(),
+    };
+    let mut reading = foreign::reading(vec![told.event(message)]);
+    reading.unstarted.push(0);
+    reading.faults.extend(fault);
+    Ok(reading)
+}
+
+/// What is the same in all messages about a rule.
+fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
+    let mut labels = Labels::new();
+    let (mut fault, mut left) = (None, TAGS);
+    match foreign::at(body, "tags") {
+        Some(Value::Object(tags)) => {
+            for key in tags.keys() {
+                // A key may hold dots, which is no path.
+                let value = tags.get(key).and_then(Value::as_str).map(foreign::line).filter(|value| !value.is_empty());
+                if let Some(value) = value.filter(|_| left > 0) {
+                    left -= 1;
+                    labels.insert(foreign::line(key), value);
+                }
+            }
+        }
+        Some(_) => fault = Some(foreign::fault("tags", "names with strings belong here; taken as none")),
+        None => {}
+    }
+    labels.insert("alertname".to_owned(), name.to_owned());
+    for (key, path) in [("rule_id", "ruleId"), ("org_id", "orgId")] {
+        labels.extend(foreign::word(body, path).map(|id| (key.to_owned(), foreign::line(&id))));
+    }
+    (labels, fault)
+}
+
+/// What may be another in the next message.
+fn annotations(body: &Value) -> Labels {
+    let texts = [("summary", "title"), ("description", "message")];
+    let mut annotations: Labels =
+        texts.into_iter().filter_map(|(key, path)| Some((key.to_owned(), foreign::prose(foreign::text(body, path)?)))).collect();
+    let matches = foreign::at(body, "evalMatches").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut told: Vec<String> = matches.iter().take(MATCHES).map(matching).collect();
+    if matches.len() > MATCHES {
+        told.push(format!("and {} more", matches.len() - MATCHES));
+    }
+    if !told.is_empty() {
+        annotations.insert("matches".to_owned(), foreign::prose(&told.join("; ")));
+    }
+    annotations
+}
+
+fn matching(series: &Value) -> String {
+    let tags = foreign::at(series, "tags").and_then(Value::as_object);
+    let tags: Vec<String> =
+        tags.into_iter().flatten().filter_map(|(name, value)| Some(format!("{name}={:?}", value.as_str()?))).take(TAGS).collect();
+    let metric = foreign::text(series, "metric").unwrap_or_default();
+    let tags = if tags.is_empty() { String::new() } else { format!("{{{}}}", tags.join(", ")) };
+    let value = foreign::word(series, "value").map(|value| format!(" = {value}")).unwrap_or_default();
+    foreign::line(&format!("{metric}{tags}{value}"))
+}
