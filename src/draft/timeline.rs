@@ -117,8 +117,11 @@ fn repeats(first: &Event, event: &Event) -> bool {
 
 fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
     let milestones = &draft.incident.milestones;
-    let outage =
-        |event: &Event| matches!(&event.fact, Fact::Declaration(declared) if declared.status == AlertStatus::Firing && !declared.planned);
+    let outage = |event: &Event| match &event.fact {
+        Fact::Declaration(declared) => declared.status == AlertStatus::Firing && !declared.planned,
+        Fact::Alert(alert) => alert.status == AlertStatus::Firing && alert.labels.get("afterword") == Some("outage"),
+        _ => false,
+    };
     let turns = [
         ("**Outage begins**", &milestones.began),
         ("**Detected**", &milestones.detected),

@@ -123,9 +123,11 @@ impl<'a> Case<'a> {
     }
 
     fn outage(&self, criterion: &Criterion) -> Finding {
-        let declared = self.signals(criterion).filter(|(signal, _)| {
-            signal.kind == SignalKind::Declaration && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
-        });
+        // An alert that people labelled so declares what it tells of.
+        let declares = |signal: &Signal| signal.kind == SignalKind::Declaration || signal.role.as_deref() == Some("outage");
+        let declared = self
+            .signals(criterion)
+            .filter(|(signal, _)| declares(signal) && signal.spans.iter().any(|span| span.state == SpanState::Degraded));
         let judged = declared.map(|(signal, truth)| (signal.event, signal.name.to_string(), truth));
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))

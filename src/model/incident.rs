@@ -196,7 +196,8 @@ pub struct Sort {
     pub service: Option<Arc<str>>,
     /// Its environment.
     pub environment: Option<Arc<str>>,
-    /// The label `afterword`, which people put on rules: `cause` marks a signal that explains but is not felt.
+    /// The label `afterword`, which people put on rules: `cause` marks a signal that explains but is not felt, `outage` one that declares an
+    /// outage as long as it lasts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub role: Option<Arc<str>>,
 }
