@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::settings::{Settings, base, fault};
 use crate::config::metrics::{self, Door, Metrics};
-use crate::config::{Auth, Secret};
+use crate::config::{Auth, Secret, Source};
 use crate::ingest::auth::Proof;
 use crate::measure::reach::{Credentials, Reach, Tls};
 use crate::model::fault::Fault;
@@ -63,11 +63,22 @@ impl Place {
 
     /// What we show to those that `named` fetches samples from; `None`: it fetches none.
     pub(super) fn reach(&self, named: &Metrics) -> Result<Option<Reach>, Fault> {
-        let Door { auth, headers, tls } = match &named.kind {
+        let door = match &named.kind {
             metrics::Kind::Prometheus(server) => &server.door,
             metrics::Kind::Scrape(pages) => &pages.door,
             metrics::Kind::RemoteWrite(_) => return Ok(None),
         };
+        self.through(door, &format!("metrics `{}`", named.name)).map(Some)
+    }
+
+    /// What we show to a source that is asked what it knows; `None`: it is not.
+    pub(super) fn api_reach(&self, source: &Source) -> Result<Option<Reach>, Fault> {
+        source.api.as_ref().map(|api| self.through(&api.door, &format!("the api of source `{}`", source.name))).transpose()
+    }
+
+    /// What we show at a door; `whose` names it in faults.
+    fn through(&self, door: &Door, whose: &str) -> Result<Reach, Fault> {
+        let Door { auth, headers, tls } = door;
         let credentials = match auth {
             Auth::None => Credentials::None,
             Auth::Bearer(token) => Credentials::Bearer(self.first(token)?),
@@ -81,8 +92,8 @@ impl Place {
         let ca = tls.ca.as_ref().map(|path| self.pem(path)).transpose()?;
         let tls = Tls { ca, own, server_name: tls.server_name.clone(), insecure: tls.insecure };
         let reach = Reach { credentials, headers: headers.clone().into_iter().collect(), tls };
-        reach.check().map_err(|why| fault(&self.file, format!("metrics `{}`: {why}", named.name)))?;
-        Ok(Some(reach))
+        reach.check().map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
+        Ok(reach)
     }
 
     fn pem(&self, path: &str) -> Result<Vec<u8>, Fault> {
@@ -108,6 +119,15 @@ impl Settings {
     pub fn reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
         let named = self.config.metrics.iter().find(|metrics| metrics.name == name);
         named.map_or(Ok(None), |metrics| Place::beside(self.file.as_deref()).reach(metrics))
+    }
+
+    /// The same for a source that is asked what it knows. Blocks.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used.
+    pub fn api_reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
+        let named = self.config.sources.iter().find(|source| source.name == name);
+        named.map_or(Ok(None), |source| Place::beside(self.file.as_deref()).api_reach(source))
     }
 }
 

@@ -31,6 +31,8 @@ pub struct Settings {
     pub readers: BTreeMap<String, Reader>,
     /// What is shown to the servers of each entry of `metrics:` that fetches samples.
     pub reach: BTreeMap<String, Reach>,
+    /// What is shown to those sources that are asked what they know.
+    pub api_reach: BTreeMap<String, Reach>,
     /// How whoever pushes samples proves who it is, by the entry's name.
     pub pushes: BTreeMap<String, Proof>,
     /// What conditions ask of the samples of each entry of `metrics:`, by its name.
@@ -92,6 +94,11 @@ impl Settings {
             let shown = named.reach(entry).map_err(|fault| faults.push(fault));
             reach.extend(shown.ok().flatten().map(|shown| (entry.name.clone(), shown)));
         }
+        let mut api_reach = BTreeMap::new();
+        for source in &config.sources {
+            let shown = named.api_reach(source).map_err(|fault| faults.push(fault));
+            api_reach.extend(shown.ok().flatten().map(|shown| (source.name.clone(), shown)));
+        }
         let mut secret = |secret| named.all(secret).map_err(|fault| faults.push(fault)).unwrap_or_default();
         let access = config.access.as_ref().map(|access| Proof::Bearer(secret(&access.token)));
         let place = match &config.storage {
@@ -120,6 +127,7 @@ impl Settings {
             proofs,
             readers,
             reach,
+            api_reach,
             pushes,
             asked,
             warnings,

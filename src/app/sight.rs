@@ -94,6 +94,21 @@ impl Sights {
         self.by_subject(subject).is_some()
     }
 
+    /// Whether an alert is on, and when it was last seen; `None`: nothing is known of it.
+    pub(super) fn state_of(&self, subject: &Subject) -> Option<(bool, Time)> {
+        let sight = self.rows[at(self.by_subject(subject)?)];
+        Some((sight.known == Known::On, time(sight.last_seen)))
+    }
+
+    /// Renews the sights of those that are on.
+    pub(super) fn renew_all(&mut self, subjects: &[Subject], now: Time) {
+        for subject in subjects {
+            if let Some(row) = self.by_subject(subject).filter(|row| self.rows[at(*row)].known == Known::On) {
+                self.renew(row, None, now);
+            }
+        }
+    }
+
     /// Whether a firing alert only repeats what is known; then its sight is renewed.
     pub(super) fn renewed(&mut self, glimpse: &Glimpse<'_>, now: Time) -> bool {
         let labels = self.labels_key(glimpse.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));

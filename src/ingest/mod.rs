@@ -20,6 +20,7 @@ pub mod grafana;
 pub mod incident_io;
 pub mod kubernetes_audit;
 pub mod labels;
+pub mod listing;
 mod member;
 pub mod message;
 pub mod opsgenie;

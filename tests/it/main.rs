@@ -1,6 +1,7 @@
 //! Tests of the whole, one file a feature. What they need and do not find is a failure that names `tests/run.sh`.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod alertmanager;
 mod bad_input;
 mod commands;
 mod crashes;
@@ -8,6 +9,7 @@ mod degradation;
 mod deploy;
 mod dice;
 mod exposition;
+mod grafana;
 mod layers;
 mod limits;
 mod measure;

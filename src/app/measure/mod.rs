@@ -19,6 +19,7 @@ use super::{App, lock};
 use crate::config::metrics::Kind;
 use crate::engine::samples::Samples;
 use crate::engine::watches::Watches;
+use crate::measure::alertmanager;
 use crate::measure::fault::Fault;
 use crate::measure::prometheus::Client;
 use crate::measure::reach::Reach;
@@ -36,6 +37,7 @@ pub mod draw;
 mod due;
 mod joined;
 pub(super) mod kept;
+mod listing;
 pub mod offered;
 mod prometheus;
 mod recall;
@@ -148,7 +150,7 @@ impl App {
     }
 }
 
-/// What the tasks of one entry of `metrics:` work with.
+/// What the tasks of one entry of `metrics:`, or of a source that is asked, work with.
 struct Entry {
     app: Arc<App>,
     settings: Arc<Settings>,
@@ -195,6 +197,15 @@ fn start(app: &Arc<App>, settings: &Arc<Settings>, epoch: u64, stop: &Cancellati
                 spawn(Box::pin(samples::evaluate_loop(entry(), samples::Pace::pushed())));
                 spawn(Box::pin(draw::draw_loop(entry(), draw::Past::Samples)));
             }
+        }
+    }
+    for source in &settings.config.sources {
+        let Some(api) = &source.api else { continue };
+        let reach = settings.api_reach.get(&source.name).cloned().unwrap_or_default();
+        let entry = Entry { app: Arc::clone(app), settings: Arc::clone(settings), epoch, name: source.name.clone() };
+        match alertmanager::Client::new(api, &reach) {
+            Ok(client) => spawn(Box::pin(listing::list_loop(entry, source.clone(), api.clone(), client))),
+            Err(why) => app.trouble(&format!("the api of source `{}` cannot be asked", source.name), &anyhow::anyhow!(why)),
         }
     }
     spawn(Box::pin(forget_loop(Entry { app: Arc::clone(app), settings: Arc::clone(settings), epoch, name: String::new() })));
