@@ -61,7 +61,8 @@ impl<'a> Called<'a> {
     pub(super) fn responders(&self) -> Vec<String> {
         let mut names = Vec::new();
         for event in self.draft.incident.members.iter().map(|member| &*member.event) {
-            let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_));
+            let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_))
+                || self.draft.incident.rollbacks.contains(&event.id);
             let human = |actor: &&Actor| self.kind(&event.source, actor) == ActorKind::Human;
             let Some(actor) = event.actor.as_deref().filter(|_| worked).filter(human) else { continue };
             let name = self.name(&event.source, &actor.id, ActorKind::Human);

@@ -10,7 +10,7 @@ use super::words::{answer, noun, signal_noun, what};
 use super::{Draft, escape};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Event, EventId, Fact};
-use crate::model::incident::{Announced, Incident, Joined, Milestone, Outcome, Signal, SignalKind, SpanState};
+use crate::model::incident::{Announced, Incident, Joined, Member, Milestone, Outcome, Signal, SignalKind, SpanState};
 use crate::model::on_call::{Duty, OnCall, OnDuty};
 
 /// So many sources stand in one sentence.
@@ -154,7 +154,10 @@ pub(super) fn changes<'a>(draft: &Draft<'a>) -> impl Iterator<Item = &'a Event> 
 /// What was done, when it was mitigated and resolved, and who worked on it.
 pub(super) fn resolution(draft: &Draft, called: &Called) -> Vec<String> {
     let milestones = &draft.incident.milestones;
-    let steps = draft.incident.members.iter().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Intervention(_)));
+    let rollbacks = &draft.incident.rollbacks;
+    let answers = |member: &&Member| rollbacks.contains(&member.event.id) && member.reason != Joined::Context;
+    let step = |member: &&Member| matches!(member.event.fact, Fact::Intervention(_)) || answers(member);
+    let steps = draft.incident.members.iter().filter(step).map(|member| &*member.event);
     let mut facts: Vec<_> = steps.map(|event| format!("{}: {}", instant(event.occurred_at), told(draft, called, event))).collect();
     let took = |turn: &Milestone| {
         let began = milestones.began.as_ref().filter(|began| began.at <= turn.at);

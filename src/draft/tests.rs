@@ -78,7 +78,7 @@ fn morning() -> Incident {
         "ci",
         "argo",
         "09:58:00",
-        Fact::Change(Change { what: "deploy".into(), title: "Faster carts".into(), revision: Some("a1b2c3".into()) }),
+        Fact::Change(Change { what: "deploy".into(), title: "Faster carts".into(), revision: Some("a1b2c3".into()), line: None }),
     );
     let deploy = Event { actor: Some(Box::new(Actor { id: "ci".into(), kind: ActorKind::Robot })), ..deploy };
     let fired = alert("HighErrorRate", "a:80", AlertStatus::Firing, "10:02:00");

@@ -62,7 +62,12 @@ pub(super) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
             format!("{what}{by}{}", said(&declaration.title))
         }
         Fact::Intervention(step) => {
-            let told = if step.stated { " (stated)" } else { "" };
+            let told = match (step.dry_run, step.refused) {
+                (true, _) => " (a dry run)",
+                (false, true) => " (refused by the system)",
+                (false, false) if step.stated => " (stated)",
+                (false, false) => "",
+            };
             format!("Manual step{by}: {}{told}{}", escape::text(&step.action), said(&step.why))
         }
         Fact::Request(request) => {
@@ -72,7 +77,12 @@ pub(super) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
         Fact::NearMiss(near_miss) => format!("Near miss reported{by}{}", said(&near_miss.what)),
         Fact::Change(change) => {
             let revision = change.revision.as_deref().map(|revision| format!(" ({})", escape::text(revision))).unwrap_or_default();
-            format!("Change{by}: {}{revision}{}", escape::text(&change.what), said(&change.title))
+            if draft.incident.rollbacks.contains(&event.id) {
+                let back = if revision.is_empty() { "" } else { " to an earlier revision" };
+                format!("Rollback{by}{back}{revision}{}", said(&change.title))
+            } else {
+                format!("Change{by}: {}{revision}{}", escape::text(&change.what), said(&change.title))
+            }
         }
         Fact::Acknowledgement(_) => format!("Acknowledged{by}"),
         Fact::Note(note) => format!("Note{by}{}", said(&note.text)),

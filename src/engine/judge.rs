@@ -117,7 +117,9 @@ pub(super) fn release(state: &mut State, home: &str) {
 /// A group's members with what came before it, and what tells whether they are others than before.
 fn whole(hood: &Neighbourhood, group: &Group) -> (Members, Standpoint) {
     let context: Vec<Arc<Event>> = hood.context(group).cloned().collect();
-    let standpoint = Standpoint { sum: group.members.sum(), context: context.iter().map(|event| event.id).collect() };
+    let told = context.iter().chain(group.members.told().map(|member| &member.event));
+    let rollbacks = told.filter(|event| hood.history.is_rollback(event)).map(|event| event.id).collect();
+    let standpoint = Standpoint { sum: group.members.sum(), context: context.iter().map(|event| event.id).collect(), rollbacks };
     if context.is_empty() {
         return (group.members.clone(), standpoint);
     }
@@ -130,13 +132,16 @@ fn whole(hood: &Neighbourhood, group: &Group) -> (Members, Standpoint) {
 pub(super) struct Standpoint {
     sum: u128,
     context: Vec<EventId>,
+    /// Those of its changes that went back, which hangs on changes elsewhere too.
+    rollbacks: Vec<EventId>,
 }
 
 impl Standpoint {
     pub(super) fn of(incident: &Incident) -> Self {
         let (context, own): (Vec<&Member>, Vec<&Member>) = incident.members.iter().partition(|member| member.reason == Joined::Context);
         let sum = own.into_iter().cloned().collect::<Members>().sum();
-        Self { sum, context: context.iter().map(|member| member.event.id).collect() }
+        let context = context.iter().map(|member| member.event.id).collect();
+        Self { sum, context, rollbacks: incident.rollbacks.clone() }
     }
 }
 
@@ -186,7 +191,8 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
     let before = state.incidents.get(&id);
     let previous = before.map(|tracked| &*tracked.incident);
     let identities = people::identities(&members, &state.places);
-    let (mut incident, mut due) = incident(id.clone(), group, Parts { members, signals, identities }, previous, force, now);
+    let parts = Parts { members, signals, identities, rollbacks: standpoint.rollbacks.clone() };
+    let (mut incident, mut due) = incident(id.clone(), group, parts, previous, force, now);
     let all = Others { incidents: &state.incidents, index: &state.index };
     let (verdicts, crossing) = criteria::verdicts(&incident, all, force, now);
     due = due.into_iter().chain(crossing).min();
@@ -288,6 +294,7 @@ struct Parts {
     members: Members,
     signals: Vec<Signal>,
     identities: Identities,
+    rollbacks: Vec<EventId>,
 }
 
 /// Everything but the verdicts, and when the phase or a maintenance window next changes something.
@@ -299,7 +306,7 @@ fn incident(
     force: &InForce,
     now: Time,
 ) -> (Incident, Option<Time>) {
-    let Parts { members, signals, identities } = parts;
+    let Parts { members, signals, identities, rollbacks } = parts;
     let opener = group.opener();
     let mut services: Vec<String> = Vec::new();
     let mut last: Option<&Arc<str>> = None;
@@ -323,13 +330,14 @@ fn incident(
         services,
         severity,
         environment: opener.environment.as_deref().map(str::to_owned),
-        milestones: milestones::milestones(&group.members, &signals, phase, group.last_activity, &|event| {
+        milestones: milestones::milestones(&group.members, &signals, &rollbacks, phase, group.last_activity, &|event| {
             force.who.acted(event, &identities)
         }),
         phase,
         phase_since,
         signals,
         members,
+        rollbacks,
         verdicts: Vec::new(),
         decision: Decision::None,
         announced: previous.and_then(|incident| incident.announced.clone()),

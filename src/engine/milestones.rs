@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::Time;
-use crate::model::event::{ActorKind, AlertStatus, Edit, Event, Fact, Subject};
+use crate::model::event::{ActorKind, AlertStatus, Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span, SpanState};
 use crate::model::member::Members;
 
@@ -13,6 +13,7 @@ use crate::model::member::Members;
 pub(super) fn milestones(
     members: &Members,
     signals: &[Signal],
+    rollbacks: &[EventId],
     phase: Phase,
     last_activity: Time,
     acted: &dyn Fn(&Event) -> Option<ActorKind>,
@@ -21,7 +22,7 @@ pub(super) fn milestones(
     Milestones {
         began: stated(MilestoneKind::Began).or_else(|| began(members, signals)),
         detected: stated(MilestoneKind::Detected).or_else(|| detected(members)),
-        acknowledged: stated(MilestoneKind::Acknowledged).or_else(|| acknowledged(members, acted)),
+        acknowledged: stated(MilestoneKind::Acknowledged).or_else(|| acknowledged(members, rollbacks, acted)),
         mitigated: stated(MilestoneKind::Mitigated).or_else(|| mitigated(signals)),
         resolved: stated(MilestoneKind::Resolved).or_else(|| resolved(members, signals, phase, last_activity)),
     }
@@ -76,12 +77,14 @@ fn detected(members: &Members) -> Option<Milestone> {
     })
 }
 
-fn acknowledged(members: &Members, acted: &dyn Fn(&Event) -> Option<ActorKind>) -> Option<Milestone> {
+fn acknowledged(members: &Members, rollbacks: &[EventId], acted: &dyn Fn(&Event) -> Option<ActorKind>) -> Option<Milestone> {
     let human = |event: &Event| acted(event).is_some_and(|kind| kind != ActorKind::Robot);
+    let person = |event: &Event| acted(event) == Some(ActorKind::Human);
     members.told().find_map(|Member { event, .. }| match &event.fact {
         Fact::Acknowledgement(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Stated, event)),
         // Whoever acts on it has taken it on.
         Fact::Intervention(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Inferred, event)),
+        Fact::Change(_) if person(event) && rollbacks.contains(&event.id) => Some(milestone(event.occurred_at, Certainty::Inferred, event)),
         _ => None,
     })
 }

@@ -18,6 +18,7 @@ pub mod condition;
 mod criteria;
 mod edits;
 mod force;
+mod history;
 mod index;
 mod intervals;
 mod intervention;
@@ -356,6 +357,7 @@ impl State {
         before.extend(hood.loose.values().map(|event| event.id));
         judge::release(self, place);
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
+        old.iter().for_each(|event| hood.history.note(event));
         hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
         hood.place(events, force, self.places.assigned());
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
@@ -406,10 +408,16 @@ impl State {
             residents.retain(|id| !gone.contains(id));
         }
         for hood in self.neighbourhoods.values_mut() {
-            hood.drop_opened_by(&events);
-            // What was put in force, and what a person assigned, holds on.
-            let holds_on =
-                |event: &Event| matches!(event.fact, Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }));
+            let summary = hood.history.summary();
+            for freed in hood.drop_opened_by(&events, &summary) {
+                events.remove(&freed.id);
+                changes.loosened.insert(freed.id);
+            }
+            // What was put in force, what a person assigned, and by what a rollback is recognised, holds on.
+            let holds_on = |event: &Event| {
+                matches!(event.fact, Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }))
+                    || summary.contains(&event.id)
+            };
             let old: Vec<Moment> =
                 hood.loose.iter().filter(|((at, _), event)| *at < horizon && !holds_on(event)).map(|(moment, _)| *moment).collect();
             for moment in old {
@@ -417,6 +425,7 @@ impl State {
                 changes.placed.insert(moment.1);
                 events.insert(moment.1);
             }
+            hood.history.forget(&events);
         }
         for event in &events {
             self.places.forget(event);

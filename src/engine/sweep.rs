@@ -10,6 +10,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::force::{environment, key};
+use super::history::History;
 use super::{InForce, Moment, RECONSIDER, edits, moment, signals};
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject};
@@ -277,7 +278,9 @@ fn activity(event: &Event) -> Option<bool> {
         // Planned work is nothing that goes wrong: it goes on beside what does.
         Fact::Declaration(declaration) => (!declaration.planned).then_some(declaration.status == AlertStatus::Firing),
         Fact::Condition(condition) => Some(matches!(condition.state, ConditionState::Degraded | ConditionState::NearMiss)),
-        Fact::Lapsed(_) | Fact::Intervention(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(false),
+        // What changed nothing keeps nothing going: a refused step may be tried again every few seconds.
+        Fact::Intervention(step) => (!step.dry_run && !step.refused).then_some(false),
+        Fact::Lapsed(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(false),
         _ => None,
     }
 }
@@ -302,6 +305,8 @@ pub(super) struct Neighbourhood {
     corrected: Option<Vec<Group>>,
     /// Events that belong to nothing, or to nothing yet.
     pub(super) loose: BTreeMap<Moment, Arc<Event>>,
+    /// The revisions that its changes tell of.
+    pub(super) history: History,
 }
 
 impl Neighbourhood {
@@ -309,6 +314,7 @@ impl Neighbourhood {
     pub(super) fn restore(stored: Vec<Vec<Member>>, loose: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
         let corrected = stored.iter().flatten().map(|member| &member.event).chain(&loose).any(|event| edits::corrects(event));
         let mut hood = Self::default();
+        stored.iter().flatten().map(|member| &member.event).chain(&loose).for_each(|event| hood.history.note(event));
         if !corrected {
             hood.groups = stored.into_iter().map(|members| Group::of(members, force, assigned)).collect();
             hood.loose = loose.into_iter().map(|event| (moment(&event), event)).collect();
@@ -346,12 +352,19 @@ impl Neighbourhood {
     }
 
     /// Drops the incidents that one of these events opened.
-    pub(super) fn drop_opened_by(&mut self, gone: &BTreeSet<EventId>) {
+    ///
+    /// Gives back those of their events that are `kept`: they belong to nothing from now on.
+    pub(super) fn drop_opened_by(&mut self, gone: &BTreeSet<EventId>, kept: &BTreeSet<EventId>) -> Vec<Arc<Event>> {
         let stays = |group: &Group| !gone.contains(&group.opener().id);
+        let dropped = self.groups.iter().filter(|group| !stays(group));
+        let freed = dropped.flat_map(|group| group.members.told()).map(|member| &member.event).filter(|event| kept.contains(&event.id));
+        let freed: Vec<Arc<Event>> = freed.cloned().collect();
+        self.loose.extend(freed.iter().map(|event| (moment(event), Arc::clone(event))));
         self.groups.retain(stays);
         if let Some(corrected) = &mut self.corrected {
             corrected.retain(stays);
         }
+        freed
     }
 
     /// What came before a group opened and has to do with it: changes and steps shortly before, planned work, and conditions of it whose
@@ -391,6 +404,7 @@ impl Neighbourhood {
 
     /// Places `events`, and again whatever was placed after the earliest of them.
     pub(super) fn place(&mut self, events: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) {
+        events.iter().for_each(|event| self.history.note(event));
         let mut pending: BTreeMap<Moment, Arc<Event>> = events.into_iter().map(|event| (moment(&event), event)).collect();
         let Some(earliest) = pending.keys().next().copied() else { return };
         let later = self.loose.split_off(&earliest);

@@ -16,7 +16,7 @@
 //! | `intervention` | `action`*, `why`, `stated` (false), `should_be_automatic`, `dry_run`, `refused`, `planned` |
 //! | `request` | `reason`*, `requester` |
 //! | `near_miss` | `what`*, `severity`, `closeness` (0 to 1), `by_luck`, `barriers_left` |
-//! | `change` | `what`*, `title`, `revision` |
+//! | `change` | `what`*, `title`, `revision`, `line` (the repository or application that has this revision, where a service has several) |
 //! | `acknowledgement` | `of` (a subject; none: the incident) |
 //! | `note` | `text`* |
 
@@ -45,7 +45,7 @@ pub(crate) const KINDS: [(&str, &[&str]); 9] = [
     ("intervention", &["action", "why", "stated", "should_be_automatic", "dry_run", "refused", "planned"]),
     ("request", &["reason", "requester"]),
     ("near_miss", &["what", "severity", "closeness", "by_luck", "barriers_left"]),
-    ("change", &["what", "title", "revision"]),
+    ("change", &["what", "title", "revision", "line"]),
     ("acknowledgement", &["of"]),
     ("note", &["text"]),
 ];
@@ -251,6 +251,7 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
             what: fields.need("what", fields.line("what")?, "Say what kind of change it was: deploy, rollback, flag or config")?,
             title: fields.line("title")?.unwrap_or_default(),
             revision: fields.line("revision")?,
+            line: fields.line("line")?,
         }),
         "acknowledgement" => Fact::Acknowledgement(Acknowledgement { of: subject(fields)? }),
         _ => Fact::Note(Note { text: fields.need("text", fields.prose("text")?, "Write what was noted")? }),

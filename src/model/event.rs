@@ -336,6 +336,9 @@ pub struct Change {
     /// Revision reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub revision: Option<String>,
+    /// Which line of revisions that is one of, where a service may have several: a repository, an application.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
 }
 
 /// Somebody took a signal on.

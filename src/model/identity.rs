@@ -1,7 +1,7 @@
 //! What makes facts equal: an event's id and subject, derived from what it states.
 
 use super::Time;
-use super::event::{Acknowledgement, AlertStatus, Event, EventId, Fact, Subject, alert_subject};
+use super::event::{Acknowledgement, AlertStatus, Change, Event, EventId, Fact, Subject, alert_subject};
 
 impl Event {
     /// Builds an event: derives its id and subject from what it states. `source` is no part of the id.
@@ -55,6 +55,13 @@ impl Event {
             Fact::Lapsed(lapsed) => (lapsed.of, format!("lapsed {} {:?}", lapsed.of, lapsed.last_seen)),
             Fact::Acknowledgement(Acknowledgement { of: Some(of) }) => {
                 (*of, format!("acknowledged {} {:?} {:?}", of, self.occurred_at, self.actor))
+            }
+            Fact::Change(Change { what, title, revision, line }) => {
+                // As it was stated before changes had lines, so that what was told then and is told again stays the same.
+                let change = format!("Change(Change {{ what: {what:?}, title: {title:?}, revision: {revision:?} }})");
+                let line = line.as_ref().map(|line| format!(" of {line:?}")).unwrap_or_default();
+                let stated = format!("{service} {:?} {:?} {:?} {change}{line}", self.incident, self.occurred_at, self.actor);
+                (Subject::of(&stated), stated)
             }
             fact => {
                 let stated = format!("{service} {:?} {:?} {:?} {fact:?}", self.incident, self.occurred_at, self.actor);

@@ -53,6 +53,9 @@ pub struct Incident {
     pub signals: Vec<Signal>,
     /// Its events in order, each with the reason it belongs.
     pub members: Members,
+    /// Those of its changes that went back to an earlier revision, whatever their sources call them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollbacks: Vec<EventId>,
     /// One verdict a criterion, in the order of the rules.
     pub verdicts: Vec<Verdict>,
     /// The strongest decision of the verdicts as they stand.

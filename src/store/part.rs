@@ -59,6 +59,7 @@ pub(super) fn shell(incident: &Incident) -> Incident {
         phase_since: incident.phase_since,
         signals: Vec::new(),
         members: Members::default(),
+        rollbacks: incident.rollbacks.clone(),
         verdicts: incident.verdicts.iter().map(short).collect(),
         decision: incident.decision,
         announced: incident.announced.clone(),

@@ -69,6 +69,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         phase_since: at(began),
         signals: Vec::new(),
         members: vec![Member { event: event.into(), reason: Joined::Opened }].into(),
+        rollbacks: Vec::new(),
         verdicts: Vec::new(),
         decision: Decision::None,
         announced: None,

@@ -118,6 +118,7 @@ mod tests {
             phase_since: at(phase_since),
             signals: vec![Signal { subject: event.subject, sort: sort.into(), spans: vec![span].into(), event: event.id }],
             members: Vec::new().into(),
+            rollbacks: Vec::new(),
             verdicts: Vec::new(),
             decision: Decision::None,
             announced: None,

@@ -73,6 +73,7 @@ pub(super) const EVENT: &[(&str, Key)] = &[
     ("", may("by_luck", Shape::Flag, "false", "Only luck was in between.")),
     ("", may("barriers_left", Shape::Whole(0), "null", "How many barriers still held.")),
     ("", may("revision", Shape::String, "null", "The revision it brought.")),
+    ("", may("line", Shape::String, "null", "The repository or application that has this revision, where a service has several.")),
     ("", may("of", Shape::String, "null", "The subject that is taken on; left out, the incident.")),
     ("", need("text", Shape::String, "What was noted.")),
 ];

@@ -108,7 +108,16 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                         NearMiss { what: name, severity: Severity::Warning, closeness, by_luck: one, barriers_left: two.then_some(1) };
                     vec![said(start, Fact::NearMiss(near))]
                 }
-                _ if one => vec![said(start, Fact::Change(Change { what: "deploy".to_owned(), title: name, revision: None }))],
+                _ if one => {
+                    // Few revisions, so that they come back; told within the time of the incidents or long before.
+                    let revision = Some(format!("{name}{}", length % 3));
+                    let fact = Change { what: "deploy".to_owned(), title: name, revision, line: three.then(|| "web".to_owned()) };
+                    let mut event = said(if length > 60 { start - 3000 } else { start }, Fact::Change(fact));
+                    let kind = if two { ActorKind::Human } else { ActorKind::Robot };
+                    event.actor = Some(Box::new(Actor { id: "ada".to_owned(), kind }));
+                    event.identify();
+                    vec![event]
+                }
                 _ => vec![said(start, Fact::Note(Note { text: name }))],
             }
         },
@@ -193,7 +202,7 @@ fn difference(one: &[Incident], other: &[Incident]) -> String {
     found.join("\n")
 }
 
-fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event> {
+pub(super) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event> {
     let mut shuffled = events.to_vec();
     shuffled.extend(events.iter().take(repeats).cloned());
     let mut random = seed;

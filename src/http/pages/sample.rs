@@ -67,7 +67,8 @@ fn members() -> Vec<Member> {
     let mut opening =
         event(1, 120, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "One in twelve orders fails", None));
     opening.links = vec![Link { title: "runbook".to_owned(), url: "https://runbooks.example.com/checkout".to_owned() }].into();
-    let change = Change { what: "deploy".to_owned(), title: "Smaller connection pool".to_owned(), revision: Some("4f1c09a".to_owned()) };
+    let change =
+        Change { what: "deploy".to_owned(), title: "Smaller connection pool".to_owned(), revision: Some("4f1c09a".to_owned()), line: None };
     let step = Intervention {
         action: "restart".to_owned(),
         why: "The pool did not shrink back by itself".to_owned(),
@@ -202,6 +203,7 @@ pub(super) fn incident() -> Incident {
             ),
         ],
         members: members.into(),
+        rollbacks: Vec::new(),
         verdicts: verdicts(),
         decision: Decision::Suggest,
         announced: Some(Announced {

@@ -268,6 +268,18 @@ pub(super) fn on_call(who: &OnCall) -> String {
     }
 }
 
+/// What an event says of an incident, in one line.
+pub(super) fn told(incident: &Incident, event: &Event) -> String {
+    match &event.fact {
+        Fact::Change(change) if incident.rollbacks.contains(&event.id) => {
+            let revision = change.revision.as_deref().map(|revision| format!(" to an earlier revision ({revision})")).unwrap_or_default();
+            let title = if change.title.is_empty() { String::new() } else { format!(": {}", change.title) };
+            format!("Rollback{revision}{title}")
+        }
+        _ => fact(event),
+    }
+}
+
 /// What an event states, in one line.
 pub(super) fn fact(event: &Event) -> String {
     match &event.fact {
@@ -288,10 +300,15 @@ pub(super) fn fact(event: &Event) -> String {
             (AlertStatus::Resolved, false) => format!("Declared outage ended: {}", declared.title),
             (AlertStatus::Resolved, true) => format!("Planned work ends: {}", declared.title),
         },
-        Fact::Intervention(step) => match step.why.as_str() {
-            "" => format!("Manual step: {}", step.action),
-            why => format!("Manual step: {} – {why}", step.action),
-        },
+        Fact::Intervention(step) => {
+            let how = match (step.dry_run, step.refused) {
+                (true, _) => " (a dry run)",
+                (false, true) => " (refused by the system)",
+                (false, false) => "",
+            };
+            let why = if step.why.is_empty() { String::new() } else { format!(" – {}", step.why) };
+            format!("Manual step: {}{how}{why}", step.action)
+        }
         Fact::Request(request) => match &request.requester {
             Some(name) => format!("{name} asked for a postmortem: {}", request.reason),
             None => format!("Somebody asked for a postmortem: {}", request.reason),

@@ -218,7 +218,7 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> 
                 barriers_left: entry.barriers_left,
             })
         }
-        "change" => Told::Change(Change { what: name(entry.change)?, title: entry.title, revision: entry.revision }),
+        "change" => Told::Change(Change { what: name(entry.change)?, title: entry.title, revision: entry.revision, line: None }),
         "note" => Told::Note(Note { text: name(entry.note)? }),
         _ => match entry.acknowledgement.as_deref().unwrap_or_default() {
             "" | "incident" => Told::Acknowledgement(None),
