@@ -84,7 +84,8 @@ impl Settings {
             let proof = named.proof(&source.auth).map_err(|fault| faults.push(fault));
             proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
-        let readers = config.sources.iter().map(|source| (source.name.clone(), Reader::Own(source.kind))).collect();
+        let readers =
+            config.sources.iter().map(|source| (source.name.clone(), Reader::Named(source.kind, source.naming.clone()))).collect();
         let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
             if let metrics::Kind::RemoteWrite(auth) = &entry.kind {

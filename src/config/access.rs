@@ -9,7 +9,7 @@ use super::reader::{Reader, Supported, given};
 use super::words::{StorageUrl, Word, Words};
 use super::{Access, Auth, Secret, Source, Storage, api};
 use crate::model::settings::LabelNames;
-use crate::model::source::{KINDS, SourceKind};
+use crate::model::source::{KINDS, Naming, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
 
 /// Kinds that only later versions read.
@@ -31,12 +31,11 @@ const LATER_KINDS: &[SourceKind] = &[
     SourceKind::PagerDuty,
     SourceKind::Statuspage,
     SourceKind::IncidentIo,
-    SourceKind::KubernetesAudit,
-    SourceKind::ArgoCd,
-    SourceKind::GitHub,
-    SourceKind::GitLab,
     SourceKind::Slack,
 ];
+
+/// Kinds that tell of things under names of their own, which `services` and `environment` translate.
+const NAMED_KINDS: &[SourceKind] = &[SourceKind::KubernetesAudit, SourceKind::ArgoCd, SourceKind::GitHub, SourceKind::GitLab];
 
 pub(super) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
@@ -53,6 +52,10 @@ struct RawSource {
     /// Read apart, for the same reason.
     #[serde(rename = "api", default)]
     _api: Option<serde::de::IgnoredAny>,
+    /// Read apart, since the order counts.
+    #[serde(rename = "services", default)]
+    _services: Option<serde::de::IgnoredAny>,
+    environment: Option<Spanned<Word>>,
 }
 
 #[derive(Deserialize)]
@@ -126,6 +129,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         (None, _) => None,
     };
     let api = given(node, "api").map(|node| api::api(reader, node));
+    let services = node.get("services").filter(|node| node.value != Value::Null).map(|node| services(reader, node));
     let raw: RawSource = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
         self::name(reader, "source", name, *position, seen);
@@ -141,6 +145,15 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         reader.fault(position, format!("kind `{word}` is not supported by this version; remove this source"));
         return None;
     }
+    for (key, position) in
+        [("services", node.get("services").map(Node::position)), ("environment", raw.environment.as_ref().map(|word| word.position))]
+    {
+        if let Some(position) = position.filter(|_| !NAMED_KINDS.contains(&kind)) {
+            let kinds: Vec<&str> = KINDS.iter().filter(|(kind, _)| NAMED_KINDS.contains(kind)).map(|(_, words)| words[0]).collect();
+            reader.fault(position, format!("`{key}` is for sources of the kinds {}; this one says it with `labels`", kinds.join(", ")));
+        }
+    }
+    let naming = Naming { services: services.unwrap_or_default(), environment: raw.environment.map(|word| word.value.0) };
     for (key, kinds) in [("ignore_labels", api::REPLICATED), ("api", api::ASKED)] {
         if given(node, key).is_some() && !kinds.contains(&kind) {
             reader.fault(node.key_position(key), format!("`{key}` is not for kind `{word}`; remove it"));
@@ -151,7 +164,7 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         Some(api) => Some(api?),
         None => None,
     };
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api })
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming })
 }
 
 /// The label names of a source; `None`: those of all.
@@ -167,6 +180,28 @@ fn own_labels(kind: SourceKind, given: Option<RawLabels>, ignored: Option<Vec<St
         names.service.push("grafana_folder".to_owned());
     }
     Some(names)
+}
+
+/// `services:` of a source: patterns with the services that they stand for, in their order.
+fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
+    let Value::Map(entries) = &node.value else {
+        reader.fault(
+            node.position(),
+            "`services` is a map of names, with `*` for any part of one, to services: {shop/checkout: checkout, \"shop/*\": shop}",
+        );
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for (key, value) in entries {
+        if key.name.trim().is_empty() {
+            reader.fault(key.position(), "this is empty; write a name, as shop/checkout");
+            continue;
+        }
+        if let Some(Word(service)) = reader.read_whole::<Word>(value, &[]) {
+            all.push((key.name.trim().to_owned(), service));
+        }
+    }
+    all
 }
 
 /// The kind of that name, in any case; `-` and `_` are one.

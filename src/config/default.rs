@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 
 use super::{Auth, Config, Meetings, Names, Send, Source, Storage};
 use crate::model::settings::{Hours, LabelNames, Limits};
-use crate::model::source::SourceKind;
+use crate::model::source::{Naming, SourceKind};
 
 /// Where the service listens: on this machine only.
 pub(super) const LISTEN: &str = "127.0.0.1:9099";
@@ -27,6 +27,7 @@ impl Default for Config {
                 auth: Auth::None,
                 labels: None,
                 api: None,
+                naming: Naming::default(),
             }],
             metrics: Vec::new(),
             services: Vec::new(),

@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use crate::model::settings::{Hours, LabelNames, Limits, Maintenance, Person, Service};
-use crate::model::source::SourceKind;
+use crate::model::source::{Naming, SourceKind};
 
 pub use parse::parse;
 
@@ -114,6 +114,8 @@ pub struct Source {
     pub labels: Option<LabelNames>,
     /// Where it can be asked what it knows.
     pub api: Option<api::Api>,
+    /// What it calls by names of its own.
+    pub naming: Naming,
 }
 
 /// How a source proves who it is.

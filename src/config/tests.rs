@@ -202,6 +202,24 @@ fn sources_have_names_for_a_path() {
 }
 
 #[test]
+fn sources_translate_names_of_their_own() {
+    let text = "sources:\n- name: cluster\n  kind: kubernetes_audit\n  auth: none\n  environment: staging\n  \
+                services: {'shop/checkout': till, 'shop/*': 7}";
+    let naming = config(text).sources.remove(0).naming;
+    let services = [("shop/checkout", "till"), ("shop/*", "7")].map(|(pattern, service)| (pattern.to_owned(), service.to_owned()));
+    assert_eq!((naming.services.as_slice(), naming.environment.as_deref()), (services.as_slice(), Some("staging")));
+    check("sources: [{name: a, kind: github, auth: none, services: [x]}]", "f:1:57: `services` is a map of names");
+    check("sources: [{name: a, kind: github, auth: none, services: {a: ''}}]", "f:1:61: this is empty");
+    check("sources: [{name: a, kind: github, auth: none, services: {'': a}}]", "f:1:58: this is empty");
+    check("sources: [{name: a, kind: github, auth: none, servces: {a: b}}]", "did you mean `services`");
+    check(
+        "sources: [{name: a, kind: alertmanager, auth: none, services: {a: b}}]",
+        "`services` is for sources of the kinds kubernetes_audit, argocd",
+    );
+    check("sources: [{name: a, kind: alertmanager, auth: none, environment: b}]", "`environment` is for sources of the kinds");
+}
+
+#[test]
 fn a_source_has_its_own_labels_over_the_common_ones() {
     let text = "labels: {service: team, severities: {P1: critical, Off: none}}\n\
                 sources: [{name: a, kind: alertmanager, auth: none, labels: {severity: [prio]}}]";

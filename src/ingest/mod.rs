@@ -23,6 +23,7 @@ pub mod labels;
 pub mod listing;
 mod member;
 pub mod message;
+mod naming;
 pub mod opsgenie;
 pub mod pagerduty;
 pub mod people;

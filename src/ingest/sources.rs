@@ -4,13 +4,15 @@ use super::{
     IngestFault, Known, Message, Reading, alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
     kubernetes_audit, opsgenie, pagerduty, sentry, slack, sns, standard_webhooks, statuspage,
 };
-use crate::model::source::SourceKind;
+use crate::model::source::{Naming, SourceKind};
 
 /// How a source is read.
 #[derive(Debug, Clone)]
 pub enum Reader {
     /// By the file of its kind.
     Own(SourceKind),
+    /// By the file of its kind, with what is called here what it tells of.
+    Named(SourceKind, Naming),
     /// By expressions.
     Mapped(generic::Mapping),
 }
@@ -21,9 +23,11 @@ pub enum Reader {
 /// # Errors
 /// When the body as a whole is nothing that the source sends.
 pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
-    let kind = match reader {
+    let plain = Naming::default();
+    let (kind, naming) = match reader {
         Reader::Mapped(mapping) => return generic::webhook(mapping, message),
-        Reader::Own(kind) => kind,
+        Reader::Own(kind) => (kind, &plain),
+        Reader::Named(kind, naming) => (kind, naming),
     };
     match kind {
         SourceKind::Alertmanager => alertmanager::news(message.body, message.source, message.names, message.now, known),
@@ -37,10 +41,10 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
         SourceKind::PagerDuty => pagerduty::webhook(message),
         SourceKind::Statuspage => statuspage::webhook(message),
         SourceKind::IncidentIo => incident_io::webhook(message),
-        SourceKind::KubernetesAudit => kubernetes_audit::webhook(message),
-        SourceKind::ArgoCd => argocd::webhook(message),
-        SourceKind::GitHub => github::webhook(message),
-        SourceKind::GitLab => gitlab::webhook(message),
+        SourceKind::KubernetesAudit => kubernetes_audit::webhook(message, naming),
+        SourceKind::ArgoCd => argocd::webhook(message, naming),
+        SourceKind::GitHub => github::webhook(message, naming),
+        SourceKind::GitLab => gitlab::webhook(message, naming),
         SourceKind::Slack => slack::webhook(message),
         SourceKind::Generic
         | SourceKind::AzureMonitor

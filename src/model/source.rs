@@ -61,6 +61,15 @@ impl SourceKind {
     }
 }
 
+/// What the things are called here of which a source tells under names of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Naming {
+    /// Patterns with the services that they stand for; the first that fits names the service.
+    pub services: Vec<(String, String)>,
+    /// The environment of everything of which the source does not say where it is.
+    pub environment: Option<String>,
+}
+
 /// Every kind, with the words that the settings may use for it, the first of which we use.
 pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::Alertmanager, &["alertmanager"]),

@@ -60,7 +60,7 @@ const OWN_LABELS: &[Key] = &[
 
 pub(super) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
-    need("kind", Shape::Word(&["alertmanager", "grafana"]), "What it speaks."),
+    need("kind", Shape::Word(&["alertmanager", "grafana", "kubernetes_audit", "argocd", "github", "gitlab"]), "What it speaks."),
     need("auth", Shape::WordOr("none", AUTH), "How it proves who it is: one proof, or `none`."),
     may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
     may(
@@ -70,6 +70,18 @@ pub(super) const SOURCE: &[Key] = &[
         "alertmanager, grafana: labels that only tell replicas of one sender apart, as replica; they are dropped.",
     ),
     may("api", Shape::Map(API), "null", "alertmanager: where it is asked for alerts and silences; left out, it is not."),
+    may(
+        "services",
+        Shape::NamedTexts,
+        "{}",
+        "kubernetes_audit, argocd, github, gitlab: services by what the source calls them, as \"shop/*\": shop; the first that fits.",
+    ),
+    may(
+        "environment",
+        Shape::Text,
+        "null",
+        "kubernetes_audit, argocd, github, gitlab: the environment of what the source tells, where it does not say.",
+    ),
 ];
 
 pub(super) const API: &[Key] = &[

@@ -1,0 +1,234 @@
+//! The audit webhook of a Kubernetes API server: who did what by hand. A body is an `EventList` of `audit.k8s.io/v1`, or `v1beta1` of old
+//! (made):
+//!
+//! ```json
+//! {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": [
+//!   {"level": "Request", "auditID": "7d1f5a0c-…", "stage": "ResponseComplete", "verb": "patch",
+//!    "requestURI": "/apis/apps/v1/namespaces/shop/deployments/checkout?fieldManager=kubectl-rollout",
+//!    "user": {"username": "ada@example.com", "groups": ["system:authenticated"]},
+//!    "objectRef": {"resource": "deployments", "namespace": "shop", "name": "checkout", "apiGroup": "apps", "apiVersion": "v1"},
+//!    "responseStatus": {"metadata": {}, "code": 200},
+//!    "requestObject": {"spec": {"template": {"metadata": {"annotations": {"kubectl.kubernetes.io/restartedAt": "2026-11-23T11:40:02Z"}}}}},
+//!    "requestReceivedTimestamp": "2026-11-23T11:40:02.104512Z", "stageTimestamp": "2026-11-23T11:40:02.120733Z"}]}
+//! ```
+//!
+//! Nearly all of what a cluster sends is machines at work or people who look; of these nothing becomes of. What a person did, tried out or
+//! was refused becomes an intervention each. A long request is told twice, when it starts and when it ends, under one `auditID`; both say
+//! the same, so that they are one event whether or not they come together.
+//!
+//! Meanings are those of the API reference, `kube-apiserver-audit.v1` and `v1beta1`.
+
+mod act;
+mod object;
+mod who;
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::foreign::{self, line};
+use super::member::{Place, Unread};
+use super::{IngestFault, MemberFault, Message, Reading, begins, found, naming, not_readable, time};
+use crate::model::Time;
+use crate::model::event::{ActorKind, Event, Fact, Intervention};
+use crate::model::source::Naming;
+
+/// Longer objects are not looked into: what people do by hand is small, and a parsed object takes many times its text.
+const LONGEST: usize = 256 * 1024;
+
+/// The list, or a single event in its place.
+#[derive(Deserialize)]
+struct Body<'a> {
+    #[serde(borrow)]
+    kind: Option<&'a RawValue>,
+    #[serde(borrow)]
+    items: Option<&'a RawValue>,
+    #[serde(borrow, rename = "auditID")]
+    audit_id: Option<&'a RawValue>,
+}
+
+/// An event, its parts still unread: most are passed over after a look at the first few.
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow, rename = "auditID")]
+    audit_id: Option<&'a RawValue>,
+    #[serde(borrow)]
+    stage: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestURI")]
+    uri: Option<&'a RawValue>,
+    #[serde(borrow)]
+    verb: Option<&'a RawValue>,
+    #[serde(borrow)]
+    user: Option<&'a RawValue>,
+    #[serde(borrow, rename = "impersonatedUser")]
+    impersonated: Option<&'a RawValue>,
+    #[serde(borrow, rename = "objectRef")]
+    object: Option<&'a RawValue>,
+    #[serde(borrow, rename = "responseStatus")]
+    status: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestObject")]
+    request: Option<&'a RawValue>,
+    #[serde(borrow, rename = "responseObject")]
+    response: Option<&'a RawValue>,
+    #[serde(borrow, rename = "requestReceivedTimestamp")]
+    received: Option<&'a RawValue>,
+    #[serde(borrow, rename = "stageTimestamp")]
+    staged: Option<&'a RawValue>,
+    /// In `v1beta1`.
+    #[serde(borrow)]
+    timestamp: Option<&'a RawValue>,
+}
+
+/// What is said to have been acted upon.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+struct Object {
+    resource: Option<String>,
+    namespace: Option<String>,
+    name: Option<String>,
+    subresource: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Status {
+    code: Option<i64>,
+}
+
+/// Reads a message: an intervention for each step of a person.
+///
+/// An event that cannot be read becomes a [`MemberFault`] beside the others.
+///
+/// # Errors
+/// When the body as a whole is no list of audit events.
+pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
+    begins(message.body, b'{', EXPECTED)?;
+    let body: Body<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let mut reader = Reader { message, naming, reading: Reading::default(), seen: BTreeSet::new(), refused: BTreeSet::new() };
+    match (body.items, body.audit_id) {
+        (Some(items), _) => {
+            let Unread(items) = serde_json::from_str(items.get()).map_err(|error| {
+                let message = match found(items.get().as_bytes()) {
+                    "a list" => error.to_string(),
+                    other => format!("a list belongs here, not {other}"),
+                };
+                foreign::fault("items", message)
+            })?;
+            for (index, raw) in items.into_iter().enumerate() {
+                reader.take(raw.get(), Place { list: "items", index });
+            }
+        }
+        (None, Some(_)) => {
+            let whole = std::str::from_utf8(message.body).unwrap_or_default();
+            reader.take(whole, Place { list: "", index: 0 });
+        }
+        // A list of Go without members is null.
+        (None, None) if text(body.kind).as_deref() == Some("EventList") => {}
+        (None, None) => {
+            return Err(IngestFault::Missing {
+                field: "items",
+                advice: "An API server sends an EventList: look what else posts to this address.",
+            });
+        }
+    }
+    Ok(reader.reading)
+}
+
+/// Reads one event after another.
+struct Reader<'a> {
+    message: &'a Message<'a>,
+    naming: &'a Naming,
+    reading: Reading,
+    /// The requests that were told.
+    seen: BTreeSet<String>,
+    /// What was refused whom: a drain tries each eviction again every five seconds.
+    refused: BTreeSet<(String, String)>,
+}
+
+impl Reader<'_> {
+    fn take(&mut self, raw: &str, place: Place) {
+        match self.read(raw, place) {
+            Ok(Some((id, event))) if id.as_ref().is_none_or(|id| self.seen.insert(id.clone())) => {
+                let Fact::Intervention(step) = &event.fact else { return };
+                let who = event.actor.as_ref().map(|actor| actor.id.clone()).unwrap_or_default();
+                if !step.refused || self.refused.insert((who, format!("{} {}", step.action, step.why))) {
+                    self.reading.events.push(event);
+                }
+            }
+            Ok(_) => {}
+            Err(fault) => self.reading.faults.push(fault),
+        }
+    }
+
+    /// The step that an event tells of, with the id of its request; `None` where it tells of none.
+    fn read(&self, raw: &str, place: Place) -> Result<Option<(Option<String>, Event)>, MemberFault> {
+        // serde would take a list for a struct, by position.
+        let item = Some(raw).filter(|text| text.trim_start().starts_with('{')).and_then(|text| serde_json::from_str::<Item<'_>>(text).ok());
+        let item = item.ok_or_else(|| place.fault("", format!("an audit event belongs here, not {}", found(raw.as_bytes()))))?;
+        let verb = text(item.verb).ok_or_else(|| place.fault("verb", "missing; without it nobody can say what was done"))?;
+        let verb = verb.to_ascii_lowercase();
+        if !act::may_change(&verb) || text(item.stage).as_deref() == Some("RequestReceived") {
+            return Ok(None);
+        }
+        let Some(object) = item.object.filter(|raw| raw.get() != "null") else { return Ok(None) };
+        let object: Object = serde_json::from_str(object.get())
+            .map_err(|_| place.fault("objectRef", "an object with `resource`, `namespace` and `name` belongs here"))?;
+        if !act::concerns(&verb, &object) {
+            return Ok(None);
+        }
+        let user = who::user(item.user).map_err(|message| place.fault("user", message))?;
+        let impersonated = who::user(item.impersonated).map_err(|message| place.fault("impersonatedUser", message))?;
+        let (name, kind) = who::actor(user, impersonated);
+        if kind == ActorKind::Robot {
+            return Ok(None);
+        }
+        let uri = text(item.uri).unwrap_or_default();
+        let request = || item.request.filter(|raw| raw.get().len() <= LONGEST).and_then(|raw| serde_json::from_str(raw.get()).ok());
+        let Some(act) = act::of(&verb, &object, &uri, request) else { return Ok(None) };
+        if act::changed_nothing(item.request, item.response) {
+            return Ok(None);
+        }
+        let status: Status = item.status.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let code = status.code.filter(|code| *code >= 400);
+        let step = Intervention {
+            action: act.action.to_owned(),
+            why: line(&match code {
+                Some(code) => format!("{}, answered {code}", act.words),
+                None => act.words,
+            }),
+            stated: false,
+            should_be_automatic: None,
+            dry_run: act.dry_run,
+            refused: code.is_some(),
+            planned: false,
+        };
+        let occurred_at = self.occurred_at(&item, place)?;
+        let mut event = Event::new(self.message.source, occurred_at, Fact::Intervention(step));
+        event.actor = foreign::actor("kubernetes", &name, kind);
+        naming::place(&mut event, self.naming, object::service(&object, self.naming).as_deref(), None);
+        time::clamp(&mut event, self.message.now);
+        Ok(Some((text(item.audit_id), event)))
+    }
+
+    /// When the request came: its stages share that. Where it is not told, what is told of the stage.
+    fn occurred_at(&self, item: &Item<'_>, place: Place) -> Result<Time, MemberFault> {
+        let told = [("requestReceivedTimestamp", item.received), ("stageTimestamp", item.staged), ("timestamp", item.timestamp)];
+        for (field, raw) in told {
+            let Some(text) = text(raw) else { continue };
+            if let Some(time) = time::parse_go(&text).map_err(|message| place.fault(field, message))? {
+                return Ok(time);
+            }
+        }
+        Ok(self.message.now)
+    }
+}
+
+/// A text that is not blank.
+fn text(raw: Option<&RawValue>) -> Option<String> {
+    serde_json::from_str::<String>(raw?.get()).ok().filter(|text| !text.trim().is_empty())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,50 @@
+//! Which service an object of the cluster is part of: what the settings say, else the name of the workload, where that is certain.
+
+use super::Object;
+use crate::ingest::naming;
+use crate::model::source::Naming;
+
+/// The letters that Kubernetes makes random suffixes of: none with which a word could be made.
+const RANDOM: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+/// Those that a digit of the hash of a pod template can become.
+const HASHED: &[u8] = b"456789bcdf";
+
+/// The service; `None`: nobody can say.
+///
+/// Patterns of the settings are held against `namespace/workload`, then `namespace/name`; for what is in no namespace against
+/// `resource/name`, as `nodes/worker-1`.
+pub(super) fn service(object: &Object, naming: &Naming) -> Option<String> {
+    let name = object.name.as_deref().unwrap_or_default();
+    let workload = workload(object.resource.as_deref().unwrap_or_default(), name);
+    let place = match object.namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
+        Some(namespace) => namespace,
+        None => object.resource.as_deref().unwrap_or_default(),
+    };
+    let names: Vec<String> = workload.into_iter().chain([name]).map(|name| format!("{place}/{name}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    naming::service(naming, &names).or(workload).map(str::to_owned)
+}
+
+/// The name of the workload that an object is or belongs to.
+fn workload<'a>(resource: &str, name: &'a str) -> Option<&'a str> {
+    let name = Some(name).filter(|name| !name.is_empty())?;
+    match resource {
+        "deployments" | "statefulsets" | "daemonsets" | "cronjobs" | "deploymentconfigs" | "rollouts" => Some(name),
+        "replicasets" => without_hash(name),
+        // Those of a CronJob end with the minute for which they were due.
+        "jobs" => Some(name.rsplit_once('-').filter(|(_, minute)| is_of(minute, b"0123456789", 8..=8)).map_or(name, |(owner, _)| owner)),
+        // Of a Deployment's pod both suffixes are of letters that no name of a person's choice would be; five random letters alone, or the
+        // number of a StatefulSet's pod, may well be a part of a name.
+        "pods" => name.rsplit_once('-').filter(|(_, suffix)| is_of(suffix, RANDOM, 5..=5)).and_then(|(owner, _)| without_hash(owner)),
+        _ => None,
+    }
+}
+
+/// A name without the hash of a pod template at its end, if it has one.
+fn without_hash(name: &str) -> Option<&str> {
+    name.rsplit_once('-').filter(|(owner, hash)| !owner.is_empty() && is_of(hash, HASHED, 8..=10)).map(|(owner, _)| owner)
+}
+
+fn is_of(text: &str, letters: &[u8], length: std::ops::RangeInclusive<usize>) -> bool {
+    length.contains(&text.len()) && text.bytes().all(|letter| letters.contains(&letter))
+}

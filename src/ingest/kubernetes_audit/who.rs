@@ -1,0 +1,55 @@
+//! Who did it, and whether that is a person.
+//!
+//! The API server knows users by name only. Names of machines begin with `system:` by custom, all but `system:admin`, which is the certificate
+//! that a person takes who sets a cluster up; clouds name theirs in their own ways.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::model::event::ActorKind;
+
+/// A user as the API server knows them.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct User {
+    username: Option<String>,
+    groups: Option<Vec<String>>,
+}
+
+/// Reads a user; `None`: there is none.
+pub(super) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str> {
+    match raw {
+        None => Ok(None),
+        Some(raw) => serde_json::from_str(raw.get()).map_err(|_| "an object with `username` and `groups` belongs here"),
+    }
+}
+
+/// The name of whoever acted, and whether that is a person.
+///
+/// Where somebody acts as somebody else, it is whichever of the two is a person: who impersonates acts, unless that is a proxy that people
+/// go through.
+pub(super) fn actor(user: Option<User>, impersonated: Option<User>) -> (String, ActorKind) {
+    let user = user.unwrap_or_default();
+    let kind_of_user = kind(&user);
+    match impersonated {
+        Some(other) if kind_of_user != ActorKind::Human && kind(&other) == ActorKind::Human => {
+            (other.username.unwrap_or_default(), ActorKind::Human)
+        }
+        _ => (user.username.unwrap_or_default(), kind_of_user),
+    }
+}
+
+fn kind(user: &User) -> ActorKind {
+    let name = user.username.as_deref().unwrap_or_default().trim();
+    let in_group = |group: &str| user.groups.iter().flatten().any(|name| name == group);
+    match name {
+        // Nobody showed who they are.
+        "" | "system:anonymous" | "system:unauthenticated" => ActorKind::Unknown,
+        "system:admin" => ActorKind::Human,
+        _ if name.starts_with("system:") || in_group("system:nodes") || in_group("system:serviceaccounts") => ActorKind::Robot,
+        // Those that Amazon, Azure and Google run in the clusters that they offer, and accounts of programs at Google.
+        "aksService" | "acsService" | "hcpService" => ActorKind::Robot,
+        _ if name.starts_with("eks:") || name.ends_with(".gserviceaccount.com") => ActorKind::Robot,
+        _ => ActorKind::Human,
+    }
+}
