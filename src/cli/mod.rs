@@ -12,6 +12,7 @@ mod explain;
 mod export;
 mod init;
 mod junit;
+mod run;
 mod schema;
 mod serve;
 mod tell;
@@ -61,6 +62,8 @@ enum Command {
     NearMiss(tell::NearMiss),
     /// Tell a running service of a manual step.
     Intervene(tell::Intervene),
+    /// Run a command, pass its output and exit code through, and note at the service that it was run by hand.
+    Run(run::Run),
     /// Write all data as lines of JSON: a back-up, or the way to another database. The service may run meanwhile.
     Export(export::Export),
     /// Read what `export` wrote into a database that holds nothing yet.
@@ -107,6 +110,7 @@ pub fn run() -> ExitCode {
         Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),
         Command::NearMiss(said) => tell::tell(&said.to, "/api/v1/near-misses", &said.body()),
         Command::Intervene(said) => tell::tell(&said.to, "/api/v1/interventions", &said.body()),
+        Command::Run(asked) => run::run(&asked),
         Command::Export(asked) => export::export(&asked),
         Command::Import(asked) => export::import(&asked),
         Command::Migrate(settings) => serve::migrate(settings.config.as_deref()),

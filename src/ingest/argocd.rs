@@ -1,12 +1,176 @@
-//! What Argo CD sends.
+//! Argo CD's notifications, by the template that our documentation gives (made):
+//!
+//! ```json
+//! {"app": "checkout", "namespace": "argocd", "project": "default", "url": "https://argocd.example.com/applications/argocd/checkout",
+//!  "labels": {"team": "shop"}, "destination": {"namespace": "shop", "server": "https://kubernetes.default.svc"},
+//!  "operationState": {"phase": "Succeeded", "message": "successfully synced (all tasks run)",
+//!   "operation": {"initiatedBy": {"username": "ada"}, "sync": {"revision": "591785b"}},
+//!   "startedAt": "2026-11-23T11:41:00Z", "finishedAt": "2026-11-23T11:41:07Z",
+//!   "syncResult": {"revision": "591785b", "source": {"repoURL": "https://git.example.com/shop/deploy.git", "path": "checkout"}}},
+//!  "history": [{"id": 41, "revision": "591785b", "deployedAt": "2026-11-20T08:00:09Z"},
+//!              {"id": 42, "revision": "b1946ac", "deployedAt": "2026-11-23T11:20:07Z"},
+//!              {"id": 43, "revision": "591785b", "deployedAt": "2026-11-23T11:41:07Z"}]}
+//! ```
+//!
+//! A body that is the whole `Application`, or has it as `app`, says the same. A rollback is a sync like any other; only the history tells.
+//! Fields are those of `pkg/apis/application/v1alpha1/types.go`.
 
-use super::{IngestFault, Message, Reading};
+use serde_json::Value;
+
+use super::foreign::{self, at, line, text};
+use super::{IngestFault, Message, Reading, labels, naming, time};
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, LabelSet, Labels, Link, Note};
 use crate::model::source::Naming;
 
-/// Reads a message.
+/// An application and its last operation, wherever they stand in the body.
+struct Told<'a> {
+    name: &'a str,
+    home: &'a Value,
+    labels: &'a Value,
+    destination: &'a Value,
+    operation: &'a Value,
+    history: &'a [Value],
+}
+
+/// Reads a message: a sync that has ended is a change, or a note where it failed; one that a person began is an intervention too.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>, _naming: &Naming) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When the body names no application, or says nothing of an operation.
+pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    let body = foreign::object(message.body, "what the template of our documentation says of an Argo CD application")?;
+    let told = told(&body)?;
+    let operation = told.operation;
+    let phase = text(operation, "phase").unwrap_or_default();
+    let succeeded = phase == "Succeeded";
+    if !succeeded && !matches!(phase, "Failed" | "Error") {
+        return Ok(Reading::default());
+    }
+    let finished = foreign::instant(operation, "finishedAt")?.or(foreign::instant(operation, "startedAt")?);
+    let sync = at(operation, "operation.sync").unwrap_or(&Value::Null);
+    let dry_run = at(sync, "dryRun") == Some(&Value::Bool(true));
+    let partial = at(sync, "resources").and_then(Value::as_array).is_some_and(|some| !some.is_empty());
+    let revision = at(operation, "syncResult").and_then(revision).or_else(|| revision(sync));
+    let went_back = revision.as_ref().is_some_and(|revision| went_back(told.history, revision));
+    let actor = actor(operation);
+    let why = line(&match text(operation, "message") {
+        Some(words) => format!("{}: {words}", told.name),
+        None => told.name.to_owned(),
+    });
+
+    let mut facts = Vec::new();
+    if actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Human) {
+        facts.push(Fact::Intervention(Intervention {
+            action: if went_back && succeeded { "rollback" } else { "sync" }.to_owned(),
+            why: why.clone(),
+            stated: false,
+            should_be_automatic: None,
+            dry_run,
+            refused: false,
+            planned: false,
+        }));
+    }
+    if !succeeded {
+        facts.push(Fact::Note(Note { text: line(&format!("Sync failed: {why}")) }));
+    } else if !dry_run && !partial {
+        // What syncs only some of its objects brings no revision.
+        facts.push(Fact::Change(Change {
+            what: if went_back { "rollback" } else { "deploy" }.to_owned(),
+            title: why,
+            revision,
+            line: Some(line(&format!("argocd {}/{}", text(told.home, "namespace").unwrap_or_default(), told.name))),
+        }));
+    }
+    let link = foreign::link(&body, "url", "Application");
+    // Whoever began what failed took no note of it; that they stepped in is said apart.
+    let actor = |fact: &Fact| actor.clone().filter(|_| !matches!(fact, Fact::Note(_)));
+    let event = |fact: Fact| event(message, naming, &told, finished, (actor(&fact), fact, link.clone()));
+    Ok(foreign::reading(facts.into_iter().map(event).collect()))
+}
+
+fn event(
+    message: &Message<'_>,
+    naming: &Naming,
+    told: &Told<'_>,
+    finished: Option<Time>,
+    (actor, fact, link): (Option<Box<Actor>>, Fact, Option<Link>),
+) -> Event {
+    let labels = labels_of(told.labels);
+    let namespace = text(told.destination, "namespace").unwrap_or_default();
+    let project = text(told.home, "project").unwrap_or_default();
+    let names = [format!("{namespace}/{}", told.name), format!("{project}/{}", told.name), told.name.to_owned()];
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let labelled = || labels::service(&labels, message.names).map(|(_, service)| service);
+    let service = naming::service(naming, &names).or_else(labelled).unwrap_or(told.name);
+    let environment = labels::environment(&labels, message.names);
+    let mut event = Event::new(message.source, finished.unwrap_or(message.now), fact);
+    event.actor = actor;
+    event.links = link.into_iter().collect();
+    naming::place(&mut event, naming, Some(service), environment.as_deref());
+    time::clamp(&mut event, message.now);
+    event
+}
+
+fn told(body: &Value) -> Result<Told<'_>, IngestFault> {
+    const NULL: &Value = &Value::Null;
+    // The template's `app` is a name; of whoever sends the application as it is, it is an object, or the body itself.
+    let whole = at(body, "app").filter(|app| app.is_object()).or_else(|| at(body, "metadata").map(|_| body));
+    let part = |short: &str, long: &str| match whole {
+        Some(whole) => at(whole, long).unwrap_or(NULL),
+        None => at(body, short).unwrap_or(NULL),
+    };
+    let name = match whole {
+        Some(whole) => text(whole, "metadata.name"),
+        None => text(body, "app"),
+    };
+    let Some(name) = name else {
+        return Err(IngestFault::Missing { field: "app", advice: "Use the template of our documentation, which names the application." });
+    };
+    let operation = part("operationState", "status.operationState");
+    if !operation.is_object() {
+        return Err(IngestFault::Missing {
+            field: "operationState",
+            advice: "Use the template of our documentation: without it nobody can say what was synced, when and by whom.",
+        });
+    }
+    let home = whole.map_or(body, |whole| at(whole, "metadata").unwrap_or(NULL));
+    let history = part("history", "status.history").as_array().map_or(&[][..], Vec::as_slice);
+    let (labels, destination) = (part("labels", "metadata.labels"), part("destination", "spec.destination"));
+    Ok(Told { name, home, labels, destination, operation, history })
+}
+
+fn labels_of(value: &Value) -> LabelSet {
+    let pairs = value.as_object().into_iter().flatten().filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
+    LabelSet::from(pairs.take(64).collect::<Labels>())
+}
+
+/// The revision, or those of all sources as one.
+fn revision(value: &Value) -> Option<String> {
+    let several = || {
+        let all: Vec<&str> = at(value, "revisions")?.as_array()?.iter().filter_map(Value::as_str).filter(|one| !one.is_empty()).collect();
+        (!all.is_empty()).then(|| all.join(", "))
+    };
+    several().or_else(|| text(value, "revision").map(str::to_owned)).map(|revision| line(&revision))
+}
+
+/// Whether the history says that a revision was deployed before the one that it replaced was.
+fn went_back(history: &[Value], reached: &str) -> bool {
+    let all: Vec<Option<String>> = history.iter().map(revision).collect();
+    let before = match all.split_last() {
+        // The sync itself is the last of the history, unless that was read before it was written.
+        Some((Some(last), before)) if last == reached => before,
+        _ => &all[..],
+    };
+    let first = |wanted: &str| before.iter().position(|known| known.as_deref() == Some(wanted));
+    let Some(Some(current)) = before.last() else { return false };
+    current != reached && first(reached) < first(current) && first(reached).is_some()
+}
+
+/// Who began the operation.
+fn actor(operation: &Value) -> Option<Box<Actor>> {
+    let begun_by = at(operation, "operation.initiatedBy")?;
+    if at(begun_by, "automated") == Some(&Value::Bool(true)) {
+        return foreign::actor("argocd", "automated sync", ActorKind::Robot);
+    }
+    text(begun_by, "username").and_then(|name| foreign::actor("argocd", name, ActorKind::Human))
 }

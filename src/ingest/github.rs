@@ -1,12 +1,186 @@
-//! What GitHub sends.
+//! GitHub's webhooks: deployments that succeeded or failed, and workflows that people start by hand. What it sends for a deployment
+//! (made; the event's name comes in the header `X-GitHub-Event`):
+//!
+//! ```json
+//! {"action": "created",
+//!  "deployment_status": {"id": 9001, "state": "success", "description": "", "environment": "production", "target_url": "https://ci.example.com/77",
+//!   "creator": {"login": "ada", "type": "User"}, "created_at": "2026-11-23T11:40:55Z"},
+//!  "deployment": {"id": 4711, "sha": "f95f852bd8fca8fcc58a9a2d6c842781e32a215e", "ref": "main", "task": "deploy", "payload": {},
+//!   "environment": "production", "production_environment": true, "creator": {"login": "ada", "type": "User"}, "created_at": "2026-11-23T11:38:53Z"},
+//!  "repository": {"full_name": "shop/checkout", "name": "checkout"}, "sender": {"login": "ada", "type": "User"}}
+//! ```
+//!
+//! A form has the same as its field `payload`. Nothing says of a deployment that it is a rollback but its `task`, by custom; that its sha was
+//! there before is found where changes are judged.
 
-use super::{IngestFault, Message, Reading};
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use super::foreign::{self, at, fault, line, need, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, naming, time};
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Note};
 use crate::model::source::Naming;
 
-/// Reads a message.
+/// Reads a message. Pings, pushes and whatever else is of no concern here say nothing.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>, _naming: &Naming) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When the body is none of GitHub's, or lacks what the event hangs on.
+pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    let body = foreign::object(&json(message), "the body of a GitHub webhook")?;
+    let kind = message.headers.text("x-github-event").or_else(|| guessed(&body));
+    let event = match kind {
+        Some("deployment_status") => deployment(message, naming, &body)?,
+        Some("workflow_run") => run(message, naming, &body)?,
+        Some("workflow_dispatch") => dispatch(message, naming, &body),
+        Some(_) => None,
+        None => {
+            return Err(IngestFault::Missing {
+                field: "X-GitHub-Event",
+                advice: "GitHub names the event in this header: look for what takes it away on the way.",
+            });
+        }
+    };
+    Ok(foreign::reading(event.into_iter().collect()))
+}
+
+/// The JSON, taken out of the form where it comes in one.
+fn json<'a>(message: &Message<'a>) -> Cow<'a, [u8]> {
+    let form = message.headers.text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if !form && !message.body.starts_with(b"payload=") {
+        return Cow::Borrowed(message.body);
+    }
+    let payload = form_urlencoded::parse(message.body).find(|(name, _)| name == "payload").map(|(_, value)| value.into_owned());
+    Cow::Owned(payload.unwrap_or_default().into_bytes())
+}
+
+/// What an event is by its parts, where the header was lost.
+fn guessed(body: &Value) -> Option<&'static str> {
+    let has = |key: &str| at(body, key).is_some();
+    match () {
+        () if has("deployment_status") => Some("deployment_status"),
+        () if has("workflow_run") => Some("workflow_run"),
+        () if has("inputs") && has("workflow") => Some("workflow_dispatch"),
+        () if has("zen") && has("hook") => Some("ping"),
+        () => None,
+    }
+}
+
+/// A deployment that has come to an end.
+fn deployment(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Event>, MemberFault> {
+    let state = need(body, "deployment_status.state", "It is `success`, `failure`, … Send the event as GitHub does.")?;
+    let succeeded = state == "success";
+    // `inactive` is set by itself on what a later deployment replaces.
+    if !succeeded && !matches!(state.as_str(), "failure" | "error") {
+        return Ok(None);
+    }
+    let id = need(body, "deployment.id", "Without it one deployment cannot be told from the next.")?;
+    let named = text(body, "deployment.environment").or_else(|| text(body, "deployment_status.environment"));
+    let production = at(body, "deployment.production_environment") == Some(&Value::Bool(true));
+    let environment = if production { Some("production") } else { named };
+    let title =
+        format!("Deployment {id} of {} to {}", text(body, "deployment.ref").unwrap_or("a commit"), named.unwrap_or("an environment"));
+    let fact = if succeeded {
+        let task = text(body, "deployment.task").unwrap_or_default();
+        Fact::Change(Change {
+            what: if task.eq_ignore_ascii_case("rollback") { "rollback" } else { "deploy" }.to_owned(),
+            title: line(&title),
+            revision: text(body, "deployment.sha").map(line),
+            line: text(body, "repository.full_name").map(|name| line(&format!("github {name}"))),
+        })
+    } else {
+        let why = text(body, "deployment_status.description").map(|why| format!(": {why}")).unwrap_or_default();
+        Fact::Note(Note { text: line(&format!("{title} failed{why}")) })
+    };
+    let at = occurred_at(body, &["deployment_status.created_at", "deployment_status.updated_at", "deployment.updated_at"])?;
+    let mut event = event(message, naming, body, (at, fact, environment));
+    // Whoever deployed what failed took no note of it.
+    if succeeded {
+        event.actor = actor(body, "deployment.creator").or_else(|| actor(body, "deployment_status.creator"));
+    }
+    let addresses = [("deployment_status.log_url", "Log"), ("deployment_status.target_url", "Deployment")];
+    event.links = addresses.iter().find_map(|(path, title)| foreign::link(body, path, title)).into_iter().collect();
+    Ok(Some(known(event, message)))
+}
+
+/// A workflow that a person started, or ran again. It is told when it is asked for, begins and ends: each time the same.
+fn run(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Event>, MemberFault> {
+    let attempt = at(body, "workflow_run.run_attempt").and_then(Value::as_u64).unwrap_or(1);
+    let by_hand = text(body, "workflow_run.event") == Some("workflow_dispatch");
+    if attempt < 2 && !by_hand {
+        return Ok(None);
+    }
+    // Whoever runs it again is not who made it run at first.
+    let actor = actor(body, "workflow_run.triggering_actor").or_else(|| actor(body, "workflow_run.actor"));
+    let Some(actor) = actor.filter(|actor| actor.kind != ActorKind::Robot) else { return Ok(None) };
+    let name =
+        ["workflow_run.name", "workflow.name", "workflow_run.path"].iter().find_map(|path| text(body, path)).unwrap_or("without a name");
+    let how = if attempt > 1 { format!("run again by hand, attempt {attempt}") } else { "run by hand".to_owned() };
+    let number = word(body, "workflow_run.run_number").map(|number| format!(" #{number}")).unwrap_or_default();
+    let branch = text(body, "workflow_run.head_branch").map(|branch| format!(" on {branch}")).unwrap_or_default();
+    let at = occurred_at(body, &["workflow_run.run_started_at", "workflow_run.created_at"])?;
+    let mut event = event(message, naming, body, (at, started(&format!("Workflow {name}{number} {how}{branch}")), None));
+    event.actor = Some(actor);
+    event.links = foreign::link(body, "workflow_run.html_url", "Workflow run").into_iter().collect();
+    Ok(Some(known(event, message)))
+}
+
+/// The same as it is asked for. It has no time of its own.
+fn dispatch(message: &Message<'_>, naming: &Naming, body: &Value) -> Option<Event> {
+    let actor = actor(body, "sender").filter(|actor| actor.kind != ActorKind::Robot)?;
+    let name = text(body, "workflow").map_or("without a name", |path| path.rsplit('/').next().unwrap_or(path));
+    let branch = text(body, "ref").map(|name| format!(" on {}", name.trim_start_matches("refs/heads/"))).unwrap_or_default();
+    let mut event = event(message, naming, body, (None, started(&format!("Workflow {name} run by hand{branch}")), None));
+    event.actor = Some(actor);
+    Some(known(event, message))
+}
+
+fn started(words: &str) -> Fact {
+    Fact::Intervention(Intervention {
+        action: "workflow".to_owned(),
+        why: line(words),
+        stated: false,
+        should_be_automatic: None,
+        dry_run: false,
+        refused: false,
+        planned: false,
+    })
+}
+
+fn event(message: &Message<'_>, naming: &Naming, body: &Value, (at, fact, environment): (Option<Time>, Fact, Option<&str>)) -> Event {
+    let full = text(body, "repository.full_name").unwrap_or_default();
+    let name = text(body, "repository.name").or_else(|| full.rsplit('/').next()).unwrap_or_default();
+    let service = naming::service(naming, &[full]).unwrap_or(name);
+    let mut event = Event::new(message.source, at.unwrap_or(message.now), fact);
+    naming::place(&mut event, naming, Some(service), environment);
+    event
+}
+
+/// The event with the id that its actor has part in.
+fn known(mut event: Event, message: &Message<'_>) -> Event {
+    event.identify();
+    time::clamp(&mut event, message.now);
+    event
+}
+
+/// The first of these times that is told.
+fn occurred_at(body: &Value, paths: &[&str]) -> Result<Option<Time>, MemberFault> {
+    for path in paths {
+        if let Some(text) = text(body, path) {
+            return time::parse(text).map(Some).map_err(|message| fault(path, message));
+        }
+    }
+    Ok(None)
+}
+
+fn actor(body: &Value, path: &str) -> Option<Box<Actor>> {
+    let login = text(body, &format!("{path}.login"))?;
+    let kind = match text(body, &format!("{path}.type")) {
+        Some("Bot") => ActorKind::Robot,
+        _ if login.ends_with("[bot]") => ActorKind::Robot,
+        Some("User") => ActorKind::Human,
+        _ => ActorKind::Unknown,
+    };
+    foreign::actor("github", login, kind)
 }

@@ -1,12 +1,196 @@
-//! What GitLab sends.
+//! GitLab's webhooks: deployments, pipelines that people start by hand, incidents. What it sends for a deployment (made):
+//!
+//! ```json
+//! {"object_kind": "deployment", "status": "success", "status_changed_at": "2026-11-23 12:40:55 +0100",
+//!  "deployment_id": 4711, "deployable_id": 796, "deployable_url": "https://gitlab.example.com/shop/checkout/-/jobs/796",
+//!  "environment": "production", "environment_tier": "production",
+//!  "project": {"id": 30, "name": "Checkout", "path_with_namespace": "shop/checkout", "web_url": "https://gitlab.example.com/shop/checkout"},
+//!  "short_sha": "279484c0", "user": {"id": 42, "name": "Ada L.", "username": "ada"}, "ref": "main",
+//!  "commit_url": "https://gitlab.example.com/shop/checkout/-/commit/279484c09fbe69ededfced8c1bb6e6d24616b468", "commit_title": "Smaller pool"}
+//! ```
+//!
+//! Its times come in three forms: `2026-11-23 12:40:55 +0100`, `2026-11-23 11:40:55 UTC` and RFC 3339. The button "Test" sends what the project
+//! did last, which says nothing new where that was told already.
 
-use super::{IngestFault, Message, Reading};
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde_json::Value;
+
+use super::foreign::{self, at, fault, line, need, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, labels, naming, time};
+use crate::model::Time;
+use crate::model::event::{
+    Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention, Link, Note, Severity,
+};
 use crate::model::source::Naming;
 
-/// Reads a message.
+/// What an event is made of, beside what every body has.
+struct Told {
+    at: Option<Time>,
+    environment: Option<String>,
+    fact: Fact,
+    link: Option<Link>,
+}
+
+/// Reads a message. Pushes, jobs and whatever else is of no concern here say nothing.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>, _naming: &Naming) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When the body is none of GitLab's, or lacks what the event hangs on.
+pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    let body = foreign::object(message.body, "the body of a GitLab webhook")?;
+    let Some(kind) = text(&body, "object_kind").or_else(|| text(&body, "event_name")) else {
+        return Err(IngestFault::Missing {
+            field: "object_kind",
+            advice: "GitLab always sends it: look for what changes the body on the way.",
+        });
+    };
+    let told = match kind {
+        "deployment" => deployment(&body)?,
+        "pipeline" => pipeline(&body)?,
+        "work_item" | "issue" => incident(message, &body)?,
+        _ => None,
+    };
+    Ok(foreign::reading(told.map(|told| event(message, naming, &body, told)).into_iter().collect()))
+}
+
+/// A deployment that has come to an end.
+fn deployment(body: &Value) -> Result<Option<Told>, MemberFault> {
+    let status = need(body, "status", "It is `success`, `failed`, … Send the event as GitLab does.")?;
+    let succeeded = status == "success";
+    if !succeeded && status != "failed" {
+        return Ok(None);
+    }
+    let id = need(body, "deployment_id", "Without it one deployment cannot be told from the next.")?;
+    let environment = text(body, "environment");
+    // The tier is what GitLab makes of the name, or what the team said.
+    let tier = text(body, "environment_tier").filter(|tier| *tier != "other").or(environment);
+    let title = format!("Deployment {id} of {} to {}", text(body, "ref").unwrap_or("a commit"), environment.unwrap_or("an environment"));
+    let fact = if succeeded {
+        let subject = text(body, "commit_title").map(|subject| format!(": {subject}")).unwrap_or_default();
+        Fact::Change(Change {
+            what: "deploy".to_owned(),
+            title: line(&format!("{title}{subject}")),
+            revision: revision(body),
+            line: text(body, "project.path_with_namespace").map(|path| line(&format!("gitlab {path}"))),
+        })
+    } else {
+        Fact::Note(Note { text: line(&format!("{title} failed")) })
+    };
+    // A deployment by API has no job.
+    let link = foreign::link(body, "deployable_url", "Job").or_else(|| foreign::link(body, "commit_url", "Commit"));
+    Ok(Some(Told { at: instant(body, "status_changed_at")?, environment: tier.map(str::to_owned), fact, link }))
+}
+
+/// The whole sha, which only an address has, else its beginning.
+fn revision(body: &Value) -> Option<String> {
+    let short = text(body, "short_sha");
+    let last = text(body, "commit_url").and_then(|url| url.rsplit('/').next());
+    let whole = last.filter(|sha| sha.len() >= 40 && sha.bytes().all(|letter| letter.is_ascii_hexdigit()));
+    whole.filter(|whole| short.is_none_or(|short| whole.starts_with(short))).or(short).map(line)
+}
+
+/// A pipeline that somebody started on the page. Told each time its status changes, and always the same.
+fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
+    if text(body, "object_attributes.source") != Some("web") || actor(body).is_some_and(|actor| actor.kind == ActorKind::Robot) {
+        return Ok(None);
+    }
+    let id = need(body, "object_attributes.id", "Without it one pipeline cannot be told from the next.")?;
+    let branch = text(body, "object_attributes.ref").map(|name| format!(" on {name}")).unwrap_or_default();
+    let fact = Fact::Intervention(Intervention {
+        action: "pipeline".to_owned(),
+        why: line(&format!("Pipeline {id} run by hand{branch}")),
+        stated: false,
+        should_be_automatic: None,
+        dry_run: false,
+        refused: false,
+        planned: false,
+    });
+    let link = foreign::link(body, "object_attributes.url", "Pipeline");
+    Ok(Some(Told { at: instant(body, "object_attributes.created_at")?, environment: None, fact, link }))
+}
+
+/// An incident is a declared outage: opened, taken on, over.
+fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberFault> {
+    let kind = ["object_attributes.type", "object_attributes.issue_type"].iter().find_map(|path| text(body, path));
+    if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("incident")) {
+        return Ok(None);
+    }
+    let number = need(body, "object_attributes.iid", "Without it one incident cannot be told from the next.")?;
+    let project = word(body, "project.id").unwrap_or_default();
+    let action = text(body, "object_attributes.action").unwrap_or("open");
+    let escalated = text(body, "changes.escalation_status.current").filter(|_| action == "update");
+    let status = match (action, escalated) {
+        ("open" | "reopen", _) => AlertStatus::Firing,
+        ("close", _) | ("update", Some("resolved")) => AlertStatus::Resolved,
+        ("update", Some("acknowledged")) => {
+            let at = instant(body, "object_attributes.updated_at")?;
+            let link = foreign::link(body, "object_attributes.url", "Incident");
+            return Ok(Some(Told {
+                at,
+                environment: scoped(body, "environment"),
+                fact: Fact::Acknowledgement(Acknowledgement { of: None }),
+                link,
+            }));
+        }
+        _ => return Ok(None),
+    };
+    let path = match action {
+        "open" => "object_attributes.created_at",
+        "close" => "object_attributes.closed_at",
+        _ => "object_attributes.updated_at",
+    };
+    let severity = text(body, "object_attributes.severity").and_then(|word| labels::severity_word(word, message.names));
+    let fact = Fact::Declaration(Declaration {
+        key: line(&format!("gitlab {project}#{number}")),
+        title: line(text(body, "object_attributes.title").unwrap_or("Incident")),
+        // Whoever declares an outage and says nothing of its severity does not mean that it is none.
+        severity: severity.filter(|severity| *severity != Severity::Unknown).unwrap_or(Severity::Critical),
+        status,
+        planned: false,
+        data_loss: None,
+        detected_by: None,
+    });
+    let at = match instant(body, path)? {
+        None => instant(body, "object_attributes.updated_at")?,
+        at => at,
+    };
+    Ok(Some(Told { at, environment: scoped(body, "environment"), fact, link: foreign::link(body, "object_attributes.url", "Incident") }))
+}
+
+fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: Told) -> Event {
+    let path = text(body, "project.path_with_namespace").unwrap_or_default();
+    let labelled = scoped(body, "service");
+    let last = path.rsplit('/').next().filter(|name| !name.is_empty()).or_else(|| text(body, "project.name"));
+    let service = labelled.as_deref().or_else(|| naming::service(naming, &[path])).or(last);
+    let mut event = Event::new(message.source, told.at.unwrap_or(message.now), told.fact);
+    // Whoever deployed what failed took no note of it.
+    event.actor = actor(body).filter(|_| !matches!(event.fact, Fact::Note(_)));
+    event.links = told.link.into_iter().collect();
+    naming::place(&mut event, naming, service, told.environment.as_deref());
+    time::clamp(&mut event, message.now);
+    event
+}
+
+/// The value of a scoped label, `service::checkout`.
+fn scoped(body: &Value, scope: &str) -> Option<String> {
+    let titles = at(body, "labels")?.as_array()?.iter().filter_map(|label| text(label, "title"));
+    let values = titles.filter_map(|title| title.split_once("::"));
+    values.filter(|(name, _)| name.eq_ignore_ascii_case(scope)).map(|(_, value)| value.trim().to_owned()).find(|value| !value.is_empty())
+}
+
+fn actor(body: &Value) -> Option<Box<Actor>> {
+    let name = text(body, "user.username").or_else(|| text(body, "user.name"))?;
+    // So are the users named that stand for access tokens of projects and groups.
+    let bot = name.ends_with("[bot]") || ((name.starts_with("project_") || name.starts_with("group_")) && name.contains("_bot"));
+    foreign::actor("gitlab", name, if bot { ActorKind::Robot } else { ActorKind::Human })
+}
+
+/// An instant in one of GitLab's three forms, where there is one.
+fn instant(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
+    let Some(text) = text(body, path) else { return Ok(None) };
+    let with_offset = || DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z").ok().map(|time| time.with_timezone(&Utc));
+    let in_utc = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S UTC").ok().map(|time| time.and_utc());
+    match with_offset().or_else(in_utc) {
+        Some(time) => Ok(Some(time)),
+        None => time::parse(text).map(Some).map_err(|message| fault(path, message)),
+    }
 }

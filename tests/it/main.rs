@@ -10,6 +10,7 @@ mod deploy;
 mod dice;
 mod exposition;
 mod grafana;
+mod hands;
 mod layers;
 mod limits;
 mod measure;
