@@ -82,8 +82,7 @@ impl<'a> Backtest<'a> {
     pub fn end(mut self, now: Time) -> Result {
         let changes = self.replay.until(now, self.force);
         self.note(&changes);
-        let open: Vec<Case> =
-            self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed).map(|incident| Case::of(incident)).collect();
+        let open: Vec<Case> = self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed).map(Case::of).collect();
         for incident in self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed) {
             self.met.insert(incident.id.clone(), outcomes(incident));
         }
