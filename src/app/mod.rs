@@ -12,6 +12,7 @@ use crate::store::Store;
 pub mod clock;
 pub mod correct;
 pub mod deliver;
+pub mod gate;
 pub mod intend;
 pub mod judge;
 pub mod measure;
@@ -68,6 +69,8 @@ pub struct App {
     kept: Mutex<BTreeMap<String, measure::kept::Kept>>,
     /// Who is on call, as far as it was read.
     rotas: Mutex<rota::Rotas>,
+    /// What was turned away at each source, and what must not be taken twice.
+    gates: Mutex<gate::Gates>,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
@@ -139,6 +142,7 @@ impl App {
             measured: Mutex::default(),
             kept: Mutex::default(),
             rotas: Mutex::default(),
+            gates: Mutex::default(),
             counts: Counts::default(),
             troubles: Mutex::default(),
             suspect: Mutex::default(),

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::settings::{Settings, base, fault};
 use crate::config::metrics::{self, Door, Metrics};
-use crate::config::{Auth, Secret, Source};
+use crate::config::{Auth, Secret, Source, SourceAuth};
 use crate::ingest::auth::Proof;
+use crate::ingest::auth::signature::Signature;
 use crate::measure::reach::{Credentials, Reach, Tls};
 use crate::model::fault::Fault;
+use crate::model::source::signing;
 
 /// Where what the settings name is found, and whom faults are told about.
 #[derive(Debug, Clone)]
@@ -59,6 +61,19 @@ impl Place {
             Auth::Basic { username, password } => Proof::Basic { username: username.clone(), passwords: self.all(password)? },
             Auth::Header { name, value } => Proof::Header { name: name.clone(), values: self.all(value)? },
         })
+    }
+
+    /// What a source has to show, or how it signs.
+    pub(super) fn source(&self, source: &Source) -> Result<Proof, Fault> {
+        match &source.auth {
+            SourceAuth::Shown(auth) => self.proof(auth),
+            SourceAuth::Query { name, value } => Ok(Proof::Query { name: name.clone(), values: self.all(value)? }),
+            SourceAuth::Signature { secret, header, timestamp } => {
+                Signature::new(signing(source.kind), header.as_deref(), timestamp.as_deref(), &self.all(secret)?)
+                    .map(Proof::Signature)
+                    .map_err(|why| fault(&self.file, format!("source `{}`: {secret:?}, {why}", source.name)))
+            }
+        }
     }
 
     /// What we show to those that `named` fetches samples from; `None`: it fetches none.

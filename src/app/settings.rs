@@ -81,7 +81,7 @@ impl Settings {
         let mut faults = Vec::new();
         let mut proofs = BTreeMap::new();
         for source in &config.sources {
-            let proof = named.proof(&source.auth).map_err(|fault| faults.push(fault));
+            let proof = named.source(source).map_err(|fault| faults.push(fault));
             proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
         let readers =

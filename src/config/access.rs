@@ -1,4 +1,4 @@
-//! Who may send and who may come in: sources, their proofs, and where secrets are found.
+//! Who may send and who may come in: sources, credentials, and where secrets are found.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported, given};
 use super::words::{StorageUrl, Word, Words};
-use super::{Access, Auth, Secret, Source, Storage, api};
+use super::{Access, Auth, Secret, Source, Storage, api, proof};
 use crate::model::settings::LabelNames;
 use crate::model::source::{KINDS, Naming, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
@@ -56,31 +56,34 @@ struct RawSource {
     #[serde(rename = "services", default)]
     _services: Option<serde::de::IgnoredAny>,
     environment: Option<Spanned<Word>>,
+    limits: Option<proof::RawSourceLimits>,
+}
+
+/// What is shown beside a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawAuth {
+    pub(super) bearer_token_file: Option<Spanned<String>>,
+    pub(super) bearer_token: Option<Spanned<String>>,
+    pub(super) basic: Option<RawBasic>,
+    pub(super) header: Option<RawHeader>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawAuth {
-    bearer_token_file: Option<Spanned<String>>,
-    bearer_token: Option<Spanned<String>>,
-    basic: Option<RawBasic>,
-    header: Option<RawHeader>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawBasic {
+pub(super) struct RawBasic {
     username: Word,
     password_file: Option<Spanned<String>>,
     password: Option<Spanned<String>>,
 }
 
+/// A name with a secret value.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct RawHeader {
-    name: Spanned<Word>,
-    value_file: Option<Spanned<String>>,
-    value: Option<Spanned<String>>,
+pub(super) struct RawHeader {
+    pub(super) name: Spanned<Word>,
+    pub(super) value_file: Option<Spanned<String>>,
+    pub(super) value: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -121,9 +124,10 @@ pub(super) fn storage(reader: &mut Reader<'_>, node: &Node) -> Option<Storage> {
 /// One entry of `sources:`.
 pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, seen: &mut BTreeMap<String, Position>) -> Option<Source> {
     let auth = match (node.get("auth"), &node.value) {
-        (Some(node), _) => auth(reader, node),
+        (Some(node), _) => proof::auth(reader, node),
         (None, Value::Map(_)) => {
-            reader.fault(node.position(), format!("`auth` is missing; write {PROOFS} there, or `auth: none` if you mean that"));
+            let proofs = proof::PROOFS;
+            reader.fault(node.position(), format!("`auth` is missing; write {proofs} there, or `auth: none` if you mean that"));
             None
         }
         (None, _) => None,
@@ -164,7 +168,9 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         Some(api) => Some(api?),
         None => None,
     };
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming })
+    proof::fits(reader, node.get("auth"), kind, &word, auth.as_ref());
+    let limits = proof::limits(reader, raw.limits);
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits })
 }
 
 /// The label names of a source; `None`: those of all.
@@ -218,7 +224,7 @@ pub(super) fn name(reader: &mut Reader<'_>, what: &str, name: &str, at: Position
     }
 }
 
-/// `auth:`. What is written there may be a secret, so no message repeats it.
+/// `auth:` of an entry of `metrics:`. What is written there may be a secret, so no message repeats it.
 pub(super) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
     if node.value == Value::String("none".to_owned()) {
         return Some(Auth::None);
@@ -227,7 +233,6 @@ pub(super) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
     if !is_map(reader, node, &format!("`auth` is `none`, or a map with one of {PROOFS}")) {
         return None;
     }
-    let Supported { node, whole } = reader.supported(node, "auth", &["hmac_secret_file"]);
     for name in ["basic", "header"] {
         if let Some(inner) = node.get(name)
             && !is_map(reader, inner, &format!("`auth.{name}` is a map"))
@@ -235,7 +240,12 @@ pub(super) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
             return None;
         }
     }
-    let raw: RawAuth = reader.read_whole(&node, &[])?;
+    let raw: RawAuth = reader.read_whole(node, &[])?;
+    shown(reader, at, raw)
+}
+
+/// What is shown beside a message, which must be one thing.
+pub(super) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Option<Auth> {
     let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
     match (bearer, raw.basic, raw.header) {
         (true, None, None) => secret(reader, at, "bearer_token", raw.bearer_token_file, raw.bearer_token).map(Auth::Bearer),
@@ -252,9 +262,7 @@ pub(super) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
             Some(Auth::Header { name, value })
         }
         (false, None, None) => {
-            if whole {
-                reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
-            }
+            reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
             None
         }
         _ => {
@@ -282,7 +290,7 @@ pub(super) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
     secret(reader, node.position(), "token", raw.token_file, raw.token).map(|token| Access { token })
 }
 
-fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
+pub(super) fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
     let map = matches!(node.value, Value::Map(_));
     if !map {
         reader.fault(node.position(), message);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::{Auth, Config, Meetings, Names, Send, Source, Storage};
+use super::{Auth, Config, Meetings, Names, Send, Source, SourceAuth, SourceLimits, Storage};
 use crate::model::settings::{Hours, LabelNames, Limits};
 use crate::model::source::{Naming, SourceKind};
 
@@ -24,10 +24,11 @@ impl Default for Config {
             sources: vec![Source {
                 name: "alertmanager".to_owned(),
                 kind: SourceKind::Alertmanager,
-                auth: Auth::None,
+                auth: SourceAuth::Shown(Auth::None),
                 labels: None,
                 api: None,
                 naming: Naming::default(),
+                limits: SourceLimits::default(),
             }],
             metrics: Vec::new(),
             services: Vec::new(),

@@ -6,6 +6,7 @@ mod default;
 pub mod metrics;
 pub mod parse;
 mod people;
+mod proof;
 mod reader;
 mod words;
 
@@ -109,16 +110,59 @@ pub struct Source {
     /// What it speaks.
     pub kind: SourceKind,
     /// How it proves who it is.
-    pub auth: Auth,
+    pub auth: SourceAuth,
     /// Its own label names.
     pub labels: Option<LabelNames>,
     /// Where it can be asked what it knows.
     pub api: Option<api::Api>,
     /// What it calls by names of its own.
     pub naming: Naming,
+    /// How much it may send.
+    pub limits: SourceLimits,
 }
 
 /// How a source proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceAuth {
+    /// By what it shows beside the message.
+    Shown(Auth),
+    /// By a parameter of the address.
+    Query {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: Secret,
+    },
+    /// By a signature over the body, written as its kind does.
+    Signature {
+        /// What it signs with.
+        secret: Secret,
+        /// The header that holds the signature, where the kind leaves that open.
+        header: Option<String>,
+        /// The header that holds a time which is signed with the body, likewise.
+        timestamp: Option<String>,
+    },
+}
+
+/// How much a source may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// How many messages; `None`: as many as it likes.
+    pub rate: Option<Rate>,
+    /// Bytes of one body, as it comes and unpacked.
+    pub size: usize,
+}
+
+/// So many in so many seconds, at once or evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rate {
+    /// How many, one at least.
+    pub count: u32,
+    /// In how many seconds, one at least.
+    pub seconds: i64,
+}
+
+/// What is shown beside a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Auth {
     /// It does not.

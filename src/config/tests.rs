@@ -3,9 +3,10 @@
 use chrono::TimeZone;
 
 use super::Storage;
-use super::{Access, Auth, Config, Feed, Names, Secret, Send, parse};
+use super::{Access, Auth, Config, Feed, Names, Rate, Secret, Send, SourceAuth, SourceLimits, parse, proof};
 use crate::model::event::Severity;
 use crate::model::settings::Hours;
+use crate::model::source::SourceKind;
 
 const EXAMPLE: &str = r#"
 listen: 127.0.0.1:9099
@@ -55,8 +56,15 @@ fn check_auth(auth: &str, expected: &str) {
     check(&format!("sources: [{{name: a, kind: alertmanager, auth: {auth}}}]"), expected);
 }
 
-fn auth(text: &str) -> Auth {
+fn source_auth(text: &str) -> SourceAuth {
     config(&format!("sources: [{{name: a, kind: alertmanager, auth: {text}}}]")).sources.remove(0).auth
+}
+
+fn auth(text: &str) -> Auth {
+    match source_auth(text) {
+        SourceAuth::Shown(auth) => auth,
+        other => panic!("{text}: {other:?}"),
+    }
 }
 
 #[test]
@@ -71,7 +79,7 @@ fn the_documented_example_is_read() {
     let config = config(EXAMPLE);
     assert_eq!(config.storage, Storage::Sqlite("data/afterword.db".to_owned()));
     assert_eq!(config.rules, ["rules/*.yaml"]);
-    assert_eq!(config.sources[0].auth, Auth::Bearer(Secret::File("/run/secrets/alertmanager".to_owned())));
+    assert_eq!(config.sources[0].auth, SourceAuth::Shown(Auth::Bearer(Secret::File("/run/secrets/alertmanager".to_owned()))));
     assert_eq!(config.services[0].automatic, ["restart", "failover", "scale"]);
     let [ada, lin] = config.people.as_slice() else { panic!("{:?}", config.people) };
     assert_eq!((ada.time_zone, ada.email.as_deref()), (chrono_tz::Europe::Berlin, Some("ada@example.com")));
@@ -109,7 +117,6 @@ fn keys_of_later_versions_are_faults_and_nothing_else_is() {
     check("meetings: {smtp: {}}", "`meetings.smtp` is not supported");
     check("people: [{id: a, holidays: [de.ics]}]", "f:1:18: `people.holidays` is not supported");
     check("people: [{id: a, free_busy: x}]", "`people.free_busy` is not supported");
-    check_auth("{hmac_secret_file: x}", "`auth.hmac_secret_file` is not supported");
     check("sources: [{name: a, kind: prometheus, auth: none}]", "unknown kind \"prometheus\"; known: `alertmanager`");
 }
 
@@ -179,7 +186,16 @@ fn secrets_are_named_and_never_repeated() {
     ] {
         assert!(faults(text).len() == 1 && !faults(text)[0].contains("hunter2"), "{:?}", faults(text));
     }
-    for text in ["hunter2", "{basic: hunter2}", "{header: hunter2}", "{bearer_token: hunter2}", "{bearer_token: [hunter2]}"] {
+    for text in [
+        "hunter2",
+        "{basic: hunter2}",
+        "{header: hunter2}",
+        "{query: hunter2}",
+        "{query: {name: token, value: hunter2}}",
+        "{bearer_token: hunter2}",
+        "{bearer_token: [hunter2]}",
+        "{hmac_secret: hunter2}",
+    ] {
         let found = faults(&format!("sources: [{{name: a, kind: alertmanager, auth: {text}}}]"));
         assert!(found.len() == 1 && !found[0].contains("hunter2"), "{found:?}");
     }
@@ -189,6 +205,69 @@ fn secrets_are_named_and_never_repeated() {
     assert_eq!(auth("{basic: {username: u, password_file: p}}"), Auth::Basic { username: "u".to_owned(), password });
     let value = Secret::Env("V".to_owned());
     assert_eq!(auth("{header: {name: X-Token, value: '${V}'}}"), Auth::Header { name: "X-Token".to_owned(), value });
+}
+
+#[test]
+fn a_source_signs_or_shows_a_token_in_its_address() {
+    let secret = || Secret::File("s".to_owned());
+    let signature = |header: Option<&str>, timestamp: Option<&str>| SourceAuth::Signature {
+        secret: secret(),
+        header: header.map(str::to_owned),
+        timestamp: timestamp.map(str::to_owned),
+    };
+    assert_eq!(source_auth("{hmac_secret_file: s, signature_header: X-Sig}"), signature(Some("X-Sig"), None));
+    assert_eq!(source_auth("{query: {name: token, value_file: s}}"), SourceAuth::Query { name: "token".to_owned(), value: secret() });
+    check_auth("{hmac_secret_file: s}", "f:1:47: kind `alertmanager` has no signature of its own; add `signature_header`");
+    check_auth("{hmac_secret_file: s, signature_header: a b}", "\"a b\" is no name of a header");
+    check_auth("{hmac_secret: s, signature_header: X-A}", "write `hmac_secret_file: PATH` or `hmac_secret: \"${VARIABLE}\"`");
+    check_auth("{bearer_token_file: s, signature_header: X-A}", "f:1:88: `signature_header` goes with `hmac_secret_file`");
+    check_auth("{bearer_token_file: s, hmac_secret_file: s, signature_header: X-A}", "more than one proof");
+    check_auth("{query: {name: a, value_file: b}, header: {name: a, value_file: b}}", "more than one proof");
+    check_auth("{query: {name: a}}", "`value` is missing");
+    check_auth("{query: {value_file: a}}", "`name` is missing");
+    check_auth("{hmac_secret_fil: s}", "did you mean `hmac_secret_file`?");
+    check_auth("{hmac_secret_file: s, signature_header: X-A, timestamp_header: X-T}", "only kind `grafana` has a header for the time");
+
+    let fits = |kind: SourceKind, text: &str| {
+        let node = crate::yaml::parse("f", text).unwrap();
+        let mut reader = super::reader::Reader::new("f");
+        let auth = proof::auth(&mut reader, &node);
+        proof::fits(&mut reader, Some(&node), kind, "k", auth.as_ref());
+        reader.faults.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    for kind in
+        [SourceKind::GitHub, SourceKind::PagerDuty, SourceKind::Slack, SourceKind::Sentry, SourceKind::GitLab, SourceKind::IncidentIo]
+    {
+        assert!(fits(kind, "{hmac_secret_file: s}").is_empty(), "{kind:?}");
+        let found = fits(kind, "{hmac_secret_file: s, signature_header: X-A}");
+        assert!(found.len() == 1 && found[0].contains("f:1:23: where kind `k` puts its signature is known"), "{kind:?} {found:?}");
+        assert_eq!(fits(kind, "{hmac_secret_file: s, timestamp_header: X-A}").len(), 1, "{kind:?}");
+    }
+    for text in ["{hmac_secret_file: s}", "{hmac_secret_file: s, signature_header: X-A, timestamp_header: X-T}", "{bearer_token_file: s}"] {
+        assert!(fits(SourceKind::Grafana, text).is_empty(), "{text}");
+    }
+}
+
+#[test]
+fn a_source_has_limits() {
+    let limits = |text: &str| config(&format!("sources: [{{name: a, kind: alertmanager, auth: none{text}}}]")).sources.remove(0).limits;
+    assert_eq!(limits(""), SourceLimits { rate: None, size: 32 << 20 });
+    assert_eq!(limits(", limits: "), SourceLimits::default());
+    let rate = Some(Rate { count: 100, seconds: 1 });
+    assert_eq!(limits(", limits: {rate: 100 per 1s, size: 10MiB}"), SourceLimits { rate, size: 10 << 20 });
+    assert_eq!(limits(", limits: {size: 512 KiB}").size, 512 << 10);
+    let check = |limits: &str, expected: &str| {
+        check(&format!("sources: [{{name: a, kind: alertmanager, auth: none, limits: {limits}}}]"), expected);
+    };
+    check("{size: 10}", "\"10\" is no size; write for example 512KiB or 10MiB");
+    check("{size: 10MB}", "is no size");
+    check("{size: -1KiB}", "is no size");
+    check("{size: 99999999999999999999MiB}", "is no size");
+    check("{size: 33MiB}", "f:1:68: a body may have 1KiB to 32MiB");
+    check("{size: 0KiB}", "a body may have 1KiB to 32MiB");
+    check("{rate: 100}", "is no quota");
+    check("{rate: 0 per 1s}", "is no quota");
+    check("{rates: 1 per 1s}", "did you mean `rate`?");
 }
 
 #[test]

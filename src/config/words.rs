@@ -74,6 +74,11 @@ pub(super) struct Target {
     pub(super) query: bool,
 }
 
+/// So many bytes: `512KiB`, `10MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Size(pub(super) usize);
+
 /// Where the database is.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
@@ -229,6 +234,18 @@ impl TryFrom<String> for Listen {
         let loopback = ip.map_or_else(|| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback());
         let reached = if ip.is_some_and(|ip| ip.is_unspecified()) { "localhost" } else { host };
         Ok(Self { loopback, url: format!("http://{reached}:{port}"), address: text })
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no size; write for example 512KiB or 10MiB");
+        let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+        let (number, unit) = units.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, bytes))).ok_or_else(bad)?;
+        let number: usize = number.trim_end().parse().map_err(|_| bad())?;
+        number.checked_mul(*unit).map(Self).ok_or_else(bad)
     }
 }
 

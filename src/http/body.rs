@@ -37,32 +37,41 @@ impl Deref for Whole {
 
 /// Reads a body within the limits. One that is too long, or finds no room, is refused before it is read where its length is told.
 pub(super) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+    within(LIMIT, app, headers, body).await
+}
+
+/// The same for a sender whose bodies have so many bytes at the most, as they come and unpacked.
+pub(super) async fn within(limit: usize, app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
     let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity") => false,
         Some(b"gzip" | b"x-gzip") => true,
         Some(_) => return Err(Error::Encoding),
     };
-    let whole = as_it_comes(app, headers, body).await?;
+    let whole = packed_within(limit, app, headers, body).await?;
     if !packed {
         return Ok(whole);
     }
-    unpack_somewhere(app, whole).await
+    unpack_somewhere(limit, app, whole).await
 }
 
 /// The same without a look at how it is packed, which is left to whoever asks.
 pub(super) async fn as_it_comes(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+    packed_within(LIMIT, app, headers, body).await
+}
+
+async fn packed_within(limit: usize, app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
     let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
-    if told > LIMIT {
-        return Err(Error::TooLarge(LIMIT));
+    if told > limit {
+        return Err(Error::TooLarge(limit));
     }
     // Looked at, not taken: a sender that promises much and sends little must not keep others out.
     if !app.has_room(told) {
         return Err(crate::app::receive::Unstored::Busy.into());
     }
-    read(app, body, told).await
+    read(limit, app, body, told).await
 }
 
-async fn read(app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
+async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
     let mut room = app.room(0)?;
     let mut first = Bytes::new();
     let mut rest = BytesMut::new();
@@ -70,8 +79,8 @@ async fn read(app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
         let frame = frame.map_err(|_| Error::BadRequest("the body broke off; send it again".to_owned()))?;
         // The other kind is trailers.
         let Ok(piece) = frame.into_data() else { continue };
-        if room.bytes() + piece.len() > LIMIT {
-            return Err(Error::TooLarge(LIMIT));
+        if room.bytes() + piece.len() > limit {
+            return Err(Error::TooLarge(limit));
         }
         room.add(app.room(piece.len())?);
         // Most bodies come in one piece, and need no copy then.
@@ -89,7 +98,7 @@ async fn read(app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
     Ok(Whole { bytes, room })
 }
 
-async fn unpack_somewhere(app: &App, packed: Whole) -> Result<Whole, Error> {
+async fn unpack_somewhere(limit: usize, app: &App, packed: Whole) -> Result<Whole, Error> {
     let mut room = app.room(0)?;
     let mut bytes = Vec::new();
     let mut reader = MultiGzDecoder::new(std::io::Cursor::new(packed.bytes.clone()));
@@ -109,8 +118,8 @@ async fn unpack_somewhere(app: &App, packed: Whole) -> Result<Whole, Error> {
         };
         (reader, bytes) = (same_reader, same_bytes);
         let read = read.map_err(|fault| Error::BadRequest(format!("the body is not the gzip that its Content-Encoding says: {fault}")))?;
-        if bytes.len() > LIMIT {
-            return Err(Error::TooLarge(LIMIT));
+        if bytes.len() > limit {
+            return Err(Error::TooLarge(limit));
         }
         if read == 0 {
             return Ok(Whole { bytes: bytes.into(), room });

@@ -24,7 +24,7 @@ pub(crate) enum Error {
     #[error("{0}")]
     Conflict(String),
     /// 413: more bytes than are read.
-    #[error("the body is larger than the {} MiB that are read; send fewer alerts at a time (Alertmanager: `max_alerts`)", .0 / (1024 * 1024))]
+    #[error("the body is larger than the {} that are read; send fewer alerts at a time (Alertmanager: `max_alerts`)", size(*.0))]
     TooLarge(usize),
     /// 415: a content encoding that is not read.
     #[error("bodies are read as they are or with `Content-Encoding: gzip`; send one of these")]
@@ -32,6 +32,9 @@ pub(crate) enum Error {
     /// 415: another protocol than the one spoken there.
     #[error(transparent)]
     Unspoken(#[from] Unsupported),
+    /// 429 with `Retry-After`, in seconds: more than the source may send.
+    #[error("more than `limits.rate` of this source; try again in {0}s, or raise it in the settings")]
+    TooMany(u64),
     /// 503 with `Retry-After`: could not be stored.
     #[error("{0}")]
     Unavailable(String),
@@ -50,6 +53,7 @@ impl Error {
             Self::Conflict(_) => StatusCode::CONFLICT,
             Self::TooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Encoding | Self::Unspoken(_) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -59,6 +63,7 @@ impl Error {
     pub(crate) fn mark(&self, headers: &mut http::HeaderMap) {
         match self {
             Self::Unavailable(_) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"))),
+            Self::TooMany(seconds) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds))),
             Self::Unauthorized(challenge) => {
                 let value = if challenge.contains("password") { "Basic realm=\"afterword\"" } else { "Bearer" };
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
@@ -66,6 +71,14 @@ impl Error {
             Self::Internal(fault) => tracing::error!("a request failed: {fault:#}"),
             _ => {}
         }
+    }
+}
+
+/// So many bytes, in the largest unit that makes them a whole number.
+fn size(bytes: usize) -> String {
+    match bytes >> 10 {
+        kibibytes if kibibytes % 1024 == 0 => format!("{} MiB", kibibytes >> 10),
+        kibibytes => format!("{kibibytes} KiB"),
     }
 }
 

@@ -1,18 +1,18 @@
 //! What alerting systems post: webhooks, and Alertmanager's own API.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::admit::{Admitted, Beside, admitted};
 use super::body::{Whole, body};
 use super::error::Error;
 use crate::app::App;
+use crate::app::gate::Away;
 use crate::app::receive::Arrival;
-use crate::ingest::auth::Proof;
 use crate::ingest::message::Message;
 use crate::ingest::{self, Glimpse, Reading};
 
@@ -20,6 +20,7 @@ use crate::ingest::{self, Glimpse, Reading};
 pub(super) async fn webhook(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
+    RawQuery(query): RawQuery,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Response, Error> {
@@ -31,16 +32,11 @@ pub(super) async fn webhook(
             known.join(", ")
         )));
     };
+    let query = query.unwrap_or_default();
+    let Some(Admitted { body, once }) = admitted(&app, &settings, source, Beside { headers: &headers, query: &query }, raw).await? else {
+        return Ok(StatusCode::OK.into_response());
+    };
     let beside = super::shown(&headers);
-    let proven = settings.proofs.get(&name).is_some_and(|proof| ingest::auth::authentic(proof, &beside));
-    // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
-    let open = matches!(settings.proofs.get(&name), Some(Proof::None)) && settings.access.is_none();
-    let proven = proven && (!open || super::web::names_this_machine(&headers));
-    if !proven {
-        app.counts.refused.fetch_add(1, Ordering::Relaxed);
-        return Err(Error::Unauthorized("the credentials are missing or wrong; compare the sender's with `sources:` of the settings"));
-    }
-    let body = body(&app, &headers, raw).await?;
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
     let message = Message { source: &name, headers: &beside, body: &body, names, now };
@@ -56,7 +52,15 @@ pub(super) async fn webhook(
         }
         Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
     };
-    app.receive(arrival).await?;
+    // Read again for its answer, which a sender that did not get it waits for, but not taken again.
+    if once.is_some_and(|once| app.has_taken(&once)) {
+        app.turn_away(&source.name, Away::Repeat);
+    } else {
+        app.receive(arrival).await?;
+        if let Some(once) = once {
+            app.note_taken(once);
+        }
+    }
     // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert. And 200 rather than another 2xx,
     // because some senders take nothing else.
     Ok(match reply {

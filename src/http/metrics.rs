@@ -14,8 +14,10 @@ use prometheus_client::registry::Registry;
 use super::api::read;
 use super::error::Error;
 use crate::app::App;
+use crate::app::gate::Away;
 
 type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
+type Counters = Family<Vec<(&'static str, String)>, Counter>;
 
 /// The content type that goes with [`encode`].
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
@@ -89,6 +91,15 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
     registry.register("condition_series_left_out", "Series beyond the max_series of each condition", left_out);
     registry.register("metrics_series_left_out", "Series beyond those that are kept of each entry of metrics", cut);
     registry.register("metrics_up", "Whether each entry of metrics, or each target of it, answered last", answers);
+    let (refused, repeated) = (Counters::default(), Counters::default());
+    for (source, why, count) in app.turned_away() {
+        match why {
+            Away::Repeat => repeated.get_or_create(&vec![("source", source)]).inc_by(count),
+            _ => refused.get_or_create(&vec![("source", source), ("why", why.word().to_owned())]).inc_by(count),
+        };
+    }
+    registry.register("refused", "Messages of each source that were refused, and why", refused);
+    registry.register("repeated", "Signed messages of each source that were taken before and not taken again", repeated);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
     Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))

@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::ingest::auth::authentic;
 use crate::ingest::message::Headers;
 
+mod admit;
 mod api;
 mod body;
 mod correct;

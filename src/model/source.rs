@@ -97,3 +97,51 @@ pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::GitLab, &["gitlab"]),
     (SourceKind::Slack, &["slack"]),
 ];
+
+/// How a kind signs what it sends, where it is asked to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signing {
+    /// Hex in a header of its settings, which may name another header for the time; then that is signed with the body.
+    Grafana,
+    /// `X-PagerDuty-Signature: v1=HEX[,v1=HEX]`
+    PagerDuty,
+    /// `Sentry-Hook-Signature: HEX`; the time beside it is not signed.
+    Sentry,
+    /// `X-Hub-Signature-256: sha256=HEX`
+    GitHub,
+    /// `X-Slack-Signature: v0=HEX` over `v0:TIME:BODY`.
+    Slack,
+    /// `webhook-signature: v1,BASE64` over `ID.TIME.BODY`, by standardwebhooks.com; the names with `svix-` too.
+    StandardWebhooks,
+    /// Nothing of its own. What stands between may sign: hex in a header of its choice, with or without `sha256=`.
+    Plain,
+}
+
+/// How a kind signs.
+#[must_use]
+pub const fn signing(kind: SourceKind) -> Signing {
+    match kind {
+        SourceKind::Grafana => Signing::Grafana,
+        SourceKind::PagerDuty => Signing::PagerDuty,
+        SourceKind::Sentry => Signing::Sentry,
+        SourceKind::GitHub => Signing::GitHub,
+        SourceKind::Slack => Signing::Slack,
+        SourceKind::StandardWebhooks | SourceKind::IncidentIo | SourceKind::GitLab => Signing::StandardWebhooks,
+        SourceKind::Alertmanager
+        | SourceKind::Opsgenie
+        | SourceKind::Datadog
+        | SourceKind::Sns
+        | SourceKind::CloudEvents
+        | SourceKind::Generic
+        | SourceKind::AzureMonitor
+        | SourceKind::GoogleCloudMonitoring
+        | SourceKind::Zabbix
+        | SourceKind::Icinga
+        | SourceKind::UptimeKuma
+        | SourceKind::NewRelic
+        | SourceKind::Pingdom
+        | SourceKind::Statuspage
+        | SourceKind::KubernetesAudit
+        | SourceKind::ArgoCd => Signing::Plain,
+    }
+}

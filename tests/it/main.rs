@@ -25,6 +25,7 @@ mod recall;
 mod reload;
 mod remote_write;
 mod replicas;
+mod senders;
 mod sources;
 mod storms;
 mod target;

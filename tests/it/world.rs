@@ -240,6 +240,13 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         self.start_as(command);
     }
 
+    /// The same with everything in its log that any part of it has to say.
+    pub(crate) fn start_telling_all(&mut self) {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
+        command.args(["serve", "--config", "afterword.yaml"]).env("AFTERWORD_LOG", "trace");
+        self.start_as(command);
+    }
+
     /// The same where no file may grow beyond `kilobytes`: what a full disk does, without needing to mount one.
     pub(crate) fn start_with_files_up_to(&mut self, kilobytes: u32) {
         let mut command = Command::new("bash");

@@ -61,7 +61,7 @@ const OWN_LABELS: &[Key] = &[
 pub(super) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
     need("kind", Shape::Word(&["alertmanager", "grafana", "kubernetes_audit", "argocd", "github", "gitlab"]), "What it speaks."),
-    need("auth", Shape::WordOr("none", AUTH), "How it proves who it is: one proof, or `none`."),
+    need("auth", Shape::WordOr("none", SOURCE_AUTH), "How it proves who it is: one proof, or `none`."),
     may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
     may(
         "ignore_labels",
@@ -82,6 +82,7 @@ pub(super) const SOURCE: &[Key] = &[
         "null",
         "kubernetes_audit, argocd, github, gitlab: the environment of what the source tells, where it does not say.",
     ),
+    may("limits", Shape::Map(SOURCE_LIMITS), "{}", "How much it may send."),
 ];
 
 pub(super) const API: &[Key] = &[
@@ -91,6 +92,34 @@ pub(super) const API: &[Key] = &[
     may("auth", Shape::WordOr("none", AUTH), "\"none\"", "What is shown to it."),
     may("headers", Shape::NamedTexts, "{}", "Further headers; none of them a secret."),
     may("tls", Shape::Map(TLS), "{}", "Certificates, where those of the system are not enough."),
+];
+
+pub(super) const SOURCE_LIMITS: &[Key] = &[
+    may("rate", Shape::Text, "null", "How many messages, as `100 per 1s`; beyond that 429, which not every sender tries again on."),
+    may("size", Shape::Text, "\"32MiB\"", "Bytes of one body at the most, as 512KiB or 10MiB; beyond that 413."),
+];
+
+pub(super) const SOURCE_AUTH: &[Key] = &[
+    may("bearer_token_file", Shape::Text, "null", "The file that holds the bearer token."),
+    may("bearer_token", Shape::Text, "null", "The bearer token from the environment, as `${VARIABLE}`."),
+    may("basic", Shape::Map(BASIC), "null", "User name and password."),
+    may("header", Shape::Map(HEADER), "null", "A header with a fixed value."),
+    may("query", Shape::Map(QUERY), "null", "A parameter of the address with a fixed value, for senders that have nothing else."),
+    may("hmac_secret_file", Shape::Text, "null", "The file that holds the secret of the signature, written as the kind does."),
+    may("hmac_secret", Shape::Text, "null", "That secret from the environment, as `${VARIABLE}`."),
+    may("signature_header", Shape::Text, "null", "Grafana and kinds without a signature of their own: the header that holds it."),
+    may(
+        "timestamp_header",
+        Shape::Text,
+        "null",
+        "Grafana: the header of the time that is signed with the body; unsigned ones are refused then.",
+    ),
+];
+
+pub(super) const QUERY: &[Key] = &[
+    need("name", Shape::Text, "The name of the parameter."),
+    may("value_file", Shape::Text, "null", "The file that holds its value."),
+    may("value", Shape::Text, "null", "Its value from the environment, as `${VARIABLE}`."),
 ];
 
 pub(super) const AUTH: &[Key] = &[

@@ -52,7 +52,9 @@ const MAPS: &[(Of, &str, &[Key])] = &[
     (Of::Config, "labels: {@}", config::LABELS),
     (Of::Config, "sources: [{@}]", config::SOURCE),
     (Of::Config, "sources: [{labels: {@}}]", config::LABELS),
-    (Of::Config, "sources: [{auth: {@}}]", config::AUTH),
+    (Of::Config, "sources: [{limits: {@}}]", config::SOURCE_LIMITS),
+    (Of::Config, "sources: [{auth: {@}}]", config::SOURCE_AUTH),
+    (Of::Config, "sources: [{auth: {query: {@}}}]", config::QUERY),
     (Of::Config, "sources: [{auth: {basic: {@}}}]", config::BASIC),
     (Of::Config, "sources: [{auth: {header: {@}}}]", config::HEADER),
     (Of::Config, "sources: [{api: {@}}]", config::API),
@@ -236,6 +238,11 @@ fn parsers_and_schemas_agree() {
     check(Of::Config, "people: \nrules: rules/*.yaml\nsources: [{name: 7, kind: alertmanager, auth: {bearer_token_file: x}}]", true);
     check(Of::Config, "sources: [{name: a, kind: alertmanager}]", false);
     check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: nobody}]", false);
+    let signed = "{hmac_secret_file: x, signature_header: X-A}, limits: {rate: 1 per 1s, size: 1MiB}";
+    check(Of::Config, &format!("sources: [{{name: a, kind: alertmanager, auth: {signed}}}]"), true);
+    check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: {query: {name: token, value_file: x}}, limits: }]", true);
+    check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: {query: {value_file: x}}}]", false);
+    check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: none, limits: {sizes: 1MiB}}]", false);
     check(Of::Config, "meetings: {minutes: 481}", false);
     check(
         Of::Config,
