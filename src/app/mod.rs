@@ -17,6 +17,7 @@ pub mod intend;
 pub mod judge;
 pub mod measure;
 pub mod office;
+pub mod planned;
 pub mod reach;
 pub mod receive;
 pub mod review;

@@ -6,13 +6,15 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::measure::asked::{self, Asked};
 use super::{lock, secrets};
-use crate::config::{self, Config, Storage, metrics};
+use crate::config::{self, Config, Source, Storage, metrics};
 use crate::engine::{Called, InForce};
 use crate::ingest::auth::Proof;
+use crate::ingest::slack;
 use crate::ingest::sources::Reader;
 use crate::measure::reach::Reach;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
+use crate::model::source::SourceKind;
 use crate::model::who::Who;
 use crate::rules::parse::SHIPPED;
 use crate::rules::{self, RuleSet};
@@ -84,8 +86,15 @@ impl Settings {
             let proof = named.source(source).map_err(|fault| faults.push(fault));
             proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
-        let readers =
-            config.sources.iter().map(|source| (source.name.clone(), Reader::Named(source.kind, source.naming.clone()))).collect();
+        let reader = |source: &Source| match source.kind {
+            SourceKind::PagerDuty => Reader::PagerDuty(source.declares.clone().unwrap_or_default()),
+            SourceKind::Slack => Reader::Slack(slack::Desk {
+                services: config.services.iter().map(|service| service.name.clone()).collect(),
+                address: config.external_url.trim_end_matches('/').to_owned(),
+            }),
+            kind => Reader::Named(kind, source.naming.clone()),
+        };
+        let readers = config.sources.iter().map(|source| (source.name.clone(), reader(source))).collect();
         let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
             if let metrics::Kind::RemoteWrite(auth) = &entry.kind {

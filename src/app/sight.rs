@@ -134,7 +134,8 @@ impl Sights {
             (Known::Ended, AlertStatus::Resolved) if sight.end == ending => {}
             (_, AlertStatus::Resolved) => return Some(event),
             (Known::On, AlertStatus::Firing) => {}
-            (Known::Ended, AlertStatus::Firing) if self.straggles(row, now) => return None,
+            // Who tells each change once only repeats itself: the end is the later word.
+            (Known::Ended, AlertStatus::Firing) if lease == Some(NEVER) || self.straggles(row, now) => return None,
             (Known::Lapsed | Known::Ended | Known::Nothing, AlertStatus::Firing) => {
                 alert.seen_again = Some(now);
                 event.occurred_at = now;
@@ -528,6 +529,15 @@ mod tests {
         assert_eq!(sights.lapsed(at(100 + 2 * day)), []);
         assert!(glimpsed(&mut sights, 0, None, 101 + 2 * day));
         assert_eq!((sights.lapsed(at(100 + 30 * day)).len(), sights.free.len()), (0, 1), "an ignored one never lapses");
+    }
+
+    #[test]
+    fn who_tells_each_change_once_does_not_revive_what_ended() {
+        let mut sights = Sights::default();
+        sights.saw(&alert(None), Some(NEVER), at(0));
+        sights.saw(&alert(Some(90)), None, at(91));
+        assert_eq!(sights.news(alert(None), Some(NEVER), at(9000)), None);
+        check(&mut sights, &alert(None), 9000, "again");
     }
 
     #[test]

@@ -54,7 +54,7 @@ enum Command {
     },
     /// Every verdict on an incident, with its evidence and margin.
     Explain(explain::Explain),
-    /// Tell a running service that an outage began or ended.
+    /// Tell a running service that an outage began or ended, or that work is planned.
     Declare(tell::Declare),
     /// Ask a running service for a postmortem.
     Request(tell::Request),
@@ -106,7 +106,7 @@ pub fn run() -> ExitCode {
         Command::Test(asked) => test::test(&asked),
         Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
-        Command::Declare(said) => tell::tell(&said.to, "/api/v1/declarations", &said.body()),
+        Command::Declare(said) => tell::tell(&said.to, said.path(), &said.body()),
         Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),
         Command::NearMiss(said) => tell::tell(&said.to, "/api/v1/near-misses", &said.body()),
         Command::Intervene(said) => tell::tell(&said.to, "/api/v1/interventions", &said.body()),

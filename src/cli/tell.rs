@@ -20,14 +20,24 @@ pub(super) struct About {
     drill: bool,
 }
 
-/// An outage that began or ended.
+/// An outage that began or ended, or planned work.
 #[derive(Debug, Args)]
 pub(super) struct Declare {
-    /// What is the matter.
+    /// What is the matter; of planned work, what is done.
+    #[arg(required_if_eq("planned", "true"))]
     title: Option<String>,
     /// It has ended.
     #[arg(long)]
     resolved: bool,
+    /// It is planned work, which never counts as degradation: on the service, or on everything.
+    #[arg(long, requires_all = ["from", "until"], conflicts_with_all = ["resolved", "severity", "data_loss", "detected_by", "at", "drill"])]
+    planned: bool,
+    /// When the planned work begins, RFC 3339.
+    #[arg(long, value_name = "TIME", requires = "planned")]
+    from: Option<String>,
+    /// When it is over; as early as it begins, it is called off.
+    #[arg(long = "to", value_name = "TIME", requires = "planned")]
+    until: Option<String>,
     /// critical, warning or info.
     #[arg(long)]
     severity: Option<String>,
@@ -114,7 +124,15 @@ fn fields(about: &About, own: &[(&str, Value)]) -> Value {
 }
 
 impl Declare {
+    /// Where it is told.
+    pub(super) fn path(&self) -> &'static str {
+        if self.planned { "/api/v1/maintenance" } else { "/api/v1/declarations" }
+    }
+
     pub(super) fn body(&self) -> Value {
+        if self.planned {
+            return fields(&self.about, &[("why", json!(self.title)), ("from", json!(self.from)), ("to", json!(self.until))]);
+        }
         let status = self.resolved.then_some("resolved");
         let own = [
             ("title", json!(self.title)),

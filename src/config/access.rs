@@ -8,8 +8,9 @@ use super::parse::RawLabels;
 use super::reader::{Reader, Supported, given};
 use super::words::{StorageUrl, Word, Words};
 use super::{Access, Auth, Secret, Source, Storage, api, proof};
+use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
-use crate::model::source::{KINDS, Naming, SourceKind};
+use crate::model::source::{Declares, KINDS, Naming, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
 
 /// Kinds that only later versions read.
@@ -28,10 +29,6 @@ const LATER_KINDS: &[SourceKind] = &[
     SourceKind::UptimeKuma,
     SourceKind::NewRelic,
     SourceKind::Pingdom,
-    SourceKind::PagerDuty,
-    SourceKind::Statuspage,
-    SourceKind::IncidentIo,
-    SourceKind::Slack,
 ];
 
 /// Kinds that tell of things under names of their own, which `services` and `environment` translate.
@@ -57,6 +54,15 @@ struct RawSource {
     _services: Option<serde::de::IgnoredAny>,
     environment: Option<Spanned<Word>>,
     limits: Option<proof::RawSourceLimits>,
+    declares: Option<RawDeclares>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawDeclares {
+    priority: Option<Words>,
+    urgency: Option<Vec<Spanned<String>>>,
+    by_hand: Option<bool>,
 }
 
 /// What is shown beside a message.
@@ -170,7 +176,8 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     };
     proof::fits(reader, node.get("auth"), kind, &word, auth.as_ref());
     let limits = proof::limits(reader, raw.limits);
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits })
+    let declares = raw.declares.and_then(|raw| declares(reader, kind, raw, node.get("declares").unwrap_or(node).position()));
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares })
 }
 
 /// The label names of a source; `None`: those of all.
@@ -208,6 +215,26 @@ fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
         }
     }
     all
+}
+
+/// `declares:`, which of PagerDuty's incidents are outages.
+fn declares(reader: &mut Reader<'_>, kind: SourceKind, raw: RawDeclares, at: Position) -> Option<Declares> {
+    const URGENCIES: [&str; 2] = ["high", "low"];
+    if kind != SourceKind::PagerDuty {
+        reader.fault(at, "only a source of the kind `pagerduty` has `declares`; remove it");
+        return None;
+    }
+    let otherwise = Declares::default();
+    for word in raw.urgency.iter().flatten().filter(|word| !URGENCIES.contains(&&*word.value)) {
+        let hint =
+            nearest(&word.value, URGENCIES).map_or_else(|| "known: `high`, `low`".to_owned(), |name| format!("did you mean `{name}`?"));
+        reader.fault(word.position, format!("unknown urgency `{}`; {hint}", word.value.escape_debug()));
+    }
+    Some(Declares {
+        priority: raw.priority.map_or(otherwise.priority, |words| words.0),
+        urgency: raw.urgency.map_or(otherwise.urgency, |words| words.into_iter().map(|word| word.value).collect()),
+        by_hand: raw.by_hand.unwrap_or(otherwise.by_hand),
+    })
 }
 
 /// The kind of that name, in any case; `-` and `_` are one.

@@ -29,6 +29,7 @@ impl Default for Config {
                 api: None,
                 naming: Naming::default(),
                 limits: SourceLimits::default(),
+                declares: None,
             }],
             metrics: Vec::new(),
             services: Vec::new(),

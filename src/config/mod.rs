@@ -17,7 +17,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use crate::model::settings::{Hours, LabelNames, Limits, Maintenance, Person, Service};
-use crate::model::source::{Naming, SourceKind};
+use crate::model::source::{Declares, Naming, SourceKind};
 
 pub use parse::parse;
 
@@ -119,6 +119,8 @@ pub struct Source {
     pub naming: Naming,
     /// How much it may send.
     pub limits: SourceLimits,
+    /// What it declares, of PagerDuty.
+    pub declares: Option<Declares>,
 }
 
 /// How a source proves who it is.

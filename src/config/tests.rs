@@ -457,3 +457,18 @@ fn an_alertmanager_can_be_asked() {
     check_api("{url: 'http://am', evry: 30s}", "did you mean `every`?");
     check("sources: [{name: g, kind: grafana, auth: none, api: {url: 'http://g'}}]", "f:1:48: `api` is not for kind `grafana`; remove it");
 }
+
+#[test]
+fn which_incidents_of_pagerduty_are_outages_is_up_to_the_settings() {
+    let declares = |text: &str| config(&format!("sources: [{{name: a, kind: pagerduty, auth: none{text}}}]")).sources.remove(0).declares;
+    assert_eq!(declares(""), None);
+    let read = declares(", declares: {urgency: [high]}").unwrap();
+    assert_eq!((read.priority, read.urgency, read.by_hand), (vec!["P1".to_owned(), "P2".to_owned()], vec!["high".to_owned()], true));
+    let read = declares(", declares: {priority: SEV1, by_hand: false}").unwrap();
+    assert_eq!((read.priority, read.urgency, read.by_hand), (vec!["SEV1".to_owned()], Vec::new(), false));
+    let check_declares =
+        |text: &str, expected: &str| check(&format!("sources: [{{name: a, kind: pagerduty, auth: none, {text}}}]"), expected);
+    check_declares("declares: {urgency: [hihg]}", "f:1:71: unknown urgency `hihg`; did you mean `high`?");
+    check_declares("declares: {urgncy: [high]}", "did you mean `urgency`?");
+    check("sources: [{name: a, kind: slack, auth: none, declares: {}}]", "f:1:56: only a source of the kind `pagerduty` has `declares`");
+}

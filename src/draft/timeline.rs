@@ -35,7 +35,8 @@ struct Draught<'a> {
 
 /// The rows, and a line for each alert that shares a row with others.
 pub(super) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>) {
-    let mut events: Vec<&Event> = draft.incident.members.iter().map(|member| &*member.event).collect();
+    let members = &draft.incident.members;
+    let mut events: Vec<&Event> = members.iter().map(|member| &*member.event).filter(|event| !members.closes_an_instant(event)).collect();
     events.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
     let mut rows: Vec<Draught> = Vec::new();
     for event in events {

@@ -7,6 +7,7 @@ use super::people::Called;
 use super::timeline::{Row, incident_page, timeline};
 use super::words::severity_name;
 use super::{Draft, escape, plot, sections};
+use crate::model::event::Fact;
 use crate::model::incident::Outcome;
 use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
@@ -79,7 +80,9 @@ impl View {
         let called = Called::new(draft);
         let incident = draft.incident;
         let (timeline, merged) = timeline(draft, &called);
-        let first = incident.members.iter().map(|member| member.event.occurred_at).min();
+        // Planned work may have been told of long before.
+        let members = incident.members.iter().filter(|member| !matches!(member.event.fact, Fact::Maintenance(_)));
+        let first = members.map(|member| member.event.occurred_at).min();
         let date = incident.milestones.began.as_ref().map(|began| began.at).or(first).unwrap_or(draft.postmortem.opened_at);
         Self {
             front_matter: front_matter(draft, &called),

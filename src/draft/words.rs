@@ -26,6 +26,7 @@ pub(super) fn noun(event: &Event) -> String {
         Fact::Change(change) => named("change", &change.what),
         Fact::Acknowledgement(_) => "an acknowledgement".to_owned(),
         Fact::Note(_) => "a note".to_owned(),
+        Fact::Maintenance(window) => named("planned work", &window.why),
         Fact::Review(_) => "an answer".to_owned(),
         Fact::Edit(_) => "what a person stated".to_owned(),
         Fact::Lapsed(_) => "silence of the sender".to_owned(),
@@ -86,6 +87,10 @@ pub(super) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
         }
         Fact::Acknowledgement(_) => format!("Acknowledged{by}"),
         Fact::Note(note) => format!("Note{by}{}", said(&note.text)),
+        Fact::Maintenance(window) => {
+            let (from, to) = (window.from.format("%Y-%m-%d %H:%M"), window.to.format("%Y-%m-%d %H:%M"));
+            format!("Planned work told of{by}, from {from} to {to}{}", said(&window.why))
+        }
         Fact::Review(review) => format!("{}{by}{}", answer(review.answer), said(&review.comment)),
         Fact::Edit(Edit::Assign { key, service }) => format!("Assigned{by}: {} to {}", escape::text(key), escape::text(service)),
         Fact::Edit(Edit::Milestone { milestone, at, .. }) => {

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::sweep::{Group, natural_name, opens};
+use super::name::{is_foreign, natural_name};
+use super::sweep::{Group, opens};
 use super::{InForce, moment};
 use crate::model::event::{Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{IncidentId, Joined, Member};
@@ -45,9 +46,16 @@ pub(super) fn corrected<'a>(
     Some(pieces.into_iter().map(|piece| group(piece, force, assigned)).collect())
 }
 
-/// The piece with the event that the incident of that name is named after.
+/// The piece with the event that the incident of that name is named after, or with what a source told under it.
 fn find(pieces: &[Vec<Placed>], name: &IncidentId) -> Option<usize> {
-    let has = |(_, member): &Placed| opens(&member.event) && natural_name(&member.event) == name.0;
+    let foreign = is_foreign(&name.0);
+    let has = |(_, member): &Placed| {
+        if foreign {
+            member.event.incident.as_deref() == Some(&*name.0)
+        } else {
+            opens(&member.event) && natural_name(&member.event) == name.0
+        }
+    };
     pieces.iter().position(|piece| piece.iter().any(has))
 }
 

@@ -118,6 +118,7 @@ impl Case<'_> {
     /// Why an action is no human stepping in, whatever the criterion asks.
     fn is_no_step_in(&self, event: &Event, step: &Intervention) -> Option<&'static str> {
         let at = event.occurred_at;
+        let told = signals::windows(&self.incident.members);
         let window = |window: &crate::model::settings::Maintenance| {
             (window.service.is_none() || window.service.as_deref() == event.service.as_deref()) && window.from <= at && at < window.to
         };
@@ -128,7 +129,7 @@ impl Case<'_> {
             Some("a dry run")
         } else if step.refused {
             Some("refused by the system")
-        } else if step.planned || self.force.maintenance.iter().any(window) {
+        } else if step.planned || self.force.maintenance.iter().chain(&told).any(window) {
             Some("planned")
         } else {
             None

@@ -7,7 +7,8 @@ use chrono::TimeDelta;
 
 use super::criteria::Others;
 use super::index::Gist;
-use super::sweep::{Group, Neighbourhood, natural_id, natural_name, opens};
+use super::name::natural_name;
+use super::sweep::{Group, Neighbourhood, natural_id, opens};
 use super::{
     Changes, InForce, State, Tracked, announce, criteria, index, milestones, moment, opener, people, sentence, signals, unassigned_key,
 };
@@ -78,7 +79,7 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     }
     let ids: Vec<IncidentId> =
         hood.incidents().iter().enumerate().map(|(i, g)| names.get(&i).map_or_else(|| natural_id(g), |(_, id)| id.clone())).collect();
-    let whole: Vec<(Members, Standpoint)> = hood.incidents().iter().map(|group| whole(hood, group)).collect();
+    let whole: Vec<(Members, Standpoint)> = hood.incidents().iter().map(|group| whole(hood, group, &state.planned(home))).collect();
     let mut stale: Vec<usize> = Vec::new();
     for (index, (members, standpoint)) in whole.into_iter().enumerate() {
         match state.incidents.get_mut(&ids[index]) {
@@ -114,9 +115,14 @@ pub(super) fn release(state: &mut State, home: &str) {
     }
 }
 
-/// A group's members with what came before it, and what tells whether they are others than before.
-fn whole(hood: &Neighbourhood, group: &Group) -> (Members, Standpoint) {
-    let context: Vec<Arc<Event>> = hood.context(group).cloned().collect();
+/// A group's members with what came before it and the work that was planned for its time, and what tells whether they are others than
+/// before.
+fn whole(hood: &Neighbourhood, group: &Group, planned: &[Arc<Event>]) -> (Members, Standpoint) {
+    let mut context: Vec<Arc<Event>> = hood.context(group).cloned().collect();
+    if !planned.is_empty() {
+        context.extend(planned.iter().filter(|event| group.is_planned_for(event)).cloned());
+        context.sort_by_key(|event| moment(event));
+    }
     let told = context.iter().chain(group.members.told().map(|member| &member.event));
     let rollbacks = told.filter(|event| hood.history.is_rollback(event)).map(|event| event.id).collect();
     let standpoint = Standpoint { sum: group.members.sum(), context: context.iter().map(|event| event.id).collect(), rollbacks };
@@ -124,7 +130,12 @@ fn whole(hood: &Neighbourhood, group: &Group) -> (Members, Standpoint) {
         return (group.members.clone(), standpoint);
     }
     let context = context.into_iter().map(|event| Member { event, reason: Joined::Context });
-    (context.chain(group.members.iter().cloned()).collect(), standpoint)
+    let mut members: Vec<Member> = context.chain(group.members.iter().cloned()).collect();
+    if !planned.is_empty() {
+        // It may have been told of while the incident lasted, or after it.
+        members.sort_by_key(|member| moment(&member.event));
+    }
+    (members.into(), standpoint)
 }
 
 /// What tells whether an incident's members are others than before.
@@ -170,7 +181,7 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
     let Some(hood) = state.neighbourhoods.get(home) else { return };
     let Some(group) = hood.incidents().get(index) else { return };
     let before = state.incidents.get(&id);
-    let (members, standpoint) = whole(hood, group);
+    let (members, standpoint) = whole(hood, group, &state.planned(home));
     let more = more_signals(group, &members, before, &standpoint, force);
     let signals = match (more, state.incidents.get_mut(&id)) {
         (Some(mut more), Some(tracked)) => {
@@ -220,7 +231,11 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
 /// The signals beside those of the last time, where all that has happened is that more alerts fire.
 fn more_signals(group: &Group, members: &Members, before: Option<&Tracked>, now: &Standpoint, force: &InForce) -> Option<Vec<Signal>> {
     let before = before.filter(|before| before.standpoint.context.is_empty() && now.context.is_empty())?;
-    let work = members.told().any(|member| matches!(&member.event.fact, Fact::Declaration(declared) if declared.planned));
+    let work = members.told().any(|member| match &member.event.fact {
+        Fact::Declaration(declared) => declared.planned,
+        Fact::Maintenance(_) => true,
+        _ => false,
+    });
     if work || !force.maintenance.is_empty() {
         return None;
     }
@@ -229,6 +244,12 @@ fn more_signals(group: &Group, members: &Members, before: Option<&Tracked>, now:
 }
 
 impl State {
+    /// The work that is planned where incidents of that place are.
+    fn planned(&self, home: &str) -> Vec<Arc<Event>> {
+        let here = |event: &&Arc<Event>| event.service.is_none() || self.places.of(&event.id) == Some(home);
+        self.windows.values().filter(here).cloned().collect()
+    }
+
     /// Takes in an incident, and with it note of whom its change concerns.
     fn put(&mut self, tracked: Tracked, force: &InForce) {
         let id = tracked.incident.id.clone();
@@ -318,7 +339,12 @@ fn incident(
         last = Some(service);
     }
     let (phase, phase_since, phase_due) = phase(group, force, now);
-    let planned = force.maintenance.iter().flat_map(|window| [window.from, window.to]).filter(|&edge| edge > now && group.is_open());
+    let told = members.told().filter_map(|member| match &member.event.fact {
+        Fact::Maintenance(window) => Some((window.from, window.to)),
+        _ => None,
+    });
+    let windows = force.maintenance.iter().map(|window| (window.from, window.to)).chain(told);
+    let planned = windows.flat_map(|(from, to)| [from, to]).filter(|&edge| edge > now && group.is_open());
     let due = phase_due.into_iter().chain(planned).min();
     let severity = signals.iter().map(|signal| signal.severity).chain(stated_severities(&group.members)).max().unwrap_or_default();
     let incident = Incident {

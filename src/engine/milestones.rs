@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
+
 use crate::model::Time;
 use crate::model::event::{ActorKind, AlertStatus, Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span, SpanState};
@@ -54,10 +56,11 @@ fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
     measured.into_iter().chain(declared).min_by_key(|milestone| milestone.at)
 }
 
-/// The stretches that users felt. A signal on a cause explains them, but is none.
+/// The stretches that users felt. A signal on a cause explains them, but is none, and an instant only proves that there was one.
 fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
     let counts = signal.role.as_deref() != Some("cause");
-    signal.spans.iter().filter(move |span| counts && span.state == SpanState::Degraded)
+    let lasts = |span: &Span| span.end.is_none_or(|end| end - span.start > TimeDelta::milliseconds(1));
+    signal.spans.iter().filter(move |span| counts && span.state == SpanState::Degraded && lasts(span))
 }
 
 /// The alerts whose `for` is known, and with it when what they tell of began.
@@ -116,7 +119,7 @@ fn resolved(members: &Members, signals: &[Signal], phase: Phase, last_activity: 
         return None;
     }
     let declared = members.told().rev().find_map(|Member { event, .. }| match &event.fact {
-        Fact::Declaration(end) if end.status == AlertStatus::Resolved && !end.planned => Some(event),
+        Fact::Declaration(end) if end.status == AlertStatus::Resolved && !end.planned && !members.closes_an_instant(event) => Some(event),
         _ => None,
     });
     if let Some(event) = declared.filter(|event| event.occurred_at == last_activity) {

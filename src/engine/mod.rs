@@ -8,7 +8,7 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::model::Time;
-use crate::model::event::{Edit, Event, EventId, Fact};
+use crate::model::event::{Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, IncidentId, Joined, Member};
 use crate::model::who;
 
@@ -25,6 +25,7 @@ mod intervention;
 mod judge;
 mod measure;
 mod milestones;
+mod name;
 mod near_miss;
 mod people;
 mod places;
@@ -84,8 +85,8 @@ struct Tracked {
 
 /// The event that an incident is named after.
 fn named_after(incident: &Incident) -> Option<Moment> {
-    let number = sweep::number_of(&incident.id.0)?;
-    let names = |event: &Event| sweep::natural_number(event) == number;
+    let number = name::number_of(&incident.id.0)?;
+    let names = |event: &Event| name::natural_number(event) == number;
     // Nearly always the one that opened it.
     let first = opener(incident).filter(|event| names(event));
     let own = incident.members.iter().filter(|member| member.reason != Joined::Context);
@@ -97,6 +98,8 @@ fn named_after(incident: &Incident) -> Option<Moment> {
 pub struct State {
     now: Time,
     places: Places,
+    /// Planned work, as each was told last.
+    windows: BTreeMap<Subject, Arc<Event>>,
     neighbourhoods: BTreeMap<String, Neighbourhood>,
     incidents: BTreeMap<IncidentId, Tracked>,
     /// The incidents of each neighbourhood.
@@ -141,6 +144,11 @@ struct Arrivals {
     were_loose: BTreeSet<EventId>,
 }
 
+/// Whether `event` is planned work that takes the place of what was told before under its subject.
+fn replaces(windows: &BTreeMap<Subject, Arc<Event>>, event: &Event) -> bool {
+    matches!(event.fact, Fact::Maintenance(_)) && windows.get(&event.subject).is_none_or(|known| moment(known) <= moment(event))
+}
+
 impl State {
     /// Takes up where a stored state left off.
     #[must_use]
@@ -168,6 +176,11 @@ impl State {
         // First everything is noted, so that places which are one are known as one before anything is put there.
         for event in loose.iter().chain(stored.iter().flatten().map(|member| &*member.event)) {
             state.places.note(event, force);
+        }
+        for event in &loose {
+            if replaces(&state.windows, event) {
+                state.windows.insert(event.subject, Arc::new(event.clone()));
+            }
         }
         let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
         for event in loose {
@@ -266,11 +279,19 @@ impl State {
             for (part, whole) in &noted.joined {
                 self.unite(part, whole, &mut arrivals);
             }
+            let event = Arc::new(event);
+            if replaces(&self.windows, &event) {
+                self.windows.insert(event.subject, Arc::clone(&event));
+                // What names no service concerns all.
+                for place in self.residents.keys().filter(|_| event.service.is_none()) {
+                    arrivals.entry(place.clone()).or_default();
+                }
+            }
             let arrived = arrivals.entry(noted.place).or_default();
             if event.occurred_at < self.now - RECONSIDER {
-                arrived.old.push(Arc::new(event));
+                arrived.old.push(event);
             } else {
-                arrived.events.push(Arc::new(event));
+                arrived.events.push(event);
             }
         }
         for (place, arrived) in arrivals {
@@ -413,10 +434,13 @@ impl State {
                 events.remove(&freed.id);
                 changes.loosened.insert(freed.id);
             }
-            // What was put in force, what a person assigned, and by what a rollback is recognised, holds on.
-            let holds_on = |event: &Event| {
-                matches!(event.fact, Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }))
-                    || summary.contains(&event.id)
+            // What was put in force, what a person assigned, and by what a rollback is recognised, holds on, and so does planned work that
+            // lies ahead.
+            let stands = |event: &Event| self.windows.get(&event.subject).is_some_and(|window| window.id == event.id);
+            let holds_on = |event: &Event| match &event.fact {
+                Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }) => true,
+                Fact::Maintenance(window) => window.to > horizon && stands(event),
+                _ => summary.contains(&event.id),
             };
             let old: Vec<Moment> =
                 hood.loose.iter().filter(|((at, _), event)| *at < horizon && !holds_on(event)).map(|(moment, _)| *moment).collect();
@@ -427,6 +451,7 @@ impl State {
             }
             hood.history.forget(&events);
         }
+        self.windows.retain(|_, window| !events.contains(&window.id));
         for event in &events {
             self.places.forget(event);
         }

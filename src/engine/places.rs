@@ -1,12 +1,14 @@
 //! Where events meet: each belongs to a place, and only events of one place can be one incident.
 //!
 //! A place is a connected set of services, an unassigned key, or a name that events wait for. Two places become one when an event shows that
-//! they are: a key is assigned, an incident somebody waited for opens, a person merges two incidents.
+//! they are: a key is assigned, an incident somebody waited for opens, a person merges two incidents, a source tells of one of its incidents
+//! under another service, or under none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::force::unassigned_key;
+use super::name::{is_foreign, name_of, natural_number, number_of};
 use super::{InForce, Moment, is_signal, moment, sweep};
 use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::IncidentId;
@@ -16,7 +18,7 @@ use crate::model::who::key;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
     known: BTreeMap<EventId, Number>,
-    /// Incidents by the names of their opening events, see [`sweep::natural_number`].
+    /// Incidents by the names of their opening events, see [`natural_number`].
     incidents: BTreeMap<u64, Number>,
     /// Signals: a lapse or an acknowledgement of one names nothing else.
     subjects: BTreeMap<Subject, Number>,
@@ -114,6 +116,9 @@ impl Places {
             _ => {}
         }
         let place = self.find(event, force);
+        if let Some(name) = event.incident.as_deref().filter(|name| is_foreign(name)) {
+            self.join(&place, &waiting_for_incident(name), &mut noted);
+        }
         let number = self.numbers.of(&place);
         self.known.insert(event.id, number);
         if is_signal(event) {
@@ -123,10 +128,10 @@ impl Places {
             }
         }
         if sweep::opens(event) {
-            let name = sweep::natural_number(event);
+            let name = natural_number(event);
             self.incidents.insert(name, number);
             if !self.waiting.is_empty() {
-                self.join_waiting(&place, &waiting_for_incident(&sweep::name_of(name)), &mut noted);
+                self.join_waiting(&place, &waiting_for_incident(&name_of(name)), &mut noted);
             }
         }
         noted.place = self.whole(&place).to_owned();
@@ -161,12 +166,14 @@ impl Places {
     fn named(&mut self, name: &IncidentId) -> String {
         match self.incident(&name.0) {
             Some(place) => place.to_owned(),
+            // What is told under such a name finds the others by itself.
+            None if is_foreign(&name.0) => waiting_for_incident(&name.0),
             None => self.wait(waiting_for_incident(&name.0)),
         }
     }
 
     fn incident(&self, name: &str) -> Option<&str> {
-        Some(self.numbers.name(*self.incidents.get(&sweep::number_of(name)?)?))
+        Some(self.numbers.name(*self.incidents.get(&number_of(name)?)?))
     }
 
     fn wait(&mut self, place: String) -> String {
@@ -198,7 +205,7 @@ impl Places {
     }
 }
 
-/// Where events wait that name an incident nobody knows yet.
+/// Where events wait that name an incident nobody knows yet; all that is told under a name which a source gave belongs there.
 fn waiting_for_incident(name: &str) -> String {
     format!("incident {name}")
 }

@@ -62,9 +62,12 @@ fn detected_by(incident: &Incident) -> &'static str {
         };
     }
     let Some(source) = incident.milestones.detected.as_ref().and_then(|milestone| milestone.source.as_ref()) else { return "unknown" };
-    let event = incident.members.iter().find(|member| member.event.id == *source).map(|member| &member.event.fact);
-    match event {
+    let event = incident.members.iter().find(|member| member.event.id == *source).map(|member| &*member.event);
+    let robot = event.and_then(|event| event.actor.as_ref()).is_some_and(|actor| actor.kind == ActorKind::Robot);
+    match event.map(|event| &event.fact) {
         Some(Fact::Alert(_) | Fact::Condition(_)) => "monitor",
+        // What watches opened it at a service in which people declare outages.
+        Some(Fact::Declaration(_)) if robot => "monitor",
         Some(Fact::Request(_)) => "customer",
         Some(Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Intervention(_)) => "human",
         _ => "unknown",

@@ -23,6 +23,7 @@ pub(super) fn title(event: &Event) -> String {
         Fact::Change(_)
         | Fact::Acknowledgement(_)
         | Fact::Note(_)
+        | Fact::Maintenance(_)
         | Fact::Review(_)
         | Fact::Edit(_)
         | Fact::Lapsed(_)

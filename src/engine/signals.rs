@@ -6,8 +6,9 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::InForce;
+use super::name::is_foreign;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, LabelSet, Severity, Subject};
+use crate::model::event::{Alert, AlertStatus, ConditionState, Edit, EndReason, Event, Fact, LabelSet, Severity, Subject};
 use crate::model::incident::{Member, Signal, SignalKind, Sort, Span, SpanState};
 use crate::model::settings::Maintenance;
 use crate::model::span::Spans;
@@ -52,6 +53,10 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
                 let signal = found.entry(event.subject).or_insert_with(|| {
                     begin(event, SignalKind::Declaration, &declaration.title.as_str().into(), declaration.severity, None)
                 });
+                if declaration.status == AlertStatus::Firing && declaration.severity > signal.severity {
+                    // How bad it was at its worst.
+                    Arc::make_mut(&mut signal.sort).severity = declaration.severity;
+                }
                 let state = match (declaration.status, declaration.planned) {
                     (AlertStatus::Resolved, _) => None,
                     (AlertStatus::Firing, true) => Some(SpanState::Planned),
@@ -78,13 +83,50 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
             }
         }
     }
+    for subject in taken_over(members) {
+        if let Some(spans) = found.get_mut(&subject).map(|signal| &mut signal.spans) {
+            spans.retain(|span| span.state != SpanState::Unknown || span.end.is_some());
+        }
+    }
     let mut signals: Vec<Signal> = found.into_values().collect();
     let declared = declared_work(&signals);
+    let told = windows(members);
     for signal in &mut signals {
-        exclude_planned(signal, force.maintenance.iter().chain(&declared));
+        exclude_planned(signal, force.maintenance.iter().chain(&declared).chain(&told));
     }
     signals.sort_by_key(order);
     signals
+}
+
+/// The alerts that ended because their source found them to be one with another of its incidents, which is here and tells the rest.
+fn taken_over(members: &[Member]) -> Vec<Subject> {
+    let merges = members.iter().filter_map(|member| match &member.event.fact {
+        Fact::Edit(Edit::Merge { into, from }) if is_foreign(&from.0) => Some((&*into.0, &*from.0)),
+        _ => None,
+    });
+    let told = |name: &str| members.iter().any(|member| member.event.incident.as_deref() == Some(name));
+    let merged: Vec<&str> = merges.filter(|(into, _)| told(into)).map(|(_, from)| from).collect();
+    if merged.is_empty() {
+        return Vec::new();
+    }
+    let gone = |event: &Event| event.incident.as_deref().is_some_and(|name| merged.contains(&name));
+    let ended = |event: &Event| matches!(&event.fact, Fact::Alert(alert) if alert.end_reason == EndReason::Superseded);
+    members.iter().filter(|member| ended(&member.event) && gone(&member.event)).map(|member| member.event.subject).collect()
+}
+
+/// Planned work that was told of, as the settings would give it.
+pub(super) fn windows(members: &[Member]) -> Vec<Maintenance> {
+    let told = members.iter().filter_map(|member| match &member.event.fact {
+        Fact::Maintenance(window) => Some((&member.event, window)),
+        _ => None,
+    });
+    told.map(|(event, window)| Maintenance {
+        service: event.service.as_deref().map(str::to_owned),
+        from: window.from,
+        to: window.to,
+        why: window.why.clone(),
+    })
+    .collect()
 }
 
 /// Those of alerts that fire, that nothing else has to do with, and that are not among the signals `before`; `again` of them are.

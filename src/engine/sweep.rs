@@ -11,9 +11,10 @@ use chrono::TimeDelta;
 
 use super::force::{environment, key};
 use super::history::History;
+use super::name::{name_of, natural_number, number_of};
 use super::{InForce, Moment, RECONSIDER, edits, moment, signals};
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject};
+use crate::model::event::{Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject, declared_subject};
 use crate::model::incident::{IncidentId, Joined, Member};
 use crate::model::member::Members;
 
@@ -121,9 +122,7 @@ impl Group {
         if let Some(on) = activity(&event) {
             self.last_activity = self.last_activity.max(event.occurred_at);
             self.turn(event.subject, on);
-            if on {
-                self.supersede(&event);
-            }
+            self.supersede(&event);
         }
         if !self.since.anew {
             self.since.joined.push(Arc::clone(&event));
@@ -146,7 +145,9 @@ impl Group {
     /// Whether an event is an alert that fires, and nothing else here has to do with that.
     fn speaks_alone(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else { return false };
-        alert.status == AlertStatus::Firing
+        // A source's own incident may be merged with another.
+        event.incident.is_none()
+            && alert.status == AlertStatus::Firing
             && self.subjects.get(&event.subject) == Some(&Known { on: true, more: false })
             && !self.again.contains(&hash(alert))
     }
@@ -160,7 +161,7 @@ impl Group {
         }
     }
 
-    /// The same alert firing anew ends its earlier episode, of whose end nobody told.
+    /// The same alert anew, if only its end was told, ends its earlier episode, of whose end nobody told.
     fn supersede(&mut self, event: &Event) {
         let Fact::Alert(alert) = &event.fact else { return };
         let (labels, starts_at) = (hash(alert), alert.starts_at.timestamp_micros());
@@ -186,9 +187,7 @@ impl Group {
     /// it was without them.
     fn undo(mut self, kept: usize) -> Result<(Self, Vec<Member>), Members> {
         // Nearly all of a storm is alerts of which this is the only word, and which joined by a key that was there before.
-        let leaves_no_trace = |Member { event, reason }: &Member| {
-            event.incident.is_none() && matches!(reason, Joined::Labels { .. }) && self.speaks_alone(event)
-        };
+        let leaves_no_trace = |Member { event, reason }: &Member| matches!(reason, Joined::Labels { .. }) && self.speaks_alone(event);
         let before = self.members[..kept].iter().rev().find(|member| activity(&member.event).is_some());
         let last_activity = before.map_or(self.opener().occurred_at, |member| member.event.occurred_at);
         if self.rekeyed || self.opener >= kept || !self.members[kept..].iter().all(leaves_no_trace) {
@@ -212,6 +211,16 @@ impl Group {
         // Making all names of a large incident to find one is left to when somebody asks by one.
         let gives = |number| self.members.iter().any(|member| natural_number(&member.event) == number);
         self.names.contains(name) || number_of(name).is_some_and(gives)
+    }
+
+    /// Whether work was planned for its time, on one of its services.
+    pub(super) fn is_planned_for(&self, work: &Event) -> bool {
+        let Fact::Maintenance(window) = &work.fact else { return false };
+        let meets =
+            window.from <= if self.is_open() { Time::MAX_UTC } else { self.last_activity } && window.to > signals::onset(self.opener());
+        window.from < window.to
+            && meets
+            && (work.service.is_none() || self.members.iter().any(|member| member.event.service == work.service))
     }
 
     /// Where the event of that moment is among the members.
@@ -243,27 +252,6 @@ fn hash(alert: &Alert) -> u64 {
     let mut hasher = DefaultHasher::new();
     alert.labels.hash(&mut hasher);
     hasher.finish()
-}
-
-/// The name an incident has when `event` opens it.
-pub(super) fn natural_name(event: &Event) -> String {
-    name_of(natural_number(event))
-}
-
-/// The number in that name, of forty bits.
-pub(super) fn natural_number(event: &Event) -> u64 {
-    event.id.digest() >> 24
-}
-
-/// The name with that number.
-pub(super) fn name_of(number: u64) -> String {
-    format!("i-{number:010x}")
-}
-
-/// The number in a name, if an event could give such a one.
-pub(super) fn number_of(name: &str) -> Option<u64> {
-    let number = u64::from_str_radix(name.strip_prefix("i-")?, 16).ok()?;
-    (name_of(number) == name).then_some(number)
 }
 
 /// The id of the incident that `group` is, unless an announced one lives on in it.
@@ -450,8 +438,24 @@ impl Neighbourhood {
         self.corrected = edits::corrected(&self.groups, self.loose.values().map(|event| &**event), force, assigned);
     }
 
+    /// Whether an event is the end of what never began. A source that tells an incident of its own as an outage or as an alert, as it is at
+    /// that time, ends both of them: it does not know any more as which it was told.
+    fn ends_nothing(&self, event: &Event) -> bool {
+        let Some(incident) = event.incident.as_deref() else { return false };
+        let unknown = |subject: &Subject| !self.groups.iter().any(|group| group.subjects.contains_key(subject));
+        let of_its_own = match &event.fact {
+            Fact::Declaration(end) => end.status == AlertStatus::Resolved && end.key == incident,
+            Fact::Alert(end) => end.status == AlertStatus::Resolved && !unknown(&declared_subject(incident)),
+            _ => false,
+        };
+        of_its_own && unknown(&event.subject)
+    }
+
     /// The group an event joins, by the order of precedence of the reasons; ties: earliest began, then id.
     fn find(&self, event: &Event, force: &InForce, assigned: &BTreeMap<String, String>) -> Option<(usize, Joined)> {
+        if matches!(event.fact, Fact::Maintenance(_)) || self.ends_nothing(event) {
+            return None;
+        }
         let rules = &force.rules.correlation;
         let first = |fits: &dyn Fn(&Group) -> bool| {
             let candidates = self.groups.iter().enumerate().filter(|(_, group)| fits(group));

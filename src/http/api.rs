@@ -14,6 +14,7 @@ use super::body::body;
 use super::error::Error;
 use super::ingest::{arrival, faults};
 use crate::app::measure::status::Shown;
+use crate::app::planned::Planned;
 use crate::app::review::{Answered, ReviewFault};
 use crate::app::{App, intend};
 use crate::ingest::{self, IngestFault};
@@ -112,6 +113,16 @@ pub(super) async fn intervene(State(app): State<Arc<App>>, headers: HeaderMap, r
 /// `POST /api/v1/near-misses`
 pub(super) async fn near_miss(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::near_miss).await
+}
+
+/// `POST /api/v1/maintenance`
+pub(super) async fn plan(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+    person(&app, &headers, raw, ingest::people::maintenance).await
+}
+
+/// `GET /api/v1/maintenance`
+pub(super) async fn planned(State(app): State<Arc<App>>) -> Result<Json<Vec<Planned>>, Error> {
+    Ok(Json(read(&app, App::planned).await?))
 }
 
 /// What a list of incidents may be narrowed to.

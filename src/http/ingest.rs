@@ -44,14 +44,18 @@ pub(super) async fn webhook(
         Some(reader) => ingest::sources::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
         None => Ok(Reading::default()),
     };
+    let kept = settings.readers.get(&name).and_then(|reader| ingest::sources::kept(reader, &body));
     let mut reply = None;
-    let arrival = match read {
+    let mut arrival = match read {
         Ok(mut reading) => {
             reply = reading.reply.take();
             arrival(&name, body, reading)
         }
         Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
     };
+    if let Some(kept) = kept {
+        arrival.body = kept;
+    }
     // Read again for its answer, which a sender that did not get it waits for, but not taken again.
     if once.is_some_and(|once| app.has_taken(&once)) {
         app.turn_away(&source.name, Away::Repeat);

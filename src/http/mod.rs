@@ -54,6 +54,7 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/requests", post(api::request))
         .route("/api/v1/interventions", post(api::intervene))
         .route("/api/v1/near-misses", post(api::near_miss))
+        .route("/api/v1/maintenance", get(api::planned).post(api::plan))
         .route("/api/v1/incidents", get(api::incidents))
         .route("/api/v1/incidents/{id}", get(api::incident))
         .route("/api/v1/incidents/{id}/verdicts", get(api::verdicts))

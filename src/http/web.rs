@@ -48,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/postmortems/{id}", get(postmortem))
         .route("/ask", get(ask).post(asked))
         .route("/declare", get(declare).post(declared))
+        .route("/maintenance", get(maintenance).post(plan))
         .route("/assign", post(assign))
         .route("/conditions", get(conditions))
         .route("/quarantine", get(quarantine))
@@ -326,13 +327,14 @@ async fn ask(State(app): State<Arc<App>>) -> Html<String> {
 
 type Entered = BTreeMap<String, String>;
 
-/// A form's fields as the body of the API: blank ones left out, `when` (UTC, without a zone) as `at`.
+/// A form's fields as the body of the API: blank ones left out, times (UTC, without a zone) with one, and `when` as `at`.
 fn as_body(posted: &Entered) -> Vec<u8> {
     let mut body: BTreeMap<&str, Value> = BTreeMap::new();
+    let zoned = |value: &str| if value.len() == 16 { format!("{value}:00Z") } else { format!("{}Z", value.trim_end_matches('Z')) };
     for (name, value) in posted.iter().filter(|(_, value)| !value.trim().is_empty()) {
         match name.as_str() {
-            "when" if value.len() == 16 => body.insert("at", json!(format!("{value}:00Z"))),
-            "when" => body.insert("at", json!(format!("{value}Z"))),
+            "when" => body.insert("at", json!(zoned(value))),
+            "from" | "to" => body.insert(name, json!(zoned(value))),
             name => body.insert(name, json!(value)),
         };
     }
@@ -380,6 +382,32 @@ async fn declared(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> R
             let entered = pages::declare::Entered { title: field("title"), service: field("service"), when: field("when") };
             let view = pages::declare::View { services: service_names(&app), entered, fault: Some(plain(&fault)) };
             Ok((StatusCode::BAD_REQUEST, Html(pages::declare::render(&view))).into_response())
+        }
+    }
+}
+
+async fn maintenance(State(app): State<Arc<App>>) -> Page {
+    maintenance_page(&app, pages::maintenance::Entered::default(), None).await
+}
+
+async fn maintenance_page(app: &Arc<App>, entered: pages::maintenance::Entered, fault: Option<String>) -> Page {
+    let planned = read(app, App::planned).await?;
+    let view = pages::maintenance::View { now: app.now(), planned, services: service_names(app), entered, fault };
+    Ok(Html(pages::maintenance::render(&view)))
+}
+
+async fn plan(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Result<Response, PageError> {
+    let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
+    match people::maintenance(&as_body(&posted), app.now()) {
+        Ok(event) => {
+            let _ = say(&app, event).await?;
+            Ok(Redirect::to("/maintenance").into_response())
+        }
+        Err(fault) => {
+            let entered =
+                pages::maintenance::Entered { why: field("why"), service: field("service"), from: field("from"), to: field("to") };
+            let page = maintenance_page(&app, entered, Some(plain(&fault))).await?;
+            Ok((StatusCode::BAD_REQUEST, page).into_response())
         }
     }
 }

@@ -19,6 +19,7 @@
 //! | `change` | `what`*, `title`, `revision`, `line` (the repository or application that has this revision, where a service has several) |
 //! | `acknowledgement` | `of` (a subject; none: the incident) |
 //! | `note` | `text`* |
+//! | `maintenance` | `from`*, `to`*, `why`*, `key`; told again for the same service and `key` (else `from`) it replaces what was told before |
 
 use serde_json::Value;
 
@@ -27,7 +28,7 @@ use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Event,
-    Fact, Intervention, LabelSet, NearMiss, Note, Request, Severity, Subject,
+    Fact, Intervention, LabelSet, NearMiss, Note, Request, Severity, Subject, Window,
 };
 use crate::model::settings::LabelNames;
 
@@ -35,7 +36,7 @@ use crate::model::settings::LabelNames;
 pub(crate) const COMMON: [&str; 8] = ["kind", "occurred_at", "source", "service", "environment", "incident", "actor", "links"];
 
 /// Kinds with their own keys.
-pub(crate) const KINDS: [(&str, &[&str]); 9] = [
+pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     (
         "alert",
         &["name", "status", "starts_at", "ends_at", "labels", "annotations", "severity", "pending_for", "keep_firing_for", "end_reason"],
@@ -48,6 +49,7 @@ pub(crate) const KINDS: [(&str, &[&str]); 9] = [
     ("change", &["what", "title", "revision", "line"]),
     ("acknowledgement", &["of"]),
     ("note", &["text"]),
+    ("maintenance", &["key", "from", "to", "why"]),
 ];
 
 /// The words for an alert's or declaration's status.
@@ -104,7 +106,7 @@ fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> 
     let kind = fields.need(
         "kind",
         fields.line("kind")?,
-        "Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement or note",
+        "Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance",
     )?;
     let advice = match kind.as_str() {
         "review" => Some("an answer is given where it is asked for: POST /api/v1/incidents/{id}/review"),
@@ -254,6 +256,7 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
             line: fields.line("line")?,
         }),
         "acknowledgement" => Fact::Acknowledgement(Acknowledgement { of: subject(fields)? }),
+        "maintenance" => Fact::Maintenance(window(fields)?),
         _ => Fact::Note(Note { text: fields.need("text", fields.prose("text")?, "Write what was noted")? }),
     })
 }
@@ -285,6 +288,17 @@ pub(super) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Dec
         data_loss: fields.flag("data_loss")?,
         detected_by: fields.word("detected_by", &DETECTED_BY)?,
     })
+}
+
+/// The fields of planned work, for everybody who may tell of it.
+pub(super) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
+    let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
+    let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
+    if to < from {
+        return Err(fields.fault("to", "before `from`; the two may be equal, which calls the work off"));
+    }
+    let why = fields.need("why", fields.line("why")?, "Say in a few words what is done")?;
+    Ok(Window { key: fields.line("key")?.unwrap_or_default(), from, to, why })
 }
 
 /// A near miss's own fields, for everybody who may report one.

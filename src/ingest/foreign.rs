@@ -50,6 +50,14 @@ pub(super) fn instant(value: &Value, path: &str) -> Result<Option<Time>, MemberF
     text(value, path).map_or(Ok(None), |text| time::parse_go(text).map_err(|message| fault(path, message)))
 }
 
+/// The same where the rest says enough without it: what is no instant is only told.
+pub(super) fn instant_if_any(value: &Value, path: &str, faults: &mut Vec<MemberFault>) -> Option<Time> {
+    instant(value, path).unwrap_or_else(|fault| {
+        faults.push(fault);
+        None
+    })
+}
+
 /// One line of at most [`LINE`] characters: what comes after is cut, control characters become blanks.
 pub(super) fn line(text: &str) -> String {
     let letters = text.trim().chars().map(|letter| if letter.is_control() { ' ' } else { letter });

@@ -1,11 +1,210 @@
-//! What incident.io sends.
+//! incident.io's webhooks. What is told stands under the name of its kind. Made, with everything that is not read left out:
+//!
+//! ```json
+//! {"event_type": "public_incident.incident_status_updated_v2",
+//!  "public_incident.incident_status_updated_v2": {
+//!    "incident": {"id": "01FDAG4SAP5TYPT98WGR2N7W91", "name": "Orders fail", "mode": "standard", "permalink": "https://app.incident.io/…",
+//!      "created_at": "2026-11-23T07:03:10Z", "updated_at": "2026-11-23T07:50:02Z", "severity": {"name": "Major", "rank": 2},
+//!      "incident_status": {"category": "learning", "name": "Documenting"},
+//!      "incident_timestamp_values": [{"incident_timestamp": {"name": "Impact started"}, "value": {"value": "2026-11-23T06:58:00Z"}}],
+//!      "incident_role_assignments": [{"role": {"name": "Incident Lead"}, "assignee": {"id": "01FC…", "name": "Ada L."}}],
+//!      "custom_field_entries": [{"custom_field": {"name": "Service"}, "values": [{"value_catalog_entry": {"name": "checkout"}}]}]},
+//!    "new_status": {"name": "Documenting"}, "previous_status": {"name": "Fixing"}, "message": "All orders go through."}}
+//! ```
+//!
+//! An incident is a declared outage while its status is a live one, and over afterwards. Private ones send nothing but an id; tests,
+//! tutorials and what is still being triaged are no outages.
 
-use super::{IngestFault, Message, Reading};
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::foreign::{self, at, instant, instant_if_any, line, link, need, prose, text};
+use super::{IngestFault, MemberFault, Message, Reading, labels};
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity};
+
+const ADVICE: &str = "incident.io names the kind of each message there";
+/// Entries that are read of one list.
+const MOST: usize = 100;
+/// Names of the field that says which service is meant, beside those of the settings.
+const SERVICE_FIELDS: [&str; 4] = ["services", "affected service", "affected services", "component"];
+/// Names of the timestamp at which users began to feel it, and of those at which they ceased to, the best first.
+const STARTED: [&str; 3] = ["impact started", "impact started at", "started at"];
+const ENDED: [&str; 7] = ["impact ended", "impact ended at", "fixed at", "mitigated at", "resolved at", "closed at", "canceled at"];
 
 /// Reads a message.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When it is no JSON object with a kind, or its incident or times cannot be told.
+pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = foreign::object(message.body, "a message as incident.io sends it")?;
+    let kind = need(&body, "event_type", ADVICE)?;
+    // Follow-ups, actions and private incidents, of which only an id comes, say nothing that is judged here.
+    let Some(rest) = kind.strip_prefix("public_incident.incident_") else { return Ok(Reading::default()) };
+    // The name has dots, so it is no path.
+    let data = body.get(&kind).ok_or_else(|| foreign::fault(&kind, "missing. What happened stands under the name of its kind"))?;
+    let incident = at(data, "incident").unwrap_or(data);
+    if !matches!(text(incident, "mode"), None | Some("standard" | "retrospective")) {
+        return Ok(Reading::default());
+    }
+    let mut reading = Reading::default();
+    let told = Told::read(message, incident, &mut reading.faults)?;
+    reading.events = told.state(incident, &mut reading.faults);
+    if rest.starts_with("status_updated") && !reading.events.is_empty() {
+        reading.events.extend(told.turned(data));
+    }
+    Ok(reading)
+}
+
+/// What all that is told of an incident has in common.
+struct Told<'a> {
+    message: &'a Message<'a>,
+    key: String,
+    title: String,
+    severity: Severity,
+    services: Vec<String>,
+    links: Vec<Link>,
+    created: Time,
+    updated: Option<Time>,
+}
+
+impl<'a> Told<'a> {
+    fn read(message: &'a Message<'a>, incident: &Value, faults: &mut Vec<MemberFault>) -> Result<Self, MemberFault> {
+        let key = format!("incident_io:{}", line(&need(incident, "id", "Without it nobody can tell which incident is meant")?));
+        let created = instant(incident, "created_at")?;
+        let pages = [("permalink", "incident.io"), ("postmortem_document_url", "Postmortem")];
+        Ok(Self {
+            message,
+            title: text(incident, "name").map_or_else(|| key.clone(), line),
+            key,
+            severity: severity(message, incident),
+            services: services(message, incident),
+            links: pages.iter().filter_map(|(path, title)| link(incident, path, title)).collect(),
+            created: created.ok_or_else(|| foreign::fault("incident.created_at", "missing. It says when the incident was declared"))?,
+            updated: instant_if_any(incident, "updated_at", faults),
+        })
+    }
+
+    fn event(&self, at: Time, service: Option<&str>, actor: Option<Box<Actor>>, fact: Fact) -> Event {
+        let mut event = Event::new(self.message.source, at, fact);
+        event.service = service.map(Into::into);
+        event.incident = Some(self.key.as_str().into());
+        event.actor = actor;
+        event.links = self.links.iter().cloned().collect();
+        event.identify();
+        super::time::clamp(&mut event, self.message.now);
+        event
+    }
+
+    fn declared(&self, at: Time, actor: Option<Box<Actor>>, status: AlertStatus) -> Event {
+        let declared = Declaration {
+            key: self.key.clone(),
+            title: self.title.clone(),
+            severity: self.severity,
+            status,
+            planned: false,
+            data_loss: None,
+            detected_by: None,
+        };
+        self.event(at, self.services.first().map(String::as_str), actor, Fact::Declaration(declared))
+    }
+
+    fn note(&self, at: Time, service: Option<&str>, actor: Option<Box<Actor>>, words: &str) -> Event {
+        self.event(at, service, actor, Fact::Note(Note { text: prose(words) }))
+    }
+
+    /// Whether it is an outage, since when and until when, and who has a role in it.
+    fn state(&self, incident: &Value, faults: &mut Vec<MemberFault>) -> Vec<Event> {
+        let began = timestamp(incident, &STARTED, faults).map_or(self.created, |started| started.min(self.created));
+        let category = text(incident, "incident_status.category").unwrap_or_default();
+        let over = match category {
+            "live" | "paused" => false,
+            "learning" | "closed" => true,
+            // It proved to be none, or is told of under another: what was declared of it before ends, and where nothing was, nothing does.
+            "declined" | "merged" | "canceled" => {
+                let end = self.end(incident, began, faults);
+                return end.map(|end| self.declared(end, None, AlertStatus::Resolved)).into_iter().collect();
+            }
+            _ => return Vec::new(),
+        };
+        let mut events = vec![self.declared(began, creator(incident), AlertStatus::Firing)];
+        let others = self.services.iter().skip(1);
+        events.extend(others.map(|service| self.note(began, Some(service), None, &format!("Affected: {service}"))));
+        // Nobody says since when; the time of the incident does not change, so that it is told once.
+        events.extend(list(incident, "incident_role_assignments").filter_map(|assignment| {
+            let (role, name) = (text(assignment, "role.name")?, text(assignment, "assignee.name")?);
+            let actor = foreign::actor("incident_io", text(assignment, "assignee.id").unwrap_or(name), ActorKind::Human);
+            Some(self.note(self.created, None, actor, &format!("{}: {}", line(role), line(name))))
+        }));
+        if over {
+            events.extend(self.end(incident, began, faults).map(|end| self.declared(end, None, AlertStatus::Resolved)));
+        }
+        events
+    }
+
+    /// When it was over: as people say, else when that was told.
+    fn end(&self, incident: &Value, began: Time, faults: &mut Vec<MemberFault>) -> Option<Time> {
+        let end = timestamp(incident, &ENDED, faults).or(self.updated);
+        // What begins and ends at once would be told in either order.
+        end.map(|end| end.max(began + TimeDelta::milliseconds(1)))
+    }
+
+    /// From one status to another, with what was said of it.
+    fn turned(&self, data: &Value) -> Option<Event> {
+        let to = text(data, "new_status.name").map(line)?;
+        let from = text(data, "previous_status.name").map(|from| format!(" from {}", line(from))).unwrap_or_default();
+        let said = text(data, "message").map(|words| format!(": {words}")).unwrap_or_default();
+        Some(self.note(self.updated?, None, None, &format!("Status went{from} to {to}{said}")))
+    }
+}
+
+fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
+    at(value, path).and_then(Value::as_array).into_iter().flatten().take(MOST)
+}
+
+/// A word that we know, else the rank: of the usual three, minor is 1 and critical 3.
+fn severity(message: &Message<'_>, incident: &Value) -> Severity {
+    let named = text(incident, "severity.name").and_then(|word| labels::severity_word(word, message.names));
+    named.unwrap_or_else(|| match at(incident, "severity.rank").and_then(Value::as_i64) {
+        Some(..=0) => Severity::Info,
+        Some(1..=2) => Severity::Warning,
+        Some(3..) => Severity::Critical,
+        None => Severity::Unknown,
+    })
+}
+
+/// The services that a custom field names, by our names.
+fn services(message: &Message<'_>, incident: &Value) -> Vec<String> {
+    let is_service = |entry: &&Value| {
+        let name = text(entry, "custom_field.name").unwrap_or_default().to_lowercase();
+        SERVICE_FIELDS.contains(&name.as_str()) || message.names.service.iter().any(|known| known.eq_ignore_ascii_case(&name))
+    };
+    let values = list(incident, "custom_field_entries").filter(is_service).flat_map(|entry| list(entry, "values"));
+    let named = values
+        .filter_map(|value| ["value_catalog_entry.name", "value_option.value", "value_text"].iter().find_map(|path| text(value, path)));
+    let mut services: Vec<String> = Vec::new();
+    for name in named.map(line) {
+        if !services.contains(&name) {
+            services.push(name);
+        }
+    }
+    services
+}
+
+/// The first of these timestamps that has a value.
+fn timestamp(incident: &Value, names: &[&str], faults: &mut Vec<MemberFault>) -> Option<Time> {
+    let value = |name: &&str| {
+        let is = |entry: &&Value| text(entry, "incident_timestamp.name").is_some_and(|other| other.eq_ignore_ascii_case(name));
+        instant_if_any(list(incident, "incident_timestamp_values").find(is)?, "value.value", faults)
+    };
+    names.iter().find_map(value)
+}
+
+/// Who declared it: a person, or an alert, workflow or program.
+fn creator(incident: &Value) -> Option<Box<Actor>> {
+    if let Some(user) = at(incident, "creator.user") {
+        return foreign::actor("incident_io", text(user, "id")?, ActorKind::Human);
+    }
+    let robot = ["alert", "workflow", "api_key"].iter().find_map(|kind| text(incident, &format!("creator.{kind}.id")))?;
+    foreign::actor("incident_io", robot, ActorKind::Robot)
 }

@@ -11,7 +11,6 @@ pub mod datadog;
 pub mod events;
 pub mod exposition;
 mod fields;
-#[expect(dead_code, reason = "the sources that are read by it come one by one")]
 mod foreign;
 pub mod generic;
 pub mod github;
@@ -99,7 +98,8 @@ pub type Known<'a> = dyn FnMut(&Glimpse<'_>) -> bool + 'a;
 pub struct Lease {
     /// The alert.
     pub subject: Subject,
-    /// When the promise runs out.
+    /// When the promise runs out. [`Time::MAX_UTC`]: its sender tells every change once and is silent in between, so that a firing message
+    /// after the end is an old one.
     pub until: Time,
 }
 

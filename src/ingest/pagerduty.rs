@@ -1,11 +1,327 @@
-//! What PagerDuty sends.
+//! PagerDuty's webhooks, version 3: one event a message, at least once, and what is not taken is sent again for two days. Made, with
+//! everything that is not read left out:
+//!
+//! ```json
+//! {"event": {
+//!    "id": "01CH754SM17TWPE2V2H4VPBRO7", "event_type": "incident.priority_updated", "occurred_at": "2026-11-23T07:12:09.410Z",
+//!    "agent": {"id": "PLH1HKV", "type": "user_reference", "summary": "Ada L."},
+//!    "data": {"type": "incident", "id": "PGR0VU2", "html_url": "https://acme.pagerduty.com/incidents/PGR0VU2", "status": "triggered",
+//!      "created_at": "2026-11-23T07:01:03Z", "reopened_at": null, "title": "Checkout answers with errors",
+//!      "service": {"id": "PF9KMXH", "summary": "checkout"}, "urgency": "high", "priority": {"summary": "P1"}, "resolve_reason": null}}}
+//! ```
+//!
+//! An incident that the settings count as declared is a declared outage, any other an alert; what became one stays one, so the end of an
+//! incident ends both. All that is told of an incident carries its name, `pagerduty:PGR0VU2`: notes, responders and status updates have
+//! nothing else by which they could be joined. A published status update proves that an outage was declared, but not for how long.
 
-use super::{IngestFault, Message, Reading};
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::foreign::{self, at, instant, instant_if_any, line, need, prose, text};
+use super::{IngestFault, Lease, MemberFault, Message, Reading, labels};
+use crate::model::Time;
+use crate::model::event::{
+    Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, Edit, EndReason, Event, Fact, Intervention, Labels, Link, Note, Severity,
+};
+use crate::model::incident::IncidentId;
+use crate::model::source::Declares;
+
+const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; the older ones are not read";
+
+/// Where this text is cut short, PagerDuty has the rest.
+const TRIMMED: &str = " (cut short by PagerDuty)";
 
 /// Reads a message.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When it is no event, or its incident or time cannot be told.
+pub fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Reading, IngestFault> {
+    let body = foreign::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
+    let kind = need(&body, "event.event_type", ADVICE)?;
+    // Services are settings, and a ping is a test; events of kinds that come later are nobody's fault.
+    let Some(kind) = kind.strip_prefix("incident.") else { return Ok(Reading::default()) };
+    let event = at(&body, "event").unwrap_or(&Value::Null);
+    let data = at(event, "data").unwrap_or(&Value::Null);
+    let whole = text(data, "type").unwrap_or("incident") == "incident";
+    let id = need(event, if whole { "data.id" } else { "data.incident.id" }, "Without it nobody can tell which incident is meant")?;
+    let occurred_at = instant(event, "occurred_at")?;
+    let occurred_at = occurred_at.ok_or_else(|| foreign::fault("event.occurred_at", "missing. It says when this was"))?;
+    let about = About {
+        message,
+        incident: format!("pagerduty:{}", line(&id)),
+        service: text(data, "service.summary"),
+        link: foreign::link(data, if whole { "html_url" } else { "incident.html_url" }, "PagerDuty"),
+        agent: agent(event),
+        at: occurred_at,
+    };
+    if !whole {
+        return Ok(foreign::reading(beside(&about, kind, data)));
+    }
+    Ok(incident(&about, kind, data, declares))
+}
+
+/// What all that a message tells has in common.
+struct About<'a> {
+    message: &'a Message<'a>,
+    incident: String,
+    service: Option<&'a str>,
+    link: Option<Link>,
+    agent: Option<Box<Actor>>,
+    at: Time,
+}
+
+impl About<'_> {
+    fn event(&self, at: Time, actor: Option<Box<Actor>>, fact: Fact) -> Event {
+        let mut event = Event::new(self.message.source, at, fact);
+        event.service = self.service.map(line).filter(|name| !name.is_empty()).map(Into::into);
+        event.incident = Some(self.incident.as_str().into());
+        event.actor = actor;
+        event.links = self.link.clone().into_iter().collect();
+        event.identify();
+        super::time::clamp(&mut event, self.message.now);
+        event
+    }
+
+    /// Somebody, or something, said or did something.
+    fn did(&self, fact: Fact) -> Event {
+        self.event(self.at, self.agent.clone(), fact)
+    }
+
+    fn note(&self, words: &str) -> Event {
+        self.did(Fact::Note(Note { text: prose(words) }))
+    }
+
+    fn alert(&self, told: &Told<'_>, end: Option<(Time, EndReason)>) -> Event {
+        let labels = Labels::from([("pagerduty_incident".to_owned(), self.incident.replacen("pagerduty:", "", 1))]);
+        let alert = foreign::Told {
+            name: told.title.clone(),
+            status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+            labels,
+            annotations: Labels::new(),
+            severity: Some(told.severity),
+            starts_at: told.since,
+            ends_at: end.map(|(at, _)| at),
+            end_reason: end.map_or(EndReason::Recovered, |(_, reason)| reason),
+            links: Vec::new(),
+        };
+        let fact = alert.event(self.message).fact;
+        self.event(end.map_or(told.since, |(at, _)| at), None, fact)
+    }
+
+    fn declaration(&self, told: &Told<'_>, at: Time, status: AlertStatus, actor: Option<Box<Actor>>) -> Event {
+        let declared = Declaration {
+            key: self.incident.clone(),
+            title: told.title.clone(),
+            severity: told.severity,
+            status,
+            planned: false,
+            data_loss: None,
+            detected_by: None,
+        };
+        self.event(at, actor, Fact::Declaration(declared))
+    }
+}
+
+/// Who did it: a person, or a service, integration or workflow.
+fn agent(event: &Value) -> Option<Box<Actor>> {
+    who(at(event, "agent")?)
+}
+
+fn who(reference: &Value) -> Option<Box<Actor>> {
+    let kind = if text(reference, "type") == Some("user_reference") { ActorKind::Human } else { ActorKind::Robot };
+    foreign::actor("pagerduty", text(reference, "id")?, kind)
+}
+
+/// An incident as a message describes it.
+struct Told<'a> {
+    title: String,
+    severity: Severity,
+    /// Since when it has been on, this time.
+    since: Time,
+    /// Whether that may be another time than at which it began.
+    unsure: bool,
+    /// Whether nobody says when it began.
+    undated: bool,
+    priority: Option<&'a str>,
+    urgency: Option<&'a str>,
+}
+
+impl<'a> Told<'a> {
+    fn read(data: &'a Value, kind: &str, about: &About<'_>, faults: &mut Vec<MemberFault>) -> Self {
+        let (created, reopened) = (instant_if_any(data, "created_at", faults), instant_if_any(data, "reopened_at", faults));
+        let begins = matches!(kind, "triggered" | "reopened");
+        // Older messages say neither when it began nor whether it was opened again.
+        let since = match kind {
+            "reopened" => reopened.or(Some(about.at)),
+            _ => reopened.max(created),
+        };
+        let (priority, urgency) = (text(data, "priority.summary"), text(data, "urgency"));
+        let by_urgency = match urgency {
+            Some("high") => Severity::Critical,
+            Some("low") => Severity::Warning,
+            _ => Severity::Unknown,
+        };
+        let severity = priority.and_then(|word| labels::severity_word(word, about.message.names)).unwrap_or(by_urgency);
+        let title = text(data, "title").map_or_else(|| about.incident.clone(), line);
+        let unsure = !begins && (created.is_none() || data.get("reopened_at").is_none());
+        let (undated, since) = (since.is_none(), since.unwrap_or(about.at).min(about.at));
+        Self { title, severity, since, unsure, undated, priority, urgency }
+    }
+
+    fn is_declared(&self, kind: &str, agent: Option<&Actor>, declares: &Declares) -> bool {
+        match self.priority {
+            Some(priority) => declares.priority.iter().any(|word| word.eq_ignore_ascii_case(priority)),
+            None => {
+                let opened = kind == "triggered" && agent.is_some_and(|agent| agent.kind == ActorKind::Human);
+                let by_hand = declares.by_hand && opened && self.urgency == Some("high");
+                by_hand || self.urgency.is_some_and(|urgency| declares.urgency.iter().any(|word| word == urgency))
+            }
+        }
+    }
+}
+
+/// A message that describes the incident whole: what it is, and what happened to it.
+fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) -> Reading {
+    let mut reading = Reading::default();
+    let told = Told::read(data, kind, about, &mut reading.faults);
+    let declared = told.is_declared(kind, about.agent.as_deref(), declares);
+    // An end without a beginning says nothing of one.
+    let begun = kind != "resolved" || !told.undated;
+    if declared && begun {
+        // Only of the first message is it known that its agent opened it.
+        let opened = about.agent.clone().filter(|_| kind == "triggered");
+        reading.events.push(about.declaration(&told, told.since, AlertStatus::Firing, opened));
+    } else if !declared && begun && (kind == "resolved" || text(data, "status") != Some("resolved")) {
+        alert(&mut reading, about, &told, None);
+    }
+    if kind == "resolved" {
+        resolved(&mut reading, about, &told, data);
+        return reading;
+    }
+    let named = |list: &str| {
+        let all = at(data, list).and_then(Value::as_array).into_iter().flatten();
+        let names: Vec<String> = all.filter_map(|one| text(one, "summary")).map(line).collect();
+        names.join(", ")
+    };
+    let of = |path: &str| text(data, path).map_or_else(|| "unknown".to_owned(), line);
+    let words = match kind {
+        "acknowledged" => {
+            reading.events.push(about.did(Fact::Acknowledgement(Acknowledgement { of: None })));
+            None
+        }
+        "unacknowledged" => Some("No longer acknowledged in PagerDuty".to_owned()),
+        "reopened" => Some("Opened again in PagerDuty".to_owned()),
+        "escalated" => Some(format!("Escalated to {}", named("assignees"))),
+        "reassigned" => Some(format!("Assigned to {}", named("assignees"))),
+        "delegated" => Some(format!("Handed to the escalation policy {}", of("escalation_policy.summary"))),
+        "priority_updated" => {
+            Some(told.priority.map_or_else(|| "Priority taken away".to_owned(), |word| format!("Priority set to {}", line(word))))
+        }
+        "service_updated" => Some(format!("Moved to the service {} in PagerDuty", of("service.summary"))),
+        _ => None,
+    };
+    reading.events.extend(words.map(|words| about.note(&words)));
+    reading
+}
+
+fn alert(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, end: Option<(Time, EndReason)>) {
+    let event = about.alert(told, end);
+    if told.unsure {
+        reading.unstarted.push(reading.events.len());
+    }
+    if end.is_none() {
+        // PagerDuty tells of it when something changes, and else is silent for as long as it lasts.
+        reading.leases.push(Lease { subject: event.subject, until: Time::MAX_UTC });
+    }
+    reading.events.push(event);
+}
+
+/// The end, of the outage and of the alert: which of them it was told as before is not known any more.
+fn resolved(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, data: &Value) {
+    // What begins and ends at once would be told in either order.
+    let end = about.at.max(told.since + TimeDelta::milliseconds(1));
+    let other = text(data, "resolve_reason.incident.id");
+    let merged = other.is_some() || text(data, "resolve_reason.type").is_some_and(|reason| reason.starts_with("merge"));
+    let reason = if merged { EndReason::Superseded } else { EndReason::Recovered };
+    alert(reading, about, told, Some((end, reason)));
+    reading.events.push(about.declaration(told, end, AlertStatus::Resolved, None));
+    if let Some(other) = other {
+        let (into, from) = (IncidentId(format!("pagerduty:{}", line(other))), IncidentId(about.incident.clone()));
+        reading.events.push(about.did(Fact::Edit(Edit::Merge { into, from })));
+    } else if merged {
+        reading.events.push(about.note("Merged with another incident in PagerDuty"));
+    }
+}
+
+/// A message that only names the incident.
+fn beside(about: &About<'_>, kind: &str, data: &Value) -> Vec<Event> {
+    let cut = if at(data, "trimmed") == Some(&Value::Bool(true)) { TRIMMED } else { "" };
+    let said = |path: &str| text(data, path).map(|words| format!("{words}{cut}"));
+    match kind {
+        "annotated" => said("content").map(|words| about.note(&words)).into_iter().collect(),
+        "status_update_published" => status_update(about, data, said("message")),
+        "responder.added" => {
+            let asked = text(data, "user.summary").or_else(|| text(data, "escalation_policy.summary"));
+            asked.map(|name| about.note(&format!("Asked to join: {}{}", line(name), after(said("message"))))).into_iter().collect()
+        }
+        "responder.replied" => replied(about, data, said("message")).into_iter().collect(),
+        "workflow.started" => ran(about, data, "workflow").into_iter().collect(),
+        "action_invocation.created" => ran(about, data, "automation action").into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+fn after(words: Option<String>) -> String {
+    words.map(|words| format!(": {words}")).unwrap_or_default()
+}
+
+/// A note, and proof that an outage was declared: an instant of it, since nothing says when it began or ended.
+fn status_update(about: &About<'_>, data: &Value, words: Option<String>) -> Vec<Event> {
+    let title = text(data, "incident.summary").map_or_else(|| about.incident.clone(), line);
+    let declared = |at, status| {
+        let declared = Declaration {
+            key: format!("{} status update", about.incident),
+            title: title.clone(),
+            severity: Severity::Unknown,
+            status,
+            planned: false,
+            data_loss: None,
+            detected_by: None,
+        };
+        about.event(at, None, Fact::Declaration(declared))
+    };
+    let note = about.note(&format!("Status update published{}", after(words)));
+    let end = about.at + TimeDelta::milliseconds(1);
+    vec![note, declared(about.at, AlertStatus::Firing), declared(end, AlertStatus::Resolved)]
+}
+
+/// Who was asked to join, and did or could not.
+fn replied(about: &About<'_>, data: &Value, words: Option<String>) -> Option<Event> {
+    let user = at(data, "user").or_else(|| at(data, "escalation_policy"))?;
+    // Whoever could not join has not worked on it.
+    let (did, actor) = match text(data, "state")? {
+        "accepted" => ("Joined", who(user).or_else(|| about.agent.clone())),
+        "declined" => ("Cannot join", None),
+        _ => return None,
+    };
+    let name = text(user, "summary").map(line).unwrap_or_default();
+    Some(about.event(about.at, actor, Fact::Note(Note { text: prose(&format!("{did}: {name}{}", after(words))) })))
+}
+
+/// Automation that somebody, or a rule, set off from the incident.
+fn ran(about: &About<'_>, data: &Value, what: &str) -> Option<Event> {
+    let named = ["incident_workflow.name", "incident_workflow.summary", "action.name", "action.summary", "summary"];
+    let name = named.iter().find_map(|path| text(data, path)).map(line);
+    let step = Intervention {
+        action: what.to_owned(),
+        why: name.unwrap_or_default(),
+        stated: false,
+        should_be_automatic: None,
+        dry_run: false,
+        refused: false,
+        planned: false,
+    };
+    // PagerDuty names no agent where a rule of its own did it.
+    let actor = about.agent.clone().or_else(|| foreign::actor("pagerduty", "rule", ActorKind::Robot));
+    Some(about.event(about.at, actor, Fact::Intervention(step)))
 }

@@ -1,6 +1,6 @@
-//! What people state by API, command line or form: requests, declarations, manual steps, near misses.
+//! What people state by API, command line or form: requests, declarations, manual steps, near misses, planned work.
 //!
-//! All four take `service`, `environment`, `incident` (an incident's id), `drill` (true for an exercise) and the time, as `at` or
+//! All but planned work take `service`, `environment`, `incident` (an incident's id), `drill` (true for an exercise) and the time, as `at` or
 //! `occurred_at` (RFC 3339; now). A blank field counts as left out.
 
 use serde_json::Value;
@@ -14,7 +14,7 @@ use crate::model::settings::LabelNames;
 /// The source of what people state.
 const SOURCE: &str = "people";
 
-/// Keys that all four take.
+/// Keys that all but planned work take.
 const COMMON: [&str; 6] = ["service", "environment", "incident", "drill", "at", "occurred_at"];
 
 /// A stakeholder's wish for a postmortem: `{"reason", "requester"?}`. Only the reason is needed.
@@ -71,6 +71,22 @@ pub fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
         concerning(fields)?;
         Ok((Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?), fields.line("actor")?))
     })
+}
+
+/// Planned work: `{"service"?, "from", "to", "why", "actor"?}`; without a service it is on everything. The same service and `from` again
+/// replace what was said before, and `to` as early as `from` calls it off.
+///
+/// # Errors
+/// The first fault, with its field.
+pub fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+    let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
+    let fields = Fields::open(&body, None)?;
+    fields.only(&["service", "from", "to", "why", "actor"])?;
+    let mut event = Event::new(SOURCE, now, Fact::Maintenance(events::window(&fields)?));
+    event.service = fields.line("service")?.map(Into::into);
+    event.actor = fields.line("actor")?.map(|id| Box::new(Actor { id, kind: ActorKind::Human }));
+    event.identify();
+    Ok(event)
 }
 
 /// Only a request may leave open what it is about: whoever asks need not know our names.

@@ -1,11 +1,221 @@
-//! What Slack sends.
+//! Slack: a slash command, buttons and forms. A slash command comes as a form, here as a list of its fields, made and without what is not
+//! read:
+//!
+//! ```text
+//! command=/postmortem
+//! text=checkout nobody could pay between nine and ten
+//! user_id=U2CERLKJA
+//! ```
+//!
+//! and what people press as a form with one field, `payload`, which is JSON:
+//!
+//! ```json
+//! {"type": "block_actions", "user": {"id": "U2CERLKJA"}, "container": {"message_ts": "1795418463.000200"},
+//!  "actions": [{"action_id": "afterword_request", "block_id": "i-0a1b2c3d4e", "value": "Nobody could pay", "action_ts": "1795418465.194939"}]}
+//! ```
+//!
+//! A command asks for a postmortem, and so does what is called `afterword_request`; `afterword_note` notes something. The block of a button
+//! may name the incident. Slack waits three seconds for the answer, and shows it to whoever asked.
 
-use super::{IngestFault, Message, Reading};
+use std::borrow::Cow;
+
+use serde_json::{Value, json};
+
+use super::foreign::{self, at, line, object, prose, text};
+use super::{IngestFault, Message, Reading, Reply};
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, Event, Fact, Note, Request};
+
+/// What answers and requests are made with.
+#[derive(Debug, Clone, Default)]
+pub struct Desk {
+    /// Names of services that a request may begin with.
+    pub services: Vec<String>,
+    /// Where people look, without a slash at its end.
+    pub address: String,
+}
+
+/// Fields of a form at the most.
+const FIELDS: usize = 100;
+/// Buttons pressed at once at the most.
+const ACTIONS: usize = 20;
+/// What gives access to the workspace or speaks in its name, and is not kept.
+const SECRETS: [&str; 4] = ["token", "trigger_id", "response_url", "response_urls"];
+
+const JSON: &str = "application/json; charset=utf-8";
 
 /// Reads a message.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When a payload is no JSON object.
+pub fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFault> {
+    if message.body.trim_ascii_start().first() == Some(&b'{') {
+        return challenge(message);
+    }
+    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(message.body).take(FIELDS).collect();
+    let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim()).filter(|text| !text.is_empty());
+    if let Some(payload) = field("payload") {
+        let payload = object(payload.as_bytes(), "a payload as Slack sends it")?;
+        return Ok(foreign::reading(pressed(message, desk, &payload)));
+    }
+    match (field("command"), field("user_id")) {
+        (Some(command), Some(user)) => Ok(asked(message, desk, command, user, field("text").unwrap_or_default())),
+        // Slack looks now and then whether somebody answers, with `ssl_check=1`.
+        _ => Ok(Reading::default()),
+    }
+}
+
+/// What may be kept of a body: it without what gives access to the workspace.
+#[must_use]
+pub fn kept(body: &[u8]) -> Vec<u8> {
+    if body.trim_ascii_start().first() == Some(&b'{') {
+        return cleaned(body);
+    }
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    for (name, value) in form_urlencoded::parse(body).take(FIELDS).filter(|(name, _)| !SECRETS.contains(&name.as_ref())) {
+        let value = if name == "payload" { String::from_utf8_lossy(&cleaned(value.as_bytes())).into_owned().into() } else { value };
+        form.append_pair(&name, &value);
+    }
+    form.finish().into_bytes()
+}
+
+/// JSON without its secrets; what cannot be read cannot be cleaned.
+fn cleaned(json: &[u8]) -> Vec<u8> {
+    let Ok(mut value) = serde_json::from_slice::<Value>(json) else { return Vec::new() };
+    if let Some(map) = value.as_object_mut() {
+        map.retain(|name, _| !SECRETS.contains(&name.as_str()));
+    }
+    value.to_string().into_bytes()
+}
+
+/// Slack asks whether this address is ours, and sends what happens in channels, which nobody asked it for.
+fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = object(message.body, "an event as Slack sends it")?;
+    let reply = (text(&body, "type") == Some("url_verification")).then(|| text(&body, "challenge")).flatten();
+    let reply = reply.map(|challenge| Reply { media_type: JSON, body: json!({"challenge": line(challenge)}).to_string() });
+    Ok(Reading { reply, ..Reading::default() })
+}
+
+/// A slash command.
+fn asked(message: &Message<'_>, desk: &Desk, command: &str, user: &str, words: &str) -> Reading {
+    if words.is_empty() || words.eq_ignore_ascii_case("help") {
+        let command = line(command);
+        let help = format!(
+            "Say in a sentence what you want to understand, and when it was: `{command} nobody could pay between nine and ten`. \
+             If you know the service, begin with its name; you need not."
+        );
+        return Reading { reply: Some(reply(&help)), ..Reading::default() };
+    }
+    let who = Who { message, user, at: sent_at(message), incident: None };
+    let event = who.request(desk, words);
+    let of = event.service.as_deref().map(|service| format!(" about {}", plain(service))).unwrap_or_default();
+    let told = format!("Noted: you ask for a postmortem{of}. What becomes of it: {}/incidents", desk.address);
+    Reading { events: vec![event], reply: Some(reply(&told)), ..Reading::default() }
+}
+
+fn reply(words: &str) -> Reply {
+    Reply { media_type: JSON, body: json!({"response_type": "ephemeral", "text": words}).to_string() }
+}
+
+/// Text that Slack shows as it is.
+fn plain(words: &str) -> String {
+    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// When Slack says that it sent this: a command states no other time.
+fn sent_at(message: &Message<'_>) -> Time {
+    message.headers.text("x-slack-request-timestamp").and_then(stamp).unwrap_or(message.now)
+}
+
+/// `1795418465.194939`, in seconds; the part after the point tells one from another in the same second.
+fn stamp(text: &str) -> Option<Time> {
+    let (seconds, micros) = text.split_once('.').unwrap_or((text, "0"));
+    let number = |text: &str| (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<i64>().ok())?;
+    let micros = number(&format!("{:0<6}", micros.get(..micros.len().min(6))?))?;
+    Time::from_timestamp_micros(number(seconds)?.checked_mul(1_000_000)?.checked_add(micros)?)
+}
+
+/// Somebody, at a time, perhaps about an incident.
+struct Who<'a> {
+    message: &'a Message<'a>,
+    user: &'a str,
+    at: Time,
+    incident: Option<&'a str>,
+}
+
+impl Who<'_> {
+    /// A wish for a postmortem, about the service that it begins with, if that is one.
+    fn request(&self, desk: &Desk, words: &str) -> Event {
+        let first = words.split_whitespace().next().unwrap_or_default().trim_end_matches([':', ',']);
+        let service = desk.services.iter().find(|known| known.eq_ignore_ascii_case(first));
+        let request = Request { reason: prose(words), requester: Some(self.name()) };
+        self.said(service.map(String::as_str), Fact::Request(request))
+    }
+
+    fn note(&self, words: &str) -> Event {
+        self.said(None, Fact::Note(Note { text: prose(words) }))
+    }
+
+    fn name(&self) -> String {
+        format!("slack:{}", line(self.user))
+    }
+
+    fn said(&self, service: Option<&str>, fact: Fact) -> Event {
+        let mut event = Event::new(self.message.source, self.at, fact);
+        event.service = service.map(Into::into);
+        event.incident = self.incident.map(|incident| line(incident).into());
+        event.actor = Some(Box::new(Actor { id: self.name(), kind: ActorKind::Human }));
+        event.identify();
+        super::time::clamp(&mut event, self.message.now);
+        event
+    }
+
+    /// What is asked for or noted by something of that name; `None`: it is none of ours.
+    fn by(&self, name: &str, desk: &Desk, words: &str) -> Option<Event> {
+        match name {
+            "afterword_request" => Some(self.request(desk, words)),
+            "afterword_note" => Some(self.note(words)),
+            _ => None,
+        }
+    }
+}
+
+/// What people pressed or filled in.
+fn pressed(message: &Message<'_>, desk: &Desk, payload: &Value) -> Vec<Event> {
+    let Some(user) = text(payload, "user.id") else { return Vec::new() };
+    match text(payload, "type") {
+        Some("block_actions") => {
+            let actions = at(payload, "actions").and_then(Value::as_array).into_iter().flatten().take(ACTIONS);
+            actions.filter_map(|action| button(message, desk, user, action)).collect()
+        }
+        Some("view_submission") => filled_in(message, desk, user, payload).into_iter().collect(),
+        Some("message_action") => {
+            let at = text(payload, "action_ts").and_then(stamp).unwrap_or_else(|| sent_at(message));
+            let who = Who { message, user, at, incident: None };
+            let event = || who.by(text(payload, "callback_id")?, desk, text(payload, "message.text")?);
+            event().into_iter().collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// A button. It may be told twice, and after its message has changed: it was pressed at one time, by which it is one event.
+fn button(message: &Message<'_>, desk: &Desk, user: &str, action: &Value) -> Option<Event> {
+    let at = text(action, "action_ts").and_then(stamp)?;
+    let incident = text(action, "block_id").filter(|block| block.starts_with("i-"));
+    let words = text(action, "value").or_else(|| text(action, "text.text"))?;
+    Who { message, user, at, incident }.by(text(action, "action_id")?, desk, words)
+}
+
+/// A form that was filled in: its fields `reason` and `service`. Unseen it carries the incident.
+fn filled_in(message: &Message<'_>, desk: &Desk, user: &str, payload: &Value) -> Option<Event> {
+    let blocks = at(payload, "view.state.values").and_then(Value::as_object)?;
+    let entered = |name: &str| {
+        let field = blocks.values().find_map(|block| at(block, name))?;
+        text(field, "value").or_else(|| text(field, "selected_option.value"))
+    };
+    let reason = entered("reason")?;
+    let words = entered("service").map_or_else(|| reason.to_owned(), |service| format!("{service} {reason}"));
+    let incident = text(payload, "view.private_metadata").filter(|incident| incident.starts_with("i-"));
+    Who { message, user, at: sent_at(message), incident }.by(text(payload, "view.callback_id")?, desk, &words)
 }

@@ -4,7 +4,7 @@ use super::{
     IngestFault, Known, Message, Reading, alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
     kubernetes_audit, opsgenie, pagerduty, sentry, slack, sns, standard_webhooks, statuspage,
 };
-use crate::model::source::{Naming, SourceKind};
+use crate::model::source::{Declares, Naming, SourceKind};
 
 /// How a source is read.
 #[derive(Debug, Clone)]
@@ -13,6 +13,10 @@ pub enum Reader {
     Own(SourceKind),
     /// By the file of its kind, with what is called here what it tells of.
     Named(SourceKind, Naming),
+    /// PagerDuty's, which may declare some of its incidents.
+    PagerDuty(Declares),
+    /// Slack's, which answers.
+    Slack(slack::Desk),
     /// By expressions.
     Mapped(generic::Mapping),
 }
@@ -26,6 +30,8 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
     let plain = Naming::default();
     let (kind, naming) = match reader {
         Reader::Mapped(mapping) => return generic::webhook(mapping, message),
+        Reader::PagerDuty(declares) => return pagerduty::webhook(message, declares),
+        Reader::Slack(desk) => return slack::webhook(message, desk),
         Reader::Own(kind) => (kind, &plain),
         Reader::Named(kind, naming) => (kind, naming),
     };
@@ -38,14 +44,14 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
         SourceKind::Sentry => sentry::webhook(message),
         SourceKind::CloudEvents => cloudevents::webhook(message),
         SourceKind::StandardWebhooks => standard_webhooks::webhook(message),
-        SourceKind::PagerDuty => pagerduty::webhook(message),
+        SourceKind::PagerDuty => pagerduty::webhook(message, &Declares::default()),
         SourceKind::Statuspage => statuspage::webhook(message),
         SourceKind::IncidentIo => incident_io::webhook(message),
         SourceKind::KubernetesAudit => kubernetes_audit::webhook(message, naming),
         SourceKind::ArgoCd => argocd::webhook(message, naming),
         SourceKind::GitHub => github::webhook(message, naming),
         SourceKind::GitLab => gitlab::webhook(message, naming),
-        SourceKind::Slack => slack::webhook(message),
+        SourceKind::Slack => slack::webhook(message, &slack::Desk::default()),
         SourceKind::Generic
         | SourceKind::AzureMonitor
         | SourceKind::GoogleCloudMonitoring
@@ -54,5 +60,15 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
         | SourceKind::UptimeKuma
         | SourceKind::NewRelic
         | SourceKind::Pingdom => generic::webhook(&generic::Mapping, message),
+    }
+}
+
+/// What may be kept of a body, for people to look at: `None`, it as it came. Some senders put secrets of theirs there.
+#[must_use]
+pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {
+    match reader {
+        Reader::Own(SourceKind::Statuspage) => Some(statuspage::kept(body)),
+        Reader::Slack(_) | Reader::Own(SourceKind::Slack) => Some(slack::kept(body)),
+        _ => None,
     }
 }

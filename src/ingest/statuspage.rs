@@ -1,11 +1,184 @@
-//! What Statuspage sends.
+//! Statuspage's webhook: the whole incident at each update, or one component's change. Made, with everything that is not read left out:
+//!
+//! ```json
+//! {"meta": {"unsubscribe": "https://status.example.com/?unsubscribe=SECRET"},
+//!  "incident": {"id": "z3lct0r596n4", "name": "Orders fail", "status": "resolved", "impact": "major", "backfilled": false,
+//!    "shortlink": "https://stspg.io/646947c1e", "created_at": "2026-11-23T07:12:00Z", "updated_at": "2026-11-23T07:50:00Z",
+//!    "resolved_at": "2026-11-23T07:48:30Z", "scheduled_for": null, "scheduled_until": null, "components": [{"name": "checkout"}],
+//!    "incident_updates": [{"status": "resolved", "body": "Orders go through again.", "display_at": "2026-11-23T07:48:30Z"}]}}
+//! ```
+//!
+//! An incident is a declared outage whatever its impact: `none` is what people leave it at. One that is scheduled is planned work. Messages
+//! have neither id nor kind, and say all that was said before, so that a lost one costs nothing.
 
-use super::{IngestFault, Message, Reading};
+use chrono::TimeDelta;
+use serde_json::Value;
+
+use super::foreign::{self, at, event, instant_if_any as instant, line, link, need, prose, text};
+use super::{IngestFault, MemberFault, Message, Reading, labels};
+use crate::model::Time;
+use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
+
+/// Updates and components that are read of one incident.
+const MOST: usize = 100;
 
 /// Reads a message.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When it is no JSON object, or its incident or its beginning cannot be told.
+pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = foreign::object(message.body, "a message as Statuspage sends it")?;
+    let mut reading = Reading::default();
+    let faults = &mut reading.faults;
+    reading.events = if let Some(incident) = at(&body, "incident") {
+        let id = line(&need(incident, "id", "Without it nobody can tell which incident is meant")?);
+        let key = format!("statuspage:{id}");
+        let status = text(incident, "status").unwrap_or_default();
+        let scheduled =
+            at(incident, "scheduled_for").is_some() || matches!(status, "scheduled" | "in_progress" | "verifying" | "completed");
+        if scheduled { planned(message, incident, key, faults) } else { outage(message, incident, key, status, faults)? }
+    } else {
+        component(message, &body, faults).into_iter().collect()
+    };
+    Ok(reading)
+}
+
+/// What may be kept of a body: it without the address by which whoever reads it could end the subscription.
+#[must_use]
+pub fn kept(body: &[u8]) -> Vec<u8> {
+    match serde_json::from_slice::<Value>(body) {
+        Ok(mut value) => {
+            if let Some(meta) = value.get_mut("meta").and_then(Value::as_object_mut) {
+                meta.remove("unsubscribe");
+            }
+            value.to_string().into_bytes()
+        }
+        // What cannot be read cannot be cleaned.
+        Err(_) => Vec::new(),
+    }
+}
+
+fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
+    at(value, path).and_then(Value::as_array).into_iter().flatten().take(MOST)
+}
+
+/// When an update was, as its author dates it.
+fn shown(update: &Value, faults: &mut Vec<MemberFault>) -> Option<Time> {
+    instant(update, "display_at", faults).or_else(|| instant(update, "created_at", faults))
+}
+
+fn outage(
+    message: &Message<'_>,
+    incident: &Value,
+    key: String,
+    status: &str,
+    faults: &mut Vec<MemberFault>,
+) -> Result<Vec<Event>, MemberFault> {
+    let updates: Vec<(&Value, Time)> = dated(incident, faults);
+    // What is published afterwards has old updates, and was created only now.
+    let began = match instant(incident, "started_at", faults) {
+        Some(started) => started,
+        None => {
+            let first = updates.iter().map(|(_, shown)| *shown).chain(instant(incident, "created_at", faults)).min();
+            first.ok_or_else(|| foreign::fault("incident.created_at", "missing. It says when the outage was declared"))?
+        }
+    };
+    let told = Told { message, key, link: link(incident, "shortlink", "Statuspage") };
+    let name = text(incident, "name").map_or_else(|| told.key.clone(), line);
+    let impact = text(incident, "impact_override").or_else(|| text(incident, "impact")).unwrap_or("none");
+    let severity = match impact {
+        "none" => Severity::Unknown,
+        word => labels::severity_word(word, message.names).unwrap_or_default(),
+    };
+    let mut services = list(incident, "components").filter_map(|component| text(component, "name"));
+    let first = services.next();
+    let declared = |at, status| {
+        let declared = Declaration {
+            key: told.key.clone(),
+            title: name.clone(),
+            severity,
+            status,
+            planned: false,
+            data_loss: None,
+            detected_by: None,
+        };
+        told.event(at, first, Fact::Declaration(declared))
+    };
+    let mut events = vec![declared(began, AlertStatus::Firing)];
+    let note = |at, service, words: &str| told.event(at, service, Fact::Note(Note { text: prose(words) }));
+    events.extend(services.map(|service| {
+        let touches = |update: &Value| list(update, "affected_components").any(|one| text(one, "name") == Some(service));
+        let since = updates.iter().filter(|(update, _)| touches(update)).map(|(_, shown)| *shown).min();
+        note(since.unwrap_or(began), Some(service), &format!("Affected on the status page: {}", line(service)))
+    }));
+    events.extend(updates.iter().filter_map(|(update, shown)| {
+        let words = text(update, "body")?;
+        Some(note(*shown, first, &format!("Status page, {}: {words}", text(update, "status").map(line).unwrap_or_default())))
+    }));
+    if matches!(status, "resolved" | "postmortem") {
+        let resolving = updates.iter().filter(|(update, _)| text(update, "status") == Some("resolved")).map(|(_, shown)| *shown).max();
+        let end = resolving.or_else(|| instant(incident, "resolved_at", faults)).or_else(|| instant(incident, "updated_at", faults));
+        // What begins and ends at once would be told in either order.
+        events.extend(end.map(|end| declared(end.max(began + TimeDelta::milliseconds(1)), AlertStatus::Resolved)));
+    }
+    if status == "postmortem"
+        && let Some(published) = instant(incident, "postmortem_published_at", faults).or_else(|| instant(incident, "updated_at", faults))
+    {
+        events.push(note(published, first, "A postmortem was published on the status page"));
+    }
+    Ok(events)
+}
+
+/// The updates with their times; those without are left out.
+fn dated<'a>(incident: &'a Value, faults: &mut Vec<MemberFault>) -> Vec<(&'a Value, Time)> {
+    list(incident, "incident_updates").filter_map(|update| Some((update, shown(update, faults)?))).collect()
+}
+
+/// What all that is told of an outage has in common.
+struct Told<'a> {
+    message: &'a Message<'a>,
+    key: String,
+    link: Option<crate::model::event::Link>,
+}
+
+impl Told<'_> {
+    fn event(&self, at: Time, service: Option<&str>, fact: Fact) -> Event {
+        let mut event = Event::new(self.message.source, at, fact);
+        event.service = service.map(line).filter(|name| !name.is_empty()).map(Into::into);
+        event.incident = Some(self.key.as_str().into());
+        event.links = self.link.clone().into_iter().collect();
+        event.identify();
+        super::time::clamp(&mut event, self.message.now);
+        event
+    }
+}
+
+/// Planned work on each of its components. Where it names none nobody knows what it is about, and it hides nothing.
+fn planned(message: &Message<'_>, incident: &Value, key: String, faults: &mut Vec<MemberFault>) -> Vec<Event> {
+    let completed = text(incident, "status") == Some("completed");
+    let (from, until) = (instant(incident, "scheduled_for", faults), instant(incident, "scheduled_until", faults));
+    let end = if completed { instant(incident, "resolved_at", faults).or(until) } else { until };
+    let begun = |update: &&(&Value, Time)| text(update.0, "status") == Some("in_progress");
+    let begun = dated(incident, faults).iter().filter(begun).map(|(_, shown)| *shown).min();
+    let (Some(from), Some(to)) = (from.into_iter().chain(begun).min(), end) else { return Vec::new() };
+    let told = instant(incident, "updated_at", faults).or_else(|| instant(incident, "created_at", faults)).unwrap_or(from);
+    let why = text(incident, "name").map_or_else(|| key.clone(), line);
+    let window = Window { key, from, to, why };
+    let services = list(incident, "components").filter_map(|component| text(component, "name"));
+    let of = |service| {
+        let mut event = event(message, told, Some(service), Fact::Maintenance(window.clone()));
+        event.links = link(incident, "shortlink", "Statuspage").into_iter().collect();
+        event
+    };
+    services.map(of).collect()
+}
+
+/// A component's change: a word on the service, not an outage, which would be declared.
+fn component(message: &Message<'_>, body: &Value, faults: &mut Vec<MemberFault>) -> Option<Event> {
+    let (name, to) = (text(body, "component.name")?, text(body, "component_update.new_status")?);
+    let at = instant(body, "component_update.created_at", faults).or_else(|| instant(body, "component.updated_at", faults))?;
+    let words = |status: &str| line(&status.replace('_', " "));
+    let from = text(body, "component_update.old_status").map(|from| format!(" from {}", words(from))).unwrap_or_default();
+    let note = format!("Status page: {} went{from} to {}", line(name), words(to));
+    Some(event(message, at, Some(name), Fact::Note(Note { text: prose(&note) })))
 }

@@ -1,6 +1,7 @@
 //! What each body gives, by captured and made payloads.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+mod declared;
 mod stated;
 
 use std::fmt::Write;

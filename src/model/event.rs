@@ -31,7 +31,8 @@ pub struct Event {
     /// The environment; `None` counts as production.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub environment: Option<Arc<str>>,
-    /// An explicit incident key: an incident's id or alias.
+    /// An explicit incident key: an incident's id or alias, or the name of an incident at a source, `pagerduty:PGR0VU2`. Whatever is told
+    /// under one name belongs together.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub incident: Option<Box<str>>,
     /// Who did it, when somebody did.
@@ -105,6 +106,8 @@ pub enum Fact {
     Acknowledgement(Acknowledgement),
     /// Free text for the timeline.
     Note(Note),
+    /// Planned work, told beforehand or afterwards.
+    Maintenance(Window),
     /// A person's answer to a suggestion.
     Review(Review),
     /// A person's correction of what was correlated or read.
@@ -237,7 +240,8 @@ pub enum ConditionState {
 /// An outage as somebody declared it. `occurred_at` is when it began, or when it ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Declaration {
-    /// Its key at the source; firing and resolved share it. Empty: one declaration a service at a time.
+    /// Its key at the source; firing and resolved share it. Empty: one declaration a service at a time. The same as the event's `incident`:
+    /// it is that incident, whatever service it is told of.
     #[serde(default)]
     pub key: String,
     /// What is said to be the matter.
@@ -356,6 +360,20 @@ pub struct Note {
     pub text: String,
 }
 
+/// A stretch of planned work on the event's service; on all services where it names none. It opens nothing, and time in it counts as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Window {
+    /// Its key at the source: what is told later under the same key and service takes its place. Empty: the beginning stands in for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub key: String,
+    /// Its first instant.
+    pub from: Time,
+    /// The first instant after it. Not after `from`: it was called off.
+    pub to: Time,
+    /// What is done.
+    pub why: String,
+}
+
 /// A sender stopped renewing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Lapsed {
@@ -386,6 +404,12 @@ pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
     }
     stated.push_str(&starts_at.timestamp_micros().to_string());
     Subject::of(&stated)
+}
+
+/// The subject of the declaration that is a source's own incident, of that name: whatever service it is told of, as that may change.
+#[must_use]
+pub fn declared_subject(incident: &str) -> Subject {
+    Subject::of(&format!("declaration of {incident}"))
 }
 
 /// The first `bytes` bytes of the SHA-256 of `text`, in hex.

@@ -1,7 +1,7 @@
 //! What makes facts equal: an event's id and subject, derived from what it states.
 
 use super::Time;
-use super::event::{Acknowledgement, AlertStatus, Change, Event, EventId, Fact, Subject, alert_subject};
+use super::event::{Acknowledgement, AlertStatus, Change, Event, EventId, Fact, Subject, alert_subject, declared_subject};
 
 impl Event {
     /// Builds an event: derives its id and subject from what it states. `source` is no part of the id.
@@ -47,10 +47,20 @@ impl Event {
                 let stated = format!("{} {:?} {:?}{since}", subject, condition.state, self.occurred_at);
                 (subject, stated)
             }
-            Fact::Declaration(declaration) => {
-                let subject = Subject::of(&format!("declaration {service} {} {:?}", declaration.key, self.incident));
-                let stated = format!("{} {:?} {:?}", subject, self.occurred_at, declaration);
-                (subject, stated)
+            Fact::Declaration(declaration) => match &self.incident {
+                Some(incident) if **incident == *declaration.key => {
+                    let subject = declared_subject(incident);
+                    (subject, format!("{subject} {service} {:?} {declaration:?}", self.occurred_at))
+                }
+                _ => {
+                    let subject = Subject::of(&format!("declaration {service} {} {:?}", declaration.key, self.incident));
+                    (subject, format!("{subject} {:?} {declaration:?}", self.occurred_at))
+                }
+            },
+            Fact::Maintenance(window) => {
+                let from = Some(window.from).filter(|_| window.key.is_empty());
+                let subject = Subject::of(&format!("maintenance {service} {} {from:?}", window.key));
+                (subject, format!("{subject} {:?} {:?} {:?} {}", self.occurred_at, window.from, window.to, window.why))
             }
             Fact::Lapsed(lapsed) => (lapsed.of, format!("lapsed {} {:?}", lapsed.of, lapsed.last_seen)),
             Fact::Acknowledgement(Acknowledgement { of: Some(of) }) => {

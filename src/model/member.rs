@@ -3,9 +3,10 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::event::{Event, Fact};
+use super::event::{AlertStatus, Event, Fact};
 use super::incident::Member;
 
 /// Members in order. A copy costs nothing until one of the two changes.
@@ -50,6 +51,20 @@ impl Members {
     /// Those that are no alerts.
     pub fn told(&self) -> impl DoubleEndedIterator<Item = &Member> {
         self.told.iter().filter_map(|place| self.all.get(*place as usize))
+    }
+
+    /// Whether an event only closes a declaration that was one for an instant: proof that there was an outage, of no length.
+    #[must_use]
+    pub fn closes_an_instant(&self, end: &Event) -> bool {
+        let declared = |event: &Event, wanted| matches!(&event.fact, Fact::Declaration(declared) if declared.status == wanted);
+        let begins = |member: &Member| {
+            let event = &*member.event;
+            let length = end.occurred_at - event.occurred_at;
+            event.subject == end.subject
+                && declared(event, AlertStatus::Firing)
+                && (TimeDelta::zero()..=TimeDelta::milliseconds(1)).contains(&length)
+        };
+        declared(end, AlertStatus::Resolved) && self.told().any(begins)
     }
 
     /// A number that differs where the members do.

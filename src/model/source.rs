@@ -70,6 +70,23 @@ pub struct Naming {
     pub environment: Option<String>,
 }
 
+/// Which of PagerDuty's incidents are declared outages; the others are alerts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Declares {
+    /// Those with one of these priorities, in whatever case.
+    pub priority: Vec<String>,
+    /// Of those without a priority, those with one of these urgencies: `high`, `low`.
+    pub urgency: Vec<String>,
+    /// Of those without a priority, also urgent ones that a person opened.
+    pub by_hand: bool,
+}
+
+impl Default for Declares {
+    fn default() -> Self {
+        Self { priority: vec!["P1".to_owned(), "P2".to_owned()], urgency: Vec::new(), by_hand: true }
+    }
+}
+
 /// Every kind, with the words that the settings may use for it, the first of which we use.
 pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::Alertmanager, &["alertmanager"]),

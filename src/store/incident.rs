@@ -4,7 +4,7 @@ use super::error::StoreError;
 use super::sql::{self, At, values};
 use super::{Store, part};
 use crate::model::Time;
-use crate::model::event::{Event, EventId};
+use crate::model::event::{Event, EventId, Fact};
 use crate::model::incident::{Incident, IncidentId, SignalKind, Standing};
 
 const NOUN: &str = "incident";
@@ -138,6 +138,22 @@ pub(super) fn save_alias(at: &At<'_>, alias: &str, incident: &IncidentId) -> Res
     sql::execute(at, "alias", "update alias set incident = $2 where incident = $1", values![alias, incident.0])?;
     let text = "insert into alias (alias, incident) values ($1, $2) on conflict (alias) do update set incident = excluded.incident";
     sql::execute(at, "alias", text, values![alias, incident.0]).map(drop)
+}
+
+impl Store {
+    /// The planned work that was told of and is not long over, in the order in which it was told.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn planned(&self) -> Result<Vec<Event>, StoreError> {
+        // Planned work belongs to no incident, so that all of it is here.
+        let text = "select event from loose where event like '%\"kind\":\"maintenance\"%' order by occurred_at, event_id";
+        self.read("loose", |at| {
+            let mut found: Vec<Event> = sql::rows(at, "loose", text, &[], |row| sql::read_json(row, 0))?;
+            found.retain(|event| matches!(event.fact, Fact::Maintenance(_)));
+            Ok(found)
+        })
+    }
 }
 
 /// Keeps a loose event.

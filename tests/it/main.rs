@@ -5,6 +5,7 @@ mod alertmanager;
 mod bad_input;
 mod commands;
 mod crashes;
+mod declared;
 mod degradation;
 mod deploy;
 mod dice;

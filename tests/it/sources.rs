@@ -2,7 +2,7 @@
 //! beside it.
 //!
 //! `NAME.json` (or another ending) is a body, `NAME.headers` what came beside it if that matters, a line a header, and `NAME.snap` what
-//! it says. `source.yaml` holds further keys of the source's entry in the settings. `INSTA_UPDATE=always` writes the snapshots.
+//! it says. `source.yaml` holds further keys of the source's entry in the settings, `settings.yaml` further sections. `INSTA_UPDATE=always` writes the snapshots.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -65,7 +65,8 @@ fn settings(directory: &Path) -> Settings {
     let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
     let more = std::fs::read_to_string(directory.join("source.yaml")).unwrap_or_default();
     let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
-    let text = format!("sources:\n  - name: source\n    kind: {kind}\n    auth: none\n{more}");
+    let rest = std::fs::read_to_string(directory.join("settings.yaml")).unwrap_or_default();
+    let text = format!("{rest}sources:\n  - name: source\n    kind: {kind}\n    auth: none\n{more}");
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("afterword.yaml");
     std::fs::write(&file, text).unwrap();

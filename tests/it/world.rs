@@ -115,9 +115,12 @@ impl Http {
         self.send(self.client.get(format!("{}{path}", self.base)))
     }
 
-    /// POST of JSON; `None` when nobody answers.
+    /// POST, of JSON unless a header says otherwise; `None` when nobody answers.
     pub(crate) fn try_post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
-        let mut request = self.client.post(format!("{}{path}", self.base)).header("content-type", "application/json");
+        let mut request = self.client.post(format!("{}{path}", self.base));
+        if headers.iter().all(|(name, _)| *name != "content-type") {
+            request = request.header("content-type", "application/json");
+        }
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

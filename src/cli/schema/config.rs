@@ -60,7 +60,22 @@ const OWN_LABELS: &[Key] = &[
 
 pub(super) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
-    need("kind", Shape::Word(&["alertmanager", "grafana", "kubernetes_audit", "argocd", "github", "gitlab"]), "What it speaks."),
+    need(
+        "kind",
+        Shape::Word(&[
+            "alertmanager",
+            "grafana",
+            "kubernetes_audit",
+            "argocd",
+            "github",
+            "gitlab",
+            "pagerduty",
+            "statuspage",
+            "incident_io",
+            "slack",
+        ]),
+        "What it speaks.",
+    ),
     need("auth", Shape::WordOr("none", SOURCE_AUTH), "How it proves who it is: one proof, or `none`."),
     may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
     may(
@@ -83,6 +98,7 @@ pub(super) const SOURCE: &[Key] = &[
         "kubernetes_audit, argocd, github, gitlab: the environment of what the source tells, where it does not say.",
     ),
     may("limits", Shape::Map(SOURCE_LIMITS), "{}", "How much it may send."),
+    may("declares", Shape::Map(DECLARES), "null", "pagerduty: which incidents are declared outages; the others are alerts."),
 ];
 
 pub(super) const API: &[Key] = &[
@@ -120,6 +136,12 @@ pub(super) const QUERY: &[Key] = &[
     need("name", Shape::Text, "The name of the parameter."),
     may("value_file", Shape::Text, "null", "The file that holds its value."),
     may("value", Shape::Text, "null", "Its value from the environment, as `${VARIABLE}`."),
+];
+
+pub(super) const DECLARES: &[Key] = &[
+    may("priority", Shape::TextOrTexts, r#"["P1", "P2"]"#, "Incidents with one of these priorities."),
+    may("urgency", Shape::Texts, "[]", "Of those without a priority, those with one of these urgencies: high, low."),
+    may("by_hand", Shape::Flag, "true", "Of those without a priority, also urgent ones that a person opened."),
 ];
 
 pub(super) const AUTH: &[Key] = &[

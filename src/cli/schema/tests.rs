@@ -55,6 +55,7 @@ const MAPS: &[(Of, &str, &[Key])] = &[
     (Of::Config, "sources: [{limits: {@}}]", config::SOURCE_LIMITS),
     (Of::Config, "sources: [{auth: {@}}]", config::SOURCE_AUTH),
     (Of::Config, "sources: [{auth: {query: {@}}}]", config::QUERY),
+    (Of::Config, "sources: [{declares: {@}}]", config::DECLARES),
     (Of::Config, "sources: [{auth: {basic: {@}}}]", config::BASIC),
     (Of::Config, "sources: [{auth: {header: {@}}}]", config::HEADER),
     (Of::Config, "sources: [{api: {@}}]", config::API),

@@ -8,11 +8,11 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::{alert, at, force_of, pass};
-use crate::engine::sweep::natural_name;
+use crate::engine::name::natural_name;
 use crate::engine::{InForce, State, opener};
 use crate::model::event::{
-    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, Event, EventId, Fact, Intervention, Labels,
-    Lapsed, NearMiss, Note, Request, Severity,
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, EndReason, Event, EventId, Fact, Intervention,
+    Labels, Lapsed, NearMiss, Note, Request, Severity, Window,
 };
 use crate::model::incident::{Incident, IncidentId, Joined, Outcome, Standing};
 
@@ -33,7 +33,7 @@ const NEAR_MISSES: &str = "criteria: [{name: near, on: near_miss, quiet_for: 2h,
 /// Facts that belong together: an alert with its end, a condition's turns, one thing that a person said.
 fn story() -> impl Strategy<Value = Vec<Event>> {
     let service = prop_oneof![Just("checkout"), Just("payments"), Just("search")];
-    (0..10_u8, service, 0i64..300, 1i64..90, "[AB]", any::<[bool; 3]>()).prop_map(
+    (0..13_u8, service, 0i64..300, 1i64..90, "[AB]", any::<[bool; 3]>()).prop_map(
         |(kind, service, start, length, name, [one, two, three])| {
             let said = |minutes: i64, fact: Fact| {
                 let mut event = Event::new("test", at(minutes), fact);
@@ -108,6 +108,18 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                         NearMiss { what: name, severity: Severity::Warning, closeness, by_luck: one, barriers_left: two.then_some(1) };
                     vec![said(start, Fact::NearMiss(near))]
                 }
+                9 => {
+                    let (from, to) = (at(start + 60), at(start + 60 + length));
+                    let window =
+                        Window { key: if two { name } else { String::new() }, from, to: if three { to } else { from }, why: String::new() };
+                    let mut event = said(start, Fact::Maintenance(window));
+                    if one && two {
+                        event.service = None;
+                        event.identify();
+                    }
+                    vec![event]
+                }
+                10..=11 => foreign(service, start, length, &name, [one, two, three]),
                 _ if one => {
                     // Few revisions, so that they come back; told within the time of the incidents or long before.
                     let revision = Some(format!("{name}{}", length % 3));
@@ -122,6 +134,47 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
             }
         },
     )
+}
+
+/// An incident of a source's own: told as an alert or as an outage, at its end as both, with a note of no service, and maybe merged.
+fn foreign(service: &str, start: i64, length: i64, name: &str, [one, two, three]: [bool; 3]) -> Vec<Event> {
+    let incident = format!("pagerduty:{name}");
+    let told = |mut event: Event| {
+        event.incident = Some(incident.as_str().into());
+        event.identify();
+        event
+    };
+    let plain = |minutes, fact| told(Event::new("test", at(minutes), fact));
+    let declared = |minutes, status| {
+        let fact = Declaration {
+            key: incident.clone(),
+            title: name.to_owned(),
+            severity: if three { Severity::Warning } else { Severity::Critical },
+            status,
+            planned: false,
+            data_loss: None,
+            detected_by: None,
+        };
+        let mut event = plain(minutes, Fact::Declaration(fact));
+        event.service = Some(service.into());
+        told(event)
+    };
+    // What it is called is its own: the same alert of another source would be the same event.
+    let firing = |end| told(alert(&incident, service, start, end));
+    let mut events = vec![if one { declared(start, AlertStatus::Firing) } else { firing(None) }];
+    events.push(plain(start + 1, Fact::Note(Note { text: "looking".to_owned() })));
+    let end = start + length;
+    if two {
+        let mut over = firing(Some(end));
+        if let (Fact::Alert(alert), true) = (&mut over.fact, three) {
+            alert.end_reason = EndReason::Superseded;
+            over.identify();
+            let (into, from) = (IncidentId("pagerduty:B".to_owned()), IncidentId("pagerduty:A".to_owned()));
+            events.push(plain(end, Fact::Edit(Edit::Merge { into, from })));
+        }
+        events.extend([declared(end, AlertStatus::Resolved), over]);
+    }
+    events
 }
 
 fn history() -> impl Strategy<Value = Vec<Event>> {
@@ -307,17 +360,21 @@ proptest! {
         if one.id == other.id {
             return Ok(());
         }
-        let untouched = settled(state.clone(), &force);
+        // What a source merged is there before and after.
+        let unedited = |mut incidents: Vec<Incident>| {
+            for incident in &mut incidents {
+                incident.members = incident.members.iter().filter(|member| !matches!(member.event.fact, Fact::Edit(_))).cloned().collect();
+            }
+            incidents
+        };
+        let untouched = unedited(settled(state.clone(), &force));
         state.apply(vec![said_of(&one.id, 410, Edit::Merge { into: one.id.clone(), from: other.id.clone() })], &force, at(410));
         prop_assert_eq!(state.incidents().count(), all.len() - 1);
         let merged = state.incident_of(&opener(one).unwrap().id).unwrap();
         let members = other.members.iter().filter(|member| member.reason != Joined::Context);
         let events: Vec<EventId> = members.map(|member| member.event.id).collect();
         state.apply(vec![said_of(&merged, 411, Edit::Move { from: merged.clone(), events, to: None })], &force, at(411));
-        let mut split = settled(state, &force);
-        for incident in &mut split {
-            incident.members = incident.members.iter().filter(|member| !matches!(member.event.fact, Fact::Edit(_))).cloned().collect();
-        }
+        let split = unedited(settled(state, &force));
         prop_assert_eq!(difference(&split, &untouched), "");
     }
 

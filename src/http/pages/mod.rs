@@ -11,6 +11,7 @@ pub(crate) mod error;
 pub(crate) mod home;
 pub(crate) mod incident;
 pub(crate) mod incidents;
+pub(crate) mod maintenance;
 pub(crate) mod postmortem;
 pub(crate) mod postmortems;
 pub(crate) mod quarantine;

@@ -321,6 +321,11 @@ pub(super) fn fact(event: &Event) -> String {
         }
         Fact::Acknowledgement(_) => "Acknowledged".to_owned(),
         Fact::Note(note) => note.text.clone(),
+        Fact::Maintenance(window) if window.to <= window.from => format!("Planned work was called off: {}", window.why),
+        Fact::Maintenance(window) => {
+            let (from, to) = (window.from.format("%-d %b %Y, %H:%M"), window.to.format("%-d %b %Y, %H:%M UTC"));
+            format!("Planned work from {from} to {to}: {}", window.why)
+        }
         Fact::Review(review) => match review.comment.as_str() {
             "" => answer(&review.answer),
             comment => format!("{} – {comment}", answer(&review.answer)),

@@ -22,6 +22,7 @@ fn every_kind_of_event_can_be_sent() {
 {"id":"191292fd312aaca686ebda748f7b7338","subject":"191292fd312aaca6","occurred_at":"2026-11-23T07:10:00Z","source":"api","service":"checkout","environment":"production","fact":{"kind":"change","what":"deploy","title":"checkout 1.4.2","revision":"4ac0106"}}
 {"id":"d5e02e65a06979943bd210afb59ba55d","subject":"0123456789abcdef","occurred_at":"2026-11-23T07:10:00Z","source":"api","actor":{"id":"ada","kind":"unknown"},"fact":{"kind":"acknowledgement","of":"0123456789abcdef"}}
 {"id":"8248a913aacad809361179e9a3efa32c","subject":"8248a913aacad809","occurred_at":"2026-11-23T07:10:00Z","source":"api","incident":"i-0123456789","fact":{"kind":"note","text":"Called the bank."}}
+{"id":"21e81909d935509db474508031fe3a6d","subject":"e00dd05af3aee3c8","occurred_at":"2026-11-23T07:10:00Z","source":"api","service":"checkout","fact":{"kind":"maintenance","from":"2026-11-25T22:00:00Z","to":"2026-11-26T02:00:00Z","why":"New disks"}}
 "#);
 }
 
@@ -78,7 +79,7 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
 [8].kind: `review` is not taken here: an answer is given where it is asked for: POST /api/v1/incidents/{id}/review
 [9].kind: `settings` is not taken here: only Afterword itself states this
 [10].kind: `alarm` is not a word that is known here; did you mean `alert`?
-[11].kind: missing. Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement or note
+[11].kind: missing. Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance
 [12].text: blank. Write what was noted
 [13].occurred_at: a string belongs here, not a number
 [14].links[1].url: not an address that begins with https:// or http:// and has no spaces
@@ -193,4 +194,26 @@ fault should_be_automatic: true or false belongs here, not a string
 fault closeness: a number from 0 (far off) to 1 (it all but happened) belongs here
 "#
     );
+}
+
+#[test]
+fn planned_work_has_two_ends_and_a_reason() {
+    for (body, expected) in [
+        (r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T08:00:00Z"}"#, "why: missing"),
+        (r#"{"from":"2026-11-23T07:00:00Z","why":"x"}"#, "to: missing"),
+        (r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#, "to: before `from`"),
+        (
+            r#"{"form":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#,
+            "form: not a key that is known here; did you mean `from`?",
+        ),
+    ] {
+        let fault = people::maintenance(body.as_bytes(), now()).unwrap_err().to_string();
+        assert!(fault.starts_with(expected), "{fault}");
+    }
+    let told = |to: &str| {
+        let body = format!(r#"{{"service":"checkout","from":"2026-12-23T07:00:00Z","to":"{to}","why":"x"}}"#);
+        people::maintenance(body.as_bytes(), now()).unwrap()
+    };
+    let (one, other) = (told("2026-12-23T08:00:00Z"), told("2026-12-23T07:00:00Z"));
+    assert!(one.subject == other.subject && one.id != other.id, "it is told anew");
 }
