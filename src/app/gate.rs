@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 
+use super::tally::What;
 use super::{App, lock};
 use crate::config::Rate;
 use crate::ingest::auth::signature::{Once, TOLERANCE};
@@ -118,6 +119,14 @@ impl App {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
         }
         *lock(&self.gates).away.entry((source.to_owned(), why)).or_default() += 1;
+        self.tally(
+            source,
+            match why {
+                Away::Credentials | Away::Stale => What::Refused,
+                Away::Rate | Away::Size => What::Limited,
+                Away::Repeat => What::Message,
+            },
+        );
     }
 
     /// How many messages of each source were not taken, and why.

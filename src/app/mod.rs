@@ -16,6 +16,7 @@ pub mod gate;
 pub mod intend;
 pub mod judge;
 pub mod measure;
+pub mod mend;
 pub mod office;
 pub mod planned;
 pub mod reach;
@@ -27,6 +28,8 @@ pub mod run;
 mod secrets;
 pub mod settings;
 pub mod sight;
+pub mod sources;
+pub mod tally;
 mod thread;
 pub mod watch;
 
@@ -63,6 +66,7 @@ pub struct App {
     /// Up to where the sights know the log of a shared database.
     followed: Mutex<u64>,
     sights: Mutex<sight::Sights>,
+    tallies: Mutex<tally::Tallies>,
     watched: Mutex<watch::Watched>,
     /// What is known of conditions and of where their samples are from.
     measured: Mutex<measure::status::Measured>,
@@ -125,6 +129,7 @@ impl App {
         let loaded = judge::load(&store, &settings)?;
         let applied = loaded.applied;
         let sights = sight::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
+        let tallies = tally::Tallies::load(&store, clock.now())?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
             head: sync::watch::Sender::new(store.head()?.next.saturating_sub(1)),
@@ -140,6 +145,7 @@ impl App {
             office: AtomicU64::new(office.unwrap_or(0)),
             followed: Mutex::new(applied),
             sights: Mutex::new(sights),
+            tallies: Mutex::new(tallies),
             measured: Mutex::default(),
             kept: Mutex::default(),
             rotas: Mutex::default(),

@@ -1,5 +1,6 @@
 //! Receiving: arrivals share a commit, and only after it does anybody hear that it is done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -7,13 +8,14 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::row::NEVER;
+use super::tally::What;
 use super::thread::Thread;
 use super::{App, lock};
 use crate::ingest::Glimpse;
 use crate::model::Time;
-use crate::model::event::{Event, Fact, Subject};
+use crate::model::event::{Event, EventId, Fact, Subject};
 use crate::store::error::StoreError;
-use crate::store::log::NewRecord;
+use crate::store::log::{Beside, NewRecord};
 
 /// One inbound message as it came, and what was read from it.
 #[derive(Debug, Default)]
@@ -32,8 +34,21 @@ pub struct Arrival {
     pub unstarted: Vec<usize>,
     /// What could not be read, if anything.
     pub fault: Option<String>,
+    /// How it came, as far as that is kept.
+    pub beside: Beside,
+    /// Of a message that is read again: its events that are durable from the first time.
+    pub again: Option<BTreeSet<EventId>>,
     /// The room that its body takes.
     pub room: Option<Room>,
+}
+
+/// What became durable of an arrival.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Kept {
+    /// Where; `None`: nothing was new.
+    pub(super) position: Option<u64>,
+    /// How many events of it.
+    pub(super) events: usize,
 }
 
 /// Room for the bytes of a message, given back when this is dropped.
@@ -100,20 +115,38 @@ impl App {
     ///
     /// # Errors
     /// When it could not be made durable.
-    pub async fn receive(&self, mut arrival: Arrival) -> Result<Option<u64>, Unstored> {
-        let received_at = self.now();
+    pub async fn receive(&self, arrival: Arrival) -> Result<Option<u64>, Unstored> {
+        let source = arrival.source.clone();
+        self.tally(&source, What::Message);
+        let kept = self.make_durable(arrival, Vec::new()).await?;
+        if kept.events > 0 {
+            self.tally(&source, What::Events(kept.events));
+        }
+        Ok(kept.position)
+    }
+
+    /// The same for what no source sent just now; `more` is appended as it is.
+    pub(super) async fn make_durable(&self, mut arrival: Arrival, more: Vec<Event>) -> Result<Kept, Unstored> {
+        let received_at = arrival.beside.came_at.unwrap_or_else(|| self.now());
         let all = arrival.events.len() + arrival.renewed;
-        let (events, leases) = self.news(&mut arrival, received_at);
+        let (mut events, mut leases) = self.news(&mut arrival, received_at);
         let news = events.iter().filter(|event| !matches!(event.fact, Fact::Lapsed(_))).count();
-        self.counts.heartbeats.fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
+        if arrival.again.is_none() {
+            self.counts.heartbeats.fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
+        }
+        leases.extend(more.iter().map(|_| None));
+        events.extend(more);
+        let count = events.len();
         if events.is_empty() && arrival.fault.is_none() {
-            return Ok(None);
+            return Ok(Kept { position: None, events: 0 });
         }
         let (done, answer) = oneshot::channel();
-        let record = NewRecord { source: arrival.source, body: arrival.body, events, fault: arrival.fault };
-        let waiting = Waiting { record, leases, received_at, room: arrival.room, done };
+        let Arrival { source, body, fault, beside, room, .. } = arrival;
+        let record = NewRecord { source, body, events, fault, beside };
+        let waiting = Waiting { record, leases, received_at, room, done };
         self.inbox.try_send(waiting).map_err(|_| Unstored::Busy)?;
-        answer.await.map_err(|_| Unstored::Store("the service is stopping; try again in a moment".to_owned()))?.map(Some)
+        let position = answer.await.map_err(|_| Unstored::Store("the service is stopping; try again in a moment".to_owned()))??;
+        Ok(Kept { position: Some(position), events: count })
     }
 
     /// What of an arrival is to be made durable, each with its lease.
@@ -122,10 +155,15 @@ impl App {
         let mut unstarted = std::mem::take(&mut arrival.unstarted).into_iter().peekable();
         let events = std::mem::take(&mut arrival.events);
         let mut kept = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+        let again = arrival.again.as_ref();
         let mut sights = lock(&self.sights);
         for (index, event) in events.into_iter().enumerate() {
             let lease = leases.next_if(|(subject, _)| *subject == event.subject).map(|(_, until)| until);
             let event = if unstarted.next_if_eq(&index).is_some() { sights.dated(event) } else { event };
+            // What is read again is old: it may be known since, or over.
+            if again.is_some_and(|again| again.contains(&event.id) || sights.has_ended(&event)) {
+                continue;
+            }
             let overtaken = sights.overtaken(&event).map(|lapsed| (lapsed, None));
             let news = sights.news(event, lease, now).map(|event| (event, lease));
             kept.extend(overtaken.into_iter().chain(news));
@@ -162,7 +200,7 @@ impl App {
         let body = serde_json::to_vec(&event).unwrap_or_default();
         let arrival = Arrival { source: event.source.to_string(), body, events: vec![event], ..Arrival::default() };
         // Never a mere repetition: only alerts are, and people do not send those this way.
-        let position = self.receive(arrival).await?.unwrap_or_default();
+        let position = self.make_durable(arrival, Vec::new()).await?.position.unwrap_or_default();
         Ok(Told { position, applied: self.wait_until_applied(position).await })
     }
 
@@ -219,9 +257,14 @@ impl App {
     /// When the store fails.
     pub fn receive_now(&self, arrival: Arrival) -> Result<(), StoreError> {
         let now = self.now();
-        let record = NewRecord { source: arrival.source, body: arrival.body, events: arrival.events, fault: arrival.fault };
+        let Arrival { source, body, events, fault, beside, .. } = arrival;
+        let record = NewRecord { source, body, events, fault, beside };
         let records = [record];
         let logged = self.store.append(&records, now)?;
+        for record in &records {
+            self.tally(&record.source, What::Message);
+            self.tally(&record.source, What::Events(record.events.len()));
+        }
         self.head.send_modify(|head| *head = logged.last().map_or(*head, |last| last.position.max(*head)));
         let mut sights = lock(&self.sights);
         for event in records.iter().flat_map(|record| &record.events) {
@@ -247,7 +290,7 @@ impl App {
         if events.is_empty() {
             return Ok(());
         }
-        let record = NewRecord { source: "afterword".to_owned(), body: Vec::new(), events, fault: None };
+        let record = NewRecord { source: "afterword".to_owned(), body: Vec::new(), events, fault: None, beside: Beside::default() };
         let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
         self.head.send_modify(|head| *head = logged.last().map_or(*head, |last| last.position.max(*head)));
         Ok(())

@@ -110,6 +110,7 @@ async fn sight_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(AT_THE_LATEST).await;
         step(&app, "sights could not be saved", App::save_sights).await;
+        step(&app, "what sources sent could not be counted", |app| app.save_tallies(false)).await;
     }
 }
 

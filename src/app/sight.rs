@@ -168,6 +168,12 @@ impl Sights {
         event
     }
 
+    /// Whether an alert that is told to fire is known to have ended by now.
+    pub(super) fn has_ended(&self, event: &Event) -> bool {
+        let Fact::Alert(alert) = &event.fact else { return false };
+        alert.status == AlertStatus::Firing && self.of(alert).is_some_and(|row| self.rows[at(row)].known == Known::Ended)
+    }
+
     /// Remembers a committed event.
     pub(super) fn saw(&mut self, event: &Event, lease: Option<Time>, now: Time) {
         let Fact::Alert(alert) = &event.fact else { return };

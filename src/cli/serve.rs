@@ -98,7 +98,7 @@ pub(super) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
     // Open requests have their commits acknowledged before the loops end with the process.
     let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
     loops.shutdown().await;
-    let left = tokio::task::spawn_blocking(move || app.save_sights().and(app.leave_office())).await?;
+    let left = tokio::task::spawn_blocking(move || app.save_sights().and(app.save_tallies(true)).and(app.leave_office())).await?;
     if let Err(fault) = left {
         tracing::error!("the last sights could not be saved: {fault:#}");
     }

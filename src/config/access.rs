@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported, given};
-use super::words::{StorageUrl, Word, Words};
+use super::words::{Silence, StorageUrl, Word, Words};
 use super::{Access, Auth, Secret, Source, Storage, api, proof};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
@@ -55,6 +55,7 @@ struct RawSource {
     environment: Option<Spanned<Word>>,
     limits: Option<proof::RawSourceLimits>,
     declares: Option<RawDeclares>,
+    silent_after: Option<Silence>,
 }
 
 #[derive(Deserialize)]
@@ -177,7 +178,8 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     proof::fits(reader, node.get("auth"), kind, &word, auth.as_ref());
     let limits = proof::limits(reader, raw.limits);
     let declares = raw.declares.and_then(|raw| declares(reader, kind, raw, node.get("declares").unwrap_or(node).position()));
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares })
+    let silent_after = raw.silent_after.map(|silence| silence.0).unwrap_or_default();
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares, silent_after })
 }
 
 /// The label names of a source; `None`: those of all.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::{Auth, Config, Meetings, Names, Send, Source, SourceAuth, SourceLimits, Storage};
+use super::{Auth, Config, Meetings, Names, Send, SilentAfter, Source, SourceAuth, SourceLimits, Storage};
 use crate::model::settings::{Hours, LabelNames, Limits};
 use crate::model::source::{Naming, SourceKind};
 
@@ -30,6 +30,7 @@ impl Default for Config {
                 naming: Naming::default(),
                 limits: SourceLimits::default(),
                 declares: None,
+                silent_after: SilentAfter::Learned,
             }],
             metrics: Vec::new(),
             services: Vec::new(),

@@ -121,6 +121,20 @@ pub struct Source {
     pub limits: SourceLimits,
     /// What it declares, of PagerDuty.
     pub declares: Option<Declares>,
+    /// After how long a silence of it is told.
+    pub silent_after: SilentAfter,
+}
+
+/// After how long the silence of a source is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SilentAfter {
+    /// By the longest silence of late.
+    #[default]
+    Learned,
+    /// After so long.
+    After(chrono::TimeDelta),
+    /// Not at all.
+    Never,
 }
 
 /// How a source proves who it is.

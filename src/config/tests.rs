@@ -3,7 +3,7 @@
 use chrono::TimeZone;
 
 use super::Storage;
-use super::{Access, Auth, Config, Feed, Names, Rate, Secret, Send, SourceAuth, SourceLimits, parse, proof};
+use super::{Access, Auth, Config, Feed, Names, Rate, Secret, Send, SilentAfter, SourceAuth, SourceLimits, parse, proof};
 use crate::model::event::Severity;
 use crate::model::settings::Hours;
 use crate::model::source::SourceKind;
@@ -471,4 +471,17 @@ fn which_incidents_of_pagerduty_are_outages_is_up_to_the_settings() {
     check_declares("declares: {urgency: [hihg]}", "f:1:71: unknown urgency `hihg`; did you mean `high`?");
     check_declares("declares: {urgncy: [high]}", "did you mean `urgency`?");
     check("sources: [{name: a, kind: slack, auth: none, declares: {}}]", "f:1:56: only a source of the kind `pagerduty` has `declares`");
+}
+
+#[test]
+fn a_source_may_say_how_long_it_is_silent() {
+    let entry = |silence: &str| format!("sources: [{{name: a, kind: alertmanager, auth: none{silence}}}]");
+    let read = |silence: &str| config(&entry(silence)).sources.remove(0).silent_after;
+    assert_eq!(read(""), SilentAfter::Learned);
+    assert_eq!(read(", silent_after: never"), SilentAfter::Never);
+    assert_eq!(read(", silent_after: 1h30m"), SilentAfter::After(chrono::TimeDelta::minutes(90)));
+    check(&entry(", silent_after: 2 h"), "f:1:67: \"2 h\" is no duration");
+    check(&entry(", silent_after: 0"), "or `never`");
+    check(&entry(", silent_after: 0s"), "no source talks without a pause");
+    check(&entry(", silent_aftr: 2h"), "did you mean `silent_after`?");
 }

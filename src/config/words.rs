@@ -8,10 +8,11 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use super::Storage;
+use super::{SilentAfter, Storage};
 use crate::model::Time;
 use crate::model::fault::nearest;
 use crate::model::settings::Hours;
+use crate::yaml::Duration;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 
@@ -83,6 +84,26 @@ pub(super) struct Size(pub(super) usize);
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
 pub(super) struct StorageUrl(pub(super) Storage);
+
+/// How long a source may be silent: a duration, or `never` to say that it may for ever.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(super) struct Silence(pub(super) SilentAfter);
+
+impl TryFrom<String> for Silence {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(SilentAfter::Never));
+        }
+        match Duration::parse(&text) {
+            Ok(Duration { seconds: 0 }) => Err("no source talks without a pause; write a duration as 2h, or `never`".to_owned()),
+            Ok(Duration { seconds }) => Ok(Self(SilentAfter::After(chrono::TimeDelta::seconds(seconds)))),
+            Err(why) => Err(format!("{why}; or `never`")),
+        }
+    }
+}
 
 impl TryFrom<String> for Word {
     type Error = String;

@@ -12,9 +12,11 @@ use serde_json::{Value, json};
 
 use super::body::body;
 use super::error::Error;
-use super::ingest::{arrival, faults};
+use super::ingest::{arrival, faults, kept};
 use crate::app::measure::status::Shown;
+use crate::app::mend::API;
 use crate::app::planned::Planned;
+use crate::app::receive::Arrival;
 use crate::app::review::{Answered, ReviewFault};
 use crate::app::{App, intend};
 use crate::ingest::{self, IngestFault};
@@ -42,11 +44,12 @@ where
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
-    let reading =
-        ingest::events::events(&body, &settings.config.labels, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    let now = app.now();
+    let reading = ingest::events::events(&body, &settings.config.labels, now).map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     let ids: Vec<String> = reading.events.iter().map(|event| event.id.to_string()).collect();
-    let position = app.receive(arrival("api", body, reading)).await?;
+    let beside = kept(&super::shown(&headers), "/api/v1/events", None, now);
+    let position = app.receive(Arrival { beside, ..arrival(API, body, reading) }).await?;
     if let Some(fault) = fault {
         return Err(Error::BadRequest(fault));
     }

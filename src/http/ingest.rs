@@ -12,9 +12,13 @@ use super::body::{Whole, body};
 use super::error::Error;
 use crate::app::App;
 use crate::app::gate::Away;
+use crate::app::mend::PROMETHEUS;
 use crate::app::receive::Arrival;
-use crate::ingest::message::Message;
+use crate::ingest::auth::Proof;
+use crate::ingest::message::{Headers, Message};
 use crate::ingest::{self, Glimpse, Reading};
+use crate::model::Time;
+use crate::store::log;
 
 /// `POST /ingest/{source}`
 pub(super) async fn webhook(
@@ -44,7 +48,7 @@ pub(super) async fn webhook(
         Some(reader) => ingest::sources::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
         None => Ok(Reading::default()),
     };
-    let kept = settings.readers.get(&name).and_then(|reader| ingest::sources::kept(reader, &body));
+    let redacted = settings.readers.get(&name).and_then(|reader| ingest::sources::kept(reader, &body));
     let mut reply = None;
     let mut arrival = match read {
         Ok(mut reading) => {
@@ -53,14 +57,15 @@ pub(super) async fn webhook(
         }
         Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
     };
-    if let Some(kept) = kept {
-        arrival.body = kept;
+    if let Some(redacted) = redacted {
+        arrival.body = redacted;
     }
     // Read again for its answer, which a sender that did not get it waits for, but not taken again.
     if once.is_some_and(|once| app.has_taken(&once)) {
         app.turn_away(&source.name, Away::Repeat);
     } else {
-        app.receive(arrival).await?;
+        let beside = kept(&beside, &format!("/ingest/{name}"), settings.proofs.get(&name), now);
+        app.receive(Arrival { beside, ..arrival }).await?;
         if let Some(once) = once {
             app.note_taken(once);
         }
@@ -79,11 +84,12 @@ pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw:
     let settings = app.settings();
     let now = app.now();
     let known = &mut |glimpse: &Glimpse<'_>| app.renewed(glimpse, now);
-    let reading = ingest::prometheus::news_v2(&body, "prometheus", &settings.config.labels, now, known)
+    let reading = ingest::prometheus::news_v2(&body, PROMETHEUS, &settings.config.labels, now, known)
         .map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     // As Alertmanager does: the good ones are taken, and then the fault is told.
-    app.receive(arrival("prometheus", body, reading)).await?;
+    let beside = kept(&super::shown(&headers), "/api/v2/alerts", None, now);
+    app.receive(Arrival { beside, ..arrival(PROMETHEUS, body, reading) }).await?;
     fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))
 }
 
@@ -104,5 +110,11 @@ pub(super) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
         renewed: reading.renewed,
         room: Some(body.room),
         events: reading.events,
+        ..Arrival::default()
     }
+}
+
+/// What is kept of how a message came, for whoever reads it again.
+pub(super) fn kept(headers: &Headers<'_>, path: &str, proof: Option<&Proof>, now: Time) -> log::Beside {
+    log::Beside { headers: ingest::kept::kept(headers, path, proof), came_at: Some(now) }
 }

@@ -1,10 +1,10 @@
-//! `GET /metrics`: what Prometheus reads of us, in OpenMetrics text.
+//! `GET /metrics`: what Prometheus reads of us, in OpenMetrics text for whoever asks for that, else in Prometheus's own.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::extract::State;
-use axum::http::{HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, header};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -15,6 +15,8 @@ use super::api::read;
 use super::error::Error;
 use crate::app::App;
 use crate::app::gate::Away;
+use crate::app::sources::SourceShown;
+use crate::store::tally::Hour;
 
 type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
 type Counters = Family<Vec<(&'static str, String)>, Counter>;
@@ -22,7 +24,10 @@ type Counters = Family<Vec<(&'static str, String)>, Counter>;
 /// The content type that goes with [`encode`].
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+/// The content type of [`plain`].
+const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     let stored = read(&app, |app| app.store.counts()).await?;
     let mut registry = Registry::with_prefix("afterword");
     let counted = &app.counts;
@@ -100,7 +105,76 @@ pub(super) async fn metrics(State(app): State<Arc<App>>) -> Result<([(HeaderName
     }
     registry.register("refused", "Messages of each source that were refused, and why", refused);
     registry.register("repeated", "Signed messages of each source that were taken before and not taken again", repeated);
+    sources(&read(&app, App::sources).await?, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
-    Ok(([(header::CONTENT_TYPE, OPENMETRICS)], text))
+    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    Ok(if accepted.contains("application/openmetrics-text") {
+        ([(header::CONTENT_TYPE, OPENMETRICS)], text)
+    } else {
+        ([(header::CONTENT_TYPE, PLAIN)], plain(&text))
+    })
+}
+
+/// OpenMetrics text as Prometheus's own, as far as we write it: there a counter is described under the name that its samples have.
+fn plain(open: &str) -> String {
+    let counters: Vec<&str> = open.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let mut text = String::with_capacity(open.len());
+    for line in open.lines().filter(|line| *line != "# EOF") {
+        let mut words = line.splitn(4, ' ');
+        match (words.next(), words.next(), words.next(), words.next()) {
+            (Some("#"), Some(what), Some(name), Some(rest)) if counters.contains(&name) => {
+                text.extend(["# ", what, " ", name, "_total ", rest]);
+            }
+            _ => text.push_str(line),
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// Each source: what this process counted of it, and how it is by what all of them know.
+fn sources(sources: &[SourceShown], registry: &mut Registry) {
+    type Counted = fn(&Hour) -> u64;
+    let label = |source: &SourceShown| vec![("source", source.name.clone())];
+    let counters: [(&str, &str, Counted); 2] = [
+        ("source_messages", "Messages of each source, mere repetitions included", |hour| hour.messages),
+        ("source_events", "Events of each source that were new", |hour| hour.events),
+    ];
+    for (name, help, counted) in counters {
+        let family = Counters::default();
+        for source in sources {
+            family.get_or_create(&label(source)).inc_by(counted(&source.tally.counted));
+        }
+        registry.register(name, help, family);
+    }
+    let (message, event, silent, waiting) = (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
+    for source in sources {
+        // A time that is not known is no sample: 0 would be one.
+        for (family, at) in [(&message, source.tally.seen.last_message), (&event, source.tally.seen.last_event)] {
+            if let Some(at) = at {
+                family.get_or_create(&label(source)).set(at.timestamp());
+            }
+        }
+        silent.get_or_create(&label(source)).set(i64::from(source.rhythm.is_silent()));
+        let count = source.waiting.as_ref().map_or(0, |waiting| waiting.count);
+        waiting.get_or_create(&label(source)).set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+    registry.register("source_last_message_timestamp_seconds", "When each source sent last, to any process", message);
+    registry.register("source_last_event_timestamp_seconds", "When each source sent last what was new, to any process", event);
+    registry.register("source_silent", "Whether each source is silent for longer than it should", silent);
+    registry.register("source_unread_messages", "Messages of each source that wait in quarantine", waiting);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain;
+
+    #[test]
+    fn a_counter_is_described_under_the_name_of_its_samples() {
+        let open = "# HELP a_b Bs.\n# TYPE a_b counter\na_b_total{x=\"# TYPE y counter\"} 3\n# HELP c Cs.\n# TYPE c gauge\nc 1\n# EOF\n";
+        let expected =
+            "# HELP a_b_total Bs.\n# TYPE a_b_total counter\na_b_total{x=\"# TYPE y counter\"} 3\n# HELP c Cs.\n# TYPE c gauge\nc 1\n";
+        assert_eq!(plain(open), expected);
+    }
 }

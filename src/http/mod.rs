@@ -28,7 +28,9 @@ mod error;
 mod ingest;
 mod metrics;
 mod pages;
+mod quarantine;
 mod serve;
+mod sources;
 mod web;
 mod write;
 
@@ -72,6 +74,11 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/ledger", get(api::ledger))
         .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/deliveries/retry", post(api::retry_delivery))
+        .route("/api/v1/sources", get(sources::listed))
+        .route("/api/v1/quarantine", get(quarantine::listed))
+        .route("/api/v1/quarantine/{position}", get(quarantine::one))
+        .route("/api/v1/quarantine/{position}/retry", post(quarantine::retry))
+        .route("/api/v1/quarantine/{position}/dismiss", post(quarantine::dismiss))
         .route("/metrics", get(metrics::metrics))
         .route("/-/reload", post(reload))
         .merge(web::routes())

@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::api::{self, ReviewBody, known, read, review_with, say};
 use super::correct;
 use super::error::Error;
-use super::pages;
+use super::{pages, quarantine, sources};
 use crate::app::measure::status::SourceStatus;
 use crate::app::{App, intend, reach};
 use crate::ingest::IngestFault;
@@ -51,7 +51,13 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/maintenance", get(maintenance).post(plan))
         .route("/assign", post(assign))
         .route("/conditions", get(conditions))
-        .route("/quarantine", get(quarantine))
+        .route("/sources", get(sources::page))
+        .route("/quarantine", get(quarantine::page))
+        .route("/quarantine/retry", post(quarantine::retry_all_form))
+        .route("/quarantine/{position}", get(quarantine::one_page))
+        .route("/quarantine/{position}/body", get(quarantine::body))
+        .route("/quarantine/{position}/retry", post(quarantine::retry_form))
+        .route("/quarantine/{position}/dismiss", post(quarantine::dismiss_form))
 }
 
 /// `GET /style.css`
@@ -87,7 +93,7 @@ pub(super) fn names_this_machine(headers: &HeaderMap) -> bool {
 }
 
 /// A fault shown as a page.
-struct PageError(Error);
+pub(super) struct PageError(Error);
 
 impl<E: Into<Error>> From<E> for PageError {
     fn from(fault: E) -> Self {
@@ -106,16 +112,16 @@ impl IntoResponse for PageError {
     }
 }
 
-type Page = Result<Html<String>, PageError>;
+pub(super) type Page = Result<Html<String>, PageError>;
 
 fn service_names(app: &App) -> Vec<String> {
     app.settings().config.services.iter().map(|service| service.name.clone()).collect()
 }
 
 async fn home(State(app): State<Arc<App>>) -> Page {
-    let (incidents, last, stats) = read(&app, |app| {
+    let (incidents, last, sent) = read(&app, |app| {
         let filter = IncidentFilter { open_only: false, limit: ROWS };
-        Ok((app.store.incidents(filter)?, app.store.last_alert()?, app.store.source_stats()?))
+        Ok((app.store.incidents(filter)?, app.store.last_alert()?, app.sources()?))
     })
     .await?;
     let settings = app.settings();
@@ -126,16 +132,17 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         let entry = unassigned.entry(key).or_insert((0, last));
         *entry = (entry.0 + 1, entry.1.max(last));
     }
-    let mut sources: Vec<pages::home::SourceSeen> = stats
+    let sources: Vec<pages::home::SourceSeen> = sent
         .iter()
-        .filter(|stat| stat.source != "afterword")
-        .map(|stat| pages::home::SourceSeen { name: stat.source.clone(), last: Some(stat.last_at), quarantined: stat.faults })
+        .map(|source| pages::home::SourceSeen {
+            name: source.name.clone(),
+            last: source.tally.seen.last_message,
+            quarantined: source.waiting.as_ref().map_or(0, |waiting| waiting.count),
+            silent: pages::sources::silence(source),
+        })
+        // The ways in that are always there are no news before they are used.
+        .filter(|seen| seen.last.is_some() || settings.config.sources.iter().any(|source| source.name == seen.name))
         .collect();
-    for source in &settings.config.sources {
-        if !sources.iter().any(|seen| seen.name == source.name) {
-            sources.push(pages::home::SourceSeen { name: source.name.clone(), last: None, quarantined: 0 });
-        }
-    }
     let alert = last.as_ref().and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
     let last = last.map(|(_, mut event)| {
         settings.force.name_service(&mut event);
@@ -441,11 +448,4 @@ async fn conditions(State(app): State<Arc<App>>) -> Page {
     let sources = measured.sources().iter().filter(|(name, status)| status.left_out > 0 || !has_parts(name)).map(source).collect();
     let view = pages::conditions::View { now: app.now(), conditions, sources };
     Ok(Html(pages::conditions::render(&view)))
-}
-
-async fn quarantine(State(app): State<Arc<App>>) -> Page {
-    let rows = read(&app, |app| app.store.quarantined(ROWS)).await?;
-    let messages =
-        rows.into_iter().map(|row| pages::quarantine::Message { source: row.source, at: row.logged_at, fault: row.fault }).collect();
-    Ok(Html(pages::quarantine::render(&pages::quarantine::View { now: app.now(), messages })))
 }

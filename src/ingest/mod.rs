@@ -17,6 +17,7 @@ pub mod github;
 pub mod gitlab;
 pub mod grafana;
 pub mod incident_io;
+pub mod kept;
 pub mod kubernetes_audit;
 pub mod labels;
 pub mod listing;

@@ -115,5 +115,5 @@ fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
     changes.deliveries.iter().try_for_each(|delivery| delivery::insert(at, delivery, now))?;
     changes.ledger.iter().try_for_each(|entry| ledger::save(at, entry, now))?;
     sight::remove(at, &changes.lapsed)?;
-    changes.quarantined.iter().try_for_each(|(position, fault)| quarantine::insert(at, *position, fault))
+    changes.quarantined.iter().try_for_each(|(position, fault)| quarantine::insert(at, *position, fault, true))
 }

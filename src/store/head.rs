@@ -122,7 +122,8 @@ impl Store {
                 Ok(sql::rows(at, NOUN, text, &[], |row| Ok((row.get(0)?, sql::read_count(row, 1)?)))?.into_iter().collect())
             };
             let head = head(at)?;
-            let quarantined = sql::row(at, NOUN, "select count(*) from quarantine", &[], |row| sql::read_count(row, 0))?;
+            let quarantined =
+                sql::row(at, NOUN, "select count(*) from quarantine where state = 'open'", &[], |row| sql::read_count(row, 0))?;
             Ok(Counts {
                 records: head.next - 1,
                 waiting: (head.next - 1).saturating_sub(head.applied),

@@ -22,6 +22,26 @@ pub struct NewRecord {
     pub events: Vec<Event>,
     /// What could not be read; such a record is listed in quarantine too.
     pub fault: Option<String>,
+    /// What stood beside the bytes, as far as it matters for reading them again.
+    pub beside: Beside,
+}
+
+/// What is kept of how a message came.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Beside {
+    /// Names, in lower case, with values. Never credentials or signatures.
+    pub headers: Vec<(String, String)>,
+    /// When it came.
+    pub came_at: Option<Time>,
+}
+
+/// A message as it came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Raw {
+    /// Its bytes.
+    pub body: Vec<u8>,
+    /// What stood beside them.
+    pub beside: Beside,
 }
 
 /// Where and when a record was logged.
@@ -125,13 +145,27 @@ impl Store {
         }))
     }
 
-    /// The bytes of an arrival as they came; `None` when there were none or they are no longer kept.
+    /// An arrival as it came; `None` when there were no bytes or they are no longer kept.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn raw(&self, position: u64) -> Result<Option<Vec<u8>>, StoreError> {
-        let text = "select body from raw where position = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, values![sql::integer(position)], |row| row.get(0)))
+    pub fn raw(&self, position: u64) -> Result<Option<Raw>, StoreError> {
+        let text = "select body, headers, came_at from raw where position = $1";
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, text, values![sql::integer(position)], |row| {
+                let beside = Beside { headers: sql::read_json(row, 1)?, came_at: sql::read_time_if_any(row, 2)? };
+                Ok(Raw { body: row.get(0)?, beside })
+            })
+        })
+    }
+
+    /// One record.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn record(&self, position: u64) -> Result<Option<Record>, StoreError> {
+        let text = "select position, logged_at, source, events from log where position = $1";
+        self.read(NOUN, |at| sql::row(at, NOUN, text, values![sql::integer(position)], record))
     }
 
     /// What has come from each source, by name.
@@ -211,19 +245,22 @@ fn number(at: &At<'_>, epoch: Option<u64>, records: &[NewRecord], now: Time) -> 
 }
 
 fn insert(at: &At<'_>, records: &[NewRecord], events: &[String], logged: &[Logged]) -> Result<(), StoreError> {
-    let (mut log, mut raw) = (Vec::with_capacity(4 * records.len()), Vec::with_capacity(2 * records.len()));
-    for ((record, events), logged) in records.iter().zip(events).zip(logged) {
+    let (mut log, mut raw) = (Vec::with_capacity(4 * records.len()), Vec::with_capacity(4 * records.len()));
+    let beside: Vec<String> = records.iter().map(|record| sql::json(NOUN, &record.beside.headers)).collect::<Result<_, _>>()?;
+    for (((record, events), beside), logged) in records.iter().zip(events).zip(&beside).zip(logged) {
         let position = Value::Integer(sql::integer(logged.position));
         log.extend([position, Value::Integer(sql::micros(logged.logged_at)), Value::Text(&record.source), Value::Text(events)]);
-        if !record.body.is_empty() {
-            raw.extend([position, Value::Bytes(&record.body)]);
+        // Nothing at all is a message too, and one that is not understood.
+        if !record.body.is_empty() || record.fault.is_some() {
+            let came_at = record.beside.came_at.map_or(Value::Null, |at| Value::Integer(sql::micros(at)));
+            raw.extend([position, Value::Bytes(&record.body), Value::Text(beside), came_at]);
         }
     }
     sql::insert(at, NOUN, "insert into log (position, logged_at, source, events)", 4, &log, "")?;
-    sql::insert(at, NOUN, "insert into raw (position, body)", 2, &raw, "")?;
+    sql::insert(at, NOUN, "insert into raw (position, body, headers, came_at)", 4, &raw, "")?;
     for (record, logged) in records.iter().zip(logged) {
         if let Some(fault) = &record.fault {
-            quarantine::insert(at, logged.position, fault)?;
+            quarantine::insert(at, logged.position, fault, false)?;
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { version: 1, text: include_str!("../../migrations/0001_start.sql") },
     Step { version: 2, text: include_str!("../../migrations/0002_replicas.sql") },
     Step { version: 3, text: include_str!("../../migrations/0003_metrics.sql") },
+    Step { version: 4, text: include_str!("../../migrations/0004_sources.sql") },
 ];
 
 /// One step from a version to the next.

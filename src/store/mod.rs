@@ -21,6 +21,7 @@ pub mod sample;
 pub mod sight;
 mod sql;
 mod sqlite;
+pub mod tally;
 #[cfg(test)]
 mod testbed;
 #[cfg(test)]

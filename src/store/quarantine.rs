@@ -1,8 +1,13 @@
-//! Quarantine: records that could not be read, or that the engine could not take; visible, and passed.
+//! Quarantine: records that could not be read, or that the engine could not take; visible, passed, and kept as they came until somebody
+//! reads them again.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, values};
+use super::sql::{self, At, Row, values};
 use crate::model::Time;
 
 const NOUN: &str = "quarantine";
@@ -18,32 +23,145 @@ pub struct Quarantined {
     pub source: String,
     /// What is the matter with it.
     pub fault: String,
+    /// What became of it.
+    pub state: QuarantineState,
+    /// It was read, and the engine could not take it.
+    pub passed: bool,
+    /// When it was last read again, or dismissed.
+    pub tried_at: Option<Time>,
+    /// The record with what was read of it later, if that was anything new.
+    pub mended_by: Option<u64>,
 }
 
+/// What became of a record in quarantine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum QuarantineState {
+    /// It waits for somebody.
+    Open,
+    /// It was read later.
+    Mended,
+    /// A person said that there is nothing in it.
+    Dismissed,
+}
+
+/// Which records are listed.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct QuarantineFilter<'a> {
+    /// Of this source only.
+    pub source: Option<&'a str>,
+    /// Only those that wait.
+    pub open_only: bool,
+    /// The oldest first, not the newest.
+    pub oldest_first: bool,
+    /// At most so many.
+    pub limit: usize,
+}
+
+/// How much of a source waits in quarantine, and its newest fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// How many records.
+    pub count: u64,
+    /// When the newest was logged.
+    pub last_at: Time,
+    /// What is the matter with it.
+    pub last_fault: String,
+}
+
+const COLUMNS: &str = "position, logged_at, source, fault, state, passed, tried_at, mended_by";
+
 impl Store {
-    /// The newest records in quarantine, newest first.
+    /// Records in quarantine.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn quarantined(&self, limit: usize) -> Result<Vec<Quarantined>, StoreError> {
-        let text = "select position, logged_at, source, fault from quarantine order by position desc limit $1";
-        self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
-                Ok(Quarantined {
-                    position: sql::read_count(row, 0)?,
-                    logged_at: sql::read_time(row, 1)?,
-                    source: row.get(2)?,
-                    fault: row.get(3)?,
-                })
-            })
-        })
+    pub fn quarantined(&self, filter: QuarantineFilter<'_>) -> Result<Vec<Quarantined>, StoreError> {
+        let order = if filter.oldest_first { "asc" } else { "desc" };
+        let text = format!(
+            "select {COLUMNS} from quarantine where ($1 = '' or source = $1) and ($2 = 0 or state = 'open') order by position {order} limit $3"
+        );
+        let (source, open_only, limit) = (filter.source.unwrap_or_default(), i64::from(filter.open_only), sql::integer(filter.limit));
+        self.read(NOUN, |at| sql::rows(at, NOUN, &text, values![source, open_only, limit], quarantined))
+    }
+
+    /// One record in quarantine.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn quarantined_at(&self, position: u64) -> Result<Option<Quarantined>, StoreError> {
+        let text = format!("select {COLUMNS} from quarantine where position = $1");
+        self.read(NOUN, |at| sql::row(at, NOUN, &text, values![sql::integer(position)], quarantined))
+    }
+
+    /// What waits in quarantine, by source.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn quarantine_by_source(&self) -> Result<BTreeMap<String, Waiting>, StoreError> {
+        let text = "select q.source, n.waiting, q.logged_at, q.fault from quarantine q join \
+                    (select source, count(*) as waiting, max(position) as newest from quarantine where state = 'open' group by source) n \
+                    on q.position = n.newest";
+        let read = |row: &Row<'_>| {
+            let waiting = Waiting { count: sql::read_count(row, 1)?, last_at: sql::read_time(row, 2)?, last_fault: row.get(3)? };
+            Ok((row.get(0)?, waiting))
+        };
+        Ok(self.read(NOUN, |at| sql::rows(at, NOUN, text, &[], read))?.into_iter().collect())
+    }
+
+    /// Notes what became of a record: read, and what was new in it stands in the record `mended_by`. False when it does not wait.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn mended(&self, position: u64, mended_by: Option<u64>, now: Time) -> Result<bool, StoreError> {
+        let text = "update quarantine set state = 'mended', tried_at = $2, mended_by = $3 where position = $1 and state <> 'mended'";
+        let (position, now, mended_by) = (sql::integer(position), sql::micros(now), mended_by.map(sql::integer));
+        Ok(self.write(NOUN, |at| sql::execute(at, NOUN, text, values![position, now, mended_by]))? > 0)
+    }
+
+    /// Notes that a record still cannot be read, and why.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn still_faulty(&self, position: u64, fault: &str, now: Time) -> Result<(), StoreError> {
+        let text = "update quarantine set fault = $2, tried_at = $3 where position = $1 and state <> 'mended'";
+        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![sql::integer(position), fault, sql::micros(now)])).map(drop)
+    }
+
+    /// Notes that there is nothing in a record. False when it does not wait.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn dismiss_quarantined(&self, position: u64, now: Time) -> Result<bool, StoreError> {
+        let text = "update quarantine set state = 'dismissed', tried_at = $2 where position = $1 and state = 'open'";
+        Ok(self.write(NOUN, |at| sql::execute(at, NOUN, text, values![sql::integer(position), sql::micros(now)]))? > 0)
     }
 }
 
-/// Lists a logged record; a second fault is told beside the first.
-pub(super) fn insert(at: &At<'_>, position: u64, fault: &str) -> Result<(), StoreError> {
-    let text = "insert into quarantine (position, logged_at, source, fault) \
-                select position, logged_at, source, $2 from log where position = $1 \
-                on conflict (position) do update set fault = quarantine.fault || '; ' || excluded.fault";
-    sql::execute(at, NOUN, text, values![sql::integer(position), fault]).map(drop)
+fn quarantined(row: &Row<'_>) -> Result<Quarantined, StoreError> {
+    let state: String = row.get(4)?;
+    Ok(Quarantined {
+        position: sql::read_count(row, 0)?,
+        logged_at: sql::read_time(row, 1)?,
+        source: row.get(2)?,
+        fault: row.get(3)?,
+        state: match state.as_str() {
+            "open" => QuarantineState::Open,
+            "mended" => QuarantineState::Mended,
+            "dismissed" => QuarantineState::Dismissed,
+            other => return Err(sql::unreadable(4, &other)),
+        },
+        passed: row.get::<i64>(5)? != 0,
+        tried_at: sql::read_time_if_any(row, 6)?,
+        mended_by: row.get::<Option<i64>>(7)?.and_then(|position| u64::try_from(position).ok()),
+    })
+}
+
+/// Lists a logged record; a second fault is told beside the first. `passed`: the engine could not take it.
+pub(super) fn insert(at: &At<'_>, position: u64, fault: &str, passed: bool) -> Result<(), StoreError> {
+    let text = "insert into quarantine (position, logged_at, source, fault, passed) \
+                select position, logged_at, source, $2, cast($3 as bigint) from log where position = $1 \
+                on conflict (position) do update set fault = quarantine.fault || '; ' || excluded.fault, \
+                passed = case when excluded.passed > quarantine.passed then excluded.passed else quarantine.passed end, state = 'open'";
+    sql::execute(at, NOUN, text, values![sql::integer(position), fault, i64::from(passed)]).map(drop)
 }

@@ -3,6 +3,7 @@
 
 mod file;
 mod metrics;
+mod quarantine;
 mod shared;
 
 use std::collections::BTreeSet;
@@ -15,7 +16,7 @@ use super::delivery::DeliveryState;
 use super::error::StoreError;
 use super::incident::IncidentFilter;
 use super::ledger::LedgerEntry;
-use super::log::NewRecord;
+use super::log::{Beside, NewRecord};
 use super::testbed::stores;
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Note, Severity, Subject};
@@ -49,7 +50,7 @@ fn alert(name: &str) -> Event {
 }
 
 fn record(source: &str, events: &[Event]) -> NewRecord {
-    NewRecord { source: source.to_owned(), body: b"body".to_vec(), events: events.to_vec(), fault: None }
+    NewRecord { source: source.to_owned(), body: b"body".to_vec(), events: events.to_vec(), fault: None, beside: Beside::default() }
 }
 
 fn incident(id: &str, began: i64, phase: Phase) -> Incident {
@@ -171,25 +172,6 @@ fn the_last_alert_is_found_among_other_records() {
         store.append(&[record("a", &[note("4")])], at(2)).unwrap();
         let (found, event) = store.last_alert().unwrap().unwrap();
         assert_eq!((found.position, event), (2, alert("Two")));
-    }
-}
-
-#[test]
-fn a_record_with_a_fault_is_kept_and_listed() {
-    for (_home, store) in stores() {
-        let broken =
-            NewRecord { source: "a".to_owned(), body: vec![0, 159], events: vec![note("good part")], fault: Some("no JSON".to_owned()) };
-        store.append(&[broken], at(0)).unwrap();
-        assert_eq!(store.raw(1).unwrap(), Some(vec![0, 159]));
-        assert_eq!(store.raw(2).unwrap(), None);
-        let changes = Changes { quarantined: vec![(1, "the engine cannot take it".to_owned())], ..Changes::default() };
-        store.apply(0, 0, 1, &changes).unwrap();
-        let listed = store.quarantined(10).unwrap();
-        assert_eq!(listed.len(), 1);
-        assert_eq!((listed[0].position, listed[0].logged_at, listed[0].source.as_str()), (1, at(0), "a"));
-        assert_eq!(listed[0].fault, "no JSON; the engine cannot take it");
-        assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("good part")]);
-        assert_eq!(store.counts().unwrap().quarantined, 1);
     }
 }
 

@@ -28,6 +28,7 @@ mod remote_write;
 mod replicas;
 mod senders;
 mod sources;
+mod sources_page;
 mod storms;
 mod target;
 mod world;

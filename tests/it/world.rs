@@ -117,9 +117,18 @@ impl Http {
 
     /// POST, of JSON unless a header says otherwise; `None` when nobody answers.
     pub(crate) fn try_post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+        self.post_as("application/json", path, body, headers)
+    }
+
+    /// POST of a form; `None` when nobody answers.
+    pub(crate) fn try_form(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+        self.post_as("application/x-www-form-urlencoded", path, body, headers)
+    }
+
+    fn post_as(&self, media_type: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
         let mut request = self.client.post(format!("{}{path}", self.base));
         if headers.iter().all(|(name, _)| *name != "content-type") {
-            request = request.header("content-type", "application/json");
+            request = request.header("content-type", media_type);
         }
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -29,7 +29,7 @@ use crate::model::event::Event;
 use crate::model::sample::Sample;
 use crate::rules::ConditionRule;
 use crate::store::error::StoreError;
-use crate::store::log::NewRecord;
+use crate::store::log::{Beside, NewRecord};
 use crate::store::watch::{Memory, Remembered};
 
 pub mod asked;
@@ -265,8 +265,10 @@ impl Entry {
     /// Appends events with what is remembered, both or neither. `false`: another process is the judge by now.
     async fn append(&self, memory: Memory, remembered: Vec<Remembered>, events: Vec<Event>) -> bool {
         let (epoch, source) = (self.epoch, self.name.clone());
-        let records: Vec<NewRecord> =
-            (!events.is_empty()).then_some(NewRecord { source, body: Vec::new(), events, fault: None }).into_iter().collect();
+        let records: Vec<NewRecord> = (!events.is_empty())
+            .then_some(NewRecord { source, body: Vec::new(), events, fault: None, beside: Beside::default() })
+            .into_iter()
+            .collect();
         let work = move |app: &App| {
             let logged = app.store.remember(epoch, memory, &remembered, &records, app.now())?;
             if let Some(last) = logged.last() {

@@ -99,6 +99,12 @@ pub(super) const SOURCE: &[Key] = &[
     ),
     may("limits", Shape::Map(SOURCE_LIMITS), "{}", "How much it may send."),
     may("declares", Shape::Map(DECLARES), "null", "pagerduty: which incidents are declared outages; the others are alerts."),
+    may(
+        "silent_after",
+        Shape::DurationOr("never"),
+        "null",
+        "How long it may be silent before that is told, or `never`; left out: three times its longest silence of late, an hour at least.",
+    ),
 ];
 
 pub(super) const API: &[Key] = &[

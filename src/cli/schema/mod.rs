@@ -44,6 +44,8 @@ enum Shape {
     Text,
     /// `30m`, `1h30m`, `7d`; `0`.
     Duration,
+    /// A duration longer than none, or this word.
+    DurationOr(&'static str),
     /// A whole number of at least so much.
     Whole(i64),
     /// A whole number from the first to the second.
@@ -159,6 +161,11 @@ fn shape(shape: Shape) -> Value {
             "minimum": 0,
             "maximum": 0,
             "examples": ["90s", "30m", "1h30m", "7d"],
+        }),
+        Shape::DurationOr(word) => json!({
+            "type": "string",
+            "pattern": format!("^({word}|(?=.*[1-9])([0-9]+w)?([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?)$"),
+            "examples": ["2h", "1d", word],
         }),
         Shape::Whole(least) => json!({"type": "integer", "minimum": least}),
         Shape::Between(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),

@@ -133,8 +133,10 @@ pub(crate) struct SourceSeen {
     pub(crate) name: String,
     /// When it sent something last; `None`: never.
     pub(crate) last: Option<Time>,
-    /// How many of its messages could not be read.
+    /// How many of its messages could not be read, and wait for somebody.
     pub(crate) quarantined: u64,
+    /// That it has fallen silent, in a sentence.
+    pub(crate) silent: Option<String>,
 }
 
 #[derive(Template)]

@@ -18,6 +18,7 @@ pub(crate) mod quarantine;
 pub(crate) mod review;
 #[cfg(test)]
 mod sample;
+pub(crate) mod sources;
 pub(crate) mod suggestions;
 pub(crate) mod words;
 
@@ -43,6 +44,7 @@ enum Tab {
     Suggestions,
     Incidents,
     Postmortems,
+    Sources,
     Ask,
     /// A page that no entry leads to.
     Elsewhere,
@@ -63,6 +65,7 @@ impl Tab {
             (Self::Suggestions, "/suggestions", "Suggestions"),
             (Self::Incidents, "/incidents", "Incidents"),
             (Self::Postmortems, "/postmortems", "Postmortems"),
+            (Self::Sources, "/sources", "Sources"),
             (Self::Ask, "/ask", "Ask for a postmortem"),
         ]
         .into_iter()

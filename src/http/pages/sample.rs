@@ -6,7 +6,7 @@ use super::review::Invitation;
 use super::words::Names;
 use super::{
     Notice, ask, declare, error, home, incident as incident_page, incidents, postmortem as postmortem_page, postmortems, quarantine,
-    suggestions,
+    sources, suggestions,
 };
 use crate::app::rota::Shown;
 use crate::model::Time;
@@ -22,6 +22,7 @@ use crate::model::on_call::{Duty, OnCall, OnDuty};
 use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
 use crate::model::settings::{Hours, LabelNames, Person};
 use crate::model::who::{Identities, Who};
+use crate::store::quarantine::{QuarantineState, Waiting};
 
 /// So many seconds after 10:02 on 23 November 2026.
 pub(super) fn at(seconds: i64) -> Time {
@@ -322,8 +323,13 @@ fn watched() -> String {
             .map(|duty| Shown { service: duty.service, now: duty.who, read_at: None, fault: Some("status 500".to_owned()) })
             .into(),
         sources: vec![
-            home::SourceSeen { name: "alertmanager".to_owned(), last: Some(at(3540)), quarantined: 1 },
-            home::SourceSeen { name: "prometheus".to_owned(), last: None, quarantined: 0 },
+            home::SourceSeen { name: "alertmanager".to_owned(), last: Some(at(3540)), quarantined: 1, silent: None },
+            home::SourceSeen {
+                name: "prometheus".to_owned(),
+                last: None,
+                quarantined: 0,
+                silent: Some("Nothing came from prometheus for 5h.".to_owned()),
+            },
         ],
         notice: Some(Notice { warning: false, text: "JobFailed was assigned to batch.".to_owned() }),
         ..first_day()
@@ -400,17 +406,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
                 what_to_do: "Look for it in the list of incidents.",
             }),
         ),
-        (
-            "quarantine",
-            quarantine::render(&quarantine::View {
-                now: at(7200),
-                messages: vec![quarantine::Message {
-                    source: "alertmanager".to_owned(),
-                    at: at(600),
-                    fault: "line 1, column 2: expected value".to_owned(),
-                }],
-            }),
-        ),
+        ("quarantine", quarantine::render(&quarantine_list())),
+        ("quarantined", quarantine::render_one(&quarantined_one())),
+        ("sources", sources::render(&sources_view())),
     ]
 }
 
@@ -434,4 +432,61 @@ fn duties() -> [Duty; 2] {
         Duty { service: "checkout".to_owned(), who: OnCall::These(vec![ada]) },
         Duty { service: "payments".to_owned(), who: OnCall::Unknown("its calendar cannot be read: <b>".to_owned()) },
     ]
+}
+
+fn quarantine_list() -> quarantine::View {
+    let message = |position, state| quarantine::Message {
+        position,
+        source: "alertmanager".to_owned(),
+        at: at(600),
+        fault: "line 1, column 12: expected <value>".to_owned(),
+        state,
+        tried_at: (state != QuarantineState::Open).then(|| at(5400)),
+        mended_by: (state == QuarantineState::Mended).then_some(17),
+    };
+    let messages = [QuarantineState::Open, QuarantineState::Mended, QuarantineState::Dismissed];
+    quarantine::View {
+        now: at(7200),
+        source: None,
+        waiting: vec![("alertmanager".to_owned(), 2)],
+        messages: messages.into_iter().zip(7..).map(|(state, position)| message(position, state)).collect(),
+        notice: Some(Notice { warning: false, text: "2 of 3 messages could be read.".to_owned() }),
+    }
+}
+
+fn quarantined_one() -> quarantine::One {
+    quarantine::One {
+        now: at(7200),
+        message: quarantine_list().messages.remove(0),
+        headers: vec![("content-type".to_owned(), "application/json".to_owned()), (":path".to_owned(), "/ingest/<b>".to_owned())],
+        body: Some(b"{\"alerts\": <script>alert(1)</script>".to_vec()),
+        can_be_read: true,
+        notice: Some(Notice { warning: true, text: "It still cannot be read.".to_owned() }),
+    }
+}
+
+fn sources_view() -> sources::View<'static> {
+    let row = |name: &str, last: Option<i64>| sources::Row {
+        name: name.to_owned(),
+        kind: "alertmanager",
+        address: format!("http://127.0.0.1:9099/ingest/{name}"),
+        proof: "a bearer token".to_owned(),
+        last_message: last.map(at),
+        last_event: last.map(at),
+        messages: 1440,
+        events: 7,
+        refused: 2,
+        last_refused: last.map(at),
+        limited: 1,
+        waiting: last.map(|_| Waiting { count: 3, last_at: at(600), last_fault: "alerts[0].startsAt: <missing>".to_owned() }),
+        rhythm: "It was never silent for longer than 1h.".to_owned(),
+        silent: last.map(|_| format!("Nothing came from {name} for 5h.")),
+        trial: last.is_none().then(|| "curl http://127.0.0.1:9099/ingest/quiet -d '{}'".to_owned()),
+    };
+    sources::View {
+        now: at(7200),
+        rows: vec![row("alertmanager", Some(3600)), row("quiet", None)],
+        metrics: vec![("prom".to_owned(), Some(at(7100)), Some("connection refused".to_owned()))],
+        replicas: true,
+    }
 }

@@ -9,8 +9,9 @@ use super::{at, incident, note, record};
 use crate::model::incident::Phase;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
-use crate::store::log::NewRecord;
+use crate::store::log::{Beside, NewRecord, Raw};
 use crate::store::migration::{self, STEPS, Step};
+use crate::store::quarantine::QuarantineState;
 use crate::store::testbed::stores;
 use crate::store::{Database, Store, lock, sql};
 
@@ -43,7 +44,7 @@ fn a_full_disk_costs_nothing_that_was_stored() {
     let epoch = store.take_epoch().unwrap();
     let pages = |pages: u32| writer(&store).query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get::<_, u32>(0)).unwrap();
     let before = pages(1);
-    let large = NewRecord { source: "a".to_owned(), body: vec![7; 200_000], events: Vec::new(), fault: None };
+    let large = NewRecord { source: "a".to_owned(), body: vec![7; 200_000], events: Vec::new(), fault: None, beside: Beside::default() };
     let error = store.append(&[record("a", &[note("with it")]), large.clone()], at(1)).unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error:?}");
     assert!(error.to_string().contains("free some disk space"), "{error}");
@@ -91,9 +92,40 @@ fn a_step_is_applied_to_a_database_with_data_and_only_once() {
         let error = migrate(&other).unwrap_err();
         assert!(error.to_string().contains(&format!("step {} of the database is not the one", LAST + 1)), "{error}");
         assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("kept")]);
-        assert_eq!(store.raw(1).unwrap().unwrap(), b"body", "the broken step left nothing behind");
+        assert_eq!(store.raw(1).unwrap().unwrap().body, b"body", "the broken step left nothing behind");
         store.append(&[record("a", &[])], at(4)).unwrap();
     }
+}
+
+#[test]
+fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
+    let (_home, path) = home();
+    drop(Store::open(&path, at(0)).unwrap());
+    std::fs::remove_file(&path).unwrap();
+    // As the version before left it.
+    let file = rusqlite::Connection::open(&path).unwrap();
+    file.execute_batch("create table migration (version bigint primary key, hash text not null, applied_at bigint not null)").unwrap();
+    for step in STEPS.iter().filter(|step| step.version < 4) {
+        file.execute_batch(step.text).unwrap();
+        let hash = crate::model::event::hex(step.text, 32);
+        file.execute("insert into migration (version, hash, applied_at) values (?1, ?2, 0)", (step.version, hash)).unwrap();
+    }
+    file.execute_batch(
+        "insert into log (position, logged_at, source, events) values (1, 1800000000000000, 'a', '[]');
+         insert into raw (position, body) values (1, x'7b');
+         insert into quarantine (position, logged_at, source, fault) values (1, 1800000000000000, 'a', 'no JSON');
+         insert into source_stat values ('a', 1, 0, 1, 1, 1800000000000000), ('b', 1, 2, 0, 1, 1800000000000000);
+         update head set next = 2;",
+    )
+    .unwrap();
+    drop(file);
+    let store = Store::open(&path, at(1)).unwrap();
+    let found = store.quarantined_at(1).unwrap().unwrap();
+    assert_eq!((found.state, found.passed, found.fault.as_str()), (QuarantineState::Open, false, "no JSON"));
+    assert_eq!(store.raw(1).unwrap().unwrap(), Raw { body: b"{".to_vec(), beside: Beside::default() });
+    assert!(store.mended(1, Some(1), at(2)).unwrap());
+    let seen: Vec<_> = store.tallies().unwrap().into_iter().map(|(name, seen, _)| (name, seen.last_message, seen.last_event)).collect();
+    assert_eq!(seen, [("a".to_owned(), Some(at(0)), None), ("b".to_owned(), Some(at(0)), Some(at(0)))]);
 }
 
 #[test]

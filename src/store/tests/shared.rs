@@ -7,8 +7,9 @@ use crate::model::incident::{Incident, IncidentId, Joined, Member, Phase};
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
 use crate::store::ledger::LedgerEntry;
-use crate::store::log::NewRecord;
+use crate::store::log::{Beside, NewRecord};
 use crate::store::sql::values;
+use crate::store::tally::{Hour, Seen};
 use crate::store::testbed::stores;
 use crate::store::{Store, sql};
 
@@ -125,8 +126,14 @@ fn a_delivery_is_left_to_who_took_it() {
 #[test]
 fn a_site_moves_between_databases_without_loss() {
     let fill = |store: &Store| {
-        let broken =
-            NewRecord { source: "a".to_owned(), body: vec![0, 159], events: vec![alert("One")], fault: Some("no\u{0} JSON".to_owned()) };
+        let beside = Beside { headers: vec![("ce-type".to_owned(), "a.b".to_owned())], came_at: Some(at(1)) };
+        let broken = NewRecord {
+            source: "a".to_owned(),
+            body: vec![0, 159],
+            events: vec![alert("One")],
+            fault: Some("no\u{0} JSON".to_owned()),
+            beside,
+        };
         store.append(&vec![record("a", &[note("1")]); 700], at(0)).unwrap();
         store.append(&[broken], at(1)).unwrap();
         let mut large = incident("i-1", 0, Phase::Closed);
@@ -142,6 +149,9 @@ fn a_site_moves_between_databases_without_loss() {
         let epoch = store.take_epoch().unwrap();
         store.apply(epoch, 0, 700, &changes).unwrap();
         store.save_sights(&[(Subject::from(0xaa), at(5), None)]).unwrap();
+        let hour = (at(0), Hour { messages: 3, first_message: Some(at(1)), ..Hour::default() });
+        store.add_tallies(&[(("a".to_owned(), Seen { last_message: Some(at(2)), ..Seen::default() }, vec![hour]), at(-9))]).unwrap();
+        store.mended(701, Some(3), at(3)).unwrap();
     };
     let text = |store: &Store| {
         let mut out = Vec::new();

@@ -1,0 +1,257 @@
+//! `GET /sources`: who sends, how each is doing, and how to connect one that never did.
+
+use askama::Template;
+use chrono::TimeDelta;
+
+use super::{Tab, human, show};
+use crate::app::sources::{self, SourceShown, Speaks};
+use crate::config::{Auth, SilentAfter, SourceAuth};
+use crate::model::Time;
+use crate::model::source::SourceKind;
+use crate::store::quarantine::Waiting;
+
+/// What the page shows.
+pub(crate) struct View<'a> {
+    /// The time at which it is looked at.
+    pub(crate) now: Time,
+    /// In the order of the settings.
+    pub(crate) rows: Vec<Row<'a>>,
+    /// Entries of `metrics:` and their targets: name, last answer, what is in the way.
+    pub(crate) metrics: Vec<(String, Option<Time>, Option<String>)>,
+    /// Whether other processes may receive too.
+    pub(crate) replicas: bool,
+}
+
+/// A source.
+pub(crate) struct Row<'a> {
+    /// Its name.
+    pub(crate) name: String,
+    /// What it speaks.
+    pub(crate) kind: &'a str,
+    /// Where it posts to.
+    pub(crate) address: String,
+    /// How it proves who it is.
+    pub(crate) proof: String,
+    /// Its last message.
+    pub(crate) last_message: Option<Time>,
+    /// Its last message with news.
+    pub(crate) last_event: Option<Time>,
+    /// Messages of the last 24 hours.
+    pub(crate) messages: u64,
+    /// Events of the last 24 hours.
+    pub(crate) events: u64,
+    /// Not authentic, in the last 24 hours.
+    pub(crate) refused: u64,
+    /// The last one that was not authentic.
+    pub(crate) last_refused: Option<Time>,
+    /// Too many, in the last 24 hours.
+    pub(crate) limited: u64,
+    /// What waits in quarantine.
+    pub(crate) waiting: Option<Waiting>,
+    /// How often it talks, in a sentence.
+    pub(crate) rhythm: String,
+    /// That it has fallen silent, in a sentence.
+    pub(crate) silent: Option<String>,
+    /// A line for a shell that sends something.
+    pub(crate) trial: Option<String>,
+}
+
+#[derive(Template)]
+#[template(path = "http/pages/sources.html")]
+struct Page<'a> {
+    tab: Tab,
+    view: &'a View<'a>,
+}
+
+/// The page.
+pub(crate) fn render(view: &View<'_>) -> String {
+    show(&Page { tab: Tab::Sources, view })
+}
+
+/// A source as the page shows it; `base` is the address of this service, `guarded` whether `access:` is set.
+pub(crate) fn row<'a>(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Row<'a> {
+    let day = source.tally.last_day(now);
+    let address = format!("{base}{}", source.path);
+    Row {
+        name: source.name.clone(),
+        kind: source.speaks.word(),
+        proof: proof(source, guarded),
+        last_message: source.tally.seen.last_message,
+        last_event: source.tally.seen.last_event,
+        messages: day.messages,
+        events: day.events,
+        refused: day.refused,
+        last_refused: source.tally.seen.last_refused,
+        limited: day.limited,
+        waiting: source.waiting.clone(),
+        rhythm: rhythm(source),
+        silent: silence(source),
+        trial: source.tally.seen.last_message.is_none().then(|| trial(source, &address, guarded, now)),
+        address,
+    }
+}
+
+/// A count of 24 hours as so many an hour.
+pub(crate) fn rate(count: &u64) -> String {
+    match count {
+        0 => "0".to_owned(),
+        1..3 => "under 0.1".to_owned(),
+        3..240 => format!("{}.{}", count / 24, count * 10 / 24 % 10),
+        _ => (count / 24).to_string(),
+    }
+}
+
+/// That a source has fallen silent, in a sentence.
+pub(crate) fn silence(source: &SourceShown) -> Option<String> {
+    let (quiet, longest) = sources::silence(source)?;
+    let (quiet, name) = (length(quiet), &source.name);
+    Some(match (source.silent_after, longest) {
+        (SilentAfter::After(stated), _) => {
+            format!("Nothing came from {name} for {quiet}; its silent_after expects something within {}.", length(stated))
+        }
+        (_, Some(longest)) => {
+            format!("Nothing came from {name} for {quiet}; its longest silence in the fortnight before was {}.", length(longest))
+        }
+        (_, None) => format!("Nothing came from {name} for {quiet}."),
+    })
+}
+
+fn length(length: TimeDelta) -> String {
+    human(length.num_seconds())
+}
+
+fn rhythm(source: &SourceShown) -> String {
+    let longest = source.rhythm.longest.map(|longest| format!("its longest silence of late was {}", length(longest)));
+    match (source.silent_after, longest, source.rhythm.silent_after) {
+        (SilentAfter::Never, ..) => "it may be silent for as long as it likes, as silent_after says".to_owned(),
+        (SilentAfter::After(stated), ..) => format!("a silence longer than {} is told, as silent_after says", length(stated)),
+        (SilentAfter::Learned, Some(longest), Some(after)) => format!("{longest}; one longer than {} is told", length(after)),
+        (SilentAfter::Learned, ..) => {
+            "too little is known to tell whether a silence is unusual; silent_after in the settings can state it".to_owned()
+        }
+    }
+}
+
+fn proof(source: &SourceShown, guarded: bool) -> String {
+    match (&source.auth, source.speaks) {
+        (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
+            "the token under access in the settings".to_owned()
+        }
+        (SourceAuth::Shown(Auth::None), _) if guarded => "nothing: whoever reaches this address may send".to_owned(),
+        (SourceAuth::Shown(Auth::None), _) => "nothing: only this machine may send".to_owned(),
+        (SourceAuth::Shown(Auth::Bearer(_)), _) => "a bearer token".to_owned(),
+        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => format!("the password of the user {username}"),
+        (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!("the header {name}"),
+        (SourceAuth::Query { name, .. }, _) => format!("{name} in the address"),
+        (SourceAuth::Signature { .. }, _) => "a signature over each message".to_owned(),
+    }
+}
+
+/// A line for a shell, with what the sender would show; the secret is left to whoever knows it.
+fn trial(source: &SourceShown, address: &str, guarded: bool, now: Time) -> String {
+    let (header, body) = match source.speaks {
+        Speaks::Kind(kind) => beside(kind),
+        Speaks::Alertmanager => ("content-type: application/json", ALERT),
+        Speaks::Events => ("content-type: application/json", r#"{"kind":"note","text":"Hello"}"#),
+    };
+    let shown = match (&source.auth, source.speaks) {
+        (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
+            " -H \"authorization: Bearer $TOKEN\"".to_owned()
+        }
+        (SourceAuth::Shown(Auth::None), _) => String::new(),
+        (SourceAuth::Shown(Auth::Bearer(_)), _) => " -H \"authorization: Bearer $TOKEN\"".to_owned(),
+        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => format!(" -u {}:\"$PASSWORD\"", quoted(username)),
+        (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!(" -H \"{name}: $VALUE\""),
+        // What is signed has to be made by whoever holds the secret, and what is in the address stands there.
+        (SourceAuth::Query { .. } | SourceAuth::Signature { .. }, _) => String::new(),
+    };
+    let address = match &source.auth {
+        SourceAuth::Query { name, .. } => format!("{address}?{name}=VALUE"),
+        _ => address.to_owned(),
+    };
+    let body = body.replace("NOW", &now.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let data = if body.starts_with('@') { format!("--data-binary {body}") } else { format!("-d {}", quoted(&body)) };
+    format!("curl {}{shown} -H {} {data}", quoted(&address), quoted(header))
+}
+
+const ALERT: &str = r#"[{"labels":{"alertname":"Hello","service":"checkout","severity":"none"},"annotations":{},"startsAt":"NOW"}]"#;
+const WEBHOOK: &str = r#"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Hello","service":"checkout","severity":"none"},"annotations":{},"startsAt":"NOW"}]}"#;
+
+/// What each kind sends beside a body by which it is read, and a body: one to write, or a file with what the sender would send.
+fn beside(kind: SourceKind) -> (&'static str, &'static str) {
+    match kind {
+        SourceKind::Alertmanager => ("content-type: application/json", WEBHOOK),
+        SourceKind::Sentry => ("sentry-hook-resource: issue", "@message.json"),
+        SourceKind::GitHub => ("x-github-event: deployment_status", "@message.json"),
+        SourceKind::GitLab => ("x-gitlab-event: Deployment Hook", "@message.json"),
+        SourceKind::Sns => ("x-amz-sns-message-type: Notification", "@message.json"),
+        SourceKind::CloudEvents => ("content-type: application/cloudevents+json", "@message.json"),
+        SourceKind::Slack => ("content-type: application/x-www-form-urlencoded", "@message.txt"),
+        _ => ("content-type: application/json", "@message.json"),
+    }
+}
+
+/// As one word of a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Auth, SilentAfter, SourceAuth, SourceKind, SourceShown, Speaks, rate, row};
+    use crate::app::tally::{Rhythm, Tally};
+    use crate::config::Secret;
+    use crate::http::pages::sample;
+    use chrono::TimeDelta;
+
+    fn source(auth: Auth) -> SourceShown {
+        SourceShown {
+            name: "guarded".to_owned(),
+            speaks: Speaks::Kind(SourceKind::GitHub),
+            path: "/ingest/guarded".to_owned(),
+            auth: SourceAuth::Shown(auth),
+            tally: Tally::default(),
+            rhythm: Rhythm { longest: None, silent_after: None, quiet_for: None },
+            silent_after: SilentAfter::Learned,
+            waiting: None,
+        }
+    }
+
+    #[test]
+    fn a_source_that_never_spoke_says_how_to_try_it_and_no_secret() {
+        let token = Secret::File("/run/secrets/t".to_owned());
+        let basic = Auth::Basic { username: "o'neil".to_owned(), password: token.clone() };
+        let header = Auth::Header { name: "X-Token".to_owned(), value: token.clone() };
+        for (auth, told, shown) in [
+            (Auth::None, "only this machine", ""),
+            (Auth::Bearer(token), "a bearer token", r#" -H "authorization: Bearer $TOKEN""#),
+            (basic, "of the user o'neil", r#" -u 'o'\''neil':"$PASSWORD""#),
+            (header, "the header X-Token", r#" -H "X-Token: $VALUE""#),
+        ] {
+            let row = row(&source(auth), "http://a:9099", false, sample::at(0));
+            assert!(row.proof.contains(told), "{}", row.proof);
+            let trial =
+                format!("curl 'http://a:9099/ingest/guarded'{shown} -H 'x-github-event: deployment_status' --data-binary @message.json");
+            assert_eq!(row.trial, Some(trial));
+        }
+    }
+
+    #[test]
+    fn a_silence_says_what_was_usual() {
+        let mut silent = source(Auth::None);
+        let hours = TimeDelta::hours;
+        silent.rhythm = Rhythm { longest: Some(TimeDelta::minutes(4)), silent_after: Some(hours(1)), quiet_for: Some(hours(5)) };
+        let told = row(&silent, "", false, sample::at(0)).silent;
+        let expected = "Nothing came from guarded for 5h; its longest silence in the fortnight before was 4m.";
+        assert_eq!(told.as_deref(), Some(expected));
+        silent.rhythm.quiet_for = Some(hours(1));
+        assert_eq!(row(&silent, "", false, sample::at(0)).silent, None);
+    }
+
+    #[test]
+    fn a_rate_is_so_many_an_hour() {
+        for (count, told) in [(0, "0"), (1, "under 0.1"), (3, "0.1"), (12, "0.5"), (24, "1.0"), (239, "9.9"), (1440, "60")] {
+            assert_eq!(rate(&count), told, "{count}");
+        }
+    }
+}
