@@ -15,6 +15,7 @@ pub mod deliver;
 pub mod gate;
 pub mod intend;
 pub mod judge;
+mod mapped;
 pub mod measure;
 pub mod mend;
 pub mod office;

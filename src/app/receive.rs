@@ -159,7 +159,8 @@ impl App {
         let mut sights = lock(&self.sights);
         for (index, event) in events.into_iter().enumerate() {
             let lease = leases.next_if(|(subject, _)| *subject == event.subject).map(|(_, until)| until);
-            let event = if unstarted.next_if_eq(&index).is_some() { sights.dated(event) } else { event };
+            let event = if unstarted.next_if_eq(&index).is_some() { sights.dated(event) } else { Some(event) };
+            let Some(event) = event else { continue };
             // What is read again is old: it may be known since, or over.
             if again.is_some_and(|again| again.contains(&event.id) || sights.has_ended(&event)) {
                 continue;

@@ -5,16 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::measure::asked::{self, Asked};
-use super::{lock, secrets};
-use crate::config::{self, Config, Source, Storage, metrics};
+use super::{lock, mapped, secrets};
+use crate::config::{self, Config, Storage, metrics};
 use crate::engine::{Called, InForce};
 use crate::ingest::auth::Proof;
-use crate::ingest::slack;
+use crate::ingest::generic::Mapping;
 use crate::ingest::sources::Reader;
 use crate::measure::reach::Reach;
 use crate::model::event::hex;
 use crate::model::fault::Fault;
-use crate::model::source::SourceKind;
 use crate::model::who::Who;
 use crate::rules::parse::SHIPPED;
 use crate::rules::{self, RuleSet};
@@ -31,6 +30,8 @@ pub struct Settings {
     pub proofs: BTreeMap<String, Proof>,
     /// How each source is read.
     pub readers: BTreeMap<String, Reader>,
+    /// What CloudEvents mean that come to no source.
+    pub cloudevents: Option<Mapping>,
     /// What is shown to the servers of each entry of `metrics:` that fetches samples.
     pub reach: BTreeMap<String, Reach>,
     /// What is shown to those sources that are asked what they know.
@@ -86,15 +87,8 @@ impl Settings {
             let proof = named.source(source).map_err(|fault| faults.push(fault));
             proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
-        let reader = |source: &Source| match source.kind {
-            SourceKind::PagerDuty => Reader::PagerDuty(source.declares.clone().unwrap_or_default()),
-            SourceKind::Slack => Reader::Slack(slack::Desk {
-                services: config.services.iter().map(|service| service.name.clone()).collect(),
-                address: config.external_url.trim_end_matches('/').to_owned(),
-            }),
-            kind => Reader::Named(kind, source.naming.clone()),
-        };
-        let readers = config.sources.iter().map(|source| (source.name.clone(), reader(source))).collect();
+        let readers = mapped::readers(&config, &file.map(|file| file.display().to_string()).unwrap_or_default(), &mut faults);
+        let cloudevents = mapped::cloudevents(&mut faults);
         let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
             if let metrics::Kind::RemoteWrite(auth) = &entry.kind {
@@ -136,6 +130,7 @@ impl Settings {
             force,
             proofs,
             readers,
+            cloudevents,
             reach,
             api_reach,
             pushes,

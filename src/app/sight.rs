@@ -155,17 +155,22 @@ impl Sights {
         overtaken.then(|| sight.lapse(time(sight.last_seen).min(alert.starts_at)))
     }
 
-    /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated.
-    pub(super) fn dated(&self, mut event: Event) -> Event {
-        let Fact::Alert(alert) = &mut event.fact else { return event };
-        if let Some(row) = self.open_episode(&alert.labels) {
-            alert.starts_at = time(self.rows[at(row)].started);
-            if alert.status == AlertStatus::Firing {
-                event.occurred_at = alert.starts_at;
-            }
-            event.identify();
+    /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated. `None`: the end of
+    /// nothing that is on, as an end that is told again, or late and of an episode before this one.
+    pub(super) fn dated(&self, mut event: Event) -> Option<Event> {
+        let Fact::Alert(alert) = &mut event.fact else { return Some(event) };
+        let ended = alert.status == AlertStatus::Resolved;
+        let Some(row) = self.open_episode(&alert.labels) else { return (!ended).then_some(event) };
+        let started = self.rows[at(row)].started;
+        if ended && alert.ends_at.is_some_and(|end| micros(end) < started) {
+            return None;
         }
-        event
+        alert.starts_at = time(started);
+        if !ended {
+            event.occurred_at = alert.starts_at;
+        }
+        event.identify();
+        Some(event)
     }
 
     /// Whether an alert that is told to fire is known to have ended by now.
@@ -717,8 +722,27 @@ mod tests {
             alert.starts_at = at(50);
         }
         later.identify();
-        assert_eq!(sights.dated(later.clone()).subject, later.subject);
+        assert_eq!(sights.dated(later.clone()).map(|event| event.subject), Some(later.subject));
         sights.saw(&alert(None), None, at(0));
-        assert_eq!(sights.dated(later).id, alert(None).id);
+        assert_eq!(sights.dated(later).map(|event| event.id), Some(alert(None).id));
+    }
+
+    #[test]
+    fn an_end_without_a_start_is_that_of_the_open_episode_or_of_none() {
+        let mut sights = Sights::default();
+        let end = |seconds: i64| {
+            let mut event = alert(Some(seconds));
+            if let Fact::Alert(alert) = &mut event.fact {
+                alert.starts_at = at(seconds);
+            }
+            event.identify();
+            event
+        };
+        assert_eq!(sights.dated(end(60)), None);
+        sights.saw(&alert(None), None, at(0));
+        assert_eq!(sights.dated(end(-60)), None);
+        assert_eq!(sights.dated(end(60)).map(|event| event.id), Some(alert(Some(60)).id));
+        sights.saw(&alert(Some(60)), None, at(61));
+        assert_eq!(sights.dated(end(60)), None, "told again");
     }
 }

@@ -20,6 +20,15 @@ pub(super) struct Check {
     /// How faults are told: text for people, json for programs.
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+    /// A body as a source sends it: prints the events that come of it.
+    #[arg(long, value_name = "FILE")]
+    sample: Option<PathBuf>,
+    /// The source that reads the sample; needed where the settings name several.
+    #[arg(long, requires = "sample", value_name = "NAME")]
+    source: Option<String>,
+    /// A header that comes beside the sample, as `Name: value`; may be given again.
+    #[arg(long, requires = "sample", value_name = "HEADER")]
+    header: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -41,6 +50,14 @@ struct Report {
 
 pub(super) fn check(asked: &Check) -> u8 {
     let default = [PathBuf::from("afterword.yaml")];
+    if let Some(body) = &asked.sample {
+        let settings = match asked.paths.as_slice() {
+            [] => &default[0],
+            [one] => one,
+            _ => return super::sample::usage("a sample is read by the sources of one settings file"),
+        };
+        return super::sample::sample(body, settings, asked.source.as_deref(), &asked.header, matches!(asked.format, Format::Json));
+    }
     let report = run(if asked.paths.is_empty() { &default } else { &asked.paths });
     let Report { files, faults, warnings } = &report;
     if let Format::Text = asked.format {

@@ -13,6 +13,7 @@ mod export;
 mod init;
 mod junit;
 mod run;
+mod sample;
 mod schema;
 mod serve;
 mod tell;
@@ -42,7 +43,7 @@ enum Command {
         #[arg(default_value = ".")]
         directory: PathBuf,
     },
-    /// Validate settings, rules and scenarios; every fault as FILE:LINE:COL.
+    /// Validate settings, rules and scenarios; every fault as FILE:LINE:COL. Or show what a source makes of a body.
     Check(check::Check),
     /// Run rule scenarios; prints expected and got where they differ.
     Test(test::Test),

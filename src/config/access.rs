@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported, given};
 use super::words::{Silence, StorageUrl, Word, Words};
-use super::{Access, Auth, Secret, Source, Storage, api, proof};
+use super::{Access, Auth, Secret, Source, Storage, api, mapping, proof};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
 use crate::model::source::{Declares, KINDS, Naming, SourceKind};
@@ -19,6 +19,18 @@ const LATER_KINDS: &[SourceKind] = &[
     SourceKind::Datadog,
     SourceKind::Sns,
     SourceKind::Sentry,
+    SourceKind::PagerDuty,
+    SourceKind::Statuspage,
+    SourceKind::IncidentIo,
+    SourceKind::KubernetesAudit,
+    SourceKind::ArgoCd,
+    SourceKind::GitHub,
+    SourceKind::GitLab,
+    SourceKind::Slack,
+];
+
+/// Kinds that `map` is for: their bodies are read by expressions, shipped or written there.
+const MAPPED: &[SourceKind] = &[
     SourceKind::CloudEvents,
     SourceKind::StandardWebhooks,
     SourceKind::Generic,
@@ -56,6 +68,9 @@ struct RawSource {
     limits: Option<proof::RawSourceLimits>,
     declares: Option<RawDeclares>,
     silent_after: Option<Silence>,
+    /// Read apart, with the places of its expressions.
+    #[serde(rename = "map", default)]
+    _map: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize)]
@@ -179,7 +194,22 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     let limits = proof::limits(reader, raw.limits);
     let declares = raw.declares.and_then(|raw| declares(reader, kind, raw, node.get("declares").unwrap_or(node).position()));
     let silent_after = raw.silent_after.map(|silence| silence.0).unwrap_or_default();
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares, silent_after })
+    let map = match given(node, "map") {
+        Some(map) if MAPPED.contains(&kind) => Some(mapping::map(reader, map)?),
+        Some(_) => {
+            reader.fault(
+                node.key_position("map"),
+                format!("`map` is for kinds that are read by expressions, and `{word}` is not; remove it"),
+            );
+            return None;
+        }
+        None if kind == SourceKind::Generic => {
+            reader.fault(node.position(), "`map` is missing; say there what a body means, as `map: {name: body.title, status: …}`");
+            return None;
+        }
+        None => None,
+    };
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares, silent_after, map })
 }
 
 /// The label names of a source; `None`: those of all.

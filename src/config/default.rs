@@ -31,6 +31,7 @@ impl Default for Config {
                 limits: SourceLimits::default(),
                 declares: None,
                 silent_after: SilentAfter::Learned,
+                map: None,
             }],
             metrics: Vec::new(),
             services: Vec::new(),

@@ -3,6 +3,7 @@
 mod access;
 pub mod api;
 mod default;
+pub mod mapping;
 pub mod metrics;
 pub mod parse;
 mod people;
@@ -103,7 +104,7 @@ impl fmt::Debug for Feed {
 }
 
 /// A webhook source: `POST /ingest/{name}`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Source {
     /// Its name in the path.
     pub name: String,
@@ -123,6 +124,8 @@ pub struct Source {
     pub declares: Option<Declares>,
     /// After how long a silence of it is told.
     pub silent_after: SilentAfter,
+    /// What its bodies mean, or what of that is otherwise than shipped.
+    pub map: Option<mapping::Map>,
 }
 
 /// After how long the silence of a source is told.

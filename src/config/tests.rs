@@ -271,6 +271,22 @@ fn a_source_has_limits() {
 }
 
 #[test]
+fn a_mapping_is_text_with_places() {
+    let of =
+        |rest: &str| config(&format!("sources:\n- name: a\n  kind: generic\n  auth: none\n  map:\n{rest}")).sources[0].map.clone().unwrap();
+    let map = of("    name: body.title\n    labels: {host: 'item.host', n: 7}\n    labels.more: body.x\n");
+    let paths: Vec<&str> = map.rules[0].lines.iter().map(|line| line.path.as_str()).collect();
+    assert_eq!(paths, ["name", "labels.host", "labels.n", "labels.more"]);
+    assert_eq!(map.rules[0].lines[1].text.place(5), crate::yaml::Position { line: 7, column: 26 });
+    assert!(!map.list && of("    - {name: a}\n    - {name: b}\n").rules.len() == 2);
+    check("sources: [{name: a, kind: generic, auth: none}]", "f:1:11: `map` is missing");
+    check("sources: [{name: a, kind: alertmanager, auth: none, map: {name: x}}]", "f:1:53: `map` is for kinds");
+    check("sources: [{name: a, kind: generic, auth: none, map: name}]", "found the text \"name\"");
+    check("sources: [{name: a, kind: generic, auth: none, map: {name: {a: b}}}]", "f:1:60: `name` is an expression, found a map");
+    check("sources: [{name: a, kind: generic, auth: none, map: {labels: {a: [b]}}}]", "`labels.a` is an expression, found a list");
+}
+
+#[test]
 fn sources_have_names_for_a_path() {
     check("sources: [{name: A b, kind: alertmanager, auth: none}]", "use only a-z, 0-9 and -");
     check("sources: [{name: '', kind: alertmanager, auth: none}]", "this is empty");

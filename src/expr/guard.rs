@@ -23,7 +23,7 @@ fn fault(offset: usize, message: impl Into<String>) -> ExprFault {
 /// Counts brackets, operators and dots, outside of strings and comments.
 pub(super) fn before_parsing(source: &str) -> Result<(), ExprFault> {
     if source.len() > MOST_BYTES {
-        return Err(fault(0, format!("the expression is longer than {MOST_BYTES} bytes; split it into several criteria")));
+        return Err(fault(0, format!("the expression is longer than {MOST_BYTES} bytes; split it up")));
     }
     if source.trim().is_empty() {
         return Err(fault(0, "the expression is empty; leave the key out to let everything pass"));
@@ -64,10 +64,7 @@ pub(super) fn before_parsing(source: &str) -> Result<(), ExprFault> {
             return Err(fault(start, format!("brackets are nested deeper than {MOST_NESTING}")));
         }
         if operators > MOST_OPERATORS || dots > MOST_DOTS {
-            return Err(fault(
-                start,
-                format!("more than {MOST_OPERATORS} operators or fields; use `in [...]`, or split it into several criteria"),
-            ));
+            return Err(fault(start, format!("more than {MOST_OPERATORS} operators or fields; use `in [...]`, or split it up")));
         }
     }
     Ok(())
@@ -126,7 +123,7 @@ pub(super) fn after_parsing(expression: &Expression) -> Result<(), ExprFault> {
 fn walk(node: &Expression, depth: usize, nodes: &mut usize) -> Result<(), ExprFault> {
     *nodes += 1;
     if depth > MOST_DEPTH || *nodes > MOST_NODES {
-        return Err(fault(0, "the expression is too large; split it into several criteria"));
+        return Err(fault(0, "the expression is too large; split it up"));
     }
     let mut inner = |node: &Expression| walk(node, depth + 1, nodes);
     match &node.expr {

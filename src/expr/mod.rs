@@ -11,6 +11,7 @@ mod check;
 mod evaluate;
 pub mod facts;
 mod guard;
+pub mod json;
 mod schema;
 mod tree;
 

@@ -19,6 +19,7 @@ use crate::app::planned::Planned;
 use crate::app::receive::Arrival;
 use crate::app::review::{Answered, ReviewFault};
 use crate::app::{App, intend};
+use crate::ingest::message::Message;
 use crate::ingest::{self, IngestFault};
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
@@ -44,8 +45,14 @@ where
 pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
-    let now = app.now();
-    let reading = ingest::events::events(&body, &settings.config.labels, now).map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    let (beside, names, now) = (super::shown(&headers), &settings.config.labels, app.now());
+    let read = match &settings.cloudevents {
+        Some(mapping) if ingest::cloudevents::says_so(&beside) => {
+            ingest::cloudevents::webhook(mapping, &Message { source: "api", headers: &beside, body: &body, names, now })
+        }
+        _ => ingest::events::events(&body, names, now),
+    };
+    let reading = read.map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     let ids: Vec<String> = reading.events.iter().map(|event| event.id.to_string()).collect();
     let beside = kept(&super::shown(&headers), "/api/v1/events", None, now);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::admit::{Admitted, Beside, admitted};
@@ -18,6 +18,7 @@ use crate::ingest::auth::Proof;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{self, Glimpse, Reading};
 use crate::model::Time;
+use crate::model::source::SourceKind;
 use crate::store::log;
 
 /// `POST /ingest/{source}`
@@ -76,6 +77,20 @@ pub(super) async fn webhook(
         Some(reply) => ([(header::CONTENT_TYPE, reply.media_type)], reply.body).into_response(),
         None => StatusCode::OK.into_response(),
     })
+}
+
+/// `OPTIONS /ingest/{source}`: whoever delivers CloudEvents asks first whether they are wanted, and sends nothing unless it is told so.
+/// See <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
+pub(super) async fn wanted(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+    let settings = app.settings();
+    let taken = settings.config.sources.iter().any(|source| source.name == name && source.kind == SourceKind::CloudEvents);
+    let mut answer = ([(header::ALLOW, "POST, OPTIONS")], StatusCode::OK).into_response();
+    // It grants a try, no more: each delivery still shows who sends it.
+    if let Some(origin) = headers.get("webhook-request-origin").filter(|_| taken) {
+        answer.headers_mut().insert("webhook-allowed-origin", origin.clone());
+        answer.headers_mut().insert("webhook-allowed-rate", HeaderValue::from_static("*"));
+    }
+    answer
 }
 
 /// `POST /api/v2/alerts`, as Prometheus calls it.

@@ -55,7 +55,7 @@ pub(crate) const KINDS: [(&str, &[&str]); 10] = [
 /// The words for an alert's or declaration's status.
 pub(super) const STATUS: [(&str, AlertStatus); 2] = [("firing", AlertStatus::Firing), ("resolved", AlertStatus::Resolved)];
 
-const STATES: [(&str, ConditionState); 4] = [
+pub(super) const STATES: [(&str, ConditionState); 4] = [
     ("healthy", ConditionState::Healthy),
     ("degraded", ConditionState::Degraded),
     ("near_miss", ConditionState::NearMiss),
@@ -64,10 +64,10 @@ const STATES: [(&str, ConditionState); 4] = [
 
 const ACTORS: [(&str, ActorKind); 3] = [("human", ActorKind::Human), ("robot", ActorKind::Robot), ("unknown", ActorKind::Unknown)];
 
-const DETECTED_BY: [(&str, DetectedBy); 4] =
+pub(super) const DETECTED_BY: [(&str, DetectedBy); 4] =
     [("monitor", DetectedBy::Monitor), ("human", DetectedBy::Human), ("customer", DetectedBy::Customer), ("unknown", DetectedBy::Unknown)];
 
-const END_REASONS: [(&str, EndReason); 7] = [
+pub(super) const END_REASONS: [(&str, EndReason); 7] = [
     ("recovered", EndReason::Recovered),
     ("source_lost", EndReason::SourceLost),
     ("no_data", EndReason::NoData),
@@ -101,7 +101,8 @@ pub fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, Ing
     Ok(reading)
 }
 
-fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> Result<Event, MemberFault> {
+/// Reads one event, the `index`th of a list.
+pub(super) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> Result<Event, MemberFault> {
     let fields = Fields::open(value, index)?;
     let kind = fields.need(
         "kind",

@@ -6,6 +6,7 @@ pub mod alertmanager;
 pub mod argocd;
 pub mod asked;
 pub mod auth;
+mod carried;
 pub mod cloudevents;
 pub mod datadog;
 pub mod events;

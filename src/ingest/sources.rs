@@ -17,8 +17,8 @@ pub enum Reader {
     PagerDuty(Declares),
     /// Slack's, which answers.
     Slack(slack::Desk),
-    /// By expressions.
-    Mapped(generic::Mapping),
+    /// By expressions, which are for what a body of this kind carries.
+    Mapped(SourceKind, generic::Mapping),
 }
 
 /// Reads a message: one event a fact. Firing alerts that `known` says only repeat what is known may be left out, and counted in
@@ -29,7 +29,9 @@ pub enum Reader {
 pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     let plain = Naming::default();
     let (kind, naming) = match reader {
-        Reader::Mapped(mapping) => return generic::webhook(mapping, message),
+        Reader::Mapped(SourceKind::CloudEvents, mapping) => return cloudevents::webhook(mapping, message),
+        Reader::Mapped(SourceKind::StandardWebhooks, mapping) => return standard_webhooks::webhook(mapping, message),
+        Reader::Mapped(_, mapping) => return generic::webhook(mapping, message),
         Reader::PagerDuty(declares) => return pagerduty::webhook(message, declares),
         Reader::Slack(desk) => return slack::webhook(message, desk),
         Reader::Own(kind) => (kind, &plain),
@@ -42,8 +44,6 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
         SourceKind::Datadog => datadog::webhook(message),
         SourceKind::Sns => sns::webhook(message),
         SourceKind::Sentry => sentry::webhook(message),
-        SourceKind::CloudEvents => cloudevents::webhook(message),
-        SourceKind::StandardWebhooks => standard_webhooks::webhook(message),
         SourceKind::PagerDuty => pagerduty::webhook(message, &Declares::default()),
         SourceKind::Statuspage => statuspage::webhook(message),
         SourceKind::IncidentIo => incident_io::webhook(message),
@@ -52,14 +52,17 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
         SourceKind::GitHub => github::webhook(message, naming),
         SourceKind::GitLab => gitlab::webhook(message, naming),
         SourceKind::Slack => slack::webhook(message, &slack::Desk::default()),
-        SourceKind::Generic
+        // Read by expressions, and so never by a file alone.
+        SourceKind::CloudEvents
+        | SourceKind::StandardWebhooks
+        | SourceKind::Generic
         | SourceKind::AzureMonitor
         | SourceKind::GoogleCloudMonitoring
         | SourceKind::Zabbix
         | SourceKind::Icinga
         | SourceKind::UptimeKuma
         | SourceKind::NewRelic
-        | SourceKind::Pingdom => generic::webhook(&generic::Mapping, message),
+        | SourceKind::Pingdom => Err(IngestFault::Missing { field: "map", advice: "Without expressions nothing is read of this." }),
     }
 }
 
@@ -67,8 +70,8 @@ pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Re
 #[must_use]
 pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {
     match reader {
-        Reader::Own(SourceKind::Statuspage) => Some(statuspage::kept(body)),
-        Reader::Slack(_) | Reader::Own(SourceKind::Slack) => Some(slack::kept(body)),
+        Reader::Own(SourceKind::Statuspage) | Reader::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
+        Reader::Slack(_) | Reader::Own(SourceKind::Slack) | Reader::Named(SourceKind::Slack, _) => Some(slack::kept(body)),
         _ => None,
     }
 }

@@ -1,11 +1,36 @@
-//! What Standard Webhooks sends.
+//! Standard Webhooks, whose bodies look like this by convention:
+//!
+//! ```json
+//! {"type": "deployment.finished", "timestamp": "2026-11-23T07:01:03Z", "data": {"service": "checkout", "sha": "4f2c1d9"}}
+//! ```
+//!
+//! The convention is advice: a body without `data` is carried whole, one without `type` has none. `webhook-id` is the event's id. What it
+//! means is as for CloudEvents, see [`super::carried`]. See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
-use super::{IngestFault, Message, Reading};
+use serde_json::{Map, Value};
+
+use super::carried::{self, Carried};
+use super::generic::{Mapping, Run};
+use super::{IngestFault, Message, Reading, not_readable};
 
 /// Reads a message.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When the body is not JSON.
+pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body: Value = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, "one JSON document"))?;
+    let mut around = Map::new();
+    // Svix, whose form the convention grew from, sends its own names beside or instead.
+    let id = message.headers.text("webhook-id").or_else(|| message.headers.text("svix-id"));
+    around.extend(id.map(|id| ("id".to_owned(), id.into())));
+    for (key, name) in [("type", "type"), ("timestamp", "time")] {
+        around.extend(body.get(key).filter(|value| value.is_string()).map(|value| (name.to_owned(), value.clone())));
+    }
+    let data = match body {
+        Value::Object(mut object) if object.get("data").is_some_and(|data| !data.is_null()) => object.remove("data").unwrap_or_default(),
+        other => other,
+    };
+    let mut run = Run::new(message);
+    carried::tell(&mut run, mapping, Carried { around, data }, None, message);
+    Ok(run.reading)
 }

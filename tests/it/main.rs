@@ -14,6 +14,7 @@ mod grafana;
 mod hands;
 mod layers;
 mod limits;
+mod mapped;
 mod measure;
 mod mutations;
 mod odd_servers;

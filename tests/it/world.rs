@@ -127,7 +127,7 @@ impl Http {
 
     fn post_as(&self, media_type: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
         let mut request = self.client.post(format!("{}{path}", self.base));
-        if headers.iter().all(|(name, _)| *name != "content-type") {
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
             request = request.header("content-type", media_type);
         }
         for (name, value) in headers {

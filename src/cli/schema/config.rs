@@ -60,22 +60,7 @@ const OWN_LABELS: &[Key] = &[
 
 pub(super) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
-    need(
-        "kind",
-        Shape::Word(&[
-            "alertmanager",
-            "grafana",
-            "kubernetes_audit",
-            "argocd",
-            "github",
-            "gitlab",
-            "pagerduty",
-            "statuspage",
-            "incident_io",
-            "slack",
-        ]),
-        "What it speaks.",
-    ),
+    need("kind", Shape::Word(SOURCE_KINDS), "What it speaks."),
     need("auth", Shape::WordOr("none", SOURCE_AUTH), "How it proves who it is: one proof, or `none`."),
     may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
     may(
@@ -105,6 +90,7 @@ pub(super) const SOURCE: &[Key] = &[
         "null",
         "How long it may be silent before that is told, or `never`; left out: three times its longest silence of late, an hour at least.",
     ),
+    may("map", Shape::Mapping, "null", "generic, and kinds with a mapping of their own: CEL expressions that say what a body means."),
 ];
 
 pub(super) const API: &[Key] = &[
@@ -148,6 +134,30 @@ pub(super) const DECLARES: &[Key] = &[
     may("priority", Shape::TextOrTexts, r#"["P1", "P2"]"#, "Incidents with one of these priorities."),
     may("urgency", Shape::Texts, "[]", "Of those without a priority, those with one of these urgencies: high, low."),
     may("by_hand", Shape::Flag, "true", "Of those without a priority, also urgent ones that a person opened."),
+];
+
+/// Kinds that this version reads, by the words we use.
+const SOURCE_KINDS: &[&str] = &[
+    "alertmanager",
+    "grafana",
+    "cloudevents",
+    "standard_webhooks",
+    "generic",
+    "azure_monitor",
+    "google_cloud_monitoring",
+    "zabbix",
+    "icinga",
+    "uptime_kuma",
+    "new_relic",
+    "pingdom",
+    "pagerduty",
+    "statuspage",
+    "incident_io",
+    "kubernetes_audit",
+    "argocd",
+    "github",
+    "gitlab",
+    "slack",
 ];
 
 pub(super) const AUTH: &[Key] = &[

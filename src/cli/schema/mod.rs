@@ -3,6 +3,7 @@
 
 mod config;
 mod event;
+mod mapping;
 mod rules;
 mod scenario;
 
@@ -78,6 +79,8 @@ enum Shape {
     WordOr(&'static str, &'static [Key]),
     /// A string, or a map.
     StringOr(&'static [Key]),
+    /// A map of expressions, or a list of such.
+    Mapping,
 }
 
 /// A key that must be given.
@@ -184,6 +187,7 @@ fn shape(shape: Shape) -> Value {
         Shape::List(keys) => json!({"type": "array", "items": map(keys)}),
         Shape::ScenarioEvents => json!({"type": "array", "items": scenario::event()}),
         Shape::WordOr(word, keys) => json!({"oneOf": [{"const": word}, map(keys)]}),
+        Shape::Mapping => mapping::shape(),
         Shape::StringOr(keys) => json!({"oneOf": [{"type": "string"}, map(keys)]}),
     }
 }

@@ -244,6 +244,16 @@ fn parsers_and_schemas_agree() {
     check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: {query: {name: token, value_file: x}}, limits: }]", true);
     check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: {query: {value_file: x}}}]", false);
     check(Of::Config, "sources: [{name: a, kind: alertmanager, auth: none, limits: {sizes: 1MiB}}]", false);
+    check(
+        Of::Config,
+        "sources: [{name: a, kind: generic, auth: none, map: {name: body.a, status: '\"firing\"', labels: {a: body.b}}}]",
+        true,
+    );
+    check(Of::Config, "sources: [{name: a, kind: generic, auth: none, map: [{kind: '\"note\"', text: body.a, labels.a: 7}]}]", true);
+    check(Of::Config, "sources: [{name: a, kind: generic, auth: none, map: []}]", false);
+    check(Of::Config, "sources: [{name: a, kind: generic, auth: none, map: {name: [a]}}]", false);
+    check(Of::Config, "sources: [{name: a, kind: generic, auth: none, map: {name: {a: b}}}]", false);
+    check(Of::Config, "sources: [{name: a, kind: zabbix, auth: none, map: }]", true);
     check(Of::Config, "meetings: {minutes: 481}", false);
     check(
         Of::Config,

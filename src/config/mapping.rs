@@ -1,0 +1,93 @@
+//! `map:` of a source: expressions by the key they give. What keys there are, and whether an expression is one, is for whoever compiles it.
+
+use super::reader::Reader;
+use crate::model::fault::Fault;
+use crate::yaml::{self, Key, Node, Position, Spanned, Value};
+
+/// Keys below which names stand, each with an expression of its own.
+const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
+
+/// `map:`
+#[derive(Debug, Clone, PartialEq)]
+pub struct Map {
+    /// The rules, tried in their order.
+    pub rules: Vec<MapRule>,
+    /// Whether it is written as a list of rules. If not, it is the one rule.
+    pub list: bool,
+}
+
+/// One rule: what a body, or each member of it, means.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapRule {
+    /// Where it stands.
+    pub at: Position,
+    /// Its keys.
+    pub lines: Vec<MapLine>,
+}
+
+/// An expression and the key that it gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MapLine {
+    /// The key; below `labels`, `annotations`, `links` and `actor` with its name, as `labels.host`.
+    pub path: String,
+    /// Where the key stands.
+    pub at: Position,
+    /// The expression.
+    pub text: Spanned<String>,
+}
+
+/// Reads a map that stands in a file of its own.
+///
+/// # Errors
+/// Every fault of its shape.
+pub fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
+    let root = yaml::parse(file, text).map_err(|fault| vec![fault])?;
+    let mut reader = Reader::new(file);
+    let map = map(&mut reader, &root);
+    match map {
+        Some(map) if reader.faults.is_empty() => Ok(map),
+        _ => Err(reader.faults),
+    }
+}
+
+/// The value of `map:`.
+pub(super) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<Map> {
+    let rule = |reader: &mut Reader<'_>, node: &Node| match &node.value {
+        Value::Map(entries) if !entries.is_empty() => Some(MapRule { at: node.position(), lines: lines(reader, entries) }),
+        _ => {
+            let message = format!("a map of keys with expressions belongs here, found {}", node.describe());
+            reader.fault(node.position(), message);
+            None
+        }
+    };
+    match &node.value {
+        Value::List(nodes) if !nodes.is_empty() => {
+            Some(Map { rules: nodes.iter().filter_map(|node| rule(reader, node)).collect(), list: true })
+        }
+        _ => rule(reader, node).map(|rule| Map { rules: vec![rule], list: false }),
+    }
+}
+
+fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MapLine> {
+    let mut lines = Vec::with_capacity(entries.len());
+    for (key, node) in entries {
+        match &node.value {
+            Value::Map(inner) if NESTED.contains(&key.name.as_str()) => {
+                for (name, node) in inner {
+                    lines.extend(line(reader, format!("{}.{}", key.name, name.name), name, node));
+                }
+            }
+            _ => lines.extend(line(reader, key.name.clone(), key, node)),
+        }
+    }
+    lines
+}
+
+fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option<MapLine> {
+    if matches!(node.value, Value::Null | Value::List(_) | Value::Map(_)) {
+        let message = format!("`{path}` is an expression, found {}; put it in quotes: '…'", node.describe());
+        reader.fault(node.position(), message);
+        return None;
+    }
+    Some(MapLine { path, at: key.position(), text: reader.read(node, &[])? })
+}

@@ -1,0 +1,275 @@
+//! CEL's syntax tree to a tree of ours, checked on the way: names, functions, how many they take, patterns, zones.
+
+use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SourceInfo, operators};
+use cel::parser::Expression;
+use regex::RegexBuilder;
+use serde_json::Value as Json;
+
+use super::functions::number;
+use super::node::{Arithmetic, CALLS, Each, EachKind, FUNCTIONS, Node, Order};
+use super::times;
+use crate::expr::ExprFault;
+use crate::model::fault::nearest;
+
+/// How large a compiled pattern may be, in bytes.
+const PATTERN: usize = 1 << 17;
+
+type Compiled = Result<Node, ExprFault>;
+/// Makes a node of two.
+type OfTwo = Box<dyn FnOnce(Box<(Node, Node)>) -> Node>;
+
+/// The tree, and the names that it reads.
+pub(super) fn node(
+    expression: &Expression,
+    source: &str,
+    places: &SourceInfo,
+    names: &[&'static str],
+) -> Result<(Node, Vec<&'static str>), ExprFault> {
+    let mut planter = Planter { source, places, names, reads: Vec::new(), variables: Vec::new() };
+    let node = planter.node(expression)?;
+    Ok((node, planter.reads))
+}
+
+/// Each text that an expression can give, where all of them stand in it.
+pub(super) fn texts(expression: &Expression, places: &SourceInfo) -> Option<Vec<(usize, String)>> {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::String(text)) => Some(vec![(start(places, expression.id), text.inner().to_owned())]),
+        // What gives nothing gives no other text.
+        Expr::Literal(LiteralValue::Null) => Some(Vec::new()),
+        Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
+            let [_, yes, no] = call.args.as_slice() else { return None };
+            let mut all = texts(yes, places)?;
+            all.extend(texts(no, places)?);
+            Some(all)
+        }
+        _ => None,
+    }
+}
+
+fn start(places: &SourceInfo, id: u64) -> usize {
+    places.offset_for(id).map_or(0, |(start, _)| start as usize)
+}
+
+struct Planter<'a> {
+    source: &'a str,
+    places: &'a SourceInfo,
+    names: &'a [&'static str],
+    reads: Vec<&'static str>,
+    /// Of the macros that we are in, outermost first.
+    variables: Vec<String>,
+}
+
+impl Planter<'_> {
+    fn node(&mut self, expression: &Expression) -> Compiled {
+        let id = expression.id;
+        match &expression.expr {
+            Expr::Literal(literal) => self.literal(id, literal).map(Node::Literal),
+            Expr::Ident(name) => self.name(id, name),
+            Expr::Select(select) => {
+                let operand = Box::new(self.node(&select.operand)?);
+                Ok(if select.test { Node::Has(operand, select.field.clone()) } else { Node::Field(operand, select.field.clone()) })
+            }
+            Expr::List(list) if list.optional_indices.is_empty() => self.nodes(&list.elements).map(Node::List),
+            Expr::Map(map) => {
+                let entries = map.entries.iter().map(|entry| match &entry.expr {
+                    EntryExpr::MapEntry(entry) if !entry.optional => Ok((self.node(&entry.key)?, self.node(&entry.value)?)),
+                    _ => Err(self.fault(id, "this part of CEL is not available")),
+                });
+                entries.collect::<Result<_, _>>().map(Node::Map)
+            }
+            Expr::Call(call) => self.call(id, call),
+            Expr::Comprehension(call) => self.each(id, call),
+            Expr::Struct(_) | Expr::List(_) => Err(self.fault(id, "this part of CEL is not available")),
+            Expr::Unspecified => Err(self.fault(id, "something is missing here")),
+        }
+    }
+
+    fn nodes(&mut self, expressions: &[Expression]) -> Result<Vec<Node>, ExprFault> {
+        expressions.iter().map(|expression| self.node(expression)).collect()
+    }
+
+    fn literal(&self, id: u64, literal: &LiteralValue) -> Result<Json, ExprFault> {
+        Ok(match literal {
+            LiteralValue::Boolean(value) => (*value.inner()).into(),
+            LiteralValue::String(text) => text.inner().into(),
+            LiteralValue::Int(value) => (*value.inner()).into(),
+            LiteralValue::Double(value) => number(*value.inner()).map_err(|_| self.fault(id, "this is not a number"))?,
+            LiteralValue::Null => Json::Null,
+            LiteralValue::UInt(_) => return Err(self.fault(id, "write the number without `u`")),
+            LiteralValue::Bytes(_) => return Err(self.fault(id, "write the text without `b`")),
+        })
+    }
+
+    fn name(&mut self, id: u64, name: &str) -> Compiled {
+        if let Some(place) = self.variables.iter().rposition(|variable| variable == name) {
+            return Ok(Node::Variable(place, name.to_owned()));
+        }
+        if let Some(known) = self.names.iter().find(|known| **known == name) {
+            if !self.reads.contains(known) {
+                self.reads.push(known);
+            }
+            return Ok(Node::Name(known));
+        }
+        let known = || self.names.iter().copied().chain(self.variables.iter().map(String::as_str));
+        let message = match nearest(name, known()) {
+            Some(meant) => format!("unknown name `{name}`; did you mean `{meant}`?"),
+            None => {
+                let known: Vec<String> = known().map(|name| format!("`{name}`")).collect();
+                format!("unknown name `{name}`; known here: {}. A text stands in quotes: \"{name}\"", known.join(", "))
+            }
+        };
+        Err(self.fault(id, message))
+    }
+
+    fn call(&mut self, id: u64, call: &CallExpr) -> Compiled {
+        let name = call.func_name.as_str();
+        let mut parts: Vec<&Expression> = call.target.iter().map(AsRef::as_ref).collect();
+        parts.extend(&call.args);
+        if let Some(made) = self.operator(name, &parts) {
+            return made;
+        }
+        let after = call.target.is_some();
+        match (name, parts.as_slice()) {
+            ("first", [_, ..]) if !after => {
+                return parts.iter().map(|part| self.node(part)).collect::<Result<_, _>>().map(Node::First);
+            }
+            ("extract", [text, pattern]) if after => return Ok(Node::Extract(Box::new(self.node(text)?), self.pattern(pattern)?)),
+            ("matches", [text, pattern]) if after => return Ok(Node::Matches(Box::new(self.node(text)?), self.pattern(pattern)?)),
+            ("local", [text, zone]) if !after => {
+                let zone = match &zone.expr {
+                    Expr::Literal(LiteralValue::String(name)) => Ok(times::zone(name.inner()).ok_or_else(|| {
+                        self.fault(zone.id, format!("`{}` is no time zone; write for example \"Europe/Berlin\"", name.inner()))
+                    })?),
+                    _ => Err(Box::new(self.node(zone)?)),
+                };
+                return Ok(Node::Local(Box::new(self.node(text)?), zone));
+            }
+            _ => {}
+        }
+        let known = FUNCTIONS.iter().find(|(known, _, method, count)| {
+            // `size` stands before or after what it is asked of.
+            *known == name && *count == parts.len() && (*method == after || *known == "size")
+        });
+        match known {
+            Some((_, function, ..)) => {
+                parts.iter().map(|part| self.node(part)).collect::<Result<_, _>>().map(|parts| Node::Call(*function, parts))
+            }
+            None => Err(self.no_function(id, name)),
+        }
+    }
+
+    fn operator(&mut self, name: &str, parts: &[&Expression]) -> Option<Compiled> {
+        let order = |order: Order| move |both| Node::Order(order, both);
+        let arithmetic = |kind: Arithmetic| move |both| Node::Arithmetic(kind, both);
+        let made: OfTwo = match name {
+            operators::LOGICAL_NOT | operators::NEGATE => {
+                let [operand] = parts else { return None };
+                let make = if name == operators::NEGATE { Node::Negative } else { Node::Not };
+                return Some(self.node(operand).map(Box::new).map(make));
+            }
+            operators::CONDITIONAL => {
+                let [condition, yes, no] = parts else { return None };
+                let all = self.node(condition).and_then(|condition| Ok((condition, self.node(yes)?, self.node(no)?)));
+                return Some(all.map(Box::new).map(Node::Choice));
+            }
+            operators::LOGICAL_AND => Box::new(|both| Node::Logic(false, both)),
+            operators::LOGICAL_OR => Box::new(|both| Node::Logic(true, both)),
+            operators::EQUALS => Box::new(|both| Node::Equal(true, both)),
+            operators::NOT_EQUALS => Box::new(|both| Node::Equal(false, both)),
+            operators::LESS => Box::new(order(Order::Less)),
+            operators::LESS_EQUALS => Box::new(order(Order::AtMost)),
+            operators::GREATER => Box::new(order(Order::More)),
+            operators::GREATER_EQUALS => Box::new(order(Order::AtLeast)),
+            operators::ADD => Box::new(arithmetic(Arithmetic::Plus)),
+            operators::SUBSTRACT => Box::new(arithmetic(Arithmetic::Minus)),
+            operators::MULTIPLY => Box::new(arithmetic(Arithmetic::Times)),
+            operators::DIVIDE => Box::new(arithmetic(Arithmetic::By)),
+            operators::IN => Box::new(Node::In),
+            operators::INDEX => Box::new(Node::Index),
+            _ => return None,
+        };
+        let [left, right] = parts else { return None };
+        Some(self.node(left).and_then(|left| Ok(made(Box::new((left, self.node(right)?))))))
+    }
+
+    fn pattern(&self, expression: &Expression) -> Result<regex::Regex, ExprFault> {
+        let Expr::Literal(LiteralValue::String(pattern)) = &expression.expr else {
+            return Err(self.fault(expression.id, "a pattern stands here as text in quotes"));
+        };
+        RegexBuilder::new(pattern.inner()).size_limit(PATTERN).build().map_err(|error| {
+            let why = error.to_string();
+            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
+            self.fault(expression.id, format!("not a pattern: {why}"))
+        })
+    }
+
+    /// A macro, which CEL's parser has turned into a loop that folds something into its first operand.
+    fn each(&mut self, id: u64, call: &ComprehensionExpr) -> Compiled {
+        let Some((kind, filter, body)) = parts(call).filter(|_| call.iter_var2.is_none()) else {
+            return Err(self.fault(id, "this macro of CEL is not available"));
+        };
+        let over = self.node(&call.iter_range)?;
+        self.variables.push(call.iter_var.clone());
+        let filter = filter.map(|filter| self.node(filter)).transpose();
+        let body = filter.and_then(|filter| Ok((filter, self.node(body)?)));
+        self.variables.pop();
+        let (filter, body) = body?;
+        Ok(Node::Each(Box::new(Each { kind, over, filter, body })))
+    }
+
+    fn no_function(&self, id: u64, name: &str) -> ExprFault {
+        let message = match name {
+            operators::MODULO => "`%` is not available".to_owned(),
+            _ if CALLS.contains(&name) => match FUNCTIONS.iter().find(|(known, ..)| *known == name) {
+                Some((_, _, true, count)) => {
+                    let rest = vec!["…"; count - 1].join(", ");
+                    format!("`{name}` stands after a text or list: `body.title.{name}({rest})`")
+                }
+                Some(_) => format!("`{name}` takes one value: `{name}(body.value)`"),
+                None if matches!(name, "extract" | "matches") => format!("`{name}` stands after a text: `body.title.{name}(\"…\")`"),
+                None if name == "local" => "`local` takes a time and a zone: `local(body.time, \"Europe/Berlin\")`".to_owned(),
+                None if name == "first" => "`first` takes what may give a value: `first(body.a, body.b, \"…\")`".to_owned(),
+                None if name == "has" => "`has` takes one field: `has(body.title)`".to_owned(),
+                None => format!("`{name}` stands after a list: `body.alerts.{name}(a, …)`"),
+            },
+            _ => match nearest(name, CALLS) {
+                Some(meant) => format!("unknown function `{name}`; did you mean `{meant}`?"),
+                None => format!("unknown function `{name}`; known: {}", CALLS.map(|name| format!("`{name}`")).join(", ")),
+            },
+        };
+        // A call begins at its bracket, behind the name.
+        let start = start(self.places, id);
+        let before: String = self.source.chars().take(start).collect();
+        let offset = before.trim_end().strip_suffix(name).map_or(start, |before| before.chars().count());
+        ExprFault { offset, message }
+    }
+
+    fn fault(&self, id: u64, message: impl Into<String>) -> ExprFault {
+        ExprFault { offset: start(self.places, id), message: message.into() }
+    }
+}
+
+/// What a macro was written with: its kind, which members count, and what is made of them.
+fn parts(call: &ComprehensionExpr) -> Option<(EachKind, Option<&Expression>, &Expression)> {
+    let Expr::Call(step) = &call.loop_step.expr else { return None };
+    let args = step.args.as_slice();
+    match (&call.accu_init.expr, step.func_name.as_str(), args) {
+        (Expr::Literal(LiteralValue::Boolean(_)), operators::LOGICAL_OR, [_, body]) => Some((EachKind::Exists, None, body)),
+        (Expr::Literal(LiteralValue::Boolean(_)), operators::LOGICAL_AND, [_, body]) => Some((EachKind::All, None, body)),
+        (Expr::Literal(LiteralValue::Int(_)), operators::CONDITIONAL, [body, _, _]) => Some((EachKind::One, None, body)),
+        (Expr::List(_), operators::ADD, [_, made]) => Some((EachKind::Gather, None, single(made)?)),
+        (Expr::List(_), operators::CONDITIONAL, [filter, then, _]) => {
+            let Expr::Call(then) = &then.expr else { return None };
+            Some((EachKind::Gather, Some(filter), single(then.args.get(1)?)?))
+        }
+        _ => None,
+    }
+}
+
+/// The one element of a list as written.
+fn single(list: &Expression) -> Option<&Expression> {
+    match &list.expr {
+        Expr::List(list) => list.elements.first(),
+        _ => None,
+    }
+}

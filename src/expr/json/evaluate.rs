@@ -1,0 +1,385 @@
+//! Walks a tree over what is given. What stands in the body is borrowed, not copied, wherever that can be.
+
+use std::borrow::Cow;
+
+use serde_json::{Map, Value as Json};
+
+use super::functions::{self, bounded, number, text};
+use super::node::{Arithmetic, Each, EachKind, Node, Order};
+use super::times::{self, what};
+use super::{Failure, Given};
+
+type Value<'a> = Cow<'a, Json>;
+
+pub(super) fn evaluate<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Value<'a>, Failure> {
+    Run { given, variables: Vec::new(), steps }.value(node)
+}
+
+pub(super) fn give<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Json, Failure> {
+    let mut run = Run { given, variables: Vec::new(), steps };
+    let value = run.value(node)?;
+    run.owned(value)
+}
+
+struct Run<'a, 'r> {
+    given: &'r Given<'a>,
+    /// Of the macros around the present step, outermost first.
+    variables: Vec<Value<'a>>,
+    steps: &'r mut u64,
+}
+
+impl<'a> Run<'a, '_> {
+    fn spend(&mut self, steps: usize) -> Result<(), Failure> {
+        *self.steps = self.steps.checked_sub(steps as u64).ok_or(Failure::Spent)?;
+        Ok(())
+    }
+
+    /// Pays for a value as large as this.
+    fn weigh(&mut self, value: &Json) -> Result<(), Failure> {
+        match value {
+            Json::Null | Json::Bool(_) | Json::Number(_) => self.spend(1),
+            Json::String(text) => self.spend(1 + text.len() / 16),
+            Json::Array(list) => {
+                self.spend(1)?;
+                list.iter().try_for_each(|value| self.weigh(value))
+            }
+            Json::Object(map) => {
+                self.spend(1)?;
+                map.iter().try_for_each(|(key, value)| self.spend(1 + key.len() / 16).and_then(|()| self.weigh(value)))
+            }
+        }
+    }
+
+    fn owned(&mut self, value: Value<'a>) -> Result<Json, Failure> {
+        match value {
+            Cow::Owned(value) => Ok(value),
+            Cow::Borrowed(value) => {
+                self.weigh(value)?;
+                Ok(value.clone())
+            }
+        }
+    }
+
+    fn value(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+        self.spend(1)?;
+        Ok(match node {
+            Node::Literal(value) => Cow::Borrowed(value),
+            Node::Name(name) => match self.given.get(name) {
+                Some(value) => Cow::Borrowed(value),
+                None => return Err(Failure::Absent((*name).to_owned())),
+            },
+            Node::Variable(place, name) => match self.variables.get(*place).cloned() {
+                Some(Cow::Borrowed(value)) => Cow::Borrowed(value),
+                Some(Cow::Owned(value)) => {
+                    self.weigh(&value)?;
+                    Cow::Owned(value)
+                }
+                None => return Err(Failure::Absent(name.clone())),
+            },
+            Node::Field(operand, field) => {
+                let found = self.value(operand)?;
+                inside(found, field).ok_or_else(|| Failure::Absent(path(node)))?
+            }
+            Node::Has(operand, field) => Cow::Owned(match self.value(operand) {
+                Ok(found) => inside(found, field).is_some_and(|value| !value.is_null()).into(),
+                Err(Failure::Absent(_)) => false.into(),
+                Err(failure) => return Err(failure),
+            }),
+            Node::Index(both) => self.index(node, &both.0, &both.1)?,
+            Node::List(nodes) => {
+                let mut list = Vec::with_capacity(nodes.len());
+                for node in nodes {
+                    let value = self.value(node)?;
+                    list.push(self.owned(value)?);
+                }
+                Cow::Owned(Json::Array(list))
+            }
+            Node::Map(nodes) => Cow::Owned(self.map(nodes)?),
+            Node::Not(operand) => Cow::Owned((!self.truth(operand)?).into()),
+            Node::Negative(operand) => Cow::Owned(number(-self.number(operand)?)?),
+            Node::Logic(settles, both) => Cow::Owned(self.logic(*settles, &both.0, &both.1)?.into()),
+            Node::Choice(all) => {
+                let yes = self.truth(&all.0)?;
+                self.value(if yes { &all.1 } else { &all.2 })?
+            }
+            Node::Equal(wanted, both) => {
+                let (left, right) = (self.value(&both.0)?, self.value(&both.1)?);
+                self.weigh(&left)?;
+                Cow::Owned((equal(&left, &right) == *wanted).into())
+            }
+            Node::Order(order, both) => {
+                let (left, right) = (self.value(&both.0)?, self.value(&both.1)?);
+                Cow::Owned(ordered(*order, &left, &right)?.into())
+            }
+            Node::Arithmetic(Arithmetic::Plus, both) => {
+                let (left, right) = (self.value(&both.0)?, self.value(&both.1)?);
+                Cow::Owned(self.sum(left, right)?)
+            }
+            Node::Arithmetic(kind, both) => {
+                let (left, right) = (self.number(&both.0)?, self.number(&both.1)?);
+                Cow::Owned(number(match kind {
+                    Arithmetic::Times => left * right,
+                    Arithmetic::By => left / right,
+                    Arithmetic::Minus | Arithmetic::Plus => left - right,
+                })?)
+            }
+            Node::In(both) => {
+                let (entry, list) = (self.value(&both.0)?, self.value(&both.1)?);
+                Cow::Owned(self.within(&entry, &list)?.into())
+            }
+            Node::Each(each) => Cow::Owned(self.each(each)?),
+            Node::Call(function, nodes) => {
+                let mut values = Vec::with_capacity(nodes.len());
+                for node in nodes {
+                    let value = self.present(node)?;
+                    self.length(&value)?;
+                    values.push(value);
+                }
+                let given = functions::call(*function, &values)?;
+                self.weigh(&given)?;
+                Cow::Owned(given)
+            }
+            Node::First(nodes) => return self.first(nodes),
+            Node::Extract(operand, pattern) => {
+                let found = self.present(operand)?;
+                self.length(&found)?;
+                let hit = pattern.captures(text(&found)?).and_then(|hit| hit.get(1).or_else(|| hit.get(0)));
+                match hit {
+                    Some(hit) => Cow::Owned(hit.as_str().into()),
+                    None => return Err(Failure::Absent(format!("what fits `{pattern}` in {}", path(operand)))),
+                }
+            }
+            Node::Matches(operand, pattern) => {
+                let found = self.present(operand)?;
+                self.length(&found)?;
+                Cow::Owned(pattern.is_match(text(&found)?).into())
+            }
+            Node::Local(operand, zone) => {
+                let found = self.present(operand)?;
+                let zone = match zone {
+                    Ok(zone) => *zone,
+                    Err(node) => {
+                        let name = self.present(node)?;
+                        let name = text(&name)?;
+                        times::zone(name).ok_or_else(|| Failure::Wrong(format!("`{name}` is no time zone")))?
+                    }
+                };
+                Cow::Owned(times::local(text(&found)?, zone)?.into())
+            }
+        })
+    }
+
+    /// Pays for going through a text or list.
+    fn length(&mut self, value: &Json) -> Result<(), Failure> {
+        match value {
+            Json::String(text) => self.spend(text.len() / 16),
+            Json::Array(list) => self.spend(list.len()),
+            _ => Ok(()),
+        }
+    }
+
+    fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
+        let value = self.present(node)?;
+        value.as_bool().ok_or_else(|| Failure::Wrong(format!("{} is neither true nor false", what(&value))))
+    }
+
+    fn number(&mut self, node: &'a Node) -> Result<f64, Failure> {
+        let value = self.present(node)?;
+        value.as_f64().ok_or_else(|| Failure::Wrong(format!("{} is no number", what(&value))))
+    }
+
+    fn logic(&mut self, settles: bool, left: &'a Node, right: &'a Node) -> Result<bool, Failure> {
+        match self.truth(left) {
+            Ok(value) if value == settles => Ok(settles),
+            Ok(_) => self.truth(right),
+            Err(Failure::Spent) => Err(Failure::Spent),
+            // Either side may settle it, whatever the other one lacks.
+            Err(failure) => match self.truth(right) {
+                Ok(value) if value == settles => Ok(settles),
+                _ => Err(failure),
+            },
+        }
+    }
+
+    fn index(&mut self, node: &'a Node, operand: &'a Node, key: &'a Node) -> Result<Value<'a>, Failure> {
+        let (found, key) = (self.value(operand)?, self.value(key)?);
+        let absent = || Failure::Absent(format!("{}[{key}]", path(operand)));
+        match key.as_ref() {
+            Json::String(key) => inside(found, key).ok_or_else(absent),
+            Json::Number(place) => {
+                let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).ok_or_else(absent)?;
+                match found {
+                    Cow::Borrowed(value) => value.get(place).map(Cow::Borrowed),
+                    Cow::Owned(Json::Array(mut list)) => (place < list.len()).then(|| Cow::Owned(list.swap_remove(place))),
+                    Cow::Owned(_) => None,
+                }
+                .ok_or_else(absent)
+            }
+            other => Err(Failure::Wrong(format!("{} cannot be looked up in {}", what(other), path(node)))),
+        }
+    }
+
+    fn map(&mut self, nodes: &'a [(Node, Node)]) -> Result<Json, Failure> {
+        let mut map = Map::new();
+        for (key, value) in nodes {
+            let key = self.value(key)?;
+            let key = text(&key)?.to_owned();
+            // What is not there is left out: `{"url": body.url}` of a body without one is a map without it.
+            match self.value(value) {
+                Ok(value) if value.is_null() => {}
+                Ok(value) => {
+                    let value = self.owned(value)?;
+                    map.insert(key, value);
+                }
+                Err(Failure::Absent(_)) => {}
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(Json::Object(map))
+    }
+
+    fn sum(&mut self, left: Value<'a>, right: Value<'a>) -> Result<Json, Failure> {
+        self.weigh(&right)?;
+        let left = self.owned(left)?;
+        match (left, right.into_owned()) {
+            (Json::String(left), Json::String(right)) => {
+                bounded(left.len() + right.len())?;
+                Ok((left + &right).into())
+            }
+            (Json::Array(mut left), Json::Array(right)) => {
+                left.extend(right);
+                Ok(left.into())
+            }
+            (Json::Object(mut left), Json::Object(right)) => {
+                left.extend(right);
+                Ok(left.into())
+            }
+            (left, right) => match (left.as_f64(), right.as_f64()) {
+                (Some(left), Some(right)) => number(left + right),
+                _ => Err(Failure::Wrong(format!("{} and {} cannot be added", what(&left), what(&right)))),
+            },
+        }
+    }
+
+    fn within(&mut self, entry: &Json, list: &Json) -> Result<bool, Failure> {
+        self.length(list)?;
+        match list {
+            Json::Array(list) => Ok(list.iter().any(|other| equal(entry, other))),
+            Json::Object(map) => Ok(map.contains_key(text(entry)?)),
+            other => Err(Failure::Wrong(format!("nothing is in {}", what(other)))),
+        }
+    }
+
+    /// The first that gives something; where none does, what the last one gives.
+    fn first(&mut self, nodes: &'a [Node]) -> Result<Value<'a>, Failure> {
+        let mut last = Err(Failure::Absent("each of `first(…)`".to_owned()));
+        for node in nodes {
+            last = self.value(node);
+            match &last {
+                Ok(value) if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) => {}
+                Ok(_) | Err(Failure::Spent) => return last,
+                Err(_) => {}
+            }
+        }
+        last
+    }
+
+    /// A value that is not null.
+    fn present(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
+        let value = self.value(node)?;
+        if value.is_null() { Err(Failure::Absent(path(node))) } else { Ok(value) }
+    }
+
+    fn each(&mut self, each: &'a Each) -> Result<Json, Failure> {
+        let members: Vec<Value<'a>> = match self.present(&each.over)? {
+            Cow::Borrowed(Json::Array(list)) => list.iter().map(Cow::Borrowed).collect(),
+            Cow::Owned(Json::Array(list)) => list.into_iter().map(Cow::Owned).collect(),
+            Cow::Borrowed(Json::Object(map)) => map.keys().map(|key| Cow::Owned(key.as_str().into())).collect(),
+            Cow::Owned(Json::Object(map)) => map.into_iter().map(|(key, _)| Cow::Owned(key.into())).collect(),
+            other => return Err(Failure::Wrong(format!("{} is no list", what(&other)))),
+        };
+        self.spend(members.len())?;
+        let (mut gathered, mut count, mut failed) = (Vec::new(), 0_u64, None);
+        for member in members {
+            self.variables.push(member);
+            let found = self.member(each);
+            self.variables.pop();
+            match found {
+                Ok(None) => {}
+                Ok(Some(value)) if each.kind == EachKind::Gather => gathered.push(value),
+                Ok(Some(value)) => match (each.kind, value.as_bool()) {
+                    (EachKind::Exists, Some(true)) => return Ok(true.into()),
+                    (EachKind::All, Some(false)) => return Ok(false.into()),
+                    (_, Some(true)) => count += 1,
+                    (_, Some(false)) => {}
+                    (_, None) => failed = failed.or(Some(Failure::Wrong(format!("{} is neither true nor false", what(&value))))),
+                },
+                Err(Failure::Spent) => return Err(Failure::Spent),
+                Err(failure) => failed = failed.or(Some(failure)),
+            }
+        }
+        match (failed, each.kind) {
+            (Some(failure), _) => Err(failure),
+            (None, EachKind::Gather) => Ok(Json::Array(gathered)),
+            (None, EachKind::Exists) => Ok(false.into()),
+            (None, EachKind::All) => Ok(true.into()),
+            (None, EachKind::One) => Ok((count == 1).into()),
+        }
+    }
+
+    /// What the macro makes of its present member; `None` where it does not count.
+    fn member(&mut self, each: &'a Each) -> Result<Option<Json>, Failure> {
+        if let Some(filter) = &each.filter
+            && !self.truth(filter)?
+        {
+            return Ok(None);
+        }
+        let value = self.value(&each.body)?;
+        self.owned(value).map(Some)
+    }
+}
+
+/// A field of a map.
+fn inside<'a>(value: Value<'a>, field: &str) -> Option<Value<'a>> {
+    match value {
+        Cow::Borrowed(value) => value.as_object()?.get(field).map(Cow::Borrowed),
+        Cow::Owned(Json::Object(mut map)) => map.remove(field).map(Cow::Owned),
+        Cow::Owned(_) => None,
+    }
+}
+
+fn equal(left: &Json, right: &Json) -> bool {
+    match (left, right) {
+        // 1 and 1.0 are one number; ids beyond 2^53 are told apart.
+        (Json::Number(left), Json::Number(right)) => left == right || (left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64(),
+        (Json::Array(left), Json::Array(right)) => {
+            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+        }
+        (left, right) => left == right,
+    }
+}
+
+fn ordered(order: Order, left: &Json, right: &Json) -> Result<bool, Failure> {
+    let found = match (left, right) {
+        (Json::String(left), Json::String(right)) => Some(left.cmp(right)),
+        _ => left.as_f64().zip(right.as_f64()).and_then(|(left, right)| left.partial_cmp(&right)),
+    };
+    let found = found.ok_or_else(|| Failure::Wrong(format!("{} and {} have no order", what(left), what(right))))?;
+    Ok(match order {
+        Order::Less => found.is_lt(),
+        Order::AtMost => found.is_le(),
+        Order::More => found.is_gt(),
+        Order::AtLeast => found.is_ge(),
+    })
+}
+
+/// What an expression reads, in its own words.
+fn path(node: &Node) -> String {
+    match node {
+        Node::Name(name) => (*name).to_owned(),
+        Node::Variable(_, name) => name.clone(),
+        Node::Field(operand, field) => format!("{}.{field}", path(operand)),
+        Node::Index(both) => format!("{}[…]", path(&both.0)),
+        _ => "(…)".to_owned(),
+    }
+}

@@ -1,0 +1,145 @@
+//! A checked expression as a tree: functions by name, patterns compiled, variables by their place.
+
+use regex::Regex;
+use serde_json::Value as Json;
+
+use super::times::Zone;
+
+/// A step of an expression.
+pub(super) enum Node {
+    Literal(Json),
+    /// `body`, `headers`, …
+    Name(&'static str),
+    /// A macro's variable, counted from the outermost macro, and its name.
+    Variable(usize, String),
+    /// `operand.field`
+    Field(Box<Node>, String),
+    /// `has(operand.field)`
+    Has(Box<Node>, String),
+    /// `operand[key]`
+    Index(Box<(Node, Node)>),
+    List(Vec<Node>),
+    Map(Vec<(Node, Node)>),
+    Not(Box<Node>),
+    Negative(Box<Node>),
+    /// The second is asked only if the first does not settle it: `true` settles `||`, `false` settles `&&`.
+    Logic(bool, Box<(Node, Node)>),
+    Choice(Box<(Node, Node, Node)>),
+    /// `==`, or `!=` when false.
+    Equal(bool, Box<(Node, Node)>),
+    Order(Order, Box<(Node, Node)>),
+    Arithmetic(Arithmetic, Box<(Node, Node)>),
+    In(Box<(Node, Node)>),
+    Each(Box<Each>),
+    Call(Function, Vec<Node>),
+    /// `first(…)`: the first that gives something.
+    First(Vec<Node>),
+    /// `text.extract("pattern")`
+    Extract(Box<Node>, Regex),
+    /// `text.matches("pattern")`
+    Matches(Box<Node>, Regex),
+    /// `local(text, "Zone")`
+    Local(Box<Node>, Result<Zone, Box<Node>>),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Order {
+    Less,
+    AtMost,
+    More,
+    AtLeast,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Arithmetic {
+    Plus,
+    Minus,
+    Times,
+    By,
+}
+
+/// A macro over the members of a list or the keys of a map.
+pub(super) struct Each {
+    pub(super) kind: EachKind,
+    pub(super) over: Node,
+    /// Which of them count.
+    pub(super) filter: Option<Node>,
+    pub(super) body: Node,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum EachKind {
+    /// `exists` looks for true.
+    Exists,
+    /// `all` looks for false.
+    All,
+    /// `exists_one`
+    One,
+    /// `map` and `filter`.
+    Gather,
+}
+
+/// Functions that take values and give one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Function {
+    Size,
+    Contains,
+    StartsWith,
+    EndsWith,
+    Lower,
+    Upper,
+    Trim,
+    Split,
+    Replace,
+    Join,
+    Text,
+    Number,
+    Seconds,
+    Millis,
+}
+
+/// Each function with its name, whether it is written after a text or list, and how many it takes with that.
+pub(super) const FUNCTIONS: [(&str, Function, bool, usize); 14] = [
+    ("size", Function::Size, false, 1),
+    ("contains", Function::Contains, true, 2),
+    ("startsWith", Function::StartsWith, true, 2),
+    ("endsWith", Function::EndsWith, true, 2),
+    ("lowerAscii", Function::Lower, true, 1),
+    ("upperAscii", Function::Upper, true, 1),
+    ("trim", Function::Trim, true, 1),
+    ("split", Function::Split, true, 2),
+    ("replace", Function::Replace, true, 3),
+    ("join", Function::Join, true, 2),
+    ("string", Function::Text, false, 1),
+    ("double", Function::Number, false, 1),
+    ("seconds", Function::Seconds, false, 1),
+    ("millis", Function::Millis, false, 1),
+];
+
+/// Names of all that can be called, for faults.
+pub(super) const CALLS: [&str; 24] = [
+    "has",
+    "exists",
+    "exists_one",
+    "all",
+    "map",
+    "filter",
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "matches",
+    "extract",
+    "lowerAscii",
+    "upperAscii",
+    "trim",
+    "split",
+    "replace",
+    "join",
+    "string",
+    "double",
+    "first",
+    "seconds",
+    "millis",
+    "local",
+];

@@ -1,0 +1,99 @@
+//! Instants as senders write them, made into RFC 3339.
+
+use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, SecondsFormat, TimeZone, Utc};
+use chrono_tz::Tz;
+use serde_json::Value as Json;
+
+use super::Failure;
+
+/// What a time that states no zone is in.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Zone {
+    Named(Tz),
+    Fixed(FixedOffset),
+}
+
+const NAIVE: [&str; 8] = [
+    "%Y-%m-%dT%H:%M:%S%.f",
+    "%Y-%m-%d %H:%M:%S%.f",
+    "%Y-%m-%d %H:%M",
+    "%Y-%m-%dT%H:%M",
+    "%Y.%m.%d %H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+    "%m/%d/%Y %I:%M:%S %p",
+    "%m/%d/%Y %H:%M:%S",
+];
+const WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f %z"];
+
+/// The zone of that name, or offset: `Europe/Berlin`, `UTC`, `+01:00`.
+pub(super) fn zone(text: &str) -> Option<Zone> {
+    let text = text.trim();
+    text.parse().map(Zone::Named).or_else(|_| text.parse().map(Zone::Fixed)).ok()
+}
+
+/// A text without a zone, read as of `zone`. One that states its offset keeps it.
+pub(super) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
+    let text = text.trim();
+    let stated = DateTime::parse_from_rfc3339(text).ok();
+    let stated = stated.or_else(|| WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(text, form).ok()));
+    if let Some(time) = stated {
+        return Ok(written(time.with_timezone(&Utc)));
+    }
+    let Some(naive) = NAIVE.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()) else {
+        return Err(Failure::Wrong(format!("`{}` is not a date with a time", shown(text))));
+    };
+    let found = match zone {
+        Zone::Named(zone) => instant(zone.from_local_datetime(&naive)),
+        Zone::Fixed(zone) => instant(zone.from_local_datetime(&naive)),
+    };
+    found.map(written).ok_or_else(|| Failure::Wrong(format!("there is no {} there: the clock is put forward then", shown(text))))
+}
+
+/// Of an hour that comes twice the first is meant: a beginning is then never too late.
+fn instant<Z: TimeZone>(found: LocalResult<DateTime<Z>>) -> Option<DateTime<Utc>> {
+    found.earliest().map(|time| time.with_timezone(&Utc))
+}
+
+/// So many `per` second since 1970. Nothing, and what is before it, is no time: senders write 0 for it.
+pub(super) fn since_1970(value: &Json, per: f64) -> Result<String, Failure> {
+    let number = match value {
+        Json::Number(number) => number.as_f64(),
+        Json::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    let Some(number) = number.filter(|number| number.is_finite()) else {
+        return Err(Failure::Wrong(format!("{} is not a number", what(value))));
+    };
+    if number <= 0.0 {
+        return Err(Failure::Absent("a time".to_owned()));
+    }
+    // Whole numbers below 2^53, and so exact; chrono refuses what is beyond its years.
+    #[expect(clippy::cast_possible_truncation, reason = "what is too large becomes the largest, which is no time")]
+    let micros = (number * (1_000_000.0 / per)).round() as i64;
+    match DateTime::from_timestamp_micros(micros).filter(|time| time.timestamp() < 253_402_300_800) {
+        Some(time) => Ok(written(time)),
+        None => Err(Failure::Wrong(format!("{number} is beyond the year 9999; `seconds` and `millis` differ by a thousand"))),
+    }
+}
+
+fn written(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+}
+
+/// What a value is, in words.
+pub(super) fn what(value: &Json) -> String {
+    match value {
+        Json::Null => "null".to_owned(),
+        Json::Bool(value) => value.to_string(),
+        Json::Number(number) => format!("the number {number}"),
+        Json::String(text) => format!("the text `{}`", shown(text)),
+        Json::Array(_) => "a list".to_owned(),
+        Json::Object(_) => "a map".to_owned(),
+    }
+}
+
+/// What a sender wrote, cut to what a message can hold.
+fn shown(text: &str) -> String {
+    let text: String = text.chars().take(60).collect();
+    text.escape_debug().to_string()
+}

@@ -1,0 +1,172 @@
+//! Text to a [`Mapping`]: what can be wrong with it is found before any body comes.
+
+use std::sync::Arc;
+
+use super::{Mapping, Rule};
+use crate::expr::json;
+use crate::ingest::events;
+use crate::model::fault::nearest;
+
+/// Keys that say which parts of a body count, rather than what they state.
+const OF_RULE: [&str; 3] = ["each", "when", "kind"];
+/// Keys below which names may stand.
+const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
+/// Names that every expression may read.
+const NAMES: [&str; 5] = ["body", "item", "headers", "now", "event"];
+
+/// An expression and the key it gives, as written.
+#[derive(Debug, Clone, Copy)]
+pub struct Line<'a> {
+    /// The key; below `labels` and the like with its name, as `labels.host`.
+    pub path: &'a str,
+    /// The expression.
+    pub text: &'a str,
+}
+
+/// What is wrong with a mapping, and where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapFault {
+    /// Which rule.
+    pub rule: usize,
+    /// Which of its lines, and the offset in its expression in characters; with no offset, its key.
+    pub line: Option<(usize, Option<usize>)>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// Every key that a rule may have.
+#[must_use]
+pub fn keys() -> Vec<&'static str> {
+    let mut keys: Vec<&str> = OF_RULE.to_vec();
+    // The source is the one that it came to.
+    let stated = events::COMMON.into_iter().chain(events::KINDS.into_iter().flat_map(|(_, own)| own.iter().copied()));
+    for key in stated.filter(|key| *key != "source") {
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+/// Compiles rules; `event` says whether there is something around the body that expressions may read.
+///
+/// # Errors
+/// Every fault found.
+pub fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, Vec<MapFault>> {
+    let mut faults = Vec::new();
+    let rules: Vec<Rule> = rules.iter().enumerate().map(|(place, lines)| rule(place, lines, event, &mut faults)).collect();
+    if faults.is_empty() { Ok(Mapping(Arc::new(rules))) } else { Err(faults) }
+}
+
+fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault>) -> Rule {
+    let before = faults.len();
+    let names = if event { NAMES.as_slice() } else { &NAMES[..4] };
+    let known = keys();
+    let mut rule = Rule { each: None, when: None, kind: None, lines: Vec::new() };
+    let mut kept = Vec::new();
+    for (number, line) in lines.iter().enumerate() {
+        let (key, name) = line.path.split_once('.').map_or((line.path, None), |(key, name)| (key, Some(name.to_owned())));
+        let mut fault = |offset, message: String| faults.push(MapFault { rule: place, line: Some((number, offset)), message });
+        if !known.contains(&key) {
+            let hint = nearest(key, known.iter().copied())
+                .map_or_else(|| format!("known: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
+            fault(None, format!("unknown key `{key}`; {hint}"));
+            continue;
+        }
+        if name.is_some() && !NESTED.contains(&key) {
+            fault(None, format!("nothing stands below `{key}`, only below {}", listed(&NESTED)));
+            continue;
+        }
+        let formula = match json::compile(line.text, names) {
+            Ok(formula) => formula,
+            Err(found) => {
+                fault(Some(found.offset), found.message);
+                continue;
+            }
+        };
+        if let Some(words) = words(key) {
+            for (offset, text) in formula.texts().unwrap_or_default().iter().filter(|(_, text)| !words.contains(&text.as_str())) {
+                let hint = nearest(text, words.iter().copied())
+                    .map_or_else(|| format!("known: {}", listed(&words)), |meant| format!("did you mean \"{meant}\"?"));
+                fault(Some(*offset), format!("\"{text}\" is no `{key}`; {hint}"));
+            }
+        }
+        match key {
+            "each" => rule.each = Some(formula),
+            "when" => rule.when = Some(formula),
+            "kind" => rule.kind = Some(formula),
+            _ => {
+                kept.push(number);
+                rule.lines.push((key.to_owned(), name, formula));
+            }
+        }
+    }
+    if faults.len() == before {
+        of_kinds(place, &rule, &kept, faults);
+    }
+    // The whole of `labels` comes before single ones, which add to it.
+    rule.lines.sort_by_key(|(_, name, _)| name.is_some());
+    rule
+}
+
+/// Faults for keys that no kind of this rule has, and for those that one cannot do without.
+fn of_kinds(place: usize, rule: &Rule, numbers: &[usize], faults: &mut Vec<MapFault>) {
+    let kinds: Vec<&str> = match &rule.kind {
+        None => vec!["alert"],
+        Some(kind) => match kind.texts() {
+            Some(texts) => texts.iter().map(|(_, text)| text.as_str()).collect(),
+            None => return,
+        },
+    };
+    let own: Vec<&str> = events::KINDS
+        .iter()
+        .filter(|(kind, _)| kinds.contains(kind))
+        .flat_map(|(_, own)| own.iter().copied())
+        .chain(events::COMMON)
+        .collect();
+    let named = kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(" or ");
+    for ((key, ..), number) in rule.lines.iter().zip(numbers) {
+        if !own.contains(&key.as_str()) {
+            let message = format!("`{key}` is no key of {named}; its keys are {}", listed(&own));
+            faults.push(MapFault { rule: place, line: Some((*number, None)), message });
+        }
+    }
+    let has = |wanted: &str| rule.lines.iter().any(|(key, name, _)| key == wanted && name.is_none());
+    let labelled = rule.lines.iter().any(|(key, name, _)| key == "labels" && name.as_deref().is_none_or(|name| name == "alertname"));
+    for kind in kinds {
+        let needed: &[&str] = match kind {
+            "alert" if labelled => &["status"],
+            "alert" => &["name", "status"],
+            "condition" => &["name", "state"],
+            "declaration" => &["title"],
+            "intervention" => &["action"],
+            "request" => &["reason"],
+            "near_miss" | "change" => &["what"],
+            "note" => &["text"],
+            _ => &[],
+        };
+        for key in needed.iter().filter(|key| !has(key)) {
+            let message = format!("`{key}` is missing: `{kind}` cannot do without it");
+            faults.push(MapFault { rule: place, line: None, message });
+        }
+    }
+}
+
+/// All that a key can be, where that is closed.
+fn words(key: &str) -> Option<Vec<&'static str>> {
+    fn first<T>(words: &'static [(&'static str, T)]) -> Vec<&'static str> {
+        words.iter().map(|(word, _)| *word).collect()
+    }
+    Some(match key {
+        "kind" => first(&events::KINDS),
+        "status" => first(&events::STATUS),
+        "state" => first(&events::STATES),
+        "end_reason" => first(&events::END_REASONS),
+        "detected_by" => first(&events::DETECTED_BY),
+        _ => return None,
+    })
+}
+
+fn listed(words: &[&str]) -> String {
+    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+}
