@@ -73,6 +73,7 @@ impl App {
                 Some(drawn) => files::write(&directory, file, &drawn.svg),
                 None => Performed::Refused(format!("nothing is drawn of `{condition}` in {incident}")),
             },
+            Action::Confirm { url, .. } => self.visit(url),
             Action::WriteInvite { file, text } => files::write(&settings.path(&settings.config.meetings.directory), file, text),
         })
     }

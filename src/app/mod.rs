@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{self, mpsc};
 
+use crate::deliver::sns::Sns;
 use crate::model::Time;
 use crate::store::Store;
 
@@ -32,6 +33,7 @@ pub mod sight;
 pub mod sources;
 pub mod tally;
 mod thread;
+pub mod vouch;
 pub mod watch;
 
 use clock::Clock;
@@ -77,6 +79,8 @@ pub struct App {
     rotas: Mutex<rota::Rotas>,
     /// What was turned away at each source, and what must not be taken twice.
     gates: Mutex<gate::Gates>,
+    /// What is known of the certificates of Amazon SNS.
+    sns: Sns,
     /// Counters for `/metrics`.
     pub counts: Counts,
     /// The last faults of the loops, newest last, for the pages.
@@ -151,6 +155,7 @@ impl App {
             kept: Mutex::default(),
             rotas: Mutex::default(),
             gates: Mutex::default(),
+            sns: Sns::default(),
             counts: Counts::default(),
             troubles: Mutex::default(),
             suspect: Mutex::default(),

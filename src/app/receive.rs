@@ -32,6 +32,8 @@ pub struct Arrival {
     pub leases: Vec<(Subject, Time)>,
     /// Positions of alerts whose start their sender left out.
     pub unstarted: Vec<usize>,
+    /// Positions of ends that say nothing unless an episode with the same labels is open.
+    pub if_on: Vec<usize>,
     /// What could not be read, if anything.
     pub fault: Option<String>,
     /// How it came, as far as that is kept.
@@ -153,12 +155,17 @@ impl App {
     fn news(&self, arrival: &mut Arrival, now: Time) -> (Vec<Event>, Vec<Option<Time>>) {
         let mut leases = std::mem::take(&mut arrival.leases).into_iter().peekable();
         let mut unstarted = std::mem::take(&mut arrival.unstarted).into_iter().peekable();
+        let mut if_on = std::mem::take(&mut arrival.if_on).into_iter().peekable();
         let events = std::mem::take(&mut arrival.events);
         let mut kept = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
         let again = arrival.again.as_ref();
         let mut sights = lock(&self.sights);
         for (index, event) in events.into_iter().enumerate() {
             let lease = leases.next_if(|(subject, _)| *subject == event.subject).map(|(_, until)| until);
+            if if_on.next_if_eq(&index).is_some() && !sights.is_on(&event) {
+                unstarted.next_if_eq(&index);
+                continue;
+            }
             let event = if unstarted.next_if_eq(&index).is_some() { sights.dated(event) } else { Some(event) };
             let Some(event) = event else { continue };
             // What is read again is old: it may be known since, or over.

@@ -67,6 +67,7 @@ impl Place {
     pub(super) fn source(&self, source: &Source) -> Result<Proof, Fault> {
         match &source.auth {
             SourceAuth::Shown(auth) => self.proof(auth),
+            SourceAuth::Certificate => Ok(Proof::Certificate),
             SourceAuth::Query { name, value } => Ok(Proof::Query { name: name.clone(), values: self.all(value)? }),
             SourceAuth::Signature { secret, header, timestamp } => {
                 Signature::new(signing(source.kind), header.as_deref(), timestamp.as_deref(), &self.all(secret)?)

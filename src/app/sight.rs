@@ -155,6 +155,12 @@ impl Sights {
         overtaken.then(|| sight.lapse(time(sight.last_seen).min(alert.starts_at)))
     }
 
+    /// Whether an episode with the labels of this alert is open, and was when this happened.
+    pub(super) fn is_on(&self, event: &Event) -> bool {
+        let Fact::Alert(alert) = &event.fact else { return false };
+        self.open_episode(&alert.labels).is_some_and(|row| self.rows[at(row)].started <= micros(event.occurred_at))
+    }
+
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated. `None`: the end of
     /// nothing that is on, as an end that is told again, or late and of an episode before this one.
     pub(super) fn dated(&self, mut event: Event) -> Option<Event> {
@@ -162,10 +168,12 @@ impl Sights {
         let ended = alert.status == AlertStatus::Resolved;
         let Some(row) = self.open_episode(&alert.labels) else { return (!ended).then_some(event) };
         let started = self.rows[at(row)].started;
-        if ended && alert.ends_at.is_some_and(|end| micros(end) < started) {
+        // Where the start is ours, and not its sender's, their clocks may differ.
+        if ended && alert.ends_at.is_some_and(|end| end + STRAGGLING < time(started)) {
             return None;
         }
         alert.starts_at = time(started);
+        alert.ends_at = alert.ends_at.map(|end| end.max(alert.starts_at));
         if !ended {
             event.occurred_at = alert.starts_at;
         }
@@ -715,6 +723,30 @@ mod tests {
     }
 
     #[test]
+    fn an_end_is_of_the_episode_that_was_open_then() {
+        let mut sights = Sights::default();
+        let end = |seconds: i64| {
+            let mut end = alert(Some(seconds));
+            if let Fact::Alert(alert) = &mut end.fact {
+                alert.starts_at = at(seconds);
+            }
+            end.identify();
+            end
+        };
+        assert!(!sights.is_on(&end(500)));
+        let mut open = alert(None);
+        if let Fact::Alert(alert) = &mut open.fact {
+            alert.starts_at = at(400);
+        }
+        open.identify();
+        sights.saw(&open, None, at(400));
+        assert_eq!((sights.is_on(&end(500)), sights.is_on(&end(399))), (true, false));
+        assert_eq!(sights.dated(end(500)).map(|end| end.subject), Some(open.subject));
+        assert_eq!(sights.dated(end(399)).map(|end| end.subject), Some(open.subject), "clocks may differ");
+        assert_eq!(sights.dated(end(200)), None, "of the episode before");
+    }
+
+    #[test]
     fn an_alert_posted_without_a_start_is_about_its_open_episode() {
         let mut sights = Sights::default();
         let mut later = alert(None);
@@ -740,7 +772,7 @@ mod tests {
         };
         assert_eq!(sights.dated(end(60)), None);
         sights.saw(&alert(None), None, at(0));
-        assert_eq!(sights.dated(end(-60)), None);
+        assert_eq!(sights.dated(end(-120)), None);
         assert_eq!(sights.dated(end(60)).map(|event| event.id), Some(alert(Some(60)).id));
         sights.saw(&alert(Some(60)), None, at(61));
         assert_eq!(sights.dated(end(60)), None, "told again");

@@ -7,27 +7,11 @@ use serde::Deserialize;
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported, given};
 use super::words::{Silence, StorageUrl, Word, Words};
-use super::{Access, Auth, Secret, Source, Storage, api, mapping, proof};
+use super::{Access, Auth, Secret, Source, SourceAuth, Storage, api, mapping, proof, topics};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
 use crate::model::source::{Declares, KINDS, Naming, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
-
-/// Kinds that only later versions read.
-const LATER_KINDS: &[SourceKind] = &[
-    SourceKind::Opsgenie,
-    SourceKind::Datadog,
-    SourceKind::Sns,
-    SourceKind::Sentry,
-    SourceKind::PagerDuty,
-    SourceKind::Statuspage,
-    SourceKind::IncidentIo,
-    SourceKind::KubernetesAudit,
-    SourceKind::ArgoCd,
-    SourceKind::GitHub,
-    SourceKind::GitLab,
-    SourceKind::Slack,
-];
 
 /// Kinds that `map` is for: their bodies are read by expressions, shipped or written there.
 const MAPPED: &[SourceKind] = &[
@@ -71,6 +55,7 @@ struct RawSource {
     /// Read apart, with the places of its expressions.
     #[serde(rename = "map", default)]
     _map: Option<serde::de::IgnoredAny>,
+    topics: Option<Vec<Spanned<Word>>>,
 }
 
 #[derive(Deserialize)]
@@ -145,8 +130,11 @@ pub(super) fn storage(reader: &mut Reader<'_>, node: &Node) -> Option<Storage> {
 
 /// One entry of `sources:`.
 pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, seen: &mut BTreeMap<String, Position>) -> Option<Source> {
+    let is_sns = matches!(node.get("kind").map(|node| &node.value), Some(Value::String(word)) if kind(word) == Some(SourceKind::Sns));
     let auth = match (node.get("auth"), &node.value) {
+        (Some(node), _) if node.value == Value::String("signature".to_owned()) => topics::signature(reader, node, is_sns),
         (Some(node), _) => proof::auth(reader, node),
+        (None, _) if is_sns => Some(SourceAuth::Certificate),
         (None, Value::Map(_)) => {
             let proofs = proof::PROOFS;
             reader.fault(node.position(), format!("`auth` is missing; write {proofs} there, or `auth: none` if you mean that"));
@@ -162,15 +150,10 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     }
     let Spanned { position, value: Word(word), .. } = raw.kind?;
     let Some(kind) = kind(&word) else {
-        let known: Vec<String> =
-            KINDS.iter().filter(|(kind, _)| !LATER_KINDS.contains(kind)).map(|(_, words)| format!("`{}`", words[0])).collect();
+        let known: Vec<String> = KINDS.iter().map(|(_, words)| format!("`{}`", words[0])).collect();
         reader.fault(position, format!("unknown kind {word:?}; known: {}", known.join(", ")));
         return None;
     };
-    if LATER_KINDS.contains(&kind) {
-        reader.fault(position, format!("kind `{word}` is not supported by this version; remove this source"));
-        return None;
-    }
     for (key, position) in
         [("services", node.get("services").map(Node::position)), ("environment", raw.environment.as_ref().map(|word| word.position))]
     {
@@ -209,7 +192,8 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         }
         None => None,
     };
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares, silent_after, map })
+    let topics = topics::topics(reader, node, raw.topics, is_sns)?;
+    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares, silent_after, map, topics })
 }
 
 /// The label names of a source; `None`: those of all.

@@ -32,6 +32,7 @@ impl Default for Config {
                 declares: None,
                 silent_after: SilentAfter::Learned,
                 map: None,
+                topics: Vec::new(),
             }],
             metrics: Vec::new(),
             services: Vec::new(),

@@ -9,6 +9,7 @@ pub mod parse;
 mod people;
 mod proof;
 mod reader;
+mod topics;
 mod words;
 
 use std::collections::BTreeMap;
@@ -126,6 +127,8 @@ pub struct Source {
     pub silent_after: SilentAfter,
     /// What its bodies mean, or what of that is otherwise than shipped.
     pub map: Option<mapping::Map>,
+    /// Topics of Amazon SNS whose messages are taken; of other kinds none.
+    pub topics: Vec<String>,
 }
 
 /// After how long the silence of a source is told.
@@ -143,6 +146,8 @@ pub enum SilentAfter {
 /// How a source proves who it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceAuth {
+    /// By nothing but its messages, each of which Amazon SNS has signed with a certificate that it names.
+    Certificate,
     /// By what it shows beside the message.
     Shown(Auth),
     /// By a parameter of the address.

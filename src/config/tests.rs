@@ -315,6 +315,22 @@ fn sources_translate_names_of_their_own() {
 }
 
 #[test]
+fn a_source_of_sns_names_its_topics_and_is_signed() {
+    let topic = "arn:aws:sns:eu-west-1:123456789012:alarms";
+    let sns = |more: &str| format!("sources: [{{name: a, kind: sns{more}}}]");
+    let read = |more: &str| config(&sns(&format!(", topics: ['{topic}']{more}"))).sources.remove(0);
+    assert_eq!((read("").auth, read("").topics), (SourceAuth::Certificate, vec![topic.to_owned()]));
+    assert_eq!((read(", auth: signature").auth, read(", auth: none").auth), (SourceAuth::Certificate, SourceAuth::Shown(Auth::None)));
+    assert!(matches!(read(", auth: {basic: {username: u, password_file: p}}").auth, SourceAuth::Shown(Auth::Basic { .. })));
+    check(&sns(""), "f:1:11: a source of kind `sns` takes the messages of its `topics` only");
+    check(&sns(", topics: []"), "f:1:32: a source of kind `sns` takes the messages of its `topics` only");
+    check(&sns(", topics: [alarms]"), "f:1:41: \"alarms\" is no topic; write one as arn:aws:sns:");
+    check(&sns(&format!(", topics: ['{topic}'], auth: signed")), "`auth` is `none`");
+    check(&format!("sources: [{{name: a, kind: sentry, auth: none, topics: ['{topic}']}}]"), "only a source of kind `sns` has `topics`");
+    check("sources: [{name: a, kind: sentry, auth: signature}]", "f:1:41: only a source of kind `sns` is signed like that");
+}
+
+#[test]
 fn a_source_has_its_own_labels_over_the_common_ones() {
     let text = "labels: {service: team, severities: {P1: critical, Off: none}}\n\
                 sources: [{name: a, kind: alertmanager, auth: none, labels: {severity: [prio]}}]";

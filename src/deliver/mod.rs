@@ -3,6 +3,7 @@
 
 pub mod feed;
 pub mod files;
+pub mod sns;
 
 use chrono::Duration;
 

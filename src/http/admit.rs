@@ -13,6 +13,7 @@ use crate::ingest::auth::signature::{Once, Refusal, Signature};
 use crate::ingest::auth::{Proof, authentic_with, is_unsigned_check};
 
 const MISSING: &str = "the credentials are missing or wrong; compare the sender's with `sources:` of the settings";
+const PASSWORD: &str = "the user name or password is missing or wrong; compare the sender's with `sources:` of the settings";
 const UNSIGNED: &str = "the signature is missing or wrong; compare the sender's secret with `sources:` of the settings";
 const STALE: &str = "the signature is right, but for a time more than five minutes from now; compare the clocks, or send it anew";
 
@@ -50,6 +51,8 @@ pub(super) async fn admitted(
     let signature = match settings.proofs.get(&source.name) {
         Some(Proof::Signature(signature)) => Some(signature),
         shown if is_shown(shown, settings, beside) => None,
+        // Amazon SNS shows a password only to whoever asks for one.
+        Some(Proof::Basic { .. }) => return refuse(Away::Credentials, Error::Unauthorized(PASSWORD)),
         _ => return refuse(Away::Credentials, Error::Unauthorized(MISSING)),
     };
     // Whoever signs is only known later: until then nothing is taken from the bucket, which a stranger could empty otherwise.

@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::app::gate::Away;
 use crate::app::mend::PROMETHEUS;
 use crate::app::receive::Arrival;
+use crate::app::vouch::Unvouched;
 use crate::ingest::auth::Proof;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{self, Glimpse, Reading};
@@ -45,15 +46,16 @@ pub(super) async fn webhook(
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
     let message = Message { source: &name, headers: &beside, body: &body, names, now };
+    app.vouched(source, &message).await.map_err(|why| unvouched(&app, &source.name, &why))?;
     let read = match settings.readers.get(&name) {
         Some(reader) => ingest::sources::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
         None => Ok(Reading::default()),
     };
     let redacted = settings.readers.get(&name).and_then(|reader| ingest::sources::kept(reader, &body));
-    let mut reply = None;
+    let (mut reply, mut confirm) = (None, None);
     let mut arrival = match read {
         Ok(mut reading) => {
-            reply = reading.reply.take();
+            (reply, confirm) = (reading.reply.take(), reading.confirm.take());
             arrival(&name, body, reading)
         }
         Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
@@ -67,6 +69,9 @@ pub(super) async fn webhook(
     } else {
         let beside = kept(&beside, &format!("/ingest/{name}"), settings.proofs.get(&name), now);
         app.receive(Arrival { beside, ..arrival }).await?;
+        if let Some(url) = confirm {
+            app.confirm(source, url).await?;
+        }
         if let Some(once) = once {
             app.note_taken(once);
         }
@@ -91,6 +96,19 @@ pub(super) async fn wanted(State(app): State<Arc<App>>, Path(name): Path<String>
         answer.headers_mut().insert("webhook-allowed-rate", HeaderValue::from_static("*"));
     }
     answer
+}
+
+/// The answer to a message that is not taken in, whose sender is told no more than that.
+fn unvouched(app: &App, source: &str, why: &Unvouched) -> Error {
+    match why {
+        Unvouched::Refused(_) => {
+            app.turn_away(source, Away::Credentials);
+            Error::Unauthorized(
+                "the message is not signed as one of the source's topics; the log and the first page of the service say why",
+            )
+        }
+        Unvouched::Unknown(_) => Error::Unavailable("whose the message is cannot be checked now; send it again in a moment".to_owned()),
+    }
 }
 
 /// `POST /api/v2/alerts`, as Prometheus calls it.
@@ -122,6 +140,7 @@ pub(super) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
         fault: faults(&reading),
         leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
         unstarted: reading.unstarted,
+        if_on: reading.if_on,
         renewed: reading.renewed,
         room: Some(body.room),
         events: reading.events,

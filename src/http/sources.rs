@@ -48,6 +48,7 @@ fn row(source: &SourceShown, base: &str, now: Time) -> Value {
         SourceAuth::Shown(Auth::Bearer(_)) => "bearer",
         SourceAuth::Shown(Auth::Basic { .. }) => "basic",
         SourceAuth::Shown(Auth::Header { .. }) => "header",
+        SourceAuth::Certificate => "certificate",
         SourceAuth::Query { .. } => "query",
         SourceAuth::Signature { .. } => "signature",
     };

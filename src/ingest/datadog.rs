@@ -1,11 +1,230 @@
-//! What Datadog sends.
+//! Datadog's webhook, with the payload that docs/sources/datadog.md gives. What comes of it:
+//!
+//! ```json
+//! {"alert_id": "1234", "alert_cycle_key": "6389…", "alert_transition": "Triggered", "alert_priority": "P2", "aggreg_key": "9c1f…",
+//!  "event_id": "75…", "title": "[Triggered on {host:web-1}] Checkout answers slowly", "msg": "p99 is above 2 s", "event_type": "query_alert_monitor",
+//!  "date": "1795417263120", "last_updated": "1795417263120", "tags": "env:prod, service:checkout", "scope": "host:web-1",
+//!  "link": "https://app.datadoghq.com/event/event?id=75"}
+//! ```
+//!
+//! Every value is text. A variable that means nothing for a message stays as it was written (`$ALERT_CYCLE_KEY`), is empty, or says `null`.
+//! A cycle key names one episode of one group of a monitor, from the first transition to the recovery; only the first says when that began.
+//! A monitor has three levels, alert, warning and no data, each an alert of its own here: a warning that becomes worse is news.
+//!
+//! The payload that Datadog fills in by itself has no state: nobody can tell a beginning from an end by it.
 
-use super::{IngestFault, Message, Reading};
+use std::borrow::Cow;
+
+use serde_json::{Map, Value};
+
+use super::foreign::{self, Told, fault, line, object, prose, reading, word};
+use super::{IngestFault, Message, Reading, around, labels};
+use crate::model::Time;
+use crate::model::event::{AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
+
+const ADVICE: &str = "Give the webhook the payload of docs/sources/datadog.md: without it a beginning cannot be told from an end";
+
+/// What a monitor can have come to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Level {
+    Alert,
+    Warning,
+    NoData,
+}
+
+impl Level {
+    const ALL: [Self; 3] = [Self::Alert, Self::Warning, Self::NoData];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Alert => "alert",
+            Self::Warning => "warning",
+            Self::NoData => "no data",
+        }
+    }
+}
 
 /// Reads a message.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When it is neither a JSON object nor a form.
+pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = body(message)?;
+    let told = Monitor { message, body: &body };
+    let title = told.said("title").unwrap_or_default();
+    // Sent from the page where a monitor is made.
+    if title.trim_start().starts_with("[TEST]") {
+        return Ok(Reading::default());
+    }
+    let Some(transition) = told.said("alert_transition") else {
+        let mut reading = told.note(&title);
+        if word(&body, "alert_transition").is_none_or(|word| word.starts_with('$')) {
+            reading.faults.push(fault("alert_transition", format!("missing. {ADVICE}.")));
+        }
+        return Ok(reading);
+    };
+    Ok(match transition.to_ascii_lowercase().replace(['-', '_'], " ").as_str() {
+        "triggered" => told.on(Level::Alert, false),
+        "re triggered" | "renotify" => told.on(Level::Alert, true),
+        "warn" => told.on(Level::Warning, false),
+        "re warn" => told.on(Level::Warning, true),
+        "no data" => told.on(Level::NoData, false),
+        "re no data" => told.on(Level::NoData, true),
+        "recovered" => told.recovered(),
+        _ => {
+            let mut reading = told.note(&title);
+            reading.faults.push(fault("alert_transition", format!("`{}` is no transition that is known here", line(&transition))));
+            reading
+        }
+    })
+}
+
+/// The object that was sent, as JSON or as a form, whose fields are those of the object or hold it as a whole.
+fn body(message: &Message<'_>) -> Result<Value, IngestFault> {
+    const EXPECTED: &str = "the object that docs/sources/datadog.md gives";
+    let form =
+        message.headers.text("content-type").is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+    if !form || message.body.trim_ascii_start().starts_with(b"{") {
+        return object(message.body, EXPECTED);
+    }
+    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = url::form_urlencoded::parse(message.body).collect();
+    let whole = fields.iter().find(|(name, value)| matches!(&**name, "payload" | "body") && value.trim_start().starts_with('{'));
+    match whole {
+        Some((_, whole)) => object(whole.as_bytes(), EXPECTED),
+        None => Ok(Value::Object(
+            fields.into_iter().map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect::<Map<_, _>>(),
+        )),
+    }
+}
+
+/// A message about a monitor.
+struct Monitor<'a> {
+    message: &'a Message<'a>,
+    body: &'a Value,
+}
+
+impl Monitor<'_> {
+    /// It is at that level, as it `still` may have been before.
+    fn on(&self, level: Level, still: bool) -> Reading {
+        let mut reading = Reading::default();
+        let at = self.at();
+        // What ended or became milder was on only if such an episode is open.
+        let (over, reason): (&[Level], EndReason) = match level {
+            Level::Alert => (&[Level::NoData], EndReason::Recovered),
+            Level::Warning => (&[Level::NoData, Level::Alert], EndReason::Recovered),
+            Level::NoData => (&[Level::Alert, Level::Warning], EndReason::NoData),
+        };
+        for over in over {
+            self.end(&mut reading, *over, at, reason, true);
+        }
+        // The cycle key tells episodes apart: an open one goes on. Without it, only a repetition is known to be about an open one.
+        if still || self.said("alert_cycle_key").is_some() {
+            reading.unstarted.push(reading.events.len());
+        }
+        reading.events.push(self.event(level, AlertStatus::Firing, at, EndReason::default()));
+        reading
+    }
+
+    fn recovered(&self) -> Reading {
+        let mut reading = Reading::default();
+        for level in Level::ALL {
+            // The first is told in any case: what is known is that there is no alert any more.
+            self.end(&mut reading, level, self.at(), EndReason::Recovered, level != Level::Alert);
+        }
+        reading
+    }
+
+    fn end(&self, reading: &mut Reading, level: Level, at: Time, reason: EndReason, if_on: bool) {
+        reading.unstarted.push(reading.events.len());
+        if if_on {
+            reading.if_on.push(reading.events.len());
+        }
+        reading.events.push(self.event(level, AlertStatus::Resolved, at, reason));
+    }
+
+    fn event(&self, level: Level, status: AlertStatus, at: Time, end_reason: EndReason) -> Event {
+        let told = Told {
+            name: self.name(),
+            status,
+            labels: self.labels(level),
+            annotations: self.annotations(),
+            // An end is told of levels that were never reached too, and must not make more of them than there was.
+            severity: Some(self.severity(if status == AlertStatus::Firing { level } else { Level::Warning })),
+            starts_at: at,
+            ends_at: (status == AlertStatus::Resolved).then_some(at),
+            end_reason,
+            links: foreign::link(self.body, "link", "Datadog").into_iter().collect(),
+        };
+        let mut event = told.event(self.message);
+        around::place(&mut event, &self.tags(), self.message);
+        event
+    }
+
+    /// Something was said, and nobody knows of what state.
+    fn note(&self, title: &str) -> Reading {
+        let text = if title.is_empty() { self.said("body").unwrap_or_default() } else { title.to_owned() };
+        if text.is_empty() {
+            return Reading::default();
+        }
+        let service = around::service(&self.tags(), self.message);
+        reading(vec![foreign::event(self.message, self.at(), service.as_deref(), Fact::Note(Note { text: prose(&text) }))])
+    }
+
+    /// A value that was filled in.
+    fn said(&self, key: &str) -> Option<String> {
+        let word = word(self.body, key)?;
+        let unset =
+            word == "null" || word.strip_prefix('$').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
+        Some(word).filter(|_| !unset)
+    }
+
+    fn at(&self) -> Time {
+        let times = ["date", "last_updated"].into_iter().filter_map(|key| self.said(key));
+        times.filter_map(|text| around::since_1970(&Value::String(text))).next().unwrap_or(self.message.now)
+    }
+
+    /// What is the same from the first transition to the recovery.
+    fn labels(&self, level: Level) -> Labels {
+        let monitor = self.said("alert_id").map(|id| line(&id));
+        // A monitor may be renamed while it is on.
+        let name = monitor.as_ref().map_or_else(|| self.name(), |id| format!("monitor {id}"));
+        let mut labels = Labels::from([("alertname".to_owned(), name), ("level".to_owned(), level.word().to_owned())]);
+        labels.extend(monitor.map(|id| ("monitor".to_owned(), id)));
+        let episode = ["alert_cycle_key", "scope"].into_iter().find_map(|key| Some((key, self.said(key)?)));
+        labels.extend(episode.map(|(key, value)| (key.to_owned(), line(&value))));
+        labels
+    }
+
+    /// The title without what Datadog puts before it: `[P2] [Triggered on {host:web-1}] `.
+    fn name(&self) -> String {
+        let title = self.said("title").unwrap_or_default();
+        let mut rest = title.trim();
+        while let Some((_, after)) = rest.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
+            rest = after.trim_start();
+        }
+        if !rest.is_empty() {
+            return line(rest);
+        }
+        self.said("alert_id").map_or_else(|| "Datadog".to_owned(), |id| format!("monitor {}", line(&id)))
+    }
+
+    fn annotations(&self) -> Labels {
+        let lines = ["alert_priority", "event_type", "scope", "tags"].map(|key| (key, self.said(key).map(|text| line(&text))));
+        let text = [("description", self.said("msg").map(|text| prose(&text)))];
+        lines.into_iter().chain(text).filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+    }
+
+    fn tags(&self) -> LabelSet {
+        let (tags, scope) = (self.said("tags").unwrap_or_default(), self.said("scope").unwrap_or_default());
+        around::tags(tags.split(',').chain(scope.split(','))).into()
+    }
+
+    /// What the monitor's priority says, at most a warning where it is no alert. Datadog calls the alert's threshold critical.
+    fn severity(&self, level: Level) -> Severity {
+        let priority = self.said("alert_priority").and_then(|word| labels::severity_word(&word, self.message.names));
+        match level {
+            Level::Alert => priority.unwrap_or(Severity::Critical),
+            Level::Warning | Level::NoData => priority.unwrap_or(Severity::Warning).min(Severity::Warning),
+        }
+    }
 }

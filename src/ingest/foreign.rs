@@ -81,7 +81,7 @@ fn cut(mut letters: impl Iterator<Item = char>, most: usize) -> String {
 
 /// A link to an address in the body, where there is one that a page may offer.
 pub(super) fn link(value: &Value, path: &str, title: &str) -> Option<Link> {
-    text(value, path).and_then(|url| member::link(title, url))
+    text(value, path).filter(|url| url.len() <= PROSE).and_then(|url| member::link(title, url))
 }
 
 /// Somebody as a source names them: `github:ada`.

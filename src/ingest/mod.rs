@@ -4,6 +4,7 @@
 
 pub mod alertmanager;
 pub mod argocd;
+mod around;
 pub mod asked;
 pub mod auth;
 mod carried;
@@ -58,6 +59,9 @@ pub struct Reading {
     /// Positions in `events` of alerts that came without `startsAt`, whose start is a guess and new with every message, and of those that
     /// replicas tell of, each with a start of its own: an open episode with the same labels should take them in before they count as new.
     pub unstarted: Vec<usize>,
+    /// Positions in `events` of ends that are told in case such an alert is on, because their sender does not say which of its levels was
+    /// reached. Where no open episode has their labels they say nothing.
+    pub if_on: Vec<usize>,
     /// How many members were left out of `events` because the reader was told that they only repeat what is known.
     pub renewed: usize,
     /// Members that could not be read; they cost the others nothing.

@@ -1,11 +1,209 @@
-//! What Opsgenie sends.
+//! Opsgenie's outgoing webhook, and Jira Service Management's, which sends the same. One message an action:
+//!
+//! ```json
+//! {"action": "Create", "integrationName": "afterword", "source": {"name": "web", "type": "API"},
+//!  "alert": {"alertId": "8b3f…", "alias": "checkout-5xx", "message": "Checkout answers with 5xx", "entity": "checkout", "tinyId": "17",
+//!            "tags": ["service:checkout"], "priority": "P1", "source": "prometheus", "username": "System",
+//!            "createdAt": 1795417263120, "updatedAt": 1795417263120000110}}
+//! ```
+//!
+//! `createdAt` counts milliseconds and `updatedAt` nanoseconds. `Create` may come late, when a team's integration hears of an alert only once
+//! it was escalated to that team: the alert began at `createdAt` all the same. Tags, text and priority may change while an alert lasts, and
+//! `details` come with `Create` only, so that none of them is in its labels. `Escalate` has no more than the alert's id, by which all that is
+//! told of an alert is known to belong together.
 
-use super::{IngestFault, Message, Reading};
+use serde_json::Value;
 
-/// Reads a message.
+use super::foreign::{self, Told, actor, fault, line, need, object, prose, reading, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, around, labels};
+use crate::model::Time;
+use crate::model::event::{
+    Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity, alert_subject,
+};
+
+/// Reads a message: the alert's beginning or end, an acknowledgement, or a note of what else was done.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When it is no action on an alert.
+pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = object(message.body, "an action on an alert of Opsgenie")?;
+    let action = need(&body, "action", "Opsgenie's webhook always has it: look for what changes the message on the way.")?;
+    let id = line(&need(&body, "alert.alertId", "Without it nobody can say what was done to what.")?);
+    let mut faults = Vec::new();
+    // A time that cannot be read costs no more than itself.
+    let mut time = |path: &str| time(&body, path).map_err(|fault| faults.push(fault)).ok().flatten();
+    let (created, updated) = (time("alert.createdAt"), time("alert.updatedAt"));
+    let about = About { message, body: &body, id, created, updated };
+    let read = match action.as_str() {
+        "Create" => about.begins(),
+        "Close" => about.ends(EndReason::Recovered),
+        "Delete" => about.ends(EndReason::Deleted),
+        "Acknowledge" => about.acknowledged(),
+        _ => about.noted(&action),
+    };
+    Ok(Reading { faults, ..read })
+}
+
+fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
+    let Some(value) = foreign::at(body, path) else { return Ok(None) };
+    let read = around::since_1970(value);
+    read.map(Some).ok_or_else(|| fault(path, "not a time: milliseconds or nanoseconds since 1970 belong here, as a whole number"))
+}
+
+/// A message, and the alert that it is about.
+struct About<'a> {
+    message: &'a Message<'a>,
+    body: &'a Value,
+    id: String,
+    created: Option<Time>,
+    /// When the action was taken.
+    updated: Option<Time>,
+}
+
+impl About<'_> {
+    fn begins(&self) -> Reading {
+        let starts_at = self.created.or(self.updated).unwrap_or(self.message.now);
+        let mut event = self.alert(AlertStatus::Firing, starts_at, None, EndReason::default());
+        around::place(&mut event, &self.tags(), self.message);
+        if event.service.is_none() {
+            event.service = text(self.body, "alert.entity").map(|entity| line(entity).into());
+        }
+        // Who created it is seldom who noticed: mostly another program's integration.
+        event.actor = None;
+        self.one(event)
+    }
+
+    /// A person's `Close` is taken at its word; a person's `Delete` says nothing of the alert.
+    fn ends(&self, reason: EndReason) -> Reading {
+        let ends_at = self.updated.unwrap_or(self.message.now);
+        let mut event = self.alert(AlertStatus::Resolved, self.created.unwrap_or(ends_at), Some(ends_at), reason);
+        around::place(&mut event, &self.tags(), self.message);
+        self.one(event)
+    }
+
+    /// It names the alert by itself.
+    fn acknowledged(&self) -> Reading {
+        let Some(created) = self.created else { return self.noted("Acknowledge") };
+        let labels: LabelSet = self.labels().into();
+        let fact = Fact::Acknowledgement(Acknowledgement { of: Some(alert_subject(&labels, created)) });
+        reading(vec![around::said(self.message, self.at(), None, None, self.actor(), fact)])
+    }
+
+    fn noted(&self, action: &str) -> Reading {
+        let service = around::service(&self.tags(), self.message);
+        let fact = Fact::Note(Note { text: self.words(action) });
+        reading(vec![around::said(self.message, self.at(), service.as_deref(), Some(self.key()), self.actor(), fact)])
+    }
+
+    fn at(&self) -> Time {
+        self.updated.unwrap_or(self.message.now)
+    }
+
+    fn alert(&self, status: AlertStatus, starts_at: Time, ends_at: Option<Time>, end_reason: EndReason) -> Event {
+        let told = Told {
+            name: self.name(),
+            status,
+            labels: self.labels(),
+            annotations: self.annotations(),
+            severity: Some(self.severity()),
+            starts_at,
+            ends_at,
+            end_reason,
+            links: Vec::new(),
+        };
+        let mut event = told.event(self.message);
+        event.incident = Some(self.key().into());
+        event.actor = self.actor();
+        event
+    }
+
+    /// An alert without `createdAt` is about its open episode.
+    fn one(&self, event: Event) -> Reading {
+        let unstarted = if self.created.is_none() { vec![0] } else { Vec::new() };
+        Reading { events: vec![event], unstarted, ..Reading::default() }
+    }
+
+    /// The name that all that is told of the alert has in common.
+    fn key(&self) -> String {
+        format!("opsgenie:{}", self.id)
+    }
+
+    /// What no action changes. An alias names an alert from one episode to the next, unless it is only the id again.
+    fn labels(&self) -> Labels {
+        let alias = text(self.body, "alert.alias").map_or_else(|| self.id.clone(), line);
+        Labels::from([("alert_id".to_owned(), self.id.clone()), ("alertname".to_owned(), alias)])
+    }
+
+    fn name(&self) -> String {
+        let names = ["alert.message", "alert.alias"].into_iter().find_map(|path| text(self.body, path));
+        names.map_or_else(|| self.id.clone(), line)
+    }
+
+    fn annotations(&self) -> Labels {
+        let lines = ["entity", "source", "tinyId", "priority"].map(|name| (name, word(self.body, &format!("alert.{name}"))));
+        let mut kept: Labels = lines.into_iter().filter_map(|(name, value)| Some((name.to_owned(), line(&value?)))).collect();
+        kept.extend(text(self.body, "alert.description").map(|text| ("description".to_owned(), prose(text))));
+        let tags = self.list("alert.tags").join(", ");
+        if !tags.is_empty() {
+            kept.insert("tags".to_owned(), line(&tags));
+        }
+        kept
+    }
+
+    /// Tags that name something, and details.
+    fn tags(&self) -> LabelSet {
+        let mut tags = around::tags(self.list("alert.tags"));
+        if let Some(details) = foreign::at(self.body, "alert.details").and_then(Value::as_object) {
+            let details = details.iter().filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
+            tags.extend(details.filter(|(name, value)| !name.is_empty() && !value.is_empty()));
+        }
+        tags.into()
+    }
+
+    fn list(&self, path: &str) -> Vec<&str> {
+        let list = foreign::at(self.body, path).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).collect()
+    }
+
+    /// `"P3"`, or 3.
+    fn severity(&self) -> Severity {
+        let Some(priority) = word(self.body, "alert.priority") else { return Severity::Unknown };
+        let priority = if priority.bytes().all(|byte| byte.is_ascii_digit()) { format!("P{priority}") } else { priority };
+        labels::severity_word(&priority, self.message.names).unwrap_or_default()
+    }
+
+    fn actor(&self) -> Option<Box<Actor>> {
+        let name = text(self.body, "alert.username")?;
+        let robot = name == "System" || text(self.body, "integrationName") == Some(name);
+        let kind = match text(self.body, "alert.userId") {
+            _ if robot => ActorKind::Robot,
+            Some(_) => ActorKind::Human,
+            None => ActorKind::Unknown,
+        };
+        actor("opsgenie", name, kind)
+    }
+
+    /// What was done, in words. An action of the team's own may have any name.
+    fn words(&self, action: &str) -> String {
+        let said = |path: &str| word(self.body, path).map(|word| line(&word)).filter(|word| !word.is_empty());
+        let with = |what: &str, path: &str| said(path).map_or_else(|| what.to_owned(), |value| format!("{what}: {value}"));
+        match action {
+            "AddNote" => text(self.body, "alert.note").map_or_else(|| "A note was added".to_owned(), prose),
+            "Acknowledge" => "Acknowledged".to_owned(),
+            "UnAcknowledge" => "The acknowledgement was taken back".to_owned(),
+            "AddTags" => with("Tags were added", "alert.addedTags"),
+            "RemoveTags" => with("Tags were removed", "alert.removedTags"),
+            "AddTeam" => with("A team was added", "alert.team"),
+            "AddRecipient" | "AddResponder" => with("A responder was added", "alert.recipient"),
+            "AssignOwnership" => with("Assigned", "alert.owner"),
+            "TakeOwnership" => "Ownership was taken".to_owned(),
+            "Escalate" | "EscalateNext" => with("Escalated", "escalationName"),
+            "UpdatePriority" => with("The priority was changed", "alert.priority"),
+            "UpdateDescription" => "The description was changed".to_owned(),
+            "UpdateMessage" => with("The message was changed", "alert.message"),
+            "Snooze" => "Snoozed".to_owned(),
+            "SnoozeEnded" => "The snooze ended".to_owned(),
+            other => format!("Action: {}", line(other)),
+        }
+    }
 }

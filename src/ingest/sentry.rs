@@ -1,11 +1,327 @@
-//! What Sentry sends.
+//! Sentry's integration platform. What a message is about stands only in the header `Sentry-Hook-Resource`:
+//!
+//! ```text
+//! Sentry-Hook-Resource: metric_alert
+//! Sentry-Hook-Timestamp: 1795417263
+//!
+//! {"action": "critical", "actor": {"type": "application", "id": "sentry", "name": "Sentry"}, "installation": {"uuid": "24b3…"},
+//!  "data": {"description_title": "Critical: Failed checkouts", "description_text": "1200 events in the last minute",
+//!           "web_url": "https://sentry.example/alerts/12/",
+//!           "metric_alert": {"id": "12", "title": "Amused Otter", "status": 20, "date_started": "2026-11-23T07:00:00Z", "date_closed": null,
+//!                            "alert_rule": {"id": "7", "name": "Failed checkouts"}, "projects": ["checkout"]}}}
+//! ```
+//!
+//! A metric alert has two levels, each an alert of its own here: a warning that becomes critical is news, and so is the way back. `date_started`
+//! is when the first of them began; the hook's time is when the message was made, and there is none beside it for an end, since `date_closed` is
+//! null even then.
+//!
+//! An issue is an error in a program, seldom an outage, and so at most a warning. Sentry resolves one by itself when it was not seen for some
+//! time, and archives what nobody wants to see: neither is a recovery. An issue alert only says that its rule was met, never that it is not any
+//! more: it holds for an hour from each time, and what follows is unknown.
 
-use super::{IngestFault, Message, Reading};
+use chrono::TimeDelta;
+use serde_json::Value;
 
-/// Reads a message.
+use super::foreign::{self, Told, actor, at, fault, instant, line, need, object, prose, reading, text, word};
+use super::{IngestFault, Lease, MemberFault, Message, Reading, around};
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
+
+/// How long an issue alert holds. Its rule acts at most once in half an hour, unless it is told otherwise.
+const HOLDS: TimeDelta = TimeDelta::hours(1);
+
+/// Reads a message. What is no alert, issue or comment says nothing here: installations, single errors, and what may come later.
 ///
 /// # Errors
-/// Always: the settings do not let this kind in yet.
-pub fn webhook(_message: &Message<'_>) -> Result<Reading, IngestFault> {
-    Err(IngestFault::Missing { field: "kind", advice: "This version does not read it." })
+/// When it is nothing that the integration platform sends.
+pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = object(message.body, "a message of Sentry's integration platform")?;
+    let hook = Hook { message, body: &body };
+    // A gateway may have dropped the header, and what is inside tells most of them apart.
+    let inside = || {
+        let about =
+            [("data.metric_alert", "metric_alert"), ("data.issue", "issue"), ("data.event", "event_alert"), ("data.comment", "comment")];
+        about.into_iter().find(|(path, _)| at(&body, path).is_some()).map(|(_, resource)| resource)
+    };
+    let Some(resource) = message.headers.text("sentry-hook-resource").or_else(inside) else {
+        if at(&body, "data").is_some() || at(&body, "installation").is_some() {
+            return Ok(Reading::default());
+        }
+        let advice = "This is no message of the integration platform: the older plugin `WebHooks` cannot be read, take an internal integration instead.";
+        return Err(IngestFault::Missing { field: "data", advice });
+    };
+    Ok(match resource {
+        "metric_alert" => hook.metric_alert()?,
+        "issue" => hook.issue()?,
+        "event_alert" => hook.event_alert()?,
+        "comment" => hook.comment()?,
+        _ => Reading::default(),
+    })
+}
+
+struct Hook<'a> {
+    message: &'a Message<'a>,
+    body: &'a Value,
+}
+
+/// An alert, but for whether it is on.
+struct Sketch {
+    name: String,
+    labels: Labels,
+    annotations: Labels,
+    severity: Severity,
+    link: &'static str,
+    project: Option<String>,
+    environment: Option<String>,
+}
+
+impl Hook<'_> {
+    fn metric_alert(&self) -> Result<Reading, MemberFault> {
+        let id = line(&need(self.body, "data.metric_alert.id", "Without it the alert's end cannot be told from another's.")?);
+        let rule = ["data.metric_alert.alert_rule.name", "data.description_title", "data.metric_alert.title"];
+        let name = rule.into_iter().find_map(|path| text(self.body, path)).map_or_else(|| format!("metric alert {id}"), line);
+        let mut reading = Reading::default();
+        let began = self.seen(&mut reading, "data.metric_alert.date_started");
+        let told_at = self.told_at();
+        let projects = at(self.body, "data.metric_alert.projects").and_then(Value::as_array);
+        let projects: Vec<&str> = projects.into_iter().flatten().filter_map(Value::as_str).collect();
+        // Of several projects none is the one.
+        let project = if let [project] = projects[..] { Some(line(project)) } else { None };
+        let sketch = |level: &str, severity| Sketch {
+            name: name.clone(),
+            // A rule that is renamed keeps its id.
+            labels: Labels::from([
+                (
+                    "alertname".to_owned(),
+                    word(self.body, "data.metric_alert.alert_rule.id")
+                        .map_or_else(|| name.clone(), |id| format!("alert rule {}", line(&id))),
+                ),
+                ("metric_alert".to_owned(), id.clone()),
+                ("level".to_owned(), level.to_owned()),
+            ]),
+            annotations: self.annotations(&[
+                ("summary", "data.description_title"),
+                ("description", "data.description_text"),
+                ("codename", "data.metric_alert.title"),
+            ]),
+            severity,
+            link: "data.web_url",
+            project: project.clone(),
+            environment: text(self.body, "data.metric_alert.alert_rule.environment").map(line),
+        };
+        let (critical, warning) = (sketch("critical", Severity::Critical), sketch("warning", Severity::Warning));
+        match self.action()? {
+            // It may have been a warning since `date_started`.
+            "critical" => self.on(&mut reading, critical, told_at.or(began), true),
+            "warning" => {
+                self.over(&mut reading, critical, told_at, EndReason::Recovered, true);
+                self.on(&mut reading, warning, began.or(told_at), began.is_none());
+            }
+            "resolved" => {
+                let closed = self.seen(&mut reading, "data.metric_alert.date_closed").or(told_at);
+                self.over(&mut reading, critical, closed, EndReason::Recovered, false);
+                self.over(&mut reading, warning, closed, EndReason::Recovered, true);
+            }
+            _ => {}
+        }
+        Ok(reading)
+    }
+
+    fn issue(&self) -> Result<Reading, MemberFault> {
+        let id = line(&need(self.body, "data.issue.id", "Without it one issue cannot be told from another.")?);
+        let name = text(self.body, "data.issue.title").map_or_else(|| format!("issue {id}"), line);
+        let severe = text(self.body, "data.issue.priority") == Some("high") || text(self.body, "data.issue.level") == Some("fatal");
+        let sketch = Sketch {
+            name,
+            labels: Labels::from([("alertname".to_owned(), format!("issue {id}")), ("issue".to_owned(), id)]),
+            annotations: self.annotations(&[
+                ("culprit", "data.issue.culprit"),
+                ("short_id", "data.issue.shortId"),
+                ("level", "data.issue.level"),
+                ("priority", "data.issue.priority"),
+                ("substatus", "data.issue.substatus"),
+            ]),
+            severity: if severe { Severity::Warning } else { Severity::Info },
+            link: if text(self.body, "data.issue.web_url").is_some() { "data.issue.web_url" } else { "data.issue.permalink" },
+            project: text(self.body, "data.issue.project.slug").map(line),
+            environment: None,
+        };
+        let mut reading = Reading::default();
+        match self.action()? {
+            "created" => {
+                let first = self.seen(&mut reading, "data.issue.firstSeen");
+                self.on(&mut reading, sketch, first.or(self.told_at()), first.is_none());
+            }
+            // Seen again by itself, or taken up again by a person.
+            "unresolved" => {
+                let when =
+                    if self.is_application() { self.seen(&mut reading, "data.issue.lastSeen").or(self.told_at()) } else { self.told_at() };
+                self.on(&mut reading, sketch, when, when.is_none());
+            }
+            "resolved" => {
+                let reason = if self.is_application() || !self.is_resolved_now() { EndReason::Unknown } else { EndReason::Recovered };
+                self.over(&mut reading, sketch, self.told_at(), reason, false);
+            }
+            "archived" | "ignored" => self.over(&mut reading, sketch, self.told_at(), EndReason::Muted, false),
+            "assigned" => {
+                let to = ["data.issue.assignedTo.name", "data.issue.assignedTo.email"].into_iter().find_map(|path| text(self.body, path));
+                let to = to.map(|to| format!(" to {}", line(to))).unwrap_or_default();
+                reading = self.note(&format!("The issue \"{}\" was assigned{to}", sketch.name), sketch.project.as_deref(), self.told_at());
+            }
+            _ => {}
+        }
+        Ok(reading)
+    }
+
+    fn event_alert(&self) -> Result<Reading, MemberFault> {
+        if self.action()? != "triggered" {
+            return Ok(Reading::default());
+        }
+        let rule = ["data.triggered_rule", "data.issue_alert.title"].into_iter().find_map(|path| text(self.body, path));
+        let issue = word(self.body, "data.event.issue_id").or_else(|| word(self.body, "data.event.issue"));
+        let title = ["data.event.title", "data.event.message"].into_iter().find_map(|path| text(self.body, path));
+        let Some(name) = rule.or(title).map(line) else {
+            return Err(fault("data.triggered_rule", "missing, and so is the event's title: nobody can say what this is about"));
+        };
+        let tags = self.tags();
+        let named = |key: &str| tags.get(key).map(str::to_owned);
+        let mut labels = Labels::from([("alertname".to_owned(), name.clone())]);
+        labels.extend(issue.map(|issue| ("issue".to_owned(), line(&issue))));
+        let fatal = text(self.body, "data.event.level") == Some("fatal");
+        let sketch = Sketch {
+            name,
+            labels,
+            annotations: self.annotations(&[
+                ("summary", "data.event.title"),
+                ("culprit", "data.event.culprit"),
+                ("level", "data.event.level"),
+            ]),
+            severity: if fatal { Severity::Warning } else { Severity::Info },
+            link: "data.event.web_url",
+            project: text(self.body, "data.event.project_slug").or_else(|| self.project_in_url()).map(line),
+            environment: text(self.body, "data.event.environment").map(line).or_else(|| named("environment")),
+        };
+        let mut reading = Reading::default();
+        let when = self.seen(&mut reading, "data.event.datetime");
+        // The rule is met again and again while it goes on: that is one episode.
+        self.on(&mut reading, sketch, when.or(self.told_at()), true);
+        if let Some(event) = reading.events.first_mut() {
+            around::place(event, &tags, self.message);
+            reading.leases.push(Lease { subject: event.subject, until: self.message.now + HOLDS });
+        }
+        Ok(reading)
+    }
+
+    fn comment(&self) -> Result<Reading, MemberFault> {
+        let (Some(comment), "created" | "updated") = (text(self.body, "data.comment"), self.action()?) else {
+            return Ok(Reading::default());
+        };
+        let mut odd = Reading::default();
+        let when = self.seen(&mut odd, "data.timestamp").or(self.told_at());
+        let note = self.note(comment, text(self.body, "data.project_slug"), when);
+        Ok(Reading { faults: odd.faults, ..note })
+    }
+
+    fn on(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, unstarted: bool) {
+        if unstarted {
+            reading.unstarted.push(reading.events.len());
+        }
+        reading.events.push(self.alert(sketch, AlertStatus::Firing, when, EndReason::default()));
+    }
+
+    /// Nothing in an end says when what ends began.
+    fn over(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, reason: EndReason, if_on: bool) {
+        reading.unstarted.push(reading.events.len());
+        if if_on {
+            reading.if_on.push(reading.events.len());
+        }
+        // An end is told of a level that was never reached too, and must not make more of it than there was.
+        let sketch = Sketch { severity: sketch.severity.min(Severity::Warning), ..sketch };
+        let mut event = self.alert(sketch, AlertStatus::Resolved, when, reason);
+        event.actor = self.actor();
+        reading.events.push(event);
+    }
+
+    fn alert(&self, sketch: Sketch, status: AlertStatus, when: Option<Time>, end_reason: EndReason) -> Event {
+        let when = when.unwrap_or(self.message.now);
+        let told = Told {
+            name: sketch.name,
+            status,
+            labels: sketch.labels,
+            annotations: sketch.annotations,
+            severity: Some(sketch.severity),
+            starts_at: when,
+            ends_at: (status == AlertStatus::Resolved).then_some(when),
+            end_reason,
+            links: foreign::link(self.body, sketch.link, "Sentry").into_iter().collect(),
+        };
+        let mut event = told.event(self.message);
+        event.service = sketch.project.map(Into::into);
+        event.environment = sketch.environment.map(|word| super::labels::environment_word(&word).into());
+        event
+    }
+
+    fn note(&self, text: &str, project: Option<&str>, when: Option<Time>) -> Reading {
+        let fact = Fact::Note(Note { text: prose(text) });
+        let event = around::said(self.message, when.unwrap_or(self.message.now), project, None, self.actor(), fact);
+        reading(vec![event])
+    }
+
+    /// A time in the body. One that cannot be read is a fault, and costs no more than itself.
+    fn seen(&self, reading: &mut Reading, path: &str) -> Option<Time> {
+        instant(self.body, path).unwrap_or_else(|fault| {
+            reading.faults.push(fault);
+            None
+        })
+    }
+
+    fn action(&self) -> Result<&str, MemberFault> {
+        text(self.body, "action")
+            .ok_or_else(|| fault("action", "missing. Sentry always has it: look for what changes the message on the way"))
+    }
+
+    /// When the message was made, by its header. Nothing signs it.
+    fn told_at(&self) -> Option<Time> {
+        let text = self.message.headers.text("sentry-hook-timestamp")?;
+        around::since_1970(&Value::String(text.to_owned()))
+    }
+
+    fn is_application(&self) -> bool {
+        text(self.body, "actor.type") == Some("application")
+    }
+
+    /// Not with a release or commit that has yet to reach anybody.
+    fn is_resolved_now(&self) -> bool {
+        let later = ["inNextRelease", "inRelease", "inCommit"];
+        let later = later.into_iter().any(|key| at(self.body, &format!("data.issue.statusDetails.{key}")).is_some());
+        !later && text(self.body, "data.resolution_type").is_none_or(|kind| matches!(kind, "now" | "unresolved"))
+    }
+
+    fn actor(&self) -> Option<Box<Actor>> {
+        let kind = match text(self.body, "actor.type") {
+            Some("user") => ActorKind::Human,
+            Some("application") => ActorKind::Robot,
+            _ => ActorKind::Unknown,
+        };
+        let name = ["actor.name", "actor.id"].into_iter().find_map(|path| word(self.body, path))?;
+        actor("sentry", &name, kind)
+    }
+
+    /// The slug of the project, as it stands in the event's address: `/projects/ORGANISATION/PROJECT/events/…`.
+    fn project_in_url(&self) -> Option<&str> {
+        let (_, rest) = text(self.body, "data.event.url")?.split_once("/projects/")?;
+        rest.split('/').nth(1).filter(|slug| !slug.is_empty())
+    }
+
+    fn annotations(&self, named: &[(&str, &str)]) -> Labels {
+        let read = |(name, path): &(&str, &str)| Some(((*name).to_owned(), prose(text(self.body, path)?)));
+        named.iter().filter_map(read).collect()
+    }
+
+    /// An event's tags: pairs in lists.
+    fn tags(&self) -> LabelSet {
+        let list = at(self.body, "data.event.tags").and_then(Value::as_array);
+        let pairs = list.into_iter().flatten().filter_map(|pair| Some((line(pair.get(0)?.as_str()?), line(pair.get(1)?.as_str()?))));
+        pairs.filter(|(name, value)| !name.is_empty() && !value.is_empty()).collect::<Labels>().into()
+    }
 }

@@ -126,6 +126,13 @@ pub enum Action {
         /// What is drawn of it: the name of a condition.
         condition: String,
     },
+    /// Visit an address once, by which a subscription is confirmed.
+    Confirm {
+        /// What is subscribed to.
+        topic: String,
+        /// The address, which was checked.
+        url: String,
+    },
     /// Write an invite.
     WriteInvite {
         /// File name within the directory of invites.

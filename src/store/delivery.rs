@@ -167,6 +167,19 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Adds a delivery that no incident asks for, due at once; does nothing when its key is there already.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn order(&self, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+        self.write(NOUN, |at| {
+            insert(at, delivery, now)?;
+            postgresql::tell(at)
+        })
+    }
+}
+
 /// Adds a delivery, due at once; does nothing when its key is there already. One that waits to do the very same is no longer needed.
 pub(super) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
     // What somebody is at stays: it may have read what it writes before this one was decided on.

@@ -3,6 +3,7 @@
 
 mod alertmanager;
 mod bad_input;
+mod clouds;
 mod commands;
 mod crashes;
 mod declared;
@@ -23,6 +24,7 @@ mod postgres;
 mod prometheus;
 mod promtool;
 mod queries;
+mod quirks;
 mod recall;
 mod reload;
 mod remote_write;

@@ -47,6 +47,16 @@ pub(crate) fn payloads() -> Vec<Payload> {
     found
 }
 
+/// The one of that name, `KIND/NAME`.
+pub(crate) fn payload(name: &str) -> Payload {
+    payloads().into_iter().find(|payload| payload.name == name).unwrap_or_else(|| panic!("no payload {name}"))
+}
+
+/// The settings with one source of a kind, as its payloads are read.
+pub(crate) fn settings_of(kind: &str) -> Settings {
+    settings(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads").join(kind))
+}
+
 #[test]
 fn every_payload_says_what_stands_beside_it() {
     for payload in payloads() {
@@ -103,7 +113,7 @@ fn shown(reading: &Reading) -> String {
     for fault in &reading.faults {
         let _ = writeln!(text, "fault: {fault}");
     }
-    for (what, count) in [("leases", reading.leases.len()), ("unstarted", reading.unstarted.len())] {
+    for (what, count) in [("leases", reading.leases.len()), ("unstarted", reading.unstarted.len()), ("if on", reading.if_on.len())] {
         if count > 0 {
             let _ = writeln!(text, "{what}: {count}");
         }

@@ -84,6 +84,8 @@ pub(crate) fn free_port() -> u16 {
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) retry_after: Option<String>,
+    /// What it asks to be shown.
+    pub(crate) challenge: Option<String>,
     pub(crate) body: String,
 }
 
@@ -140,8 +142,9 @@ impl Http {
         self.runtime.block_on(async {
             let response = request.send().await.ok()?;
             let status = response.status().as_u16();
-            let retry_after = response.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());
-            Some(Answer { status, retry_after, body: response.text().await.ok()? })
+            let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let (retry_after, challenge) = (header("retry-after"), header("www-authenticate"));
+            Some(Answer { status, retry_after, challenge, body: response.text().await.ok()? })
         })
     }
 }

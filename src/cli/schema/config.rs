@@ -1,6 +1,8 @@
 //! Keys of the settings.
 
-use super::{Key, Shape, may, need};
+use serde_json::{Value, json};
+
+use super::{Key, Shape, map, may, need};
 
 pub(super) const KEYS: &[Key] = &[
     may("listen", Shape::Text, "\"127.0.0.1:9099\"", "Address to listen on; any other than loopback needs `access`."),
@@ -15,7 +17,7 @@ pub(super) const KEYS: &[Key] = &[
     may("labels", Shape::Map(LABELS), "{}", "Which label gives what; the first that an alert has wins."),
     may(
         "sources",
-        Shape::List(SOURCE),
+        Shape::Sources,
         r#"[{"name": "alertmanager", "kind": "alertmanager", "auth": "none"}]"#,
         "Who may post to /ingest/NAME; by default Alertmanager, from this machine only.",
     ),
@@ -61,7 +63,12 @@ const OWN_LABELS: &[Key] = &[
 pub(super) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
     need("kind", Shape::Word(SOURCE_KINDS), "What it speaks."),
-    need("auth", Shape::WordOr("none", SOURCE_AUTH), "How it proves who it is: one proof, or `none`."),
+    may(
+        "auth",
+        Shape::WordsOr(&["none", "signature"], SOURCE_AUTH),
+        "null",
+        "How it proves who it is: one proof, or `none`; it must be given. sns: by default `signature`, which is checked beside any proof.",
+    ),
     may("labels", Shape::Map(OWN_LABELS), "null", "Label names of this source, where they are not the common ones."),
     may(
         "ignore_labels",
@@ -91,6 +98,7 @@ pub(super) const SOURCE: &[Key] = &[
         "How long it may be silent before that is told, or `never`; left out: three times its longest silence of late, an hour at least.",
     ),
     may("map", Shape::Mapping, "null", "generic, and kinds with a mapping of their own: CEL expressions that say what a body means."),
+    may("topics", Shape::Texts, "null", "sns: the topics whose messages are taken, as arn:aws:sns:…; they must be given."),
 ];
 
 pub(super) const API: &[Key] = &[
@@ -140,6 +148,10 @@ pub(super) const DECLARES: &[Key] = &[
 const SOURCE_KINDS: &[&str] = &[
     "alertmanager",
     "grafana",
+    "opsgenie",
+    "datadog",
+    "sns",
+    "sentry",
     "cloudevents",
     "standard_webhooks",
     "generic",
@@ -159,6 +171,15 @@ const SOURCE_KINDS: &[&str] = &[
     "gitlab",
     "slack",
 ];
+
+/// A source. Whose messages sign themselves need show nothing else, and has to say which of them are meant.
+pub(super) fn source() -> Value {
+    let mut source = map(SOURCE);
+    source["if"] = json!({"required": ["kind"], "properties": {"kind": {"enum": ["sns", "cloudwatch"]}}});
+    source["then"] = json!({"required": ["topics"], "properties": {"topics": {"minItems": 1}}});
+    source["else"] = json!({"required": ["auth"], "properties": {"auth": {"not": {"const": "signature"}}, "topics": {"type": "null"}}});
+    source
+}
 
 pub(super) const AUTH: &[Key] = &[
     may("bearer_token_file", Shape::Text, "null", "The file that holds the bearer token."),

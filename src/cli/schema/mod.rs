@@ -77,6 +77,10 @@ enum Shape {
     ScenarioEvents,
     /// This word, or a map.
     WordOr(&'static str, &'static [Key]),
+    /// A list of sources, as [`config::source`] has them.
+    Sources,
+    /// One of these words, or a map.
+    WordsOr(&'static [&'static str], &'static [Key]),
     /// A string, or a map.
     StringOr(&'static [Key]),
     /// A map of expressions, or a list of such.
@@ -185,7 +189,9 @@ fn shape(shape: Shape) -> Value {
         Shape::NamedWords(words) => json!({"type": "object", "additionalProperties": {"enum": words}}),
         Shape::Map(keys) => map(keys),
         Shape::List(keys) => json!({"type": "array", "items": map(keys)}),
+        Shape::Sources => json!({"type": "array", "items": config::source()}),
         Shape::ScenarioEvents => json!({"type": "array", "items": scenario::event()}),
+        Shape::WordsOr(words, keys) => json!({"oneOf": [{"enum": words}, map(keys)]}),
         Shape::WordOr(word, keys) => json!({"oneOf": [{"const": word}, map(keys)]}),
         Shape::Mapping => mapping::shape(),
         Shape::StringOr(keys) => json!({"oneOf": [{"type": "string"}, map(keys)]}),

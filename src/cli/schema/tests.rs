@@ -254,6 +254,14 @@ fn parsers_and_schemas_agree() {
     check(Of::Config, "sources: [{name: a, kind: generic, auth: none, map: {name: [a]}}]", false);
     check(Of::Config, "sources: [{name: a, kind: generic, auth: none, map: {name: {a: b}}}]", false);
     check(Of::Config, "sources: [{name: a, kind: zabbix, auth: none, map: }]", true);
+    let topics = "topics: ['arn:aws:sns:eu-west-1:1:a']";
+    check(Of::Config, &format!("sources: [{{name: a, kind: sns, {topics}}}]"), true);
+    check(Of::Config, &format!("sources: [{{name: a, kind: sns, auth: signature, {topics}}}]"), true);
+    check(Of::Config, &format!("sources: [{{name: a, kind: sns, auth: none, {topics}}}]"), true);
+    check(Of::Config, "sources: [{name: a, kind: sns}]", false);
+    check(Of::Config, "sources: [{name: a, kind: sns, topics: []}]", false);
+    check(Of::Config, &format!("sources: [{{name: a, kind: sentry, auth: none, {topics}}}]"), false);
+    check(Of::Config, "sources: [{name: a, kind: sentry, auth: signature}]", false);
     check(Of::Config, "meetings: {minutes: 481}", false);
     check(
         Of::Config,

@@ -143,7 +143,7 @@ fn proof(source: &SourceShown, guarded: bool) -> String {
         (SourceAuth::Shown(Auth::Basic { username, .. }), _) => format!("the password of the user {username}"),
         (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!("the header {name}"),
         (SourceAuth::Query { name, .. }, _) => format!("{name} in the address"),
-        (SourceAuth::Signature { .. }, _) => "a signature over each message".to_owned(),
+        (SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => "a signature over each message".to_owned(),
     }
 }
 
@@ -163,7 +163,7 @@ fn trial(source: &SourceShown, address: &str, guarded: bool, now: Time) -> Strin
         (SourceAuth::Shown(Auth::Basic { username, .. }), _) => format!(" -u {}:\"$PASSWORD\"", quoted(username)),
         (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!(" -H \"{name}: $VALUE\""),
         // What is signed has to be made by whoever holds the secret, and what is in the address stands there.
-        (SourceAuth::Query { .. } | SourceAuth::Signature { .. }, _) => String::new(),
+        (SourceAuth::Query { .. } | SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => String::new(),
     };
     let address = match &source.auth {
         SourceAuth::Query { name, .. } => format!("{address}?{name}=VALUE"),

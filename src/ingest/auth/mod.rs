@@ -17,6 +17,8 @@ use signature::Signature;
 pub enum Proof {
     /// Nothing.
     None,
+    /// Nothing beside its body, in which each message is signed: see [`super::sns::signature`].
+    Certificate,
     /// `Authorization: Bearer …` with one of these.
     Bearer(Vec<Vec<u8>>),
     /// `Authorization: Basic …`, RFC 7617.
@@ -49,6 +51,7 @@ impl std::fmt::Debug for Proof {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "None",
+            Self::Certificate => "Certificate",
             Self::Bearer(_) => "Bearer(…)",
             Self::Basic { .. } => "Basic(…)",
             Self::Header { .. } => "Header(…)",
@@ -68,7 +71,7 @@ pub fn authentic(proof: &Proof, headers: &Headers<'_>) -> bool {
 #[must_use]
 pub fn authentic_with(proof: &Proof, headers: &Headers<'_>, query: &str) -> bool {
     match proof {
-        Proof::None => true,
+        Proof::None | Proof::Certificate => true,
         Proof::Bearer(tokens) => headers
             .get("authorization")
             .is_some_and(|value| credentials(value, b"bearer").is_some_and(|shown| one_of(tokens.iter().map(Vec::as_slice), shown))),

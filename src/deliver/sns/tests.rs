@@ -1,0 +1,103 @@
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use chrono::TimeDelta;
+use reqwest::redirect::Policy;
+
+use super::{LARGEST, Sns, client};
+use crate::deliver::Performed;
+use crate::model::Time;
+
+/// Answers everybody the same, and counts them.
+fn server(answer: String) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/a.pem", listener.local_addr().unwrap());
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            count.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(answer.as_bytes());
+        }
+    });
+    (url, asked)
+}
+
+fn answer(status: &str, body: &str) -> String {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nLocation: https://example.org/\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+/// As the real one, but for `https`.
+fn plain() -> Sns {
+    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+    Sns { client: OnceLock::from(Ok(client)), ..Sns::default() }
+}
+
+fn at(seconds: i64) -> Time {
+    Time::UNIX_EPOCH + TimeDelta::seconds(seconds)
+}
+
+#[tokio::test]
+async fn a_certificate_is_fetched_once() {
+    let (url, asked) = server(answer("200 OK", "pem"));
+    let sns = plain();
+    for _ in 0..3 {
+        assert_eq!(sns.certificate(&url, at(0)).await.as_deref(), Ok(b"pem".as_slice()));
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn what_failed_is_left_alone_for_a_while() {
+    let (url, asked) = server(answer("403 Forbidden", ""));
+    let sns = plain();
+    for seconds in [0, 29, 30] {
+        assert!(sns.certificate(&url, at(seconds)).await.unwrap_err().contains("403"));
+    }
+    assert_eq!(asked.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn nobody_sends_us_elsewhere_or_more_than_a_certificate() {
+    let (url, _) = server(answer("302 Found", ""));
+    assert!(plain().certificate(&url, at(0)).await.unwrap_err().contains("302"));
+    let (url, _) = server(answer("200 OK", &"a".repeat(LARGEST + 1)));
+    assert!(plain().certificate(&url, at(0)).await.unwrap_err().contains("larger than 64 KiB"));
+}
+
+#[tokio::test]
+async fn without_tls_nothing_is_asked() {
+    let (url, asked) = server(answer("200 OK", "pem"));
+    let sns = Sns { client: OnceLock::from(client()), ..Sns::default() };
+    assert!(sns.certificate(&url, at(0)).await.is_err());
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn few_certificates_are_kept() {
+    let sns = plain();
+    for number in 0..200 {
+        sns.keep(&format!("https://sns.eu-west-1.amazonaws.com/{number:03}.pem"), &Arc::from(b"pem".as_slice()));
+    }
+    assert_eq!(sns.known.lock().unwrap().len(), super::KEPT);
+}
+
+#[tokio::test]
+async fn a_confirmation_is_tried_again_only_where_that_makes_sense() {
+    let check = async |status: &str, expected: fn(&Performed) -> bool| {
+        let (url, _) = server(answer(status, ""));
+        let performed = plain().confirm(&url).await;
+        assert!(expected(&performed), "{status}: {performed:?}");
+    };
+    check("200 OK", |performed| *performed == Performed::Delivered).await;
+    check("503 Busy", |performed| matches!(performed, Performed::Retry(_))).await;
+    check("302 Found", |performed| matches!(performed, Performed::Refused(_))).await;
+    check("403 Forbidden", |performed| matches!(performed, Performed::Refused(_))).await;
+    assert!(matches!(plain().confirm("http://127.0.0.1:1/").await, Performed::Retry(_)));
+}

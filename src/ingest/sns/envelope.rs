@@ -1,0 +1,76 @@
+//! The envelope of Amazon SNS, in its two spellings.
+
+use serde_json::{Map, Value};
+
+use super::super::{IngestFault, begins, not_readable, time};
+use crate::model::Time;
+
+/// How many envelopes one body may hold. A function gets one at a time.
+const MOST: usize = 100;
+
+/// One message of a topic.
+#[derive(Debug, Clone)]
+pub struct Envelope(Map<String, Value>);
+
+/// What an envelope is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something was published.
+    Notification,
+    /// Somebody asks that the topic's messages be sent here.
+    SubscriptionConfirmation,
+    /// They will not be sent any more.
+    UnsubscribeConfirmation,
+}
+
+impl Envelope {
+    /// A text in it, byte by byte as it was sent. A function that passes the envelope on writes `Url` for `URL`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let other = || name.strip_suffix("URL").and_then(|stem| self.0.get(&format!("{stem}Url")));
+        self.0.get(name).or_else(other).and_then(Value::as_str)
+    }
+
+    /// What it is for; `None`: nothing that is known.
+    #[must_use]
+    pub fn kind(&self) -> Option<Kind> {
+        Some(match self.get("Type")? {
+            "Notification" => Kind::Notification,
+            "SubscriptionConfirmation" => Kind::SubscriptionConfirmation,
+            "UnsubscribeConfirmation" => Kind::UnsubscribeConfirmation,
+            _ => return None,
+        })
+    }
+
+    /// When it was published.
+    #[must_use]
+    pub fn timestamp(&self) -> Option<Time> {
+        time::parse(self.get("Timestamp")?).ok()
+    }
+}
+
+/// The envelopes in a body; none where what was published came bare.
+///
+/// # Errors
+/// When it is no JSON object. Text may be published too, but bare text names no topic and is signed by nobody.
+pub fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
+    const EXPECTED: &str = "a message of Amazon SNS";
+    begins(body, b'{', EXPECTED)?;
+    let Value::Object(mut whole) = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))? else {
+        return Err(IngestFault::Missing { field: "Type", advice: "Amazon SNS sends a JSON object." });
+    };
+    if let Some(Value::Array(records)) = whole.get_mut("Records") {
+        let inside = records.iter_mut().take(MOST).filter_map(|record| match record.get_mut("Sns").map(Value::take) {
+            Some(Value::Object(envelope)) => Some(Envelope(envelope)),
+            _ => None,
+        });
+        let inside: Vec<Envelope> = inside.collect();
+        if inside.is_empty() {
+            return Err(IngestFault::Missing { field: "Records[0].Sns", advice: "No message of Amazon SNS is among the records." });
+        }
+        return Ok(inside);
+    }
+    // Of an alarm that came bare, nothing is called so.
+    let enveloped = ["Type", "TopicArn", "MessageId"].iter().all(|key| whole.contains_key(*key));
+    Ok(if enveloped { vec![Envelope(whole)] } else { Vec::new() })
+}

@@ -1,0 +1,160 @@
+//! Whether a message is of the topic that it names: RSA over a canonical text, by the certificate that its own text names, so that where this
+//! is fetched from is checked before.
+//!
+//! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
+
+use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters, UnparsedPublicKey};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chrono::TimeDelta;
+use url::Url;
+use x509_cert::Certificate;
+
+use super::envelope::{Envelope, Kind};
+use crate::model::Time;
+
+/// How old a message may be: SNS tries for an hour at the most.
+const FRESH: TimeDelta = TimeDelta::hours(1);
+/// How far its clock may be ahead of ours.
+const AHEAD: TimeDelta = TimeDelta::minutes(5);
+
+/// Why a message is not taken for what it says it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Doubt {
+    /// A field without which it is not signed.
+    #[error("{0} is missing")]
+    Missing(&'static str),
+    /// An address that is none of Amazon's.
+    #[error("{field} is not an address of Amazon SNS: {why}")]
+    Elsewhere {
+        /// The field.
+        field: &'static str,
+        /// What is wrong with the address.
+        why: &'static str,
+    },
+    /// Made too long ago, or in a time to come.
+    #[error("Timestamp is not of the last hour")]
+    Stale,
+    /// Signed in a way that is not known.
+    #[error("SignatureVersion is neither 1 nor 2")]
+    Version,
+    /// The certificate cannot be used.
+    #[error("the certificate cannot be used: {0}")]
+    Certificate(&'static str),
+    /// The signature is not of this text and this certificate.
+    #[error("the signature does not match")]
+    Signature,
+}
+
+/// Where the certificate is that a message names, if it may be fetched from there. No more than this is done with a message that is too old.
+///
+/// # Errors
+/// What speaks against it.
+pub fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, Doubt> {
+    let timestamp = envelope.timestamp().ok_or(Doubt::Missing("Timestamp"))?;
+    if now - timestamp > FRESH || timestamp - now > AHEAD {
+        return Err(Doubt::Stale);
+    }
+    if canonical(envelope).is_none() || envelope.get("Signature").is_none() {
+        return Err(Doubt::Missing("a field that is signed, or Signature"));
+    }
+    let url = amazons(envelope, "SigningCertURL")?;
+    if !url.path().ends_with(".pem") {
+        return Err(Doubt::Elsewhere { field: "SigningCertURL", why: "its path does not end in .pem" });
+    }
+    Ok(url.into())
+}
+
+/// The address that confirms a subscription, if it is one of Amazon's.
+///
+/// # Errors
+/// What speaks against it.
+pub fn subscribe_url(envelope: &Envelope) -> Result<String, Doubt> {
+    amazons(envelope, "SubscribeURL").map(Into::into)
+}
+
+/// An address of SNS: `https`, a host `sns.REGION.amazonaws.com` or the same in China, no port, nobody's name.
+fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
+    let text = envelope.get(field).ok_or(Doubt::Missing(field))?;
+    let elsewhere = |why| Doubt::Elsewhere { field, why };
+    // What a browser would mend is not what was signed.
+    if text.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\') {
+        return Err(elsewhere("it holds blanks or backslashes"));
+    }
+    let url = Url::parse(text).map_err(|_| elsewhere("it is none"))?;
+    if url.scheme() != "https" {
+        return Err(elsewhere("it does not begin with https"));
+    }
+    if url.port().is_some() {
+        return Err(elsewhere("it names a port"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(elsewhere("it names a user"));
+    }
+    let host = url.host_str().unwrap_or_default();
+    let region =
+        host.strip_prefix("sns.").and_then(|rest| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")));
+    let is_region =
+        |region: &str| region.len() >= 3 && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if !region.is_some_and(is_region) {
+        return Err(elsewhere("its host is not sns.REGION.amazonaws.com"));
+    }
+    Ok(url)
+}
+
+/// The text that is signed: names and values of the fields that count, a line each, names in the order of their bytes. `None` where one that
+/// must be there is not.
+#[must_use]
+pub fn canonical(envelope: &Envelope) -> Option<String> {
+    let fields: &[&str] = match envelope.kind()? {
+        Kind::Notification => &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
+        Kind::SubscriptionConfirmation | Kind::UnsubscribeConfirmation => {
+            &["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
+        }
+    };
+    let mut text = String::new();
+    for name in fields {
+        match envelope.get(name) {
+            Some(value) => {
+                for part in [name, "\n", value, "\n"] {
+                    text.push_str(part);
+                }
+            }
+            None if *name == "Subject" => {}
+            None => return None,
+        }
+    }
+    Some(text)
+}
+
+/// Checks a message against the certificate that it names, which comes in PEM.
+///
+/// # Errors
+/// What speaks against it.
+pub fn verify(envelope: &Envelope, certificate: &[u8], now: Time) -> Result<(), Doubt> {
+    let how: &'static RsaParameters = match envelope.get("SignatureVersion") {
+        // SNS signs with SHA-1 unless the topic is told otherwise.
+        Some("1") => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
+        Some("2") => &RSA_PKCS1_2048_8192_SHA256,
+        _ => return Err(Doubt::Version),
+    };
+    let text = canonical(envelope).ok_or(Doubt::Missing("a field that is signed"))?;
+    let signature = envelope.get("Signature").ok_or(Doubt::Missing("Signature"))?;
+    let signature = STANDARD.decode(signature).map_err(|_| Doubt::Signature)?;
+    let key = key(certificate, now)?;
+    UnparsedPublicKey::new(how, key).verify(text.as_bytes(), &signature).map_err(|_| Doubt::Signature)
+}
+
+/// The public key in the first certificate of a PEM file, while that is valid.
+fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, Doubt> {
+    let chain = Certificate::load_pem_chain(pem).map_err(|_| Doubt::Certificate("it is no certificate in PEM"))?;
+    let certificate = chain.first().ok_or(Doubt::Certificate("the file holds none"))?.tbs_certificate();
+    let validity = certificate.validity();
+    let at = |time: &x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    let now = now.timestamp();
+    if now < at(&validity.not_before) || at(&validity.not_after) < now {
+        return Err(Doubt::Certificate("it is not valid now"));
+    }
+    let key = certificate.subject_public_key_info().subject_public_key.as_bytes();
+    key.map(<[u8]>::to_vec).ok_or(Doubt::Certificate("it holds no key"))
+}
