@@ -11,7 +11,7 @@ use afterword::model::source::KINDS;
 use super::dice::Dice;
 use super::sources::{Payload, payloads};
 
-/// Broken bodies for each payload.
+/// Broken bodies for each payload, unless `AFTERWORD_MUTATIONS` says how many.
 const EACH: usize = 60;
 /// What one small body may take on a busy machine. A reader that hangs takes for ever.
 const LONGEST: Duration = Duration::from_secs(5);
@@ -47,8 +47,10 @@ const PIECES: &[&str] = &[
 #[test]
 fn broken_bodies_break_no_reader() {
     let mut dice = Dice::new();
+    #[expect(clippy::disallowed_methods, reason = "for a long run now and then")]
+    let each = std::env::var("AFTERWORD_MUTATIONS").map_or(EACH, |text| text.parse().unwrap());
     for payload in payloads() {
-        for _ in 0..EACH {
+        for _ in 0..each {
             let body = broken(&payload.body, &mut dice);
             // Nine times in ten its own reader, else any other.
             let others = dice.roll().is_multiple_of(10);
