@@ -54,24 +54,27 @@ pub(super) struct Gates {
     taken: Taken,
 }
 
+/// A delivery of a source: two sources may number theirs alike.
+type Delivered = (String, Once);
+
 /// Deliveries that are durable, the oldest first.
 #[derive(Debug, Default)]
 struct Taken {
-    order: VecDeque<(Time, Once)>,
-    known: HashSet<Once>,
+    order: VecDeque<(Time, Delivered)>,
+    known: HashSet<Delivered>,
 }
 
 impl Taken {
     fn forget(&mut self, now: Time) {
         while self.order.front().is_some_and(|(at, _)| now - *at > REMEMBERED || self.order.len() > MOST) {
             let gone = self.order.pop_front();
-            gone.map(|(_, once)| self.known.remove(&once));
+            gone.map(|(_, delivered)| self.known.remove(&delivered));
         }
     }
 
-    fn note(&mut self, once: Once, now: Time) {
-        if self.known.insert(once) {
-            self.order.push_back((now, once));
+    fn note(&mut self, delivered: Delivered, now: Time) {
+        if self.known.insert(delivered.clone()) {
+            self.order.push_back((now, delivered));
         }
         self.forget(now);
     }
@@ -138,17 +141,17 @@ impl App {
     /// Whether a delivery is known to be durable here. Other replicas, and this one after a restart, do not know; what it states is an
     /// event that they have.
     #[must_use]
-    pub fn has_taken(&self, once: &Once) -> bool {
+    pub fn has_taken(&self, source: &str, once: &Once) -> bool {
         let now = self.now();
         let mut gates = lock(&self.gates);
         gates.taken.forget(now);
-        gates.taken.known.contains(once)
+        gates.taken.known.contains(&(source.to_owned(), *once))
     }
 
     /// Notes that a delivery is durable.
-    pub fn note_taken(&self, once: Once) {
+    pub fn note_taken(&self, source: &str, once: Once) {
         let now = self.now();
-        lock(&self.gates).taken.note(once, now);
+        lock(&self.gates).taken.note((source.to_owned(), once), now);
     }
 }
 
@@ -194,17 +197,17 @@ mod tests {
     #[test]
     fn what_was_taken_is_forgotten_in_time_and_in_number() {
         let mut taken = Taken::default();
-        taken.note([1; 32], at(0));
-        taken.note([1; 32], at(0));
+        taken.note(("a".to_owned(), [1; 32]), at(0));
+        taken.note(("a".to_owned(), [1; 32]), at(0));
         assert_eq!(taken.order.len(), 1);
         taken.forget(at(0) + REMEMBERED);
-        assert!(taken.known.contains(&[1; 32]));
+        assert!(taken.known.contains(&("a".to_owned(), [1; 32])) && !taken.known.contains(&("b".to_owned(), [1; 32])));
         taken.forget(at(1) + REMEMBERED);
         assert!(taken.known.is_empty() && taken.order.is_empty());
         for number in 0..MOST + 5 {
             let mut once = [0; 32];
             once[..8].copy_from_slice(&number.to_le_bytes());
-            taken.note(once, at(0));
+            taken.note(("a".to_owned(), once), at(0));
         }
         assert_eq!((taken.known.len(), taken.order.len()), (MOST, MOST));
     }

@@ -163,18 +163,28 @@ impl App {
         for (index, event) in events.into_iter().enumerate() {
             let lease = leases.next_if(|(subject, _)| *subject == event.subject).map(|(_, until)| until);
             if if_on.next_if_eq(&index).is_some() && !sights.is_on(&event) {
-                unstarted.next_if_eq(&index);
+                if unstarted.next_if_eq(&index).is_some() {
+                    sights.note_early(event, now);
+                }
                 continue;
             }
-            let event = if unstarted.next_if_eq(&index).is_some() { sights.dated(event) } else { Some(event) };
-            let Some(event) = event else { continue };
+            let event = if unstarted.next_if_eq(&index).is_some() {
+                let Some(dated) = sights.dated(event.clone()) else {
+                    sights.note_early(event, now);
+                    continue;
+                };
+                dated
+            } else {
+                event
+            };
             // What is read again is old: it may be known since, or over.
             if again.is_some_and(|again| again.contains(&event.id) || sights.has_ended(&event)) {
                 continue;
             }
             let overtaken = sights.overtaken(&event).map(|lapsed| (lapsed, None));
             let news = sights.news(event, lease, now).map(|event| (event, lease));
-            kept.extend(overtaken.into_iter().chain(news));
+            let ended = news.as_ref().and_then(|(event, _)| sights.ended_early(event)).map(|end| (end, None));
+            kept.extend(overtaken.into_iter().chain(news).chain(ended));
         }
         kept
     }

@@ -29,6 +29,8 @@ pub(super) struct Sight {
     pub(super) open: bool,
     /// Whether it moved since it was saved.
     pub(super) changed: bool,
+    /// Whether it was ever told to be on: an end may come before its beginning.
+    pub(super) was_on: bool,
 }
 
 /// The keyed hash of an alert's labels: 128 bits under a key that no sender knows, so that equal means the same.

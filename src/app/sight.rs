@@ -4,7 +4,7 @@
 //! its labels, and what is due is found in buckets of time. A row stands in the bucket of the time that it had to wait for when it was put there; when that comes, it moves
 //! on to the bucket of the time that it has by then. So a renewal costs no move, and looking for what is due no search.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
 use chrono::TimeDelta;
@@ -21,6 +21,10 @@ use crate::store::Store;
 const GRACE: TimeDelta = TimeDelta::minutes(5);
 /// A firing message this soon after the end was sent before it.
 const STRAGGLING: TimeDelta = TimeDelta::minutes(1);
+/// How long an end that found nothing on waits for its beginning, which its sender may have to send again.
+const EARLY: TimeDelta = TimeDelta::hours(1);
+/// So many wait at the most.
+const MOST_EARLY: usize = 10_000;
 /// Lapses told in one step at the most: more than this fall silent together only when their sender is gone.
 const TOLD_AT_ONCE: usize = 10_000;
 /// Sights saved in one transaction at the most.
@@ -47,6 +51,8 @@ pub(super) struct Sights {
     /// Rows being saved.
     saving: Vec<u32>,
     saved_at: Option<Time>,
+    /// Ends without a start that found nothing on, the newest last, with when they came: what they end may be late.
+    early: VecDeque<(LabelsKey, Time, Event)>,
 }
 
 impl Default for Sights {
@@ -63,6 +69,7 @@ impl Default for Sights {
             changed: Vec::new(),
             saving: Vec::new(),
             saved_at: None,
+            early: VecDeque::new(),
         }
     }
 }
@@ -117,7 +124,7 @@ impl Sights {
         match sight.known {
             Known::On if sight.open => self.renew(row, glimpse.until, now),
             // A straggler: sent before the end, and overtaken by it.
-            Known::Ended if self.straggles(row, now) => {}
+            Known::Ended if sight.was_on && self.straggles(row, now) => {}
             Known::On | Known::Ended | Known::Lapsed | Known::Nothing => return false,
         }
         true
@@ -134,6 +141,8 @@ impl Sights {
             (Known::Ended, AlertStatus::Resolved) if sight.end == ending => {}
             (_, AlertStatus::Resolved) => return Some(event),
             (Known::On, AlertStatus::Firing) => {}
+            // Its end came first: it is as it says.
+            (Known::Ended, AlertStatus::Firing) if !sight.was_on => return Some(event),
             // Who tells each change once only repeats itself: the end is the later word.
             (Known::Ended, AlertStatus::Firing) if lease == Some(NEVER) || self.straggles(row, now) => return None,
             (Known::Lapsed | Known::Ended | Known::Nothing, AlertStatus::Firing) => {
@@ -161,6 +170,34 @@ impl Sights {
         self.open_episode(&alert.labels).is_some_and(|row| self.rows[at(row)].started <= micros(event.occurred_at))
     }
 
+    /// Takes note of an end without a start that ends nothing which is on: what it ends may come later than it.
+    pub(super) fn note_early(&mut self, event: Event, now: Time) {
+        let Fact::Alert(alert) = &event.fact else { return };
+        let labels = self.labels_of(&alert.labels);
+        self.early.retain(|(_, came, _)| now - *came < EARLY);
+        if self.early.len() == MOST_EARLY {
+            self.early.pop_front();
+        }
+        self.early.push_back((labels, now, event));
+    }
+
+    /// The end of an alert that begins now, where that came first.
+    pub(super) fn ended_early(&mut self, event: &Event) -> Option<Event> {
+        let Fact::Alert(alert) = &event.fact else { return None };
+        if self.early.is_empty() || alert.status != AlertStatus::Firing {
+            return None;
+        }
+        let labels = self.labels_of(&alert.labels);
+        let later = |(of, _, end): &(LabelsKey, Time, Event)| *of == labels && end.occurred_at >= alert.starts_at;
+        let found = self.early.iter().position(later)?;
+        let (_, _, mut end) = self.early.remove(found)?;
+        if let Fact::Alert(ended) = &mut end.fact {
+            ended.starts_at = alert.starts_at;
+        }
+        end.identify();
+        Some(end)
+    }
+
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated. `None`: the end of
     /// nothing that is on, as an end that is told again, or late and of an episode before this one.
     pub(super) fn dated(&self, mut event: Event) -> Option<Event> {
@@ -181,10 +218,17 @@ impl Sights {
         Some(event)
     }
 
-    /// Whether an alert that is told to fire is known to have ended by now.
+    /// Whether an alert that is told to fire is known to have ended by now. Its start may be a guess: then any end of such an alert counts
+    /// that came later.
     pub(super) fn has_ended(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else { return false };
-        alert.status == AlertStatus::Firing && self.of(alert).is_some_and(|row| self.rows[at(row)].known == Known::Ended)
+        let labels = self.labels_of(&alert.labels);
+        let ended = |sight: &Sight| {
+            sight.labels == labels
+                && sight.known == Known::Ended
+                && (sight.started == micros(alert.starts_at) || sight.last_seen >= micros(event.occurred_at))
+        };
+        alert.status == AlertStatus::Firing && self.rows.iter().any(ended)
     }
 
     /// Remembers a committed event.
@@ -193,7 +237,10 @@ impl Sights {
         let Some(row) = self.of(alert).or_else(|| self.add(event, alert)) else { return };
         let labels = self.rows[at(row)].labels;
         let found = self.open.find_entry(labels[0], |other| self.rows[at(*other)].labels == labels);
+        let before = self.rows[at(row)];
         let (known, end) = match alert.status {
+            // The beginning of what is known to have ended: the end came first.
+            AlertStatus::Firing if before.known == Known::Ended && alert.seen_again.is_none() => (before.known, before.end),
             AlertStatus::Firing => {
                 match found {
                     Ok(mut before) => self.rows[at(std::mem::replace(before.get_mut(), row))].open = false,
@@ -212,6 +259,7 @@ impl Sights {
         };
         let sight = &mut self.rows[at(row)];
         (sight.known, sight.end, sight.last_seen, sight.open) = (known, end, micros(now), known == Known::On);
+        sight.was_on |= alert.status == AlertStatus::Firing;
         self.moved(row);
         self.stand(row);
     }
@@ -414,7 +462,18 @@ impl Sights {
 
     fn add(&mut self, event: &Event, alert: &Alert) -> Option<u32> {
         let (labels, started, subject) = (self.labels_of(&alert.labels), micros(alert.starts_at), event.subject.number());
-        let sight = Sight { labels, started, subject, last_seen: 0, end: 0, bucket: 0, known: Known::Nothing, open: false, changed: false };
+        let sight = Sight {
+            labels,
+            started,
+            subject,
+            last_seen: 0,
+            end: 0,
+            bucket: 0,
+            known: Known::Nothing,
+            open: false,
+            changed: false,
+            was_on: false,
+        };
         let row = match self.free.pop() {
             Some(row) => {
                 self.rows[at(row)] = sight;
@@ -679,9 +738,37 @@ mod tests {
     #[test]
     fn firing_after_the_end_is_a_straggler_at_first_and_news_later() {
         let mut sights = Sights::default();
+        sights.saw(&alert(None), None, at(0));
         sights.saw(&alert(Some(90)), None, at(91));
         check(&mut sights, &alert(None), 120, "renewal");
         check(&mut sights, &alert(None), 300, "again");
+    }
+
+    #[test]
+    fn a_beginning_that_comes_after_its_end_is_news_and_revives_nothing() {
+        for late in [92, 300] {
+            let mut sights = Sights::default();
+            sights.saw(&alert(Some(90)), None, at(91));
+            assert!(!glimpsed(&mut sights, 0, None, late));
+            check(&mut sights, &alert(None), late, "news");
+            sights.saw(&alert(None), None, at(late));
+            assert_eq!(sights.state_of(&alert(None).subject).map(|(on, _)| on), Some(false));
+            check(&mut sights, &alert(None), late + 1, "renewal");
+        }
+    }
+
+    #[test]
+    fn an_end_without_a_start_waits_for_its_beginning() {
+        let mut sights = Sights::default();
+        sights.note_early(alert(Some(90)), at(91));
+        let mut later = alert(None);
+        if let Fact::Alert(alert) = &mut later.fact {
+            alert.starts_at = at(95);
+        }
+        assert_eq!(sights.ended_early(&later), None, "another episode");
+        let end = sights.ended_early(&alert(None)).map(|end| (end.subject, end.occurred_at));
+        assert_eq!(end, Some((alert(None).subject, at(90))));
+        assert_eq!(sights.ended_early(&alert(None)), None);
     }
 
     #[test]

@@ -64,7 +64,7 @@ pub(super) async fn webhook(
         arrival.body = redacted;
     }
     // Read again for its answer, which a sender that did not get it waits for, but not taken again.
-    if once.is_some_and(|once| app.has_taken(&once)) {
+    if once.is_some_and(|once| app.has_taken(&source.name, &once)) {
         app.turn_away(&source.name, Away::Repeat);
     } else {
         let beside = kept(&beside, &format!("/ingest/{name}"), settings.proofs.get(&name), now);
@@ -73,7 +73,7 @@ pub(super) async fn webhook(
             app.confirm(source, url).await?;
         }
         if let Some(once) = once {
-            app.note_taken(once);
+            app.note_taken(&source.name, once);
         }
     }
     // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert. And 200 rather than another 2xx,

@@ -1,9 +1,11 @@
 //! Which file reads what a source sends.
 
 use super::{
-    IngestFault, Known, Message, Reading, alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
+    IngestFault, Known, Lease, Message, Reading, alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
     kubernetes_audit, opsgenie, pagerduty, sentry, slack, sns, standard_webhooks, statuspage,
 };
+use crate::model::Time;
+use crate::model::event::{Alert, AlertStatus, Fact};
 use crate::model::source::{Declares, Naming, SourceKind};
 
 /// How a source is read.
@@ -27,6 +29,29 @@ pub enum Reader {
 /// # Errors
 /// When the body as a whole is nothing that the source sends.
 pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+    let mut reading = by_kind(reader, message, known)?;
+    let renews = matches!(reader, Reader::Own(kind) | Reader::Named(kind, _) if RENEWING.contains(kind));
+    if !renews {
+        hold(&mut reading);
+    }
+    Ok(reading)
+}
+
+/// Kinds that say again and again that an alert fires. All others tell each change once: their silence means nothing, and a firing message
+/// that comes again, after the end too, only repeats the beginning.
+const RENEWING: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana];
+
+/// Firing alerts of whoever tells each change once never lapse, unless their reader says when.
+fn hold(reading: &mut Reading) {
+    let mut stated = std::mem::take(&mut reading.leases).into_iter().peekable();
+    for event in &reading.events {
+        let Fact::Alert(Alert { status: AlertStatus::Firing, .. }) = &event.fact else { continue };
+        let lease = stated.next_if(|lease| lease.subject == event.subject);
+        reading.leases.push(lease.unwrap_or(Lease { subject: event.subject, until: Time::MAX_UTC }));
+    }
+}
+
+fn by_kind(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     let plain = Naming::default();
     let (kind, naming) = match reader {
         Reader::Mapped(SourceKind::CloudEvents, mapping) => return cloudevents::webhook(mapping, message),

@@ -19,6 +19,7 @@ mod mapped;
 mod measure;
 mod mutations;
 mod odd_servers;
+mod orders;
 mod people;
 mod postgres;
 mod prometheus;
