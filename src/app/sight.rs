@@ -4,6 +4,8 @@
 //! its labels, and what is due is found in buckets of time. A row stands in the bucket of the time that it had to wait for when it was put there; when that comes, it moves
 //! on to the bucket of the time that it has by then. So a renewal costs no move, and looking for what is due no search.
 
+mod early;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher, RandomState};
 
@@ -21,10 +23,6 @@ use crate::store::Store;
 const GRACE: TimeDelta = TimeDelta::minutes(5);
 /// A firing message this soon after the end was sent before it.
 const STRAGGLING: TimeDelta = TimeDelta::minutes(1);
-/// How long an end that found nothing on waits for its beginning, which its sender may have to send again.
-const EARLY: TimeDelta = TimeDelta::hours(1);
-/// So many wait at the most.
-const MOST_EARLY: usize = 10_000;
 /// Lapses told in one step at the most: more than this fall silent together only when their sender is gone.
 const TOLD_AT_ONCE: usize = 10_000;
 /// Sights saved in one transaction at the most.
@@ -168,34 +166,6 @@ impl Sights {
     pub(super) fn is_on(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else { return false };
         self.open_episode(&alert.labels).is_some_and(|row| self.rows[at(row)].started <= micros(event.occurred_at))
-    }
-
-    /// Takes note of an end without a start that ends nothing which is on: what it ends may come later than it.
-    pub(super) fn note_early(&mut self, event: Event, now: Time) {
-        let Fact::Alert(alert) = &event.fact else { return };
-        let labels = self.labels_of(&alert.labels);
-        self.early.retain(|(_, came, _)| now - *came < EARLY);
-        if self.early.len() == MOST_EARLY {
-            self.early.pop_front();
-        }
-        self.early.push_back((labels, now, event));
-    }
-
-    /// The end of an alert that begins now, where that came first.
-    pub(super) fn ended_early(&mut self, event: &Event) -> Option<Event> {
-        let Fact::Alert(alert) = &event.fact else { return None };
-        if self.early.is_empty() || alert.status != AlertStatus::Firing {
-            return None;
-        }
-        let labels = self.labels_of(&alert.labels);
-        let later = |(of, _, end): &(LabelsKey, Time, Event)| *of == labels && end.occurred_at >= alert.starts_at;
-        let found = self.early.iter().position(later)?;
-        let (_, _, mut end) = self.early.remove(found)?;
-        if let Fact::Alert(ended) = &mut end.fact {
-            ended.starts_at = alert.starts_at;
-        }
-        end.identify();
-        Some(end)
     }
 
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated. `None`: the end of
