@@ -10,7 +10,7 @@ use super::{FAULTS, complain, json, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{MemberFault, Reading, sources};
+use crate::ingest::{MemberFault, Reading, kept, sources};
 use crate::model::fault::Fault;
 
 /// Exit code for wrong usage, as of `clap`.
@@ -71,6 +71,7 @@ pub(super) fn sample(body: &Path, settings: &Path, source: Option<&str>, headers
         (_, None) => return usage("a header is written `Name: value`"),
     };
     let headers: Headers<'_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let headers = kept::without(&headers, settings.proofs.get(&found.name));
     let labels = found.labels.as_ref().unwrap_or(&settings.config.labels);
     let message = Message { source: &found.name, headers: &headers, body: &bytes, names: labels, now: Clock::System.now() };
     let read = match settings.readers.get(&found.name) {

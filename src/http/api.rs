@@ -55,7 +55,7 @@ pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw:
     let reading = read.map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     let ids: Vec<String> = reading.events.iter().map(|event| event.id.to_string()).collect();
-    let beside = kept(&super::shown(&headers), "/api/v1/events", None, now);
+    let beside = kept(&super::shown(&headers), "/api/v1/events", &[], now);
     let position = app.receive(Arrival { beside, ..arrival(API, body, reading) }).await?;
     if let Some(fault) = fault {
         return Err(Error::BadRequest(fault));

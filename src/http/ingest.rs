@@ -15,7 +15,6 @@ use crate::app::gate::Away;
 use crate::app::mend::PROMETHEUS;
 use crate::app::receive::Arrival;
 use crate::app::vouch::Unvouched;
-use crate::ingest::auth::Proof;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{self, Glimpse, Reading};
 use crate::model::Time;
@@ -42,7 +41,8 @@ pub(super) async fn webhook(
     let Some(Admitted { body, once }) = admitted(&app, &settings, source, Beside { headers: &headers, query: &query }, raw).await? else {
         return Ok(StatusCode::OK.into_response());
     };
-    let beside = super::shown(&headers);
+    // Not even a map of the settings may repeat what proves who sends.
+    let beside = ingest::kept::without(&super::shown(&headers), settings.proofs.get(&name));
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
     let message = Message { source: &name, headers: &beside, body: &body, names, now };
@@ -67,7 +67,8 @@ pub(super) async fn webhook(
     if once.is_some_and(|once| app.has_taken(&source.name, &once)) {
         app.turn_away(&source.name, Away::Repeat);
     } else {
-        let beside = kept(&beside, &format!("/ingest/{name}"), settings.proofs.get(&name), now);
+        let reads = settings.readers.get(&name).map_or(&[] as &[String], ingest::sources::headers);
+        let beside = kept(&beside, &format!("/ingest/{name}"), reads, now);
         app.receive(Arrival { beside, ..arrival }).await?;
         if let Some(url) = confirm {
             app.confirm(source, url).await?;
@@ -121,7 +122,7 @@ pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw:
         .map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     // As Alertmanager does: the good ones are taken, and then the fault is told.
-    let beside = kept(&super::shown(&headers), "/api/v2/alerts", None, now);
+    let beside = kept(&super::shown(&headers), "/api/v2/alerts", &[], now);
     app.receive(Arrival { beside, ..arrival(PROMETHEUS, body, reading) }).await?;
     fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))
 }
@@ -149,6 +150,6 @@ pub(super) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
 }
 
 /// What is kept of how a message came, for whoever reads it again.
-pub(super) fn kept(headers: &Headers<'_>, path: &str, proof: Option<&Proof>, now: Time) -> log::Beside {
-    log::Beside { headers: ingest::kept::kept(headers, path, proof), came_at: Some(now) }
+pub(super) fn kept(headers: &Headers<'_>, path: &str, reads: &[String], now: Time) -> log::Beside {
+    log::Beside { headers: ingest::kept::kept(headers, path, reads), came_at: Some(now) }
 }

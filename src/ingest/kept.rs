@@ -40,16 +40,29 @@ const MOST: usize = 64;
 /// Bytes of a value at the most; a longer one is left out rather than cut, since half a value says something else.
 const LONGEST: usize = 1024;
 
-/// What is kept of the headers of a message that came by `path` to whoever asks for `proof`.
+/// Whether a header of that name, in lower case, may prove who sends.
 #[must_use]
-pub fn kept(headers: &Headers<'_>, path: &str, proof: Option<&Proof>) -> Vec<(String, String)> {
+pub fn is_secret(name: &str) -> bool {
+    SECRET.iter().any(|part| name.contains(part))
+}
+
+/// The headers that a reader may see: all but the one in which `proof` is shown, whatever its name.
+#[must_use]
+pub fn without<'a>(headers: &Headers<'a>, proof: Option<&Proof>) -> Headers<'a> {
     let shown = match proof {
-        Some(Proof::Header { name, .. }) => name.to_ascii_lowercase(),
-        _ => String::new(),
+        Some(Proof::Header { name, .. }) => name,
+        Some(Proof::Signature(signature)) => signature.header(),
+        _ => "",
     };
+    headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(shown)).collect()
+}
+
+/// What is kept of the headers of a message that came by `path`, beside those that its source reads by name: `headers` as [`without`] has them.
+#[must_use]
+pub fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(String, String)> {
     let wanted = |name: &str| {
-        let secret = name == shown || SECRET.iter().any(|part| name.contains(part));
-        !secret && (NAMES.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning)))
+        let read = NAMES.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+        !is_secret(name) && (read || reads.iter().any(|read| read == name))
     };
     let path = [(PATH.to_owned(), path.chars().take(LONGEST).collect())];
     let headers = headers.iter().filter(|(name, value)| wanted(name) && value.len() <= LONGEST).filter_map(|(name, value)| {
@@ -61,13 +74,13 @@ pub fn kept(headers: &Headers<'_>, path: &str, proof: Option<&Proof>) -> Vec<(St
 
 #[cfg(test)]
 mod tests {
-    use super::kept;
+    use super::{kept, without};
     use crate::ingest::auth::Proof;
     use crate::ingest::message::Headers;
 
     fn check(given: &[(&str, &str)], proof: Option<&Proof>, expected: &[&str]) {
         let headers: Headers<'_> = given.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let kept = kept(&headers, "/ingest/a", proof);
+        let kept = kept(&without(&headers, proof), "/ingest/a", &["x-stage".to_owned(), "x-token".to_owned()]);
         let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, [&[":path"], expected].concat());
     }
@@ -109,6 +122,11 @@ mod tests {
     fn a_header_that_is_the_proof_is_not_kept_whatever_its_name() {
         let proof = Proof::Header { name: "X-Webhook-Id".to_owned(), values: vec![b"s3cret".to_vec()] };
         check(&[("x-webhook-id", "s3cret"), ("content-type", "text/plain")], Some(&proof), &["content-type"]);
+    }
+
+    #[test]
+    fn what_a_map_reads_by_name_is_kept_unless_it_is_a_secret() {
+        check(&[("x-stage", "prod"), ("x-token", "s3cret"), ("x-other", "a")], None, &["x-stage"]);
     }
 
     #[test]

@@ -91,6 +91,15 @@ fn by_kind(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Res
     }
 }
 
+/// The headers that settings have a source read, beside those that its kind needs.
+#[must_use]
+pub fn headers(reader: &Reader) -> &[String] {
+    match reader {
+        Reader::Mapped(_, mapping) => mapping.headers(),
+        _ => &[],
+    }
+}
+
 /// What may be kept of a body, for people to look at: `None`, it as it came. Some senders put secrets of theirs there.
 #[must_use]
 pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {

@@ -18,16 +18,19 @@ type Compiled = Result<Node, ExprFault>;
 /// Makes a node of two.
 type OfTwo = Box<dyn FnOnce(Box<(Node, Node)>) -> Node>;
 
-/// The tree, and the names that it reads.
+/// Names with the fields of theirs that are read by what they are called.
+pub(super) type Fields = Vec<(&'static str, String)>;
+
+/// The tree, the names that it reads, and their fields.
 pub(super) fn node(
     expression: &Expression,
     source: &str,
     places: &SourceInfo,
     names: &[&'static str],
-) -> Result<(Node, Vec<&'static str>), ExprFault> {
-    let mut planter = Planter { source, places, names, reads: Vec::new(), variables: Vec::new() };
+) -> Result<(Node, Vec<&'static str>, Fields), ExprFault> {
+    let mut planter = Planter { source, places, names, reads: Vec::new(), fields: Vec::new(), variables: Vec::new() };
     let node = planter.node(expression)?;
-    Ok((node, planter.reads))
+    Ok((node, planter.reads, planter.fields))
 }
 
 /// Each text that an expression can give, where all of them stand in it.
@@ -55,6 +58,7 @@ struct Planter<'a> {
     places: &'a SourceInfo,
     names: &'a [&'static str],
     reads: Vec<&'static str>,
+    fields: Fields,
     /// Of the macros that we are in, outermost first.
     variables: Vec<String>,
 }
@@ -67,6 +71,7 @@ impl Planter<'_> {
             Expr::Ident(name) => self.name(id, name),
             Expr::Select(select) => {
                 let operand = Box::new(self.node(&select.operand)?);
+                self.field(&operand, &select.field);
                 Ok(if select.test { Node::Has(operand, select.field.clone()) } else { Node::Field(operand, select.field.clone()) })
             }
             Expr::List(list) if list.optional_indices.is_empty() => self.nodes(&list.elements).map(Node::List),
@@ -189,7 +194,20 @@ impl Planter<'_> {
             _ => return None,
         };
         let [left, right] = parts else { return None };
-        Some(self.node(left).and_then(|left| Ok(made(Box::new((left, self.node(right)?))))))
+        let both = self.node(left).and_then(|left| Ok((left, self.node(right)?)));
+        if let Ok((of, Node::Literal(Json::String(field))) | (Node::Literal(Json::String(field)), of)) = &both
+            && matches!(name, operators::INDEX | operators::IN)
+        {
+            self.field(of, field);
+        }
+        Some(both.map(Box::new).map(made))
+    }
+
+    /// Notes that a field is read, if it is one of a name.
+    fn field(&mut self, of: &Node, field: &str) {
+        if let Node::Name(name) = of {
+            self.fields.push((name, field.to_owned()));
+        }
     }
 
     fn pattern(&self, expression: &Expression) -> Result<regex::Regex, ExprFault> {

@@ -59,6 +59,7 @@ struct Compiled {
     node: node::Node,
     /// The names it reads.
     reads: Vec<&'static str>,
+    fields: compile::Fields,
     /// Each text it can give, with its place, where all it can give are texts that stand in it.
     texts: Option<Vec<(usize, String)>>,
 }
@@ -77,9 +78,9 @@ pub fn compile(source: &str, names: &[&'static str]) -> Result<Formula, ExprFaul
     guard::before_parsing(source)?;
     let (expression, places) = Parser::new().parse_with_source_info(source).map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
-    let (node, reads) = compile::node(&expression, source, &places, names)?;
+    let (node, reads, fields) = compile::node(&expression, source, &places, names)?;
     let texts = compile::texts(&expression, &places);
-    Ok(Formula(Arc::new(Compiled { source: source.to_owned(), node, reads, texts })))
+    Ok(Formula(Arc::new(Compiled { source: source.to_owned(), node, reads, fields, texts })))
 }
 
 impl Formula {
@@ -93,6 +94,11 @@ impl Formula {
     #[must_use]
     pub fn reads(&self, name: &str) -> bool {
         self.0.reads.contains(&name)
+    }
+
+    /// The fields of `name` that it reads by what they are called: of `headers["x-stage"]` that is `x-stage`.
+    pub fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.fields.iter().filter(move |(of, _)| *of == name).map(|(_, field)| field.as_str())
     }
 
     /// Every text it can give with the offset at which it stands, where all it can give stand in it: `a ? "x" : "y"`.

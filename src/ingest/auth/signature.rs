@@ -90,6 +90,16 @@ impl Signature {
         Ok(Self { scheme, keys })
     }
 
+    /// The header in which it stands, in lower case.
+    #[must_use]
+    pub fn header(&self) -> &str {
+        match &self.scheme {
+            Scheme::Body { header, .. } | Scheme::TimedBody { header, .. } => header,
+            Scheme::Slack => "x-slack-signature",
+            Scheme::StandardWebhooks => "webhook-signature",
+        }
+    }
+
     /// Looks at the signatures beside a body. Right ones over a time, and over an id if there is one, give what tells this delivery from
     /// others: whoever has taken it need not take it again.
     ///

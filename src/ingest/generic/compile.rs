@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Mapping, Rule};
+use super::{Compiled, Mapping, Rule};
 use crate::expr::json;
 use crate::ingest::events;
 use crate::model::fault::nearest;
@@ -55,7 +55,15 @@ pub fn keys() -> Vec<&'static str> {
 pub fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, Vec<MapFault>> {
     let mut faults = Vec::new();
     let rules: Vec<Rule> = rules.iter().enumerate().map(|(place, lines)| rule(place, lines, event, &mut faults)).collect();
-    if faults.is_empty() { Ok(Mapping(Arc::new(rules))) } else { Err(faults) }
+    if !faults.is_empty() {
+        return Err(faults);
+    }
+    let formulas = rules.iter().flat_map(|rule| {
+        let lines = rule.lines.iter().map(|(_, _, formula)| formula);
+        rule.each.iter().chain(&rule.when).chain(&rule.kind).chain(lines)
+    });
+    let headers = formulas.flat_map(|formula| formula.fields("headers").map(str::to_owned)).collect();
+    Ok(Mapping(Arc::new(Compiled { rules, headers })))
 }
 
 fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault>) -> Rule {

@@ -24,6 +24,7 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value};
 
 use super::events;
+use super::kept;
 use super::message::Headers;
 use super::{IngestFault, MemberFault, Message, Reading, not_readable};
 use crate::expr::json::{Failure, Formula, Given};
@@ -36,12 +37,25 @@ pub use compile::{Line, MapFault, compile, keys};
 const STEPS: u64 = 2_000_000;
 /// How many faults of one message are told in full.
 const FAULTS: usize = 100;
-/// Headers that prove who sends; no event repeats them.
-const SECRET: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
 /// Expressions that say what a body means. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Mapping(Arc<Vec<Rule>>);
+pub struct Mapping(Arc<Compiled>);
+
+#[derive(Debug)]
+struct Compiled {
+    rules: Vec<Rule>,
+    /// Headers that they read by name.
+    headers: Vec<String>,
+}
+
+impl Mapping {
+    /// The headers that the expressions read by name: whoever reads a message again needs them.
+    #[must_use]
+    pub fn headers(&self) -> &[String] {
+        &self.0.headers
+    }
+}
 
 #[derive(Debug)]
 struct Rule {
@@ -109,8 +123,8 @@ impl<'m> Run<'m> {
 
     /// Adds to the reading what the first fitting rule makes of this.
     pub(super) fn tell(&mut self, mapping: &Mapping, told: Told<'_>) {
-        for rule in mapping.0.iter() {
-            if self.rule(rule, told, mapping.0.len() > 1) == Outcome::Taken {
+        for rule in mapping.0.rules.iter() {
+            if self.rule(rule, told, mapping.0.rules.len() > 1) == Outcome::Taken {
                 return;
             }
         }
@@ -273,8 +287,9 @@ impl Place {
     }
 }
 
+/// Without those that may prove who sends: no event repeats them.
 fn headers(headers: &Headers<'_>) -> Value {
-    let told = headers.iter().filter(|(name, _)| !SECRET.contains(name));
+    let told = headers.iter().filter(|(name, _)| !kept::is_secret(name));
     let text = told.filter_map(|(name, value)| Some((name.to_owned(), Value::from(std::str::from_utf8(value).ok()?))));
     Value::Object(text.collect())
 }
