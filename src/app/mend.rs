@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 
 use super::App;
 use super::receive::{Arrival, Unstored};
+use crate::config::Source;
 use crate::ingest::kept::PATH;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{self, IngestFault, Reading};
@@ -85,6 +86,8 @@ struct Again {
     /// Events that the engine passed over: they are told once more, though they are in the log.
     passed: Vec<Event>,
     fault: Option<String>,
+    /// A subscription to confirm, and of which source.
+    confirm: Option<(Source, String)>,
 }
 
 impl App {
@@ -95,9 +98,12 @@ impl App {
     /// When it cannot even be tried; the message stays as it was.
     pub async fn mend(self: &Arc<Self>, position: u64) -> Result<Mended, MendFault> {
         let again = self.off_the_threads(move |app| app.read_again(position)).await?;
-        let Again { arrival, passed, fault } = again;
+        let Again { arrival, passed, fault, confirm } = again;
         // Appended first: a stop in between has it read and appended once more, and the engine knows the repeat.
         let kept = self.make_durable(arrival, passed).await?;
+        if let Some((source, url)) = confirm {
+            self.confirm(&source, url).await?;
+        }
         let told = fault.clone();
         self.off_the_threads(move |app| {
             match &told {
@@ -173,16 +179,25 @@ impl App {
             }
             Err(fault) => (Reading::default(), Some(fault.to_string())),
         };
+        let settings = self.settings();
+        let source = settings.config.sources.iter().find(|source| source.name == waits.source);
+        let confirm = source.cloned().zip(reading.confirm);
         let arrival = Arrival {
             source: waits.source,
             events: reading.events,
             leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
             unstarted: reading.unstarted,
+            if_on: reading.if_on,
             beside: Beside { headers: Vec::new(), came_at: Some(came_at) },
             again: Some(already),
             ..Arrival::default()
         };
-        Ok(Again { arrival, passed: if waits.passed { record.events } else { Vec::new() }, fault })
+        Ok(Again { arrival, passed: if waits.passed { record.events } else { Vec::new() }, fault, confirm })
+    }
+
+    /// Whether today's settings let such a message in, as of when it came. Blocks.
+    fn is_vouched(&self, source: &Source, message: &Message<'_>) -> bool {
+        tokio::runtime::Handle::try_current().is_ok_and(|runtime| runtime.block_on(self.vouched(source, message)).is_ok())
     }
 
     /// What the bytes say today, and when they came.
@@ -199,7 +214,12 @@ impl App {
             (Some("/api/v1/events"), _, _) | (None, None, API) => ingest::events::events(&raw.body, names, now),
             (_, Some(reader), _) => {
                 let message = Message { source, headers: &headers, body: &raw.body, names, now };
-                ingest::sources::read(reader, &message, &mut |_| false)
+                let mut read = ingest::sources::read(reader, &message, &mut |_| false);
+                if let Ok(reading) = &mut read {
+                    // Who sent it was asked by the settings of then, which may have taken anybody's.
+                    reading.confirm = reading.confirm.take().filter(|_| named.is_some_and(|named| self.is_vouched(named, &message)));
+                }
+                read
             }
             (_, None, _) => return Err(MendFault::NoSource(source.to_owned())),
         };

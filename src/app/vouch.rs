@@ -42,7 +42,14 @@ impl App {
 
     async fn signed(&self, source: &Source, message: &Message<'_>) -> Result<(), Unvouched> {
         let refused = |why: String| Unvouched::Refused(why);
-        let topics = sns::topics(message).ok_or_else(|| refused("it names no topic".to_owned()))?;
+        let all = envelopes(message.body);
+        let Some(topics) = sns::topics(message) else {
+            // What cannot be read says nothing, so that whoever has shown who it is in another way may send it: it is kept, as of every source.
+            let is_kept = all.is_err() && source.auth != SourceAuth::Certificate;
+            return if is_kept { Ok(()) } else { Err(refused("it names no topic".to_owned())) };
+        };
+        // What cannot be read as an envelope is bare text.
+        let all = all.unwrap_or_default();
         if topics.iter().any(|topic| !source.topics.contains(topic)) {
             // Not which: whoever sends it could fill the log with names.
             return Err(refused("it is of a topic that is not among the source's `topics`".to_owned()));
@@ -50,8 +57,6 @@ impl App {
         if source.auth == SourceAuth::Shown(Auth::None) {
             return Ok(());
         }
-        // What cannot be read as an envelope is bare text.
-        let all = envelopes(message.body).unwrap_or_default();
         if all.is_empty() && source.auth == SourceAuth::Certificate {
             return Err(refused(
                 "it came by raw delivery, which nobody signs: turn that off, or give the source another `auth`".to_owned(),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
+use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -11,6 +12,7 @@ use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{MemberFault, Reading, kept, sources};
+use crate::model::Time;
 use crate::model::fault::Fault;
 
 /// Exit code for wrong usage, as of `clap`.
@@ -25,12 +27,25 @@ struct Told {
     events: Vec<Value>,
     /// Places in `events` of alerts that came without their beginning: an open episode with the same labels takes them in.
     unstarted: Vec<usize>,
+    /// Places in `events` of ends that count only where an open episode has the same labels.
+    if_on: Vec<usize>,
+    /// Promises to say again that an alert is on.
+    leases: Vec<Held>,
     /// What could not be read.
     faults: Vec<Unread>,
     /// What the sender is answered beside the status.
     reply: Option<String>,
     /// An address that would be visited, by which a subscription is confirmed.
     confirm: Option<String>,
+}
+
+/// A promise to say again that an alert is on.
+#[derive(Debug, Serialize)]
+struct Held {
+    /// Its place in `events`.
+    event: usize,
+    /// By when; nothing: its sender tells every change once.
+    until: Option<Time>,
 }
 
 /// A part that could not be read.
@@ -111,10 +126,17 @@ fn refused(faults: &[Fault], as_json: bool) -> u8 {
 }
 
 fn of(source: String, reading: Reading) -> Told {
+    let mut leases = reading.leases.iter().peekable();
+    let held = reading.events.iter().enumerate().filter_map(|(place, event)| {
+        let lease = leases.next_if(|lease| lease.subject == event.subject)?;
+        Some(Held { event: place, until: (lease.until != Time::MAX_UTC).then_some(lease.until) })
+    });
     Told {
+        leases: held.collect(),
         source,
         events: reading.events.iter().map(|event| serde_json::to_value(event).unwrap_or_default()).collect(),
         unstarted: reading.unstarted,
+        if_on: reading.if_on,
         faults: reading.faults.into_iter().map(|MemberFault { path, message, .. }| Unread { path, message }).collect(),
         reply: reading.reply.map(|reply| reply.body),
         confirm: reading.confirm,
@@ -137,6 +159,16 @@ fn text(told: &Told) -> String {
         lines(&mut text, "", event);
         if told.unstarted.contains(&place) {
             text.push_str("(its beginning was not told: an open episode with the same labels takes it in)\n");
+        }
+        if told.if_on.contains(&place) {
+            text.push_str("(it counts only where an open episode has the same labels)\n");
+        }
+        match told.leases.iter().find(|held| held.event == place).map(|held| held.until) {
+            Some(Some(until)) => {
+                let _ = writeln!(text, "(its sender promises to say it again by {})", until.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+            }
+            Some(None) => text.push_str("(its sender tells every change once: it is on until its end is told)\n"),
+            None => {}
         }
     }
     for (what, value) in [("reply", &told.reply), ("to confirm", &told.confirm)] {

@@ -30,6 +30,9 @@ const MAPPED: &[SourceKind] = &[
 /// Kinds that tell of things under names of their own, which `services` and `environment` translate.
 const NAMED_KINDS: &[SourceKind] = &[SourceKind::KubernetesAudit, SourceKind::ArgoCd, SourceKind::GitHub, SourceKind::GitLab];
 
+/// Kinds that tell of no labels.
+const UNLABELLED: &[SourceKind] = &[SourceKind::KubernetesAudit, SourceKind::GitHub, SourceKind::Slack];
+
 pub(super) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
 #[derive(Deserialize)]
@@ -159,7 +162,12 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
     {
         if let Some(position) = position.filter(|_| !NAMED_KINDS.contains(&kind)) {
             let kinds: Vec<&str> = KINDS.iter().filter(|(kind, _)| NAMED_KINDS.contains(kind)).map(|(_, words)| words[0]).collect();
-            reader.fault(position, format!("`{key}` is for sources of the kinds {}; this one says it with `labels`", kinds.join(", ")));
+            let instead = match kind {
+                SourceKind::PagerDuty | SourceKind::Statuspage if key == "services" => "name what this one calls them in `services[].aliases`",
+                SourceKind::PagerDuty | SourceKind::Statuspage | SourceKind::Slack => "remove it",
+                _ => "this one says it with `labels`",
+            };
+            reader.fault(position, format!("`{key}` is for sources of the kinds {}; {instead}", kinds.join(", ")));
         }
     }
     let naming = Naming { services: services.unwrap_or_default(), environment: raw.environment.map(|word| word.value.0) };
@@ -167,6 +175,10 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         if given(node, key).is_some() && !kinds.contains(&kind) {
             reader.fault(node.key_position(key), format!("`{key}` is not for kind `{word}`; remove it"));
         }
+    }
+    if given(node, "labels").is_some() && UNLABELLED.contains(&kind) {
+        let instead = if NAMED_KINDS.contains(&kind) { "; say with `services` and `environment` what it is about" } else { "; remove it" };
+        reader.fault(node.key_position("labels"), format!("`labels` is not for kind `{word}`, which has none{instead}"));
     }
     let labels = own_labels(kind, raw.labels, raw.ignore_labels.map(|names| names.value.0), labels);
     let api = match api {

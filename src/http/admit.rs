@@ -48,7 +48,8 @@ pub(super) async fn admitted(
         app.turn_away(&source.name, why);
         Err(fault)
     };
-    let signature = match settings.proofs.get(&source.name) {
+    let proof = settings.proofs.get(&source.name);
+    let signature = match proof {
         Some(Proof::Signature(signature)) => Some(signature),
         shown if is_shown(shown, settings, beside) => None,
         // Amazon SNS shows a password only to whoever asks for one.
@@ -56,7 +57,8 @@ pub(super) async fn admitted(
         _ => return refuse(Away::Credentials, Error::Unauthorized(MISSING)),
     };
     // Whoever signs is only known later: until then nothing is taken from the bucket, which a stranger could empty otherwise.
-    if let Err(wait) = app.pace(&source.name, source.limits.rate, signature.is_none()) {
+    let is_known = signature.is_none() && proof != Some(&Proof::Certificate);
+    if let Err(wait) = app.pace(&source.name, source.limits.rate, is_known) {
         return refuse(Away::Rate, Error::TooMany(wait));
     }
     let body = match within(source.limits.size, app, beside.headers, raw).await {

@@ -15,13 +15,15 @@ use crate::app::gate::Away;
 use crate::app::mend::PROMETHEUS;
 use crate::app::receive::Arrival;
 use crate::app::vouch::Unvouched;
+use crate::config::SourceAuth;
+use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{self, Glimpse, Reading};
 use crate::model::Time;
 use crate::model::source::SourceKind;
 use crate::store::log;
 
-/// `POST /ingest/{source}`
+/// `POST /ingest/{source}`, or `PUT`, which Grafana may be told to send.
 pub(super) async fn webhook(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
@@ -47,6 +49,13 @@ pub(super) async fn webhook(
     let now = app.now();
     let message = Message { source: &name, headers: &beside, body: &body, names, now };
     app.vouched(source, &message).await.map_err(|why| unvouched(&app, &source.name, &why))?;
+    // Only now is it known who sends what is signed in its own text.
+    if source.auth == SourceAuth::Certificate
+        && let Err(wait) = app.pace(&source.name, source.limits.rate, true)
+    {
+        app.turn_away(&source.name, Away::Rate);
+        return Err(Error::TooMany(wait));
+    }
     let read = match settings.readers.get(&name) {
         Some(reader) => ingest::sources::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
         None => Ok(Reading::default()),
@@ -85,12 +94,23 @@ pub(super) async fn webhook(
     })
 }
 
+/// `GET /ingest/{source}`, by which Slack looks at our certificate. Nothing else is asked for here.
+pub(super) async fn looked_at(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+    let query = query.unwrap_or_default();
+    let settings = app.settings();
+    let mut named = settings.config.sources.iter().filter(|source| source.name == name);
+    if named.any(|source| is_unsigned_check(source.kind, query.as_bytes())) {
+        return StatusCode::OK.into_response();
+    }
+    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, PUT, OPTIONS")]).into_response()
+}
+
 /// `OPTIONS /ingest/{source}`: whoever delivers CloudEvents asks first whether they are wanted, and sends nothing unless it is told so.
 /// See <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
 pub(super) async fn wanted(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
     let settings = app.settings();
     let taken = settings.config.sources.iter().any(|source| source.name == name && source.kind == SourceKind::CloudEvents);
-    let mut answer = ([(header::ALLOW, "POST, OPTIONS")], StatusCode::OK).into_response();
+    let mut answer = ([(header::ALLOW, "POST, PUT, OPTIONS")], StatusCode::OK).into_response();
     // It grants a try, no more: each delivery still shows who sends it.
     if let Some(origin) = headers.get("webhook-request-origin").filter(|_| taken) {
         answer.headers_mut().insert("webhook-allowed-origin", origin.clone());

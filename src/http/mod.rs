@@ -85,7 +85,7 @@ fn router(app: Arc<App>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&app), allowed));
     let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Router::new()
-        .route("/ingest/{source}", post(ingest::webhook).options(ingest::wanted))
+        .route("/ingest/{source}", post(ingest::webhook).put(ingest::webhook).get(ingest::looked_at).options(ingest::wanted))
         .route("/api/v1/write", post(write::write))
         .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))
         .route("/-/ready", get(ready))

@@ -12,7 +12,7 @@ use super::error::Error;
 use super::pages;
 use super::web::Page;
 use crate::app::App;
-use crate::app::sources::SourceShown;
+use crate::app::sources::{SourceShown, Speaks};
 use crate::config::{Auth, SourceAuth};
 use crate::model::Time;
 
@@ -38,12 +38,13 @@ pub(super) async fn listed(State(app): State<Arc<App>>) -> Result<Json<Value>, E
     let sources = read(&app, App::sources).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
-    Ok(Json(sources.iter().map(|source| row(source, base, now)).collect()))
+    Ok(Json(sources.iter().map(|source| row(source, base, settings.access.is_some(), now)).collect()))
 }
 
-fn row(source: &SourceShown, base: &str, now: Time) -> Value {
+fn row(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Value {
     let day = source.tally.last_day(now);
     let proof = match &source.auth {
+        SourceAuth::Shown(Auth::None) if guarded && matches!(source.speaks, Speaks::Alertmanager | Speaks::Events) => "access",
         SourceAuth::Shown(Auth::None) => "none",
         SourceAuth::Shown(Auth::Bearer(_)) => "bearer",
         SourceAuth::Shown(Auth::Basic { .. }) => "basic",

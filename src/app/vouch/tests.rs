@@ -103,6 +103,7 @@ async fn beside_a_password_a_bare_alarm_is_taken_and_an_envelope_is_still_checke
     assert_eq!(vouched(&world, bare, &[("x-amz-sns-topic-arn", TOPIC)]).await, Ok(()));
     assert_eq!(vouched(&world, "hello", &[("x-amz-sns-topic-arn", TOPIC)]).await, Ok(()));
     assert!(why(vouched(&world, bare, &[]).await).contains("names no topic"));
+    assert_eq!(vouched(&world, "hello", &[]).await, Ok(()), "nothing is read of it, and it is kept");
     assert!(why(vouched(&world, bare, &[("x-amz-sns-topic-arn", "arn:aws:sns:eu-west-1:1:b")]).await).contains("`topics`"));
     assert_eq!(vouched(&world, &signed("version_1").to_string(), &[]).await, Ok(()));
     let mut body = signed("version_1");
