@@ -163,7 +163,9 @@ pub(super) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         if let Some(position) = position.filter(|_| !NAMED_KINDS.contains(&kind)) {
             let kinds: Vec<&str> = KINDS.iter().filter(|(kind, _)| NAMED_KINDS.contains(kind)).map(|(_, words)| words[0]).collect();
             let instead = match kind {
-                SourceKind::PagerDuty | SourceKind::Statuspage if key == "services" => "name what this one calls them in `services[].aliases`",
+                SourceKind::PagerDuty | SourceKind::Statuspage if key == "services" => {
+                    "name what this one calls them in `services[].aliases`"
+                }
                 SourceKind::PagerDuty | SourceKind::Statuspage | SourceKind::Slack => "remove it",
                 _ => "this one says it with `labels`",
             };

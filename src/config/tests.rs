@@ -313,7 +313,10 @@ fn sources_translate_names_of_their_own() {
     );
     check("sources: [{name: a, kind: alertmanager, auth: none, environment: b}]", "`environment` is for sources of the kinds");
     check("sources: [{name: a, kind: pagerduty, auth: none, services: {b: c}}]", "name what this one calls them in `services[].aliases`");
-    check("sources: [{name: a, kind: slack, auth: none, labels: {service: [b]}}]", "`labels` is not for kind `slack`, which has none; remove it");
+    check(
+        "sources: [{name: a, kind: slack, auth: none, labels: {service: [b]}}]",
+        "`labels` is not for kind `slack`, which has none; remove it",
+    );
     check("sources: [{name: a, kind: github, auth: none, labels: {service: [b]}}]", "say with `services` and `environment`");
 }
 

@@ -113,7 +113,8 @@ fn whoever_delivers_cloudevents_may_ask_first() {
         answer.to_ascii_lowercase()
     };
     let granted = asked("bus", "WebHook-Request-Origin: eventemitter.example.com\r\nWebHook-Request-Rate: 120\r\n");
-    for part in ["http/1.1 200", "webhook-allowed-origin: eventemitter.example.com", "webhook-allowed-rate: *", "allow: post, put, options"] {
+    for part in ["http/1.1 200", "webhook-allowed-origin: eventemitter.example.com", "webhook-allowed-rate: *", "allow: post, put, options"]
+    {
         assert!(granted.contains(part), "no {part:?} in {granted}");
     }
     for other in

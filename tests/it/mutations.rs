@@ -6,7 +6,6 @@ use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::sources::{Reader, read};
 use afterword::model::Time;
 use afterword::model::settings::LabelNames;
-use afterword::model::source::KINDS;
 
 use super::dice::Dice;
 use super::sources::{Payload, payloads};
@@ -49,14 +48,14 @@ fn broken_bodies_break_no_reader() {
     let mut dice = Dice::new();
     #[expect(clippy::disallowed_methods, reason = "for a long run now and then")]
     let each = std::env::var("AFTERWORD_MUTATIONS").map_or(EACH, |text| text.parse().unwrap());
-    for payload in payloads() {
+    let all = payloads();
+    for payload in &all {
         for _ in 0..each {
             let body = broken(&payload.body, &mut dice);
             // Nine times in ten its own reader, else any other.
             let others = dice.roll().is_multiple_of(10);
-            let own = &payload.settings.readers["source"];
-            let reader = if others { &Reader::Own(KINDS[dice.below(KINDS.len())].0) } else { own };
-            check(reader, &payload, &body);
+            let by = if others { &all[dice.below(all.len())] } else { payload };
+            check(&by.settings.readers["source"], payload, &body);
         }
     }
 }

@@ -201,6 +201,66 @@ fn a_source_sends_no_more_than_its_limits() {
     assert_eq!(counted(&world, "afterword_refused_total{source=\"open\",why=\"size\"}"), 1);
 }
 
+/// Amazon SNS signs in the text itself: a stranger, who does not, leaves those who do their turn.
+#[test]
+fn what_is_signed_in_its_text_takes_from_the_rate_only_where_it_is() {
+    let topic = "arn:aws:sns:eu-west-1:123456789012:alarms";
+    let mut world = world(&format!("  - {{name: aws, kind: sns, topics: ['{topic}'], limits: {{rate: 1 per 1h}}}}\n"));
+    world.start();
+    for body in ["hello", "{\"AlarmName\": \"a\", \"NewStateValue\": \"ALARM\"}", "hello"] {
+        let told = send(world.port, "/ingest/aws", &[("x-amz-sns-topic-arn", topic)], body.as_bytes());
+        assert_eq!(told.status, 401, "{}", told.text);
+    }
+}
+
+/// Whatever settings have a map repeat, it is not what proves who sends; what else it reads is there when a message is read again.
+#[test]
+fn a_map_sees_no_proof_and_keeps_what_it_reads() {
+    let mut world = world(
+        "  - name: mapped\n    kind: generic\n    auth: {header: {name: X-Afterword-Thing, value_file: secrets}}\n    \
+         map: {name: body.title, status: '\"firing\"', annotations: headers, environment: 'headers[\"x-stage\"]'}\n",
+    );
+    world.start();
+    let headers = [("x-afterword-thing", "one"), ("x-auth-key", "horse"), ("x-stage", "prod"), ("x-other", "battery")];
+    assert_eq!(send(world.port, "/ingest/mapped", &headers, b"{\"title\": \"Mapped\"}").status, 200);
+    assert_eq!(send(world.port, "/ingest/mapped", &headers, b"no JSON").status, 200);
+    let kept = until("it is in quarantine", PATIENCE, || {
+        let list = world.get("/api/v1/quarantine?source=mapped").json();
+        let position = list[0]["position"].as_u64().or_else(|| list["messages"][0]["position"].as_u64())?;
+        Some(world.get(&format!("/api/v1/quarantine/{position}")).body)
+    });
+    assert!(kept.contains("x-stage") && !kept.contains("x-other") && !kept.contains("x-afterword-thing"), "{kept}");
+    let told = until("it is told", PATIENCE, || {
+        let incidents = world.incidents();
+        let told = world.incident(incidents.first()?["id"].as_str()?).to_string();
+        told.contains("battery").then_some(told)
+    });
+    assert!(!told.contains("x-afterword-thing") && !told.contains("horse"), "{told}");
+}
+
+#[test]
+fn a_body_may_be_put_and_slack_may_look_by_get() {
+    let mut world = world(
+        "  - {name: slack, kind: slack, auth: none}\n  - {name: sns, kind: sns, auth: none, topics: ['arn:aws:sns:eu-west-1:123456789012:a']}\n",
+    );
+    world.start();
+    assert!(send_get(world.port, "/ingest/slack?ssl_check=1").starts_with("HTTP/1.1 200"));
+    assert!(send_get(world.port, "/ingest/slack").starts_with("HTTP/1.1 405"));
+    assert!(send_get(world.port, "/ingest/alertmanager?ssl_check=1").starts_with("HTTP/1.1 405"));
+    let put = |path: &str| {
+        let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let text = format!("PUT {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello");
+        stream.write_all(text.as_bytes()).unwrap();
+        let mut text = String::new();
+        let _ = stream.read_to_string(&mut text);
+        text
+    };
+    let told = put("/ingest/sns");
+    assert!(told.starts_with("HTTP/1.1 200"), "{told}");
+    until("what cannot be read is kept", PATIENCE, || (counted(&world, "afterword_quarantined_records") == 1).then_some(()));
+}
+
 #[test]
 fn sizes_hold_for_what_comes_and_for_what_comes_out_of_it() {
     let mut world = world("  - {name: small, kind: alertmanager, auth: none, limits: {size: 2KiB}}\n");
