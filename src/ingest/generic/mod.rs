@@ -123,7 +123,7 @@ impl<'m> Run<'m> {
 
     /// Adds to the reading what the first fitting rule makes of this.
     pub(super) fn tell(&mut self, mapping: &Mapping, told: Told<'_>) {
-        for rule in mapping.0.rules.iter() {
+        for rule in &mapping.0.rules {
             if self.rule(rule, told, mapping.0.rules.len() > 1) == Outcome::Taken {
                 return;
             }
