@@ -51,6 +51,7 @@ pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let told = Told::read(message, incident, &mut reading.faults)?;
     reading.events = told.state(incident, &mut reading.faults);
     if rest.starts_with("status_updated") && !reading.events.is_empty() {
+        reading.events.extend(told.reopened(data, incident));
         reading.events.extend(told.turned(data));
     }
     Ok(reading)
@@ -147,6 +148,13 @@ impl<'a> Told<'a> {
         let end = timestamp(incident, &ENDED, faults).or(self.updated);
         // What begins and ends at once would be told in either order.
         end.map(|end| end.max(began + TimeDelta::milliseconds(1)))
+    }
+
+    /// That it is live again after it was over: of the outage from its beginning an end was told.
+    fn reopened(&self, data: &Value, incident: &Value) -> Option<Event> {
+        let was_over = matches!(text(data, "previous_status.category")?, "learning" | "closed" | "declined" | "merged" | "canceled");
+        let is_live = matches!(text(incident, "incident_status.category")?, "live" | "paused");
+        (was_over && is_live).then(|| Some(self.declared(self.updated?, None, AlertStatus::Firing)))?
     }
 
     /// From one status to another, with what was said of it.

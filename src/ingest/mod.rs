@@ -31,6 +31,7 @@ pub mod pagerduty;
 pub mod people;
 pub mod prometheus;
 pub mod recall;
+mod redacted;
 pub mod remote_write;
 mod replicas;
 pub mod sentry;

@@ -22,7 +22,7 @@ use std::borrow::Cow;
 use serde_json::{Value, json};
 
 use super::foreign::{self, at, line, object, prose, text};
-use super::{IngestFault, Message, Reading, Reply};
+use super::{IngestFault, Message, Reading, Reply, redacted};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Note, Request};
 
@@ -49,7 +49,7 @@ const JSON: &str = "application/json; charset=utf-8";
 /// # Errors
 /// When a payload is no JSON object.
 pub fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFault> {
-    if message.body.trim_ascii_start().first() == Some(&b'{') {
+    if redacted::is_json(message.body) {
         return challenge(message);
     }
     let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(message.body).take(FIELDS).collect();
@@ -68,24 +68,23 @@ pub fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFaul
 /// What may be kept of a body: it without what gives access to the workspace.
 #[must_use]
 pub fn kept(body: &[u8]) -> Vec<u8> {
-    if body.trim_ascii_start().first() == Some(&b'{') {
-        return cleaned(body);
+    if redacted::is_json(body) {
+        return redacted::json(body, &SECRETS);
     }
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    for (name, value) in form_urlencoded::parse(body).take(FIELDS).filter(|(name, _)| !SECRETS.contains(&name.as_ref())) {
-        let value = if name == "payload" { String::from_utf8_lossy(&cleaned(value.as_bytes())).into_owned().into() } else { value };
-        form.append_pair(&name, &value);
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    for field in body.split(|byte| *byte == b'&') {
+        match form_urlencoded::parse(field).next() {
+            Some((name, _)) if SECRETS.contains(&name.trim()) => {}
+            Some((name, value)) if name == "payload" => {
+                let cleaned = redacted::json(value.as_bytes(), &SECRETS);
+                let cleaned = form_urlencoded::byte_serialize(&cleaned).collect::<String>();
+                kept.push(format!("payload={cleaned}").into_bytes());
+            }
+            // It may be anything that came here.
+            _ => kept.push(redacted::text(field, &SECRETS)),
+        }
     }
-    form.finish().into_bytes()
-}
-
-/// JSON without its secrets; what cannot be read cannot be cleaned.
-fn cleaned(json: &[u8]) -> Vec<u8> {
-    let Ok(mut value) = serde_json::from_slice::<Value>(json) else { return Vec::new() };
-    if let Some(map) = value.as_object_mut() {
-        map.retain(|name, _| !SECRETS.contains(&name.as_str()));
-    }
-    value.to_string().into_bytes()
+    kept.join(&b'&')
 }
 
 /// Slack asks whether this address is ours, and sends what happens in channels, which nobody asked it for.

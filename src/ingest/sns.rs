@@ -18,12 +18,17 @@ pub mod signature;
 use serde_json::Value;
 
 use super::foreign::{self, fault, line, prose};
-use super::{IngestFault, MemberFault, Message, Reading};
+use super::{IngestFault, MemberFault, Message, Reading, redacted};
 use crate::model::event::{Fact, Note};
 use envelope::{Envelope, Kind, envelopes};
 
 /// The header that names the topic of a message, in lower case. Raw delivery has it nowhere else.
 const TOPIC: &str = "x-amz-sns-topic-arn";
+
+/// What ends a subscription or confirms one, in both spellings.
+const SECRETS: [&str; 5] = ["UnsubscribeURL", "UnsubscribeUrl", "Token", "SubscribeURL", "SubscribeUrl"];
+/// Of them, those that are never kept.
+const NEVER: usize = 3;
 
 /// Reads a message: alarms, and a note of each message that is none.
 ///
@@ -99,6 +104,16 @@ fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Opti
         let at = envelope.and_then(Envelope::timestamp).unwrap_or(message.now);
         reading.events.push(foreign::event(message, at, None, Fact::Note(Note { text })));
     }
+}
+
+/// What may be kept of a body: it without what ends or confirms a subscription. The address of a confirmation that could not be read stays,
+/// for people to look at.
+#[must_use]
+pub fn kept(body: &[u8]) -> Vec<u8> {
+    let unread =
+        |envelope: &Envelope| envelope.kind() == Some(Kind::SubscriptionConfirmation) && signature::subscribe_url(envelope).is_err();
+    let unread = envelopes(body).is_ok_and(|all| !all.is_empty() && all.iter().all(unread));
+    redacted::json(body, if unread { &SECRETS[..NEVER] } else { &SECRETS })
 }
 
 /// The topics that a message claims to be of: those of its envelopes, or the one in its header. `None` of them where one is not told.

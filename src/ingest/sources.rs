@@ -106,6 +106,61 @@ pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {
     match reader {
         Reader::Own(SourceKind::Statuspage) | Reader::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
         Reader::Slack(_) | Reader::Own(SourceKind::Slack) | Reader::Named(SourceKind::Slack, _) => Some(slack::kept(body)),
+        Reader::Own(SourceKind::Sns) | Reader::Named(SourceKind::Sns, _) => Some(sns::kept(body)),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reader, kept};
+    use crate::model::source::SourceKind;
+
+    #[track_caller]
+    fn check(kind: SourceKind, body: &str, expected: &str) {
+        let kept = kept(&Reader::Own(kind), body.as_bytes()).unwrap_or_default();
+        assert_eq!(String::from_utf8_lossy(&kept), expected, "{body}");
+    }
+
+    #[test]
+    fn of_slack_no_token_is_kept_and_the_rest_is() {
+        let check = |body, expected| check(SourceKind::Slack, body, expected);
+        check("token=S&command=%2Fpostmortem&trigger_id=S&text=a+b%20c&response_url=S", "command=%2Fpostmortem&text=a+b%20c");
+        check("tok%65n=S&a", "a");
+        check("payload=%7B%22token%22%3A%22S%22%2C%22type%22%3A%22x%22%7D", "payload=%7B%22type%22%3A%22x%22%7D");
+        check("payload=%7B%22token%22%3A%22S%22%2C%5D", "payload=%7B%22token%22%3A%22%22%2C%5D");
+        check(r#"[{"token": "S", "view": {"response_urls": [{"response_url": "S"}]}}]"#, r#"[{"view":{}}]"#);
+        check("\u{feff}{\"token\": \"S\"}", "\u{feff}{}");
+        check(r#"{"token": "S", "type": }"#, r#"{"token": "", "type": }"#);
+        check(r#"no JSON {"token": "S"}"#, r#"no JSON {"token": ""}"#);
+    }
+
+    #[test]
+    fn of_statuspage_the_way_out_is_not_kept_and_the_rest_is() {
+        check(SourceKind::Statuspage, r#"{"meta":{"unsubscribe":"S"},"page":1}"#, r#"{"meta":{},"page":1}"#);
+        check(SourceKind::Statuspage, r#"{"meta": {"unsubscribe": "S"}, "page": "#, r#"{"meta": {"unsubscribe": ""}, "page": "#);
+    }
+
+    #[test]
+    fn of_sns_nothing_that_ends_or_confirms_a_subscription_is_kept() {
+        let check = |body: &str, expected: &str| check(SourceKind::Sns, body, expected);
+        check(r#"{"AlarmName": "a"}"#, r#"{"AlarmName": "a"}"#);
+        check("text", "text");
+        check(r#"{"Message":"m","UnsubscribeURL":"S"}"#, r#"{"Message":"m"}"#);
+        check(r#"{"Records":[{"Sns":{"Message":"m","UnsubscribeUrl":"S"}}]}"#, r#"{"Records":[{"Sns":{"Message":"m"}}]}"#);
+        check(r#"{"Token": "S", "SubscribeURL": "S", "Message": }"#, r#"{"Token": "", "SubscribeURL": "", "Message": }"#);
+        let confirmation = |kind: &str, url: &str| {
+            format!(
+                r#"{{"MessageId":"1","SubscribeURL":"{url}","Token":"S","TopicArn":"arn:aws:sns:eu-west-1:123456789012:a","Type":"{kind}"}}"#
+            )
+        };
+        let kept = |kind: &str| format!(r#"{{"MessageId":"1","TopicArn":"arn:aws:sns:eu-west-1:123456789012:a","Type":"{kind}"}}"#);
+        let amazon =
+            "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:123456789012:a&Token=S";
+        check(&confirmation("SubscriptionConfirmation", amazon), &kept("SubscriptionConfirmation"));
+        check(&confirmation("UnsubscribeConfirmation", amazon), &kept("UnsubscribeConfirmation"));
+        // Nobody can read this one, so that people have to.
+        let elsewhere = confirmation("SubscriptionConfirmation", "https://example.org");
+        check(&elsewhere, &elsewhere.replace(r#""Token":"S","#, ""));
     }
 }

@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::foreign::{self, at, event, instant_if_any as instant, line, link, need, prose, text};
-use super::{IngestFault, MemberFault, Message, Reading, labels};
+use super::{IngestFault, MemberFault, Message, Reading, labels, redacted};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
 
@@ -46,16 +46,7 @@ pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 /// What may be kept of a body: it without the address by which whoever reads it could end the subscription.
 #[must_use]
 pub fn kept(body: &[u8]) -> Vec<u8> {
-    match serde_json::from_slice::<Value>(body) {
-        Ok(mut value) => {
-            if let Some(meta) = value.get_mut("meta").and_then(Value::as_object_mut) {
-                meta.remove("unsubscribe");
-            }
-            value.to_string().into_bytes()
-        }
-        // What cannot be read cannot be cleaned.
-        Err(_) => Vec::new(),
-    }
+    redacted::json(body, &["unsubscribe"])
 }
 
 fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
@@ -115,11 +106,11 @@ fn outage(
         let words = text(update, "body")?;
         Some(note(*shown, first, &format!("Status page, {}: {words}", text(update, "status").map(line).unwrap_or_default())))
     }));
-    if matches!(status, "resolved" | "postmortem") {
-        let resolving = updates.iter().filter(|(update, _)| text(update, "status") == Some("resolved")).map(|(_, shown)| *shown).max();
-        let end = resolving.or_else(|| instant(incident, "resolved_at", faults)).or_else(|| instant(incident, "updated_at", faults));
+    let mut since = began;
+    for (at, status) in turns(incident, &updates, matches!(status, "resolved" | "postmortem"), faults) {
         // What begins and ends at once would be told in either order.
-        events.extend(end.map(|end| declared(end.max(began + TimeDelta::milliseconds(1)), AlertStatus::Resolved)));
+        since = at.max(since + TimeDelta::milliseconds(1));
+        events.push(declared(since, status));
     }
     if status == "postmortem"
         && let Some(published) = instant(incident, "postmortem_published_at", faults).or_else(|| instant(incident, "updated_at", faults))
@@ -127,6 +118,36 @@ fn outage(
         events.push(note(published, first, "A postmortem was published on the status page"));
     }
     Ok(events)
+}
+
+/// When it ended and was open again, in turn, by its updates and whether it is over now.
+fn turns(incident: &Value, updates: &[(&Value, Time)], over: bool, faults: &mut Vec<MemberFault>) -> Vec<(Time, AlertStatus)> {
+    let status = |update: &Value| match text(update, "status")? {
+        "resolved" => Some(AlertStatus::Resolved),
+        "investigating" | "identified" | "monitoring" => Some(AlertStatus::Firing),
+        _ => None,
+    };
+    // The newest comes first, also of those at one time.
+    let mut ordered: Vec<(Time, AlertStatus)> =
+        updates.iter().rev().filter_map(|(update, shown)| Some((*shown, status(update)?))).collect();
+    ordered.sort_by_key(|(at, _)| *at);
+    let mut turns: Vec<(Time, AlertStatus)> = Vec::new();
+    for (at, status) in ordered {
+        match (status, turns.last_mut()) {
+            // Of several ends in a row the last is the one.
+            (AlertStatus::Resolved, Some((end, AlertStatus::Resolved))) => *end = at,
+            (AlertStatus::Resolved, _) | (AlertStatus::Firing, Some((_, AlertStatus::Resolved))) => turns.push((at, status)),
+            (AlertStatus::Firing, _) => {}
+        }
+    }
+    // The status of the incident has the last word.
+    let now = if over { AlertStatus::Resolved } else { AlertStatus::Firing };
+    turns.pop_if(|(_, last)| *last != now);
+    if over && turns.is_empty() {
+        let end = instant(incident, "resolved_at", faults).or_else(|| instant(incident, "updated_at", faults));
+        turns.extend(end.map(|end| (end, AlertStatus::Resolved)));
+    }
+    turns
 }
 
 /// The updates with their times; those without are left out.

@@ -237,7 +237,7 @@ pub(super) const TLS: &[Key] = &[
 
 pub(super) const SERVICE: &[Key] = &[
     need("name", Shape::Text, "As alerts name it."),
-    may("aliases", Shape::Texts, "[]", "What it is called elsewhere: as github:acme/checkout, or a word that any source may use."),
+    may("aliases", Shape::Texts, "[]", "What it is called elsewhere: as github:checkout-api, or a word that any source may use."),
     may("owners", Shape::Texts, "[]", "Ids of people who own it."),
     may("stakeholders", Shape::Texts, "[]", "Ids of people who rely on it."),
     may("depends_on", Shape::Texts, "[]", "Services without which it cannot work."),
