@@ -13,6 +13,8 @@ use afterword::model::event::{
 use afterword::model::settings::Service;
 use chrono::TimeDelta;
 
+use super::world::Dice;
+
 /// Incidents of the year.
 pub(crate) const INCIDENTS: i64 = 20_000;
 /// Services that they befall.
@@ -32,23 +34,6 @@ pub(crate) fn services() -> Vec<Service> {
         ..Service::default()
     };
     (0..SERVICES).map(service).collect()
-}
-
-/// SplitMix64.
-pub(crate) struct Dice(u64);
-
-impl Dice {
-    pub(crate) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    pub(crate) fn roll(&mut self, sides: i64) -> i64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        i64::try_from((z ^ (z >> 31)) % sides.unsigned_abs()).unwrap()
-    }
 }
 
 /// A group of facts that come together.
@@ -90,7 +75,7 @@ impl Ord for Kept {
 impl Year {
     pub(crate) fn new() -> Self {
         let begun = Time::from_timestamp(1_735_689_600, 0).unwrap();
-        Self { dice: Dice::new(0x5eed), begun, next: 0, number: 0, told: BinaryHeap::new(), clock: begun }
+        Self { dice: Dice(0x5eed), begun, next: 0, number: 0, told: BinaryHeap::new(), clock: begun }
     }
 
     fn opens_at(&self, incident: i64) -> Time {

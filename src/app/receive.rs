@@ -53,6 +53,14 @@ pub(super) struct Kept {
     pub(super) events: usize,
 }
 
+impl Arrival {
+    /// Whether anything of it may have to be kept: more than repetitions of what is known.
+    #[must_use]
+    pub fn is_kept(&self) -> bool {
+        !self.events.is_empty() || self.fault.is_some()
+    }
+}
+
 /// Room for the bytes of a message, given back when this is dropped.
 #[derive(Debug)]
 pub struct Room(OwnedSemaphorePermit);

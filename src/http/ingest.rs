@@ -76,9 +76,11 @@ pub(super) async fn webhook(
     if once.is_some_and(|once| app.has_taken(&source.name, &once)) {
         app.turn_away(&source.name, Away::Repeat);
     } else {
-        let reads = settings.readers.get(&name).map_or(&[] as &[String], ingest::sources::headers);
-        let beside = kept(&beside, &format!("/ingest/{name}"), reads, now);
-        app.receive(Arrival { beside, ..arrival }).await?;
+        if arrival.is_kept() {
+            let reads = settings.readers.get(&name).map_or(&[] as &[String], ingest::sources::headers);
+            arrival.beside = kept(&beside, &format!("/ingest/{name}"), reads, now);
+        }
+        app.receive(arrival).await?;
         if let Some(url) = confirm {
             app.confirm(source, url).await?;
         }
@@ -142,8 +144,11 @@ pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw:
         .map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     // As Alertmanager does: the good ones are taken, and then the fault is told.
-    let beside = kept(&super::shown(&headers), "/api/v2/alerts", &[], now);
-    app.receive(Arrival { beside, ..arrival(PROMETHEUS, body, reading) }).await?;
+    let mut arrival = arrival(PROMETHEUS, body, reading);
+    if arrival.is_kept() {
+        arrival.beside = kept(&super::shown(&headers), "/api/v2/alerts", &[], now);
+    }
+    app.receive(arrival).await?;
     fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))
 }
 

@@ -19,33 +19,19 @@
 //! server. When a rule finds no data or fails, that is an alert of its own, `DatasourceNoData` or `DatasourceError`, and the label `rulename` says
 //! which rule it is about.
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::member::{self, Place, Sent};
-use super::replicas::Replicas;
+use super::group::{Group, Manner};
+use super::member::Sent;
 use super::{IngestFault, Known, MemberFault, Message, Reading, begins, not_readable};
-use crate::model::event::{AlertStatus, Event, Fact};
+use crate::model::event::{Event, Fact};
 
 mod legacy;
 
 const EXPECTED: &str = "the default body of Grafana's contact point";
 
-/// The part of the body that is read; anything else may be there.
-#[derive(Deserialize)]
-struct Body<'a> {
-    #[serde(borrow)]
-    version: Option<&'a RawValue>,
-    #[serde(borrow)]
-    alerts: Option<&'a RawValue>,
-    #[serde(borrow)]
-    receiver: Option<&'a RawValue>,
-    #[serde(borrow, rename = "externalURL")]
-    external_url: Option<&'a RawValue>,
-    #[serde(borrow, rename = "truncatedAlerts")]
-    truncated_alerts: Option<&'a RawValue>,
-}
+const MANNER: Manner = Manner { home: "Grafana", left_out: is_test, put_right: named };
 
 /// Reads a message: one event an alert.
 ///
@@ -61,48 +47,20 @@ pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 /// When the body is none that Grafana sends by itself.
 pub fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     begins(message.body, b'{', EXPECTED)?;
-    let body: Body<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
-    match body.alerts {
-        Some(alerts) => unified(&body, alerts, message, known),
+    let group: Group<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+    match group.alerts {
+        Some(alerts) => unified(&group, alerts, message, known),
         None => other(message),
     }
 }
 
-fn unified(body: &Body<'_>, alerts: &RawValue, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
-    let Message { source, names, now, .. } = *message;
-    let string = |raw: Option<&RawValue>| raw.and_then(|raw| serde_json::from_str::<String>(raw.get()).ok());
-    let home = string(body.external_url);
-    let mut reading = Reading { receiver: string(body.receiver), ..Reading::default() };
-    let mut faults: Vec<MemberFault> = Vec::new();
-    let mut odd = |path: &str, message: String| faults.push(MemberFault { index: None, path: path.to_owned(), message });
-    if let Some(version) = body.version.map(RawValue::get).filter(|version| version.trim_matches('"') != "1") {
+fn unified(group: &Group<'_>, alerts: &RawValue, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+    let mut reading = group.read(alerts, message, known, &MANNER)?;
+    if let Some(version) = group.version.map(RawValue::get).filter(|version| version.trim_matches('"') != "1") {
         let version: String = version.chars().take(20).collect();
-        odd("version", format!("{version} of Grafana's webhook is not known, only \"1\" is; what could be read was read as that"));
+        let message = format!("{version} of Grafana's webhook is not known, only \"1\" is; what could be read was read as that");
+        reading.faults.insert(0, MemberFault { index: None, path: "version".to_owned(), message });
     }
-    match body.truncated_alerts.map(|raw| serde_json::from_str(raw.get())) {
-        Some(Ok(truncated)) => reading.truncated = truncated,
-        Some(Err(_)) => odd("truncatedAlerts", "a whole number, zero or more, belongs here; taken as 0".to_owned()),
-        None => {}
-    }
-    let mut replicas = Replicas::default();
-    faults.extend(member::each(alerts, "alerts", |place: Place, mut sent: Sent<'_>| {
-        if is_test(&sent) {
-            return Ok(());
-        }
-        let of_replica = sent.drop_labels(&names.ignored);
-        let episode = member::episode(&sent, place, now)?;
-        if of_replica {
-            replicas.note(reading.events.len());
-        } else if episode.status == AlertStatus::Firing && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse)) {
-            reading.renewed += 1;
-            return Ok(());
-        }
-        let event = member::event(sent, episode, home.as_deref().map(|url| ("Grafana", url)), source, names, now);
-        reading.events.push(named(event));
-        Ok(())
-    })?);
-    replicas.fold(&mut reading);
-    reading.faults = faults;
     Ok(reading)
 }
 

@@ -18,6 +18,7 @@ pub mod generic;
 pub mod github;
 pub mod gitlab;
 pub mod grafana;
+mod group;
 pub mod incident_io;
 pub mod kept;
 pub mod kubernetes_audit;

@@ -11,8 +11,6 @@ use crate::model::source::{Declares, Naming, SourceKind};
 /// How a source is read.
 #[derive(Debug, Clone)]
 pub enum Reader {
-    /// By the file of its kind.
-    Own(SourceKind),
     /// By the file of its kind, with what is called here what it tells of.
     Named(SourceKind, Naming),
     /// PagerDuty's, which may declare some of its incidents.
@@ -30,7 +28,7 @@ pub enum Reader {
 /// When the body as a whole is nothing that the source sends.
 pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     let mut reading = by_kind(reader, message, known)?;
-    let renews = matches!(reader, Reader::Own(kind) | Reader::Named(kind, _) if RENEWING.contains(kind));
+    let renews = matches!(reader, Reader::Named(kind, _) if RENEWING.contains(kind));
     if !renews {
         hold(&mut reading);
     }
@@ -52,18 +50,16 @@ fn hold(reading: &mut Reading) {
 }
 
 fn by_kind(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
-    let plain = Naming::default();
     let (kind, naming) = match reader {
         Reader::Mapped(SourceKind::CloudEvents, mapping) => return cloudevents::webhook(mapping, message),
         Reader::Mapped(SourceKind::StandardWebhooks, mapping) => return standard_webhooks::webhook(mapping, message),
         Reader::Mapped(_, mapping) => return generic::webhook(mapping, message),
         Reader::PagerDuty(declares) => return pagerduty::webhook(message, declares),
         Reader::Slack(desk) => return slack::webhook(message, desk),
-        Reader::Own(kind) => (kind, &plain),
         Reader::Named(kind, naming) => (kind, naming),
     };
     match kind {
-        SourceKind::Alertmanager => alertmanager::news(message.body, message.source, message.names, message.now, known),
+        SourceKind::Alertmanager => alertmanager::news(message, known),
         SourceKind::Grafana => grafana::news(message, known),
         SourceKind::Opsgenie => opsgenie::webhook(message),
         SourceKind::Datadog => datadog::webhook(message),
@@ -104,9 +100,9 @@ pub fn headers(reader: &Reader) -> &[String] {
 #[must_use]
 pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {
     match reader {
-        Reader::Own(SourceKind::Statuspage) | Reader::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
-        Reader::Slack(_) | Reader::Own(SourceKind::Slack) | Reader::Named(SourceKind::Slack, _) => Some(slack::kept(body)),
-        Reader::Own(SourceKind::Sns) | Reader::Named(SourceKind::Sns, _) => Some(sns::kept(body)),
+        Reader::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
+        Reader::Slack(_) | Reader::Named(SourceKind::Slack, _) => Some(slack::kept(body)),
+        Reader::Named(SourceKind::Sns, _) => Some(sns::kept(body)),
         _ => None,
     }
 }
@@ -114,11 +110,11 @@ pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::{Reader, kept};
-    use crate::model::source::SourceKind;
+    use crate::model::source::{Naming, SourceKind};
 
     #[track_caller]
     fn check(kind: SourceKind, body: &str, expected: &str) {
-        let kept = kept(&Reader::Own(kind), body.as_bytes()).unwrap_or_default();
+        let kept = kept(&Reader::Named(kind, Naming::default()), body.as_bytes()).unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&kept), expected, "{body}");
     }
 

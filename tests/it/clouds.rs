@@ -8,7 +8,7 @@ use afterword::ingest::sources::{Reader, read};
 use afterword::ingest::{IngestFault, Reading};
 use afterword::model::Time;
 use afterword::model::settings::LabelNames;
-use afterword::model::source::SourceKind;
+use afterword::model::source::{Naming, SourceKind};
 use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, stamp, until, wall};
@@ -162,7 +162,7 @@ impl Payload {
         let headers: Headers<'_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
         let (names, now): (LabelNames, Time) = (LabelNames::default(), now.parse().unwrap());
         let message = Message { source: "source", headers: &headers, body, names: &names, now };
-        read(&Reader::Own(self.kind), &message, &mut |_| false)
+        read(&Reader::Named(self.kind, Naming::default()), &message, &mut |_| false)
     }
 }
 

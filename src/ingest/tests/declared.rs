@@ -9,7 +9,7 @@ use crate::ingest::{IngestFault, Reading, slack};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::settings::LabelNames;
-use crate::model::source::{Declares, SourceKind};
+use crate::model::source::{Declares, Naming, SourceKind};
 
 fn told(reader: &Reader, body: &[u8], now: &str) -> Result<Reading, IngestFault> {
     let (headers, names) = (Headers::default(), LabelNames::default());
@@ -19,7 +19,7 @@ fn told(reader: &Reader, body: &[u8], now: &str) -> Result<Reading, IngestFault>
 
 fn readers() -> [Reader; 4] {
     let desk = slack::Desk { services: vec!["checkout".to_owned()], address: "https://a.example".to_owned() };
-    let own = [SourceKind::Statuspage, SourceKind::IncidentIo].map(Reader::Own);
+    let own = [SourceKind::Statuspage, SourceKind::IncidentIo].map(|kind| Reader::Named(kind, Naming::default()));
     let [one, other] = own;
     [Reader::PagerDuty(Declares::default()), one, other, Reader::Slack(desk)]
 }
