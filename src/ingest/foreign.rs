@@ -10,6 +10,9 @@ use super::{IngestFault, MemberFault, Message, Reading, begins, labels, member, 
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Labels, Link, Severity};
 
+/// Members of a list that are looked at: services, updates, fields of one incident.
+const MEMBERS: usize = 100;
+
 /// Reads a body that is one JSON object; `expected` says of what.
 pub(super) fn object(body: &[u8], expected: &'static str) -> Result<Value, IngestFault> {
     begins(body, b'{', expected)?;
@@ -33,6 +36,11 @@ pub(super) fn word(value: &Value, path: &str) -> Option<String> {
         Value::Bool(flag) => Some(flag.to_string()),
         _ => text(value, path).map(str::to_owned),
     }
+}
+
+/// The members of a list at a path of keys; no list has none. At most [`MEMBERS`] of them.
+pub(super) fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
+    at(value, path).and_then(Value::as_array).into_iter().flatten().take(MEMBERS)
 }
 
 /// What the body hangs on: [`word`], or a fault that names the place.

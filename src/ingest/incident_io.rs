@@ -18,14 +18,12 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::foreign::{self, at, instant, instant_if_any, line, link, need, prose, text};
+use super::foreign::{self, at, instant, instant_if_any, line, link, list, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, labels};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity};
 
 const ADVICE: &str = "incident.io names the kind of each message there";
-/// Entries that are read of one list.
-const MOST: usize = 100;
 /// Names of the field that says which service is meant, beside those of the settings.
 const SERVICE_FIELDS: [&str; 4] = ["services", "affected service", "affected services", "component"];
 /// Names of the timestamp at which users began to feel it, and of those at which they ceased to, the best first.
@@ -164,10 +162,6 @@ impl<'a> Told<'a> {
         let said = text(data, "message").map(|words| format!(": {words}")).unwrap_or_default();
         Some(self.note(self.updated?, None, None, &format!("Status went{from} to {to}{said}")))
     }
-}
-
-fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
-    at(value, path).and_then(Value::as_array).into_iter().flatten().take(MOST)
 }
 
 /// A word that we know, else the rank: of the usual three, minor is 1 and critical 3.

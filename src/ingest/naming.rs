@@ -3,6 +3,7 @@
 use super::foreign::line;
 use super::labels;
 use crate::model::event::Event;
+use crate::model::glob::matches;
 use crate::model::source::Naming;
 
 /// The service that the first pattern names which fits one of `names`.
@@ -19,41 +20,9 @@ pub(super) fn place(event: &mut Event, naming: &Naming, service: Option<&str>, e
     event.identify();
 }
 
-/// Whether a name fits a pattern, in which `*` stands for any letters or none.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut parts = pattern.split('*');
-    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else { return false };
-    let Some(last) = parts.next_back() else { return rest.is_empty() };
-    for part in parts {
-        let Some(at) = rest.find(part) else { return false };
-        rest = &rest[at + part.len()..];
-    }
-    rest.ends_with(last)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{Naming, matches, service};
-
-    #[test]
-    fn a_star_stands_for_any_letters() {
-        for (pattern, name, fits) in [
-            ("shop/checkout", "shop/checkout", true),
-            ("shop/checkout", "shop/checkout-2", false),
-            ("shop/*", "shop/checkout", true),
-            ("shop/*", "shop/", true),
-            ("shop/*", "shopping/checkout", false),
-            ("*/checkout*", "shop/checkout-db", true),
-            ("*-db", "shop/checkout-db", true),
-            ("a*a", "a", false),
-            ("a*b*c", "axxbyyc", true),
-            ("a*b*c", "acb", false),
-            ("*", "", true),
-            ("", "", true),
-        ] {
-            assert_eq!(matches(pattern, name), fits, "{pattern} {name}");
-        }
-    }
+    use super::{Naming, service};
 
     #[test]
     fn the_first_pattern_that_fits_names_the_service() {

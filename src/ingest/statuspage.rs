@@ -14,13 +14,10 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::foreign::{self, at, event, instant_if_any as instant, line, link, need, prose, text};
+use super::foreign::{self, at, event, instant_if_any as instant, line, link, list, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, labels, redacted};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
-
-/// Updates and components that are read of one incident.
-const MOST: usize = 100;
 
 /// Reads a message.
 ///
@@ -47,10 +44,6 @@ pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 #[must_use]
 pub fn kept(body: &[u8]) -> Vec<u8> {
     redacted::json(body, &["unsubscribe"])
-}
-
-fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
-    at(value, path).and_then(Value::as_array).into_iter().flatten().take(MOST)
 }
 
 /// When an update was, as its author dates it.

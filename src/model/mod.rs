@@ -6,6 +6,7 @@ pub mod backoff;
 pub mod correction;
 pub mod event;
 pub mod fault;
+pub mod glob;
 pub mod id;
 mod identity;
 pub mod incident;
