@@ -1,12 +1,10 @@
 //! Whatever order messages come in, and however often, what they say ends the same.
 
-use std::collections::BTreeMap;
-use std::time::Duration;
-
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 use super::sources::{Payload, payload};
-use super::world::{World, until};
+use super::world::World;
 
 /// The beginning and the end of one alert, by payload.
 const PAIRS: &[(&str, &str)] = &[
@@ -55,15 +53,8 @@ fn told(order: &[usize]) -> BTreeMap<String, Value> {
         }
         found
     };
-    // Until nothing has changed for a while.
-    let mut last = BTreeMap::new();
-    until("the judge to have read all", Duration::from_secs(20), || {
-        let now = signals();
-        let same = now == last && now.len() >= PAIRS.len();
-        last = now;
-        same.then_some(())
-    });
-    last
+    world.until_judged();
+    signals()
 }
 
 #[test]

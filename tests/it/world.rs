@@ -325,6 +325,17 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         self.http.try_post(path, body, &[]).unwrap_or_else(|| panic!("POST {path}: no answer"))
     }
 
+    /// Until all that was answered for so far is judged.
+    pub(crate) fn until_judged(&self) {
+        let gauge = |text: &str, name: &str| -> Option<u64> {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+        };
+        until("the judge to have read all", PATIENCE, || {
+            let text = self.get("/metrics").body;
+            (gauge(&text, "afterword_log_head")? == gauge(&text, "afterword_log_applied")?).then_some(())
+        });
+    }
+
     /// Runs the binary until it ends by itself.
     pub(crate) fn run(&self, arguments: &[&str]) -> Ended {
         self.run_program(env!("CARGO_BIN_EXE_afterword"), arguments)
