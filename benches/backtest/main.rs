@@ -8,6 +8,7 @@ mod year;
 #[expect(dead_code, reason = "only its rules are wanted here")]
 mod world;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use afterword::engine::InForce;
@@ -17,8 +18,8 @@ use afterword::trial::backtest::{Backtest, Tally};
 #[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
 fn main() {
     let rules = parse::load(&[("rules.yaml".to_owned(), world::rules())]).unwrap();
-    let force = InForce::new(rules, &year::services(), &[]);
-    let mut backtest = Backtest::under(&force);
+    let force = Arc::new(InForce::new(rules, &year::services(), &[]));
+    let mut backtest = Backtest::under(force, afterword::model::Time::UNIX_EPOCH);
     let (mut records, mut events, mut last) = (0_usize, 0_usize, None);
     let mut spent = Duration::ZERO;
     for (logged_at, told) in year::Year::new() {

@@ -1,11 +1,14 @@
 //! The judge: feeds the log to the engine in order and stores what follows with the position it has reached.
 
+#[cfg(test)]
+mod tests;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::settings::Settings;
+use super::settings::{Settings, as_logged};
 use super::{App, intend, lock};
 use crate::engine::replay::{WINDOW, window_end, window_of};
-use crate::engine::{Changes, State};
+use crate::engine::{Changes, InForce, State};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
 use crate::model::incident::{Incident, IncidentId, Phase};
@@ -23,7 +26,9 @@ pub(super) struct Judge {
     state: State,
     applied: u64,
     epoch: u64,
-    /// The hash of the settings put in force last.
+    /// What is in force by the log, as far as it is applied: a replay of the log finds the same.
+    force: InForce,
+    /// The hash of the settings logged last.
     settings: Option<String>,
     /// A record that made the engine panic: passed over, and told.
     poison: Option<(u64, String)>,
@@ -44,6 +49,10 @@ pub(super) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Loaded>
     Ok(store.load(clock - settings.force.remembers())?)
 }
 
+fn settings_in(event: &Event) -> Option<SettingsFact> {
+    if let Fact::Settings(fact) = &event.fact { Some(fact.clone()) } else { None }
+}
+
 /// What incidents know of alerts, in order of time within each.
 pub(super) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
     let events = incidents.iter().flat_map(|incident| &incident.members).map(|member| &*member.event);
@@ -56,13 +65,28 @@ impl Judge {
     pub(super) fn of(loaded: Loaded, epoch: u64, settings: &Settings) -> Self {
         let now = loaded.judged_until;
         let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
-            Fact::Settings(fact) => Some((event.occurred_at, fact.hash.clone())),
+            Fact::Settings(fact) => Some((event.occurred_at, fact)),
             _ => None,
         });
-        let hash = in_force.max().map(|(_, hash)| hash);
+        let last = in_force.max_by_key(|(at, _)| *at).map(|(_, fact)| fact);
+        // What this version cannot read of what an earlier one logged is logged again.
+        let read = last.and_then(|fact| Some((fact.hash.clone(), as_logged(fact).ok()?)));
+        let (hash, force) = read.map_or_else(|| (None, settings.force.clone()), |(hash, force)| (Some(hash), force));
         let applied = loaded.applied;
-        let state = State::restore(loaded.incidents, loaded.loose, &settings.force, now);
-        Self { state, applied, epoch, settings: hash, poison: None, careful: false }
+        let state = State::restore(loaded.incidents, loaded.loose, &force, now);
+        Self { state, applied, epoch, force, settings: hash, poison: None, careful: false }
+    }
+
+    /// Decides everything again under what the log puts in force.
+    fn adopt(&mut self, fact: &SettingsFact, at: Time, changes: &mut Changes) {
+        match as_logged(fact) {
+            Ok(force) => self.force = force,
+            Err(faults) => {
+                let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+                tracing::error!("what is in force stays so, as what the log puts in its place cannot be read: {}", told.join("; "));
+            }
+        }
+        changes.merge(self.state.rejudge(&self.force, at));
     }
 
     pub(super) fn incidents(&self) -> impl Iterator<Item = &Incident> {
@@ -131,16 +155,16 @@ impl App {
         let mut judged_until = now;
         for mut window in windows.complete {
             let (Some(first), Some(last)) = (window.first().map(|record| record.logged_at), window.last()) else { continue };
-            judge.state.tick_until(&settings.force, first, &mut changes);
+            judge.state.tick_until(&judge.force, first, &mut changes);
             (to, judged_until) = (last.position, last.logged_at);
             if let Some((position, why)) = judge.poison.take_if(|(position, _)| window.iter().any(|record| record.position == *position)) {
                 stored.quarantined.push((position, why));
                 window.retain(|record| record.position != position);
             }
-            self.apply_window(judge, window, judged_until, settings, &mut changes)?;
+            self.apply_window(judge, window, judged_until, &mut changes)?;
         }
         if !more && windows.open_until.is_none() {
-            judge.state.tick_until(&settings.force, now, &mut changes);
+            judge.state.tick_until(&judge.force, now, &mut changes);
         }
         if to > from || changes != Changes::default() {
             let at = if more { judged_until } else { now };
@@ -179,21 +203,18 @@ impl App {
         }
     }
 
-    fn apply_window(
-        &self,
-        judge: &mut Judge,
-        window: Vec<Record>,
-        at: Time,
-        settings: &Settings,
-        changes: &mut Changes,
-    ) -> anyhow::Result<()> {
+    fn apply_window(&self, judge: &mut Judge, window: Vec<Record>, at: Time, changes: &mut Changes) -> anyhow::Result<()> {
         let named = window.first().map(|record| (record.position, record.source.clone()));
         let alone = window.len() == 1;
         let events: Vec<Event> = window.into_iter().flat_map(|record| record.events).collect();
-        let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &settings.force, at)));
+        let put_in_force = events.iter().rev().find_map(settings_in);
+        let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &judge.force, at)));
         let (Err(_), Some((position, source))) = (&judged, named) else {
             if let Ok(more) = judged {
                 changes.merge(more);
+            }
+            if let Some(fact) = put_in_force {
+                judge.adopt(&fact, at, changes);
             }
             return Ok(());
         };
@@ -238,12 +259,12 @@ impl App {
     }
 
     fn note_settings(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<()> {
-        if judge.settings.as_ref() == Some(&settings.hash) {
+        let logged = &settings.logged;
+        if judge.settings.as_ref() == Some(&logged.hash) {
             return Ok(());
         }
-        let fact = SettingsFact { hash: settings.hash.clone(), text: settings.text.clone() };
-        self.append_own(judge.epoch, vec![Event::new("afterword", self.now(), Fact::Settings(fact))])?;
-        judge.settings = Some(settings.hash.clone());
+        self.append_own(judge.epoch, vec![Event::new("afterword", self.now(), Fact::Settings(logged.clone()))])?;
+        judge.settings = Some(logged.hash.clone());
         Ok(())
     }
 
@@ -265,26 +286,5 @@ impl App {
         self.store.apply(judge.epoch, judge.applied, judge.applied, &stored)?;
         self.applied.send_modify(|_| {});
         Ok(())
-    }
-
-    /// Decides everything again under the settings now in force. Blocks.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub(super) fn rejudge(&self) -> anyhow::Result<()> {
-        let settings = self.settings();
-        let mut held = lock(&self.judge);
-        let Some(judge) = held.as_mut() else { return Ok(()) };
-        let now = self.now();
-        let changes = judge.state.rejudge(&settings.force, now);
-        let mut stored = apply::Changes::default();
-        let applied = judge.applied;
-        let result = self
-            .gather(&judge.state, &changes, &settings, now, &mut stored)
-            .and_then(|()| self.store.apply(judge.epoch, applied, applied, &stored).map_err(anyhow::Error::from));
-        if result.is_err() {
-            *held = None;
-        }
-        result
     }
 }

@@ -12,7 +12,7 @@ use crate::ingest::auth::Proof;
 use crate::ingest::generic::Mapping;
 use crate::ingest::sources::Reader;
 use crate::measure::reach::Reach;
-use crate::model::event::hex;
+use crate::model::event::{RuleFile, Settings as Logged, hex};
 use crate::model::fault::Fault;
 use crate::model::who::Who;
 use crate::rules::parse::SHIPPED;
@@ -46,10 +46,8 @@ pub struct Settings {
     pub access: Option<Proof>,
     /// Where the database is.
     pub place: Place,
-    /// The rules and services as text, for the log.
-    pub text: String,
-    /// Hash of the text.
-    pub hash: String,
+    /// All of it as text, for the log.
+    pub logged: Logged,
     /// The settings file; `None`: the defaults.
     pub file: Option<PathBuf>,
 }
@@ -119,15 +117,10 @@ impl Settings {
         }
         let asks = |entry: &metrics::Metrics| Asked::by(rules.conditions.iter().filter(|rule| rule.metrics == entry.name));
         let asked = config.metrics.iter().map(|entry| (entry.name.clone(), asks(entry))).collect();
-        let called = Called::new(&config.services, &schemes(&config));
-        let force = InForce::new(rules, &config.services, &config.maintenance)
-            .with_limits(config.limits)
-            .with_people(Who::new(&config.people, &config.robots))
-            .with_aliases(called);
-        let whole = together(files, text);
+        let file_of = |(name, text): &(String, String)| RuleFile { name: name.clone(), text: text.clone() };
         Ok(Self {
+            force: in_force(rules, &config),
             config,
-            force,
             proofs,
             readers,
             cloudevents,
@@ -138,8 +131,7 @@ impl Settings {
             warnings,
             access,
             place,
-            hash: hex(&whole, 16),
-            text: whole,
+            logged: Logged { hash: hex(&together(files, text), 16), text: text.to_owned(), rules: files.iter().map(file_of).collect() },
             file: file.map(Path::to_owned),
         })
     }
@@ -158,13 +150,37 @@ fn schemes(config: &Config) -> Vec<(&str, &str)> {
     config.sources.iter().flat_map(|source| words(source).map(|word| (source.name.as_str(), word))).collect()
 }
 
-/// The rules and settings as one text. Settings hold no secrets, only where they are.
+/// What the engine needs of the settings, with these rules.
+#[must_use]
+pub fn in_force(rules: RuleSet, config: &Config) -> InForce {
+    InForce::new(rules, &config.services, &config.maintenance)
+        .with_limits(config.limits)
+        .with_people(Who::new(&config.people, &config.robots))
+        .with_aliases(Called::new(&config.services, &schemes(config)))
+}
+
+/// What a log says was put in force.
+///
+/// # Errors
+/// Every fault, where this version reads those settings otherwise than the one that wrote them.
+pub fn as_logged(fact: &Logged) -> Result<InForce, Vec<Fault>> {
+    let name = "the settings in the log";
+    if fact.rules.is_empty() {
+        let message = "they were logged by a version that did not keep rules apart from settings".to_owned();
+        return Err(vec![Fault { file: name.to_owned(), line: 1, column: 1, message }]);
+    }
+    let config = if fact.text.is_empty() { Config::default() } else { config::parse::parse(name, &fact.text)? };
+    let files: Vec<(String, String)> = fact.rules.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
+    Ok(in_force(rules::parse::load(&files)?, &config))
+}
+
+/// The rules and settings as one text.
 fn together(files: &[(String, String)], text: &str) -> String {
     let rules = files.iter().map(|(name, text)| format!("# {name}\n{text}\n"));
     rules.chain([text.to_owned()]).collect()
 }
 
-/// The hash of what the files of these settings say now: the [`Settings::hash`] they would have if they were read, where they can be.
+/// The hash of what the files of these settings say now: the one they would be logged with if they were read, where they can be.
 /// `None` when they were read from no file.
 pub(super) fn fingerprint(settings: &Settings) -> Option<String> {
     let file = settings.file.as_deref()?;
@@ -248,7 +264,8 @@ impl super::App {
         })?;
         self.counts.reloaded_at.store(self.now().timestamp(), Relaxed);
         *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
-        for fault in [self.record_settings(), self.rejudge()].into_iter().filter_map(Result::err) {
+        // The judge decides everything again once it reads in the log that they are in force.
+        if let Err(fault) = self.record_settings() {
             self.trouble("the new settings are in force, but their effect could not be stored yet", &fault);
         }
         Ok(())

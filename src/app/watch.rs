@@ -29,7 +29,7 @@ pub enum Noticed {
 
 impl Watched {
     pub(super) fn new(settings: &Settings) -> Self {
-        Self { read: settings.hash.clone(), seen: settings.hash.clone() }
+        Self { read: settings.logged.hash.clone(), seen: settings.logged.hash.clone() }
     }
 }
 

@@ -149,6 +149,7 @@ impl<'a> Case<'a> {
 
     fn degradation(&self, criterion: &Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
         let found = degraded(self.signals(criterion), self.incident.phase, self.incident.phase_since, self.now);
+        sooner(next, found.ahead);
         let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);
         let counts = longest.map(|required| (Count::Longest { bridge }, required));
         let counts = counts.into_iter().chain(total.map(|(required, within)| (Count::Within(TimeDelta::seconds(within)), required)));

@@ -19,6 +19,8 @@ pub(super) struct Degraded {
     pub(super) lasting: bool,
     /// Whether one that may count still lasts.
     pub(super) maybe_lasting: bool,
+    /// When the next stretch begins that is still ahead, as a sender whose clock is ahead tells it.
+    pub(super) ahead: Option<Time>,
     /// The events behind the signals that count.
     pub(super) evidence: Vec<EventId>,
     /// The first service that it was about.
@@ -36,7 +38,11 @@ pub(super) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, p
         for span in &signal.spans {
             let sure = span.state == SpanState::Degraded && passes == Truth::True;
             let maybe = matches!(span.state, SpanState::Degraded | SpanState::Unknown);
-            if !maybe || span.start > now {
+            if !maybe {
+                continue;
+            }
+            if span.start > now {
+                found.ahead = found.ahead.into_iter().chain([span.start]).min();
                 continue;
             }
             counted = true;

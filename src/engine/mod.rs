@@ -38,7 +38,7 @@ mod signals;
 mod sorts;
 mod sweep;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod watches;
 
 use force::Roots;

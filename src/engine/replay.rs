@@ -1,5 +1,7 @@
 //! Feeding a log to the engine: the same log under the same rules ends the same, whoever feeds it and when.
 
+use std::sync::Arc;
+
 use chrono::TimeDelta;
 
 use super::{Changes, InForce, State};
@@ -54,28 +56,48 @@ impl Changes {
 }
 
 /// A state that a log is fed to, record by record.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Replay {
     state: State,
+    force: Arc<InForce>,
+    /// What is in force once the open window is over.
+    next: Option<Arc<InForce>>,
     /// The window that is open: its events, and when its first and last records were logged.
     window: Vec<Event>,
     logged: Option<(Time, Time)>,
 }
 
 impl Replay {
+    /// Nothing yet, under these rules.
+    #[must_use]
+    pub fn under(force: Arc<InForce>) -> Self {
+        Self { state: State::default(), force, next: None, window: Vec::new(), logged: None }
+    }
+
     /// What has been decided by the records of the windows that are over.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
+    /// What is in force.
+    #[must_use]
+    pub fn force(&self) -> &InForce {
+        &self.force
+    }
+
+    /// Puts others in force: the record taken last says so.
+    pub fn adopt(&mut self, force: Arc<InForce>) {
+        self.next = Some(force);
+    }
+
     /// Takes the next record of the log. Gives what the window before has changed, once this one is of another.
-    pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>, force: &InForce) -> Changes {
+    pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) -> Changes {
         let mut changes = Changes::default();
         match &mut self.logged {
             Some((first, last)) if window_of(*first) == window_of(logged_at) => *last = logged_at,
             _ => {
-                self.close(force, &mut changes);
+                self.close(&mut changes);
                 self.logged = Some((logged_at, logged_at));
             }
         }
@@ -84,16 +106,20 @@ impl Replay {
     }
 
     /// Ends the open window, and lets time pass until `until`.
-    pub fn until(&mut self, until: Time, force: &InForce) -> Changes {
+    pub fn until(&mut self, until: Time) -> Changes {
         let mut changes = Changes::default();
-        self.close(force, &mut changes);
-        self.state.tick_until(force, until, &mut changes);
+        self.close(&mut changes);
+        self.state.tick_until(&self.force, until, &mut changes);
         changes
     }
 
-    fn close(&mut self, force: &InForce, changes: &mut Changes) {
+    fn close(&mut self, changes: &mut Changes) {
         let Some((first, last)) = self.logged.take() else { return };
-        self.state.tick_until(force, first, changes);
-        changes.merge(self.state.apply(std::mem::take(&mut self.window), force, last));
+        self.state.tick_until(&self.force, first, changes);
+        changes.merge(self.state.apply(std::mem::take(&mut self.window), &self.force, last));
+        if let Some(next) = self.next.take() {
+            self.force = next;
+            changes.merge(self.state.rejudge(&self.force, last));
+        }
     }
 }

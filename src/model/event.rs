@@ -386,9 +386,21 @@ pub struct Lapsed {
 /// What was put in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Hash of the text.
+    /// Hash of all texts.
     pub hash: String,
-    /// The rules and services, whole.
+    /// The settings file, whole; empty where there is none. It holds no secrets, only where they are.
+    pub text: String,
+    /// The rule files. Logs of earlier versions have them in front of the settings, in one text.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleFile>,
+}
+
+/// A rule file as it was put in force.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// Its name.
+    pub name: String,
+    /// What stands in it.
     pub text: String,
 }
 

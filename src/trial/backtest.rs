@@ -1,22 +1,30 @@
 //! What rules would have decided over a log, and how two rule sets differ.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 
 use crate::engine::replay::Replay;
-use crate::engine::{Changes, InForce};
+use crate::engine::{Changes, InForce, State};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::incident::{Decision, Incident, IncidentId, Outcome, Phase};
 
 /// A log under one rule set, as far as it has been read.
 #[derive(Debug)]
-pub struct Backtest<'a> {
-    force: &'a InForce,
+pub struct Backtest {
     replay: Replay,
-    cases: BTreeMap<IncidentId, Case>,
-    met: BTreeMap<IncidentId, Box<[Outcome]>>,
+    from: Time,
+    seen: BTreeMap<IncidentId, Seen>,
+}
+
+/// An incident as it was seen last, at its closing or at the end.
+#[derive(Debug)]
+struct Seen {
+    case: Case,
+    /// Of each criterion that is met, or of which nobody can say: its name.
+    met: Vec<(Arc<str>, Outcome)>,
 }
 
 /// What came of an incident.
@@ -64,54 +72,73 @@ pub struct Result {
     pub criteria: Vec<Counted>,
 }
 
-impl<'a> Backtest<'a> {
-    /// Begins one.
+impl Backtest {
+    /// Begins one. Incidents that began before `from` are not told of; the log before it is what they and the rules look back at.
     #[must_use]
-    pub fn under(force: &'a InForce) -> Self {
-        Self { force, replay: Replay::default(), cases: BTreeMap::new(), met: BTreeMap::new() }
+    pub fn under(force: Arc<InForce>, from: Time) -> Self {
+        Self { replay: Replay::under(force), from, seen: BTreeMap::new() }
     }
 
     /// Takes the next record of the log.
     pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) {
-        let changes = self.replay.take(logged_at, events, self.force);
+        let changes = self.replay.take(logged_at, events);
         self.note(&changes);
+    }
+
+    /// Puts other rules in force, as the record taken last says.
+    pub fn adopt(&mut self, force: Arc<InForce>) {
+        self.replay.adopt(force);
+    }
+
+    /// Lets time pass until `now`; no more records of before then come.
+    pub fn pass(&mut self, now: Time) {
+        let changes = self.replay.until(now);
+        self.note(&changes);
+    }
+
+    /// What has been decided so far.
+    #[must_use]
+    pub fn state(&self) -> &State {
+        self.replay.state()
     }
 
     /// What came of it by `now`.
     #[must_use]
     pub fn end(mut self, now: Time) -> Result {
-        let changes = self.replay.until(now, self.force);
-        self.note(&changes);
-        let open: Vec<Case> = self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed).map(Case::of).collect();
-        for incident in self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed) {
-            self.met.insert(incident.id.clone(), outcomes(incident));
-        }
-        self.cases.extend(open.into_iter().map(|case| (case.incident.clone(), case)));
-        let criteria = self.force.rules.criteria.iter().enumerate().map(|(index, criterion)| {
-            let count = |wanted: Outcome| self.met.values().filter(|outcomes| outcomes.get(index) == Some(&wanted)).count();
-            let decided = self.cases.values().filter(|case| case.criteria.contains(&criterion.name)).count();
-            let (met, unknown) = (count(Outcome::Met), count(Outcome::Unknown));
+        self.pass(now);
+        let open = self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed);
+        let open: Vec<(IncidentId, Seen)> = open.map(|incident| (incident.id.clone(), Seen::of(incident))).collect();
+        self.seen.extend(open);
+        self.seen.retain(|_, seen| seen.case.began >= self.from);
+        let criteria = self.replay.force().rules.criteria.iter().map(|criterion| {
+            let found = |wanted: Outcome| {
+                let has = |seen: &&Seen| seen.met.iter().any(|(name, outcome)| **name == *criterion.name && *outcome == wanted);
+                self.seen.values().filter(has).count()
+            };
+            let decided = self.seen.values().filter(|seen| seen.case.criteria.contains(&criterion.name)).count();
+            let (met, unknown) = (found(Outcome::Met), found(Outcome::Unknown));
             Counted { criterion: criterion.name.clone(), shadow: criterion.shadow, met, unknown, decided }
         });
-        Result { criteria: criteria.collect(), cases: self.cases }
+        Result { criteria: criteria.collect(), cases: self.seen.into_iter().map(|(id, seen)| (id, seen.case)).collect() }
     }
 
     fn note(&mut self, changes: &Changes) {
         for id in changes.removed.keys() {
-            self.cases.remove(id);
-            self.met.remove(id);
+            self.seen.remove(id);
         }
         // One that is not closed yet changes again, at the latest by closing.
         let state = self.replay.state();
         for incident in changes.changed.iter().filter_map(|id| state.incident(id)).filter(|incident| incident.phase == Phase::Closed) {
-            self.met.insert(incident.id.clone(), outcomes(incident));
-            self.cases.insert(incident.id.clone(), Case::of(incident));
+            self.seen.insert(incident.id.clone(), Seen::of(incident));
         }
     }
 }
 
-fn outcomes(incident: &Incident) -> Box<[Outcome]> {
-    incident.verdicts.iter().map(|verdict| verdict.outcome).collect()
+impl Seen {
+    fn of(incident: &Incident) -> Self {
+        let told = incident.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::NotMet);
+        Self { case: Case::of(incident), met: told.map(|verdict| (verdict.criterion.as_str().into(), verdict.outcome)).collect() }
+    }
 }
 
 impl Case {

@@ -1,6 +1,7 @@
 //! What implementations get wrong about senders, a test each, named after what the sender does.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use afterword::engine::replay::Replay;
@@ -66,15 +67,14 @@ fn firing(name: &str, since: &str) -> serde_json::Value {
 
 /// An engine that was told these events, each at its time.
 fn judged(events: Vec<Event>) -> Replay {
-    let force = InForce::default();
-    let mut replay = Replay::default();
+    let mut replay = Replay::under(Arc::new(InForce::default()));
     let mut events = events;
     events.sort_by_key(|event| event.occurred_at);
     for event in events {
         let at = event.occurred_at;
-        let _: Changes = replay.take(at, [event], &force);
+        let _: Changes = replay.take(at, [event]);
     }
-    let _ = replay.until(now(), &force);
+    let _ = replay.until(now());
     replay
 }
 

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod declared;
-mod properties;
+pub(crate) mod properties;
 mod rollbacks;
 
 use chrono::TimeDelta;
@@ -40,7 +40,7 @@ fn force_of(rules: &str) -> InForce {
     InForce::new(rules, &[service("checkout", &["payments"]), service("payments", &[]), service("search", &[])], &[])
 }
 
-fn at(minutes: i64) -> Time {
+pub(crate) fn at(minutes: i64) -> Time {
     Time::from_timestamp(1_767_603_600, 0).unwrap() + TimeDelta::minutes(minutes)
 }
 
@@ -433,3 +433,15 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
 }
 
 mod people;
+
+#[test]
+fn a_sender_whose_clock_is_ahead_does_not_delay_a_decision() {
+    let force = force();
+    let mut state = State::default();
+    // It is told ten seconds before its own time.
+    let told = at(0) - TimeDelta::seconds(10);
+    state.apply(vec![alert("A", "checkout", 0, None)], &force, told);
+    pass(&mut state, &force, 31);
+    let announced = state.incidents().next().unwrap().announced.clone().unwrap();
+    assert_eq!((announced.decision, announced.at), (Decision::Suggest, at(30)));
+}

@@ -17,7 +17,7 @@ use crate::model::event::{
 use crate::model::incident::{Incident, IncidentId, Joined, Outcome, Standing};
 
 /// Every kind of criterion but near misses, which ask when others were made known.
-const RULES: &str = "
+pub(crate) const RULES: &str = "
 criteria:
   - {name: outage, on: outage, decision: hold}
   - {name: long, on: degradation, longest: 30m, decision: suggest}
@@ -28,7 +28,7 @@ criteria:
   - {name: costly, on: outage, where: incident.duration > 600.0, decision: hold}
 ";
 
-const NEAR_MISSES: &str = "criteria: [{name: near, on: near_miss, quiet_for: 2h, at_most: 1 per 1h, decision: suggest}]";
+pub(crate) const NEAR_MISSES: &str = "criteria: [{name: near, on: near_miss, quiet_for: 2h, at_most: 1 per 1h, decision: suggest}]";
 
 /// Facts that belong together: an alert with its end, a condition's turns, one thing that a person said.
 fn story() -> impl Strategy<Value = Vec<Event>> {
@@ -177,16 +177,16 @@ fn foreign(service: &str, start: i64, length: i64, name: &str, [one, two, three]
     events
 }
 
-fn history() -> impl Strategy<Value = Vec<Event>> {
+pub(crate) fn history() -> impl Strategy<Value = Vec<Event>> {
     proptest::collection::vec(story(), 1..12).prop_map(|stories| stories.into_iter().flatten().collect())
 }
 
 /// What people say of any two events of a history: their incidents are one, or this part is something else.
-fn corrections() -> impl Strategy<Value = Vec<(Index, Index, u8)>> {
+pub(crate) fn corrections() -> impl Strategy<Value = Vec<(Index, Index, u8)>> {
     proptest::collection::vec((any::<Index>(), any::<Index>(), 0..3_u8), 0..4)
 }
 
-fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) -> Vec<Event> {
+pub(crate) fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) -> Vec<Event> {
     let openers: Vec<&Event> = events.iter().filter(|event| crate::engine::opens(event)).collect();
     let mut all = events.to_vec();
     if openers.is_empty() {
@@ -231,7 +231,7 @@ fn essence(state: &State) -> Vec<Incident> {
 }
 
 /// Where two runs differ, in a few words.
-fn difference(one: &[Incident], other: &[Incident]) -> String {
+pub(crate) fn difference(one: &[Incident], other: &[Incident]) -> String {
     fn walk(path: &str, one: &Value, other: &Value, found: &mut Vec<String>) {
         match (one, other) {
             (Value::Object(a), Value::Object(b)) => {

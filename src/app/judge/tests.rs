@@ -1,0 +1,176 @@
+//! What was decided live is what a replay of the log decides, to the byte.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use chrono::TimeDelta;
+use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
+use tempfile::TempDir;
+
+use super::settings_in;
+use crate::app::App;
+use crate::app::clock::Clock;
+use crate::app::receive::Arrival;
+use crate::app::settings::{Settings, as_logged};
+use crate::engine::tests::at;
+use crate::engine::tests::properties::{NEAR_MISSES, RULES, corrected, corrections, difference, history};
+use crate::model::Time;
+use crate::model::event::Event;
+use crate::model::incident::Incident;
+use crate::store::incident::IncidentFilter;
+use crate::store::{Place, Store};
+use crate::trial::backtest::Backtest;
+
+const CASES: u32 = 64;
+
+/// What happens between two messages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Step {
+    /// The judge decides.
+    Judge,
+    /// The process ends and another one begins.
+    Restart,
+    /// These rules are put in force.
+    Rules(usize),
+    /// Nothing: the next message is judged together with this one, or as soon as it comes.
+    Wait,
+}
+
+/// Rules and services: the first two ask for other things, the last says too that other services belong together.
+const IN_FORCE: [(&str, &str); 3] = [
+    (RULES, "services: [{name: checkout, depends_on: [payments]}, {name: payments}, {name: search}]"),
+    (NEAR_MISSES, "services: [{name: checkout, depends_on: [payments]}, {name: payments}, {name: search}]"),
+    (
+        "criteria:\n  - {name: long, on: degradation, longest: 5m, decision: hold}\n  - {name: again, on: recurrence, times: 2, within: 30h, \
+         decision: suggest, shadow: true}\ncorrelation: {reopen_within: 90m, join_within: 1h}\n",
+        "services: [{name: checkout}, {name: payments, depends_on: [search]}, {name: search}]",
+    ),
+];
+
+/// With the first so many of [`IN_FORCE`].
+fn step(rules: usize) -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => Just(Step::Judge),
+        4 => Just(Step::Wait),
+        1 => Just(Step::Restart),
+        1 => (0..rules).prop_map(Step::Rules),
+    ]
+}
+
+/// A service in a directory of its own, whose clock is set by hand.
+struct Live {
+    dir: TempDir,
+    time: Arc<Mutex<Option<Time>>>,
+    app: Arc<App>,
+}
+
+impl Live {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), 0, "");
+        let time = Arc::new(Mutex::new(Some(at(0))));
+        let app = start(dir.path(), &time);
+        Self { dir, time, app }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Wait => return,
+            Step::Judge => {}
+            Step::Restart => self.app = start(self.dir.path(), &self.time),
+            Step::Rules(number) => {
+                write(self.dir.path(), number, "");
+                self.app.reload().unwrap();
+            }
+        }
+        while self.app.judge_step().unwrap().more {}
+        // What was put in force has been judged: its window is over.
+        let now = self.app.now();
+        *self.time.lock().unwrap() = Some(now + TimeDelta::milliseconds(250));
+    }
+}
+
+/// `note` makes them others than any before.
+fn write(dir: &Path, number: usize, note: &str) {
+    let (rules, services) = IN_FORCE[number];
+    std::fs::write(dir.join("rules.yaml"), rules).unwrap();
+    std::fs::write(dir.join("afterword.yaml"), format!("# {note}\nrules: [rules.yaml]\n{services}\n")).unwrap();
+}
+
+fn start(dir: &Path, time: &Arc<Mutex<Option<Time>>>) -> Arc<App> {
+    let now = time.lock().unwrap().unwrap();
+    let store = Store::open_at(&Place::Sqlite(dir.join("afterword.db")), now).unwrap();
+    App::start(store, Settings::load(Some(&dir.join("afterword.yaml"))).unwrap(), Clock::Set(Arc::clone(time))).unwrap()
+}
+
+/// The log of a store under the rules that held when each record was logged.
+fn backtested(store: &Store, until: Time) -> Vec<Incident> {
+    let log = store.log_after(0, usize::MAX >> 1).unwrap();
+    let read = |fact| Arc::new(as_logged(&fact).unwrap());
+    // What a service starts with is in force before it is logged.
+    let first = log.iter().flat_map(|record| &record.events).find_map(settings_in).map(read).unwrap();
+    let mut backtest = Backtest::under(first, Time::UNIX_EPOCH);
+    for record in log {
+        let put_in_force = record.events.iter().rev().find_map(settings_in).map(read);
+        backtest.take(record.logged_at, record.events);
+        if let Some(force) = put_in_force {
+            backtest.adopt(force);
+        }
+    }
+    backtest.pass(until);
+    backtest.state().incidents().cloned().collect()
+}
+
+/// What came of these events live, and what comes of the log by a backtest.
+fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<Incident>) {
+    let mut live = Live::new();
+    // Each comes some minutes late; some at the very same moment as the one before.
+    let late =
+        |(event, (_, late, _)): (Event, &(Step, i64, bool))| (event.occurred_at.max(at(0)) + TimeDelta::minutes(late * late * 7), event);
+    let mut coming: Vec<(Time, Event)> = events.into_iter().zip(steps.iter().cycle()).map(late).collect();
+    coming.sort_by_key(|(comes, _)| *comes);
+    for ((comes, event), (step, _, apart)) in coming.into_iter().zip(steps.iter().cycle()) {
+        if *apart {
+            // What comes while a window is open is judged with it.
+            let now = live.app.now();
+            *live.time.lock().unwrap() = Some(comes.max(now) + TimeDelta::milliseconds(250));
+            live.take(*step);
+        }
+        live.app.receive_now(Arrival { source: "test".to_owned(), events: vec![event], ..Arrival::default() }).unwrap();
+    }
+    *live.time.lock().unwrap() = Some(live.app.now().max(at(500)) + TimeDelta::days(1));
+    live.take(Step::Judge);
+    // What lasts is measured up to when it was looked at last: now, once for all.
+    write(live.dir.path(), 0, "the last");
+    live.app.reload().unwrap();
+    live.take(Step::Judge);
+    let mut stored = live.app.store.incidents(IncidentFilter { open_only: false, limit: 10_000 }).unwrap();
+    stored.sort_by(|one, other| one.id.cmp(&other.id));
+    let mut again = backtested(&live.app.store, live.app.now());
+    // A process that begins looks at everything once more, and a revision counts the looks that found something else.
+    stored.iter_mut().chain(&mut again).for_each(|incident| incident.revision = 0);
+    (stored, again)
+}
+
+proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(CASES))]
+
+    #[test]
+    fn live_and_backtest_decide_the_same_to_the_byte(
+        events in history(), steps in proptest::collection::vec((step(2), 0i64..4, any::<bool>()), 40),
+    ) {
+        let (live, again) = both(events, &steps);
+        prop_assert_eq!(difference(&live, &again), "");
+        prop_assert_eq!(serde_json::to_string(&live).unwrap(), serde_json::to_string(&again).unwrap());
+    }
+
+    #[test]
+    fn so_they_do_with_what_people_correct(
+        events in history(), edits in corrections(), steps in proptest::collection::vec((step(2), 0i64..4, any::<bool>()), 40),
+    ) {
+        let (live, again) = both(corrected(&events, &edits), &steps);
+        prop_assert_eq!(difference(&live, &again), "");
+        prop_assert_eq!(serde_json::to_string(&live).unwrap(), serde_json::to_string(&again).unwrap());
+    }
+}
