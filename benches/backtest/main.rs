@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use afterword::engine::InForce;
 use afterword::rules::parse;
-use afterword::trial::backtest::{Backtest, Tally};
+use afterword::trial::backtest::Backtest;
+use afterword::trial::report::Tally;
 
 #[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
 fn main() {

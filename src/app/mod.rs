@@ -10,6 +10,7 @@ use crate::deliver::sns::Sns;
 use crate::model::Time;
 use crate::store::Store;
 
+pub mod backtest;
 pub mod clock;
 pub mod correct;
 pub mod deliver;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
+mod backtest;
 mod check;
 mod client;
 mod demo;
@@ -47,6 +48,8 @@ enum Command {
     Check(check::Check),
     /// Run rule scenarios; prints expected and got where they differ.
     Test(test::Test),
+    /// Replay what happened under other rules: which incidents would be held or suggested that were not, or no longer.
+    Backtest(backtest::Backtest),
     /// Print the JSON Schema of a file, for editors; every key with its type, default and meaning.
     Schema {
         /// Of what.
@@ -105,6 +108,7 @@ pub fn run() -> ExitCode {
         Command::Init { directory } => init::init(&directory),
         Command::Check(asked) => check::check(&asked),
         Command::Test(asked) => test::test(&asked),
+        Command::Backtest(asked) => backtest::backtest(&asked),
         Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
         Command::Declare(said) => tell::tell(&said.to, said.path(), &said.body()),

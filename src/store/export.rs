@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::error::StoreError;
+use super::log::Record;
 use super::sql::{self, At, Row, Value};
 use super::{Store, migration};
+use crate::model::Time;
 
 const NOUN: &str = "export";
 /// Rows read at once.
@@ -244,6 +246,21 @@ fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
         T => row.get::<Option<String>>(index)?.map_or(Json::Null, Json::from),
         B => Json::from(row.get::<Vec<u8>>(index)?.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
     })
+}
+
+/// The record that a line of an export holds; `None`: the line is of something else.
+///
+/// # Errors
+/// When it is no line of an export.
+pub fn logged(line: &str) -> Result<Option<Record>, StoreError> {
+    let bad = |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
+    let Line::Row { table, row } = serde_json::from_str(line).map_err(bad)? else { return Ok(None) };
+    if table != "log" {
+        return Ok(None);
+    }
+    let (position, micros, source, events): (u64, i64, String, String) = serde_json::from_value(Json::Array(row)).map_err(bad)?;
+    let logged_at = Time::from_timestamp_micros(micros).context("a time that cannot be")?;
+    Ok(Some(Record { position, logged_at, source, events: serde_json::from_str(&events).map_err(bad)? }))
 }
 
 /// A value of a line as a parameter; `bytes` holds what a column of bytes stands for.

@@ -1,9 +1,9 @@
-//! What rules would have decided over a log, and how two rule sets differ.
+//! What rules would have decided over a log.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::engine::replay::Replay;
 use crate::engine::{Changes, InForce, State};
@@ -28,7 +28,7 @@ struct Seen {
 }
 
 /// What came of an incident.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Case {
     /// The incident.
     pub incident: IncidentId,
@@ -49,7 +49,7 @@ pub struct Case {
 }
 
 /// How often a criterion was met.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Its name.
     pub criterion: String,
@@ -64,7 +64,7 @@ pub struct Counted {
 }
 
 /// What came of a whole log under one rule set.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Result {
     /// One case an incident, by incident.
     pub cases: BTreeMap<IncidentId, Case>,
@@ -155,87 +155,5 @@ impl Case {
             criteria: announced.map(|announced| announced.criteria.clone()).unwrap_or_default(),
             sentence: announced.map_or_else(|| incident.reason.clone(), |announced| announced.sentence.clone()),
         }
-    }
-}
-
-/// How an incident fares under other rules.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Shift {
-    /// Held now, and was not.
-    NewlyHeld,
-    /// Was held, and is not now.
-    NoLongerHeld,
-    /// Suggested now, and was neither suggested nor held.
-    NewlySuggested,
-    /// Was suggested, and is neither now.
-    NoLongerSuggested,
-    /// As before: held or suggested.
-    Unchanged,
-}
-
-/// An incident under two rule sets.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Compared {
-    /// How it fares.
-    pub shift: Shift,
-    /// The decision under the rules it is compared with.
-    pub before: Decision,
-    /// What came of it; the sentence is of the verdict that tipped it.
-    #[serde(flatten)]
-    pub case: Case,
-}
-
-/// How many were held and suggested.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Tally {
-    /// All incidents.
-    pub incidents: usize,
-    /// Held.
-    pub held: usize,
-    /// Suggested.
-    pub suggested: usize,
-}
-
-impl Tally {
-    /// Of one result.
-    #[must_use]
-    pub fn of(result: &Result) -> Self {
-        let count = |decision| result.cases.values().filter(|case| case.decision == decision).count();
-        Self { incidents: result.cases.len(), held: count(Decision::Hold), suggested: count(Decision::Suggest) }
-    }
-}
-
-/// Every incident that is held or suggested under either rule set: what has changed first, then by its beginning.
-#[must_use]
-pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
-    let mut all = Vec::new();
-    for (id, case) in &after.cases {
-        let was = before.cases.get(id).map_or(Decision::None, |case| case.decision);
-        all.extend(shift(was, case.decision).map(|shift| Compared { shift, before: was, case: case.clone() }));
-    }
-    // Under other correlation it may be no incident of its own.
-    for case in before.cases.values().filter(|case| !after.cases.contains_key(&case.incident)) {
-        let other = Case {
-            decision: Decision::None,
-            decided_at: None,
-            criteria: Vec::new(),
-            sentence: "Under these rules it is no incident of its own.".to_owned(),
-            ..case.clone()
-        };
-        all.extend(shift(case.decision, Decision::None).map(|shift| Compared { shift, before: case.decision, case: other }));
-    }
-    all.sort_by(|one, other| (one.shift, one.case.began, &one.case.incident).cmp(&(other.shift, other.case.began, &other.case.incident)));
-    all
-}
-
-fn shift(before: Decision, after: Decision) -> Option<Shift> {
-    match (before, after) {
-        (Decision::None, Decision::None) => None,
-        (Decision::Hold, Decision::Hold) | (Decision::Suggest, Decision::Suggest) => Some(Shift::Unchanged),
-        (_, Decision::Hold) => Some(Shift::NewlyHeld),
-        (Decision::Hold, _) => Some(Shift::NoLongerHeld),
-        (Decision::None, Decision::Suggest) => Some(Shift::NewlySuggested),
-        (Decision::Suggest, Decision::None) => Some(Shift::NoLongerSuggested),
     }
 }

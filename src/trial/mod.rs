@@ -1,7 +1,9 @@
 //! Trying rules out: scenarios run through the very engine that decides live.
 
 pub mod backtest;
+pub mod report;
 mod samples;
+pub mod sheet;
 #[cfg(test)]
 mod tests;
 

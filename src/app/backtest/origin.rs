@@ -1,0 +1,206 @@
+//! Where the facts of a backtest come from, read on stretch by stretch.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+
+use crate::ingest;
+use crate::model::Time;
+use crate::model::event::Event;
+use crate::model::settings::LabelNames;
+use crate::store::{Store, export};
+
+/// Records read at once.
+const STRETCH: usize = 1000;
+/// Lines of a file that could not be read and are told of one by one.
+const TOLD: usize = 10;
+/// Bytes of a line at the most.
+const LONGEST: u64 = 64 << 20;
+
+/// The time of an event that states none: beyond all that can be stated.
+const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
+    Some(never) => never,
+    None => Time::MAX_UTC,
+};
+
+/// A record of a log: when it was logged, and what it says.
+pub(super) type Told = (Time, Vec<Event>);
+
+/// Facts in the order in which they became known.
+pub(super) enum Origin<'a> {
+    /// The log of a store.
+    Log(Log<'a>),
+    /// A file: what `export` wrote, or a normalised event a line.
+    Lines(Box<Lines>),
+}
+
+/// A store's log from somewhere on.
+pub(super) struct Log<'a> {
+    store: &'a Store,
+    first: u64,
+    position: u64,
+    last: u64,
+}
+
+/// A file, line by line.
+pub(super) struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    names: LabelNames,
+    number: u64,
+    read: u64,
+    size: u64,
+    clock: Option<Time>,
+    /// Whether it is an export, and whether that has its last line.
+    export: Option<bool>,
+    notes: Vec<String>,
+    faulty: usize,
+}
+
+impl<'a> Origin<'a> {
+    /// The store's log from the first record that was logged at `from` or later.
+    pub(super) fn log(store: &'a Store, from: Option<Time>) -> anyhow::Result<Self> {
+        let last = store.head()?.next.saturating_sub(1);
+        let first = from.map_or(Ok(0), |from| before(store, last, from))?;
+        Ok(Self::Log(Log { store, first, position: first, last }))
+    }
+
+    /// A file.
+    pub(super) fn lines(path: &Path, names: &LabelNames) -> anyhow::Result<Self> {
+        let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let size = file.metadata().map_or(0, |file| file.len());
+        Ok(Self::Lines(Box::new(Lines {
+            path: path.to_owned(),
+            file: BufReader::with_capacity(1 << 18, file),
+            names: names.clone(),
+            number: 0,
+            read: 0,
+            size,
+            clock: None,
+            export: None,
+            notes: Vec::new(),
+            faulty: 0,
+        })))
+    }
+
+    /// The next records; none at the end.
+    pub(super) fn next(&mut self) -> anyhow::Result<Vec<Told>> {
+        match self {
+            Self::Log(log) => log.next(),
+            Self::Lines(lines) => lines.next(),
+        }
+    }
+
+    /// How much has been read: from 0 to 1.
+    pub(super) fn done(&self) -> f64 {
+        let (done, all) = match self {
+            Self::Log(log) => (log.position - log.first, log.last - log.first),
+            Self::Lines(lines) => (lines.read, lines.size),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a share of what is shown as a bar")]
+        let share = done as f64 / all.max(1) as f64;
+        share.min(1.0)
+    }
+
+    /// What the reader of the result should know of the facts.
+    pub(super) fn notes(self) -> Vec<String> {
+        match self {
+            Self::Log(_) => Vec::new(),
+            Self::Lines(lines) => lines.notes(),
+        }
+    }
+}
+
+/// The position of the last record logged before `from`. Times rise with positions.
+fn before(store: &Store, last: u64, from: Time) -> anyhow::Result<u64> {
+    let (mut low, mut high) = (0, last);
+    while low < high {
+        let middle = low.midpoint(high) + (low + high) % 2;
+        match store.record(middle)? {
+            Some(record) if record.logged_at < from => low = middle,
+            // What is missing counts as later: then more is read than is needed, not less.
+            _ => high = middle - 1,
+        }
+    }
+    Ok(low)
+}
+
+impl Log<'_> {
+    fn next(&mut self) -> anyhow::Result<Vec<Told>> {
+        let mut records = self.store.log_after(self.position, STRETCH)?;
+        // What comes while it is read is not part of it: both rule sets are shown the same.
+        records.retain(|record| record.position <= self.last);
+        self.position = records.last().map_or(self.last, |record| record.position);
+        Ok(records.into_iter().map(|record| (record.logged_at, record.events)).collect())
+    }
+}
+
+impl Lines {
+    fn next(&mut self) -> anyhow::Result<Vec<Told>> {
+        let mut told = Vec::new();
+        let mut line = String::new();
+        while told.len() < STRETCH {
+            line.clear();
+            let read = std::io::Read::take(&mut self.file, LONGEST).read_line(&mut line);
+            let read = read.with_context(|| format!("{}:{}: cannot be read", self.path.display(), self.number + 1))?;
+            if read == 0 {
+                break;
+            }
+            self.number += 1;
+            self.read += u64::try_from(read).unwrap_or_default();
+            if line.trim().is_empty() {
+                continue;
+            }
+            if self.number == 1 {
+                self.export = line.starts_with("{\"afterword\":").then_some(false);
+            }
+            match if self.export.is_some() { self.record(&line) } else { self.event(&line) } {
+                Ok(record) => told.extend(record),
+                Err(fault) => self.note(&fault),
+            }
+        }
+        Ok(told)
+    }
+
+    fn record(&mut self, line: &str) -> Result<Option<Told>, String> {
+        if line.starts_with("{\"end\":") {
+            self.export = Some(true);
+        }
+        let record = export::logged(line).map_err(|fault| fault.to_string())?;
+        Ok(record.map(|record| (record.logged_at, record.events)))
+    }
+
+    /// A line of normalised events is known as soon as it says that it happened: nothing tells when it was logged.
+    fn event(&mut self, line: &str) -> Result<Option<Told>, String> {
+        let reading = ingest::events::events(line.as_bytes(), &self.names, NEVER).map_err(|fault| fault.to_string())?;
+        if let Some(fault) = reading.faults.first() {
+            return Err(fault.to_string());
+        }
+        if reading.events.iter().any(|event| event.occurred_at >= NEVER) {
+            return Err("`occurred_at` is missing: nothing else says when it was".to_owned());
+        }
+        let Some(at) = reading.events.iter().map(|event| event.occurred_at).max() else { return Ok(None) };
+        let clock = self.clock.map_or(at, |clock| at.max(clock));
+        self.clock = Some(clock);
+        Ok(Some((clock, reading.events)))
+    }
+
+    fn note(&mut self, fault: &str) {
+        self.faulty += 1;
+        if self.faulty <= TOLD {
+            self.notes.push(format!("{}:{}:1: passed over: {fault}", self.path.display(), self.number));
+        }
+    }
+
+    fn notes(mut self) -> Vec<String> {
+        if self.faulty > TOLD {
+            self.notes.push(format!("{} more lines of {} were passed over.", self.faulty - TOLD, self.path.display()));
+        }
+        if self.export == Some(false) {
+            self.notes.push(format!("{} ends early: it is no whole export.", self.path.display()));
+        }
+        self.notes
+    }
+}

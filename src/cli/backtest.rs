@@ -1,0 +1,200 @@
+//! `afterword backtest`: what other rules would have decided over the same facts.
+
+use std::io::IsTerminal;
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::check::read_all;
+use super::{FAULTS, SettingsFile, complain, json, say, serve};
+use crate::app::backtest::{self, Ask, Fault, Progress};
+use crate::app::clock::Clock;
+use crate::app::settings::{Settings, matching};
+use crate::model::Time;
+use crate::rules::{self, RuleSet};
+use crate::store::Store;
+use crate::trial::report::{Compared, Report, Shift};
+use crate::trial::sheet;
+use crate::yaml::Duration;
+
+/// Wrong usage.
+const USAGE: u8 = 2;
+/// Incidents that fare as before and are listed by a table; the other formats list all.
+const UNCHANGED: usize = 20;
+
+/// Which rules, over which facts, and how to tell.
+#[derive(Debug, Args)]
+pub(super) struct Backtest {
+    /// The rules to try: a directory or a file. Those that the settings name, if none is named.
+    #[arg(long, value_name = "DIR")]
+    rules: Option<PathBuf>,
+    /// The rules to compare with. Those that held at the time, as the log says, if none is named.
+    #[arg(long, value_name = "DIR")]
+    against: Option<PathBuf>,
+    /// Tell only of incidents that began since: 90d, 12h, 2026-01-31. Everything, if not given.
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// Facts from a file, not from the database: what `afterword export` wrote, or a normalised event a line.
+    #[arg(long, value_name = "FILE")]
+    events: Option<PathBuf>,
+    /// How it is told: a table for people, json or csv for programs.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    #[command(flatten)]
+    settings: SettingsFile,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    Table,
+    Json,
+    Csv,
+}
+
+pub(super) fn backtest(asked: &Backtest) -> u8 {
+    let settings = match serve::load(serve::found(asked.settings.config.as_deref()).as_deref()) {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let now = Clock::System.now();
+    let from = match asked.since.as_deref().map(|text| since(text, now)).transpose() {
+        Ok(from) => from,
+        Err(fault) => {
+            complain(&fault);
+            return USAGE;
+        }
+    };
+    let rules = match asked.rules.as_deref().map_or_else(|| Ok(settings.force.rules.clone()), rules_in) {
+        Ok(rules) => rules,
+        Err(code) => return code,
+    };
+    let against = match asked.against.as_deref().map(rules_in).transpose() {
+        Ok(against) => against,
+        Err(code) => return code,
+    };
+    let ask = Ask { config: settings.config.clone(), rules, against, events: asked.events.clone(), from, now };
+    match tried(&settings, &ask) {
+        Ok(report) => {
+            match asked.format {
+                Format::Json => say(&json(&report)),
+                Format::Csv => say(sheet::csv(&report).trim_end()),
+                Format::Table => say(&table(&report)),
+            }
+            if report.records == 0 {
+                complain("afterword: there are no facts to judge");
+                return FAULTS;
+            }
+            0
+        }
+        Err(fault) => {
+            complain(&format!("afterword: {fault}"));
+            FAULTS
+        }
+    }
+}
+
+fn tried(settings: &Settings, ask: &Ask) -> Result<Report, Fault> {
+    let store = match &ask.events {
+        Some(_) => None,
+        None => Some(Store::open_at(&settings.place, ask.now).with_context(|| format!("the database {}", settings.place))?),
+    };
+    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
+    if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {msg}, {eta} left") {
+        bar.set_style(style);
+    }
+    let report = backtest::run(store.as_ref(), ask, &mut |Progress { done, events }| {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
+        bar.set_position((done * 1000.0) as u64);
+        bar.set_message(format!("{events} events"));
+        ControlFlow::Continue(())
+    });
+    bar.finish_and_clear();
+    report
+}
+
+/// An instant: so long before now, a day, or a time.
+pub(super) fn since(text: &str, now: Time) -> Result<Time, String> {
+    let day = || format!("{text}T00:00:00Z").parse::<Time>();
+    if let Ok(at) = text.parse::<Time>().or_else(|_| day()) {
+        return Ok(at);
+    }
+    let length = Duration::parse(text).map_err(|fault| format!("--since {fault}; or a day like 2026-01-31"))?;
+    now.checked_sub_signed(chrono::TimeDelta::seconds(length.seconds)).ok_or_else(|| format!("--since {text}: that is too long ago"))
+}
+
+/// The rules of a directory or file; faults are told.
+fn rules_in(path: &Path) -> Result<RuleSet, u8> {
+    let files = if path.is_dir() { matching(&path.join("*.yaml")) } else { vec![path.to_owned()] };
+    if files.is_empty() {
+        complain(&format!("{}: there is no rule file (*.yaml) in this directory", path.display()));
+        return Err(FAULTS);
+    }
+    let (texts, mut faults) = read_all(&files);
+    if faults.is_empty() {
+        match rules::parse::load(&texts) {
+            Ok(rules) => return Ok(rules),
+            Err(found) => faults = found,
+        }
+    }
+    faults.iter().for_each(|fault| complain(&fault.to_string()));
+    Err(FAULTS)
+}
+
+fn table(report: &Report) -> String {
+    let count = |shift| report.shifts.get(&shift).copied().unwrap_or_default();
+    let time = |at: Time| at.format("%F %R").to_string();
+    let (before, after) = (report.before, report.after);
+    let mut text = format!(
+        "{} incidents from {} to {} ({} events), compared with {}.\n\
+         Held {}, before {}: {} newly, {} no longer. Suggested {}, before {}: {} newly, {} no longer.\n",
+        after.incidents,
+        time(report.from),
+        time(report.until),
+        report.events,
+        report.against,
+        after.held,
+        before.held,
+        count(Shift::NewlyHeld),
+        count(Shift::NoLongerHeld),
+        after.suggested,
+        before.suggested,
+        count(Shift::NewlySuggested),
+        count(Shift::NoLongerSuggested),
+    );
+    let changed = report.incidents.iter().filter(|compared| compared.shift != Shift::Unchanged);
+    let unchanged = report.incidents.iter().filter(|compared| compared.shift == Shift::Unchanged);
+    let shown: Vec<&Compared> = changed.chain(unchanged.take(UNCHANGED)).collect();
+    let left_out = report.incidents.len() - shown.len();
+    if !shown.is_empty() {
+        let rows = shown.into_iter().map(|compared| {
+            let Compared { shift, case, .. } = compared;
+            [shift.word().to_owned(), time(case.began), case.incident.to_string(), case.services.join(", "), case.sentence.clone()]
+        });
+        text.push_str(&format!("\n{}\n", laid_out(&["Change", "Began", "Incident", "Services", "Why"], rows)));
+    }
+    if left_out > 0 {
+        text.push_str(&format!("{left_out} more are unchanged; `--format csv` lists all.\n"));
+    }
+    let rows = report.criteria.iter().map(|counted| {
+        let name = if counted.shadow { format!("{} (shadow)", counted.criterion) } else { counted.criterion.clone() };
+        [name, counted.met.to_string(), counted.unknown.to_string(), counted.decided.to_string()]
+    });
+    text.push_str(&format!("\n{}\n", laid_out(&["Criterion", "Met", "Unknown", "Decided"], rows)));
+    for note in &report.notes {
+        text.push_str(&format!("\nNote: {note}"));
+    }
+    text.trim_end().to_owned()
+}
+
+fn laid_out<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    for row in rows {
+        table.add_row(row);
+    }
+    table
+}
