@@ -21,6 +21,7 @@ mod mapped;
 pub mod measure;
 pub mod mend;
 pub mod office;
+pub mod past;
 pub mod planned;
 pub mod reach;
 pub mod receive;

@@ -10,6 +10,8 @@
 //! the millisecond, so that what is read here and what comes by a webhook are one alert. Absence is the end (`rules/alerting.go`). Unlike
 //! webhooks these series miss nothing: no flap, no alert that came and went between two messages, and none that was pending and never fired.
 
+mod pace;
+
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -40,6 +42,9 @@ pub struct Recalled {
     /// When it was last seen to have an `up`.
     #[serde(default)]
     pub up_at: Option<Time>,
+    /// Since when nothing of its memory was left out.
+    #[serde(default)]
+    whole_from: Option<Time>,
     /// Labels that it adds to the alerts it sends, as of the last look.
     #[serde(default)]
     external: Labels,
@@ -91,6 +96,8 @@ pub struct Memory {
     pub from: Time,
     /// Its end.
     pub until: Time,
+    /// Whether what came after it is read next: what may turn out to go on is not over before that.
+    pub read_on: bool,
 }
 
 /// What is known of an alerting rule.
@@ -140,6 +147,7 @@ impl Recalled {
     /// Reads a stretch that begins where the last one ended, or before; gives what it makes known.
     pub fn read(&mut self, memory: &Memory, reader: &Reader<'_>) -> Vec<Event> {
         let mut events = Vec::new();
+        let whole_from = self.whole_from.filter(|_| self.until.is_some_and(|until| memory.from <= until)).unwrap_or(memory.from);
         let mut on: BTreeMap<Labels, Episode> =
             std::mem::take(&mut self.on).into_iter().map(|episode| (episode.labels.clone(), episode)).collect();
         for (labels, evaluations) in evaluations(memory) {
@@ -155,7 +163,7 @@ impl Recalled {
                     let recovered = reason(ended, interval, Some(at), memory) == Some(EndReason::Recovered);
                     events.extend(end(ended, interval, recovered, reader));
                 }
-                let known = episode.get_or_insert_with(|| begin(&labels, at, seen, interval, ended.as_ref(), memory, reader));
+                let known = episode.get_or_insert_with(|| begin(&labels, at, seen, interval, ended.as_ref(), whole_from, reader));
                 known.seen_at = at;
                 known.interval = Some(interval.num_milliseconds());
                 known.mark = known.mark.or(seen.mark);
@@ -187,8 +195,15 @@ impl Recalled {
             }
         }
         self.until = Some(memory.until);
+        self.whole_from = Some(whole_from);
         self.external.clone_from(reader.external);
         events
+    }
+
+    /// Up to when all is told: what is read later tells of nothing before. `None`: as far as was read.
+    #[must_use]
+    pub fn told_until(&self) -> Option<Time> {
+        self.on.iter().filter(|episode| episode.last_word != LastWord::Ended).map(|episode| episode.seen_at).min()
     }
 
     /// What nobody knows any more by `now`, as the memory cannot be read: told once, until it is seen again. Not of alerts that are `left` to
@@ -289,7 +304,7 @@ fn middle(mut apart: Vec<TimeDelta>) -> Option<TimeDelta> {
     apart.get(apart.len().saturating_sub(1) / 2).copied()
 }
 
-/// The first that is seen of an episode, after the one that `ended`. Where it fired before the stretch that is read began, since when is
+/// The first that is seen of an episode, after the one that `ended`. Where it fired before what is read begins, at `whole_from`, since when is
 /// reckoned.
 fn begin(
     labels: &Labels,
@@ -297,18 +312,20 @@ fn begin(
     seen: Seen,
     interval: TimeDelta,
     ended: Option<&Episode>,
-    memory: &Memory,
+    whole_from: Time,
     reader: &Reader<'_>,
 ) -> Episode {
     // What was not read may have been another episode's.
-    let ended = ended.filter(|ended| memory.from <= ended.seen_at + interval);
+    let ended = ended.filter(|ended| whole_from <= ended.seen_at + interval);
     let steps = |length: TimeDelta| i32::try_from(length.num_milliseconds() / interval.num_milliseconds().max(1)).unwrap_or(i32::MAX);
     // Evaluations are one interval apart: the one at which it became active is the first of them at or after the mark. A mark that was restored
     // is of a time that the episode before has told of.
     let own = seen.mark.filter(|mark| ended.is_none_or(|ended| ended.mark != Some(*mark)));
-    let mark = own.and_then(|mark| Time::from_timestamp(mark, 0)).filter(|mark| *mark <= at);
+    // Nor is it believed where nothing was written since, and all of that was read: nobody looked.
+    let seen_since = |mark: Time| mark < whole_from || at - mark <= GAP.max(interval * 4);
+    let mark = own.and_then(|mark| Time::from_timestamp(mark, 0)).filter(|mark| *mark <= at && seen_since(*mark));
     let active_at = mark.map_or(at, |mark| at - interval * steps(at - mark));
-    let cut = seen.firing && at - memory.from < interval * 3 / 2 && ended.is_none();
+    let cut = seen.firing && at - whole_from < interval * 3 / 2 && ended.is_none();
     let fired_at = cut.then(|| {
         let hold = TimeDelta::seconds(ruled(reader, labels).hold.unwrap_or(0));
         (active_at + interval * steps(hold + interval - TimeDelta::milliseconds(1))).min(at)
@@ -328,7 +345,8 @@ fn begin(
 /// Why an episode is over by the end of the stretch. `None`: it is on, or that cannot be told yet.
 fn found_over(episode: &Episode, interval: TimeDelta, memory: &Memory) -> Option<EndReason> {
     // An evaluation may be late, and what it wrote is seen a little later.
-    let silent = memory.until - episode.seen_at > interval * 2;
+    let wait = if memory.read_on { GAP.max(interval * 4) } else { interval * 2 };
+    let silent = memory.until - episode.seen_at > wait;
     silent.then(|| reason(episode, interval, None, memory)).flatten()
 }
 

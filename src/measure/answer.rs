@@ -285,6 +285,11 @@ pub(super) fn alerts(head: &Head, body: &[u8]) -> Result<Vec<ActiveAlert>, Fault
     Ok(active)
 }
 
+/// The values of a label.
+pub(super) fn names(head: &Head, body: &[u8]) -> Result<Vec<String>, Fault> {
+    whole(head, body)
+}
+
 /// The `data` of what is a list of all there is, or nothing: without a part of it nobody can tell what is over.
 fn whole<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, Fault> {
     let Data { data, missing, .. } = data(head, body)?;

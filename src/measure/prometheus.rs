@@ -122,6 +122,17 @@ impl Client {
         read(reply, answer::external_labels).await
     }
 
+    /// The names of the series that `selector` finds between two instants, or of more: servers may tell of whole blocks of time.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn names(&self, selector: &str, from: Time, to: Time) -> Result<Vec<String>, Fault> {
+        let times = [("start", seconds(from.timestamp_millis())), ("end", seconds(to.timestamp_millis()))];
+        let form: Form = [("match[]", selector.to_owned())].into_iter().chain(times).collect();
+        let reply = self.send("label/__name__/values", &form, false).await?;
+        read(reply, answer::names).await
+    }
+
     /// Has the server stop, too, when we no longer wait.
     fn patience(&self) -> (&'static str, String) {
         ("timeout", format!("{}ms", self.timeout.as_millis()))

@@ -20,6 +20,7 @@ mod measure;
 mod mutations;
 mod odd_servers;
 mod orders;
+mod past;
 mod people;
 mod postgres;
 mod prometheus;

@@ -40,7 +40,7 @@ pub(super) mod kept;
 mod listing;
 pub mod offered;
 mod prometheus;
-mod recall;
+pub(super) mod recall;
 mod samples;
 mod scrape;
 mod skew;

@@ -39,10 +39,12 @@ const BEFORE: TimeDelta = TimeDelta::minutes(5);
 const RULES_EVERY: TimeDelta = TimeDelta::minutes(2);
 
 /// What is known of a Prometheus besides its samples.
-#[derive(Default)]
-struct Known {
-    rules: BTreeMap<String, Vec<Rule>>,
-    external: Labels,
+#[derive(Debug, Default)]
+pub(in crate::app) struct Known {
+    /// Its rules, by the names of their alerts.
+    pub(in crate::app) rules: BTreeMap<String, Vec<Rule>>,
+    /// Labels that it adds to what it sends.
+    pub(in crate::app) external: Labels,
     read_at: Option<Time>,
     /// How its clock is; `None`: to be found out.
     skew: Option<Skew>,
@@ -159,7 +161,8 @@ fn reader<'a>(entry: &'a Entry, known: &'a Known) -> Reader<'a> {
 }
 
 impl Known {
-    async fn refresh(&mut self, client: &Client, now: Time) -> Result<(), Fault> {
+    /// Asks for what is not known or was asked for a while ago.
+    pub(in crate::app) async fn refresh(&mut self, client: &Client, now: Time) -> Result<(), Fault> {
         if self.read_at.is_some_and(|at| now - at < RULES_EVERY && now >= at) {
             return Ok(());
         }
@@ -200,7 +203,7 @@ async fn stretch(client: &Client, recalled: &mut Recalled, from: Time, until: Ti
     let active = client.raw(&format!("ALERTS_FOR_STATE{window}"), until).await?;
     let (looks, heard) = looks(client, recalled, from - BEFORE, until).await?;
     let series = |answer: Answer| answer.series.into_iter().map(|series| (series.labels, series.points)).collect();
-    Ok((Stretch { alerts: series(alerts), active: series(active), looks, from, until }, heard))
+    Ok((Stretch { alerts: series(alerts), active: series(active), looks, from, until, read_on: false }, heard))
 }
 
 /// When it looked at the target that it looked at most often. `None`: it has no `up`, so that nobody can say.

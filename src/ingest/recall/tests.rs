@@ -220,3 +220,87 @@ fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
     let events = read(&mut recalled, &memory(0, "ppppffffffffffff...", None));
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["fired 60-60 again 210", "fired 60-60..240 Recovered"]);
 }
+
+/// What is read in stretches that follow on each other, cut at these seconds.
+fn read_on(letters: &str, cuts: &[usize], rules: &[Rule]) -> Vec<String> {
+    let whole = memory(0, letters, None);
+    let within = |points: &[(Time, f64)], from: Time, until: Time| {
+        points.iter().filter(|(at, _)| from < *at && *at <= until).copied().collect::<Vec<_>>()
+    };
+    let mut recalled = Recalled::default();
+    let mut from = whole.from - TimeDelta::seconds(1);
+    let (mut events, mut told_until) = (Vec::new(), from);
+    for until in cuts.iter().map(|second| at(i64::try_from(*second).expect("a second"))).chain([whole.until]) {
+        let cut = |all: &[(Labels, Vec<(Time, f64)>)]| {
+            all.iter().map(|(labels, points)| (labels.clone(), within(points, from, until))).collect::<Vec<_>>()
+        };
+        let looks = whole.looks.clone();
+        let memory = Memory { alerts: cut(&whole.alerts), active: cut(&whole.active), looks, from, until, read_on: until < whole.until };
+        let more = read_by(&mut recalled, &memory, rules);
+        assert!(more.iter().all(|event| event.occurred_at >= told_until), "{letters} cut at {cuts:?}: all was told before");
+        told_until = recalled.told_until().unwrap_or(until).min(until);
+        events.extend(more);
+        from = until;
+    }
+    events.sort_by_key(|event| (event.occurred_at, event.id));
+    events.iter().map(told).collect()
+}
+
+proptest::proptest! {
+    /// Wherever a long past is cut, it tells the same; and never of what was before all that is told.
+    #[test]
+    fn where_a_past_is_cut_does_not_show(
+        letters in proptest::collection::vec(proptest::sample::select(vec!["p", "ppppf", "ffff", ".", "...", "_", "__________", "________________________"]), 1..20),
+        cuts in proptest::collection::btree_set(0_usize..1500, 0..6),
+        hold in proptest::sample::select(vec![60, 600]),
+    ) {
+        let letters = letters.concat();
+        let end = (letters.len() - 1) * 15 + 5;
+        let cuts: Vec<usize> = cuts.into_iter().filter(|cut| *cut < end).collect();
+        let rules = [rule(hold, 15, &[])];
+        proptest::prop_assert_eq!(read_on(&letters, &cuts, &rules), read_on(&letters, &[], &rules));
+    }
+}
+
+#[test]
+fn a_mark_from_before_an_outage_is_not_believed_where_all_was_read_since() {
+    // It was restored, and nobody looked for ten minutes.
+    let rules = [rule(600, 15, &[])];
+    let mut restored = skipping(&format!("{}ff{}ff...", "p".repeat(40), "_".repeat(40)));
+    restored.looks = Some((0..restored_length()).filter(|index| !(42..82).contains(index)).map(|index| at(15 * index + 2)).collect());
+    check_by(&rules, &restored, &["fired 600-600", "fired 600-600..615 SourceLost", "fired 1230-0", "fired 1230-0..1260 Recovered"]);
+    // In two stretches that follow on each other it is no other.
+    let later = Memory { from: at(900), alerts: after(&restored.alerts, 900), active: after(&restored.active, 900), ..restored.clone() };
+    let before = Memory { until: at(900), read_on: true, ..skipping(&format!("{}ff", "p".repeat(40))) };
+    let before = Memory { looks: restored.looks.clone(), ..before };
+    let mut recalled = Recalled::default();
+    let mut said: Vec<String> = read_by(&mut recalled, &before, &rules).iter().map(told).collect();
+    said.extend(read_by(&mut recalled, &later, &rules).iter().map(told));
+    assert_eq!(said, ["fired 600-600", "fired 600-600..615 SourceLost", "fired 1230-0", "fired 1230-0..1260 Recovered"]);
+    // Where the time of the mark was not read, it is all that is known.
+    let mut unread = Recalled::default();
+    assert_eq!(told(&read_by(&mut unread, &later, &rules)[0]), "fired 1230-1230");
+}
+
+fn restored_length() -> i64 {
+    40 + 2 + 40 + 2 + 3
+}
+
+fn after(all: &[(Labels, Vec<(Time, f64)>)], second: i64) -> Vec<(Labels, Vec<(Time, f64)>)> {
+    let later = |points: &[(Time, f64)]| points.iter().filter(|(time, _)| *time > at(second)).copied().collect();
+    all.iter().map(|(labels, points)| (labels.clone(), later(points))).collect()
+}
+
+#[test]
+fn rules_that_were_evaluated_more_seldom_then_are_read_as_they_were() {
+    let today = BTreeMap::from([(
+        "Down".to_owned(),
+        vec![rule(60, 3, &[]), rule(60, 15, &[("severity", "critical")]), rule(60, 60, &[("severity", "page")])],
+    )]);
+    let past = memory(0, "ppppff....ppppff....", None);
+    let paced: Vec<i64> = past.paced(&today)["Down"].iter().map(|rule| rule.interval.num_seconds()).collect();
+    assert_eq!(paced, [15, 15, 60], "one of which nothing is seen is as it is today");
+    let few = memory(0, "ppp", None);
+    assert_eq!(few.paced(&today)["Down"][0].interval, TimeDelta::seconds(3));
+    assert_eq!((past.first(), memory(0, "", None).first()), (Some(at(0)), None));
+}
