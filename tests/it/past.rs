@@ -41,7 +41,7 @@ const ALERTS: &str = "groups:
       - {alert: Flap, expr: absent_errors > 1, labels: {severity: warning, service: search}}
 ";
 
-/// Some days of history that end an hour ago. Rules were evaluated 7.25 s after each minute.
+/// Some days of history that end yesterday at ten. Rules were evaluated 7.25 s after each minute.
 struct History {
     start: Time,
     minutes: i64,
@@ -58,7 +58,7 @@ struct Active {
 
 impl History {
     fn of(days: i64) -> Self {
-        let end = (wall().timestamp() - 3600).div_euclid(60) * 60;
+        let end = (wall().timestamp().div_euclid(86_400) - 1) * 86_400 + 10 * 3600;
         let start = Time::from_timestamp_millis((end - days * DAY * 60) * 1000 + 7250).unwrap();
         Self { start, minutes: days * DAY }
     }

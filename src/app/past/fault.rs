@@ -19,7 +19,7 @@ pub struct PastFault {
     /// Until then.
     pub until: Time,
     /// What it said, or why nobody answered.
-    pub said: Fault,
+    pub said: Box<Fault>,
 }
 
 fn shown(time: Time) -> String {

@@ -204,3 +204,13 @@ impl Past {
         Ok(*self.at.insert(at))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Past;
+
+    /// Whoever reads may do so in a task of its own.
+    fn _is_sent(past: &mut Past) -> impl Send {
+        past.next()
+    }
+}

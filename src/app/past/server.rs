@@ -60,7 +60,7 @@ impl Server {
         if url.query().is_some() || url.fragment().is_some() {
             return Err(format!("only scheme, user, host, port and path are used of an address: no `?` and no `#`; {example}"));
         }
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(|text| text.into_owned());
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned);
         let text = |text: &str| decoded(text).map_err(|_| "user and password in the address are no text".to_owned());
         let (username, password) = (text(url.username())?, text(url.password().unwrap_or_default())?);
         let credentials =
@@ -95,7 +95,7 @@ impl Server {
     }
 
     pub(super) fn fault(&self, query: &str, (from, until): (Time, Time), said: Fault) -> PastFault {
-        PastFault { server: self.address.clone(), query: query.to_owned(), from, until, said }
+        PastFault { server: self.address.clone(), query: query.to_owned(), from, until, said: Box::new(said) }
     }
 }
 
