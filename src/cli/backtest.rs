@@ -5,13 +5,14 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use chrono::TimeDelta;
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::read_all;
 use super::{FAULTS, SettingsFile, complain, json, say, serve};
-use crate::app::backtest::{self, Ask, Fault, Progress};
+use crate::app::backtest::{self, Ask, Facts, Fault, Progress};
 use crate::app::clock::Clock;
 use crate::app::settings::{Settings, matching};
 use crate::model::Time;
@@ -41,6 +42,12 @@ pub(super) struct Backtest {
     /// Facts from a file, not from the database: what `afterword export` wrote, or a normalised event a line.
     #[arg(long, value_name = "FILE")]
     events: Option<PathBuf>,
+    /// Facts from what a Prometheus remembers: its address, or the name of an entry of `metrics:`.
+    #[arg(long, value_name = "URL", conflicts_with = "events")]
+    prometheus: Option<String>,
+    /// Look at that Prometheus only once in so long: a server that has much to do answers sooner, and times are exact to it.
+    #[arg(long, value_name = "TIME", requires = "prometheus")]
+    step: Option<String>,
     /// How it is told: a table for people, json or csv for programs.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -76,8 +83,26 @@ pub(super) fn backtest(asked: &Backtest) -> u8 {
         Ok(against) => against,
         Err(code) => return code,
     };
-    let ask = Ask { config: settings.config.clone(), rules, against, events: asked.events.clone(), from, now };
-    match tried(&settings, &ask) {
+    let step = match asked.step.as_deref().map(Duration::parse).transpose() {
+        Ok(step) => step.map(|step| TimeDelta::seconds(step.seconds)),
+        Err(fault) => {
+            complain(&format!("--step {fault}"));
+            return USAGE;
+        }
+    };
+    let facts = match (&asked.events, &asked.prometheus) {
+        (Some(path), _) => Facts::File(path.clone()),
+        (None, Some(named)) => match backtest::prometheus(&settings, named) {
+            Ok(server) => Facts::Prometheus(Box::new(server), step),
+            Err(fault) => {
+                complain(&format!("--prometheus: {fault}"));
+                return USAGE;
+            }
+        },
+        (None, None) => Facts::Log,
+    };
+    let ask = Ask { config: settings.config.clone(), rules, against, facts, from, now };
+    match tried(&settings, ask) {
         Ok(report) => {
             match asked.format {
                 Format::Json => say(&json(&report)),
@@ -97,10 +122,10 @@ pub(super) fn backtest(asked: &Backtest) -> u8 {
     }
 }
 
-fn tried(settings: &Settings, ask: &Ask) -> Result<Report, Fault> {
-    let store = match &ask.events {
-        Some(_) => None,
-        None => Some(Store::open_at(&settings.place, ask.now).with_context(|| format!("the database {}", settings.place))?),
+fn tried(settings: &Settings, ask: Ask) -> Result<Report, Fault> {
+    let store = match &ask.facts {
+        Facts::File(_) | Facts::Prometheus(..) => None,
+        Facts::Log => Some(Store::open_at(&settings.place, ask.now).with_context(|| format!("the database {}", settings.place))?),
     };
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {msg}, {eta} left") {
@@ -123,7 +148,7 @@ pub(super) fn since(text: &str, now: Time) -> Result<Time, String> {
         return Ok(at);
     }
     let length = Duration::parse(text).map_err(|fault| format!("--since {fault}; or a day like 2026-01-31"))?;
-    now.checked_sub_signed(chrono::TimeDelta::seconds(length.seconds)).ok_or_else(|| format!("--since {text}: that is too long ago"))
+    now.checked_sub_signed(TimeDelta::seconds(length.seconds)).ok_or_else(|| format!("--since {text}: that is too long ago"))
 }
 
 /// The rules of a directory or file; faults are told.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 use std::process::Command;
+use std::sync::Arc;
 
 use afterword::app::past::fault::PastFault;
 use afterword::app::past::server::Server;
@@ -271,8 +272,7 @@ fn forty_days_are_read_as_they_were_written() {
     assert!(first < TimeDelta::minutes(1), "of a year that was asked for it remembers forty days, and says so: {first}");
     assert_eq!(past.remarks(), [""; 0]);
 
-    let force = InForce::new(rules, &[], &[]);
-    let mut backtest = Backtest::under(&force);
+    let mut backtest = Backtest::under(Arc::new(InForce::new(rules, &[], &[])), Time::UNIX_EPOCH);
     for record in records {
         backtest.take(record.logged_at, record.events);
     }
@@ -282,6 +282,26 @@ fn forty_days_are_read_as_they_were_written() {
     };
     assert_eq!(decided("checkout", Decision::Hold), 1, "the condition's forty minutes: {:#?}", result.cases);
     assert_eq!((decided("search", Decision::Suggest), decided("queue", Decision::Suggest)), (1, 1), "{:#?}", result.cases);
+}
+
+#[test]
+fn the_command_compares_rules_over_what_it_remembers() {
+    let mut remembering = Remembering::of(4);
+    let port = remembering.start(&[]);
+    let world = World::new();
+    world.write("held/rules.yaml", RULES);
+    world.write("other/rules.yaml", &RULES.replace("longest: 20m, decision: suggest", "longest: 10h, decision: suggest"));
+    let prometheus = format!("http://127.0.0.1:{port}");
+    let asked = ["backtest", "--config", "afterword.yaml", "--prometheus", &prometheus, "--rules", "other", "--against", "held"];
+    let ended = world.run(&[&asked[..], &["--format", "json"]].concat());
+    let report: serde_json::Value = serde_json::from_str(&ended.said).unwrap_or_else(|error| panic!("{error}: {ended:?}"));
+    assert_eq!(report["shifts"], serde_json::json!({"no_longer_suggested": 4, "unchanged": 3}), "{report:#}");
+    assert_eq!((&report["before"]["held"], &report["after"]["held"]), (&1.into(), &1.into()), "{report:#}");
+    let ended = world.run(&[&asked[..], &["--since", "2y"]].concat());
+    assert!(ended.code == Some(2) && ended.said.contains("2y"), "{ended:?}");
+    let ended = world.run(&[&asked[..], &["--since", "300d", "--step", "5m"]].concat());
+    let first = remembering.history.start.format("%F");
+    assert!(ended.code == Some(0) && ended.said.contains(&format!("the server remembers since {first}")), "{ended:?}");
 }
 
 #[test]

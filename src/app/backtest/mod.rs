@@ -9,10 +9,15 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::ScopedJoinHandle;
 
 use anyhow::{anyhow, bail};
+use chrono::TimeDelta;
 
-use super::settings::{as_logged, in_force};
+use super::past::Span;
+use super::past::server::Server;
+use super::settings::{Settings, as_logged, in_force};
 use crate::config::Config;
+use crate::config::metrics::Kind;
 use crate::engine::InForce;
+use crate::measure::reach::Reach;
 use crate::model::Time;
 use crate::model::event::{Event, Fact, Settings as Logged};
 use crate::rules::RuleSet;
@@ -21,11 +26,13 @@ use crate::trial::backtest::{Backtest, Result as Outcome};
 use crate::trial::report::{Report, Tally, asked_otherwise, compare, shifts};
 use origin::{Origin, Told};
 
+/// How far back a Prometheus is asked when nobody says.
+const LONG_AGO: TimeDelta = TimeDelta::days(5 * 366);
 /// Stretches that wait for a rule set that is slower than the other.
 const WAITING: usize = 4;
 
 /// What to try.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Ask {
     /// Services, people, planned work, and how labels are read.
     pub config: Config,
@@ -33,12 +40,23 @@ pub struct Ask {
     pub rules: RuleSet,
     /// The rules they are compared with; `None`: those that held when, as the log says.
     pub against: Option<RuleSet>,
-    /// Where the facts are; `None`: in the store's log.
-    pub events: Option<PathBuf>,
+    /// Where the facts are.
+    pub facts: Facts,
     /// Incidents that began since then are told of; `None`: all.
     pub from: Option<Time>,
     /// The present.
     pub now: Time,
+}
+
+/// Where facts are.
+#[derive(Debug)]
+pub enum Facts {
+    /// In the log of the store.
+    Log,
+    /// In a file: what `afterword export` wrote, or a normalised event a line.
+    File(PathBuf),
+    /// In a Prometheus's memory, looked at once in so long, if that is said.
+    Prometheus(Box<Server>, Option<TimeDelta>),
 }
 
 /// How far it is.
@@ -67,31 +85,41 @@ type Stretch = Arc<Vec<Told>>;
 ///
 /// # Errors
 /// When the facts cannot be read, or `told` breaks it off.
-pub fn run(store: Option<&Store>, ask: &Ask, told: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Report, Fault> {
+pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Report, Fault> {
     let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
     let other = ask.against.clone().map(|rules| Arc::new(in_force(rules, &ask.config)));
     // What the rules look back at comes before what is told of.
     let longest = [Some(&tried), other.as_ref()].into_iter().flatten().map(|force| force.remembers()).max().unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
-    let mut origin = match (&ask.events, store) {
-        (Some(path), _) => Origin::lines(path, &ask.config.labels)?,
-        (None, Some(store)) => Origin::log(store, start)?,
-        (None, None) => return Err(anyhow!("there are no facts to read").into()),
+    // Of a file nobody knows what was after it.
+    let ends = !matches!(ask.facts, Facts::File(_));
+    let mut logged = None;
+    let mut origin = match (ask.facts, store) {
+        (Facts::File(path), _) => Origin::lines(&path, &ask.config.labels)?,
+        (Facts::Log, Some(store)) => {
+            if let Some(start) = start {
+                logged = settings_before(store, start)?;
+            }
+            Origin::log(store, start)?
+        }
+        (Facts::Log, None) => return Err(anyhow!("there is no log to read").into()),
+        (Facts::Prometheus(server, step), _) => {
+            let none = RuleSet::default();
+            let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
+            let start = start.unwrap_or(ask.now - LONG_AGO);
+            Origin::past(*server, rules, &ask.config.labels, Span { from: start, until: ask.now, step })?
+        }
     };
     let from = ask.from.unwrap_or(Time::MIN_UTC);
     let mut ahead = origin.next()?;
     let (mut records, mut events, mut first, mut last) = (0_u64, 0_u64, None, None);
-    let logged = match (&ask.events, store, start) {
-        (None, Some(store), Some(start)) => settings_before(store, start)?,
-        _ => None,
-    };
     let mut notes = Vec::new();
     let held = other.is_none();
     let mut against = if held { "the rules that held at the time" } else { "the other rules" };
     let other = match other {
         Some(other) => other,
         // What a service starts with is in force before it is logged.
-        None => match logged.or_else(|| ahead.iter().flat_map(|(_, events)| events).find_map(settings_in)) {
+        None => match logged.or_else(|| ahead.iter().flatten().flat_map(|told| &told.events).find_map(settings_in)) {
             Some(fact) => Arc::new(read(&fact).map_err(anyhow::Error::msg)?),
             None => {
                 against = "no rules at all, as the facts do not say which rules held";
@@ -103,15 +131,15 @@ pub fn run(store: Option<&Store>, ask: &Ask, told: &mut dyn FnMut(Progress) -> C
     let (after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
         let (to_tried, tried_from) = sync_channel(WAITING);
         let (to_other, other_from) = sync_channel(WAITING);
-        let trying = scope.spawn(|| judge(tried_from, tried, from, false));
-        let comparing = scope.spawn(|| judge(other_from, other, from, held));
+        let trying = scope.spawn(|| judge(tried_from, tried, from, 0, false));
+        let comparing = scope.spawn(|| judge(other_from, other, from, 1, held));
         let mut fed = Ok(());
-        while !ahead.is_empty() {
-            records += u64::try_from(ahead.len()).unwrap_or_default();
-            events += ahead.iter().map(|(_, events)| u64::try_from(events.len()).unwrap_or_default()).sum::<u64>();
-            first = first.or(ahead.first().map(|(at, _)| *at));
-            last = ahead.last().map(|(at, _)| *at);
-            let stretch = Arc::new(std::mem::take(&mut ahead));
+        while let Some(stretch) = ahead.take() {
+            records += u64::try_from(stretch.len()).unwrap_or_default();
+            events += stretch.iter().map(|told| u64::try_from(told.events.len()).unwrap_or_default()).sum::<u64>();
+            first = first.or(stretch.first().map(|told| told.at));
+            last = stretch.last().map(|told| told.at).or(last);
+            let stretch = Arc::new(stretch);
             // A thread that ended early is asked why below.
             let _ = (to_tried.send(Work::Facts(Arc::clone(&stretch))), to_other.send(Work::Facts(stretch)));
             if told(Progress { done: origin.done(), events }).is_break() {
@@ -127,9 +155,7 @@ pub fn run(store: Option<&Store>, ask: &Ask, told: &mut dyn FnMut(Progress) -> C
             }
         }
         if fed.is_ok() {
-            // The service's log goes on until now; a file tells nothing of the time after it.
-            let until = if ask.events.is_some() { last } else { Some(ask.now) };
-            let until = until.unwrap_or(ask.now);
+            let until = if ends { ask.now } else { last.unwrap_or(ask.now) };
             let _ = (to_tried.send(Work::End(until)), to_other.send(Work::End(until)));
         }
         drop((to_tried, to_other));
@@ -138,13 +164,15 @@ pub fn run(store: Option<&Store>, ask: &Ask, told: &mut dyn FnMut(Progress) -> C
         Ok((ended.0?, ended.1?))
     })?;
     notes.extend(before.1);
-    notes.extend(conditions(&ask.rules, &began_with.rules));
-    notes.extend(origin.notes());
+    if !matches!(origin, Origin::Past(..)) {
+        notes.extend(conditions(&ask.rules, &began_with.rules));
+    }
+    notes.extend(origin.notes(ask.from));
     let (after, before) = (after.0, before.0);
     let incidents = compare(&before, &after);
     Ok(Report {
         from: ask.from.or(first).unwrap_or(ask.now),
-        until: if ask.events.is_some() { last.unwrap_or(ask.now) } else { ask.now },
+        until: if ends { ask.now } else { last.unwrap_or(ask.now) },
         records,
         events,
         against: against.to_owned(),
@@ -162,8 +190,8 @@ enum Work {
     End(Time),
 }
 
-/// Judges what comes; `held`: under what it says itself is in force.
-fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, held: bool) -> anyhow::Result<(Outcome, Vec<String>)> {
+/// Judges what comes for the rule set at `place`; `held`: under what the facts say themselves is in force.
+fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, place: usize, held: bool) -> anyhow::Result<(Outcome, Vec<String>)> {
     let mut backtest = Backtest::under(force, from);
     let mut notes = Vec::new();
     for work in work {
@@ -173,7 +201,7 @@ fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, held: bool) -> a
         };
         // The other thread has it too, unless that is done with it.
         let stretch = Arc::try_unwrap(stretch).unwrap_or_else(|shared| shared.to_vec());
-        for (logged_at, events) in stretch {
+        for Told { at: logged_at, events, .. } in stretch.into_iter().filter(|told| told.of[place]) {
             let put_in_force = if held { events.iter().rev().find_map(settings_in) } else { None };
             backtest.take(logged_at, events);
             let Some(fact) = put_in_force else { continue };
@@ -210,4 +238,18 @@ fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
     (!names.is_empty()).then(|| {
         format!("The log holds the turns of conditions as they were asked then. New or asked otherwise now, and not judged anew: {shown}.")
     })
+}
+
+/// The Prometheus that an entry of `metrics:` names, or the one at an address.
+///
+/// # Errors
+/// Why there is none, in a sentence that repeats nothing secret.
+pub fn prometheus(settings: &Settings, named: &str) -> Result<Server, String> {
+    let Some(entry) = settings.config.metrics.iter().find(|entry| entry.name == named) else {
+        return Server::at(named);
+    };
+    match &entry.kind {
+        Kind::Prometheus(door) => Server::entry(named, door, settings.reach.get(named).unwrap_or(&Reach::default())),
+        _ => Err(format!("`{named}` of `metrics:` is no Prometheus: only one remembers")),
+    }
 }

@@ -5,11 +5,16 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use chrono::TimeDelta;
+use tokio::runtime::{Builder, Runtime};
 
+use crate::app::past::server::Server;
+use crate::app::past::{Past, Record, Span};
 use crate::ingest;
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;
+use crate::rules::RuleSet;
 use crate::store::{Store, export};
 
 /// Records read at once.
@@ -25,8 +30,16 @@ const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
     None => Time::MAX_UTC,
 };
 
-/// A record of a log: when it was logged, and what it says.
-pub(super) type Told = (Time, Vec<Event>);
+/// A record of a log.
+#[derive(Debug, Clone)]
+pub(super) struct Told {
+    /// When it was logged.
+    pub(super) at: Time,
+    /// What it says.
+    pub(super) events: Vec<Event>,
+    /// Whether the rules that are tried, and those they are compared with, are told of it.
+    pub(super) of: [bool; 2],
+}
 
 /// Facts in the order in which they became known.
 pub(super) enum Origin<'a> {
@@ -34,6 +47,8 @@ pub(super) enum Origin<'a> {
     Log(Log<'a>),
     /// A file: what `export` wrote, or a normalised event a line.
     Lines(Box<Lines>),
+    /// What a Prometheus remembers, read on a runtime of its own.
+    Past(Box<Past>, Runtime),
 }
 
 /// A store's log from somewhere on.
@@ -85,11 +100,24 @@ impl<'a> Origin<'a> {
         })))
     }
 
-    /// The next records; none at the end.
-    pub(super) fn next(&mut self) -> anyhow::Result<Vec<Told>> {
+    /// What a Prometheus remembers of alerts, and what the conditions of both rule sets would have found of its metrics.
+    pub(super) fn past(server: Server, rules: [&RuleSet; 2], names: &LabelNames, span: Span) -> anyhow::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self::Past(Box::new(Past::of(server, &rules, names, span)), runtime))
+    }
+
+    /// The next records, maybe none of a stretch in which nothing happened; `None` at the end.
+    pub(super) fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
         match self {
             Self::Log(log) => log.next(),
             Self::Lines(lines) => lines.next(),
+            Self::Past(past, runtime) => {
+                let told = |record: Record| {
+                    let of = [record.is_for(0), record.is_for(1)];
+                    Told { at: record.logged_at, events: record.events, of }
+                };
+                Ok(runtime.block_on(past.next())?.map(|records| records.into_iter().map(told).collect()))
+            }
         }
     }
 
@@ -98,6 +126,7 @@ impl<'a> Origin<'a> {
         let (done, all) = match self {
             Self::Log(log) => (log.position - log.first, log.last - log.first),
             Self::Lines(lines) => (lines.read, lines.size),
+            Self::Past(past, _) => return past.progress(),
         };
         #[expect(clippy::cast_precision_loss, reason = "a share of what is shown as a bar")]
         let share = done as f64 / all.max(1) as f64;
@@ -105,12 +134,28 @@ impl<'a> Origin<'a> {
     }
 
     /// What the reader of the result should know of the facts.
-    pub(super) fn notes(self) -> Vec<String> {
+    pub(super) fn notes(self, from: Option<Time>) -> Vec<String> {
         match self {
             Self::Log(_) => Vec::new(),
             Self::Lines(lines) => lines.notes(),
+            Self::Past(past, _) => {
+                let day = |at: Time| at.format("%F").to_string();
+                let mut notes = past.remarks();
+                match (past.remembered_from(), from) {
+                    (None, _) => notes.insert(0, "The server remembers no alerts, and nothing that the conditions ask for.".to_owned()),
+                    (Some(first), Some(from)) if first > from + TimeDelta::days(1) => {
+                        notes.insert(0, format!("Asked for since {}; the server remembers since {}.", day(from), day(first)));
+                    }
+                    _ => {}
+                }
+                notes
+            }
         }
     }
+}
+
+fn told(at: Time, events: Vec<Event>) -> Told {
+    Told { at, events, of: [true; 2] }
 }
 
 /// The position of the last record logged before `from`. Times rise with positions.
@@ -128,17 +173,20 @@ fn before(store: &Store, last: u64, from: Time) -> anyhow::Result<u64> {
 }
 
 impl Log<'_> {
-    fn next(&mut self) -> anyhow::Result<Vec<Told>> {
+    fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
+        if self.position >= self.last {
+            return Ok(None);
+        }
         let mut records = self.store.log_after(self.position, STRETCH)?;
         // What comes while it is read is not part of it: both rule sets are shown the same.
         records.retain(|record| record.position <= self.last);
         self.position = records.last().map_or(self.last, |record| record.position);
-        Ok(records.into_iter().map(|record| (record.logged_at, record.events)).collect())
+        Ok(Some(records.into_iter().map(|record| told(record.logged_at, record.events)).collect()))
     }
 }
 
 impl Lines {
-    fn next(&mut self) -> anyhow::Result<Vec<Told>> {
+    fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
         let mut told = Vec::new();
         let mut line = String::new();
         while told.len() < STRETCH {
@@ -146,7 +194,7 @@ impl Lines {
             let read = std::io::Read::take(&mut self.file, LONGEST).read_line(&mut line);
             let read = read.with_context(|| format!("{}:{}: cannot be read", self.path.display(), self.number + 1))?;
             if read == 0 {
-                break;
+                return Ok((!told.is_empty()).then_some(told));
             }
             self.number += 1;
             self.read += u64::try_from(read).unwrap_or_default();
@@ -161,7 +209,7 @@ impl Lines {
                 Err(fault) => self.note(&fault),
             }
         }
-        Ok(told)
+        Ok(Some(told))
     }
 
     fn record(&mut self, line: &str) -> Result<Option<Told>, String> {
@@ -169,7 +217,7 @@ impl Lines {
             self.export = Some(true);
         }
         let record = export::logged(line).map_err(|fault| fault.to_string())?;
-        Ok(record.map(|record| (record.logged_at, record.events)))
+        Ok(record.map(|record| told(record.logged_at, record.events)))
     }
 
     /// A line of normalised events is known as soon as it says that it happened: nothing tells when it was logged.
@@ -184,7 +232,7 @@ impl Lines {
         let Some(at) = reading.events.iter().map(|event| event.occurred_at).max() else { return Ok(None) };
         let clock = self.clock.map_or(at, |clock| at.max(clock));
         self.clock = Some(clock);
-        Ok(Some((clock, reading.events)))
+        Ok(Some(told(clock, reading.events)))
     }
 
     fn note(&mut self, fault: &str) {
