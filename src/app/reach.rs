@@ -11,6 +11,8 @@ pub struct Reach {
     pub criterion: String,
     /// What it leads to.
     pub decision: Decision,
+    /// Only records what it would lead to.
+    pub shadow: bool,
     /// Whether what it needs is being sent.
     pub possible: bool,
     /// Why, or what is missing.
@@ -37,7 +39,7 @@ fn row(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_alert: Op
             None => (false, "No alert has arrived yet.".to_owned()),
         },
     };
-    Reach { criterion: criterion.name.clone(), decision: criterion.decision, possible, why }
+    Reach { criterion: criterion.name.clone(), decision: criterion.decision, shadow: criterion.shadow, possible, why }
 }
 
 fn degradation(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> (bool, String) {

@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{FAULTS, Service, block_on, client, complain, say, tell};
-use crate::model::incident::{Incident, Measure, Outcome, Unit, Verdict};
+use crate::model::incident::{Decision, Incident, Measure, Outcome, Phase, Unit, Verdict};
 
 /// Which incident, and where.
 #[derive(Debug, Args)]
@@ -47,18 +47,23 @@ fn told(incident: &Incident) -> String {
     let services = if incident.services.is_empty() { "unassigned".to_owned() } else { incident.services.join(", ") };
     let mut lines = vec![format!("{} {} ({services})", incident.id, incident.title), incident.reason.clone(), String::new()];
     for verdict in &incident.verdicts {
-        lines.push(verdict_lines(verdict));
+        lines.push(verdict_lines(verdict, incident.phase));
     }
     lines.join("\n")
 }
 
-fn verdict_lines(verdict: &Verdict) -> String {
+fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
     let outcome = match verdict.outcome {
         Outcome::Met => "met",
         Outcome::NotMet => "not met",
         Outcome::Unknown => "unknown",
     };
-    let shadow = if verdict.shadow { ", shadow" } else { "" };
+    let shadow = match (verdict.shadow, verdict.leads_to(phase)) {
+        (false, _) => "",
+        (true, Decision::None) => ", a shadow that would not have asked for a postmortem",
+        (true, Decision::Suggest) => ", a shadow that would have suggested a postmortem",
+        (true, Decision::Hold) => ", a shadow that would have held a postmortem",
+    };
     let mut text =
         format!("{}: {outcome}{shadow}\n  {}\n  What would have changed it: {}", verdict.criterion, verdict.sentence, verdict.would_change);
     if let Some(measure) = &verdict.measure {

@@ -26,13 +26,7 @@ pub(super) fn review(members: &Members, previous: Option<&Incident>) -> Option<R
 
 /// The strongest verdict wins; at resolution an unknown one of a criterion that counts becomes a suggestion.
 pub(super) fn decide(verdicts: &[Verdict], phase: Phase) -> Decision {
-    let weight = |verdict: &Verdict| match verdict.outcome {
-        _ if verdict.shadow => Decision::None,
-        Outcome::Met => verdict.decision,
-        Outcome::Unknown if phase >= Phase::Resolved => verdict.decision.min(Decision::Suggest),
-        Outcome::Unknown | Outcome::NotMet => Decision::None,
-    };
-    verdicts.iter().map(weight).max().unwrap_or_default()
+    verdicts.iter().filter(|verdict| !verdict.shadow).map(|verdict| verdict.leads_to(phase)).max().unwrap_or_default()
 }
 
 /// What was made known rises by rule and falls only by a person.

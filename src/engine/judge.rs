@@ -306,7 +306,9 @@ impl State {
 
 /// What a person who answers has looked at: when none of it changes, their answer still fits.
 fn seen(incident: &Incident) -> impl PartialEq + '_ {
-    let outcomes: Vec<(&str, Outcome)> = incident.verdicts.iter().map(|v| (v.criterion.as_str(), v.outcome)).collect();
+    // What a shadow would have decided is no reason to send an answer back.
+    let deciding = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
+    let outcomes: Vec<(&str, Outcome)> = deciding.map(|verdict| (verdict.criterion.as_str(), verdict.outcome)).collect();
     (&incident.services, incident.phase, incident.decision, &incident.announced, &incident.review, outcomes)
 }
 

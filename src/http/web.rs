@@ -159,7 +159,10 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         last_alert: alert,
         criteria: reachable
             .into_iter()
-            .map(|row| pages::home::Reach { criterion: row.criterion, decision: row.decision, possible: row.possible, why: row.why })
+            .map(|row| {
+                let reach::Reach { criterion, decision, shadow, possible, why } = row;
+                pages::home::Reach { criterion, decision, shadow, possible, why }
+            })
             .collect(),
         open: incidents.iter().filter(|incident| incident.phase != Phase::Closed).collect(),
         closest: pages::home::closest(&incidents),

@@ -373,6 +373,18 @@ pub struct Verdict {
     pub would_change: String,
 }
 
+impl Verdict {
+    /// What it leads to in that phase, or would lead to if it were no shadow: at resolution an unknown one becomes a suggestion.
+    #[must_use]
+    pub fn leads_to(&self, phase: Phase) -> Decision {
+        match self.outcome {
+            Outcome::Met => self.decision,
+            Outcome::Unknown if phase >= Phase::Resolved => self.decision.min(Decision::Suggest),
+            Outcome::Unknown | Outcome::NotMet => Decision::None,
+        }
+    }
+}
+
 /// Observed against required.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Measure {

@@ -17,7 +17,7 @@ struct Entry {
     name: Option<Spanned<String>>,
     on: Option<CriterionKind>,
     decision: Option<Spanned<Decision>>,
-    shadow: Option<bool>,
+    shadow: Option<Spanned<bool>>,
     r#where: Option<Spanned<String>>,
     longest: Option<Spanned<Duration>>,
     total: Option<Spanned<Duration>>,
@@ -48,12 +48,17 @@ fn kind(on: CriterionKind) -> Kind {
     Kind { word, parameters, roots }
 }
 
-/// Reads one criterion; `None` when it has a fault.
-pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
+/// Reads one criterion; `None` when it has a fault. With `all_shadow` the whole file is a shadow.
+pub(super) fn read(file: &str, node: &Node, all_shadow: bool, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
     let before = faults.len();
     let entry: Entry = names.read(file, node, &["name", "on", "decision"], faults)?;
     if let Some(decision) = entry.decision.as_ref().filter(|decision| decision.value == Decision::None) {
         faults.push(decision.position.fault(file, "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`"));
+    }
+    if let Some(shadow) = entry.shadow.as_ref().filter(|shadow| all_shadow && !shadow.value) {
+        let message =
+            "the file says `shadow: true` at its top, for all of its criteria; leave this out, or move the criterion to a file without";
+        faults.push(shadow.position.fault(file, message));
     }
     let on = entry.on?;
     let kind = kind(on);
@@ -69,7 +74,8 @@ pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         CriterionKind::Recurrence => reader.recurrence(&entry),
     };
     let Entry { name, decision, shadow, .. } = entry;
-    let criterion = Criterion { name: name?.value, decision: decision?.value, shadow: shadow.unwrap_or(false), filter, test: test? };
+    let shadow = all_shadow || shadow.is_some_and(|shadow| shadow.value);
+    let criterion = Criterion { name: name?.value, decision: decision?.value, shadow, filter, test: test? };
     (faults.len() == before).then_some(criterion)
 }
 

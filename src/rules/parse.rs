@@ -2,12 +2,12 @@
 
 use super::{RuleSet, Seconds, condition, correlation, criterion};
 use crate::model::fault::Fault;
-use crate::yaml::{self, Duration, Names, Spanned};
+use crate::yaml::{self, Duration, Key, Names, Node, Spanned, Value};
 
 /// The rules in force where nobody wrote any: name and text.
 pub const SHIPPED: (&str, &str) = ("rules/postmortems.yaml", include_str!("../../rules/postmortems.yaml"));
 
-const SECTIONS: [&str; 3] = ["criteria", "conditions", "correlation"];
+const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
 
 /// Reads rule files, each a name and a text, as one set.
 ///
@@ -27,11 +27,14 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
             }
         };
         let mut found = Vec::new();
-        for (key, section) in yaml::sections(file, &node, &SECTIONS, &mut found) {
+        let sections = yaml::sections(file, &node, &SECTIONS, &mut found);
+        let shadow = shadow(file, &sections, &mut found);
+        for (key, section) in sections {
             match key.name.as_str() {
+                "shadow" => {}
                 "criteria" => {
                     for entry in yaml::entries(file, section, &mut found) {
-                        rules.criteria.extend(criterion::read(file, entry, &mut criteria, &mut found));
+                        rules.criteria.extend(criterion::read(file, entry, shadow, &mut criteria, &mut found));
                     }
                 }
                 "conditions" => {
@@ -49,6 +52,21 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
         faults.extend(found);
     }
     if faults.is_empty() { Ok(rules) } else { Err(faults) }
+}
+
+/// Whether the whole file is a shadow. What else a file may hold has a say in every decision, so a shadow has none of it.
+fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bool {
+    let Some((_, node)) = sections.iter().find(|(key, node)| key.name == "shadow" && node.value != Value::Null) else { return false };
+    let shadow = yaml::read::<bool>(file, node).unwrap_or_else(|fault| {
+        faults.push(fault);
+        false
+    });
+    for (key, _) in sections.iter().filter(|(key, _)| shadow && matches!(key.name.as_str(), "conditions" | "correlation")) {
+        let message =
+            format!("`{}` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without", key.name);
+        faults.push(key.position().fault(file, message));
+    }
+    shadow
 }
 
 /// A duration that must not be zero, in seconds.

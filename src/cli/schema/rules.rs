@@ -3,6 +3,7 @@
 use super::{Key, Shape, may, need};
 
 pub(super) const KEYS: &[Key] = &[
+    may("shadow", Shape::Flag, "false", "All criteria of this file only record what they would have done; it holds no conditions then."),
     may("criteria", Shape::List(CRITERION), "[]", "Which incidents deserve a postmortem."),
     may("conditions", Shape::List(CONDITION), "[]", "Metrics that are watched."),
     may("correlation", Shape::Map(CORRELATION), "{}", "Which events belong to one incident; given once in all rule files."),

@@ -5,6 +5,7 @@
 mod declared;
 pub(crate) mod properties;
 mod rollbacks;
+mod shadows;
 
 use chrono::TimeDelta;
 

@@ -87,6 +87,8 @@ pub(crate) struct Reach {
     pub(crate) criterion: String,
     /// What it leads to.
     pub(crate) decision: Decision,
+    /// Only records what it would lead to.
+    pub(crate) shadow: bool,
     /// True when what it needs is being sent.
     pub(crate) possible: bool,
     /// Why, or what is missing.

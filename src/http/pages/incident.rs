@@ -104,6 +104,10 @@ impl Page<'_> {
         }
     }
 
+    fn would_have(&self, shadow: &Verdict) -> &'static str {
+        words::would_have(shadow.leads_to(self.view.incident.phase))
+    }
+
     fn called<'n>(&'n self, id: &'n str) -> &'n str {
         self.view.names.called("", id)
     }

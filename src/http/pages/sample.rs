@@ -301,6 +301,7 @@ fn watched() -> String {
     let reach = |criterion: &str, decision, possible, why: &str| home::Reach {
         criterion: criterion.to_owned(),
         decision,
+        shadow: false,
         possible,
         why: why.to_owned(),
     };

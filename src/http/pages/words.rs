@@ -111,6 +111,15 @@ pub(super) fn decision(decision: &Decision) -> &'static str {
     }
 }
 
+/// What a shadow would have led to.
+pub(super) fn would_have(decision: Decision) -> &'static str {
+    match decision {
+        Decision::None => "would not have asked for a postmortem",
+        Decision::Suggest => "would have suggested a postmortem",
+        Decision::Hold => "would have held a postmortem",
+    }
+}
+
 pub(super) fn criterion(kind: &CriterionKind) -> &'static str {
     match kind {
         CriterionKind::Outage => "a declared outage",

@@ -62,6 +62,31 @@ fn every_kind_is_read_with_its_defaults() {
 }
 
 #[test]
+fn a_whole_file_may_be_a_shadow() {
+    let trial = "criteria:\n- {name: a, on: outage, decision: hold}\n- {name: b, on: request, decision: hold, shadow: true}\nshadow: true";
+    let live = "shadow: false\ncriteria: [{name: c, on: outage, decision: hold}, {name: d, on: outage, decision: hold, shadow: true}]";
+    let set = load(&[("trial.yaml".to_owned(), trial.to_owned()), ("live.yaml".to_owned(), live.to_owned())]).unwrap();
+    assert_eq!(set.criteria.iter().map(|criterion| criterion.shadow).collect::<Vec<_>>(), [true, true, false, true]);
+    assert!(!rules("shadow:\ncriteria: [{name: a, on: outage, decision: hold}]").criteria[0].shadow);
+}
+
+#[test]
+fn what_a_shadow_file_may_not_say_is_told() {
+    assert_eq!(
+        faults(
+            "shadow: true\ncriteria:\n- {name: a, on: outage, decision: hold, shadow: false}\ncorrelation: {settle: 1m}\nconditions: []"
+        ),
+        [
+            "r.yaml:3:49: the file says `shadow: true` at its top, for all of its criteria; leave this out, or move the criterion to a file without",
+            "r.yaml:4:1: `correlation` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
+            "r.yaml:5:1: `conditions` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
+        ]
+    );
+    let told = faults("shadow: perhaps\ncriteria:\n- {name: a, on: outage, decision: hold, shadow: false}");
+    assert_eq!((told.len(), told[0].starts_with("r.yaml:1:9: ")), (1, true), "{told:?}");
+}
+
+#[test]
 fn conditions_and_correlation_are_read() {
     let set = rules(
         "conditions:
