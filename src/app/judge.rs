@@ -12,9 +12,9 @@ use crate::engine::{Changes, InForce, State};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
 use crate::model::incident::{Incident, IncidentId, Phase};
+use crate::model::ledger::LedgerEntry;
 use crate::store::Store;
 use crate::store::apply::{self, Loaded};
-use crate::store::ledger::LedgerEntry;
 use crate::store::log::Record;
 
 /// Records judged in one transaction at the most.

@@ -17,6 +17,7 @@ pub mod deliver;
 pub mod gate;
 pub mod intend;
 pub mod judge;
+pub mod ledger;
 mod mapped;
 pub mod measure;
 pub mod mend;

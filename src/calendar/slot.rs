@@ -142,11 +142,17 @@ fn first_free(ask: &Ask, calendars: &[Calendar], first: Time, last: Time) -> Opt
 
 /// The end of the fifth business day after the day of `from`, in the default zone.
 fn deadline(ask: &Ask, from: Time) -> Option<Time> {
-    let today = from.with_timezone(&ask.default_zone).date_naive();
+    end_of_working_day(from, BUSINESS_DAYS, ask.default_hours, ask.default_zone)
+}
+
+/// The end of the `count`th working day after the day of `after`, at midnight; `None` where `hours` has no working day.
+#[must_use]
+pub fn end_of_working_day(after: Time, count: usize, hours: &Hours, zone: Tz) -> Option<Time> {
+    let today = after.with_timezone(&zone).date_naive();
     // A working day comes within a week, or never.
-    let ahead = (1..=7 * BUSINESS_DAYS as u64).filter_map(|ahead| today.checked_add_days(Days::new(ahead)));
-    let date = ahead.filter(|date| works(ask.default_hours, *date)).nth(BUSINESS_DAYS - 1)?;
-    instant(date, DAY, ask.default_zone, Edge::Ends)
+    let ahead = (1..=7 * count as u64).filter_map(|ahead| today.checked_add_days(Days::new(ahead)));
+    let date = ahead.filter(|date| works(hours, *date)).nth(count.checked_sub(1)?)?;
+    instant(date, DAY, zone, Edge::Ends)
 }
 
 /// The dates that `first` to `last` can have in any zone, with a day to spare for work that began the day before.
@@ -206,12 +212,22 @@ fn on_grid(at: Time) -> Option<Time> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{Ask, Relaxed, Slot, next_working_day, slot};
+    use super::{Ask, Relaxed, Slot, end_of_working_day, next_working_day, slot};
     use crate::model::Time;
     use crate::model::settings::{Hours, Person};
     use chrono::{Datelike, TimeDelta, Timelike};
     use chrono_tz::Tz;
     use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_assert, prop_oneof, proptest};
+
+    #[test]
+    fn working_days_are_counted_from_the_next_and_end_at_midnight() {
+        let end = |after: &str, count, zone: &str| end_of_working_day(at(after), count, &hours(9, 17), zone.parse().unwrap());
+        // A Thursday; the seventh working day after it is the Monday of the week after next.
+        assert_eq!(end("2026-11-19T10:00:00Z", 7, "UTC"), Some(at("2026-12-01T00:00:00Z")));
+        assert_eq!(end("2026-11-19T23:30:00Z", 1, "Europe/Berlin"), Some(at("2026-11-23T23:00:00Z")), "there it is Friday already");
+        assert_eq!(end("2026-11-21T10:00:00Z", 1, "UTC"), Some(at("2026-11-24T00:00:00Z")));
+        assert_eq!(end_of_working_day(at("2026-11-19T10:00:00Z"), 7, &Hours { days: [false; 7], ..hours(9, 17) }, Tz::UTC), None);
+    }
 
     const WEEK: [bool; 7] = [true, true, true, true, true, false, false];
 

@@ -7,6 +7,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -23,12 +24,12 @@ use crate::ingest::message::Message;
 use crate::ingest::{self, IngestFault};
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
-use crate::model::incident::{Incident, IncidentId, Standing, Verdict};
+use crate::model::incident::{Incident, IncidentId, Standing};
 use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
 /// Rows of a list at the most.
-const LIMIT: usize = 500;
+pub(super) const LIMIT: usize = 500;
 
 /// Runs a read of the store off the async threads.
 pub(super) async fn read<T, F>(app: &Arc<App>, work: F) -> Result<T, Error>
@@ -157,13 +158,32 @@ pub(super) async fn known(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
 }
 
 /// `GET /api/v1/incidents/{id}`
-pub(super) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Incident>, Error> {
-    known(&app, &id).await.map(Json)
+pub(super) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Error> {
+    let incident = known(&app, &id).await?;
+    if incident.verdicts.iter().all(|verdict| !verdict.shadow) {
+        return Ok(Json(incident).into_response());
+    }
+    let told = told_verdicts(&incident);
+    let mut whole = serde_json::to_value(&incident).map_err(|fault| Error::Internal(fault.into()))?;
+    whole["verdicts"] = told;
+    Ok(Json(whole).into_response())
 }
 
 /// `GET /api/v1/incidents/{id}/verdicts`
-pub(super) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Vec<Verdict>>, Error> {
-    Ok(Json(known(&app, &id).await?.verdicts))
+pub(super) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+    Ok(Json(told_verdicts(&known(&app, &id).await?)))
+}
+
+/// The verdicts; that of a shadow with what it would have led to.
+fn told_verdicts(incident: &Incident) -> Value {
+    let told = incident.verdicts.iter().map(|verdict| {
+        let mut told = json!(verdict);
+        if verdict.shadow {
+            told["would_have"] = json!(verdict.leads_to(incident.phase));
+        }
+        told
+    });
+    told.collect()
 }
 
 /// Suggestions that wait for an answer, those whose rest is over among them, and those that rest.
@@ -269,27 +289,6 @@ fn row(app: &App, postmortem: &crate::model::postmortem::Postmortem) -> Value {
     })
 }
 
-/// `GET /api/v1/criteria`
-pub(super) async fn criteria(State(app): State<Arc<App>>) -> Json<Value> {
-    let settings = app.settings();
-    let rows: Vec<Value> = settings
-        .force
-        .rules
-        .criteria
-        .iter()
-        .map(|criterion| {
-            json!({
-                "name": criterion.name,
-                "on": criterion.test.kind(),
-                "decision": criterion.decision,
-                "shadow": criterion.shadow,
-                "where": criterion.filter.as_ref().map(|filter| filter.source().to_owned()),
-            })
-        })
-        .collect();
-    Json(Value::from(rows))
-}
-
 /// `GET /api/v1/conditions`
 pub(super) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let shown = read(&app, App::conditions).await?;
@@ -308,16 +307,6 @@ pub(super) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value
         })
     };
     Ok(Json(shown.iter().map(row).collect()))
-}
-
-/// `GET /api/v1/ledger`
-pub(super) async fn ledger(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let rows = read(&app, |app| app.store.ledger(LIMIT)).await?;
-    let rows: Vec<Value> = rows
-        .iter()
-        .map(|row| json!({ "entry": row.entry, "amended": row.amended.as_ref().map(|(at, entry)| json!({ "entry": entry, "at": at })) }))
-        .collect();
-    Ok(Json(Value::from(rows)))
 }
 
 /// `GET /api/v1/deliveries`

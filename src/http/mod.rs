@@ -24,13 +24,17 @@ mod admit;
 mod api;
 mod body;
 mod correct;
+mod criteria;
 mod error;
 mod ingest;
+mod ledger;
 mod metrics;
 mod pages;
 mod quarantine;
 mod serve;
+mod sheet;
 mod sources;
+mod span;
 mod web;
 mod write;
 
@@ -69,9 +73,9 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/suggestions", get(api::suggestions))
         .route("/api/v1/postmortems", get(api::postmortems))
         .route("/api/v1/postmortems/{id}", get(api::postmortem))
-        .route("/api/v1/criteria", get(api::criteria))
+        .route("/api/v1/criteria", get(criteria::listed))
         .route("/api/v1/conditions", get(api::conditions))
-        .route("/api/v1/ledger", get(api::ledger))
+        .route("/api/v1/ledger", get(ledger::listed))
         .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/deliveries/retry", post(api::retry_delivery))
         .route("/api/v1/sources", get(sources::listed))

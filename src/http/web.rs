@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::api::{self, ReviewBody, known, read, review_with, say};
 use super::correct;
 use super::error::Error;
-use super::{pages, quarantine, sources};
+use super::{criteria, ledger, pages, quarantine, sources};
 use crate::app::measure::status::SourceStatus;
 use crate::app::{App, intend, reach};
 use crate::ingest::IngestFault;
@@ -46,6 +46,8 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/incidents/{id}/milestones", post(correct::milestone_form))
         .route("/postmortems", get(postmortems))
         .route("/postmortems/{id}", get(postmortem))
+        .route("/ledger", get(ledger::page))
+        .route("/criteria", get(criteria::page))
         .route("/ask", get(ask).post(asked))
         .route("/declare", get(declare).post(declared))
         .route("/maintenance", get(maintenance).post(plan))
@@ -114,7 +116,7 @@ impl IntoResponse for PageError {
 
 pub(super) type Page = Result<Html<String>, PageError>;
 
-fn service_names(app: &App) -> Vec<String> {
+pub(super) fn service_names(app: &App) -> Vec<String> {
     app.settings().config.services.iter().map(|service| service.name.clone()).collect()
 }
 

@@ -39,7 +39,7 @@ pub enum Answer {
 }
 
 /// Why a suggestion is dismissed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DismissReason {
     /// It was planned work.

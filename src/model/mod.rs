@@ -11,6 +11,7 @@ pub mod id;
 mod identity;
 pub mod incident;
 pub mod labels;
+pub mod ledger;
 pub mod member;
 pub mod on_call;
 pub mod plot;

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Store;
 use super::error::StoreError;
-use super::ledger::LedgerEntry;
 use super::sql::{self, At, values};
 use super::{delivery, head, incident, ledger, postgresql, postmortem, quarantine, sight};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Subject};
 use crate::model::incident::{Incident, IncidentId};
+use crate::model::ledger::LedgerEntry;
 use crate::model::postmortem::{Delivery, Meeting, Postmortem};
 
 const NOUN: &str = "apply";

@@ -1,94 +1,82 @@
-//! The ledger: every closed incident, what was decided and why, and what people answered.
-
-use serde::{Deserialize, Serialize};
+//! The ledger, and what came of each entry since.
 
 use super::Store;
 use super::error::StoreError;
 use super::sql::{self, At, values};
 use crate::model::Time;
-use crate::model::incident::{Announced, Decision, Incident, IncidentId, Milestones, Outcome, Reviewed, Standing, Verdict};
+use crate::model::incident::{IncidentId, Standing};
+use crate::model::ledger::{LedgerEntry, Ledgered};
 
 const NOUN: &str = "ledger";
 
-/// A closed incident in short, with all that its decision rests on.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct LedgerEntry {
-    /// The incident.
-    pub incident: IncidentId,
-    /// When it was closed.
-    pub closed_at: Time,
-    /// What it was about.
-    pub title: String,
-    /// The services concerned.
-    pub services: Vec<String>,
-    /// Their owners.
-    pub scope: Vec<String>,
-    /// When each turn of it was.
-    pub milestones: Milestones,
-    /// What its verdicts came to.
-    pub decision: Decision,
-    /// Why: the sentence of each verdict that is met.
-    pub reasons: Vec<String>,
-    /// All verdicts.
-    pub verdicts: Vec<Verdict>,
-    /// What was made known.
-    pub announced: Option<Announced>,
-    /// What a person answered.
-    pub review: Option<Reviewed>,
-    /// What stands after both.
-    pub standing: Standing,
-    /// Why it stands so, in one sentence.
-    pub reason: String,
+/// Which entries to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LedgerFilter<'a> {
+    /// Closed at or after this.
+    pub since: Time,
+    /// Closed before this.
+    pub until: Time,
+    /// Only what comes after this entry in the list: when it was closed, and its incident.
+    pub after: Option<(Time, &'a str)>,
+    /// Only what was made known, or only what was not.
+    pub announced: Option<bool>,
+    /// At most so many.
+    pub limit: usize,
 }
 
-impl LedgerEntry {
-    /// The entry of an incident as it stands. `closed_at` is when its phase last changed.
-    #[must_use]
-    pub fn of(incident: &Incident) -> Self {
-        let met = incident.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met);
-        Self {
-            incident: incident.id.clone(),
-            closed_at: incident.phase_since,
-            title: incident.title.clone(),
-            services: incident.services.clone(),
-            scope: incident.scope.clone(),
-            milestones: incident.milestones.clone(),
-            decision: incident.decision,
-            reasons: met.map(|verdict| verdict.sentence.clone()).collect(),
-            verdicts: incident.verdicts.clone(),
-            announced: incident.announced.clone(),
-            review: incident.review.clone(),
-            standing: incident.standing,
-            reason: incident.reason.clone(),
-        }
+impl Default for LedgerFilter<'_> {
+    fn default() -> Self {
+        Self { since: Time::UNIX_EPOCH, until: Time::MAX_UTC, after: None, announced: None, limit: usize::MAX }
     }
 }
 
-/// An entry with what became of it later.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ledgered {
-    /// As it stood at closing.
-    pub entry: LedgerEntry,
-    /// As it stands since late facts or a late answer, and when that was; `None` while nothing differs.
-    pub amended: Option<(Time, LedgerEntry)>,
-}
-
 impl Store {
-    /// The newest entries, closed last first.
+    /// Entries, closed last first, then by incident.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn ledger(&self, limit: usize) -> Result<Vec<Ledgered>, StoreError> {
-        let text = "select entry, amended_at, amended from ledger order by closed_at desc, incident limit $1";
+    pub fn ledger(&self, filter: LedgerFilter<'_>) -> Result<Vec<Ledgered>, StoreError> {
+        // What was made known stands in some way; what was not stands in none.
+        let standing = match filter.announced {
+            None => "",
+            Some(true) => "and l.standing <> $6",
+            Some(false) => "and l.standing = $6",
+        };
+        let text = format!(
+            "select l.entry, l.amended_at, l.amended, p.state, m.state, a.incident from ledger l \
+             left join postmortem p on p.incident = l.incident left join meeting m on m.id = p.id left join alias a on a.alias = l.incident \
+             where l.closed_at >= $1 and l.closed_at < $2 and l.closed_at <= $3 and (l.closed_at < $3 or l.incident > $4) {standing} \
+             order by l.closed_at desc, l.incident limit $5"
+        );
+        let (after, incident) = filter.after.unwrap_or((Time::MAX_UTC, ""));
+        let (since, until, after) = (sql::micros(filter.since), sql::micros(filter.until), sql::micros(after));
+        let (limit, none) = (sql::integer(filter.limit), sql::word(NOUN, &Standing::None)?);
+        let values: &[_] = values![since, until, after, incident, limit, none];
+        let values = if filter.announced.is_some() { values } else { &values[..5] };
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
+            sql::rows(at, NOUN, &text, values, |row| {
                 let amended = match sql::read_time_if_any(row, 1)? {
                     Some(at) => Some((at, sql::read_json(row, 2)?)),
                     None => None,
                 };
-                Ok(Ledgered { entry: sql::read_json(row, 0)?, amended })
+                Ok(Ledgered {
+                    entry: sql::read_json(row, 0)?,
+                    amended,
+                    postmortem: sql::read_json_if_any(row, 3)?,
+                    meeting: sql::read_json_if_any(row, 4)?,
+                    merged_into: row.get::<Option<String>>(5)?.map(IncidentId),
+                })
             })
         })
+    }
+
+    /// When an incident was entered as closed: its place in the list. `None`: it never was.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn closed_at(&self, incident: &str) -> Result<Option<Time>, StoreError> {
+        let text = "select closed_at from ledger where incident = $1";
+        self.read(NOUN, |at| sql::row(at, NOUN, text, values![incident], |row| sql::read_time(row, 0)))
     }
 }
 

@@ -297,6 +297,14 @@ pub(super) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Ti
     }
 }
 
+/// Reads JSON text that may be absent.
+pub(super) fn read_json_if_any<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, StoreError> {
+    match row.get::<Option<String>>(column)? {
+        None => Ok(None),
+        Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| unreadable(column, &error)),
+    }
+}
+
 /// Reads a count or position.
 pub(super) fn read_count(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
     let number: i64 = row.get(column)?;

@@ -1,6 +1,7 @@
 //! Trying rules out: scenarios run through the very engine that decides live.
 
 pub mod backtest;
+pub mod precision;
 pub mod report;
 mod samples;
 pub mod sheet;

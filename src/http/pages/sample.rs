@@ -1,12 +1,14 @@
 //! A made incident and every page made of it, for the tests of the pages.
 
+pub(in crate::http) mod proof;
+
 use chrono::{Duration, TimeZone, Utc};
 
 use super::review::Invitation;
 use super::words::Names;
 use super::{
-    Notice, ask, declare, error, home, incident as incident_page, incidents, postmortem as postmortem_page, postmortems, quarantine,
-    sources, suggestions,
+    Notice, ask, criteria, declare, error, home, incident as incident_page, incidents, ledger, postmortem as postmortem_page, postmortems,
+    quarantine, sources, suggestions,
 };
 use crate::app::rota::Shown;
 use crate::model::Time;
@@ -410,6 +412,8 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("quarantine", quarantine::render(&quarantine_list())),
         ("quarantined", quarantine::render_one(&quarantined_one())),
         ("sources", sources::render(&sources_view())),
+        ("ledger", ledger::render(&proof::ledger(&who, &proof::rows()))),
+        ("criteria", criteria::render(&criteria::View { since: at(0), until: at(86_400), found: &proof::precision() })),
     ]
 }
 

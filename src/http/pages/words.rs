@@ -8,6 +8,7 @@ use crate::model::incident::{
     Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome, Phase, SignalKind, SpanState, Standing,
     Unit,
 };
+use crate::model::ledger::Became;
 use crate::model::on_call::OnCall;
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::who::{Identities, Who};
@@ -91,6 +92,24 @@ pub(super) fn status(status: &PostmortemStatus) -> Badge {
         PostmortemStatus::InDiscussion => badge("in discussion", "strong"),
         PostmortemStatus::Completed => badge("completed", "good"),
         PostmortemStatus::Declined => badge("declined", "quiet"),
+    }
+}
+
+/// What came of a closed incident.
+pub(super) fn became(became: &Became) -> Badge {
+    match became {
+        Became::Nothing => badge("nothing", "quiet"),
+        Became::Waiting => badge("waiting for an answer", "ask"),
+        Became::Snoozed => badge("snoozed", "quiet"),
+        Became::Lapsed => badge("lapsed", "quiet"),
+        Became::Dismissed => badge("dismissed", "quiet"),
+        Became::Bundled => badge("in a bundle", "quiet"),
+        Became::Merged => badge("merged", "quiet"),
+        Became::Due => badge("postmortem due", "strong"),
+        Became::Draft => status(&PostmortemStatus::Draft),
+        Became::InDiscussion => status(&PostmortemStatus::InDiscussion),
+        Became::Completed => status(&PostmortemStatus::Completed),
+        Became::Declined => status(&PostmortemStatus::Declined),
     }
 }
 

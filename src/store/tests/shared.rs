@@ -4,9 +4,9 @@
 use super::{alert, apply, at, delivery, due, incident, note, record};
 use crate::model::event::Subject;
 use crate::model::incident::{Incident, IncidentId, Joined, Member, Phase};
+use crate::model::ledger::LedgerEntry;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
-use crate::store::ledger::LedgerEntry;
 use crate::store::log::{Beside, NewRecord};
 use crate::store::sql::values;
 use crate::store::tally::{Hour, Seen};

@@ -1,0 +1,77 @@
+//! What the counts say, in sentences.
+
+use super::{Precision, Record, Share};
+use crate::model::event::DismissReason;
+
+impl Record {
+    /// How many of its suggestions were accepted, and how sure that makes us.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let (share, all) = (self.precision(), self.of_all_answers());
+        let what = if self.shadow { "incidents that it would have suggested and others did" } else { "answered suggestions" };
+        let aside = all.of - share.of;
+        let main = match (share.of, aside) {
+            (0, 0) if self.shadow => return "No incident that it would have suggested was put to anybody and answered.".to_owned(),
+            (0, 0) => return "No suggestion of it was answered.".to_owned(),
+            (0, _) => "No answer speaks for or against it".to_owned(),
+            _ => format!("{} of {} {what} {}", share.right, share.of, accepted(&share)),
+        };
+        if aside == 0 {
+            return format!("{main}.");
+        }
+        let dismissed = if aside == 1 { "1 was".to_owned() } else { format!("{aside} were") };
+        let with_them =
+            if share.of == 0 { String::new() } else { format!("; with {}, {} of {} {}", them(aside), all.right, all.of, accepted(&all)) };
+        format!("{main}. {dismissed} dismissed as {}, which says nothing of the criterion{with_them}.", self.set_aside())
+    }
+
+    /// The reasons that count neither way, as they were given.
+    fn set_aside(&self) -> String {
+        let given = self.suggested.dismissed.keys().filter(|reason| !super::AGAINST.contains(reason));
+        given.map(|reason| reason_word(*reason)).collect::<Vec<_>>().join(", ")
+    }
+}
+
+fn them(count: usize) -> &'static str {
+    if count == 1 { "it" } else { "them" }
+}
+
+fn accepted(share: &Share) -> String {
+    let were = if share.right == 1 { "was" } else { "were" };
+    match share.told {
+        Some(told) => format!("{were} accepted ({:.0} % to {:.0} %)", told.low * 100.0, told.high * 100.0),
+        None => format!("{were} accepted: too few to tell"),
+    }
+}
+
+/// A reason as people read it.
+#[must_use]
+pub fn reason_word(reason: DismissReason) -> &'static str {
+    match reason {
+        DismissReason::Planned => "planned",
+        DismissReason::Test => "a test",
+        DismissReason::Duplicate => "a duplicate",
+        DismissReason::Noise => "noise",
+        DismissReason::TooSmall => "too small",
+        DismissReason::AlreadyCovered => "already covered",
+        DismissReason::Other => "other",
+    }
+}
+
+impl Precision {
+    /// How many of the incidents for which people asked the criteria had not seen.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        match (self.requested, self.missed) {
+            (0, _) => "Nobody asked for a postmortem.".to_owned(),
+            (1, 0) => "People asked for a postmortem on 1 incident, which a criterion had suggested or held as well.".to_owned(),
+            (1, _) => "People asked for a postmortem on 1 incident, which no other criterion had suggested or held.".to_owned(),
+            (asked, 0) => {
+                format!("People asked for a postmortem on {asked} incidents; a criterion had suggested or held each of them as well.")
+            }
+            (asked, missed) => {
+                format!("People asked for a postmortem on {asked} incidents; {missed} of them no other criterion had suggested or held.")
+            }
+        }
+    }
+}
