@@ -14,7 +14,7 @@ use crate::model::event::Answer;
 use crate::model::incident::{Decision, Milestone};
 
 /// The header row. New columns are added at its end; none is renamed or moved.
-pub(super) const COLUMNS: [&str; 35] = [
+pub(super) const COLUMNS: [&str; 36] = [
     "incident",
     "closed_at",
     "title",
@@ -27,10 +27,11 @@ pub(super) const COLUMNS: [&str; 35] = [
     "acknowledged_at",
     "mitigated_at",
     "resolved_at",
-    "to_detect_seconds",
-    "to_acknowledge_seconds",
-    "to_mitigate_seconds",
-    "to_resolve_seconds",
+    "detect_seconds",
+    "acknowledge_seconds",
+    "mitigate_seconds",
+    "resolve_seconds",
+    "duration_seconds",
     "decision",
     "decided_at",
     "criteria",
@@ -76,9 +77,10 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let milestones = &entry.milestones;
     let at = |milestone: &Option<Milestone>| milestone.as_ref().map(|milestone| milestone.at);
     let began = at(&milestones.began);
-    // How long it took since it began; nobody can say where that is not known, and nothing ends before it began.
-    let since_it_began = |milestone: &Option<Milestone>| {
-        let seconds = at(milestone).zip(began).map(|(end, began)| (end - began).num_seconds());
+    let detected = at(&milestones.detected);
+    // Nobody can say where an end of it is not known, and nothing is over before it began.
+    let between = |from: Option<Time>, to: &Option<Milestone>| {
+        let seconds = at(to).zip(from).map(|(to, from)| (to - from).num_seconds());
         seconds.filter(|seconds| *seconds >= 0).map(|seconds| seconds.to_string()).unwrap_or_default()
     };
     let review = entry.review.as_ref();
@@ -100,14 +102,15 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         word(&entry.severity),
         entry.environment.clone().unwrap_or_default(),
         time_if_any(began),
-        time_if_any(at(&milestones.detected)),
+        time_if_any(detected),
         time_if_any(at(&milestones.acknowledged)),
         time_if_any(at(&milestones.mitigated)),
         time_if_any(at(&milestones.resolved)),
-        since_it_began(&milestones.detected),
-        since_it_began(&milestones.acknowledged),
-        since_it_began(&milestones.mitigated),
-        since_it_began(&milestones.resolved),
+        between(began, &milestones.detected),
+        between(detected, &milestones.acknowledged),
+        between(detected, &milestones.mitigated),
+        between(detected, &milestones.resolved),
+        between(began, &milestones.resolved),
         word(&entry.decided()),
         time_if_any(announced.map(|announced| announced.at)),
         announced.map(|announced| announced.criteria.join("; ")).unwrap_or_default(),
@@ -150,6 +153,8 @@ fn word(of: &impl serde::Serialize) -> String {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use std::path::PathBuf;
 
     use csv::ReaderBuilder;
@@ -180,7 +185,7 @@ mod tests {
             (1, "closed_at", "2026-11-23T11:22:00Z"),
             (1, "title", "'=HYPERLINK(\"https://x\";\"y\"),\nline two, ö"),
             (1, "services", "checkout; payments"),
-            (1, "to_resolve_seconds", "2820"),
+            (1, "duration_seconds", "2820"),
             (1, "decision", "suggest"),
             (1, "criteria", "critical-alerts; fixed-by-hand"),
             (1, "answer", ""),

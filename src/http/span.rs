@@ -44,6 +44,8 @@ fn bound(name: &str, text: Option<&str>, now: Time, date_is: TimeDelta) -> Resul
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use super::{since, until};
     use crate::model::Time;
 

@@ -112,6 +112,8 @@ pub struct Ledgered {
     pub meeting: Option<Booked>,
     /// The incident that has its events since it was closed.
     pub merged_into: Option<IncidentId>,
+    /// Late facts have joined it, and it has not closed again yet.
+    pub reopened: bool,
 }
 
 /// A postmortem in short.
@@ -152,6 +154,8 @@ pub enum Became {
     Bundled,
     /// It is part of another incident by now.
     Merged,
+    /// Late facts have joined it, and it has not closed again yet.
+    Reopened,
     /// A postmortem is due, and not opened yet.
     Due,
     /// Its postmortem is being written.
@@ -183,7 +187,7 @@ impl Ledgered {
             (Standing::Suggested | Standing::Snoozed, _) => latest.announced.as_ref()?.at,
             (Standing::None | Standing::Held | Standing::Dismissed, _) => return None,
         };
-        (latest.bundle.is_none() && self.merged_into.is_none()).then_some(asked_at)
+        (latest.bundle.is_none() && self.merged_into.is_none() && !self.reopened).then_some(asked_at)
     }
 
     /// What came of it. `lapsed`: whether the time to answer is over.
@@ -192,6 +196,7 @@ impl Ledgered {
         let latest = self.latest();
         match (&self.postmortem, latest.standing) {
             _ if self.merged_into.is_some() => Became::Merged,
+            _ if self.reopened => Became::Reopened,
             (Some(postmortem), _) => match postmortem.status {
                 PostmortemStatus::Draft => Became::Draft,
                 PostmortemStatus::InDiscussion => Became::InDiscussion,

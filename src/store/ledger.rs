@@ -4,7 +4,7 @@ use super::Store;
 use super::error::StoreError;
 use super::sql::{self, At, values};
 use crate::model::Time;
-use crate::model::incident::{IncidentId, Standing};
+use crate::model::incident::{IncidentId, Phase, Standing};
 use crate::model::ledger::{LedgerEntry, Ledgered};
 
 const NOUN: &str = "ledger";
@@ -43,13 +43,15 @@ impl Store {
             Some(false) => "and l.standing = $6",
         };
         let text = format!(
-            "select l.entry, l.amended_at, l.amended, p.state, m.state, a.incident from ledger l \
+            "select l.entry, l.amended_at, l.amended, p.state, m.state, a.incident, i.phase from ledger l \
              left join postmortem p on p.incident = l.incident left join meeting m on m.id = p.id left join alias a on a.alias = l.incident \
+             left join incident i on i.id = l.incident \
              where l.closed_at >= $1 and l.closed_at < $2 and l.closed_at <= $3 and (l.closed_at < $3 or l.incident > $4) {standing} \
              order by l.closed_at desc, l.incident limit $5"
         );
         let (after, incident) = filter.after.unwrap_or((Time::MAX_UTC, ""));
         let (since, until, after) = (sql::micros(filter.since), sql::micros(filter.until), sql::micros(after));
+        let closed = sql::word(NOUN, &Phase::Closed)?;
         let (limit, none) = (sql::integer(filter.limit), sql::word(NOUN, &Standing::None)?);
         let values: &[_] = values![since, until, after, incident, limit, none];
         let values = if filter.announced.is_some() { values } else { &values[..5] };
@@ -65,6 +67,7 @@ impl Store {
                     postmortem: sql::read_json_if_any(row, 3)?,
                     meeting: sql::read_json_if_any(row, 4)?,
                     merged_into: row.get::<Option<String>>(5)?.map(IncidentId),
+                    reopened: row.get::<Option<String>>(6)?.is_some_and(|phase| phase != closed),
                 })
             })
         })

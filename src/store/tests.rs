@@ -388,8 +388,9 @@ fn the_ledger_is_read_in_order_page_by_page_with_what_came_of_each() {
             attendees: Vec::new(),
         };
         let (postmortems, meetings) = (vec![postmortem], vec![meeting]);
+        let incidents = vec![incident("i-2", 10, Phase::Closed).into(), incident("i-3", 20, Phase::Resolved).into()];
         let aliases = vec![("i-4".to_owned(), IncidentId("i-3".to_owned()))];
-        apply(&store, &Changes { ledger, postmortems, meetings, aliases, now: at(30), ..Changes::default() });
+        apply(&store, &Changes { ledger, postmortems, meetings, incidents, aliases, now: at(30), ..Changes::default() });
         let read = |filter: LedgerFilter<'_>| -> Vec<String> {
             store.ledger(filter).unwrap().into_iter().map(|row| row.entry.incident.0).collect()
         };
@@ -411,7 +412,7 @@ fn the_ledger_is_read_in_order_page_by_page_with_what_came_of_each() {
         assert_eq!(rows[4].merged_into, Some(IncidentId("i-3".to_owned())));
         assert_eq!(
             rows.iter().map(|row| row.became(false)).collect::<Vec<_>>(),
-            [Became::Nothing, Became::Waiting, Became::InDiscussion, Became::Nothing, Became::Merged]
+            [Became::Reopened, Became::Waiting, Became::InDiscussion, Became::Nothing, Became::Merged]
         );
     }
 }

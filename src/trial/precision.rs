@@ -125,8 +125,8 @@ pub struct Closest {
 impl Tally {
     /// Counts an entry of the ledger, as it stands by now.
     pub fn take(&mut self, row: &Ledgered, became: Became) {
-        // What fell together with another is counted there.
-        if became == Became::Merged {
+        // What fell together with another is counted there, what is open again once it has closed.
+        if matches!(became, Became::Merged | Became::Reopened) {
             return;
         }
         let entry = row.latest();

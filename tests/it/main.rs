@@ -14,6 +14,7 @@ mod exposition;
 mod grafana;
 mod hands;
 mod layers;
+mod ledger;
 mod limits;
 mod mapped;
 mod measure;

@@ -86,6 +86,10 @@ pub(crate) struct Answer {
     pub(crate) retry_after: Option<String>,
     /// What it asks to be shown.
     pub(crate) challenge: Option<String>,
+    /// Its media type.
+    pub(crate) kind: Option<String>,
+    /// Where the rest of a list is.
+    pub(crate) link: Option<String>,
     pub(crate) body: String,
 }
 
@@ -117,6 +121,11 @@ impl Http {
         self.send(self.client.get(format!("{}{path}", self.base)))
     }
 
+    /// GET of one media type; `None` when nobody answers.
+    pub(crate) fn try_get_as(&self, path: &str, media_type: &str) -> Option<Answer> {
+        self.send(self.client.get(format!("{}{path}", self.base)).header("accept", media_type))
+    }
+
     /// POST, of JSON unless a header says otherwise; `None` when nobody answers.
     pub(crate) fn try_post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
         self.post_as("application/json", path, body, headers)
@@ -144,7 +153,8 @@ impl Http {
             let status = response.status().as_u16();
             let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
             let (retry_after, challenge) = (header("retry-after"), header("www-authenticate"));
-            Some(Answer { status, retry_after, challenge, body: response.text().await.ok()? })
+            let (kind, link) = (header("content-type"), header("link"));
+            Some(Answer { status, retry_after, challenge, kind, link, body: response.text().await.ok()? })
         })
     }
 }

@@ -105,6 +105,7 @@ pub(super) fn became(became: &Became) -> Badge {
         Became::Dismissed => badge("dismissed", "quiet"),
         Became::Bundled => badge("in a bundle", "quiet"),
         Became::Merged => badge("merged", "quiet"),
+        Became::Reopened => badge("open again", "warm"),
         Became::Due => badge("postmortem due", "strong"),
         Became::Draft => status(&PostmortemStatus::Draft),
         Became::InDiscussion => status(&PostmortemStatus::InDiscussion),

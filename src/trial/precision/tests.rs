@@ -53,7 +53,7 @@ fn suggested(criteria: &[&str]) -> Ledgered {
         requested_at: None,
         bundle: None,
     };
-    Ledgered { entry, amended: None, postmortem: None, meeting: None, merged_into: None }
+    Ledgered { entry, amended: None, postmortem: None, meeting: None, merged_into: None, reopened: false }
 }
 
 /// Nothing was made known; each criterion with its outcome.

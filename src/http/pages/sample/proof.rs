@@ -24,7 +24,7 @@ fn entry() -> LedgerEntry {
 }
 
 fn row(entry: LedgerEntry) -> Row {
-    let ledgered = Ledgered { entry, amended: None, postmortem: None, meeting: None, merged_into: None };
+    let ledgered = Ledgered { entry, amended: None, postmortem: None, meeting: None, merged_into: None, reopened: false };
     Row { became: ledgered.became(false), ledgered, path: None }
 }
 
