@@ -15,7 +15,7 @@ use super::{FAULTS, SettingsFile, complain, json, say, serve};
 use crate::app::backtest::{self, Ask, Facts, Fault, Progress};
 use crate::app::clock::Clock;
 use crate::app::settings::{Settings, matching};
-use crate::model::Time;
+use crate::model::{Time, when};
 use crate::rules::{self, RuleSet};
 use crate::store::Store;
 use crate::trial::report::{Compared, Report, Shift};
@@ -68,13 +68,11 @@ pub(super) fn backtest(asked: &Backtest) -> u8 {
         Err(code) => return code,
     };
     let now = Clock::System.now();
-    let from = match asked.since.as_deref().map(|text| since(text, now)).transpose() {
-        Ok(from) => from,
-        Err(fault) => {
-            complain(&fault);
-            return USAGE;
-        }
-    };
+    let from = asked.since.as_deref().map(|text| when::read(text, now, TimeDelta::zero()));
+    if let Some(None) = from {
+        complain(&format!("--since is no time; give {}", when::FORMS));
+        return USAGE;
+    }
     let rules = match asked.rules.as_deref().map_or_else(|| Ok(settings.force.rules.clone()), rules_in) {
         Ok(rules) => rules,
         Err(code) => return code,
@@ -101,7 +99,7 @@ pub(super) fn backtest(asked: &Backtest) -> u8 {
         },
         (None, None) => Facts::Log,
     };
-    let ask = Ask { config: settings.config.clone(), rules, against, facts, from, now };
+    let ask = Ask { config: settings.config.clone(), rules, against, facts, from: from.flatten(), now };
     match tried(&settings, ask) {
         Ok(report) => {
             match asked.format {
@@ -139,16 +137,6 @@ fn tried(settings: &Settings, ask: Ask) -> Result<Report, Fault> {
     });
     bar.finish_and_clear();
     report
-}
-
-/// An instant: so long before now, a day, or a time.
-pub(super) fn since(text: &str, now: Time) -> Result<Time, String> {
-    let day = || format!("{text}T00:00:00Z").parse::<Time>();
-    if let Ok(at) = text.parse::<Time>().or_else(|_| day()) {
-        return Ok(at);
-    }
-    let length = Duration::parse(text).map_err(|fault| format!("--since {fault}; or a day like 2026-01-31"))?;
-    now.checked_sub_signed(TimeDelta::seconds(length.seconds)).ok_or_else(|| format!("--since {text}: that is too long ago"))
 }
 
 /// The rules of a directory or file; faults are told.

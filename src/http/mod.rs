@@ -22,6 +22,7 @@ use crate::ingest::message::Headers;
 
 mod admit;
 mod api;
+mod backtests;
 mod body;
 mod correct;
 mod criteria;
@@ -76,6 +77,8 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/criteria", get(criteria::listed))
         .route("/api/v1/conditions", get(api::conditions))
         .route("/api/v1/ledger", get(ledger::listed))
+        .route("/api/v1/backtests", get(backtests::listed).post(backtests::begin))
+        .route("/api/v1/backtests/{number}", get(backtests::one).delete(backtests::cancel))
         .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/deliveries/retry", post(api::retry_delivery))
         .route("/api/v1/sources", get(sources::listed))

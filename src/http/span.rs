@@ -1,9 +1,9 @@
 //! A stretch of time as queries and forms give it.
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 
 use super::error::Error;
-use crate::model::Time;
+use crate::model::{Time, when};
 
 /// The first instant of `since`: an instant (RFC 3339), a date, or how long ago (`90d`, `12h`).
 pub(super) fn since(text: Option<&str>, now: Time) -> Result<Option<Time>, Error> {
@@ -18,28 +18,8 @@ pub(super) fn until(text: Option<&str>, now: Time) -> Result<Option<Time>, Error
 /// `date_is`: how long after its beginning a date stands for. Nothing but white space is nothing: forms send what is empty.
 fn bound(name: &str, text: Option<&str>, now: Time, date_is: TimeDelta) -> Result<Option<Time>, Error> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
-    // The offset of a form or an address may have lost its plus sign.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok().map(|at| at.with_timezone(&Utc));
-    let date = || text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc().checked_add_signed(date_is);
-    let ago = || {
-        let unit = text.chars().next_back()?;
-        let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|count| *count >= 0)?;
-        let length = match unit {
-            'w' => TimeDelta::try_weeks(count),
-            'd' => TimeDelta::try_days(count),
-            'h' => TimeDelta::try_hours(count),
-            'm' => TimeDelta::try_minutes(count),
-            _ => None,
-        };
-        now.checked_sub_signed(length?)
-    };
-    // Nobody's incidents are from other times.
-    let kept = |at: &Time| (1970..=9999).contains(&at.year());
-    let fault = || {
-        let forms = "an instant (2026-11-23T07:01:03Z), a date (2026-11-23), or how long ago (90d, 12h)";
-        Error::BadRequest(format!("`{name}` is no time: {:?}; give {forms}", text.chars().take(60).collect::<String>()))
-    };
-    instant.or_else(date).or_else(ago).filter(kept).map(Some).ok_or_else(fault)
+    let fault = || Error::BadRequest(format!("`{name}` is no time: {:?}; give {}", text.chars().take(60).collect::<String>(), when::FORMS));
+    when::read(text, now, date_is).map(Some).ok_or_else(fault)
 }
 
 #[cfg(test)]

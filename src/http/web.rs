@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::api::{self, ReviewBody, known, read, review_with, say};
 use super::correct;
 use super::error::Error;
-use super::{criteria, ledger, pages, quarantine, sources};
+use super::{backtests, criteria, ledger, pages, quarantine, sources};
 use crate::app::measure::status::SourceStatus;
 use crate::app::{App, intend, reach};
 use crate::ingest::IngestFault;
@@ -51,6 +51,9 @@ pub(super) fn routes() -> Router<Arc<App>> {
         .route("/ask", get(ask).post(asked))
         .route("/declare", get(declare).post(declared))
         .route("/maintenance", get(maintenance).post(plan))
+        .route("/backtests", get(backtests::page).post(backtests::posted))
+        .route("/backtests/{number}", get(backtests::one_page))
+        .route("/backtests/{number}/cancel", post(backtests::cancel_form))
         .route("/assign", post(assign))
         .route("/conditions", get(conditions))
         .route("/sources", get(sources::page))

@@ -20,6 +20,7 @@ pub mod sample;
 pub mod settings;
 pub mod source;
 pub mod span;
+pub mod when;
 pub mod who;
 
 /// An instant in UTC. Stored with microseconds, shown with seconds.

@@ -10,14 +10,24 @@ const HEADER: [&str; 11] =
 /// The report's incidents.
 #[must_use]
 pub fn csv(report: &Report) -> String {
-    let mut out = csv::Writer::from_writer(Vec::new());
-    // Writing to memory does not fail.
-    let mut write = |row: &[String]| drop(out.write_record(row));
-    write(&HEADER.map(str::to_owned));
-    for compared in &report.incidents {
-        write(&row(compared));
+    let rows = report.incidents.iter().map(row);
+    String::from_utf8(lines(std::iter::once(HEADER.map(str::to_owned)).chain(rows))).unwrap_or_default()
+}
+
+/// Rows as CSV (RFC 4180).
+#[must_use]
+pub fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> Vec<u8> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    for row in rows {
+        // Memory takes whatever is written, and all rows are of one length.
+        let _ = writer.write_record(row.map(harmless));
     }
-    String::from_utf8(out.into_inner().unwrap_or_default()).unwrap_or_default()
+    writer.into_inner().unwrap_or_default()
+}
+
+/// Spreadsheets run what begins so as a formula; an apostrophe before it makes it text (OWASP, CSV injection).
+fn harmless(cell: String) -> String {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) { format!("'{cell}") } else { cell }
 }
 
 fn row(compared: &Compared) -> [String; 11] {
@@ -27,20 +37,20 @@ fn row(compared: &Compared) -> [String; 11] {
         serde_json::to_string(shift).unwrap_or_default().trim_matches('"').to_owned(),
         case.incident.to_string(),
         time(case.began),
-        cell(&case.services.join(" ")),
-        cell(&case.title),
-        decided(*before).to_owned(),
-        cell(&before_criteria.join(" ")),
-        decided(case.decision).to_owned(),
-        cell(&case.criteria.join(" ")),
+        case.services.join("; "),
+        case.title.clone(),
+        decided(before).to_owned(),
+        before_criteria.join("; "),
+        decided(&case.decision).to_owned(),
+        case.criteria.join("; "),
         case.decided_at.map(time).unwrap_or_default(),
-        cell(&case.sentence),
+        case.sentence.clone(),
     ]
 }
 
 /// The word for a decision.
 #[must_use]
-pub fn decided(decision: Decision) -> &'static str {
+pub fn decided(decision: &Decision) -> &'static str {
     match decision {
         Decision::None => "none",
         Decision::Suggest => "suggest",
@@ -48,9 +58,17 @@ pub fn decided(decision: Decision) -> &'static str {
     }
 }
 
-/// A text that a spreadsheet would take for a formula is one no longer.
-#[must_use]
-pub fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-    if formula { format!("'{text}") } else { text.to_owned() }
+#[cfg(test)]
+mod tests {
+    use super::harmless;
+
+    #[test]
+    fn nothing_is_run_by_a_spreadsheet() {
+        for hostile in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"] {
+            assert_eq!(harmless(hostile.to_owned()), format!("'{hostile}"));
+        }
+        for plain in ["", "a=1", "2026-11-23", "'=1"] {
+            assert_eq!(harmless(plain.to_owned()), plain);
+        }
+    }
 }

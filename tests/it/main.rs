@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod alertmanager;
+mod backtest;
 mod bad_input;
 mod clouds;
 mod commands;

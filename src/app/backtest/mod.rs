@@ -1,5 +1,6 @@
 //! Backtests: what other rules would have decided over the same facts, by the engine that decides live.
 
+pub mod jobs;
 mod origin;
 
 use std::ops::ControlFlow;
@@ -111,8 +112,8 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
         }
     };
     let from = ask.from.unwrap_or(Time::MIN_UTC);
-    let mut ahead = origin.next()?;
     let (mut records, mut events, mut first, mut last) = (0_u64, 0_u64, None, None);
+    let mut ahead = origin.next(&mut || told(Progress { done: 0.0, events: 0 }).is_continue())?;
     let mut notes = Vec::new();
     let held = other.is_none();
     let mut against = if held { "the rules that held at the time" } else { "the other rules" };
@@ -142,14 +143,13 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
             let stretch = Arc::new(stretch);
             // A thread that ended early is asked why below.
             let _ = (to_tried.send(Work::Facts(Arc::clone(&stretch))), to_other.send(Work::Facts(stretch)));
-            if told(Progress { done: origin.done(), events }).is_break() {
-                fed = Err(Fault::Cancelled);
-                break;
-            }
-            match origin.next() {
+            let progress = Progress { done: origin.done(), events };
+            let mut wanted = || told(progress).is_continue();
+            let next = if wanted() { origin.next(&mut wanted) } else { Err(Fault::Cancelled) };
+            match next {
                 Ok(next) => ahead = next,
                 Err(fault) => {
-                    fed = Err(fault.into());
+                    fed = Err(fault);
                     break;
                 }
             }

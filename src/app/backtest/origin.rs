@@ -3,11 +3,14 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
 
 use anyhow::Context;
 use chrono::TimeDelta;
 use tokio::runtime::{Builder, Runtime};
 
+use super::Fault;
 use crate::app::past::server::Server;
 use crate::app::past::{Past, Record, Span};
 use crate::ingest;
@@ -17,6 +20,8 @@ use crate::model::settings::LabelNames;
 use crate::rules::RuleSet;
 use crate::store::{Store, export};
 
+/// Between two questions to who waits.
+const BETWEEN: Duration = Duration::from_millis(200);
 /// Records read at once.
 const STRETCH: usize = 1000;
 /// Lines of a file that could not be read and are told of one by one.
@@ -106,17 +111,28 @@ impl<'a> Origin<'a> {
         Ok(Self::Past(Box::new(Past::of(server, &rules, names, span)), runtime))
     }
 
-    /// The next records, maybe none of a stretch in which nothing happened; `None` at the end.
-    pub(super) fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
+    /// The next records, maybe none of a stretch in which nothing happened; `None` at the end. Where others are waited for, `wanted` is asked now
+    /// and then whether to go on.
+    pub(super) fn next(&mut self, wanted: &mut dyn FnMut() -> bool) -> Result<Option<Vec<Told>>, Fault> {
         match self {
-            Self::Log(log) => log.next(),
-            Self::Lines(lines) => lines.next(),
+            Self::Log(log) => Ok(log.next()?),
+            Self::Lines(lines) => Ok(lines.next()?),
             Self::Past(past, runtime) => {
                 let told = |record: Record| {
                     let of = [record.is_for(0), record.is_for(1)];
                     Told { at: record.logged_at, events: record.events, of }
                 };
-                Ok(runtime.block_on(past.next())?.map(|records| records.into_iter().map(told).collect()))
+                let read = runtime.block_on(async {
+                    let mut next = pin!(past.next());
+                    loop {
+                        match tokio::time::timeout(BETWEEN, &mut next).await {
+                            Ok(read) => return read.map_err(|fault| Fault::Unreadable(fault.into())),
+                            Err(_) if wanted() => {}
+                            Err(_) => return Err(Fault::Cancelled),
+                        }
+                    }
+                });
+                Ok(read?.map(|records| records.into_iter().map(told).collect()))
             }
         }
     }

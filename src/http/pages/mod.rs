@@ -4,6 +4,8 @@
 //! the only style sheet is [`STYLE`], served at `/style.css`, and no element carries styles or handlers of its own.
 
 pub(crate) mod ask;
+pub(crate) mod backtest;
+pub(crate) mod backtests;
 pub(crate) mod chart;
 pub(crate) mod conditions;
 pub(crate) mod criteria;

@@ -1,6 +1,7 @@
 //! A made incident and every page made of it, for the tests of the pages.
 
 pub(in crate::http) mod proof;
+mod tried;
 
 use chrono::{Duration, TimeZone, Utc};
 
@@ -348,7 +349,7 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
     let suggestion = || suggestions::Suggestion { incident: &incident, bundled: 0, invitation: Some(invitation()) };
     let services = || vec!["checkout".to_owned(), "payments".to_owned()];
     let stale = Notice { warning: true, text: "This changed since you looked; nothing was done yet. Look again, then answer.".to_owned() };
-    vec![
+    let mut pages = vec![
         ("watched", watched()),
         ("first-day", home::render(&first_day())),
         (
@@ -414,7 +415,9 @@ pub(super) fn pages() -> Vec<(&'static str, String)> {
         ("sources", sources::render(&sources_view())),
         ("ledger", ledger::render(&proof::ledger(&who, &proof::rows()))),
         ("criteria", criteria::render(&criteria::View { since: at(0), until: at(86_400), found: &proof::precision() })),
-    ]
+    ];
+    pages.extend(tried::pages());
+    pages
 }
 
 /// Two people, one by an alias.

@@ -1,0 +1,201 @@
+//! Backtests in the background, for the page and the API: one runs at a time, a few wait, and the last ones are kept.
+//!
+//! They are this process's own and end with it; nothing of them is stored.
+
+use std::collections::VecDeque;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use super::{Ask, Facts, Fault, Progress, prometheus, run};
+use crate::app::{App, lock};
+use crate::model::Time;
+use crate::model::event::RuleFile;
+use crate::model::fault;
+use crate::rules::{self, RuleSet};
+use crate::trial::report::Report;
+
+/// Those that are kept once they are over.
+const KEPT: usize = 20;
+/// Those that may wait.
+const WAITING: usize = 5;
+
+/// What somebody wants to know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Wanted {
+    /// The rules that are tried.
+    pub rules: Vec<RuleFile>,
+    /// The rules they are compared with; empty: those that held when.
+    pub against: Vec<RuleFile>,
+    /// Incidents that began since then are told of; `None`: all.
+    pub from: Option<Time>,
+    /// An entry of `metrics:` that is a Prometheus, whose memory is read; `None`: the log is.
+    pub prometheus: Option<String>,
+}
+
+/// How far it is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum State {
+    /// Others are before it.
+    Waiting,
+    /// It runs.
+    Running(Progress),
+    /// It is over.
+    Done(Arc<Report>),
+    /// It could not be done.
+    Failed(String),
+    /// Somebody wanted no more of it.
+    Cancelled,
+}
+
+impl State {
+    /// Whether it is over, one way or another.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self, Self::Waiting | Self::Running(_))
+    }
+}
+
+/// A backtest that somebody asked for.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its number in this process.
+    pub number: u64,
+    /// When it was asked for.
+    pub asked_at: Time,
+    /// What was asked.
+    pub wanted: Arc<Wanted>,
+    /// How far it is.
+    pub state: State,
+    cancelled: Arc<AtomicBool>,
+}
+
+impl Job {
+    /// One that was just asked for.
+    pub(crate) fn new(number: u64, asked_at: Time, wanted: Wanted, state: State) -> Self {
+        Self { number, asked_at, wanted: Arc::new(wanted), state, cancelled: Arc::default() }
+    }
+}
+
+/// The backtests of this process.
+#[derive(Debug, Default)]
+pub struct Jobs {
+    all: Mutex<VecDeque<(Job, Option<Ask>)>>,
+    next: std::sync::atomic::AtomicU64,
+    running: Mutex<()>,
+}
+
+/// Why a backtest is not begun.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The rules have faults.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Faults(Vec<fault::Fault>),
+    /// What was asked for is not there.
+    #[error("{0}")]
+    Unknown(String),
+    /// Too many wait.
+    #[error("{WAITING} backtests wait already; try again when one of them is over, or cancel one")]
+    TooMany,
+}
+
+fn load(files: &[RuleFile]) -> Result<RuleSet, Refused> {
+    let texts: Vec<(String, String)> = files.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
+    rules::parse::load(&texts).map_err(Refused::Faults)
+}
+
+impl App {
+    /// Begins a backtest in the background; gives its number.
+    ///
+    /// # Errors
+    /// When the rules have faults, what is asked for is not there, or too many wait.
+    pub fn begin_backtest(self: &Arc<Self>, wanted: Wanted) -> Result<u64, Refused> {
+        let settings = self.settings();
+        let rules = load(&wanted.rules)?;
+        let against = if wanted.against.is_empty() { None } else { Some(load(&wanted.against)?) };
+        let facts = match &wanted.prometheus {
+            None => Facts::Log,
+            // An address would have this service ask anybody on somebody's word.
+            Some(named) if settings.config.metrics.iter().any(|entry| entry.name == *named) => {
+                Facts::Prometheus(Box::new(prometheus(&settings, named).map_err(Refused::Unknown)?), None)
+            }
+            Some(named) => return Err(Refused::Unknown(format!("there is no `{named}` under `metrics:` of the settings"))),
+        };
+        let now = self.now();
+        let ask = Ask { config: settings.config.clone(), rules, against, facts, from: wanted.from, now };
+        let number = {
+            let mut all = lock(&self.backtests.all);
+            if all.iter().filter(|(job, _)| job.state == State::Waiting).count() >= WAITING {
+                return Err(Refused::TooMany);
+            }
+            let number = self.backtests.next.fetch_add(1, Ordering::Relaxed) + 1;
+            all.push_back((Job::new(number, now, wanted, State::Waiting), Some(ask)));
+            while all.len() > KEPT && all.front().is_some_and(|(job, _)| job.state.is_over()) {
+                all.pop_front();
+            }
+            number
+        };
+        let app = Arc::clone(self);
+        let started = std::thread::Builder::new().name("backtest".to_owned()).spawn(move || app.run_backtest(number));
+        if let Err(fault) = started {
+            self.set_backtest(number, State::Failed(format!("no thread could be started for it: {fault}")));
+        }
+        Ok(number)
+    }
+
+    /// The backtests that are known, newest first.
+    #[must_use]
+    pub fn backtests(&self) -> Vec<Job> {
+        lock(&self.backtests.all).iter().rev().map(|(job, _)| job.clone()).collect()
+    }
+
+    /// The backtest of that number.
+    #[must_use]
+    pub fn backtest(&self, number: u64) -> Option<Job> {
+        lock(&self.backtests.all).iter().find(|(job, _)| job.number == number).map(|(job, _)| job.clone())
+    }
+
+    /// Breaks one off, unless it is over; `false`: there is none of that number.
+    pub fn cancel_backtest(&self, number: u64) -> bool {
+        let mut all = lock(&self.backtests.all);
+        let Some((job, ask)) = all.iter_mut().find(|(job, _)| job.number == number) else { return false };
+        job.cancelled.store(true, Ordering::Relaxed);
+        if job.state == State::Waiting {
+            (job.state, *ask) = (State::Cancelled, None);
+        }
+        true
+    }
+
+    fn set_backtest(&self, number: u64, state: State) {
+        if let Some((job, _)) = lock(&self.backtests.all).iter_mut().find(|(job, _)| job.number == number) {
+            job.state = state;
+        }
+    }
+
+    fn run_backtest(&self, number: u64) {
+        // One at a time: each takes all of two processors.
+        let _running = lock(&self.backtests.running);
+        let taken = {
+            let mut all = lock(&self.backtests.all);
+            let found = all.iter_mut().find(|(job, _)| job.number == number && job.state == State::Waiting);
+            found.and_then(|(job, ask)| {
+                job.state = State::Running(Progress { done: 0.0, events: 0 });
+                Some((ask.take()?, Arc::clone(&job.cancelled)))
+            })
+        };
+        let Some((ask, cancelled)) = taken else { return };
+        let told = &mut |progress| {
+            if cancelled.load(Ordering::Relaxed) {
+                return ControlFlow::Break(());
+            }
+            self.set_backtest(number, State::Running(progress));
+            ControlFlow::Continue(())
+        };
+        let state = match run(Some(&self.store), ask, told) {
+            Ok(report) => State::Done(Arc::new(report)),
+            Err(Fault::Cancelled) => State::Cancelled,
+            Err(fault) => State::Failed(fault.to_string()),
+        };
+        self.set_backtest(number, state);
+    }
+}

@@ -1,0 +1,67 @@
+//! Backtests in every state.
+
+use std::collections::BTreeMap;
+
+use super::super::backtests::{Entered, View};
+use super::super::{backtest, backtests};
+use super::at;
+use crate::app::backtest::Progress;
+use crate::app::backtest::jobs::{Job, State, Wanted};
+use crate::model::event::RuleFile;
+use crate::model::incident::{Decision, IncidentId};
+use crate::trial::backtest::{Case, Counted};
+use crate::trial::report::{Compared, Report, Shift, Tally};
+
+fn report() -> Report {
+    let case = Case {
+        incident: IncidentId("i-3f2a91c0de".to_owned()),
+        title: "<b>HighErrorRate".to_owned(),
+        services: vec!["checkout".to_owned()],
+        began: at(0),
+        decision: Decision::Hold,
+        decided_at: Some(at(1200)),
+        criteria: vec!["quick".to_owned()],
+        sentence: "Checkout has been degraded for 20m in one stretch; 20m is enough.".to_owned(),
+    };
+    Report {
+        from: at(0),
+        until: at(86_400),
+        records: 12,
+        events: 20,
+        against: "the rules that held at the time".to_owned(),
+        before: Tally { incidents: 3, held: 0, suggested: 1 },
+        after: Tally { incidents: 3, held: 1, suggested: 0 },
+        shifts: BTreeMap::from([(Shift::NewlyHeld, 1)]),
+        criteria: vec![Counted { criterion: "quick".to_owned(), shadow: true, met: 1, unknown: 0, decided: 1 }],
+        incidents: vec![Compared { shift: Shift::NewlyHeld, before: Decision::Suggest, before_criteria: vec!["long".to_owned()], case }],
+        notes: vec!["out.jsonl ends early: it is no whole export.".to_owned()],
+    }
+}
+
+fn job(state: State) -> Job {
+    Job::new(7, at(0), Wanted::default(), state)
+}
+
+/// Each page of them.
+pub(in crate::http::pages) fn pages() -> [(&'static str, String); 6] {
+    let running = || job(State::Running(Progress { done: 0.42, events: 1000 }));
+    let done = || job(State::Done(report().into()));
+    let view = View {
+        entered: Entered {
+            files: vec![RuleFile { name: "rules.yaml".to_owned(), text: "</textarea><script>alert(1)</script>".to_owned() }],
+            ..Entered::default()
+        },
+        fault: Some("rules.yaml:1:1: nothing is there".to_owned()),
+        prometheis: vec!["prom".to_owned()],
+        jobs: vec![running(), done(), job(State::Failed("no answer".to_owned())), job(State::Cancelled)],
+        replicas: true,
+    };
+    [
+        ("backtests", backtests::render(&view)),
+        ("waiting backtest", backtest::render(&job(State::Waiting))),
+        ("running backtest", backtest::render(&running())),
+        ("backtest", backtest::render(&done())),
+        ("failed backtest", backtest::render(&job(State::Failed("no answer".to_owned())))),
+        ("cancelled backtest", backtest::render(&job(State::Cancelled))),
+    ]
+}
