@@ -1,6 +1,8 @@
-//! How long a year of a large organisation takes to judge again under fifty criteria, on one thread. `cargo bench --bench backtest`
+//! How long a year of a large organisation takes to judge again under fifty criteria: the facts are made first, so that nothing else is
+//! measured; then one rule set on one thread, or two on two as a comparison does. `cargo bench --bench backtest [-- one | two]`
 //!
-//! Every 20,000 records it says how far it has come: where later ones take longer than the first, something looks at all that is remembered.
+//! Every quarter it says how far it has come and how much memory it takes beside the facts: where a later quarter takes longer than the first,
+//! something looks at all that is remembered. The digest is of every decision: an optimisation must not change it.
 
 mod year;
 
@@ -9,31 +11,54 @@ mod year;
 mod world;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use afterword::engine::InForce;
+use afterword::model::Time;
+use afterword::model::event::{Event, hex};
 use afterword::rules::parse;
-use afterword::trial::backtest::Backtest;
+use afterword::trial::backtest::{Backtest, Result};
 use afterword::trial::report::Tally;
+use mimalloc::MiMalloc;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
+
+/// Bytes that the process holds.
+#[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
+fn resident() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+}
+
+#[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
+fn judge(log: &[(Time, Vec<Event>)]) -> Result {
+    let rules = parse::load(&[("rules.yaml".to_owned(), world::rules())]).unwrap();
+    let force = Arc::new(InForce::new(rules, &year::services(), &[]));
+    let (mut backtest, before, begun) = (Backtest::under(force, Time::UNIX_EPOCH), resident(), Instant::now());
+    for (index, quarter) in log.chunks(log.len().div_ceil(4)).enumerate() {
+        for (logged_at, events) in quarter {
+            backtest.take(*logged_at, events.iter().cloned());
+        }
+        println!("quarter {}: {:?}, {} MB", index + 1, begun.elapsed(), resident().saturating_sub(before) >> 20);
+    }
+    backtest.end(log.last().unwrap().0 + chrono::TimeDelta::days(1))
+}
 
 #[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
 fn main() {
-    let rules = parse::load(&[("rules.yaml".to_owned(), world::rules())]).unwrap();
-    let force = Arc::new(InForce::new(rules, &year::services(), &[]));
-    let mut backtest = Backtest::under(force, afterword::model::Time::UNIX_EPOCH);
-    let (mut records, mut events, mut last) = (0_usize, 0_usize, None);
-    let mut spent = Duration::ZERO;
-    for (logged_at, told) in year::Year::new() {
-        records += 1;
-        events += told.len();
-        last = Some(logged_at);
-        let begun = Instant::now();
-        backtest.take(logged_at, told);
-        spent += begun.elapsed();
-        if records % 20_000 == 0 {
-            println!("{records} records, {events} events, {spent:?}");
-        }
-    }
-    let result = backtest.end(last.unwrap() + chrono::TimeDelta::days(1));
-    println!("{records} records, {events} events in {spent:?}: {:?}", Tally::of(&result));
+    let log: Vec<(Time, Vec<Event>)> = year::Year::new().collect();
+    let events: usize = log.iter().map(|(_, events)| events.len()).sum();
+    println!("{} records, {events} events", log.len());
+    let two = std::env::args().any(|argument| argument == "two");
+    let begun = Instant::now();
+    let result = std::thread::scope(|scope| {
+        let other = two.then(|| scope.spawn(|| judge(&log)));
+        let result = judge(&log);
+        other.into_iter().for_each(|other| drop(other.join().unwrap()));
+        result
+    });
+    let digest = hex(&serde_json::to_string(&result).unwrap(), 8);
+    println!("{} in {:?}: {:?}, digest {digest}", if two { "two rule sets" } else { "one rule set" }, begun.elapsed(), Tally::of(&result));
 }

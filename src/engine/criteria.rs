@@ -1,6 +1,8 @@
 //! The criteria: what each asks of an incident, and its verdict with evidence, margin and sentence.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use chrono::TimeDelta;
 
@@ -8,10 +10,10 @@ use super::index::{Index, began, opening_thing};
 use super::measure::{Count, Degraded, degraded};
 use super::sorts::Sorts;
 use super::{InForce, Tracked, intervals, opener, scope, sentence};
-use crate::expr::Truth;
+use crate::expr::{Expr, Truth};
 use crate::expr::facts::{Facts, Scope};
 use crate::model::Time;
-use crate::model::event::{EventId, Fact};
+use crate::model::event::{Event, EventId, Fact};
 use crate::model::incident::{Factor, Incident, IncidentId, Measure, Outcome, Signal, SignalKind, SpanState, Unit, Verdict};
 use crate::rules::{Criterion, Test};
 
@@ -37,6 +39,10 @@ pub(super) struct Case<'a> {
     /// What `where` may ask of it, with everything unknown taken as healthy, and as degraded where that differs.
     facts: (Facts<'a>, Option<Facts<'a>>),
     signals: Sorts<'a>,
+    /// Its members that tell of no alert and no condition, in order: of a storm these are few.
+    pub(super) rest: Vec<&'a Event>,
+    /// The degraded time that each `where` asks for. Many criteria have one in common, and differ in how much is enough.
+    asked: RefCell<Vec<(Option<&'a str>, Rc<Degraded>)>>,
     pub(super) others: Others<'a>,
     pub(super) force: &'a InForce,
     pub(super) now: Time,
@@ -75,10 +81,13 @@ impl<'a> Case<'a> {
         let objective = incident.services.first().and_then(|name| force.service(name)?.objective);
         let budget = objective.map(|percent| BUDGET_WINDOW * (100.0 - percent) / 100.0).filter(|budget| *budget > 0.0);
         let facts = |seconds: f64| scope::incident(incident, seconds, budget.map(|budget| seconds / budget));
-        Self { incident, signals: Sorts::of(incident), facts: (facts(lower), (upper > lower).then(|| facts(upper))), others, force, now }
+        let told = incident.members.told().map(|member| &*member.event);
+        let rest = told.filter(|event| !matches!(event.fact, Fact::Alert(_) | Fact::Condition(_) | Fact::Lapsed(_))).collect();
+        let facts = (facts(lower), (upper > lower).then(|| facts(upper)));
+        Self { incident, signals: Sorts::of(incident), rest, asked: RefCell::default(), facts, others, force, now }
     }
 
-    fn verdict(&self, criterion: &Criterion, next: &mut Option<Time>) -> Verdict {
+    fn verdict(&self, criterion: &'a Criterion, next: &mut Option<Time>) -> Verdict {
         let finding = match &criterion.test {
             Test::Outage => self.outage(criterion),
             Test::Degradation { longest, total } => self.degradation(criterion, *longest, *total, next),
@@ -124,22 +133,24 @@ impl<'a> Case<'a> {
 
     fn outage(&self, criterion: &Criterion) -> Finding {
         // An alert that people labelled so declares what it tells of.
-        let declares = |signal: &Signal| signal.kind == SignalKind::Declaration || signal.role.as_deref() == Some("outage");
-        let declared = self
-            .signals(criterion)
-            .filter(|(signal, _)| declares(signal) && signal.spans.iter().any(|span| span.state == SpanState::Degraded));
-        let judged = declared.map(|(signal, truth)| (signal.event, signal.name.to_string(), truth));
+        let declares = |signal: &Signal| {
+            (signal.kind == SignalKind::Declaration || signal.role.as_deref() == Some("outage"))
+                && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
+        };
+        let any_declares = self.incident.signals.iter().any(declares);
+        let declared = any_declares.then(|| self.signals(criterion).filter(|(signal, _)| declares(signal)));
+        let judged = declared.into_iter().flatten().map(|(signal, truth)| (signal.event, signal.name.to_string(), truth));
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
     }
 
     fn request(&self, criterion: &Criterion) -> Finding {
-        let judged = self.incident.members.told().filter_map(|member| match &member.event.fact {
+        let judged = self.rest.iter().filter_map(|event| match &event.fact {
             Fact::Request(request) => {
-                let part = scope::request(&member.event, request);
+                let part = scope::request(event, request);
                 let who = request.requester.clone().unwrap_or_else(|| "A stakeholder".to_owned());
                 let words = format!("{who} asked for a postmortem: {}", sentence::clip(&request.reason, 200));
-                Some((member.event.id, words, self.holds(criterion, Some(&part))))
+                Some((event.id, words, self.holds(criterion, Some(&part))))
             }
             _ => None,
         });
@@ -147,8 +158,19 @@ impl<'a> Case<'a> {
         Finding::new(outcome, None, evidence, sentence::request(outcome, words.as_deref(), why.as_deref()))
     }
 
-    fn degradation(&self, criterion: &Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
-        let found = degraded(self.signals(criterion), self.incident.phase, self.incident.phase_since, self.now);
+    /// The degraded time that the criterion asks for.
+    fn degraded(&self, criterion: &'a Criterion) -> Rc<Degraded> {
+        let filter = criterion.filter.as_ref().map(Expr::source);
+        let known = self.asked.borrow().iter().find(|(asked, _)| *asked == filter).map(|(_, found)| Rc::clone(found));
+        known.unwrap_or_else(|| {
+            let found = Rc::new(degraded(self.signals(criterion), self.incident.phase, self.incident.phase_since, self.now));
+            self.asked.borrow_mut().push((filter, Rc::clone(&found)));
+            found
+        })
+    }
+
+    fn degradation(&self, criterion: &'a Criterion, longest: Option<i64>, total: Option<(i64, i64)>, next: &mut Option<Time>) -> Finding {
+        let found = self.degraded(criterion);
         sooner(next, found.ahead);
         let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);
         let counts = longest.map(|required| (Count::Longest { bridge }, required));
@@ -165,7 +187,7 @@ impl<'a> Case<'a> {
         let outcome = outcome(measure.lower >= measure.required, measure.upper >= measure.required);
         let subject = sentence::subject(self.incident, found.service.as_deref());
         let words = sentence::degradation(&subject, outcome, &measure, count, found.lasting);
-        Finding::new(outcome, Some(measure), found.evidence, words)
+        Finding::new(outcome, Some(measure), found.evidence.clone(), words)
     }
 
     fn count(&self, found: &Degraded, count: Count, required: i64, next: &mut Option<Time>) -> (Measure, Count) {

@@ -38,8 +38,7 @@ impl Case<'_> {
         let mut counted: Vec<Step<'_>> = Vec::new();
         let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut all = 0;
-        for member in self.incident.members.told() {
-            let event = &*member.event;
+        for &event in &self.rest {
             let Some(step) = self.step(event) else { continue };
             all += 1;
             let outside = event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);

@@ -252,28 +252,38 @@ impl State {
 
     /// Takes in an incident, and with it note of whom its change concerns.
     fn put(&mut self, tracked: Tracked, force: &InForce) {
-        let id = tracked.incident.id.clone();
-        let before = self.incidents.remove(&id);
-        if let Some(before) = &before {
-            self.index.remove(&id, &before.gist);
-            if let Some(due) = before.due {
-                self.timers.remove(&(due, id.clone()));
-            }
-        }
-        self.concern(&id, before.as_ref().map(|before| &before.gist), Some(&tracked.gist), force);
-        self.index.add(&id, &tracked.gist);
-        self.timers.extend(tracked.due.map(|due| (due, id.clone())));
-        self.incidents.insert(id, tracked);
+        let before = self.leave(&tracked.incident.id);
+        self.concern(&tracked.incident.id, before.as_ref().map(|before| &before.gist), Some(&tracked.gist), force);
+        self.enter(tracked);
     }
 
     /// Lets go of an incident that is no more.
     fn take(&mut self, id: &IncidentId, force: &InForce) {
-        let Some(tracked) = self.incidents.remove(id) else { return };
-        if let Some(due) = tracked.due {
-            self.timers.remove(&(due, id.clone()));
+        if let Some(tracked) = self.leave(id) {
+            self.concern(id, Some(&tracked.gist), None, force);
         }
+    }
+
+    /// Enters an incident in every list.
+    pub(super) fn enter(&mut self, tracked: Tracked) {
+        let id = tracked.incident.id.clone();
+        self.index.add(&id, &tracked.gist);
+        match tracked.due {
+            Some(due) => self.timers.insert((due, id.clone())),
+            None => self.settled.insert((tracked.incident.phase_since, id.clone())),
+        };
+        self.incidents.insert(id, tracked);
+    }
+
+    /// Strikes an incident from every list.
+    pub(super) fn leave(&mut self, id: &IncidentId) -> Option<Tracked> {
+        let tracked = self.incidents.remove(id)?;
         self.index.remove(id, &tracked.gist);
-        self.concern(id, Some(&tracked.gist), None, force);
+        match tracked.due {
+            Some(due) => self.timers.remove(&(due, id.clone())),
+            None => self.settled.remove(&(tracked.incident.phase_since, id.clone())),
+        };
+        Some(tracked)
     }
 
     /// Marks those whose verdicts rest on what has changed.

@@ -18,6 +18,7 @@ pub mod condition;
 mod criteria;
 mod edits;
 mod force;
+mod forget;
 mod history;
 mod index;
 mod intervals;
@@ -53,8 +54,6 @@ use sweep::Neighbourhood;
 
 /// Events older than this are context only.
 const RECONSIDER: TimeDelta = TimeDelta::days(14);
-/// How often what nobody looks back at is dropped.
-const TIDY: TimeDelta = TimeDelta::hours(1);
 
 /// What an event's place in the sweep is decided by.
 type Moment = (Time, EventId);
@@ -105,6 +104,8 @@ pub struct State {
     /// The incidents of each neighbourhood.
     residents: BTreeMap<String, BTreeSet<IncidentId>>,
     timers: BTreeSet<(Time, IncidentId)>,
+    /// Closed incidents that time alone changes no more, by when they were closed.
+    settled: BTreeSet<(Time, IncidentId)>,
     index: Index,
     pool: Pool,
     /// Incidents to be decided again, since one that concerns them has changed.
@@ -114,6 +115,8 @@ pub struct State {
     /// Whether what was made known, or stands, has changed since bundles were put together.
     unbundled: bool,
     tidied_at: Time,
+    /// When texts that nobody has in common any more were dropped.
+    pooled_at: Time,
     /// By what the places were made; `None`: there are none yet.
     roots: Option<Roots>,
 }
@@ -153,7 +156,7 @@ impl State {
     /// Takes up where a stored state left off.
     #[must_use]
     pub fn restore(mut incidents: Vec<Incident>, mut loose: Vec<Event>, force: &InForce, now: Time) -> Self {
-        let mut state = Self { now, tidied_at: now, roots: Some(force.roots()), ..Self::default() };
+        let mut state = Self { now, tidied_at: now, pooled_at: now, roots: Some(force.roots()), ..Self::default() };
         for event in &mut loose {
             force.name_service(event);
             state.pool.share(event);
@@ -191,16 +194,12 @@ impl State {
             let Some(place) = opener(&incident).and_then(|first| state.places.of(&first.id)).map(str::to_owned) else { continue };
             contents.entry(place.clone()).or_default().0.push(members);
             state.residents.entry(place).or_default().insert(incident.id.clone());
-            let due = judge::due(&incident, now);
-            state.timers.extend(due.map(|due| (due, incident.id.clone())));
-            let gist = Gist::of(&incident);
-            state.index.add(&incident.id, &gist);
+            let (due, gist) = (judge::due(&incident, now), Gist::of(&incident));
             if incident.bundle.is_none() && bundle::wanted(&incident).is_some() {
                 state.spoken.insert(incident.id.clone());
             }
             let (named_after, standpoint) = (named_after(&incident), Standpoint::of(&incident));
-            let tracked = Tracked { due, named_after, standpoint, gist, incident: Arc::new(incident) };
-            state.incidents.insert(tracked.incident.id.clone(), tracked);
+            state.enter(Tracked { due, named_after, standpoint, gist, incident: Arc::new(incident) });
         }
         for (place, (members, loose)) in contents {
             state.neighbourhoods.insert(place, Neighbourhood::restore(members, loose, force, state.places.assigned()));
@@ -403,58 +402,6 @@ impl State {
         if std::mem::take(&mut self.unbundled) {
             bundle::assign(self, force, changes);
         }
-        if self.now - self.tidied_at >= TIDY {
-            self.tidied_at = self.now;
-            self.forget(force, changes);
-        }
-    }
-
-    /// Drops closed incidents that no rule looks back at, and loose events too old to join anything.
-    fn forget(&mut self, force: &InForce, changes: &mut Changes) {
-        let horizon = self.now - force.remembers();
-        let gone: BTreeSet<IncidentId> = self
-            .incidents
-            .values()
-            .filter(|tracked| tracked.due.is_none() && tracked.incident.phase_since < horizon)
-            .map(|tracked| tracked.incident.id.clone())
-            .collect();
-        let mut events: BTreeSet<EventId> = BTreeSet::new();
-        for id in &gone {
-            let Some(tracked) = self.incidents.remove(id) else { continue };
-            self.index.remove(id, &tracked.gist);
-            let members = tracked.incident.members.iter().filter(|member| member.reason != Joined::Context);
-            events.extend(members.map(|member| member.event.id));
-        }
-        for residents in self.residents.values_mut() {
-            residents.retain(|id| !gone.contains(id));
-        }
-        for hood in self.neighbourhoods.values_mut() {
-            let summary = hood.history.summary();
-            for freed in hood.drop_opened_by(&events, &summary) {
-                events.remove(&freed.id);
-                changes.loosened.insert(freed.id);
-            }
-            // What was put in force, what a person assigned, and by what a rollback is recognised, holds on, and so does planned work that
-            // lies ahead.
-            let stands = |event: &Event| self.windows.get(&event.subject).is_some_and(|window| window.id == event.id);
-            let holds_on = |event: &Event| match &event.fact {
-                Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }) => true,
-                Fact::Maintenance(window) => window.to > horizon && stands(event),
-                _ => summary.contains(&event.id),
-            };
-            let old: Vec<Moment> =
-                hood.loose.iter().filter(|((at, _), event)| *at < horizon && !holds_on(event)).map(|(moment, _)| *moment).collect();
-            for moment in old {
-                hood.loose.remove(&moment);
-                changes.placed.insert(moment.1);
-                events.insert(moment.1);
-            }
-            hood.history.forget(&events);
-        }
-        self.windows.retain(|_, window| !events.contains(&window.id));
-        for event in &events {
-            self.places.forget(event);
-        }
-        self.pool.tidy();
+        self.tidy(force, changes);
     }
 }

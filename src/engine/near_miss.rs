@@ -182,13 +182,13 @@ impl Case<'_> {
 
     /// The near miss of this incident from which there is most to learn.
     fn best_near_miss(&self, criterion: &Criterion) -> Option<Near> {
-        let reported = self.incident.members.told().filter_map(|member| match &member.event.fact {
+        let reported = self.rest.iter().filter_map(|event| match &event.fact {
             Fact::NearMiss(near) => {
-                let thing = (member.event.service.clone().unwrap_or_default(), near.what.as_str().into());
+                let thing = (event.service.clone().unwrap_or_default(), near.what.as_str().into());
                 let closeness = near.closeness.map(|closeness| (closeness, "as reported"));
                 let (score, factors) = self.score(near.severity, closeness, near.by_luck, near.barriers_left, &thing);
-                let part = scope::near_miss(&member.event, near, score);
-                Some(self.near(criterion, member.event.id, &near.what, member.event.occurred_at, (score, factors), &part))
+                let part = scope::near_miss(event, near, score);
+                Some(self.near(criterion, event.id, &near.what, event.occurred_at, (score, factors), &part))
             }
             _ => None,
         });

@@ -4,6 +4,7 @@
 //! they are: a key is assigned, an incident somebody waited for opens, a person merges two incidents, a source tells of one of its incidents
 //! under another service, or under none.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -17,11 +18,11 @@ use crate::model::who::key;
 /// Where events, incidents and signals are.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
-    known: BTreeMap<EventId, Number>,
+    known: HashMap<EventId, Number>,
     /// Incidents by the names of their opening events, see [`natural_number`].
-    incidents: BTreeMap<u64, Number>,
-    /// Signals: a lapse or an acknowledgement of one names nothing else.
-    subjects: BTreeMap<Subject, Number>,
+    incidents: HashMap<u64, Number>,
+    /// Signals, and how many events tell of each: a lapse or an acknowledgement of one names nothing else.
+    subjects: HashMap<Subject, (Number, u32)>,
     numbers: Numbers,
     assigned: BTreeMap<String, String>,
     /// The last word on whose a name is, and when it was said; by the name in the form of [`key`].
@@ -90,8 +91,22 @@ impl Places {
         self.identities.is_empty()
     }
 
-    pub(super) fn forget(&mut self, event: &EventId) {
-        self.known.remove(event);
+    /// Takes no note of an event any more.
+    pub(super) fn forget(&mut self, event: &Event) {
+        if self.known.remove(&event.id).is_none() {
+            return;
+        }
+        if is_signal(event)
+            && let Entry::Occupied(mut subject) = self.subjects.entry(event.subject)
+        {
+            subject.get_mut().1 -= 1;
+            if subject.get().1 == 0 {
+                subject.remove();
+            }
+        }
+        if sweep::opens(event) {
+            self.incidents.remove(&natural_number(event));
+        }
     }
 
     /// Takes note of an event.
@@ -122,7 +137,8 @@ impl Places {
         let number = self.numbers.of(&place);
         self.known.insert(event.id, number);
         if is_signal(event) {
-            self.subjects.insert(event.subject, number);
+            let (known, told) = self.subjects.entry(event.subject).or_insert((number, 0));
+            (*known, *told) = (number, *told + 1);
             if !self.waiting.is_empty() {
                 self.join_waiting(&place, &waiting_for_subject(&event.subject), &mut noted);
             }
@@ -153,7 +169,7 @@ impl Places {
         let place = match (&event.incident, &event.fact) {
             (Some(name), _) => self.named(&IncidentId(name.clone().into())),
             (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => match self.subjects.get(&event.subject) {
-                Some(place) => self.numbers.name(*place).to_owned(),
+                Some((place, _)) => self.numbers.name(*place).to_owned(),
                 None => self.wait(waiting_for_subject(&event.subject)),
             },
             // It meets nothing but what names it.

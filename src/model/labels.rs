@@ -1,5 +1,6 @@
 //! Labels as they are kept: one piece of text. A million open alerts hold little else.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -121,10 +122,12 @@ impl<'a> LabelsOf<'a> {
     pub fn get(self, name: &str) -> Option<&'a str> {
         let within = |mut text| {
             while let Some((pair, rest)) = first(text) {
-                if pair.0 == name {
-                    return Some(pair.1);
+                match pair.0.cmp(name) {
+                    Ordering::Less => text = rest,
+                    Ordering::Equal => return Some(pair.1),
+                    // They are in the order of their names.
+                    Ordering::Greater => return None,
                 }
-                text = rest;
             }
             None
         };
