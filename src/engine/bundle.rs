@@ -6,14 +6,15 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::force::environment;
-use super::index::{began, scopes};
+use super::index::{Turn, began, scopes};
 use super::{Changes, InForce, State, opener};
 use crate::model::Time;
 use crate::model::event::Answer;
 use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Outcome, Standing};
 
 /// An incident that speaks for itself, and for those that wait in its bundle.
-struct Lead {
+#[derive(Debug, Clone)]
+pub(super) struct Lead {
     id: IncidentId,
     began: Time,
     first_at: Time,
@@ -23,12 +24,21 @@ struct Lead {
     counts_as: Option<Decision>,
 }
 
-/// Says of every incident that was made known whether it speaks for itself or waits.
+/// Those who speak for themselves, in the order in which they were first made known.
+pub(super) type Leads = BTreeMap<Turn, Lead>;
+
+/// Says of every incident that was made known whether it speaks for itself or waits. That hangs only on those before it, so nothing is asked
+/// again of what comes before the first that has changed.
 pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) {
-    let mut leads: Vec<Lead> = Vec::new();
+    let Some(changed) = state.unbundled.take() else { return };
+    let (mut leads, from) = match state.leads.take() {
+        Some(leads) => (leads, changed),
+        None => (Leads::new(), (Time::MIN_UTC, IncidentId(String::new()))),
+    };
+    let before = leads.split_off(&from);
     let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
-    let announced = state.index.announced().filter_map(|id| state.incident(id));
-    for incident in announced {
+    let announced = state.index.announced_from(&from).filter_map(|turn| Some((turn, state.incident(&turn.1)?)));
+    for (turn, incident) in announced {
         let waits_for = match wanted(incident) {
             None => None,
             Some(by_person) => {
@@ -40,7 +50,7 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
                     together(&lead, &leads, force).or_else(|| beyond(&lead, &leads, force))
                 };
                 if found.is_none() {
-                    leads.push(lead);
+                    leads.insert(turn.clone(), lead);
                 }
                 found
             }
@@ -49,7 +59,14 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
             bundles.insert(incident.id.clone(), waits_for);
         }
     }
-    state.spoken = leads.into_iter().map(|lead| lead.id).collect();
+    if from.0 == Time::MIN_UTC {
+        state.spoken.clear();
+    }
+    for lead in before.values() {
+        state.spoken.remove(&lead.id);
+    }
+    state.spoken.extend(leads.range(from..).map(|(_, lead)| lead.id.clone()));
+    state.leads = Some(leads);
     for (id, bundle) in bundles {
         let Some(tracked) = state.incidents.get_mut(&id) else { continue };
         let incident = Arc::make_mut(&mut tracked.incident);
@@ -85,19 +102,20 @@ fn lead(incident: &Incident, by_person: bool) -> Lead {
 }
 
 /// The first lead that began at about the same time.
-fn together(one: &Lead, leads: &[Lead], force: &InForce) -> Option<IncidentId> {
+fn together(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
     let within = TimeDelta::seconds(force.limits.bundle_within);
-    let near = |lead: &&Lead| lead.environment == one.environment && (lead.began - one.began).abs() <= within;
-    leads.iter().find(near).map(|lead| lead.id.clone())
+    let near = |lead: &&Lead| (lead.began - one.began).abs() <= within && lead.environment == one.environment;
+    leads.values().find(near).map(|lead| lead.id.clone())
 }
 
 /// The last lead of the scope, once its day is full.
-fn beyond(one: &Lead, leads: &[Lead], force: &InForce) -> Option<IncidentId> {
+fn beyond(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
     let (most, period) = if one.counts_as == Some(Decision::Hold) { force.limits.holds } else { force.limits.suggestions };
     let since = one.first_at - TimeDelta::seconds(period);
     let of_scope = |lead: &&Lead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
+    let recent = leads.range((since, IncidentId(String::new()))..).map(|(_, lead)| lead);
     let counted: Vec<&Lead> =
-        leads.iter().filter(of_scope).filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since).collect();
+        recent.filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since).filter(of_scope).collect();
     let full = counted.len() >= usize::try_from(most).unwrap_or(usize::MAX);
     if full { counted.last().map(|lead| lead.id.clone()) } else { None }
 }

@@ -37,6 +37,11 @@ impl State {
         let mut dropped: BTreeMap<String, BTreeMap<EventId, Arc<Event>>> = BTreeMap::new();
         for id in &gone {
             let Some(tracked) = self.leave(id) else { continue };
+            let turn = tracked.gist.first_at.map(|first_at| (first_at, id.clone()));
+            if let (Some(leads), Some(turn)) = (&mut self.leads, turn) {
+                leads.remove(&turn);
+                self.spoken.remove(id);
+            }
             let Some(place) = opener(&tracked.incident).and_then(|first| self.places.of(&first.id)) else { continue };
             if let Some(residents) = self.residents.get_mut(place) {
                 residents.remove(id);

@@ -11,6 +11,9 @@ use crate::model::Time;
 use crate::model::event::{EventId, Fact};
 use crate::model::incident::{Incident, IncidentId, SpanState};
 
+/// When an incident was first made known, and which.
+pub(super) type Turn = (Time, IncidentId);
+
 /// What can come back: a service and the alert or condition that opened an incident of it, or what nearly happened to it.
 pub(super) type Thing = (Arc<str>, Arc<str>);
 
@@ -21,7 +24,7 @@ pub(super) struct Index {
     /// Near misses, and incidents that were made known, by scope.
     scopes: BTreeMap<String, BTreeSet<IncidentId>>,
     /// In the order in which they were first made known.
-    announced: BTreeSet<(Time, IncidentId)>,
+    announced: BTreeSet<Turn>,
 }
 
 impl Index {
@@ -77,6 +80,11 @@ impl Index {
     pub(super) fn announced(&self) -> impl Iterator<Item = &IncidentId> {
         self.announced.iter().map(|(_, id)| id)
     }
+
+    /// Those that were made known then and later.
+    pub(super) fn announced_from(&self, from: &Turn) -> impl Iterator<Item = &Turn> {
+        self.announced.range(from..)
+    }
 }
 
 /// What others ask of an incident, so that they need not go through it.
@@ -89,7 +97,7 @@ pub(super) struct Gist {
     pub(super) cited: Option<EventId>,
     pub(super) near: bool,
     /// When it was first made known.
-    first_at: Option<Time>,
+    pub(super) first_at: Option<Time>,
     /// What bundles are put together by.
     pub(super) standing: Option<(Option<bool>, Time)>,
     pub(super) stance: Stance,

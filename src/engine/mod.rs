@@ -46,7 +46,8 @@ use force::Roots;
 pub use force::{Called, InForce, unassigned_key};
 pub use sweep::opens;
 
-use index::{Gist, Index};
+use bundle::Leads;
+use index::{Gist, Index, Turn};
 use judge::Standpoint;
 use places::Places;
 use pool::Pool;
@@ -112,8 +113,10 @@ pub struct State {
     concerned: BTreeSet<IncidentId>,
     /// Those that were made known for themselves.
     spoken: BTreeSet<IncidentId>,
-    /// Whether what was made known, or stands, has changed since bundles were put together.
-    unbundled: bool,
+    /// What bundles rest on; `None`: they were not put together yet.
+    leads: Option<Leads>,
+    /// The first whose standing has changed since bundles were put together.
+    unbundled: Option<Turn>,
     tidied_at: Time,
     /// When texts that nobody has in common any more were dropped.
     pooled_at: Time,
@@ -329,7 +332,8 @@ impl State {
             let unfinished =
                 self.incidents.values().map(|tracked| &*tracked.incident).filter(|incident| judge::due(incident, now).is_some());
             self.concerned.extend(unfinished.map(|incident| incident.id.clone()));
-            self.unbundled = true;
+            // Limits and periods may be others.
+            (self.leads, self.unbundled) = (None, Some((now, IncidentId(String::new()))));
             self.settle(force, &mut changes);
             return changes;
         }
@@ -377,7 +381,7 @@ impl State {
         before.extend(hood.loose.values().map(|event| event.id));
         judge::release(self, place);
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
-        old.iter().for_each(|event| hood.history.note(event));
+        old.iter().for_each(|event| hood.note(event));
         hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
         hood.place(events, force, self.places.assigned());
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
@@ -399,9 +403,7 @@ impl State {
                 judge::rejudge_one(self, &id, force, changes);
             }
         }
-        if std::mem::take(&mut self.unbundled) {
-            bundle::assign(self, force, changes);
-        }
+        bundle::assign(self, force, changes);
         self.tidy(force, changes);
     }
 }

@@ -15,8 +15,10 @@ use crate::model::span::Spans;
 
 /// The signals of `members`, which are in order of time. Open stretches have no end.
 pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
-    let mut found: HashMap<Subject, Signal> = HashMap::new();
-    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::new();
+    // An alert's beginning and its end are two.
+    let room = members.len() / 2;
+    let mut found: HashMap<Subject, Signal> = HashMap::with_capacity(room);
+    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::with_capacity(room);
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
     let known: HashSet<&Subject> = members
         .iter()

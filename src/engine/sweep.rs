@@ -291,6 +291,8 @@ pub(super) struct Neighbourhood {
     groups: Vec<Group>,
     /// As people corrected them; `None`: nobody did.
     corrected: Option<Vec<Group>>,
+    /// Whether somebody may have.
+    corrections: bool,
     /// Events that belong to nothing, or to nothing yet.
     pub(super) loose: BTreeMap<Moment, Arc<Event>>,
     /// The revisions that its changes tell of.
@@ -300,10 +302,9 @@ pub(super) struct Neighbourhood {
 impl Neighbourhood {
     /// What was an incident when it was stored is one again, unless people corrected it: then the sweep has to find what they corrected.
     pub(super) fn restore(stored: Vec<Vec<Member>>, loose: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
-        let corrected = stored.iter().flatten().map(|member| &member.event).chain(&loose).any(|event| edits::corrects(event));
         let mut hood = Self::default();
-        stored.iter().flatten().map(|member| &member.event).chain(&loose).for_each(|event| hood.history.note(event));
-        if !corrected {
+        stored.iter().flatten().map(|member| &member.event).chain(&loose).for_each(|event| hood.note(event));
+        if !hood.corrections {
             hood.groups = stored.into_iter().map(|members| Group::of(members, force, assigned)).collect();
             hood.loose = loose.into_iter().map(|event| (moment(&event), event)).collect();
             return hood;
@@ -315,6 +316,12 @@ impl Neighbourhood {
         hood.loose = kept.into_iter().map(|event| (moment(&event), event)).collect();
         hood.place(members.into_iter().chain(again).collect(), force, assigned);
         hood
+    }
+
+    /// Takes note of what an event means for others that are here.
+    pub(super) fn note(&mut self, event: &Event) {
+        self.history.note(event);
+        self.corrections |= edits::corrects(event);
     }
 
     /// The incidents that are here.
@@ -392,13 +399,18 @@ impl Neighbourhood {
 
     /// Places `events`, and again whatever was placed after the earliest of them.
     pub(super) fn place(&mut self, events: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) {
-        events.iter().for_each(|event| self.history.note(event));
+        events.iter().for_each(|event| self.note(event));
         let mut pending: BTreeMap<Moment, Arc<Event>> = events.into_iter().map(|event| (moment(&event), event)).collect();
         let Some(earliest) = pending.keys().next().copied() else { return };
         let later = self.loose.split_off(&earliest);
         pending.extend(later);
         let groups = std::mem::take(&mut self.groups);
         for group in groups {
+            // Nearly all are over.
+            if group.members.last().is_some_and(|last| moment(&last.event) < earliest) {
+                self.groups.push(group);
+                continue;
+            }
             let kept = group.members.partition_point(|member| moment(&member.event) < earliest);
             if kept == group.members.len() {
                 self.groups.push(group);
@@ -435,7 +447,9 @@ impl Neighbourhood {
             // What is derived is derived from the corrected ones.
             self.anew();
         }
-        self.corrected = edits::corrected(&self.groups, self.loose.values().map(|event| &**event), force, assigned);
+        if self.corrections {
+            self.corrected = edits::corrected(&self.groups, self.loose.values().map(|event| &**event), force, assigned);
+        }
     }
 
     /// Whether an event is the end of what never began. A source that tells an incident of its own as an outage or as an alert, as it is at
