@@ -114,8 +114,7 @@ fn beyond(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
     let since = one.first_at - TimeDelta::seconds(period);
     let of_scope = |lead: &&Lead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
     let recent = leads.range((since, IncidentId(String::new()))..).map(|(_, lead)| lead);
-    let counted: Vec<&Lead> =
-        recent.filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since).filter(of_scope).collect();
+    let counted: Vec<&Lead> = recent.filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since).filter(of_scope).collect();
     let full = counted.len() >= usize::try_from(most).unwrap_or(usize::MAX);
     if full { counted.last().map(|lead| lead.id.clone()) } else { None }
 }

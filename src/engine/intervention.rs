@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use super::context::STEPPED;
 use super::criteria::{Case, Finding, outcome, times};
 use super::force::environment;
-use super::sweep::STEPPED;
 use super::{opener, scope, sentence, signals};
 use crate::expr::Truth;
 use crate::model::Time;

@@ -15,6 +15,7 @@ use crate::model::who;
 mod announce;
 mod bundle;
 pub mod condition;
+mod context;
 mod criteria;
 mod edits;
 mod force;
@@ -188,6 +189,7 @@ impl State {
                 state.windows.insert(event.subject, Arc::new(event.clone()));
             }
         }
+        let mut mixed: BTreeSet<String> = BTreeSet::new();
         let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
         for event in loose {
             let Some(place) = state.places.of(&event.id) else { continue };
@@ -195,6 +197,9 @@ impl State {
         }
         for (incident, members) in incidents.into_iter().zip(stored) {
             let Some(place) = opener(&incident).and_then(|first| state.places.of(&first.id)).map(str::to_owned) else { continue };
+            if members.iter().any(|member| state.places.of(&member.event.id) != Some(&place)) {
+                mixed.insert(place.clone());
+            }
             contents.entry(place.clone()).or_default().0.push(members);
             state.residents.entry(place).or_default().insert(incident.id.clone());
             let (due, gist) = (judge::due(&incident, now), Gist::of(&incident));
@@ -205,7 +210,9 @@ impl State {
             state.enter(Tracked { due, named_after, standpoint, gist, incident: Arc::new(incident) });
         }
         for (place, (members, loose)) in contents {
-            state.neighbourhoods.insert(place, Neighbourhood::restore(members, loose, force, state.places.assigned()));
+            let mut hood = Neighbourhood::restore(members, loose, force, state.places.assigned());
+            hood.mixed = mixed.contains(&place);
+            state.neighbourhoods.insert(place, hood);
         }
         state
     }
@@ -384,10 +391,23 @@ impl State {
         old.iter().for_each(|event| hood.note(event));
         hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
         hood.place(events, force, self.places.assigned());
+        // What was here while other services belonged together goes where it belongs now, once no incident here holds it.
+        let mut strays: BTreeMap<String, Arrivals> = BTreeMap::new();
+        if hood.mixed {
+            for (_, event) in hood.loose.extract_if(.., |_, event| self.places.of(&event.id) != Some(place)) {
+                let arrived = strays.entry(self.places.of(&event.id).unwrap_or_default().to_owned()).or_default();
+                arrived.were_loose.extend(before.get(&event.id));
+                let too_old = event.occurred_at < self.now - RECONSIDER;
+                if too_old { &mut arrived.old } else { &mut arrived.events }.push(event);
+            }
+        }
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
         changes.placed.extend(before.difference(&after).copied());
         changes.loosened.extend(after.difference(&before).copied());
         judge::reconcile(self, place, force, changes);
+        for (place, arrived) in strays {
+            self.resweep(&place, arrived, force, changes);
+        }
     }
 
     /// Runs every timer that is due, and those that this makes due.

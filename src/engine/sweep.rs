@@ -12,18 +12,11 @@ use chrono::TimeDelta;
 use super::force::{environment, key};
 use super::history::History;
 use super::name::{name_of, natural_number, number_of};
-use super::{InForce, Moment, RECONSIDER, edits, moment, signals};
+use super::{InForce, Moment, edits, moment, signals};
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject, declared_subject};
 use crate::model::incident::{IncidentId, Joined, Member};
 use crate::model::member::Members;
-
-/// How long before an incident a change is still told with it.
-const CHANGED: TimeDelta = TimeDelta::hours(1);
-/// How long before an incident began a step may have been taken that answers it.
-pub(super) const STEPPED: TimeDelta = TimeDelta::minutes(5);
-/// How long before an incident planned work may have begun that still goes on.
-const PLANNED: TimeDelta = TimeDelta::days(2);
 
 /// An incident while it is being put together: its members and what a placement asks of them.
 #[derive(Debug, Clone, PartialEq)]
@@ -293,6 +286,8 @@ pub(super) struct Neighbourhood {
     corrected: Option<Vec<Group>>,
     /// Whether somebody may have.
     corrections: bool,
+    /// Whether a group may have events that belong elsewhere since other services belong together.
+    pub(super) mixed: bool,
     /// Events that belong to nothing, or to nothing yet.
     pub(super) loose: BTreeMap<Moment, Arc<Event>>,
     /// The revisions that its changes tell of.
@@ -360,41 +355,6 @@ impl Neighbourhood {
             corrected.retain(stays);
         }
         freed
-    }
-
-    /// What came before a group opened and has to do with it: changes and steps shortly before, planned work, and conditions of it whose
-    /// measurement had fallen silent.
-    pub(super) fn context<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Arc<Event>> {
-        let opener = group.opener();
-        let began = signals::onset(opener);
-        let silent = self.silent(group);
-        let from = silent.iter().map(|(at, _)| *at).min().unwrap_or(began).min(opener.occurred_at - PLANNED);
-        let before = self.loose.range((from, EventId::FIRST)..moment(opener)).map(|(_, event)| event);
-        before.filter(move |event| {
-            let same_place = event.service.is_some() && event.service == opener.service && environment(event) == environment(opener);
-            match &event.fact {
-                Fact::Change(_) => same_place && event.occurred_at >= opener.occurred_at - CHANGED,
-                Fact::Intervention(_) => same_place && event.occurred_at >= began - STEPPED,
-                Fact::Declaration(declaration) => same_place && declaration.planned && event.occurred_at >= opener.occurred_at - PLANNED,
-                Fact::Condition(_) => silent.contains(&moment(event)),
-                _ => false,
-            }
-        })
-    }
-
-    /// The conditions of a group of which nobody could say anything just before they joined it.
-    fn silent(&self, group: &Group) -> BTreeSet<Moment> {
-        let mut seen: BTreeSet<&Subject> = BTreeSet::new();
-        let conditions = group.members.told().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
-        let firsts = conditions.filter(|event| seen.insert(&event.subject));
-        let before = |first: &Event| {
-            let from = (first.occurred_at - RECONSIDER, EventId::FIRST);
-            let mut earlier = self.loose.range(from..moment(first)).rev();
-            let (at, last) = earlier.find(|(_, event)| event.subject == first.subject)?;
-            let unknown = matches!(&last.fact, Fact::Condition(condition) if condition.state == ConditionState::Unknown);
-            unknown.then_some(*at)
-        };
-        firsts.filter_map(before).collect()
     }
 
     /// Places `events`, and again whatever was placed after the earliest of them.
