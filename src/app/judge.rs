@@ -148,7 +148,8 @@ impl App {
         let now = self.now();
         self.tell_lapsed(judge.epoch, now)?;
         let (windows, more) = self.windows(judge, now)?;
-        let mut changes = Changes::default();
+        // What the last step changed is stored.
+        let mut changes = judge.state.tidy(&judge.force);
         let mut stored = apply::Changes::default();
         let from = judge.applied;
         let mut to = from;

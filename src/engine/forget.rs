@@ -15,17 +15,20 @@ const TIDY: TimeDelta = TimeDelta::hours(1);
 const POOL: TimeDelta = TimeDelta::days(1);
 
 impl State {
-    /// Drops, once in a while, what nobody looks back at.
-    pub(super) fn tidy(&mut self, force: &InForce, changes: &mut Changes) {
+    /// Drops, once in a while, what nobody looks back at. All that has changed so far must have been taken note of: an incident may have been
+    /// closed for long when the next event comes.
+    pub fn tidy(&mut self, force: &InForce) -> Changes {
+        let mut changes = Changes::default();
         if self.now - self.tidied_at < TIDY {
-            return;
+            return changes;
         }
         self.tidied_at = self.now;
-        self.forget(force, changes);
+        self.forget(force, &mut changes);
         if self.now - self.pooled_at >= POOL {
             self.pooled_at = self.now;
             self.pool.tidy();
         }
+        changes
     }
 
     /// Drops closed incidents that no rule looks back at, and loose events too old to join anything.

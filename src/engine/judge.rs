@@ -269,9 +269,11 @@ impl State {
         let id = tracked.incident.id.clone();
         self.index.add(&id, &tracked.gist);
         match tracked.due {
-            Some(due) => self.timers.insert((due, id.clone())),
-            None => self.settled.insert((tracked.incident.phase_since, id.clone())),
-        };
+            Some(due) => drop(self.timers.insert((due, id.clone()))),
+            // What still goes on is over when somebody says so, however long that takes.
+            None if tracked.incident.phase != Phase::Closed => {}
+            None => drop(self.settled.insert((tracked.incident.phase_since, id.clone()))),
+        }
         self.incidents.insert(id, tracked);
     }
 
@@ -280,9 +282,9 @@ impl State {
         let tracked = self.incidents.remove(id)?;
         self.index.remove(id, &tracked.gist);
         match tracked.due {
-            Some(due) => self.timers.remove(&(due, id.clone())),
-            None => self.settled.remove(&(tracked.incident.phase_since, id.clone())),
-        };
+            Some(due) => drop(self.timers.remove(&(due, id.clone()))),
+            None => drop(self.settled.remove(&(tracked.incident.phase_since, id.clone()))),
+        }
         Some(tracked)
     }
 

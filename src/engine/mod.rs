@@ -424,6 +424,5 @@ impl State {
             }
         }
         bundle::assign(self, force, changes);
-        self.tidy(force, changes);
     }
 }

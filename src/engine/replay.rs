@@ -93,7 +93,8 @@ impl Replay {
 
     /// Takes the next record of the log. Gives what the window before has changed, once this one is of another.
     pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) -> Changes {
-        let mut changes = Changes::default();
+        // Who asked has taken note of what the last windows changed.
+        let mut changes = self.state.tidy(&self.force);
         match &mut self.logged {
             Some((first, last)) if window_of(*first) == window_of(logged_at) => *last = logged_at,
             _ => {

@@ -1,7 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use std::sync::Arc;
+
+use super::backtest::Backtest;
 use super::run;
 use crate::engine::InForce;
+use crate::model::Time;
+use crate::model::event::{AlertStatus, Declaration, Event, Fact, Request, Severity};
 use crate::rules::{parse, scenario};
 
 const RULES: &str = "
@@ -72,4 +77,44 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
         "  at 0m: samples\n    - a condition `checkout-error`\n    + the rules have none of this name\n      did you mean `checkout-errors`?\n  \
          at 0m: samples\n    - a condition `zzz`\n    + the rules have none of this name\n"
     );
+}
+
+#[test]
+fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
+    let rules = "criteria: [{name: asked, on: request, decision: hold}]";
+    let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(), &[], &[]);
+    let mut backtest = Backtest::under(Arc::new(force), Time::UNIX_EPOCH);
+    let at = |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
+    for day in [0, 100, 101, 300] {
+        let mut event = Event::new("test", at(day), Fact::Request(Request { reason: "calls".to_owned(), requester: None }));
+        event.service = Some("checkout".into());
+        event.identify();
+        backtest.take(at(day), [event]);
+    }
+    assert_eq!(backtest.end(at(1000)).cases.len(), 4);
+}
+
+#[test]
+fn an_outage_of_months_is_one_incident() {
+    let rules = "criteria: [{name: long, on: degradation, longest: 1d, decision: hold}]";
+    let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(), &[], &[]);
+    let mut backtest = Backtest::under(Arc::new(force), Time::UNIX_EPOCH);
+    let at = |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
+    let declared = |service: &str, day: i64, status: AlertStatus| {
+        let key = format!("{service} outage");
+        let (title, severity) = (key.clone(), Severity::Critical);
+        let fact = Declaration { key, title, severity, status, planned: false, data_loss: None, detected_by: None };
+        let mut event = Event::new("test", at(day), Fact::Declaration(fact));
+        event.service = Some(service.into());
+        event.identify();
+        event
+    };
+    backtest.take(at(0), [declared("checkout", 0, AlertStatus::Firing)]);
+    for day in 1..60 {
+        backtest.take(at(day), [declared("search", day, if day % 2 == 1 { AlertStatus::Firing } else { AlertStatus::Resolved })]);
+    }
+    backtest.take(at(60), [declared("checkout", 60, AlertStatus::Resolved)]);
+    let result = backtest.end(at(100));
+    let checkout: Vec<_> = result.cases.values().filter(|case| case.services == ["checkout"]).collect();
+    assert_eq!((checkout.len(), result.cases.len()), (1, 31), "{result:#?}");
 }

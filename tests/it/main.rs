@@ -14,6 +14,7 @@ mod dice;
 mod exposition;
 mod grafana;
 mod hands;
+mod histories;
 mod layers;
 mod ledger;
 mod limits;

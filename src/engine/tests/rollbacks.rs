@@ -157,6 +157,7 @@ fn what_was_current_weeks_ago_is_still_known() {
     state.apply(vec![alert("A", "checkout", 0, None), deploy(3, "new", "robot"), alert("A", "checkout", 0, Some(4))], &force, at(4));
     for day in 1..60 {
         pass(&mut state, &force, day * DAY);
+        state.tidy(&force);
     }
     assert_eq!(state.incidents().count(), 0);
     let kept = state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).count();
