@@ -281,7 +281,8 @@ fn forty_days_are_read_as_they_were_written() {
         result.cases.values().filter(|case| case.services == [service] && case.decision == decision).count()
     };
     assert_eq!(decided("checkout", Decision::Hold), 1, "the condition's forty minutes: {:#?}", result.cases);
-    assert_eq!((decided("search", Decision::Suggest), decided("queue", Decision::Suggest)), (1, 1), "{:#?}", result.cases);
+    // The queue was stuck before and after the server was down, and nobody knows how it was meanwhile.
+    assert_eq!((decided("search", Decision::Suggest), decided("queue", Decision::Suggest)), (1, 2), "{:#?}", result.cases);
 }
 
 #[test]

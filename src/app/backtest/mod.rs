@@ -6,7 +6,7 @@ mod origin;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::ScopedJoinHandle;
 
 use anyhow::{anyhow, bail};
@@ -82,6 +82,25 @@ pub enum Fault {
 
 type Stretch = Arc<Vec<Told>>;
 
+/// What the rules that are tried are compared with.
+struct Baseline {
+    /// What is in force at the beginning.
+    force: Arc<InForce>,
+    /// Whether the facts say themselves what is in force later.
+    held: bool,
+    /// In words.
+    told: &'static str,
+}
+
+/// What was read.
+#[derive(Debug, Default)]
+struct Fed {
+    records: u64,
+    events: u64,
+    first: Option<Time>,
+    last: Option<Time>,
+}
+
 /// Runs a backtest: the facts are read once and judged under both rule sets, each on a thread of its own. Blocks.
 ///
 /// # Errors
@@ -94,88 +113,41 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
     // Of a file nobody knows what was after it.
     let ends = !matches!(ask.facts, Facts::File(_));
-    let mut logged = None;
-    let mut origin = match (ask.facts, store) {
-        (Facts::File(path), _) => Origin::lines(&path, &ask.config.labels)?,
-        (Facts::Log, Some(store)) => {
-            if let Some(start) = start {
-                logged = settings_before(store, start)?;
-            }
-            Origin::log(store, start)?
-        }
-        (Facts::Log, None) => return Err(anyhow!("there is no log to read").into()),
-        (Facts::Prometheus(server, step), _) => {
-            let none = RuleSet::default();
-            let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
-            let start = start.unwrap_or(ask.now - LONG_AGO);
-            Origin::past(*server, rules, &ask.config.labels, Span { from: start, until: ask.now, step })?
-        }
-    };
+    let (mut origin, logged) =
+        open(store, ask.facts, [&ask.rules, ask.against.as_ref().unwrap_or(&RuleSet::default())], start, ask.now, &ask.config)?;
     let from = ask.from.unwrap_or(Time::MIN_UTC);
-    let (mut records, mut events, mut first, mut last) = (0_u64, 0_u64, None, None);
-    let mut ahead = origin.next(&mut || told(Progress { done: 0.0, events: 0 }).is_continue())?;
-    let mut notes = Vec::new();
-    let held = other.is_none();
-    let mut against = if held { "the rules that held at the time" } else { "the other rules" };
-    let other = match other {
-        Some(other) => other,
-        // What a service starts with is in force before it is logged.
-        None => match logged.or_else(|| ahead.iter().flatten().flat_map(|told| &told.events).find_map(settings_in)) {
-            Some(fact) => Arc::new(read(&fact).map_err(anyhow::Error::msg)?),
-            None => {
-                against = "no rules at all, as the facts do not say which rules held";
-                Arc::new(in_force(RuleSet::default(), &ask.config))
-            }
-        },
-    };
-    let began_with = Arc::clone(&other);
-    let (after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
+    let first = origin.next(&mut || told(Progress { done: 0.0, events: 0 }).is_continue())?;
+    let baseline =
+        baseline(other, logged.or_else(|| first.iter().flatten().flat_map(|told| &told.events).find_map(settings_in)), &ask.config)?;
+    let began_with = Arc::clone(&baseline.force);
+    let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
         let (to_tried, tried_from) = sync_channel(WAITING);
         let (to_other, other_from) = sync_channel(WAITING);
         let trying = scope.spawn(|| judge(tried_from, tried, from, 0, false));
-        let comparing = scope.spawn(|| judge(other_from, other, from, 1, held));
-        let mut fed = Ok(());
-        while let Some(stretch) = ahead.take() {
-            records += u64::try_from(stretch.len()).unwrap_or_default();
-            events += stretch.iter().map(|told| u64::try_from(told.events.len()).unwrap_or_default()).sum::<u64>();
-            first = first.or(stretch.first().map(|told| told.at));
-            last = stretch.last().map(|told| told.at).or(last);
-            let stretch = Arc::new(stretch);
-            // A thread that ended early is asked why below.
-            let _ = (to_tried.send(Work::Facts(Arc::clone(&stretch))), to_other.send(Work::Facts(stretch)));
-            let progress = Progress { done: origin.done(), events };
-            let mut wanted = || told(progress).is_continue();
-            let next = if wanted() { origin.next(&mut wanted) } else { Err(Fault::Cancelled) };
-            match next {
-                Ok(next) => ahead = next,
-                Err(fault) => {
-                    fed = Err(fault);
-                    break;
-                }
-            }
-        }
+        let comparing = scope.spawn(|| judge(other_from, baseline.force, from, 1, baseline.held));
+        let to = [to_tried, to_other];
+        let fed = feed(&mut origin, first, &to, told);
+        let until = fed.as_ref().ok().and_then(|fed| fed.last).filter(|_| !ends).unwrap_or(ask.now);
         if fed.is_ok() {
-            let until = if ends { ask.now } else { last.unwrap_or(ask.now) };
-            let _ = (to_tried.send(Work::End(until)), to_other.send(Work::End(until)));
+            // A thread that ended early is asked why below.
+            to.iter().for_each(|to| drop(to.send(Work::End(until))));
         }
-        drop((to_tried, to_other));
-        let ended = (ended(trying), ended(comparing));
-        fed?;
-        Ok((ended.0?, ended.1?))
+        drop(to);
+        let (trying, comparing) = (ended(trying), ended(comparing));
+        Ok((fed?, until, trying?, comparing?))
     })?;
-    notes.extend(before.1);
+    let ((after, _), (before, mut notes)) = (after, before);
     if !matches!(origin, Origin::Past(..)) {
         notes.extend(conditions(&ask.rules, &began_with.rules));
     }
     notes.extend(origin.notes(ask.from));
-    let (after, before) = (after.0, before.0);
     let incidents = compare(&before, &after);
     Ok(Report {
-        from: ask.from.or(first).unwrap_or(ask.now),
-        until: if ends { ask.now } else { last.unwrap_or(ask.now) },
-        records,
-        events,
-        against: against.to_owned(),
+        from: ask.from.or(fed.first).unwrap_or(ask.now),
+        until,
+        records: fed.records,
+        events: fed.events,
+        against: baseline.told.to_owned(),
         before: Tally::of(&before),
         after: Tally::of(&after),
         shifts: shifts(&incidents),
@@ -183,6 +155,70 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
         incidents,
         notes,
     })
+}
+
+/// Begins to read the facts; of a log with what was in force at `start`.
+fn open<'a>(
+    store: Option<&'a Store>,
+    facts: Facts,
+    rules: [&RuleSet; 2],
+    start: Option<Time>,
+    now: Time,
+    config: &Config,
+) -> anyhow::Result<(Origin<'a>, Option<Logged>)> {
+    Ok(match (facts, store) {
+        (Facts::File(path), _) => (Origin::lines(&path, &config.labels)?, None),
+        (Facts::Log, Some(store)) => {
+            let logged = start.map_or(Ok(None), |start| store.settings_before(start))?;
+            (Origin::log(store, start)?, logged.as_ref().and_then(settings_in))
+        }
+        (Facts::Log, None) => bail!("there is no log to read"),
+        (Facts::Prometheus(server, step), _) => {
+            let span = Span { from: start.unwrap_or(now - LONG_AGO), until: now, step };
+            (Origin::past(*server, rules, &config.labels, span)?, None)
+        }
+    })
+}
+
+/// The other rules, if there are some; else what the facts say of those that held; else none.
+fn baseline(other: Option<Arc<InForce>>, logged: Option<Logged>, config: &Config) -> anyhow::Result<Baseline> {
+    Ok(match (other, logged) {
+        (Some(force), _) => Baseline { force, held: false, told: "the other rules" },
+        // What a service starts with is in force before it is logged.
+        (None, Some(fact)) => {
+            Baseline { force: Arc::new(read(&fact).map_err(anyhow::Error::msg)?), held: true, told: "the rules that held at the time" }
+        }
+        (None, None) => {
+            let force = Arc::new(in_force(RuleSet::default(), config));
+            Baseline { force, held: true, told: "no rules at all, as the facts do not say which rules held" }
+        }
+    })
+}
+
+/// Reads the facts to their end, beginning with `ahead`, and hands each stretch to both.
+fn feed(
+    origin: &mut Origin<'_>,
+    mut ahead: Option<Vec<Told>>,
+    to: &[SyncSender<Work>; 2],
+    told: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Fed, Fault> {
+    let mut fed = Fed::default();
+    while let Some(stretch) = ahead {
+        fed.records += u64::try_from(stretch.len()).unwrap_or_default();
+        fed.events += stretch.iter().map(|told| u64::try_from(told.events.len()).unwrap_or_default()).sum::<u64>();
+        fed.first = fed.first.or(stretch.first().map(|told| told.at));
+        fed.last = stretch.last().map(|told| told.at).or(fed.last);
+        let stretch = Arc::new(stretch);
+        to.iter().for_each(|to| drop(to.send(Work::Facts(Arc::clone(&stretch)))));
+        drop(stretch);
+        let progress = Progress { done: origin.done(), events: fed.events };
+        let mut wanted = || told(progress).is_continue();
+        if !wanted() {
+            return Err(Fault::Cancelled);
+        }
+        ahead = origin.next(&mut wanted)?;
+    }
+    Ok(fed)
 }
 
 enum Work {
@@ -224,11 +260,6 @@ fn settings_in(event: &Event) -> Option<Logged> {
 
 fn read(fact: &Logged) -> Result<InForce, String> {
     as_logged(fact).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
-}
-
-/// The settings that were logged last before `start`.
-fn settings_before(store: &Store, start: Time) -> anyhow::Result<Option<Logged>> {
-    Ok(store.settings_before(start)?.as_ref().and_then(settings_in))
 }
 
 /// Of conditions that are asked otherwise now.
