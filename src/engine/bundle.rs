@@ -13,7 +13,7 @@ use crate::model::event::Answer;
 use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Outcome, Standing};
 
 /// An incident that speaks for itself, and for those that wait in its bundle.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Lead {
     id: IncidentId,
     began: Time,
@@ -22,6 +22,8 @@ pub(super) struct Lead {
     scopes: Vec<String>,
     /// What it counts as towards the limits; `None`: a person asked for it.
     counts_as: Option<Decision>,
+    /// Whether a person asked for it themselves.
+    by_person: bool,
 }
 
 /// Those who speak for themselves, in the order in which they were first made known.
@@ -30,27 +32,34 @@ pub(super) type Leads = BTreeMap<Turn, Lead>;
 /// Says of every incident that was made known whether it speaks for itself or waits. That hangs only on those before it, so nothing is asked
 /// again of what comes before the first that has changed.
 pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) {
-    let Some(changed) = state.unbundled.take() else { return };
-    let (mut leads, from) = match state.leads.take() {
-        Some(leads) => (leads, changed),
-        None => (Leads::new(), (Time::MIN_UTC, IncidentId(String::new()))),
+    if !std::mem::take(&mut state.unbundled) {
+        return;
+    }
+    let (mut leads, from) = match (state.leads.take(), state.moved.take()) {
+        (Some(leads), Some(from)) => (leads, from),
+        // Nothing that bundles rest on is other than before.
+        (Some(leads), None) => {
+            state.leads = Some(leads);
+            return;
+        }
+        (None, _) => (Leads::new(), (Time::MIN_UTC, IncidentId(String::new()))),
     };
     let before = leads.split_off(&from);
     let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
-    let announced = state.index.announced_from(&from).filter_map(|turn| Some((turn, state.incident(&turn.1)?)));
-    for (turn, incident) in announced {
-        let waits_for = match wanted(incident) {
+    let announced = state.index.announced_from(&from).filter_map(|turn| Some((turn, state.incidents.get(&turn.1)?)));
+    for (turn, tracked) in announced {
+        let incident = &tracked.incident;
+        let waits_for = match &tracked.gist.lead {
             None => None,
-            Some(by_person) => {
-                let lead = lead(incident, by_person);
+            Some(lead) => {
                 // Who spoke once goes on to: a draft may be open.
-                let found = if by_person || state.spoken.contains(&incident.id) {
+                let found = if lead.by_person || state.spoken.contains(&incident.id) {
                     None
                 } else {
-                    together(&lead, &leads, force).or_else(|| beyond(&lead, &leads, force))
+                    together(lead, &leads, force).or_else(|| beyond(lead, &leads, force))
                 };
                 if found.is_none() {
-                    leads.insert(turn.clone(), lead);
+                    leads.insert(turn.clone(), lead.clone());
                 }
                 found
             }
@@ -89,16 +98,19 @@ pub(super) fn wanted(incident: &Incident) -> Option<bool> {
     Some(accepted || incident.verdicts.iter().any(requested))
 }
 
-fn lead(incident: &Incident, by_person: bool) -> Lead {
+/// What it would be as one that speaks for itself; `None`: no postmortem of it is wanted.
+pub(super) fn lead(incident: &Incident) -> Option<Lead> {
+    let by_person = wanted(incident)?;
     let announced = incident.announced.as_ref();
-    Lead {
+    Some(Lead {
         id: incident.id.clone(),
         began: began(incident),
         first_at: announced.map_or(incident.phase_since, |announced| announced.first_at),
         environment: opener(incident).map_or("", environment).to_owned(),
         scopes: scopes(incident).to_vec(),
         counts_as: announced.map(|announced| announced.decision).filter(|_| !by_person),
-    }
+        by_person,
+    })
 }
 
 /// The first lead that began at about the same time.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
+use super::bundle::Lead;
 use super::near_miss::Stance;
 use super::{bundle, near_miss, opener};
 use crate::model::Time;
@@ -100,6 +101,8 @@ pub(super) struct Gist {
     pub(super) first_at: Option<Time>,
     /// What bundles are put together by.
     pub(super) standing: Option<(Option<bool>, Time)>,
+    /// What it is to bundles.
+    pub(super) lead: Option<Lead>,
     pub(super) stance: Stance,
 }
 
@@ -114,6 +117,7 @@ impl Gist {
             near: has_near_miss(incident),
             first_at: announced.map(|announced| announced.first_at),
             standing: announced.map(|announced| (bundle::wanted(incident), announced.at)),
+            lead: bundle::lead(incident),
             stance: near_miss::stance(incident),
         }
     }

@@ -291,8 +291,11 @@ impl State {
     /// Marks those whose verdicts rest on what has changed.
     fn concern(&mut self, id: &IncidentId, before: Option<&Gist>, after: Option<&Gist>, force: &InForce) {
         if before.and_then(|gist| gist.standing) != after.and_then(|gist| gist.standing) {
-            let changed = [before, after].into_iter().flatten().filter_map(|gist| Some((gist.first_at?, id.clone())));
-            self.unbundled = self.unbundled.take().into_iter().chain(changed).min();
+            self.unbundled = true;
+        }
+        if before.map(|gist| &gist.lead) != after.map(|gist| &gist.lead) {
+            let moved = [before, after].into_iter().flatten().filter_map(|gist| Some((gist.first_at?, id.clone())));
+            self.moved = self.moved.take().into_iter().chain(moved).min();
         }
         if force.asks_near_misses() && before.map(|gist| &gist.stance) != after.map(|gist| &gist.stance) {
             for gist in [before, after].into_iter().flatten() {

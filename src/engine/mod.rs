@@ -116,8 +116,10 @@ pub struct State {
     spoken: BTreeSet<IncidentId>,
     /// What bundles rest on; `None`: they were not put together yet.
     leads: Option<Leads>,
-    /// The first whose standing has changed since bundles were put together.
-    unbundled: Option<Turn>,
+    /// Whether what was made known, or stands, has changed since bundles were put together.
+    unbundled: bool,
+    /// The first of whom what bundles rest on has changed since then: services may have, too.
+    moved: Option<Turn>,
     tidied_at: Time,
     /// When texts that nobody has in common any more were dropped.
     pooled_at: Time,
@@ -340,7 +342,7 @@ impl State {
                 self.incidents.values().map(|tracked| &*tracked.incident).filter(|incident| judge::due(incident, now).is_some());
             self.concerned.extend(unfinished.map(|incident| incident.id.clone()));
             // Limits and periods may be others.
-            (self.leads, self.unbundled) = (None, Some((now, IncidentId(String::new()))));
+            (self.leads, self.unbundled) = (None, true);
             self.settle(force, &mut changes);
             return changes;
         }
