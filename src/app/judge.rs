@@ -255,8 +255,7 @@ impl App {
 
     /// Logs the settings in force if they are not those of the last time: replay must see which rules held when.
     pub(super) fn record_settings(&self) -> anyhow::Result<()> {
-        let settings = self.settings();
-        lock(&self.judge).as_mut().map_or(Ok(()), |judge| self.note_settings(judge, &settings))
+        lock(&self.judge).as_mut().map_or(Ok(()), |judge| self.note_settings(judge, &self.settings()))
     }
 
     fn note_settings(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<()> {

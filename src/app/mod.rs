@@ -90,6 +90,8 @@ pub struct App {
     troubles: Mutex<VecDeque<(Time, String)>>,
     /// A record that made the engine panic, or that one among several did, for the judge that begins again.
     suspect: Mutex<(Option<(u64, String)>, bool)>,
+    /// Held while settings are read again.
+    reloading: Mutex<()>,
     /// Backtests in the background.
     backtests: backtest::jobs::Jobs,
 }
@@ -164,6 +166,7 @@ impl App {
             counts: Counts::default(),
             troubles: Mutex::default(),
             suspect: Mutex::default(),
+            reloading: Mutex::default(),
             backtests: backtest::jobs::Jobs::default(),
         });
         app.counts.reloaded_at.store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);

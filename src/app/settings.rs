@@ -252,6 +252,8 @@ impl super::App {
     /// # Errors
     /// Every fault found.
     pub fn reload(&self) -> Result<(), Vec<Fault>> {
+        // One after the other, so that what is read last is what is logged last.
+        let _reloading = lock(&self.reloading);
         let before = self.settings();
         // Noted before it is read: a change in between is seen by the next look, and a fault is told once.
         if let Some(found) = fingerprint(&before) {

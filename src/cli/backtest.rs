@@ -17,7 +17,7 @@ use crate::app::clock::Clock;
 use crate::app::settings::{Settings, matching};
 use crate::model::{Time, when};
 use crate::rules::{self, RuleSet};
-use crate::store::Store;
+use crate::store::{Place, Store};
 use crate::trial::report::{Compared, Report, Shift};
 use crate::trial::sheet;
 use crate::yaml::Duration;
@@ -26,6 +26,11 @@ use crate::yaml::Duration;
 const USAGE: u8 = 2;
 /// Incidents that fare as before and are listed by a table; the other formats list all.
 const UNCHANGED: usize = 20;
+
+/// Incidents that fare otherwise and are listed by a table.
+const CHANGED: usize = 1000;
+/// Characters of a cell at the most.
+const WIDEST: usize = 160;
 
 /// Which rules, over which facts, and how to tell.
 #[derive(Debug, Args)]
@@ -123,6 +128,9 @@ pub(super) fn backtest(asked: &Backtest) -> u8 {
 fn tried(settings: &Settings, ask: Ask) -> Result<Report, Fault> {
     let store = match &ask.facts {
         Facts::File(_) | Facts::Prometheus(..) => None,
+        Facts::Log if matches!(&settings.place, Place::Sqlite(path) if !path.exists()) => {
+            return Err(anyhow::anyhow!("there is no database {} yet; name other facts by --events or --prometheus", settings.place).into());
+        }
         Facts::Log => Some(Store::open_at(&settings.place, ask.now).with_context(|| format!("the database {}", settings.place))?),
     };
     let bar = if std::io::stderr().is_terminal() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
@@ -178,9 +186,16 @@ fn table(report: &Report) -> String {
         count(Shift::NewlySuggested),
         count(Shift::NoLongerSuggested),
     );
+    let (rose, fell) = (report.rose(), report.fell());
+    if rose + fell > 0 {
+        text.push_str(&format!("{rose} of the newly held were suggested before; {fell} of those no longer held are suggested now.\n"));
+    }
+    if before.bundled + after.bundled > 0 {
+        text.push_str(&format!("{} of these wait in the postmortem of another, before {}.\n", after.bundled, before.bundled));
+    }
     let changed = report.incidents.iter().filter(|compared| compared.shift != Shift::Unchanged);
     let unchanged = report.incidents.iter().filter(|compared| compared.shift == Shift::Unchanged);
-    let shown: Vec<&Compared> = changed.chain(unchanged.take(UNCHANGED)).collect();
+    let shown: Vec<&Compared> = changed.take(CHANGED).chain(unchanged.take(UNCHANGED)).collect();
     let left_out = report.incidents.len() - shown.len();
     if !shown.is_empty() {
         let rows = shown.into_iter().map(|compared| {
@@ -190,7 +205,7 @@ fn table(report: &Report) -> String {
         text.push_str(&format!("\n{}\n", laid_out(&["Change", "Began", "Incident", "Services", "Why"], rows)));
     }
     if left_out > 0 {
-        text.push_str(&format!("{left_out} more are unchanged; `--format csv` lists all.\n"));
+        text.push_str(&format!("{left_out} more are not listed; `--format csv` lists all.\n"));
     }
     let rows = report.criteria.iter().map(|counted| {
         let name = if counted.shadow { format!("{} (shadow)", counted.criterion) } else { counted.criterion.clone() };
@@ -207,7 +222,16 @@ fn laid_out<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [Stri
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
     for row in rows {
-        table.add_row(row);
+        table.add_row(row.map(|cell| plain(&cell)));
     }
     table
+}
+
+/// What senders wrote must not steer the terminal, and one long word not widen every row.
+fn plain(text: &str) -> String {
+    let mut shown: String = text.chars().take(WIDEST).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    if text.chars().nth(WIDEST).is_some() {
+        shown.push('…');
+    }
+    shown
 }

@@ -52,9 +52,12 @@ pub(super) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
         let waits_for = match &tracked.gist.lead {
             None => None,
             Some(lead) => {
-                // Who spoke once goes on to: a draft may be open.
+                // Who spoke once goes on to: a draft may be open. What waited for one that is remembered no more goes on to wait.
+                let forgotten = incident.bundle.as_ref().filter(|lead| !state.incidents.contains_key(lead));
                 let found = if lead.by_person || state.spoken.contains(&incident.id) {
                     None
+                } else if forgotten.is_some() {
+                    forgotten.cloned()
                 } else {
                     together(lead, &leads, force).or_else(|| beyond(lead, &leads, force))
                 };

@@ -86,6 +86,7 @@ pub(super) async fn listed(State(app): State<Arc<App>>) -> Json<Value> {
 
 /// How a backtest is told.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Told {
     format: Option<String>,
 }

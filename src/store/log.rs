@@ -168,18 +168,6 @@ impl Store {
         self.read(NOUN, |at| sql::row(at, NOUN, text, values![sql::integer(position)], record))
     }
 
-    /// What was put in force last before `before`.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn settings_before(&self, before: Time) -> Result<Option<Event>, StoreError> {
-        // Settings are a word that other facts hold as well: what is found is looked at.
-        let text = "select position, logged_at, source, events from log where source = 'afterword' and logged_at < $1 \
-                    and events like '%\"kind\":\"settings\"%' order by position desc limit 1";
-        let found = self.read(NOUN, |at| sql::row(at, NOUN, text, values![sql::micros(before)], record))?;
-        Ok(found.and_then(|record| record.events.into_iter().rev().find(|event| matches!(event.fact, Fact::Settings(_)))))
-    }
-
     /// What has come from each source, by name.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ pub struct Case {
     pub decision: Decision,
     /// When.
     pub decided_at: Option<Time>,
+    /// The incident in whose postmortem it waits, if it is none for itself.
+    pub bundle: Option<IncidentId>,
     /// The criteria that it rests on.
     pub criteria: Vec<String>,
     /// Why, or why not: the sentence of the verdict that tipped it, or of the one that came closest.
@@ -152,6 +154,7 @@ impl Case {
             began: incident.milestones.began.as_ref().map_or(opened, |began| began.at),
             decision: announced.map_or(Decision::None, |announced| announced.decision),
             decided_at: announced.map(|announced| announced.at),
+            bundle: incident.bundle.clone(),
             criteria: announced.map(|announced| announced.criteria.clone()).unwrap_or_default(),
             sentence: announced.map_or_else(|| incident.reason.clone(), |announced| announced.sentence.clone()),
         }

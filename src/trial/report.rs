@@ -36,6 +36,20 @@ pub struct Report {
     pub notes: Vec<String>,
 }
 
+impl Report {
+    /// How many of the newly held were suggested before.
+    #[must_use]
+    pub fn rose(&self) -> usize {
+        self.incidents.iter().filter(|row| row.shift == Shift::NewlyHeld && row.before == Decision::Suggest).count()
+    }
+
+    /// How many of those that are no longer held are suggested now.
+    #[must_use]
+    pub fn fell(&self) -> usize {
+        self.incidents.iter().filter(|row| row.shift == Shift::NoLongerHeld && row.case.decision == Decision::Suggest).count()
+    }
+}
+
 /// How an incident fares under other rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +103,8 @@ pub struct Tally {
     pub held: usize,
     /// Suggested.
     pub suggested: usize,
+    /// Those among the held and suggested that wait in the postmortem of another, and take no meeting of their own.
+    pub bundled: usize,
 }
 
 impl Tally {
@@ -96,7 +112,8 @@ impl Tally {
     #[must_use]
     pub fn of(result: &Result) -> Self {
         let count = |decision| result.cases.values().filter(|case| case.decision == decision).count();
-        Self { incidents: result.cases.len(), held: count(Decision::Hold), suggested: count(Decision::Suggest) }
+        let bundled = result.cases.values().filter(|case| case.bundle.is_some()).count();
+        Self { incidents: result.cases.len(), held: count(Decision::Hold), suggested: count(Decision::Suggest), bundled }
     }
 }
 
@@ -115,6 +132,7 @@ pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
         let other = Case {
             decision: Decision::None,
             decided_at: None,
+            bundle: None,
             criteria: Vec::new(),
             sentence: "Under these rules it is no incident of its own.".to_owned(),
             ..case.clone()

@@ -4,8 +4,20 @@ use super::report::{Compared, Report};
 use crate::model::Time;
 use crate::model::incident::Decision;
 
-const HEADER: [&str; 11] =
-    ["change", "incident", "began", "services", "title", "before", "before_criteria", "after", "after_criteria", "decided_at", "why"];
+const HEADER: [&str; 12] = [
+    "change",
+    "incident",
+    "began",
+    "services",
+    "title",
+    "before",
+    "before_criteria",
+    "after",
+    "after_criteria",
+    "decided_at",
+    "why",
+    "bundled_into",
+];
 
 /// The report's incidents.
 #[must_use]
@@ -30,7 +42,7 @@ fn harmless(cell: String) -> String {
     if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) { format!("'{cell}") } else { cell }
 }
 
-fn row(compared: &Compared) -> [String; 11] {
+fn row(compared: &Compared) -> [String; 12] {
     let Compared { shift, before, before_criteria, case } = compared;
     let time = |at: Time| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     [
@@ -45,6 +57,7 @@ fn row(compared: &Compared) -> [String; 11] {
         case.criteria.join("; "),
         case.decided_at.map(time).unwrap_or_default(),
         case.sentence.clone(),
+        case.bundle.as_ref().map(ToString::to_string).unwrap_or_default(),
     ]
 }
 

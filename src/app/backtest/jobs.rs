@@ -82,7 +82,8 @@ impl Job {
 pub struct Jobs {
     all: Mutex<VecDeque<(Job, Option<Ask>)>>,
     next: std::sync::atomic::AtomicU64,
-    running: Mutex<()>,
+    /// Whether a thread works on them.
+    working: AtomicBool,
 }
 
 /// Why a backtest is not begun.
@@ -130,15 +131,22 @@ impl App {
             }
             let number = self.backtests.next.fetch_add(1, Ordering::Relaxed) + 1;
             all.push_back((Job::new(number, now, wanted, State::Waiting), Some(ask)));
-            while all.len() > KEPT && all.front().is_some_and(|(job, _)| job.state.is_over()) {
-                all.pop_front();
-            }
+            let mut over = all.len().saturating_sub(KEPT);
+            all.retain(|(job, _)| {
+                let goes = over > 0 && job.state.is_over();
+                over -= usize::from(goes);
+                !goes
+            });
             number
         };
-        let app = Arc::clone(self);
-        let started = std::thread::Builder::new().name("backtest".to_owned()).spawn(move || app.run_backtest(number));
-        if let Err(fault) = started {
-            self.set_backtest(number, State::Failed(format!("no thread could be started for it: {fault}")));
+        // One at a time: each takes all of two processors.
+        if !self.backtests.working.swap(true, Ordering::AcqRel) {
+            let app = Arc::clone(self);
+            let started = std::thread::Builder::new().name("backtest".to_owned()).spawn(move || app.run_backtests());
+            if let Err(fault) = started {
+                self.backtests.working.store(false, Ordering::Release);
+                self.set_backtest(number, State::Failed(format!("no thread could be started for it: {fault}")));
+            }
         }
         Ok(number)
     }
@@ -172,18 +180,28 @@ impl App {
         }
     }
 
-    fn run_backtest(&self, number: u64) {
-        // One at a time: each takes all of two processors.
-        let _running = lock(&self.backtests.running);
-        let taken = {
-            let mut all = lock(&self.backtests.all);
-            let found = all.iter_mut().find(|(job, _)| job.number == number && job.state == State::Waiting);
-            found.and_then(|(job, ask)| {
-                job.state = State::Running(Progress { done: 0.0, events: 0 });
-                Some((ask.take()?, Arc::clone(&job.cancelled)))
-            })
-        };
-        let Some((ask, cancelled)) = taken else { return };
+    /// Runs all that wait, the first first.
+    fn run_backtests(&self) {
+        loop {
+            let taken = {
+                let mut all = lock(&self.backtests.all);
+                let found = all.iter_mut().find(|(job, _)| job.state == State::Waiting);
+                let taken = found.and_then(|(job, ask)| {
+                    job.state = State::Running(Progress { done: 0.0, events: 0 });
+                    Some((job.number, ask.take()?, Arc::clone(&job.cancelled)))
+                });
+                if taken.is_none() {
+                    // While the list is held, so that whoever adds to it finds nobody at work.
+                    self.backtests.working.store(false, Ordering::Release);
+                }
+                taken
+            };
+            let Some((number, ask, cancelled)) = taken else { return };
+            self.run_backtest(number, ask, &cancelled);
+        }
+    }
+
+    fn run_backtest(&self, number: u64, ask: Ask, cancelled: &AtomicBool) {
         let told = &mut |progress| {
             if cancelled.load(Ordering::Relaxed) {
                 return ControlFlow::Break(());

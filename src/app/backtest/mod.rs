@@ -113,12 +113,13 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
     // Of a file nobody knows what was after it.
     let ends = !matches!(ask.facts, Facts::File(_));
-    let (mut origin, logged) =
-        open(store, ask.facts, [&ask.rules, ask.against.as_ref().unwrap_or(&RuleSet::default())], start, ask.now, &ask.config)?;
+    let none = RuleSet::default();
+    let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
+    let mut origin = open(store, ask.facts, rules, start, ask.now, &ask.config)?;
     let from = ask.from.unwrap_or(Time::MIN_UTC);
     let first = origin.next(&mut || told(Progress { done: 0.0, events: 0 }).is_continue())?;
-    let baseline =
-        baseline(other, logged.or_else(|| first.iter().flatten().flat_map(|told| &told.events).find_map(settings_in)), &ask.config)?;
+    let mut logged = first.iter().flatten().flat_map(|told| &told.events).filter_map(settings_in);
+    let baseline = baseline(other, logged.find_map(|fact| read(&fact).ok()), &ask.config);
     let began_with = Arc::clone(&baseline.force);
     let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
         let (to_tried, tried_from) = sync_channel(WAITING);
@@ -143,7 +144,7 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
     notes.extend(origin.notes(ask.from));
     let incidents = compare(&before, &after);
     Ok(Report {
-        from: ask.from.or(fed.first).unwrap_or(ask.now),
+        from: ask.from.or(after.cases.values().map(|case| case.began).chain(fed.first).min()).unwrap_or(ask.now),
         until,
         records: fed.records,
         events: fed.events,
@@ -157,7 +158,7 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
     })
 }
 
-/// Begins to read the facts; of a log with what was in force at `start`.
+/// Begins to read the facts.
 fn open<'a>(
     store: Option<&'a Store>,
     facts: Facts,
@@ -165,34 +166,30 @@ fn open<'a>(
     start: Option<Time>,
     now: Time,
     config: &Config,
-) -> anyhow::Result<(Origin<'a>, Option<Logged>)> {
+) -> anyhow::Result<Origin<'a>> {
     Ok(match (facts, store) {
-        (Facts::File(path), _) => (Origin::lines(&path, &config.labels)?, None),
-        (Facts::Log, Some(store)) => {
-            let logged = start.map_or(Ok(None), |start| store.settings_before(start))?;
-            (Origin::log(store, start)?, logged.as_ref().and_then(settings_in))
-        }
+        (Facts::File(path), _) => Origin::lines(&path, &config.labels, now)?,
+        // From its beginning: what people assigned, and which rules held, may have been said long ago.
+        (Facts::Log, Some(store)) => Origin::log(store)?,
         (Facts::Log, None) => bail!("there is no log to read"),
         (Facts::Prometheus(server, step), _) => {
             let span = Span { from: start.unwrap_or(now - LONG_AGO), until: now, step };
-            (Origin::past(*server, rules, &config.labels, span)?, None)
+            Origin::past(*server, rules, &config.labels, span)?
         }
     })
 }
 
 /// The other rules, if there are some; else what the facts say of those that held; else none.
-fn baseline(other: Option<Arc<InForce>>, logged: Option<Logged>, config: &Config) -> anyhow::Result<Baseline> {
-    Ok(match (other, logged) {
+fn baseline(other: Option<Arc<InForce>>, logged: Option<InForce>, config: &Config) -> Baseline {
+    match (other, logged) {
         (Some(force), _) => Baseline { force, held: false, told: "the other rules" },
         // What a service starts with is in force before it is logged.
-        (None, Some(fact)) => {
-            Baseline { force: Arc::new(read(&fact).map_err(anyhow::Error::msg)?), held: true, told: "the rules that held at the time" }
-        }
+        (None, Some(force)) => Baseline { force: Arc::new(force), held: true, told: "the rules that held at the time" },
         (None, None) => {
             let force = Arc::new(in_force(RuleSet::default(), config));
-            Baseline { force, held: true, told: "no rules at all, as the facts do not say which rules held" }
+            Baseline { force, held: true, told: "no rules at all, as the facts do not begin with the rules that held" }
         }
-    })
+    }
 }
 
 /// Reads the facts to their end, beginning with `ahead`, and hands each stretch to both.

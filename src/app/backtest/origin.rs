@@ -29,6 +29,10 @@ const TOLD: usize = 10;
 /// Bytes of a line at the most.
 const LONGEST: u64 = 64 << 20;
 
+/// Events older than this are context only.
+const LATE: TimeDelta = TimeDelta::days(14);
+/// How far ahead of ours the clock of a sender may be.
+const AHEAD: TimeDelta = TimeDelta::minutes(2);
 /// The time of an event that states none: beyond all that can be stated.
 const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
     Some(never) => never,
@@ -59,7 +63,6 @@ pub(super) enum Origin<'a> {
 /// A store's log from somewhere on.
 pub(super) struct Log<'a> {
     store: &'a Store,
-    first: u64,
     position: u64,
     last: u64,
 }
@@ -77,18 +80,22 @@ pub(super) struct Lines {
     export: Option<bool>,
     notes: Vec<String>,
     faulty: usize,
+    /// The present.
+    now: Time,
+    /// Whether a line was read that says something.
+    begun: bool,
+    /// Lines that came long after what happened later.
+    late: usize,
 }
 
 impl<'a> Origin<'a> {
-    /// The store's log from the first record that was logged at `from` or later.
-    pub(super) fn log(store: &'a Store, from: Option<Time>) -> anyhow::Result<Self> {
-        let last = store.head()?.next.saturating_sub(1);
-        let first = from.map_or(Ok(0), |from| before(store, last, from))?;
-        Ok(Self::Log(Log { store, first, position: first, last }))
+    /// The store's log, as far as it is now.
+    pub(super) fn log(store: &'a Store) -> anyhow::Result<Self> {
+        Ok(Self::Log(Log { store, position: 0, last: store.head()?.next.saturating_sub(1) }))
     }
 
     /// A file.
-    pub(super) fn lines(path: &Path, names: &LabelNames) -> anyhow::Result<Self> {
+    pub(super) fn lines(path: &Path, names: &LabelNames, now: Time) -> anyhow::Result<Self> {
         let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let size = file.metadata().map_or(0, |file| file.len());
         Ok(Self::Lines(Box::new(Lines {
@@ -102,6 +109,9 @@ impl<'a> Origin<'a> {
             export: None,
             notes: Vec::new(),
             faulty: 0,
+            now,
+            begun: false,
+            late: 0,
         })))
     }
 
@@ -140,7 +150,7 @@ impl<'a> Origin<'a> {
     /// How much has been read: from 0 to 1.
     pub(super) fn done(&self) -> f64 {
         let (done, all) = match self {
-            Self::Log(log) => (log.position - log.first, log.last - log.first),
+            Self::Log(log) => (log.position, log.last),
             Self::Lines(lines) => (lines.read, lines.size),
             Self::Past(past, _) => return past.progress(),
         };
@@ -174,20 +184,6 @@ fn told(at: Time, events: Vec<Event>) -> Told {
     Told { at, events, of: [true; 2] }
 }
 
-/// The position of the last record logged before `from`. Times rise with positions.
-fn before(store: &Store, last: u64, from: Time) -> anyhow::Result<u64> {
-    let (mut low, mut high) = (0, last);
-    while low < high {
-        let middle = low.midpoint(high) + (low + high) % 2;
-        match store.record(middle)? {
-            Some(record) if record.logged_at < from => low = middle,
-            // What is missing counts as later: then more is read than is needed, not less.
-            _ => high = middle - 1,
-        }
-    }
-    Ok(low)
-}
-
 impl Log<'_> {
     fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
         if self.position >= self.last {
@@ -204,23 +200,37 @@ impl Log<'_> {
 impl Lines {
     fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
         let mut told = Vec::new();
-        let mut line = String::new();
+        let mut line = Vec::new();
         while told.len() < STRETCH {
             line.clear();
-            let read = std::io::Read::take(&mut self.file, LONGEST).read_line(&mut line);
-            let read = read.with_context(|| format!("{}:{}: cannot be read", self.path.display(), self.number + 1))?;
+            let place = || format!("{}:{}: cannot be read", self.path.display(), self.number + 1);
+            let mut read = std::io::Read::take(&mut self.file, LONGEST).read_until(b'\n', &mut line).with_context(place)?;
             if read == 0 {
                 return Ok((!told.is_empty()).then_some(told));
             }
+            let whole = line.ends_with(b"\n") || u64::try_from(read).unwrap_or(LONGEST) < LONGEST;
+            if !whole {
+                read += self.file.skip_until(b'\n').with_context(place)?;
+            }
             self.number += 1;
             self.read += u64::try_from(read).unwrap_or_default();
-            if line.trim().is_empty() {
+            if !whole {
+                self.note(&format!("the line is longer than {} MiB", LONGEST >> 20));
                 continue;
             }
-            if self.number == 1 {
-                self.export = line.starts_with("{\"afterword\":").then_some(false);
+            let Ok(text) = std::str::from_utf8(&line) else {
+                self.note("it is not in UTF-8");
+                continue;
+            };
+            // Some editors begin a file with a mark of its encoding.
+            let text = text.trim_start_matches('\u{feff}').trim();
+            if text.is_empty() {
+                continue;
             }
-            match if self.export.is_some() { self.record(&line) } else { self.event(&line) } {
+            if !std::mem::replace(&mut self.begun, true) {
+                self.export = text.starts_with("{\"afterword\":").then_some(false);
+            }
+            match if self.export.is_some() { self.record(text) } else { Ok(self.events(text)) } {
                 Ok(record) => told.extend(record),
                 Err(fault) => self.note(&fault),
             }
@@ -237,18 +247,30 @@ impl Lines {
     }
 
     /// A line of normalised events is known as soon as it says that it happened: nothing tells when it was logged.
-    fn event(&mut self, line: &str) -> Result<Option<Told>, String> {
-        let reading = ingest::events::events(line.as_bytes(), &self.names, NEVER).map_err(|fault| fault.to_string())?;
-        if let Some(fault) = reading.faults.first() {
-            return Err(fault.to_string());
+    fn events(&mut self, line: &str) -> Option<Told> {
+        let reading = match ingest::events::events(line.as_bytes(), &self.names, NEVER) {
+            Ok(reading) => reading,
+            Err(fault) => {
+                self.note(&fault.to_string());
+                return None;
+            }
+        };
+        reading.faults.iter().for_each(|fault| self.note(&fault.to_string()));
+        let mut events = reading.events;
+        if events.iter().any(|event| event.occurred_at >= NEVER) {
+            self.note("`occurred_at` is missing: nothing else says when it was");
+            events.retain(|event| event.occurred_at < NEVER);
         }
-        if reading.events.iter().any(|event| event.occurred_at >= NEVER) {
-            return Err("`occurred_at` is missing: nothing else says when it was".to_owned());
+        let latest = self.now + AHEAD;
+        if events.iter().any(|event| event.occurred_at > latest) {
+            self.note("it has not happened yet");
+            events.retain(|event| event.occurred_at <= latest);
         }
-        let Some(at) = reading.events.iter().map(|event| event.occurred_at).max() else { return Ok(None) };
+        let at = events.iter().map(|event| event.occurred_at).max()?;
         let clock = self.clock.map_or(at, |clock| at.max(clock));
         self.clock = Some(clock);
-        Ok(Some(told(clock, reading.events)))
+        self.late += usize::from(at < clock - LATE);
+        Some(told(clock, events))
     }
 
     fn note(&mut self, fault: &str) {
@@ -261,6 +283,13 @@ impl Lines {
     fn notes(mut self) -> Vec<String> {
         if self.faulty > TOLD {
             self.notes.push(format!("{} more lines of {} were passed over.", self.faulty - TOLD, self.path.display()));
+        }
+        if self.late > 0 {
+            self.notes.push(format!(
+                "{} lines of {} come more than 14 days after what happened later, and are context only: sort the file by time.",
+                self.late,
+                self.path.display()
+            ));
         }
         if self.export == Some(false) {
             self.notes.push(format!("{} ends early: it is no whole export.", self.path.display()));

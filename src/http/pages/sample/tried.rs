@@ -20,6 +20,7 @@ fn report() -> Report {
         began: at(0),
         decision: Decision::Hold,
         decided_at: Some(at(1200)),
+        bundle: None,
         criteria: vec!["quick".to_owned()],
         sentence: "Checkout has been degraded for 20m in one stretch; 20m is enough.".to_owned(),
     };
@@ -29,8 +30,8 @@ fn report() -> Report {
         records: 12,
         events: 20,
         against: "the rules that held at the time".to_owned(),
-        before: Tally { incidents: 3, held: 0, suggested: 1 },
-        after: Tally { incidents: 3, held: 1, suggested: 0 },
+        before: Tally { incidents: 3, held: 0, suggested: 1, bundled: 0 },
+        after: Tally { incidents: 3, held: 1, suggested: 0, bundled: 0 },
         shifts: BTreeMap::from([(Shift::NewlyHeld, 1)]),
         criteria: vec![Counted { criterion: "quick".to_owned(), shadow: true, met: 1, unknown: 0, decided: 1 }],
         incidents: vec![Compared { shift: Shift::NewlyHeld, before: Decision::Suggest, before_criteria: vec!["long".to_owned()], case }],
