@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Changes, InForce, Moment, State, opener};
+use super::{Changes, InForce, Moment, State};
 use crate::model::event::{Edit, Event, EventId, Fact};
 use crate::model::incident::{IncidentId, Joined};
 
@@ -45,7 +45,7 @@ impl State {
                 leads.remove(&turn);
                 self.spoken.remove(id);
             }
-            let Some(place) = opener(&tracked.incident).and_then(|first| self.places.of(&first.id)) else { continue };
+            let place = &*tracked.home;
             if let Some(residents) = self.residents.get_mut(place) {
                 residents.remove(id);
             }

@@ -84,7 +84,7 @@ pub(super) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     for (index, (members, standpoint)) in whole.into_iter().enumerate() {
         match state.incidents.get_mut(&ids[index]) {
             Some(tracked) => {
-                if tracked.standpoint != standpoint {
+                if tracked.standpoint != standpoint || *tracked.home != *home {
                     stale.push(index);
                 }
                 Arc::make_mut(&mut tracked.incident).members = members;
@@ -164,10 +164,10 @@ fn opening(group: &Group) -> impl Iterator<Item = &Event> {
 /// Decides one incident again at the state's now.
 pub(super) fn rejudge_one(state: &mut State, id: &IncidentId, force: &InForce, changes: &mut Changes) {
     let place = state.incidents.get(id).and_then(|tracked| opener(&tracked.incident)).and_then(|first| {
-        let home = state.places.of(&first.id)?;
-        let groups = state.neighbourhoods.get(home)?.incidents();
+        let home = &state.incidents.get(id)?.home;
+        let groups = state.neighbourhoods.get(&**home)?.incidents();
         let index = groups.iter().position(|group| group.opener().id == first.id)?;
-        Some((home.to_owned(), index))
+        Some((Arc::clone(home), index))
     });
     match place {
         Some((home, index)) => derive(state, &home, index, id.clone(), force, changes, false),
@@ -222,10 +222,11 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
     let named_after = before.and_then(|tracked| tracked.named_after);
     let named_after = if natural_id(group) == incident.id { Some(moment(group.opener())) } else { named_after };
     let gist = Gist::of(&incident);
-    if let Some(hood) = state.neighbourhoods.get_mut(home) {
+    let home = before.map(|tracked| &tracked.home).filter(|known| ***known == *home).cloned().unwrap_or_else(|| home.into());
+    if let Some(hood) = state.neighbourhoods.get_mut(&*home) {
         hood.derived(index);
     }
-    state.put(Tracked { incident: Arc::new(incident), due, named_after, standpoint, gist }, force);
+    state.put(Tracked { incident: Arc::new(incident), due, named_after, standpoint, gist, home }, force);
 }
 
 /// The signals beside those of the last time, where all that has happened is that more alerts fire.

@@ -82,6 +82,8 @@ struct Tracked {
     named_after: Option<Moment>,
     standpoint: Standpoint,
     gist: Gist,
+    /// Where its group is: not always where its events would go by themselves now.
+    home: Arc<str>,
 }
 
 /// The event that an incident is named after.
@@ -203,13 +205,14 @@ impl State {
                 mixed.insert(place.clone());
             }
             contents.entry(place.clone()).or_default().0.push(members);
+            let home = Arc::from(place.as_str());
             state.residents.entry(place).or_default().insert(incident.id.clone());
             let (due, gist) = (judge::due(&incident, now), Gist::of(&incident));
             if incident.bundle.is_none() && bundle::wanted(&incident).is_some() {
                 state.spoken.insert(incident.id.clone());
             }
             let (named_after, standpoint) = (named_after(&incident), Standpoint::of(&incident));
-            state.enter(Tracked { due, named_after, standpoint, gist, incident: Arc::new(incident) });
+            state.enter(Tracked { due, named_after, standpoint, gist, home, incident: Arc::new(incident) });
         }
         for (place, (members, loose)) in contents {
             let mut hood = Neighbourhood::restore(members, loose, force, state.places.assigned());
@@ -373,6 +376,12 @@ impl State {
         arrived.old.extend(moving.old);
         arrived.were_loose.extend(moving.were_loose);
         let residents = self.residents.remove(part).unwrap_or_default();
+        let home: Arc<str> = whole.into();
+        for id in &residents {
+            if let Some(tracked) = self.incidents.get_mut(id) {
+                tracked.home = Arc::clone(&home);
+            }
+        }
         self.residents.entry(whole.to_owned()).or_default().extend(residents);
     }
 
