@@ -19,10 +19,6 @@ use afterword::model::event::{Event, hex};
 use afterword::rules::parse;
 use afterword::trial::backtest::{Backtest, Result};
 use afterword::trial::report::Tally;
-use mimalloc::MiMalloc;
-
-#[global_allocator]
-static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Bytes that the process holds.
 #[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
