@@ -5,7 +5,7 @@ mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::settings::{Settings, as_logged};
+use super::settings::{Settings, as_logged, put_in_force};
 use super::{App, intend, lock};
 use crate::engine::replay::{WINDOW, window_end, window_of};
 use crate::engine::{Changes, InForce, State};
@@ -47,10 +47,6 @@ struct Windows {
 pub(super) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Loaded> {
     let clock = store.head()?.clock;
     Ok(store.load(clock - settings.force.remembers())?)
-}
-
-fn settings_in(event: &Event) -> Option<SettingsFact> {
-    if let Fact::Settings(fact) = &event.fact { Some(fact.clone()) } else { None }
 }
 
 /// What incidents know of alerts, in order of time within each.
@@ -208,7 +204,7 @@ impl App {
         let named = window.first().map(|record| (record.position, record.source.clone()));
         let alone = window.len() == 1;
         let events: Vec<Event> = window.into_iter().flat_map(|record| record.events).collect();
-        let put_in_force = events.iter().rev().find_map(settings_in);
+        let put_in_force = put_in_force(&events).cloned();
         let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &judge.force, at)));
         let (Err(_), Some((position, source))) = (&judged, named) else {
             if let Ok(more) = judged {

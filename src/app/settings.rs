@@ -12,7 +12,7 @@ use crate::ingest::auth::Proof;
 use crate::ingest::generic::Mapping;
 use crate::ingest::sources::Reader;
 use crate::measure::reach::Reach;
-use crate::model::event::{RuleFile, Settings as Logged, hex};
+use crate::model::event::{Event, Fact, RuleFile, Settings as Logged, hex};
 use crate::model::fault::Fault;
 use crate::model::who::Who;
 use crate::rules::parse::SHIPPED;
@@ -157,6 +157,12 @@ pub fn in_force(rules: RuleSet, config: &Config) -> InForce {
         .with_limits(config.limits)
         .with_people(Who::new(&config.people, &config.robots))
         .with_aliases(Called::new(&config.services, &schemes(config)))
+}
+
+/// What these events put in force last, if anything.
+#[must_use]
+pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
+    events.iter().rev().find_map(|event| if let Fact::Settings(fact) = &event.fact { Some(fact) } else { None })
 }
 
 /// What a log says was put in force.

@@ -11,7 +11,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::read_all;
-use super::{FAULTS, SettingsFile, complain, json, say, serve};
+use super::{FAULTS, SettingsFile, USAGE, complain, json, say, serve};
 use crate::app::backtest::{self, Ask, Facts, Fault, Progress};
 use crate::app::clock::Clock;
 use crate::app::settings::{Settings, matching};
@@ -22,8 +22,6 @@ use crate::trial::report::{Compared, Report, Shift};
 use crate::trial::sheet;
 use crate::yaml::Duration;
 
-/// Wrong usage.
-const USAGE: u8 = 2;
 /// Incidents that fare as before and are listed by a table; the other formats list all.
 const UNCHANGED: usize = 20;
 

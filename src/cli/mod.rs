@@ -22,6 +22,7 @@ mod test;
 
 /// Exit codes: 0 fine, 1 the input has faults, 2 wrong usage, 3 the service cannot be reached.
 const FAULTS: u8 = 1;
+const USAGE: u8 = 2;
 const UNREACHABLE: u8 = 3;
 
 /// Decides from evidence which incidents deserve a postmortem, and says why.

@@ -7,16 +7,13 @@ use chrono::SecondsFormat;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{FAULTS, complain, json, say};
+use super::{FAULTS, USAGE, complain, json, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{MemberFault, Reading, kept, sources};
 use crate::model::Time;
 use crate::model::fault::Fault;
-
-/// Exit code for wrong usage, as of `clap`.
-const USAGE: u8 = 2;
 
 /// What came of a body; this is also its shape as JSON.
 #[derive(Debug, Default, Serialize)]

@@ -5,9 +5,7 @@ use std::collections::BTreeSet;
 use super::people::Called;
 use super::timeline::source;
 use super::{Draft, escape};
-use crate::model::event::{
-    ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason, Event, Fact, Severity, SnoozeUntil,
-};
+use crate::model::event::{ActorKind, Alert, AlertStatus, Answer, ConditionState, Edit, EndReason, Event, Fact, Severity, SnoozeUntil};
 use crate::model::incident::{MilestoneKind, SignalKind};
 
 /// Follows a fact whose time was clamped.
@@ -211,16 +209,7 @@ pub(super) fn answer(answer: Answer) -> String {
         Answer::Snooze { until: SnoozeUntil::WhenResolved } => return "Postmortem put off until it is resolved".to_owned(),
         Answer::Dismiss { reason } => reason,
     };
-    let reason = match reason {
-        DismissReason::Planned => "planned",
-        DismissReason::Test => "a test",
-        DismissReason::Duplicate => "a duplicate",
-        DismissReason::Noise => "noise",
-        DismissReason::TooSmall => "too small",
-        DismissReason::AlreadyCovered => "already covered",
-        DismissReason::Other => "another reason",
-    };
-    format!("Postmortem dismissed ({reason})")
+    format!("Postmortem dismissed ({})", reason.word())
 }
 
 fn milestone_name(milestone: MilestoneKind) -> &'static str {

@@ -41,6 +41,10 @@ pub(super) struct Case<'a> {
     signals: Sorts<'a>,
     /// Its members that tell of no alert and no condition, in order: of a storm these are few.
     pub(super) rest: Vec<&'a Event>,
+    /// Whether some signal declares an outage.
+    declared: bool,
+    /// When the next near miss begins that is still ahead, as a sender whose clock is ahead tells it.
+    pub(super) ahead: Option<Time>,
     /// The degraded time that each `where` asks for. Many criteria have one in common, and differ in how much is enough.
     asked: RefCell<Vec<(Option<&'a str>, Rc<Degraded>)>>,
     pub(super) others: Others<'a>,
@@ -84,7 +88,10 @@ impl<'a> Case<'a> {
         let told = incident.members.told().map(|member| &*member.event);
         let rest = told.filter(|event| !matches!(event.fact, Fact::Alert(_) | Fact::Condition(_) | Fact::Lapsed(_))).collect();
         let facts = (facts(lower), (upper > lower).then(|| facts(upper)));
-        Self { incident, signals: Sorts::of(incident), rest, asked: RefCell::default(), facts, others, force, now }
+        let declared = incident.signals.iter().any(declares);
+        let spans = incident.signals.iter().flat_map(|signal| &signal.spans);
+        let ahead = spans.filter(|span| span.state == SpanState::NearMiss && span.start > now).map(|span| span.start).min();
+        Self { incident, signals: Sorts::of(incident), rest, declared, ahead, asked: RefCell::default(), facts, others, force, now }
     }
 
     fn verdict(&self, criterion: &'a Criterion, next: &mut Option<Time>) -> Verdict {
@@ -132,13 +139,7 @@ impl<'a> Case<'a> {
     }
 
     fn outage(&self, criterion: &Criterion) -> Finding {
-        // An alert that people labelled so declares what it tells of.
-        let declares = |signal: &Signal| {
-            (signal.kind == SignalKind::Declaration || signal.role.as_deref() == Some("outage"))
-                && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
-        };
-        let any_declares = self.incident.signals.iter().any(declares);
-        let declared = any_declares.then(|| self.signals(criterion).filter(|(signal, _)| declares(signal)));
+        let declared = self.declared.then(|| self.signals(criterion).filter(|(signal, _)| declares(signal)));
         let judged = declared.into_iter().flatten().map(|(signal, truth)| (signal.event, signal.name.to_string(), truth));
         let (outcome, evidence, named, why) = any(judged);
         Finding::new(outcome, None, evidence, sentence::outage(self.incident, outcome, named.as_deref(), why.as_deref()))
@@ -224,6 +225,12 @@ impl<'a> Case<'a> {
         let words = sentence::recurrence(self.incident, outcome, &measure, within, &thing.1, truth == Truth::False);
         Finding::new(outcome, Some(measure), evidence, words)
     }
+}
+
+/// Whether a signal tells of an outage: an alert that people labelled so declares what it tells of.
+fn declares(signal: &Signal) -> bool {
+    (signal.kind == SignalKind::Declaration || signal.role.as_deref() == Some("outage"))
+        && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
 }
 
 /// Met if any part passes, unknown if any may. Gives the evidence, the words of the first, and why it is unknown.

@@ -86,7 +86,9 @@ impl State {
             }
         }
         for event in &forgotten {
-            self.windows.retain(|_, window| window.id != event.id);
+            if self.windows.get(&event.subject).is_some_and(|window| window.id == event.id) {
+                self.windows.remove(&event.subject);
+            }
             self.places.forget(event);
         }
     }

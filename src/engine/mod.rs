@@ -55,7 +55,7 @@ use pool::Pool;
 use sweep::Neighbourhood;
 
 /// Events older than this are context only.
-const RECONSIDER: TimeDelta = TimeDelta::days(14);
+pub const RECONSIDER: TimeDelta = TimeDelta::days(14);
 
 /// What an event's place in the sweep is decided by.
 type Moment = (Time, EventId);

@@ -68,10 +68,7 @@ impl Case<'_> {
         at_most: (u32, TimeDelta),
         next: &mut Option<Time>,
     ) -> Finding {
-        // Of a sender whose clock is ahead.
-        let spans = self.incident.signals.iter().flat_map(|signal| &signal.spans);
-        let ahead = spans.filter(|span| span.state == SpanState::NearMiss && span.start > self.now).map(|span| span.start);
-        sooner(next, ahead.min());
+        sooner(next, self.ahead);
         let Some(best) = self.best_near_miss(criterion) else {
             return Finding::new(Outcome::NotMet, None, Vec::new(), sentence::no_near_miss());
         };

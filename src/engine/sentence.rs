@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::measure::Count;
 use crate::model::Time;
-use crate::model::event::{Answer, DismissReason, Event, Fact};
+use crate::model::event::{Answer, Event, Fact};
 use crate::model::incident::{Incident, Measure, Outcome, Reviewed, Verdict};
 
 /// What an event is about, in a few words.
@@ -281,19 +281,7 @@ pub(super) fn announcement(reasons: &[&Verdict], review: Option<&Reviewed>) -> S
     let sentences: Vec<&str> = reasons.iter().map(|verdict| verdict.sentence.as_str()).collect();
     let why = sentences.join(" ");
     match review.map(|review| review.answer) {
-        Some(Answer::Dismiss { reason }) => format!("{why} It was dismissed before ({}); this is new since then.", dismissed_as(reason)),
+        Some(Answer::Dismiss { reason }) => format!("{why} It was dismissed before ({}); this is new since then.", reason.word()),
         _ => why,
-    }
-}
-
-fn dismissed_as(reason: DismissReason) -> &'static str {
-    match reason {
-        DismissReason::Planned => "planned",
-        DismissReason::Test => "test",
-        DismissReason::Duplicate => "duplicate",
-        DismissReason::Noise => "noise",
-        DismissReason::TooSmall => "too small",
-        DismissReason::AlreadyCovered => "already covered",
-        DismissReason::Other => "other",
     }
 }

@@ -58,6 +58,22 @@ pub enum DismissReason {
     Other,
 }
 
+impl DismissReason {
+    /// As people read it: "dismissed as …".
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Planned => "planned",
+            Self::Test => "a test",
+            Self::Duplicate => "a duplicate",
+            Self::Noise => "noise",
+            Self::TooSmall => "too small",
+            Self::AlreadyCovered => "already covered",
+            Self::Other => "other",
+        }
+    }
+}
+
 /// Until when a suggestion rests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -4,6 +4,7 @@
 
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -209,10 +210,12 @@ impl App {
             self.set_backtest(number, State::Running(progress));
             ControlFlow::Continue(())
         };
-        let state = match run(Some(&self.store), ask, told) {
-            Ok(report) => State::Done(Arc::new(report)),
-            Err(Fault::Cancelled) => State::Cancelled,
-            Err(fault) => State::Failed(fault.to_string()),
+        // What fails in one must not keep the others waiting for ever.
+        let state = match catch_unwind(AssertUnwindSafe(|| run(Some(&self.store), ask, told))) {
+            Ok(Ok(report)) => State::Done(Arc::new(report)),
+            Ok(Err(Fault::Cancelled)) => State::Cancelled,
+            Ok(Err(fault)) => State::Failed(fault.to_string()),
+            Err(_) => State::Failed("it panicked; the log of the service says where".to_owned()),
         };
         self.set_backtest(number, state);
     }

@@ -14,13 +14,13 @@ use chrono::TimeDelta;
 
 use super::past::Span;
 use super::past::server::Server;
-use super::settings::{Settings, as_logged, in_force};
+use super::settings::{Settings, as_logged, in_force, put_in_force};
 use crate::config::Config;
 use crate::config::metrics::Kind;
 use crate::engine::InForce;
 use crate::measure::reach::Reach;
 use crate::model::Time;
-use crate::model::event::{Event, Fact, Settings as Logged};
+use crate::model::event::Settings as Logged;
 use crate::rules::RuleSet;
 use crate::store::Store;
 use crate::trial::backtest::{Backtest, Result as Outcome};
@@ -108,7 +108,7 @@ struct Fed {
 pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Report, Fault> {
     let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
     let other = ask.against.clone().map(|rules| Arc::new(in_force(rules, &ask.config)));
-    // What the rules look back at comes before what is told of.
+    // What the rules look back at comes before what is told of; a log is read whole.
     let longest = [Some(&tried), other.as_ref()].into_iter().flatten().map(|force| force.remembers()).max().unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
     // Of a file nobody knows what was after it.
@@ -118,8 +118,8 @@ pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> Co
     let mut origin = open(store, ask.facts, rules, start, ask.now, &ask.config)?;
     let from = ask.from.unwrap_or(Time::MIN_UTC);
     let first = origin.next(&mut || told(Progress { done: 0.0, events: 0 }).is_continue())?;
-    let mut logged = first.iter().flatten().flat_map(|told| &told.events).filter_map(settings_in);
-    let baseline = baseline(other, logged.find_map(|fact| read(&fact).ok()), &ask.config);
+    let mut logged = first.iter().flatten().filter_map(|told| put_in_force(&told.events));
+    let baseline = baseline(other, logged.find_map(|fact| read(fact).ok()), &ask.config);
     let began_with = Arc::clone(&baseline.force);
     let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
         let (to_tried, tried_from) = sync_channel(WAITING);
@@ -235,12 +235,14 @@ fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, place: usize, he
         // The other thread has it too, unless that is done with it.
         let stretch = Arc::try_unwrap(stretch).unwrap_or_else(|shared| shared.to_vec());
         for Told { at: logged_at, events, .. } in stretch.into_iter().filter(|told| told.of[place]) {
-            let put_in_force = if held { events.iter().rev().find_map(settings_in) } else { None };
+            let next = if held { put_in_force(&events).map(read) } else { None };
             backtest.take(logged_at, events);
-            let Some(fact) = put_in_force else { continue };
-            match read(&fact) {
-                Ok(force) => backtest.adopt(Arc::new(force)),
-                Err(fault) => notes.push(format!("What was put in force on {} is passed over: {fault}", logged_at.format("%F at %R"))),
+            match next {
+                Some(Ok(force)) => backtest.adopt(Arc::new(force)),
+                Some(Err(fault)) => {
+                    notes.push(format!("What was put in force on {} is passed over: {fault}", logged_at.format("%F at %R")));
+                }
+                None => {}
             }
         }
     }
@@ -249,10 +251,6 @@ fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, place: usize, he
 
 fn ended<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
     thread.join().unwrap_or_else(|_| Err(anyhow!("judging the facts failed; that is a fault of Afterword's")))
-}
-
-fn settings_in(event: &Event) -> Option<Logged> {
-    if let Fact::Settings(fact) = &event.fact { Some(fact.clone()) } else { None }
 }
 
 fn read(fact: &Logged) -> Result<InForce, String> {

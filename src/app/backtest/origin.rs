@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::Fault;
 use crate::app::past::server::Server;
 use crate::app::past::{Past, Record, Span};
+use crate::engine::RECONSIDER;
 use crate::ingest;
 use crate::model::Time;
 use crate::model::event::Event;
@@ -29,8 +30,6 @@ const TOLD: usize = 10;
 /// Bytes of a line at the most.
 const LONGEST: u64 = 64 << 20;
 
-/// Events older than this are context only.
-const LATE: TimeDelta = TimeDelta::days(14);
 /// How far ahead of ours the clock of a sender may be.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 /// The time of an event that states none: beyond all that can be stated.
@@ -60,7 +59,7 @@ pub(super) enum Origin<'a> {
     Past(Box<Past>, Runtime),
 }
 
-/// A store's log from somewhere on.
+/// A store's log, as far as it was when it was opened.
 pub(super) struct Log<'a> {
     store: &'a Store,
     position: u64,
@@ -269,7 +268,7 @@ impl Lines {
         let at = events.iter().map(|event| event.occurred_at).max()?;
         let clock = self.clock.map_or(at, |clock| at.max(clock));
         self.clock = Some(clock);
-        self.late += usize::from(at < clock - LATE);
+        self.late += usize::from(at < clock - RECONSIDER);
         Some(told(clock, events))
     }
 
@@ -286,9 +285,10 @@ impl Lines {
         }
         if self.late > 0 {
             self.notes.push(format!(
-                "{} lines of {} come more than 14 days after what happened later, and are context only: sort the file by time.",
+                "{} lines of {} come more than {} days after what happened later, and are context only: sort the file by time.",
                 self.late,
-                self.path.display()
+                self.path.display(),
+                RECONSIDER.num_days()
             ));
         }
         if self.export == Some(false) {

@@ -8,11 +8,10 @@ use chrono::TimeDelta;
 use proptest::prelude::{Just, Strategy, any, prop_assert_eq, prop_oneof, proptest};
 use tempfile::TempDir;
 
-use super::settings_in;
 use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::receive::Arrival;
-use crate::app::settings::{Settings, as_logged};
+use crate::app::settings::{Settings, as_logged, put_in_force};
 use crate::engine::tests::at;
 use crate::engine::tests::properties::{NEAR_MISSES, RULES, corrected, corrections, difference, history};
 use crate::model::Time;
@@ -102,14 +101,14 @@ fn start(dir: &Path, time: &Arc<Mutex<Option<Time>>>) -> Arc<App> {
 /// The log of a store under the rules that held when each record was logged.
 fn backtested(store: &Store, until: Time) -> Vec<Incident> {
     let log = store.log_after(0, usize::MAX >> 1).unwrap();
-    let read = |fact| Arc::new(as_logged(&fact).unwrap());
+    let read = |fact: &_| Arc::new(as_logged(fact).unwrap());
     // What a service starts with is in force before it is logged.
-    let first = log.iter().flat_map(|record| &record.events).find_map(settings_in).map(read).unwrap();
+    let first = log.iter().find_map(|record| put_in_force(&record.events)).map(read).unwrap();
     let mut backtest = Backtest::under(first, Time::UNIX_EPOCH);
     for record in log {
-        let put_in_force = record.events.iter().rev().find_map(settings_in).map(read);
+        let next = put_in_force(&record.events).map(read);
         backtest.take(record.logged_at, record.events);
-        if let Some(force) = put_in_force {
+        if let Some(force) = next {
             backtest.adopt(force);
         }
     }

@@ -8,7 +8,6 @@ use super::words;
 use super::{Tab, show};
 use crate::model::Time;
 use crate::model::event::DismissReason;
-use crate::trial::precision::words::reason_word;
 use crate::trial::precision::{Precision, Record};
 
 /// What the page shows.
@@ -31,7 +30,7 @@ struct Page<'a> {
 impl Page<'_> {
     /// "too small 3, noise 1"
     fn reasons(&self, dismissed: &BTreeMap<DismissReason, usize>) -> String {
-        let told = dismissed.iter().map(|(reason, count)| format!("{} {count}", reason_word(*reason)));
+        let told = dismissed.iter().map(|(reason, count)| format!("{} {count}", reason.word()));
         told.collect::<Vec<_>>().join(", ")
     }
 

@@ -1,7 +1,6 @@
 //! What the counts say, in sentences.
 
 use super::{Precision, Record, Share};
-use crate::model::event::DismissReason;
 
 impl Record {
     /// How many of its suggestions were accepted, and how sure that makes us.
@@ -28,7 +27,7 @@ impl Record {
     /// The reasons that count neither way, as they were given.
     fn set_aside(&self) -> String {
         let given = self.suggested.dismissed.keys().filter(|reason| !super::AGAINST.contains(reason));
-        given.map(|reason| reason_word(*reason)).collect::<Vec<_>>().join(", ")
+        given.map(|reason| reason.word()).collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -41,20 +40,6 @@ fn accepted(share: &Share) -> String {
     match share.told {
         Some(told) => format!("{were} accepted ({:.0} % to {:.0} %)", told.low * 100.0, told.high * 100.0),
         None => format!("{were} accepted: too few to tell"),
-    }
-}
-
-/// A reason as people read it.
-#[must_use]
-pub fn reason_word(reason: DismissReason) -> &'static str {
-    match reason {
-        DismissReason::Planned => "planned",
-        DismissReason::Test => "a test",
-        DismissReason::Duplicate => "a duplicate",
-        DismissReason::Noise => "noise",
-        DismissReason::TooSmall => "too small",
-        DismissReason::AlreadyCovered => "already covered",
-        DismissReason::Other => "other",
     }
 }
 
