@@ -193,12 +193,12 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
             signals
         }
         _ => {
-            let mut signals = signals::signals(&members, force);
+            let mut signals = signals::signals(&members, group.comes_again(), force);
             state.pool.share_sorts(&mut signals);
             signals
         }
     };
-    debug_assert_eq!(signals, signals::signals(&members, force), "what was added is all that there is");
+    debug_assert_eq!(signals, signals::signals(&members, true, force), "what was added is all that there is");
     let before = state.incidents.get(&id);
     let previous = before.map(|tracked| &*tracked.incident);
     let identities = people::identities(&members, &state.places);

@@ -21,6 +21,7 @@ mod edits;
 mod force;
 mod forget;
 mod history;
+mod ids;
 mod index;
 mod intervals;
 mod intervention;

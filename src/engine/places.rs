@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::force::unassigned_key;
+use super::ids::ById;
 use super::name::{is_foreign, name_of, natural_number, number_of};
 use super::{InForce, Moment, is_signal, moment, sweep};
 use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Subject};
@@ -18,11 +19,11 @@ use crate::model::who::key;
 /// Where events, incidents and signals are.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Places {
-    known: HashMap<EventId, Number>,
+    known: ById<EventId, Number>,
     /// Incidents by the names of their opening events, see [`natural_number`].
-    incidents: HashMap<u64, Number>,
+    incidents: ById<u64, Number>,
     /// Signals, and how many events tell of each: a lapse or an acknowledgement of one names nothing else.
-    subjects: HashMap<Subject, (Number, u32)>,
+    subjects: ById<Subject, (Number, u32)>,
     numbers: Numbers,
     assigned: BTreeMap<String, String>,
     /// The last word on whose a name is, and when it was said; by the name in the form of [`key`].

@@ -1,9 +1,11 @@
 //! Texts that many events have in common, each kept once.
 
-use std::collections::{HashMap, HashSet};
 use std::hash::Hash;
 use std::sync::Arc;
 
+use foldhash::{HashMap, HashSet};
+
+use super::sorts::Lately;
 use crate::model::event::{Event, Fact, Link};
 use crate::model::incident::{Joined, Member, Signal, Sort};
 use crate::model::labels::Common;
@@ -42,8 +44,13 @@ impl Pool {
 
     /// Lets signals share what they say of themselves.
     pub(super) fn share_sorts(&mut self, signals: &mut [Signal]) {
-        for signal in signals.iter_mut().filter(|signal| Arc::strong_count(&signal.sort) == 1) {
-            once(&mut self.sorts, &mut signal.sort);
+        let mut lately = Lately::default();
+        for signal in signals {
+            signal.sort = lately.or_find(&signal.sort, || {
+                let mut kept = Arc::clone(&signal.sort);
+                once(&mut self.sorts, &mut kept);
+                kept
+            });
         }
     }
 

@@ -1,9 +1,8 @@
 //! What `where` sees of an incident and its parts. The names are those of the schema in `expr`.
 
-use std::collections::HashMap;
-
 use super::InForce;
 use super::force::{PRODUCTION, environment};
+use super::ids::ById;
 use crate::expr::Root;
 use crate::expr::facts::Facts;
 use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, LabelSet, NearMiss, Request, Severity};
@@ -75,7 +74,7 @@ fn detected_by(incident: &Incident) -> &'static str {
 }
 
 /// The labels of each signal of an incident, by the event that first told of it.
-pub(super) fn labels(incident: &Incident) -> HashMap<EventId, &LabelSet> {
+pub(super) fn labels(incident: &Incident) -> ById<EventId, &LabelSet> {
     let stated = incident.members.iter().filter_map(|Member { event, .. }| match &event.fact {
         Fact::Alert(alert) => Some((event.id, &alert.labels)),
         Fact::Condition(condition) => Some((event.id, &condition.labels)),

@@ -88,7 +88,14 @@ pub(super) fn degradation(subject: &str, outcome: Outcome, measure: &Measure, co
         Count::Longest { .. } => "in one stretch".to_owned(),
         Count::Within(window) => format!("within {}", span(window)),
     };
-    let (lower, upper, required) = (seconds(measure.lower), seconds(measure.upper), seconds(measure.required));
+    let required = seconds(measure.required);
+    if outcome == Outcome::NotMet && measure.upper <= 0.0 {
+        return (
+            format!("{subject} had no degraded time that counts; it takes {required} {manner}."),
+            format!("{required} of degraded time {manner}."),
+        );
+    }
+    let (lower, upper) = (seconds(measure.lower), seconds(measure.upper));
     match outcome {
         Outcome::Met => {
             let margin = seconds(measure.lower - measure.required);
@@ -104,10 +111,6 @@ pub(super) fn degradation(subject: &str, outcome: Outcome, measure: &Measure, co
                 "{subject} {tense} degraded for between {lower} and {upper} of the {required} it takes {manner}; nobody can say for the rest."
             ),
             format!("Evidence for {} of the unknown time.", lacking(measure, measure.lower)),
-        ),
-        Outcome::NotMet if measure.upper <= 0.0 => (
-            format!("{subject} had no degraded time that counts; it takes {required} {manner}."),
-            format!("{required} of degraded time {manner}."),
         ),
         Outcome::NotMet if measure.upper > measure.lower => (
             format!("{subject} {tense} degraded for between {lower} and {upper} of the {required} it takes {manner}."),
@@ -172,6 +175,10 @@ pub(super) fn intervention(
     left_out: &BTreeMap<&'static str, usize>,
 ) -> (String, String) {
     let took = |times: f64| count(times, "manual step", "manual steps");
+    if all == 0 && outcome == Outcome::NotMet {
+        let more = format!("{} more that counts.", took(measure.required - measure.upper));
+        return ("No human stepped in, as far as anybody told.".to_owned(), more);
+    }
     let what = if actions.is_empty() { String::new() } else { format!(" ({})", actions.join(", ")) };
     let enough = format!("{:.0}", measure.required);
     let more = format!("{} more that counts.", took(measure.required - measure.upper));
@@ -184,7 +191,6 @@ pub(super) fn intervention(
             format!("Between {:.0} and {}{what} count; it takes {enough}.", measure.lower, took(measure.upper)),
             "Knowing who took them, and whether they should be automatic.".to_owned(),
         ),
-        Outcome::NotMet if all == 0 => ("No human stepped in, as far as anybody told.".to_owned(), more),
         Outcome::NotMet => {
             let why: Vec<String> = left_out.iter().map(|(why, times)| format!("{times} {why}")).collect();
             let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };

@@ -4,8 +4,10 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
+use foldhash::fast::RandomState;
 
 use super::InForce;
+use super::ids::ById;
 use super::name::is_foreign;
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, ConditionState, Edit, EndReason, Event, Fact, LabelSet, Severity, Subject};
@@ -14,11 +16,14 @@ use crate::model::settings::Maintenance;
 use crate::model::span::Spans;
 
 /// The signals of `members`, which are in order of time. Open stretches have no end.
-pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
+///
+/// `again` tells that alerts may have come again under the same labels.
+pub(super) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<Signal> {
     // An alert's beginning and its end are two.
     let room = members.len() / 2;
-    let mut found: HashMap<Subject, Signal> = HashMap::with_capacity(room);
-    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::with_capacity(room);
+    let mut found: ById<Subject, Signal> = ById::with_capacity_and_hasher(room, RandomState::default());
+    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::new();
+    let mut sorts: Vec<Arc<Sort>> = Vec::new();
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
     let known: HashSet<&Subject> = members
         .iter()
@@ -31,15 +36,17 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
             Fact::Alert(alert) if alert.status == AlertStatus::Resolved && !alert.recalled && known.contains(&event.subject) => {}
             Fact::Alert(alert) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
-                    episodes.entry(&alert.labels).or_default().push((alert.starts_at, event.subject));
-                    begin(event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"))
+                    if again {
+                        episodes.entry(&alert.labels).or_default().push((alert.starts_at, event.subject));
+                    }
+                    begin(&mut sorts, event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"))
                 });
                 alert_spans(signal, alert);
             }
             Fact::Condition(condition) => {
-                let signal = found
-                    .entry(event.subject)
-                    .or_insert_with(|| begin(event, SignalKind::Condition, &condition.name.as_str().into(), condition.severity, None));
+                let signal = found.entry(event.subject).or_insert_with(|| {
+                    begin(&mut sorts, event, SignalKind::Condition, &condition.name.as_str().into(), condition.severity, None)
+                });
                 let state = match condition.state {
                     ConditionState::Healthy => None,
                     ConditionState::Degraded => Some(SpanState::Degraded),
@@ -53,7 +60,7 @@ pub(super) fn signals(members: &[Member], force: &InForce) -> Vec<Signal> {
             }
             Fact::Declaration(declaration) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
-                    begin(event, SignalKind::Declaration, &declaration.title.as_str().into(), declaration.severity, None)
+                    begin(&mut sorts, event, SignalKind::Declaration, &declaration.title.as_str().into(), declaration.severity, None)
                 });
                 if declaration.status == AlertStatus::Firing && declaration.severity > signal.severity {
                     // How bad it was at its worst.
@@ -136,9 +143,10 @@ pub(super) fn windows(members: &[Member]) -> Vec<Maintenance> {
 pub(super) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Option<Vec<Signal>> {
     let mut new: Vec<Signal> = Vec::with_capacity(joined.len());
     let mut known = 0;
+    let mut sorts: Vec<Arc<Sort>> = Vec::new();
     for event in joined {
         let Fact::Alert(alert) = &event.fact else { return None };
-        let mut signal = begin(event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"));
+        let mut signal = begin(&mut sorts, event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"));
         alert_spans(&mut signal, alert);
         match before.binary_search_by_key(&order(&signal), order) {
             Ok(_) => known += 1,
@@ -174,16 +182,27 @@ fn first(signal: &Signal) -> Option<Time> {
     signal.spans.first().map(|span| span.start)
 }
 
-fn begin(event: &Event, kind: SignalKind, name: &Arc<str>, severity: Severity, role: Option<&str>) -> Signal {
-    let sort = Sort {
-        kind,
-        name: name.clone(),
-        severity,
-        service: event.service.clone(),
-        environment: event.environment.clone(),
-        role: role.map(Into::into),
+/// How many sorts back one is looked for again.
+const ALIKE: usize = 8;
+
+/// A signal that has no spans yet. What it says of itself it shares with the last ones that say the same.
+fn begin(sorts: &mut Vec<Arc<Sort>>, event: &Event, kind: SignalKind, name: &Arc<str>, severity: Severity, role: Option<&str>) -> Signal {
+    let same = |sort: &&Arc<Sort>| {
+        sort.kind == kind
+            && sort.severity == severity
+            && sort.name == *name
+            && sort.service == event.service
+            && sort.environment == event.environment
+            && sort.role.as_deref() == role
     };
-    Signal { subject: event.subject, sort: Arc::new(sort), spans: Spans::default(), event: event.id }
+    let known = sorts.iter().rev().take(ALIKE).find(same).cloned();
+    let sort = known.unwrap_or_else(|| {
+        let (name, service, environment) = (name.clone(), event.service.clone(), event.environment.clone());
+        let sort = Arc::new(Sort { kind, name, severity, service, environment, role: role.map(Into::into) });
+        sorts.push(Arc::clone(&sort));
+        sort
+    });
+    Signal { subject: event.subject, sort, spans: Spans::default(), event: event.id }
 }
 
 /// When what an event states came to be so, as far as the event itself knows.

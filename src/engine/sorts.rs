@@ -10,6 +10,35 @@ use crate::expr::facts::Facts;
 use crate::model::incident::{Incident, Signal, Sort};
 use crate::model::labels::LabelsOf;
 
+/// How many sorts are kept at hand.
+const AT_HAND: usize = 8;
+
+/// The sorts that were met last, with what was found for each: of a storm's signals nearly all have one of a few.
+#[derive(Debug)]
+pub(super) struct Lately<T> {
+    met: [Option<(Arc<Sort>, T)>; AT_HAND],
+    next: usize,
+}
+
+impl<T> Default for Lately<T> {
+    fn default() -> Self {
+        Self { met: Default::default(), next: 0 }
+    }
+}
+
+impl<T: Clone> Lately<T> {
+    /// What was found for that very sort, or what `find` finds.
+    pub(super) fn or_find(&mut self, sort: &Arc<Sort>, find: impl FnOnce() -> T) -> T {
+        if let Some((_, found)) = self.met.iter().flatten().find(|(met, _)| Arc::ptr_eq(met, sort)) {
+            return found.clone();
+        }
+        let found = find();
+        self.met[self.next % AT_HAND] = Some((Arc::clone(sort), found.clone()));
+        self.next += 1;
+        found
+    }
+}
+
 /// The signals of an incident, sorted.
 pub(super) struct Sorts<'a> {
     incident: &'a Incident,
@@ -24,17 +53,15 @@ pub(super) struct Sorts<'a> {
 impl<'a> Sorts<'a> {
     pub(super) fn of(incident: &'a Incident) -> Self {
         let mut known: HashMap<&'a Sort, u32> = HashMap::new();
+        let mut lately = Lately::default();
         let mut sorts = Self { incident, of: Vec::with_capacity(incident.signals.len()), facts: Vec::new(), labels: OnceCell::new() };
-        let mut last: Option<(&Arc<Sort>, u32)> = None;
         for signal in &incident.signals {
-            let number = match last.filter(|(other, _)| Arc::ptr_eq(other, &signal.sort)) {
-                Some((_, number)) => number,
-                None => *known.entry(&signal.sort).or_insert_with(|| {
+            let number = lately.or_find(&signal.sort, || {
+                *known.entry(&signal.sort).or_insert_with(|| {
                     sorts.facts.push(scope::signal(signal));
                     u32::try_from(sorts.facts.len() - 1).unwrap_or(u32::MAX)
-                }),
-            };
-            last = Some((&signal.sort, number));
+                })
+            });
             sorts.of.push(number);
         }
         sorts
@@ -51,13 +78,18 @@ impl<'a> Sorts<'a> {
     /// Each signal with what `asks` says of it. It is asked once a sort, and of each signal where that hangs on the labels.
     pub(super) fn asked<'s>(&'s self, asks: impl Fn(&Facts<'_>) -> Truth + 's) -> impl Iterator<Item = (&'a Signal, Truth)> + 's {
         let of_sort: Vec<Truth> = self.facts.iter().map(&asks).collect();
+        // The facts of the sort that was asked last, with the labels of one signal after the other.
+        let mut last: Option<(usize, Facts<'a>)> = None;
         self.incident.signals.iter().zip(&self.of).enumerate().map(move |(index, (signal, sort))| {
             let sort = *sort as usize;
             let truth = match &of_sort[sort] {
                 Truth::Unknown(_) => {
-                    let mut facts = self.facts[sort].clone();
+                    let (_, facts) = match &mut last {
+                        Some(known) if known.0 == sort => known,
+                        _ => last.insert((sort, self.facts[sort].clone())),
+                    };
                     facts.set("labels", self.labels()[index]);
-                    asks(&facts)
+                    asks(facts)
                 }
                 truth => truth.clone(),
             };

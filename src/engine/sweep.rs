@@ -11,6 +11,7 @@ use chrono::TimeDelta;
 
 use super::force::{environment, key};
 use super::history::History;
+use super::ids::ById;
 use super::name::{name_of, natural_number, number_of};
 use super::{InForce, Moment, edits, moment, signals};
 use crate::model::Time;
@@ -28,12 +29,12 @@ pub(super) struct Group {
     name: u64,
     /// The names that events of it were told under.
     names: BTreeSet<String>,
-    subjects: BTreeMap<Subject, Known>,
+    subjects: ById<Subject, Known>,
     /// How many subjects are on, and so keep it alive.
     open: usize,
     /// The last episode of each alert, by its labels alone: when it started, and its subject. An episode that comes after another is
     /// among `again` too.
-    episodes: BTreeMap<u64, (i64, Subject)>,
+    episodes: ById<u64, (i64, Subject)>,
     again: BTreeSet<u64>,
     /// Correlation keys of its events.
     keys: BTreeSet<Arc<str>>,
@@ -78,9 +79,9 @@ impl Group {
             opener,
             name: natural_number(&members[opener].event),
             names: BTreeSet::new(),
-            subjects: BTreeMap::new(),
+            subjects: ById::default(),
             open: 0,
-            episodes: BTreeMap::new(),
+            episodes: ById::default(),
             again: BTreeSet::new(),
             keys: BTreeSet::new(),
             rekeyed: false,
@@ -214,6 +215,11 @@ impl Group {
         window.from < window.to
             && meets
             && (work.service.is_none() || self.members.iter().any(|member| member.event.service == work.service))
+    }
+
+    /// Whether some alert may have come again under its labels.
+    pub(super) fn comes_again(&self) -> bool {
+        !self.again.is_empty()
     }
 
     /// Where the event of that moment is among the members.
@@ -450,7 +456,7 @@ impl Neighbourhood {
         }
         let young = |group: &Group| now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime);
         let key = key(event, force, assigned)?;
-        if let Some(index) = first(&|group| group.keys.contains(&*key) && group.quiet_at(now) <= near && young(group)) {
+        if let Some(index) = first(&|group| group.quiet_at(now) <= near && young(group) && group.keys.contains(&*key)) {
             // One text for all who joined by it.
             let key = self.groups[index].keys.get(&*key).cloned().unwrap_or_else(|| key.into());
             return Some((index, Joined::Labels { key }));
@@ -459,10 +465,10 @@ impl Neighbourhood {
         let window = TimeDelta::seconds(rules.join_within);
         let neighbour = |group: &Group| {
             let opener = group.opener();
-            opener.service.as_deref().is_some_and(|other| force.adjacent(service, other))
-                && environment(opener) == environment(event)
+            group.quiet_at(now) <= near
                 && now - opener.occurred_at <= window
-                && group.quiet_at(now) <= near
+                && environment(opener) == environment(event)
+                && opener.service.as_deref().is_some_and(|other| force.adjacent(service, other))
         };
         let index = first(&neighbour)?;
         let service = self.groups[index].opener().service.clone().unwrap_or_default();

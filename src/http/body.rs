@@ -89,7 +89,8 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Wh
             continue;
         }
         if rest.is_empty() {
-            rest.reserve(told.min(STEP).max(first.len() + piece.len()));
+            // All that was told: what is not written to takes no memory, and what grows by copies would take twice.
+            rest.reserve(told.max(first.len() + piece.len()));
             rest.extend_from_slice(&std::mem::take(&mut first));
         }
         rest.extend_from_slice(&piece);

@@ -32,7 +32,11 @@ impl EventId {
     /// The first bytes of the SHA-256 of its text.
     #[must_use]
     pub fn digest(self) -> u64 {
-        let digest = Sha256::digest(self.to_string().as_bytes());
+        let digits: [u8; 32] = std::array::from_fn(|place| {
+            let byte = self.0[place / 2];
+            b"0123456789abcdef"[usize::from(if place % 2 == 0 { byte >> 4 } else { byte & 15 })]
+        });
+        let digest = Sha256::digest(digits);
         u64::from_be_bytes(std::array::from_fn(|index| digest[index]))
     }
 

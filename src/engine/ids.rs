@@ -1,0 +1,9 @@
+//! Maps by ids. These are hashes already, which nobody can pick to meet each other; to hash them again in full would cost more than what is
+//! looked up.
+
+use std::collections::HashMap;
+
+use foldhash::fast::RandomState;
+
+/// A map by [`EventId`](crate::model::event::EventId), [`Subject`](crate::model::event::Subject) or a part of one.
+pub(super) type ById<K, V> = HashMap<K, V, RandomState>;
