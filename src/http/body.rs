@@ -1,17 +1,18 @@
 //! Bodies of requests: within limits of one, and of all that are here together.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read, Write};
 use std::ops::Deref;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 
 use super::error::Error;
+use super::growing::Growing;
 use crate::app::App;
-use crate::app::receive::Room;
+use crate::app::receive::{Room, Unstored};
 
 /// The most bytes of a body that are read, unpacked. Alertmanager's largest groups are a few MiB.
 pub(super) const LIMIT: usize = 32 * 1024 * 1024;
@@ -66,7 +67,7 @@ async fn packed_within(limit: usize, app: &App, headers: &HeaderMap, body: Body)
     }
     // Looked at, not taken: a sender that promises much and sends little must not keep others out.
     if !app.has_room(told) {
-        return Err(crate::app::receive::Unstored::Busy.into());
+        return Err(Unstored::Busy.into());
     }
     read(limit, app, body, told).await
 }
@@ -74,7 +75,7 @@ async fn packed_within(limit: usize, app: &App, headers: &HeaderMap, body: Body)
 async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
     let mut room = app.room(0)?;
     let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
+    let mut rest = Growing::up_to(if told == 0 { limit } else { told });
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Error::BadRequest("the body broke off; send it again".to_owned()))?;
         // The other kind is trailers.
@@ -84,30 +85,26 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Wh
         }
         room.add(app.room(piece.len())?);
         // Most bodies come in one piece, and need no copy then.
-        if first.is_empty() && rest.is_empty() {
+        if first.is_empty() && rest.len() == 0 {
             first = piece;
             continue;
         }
-        if rest.is_empty() {
-            // All that was told: what is not written to takes no memory, and what grows by copies would take twice.
-            rest.reserve(told.max(first.len() + piece.len()));
-            rest.extend_from_slice(&std::mem::take(&mut first));
-        }
-        rest.extend_from_slice(&piece);
+        let written = rest.write_all(&std::mem::take(&mut first)).and_then(|()| rest.write_all(&piece));
+        written.map_err(|_| Unstored::Busy)?;
     }
-    let bytes = if rest.is_empty() { first } else { rest.freeze() };
+    let bytes = if rest.len() == 0 { first } else { rest.whole() };
     Ok(Whole { bytes, room })
 }
 
 async fn unpack_somewhere(limit: usize, app: &App, packed: Whole) -> Result<Whole, Error> {
     let mut room = app.room(0)?;
-    let mut bytes = Vec::new();
+    let mut bytes = Growing::up_to(limit + STEP);
     let mut reader = MultiGzDecoder::new(std::io::Cursor::new(packed.bytes.clone()));
     let small = packed.len() <= SMALL;
     loop {
         room.add(app.room(STEP)?);
         let step = move || {
-            let read = reader.by_ref().take(STEP as u64).read_to_end(&mut bytes);
+            let read = std::io::copy(&mut reader.by_ref().take(STEP as u64), &mut bytes);
             (reader, bytes, read)
         };
         // A small one unpacks to a thousand times its size at the most, a step at a time.
@@ -118,12 +115,15 @@ async fn unpack_somewhere(limit: usize, app: &App, packed: Whole) -> Result<Whol
             tokio::task::spawn_blocking(step).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
         };
         (reader, bytes) = (same_reader, same_bytes);
-        let read = read.map_err(|fault| Error::BadRequest(format!("the body is not the gzip that its Content-Encoding says: {fault}")))?;
+        let read = read.map_err(|fault| match fault.kind() {
+            ErrorKind::OutOfMemory => Unstored::Busy.into(),
+            _ => Error::BadRequest(format!("the body is not the gzip that its Content-Encoding says: {fault}")),
+        })?;
         if bytes.len() > limit {
             return Err(Error::TooLarge(limit));
         }
         if read == 0 {
-            return Ok(Whole { bytes: bytes.into(), room });
+            return Ok(Whole { bytes: bytes.whole(), room });
         }
     }
 }

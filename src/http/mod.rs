@@ -27,6 +27,7 @@ mod body;
 mod correct;
 mod criteria;
 mod error;
+mod growing;
 mod ingest;
 mod ledger;
 mod metrics;

@@ -46,7 +46,8 @@ fn packed_bodies_are_read_and_bounded_by_what_they_unpack_to() {
     check("gzip cut short", "gzip", &packed(good.as_bytes())[..40], 400);
     check("another encoding", "br", good.as_bytes(), 415);
     until("what was packed is kept", PATIENCE, || world.alerts_kept().contains("Packed").then_some(()));
-    assert!(peak(&world) < 300 * MEBIBYTE, "{} bytes at the most", peak(&world));
+    // The room of all bodies, and what is read of these: as many bytes again where one opens a list with each.
+    assert!(peak(&world) < 350 * MEBIBYTE, "{} bytes at the most", peak(&world));
 }
 
 #[test]
@@ -129,7 +130,8 @@ fn bodies_have_bounded_room_together() {
         senders.into_iter().filter_map(|sender| sender.join().unwrap()).collect()
     });
     assert!(statuses.iter().all(|status| [400, 503].contains(status)), "{statuses:?}");
-    assert!(peak(&world) < 300 * MEBIBYTE, "{} bytes at the most", peak(&world));
+    // The room of all bodies, and what is read of these: as many bytes again where one opens a list with each.
+    assert!(peak(&world) < 350 * MEBIBYTE, "{} bytes at the most", peak(&world));
     assert_eq!(world.get("/-/healthy").status, 200);
 }
 
