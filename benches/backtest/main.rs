@@ -10,6 +10,9 @@ mod year;
 #[expect(dead_code, reason = "only its rules are wanted here")]
 mod world;
 
+use mimalloc::MiMalloc;
+use std::fs::File;
+use std::io::{BufWriter, Write};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -19,6 +22,10 @@ use afterword::model::event::{Event, hex};
 use afterword::rules::parse;
 use afterword::trial::backtest::{Backtest, Result};
 use afterword::trial::report::Tally;
+use serde_json::json;
+
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 /// Bytes that the process holds.
 #[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
@@ -42,8 +49,23 @@ fn judge(log: &[(Time, Vec<Event>)]) -> Result {
     backtest.end(log.last().unwrap().0 + chrono::TimeDelta::days(1))
 }
 
+/// Writes the year as `afterword export` does, for `afterword backtest --events`.
+#[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
+fn write(path: &str) {
+    let mut file = BufWriter::new(File::create(path).unwrap());
+    writeln!(file, "{}", json!({"afterword": 1})).unwrap();
+    for (position, (logged_at, events)) in (1..).zip(year::Year::new()) {
+        let row = json!([position, logged_at.timestamp_micros(), "alertmanager", serde_json::to_string(&events).unwrap()]);
+        writeln!(file, "{}", json!({"table": "log", "row": row})).unwrap();
+    }
+    writeln!(file, "{}", json!({"end": 1})).unwrap();
+}
+
 #[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
 fn main() {
+    if let Some(path) = std::env::args().skip_while(|argument| argument != "write").nth(1) {
+        return write(&path);
+    }
     let log: Vec<(Time, Vec<Event>)> = year::Year::new().collect();
     let events: usize = log.iter().map(|(_, events)| events.len()).sum();
     println!("{} records, {events} events", log.len());
