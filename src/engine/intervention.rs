@@ -1,6 +1,7 @@
 //! A human stepping into what should be automatic: which of the steps that were told are such.
 
 use std::borrow::Cow;
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
@@ -34,13 +35,14 @@ struct Step<'a> {
 
 impl Case<'_> {
     pub(super) fn intervention(&self, criterion: &Criterion, at_least: u32) -> Finding {
-        let (from, until) = self.acted_upon();
+        let time = LazyCell::new(|| self.acted_upon());
         let mut counted: Vec<Step<'_>> = Vec::new();
         let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut all = 0;
         for &event in &self.rest {
             let Some(step) = self.step(event) else { continue };
             all += 1;
+            let (from, until) = *time;
             let outside = event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
             let why_not = if outside { Some("outside of the incident's time") } else { self.is_no_step_in(event, &step) };
             let truth = match why_not {

@@ -5,8 +5,10 @@
 //! under another service, or under none.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::force::unassigned_key;
 use super::ids::ById;

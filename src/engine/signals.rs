@@ -1,10 +1,10 @@
 //! From an incident's events to its signals: who said what of which stretch of time.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 use foldhash::fast::RandomState;
+use foldhash::{HashMap, HashSet};
 
 use super::InForce;
 use super::ids::ById;
@@ -22,7 +22,7 @@ pub(super) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<S
     // An alert's beginning and its end are two.
     let room = members.len() / 2;
     let mut found: ById<Subject, Signal> = ById::with_capacity_and_hasher(room, RandomState::default());
-    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::new();
+    let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::default();
     let mut sorts: Vec<Arc<Sort>> = Vec::new();
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
     let known: HashSet<&Subject> = members

@@ -1,8 +1,9 @@
 //! Signals by what `where` sees of them: a storm has many that differ by their labels alone, and most criteria ask for none of these.
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::HashMap;
 
 use super::scope;
 use crate::expr::Truth;
@@ -52,7 +53,7 @@ pub(super) struct Sorts<'a> {
 
 impl<'a> Sorts<'a> {
     pub(super) fn of(incident: &'a Incident) -> Self {
-        let mut known: HashMap<&'a Sort, u32> = HashMap::new();
+        let mut known: HashMap<&'a Sort, u32> = HashMap::default();
         let mut lately = Lately::default();
         let mut sorts = Self { incident, of: Vec::with_capacity(incident.signals.len()), facts: Vec::new(), labels: OnceCell::new() };
         for signal in &incident.signals {

@@ -48,8 +48,8 @@ impl LabelSet {
 
     /// Keeps once what it and those before it have in `common`, which becomes what this one has of that too.
     pub fn share(&mut self, common: &mut Common) {
-        let before = LabelsOf { own: "", shared: common.0.as_deref().unwrap_or_default() };
-        let both = packed(before.filter(|(name, value)| self.get(name) == Some(value)));
+        let before = common.0.as_deref().unwrap_or_default();
+        let both = packed(Met { of: self.all(), with: before, apart: false });
         if both.len() < WORTH_SHARING {
             // Perhaps those to come are like this one.
             common.0 = Some(packed(self.iter()).into());
@@ -59,8 +59,7 @@ impl LabelSet {
             Some(all) => all,
             None => both.into(),
         };
-        let theirs = LabelsOf { own: "", shared: &shared };
-        self.own = packed(self.iter().filter(|(name, _)| theirs.get(name).is_none())).as_str().into();
+        self.own = packed(Met { of: self.all(), with: &shared, apart: true }).as_str().into();
         common.0 = Some(Arc::clone(&shared));
         self.shared = Some(shared);
     }
@@ -149,6 +148,30 @@ impl<'a> Iterator for LabelsOf<'a> {
             None => self.shared = first(self.shared)?.1,
         }
         Some(pair)
+    }
+}
+
+/// Those `of` one set that a packed text has too, or, `apart`, those that it has not. Both are gone through once.
+struct Met<'a> {
+    of: LabelsOf<'a>,
+    with: &'a str,
+    apart: bool,
+}
+
+impl<'a> Iterator for Met<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let pair = self.of.next()?;
+            while let Some((_, rest)) = first(self.with).filter(|(theirs, _)| theirs.0 < pair.0) {
+                self.with = rest;
+            }
+            let has = first(self.with).is_some_and(|(theirs, _)| theirs == pair);
+            if has != self.apart {
+                return Some(pair);
+            }
+        }
     }
 }
 

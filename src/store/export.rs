@@ -8,6 +8,7 @@ use std::io::{BufRead, Write};
 use anyhow::{Context, anyhow, bail};
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
+use serde_json::value::RawValue;
 
 use super::error::StoreError;
 use super::log::Record;
@@ -162,6 +163,16 @@ enum Line {
     End { end: u64 },
 }
 
+/// A [`Line`] whose row is not read unless it is asked for: most of a large export is of no use to a backtest.
+#[derive(Deserialize)]
+struct Glance<'a> {
+    table: Option<&'a str>,
+    #[serde(borrow)]
+    row: Option<&'a RawValue>,
+    afterword: Option<u64>,
+    end: Option<u64>,
+}
+
 impl Store {
     /// Writes everything as it is at one instant; gives the number of rows. The service may go on meanwhile.
     ///
@@ -254,11 +265,14 @@ fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
 /// When it is no line of an export.
 pub fn logged(line: &str) -> Result<Option<Record>, StoreError> {
     let bad = |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
-    let Line::Row { table, row } = serde_json::from_str(line).map_err(bad)? else { return Ok(None) };
-    if table != "log" {
-        return Ok(None);
-    }
-    let (position, micros, source, events): (u64, i64, String, String) = serde_json::from_value(Json::Array(row)).map_err(bad)?;
+    let line: Glance<'_> = serde_json::from_str(line).map_err(bad)?;
+    let row = match (line.table, line.row) {
+        (Some("log"), Some(row)) => row,
+        (Some(_), Some(_)) => return Ok(None),
+        _ if line.afterword.or(line.end).is_some() => return Ok(None),
+        _ => return Err(anyhow!("not a line of an export: a `table` and its `row` belong here").into()),
+    };
+    let (position, micros, source, events): (u64, i64, String, String) = serde_json::from_str(row.get()).map_err(bad)?;
     let logged_at = Time::from_timestamp_micros(micros).context("a time that cannot be")?;
     Ok(Some(Record { position, logged_at, source, events: serde_json::from_str(&events).map_err(bad)? }))
 }
