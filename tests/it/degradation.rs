@@ -54,13 +54,16 @@ impl Prometheus {
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let pid = world.start_beside(&mut command, "prometheus");
         let prometheus = Self { port, pid };
-        prometheus.until_ready();
+        prometheus.until_it_looks();
         prometheus
     }
 
-    fn until_ready(&self) {
+    fn until_it_looks(&self) {
         let http = Http::new(self.port);
-        until("prometheus is ready", PATIENCE, || http.try_get("/-/ready").filter(|answer| answer.status == 200));
+        // Ready is not enough: it learns some seconds later what there is to look at.
+        until("prometheus has looked at its target", PATIENCE, || {
+            http.try_get("/api/v1/query?query=up").filter(|answer| answer.body.contains("\"value\""))
+        });
     }
 
     pub(crate) fn signal(&self, name: &str) {
