@@ -28,7 +28,7 @@ use afterword::model::event::{Event, hex};
 use afterword::model::settings::Service;
 use afterword::rules::parse;
 use afterword::trial::backtest::{Backtest, Result};
-use afterword::trial::report::Tally;
+use afterword::trial::comparison::Tally;
 use mimalloc::MiMalloc;
 use serde_json::{Value as Json, json};
 

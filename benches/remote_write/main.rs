@@ -21,8 +21,8 @@
 
 use std::alloc::System;
 
+use afterword::ingest::metric_filter::Wanted;
 use afterword::ingest::remote_write::{Written, read};
-use afterword::ingest::wanted::Wanted;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use prost::Message;

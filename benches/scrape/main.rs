@@ -21,7 +21,7 @@
 use std::fmt::Write as _;
 
 use afterword::ingest::exposition::{Format, read};
-use afterword::ingest::wanted::Wanted;
+use afterword::ingest::metric_filter::Wanted;
 use afterword::model::Time;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};

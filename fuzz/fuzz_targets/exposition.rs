@@ -3,7 +3,7 @@
 
 use afterword::ingest::exposition::offer::offer;
 use afterword::ingest::exposition::{Format, check, read};
-use afterword::ingest::wanted::Wanted;
+use afterword::ingest::metric_filter::Wanted;
 use afterword::model::sample::{Sample, is_stale};
 use libfuzzer_sys::fuzz_target;
 

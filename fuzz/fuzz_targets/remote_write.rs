@@ -2,7 +2,7 @@
 #![no_main]
 
 use afterword::ingest::remote_write::read;
-use afterword::ingest::wanted::Wanted;
+use afterword::ingest::metric_filter::Wanted;
 use libfuzzer_sys::fuzz_target;
 
 /// Large enough for any input of the fuzzer, small enough to be met by headers that lie.

@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 
 use afterword::app::settings::Settings;
 use afterword::ingest::message::{Headers, Message};
-use afterword::ingest::sources::read;
+use afterword::ingest::dispatch::read;
 use afterword::model::settings::LabelNames;
 use afterword::model::source::KINDS;
 use libfuzzer_sys::fuzz_target;

@@ -17,7 +17,7 @@ pub enum Clock {
 
 impl Clock {
     /// Whether the time is set by hand: it then stands still between steps.
-    pub(super) fn is_set(&self) -> bool {
+    pub(crate) fn is_set(&self) -> bool {
         matches!(self, Self::Set(time) if super::lock(time).is_some())
     }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::App;
 use super::settings::Settings;
-use crate::calendar::slot::end_of_working_day;
+use crate::meeting::slot::end_of_working_day;
 use crate::model::Time;
 use crate::model::incident::{Decision, IncidentId};
 use crate::model::ledger::{Became, Ledgered};

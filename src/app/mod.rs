@@ -1,43 +1,28 @@
 //! The only place where the modules meet: receives, judges, delivers; owns the clock and the loops.
 
+pub mod background_tasks;
+pub(crate) mod backtest;
+pub mod clock;
+pub(crate) mod conditions;
+pub(crate) mod criteria_readiness;
+pub(crate) mod delivery;
+pub(crate) mod intake;
+pub(crate) mod judge;
+pub(crate) mod ledger;
+pub(crate) mod people;
+pub mod prometheus_history;
+pub mod settings;
+mod worker_thread;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use tokio::sync::{self, mpsc};
 
-use crate::deliver::sns::Sns;
+use crate::clients::sns::Sns;
 use crate::model::Time;
 use crate::store::Store;
-
-pub mod backtest;
-pub mod clock;
-pub mod correct;
-pub mod deliver;
-pub mod gate;
-pub mod intend;
-pub mod judge;
-pub mod ledger;
-mod mapped;
-pub mod measure;
-pub mod mend;
-pub mod office;
-pub mod past;
-pub mod planned;
-pub mod reach;
-pub mod receive;
-pub mod review;
-pub mod rota;
-mod row;
-pub mod run;
-mod secrets;
-pub mod settings;
-pub mod sight;
-pub mod sources;
-pub mod tally;
-mod thread;
-pub mod vouch;
-pub mod watch;
 
 use clock::Clock;
 use settings::Settings;
@@ -57,10 +42,10 @@ pub struct App {
     pub store: Store,
     clock: Clock,
     settings: RwLock<Arc<Settings>>,
-    inbox: mpsc::Sender<receive::Waiting>,
+    inbox: mpsc::Sender<intake::commit::Waiting>,
     /// What is left of [`ROOM`], a permit a byte.
     room: Arc<sync::Semaphore>,
-    outbox: Mutex<Option<mpsc::Receiver<receive::Waiting>>>,
+    outbox: Mutex<Option<mpsc::Receiver<intake::commit::Waiting>>>,
     /// The last position committed to the log.
     head: sync::watch::Sender<u64>,
     /// The last position the judge has applied.
@@ -71,17 +56,17 @@ pub struct App {
     office: AtomicU64,
     /// Up to where the sights know the log of a shared database.
     followed: Mutex<u64>,
-    sights: Mutex<sight::Sights>,
-    tallies: Mutex<tally::Tallies>,
-    watched: Mutex<watch::Watched>,
+    sights: Mutex<intake::active_alerts::Sights>,
+    tallies: Mutex<intake::source_stats::Tallies>,
+    watched: Mutex<settings::config_watcher::Watched>,
     /// What is known of conditions and of where their samples are from.
-    measured: Mutex<measure::status::Measured>,
+    measured: Mutex<conditions::status::Measured>,
     /// The series that are kept of each entry of `metrics:`.
-    kept: Mutex<BTreeMap<String, measure::kept::Kept>>,
+    kept: Mutex<BTreeMap<String, conditions::series_limits::Kept>>,
     /// Who is on call, as far as it was read.
-    rotas: Mutex<rota::Rotas>,
+    rotas: Mutex<people::on_call::Rotas>,
     /// What was turned away at each source, and what must not be taken twice.
-    gates: Mutex<gate::Gates>,
+    gates: Mutex<intake::rate_limit::Gates>,
     /// What is known of the certificates of Amazon SNS.
     sns: Sns,
     /// Counters for `/metrics`.
@@ -140,13 +125,13 @@ impl App {
         }
         let loaded = judge::load(&store, &settings)?;
         let applied = loaded.applied;
-        let sights = sight::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
-        let tallies = tally::Tallies::load(&store, clock.now())?;
+        let sights = intake::active_alerts::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
+        let tallies = intake::source_stats::Tallies::load(&store, clock.now())?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
             head: sync::watch::Sender::new(store.head()?.next.saturating_sub(1)),
             applied: sync::watch::Sender::new(applied),
-            watched: Mutex::new(watch::Watched::new(&settings)),
+            watched: Mutex::new(settings::config_watcher::Watched::new(&settings)),
             store,
             clock,
             settings: RwLock::new(Arc::new(settings)),

@@ -12,14 +12,16 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::check::read_all;
 use super::{FAULTS, SettingsFile, USAGE, complain, json, say, serve};
-use crate::app::backtest::{self, Ask, Facts, Fault, Progress};
+use crate::app::backtest;
+use crate::app::backtest::{Ask, Facts, Fault, Progress};
 use crate::app::clock::Clock;
 use crate::app::settings::{Settings, matching};
-use crate::model::{Time, when};
-use crate::rules::{self, RuleSet};
+use crate::model::{Time, time_parse};
+use crate::rules;
+use crate::rules::RuleSet;
 use crate::store::{Place, Store};
-use crate::trial::report::{Compared, Report, Shift};
-use crate::trial::sheet;
+use crate::trial::comparison::{Compared, Report, Shift};
+use crate::trial::csv;
 use crate::yaml::Duration;
 
 /// Incidents that fare as before and are listed by a table; the other formats list all.
@@ -32,7 +34,7 @@ const WIDEST: usize = 160;
 
 /// Which rules, over which facts, and how to tell.
 #[derive(Debug, Args)]
-pub(super) struct Backtest {
+pub(crate) struct Backtest {
     /// The rules to try: a directory or a file. Those that the settings name, if none is named.
     #[arg(long, value_name = "DIR")]
     rules: Option<PathBuf>,
@@ -65,15 +67,15 @@ enum Format {
     Csv,
 }
 
-pub(super) fn backtest(asked: &Backtest) -> u8 {
+pub(crate) fn backtest(asked: &Backtest) -> u8 {
     let settings = match serve::load(serve::found(asked.settings.config.as_deref()).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,
     };
     let now = Clock::System.now();
-    let from = asked.since.as_deref().map(|text| when::read(text, now, TimeDelta::zero()));
+    let from = asked.since.as_deref().map(|text| time_parse::read(text, now, TimeDelta::zero()));
     if let Some(None) = from {
-        complain(&format!("--since is no time; give {}", when::FORMS));
+        complain(&format!("--since is no time; give {}", time_parse::FORMS));
         return USAGE;
     }
     let rules = match asked.rules.as_deref().map_or_else(|| Ok(settings.force.rules.clone()), rules_in) {
@@ -107,7 +109,7 @@ pub(super) fn backtest(asked: &Backtest) -> u8 {
         Ok(report) => {
             match asked.format {
                 Format::Json => say(&json(&report)),
-                Format::Csv => say(sheet::csv(&report).trim_end()),
+                Format::Csv => say(csv::csv(&report).trim_end()),
                 Format::Table => say(&table(&report)),
             }
             if report.records == 0 {

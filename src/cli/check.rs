@@ -6,15 +6,16 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::{FAULTS, block_on, complain, json, say};
-use crate::app::measure::offered;
+use crate::app::conditions::target_check;
 use crate::app::settings::Settings;
 use crate::model::fault::Fault;
+use crate::rules;
+use crate::rules::RuleSet;
 use crate::rules::scenario::ScenarioFile;
-use crate::rules::{self, RuleSet};
 
 /// What to check, and how to tell.
 #[derive(Debug, Args)]
-pub(super) struct Check {
+pub(crate) struct Check {
     /// Settings files, rule files, scenario files, or directories of them; afterword.yaml if none is named.
     paths: Vec<PathBuf>,
     /// How faults are told: text for people, json for programs.
@@ -48,15 +49,15 @@ struct Report {
     warnings: Vec<Fault>,
 }
 
-pub(super) fn check(asked: &Check) -> u8 {
+pub(crate) fn check(asked: &Check) -> u8 {
     let default = [PathBuf::from("afterword.yaml")];
     if let Some(body) = &asked.sample {
         let settings = match asked.paths.as_slice() {
             [] => &default[0],
             [one] => one,
-            _ => return super::sample::usage("a sample is read by the sources of one settings file"),
+            _ => return super::check_sample::usage("a sample is read by the sources of one settings file"),
         };
-        return super::sample::sample(body, settings, asked.source.as_deref(), &asked.header, matches!(asked.format, Format::Json));
+        return super::check_sample::sample(body, settings, asked.source.as_deref(), &asked.header, matches!(asked.format, Format::Json));
     }
     let report = run(if asked.paths.is_empty() { &default } else { &asked.paths });
     let Report { files, faults, warnings } = &report;
@@ -88,7 +89,7 @@ fn run(paths: &[PathBuf]) -> Report {
         for file in &settings {
             match Settings::load(Some(file)) {
                 Ok(settings) => {
-                    let (unfit, doubtful) = block_on(offered::compare(&settings)).unwrap_or_default();
+                    let (unfit, doubtful) = block_on(target_check::compare(&settings)).unwrap_or_default();
                     faults.extend(unfit);
                     warnings.extend(settings.warnings.into_iter().chain(doubtful));
                 }
@@ -114,7 +115,7 @@ fn run(paths: &[PathBuf]) -> Report {
 }
 
 /// The rules that a scenario file names, or every fault that keeps them from being read.
-pub(super) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<Fault>> {
+pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<Fault>> {
     let beside = Path::new(name).parent().unwrap_or(Path::new("."));
     let mut texts = Vec::new();
     let mut faults = Vec::new();
@@ -156,7 +157,7 @@ fn is_scenario(path: &Path) -> bool {
 }
 
 /// Texts by name, and a fault for each file that cannot be read.
-pub(super) fn read_all(paths: &[PathBuf]) -> (Vec<(String, String)>, Vec<Fault>) {
+pub(crate) fn read_all(paths: &[PathBuf]) -> (Vec<(String, String)>, Vec<Fault>) {
     let mut texts = Vec::new();
     let mut faults = Vec::new();
     for path in paths {

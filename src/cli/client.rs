@@ -11,7 +11,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 
 /// Why the service did not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ClientError {
+pub(crate) enum ClientError {
     /// No answer, or none of an Afterword.
     #[error("{0}")]
     Unreachable(String),
@@ -26,12 +26,12 @@ pub(super) enum ClientError {
 }
 
 /// Posts a JSON body.
-pub(super) async fn post(base: &str, token: Option<&str>, path: &str, body: &Value) -> Result<Value, ClientError> {
+pub(crate) async fn post(base: &str, token: Option<&str>, path: &str, body: &Value) -> Result<Value, ClientError> {
     request(Method::POST, base, token, path, Some(body)).await
 }
 
 /// Reads a path.
-pub(super) async fn get(base: &str, token: Option<&str>, path: &str) -> Result<Value, ClientError> {
+pub(crate) async fn get(base: &str, token: Option<&str>, path: &str) -> Result<Value, ClientError> {
     request(Method::GET, base, token, path, None).await
 }
 

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use super::{FAULTS, complain, say, serve};
 use crate::app::App;
 use crate::app::clock::Clock;
-use crate::app::receive::Arrival;
+use crate::app::intake::commit::Arrival;
 use crate::app::settings::Settings;
 use crate::ingest;
 use crate::model::Time;
@@ -28,7 +28,7 @@ const HELD: &str = "longest: 30m\n    decision: hold";
 
 /// How the demo runs.
 #[derive(Debug, Args)]
-pub(super) struct Demo {
+pub(crate) struct Demo {
     /// Where it keeps its data; emptied first if an earlier demo made it.
     #[arg(long, default_value = "data/demo")]
     directory: PathBuf,
@@ -49,7 +49,7 @@ struct Step {
     body: Value,
 }
 
-pub(super) fn demo(asked: &Demo) -> u8 {
+pub(crate) fn demo(asked: &Demo) -> u8 {
     match replay_and_serve(asked) {
         Ok(()) => 0,
         Err(fault) => {

@@ -3,23 +3,23 @@
 use clap::Args;
 use serde_json::Value;
 
-use super::{FAULTS, Service, block_on, client, complain, say, tell};
+use super::{FAULTS, Service, block_on, client, complain, report, say};
 use crate::model::incident::{Decision, Incident, Measure, Outcome, Phase, Unit, Verdict};
 
 /// Which incident, and where.
 #[derive(Debug, Args)]
-pub(super) struct Explain {
+pub(crate) struct Explain {
     /// The incident's id.
     incident: String,
     #[command(flatten)]
     from: Service,
 }
 
-pub(super) fn explain(asked: &Explain) -> u8 {
+pub(crate) fn explain(asked: &Explain) -> u8 {
     let path = format!("/api/v1/incidents/{}", asked.incident);
     let answer = match block_on(client::get(&asked.from.url, asked.from.token.as_deref(), &path)) {
         Ok(Ok(answer)) => answer,
-        Ok(Err(fault)) => return tell::failed(&fault),
+        Ok(Err(fault)) => return report::failed(&fault),
         Err(fault) => {
             complain(&format!("{fault:#}"));
             return FAULTS;

@@ -13,7 +13,7 @@ use crate::app::settings::Settings;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
-pub(super) struct Export {
+pub(crate) struct Export {
     /// Where to write; nothing: standard output.
     file: Option<PathBuf>,
     #[command(flatten)]
@@ -21,14 +21,14 @@ pub(super) struct Export {
 }
 
 #[derive(Debug, Args)]
-pub(super) struct Import {
+pub(crate) struct Import {
     /// What `export` wrote.
     file: PathBuf,
     #[command(flatten)]
     settings: SettingsFile,
 }
 
-pub(super) fn export(asked: &Export) -> u8 {
+pub(crate) fn export(asked: &Export) -> u8 {
     told(&asked.settings, |settings, store| {
         let write = |out: &mut dyn Write| -> anyhow::Result<u64> {
             let rows = store.export(&mut *out)?;
@@ -54,7 +54,7 @@ pub(super) fn export(asked: &Export) -> u8 {
     })
 }
 
-pub(super) fn import(asked: &Import) -> u8 {
+pub(crate) fn import(asked: &Import) -> u8 {
     told(&asked.settings, |settings, store| {
         let file = File::open(&asked.file).with_context(|| format!("{} cannot be read", asked.file.display()))?;
         let rows = store.import(&mut BufReader::new(file)).with_context(|| format!("{}", asked.file.display()))?;

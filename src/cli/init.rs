@@ -10,7 +10,7 @@ use crate::rules::parse::SHIPPED;
 const SETTINGS: &str = include_str!("init.yaml");
 const SCENARIOS: &str = include_str!("../../rules/postmortems.test.yaml");
 
-pub(super) fn init(directory: &Path) -> u8 {
+pub(crate) fn init(directory: &Path) -> u8 {
     let files = [("afterword.yaml", SETTINGS), SHIPPED, ("rules/postmortems.test.yaml", SCENARIOS)];
     // What is there was written by somebody: it is never overwritten, and nothing is written half.
     if let Some((there, _)) = files.iter().find(|(name, _)| directory.join(name).exists()) {

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use super::test::{Report, Tested};
 
 /// The whole document.
-pub(super) fn document(report: &Report) -> String {
+pub(crate) fn document(report: &Report) -> String {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
     let errors: usize = report.files.iter().filter(|file| !file.faults.is_empty()).count();
     let (passed, failed) = (report.passed, report.failed);

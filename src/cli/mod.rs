@@ -1,24 +1,24 @@
 //! The commands: read files and environment, call the modules, print, and give an exit code.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
-
-use clap::{Args, Parser, Subcommand};
-
 mod backtest;
 mod check;
+mod check_sample;
 mod client;
 mod demo;
 mod explain;
 mod export;
 mod init;
 mod junit;
+mod report;
 mod run;
-mod sample;
 mod schema;
 mod serve;
-mod tell;
 mod test;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
 
 /// Exit codes: 0 fine, 1 the input has faults, 2 wrong usage, 3 the service cannot be reached.
 const FAULTS: u8 = 1;
@@ -60,13 +60,13 @@ enum Command {
     /// Every verdict on an incident, with its evidence and margin.
     Explain(explain::Explain),
     /// Tell a running service that an outage began or ended, or that work is planned.
-    Declare(tell::Declare),
+    Declare(report::Declare),
     /// Ask a running service for a postmortem.
-    Request(tell::Request),
+    Request(report::Request),
     /// Report a near miss to a running service.
-    NearMiss(tell::NearMiss),
+    NearMiss(report::NearMiss),
     /// Tell a running service of a manual step.
-    Intervene(tell::Intervene),
+    Intervene(report::Intervene),
     /// Run a command, pass its output and exit code through, and note at the service that it was run by hand.
     Run(run::Run),
     /// Write all data as lines of JSON: a back-up, or the way to another database. The service may run meanwhile.
@@ -112,10 +112,10 @@ pub fn run() -> ExitCode {
         Command::Backtest(asked) => backtest::backtest(&asked),
         Command::Schema { of } => schema::print(of),
         Command::Explain(explain) => explain::explain(&explain),
-        Command::Declare(said) => tell::tell(&said.to, said.path(), &said.body()),
-        Command::Request(said) => tell::tell(&said.to, "/api/v1/requests", &said.body()),
-        Command::NearMiss(said) => tell::tell(&said.to, "/api/v1/near-misses", &said.body()),
-        Command::Intervene(said) => tell::tell(&said.to, "/api/v1/interventions", &said.body()),
+        Command::Declare(said) => report::tell(&said.to, said.path(), &said.body()),
+        Command::Request(said) => report::tell(&said.to, "/api/v1/requests", &said.body()),
+        Command::NearMiss(said) => report::tell(&said.to, "/api/v1/near-misses", &said.body()),
+        Command::Intervene(said) => report::tell(&said.to, "/api/v1/interventions", &said.body()),
         Command::Run(asked) => run::run(&asked),
         Command::Export(asked) => export::export(&asked),
         Command::Import(asked) => export::import(&asked),

@@ -13,7 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Map, Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::client::{self, ClientError};
+use super::client;
+use super::client::ClientError;
 use super::{FAULTS, block_on, complain};
 use crate::app::clock::Clock;
 use crate::model::Time;
@@ -28,7 +29,7 @@ const SHOWN: usize = 1000;
 
 /// A command that a person runs in place of something that should run by itself.
 #[derive(Debug, Args)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// The service it concerns.
     #[arg(long)]
     service: String,
@@ -62,7 +63,7 @@ pub(super) struct Run {
 }
 
 /// Runs the command, then tells the service; ends as the command ended.
-pub(super) fn run(asked: &Run) -> u8 {
+pub(crate) fn run(asked: &Run) -> u8 {
     match block_on(run_and_tell(asked)) {
         Ok(code) => code,
         Err(fault) => {

@@ -10,12 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::{FAULTS, complain, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::app::{App, run};
+use crate::app::{App, background_tasks};
 use crate::http;
-use crate::store::{self, Store};
+use crate::store;
+use crate::store::Store;
 
 /// Tells faults of the settings, one a line.
-pub(super) fn load(file: Option<&Path>) -> Result<Settings, u8> {
+pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
     let loaded = Settings::load(file).map_err(|faults| {
         for fault in faults {
             complain(&fault.to_string());
@@ -27,11 +28,11 @@ pub(super) fn load(file: Option<&Path>) -> Result<Settings, u8> {
 }
 
 /// The file that settings are in when none is named: `afterword.yaml` here, if there is one.
-pub(super) fn found(file: Option<&Path>) -> Option<PathBuf> {
+pub(crate) fn found(file: Option<&Path>) -> Option<PathBuf> {
     file.map(Path::to_owned).or_else(|| Path::new("afterword.yaml").is_file().then(|| PathBuf::from("afterword.yaml")))
 }
 
-pub(super) fn serve(file: Option<&Path>) -> u8 {
+pub(crate) fn serve(file: Option<&Path>) -> u8 {
     log_to_stderr();
     let settings = match load(found(file).as_deref()) {
         Ok(settings) => settings,
@@ -46,7 +47,7 @@ pub(super) fn serve(file: Option<&Path>) -> u8 {
     }
 }
 
-pub(super) fn log_to_stderr() {
+pub(crate) fn log_to_stderr() {
     let filter =
         tracing_subscriber::EnvFilter::try_from_env("AFTERWORD_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     // A second call, as in the demo, changes nothing.
@@ -65,12 +66,12 @@ fn serve_with(settings: Settings) -> anyhow::Result<()> {
     })
 }
 
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime could not start")
 }
 
 /// Binds, or says which key to change.
-pub(super) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
+pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(listen).await.map_err(|fault| match fault.kind() {
         std::io::ErrorKind::AddrInUse => anyhow::anyhow!(
             "the address {listen} is in use by another program (another Afterword?): stop that one, or name another under `listen:`"
@@ -83,15 +84,15 @@ pub(super) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
 }
 
 /// Opens the store of the settings and starts the app on it.
-pub(super) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>> {
+pub(crate) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>> {
     let store = Store::open_at(&settings.place, clock.now()).with_context(|| format!("the database {}", settings.place))?;
     App::start(store, settings, clock)
 }
 
 /// Serves until the process is told to stop; SIGHUP reads the settings again.
-pub(super) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
+pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
-    let mut loops = run::start(&app, &stop);
+    let mut loops = background_tasks::start(&app, &stop);
     let serving = tokio::spawn(http::serve(Arc::clone(&app), listener, stop.clone()));
     signals(&app).await?;
     stop.cancel();
@@ -131,7 +132,7 @@ async fn signals(app: &Arc<App>) -> anyhow::Result<()> {
     }
 }
 
-pub(super) fn migrate(file: Option<&Path>) -> u8 {
+pub(crate) fn migrate(file: Option<&Path>) -> u8 {
     let settings = match load(found(file).as_deref()) {
         Ok(settings) => settings,
         Err(code) => return code,

@@ -10,11 +10,12 @@ use super::{FAULTS, complain, json, junit, say};
 use crate::engine::InForce;
 use crate::model::fault::Fault;
 use crate::rules;
-use crate::trial::{self, Difference};
+use crate::trial;
+use crate::trial::Difference;
 
 /// What to run, and how to tell.
 #[derive(Debug, Args)]
-pub(super) struct Test {
+pub(crate) struct Test {
     /// Scenario files (*.test.yaml); those in rules/ if none is named.
     files: Vec<PathBuf>,
     /// How the results are told: text for people, json or junit for programs.
@@ -31,40 +32,40 @@ enum Format {
 
 /// The results of a run; this is also their shape as JSON.
 #[derive(Debug, Serialize)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// How many scenarios went as expected.
-    pub(super) passed: usize,
+    pub(crate) passed: usize,
     /// How many did not.
-    pub(super) failed: usize,
+    pub(crate) failed: usize,
     /// In the order named; those that cannot be read first.
-    pub(super) files: Vec<Tested>,
+    pub(crate) files: Vec<Tested>,
 }
 
 /// The results of a file: scenarios, or the faults for which none was run.
 #[derive(Debug, Serialize)]
-pub(super) struct Tested {
+pub(crate) struct Tested {
     /// As it was named.
-    pub(super) file: String,
+    pub(crate) file: String,
     /// In the order of the file.
-    pub(super) scenarios: Vec<Tried>,
+    pub(crate) scenarios: Vec<Tried>,
     /// Of the file itself or of the rules it names.
-    pub(super) faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// The result of a scenario.
 #[derive(Debug, Serialize)]
-pub(super) struct Tried {
+pub(crate) struct Tried {
     /// What it shows.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// Where it begins.
-    pub(super) line: u64,
+    pub(crate) line: u64,
     /// It went as expected.
-    pub(super) passed: bool,
+    pub(crate) passed: bool,
     /// Where it did not.
-    pub(super) differences: Vec<Difference>,
+    pub(crate) differences: Vec<Difference>,
 }
 
-pub(super) fn test(asked: &Test) -> u8 {
+pub(crate) fn test(asked: &Test) -> u8 {
     let files = if asked.files.is_empty() { scenarios_in(Path::new("rules")) } else { asked.files.clone() };
     if files.is_empty() {
         complain("there is no *.test.yaml in rules/; name the scenario files, or let `afterword init` write some");

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::access;
-use super::metrics::{self, Door, RawTls};
+use super::Auth;
+use super::metrics;
+use super::metrics::{Door, RawTls};
 use super::reader::{Reader, given};
-use super::words::Word;
-use super::{Auth, words::Target};
+use super::scalars::Target;
+use super::scalars::Word;
+use super::sources;
 use crate::model::source::SourceKind;
 use crate::yaml::{Duration, Node, Spanned, Value};
 
 /// Kinds that can be asked.
-pub(super) const ASKED: &[SourceKind] = &[SourceKind::Alertmanager];
+pub(crate) const ASKED: &[SourceKind] = &[SourceKind::Alertmanager];
 /// Kinds whose alerts may come from several replicas.
-pub(super) const REPLICATED: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana];
+pub(crate) const REPLICATED: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana];
 
 /// An Alertmanager that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,12 +47,12 @@ struct Raw {
 }
 
 /// Reads it.
-pub(super) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
+pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
     if !matches!(node.value, Value::Map(_)) {
         reader.fault(node.position(), "`api` is a map with `url`, as {url: http://localhost:9093}");
         return None;
     }
-    let auth = given(node, "auth").map_or(Some(Auth::None), |node| access::auth(reader, node));
+    let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
     let raw: Raw = reader.read(node, &[])?;
     let url = match &raw.url {
         Some(written) => metrics::target(reader, written).and_then(|Target { url, query, .. }| {

@@ -9,7 +9,7 @@ use crate::model::settings::{Hours, LabelNames, Limits};
 use crate::model::source::{Naming, SourceKind};
 
 /// Where the service listens: on this machine only.
-pub(super) const LISTEN: &str = "127.0.0.1:9099";
+pub(crate) const LISTEN: &str = "127.0.0.1:9099";
 
 impl Default for Config {
     /// What an empty file means: loopback, SQLite below `data`, the shipped rules, one Alertmanager source.

@@ -2,7 +2,8 @@
 
 use super::reader::Reader;
 use crate::model::fault::Fault;
-use crate::yaml::{self, Key, Node, Position, Spanned, Value};
+use crate::yaml;
+use crate::yaml::{Key, Node, Position, Spanned, Value};
 
 /// Keys below which names stand, each with an expression of its own.
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
@@ -40,7 +41,7 @@ pub struct MapLine {
 ///
 /// # Errors
 /// Every fault of its shape.
-pub fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
     let root = yaml::parse(file, text).map_err(|fault| vec![fault])?;
     let mut reader = Reader::new(file);
     let map = map(&mut reader, &root);
@@ -51,7 +52,7 @@ pub fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
 }
 
 /// The value of `map:`.
-pub(super) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<Map> {
+pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<Map> {
     let rule = |reader: &mut Reader<'_>, node: &Node| match &node.value {
         Value::Map(entries) if !entries.is_empty() => Some(MapRule { at: node.position(), lines: lines(reader, entries) }),
         _ => {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::access;
 use super::reader::{Reader, given};
-use super::words::{Target, Word};
+use super::scalars::{Target, Word};
+use super::sources;
 use super::{Auth, Config};
 use crate::yaml::{Duration, Node, Position, Spanned, Value};
 
@@ -138,7 +138,7 @@ struct Raw {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawTls {
+pub(crate) struct RawTls {
     ca_file: Option<Word>,
     cert_file: Option<Word>,
     key_file: Option<Word>,
@@ -147,11 +147,11 @@ pub(super) struct RawTls {
 }
 
 /// One entry of `metrics:`.
-pub(super) fn metrics(reader: &mut Reader<'_>, node: &Node, config: &Config, seen: &mut BTreeMap<String, Position>) -> Option<Metrics> {
-    let auth = given(node, "auth").map_or(Some(Auth::None), |node| access::auth(reader, node));
+pub(crate) fn metrics(reader: &mut Reader<'_>, node: &Node, config: &Config, seen: &mut BTreeMap<String, Position>) -> Option<Metrics> {
+    let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
     let raw: Raw = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
-        access::name(reader, "metrics", name, *position, seen);
+        sources::name(reader, "metrics", name, *position, seen);
     }
     let (name, kind) = (raw.name.as_ref().map(|name| name.value.0.clone()), raw.kind.as_ref()?);
     let Some(word) = KINDS.into_iter().find(|known| *known == kind.value.0) else {
@@ -247,7 +247,7 @@ fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) ->
 fn pushed(reader: &mut Reader<'_>, node: &Node, auth: Option<Auth>, config: &Config) -> Option<Auth> {
     let auth = auth?;
     if auth == Auth::None && !config.loopback {
-        let proofs = access::PROOFS;
+        let proofs = sources::PROOFS;
         reader.fault(
             node.key_position("auth"),
             format!(
@@ -260,7 +260,7 @@ fn pushed(reader: &mut Reader<'_>, node: &Node, auth: Option<Auth>, config: &Con
 }
 
 /// How a server is reached.
-pub(super) fn door(
+pub(crate) fn door(
     reader: &mut Reader<'_>,
     node: &Node,
     headers: Option<BTreeMap<String, Spanned<Word>>>,
@@ -270,7 +270,7 @@ pub(super) fn door(
     let headers = headers.unwrap_or_default();
     for (name, value) in &headers {
         let at = node.get("headers").map_or(node.position(), |headers| headers.key_position(name));
-        if !access::is_header(name) {
+        if !sources::is_header(name) {
             reader.fault(at, format!("{name:?} is no name of a header; write for example X-Scope-OrgID"));
         } else if ["authorization", "proxy-authorization", "cookie"].contains(&name.to_ascii_lowercase().as_str()) {
             reader.fault(at, format!("a secret does not stand in this file; put what `{name}` says in `auth`"));
@@ -307,7 +307,7 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
     if insecure && (ca.is_some() || server_name.is_some()) {
         reader.fault(at, "with `insecure_skip_verify` nothing is checked; remove it, or `ca_file` and `server_name`");
     }
-    let is_name = |name: &str| super::words::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
+    let is_name = |name: &str| super::scalars::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
     if let Some(Word(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
         reader.fault(at, format!("{name:?} is no name of a server; write one as prometheus.example.com"));
     }
@@ -315,12 +315,12 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
 }
 
 /// An address.
-pub(super) fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
+pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
     Target::parse(&written.value.0).map_err(|why| reader.fault(written.position, why)).ok()
 }
 
 /// A duration that is longer than nothing, in seconds.
-pub(super) fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration>>) -> Option<i64> {
+pub(crate) fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration>>) -> Option<i64> {
     let given = given?;
     if given.value.seconds == 0 {
         reader.fault(given.position, format!("`{name}` is longer than 0; write for example 10s"));
@@ -330,7 +330,7 @@ pub(super) fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spann
 }
 
 /// A fault for a key that must be given and is not.
-pub(super) fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
+pub(crate) fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
     if !node.mentions(name) {
         reader.fault(node.position(), format!("`{name}` is missing: {what}"));
     }

@@ -1,16 +1,16 @@
 //! The settings file, checked: text to [`Config`].
 
-mod access;
-pub mod api;
+pub(crate) mod api;
 mod default;
-pub mod mapping;
+pub(crate) mod mapping;
 pub mod metrics;
-pub mod parse;
+pub(crate) mod parse;
 mod people;
-mod proof;
 mod reader;
-mod topics;
-mod words;
+mod scalars;
+mod sns;
+mod source_auth;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::reader::{Reader, Supported, given};
-use super::words::{Email, Listen, Url, Weekly, Word, Words, Zone};
-use super::{Config, Meetings, Names, Send, access, metrics, people};
+use super::scalars::{Email, Listen, Url, Weekly, Word, Words, Zone};
+use super::{Config, Meetings, Names, Send, metrics, people, sources};
 use crate::model::event::Severity;
 use crate::model::fault::{Fault, nearest};
 use crate::model::settings::{LabelNames, Limits};
-use crate::yaml::{self, Duration, Node, Quota, Spanned, Value};
+use crate::yaml;
+use crate::yaml::{Duration, Node, Quota, Spanned, Value};
 
 /// Keys of the file.
 const KNOWN: [&str; 16] = [
@@ -38,7 +39,7 @@ const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
 /// `labels:`, here and in a source.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct RawLabels {
+pub(crate) struct RawLabels {
     service: Option<Words>,
     severity: Option<Words>,
     environment: Option<Words>,
@@ -88,12 +89,12 @@ struct RawLimits {
 
 impl RawLabels {
     /// Whether it says which labels name the service.
-    pub(super) fn names_service(&self) -> bool {
+    pub(crate) fn names_service(&self) -> bool {
         self.service.is_some()
     }
 
     /// What is left out here is as in `base`.
-    pub(super) fn over(self, base: &LabelNames) -> LabelNames {
+    pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
         let names = |words: Option<Words>, base: &[String]| words.map_or_else(|| base.to_vec(), |words| words.0);
         let severities =
             self.severities.map(|map| map.into_iter().map(|(word, severity)| (word.to_lowercase(), severity.into())).collect());
@@ -139,7 +140,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     keys(reader, &root);
     let mut config = Config::default();
     addresses(reader, &root, &mut config);
-    if let Some(storage) = given(&root, "storage").and_then(|node| access::storage(reader, node)) {
+    if let Some(storage) = given(&root, "storage").and_then(|node| sources::storage(reader, node)) {
         config.storage = storage;
     }
     if let Some(Words(globs)) = value(reader, &root, "rules") {
@@ -151,7 +152,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     if given(&root, "sources").is_some() {
         let mut seen = BTreeMap::new();
         let entries = reader.entries(&root, "sources").iter();
-        config.sources = entries.filter_map(|node| access::source(reader, node, &config.labels, &mut seen)).collect();
+        config.sources = entries.filter_map(|node| sources::source(reader, node, &config.labels, &mut seen)).collect();
     }
     let mut seen = BTreeMap::new();
     let entries = reader.entries(&root, "metrics").iter();
@@ -215,7 +216,7 @@ fn keys(reader: &mut Reader<'_>, root: &Node) {
 /// `listen`, `external_url` and `access`, which depend on each other.
 fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
     if let Some(node) = given(root, "access") {
-        config.access = access::access(reader, node);
+        config.access = sources::access(reader, node);
     }
     if let Some(Spanned { position, value: listen, .. }) = value::<Spanned<Listen>>(reader, root, "listen") {
         if !listen.loopback && given(root, "access").is_none() {

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::reader::{Reader, Supported, given};
-use super::words::{Email, Instant, Target, Weekly, Word, Zone};
-use super::{Config, Feed, access};
+use super::scalars::{Email, Instant, Target, Weekly, Word, Zone};
+use super::{Config, Feed, sources};
 use crate::model::settings::{Maintenance, Person, Service};
 use crate::yaml::{Node, Position, Spanned, Value};
 
@@ -53,7 +53,7 @@ struct RawMaintenance {
 }
 
 /// The ids of `people:`, also of entries that hold another fault: whoever names those is not at odds with the list.
-pub(super) fn ids(entries: &[Node]) -> Vec<String> {
+pub(crate) fn ids(entries: &[Node]) -> Vec<String> {
     texts_at(entries, "id")
 }
 
@@ -66,7 +66,7 @@ fn texts_at(entries: &[Node], key: &str) -> Vec<String> {
 }
 
 /// `people:`; what one leaves out is taken from `defaults`.
-pub(super) fn people(reader: &mut Reader<'_>, entries: &[Node], defaults: &Config) -> Vec<Person> {
+pub(crate) fn people(reader: &mut Reader<'_>, entries: &[Node], defaults: &Config) -> Vec<Person> {
     let mut seen = BTreeMap::new();
     let mut aliases_seen = BTreeMap::new();
     entries.iter().filter_map(|node| person(reader, node, defaults, &mut seen, &mut aliases_seen)).collect()
@@ -109,7 +109,7 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
     const FORMS: &str = "write rota.ics, https://calendar.example.com/rota.ics, or {url_file: PATH} for an address that is a secret";
     if matches!(node.value, Value::Map(_)) {
         let raw: RawFeed = reader.read_whole(node, &[])?;
-        return access::secret(reader, node.position(), "url", raw.url_file, raw.url).map(Feed::Secret);
+        return sources::secret(reader, node.position(), "url", raw.url_file, raw.url).map(Feed::Secret);
     }
     let Value::String(text) = &node.value else {
         reader.fault(node.position(), format!("`on_call` is a calendar's file or address; {FORMS}"));
@@ -137,7 +137,7 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
 }
 
 /// `services:`, and where it stands who is on call for each.
-pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> (Vec<Service>, BTreeMap<String, Feed>) {
+pub(crate) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> (Vec<Service>, BTreeMap<String, Feed>) {
     let (mut seen, mut aliases_seen) = (BTreeMap::new(), BTreeMap::new());
     let names = texts_at(entries, "name");
     let (mut services, mut feeds) = (Vec::new(), BTreeMap::new());
@@ -182,7 +182,7 @@ pub(super) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
 }
 
 /// `maintenance:`
-pub(super) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Maintenance> {
+pub(crate) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Maintenance> {
     let mut planned = Vec::new();
     for node in entries {
         let Some(raw) = reader.read::<RawMaintenance>(node, &["from", "to"]) else {
@@ -201,7 +201,7 @@ pub(super) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Main
 }
 
 /// Without their places.
-pub(super) fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
+pub(crate) fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
     spanned.into_iter().map(|text| text.value).collect()
 }
 

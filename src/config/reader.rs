@@ -5,53 +5,54 @@ use std::collections::BTreeMap;
 use serde::de::DeserializeOwned;
 
 use crate::model::fault::{Fault, nearest};
-use crate::yaml::{self, Node, Position, Spanned, Value};
+use crate::yaml;
+use crate::yaml::{Node, Position, Spanned, Value};
 
 /// Reads sections of one file and keeps what is wrong with them.
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     file: &'a str,
     /// What is wrong so far.
-    pub(super) faults: Vec<Fault>,
+    pub(crate) faults: Vec<Fault>,
 }
 
 /// A map without its keys of later versions.
-pub(super) struct Supported {
+pub(crate) struct Supported {
     /// What is left.
-    pub(super) node: Node,
+    pub(crate) node: Node,
     /// Nothing was taken away; otherwise something missing may only be missing because of that.
-    pub(super) whole: bool,
+    pub(crate) whole: bool,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(file: &'a str) -> Self {
+    pub(crate) fn new(file: &'a str) -> Self {
         Self { file, faults: Vec::new() }
     }
 
     /// Keeps a fault.
-    pub(super) fn fault(&mut self, at: Position, message: impl Into<String>) {
+    pub(crate) fn fault(&mut self, at: Position, message: impl Into<String>) {
         self.faults.push(at.fault(self.file, message));
     }
 
     /// Reads what can be read of a node as a `T`, and keeps every fault in it, also each key of `required` that is missing.
-    pub(super) fn read<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
+    pub(crate) fn read<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
         yaml::read_entry(self.file, node, required, &mut self.faults)
     }
 
     /// The same for what must be whole to be worth a look: `None` once a fault is kept.
-    pub(super) fn read_whole<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
+    pub(crate) fn read_whole<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
         let before = self.faults.len();
         self.read(node, required).filter(|_| self.faults.len() == before)
     }
 
     /// Reads a section that may be missing or empty.
-    pub(super) fn section<T: DeserializeOwned>(&mut self, root: &Node, name: &str, later: &[&str]) -> Option<T> {
+    pub(crate) fn section<T: DeserializeOwned>(&mut self, root: &Node, name: &str, later: &[&str]) -> Option<T> {
         let node = given(root, name)?;
         let Supported { node, .. } = self.supported(node, name, later);
         self.read(&node, &[])
     }
 
     /// The entries of a list that may be missing or empty.
-    pub(super) fn entries<'n>(&mut self, root: &'n Node, name: &str) -> &'n [Node] {
+    pub(crate) fn entries<'n>(&mut self, root: &'n Node, name: &str) -> &'n [Node] {
         match given(root, name).map(|node| (node, &node.value)) {
             None => &[],
             Some((_, Value::List(entries))) => entries,
@@ -63,7 +64,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes away the keys that only later versions know, with a fault for each.
-    pub(super) fn supported(&mut self, node: &Node, section: &str, later: &[&str]) -> Supported {
+    pub(crate) fn supported(&mut self, node: &Node, section: &str, later: &[&str]) -> Supported {
         let mut node = node.clone();
         let mut whole = true;
         if let Value::Map(entries) = &mut node.value {
@@ -81,7 +82,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Keeps a fault if `name` was seen before.
-    pub(super) fn unique(&mut self, seen: &mut BTreeMap<String, Position>, what: &str, name: &str, at: Position) {
+    pub(crate) fn unique(&mut self, seen: &mut BTreeMap<String, Position>, what: &str, name: &str, at: Position) {
         if let Some(first) = seen.get(name) {
             self.fault(at, format!("{what} `{name}` is given twice, first at {}:{}", first.line, first.column));
         } else {
@@ -90,7 +91,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Keeps a fault for each id that no person has.
-    pub(super) fn known_people(&mut self, ids: &[Spanned<String>], people: &[String]) {
+    pub(crate) fn known_people(&mut self, ids: &[Spanned<String>], people: &[String]) {
         for id in ids.iter().filter(|id| !people.contains(&id.value)) {
             let hint = nearest(&id.value, people.iter().map(String::as_str))
                 .map_or_else(|| "add it to `people`".to_owned(), |name| format!("did you mean `{name}`?"));
@@ -100,6 +101,6 @@ impl<'a> Reader<'a> {
 }
 
 /// The node of a key that has a value.
-pub(super) fn given<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
+pub(crate) fn given<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
     root.get(name).filter(|node| node.value != Value::Null)
 }

@@ -12,14 +12,14 @@ const LONGEST_NAME: usize = 240;
 /// Brings the file to `text`; makes the directory if there is none. A file that already reads so is not touched.
 /// A name with parts of a path in it is refused.
 #[must_use]
-pub fn write(directory: &Path, file: &str, text: &str) -> Performed {
+pub(crate) fn write(directory: &Path, file: &str, text: &str) -> Performed {
     put(directory, file, text, None)
 }
 
 /// As [`write`], but only while the file still reads as `seen` (`None`: is not there), so that what a person saved since it
 /// was read is not lost. Otherwise [`Performed::Retry`]: read it again.
 #[must_use]
-pub fn replace(directory: &Path, file: &str, seen: Option<&str>, text: &str) -> Performed {
+pub(crate) fn replace(directory: &Path, file: &str, seen: Option<&str>, text: &str) -> Performed {
     put(directory, file, text, Some(seen))
 }
 
@@ -28,7 +28,7 @@ pub fn replace(directory: &Path, file: &str, seen: Option<&str>, text: &str) -> 
 /// # Errors
 /// A name with parts of a path in it ([`ErrorKind::InvalidInput`]), text that is not UTF-8 ([`ErrorKind::InvalidData`]),
 /// or why the file cannot be read.
-pub fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
+pub(crate) fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
     if let Some(fault) = misnamed(file) {
         return Err(io::Error::new(ErrorKind::InvalidInput, fault));
     }

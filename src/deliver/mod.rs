@@ -1,9 +1,7 @@
 //! Performs one delivery and says whether trying again makes sense. Deliveries are performed at least once,
 //! so each must be harmless when repeated. And asks the outside what has to be known of it.
 
-pub mod feed;
-pub mod files;
-pub mod sns;
+pub(crate) mod files;
 
 use chrono::Duration;
 
@@ -14,7 +12,7 @@ const LONGEST: Duration = Duration::minutes(10);
 
 /// What became of an attempt.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Performed {
+pub(crate) enum Performed {
     /// It is done, now or before.
     Delivered,
     /// Not done, but a later attempt may succeed; what is in the way and what to do, in a sentence.
@@ -26,7 +24,7 @@ pub enum Performed {
 /// How long to wait after `attempts` attempts (from 1): a second, doubled each time, at most ten minutes. Up to a quarter
 /// less, by the key, so that deliveries held up together do not all come back at once.
 #[must_use]
-pub fn backoff(attempts: u32, key: &str) -> Duration {
+pub(crate) fn backoff(attempts: u32, key: &str) -> Duration {
     model::backoff::backoff(attempts, key, LONGEST)
 }
 

@@ -2,58 +2,37 @@
 //!
 //! Total: nothing here fails. It does not know where an event came from, nor how a decision is carried out.
 
+mod announce;
+pub mod conditions;
+mod correlation;
+mod criteria;
+mod ids;
+pub(crate) mod incident;
+mod interner;
+mod policy;
+pub mod replay;
+mod retention;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
 use crate::model::Time;
+use crate::model::directory;
 use crate::model::event::{Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, IncidentId, Joined, Member};
-use crate::model::who;
 
-mod announce;
-mod bundle;
-pub mod condition;
-mod context;
-mod criteria;
-mod edits;
-mod force;
-mod forget;
-mod history;
-mod ids;
-mod index;
-mod intervals;
-mod intervention;
-mod judge;
-mod measure;
-mod milestones;
-mod name;
-mod near_miss;
-mod people;
-mod places;
-mod pool;
-pub mod replay;
-pub mod samples;
-mod scope;
-mod sentence;
-mod signals;
-mod sorts;
-mod sweep;
-#[cfg(test)]
-pub(crate) mod tests;
-pub mod watches;
+pub use correlation::opens;
+use policy::Roots;
+pub use policy::{Called, InForce, unassigned_key};
 
-use force::Roots;
-pub use force::{Called, InForce, unassigned_key};
-pub use sweep::opens;
-
-use bundle::Leads;
-use index::{Gist, Index, Turn};
-use judge::Standpoint;
-use places::Places;
-use pool::Pool;
-use sweep::Neighbourhood;
+use announce::bundle::Leads;
+use correlation::Neighbourhood;
+use correlation::partitions::Places;
+use incident::derive::Standpoint;
+use incident::index::{Gist, Index, Turn};
+use interner::Pool;
 
 /// Events older than this are context only.
 pub const RECONSIDER: TimeDelta = TimeDelta::days(14);
@@ -76,7 +55,7 @@ fn opener(incident: &Incident) -> Option<&Event> {
 
 /// An incident with the group it comes from and the next instant at which time alone could change it.
 #[derive(Debug, Clone)]
-struct Tracked {
+pub(crate) struct Tracked {
     incident: Arc<Incident>,
     due: Option<Time>,
     /// The event that it is named after, where that is known.
@@ -89,12 +68,12 @@ struct Tracked {
 
 /// The event that an incident is named after.
 fn named_after(incident: &Incident) -> Option<Moment> {
-    let number = name::number_of(&incident.id.0)?;
-    let names = |event: &Event| name::natural_number(event) == number;
+    let number = incident::id::number_of(&incident.id.0)?;
+    let names = |event: &Event| incident::id::natural_number(event) == number;
     // Nearly always the one that opened it.
     let first = opener(incident).filter(|event| names(event));
     let own = incident.members.iter().filter(|member| member.reason != Joined::Context);
-    first.or_else(|| own.map(|member| &*member.event).find(|event| sweep::opens(event) && names(event))).map(moment)
+    first.or_else(|| own.map(|member| &*member.event).find(|event| correlation::opens(event) && names(event))).map(moment)
 }
 
 /// All the engine remembers. Made from stored incidents and loose events, changed only by events and time.
@@ -208,8 +187,8 @@ impl State {
             contents.entry(place.clone()).or_default().0.push(members);
             let home = Arc::from(place.as_str());
             state.residents.entry(place).or_default().insert(incident.id.clone());
-            let (due, gist) = (judge::due(&incident, now), Gist::of(&incident));
-            if incident.bundle.is_none() && bundle::wanted(&incident).is_some() {
+            let (due, gist) = (incident::derive::due(&incident, now), Gist::of(&incident));
+            if incident.bundle.is_none() && announce::bundle::wanted(&incident).is_some() {
                 state.spoken.insert(incident.id.clone());
             }
             let (named_after, standpoint) = (named_after(&incident), Standpoint::of(&incident));
@@ -289,7 +268,7 @@ impl State {
             self.pool.share(&mut event);
             let noted = self.places.note(&event, force);
             if let Fact::Edit(Edit::Identity { alias, .. }) = &event.fact {
-                named.insert(who::key(alias));
+                named.insert(directory::key(alias));
             }
             for (part, whole) in &noted.joined {
                 self.unite(part, whole, &mut arrivals);
@@ -319,9 +298,9 @@ impl State {
         changes
     }
 
-    /// Marks the incidents in which somebody acted under one of these names, in the form of [`who::key`]: whose they are was stated anew.
+    /// Marks the incidents in which somebody acted under one of these names, in the form of [`directory::key`]: whose they are was stated anew.
     fn identify(&mut self, names: &BTreeSet<String>) {
-        let acted = |event: &Event| people::names(event).any(|name| names.contains(&who::key(name)));
+        let acted = |event: &Event| incident::responders::names(event).any(|name| names.contains(&directory::key(name)));
         let concerned = self
             .incidents
             .values()
@@ -343,7 +322,7 @@ impl State {
             self.neighbourhoods.values_mut().for_each(Neighbourhood::anew);
             // Everything is where it was; what is closed stays as it was decided.
             let unfinished =
-                self.incidents.values().map(|tracked| &*tracked.incident).filter(|incident| judge::due(incident, now).is_some());
+                self.incidents.values().map(|tracked| &*tracked.incident).filter(|incident| incident::derive::due(incident, now).is_some());
             self.concerned.extend(unfinished.map(|incident| incident.id.clone()));
             // Limits and periods may be others.
             (self.leads, self.unbundled) = (None, true);
@@ -398,7 +377,7 @@ impl State {
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
         let mut before = were_loose;
         before.extend(hood.loose.values().map(|event| event.id));
-        judge::release(self, place);
+        incident::derive::release(self, place);
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
         old.iter().for_each(|event| hood.note(event));
         hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
@@ -416,7 +395,7 @@ impl State {
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
         changes.placed.extend(before.difference(&after).copied());
         changes.loosened.extend(after.difference(&before).copied());
-        judge::reconcile(self, place, force, changes);
+        incident::derive::reconcile(self, place, force, changes);
         for (place, arrived) in strays {
             self.resweep(&place, arrived, force, changes);
         }
@@ -432,9 +411,12 @@ impl State {
                 break;
             }
             for id in due {
-                judge::rejudge_one(self, &id, force, changes);
+                incident::derive::rejudge_one(self, &id, force, changes);
             }
         }
-        bundle::assign(self, force, changes);
+        announce::bundle::assign(self, force, changes);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

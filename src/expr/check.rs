@@ -16,7 +16,7 @@ type Reads = BTreeMap<Root, BTreeSet<(&'static str, Type)>>;
 const FUNCTIONS: [&str; 8] = ["size", "contains", "startsWith", "endsWith", "has", "exists", "all", "in"];
 
 /// Checks `expression` and makes all its numbers doubles, since CEL does not calculate with an int and a double together.
-pub(super) fn check(expression: &mut Expression, source: &str, places: &SourceInfo, roots: &[Root]) -> Result<Reads, ExprFault> {
+pub(crate) fn check(expression: &mut Expression, source: &str, places: &SourceInfo, roots: &[Root]) -> Result<Reads, ExprFault> {
     let mut checker = Checker { source, places, roots, reads: Reads::new(), variables: Vec::new() };
     let found = checker.visit(expression)?;
     if found.kind == Type::Bool {

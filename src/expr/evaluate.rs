@@ -12,7 +12,7 @@ use super::{Truth, tree};
 use crate::model::labels::LabelsOf;
 
 /// What `logic` says of `scope`.
-pub(super) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
+pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
     match logic.of(&Sight { scope, item: Item::None }) {
         Ok(true) => Truth::True,
         Ok(false) => Truth::False,

@@ -132,7 +132,7 @@ impl<'a> Facts<'a> {
         fields.filter(|(_, value)| **value == FieldValue::Unknown).map(|(field, _)| field.name)
     }
 
-    pub(super) fn value(&self, index: usize) -> FieldValue<'a> {
+    pub(crate) fn value(&self, index: usize) -> FieldValue<'a> {
         self.values.get(index).copied().unwrap_or(FieldValue::Unknown)
     }
 }
@@ -157,7 +157,7 @@ impl<'a> Scope<'a> {
         self
     }
 
-    pub(super) fn get(&self, root: Root) -> Option<&'a Facts<'a>> {
+    pub(crate) fn get(&self, root: Root) -> Option<&'a Facts<'a>> {
         self.facts[root as usize]
     }
 }

@@ -21,7 +21,7 @@ fn fault(offset: usize, message: impl Into<String>) -> ExprFault {
 }
 
 /// Counts brackets, operators and dots, outside of strings and comments.
-pub(super) fn before_parsing(source: &str) -> Result<(), ExprFault> {
+pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
     if source.len() > MOST_BYTES {
         return Err(fault(0, format!("the expression is longer than {MOST_BYTES} bytes; split it up")));
     }
@@ -99,7 +99,7 @@ fn end_of_string(chars: &[char], start: usize, raw: bool) -> Result<usize, ExprF
 }
 
 /// The parser's first error, at its place and in few words.
-pub(super) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
+pub(crate) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
     let Some(error) = errors.errors.first() else {
         return fault(0, "this is not CEL");
     };
@@ -115,7 +115,7 @@ pub(super) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
 }
 
 /// Bounds depth and number of nodes.
-pub(super) fn after_parsing(expression: &Expression) -> Result<(), ExprFault> {
+pub(crate) fn after_parsing(expression: &Expression) -> Result<(), ExprFault> {
     let mut nodes = 0;
     walk(expression, 1, &mut nodes)
 }

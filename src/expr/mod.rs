@@ -7,11 +7,13 @@
 //!
 //! The `cel` crate parses; what is checked is evaluated by a tree of our own, since every criterion is asked of every signal.
 
+#[cfg(test)]
+mod against_cel;
 mod check;
 mod evaluate;
 pub mod facts;
 mod guard;
-pub mod json;
+pub(crate) mod json;
 mod schema;
 mod tree;
 
@@ -112,7 +114,5 @@ impl Expr {
     }
 }
 
-#[cfg(test)]
-mod against_cel;
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use super::Root;
 
 /// The types of fields and of what expressions make of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Type {
+pub(crate) enum Type {
     /// Text.
     Text,
     /// A number; CEL's `double`.
@@ -20,7 +20,7 @@ pub(super) enum Type {
 }
 
 impl Type {
-    pub(super) fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         match self {
             Self::Text => "text",
             Self::Number => "a number",
@@ -33,11 +33,11 @@ impl Type {
 }
 
 /// A field of a root.
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) kind: Type,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Type,
     /// All values it can have; empty: any.
-    pub(super) words: &'static [&'static str],
+    pub(crate) words: &'static [&'static str],
 }
 
 const SEVERITIES: &[&str] = &["critical", "warning", "info", "none", "unknown"];
@@ -100,7 +100,7 @@ const NEAR_MISS: &[Field] = &[
 ];
 
 /// The number of fields of the root that has the most.
-pub(super) const MOST_FIELDS: usize = {
+pub(crate) const MOST_FIELDS: usize = {
     let (mut most, mut at) = (0, 0);
     while at < Root::ALL.len() {
         let count = Root::ALL[at].fields().len();
@@ -113,7 +113,7 @@ pub(super) const MOST_FIELDS: usize = {
 };
 
 impl Root {
-    pub(super) const ALL: [Self; 5] = [Self::Incident, Self::Signal, Self::Intervention, Self::Request, Self::NearMiss];
+    pub(crate) const ALL: [Self; 5] = [Self::Incident, Self::Signal, Self::Intervention, Self::Request, Self::NearMiss];
 
     /// Its name in expressions.
     #[must_use]
@@ -127,11 +127,11 @@ impl Root {
         }
     }
 
-    pub(super) fn words(self) -> &'static str {
+    pub(crate) fn words(self) -> &'static str {
         if self == Self::NearMiss { "near miss" } else { self.name() }
     }
 
-    pub(super) const fn fields(self) -> &'static [Field] {
+    pub(crate) const fn fields(self) -> &'static [Field] {
         match self {
             Self::Incident => INCIDENT,
             Self::Signal => SIGNAL,

@@ -10,17 +10,17 @@ use super::schema::Type;
 
 /// A field, by its place in the schema.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Read {
-    pub(super) root: Root,
-    pub(super) index: usize,
-    pub(super) name: &'static str,
+pub(crate) struct Read {
+    pub(crate) root: Root,
+    pub(crate) index: usize,
+    pub(crate) name: &'static str,
 }
 
 /// `condition ? yes : no`
-pub(super) type Choice<T> = Box<(Logic, T, T)>;
+pub(crate) type Choice<T> = Box<(Logic, T, T)>;
 
 /// What is true or false.
-pub(super) enum Logic {
+pub(crate) enum Logic {
     Literal(bool),
     Field(Read),
     Not(Box<Logic>),
@@ -47,7 +47,7 @@ pub(super) enum Logic {
 
 /// How two numbers are compared.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Less,
     AtMost,
     More,
@@ -56,27 +56,27 @@ pub(super) enum Order {
 
 /// Which part of a text another one is.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Part {
+pub(crate) enum Part {
     Anywhere,
     Start,
     End,
 }
 
 /// A macro over the entries of a list or the names of labels.
-pub(super) struct Each {
-    pub(super) over: Over,
-    pub(super) body: Logic,
+pub(crate) struct Each {
+    pub(crate) over: Over,
+    pub(crate) body: Logic,
     /// `exists` looks for true, `all` for false: one such entry settles it.
-    pub(super) settles: bool,
+    pub(crate) settles: bool,
 }
 
-pub(super) enum Over {
+pub(crate) enum Over {
     Texts(Texts),
     Numbers(Numbers),
     Labels(Labels),
 }
 
-pub(super) enum Text {
+pub(crate) enum Text {
     Literal(String),
     Field(Read),
     /// The variable of the macro around it.
@@ -86,7 +86,7 @@ pub(super) enum Text {
     Choice(Choice<Text>),
 }
 
-pub(super) enum Number {
+pub(crate) enum Number {
     Literal(f64),
     Field(Read),
     /// The variable of the macro around it.
@@ -101,14 +101,14 @@ pub(super) enum Number {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Arithmetic {
+pub(crate) enum Arithmetic {
     Plus,
     Minus,
     Times,
     By,
 }
 
-pub(super) enum Texts {
+pub(crate) enum Texts {
     Literal(Vec<String>),
     Field(Read),
     /// A list in which not all entries are literals.
@@ -116,14 +116,14 @@ pub(super) enum Texts {
     Choice(Choice<Texts>),
 }
 
-pub(super) enum Numbers {
+pub(crate) enum Numbers {
     Literal(Vec<f64>),
     /// A list in which not all entries are literals.
     Made(Vec<Number>),
     Choice(Choice<Numbers>),
 }
 
-pub(super) enum Labels {
+pub(crate) enum Labels {
     Field(Read),
     Choice(Choice<Labels>),
 }
@@ -142,7 +142,7 @@ enum Tree {
 ///
 /// # Errors
 /// The id of a node that has no place in it.
-pub(super) fn tree(expression: &Expression) -> Result<Logic, u64> {
+pub(crate) fn tree(expression: &Expression) -> Result<Logic, u64> {
     match (Planter { variable: None }).any(expression)? {
         Tree::Logic(logic) => Ok(logic),
         _ => Err(expression.id),

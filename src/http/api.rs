@@ -14,14 +14,16 @@ use serde_json::{Value, json};
 use super::body::body;
 use super::error::Error;
 use super::ingest::{arrival, faults, kept};
-use crate::app::measure::status::Shown;
-use crate::app::mend::API;
-use crate::app::planned::Planned;
-use crate::app::receive::Arrival;
-use crate::app::review::{Answered, ReviewFault};
-use crate::app::{App, intend};
+use crate::app::App;
+use crate::app::conditions::status::Shown;
+use crate::app::intake::commit::Arrival;
+use crate::app::intake::reprocess::API;
+use crate::app::judge::effects;
+use crate::app::people::maintenance::Planned;
+use crate::app::people::reviews::{Answered, ReviewFault};
+use crate::ingest;
+use crate::ingest::IngestFault;
 use crate::ingest::message::Message;
-use crate::ingest::{self, IngestFault};
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
 use crate::model::incident::{Incident, IncidentId, Standing};
@@ -29,10 +31,10 @@ use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
 /// Rows of a list at the most.
-pub(super) const LIMIT: usize = 500;
+pub(crate) const LIMIT: usize = 500;
 
 /// Runs a read of the store off the async threads.
-pub(super) async fn read<T, F>(app: &Arc<App>, work: F) -> Result<T, Error>
+pub(crate) async fn read<T, F>(app: &Arc<App>, work: F) -> Result<T, Error>
 where
     T: Send + 'static,
     F: FnOnce(&App) -> Result<T, crate::store::error::StoreError> + Send + 'static,
@@ -43,7 +45,7 @@ where
 }
 
 /// `POST /api/v1/events`
-pub(super) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
+pub(crate) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let (beside, names, now) = (super::shown(&headers), &settings.config.labels, app.now());
@@ -74,19 +76,19 @@ fn told(applied: bool) -> StatusCode {
 
 /// What became of something a person said.
 #[derive(Debug, Serialize)]
-pub(super) struct Said {
+pub(crate) struct Said {
     /// The event.
-    pub(super) event: String,
+    pub(crate) event: String,
     /// Whether its effect can be seen.
-    pub(super) applied: bool,
+    pub(crate) applied: bool,
     /// The incident it belongs to, once applied.
-    pub(super) incident: Option<IncidentId>,
+    pub(crate) incident: Option<IncidentId>,
     /// Where to see what becomes of it.
-    pub(super) status: Option<String>,
+    pub(crate) status: Option<String>,
 }
 
 /// Logs what a person said and tells what became of it.
-pub(super) async fn say(app: &Arc<App>, event: Event) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn say(app: &Arc<App>, event: Event) -> Result<(StatusCode, Json<Said>), Error> {
     let id = event.id;
     let done = app.tell(event).await?;
     let incident = app.incident_of(&id);
@@ -107,58 +109,58 @@ async fn person(app: &Arc<App>, headers: &HeaderMap, raw: Body, reader: Reader) 
 }
 
 /// `POST /api/v1/declarations`
-pub(super) async fn declare(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn declare(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::declaration).await
 }
 
 /// `POST /api/v1/requests`
-pub(super) async fn request(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn request(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::request).await
 }
 
 /// `POST /api/v1/interventions`
-pub(super) async fn intervene(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn intervene(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::intervention).await
 }
 
 /// `POST /api/v1/near-misses`
-pub(super) async fn near_miss(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn near_miss(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::near_miss).await
 }
 
 /// `POST /api/v1/maintenance`
-pub(super) async fn plan(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn plan(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::maintenance).await
 }
 
 /// `GET /api/v1/maintenance`
-pub(super) async fn planned(State(app): State<Arc<App>>) -> Result<Json<Vec<Planned>>, Error> {
+pub(crate) async fn planned(State(app): State<Arc<App>>) -> Result<Json<Vec<Planned>>, Error> {
     Ok(Json(read(&app, App::planned).await?))
 }
 
 /// What a list of incidents may be narrowed to.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Narrowed {
+pub(crate) struct Narrowed {
     /// Leave out closed ones.
     #[serde(default)]
     open: bool,
 }
 
 /// `GET /api/v1/incidents`
-pub(super) async fn incidents(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Vec<Incident>>, Error> {
+pub(crate) async fn incidents(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Vec<Incident>>, Error> {
     let filter = IncidentFilter { open_only: narrowed.open, limit: LIMIT };
     Ok(Json(read(&app, move |app| app.store.incidents(filter)).await?))
 }
 
 /// The incident of that id or alias.
-pub(super) async fn known(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
+pub(crate) async fn known(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
     let name = id.to_owned();
     let found = read(app, move |app| app.store.incident(&name)).await?;
     found.ok_or_else(|| Error::NotFound(format!("there is no incident `{id}`; /api/v1/incidents lists those that are known")))
 }
 
 /// `GET /api/v1/incidents/{id}`
-pub(super) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Error> {
+pub(crate) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Error> {
     let incident = known(&app, &id).await?;
     if incident.verdicts.iter().all(|verdict| !verdict.shadow) {
         return Ok(Json(incident).into_response());
@@ -170,7 +172,7 @@ pub(super) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>
 }
 
 /// `GET /api/v1/incidents/{id}/verdicts`
-pub(super) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub(crate) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
     Ok(Json(told_verdicts(&known(&app, &id).await?)))
 }
 
@@ -187,41 +189,41 @@ fn told_verdicts(incident: &Incident) -> Value {
 }
 
 /// Suggestions that wait for an answer, those whose rest is over among them, and those that rest.
-pub(super) async fn waiting(app: &Arc<App>) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
+pub(crate) async fn waiting(app: &Arc<App>) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
     let (mut waiting, snoozed) = read(app, |app| Ok((app.store.suggestions()?, app.store.standing(Standing::Snoozed, LIMIT)?))).await?;
     let (settings, now) = (app.settings(), app.now());
     let (due, resting): (Vec<Incident>, Vec<Incident>) =
-        snoozed.into_iter().partition(|incident| intend::snooze_is_over(incident, &settings, now));
+        snoozed.into_iter().partition(|incident| effects::snooze_is_over(incident, &settings, now));
     waiting.extend(due);
     Ok((waiting, resting))
 }
 
 /// `GET /api/v1/suggestions`
-pub(super) async fn suggestions(State(app): State<Arc<App>>) -> Result<Json<Vec<Incident>>, Error> {
+pub(crate) async fn suggestions(State(app): State<Arc<App>>) -> Result<Json<Vec<Incident>>, Error> {
     Ok(Json(waiting(&app).await?.0))
 }
 
 /// A person's answer as it is posted: JSON, or a form.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ReviewBody {
+pub(crate) struct ReviewBody {
     /// The revision that was looked at.
-    pub(super) revision: u64,
+    pub(crate) revision: u64,
     /// `accept`, `dismiss` or `snooze`.
-    pub(super) answer: String,
+    pub(crate) answer: String,
     /// Of a dismissal.
-    pub(super) reason: Option<DismissReason>,
+    pub(crate) reason: Option<DismissReason>,
     /// Of a snooze.
-    pub(super) until: Option<SnoozeUntil>,
+    pub(crate) until: Option<SnoozeUntil>,
     /// A word.
     #[serde(default)]
-    pub(super) comment: String,
+    pub(crate) comment: String,
     /// Who answers.
-    pub(super) by: Option<String>,
+    pub(crate) by: Option<String>,
 }
 
 impl ReviewBody {
-    pub(super) fn answer(&self) -> Result<Answer, Error> {
+    pub(crate) fn answer(&self) -> Result<Answer, Error> {
         match (self.answer.as_str(), self.reason, self.until) {
             ("accept", ..) => Ok(Answer::Accept),
             ("dismiss", Some(reason), _) => Ok(Answer::Dismiss { reason }),
@@ -235,7 +237,7 @@ impl ReviewBody {
 }
 
 /// Logs an answer; a stale one gives 409 and the news.
-pub(super) async fn review_with(app: &Arc<App>, id: &str, body: &ReviewBody) -> Result<Answered, Error> {
+pub(crate) async fn review_with(app: &Arc<App>, id: &str, body: &ReviewBody) -> Result<Answered, Error> {
     let incident = known(app, id).await?;
     let answer = body.answer()?;
     app.review(&incident, body.revision, answer, &body.comment, body.by.as_deref()).await.map_err(|fault| match fault {
@@ -245,7 +247,7 @@ pub(super) async fn review_with(app: &Arc<App>, id: &str, body: &ReviewBody) -> 
 }
 
 /// `POST /api/v1/incidents/{id}/review`
-pub(super) async fn review(
+pub(crate) async fn review(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     headers: HeaderMap,
@@ -258,14 +260,14 @@ pub(super) async fn review(
 }
 
 /// `GET /api/v1/postmortems`
-pub(super) async fn postmortems(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+pub(crate) async fn postmortems(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let list = read(&app, |app| app.store.postmortems(LIMIT)).await?;
     let rows: Vec<Value> = list.iter().map(|postmortem| row(&app, postmortem)).collect();
     Ok(Json(Value::from(rows)))
 }
 
 /// `GET /api/v1/postmortems/{id}`
-pub(super) async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub(crate) async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
     let wanted = PostmortemId(id.clone());
     let found = read(&app, move |app| Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))).await?;
     let (Some(postmortem), meeting) = found else {
@@ -290,7 +292,7 @@ fn row(app: &App, postmortem: &crate::model::postmortem::Postmortem) -> Value {
 }
 
 /// `GET /api/v1/conditions`
-pub(super) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+pub(crate) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let shown = read(&app, App::conditions).await?;
     let row = |shown: &Shown| {
         let series = shown.status.series.iter().map(|(labels, state)| json!({ "labels": labels, "state": state }));
@@ -310,7 +312,7 @@ pub(super) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value
 }
 
 /// `GET /api/v1/deliveries`
-pub(super) async fn deliveries(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+pub(crate) async fn deliveries(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let rows = read(&app, |app| app.store.deliveries(LIMIT)).await?;
     let rows: Vec<Value> = rows
         .iter()
@@ -321,12 +323,12 @@ pub(super) async fn deliveries(State(app): State<Arc<App>>) -> Result<Json<Value
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Retry {
+pub(crate) struct Retry {
     key: String,
 }
 
 /// `POST /api/v1/deliveries/retry`: a refused delivery gets another turn.
-pub(super) async fn retry_delivery(State(app): State<Arc<App>>, Json(Retry { key }): Json<Retry>) -> Result<Json<Value>, Error> {
+pub(crate) async fn retry_delivery(State(app): State<Arc<App>>, Json(Retry { key }): Json<Retry>) -> Result<Json<Value>, Error> {
     let asked = key.clone();
     if read(&app, move |app| app.retry_delivery(&asked)).await? {
         Ok(Json(json!({ "key": key, "state": "pending" })))

@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 use super::body::within;
 use super::error::Error;
 use super::web::{Page, PageError};
-use super::{pages, span};
+use super::{pages, time_range};
 use crate::app::App;
 use crate::app::backtest::jobs::{Job, Refused, State as JobState, Wanted};
 use crate::config::metrics::Kind;
 use crate::model::event::RuleFile;
-use crate::trial::sheet;
+use crate::trial::csv;
 
 /// Bytes of rules that are read.
 const LIMIT: usize = 2 << 20;
@@ -60,7 +60,7 @@ impl From<Refused> for Error {
 }
 
 /// `POST /api/v1/backtests`: 202, and where to look.
-pub(super) async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<Response, Error> {
+pub(crate) async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<Response, Error> {
     let body = within(LIMIT, &app, &headers, raw).await?;
     let asked: Asked = if body.is_empty() {
         Asked::default()
@@ -72,7 +72,7 @@ pub(super) async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, raw: 
         None => app.settings().logged.rules.clone(),
     };
     let against = asked.against.map(|rules| rules.files("against.yaml")).unwrap_or_default();
-    let from = span::since(asked.since.as_deref(), app.now())?;
+    let from = time_range::since(asked.since.as_deref(), app.now())?;
     let number = app.begin_backtest(Wanted { rules, against, from, prometheus: asked.prometheus })?;
     let job = known(&app, number)?;
     let place = format!("/api/v1/backtests/{number}");
@@ -80,23 +80,23 @@ pub(super) async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, raw: 
 }
 
 /// `GET /api/v1/backtests`
-pub(super) async fn listed(State(app): State<Arc<App>>) -> Json<Value> {
+pub(crate) async fn listed(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.backtests().iter().map(row).collect())
 }
 
 /// How a backtest is told.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Told {
+pub(crate) struct Told {
     format: Option<String>,
 }
 
 /// `GET /api/v1/backtests/{number}`, with its report once there is one; `?format=csv`: the report's incidents.
-pub(super) async fn one(State(app): State<Arc<App>>, Path(number): Path<u64>, Query(told): Query<Told>) -> Result<Response, Error> {
+pub(crate) async fn one(State(app): State<Arc<App>>, Path(number): Path<u64>, Query(told): Query<Told>) -> Result<Response, Error> {
     let job = known(&app, number)?;
     let report = if let JobState::Done(report) = &job.state { Some(report) } else { None };
     match (told.format.as_deref(), report) {
-        (Some("csv"), Some(report)) => Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], sheet::csv(report)).into_response()),
+        (Some("csv"), Some(report)) => Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv::csv(report)).into_response()),
         (Some("csv"), None) => Err(Error::Conflict(format!("backtest {number} has no report: it is {}", word(&job.state)))),
         (None | Some("json"), _) => {
             let mut row = row(&job);
@@ -108,7 +108,7 @@ pub(super) async fn one(State(app): State<Arc<App>>, Path(number): Path<u64>, Qu
 }
 
 /// `DELETE /api/v1/backtests/{number}`: breaks it off.
-pub(super) async fn cancel(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn cancel(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Result<Json<Value>, Error> {
     known(&app, number)?;
     app.cancel_backtest(number);
     Ok(Json(row(&known(&app, number)?)))
@@ -150,7 +150,7 @@ fn row(job: &Job) -> Value {
 }
 
 /// `GET /backtests`
-pub(super) async fn page(State(app): State<Arc<App>>) -> Page {
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
     let files = app.settings().logged.rules.clone();
     Ok(form(&app, pages::backtests::Entered { files, ..pages::backtests::Entered::default() }, None))
 }
@@ -169,7 +169,7 @@ fn form(app: &App, entered: pages::backtests::Entered, fault: Option<String>) ->
 }
 
 /// `POST /backtests`: fields `name` and `text` for each file, in turn, `since`, `prometheus`.
-pub(super) async fn posted(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<Response, PageError> {
+pub(crate) async fn posted(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<Response, PageError> {
     let body = within(LIMIT, &app, &headers, raw).await?;
     let mut entered = pages::backtests::Entered::default();
     for (key, value) in form_urlencoded::parse(&body) {
@@ -187,7 +187,7 @@ pub(super) async fn posted(State(app): State<Arc<App>>, headers: HeaderMap, raw:
             _ => {}
         }
     }
-    let begun = span::since(Some(&entered.since), app.now()).and_then(|from| {
+    let begun = time_range::since(Some(&entered.since), app.now()).and_then(|from| {
         let prometheus = Some(entered.prometheus.clone()).filter(|name| !name.is_empty());
         Ok(app.begin_backtest(Wanted { rules: entered.files.clone(), against: Vec::new(), from, prometheus })?)
     });
@@ -198,12 +198,12 @@ pub(super) async fn posted(State(app): State<Arc<App>>, headers: HeaderMap, raw:
 }
 
 /// `GET /backtests/{number}`
-pub(super) async fn one_page(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Page {
+pub(crate) async fn one_page(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Page {
     Ok(Html(pages::backtest::render(&known(&app, number)?)))
 }
 
 /// `POST /backtests/{number}/cancel`
-pub(super) async fn cancel_form(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Result<Redirect, PageError> {
+pub(crate) async fn cancel_form(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Result<Redirect, PageError> {
     known(&app, number)?;
     app.cancel_backtest(number);
     Ok(Redirect::to(&format!("/backtests/{number}")))

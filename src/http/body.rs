@@ -9,13 +9,13 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 use http_body_util::BodyExt;
 
+use super::body_buffer::Growing;
 use super::error::Error;
-use super::growing::Growing;
 use crate::app::App;
-use crate::app::receive::{Room, Unstored};
+use crate::app::intake::commit::{Room, Unstored};
 
 /// The most bytes of a body that are read, unpacked. Alertmanager's largest groups are a few MiB.
-pub(super) const LIMIT: usize = 32 * 1024 * 1024;
+pub(crate) const LIMIT: usize = 32 * 1024 * 1024;
 /// How much is unpacked at a time.
 const STEP: usize = 256 * 1024;
 /// A packed body larger than this is unpacked off the async threads.
@@ -23,9 +23,9 @@ const SMALL: usize = 64 * 1024;
 
 /// A body, with the room that it takes until it is done with.
 #[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) bytes: Bytes,
-    pub(super) room: Room,
+pub(crate) struct Whole {
+    pub(crate) bytes: Bytes,
+    pub(crate) room: Room,
 }
 
 impl Deref for Whole {
@@ -37,12 +37,12 @@ impl Deref for Whole {
 }
 
 /// Reads a body within the limits. One that is too long, or finds no room, is refused before it is read where its length is told.
-pub(super) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+pub(crate) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
     within(LIMIT, app, headers, body).await
 }
 
 /// The same for a sender whose bodies have so many bytes at the most, as they come and unpacked.
-pub(super) async fn within(limit: usize, app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+pub(crate) async fn within(limit: usize, app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
     let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
         None | Some(b"" | b"identity") => false,
         Some(b"gzip" | b"x-gzip") => true,
@@ -56,7 +56,7 @@ pub(super) async fn within(limit: usize, app: &App, headers: &HeaderMap, body: B
 }
 
 /// The same without a look at how it is packed, which is left to whoever asks.
-pub(super) async fn as_it_comes(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+pub(crate) async fn as_it_comes(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
     packed_within(LIMIT, app, headers, body).await
 }
 

@@ -15,7 +15,7 @@ use super::api::{Said, known, say};
 use super::body::body;
 use super::error::Error;
 use crate::app::App;
-use crate::app::correct::CorrectionFault;
+use crate::app::people::corrections::CorrectionFault;
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::incident::MilestoneKind;
@@ -31,7 +31,7 @@ impl From<CorrectionFault> for Error {
 /// Which incidents are one with the one in the path.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Merge {
+pub(crate) struct Merge {
     from: Vec<String>,
     by: Option<String>,
 }
@@ -39,7 +39,7 @@ pub(super) struct Merge {
 /// Which events belong elsewhere: to the incident `to`, or to one of their own.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Move {
+pub(crate) struct Move {
     events: Vec<String>,
     to: Option<String>,
     by: Option<String>,
@@ -48,7 +48,7 @@ pub(super) struct Move {
 /// When a milestone was.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Stated {
+pub(crate) struct Stated {
     milestone: MilestoneKind,
     at: Time,
     by: Option<String>,
@@ -57,7 +57,7 @@ pub(super) struct Stated {
 /// Whether data was lost.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct DataLoss {
+pub(crate) struct DataLoss {
     lost: bool,
     by: Option<String>,
 }
@@ -65,7 +65,7 @@ pub(super) struct DataLoss {
 /// Whose a name is; no `person`: nobody's any more.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     alias: String,
     person: Option<String>,
     by: Option<String>,
@@ -92,7 +92,7 @@ async fn merged(app: &Arc<App>, id: &str, posted: &Merge) -> Answer {
 }
 
 /// `POST /api/v1/incidents/{id}/merge`
-pub(super) async fn merge(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn merge(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
     merged(&app, &id, &posted(&app, &headers, raw).await?).await
 }
 
@@ -106,26 +106,26 @@ async fn moved(app: &Arc<App>, id: &str, posted: &Move) -> Answer {
 }
 
 /// `POST /api/v1/incidents/{id}/move`
-pub(super) async fn part(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn part(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
     moved(&app, &id, &posted(&app, &headers, raw).await?).await
 }
 
 /// `POST /api/v1/incidents/{id}/milestones`
-pub(super) async fn milestone(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn milestone(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
     let stated: Stated = posted(&app, &headers, raw).await?;
     let incident = known(&app, &id).await?;
     say(&app, app.milestone(&incident, stated.milestone, stated.at, stated.by.as_deref())?).await
 }
 
 /// `POST /api/v1/incidents/{id}/data-loss`
-pub(super) async fn data_loss(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn data_loss(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
     let stated: DataLoss = posted(&app, &headers, raw).await?;
     let incident = known(&app, &id).await?;
     say(&app, app.data_loss(&incident, stated.lost, stated.by.as_deref())).await
 }
 
 /// `POST /api/v1/identities`
-pub(super) async fn identity(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn identity(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Answer {
     let stated: Identity = posted(&app, &headers, raw).await?;
     say(&app, app.identity(&stated.alias, stated.person.as_deref(), stated.by.as_deref())?).await
 }
@@ -142,7 +142,7 @@ fn fields(form: Vec<(String, String)>, name: &str) -> Vec<String> {
 }
 
 /// `POST /incidents/{id}/merge`: `from`, once or more.
-pub(super) async fn merge_form(
+pub(crate) async fn merge_form(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Form(form): Form<Vec<(String, String)>>,
@@ -152,7 +152,7 @@ pub(super) async fn merge_form(
 }
 
 /// `POST /incidents/{id}/move`: `event`, once or more; `to`, if it is not to be an incident of its own.
-pub(super) async fn move_form(
+pub(crate) async fn move_form(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Form(form): Form<Vec<(String, String)>>,
@@ -164,13 +164,13 @@ pub(super) async fn move_form(
 
 /// What the form of a milestone posts; `when` is UTC, without a zone.
 #[derive(Debug, Deserialize)]
-pub(super) struct StatedForm {
+pub(crate) struct StatedForm {
     milestone: MilestoneKind,
     when: String,
 }
 
 /// `POST /incidents/{id}/milestones`
-pub(super) async fn milestone_form(
+pub(crate) async fn milestone_form(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Form(form): Form<StatedForm>,
@@ -184,13 +184,13 @@ pub(super) async fn milestone_form(
 
 /// What the form of a name posts; a blank `person` is nobody.
 #[derive(Debug, Deserialize)]
-pub(super) struct IdentityForm {
+pub(crate) struct IdentityForm {
     alias: String,
     person: String,
 }
 
 /// `POST /incidents/{id}/identities`
-pub(super) async fn identity_form(
+pub(crate) async fn identity_form(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
     Form(form): Form<IdentityForm>,

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use super::api::read;
 use super::error::Error;
 use super::web::Page;
-use super::{pages, span};
+use super::{pages, time_range};
 use crate::app::App;
 use crate::model::Time;
-use crate::trial::precision::share::Share;
+use crate::trial::precision::proportion::Share;
 use crate::trial::precision::{Precision, Record};
 
 /// What is looked at where nothing else is asked for: a quarter holds enough answers to tell something, and no rules that nobody remembers.
@@ -25,7 +25,7 @@ const SPAN: TimeDelta = TimeDelta::days(90);
 /// The incidents that closed from the first until before the second.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Span {
+pub(crate) struct Span {
     since: Option<String>,
     until: Option<String>,
 }
@@ -35,8 +35,8 @@ type Queried = Result<Query<Span>, QueryRejection>;
 async fn found(app: &Arc<App>, queried: Queried) -> Result<(Time, Time, Precision), Error> {
     let Query(asked) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
     let now = app.now();
-    let until = span::until(asked.until.as_deref(), now)?.unwrap_or(now);
-    let since = span::since(asked.since.as_deref(), now)?.unwrap_or(until - SPAN);
+    let until = time_range::until(asked.until.as_deref(), now)?.unwrap_or(now);
+    let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - SPAN);
     if since >= until {
         return Err(Error::BadRequest("`since` is not before `until`".to_owned()));
     }
@@ -45,7 +45,7 @@ async fn found(app: &Arc<App>, queried: Queried) -> Result<(Time, Time, Precisio
 }
 
 /// `GET /api/v1/criteria`
-pub(super) async fn listed(State(app): State<Arc<App>>, queried: Queried) -> Result<Json<Value>, Error> {
+pub(crate) async fn listed(State(app): State<Arc<App>>, queried: Queried) -> Result<Json<Value>, Error> {
     let (since, until, found) = found(&app, queried).await?;
     let settings = app.settings();
     let rows = settings.force.rules.criteria.iter().map(|criterion| {
@@ -99,7 +99,7 @@ fn told(record: &Record, all: &Precision) -> Value {
 }
 
 /// `GET /criteria`
-pub(super) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page {
+pub(crate) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page {
     let (since, until, found) = found(&app, queried).await?;
     Ok(Html(pages::criteria::render(&pages::criteria::View { since, until, found: &found })))
 }

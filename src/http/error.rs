@@ -4,7 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Json, http};
 
-use crate::app::receive::Unstored;
+use crate::app::intake::commit::Unstored;
 use crate::ingest::remote_write::Unsupported;
 use crate::store::error::StoreError;
 

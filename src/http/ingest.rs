@@ -7,24 +7,25 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::admit::{Admitted, Beside, admitted};
 use super::body::{Whole, body};
 use super::error::Error;
+use super::source_auth::{Admitted, Beside, admitted};
 use crate::app::App;
-use crate::app::gate::Away;
-use crate::app::mend::PROMETHEUS;
-use crate::app::receive::Arrival;
-use crate::app::vouch::Unvouched;
+use crate::app::intake::commit::Arrival;
+use crate::app::intake::rate_limit::Away;
+use crate::app::intake::reprocess::PROMETHEUS;
+use crate::app::intake::sns_verification::Unvouched;
 use crate::config::SourceAuth;
+use crate::ingest;
 use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{self, Glimpse, Reading};
+use crate::ingest::{Glimpse, Reading};
 use crate::model::Time;
 use crate::model::source::SourceKind;
 use crate::store::log;
 
 /// `POST /ingest/{source}`, or `PUT`, which Grafana may be told to send.
-pub(super) async fn webhook(
+pub(crate) async fn webhook(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
@@ -44,7 +45,7 @@ pub(super) async fn webhook(
         return Ok(StatusCode::OK.into_response());
     };
     // Not even a map of the settings may repeat what proves who sends.
-    let beside = ingest::kept::without(&super::shown(&headers), settings.proofs.get(&name));
+    let beside = ingest::header_filter::without(&super::shown(&headers), settings.proofs.get(&name));
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
     let message = Message { source: &name, headers: &beside, body: &body, names, now };
@@ -57,10 +58,10 @@ pub(super) async fn webhook(
         return Err(Error::TooMany(wait));
     }
     let read = match settings.readers.get(&name) {
-        Some(reader) => ingest::sources::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
+        Some(reader) => ingest::dispatch::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
         None => Ok(Reading::default()),
     };
-    let redacted = settings.readers.get(&name).and_then(|reader| ingest::sources::kept(reader, &body));
+    let redacted = settings.readers.get(&name).and_then(|reader| ingest::dispatch::kept(reader, &body));
     let (mut reply, mut confirm) = (None, None);
     let mut arrival = match read {
         Ok(mut reading) => {
@@ -77,7 +78,7 @@ pub(super) async fn webhook(
         app.turn_away(&source.name, Away::Repeat);
     } else {
         if arrival.is_kept() {
-            let reads = settings.readers.get(&name).map_or(&[] as &[String], ingest::sources::headers);
+            let reads = settings.readers.get(&name).map_or(&[] as &[String], ingest::dispatch::headers);
             arrival.beside = kept(&beside, &format!("/ingest/{name}"), reads, now);
         }
         app.receive(arrival).await?;
@@ -97,7 +98,7 @@ pub(super) async fn webhook(
 }
 
 /// `GET /ingest/{source}`, by which Slack looks at our certificate. Nothing else is asked for here.
-pub(super) async fn looked_at(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn looked_at(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
     let query = query.unwrap_or_default();
     let settings = app.settings();
     let mut named = settings.config.sources.iter().filter(|source| source.name == name);
@@ -109,7 +110,7 @@ pub(super) async fn looked_at(State(app): State<Arc<App>>, Path(name): Path<Stri
 
 /// `OPTIONS /ingest/{source}`: whoever delivers CloudEvents asks first whether they are wanted, and sends nothing unless it is told so.
 /// See <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
-pub(super) async fn wanted(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub(crate) async fn wanted(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
     let settings = app.settings();
     let taken = settings.config.sources.iter().any(|source| source.name == name && source.kind == SourceKind::CloudEvents);
     let mut answer = ([(header::ALLOW, "POST, PUT, OPTIONS")], StatusCode::OK).into_response();
@@ -135,7 +136,7 @@ fn unvouched(app: &App, source: &str, why: &Unvouched) -> Error {
 }
 
 /// `POST /api/v2/alerts`, as Prometheus calls it.
-pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
+pub(crate) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let now = app.now();
@@ -152,12 +153,12 @@ pub(super) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw:
     fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))
 }
 
-pub(super) fn faults(reading: &Reading) -> Option<String> {
+pub(crate) fn faults(reading: &Reading) -> Option<String> {
     let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
     (!faults.is_empty()).then(|| faults.join("; "))
 }
 
-pub(super) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
+pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
     // A mere repetition is not stored, so that its body need not be a copy of its own.
     let stored = !reading.events.is_empty() || !reading.faults.is_empty() || reading.renewed == 0;
     Arrival {
@@ -175,6 +176,6 @@ pub(super) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
 }
 
 /// What is kept of how a message came, for whoever reads it again.
-pub(super) fn kept(headers: &Headers<'_>, path: &str, reads: &[String], now: Time) -> log::Beside {
-    log::Beside { headers: ingest::kept::kept(headers, path, reads), came_at: Some(now) }
+pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String], now: Time) -> log::Beside {
+    log::Beside { headers: ingest::header_filter::kept(headers, path, reads), came_at: Some(now) }
 }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::api::{LIMIT, read};
 use super::error::Error;
 use super::web::{Page, service_names};
-use super::{pages, sheet, span};
+use super::{ledger_csv, pages, time_range};
 use crate::app::App;
 use crate::app::ledger::{Asked, Row};
 use crate::model::incident::{Decision, IncidentId};
@@ -26,7 +26,7 @@ const ROWS: usize = 100;
 /// What is asked for, as an address has it. What is empty is not asked for: forms send that.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct Narrowed {
+pub(crate) struct Narrowed {
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -76,8 +76,8 @@ impl Narrowed {
         };
         let now = app.now();
         Ok(Asked {
-            since: span::since(self.since.as_deref(), now)?,
-            until: span::until(self.until.as_deref(), now)?,
+            since: time_range::since(self.since.as_deref(), now)?,
+            until: time_range::until(self.until.as_deref(), now)?,
             service: self.service.clone(),
             decision,
             criterion: self.criterion.clone(),
@@ -135,7 +135,7 @@ async fn rows(app: &Arc<App>, asked: &Asked, limit: usize) -> Result<(Vec<Row>, 
 }
 
 /// `GET /api/v1/ledger`
-pub(super) async fn listed(State(app): State<Arc<App>>, headers: HeaderMap, queried: Queried) -> Result<Response, Error> {
+pub(crate) async fn listed(State(app): State<Arc<App>>, headers: HeaderMap, queried: Queried) -> Result<Response, Error> {
     let narrowed = Narrowed::of(queried)?;
     let asked = narrowed.asked(&app).await?;
     let limit = narrowed.limit()?;
@@ -184,8 +184,8 @@ fn table(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
         async move {
             let Some((asked, left, first)) = state else { return Ok::<_, Error>(None) };
             let (rows, next) = rows(&app, &asked, left.map_or(LIMIT, |left| left.min(LIMIT))).await?;
-            let mut bytes = if first { sheet::head() } else { Vec::new() };
-            bytes.extend(sheet::body(&rows));
+            let mut bytes = if first { ledger_csv::head() } else { Vec::new() };
+            bytes.extend(ledger_csv::body(&rows));
             let left = left.map(|left| left - rows.len());
             let after = rows.last().filter(|_| next.is_some() && left != Some(0)).map(Row::place);
             Ok(Some((Bytes::from(bytes), after.map(|after| (Asked { after: Some(after), ..asked }, left, false)))))
@@ -196,7 +196,7 @@ fn table(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
 }
 
 /// `GET /ledger`
-pub(super) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page {
+pub(crate) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page {
     let narrowed = Narrowed::of(queried)?;
     let asked = narrowed.asked(&app).await?;
     let (rows, next) = rows(&app, &asked, ROWS).await?;

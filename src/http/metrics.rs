@@ -14,9 +14,9 @@ use prometheus_client::registry::Registry;
 use super::api::read;
 use super::error::Error;
 use crate::app::App;
-use crate::app::gate::Away;
-use crate::app::sources::SourceShown;
-use crate::store::tally::Hour;
+use crate::app::intake::rate_limit::Away;
+use crate::app::intake::source_status::SourceShown;
+use crate::store::source_stats::Hour;
 
 type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
 type Counters = Family<Vec<(&'static str, String)>, Counter>;
@@ -27,7 +27,7 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// The content type of [`plain`].
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(super) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     let stored = read(&app, |app| app.store.counts()).await?;
     let mut registry = Registry::with_prefix("afterword");
     let counted = &app.counts;

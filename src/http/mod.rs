@@ -1,5 +1,26 @@
 //! The face to the network: router, credentials, limits, pages. Reads may use the store; every write goes through the app.
 
+mod api;
+mod backtests;
+mod body;
+mod body_buffer;
+mod correct;
+mod criteria;
+mod error;
+pub(crate) mod format;
+mod ingest;
+mod ledger;
+mod ledger_csv;
+mod metrics;
+mod pages;
+mod quarantine;
+mod remote_write;
+mod serve;
+mod source_auth;
+mod sources;
+mod time_range;
+mod web;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,26 +40,6 @@ use tower_http::timeout::TimeoutLayer;
 use crate::app::App;
 use crate::ingest::auth::authentic;
 use crate::ingest::message::Headers;
-
-mod admit;
-mod api;
-mod backtests;
-mod body;
-mod correct;
-mod criteria;
-mod error;
-mod growing;
-mod ingest;
-mod ledger;
-mod metrics;
-mod pages;
-mod quarantine;
-mod serve;
-mod sheet;
-mod sources;
-mod span;
-mod web;
-mod write;
 
 use error::Error;
 
@@ -94,7 +95,7 @@ fn router(app: Arc<App>) -> Router {
     let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
     Router::new()
         .route("/ingest/{source}", post(ingest::webhook).put(ingest::webhook).get(ingest::looked_at).options(ingest::wanted))
-        .route("/api/v1/write", post(write::write))
+        .route("/api/v1/write", post(remote_write::write))
         .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))
         .route("/-/ready", get(ready))
         .route("/style.css", get(web::style))

@@ -14,7 +14,7 @@ use super::error::Error;
 use super::pages;
 use super::web::{Page, PageError};
 use crate::app::App;
-use crate::app::mend::{API, MendFault, Mended, PROMETHEUS};
+use crate::app::intake::reprocess::{API, MendFault, Mended, PROMETHEUS};
 use crate::store::log::{Beside, Raw};
 use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
 
@@ -25,7 +25,7 @@ const LIMIT: usize = 500;
 
 /// What a list may be narrowed to.
 #[derive(Debug, Default, Deserialize)]
-pub(super) struct Narrowed {
+pub(crate) struct Narrowed {
     source: Option<String>,
     /// Leave out those that were mended or dismissed.
     #[serde(default)]
@@ -44,7 +44,7 @@ impl From<MendFault> for Error {
 }
 
 /// `GET /quarantine`
-pub(super) async fn page(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Page {
+pub(crate) async fn page(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Page {
     list(&app, narrowed.source.filter(|source| !source.is_empty()), None).await
 }
 
@@ -84,7 +84,7 @@ async fn found(app: &Arc<App>, position: u64) -> Result<(Quarantined, Option<Raw
 }
 
 /// `GET /quarantine/{position}`
-pub(super) async fn one_page(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Page {
+pub(crate) async fn one_page(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Page {
     show(&app, position, None).await
 }
 
@@ -97,14 +97,14 @@ async fn show(app: &Arc<App>, position: u64, notice: Option<pages::Notice>) -> P
 }
 
 /// `GET /quarantine/{position}/body`: as it came, and as nothing that a browser would run or show.
-pub(super) async fn body(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Response, PageError> {
+pub(crate) async fn body(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Response, PageError> {
     let raw = found(&app, position).await?.1.ok_or(MendFault::Gone).map_err(Error::from)?;
     let name = format!("attachment; filename=\"message-{position}.txt\"");
     Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], raw.body).into_response())
 }
 
 /// `POST /quarantine/{position}/retry`
-pub(super) async fn retry_form(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Response, PageError> {
+pub(crate) async fn retry_form(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Response, PageError> {
     let (status, notice) = match app.mend(position).await {
         Ok(Mended { state: QuarantineState::Mended, .. }) => {
             return Ok(Redirect::to(&format!("/quarantine/{position}")).into_response());
@@ -119,12 +119,12 @@ pub(super) async fn retry_form(State(app): State<Arc<App>>, Path(position): Path
 
 /// The source that is meant.
 #[derive(Debug, Deserialize)]
-pub(super) struct All {
+pub(crate) struct All {
     source: String,
 }
 
 /// `POST /quarantine/retry`
-pub(super) async fn retry_all_form(State(app): State<Arc<App>>, Form(All { source }): Form<All>) -> Page {
+pub(crate) async fn retry_all_form(State(app): State<Arc<App>>, Form(All { source }): Form<All>) -> Page {
     let done = app.mend_all(&source).await.map_err(Error::from)?;
     let messages = if done.tried == 1 { "message" } else { "messages" };
     let rest = if done.more { " More wait; do it again for those." } else { "" };
@@ -133,7 +133,7 @@ pub(super) async fn retry_all_form(State(app): State<Arc<App>>, Form(All { sourc
 }
 
 /// `POST /quarantine/{position}/dismiss`
-pub(super) async fn dismiss_form(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Redirect, PageError> {
+pub(crate) async fn dismiss_form(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Redirect, PageError> {
     put_aside(&app, position).await?;
     Ok(Redirect::to(&format!("/quarantine/{position}")))
 }
@@ -159,7 +159,7 @@ fn told(row: &Quarantined) -> Value {
 }
 
 /// `GET /api/v1/quarantine`
-pub(super) async fn listed(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Value>, Error> {
+pub(crate) async fn listed(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Value>, Error> {
     let rows = read(&app, move |app| {
         let Narrowed { source, open } = &narrowed;
         let filter = QuarantineFilter { source: source.as_deref(), open_only: *open, oldest_first: false, limit: LIMIT };
@@ -170,7 +170,7 @@ pub(super) async fn listed(State(app): State<Arc<App>>, Query(narrowed): Query<N
 }
 
 /// `GET /api/v1/quarantine/{position}`
-pub(super) async fn one(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn one(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
     let (row, raw) = found(&app, position).await?;
     let mut told = told(&row);
     if let Some(raw) = raw {
@@ -182,7 +182,7 @@ pub(super) async fn one(State(app): State<Arc<App>>, Path(position): Path<u64>) 
 }
 
 /// `POST /api/v1/quarantine/{position}/retry`
-pub(super) async fn retry(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn retry(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
     let mended = app.mend(position).await?;
     Ok(Json(json!({
         "position": position,
@@ -194,7 +194,7 @@ pub(super) async fn retry(State(app): State<Arc<App>>, Path(position): Path<u64>
 }
 
 /// `POST /api/v1/quarantine/{position}/dismiss`
-pub(super) async fn dismiss(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn dismiss(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
     put_aside(&app, position).await?;
     Ok(Json(json!({ "position": position, "state": QuarantineState::Dismissed })))
 }

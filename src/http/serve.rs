@@ -73,7 +73,7 @@ impl Held {
 }
 
 /// Serves `router` on `listener` until `stop` is cancelled, then lets open requests finish.
-pub(super) async fn serve(router: Router, listener: TcpListener, stop: CancellationToken) {
+pub(crate) async fn serve(router: Router, listener: TcpListener, stop: CancellationToken) {
     let held = Arc::new(Held::default());
     let open = TaskTracker::new();
     let mut id = 0;

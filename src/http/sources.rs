@@ -12,12 +12,12 @@ use super::error::Error;
 use super::pages;
 use super::web::Page;
 use crate::app::App;
-use crate::app::sources::{SourceShown, Speaks};
+use crate::app::intake::source_status::{SourceShown, Speaks};
 use crate::config::{Auth, SourceAuth};
 use crate::model::Time;
 
 /// `GET /sources`
-pub(super) async fn page(State(app): State<Arc<App>>) -> Page {
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
     let (sources, measured) = read(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
@@ -34,7 +34,7 @@ pub(super) async fn page(State(app): State<Arc<App>>) -> Page {
 }
 
 /// `GET /api/v1/sources`
-pub(super) async fn listed(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+pub(crate) async fn listed(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let sources = read(&app, App::sources).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');

@@ -11,12 +11,14 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::{self, ReviewBody, known, read, review_with, say};
+use super::api;
+use super::api::{ReviewBody, known, read, review_with, say};
 use super::correct;
 use super::error::Error;
 use super::{backtests, criteria, ledger, pages, quarantine, sources};
-use crate::app::measure::status::SourceStatus;
-use crate::app::{App, intend, reach};
+use crate::app::conditions::status::SourceStatus;
+use crate::app::judge::effects;
+use crate::app::{App, criteria_readiness};
 use crate::ingest::IngestFault;
 use crate::ingest::auth::{Proof, authentic};
 use crate::ingest::people;
@@ -31,7 +33,7 @@ const ROWS: usize = 200;
 /// Other incidents offered to be merged at the most.
 const OTHERS: usize = 50;
 
-pub(super) fn routes() -> Router<Arc<App>> {
+pub(crate) fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/", get(home))
         .route("/suggestions", get(suggestions))
@@ -66,12 +68,12 @@ pub(super) fn routes() -> Router<Arc<App>> {
 }
 
 /// `GET /style.css`
-pub(super) async fn style() -> impl IntoResponse {
+pub(crate) async fn style() -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], pages::STYLE)
 }
 
 /// Whatever no route leads to: JSON for scripts, a page for people.
-pub(super) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
+pub(crate) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
     let fault = Error::NotFound(format!("there is nothing at {}", uri.path()));
     if uri.path().starts_with("/api/") || uri.path().starts_with("/ingest/") {
         fault.into_response()
@@ -81,7 +83,7 @@ pub(super) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
 }
 
 /// The token as the password of any user: what browsers can show.
-pub(super) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
+pub(crate) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
     let Proof::Bearer(tokens) = proof else { return false };
     ["afterword", ""].iter().any(|user| {
         let basic = Proof::Basic { username: (*user).to_owned(), passwords: tokens.clone() };
@@ -90,7 +92,7 @@ pub(super) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
 }
 
 /// Whether the request is addressed to a loopback name: a foreign site that resolves its own name to this machine is not.
-pub(super) fn names_this_machine(headers: &HeaderMap) -> bool {
+pub(crate) fn names_this_machine(headers: &HeaderMap) -> bool {
     let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
     let name = if let Some(rest) = host.strip_prefix('[') { rest.split(']').next() } else { host.split(':').next() };
     let name = name.unwrap_or_default();
@@ -98,7 +100,7 @@ pub(super) fn names_this_machine(headers: &HeaderMap) -> bool {
 }
 
 /// A fault shown as a page.
-pub(super) struct PageError(Error);
+pub(crate) struct PageError(Error);
 
 impl<E: Into<Error>> From<E> for PageError {
     fn from(fault: E) -> Self {
@@ -117,9 +119,9 @@ impl IntoResponse for PageError {
     }
 }
 
-pub(super) type Page = Result<Html<String>, PageError>;
+pub(crate) type Page = Result<Html<String>, PageError>;
 
-pub(super) fn service_names(app: &App) -> Vec<String> {
+pub(crate) fn service_names(app: &App) -> Vec<String> {
     app.settings().config.services.iter().map(|service| service.name.clone()).collect()
 }
 
@@ -157,7 +159,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
     let service = last.as_ref().and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| pages::home::LastAlert { service, ..alert });
     let trouble = app.troubles().into_iter().next();
-    let reachable = reach::reach(&settings.force.rules, &incidents, last.as_ref());
+    let reachable = criteria_readiness::reach(&settings.force.rules, &incidents, last.as_ref());
     let view = pages::home::View {
         now: app.now(),
         address: settings.config.external_url.trim_end_matches('/'),
@@ -165,7 +167,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         criteria: reachable
             .into_iter()
             .map(|row| {
-                let reach::Reach { criterion, decision, shadow, possible, why } = row;
+                let criteria_readiness::Reach { criterion, decision, shadow, possible, why } = row;
                 pages::home::Reach { criterion, decision, shadow, possible, why }
             })
             .collect(),
@@ -187,7 +189,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
 
 fn invitation(app: &App, incident: &Incident) -> Option<pages::review::Invitation> {
     let settings = app.settings();
-    let (people, starts_at) = intend::invitation(incident, &settings, app.now())?;
+    let (people, starts_at) = effects::invitation(incident, &settings, app.now())?;
     let ends_at = starts_at + chrono::TimeDelta::minutes(settings.config.meetings.minutes);
     Some(pages::review::Invitation { people, starts_at, ends_at, zone: settings.config.time_zone })
 }
@@ -260,7 +262,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         others: others.get(..OTHERS).unwrap_or(&others),
         pictures: &pictures,
         on_call: &app.rotas().at_detection(&incident, &settings),
-        names: pages::words::Names { who: &settings.force.who, stated: &incident.identities },
+        names: super::format::Names { who: &settings.force.who, stated: &incident.identities },
         notice,
     };
     Ok(Html(pages::incident::render(&view)))

@@ -18,7 +18,7 @@
 //! an alert that was cut off fires; `commonLabels` change with the cut, `groupKey` with the routing, and `fingerprint` is not
 //! what other views of the same alert have. `alerts[]` itself says all that is needed.
 
-use super::group::{Group, Manner};
+use super::alert_group::{Group, Manner};
 use super::message::Headers;
 use super::{IngestFault, Known, Message, Reading, begins, not_readable};
 use crate::model::Time;
@@ -33,7 +33,7 @@ const MANNER: Manner = Manner { home: "Alertmanager", left_out: |_| false, put_r
 ///
 /// # Errors
 /// When the body as a whole is no such webhook.
-pub fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
     news(&Message { source, headers: &Headers::default(), body, names, now }, &mut |_| false)
 }
 
@@ -41,7 +41,7 @@ pub fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Resu
 ///
 /// # Errors
 /// When the body as a whole is no such webhook.
-pub fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the default body of Alertmanager's webhook";
     begins(message.body, b'{', EXPECTED)?;
     let group: Group<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;

@@ -17,8 +17,9 @@
 
 use serde_json::Value;
 
-use super::foreign::{self, at, line, text};
-use super::{IngestFault, Message, Reading, labels, naming, time};
+use super::json_fields;
+use super::json_fields::{at, line, text};
+use super::{IngestFault, Message, Reading, labels, service_mapping, time};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, LabelSet, Labels, Link, Note};
 use crate::model::source::Naming;
@@ -37,8 +38,8 @@ struct Told<'a> {
 ///
 /// # Errors
 /// When the body names no application, or says nothing of an operation.
-pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
-    let body = foreign::object(message.body, "what the template of our documentation says of an Argo CD application")?;
+pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    let body = json_fields::object(message.body, "what the template of our documentation says of an Argo CD application")?;
     let told = told(&body)?;
     let operation = told.operation;
     let phase = text(operation, "phase").unwrap_or_default();
@@ -46,7 +47,7 @@ pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, Ingest
     if !succeeded && !matches!(phase, "Failed" | "Error") {
         return Ok(Reading::default());
     }
-    let finished = foreign::instant(operation, "finishedAt")?.or(foreign::instant(operation, "startedAt")?);
+    let finished = json_fields::instant(operation, "finishedAt")?.or(json_fields::instant(operation, "startedAt")?);
     let sync = at(operation, "operation.sync").unwrap_or(&Value::Null);
     let dry_run = at(sync, "dryRun") == Some(&Value::Bool(true));
     let partial = at(sync, "resources").and_then(Value::as_array).is_some_and(|some| !some.is_empty());
@@ -81,11 +82,11 @@ pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, Ingest
             line: Some(line(&format!("argocd {}/{}", text(told.home, "namespace").unwrap_or_default(), told.name))),
         }));
     }
-    let link = foreign::link(&body, "url", "Application");
+    let link = json_fields::link(&body, "url", "Application");
     // Whoever began what failed took no note of it; that they stepped in is said apart.
     let actor = |fact: &Fact| actor.clone().filter(|_| !matches!(fact, Fact::Note(_)));
     let event = |fact: Fact| event(message, naming, &told, finished, (actor(&fact), fact, link.clone()));
-    Ok(foreign::reading(facts.into_iter().map(event).collect()))
+    Ok(json_fields::reading(facts.into_iter().map(event).collect()))
 }
 
 fn event(
@@ -101,12 +102,12 @@ fn event(
     let names = [format!("{namespace}/{}", told.name), format!("{project}/{}", told.name), told.name.to_owned()];
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let labelled = || labels::service(&labels, message.names).map(|(_, service)| service);
-    let service = naming::service(naming, &names).or_else(labelled).unwrap_or(told.name);
+    let service = service_mapping::service(naming, &names).or_else(labelled).unwrap_or(told.name);
     let environment = labels::environment(&labels, message.names);
     let mut event = Event::new(message.source, finished.unwrap_or(message.now), fact);
     event.actor = actor;
     event.links = link.into_iter().collect();
-    naming::place(&mut event, naming, Some(service), environment.as_deref());
+    service_mapping::place(&mut event, naming, Some(service), environment.as_deref());
     time::clamp(&mut event, message.now);
     event
 }
@@ -170,7 +171,7 @@ fn went_back(history: &[Value], reached: &str) -> bool {
 fn actor(operation: &Value) -> Option<Box<Actor>> {
     let begun_by = at(operation, "operation.initiatedBy")?;
     if at(begun_by, "automated") == Some(&Value::Bool(true)) {
-        return foreign::actor("argocd", "automated sync", ActorKind::Robot);
+        return json_fields::actor("argocd", "automated sync", ActorKind::Robot);
     }
-    text(begun_by, "username").and_then(|name| foreign::actor("argocd", name, ActorKind::Human))
+    text(begun_by, "username").and_then(|name| json_fields::actor("argocd", name, ActorKind::Human))
 }

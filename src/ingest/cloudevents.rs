@@ -15,7 +15,8 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::carried::{self, Carried};
+use super::event_envelope;
+use super::event_envelope::Carried;
 use super::generic::{Mapping, Place, Run};
 use super::message::Headers;
 use super::{IngestFault, MemberFault, Message, Reading, begins, not_readable};
@@ -24,7 +25,7 @@ const EVENT: &str = "a CloudEvent, or a list of them with the content type appli
 
 /// Whether a message says that it holds CloudEvents.
 #[must_use]
-pub fn says_so(headers: &Headers<'_>) -> bool {
+pub(crate) fn says_so(headers: &Headers<'_>) -> bool {
     media_type(headers).starts_with("application/cloudevents") || headers.get("ce-specversion").is_some()
 }
 
@@ -32,7 +33,7 @@ pub fn says_so(headers: &Headers<'_>) -> bool {
 ///
 /// # Errors
 /// When it is no CloudEvent in any of the three modes.
-pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
     let mut run = Run::new(message);
     let mut seen = BTreeSet::new();
     let (members, batch) = members(message)?;
@@ -42,7 +43,7 @@ pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, Inge
             Ok(event) => {
                 let key = ["source", "id"].map(|key| event.around.get(key).map(Value::to_string).unwrap_or_default());
                 if seen.insert(key) {
-                    carried::tell(&mut run, mapping, event, index, message);
+                    event_envelope::tell(&mut run, mapping, event, index, message);
                 }
             }
             Err(fault) => run.fault(fault),

@@ -17,8 +17,9 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
-use super::foreign::{self, Told, fault, line, object, prose, reading, word};
-use super::{IngestFault, Message, Reading, around, labels};
+use super::json_fields;
+use super::json_fields::{Told, fault, line, object, prose, reading, word};
+use super::{IngestFault, Message, Reading, labels, tags};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
 
@@ -48,7 +49,7 @@ impl Level {
 ///
 /// # Errors
 /// When it is neither a JSON object nor a form.
-pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = body(message)?;
     let told = Monitor { message, body: &body };
     let title = told.said("title").unwrap_or_default();
@@ -153,10 +154,10 @@ impl Monitor<'_> {
             starts_at: at,
             ends_at: (status == AlertStatus::Resolved).then_some(at),
             end_reason,
-            links: foreign::link(self.body, "link", "Datadog").into_iter().collect(),
+            links: json_fields::link(self.body, "link", "Datadog").into_iter().collect(),
         };
         let mut event = told.event(self.message);
-        around::place(&mut event, &self.tags(), self.message);
+        tags::place(&mut event, &self.tags(), self.message);
         event
     }
 
@@ -166,8 +167,8 @@ impl Monitor<'_> {
         if text.is_empty() {
             return Reading::default();
         }
-        let service = around::service(&self.tags(), self.message);
-        reading(vec![foreign::event(self.message, self.at(), service.as_deref(), Fact::Note(Note { text: prose(&text) }))])
+        let service = tags::service(&self.tags(), self.message);
+        reading(vec![json_fields::event(self.message, self.at(), service.as_deref(), Fact::Note(Note { text: prose(&text) }))])
     }
 
     /// A value that was filled in.
@@ -180,7 +181,7 @@ impl Monitor<'_> {
 
     fn at(&self) -> Time {
         let times = ["date", "last_updated"].into_iter().filter_map(|key| self.said(key));
-        times.filter_map(|text| around::since_1970(&Value::String(text))).next().unwrap_or(self.message.now)
+        times.filter_map(|text| tags::since_1970(&Value::String(text))).next().unwrap_or(self.message.now)
     }
 
     /// What is the same from the first transition to the recovery.
@@ -216,7 +217,7 @@ impl Monitor<'_> {
 
     fn tags(&self) -> LabelSet {
         let (tags, scope) = (self.said("tags").unwrap_or_default(), self.said("scope").unwrap_or_default());
-        around::tags(tags.split(',').chain(scope.split(','))).into()
+        tags::tags(tags.split(',').chain(scope.split(','))).into()
     }
 
     /// What the monitor's priority says, at most a warning where it is no alert. Datadog calls the alert's threshold critical.

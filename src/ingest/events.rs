@@ -23,7 +23,7 @@
 
 use serde_json::Value;
 
-use super::fields::Fields;
+use super::strict_fields::Fields;
 use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{
@@ -53,9 +53,9 @@ pub(crate) const KINDS: [(&str, &[&str]); 10] = [
 ];
 
 /// The words for an alert's or declaration's status.
-pub(super) const STATUS: [(&str, AlertStatus); 2] = [("firing", AlertStatus::Firing), ("resolved", AlertStatus::Resolved)];
+pub(crate) const STATUS: [(&str, AlertStatus); 2] = [("firing", AlertStatus::Firing), ("resolved", AlertStatus::Resolved)];
 
-pub(super) const STATES: [(&str, ConditionState); 4] = [
+pub(crate) const STATES: [(&str, ConditionState); 4] = [
     ("healthy", ConditionState::Healthy),
     ("degraded", ConditionState::Degraded),
     ("near_miss", ConditionState::NearMiss),
@@ -64,10 +64,10 @@ pub(super) const STATES: [(&str, ConditionState); 4] = [
 
 const ACTORS: [(&str, ActorKind); 3] = [("human", ActorKind::Human), ("robot", ActorKind::Robot), ("unknown", ActorKind::Unknown)];
 
-pub(super) const DETECTED_BY: [(&str, DetectedBy); 4] =
+pub(crate) const DETECTED_BY: [(&str, DetectedBy); 4] =
     [("monitor", DetectedBy::Monitor), ("human", DetectedBy::Human), ("customer", DetectedBy::Customer), ("unknown", DetectedBy::Unknown)];
 
-pub(super) const END_REASONS: [(&str, EndReason); 7] = [
+pub(crate) const END_REASONS: [(&str, EndReason); 7] = [
     ("recovered", EndReason::Recovered),
     ("source_lost", EndReason::SourceLost),
     ("no_data", EndReason::NoData),
@@ -84,7 +84,7 @@ pub(super) const END_REASONS: [(&str, EndReason); 7] = [
 ///
 /// # Errors
 /// When the body is neither an object nor a list.
-pub fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+pub(crate) fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "one event or a list of events";
     let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
     let read: Vec<Result<Event, MemberFault>> = match &body {
@@ -102,7 +102,7 @@ pub fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, Ing
 }
 
 /// Reads one event, the `index`th of a list.
-pub(super) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> Result<Event, MemberFault> {
+pub(crate) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> Result<Event, MemberFault> {
     let fields = Fields::open(value, index)?;
     let kind = fields.need(
         "kind",
@@ -273,7 +273,7 @@ fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
 }
 
 /// A declaration's own fields, for everybody who may state one.
-pub(super) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Declaration, MemberFault> {
+pub(crate) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Declaration, MemberFault> {
     let status = fields.word("status", &STATUS)?.unwrap_or(AlertStatus::Firing);
     let title = fields.line("title")?;
     let title = match status {
@@ -292,7 +292,7 @@ pub(super) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Dec
 }
 
 /// The fields of planned work, for everybody who may tell of it.
-pub(super) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
+pub(crate) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
     let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
     let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
     if to < from {
@@ -303,7 +303,7 @@ pub(super) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
 }
 
 /// A near miss's own fields, for everybody who may report one.
-pub(super) fn near_miss(fields: &Fields<'_>, names: &LabelNames) -> Result<NearMiss, MemberFault> {
+pub(crate) fn near_miss(fields: &Fields<'_>, names: &LabelNames) -> Result<NearMiss, MemberFault> {
     let closeness = fields.number("closeness")?;
     if closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
         return Err(fields.fault("closeness", "a number from 0 (far off) to 1 (it all but happened) belongs here"));

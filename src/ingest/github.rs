@@ -17,8 +17,9 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
-use super::foreign::{self, at, fault, line, need, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, naming, time};
+use super::json_fields;
+use super::json_fields::{at, fault, line, need, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, service_mapping, time};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Note};
 use crate::model::source::Naming;
@@ -27,8 +28,8 @@ use crate::model::source::Naming;
 ///
 /// # Errors
 /// When the body is none of GitHub's, or lacks what the event hangs on.
-pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
-    let body = foreign::object(&json(message), "the body of a GitHub webhook")?;
+pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    let body = json_fields::object(&json(message), "the body of a GitHub webhook")?;
     let kind = message.headers.text("x-github-event").or_else(|| guessed(&body));
     let event = match kind {
         Some("deployment_status") => deployment(message, naming, &body)?,
@@ -42,7 +43,7 @@ pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, Ingest
             });
         }
     };
-    Ok(foreign::reading(event.into_iter().collect()))
+    Ok(json_fields::reading(event.into_iter().collect()))
 }
 
 /// The JSON, taken out of the form where it comes in one.
@@ -100,7 +101,7 @@ fn deployment(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Op
         event.actor = actor(body, "deployment.creator").or_else(|| actor(body, "deployment_status.creator"));
     }
     let addresses = [("deployment_status.log_url", "Log"), ("deployment_status.target_url", "Deployment")];
-    event.links = addresses.iter().find_map(|(path, title)| foreign::link(body, path, title)).into_iter().collect();
+    event.links = addresses.iter().find_map(|(path, title)| json_fields::link(body, path, title)).into_iter().collect();
     Ok(Some(known(event, message)))
 }
 
@@ -122,7 +123,7 @@ fn run(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Ev
     let at = occurred_at(body, &["workflow_run.run_started_at", "workflow_run.created_at"])?;
     let mut event = event(message, naming, body, (at, started(&format!("Workflow {name}{number} {how}{branch}")), None));
     event.actor = Some(actor);
-    event.links = foreign::link(body, "workflow_run.html_url", "Workflow run").into_iter().collect();
+    event.links = json_fields::link(body, "workflow_run.html_url", "Workflow run").into_iter().collect();
     Ok(Some(known(event, message)))
 }
 
@@ -151,9 +152,9 @@ fn started(words: &str) -> Fact {
 fn event(message: &Message<'_>, naming: &Naming, body: &Value, (at, fact, environment): (Option<Time>, Fact, Option<&str>)) -> Event {
     let full = text(body, "repository.full_name").unwrap_or_default();
     let name = text(body, "repository.name").or_else(|| full.rsplit('/').next()).unwrap_or_default();
-    let service = naming::service(naming, &[full]).unwrap_or(name);
+    let service = service_mapping::service(naming, &[full]).unwrap_or(name);
     let mut event = Event::new(message.source, at.unwrap_or(message.now), fact);
-    naming::place(&mut event, naming, Some(service), environment);
+    service_mapping::place(&mut event, naming, Some(service), environment);
     event
 }
 
@@ -182,5 +183,5 @@ fn actor(body: &Value, path: &str) -> Option<Box<Actor>> {
         Some("User") => ActorKind::Human,
         _ => ActorKind::Unknown,
     };
-    foreign::actor("github", login, kind)
+    json_fields::actor("github", login, kind)
 }

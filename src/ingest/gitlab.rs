@@ -15,8 +15,9 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
-use super::foreign::{self, at, fault, line, need, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, labels, naming, time};
+use super::json_fields;
+use super::json_fields::{at, fault, line, need, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, labels, service_mapping, time};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention, Link, Note, Severity,
@@ -35,8 +36,8 @@ struct Told {
 ///
 /// # Errors
 /// When the body is none of GitLab's, or lacks what the event hangs on.
-pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
-    let body = foreign::object(message.body, "the body of a GitLab webhook")?;
+pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+    let body = json_fields::object(message.body, "the body of a GitLab webhook")?;
     let Some(kind) = text(&body, "object_kind").or_else(|| text(&body, "event_name")) else {
         return Err(IngestFault::Missing {
             field: "object_kind",
@@ -49,7 +50,7 @@ pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, Ingest
         "work_item" | "issue" => incident(message, &body)?,
         _ => None,
     };
-    Ok(foreign::reading(told.map(|told| event(message, naming, &body, told)).into_iter().collect()))
+    Ok(json_fields::reading(told.map(|told| event(message, naming, &body, told)).into_iter().collect()))
 }
 
 /// A deployment that has come to an end.
@@ -76,7 +77,7 @@ fn deployment(body: &Value) -> Result<Option<Told>, MemberFault> {
         Fact::Note(Note { text: line(&format!("{title} failed")) })
     };
     // A deployment by API has no job.
-    let link = foreign::link(body, "deployable_url", "Job").or_else(|| foreign::link(body, "commit_url", "Commit"));
+    let link = json_fields::link(body, "deployable_url", "Job").or_else(|| json_fields::link(body, "commit_url", "Commit"));
     Ok(Some(Told { at: instant(body, "status_changed_at")?, environment: tier.map(str::to_owned), fact, link }))
 }
 
@@ -104,7 +105,7 @@ fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
         refused: false,
         planned: false,
     });
-    let link = foreign::link(body, "object_attributes.url", "Pipeline");
+    let link = json_fields::link(body, "object_attributes.url", "Pipeline");
     Ok(Some(Told { at: instant(body, "object_attributes.created_at")?, environment: None, fact, link }))
 }
 
@@ -123,7 +124,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
         ("close", _) | ("update", Some("resolved")) => AlertStatus::Resolved,
         ("update", Some("acknowledged")) => {
             let at = instant(body, "object_attributes.updated_at")?;
-            let link = foreign::link(body, "object_attributes.url", "Incident");
+            let link = json_fields::link(body, "object_attributes.url", "Incident");
             return Ok(Some(Told {
                 at,
                 environment: scoped(body, "environment"),
@@ -153,19 +154,24 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
         None => instant(body, "object_attributes.updated_at")?,
         at => at,
     };
-    Ok(Some(Told { at, environment: scoped(body, "environment"), fact, link: foreign::link(body, "object_attributes.url", "Incident") }))
+    Ok(Some(Told {
+        at,
+        environment: scoped(body, "environment"),
+        fact,
+        link: json_fields::link(body, "object_attributes.url", "Incident"),
+    }))
 }
 
 fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: Told) -> Event {
     let path = text(body, "project.path_with_namespace").unwrap_or_default();
     let labelled = scoped(body, "service");
     let last = path.rsplit('/').next().filter(|name| !name.is_empty()).or_else(|| text(body, "project.name"));
-    let service = labelled.as_deref().or_else(|| naming::service(naming, &[path])).or(last);
+    let service = labelled.as_deref().or_else(|| service_mapping::service(naming, &[path])).or(last);
     let mut event = Event::new(message.source, told.at.unwrap_or(message.now), told.fact);
     // Whoever deployed what failed took no note of it.
     event.actor = actor(body).filter(|_| !matches!(event.fact, Fact::Note(_)));
     event.links = told.link.into_iter().collect();
-    naming::place(&mut event, naming, service, told.environment.as_deref());
+    service_mapping::place(&mut event, naming, service, told.environment.as_deref());
     time::clamp(&mut event, message.now);
     event
 }
@@ -181,7 +187,7 @@ fn actor(body: &Value) -> Option<Box<Actor>> {
     let name = text(body, "user.username").or_else(|| text(body, "user.name"))?;
     // So are the users named that stand for access tokens of projects and groups.
     let bot = name.ends_with("[bot]") || ((name.starts_with("project_") || name.starts_with("group_")) && name.contains("_bot"));
-    foreign::actor("gitlab", name, if bot { ActorKind::Robot } else { ActorKind::Human })
+    json_fields::actor("gitlab", name, if bot { ActorKind::Robot } else { ActorKind::Human })
 }
 
 /// An instant in one of GitLab's three forms, where there is one.

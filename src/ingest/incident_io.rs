@@ -18,7 +18,8 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::foreign::{self, at, instant, instant_if_any, line, link, list, need, prose, text};
+use super::json_fields;
+use super::json_fields::{at, instant, instant_if_any, line, link, list, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, labels};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity};
@@ -34,13 +35,13 @@ const ENDED: [&str; 7] = ["impact ended", "impact ended at", "fixed at", "mitiga
 ///
 /// # Errors
 /// When it is no JSON object with a kind, or its incident or times cannot be told.
-pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let body = foreign::object(message.body, "a message as incident.io sends it")?;
+pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = json_fields::object(message.body, "a message as incident.io sends it")?;
     let kind = need(&body, "event_type", ADVICE)?;
     // Follow-ups, actions and private incidents, of which only an id comes, say nothing that is judged here.
     let Some(rest) = kind.strip_prefix("public_incident.incident_") else { return Ok(Reading::default()) };
     // The name has dots, so it is no path.
-    let data = body.get(&kind).ok_or_else(|| foreign::fault(&kind, "missing. What happened stands under the name of its kind"))?;
+    let data = body.get(&kind).ok_or_else(|| json_fields::fault(&kind, "missing. What happened stands under the name of its kind"))?;
     let incident = at(data, "incident").unwrap_or(data);
     if !matches!(text(incident, "mode"), None | Some("standard" | "retrospective")) {
         return Ok(Reading::default());
@@ -79,7 +80,7 @@ impl<'a> Told<'a> {
             severity: severity(message, incident),
             services: services(message, incident),
             links: pages.iter().filter_map(|(path, title)| link(incident, path, title)).collect(),
-            created: created.ok_or_else(|| foreign::fault("incident.created_at", "missing. It says when the incident was declared"))?,
+            created: created.ok_or_else(|| json_fields::fault("incident.created_at", "missing. It says when the incident was declared"))?,
             updated: instant_if_any(incident, "updated_at", faults),
         })
     }
@@ -132,7 +133,7 @@ impl<'a> Told<'a> {
         // Nobody says since when; the time of the incident does not change, so that it is told once.
         events.extend(list(incident, "incident_role_assignments").filter_map(|assignment| {
             let (role, name) = (text(assignment, "role.name")?, text(assignment, "assignee.name")?);
-            let actor = foreign::actor("incident_io", text(assignment, "assignee.id").unwrap_or(name), ActorKind::Human);
+            let actor = json_fields::actor("incident_io", text(assignment, "assignee.id").unwrap_or(name), ActorKind::Human);
             Some(self.note(self.created, None, actor, &format!("{}: {}", line(role), line(name))))
         }));
         if over {
@@ -205,8 +206,8 @@ fn timestamp(incident: &Value, names: &[&str], faults: &mut Vec<MemberFault>) ->
 /// Who declared it: a person, or an alert, workflow or program.
 fn creator(incident: &Value) -> Option<Box<Actor>> {
     if let Some(user) = at(incident, "creator.user") {
-        return foreign::actor("incident_io", text(user, "id")?, ActorKind::Human);
+        return json_fields::actor("incident_io", text(user, "id")?, ActorKind::Human);
     }
     let robot = ["alert", "workflow", "api_key"].iter().find_map(|kind| text(incident, &format!("creator.{kind}.id")))?;
-    foreign::actor("incident_io", robot, ActorKind::Robot)
+    json_fields::actor("incident_io", robot, ActorKind::Robot)
 }

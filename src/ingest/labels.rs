@@ -33,7 +33,7 @@ const INFRASTRUCTURE_PREFIXES: &[&str] = &["alertmanager", "blackbox", "kube-", 
 /// `job` is no service when it is an infrastructure job. With such a job neither is a label ending in it, which the
 /// Prometheus operator adds (`service="stack-kube-state-metrics"`, `job="kube-state-metrics"`): it names the watcher.
 #[must_use]
-pub fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
+pub(crate) fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
     let watcher = labels.get("job").map(str::trim).filter(|job| infrastructure(job));
     present(labels, &names.service).find(|&(name, value)| {
         let names_watcher = watcher.is_some_and(|job| value.strip_suffix(job).is_some_and(|rest| rest.ends_with('-')));
@@ -43,7 +43,7 @@ pub fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str,
 
 /// True when `job` watches others rather than being a service people rely on.
 #[must_use]
-pub fn infrastructure(job: &str) -> bool {
+pub(crate) fn infrastructure(job: &str) -> bool {
     // Grafana's agent names all its own jobs `integrations/…`.
     if job.starts_with("integrations/") {
         return true;
@@ -54,19 +54,19 @@ pub fn infrastructure(job: &str) -> bool {
 
 /// The severity: the word of the first of `names.severity` that is present, normalised; [`Severity::Unknown`] without one.
 #[must_use]
-pub fn severity(labels: &LabelSet, names: &LabelNames) -> Severity {
+pub(crate) fn severity(labels: &LabelSet, names: &LabelNames) -> Severity {
     severity_label(labels, names).and_then(|(_, word)| severity_word(word, names)).unwrap_or_default()
 }
 
 /// The label that gives the severity, with its word as sent.
 #[must_use]
-pub fn severity_label<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
+pub(crate) fn severity_label<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
     present(labels, &names.severity).next()
 }
 
 /// What a severity word means; `None` for a word we do not know. The team's own words come first; case and `-`, `_`, space do not count.
 #[must_use]
-pub fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {
+pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {
     let lower = word.trim().to_lowercase();
     if let Some(&own) = names.severities.get(&lower) {
         return Some(own);
@@ -88,13 +88,13 @@ pub fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {
 
 /// The environment: the first of `names.environment` that is present, normalised.
 #[must_use]
-pub fn environment(labels: &LabelSet, names: &LabelNames) -> Option<String> {
+pub(crate) fn environment(labels: &LabelSet, names: &LabelNames) -> Option<String> {
     present(labels, &names.environment).next().map(|(_, word)| environment_word(word))
 }
 
 /// An environment in lower case, under the one name the rules know it by.
 #[must_use]
-pub fn environment_word(word: &str) -> String {
+pub(crate) fn environment_word(word: &str) -> String {
     let lower = word.trim().to_lowercase();
     match lower.as_str() {
         "prod" | "prd" | "production" | "live" => "production".to_owned(),

@@ -14,8 +14,9 @@
 
 use serde_json::Value;
 
-use super::foreign::{self, Told, actor, fault, line, need, object, prose, reading, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, around, labels};
+use super::json_fields;
+use super::json_fields::{Told, actor, fault, line, need, object, prose, reading, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, labels, tags};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity, alert_subject,
@@ -25,7 +26,7 @@ use crate::model::event::{
 ///
 /// # Errors
 /// When it is no action on an alert.
-pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "an action on an alert of Opsgenie")?;
     let action = need(&body, "action", "Opsgenie's webhook always has it: look for what changes the message on the way.")?;
     let id = line(&need(&body, "alert.alertId", "Without it nobody can say what was done to what.")?);
@@ -45,8 +46,8 @@ pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 }
 
 fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
-    let Some(value) = foreign::at(body, path) else { return Ok(None) };
-    let read = around::since_1970(value);
+    let Some(value) = json_fields::at(body, path) else { return Ok(None) };
+    let read = tags::since_1970(value);
     read.map(Some).ok_or_else(|| fault(path, "not a time: milliseconds or nanoseconds since 1970 belong here, as a whole number"))
 }
 
@@ -64,7 +65,7 @@ impl About<'_> {
     fn begins(&self) -> Reading {
         let starts_at = self.created.or(self.updated).unwrap_or(self.message.now);
         let mut event = self.alert(AlertStatus::Firing, starts_at, None, EndReason::default());
-        around::place(&mut event, &self.tags(), self.message);
+        tags::place(&mut event, &self.tags(), self.message);
         if event.service.is_none() {
             event.service = text(self.body, "alert.entity").map(|entity| line(entity).into());
         }
@@ -77,7 +78,7 @@ impl About<'_> {
     fn ends(&self, reason: EndReason) -> Reading {
         let ends_at = self.updated.unwrap_or(self.message.now);
         let mut event = self.alert(AlertStatus::Resolved, self.created.unwrap_or(ends_at), Some(ends_at), reason);
-        around::place(&mut event, &self.tags(), self.message);
+        tags::place(&mut event, &self.tags(), self.message);
         self.one(event)
     }
 
@@ -86,13 +87,13 @@ impl About<'_> {
         let Some(created) = self.created else { return self.noted("Acknowledge") };
         let labels: LabelSet = self.labels().into();
         let fact = Fact::Acknowledgement(Acknowledgement { of: Some(alert_subject(&labels, created)) });
-        reading(vec![around::said(self.message, self.at(), None, None, self.actor(), fact)])
+        reading(vec![tags::said(self.message, self.at(), None, None, self.actor(), fact)])
     }
 
     fn noted(&self, action: &str) -> Reading {
-        let service = around::service(&self.tags(), self.message);
+        let service = tags::service(&self.tags(), self.message);
         let fact = Fact::Note(Note { text: self.words(action) });
-        reading(vec![around::said(self.message, self.at(), service.as_deref(), Some(self.key()), self.actor(), fact)])
+        reading(vec![tags::said(self.message, self.at(), service.as_deref(), Some(self.key()), self.actor(), fact)])
     }
 
     fn at(&self) -> Time {
@@ -152,8 +153,8 @@ impl About<'_> {
 
     /// Tags that name something, and details.
     fn tags(&self) -> LabelSet {
-        let mut tags = around::tags(self.list("alert.tags"));
-        if let Some(details) = foreign::at(self.body, "alert.details").and_then(Value::as_object) {
+        let mut tags = tags::tags(self.list("alert.tags"));
+        if let Some(details) = json_fields::at(self.body, "alert.details").and_then(Value::as_object) {
             let details = details.iter().filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
             tags.extend(details.filter(|(name, value)| !name.is_empty() && !value.is_empty()));
         }
@@ -161,7 +162,7 @@ impl About<'_> {
     }
 
     fn list(&self, path: &str) -> Vec<&str> {
-        let list = foreign::at(self.body, path).and_then(Value::as_array);
+        let list = json_fields::at(self.body, path).and_then(Value::as_array);
         list.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 

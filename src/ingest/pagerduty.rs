@@ -17,7 +17,8 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::foreign::{self, at, instant, instant_if_any, line, need, prose, text};
+use super::json_fields;
+use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
 use super::{IngestFault, Lease, MemberFault, Message, Reading, labels};
 use crate::model::Time;
 use crate::model::event::{
@@ -35,8 +36,8 @@ const TRIMMED: &str = " (cut short by PagerDuty)";
 ///
 /// # Errors
 /// When it is no event, or its incident or time cannot be told.
-pub fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Reading, IngestFault> {
-    let body = foreign::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
+pub(crate) fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Reading, IngestFault> {
+    let body = json_fields::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
     let kind = need(&body, "event.event_type", ADVICE)?;
     // Services are settings, and a ping is a test; events of kinds that come later are nobody's fault.
     let Some(kind) = kind.strip_prefix("incident.") else { return Ok(Reading::default()) };
@@ -45,17 +46,17 @@ pub fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Reading, In
     let whole = text(data, "type").unwrap_or("incident") == "incident";
     let id = need(event, if whole { "data.id" } else { "data.incident.id" }, "Without it nobody can tell which incident is meant")?;
     let occurred_at = instant(event, "occurred_at")?;
-    let occurred_at = occurred_at.ok_or_else(|| foreign::fault("event.occurred_at", "missing. It says when this was"))?;
+    let occurred_at = occurred_at.ok_or_else(|| json_fields::fault("event.occurred_at", "missing. It says when this was"))?;
     let about = About {
         message,
         incident: format!("pagerduty:{}", line(&id)),
         service: text(data, "service.summary"),
-        link: foreign::link(data, if whole { "html_url" } else { "incident.html_url" }, "PagerDuty"),
+        link: json_fields::link(data, if whole { "html_url" } else { "incident.html_url" }, "PagerDuty"),
         agent: agent(event),
         at: occurred_at,
     };
     if !whole {
-        return Ok(foreign::reading(beside(&about, kind, data)));
+        return Ok(json_fields::reading(beside(&about, kind, data)));
     }
     Ok(incident(&about, kind, data, declares))
 }
@@ -93,7 +94,7 @@ impl About<'_> {
 
     fn alert(&self, told: &Told<'_>, end: Option<(Time, EndReason)>) -> Event {
         let labels = Labels::from([("pagerduty_incident".to_owned(), self.incident.replacen("pagerduty:", "", 1))]);
-        let alert = foreign::Told {
+        let alert = json_fields::Told {
             name: told.title.clone(),
             status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
             labels,
@@ -129,7 +130,7 @@ fn agent(event: &Value) -> Option<Box<Actor>> {
 
 fn who(reference: &Value) -> Option<Box<Actor>> {
     let kind = if text(reference, "type") == Some("user_reference") { ActorKind::Human } else { ActorKind::Robot };
-    foreign::actor("pagerduty", text(reference, "id")?, kind)
+    json_fields::actor("pagerduty", text(reference, "id")?, kind)
 }
 
 /// An incident as a message describes it.
@@ -322,6 +323,6 @@ fn ran(about: &About<'_>, data: &Value, what: &str) -> Option<Event> {
         planned: false,
     };
     // PagerDuty names no agent where a rule of its own did it.
-    let actor = about.agent.clone().or_else(|| foreign::actor("pagerduty", "rule", ActorKind::Robot));
+    let actor = about.agent.clone().or_else(|| json_fields::actor("pagerduty", "rule", ActorKind::Robot));
     Some(about.event(about.at, actor, Fact::Intervention(step)))
 }

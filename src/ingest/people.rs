@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::fields::Fields;
+use super::strict_fields::Fields;
 use super::{IngestFault, MemberFault, events, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, Request};
@@ -21,7 +21,7 @@ const COMMON: [&str; 6] = ["service", "environment", "incident", "drill", "at", 
 ///
 /// # Errors
 /// The first fault, with its field.
-pub fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     state(body, &["reason", "requester"], now, |fields| {
         let reason = fields.need("reason", fields.prose("reason")?, "Say in a sentence what happened and when; nothing else is needed")?;
         let requester = fields.line("requester")?;
@@ -34,7 +34,7 @@ pub fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 ///
 /// # Errors
 /// The first fault, with its field.
-pub fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     state(body, &["title", "severity", "status", "key", "planned", "data_loss", "detected_by", "actor"], now, |fields| {
         concerning(fields)?;
         Ok((Fact::Declaration(events::declaration(fields, &LabelNames::default())?), fields.line("actor")?))
@@ -45,7 +45,7 @@ pub fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 ///
 /// # Errors
 /// The first fault, with its field.
-pub fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     state(body, &["action", "why", "should_be_automatic", "planned", "actor"], now, |fields| {
         concerning(fields)?;
         let fact = Fact::Intervention(Intervention {
@@ -66,7 +66,7 @@ pub fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 ///
 /// # Errors
 /// The first fault, with its field.
-pub fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     state(body, &["what", "severity", "closeness", "by_luck", "barriers_left", "actor"], now, |fields| {
         concerning(fields)?;
         Ok((Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?), fields.line("actor")?))
@@ -78,7 +78,7 @@ pub fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 ///
 /// # Errors
 /// The first fault, with its field.
-pub fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> {
+pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
     let fields = Fields::open(&body, None)?;
     fields.only(&["service", "from", "to", "why", "actor"])?;

@@ -11,7 +11,8 @@
 
 use chrono::TimeDelta;
 
-use super::member::{self, Episode, Faultless, Place, Sent, Unread};
+use super::alert_payload;
+use super::alert_payload::{Episode, Faultless, Place, Sent, Unread};
 use super::{IngestFault, Known, Lease, MemberFault, Reading, begins, not_readable};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
@@ -28,7 +29,7 @@ const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
 ///
 /// # Errors
 /// When the body as a whole is no list.
-pub fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+pub(crate) fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
     news_v2(body, source, names, now, &mut |_| false)
 }
 
@@ -36,7 +37,7 @@ pub fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Re
 ///
 /// # Errors
 /// When the body as a whole is no list.
-pub fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     begins(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
@@ -50,7 +51,7 @@ pub fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: 
         if sent.starts_at.is_none() {
             reading.unstarted.push(reading.events.len());
         }
-        let event = member::event(sent, episode, None, source, names, now);
+        let event = alert_payload::event(sent, episode, None, source, names, now);
         if let Some(until) = until {
             reading.leases.push(Lease { subject: event.subject, until });
         }
@@ -66,7 +67,7 @@ pub fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: 
         let Unread(alerts) = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
             let place = Place { list: "", index };
-            faults.extend(member::read(raw, place).and_then(|sent| take(place, sent)).err());
+            faults.extend(alert_payload::read(raw, place).and_then(|sent| take(place, sent)).err());
         }
     }
     reading.faults = faults;
@@ -78,7 +79,7 @@ fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFa
     match sent.ends_at {
         Some(ends_at) if ends_at < starts_at => Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins")),
         Some(ends_at) if ends_at <= now => {
-            let end_reason = member::end_reason(&sent.annotations);
+            let end_reason = alert_payload::end_reason(&sent.annotations);
             Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
         }
         _ => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),

@@ -10,16 +10,16 @@ use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet};
 
 /// Where the events of one body are that came with a label which only tells replicas apart.
 #[derive(Debug, Default)]
-pub(super) struct Replicas(Vec<usize>);
+pub(crate) struct Replicas(Vec<usize>);
 
 impl Replicas {
     /// The event that comes to stand there is of a replica.
-    pub(super) fn note(&mut self, index: usize) {
+    pub(crate) fn note(&mut self, index: usize) {
         self.0.push(index);
     }
 
     /// Leaves one event an alert: firing since the first of them said so while any does, else resolved when the last of them was.
-    pub(super) fn fold(self, reading: &mut Reading) {
+    pub(crate) fn fold(self, reading: &mut Reading) {
         if self.0.is_empty() {
             return;
         }

@@ -22,8 +22,9 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::foreign::{self, Told, actor, at, fault, instant, line, need, object, prose, reading, text, word};
-use super::{IngestFault, Lease, MemberFault, Message, Reading, around};
+use super::json_fields;
+use super::json_fields::{Told, actor, at, fault, instant, line, need, object, prose, reading, text, word};
+use super::{IngestFault, Lease, MemberFault, Message, Reading, tags};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
 
@@ -34,7 +35,7 @@ const HOLDS: TimeDelta = TimeDelta::hours(1);
 ///
 /// # Errors
 /// When it is nothing that the integration platform sends.
-pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "a message of Sentry's integration platform")?;
     let hook = Hook { message, body: &body };
     // A gateway may have dropped the header, and what is inside tells most of them apart.
@@ -206,7 +207,7 @@ impl Hook<'_> {
         // The rule is met again and again while it goes on: that is one episode.
         self.on(&mut reading, sketch, when.or(self.told_at()), true);
         if let Some(event) = reading.events.first_mut() {
-            around::place(event, &tags, self.message);
+            tags::place(event, &tags, self.message);
             reading.leases.push(Lease { subject: event.subject, until: self.message.now + HOLDS });
         }
         Ok(reading)
@@ -253,7 +254,7 @@ impl Hook<'_> {
             starts_at: when,
             ends_at: (status == AlertStatus::Resolved).then_some(when),
             end_reason,
-            links: foreign::link(self.body, sketch.link, "Sentry").into_iter().collect(),
+            links: json_fields::link(self.body, sketch.link, "Sentry").into_iter().collect(),
         };
         let mut event = told.event(self.message);
         event.service = sketch.project.map(Into::into);
@@ -263,7 +264,7 @@ impl Hook<'_> {
 
     fn note(&self, text: &str, project: Option<&str>, when: Option<Time>) -> Reading {
         let fact = Fact::Note(Note { text: prose(text) });
-        let event = around::said(self.message, when.unwrap_or(self.message.now), project, None, self.actor(), fact);
+        let event = tags::said(self.message, when.unwrap_or(self.message.now), project, None, self.actor(), fact);
         reading(vec![event])
     }
 
@@ -283,7 +284,7 @@ impl Hook<'_> {
     /// When the message was made, by its header. Nothing signs it.
     fn told_at(&self) -> Option<Time> {
         let text = self.message.headers.text("sentry-hook-timestamp")?;
-        around::since_1970(&Value::String(text.to_owned()))
+        tags::since_1970(&Value::String(text.to_owned()))
     }
 
     fn is_application(&self) -> bool {

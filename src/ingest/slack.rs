@@ -21,8 +21,9 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::foreign::{self, at, line, object, prose, text};
-use super::{IngestFault, Message, Reading, Reply, redacted};
+use super::json_fields;
+use super::json_fields::{at, line, object, prose, text};
+use super::{IngestFault, Message, Reading, Reply, redaction};
 use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Note, Request};
 
@@ -48,15 +49,15 @@ const JSON: &str = "application/json; charset=utf-8";
 ///
 /// # Errors
 /// When a payload is no JSON object.
-pub fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFault> {
-    if redacted::is_json(message.body) {
+pub(crate) fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFault> {
+    if redaction::is_json(message.body) {
         return challenge(message);
     }
     let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(message.body).take(FIELDS).collect();
     let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim()).filter(|text| !text.is_empty());
     if let Some(payload) = field("payload") {
         let payload = object(payload.as_bytes(), "a payload as Slack sends it")?;
-        return Ok(foreign::reading(pressed(message, desk, &payload)));
+        return Ok(json_fields::reading(pressed(message, desk, &payload)));
     }
     match (field("command"), field("user_id")) {
         (Some(command), Some(user)) => Ok(asked(message, desk, command, user, field("text").unwrap_or_default())),
@@ -67,21 +68,21 @@ pub fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFaul
 
 /// What may be kept of a body: it without what gives access to the workspace.
 #[must_use]
-pub fn kept(body: &[u8]) -> Vec<u8> {
-    if redacted::is_json(body) {
-        return redacted::json(body, &SECRETS);
+pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
+    if redaction::is_json(body) {
+        return redaction::json(body, &SECRETS);
     }
     let mut kept: Vec<Vec<u8>> = Vec::new();
     for field in body.split(|byte| *byte == b'&') {
         match form_urlencoded::parse(field).next() {
             Some((name, _)) if SECRETS.contains(&name.trim()) => {}
             Some((name, value)) if name == "payload" => {
-                let cleaned = redacted::json(value.as_bytes(), &SECRETS);
+                let cleaned = redaction::json(value.as_bytes(), &SECRETS);
                 let cleaned = form_urlencoded::byte_serialize(&cleaned).collect::<String>();
                 kept.push(format!("payload={cleaned}").into_bytes());
             }
             // It may be anything that came here.
-            _ => kept.push(redacted::text(field, &SECRETS)),
+            _ => kept.push(redaction::text(field, &SECRETS)),
         }
     }
     kept.join(&b'&')

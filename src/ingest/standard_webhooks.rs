@@ -5,11 +5,12 @@
 //! ```
 //!
 //! The convention is advice: a body without `data` is carried whole, one without `type` has none. `webhook-id` is the event's id. What it
-//! means is as for CloudEvents, see [`super::carried`]. See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
+//! means is as for CloudEvents, see [`super::event_envelope`]. See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 use serde_json::{Map, Value};
 
-use super::carried::{self, Carried};
+use super::event_envelope;
+use super::event_envelope::Carried;
 use super::generic::{Mapping, Run};
 use super::{IngestFault, Message, Reading, not_readable};
 
@@ -17,7 +18,7 @@ use super::{IngestFault, Message, Reading, not_readable};
 ///
 /// # Errors
 /// When the body is not JSON.
-pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body: Value = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, "one JSON document"))?;
     let mut around = Map::new();
     // Svix, whose form the convention grew from, sends its own names beside or instead.
@@ -31,6 +32,6 @@ pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, Inge
         other => other,
     };
     let mut run = Run::new(message);
-    carried::tell(&mut run, mapping, Carried { around, data }, None, message);
+    event_envelope::tell(&mut run, mapping, Carried { around, data }, None, message);
     Ok(run.reading)
 }

@@ -14,8 +14,9 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
-use super::foreign::{self, at, event, instant_if_any as instant, line, link, list, need, prose, text};
-use super::{IngestFault, MemberFault, Message, Reading, labels, redacted};
+use super::json_fields;
+use super::json_fields::{at, event, instant_if_any as instant, line, link, list, need, prose, text};
+use super::{IngestFault, MemberFault, Message, Reading, labels, redaction};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
 
@@ -23,8 +24,8 @@ use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity,
 ///
 /// # Errors
 /// When it is no JSON object, or its incident or its beginning cannot be told.
-pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let body = foreign::object(message.body, "a message as Statuspage sends it")?;
+pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let body = json_fields::object(message.body, "a message as Statuspage sends it")?;
     let mut reading = Reading::default();
     let faults = &mut reading.faults;
     reading.events = if let Some(incident) = at(&body, "incident") {
@@ -42,8 +43,8 @@ pub fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 
 /// What may be kept of a body: it without the address by which whoever reads it could end the subscription.
 #[must_use]
-pub fn kept(body: &[u8]) -> Vec<u8> {
-    redacted::json(body, &["unsubscribe"])
+pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
+    redaction::json(body, &["unsubscribe"])
 }
 
 /// When an update was, as its author dates it.
@@ -64,7 +65,7 @@ fn outage(
         Some(started) => started,
         None => {
             let first = updates.iter().map(|(_, shown)| *shown).chain(instant(incident, "created_at", faults)).min();
-            first.ok_or_else(|| foreign::fault("incident.created_at", "missing. It says when the outage was declared"))?
+            first.ok_or_else(|| json_fields::fault("incident.created_at", "missing. It says when the outage was declared"))?
         }
     };
     let told = Told { message, key, link: link(incident, "shortlink", "Statuspage") };

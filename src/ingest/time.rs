@@ -9,7 +9,7 @@ use crate::model::event::Event;
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
 /// Reads RFC 3339 with any offset and any number of fractional digits; microseconds are kept.
-pub(super) fn parse(text: &str) -> Result<Time, String> {
+pub(crate) fn parse(text: &str) -> Result<Time, String> {
     if let Some(time) = parse_utc(text.as_bytes()) {
         return Ok(time);
     }
@@ -61,13 +61,13 @@ fn days(year: i64, month: i64) -> i64 {
 }
 
 /// As [`parse`], where Go's zero time (the year 1) means that there is none.
-pub(super) fn parse_go(text: &str) -> Result<Option<Time>, String> {
+pub(crate) fn parse_go(text: &str) -> Result<Option<Time>, String> {
     parse(text).map(|time| Some(time).filter(|time| time.year() > 1))
 }
 
 /// Takes a time too far ahead back to `now`, and marks it. Comes after [`Event::identify`]: the id rests on what was sent,
 /// so that the same statement sent twice is one event.
-pub(super) fn clamp(event: &mut Event, now: Time) {
+pub(crate) fn clamp(event: &mut Event, now: Time) {
     if event.occurred_at.signed_duration_since(now) > AHEAD {
         event.occurred_at = now;
         event.clamped = true;

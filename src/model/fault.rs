@@ -28,7 +28,7 @@ impl std::error::Error for Fault {}
 
 /// The word of `known` that was most likely meant by `word`, when one is close enough to say so: a slip or two, or its beginning.
 #[must_use]
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let folded = word.to_lowercase();
     known
         .into_iter()

@@ -24,7 +24,7 @@ impl EventId {
     pub const FIRST: Self = Self([0; 16]);
 
     /// The id of a fact that is stated by `text`.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(std::array::from_fn(|index| digest[index]))
     }
@@ -49,7 +49,7 @@ impl EventId {
 
 impl Subject {
     /// The subject that `text` states.
-    pub(super) fn of(text: &str) -> Self {
+    pub(crate) fn of(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
         Self(u64::from_be_bytes(std::array::from_fn(|index| digest[index])))
     }

@@ -7,10 +7,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Time;
+use super::directory::Identities;
 use super::event::{Answer, Event, EventId, Severity, Subject};
 use super::member::Members;
-use super::span::Spans;
-use super::who::Identities;
+use super::spans::Spans;
 
 /// Names an incident; follows its opening event. `i-` and ten hex digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -151,7 +151,7 @@ pub enum Joined {
 
 impl Joined {
     /// A number for each reason, and by what it is, where that is part of the reason.
-    pub(super) fn parts(&self) -> (u128, &str) {
+    pub(crate) fn parts(&self) -> (u128, &str) {
         match self {
             Self::Context => (1, ""),
             Self::Opened => (2, ""),

@@ -2,26 +2,26 @@
 //!
 //! One word per thing; the same words stand in SQL, pages and docs.
 
-pub mod backoff;
-pub mod correction;
+pub(crate) mod backoff;
+pub(crate) mod correction;
+pub(crate) mod directory;
 pub mod event;
-pub mod fault;
-pub mod glob;
-pub mod id;
+pub(crate) mod fault;
+pub(crate) mod glob;
+pub(crate) mod id;
 mod identity;
 pub mod incident;
 pub mod labels;
-pub mod ledger;
-pub mod member;
-pub mod on_call;
-pub mod plot;
-pub mod postmortem;
+pub(crate) mod ledger;
+pub(crate) mod member;
+pub(crate) mod on_call;
+pub(crate) mod plot;
+pub(crate) mod postmortem;
 pub mod sample;
 pub mod settings;
 pub mod source;
-pub mod span;
-pub mod when;
-pub mod who;
+pub(crate) mod spans;
+pub(crate) mod time_parse;
 
 /// An instant in UTC. Stored with microseconds, shown with seconds.
 pub type Time = chrono::DateTime<chrono::Utc>;

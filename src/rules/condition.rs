@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::parse::positive;
-use super::query::understand;
+use super::promql::understand;
 use super::{Comparison, ConditionRule, Places, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
@@ -39,7 +39,7 @@ fn critical() -> Severity {
 }
 
 /// Reads one condition; `None` when it has a fault.
-pub(super) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<ConditionRule> {
+pub(crate) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<ConditionRule> {
     let before = faults.len();
     let entry: Entry = names.read(file, node, &["name", "service", "metrics", "query", "degraded"], faults)?;
     for (key, text) in [("service", &entry.service), ("metrics", &entry.metrics), ("query", &entry.query)] {

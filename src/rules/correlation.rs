@@ -6,7 +6,8 @@ use super::parse::positive;
 use super::{Correlation, criterion};
 use crate::expr::Root;
 use crate::model::fault::Fault;
-use crate::yaml::{self, Duration, Node, Spanned, Value};
+use crate::yaml;
+use crate::yaml::{Duration, Node, Spanned, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +22,7 @@ struct Entry {
 }
 
 /// Reads it; what it does not say is as by default.
-pub(super) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlation {
+pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlation {
     let defaults = Correlation::default();
     if node.value == Value::Null {
         return defaults;

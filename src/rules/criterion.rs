@@ -4,7 +4,8 @@ use serde::Deserialize;
 
 use super::parse::positive;
 use super::{Criterion, Seconds, Test};
-use crate::expr::{self, Expr, Root};
+use crate::expr;
+use crate::expr::{Expr, Root};
 use crate::model::fault::Fault;
 use crate::model::incident::{CriterionKind, Decision};
 use crate::yaml::{Duration, Names, Node, Quota, Spanned};
@@ -49,7 +50,7 @@ fn kind(on: CriterionKind) -> Kind {
 }
 
 /// Reads one criterion; `None` when it has a fault. With `all_shadow` the whole file is a shadow.
-pub(super) fn read(file: &str, node: &Node, all_shadow: bool, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
+pub(crate) fn read(file: &str, node: &Node, all_shadow: bool, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
     let before = faults.len();
     let entry: Entry = names.read(file, node, &["name", "on", "decision"], faults)?;
     if let Some(decision) = entry.decision.as_ref().filter(|decision| decision.value == Decision::None) {
@@ -80,7 +81,7 @@ pub(super) fn read(file: &str, node: &Node, all_shadow: bool, names: &mut Names,
 }
 
 /// Compiles an expression; its fault stands at the very character in the file.
-pub(super) fn filter(file: &str, source: &Spanned<String>, roots: &[Root], faults: &mut Vec<Fault>) -> Option<Expr> {
+pub(crate) fn filter(file: &str, source: &Spanned<String>, roots: &[Root], faults: &mut Vec<Fault>) -> Option<Expr> {
     match expr::compile(&source.value, roots) {
         Ok(expression) => Some(expression),
         Err(fault) => {

@@ -4,14 +4,14 @@ mod condition;
 mod correlation;
 mod criterion;
 pub mod parse;
-pub mod query;
+pub mod promql;
 pub mod scenario;
 
-use self::query::Understood;
 use crate::expr::Expr;
 use crate::model::event::{ConditionState, Severity};
 use crate::model::incident::{CriterionKind, Decision};
 use crate::yaml::Position;
+use promql::Understood;
 
 /// Seconds; every duration of the rules.
 pub type Seconds = i64;

@@ -2,7 +2,8 @@
 
 use super::{RuleSet, Seconds, condition, correlation, criterion};
 use crate::model::fault::Fault;
-use crate::yaml::{self, Duration, Key, Names, Node, Spanned, Value};
+use crate::yaml;
+use crate::yaml::{Duration, Key, Names, Node, Spanned, Value};
 
 /// The rules in force where nobody wrote any: name and text.
 pub const SHIPPED: (&str, &str) = ("rules/postmortems.yaml", include_str!("../../rules/postmortems.yaml"));
@@ -70,7 +71,7 @@ fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bo
 }
 
 /// A duration that must not be zero, in seconds.
-pub(super) fn positive(file: &str, key: &str, duration: &Spanned<Duration>, faults: &mut Vec<Fault>) -> Seconds {
+pub(crate) fn positive(file: &str, key: &str, duration: &Spanned<Duration>, faults: &mut Vec<Fault>) -> Seconds {
     if duration.value.seconds == 0 {
         faults.push(duration.position.fault(file, format!("`{key}` must be longer than nothing")));
     }

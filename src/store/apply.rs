@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, values};
-use super::{delivery, head, incident, ledger, postgresql, postmortem, quarantine, sight};
+use super::sql;
+use super::sql::{At, values};
+use super::{active_alerts, delivery, head, incident, ledger, postgresql, postmortem, quarantine};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Subject};
 use crate::model::incident::{Incident, IncidentId};
@@ -114,6 +115,6 @@ fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
     changes.meetings.iter().try_for_each(|meeting| postmortem::save_meeting(at, meeting))?;
     changes.deliveries.iter().try_for_each(|delivery| delivery::insert(at, delivery, now))?;
     changes.ledger.iter().try_for_each(|entry| ledger::save(at, entry, now))?;
-    sight::remove(at, &changes.lapsed)?;
+    active_alerts::remove(at, &changes.lapsed)?;
     changes.quarantined.iter().try_for_each(|(position, fault)| quarantine::insert(at, *position, fault, true))
 }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use super::error::StoreError;
-use super::sql::{self, At, Row, values};
+use super::sql;
+use super::sql::{At, Row, values};
 use super::{Store, head, postgresql};
 use crate::model::Time;
 use crate::model::postmortem::Delivery;
 
 const NOUN: &str = "delivery";
 /// How long a delivery is left to who took it. Past it, whoever took it counts as gone.
-pub const CLAIM: Duration = Duration::from_secs(60);
+pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 
 /// A delivery that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +182,7 @@ impl Store {
 }
 
 /// Adds a delivery, due at once; does nothing when its key is there already. One that waits to do the very same is no longer needed.
-pub(super) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+pub(crate) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
     // What somebody is at stays: it may have read what it writes before this one was decided on.
     let same = "delete from delivery where state = 'pending' and destination = $1 and action = $2 and key <> $3 and claimed_until = 0";
     let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \

@@ -34,7 +34,7 @@ pub enum StoreError {
 
 impl StoreError {
     /// The same, saying what was being read where that is not told yet.
-    pub(super) fn about(self, noun: &str) -> Self {
+    pub(crate) fn about(self, noun: &str) -> Self {
         match self {
             Self::Other(error) => Self::Other(error.context(noun.to_owned())),
             other => other,
@@ -43,7 +43,7 @@ impl StoreError {
 }
 
 /// Sorts an error of SQLite by what the caller can do; `noun` names what was being read or written.
-pub(super) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
+pub(crate) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => StoreError::Full(format!("{noun}: {error}")),
         Some(ErrorCode::NotADatabase) => {
@@ -54,7 +54,7 @@ pub(super) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
 }
 
 /// Sorts an error of PostgreSQL likewise. The error's own text is short; what the server said is its source.
-pub(super) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError {
+pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError {
     let told = error.as_db_error().map_or_else(|| error.to_string(), |said| format!("{}: {}", said.severity(), said.message()));
     let Some(code) = error.code() else {
         let why = std::error::Error::source(error).map_or_else(|| told.clone(), |source| format!("{told}: {source}"));

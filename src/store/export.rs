@@ -12,7 +12,8 @@ use serde_json::value::RawValue;
 
 use super::error::StoreError;
 use super::log::Record;
-use super::sql::{self, At, Row, Value};
+use super::sql;
+use super::sql::{At, Row, Value};
 use super::{Store, migration};
 use crate::model::Time;
 
@@ -263,7 +264,7 @@ fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
 ///
 /// # Errors
 /// When it is no line of an export.
-pub fn logged(line: &str) -> Result<Option<Record>, StoreError> {
+pub(crate) fn logged(line: &str) -> Result<Option<Record>, StoreError> {
     let bad = |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
     let line: Glance<'_> = serde_json::from_str(line).map_err(bad)?;
     let row = match (line.table, line.row) {
@@ -346,7 +347,7 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 impl Store {
     /// Columns of the database that an export would leave out.
-    pub(super) fn tables_unknown_to_export(&self) -> Result<Vec<String>, StoreError> {
+    pub(crate) fn tables_unknown_to_export(&self) -> Result<Vec<String>, StoreError> {
         self.read(NOUN, |at| {
             let text = match at {
                 At::Sqlite(_) => {

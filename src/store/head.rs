@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::StoreError;
-use super::sql::{self, At, values};
+use super::sql;
+use super::sql::{At, values};
 use super::{Store, postgresql};
 use crate::model::Time;
 
 const NOUN: &str = "head";
 /// How long a judge is in office unless it renews.
-pub const LEASE: Duration = Duration::from_secs(5);
+pub(crate) const LEASE: Duration = Duration::from_secs(5);
 /// Microseconds since 1970 by PostgreSQL's own clock, since those of replicas may differ.
-pub(super) const DATABASE_CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
+pub(crate) const DATABASE_CLOCK: &str = "(extract(epoch from clock_timestamp()) * 1000000)::bigint";
 
 /// The one row that appending and judging go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,7 +139,7 @@ impl Store {
 }
 
 /// The head within a transaction.
-pub(super) fn head(at: &At<'_>) -> Result<Head, StoreError> {
+pub(crate) fn head(at: &At<'_>) -> Result<Head, StoreError> {
     sql::row(at, NOUN, "select next, clock, applied, epoch from head where id = 1", &[], |row| {
         Ok(Head {
             next: sql::read_count(row, 0)?,
@@ -150,6 +151,6 @@ pub(super) fn head(at: &At<'_>) -> Result<Head, StoreError> {
     .ok_or_else(missing)
 }
 
-pub(super) fn missing() -> StoreError {
+pub(crate) fn missing() -> StoreError {
     StoreError::Other(anyhow::anyhow!("the head of the database is missing: restore a back-up"))
 }

@@ -1,8 +1,9 @@
 //! Incidents, the other names they go by, and loose events that may still join one.
 
 use super::error::StoreError;
-use super::sql::{self, At, values};
-use super::{Store, part};
+use super::sql;
+use super::sql::{At, values};
+use super::{Store, incident_parts};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact};
 use crate::model::incident::{Incident, IncidentId, SignalKind, Standing};
@@ -29,7 +30,7 @@ impl Store {
         } else {
             "select state, parts from incident order by opened_at desc, id limit $1"
         };
-        self.read(NOUN, |at| part::found(at, text, values![sql::integer(filter.limit)]))
+        self.read(NOUN, |at| incident_parts::found(at, text, values![sql::integer(filter.limit)]))
     }
 
     /// An incident by its id, or by another name it goes by.
@@ -39,9 +40,9 @@ impl Store {
     pub fn incident(&self, name: &str) -> Result<Option<Incident>, StoreError> {
         let by_id = "select state, parts from incident where id = $1";
         let by_alias = "select i.state, i.parts from incident i join alias a on a.incident = i.id where a.alias = $1";
-        self.read(NOUN, |at| match part::found(at, by_id, values![name])?.pop() {
+        self.read(NOUN, |at| match incident_parts::found(at, by_id, values![name])?.pop() {
             Some(incident) => Ok(Some(incident)),
-            None => Ok(part::found(at, by_alias, values![name])?.pop()),
+            None => Ok(incident_parts::found(at, by_alias, values![name])?.pop()),
         })
     }
 
@@ -73,33 +74,33 @@ impl Store {
     pub fn standing(&self, standing: Standing, limit: usize) -> Result<Vec<Incident>, StoreError> {
         let text = "select state, parts from incident where standing = $1 order by opened_at desc, id limit $2";
         let standing = sql::word(NOUN, &standing)?;
-        self.read(NOUN, |at| part::found(at, text, values![&standing, sql::integer(limit)]))
+        self.read(NOUN, |at| incident_parts::found(at, text, values![&standing, sql::integer(limit)]))
     }
 }
 
 /// Incidents not closed, or closed after `since`, oldest first.
-pub(super) fn unfinished(at: &At<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
+pub(crate) fn unfinished(at: &At<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
     let text = "select state, parts from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
                 order by opened_at, id";
-    part::found(at, text, values![sql::micros(since)])
+    incident_parts::found(at, text, values![sql::micros(since)])
 }
 
 /// The other names of those incidents.
-pub(super) fn aliases(at: &At<'_>, since: Time) -> Result<Vec<(String, IncidentId)>, StoreError> {
+pub(crate) fn aliases(at: &At<'_>, since: Time) -> Result<Vec<(String, IncidentId)>, StoreError> {
     let text = "select a.alias, a.incident from alias a join incident i on i.id = a.incident \
                 where i.phase in ('active', 'resolved') or (i.phase = 'closed' and i.phase_since > $1) order by a.alias";
     sql::rows(at, "alias", text, values![sql::micros(since)], |row| Ok((row.get(0)?, IncidentId(row.get(1)?))))
 }
 
 /// All loose events, oldest first.
-pub(super) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
+pub(crate) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
     sql::rows(at, "loose", "select event from loose order by occurred_at, event_id", &[], |row| sql::read_json(row, 0))
 }
 
 /// Writes an incident over what was there.
-pub(super) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
-    let parts = part::save(at, incident)?;
-    let shell = (parts > 0).then(|| part::shell(incident));
+pub(crate) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
+    let parts = incident_parts::save(at, incident)?;
+    let shell = (parts > 0).then(|| incident_parts::shell(incident));
     let measured = i64::from(incident.signals.iter().any(|signal| signal.kind == SignalKind::Condition));
     let text = "insert into incident (id, revision, phase, phase_since, standing, opened_at, updated_at, state, parts, measured) \
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do update set revision = excluded.revision, \
@@ -128,13 +129,13 @@ pub(super) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), St
 }
 
 /// Removes an incident that fell together with another.
-pub(super) fn remove(at: &At<'_>, id: &IncidentId) -> Result<(), StoreError> {
+pub(crate) fn remove(at: &At<'_>, id: &IncidentId) -> Result<(), StoreError> {
     sql::execute(at, NOUN, "delete from part where incident = $1", values![&id.0])?;
     sql::execute(at, NOUN, "delete from incident where id = $1", values![&id.0]).map(drop)
 }
 
 /// Lets `alias` name `incident`, and with it every name that `alias` stood for.
-pub(super) fn save_alias(at: &At<'_>, alias: &str, incident: &IncidentId) -> Result<(), StoreError> {
+pub(crate) fn save_alias(at: &At<'_>, alias: &str, incident: &IncidentId) -> Result<(), StoreError> {
     sql::execute(at, "alias", "update alias set incident = $2 where incident = $1", values![alias, incident.0])?;
     let text = "insert into alias (alias, incident) values ($1, $2) on conflict (alias) do update set incident = excluded.incident";
     sql::execute(at, "alias", text, values![alias, incident.0]).map(drop)
@@ -157,14 +158,14 @@ impl Store {
 }
 
 /// Keeps a loose event.
-pub(super) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
+pub(crate) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
     let text = "insert into loose (event_id, occurred_at, event) values ($1, $2, $3) \
                 on conflict (event_id) do update set occurred_at = excluded.occurred_at, event = excluded.event";
     sql::execute(at, "loose", text, values![event.id.to_string(), sql::micros(event.occurred_at), sql::json("loose", event)?]).map(drop)
 }
 
 /// Forgets a loose event: it joined an incident, or is too old to.
-pub(super) fn remove_loose(at: &At<'_>, id: EventId) -> Result<(), StoreError> {
+pub(crate) fn remove_loose(at: &At<'_>, id: EventId) -> Result<(), StoreError> {
     sql::execute(at, "loose", "delete from loose where event_id = $1", values![id.to_string()]).map(drop)
 }
 

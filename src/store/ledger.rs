@@ -2,7 +2,8 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, values};
+use super::sql;
+use super::sql::{At, values};
 use crate::model::Time;
 use crate::model::incident::{IncidentId, Phase, Standing};
 use crate::model::ledger::{LedgerEntry, Ledgered};
@@ -84,7 +85,7 @@ impl Store {
 }
 
 /// Enters a closed incident; what was entered before is never overwritten, only amended beside.
-pub(super) fn save(at: &At<'_>, entry: &LedgerEntry, now: Time) -> Result<(), StoreError> {
+pub(crate) fn save(at: &At<'_>, entry: &LedgerEntry, now: Time) -> Result<(), StoreError> {
     let text = "insert into ledger (incident, closed_at, decision, standing, entry) values ($1, $2, $3, $4, $5) \
                 on conflict (incident) do update set decision = excluded.decision, standing = excluded.standing, \
                 amended_at = $6, amended = excluded.entry where coalesce(ledger.amended, ledger.entry) <> excluded.entry";

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, Row, Value, values};
+use super::sql;
+use super::sql::{At, Row, Value, values};
 use super::{head, postgresql, quarantine};
 use crate::model::Time;
 use crate::model::event::{Event, Fact};
@@ -190,12 +191,12 @@ impl Store {
 }
 
 /// The events of records as text.
-pub(super) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
+pub(crate) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
     records.iter().map(|record| sql::json(NOUN, &record.events)).collect()
 }
 
 /// Appends records, at least one, within a transaction.
-pub(super) fn append(
+pub(crate) fn append(
     at: &At<'_>,
     epoch: Option<u64>,
     records: &[NewRecord],

@@ -3,14 +3,15 @@
 use anyhow::anyhow;
 
 use super::error::StoreError;
-use super::sql::{self, At, values};
+use super::sql;
+use super::sql::{At, values};
 use crate::model::Time;
 use crate::model::event::hex;
 
 const NOUN: &str = "migration";
 
 /// All steps, in order; a step that was released is never edited.
-pub(super) const STEPS: &[Step] = &[
+pub(crate) const STEPS: &[Step] = &[
     Step { version: 1, text: include_str!("../../migrations/0001_start.sql") },
     Step { version: 2, text: include_str!("../../migrations/0002_replicas.sql") },
     Step { version: 3, text: include_str!("../../migrations/0003_metrics.sql") },
@@ -18,9 +19,9 @@ pub(super) const STEPS: &[Step] = &[
 ];
 
 /// One step from a version to the next.
-pub(super) struct Step {
-    pub(super) version: u32,
-    pub(super) text: &'static str,
+pub(crate) struct Step {
+    pub(crate) version: u32,
+    pub(crate) text: &'static str,
 }
 
 /// What a migration did.
@@ -33,7 +34,7 @@ pub struct Migrated {
 }
 
 /// Applies the steps that are missing, all or none: the caller commits.
-pub(super) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated, StoreError> {
+pub(crate) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated, StoreError> {
     let tables = match at {
         At::Sqlite(_) => "select name from sqlite_master where type = 'table'",
         At::Postgres(_) => {

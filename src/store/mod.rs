@@ -3,41 +3,39 @@
 //! Every call blocks; callers on an async runtime move it to a blocking thread. The store decides nothing:
 //! it keeps what it is given and finds it again.
 
-pub mod apply;
-pub mod delivery;
-pub mod error;
-pub mod export;
-pub mod head;
-pub mod incident;
-pub mod ledger;
-pub mod log;
-pub mod migration;
-mod part;
-pub mod plot;
+pub(crate) mod active_alerts;
+pub(crate) mod apply;
+pub(crate) mod condition_state;
+pub(crate) mod delivery;
+pub(crate) mod error;
+pub(crate) mod export;
+pub(crate) mod head;
+pub(crate) mod incident;
+mod incident_parts;
+pub(crate) mod ledger;
+pub(crate) mod log;
+pub(crate) mod migration;
+pub(crate) mod plot;
 mod postgresql;
-pub mod postmortem;
-pub mod quarantine;
-pub mod sample;
-pub mod sight;
+pub(crate) mod postmortem;
+pub(crate) mod quarantine;
+pub(crate) mod sample;
+pub(crate) mod source_stats;
 mod sql;
 mod sqlite;
-pub mod tally;
 #[cfg(test)]
 mod testbed;
-#[cfg(test)]
-mod tests;
-pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use self::error::StoreError;
-use self::migration::Migrated;
-use self::postgresql::Postgres;
-use self::sql::At;
-use self::sqlite::Sqlite;
 use crate::model::Time;
+use error::StoreError;
+use migration::Migrated;
+use postgresql::Postgres;
+use sql::At;
+use sqlite::Sqlite;
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,3 +159,6 @@ impl std::fmt::Display for Place {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, Row, values};
+use super::sql;
+use super::sql::{At, Row, values};
 use crate::model::Time;
 use crate::model::event::hex;
 use crate::model::incident::IncidentId;

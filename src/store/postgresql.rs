@@ -39,7 +39,7 @@ struct Pool {
 }
 
 /// The database.
-pub(super) struct Postgres {
+pub(crate) struct Postgres {
     config: Config,
     name: String,
     pool: Mutex<Pool>,
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     /// Makes ready to connect; nothing is connected yet.
-    pub(super) fn new(address: &Address) -> Result<Self, StoreError> {
+    pub(crate) fn new(address: &Address) -> Result<Self, StoreError> {
         let mut config: Config = address.url.parse().context("the address under `storage:` cannot be read")?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(anyhow!(
@@ -81,15 +81,15 @@ impl Postgres {
         Ok(Self { config, name, pool: Mutex::default(), freed: Condvar::new(), listener: Mutex::default() })
     }
 
-    pub(super) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.transact(noun, false, work)
     }
 
-    pub(super) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         self.transact(noun, true, work)
     }
 
@@ -141,7 +141,7 @@ impl Postgres {
     }
 
     /// Waits until something is appended or applied by anybody, `patience` at most.
-    pub(super) fn wait(&self, patience: Duration) -> Result<(), StoreError> {
+    pub(crate) fn wait(&self, patience: Duration) -> Result<(), StoreError> {
         let mut listener = lock(&self.listener);
         if listener.is_none() {
             let mut client = self.connect("listen")?.client;
@@ -168,7 +168,7 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Tells all who wait, when the transaction commits.
-pub(super) fn tell(at: &At<'_>) -> Result<(), StoreError> {
+pub(crate) fn tell(at: &At<'_>) -> Result<(), StoreError> {
     match at {
         At::Sqlite(_) => Ok(()),
         At::Postgres(_) => super::sql::execute(at, "notify", "select pg_notify('afterword', '')", &[]).map(drop),

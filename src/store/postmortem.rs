@@ -2,7 +2,8 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, values};
+use super::sql;
+use super::sql::{At, values};
 use crate::model::incident::IncidentId;
 use crate::model::postmortem::{Meeting, Postmortem, PostmortemId};
 
@@ -47,7 +48,7 @@ impl Store {
 }
 
 /// Writes a postmortem over what was there.
-pub(super) fn save(at: &At<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
+pub(crate) fn save(at: &At<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
     let text = "insert into postmortem (id, incident, status, opened_at, state) values ($1, $2, $3, $4, $5) \
                 on conflict (id) do update set incident = excluded.incident, status = excluded.status, \
                 opened_at = excluded.opened_at, state = excluded.state";
@@ -67,7 +68,7 @@ pub(super) fn save(at: &At<'_>, postmortem: &Postmortem) -> Result<(), StoreErro
 }
 
 /// Writes a meeting over what was there.
-pub(super) fn save_meeting(at: &At<'_>, meeting: &Meeting) -> Result<(), StoreError> {
+pub(crate) fn save_meeting(at: &At<'_>, meeting: &Meeting) -> Result<(), StoreError> {
     let text = "insert into meeting (id, sequence, starts_at, state) values ($1, $2, $3, $4) \
                 on conflict (id) do update set sequence = excluded.sequence, starts_at = excluded.starts_at, state = excluded.state";
     sql::execute(

@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, At, Row, values};
+use super::sql;
+use super::sql::{At, Row, values};
 use crate::model::Time;
 
 const NOUN: &str = "quarantine";
@@ -158,7 +159,7 @@ fn quarantined(row: &Row<'_>) -> Result<Quarantined, StoreError> {
 }
 
 /// Lists a logged record; a second fault is told beside the first. `passed`: the engine could not take it.
-pub(super) fn insert(at: &At<'_>, position: u64, fault: &str, passed: bool) -> Result<(), StoreError> {
+pub(crate) fn insert(at: &At<'_>, position: u64, fault: &str, passed: bool) -> Result<(), StoreError> {
     let text = "insert into quarantine (position, logged_at, source, fault, passed) \
                 select position, logged_at, source, $2, cast($3 as bigint) from log where position = $1 \
                 on conflict (position) do update set fault = quarantine.fault || '; ' || excluded.fault, \

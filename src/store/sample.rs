@@ -2,7 +2,8 @@
 
 use super::Store;
 use super::error::StoreError;
-use super::sql::{self, values};
+use super::sql;
+use super::sql::values;
 use crate::model::Time;
 use crate::model::event::Labels;
 use crate::model::sample::Sample;

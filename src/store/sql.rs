@@ -15,10 +15,10 @@ use super::error::{StoreError, fault, postgres_fault};
 use crate::model::Time;
 
 /// Where PostgreSQL passes over rows that another process is at; SQLite has no such rows.
-pub(super) const SKIP_LOCKED: &str = "/* skip locked */";
+pub(crate) const SKIP_LOCKED: &str = "/* skip locked */";
 
 /// A transaction on either database.
-pub(super) enum At<'a> {
+pub(crate) enum At<'a> {
     /// On the one writer, or on a reader of its own.
     Sqlite(&'a rusqlite::Connection),
     /// On a connection of the pool. Its client wants to be borrowed mutably even for reading.
@@ -26,9 +26,9 @@ pub(super) enum At<'a> {
 }
 
 /// A PostgreSQL transaction with the statements prepared on its connection.
-pub(super) struct Session<'a> {
-    pub(super) transaction: postgres::Transaction<'a>,
-    pub(super) statements: &'a mut HashMap<String, postgres::Statement>,
+pub(crate) struct Session<'a> {
+    pub(crate) transaction: postgres::Transaction<'a>,
+    pub(crate) statements: &'a mut HashMap<String, postgres::Statement>,
 }
 
 impl Session<'_> {
@@ -44,7 +44,7 @@ impl Session<'_> {
 
 /// A parameter.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Null,
     Integer(i64),
     Text(&'a str),
@@ -74,7 +74,7 @@ parameters! {
 macro_rules! values {
     ($($value:expr),* $(,)?) => { &[$($crate::store::sql::Value::from(&$value)),*] };
 }
-pub(super) use values;
+pub(crate) use values;
 
 impl rusqlite::ToSql for Value<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
@@ -109,13 +109,13 @@ impl ToSql for Value<'_> {
 }
 
 /// A row of a result.
-pub(super) enum Row<'a> {
+pub(crate) enum Row<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
     Postgres(&'a postgres::Row),
 }
 
 /// What a column can be read as.
-pub(super) trait Column: Sized {
+pub(crate) trait Column: Sized {
     fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError>;
 }
 
@@ -144,7 +144,7 @@ const COLUMN: &str = "column";
 
 impl Row<'_> {
     /// The column as that type.
-    pub(super) fn get<T: Column>(&self, column: usize) -> Result<T, StoreError> {
+    pub(crate) fn get<T: Column>(&self, column: usize) -> Result<T, StoreError> {
         T::read(self, column)
     }
 
@@ -161,7 +161,7 @@ impl Row<'_> {
 }
 
 /// Runs a statement that returns no rows; gives the number of rows it touched.
-pub(super) fn execute(at: &At<'_>, noun: &str, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+pub(crate) fn execute(at: &At<'_>, noun: &str, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
     match at {
         At::Sqlite(connection) => connection
             .prepare_cached(&numbered(text))
@@ -177,7 +177,7 @@ pub(super) fn execute(at: &At<'_>, noun: &str, text: &str, values: &[Value<'_>])
 }
 
 /// All rows of a query, read by `read`.
-pub(super) fn rows<T>(
+pub(crate) fn rows<T>(
     at: &At<'_>,
     noun: &str,
     text: &str,
@@ -204,7 +204,7 @@ pub(super) fn rows<T>(
 }
 
 /// The first row of a query, if there is one.
-pub(super) fn row<T>(
+pub(crate) fn row<T>(
     at: &At<'_>,
     noun: &str,
     text: &str,
@@ -218,7 +218,7 @@ pub(super) fn row<T>(
 const TOGETHER: usize = 32;
 
 /// Inserts rows of `columns` values each; `into` is all of the statement before the rows, `then` all after them.
-pub(super) fn insert(at: &At<'_>, noun: &str, into: &str, columns: usize, values: &[Value<'_>], then: &str) -> Result<(), StoreError> {
+pub(crate) fn insert(at: &At<'_>, noun: &str, into: &str, columns: usize, values: &[Value<'_>], then: &str) -> Result<(), StoreError> {
     let (whole, rest) = values.split_at(values.len() - values.len() % (columns * TOGETHER));
     for rows in whole.chunks(columns * TOGETHER).chain(rest.chunks(columns)) {
         let places = (0..rows.len() / columns).map(|row| {
@@ -232,7 +232,7 @@ pub(super) fn insert(at: &At<'_>, noun: &str, into: &str, columns: usize, values
 }
 
 /// Runs several statements without parameters, as migrations have.
-pub(super) fn batch(at: &At<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
+pub(crate) fn batch(at: &At<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
     match at {
         At::Sqlite(connection) => connection.execute_batch(text).map_err(|error| fault(noun, error)),
         At::Postgres(session) => {
@@ -259,38 +259,38 @@ fn numbered(text: &str) -> String {
 }
 
 /// A value as JSON text.
-pub(super) fn json<T: Serialize + ?Sized>(noun: &str, value: &T) -> Result<String, StoreError> {
+pub(crate) fn json<T: Serialize + ?Sized>(noun: &str, value: &T) -> Result<String, StoreError> {
     serde_json::to_string(value).map_err(|error| StoreError::Other(anyhow::Error::new(error).context(noun.to_owned())))
 }
 
 /// The word that a plain enum has in JSON, without its quotes.
-pub(super) fn word<T: Serialize>(noun: &str, value: &T) -> Result<String, StoreError> {
+pub(crate) fn word<T: Serialize>(noun: &str, value: &T) -> Result<String, StoreError> {
     Ok(json(noun, value)?.trim_matches('"').to_owned())
 }
 
 /// A time as it is stored.
-pub(super) fn micros(time: Time) -> i64 {
+pub(crate) fn micros(time: Time) -> i64 {
     time.timestamp_micros()
 }
 
 /// A count, position or limit as it is stored.
-pub(super) fn integer(number: impl TryInto<i64>) -> i64 {
+pub(crate) fn integer(number: impl TryInto<i64>) -> i64 {
     number.try_into().unwrap_or(i64::MAX)
 }
 
 /// Reads JSON text.
-pub(super) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+pub(crate) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
     serde_json::from_str(row.text(column)?).map_err(|error| unreadable(column, &error))
 }
 
 /// Reads a time.
-pub(super) fn read_time(row: &Row<'_>, column: usize) -> Result<Time, StoreError> {
+pub(crate) fn read_time(row: &Row<'_>, column: usize) -> Result<Time, StoreError> {
     let micros: i64 = row.get(column)?;
     Time::from_timestamp_micros(micros).ok_or_else(|| unreadable(column, &micros))
 }
 
 /// Reads a time that may be absent.
-pub(super) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Time>, StoreError> {
+pub(crate) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Time>, StoreError> {
     match row.get::<Option<i64>>(column)? {
         None => Ok(None),
         Some(_) => read_time(row, column).map(Some),
@@ -298,7 +298,7 @@ pub(super) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Ti
 }
 
 /// Reads JSON text that may be absent.
-pub(super) fn read_json_if_any<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, StoreError> {
+pub(crate) fn read_json_if_any<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, StoreError> {
     match row.get::<Option<String>>(column)? {
         None => Ok(None),
         Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| unreadable(column, &error)),
@@ -306,11 +306,11 @@ pub(super) fn read_json_if_any<T: DeserializeOwned>(row: &Row<'_>, column: usize
 }
 
 /// Reads a count or position.
-pub(super) fn read_count(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+pub(crate) fn read_count(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| unreadable(column, &number))
 }
 
-pub(super) fn unreadable(column: usize, why: &dyn std::fmt::Display) -> StoreError {
+pub(crate) fn unreadable(column: usize, why: &dyn std::fmt::Display) -> StoreError {
     StoreError::Other(anyhow::anyhow!("column {column} cannot be read: {why}"))
 }

@@ -22,15 +22,15 @@ const KEPT_STATEMENTS: usize = 100;
 
 /// The database file.
 #[derive(Debug)]
-pub(super) struct Sqlite {
+pub(crate) struct Sqlite {
     path: PathBuf,
-    pub(super) writer: Mutex<Connection>,
+    pub(crate) writer: Mutex<Connection>,
     readers: Mutex<Vec<Connection>>,
 }
 
 impl Sqlite {
     /// Opens the file, and makes it (with its directory, readable by its owner only) if there is none.
-    pub(super) fn open(path: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, StoreError> {
         create(path).with_context(|| {
             format!("{}: the database cannot be opened; its directory must be writable for the user that runs afterword", path.display())
         })?;
@@ -42,7 +42,7 @@ impl Sqlite {
         Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
     }
 
-    pub(super) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(noun, error))?;
         let result = work(&At::Sqlite(&transaction))?;
@@ -51,7 +51,7 @@ impl Sqlite {
     }
 
     /// Never waits for writers.
-    pub(super) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,

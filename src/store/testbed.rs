@@ -13,13 +13,13 @@ use super::{Address, Place, Store};
 use crate::model::Time;
 
 /// Where a store of a test is.
-pub(super) struct Home {
-    pub(super) place: Place,
+pub(crate) struct Home {
+    pub(crate) place: Place,
     _dir: Option<TempDir>,
 }
 
 /// A new store of each kind. The same test runs on both.
-pub(super) fn stores() -> Vec<(Home, Store)> {
+pub(crate) fn stores() -> Vec<(Home, Store)> {
     let dir = tempfile::tempdir().unwrap();
     let file = Place::Sqlite(dir.path().join("data/afterword.db"));
     let homes = [Home { place: file, _dir: Some(dir) }, Home { place: database(), _dir: None }];

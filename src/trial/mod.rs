@@ -1,12 +1,10 @@
 //! Trying rules out: scenarios run through the very engine that decides live.
 
 pub mod backtest;
-pub mod precision;
-pub mod report;
+pub mod comparison;
+pub(crate) mod csv;
+pub(crate) mod precision;
 mod samples;
-pub mod sheet;
-#[cfg(test)]
-mod tests;
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -140,3 +138,6 @@ fn duration(seconds: i64) -> String {
         (minutes, rest) => format!("{minutes}m{rest}s"),
     }
 }
+
+#[cfg(test)]
+mod tests;

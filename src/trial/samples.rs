@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::{Difference, duration};
-use crate::engine::condition::{Called, Reading, Watch};
+use crate::engine::conditions::state_machine::{Called, Reading, Watch};
 use crate::model::Time;
 use crate::model::event::{Event, Labels};
 use crate::model::fault::nearest;
@@ -16,7 +16,7 @@ use crate::rules::scenario::Samples;
 ///
 /// # Errors
 /// A difference for each entry whose condition the rules do not have.
-pub(super) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: Time) -> Result<Vec<Event>, Vec<Difference>> {
+pub(crate) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: Time) -> Result<Vec<Event>, Vec<Difference>> {
     let mut unknown = Vec::new();
     let mut series: BTreeMap<(&str, &Labels), Series<'_>> = BTreeMap::new();
     for entry in samples {

@@ -9,7 +9,7 @@ use crate::model::fault::Fault;
 /// Reads a node as a `T`, with a fault for everything in it that keeps it from being one: each unknown key, each wrong value, and each key
 /// of `required` that is missing, unless an unknown key was likely meant to be it. What is faulty counts as left out, so a `T` whose fields are all optional holds what could be read, for
 /// checks that come after; whoever must know whether a key was left out asks the node. `None`: not even that was possible.
-pub fn read_entry<T: DeserializeOwned>(file: &str, node: &Node, required: &[&str], faults: &mut Vec<Fault>) -> Option<T> {
+pub(crate) fn read_entry<T: DeserializeOwned>(file: &str, node: &Node, required: &[&str], faults: &mut Vec<Fault>) -> Option<T> {
     let mut lost = Vec::new();
     let read = read_rest(file, node, &mut lost, faults);
     if matches!(node.value, Value::Map(_)) {

@@ -10,18 +10,18 @@ use crate::model::fault::{Fault, nearest};
 /// What is wrong in a YAML text and, once known, where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    pub(super) at: Option<Position>,
-    pub(super) message: String,
+    pub(crate) at: Option<Position>,
+    pub(crate) message: String,
     /// The steps from the node that was read to the faulty one, innermost first: places in lists and maps.
-    pub(super) path: Vec<usize>,
+    pub(crate) path: Vec<usize>,
     /// The key that is missing, when that is the fault.
-    pub(super) missing: Option<&'static str>,
+    pub(crate) missing: Option<&'static str>,
     /// The key that was likely meant by an unknown one, when that is the fault.
-    pub(super) meant: Option<&'static str>,
+    pub(crate) meant: Option<&'static str>,
 }
 
 impl Error {
-    pub(super) fn at(position: Position, message: impl Into<String>) -> Self {
+    pub(crate) fn at(position: Position, message: impl Into<String>) -> Self {
         Self { at: Some(position), ..Self::unplaced(message.into()) }
     }
 
@@ -30,18 +30,18 @@ impl Error {
     }
 
     /// The same, found on the way through the `place`th part of a list or map.
-    pub(super) fn within(mut self, place: usize) -> Self {
+    pub(crate) fn within(mut self, place: usize) -> Self {
         self.path.push(place);
         self
     }
 
     /// The innermost place wins: an error keeps the first it was given.
-    pub(super) fn or_at(mut self, position: Position) -> Self {
+    pub(crate) fn or_at(mut self, position: Position) -> Self {
         self.at.get_or_insert(position);
         self
     }
 
-    pub(super) fn fault(self, file: &str, otherwise: Position) -> Fault {
+    pub(crate) fn fault(self, file: &str, otherwise: Position) -> Fault {
         self.at.unwrap_or(otherwise).fault(file, self.message)
     }
 }
@@ -86,7 +86,7 @@ impl serde::de::Error for Error {
 }
 
 /// `unknown key `longst`; did you mean `longest`? known: …`
-pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
+pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let meant = nearest(word, known.iter().copied()).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let separator = if meant.is_empty() { ";" } else { "" };
@@ -94,7 +94,7 @@ pub(super) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
 }
 
 /// Text as a message shows it: short, on one line.
-pub(super) fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     let mut short: String = text.chars().take(40).collect();
     if short.len() < text.len() {
         short.push('…');

@@ -2,21 +2,20 @@
 //!
 //! YAML 1.2 core schema, so `on`, `off`, `yes` and `no` are words. Anchors, aliases and `<<` work within a budget.
 
+mod deserializer;
 mod entry;
 mod error;
-mod names;
-mod reader;
 mod scalar;
 mod tree;
+mod unique_names;
 
 use serde::de::DeserializeOwned;
 
 use crate::model::fault::{Fault, nearest};
 
-pub use entry::read_entry;
-pub use error::Error;
-pub use names::Names;
-pub use scalar::{Duration, Quota, Spanned};
+pub(crate) use entry::read_entry;
+pub(crate) use scalar::{Duration, Quota, Spanned};
+pub(crate) use unique_names::Names;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
@@ -138,7 +137,7 @@ impl Key {
 ///
 /// # Errors
 /// The first place at which it is not YAML, holds a key twice, or is larger than any settings file should be.
-pub fn parse(file: &str, text: &str) -> Result<Node, Fault> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Fault> {
     tree::build(text).map_err(|error| error.fault(file, Position { line: 1, column: 1 }))
 }
 
@@ -146,12 +145,12 @@ pub fn parse(file: &str, text: &str) -> Result<Node, Fault> {
 ///
 /// # Errors
 /// The first place at which it is none.
-pub fn read<T: DeserializeOwned>(file: &str, node: &Node) -> Result<T, Fault> {
+pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node) -> Result<T, Fault> {
     T::deserialize(node).map_err(|error| error.fault(file, node.position()))
 }
 
 /// The entries of a list; none, and a fault, when it is no list. Nothing is an empty list.
-pub fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -> &'a [Node] {
+pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -> &'a [Node] {
     match &node.value {
         Value::List(entries) => entries,
         Value::Null => &[],
@@ -163,7 +162,7 @@ pub fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -> &'a [
 }
 
 /// The sections of a map with keys out of `known`; a fault for each other key, or when it is no map. Nothing is an empty map.
-pub fn sections<'a>(file: &str, node: &'a Node, known: &[&str], faults: &mut Vec<Fault>) -> Vec<(&'a Key, &'a Node)> {
+pub(crate) fn sections<'a>(file: &str, node: &'a Node, known: &[&str], faults: &mut Vec<Fault>) -> Vec<(&'a Key, &'a Node)> {
     let sections = match &node.value {
         Value::Map(sections) => sections.as_slice(),
         Value::Null => &[],
@@ -179,7 +178,7 @@ pub fn sections<'a>(file: &str, node: &'a Node, known: &[&str], faults: &mut Vec
 }
 
 /// Reads every entry of a list as a `T`, with its place; a fault for whatever keeps an entry from being one. Nothing is an empty list.
-pub fn read_list<T: DeserializeOwned>(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Vec<(Position, T)> {
+pub(crate) fn read_list<T: DeserializeOwned>(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Vec<(Position, T)> {
     let mut values = Vec::new();
     for entry in entries(file, node, faults) {
         let before = faults.len();

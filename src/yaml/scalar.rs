@@ -9,13 +9,13 @@ use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 use super::Position;
 
 /// The name under which the reader hands out places.
-pub(super) const SPANNED: &str = "$afterword::Spanned";
+pub(crate) const SPANNED: &str = "$afterword::Spanned";
 
 const UNITS: [(char, i64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
 
 /// A length of time with its units: `30m`, `1h30m`, `90s`, `7d`, `1w`. Never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Duration {
+pub(crate) struct Duration {
     /// In seconds.
     pub seconds: i64,
 }
@@ -25,7 +25,7 @@ impl Duration {
     ///
     /// # Errors
     /// What is wrong with it, and how it should look.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| format!("{text:?} is no duration: {why}; write for example 90s, 30m, 1h30m, 7d or 1w");
         if text == "0" {
             return Ok(Self { seconds: 0 });
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Duration {
 /// So many in so long a time: `1 per 7d`, `3 per 24h`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub struct Quota {
+pub(crate) struct Quota {
     /// How many, one at least.
     pub count: u32,
     /// In so many seconds.

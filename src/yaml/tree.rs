@@ -15,7 +15,7 @@ const MOST_WEIGHT: usize = 400_000;
 const MOST_DEPTH: usize = 48;
 
 /// The one document of `text`.
-pub(super) fn build(text: &str) -> Result<Node, Error> {
+pub(crate) fn build(text: &str) -> Result<Node, Error> {
     if text.len() > MOST_BYTES {
         return Err(Error::at(Position { line: 1, column: 1 }, format!("the file is larger than {} MiB", MOST_BYTES >> 20)));
     }

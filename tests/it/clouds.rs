@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use afterword::ingest::dispatch::{Reader, read};
 use afterword::ingest::message::{Headers, Message};
-use afterword::ingest::sources::{Reader, read};
 use afterword::ingest::{IngestFault, Reading};
 use afterword::model::Time;
 use afterword::model::settings::LabelNames;

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use afterword::ingest::exposition::{ACCEPT, Format, check, read};
-use afterword::ingest::wanted::Wanted;
+use afterword::ingest::metric_filter::Wanted;
 use afterword::model::Time;
 use afterword::model::event::Labels;
 use serde_json::Value;

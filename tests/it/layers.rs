@@ -18,10 +18,40 @@ const fn acts(name: &'static str, names: &'static [&'static str]) -> Layer {
     Layer { name, names, pure: false }
 }
 
-const ALL_BUT_FACES: &[&str] =
-    &["model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "measure", "store"];
+const ALL_BUT_FACES: &[&str] = &[
+    "model",
+    "yaml",
+    "expr",
+    "ingest",
+    "rules",
+    "config",
+    "ical",
+    "meeting",
+    "postmortem",
+    "plot",
+    "engine",
+    "trial",
+    "clients",
+    "deliver",
+    "store",
+];
 const ALL_BUT_CLI: &[&str] = &[
-    "model", "yaml", "expr", "calendar", "config", "draft", "ingest", "rules", "engine", "trial", "deliver", "measure", "store", "app",
+    "model",
+    "yaml",
+    "expr",
+    "ingest",
+    "rules",
+    "config",
+    "ical",
+    "meeting",
+    "postmortem",
+    "plot",
+    "engine",
+    "trial",
+    "clients",
+    "deliver",
+    "store",
+    "app",
     "http",
 ];
 
@@ -29,15 +59,17 @@ const LAYERS: &[Layer] = &[
     pure("model", &[]),
     pure("yaml", &["model"]),
     pure("expr", &["model"]),
-    pure("calendar", &["model"]),
-    pure("config", &["model", "yaml"]),
-    pure("draft", &["model"]),
     pure("ingest", &["model", "expr"]),
     pure("rules", &["model", "expr", "yaml"]),
+    pure("config", &["model", "yaml"]),
+    pure("ical", &["model"]),
+    pure("meeting", &["model"]),
+    pure("postmortem", &["model"]),
+    pure("plot", &["model", "postmortem"]),
     pure("engine", &["model", "expr", "rules"]),
     pure("trial", &["model", "rules", "engine", "yaml"]),
-    acts("deliver", &["model", "config"]),
-    acts("measure", &["model", "config", "ingest"]),
+    acts("clients", &["model", "config", "ingest"]),
+    acts("deliver", &["model"]),
     acts("store", &["model", "config"]),
     acts("app", ALL_BUT_FACES),
     acts("http", &["model", "config", "ingest", "trial", "store", "app"]),
@@ -62,7 +94,7 @@ const IMPURE_PATHS: &[&str] = &[
 const IMPURE_WORDS: &[&str] = &["Mutex", "RwLock", "async", "await", "thread_local"];
 const PRINTS: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
-const LONGEST_FILE: usize = 500;
+const LONGEST_FILE: usize = 800;
 
 #[test]
 fn every_module_stands_in_the_table() {
@@ -106,14 +138,14 @@ fn the_laws_can_be_broken() {
     check("main.rs", "use afterword::store::Store;", &["names store, which is not for main"]);
     check("engine/fold.rs", "// crate::store\n/* std::fs /* tokio */ */ const A: &str = \"// crate::store\"; const B: char = '\"';", &[]);
     check("engine/fold.rs", "const A: &str = r#\"\"std::fs\"#; use std::{fs, io};", &["holds std::fs, and engine is pure"]);
-    check("draft/mod.rs", "use std::time::{Duration, SystemTime};", &["holds std::time::SystemTime, and draft is pure"]);
-    check("draft/mod.rs", "fn f() { let _ = chrono::Utc::now(); }", &["holds chrono::Utc::now, and draft is pure"]);
+    check("postmortem/mod.rs", "use std::time::{Duration, SystemTime};", &["holds std::time::SystemTime, and postmortem is pure"]);
+    check("postmortem/mod.rs", "fn f() { let _ = chrono::Utc::now(); }", &["holds chrono::Utc::now, and postmortem is pure"]);
     check("rules/mod.rs", "async fn f(x: &std::sync::Mutex<u8>) {}", &["holds async, and rules is pure", "holds Mutex, and rules is pure"]);
     check("rules/mod.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }", &[]);
     check("store/mod.rs", "use tokio::sync::Mutex; fn f() { println!(\"x\") }", &["prints with println!, which only cli does"]);
     check("cli/mod.rs", "fn f() { println!(\"x\") }", &[]);
-    check("cli/mod.rs", &"\n".repeat(501), &["has 501 lines without its tests: two things in one?"]);
-    check("cli/mod.rs", &format!("{}#[cfg(test)]\n{}", "\n".repeat(500), "\n".repeat(300)), &[]);
+    check("cli/mod.rs", &"\n".repeat(801), &["has 801 lines without its tests: two things in one?"]);
+    check("cli/mod.rs", &format!("{}#[cfg(test)]\n{}", "\n".repeat(800), "\n".repeat(300)), &[]);
 }
 
 fn source() -> PathBuf {

@@ -6,11 +6,11 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use afterword::app::settings::Settings;
+use afterword::clients::error::Fault;
+use afterword::clients::prometheus::Client;
+use afterword::clients::prometheus_response::{AlertState, Answer};
+use afterword::clients::scrape::Scraper;
 use afterword::config::metrics::Kind;
-use afterword::measure::answer::{AlertState, Answer};
-use afterword::measure::fault::Fault;
-use afterword::measure::prometheus::Client;
-use afterword::measure::scrape::Scraper;
 use afterword::model::Time;
 use chrono::{DateTime, TimeDelta};
 use tokio::runtime::Runtime;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use afterword::ingest::dispatch::{Reader, read};
 use afterword::ingest::message::{Headers, Message};
-use afterword::ingest::sources::{Reader, read};
 use afterword::model::Time;
 use afterword::model::settings::LabelNames;
 

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use afterword::measure::answer::Answer;
-use afterword::measure::fault::Fault;
-use afterword::measure::scrape::Page;
+use afterword::clients::error::Fault;
+use afterword::clients::prometheus_response::Answer;
+use afterword::clients::scrape::Page;
 use chrono::DateTime;
 
 use crate::measure::{client, scraper, wait};

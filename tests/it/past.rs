@@ -5,9 +5,9 @@ use std::ops::Range;
 use std::process::Command;
 use std::sync::Arc;
 
-use afterword::app::past::fault::PastFault;
-use afterword::app::past::server::Server;
-use afterword::app::past::{Past, Record, Span};
+use afterword::app::prometheus_history::error::PastFault;
+use afterword::app::prometheus_history::server::Server;
+use afterword::app::prometheus_history::{Past, Record, Span};
 use afterword::engine::InForce;
 use afterword::model::Time;
 use afterword::model::event::{Event, Fact};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use afterword::deliver::feed::{Client, LARGEST, Seen};
+use afterword::clients::calendar_feed::{Client, LARGEST, Seen};
 use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, alert, free_port, stamp, until, wall, webhook};

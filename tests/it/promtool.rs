@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use afterword::engine::condition::{AlertPhase, Called, Reading, Watch};
+use afterword::engine::conditions::state_machine::{AlertPhase, Called, Reading, Watch};
 use afterword::engine::{InForce, State};
 use afterword::model::Time;
 use afterword::model::event::Labels;

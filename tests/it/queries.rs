@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use afterword::engine::samples::Samples;
+use afterword::engine::conditions::promql_subset::Samples;
 use afterword::model::event::Labels;
 use afterword::model::sample::Sample;
-use afterword::rules::query::understand;
+use afterword::rules::promql::understand;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::Value;
 

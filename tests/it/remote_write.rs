@@ -6,8 +6,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
+use afterword::ingest::metric_filter::Wanted;
 use afterword::ingest::remote_write::{read, spoken};
-use afterword::ingest::wanted::Wanted;
 use afterword::model::event::Labels;
 use afterword::model::sample::{Sample, is_stale};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use afterword::app::clock::Clock;
 use afterword::app::settings::Settings;
-use afterword::app::{App, run};
+use afterword::app::{App, background_tasks};
 use afterword::ingest::auth::Proof;
 use afterword::ingest::auth::signature::Signature;
 use afterword::model::Time;
@@ -311,7 +311,7 @@ impl Inside {
         let port = listener.local_addr().unwrap().port();
         let (ours, until) = (Arc::clone(&app), stop.clone());
         runtime.spawn(async move {
-            let _loops = run::start(&ours, &until);
+            let _loops = background_tasks::start(&ours, &until);
             afterword::http::serve(Arc::clone(&ours), listener, until).await;
         });
         Self { app, time, port, stop, _runtime: runtime, dir }

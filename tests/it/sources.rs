@@ -94,7 +94,7 @@ fn told(settings: &Settings, body: &[u8], headers: &[(String, String)]) -> Strin
     let names = settings.config.sources[0].labels.as_ref().unwrap_or(&settings.config.labels);
     let now: Time = NOW.parse().unwrap();
     let message = Message { source: "source", headers: &headers, body, names, now };
-    match afterword::ingest::sources::read(&settings.readers["source"], &message, &mut |_| false) {
+    match afterword::ingest::dispatch::read(&settings.readers["source"], &message, &mut |_| false) {
         Ok(reading) => shown(&reading),
         Err(fault) => format!("fault: {fault}"),
     }

@@ -13,8 +13,9 @@ use crate::app::{App, lock};
 use crate::model::Time;
 use crate::model::event::RuleFile;
 use crate::model::fault;
-use crate::rules::{self, RuleSet};
-use crate::trial::report::Report;
+use crate::rules;
+use crate::rules::RuleSet;
+use crate::trial::comparison::Report;
 
 /// Those that are kept once they are over.
 const KEPT: usize = 20;
@@ -80,7 +81,7 @@ impl Job {
 
 /// The backtests of this process.
 #[derive(Debug, Default)]
-pub struct Jobs {
+pub(crate) struct Jobs {
     all: Mutex<VecDeque<(Job, Option<Ask>)>>,
     next: std::sync::atomic::AtomicU64,
     /// Whether a thread works on them.

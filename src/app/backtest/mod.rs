@@ -1,7 +1,7 @@
 //! Backtests: what other rules would have decided over the same facts, by the engine that decides live.
 
-pub mod jobs;
-mod origin;
+mod event_source;
+pub(crate) mod jobs;
 
 use std::ops::ControlFlow;
 use std::path::PathBuf;
@@ -12,20 +12,20 @@ use std::thread::ScopedJoinHandle;
 use anyhow::{anyhow, bail};
 use chrono::TimeDelta;
 
-use super::past::Span;
-use super::past::server::Server;
+use super::prometheus_history::Span;
+use super::prometheus_history::server::Server;
 use super::settings::{Settings, as_logged, in_force, put_in_force};
+use crate::clients::credentials::Reach;
 use crate::config::Config;
 use crate::config::metrics::Kind;
 use crate::engine::InForce;
-use crate::measure::reach::Reach;
 use crate::model::Time;
 use crate::model::event::Settings as Logged;
 use crate::rules::RuleSet;
 use crate::store::Store;
 use crate::trial::backtest::{Backtest, Result as Outcome};
-use crate::trial::report::{Report, Tally, asked_otherwise, compare, shifts};
-use origin::{Origin, Told};
+use crate::trial::comparison::{Report, Tally, asked_otherwise, compare, shifts};
+use event_source::{Origin, Told};
 
 /// How far back a Prometheus is asked when nobody says.
 const LONG_AGO: TimeDelta = TimeDelta::days(5 * 366);
@@ -34,7 +34,7 @@ const WAITING: usize = 4;
 
 /// What to try.
 #[derive(Debug)]
-pub struct Ask {
+pub(crate) struct Ask {
     /// Services, people, planned work, and how labels are read.
     pub config: Config,
     /// The rules that are tried.
@@ -51,7 +51,7 @@ pub struct Ask {
 
 /// Where facts are.
 #[derive(Debug)]
-pub enum Facts {
+pub(crate) enum Facts {
     /// In the log of the store.
     Log,
     /// In a file: what `afterword export` wrote, or a normalised event a line.
@@ -71,7 +71,7 @@ pub struct Progress {
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-pub enum Fault {
+pub(crate) enum Fault {
     /// Somebody wanted no more of it.
     #[error("cancelled")]
     Cancelled,
@@ -105,7 +105,7 @@ struct Fed {
 ///
 /// # Errors
 /// When the facts cannot be read, or `told` breaks it off.
-pub fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Report, Fault> {
+pub(crate) fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Report, Fault> {
     let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
     let other = ask.against.clone().map(|rules| Arc::new(in_force(rules, &ask.config)));
     // What the rules look back at comes before what is told of; a log is read whole.
@@ -270,7 +270,7 @@ fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
 ///
 /// # Errors
 /// Why there is none, in a sentence that repeats nothing secret.
-pub fn prometheus(settings: &Settings, named: &str) -> Result<Server, String> {
+pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<Server, String> {
     let Some(entry) = settings.config.metrics.iter().find(|entry| entry.name == named) else {
         return Server::at(named);
     };

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::app::App;
 use crate::app::clock::Clock;
-use crate::app::receive::Arrival;
+use crate::app::intake::commit::Arrival;
 use crate::app::settings::{Settings, as_logged, put_in_force};
 use crate::engine::tests::at;
 use crate::engine::tests::properties::{NEAR_MISSES, RULES, corrected, corrections, difference, history};

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Key, Shape, map, may, need};
 
-pub(super) const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     may("listen", Shape::Text, "\"127.0.0.1:9099\"", "Address to listen on; any other than loopback needs `access`."),
     may("external_url", Shape::Text, "\"http://127.0.0.1:9099\"", "How people reach the pages; by default what `listen` says."),
     may(
@@ -46,7 +46,7 @@ const STORAGE: &[Key] = &[
 
 const SEVERITIES: &[&str] = &["critical", "warning", "info", "none"];
 
-pub(super) const LABELS: &[Key] = &[
+pub(crate) const LABELS: &[Key] = &[
     may("service", Shape::TextOrTexts, r#"["service", "app", "job"]"#, "Labels that name the service."),
     may("severity", Shape::TextOrTexts, r#"["severity"]"#, "Labels that give the severity."),
     may("environment", Shape::TextOrTexts, r#"["environment", "env", "stage"]"#, "Labels that name the environment."),
@@ -60,7 +60,7 @@ const OWN_LABELS: &[Key] = &[
     may("severities", Shape::NamedWords(SEVERITIES), "null", "Severity words and what they mean; by default the common ones."),
 ];
 
-pub(super) const SOURCE: &[Key] = &[
+pub(crate) const SOURCE: &[Key] = &[
     need("name", Shape::Text, "Its name in the path: a-z, 0-9 and -."),
     need("kind", Shape::Word(SOURCE_KINDS), "What it speaks."),
     may(
@@ -101,7 +101,7 @@ pub(super) const SOURCE: &[Key] = &[
     may("topics", Shape::Texts, "null", "sns: the topics whose messages are taken, as arn:aws:sns:…; they must be given."),
 ];
 
-pub(super) const API: &[Key] = &[
+pub(crate) const API: &[Key] = &[
     need("url", Shape::Text, "Its address, with what stands before /api/v2."),
     may("every", Shape::Duration, "\"30s\"", "From one look to the next."),
     may("timeout", Shape::Duration, "\"10s\"", "How long an answer may take; at most `every`."),
@@ -110,12 +110,12 @@ pub(super) const API: &[Key] = &[
     may("tls", Shape::Map(TLS), "{}", "Certificates, where those of the system are not enough."),
 ];
 
-pub(super) const SOURCE_LIMITS: &[Key] = &[
+pub(crate) const SOURCE_LIMITS: &[Key] = &[
     may("rate", Shape::Text, "null", "How many messages, as `100 per 1s`; beyond that 429, which not every sender tries again on."),
     may("size", Shape::Text, "\"32MiB\"", "Bytes of one body at the most, as 512KiB or 10MiB; beyond that 413."),
 ];
 
-pub(super) const SOURCE_AUTH: &[Key] = &[
+pub(crate) const SOURCE_AUTH: &[Key] = &[
     may("bearer_token_file", Shape::Text, "null", "The file that holds the bearer token."),
     may("bearer_token", Shape::Text, "null", "The bearer token from the environment, as `${VARIABLE}`."),
     may("basic", Shape::Map(BASIC), "null", "User name and password."),
@@ -132,13 +132,13 @@ pub(super) const SOURCE_AUTH: &[Key] = &[
     ),
 ];
 
-pub(super) const QUERY: &[Key] = &[
+pub(crate) const QUERY: &[Key] = &[
     need("name", Shape::Text, "The name of the parameter."),
     may("value_file", Shape::Text, "null", "The file that holds its value."),
     may("value", Shape::Text, "null", "Its value from the environment, as `${VARIABLE}`."),
 ];
 
-pub(super) const DECLARES: &[Key] = &[
+pub(crate) const DECLARES: &[Key] = &[
     may("priority", Shape::TextOrTexts, r#"["P1", "P2"]"#, "Incidents with one of these priorities."),
     may("urgency", Shape::Texts, "[]", "Of those without a priority, those with one of these urgencies: high, low."),
     may("by_hand", Shape::Flag, "true", "Of those without a priority, also urgent ones that a person opened."),
@@ -173,7 +173,7 @@ const SOURCE_KINDS: &[&str] = &[
 ];
 
 /// A source. Whose messages sign themselves need show nothing else, and has to say which of them are meant.
-pub(super) fn source() -> Value {
+pub(crate) fn source() -> Value {
     let mut source = map(SOURCE);
     source["if"] = json!({"required": ["kind"], "properties": {"kind": {"enum": ["sns", "cloudwatch"]}}});
     source["then"] = json!({"required": ["topics"], "properties": {"topics": {"minItems": 1}}});
@@ -181,26 +181,26 @@ pub(super) fn source() -> Value {
     source
 }
 
-pub(super) const AUTH: &[Key] = &[
+pub(crate) const AUTH: &[Key] = &[
     may("bearer_token_file", Shape::Text, "null", "The file that holds the bearer token."),
     may("bearer_token", Shape::Text, "null", "The bearer token from the environment, as `${VARIABLE}`."),
     may("basic", Shape::Map(BASIC), "null", "User name and password."),
     may("header", Shape::Map(HEADER), "null", "A header with a fixed value."),
 ];
 
-pub(super) const BASIC: &[Key] = &[
+pub(crate) const BASIC: &[Key] = &[
     need("username", Shape::Text, "The user name."),
     may("password_file", Shape::Text, "null", "The file that holds the password."),
     may("password", Shape::Text, "null", "The password from the environment, as `${VARIABLE}`."),
 ];
 
-pub(super) const HEADER: &[Key] = &[
+pub(crate) const HEADER: &[Key] = &[
     need("name", Shape::Text, "The name of the header."),
     may("value_file", Shape::Text, "null", "The file that holds its value."),
     may("value", Shape::Text, "null", "Its value from the environment, as `${VARIABLE}`."),
 ];
 
-pub(super) const METRICS: &[Key] = &[
+pub(crate) const METRICS: &[Key] = &[
     need("name", Shape::Text, "Its name, as rules give it: a-z, 0-9 and -."),
     need("kind", Shape::Word(&["prometheus", "scrape", "remote_write"]), "How samples come from it."),
     may("url", Shape::Text, "null", "prometheus: its address, with what stands before /api/v1; it must be given."),
@@ -222,7 +222,7 @@ pub(super) const METRICS: &[Key] = &[
     may("tls", Shape::Map(TLS), "{}", "prometheus, scrape: certificates, where those of the system are not enough."),
 ];
 
-pub(super) const TLS: &[Key] = &[
+pub(crate) const TLS: &[Key] = &[
     may(
         "ca_file",
         Shape::Text,
@@ -235,7 +235,7 @@ pub(super) const TLS: &[Key] = &[
     may("insecure_skip_verify", Shape::Flag, "false", "Whether the server's certificate is not checked at all."),
 ];
 
-pub(super) const SERVICE: &[Key] = &[
+pub(crate) const SERVICE: &[Key] = &[
     need("name", Shape::Text, "As alerts name it."),
     may("aliases", Shape::Texts, "[]", "What it is called elsewhere: as github:checkout-api, or a word that any source may use."),
     may("owners", Shape::Texts, "[]", "Ids of people who own it."),
@@ -246,12 +246,12 @@ pub(super) const SERVICE: &[Key] = &[
     may("objective", Shape::Number(0.0, 100.0), "null", "Percent of good time over four weeks; left out, its budget is unknown."),
 ];
 
-pub(super) const ON_CALL: &[Key] = &[
+pub(crate) const ON_CALL: &[Key] = &[
     may("url_file", Shape::Text, "null", "The file that holds the address."),
     may("url", Shape::Text, "null", "The variable that holds it, as ${NAME}."),
 ];
 
-pub(super) const PERSON: &[Key] = &[
+pub(crate) const PERSON: &[Key] = &[
     need("id", Shape::Text, "How the other keys name them."),
     may("name", Shape::Text, "null", "Their name; by default the id."),
     may("email", Shape::Text, "null", "Their address; without one they get no invite."),
@@ -260,17 +260,17 @@ pub(super) const PERSON: &[Key] = &[
     may("aliases", Shape::Texts, "[]", "How other systems name them, as github:ada."),
 ];
 
-pub(super) const DEFAULTS: &[Key] = &[
+pub(crate) const DEFAULTS: &[Key] = &[
     may("time_zone", Shape::Text, "\"UTC\"", "The time zone of who states none."),
     may("hours", Shape::Text, "\"Mon-Fri 09:00-17:00\"", "The hours of who states none."),
 ];
 
-pub(super) const POSTMORTEMS: &[Key] = &[
+pub(crate) const POSTMORTEMS: &[Key] = &[
     may("directory", Shape::Text, "\"data/postmortems\"", "The directory that drafts are written to."),
     may("names", Shape::Word(&["full", "role"]), "\"full\"", "How people are called in drafts."),
 ];
 
-pub(super) const MEETINGS: &[Key] = &[
+pub(crate) const MEETINGS: &[Key] = &[
     may("directory", Shape::Text, "\"data/invites\"", "The directory that invites are written to, as .ics files."),
     may("organizer", Shape::Text, "\"afterword@localhost\"", "The address that replies go to."),
     may("facilitators", Shape::Texts, "[]", "Ids of people who may lead a meeting."),
@@ -278,20 +278,20 @@ pub(super) const MEETINGS: &[Key] = &[
     may("minutes", Shape::Between(5, 480), "60", "How long a meeting takes, in minutes."),
 ];
 
-pub(super) const MAINTENANCE: &[Key] = &[
+pub(crate) const MAINTENANCE: &[Key] = &[
     may("service", Shape::Text, "null", "The service; left out, all of them."),
     need("from", Shape::Text, "The beginning, as 2026-12-01T22:00Z."),
     need("to", Shape::Text, "The end, as 2026-12-02T02:00Z."),
     may("why", Shape::Text, "\"\"", "What is done."),
 ];
 
-pub(super) const LIMITS: &[Key] = &[
+pub(crate) const LIMITS: &[Key] = &[
     may("holds", Shape::Text, "\"3 per 24h\"", "Postmortems opened by rule at the most, for each scope; further ones wait."),
     may("suggestions", Shape::Text, "\"5 per 24h\"", "Postmortems suggested at the most, for each scope; further ones wait."),
     may("bundle_within", Shape::Duration, "\"15m\"", "Incidents that began within this look like one and are made known once."),
 ];
 
-pub(super) const ACCESS: &[Key] = &[
+pub(crate) const ACCESS: &[Key] = &[
     may("token_file", Shape::Text, "null", "The file that holds the token."),
     may("token", Shape::Text, "null", "The token from the environment, as `${VARIABLE}`."),
 ];

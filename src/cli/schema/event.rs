@@ -18,7 +18,7 @@ const END_REASONS: &[&str] = &["recovered", "source_lost", "no_data", "muted", "
 const NUMBER: Shape = Shape::Number(f64::NEG_INFINITY, f64::INFINITY);
 
 /// Keys of events by kind; `""`: of any kind that has them.
-pub(super) const EVENT: &[(&str, Key)] = &[
+pub(crate) const EVENT: &[(&str, Key)] = &[
     ("", may("occurred_at", Shape::String, "null", "When it was so (RFC 3339); left out, now.")),
     ("", may("source", Shape::String, "\"api\"", "Who tells it.")),
     ("", may("service", Shape::String, "null", "The service it is about; left out, a label names it.")),
@@ -86,7 +86,7 @@ pub(super) const EVENT: &[(&str, Key)] = &[
 ];
 
 /// One event or a list of them: the kinds that the parser knows, each with its keys.
-pub(super) fn schema() -> Value {
+pub(crate) fn schema() -> Value {
     let kinds = events::KINDS.iter().map(|(kind, own)| {
         let names = events::COMMON.iter().chain(own.iter());
         let mut event = map(names.filter_map(|name| of_kind(EVENT, kind, name)));

@@ -9,7 +9,7 @@ use crate::ingest::generic;
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 
 /// One rule, or a list of them.
-pub(super) fn shape() -> Value {
+pub(crate) fn shape() -> Value {
     let rule = rule();
     json!({"oneOf": [rule, {"type": "array", "minItems": 1, "items": rule}]})
 }

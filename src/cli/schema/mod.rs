@@ -14,7 +14,7 @@ use super::say;
 
 /// What there is a schema of.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub(super) enum Of {
+pub(crate) enum Of {
     /// Rule files, rules/*.yaml.
     Rules,
     /// The settings, afterword.yaml.
@@ -97,7 +97,7 @@ const fn may(name: &'static str, shape: Shape, default: &'static str, doc: &'sta
     Key { name, shape, default: Some(default), doc }
 }
 
-pub(super) fn print(of: Of) -> u8 {
+pub(crate) fn print(of: Of) -> u8 {
     say(&super::json(&schema(of)));
     0
 }

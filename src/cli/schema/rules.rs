@@ -2,7 +2,7 @@
 
 use super::{Key, Shape, may, need};
 
-pub(super) const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     may("shadow", Shape::Flag, "false", "All criteria of this file only record what they would have done; it holds no conditions then."),
     may("criteria", Shape::List(CRITERION), "[]", "Which incidents deserve a postmortem."),
     may("conditions", Shape::List(CONDITION), "[]", "Metrics that are watched."),
@@ -12,7 +12,7 @@ pub(super) const KEYS: &[Key] = &[
 const KINDS: &[&str] = &["outage", "degradation", "intervention", "request", "near_miss", "recurrence"];
 const SEVERITIES: &[&str] = &["none", "info", "unknown", "warning", "critical"];
 
-pub(super) const CRITERION: &[Key] = &[
+pub(crate) const CRITERION: &[Key] = &[
     need("name", Shape::Text, "Its name in verdicts, pages and scenarios: one word, used once."),
     need("on", Shape::Word(KINDS), "What it is about."),
     need("decision", Shape::Word(&["suggest", "hold"]), "What follows when it is met: `hold` opens the postmortem, `suggest` asks."),
@@ -28,7 +28,7 @@ pub(super) const CRITERION: &[Key] = &[
     may("times", Shape::Whole(2), "null", "Of `recurrence`, and needed there: how often the same thing came, this time included."),
 ];
 
-pub(super) const CONDITION: &[Key] = &[
+pub(crate) const CONDITION: &[Key] = &[
     need("name", Shape::Text, "Its name as a signal: one word, used once."),
     need("service", Shape::Text, "The service it watches."),
     may("severity", Shape::Word(SEVERITIES), "\"critical\"", "The severity of its signal."),
@@ -44,7 +44,7 @@ pub(super) const CONDITION: &[Key] = &[
     may("no_data", Shape::Word(&["unknown", "degraded", "healthy"]), "\"unknown\"", "What holds where there is no data."),
 ];
 
-pub(super) const CORRELATION: &[Key] = &[
+pub(crate) const CORRELATION: &[Key] = &[
     may("correlate_by", Shape::Texts, "[\"service\"]", "Labels whose equality joins events; `service` is the service as read."),
     may("join_within", Shape::Duration, "\"15m\"", "How far apart events of dependent services may begin."),
     may("settle", Shape::Duration, "\"5m\"", "How long it must be quiet to be resolved."),

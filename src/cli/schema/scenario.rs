@@ -5,18 +5,18 @@ use serde_json::{Value, json};
 use super::{Key, Shape, map, may, need, of_kind};
 use crate::rules::scenario::entry;
 
-pub(super) const KEYS: &[Key] = &[
+pub(crate) const KEYS: &[Key] = &[
     need("rules", Shape::Texts, "The rule files under test, relative to this file."),
     may("scenarios", Shape::List(SCENARIO), "[]", "What should happen."),
 ];
 
-pub(super) const SCENARIO: &[Key] = &[
+pub(crate) const SCENARIO: &[Key] = &[
     need("name", Shape::Text, "What it shows."),
     need("events", Shape::ScenarioEvents, "What happens, in the order of time."),
     need("expect", Shape::List(EXPECT), "What must be so then."),
 ];
 
-pub(super) const EXPECT: &[Key] = &[
+pub(crate) const EXPECT: &[Key] = &[
     need("at", Shape::Duration, "When, from the beginning of the scenario."),
     may("service", Shape::Text, "null", "The service that is meant; left out, all of them."),
     may("decision", Shape::Word(&["none", "suggest", "hold"]), "null", "The strongest decision; left out, any."),
@@ -30,7 +30,7 @@ const SEVERITIES: &[&str] = &["none", "info", "unknown", "warning", "critical"];
 const END_REASONS: &[&str] = &["recovered", "source_lost", "no_data", "muted", "deleted", "superseded", "unknown"];
 
 /// Keys of events by kind; `""`: of any kind that has them.
-pub(super) const EVENT: &[(&str, Key)] = &[
+pub(crate) const EVENT: &[(&str, Key)] = &[
     ("", need("at", Shape::Duration, "When, from the beginning of the scenario.")),
     ("", may("service", Shape::Text, "null", "The service it is about.")),
     ("", may("environment", Shape::Text, "null", "The environment it is about.")),
@@ -75,7 +75,7 @@ pub(super) const EVENT: &[(&str, Key)] = &[
 ];
 
 /// An event: one of the kinds that the parser knows, each with its keys.
-pub(super) fn event() -> Value {
+pub(crate) fn event() -> Value {
     let kinds = entry::KINDS.iter().map(|(kind, own)| {
         let names = entry::COMMON.iter().chain([kind]).chain(own.iter());
         map(names.filter_map(|name| of_kind(EVENT, kind, name)))

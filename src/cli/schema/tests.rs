@@ -12,7 +12,8 @@ use crate::ingest::events;
 use crate::model::settings::LabelNames;
 use crate::rules::parse::load;
 use crate::rules::scenario::{entry, parse as read_scenario};
-use crate::yaml::{self, Node, Value};
+use crate::yaml;
+use crate::yaml::{Node, Value};
 
 /// The faults of a text under its parser, as people see them.
 fn faults(of: Of, text: &str) -> Vec<String> {

@@ -1,7 +1,7 @@
 //! Entries of `sources:`.
 
 use super::{check, config, faults};
-use crate::config::{Auth, Rate, Secret, SilentAfter, SourceAuth, SourceLimits, proof};
+use crate::config::{Auth, Rate, Secret, SilentAfter, SourceAuth, SourceLimits, source_auth};
 use crate::model::event::Severity;
 use crate::model::source::SourceKind;
 
@@ -95,8 +95,8 @@ fn a_source_signs_or_shows_a_token_in_its_address() {
     let fits = |kind: SourceKind, text: &str| {
         let node = crate::yaml::parse("f", text).unwrap();
         let mut reader = crate::config::reader::Reader::new("f");
-        let auth = proof::auth(&mut reader, &node);
-        proof::fits(&mut reader, Some(&node), kind, "k", auth.as_ref());
+        let auth = source_auth::auth(&mut reader, &node);
+        source_auth::fits(&mut reader, Some(&node), kind, "k", auth.as_ref());
         reader.faults.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
     for kind in

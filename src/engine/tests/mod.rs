@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod declared;
+mod people;
 pub(crate) mod properties;
 mod rollbacks;
 mod shadows;
@@ -432,8 +433,6 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
     assert_eq!(verdict.sentence, words);
     assert_eq!(verdict.evidence.len(), 3);
 }
-
-mod people;
 
 #[test]
 fn a_sender_whose_clock_is_ahead_does_not_delay_a_decision() {

@@ -2,10 +2,10 @@
 
 use super::{alert, at, force_of, only};
 use crate::engine::{Called, InForce, State};
+use crate::model::directory::Who;
 use crate::model::event::{Actor, ActorKind, Edit, Event, Fact, Intervention};
 use crate::model::incident::{Incident, Outcome};
 use crate::model::settings::{Hours, Person, Service};
-use crate::model::who::Who;
 
 const RULES: &str = "criteria: [{name: by-hand, on: intervention, at_least: 1, decision: hold}]";
 

@@ -8,7 +8,7 @@ use proptest::sample::Index;
 use serde_json::{Value, json};
 
 use super::{alert, at, force_of, pass};
-use crate::engine::name::natural_name;
+use crate::engine::incident::id::natural_name;
 use crate::engine::{InForce, State, opener};
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, EndReason, Event, EventId, Fact, Intervention,
@@ -255,7 +255,7 @@ pub(crate) fn difference(one: &[Incident], other: &[Incident]) -> String {
     found.join("\n")
 }
 
-pub(super) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event> {
+pub(crate) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event> {
     let mut shuffled = events.to_vec();
     shuffled.extend(events.iter().take(repeats).cloned());
     let mut random = seed;

@@ -19,10 +19,10 @@ type Compiled = Result<Node, ExprFault>;
 type OfTwo = Box<dyn FnOnce(Box<(Node, Node)>) -> Node>;
 
 /// Names with the fields of theirs that are read by what they are called.
-pub(super) type Fields = Vec<(&'static str, String)>;
+pub(crate) type Fields = Vec<(&'static str, String)>;
 
 /// The tree, the names that it reads, and their fields.
-pub(super) fn node(
+pub(crate) fn node(
     expression: &Expression,
     source: &str,
     places: &SourceInfo,
@@ -34,7 +34,7 @@ pub(super) fn node(
 }
 
 /// Each text that an expression can give, where all of them stand in it.
-pub(super) fn texts(expression: &Expression, places: &SourceInfo) -> Option<Vec<(usize, String)>> {
+pub(crate) fn texts(expression: &Expression, places: &SourceInfo) -> Option<Vec<(usize, String)>> {
     match &expression.expr {
         Expr::Literal(LiteralValue::String(text)) => Some(vec![(start(places, expression.id), text.inner().to_owned())]),
         // What gives nothing gives no other text.

@@ -4,18 +4,20 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value as Json};
 
-use super::functions::{self, bounded, number, text};
+use super::functions;
+use super::functions::{bounded, number, text};
 use super::node::{Arithmetic, Each, EachKind, Node, Order};
-use super::times::{self, what};
+use super::times;
+use super::times::what;
 use super::{Failure, Given};
 
 type Value<'a> = Cow<'a, Json>;
 
-pub(super) fn evaluate<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Value<'a>, Failure> {
+pub(crate) fn evaluate<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Value<'a>, Failure> {
     Run { given, variables: Vec::new(), steps }.value(node)
 }
 
-pub(super) fn give<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Json, Failure> {
+pub(crate) fn give<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Json, Failure> {
     let mut run = Run { given, variables: Vec::new(), steps };
     let value = run.value(node)?;
     run.owned(value)

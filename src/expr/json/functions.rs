@@ -12,7 +12,7 @@ use super::times::{since_1970, what};
 const LONGEST: usize = 1 << 20;
 
 /// What `function` gives of as many values as it takes.
-pub(super) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json, Failure> {
+pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json, Failure> {
     let text = |place: usize| values.get(place).map_or(Err(Failure::Spent), |value| text(value));
     Ok(match function {
         Function::Size => match values.first().map(AsRef::as_ref) {
@@ -63,12 +63,12 @@ pub(super) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
 }
 
 /// The text that a value is.
-pub(super) fn text(value: &Json) -> Result<&str, Failure> {
+pub(crate) fn text(value: &Json) -> Result<&str, Failure> {
     value.as_str().ok_or_else(|| Failure::Wrong(format!("{} is no text; `string(…)` makes one of a number", what(value))))
 }
 
 /// A number, whole where it is.
-pub(super) fn number(value: f64) -> Result<Json, Failure> {
+pub(crate) fn number(value: f64) -> Result<Json, Failure> {
     #[expect(clippy::cast_possible_truncation, reason = "whole and below 2^53")]
     if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
         return Ok((value as i64).into());
@@ -77,6 +77,6 @@ pub(super) fn number(value: f64) -> Result<Json, Failure> {
 }
 
 /// Refuses a text that would be too long.
-pub(super) fn bounded(length: usize) -> Result<(), Failure> {
+pub(crate) fn bounded(length: usize) -> Result<(), Failure> {
     if length > LONGEST { Err(Failure::Wrong("the text becomes too long".to_owned())) } else { Ok(()) }
 }

@@ -23,12 +23,12 @@ use super::{ExprFault, guard};
 
 /// Names for what stands below them, as an expression may use them.
 #[derive(Debug, Clone, Default)]
-pub struct Given<'a>(Vec<(&'static str, &'a Json)>);
+pub(crate) struct Given<'a>(Vec<(&'static str, &'a Json)>);
 
 impl<'a> Given<'a> {
     /// The same with one more; a name given again means the latter.
     #[must_use]
-    pub fn with(mut self, name: &'static str, value: &'a Json) -> Self {
+    pub(crate) fn with(mut self, name: &'static str, value: &'a Json) -> Self {
         self.0.retain(|(known, _)| *known != name);
         self.0.push((name, value));
         self
@@ -41,7 +41,7 @@ impl<'a> Given<'a> {
 
 /// Why an expression gave nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Failure {
+pub(crate) enum Failure {
     /// What it reads is not there; what, in words.
     Absent(String),
     /// It cannot be done with what is there; why, in words.
@@ -52,7 +52,7 @@ pub enum Failure {
 
 /// A checked expression. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Formula(Arc<Compiled>);
+pub(crate) struct Formula(Arc<Compiled>);
 
 struct Compiled {
     source: String,
@@ -74,7 +74,7 @@ impl std::fmt::Debug for Compiled {
 ///
 /// # Errors
 /// The first fault found.
-pub fn compile(source: &str, names: &[&'static str]) -> Result<Formula, ExprFault> {
+pub(crate) fn compile(source: &str, names: &[&'static str]) -> Result<Formula, ExprFault> {
     guard::before_parsing(source)?;
     let (expression, places) = Parser::new().parse_with_source_info(source).map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
@@ -86,24 +86,24 @@ pub fn compile(source: &str, names: &[&'static str]) -> Result<Formula, ExprFaul
 impl Formula {
     /// The text it was made from.
     #[must_use]
-    pub fn source(&self) -> &str {
+    pub(crate) fn source(&self) -> &str {
         &self.0.source
     }
 
     /// True when it reads something of `name`.
     #[must_use]
-    pub fn reads(&self, name: &str) -> bool {
+    pub(crate) fn reads(&self, name: &str) -> bool {
         self.0.reads.contains(&name)
     }
 
     /// The fields of `name` that it reads by what they are called: of `headers["x-stage"]` that is `x-stage`.
-    pub fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub(crate) fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.fields.iter().filter(move |(of, _)| *of == name).map(|(_, field)| field.as_str())
     }
 
     /// Every text it can give with the offset at which it stands, where all it can give stand in it: `a ? "x" : "y"`.
     #[must_use]
-    pub fn texts(&self) -> Option<&[(usize, String)]> {
+    pub(crate) fn texts(&self) -> Option<&[(usize, String)]> {
         self.0.texts.as_deref()
     }
 
@@ -111,7 +111,7 @@ impl Formula {
     ///
     /// # Errors
     /// When it gives nothing.
-    pub fn evaluate<'a>(&'a self, given: &Given<'a>, steps: &mut u64) -> Result<Cow<'a, Json>, Failure> {
+    pub(crate) fn evaluate<'a>(&'a self, given: &Given<'a>, steps: &mut u64) -> Result<Cow<'a, Json>, Failure> {
         evaluate::evaluate(&self.0.node, given, steps)
     }
 
@@ -119,7 +119,7 @@ impl Formula {
     ///
     /// # Errors
     /// When it gives nothing.
-    pub fn give(&self, given: &Given<'_>, steps: &mut u64) -> Result<Json, Failure> {
+    pub(crate) fn give(&self, given: &Given<'_>, steps: &mut u64) -> Result<Json, Failure> {
         evaluate::give(&self.0.node, given, steps)
     }
 }

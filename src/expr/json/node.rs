@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::times::Zone;
 
 /// A step of an expression.
-pub(super) enum Node {
+pub(crate) enum Node {
     Literal(Json),
     /// `body`, `headers`, …
     Name(&'static str),
@@ -43,7 +43,7 @@ pub(super) enum Node {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Order {
+pub(crate) enum Order {
     Less,
     AtMost,
     More,
@@ -51,7 +51,7 @@ pub(super) enum Order {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Arithmetic {
+pub(crate) enum Arithmetic {
     Plus,
     Minus,
     Times,
@@ -59,16 +59,16 @@ pub(super) enum Arithmetic {
 }
 
 /// A macro over the members of a list or the keys of a map.
-pub(super) struct Each {
-    pub(super) kind: EachKind,
-    pub(super) over: Node,
+pub(crate) struct Each {
+    pub(crate) kind: EachKind,
+    pub(crate) over: Node,
     /// Which of them count.
-    pub(super) filter: Option<Node>,
-    pub(super) body: Node,
+    pub(crate) filter: Option<Node>,
+    pub(crate) body: Node,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum EachKind {
+pub(crate) enum EachKind {
     /// `exists` looks for true.
     Exists,
     /// `all` looks for false.
@@ -81,7 +81,7 @@ pub(super) enum EachKind {
 
 /// Functions that take values and give one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Function {
+pub(crate) enum Function {
     Size,
     Contains,
     StartsWith,
@@ -99,7 +99,7 @@ pub(super) enum Function {
 }
 
 /// Each function with its name, whether it is written after a text or list, and how many it takes with that.
-pub(super) const FUNCTIONS: [(&str, Function, bool, usize); 14] = [
+pub(crate) const FUNCTIONS: [(&str, Function, bool, usize); 14] = [
     ("size", Function::Size, false, 1),
     ("contains", Function::Contains, true, 2),
     ("startsWith", Function::StartsWith, true, 2),
@@ -117,7 +117,7 @@ pub(super) const FUNCTIONS: [(&str, Function, bool, usize); 14] = [
 ];
 
 /// Names of all that can be called, for faults.
-pub(super) const CALLS: [&str; 24] = [
+pub(crate) const CALLS: [&str; 24] = [
     "has",
     "exists",
     "exists_one",

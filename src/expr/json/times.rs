@@ -8,7 +8,7 @@ use super::Failure;
 
 /// What a time that states no zone is in.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Zone {
+pub(crate) enum Zone {
     Named(Tz),
     Fixed(FixedOffset),
 }
@@ -26,13 +26,13 @@ const NAIVE: [&str; 8] = [
 const WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f %z"];
 
 /// The zone of that name, or offset: `Europe/Berlin`, `UTC`, `+01:00`.
-pub(super) fn zone(text: &str) -> Option<Zone> {
+pub(crate) fn zone(text: &str) -> Option<Zone> {
     let text = text.trim();
     text.parse().map(Zone::Named).or_else(|_| text.parse().map(Zone::Fixed)).ok()
 }
 
 /// A text without a zone, read as of `zone`. One that states its offset keeps it.
-pub(super) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
+pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
     let text = text.trim();
     let stated = DateTime::parse_from_rfc3339(text).ok();
     let stated = stated.or_else(|| WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(text, form).ok()));
@@ -55,7 +55,7 @@ fn instant<Z: TimeZone>(found: LocalResult<DateTime<Z>>) -> Option<DateTime<Utc>
 }
 
 /// So many `per` second since 1970. Nothing, and what is before it, is no time: senders write 0 for it.
-pub(super) fn since_1970(value: &Json, per: f64) -> Result<String, Failure> {
+pub(crate) fn since_1970(value: &Json, per: f64) -> Result<String, Failure> {
     let number = match value {
         Json::Number(number) => number.as_f64(),
         Json::String(text) => text.trim().parse().ok(),
@@ -81,7 +81,7 @@ fn written(time: DateTime<Utc>) -> String {
 }
 
 /// What a value is, in words.
-pub(super) fn what(value: &Json) -> String {
+pub(crate) fn what(value: &Json) -> String {
     match value {
         Json::Null => "null".to_owned(),
         Json::Bool(value) => value.to_string(),

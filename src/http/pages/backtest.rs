@@ -4,8 +4,8 @@ use askama::Template;
 
 use super::{Tab, show};
 use crate::app::backtest::jobs::{Job, State};
-use crate::trial::report::{Report, Shift};
-use crate::trial::sheet;
+use crate::trial::comparison::{Report, Shift};
+use crate::trial::csv;
 
 /// Incidents that fare as before and are listed.
 const UNCHANGED: usize = 50;
@@ -38,7 +38,7 @@ impl Page<'_> {
     }
 
     /// Those that are listed, in the order of the report, and how many are not.
-    fn listed<'r>(&self, report: &'r Report) -> (Vec<&'r crate::trial::report::Compared>, usize) {
+    fn listed<'r>(&self, report: &'r Report) -> (Vec<&'r crate::trial::comparison::Compared>, usize) {
         let of = |changed: bool| report.incidents.iter().filter(move |compared| (compared.shift != Shift::Unchanged) == changed);
         let listed: Vec<_> = of(true).take(CHANGED).chain(of(false).take(UNCHANGED)).collect();
         let left_out = report.incidents.len() - listed.len();

@@ -1,7 +1,8 @@
 //! Signals as bars over time: numbers for the drawing, and the same in words.
 
 use super::human;
-use super::words::{self, Badge};
+use crate::http::format;
+use crate::http::format::Badge;
 use crate::model::Time;
 use crate::model::event::{Fact, LabelSet};
 use crate::model::incident::{Incident, MilestoneKind, Signal, SignalKind, Span, SpanState};
@@ -10,47 +11,47 @@ use crate::model::incident::{Incident, MilestoneKind, Signal, SignalKind, Span, 
 const WIDTH: i64 = 1000;
 
 /// All signals over one stretch of time.
-pub(super) struct Chart {
-    pub(super) from: Time,
-    pub(super) to: Time,
-    pub(super) rows: Vec<Row>,
-    pub(super) marks: Vec<Mark>,
+pub(crate) struct Chart {
+    pub(crate) from: Time,
+    pub(crate) to: Time,
+    pub(crate) rows: Vec<Row>,
+    pub(crate) marks: Vec<Mark>,
 }
 
 /// One signal.
-pub(super) struct Row {
-    pub(super) name: String,
-    pub(super) about: String,
-    pub(super) words: String,
-    pub(super) bars: Vec<Bar>,
-    pub(super) stretches: Vec<Stretch>,
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) about: String,
+    pub(crate) words: String,
+    pub(crate) bars: Vec<Bar>,
+    pub(crate) stretches: Vec<Stretch>,
 }
 
 /// A rectangle. States differ by height and place too, so that they can be told apart without colour.
-pub(super) struct Bar {
-    pub(super) x: i64,
-    pub(super) width: i64,
-    pub(super) y: u8,
-    pub(super) height: u8,
-    pub(super) class: &'static str,
+pub(crate) struct Bar {
+    pub(crate) x: i64,
+    pub(crate) width: i64,
+    pub(crate) y: u8,
+    pub(crate) height: u8,
+    pub(crate) class: &'static str,
 }
 
 /// A span in words.
-pub(super) struct Stretch {
-    pub(super) state: Badge,
-    pub(super) start: Time,
-    pub(super) end: Option<Time>,
-    pub(super) lasted: String,
+pub(crate) struct Stretch {
+    pub(crate) state: Badge,
+    pub(crate) start: Time,
+    pub(crate) end: Option<Time>,
+    pub(crate) lasted: String,
 }
 
 /// A milestone on the axis.
-pub(super) struct Mark {
-    pub(super) x: i64,
-    pub(super) name: &'static str,
+pub(crate) struct Mark {
+    pub(crate) x: i64,
+    pub(crate) name: &'static str,
 }
 
 /// The chart of an incident's signals; `None` when there is nothing to draw.
-pub(super) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
+pub(crate) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let first = spans().map(|span| span.start).min()?;
     let last = spans().map(|span| span.end.unwrap_or(now)).max()?.max(first + chrono::Duration::minutes(1));
@@ -68,7 +69,7 @@ pub(super) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     .into_iter()
     .filter_map(|(kind, turn)| turn.as_ref().map(|turn| (kind, turn.at)))
     .filter(|(_, at)| (axis.from..=axis.to).contains(at))
-    .map(|(kind, at)| Mark { x: axis.place(at), name: words::milestone(kind) })
+    .map(|(kind, at)| Mark { x: axis.place(at), name: format::milestone(kind) })
     .collect();
     let rows = incident.signals.iter().map(|signal| row(signal, &told_apart(incident, signal), &axis, now)).collect();
     Some(Chart { from: axis.from, to: axis.to, rows, marks })
@@ -103,7 +104,7 @@ fn told_apart(incident: &Incident, signal: &Signal) -> String {
 
 fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
     let service = signal.service.as_deref().unwrap_or("unassigned");
-    let about = format!("{}, {service}, {}{apart}", words::signal(signal.kind), words::severity(&signal.severity).text);
+    let about = format!("{}, {service}, {}{apart}", format::signal(signal.kind), format::severity(&signal.severity).text);
     let stretches: Vec<Stretch> = signal.spans.iter().map(|span| stretch(span, now)).collect();
     let told: Vec<String> = stretches
         .iter()
@@ -126,13 +127,13 @@ fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {
         SpanState::Unknown => (5, 10),
         SpanState::Planned => (16, 4),
     };
-    Bar { x, width, y, height, class: words::span(span.state).class }
+    Bar { x, width, y, height, class: format::span(span.state).class }
 }
 
 fn stretch(span: &Span, now: Time) -> Stretch {
     let seconds = (span.end.unwrap_or(now) - span.start).num_seconds();
     let lasted = if span.end.is_some() { human(seconds) } else { format!("{} so far", human(seconds)) };
-    Stretch { state: words::span(span.state), start: span.start, end: span.end, lasted }
+    Stretch { state: format::span(span.state), start: span.start, end: span.end, lasted }
 }
 
 #[cfg(test)]

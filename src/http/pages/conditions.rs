@@ -2,9 +2,10 @@
 
 use askama::Template;
 
-use super::words::{self, Badge};
 use super::{Tab, show};
-use crate::app::measure::status::Shown;
+use crate::app::conditions::status::Shown;
+use crate::http::format;
+use crate::http::format::Badge;
 use crate::model::Time;
 use crate::model::event::ConditionState;
 
@@ -39,7 +40,7 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn state(&self, state: &ConditionState) -> Badge {
-        words::condition(*state)
+        format::condition(*state)
     }
 }
 
@@ -51,7 +52,7 @@ pub(crate) fn render(view: &View) -> String {
 #[cfg(test)]
 mod tests {
     use super::{ConditionState, Shown, Source, View, render};
-    use crate::app::measure::status::ConditionStatus;
+    use crate::app::conditions::status::ConditionStatus;
     use crate::http::pages::sample;
     use crate::model::event::Labels;
 

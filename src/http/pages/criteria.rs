@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use askama::Template;
 
-use super::words;
 use super::{Tab, show};
+use crate::http::format;
 use crate::model::Time;
 use crate::model::event::DismissReason;
 use crate::trial::precision::{Precision, Record};

@@ -2,8 +2,9 @@
 
 use askama::Template;
 
-use super::{Notice, Tab, show, words};
-use crate::app::rota::Shown;
+use super::{Notice, Tab, show};
+use crate::app::people::on_call::Shown;
+use crate::http::format;
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact, LabelSet, Severity};
 use crate::model::incident::{Decision, Incident, Outcome, Verdict};
@@ -114,7 +115,7 @@ pub(crate) fn closest<'a>(incidents: impl IntoIterator<Item = &'a Incident>) -> 
 }
 
 fn part(close: &Closest<'_>) -> f64 {
-    words::closeness(close.verdict.measure.as_ref())
+    format::closeness(close.verdict.measure.as_ref())
 }
 
 /// Alerts that share a correlation key and name no service.

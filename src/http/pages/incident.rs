@@ -2,17 +2,20 @@
 
 use askama::Template;
 
-use super::chart::{self, Chart};
-use super::review::{self, Form, Invitation};
-use super::words::{self, Names};
+use super::chart;
+use super::chart::Chart;
+use super::review;
+use super::review::{Form, Invitation};
 use super::{Notice, Tab, show};
-use crate::app::measure::draw::Picture;
+use crate::app::conditions::plots::Picture;
+use crate::http::format;
+use crate::http::format::Names;
 use crate::model::Time;
+use crate::model::directory::key;
 use crate::model::event::{ActorKind, Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, Standing, Verdict};
 use crate::model::on_call::Duty;
 use crate::model::postmortem::Postmortem;
-use crate::model::who::key;
 
 /// Parts offered to be moved at the most.
 const PARTS: usize = 100;
@@ -88,7 +91,7 @@ impl Page<'_> {
             (MilestoneKind::Mitigated, &turns.mitigated),
             (MilestoneKind::Resolved, &turns.resolved),
         ]
-        .map(|(kind, known)| Turn { name: words::milestone(kind), known: known.as_ref() })
+        .map(|(kind, known)| Turn { name: format::milestone(kind), known: known.as_ref() })
         .into()
     }
 
@@ -105,7 +108,7 @@ impl Page<'_> {
     }
 
     fn would_have(&self, shadow: &Verdict) -> &'static str {
-        words::would_have(shadow.leads_to(self.view.incident.phase))
+        format::would_have(shadow.leads_to(self.view.incident.phase))
     }
 
     fn called<'n>(&'n self, id: &'n str) -> &'n str {
@@ -146,7 +149,7 @@ impl Page<'_> {
     /// The decision of the rules as they stand, where it is no longer the one announced.
     fn drifted(&self) -> Option<&'static str> {
         let announced = self.incident.announced.as_ref()?;
-        (announced.decision != self.incident.decision).then(|| words::decision(&self.incident.decision))
+        (announced.decision != self.incident.decision).then(|| format::decision(&self.incident.decision))
     }
 }
 
@@ -159,10 +162,11 @@ pub(crate) fn render(view: &View<'_>) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Picture, View, render};
-    use crate::http::pages::{Notice, sample, words::Names};
+    use crate::http::format::Names;
+    use crate::http::pages::{Notice, sample};
+    use crate::model::directory::Identities;
     use crate::model::event::{Fact, Link, Note};
     use crate::model::incident::{Incident, Standing};
-    use crate::model::who::Identities;
 
     fn page(incident: &Incident) -> String {
         with_pictures(incident, &[])

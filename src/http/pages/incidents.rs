@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::{Tab, show, words};
+use super::{Tab, show};
+use crate::http::format;
 use crate::model::incident::Incident;
 
 /// What the page shows.

@@ -2,12 +2,13 @@
 
 use askama::Template;
 
-use super::words::{self, Names};
 use super::{Tab, show};
 use crate::app::ledger::Row;
+use crate::http::format;
+use crate::http::format::Names;
+use crate::model::directory::{Identities, Who};
 use crate::model::incident::{Decision, Verdict};
 use crate::model::ledger::LedgerEntry;
-use crate::model::who::{Identities, Who};
 
 /// What the page shows.
 pub(crate) struct View<'a> {
@@ -56,7 +57,7 @@ impl Page<'_> {
     }
 
     fn decided(&self, entry: &LedgerEntry) -> &'static str {
-        words::decision(&entry.decided())
+        format::decision(&entry.decided())
     }
 
     /// Whether all of it is shown.
@@ -67,7 +68,7 @@ impl Page<'_> {
     /// Those shadows that would have asked for something, with what.
     fn shadows<'e>(&self, entry: &'e LedgerEntry) -> Vec<(&'e Verdict, &'static str)> {
         let asked = entry.shadows().filter(|(_, would_have)| *would_have != Decision::None);
-        asked.map(|(verdict, would_have)| (verdict, words::would_have(would_have))).collect()
+        asked.map(|(verdict, would_have)| (verdict, format::would_have(would_have))).collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::{Tab, show};
-use crate::app::planned::Planned;
+use crate::app::people::maintenance::Planned;
 use crate::model::Time;
 
 /// What the page shows. Fields of `POST /maintenance`: `service`, `from`, `to` (UTC), `why`.

@@ -21,10 +21,9 @@ pub(crate) mod postmortems;
 pub(crate) mod quarantine;
 pub(crate) mod review;
 #[cfg(test)]
-pub(super) mod sample;
+pub(crate) mod sample;
 pub(crate) mod sources;
 pub(crate) mod suggestions;
-pub(crate) mod words;
 
 use std::fmt;
 

@@ -5,7 +5,8 @@ use askama::Template;
 use chrono_tz::Tz;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-use super::{Tab, show, words};
+use super::{Tab, show};
+use crate::http::format;
 use crate::model::postmortem::{Meeting, Postmortem};
 
 /// What the page shows.

@@ -2,7 +2,8 @@
 
 use askama::Template;
 
-use super::{Tab, show, words};
+use super::{Tab, show};
+use crate::http::format;
 use crate::model::postmortem::{Meeting, Postmortem};
 
 /// What the page shows.

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 
 use askama::Template;
 
-use super::words::Badge;
 use super::{Notice, Tab, show};
+use crate::http::format::Badge;
 use crate::model::Time;
 use crate::store::quarantine::QuarantineState;
 

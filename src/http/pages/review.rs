@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::words::REASONS;
+use crate::http::format::REASONS;
 use crate::model::Time;
 use crate::model::incident::{Incident, Phase, Standing};
 
@@ -20,21 +20,21 @@ pub(crate) struct Invitation {
 }
 
 /// `POST /incidents/{id}/review`: `revision`, `answer` and, by answer, `reason`, `until`, `comment`.
-pub(super) struct Form {
-    pub(super) id: String,
-    pub(super) revision: u64,
+pub(crate) struct Form {
+    pub(crate) id: String,
+    pub(crate) revision: u64,
     /// The button that accepts; `None` where there is nothing to accept.
-    pub(super) accept: Option<String>,
+    pub(crate) accept: Option<String>,
     /// What accepting would do, in full.
-    pub(super) consequence: Option<String>,
-    pub(super) dismiss: &'static str,
-    pub(super) may_snooze: bool,
-    pub(super) reasons: &'static [(&'static str, &'static str)],
-    pub(super) active: bool,
+    pub(crate) consequence: Option<String>,
+    pub(crate) dismiss: &'static str,
+    pub(crate) may_snooze: bool,
+    pub(crate) reasons: &'static [(&'static str, &'static str)],
+    pub(crate) active: bool,
 }
 
 /// The form for an incident whose decision was announced and not refused; `None` for any other.
-pub(super) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Option<Form> {
+pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Option<Form> {
     let asked = match incident.standing {
         Standing::Suggested | Standing::Snoozed => true,
         // What waits in a bundle may be given a postmortem of its own.

@@ -4,7 +4,8 @@ use askama::Template;
 use chrono::TimeDelta;
 
 use super::{Tab, human, show};
-use crate::app::sources::{self, SourceShown, Speaks};
+use crate::app::intake::source_status;
+use crate::app::intake::source_status::{SourceShown, Speaks};
 use crate::config::{Auth, SilentAfter, SourceAuth};
 use crate::model::Time;
 use crate::model::source::SourceKind;
@@ -103,7 +104,7 @@ pub(crate) fn rate(count: &u64) -> String {
 
 /// That a source has fallen silent, in a sentence.
 pub(crate) fn silence(source: &SourceShown) -> Option<String> {
-    let (quiet, longest) = sources::silence(source)?;
+    let (quiet, longest) = source_status::silence(source)?;
     let (quiet, name) = (length(quiet), &source.name);
     Some(match (source.silent_after, longest) {
         (SilentAfter::After(stated), _) => {
@@ -199,7 +200,7 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Auth, SilentAfter, SourceAuth, SourceKind, SourceShown, Speaks, rate, row};
-    use crate::app::tally::{Rhythm, Tally};
+    use crate::app::intake::source_stats::{Rhythm, Tally};
     use crate::config::Secret;
     use crate::http::pages::sample;
     use chrono::TimeDelta;

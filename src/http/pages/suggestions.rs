@@ -2,8 +2,10 @@
 
 use askama::Template;
 
-use super::review::{self, Form, Invitation};
-use super::{Notice, Tab, show, words};
+use super::review;
+use super::review::{Form, Invitation};
+use super::{Notice, Tab, show};
+use crate::http::format;
 use crate::model::Time;
 use crate::model::incident::{Incident, Phase};
 

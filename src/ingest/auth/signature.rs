@@ -109,7 +109,7 @@ impl Signature {
         match &self.scheme {
             Scheme::Body { header, prefixes } => self.hex(headers, header, prefixes, &[body]).map(|()| None),
             Scheme::TimedBody { header, timestamp } => {
-                let (text, time) = time(headers, timestamp)?;
+                let (text, time) = self::time(headers, timestamp)?;
                 let signed = [text, b":", body];
                 self.hex(headers, header, &[""], &signed)?;
                 fresh(time, now).map(|()| self.once(&signed))

@@ -6,7 +6,7 @@ use super::cursor::{Cursor, Misread};
 use super::{Format, LONGEST_LINE};
 
 /// What such a line says.
-pub(super) enum Comment<'a> {
+pub(crate) enum Comment<'a> {
     /// What a metric means.
     Help(Cow<'a, str>),
     /// What kind of metric it is.
@@ -21,7 +21,7 @@ pub(super) enum Comment<'a> {
 
 /// The types of both formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Type {
+pub(crate) enum Type {
     Counter,
     Gauge,
     Histogram,
@@ -49,10 +49,10 @@ impl Type {
 }
 
 /// The line that ends a page of OpenMetrics.
-pub(super) const END: &[u8] = b"# EOF";
+pub(crate) const END: &[u8] = b"# EOF";
 
 /// Reads a line whose first byte, blanks aside, is `#`.
-pub(super) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> {
+pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> {
     if format == Format::OpenMetrics && line == END {
         return Ok(Comment::End);
     }

@@ -6,57 +6,57 @@ use super::Format;
 
 /// What is wrong, and at which byte: of the line where a line is read, of the page once [`Misread::in_page`] was told where that begins.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Misread {
-    pub(super) at: usize,
-    pub(super) message: String,
+pub(crate) struct Misread {
+    pub(crate) at: usize,
+    pub(crate) message: String,
 }
 
 impl Misread {
-    pub(super) fn new(at: usize, message: impl Into<String>) -> Self {
+    pub(crate) fn new(at: usize, message: impl Into<String>) -> Self {
         Self { at, message: message.into() }
     }
 
-    pub(super) fn in_page(self, line: usize) -> Self {
+    pub(crate) fn in_page(self, line: usize) -> Self {
         Self { at: self.at + line, ..self }
     }
 }
 
 /// Reads a line from left to right.
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     line: &'a [u8],
-    pub(super) at: usize,
+    pub(crate) at: usize,
     format: Format,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(line: &'a [u8], format: Format) -> Self {
+    pub(crate) fn new(line: &'a [u8], format: Format) -> Self {
         Self { line, at: 0, format }
     }
 
-    pub(super) fn peek(&self) -> Option<u8> {
+    pub(crate) fn peek(&self) -> Option<u8> {
         self.line.get(self.at).copied()
     }
 
-    pub(super) fn rest(&self) -> &'a [u8] {
+    pub(crate) fn rest(&self) -> &'a [u8] {
         &self.line[self.at..]
     }
 
     /// Passes this byte if it is the next.
-    pub(super) fn takes(&mut self, byte: u8) -> bool {
+    pub(crate) fn takes(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
     /// Passes blanks where they mean nothing, which is nowhere in OpenMetrics.
-    pub(super) fn blanks(&mut self) {
+    pub(crate) fn blanks(&mut self) {
         if self.format == Format::Text {
             self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
         }
     }
 
     /// Passes what stands between two parts of a line: blanks, or exactly one space in OpenMetrics. False when it is not there.
-    pub(super) fn gap(&mut self) -> bool {
+    pub(crate) fn gap(&mut self) -> bool {
         let before = self.at;
         match self.format {
             Format::Text => self.blanks(),
@@ -68,7 +68,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// What stands before the next blank.
-    pub(super) fn word(&mut self) -> &'a [u8] {
+    pub(crate) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let length = rest.iter().take_while(|byte| !matches!(byte, b' ' | b'\t')).count();
         self.at += length;
@@ -76,7 +76,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A name without quotes: letters, digits, `_`, and `:` in names of metrics. Empty when none stands here.
-    pub(super) fn name(&mut self, colons: bool) -> &'a str {
+    pub(crate) fn name(&mut self, colons: bool) -> &'a str {
         let rest = self.rest();
         let fits = |(place, byte): (usize, &u8)| match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'_' => true,
@@ -92,7 +92,7 @@ impl<'a> Cursor<'a> {
 
     /// A text in double quotes, the first of which is the next byte. `\\`, `\"` and `\n` are what they stand for; a backslash before anything
     /// else is itself, as Prometheus and the cases of OpenMetrics have it.
-    pub(super) fn quoted(&mut self) -> Result<Cow<'a, str>, Misread> {
+    pub(crate) fn quoted(&mut self) -> Result<Cow<'a, str>, Misread> {
         let begins = self.at;
         let body = &self.line[begins + 1..];
         let mut end = 0;
@@ -118,7 +118,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// What stands here, for a sentence that says that something else should.
-    pub(super) fn found(&self) -> String {
+    pub(crate) fn found(&self) -> String {
         let rest = self.rest();
         let shown = String::from_utf8_lossy(&rest[..rest.len().min(80)]);
         match shown.chars().next() {

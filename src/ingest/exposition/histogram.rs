@@ -7,7 +7,7 @@ use super::number;
 
 /// The histogram being read; between metrics, none.
 #[derive(Default)]
-pub(super) struct Histogram {
+pub(crate) struct Histogram {
     /// Its labels without `le`, and its time.
     of: Option<(Labels, Option<f64>)>,
     /// The last bucket's bound and value.
@@ -23,7 +23,7 @@ pub(super) struct Histogram {
 
 impl Histogram {
     /// Takes in one of its samples, or begins the next with it.
-    pub(super) fn sample(&mut self, group: &Labels, seconds: Option<f64>, suffix: &str, line: &Line) -> Result<(), String> {
+    pub(crate) fn sample(&mut self, group: &Labels, seconds: Option<f64>, suffix: &str, line: &Line) -> Result<(), String> {
         let is_same = self.of.as_ref().is_some_and(|(labels, time)| labels == group && *time == seconds);
         if !is_same {
             std::mem::take(self).end()?;
@@ -51,7 +51,7 @@ impl Histogram {
     }
 
     /// It is over: what was still to come did not come.
-    pub(super) fn end(self) -> Result<(), String> {
+    pub(crate) fn end(self) -> Result<(), String> {
         if self.of.is_none() {
             return Ok(());
         }

@@ -5,22 +5,23 @@ use std::borrow::Cow;
 use crate::model::event::Labels;
 
 use super::cursor::{Cursor, Misread};
-use super::number::{self, Stamp};
+use super::number;
+use super::number::Stamp;
 use super::{Format, LONGEST_LINE, MOST_LABELS};
 
 /// A sample as its line states it.
-pub(super) struct Line {
-    pub(super) name: String,
+pub(crate) struct Line {
+    pub(crate) name: String,
     /// Each name once. A label without a value is none.
-    pub(super) labels: Labels,
-    pub(super) value: f64,
-    pub(super) stamp: Option<Stamp>,
+    pub(crate) labels: Labels,
+    pub(crate) value: f64,
+    pub(crate) stamp: Option<Stamp>,
     /// The characters in names and values of the exemplar's labels, where there is one.
-    pub(super) exemplar: Option<usize>,
+    pub(crate) exemplar: Option<usize>,
 }
 
 /// Reads a line without its end.
-pub(super) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
+pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
     if line.len() > LONGEST_LINE {
         return Err(Misread::new(0, format!("this line has {} bytes, and {LONGEST_LINE} are the most that is read", line.len())));
     }
@@ -75,7 +76,7 @@ pub(super) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
 }
 
 /// The metric that a line beginning with a brace names, where one look tells.
-pub(super) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>> {
+pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>> {
     let mut cursor = Cursor::new(line, format);
     cursor.takes(b'{');
     cursor.blanks();

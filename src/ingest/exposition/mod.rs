@@ -12,17 +12,6 @@
 //! As there, lines end with LF and nothing else, the last line of a text page need not end, and a page of OpenMetrics must end with
 //! `# EOF`: one without was cut off on its way.
 
-use memchr::memchr;
-
-use crate::model::Time;
-use crate::model::sample::Sample;
-
-use self::comment::Comment;
-use self::cursor::Misread;
-use self::line::Line;
-use self::rules::Rules;
-use super::wanted::Wanted;
-
 mod comment;
 mod cursor;
 mod histogram;
@@ -32,6 +21,17 @@ pub mod offer;
 mod openmetrics;
 mod rules;
 mod text;
+
+use memchr::memchr;
+
+use crate::model::Time;
+use crate::model::sample::Sample;
+
+use super::metric_filter::Wanted;
+use comment::Comment;
+use cursor::Misread;
+use line::Line;
+use rules::Rules;
 
 /// The longest line that is read, in bytes. A longer one is refused.
 pub const LONGEST_LINE: usize = 64 * 1024;

@@ -5,7 +5,7 @@
 const NAN: u64 = 0x7ff8_0000_0000_0001;
 
 /// A value. `None` for what is no number or beyond the largest: Go calls `1e400` out of range, where Rust would make it infinite.
-pub(super) fn float(text: &[u8]) -> Option<f64> {
+pub(crate) fn float(text: &[u8]) -> Option<f64> {
     let bare = text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-")).unwrap_or(text);
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     match bare.first()? {
@@ -18,21 +18,21 @@ pub(super) fn float(text: &[u8]) -> Option<f64> {
 
 /// An instant as a line states it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Stamp {
+pub(crate) struct Stamp {
     /// Milliseconds since 1970.
-    pub(super) millis: i64,
+    pub(crate) millis: i64,
     /// The same in seconds, as exact as it is written.
-    pub(super) seconds: f64,
+    pub(crate) seconds: f64,
 }
 
 /// Milliseconds, an integer with or without a sign: text format 0.0.4.
-pub(super) fn millis(text: &[u8]) -> Option<Stamp> {
+pub(crate) fn millis(text: &[u8]) -> Option<Stamp> {
     let millis: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     Some(Stamp { millis, seconds: millis as f64 / 1000.0 })
 }
 
 /// Seconds, a number: OpenMetrics. Parts of a millisecond are cut off, as Prometheus cuts them.
-pub(super) fn seconds(text: &[u8]) -> Option<Stamp> {
+pub(crate) fn seconds(text: &[u8]) -> Option<Stamp> {
     let seconds = float(text).filter(|seconds| seconds.is_finite())?;
     Some(Stamp { millis: (seconds * 1000.0) as i64, seconds })
 }

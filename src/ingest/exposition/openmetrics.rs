@@ -17,7 +17,7 @@ const LONGEST_EXEMPLAR: usize = 128;
 
 /// The metrics of a page, of which one is being read.
 #[derive(Default)]
-pub(super) struct Metrics {
+pub(crate) struct Metrics {
     /// Names that metrics before this one have taken, those of their samples included.
     taken: HashSet<String>,
     open: Option<Metric>,
@@ -37,7 +37,7 @@ struct Metric {
 }
 
 impl Metrics {
-    pub(super) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
         let name = match comment {
             Comment::Help(name) | Comment::Type(name, _) | Comment::Unit(name, _) => name,
             Comment::End | Comment::Remark => return Ok(()),
@@ -55,7 +55,7 @@ impl Metrics {
         if is_first { Ok(()) } else { refuse(format!("the same is said twice of {name}. Expected each of # TYPE, # UNIT and # HELP once")) }
     }
 
-    pub(super) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
         let belongs = self
             .open
             .as_ref()
@@ -71,7 +71,7 @@ impl Metrics {
     }
 
     /// The page is over.
-    pub(super) fn end(&mut self) -> Result<(), Misread> {
+    pub(crate) fn end(&mut self) -> Result<(), Misread> {
         self.close()
     }
 

@@ -8,27 +8,27 @@ use super::openmetrics::Metrics;
 use super::text::Families;
 
 /// The rules of a format, with what the page has said so far.
-pub(super) enum Rules {
+pub(crate) enum Rules {
     Text(Families),
     OpenMetrics(Box<Metrics>),
 }
 
 impl Rules {
-    pub(super) fn of(format: Format) -> Self {
+    pub(crate) fn of(format: Format) -> Self {
         match format {
             Format::Text => Self::Text(Families::default()),
             Format::OpenMetrics => Self::OpenMetrics(Box::default()),
         }
     }
 
-    pub(super) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
         match self {
             Self::Text(families) => families.comment(comment),
             Self::OpenMetrics(metrics) => metrics.comment(comment),
         }
     }
 
-    pub(super) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
         match self {
             Self::Text(families) => families.sample(line),
             Self::OpenMetrics(metrics) => metrics.sample(line),
@@ -36,7 +36,7 @@ impl Rules {
     }
 
     /// The page is over.
-    pub(super) fn end(&mut self) -> Result<(), Misread> {
+    pub(crate) fn end(&mut self) -> Result<(), Misread> {
         match self {
             Self::Text(_) => Ok(()),
             Self::OpenMetrics(metrics) => metrics.end(),

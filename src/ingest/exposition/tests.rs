@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
 use super::{Format, MOST_LABELS, PageFault, check as check_page, read};
-use crate::ingest::wanted::Wanted;
+use crate::ingest::metric_filter::Wanted;
 use crate::model::Time;
 use crate::model::sample::{Sample, is_stale};
 

@@ -17,12 +17,12 @@ struct Family {
 
 /// The metrics met so far.
 #[derive(Default)]
-pub(super) struct Families {
+pub(crate) struct Families {
     met: HashMap<String, Family>,
 }
 
 impl Families {
-    pub(super) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
         match comment {
             Comment::Help(name) => {
                 let family = self.family(name);
@@ -42,7 +42,7 @@ impl Families {
         Ok(())
     }
 
-    pub(super) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
         let kind = *self.family(&line.name).kind.get_or_insert(Type::Unknown);
         let bound = match kind {
             Type::Histogram => "le",

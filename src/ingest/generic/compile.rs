@@ -16,7 +16,7 @@ const NAMES: [&str; 5] = ["body", "item", "headers", "now", "event"];
 
 /// An expression and the key it gives, as written.
 #[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
+pub(crate) struct Line<'a> {
     /// The key; below `labels` and the like with its name, as `labels.host`.
     pub path: &'a str,
     /// The expression.
@@ -25,7 +25,7 @@ pub struct Line<'a> {
 
 /// What is wrong with a mapping, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MapFault {
+pub(crate) struct MapFault {
     /// Which rule.
     pub rule: usize,
     /// Which of its lines, and the offset in its expression in characters; with no offset, its key.
@@ -36,7 +36,7 @@ pub struct MapFault {
 
 /// Every key that a rule may have.
 #[must_use]
-pub fn keys() -> Vec<&'static str> {
+pub(crate) fn keys() -> Vec<&'static str> {
     let mut keys: Vec<&str> = OF_RULE.to_vec();
     // The source is the one that it came to.
     let stated = events::COMMON.into_iter().chain(events::KINDS.into_iter().flat_map(|(_, own)| own.iter().copied()));
@@ -52,7 +52,7 @@ pub fn keys() -> Vec<&'static str> {
 ///
 /// # Errors
 /// Every fault found.
-pub fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, Vec<MapFault>> {
+pub(crate) fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, Vec<MapFault>> {
     let mut faults = Vec::new();
     let rules: Vec<Rule> = rules.iter().enumerate().map(|(place, lines)| rule(place, lines, event, &mut faults)).collect();
     if !faults.is_empty() {

@@ -15,8 +15,8 @@
 //! cannot do without. A list of maps is tried from the top: the first of which anything comes is the one.
 
 mod compile;
-pub mod shipped;
-mod tidy;
+mod normalize;
+pub(crate) mod shipped;
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ use chrono::SecondsFormat;
 use serde_json::{Map, Value};
 
 use super::events;
-use super::kept;
+use super::header_filter;
 use super::message::Headers;
 use super::{IngestFault, MemberFault, Message, Reading, not_readable};
 use crate::expr::json::{Failure, Formula, Given};
 use crate::model::Time;
 use crate::model::event::Event;
 
-pub use compile::{Line, MapFault, compile, keys};
+pub(crate) use compile::{Line, MapFault, compile, keys};
 
 /// How many steps the expressions of one message may take together, and so many more as its body has bytes.
 const STEPS: u64 = 2_000_000;
@@ -68,22 +68,22 @@ struct Rule {
 
 /// What a body, or an event that carries something, gives to the expressions.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Told<'a> {
+pub(crate) struct Told<'a> {
     /// `body`
-    pub(super) body: &'a Value,
+    pub(crate) body: &'a Value,
     /// `event`, where there is one.
-    pub(super) event: Option<&'a Value>,
+    pub(crate) event: Option<&'a Value>,
     /// Keys that are given unless an expression gives them.
-    pub(super) otherwise: &'a Map<String, Value>,
+    pub(crate) otherwise: &'a Map<String, Value>,
     /// Where it stands in a batch.
-    pub(super) index: Option<usize>,
+    pub(crate) index: Option<usize>,
 }
 
 /// Reads a message.
 ///
 /// # Errors
 /// When the body is not JSON.
-pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body: Value = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, "one JSON document"))?;
     let mut run = Run::new(message);
     run.tell(mapping, Told { body: &body, event: None, otherwise: &Map::new(), index: None });
@@ -91,13 +91,13 @@ pub fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, Inge
 }
 
 /// The reading of one message.
-pub(super) struct Run<'m> {
+pub(crate) struct Run<'m> {
     message: &'m Message<'m>,
     headers: Arc<Value>,
     now: Arc<Value>,
     steps: u64,
     left_out: usize,
-    pub(super) reading: Reading,
+    pub(crate) reading: Reading,
 }
 
 /// What became of a rule.
@@ -110,7 +110,7 @@ enum Outcome {
 }
 
 impl<'m> Run<'m> {
-    pub(super) fn new(message: &'m Message<'m>) -> Self {
+    pub(crate) fn new(message: &'m Message<'m>) -> Self {
         Self {
             message,
             headers: Arc::new(headers(message.headers)),
@@ -122,7 +122,7 @@ impl<'m> Run<'m> {
     }
 
     /// Adds to the reading what the first fitting rule makes of this.
-    pub(super) fn tell(&mut self, mapping: &Mapping, told: Told<'_>) {
+    pub(crate) fn tell(&mut self, mapping: &Mapping, told: Told<'_>) {
         for rule in &mapping.0.rules {
             if self.rule(rule, told, mapping.0.rules.len() > 1) == Outcome::Taken {
                 return;
@@ -131,7 +131,7 @@ impl<'m> Run<'m> {
     }
 
     /// Notes a fault; of very many only their number.
-    pub(super) fn fault(&mut self, fault: MemberFault) {
+    pub(crate) fn fault(&mut self, fault: MemberFault) {
         if self.reading.faults.len() < FAULTS {
             self.reading.faults.push(fault);
             return;
@@ -143,7 +143,7 @@ impl<'m> Run<'m> {
     }
 
     /// Adds an event.
-    pub(super) fn event(&mut self, event: Event, unstarted: bool) {
+    pub(crate) fn event(&mut self, event: Event, unstarted: bool) {
         if unstarted {
             self.reading.unstarted.push(self.reading.events.len());
         }
@@ -226,7 +226,7 @@ impl<'m> Run<'m> {
             self.fault(place.fault("kind", format!("`{shown}` is not a kind of event; known are {}", known.join(", "))));
             return Outcome::Taken;
         };
-        let mut made = tidy::Made::new(&kind, self.message.source);
+        let mut made = normalize::Made::new(&kind, self.message.source);
         for (key, name, formula) in &rule.lines {
             if !events::COMMON.contains(&key.as_str()) && !own.contains(&key.as_str()) {
                 continue;
@@ -264,12 +264,12 @@ impl<'m> Run<'m> {
 
 /// Where a member stands.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Place {
-    pub(super) index: Option<usize>,
+pub(crate) struct Place {
+    pub(crate) index: Option<usize>,
 }
 
 impl Place {
-    pub(super) fn fault(self, key: &str, message: impl Into<String>) -> MemberFault {
+    pub(crate) fn fault(self, key: &str, message: impl Into<String>) -> MemberFault {
         let dot = if key.is_empty() { "" } else { "." };
         let path = self.index.map_or_else(|| key.to_owned(), |index| format!("[{index}]{dot}{key}"));
         MemberFault { index: self.index, path, message: message.into() }
@@ -289,13 +289,13 @@ impl Place {
 
 /// Without those that may prove who sends: no event repeats them.
 fn headers(headers: &Headers<'_>) -> Value {
-    let told = headers.iter().filter(|(name, _)| !kept::is_secret(name));
+    let told = headers.iter().filter(|(name, _)| !header_filter::is_secret(name));
     let text = told.filter_map(|(name, value)| Some((name.to_owned(), Value::from(std::str::from_utf8(value).ok()?))));
     Value::Object(text.collect())
 }
 
 /// A time as our events have it.
-pub(super) fn written(time: Time) -> String {
+pub(crate) fn written(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 

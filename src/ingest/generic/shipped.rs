@@ -4,7 +4,7 @@ use crate::model::source::SourceKind;
 
 /// The name and the text of a kind's mapping.
 #[must_use]
-pub fn text(kind: SourceKind) -> Option<(&'static str, &'static str)> {
+pub(crate) fn text(kind: SourceKind) -> Option<(&'static str, &'static str)> {
     Some(match kind {
         SourceKind::AzureMonitor => ("azure_monitor.yaml", include_str!("mappings/azure_monitor.yaml")),
         SourceKind::GoogleCloudMonitoring => ("google_cloud_monitoring.yaml", include_str!("mappings/google_cloud_monitoring.yaml")),

@@ -13,8 +13,9 @@
 
 use serde_json::Value;
 
-use super::super::foreign::{self, Told};
-use super::super::{IngestFault, MemberFault, Message, Reading};
+use crate::ingest::json_fields;
+use crate::ingest::json_fields::Told;
+use crate::ingest::{IngestFault, MemberFault, Message, Reading};
 use crate::model::event::{AlertStatus, EndReason, Labels};
 
 /// Matching series that are told at the most.
@@ -22,11 +23,14 @@ const MATCHES: usize = 10;
 /// Tags of a rule that are read at the most.
 const TAGS: usize = 64;
 
-pub(super) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let name = foreign::need(body, "ruleName", "Grafana's legacy alerting always names its rule: look for what changes it on the way.")?;
-    let state = foreign::need(body, "state", "It is one of alerting, ok, no_data, paused, pending.")?;
+pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, IngestFault> {
+    let name =
+        json_fields::need(body, "ruleName", "Grafana's legacy alerting always names its rule: look for what changes it on the way.")?;
+    let state = json_fields::need(body, "state", "It is one of alerting, ok, no_data, paused, pending.")?;
     // The button "Test" of a notification channel.
-    if name == "Test notification" && foreign::text(body, "message").is_some_and(|text| text.starts_with("Someone is testing the alert")) {
+    if name == "Test notification"
+        && json_fields::text(body, "message").is_some_and(|text| text.starts_with("Someone is testing the alert"))
+    {
         return Ok(Reading::default());
     }
     let (status, end_reason) = match state.as_str() {
@@ -37,11 +41,11 @@ pub(super) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         // It may fire, or nobody has looked yet.
         "pending" | "unknown" => return Ok(Reading::default()),
         other => {
-            let advice = format!("{:?} is none of alerting, ok, no_data, paused, pending", foreign::line(other));
-            return Err(foreign::fault("state", advice).into());
+            let advice = format!("{:?} is none of alerting, ok, no_data, paused, pending", json_fields::line(other));
+            return Err(json_fields::fault("state", advice).into());
         }
     };
-    let name = foreign::line(&name);
+    let name = json_fields::line(&name);
     let (labels, fault) = labels(body, &name);
     let told = Told {
         name,
@@ -52,9 +56,9 @@ pub(super) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         starts_at: message.now,
         ends_at: (status == AlertStatus::Resolved).then_some(message.now),
         end_reason,
-        links: foreign::link(body, "ruleUrl", "Panel").into_iter().collect(),
+        links: json_fields::link(body, "ruleUrl", "Panel").into_iter().collect(),
     };
-    let mut reading = foreign::reading(vec![told.event(message)]);
+    let mut reading = json_fields::reading(vec![told.event(message)]);
     reading.unstarted.push(0);
     reading.faults.extend(fault);
     Ok(reading)
@@ -64,23 +68,23 @@ pub(super) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
 fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
     let mut labels = Labels::new();
     let (mut fault, mut left) = (None, TAGS);
-    match foreign::at(body, "tags") {
+    match json_fields::at(body, "tags") {
         Some(Value::Object(tags)) => {
             for key in tags.keys() {
                 // A key may hold dots, which is no path.
-                let value = tags.get(key).and_then(Value::as_str).map(foreign::line).filter(|value| !value.is_empty());
+                let value = tags.get(key).and_then(Value::as_str).map(json_fields::line).filter(|value| !value.is_empty());
                 if let Some(value) = value.filter(|_| left > 0) {
                     left -= 1;
-                    labels.insert(foreign::line(key), value);
+                    labels.insert(json_fields::line(key), value);
                 }
             }
         }
-        Some(_) => fault = Some(foreign::fault("tags", "names with strings belong here; taken as none")),
+        Some(_) => fault = Some(json_fields::fault("tags", "names with strings belong here; taken as none")),
         None => {}
     }
     labels.insert("alertname".to_owned(), name.to_owned());
     for (key, path) in [("rule_id", "ruleId"), ("org_id", "orgId")] {
-        labels.extend(foreign::word(body, path).map(|id| (key.to_owned(), foreign::line(&id))));
+        labels.extend(json_fields::word(body, path).map(|id| (key.to_owned(), json_fields::line(&id))));
     }
     (labels, fault)
 }
@@ -89,24 +93,24 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
 fn annotations(body: &Value) -> Labels {
     let texts = [("summary", "title"), ("description", "message")];
     let mut annotations: Labels =
-        texts.into_iter().filter_map(|(key, path)| Some((key.to_owned(), foreign::prose(foreign::text(body, path)?)))).collect();
-    let matches = foreign::at(body, "evalMatches").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        texts.into_iter().filter_map(|(key, path)| Some((key.to_owned(), json_fields::prose(json_fields::text(body, path)?)))).collect();
+    let matches = json_fields::at(body, "evalMatches").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut told: Vec<String> = matches.iter().take(MATCHES).map(matching).collect();
     if matches.len() > MATCHES {
         told.push(format!("and {} more", matches.len() - MATCHES));
     }
     if !told.is_empty() {
-        annotations.insert("matches".to_owned(), foreign::prose(&told.join("; ")));
+        annotations.insert("matches".to_owned(), json_fields::prose(&told.join("; ")));
     }
     annotations
 }
 
 fn matching(series: &Value) -> String {
-    let tags = foreign::at(series, "tags").and_then(Value::as_object);
+    let tags = json_fields::at(series, "tags").and_then(Value::as_object);
     let tags: Vec<String> =
         tags.into_iter().flatten().filter_map(|(name, value)| Some(format!("{name}={:?}", value.as_str()?))).take(TAGS).collect();
-    let metric = foreign::text(series, "metric").unwrap_or_default();
+    let metric = json_fields::text(series, "metric").unwrap_or_default();
     let tags = if tags.is_empty() { String::new() } else { format!("{{{}}}", tags.join(", ")) };
-    let value = foreign::word(series, "value").map(|value| format!(" = {value}")).unwrap_or_default();
-    foreign::line(&format!("{metric}{tags}{value}"))
+    let value = json_fields::word(series, "value").map(|value| format!(" = {value}")).unwrap_or_default();
+    json_fields::line(&format!("{metric}{tags}{value}"))
 }

@@ -19,16 +19,16 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::Object;
-use crate::ingest::foreign::at;
+use crate::ingest::json_fields::at;
 
 /// A step.
-pub(super) struct Act {
+pub(crate) struct Act {
     /// What kind of step, as `services[].automatic` names it.
-    pub(super) action: &'static str,
+    pub(crate) action: &'static str,
     /// What was done to what.
-    pub(super) words: String,
+    pub(crate) words: String,
     /// It was only tried out.
-    pub(super) dry_run: bool,
+    pub(crate) dry_run: bool,
 }
 
 /// What machines keep up by themselves, and questions that are asked by writing.
@@ -44,12 +44,12 @@ const NO_STEPS: [&str; 8] = [
 ];
 
 /// Whether a request of that verb can be a step: opening a shell is a `get`.
-pub(super) fn may_change(verb: &str) -> bool {
+pub(crate) fn may_change(verb: &str) -> bool {
     matches!(verb, "get" | "create" | "update" | "patch" | "delete" | "deletecollection" | "post" | "put" | "connect")
 }
 
 /// Whether a request can be a step, by what it is about.
-pub(super) fn concerns(verb: &str, object: &Object) -> bool {
+pub(crate) fn concerns(verb: &str, object: &Object) -> bool {
     let resource = object.resource.as_deref().unwrap_or_default();
     match object.subresource.as_deref().unwrap_or_default() {
         "exec" | "attach" => resource == "pods",
@@ -60,7 +60,7 @@ pub(super) fn concerns(verb: &str, object: &Object) -> bool {
 }
 
 /// The step that a request is, if it is one. `request` gives its body.
-pub(super) fn of(verb: &str, object: &Object, uri: &str, request: impl Fn() -> Option<Value>) -> Option<Act> {
+pub(crate) fn of(verb: &str, object: &Object, uri: &str, request: impl Fn() -> Option<Value>) -> Option<Act> {
     let resource = object.resource.as_deref().unwrap_or_default();
     let asked_for = |name: &str, wanted: &str| query(uri).any(|(key, value)| key == name && value.eq_ignore_ascii_case(wanted));
     let mut dry_run = asked_for("dryRun", "All");
@@ -195,7 +195,7 @@ struct Version {
 }
 
 /// Whether an object is the same after the update as it was before.
-pub(super) fn changed_nothing(request: Option<&RawValue>, response: Option<&RawValue>) -> bool {
+pub(crate) fn changed_nothing(request: Option<&RawValue>, response: Option<&RawValue>) -> bool {
     let version = |raw: Option<&RawValue>| serde_json::from_str::<Versioned>(raw?.get()).ok()?.metadata.resource_version;
     version(request).is_some_and(|before| !before.is_empty() && Some(before) == version(response))
 }

@@ -27,9 +27,10 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::foreign::{self, line};
-use super::member::{Place, Unread};
-use super::{IngestFault, MemberFault, Message, Reading, begins, found, naming, not_readable, time};
+use super::alert_payload::{Place, Unread};
+use super::json_fields;
+use super::json_fields::line;
+use super::{IngestFault, MemberFault, Message, Reading, begins, found, not_readable, service_mapping, time};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::source::Naming;
@@ -102,7 +103,7 @@ struct Status {
 ///
 /// # Errors
 /// When the body as a whole is no list of audit events.
-pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
     begins(message.body, b'{', EXPECTED)?;
     let body: Body<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
@@ -114,7 +115,7 @@ pub fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, Ingest
                     "a list" => error.to_string(),
                     other => format!("a list belongs here, not {other}"),
                 };
-                foreign::fault("items", message)
+                json_fields::fault("items", message)
             })?;
             for (index, raw) in items.into_iter().enumerate() {
                 reader.take(raw.get(), Place { list: "items", index });
@@ -206,8 +207,8 @@ impl Reader<'_> {
         };
         let occurred_at = self.occurred_at(&item, place)?;
         let mut event = Event::new(self.message.source, occurred_at, Fact::Intervention(step));
-        event.actor = foreign::actor("kubernetes", &name, kind);
-        naming::place(&mut event, self.naming, object::service(&object, self.naming).as_deref(), None);
+        event.actor = json_fields::actor("kubernetes", &name, kind);
+        service_mapping::place(&mut event, self.naming, object::service(&object, self.naming).as_deref(), None);
         time::clamp(&mut event, self.message.now);
         Ok(Some((text(item.audit_id), event)))
     }

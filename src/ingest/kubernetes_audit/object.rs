@@ -1,7 +1,7 @@
 //! Which service an object of the cluster is part of: what the settings say, else the name of the workload, where that is certain.
 
 use super::Object;
-use crate::ingest::naming;
+use crate::ingest::service_mapping;
 use crate::model::source::Naming;
 
 /// The letters that Kubernetes makes random suffixes of: none with which a word could be made.
@@ -13,7 +13,7 @@ const HASHED: &[u8] = b"456789bcdf";
 ///
 /// Patterns of the settings are held against `namespace/workload`, then `namespace/name`; for what is in no namespace against
 /// `resource/name`, as `nodes/worker-1`.
-pub(super) fn service(object: &Object, naming: &Naming) -> Option<String> {
+pub(crate) fn service(object: &Object, naming: &Naming) -> Option<String> {
     let name = object.name.as_deref().unwrap_or_default();
     let workload = workload(object.resource.as_deref().unwrap_or_default(), name);
     let place = match object.namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
@@ -22,7 +22,7 @@ pub(super) fn service(object: &Object, naming: &Naming) -> Option<String> {
     };
     let names: Vec<String> = workload.into_iter().chain([name]).map(|name| format!("{place}/{name}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    naming::service(naming, &names).or(workload).map(str::to_owned)
+    service_mapping::service(naming, &names).or(workload).map(str::to_owned)
 }
 
 /// The name of the workload that an object is or belongs to.

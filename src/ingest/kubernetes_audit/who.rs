@@ -11,13 +11,13 @@ use crate::model::event::ActorKind;
 /// A user as the API server knows them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct User {
+pub(crate) struct User {
     username: Option<String>,
     groups: Option<Vec<String>>,
 }
 
 /// Reads a user; `None`: there is none.
-pub(super) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str> {
+pub(crate) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str> {
     match raw {
         None => Ok(None),
         Some(raw) => serde_json::from_str(raw.get()).map_err(|_| "an object with `username` and `groups` belongs here"),
@@ -28,7 +28,7 @@ pub(super) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str>
 ///
 /// Where somebody acts as somebody else, it is whichever of the two is a person: who impersonates acts, unless that is a proxy that people
 /// go through.
-pub(super) fn actor(user: Option<User>, impersonated: Option<User>) -> (String, ActorKind) {
+pub(crate) fn actor(user: Option<User>, impersonated: Option<User>) -> (String, ActorKind) {
     let user = user.unwrap_or_default();
     let kind_of_user = kind(&user);
     match impersonated {

@@ -18,10 +18,10 @@ use std::iter::repeat_n;
 use chrono::DateTime;
 use prost::Message;
 
-use self::wire::{Broken, Fields};
-use super::wanted::Wanted;
+use super::metric_filter::Wanted;
 use crate::model::event::Labels;
 use crate::model::sample::Sample;
+use wire::{Broken, Fields};
 
 /// The label that names the metric.
 const NAME: &[u8] = b"__name__";

@@ -7,7 +7,7 @@ use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use prost::Message;
 
 use super::{Fault, Label, Point, TimeSeries, Written, read, spoken};
-use crate::ingest::wanted::Wanted;
+use crate::ingest::metric_filter::Wanted;
 use crate::model::sample::{STALE, Sample, is_stale};
 
 /// The first request of a Prometheus 2.42 that scrapes a page with a zero, a not-a-number and an infinity on it.

@@ -2,27 +2,27 @@
 
 /// A place at which the bytes are no protobuf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Broken {
+pub(crate) struct Broken {
     /// Bytes before it.
-    pub(super) at: usize,
+    pub(crate) at: usize,
     /// What belongs there.
-    pub(super) expected: &'static str,
+    pub(crate) expected: &'static str,
 }
 
 /// One field of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     /// Its number in the schema.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// The bytes of a string or of a message within; `None` is a field of another kind.
-    pub(super) bytes: Option<&'a [u8]>,
+    pub(crate) bytes: Option<&'a [u8]>,
     /// Where `bytes` begins, or where the field does.
-    pub(super) at: usize,
+    pub(crate) at: usize,
 }
 
 /// The fields of one message, in the order of the bytes. After the first that is broken there are no more.
 #[derive(Debug, Clone)]
-pub(super) struct Fields<'a> {
+pub(crate) struct Fields<'a> {
     message: &'a [u8],
     /// Where in `message` the next field begins.
     at: usize,
@@ -32,7 +32,7 @@ pub(super) struct Fields<'a> {
 
 impl<'a> Fields<'a> {
     /// Those of a message with so many bytes before it.
-    pub(super) fn of(message: &'a [u8], before: usize) -> Self {
+    pub(crate) fn of(message: &'a [u8], before: usize) -> Self {
         Self { message, at: 0, before }
     }
 

@@ -5,15 +5,16 @@
 
 use serde_json::Value;
 
-use super::super::foreign::{self, Told, at, fault, line, need, prose, text, word};
-use super::super::{MemberFault, Message, Reading, around, labels, time};
+use crate::ingest::json_fields;
+use crate::ingest::json_fields::{Told, at, fault, line, need, prose, text, word};
+use crate::ingest::{MemberFault, Message, Reading, labels, tags, time};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason, Fact, LabelSet, Labels, Link, Note, Severity};
 
 /// Dimensions that name what people call a service, where the source's `labels` name none of the alarm's.
 const SERVICES: [&str; 3] = ["ServiceName", "FunctionName", "ApiName"];
 
-pub(super) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, topic: Option<&str>) -> Result<(), MemberFault> {
+pub(crate) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, topic: Option<&str>) -> Result<(), MemberFault> {
     let name = line(&need(alarm, "AlarmName", "CloudWatch always gives it.")?);
     let changed = changed(alarm).unwrap_or_else(|fault| {
         reading.faults.push(fault);
@@ -30,7 +31,7 @@ pub(super) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, 
             // It had not fired: nobody knows whether it would now.
             let dimensions: LabelSet = dimensions(alarm).into();
             let fact = Fact::Note(Note { text: format!("The alarm \"{name}\" has no data") });
-            reading.events.push(foreign::event(message, changed, service(&dimensions, message).as_deref(), fact));
+            reading.events.push(json_fields::event(message, changed, service(&dimensions, message).as_deref(), fact));
             return Ok(());
         }
         ("INSUFFICIENT_DATA", _) => (AlertStatus::Resolved, EndReason::NoData),
@@ -56,7 +57,7 @@ pub(super) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, 
     };
     let mut event = told.event(message);
     let dimensions: LabelSet = dimensions.into();
-    around::place(&mut event, &dimensions, message);
+    tags::place(&mut event, &dimensions, message);
     event.service = event.service.or_else(|| service(&dimensions, message).map(Into::into));
     if unstarted || status == AlertStatus::Resolved {
         reading.unstarted.push(reading.events.len());
@@ -133,7 +134,7 @@ fn dimensions(alarm: &Value) -> Labels {
 }
 
 fn service(dimensions: &LabelSet, message: &Message<'_>) -> Option<String> {
-    around::service(dimensions, message).or_else(|| SERVICES.iter().find_map(|name| dimensions.get(name)).map(str::to_owned))
+    tags::service(dimensions, message).or_else(|| SERVICES.iter().find_map(|name| dimensions.get(name)).map(str::to_owned))
 }
 
 /// An alarm says how bad it is only by what people call it: `prod-checkout-5xx-critical`. Words that may as well say what it measures, as

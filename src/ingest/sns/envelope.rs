@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::super::{IngestFault, begins, not_readable, time};
+use crate::ingest::{IngestFault, begins, not_readable, time};
 use crate::model::Time;
 
 /// How many envelopes one body may hold. A function gets one at a time.
@@ -10,11 +10,11 @@ const MOST: usize = 100;
 
 /// One message of a topic.
 #[derive(Debug, Clone)]
-pub struct Envelope(Map<String, Value>);
+pub(crate) struct Envelope(Map<String, Value>);
 
 /// What an envelope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// Something was published.
     Notification,
     /// Somebody asks that the topic's messages be sent here.
@@ -26,14 +26,14 @@ pub enum Kind {
 impl Envelope {
     /// A text in it, byte by byte as it was sent. A function that passes the envelope on writes `Url` for `URL`.
     #[must_use]
-    pub fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let other = || name.strip_suffix("URL").and_then(|stem| self.0.get(&format!("{stem}Url")));
         self.0.get(name).or_else(other).and_then(Value::as_str)
     }
 
     /// What it is for; `None`: nothing that is known.
     #[must_use]
-    pub fn kind(&self) -> Option<Kind> {
+    pub(crate) fn kind(&self) -> Option<Kind> {
         Some(match self.get("Type")? {
             "Notification" => Kind::Notification,
             "SubscriptionConfirmation" => Kind::SubscriptionConfirmation,
@@ -44,7 +44,7 @@ impl Envelope {
 
     /// When it was published.
     #[must_use]
-    pub fn timestamp(&self) -> Option<Time> {
+    pub(crate) fn timestamp(&self) -> Option<Time> {
         time::parse(self.get("Timestamp")?).ok()
     }
 }
@@ -53,7 +53,7 @@ impl Envelope {
 ///
 /// # Errors
 /// When it is no JSON object. Text may be published too, but bare text names no topic and is signed by nobody.
-pub fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
+pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
     const EXPECTED: &str = "a message of Amazon SNS";
     begins(body, b'{', EXPECTED)?;
     let Value::Object(mut whole) = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))? else {

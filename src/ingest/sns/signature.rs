@@ -20,7 +20,7 @@ const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 /// Why a message is not taken for what it says it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Doubt {
+pub(crate) enum Doubt {
     /// A field without which it is not signed.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -50,7 +50,7 @@ pub enum Doubt {
 ///
 /// # Errors
 /// What speaks against it.
-pub fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, Doubt> {
+pub(crate) fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, Doubt> {
     let timestamp = envelope.timestamp().ok_or(Doubt::Missing("Timestamp"))?;
     if now - timestamp > FRESH || timestamp - now > AHEAD {
         return Err(Doubt::Stale);
@@ -69,7 +69,7 @@ pub fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, Doubt> 
 ///
 /// # Errors
 /// What speaks against it.
-pub fn subscribe_url(envelope: &Envelope) -> Result<String, Doubt> {
+pub(crate) fn subscribe_url(envelope: &Envelope) -> Result<String, Doubt> {
     amazons(envelope, "SubscribeURL").map(Into::into)
 }
 
@@ -105,7 +105,7 @@ fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
 /// The text that is signed: names and values of the fields that count, a line each, names in the order of their bytes. `None` where one that
 /// must be there is not.
 #[must_use]
-pub fn canonical(envelope: &Envelope) -> Option<String> {
+pub(crate) fn canonical(envelope: &Envelope) -> Option<String> {
     let fields: &[&str] = match envelope.kind()? {
         Kind::Notification => &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
         Kind::SubscriptionConfirmation | Kind::UnsubscribeConfirmation => {
@@ -131,7 +131,7 @@ pub fn canonical(envelope: &Envelope) -> Option<String> {
 ///
 /// # Errors
 /// What speaks against it.
-pub fn verify(envelope: &Envelope, certificate: &[u8], now: Time) -> Result<(), Doubt> {
+pub(crate) fn verify(envelope: &Envelope, certificate: &[u8], now: Time) -> Result<(), Doubt> {
     let how: &'static RsaParameters = match envelope.get("SignatureVersion") {
         // SNS signs with SHA-1 unless the topic is told otherwise.
         Some("1") => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,

@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use crate::ingest::dispatch::{Reader, kept, read};
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::sources::{Reader, kept, read};
 use crate::ingest::{IngestFault, Reading, slack};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};

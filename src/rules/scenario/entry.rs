@@ -11,7 +11,8 @@ use crate::model::event::{
 };
 use crate::model::fault::{Fault, nearest};
 use crate::rules::Seconds;
-use crate::yaml::{self, Duration, Node, Spanned, Value};
+use crate::yaml;
+use crate::yaml::{Duration, Node, Spanned, Value};
 
 /// A key for each kind of event, and the keys it takes beside those every event takes.
 pub(crate) const KINDS: [(&str, &[&str]); 10] = [
@@ -82,7 +83,7 @@ struct Entry {
 }
 
 /// Reads all events and samples of a scenario. What resolves or acknowledges is tied to what came before it.
-pub(super) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> (Vec<ScenarioEvent>, Vec<Samples>) {
+pub(crate) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> (Vec<ScenarioEvent>, Vec<Samples>) {
     let mut above = Before::default();
     let mut lost = false;
     for node in nodes {

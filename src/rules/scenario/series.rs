@@ -9,14 +9,14 @@ use crate::yaml::Spanned;
 const MOST_VALUES: usize = 10_000;
 
 /// What `samples:` gives beside `at`.
-pub(super) struct Given {
-    pub(super) condition: String,
-    pub(super) values: Spanned<String>,
-    pub(super) labels: Labels,
+pub(crate) struct Given {
+    pub(crate) condition: String,
+    pub(crate) values: Spanned<String>,
+    pub(crate) labels: Labels,
 }
 
 /// Reads one entry of samples, which begins at `at` and stands in `line`.
-pub(super) fn read(file: &str, at: super::Seconds, line: u64, given: Given) -> Result<Samples, Fault> {
+pub(crate) fn read(file: &str, at: super::Seconds, line: u64, given: Given) -> Result<Samples, Fault> {
     let Given { condition, values: text, labels } = given;
     let mut values = Vec::new();
     let mut offset = 0;

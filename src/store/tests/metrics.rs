@@ -1,16 +1,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::super::apply::Changes;
-use super::super::error::StoreError;
-use super::super::plot::Drawn;
-use super::super::testbed::stores;
-use super::super::watch::{Memory, Remembered};
 use super::{apply, at, incident, note, record};
 use crate::model::event::{Labels, Severity, hex};
 use crate::model::incident::{Incident, IncidentId, Phase, Signal, SignalKind, Sort};
 use crate::model::plot::Plot;
 use crate::model::sample::{STALE, Sample};
+use crate::store::apply::Changes;
+use crate::store::condition_state::{Memory, Remembered};
+use crate::store::error::StoreError;
+use crate::store::plot::Drawn;
+use crate::store::testbed::stores;
 
 fn sample(second: i64, value: f64) -> Sample {
     Sample { name: "up".to_owned(), labels: Labels::from([("job".to_owned(), "a\"b".to_owned())]), at: at(second), value }

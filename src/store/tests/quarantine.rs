@@ -6,7 +6,7 @@ use crate::store::Store;
 use crate::store::apply::Changes;
 use crate::store::log::{Beside, NewRecord, Raw};
 use crate::store::quarantine::{QuarantineFilter, QuarantineState};
-use crate::store::tally::{Added, Hour, Seen};
+use crate::store::source_stats::{Added, Hour, Seen};
 use crate::store::testbed::stores;
 
 fn broken(source: &str) -> NewRecord {

@@ -8,8 +8,8 @@ use crate::model::ledger::LedgerEntry;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
 use crate::store::log::{Beside, NewRecord};
+use crate::store::source_stats::{Hour, Seen};
 use crate::store::sql::values;
-use crate::store::tally::{Hour, Seen};
 use crate::store::testbed::stores;
 use crate::store::{Store, sql};
 

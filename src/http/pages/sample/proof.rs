@@ -2,14 +2,14 @@
 
 use std::path::PathBuf;
 
-use super::super::ledger::{Entered, View};
 use super::{at, incident, meeting, postmortem};
 use crate::app::ledger::Row;
+use crate::http::pages::ledger::{Entered, View};
+use crate::model::directory::Who;
 use crate::model::event::{Answer, DismissReason};
 use crate::model::incident::{CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Reviewed, Standing, Unit};
 use crate::model::ledger::{Became, Booked, Filed, LedgerEntry, Ledgered};
 use crate::model::postmortem::PostmortemStatus;
-use crate::model::who::Who;
 use crate::trial::precision::{Closest, Held, Missed, Precision, Record, Suggested};
 
 fn entry() -> LedgerEntry {
@@ -29,7 +29,7 @@ fn row(entry: LedgerEntry) -> Row {
 }
 
 /// Completed, dismissed after closing, waiting in a bundle, and part of another.
-pub(in crate::http) fn rows() -> Vec<Row> {
+pub(crate) fn rows() -> Vec<Row> {
     let mut completed = row(entry());
     let filed = postmortem();
     completed.ledgered.postmortem = Some(Filed { id: filed.id, status: PostmortemStatus::Completed, file: filed.file });
@@ -51,7 +51,7 @@ pub(in crate::http) fn rows() -> Vec<Row> {
 }
 
 /// The ledger, narrowed down.
-pub(in crate::http::pages) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> View<'a> {
+pub(crate) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> View<'a> {
     View {
         rows,
         who,
@@ -64,7 +64,7 @@ pub(in crate::http::pages) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> View<
 }
 
 /// One with answers enough, one with too few, one that only watches, and one of former rules.
-pub(in crate::http::pages) fn precision() -> Precision {
+pub(crate) fn precision() -> Precision {
     let record = |criterion: &str, shadow, in_force| Record {
         criterion: criterion.to_owned(),
         shadow,

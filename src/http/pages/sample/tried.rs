@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::super::backtests::{Entered, View};
-use super::super::{backtest, backtests};
 use super::at;
 use crate::app::backtest::Progress;
 use crate::app::backtest::jobs::{Job, State, Wanted};
+use crate::http::pages::backtests::{Entered, View};
+use crate::http::pages::{backtest, backtests};
 use crate::model::event::RuleFile;
 use crate::model::incident::{Decision, IncidentId};
 use crate::trial::backtest::{Case, Counted};
-use crate::trial::report::{Compared, Report, Shift, Tally};
+use crate::trial::comparison::{Compared, Report, Shift, Tally};
 
 fn report() -> Report {
     let case = Case {
@@ -44,7 +44,7 @@ fn job(state: State) -> Job {
 }
 
 /// Each page of them.
-pub(in crate::http::pages) fn pages() -> [(&'static str, String); 6] {
+pub(crate) fn pages() -> [(&'static str, String); 6] {
     let running = || job(State::Running(Progress { done: 0.42, events: 1000 }));
     let done = || job(State::Done(report().into()));
     let view = View {

@@ -1,0 +1,299 @@
+//! Where the facts of a backtest come from, read on stretch by stretch.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::pin::pin;
+use std::time::Duration;
+
+use anyhow::Context;
+use chrono::TimeDelta;
+use tokio::runtime::{Builder, Runtime};
+
+use super::Fault;
+use crate::app::prometheus_history::server::Server;
+use crate::app::prometheus_history::{Past, Record, Span};
+use crate::engine::RECONSIDER;
+use crate::ingest;
+use crate::model::Time;
+use crate::model::event::Event;
+use crate::model::settings::LabelNames;
+use crate::rules::RuleSet;
+use crate::store::{Store, export};
+
+/// Between two questions to who waits.
+const BETWEEN: Duration = Duration::from_millis(200);
+/// Records read at once.
+const STRETCH: usize = 1000;
+/// Lines of a file that could not be read and are told of one by one.
+const TOLD: usize = 10;
+/// Bytes of a line at the most.
+const LONGEST: u64 = 64 << 20;
+
+/// How far ahead of ours the clock of a sender may be.
+const AHEAD: TimeDelta = TimeDelta::minutes(2);
+/// The time of an event that states none: beyond all that can be stated.
+const NEVER: Time = match Time::from_timestamp(253_402_300_799, 0) {
+    Some(never) => never,
+    None => Time::MAX_UTC,
+};
+
+/// A record of a log.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    /// When it was logged.
+    pub(crate) at: Time,
+    /// What it says.
+    pub(crate) events: Vec<Event>,
+    /// Whether the rules that are tried, and those they are compared with, are told of it.
+    pub(crate) of: [bool; 2],
+}
+
+/// Facts in the order in which they became known.
+pub(crate) enum Origin<'a> {
+    /// The log of a store.
+    Log(Log<'a>),
+    /// A file: what `export` wrote, or a normalised event a line.
+    Lines(Box<Lines>),
+    /// What a Prometheus remembers, read on a runtime of its own.
+    Past(Box<Past>, Runtime),
+}
+
+/// A store's log, as far as it was when it was opened.
+pub(crate) struct Log<'a> {
+    store: &'a Store,
+    position: u64,
+    last: u64,
+}
+
+/// A file, line by line.
+pub(crate) struct Lines {
+    path: PathBuf,
+    file: BufReader<File>,
+    names: LabelNames,
+    number: u64,
+    read: u64,
+    size: u64,
+    clock: Option<Time>,
+    /// Whether it is an export, and whether that has its last line.
+    export: Option<bool>,
+    notes: Vec<String>,
+    faulty: usize,
+    /// The present.
+    now: Time,
+    /// Whether a line was read that says something.
+    begun: bool,
+    /// Lines that came long after what happened later.
+    late: usize,
+}
+
+impl<'a> Origin<'a> {
+    /// The store's log, as far as it is now.
+    pub(crate) fn log(store: &'a Store) -> anyhow::Result<Self> {
+        Ok(Self::Log(Log { store, position: 0, last: store.head()?.next.saturating_sub(1) }))
+    }
+
+    /// A file.
+    pub(crate) fn lines(path: &Path, names: &LabelNames, now: Time) -> anyhow::Result<Self> {
+        let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let size = file.metadata().map_or(0, |file| file.len());
+        Ok(Self::Lines(Box::new(Lines {
+            path: path.to_owned(),
+            file: BufReader::with_capacity(1 << 18, file),
+            names: names.clone(),
+            number: 0,
+            read: 0,
+            size,
+            clock: None,
+            export: None,
+            notes: Vec::new(),
+            faulty: 0,
+            now,
+            begun: false,
+            late: 0,
+        })))
+    }
+
+    /// What a Prometheus remembers of alerts, and what the conditions of both rule sets would have found of its metrics.
+    pub(crate) fn past(server: Server, rules: [&RuleSet; 2], names: &LabelNames, span: Span) -> anyhow::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self::Past(Box::new(Past::of(server, &rules, names, span)), runtime))
+    }
+
+    /// The next records, maybe none of a stretch in which nothing happened; `None` at the end. Where others are waited for, `wanted` is asked now
+    /// and then whether to go on.
+    pub(crate) fn next(&mut self, wanted: &mut dyn FnMut() -> bool) -> Result<Option<Vec<Told>>, Fault> {
+        match self {
+            Self::Log(log) => Ok(log.next()?),
+            Self::Lines(lines) => Ok(lines.next()?),
+            Self::Past(past, runtime) => {
+                let told = |record: Record| {
+                    let of = [record.is_for(0), record.is_for(1)];
+                    Told { at: record.logged_at, events: record.events, of }
+                };
+                let read = runtime.block_on(async {
+                    let mut next = pin!(past.next());
+                    loop {
+                        match tokio::time::timeout(BETWEEN, &mut next).await {
+                            Ok(read) => return read.map_err(|fault| Fault::Unreadable(fault.into())),
+                            Err(_) if wanted() => {}
+                            Err(_) => return Err(Fault::Cancelled),
+                        }
+                    }
+                });
+                Ok(read?.map(|records| records.into_iter().map(told).collect()))
+            }
+        }
+    }
+
+    /// How much has been read: from 0 to 1.
+    pub(crate) fn done(&self) -> f64 {
+        let (done, all) = match self {
+            Self::Log(log) => (log.position, log.last),
+            Self::Lines(lines) => (lines.read, lines.size),
+            Self::Past(past, _) => return past.progress(),
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a share of what is shown as a bar")]
+        let share = done as f64 / all.max(1) as f64;
+        share.min(1.0)
+    }
+
+    /// What the reader of the result should know of the facts.
+    pub(crate) fn notes(self, from: Option<Time>) -> Vec<String> {
+        match self {
+            Self::Log(_) => Vec::new(),
+            Self::Lines(lines) => lines.notes(),
+            Self::Past(past, _) => {
+                let day = |at: Time| at.format("%F").to_string();
+                let mut notes = past.remarks();
+                match (past.remembered_from(), from) {
+                    (None, _) => notes.insert(0, "The server remembers no alerts, and nothing that the conditions ask for.".to_owned()),
+                    (Some(first), Some(from)) if first > from + TimeDelta::days(1) => {
+                        notes.insert(0, format!("Asked for since {}; the server remembers since {}.", day(from), day(first)));
+                    }
+                    _ => {}
+                }
+                notes
+            }
+        }
+    }
+}
+
+fn told(at: Time, events: Vec<Event>) -> Told {
+    Told { at, events, of: [true; 2] }
+}
+
+impl Log<'_> {
+    fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
+        if self.position >= self.last {
+            return Ok(None);
+        }
+        let mut records = self.store.log_after(self.position, STRETCH)?;
+        // What comes while it is read is not part of it: both rule sets are shown the same.
+        records.retain(|record| record.position <= self.last);
+        self.position = records.last().map_or(self.last, |record| record.position);
+        Ok(Some(records.into_iter().map(|record| told(record.logged_at, record.events)).collect()))
+    }
+}
+
+impl Lines {
+    fn next(&mut self) -> anyhow::Result<Option<Vec<Told>>> {
+        let mut told = Vec::new();
+        let mut line = Vec::new();
+        while told.len() < STRETCH {
+            line.clear();
+            let place = || format!("{}:{}: cannot be read", self.path.display(), self.number + 1);
+            let mut read = std::io::Read::take(&mut self.file, LONGEST).read_until(b'\n', &mut line).with_context(place)?;
+            if read == 0 {
+                return Ok((!told.is_empty()).then_some(told));
+            }
+            let whole = line.ends_with(b"\n") || u64::try_from(read).unwrap_or(LONGEST) < LONGEST;
+            if !whole {
+                read += self.file.skip_until(b'\n').with_context(place)?;
+            }
+            self.number += 1;
+            self.read += u64::try_from(read).unwrap_or_default();
+            if !whole {
+                self.note(&format!("the line is longer than {} MiB", LONGEST >> 20));
+                continue;
+            }
+            let Ok(text) = std::str::from_utf8(&line) else {
+                self.note("it is not in UTF-8");
+                continue;
+            };
+            // Some editors begin a file with a mark of its encoding.
+            let text = text.trim_start_matches('\u{feff}').trim();
+            if text.is_empty() {
+                continue;
+            }
+            if !std::mem::replace(&mut self.begun, true) {
+                self.export = text.starts_with("{\"afterword\":").then_some(false);
+            }
+            match if self.export.is_some() { self.record(text) } else { Ok(self.events(text)) } {
+                Ok(record) => told.extend(record),
+                Err(fault) => self.note(&fault),
+            }
+        }
+        Ok(Some(told))
+    }
+
+    fn record(&mut self, line: &str) -> Result<Option<Told>, String> {
+        if line.starts_with("{\"end\":") {
+            self.export = Some(true);
+        }
+        let record = export::logged(line).map_err(|fault| fault.to_string())?;
+        Ok(record.map(|record| told(record.logged_at, record.events)))
+    }
+
+    /// A line of normalised events is known as soon as it says that it happened: nothing tells when it was logged.
+    fn events(&mut self, line: &str) -> Option<Told> {
+        let reading = match ingest::events::events(line.as_bytes(), &self.names, NEVER) {
+            Ok(reading) => reading,
+            Err(fault) => {
+                self.note(&fault.to_string());
+                return None;
+            }
+        };
+        reading.faults.iter().for_each(|fault| self.note(&fault.to_string()));
+        let mut events = reading.events;
+        if events.iter().any(|event| event.occurred_at >= NEVER) {
+            self.note("`occurred_at` is missing: nothing else says when it was");
+            events.retain(|event| event.occurred_at < NEVER);
+        }
+        let latest = self.now + AHEAD;
+        if events.iter().any(|event| event.occurred_at > latest) {
+            self.note("it has not happened yet");
+            events.retain(|event| event.occurred_at <= latest);
+        }
+        let at = events.iter().map(|event| event.occurred_at).max()?;
+        let clock = self.clock.map_or(at, |clock| at.max(clock));
+        self.clock = Some(clock);
+        self.late += usize::from(at < clock - RECONSIDER);
+        Some(told(clock, events))
+    }
+
+    fn note(&mut self, fault: &str) {
+        self.faulty += 1;
+        if self.faulty <= TOLD {
+            self.notes.push(format!("{}:{}:1: passed over: {fault}", self.path.display(), self.number));
+        }
+    }
+
+    fn notes(mut self) -> Vec<String> {
+        if self.faulty > TOLD {
+            self.notes.push(format!("{} more lines of {} were passed over.", self.faulty - TOLD, self.path.display()));
+        }
+        if self.late > 0 {
+            self.notes.push(format!(
+                "{} lines of {} come more than {} days after what happened later, and are context only: sort the file by time.",
+                self.late,
+                self.path.display(),
+                RECONSIDER.num_days()
+            ));
+        }
+        if self.export == Some(false) {
+            self.notes.push(format!("{} ends early: it is no whole export.", self.path.display()));
+        }
+        self.notes
+    }
+}

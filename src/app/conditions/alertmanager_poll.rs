@@ -1,0 +1,124 @@
+//! Asks an Alertmanager what it lists, and tells of the alerts that are held from it what no webhook tells.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::Entry;
+use super::clock_skew::Skew;
+use crate::app::intake::commit::Arrival;
+use crate::app::judge::Judge;
+use crate::app::{App, lock};
+use crate::clients::alertmanager::Client;
+use crate::clients::credentials::Reach;
+use crate::clients::error::Fault;
+use crate::config::Source;
+use crate::config::api::Api;
+use crate::ingest::alertmanager_api::{Held, Listing, Looked, Moment};
+use crate::model::Time;
+use crate::model::event::{AlertStatus, Fact, Subject};
+use crate::model::incident::{IncidentId, Phase};
+
+/// Looks as often as the settings say.
+pub(crate) async fn list_loop(entry: Entry, source: Source, api: Api, mut client: Client) {
+    let ignored = source.labels.map(|names| names.ignored).unwrap_or_default();
+    let every = Duration::from_secs(api.every.unsigned_abs());
+    let (mut listing, mut attempts) = (Listing::default(), 0);
+    loop {
+        let wait = match look(&entry, &client, &mut listing, &ignored).await {
+            Ok(()) => {
+                attempts = 0;
+                entry.listed(Ok(()));
+                every
+            }
+            Err(fault) => {
+                entry.listed(Err(fault.to_string()));
+                if let Some(Ok(anew)) = entry.api_anew(&fault).await.map(|reach| Client::new(&api, &reach)) {
+                    client = anew;
+                }
+                attempts += 1;
+                fault.wait(attempts, &entry.name).to_std().unwrap_or(every)
+            }
+        };
+        tokio::time::sleep(wait).await;
+    }
+}
+
+async fn look(entry: &Entry, client: &Client, listing: &mut Listing, ignored: &[String]) -> Result<(), Fault> {
+    // First what is held: what comes while it answers may be missing in the answer.
+    let (app, name) = (std::sync::Arc::clone(&entry.app), entry.name.clone());
+    let held = tokio::task::spawn_blocking(move || app.held(&name)).await.unwrap_or_default();
+    let (answers, heard) = client.look().await?;
+    let ours = entry.app.now();
+    let at = Moment { ours, theirs: Skew::of(&heard, ours).theirs(ours) };
+    let looked = listing.read(&answers, &held, &entry.name, ignored, at).map_err(|fault| Fault::Unreadable(fault.to_string()))?;
+    entry.app.listed(&entry.name, looked, ours).await;
+    Ok(())
+}
+
+impl App {
+    /// The alerts of a source that belong to incidents which are not closed. Blocks.
+    fn held(&self, source: &str) -> Vec<Held> {
+        let judge = lock(&self.judge);
+        let incidents = judge.iter().flat_map(Judge::incidents).filter(|incident| incident.phase != Phase::Closed);
+        let mut found: HashMap<Subject, Held> = HashMap::new();
+        let sights = lock(&self.sights);
+        for incident in incidents {
+            for member in &incident.members {
+                let event = &member.event;
+                let Fact::Alert(alert) = &event.fact else { continue };
+                if alert.status != AlertStatus::Firing || alert.recalled || &*event.source != source || found.contains_key(&event.subject) {
+                    continue;
+                }
+                if let Some((on, last_seen)) = sights.state_of(&event.subject) {
+                    let (incident, event): (IncidentId, _) = (incident.id.clone(), std::sync::Arc::clone(event));
+                    found.insert(event.subject, Held { incident, event, on, last_seen });
+                }
+            }
+        }
+        let mut held: Vec<Held> = found.into_values().collect();
+        // What is told once of an incident is told of the alert that began first.
+        held.sort_by_key(|held| (held.event.occurred_at, held.event.id));
+        held
+    }
+
+    /// Takes in what a look made known.
+    async fn listed(&self, source: &str, looked: Looked, now: Time) {
+        let Looked { renewed, mut events } = looked;
+        {
+            let mut sights = lock(&self.sights);
+            sights.renew_all(&renewed, now);
+            // Its webhook may have told the end meanwhile, and knows it better.
+            let on = |subject: &Subject| sights.state_of(subject).is_some_and(|(on, _)| on);
+            events
+                .retain(|event| !matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Resolved) || on(&event.subject));
+        }
+        if events.is_empty() {
+            return;
+        }
+        let arrival = Arrival { source: source.to_owned(), events, ..Arrival::default() };
+        if let Err(fault) = self.receive(arrival).await {
+            self.trouble("what an Alertmanager lists could not be stored", &anyhow::Error::new(fault));
+        }
+    }
+}
+
+impl Entry {
+    /// Notes that the Alertmanager answered, or why not.
+    fn listed(&self, heard: Result<(), String>) {
+        let now = self.app.now();
+        if lock(&self.app.measured).heard(&self.name, "api", now, heard.clone())
+            && let Err(why) = heard
+        {
+            self.app.trouble(&format!("the api of source `{}`", self.name), &anyhow::anyhow!(why));
+        }
+    }
+
+    /// What is to be shown from now on, where it no longer accepts who we are and the files of our credentials have changed.
+    async fn api_anew(&self, fault: &Fault) -> Option<Reach> {
+        if !matches!(fault, Fault::Unauthorized(_)) {
+            return None;
+        }
+        let (settings, name) = (std::sync::Arc::clone(&self.settings), self.name.clone());
+        tokio::task::spawn_blocking(move || settings.api_reach_again(&name)).await.ok()?.ok()?
+    }
+}

@@ -1,0 +1,371 @@
+//! Draws the conditions of incidents: what the queries said around them, for the page and beside the draft.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::plot_merge::joined;
+use super::plot_schedule::{Rests, due, stretch};
+use super::prometheus::Server;
+use super::samples::History;
+use super::{DRAWN_BACK, Entry};
+use crate::app::{App, lock};
+use crate::clients::error::Fault;
+use crate::clients::prometheus::Client;
+use crate::config::metrics::Prometheus as Settings;
+use crate::model::Time;
+use crate::model::event::Labels;
+use crate::model::incident::{Incident, IncidentId, MilestoneKind, SignalKind, Span, SpanState};
+use crate::model::plot::{Bound, Line, Plot};
+use crate::plot::{describe, svg, table};
+use crate::postmortem::file_name::picture_name;
+use crate::rules::{Comparison, ConditionRule, Threshold};
+use crate::store::error::StoreError;
+use crate::store::plot::{Drawn, Outline};
+
+/// Between two looks at what is to be drawn.
+const EVERY: Duration = Duration::from_secs(10);
+/// A pause after a fault is longer than that from the second on.
+const DOUBLED: u32 = 3;
+/// Values of a line at the most.
+const POINTS: i64 = 400;
+/// Series drawn at the most.
+const LINES: usize = 20;
+/// Postmortems whose pictures are found by their files.
+const LOOKED_AT: usize = 200;
+
+/// Where values of the past are from.
+pub(crate) enum Past {
+    /// A server that remembers.
+    Server(Box<Settings>, Box<Server>),
+    /// Samples that are kept here.
+    Samples,
+}
+
+impl Past {
+    pub(crate) fn server(settings: &Settings, client: Arc<Client>) -> Self {
+        Self::Server(Box::new(settings.clone()), Box::new(Server::new(client)))
+    }
+}
+
+pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
+    let names: Arc<BTreeSet<String>> = Arc::new(entry.conditions().map(|rule| rule.name.clone()).collect());
+    if names.is_empty() {
+        return;
+    }
+    let rests = Arc::new(Mutex::new(Rests::default()));
+    let (mut wait, mut attempts) = (EVERY, 0);
+    loop {
+        tokio::time::sleep(wait).await;
+        let (names, rests) = (Arc::clone(&names), Arc::clone(&rests));
+        let look = move |app: &App| due(&app.store, &names, app.now(), &mut lock(&rests));
+        let Some(due) = entry.stored("incidents could not be read", look).await else { return };
+        if due.is_empty() {
+            continue;
+        }
+        match turn(&entry, &mut past, due).await {
+            Ok(true) => (wait, attempts) = (EVERY, 0),
+            Ok(false) => return,
+            Err(fault) => {
+                attempts += 1;
+                wait = fault.wait(attempts + DOUBLED, &entry.name).to_std().unwrap_or(EVERY).max(EVERY);
+            }
+        }
+    }
+}
+
+/// Draws all that is due, as far as its source answers. `false`: another process is the judge by now.
+async fn turn(entry: &Entry, past: &mut Past, due: Vec<(Incident, Vec<String>)>) -> Result<bool, Fault> {
+    let Some(source) = Source::of(entry, past).await else { return Ok(false) };
+    let (mut source, mut trouble) = match source {
+        Ok(source) => (Some(source), None),
+        Err(fault) => (None, Some(fault)),
+    };
+    'due: for (incident, conditions) in due {
+        for condition in conditions {
+            let Some(source) = &mut source else { break 'due };
+            let Some(rule) = entry.conditions().find(|rule| rule.name == condition) else { continue };
+            match draw(entry, source, &incident, rule).await {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(fault) => {
+                    // What is refused of one condition may be answered of another; whoever is in trouble is left alone.
+                    let is_alone = matches!(fault, Fault::Refused { .. } | Fault::Unreadable(_) | Fault::Partial { .. });
+                    trouble = Some(fault);
+                    if !is_alone {
+                        break 'due;
+                    }
+                }
+            }
+        }
+    }
+    drop(source);
+    let Past::Server(settings, server) = past else { return Ok(true) };
+    entry.heard("pictures", trouble.as_ref().map_or(Ok(()), |fault| Err(fault.to_string())));
+    let Some(fault) = trouble else { return Ok(true) };
+    if let Some(Ok(client)) = entry.shown_anew(&fault).await.map(|reach| Client::new(settings, &reach)) {
+        **server = Server::new(Arc::new(client));
+    }
+    Err(fault)
+}
+
+/// Draws one condition of one incident. `false`: another process is the judge by now.
+async fn draw(entry: &Entry, source: &mut Source<'_>, incident: &Incident, rule: &ConditionRule) -> Result<bool, Fault> {
+    let now = entry.app.now();
+    let plot = outline(incident, rule, now);
+    let step = rule.every.max((plot.to - plot.from).num_seconds() / POINTS + 1);
+    let lines = source.lines(rule, plot.from, plot.to, step, now).await?;
+    let (id, condition) = (incident.id.clone(), rule.name.clone());
+    let Some(last) = entry.stored("a drawing could not be read", move |app| app.store.plot(&id, &condition)).await else {
+        return Ok(false);
+    };
+    let is_news = |last: &Drawn| !lines.is_empty() || (last.plot.query == plot.query && last.plot.milestones != plot.milestones);
+    let drawn = match last {
+        Some(last) if !is_news(&last) => Drawn { at: now, ..last },
+        last => {
+            let plot = filled(plot, last.map(|last| last.plot), lines, TimeDelta::seconds(step), rule);
+            Drawn { svg: svg(&plot), plot, at: now }
+        }
+    };
+    let id = incident.id.clone();
+    Ok(entry.stored("a drawing could not be stored", move |app| app.drew(&id, &drawn)).await.is_some())
+}
+
+/// The plot with its lines: those that are known now, and what the last plot knew.
+fn filled(mut plot: Plot, last: Option<Plot>, new: Vec<Line>, step: TimeDelta, rule: &ConditionRule) -> Plot {
+    // What another query said is something else.
+    let last = last.filter(|last| last.query == plot.query);
+    let (old, left_out) = last.map_or((Vec::new(), 0), |last| (last.lines, last.left_out));
+    let (lines, beyond) = worst_first(joined(&old, new, (plot.from, plot.to), step), rule);
+    plot.lines = lines;
+    plot.left_out = beyond.max(left_out);
+    plot
+}
+
+/// All of a plot but its lines.
+fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
+    let (from, to) = stretch(incident, now);
+    let turns = &incident.milestones;
+    let milestones = [
+        (MilestoneKind::Began, &turns.began),
+        (MilestoneKind::Detected, &turns.detected),
+        (MilestoneKind::Acknowledged, &turns.acknowledged),
+        (MilestoneKind::Mitigated, &turns.mitigated),
+        (MilestoneKind::Resolved, &turns.resolved),
+    ];
+    let mut milestones: Vec<(MilestoneKind, Time)> = milestones
+        .into_iter()
+        .filter_map(|(kind, turn)| Some((kind, turn.as_ref()?.at)))
+        .filter(|(_, at)| (from..=to).contains(at))
+        .collect();
+    milestones.sort_by_key(|(_, at)| *at);
+    let spans = incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition && *signal.name == *rule.name);
+    Plot {
+        condition: rule.name.clone(),
+        service: rule.service.clone(),
+        query: rule.query.clone(),
+        from,
+        to,
+        lines: Vec::new(),
+        bounds: bounds(rule),
+        spans: together(&spans.flat_map(|signal| signal.spans.iter().copied()).collect::<Vec<_>>(), to),
+        milestones,
+        left_out: 0,
+    }
+}
+
+/// The thresholds of a condition.
+pub(crate) fn bounds(rule: &ConditionRule) -> Vec<Bound> {
+    let bounds = [("degraded", Some(rule.degraded)), ("near_miss", rule.near_miss), ("recovered", rule.recovered)];
+    bounds.into_iter().filter_map(|(name, bound)| bound.map(|bound| told(name, bound))).collect()
+}
+
+fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
+    let sign = match comparison {
+        Comparison::Above => ">",
+        Comparison::AtLeast => ">=",
+        Comparison::Below => "<",
+        Comparison::AtMost => "<=",
+        Comparison::Equal => "==",
+        Comparison::NotEqual => "!=",
+    };
+    Bound { name: name.to_owned(), text: format!("{sign} {value}"), value }
+}
+
+/// What all series together were when: at each instant the worst that any of them was.
+fn together(spans: &[Span], to: Time) -> Vec<Span> {
+    let end = |span: &Span| span.end.unwrap_or(to.max(span.start));
+    let mut edges: Vec<Time> = spans.iter().flat_map(|span| [span.start, end(span)]).collect();
+    edges.sort_unstable();
+    edges.dedup();
+    let mut whole: Vec<Span> = Vec::new();
+    for pair in edges.windows(2) {
+        // The states are in order of how bad they are, the worst first.
+        let worst: Option<SpanState> =
+            spans.iter().filter(|span| span.start <= pair[0] && pair[1] <= end(span)).map(|span| span.state).min();
+        let Some(state) = worst else { continue };
+        match whole.last_mut() {
+            Some(last) if last.state == state && last.end == Some(pair[0]) => last.end = Some(pair[1]),
+            _ => whole.push(Span { start: pair[0], end: Some(pair[1]), state }),
+        }
+    }
+    whole
+}
+
+/// The lines that went furthest beyond the threshold, and how many others there are.
+fn worst_first(mut lines: Vec<Line>, rule: &ConditionRule) -> (Vec<Line>, usize) {
+    let low = matches!(rule.degraded.comparison, Comparison::Below | Comparison::AtMost);
+    let extreme = |line: &Line| {
+        let values = line.points.iter().filter_map(|(_, value)| *value).filter(|value| !value.is_nan());
+        values.map(|value| if low { -value } else { value }).fold(f64::NEG_INFINITY, f64::max)
+    };
+    lines.sort_by(|a, b| extreme(b).total_cmp(&extreme(a)).then_with(|| a.labels.cmp(&b.labels)));
+    let left_out = lines.len().saturating_sub(LINES);
+    lines.truncate(LINES);
+    (lines, left_out)
+}
+
+/// Where the values of one turn are from.
+enum Source<'a> {
+    Server(&'a Server),
+    Samples(Box<History>),
+}
+
+impl<'a> Source<'a> {
+    /// `None`: another process is the judge by now.
+    async fn of(entry: &Entry, past: &'a mut Past) -> Option<Result<Self, Fault>> {
+        match past {
+            Past::Server(_, server) => Some(server.prepare(&entry.app).await.map(|()| Self::Server(server))),
+            Past::Samples => Some(Ok(Self::Samples(Box::new(History::read(entry).await?)))),
+        }
+    }
+
+    /// The values of all series, as far as they are known.
+    async fn lines(&mut self, rule: &ConditionRule, from: Time, to: Time, step: i64, now: Time) -> Result<Vec<Line>, Fault> {
+        let values = match self {
+            Self::Server(server) => server.values(rule, from, to, step).await?,
+            // Older ones are being forgotten, and of what looks back at half of them something else would be said.
+            Self::Samples(history) => history.values(rule, from.max(now - DRAWN_BACK), to, step),
+        };
+        let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = BTreeMap::new();
+        for (at, values) in &values {
+            for (labels, value) in values {
+                lines.entry(labels.clone()).or_default().push((*at, Some(*value).filter(|value| value.is_finite())));
+            }
+        }
+        Ok(lines.into_iter().map(|(labels, points)| Line { labels, points }).collect())
+    }
+}
+
+/// A drawing as a page shows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// The condition.
+    pub condition: String,
+    /// What it shows, in words.
+    pub words: String,
+    /// The same as a table: the names of its columns.
+    pub head: Vec<String>,
+    /// Its rows.
+    pub rows: Vec<Vec<String>>,
+}
+
+impl App {
+    /// The drawings of an incident, for its page. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn pictures(&self, incident: &IncidentId) -> Result<Vec<Picture>, StoreError> {
+        let picture = |Outline { plot, .. }: Outline| {
+            let table = table(&plot);
+            Picture { words: describe(&plot), head: table.head, rows: table.rows, condition: plot.condition }
+        };
+        Ok(self.store.outlines(incident)?.into_iter().map(picture).collect())
+    }
+
+    /// The drawing that stands in `file` beside a draft. Blocks.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn picture(&self, file: &str) -> Result<Option<String>, StoreError> {
+        for postmortem in self.store.postmortems(LOOKED_AT)? {
+            if !file.starts_with(postmortem.file.trim_end_matches(".md")) {
+                continue;
+            }
+            let mut drawn = self.store.drawn_at(&postmortem.incident)?.into_keys();
+            if let Some(condition) = drawn.find(|condition| picture_name(&postmortem.file, condition) == file) {
+                return Ok(self.store.plot(&postmortem.incident, &condition)?.map(|drawn| drawn.svg));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps a drawing, and brings the draft that shows it up to date. Blocks.
+    fn drew(&self, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreError> {
+        self.store.save_plots(incident, std::slice::from_ref(drawn))?;
+        if let Err(fault) = self.redraft(incident) {
+            self.trouble("a draft could not be brought up to date", &fault);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ConditionRule, Labels, Line, Plot, Span, SpanState, Time, TimeDelta, filled, together};
+    use crate::rules::parse;
+
+    fn at(second: i64) -> Time {
+        Time::from_timestamp(second, 0).unwrap_or_default()
+    }
+
+    fn rule() -> ConditionRule {
+        let text = "conditions: [{name: errors, service: shop, metrics: web, query: up, degraded: '> 2', every: 10s}]";
+        parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).expect("rules").conditions.remove(0)
+    }
+
+    /// A plot of an hour with a point in each of these minutes.
+    fn plot(query: &str, minutes: std::ops::Range<i64>) -> Plot {
+        let points = minutes.map(|minute| (at(minute * 60), Some(1.0))).collect();
+        Plot {
+            condition: "errors".to_owned(),
+            service: "shop".to_owned(),
+            query: query.to_owned(),
+            from: at(0),
+            to: at(3600),
+            lines: vec![Line { labels: Labels::new(), points }],
+            bounds: Vec::new(),
+            spans: Vec::new(),
+            milestones: Vec::new(),
+            left_out: 2,
+        }
+    }
+
+    #[test]
+    fn a_new_drawing_knows_what_the_last_knew() {
+        let (step, bare) = (TimeDelta::seconds(60), Plot { lines: Vec::new(), left_out: 0, ..plot("up", 0..0) });
+        let check = |last: Plot, new: Plot, expected: Plot| {
+            assert_eq!(filled(bare.clone(), Some(last), new.lines, step, &rule()), expected);
+        };
+        check(plot("up", 0..30), plot("up", 20..60), plot("up", 0..60));
+        check(plot("up", 0..30), bare.clone(), plot("up", 0..30));
+        check(plot("down", 0..30), plot("up", 20..60), Plot { left_out: 0, ..plot("up", 20..60) });
+    }
+
+    #[test]
+    fn of_what_series_were_at_once_the_worst_is_told() {
+        let span = |start, end: Option<i64>, state| Span { start: at(start), end: end.map(at), state };
+        let spans = vec![
+            span(0, Some(20), SpanState::NearMiss),
+            span(10, Some(15), SpanState::Degraded),
+            span(15, Some(30), SpanState::Degraded),
+            span(40, None, SpanState::Unknown),
+        ];
+        let expected =
+            [span(0, Some(10), SpanState::NearMiss), span(10, Some(30), SpanState::Degraded), span(40, Some(50), SpanState::Unknown)];
+        assert_eq!(together(&spans, at(50)), expected);
+        assert_eq!(together(&[], at(50)), []);
+    }
+}

@@ -1,0 +1,356 @@
+//! Conditions whose queries a Prometheus evaluates.
+//!
+//! Where an answer is missing (it was away, or we were) the past is asked once it answers again. And since it answers from what it has, a
+//! Prometheus that was away itself would tell old values for five minutes: whether it had looked at anything shortly before an instant is asked
+//! with every instant, by its own `up`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use futures_util::future::join_all;
+
+use super::clock_skew::Skew;
+use super::{Entry, instant, wait_until};
+use crate::app::App;
+use crate::clients::error::Fault;
+use crate::clients::prometheus::Client;
+use crate::clients::prometheus_response;
+use crate::config::metrics::Prometheus as Settings;
+use crate::engine::conditions::evaluator::{Answer, Watches};
+use crate::engine::conditions::promql_subset::Values;
+use crate::model::Time;
+use crate::model::event::{Event, Labels};
+use crate::rules::ConditionRule;
+
+/// How far a condition that is evaluated for the first time looks back, so that what began before us begins when it did.
+const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);
+/// What was not asked for longer than this stays unknown.
+const FURTHEST: TimeDelta = TimeDelta::hours(24);
+/// How often it is found out how often the Prometheus looks.
+const PREPARED_EVERY: TimeDelta = TimeDelta::minutes(10);
+/// From when on what a server looked at is late, and from when on it does not come.
+const SLOW: TimeDelta = TimeDelta::seconds(1);
+const AWAY: TimeDelta = TimeDelta::minutes(2);
+
+/// The newest time at which it looked at any target.
+const NEWEST_LOOK: &str = "max(timestamp(up))";
+/// The target that it looks at most often.
+pub(crate) const BUSIEST: &str = "topk(1, count_over_time(up[10m]))";
+const BUSIEST_DAY: &str = "topk(1, count_over_time(up[24h]))";
+
+/// How much of the past is asked for at once, and how often in a round: a server that is back has much to do.
+const PIECE: TimeDelta = TimeDelta::minutes(15);
+const PIECES: usize = 8;
+
+/// Between two attempts to ask a server that does not answer, in evaluations: what was not asked meanwhile is asked later.
+const WAITS: i32 = 4;
+
+pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
+    let Some(mut book) = entry.load().await else { return };
+    if book.watches.is_empty() {
+        return;
+    }
+    let mut server = Server::new(client);
+    let mut pause = Pause::default();
+    loop {
+        let now = entry.app.now() - server.lag;
+        let due: Vec<(&ConditionRule, Time)> = entry
+            .conditions()
+            .map(|rule| (rule, instant(now, rule.every)))
+            .filter(|(rule, at)| book.watches.get(&rule.name).and_then(Watches::last).is_none_or(|last| last < *at))
+            .collect();
+        if !due.is_empty() {
+            let events = if pause.lasts(now) {
+                // Known to be in trouble: it is left alone, and this is asked later.
+                failed(&mut book.watches, &due)
+            } else {
+                let (events, fault) = round(&entry, &mut server, &mut book.watches, &due).await;
+                if let Some(fault) = &fault
+                    && let Some(Ok(client)) = entry.shown_anew(fault).await.map(|reach| Client::new(&settings, &reach))
+                {
+                    server = Server::new(Arc::new(client));
+                }
+                let often = entry.conditions().map(|rule| rule.every).min().unwrap_or(1);
+                pause.note(fault.as_ref(), &entry.name, now, TimeDelta::seconds(often) * WAITS);
+                events
+            };
+            if !entry.save(&mut book, events).await {
+                return;
+            }
+        }
+        let next = entry.conditions().map(|rule| instant(entry.app.now() - server.lag, rule.every) + TimeDelta::seconds(rule.every)).min();
+        wait_until(&entry.app, next.unwrap_or(now + TimeDelta::seconds(1)) + server.lag).await;
+    }
+}
+
+/// Evaluations that nobody answers.
+fn failed(watches: &mut BTreeMap<String, Watches>, due: &[(&ConditionRule, Time)]) -> Vec<Event> {
+    let mut events = Vec::new();
+    for (rule, at) in due {
+        events.extend(watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed));
+    }
+    events
+}
+
+/// Asks for all that is due, at once as far as the client allows.
+async fn round(
+    entry: &Entry,
+    server: &mut Server,
+    watches: &mut BTreeMap<String, Watches>,
+    due: &[(&ConditionRule, Time)],
+) -> (Vec<Event>, Option<Fault>) {
+    if let Err(fault) = server.prepare(&entry.app).await {
+        entry.heard("", Err(fault.to_string()));
+        return (failed(watches, due), Some(fault));
+    }
+    let asked = due.iter().map(|(rule, at)| server.look(&entry.app, rule, first_asked(watches.get(&rule.name), rule, *at), *at));
+    let answers = join_all(asked).await;
+    let (mut events, mut heard, mut trouble) = (Vec::new(), Ok(()), None);
+    for ((rule, at), answer) in due.iter().zip(answers) {
+        let watches = watches.entry(rule.name.clone()).or_default();
+        match answer {
+            Ok(Look { skew, .. }) if skew.differs(server.skew) => {
+                // One of the clocks was set. What was asked for was another time than was meant.
+                server.prepared_at = None;
+                events.extend(watches.evaluate(rule, *at, &Answer::Failed));
+            }
+            Ok(Look { from, present, past, .. }) => {
+                if from < *at {
+                    watches.missed(from);
+                }
+                if let Some(answer) = present {
+                    events.extend(watches.evaluate(rule, *at, &answer));
+                }
+                events.extend(watches.fill(rule, &past));
+            }
+            Err(fault) => {
+                heard = Err(format!("condition `{}`: {fault}", rule.name));
+                // One query that it refuses says nothing about the others.
+                trouble = Some(fault).filter(|fault| !matches!(fault, Fault::Refused { .. })).or(trouble);
+                events.extend(watches.evaluate(rule, *at, &Answer::Failed));
+            }
+        }
+    }
+    entry.heard("", heard);
+    (events, trouble)
+}
+
+/// How long a server that does not answer is left alone.
+#[derive(Default)]
+struct Pause {
+    attempts: u32,
+    until: Option<Time>,
+}
+
+impl Pause {
+    fn lasts(&self, now: Time) -> bool {
+        self.until.is_some_and(|until| now < until)
+    }
+
+    /// How the last attempt went, and how long it waits at the most.
+    fn note(&mut self, fault: Option<&Fault>, whom: &str, now: Time, most: TimeDelta) {
+        self.attempts = if fault.is_some() { self.attempts + 1 } else { 0 };
+        self.until = fault.map(|fault| {
+            let wait = fault.wait(self.attempts, whom);
+            // Who asks to be left alone for longer is.
+            now + if matches!(fault, Fault::Busy { retry_after: Some(_), .. }) { wait } else { wait.min(most) }
+        });
+    }
+}
+
+/// The first instant to ask for: the first that nobody answered, the first after the last, or some hours ago where there was none.
+fn first_asked(watches: Option<&Watches>, rule: &ConditionRule, at: Time) -> Time {
+    let every = TimeDelta::seconds(rule.every);
+    let first = match watches.and_then(|watches| watches.unanswered().or_else(|| Some(watches.last()? + every))) {
+        Some(first) => first.max(at - FURTHEST),
+        None => at - FIRST_LOOK,
+    };
+    // An `every` that was changed has other instants.
+    (instant(first - TimeDelta::microseconds(1), rule.every) + every).min(at)
+}
+
+/// A Prometheus and what was found out about it.
+pub(crate) struct Server {
+    client: Arc<Client>,
+    skew: Skew,
+    /// How often it looks at the target it looks at most often. `None`: nobody can say.
+    pace: Option<TimeDelta>,
+    /// How long it takes until what it looked at can be asked for, beyond a moment.
+    lag: TimeDelta,
+    prepared_at: Option<Time>,
+}
+
+/// What was asked for, and how the server's clock was when it answered.
+struct Look {
+    /// The first instant that was not answered before.
+    from: Time,
+    /// The answer at the instant that is due, where it is not among the others.
+    present: Option<Answer>,
+    /// Answers from `from` on.
+    past: Vec<(Time, Answer)>,
+    skew: Skew,
+}
+
+impl Server {
+    pub(crate) fn new(client: Arc<Client>) -> Self {
+        Self { client, skew: Skew::default(), pace: None, lag: TimeDelta::zero(), prepared_at: None }
+    }
+
+    /// Finds out how often it looks and how its clock is.
+    pub(crate) async fn prepare(&mut self, app: &App) -> Result<(), Fault> {
+        let now = app.now();
+        if self.prepared_at.is_some_and(|at| now - at < PREPARED_EVERY && now >= at) {
+            return Ok(());
+        }
+        let mut answer = self.client.query(BUSIEST, now).await?;
+        self.skew = Skew::of(&answer.heard, app.now());
+        let theirs = self.skew.theirs(now);
+        if !self.skew.is_none() {
+            answer = self.client.query(BUSIEST, theirs).await?;
+        }
+        let mut window = "10m";
+        if answer.series.is_empty() {
+            // It may only just be back.
+            window = "24h";
+            answer = self.client.query(BUSIEST_DAY, theirs).await?;
+        }
+        if let Some(busiest) = answer.series.first() {
+            let raw = self.client.raw(&format!("up{}[{window}]", selector(&busiest.labels)), theirs).await?;
+            let points = raw.series.first().map(|series| series.points.as_slice()).unwrap_or_default();
+            let mut apart: Vec<TimeDelta> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+            apart.sort_unstable();
+            // What lies between most of them: a stretch in which it was away does not count.
+            self.pace = apart.get(apart.len() / 2).copied().or(self.pace);
+            if let (Some(pace), Some((newest, _))) = (self.pace, points.last()) {
+                let behind = theirs - *newest - pace;
+                // Later than that it is not slow but away.
+                self.lag = if (SLOW..AWAY).contains(&behind) { behind + SLOW } else { TimeDelta::zero() };
+            }
+        }
+        // While nothing is known of it, it may only just have begun.
+        self.prepared_at = self.pace.map(|_| now);
+        Ok(())
+    }
+
+    /// The answers from `from` on until `to`, which is due now: all at once where that is little; else the one that is due, and as many
+    /// of the others as a round asks for.
+    async fn look(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Look, Fault> {
+        if to - from <= PIECE {
+            match self.ask(app, rule, from, to).await {
+                Ok((past, skew)) => return Ok(Look { from, present: None, past, skew }),
+                // One instant of the past may be what it refuses.
+                Err(Fault::Refused { .. }) if from < to => {}
+                Err(fault) => return Err(fault),
+            }
+        }
+        let (present, skew) = self.ask(app, rule, to, to).await?;
+        let (mut past, mut next, begun) = (Vec::new(), from, tokio::time::Instant::now());
+        for _ in 0..PIECES {
+            // The next evaluation is not to wait for what is long past.
+            if next > to || begun.elapsed() > Duration::from_secs(rule.every.unsigned_abs()) / 2 {
+                break;
+            }
+            let end = to.min(next + PIECE);
+            match self.piece(app, rule, next, end).await {
+                Ok(answers) => past.extend(answers),
+                Err(_) => break,
+            }
+            next = past.last().map_or(end, |(at, _)| *at) + TimeDelta::seconds(rule.every);
+        }
+        Ok(Look { from, present: present.into_iter().next().map(|(_, answer)| answer), past, skew })
+    }
+
+    /// A piece of the past. Instants at which the query is refused have no answer, and do not keep the others from having one.
+    async fn piece(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Vec<(Time, Answer)>, Fault> {
+        let every = TimeDelta::seconds(rule.every);
+        let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
+        while let Some((from, to)) = ranges.pop() {
+            match self.ask(app, rule, from, to).await {
+                Ok((found, _)) => answers.extend(found),
+                Err(Fault::Refused { .. }) if to - from < every => answers.push((from, Answer::Failed)),
+                Err(Fault::Refused { .. }) => {
+                    let half = from + every * i32::try_from((to - from).num_seconds() / rule.every / 2).unwrap_or(0);
+                    ranges.push((half + every, to));
+                    ranges.push((from, half));
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(answers)
+    }
+
+    /// The answers at `from` and every `every` seconds until `to`.
+    async fn ask(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<(Vec<(Time, Answer)>, Skew), Fault> {
+        // What some of those know who were asked is no answer: a sum of it is wrong and looks like any other.
+        let asked = self.range(&rule.query, from, to, rule.every).await?;
+        // Of those that were asked, the ones that told when they looked have looked.
+        let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
+        let skew = Skew::of(&asked.heard, app.now());
+        let looks: BTreeMap<Time, f64> = looks.series.into_iter().flat_map(|series| series.points).collect();
+        let mut values = self.by_time(asked);
+        let mut answers = Vec::new();
+        let mut at = from;
+        while at <= to {
+            let values = values.remove(&at).unwrap_or_default();
+            let looked = self.had_looked(looks.get(&self.skew.theirs(at)), self.skew.theirs(at));
+            answers.push((at, if looked { Answer::Whole(values) } else { Answer::Failed }));
+            at += TimeDelta::seconds(rule.every);
+        }
+        Ok((answers, skew))
+    }
+
+    /// What a condition's query gives at `from` and every `step` seconds until `to`, by time; as much of it as there is.
+    pub(crate) async fn values(&self, rule: &ConditionRule, from: Time, to: Time, step: i64) -> Result<BTreeMap<Time, Values>, Fault> {
+        let (_, asked) = unless_partial(self.range(&rule.query, from, to, step).await)?;
+        Ok(self.by_time(asked))
+    }
+
+    fn by_time(&self, answer: prometheus_response::Answer) -> BTreeMap<Time, Values> {
+        let mut values: BTreeMap<Time, Values> = BTreeMap::new();
+        for mut series in answer.series {
+            series.labels.remove("__name__");
+            for (at, value) in series.points {
+                values.entry(self.skew.ours(at)).or_default().push((series.labels.clone(), value));
+            }
+        }
+        values
+    }
+
+    /// A range in our time.
+    async fn range(&self, query: &str, from: Time, to: Time, step: i64) -> Result<prometheus_response::Answer, Fault> {
+        let (from, to) = (self.skew.theirs(from), self.skew.theirs(to));
+        if from < to {
+            self.client.query_range(query, from, to, Duration::from_secs(step.unsigned_abs())).await
+        } else {
+            self.client.query(query, to).await
+        }
+    }
+
+    /// Whether it had looked at something shortly before `at`. Without any `up` nobody can say, and it is believed.
+    fn had_looked(&self, newest: Option<&f64>, at: Time) -> bool {
+        let Some(pace) = self.pace else { return true };
+        newest.is_some_and(|seconds| {
+            let ago = at.timestamp_micros() as f64 / 1e6 - seconds;
+            // A scrape that takes longer than half the pause to the next is not there yet; it is when the past is asked.
+            ago <= 1.5 * pace.as_seconds_f64()
+        })
+    }
+}
+
+/// An answer, and whether it is whole.
+fn unless_partial(answer: Result<prometheus_response::Answer, Fault>) -> Result<(bool, prometheus_response::Answer), Fault> {
+    match answer {
+        Ok(answer) => Ok((true, answer)),
+        Err(Fault::Partial { rest: Some(rest), .. }) => Ok((false, *rest)),
+        Err(fault) => Err(fault),
+    }
+}
+
+/// Labels as a selector.
+pub(crate) fn selector(labels: &Labels) -> String {
+    let named = labels.iter().filter(|(name, _)| *name != "__name__");
+    let parts: Vec<String> = named.map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!("{{{}}}", parts.join(","))
+}

@@ -1,0 +1,97 @@
+//! Which samples are kept of those that come: of times that can be, and of no more series than can be held.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+
+use chrono::TimeDelta;
+
+use crate::engine::conditions::promql_subset::MOST_SERIES;
+use crate::model::Time;
+use crate::model::sample::Sample;
+
+/// How far ahead of our clock a sample may be, as in a Prometheus.
+const AHEAD: TimeDelta = TimeDelta::minutes(10);
+/// How long a series counts as left out after its last sample.
+const SHOWN: TimeDelta = TimeDelta::minutes(10);
+/// Between two looks at which series came no more.
+const TIDIED_EVERY: TimeDelta = TimeDelta::minutes(1);
+
+/// The series of one entry of `metrics:`, each by its hash with when it last came.
+#[derive(Debug, Default)]
+pub(crate) struct Kept {
+    hasher: RandomState,
+    series: HashMap<u64, Time>,
+    left_out: HashMap<u64, Time>,
+    tidied_at: Option<Time>,
+}
+
+impl Kept {
+    /// Drops samples that are not kept: those more than ten minutes ahead of `now` or older than `back`, and those of series beyond
+    /// [`MOST_SERIES`]. Gives how many were dropped for their time.
+    pub(crate) fn keep(&mut self, samples: &mut Vec<Sample>, now: Time, back: TimeDelta) -> usize {
+        if self.tidied_at.is_none_or(|at| now - at >= TIDIED_EVERY) {
+            self.series.retain(|_, at| now - *at <= back);
+            self.left_out.retain(|_, at| now - *at <= SHOWN);
+            self.tidied_at = Some(now);
+        }
+        let all = samples.len();
+        samples.retain(|sample| sample.at <= now + AHEAD && sample.at >= now - back);
+        let out_of_bounds = all - samples.len();
+        samples.retain(|sample| {
+            let series = self.hasher.hash_one((&sample.name, &sample.labels));
+            let known = self.series.len();
+            let kept = known < MOST_SERIES || self.series.contains_key(&series);
+            let noted = if kept { &mut self.series } else { &mut self.left_out };
+            if noted.len() < MOST_SERIES || noted.contains_key(&series) {
+                noted.insert(series, now);
+            }
+            kept
+        });
+        out_of_bounds
+    }
+
+    /// How many series were left out of late, as far as they are counted: [`MOST_SERIES`] stands for that many or more.
+    pub(crate) fn left_out(&self) -> usize {
+        self.left_out.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AHEAD, Kept, MOST_SERIES, SHOWN, Sample, Time, TimeDelta};
+    use crate::model::event::Labels;
+
+    const BACK: TimeDelta = TimeDelta::hours(6);
+
+    fn now() -> Time {
+        Time::from_timestamp(1_700_000_000, 0).unwrap_or_default()
+    }
+
+    fn sample(series: usize, at: Time) -> Sample {
+        Sample { name: "a".to_owned(), labels: Labels::from([("id".to_owned(), series.to_string())]), at, value: 1.0 }
+    }
+
+    #[test]
+    fn what_claims_times_that_cannot_be_is_dropped() {
+        let moment = TimeDelta::milliseconds(1);
+        let times = [Time::MAX_UTC, Time::MIN_UTC, now() + AHEAD + moment, now() + AHEAD, now(), now() - BACK, now() - BACK - moment];
+        let mut samples: Vec<Sample> = times.iter().map(|at| sample(1, *at)).collect();
+        assert_eq!(Kept::default().keep(&mut samples, now(), BACK), 4);
+        assert_eq!(samples.iter().map(|sample| sample.at).collect::<Vec<_>>(), [now() + AHEAD, now(), now() - BACK]);
+    }
+
+    #[test]
+    fn a_flood_of_series_is_cut_and_counted_until_it_ends() {
+        let mut kept = Kept::default();
+        let mut flood = |from: usize, count: usize, at: Time| {
+            let mut samples: Vec<Sample> = (from..from + count).map(|series| sample(series, at)).collect();
+            kept.keep(&mut samples, at, BACK);
+            (samples.len(), kept.left_out())
+        };
+        assert_eq!(flood(0, MOST_SERIES + 5, now()), (MOST_SERIES, 5));
+        assert_eq!(flood(0, 10, now()), (10, 5), "those that are known are kept");
+        assert_eq!(flood(MOST_SERIES, 3 * MOST_SERIES, now()), (0, MOST_SERIES), "what is left out takes no more room either");
+        assert_eq!(flood(0, 10, now() + SHOWN + TimeDelta::minutes(2)), (10, 0));
+        assert_eq!(flood(MOST_SERIES, 20, now() + BACK + TimeDelta::minutes(2)), (20, 0), "of what came no more there is room");
+    }
+}

@@ -1,0 +1,55 @@
+//! What targets offer, compared with what conditions ask for before anything is in force: for `afterword check`.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::scrape::fault;
+use crate::app::settings::Settings;
+use crate::clients::scrape::{Page, Scraper};
+use crate::config::metrics::{Kind, Scrape};
+use crate::model::fault::Fault;
+use crate::rules::ConditionRule;
+
+/// Nobody waits longer for a target to be checked against.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Asks every target that is scraped; gives what no target offers, and which targets could not be asked.
+pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
+    let (mut faults, mut warnings) = (Vec::new(), Vec::new());
+    for entry in &settings.config.metrics {
+        let Kind::Scrape(scrape) = &entry.kind else { continue };
+        let rules: Vec<&ConditionRule> = settings.force.rules.conditions.iter().filter(|rule| rule.metrics == entry.name).collect();
+        if rules.is_empty() {
+            continue;
+        }
+        let reach = settings.reach.get(&entry.name).cloned().unwrap_or_default();
+        let pages = match Scraper::new(scrape, &reach) {
+            Ok(scraper) => pages(&scraper, scrape).await,
+            Err(why) => vec![Err(why)],
+        };
+        for rule in rules {
+            let at = |message: String| rule.places.query.fault(&rule.places.file, message);
+            let told: Vec<Option<String>> = pages.iter().flatten().map(|page| fault(rule, page, &[])).collect();
+            // One target that offers it is enough.
+            match told.iter().min_by_key(|told| told.is_some()) {
+                Some(Some(why)) => faults.push(at(why.clone())),
+                Some(None) => {}
+                None => {
+                    let why = pages.iter().find_map(|page| page.as_ref().err()).cloned().unwrap_or_default();
+                    warnings.push(at(format!("no target of `{}` could be asked whether it offers this: {why}", entry.name)));
+                }
+            }
+        }
+    }
+    (faults, warnings)
+}
+
+async fn pages(scraper: &Scraper, scrape: &Scrape) -> Vec<Result<Page, String>> {
+    join_all(scrape.targets.iter().map(async |target| {
+        let fetched = tokio::time::timeout(PATIENCE, scraper.fetch(&target.url)).await;
+        let told = |why: String| format!("{}: {why}", target.url);
+        fetched.map_err(|_| told(format!("no answer within {}s", PATIENCE.as_secs())))?.map_err(|fault| told(fault.to_string()))
+    }))
+    .await
+}

@@ -1,0 +1,89 @@
+//! Performs what is due of the outbox, in order for each destination, until it is done.
+
+use std::path::Path;
+use std::sync::atomic::Ordering;
+
+use super::App;
+use super::settings::Settings;
+use crate::deliver::{Performed, backoff, files};
+use crate::model::Time;
+use crate::model::postmortem::Action;
+use crate::postmortem;
+use crate::store::error::StoreError;
+
+/// Deliveries performed in one step at the most.
+const BATCH: usize = 64;
+
+impl App {
+    /// One step of the deliverer; gives how many were due. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails; what was performed is performed again under the same key.
+    pub fn deliver_step(&self) -> anyhow::Result<usize> {
+        let settings = self.settings();
+        let due = self.store.claim_deliveries(self.now(), BATCH)?;
+        let count = due.len();
+        for item in due {
+            let performed = self.perform(&item.delivery.action, &settings)?;
+            let now = self.now();
+            match performed {
+                Performed::Delivered => {
+                    self.counts.delivered.fetch_add(1, Ordering::Relaxed);
+                    self.store.delivered(&item.key, now)?;
+                }
+                Performed::Retry(why) => {
+                    self.counts.delivery_failures.fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(key = item.key, attempts = item.attempts + 1, "a delivery has to be tried again: {why}");
+                    self.store.retry(&item.key, now + backoff(item.attempts + 1, &item.key), &why)?;
+                }
+                Performed::Refused(why) => {
+                    self.counts.delivery_failures.fetch_add(1, Ordering::Relaxed);
+                    tracing::error!(key = item.key, "a delivery cannot be made: {why}");
+                    self.store.refused(&item.key, &why, now)?;
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// Gives a refused delivery another turn; `false` when none of that key is refused. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn retry_delivery(&self, key: &str) -> Result<bool, StoreError> {
+        let tried = self.store.try_again(key, self.now())?;
+        // Wakes the deliverer.
+        self.applied.send_modify(|_| {});
+        Ok(tried)
+    }
+
+    /// When the next delivery is due.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub fn next_delivery(&self) -> anyhow::Result<Option<Time>> {
+        Ok(self.store.next_delivery_at()?)
+    }
+
+    fn perform(&self, action: &Action, settings: &Settings) -> Result<Performed, StoreError> {
+        let directory = settings.path(&settings.config.postmortems_directory);
+        Ok(match action {
+            Action::WriteDraft { file, before, text, .. } => write_draft(&directory, file, before, text),
+            Action::WritePicture { file, incident, condition } => match self.store.plot(incident, condition)? {
+                Some(drawn) => files::write(&directory, file, &drawn.svg),
+                None => Performed::Refused(format!("nothing is drawn of `{condition}` in {incident}")),
+            },
+            Action::Confirm { url, .. } => self.visit(url),
+            Action::WriteInvite { file, text } => files::write(&settings.path(&settings.config.meetings.directory), file, text),
+        })
+    }
+}
+
+/// Brings the file up to date; sections that somebody has touched stay as they are.
+fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> Performed {
+    match files::read(directory, file) {
+        Ok(None) => files::write(directory, file, text),
+        Ok(Some(current)) => files::replace(directory, file, Some(&current), &postmortem::merge::merge(before, text, &current)),
+        Err(fault) => Performed::Retry(format!("{file} in {} cannot be read: {fault}", directory.display())),
+    }
+}

@@ -1,0 +1,111 @@
+//! Whether a message is whose it claims to be, where its own text has to tell: Amazon SNS signs it, and names the certificate.
+
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::config::{Auth, Source, SourceAuth};
+use crate::deliver::Performed;
+use crate::ingest::message::Message;
+use crate::ingest::sns;
+use crate::ingest::sns::envelope::{Envelope, envelopes};
+use crate::ingest::sns::signature;
+use crate::model::event::hex;
+use crate::model::postmortem::{Action, Delivery};
+use crate::model::source::SourceKind;
+use crate::store::error::StoreError;
+
+/// Why a message is not taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unvouched {
+    /// It is not whose it claims to be, or of nobody that may send.
+    #[error("{0}")]
+    Refused(String),
+    /// That cannot be told now; its sender should try again.
+    #[error("whose the message is cannot be checked now: {0}")]
+    Unknown(String),
+}
+
+impl App {
+    /// Checks what a message says of whose it is. Of most sources a message says nothing: what was sent beside it has told.
+    ///
+    /// # Errors
+    /// Why it is not taken in.
+    pub async fn vouched(&self, source: &Source, message: &Message<'_>) -> Result<(), Unvouched> {
+        if source.kind != SourceKind::Sns {
+            return Ok(());
+        }
+        let vouched = self.signed(source, message).await;
+        if let Err(why) = &vouched {
+            self.trouble(&format!("a message to `{}` was not taken in", source.name), &anyhow::anyhow!("{why}"));
+        }
+        vouched
+    }
+
+    async fn signed(&self, source: &Source, message: &Message<'_>) -> Result<(), Unvouched> {
+        let refused = |why: String| Unvouched::Refused(why);
+        let all = envelopes(message.body);
+        let Some(topics) = sns::topics(message) else {
+            // What cannot be read says nothing, so that whoever has shown who it is in another way may send it: it is kept, as of every source.
+            let is_kept = all.is_err() && source.auth != SourceAuth::Certificate;
+            return if is_kept { Ok(()) } else { Err(refused("it names no topic".to_owned())) };
+        };
+        // What cannot be read as an envelope is bare text.
+        let all = all.unwrap_or_default();
+        if topics.iter().any(|topic| !source.topics.contains(topic)) {
+            // Not which: whoever sends it could fill the log with names.
+            return Err(refused("it is of a topic that is not among the source's `topics`".to_owned()));
+        }
+        if source.auth == SourceAuth::Shown(Auth::None) {
+            return Ok(());
+        }
+        if all.is_empty() && source.auth == SourceAuth::Certificate {
+            return Err(refused(
+                "it came by raw delivery, which nobody signs: turn that off, or give the source another `auth`".to_owned(),
+            ));
+        }
+        for envelope in &all {
+            self.signed_by_its_topic(envelope, message).await?;
+        }
+        Ok(())
+    }
+
+    async fn signed_by_its_topic(&self, envelope: &Envelope, message: &Message<'_>) -> Result<(), Unvouched> {
+        let refused = |doubt: signature::Doubt| Unvouched::Refused(doubt.to_string());
+        let url = signature::certificate_url(envelope, message.now).map_err(refused)?;
+        let certificate = self.sns.certificate(&url, message.now).await;
+        let certificate = certificate.map_err(|why| Unvouched::Unknown(format!("the certificate cannot be had: {why}")))?;
+        signature::verify(envelope, &certificate, message.now).map_err(refused)
+    }
+
+    /// Has a subscription confirmed that a vouched message asks for. What nobody vouched for is not confirmed.
+    ///
+    /// # Errors
+    /// When that could not be made durable.
+    pub async fn confirm(self: &Arc<Self>, source: &Source, url: String) -> Result<(), StoreError> {
+        if source.auth == SourceAuth::Shown(Auth::None) {
+            return Ok(());
+        }
+        let topic = source.topics.iter().find(|topic| url.contains(topic.as_str())).or(source.topics.first()).cloned().unwrap_or_default();
+        let key = format!("confirm-{}", hex(&url, 8));
+        let delivery = Delivery { key, destination: format!("subscription to {topic}"), action: Action::Confirm { topic, url } };
+        let app = Arc::clone(self);
+        let ordered = tokio::task::spawn_blocking(move || app.store.order(&delivery, app.now())).await;
+        // Wakes the deliverer.
+        self.applied.send_modify(|_| {});
+        match ordered {
+            Ok(done) => done,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    /// Visits an address that confirms a subscription. Blocks.
+    pub(crate) fn visit(&self, url: &str) -> Performed {
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => runtime.block_on(self.sns.confirm(url)),
+            Err(_) => Performed::Retry("nothing can be reached from here".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,425 @@
+//! Tallies: what each source sent, what of it was refused, and whether it has fallen silent. Counted in memory, saved now and then.
+//!
+//! A source's rhythm is learned in the plainest way: the longest silence between two of its messages, mere repetitions included, over the
+//! last fourteen days. Silence that we slept through is nobody's: what was not heard while this service was down counts as neither.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+
+use crate::app::{App, lock};
+use crate::config::SilentAfter;
+use crate::model::Time;
+use crate::store::Store;
+use crate::store::source_stats::{Added, Hour, Seen};
+
+/// Silences are remembered for so long before the last message.
+pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(14);
+/// A rhythm is known once messages were heard over so long.
+const KNOWN_AFTER: TimeDelta = TimeDelta::days(1);
+/// And once there are so many of them.
+const KNOWN_FROM: u64 = 4;
+/// Silence is told when it is so many times the longest before it.
+const TIMES: i32 = 3;
+/// Nobody is called silent sooner, unless the settings say so.
+const AT_LEAST: TimeDelta = TimeDelta::hours(1);
+/// From one saving to the next.
+const NOW_AND_THEN: TimeDelta = TimeDelta::seconds(10);
+/// So many times as long while nothing comes.
+const WHILE_IDLE: i32 = 6;
+/// Sources at the most: the settings bound them, and this bounds what one process remembers of settings that changed.
+const SOURCES: usize = 1000;
+/// The row that says until when this service itself was listening. No source has such a name.
+const OURSELVES: &str = "";
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum What {
+    /// An authentic message came, whatever is in it.
+    Message,
+    /// So many events of one were new, and are durable.
+    Events(usize),
+    /// A message was refused because it was not authentic.
+    Refused,
+    /// A message was refused because there were too many.
+    Limited,
+}
+
+/// What is known of one source.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// When it was heard, by any process.
+    pub seen: Seen,
+    /// What this process counted since it began.
+    pub counted: Hour,
+    /// What came in each hour, to any process, by the beginning of the hour.
+    hours: BTreeMap<Time, Hour>,
+    /// What of that is not saved yet.
+    unsaved: (Seen, BTreeMap<Time, Hour>),
+}
+
+/// Whether a source talks as it used to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// The longest silence between two of its messages of late; `None`: too little is known.
+    pub longest: Option<TimeDelta>,
+    /// After how long a silence is told; `None`: not at all.
+    pub silent_after: Option<TimeDelta>,
+    /// How long it has been silent by now, as far as we listened; `None`: nothing came yet.
+    pub quiet_for: Option<TimeDelta>,
+}
+
+impl Rhythm {
+    /// Whether it is silent for longer than it should.
+    #[must_use]
+    pub fn is_silent(&self) -> bool {
+        self.quiet_for.zip(self.silent_after).is_some_and(|(quiet, after)| quiet > after)
+    }
+}
+
+/// What is known of all sources.
+#[derive(Debug)]
+pub(crate) struct Tallies {
+    sources: BTreeMap<String, Tally>,
+    /// From when to when nobody listened, before this process began.
+    deaf: (Time, Time),
+    saved_at: Option<Time>,
+}
+
+impl Tallies {
+    /// As they were saved before the last stop.
+    pub(crate) fn load(store: &Store, now: Time) -> anyhow::Result<Self> {
+        let mut tallies = Self { sources: BTreeMap::new(), deaf: (now, now), saved_at: None };
+        tallies.take_over(store.tallies()?);
+        if let Some(until) = tallies.sources.remove(OURSELVES).and_then(|ourselves| ourselves.seen.last_message) {
+            tallies.deaf = (until.min(now), now);
+        }
+        for stat in store.source_stats()? {
+            // Heard, and killed before that was saved.
+            let seen = &mut tallies.sources.entry(stat.source).or_default().seen;
+            if seen.last_message.is_none() {
+                (seen.last_message, seen.last_event) = (Some(stat.last_at), (stat.events > 0).then_some(stat.last_at));
+            }
+        }
+        Ok(tallies)
+    }
+
+    /// Counts.
+    pub(crate) fn note(&mut self, source: &str, what: What, now: Time) {
+        if !self.sources.contains_key(source) {
+            if self.sources.len() >= SOURCES {
+                return;
+            }
+            self.sources.insert(source.to_owned(), Tally::default());
+        }
+        let deaf = self.deaf;
+        let Some(tally) = self.sources.get_mut(source) else { return };
+        let silence = tally.seen.last_message.map_or(0, |last| listened(deaf, last, now).num_microseconds().unwrap_or(0));
+        let hour = hour_of(now);
+        let mut one = (Seen::default(), Hour::default());
+        match what {
+            What::Message => {
+                one.0.last_message = Some(now);
+                one.1 = Hour { messages: 1, first_message: Some(now), longest: silence.max(0), ..one.1 };
+            }
+            What::Events(count) => {
+                one.0.last_event = Some(now);
+                one.1.events = count as u64;
+            }
+            What::Refused => {
+                one.0.last_refused = Some(now);
+                one.1.refused = 1;
+            }
+            What::Limited => {
+                one.0.last_limited = Some(now);
+                one.1.limited = 1;
+            }
+        }
+        for (seen, hours) in [(&mut tally.seen, &mut tally.hours), (&mut tally.unsaved.0, &mut tally.unsaved.1)] {
+            *seen = latest(*seen, one.0);
+            let counted = hours.entry(hour).or_default();
+            *counted = sum(*counted, one.1);
+        }
+        tally.counted = sum(tally.counted, one.1);
+        let forget = tally.forgets(now);
+        while tally.hours.first_key_value().is_some_and(|(hour, _)| *hour < forget) {
+            tally.hours.pop_first();
+        }
+    }
+
+    /// What is known of a source.
+    pub(crate) fn of(&self, source: &str) -> Tally {
+        self.sources.get(source).cloned().unwrap_or_default()
+    }
+
+    /// Whether it talks as it used to.
+    pub(crate) fn rhythm(&self, source: &str, stated: SilentAfter, now: Time) -> Rhythm {
+        let Some(tally) = self.sources.get(source) else { return Rhythm { longest: None, silent_after: None, quiet_for: None } };
+        let longest = tally.longest();
+        let silent_after = match stated {
+            SilentAfter::Never => None,
+            SilentAfter::After(length) => Some(length),
+            SilentAfter::Learned => longest.map(|longest| (longest * TIMES).max(AT_LEAST)),
+        };
+        let quiet_for = tally.seen.last_message.map(|last| listened(self.deaf, last, now));
+        Rhythm { longest, silent_after, quiet_for }
+    }
+
+    /// What was counted since it was saved last, if it is time: with each source, up to when its hours are forgotten.
+    fn due_for_saving(&mut self, now: Time, every: TimeDelta) -> Option<Vec<(Added, Time)>> {
+        // While nothing comes, only until when we listened is to be saved.
+        let idle = self.sources.values().all(|tally| tally.unsaved.1.is_empty());
+        let every = if idle { every * WHILE_IDLE } else { every };
+        if self.saved_at.is_some_and(|at| now - at < every) {
+            return None;
+        }
+        self.saved_at = Some(now);
+        let ourselves = (OURSELVES.to_owned(), Seen { last_message: Some(now), ..Seen::default() }, Vec::new());
+        let moved = self.sources.iter_mut().filter_map(|(name, tally)| {
+            let (seen, hours) = std::mem::take(&mut tally.unsaved);
+            let forget = tally.forgets(now);
+            (!hours.is_empty()).then(|| ((name.clone(), seen, hours.into_iter().collect()), forget))
+        });
+        Some(moved.chain([(ourselves, now)]).collect())
+    }
+
+    /// Takes back what could not be saved.
+    fn unsaved(&mut self, added: Vec<(Added, Time)>) {
+        self.saved_at = None;
+        for ((name, seen, hours), _) in added {
+            let Some(tally) = self.sources.get_mut(&name) else { continue };
+            tally.unsaved.0 = latest(tally.unsaved.0, seen);
+            for (hour, counted) in hours {
+                let whole = tally.unsaved.1.entry(hour).or_default();
+                *whole = sum(*whole, counted);
+            }
+        }
+    }
+
+    /// Takes over what all processes saved; what this one has not saved yet comes on top.
+    fn take_over(&mut self, saved: Vec<Added>) {
+        for (name, seen, hours) in saved {
+            let tally = self.sources.entry(name).or_default();
+            tally.seen = latest(seen, tally.unsaved.0);
+            tally.hours = hours.into_iter().collect();
+            for (hour, counted) in &tally.unsaved.1 {
+                let whole = tally.hours.entry(*hour).or_default();
+                *whole = sum(*whole, *counted);
+            }
+        }
+    }
+}
+
+impl Tally {
+    /// What came in the 24 hours before `now`. The hour in which they begin counts in part.
+    #[must_use]
+    pub fn last_day(&self, now: Time) -> Hour {
+        let from = now - TimeDelta::hours(24);
+        self.hours.range(hour_of(from) + TimeDelta::hours(1)..).map(|(_, hour)| *hour).fold(Hour::default(), sum)
+    }
+
+    /// The longest silence that is remembered; `None` while too little is known.
+    fn longest(&self) -> Option<TimeDelta> {
+        let first = self.hours.values().find_map(|hour| hour.first_message)?;
+        let heard = self.seen.last_message? - first;
+        let messages: u64 = self.hours.values().map(|hour| hour.messages).sum();
+        // The first silence that is remembered ended with a message before which nothing is remembered; it was a silence all the same.
+        let longest = self.hours.values().map(|hour| hour.longest).max()?;
+        (heard >= KNOWN_AFTER && messages >= KNOWN_FROM).then(|| TimeDelta::microseconds(longest))
+    }
+
+    /// Hours before this are forgotten: however long it is silent now, what came before that is how it used to be.
+    fn forgets(&self, now: Time) -> Time {
+        hour_of(self.seen.last_message.unwrap_or(now) - REMEMBERED)
+    }
+}
+
+fn hour_of(time: Time) -> Time {
+    let seconds = time.timestamp();
+    Time::from_timestamp(seconds - seconds.rem_euclid(3600), 0).unwrap_or(time)
+}
+
+/// How long we listened from one instant to the other.
+fn listened(deaf: (Time, Time), from: Time, to: Time) -> TimeDelta {
+    let missed = deaf.1.min(to) - deaf.0.max(from);
+    to - from - missed.max(TimeDelta::zero())
+}
+
+fn latest(one: Seen, other: Seen) -> Seen {
+    Seen {
+        last_message: one.last_message.max(other.last_message),
+        last_event: one.last_event.max(other.last_event),
+        last_refused: one.last_refused.max(other.last_refused),
+        last_limited: one.last_limited.max(other.last_limited),
+    }
+}
+
+fn sum(one: Hour, other: Hour) -> Hour {
+    Hour {
+        messages: one.messages + other.messages,
+        events: one.events + other.events,
+        refused: one.refused + other.refused,
+        limited: one.limited + other.limited,
+        first_message: [one.first_message, other.first_message].into_iter().flatten().min(),
+        longest: one.longest.max(other.longest),
+    }
+}
+
+impl App {
+    /// Counts what a source sent, or what of it was refused.
+    pub fn tally(&self, source: &str, what: What) {
+        lock(&self.tallies).note(source, what, self.now());
+    }
+
+    /// Saves what was counted if it is time, or `at_once`, and takes note of what other replicas counted. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails; it is saved the next time.
+    pub fn save_tallies(&self, at_once: bool) -> anyhow::Result<()> {
+        let every = if at_once { TimeDelta::zero() } else { NOW_AND_THEN };
+        let Some(added) = lock(&self.tallies).due_for_saving(self.now(), every) else { return Ok(()) };
+        if let Err(fault) = self.store.add_tallies(&added) {
+            lock(&self.tallies).unsaved(added);
+            return Err(fault.into());
+        }
+        if self.store.is_shared() && !at_once {
+            let mut saved = self.store.tallies()?;
+            saved.retain(|(name, ..)| name != OURSELVES);
+            lock(&self.tallies).take_over(saved);
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+    use super::{AT_LEAST, SOURCES, Tallies, What};
+    use crate::config::SilentAfter;
+    use crate::model::Time;
+    use crate::store::Store;
+    use chrono::TimeDelta;
+
+    fn at(minutes: i64) -> Time {
+        Time::from_timestamp(1_800_000_000 + 60 * minutes, 0).unwrap()
+    }
+
+    fn tallies() -> Tallies {
+        Tallies { sources: std::collections::BTreeMap::new(), deaf: (at(0), at(0)), saved_at: None }
+    }
+
+    const DAY: i64 = 24 * 60;
+
+    fn silent(tallies: &Tallies, stated: SilentAfter, minutes: i64) -> bool {
+        tallies.rhythm("a", stated, at(minutes)).is_silent()
+    }
+
+    #[test]
+    fn a_source_with_a_heartbeat_is_silent_soon_and_one_that_talks_seldom_late() {
+        let mut often = tallies();
+        (0..=DAY).step_by(5).for_each(|minute| often.note("a", What::Message, at(minute)));
+        assert_eq!(often.rhythm("a", SilentAfter::Learned, at(DAY)).longest, Some(TimeDelta::minutes(5)));
+        assert!(!silent(&often, SilentAfter::Learned, DAY + 60), "never sooner than an hour");
+        assert!(silent(&often, SilentAfter::Learned, DAY + 61));
+        let mut seldom = tallies();
+        [0, 1, 600, DAY, DAY + 1].iter().for_each(|minute| seldom.note("a", What::Message, at(*minute)));
+        assert!(!silent(&seldom, SilentAfter::Learned, DAY + 1 + 3 * 840));
+        assert!(silent(&seldom, SilentAfter::Learned, DAY + 2 + 3 * 840));
+    }
+
+    #[test]
+    fn nothing_is_claimed_of_a_source_that_is_hardly_known() {
+        let mut tallies = tallies();
+        assert!(!silent(&tallies, SilentAfter::After(AT_LEAST), 9 * DAY), "nothing ever came");
+        (0..60).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        assert!(!silent(&tallies, SilentAfter::Learned, 9 * DAY), "one incident is no rhythm");
+        assert!(silent(&tallies, SilentAfter::After(TimeDelta::hours(2)), 180));
+        assert!(!silent(&tallies, SilentAfter::Never, 9 * DAY));
+    }
+
+    #[test]
+    fn a_long_silence_is_forgotten_after_a_fortnight_of_talk_and_not_while_it_lasts() {
+        let mut tallies = tallies();
+        let talk = |tallies: &mut Tallies, from: i64, to: i64| {
+            (from..=to).step_by(30).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        };
+        talk(&mut tallies, 0, 2 * DAY);
+        talk(&mut tallies, 4 * DAY, 10 * DAY);
+        assert_eq!(tallies.rhythm("a", SilentAfter::Learned, at(10 * DAY)).longest, Some(TimeDelta::days(2)));
+        assert!(silent(&tallies, SilentAfter::Learned, 60 * DAY), "what came before is remembered");
+        talk(&mut tallies, 10 * DAY, 19 * DAY);
+        assert_eq!(tallies.rhythm("a", SilentAfter::Learned, at(19 * DAY)).longest, Some(TimeDelta::minutes(30)));
+        assert!(tallies.of("a").hours.len() <= 14 * 24 + 1);
+    }
+
+    #[test]
+    fn what_was_refused_is_no_sign_of_life() {
+        let mut tallies = tallies();
+        (0..=DAY).step_by(30).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        tallies.note("a", What::Events(3), at(DAY));
+        tallies.note("a", What::Refused, at(DAY + 100));
+        tallies.note("a", What::Limited, at(DAY + 100));
+        assert!(silent(&tallies, SilentAfter::Learned, DAY + 101));
+        let day = tallies.of("a").last_day(at(DAY + 101));
+        assert_eq!((day.events, day.refused, day.limited), (3, 1, 1));
+        assert_eq!(tallies.of("a").seen.last_event, Some(at(DAY)));
+    }
+
+    #[test]
+    fn the_rate_is_of_the_last_day() {
+        let mut tallies = tallies();
+        (0..3 * DAY).step_by(10).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        assert!((138..=144).contains(&tallies.of("a").last_day(at(3 * DAY)).messages));
+        assert_eq!(tallies.of("a").last_day(at(9 * DAY)).messages, 0);
+        assert_eq!(tallies.of("a").counted.messages, 3 * 144);
+    }
+
+    #[test]
+    fn strangers_cannot_fill_the_memory() {
+        let mut tallies = tallies();
+        (0..2 * SOURCES).for_each(|number| tallies.note(&format!("s{number}"), What::Refused, at(0)));
+        assert_eq!(tallies.sources.len(), SOURCES);
+    }
+
+    fn save(tallies: &mut Tallies, store: &Store, minutes: i64) {
+        store.add_tallies(&tallies.due_for_saving(at(minutes), TimeDelta::zero()).unwrap()).unwrap();
+    }
+
+    #[test]
+    fn a_restart_finds_what_was_counted_and_time_spent_down_is_no_silence() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&home.path().join("a.db"), at(0)).unwrap();
+        let mut before = tallies();
+        (0..=DAY).step_by(30).for_each(|minute| before.note("a", What::Message, at(minute)));
+        before.note("a", What::Events(2), at(DAY));
+        save(&mut before, &store, DAY);
+        save(&mut before, &store, DAY + 60);
+        let mut after = Tallies::load(&store, at(2 * DAY)).unwrap();
+        assert_eq!((after.of("a").seen, &after.of("a").hours), (before.of("a").seen, &before.of("a").hours));
+        assert_eq!(after.of("a").counted.messages, 0, "a counter of a process begins with it");
+        assert!(!silent(&after, SilentAfter::Learned, 2 * DAY + 30), "an hour before, and half an hour since");
+        assert!(silent(&after, SilentAfter::Learned, 2 * DAY + 31));
+        after.note("a", What::Message, at(2 * DAY + 20));
+        assert_eq!(after.rhythm("a", SilentAfter::Learned, at(2 * DAY + 20)).longest, Some(TimeDelta::minutes(80)));
+    }
+
+    #[test]
+    fn replicas_add_up_and_what_could_not_be_saved_is_saved_later() {
+        let home = tempfile::tempdir().unwrap();
+        let store = Store::open(&home.path().join("a.db"), at(0)).unwrap();
+        let (mut one, mut other) = (tallies(), tallies());
+        one.note("a", What::Message, at(1));
+        other.note("a", What::Message, at(2));
+        other.note("b", What::Refused, at(2));
+        let lost = one.due_for_saving(at(3), TimeDelta::zero()).unwrap();
+        one.unsaved(lost);
+        assert!(one.due_for_saving(at(3), TimeDelta::minutes(1)).is_some_and(|added| store.add_tallies(&added).is_ok()));
+        assert!(one.due_for_saving(at(3), TimeDelta::minutes(1)).is_none(), "not again within the minute");
+        save(&mut other, &store, 3);
+        one.note("a", What::Message, at(4));
+        one.take_over(store.tallies().unwrap());
+        let seen = one.of("a");
+        assert_eq!((seen.last_day(at(5)).messages, seen.seen.last_message), (3, Some(at(4))));
+        assert_eq!(one.of("b").last_day(at(5)).refused, 1);
+    }
+}

@@ -1,0 +1,141 @@
+//! What people correct: which incident events belong to, when a milestone was, whether data was lost, who is who. Each is an event, checked before it is said.
+
+use std::collections::BTreeSet;
+
+use chrono::TimeDelta;
+
+use crate::app::App;
+use crate::engine::opens;
+use crate::model::Time;
+use crate::model::event::{Actor, ActorKind, Edit, Event, EventId, Fact, Subject};
+use crate::model::fault::nearest;
+use crate::model::incident::{Incident, IncidentId, Joined, MilestoneKind};
+
+/// A milestone cannot be stated ahead of time; clocks may differ by so much.
+const AHEAD: TimeDelta = TimeDelta::minutes(2);
+
+/// Why a correction says nothing that could be done.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CorrectionFault {
+    /// Both are the same incident, perhaps by another name.
+    #[error("{0} is this incident already")]
+    SameIncident(IncidentId),
+    /// Events are named that are not here.
+    #[error("event `{0}` does not belong to this incident; the incident's `members` list those that do")]
+    NotHere(String),
+    /// None was named.
+    #[error("name the events that belong elsewhere")]
+    Nothing,
+    /// What moves, or what stays, could not be an incident.
+    #[error(
+        "{0} would be left without anything that opens an incident: an alert that fired, a declaration, a request, a near miss or a stated step; merge the incidents instead"
+    )]
+    NothingOpens(&'static str),
+    /// A time that has not come.
+    #[error("the time is in the future; a milestone is stated once it was reached")]
+    Future,
+    /// No name, or none that a source could give.
+    #[error("name whom it is about as `alias`, as it came: github:ada, in one line of at most 200 characters")]
+    NoName,
+    /// The settings know nobody of that id.
+    #[error("`people` in the settings has nobody with the id `{0}`{1}")]
+    Nobody(String, String),
+}
+
+impl App {
+    /// `from` is one with `into`.
+    ///
+    /// # Errors
+    /// When both are the same.
+    pub fn merge(&self, into: &Incident, from: &Incident, by: Option<&str>) -> Result<Event, CorrectionFault> {
+        if into.id == from.id {
+            return Err(CorrectionFault::SameIncident(from.id.clone()));
+        }
+        Ok(self.edit(&into.id, Edit::Merge { into: into.id.clone(), from: from.id.clone() }, by))
+    }
+
+    /// The named events, and all others about the same subjects, belong to `to`, or are an incident of their own.
+    ///
+    /// # Errors
+    /// When that would leave events without an incident, or says nothing.
+    pub fn part(&self, from: &Incident, events: &[String], to: Option<&Incident>, by: Option<&str>) -> Result<Event, CorrectionFault> {
+        if to.is_some_and(|to| to.id == from.id) {
+            return Err(CorrectionFault::SameIncident(from.id.clone()));
+        }
+        let mut named: BTreeSet<EventId> = BTreeSet::new();
+        let mut subjects: BTreeSet<Subject> = BTreeSet::new();
+        for id in events {
+            let own = |wanted: EventId| from.members.iter().find(|member| member.event.id == wanted && member.reason != Joined::Context);
+            let here = id.parse().ok().and_then(own).ok_or_else(|| CorrectionFault::NotHere(id.clone()))?;
+            subjects.insert(here.event.subject);
+            named.insert(here.event.id);
+        }
+        if named.is_empty() {
+            return Err(CorrectionFault::Nothing);
+        }
+        let own = from.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &*member.event);
+        let (moving, staying): (Vec<&Event>, Vec<&Event>) = own.partition(|event| subjects.contains(&event.subject));
+        if !staying.into_iter().any(opens) {
+            return Err(CorrectionFault::NothingOpens("what stays"));
+        }
+        if to.is_none() && !moving.into_iter().any(opens) {
+            return Err(CorrectionFault::NothingOpens("what moves"));
+        }
+        let edit = Edit::Move { from: from.id.clone(), events: named.into_iter().collect(), to: to.map(|to| to.id.clone()) };
+        Ok(self.edit(&from.id, edit, by))
+    }
+
+    /// A milestone as somebody states it.
+    ///
+    /// # Errors
+    /// When it lies ahead.
+    pub fn milestone(&self, of: &Incident, milestone: MilestoneKind, at: Time, by: Option<&str>) -> Result<Event, CorrectionFault> {
+        if at > self.now() + AHEAD {
+            return Err(CorrectionFault::Future);
+        }
+        Ok(self.edit(&of.id, Edit::Milestone { of: of.id.clone(), milestone, at }, by))
+    }
+
+    /// Whether data was lost, as somebody states it.
+    pub fn data_loss(&self, of: &Incident, lost: bool, by: Option<&str>) -> Event {
+        self.edit(&of.id, Edit::DataLoss { of: of.id.clone(), lost }, by)
+    }
+
+    /// Whoever a source calls so is that person; `None`: what was stated of it is taken back.
+    ///
+    /// # Errors
+    /// When there is no name, or no such person.
+    pub fn identity(&self, alias: &str, person: Option<&str>, by: Option<&str>) -> Result<Event, CorrectionFault> {
+        let alias = alias.trim();
+        if alias.is_empty() || alias.chars().count() > 200 || alias.chars().any(char::is_control) {
+            return Err(CorrectionFault::NoName);
+        }
+        let settings = self.settings();
+        let known = |id: &str| {
+            settings.force.who.by_id(id).map(|person| person.id.clone()).ok_or_else(|| {
+                let ids = settings.config.people.iter().map(|person| person.id.as_str());
+                let hint = nearest(id, ids).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+                CorrectionFault::Nobody(id.chars().take(200).collect(), hint)
+            })
+        };
+        let person = person.map(known).transpose()?;
+        let mut event = Event::new("people", self.now(), Fact::Edit(Edit::Identity { alias: alias.to_owned(), person }));
+        event.actor = actor(by);
+        event.identify();
+        Ok(event)
+    }
+
+    fn edit(&self, incident: &IncidentId, edit: Edit, by: Option<&str>) -> Event {
+        let mut event = Event::new("people", self.now(), Fact::Edit(edit));
+        event.incident = Some(incident.0.clone().into());
+        event.actor = actor(by);
+        event.identify();
+        event
+    }
+}
+
+/// Whoever says so, as they name themselves.
+fn actor(by: Option<&str>) -> Option<Box<Actor>> {
+    let by = by.map(str::trim).filter(|by| !by.is_empty())?;
+    Some(Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }))
+}

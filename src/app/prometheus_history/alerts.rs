@@ -1,0 +1,113 @@
+//! What it remembers of alerts, piece by piece.
+
+use std::collections::BTreeMap;
+
+use chrono::TimeDelta;
+use futures_util::future::try_join;
+
+use super::chunking::Piece;
+use super::error::PastFault;
+use super::scrape_coverage::{Looks, after, at_or_before};
+use super::server::Server;
+use crate::app::conditions::alert_history::Known;
+use crate::clients::error::Fault;
+use crate::clients::prometheus::Client;
+use crate::clients::prometheus_response::Answer;
+use crate::ingest::prometheus_alert_series::{Memory, Reader, Recalled, Rule};
+use crate::model::Time;
+use crate::model::event::{Event, Labels};
+use crate::model::settings::LabelNames;
+
+/// Samples by labels.
+type Samples = Vec<(Labels, Vec<(Time, f64)>)>;
+
+/// Where reading alerts stands.
+#[derive(Debug, Default)]
+pub(crate) struct Alerts {
+    recalled: Recalled,
+    /// The first sign of anything.
+    first: Option<Time>,
+    step: Option<TimeDelta>,
+    piece: Piece,
+}
+
+impl Alerts {
+    pub(crate) fn new(step: Option<TimeDelta>) -> Self {
+        Self { step, ..Self::default() }
+    }
+
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.first
+    }
+
+    /// Up to when all is told; `None`: as far as was read.
+    pub(crate) fn told_until(&self) -> Option<Time> {
+        self.recalled.told_until()
+    }
+
+    /// Reads a stretch that follows on the last one; `read_on`: whether another follows on it.
+    pub(crate) async fn read(
+        &mut self,
+        server: &Server,
+        known: &Known,
+        names: &LabelNames,
+        looks: &Looks,
+        (from, until, read_on): (Time, Time, bool),
+    ) -> Result<Vec<Event>, PastFault> {
+        let rules = self.rules(known);
+        let (mut events, mut at) = (Vec::new(), from);
+        while at < until {
+            let to = self.piece.end(at, until);
+            match self.ask(server.client(), at, to).await {
+                Ok((alerts, active)) => {
+                    self.piece.answered();
+                    let read_on = read_on || to < until;
+                    let mut memory = Memory { alerts, active, looks: looks.times(), from: at, until: to, read_on };
+                    if self.first.is_none() {
+                        // What was before that nobody knows: an alert may have fired already.
+                        self.first = memory.first().filter(|first| *first <= to);
+                        memory.from = self.first.unwrap_or(to);
+                    }
+                    if self.first.is_some() {
+                        let rules = memory.paced(&rules);
+                        let reader = Reader { source: server.name(), names, rules: &rules, external: &known.external };
+                        events.extend(self.recalled.read(&memory, &reader));
+                    }
+                    at = to;
+                }
+                Err(fault) => {
+                    let failed = self.piece.failed(to - at, fault, server.name()).await;
+                    failed.map_err(|said| server.fault("`ALERTS` and `ALERTS_FOR_STATE`", (at, to), said))?;
+                }
+            }
+        }
+        Ok(events)
+    }
+
+    /// The rules as they are seen at every `step`.
+    fn rules(&self, known: &Known) -> BTreeMap<String, Vec<Rule>> {
+        let mut rules = known.rules.clone();
+        for rule in rules.values_mut().flatten() {
+            rule.interval = rule.interval.max(self.step.unwrap_or_default());
+        }
+        rules
+    }
+
+    async fn ask(&self, client: &Client, from: Time, to: Time) -> Result<(Samples, Samples), Fault> {
+        let ask = async |name: &str| match self.step {
+            None => client.raw(&format!("{name}[{}s]", (to - from).num_seconds().max(1)), to).await.map(samples),
+            Some(step) => {
+                let (first, last) = (after(from, step), at_or_before(to, step));
+                if first > last {
+                    return Ok(Vec::new());
+                }
+                client.query_range(name, first, last, step.to_std().unwrap_or_default()).await.map(samples)
+            }
+        };
+        try_join(ask("ALERTS"), ask("ALERTS_FOR_STATE")).await
+    }
+}
+
+fn samples(answer: Answer) -> Samples {
+    answer.series.into_iter().map(|series| (series.labels, series.points)).collect()
+}

@@ -1,0 +1,112 @@
+//! How much of the past a query is asked for at once: less after each fault, until a server can answer; more again once it does.
+
+use std::time::Duration;
+
+use chrono::TimeDelta;
+
+use super::STRETCH;
+use crate::clients::error::Fault;
+use crate::model::Time;
+
+/// What a server that answers at all can answer.
+pub(crate) const SMALLEST: TimeDelta = TimeDelta::minutes(15);
+/// How often the smallest piece is asked for.
+const ATTEMPTS: u32 = 5;
+
+/// How much is asked for next.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Piece {
+    length: TimeDelta,
+    attempts: u32,
+}
+
+impl Default for Piece {
+    fn default() -> Self {
+        Self { length: STRETCH, attempts: 0 }
+    }
+}
+
+impl Piece {
+    /// The end of the next piece.
+    pub(crate) fn end(&self, from: Time, until: Time) -> Time {
+        until.min(from + self.length)
+    }
+
+    /// The last one was answered.
+    pub(crate) fn answered(&mut self) {
+        *self = Self { length: STRETCH.min(self.length * 2), attempts: 0 };
+    }
+
+    /// The last one, which was so long, was not. Waits where that helps; gives the fault back where nothing more can be tried.
+    pub(crate) async fn failed(&mut self, asked: TimeDelta, fault: Fault, whom: &str) -> Result<(), Fault> {
+        match self.again(asked, &fault, whom) {
+            Some(wait) => {
+                tokio::time::sleep(wait).await;
+                Ok(())
+            }
+            None => Err(fault),
+        }
+    }
+
+    /// Whether less than this can be asked for.
+    pub(crate) fn can_be_less(asked: TimeDelta) -> bool {
+        asked > SMALLEST
+    }
+
+    /// How long to wait before the next attempt, which asks for less where that is possible; `None`: there is none.
+    fn again(&mut self, asked: TimeDelta, fault: &Fault, whom: &str) -> Option<Duration> {
+        if matches!(fault, Fault::Unauthorized(_)) {
+            return None;
+        }
+        if Self::can_be_less(asked) {
+            self.length = SMALLEST.max(asked / 2);
+            let asks_to_wait = matches!(fault, Fault::Busy { retry_after: Some(_), .. });
+            return Some(if asks_to_wait { wait(fault, 1, whom) } else { Duration::ZERO });
+        }
+        self.attempts += 1;
+        let may_pass = matches!(fault, Fault::Unreachable(_) | Fault::Busy { .. } | Fault::Partial { .. });
+        (may_pass && self.attempts < ATTEMPTS).then(|| wait(fault, self.attempts, whom))
+    }
+}
+
+fn wait(fault: &Fault, attempts: u32, whom: &str) -> Duration {
+    fault.wait(attempts, whom).to_std().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use std::time::Duration;
+
+    use super::{ATTEMPTS, Piece, SMALLEST, STRETCH, Time};
+    use crate::clients::error::Fault;
+
+    #[test]
+    fn less_is_asked_for_until_there_is_an_answer_and_then_more_again() {
+        let (from, until) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + STRETCH * 3);
+        let mut piece = Piece::default();
+        let large = Fault::Unreadable("the answer is larger than 67 MB".to_owned());
+        let mut halves = 0;
+        while piece.end(from, until) - from > SMALLEST {
+            let asked = piece.end(from, until) - from;
+            assert_eq!(piece.again(asked, &large, "prom"), Some(Duration::ZERO));
+            halves += 1;
+        }
+        assert_eq!(halves, 7);
+        assert_eq!(piece.again(SMALLEST, &large, "prom"), None, "it would be as large again");
+        (0..7).for_each(|_| piece.answered());
+        assert_eq!(piece.end(from, until) - from, STRETCH);
+        assert_eq!(piece.end(from, from + SMALLEST), from + SMALLEST);
+    }
+
+    #[test]
+    fn the_smallest_is_asked_for_some_times_and_a_stranger_once() {
+        let mut piece = Piece::default();
+        let busy = Fault::Busy { retry_after: Some(Duration::from_secs(7)), why: String::new() };
+        assert!(piece.again(STRETCH, &busy, "prom").unwrap() >= Duration::from_secs(7));
+        let attempts = (0..20).take_while(|_| piece.again(SMALLEST, &busy, "prom").is_some()).count();
+        assert_eq!(attempts + 1, ATTEMPTS as usize);
+        assert_eq!(Piece::default().again(STRETCH, &Fault::Unauthorized(String::new()), "prom"), None);
+    }
+}

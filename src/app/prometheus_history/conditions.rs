@@ -1,0 +1,185 @@
+//! What a condition would have found, by the machine that watches live.
+
+use std::collections::BTreeSet;
+use std::iter::Peekable;
+use std::vec;
+
+use chrono::TimeDelta;
+
+use super::chunking::Piece;
+use super::error::PastFault;
+use super::scrape_coverage::{Looks, after, at_or_before};
+use super::server::Server;
+use crate::clients::error::Fault;
+use crate::clients::prometheus_response::Series;
+use crate::engine::conditions::evaluator::{Answer, Watches};
+use crate::engine::conditions::promql_subset::Values;
+use crate::model::Time;
+use crate::model::event::{Event, Labels};
+use crate::rules::ConditionRule;
+
+/// How many of the smallest pieces may be without an answer before the query is taken for wrong.
+const MOST_REFUSED: usize = 200;
+/// How much of a query is shown.
+const SHOWN: usize = 200;
+
+/// A condition and the rule sets that have it.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    rule: ConditionRule,
+    of: BTreeSet<usize>,
+    watches: Watches,
+    piece: Piece,
+    /// The first value that was found.
+    first: Option<Time>,
+    /// How many pieces were not answered, and what was said of the last.
+    refused: usize,
+    said: String,
+    /// How many series there were beyond those that are watched, at the most.
+    left_out: usize,
+}
+
+impl Watched {
+    pub(crate) fn new(rule: &ConditionRule, set: usize) -> Self {
+        Self {
+            rule: rule.clone(),
+            of: BTreeSet::from([set]),
+            watches: Watches::default(),
+            piece: Piece::default(),
+            first: None,
+            refused: 0,
+            said: String::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Whether this is the same condition, wherever it stands.
+    pub(crate) fn is(&self, rule: &ConditionRule) -> bool {
+        ConditionRule { places: self.rule.places.clone(), ..rule.clone() } == self.rule
+    }
+
+    /// Another rule set has it.
+    pub(crate) fn add(&mut self, set: usize) {
+        self.of.insert(set);
+    }
+
+    pub(crate) fn of(&self) -> &BTreeSet<usize> {
+        &self.of
+    }
+
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.first
+    }
+
+    pub(crate) fn remark(&self) -> Option<String> {
+        let name = &self.rule.name;
+        match (self.refused, self.left_out) {
+            (0, 0) => None,
+            (0, left_out) => Some(format!("Condition `{name}`: {left_out} series beyond its `max_series` were left out.")),
+            (refused, _) => {
+                Some(format!("Condition `{name}` could not be evaluated in {refused} stretches, and is unknown there: {}", self.said))
+            }
+        }
+    }
+
+    /// Evaluates it at its instants after `from` until `until`.
+    pub(crate) async fn read(
+        &mut self,
+        server: &Server,
+        step: Option<TimeDelta>,
+        looks: &Looks,
+        from: Time,
+        until: Time,
+    ) -> Result<Vec<Event>, PastFault> {
+        let every = TimeDelta::seconds(self.rule.every).max(step.unwrap_or_default());
+        let rule = ConditionRule { every: every.num_seconds(), ..self.rule.clone() };
+        let mut events = Vec::new();
+        let mut next = after(from, every);
+        while next <= until {
+            let last = at_or_before(self.piece.end(next, until), every).max(next);
+            let answer = server.client().query_range(&rule.query, next, last, every.to_std().unwrap_or_default()).await;
+            let series = match answer {
+                Ok(answer) => Some(answer.series),
+                // What some of those know who were asked is no answer.
+                Err(Fault::Partial { why, .. }) => self.refuse(why),
+                // One instant may be what it refuses: two series where it wants one, say.
+                Err(Fault::Refused { error_type, message, .. })
+                    if error_type == "execution" && !Piece::can_be_less(last - next) && self.refused < MOST_REFUSED =>
+                {
+                    self.refuse(message)
+                }
+                Err(fault) => {
+                    let failed = self.piece.failed(last - next, fault, server.name()).await;
+                    failed.map_err(|said| server.fault(&shown(&rule), (next, last), said))?;
+                    continue;
+                }
+            };
+            if series.is_some() {
+                self.piece.answered();
+            }
+            self.evaluate(&rule, looks, (next, last), series, &mut events);
+            next = last + every;
+        }
+        Ok(events)
+    }
+
+    /// Notes that nobody answered; there are no series.
+    fn refuse<T>(&mut self, said: String) -> Option<T> {
+        self.refused += 1;
+        self.said = said;
+        None
+    }
+
+    /// Takes the answers of a piece, instant by instant.
+    fn evaluate(
+        &mut self,
+        rule: &ConditionRule,
+        looks: &Looks,
+        (from, until): (Time, Time),
+        series: Option<Vec<Series>>,
+        events: &mut Vec<Event>,
+    ) {
+        let every = TimeDelta::seconds(rule.every);
+        let mut cursors = series.map(|series| series.into_iter().map(Cursor::new).collect::<Vec<_>>());
+        let mut at = from;
+        while at <= until {
+            let values = cursors.as_mut().map(|cursors| cursors.iter_mut().filter_map(|cursor| cursor.value(at)).collect::<Values>());
+            let some = values.as_ref().is_some_and(|values| !values.is_empty());
+            if some {
+                self.first.get_or_insert(at);
+            }
+            // That there was nothing before it was measured first is not unknown.
+            if some || self.first.is_some() {
+                let answer = values.filter(|_| looks.had_looked(at)).map_or(Answer::Failed, Answer::Whole);
+                events.extend(self.watches.evaluate(rule, at, &answer));
+                self.left_out = self.left_out.max(self.watches.left_out());
+            }
+            at += every;
+        }
+    }
+}
+
+/// A series that is read in order of time.
+struct Cursor {
+    labels: Labels,
+    points: Peekable<vec::IntoIter<(Time, f64)>>,
+}
+
+impl Cursor {
+    fn new(Series { mut labels, points }: Series) -> Self {
+        labels.remove("__name__");
+        Self { labels, points: points.into_iter().peekable() }
+    }
+
+    /// Its value at an instant. Instants only rise.
+    fn value(&mut self, at: Time) -> Option<(Labels, f64)> {
+        while self.points.next_if(|(time, _)| *time < at).is_some() {}
+        self.points.next_if(|(time, _)| *time == at).map(|(_, value)| (self.labels.clone(), value))
+    }
+}
+
+fn shown(rule: &ConditionRule) -> String {
+    let line = rule.query.split_whitespace().collect::<Vec<_>>().join(" ");
+    let cut: String = line.chars().take(SHOWN).collect();
+    format!("condition `{}` (`{cut}{}`)", rule.name, if cut == line { "" } else { "…" })
+}

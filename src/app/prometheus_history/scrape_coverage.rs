@@ -1,0 +1,152 @@
+//! When the server looked at its targets: what it tells of other times is old, or is missing without being over.
+
+use chrono::TimeDelta;
+
+use super::chunking::Piece;
+use super::error::PastFault;
+use super::server::Server;
+use crate::clients::error::Fault;
+use crate::clients::prometheus_response::Answer;
+use crate::model::Time;
+
+/// The newest time at which it had looked at any target.
+const NEWEST_LOOK: &str = "max(timestamp(up))";
+/// How often that is asked at the least.
+const STEP: TimeDelta = TimeDelta::seconds(15);
+/// How much is kept of what is told of.
+const KEPT: TimeDelta = TimeDelta::hours(1);
+
+/// When it looked.
+#[derive(Debug)]
+pub(crate) struct Looks {
+    times: Vec<Time>,
+    /// From one look to the next, most of the time.
+    pace: Option<TimeDelta>,
+    step: TimeDelta,
+    /// Whether it has an `up` at all.
+    known: bool,
+    first: Option<Time>,
+    piece: Piece,
+}
+
+impl Looks {
+    pub(crate) fn new(step: Option<TimeDelta>) -> Self {
+        let step = step.unwrap_or(STEP).max(STEP);
+        Self { times: Vec::new(), pace: None, step, known: false, first: None, piece: Piece::default() }
+    }
+
+    /// Notes whether it has an `up` somewhere in the span.
+    pub(crate) fn expect(&mut self, up: bool) {
+        self.known |= up;
+    }
+
+    /// Whether anybody can say when it looked.
+    pub(crate) fn is_known(&self) -> bool {
+        self.known
+    }
+
+    pub(crate) fn first(&self) -> Option<Time> {
+        self.first
+    }
+
+    /// Reads a stretch that follows on the last one.
+    pub(crate) async fn read(&mut self, server: &Server, from: Time, until: Time) -> Result<(), PastFault> {
+        let mut next = after(from, self.step);
+        while next <= until {
+            let last = at_or_before(self.piece.end(next, until), self.step).max(next);
+            let step = self.step.to_std().unwrap_or_default();
+            let answer = match server.client().query_range(NEWEST_LOOK, next, last, step).await {
+                // Of those that were asked, the ones that told when they looked have looked.
+                Err(Fault::Partial { rest: Some(rest), .. }) => Ok(*rest),
+                answer => answer,
+            };
+            match answer {
+                Ok(answer) => {
+                    self.piece.answered();
+                    self.take(answer);
+                    next = last + self.step;
+                }
+                Err(fault) => {
+                    let failed = self.piece.failed(last - next, fault, server.name()).await;
+                    failed.map_err(|said| server.fault(&format!("`{NEWEST_LOOK}`"), (next, last), said))?;
+                }
+            }
+        }
+        let mut apart: Vec<TimeDelta> = self.times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        apart.sort_unstable();
+        self.pace = apart.get(apart.len() / 2).copied().or(self.pace);
+        Ok(())
+    }
+
+    fn take(&mut self, answer: Answer) {
+        #[expect(clippy::cast_possible_truncation, reason = "what is out of range becomes the last instant, which is none")]
+        let time = |seconds: f64| Time::from_timestamp_millis((seconds * 1000.0).round() as i64);
+        for look in answer.series.into_iter().flat_map(|series| series.points).filter_map(|(_, seconds)| time(seconds)) {
+            self.known = true;
+            if self.times.last().is_none_or(|last| *last < look) {
+                self.first.get_or_insert(look);
+                self.times.push(look);
+            }
+        }
+    }
+
+    /// When it looked, for who asks what ended while it did not. `None`: nobody can say.
+    pub(crate) fn times(&self) -> Option<Vec<Time>> {
+        self.known.then(|| self.times.clone())
+    }
+
+    /// Whether it had looked at something shortly before `at`; believed where nobody can say.
+    pub(crate) fn had_looked(&self, at: Time) -> bool {
+        if !self.known {
+            return true;
+        }
+        let newest = self.times.partition_point(|look| *look <= at).checked_sub(1).and_then(|place| self.times.get(place));
+        // One that came between two questions is not known.
+        newest.is_some_and(|look| at - *look <= self.pace.unwrap_or(self.step) * 3 / 2 + self.step)
+    }
+
+    /// What is before `told` is asked for no more.
+    pub(crate) fn forget(&mut self, told: Time) {
+        self.times.retain(|look| *look >= told - KEPT);
+    }
+}
+
+/// The first whole multiple of `step` after an instant.
+pub(crate) fn after(time: Time, step: TimeDelta) -> Time {
+    at_or_before(time, step) + step
+}
+
+/// The last whole multiple of `step`, in seconds, that is not after an instant.
+pub(crate) fn at_or_before(time: Time, step: TimeDelta) -> Time {
+    let step = step.num_seconds().max(1);
+    Time::from_timestamp(time.timestamp().div_euclid(step) * step, 0).unwrap_or(time)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Looks, Time, TimeDelta, after, at_or_before};
+
+    fn at(second: i64) -> Time {
+        Time::from_timestamp(1_800_000_000 + second, 0).unwrap_or_default()
+    }
+
+    #[test]
+    fn instants_are_multiples_of_a_step() {
+        let minute = TimeDelta::minutes(1);
+        assert_eq!((at_or_before(at(0), minute), after(at(0), minute)), (at(0), at(60)));
+        assert_eq!((at_or_before(at(59), minute), after(at(59), minute)), (at(0), at(60)));
+    }
+
+    #[test]
+    fn it_had_looked_while_looks_are_no_further_apart_than_usual() {
+        let mut looks = Looks::new(None);
+        assert!(looks.had_looked(at(0)), "nobody can say");
+        looks.expect(true);
+        assert!(!looks.had_looked(at(0)));
+        looks.times = (0..10).map(|index| at(30 * index)).collect();
+        looks.pace = Some(TimeDelta::seconds(30));
+        for (second, had_looked) in [(-1, false), (0, true), (290, true), (330, true), (331, false)] {
+            assert_eq!(looks.had_looked(at(second)), had_looked, "{second}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! The server whose past is read, and how it is reached.
+
+use std::fmt;
+
+use percent_encoding::percent_decode_str;
+use reqwest::Url;
+
+use super::error::PastFault;
+use crate::clients::credentials::{Credentials, Reach};
+use crate::clients::error::Fault;
+use crate::clients::prometheus::Client;
+use crate::config::Auth;
+use crate::config::metrics::{Door, Prometheus, Tls};
+use crate::model::Time;
+
+/// How long an answer may take, in seconds, whatever the settings say of live queries: Prometheus's own bound for one.
+const PATIENCE: i64 = 120;
+/// The name of a server that the settings do not name.
+const UNNAMED: &str = "prometheus";
+
+/// A server that speaks Prometheus's HTTP API.
+pub struct Server {
+    /// The source of its alerts.
+    name: String,
+    /// Whether every condition asks it, whatever metrics it names.
+    all: bool,
+    /// Its address, without secrets.
+    address: String,
+    client: Client,
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("name", &self.name).field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// The server of an entry of `metrics:`, which is asked for the conditions that name it; `reach` is what its `door` names, read.
+    ///
+    /// # Errors
+    /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
+    pub fn entry(name: &str, settings: &Prometheus, reach: &Reach) -> Result<Self, String> {
+        let settings = Prometheus { timeout: settings.timeout.max(PATIENCE), ..settings.clone() };
+        let client = Client::new(&settings, reach)?;
+        Ok(Self { name: name.to_owned(), all: false, address: settings.url, client })
+    }
+
+    /// The server at an address, `http://localhost:9090` or `https://user:password@host/prefix`, which is asked for all conditions.
+    ///
+    /// # Errors
+    /// Why the address cannot be used, in a sentence that repeats nothing secret.
+    pub fn at(address: &str) -> Result<Self, String> {
+        let example = "write for example http://localhost:9090";
+        let with_scheme = if address.contains("://") { address.trim().to_owned() } else { format!("http://{}", address.trim()) };
+        let mut url = Url::parse(&with_scheme).map_err(|error| format!("the address cannot be read ({error}); {example}"))?;
+        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
+            return Err(format!("the address is of no server that speaks HTTP; {example}"));
+        }
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(format!("only scheme, user, host, port and path are used of an address: no `?` and no `#`; {example}"));
+        }
+        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned);
+        let text = |text: &str| decoded(text).map_err(|_| "user and password in the address are no text".to_owned());
+        let (username, password) = (text(url.username())?, text(url.password().unwrap_or_default())?);
+        let credentials =
+            if username.is_empty() && password.is_empty() { Credentials::None } else { Credentials::Basic { username, password } };
+        // Addresses of HTTP can be without either.
+        let (_, _) = (url.set_username(""), url.set_password(None));
+        let before = url.as_str().split("/api/v1").next().unwrap_or_default();
+        let address = before.trim_end_matches('/').to_owned();
+        let door = Door { auth: Auth::None, headers: std::collections::BTreeMap::new(), tls: Tls::default() };
+        let settings = Prometheus { url: address.clone(), timeout: PATIENCE, concurrency: 4, alerts: true, door };
+        let client = Client::new(&settings, &Reach { credentials, ..Reach::default() })?;
+        Ok(Self { name: UNNAMED.to_owned(), all: true, address, client })
+    }
+
+    /// Its address, without secrets.
+    #[must_use]
+    pub fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Whether a condition that names these metrics asks it.
+    pub(crate) fn is_asked(&self, metrics: &str) -> bool {
+        self.all || self.name == metrics
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    pub(crate) fn fault(&self, query: &str, (from, until): (Time, Time), said: Fault) -> PastFault {
+        PastFault { server: self.address.clone(), query: query.to_owned(), from, until, said: Box::new(said) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::Server;
+
+    #[test]
+    fn an_address_is_read_as_people_write_it() {
+        for (written, address) in [
+            ("http://localhost:9090", "http://localhost:9090"),
+            ("localhost:9090", "http://localhost:9090"),
+            (" https://ada:s3%20cret@prom.example/prefix/ ", "https://prom.example/prefix"),
+            ("https://s3cret@prom.example/api/v1/query", "https://prom.example"),
+        ] {
+            let server = Server::at(written).unwrap();
+            assert_eq!(server.address(), address, "{written}");
+            assert!(!format!("{server:?}").contains("s3"), "{server:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_told_without_its_secrets() {
+        for (written, said) in [
+            ("ftp://u:s3cret@host", "no server"),
+            ("http://u:s3cret@", "cannot be read"),
+            ("http://u:s3cret@h/?q", "no `?`"),
+            ("", "cannot be read"),
+        ] {
+            let why = Server::at(written).unwrap_err();
+            assert!(why.contains(said) && !why.contains("s3cret"), "{written}: {why}");
+        }
+    }
+}

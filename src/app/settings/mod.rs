@@ -1,0 +1,303 @@
+//! Settings in force: reads the files they name, resolves secrets, and refuses what has faults.
+
+pub(crate) mod config_watcher;
+pub(crate) mod secrets;
+pub(crate) mod source_parsers;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::conditions::sample_filter;
+use super::conditions::sample_filter::Asked;
+use super::lock;
+use crate::clients::credentials::Reach;
+use crate::config;
+use crate::config::{Config, Storage, metrics};
+use crate::engine::{Called, InForce};
+use crate::ingest::auth::Proof;
+use crate::ingest::dispatch::Reader;
+use crate::ingest::generic::Mapping;
+use crate::model::directory::Who;
+use crate::model::event::{Event, Fact, RuleFile, Settings as Logged, hex};
+use crate::model::fault::Fault;
+use crate::rules;
+use crate::rules::RuleSet;
+use crate::rules::parse::SHIPPED;
+use crate::store::{Address, Place};
+
+/// The settings in force, with everything they refer to.
+#[derive(Debug)]
+pub struct Settings {
+    /// The settings file's content.
+    pub config: Config,
+    /// What the engine needs of it.
+    pub force: InForce,
+    /// How each source proves who it is.
+    pub proofs: BTreeMap<String, Proof>,
+    /// How each source is read.
+    pub readers: BTreeMap<String, Reader>,
+    /// What CloudEvents mean that come to no source.
+    pub cloudevents: Option<Mapping>,
+    /// What is shown to the servers of each entry of `metrics:` that fetches samples.
+    pub reach: BTreeMap<String, Reach>,
+    /// What is shown to those sources that are asked what they know.
+    pub api_reach: BTreeMap<String, Reach>,
+    /// How whoever pushes samples proves who it is, by the entry's name.
+    pub pushes: BTreeMap<String, Proof>,
+    /// What conditions ask of the samples of each entry of `metrics:`, by its name.
+    pub asked: BTreeMap<String, Asked>,
+    /// What may be wrong in the rules, and does not keep them from being in force.
+    pub warnings: Vec<Fault>,
+    /// What people show who do not come from this machine; `None`: loopback only.
+    pub access: Option<Proof>,
+    /// Where the database is.
+    pub place: Place,
+    /// All of it as text, for the log.
+    pub logged: Logged,
+    /// The settings file; `None`: the defaults.
+    pub file: Option<PathBuf>,
+}
+
+impl Settings {
+    /// Reads the settings file, or takes the defaults, and everything that it refers to.
+    ///
+    /// # Errors
+    /// Every fault found, in any of the files.
+    pub fn load(file: Option<&Path>) -> Result<Self, Vec<Fault>> {
+        let (config, text) = match file {
+            None => (Config::default(), String::new()),
+            Some(path) => {
+                let text = read(path)?;
+                (config::parse::parse(&path.display().to_string(), &text)?, text)
+            }
+        };
+        let base = base(file);
+        let files = rule_files(&base, &config.rules, file)?;
+        let rules = rules::parse::load(&files)?;
+        Self::put_together(config, rules, &files, file, &text)
+    }
+
+    fn put_together(
+        config: Config,
+        rules: RuleSet,
+        files: &[(String, String)],
+        file: Option<&Path>,
+        text: &str,
+    ) -> Result<Self, Vec<Fault>> {
+        let named = secrets::Place::beside(file);
+        let mut faults = Vec::new();
+        let mut proofs = BTreeMap::new();
+        for source in &config.sources {
+            let proof = named.source(source).map_err(|fault| faults.push(fault));
+            proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
+        }
+        let readers = source_parsers::readers(&config, &file.map(|file| file.display().to_string()).unwrap_or_default(), &mut faults);
+        let cloudevents = source_parsers::cloudevents(&mut faults);
+        let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
+        for entry in &config.metrics {
+            if let metrics::Kind::RemoteWrite(auth) = &entry.kind {
+                let proof = named.proof(auth).map_err(|fault| faults.push(fault));
+                pushes.extend(proof.map(|proof| (entry.name.clone(), proof)));
+            }
+            let shown = named.reach(entry).map_err(|fault| faults.push(fault));
+            reach.extend(shown.ok().flatten().map(|shown| (entry.name.clone(), shown)));
+        }
+        let mut api_reach = BTreeMap::new();
+        for source in &config.sources {
+            let shown = named.api_reach(source).map_err(|fault| faults.push(fault));
+            api_reach.extend(shown.ok().flatten().map(|shown| (source.name.clone(), shown)));
+        }
+        let mut secret = |secret| named.all(secret).map_err(|fault| faults.push(fault)).unwrap_or_default();
+        let access = config.access.as_ref().map(|access| Proof::Bearer(secret(&access.token)));
+        let place = match &config.storage {
+            Storage::Sqlite(path) => Place::Sqlite(PathBuf::from(path)),
+            Storage::Postgres { url, password } => {
+                let password = password.as_ref().map(|password| secret(password).into_iter().next().unwrap_or_default());
+                Place::Postgres(Address { url: url.clone(), password })
+            }
+        };
+        let (unfit, warnings) = sample_filter::faults(&rules.conditions, &config.metrics);
+        faults.extend(unfit);
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        let asks = |entry: &metrics::Metrics| Asked::by(rules.conditions.iter().filter(|rule| rule.metrics == entry.name));
+        let asked = config.metrics.iter().map(|entry| (entry.name.clone(), asks(entry))).collect();
+        let file_of = |(name, text): &(String, String)| RuleFile { name: name.clone(), text: text.clone() };
+        Ok(Self {
+            force: in_force(rules, &config),
+            config,
+            proofs,
+            readers,
+            cloudevents,
+            reach,
+            api_reach,
+            pushes,
+            asked,
+            warnings,
+            access,
+            place,
+            logged: Logged { hash: hex(&together(files, text), 16), text: text.to_owned(), rules: files.iter().map(file_of).collect() },
+            file: file.map(Path::to_owned),
+        })
+    }
+
+    /// A path for data: relative ones start at the working directory, as Prometheus's storage does. Rules and secrets
+    /// are found beside the settings file.
+    #[must_use]
+    pub fn path(&self, path: &str) -> PathBuf {
+        PathBuf::from(path)
+    }
+}
+
+/// Each source with the words that aliases may use for its kind.
+fn schemes(config: &Config) -> Vec<(&str, &str)> {
+    let words = |source: &config::Source| source.kind.words().iter().flat_map(|word| [*word, word.trim_end_matches("_audit")]);
+    config.sources.iter().flat_map(|source| words(source).map(|word| (source.name.as_str(), word))).collect()
+}
+
+/// What the engine needs of the settings, with these rules.
+#[must_use]
+pub fn in_force(rules: RuleSet, config: &Config) -> InForce {
+    InForce::new(rules, &config.services, &config.maintenance)
+        .with_limits(config.limits)
+        .with_people(Who::new(&config.people, &config.robots))
+        .with_aliases(Called::new(&config.services, &schemes(config)))
+}
+
+/// What these events put in force last, if anything.
+#[must_use]
+pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
+    events.iter().rev().find_map(|event| if let Fact::Settings(fact) = &event.fact { Some(fact) } else { None })
+}
+
+/// What a log says was put in force.
+///
+/// # Errors
+/// Every fault, where this version reads those settings otherwise than the one that wrote them.
+pub fn as_logged(fact: &Logged) -> Result<InForce, Vec<Fault>> {
+    let name = "the settings in the log";
+    if fact.rules.is_empty() {
+        let message = "they were logged by a version that did not keep rules apart from settings".to_owned();
+        return Err(vec![Fault { file: name.to_owned(), line: 1, column: 1, message }]);
+    }
+    let config = if fact.text.is_empty() { Config::default() } else { config::parse::parse(name, &fact.text)? };
+    let files: Vec<(String, String)> = fact.rules.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
+    Ok(in_force(rules::parse::load(&files)?, &config))
+}
+
+/// The rules and settings as one text.
+fn together(files: &[(String, String)], text: &str) -> String {
+    let rules = files.iter().map(|(name, text)| format!("# {name}\n{text}\n"));
+    rules.chain([text.to_owned()]).collect()
+}
+
+/// The hash of what the files of these settings say now: the one they would be logged with if they were read, where they can be.
+/// `None` when they were read from no file.
+pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
+    let file = settings.file.as_deref()?;
+    let told = |faults: Vec<Fault>| faults.iter().map(ToString::to_string).collect::<String>();
+    let text = match read(file) {
+        Ok(text) => text,
+        Err(faults) => return Some(told(faults)),
+    };
+    // New settings may name other rules. While they are faulty, their text alone is what a person is working on.
+    let globs = config::parse::parse("", &text).map_or_else(|_| settings.config.rules.clone(), |config| config.rules);
+    Some(match rule_files(&base(Some(file)), &globs, Some(file)) {
+        Ok(files) => hex(&together(&files, &text), 16),
+        Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
+    })
+}
+
+pub(crate) fn base(file: Option<&Path>) -> PathBuf {
+    let parent = file.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+    parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+pub(crate) fn fault(file: &Path, message: String) -> Fault {
+    Fault { file: file.display().to_string(), line: 1, column: 1, message }
+}
+
+fn read(path: &Path) -> Result<String, Vec<Fault>> {
+    std::fs::read_to_string(path).map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
+}
+
+/// The rule files that the globs name, scenarios left out; the shipped ones when there are no globs.
+fn rule_files(base: &Path, globs: &[String], named_in: Option<&Path>) -> Result<Vec<(String, String)>, Vec<Fault>> {
+    if globs.is_empty() {
+        return Ok(vec![(SHIPPED.0.to_owned(), SHIPPED.1.to_owned())]);
+    }
+    let mut paths = Vec::new();
+    for pattern in globs {
+        let found = matching(&base.join(pattern));
+        if found.is_empty() {
+            let file = named_in.unwrap_or(base);
+            return Err(vec![fault(file, format!("rules: no file matches `{pattern}`; `afterword init` writes some"))]);
+        }
+        paths.extend(found);
+    }
+    paths.sort();
+    paths.dedup();
+    paths.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect()
+}
+
+/// Files that a path names whose last part may hold one `*`.
+#[must_use]
+pub fn matching(pattern: &Path) -> Vec<PathBuf> {
+    let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let Some((before, after)) = name.split_once('*') else {
+        return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };
+    };
+    let directory = pattern.parent().unwrap_or(Path::new("."));
+    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let fits = |name: &String| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
+    let mut found: Vec<PathBuf> =
+        names.filter(|name| fits(name) && !name.ends_with(".test.yaml")).map(|name| directory.join(name)).collect();
+    found.sort();
+    found
+}
+
+impl super::App {
+    /// Reads the settings and rules again and puts them in force; with faults the old ones stay. Blocks.
+    ///
+    /// # Errors
+    /// Every fault found.
+    pub fn reload(&self) -> Result<(), Vec<Fault>> {
+        // One after the other, so that what is read last is what is logged last.
+        let _reloading = lock(&self.reloading);
+        let before = self.settings();
+        // Noted before it is read: a change in between is seen by the next look, and a fault is told once.
+        if let Some(found) = fingerprint(&before) {
+            lock(&self.watched).read = found;
+        }
+        let loaded = Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
+        self.counts.reload_failed.store(loaded.is_err(), Relaxed);
+        let settings = loaded.inspect_err(|_| {
+            self.counts.reload_failures.fetch_add(1, Relaxed);
+        })?;
+        self.counts.reloaded_at.store(self.now().timestamp(), Relaxed);
+        *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
+        // The judge decides everything again once it reads in the log that they are in force.
+        if let Err(fault) = self.record_settings() {
+            self.trouble("the new settings are in force, but their effect could not be stored yet", &fault);
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// What only a start can change must stay.
+    fn may_become(&self, settings: Self) -> Result<Self, Vec<Fault>> {
+        let (old, new) = (&self.config, &settings.config);
+        let named = [("listen", old.listen == new.listen), ("storage", old.storage == new.storage)];
+        let file = self.file.clone().unwrap_or_default();
+        let faults: Vec<Fault> = named
+            .iter()
+            .filter(|(_, same)| !same)
+            .map(|(key, _)| fault(&file, format!("`{key}` cannot change while the service runs; restart it")))
+            .collect();
+        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+    }
+}

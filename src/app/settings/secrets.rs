@@ -1,0 +1,154 @@
+//! Secrets and certificates that settings name: read from their files and from the environment.
+
+use std::path::{Path, PathBuf};
+
+use super::{Settings, base, fault};
+use crate::clients::credentials::{Credentials, Reach, Tls};
+use crate::config::metrics;
+use crate::config::metrics::{Door, Metrics};
+use crate::config::{Auth, Secret, Source, SourceAuth};
+use crate::ingest::auth::Proof;
+use crate::ingest::auth::signature::Signature;
+use crate::model::fault::Fault;
+use crate::model::source::signing;
+
+/// Where what the settings name is found, and whom faults are told about.
+#[derive(Debug, Clone)]
+pub(crate) struct Place {
+    /// The directory that paths begin at.
+    base: PathBuf,
+    /// The file that names them.
+    file: PathBuf,
+}
+
+impl Place {
+    /// What a settings file names is found beside it.
+    pub(crate) fn beside(file: Option<&Path>) -> Self {
+        let base = base(file);
+        Self { file: file.map_or_else(|| base.clone(), Path::to_owned), base }
+    }
+
+    /// The live secrets that a place holds: one a line, so that one can be changed without a gap.
+    pub(crate) fn all(&self, secret: &Secret) -> Result<Vec<Vec<u8>>, Fault> {
+        Ok(self.lines(secret)?.into_iter().map(String::into_bytes).collect())
+    }
+
+    /// The secret that we show: the first of those.
+    fn first(&self, secret: &Secret) -> Result<String, Fault> {
+        Ok(self.lines(secret)?.swap_remove(0))
+    }
+
+    /// At least one.
+    fn lines(&self, secret: &Secret) -> Result<Vec<String>, Fault> {
+        let text = match secret {
+            Secret::File(path) => std::fs::read_to_string(self.base.join(path))
+                .map_err(|error| fault(&self.file, format!("the secret file {path} cannot be read: {error}")))?,
+            Secret::Env(name) => {
+                environment(name).ok_or_else(|| fault(&self.file, format!("the environment variable {name} is not set")))?
+            }
+        };
+        let live: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        if live.is_empty() {
+            return Err(fault(&self.file, format!("the secret {secret:?} is empty")));
+        }
+        Ok(live)
+    }
+
+    /// What a sender has to show.
+    pub(crate) fn proof(&self, auth: &Auth) -> Result<Proof, Fault> {
+        Ok(match auth {
+            Auth::None => Proof::None,
+            Auth::Bearer(token) => Proof::Bearer(self.all(token)?),
+            Auth::Basic { username, password } => Proof::Basic { username: username.clone(), passwords: self.all(password)? },
+            Auth::Header { name, value } => Proof::Header { name: name.clone(), values: self.all(value)? },
+        })
+    }
+
+    /// What a source has to show, or how it signs.
+    pub(crate) fn source(&self, source: &Source) -> Result<Proof, Fault> {
+        match &source.auth {
+            SourceAuth::Shown(auth) => self.proof(auth),
+            SourceAuth::Certificate => Ok(Proof::Certificate),
+            SourceAuth::Query { name, value } => Ok(Proof::Query { name: name.clone(), values: self.all(value)? }),
+            SourceAuth::Signature { secret, header, timestamp } => {
+                Signature::new(signing(source.kind), header.as_deref(), timestamp.as_deref(), &self.all(secret)?)
+                    .map(Proof::Signature)
+                    .map_err(|why| fault(&self.file, format!("source `{}`: {secret:?}, {why}", source.name)))
+            }
+        }
+    }
+
+    /// What we show to those that `named` fetches samples from; `None`: it fetches none.
+    pub(crate) fn reach(&self, named: &Metrics) -> Result<Option<Reach>, Fault> {
+        let door = match &named.kind {
+            metrics::Kind::Prometheus(server) => &server.door,
+            metrics::Kind::Scrape(pages) => &pages.door,
+            metrics::Kind::RemoteWrite(_) => return Ok(None),
+        };
+        self.through(door, &format!("metrics `{}`", named.name)).map(Some)
+    }
+
+    /// What we show to a source that is asked what it knows; `None`: it is not.
+    pub(crate) fn api_reach(&self, source: &Source) -> Result<Option<Reach>, Fault> {
+        source.api.as_ref().map(|api| self.through(&api.door, &format!("the api of source `{}`", source.name))).transpose()
+    }
+
+    /// What we show at a door; `whose` names it in faults.
+    fn through(&self, door: &Door, whose: &str) -> Result<Reach, Fault> {
+        let Door { auth, headers, tls } = door;
+        let credentials = match auth {
+            Auth::None => Credentials::None,
+            Auth::Bearer(token) => Credentials::Bearer(self.first(token)?),
+            Auth::Basic { username, password } => Credentials::Basic { username: username.clone(), password: self.first(password)? },
+            Auth::Header { name, value } => Credentials::Header { name: name.clone(), value: self.first(value)? },
+        };
+        let own = match &tls.own {
+            Some((certificate, key)) => Some([self.pem(certificate)?, b"\n".to_vec(), self.pem(key)?].concat()),
+            None => None,
+        };
+        let ca = tls.ca.as_ref().map(|path| self.pem(path)).transpose()?;
+        let tls = Tls { ca, own, server_name: tls.server_name.clone(), insecure: tls.insecure };
+        let reach = Reach { credentials, headers: headers.clone().into_iter().collect(), tls };
+        reach.check().map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
+        Ok(reach)
+    }
+
+    fn pem(&self, path: &str) -> Result<Vec<u8>, Fault> {
+        std::fs::read(self.base.join(path)).map_err(|error| fault(&self.file, format!("the file {path} cannot be read: {error}")))
+    }
+}
+
+impl Settings {
+    /// The address of a calendar that is a secret; `webcal` is the web. Blocks.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn address(&self, secret: &Secret) -> Result<String, Fault> {
+        let address = Place::beside(self.file.as_deref()).first(secret)?;
+        Ok(address.strip_prefix("webcal://").map_or(address.clone(), |rest| format!("https://{rest}")))
+    }
+
+    /// Reads again what is shown to the servers of an entry of `metrics:`, whose tokens may be renewed in place. `None`: no such entry, or
+    /// one that fetches nothing. Blocks.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used.
+    pub fn reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
+        let named = self.config.metrics.iter().find(|metrics| metrics.name == name);
+        named.map_or(Ok(None), |metrics| Place::beside(self.file.as_deref()).reach(metrics))
+    }
+
+    /// The same for a source that is asked what it knows. Blocks.
+    ///
+    /// # Errors
+    /// What is missing or cannot be used.
+    pub fn api_reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
+        let named = self.config.sources.iter().find(|source| source.name == name);
+        named.map_or(Ok(None), |source| Place::beside(self.file.as_deref()).api_reach(source))
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "secrets may be given in the environment; nothing else is read from it")]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

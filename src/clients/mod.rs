@@ -1,0 +1,11 @@
+//! Fetches samples: asks a Prometheus, scrapes targets; and asks an Alertmanager what it lists. Decides nothing.
+
+pub(crate) mod alertmanager;
+pub mod calendar_feed;
+pub(crate) mod credentials;
+pub mod error;
+mod http;
+pub mod prometheus;
+pub mod prometheus_response;
+pub mod scrape;
+pub(crate) mod sns;

@@ -1,0 +1,300 @@
+//! Asks one server that speaks Prometheus's HTTP API: Prometheus itself, Thanos, Mimir, VictoriaMetrics.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use reqwest::Url;
+use tokio::sync::Semaphore;
+
+use super::credentials::Reach;
+use super::error::Fault;
+use super::http::{Head, Http, Redirects, Reply};
+use super::prometheus_response;
+use super::prometheus_response::{ActiveAlert, AlertRule, Answer, Series};
+use crate::config::metrics::Prometheus;
+use crate::model::Time;
+use crate::model::event::Labels;
+
+/// The largest answer that is read, packed and unpacked.
+const LARGEST: usize = 64 << 20;
+/// The most points a series may have in one answer (`web/api/v1/api.go`); a range with more is asked in pieces.
+const MOST_POINTS: i64 = 11_000;
+/// The most pieces: a million points a series are a slip, and would fill the memory.
+const MOST_PIECES: usize = 100;
+
+/// One server. Cheap to share; changed settings make a new one.
+#[derive(Debug)]
+pub struct Client {
+    http: Http,
+    api: String,
+    timeout: Duration,
+    room: Semaphore,
+    /// It takes no POST: some proxies in front of it do not.
+    only_get: AtomicBool,
+}
+
+/// Names and values that go with a request.
+type Form = Vec<(&'static str, String)>;
+
+impl Client {
+    /// A client for the server of these settings; `reach` is what its `door` names, read.
+    ///
+    /// # Errors
+    /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
+    pub fn new(settings: &Prometheus, reach: &Reach) -> Result<Self, String> {
+        let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
+        let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
+        let (api, room) = (format!("{}/api/v1/", settings.url), Semaphore::new(settings.concurrency));
+        Ok(Self { http, api, timeout, room, only_get: AtomicBool::new(false) })
+    }
+
+    /// The value of `expr` at an instant (cut to milliseconds).
+    ///
+    /// # Errors
+    /// See [`Fault`]. That an answer is not whole is one, because what is absent in it may exist.
+    pub async fn query(&self, expr: &str, at: Time) -> Result<Answer, Fault> {
+        let form = [("query", expr.to_owned()), ("time", seconds(at.timestamp_millis())), self.patience()];
+        let form = form.into_iter().chain(as_it_is()).collect();
+        self.post("query", form).await
+    }
+
+    /// The values of `expr` at `from` and every `step` after it until `to`, both included (all cut to milliseconds).
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn query_range(&self, expr: &str, from: Time, to: Time, step: Duration) -> Result<Answer, Fault> {
+        let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
+        let mut whole: Option<Joined> = None;
+        for (from, to) in pieces(from.timestamp_millis(), to.timestamp_millis(), step)? {
+            let times = [("start", seconds(from)), ("end", seconds(to)), ("step", seconds(step)), self.patience()];
+            let form = [("query", expr.to_owned())].into_iter().chain(times).chain(as_it_is()).collect();
+            let (answer, why) = match self.post("query_range", form).await {
+                Ok(answer) => (answer, None),
+                Err(Fault::Partial { why, rest: Some(rest) }) => (*rest, Some(why)),
+                Err(fault) => return Err(fault),
+            };
+            match &mut whole {
+                None => whole = Some(Joined::new(answer, why)),
+                Some(joined) => joined.add(answer, why),
+            }
+        }
+        whole.map_or_else(|| Err(too_many_points()), Joined::done)
+    }
+
+    /// The samples themselves, with the times they have, of a selector with a range: `ALERTS{alertname="Down"}[5m]`. Up to Prometheus 2 a
+    /// sample exactly at the far end of the range is among them, since 3.0 it is not.
+    ///
+    /// # Errors
+    /// As [`Client::query`]; [`Fault::Refused`] when `selector` has no range.
+    pub async fn raw(&self, selector: &str, at: Time) -> Result<Answer, Fault> {
+        // Anything else is evaluated at `at`, and its points have that time and not their own.
+        if !selector.trim_end().ends_with(']') {
+            let message = "samples themselves are those of a selector with a range, as up[5m]".to_owned();
+            return Err(Fault::Refused { status: 400, error_type: "bad_data".to_owned(), message });
+        }
+        self.query(selector, at).await
+    }
+
+    /// Its rules that make alerts.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn rules(&self) -> Result<Vec<AlertRule>, Fault> {
+        let reply = self.send("rules", &[("type", "alert".to_owned())], false).await?;
+        read(reply, prometheus_response::rules).await
+    }
+
+    /// Its alerts that are pending or fire.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn alerts(&self) -> Result<Vec<ActiveAlert>, Fault> {
+        let reply = self.send("alerts", &[], false).await?;
+        read(reply, prometheus_response::alerts).await
+    }
+
+    /// The labels that it adds to the alerts it sends: `external_labels` of its settings.
+    ///
+    /// # Errors
+    /// As [`Client::query`]; [`Fault::Refused`] from servers that do not show their settings.
+    pub async fn external_labels(&self) -> Result<Labels, Fault> {
+        let reply = self.send("status/config", &[], false).await?;
+        read(reply, prometheus_response::external_labels).await
+    }
+
+    /// The names of the series that `selector` finds between two instants, or of more: servers may tell of whole blocks of time.
+    ///
+    /// # Errors
+    /// As [`Client::query`].
+    pub async fn names(&self, selector: &str, from: Time, to: Time) -> Result<Vec<String>, Fault> {
+        let times = [("start", seconds(from.timestamp_millis())), ("end", seconds(to.timestamp_millis()))];
+        let form: Form = [("match[]", selector.to_owned())].into_iter().chain(times).collect();
+        let reply = self.send("label/__name__/values", &form, false).await?;
+        read(reply, prometheus_response::names).await
+    }
+
+    /// Has the server stop, too, when we no longer wait.
+    fn patience(&self) -> (&'static str, String) {
+        ("timeout", format!("{}ms", self.timeout.as_millis()))
+    }
+
+    async fn post(&self, path: &str, form: Form) -> Result<Answer, Fault> {
+        if !self.only_get.load(Relaxed) {
+            // A query may be longer than what fits into an address.
+            let reply = self.send(path, &form, true).await?;
+            if reply.head.status != 405 {
+                return read(reply, prometheus_response::query).await;
+            }
+        }
+        let reply = self.send(path, &form, false).await?;
+        let taken = reply.head.status != 405;
+        let answer = read(reply, prometheus_response::query).await;
+        self.only_get.store(taken, Relaxed);
+        answer
+    }
+
+    async fn send(&self, path: &str, form: &[(&'static str, String)], post: bool) -> Result<Reply, Fault> {
+        let address = format!("{}{path}", self.api);
+        let mut url = Url::parse(&address).map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        // Nobody closes it.
+        let _permit = self.room.acquire().await.map_err(|error| Fault::Unreachable(error.to_string()))?;
+        let request = if post {
+            self.http.post(url).form(form)
+        } else {
+            if !form.is_empty() {
+                url.query_pairs_mut().extend_pairs(form);
+            }
+            self.http.get(url)
+        };
+        self.http.send(request.header("accept", "application/json"), LARGEST).await
+    }
+}
+
+/// Unpacks and reads an answer where nobody waits for the thread.
+async fn read<T: Send + 'static>(mut reply: Reply, read: fn(&Head, &[u8]) -> Result<T, Fault>) -> Result<T, Fault> {
+    let reading = tokio::task::spawn_blocking(move || {
+        let body = reply.body(LARGEST)?;
+        read(&reply.head, &body)
+    });
+    reading.await.unwrap_or_else(|error| Err(Fault::Unreadable(format!("reading the answer failed: {error}"))))
+}
+
+/// VictoriaMetrics answers the last half minute with what came before it, and from a cache, unless it is told not to
+/// (<https://docs.victoriametrics.com/#prometheus-querying-api-enhancements>). Others pass over what they do not know.
+fn as_it_is() -> [(&'static str, String); 2] {
+    [("latency_offset", "1ms".to_owned()), ("nocache", "1".to_owned())]
+}
+
+/// Milliseconds as the seconds of the API.
+fn seconds(millis: i64) -> String {
+    let sign = if millis < 0 { "-" } else { "" };
+    format!("{sign}{}.{:03}", (millis / 1000).abs(), (millis % 1000).abs())
+}
+
+/// The range in pieces of so many points that the server gives them, each one step after the one before, so that the points are those of
+/// the whole. Milliseconds.
+fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, Fault> {
+    let mut pieces = Vec::new();
+    let mut at = from;
+    loop {
+        if pieces.len() == MOST_PIECES {
+            return Err(too_many_points());
+        }
+        let last = at.saturating_add(step.saturating_mul(MOST_POINTS - 1)).min(to);
+        pieces.push((at, last));
+        match last.checked_add(step) {
+            Some(next) if next <= to => at = at.saturating_add(step.saturating_mul(MOST_POINTS)),
+            _ => return Ok(pieces),
+        }
+        if at > to {
+            return Ok(pieces);
+        }
+    }
+}
+
+fn too_many_points() -> Fault {
+    let message = "the range has more than a million points; ask for a longer step or a shorter range".to_owned();
+    Fault::Refused { status: 400, error_type: "bad_data".to_owned(), message }
+}
+
+/// Answers of one query one after another in time, as one.
+struct Joined {
+    answer: Answer,
+    places: HashMap<Labels, usize>,
+    why: Vec<String>,
+}
+
+impl Joined {
+    fn new(answer: Answer, why: Option<String>) -> Self {
+        let places = answer.series.iter().enumerate().map(|(place, series)| (series.labels.clone(), place)).collect();
+        Self { answer, places, why: why.into_iter().collect() }
+    }
+
+    fn add(&mut self, next: Answer, why: Option<String>) {
+        for Series { labels, points } in next.series {
+            if let Some(series) = self.places.get(&labels).and_then(|place| self.answer.series.get_mut(*place)) {
+                series.points.extend(points);
+            } else {
+                self.places.insert(labels.clone(), self.answer.series.len());
+                self.answer.series.push(Series { labels, points });
+            }
+        }
+        for warning in next.warnings {
+            if !self.answer.warnings.contains(&warning) {
+                self.answer.warnings.push(warning);
+            }
+        }
+        self.answer.histograms += next.histograms;
+        self.answer.heard = next.heard;
+        self.why.extend(why.filter(|why| !self.why.contains(why)));
+    }
+
+    fn done(self) -> Result<Answer, Fault> {
+        if self.why.is_empty() {
+            return Ok(self.answer);
+        }
+        Err(Fault::Partial { why: self.why.join("; "), rest: Some(Box::new(self.answer)) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::{MOST_PIECES, MOST_POINTS, pieces, seconds};
+
+    proptest::proptest! {
+        #[test]
+        fn pieces_have_the_points_of_the_whole(from in -5_000_i64..5_000, length in 0_i64..3_000_000, step in 1_i64..500) {
+            let to = from + length;
+            let points = |(from, to): (i64, i64)| (0..=(to - from) / step).map(move |n| from + n * step);
+            if length / step >= MOST_POINTS * i64::try_from(MOST_PIECES).unwrap() {
+                assert!(pieces(from, to, step).is_err());
+            } else {
+                let cut = pieces(from, to, step).unwrap();
+                assert!(cut.iter().all(|(from, to)| (to - from) / step < MOST_POINTS));
+                assert!(cut.iter().copied().flat_map(points).eq(points((from, to))));
+            }
+        }
+    }
+
+    #[test]
+    fn a_range_of_one_point_and_one_without_end() {
+        assert_eq!(pieces(5, 5, 1).unwrap(), [(5, 5)]);
+        assert_eq!(pieces(0, 10_999, 1).unwrap(), [(0, 10_999)]);
+        assert_eq!(pieces(0, 11_000, 1).unwrap(), [(0, 10_999), (11_000, 11_000)]);
+        // Backwards: the server says what is wrong with it.
+        assert_eq!(pieces(9, 5, 1).unwrap(), [(9, 5)]);
+        assert!(pieces(0, i64::MAX, 1).is_err());
+        assert_eq!(pieces(0, i64::MAX, i64::MAX).unwrap(), [(0, i64::MAX)]);
+    }
+
+    #[test]
+    fn times_are_seconds_with_three_digits() {
+        assert_eq!(
+            [seconds(1_795_417_376_040), seconds(0), seconds(15_000), seconds(-1_500), seconds(-5)],
+            ["1795417376.040", "0.000", "15.000", "-1.500", "-0.005"]
+        );
+    }
+}

@@ -1,0 +1,136 @@
+//! Asks Amazon SNS: for the certificates that messages name, and to confirm a subscription. The addresses come checked; here they are only
+//! visited: by `https`, without going where an answer sends us, for a few seconds and a few bytes.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use reqwest::redirect::Policy;
+use tokio::sync::Semaphore;
+
+use crate::deliver::Performed;
+use crate::model::Time;
+
+/// SNS waits fifteen seconds for us, and we answer after this.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// A certificate has about two thousand bytes.
+const LARGEST: usize = 64 << 10;
+/// How many certificates are kept. There is one for a region, and a new one in years.
+const KEPT: usize = 64;
+/// How many are fetched at once: whoever sends us messages that name many of them keeps nobody else waiting.
+const AT_ONCE: usize = 4;
+/// How long one that could not be had is not asked for again.
+const NOT_AGAIN: TimeDelta = TimeDelta::seconds(30);
+
+/// What is known of certificates, and a way to ask for more.
+#[derive(Debug)]
+pub(crate) struct Sns {
+    client: OnceLock<Result<reqwest::Client, String>>,
+    known: Mutex<BTreeMap<String, Known>>,
+    fetching: Semaphore,
+}
+
+#[derive(Debug, Clone)]
+enum Known {
+    Certificate(Arc<[u8]>),
+    Failed { until: Time, why: String },
+}
+
+impl Default for Sns {
+    fn default() -> Self {
+        Self { client: OnceLock::new(), known: Mutex::default(), fetching: Semaphore::new(AT_ONCE) }
+    }
+}
+
+impl Sns {
+    /// The certificate at a checked address, in PEM.
+    ///
+    /// # Errors
+    /// Why it cannot be had now.
+    pub(crate) async fn certificate(&self, url: &str, now: Time) -> Result<Arc<[u8]>, String> {
+        match self.known(url) {
+            Some(Known::Certificate(pem)) => return Ok(pem),
+            Some(Known::Failed { until, why }) if now < until => return Err(why),
+            _ => {}
+        }
+        let Ok(_permit) = self.fetching.try_acquire() else { return Err("other certificates are being fetched".to_owned()) };
+        let fetched = self.get(url).await.and_then(|(status, pem)| match status {
+            200 => Ok(pem),
+            status => Err(format!("its server answers with status {status}")),
+        });
+        match fetched {
+            Ok(pem) => {
+                let pem: Arc<[u8]> = pem.into();
+                self.keep(url, &pem);
+                Ok(pem)
+            }
+            Err(why) => {
+                self.note(url, Known::Failed { until: now + NOT_AGAIN, why: why.clone() });
+                Err(why)
+            }
+        }
+    }
+
+    /// Keeps the certificate of an address: it never changes under the same name.
+    pub(crate) fn keep(&self, url: &str, pem: &Arc<[u8]>) {
+        self.note(url, Known::Certificate(Arc::clone(pem)));
+    }
+
+    /// Visits a checked address that confirms a subscription. To do it again is harmless.
+    pub(crate) async fn confirm(&self, url: &str) -> Performed {
+        match self.get(url).await {
+            Ok((200..=299, _)) => Performed::Delivered,
+            Ok((status @ (408 | 429 | 500..), _)) => Performed::Retry(format!("Amazon SNS answers with status {status}")),
+            Ok((status, _)) => Performed::Refused(format!(
+                "Amazon SNS answers with status {status}; have the confirmation sent again, in the list of subscriptions"
+            )),
+            Err(why) => Performed::Retry(why),
+        }
+    }
+
+    fn known(&self, url: &str) -> Option<Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+    }
+
+    fn note(&self, url: &str, what: Known) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= KEPT && !known.contains_key(url) {
+            // Those that are in use are fetched again.
+            let failed = known.iter().find(|(_, known)| matches!(known, Known::Failed { .. })).map(|(url, _)| url.clone());
+            match failed {
+                Some(failed) => drop(known.remove(&failed)),
+                None => drop(known.pop_first()),
+            }
+        }
+        known.insert(url.to_owned(), what);
+    }
+
+    async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String> {
+        let client = self.client.get_or_init(client).as_ref().map_err(Clone::clone)?;
+        let told = |error: reqwest::Error| {
+            let error = error.without_url();
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            format!("{error}{cause}")
+        };
+        let mut response = client.get(url).timeout(PATIENCE).send().await.map_err(told)?;
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(told)? {
+            if body.len() + chunk.len() > LARGEST {
+                return Err(format!("the answer is larger than {} KiB", LARGEST >> 10));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok((response.status().as_u16(), body))
+    }
+}
+
+fn client() -> Result<reqwest::Client, String> {
+    // As everywhere, nothing of the environment counts.
+    let builder = reqwest::Client::builder().no_proxy().https_only(true).redirect(Policy::none());
+    builder.user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION"))).build().map_err(|error| format!("TLS cannot be set up: {error}"))
+}
+
+#[cfg(test)]
+mod tests;

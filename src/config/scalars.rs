@@ -1,0 +1,355 @@
+//! Single values as people write them: names, addresses, hours, time zones, instants.
+
+use core::net::IpAddr;
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use chrono_tz::{TZ_VARIANTS, Tz};
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+
+use super::{SilentAfter, Storage};
+use crate::model::Time;
+use crate::model::fault::nearest;
+use crate::model::settings::Hours;
+use crate::yaml::Duration;
+
+const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// Text with something in it, on one line.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Word(pub(crate) String);
+
+/// One word, or a list of them.
+#[derive(Debug, Clone)]
+pub(crate) struct Words(pub(crate) Vec<String>);
+
+/// An e-mail address.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Email(pub(crate) String);
+
+/// A name of the time zone database.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Zone(pub(crate) Tz);
+
+/// Weekly hours: `Mon-Fri 09:00-17:00`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Weekly(pub(crate) Hours);
+
+/// An instant by RFC 3339, also without seconds.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Instant(pub(crate) Time);
+
+/// `host:port`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Listen {
+    /// As it is written.
+    pub(crate) address: String,
+    /// Only this machine reaches it.
+    pub(crate) loopback: bool,
+    /// How a person on this machine reaches it.
+    pub(crate) url: String,
+}
+
+/// A base address, without the slash at its end.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Url(pub(crate) String);
+
+/// An address that is asked for samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// The address.
+    pub(crate) url: String,
+    /// Its host and port; the scheme's where none is written.
+    pub(crate) instance: String,
+    /// Whether it ends with the host or the port.
+    pub(crate) bare: bool,
+    /// Whether it has a query.
+    pub(crate) query: bool,
+}
+
+/// So many bytes: `512KiB`, `10MiB`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Size(pub(crate) usize);
+
+/// Where the database is.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct StorageUrl(pub(crate) Storage);
+
+/// How long a source may be silent: a duration, or `never` to say that it may for ever.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Silence(pub(crate) SilentAfter);
+
+impl TryFrom<String> for Silence {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(SilentAfter::Never));
+        }
+        match Duration::parse(&text) {
+            Ok(Duration { seconds: 0 }) => Err("no source talks without a pause; write a duration as 2h, or `never`".to_owned()),
+            Ok(Duration { seconds }) => Ok(Self(SilentAfter::After(chrono::TimeDelta::seconds(seconds)))),
+            Err(why) => Err(format!("{why}; or `never`")),
+        }
+    }
+}
+
+impl TryFrom<String> for Word {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        if text.trim().is_empty() {
+            return Err("this is empty; write a value, or remove the key".to_owned());
+        }
+        if text.chars().any(char::is_control) {
+            return Err(format!("{text:?} holds a line break or another control character"));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Words;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text or a list of texts")
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Words, E> {
+                Word::try_from(text.to_owned()).map(|word| Words(vec![word.0])).map_err(E::custom)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Words, A::Error> {
+                let mut words = Vec::new();
+                while let Some(Word(word)) = entries.next_element()? {
+                    words.push(word);
+                }
+                Ok(Words(words))
+            }
+        }
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+impl TryFrom<String> for Email {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        // The address goes into invites as it stands: a line break or a blank there would begin a line of its own.
+        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
+        let parts: Vec<&str> = text.split('@').collect();
+        if clean && matches!(parts.as_slice(), [user, host] if !user.is_empty() && !host.is_empty()) {
+            Ok(Self(text))
+        } else {
+            Err(format!("{text:?} is no e-mail address; write one as name@example.com"))
+        }
+    }
+}
+
+impl TryFrom<String> for Zone {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map(Self).map_err(|_| {
+            let meant = nearest(&text, TZ_VARIANTS.iter().map(|zone| zone.name()));
+            let hint = meant.map_or_else(|| "write one as Europe/Berlin or UTC".to_owned(), |name| format!("did you mean `{name}`?"));
+            format!("unknown time zone {text:?}; {hint}")
+        })
+    }
+}
+
+impl TryFrom<String> for Weekly {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = |why: String| format!("{text:?} are no weekly hours: {why}; write for example Mon-Fri 09:00-17:00");
+        let (days, times) = text.trim().split_once(' ').ok_or_else(|| bad("days and times are needed".to_owned()))?;
+        let days = read_days(days).map_err(bad)?;
+        let (from, to) = times.trim().split_once('-').ok_or_else(|| bad("the end of the day is missing".to_owned()))?;
+        let minute = |clock: &str| read_clock(clock).ok_or_else(|| bad(format!("{clock:?} is no time of day")));
+        let (from, to) = (minute(from)?, minute(to)?);
+        if from >= to {
+            return Err(bad("the day ends before it begins".to_owned()));
+        }
+        Ok(Self(Hours { days, from, to }))
+    }
+}
+
+/// `Mon-Fri`, `Mon,Wed,Fri`, `Sun-Thu`: a range may go over the end of the week.
+fn read_days(text: &str) -> Result<[bool; 7], String> {
+    let index = |name: &str| {
+        DAYS.iter().position(|day| day.eq_ignore_ascii_case(name)).ok_or_else(|| format!("{name:?} is no day: {}", DAYS.join(", ")))
+    };
+    let mut days = [false; 7];
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (index(first)?, index(last)?);
+        let length = (last + 7 - first) % 7;
+        for step in 0..=length {
+            days[(first + step) % 7] = true;
+        }
+    }
+    Ok(days)
+}
+
+/// Minute of the day of `HH:MM`; `24:00` is its end.
+fn read_clock(text: &str) -> Option<u32> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |digits: &str| (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse::<u32>().ok())?;
+    let (hour, minute) = (number(hour)?, number(minute)?);
+    (minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
+}
+
+impl TryFrom<String> for Instant {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let with_seconds = match (text.get(..16), text.get(16..)) {
+            (Some(minutes), Some(offset)) if offset.starts_with(['Z', 'z', '+', '-']) => format!("{minutes}:00{offset}"),
+            _ => text.clone(),
+        };
+        DateTime::parse_from_rfc3339(&with_seconds)
+            .map(|instant| Self(instant.with_timezone(&Utc)))
+            .map_err(|_| format!("{text:?} is no instant; write one as 2026-12-01T22:00Z or 2026-12-01T23:00+01:00"))
+    }
+}
+
+impl TryFrom<String> for Listen {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = |why: &str| format!("{text:?} is no address to listen on: {why}; write for example 127.0.0.1:9099");
+        let (host, port) = text.rsplit_once(':').ok_or_else(|| bad("the port is missing"))?;
+        let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
+        let port: u16 = port.parse().ok().filter(|_| digits).ok_or_else(|| bad("the port is a number up to 65535"))?;
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let ip: Option<IpAddr> = match bracketed {
+            Some(inner) => Some(inner.parse().map(IpAddr::V6).map_err(|_| bad("between [ and ] stands an IPv6 address"))?),
+            None => host.parse().ok().map(IpAddr::V4),
+        };
+        let named = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        if ip.is_none() {
+            match host {
+                "" => return Err(bad("the host is missing, and 0.0.0.0 is every address of this machine")),
+                // `300.1.1.1` would otherwise be looked up as a name.
+                _ if !named || host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
+                    return Err(bad("the host is neither an address nor a name"));
+                }
+                _ => {}
+            }
+        }
+        let loopback = ip.map_or_else(|| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback());
+        let reached = if ip.is_some_and(|ip| ip.is_unspecified()) { "localhost" } else { host };
+        Ok(Self { loopback, url: format!("http://{reached}:{port}"), address: text })
+    }
+}
+
+impl TryFrom<String> for Size {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let bad = || format!("{text:?} is no size; write for example 512KiB or 10MiB");
+        let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
+        let (number, unit) = units.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, bytes))).ok_or_else(bad)?;
+        let number: usize = number.trim_end().parse().map_err(|_| bad())?;
+        number.checked_mul(*unit).map(Self).ok_or_else(bad)
+    }
+}
+
+impl TryFrom<String> for Url {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"'`\\".contains(c));
+        let host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
+        if !clean || !host {
+            return Err(format!("{text:?} is no web address; write one as https://afterword.example.com"));
+        }
+        if text.contains(['@', '?', '#']) {
+            return Err("only scheme, host, port and path are used here: no user, `?` or `#`".to_owned());
+        }
+        Ok(Self(text.trim_end_matches('/').to_owned()))
+    }
+}
+
+impl Target {
+    /// Reads an address. No message repeats it: people write passwords there.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let bad = |why: &str| format!("this is no address to ask: {why}; write for example http://localhost:9090");
+        let (rest, port) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
+            (Some(rest), _) => (rest, "80"),
+            (_, Some(rest)) => (rest, "443"),
+            _ => return Err(bad("it begins with http:// or https://")),
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        if authority.contains('@') {
+            return Err("a user or password does not belong in an address; put them in `auth`".to_owned());
+        }
+        if path.contains('#') {
+            return Err(bad("what follows `#` is never sent"));
+        }
+        if !path.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"`\\^{|}".contains(&b)) {
+            return Err(bad("its path holds a character that is written as %XX there"));
+        }
+        let (host, port) = match authority.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => (host, port),
+            _ => (authority, port),
+        };
+        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if !bracketed.map_or_else(|| is_host(host), |inner| inner.parse::<core::net::Ipv6Addr>().is_ok()) {
+            return Err(bad("the host is neither an address nor a name"));
+        }
+        if !port.bytes().all(|b| b.is_ascii_digit()) || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+            return Err(bad("the port is a number from 1 to 65535"));
+        }
+        Ok(Self { url: text.to_owned(), instance: format!("{host}:{port}"), bare: path.is_empty(), query: path.contains('?') })
+    }
+}
+
+/// Whether this may be the name of a host, or an IPv4 address.
+pub(crate) fn is_host(text: &str) -> bool {
+    let named = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    // `300.1.1.1` would otherwise be looked up as a name.
+    named && (!text.bytes().all(|b| b.is_ascii_digit() || b == b'.') || text.parse::<core::net::Ipv4Addr>().is_ok())
+}
+
+impl TryFrom<String> for StorageUrl {
+    type Error = String;
+
+    // The text is not repeated: an address of PostgreSQL often holds a password.
+    fn try_from(text: String) -> Result<Self, String> {
+        const FORMS: &str = "write sqlite://data/afterword.db, or postgres://user@host/afterword";
+        if text.chars().any(char::is_control) {
+            return Err("the address holds a control character".to_owned());
+        }
+        if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
+            let user = rest.split('/').next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
+            if user.is_some_and(|user| user.contains(':')) || rest.contains("password=") {
+                return Err(
+                    "a password does not belong here; write storage: {url: postgres://user@host/afterword, password_file: …}".to_owned()
+                );
+            }
+            return Ok(Self(Storage::Postgres { url: text, password: None }));
+        }
+        match text.strip_prefix("sqlite://").map(str::trim) {
+            Some("") => Err("the path is missing; write sqlite://data/afterword.db".to_owned()),
+            Some(path) => Ok(Self(Storage::Sqlite(path.to_owned()))),
+            None => Err(format!("storage begins with sqlite:// or postgres://; {FORMS}")),
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What a source of kind `sns` has beside the others: topics, and messages that are signed.
+
+use super::SourceAuth;
+use super::reader::Reader;
+use super::scalars::Word;
+use super::source_auth::PROOFS;
+use crate::yaml::{Node, Spanned};
+
+/// `auth: signature`
+pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> Option<SourceAuth> {
+    if !is_sns {
+        reader.fault(node.position(), format!("only a source of kind `sns` is signed like that; write {PROOFS} there, or `auth: none`"));
+    }
+    is_sns.then_some(SourceAuth::Certificate)
+}
+
+/// `topics:`, without which anybody could send messages of a topic of their own, signed by Amazon.
+pub(crate) fn topics(reader: &mut Reader<'_>, node: &Node, given: Option<Vec<Spanned<Word>>>, is_sns: bool) -> Option<Vec<String>> {
+    let at = node.key_position("topics");
+    match (given, is_sns) {
+        (None, false) => Some(Vec::new()),
+        (Some(_), false) => {
+            reader.fault(at, "only a source of kind `sns` has `topics`; remove it");
+            None
+        }
+        (Some(topics), true) if !topics.is_empty() => {
+            for Spanned { position, value: Word(topic), .. } in &topics {
+                let parts: Vec<&str> = topic.split(':').collect();
+                if !matches!(parts[..], ["arn", _, "sns", _, _, name] if !name.is_empty()) {
+                    reader.fault(*position, format!("{topic:?} is no topic; write one as arn:aws:sns:eu-west-1:123456789012:alarms"));
+                }
+            }
+            Some(topics.into_iter().map(|topic| topic.value.0).collect())
+        }
+        (_, true) => {
+            reader.fault(at, "a source of kind `sns` takes the messages of its `topics` only; write them as `topics: [\"arn:aws:sns:…\"]`");
+            None
+        }
+    }
+}

@@ -1,0 +1,275 @@
+//! Samples of the last while, and what a query makes of them at an instant: as Prometheus would, without one.
+
+mod silence;
+
+use std::collections::{BTreeMap, VecDeque};
+
+use chrono::TimeDelta;
+
+use crate::model::Time;
+use crate::model::event::Labels;
+use crate::model::sample::{Sample, is_stale};
+use crate::rules::promql::{Arithmetic, Fold, Query, Selector};
+
+/// How long a sample stands for its series while nothing newer is known: what Prometheus calls lookback.
+pub const LOOKBACK: TimeDelta = TimeDelta::minutes(5);
+
+/// The series that says whether a target could be scraped: by it one knows that somebody looked.
+pub const UP: &str = "up";
+
+/// Series held at the most: further ones are passed over.
+pub const MOST_SERIES: usize = 10_000;
+
+/// The newest samples of a series by which it is told how far apart they are.
+const PACED: usize = 8;
+
+/// The label by which the buckets of a histogram differ.
+const LE: &str = "le";
+
+/// Samples of series, each in order of time.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Samples {
+    metrics: BTreeMap<String, BTreeMap<Labels, VecDeque<(Time, f64)>>>,
+    held: usize,
+}
+
+/// Values at one instant.
+pub type Values = Vec<(Labels, f64)>;
+
+impl Samples {
+    /// Takes a sample. Of two at the same instant the first counts, as in Prometheus; one that comes late is put where it belongs.
+    pub fn take(&mut self, sample: Sample) {
+        let full = self.held >= MOST_SERIES;
+        let metric = self.metrics.entry(sample.name).or_default();
+        if full && !metric.contains_key(&sample.labels) {
+            return;
+        }
+        let series = metric.entry(sample.labels).or_default();
+        self.held += usize::from(series.is_empty());
+        match series.back() {
+            Some((last, _)) if *last >= sample.at => {
+                if let Err(place) = series.binary_search_by_key(&sample.at, |(at, _)| *at) {
+                    series.insert(place, (sample.at, sample.value));
+                }
+            }
+            _ => series.push_back((sample.at, sample.value)),
+        }
+    }
+
+    /// Forgets what is older than `before`, but for what still stands for its series at `before`, and but for the newest samples of each series:
+    /// they tell that somebody looked, and how often. A series that has none since `gone` is forgotten altogether.
+    pub fn forget(&mut self, before: Time, gone: Time) {
+        for series in self.metrics.values_mut() {
+            for samples in series.values_mut() {
+                let old = samples.partition_point(|(at, _)| *at < before - LOOKBACK);
+                samples.drain(..old.min(samples.len().saturating_sub(PACED)));
+            }
+            series.retain(|_, samples| samples.back().is_some_and(|(at, _)| *at >= gone));
+        }
+        self.metrics.retain(|_, series| !series.is_empty());
+        self.held = self.series();
+    }
+
+    /// When the newest sample of a metric by `at` was taken.
+    #[must_use]
+    pub fn newest(&self, name: &str, at: Time) -> Option<Time> {
+        let series = self.metrics.get(name)?;
+        series.values().filter_map(|samples| last(samples, at)).map(|(taken, _)| taken).max()
+    }
+
+    /// Series whose end is not known.
+    pub fn live(&self) -> impl Iterator<Item = (&str, &Labels)> {
+        let all = self.metrics.iter().flat_map(|(name, series)| series.iter().map(move |(labels, samples)| (name, labels, samples)));
+        let live = all.filter(|(_, _, samples)| samples.back().is_some_and(|(_, value)| !is_stale(*value)));
+        live.map(|(name, labels, _)| (name.as_str(), labels))
+    }
+
+    /// How many series are held.
+    #[must_use]
+    pub fn series(&self) -> usize {
+        self.metrics.values().map(BTreeMap::len).sum()
+    }
+
+    /// What the query gives at `at`, in no order; series without a value are absent.
+    #[must_use]
+    pub fn answer(&self, query: &Query, at: Time) -> Values {
+        match query {
+            Query::Newest(selector) => self.each(selector, |samples| newest(samples, at)),
+            Query::Change { of, over, per_second } => {
+                let over = TimeDelta::seconds(*over);
+                self.each(of, |samples| {
+                    change(samples, at - over, at).map(|change| if *per_second { change / seconds(over) } else { change })
+                })
+            }
+            Query::Fold { how, of, groups } => fold(*how, self.answer(of, at), |labels| groups.of(labels)),
+            Query::Ratio { of, to, agree } => ratio(self.answer(of, at), self.answer(to, at), |labels| agree.of(labels)),
+            Query::Scaled { of, how, number, number_first } => {
+                let scaled = |value: f64| if *number_first { calculate(*how, *number, value) } else { calculate(*how, value, *number) };
+                self.answer(of, at).into_iter().map(|(labels, value)| (labels, scaled(value))).collect()
+            }
+            Query::Quantile { share, of } => quantiles(*share, self.answer(of, at)),
+        }
+    }
+
+    fn each(&self, selector: &Selector, value: impl Fn(&VecDeque<(Time, f64)>) -> Option<f64>) -> Values {
+        let Some(series) = self.metrics.get(&selector.name) else { return Vec::new() };
+        let asked = series.iter().filter(|(labels, _)| selector.takes(labels));
+        asked.filter_map(|(labels, samples)| Some((labels.clone(), value(samples)?))).collect()
+    }
+}
+
+fn seconds(span: TimeDelta) -> f64 {
+    span.as_seconds_f64()
+}
+
+/// The samples in `(from, to]`, without the marks of an end.
+fn within(samples: &VecDeque<(Time, f64)>, from: Time, to: Time) -> impl DoubleEndedIterator<Item = (Time, f64)> {
+    let first = samples.partition_point(|(at, _)| *at <= from);
+    let last = samples.partition_point(|(at, _)| *at <= to);
+    samples.range(first..last.max(first)).copied().filter(|(_, value)| !is_stale(*value))
+}
+
+/// The last sample by `at`.
+fn last(samples: &VecDeque<(Time, f64)>, at: Time) -> Option<(Time, f64)> {
+    Some(samples[samples.partition_point(|(taken, _)| *taken <= at).checked_sub(1)?])
+}
+
+fn newest(samples: &VecDeque<(Time, f64)>, at: Time) -> Option<f64> {
+    let (taken, value) = last(samples, at)?;
+    (taken > at - LOOKBACK && !is_stale(value)).then_some(value)
+}
+
+/// By how much a counter rose in `(from, to]`, extrapolated to the window as `extrapolatedRate` of Prometheus 2.42 does
+/// (`promql/functions.go`). `None`: fewer than two samples.
+fn change(samples: &VecDeque<(Time, f64)>, from: Time, to: Time) -> Option<f64> {
+    let mut inside = within(samples, from, to);
+    let (first_at, first) = inside.next()?;
+    let (mut last_at, mut last, mut count, mut lost) = (first_at, first, 1, 0.0);
+    for (at, value) in inside {
+        if value < last {
+            // It was reset: what it had counted by then is not lost.
+            lost += last;
+        }
+        (last_at, last, count) = (at, value, count + 1);
+    }
+    if count < 2 {
+        return None;
+    }
+    let rise = last - first + lost;
+    let sampled = seconds(last_at - first_at);
+    let apart = sampled / f64::from(count - 1);
+    let mut to_start = seconds(first_at - from);
+    let to_end = seconds(to - last_at);
+    if rise > 0.0 && first >= 0.0 {
+        // A counter does not go below nothing: it cannot have begun before it would have been zero.
+        to_start = to_start.min(sampled * (first / rise));
+    }
+    let reach = |gap: f64| if gap < apart * 1.1 { gap } else { apart / 2.0 };
+    Some(rise * ((sampled + reach(to_start) + reach(to_end)) / sampled))
+}
+
+fn fold(how: Fold, values: Values, group: impl Fn(&Labels) -> Labels) -> Values {
+    let mut groups: BTreeMap<Labels, (f64, f64)> = BTreeMap::new();
+    for (labels, value) in values {
+        groups
+            .entry(group(&labels))
+            .and_modify(|(folded, count)| {
+                *count += 1.0;
+                *folded = match how {
+                    Fold::Sum | Fold::Average | Fold::Count => *folded + value,
+                    // As in Prometheus, not-a-number loses against any number.
+                    Fold::Least if value < *folded || folded.is_nan() => value,
+                    Fold::Most if value > *folded || folded.is_nan() => value,
+                    Fold::Least | Fold::Most => *folded,
+                };
+            })
+            .or_insert((value, 1.0));
+    }
+    let value = |(folded, count): (f64, f64)| match how {
+        Fold::Sum | Fold::Least | Fold::Most => folded,
+        Fold::Average => folded / count,
+        Fold::Count => count,
+    };
+    groups.into_iter().map(|(labels, folded)| (labels, value(folded))).collect()
+}
+
+/// Divides series that agree. Where several of one side agree nobody can say which is meant, and there is no value.
+fn ratio(of: Values, to: Values, agree: impl Fn(&Labels) -> Labels) -> Values {
+    let single = |values: Values| {
+        let mut by: BTreeMap<Labels, Option<f64>> = BTreeMap::new();
+        for (labels, value) in values {
+            by.entry(agree(&labels)).and_modify(|twice| *twice = None).or_insert(Some(value));
+        }
+        by
+    };
+    let to = single(to);
+    let both = single(of).into_iter().filter_map(|(labels, of)| Some((of? / (*to.get(&labels)?)?, labels)));
+    both.map(|(value, labels)| (labels, value)).collect()
+}
+
+fn calculate(how: Arithmetic, left: f64, right: f64) -> f64 {
+    match how {
+        Arithmetic::Add => left + right,
+        Arithmetic::Subtract => left - right,
+        Arithmetic::Multiply => left * right,
+        Arithmetic::Divide => left / right,
+    }
+}
+
+fn quantiles(share: f64, buckets: Values) -> Values {
+    let mut histograms: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
+    for (mut labels, count) in buckets {
+        if let Some(bound) = labels.remove(LE).and_then(|text| bound(&text)) {
+            histograms.entry(labels).or_default().push((bound, count));
+        }
+    }
+    histograms.into_iter().map(|(labels, buckets)| (labels, quantile(share, buckets))).collect()
+}
+
+/// The number that the label `le` writes.
+fn bound(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|bound: &f64| !bound.is_nan())
+}
+
+/// The value below which `share` of what a histogram counted lies, by a straight line within the bucket, as `bucketQuantile` of Prometheus does
+/// (`promql/quantile.go`). Not-a-number where the histogram cannot say.
+fn quantile(share: f64, mut buckets: Vec<(f64, f64)>) -> f64 {
+    if share.is_nan() {
+        return f64::NAN;
+    }
+    if !(0.0..=1.0).contains(&share) {
+        return if share < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
+    }
+    buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
+    buckets.dedup_by(|(bound, count), (before, sum)| {
+        let same = bound == before;
+        if same {
+            *sum += *count;
+        }
+        same
+    });
+    // Scraped while it was counted, a larger bucket may be behind a smaller one.
+    let mut most = f64::NEG_INFINITY;
+    for (_, count) in &mut buckets {
+        most = most.max(*count);
+        *count = most;
+    }
+    let (Some(&(top, all)), true) = (buckets.last(), buckets.len() > 1) else { return f64::NAN };
+    if top != f64::INFINITY || all == 0.0 || all.is_nan() {
+        return f64::NAN;
+    }
+    let rank = share * all;
+    let place = buckets[..buckets.len() - 1].partition_point(|(_, count)| *count < rank);
+    if place == buckets.len() - 1 {
+        return buckets[place - 1].0;
+    }
+    let (end, upto) = buckets[place];
+    if place == 0 && end <= 0.0 {
+        return end;
+    }
+    let (start, below) = place.checked_sub(1).map_or((0.0, 0.0), |before| buckets[before]);
+    start + (end - start) * ((rank - below) / (upto - below))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! The bytes of a body while they come.
+
+use std::io::{Error, ErrorKind, Result, Write};
+
+use bytes::{Bytes, BytesMut};
+use memmap2::MmapMut;
+
+/// More bytes than this have a mapping of their own.
+const SMALL: usize = 256 * 1024;
+
+/// Bytes that grow. Many of them have a mapping of their own: it takes memory only where it is written to, grows without a copy, and is given
+/// back at once, while an allocator keeps for a while what it was given.
+#[derive(Debug)]
+pub(crate) struct Growing {
+    most: usize,
+    small: BytesMut,
+    large: Option<Large>,
+}
+
+#[derive(Debug)]
+struct Large {
+    map: MmapMut,
+    len: usize,
+}
+
+impl AsRef<[u8]> for Large {
+    fn as_ref(&self) -> &[u8] {
+        &self.map[..self.len]
+    }
+}
+
+impl Growing {
+    /// None yet, and never more than `most`.
+    pub(crate) fn up_to(most: usize) -> Self {
+        Self { most, small: BytesMut::new(), large: None }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.large.as_ref().map_or(self.small.len(), |large| large.len)
+    }
+
+    /// All of them.
+    pub(crate) fn whole(self) -> Bytes {
+        self.large.map_or_else(|| self.small.freeze(), Bytes::from_owner)
+    }
+}
+
+impl Write for Growing {
+    fn write(&mut self, bytes: &[u8]) -> Result<usize> {
+        let len = self.len() + bytes.len();
+        if len > self.most {
+            return Err(Error::from(ErrorKind::FileTooLarge));
+        }
+        if self.large.is_none() && len <= SMALL {
+            self.small.extend_from_slice(bytes);
+            return Ok(bytes.len());
+        }
+        if self.large.is_none() {
+            let mut map = MmapMut::map_anon(self.most)?;
+            map[..self.small.len()].copy_from_slice(&self.small);
+            self.large = Some(Large { map, len: std::mem::take(&mut self.small).len() });
+        }
+        if let Some(large) = &mut self.large {
+            large.map[large.len..len].copy_from_slice(bytes);
+            large.len = len;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grows_is_whole_whether_it_is_mapped_or_not() {
+        for len in [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL] {
+            let bytes: Vec<u8> = (0..len).map(|index| u8::try_from(index % 251).unwrap()).collect();
+            let mut growing = Growing::up_to(len);
+            bytes.chunks(1000).for_each(|piece| growing.write_all(piece).unwrap());
+            assert_eq!((growing.len(), growing.large.is_some()), (len, len > SMALL));
+            assert!(growing.write_all(b"x").is_err(), "more than the most");
+            assert!(growing.whole() == bytes);
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! `POST /api/v1/write`: Prometheus remote write, for a Prometheus that cannot be reached but can reach us.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+
+use super::body::{LIMIT, as_it_comes};
+use super::error::Error;
+use crate::app::App;
+use crate::config::metrics::Kind;
+use crate::ingest::auth::{Proof, authentic};
+use crate::ingest::remote_write;
+use crate::ingest::remote_write::{Fault, MOST_KEPT};
+
+/// No byte of snappy says more than so many.
+const GROWTH: usize = 22;
+
+/// Takes what is pushed. 2xx once it is stored; 400 for what would be no better when sent again, upon which a Prometheus drops it.
+pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
+    let name = whose(&app, &headers)?;
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    remote_write::spoken(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING))?;
+    let body = as_it_comes(&app, &headers, raw).await?;
+    let mut room = app.room(body.len().saturating_mul(GROWTH).min(LIMIT) + MOST_KEPT)?;
+    let work = move || {
+        let settings = app.settings();
+        let asked = settings.asked.get(&name).cloned().unwrap_or_default();
+        let written = remote_write::read(&body, &asked.wanted, LIMIT).map_err(|fault| match fault {
+            Fault::TooLarge { limit, .. } => Error::TooLarge(limit),
+            other => Error::BadRequest(other.to_string()),
+        })?;
+        // Taken until they are stored.
+        room.keep(written.bytes);
+        let out_of_bounds = app.pushed(&name, asked.of_pushed(written.samples), written.seen)?;
+        match written.faults.first() {
+            // As a Prometheus that receives does: the others were taken.
+            None if out_of_bounds > 0 => Err(Error::BadRequest(format!(
+                "{out_of_bounds} samples are out of bounds, more than ten minutes ahead or older than what is kept; the others were taken"
+            ))),
+            Some(fault) => Err(Error::BadRequest(format!("{} series could not be read, the others were taken; {fault}", written.faulty))),
+            None => Ok(StatusCode::NO_CONTENT),
+        }
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
+}
+
+/// The entry of `metrics:` whose proof is shown.
+fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
+    let settings = app.settings();
+    let entries = || settings.config.metrics.iter().filter(|entry| matches!(entry.kind, Kind::RemoteWrite(_)));
+    if entries().next().is_none() {
+        return Err(Error::NotFound("no samples are expected; add `{name: pushed, kind: remote_write}` under `metrics:`".to_owned()));
+    }
+    let proven = |proof: &Proof| {
+        // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
+        let open = matches!(proof, Proof::None) && settings.access.is_none();
+        authentic(proof, &super::shown(headers)) && (!open || super::web::names_this_machine(headers))
+    };
+    match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {
+        Some(entry) => Ok(entry.name.clone()),
+        None => {
+            app.counts.refused.fetch_add(1, Ordering::Relaxed);
+            Err(Error::Unauthorized("the credentials are missing or wrong; compare the sender's with `metrics:` of the settings"))
+        }
+    }
+}

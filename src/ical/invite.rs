@@ -1,0 +1,349 @@
+//! A meeting as iCalendar text (RFC 5545), fit for mail (RFC 5546, RFC 6047), for CalDAV and for a file.
+//!
+//! Names and titles come from outside. No value may end its line, open a parameter or add an attendee.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use crate::model::Time;
+use crate::model::postmortem::{Attendee, Meeting};
+
+/// RFC 5545 §3.1: a line holds at most this many octets without its line break.
+const LINE: usize = 75;
+
+/// The method under which a meeting is told to those it concerns: `REQUEST`, `CANCEL` once called off, `PUBLISH` when
+/// nobody is asked to answer. `None` without an organizer, whom each of these requires (RFC 5546 §3.2).
+#[must_use]
+pub(crate) fn method(meeting: &Meeting) -> Option<&'static str> {
+    mailto(&meeting.organizer)?;
+    Some(match (meeting.cancelled, attendees(meeting).is_empty()) {
+        (true, _) => "CANCEL",
+        (false, false) => "REQUEST",
+        (false, true) => "PUBLISH",
+    })
+}
+
+/// One VCALENDAR with one VEVENT, times in UTC.
+///
+/// Give [`method`] for a mail or a file that a person opens, and the same word in the mail's header. Give `None` for CalDAV, whose
+/// resources must not carry METHOD (RFC 4791 §4.1). With `PUBLISH` no attendee is written (RFC 5546 §3.2.1).
+/// TRANSP is left out: opaque is the default, and a server was seen to write it twice.
+#[must_use]
+pub(crate) fn invite(meeting: &Meeting, method: Option<&str>) -> String {
+    let mut out = String::with_capacity(1024);
+    line(&mut out, "BEGIN:VCALENDAR");
+    line(&mut out, "VERSION:2.0");
+    line(&mut out, "PRODID:-//Afterword//Afterword//EN");
+    line(&mut out, "CALSCALE:GREGORIAN");
+    let method = method.map(|word| word.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_uppercase());
+    if let Some(method) = method.as_deref().filter(|word| !word.is_empty()) {
+        line(&mut out, &format!("METHOD:{method}"));
+    }
+    line(&mut out, "BEGIN:VEVENT");
+    line(&mut out, &format!("UID:{}", text(&meeting.uid)));
+    line(&mut out, &format!("SEQUENCE:{}", meeting.sequence));
+    line(&mut out, &format!("DTSTAMP:{}", instant(meeting.stamp)));
+    line(&mut out, &format!("DTSTART:{}", instant(meeting.starts_at)));
+    // DTEND must be later than DTSTART (RFC 5545 §3.8.2.2); without it the meeting has no length, which clients can read.
+    if meeting.ends_at > meeting.starts_at {
+        line(&mut out, &format!("DTEND:{}", instant(meeting.ends_at)));
+    }
+    let cancelled = meeting.cancelled || method.as_deref() == Some("CANCEL");
+    line(&mut out, if cancelled { "STATUS:CANCELLED" } else { "STATUS:CONFIRMED" });
+    let summary = text(&meeting.summary);
+    line(&mut out, &format!("SUMMARY:{}", if summary.trim().is_empty() { "Postmortem" } else { &summary }));
+    if !meeting.description.trim().is_empty() {
+        line(&mut out, &format!("DESCRIPTION:{}", text(&meeting.description)));
+    }
+    if let Some(url) = address(&meeting.url) {
+        line(&mut out, &format!("URL:{url}"));
+    }
+    let asked = if method.as_deref() == Some("PUBLISH") { Vec::new() } else { attendees(meeting) };
+    // An entry that nobody is asked to and that goes to nobody is not group-scheduled and has no organizer (RFC 5545 §3.8.4.3).
+    if (method.is_some() || !asked.is_empty())
+        && let Some(organizer) = mailto(&meeting.organizer)
+    {
+        line(&mut out, &format!("ORGANIZER:{organizer}"));
+    }
+    for (attendee, mailto) in asked {
+        let role = if attendee.optional { "OPT-PARTICIPANT" } else { "REQ-PARTICIPANT" };
+        let name = common_name(&attendee.name);
+        line(&mut out, &format!("ATTENDEE;CUTYPE=INDIVIDUAL;ROLE={role};PARTSTAT=NEEDS-ACTION;RSVP=TRUE{name}:{mailto}"));
+    }
+    line(&mut out, "END:VEVENT");
+    line(&mut out, "END:VCALENDAR");
+    out
+}
+
+/// The attendees that have an address, one an address.
+fn attendees(meeting: &Meeting) -> Vec<(&Attendee, String)> {
+    let mut seen = BTreeSet::new();
+    meeting
+        .attendees
+        .iter()
+        .filter_map(|attendee| Some((attendee, mailto(&attendee.email)?)))
+        .filter(|(_, mailto)| seen.insert(mailto.to_ascii_lowercase()))
+        .collect()
+}
+
+fn instant(at: Time) -> String {
+    at.format("%Y%m%dT%H%M%SZ").to_string()
+}
+
+/// A TEXT value (RFC 5545 §3.3.11). Other control characters are dropped; U+2028 and U+2029 end lines for some readers.
+fn text(value: &str) -> String {
+    let mut out = String::with_capacity(value.len());
+    for char in value.replace("\r\n", "\n").chars() {
+        match char {
+            '\n' | '\r' | '\u{2028}' | '\u{2029}' => out.push_str("\\n"),
+            '\\' | ';' | ',' => out.extend(['\\', char]),
+            '\t' => out.push(' '),
+            char if char.is_control() => {}
+            char => out.push(char),
+        }
+    }
+    out
+}
+
+/// `;CN=…`, or nothing for an empty name. A parameter value knows no escapes (RFC 5545 §3.2): `"` cannot be written, and `^` starts
+/// an escape for some readers only (RFC 6868), so neither goes out.
+fn common_name(name: &str) -> String {
+    let cleaned: String = name
+        .chars()
+        .map(|char| match char {
+            '"' => '\'',
+            '^' | '\u{2028}' | '\u{2029}' => ' ',
+            char if char.is_control() => ' ',
+            char => char,
+        })
+        .collect();
+    let name = cleaned.split_whitespace().collect::<Vec<_>>().join(" ");
+    if name.is_empty() {
+        String::new()
+    } else if name.contains([':', ';', ',']) {
+        format!(";CN=\"{name}\"")
+    } else {
+        format!(";CN={name}")
+    }
+}
+
+/// A `mailto:` URI of a bare address, or `None` for what is none. A name around it breaks updating in place in some clients.
+fn mailto(email: &str) -> Option<String> {
+    let email = email.trim();
+    let email = if email.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:")) { &email[7..] } else { email };
+    let (local, domain) = email.rsplit_once('@')?;
+    if local.is_empty() || domain.is_empty() || email.chars().any(|char| char.is_control() || char.is_whitespace() || "<>\"".contains(char))
+    {
+        return None;
+    }
+    let mut out = String::from("mailto:");
+    for byte in email.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~!$'*+=@/".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    Some(out)
+}
+
+/// An `http` or `https` address as a URI value; bytes that a URI cannot hold are percent-encoded.
+fn address(url: &str) -> Option<String> {
+    let url = url.trim();
+    let scheme = url.split_once("://")?.0;
+    if !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")) {
+        return None;
+    }
+    let mut out = String::with_capacity(url.len());
+    for byte in url.bytes() {
+        match byte {
+            b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}' => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+            0x21..=0x7e => out.push(char::from(byte)),
+            _ => {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    Some(out)
+}
+
+/// Writes one content line, folded at [`LINE`] octets but never within a character; the space of a continuation counts.
+fn line(out: &mut String, content: &str) {
+    let mut width = 0;
+    for char in content.chars() {
+        if width + char.len_utf8() > LINE {
+            out.push_str("\r\n ");
+            width = 1;
+        }
+        out.push(char);
+        width += char.len_utf8();
+    }
+    out.push_str("\r\n");
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+    use super::{invite, method};
+    use crate::model::postmortem::{Attendee, Meeting, PostmortemId};
+    use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
+
+    fn attendee(name: &str, email: &str) -> Attendee {
+        Attendee { name: name.into(), email: email.into(), optional: false }
+    }
+
+    fn meeting() -> Meeting {
+        Meeting {
+            id: PostmortemId("pm-0123456789".into()),
+            uid: "pm-0123456789@afterword".into(),
+            sequence: 2,
+            stamp: "2026-11-23T12:00:00.123Z".parse().unwrap(),
+            starts_at: "2026-11-25T09:00:00Z".parse().unwrap(),
+            ends_at: "2026-11-25T10:00:00Z".parse().unwrap(),
+            cancelled: false,
+            summary: "Postmortem: checkout, high; error rate".into(),
+            description: "Draft:\r\nhttps://pm.example/postmortems/pm-0123456789\\x".into(),
+            url: "https://pm.example/postmortems/pm-0123456789".into(),
+            organizer: "postmortems@example.com".into(),
+            attendees: vec![attendee("Ada L.", "ada@example.com"), Attendee { optional: true, ..attendee("Lin", "lin@example.com") }],
+        }
+    }
+
+    /// The lines after unfolding; fails on a line that is too long or not ended by CRLF.
+    fn lines(text: &str) -> Vec<String> {
+        assert!(text.ends_with("\r\n"));
+        for line in text.trim_end_matches("\r\n").split("\r\n") {
+            assert!(line.len() <= 75, "{line}");
+            assert!(!line.contains(['\r', '\n']), "{line:?}");
+        }
+        text.replace("\r\n ", "").trim_end().split("\r\n").map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn a_request_says_all_that_a_client_needs() {
+        let text = invite(&meeting(), Some("REQUEST"));
+        insta::assert_snapshot!(lines(&text).join("\n"), @r"
+        BEGIN:VCALENDAR
+        VERSION:2.0
+        PRODID:-//Afterword//Afterword//EN
+        CALSCALE:GREGORIAN
+        METHOD:REQUEST
+        BEGIN:VEVENT
+        UID:pm-0123456789@afterword
+        SEQUENCE:2
+        DTSTAMP:20261123T120000Z
+        DTSTART:20261125T090000Z
+        DTEND:20261125T100000Z
+        STATUS:CONFIRMED
+        SUMMARY:Postmortem: checkout\, high\; error rate
+        DESCRIPTION:Draft:\nhttps://pm.example/postmortems/pm-0123456789\\x
+        URL:https://pm.example/postmortems/pm-0123456789
+        ORGANIZER:mailto:postmortems@example.com
+        ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;CN=Ada L.:mailto:ada@example.com
+        ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=OPT-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE;CN=Lin:mailto:lin@example.com
+        END:VEVENT
+        END:VCALENDAR
+        ");
+        assert!(!text.contains("TRANSP"));
+    }
+
+    #[test]
+    fn a_server_gets_no_method_and_a_cancelled_meeting_says_so() {
+        assert!(!invite(&meeting(), None).contains("METHOD"));
+        let cancelled = Meeting { cancelled: true, sequence: 3, ..meeting() };
+        assert_eq!(method(&cancelled), Some("CANCEL"));
+        let text = invite(&cancelled, method(&cancelled));
+        assert!(text.contains("METHOD:CANCEL\r\n") && text.contains("STATUS:CANCELLED\r\n") && text.contains("SEQUENCE:3\r\n"));
+        // One person taken off the list is told by CANCEL while the meeting stands.
+        assert!(invite(&meeting(), Some("CANCEL")).contains("STATUS:CANCELLED\r\n"));
+    }
+
+    #[test]
+    fn nobody_asked_is_published_without_attendees() {
+        let alone = Meeting { attendees: vec![], ..meeting() };
+        assert_eq!(method(&alone), Some("PUBLISH"));
+        assert!(!invite(&alone, None).contains("ORGANIZER"));
+        assert!(invite(&alone, Some("PUBLISH")).contains("ORGANIZER"));
+        assert!(!invite(&meeting(), Some("PUBLISH")).contains("ATTENDEE"));
+        assert_eq!(method(&Meeting { organizer: String::new(), ..meeting() }), None);
+    }
+
+    #[test]
+    fn a_name_cannot_add_an_attendee() {
+        for name in [
+            "Ada\r\nATTENDEE:mailto:evil@x",
+            "Ada\nATTENDEE:mailto:evil@x",
+            "Ada\rATTENDEE:mailto:evil@x",
+            "Ada\":mailto:evil@x;CN=\"",
+            "A\u{2028}ATTENDEE:x",
+        ] {
+            let meeting = Meeting { attendees: vec![attendee(name, "ada@example.com")], ..meeting() };
+            let lines = lines(&invite(&meeting, Some("REQUEST")));
+            let attendees: Vec<_> = lines.iter().filter(|line| line.starts_with("ATTENDEE")).collect();
+            assert_eq!(attendees.len(), 1, "{lines:?}");
+            assert!(attendees[0].ends_with("\":mailto:ada@example.com"), "{attendees:?}");
+            assert_eq!(attendees[0].matches('"').count(), 2);
+        }
+        let summary =
+            Meeting { summary: "x\r\nATTENDEE:mailto:evil@x\u{7}".into(), url: "https://x/\r\nATTENDEE:mailto:evil@x".into(), ..meeting() };
+        let lines = lines(&invite(&summary, Some("REQUEST\r\nATTENDEE:x")));
+        assert_eq!(lines.iter().filter(|line| line.starts_with("ATTENDEE")).count(), 2);
+    }
+
+    #[test]
+    fn names_and_addresses_of_every_kind() {
+        let names = Meeting {
+            attendees: vec![
+                attendee("", "empty@example.com"),
+                attendee("Lovelace, Ada", "comma@example.com"),
+                attendee("Ada \"the\" L", "MAILTO:quote@example.com"),
+                attendee("no address", "nobody"),
+                attendee("twice", "Comma@Example.com"),
+                attendee("odd", "o'neil+x;y@example.com"),
+                attendee("framed", "Ada <ada@example.com>"),
+            ],
+            ..meeting()
+        };
+        let all = lines(&invite(&names, Some("REQUEST")));
+        let got: Vec<_> = all
+            .iter()
+            .filter_map(|line| line.strip_prefix("ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE"))
+            .collect();
+        assert_eq!(
+            got,
+            [
+                ":mailto:empty@example.com",
+                ";CN=\"Lovelace, Ada\":mailto:comma@example.com",
+                ";CN=Ada 'the' L:mailto:quote@example.com",
+                ";CN=odd:mailto:o'neil+x%3By@example.com"
+            ]
+        );
+    }
+
+    #[test]
+    fn folding_spares_characters() {
+        for unit in ["漢字", "👩‍🚒", "é", "a"] {
+            for pad in 0..8 {
+                let long = format!("{}{}", "x".repeat(pad), unit.repeat(100));
+                let meeting = Meeting { summary: long.clone(), attendees: vec![attendee(&long, "a@example.com")], ..meeting() };
+                let lines = lines(&invite(&meeting, Some("REQUEST")));
+                assert!(lines.contains(&format!("SUMMARY:{long}")));
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        #[test]
+        fn whatever_the_text_the_lines_are_the_same(name in any::<String>(), summary in any::<String>(), url in any::<String>(), email in any::<String>()) {
+            let meeting = Meeting { summary, url: format!("https://{url}"), attendees: vec![attendee(&name, "a@example.com"), attendee(&name, &email)], ..meeting() };
+            let lines = lines(&invite(&meeting, Some("REQUEST")));
+            let extra = lines.iter().filter(|line| line.starts_with("ATTENDEE;")).count();
+            prop_assert!((1..=2).contains(&extra));
+            prop_assert_eq!(lines.len(), 18 + extra);
+        }
+    }
+}

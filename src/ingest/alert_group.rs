@@ -1,0 +1,87 @@
+//! A group of alerts: the body of Alertmanager's webhook, which Grafana's has too, with fields of its own beside it.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::alert_payload;
+use super::alert_payload::{Place, Sent};
+use super::replicas::Replicas;
+use super::{Known, MemberFault, Message, Reading};
+use crate::model::event::{AlertStatus, Event};
+
+/// The part of the body that is read; anything else may be there.
+#[derive(Deserialize)]
+pub(crate) struct Group<'a> {
+    #[serde(borrow)]
+    pub(crate) version: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) alerts: Option<&'a RawValue>,
+    #[serde(borrow)]
+    receiver: Option<&'a RawValue>,
+    #[serde(borrow, rename = "externalURL")]
+    external_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "truncatedAlerts")]
+    truncated_alerts: Option<&'a RawValue>,
+}
+
+/// What one of the senders means beyond what both do.
+pub(crate) struct Manner {
+    /// What the link to the sender is called.
+    pub(crate) home: &'static str,
+    /// Whether an alert is left out.
+    pub(crate) left_out: fn(&Sent<'_>) -> bool,
+    /// What is put right of an event.
+    pub(crate) put_right: fn(Event) -> Event,
+}
+
+impl Group<'_> {
+    /// One event for each of `alerts`, without the firing ones that `known` says only repeat what is known.
+    ///
+    /// # Errors
+    /// When `alerts` is no list.
+    pub(crate) fn read(
+        &self,
+        alerts: &RawValue,
+        message: &Message<'_>,
+        known: &mut Known<'_>,
+        manner: &Manner,
+    ) -> Result<Reading, MemberFault> {
+        let Message { source, names, now, .. } = *message;
+        let home = string(self.external_url);
+        let home = home.as_deref().map(|url| (manner.home, url));
+        let mut reading = Reading { receiver: string(self.receiver), ..Reading::default() };
+        let mut faults: Vec<MemberFault> = Vec::new();
+        match self.truncated_alerts.map(|raw| serde_json::from_str(raw.get())) {
+            Some(Ok(truncated)) => reading.truncated = truncated,
+            Some(Err(_)) => faults.push(MemberFault {
+                index: None,
+                path: "truncatedAlerts".to_owned(),
+                message: "a whole number, zero or more, belongs here; taken as 0".to_owned(),
+            }),
+            None => {}
+        }
+        let mut replicas = Replicas::default();
+        faults.extend(alert_payload::each(alerts, "alerts", |place: Place, mut sent: Sent<'_>| {
+            if (manner.left_out)(&sent) {
+                return Ok(());
+            }
+            let of_replica = sent.drop_labels(&names.ignored);
+            let episode = alert_payload::episode(&sent, place, now)?;
+            if of_replica {
+                replicas.note(reading.events.len());
+            } else if episode.status == AlertStatus::Firing && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse)) {
+                reading.renewed += 1;
+                return Ok(());
+            }
+            reading.events.push((manner.put_right)(alert_payload::event(sent, episode, home, source, names, now)));
+            Ok(())
+        })?);
+        replicas.fold(&mut reading);
+        reading.faults = faults;
+        Ok(reading)
+    }
+}
+
+fn string(raw: Option<&RawValue>) -> Option<String> {
+    raw.and_then(|raw| serde_json::from_str(raw.get()).ok())
+}

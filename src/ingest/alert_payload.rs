@@ -1,0 +1,494 @@
+//! One alert of Alertmanager's webhook or API, or of Grafana's webhook: they share their fields, but not what a missing one means.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, de};
+use serde_json::value::RawValue;
+
+use super::{Glimpse, MemberFault, found, labels, time};
+use crate::model::Time;
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Link};
+use crate::model::settings::LabelNames;
+
+/// Members that are read borrowed, all before the first is looked at; a longer list goes one by one, or a body of tiny alerts would need
+/// many times its own memory.
+const TOGETHER: usize = 4096;
+
+/// Members of a body at the most. At the least that an alert takes as Alertmanager sends it, larger bodies are refused by their size first;
+/// without this, one of nothing but commas would become gigabytes of faults.
+const MEMBERS: usize = 100_000;
+
+/// A string borrowed from the body where it holds no escapes. The newtype matters: serde's `borrow` does not reach a bare
+/// `Cow` inside another type.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// Names with strings: in the order of the names, each once, the last one sent. So a map would have it, without a map's cost.
+#[derive(Default)]
+pub(crate) struct Pairs<'a>(pub(crate) Vec<(Cow<'a, str>, Cow<'a, str>)>);
+
+impl Pairs<'_> {
+    fn get(&self, name: &str) -> Option<&str> {
+        self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name)).ok().map(|at| self.0[at].1.as_ref())
+    }
+
+    fn kept(self) -> LabelSet {
+        LabelSet::of_sorted(self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
+    }
+}
+
+impl<'de> Deserialize<'de> for Pairs<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Pairs<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("names with strings")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut pairs: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
+                let mut in_order = true;
+                while let Some((Text(name), Text(value))) = map.next_entry()? {
+                    if pairs.is_empty() {
+                        pairs.reserve(8);
+                    }
+                    in_order &= pairs.last().is_none_or(|(last, _)| *last < name);
+                    pairs.push((name, value));
+                }
+                if !in_order {
+                    // Stable, and from the back: of equal names the last stays.
+                    pairs.reverse();
+                    pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
+                    pairs.dedup_by(|(later, _), (first, _)| later == first);
+                }
+                Ok(Pairs(pairs))
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
+
+/// The fields, each still unread, so that a fault can name its own.
+#[derive(Deserialize)]
+struct Raw<'a> {
+    #[serde(borrow)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow)]
+    labels: Option<&'a RawValue>,
+    #[serde(borrow)]
+    annotations: Option<&'a RawValue>,
+    #[serde(borrow, rename = "startsAt")]
+    starts_at: Option<&'a RawValue>,
+    #[serde(borrow, rename = "endsAt")]
+    ends_at: Option<&'a RawValue>,
+    #[serde(borrow, rename = "generatorURL")]
+    generator_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "dashboardURL")]
+    dashboard_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "panelURL")]
+    panel_url: Option<&'a RawValue>,
+    #[serde(borrow, rename = "silenceURL")]
+    silence_url: Option<&'a RawValue>,
+}
+
+/// The fields of [`Raw`] in one pass, for a list without a fault. Whatever this refuses, [`read`] looks at closely.
+#[derive(Deserialize)]
+#[serde(field_identifier)]
+enum Field {
+    #[serde(rename = "status")]
+    Status,
+    #[serde(rename = "labels")]
+    Labels,
+    #[serde(rename = "annotations")]
+    Annotations,
+    #[serde(rename = "startsAt")]
+    StartsAt,
+    #[serde(rename = "endsAt")]
+    EndsAt,
+    #[serde(rename = "generatorURL")]
+    GeneratorUrl,
+    #[serde(rename = "dashboardURL")]
+    DashboardUrl,
+    #[serde(rename = "panelURL")]
+    PanelUrl,
+    #[serde(rename = "silenceURL")]
+    SilenceUrl,
+    #[serde(other)]
+    Other,
+}
+
+/// The members of a list, still unread.
+pub(crate) struct Unread<'a>(pub(crate) Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Unread<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Unread<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(raw) = list.next_element()? {
+                    if all.len() == MEMBERS {
+                        return Err(Error::custom(format_args!("more than {MEMBERS} members stand in one list; send fewer at a time")));
+                    }
+                    all.push(raw);
+                }
+                Ok(Unread(all))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+/// A list of alerts without a fault.
+pub(crate) struct Faultless<'a>(pub(crate) Vec<Sent<'a>>);
+
+impl<'de> Deserialize<'de> for Faultless<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct List;
+        impl<'de> Visitor<'de> for List {
+            type Value = Faultless<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list of alerts")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(sent) = list.next_element()? {
+                    if all.len() == TOGETHER {
+                        return Err(Error::custom("a long list"));
+                    }
+                    if all.is_empty() {
+                        all.reserve(64);
+                    }
+                    all.push(sent);
+                }
+                Ok(Faultless(all))
+            }
+        }
+        deserializer.deserialize_seq(List)
+    }
+}
+
+impl<'de> Deserialize<'de> for Sent<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Member;
+        impl<'de> Visitor<'de> for Member {
+            type Value = Sent<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an alert")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let (mut status, mut labels, mut annotations) = (None, None, None);
+                let (mut starts_at, mut ends_at, mut generator_url) = (None, None, None);
+                let (mut dashboard_url, mut panel_url, mut silence_url) = (None, None, None);
+                while let Some(field) = map.next_key()? {
+                    match field {
+                        Field::Status => once(&mut status, &mut map, text_as_is)?,
+                        Field::Labels => once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?,
+                        Field::Annotations => once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?,
+                        Field::StartsAt => once(&mut starts_at, &mut map, text_as_time)?,
+                        Field::EndsAt => once(&mut ends_at, &mut map, text_as_time)?,
+                        Field::GeneratorUrl => once(&mut generator_url, &mut map, text_as_is)?,
+                        Field::DashboardUrl => once(&mut dashboard_url, &mut map, text_as_is)?,
+                        Field::PanelUrl => once(&mut panel_url, &mut map, text_as_is)?,
+                        Field::SilenceUrl => once(&mut silence_url, &mut map, text_as_is)?,
+                        Field::Other => drop(map.next_value::<IgnoredAny>()?),
+                    }
+                }
+                let mut labels = labels.flatten().unwrap_or_default();
+                labels.0.retain(|(_, value)| !value.is_empty());
+                if labels.0.is_empty() {
+                    return Err(Error::custom("no labels"));
+                }
+                Ok(Sent {
+                    status: status.flatten(),
+                    labels,
+                    annotations: annotations.flatten().unwrap_or_default(),
+                    starts_at: starts_at.flatten().flatten(),
+                    ends_at: ends_at.flatten().flatten(),
+                    generator_url: generator_url.flatten(),
+                    dashboard_url: dashboard_url.flatten(),
+                    panel_url: panel_url.flatten(),
+                    silence_url: silence_url.flatten(),
+                })
+            }
+        }
+        deserializer.deserialize_map(Member)
+    }
+}
+
+/// Reads a value that may be null, and may come once.
+fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>, U>(
+    place: &mut Option<Option<U>>,
+    map: &mut A,
+    read: impl FnOnce(T) -> Result<U, String>,
+) -> Result<(), A::Error> {
+    if place.is_some() {
+        return Err(de::Error::custom("twice"));
+    }
+    *place = Some(map.next_value::<Option<T>>()?.map(read).transpose().map_err(de::Error::custom)?);
+    Ok(())
+}
+
+fn text_as_is(Text(text): Text<'_>) -> Result<Cow<'_, str>, String> {
+    Ok(text)
+}
+
+fn text_as_time(Text(text): Text<'_>) -> Result<Option<Time>, String> {
+    time::parse_go(&text)
+}
+
+/// Where a member stands.
+#[derive(Clone, Copy)]
+pub(crate) struct Place {
+    /// The list's name; empty where the body is the list.
+    pub(crate) list: &'static str,
+    /// Position in the list.
+    pub(crate) index: usize,
+}
+
+impl Place {
+    pub(crate) fn fault(self, field: &str, message: impl Into<String>) -> MemberFault {
+        let Self { list, index } = self;
+        let dot = if field.is_empty() { "" } else { "." };
+        MemberFault { index: Some(index), path: format!("{list}[{index}]{dot}{field}"), message: message.into() }
+    }
+}
+
+/// An alert as sent; what is absent or Go's zero time is `None`.
+pub(crate) struct Sent<'a> {
+    pub(crate) status: Option<Cow<'a, str>>,
+    /// Never empty, and none without a value.
+    pub(crate) labels: Pairs<'a>,
+    pub(crate) annotations: Pairs<'a>,
+    pub(crate) starts_at: Option<Time>,
+    pub(crate) ends_at: Option<Time>,
+    pub(crate) generator_url: Option<Cow<'a, str>>,
+    /// These three come from Grafana only.
+    pub(crate) dashboard_url: Option<Cow<'a, str>>,
+    pub(crate) panel_url: Option<Cow<'a, str>>,
+    pub(crate) silence_url: Option<Cow<'a, str>>,
+}
+
+/// What an alert's times mean, by the rules of the way it came.
+#[derive(Clone, Copy)]
+pub(crate) struct Episode {
+    pub(crate) status: AlertStatus,
+    pub(crate) starts_at: Time,
+    pub(crate) ends_at: Option<Time>,
+    pub(crate) end_reason: EndReason,
+}
+
+impl Sent<'_> {
+    /// Drops labels that only tell replicas of one sender apart, unless nothing else would be left; whether there were any.
+    pub(crate) fn drop_labels(&mut self, ignored: &[String]) -> bool {
+        let is_ignored = |name: &str| ignored.iter().any(|ignored| ignored == name);
+        let dropped = self.labels.0.iter().filter(|(name, _)| is_ignored(name)).count();
+        if dropped == 0 || dropped == self.labels.0.len() {
+            return false;
+        }
+        self.labels.0.retain(|(name, _)| !is_ignored(name));
+        true
+    }
+
+    /// The value of a label.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        self.labels.get(name)
+    }
+
+    /// What tells whether a firing alert is news. One without a start of its own is never known by sight.
+    pub(crate) fn glimpse(&self, until: Option<Time>) -> Option<Glimpse<'_>> {
+        self.starts_at.map(|starts_at| Glimpse { labels: &self.labels.0, starts_at, until })
+    }
+}
+
+/// Gives each alert of a list to `take`; what is wrong with some of them costs the others nothing.
+///
+/// # Errors
+/// When it is no list.
+pub(crate) fn each<'a>(
+    raw: &'a RawValue,
+    list: &'static str,
+    mut take: impl FnMut(Place, Sent<'a>) -> Result<(), MemberFault>,
+) -> Result<Vec<MemberFault>, MemberFault> {
+    if let Ok(Faultless(alerts)) = serde_json::from_str(raw.get()) {
+        let alerts = alerts.into_iter().enumerate();
+        return Ok(alerts.filter_map(|(index, sent)| take(Place { list, index }, sent).err()).collect());
+    }
+    let Unread(alerts) = serde_json::from_str(raw.get()).map_err(|error| {
+        let message = match found(raw.get().as_bytes()) {
+            "a list" => error.to_string(),
+            other => format!("a list belongs here, not {other}"),
+        };
+        MemberFault { index: None, path: list.to_owned(), message }
+    })?;
+    let alerts = alerts.into_iter().enumerate().map(|(index, raw)| (Place { list, index }, raw));
+    Ok(alerts.filter_map(|(place, raw)| read(raw, place).and_then(|sent| take(place, sent)).err()).collect())
+}
+
+/// What the webhooks of Alertmanager and Grafana mean by an alert's status and times. A resolved alert without `endsAt` has ended by `now`, and
+/// why is unknown.
+pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
+    let Some(starts_at) = sent.starts_at else {
+        return Err(place.fault("startsAt", "missing; without it one episode of an alert cannot be told from the next"));
+    };
+    match sent.status.as_deref() {
+        Some("firing") => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
+        Some("resolved") => {
+            let (ends_at, end_reason) = match sent.ends_at {
+                Some(ends_at) if ends_at < starts_at => {
+                    return Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins"));
+                }
+                Some(ends_at) => (ends_at, end_reason(&sent.annotations)),
+                None => (now.max(starts_at), EndReason::Unknown),
+            };
+            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
+        }
+        Some(_) => Err(place.fault("status", "neither `firing` nor `resolved`")),
+        None => Err(place.fault("status", "missing; it is `firing` or `resolved`")),
+    }
+}
+
+/// Reads one member closely, and says what is wrong with it.
+pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, MemberFault> {
+    // serde would take a list for a struct, by position.
+    let fields = Some(raw.get()).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str::<Raw<'a>>(text).ok());
+    let Some(fields) = fields else {
+        return Err(place.fault("", format!("an alert with `labels` and `startsAt` belongs here, not {}", found(raw.get().as_bytes()))));
+    };
+    let mut labels = pairs(fields.labels, place, "labels")?;
+    // In Prometheus an empty label is the same as none.
+    labels.0.retain(|(_, value)| !value.is_empty());
+    if labels.0.is_empty() {
+        return Err(place.fault("labels", "an alert needs at least one label that is not empty, `alertname` above all"));
+    }
+    Ok(Sent {
+        status: fields.status.map(|raw| text(raw, place, "status")).transpose()?,
+        labels,
+        annotations: pairs(fields.annotations, place, "annotations")?,
+        starts_at: instant(fields.starts_at, place, "startsAt")?,
+        ends_at: instant(fields.ends_at, place, "endsAt")?,
+        generator_url: fields.generator_url.map(|raw| text(raw, place, "generatorURL")).transpose()?,
+        dashboard_url: fields.dashboard_url.and_then(|raw| text(raw, place, "dashboardURL").ok()),
+        panel_url: fields.panel_url.and_then(|raw| text(raw, place, "panelURL").ok()),
+        silence_url: fields.silence_url.and_then(|raw| text(raw, place, "silenceURL").ok()),
+    })
+}
+
+/// What an alert states. `home` is where its sender is found, by a title.
+pub(crate) fn event(
+    sent: Sent<'_>,
+    episode: Episode,
+    home: Option<(&'static str, &str)>,
+    source: &str,
+    names: &LabelNames,
+    now: Time,
+) -> Event {
+    let Episode { status, starts_at, ends_at, end_reason } = episode;
+    let links = [
+        ("Query", sent.generator_url.as_deref()),
+        ("Dashboard", sent.dashboard_url.as_deref()),
+        ("Panel", sent.panel_url.as_deref()),
+        ("Silence", sent.silence_url.as_deref()),
+        ("Runbook", sent.annotations.get("runbook_url")),
+        home.map_or(("", None), |(title, url)| (title, Some(url))),
+    ];
+    let links = links.into_iter().filter_map(|(title, url)| link(title, url?)).collect();
+    let labels = sent.labels.kept();
+    let service = labels::service(&labels, names).map(|(_, service)| service.to_owned());
+    let environment = labels::environment(&labels, names);
+    let alert = Alert {
+        seen_again: None,
+        recalled: false,
+        name: labels.get("alertname").map_or_else(|| unnamed(&labels).into(), Into::into),
+        status,
+        severity: labels::severity(&labels, names),
+        labels,
+        annotations: sent.annotations.kept(),
+        starts_at,
+        ends_at,
+        pending_for: None,
+        keep_firing_for: None,
+        end_reason,
+    };
+    let mut event = Event::new(source, ends_at.unwrap_or(starts_at), Fact::Alert(alert));
+    event.service = service.map(Into::into);
+    event.environment = environment.map(Into::into);
+    event.links = links;
+    time::clamp(&mut event, now);
+    event
+}
+
+/// Grafana says in an annotation when a resolved alert did not recover; others say nothing and are believed. Several reasons stand in one
+/// text: `NoData, KeepLast`.
+pub(crate) fn end_reason(annotations: &Pairs<'_>) -> EndReason {
+    let reasons = annotations.get("grafana_state_reason").unwrap_or_default();
+    let mut reasons = reasons.split(',').map(str::trim).filter(|reason| !matches!(*reason, "" | "Normal"));
+    match reasons.next() {
+        None => EndReason::Recovered,
+        Some("NoData" | "MissingSeries") => EndReason::NoData,
+        Some("Paused") => EndReason::Muted,
+        Some("RuleDeleted") => EndReason::Deleted,
+        // Error, Updated, and whatever comes to be: that nothing is wrong any more is in none of them.
+        Some(_) => EndReason::Unknown,
+    }
+}
+
+/// A link, if it is one that a page may offer: anything but `http` and `https` could run in the reader's browser.
+pub(crate) fn link(title: &str, url: &str) -> Option<Link> {
+    let url = url.trim();
+    let (scheme, rest) = url.split_once("://")?;
+    let safe = (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
+        && !rest.is_empty()
+        && !url.chars().any(|letter| letter.is_whitespace() || letter.is_control());
+    safe.then(|| Link { title: title.to_owned(), url: url.to_owned() })
+}
+
+/// What stands in for `alertname`: the labels, which like a name do not change while the alert lasts.
+fn unnamed(labels: &LabelSet) -> String {
+    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    format!("{{{}}}", pairs.join(", "))
+}
+
+fn text<'a>(raw: &'a RawValue, place: Place, field: &str) -> Result<Cow<'a, str>, MemberFault> {
+    match serde_json::from_str::<Text<'a>>(raw.get()) {
+        Ok(Text(text)) => Ok(text),
+        Err(_) if raw.get().starts_with('"') => {
+            Err(place.fault(field, "a string of Unicode text belongs here; this one has half a character"))
+        }
+        Err(_) => Err(place.fault(field, format!("a string belongs here, not {}", found(raw.get().as_bytes())))),
+    }
+}
+
+fn instant(raw: Option<&RawValue>, place: Place, field: &str) -> Result<Option<Time>, MemberFault> {
+    let Some(raw) = raw else { return Ok(None) };
+    let text = text(raw, place, field)?;
+    time::parse_go(&text).map_err(|message| place.fault(field, message))
+}
+
+fn pairs<'a>(raw: Option<&'a RawValue>, place: Place, field: &str) -> Result<Pairs<'a>, MemberFault> {
+    let Some(raw) = raw else { return Ok(Pairs::default()) };
+    serde_json::from_str(raw.get()).map_err(|_| {
+        // Only now does it pay to look which of them it is.
+        let all: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
+        match all.iter().find(|(_, value)| serde_json::from_str::<Text<'_>>(value.get()).is_err()) {
+            Some((name, value)) => {
+                place.fault(&format!("{field}.{name}"), format!("a string belongs here, not {}", found(value.get().as_bytes())))
+            }
+            None => place.fault(field, format!("names with strings belong here, not {}", found(raw.get().as_bytes()))),
+        }
+    })
+}

@@ -1,0 +1,343 @@
+//! What an Alertmanager lists when it is asked: alerts that are on, and silences. So are known the ends that no webhook tells, since of an alert that
+//! is silenced, inhibited or muted it never sends `resolved`. What it answers (0.25.0, captured):
+//!
+//! ```json
+//! [{"labels": {"alertname": "A", "severity": "critical"}, "annotations": {}, "receivers": [{"name": "x"}], "fingerprint": "09066144e4459257",
+//!   "startsAt": "2026-11-25T12:00:00.123Z", "endsAt": "2026-11-25T12:41:22.142Z", "updatedAt": "2026-11-25T12:36:22.142Z",
+//!   "status": {"state": "suppressed", "silencedBy": ["a7b03e63-8929-4400-a630-bddf2a5532b8"], "inhibitedBy": []}}]
+//! [{"id": "a7b03e63-8929-4400-a630-bddf2a5532b8", "status": {"state": "active"}, "createdBy": "ada", "comment": "on it", "matchers": ["…"],
+//!   "startsAt": "2026-11-25T12:36:22.170Z", "endsAt": "2026-11-25T13:36:22.167Z", "updatedAt": "2026-11-25T12:36:22.170Z"}]
+//! {"uptime": "2026-11-25T12:36:20.658Z", "cluster": {"status": "disabled", "peers": []}}
+//! ```
+//!
+//! What is over is not listed. `endsAt` is until when the sender promised to say again that the alert fires: an alert that is gone before then was
+//! called over by its sender, and one that is gone after it is one that nobody spoke of any more. A list is kept in memory only, so that one that
+//! was started anew (`uptime` is since when it runs) says nothing of what is absent until senders had time to speak.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::{SubsecRound, TimeDelta};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::{IngestFault, MemberFault, begins, json_fields, not_readable, time};
+use crate::model::Time;
+use crate::model::event::{Acknowledgement, Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Subject};
+use crate::model::incident::IncidentId;
+
+/// How long senders get after a start of an Alertmanager to tell it what is on.
+const STARTED: TimeDelta = TimeDelta::minutes(5);
+/// How long the webhook gets to tell an end that it should: a `group_interval` by default, and a minute.
+const WEBHOOK: TimeDelta = TimeDelta::minutes(6);
+
+/// One look, as it was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Answers {
+    /// `/api/v2/status`, before all else.
+    pub before: Vec<u8>,
+    /// `/api/v2/alerts`
+    pub alerts: Vec<u8>,
+    /// `/api/v2/silences`
+    pub silences: Vec<u8>,
+    /// `/api/v2/status`, after all else.
+    pub after: Vec<u8>,
+}
+
+/// An alert that came from the source, as its incident has it.
+#[derive(Debug, Clone)]
+pub(crate) struct Held {
+    /// The incident.
+    pub incident: IncidentId,
+    /// What said that it fires.
+    pub event: Arc<Event>,
+    /// Whether it is believed to be on.
+    pub on: bool,
+    /// When it was last seen.
+    pub last_seen: Time,
+}
+
+/// When a look was.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Moment {
+    /// By our clock.
+    pub ours: Time,
+    /// By the Alertmanager's.
+    pub theirs: Time,
+}
+
+/// What a look makes known.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Looked {
+    /// Alerts that are on, as was known.
+    pub renewed: Vec<Subject>,
+    /// What is new.
+    pub events: Vec<Event>,
+}
+
+/// What is known of one Alertmanager's lists, from one look to the next.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Listing {
+    alerts: HashMap<Subject, Seen>,
+    /// What was told of silences and inhibitions, by incident.
+    told: BTreeSet<(IncidentId, String)>,
+}
+
+/// How an alert was listed last.
+#[derive(Debug, Clone)]
+struct Seen {
+    /// Since when the Alertmanager ran then. `None`: it was not listed yet.
+    up_since: Option<Time>,
+    /// Until when its sender promised to speak again.
+    until: Time,
+    /// When its sender spoke last.
+    spoken_at: Time,
+    /// Whether no webhook will tell its end.
+    suppressed: bool,
+    gone: Option<Gone>,
+}
+
+/// What an alert's absence was taken for when it was noticed.
+#[derive(Debug, Clone, Copy)]
+struct Gone {
+    noticed: Time,
+    ends_at: Time,
+    reason: EndReason,
+}
+
+#[derive(Deserialize)]
+struct RawAlert {
+    labels: Labels,
+    #[serde(rename = "startsAt")]
+    starts_at: String,
+    #[serde(rename = "endsAt")]
+    ends_at: String,
+    #[serde(rename = "updatedAt")]
+    updated_at: String,
+    fingerprint: Option<String>,
+    status: RawState,
+}
+
+#[derive(Deserialize)]
+struct RawState {
+    state: Option<String>,
+    #[serde(rename = "silencedBy")]
+    silenced_by: Option<Vec<String>>,
+    #[serde(rename = "inhibitedBy")]
+    inhibited_by: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+struct RawSilence {
+    id: String,
+    #[serde(rename = "createdBy")]
+    created_by: Option<String>,
+    comment: Option<String>,
+    #[serde(rename = "startsAt")]
+    starts_at: String,
+    #[serde(rename = "endsAt")]
+    ends_at: String,
+}
+
+#[derive(Deserialize)]
+struct RawStatus {
+    uptime: Option<String>,
+}
+
+/// A listed alert.
+struct Listed {
+    name: String,
+    starts_at: Time,
+    until: Time,
+    spoken_at: Time,
+    fingerprint: String,
+    state: RawState,
+}
+
+/// What a look found, by what it is looked for.
+struct Found {
+    alerts: HashMap<LabelSet, Vec<Listed>>,
+    silences: BTreeMap<String, RawSilence>,
+}
+
+impl Listing {
+    /// Reads a look. `held` is what was held before it, so that what came meanwhile is not missed in it; `ignored` are labels that only tell
+    /// replicas apart.
+    ///
+    /// # Errors
+    /// When an answer cannot be read whole: then nothing is known of what is absent in it, and nothing is concluded.
+    pub(crate) fn read(
+        &mut self,
+        answers: &Answers,
+        held: &[Held],
+        source: &str,
+        ignored: &[String],
+        at: Moment,
+    ) -> Result<Looked, IngestFault> {
+        let (before, up_since) = (uptime(&answers.before)?, uptime(&answers.after)?);
+        let found = Found::read(answers, ignored)?;
+        if before != up_since {
+            // Nobody can say which of the two answered.
+            return Ok(Looked::default());
+        }
+        let mut looked = Looked::default();
+        let mut alerts = HashMap::with_capacity(held.len());
+        for held in held {
+            let Fact::Alert(alert) = &held.event.fact else { continue };
+            let before = self.alerts.remove(&held.event.subject);
+            if let Some(listed) = found.alert(alert, !ignored.is_empty()) {
+                if held.on {
+                    looked.renewed.push(held.event.subject);
+                } else {
+                    looked.events.push(Event::clone(&held.event));
+                }
+                looked.events.extend(self.hushed(held, alert, listed, &found, source, at));
+                let suppressed = listed.state.state.as_deref() == Some("suppressed");
+                let (until, spoken_at) = (listed.until, listed.spoken_at);
+                alerts.insert(held.event.subject, Seen { up_since, until, spoken_at, suppressed, gone: None });
+            } else if held.on {
+                let mut seen = before.unwrap_or_else(|| Seen::never(held));
+                match seen.over(up_since, at.theirs) {
+                    Some(gone) => looked.events.push(ended(&held.event, alert, gone, source, at)),
+                    None => drop(alerts.insert(held.event.subject, seen)),
+                }
+            }
+        }
+        self.alerts = alerts;
+        let incidents: BTreeSet<&IncidentId> = held.iter().map(|held| &held.incident).collect();
+        self.told.retain(|(incident, _)| incidents.contains(incident));
+        Ok(looked)
+    }
+
+    /// What an incident is told once of the silences and inhibitions of an alert. A silence that began after the alert is an acknowledgement: it
+    /// hides nothing.
+    fn hushed(&mut self, held: &Held, alert: &Alert, listed: &Listed, found: &Found, source: &str, at: Moment) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut tell = |occurred_at: Time, actor: Option<&str>, fact: Fact| {
+            let mut event = Event::new(source, occurred_at.max(alert.starts_at), fact);
+            event.actor = actor.and_then(|name| {
+                let name = json_fields::line(name);
+                (!name.is_empty()).then(|| Box::new(Actor { id: format!("alertmanager:{name}"), kind: ActorKind::Unknown }))
+            });
+            event.service.clone_from(&held.event.service);
+            event.environment.clone_from(&held.event.environment);
+            event.incident = Some((&*held.incident.0).into());
+            event.identify();
+            time::clamp(&mut event, at.ours);
+            events.push(event);
+        };
+        for id in listed.state.silenced_by.iter().flatten() {
+            let Some(silence) = found.silences.get(id) else { continue };
+            let (Ok(began), Ok(ends)) = (time::parse(&silence.starts_at), time::parse(&silence.ends_at)) else { continue };
+            if !self.told.insert((held.incident.clone(), format!("silence {id}"))) {
+                continue;
+            }
+            let author = silence.created_by.as_deref();
+            if began > alert.starts_at {
+                tell(began, author, Fact::Acknowledgement(Acknowledgement { of: Some(held.event.subject) }));
+            }
+            let comment = silence.comment.as_deref().map(json_fields::line).filter(|comment| !comment.is_empty());
+            let comment = comment.map(|comment| format!(": {comment}")).unwrap_or_default();
+            let text = format!("{} is silenced in Alertmanager until {}{comment}", alert.name, ends.format("%Y-%m-%d %H:%M UTC"));
+            tell(began, author, Fact::Note(Note { text: json_fields::line(&text) }));
+        }
+        for fingerprint in listed.state.inhibited_by.iter().flatten() {
+            if !self.told.insert((held.incident.clone(), format!("inhibited {} by {fingerprint}", held.event.subject))) {
+                continue;
+            }
+            let by = found.alerts.values().flatten().find(|other| other.fingerprint == *fingerprint);
+            let name = by.map_or("another alert", |other| other.name.as_str());
+            let text = format!("{} is inhibited in Alertmanager by {name}", alert.name);
+            tell(by.map_or(alert.starts_at, |other| other.starts_at), None, Fact::Note(Note { text: json_fields::line(&text) }));
+        }
+        events
+    }
+}
+
+impl Seen {
+    /// An alert that is held and was not listed since this began to look.
+    fn never(held: &Held) -> Self {
+        Self { up_since: None, until: held.last_seen, spoken_at: held.last_seen, suppressed: false, gone: None }
+    }
+
+    /// What its absence comes to, once nothing else is to be waited for.
+    fn over(&mut self, up_since: Option<Time>, now: Time) -> Option<Gone> {
+        // Senders may not have spoken yet to one that has only begun.
+        if up_since.is_some_and(|since| now - since < STARTED) && self.up_since != up_since {
+            return None;
+        }
+        let same = up_since.is_some() && self.up_since == up_since;
+        let gone = *self.gone.get_or_insert(match same {
+            // Its sender called it over before it had to speak again.
+            true if now < self.until => Gone { noticed: now, ends_at: now, reason: EndReason::Recovered },
+            true => Gone { noticed: now, ends_at: self.spoken_at, reason: EndReason::SourceLost },
+            false => Gone { noticed: now, ends_at: self.spoken_at, reason: EndReason::Unknown },
+        });
+        (self.suppressed || now - gone.noticed >= WEBHOOK).then_some(gone)
+    }
+}
+
+impl Found {
+    fn read(answers: &Answers, ignored: &[String]) -> Result<Self, IngestFault> {
+        let mut alerts: HashMap<LabelSet, Vec<Listed>> = HashMap::new();
+        for (index, raw) in
+            list::<RawAlert>(&answers.alerts, "a list of alerts, as Alertmanager's GET /api/v2/alerts answers")?.into_iter().enumerate()
+        {
+            let instant = |field: &str, text: &str| {
+                time::parse(text).map_err(|message| MemberFault { index: Some(index), path: format!("[{index}].{field}"), message })
+            };
+            let name = raw.labels.get("alertname").map(|name| json_fields::line(name)).unwrap_or_default();
+            let listed = Listed {
+                name,
+                starts_at: instant("startsAt", &raw.starts_at)?,
+                until: instant("endsAt", &raw.ends_at)?,
+                spoken_at: instant("updatedAt", &raw.updated_at)?,
+                fingerprint: raw.fingerprint.unwrap_or_default(),
+                state: raw.status,
+            };
+            let kept = raw.labels.into_iter().filter(|(name, value)| !value.is_empty() && !ignored.contains(name));
+            alerts.entry(kept.collect()).or_default().push(listed);
+        }
+        let silences = list::<RawSilence>(&answers.silences, "a list of silences, as Alertmanager's GET /api/v2/silences answers")?;
+        Ok(Self { alerts, silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect() })
+    }
+
+    /// An alert as it is listed: its beginning is cut to milliseconds. Of replicas any will do.
+    fn alert(&self, alert: &Alert, of_replicas: bool) -> Option<&Listed> {
+        let same = |listed: &&Listed| listed.starts_at.trunc_subsecs(3) == alert.starts_at.trunc_subsecs(3);
+        let all = self.alerts.get(&alert.labels)?;
+        all.iter().find(same).or_else(|| all.first().filter(|_| of_replicas))
+    }
+}
+
+/// The end of an alert that is listed no more.
+fn ended(event: &Event, alert: &Alert, gone: Gone, source: &str, at: Moment) -> Event {
+    let ends_at = gone.ends_at.max(alert.starts_at);
+    let fact = Fact::Alert(Alert {
+        status: AlertStatus::Resolved,
+        ends_at: Some(ends_at),
+        end_reason: gone.reason,
+        seen_again: None,
+        ..alert.clone()
+    });
+    let mut ended = Event { occurred_at: ends_at, source: source.into(), clamped: false, fact, ..event.clone() };
+    ended.identify();
+    time::clamp(&mut ended, at.ours);
+    ended
+}
+
+/// Since when it runs, where it says so.
+fn uptime(body: &[u8]) -> Result<Option<Time>, IngestFault> {
+    const EXPECTED: &str = "an object, as Alertmanager's GET /api/v2/status answers";
+    begins(body, b'{', EXPECTED)?;
+    let status: RawStatus = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    Ok(status.uptime.and_then(|text| time::parse(&text).ok()))
+}
+
+fn list<T: DeserializeOwned>(body: &[u8], expected: &'static str) -> Result<Vec<T>, IngestFault> {
+    begins(body, b'[', expected)?;
+    serde_json::from_slice(body).map_err(|error| not_readable(&error, expected))
+}
+
+#[cfg(test)]
+mod tests;

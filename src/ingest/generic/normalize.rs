@@ -1,0 +1,200 @@
+//! What expressions gave, made fit for the reader of our own events: foreign text is cut rather than refused, and a key that cannot be
+//! read costs itself, not the event.
+
+use serde_json::{Map, Value};
+
+use super::{Place, written};
+use crate::ingest::{MemberFault, alert_payload, events, json_fields, time};
+use crate::model::Time;
+use crate::model::event::Event;
+use crate::model::settings::LabelNames;
+
+const TIMES: [&str; 4] = ["occurred_at", "starts_at", "ends_at", "since"];
+const LINES: [&str; 15] = [
+    "service",
+    "environment",
+    "incident",
+    "name",
+    "status",
+    "severity",
+    "end_reason",
+    "state",
+    "key",
+    "title",
+    "action",
+    "requester",
+    "revision",
+    "detected_by",
+    "of",
+];
+const PROSE: [&str; 3] = ["why", "reason", "text"];
+
+/// An event on its way.
+pub(crate) struct Made {
+    object: Map<String, Value>,
+    alert: bool,
+    /// By key, what its expression read that was not there.
+    absent: Vec<(String, String)>,
+}
+
+impl Made {
+    pub(crate) fn new(kind: &str, source: &str) -> Self {
+        let object = [("kind", kind), ("source", source)].map(|(key, value)| (key.to_owned(), Value::from(value)));
+        Self { object: object.into_iter().collect(), alert: kind == "alert", absent: Vec::new() }
+    }
+
+    /// A key's value; with a name, one of those below it. Null is none.
+    pub(crate) fn put(&mut self, key: &str, name: Option<&str>, value: Value) {
+        if value.is_null() {
+            return;
+        }
+        let Some(name) = name else {
+            self.object.insert(key.to_owned(), value);
+            return;
+        };
+        // A name beside an expression for the whole adds to what that gave.
+        if let Value::Object(inner) = self.object.entry(key).or_insert_with(|| Value::Object(Map::new())) {
+            inner.insert(name.to_owned(), value);
+        }
+    }
+
+    /// The same for a key that has none yet.
+    pub(crate) fn otherwise(&mut self, key: &str, value: &Value) {
+        self.object.entry(key).or_insert_with(|| value.clone());
+    }
+
+    pub(crate) fn absent(&mut self, key: &str, what: String) {
+        self.absent.push((key.to_owned(), what));
+    }
+
+    /// The event, with whether its beginning is a guess, and what of it could not be read.
+    pub(crate) fn event(mut self, place: Place, names: &LabelNames, now: Time) -> (Option<(Event, bool)>, Vec<MemberFault>) {
+        let mut faults = Vec::new();
+        self.object = std::mem::take(&mut self.object)
+            .into_iter()
+            .filter_map(|(key, value)| Some((tidy(&key, value)?, key)))
+            .map(|(value, key)| (key, value))
+            .collect();
+        let times = TIMES.map(|key| self.time(key, place, &mut faults));
+        let unstarted = self.alert && self.episode(times, now);
+        let event = self.read(place, names, now, &mut faults);
+        (event.map(|event| (event, unstarted)), faults)
+    }
+
+    /// A time that can be read; one that cannot is left out.
+    fn time(&mut self, key: &str, place: Place, faults: &mut Vec<MemberFault>) -> Option<Time> {
+        let read = match self.object.get(key)? {
+            Value::String(text) => time::parse_go(text),
+            Value::Number(number) => Err(format!("the number {number} is no time; `seconds(…)` or `millis(…)` makes one of it")),
+            _ => Err("not a time".to_owned()),
+        };
+        if !matches!(read, Ok(Some(_))) {
+            self.object.remove(key);
+        }
+        read.unwrap_or_else(|message| {
+            faults.push(place.fault(key, message));
+            None
+        })
+    }
+
+    /// Puts an alert's times in order; says whether it came without its beginning.
+    fn episode(&mut self, [occurred, starts, ends, _]: [Option<Time>; 4], now: Time) -> bool {
+        if self.object.get("status").and_then(Value::as_str) != Some("resolved") {
+            self.object.remove("ends_at");
+            self.object.remove("end_reason");
+            return starts.is_none();
+        }
+        let end = ends.or(occurred).unwrap_or(now);
+        let start = starts.unwrap_or(end);
+        self.object.insert("starts_at".to_owned(), written(start).into());
+        self.object.insert("ends_at".to_owned(), written(end.max(start)).into());
+        starts.is_none()
+    }
+
+    /// Reads it as one of our own events, without what keeps it from being one.
+    fn read(&mut self, place: Place, names: &LabelNames, now: Time, faults: &mut Vec<MemberFault>) -> Option<Event> {
+        let before = faults.len();
+        loop {
+            let whole = Value::Object(std::mem::take(&mut self.object));
+            let read = events::event(&whole, None, names, now);
+            if let Value::Object(object) = whole {
+                self.object = object;
+            }
+            let fault = match read {
+                Ok(event) => return Some(event),
+                Err(fault) => fault,
+            };
+            let key: String = fault.path.chars().take_while(|letter| !matches!(letter, '.' | '[')).collect();
+            let mut told = place.fault(&fault.path, fault.message);
+            if self.object.remove(&key).is_some() {
+                faults.push(told);
+                continue;
+            }
+            if let Some((_, what)) = self.absent.iter().find(|(absent, _)| *absent == key) {
+                told.message = format!("{}. `map` looks for it in {what}, which is absent", told.message);
+            }
+            // Missing since it was taken away: that has been told.
+            let mine = place.fault(&key, "").path;
+            if !faults[before..].iter().any(|fault| fault.path == mine) {
+                faults.push(told);
+            }
+            return None;
+        }
+    }
+}
+
+/// A value as its key needs it; `None` where nothing is left of it.
+fn tidy(key: &str, value: Value) -> Option<Value> {
+    match key {
+        "labels" | "annotations" => match value {
+            Value::Object(map) => Some(Value::Object(map.into_iter().filter_map(|(name, value)| named(key, &name, value)).collect())),
+            other => Some(other),
+        },
+        "links" => match value {
+            Value::Object(map) => Some(map.iter().filter_map(|(title, url)| link(title, url)).collect()),
+            Value::Array(list) => Some(
+                list.iter().filter_map(|one| link(one.get("title").and_then(Value::as_str).unwrap_or_default(), one.get("url")?)).collect(),
+            ),
+            other => Some(other),
+        },
+        "actor" => match value {
+            Value::Object(mut map) => {
+                let id = map.remove("id").and_then(|id| text(id, json_fields::line))?;
+                map.insert("id".to_owned(), id);
+                Some(Value::Object(map))
+            }
+            other => text(other, json_fields::line),
+        },
+        // Of a change it is a word, of a near miss a sentence.
+        "what" => text(value, json_fields::prose),
+        _ if LINES.contains(&key) => text(value, json_fields::line),
+        _ if PROSE.contains(&key) => text(value, json_fields::prose),
+        _ => Some(value),
+    }
+}
+
+/// A text, number or flag as text; blank is none.
+fn text(value: Value, cut: fn(&str) -> String) -> Option<Value> {
+    let text = match &value {
+        Value::String(text) => cut(text),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Null | Value::Array(_) | Value::Object(_) => return Some(value),
+    };
+    (!text.is_empty()).then(|| text.into())
+}
+
+/// A label or annotation. What is no text is none.
+fn named(key: &str, name: &str, value: Value) -> Option<(String, Value)> {
+    let cut = if key == "labels" { json_fields::line } else { json_fields::prose };
+    let value = text(value, cut)?;
+    let name = json_fields::line(name);
+    (value.is_string() && !name.is_empty()).then_some((name, value))
+}
+
+fn link(title: &str, url: &Value) -> Option<Value> {
+    let url = url.as_str()?;
+    let title = json_fields::line(if title.is_empty() { url } else { title });
+    let link = alert_payload::link(&title, url)?;
+    Some(serde_json::json!({"title": link.title, "url": link.url}))
+}

@@ -1,0 +1,267 @@
+//! What is seen of a plot: cut to its window, ordered, only numbers that can be drawn, lines broken where nothing is known.
+
+use std::collections::BTreeSet;
+
+use super::text;
+use crate::model::Time;
+use crate::model::event::Labels;
+use crate::model::incident::{MilestoneKind, SpanState};
+use crate::model::plot::{Bound, Line, Plot};
+
+/// So many lines can be told apart.
+pub(crate) const LINES: usize = 8;
+/// A line is broken where two points are further apart than so many usual steps.
+const STEPS: i64 = 3;
+/// The shortest window: samples are seconds apart, and a shorter one has no times to write at its axis.
+const SHORTEST: i64 = 10_000;
+/// The largest number that can be drawn; larger ones are drawn there.
+const LARGEST: f64 = 1e300;
+
+/// Times are milliseconds since 1970.
+pub(crate) struct Seen {
+    pub(crate) condition: String,
+    pub(crate) service: String,
+    pub(crate) query: String,
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    /// Those with a value in the window, at most [`LINES`].
+    pub(crate) traces: Vec<Trace>,
+    /// The one label that differs, if it is one.
+    pub(crate) by: Option<String>,
+    /// How many lines are not among them.
+    pub(crate) left_out: usize,
+    pub(crate) thresholds: Vec<Threshold>,
+    /// In order of time; nothing is seen of the rest.
+    pub(crate) stretches: Vec<Stretch>,
+    /// In order of time, each kind once.
+    pub(crate) milestones: Vec<(MilestoneKind, i64)>,
+}
+
+/// A line.
+pub(crate) struct Trace {
+    /// Its labels as far as they differ from those of the others; empty where there is only one.
+    pub(crate) name: String,
+    /// The same without the name of the label where only one differs, which is [`Seen::by`].
+    pub(crate) short: String,
+    /// In order of time, never empty.
+    pub(crate) samples: Vec<Sample>,
+    /// After so many milliseconds without a sample the value is no longer known.
+    pub(crate) patience: i64,
+}
+
+/// A value that is known.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sample {
+    pub(crate) at: i64,
+    pub(crate) value: f64,
+    /// True when nothing is known of the time right before it.
+    pub(crate) starts: bool,
+}
+
+/// A line across.
+pub(crate) struct Threshold {
+    /// `degraded > 0.02`
+    pub(crate) words: String,
+    pub(crate) value: f64,
+    /// True where to be below is to be beyond.
+    pub(crate) downward: bool,
+}
+
+/// A span within the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    pub(crate) from: i64,
+    pub(crate) to: i64,
+    pub(crate) state: SpanState,
+    /// True when it lasts.
+    pub(crate) open: bool,
+}
+
+impl Seen {
+    pub(crate) fn new(plot: &Plot) -> Self {
+        let (from, to) = window(plot.from.timestamp_millis(), plot.to.timestamp_millis());
+        let known: Vec<(&Line, Vec<Sample>, i64)> = plot
+            .lines
+            .iter()
+            .filter_map(|line| {
+                let (samples, patience) = samples(line, from, to);
+                (!samples.is_empty()).then_some((line, samples, patience))
+            })
+            .take(LINES)
+            .collect();
+        // What is the same for all lines says nothing of any, drawn or not.
+        let differing = differing(&plot.lines);
+        let by = differing.first().copied().filter(|_| differing.len() == 1);
+        let traces: Vec<Trace> = known
+            .into_iter()
+            .enumerate()
+            .map(|(place, (line, samples, patience))| {
+                let name = name(line, &differing, place, plot.lines.len());
+                let short = by.and_then(|by| line.labels.get(by)).map(|value| text::plain(value, 48)).filter(|value| !value.is_empty());
+                Trace { short: short.unwrap_or_else(|| name.clone()), name, samples, patience }
+            })
+            .collect();
+        Self {
+            condition: text::plain(&plot.condition, 80),
+            service: text::plain(&plot.service, 80),
+            query: text::plain(&plot.query, 200),
+            from,
+            to,
+            by: by.map(|by| text::plain(by, 24)).filter(|by| !by.is_empty()),
+            left_out: plot.left_out.saturating_add(plot.lines.len() - traces.len()),
+            traces,
+            thresholds: plot.bounds.iter().filter_map(threshold).take(3).collect(),
+            stretches: stretches(plot, from, to),
+            milestones: milestones(plot, from, to),
+        }
+    }
+
+    /// True where lower is worse.
+    pub(crate) fn downward(&self) -> bool {
+        self.thresholds.first().is_some_and(|threshold| threshold.downward)
+    }
+
+    /// The worst value: the highest, or the lowest where lower is worse; the first of equals.
+    pub(crate) fn worst(&self) -> Option<Sample> {
+        let samples = self.traces.iter().flat_map(|trace| &trace.samples).copied();
+        let sign = if self.downward() { -1.0 } else { 1.0 };
+        samples.reduce(|worst, sample| match (sample.value * sign).total_cmp(&(worst.value * sign)) {
+            std::cmp::Ordering::Greater => sample,
+            std::cmp::Ordering::Equal if sample.at < worst.at => sample,
+            _ => worst,
+        })
+    }
+
+    /// The states there were, in the order of their names, each with its time in all and whether it lasts.
+    pub(crate) fn states(&self) -> Vec<(SpanState, i64, bool)> {
+        let all = [SpanState::Degraded, SpanState::NearMiss, SpanState::Unknown, SpanState::Planned];
+        all.into_iter()
+            .filter_map(|state| {
+                let own: Vec<&Stretch> = self.stretches.iter().filter(|stretch| stretch.state == state).collect();
+                let (mut total, mut until) = (0, i64::MIN);
+                for stretch in &own {
+                    total += (stretch.to - stretch.from.max(until)).max(0);
+                    until = until.max(stretch.to);
+                }
+                (!own.is_empty()).then(|| (state, total, own.iter().any(|stretch| stretch.open)))
+            })
+            .collect()
+    }
+}
+
+/// The instant of these milliseconds.
+pub(crate) fn instant(at: i64) -> Time {
+    Time::from_timestamp_millis(at).unwrap_or_default()
+}
+
+/// The word for a state.
+pub(crate) fn state_name(state: SpanState) -> &'static str {
+    match state {
+        SpanState::Degraded => "degraded",
+        SpanState::NearMiss => "near miss",
+        SpanState::Unknown => "unknown",
+        SpanState::Planned => "planned",
+    }
+}
+
+/// The word for a milestone.
+pub(crate) fn milestone_name(kind: MilestoneKind) -> &'static str {
+    match kind {
+        MilestoneKind::Began => "Began",
+        MilestoneKind::Detected => "Detected",
+        MilestoneKind::Acknowledged => "Acknowledged",
+        MilestoneKind::Mitigated => "Mitigated",
+        MilestoneKind::Resolved => "Resolved",
+    }
+}
+
+fn window(from: i64, to: i64) -> (i64, i64) {
+    // The calendar ends somewhere; within these there is room for a margin on both sides.
+    let (first, last) = (Time::MIN_UTC.timestamp_millis() + SHORTEST, Time::MAX_UTC.timestamp_millis() - SHORTEST);
+    let (from, to) = (from.min(to).clamp(first, last), from.max(to).clamp(first, last));
+    let lacking = (SHORTEST - (to - from)).max(0);
+    (from - lacking / 2, to + lacking - lacking / 2)
+}
+
+/// The known values of a line, and how long each of them holds.
+fn samples(line: &Line, from: i64, to: i64) -> (Vec<Sample>, i64) {
+    let mut points: Vec<(i64, Option<f64>)> = line
+        .points
+        .iter()
+        .map(|(at, value)| (at.timestamp_millis(), value.filter(|value| value.is_finite())))
+        .filter(|(at, _)| (from..=to).contains(at))
+        .collect();
+    points.sort_by_key(|(at, _)| *at);
+    let mut steps: Vec<i64> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).filter(|step| *step > 0).collect();
+    steps.sort_unstable();
+    let patience = steps.get(steps.len() / 2).map_or(0, |usual| usual.saturating_mul(STEPS));
+    let mut samples: Vec<Sample> = Vec::with_capacity(points.len());
+    let mut starts = true;
+    for (at, value) in points {
+        let Some(value) = value else {
+            starts = true;
+            continue;
+        };
+        starts |= samples.last().is_some_and(|last| at - last.at > patience);
+        samples.push(Sample { at, value: drawable(value), starts });
+        starts = false;
+    }
+    (samples, patience)
+}
+
+/// The number itself, unless sums and quotients of such numbers would overflow.
+fn drawable(value: f64) -> f64 {
+    if value.abs() < 1.0 / LARGEST { 0.0 } else { value.clamp(-LARGEST, LARGEST) }
+}
+
+/// Names of labels whose values are not the same for all lines.
+fn differing(lines: &[Line]) -> BTreeSet<&String> {
+    let Some(first) = lines.first() else { return BTreeSet::new() };
+    let differs = |name: &&String| lines.iter().any(|line| line.labels.get(*name) != first.labels.get(*name));
+    lines.iter().flat_map(|line| line.labels.keys()).collect::<BTreeSet<_>>().into_iter().filter(differs).collect()
+}
+
+fn name(line: &Line, differing: &BTreeSet<&String>, place: usize, count: usize) -> String {
+    let own: &Labels = &line.labels;
+    let pairs: Vec<String> =
+        own.iter().filter(|(name, _)| differing.contains(name)).take(6).map(|(name, value)| format!("{name}={value}")).collect();
+    match text::plain(&pairs.join(", "), 48) {
+        name if name.is_empty() && count > 1 => format!("series {}", place + 1),
+        name => name,
+    }
+}
+
+fn threshold(bound: &Bound) -> Option<Threshold> {
+    let words = text::plain(&format!("{} {}", bound.name.replace('_', " "), bound.text), 40);
+    let value = drawable(bound.value);
+    bound.value.is_finite().then(|| Threshold { words, value, downward: bound.text.trim_start().starts_with('<') })
+}
+
+fn stretches(plot: &Plot, from: i64, to: i64) -> Vec<Stretch> {
+    let mut stretches: Vec<Stretch> = plot
+        .spans
+        .iter()
+        .map(|span| Stretch {
+            from: span.start.timestamp_millis().max(from),
+            to: span.end.map_or(to, |end| end.timestamp_millis().min(to)),
+            state: span.state,
+            open: span.end.is_none(),
+        })
+        .filter(|stretch| stretch.from < stretch.to)
+        .collect();
+    stretches.sort_by_key(|stretch| (stretch.from, stretch.to));
+    stretches
+}
+
+fn milestones(plot: &Plot, from: i64, to: i64) -> Vec<(MilestoneKind, i64)> {
+    let mut milestones: Vec<(MilestoneKind, i64)> = Vec::new();
+    for (kind, at) in &plot.milestones {
+        let at = at.timestamp_millis();
+        if (from..=to).contains(&at) && !milestones.iter().any(|(known, _)| known == kind) {
+            milestones.push((*kind, at));
+        }
+    }
+    // The sort is stable: what happened at once stays in the order given.
+    milestones.sort_by_key(|(_, at)| *at);
+    milestones
+}

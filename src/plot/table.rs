@@ -1,0 +1,100 @@
+//! The picture as a table.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::Table;
+use super::clip::{Sample, Seen, Trace, instant, milestone_name, state_name};
+use super::describe::same_day;
+use super::scale::number;
+use crate::postmortem::escape;
+
+const ROWS: usize = 30;
+
+/// The table of what is seen.
+pub(crate) fn table(seen: &Seen) -> Table {
+    let one_day = same_day(seen);
+    let time = if one_day { format!("Time (UTC, {})", instant(seen.from).format("%Y-%m-%d")) } else { "Time (UTC)".to_owned() };
+    let named = seen.traces.iter().map(|trace| if trace.name.is_empty() { "Value".to_owned() } else { trace.name.clone() });
+    let head = [time].into_iter().chain(named).chain(["State".to_owned(), "Note".to_owned()]).collect();
+    let rows = instants(seen)
+        .into_iter()
+        .map(|at| {
+            let second = if at % 1_000 == 0 { "%H:%M:%S" } else { "%H:%M:%S%.3f" };
+            let date = if one_day { String::new() } else { instant(at).format("%Y-%m-%d ").to_string() };
+            let time = format!("{date}{}", instant(at).format(second));
+            let values = seen.traces.iter().map(|trace| value(trace, at).map_or_else(|| "no value".to_owned(), number));
+            [time].into_iter().chain(values).chain([state(seen, at), note(seen, at)]).collect()
+        })
+        .collect();
+    Table { head, rows }
+}
+
+/// The table in Markdown.
+pub(crate) fn markdown(table: &Table) -> String {
+    let mut out = String::new();
+    let mut line = |cells: &mut dyn Iterator<Item = String>| {
+        let cells: Vec<String> = cells.collect();
+        let _ = writeln!(out, "| {} |", cells.join(" | "));
+    };
+    line(&mut table.head.iter().map(|cell| escape::text(cell)));
+    line(&mut table.head.iter().map(|_| "---".to_owned()));
+    for row in &table.rows {
+        line(&mut row.iter().map(|cell| value_or_text(cell)));
+    }
+    out
+}
+
+/// A number or a time begins no list here, and would be harder to read with its point escaped.
+fn value_or_text(cell: &str) -> String {
+    let plain = cell.chars().all(|char| char.is_ascii_digit() || matches!(char, '.' | ':' | '-' | 'e' | ' '));
+    if plain { cell.to_owned() } else { escape::text(cell) }
+}
+
+/// When there is a row: turns and extremes first, then as many as there is room for.
+fn instants(seen: &Seen) -> BTreeSet<i64> {
+    let mut chosen: BTreeSet<i64> = seen.milestones.iter().map(|(_, at)| *at).collect();
+    chosen.extend(seen.worst().map(|sample| sample.at));
+    for trace in &seen.traces {
+        let by_value = |one: &&Sample, other: &&Sample| one.value.total_cmp(&other.value);
+        // The first of equals for both.
+        chosen.extend(trace.samples.iter().min_by(by_value).map(|sample| sample.at));
+        chosen.extend(trace.samples.iter().rev().max_by(by_value).map(|sample| sample.at));
+    }
+    let samples: BTreeSet<i64> = seen.traces.iter().flat_map(|trace| &trace.samples).map(|sample| sample.at).collect();
+    chosen.extend(samples.first().into_iter().chain(samples.last()));
+    fill(&mut chosen, seen.stretches.iter().flat_map(|stretch| [stretch.from, stretch.to]).collect());
+    fill(&mut chosen, samples);
+    chosen
+}
+
+/// Adds candidates, evenly between if there are too many.
+fn fill(chosen: &mut BTreeSet<i64>, candidates: BTreeSet<i64>) {
+    let left: Vec<i64> = candidates.into_iter().filter(|at| !chosen.contains(at)).collect();
+    let room = ROWS.saturating_sub(chosen.len()).min(left.len());
+    chosen.extend((0..room).map(|place| left[(2 * place + 1) * left.len() / (2 * room)]));
+}
+
+/// The value that is drawn at an instant: that of the sample there or of the last one before it.
+fn value(trace: &Trace, at: i64) -> Option<f64> {
+    let after = trace.samples.partition_point(|sample| sample.at <= at);
+    let last = trace.samples.get(after.checked_sub(1)?)?;
+    let broken = trace.samples.get(after).map_or(at - last.at > trace.patience, |next| next.starts);
+    (last.at == at || !broken).then_some(last.value)
+}
+
+fn state(seen: &Seen, at: i64) -> String {
+    let now = seen.stretches.iter().rev().find(|stretch| stretch.from <= at && (at < stretch.to || stretch.open));
+    match now {
+        Some(stretch) => state_name(stretch.state).to_owned(),
+        None if seen.traces.is_empty() => "–".to_owned(),
+        None => "healthy".to_owned(),
+    }
+}
+
+fn note(seen: &Seen, at: i64) -> String {
+    let turns = seen.milestones.iter().filter(|(_, turn)| *turn == at).map(|(kind, _)| milestone_name(*kind));
+    let extreme = if seen.downward() { "lowest value" } else { "highest value" };
+    let worst = seen.worst().filter(|worst| worst.at == at).map(|_| extreme);
+    turns.chain(worst).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,104 @@
+//! How the people of an incident are called, and who of them worked on it.
+
+use std::collections::BTreeMap;
+
+use super::{Draft, Names, escape};
+use crate::model::event::{Actor, ActorKind, Event, Fact};
+use crate::model::settings::Person;
+
+/// The names by which a draft calls people, escaped.
+pub(crate) struct Called<'a> {
+    draft: &'a Draft<'a>,
+    roles: BTreeMap<String, String>,
+}
+
+impl<'a> Called<'a> {
+    /// Numbers the roles in the order in which people appear.
+    pub(crate) fn new(draft: &'a Draft<'a>) -> Self {
+        let mut called = Self { draft, roles: BTreeMap::new() };
+        if draft.names == Names::Role {
+            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+            for member in &draft.incident.members {
+                for (key, asks) in called.keys(&member.event) {
+                    let role = if draft.owners.contains(&key) {
+                        "owner"
+                    } else if asks {
+                        "stakeholder"
+                    } else {
+                        "responder"
+                    };
+                    called.roles.entry(key).or_insert_with(|| {
+                        let count = counts.entry(role).or_default();
+                        *count += 1;
+                        format!("{role} {count}")
+                    });
+                }
+            }
+        }
+        called
+    }
+
+    /// Who acted, if anybody did.
+    pub(crate) fn actor(&self, event: &Event) -> Option<String> {
+        event.actor.as_ref().map(|actor| self.name(&event.source, &actor.id, self.kind(&event.source, actor)))
+    }
+
+    /// What `id`, as `source` gives it, is called.
+    pub(crate) fn name(&self, source: &str, id: &str, kind: ActorKind) -> String {
+        let person = self.person(source, id);
+        let key = person.map_or(id, |person| person.id.as_str());
+        match (self.roles.get(key), person) {
+            _ if kind == ActorKind::Robot => escape::text(id),
+            (Some(role), _) => role.clone(),
+            (None, _) if self.draft.names == Names::Role => "somebody".to_owned(),
+            (None, Some(person)) => escape::text(&person.name),
+            (None, None) => escape::text(id),
+        }
+    }
+
+    /// Those who acknowledged, stepped in, declared or took notes, in the order of their first act. Who is not known to be a person is
+    /// left to the timeline.
+    pub(crate) fn responders(&self) -> Vec<String> {
+        let mut names = Vec::new();
+        for event in self.draft.incident.members.iter().map(|member| &*member.event) {
+            let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_))
+                || self.draft.incident.rollbacks.contains(&event.id);
+            let human = |actor: &&Actor| self.kind(&event.source, actor) == ActorKind::Human;
+            let Some(actor) = event.actor.as_deref().filter(|_| worked).filter(human) else { continue };
+            let name = self.name(&event.source, &actor.id, ActorKind::Human);
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    /// The first owner, who leads until somebody else takes it.
+    pub(crate) fn lead(&self) -> Option<String> {
+        let owner = self.draft.owners.first()?;
+        match self.draft.names {
+            Names::Full => Some(self.draft.who.by_id(owner).map_or_else(|| owner.clone(), |person| person.name.clone())),
+            Names::Role => Some(self.roles.get(owner).cloned().unwrap_or_else(|| "an owner of the service".to_owned())),
+        }
+    }
+
+    /// Ids of the people whom an event names, and whether it is by asking.
+    fn keys(&self, event: &Event) -> Vec<(String, bool)> {
+        let key = |id: &str| self.person(&event.source, id).map_or_else(|| id.to_owned(), |person| person.id.clone());
+        let asks = matches!(event.fact, Fact::Request(_));
+        let requester = match &event.fact {
+            Fact::Request(request) => request.requester.as_deref(),
+            _ => None,
+        };
+        let actor = event.actor.as_ref().filter(|actor| self.kind(&event.source, actor) != ActorKind::Robot).map(|actor| actor.id.as_str());
+        requester.into_iter().chain(actor).map(|id| (key(id), asks)).collect()
+    }
+
+    fn person(&self, source: &str, id: &str) -> Option<&'a Person> {
+        self.draft.who.person(source, id, &self.draft.incident.identities)
+    }
+
+    fn kind(&self, source: &str, actor: &Actor) -> ActorKind {
+        self.draft.who.kind(source, actor, &self.draft.incident.identities)
+    }
+}

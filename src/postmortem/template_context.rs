@@ -1,0 +1,155 @@
+//! What a template may name. Every value is escaped already.
+
+use serde::Serialize;
+
+use super::contributors::Called;
+use super::event_text::severity_name;
+use super::file_name::picture_name;
+use super::timeline::{Row, incident_page, timeline};
+use super::{Draft, escape, sections};
+use crate::model::event::Fact;
+use crate::model::incident::Outcome;
+use crate::model::plot::Plot;
+use crate::model::postmortem::PostmortemStatus;
+use crate::plot;
+
+const BLAMELESS: &str =
+    "We assume that every person made the correct decision at every point, given the information available to them at the time.";
+
+/// The values of a draft.
+#[derive(Debug, Serialize)]
+pub(crate) struct View {
+    /// The lines between the `---`.
+    pub(crate) front_matter: String,
+    /// The title.
+    pub(crate) title: String,
+    /// The date of the beginning, or of the first event where that is not known.
+    date: String,
+    /// Where the document is in its life.
+    status: &'static str,
+    /// The sentence to begin with.
+    blameless: &'static str,
+    /// Why it is held.
+    why: Vec<String>,
+    /// How long it was felt.
+    impact: Vec<String>,
+    /// What came first.
+    trigger: Vec<String>,
+    /// True when a change before the beginning is known.
+    changes_known: bool,
+    /// What was done, and when it was over.
+    resolution: Vec<String>,
+    /// How it was noticed.
+    detection: Vec<String>,
+    /// Rows with `time`, `what` and `source`.
+    pub(crate) timeline: Vec<Row>,
+    /// Alerts that share a row of the timeline, one by one.
+    merged: Vec<String>,
+    /// Links.
+    supporting: Vec<String>,
+    /// Conditions over time, each with `name`, `file`, `words` and `table`.
+    pictures: Vec<Picture>,
+}
+
+/// A condition over time.
+#[derive(Debug, Serialize)]
+struct Picture {
+    /// The condition.
+    name: String,
+    /// The picture's file, beside the draft.
+    file: String,
+    /// What it shows, in words.
+    words: String,
+    /// Its values, as a table of Markdown.
+    table: String,
+}
+
+/// The pictures that stand beside the draft.
+fn pictures(draft: &Draft) -> Vec<Picture> {
+    let picture = |plot: &&Plot| Picture {
+        name: escape::text(&plot.condition),
+        file: picture_name(&draft.postmortem.file, &plot.condition),
+        words: escape::text(&plot::describe(plot)),
+        table: plot::markdown(&plot::table(plot)),
+    };
+    draft.plots.iter().map(picture).collect()
+}
+
+impl View {
+    /// Gathers what is known.
+    pub(crate) fn new(draft: &Draft) -> Self {
+        let called = Called::new(draft);
+        let incident = draft.incident;
+        let (timeline, merged) = timeline(draft, &called);
+        // Planned work may have been told of long before.
+        let members = incident.members.iter().filter(|member| !matches!(member.event.fact, Fact::Maintenance(_)));
+        let first = members.map(|member| member.event.occurred_at).min();
+        let date = incident.milestones.began.as_ref().map(|began| began.at).or(first).unwrap_or(draft.postmortem.opened_at);
+        Self {
+            front_matter: front_matter(draft, &called),
+            title: escape::text(title(draft)),
+            date: date.format("%Y-%m-%d").to_string(),
+            status: match draft.postmortem.status {
+                PostmortemStatus::Draft => "Draft",
+                PostmortemStatus::InDiscussion => "In discussion",
+                PostmortemStatus::Completed => "Completed",
+                PostmortemStatus::Declined => "Declined",
+            },
+            blameless: BLAMELESS,
+            why: sections::why(draft, &called),
+            impact: sections::impact(draft),
+            trigger: sections::trigger(draft, &called),
+            changes_known: sections::changes(draft).next().is_some(),
+            resolution: sections::resolution(draft, &called),
+            detection: sections::detection(draft, &called),
+            timeline,
+            merged,
+            supporting: sections::supporting(draft),
+            pictures: pictures(draft),
+        }
+    }
+}
+
+fn title<'a>(draft: &Draft<'a>) -> &'a str {
+    [&draft.postmortem.title, &draft.incident.title]
+        .into_iter()
+        .find(|title| !escape::plain(title).is_empty())
+        .map_or("Incident", String::as_str)
+}
+
+/// YAML of one line a key; every text is quoted, so none can end the front matter or add a key.
+fn front_matter(draft: &Draft, called: &Called) -> String {
+    let incident = draft.incident;
+    let list = |names: &[&str]| format!("[{}]", names.iter().map(|name| escape::yaml(name)).collect::<Vec<_>>().join(", "));
+    let optional = |name: Option<&str>| name.map_or_else(|| "null".to_owned(), escape::yaml);
+    let mut criteria: Vec<&str> = incident.announced.iter().flat_map(|announced| &announced.criteria).map(String::as_str).collect();
+    for verdict in incident.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow) {
+        if !criteria.contains(&verdict.criterion.as_str()) {
+            criteria.push(&verdict.criterion);
+        }
+    }
+    let services: Vec<&str> = incident.services.iter().map(String::as_str).collect();
+    let meeting =
+        draft.meeting.filter(|meeting| !meeting.cancelled).map(|meeting| meeting.starts_at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let pages = [
+        ("Postmortem", format!("{}/postmortems/{}", draft.external_url.trim_end_matches('/'), draft.postmortem.id)),
+        ("Incident", incident_page(draft)),
+    ];
+    let links: Vec<_> = pages
+        .iter()
+        .filter(|(_, url)| escape::url(url).is_some())
+        .map(|(title, url)| format!("{{title: {title}, url: {}}}", escape::yaml(url)))
+        .collect();
+    [
+        format!("id: {}", escape::yaml(&draft.postmortem.id.0)),
+        format!("incident: {}", escape::yaml(&incident.id.0)),
+        format!("services: {}", list(&services)),
+        format!("severity: {}", severity_name(incident.severity)),
+        format!("criteria: {}", list(&criteria)),
+        format!("lead: {}", optional(called.lead().as_deref())),
+        format!("facilitator: {}", optional(draft.facilitator.map(|person| person.name.as_str()))),
+        format!("meeting: {}", optional(meeting.as_deref())),
+        format!("links: [{}]", links.join(", ")),
+    ]
+    .join("\n")
+}

@@ -1,0 +1,257 @@
+//! Scenario files, `*.test.yaml`: events at times from an imagined beginning, and what is expected of them.
+
+pub(crate) mod entry;
+mod series;
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{RuleSet, Seconds};
+use crate::model::Time;
+use crate::model::event::{
+    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact, Intervention, LabelSet, Labels, NearMiss,
+    Note, Request,
+};
+use crate::model::fault::{Fault, nearest};
+use crate::model::incident::{Decision, Outcome};
+use crate::yaml;
+use crate::yaml::{Duration, Node, Position, Spanned, Value};
+
+/// The source that events of scenarios name.
+pub const SOURCE: &str = "scenario";
+
+/// A file of scenarios.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioFile {
+    /// Paths of the rule files under test, relative to this file.
+    pub rules: Vec<Spanned<String>>,
+    /// In the order of the file.
+    pub scenarios: Vec<Scenario>,
+    /// Every criterion that is named under `expect`, and where.
+    pub named: Vec<(Position, String)>,
+}
+
+impl ScenarioFile {
+    /// A fault for each criterion that is expected of rules which do not have it.
+    #[must_use]
+    pub fn unknown_criteria(&self, file: &str, rules: &RuleSet) -> Vec<Fault> {
+        let known = || rules.criteria.iter().map(|criterion| criterion.name.as_str());
+        let unknown = self.named.iter().filter(|(_, name)| !known().any(|known| known == name));
+        let told = unknown.map(|(position, name)| {
+            let meant = nearest(name, known()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            position.fault(file, format!("no rule file named here has a criterion `{}`{meant}", name.escape_debug()))
+        });
+        told.collect()
+    }
+}
+
+/// One scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// What it shows.
+    pub name: String,
+    /// Where it begins in its file, from 1.
+    pub line: u64,
+    /// In the order of time.
+    pub events: Vec<ScenarioEvent>,
+    /// What the metrics said meanwhile, in the order of time.
+    pub samples: Vec<Samples>,
+    /// In the order of the file.
+    pub expect: Vec<Expect>,
+}
+
+/// One event of a scenario.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioEvent {
+    /// When, from the beginning of the scenario.
+    pub at: Seconds,
+    /// Where it stands in its file, from 1.
+    pub line: u64,
+    service: Option<String>,
+    environment: Option<String>,
+    incident: Option<String>,
+    actor: Option<Actor>,
+    told: Told,
+}
+
+/// Values of a condition's query, one each time that the condition is evaluated.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Samples {
+    /// When the first is found, from the beginning of the scenario.
+    pub at: Seconds,
+    /// Where it stands in its file, from 1.
+    pub line: u64,
+    /// The name of the condition in the rules.
+    pub condition: String,
+    /// Label set of the series.
+    pub labels: Labels,
+    /// In the unit of the query; `None`: the series is not in the answer.
+    pub values: Vec<Option<f64>>,
+}
+
+/// What an event states, with times still counted from the beginning.
+#[derive(Debug, Clone, PartialEq)]
+enum Told {
+    /// `labels` are those of the firing, whatever the resolved event repeats, so that both are about one subject.
+    Alert {
+        alert: AlertTold,
+        labels: Labels,
+        starts: Seconds,
+    },
+    /// What acknowledges an earlier event needs that event, whose subject depends on when the scenario begins.
+    Acknowledgement(Option<Box<ScenarioEvent>>),
+    Condition(Condition),
+    Declaration(Declaration),
+    Intervention(Intervention),
+    Request(Request),
+    NearMiss(NearMiss),
+    Change(Change),
+    Note(Note),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct AlertTold {
+    name: String,
+    status: AlertStatus,
+    severity: crate::model::event::Severity,
+    end_reason: crate::model::event::EndReason,
+}
+
+/// What must be so at an instant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Expect {
+    /// When, from the beginning of the scenario.
+    pub at: Seconds,
+    /// Where it stands in its file, from 1.
+    pub line: u64,
+    /// The service whose latest incident is meant; `None`: all incidents.
+    pub service: Option<String>,
+    /// The strongest decision.
+    pub decision: Option<Decision>,
+    /// Outcomes by name of the criterion.
+    pub criteria: BTreeMap<String, Outcome>,
+    /// How many incidents there have been.
+    pub incidents: Option<usize>,
+    /// How many postmortems are held or suggested; a bundle is one.
+    pub postmortems: Option<usize>,
+}
+
+impl ScenarioEvent {
+    /// The event in a scenario that begins at `origin`.
+    #[must_use]
+    pub fn event(&self, origin: Time) -> Event {
+        let instant = |seconds| origin + chrono::TimeDelta::seconds(seconds);
+        let fact = match &self.told {
+            Told::Alert { alert, labels, starts } => Fact::Alert(Alert {
+                seen_again: None,
+                recalled: false,
+                name: alert.name.as_str().into(),
+                status: alert.status,
+                labels: labels.into(),
+                annotations: LabelSet::default(),
+                severity: alert.severity,
+                starts_at: instant(*starts),
+                ends_at: (alert.status == AlertStatus::Resolved).then(|| instant(self.at)),
+                pending_for: None,
+                keep_firing_for: None,
+                end_reason: alert.end_reason,
+            }),
+            Told::Acknowledgement(of) => {
+                Fact::Acknowledgement(Acknowledgement { of: of.as_ref().map(|event| event.event(origin).subject) })
+            }
+            Told::Condition(condition) => Fact::Condition(condition.clone()),
+            Told::Declaration(declaration) => Fact::Declaration(declaration.clone()),
+            Told::Intervention(intervention) => Fact::Intervention(intervention.clone()),
+            Told::Request(request) => Fact::Request(request.clone()),
+            Told::NearMiss(near_miss) => Fact::NearMiss(near_miss.clone()),
+            Told::Change(change) => Fact::Change(change.clone()),
+            Told::Note(note) => Fact::Note(note.clone()),
+        };
+        let mut event = Event::new(SOURCE, instant(self.at), fact);
+        event.service = self.service.as_deref().map(Into::into);
+        event.environment = self.environment.as_deref().map(Into::into);
+        event.incident = self.incident.as_deref().map(Into::into);
+        event.actor = self.actor.clone().map(Box::new);
+        event.identify();
+        event
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ExpectEntry {
+    at: Option<Duration>,
+    service: Option<String>,
+    decision: Option<Decision>,
+    criteria: Option<BTreeMap<String, Outcome>>,
+    incidents: Option<usize>,
+    postmortems: Option<usize>,
+}
+
+/// Reads a scenario file.
+///
+/// # Errors
+/// All its faults, in their order.
+pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
+    let node = yaml::parse(file, text).map_err(|fault| vec![fault])?;
+    let mut faults = Vec::new();
+    let mut read = ScenarioFile { rules: Vec::new(), scenarios: Vec::new(), named: Vec::new() };
+    for (key, section) in yaml::sections(file, &node, &["rules", "scenarios"], &mut faults) {
+        if key.name == "rules" {
+            read.rules = yaml::read_list::<Spanned<String>>(file, section, &mut faults).into_iter().map(|(_, path)| path).collect();
+        } else {
+            let entries = yaml::entries(file, section, &mut faults);
+            read.scenarios = entries.iter().filter_map(|entry| scenario(file, entry, &mut faults)).collect();
+            read.named = entries.iter().flat_map(named).collect();
+        }
+    }
+    if read.rules.is_empty() && node.get("rules").is_none() {
+        faults.push(node.position().fault(file, "`rules` is missing: the rule files under test, as in `rules: [postmortems.yaml]`"));
+    }
+    faults.sort();
+    if faults.is_empty() { Ok(read) } else { Err(faults) }
+}
+
+fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario> {
+    let mut name = None;
+    let mut scenario = Scenario { name: String::new(), line: node.line, events: Vec::new(), samples: Vec::new(), expect: Vec::new() };
+    for (key, section) in yaml::sections(file, node, &["name", "events", "expect"], faults) {
+        match key.name.as_str() {
+            "name" => name = yaml::read::<Spanned<String>>(file, section).map_err(|fault| faults.push(fault)).ok(),
+            "events" => (scenario.events, scenario.samples) = entry::events(file, yaml::entries(file, section, faults), faults),
+            _ => {
+                let entries = yaml::entries(file, section, faults).iter();
+                scenario.expect = entries.filter_map(|entry| expect(file, entry, faults)).collect();
+            }
+        }
+    }
+    for key in ["name", "events", "expect"] {
+        if node.get(key).is_none() {
+            faults.push(node.position().fault(file, format!("`{key}` is missing")));
+        }
+    }
+    scenario.name = name?.value;
+    Some(scenario)
+}
+
+fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expect> {
+    let before = faults.len();
+    let ExpectEntry { at, service, decision, criteria, incidents, postmortems } = yaml::read_entry(file, node, &["at"], faults)?;
+    let criteria = criteria.unwrap_or_default();
+    if faults.len() == before && decision.is_none() && criteria.is_empty() && incidents.is_none() && postmortems.is_none() {
+        faults.push(node.position().fault(file, "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`"));
+    }
+    Some(Expect { at: at?.seconds, line: node.line, service, decision, criteria, incidents, postmortems })
+}
+
+/// The criteria that a scenario's expectations name.
+fn named(scenario: &Node) -> Vec<(Position, String)> {
+    let Some(Node { value: Value::List(expect), .. }) = scenario.get("expect") else { return Vec::new() };
+    let criteria = expect.iter().filter_map(|entry| entry.get("criteria"));
+    let keys = criteria.flat_map(|node| if let Value::Map(entries) = &node.value { entries.as_slice() } else { &[] });
+    keys.map(|(key, _)| (key.position(), key.name.clone())).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,91 @@
+//! What is remembered of conditions between evaluations, and of the alerts of a Prometheus: texts that only their owner reads.
+
+use super::Store;
+use super::error::StoreError;
+use super::log;
+use super::log::{Logged, NewRecord};
+use super::sql;
+use super::sql::{At, values};
+use crate::model::Time;
+
+const NOUN: &str = "watch";
+
+/// What is remembered under a name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remembered {
+    /// The condition, or the entry of `metrics:`.
+    pub name: String,
+    /// What is known of it; `None`: it is forgotten.
+    pub state: Option<String>,
+}
+
+/// Who remembers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Memory {
+    /// Conditions.
+    Conditions,
+    /// What was read of the alerts of a Prometheus.
+    Alerts,
+}
+
+impl Memory {
+    /// The table and its key.
+    fn place(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Conditions => ("watch", "condition"),
+            Self::Alerts => ("recall", "metrics"),
+        }
+    }
+}
+
+impl Store {
+    /// Everything remembered, by name.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn remembered(&self, memory: Memory) -> Result<Vec<Remembered>, StoreError> {
+        let (table, key) = memory.place();
+        let text = format!("select {key}, state from {table} order by {key}");
+        self.read(NOUN, |at| sql::rows(at, NOUN, &text, &[], |row| Ok(Remembered { name: row.get(0)?, state: row.get(1)? })))
+    }
+
+    /// Appends what evaluations made known and remembers how far they have come, both or neither, while `epoch` is in office.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another judge is in office by now; [`StoreError::Full`] when the disk takes no more.
+    pub fn remember(
+        &self,
+        epoch: u64,
+        memory: Memory,
+        remembered: &[Remembered],
+        records: &[NewRecord],
+        now: Time,
+    ) -> Result<Vec<Logged>, StoreError> {
+        let events = log::written(records)?;
+        self.write(NOUN, |at| {
+            for one in remembered {
+                save(at, memory, one)?;
+            }
+            if records.is_empty() {
+                let held = sql::row(at, NOUN, "select 1 from head where id = 1 and epoch = $1", values![sql::integer(epoch)], |_| Ok(()))?;
+                return held.map(|()| Vec::new()).ok_or(StoreError::Fenced);
+            }
+            log::append(at, Some(epoch), records, &events, now)
+        })
+    }
+}
+
+fn save(at: &At<'_>, memory: Memory, one: &Remembered) -> Result<(), StoreError> {
+    let (table, key) = memory.place();
+    match &one.state {
+        Some(state) => {
+            let text =
+                format!("insert into {table} ({key}, state) values ($1, $2) on conflict ({key}) do update set state = excluded.state");
+            sql::execute(at, NOUN, &text, values![&one.name, state])?;
+        }
+        None => {
+            sql::execute(at, NOUN, &format!("delete from {table} where {key} = $1"), values![&one.name])?;
+        }
+    }
+    Ok(())
+}

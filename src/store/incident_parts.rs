@@ -1,0 +1,191 @@
+//! All but the smallest incidents in parts: one more alert writes what it changes, not all that came before it.
+
+use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
+
+use super::error::StoreError;
+use super::sql;
+use super::sql::{At, Value, values};
+use crate::model::event::EventId;
+use crate::model::incident::{Incident, Joined, Member, Signal, Verdict};
+use crate::model::member::Members;
+
+const NOUN: &str = "part";
+/// Up to so many members an incident is kept whole.
+const WHOLE: usize = 8;
+/// Members or signals a part: at least, and at the most.
+const SIZES: (usize, usize) = (8, 128);
+/// Up to so much evidence a verdict is kept whole.
+const SHORT: usize = 64;
+/// Evidence a part.
+const EVIDENCE: usize = 1024;
+/// Numbers that the parts of one verdict's evidence may have.
+const OF_A_VERDICT: i64 = 1_000_000;
+
+/// Incidents that `text` selects by `state, parts`, each put together again.
+pub(crate) fn found(at: &At<'_>, text: &str, values: &[Value<'_>]) -> Result<Vec<Incident>, StoreError> {
+    let rows = sql::rows(at, "incident", text, values, |row| Ok((sql::read_json::<Incident>(row, 0)?, row.get::<i64>(1)?)))?;
+    rows.into_iter().map(|(incident, parts)| if parts > 0 { whole(at, incident) } else { Ok(incident) }).collect()
+}
+
+fn whole(at: &At<'_>, shell: Incident) -> Result<Incident, StoreError> {
+    let text = "select state from part where incident = $1 and kind = $2 order by number";
+    let members = sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| sql::read_json::<Vec<Member>>(row, 0))?;
+    let signals = sql::rows(at, NOUN, text, values![&shell.id.0, "signal"], |row| sql::read_json::<Vec<Signal>>(row, 0))?;
+    let numbered = "select number, state from part where incident = $1 and kind = $2 order by number";
+    let evidence = sql::rows(at, NOUN, numbered, values![&shell.id.0, "evidence"], |row| {
+        Ok((row.get::<i64>(0)?, sql::read_json::<Vec<EventId>>(row, 1)?))
+    })?;
+    let mut verdicts = shell.verdicts;
+    for (number, part) in evidence {
+        let verdict = usize::try_from(number / OF_A_VERDICT).ok().and_then(|index| verdicts.get_mut(index));
+        verdict.into_iter().for_each(|verdict| verdict.evidence.extend(&part));
+    }
+    Ok(Incident { members: members.concat().into(), signals: signals.concat(), verdicts, ..shell })
+}
+
+/// The incident without what its parts hold. Every field is named: copying all to drop most would cost what parts are to save.
+pub(crate) fn shell(incident: &Incident) -> Incident {
+    Incident {
+        id: incident.id.clone(),
+        revision: incident.revision,
+        title: incident.title.clone(),
+        services: incident.services.clone(),
+        unassigned: incident.unassigned.clone(),
+        scope: incident.scope.clone(),
+        severity: incident.severity,
+        environment: incident.environment.clone(),
+        milestones: incident.milestones.clone(),
+        phase: incident.phase,
+        phase_since: incident.phase_since,
+        signals: Vec::new(),
+        members: Members::default(),
+        rollbacks: incident.rollbacks.clone(),
+        verdicts: incident.verdicts.iter().map(short).collect(),
+        decision: incident.decision,
+        announced: incident.announced.clone(),
+        review: incident.review.clone(),
+        standing: incident.standing,
+        reason: incident.reason.clone(),
+        bundle: incident.bundle.clone(),
+        identities: incident.identities.clone(),
+    }
+}
+
+/// A verdict without evidence that has parts of its own.
+fn short(verdict: &Verdict) -> Verdict {
+    if !is_long(verdict) {
+        return verdict.clone();
+    }
+    Verdict {
+        criterion: verdict.criterion.clone(),
+        on: verdict.on,
+        outcome: verdict.outcome,
+        decision: verdict.decision,
+        shadow: verdict.shadow,
+        measure: verdict.measure,
+        factors: verdict.factors.clone(),
+        evidence: Vec::new(),
+        sentence: verdict.sentence.clone(),
+        would_change: verdict.would_change.clone(),
+    }
+}
+
+/// Writes the parts that differ from what is stored; gives their number, 0 for an incident that is kept whole.
+pub(crate) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> {
+    let id = &incident.id.0;
+    if incident.members.len() <= WHOLE {
+        // It may have been larger before somebody took it apart.
+        sql::execute(at, NOUN, "delete from part where incident = $1", values![id])?;
+        return Ok(0);
+    }
+    let text = "select kind, number, hash from part where incident = $1";
+    let mut stored: HashMap<(String, i64), i64> = HashMap::new();
+    stored.extend(sql::rows(at, NOUN, text, values![id], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?);
+    let mut count = 0;
+    let mut write = |kind: &str, number: i64, hash: i64, state: &dyn Fn() -> Result<String, StoreError>| {
+        count += 1;
+        if stored.remove(&(kind.to_owned(), number)) == Some(hash) {
+            return Ok(());
+        }
+        let text = "insert into part (incident, kind, number, hash, state) values ($1, $2, $3, $4, $5) \
+                    on conflict (incident, kind, number) do update set hash = excluded.hash, state = excluded.state";
+        sql::execute(at, NOUN, text, values![id, kind, number, hash, &state()?]).map(drop)
+    };
+    for (number, members) in runs(&incident.members).enumerate() {
+        write("member", sql::integer(number), digest(members), &|| sql::json(NOUN, members))?;
+    }
+    for (number, signals) in runs(&incident.signals).enumerate() {
+        write("signal", sql::integer(number), hash(signals), &|| sql::json(NOUN, signals))?;
+    }
+    for (index, verdict) in incident.verdicts.iter().enumerate().filter(|(_, verdict)| is_long(verdict)) {
+        for (number, evidence) in verdict.evidence.chunks(EVIDENCE).enumerate() {
+            write("evidence", sql::integer(index) * OF_A_VERDICT + sql::integer(number), hash(evidence), &|| sql::json(NOUN, evidence))?;
+        }
+    }
+    for (kind, number) in stored.into_keys() {
+        sql::execute(at, NOUN, "delete from part where incident = $1 and kind = $2 and number = $3", values![id, &kind, number])?;
+    }
+    Ok(count)
+}
+
+/// Whether a verdict's evidence has parts of its own.
+fn is_long(verdict: &Verdict) -> bool {
+    verdict.evidence.len() > SHORT
+}
+
+/// Cut so that the last part is small beside what came before it: nearly always it is the one that grows.
+fn runs<T>(mut rest: &[T]) -> impl Iterator<Item = &[T]> {
+    let mut before = 0;
+    std::iter::from_fn(move || {
+        let (run, after) = rest.split_at((before / 8).clamp(SIZES.0, SIZES.1).min(rest.len()));
+        (before, rest) = (before + run.len(), after);
+        (!run.is_empty()).then_some(run)
+    })
+}
+
+/// What tells one run of members from another. An event's id stands for all that it states; only its service may be assigned later.
+fn digest(members: &[Member]) -> i64 {
+    let mut hasher = Quick::default();
+    for member in members {
+        member.event.id.hash(&mut hasher);
+        member.event.service.hash(&mut hasher);
+        std::mem::discriminant(&member.reason).hash(&mut hasher);
+        match &member.reason {
+            Joined::Labels { key } => key.hash(&mut hasher),
+            Joined::Dependency { service } => service.hash(&mut hasher),
+            Joined::Context | Joined::Opened | Joined::Key | Joined::Subject | Joined::Person => {}
+        }
+    }
+    hasher.finish().cast_signed()
+}
+
+fn hash<T: Hash + ?Sized>(what: &T) -> i64 {
+    let mut hasher = Quick::default();
+    what.hash(&mut hasher);
+    hasher.finish().cast_signed()
+}
+
+/// Tells what has changed from what has not. Everything of a large incident goes through it each time it is stored, so it must be quick; it
+/// need not withstand anybody, since nearly all it is given are hashes.
+#[derive(Default)]
+struct Quick(u64);
+
+impl Hasher for Quick {
+    fn write(&mut self, bytes: &[u8]) {
+        for part in bytes.chunks(8) {
+            let mut word = [0; 8];
+            word[..part.len()].copy_from_slice(part);
+            self.write_u64(u64::from_le_bytes(word));
+        }
+    }
+
+    fn write_u64(&mut self, word: u64) {
+        let mixed = u128::from(self.0 ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
+        self.0 = self.0.rotate_left(23).wrapping_add((mixed >> 64) as u64 ^ mixed as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}

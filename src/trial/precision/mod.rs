@@ -1,0 +1,274 @@
+//! How often each criterion was right, by what people answered: counts over closed incidents, and how sure they make us.
+
+pub(crate) mod proportion;
+pub(crate) mod summary;
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::model::event::{Answer, DismissReason};
+use crate::model::incident::{CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Verdict};
+use crate::model::ledger::{Became, LedgerEntry, Ledgered};
+use crate::rules::Criterion;
+use proportion::Share;
+
+/// Reasons of a dismissal that say that the criterion should not have asked: the signal was wrong, it was not worth it, or no other reason
+/// was given. The others are about the incident (planned, a test, a duplicate) or say that it is looked into already, and count neither way.
+pub(crate) const AGAINST: [DismissReason; 3] = [DismissReason::Noise, DismissReason::TooSmall, DismissReason::Other];
+
+/// Counts while the ledger is read; as large as there are criteria, however long the ledger is.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    criteria: BTreeMap<(String, bool), Record>,
+    incidents: usize,
+    requested: usize,
+    missed: usize,
+}
+
+/// What the ledger says of all criteria.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Precision {
+    /// Incidents that were looked at.
+    pub incidents: usize,
+    /// Those for which a person asked.
+    pub requested: usize,
+    /// Those of them that no other criterion had suggested or held.
+    pub missed: usize,
+    /// Those in force in the order of the rules, then those that no longer are, by name.
+    pub criteria: Vec<Record>,
+}
+
+/// What the ledger says of one criterion.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Record {
+    /// Its name.
+    pub criterion: String,
+    /// Whether it only watched. One that was first a shadow has a record as each.
+    pub shadow: bool,
+    /// Whether the rules have it so now.
+    pub in_force: bool,
+    /// Its kind.
+    pub on: CriterionKind,
+    /// What it leads to, or would.
+    pub decision: Decision,
+    /// Incidents on which it was met.
+    pub met: usize,
+    /// Incidents on which nobody can say.
+    pub unknown: usize,
+    /// What came of what it suggested; of a shadow: of what it would have asked for and others suggested.
+    pub suggested: Suggested,
+    /// What came of what it held; of a shadow: of what it would have asked for and others held.
+    pub held: Held,
+    /// Incidents on which it was met when something stronger had decided, so that nobody was asked for its sake.
+    pub outranked: usize,
+    /// Incidents on which it would have asked, and nobody was: nobody knows what they would have answered.
+    pub unasked: usize,
+    /// How it stood on what was missed.
+    pub missed: Missed,
+}
+
+/// What came of suggestions.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Suggested {
+    /// A person wanted the postmortem.
+    pub accepted: usize,
+    /// A person did not, by the reason they gave.
+    pub dismissed: BTreeMap<DismissReason, usize>,
+    /// Nobody answered in seven working days.
+    pub lapsed: usize,
+    /// Not answered yet.
+    pub waiting: usize,
+    /// They waited in the bundle of another incident, and nobody was asked about them.
+    pub bundled: usize,
+}
+
+/// What came of postmortems that were opened by rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Held {
+    /// Done.
+    pub completed: usize,
+    /// Not held after all.
+    pub declined: usize,
+    /// Neither yet.
+    pub open: usize,
+    /// They wait in the bundle of another incident, and have none of their own.
+    pub bundled: usize,
+    /// The reasons of those declined for which a person gave one.
+    pub dismissed: BTreeMap<DismissReason, usize>,
+}
+
+/// How a criterion stood on incidents for which a person had to ask.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Missed {
+    /// Not met.
+    pub not_met: usize,
+    /// Unknown.
+    pub unknown: usize,
+    /// Met as a shadow: it would have suggested them.
+    pub caught: usize,
+    /// The one that came closest to being met, where that is counted.
+    pub closest: Option<Closest>,
+}
+
+/// A miss with how close it was.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Closest {
+    /// The incident.
+    pub incident: IncidentId,
+    /// What was observed against what it takes.
+    pub measure: Measure,
+}
+
+impl Tally {
+    /// Counts an entry of the ledger, as it stands by now.
+    pub(crate) fn take(&mut self, row: &Ledgered, became: Became) {
+        // What fell together with another is counted there, what is open again once it has closed.
+        if matches!(became, Became::Merged | Became::Reopened) {
+            return;
+        }
+        let entry = row.latest();
+        self.incidents += 1;
+        let asked = entry.verdicts.iter().any(|verdict| verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met);
+        let requested = entry.requested_at.is_some() || asked;
+        let missed = requested && !was_seen(entry);
+        self.requested += usize::from(requested);
+        self.missed += usize::from(missed);
+        for verdict in &entry.verdicts {
+            let record = self.record(verdict);
+            record.decision = verdict.decision;
+            record.met += usize::from(verdict.outcome == Outcome::Met);
+            record.unknown += usize::from(verdict.outcome == Outcome::Unknown);
+            record.count(verdict, entry, became);
+            if missed && verdict.on != CriterionKind::Request {
+                record.missed.count(verdict, entry);
+            }
+        }
+    }
+
+    fn record(&mut self, verdict: &Verdict) -> &mut Record {
+        let key = (verdict.criterion.clone(), verdict.shadow);
+        self.criteria.entry(key).or_insert_with(|| Record::new(&verdict.criterion, verdict.shadow, verdict.on, verdict.decision))
+    }
+
+    /// All that was counted, beside the criteria in force.
+    #[must_use]
+    pub(crate) fn end(mut self, rules: &[Criterion]) -> Precision {
+        let mut criteria: Vec<Record> = Vec::new();
+        for criterion in rules {
+            let (name, shadow, on) = (&criterion.name, criterion.shadow, criterion.test.kind());
+            let known = self.criteria.remove(&(name.clone(), shadow));
+            let record = known.unwrap_or_else(|| Record::new(name, shadow, on, criterion.decision));
+            criteria.push(Record { in_force: true, on, decision: criterion.decision, ..record });
+        }
+        criteria.extend(self.criteria.into_values());
+        Precision { incidents: self.incidents, requested: self.requested, missed: self.missed, criteria }
+    }
+}
+
+/// Whether anything but a request led to a decision, or would have by itself.
+fn was_seen(entry: &LedgerEntry) -> bool {
+    let announced = entry.announced.as_ref();
+    let decided = |verdict: &Verdict| {
+        let named = announced.is_some_and(|announced| announced.criteria.contains(&verdict.criterion));
+        !verdict.shadow && verdict.on != CriterionKind::Request && (named || verdict.outcome == Outcome::Met)
+    };
+    // What was made known before anybody asked had other reasons, which a stronger decision may have replaced since.
+    let before = announced.zip(entry.requested_at).is_some_and(|(announced, asked)| announced.first_at < asked);
+    before || entry.verdicts.iter().any(decided)
+}
+
+impl Record {
+    fn new(criterion: &str, shadow: bool, on: CriterionKind, decision: Decision) -> Self {
+        Self {
+            criterion: criterion.to_owned(),
+            shadow,
+            in_force: false,
+            on,
+            decision,
+            met: 0,
+            unknown: 0,
+            suggested: Suggested::default(),
+            held: Held::default(),
+            outranked: 0,
+            unasked: 0,
+            missed: Missed::default(),
+        }
+    }
+
+    /// Of the suggestions whose answer speaks for or against the criterion: how many were accepted.
+    #[must_use]
+    pub fn precision(&self) -> Share {
+        let against = AGAINST.iter().filter_map(|reason| self.suggested.dismissed.get(reason)).sum::<usize>();
+        Share::of(self.suggested.accepted, self.suggested.accepted + against)
+    }
+
+    /// Of all suggestions that were answered: how many were accepted.
+    #[must_use]
+    pub fn of_all_answers(&self) -> Share {
+        Share::of(self.suggested.accepted, self.suggested.accepted + self.suggested.dismissed.values().sum::<usize>())
+    }
+
+    fn count(&mut self, verdict: &Verdict, entry: &LedgerEntry, became: Became) {
+        let named = |criteria: &[String]| !verdict.shadow && criteria.contains(&verdict.criterion);
+        let asks = verdict.leads_to(Phase::Closed);
+        let Some(announced) = &entry.announced else {
+            self.unasked += usize::from(asks != Decision::None);
+            return;
+        };
+        if asks == Decision::None && !named(&announced.criteria) {
+            return;
+        }
+        // An answer to a suggestion stays one when a hold comes later.
+        let review = entry.review.as_ref().filter(|review| matches!(review.answer, Answer::Accept | Answer::Dismiss { .. }));
+        let to_suggestion = review.filter(|review| announced.decision == Decision::Suggest || review.decision == Decision::Suggest);
+        let holds = named(&announced.criteria) && announced.decision == Decision::Hold;
+        let suggests = verdict.shadow || named(&announced.criteria) || (to_suggestion.is_some() && verdict.decision == Decision::Suggest);
+        match to_suggestion.map(|review| review.answer) {
+            _ if holds => self.held.count(review.map(|review| review.answer), became),
+            _ if !suggests => self.outranked += 1,
+            Some(Answer::Accept) => self.suggested.accepted += 1,
+            Some(Answer::Dismiss { reason }) => *self.suggested.dismissed.entry(reason).or_default() += 1,
+            _ if announced.decision == Decision::Hold => self.held.count(review.map(|review| review.answer), became),
+            _ => match became {
+                Became::Lapsed => self.suggested.lapsed += 1,
+                Became::Bundled => self.suggested.bundled += 1,
+                _ => self.suggested.waiting += 1,
+            },
+        }
+    }
+}
+
+impl Held {
+    fn count(&mut self, answer: Option<Answer>, became: Became) {
+        match (became, answer) {
+            (Became::Completed, _) => self.completed += 1,
+            (Became::Bundled, _) => self.bundled += 1,
+            (Became::Declined | Became::Dismissed, answer) => {
+                self.declined += 1;
+                if let Some(Answer::Dismiss { reason }) = answer {
+                    *self.dismissed.entry(reason).or_default() += 1;
+                }
+            }
+            _ => self.open += 1,
+        }
+    }
+}
+
+impl Missed {
+    fn count(&mut self, verdict: &Verdict, entry: &LedgerEntry) {
+        match verdict.outcome {
+            Outcome::Met => self.caught += 1,
+            Outcome::NotMet => self.not_met += 1,
+            Outcome::Unknown => self.unknown += 1,
+        }
+        let share = |measure: &Measure| measure.margin / measure.required.max(f64::MIN_POSITIVE);
+        let Some(measure) = verdict.measure.filter(|_| verdict.outcome != Outcome::Met) else { return };
+        if self.closest.as_ref().is_none_or(|closest| share(&measure) > share(&closest.measure)) {
+            self.closest = Some(Closest { incident: entry.incident.clone(), measure });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,113 @@
+//! A share of few answers, with the interval in which the true one lies.
+
+use serde::Serialize;
+
+/// The quantile of the normal distribution for 95 %: 2.5 % lie beyond it on either side.
+const Z: f64 = 1.959_964;
+
+/// With fewer answers nothing is said of the share. Of `n` answers that all agree the interval is `z² / (n + z²)` wide, and no other is
+/// narrower: below 8 it leaves more than a third of all shares open even then.
+pub(crate) const ENOUGH: usize = 8;
+
+/// How many of how many.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Share {
+    /// How many.
+    pub right: usize,
+    /// Of how many.
+    pub of: usize,
+    /// The share, with the bounds of its interval; `None`: too few to tell.
+    #[serde(flatten)]
+    pub told: Option<Told>,
+}
+
+/// A share that rests on enough.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Told {
+    /// From 0 to 1.
+    pub share: f64,
+    /// Below this it is in one case of forty.
+    pub low: f64,
+    /// Above this it is in one case of forty.
+    pub high: f64,
+}
+
+impl Share {
+    /// `right` of `of`.
+    #[must_use]
+    pub fn of(right: usize, of: usize) -> Self {
+        let told = (of >= ENOUGH).then(|| {
+            let (low, high) = wilson(right, of);
+            Told { share: number(right) / number(of), low, high }
+        });
+        Self { right, of, told }
+    }
+}
+
+/// Wilson's score interval for 95 % (E. B. Wilson 1927; R. G. Newcombe, Statistics in Medicine 17, 1998, method 3): it is within 0 and 1, and
+/// holds for few answers and for shares near 0 and 1, where the usual one does not.
+#[must_use]
+pub(crate) fn wilson(right: usize, of: usize) -> (f64, f64) {
+    if of == 0 {
+        return (0.0, 1.0);
+    }
+    let (n, share) = (number(of), number(right) / number(of));
+    let centre = share + Z * Z / (2.0 * n);
+    let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
+    let all = 1.0 + Z * Z / n;
+    // What is counted lies within, whatever was rounded.
+    (((centre - half) / all).clamp(0.0, share), ((centre + half) / all).clamp(share, 1.0))
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts of incidents are far below 2^52")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::{Strategy, prop_assert, proptest};
+
+    use super::{ENOUGH, Share, Z, wilson};
+
+    #[test]
+    fn it_gives_published_intervals() {
+        // The first two are in most textbooks; the others are Newcombe's table I, method 3.
+        for (right, of, low, high) in [
+            (8, 10, 0.4902, 0.9433),
+            (0, 10, 0.0, 0.2775),
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
+            let found = wilson(right, of);
+            assert!((found.0 - low).abs() < 6e-5 && (found.1 - high).abs() < 6e-5, "{right} of {of}: {found:?}");
+        }
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
+    }
+
+    #[test]
+    fn enough_is_where_agreement_narrows_it_to_a_third() {
+        let width = |of| 1.0 - wilson(of, of).0;
+        assert!(width(ENOUGH - 1) > 1.0 / 3.0 && width(ENOUGH) < 1.0 / 3.0);
+        assert!((width(5) - Z * Z / (5.0 + Z * Z)).abs() < 1e-12);
+        assert!(Share::of(7, 7).told.is_none() && Share::of(0, 8).told.is_some());
+    }
+
+    proptest! {
+        #[test]
+        fn it_holds_the_share_and_is_the_same_seen_from_the_other_side(
+            (right, of) in (1usize..5000).prop_flat_map(|of| (0..=of, proptest::strategy::Just(of)))
+        ) {
+            let (low, high) = wilson(right, of);
+            let share = right as f64 / of as f64;
+            prop_assert!(0.0 <= low && low <= share && share <= high && high <= 1.0);
+            let (other_low, other_high) = wilson(of - right, of);
+            prop_assert!((low - (1.0 - other_high)).abs() < 1e-9 && (high - (1.0 - other_low)).abs() < 1e-9);
+            // Twice the answers, and it is narrower.
+            let (nearer_low, nearer_high) = wilson(2 * right, 2 * of);
+            prop_assert!(nearer_high - nearer_low < high - low);
+        }
+    }
+}
