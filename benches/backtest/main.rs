@@ -39,20 +39,37 @@ static ALLOCATOR: MiMalloc = MiMalloc;
 #[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
 fn resident() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
 }
 
-#[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
+#[expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures, and tells its figures"
+)]
 fn judge(log: &[(Time, Vec<Event>)]) -> Result {
     let rules = parse::load(&[("rules.yaml".to_owned(), world::rules())]).unwrap();
     let force = Arc::new(InForce::new(rules, &year::services(), &[]));
-    let (mut backtest, before, begun) = (Backtest::under(force, Time::UNIX_EPOCH), resident(), Instant::now());
+    let (mut backtest, before, begun) = (
+        Backtest::under(force, Time::UNIX_EPOCH),
+        resident(),
+        Instant::now(),
+    );
     for (index, quarter) in log.chunks(log.len().div_ceil(4)).enumerate() {
         for (logged_at, events) in quarter {
             backtest.take(*logged_at, events.iter().cloned());
         }
-        println!("quarter {}: {:?}, {} MB", index + 1, begun.elapsed(), resident().saturating_sub(before) >> 20);
+        println!(
+            "quarter {}: {:?}, {} MB",
+            index + 1,
+            begun.elapsed(),
+            resident().saturating_sub(before) >> 20
+        );
     }
     backtest.end(log.last().unwrap().0 + chrono::TimeDelta::days(1))
 }
@@ -62,26 +79,55 @@ fn judge(log: &[(Time, Vec<Event>)]) -> Result {
 fn write(directory: &Path) {
     fs::create_dir_all(directory).unwrap();
     fs::write(directory.join("rules.yaml"), world::rules()).unwrap();
-    let teams: BTreeSet<String> = year::services().into_iter().flat_map(|service| service.owners).collect();
-    let people: Vec<Json> = teams.iter().map(|team| json!({"id": team, "email": format!("{team}@example.com")})).collect();
-    let service = |Service { name, owners, depends_on, automatic, .. }| json!({"name": name, "owners": owners, "depends_on": depends_on, "automatic": automatic});
+    let teams: BTreeSet<String> = year::services()
+        .into_iter()
+        .flat_map(|service| service.owners)
+        .collect();
+    let people: Vec<Json> = teams
+        .iter()
+        .map(|team| json!({"id": team, "email": format!("{team}@example.com")}))
+        .collect();
+    let service = |Service {
+                       name,
+                       owners,
+                       depends_on,
+                       automatic,
+                       ..
+                   }| json!({"name": name, "owners": owners, "depends_on": depends_on, "automatic": automatic});
     let services: Vec<Json> = year::services().into_iter().map(service).collect();
     // What is JSON is YAML.
-    fs::write(directory.join("afterword.yaml"), json!({"people": people, "services": services}).to_string()).unwrap();
+    fs::write(
+        directory.join("afterword.yaml"),
+        json!({"people": people, "services": services}).to_string(),
+    )
+    .unwrap();
     let mut file = BufWriter::new(File::create(directory.join("year.jsonl")).unwrap());
     writeln!(file, "{}", json!({"afterword": 1})).unwrap();
     let mut rows = 0;
     for (logged_at, events) in year::Year::new() {
         rows += 1;
-        let row = json!([rows, logged_at.timestamp_micros(), "alertmanager", serde_json::to_string(&events).unwrap()]);
+        let row = json!([
+            rows,
+            logged_at.timestamp_micros(),
+            "alertmanager",
+            serde_json::to_string(&events).unwrap()
+        ]);
         writeln!(file, "{}", json!({"table": "log", "row": row})).unwrap();
     }
     writeln!(file, "{}", json!({"end": rows})).unwrap();
 }
 
-#[expect(clippy::print_stdout, clippy::unwrap_used, clippy::disallowed_methods, reason = "a benchmark measures, and tells its figures")]
+#[expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "a benchmark measures, and tells its figures"
+)]
 fn main() {
-    if let Some(path) = std::env::args().skip_while(|argument| argument != "write").nth(1) {
+    if let Some(path) = std::env::args()
+        .skip_while(|argument| argument != "write")
+        .nth(1)
+    {
         return write(Path::new(&path));
     }
     let log: Vec<(Time, Vec<Event>)> = year::Year::new().collect();
@@ -92,9 +138,16 @@ fn main() {
     let result = std::thread::scope(|scope| {
         let other = two.then(|| scope.spawn(|| judge(&log)));
         let result = judge(&log);
-        other.into_iter().for_each(|other| drop(other.join().unwrap()));
+        other
+            .into_iter()
+            .for_each(|other| drop(other.join().unwrap()));
         result
     });
     let digest = hex(&serde_json::to_string(&result).unwrap(), 8);
-    println!("{} in {:?}: {:?}, digest {digest}", if two { "two rule sets" } else { "one rule set" }, begun.elapsed(), Tally::of(&result));
+    println!(
+        "{} in {:?}: {:?}, digest {digest}",
+        if two { "two rule sets" } else { "one rule set" },
+        begun.elapsed(),
+        Tally::of(&result)
+    );
 }

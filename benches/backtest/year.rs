@@ -8,7 +8,8 @@ use std::collections::BinaryHeap;
 
 use afterword::model::Time;
 use afterword::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention, LabelSet, Labels, Request, Severity,
+    Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention,
+    LabelSet, Labels, Request, Severity,
 };
 use afterword::model::settings::Service;
 use chrono::TimeDelta;
@@ -29,7 +30,11 @@ pub(crate) fn services() -> Vec<Service> {
     let service = |index: i64| Service {
         name: format!("service-{index}"),
         owners: vec![format!("team-{}", index % 50)],
-        depends_on: if index % 10 == 0 { vec![format!("service-{}", index + 1)] } else { Vec::new() },
+        depends_on: if index % 10 == 0 {
+            vec![format!("service-{}", index + 1)]
+        } else {
+            Vec::new()
+        },
         automatic: vec!["restart".to_owned(), "scale".to_owned()],
         ..Service::default()
     };
@@ -75,7 +80,14 @@ impl Ord for Kept {
 impl Year {
     pub(crate) fn new() -> Self {
         let begun = Time::from_timestamp(1_735_689_600, 0).unwrap();
-        Self { dice: Dice(0x5eed), begun, next: 0, number: 0, told: BinaryHeap::new(), clock: begun }
+        Self {
+            dice: Dice(0x5eed),
+            begun,
+            next: 0,
+            number: 0,
+            told: BinaryHeap::new(),
+            clock: begun,
+        }
     }
 
     fn opens_at(&self, incident: i64) -> Time {
@@ -91,15 +103,25 @@ impl Year {
         let began = self.opens_at(self.next) + TimeDelta::seconds(self.dice.roll(900));
         self.next += 1;
         let service = self.dice.roll(SERVICES);
-        let lasts = [4, 8, 15, 25, 40, 90][usize::try_from(self.dice.roll(6)).unwrap()] * 60 + self.dice.roll(240);
-        let severity =
-            [Severity::Critical, Severity::Warning, Severity::Warning, Severity::Info][usize::try_from(self.dice.roll(4)).unwrap()];
+        let lasts = [4, 8, 15, 25, 40, 90][usize::try_from(self.dice.roll(6)).unwrap()] * 60
+            + self.dice.roll(240);
+        let severity = [
+            Severity::Critical,
+            Severity::Warning,
+            Severity::Warning,
+            Severity::Info,
+        ][usize::try_from(self.dice.roll(4)).unwrap()];
         let spread = self.dice.roll(lasts) / 2 + 60;
         for group in 0..ALERTS / GROUP {
             let starts_at = began + TimeDelta::seconds(spread * group / (ALERTS / GROUP));
-            let ends_at = began + TimeDelta::seconds(lasts - spread / 2 + (spread / 2) * group / (ALERTS / GROUP));
+            let ends_at = began
+                + TimeDelta::seconds(lasts - spread / 2 + (spread / 2) * group / (ALERTS / GROUP));
             let all = group * GROUP..(group + 1) * GROUP;
-            let told = |ends_at: Option<Time>| all.clone().map(|number| alert(service, number, severity, starts_at, ends_at)).collect();
+            let told = |ends_at: Option<Time>| {
+                all.clone()
+                    .map(|number| alert(service, number, severity, starts_at, ends_at))
+                    .collect()
+            };
             let (firing, resolved) = (told(None), told(Some(ends_at.max(starts_at))));
             self.tell(starts_at + TimeDelta::seconds(10), firing);
             self.tell(ends_at.max(starts_at) + TimeDelta::seconds(15), resolved);
@@ -107,7 +129,10 @@ impl Year {
         let said = |at: Time, fact: Fact, by: i64| {
             let mut event = Event::new("people", at, fact);
             event.service = Some(format!("service-{service}").into());
-            event.actor = Some(Box::new(Actor { id: format!("person-{by}"), kind: ActorKind::Human }));
+            event.actor = Some(Box::new(Actor {
+                id: format!("person-{by}"),
+                kind: ActorKind::Human,
+            }));
             event.identify();
             vec![event]
         };
@@ -115,7 +140,9 @@ impl Year {
         let by = self.dice.roll(40);
         match self.dice.roll(100) {
             0..10 => {
-                let action = ["restart", "failover", "scale"][usize::try_from(self.dice.roll(3)).unwrap()].to_owned();
+                let action = ["restart", "failover", "scale"]
+                    [usize::try_from(self.dice.roll(3)).unwrap()]
+                .to_owned();
                 let step = Intervention {
                     action,
                     why: "it hung".to_owned(),
@@ -129,10 +156,23 @@ impl Year {
             }
             10..12 => {
                 let reason = "a customer called".to_owned();
-                self.tell(later, said(later, Fact::Request(Request { reason, requester: None }), by));
+                self.tell(
+                    later,
+                    said(
+                        later,
+                        Fact::Request(Request {
+                            reason,
+                            requester: None,
+                        }),
+                        by,
+                    ),
+                );
             }
             12..14 => {
-                for (at, status) in [(later, AlertStatus::Firing), (began + TimeDelta::seconds(lasts), AlertStatus::Resolved)] {
+                for (at, status) in [
+                    (later, AlertStatus::Firing),
+                    (began + TimeDelta::seconds(lasts), AlertStatus::Resolved),
+                ] {
                     let declared = Declaration {
                         key: format!("outage-{}", self.next),
                         title: "Nobody can pay".to_owned(),
@@ -154,7 +194,12 @@ impl Iterator for Year {
     type Item = (Time, Vec<Event>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.next < INCIDENTS && self.told.peek().is_none_or(|Reverse(Kept((at, ..)))| *at >= self.opens_at(self.next)) {
+        while self.next < INCIDENTS
+            && self
+                .told
+                .peek()
+                .is_none_or(|Reverse(Kept((at, ..)))| *at >= self.opens_at(self.next))
+        {
             self.incident();
         }
         let Reverse(Kept((at, _, events))) = self.told.pop()?;
@@ -163,7 +208,13 @@ impl Iterator for Year {
     }
 }
 
-fn alert(service: i64, number: i64, severity: Severity, starts_at: Time, ends_at: Option<Time>) -> Event {
+fn alert(
+    service: i64,
+    number: i64,
+    severity: Severity,
+    starts_at: Time,
+    ends_at: Option<Time>,
+) -> Event {
     let text = format!("service-{service}");
     let labels: Labels = [
         ("alertname", format!("HighErrorRate{}", number % 5)),
@@ -178,7 +229,11 @@ fn alert(service: i64, number: i64, severity: Severity, starts_at: Time, ends_at
     .into();
     let fact = Alert {
         name: format!("HighErrorRate{}", number % 5).into(),
-        status: if ends_at.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+        status: if ends_at.is_some() {
+            AlertStatus::Resolved
+        } else {
+            AlertStatus::Firing
+        },
         labels: LabelSet::from(labels),
         annotations: Labels::new().into(),
         severity,
@@ -190,7 +245,11 @@ fn alert(service: i64, number: i64, severity: Severity, starts_at: Time, ends_at
         seen_again: None,
         recalled: false,
     };
-    let mut event = Event::new("alertmanager", ends_at.unwrap_or(starts_at), Fact::Alert(fact));
+    let mut event = Event::new(
+        "alertmanager",
+        ends_at.unwrap_or(starts_at),
+        Fact::Alert(fact),
+    );
     event.service = Some(text.into());
     event.identify();
     event

@@ -46,27 +46,45 @@ fn memory() {
     drop(force);
     let held = region.change();
     let incidents = state.incidents().count();
-    let signals: usize = state.incidents().map(|incident| incident.signals.len()).sum();
+    let signals: usize = state
+        .incidents()
+        .map(|incident| incident.signals.len())
+        .sum();
     let bytes = held.bytes_allocated - held.bytes_deallocated;
-    println!("memory: {} bytes per open incident ({incidents} incidents, {signals} signals)", bytes / incidents);
+    println!(
+        "memory: {} bytes per open incident ({incidents} incidents, {signals} signals)",
+        bytes / incidents
+    );
 }
 
 #[divan::bench(args = [OPEN / 10, OPEN], sample_count = 3, sample_size = 1)]
 fn rejudge(bencher: Bencher<'_, '_>, open: usize) {
-    let World { mut state, force, now } = World::of(open);
-    bencher.counter(divan::counter::ItemsCount::new(open)).bench_local(|| state.rejudge(&force, now));
+    let World {
+        mut state,
+        force,
+        now,
+    } = World::of(open);
+    bencher
+        .counter(divan::counter::ItemsCount::new(open))
+        .bench_local(|| state.rejudge(&force, now));
 }
 
 #[divan::bench(args = [OPEN / 10, OPEN], sample_count = 3, sample_size = 1)]
 fn restore(bencher: Bencher<'_, '_>, open: usize) {
     let World { state, force, now } = World::of(open);
     let incidents = || state.incidents().cloned().collect::<Vec<_>>();
-    bencher.with_inputs(incidents).bench_local_values(|incidents| State::restore(incidents, Vec::new(), &force, now));
+    bencher
+        .with_inputs(incidents)
+        .bench_local_values(|incidents| State::restore(incidents, Vec::new(), &force, now));
 }
 
 #[divan::bench(args = [OPEN], sample_count = 20)]
 fn tick(bencher: Bencher<'_, '_>, open: usize) {
-    let World { mut state, force, now }: World = World::of(open);
+    let World {
+        mut state,
+        force,
+        now,
+    }: World = World::of(open);
     bencher.bench_local(|| state.tick(&force, now));
 }
 
@@ -88,10 +106,31 @@ struct Told {
 
 impl Told {
     fn new() -> Self {
-        let labels = ["alertname", "service", "severity", "team", "cluster", "namespace", "job", "instance"];
+        let labels = [
+            "alertname",
+            "service",
+            "severity",
+            "team",
+            "cluster",
+            "namespace",
+            "job",
+            "instance",
+        ];
         Self {
             services: vec!["checkout".to_owned(), "payments".to_owned()],
-            labels: labels.map(|name| (name.to_owned(), if name == "team" { "search" } else { "some-value" }.to_owned())).into(),
+            labels: labels
+                .map(|name| {
+                    (
+                        name.to_owned(),
+                        if name == "team" {
+                            "search"
+                        } else {
+                            "some-value"
+                        }
+                        .to_owned(),
+                    )
+                })
+                .into(),
         }
     }
 
@@ -129,16 +168,29 @@ fn facts<'a>(root: Root, fields: &[(&'static str, FieldValue<'a>)]) -> Facts<'a>
 #[divan::bench]
 fn evaluate_facts(bencher: Bencher<'_, '_>) {
     let told = Told::new();
-    bencher.bench_local(|| facts(Root::Signal, black_box(&told.signal())).unknown().count());
+    bencher.bench_local(|| {
+        facts(Root::Signal, black_box(&told.signal()))
+            .unknown()
+            .count()
+    });
 }
 
 #[divan::bench(args = [0, 1, 2, 3])]
 #[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
 fn evaluate_ours(bencher: Bencher<'_, '_>, index: usize) {
     let told = Told::new();
-    let (incident, signal) = (facts(Root::Incident, &told.incident()), facts(Root::Signal, &told.signal()));
+    let (incident, signal) = (
+        facts(Root::Incident, &told.incident()),
+        facts(Root::Signal, &told.signal()),
+    );
     let expression = expr::compile(WHERE[index], &ROOTS).unwrap();
-    bencher.bench_local(|| expression.evaluate(&Scope::new().with(black_box(&incident)).with(black_box(&signal))));
+    bencher.bench_local(|| {
+        expression.evaluate(
+            &Scope::new()
+                .with(black_box(&incident))
+                .with(black_box(&signal)),
+        )
+    });
 }
 
 #[divan::bench(args = [0, 1, 2, 3])]
@@ -151,10 +203,19 @@ fn evaluate_cel(bencher: Bencher<'_, '_>, index: usize) {
         let mut context = Context::with_env(Arc::clone(&functions));
         // Only what the expression reads is handed to it.
         let source = WHERE[index];
-        for (root, fields) in [("incident", &told.incident()[..]), ("signal", &told.signal()[..])] {
-            let read = fields.iter().filter(|(name, _)| source.contains(&format!("{root}.{name}")));
-            let map =
-                Map { map: Arc::new(read.filter_map(|(name, field)| Some((Key::from(*name), value(*field)?))).collect::<HashMap<_, _>>()) };
+        for (root, fields) in [
+            ("incident", &told.incident()[..]),
+            ("signal", &told.signal()[..]),
+        ] {
+            let read = fields
+                .iter()
+                .filter(|(name, _)| source.contains(&format!("{root}.{name}")));
+            let map = Map {
+                map: Arc::new(
+                    read.filter_map(|(name, field)| Some((Key::from(*name), value(*field)?)))
+                        .collect::<HashMap<_, _>>(),
+                ),
+            };
             context.add_variable_from_value(root, Value::Map(map));
         }
         program.execute(&context)
@@ -168,10 +229,14 @@ fn value(field: FieldValue<'_>) -> Option<Value> {
         FieldValue::Text(value) => text(value),
         FieldValue::Number(value) => Value::Float(value),
         FieldValue::Bool(value) => Value::Bool(value),
-        FieldValue::Texts(list) => Value::List(Arc::new(list.iter().map(|value| text(value)).collect())),
+        FieldValue::Texts(list) => {
+            Value::List(Arc::new(list.iter().map(|value| text(value)).collect()))
+        }
         FieldValue::Labels(labels) => {
             let labels = labels.map(|(name, value)| (Key::from(name), text(value)));
-            Value::Map(Map { map: Arc::new(labels.collect()) })
+            Value::Map(Map {
+                map: Arc::new(labels.collect()),
+            })
         }
     })
 }

@@ -7,15 +7,16 @@ use std::fmt::Write;
 use afterword::engine::{InForce, State};
 use afterword::model::Time;
 use afterword::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, Condition, ConditionState, Declaration, EndReason, Event, Fact, Intervention, Labels, NearMiss,
-    Request, Severity,
+    Actor, ActorKind, Alert, AlertStatus, Condition, ConditionState, Declaration, EndReason, Event,
+    Fact, Intervention, Labels, NearMiss, Request, Severity,
 };
 use afterword::model::incident::Phase;
 use afterword::model::settings::Service;
 use afterword::rules::parse;
 use chrono::TimeDelta;
 
-const NOT_PRODUCTION: &str = "!(incident.environment in [\"dev\", \"test\", \"staging\", \"drill\"])";
+const NOT_PRODUCTION: &str =
+    "!(incident.environment in [\"dev\", \"test\", \"staging\", \"drill\"])";
 
 /// A state in which so many incidents are open, with what is in force.
 pub(crate) struct World {
@@ -33,10 +34,15 @@ impl World {
         let now = Time::from_timestamp(1_767_603_600, 0).unwrap();
         let mut dice = Dice(0x5eed);
         let mut state = State::default();
-        let events = (0..open).flat_map(|index| incident(index, now, &mut dice)).collect();
+        let events = (0..open)
+            .flat_map(|index| incident(index, now, &mut dice))
+            .collect();
         state.apply(events, &force, now);
         // A few have joined those of services that depend on theirs.
-        let count = state.incidents().filter(|incident| incident.phase == Phase::Active).count();
+        let count = state
+            .incidents()
+            .filter(|incident| incident.phase == Phase::Active)
+            .count();
         assert!(count * 100 >= open * 95, "{count} of {open} are open");
         Self { state, force, now }
     }
@@ -47,7 +53,11 @@ fn service(index: usize) -> Service {
     Service {
         name: format!("service-{index}"),
         owners: vec![format!("team-{}", index % 50)],
-        depends_on: if index.is_multiple_of(20) { vec![format!("service-{}", index + 1)] } else { Vec::new() },
+        depends_on: if index.is_multiple_of(20) {
+            vec![format!("service-{}", index + 1)]
+        } else {
+            Vec::new()
+        },
         automatic: vec!["restart".to_owned(), "scale".to_owned()],
         ..Service::default()
     }
@@ -57,11 +67,20 @@ fn service(index: usize) -> Service {
 pub(crate) fn rules() -> String {
     let mut text = String::from("criteria:\n");
     let mut add = |on: &str, index: usize, filter: &str, rest: &str| {
-        let decision = if index.is_multiple_of(2) { "hold" } else { "suggest" };
+        let decision = if index.is_multiple_of(2) {
+            "hold"
+        } else {
+            "suggest"
+        };
         writeln!(text, "  - {{name: {on}-{index}, on: {on}, decision: {decision}, where: '{filter} && {NOT_PRODUCTION}'{rest}}}").unwrap();
     };
     for index in 0..6 {
-        add("outage", index, "signal.severity == \"critical\" && incident.services.exists(s, s.startsWith(\"service-1\"))", "");
+        add(
+            "outage",
+            index,
+            "signal.severity == \"critical\" && incident.services.exists(s, s.startsWith(\"service-1\"))",
+            "",
+        );
     }
     for index in 0..22 {
         let filter = [
@@ -74,16 +93,36 @@ pub(crate) fn rules() -> String {
         add("degradation", index, filter, rest);
     }
     for index in 0..8 {
-        add("intervention", index, "intervention.should_be_automatic && intervention.actor_kind == \"human\"", ", at_least: 1");
+        add(
+            "intervention",
+            index,
+            "intervention.should_be_automatic && intervention.actor_kind == \"human\"",
+            ", at_least: 1",
+        );
     }
     for index in 0..4 {
-        add("request", index, "request.reason.contains(\"customer\")", "");
+        add(
+            "request",
+            index,
+            "request.reason.contains(\"customer\")",
+            "",
+        );
     }
     for index in 0..5 {
-        add("near_miss", index, "near_miss.score > 5", ", quiet_for: 30d, at_most: 1 per 7d");
+        add(
+            "near_miss",
+            index,
+            "near_miss.score > 5",
+            ", quiet_for: 30d, at_most: 1 per 7d",
+        );
     }
     for index in 0..5 {
-        add("recurrence", index, "incident.severity == \"critical\"", ", times: 3, within: 7d");
+        add(
+            "recurrence",
+            index,
+            "incident.severity == \"critical\"",
+            ", times: 3, within: 7d",
+        );
     }
     text
 }
@@ -104,7 +143,8 @@ impl Dice {
 /// One to six signals of one service, the first of them on, and what people did about it.
 fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
     let began = now - TimeDelta::minutes(1 + dice.roll(180));
-    let environment = [None, None, None, None, Some("staging"), Some("production")][usize::try_from(dice.roll(6)).unwrap()];
+    let environment = [None, None, None, None, Some("staging"), Some("production")]
+        [usize::try_from(dice.roll(6)).unwrap()];
     let event = |at: Time, fact: Fact| {
         let mut event = Event::new("bench", at.min(now), fact);
         event.service = Some(format!("service-{index}").into());
@@ -115,10 +155,19 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
     let mut events = Vec::new();
     for number in 0..=dice.roll(6) {
         let at = began + TimeDelta::minutes(number * 3);
-        let severity = [Severity::Critical, Severity::Warning, Severity::Critical, Severity::Info][usize::try_from(dice.roll(4)).unwrap()];
+        let severity = [
+            Severity::Critical,
+            Severity::Warning,
+            Severity::Critical,
+            Severity::Info,
+        ][usize::try_from(dice.roll(4)).unwrap()];
         match dice.roll(10) {
             0 => {
-                let state = if dice.roll(3) == 0 { ConditionState::NearMiss } else { ConditionState::Degraded };
+                let state = if dice.roll(3) == 0 {
+                    ConditionState::NearMiss
+                } else {
+                    ConditionState::Degraded
+                };
                 let name = format!("errors-{number}");
                 events.push(event(
                     at,
@@ -156,7 +205,8 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
     }
     let later = began + TimeDelta::minutes(dice.roll(20));
     if dice.roll(10) < 3 {
-        let action = ["restart", "failover", "scale"][usize::try_from(dice.roll(3)).unwrap()].to_owned();
+        let action =
+            ["restart", "failover", "scale"][usize::try_from(dice.roll(3)).unwrap()].to_owned();
         let step = Intervention {
             action,
             why: "it hung".to_owned(),
@@ -167,11 +217,20 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
             planned: false,
         };
         let mut step = event(later, Fact::Intervention(step));
-        step.actor = Some(Box::new(Actor { id: format!("person-{}", dice.roll(40)), kind: ActorKind::Human }));
+        step.actor = Some(Box::new(Actor {
+            id: format!("person-{}", dice.roll(40)),
+            kind: ActorKind::Human,
+        }));
         events.push(step);
     }
     if dice.roll(30) == 0 {
-        events.push(event(later, Fact::Request(Request { reason: "a customer called".to_owned(), requester: None })));
+        events.push(event(
+            later,
+            Fact::Request(Request {
+                reason: "a customer called".to_owned(),
+                requester: None,
+            }),
+        ));
     }
     if dice.roll(30) == 0 {
         let near = NearMiss {
@@ -186,10 +245,20 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
     events
 }
 
-fn alert(index: usize, number: i64, severity: Severity, starts_at: Time, ends_at: Option<Time>) -> Fact {
+fn alert(
+    index: usize,
+    number: i64,
+    severity: Severity,
+    starts_at: Time,
+    ends_at: Option<Time>,
+) -> Fact {
     Fact::Alert(Alert {
         name: format!("HighErrorRate{number}").into(),
-        status: if ends_at.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+        status: if ends_at.is_some() {
+            AlertStatus::Resolved
+        } else {
+            AlertStatus::Firing
+        },
         labels: labels(index, number).into(),
         annotations: Labels::new().into(),
         severity,
@@ -211,7 +280,10 @@ fn labels(index: usize, number: i64) -> Labels {
         ("cluster", format!("cluster-{}", index % 3)),
         ("namespace", "shop".to_owned()),
         ("job", "node".to_owned()),
-        ("instance", format!("10.0.{}.{}:9100", index / 250, index % 250)),
+        (
+            "instance",
+            format!("10.0.{}.{}:9100", index / 250, index % 250),
+        ),
         ("severity", "critical".to_owned()),
     ]
     .map(|(name, value)| (name.to_owned(), value))

@@ -33,7 +33,9 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 #[path = "../server/mod.rs"]
 mod server;
 
-use server::{Server, Used, afterword, connect, free_port, instant, load, now, pause, send, start, tell};
+use server::{
+    Server, Used, afterword, connect, free_port, instant, load, now, pause, send, start, tell,
+};
 
 /// Alerts in a body: what Prometheus sends at once.
 const TOGETHER: usize = 64;
@@ -51,9 +53,17 @@ fn main() {
     let _ = fs::remove_dir_all(&directory);
     fs::create_dir_all(&directory).expect("a directory for the servers");
     let ports = [free_port(), free_port()];
-    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-'));
-    tell(&format!("{NEW} alerts, {TOGETHER} a body; load of the machine: {}", load()));
-    for (name, start) in [("alertmanager", alertmanager as fn(&Path, u16) -> Server), ("afterword", afterword)] {
+    let only = std::env::args()
+        .skip(1)
+        .find(|argument| !argument.starts_with('-'));
+    tell(&format!(
+        "{NEW} alerts, {TOGETHER} a body; load of the machine: {}",
+        load()
+    ));
+    for (name, start) in [
+        ("alertmanager", alertmanager as fn(&Path, u16) -> Server),
+        ("afterword", afterword),
+    ] {
         if only.as_ref().is_none_or(|only| only == name) {
             let port = ports[usize::from(name == "afterword")];
             measure(name, &start(&directory, port));
@@ -64,26 +74,42 @@ fn main() {
 
 fn measure(name: &str, server: &Server) {
     let now = now();
-    let bodies: Vec<String> = (0..NEW / TOGETHER).map(|number| body(number, now)).collect();
+    let bodies: Vec<String> = (0..NEW / TOGETHER)
+        .map(|number| body(number, now))
+        .collect();
     let (before, _) = server.memory();
     let used = server.used();
     post(server.port, &bodies);
     report(&format!("{name}, new"), NEW, used, server.used());
-    pause(Duration::from_secs(if name == "afterword" { 15 } else { 3 }));
+    pause(Duration::from_secs(if name == "afterword" {
+        15
+    } else {
+        3
+    }));
     let judged = server.used();
     tell(&format!(
         "{name}: {:.0} bytes an alert; judging took {:.2} s in all",
         server.memory().0.saturating_sub(before) as f64 / NEW as f64,
         judged.judge
     ));
-    let again: Vec<String> = bodies.iter().cycle().take(bodies.len() * AGAIN).cloned().collect();
+    let again: Vec<String> = bodies
+        .iter()
+        .cycle()
+        .take(bodies.len() * AGAIN)
+        .cloned()
+        .collect();
     let used = server.used();
     post(server.port, &again);
     report(&format!("{name}, again"), NEW * AGAIN, used, server.used());
     let mut took = paced(server.port, &bodies);
     took.sort_unstable();
     let at = |share: f64| took[((took.len() - 1) as f64 * share) as usize];
-    tell(&format!("{name}, again at {RATE} a second: p50 {:?}, p99 {:?}, worst {:?}", at(0.5), at(0.99), at(1.0)));
+    tell(&format!(
+        "{name}, again at {RATE} a second: p50 {:?}, p99 {:?}, worst {:?}",
+        at(0.5),
+        at(0.99),
+        at(1.0)
+    ));
 }
 
 fn report(what: &str, alerts: usize, before: Used, after: Used) {
@@ -97,17 +123,30 @@ fn report(what: &str, alerts: usize, before: Used, after: Used) {
 }
 
 fn alertmanager(directory: &Path, port: u16) -> Server {
-    let settings = "route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n";
+    let settings =
+        "route: {receiver: nobody, group_by: [alertname]}\nreceivers: [{name: nobody}]\n";
     fs::write(directory.join("alertmanager.yml"), settings).expect("settings");
     let mut command = Command::new("prometheus-alertmanager");
-    command.args(["--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address="]);
-    start(command.arg(format!("--web.listen-address=127.0.0.1:{port}")), directory, "alertmanager", port)
+    command.args([
+        "--config.file=alertmanager.yml",
+        "--storage.path=alertmanager",
+        "--cluster.listen-address=",
+    ]);
+    start(
+        command.arg(format!("--web.listen-address=127.0.0.1:{port}")),
+        directory,
+        "alertmanager",
+        port,
+    )
 }
 
 /// The request with body `number`, its headers included.
 fn body(number: usize, now: DateTime<Utc>) -> String {
     let stamp = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Millis, true);
-    let (starts_at, ends_at) = (stamp(now - TimeDelta::minutes(2)), stamp(now + TimeDelta::minutes(30)));
+    let (starts_at, ends_at) = (
+        stamp(now - TimeDelta::minutes(2)),
+        stamp(now + TimeDelta::minutes(30)),
+    );
     let mut list = String::from("[");
     for place in 0..TOGETHER {
         let alert = number * TOGETHER + place;
@@ -165,6 +204,9 @@ fn paced(port: u16, requests: &[String]) -> Vec<Duration> {
                 })
             })
             .collect();
-        threads.into_iter().flat_map(|thread| thread.join().expect("a connection")).collect()
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("a connection"))
+            .collect()
     })
 }

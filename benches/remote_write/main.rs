@@ -64,33 +64,44 @@ fn memory() {
     let request = decoded(&body);
     let change = region.change();
     let held = change.bytes_allocated - change.bytes_deallocated;
-    println!("memory: all {} decoded by prost: {held} bytes stay", request.timeseries.len());
+    println!(
+        "memory: all {} decoded by prost: {held} bytes stay",
+        request.timeseries.len()
+    );
 }
 
 #[divan::bench]
 fn one_in_a_thousand(bencher: Bencher<'_, '_>) {
     let (body, wanted) = (body(OFFERED), wanted(1));
-    bencher.counter(ItemsCount::new(OFFERED)).bench_local(|| taken(black_box(&body), &wanted));
+    bencher
+        .counter(ItemsCount::new(OFFERED))
+        .bench_local(|| taken(black_box(&body), &wanted));
 }
 
 #[divan::bench]
 fn all(bencher: Bencher<'_, '_>) {
     let (body, wanted) = (body(OFFERED), Wanted::all());
-    bencher.counter(ItemsCount::new(OFFERED)).bench_local(|| taken(black_box(&body), &wanted));
+    bencher
+        .counter(ItemsCount::new(OFFERED))
+        .bench_local(|| taken(black_box(&body), &wanted));
 }
 
 /// What a straightforward receiver does first, before it looks for what is asked for.
 #[divan::bench]
 fn all_by_prost(bencher: Bencher<'_, '_>) {
     let body = body(OFFERED);
-    bencher.counter(ItemsCount::new(OFFERED)).bench_local(|| decoded(black_box(&body)));
+    bencher
+        .counter(ItemsCount::new(OFFERED))
+        .bench_local(|| decoded(black_box(&body)));
 }
 
 /// The part of every row that is only snappy.
 #[divan::bench]
 fn unpacked_only(bencher: Bencher<'_, '_>) {
     let body = body(OFFERED);
-    bencher.counter(ItemsCount::new(OFFERED)).bench_local(|| unpacked(black_box(&body)));
+    bencher
+        .counter(ItemsCount::new(OFFERED))
+        .bench_local(|| unpacked(black_box(&body)));
 }
 
 /// The same into memory that is kept, which `read` does not do.
@@ -98,7 +109,9 @@ fn unpacked_only(bencher: Bencher<'_, '_>) {
 fn unpacked_into_kept_memory(bencher: Bencher<'_, '_>) {
     let body = body(OFFERED);
     let mut kept = unpacked(&body);
-    bencher.counter(ItemsCount::new(OFFERED)).bench_local(|| snap::raw::Decoder::new().decompress(black_box(&body), &mut kept));
+    bencher
+        .counter(ItemsCount::new(OFFERED))
+        .bench_local(|| snap::raw::Decoder::new().decompress(black_box(&body), &mut kept));
 }
 
 #[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
@@ -118,8 +131,15 @@ fn decoded(body: &[u8]) -> WriteRequest {
 
 /// 50 names, `present` of which are in a request.
 fn wanted(present: usize) -> Wanted {
-    let names: Vec<_> =
-        (0..50).map(|number| if number < present { metric(number) } else { format!("checkout_{number}_seconds") }).collect();
+    let names: Vec<_> = (0..50)
+        .map(|number| {
+            if number < present {
+                metric(number)
+            } else {
+                format!("checkout_{number}_seconds")
+            }
+        })
+        .collect();
     Wanted::these(names.iter().map(String::as_str))
 }
 
@@ -144,22 +164,61 @@ fn body(offered: usize) -> Vec<u8> {
         let pairs = [
             ("__name__", metric(number / OF_ONE)),
             ("cluster", "eu-west-1-production".to_owned()),
-            ("container", ["checkout", "payments", "search", "istio-proxy"][number % 4].to_owned()),
+            (
+                "container",
+                ["checkout", "payments", "search", "istio-proxy"][number % 4].to_owned(),
+            ),
             ("endpoint", "https-metrics".to_owned()),
-            ("instance", format!("10.{}.{}.{}:10250", number % 7, number % 31, number % 251)),
+            (
+                "instance",
+                format!("10.{}.{}.{}:10250", number % 7, number % 31, number % 251),
+            ),
             ("job", "kubelet".to_owned()),
             ("le", format!("0.{:03}", number % 997)),
-            ("namespace", ["shop", "monitoring", "kube-system"][number % 3].to_owned()),
-            ("node", format!("ip-10-{}-{}-{}.eu-west-1.compute.internal", number % 7, number % 31, number % 251)),
-            ("pod", format!("checkout-{:08x}-{:05x}", number.wrapping_mul(2_654_435_761) & 0xffff_ffff, number * 7919 % 0xf_ffff)),
+            (
+                "namespace",
+                ["shop", "monitoring", "kube-system"][number % 3].to_owned(),
+            ),
+            (
+                "node",
+                format!(
+                    "ip-10-{}-{}-{}.eu-west-1.compute.internal",
+                    number % 7,
+                    number % 31,
+                    number % 251
+                ),
+            ),
+            (
+                "pod",
+                format!(
+                    "checkout-{:08x}-{:05x}",
+                    number.wrapping_mul(2_654_435_761) & 0xffff_ffff,
+                    number * 7919 % 0xf_ffff
+                ),
+            ),
             ("replica", "prometheus-0".to_owned()),
         ];
-        let labels = pairs.map(|(name, value)| Label { name: name.to_owned(), value }).into();
-        let sample = Point { value: number as f64 * 1.618, timestamp: 1_790_000_000_000 + number as i64 % 15_000 };
-        TimeSeries { labels, samples: vec![sample] }
+        let labels = pairs
+            .map(|(name, value)| Label {
+                name: name.to_owned(),
+                value,
+            })
+            .into();
+        let sample = Point {
+            value: number as f64 * 1.618,
+            timestamp: 1_790_000_000_000 + number as i64 % 15_000,
+        };
+        TimeSeries {
+            labels,
+            samples: vec![sample],
+        }
     };
-    let request = WriteRequest { timeseries: (0..offered).map(series).collect() };
-    snap::raw::Encoder::new().compress_vec(&request.encode_to_vec()).unwrap()
+    let request = WriteRequest {
+        timeseries: (0..offered).map(series).collect(),
+    };
+    snap::raw::Encoder::new()
+        .compress_vec(&request.encode_to_vec())
+        .unwrap()
 }
 
 #[derive(Clone, PartialEq, Message)]

@@ -36,9 +36,29 @@ fn main() {
 }
 
 fn name(metric: usize) -> String {
-    const SUBJECTS: [&str; 8] = ["request", "response", "storage", "etcd_request", "admission", "watch", "flowcontrol", "audit"];
-    const ENDS: [&str; 5] = ["duration_seconds_bucket", "duration_seconds_sum", "duration_seconds_count", "errors_total", "inflight"];
-    format!("apiserver_{}_{}_{}", SUBJECTS[metric % 8], metric / 8, ENDS[metric % 5])
+    const SUBJECTS: [&str; 8] = [
+        "request",
+        "response",
+        "storage",
+        "etcd_request",
+        "admission",
+        "watch",
+        "flowcontrol",
+        "audit",
+    ];
+    const ENDS: [&str; 5] = [
+        "duration_seconds_bucket",
+        "duration_seconds_sum",
+        "duration_seconds_count",
+        "errors_total",
+        "inflight",
+    ];
+    format!(
+        "apiserver_{}_{}_{}",
+        SUBJECTS[metric % 8],
+        metric / 8,
+        ENDS[metric % 5]
+    )
 }
 
 fn page(format: Format) -> String {
@@ -71,8 +91,15 @@ fn page(format: Format) -> String {
 
 /// Twenty names, of which the page has `hits`.
 fn wanted(hits: usize) -> Wanted {
-    let names: Vec<String> =
-        (0..20).map(|place| if place < hits { name(place * 17) } else { format!("{}_of_another", name(place)) }).collect();
+    let names: Vec<String> = (0..20)
+        .map(|place| {
+            if place < hits {
+                name(place * 17)
+            } else {
+                format!("{}_of_another", name(place))
+            }
+        })
+        .collect();
     Wanted::these(names.iter().map(String::as_str))
 }
 
@@ -83,14 +110,24 @@ fn lines_of(page: &str) -> ItemsCount {
 #[divan::bench]
 fn lines(bencher: Bencher<'_, '_>) {
     let page = page(Format::Text);
-    bencher.counter(lines_of(&page)).bench_local(|| memchr::memchr_iter(b'\n', black_box(page.as_bytes())).fold(0, |sum, end| sum ^ end));
+    bencher.counter(lines_of(&page)).bench_local(|| {
+        memchr::memchr_iter(b'\n', black_box(page.as_bytes())).fold(0, |sum, end| sum ^ end)
+    });
 }
 
 fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &Wanted) {
     let page = page(format);
-    bencher
-        .counter(lines_of(&page))
-        .bench_local(|| read(black_box(page.as_bytes()), format, wanted, Time::UNIX_EPOCH, true).expect("a good page").len());
+    bencher.counter(lines_of(&page)).bench_local(|| {
+        read(
+            black_box(page.as_bytes()),
+            format,
+            wanted,
+            Time::UNIX_EPOCH,
+            true,
+        )
+        .expect("a good page")
+        .len()
+    });
 }
 
 #[divan::bench(args = [0, 1, 4, 20])]
@@ -113,6 +150,7 @@ fn prometheus_parse(bencher: Bencher<'_, '_>) {
     let page = page(Format::Text);
     bencher.counter(lines_of(&page)).bench_local(|| {
         let lines = black_box(&page).lines().map(|line| Ok(line.to_owned()));
-        prometheus_parse::Scrape::parse_at(lines, Time::UNIX_EPOCH).map(|scrape| scrape.samples.len())
+        prometheus_parse::Scrape::parse_at(lines, Time::UNIX_EPOCH)
+            .map(|scrape| scrape.samples.len())
     });
 }

@@ -39,8 +39,13 @@ impl Server {
         let all = seconds(&read(&format!("{root}/stat")));
         let threads = fs::read_dir(format!("{root}/task")).expect("the threads of the server");
         let paths = threads.flatten().map(|thread| thread.path());
-        let judges = paths.filter(|path| fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "judge"));
-        let judge = judges.filter_map(|path| fs::read_to_string(path.join("stat")).ok()).map(|stat| seconds(&stat)).sum();
+        let judges = paths.filter(|path| {
+            fs::read_to_string(path.join("comm")).is_ok_and(|name| name.trim() == "judge")
+        });
+        let judge = judges
+            .filter_map(|path| fs::read_to_string(path.join("stat")).ok())
+            .map(|stat| seconds(&stat))
+            .sum();
         Used { all, judge }
     }
 
@@ -51,28 +56,55 @@ impl Server {
 
     fn status(&self, name: &str) -> u64 {
         let status = read(&format!("/proc/{}/status", self.process.id()));
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("kilobytes") * 1024
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix(name))
+            .expect("a line of that name");
+        line.trim()
+            .trim_end_matches(" kB")
+            .parse::<u64>()
+            .expect("kilobytes")
+            * 1024
     }
 }
 
 /// User and system time of a `stat` file.
 pub(crate) fn seconds(stat: &str) -> f64 {
     let after_name = stat.rsplit(") ").next().expect("fields after the name");
-    after_name.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().expect("ticks")).sum::<f64>() / TICKS
+    after_name
+        .split(' ')
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<f64>().expect("ticks"))
+        .sum::<f64>()
+        / TICKS
 }
 
 pub(crate) fn afterword(directory: &Path, port: u16) -> Server {
-    let settings = format!("listen: 127.0.0.1:{port}\nstorage: sqlite://{}/afterword.db\n", directory.display());
+    let settings = format!(
+        "listen: 127.0.0.1:{port}\nstorage: sqlite://{}/afterword.db\n",
+        directory.display()
+    );
     fs::write(directory.join("afterword.yaml"), settings).expect("settings");
     let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
-    start(command.args(["serve", "--config", "afterword.yaml"]), directory, "afterword", port)
+    start(
+        command.args(["serve", "--config", "afterword.yaml"]),
+        directory,
+        "afterword",
+        port,
+    )
 }
 
 pub(crate) fn start(command: &mut Command, directory: &Path, name: &str, port: u16) -> Server {
     let log = File::create(directory.join(format!("{name}.log"))).expect("a log");
-    let command = command.current_dir(directory).stdin(Stdio::null()).stdout(log.try_clone().expect("a log")).stderr(log);
-    let process = command.spawn().unwrap_or_else(|fault| panic!("{name} does not start ({fault}); tests/run.sh installs what is needed"));
+    let command = command
+        .current_dir(directory)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a log"))
+        .stderr(log);
+    let process = command.spawn().unwrap_or_else(|fault| {
+        panic!("{name} does not start ({fault}); tests/run.sh installs what is needed")
+    });
     let server = Server { process, port };
     for _ in 0..600 {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
@@ -80,7 +112,10 @@ pub(crate) fn start(command: &mut Command, directory: &Path, name: &str, port: u
         }
         pause(Duration::from_millis(50));
     }
-    panic!("{name} does not answer: {}", read(&directory.join(format!("{name}.log")).display().to_string()));
+    panic!(
+        "{name} does not answer: {}",
+        read(&directory.join(format!("{name}.log")).display().to_string())
+    );
 }
 
 pub(crate) fn connect(port: u16) -> TcpStream {
@@ -91,17 +126,27 @@ pub(crate) fn connect(port: u16) -> TcpStream {
 
 /// One request and its answer, which must be 200 and has a short body or none.
 pub(crate) fn send(stream: &mut TcpStream, request: &str) {
-    stream.write_all(request.as_bytes()).expect("the server reads");
+    stream
+        .write_all(request.as_bytes())
+        .expect("the server reads");
     let mut answer = [0; 4096];
     let mut length = 0;
     loop {
-        let read = stream.read(&mut answer[length..]).expect("the server answers");
+        let read = stream
+            .read(&mut answer[length..])
+            .expect("the server answers");
         assert!(read > 0, "the server closed the connection");
         length += read;
         let text = String::from_utf8_lossy(&answer[..length]);
         if let Some((head, body)) = text.split_once("\r\n\r\n") {
             assert!(head.starts_with("HTTP/1.1 200"), "{text}");
-            let told = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length:")?.trim().parse().ok());
+            let told = head.lines().find_map(|line| {
+                line.to_ascii_lowercase()
+                    .strip_prefix("content-length:")?
+                    .trim()
+                    .parse()
+                    .ok()
+            });
             if body.len() >= told.unwrap_or(0) {
                 return;
             }
@@ -110,7 +155,10 @@ pub(crate) fn send(stream: &mut TcpStream, request: &str) {
 }
 
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port()
+    TcpListener::bind("127.0.0.1:0")
+        .and_then(|listener| listener.local_addr())
+        .expect("a free port")
+        .port()
 }
 
 pub(crate) fn load() -> String {
@@ -125,12 +173,18 @@ pub(crate) fn pause(length: Duration) {
     std::thread::sleep(length);
 }
 
-#[expect(clippy::disallowed_methods, reason = "a benchmark measures by the clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark measures by the clock"
+)]
 pub(crate) fn instant() -> Instant {
     Instant::now()
 }
 
-#[expect(clippy::disallowed_methods, reason = "the servers judge by the wall clock, so what they are told must be recent")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the servers judge by the wall clock, so what they are told must be recent"
+)]
 pub(crate) fn now() -> DateTime<Utc> {
     Utc::now()
 }

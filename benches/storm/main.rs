@@ -36,8 +36,15 @@ const CONNECTIONS: usize = 4;
 const LOOK: Duration = Duration::from_millis(50);
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
-    let number = |place: usize, otherwise: usize| arguments.get(place).map_or(otherwise, |text| text.parse().expect("a number"));
+    let arguments: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let number = |place: usize, otherwise: usize| {
+        arguments
+            .get(place)
+            .map_or(otherwise, |text| text.parse().expect("a number"))
+    };
     tell(&format!("load of the machine: {}", load()));
     match arguments.first().map(String::as_str) {
         Some("lag") => lag(number(1, 100), number(2, 20)),
@@ -69,7 +76,9 @@ fn lag(services: usize, seconds: usize) {
     let (answers, looks) = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
             let mut looks: Vec<(Instant, usize)> = Vec::new();
-            while running.load(Ordering::Relaxed) || looks.last().is_none_or(|(_, seen)| *seen < bodies) {
+            while running.load(Ordering::Relaxed)
+                || looks.last().is_none_or(|(_, seen)| *seen < bodies)
+            {
                 pause(LOOK);
                 looks.push((instant(), applied(server.port) - before));
             }
@@ -85,7 +94,11 @@ fn lag(services: usize, seconds: usize) {
                             return answers;
                         }
                         let due = every * u32::try_from(number).expect("few");
-                        let text = body(number, services, started + TimeDelta::from_std(due).expect("short"));
+                        let text = body(
+                            number,
+                            services,
+                            started + TimeDelta::from_std(due).expect("short"),
+                        );
                         pause((began + due).saturating_duration_since(instant()));
                         send(&mut stream, &text);
                         answers.push((instant(), (began + due).elapsed()));
@@ -93,7 +106,10 @@ fn lag(services: usize, seconds: usize) {
                 })
             })
             .collect();
-        let answers: Vec<_> = threads.into_iter().flat_map(|thread| thread.join().expect("a connection")).collect();
+        let answers: Vec<_> = threads
+            .into_iter()
+            .flat_map(|thread| thread.join().expect("a connection"))
+            .collect();
         running.store(false, Ordering::Relaxed);
         (answers, watch.join().expect("a watcher"))
     });
@@ -105,14 +121,21 @@ fn lag(services: usize, seconds: usize) {
         .iter()
         .enumerate()
         .map(|(place, at)| {
-            let seen = looks.iter().find(|(_, seen)| *seen > place).expect("all were applied");
+            let seen = looks
+                .iter()
+                .find(|(_, seen)| *seen > place)
+                .expect("all were applied");
             seen.0.saturating_duration_since(*at)
         })
         .collect();
     let quarters = lags.chunks(lags.len().div_ceil(4)).map(|part| {
         let mut part = part.to_vec();
         part.sort_unstable();
-        format!("{:.2}/{:.2}", part[part.len() / 2].as_secs_f64(), part[part.len() - 1].as_secs_f64())
+        format!(
+            "{:.2}/{:.2}",
+            part[part.len() / 2].as_secs_f64(),
+            part[part.len() - 1].as_secs_f64()
+        )
     });
     let quarters: Vec<String> = quarters.collect();
     let used = server.used();
@@ -172,22 +195,32 @@ fn memory(services: usize, alerts: usize) {
 fn applied(port: u16) -> usize {
     let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     let text = get(port, request);
-    let line = text.lines().find_map(|line| line.strip_prefix("afterword_log_applied ")).expect("the gauge");
+    let line = text
+        .lines()
+        .find_map(|line| line.strip_prefix("afterword_log_applied "))
+        .expect("the gauge");
     line.trim().parse().expect("a position")
 }
 
 /// One request that asks to close, and all of its answer.
 fn get(port: u16, request: &str) -> String {
     let (mut stream, mut answer) = (connect(port), String::new());
-    stream.write_all(request.as_bytes()).expect("the server reads");
-    stream.read_to_string(&mut answer).expect("the server answers");
+    stream
+        .write_all(request.as_bytes())
+        .expect("the server reads");
+    stream
+        .read_to_string(&mut answer)
+        .expect("the server answers");
     answer
 }
 
 /// The request with body `number`, its headers included.
 fn body(number: usize, services: usize, now: DateTime<Utc>) -> String {
     let stamp = |time: DateTime<Utc>| time.to_rfc3339_opts(SecondsFormat::Secs, true);
-    let (starts_at, ends_at) = (stamp(now - TimeDelta::minutes(2)), stamp(now + TimeDelta::minutes(60)));
+    let (starts_at, ends_at) = (
+        stamp(now - TimeDelta::minutes(2)),
+        stamp(now + TimeDelta::minutes(60)),
+    );
     let mut list = String::from("[");
     for place in 0..TOGETHER {
         let alert = number * TOGETHER + place;

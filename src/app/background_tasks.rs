@@ -31,7 +31,10 @@ pub(crate) fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
-    loops.spawn(until(stop.clone(), conditions::measure_loop(Arc::clone(app))));
+    loops.spawn(until(
+        stop.clone(),
+        conditions::measure_loop(Arc::clone(app)),
+    ));
     loops.spawn(until(stop.clone(), on_call::rota_loop(Arc::clone(app))));
     if app.store.is_shared() {
         loops.spawn(until(stop.clone(), office_loop(Arc::clone(app))));
@@ -46,7 +49,11 @@ async fn until(stop: CancellationToken, work: impl Future<Output = ()>) {
 }
 
 /// Runs a blocking step off the async threads.
-async fn step<T: Send + 'static>(app: &Arc<App>, what: &str, work: fn(&App) -> anyhow::Result<T>) -> Option<T> {
+async fn step<T: Send + 'static>(
+    app: &Arc<App>,
+    what: &str,
+    work: fn(&App) -> anyhow::Result<T>,
+) -> Option<T> {
     let ours = Arc::clone(app);
     match tokio::task::spawn_blocking(move || work(&ours)).await {
         Ok(Ok(done)) => Some(done),
@@ -62,7 +69,8 @@ async fn step<T: Send + 'static>(app: &Arc<App>, what: &str, work: fn(&App) -> a
 }
 
 fn wait(app: &App, next: Option<Time>) -> Duration {
-    let until_next = next.map(|next| (next - app.now()).to_std().unwrap_or_default() + Duration::from_millis(1));
+    let until_next =
+        next.map(|next| (next - app.now()).to_std().unwrap_or_default() + Duration::from_millis(1));
     until_next.unwrap_or(AT_THE_LATEST).min(AT_THE_LATEST)
 }
 
@@ -75,7 +83,10 @@ async fn judge_loop(app: Arc<App>) {
         let judged = thread.run(move || ours.judge_step()).await.flatten();
         let pause = match judged.inspect_err(|fault| app.trouble("judging failed", fault)) {
             Ok(judged) if judged.more => continue,
-            Ok(Judged { open_until: Some(end), .. }) => {
+            Ok(Judged {
+                open_until: Some(end),
+                ..
+            }) => {
                 // More may come to this window; looking at it before its end would only read it twice.
                 tokio::time::sleep(wait(&app, Some(end))).await;
                 continue;
@@ -111,20 +122,31 @@ async fn sight_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(AT_THE_LATEST).await;
         step(&app, "sights could not be saved", App::save_sights).await;
-        step(&app, "what sources sent could not be counted", |app| app.save_tallies(false)).await;
+        step(&app, "what sources sent could not be counted", |app| {
+            app.save_tallies(false)
+        })
+        .await;
     }
 }
 
 async fn office_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(LEASE / 4).await;
-        step(&app, "the judge's office could not be held", App::hold_office).await;
+        step(
+            &app,
+            "the judge's office could not be held",
+            App::hold_office,
+        )
+        .await;
     }
 }
 
 async fn follow_loop(app: Arc<App>) {
     loop {
-        if step(&app, "the log could not be followed", App::follow).await.is_none() {
+        if step(&app, "the log could not be followed", App::follow)
+            .await
+            .is_none()
+        {
             tokio::time::sleep(AFTER_A_FAULT).await;
         }
     }
@@ -133,11 +155,19 @@ async fn follow_loop(app: Arc<App>) {
 async fn watch_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(BETWEEN_LOOKS).await;
-        match step(&app, "the settings could not be watched", |app| Ok(app.look())).await {
-            Some(Noticed::Changed) => tracing::info!("the settings or rules changed and were read again"),
+        match step(&app, "the settings could not be watched", |app| {
+            Ok(app.look())
+        })
+        .await
+        {
+            Some(Noticed::Changed) => {
+                tracing::info!("the settings or rules changed and were read again")
+            }
             Some(Noticed::Faulty(faults)) => {
                 for fault in faults {
-                    tracing::error!("the settings or rules changed, but the old ones stay in force: {fault}");
+                    tracing::error!(
+                        "the settings or rules changed, but the old ones stay in force: {fault}"
+                    );
                 }
             }
             Some(Noticed::Nothing) | None => {}
@@ -152,9 +182,15 @@ impl App {
     /// When the store fails.
     pub fn save_sights(&self) -> anyhow::Result<()> {
         // The judge among replicas goes by what the others saved.
-        let every = if self.store.is_shared() { TimeDelta::seconds(5) } else { TimeDelta::minutes(1) };
+        let every = if self.store.is_shared() {
+            TimeDelta::seconds(5)
+        } else {
+            TimeDelta::minutes(1)
+        };
         loop {
-            let Some(sights) = lock(&self.sights).due_for_saving(self.now(), every) else { return Ok(()) };
+            let Some(sights) = lock(&self.sights).due_for_saving(self.now(), every) else {
+                return Ok(());
+            };
             if let Err(fault) = self.store.save_sights(&sights) {
                 lock(&self.sights).unsaved(&sights);
                 return Err(fault.into());

@@ -32,7 +32,10 @@ impl Clock {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the one place that reads the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that reads the time"
+)]
 fn system() -> Time {
     chrono::Utc::now().trunc_subsecs(6)
 }

@@ -22,10 +22,19 @@ pub(crate) struct Reach {
 /// One row a criterion, from what has been seen so far.
 #[must_use]
 pub(crate) fn reach(rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> Vec<Reach> {
-    rules.criteria.iter().map(|criterion| row(criterion, rules, seen, last_alert)).collect()
+    rules
+        .criteria
+        .iter()
+        .map(|criterion| row(criterion, rules, seen, last_alert))
+        .collect()
 }
 
-fn row(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> Reach {
+fn row(
+    criterion: &Criterion,
+    rules: &RuleSet,
+    seen: &[Incident],
+    last_alert: Option<&Event>,
+) -> Reach {
     let (possible, why) = match &criterion.test {
         Test::Outage => (true, "A person can declare an outage on the page, by API or by command.".to_owned()),
         Test::Request => (true, "Anybody can ask, on the page, by API or by command.".to_owned()),
@@ -39,21 +48,47 @@ fn row(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_alert: Op
             None => (false, "No alert has arrived yet.".to_owned()),
         },
     };
-    Reach { criterion: criterion.name.clone(), decision: criterion.decision, shadow: criterion.shadow, possible, why }
+    Reach {
+        criterion: criterion.name.clone(),
+        decision: criterion.decision,
+        shadow: criterion.shadow,
+        possible,
+        why,
+    }
 }
 
-fn degradation(criterion: &Criterion, rules: &RuleSet, seen: &[Incident], last_alert: Option<&Event>) -> (bool, String) {
-    let about_conditions = criterion.filter.as_ref().is_some_and(|filter| filter.source().contains("\"condition\""));
+fn degradation(
+    criterion: &Criterion,
+    rules: &RuleSet,
+    seen: &[Incident],
+    last_alert: Option<&Event>,
+) -> (bool, String) {
+    let about_conditions = criterion
+        .filter
+        .as_ref()
+        .is_some_and(|filter| filter.source().contains("\"condition\""));
     if about_conditions {
-        let measured = seen.iter().flat_map(|incident| &incident.signals).any(|signal| signal.kind == SignalKind::Condition);
+        let measured = seen
+            .iter()
+            .flat_map(|incident| &incident.signals)
+            .any(|signal| signal.kind == SignalKind::Condition);
         return match (rules.conditions.is_empty(), measured) {
             (_, true) => (true, "Conditions have been seen.".to_owned()),
-            (false, false) => (true, format!("{} conditions are declared.", rules.conditions.len())),
-            (true, false) => (false, "No metric condition is declared in the rules, and none was posted.".to_owned()),
+            (false, false) => (
+                true,
+                format!("{} conditions are declared.", rules.conditions.len()),
+            ),
+            (true, false) => (
+                false,
+                "No metric condition is declared in the rules, and none was posted.".to_owned(),
+            ),
         };
     }
     match last_alert.map(|event| &event.fact) {
-        Some(Fact::Alert(alert)) => (true, format!("Alerts arrive; the last one was {}.", alert.name)),
+        Some(Fact::Alert(alert)) => (
+            true,
+            format!("Alerts arrive; the last one was {}.", alert.name),
+        ),
         _ => (false, "No alert has arrived yet.".to_owned()),
     }
 }

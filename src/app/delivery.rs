@@ -32,12 +32,24 @@ impl App {
                     self.store.delivered(&item.key, now)?;
                 }
                 Performed::Retry(why) => {
-                    self.counts.delivery_failures.fetch_add(1, Ordering::Relaxed);
-                    tracing::warn!(key = item.key, attempts = item.attempts + 1, "a delivery has to be tried again: {why}");
-                    self.store.retry(&item.key, now + backoff(item.attempts + 1, &item.key), &why)?;
+                    self.counts
+                        .delivery_failures
+                        .fetch_add(1, Ordering::Relaxed);
+                    tracing::warn!(
+                        key = item.key,
+                        attempts = item.attempts + 1,
+                        "a delivery has to be tried again: {why}"
+                    );
+                    self.store.retry(
+                        &item.key,
+                        now + backoff(item.attempts + 1, &item.key),
+                        &why,
+                    )?;
                 }
                 Performed::Refused(why) => {
-                    self.counts.delivery_failures.fetch_add(1, Ordering::Relaxed);
+                    self.counts
+                        .delivery_failures
+                        .fetch_add(1, Ordering::Relaxed);
                     tracing::error!(key = item.key, "a delivery cannot be made: {why}");
                     self.store.refused(&item.key, &why, now)?;
                 }
@@ -68,13 +80,25 @@ impl App {
     fn perform(&self, action: &Action, settings: &Settings) -> Result<Performed, StoreError> {
         let directory = settings.path(&settings.config.postmortems_directory);
         Ok(match action {
-            Action::WriteDraft { file, before, text, .. } => write_draft(&directory, file, before, text),
-            Action::WritePicture { file, incident, condition } => match self.store.plot(incident, condition)? {
+            Action::WriteDraft {
+                file, before, text, ..
+            } => write_draft(&directory, file, before, text),
+            Action::WritePicture {
+                file,
+                incident,
+                condition,
+            } => match self.store.plot(incident, condition)? {
                 Some(drawn) => files::write(&directory, file, &drawn.svg),
-                None => Performed::Refused(format!("nothing is drawn of `{condition}` in {incident}")),
+                None => {
+                    Performed::Refused(format!("nothing is drawn of `{condition}` in {incident}"))
+                }
             },
             Action::Confirm { url, .. } => self.visit(url),
-            Action::WriteInvite { file, text } => files::write(&settings.path(&settings.config.meetings.directory), file, text),
+            Action::WriteInvite { file, text } => files::write(
+                &settings.path(&settings.config.meetings.directory),
+                file,
+                text,
+            ),
         })
     }
 }
@@ -83,7 +107,15 @@ impl App {
 fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> Performed {
     match files::read(directory, file) {
         Ok(None) => files::write(directory, file, text),
-        Ok(Some(current)) => files::replace(directory, file, Some(&current), &postmortem::merge::merge(before, text, &current)),
-        Err(fault) => Performed::Retry(format!("{file} in {} cannot be read: {fault}", directory.display())),
+        Ok(Some(current)) => files::replace(
+            directory,
+            file,
+            Some(&current),
+            &postmortem::merge::merge(before, text, &current),
+        ),
+        Err(fault) => Performed::Retry(format!(
+            "{file} in {} cannot be read: {fault}",
+            directory.display()
+        )),
     }
 }

@@ -56,9 +56,16 @@ impl Row {
 impl Asked {
     fn fits(&self, row: &Ledgered) -> bool {
         let latest = row.latest();
-        self.service.as_ref().is_none_or(|service| latest.services.contains(service))
-            && self.decision.is_none_or(|decision| latest.decided() == decision)
-            && self.criterion.as_ref().is_none_or(|criterion| latest.rests_on(criterion))
+        self.service
+            .as_ref()
+            .is_none_or(|service| latest.services.contains(service))
+            && self
+                .decision
+                .is_none_or(|decision| latest.decided() == decision)
+            && self
+                .criterion
+                .as_ref()
+                .is_none_or(|criterion| latest.rests_on(criterion))
     }
 }
 
@@ -72,10 +79,21 @@ impl App {
         let directory = settings.path(&settings.config.postmortems_directory);
         let mut rows = Vec::new();
         self.each_page(asked, |page| {
-            for ledgered in page.into_iter().filter(|row| asked.fits(row)).take(limit - rows.len()) {
+            for ledgered in page
+                .into_iter()
+                .filter(|row| asked.fits(row))
+                .take(limit - rows.len())
+            {
                 let became = ledgered.became(lapsed(&ledgered, &settings, now));
-                let path = ledgered.postmortem.as_ref().map(|postmortem| directory.join(&postmortem.file));
-                rows.push(Row { ledgered, became, path });
+                let path = ledgered
+                    .postmortem
+                    .as_ref()
+                    .map(|postmortem| directory.join(&postmortem.file));
+                rows.push(Row {
+                    ledgered,
+                    became,
+                    path,
+                });
             }
             rows.len() < limit
         })?;
@@ -89,7 +107,11 @@ impl App {
     pub fn precision(&self, since: Time, until: Time) -> Result<Precision, StoreError> {
         let (settings, now) = (self.settings(), self.now());
         let mut tally = Tally::default();
-        let span = Asked { since: Some(since), until: Some(until), ..Asked::default() };
+        let span = Asked {
+            since: Some(since),
+            until: Some(until),
+            ..Asked::default()
+        };
         self.each_page(&span, |page| {
             for row in &page {
                 tally.take(row, row.became(lapsed(row, &settings, now)));
@@ -100,14 +122,20 @@ impl App {
     }
 
     /// Reads what may be asked for, page after page, until `take` has enough.
-    fn each_page(&self, asked: &Asked, mut take: impl FnMut(Vec<Ledgered>) -> bool) -> Result<(), StoreError> {
+    fn each_page(
+        &self,
+        asked: &Asked,
+        mut take: impl FnMut(Vec<Ledgered>) -> bool,
+    ) -> Result<(), StoreError> {
         let mut after = asked.after.clone();
         let all = LedgerFilter::default();
         loop {
             let page = self.store.ledger(LedgerFilter {
                 since: asked.since.unwrap_or(all.since),
                 until: asked.until.unwrap_or(all.until),
-                after: after.as_ref().map(|(at, incident)| (*at, incident.0.as_str())),
+                after: after
+                    .as_ref()
+                    .map(|(at, incident)| (*at, incident.0.as_str())),
                 announced: asked.decision.map(|decision| decision != Decision::None),
                 limit: PAGE,
             })?;
@@ -127,6 +155,15 @@ fn place(row: &Ledgered) -> (Time, IncidentId) {
 
 /// Whether the time to answer what was suggested is over.
 fn lapsed(row: &Ledgered, settings: &Settings, now: Time) -> bool {
-    let over = |asked_at| end_of_working_day(asked_at, LAPSES_AFTER, &settings.config.hours, settings.config.time_zone);
-    row.asked_at().and_then(over).is_some_and(|over| over <= now)
+    let over = |asked_at| {
+        end_of_working_day(
+            asked_at,
+            LAPSES_AFTER,
+            &settings.config.hours,
+            settings.config.time_zone,
+        )
+    };
+    row.asked_at()
+        .and_then(over)
+        .is_some_and(|over| over <= now)
 }

@@ -125,7 +125,11 @@ impl App {
         }
         let loaded = judge::load(&store, &settings)?;
         let applied = loaded.applied;
-        let sights = intake::active_alerts::Sights::load(&store, judge::alerts(&loaded.incidents), clock.now())?;
+        let sights = intake::active_alerts::Sights::load(
+            &store,
+            judge::alerts(&loaded.incidents),
+            clock.now(),
+        )?;
         let tallies = intake::source_stats::Tallies::load(&store, clock.now())?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
@@ -154,7 +158,9 @@ impl App {
             reloading: Mutex::default(),
             backtests: backtest::jobs::Jobs::default(),
         });
-        app.counts.reloaded_at.store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);
+        app.counts
+            .reloaded_at
+            .store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);
         app.record_settings()?;
         Ok(app)
     }
@@ -182,7 +188,10 @@ impl App {
         let (now, told) = (self.clock.now(), format!("{what}: {fault:#}"));
         let mut troubles = lock(&self.troubles);
         // A database that is away fails every arrival: once in a while says as much as each time.
-        if troubles.iter().any(|(at, before)| *before == told && now - *at < SAME_AGAIN) {
+        if troubles
+            .iter()
+            .any(|(at, before)| *before == told && now - *at < SAME_AGAIN)
+        {
             return;
         }
         tracing::error!("{told}");

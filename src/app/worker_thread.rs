@@ -16,12 +16,14 @@ impl Thread {
     pub(crate) fn named(name: &str) -> Self {
         let (work, inbox) = mpsc::channel::<Work>();
         // Where no thread can be had the inbox is dropped, and `run` says so each time.
-        let _ = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-            for work in inbox {
-                // What panicked is told by the answer that does not come.
-                let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-            }
-        });
+        let _ = std::thread::Builder::new()
+            .name(name.to_owned())
+            .spawn(move || {
+                for work in inbox {
+                    // What panicked is told by the answer that does not come.
+                    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+                }
+            });
         Self { work }
     }
 
@@ -29,11 +31,18 @@ impl Thread {
     ///
     /// # Errors
     /// When it panics.
-    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> anyhow::Result<T> {
         let (done, answer) = oneshot::channel();
         // Whoever no longer waits needs no answer.
         let work = Box::new(move || drop(done.send(work())));
-        self.work.send(work).map_err(|_| anyhow::anyhow!("the thread for it could not be started"))?;
-        answer.await.map_err(|_| anyhow::anyhow!("it panicked; the log of the service says where"))
+        self.work
+            .send(work)
+            .map_err(|_| anyhow::anyhow!("the thread for it could not be started"))?;
+        answer
+            .await
+            .map_err(|_| anyhow::anyhow!("it panicked; the log of the service says where"))
     }
 }

@@ -73,12 +73,19 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
         Err(code) => return code,
     };
     let now = Clock::System.now();
-    let from = asked.since.as_deref().map(|text| time_parse::read(text, now, TimeDelta::zero()));
+    let from = asked
+        .since
+        .as_deref()
+        .map(|text| time_parse::read(text, now, TimeDelta::zero()));
     if let Some(None) = from {
         complain(&format!("--since is no time; give {}", time_parse::FORMS));
         return USAGE;
     }
-    let rules = match asked.rules.as_deref().map_or_else(|| Ok(settings.force.rules.clone()), rules_in) {
+    let rules = match asked
+        .rules
+        .as_deref()
+        .map_or_else(|| Ok(settings.force.rules.clone()), rules_in)
+    {
         Ok(rules) => rules,
         Err(code) => return code,
     };
@@ -104,7 +111,14 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
         },
         (None, None) => Facts::Log,
     };
-    let ask = Ask { config: settings.config.clone(), rules, against, facts, from: from.flatten(), now };
+    let ask = Ask {
+        config: settings.config.clone(),
+        rules,
+        against,
+        facts,
+        from: from.flatten(),
+        now,
+    };
     match tried(&settings, ask) {
         Ok(report) => {
             match asked.format {
@@ -129,16 +143,31 @@ fn tried(settings: &Settings, ask: Ask) -> Result<Report, Fault> {
     let store = match &ask.facts {
         Facts::File(_) | Facts::Prometheus(..) => None,
         Facts::Log if matches!(&settings.place, Place::Sqlite(path) if !path.exists()) => {
-            return Err(anyhow::anyhow!("there is no database {} yet; name other facts by --events or --prometheus", settings.place).into());
+            return Err(anyhow::anyhow!(
+                "there is no database {} yet; name other facts by --events or --prometheus",
+                settings.place
+            )
+            .into());
         }
-        Facts::Log => Some(Store::open_at(&settings.place, ask.now).with_context(|| format!("the database {}", settings.place))?),
+        Facts::Log => Some(
+            Store::open_at(&settings.place, ask.now)
+                .with_context(|| format!("the database {}", settings.place))?,
+        ),
     };
-    let bar = if std::io::stderr().is_terminal() { ProgressBar::new(1000) } else { ProgressBar::hidden() };
+    let bar = if std::io::stderr().is_terminal() {
+        ProgressBar::new(1000)
+    } else {
+        ProgressBar::hidden()
+    };
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {percent}% {msg}, {eta} left") {
         bar.set_style(style);
     }
     let report = backtest::run(store.as_ref(), ask, &mut |Progress { done, events }| {
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 0 to 1000")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "from 0 to 1000"
+        )]
         bar.set_position((done * 1000.0) as u64);
         bar.set_message(format!("{events} events"));
         ControlFlow::Continue(())
@@ -149,9 +178,16 @@ fn tried(settings: &Settings, ask: Ask) -> Result<Report, Fault> {
 
 /// The rules of a directory or file; faults are told.
 fn rules_in(path: &Path) -> Result<RuleSet, u8> {
-    let files = if path.is_dir() { matching(&path.join("*.yaml")) } else { vec![path.to_owned()] };
+    let files = if path.is_dir() {
+        matching(&path.join("*.yaml"))
+    } else {
+        vec![path.to_owned()]
+    };
     if files.is_empty() {
-        complain(&format!("{}: there is no rule file (*.yaml) in this directory", path.display()));
+        complain(&format!(
+            "{}: there is no rule file (*.yaml) in this directory",
+            path.display()
+        ));
         return Err(FAULTS);
     }
     let (texts, mut faults) = read_all(&files);
@@ -191,27 +227,62 @@ fn table(report: &Report) -> String {
         text.push_str(&format!("{rose} of the newly held were suggested before; {fell} of those no longer held are suggested now.\n"));
     }
     if before.bundled + after.bundled > 0 {
-        text.push_str(&format!("{} of these wait in the postmortem of another, before {}.\n", after.bundled, before.bundled));
+        text.push_str(&format!(
+            "{} of these wait in the postmortem of another, before {}.\n",
+            after.bundled, before.bundled
+        ));
     }
-    let changed = report.incidents.iter().filter(|compared| compared.shift != Shift::Unchanged);
-    let unchanged = report.incidents.iter().filter(|compared| compared.shift == Shift::Unchanged);
-    let shown: Vec<&Compared> = changed.take(CHANGED).chain(unchanged.take(UNCHANGED)).collect();
+    let changed = report
+        .incidents
+        .iter()
+        .filter(|compared| compared.shift != Shift::Unchanged);
+    let unchanged = report
+        .incidents
+        .iter()
+        .filter(|compared| compared.shift == Shift::Unchanged);
+    let shown: Vec<&Compared> = changed
+        .take(CHANGED)
+        .chain(unchanged.take(UNCHANGED))
+        .collect();
     let left_out = report.incidents.len() - shown.len();
     if !shown.is_empty() {
         let rows = shown.into_iter().map(|compared| {
             let Compared { shift, case, .. } = compared;
-            [shift.word().to_owned(), time(case.began), case.incident.to_string(), case.services.join(", "), case.sentence.clone()]
+            [
+                shift.word().to_owned(),
+                time(case.began),
+                case.incident.to_string(),
+                case.services.join(", "),
+                case.sentence.clone(),
+            ]
         });
-        text.push_str(&format!("\n{}\n", laid_out(&["Change", "Began", "Incident", "Services", "Why"], rows)));
+        text.push_str(&format!(
+            "\n{}\n",
+            laid_out(&["Change", "Began", "Incident", "Services", "Why"], rows)
+        ));
     }
     if left_out > 0 {
-        text.push_str(&format!("{left_out} more are not listed; `--format csv` lists all.\n"));
+        text.push_str(&format!(
+            "{left_out} more are not listed; `--format csv` lists all.\n"
+        ));
     }
     let rows = report.criteria.iter().map(|counted| {
-        let name = if counted.shadow { format!("{} (shadow)", counted.criterion) } else { counted.criterion.clone() };
-        [name, counted.met.to_string(), counted.unknown.to_string(), counted.decided.to_string()]
+        let name = if counted.shadow {
+            format!("{} (shadow)", counted.criterion)
+        } else {
+            counted.criterion.clone()
+        };
+        [
+            name,
+            counted.met.to_string(),
+            counted.unknown.to_string(),
+            counted.decided.to_string(),
+        ]
     });
-    text.push_str(&format!("\n{}\n", laid_out(&["Criterion", "Met", "Unknown", "Decided"], rows)));
+    text.push_str(&format!(
+        "\n{}\n",
+        laid_out(&["Criterion", "Met", "Unknown", "Decided"], rows)
+    ));
     for note in &report.notes {
         text.push_str(&format!("\nNote: {note}"));
     }
@@ -220,7 +291,10 @@ fn table(report: &Report) -> String {
 
 fn laid_out<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [String; N]>) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(header);
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_header(header);
     for row in rows {
         table.add_row(row.map(|cell| plain(&cell)));
     }
@@ -229,7 +303,17 @@ fn laid_out<const N: usize>(header: &[&str; N], rows: impl Iterator<Item = [Stri
 
 /// What senders wrote must not steer the terminal, and one long word not widen every row.
 fn plain(text: &str) -> String {
-    let mut shown: String = text.chars().take(WIDEST).map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    let mut shown: String = text
+        .chars()
+        .take(WIDEST)
+        .map(|c| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect();
     if text.chars().nth(WIDEST).is_some() {
         shown.push('…');
     }

@@ -55,20 +55,44 @@ pub(crate) fn check(asked: &Check) -> u8 {
         let settings = match asked.paths.as_slice() {
             [] => &default[0],
             [one] => one,
-            _ => return super::check_sample::usage("a sample is read by the sources of one settings file"),
+            _ => {
+                return super::check_sample::usage(
+                    "a sample is read by the sources of one settings file",
+                );
+            }
         };
-        return super::check_sample::sample(body, settings, asked.source.as_deref(), &asked.header, matches!(asked.format, Format::Json));
+        return super::check_sample::sample(
+            body,
+            settings,
+            asked.source.as_deref(),
+            &asked.header,
+            matches!(asked.format, Format::Json),
+        );
     }
-    let report = run(if asked.paths.is_empty() { &default } else { &asked.paths });
-    let Report { files, faults, warnings } = &report;
+    let report = run(if asked.paths.is_empty() {
+        &default
+    } else {
+        &asked.paths
+    });
+    let Report {
+        files,
+        faults,
+        warnings,
+    } = &report;
     if let Format::Text = asked.format {
-        warnings
-            .iter()
-            .for_each(|warning| complain(&format!("{}:{}:{}: warning: {}", warning.file, warning.line, warning.column, warning.message)));
+        warnings.iter().for_each(|warning| {
+            complain(&format!(
+                "{}:{}:{}: warning: {}",
+                warning.file, warning.line, warning.column, warning.message
+            ))
+        });
     }
     match asked.format {
         Format::Json => say(&json(&report)),
-        Format::Text if faults.is_empty() => say(&format!("{files} file{} checked, no faults", if *files == 1 { "" } else { "s" })),
+        Format::Text if faults.is_empty() => say(&format!(
+            "{files} file{} checked, no faults",
+            if *files == 1 { "" } else { "s" }
+        )),
         Format::Text => faults.iter().for_each(|fault| complain(&fault.to_string())),
     }
     if faults.is_empty() { 0 } else { FAULTS }
@@ -78,18 +102,30 @@ fn run(paths: &[PathBuf]) -> Report {
     let (mut faults, mut warnings): (Vec<Fault>, Vec<Fault>) = (Vec::new(), Vec::new());
     let mut files = 0;
     for path in paths {
-        let found = if path.is_dir() { inside(path) } else { vec![path.clone()] };
+        let found = if path.is_dir() {
+            inside(path)
+        } else {
+            vec![path.clone()]
+        };
         if found.is_empty() {
             let message = "there is no .yaml file in this directory".to_owned();
-            faults.push(Fault { file: path.display().to_string(), line: 1, column: 1, message });
+            faults.push(Fault {
+                file: path.display().to_string(),
+                line: 1,
+                column: 1,
+                message,
+            });
         }
-        let (settings, others): (Vec<PathBuf>, Vec<PathBuf>) = found.into_iter().partition(|file| is_settings(file));
-        let (scenarios, rule_files): (Vec<PathBuf>, Vec<PathBuf>) = others.into_iter().partition(|file| is_scenario(file));
+        let (settings, others): (Vec<PathBuf>, Vec<PathBuf>) =
+            found.into_iter().partition(|file| is_settings(file));
+        let (scenarios, rule_files): (Vec<PathBuf>, Vec<PathBuf>) =
+            others.into_iter().partition(|file| is_scenario(file));
         files += settings.len() + scenarios.len() + rule_files.len();
         for file in &settings {
             match Settings::load(Some(file)) {
                 Ok(settings) => {
-                    let (unfit, doubtful) = block_on(target_check::compare(&settings)).unwrap_or_default();
+                    let (unfit, doubtful) =
+                        block_on(target_check::compare(&settings)).unwrap_or_default();
                     faults.extend(unfit);
                     warnings.extend(settings.warnings.into_iter().chain(doubtful));
                 }
@@ -101,9 +137,12 @@ fn run(paths: &[PathBuf]) -> Report {
         faults.extend(rules::parse::load(&texts).err().unwrap_or_default());
         let (texts, unread) = read_all(&scenarios);
         faults.extend(unread);
-        faults.extend(texts.iter().flat_map(|(name, text)| match rules::scenario::parse(name, text) {
-            Ok(file) => rules_of(name, &file).map_or_else(|faults| faults, |rules| file.unknown_criteria(name, &rules)),
-            Err(faults) => faults,
+        faults.extend(texts.iter().flat_map(|(name, text)| {
+            match rules::scenario::parse(name, text) {
+                Ok(file) => rules_of(name, &file)
+                    .map_or_else(|faults| faults, |rules| file.unknown_criteria(name, &rules)),
+                Err(faults) => faults,
+            }
         }));
     }
     // A rule file may be reached by itself, through the settings and through its scenarios.
@@ -111,7 +150,11 @@ fn run(paths: &[PathBuf]) -> Report {
         found.sort();
         found.dedup();
     }
-    Report { files, faults, warnings }
+    Report {
+        files,
+        faults,
+        warnings,
+    }
 }
 
 /// The rules that a scenario file names, or every fault that keeps them from being read.
@@ -123,7 +166,10 @@ pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<F
         let path = beside.join(&rules.value);
         match std::fs::read_to_string(&path) {
             Ok(text) => texts.push((path.display().to_string(), text)),
-            Err(error) => faults.push(rules.position.fault(name, format!("the rules {} cannot be read: {error}", path.display()))),
+            Err(error) => faults.push(rules.position.fault(
+                name,
+                format!("the rules {} cannot be read: {error}", path.display()),
+            )),
         }
     }
     if !faults.is_empty() {
@@ -134,9 +180,18 @@ pub(crate) fn rules_of(name: &str, file: &ScenarioFile) -> Result<RuleSet, Vec<F
 
 /// The YAML files of a directory, in order.
 fn inside(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let yaml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(yaml).collect();
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let yaml = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "yaml" || extension == "yml")
+    };
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(yaml)
+        .collect();
     found.sort();
     found
 }
@@ -146,14 +201,27 @@ fn is_settings(path: &Path) -> bool {
     if is_scenario(path) {
         return false;
     }
-    let named = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("afterword"));
+    let named = path
+        .file_name()
+        .is_some_and(|name| name.to_string_lossy().starts_with("afterword"));
     let text = std::fs::read_to_string(path).unwrap_or_default();
     let top = |key: &str| text.lines().any(|line| line.starts_with(key));
-    named || ["listen:", "storage:", "sources:", "rules:", "people:", "services:"].iter().any(|key| top(key))
+    named
+        || [
+            "listen:",
+            "storage:",
+            "sources:",
+            "rules:",
+            "people:",
+            "services:",
+        ]
+        .iter()
+        .any(|key| top(key))
 }
 
 fn is_scenario(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().ends_with(".test.yaml"))
 }
 
 /// Texts by name, and a fault for each file that cannot be read.
@@ -164,7 +232,12 @@ pub(crate) fn read_all(paths: &[PathBuf]) -> (Vec<(String, String)>, Vec<Fault>)
         let name = path.display().to_string();
         match std::fs::read_to_string(path) {
             Ok(text) => texts.push((name, text)),
-            Err(error) => faults.push(Fault { file: name, line: 1, column: 1, message: format!("cannot be read: {error}") }),
+            Err(error) => faults.push(Fault {
+                file: name,
+                line: 1,
+                column: 1,
+                message: format!("cannot be read: {error}"),
+            }),
         }
     }
     (texts, faults)

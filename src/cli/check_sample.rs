@@ -54,7 +54,13 @@ struct Unread {
 }
 
 /// Reads a body with a source of the settings. `headers` are written `Name: value`.
-pub(crate) fn sample(body: &Path, settings: &Path, source: Option<&str>, headers: &[String], as_json: bool) -> u8 {
+pub(crate) fn sample(
+    body: &Path,
+    settings: &Path,
+    source: Option<&str>,
+    headers: &[String],
+    as_json: bool,
+) -> u8 {
     let settings = match Settings::load(Some(settings)) {
         Ok(settings) => settings,
         Err(faults) => return refused(&faults, as_json),
@@ -63,29 +69,61 @@ pub(crate) fn sample(body: &Path, settings: &Path, source: Option<&str>, headers
         Ok(bytes) => bytes,
         Err(error) => {
             let message = format!("cannot be read: {error}");
-            return refused(&[Fault { file: body.display().to_string(), line: 1, column: 1, message }], as_json);
+            return refused(
+                &[Fault {
+                    file: body.display().to_string(),
+                    line: 1,
+                    column: 1,
+                    message,
+                }],
+                as_json,
+            );
         }
     };
     let all = &settings.config.sources;
-    let names = || all.iter().map(|source| source.name.as_str()).collect::<Vec<_>>().join(", ");
-    let found = match (source, all.as_slice()) {
-        (Some(name), _) => {
-            all.iter().find(|source| source.name == name).ok_or_else(|| format!("no source is named `{name}`; there are: {}", names()))
-        }
-        (None, [only]) => Ok(only),
-        (None, _) => Err(format!("say which source is to read it, with --source; there are: {}", names())),
+    let names = || {
+        all.iter()
+            .map(|source| source.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", ")
     };
-    let pairs: Option<Vec<(String, &str)>> =
-        headers.iter().map(|header| header.split_once(':').map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()))).collect();
+    let found = match (source, all.as_slice()) {
+        (Some(name), _) => all
+            .iter()
+            .find(|source| source.name == name)
+            .ok_or_else(|| format!("no source is named `{name}`; there are: {}", names())),
+        (None, [only]) => Ok(only),
+        (None, _) => Err(format!(
+            "say which source is to read it, with --source; there are: {}",
+            names()
+        )),
+    };
+    let pairs: Option<Vec<(String, &str)>> = headers
+        .iter()
+        .map(|header| {
+            header
+                .split_once(':')
+                .map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()))
+        })
+        .collect();
     let (found, pairs) = match (found, pairs) {
         (Ok(found), Some(pairs)) => (found, pairs),
         (Err(why), _) => return usage(&why),
         (_, None) => return usage("a header is written `Name: value`"),
     };
-    let headers: Headers<'_> = pairs.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let headers: Headers<'_> = pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
     let headers = header_filter::without(&headers, settings.proofs.get(&found.name));
     let labels = found.labels.as_ref().unwrap_or(&settings.config.labels);
-    let message = Message { source: &found.name, headers: &headers, body: &bytes, names: labels, now: Clock::System.now() };
+    let message = Message {
+        source: &found.name,
+        headers: &headers,
+        body: &bytes,
+        names: labels,
+        now: Clock::System.now(),
+    };
     let read = match settings.readers.get(&found.name) {
         Some(reader) => dispatch::read(reader, &message, &mut |_| false),
         None => Ok(Reading::default()),
@@ -93,15 +131,24 @@ pub(crate) fn sample(body: &Path, settings: &Path, source: Option<&str>, headers
     let told = match read {
         Ok(reading) => of(found.name.clone(), reading),
         Err(fault) => {
-            let faults = vec![Unread { path: String::new(), message: fault.to_string() }];
-            Told { source: found.name.clone(), faults, ..Told::default() }
+            let faults = vec![Unread {
+                path: String::new(),
+                message: fault.to_string(),
+            }];
+            Told {
+                source: found.name.clone(),
+                faults,
+                ..Told::default()
+            }
         }
     };
     if as_json {
         say(&json(&told));
     } else {
         say(text(&told).trim_end());
-        told.faults.iter().for_each(|fault| complain(&format!("{}: {}", body.display(), line(fault))));
+        told.faults
+            .iter()
+            .for_each(|fault| complain(&format!("{}: {}", body.display(), line(fault))));
     }
     if told.faults.is_empty() { 0 } else { FAULTS }
 }
@@ -113,9 +160,14 @@ pub(crate) fn usage(why: &str) -> u8 {
 
 fn refused(faults: &[Fault], as_json: bool) -> u8 {
     if as_json {
-        let unread =
-            |fault: &Fault| Unread { path: format!("{}:{}:{}", fault.file, fault.line, fault.column), message: fault.message.clone() };
-        say(&json(&Told { faults: faults.iter().map(unread).collect(), ..Told::default() }));
+        let unread = |fault: &Fault| Unread {
+            path: format!("{}:{}:{}", fault.file, fault.line, fault.column),
+            message: fault.message.clone(),
+        };
+        say(&json(&Told {
+            faults: faults.iter().map(unread).collect(),
+            ..Told::default()
+        }));
     } else {
         faults.iter().for_each(|fault| complain(&fault.to_string()));
     }
@@ -124,24 +176,43 @@ fn refused(faults: &[Fault], as_json: bool) -> u8 {
 
 fn of(source: String, reading: Reading) -> Told {
     let mut leases = reading.leases.iter().peekable();
-    let held = reading.events.iter().enumerate().filter_map(|(place, event)| {
-        let lease = leases.next_if(|lease| lease.subject == event.subject)?;
-        Some(Held { event: place, until: (lease.until != Time::MAX_UTC).then_some(lease.until) })
-    });
+    let held = reading
+        .events
+        .iter()
+        .enumerate()
+        .filter_map(|(place, event)| {
+            let lease = leases.next_if(|lease| lease.subject == event.subject)?;
+            Some(Held {
+                event: place,
+                until: (lease.until != Time::MAX_UTC).then_some(lease.until),
+            })
+        });
     Told {
         leases: held.collect(),
         source,
-        events: reading.events.iter().map(|event| serde_json::to_value(event).unwrap_or_default()).collect(),
+        events: reading
+            .events
+            .iter()
+            .map(|event| serde_json::to_value(event).unwrap_or_default())
+            .collect(),
         unstarted: reading.unstarted,
         if_on: reading.if_on,
-        faults: reading.faults.into_iter().map(|MemberFault { path, message, .. }| Unread { path, message }).collect(),
+        faults: reading
+            .faults
+            .into_iter()
+            .map(|MemberFault { path, message, .. }| Unread { path, message })
+            .collect(),
         reply: reading.reply.map(|reply| reply.body),
         confirm: reading.confirm,
     }
 }
 
 fn line(fault: &Unread) -> String {
-    if fault.path.is_empty() { fault.message.clone() } else { format!("{}: {}", fault.path, fault.message) }
+    if fault.path.is_empty() {
+        fault.message.clone()
+    } else {
+        format!("{}: {}", fault.path, fault.message)
+    }
 }
 
 /// An event a paragraph, a value a line.
@@ -155,16 +226,28 @@ fn text(told: &Told) -> String {
         text.push('\n');
         lines(&mut text, "", event);
         if told.unstarted.contains(&place) {
-            text.push_str("(its beginning was not told: an open episode with the same labels takes it in)\n");
+            text.push_str(
+                "(its beginning was not told: an open episode with the same labels takes it in)\n",
+            );
         }
         if told.if_on.contains(&place) {
             text.push_str("(it counts only where an open episode has the same labels)\n");
         }
-        match told.leases.iter().find(|held| held.event == place).map(|held| held.until) {
+        match told
+            .leases
+            .iter()
+            .find(|held| held.event == place)
+            .map(|held| held.until)
+        {
             Some(Some(until)) => {
-                let _ = writeln!(text, "(its sender promises to say it again by {})", until.to_rfc3339_opts(SecondsFormat::AutoSi, true));
+                let _ = writeln!(
+                    text,
+                    "(its sender promises to say it again by {})",
+                    until.to_rfc3339_opts(SecondsFormat::AutoSi, true)
+                );
             }
-            Some(None) => text.push_str("(its sender tells every change once: it is on until its end is told)\n"),
+            Some(None) => text
+                .push_str("(its sender tells every change once: it is on until its end is told)\n"),
             None => {}
         }
     }
@@ -177,14 +260,32 @@ fn text(told: &Told) -> String {
 }
 
 fn lines(text: &mut String, path: &str, value: &Value) {
-    let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
+    let below = |name: &str| {
+        if path.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{path}.{name}")
+        }
+    };
     match value {
         Value::Object(map) => {
             // What it states stands without the word for that.
-            map.iter()
-                .for_each(|(name, value)| lines(text, &if path.is_empty() && name == "fact" { String::new() } else { below(name) }, value));
+            map.iter().for_each(|(name, value)| {
+                lines(
+                    text,
+                    &if path.is_empty() && name == "fact" {
+                        String::new()
+                    } else {
+                        below(name)
+                    },
+                    value,
+                )
+            });
         }
-        Value::Array(list) => list.iter().enumerate().for_each(|(place, value)| lines(text, &format!("{path}[{place}]"), value)),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .for_each(|(place, value)| lines(text, &format!("{path}[{place}]"), value)),
         Value::String(value) => {
             // What came from elsewhere must not steer the terminal.
             let _ = writeln!(text, "{path}: {}", value.escape_debug());

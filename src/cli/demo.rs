@@ -67,8 +67,12 @@ fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
         };
         let address = format!("http://{}", listener.local_addr()?);
         let file = fresh(&asked.directory, &address)?;
-        let settings = Settings::load(Some(&file))
-            .map_err(|faults| anyhow::anyhow!("{}", faults.first().map_or_else(String::new, ToString::to_string)))?;
+        let settings = Settings::load(Some(&file)).map_err(|faults| {
+            anyhow::anyhow!(
+                "{}",
+                faults.first().map_or_else(String::new, ToString::to_string)
+            )
+        })?;
         let steps = recording()?;
         let length = TimeDelta::seconds(steps.last().map_or(0, |step| step.at));
         // It ended an hour ago, so that the meeting lies ahead.
@@ -91,40 +95,68 @@ fn replay_and_serve(asked: &Demo) -> anyhow::Result<()> {
 
 /// Sets the clock of the replay; `None` is the machine's again.
 fn set(time: &Mutex<Option<Time>>, at: Option<Time>) {
-    *time.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = at;
+    *time
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = at;
 }
 
 /// An empty directory with the demo's settings. Only what an earlier demo left is removed.
 fn fresh(directory: &Path, address: &str) -> anyhow::Result<PathBuf> {
     let file = directory.join("afterword.yaml");
     if directory.exists() {
-        let ours = std::fs::read_to_string(&file).is_ok_and(|text| text.starts_with(SETTINGS.lines().next().unwrap_or_default()));
+        let ours = std::fs::read_to_string(&file)
+            .is_ok_and(|text| text.starts_with(SETTINGS.lines().next().unwrap_or_default()));
         let empty = std::fs::read_dir(directory)?.next().is_none();
-        anyhow::ensure!(ours || empty, "{} holds something that no demo made; name another with --directory", directory.display());
-        std::fs::remove_dir_all(directory).with_context(|| format!("{} cannot be emptied", directory.display()))?;
+        anyhow::ensure!(
+            ours || empty,
+            "{} holds something that no demo made; name another with --directory",
+            directory.display()
+        );
+        std::fs::remove_dir_all(directory)
+            .with_context(|| format!("{} cannot be emptied", directory.display()))?;
     }
-    std::fs::create_dir_all(directory).with_context(|| format!("{} cannot be made", directory.display()))?;
+    std::fs::create_dir_all(directory)
+        .with_context(|| format!("{} cannot be made", directory.display()))?;
     // The shipped rules ask a person when only alerts say so. Here nobody is asked, so that the draft is there to see.
     let rules = SHIPPED.1.replacen(SUGGESTED, HELD, 1);
-    anyhow::ensure!(rules != SHIPPED.1, "the shipped rules have no `{SUGGESTED}` to hold");
+    anyhow::ensure!(
+        rules != SHIPPED.1,
+        "the shipped rules have no `{SUGGESTED}` to hold"
+    );
     std::fs::write(directory.join("demo.yaml"), rules)?;
-    std::fs::write(&file, SETTINGS.replace("{{address}}", address).replace("{{directory}}", &directory.display().to_string()))?;
+    std::fs::write(
+        &file,
+        SETTINGS
+            .replace("{{address}}", address)
+            .replace("{{directory}}", &directory.display().to_string()),
+    )?;
     Ok(file)
 }
 
 fn recording() -> anyhow::Result<Vec<Step>> {
     let lines = INCIDENT.lines().filter(|line| !line.trim().is_empty());
-    lines.map(|line| serde_json::from_str(line).context("the recording")).collect()
+    lines
+        .map(|line| serde_json::from_str(line).context("the recording"))
+        .collect()
 }
 
 /// Feeds the recording step by step, each at its own time, with the timers between them.
-fn replay(app: &App, time: &Mutex<Option<Time>>, steps: &[Step], began: Time) -> anyhow::Result<()> {
+fn replay(
+    app: &App,
+    time: &Mutex<Option<Time>>,
+    steps: &[Step],
+    began: Time,
+) -> anyhow::Result<()> {
     let mut next = None;
     for step in steps {
         let at = began + TimeDelta::seconds(step.at);
         next = run_until(app, time, next, at)?;
         let arrival = arrival(app, step, began)?;
-        say(&format!("{}  {}", at.format("%H:%M:%S"), told(&arrival.events)));
+        say(&format!(
+            "{}  {}",
+            at.format("%H:%M:%S"),
+            told(&arrival.events)
+        ));
         app.receive_now(arrival)?;
         next = app.judge_step()?.next.or(next);
     }
@@ -136,7 +168,12 @@ fn replay(app: &App, time: &Mutex<Option<Time>>, steps: &[Step], began: Time) ->
 }
 
 /// Lets time pass until `until`, stopping wherever the engine has something to do.
-fn run_until(app: &App, time: &Mutex<Option<Time>>, mut next: Option<Time>, until: Time) -> anyhow::Result<Option<Time>> {
+fn run_until(
+    app: &App,
+    time: &Mutex<Option<Time>>,
+    mut next: Option<Time>,
+    until: Time,
+) -> anyhow::Result<Option<Time>> {
     while let Some(due) = next.filter(|due| *due < until) {
         set(time, Some(due));
         next = app.judge_step()?.next;
@@ -152,31 +189,52 @@ fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
     let settings = app.settings();
     let (names, now) = (&settings.config.labels, app.now());
     let (source, reading) = match step.path.as_str() {
-        "/ingest/alertmanager" => ("alertmanager", ingest::alertmanager::webhook(&body, "alertmanager", names, now)?),
+        "/ingest/alertmanager" => (
+            "alertmanager",
+            ingest::alertmanager::webhook(&body, "alertmanager", names, now)?,
+        ),
         "/api/v1/events" => ("api", ingest::events::events(&body, names, now)?),
         "/api/v1/interventions" => {
             let event = ingest::people::intervention(&body, now)?;
-            ("people", ingest::Reading { events: vec![event], ..ingest::Reading::default() })
+            (
+                "people",
+                ingest::Reading {
+                    events: vec![event],
+                    ..ingest::Reading::default()
+                },
+            )
         }
         other => anyhow::bail!("the recording has a step to {other}, which the demo does not know"),
     };
     if let Some(fault) = reading.faults.first() {
         anyhow::bail!("the recording, at {} s: {fault}", step.at);
     }
-    Ok(Arrival { source: source.to_owned(), body, events: reading.events, ..Arrival::default() })
+    Ok(Arrival {
+        source: source.to_owned(),
+        body,
+        events: reading.events,
+        ..Arrival::default()
+    })
 }
 
 /// The body with its times: `{{+120}}` is two minutes after the beginning.
 fn dated(body: &Value, began: Time) -> Value {
     match body {
         Value::String(text) => {
-            match text.strip_prefix("{{+").and_then(|rest| rest.strip_suffix("}}")).and_then(|seconds| seconds.parse().ok()) {
+            match text
+                .strip_prefix("{{+")
+                .and_then(|rest| rest.strip_suffix("}}"))
+                .and_then(|seconds| seconds.parse().ok())
+            {
                 Some(seconds) => Value::String((began + TimeDelta::seconds(seconds)).to_rfc3339()),
                 None => body.clone(),
             }
         }
         Value::Array(list) => list.iter().map(|entry| dated(entry, began)).collect(),
-        Value::Object(map) => map.iter().map(|(name, value)| (name.clone(), dated(value, began))).collect(),
+        Value::Object(map) => map
+            .iter()
+            .map(|(name, value)| (name.clone(), dated(value, began)))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => body.clone(),
     }
 }
@@ -189,7 +247,9 @@ fn told(events: &[Event]) -> String {
 fn headline(event: &Event) -> String {
     let service = event.service.as_deref().unwrap_or("unassigned");
     match &event.fact {
-        Fact::Alert(alert) if alert.status == AlertStatus::Firing => format!("{service}: {} fires", alert.name),
+        Fact::Alert(alert) if alert.status == AlertStatus::Firing => {
+            format!("{service}: {} fires", alert.name)
+        }
         Fact::Alert(alert) => format!("{service}: {} resolved", alert.name),
         Fact::Change(change) => format!("{service}: {} {}", change.what, change.title),
         Fact::Intervention(step) => format!("{service}: manual step, {}", step.action),
@@ -202,12 +262,22 @@ fn headline(event: &Event) -> String {
 fn report(app: &App, address: &str) -> anyhow::Result<()> {
     let settings = app.settings();
     for postmortem in app.store.postmortems(10)? {
-        let Some(incident) = app.store.incident(&postmortem.incident.0)? else { continue };
+        let Some(incident) = app.store.incident(&postmortem.incident.0)? else {
+            continue;
+        };
         say(&format!("\n{}", incident.reason));
         say(&format!("  Why:    {address}/incidents/{}", incident.id));
-        say(&format!("  Draft:  {}", settings.path(&settings.config.postmortems_directory).join(&postmortem.file).display()));
+        say(&format!(
+            "  Draft:  {}",
+            settings
+                .path(&settings.config.postmortems_directory)
+                .join(&postmortem.file)
+                .display()
+        ));
         if let Some(meeting) = app.store.meeting(&postmortem.id)? {
-            let file = settings.path(&settings.config.meetings.directory).join(format!("{}.ics", meeting.id));
+            let file = settings
+                .path(&settings.config.meetings.directory)
+                .join(format!("{}.ics", meeting.id));
             say(&format!(
                 "  Invite: {} ({} people, {})",
                 file.display(),

@@ -17,7 +17,11 @@ pub(crate) struct Explain {
 
 pub(crate) fn explain(asked: &Explain) -> u8 {
     let path = format!("/api/v1/incidents/{}", asked.incident);
-    let answer = match block_on(client::get(&asked.from.url, asked.from.token.as_deref(), &path)) {
+    let answer = match block_on(client::get(
+        &asked.from.url,
+        asked.from.token.as_deref(),
+        &path,
+    )) {
         Ok(Ok(answer)) => answer,
         Ok(Err(fault)) => return report::failed(&fault),
         Err(fault) => {
@@ -44,8 +48,16 @@ pub(crate) fn explain(asked: &Explain) -> u8 {
 }
 
 fn told(incident: &Incident) -> String {
-    let services = if incident.services.is_empty() { "unassigned".to_owned() } else { incident.services.join(", ") };
-    let mut lines = vec![format!("{} {} ({services})", incident.id, incident.title), incident.reason.clone(), String::new()];
+    let services = if incident.services.is_empty() {
+        "unassigned".to_owned()
+    } else {
+        incident.services.join(", ")
+    };
+    let mut lines = vec![
+        format!("{} {} ({services})", incident.id, incident.title),
+        incident.reason.clone(),
+        String::new(),
+    ];
     for verdict in &incident.verdicts {
         lines.push(verdict_lines(verdict, incident.phase));
     }
@@ -64,18 +76,27 @@ fn verdict_lines(verdict: &Verdict, phase: Phase) -> String {
         (true, Decision::Suggest) => ", a shadow that would have suggested a postmortem",
         (true, Decision::Hold) => ", a shadow that would have held a postmortem",
     };
-    let mut text =
-        format!("{}: {outcome}{shadow}\n  {}\n  What would have changed it: {}", verdict.criterion, verdict.sentence, verdict.would_change);
+    let mut text = format!(
+        "{}: {outcome}{shadow}\n  {}\n  What would have changed it: {}",
+        verdict.criterion, verdict.sentence, verdict.would_change
+    );
     if let Some(measure) = &verdict.measure {
         text.push_str(&format!("\n  {}", measured(measure)));
     }
     if !verdict.factors.is_empty() {
-        let factors: Vec<String> =
-            verdict.factors.iter().map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why)).collect();
+        let factors: Vec<String> = verdict
+            .factors
+            .iter()
+            .map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why))
+            .collect();
         text.push_str(&format!("\n  Score: {}", factors.join(" × ")));
     }
     if !verdict.evidence.is_empty() {
-        let ids: Vec<String> = verdict.evidence.iter().map(|id| id.to_string().chars().take(12).collect()).collect();
+        let ids: Vec<String> = verdict
+            .evidence
+            .iter()
+            .map(|id| id.to_string().chars().take(12).collect())
+            .collect();
         text.push_str(&format!("\n  Evidence: {}", ids.join(", ")));
     }
     text
@@ -88,9 +109,15 @@ fn measured(measure: &Measure) -> String {
         Unit::Score => " points",
     };
     let observed = if measure.lower < measure.upper {
-        format!("between {}{unit} and {}{unit}", measure.lower, measure.upper)
+        format!(
+            "between {}{unit} and {}{unit}",
+            measure.lower, measure.upper
+        )
     } else {
         format!("{}{unit}", measure.lower)
     };
-    format!("Observed {observed}, required {}{unit}, margin {}{unit}", measure.required, measure.margin)
+    format!(
+        "Observed {observed}, required {}{unit}, margin {}{unit}",
+        measure.required, measure.margin
+    )
 }

@@ -43,22 +43,35 @@ pub(crate) fn export(asked: &Export) -> u8 {
                 file.write(true).create_new(true);
                 #[cfg(unix)]
                 std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
-                let file = file.open(path).with_context(|| format!("{} cannot be made", path.display()))?;
+                let file = file
+                    .open(path)
+                    .with_context(|| format!("{} cannot be made", path.display()))?;
                 let mut out = BufWriter::new(file);
                 let rows = write(&mut out)?;
-                out.get_ref().sync_all().with_context(|| format!("{} cannot be written", path.display()))?;
+                out.get_ref()
+                    .sync_all()
+                    .with_context(|| format!("{} cannot be written", path.display()))?;
                 rows
             }
         };
-        Ok(format!("{rows} rows exported from the database {}", settings.place))
+        Ok(format!(
+            "{rows} rows exported from the database {}",
+            settings.place
+        ))
     })
 }
 
 pub(crate) fn import(asked: &Import) -> u8 {
     told(&asked.settings, |settings, store| {
-        let file = File::open(&asked.file).with_context(|| format!("{} cannot be read", asked.file.display()))?;
-        let rows = store.import(&mut BufReader::new(file)).with_context(|| format!("{}", asked.file.display()))?;
-        Ok(format!("{rows} rows imported into the database {}", settings.place))
+        let file = File::open(&asked.file)
+            .with_context(|| format!("{} cannot be read", asked.file.display()))?;
+        let rows = store
+            .import(&mut BufReader::new(file))
+            .with_context(|| format!("{}", asked.file.display()))?;
+        Ok(format!(
+            "{rows} rows imported into the database {}",
+            settings.place
+        ))
     })
 }
 
@@ -68,7 +81,8 @@ fn told(file: &SettingsFile, work: impl FnOnce(&Settings, &Store) -> anyhow::Res
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    let opened = Store::open_at(&settings.place, Clock::System.now()).with_context(|| format!("the database {}", settings.place));
+    let opened = Store::open_at(&settings.place, Clock::System.now())
+        .with_context(|| format!("the database {}", settings.place));
     match opened.and_then(|store| work(&settings, &store)) {
         Ok(done) => {
             complain(&format!("afterword: {done}"));

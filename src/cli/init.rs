@@ -11,10 +11,17 @@ const SETTINGS: &str = include_str!("init.yaml");
 const SCENARIOS: &str = include_str!("../../rules/postmortems.test.yaml");
 
 pub(crate) fn init(directory: &Path) -> u8 {
-    let files = [("afterword.yaml", SETTINGS), SHIPPED, ("rules/postmortems.test.yaml", SCENARIOS)];
+    let files = [
+        ("afterword.yaml", SETTINGS),
+        SHIPPED,
+        ("rules/postmortems.test.yaml", SCENARIOS),
+    ];
     // What is there was written by somebody: it is never overwritten, and nothing is written half.
     if let Some((there, _)) = files.iter().find(|(name, _)| directory.join(name).exists()) {
-        complain(&format!("{} exists already; move it away, or name another directory", directory.join(there).display()));
+        complain(&format!(
+            "{} exists already; move it away, or name another directory",
+            directory.join(there).display()
+        ));
         return FAULTS;
     }
     for (name, text) in files {
@@ -33,5 +40,9 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
     }
-    OpenOptions::new().write(true).create_new(true).open(path)?.write_all(text.as_bytes())
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(path)?
+        .write_all(text.as_bytes())
 }

@@ -7,11 +7,18 @@ use super::test::{Report, Tested};
 /// The whole document.
 pub(crate) fn document(report: &Report) -> String {
     let mut xml = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n".to_owned();
-    let errors: usize = report.files.iter().filter(|file| !file.faults.is_empty()).count();
+    let errors: usize = report
+        .files
+        .iter()
+        .filter(|file| !file.faults.is_empty())
+        .count();
     let (passed, failed) = (report.passed, report.failed);
     // Writing to a string does not fail.
-    let _ =
-        writeln!(xml, "<testsuites name=\"afterword\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\">", passed + failed + errors);
+    let _ = writeln!(
+        xml,
+        "<testsuites name=\"afterword\" tests=\"{}\" failures=\"{failed}\" errors=\"{errors}\">",
+        passed + failed + errors
+    );
     report.files.iter().for_each(|file| suite(&mut xml, file));
     xml.push_str("</testsuites>\n");
     xml
@@ -19,28 +26,57 @@ pub(crate) fn document(report: &Report) -> String {
 
 fn suite(xml: &mut String, tested: &Tested) {
     let file = escaped(&tested.file);
-    let failures = tested.scenarios.iter().filter(|scenario| !scenario.passed).count();
+    let failures = tested
+        .scenarios
+        .iter()
+        .filter(|scenario| !scenario.passed)
+        .count();
     let errors = usize::from(!tested.faults.is_empty());
     let tests = tested.scenarios.len() + errors;
-    let _ = writeln!(xml, "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">");
+    let _ = writeln!(
+        xml,
+        "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">"
+    );
     for scenario in &tested.scenarios {
         let (name, line) = (escaped(&scenario.name), scenario.line);
-        let _ = write!(xml, "    <testcase name=\"{name}\" classname=\"{file}\" file=\"{file}\" line=\"{line}\"");
+        let _ = write!(
+            xml,
+            "    <testcase name=\"{name}\" classname=\"{file}\" file=\"{file}\" line=\"{line}\""
+        );
         let Some(first) = scenario.differences.first() else {
             xml.push_str("/>\n");
             continue;
         };
-        let message = escaped(&format!("at {}: {}: expected {}, got {}", first.at, first.what, first.expected, first.got));
-        let text: String = scenario.differences.iter().map(ToString::to_string).collect();
-        let text = escaped(&format!("{}:{line}:1: {}\n{text}", tested.file, scenario.name));
-        let _ = writeln!(xml, ">\n      <failure message=\"{message}\" type=\"difference\">{text}</failure>\n    </testcase>");
+        let message = escaped(&format!(
+            "at {}: {}: expected {}, got {}",
+            first.at, first.what, first.expected, first.got
+        ));
+        let text: String = scenario
+            .differences
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let text = escaped(&format!(
+            "{}:{line}:1: {}\n{text}",
+            tested.file, scenario.name
+        ));
+        let _ = writeln!(
+            xml,
+            ">\n      <failure message=\"{message}\" type=\"difference\">{text}</failure>\n    </testcase>"
+        );
     }
     if let Some(first) = tested.faults.first() {
         let (line, message) = (first.line, escaped(&first.message));
         let text: Vec<String> = tested.faults.iter().map(ToString::to_string).collect();
         let text = escaped(&text.join("\n"));
-        let _ = write!(xml, "    <testcase name=\"the file can be read\" classname=\"{file}\" file=\"{file}\" line=\"{line}\">");
-        let _ = writeln!(xml, "\n      <error message=\"{message}\" type=\"fault\">{text}</error>\n    </testcase>");
+        let _ = write!(
+            xml,
+            "    <testcase name=\"the file can be read\" classname=\"{file}\" file=\"{file}\" line=\"{line}\">"
+        );
+        let _ = writeln!(
+            xml,
+            "\n      <error message=\"{message}\" type=\"fault\">{text}</error>\n    </testcase>"
+        );
     }
     xml.push_str("  </testsuite>\n");
 }
@@ -79,27 +115,62 @@ mod tests {
 
     #[test]
     fn text_is_escaped() {
-        assert_eq!(escaped("a < b && c > \"d\" 'e'"), "a &lt; b &amp;&amp; c &gt; &quot;d&quot; &apos;e&apos;");
+        assert_eq!(
+            escaped("a < b && c > \"d\" 'e'"),
+            "a &lt; b &amp;&amp; c &gt; &quot;d&quot; &apos;e&apos;"
+        );
         assert_eq!(escaped("]]>\n\ttwo\r"), "]]&gt;&#10;&#9;two&#13;");
-        assert_eq!(escaped("\0\u{1b}[31m\u{ffff}é\u{85}😀"), "\u{fffd}\u{fffd}[31m\u{fffd}é&#133;😀");
+        assert_eq!(
+            escaped("\0\u{1b}[31m\u{ffff}é\u{85}😀"),
+            "\u{fffd}\u{fffd}[31m\u{fffd}é&#133;😀"
+        );
     }
 
     #[test]
     fn suites_cases_failures_and_errors_are_told() {
         let text = String::from;
-        let difference =
-            Difference { at: text("30m"), line: 9, what: text("decision"), expected: text("hold"), got: text("none"), why: text("a < b") };
+        let difference = Difference {
+            at: text("30m"),
+            line: 9,
+            what: text("decision"),
+            expected: text("hold"),
+            got: text("none"),
+            why: text("a < b"),
+        };
         let scenarios = vec![
-            Tried { name: text("fine"), line: 3, passed: true, differences: Vec::new() },
-            Tried { name: text("\"quoted\""), line: 7, passed: false, differences: vec![difference] },
+            Tried {
+                name: text("fine"),
+                line: 3,
+                passed: true,
+                differences: Vec::new(),
+            },
+            Tried {
+                name: text("\"quoted\""),
+                line: 7,
+                passed: false,
+                differences: vec![difference],
+            },
         ];
-        let fault = Fault { file: text("b.test.yaml"), line: 2, column: 5, message: text("unknown key `a&b`") };
+        let fault = Fault {
+            file: text("b.test.yaml"),
+            line: 2,
+            column: 5,
+            message: text("unknown key `a&b`"),
+        };
         let report = Report {
             passed: 1,
             failed: 1,
             files: vec![
-                Tested { file: text("a.test.yaml"), scenarios, faults: Vec::new() },
-                Tested { file: text("b.test.yaml"), scenarios: Vec::new(), faults: vec![fault] },
+                Tested {
+                    file: text("a.test.yaml"),
+                    scenarios,
+                    faults: Vec::new(),
+                },
+                Tested {
+                    file: text("b.test.yaml"),
+                    scenarios: Vec::new(),
+                    faults: vec![fault],
+                },
             ],
         };
         insta::assert_snapshot!(document(&report), @r#"

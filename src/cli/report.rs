@@ -117,8 +117,16 @@ pub(crate) struct Intervene {
 /// The fields that were given.
 fn fields(about: &About, own: &[(&str, Value)]) -> Value {
     let mut body = Map::new();
-    let common = [("service", json!(about.service)), ("at", json!(about.at)), ("drill", json!(about.drill.then_some(true)))];
-    for (name, value) in common.iter().chain(own).filter(|(_, value)| !value.is_null()) {
+    let common = [
+        ("service", json!(about.service)),
+        ("at", json!(about.at)),
+        ("drill", json!(about.drill.then_some(true))),
+    ];
+    for (name, value) in common
+        .iter()
+        .chain(own)
+        .filter(|(_, value)| !value.is_null())
+    {
         body.insert((*name).to_owned(), value.clone());
     }
     Value::Object(body)
@@ -127,12 +135,23 @@ fn fields(about: &About, own: &[(&str, Value)]) -> Value {
 impl Declare {
     /// Where it is told.
     pub(crate) fn path(&self) -> &'static str {
-        if self.planned { "/api/v1/maintenance" } else { "/api/v1/declarations" }
+        if self.planned {
+            "/api/v1/maintenance"
+        } else {
+            "/api/v1/declarations"
+        }
     }
 
     pub(crate) fn body(&self) -> Value {
         if self.planned {
-            return fields(&self.about, &[("why", json!(self.title)), ("from", json!(self.from)), ("to", json!(self.until))]);
+            return fields(
+                &self.about,
+                &[
+                    ("why", json!(self.title)),
+                    ("from", json!(self.from)),
+                    ("to", json!(self.until)),
+                ],
+            );
         }
         let status = self.resolved.then_some("resolved");
         let own = [
@@ -148,7 +167,13 @@ impl Declare {
 
 impl Request {
     pub(crate) fn body(&self) -> Value {
-        fields(&self.about, &[("reason", json!(self.reason)), ("requester", json!(self.requester))])
+        fields(
+            &self.about,
+            &[
+                ("reason", json!(self.reason)),
+                ("requester", json!(self.requester)),
+            ],
+        )
     }
 }
 

@@ -75,15 +75,24 @@ pub(crate) fn run(asked: &Run) -> u8 {
 
 async fn run_and_tell(asked: &Run) -> u8 {
     let began = Clock::System.now();
-    let Some((program, arguments)) = asked.command.split_first() else { return NOT_FOUND };
+    let Some((program, arguments)) = asked.command.split_first() else {
+        return NOT_FOUND;
+    };
     // Taken before it begins: a terminal's Ctrl-C reaches the command and this process alike, and only the command is to end by it.
     let mut caught = Caught::new();
     let mut child = match Command::new(program).args(arguments).spawn() {
         Ok(child) => child,
         Err(fault) => {
             // Nothing was done, so that there is nothing to note.
-            complain(&format!("afterword: {}: {fault}", program.to_string_lossy()));
-            return if fault.kind() == std::io::ErrorKind::NotFound { NOT_FOUND } else { NOT_RUN };
+            complain(&format!(
+                "afterword: {}: {fault}",
+                program.to_string_lossy()
+            ));
+            return if fault.kind() == std::io::ErrorKind::NotFound {
+                NOT_FOUND
+            } else {
+                NOT_RUN
+            };
         }
     };
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
@@ -102,7 +111,9 @@ async fn run_and_tell(asked: &Run) -> u8 {
     let status = match status {
         Ok(Ok(status)) => status,
         Ok(Err(fault)) => {
-            complain(&format!("afterword: how the command ended cannot be told: {fault}"));
+            complain(&format!(
+                "afterword: how the command ended cannot be told: {fault}"
+            ));
             return FAULTS;
         }
         Err(_) => return FAULTS,
@@ -114,7 +125,10 @@ async fn run_and_tell(asked: &Run) -> u8 {
     };
     if let Err(fault) = told {
         complain(&format!("afterword: the step is not noted: {fault}"));
-        complain(&format!("afterword: to note it later: {}", repeat(asked, &note)));
+        complain(&format!(
+            "afterword: to note it later: {}",
+            repeat(asked, &note)
+        ));
     }
     code(status)
 }
@@ -164,37 +178,70 @@ async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
 }
 
 fn code(status: ExitStatus) -> u8 {
-    let code = status.code().or_else(|| status.signal().map(|signal| SIGNALLED + signal));
-    code.and_then(|code| u8::try_from(code).ok()).unwrap_or(FAULTS)
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| SIGNALLED + signal));
+    code.and_then(|code| u8::try_from(code).ok())
+        .unwrap_or(FAULTS)
 }
 
 /// What the service is told.
 fn note(asked: &Run, began: Time, status: ExitStatus) -> Value {
     let took = (Clock::System.now() - began).num_seconds().max(0);
-    let why = format!("{} ({}, which ended with {} after {took}s)", asked.why.trim(), shown(asked), code(status));
+    let why = format!(
+        "{} ({}, which ended with {} after {took}s)",
+        asked.why.trim(),
+        shown(asked),
+        code(status)
+    );
     let mut note = Map::new();
     let fields = [
         ("service", json!(asked.service)),
         ("action", json!(asked.action)),
         ("why", json!(why)),
-        ("at", json!(began.to_rfc3339_opts(chrono::SecondsFormat::Micros, true))),
-        ("should_be_automatic", json!(asked.should_be_automatic.then_some(true))),
+        (
+            "at",
+            json!(began.to_rfc3339_opts(chrono::SecondsFormat::Micros, true)),
+        ),
+        (
+            "should_be_automatic",
+            json!(asked.should_be_automatic.then_some(true)),
+        ),
         ("drill", json!(asked.drill.then_some(true))),
         ("actor", json!(actor(asked))),
     ];
-    note.extend(fields.into_iter().filter(|(_, value)| !value.is_null()).map(|(name, value)| (name.to_owned(), value)));
+    note.extend(
+        fields
+            .into_iter()
+            .filter(|(_, value)| !value.is_null())
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     Value::Object(note)
 }
 
 /// The command as others may see it: arguments hold passwords and customers' names.
 fn shown(asked: &Run) -> String {
     if asked.show_arguments {
-        let words: Vec<String> = asked.command.iter().map(|word| quoted(&word.to_string_lossy())).collect();
+        let words: Vec<String> = asked
+            .command
+            .iter()
+            .map(|word| quoted(&word.to_string_lossy()))
+            .collect();
         let line = words.join(" ");
         let cut: String = line.chars().take(SHOWN).collect();
-        return if cut.len() < line.len() { format!("{cut}…") } else { line };
+        return if cut.len() < line.len() {
+            format!("{cut}…")
+        } else {
+            line
+        };
     }
-    let program = asked.command.first().map(|program| Path::new(program).file_name().unwrap_or(program).to_string_lossy().into_owned());
+    let program = asked.command.first().map(|program| {
+        Path::new(program)
+            .file_name()
+            .unwrap_or(program)
+            .to_string_lossy()
+            .into_owned()
+    });
     let program = program.unwrap_or_default();
     match asked.command.len().saturating_sub(1) {
         0 => program,
@@ -205,27 +252,55 @@ fn shown(asked: &Run) -> String {
 
 fn actor(asked: &Run) -> Option<String> {
     let known = |name: &String| !name.is_empty() && name != "root";
-    let of_machine = |variable: &str| std::env::var_os(variable).map(|name| name.to_string_lossy().into_owned()).filter(known);
-    asked.actor.clone().or_else(|| of_machine("SUDO_USER")).or_else(|| of_machine("USER"))
+    let of_machine = |variable: &str| {
+        std::env::var_os(variable)
+            .map(|name| name.to_string_lossy().into_owned())
+            .filter(known)
+    };
+    asked
+        .actor
+        .clone()
+        .or_else(|| of_machine("SUDO_USER"))
+        .or_else(|| of_machine("USER"))
 }
 
 /// The command line that makes the same note.
 fn repeat(asked: &Run, note: &Value) -> String {
     let text = |key: &str| note.get(key).and_then(Value::as_str);
     let mut words = vec!["afterword intervene".to_owned(), quoted(&asked.action)];
-    for (option, value) in [("--service", text("service")), ("--why", text("why")), ("--at", text("at")), ("--actor", text("actor"))] {
+    for (option, value) in [
+        ("--service", text("service")),
+        ("--why", text("why")),
+        ("--at", text("at")),
+        ("--actor", text("actor")),
+    ] {
         words.extend(value.map(|value| format!("{option} {}", quoted(value))));
     }
-    let flags = [("--should-be-automatic", asked.should_be_automatic), ("--drill", asked.drill)];
-    words.extend(flags.iter().filter(|(_, set)| *set).map(|(flag, _)| (*flag).to_owned()));
+    let flags = [
+        ("--should-be-automatic", asked.should_be_automatic),
+        ("--drill", asked.drill),
+    ];
+    words.extend(
+        flags
+            .iter()
+            .filter(|(_, set)| *set)
+            .map(|(flag, _)| (*flag).to_owned()),
+    );
     words.push(format!("--url {}", quoted(&asked.url)));
     words.join(" ")
 }
 
 /// A word as a shell takes it for itself.
 fn quoted(word: &str) -> String {
-    let plain = !word.is_empty() && word.bytes().all(|letter| letter.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&letter));
-    if plain { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    let plain = !word.is_empty()
+        && word
+            .bytes()
+            .all(|letter| letter.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&letter));
+    if plain {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -234,7 +309,13 @@ mod tests {
 
     #[test]
     fn words_are_quoted_for_a_shell() {
-        for (word, expected) in [("restart", "restart"), ("", "''"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$(x)", "'$(x)'")] {
+        for (word, expected) in [
+            ("restart", "restart"),
+            ("", "''"),
+            ("a b", "'a b'"),
+            ("it's", r"'it'\''s'"),
+            ("$(x)", "'$(x)'"),
+        ] {
             assert_eq!(quoted(word), expected);
         }
     }

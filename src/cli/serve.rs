@@ -23,13 +23,20 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
         }
         FAULTS
     })?;
-    loaded.warnings.iter().for_each(|warning| complain(&format!("warning: {warning}")));
+    loaded
+        .warnings
+        .iter()
+        .for_each(|warning| complain(&format!("warning: {warning}")));
     Ok(loaded)
 }
 
 /// The file that settings are in when none is named: `afterword.yaml` here, if there is one.
 pub(crate) fn found(file: Option<&Path>) -> Option<PathBuf> {
-    file.map(Path::to_owned).or_else(|| Path::new("afterword.yaml").is_file().then(|| PathBuf::from("afterword.yaml")))
+    file.map(Path::to_owned).or_else(|| {
+        Path::new("afterword.yaml")
+            .is_file()
+            .then(|| PathBuf::from("afterword.yaml"))
+    })
 }
 
 pub(crate) fn serve(file: Option<&Path>) -> u8 {
@@ -48,10 +55,13 @@ pub(crate) fn serve(file: Option<&Path>) -> u8 {
 }
 
 pub(crate) fn log_to_stderr() {
-    let filter =
-        tracing_subscriber::EnvFilter::try_from_env("AFTERWORD_LOG").unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let filter = tracing_subscriber::EnvFilter::try_from_env("AFTERWORD_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
     // A second call, as in the demo, changes nothing.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .try_init();
 }
 
 fn serve_with(settings: Settings) -> anyhow::Result<()> {
@@ -61,13 +71,18 @@ fn serve_with(settings: Settings) -> anyhow::Result<()> {
         // A connection to PostgreSQL cannot be made on an async thread.
         let app = tokio::task::spawn_blocking(|| open(settings, Clock::System)).await??;
         let address = listener.local_addr()?;
-        say(&format!("Afterword serves http://{address}/ (stop it with Ctrl-C)"));
+        say(&format!(
+            "Afterword serves http://{address}/ (stop it with Ctrl-C)"
+        ));
         until_stopped(app, listener).await
     })
 }
 
 pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build().context("the runtime could not start")
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the runtime could not start")
 }
 
 /// Binds, or says which key to change.
@@ -85,7 +100,8 @@ pub(crate) async fn bind(listen: &str) -> anyhow::Result<TcpListener> {
 
 /// Opens the store of the settings and starts the app on it.
 pub(crate) fn open(settings: Settings, clock: Clock) -> anyhow::Result<Arc<App>> {
-    let store = Store::open_at(&settings.place, clock.now()).with_context(|| format!("the database {}", settings.place))?;
+    let store = Store::open_at(&settings.place, clock.now())
+        .with_context(|| format!("the database {}", settings.place))?;
     App::start(store, settings, clock)
 }
 
@@ -99,7 +115,12 @@ pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
     // Open requests have their commits acknowledged before the loops end with the process.
     let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
     loops.shutdown().await;
-    let left = tokio::task::spawn_blocking(move || app.save_sights().and(app.save_tallies(true)).and(app.leave_office())).await?;
+    let left = tokio::task::spawn_blocking(move || {
+        app.save_sights()
+            .and(app.save_tallies(true))
+            .and(app.leave_office())
+    })
+    .await?;
     if let Err(fault) = left {
         tracing::error!("the last sights could not be saved: {fault:#}");
     }
@@ -148,7 +169,10 @@ pub(crate) fn migrate(file: Option<&Path>) -> u8 {
             0
         }
         Err(fault) => {
-            complain(&format!("afterword: the database {}: {fault}", settings.place));
+            complain(&format!(
+                "afterword: the database {}: {fault}",
+                settings.place
+            ));
             FAULTS
         }
     }

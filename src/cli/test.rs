@@ -66,9 +66,15 @@ pub(crate) struct Tried {
 }
 
 pub(crate) fn test(asked: &Test) -> u8 {
-    let files = if asked.files.is_empty() { scenarios_in(Path::new("rules")) } else { asked.files.clone() };
+    let files = if asked.files.is_empty() {
+        scenarios_in(Path::new("rules"))
+    } else {
+        asked.files.clone()
+    };
     if files.is_empty() {
-        complain("there is no *.test.yaml in rules/; name the scenario files, or let `afterword init` write some");
+        complain(
+            "there is no *.test.yaml in rules/; name the scenario files, or let `afterword init` write some",
+        );
         return FAULTS;
     }
     let report = run(&files);
@@ -77,24 +83,63 @@ pub(crate) fn test(asked: &Test) -> u8 {
         Format::Json => say(&json(&report)),
         Format::Junit => say(junit::document(&report).trim_end()),
     }
-    if report.failed > 0 || report.files.iter().any(|file| !file.faults.is_empty()) { FAULTS } else { 0 }
+    if report.failed > 0 || report.files.iter().any(|file| !file.faults.is_empty()) {
+        FAULTS
+    } else {
+        0
+    }
 }
 
 fn run(files: &[PathBuf]) -> Report {
     let (texts, unread) = read_all(files);
-    let mut tested: Vec<Tested> =
-        unread.into_iter().map(|fault| Tested { file: fault.file.clone(), scenarios: Vec::new(), faults: vec![fault] }).collect();
+    let mut tested: Vec<Tested> = unread
+        .into_iter()
+        .map(|fault| Tested {
+            file: fault.file.clone(),
+            scenarios: Vec::new(),
+            faults: vec![fault],
+        })
+        .collect();
     tested.extend(texts.iter().map(|(name, text)| match run_file(name, text) {
-        Ok(scenarios) => Tested { file: name.clone(), scenarios, faults: Vec::new() },
-        Err(faults) => Tested { file: name.clone(), scenarios: Vec::new(), faults },
+        Ok(scenarios) => Tested {
+            file: name.clone(),
+            scenarios,
+            faults: Vec::new(),
+        },
+        Err(faults) => Tested {
+            file: name.clone(),
+            scenarios: Vec::new(),
+            faults,
+        },
     }));
-    let count = |passed: bool| tested.iter().flat_map(|file| &file.scenarios).filter(|scenario| scenario.passed == passed).count();
-    Report { passed: count(true), failed: count(false), files: tested }
+    let count = |passed: bool| {
+        tested
+            .iter()
+            .flat_map(|file| &file.scenarios)
+            .filter(|scenario| scenario.passed == passed)
+            .count()
+    };
+    Report {
+        passed: count(true),
+        failed: count(false),
+        files: tested,
+    }
 }
 
 fn tell(report: &Report) {
-    for Tested { file, scenarios, faults } in &report.files {
-        for Tried { name, line, differences, .. } in scenarios.iter().filter(|scenario| !scenario.passed) {
+    for Tested {
+        file,
+        scenarios,
+        faults,
+    } in &report.files
+    {
+        for Tried {
+            name,
+            line,
+            differences,
+            ..
+        } in scenarios.iter().filter(|scenario| !scenario.passed)
+        {
             let text: String = differences.iter().map(ToString::to_string).collect();
             complain(&format!("{file}:{line}:1: {name}\n{text}"));
         }
@@ -102,13 +147,22 @@ fn tell(report: &Report) {
             complain(&fault.to_string());
         }
     }
-    say(&format!("{} scenarios passed, {} failed", report.passed, report.failed));
+    say(&format!(
+        "{} scenarios passed, {} failed",
+        report.passed, report.failed
+    ));
 }
 
 fn scenarios_in(directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
     let scenario = |path: &PathBuf| path.to_string_lossy().ends_with(".test.yaml");
-    let mut found: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(scenario).collect();
+    let mut found: Vec<PathBuf> = entries
+        .flatten()
+        .map(|entry| entry.path())
+        .filter(scenario)
+        .collect();
     found.sort();
     found
 }
@@ -118,8 +172,15 @@ fn run_file(name: &str, text: &str) -> Result<Vec<Tried>, Vec<Fault>> {
     let file = rules::scenario::parse(name, text)?;
     let force = InForce::new(rules_of(name, &file)?, &[], &[]);
     let tried = file.scenarios.iter().map(|scenario| {
-        let differences = trial::run(scenario, &force).map(|failure| failure.differences).unwrap_or_default();
-        Tried { name: scenario.name.clone(), line: scenario.line, passed: differences.is_empty(), differences }
+        let differences = trial::run(scenario, &force)
+            .map(|failure| failure.differences)
+            .unwrap_or_default();
+        Tried {
+            name: scenario.name.clone(),
+            line: scenario.line,
+            passed: differences.is_empty(),
+            differences,
+        }
     });
     Ok(tried.collect())
 }

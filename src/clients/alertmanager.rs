@@ -29,7 +29,10 @@ impl Client {
     pub(crate) fn new(settings: &Api, reach: &Reach) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
-        Ok(Self { http, api: format!("{}/api/v2/", settings.url) })
+        Ok(Self {
+            http,
+            api: format!("{}/api/v2/", settings.url),
+        })
     }
 
     /// Everything that it lists, between two looks at whether it was started anew, and when the list of alerts came.
@@ -41,15 +44,36 @@ impl Client {
         let (alerts, heard) = self.get("alerts").await?;
         let (silences, _) = self.get("silences").await?;
         let (after, _) = self.get("status").await?;
-        Ok((Answers { before, alerts, silences, after }, heard))
+        Ok((
+            Answers {
+                before,
+                alerts,
+                silences,
+                after,
+            },
+            heard,
+        ))
     }
 
     async fn get(&self, path: &str) -> Result<(Vec<u8>, Heard), Fault> {
         let url = Url::parse(&format!("{}{path}", self.api));
-        let url = url.map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
-        let mut reply = self.http.send(self.http.get(url).header("accept", "application/json"), LARGEST).await?;
-        let reading = tokio::task::spawn_blocking(move || reply.body(LARGEST).map(|bytes| (reply.head, bytes)));
-        let (head, bytes) = reading.await.unwrap_or_else(|error| Err(Fault::Unreadable(format!("reading the answer failed: {error}"))))?;
+        let url = url
+            .map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        let mut reply = self
+            .http
+            .send(
+                self.http.get(url).header("accept", "application/json"),
+                LARGEST,
+            )
+            .await?;
+        let reading = tokio::task::spawn_blocking(move || {
+            reply.body(LARGEST).map(|bytes| (reply.head, bytes))
+        });
+        let (head, bytes) = reading.await.unwrap_or_else(|error| {
+            Err(Fault::Unreadable(format!(
+                "reading the answer failed: {error}"
+            )))
+        })?;
         if head.status != 200 {
             return Err(head.refusal("", &String::from_utf8_lossy(&bytes)));
         }

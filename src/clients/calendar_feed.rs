@@ -31,7 +31,10 @@ impl Seen {
     /// What is known of a calendar by its text alone: where no server tells whether it is another one.
     #[must_use]
     pub fn text(text: &str) -> Self {
-        Self { etag: Some(hex(text, 16)), modified: None }
+        Self {
+            etag: Some(hex(text, 16)),
+            modified: None,
+        }
     }
 }
 
@@ -42,23 +45,50 @@ impl Client {
     /// When TLS cannot be set up.
     pub fn new() -> Result<Self, String> {
         let policy = redirect::Policy::custom(|attempt| {
-            let bared = attempt.previous().iter().any(|before| before.scheme() == "https") && attempt.url().scheme() != "https";
-            if bared || attempt.previous().len() > MOST_REDIRECTS { attempt.stop() } else { attempt.follow() }
+            let bared = attempt
+                .previous()
+                .iter()
+                .any(|before| before.scheme() == "https")
+                && attempt.url().scheme() != "https";
+            if bared || attempt.previous().len() > MOST_REDIRECTS {
+                attempt.stop()
+            } else {
+                attempt.follow()
+            }
         });
-        let builder = reqwest::Client::builder().no_proxy().redirect(policy).timeout(PATIENCE);
+        let builder = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(policy)
+            .timeout(PATIENCE);
         let builder = builder.user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")));
-        builder.build().map(Self).map_err(|error| format!("TLS cannot be set up: {error}"))
+        builder
+            .build()
+            .map(Self)
+            .map_err(|error| format!("TLS cannot be set up: {error}"))
     }
 
     /// The calendar at an address; `None`: it is the one of the last time, of which `seen` is known.
     ///
     /// # Errors
     /// Why there is none, in a few words that do not repeat the address: it may be a secret.
-    pub async fn fetch(&self, address: &str, seen: &Seen) -> Result<Option<(String, Seen)>, String> {
-        let address = Url::parse(address).map_err(|error| format!("its address cannot be used: {error}"))?;
-        let mut request = self.0.get(address).header("accept", "text/calendar, */*;q=0.1");
-        for (name, value) in [(IF_NONE_MATCH, &seen.etag), (IF_MODIFIED_SINCE, &seen.modified)] {
-            request = value.iter().fold(request, |request, value| request.header(&name, value));
+    pub async fn fetch(
+        &self,
+        address: &str,
+        seen: &Seen,
+    ) -> Result<Option<(String, Seen)>, String> {
+        let address =
+            Url::parse(address).map_err(|error| format!("its address cannot be used: {error}"))?;
+        let mut request = self
+            .0
+            .get(address)
+            .header("accept", "text/calendar, */*;q=0.1");
+        for (name, value) in [
+            (IF_NONE_MATCH, &seen.etag),
+            (IF_MODIFIED_SINCE, &seen.modified),
+        ] {
+            request = value
+                .iter()
+                .fold(request, |request, value| request.header(&name, value));
         }
         let mut response = request.send().await.map_err(told)?;
         let status = response.status();
@@ -66,10 +96,22 @@ impl Client {
             return Ok(None);
         }
         if status != StatusCode::OK {
-            return Err(format!("its server answers with status {}", status.as_u16()));
+            return Err(format!(
+                "its server answers with status {}",
+                status.as_u16()
+            ));
         }
-        let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let now = Seen { etag: header(ETAG), modified: header(LAST_MODIFIED) };
+        let header = |name: HeaderName| {
+            response
+                .headers()
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
+        let now = Seen {
+            etag: header(ETAG),
+            modified: header(LAST_MODIFIED),
+        };
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if bytes.len() + chunk.len() > LARGEST {
@@ -89,7 +131,10 @@ pub fn too_large() -> String {
 
 fn told(error: reqwest::Error) -> String {
     if error.is_timeout() {
-        return format!("its server gives no whole answer within {}s", PATIENCE.as_secs());
+        return format!(
+            "its server gives no whole answer within {}s",
+            PATIENCE.as_secs()
+        );
     }
     let error = error.without_url();
     let mut why = format!("its server cannot be reached: {error}");

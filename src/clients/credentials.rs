@@ -54,7 +54,11 @@ impl fmt::Debug for Reach {
     // Secrets must not reach a log by way of somebody's `{:?}`; a header may hold one, whatever the settings say.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Reach").field("credentials", &self.credentials).field("headers", &names).field("tls", &self.tls).finish()
+        f.debug_struct("Reach")
+            .field("credentials", &self.credentials)
+            .field("headers", &names)
+            .field("tls", &self.tls)
+            .finish()
     }
 }
 
@@ -72,7 +76,11 @@ impl fmt::Debug for Credentials {
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ca, own) = (self.ca.is_some(), self.own.is_some());
-        write!(f, "Tls {{ ca: {ca}, own: {own}, server_name: {:?}, insecure: {} }}", self.server_name, self.insecure)
+        write!(
+            f,
+            "Tls {{ ca: {ca}, own: {own}, server_name: {:?}, insecure: {} }}",
+            self.server_name, self.insecure
+        )
     }
 }
 
@@ -102,12 +110,32 @@ mod tests {
         let secret = || "s3cret".to_owned();
         for credentials in [
             Credentials::Bearer(secret()),
-            Credentials::Basic { username: "u".to_owned(), password: secret() },
-            Credentials::Header { name: "X-Token".to_owned(), value: secret() },
+            Credentials::Basic {
+                username: "u".to_owned(),
+                password: secret(),
+            },
+            Credentials::Header {
+                name: "X-Token".to_owned(),
+                value: secret(),
+            },
         ] {
-            let tls = Tls { own: Some(b"s3cret".to_vec()), ca: Some(b"s3cret".to_vec()), ..Tls::default() };
-            let shown = format!("{:?}", Reach { credentials, headers: vec![("X-A".to_owned(), secret())], tls });
-            assert!(!shown.contains("s3cret") && !shown.contains("115") && shown.contains("X-A"), "{shown}");
+            let tls = Tls {
+                own: Some(b"s3cret".to_vec()),
+                ca: Some(b"s3cret".to_vec()),
+                ..Tls::default()
+            };
+            let shown = format!(
+                "{:?}",
+                Reach {
+                    credentials,
+                    headers: vec![("X-A".to_owned(), secret())],
+                    tls
+                }
+            );
+            assert!(
+                !shown.contains("s3cret") && !shown.contains("115") && shown.contains("X-A"),
+                "{shown}"
+            );
         }
     }
 
@@ -119,8 +147,32 @@ mod tests {
         };
         let pem = |text: &str| Some(text.as_bytes().to_vec());
         assert_eq!(Reach::default().check(), Ok(()));
-        check(&Reach { credentials: Credentials::Bearer("s3cret\u{1}".to_owned()), ..Reach::default() }, "no header can hold");
-        check(&Reach { tls: Tls { ca: pem("s3cret"), ..Tls::default() }, ..Reach::default() }, "holds no certificate");
-        check(&Reach { tls: Tls { own: pem("s3cret"), ..Tls::default() }, ..Reach::default() }, "`cert_file` and `key_file`");
+        check(
+            &Reach {
+                credentials: Credentials::Bearer("s3cret\u{1}".to_owned()),
+                ..Reach::default()
+            },
+            "no header can hold",
+        );
+        check(
+            &Reach {
+                tls: Tls {
+                    ca: pem("s3cret"),
+                    ..Tls::default()
+                },
+                ..Reach::default()
+            },
+            "holds no certificate",
+        );
+        check(
+            &Reach {
+                tls: Tls {
+                    own: pem("s3cret"),
+                    ..Tls::default()
+                },
+                ..Reach::default()
+            },
+            "`cert_file` and `key_file`",
+        );
     }
 }

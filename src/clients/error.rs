@@ -58,7 +58,10 @@ impl Fault {
     #[must_use]
     pub fn may_pass(&self) -> bool {
         match self {
-            Self::Unreachable(_) | Self::Busy { .. } | Self::Partial { .. } | Self::Unreadable(_) => true,
+            Self::Unreachable(_)
+            | Self::Busy { .. }
+            | Self::Partial { .. }
+            | Self::Unreadable(_) => true,
             Self::Refused { error_type, .. } => error_type == "execution",
             Self::Unauthorized(_) => false,
         }
@@ -69,7 +72,10 @@ impl Fault {
     #[must_use]
     pub fn wait(&self, attempts: u32, whom: &str) -> TimeDelta {
         let asked = match self {
-            Self::Busy { retry_after: Some(asked), .. } => TimeDelta::from_std(*asked).unwrap_or(HEARD).min(HEARD),
+            Self::Busy {
+                retry_after: Some(asked),
+                ..
+            } => TimeDelta::from_std(*asked).unwrap_or(HEARD).min(HEARD),
             _ => TimeDelta::zero(),
         };
         backoff(attempts, whom, LONGEST).max(asked)
@@ -77,5 +83,9 @@ impl Fault {
 }
 
 fn refused(status: u16, error_type: &str, message: &str) -> String {
-    if error_type.is_empty() { format!("{message} (status {status})") } else { format!("{error_type}: {message}") }
+    if error_type.is_empty() {
+        format!("{message} (status {status})")
+    } else {
+        format!("{error_type}: {message}")
+    }
 }

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::header::{
+    CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
+    RETRY_AFTER,
+};
 use reqwest::{Certificate, Identity, Url, redirect};
 use tokio::time::Instant;
 
@@ -77,11 +80,18 @@ impl Http {
         let mut renamed = BTreeMap::new();
         if server_name.is_some() {
             for url in urls {
-                let url = Url::parse(url).map_err(|error| format!("an address cannot be used: {error}"))?;
+                let url = Url::parse(url)
+                    .map_err(|error| format!("an address cannot be used: {error}"))?;
                 renamed.insert(authority(&url), build(reach, redirects, Some(&url))?);
             }
         }
-        Ok(Self { client, renamed, server_name, credentials: reach.credentials.clone(), timeout })
+        Ok(Self {
+            client,
+            renamed,
+            server_name,
+            credentials: reach.credentials.clone(),
+            timeout,
+        })
     }
 
     /// GET.
@@ -98,7 +108,10 @@ impl Http {
 
     /// The client for an address, and the address by the name that the certificate has.
     fn named(&self, mut url: Url) -> (&reqwest::Client, Url) {
-        let renamed = self.renamed.get(&authority(&url)).filter(|_| url.scheme() == "https");
+        let renamed = self
+            .renamed
+            .get(&authority(&url))
+            .filter(|_| url.scheme() == "https");
         if let (Some(client), Some(name)) = (renamed, &self.server_name)
             && url.set_host(Some(name)).is_ok()
         {
@@ -108,11 +121,15 @@ impl Http {
     }
 
     fn dress(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        let request = request.timeout(self.timeout).header("accept-encoding", "gzip");
+        let request = request
+            .timeout(self.timeout)
+            .header("accept-encoding", "gzip");
         match &self.credentials {
             Credentials::None => request,
             Credentials::Bearer(token) => request.bearer_auth(token),
-            Credentials::Basic { username, password } => request.basic_auth(username, Some(password)),
+            Credentials::Basic { username, password } => {
+                request.basic_auth(username, Some(password))
+            }
             Credentials::Header { name, value } => {
                 let value = HeaderValue::from_str(value).map(|mut value| {
                     value.set_sensitive(true);
@@ -128,19 +145,37 @@ impl Http {
     }
 
     /// Sends a request and takes in at most `limit` bytes of what comes.
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder, limit: usize) -> Result<Reply, Fault> {
+    pub(crate) async fn send(
+        &self,
+        request: reqwest::RequestBuilder,
+        limit: usize,
+    ) -> Result<Reply, Fault> {
         let sent = Instant::now();
         let mut response = request.send().await.map_err(|error| self.fault(error))?;
         let received = Instant::now();
         let headers = response.headers();
-        let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text = |name: HeaderName| {
+            headers
+                .get(name)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned)
+        };
         let server_time = text(DATE).and_then(|date| http_date(&date));
         let retry_after = text(RETRY_AFTER).and_then(|after| retry_after(&after, server_time));
         let (content_type, location) = (text(CONTENT_TYPE), text(LOCATION));
-        let gzip = match text(CONTENT_ENCODING).unwrap_or_default().to_ascii_lowercase().as_str() {
+        let gzip = match text(CONTENT_ENCODING)
+            .unwrap_or_default()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "" | "identity" => false,
             "gzip" | "x-gzip" => true,
-            other => return Err(Fault::Unreadable(format!("the answer is packed as {}, which nobody asked for", shown(other)))),
+            other => {
+                return Err(Fault::Unreadable(format!(
+                    "the answer is packed as {}, which nobody asked for",
+                    shown(other)
+                )));
+            }
         };
         let mut packed = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(error))? {
@@ -150,13 +185,30 @@ impl Http {
             packed.extend_from_slice(&chunk);
         }
         let status = response.status().as_u16();
-        let heard = Heard { sent, received, server_time };
-        Ok(Reply { head: Head { status, content_type, retry_after, location, heard }, gzip, packed })
+        let heard = Heard {
+            sent,
+            received,
+            server_time,
+        };
+        Ok(Reply {
+            head: Head {
+                status,
+                content_type,
+                retry_after,
+                location,
+                heard,
+            },
+            gzip,
+            packed,
+        })
     }
 
     fn fault(&self, error: reqwest::Error) -> Fault {
         if error.is_timeout() {
-            return Fault::Unreachable(format!("there is no whole answer within {}s", self.timeout.as_secs_f64()));
+            return Fault::Unreachable(format!(
+                "there is no whole answer within {}s",
+                self.timeout.as_secs_f64()
+            ));
         }
         // The address may hold what only the settings should show, and who reads this knows whom we asked.
         let error = error.without_url();
@@ -185,8 +237,14 @@ impl Reply {
         flate2::read::MultiGzDecoder::new(packed.as_slice())
             .take(most)
             .read_to_end(&mut body)
-            .map_err(|error| Fault::Unreadable(format!("the answer cannot be unpacked: {error}")))?;
-        if body.len() > limit { Err(too_large(limit)) } else { Ok(body) }
+            .map_err(|error| {
+                Fault::Unreadable(format!("the answer cannot be unpacked: {error}"))
+            })?;
+        if body.len() > limit {
+            Err(too_large(limit))
+        } else {
+            Ok(body)
+        }
     }
 }
 
@@ -194,18 +252,41 @@ impl Head {
     /// The fault of an answer that is none, going by its status alone; `said` is what its body says.
     pub(crate) fn refusal(&self, error_type: &str, said: &str) -> Fault {
         let (status, said) = (self.status, shown(said));
-        let told =
-            |what: &str| if said.is_empty() { format!("{what} (status {status})") } else { format!("{what} (status {status}): {said}") };
+        let told = |what: &str| {
+            if said.is_empty() {
+                format!("{what} (status {status})")
+            } else {
+                format!("{what} (status {status}): {said}")
+            }
+        };
         match status {
             401 | 403 => Fault::Unauthorized(told("the server does not accept the credentials")),
-            429 | 503 => Fault::Busy { retry_after: self.retry_after, why: told("the server cannot answer now") },
+            429 | 503 => Fault::Busy {
+                retry_after: self.retry_after,
+                why: told("the server cannot answer now"),
+            },
             500.. => Fault::Unreachable(told("the server failed")),
             300..=399 => {
-                let to = self.location.as_deref().map_or("another address", |location| location.get(..200).unwrap_or(location));
-                let message = format!("the server sends us on to {to}; where that is right, write it in the settings");
-                Fault::Refused { status, error_type: String::new(), message }
+                let to = self
+                    .location
+                    .as_deref()
+                    .map_or("another address", |location| {
+                        location.get(..200).unwrap_or(location)
+                    });
+                let message = format!(
+                    "the server sends us on to {to}; where that is right, write it in the settings"
+                );
+                Fault::Refused {
+                    status,
+                    error_type: String::new(),
+                    message,
+                }
             }
-            _ => Fault::Refused { status, error_type: error_type.to_owned(), message: said },
+            _ => Fault::Refused {
+                status,
+                error_type: error_type.to_owned(),
+                message: said,
+            },
         }
     }
 }
@@ -213,7 +294,9 @@ impl Head {
 /// What is wrong with `reach`; repeats none of it.
 pub(crate) fn check(reach: &Reach) -> Result<(), String> {
     let held = |what: &str, value: &str| {
-        HeaderValue::from_str(value).map(drop).map_err(|_| format!("{what} holds a character that no header can hold"))
+        HeaderValue::from_str(value)
+            .map(drop)
+            .map_err(|_| format!("{what} holds a character that no header can hold"))
     };
     match &reach.credentials {
         // These are encoded.
@@ -230,9 +313,11 @@ pub(crate) fn check(reach: &Reach) -> Result<(), String> {
 fn default_headers(reach: &Reach) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &reach.headers {
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| format!("{name:?} is no name of a header"))?;
-        let mut value =
-            HeaderValue::from_str(value).map_err(|_| format!("the value of {name} holds a character that no header can hold"))?;
+        let key = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| format!("{name:?} is no name of a header"))?;
+        let mut value = HeaderValue::from_str(value).map_err(|_| {
+            format!("the value of {name} holds a character that no header can hold")
+        })?;
         value.set_sensitive(true);
         headers.insert(key, value);
     }
@@ -240,7 +325,9 @@ fn default_headers(reach: &Reach) -> Result<HeaderMap, String> {
 }
 
 fn authorities(reach: &Reach) -> Result<Option<Vec<Certificate>>, String> {
-    let Some(pem) = &reach.tls.ca else { return Ok(None) };
+    let Some(pem) = &reach.tls.ca else {
+        return Ok(None);
+    };
     match Certificate::from_pem_bundle(pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(Some(certificates)),
         _ => Err("`ca_file` holds no certificate in PEM".to_owned()),
@@ -248,17 +335,29 @@ fn authorities(reach: &Reach) -> Result<Option<Vec<Certificate>>, String> {
 }
 
 fn identity(reach: &Reach) -> Result<Option<Identity>, String> {
-    let own = reach.tls.own.as_ref().map(|pem| Identity::from_pem(pem)).transpose();
+    let own = reach
+        .tls
+        .own
+        .as_ref()
+        .map(|pem| Identity::from_pem(pem))
+        .transpose();
     own.map_err(|_| "`cert_file` and `key_file` hold no certificate and key in PEM".to_owned())
 }
 
-fn build(reach: &Reach, redirects: Redirects, renamed: Option<&Url>) -> Result<reqwest::Client, String> {
+fn build(
+    reach: &Reach,
+    redirects: Redirects,
+    renamed: Option<&Url>,
+) -> Result<reqwest::Client, String> {
     let mut headers = default_headers(reach)?;
     let bound = reach.is_private() || renamed.is_some();
     let policy = match redirects {
         Redirects::Stop => redirect::Policy::none(),
         Redirects::Follow => redirect::Policy::custom(move |attempt| {
-            let same = attempt.previous().first().is_some_and(|first| first.origin() == attempt.url().origin());
+            let same = attempt
+                .previous()
+                .first()
+                .is_some_and(|first| first.origin() == attempt.url().origin());
             if attempt.previous().len() > MOST_REDIRECTS {
                 attempt.error("the server sends us on and on")
             } else if same || !bound {
@@ -269,11 +368,22 @@ fn build(reach: &Reach, redirects: Redirects, renamed: Option<&Url>) -> Result<r
         }),
     };
     // What goes through a proxy is not what the settings say; nothing else of the environment counts either.
-    let mut builder = reqwest::Client::builder().no_proxy().redirect(policy).user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")));
+    let mut builder = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(policy)
+        .user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")));
     if let Some(url) = renamed {
         let host = url.host_str().unwrap_or_default();
-        let resolver = Fixed(host.trim_start_matches('[').trim_end_matches(']').to_owned());
-        headers.insert(HOST, HeaderValue::from_str(&authority(url)).map_err(|_| "an address has no host".to_owned())?);
+        let resolver = Fixed(
+            host.trim_start_matches('[')
+                .trim_end_matches(']')
+                .to_owned(),
+        );
+        headers.insert(
+            HOST,
+            HeaderValue::from_str(&authority(url))
+                .map_err(|_| "an address has no host".to_owned())?,
+        );
         builder = builder.dns_resolver(resolver);
     }
     if let Some(certificates) = authorities(reach)? {
@@ -285,13 +395,17 @@ fn build(reach: &Reach, redirects: Redirects, renamed: Option<&Url>) -> Result<r
     if reach.tls.insecure {
         builder = builder.tls_danger_accept_invalid_certs(true);
     }
-    builder.default_headers(headers).build().map_err(|error| format!("TLS cannot be set up: {error}"))
+    builder
+        .default_headers(headers)
+        .build()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))
 }
 
 /// Host and port as they stand in an address.
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
-    url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
+    url.port()
+        .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
 /// Finds one host, whatever it is asked for: the address has the name of the certificate, and the server is elsewhere.
@@ -311,7 +425,10 @@ impl Resolve for Fixed {
 }
 
 fn too_large(limit: usize) -> Fault {
-    Fault::Unreadable(format!("the answer is larger than {} MB; ask for less", limit / 1_000_000))
+    Fault::Unreadable(format!(
+        "the answer is larger than {} MB; ask for less",
+        limit / 1_000_000
+    ))
 }
 
 /// The first line of what a server says, and not much of it.
@@ -326,7 +443,9 @@ pub(crate) fn shown(text: &str) -> String {
 
 /// An HTTP-date (RFC 9110 §5.6.7) of the form that is sent.
 fn http_date(text: &str) -> Option<Time> {
-    DateTime::parse_from_rfc2822(text).ok().map(|date| date.with_timezone(&Utc))
+    DateTime::parse_from_rfc2822(text)
+        .ok()
+        .map(|date| date.with_timezone(&Utc))
 }
 
 /// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which counts from the answer's own.
@@ -355,7 +474,11 @@ mod tests {
             ("soon", None),
             ("-1", None),
         ] {
-            assert_eq!(retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
+            assert_eq!(
+                retry_after(text, now),
+                seconds.map(Duration::from_secs),
+                "{text}"
+            );
         }
         assert_eq!(retry_after("Wed, 25 Nov 2026 07:01:30 GMT", None), None);
     }

@@ -45,8 +45,17 @@ impl Client {
     pub fn new(settings: &Prometheus, reach: &Reach) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
-        let (api, room) = (format!("{}/api/v1/", settings.url), Semaphore::new(settings.concurrency));
-        Ok(Self { http, api, timeout, room, only_get: AtomicBool::new(false) })
+        let (api, room) = (
+            format!("{}/api/v1/", settings.url),
+            Semaphore::new(settings.concurrency),
+        );
+        Ok(Self {
+            http,
+            api,
+            timeout,
+            room,
+            only_get: AtomicBool::new(false),
+        })
     }
 
     /// The value of `expr` at an instant (cut to milliseconds).
@@ -54,7 +63,11 @@ impl Client {
     /// # Errors
     /// See [`Fault`]. That an answer is not whole is one, because what is absent in it may exist.
     pub async fn query(&self, expr: &str, at: Time) -> Result<Answer, Fault> {
-        let form = [("query", expr.to_owned()), ("time", seconds(at.timestamp_millis())), self.patience()];
+        let form = [
+            ("query", expr.to_owned()),
+            ("time", seconds(at.timestamp_millis())),
+            self.patience(),
+        ];
         let form = form.into_iter().chain(as_it_is()).collect();
         self.post("query", form).await
     }
@@ -63,15 +76,33 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::query`].
-    pub async fn query_range(&self, expr: &str, from: Time, to: Time, step: Duration) -> Result<Answer, Fault> {
+    pub async fn query_range(
+        &self,
+        expr: &str,
+        from: Time,
+        to: Time,
+        step: Duration,
+    ) -> Result<Answer, Fault> {
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
         let mut whole: Option<Joined> = None;
         for (from, to) in pieces(from.timestamp_millis(), to.timestamp_millis(), step)? {
-            let times = [("start", seconds(from)), ("end", seconds(to)), ("step", seconds(step)), self.patience()];
-            let form = [("query", expr.to_owned())].into_iter().chain(times).chain(as_it_is()).collect();
+            let times = [
+                ("start", seconds(from)),
+                ("end", seconds(to)),
+                ("step", seconds(step)),
+                self.patience(),
+            ];
+            let form = [("query", expr.to_owned())]
+                .into_iter()
+                .chain(times)
+                .chain(as_it_is())
+                .collect();
             let (answer, why) = match self.post("query_range", form).await {
                 Ok(answer) => (answer, None),
-                Err(Fault::Partial { why, rest: Some(rest) }) => (*rest, Some(why)),
+                Err(Fault::Partial {
+                    why,
+                    rest: Some(rest),
+                }) => (*rest, Some(why)),
                 Err(fault) => return Err(fault),
             };
             match &mut whole {
@@ -90,8 +121,13 @@ impl Client {
     pub async fn raw(&self, selector: &str, at: Time) -> Result<Answer, Fault> {
         // Anything else is evaluated at `at`, and its points have that time and not their own.
         if !selector.trim_end().ends_with(']') {
-            let message = "samples themselves are those of a selector with a range, as up[5m]".to_owned();
-            return Err(Fault::Refused { status: 400, error_type: "bad_data".to_owned(), message });
+            let message =
+                "samples themselves are those of a selector with a range, as up[5m]".to_owned();
+            return Err(Fault::Refused {
+                status: 400,
+                error_type: "bad_data".to_owned(),
+                message,
+            });
         }
         self.query(selector, at).await
     }
@@ -101,7 +137,9 @@ impl Client {
     /// # Errors
     /// As [`Client::query`].
     pub async fn rules(&self) -> Result<Vec<AlertRule>, Fault> {
-        let reply = self.send("rules", &[("type", "alert".to_owned())], false).await?;
+        let reply = self
+            .send("rules", &[("type", "alert".to_owned())], false)
+            .await?;
         read(reply, prometheus_response::rules).await
     }
 
@@ -128,8 +166,14 @@ impl Client {
     /// # Errors
     /// As [`Client::query`].
     pub async fn names(&self, selector: &str, from: Time, to: Time) -> Result<Vec<String>, Fault> {
-        let times = [("start", seconds(from.timestamp_millis())), ("end", seconds(to.timestamp_millis()))];
-        let form: Form = [("match[]", selector.to_owned())].into_iter().chain(times).collect();
+        let times = [
+            ("start", seconds(from.timestamp_millis())),
+            ("end", seconds(to.timestamp_millis())),
+        ];
+        let form: Form = [("match[]", selector.to_owned())]
+            .into_iter()
+            .chain(times)
+            .collect();
         let reply = self.send("label/__name__/values", &form, false).await?;
         read(reply, prometheus_response::names).await
     }
@@ -154,11 +198,21 @@ impl Client {
         answer
     }
 
-    async fn send(&self, path: &str, form: &[(&'static str, String)], post: bool) -> Result<Reply, Fault> {
+    async fn send(
+        &self,
+        path: &str,
+        form: &[(&'static str, String)],
+        post: bool,
+    ) -> Result<Reply, Fault> {
         let address = format!("{}{path}", self.api);
-        let mut url = Url::parse(&address).map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        let mut url = Url::parse(&address)
+            .map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
         // Nobody closes it.
-        let _permit = self.room.acquire().await.map_err(|error| Fault::Unreachable(error.to_string()))?;
+        let _permit = self
+            .room
+            .acquire()
+            .await
+            .map_err(|error| Fault::Unreachable(error.to_string()))?;
         let request = if post {
             self.http.post(url).form(form)
         } else {
@@ -167,29 +221,45 @@ impl Client {
             }
             self.http.get(url)
         };
-        self.http.send(request.header("accept", "application/json"), LARGEST).await
+        self.http
+            .send(request.header("accept", "application/json"), LARGEST)
+            .await
     }
 }
 
 /// Unpacks and reads an answer where nobody waits for the thread.
-async fn read<T: Send + 'static>(mut reply: Reply, read: fn(&Head, &[u8]) -> Result<T, Fault>) -> Result<T, Fault> {
+async fn read<T: Send + 'static>(
+    mut reply: Reply,
+    read: fn(&Head, &[u8]) -> Result<T, Fault>,
+) -> Result<T, Fault> {
     let reading = tokio::task::spawn_blocking(move || {
         let body = reply.body(LARGEST)?;
         read(&reply.head, &body)
     });
-    reading.await.unwrap_or_else(|error| Err(Fault::Unreadable(format!("reading the answer failed: {error}"))))
+    reading.await.unwrap_or_else(|error| {
+        Err(Fault::Unreadable(format!(
+            "reading the answer failed: {error}"
+        )))
+    })
 }
 
 /// VictoriaMetrics answers the last half minute with what came before it, and from a cache, unless it is told not to
 /// (<https://docs.victoriametrics.com/#prometheus-querying-api-enhancements>). Others pass over what they do not know.
 fn as_it_is() -> [(&'static str, String); 2] {
-    [("latency_offset", "1ms".to_owned()), ("nocache", "1".to_owned())]
+    [
+        ("latency_offset", "1ms".to_owned()),
+        ("nocache", "1".to_owned()),
+    ]
 }
 
 /// Milliseconds as the seconds of the API.
 fn seconds(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
-    format!("{sign}{}.{:03}", (millis / 1000).abs(), (millis % 1000).abs())
+    format!(
+        "{sign}{}.{:03}",
+        (millis / 1000).abs(),
+        (millis % 1000).abs()
+    )
 }
 
 /// The range in pieces of so many points that the server gives them, each one step after the one before, so that the points are those of
@@ -201,7 +271,9 @@ fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, Fault> {
         if pieces.len() == MOST_PIECES {
             return Err(too_many_points());
         }
-        let last = at.saturating_add(step.saturating_mul(MOST_POINTS - 1)).min(to);
+        let last = at
+            .saturating_add(step.saturating_mul(MOST_POINTS - 1))
+            .min(to);
         pieces.push((at, last));
         match last.checked_add(step) {
             Some(next) if next <= to => at = at.saturating_add(step.saturating_mul(MOST_POINTS)),
@@ -214,8 +286,14 @@ fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, Fault> {
 }
 
 fn too_many_points() -> Fault {
-    let message = "the range has more than a million points; ask for a longer step or a shorter range".to_owned();
-    Fault::Refused { status: 400, error_type: "bad_data".to_owned(), message }
+    let message =
+        "the range has more than a million points; ask for a longer step or a shorter range"
+            .to_owned();
+    Fault::Refused {
+        status: 400,
+        error_type: "bad_data".to_owned(),
+        message,
+    }
 }
 
 /// Answers of one query one after another in time, as one.
@@ -227,13 +305,26 @@ struct Joined {
 
 impl Joined {
     fn new(answer: Answer, why: Option<String>) -> Self {
-        let places = answer.series.iter().enumerate().map(|(place, series)| (series.labels.clone(), place)).collect();
-        Self { answer, places, why: why.into_iter().collect() }
+        let places = answer
+            .series
+            .iter()
+            .enumerate()
+            .map(|(place, series)| (series.labels.clone(), place))
+            .collect();
+        Self {
+            answer,
+            places,
+            why: why.into_iter().collect(),
+        }
     }
 
     fn add(&mut self, next: Answer, why: Option<String>) {
         for Series { labels, points } in next.series {
-            if let Some(series) = self.places.get(&labels).and_then(|place| self.answer.series.get_mut(*place)) {
+            if let Some(series) = self
+                .places
+                .get(&labels)
+                .and_then(|place| self.answer.series.get_mut(*place))
+            {
                 series.points.extend(points);
             } else {
                 self.places.insert(labels.clone(), self.answer.series.len());
@@ -254,7 +345,10 @@ impl Joined {
         if self.why.is_empty() {
             return Ok(self.answer);
         }
-        Err(Fault::Partial { why: self.why.join("; "), rest: Some(Box::new(self.answer)) })
+        Err(Fault::Partial {
+            why: self.why.join("; "),
+            rest: Some(Box::new(self.answer)),
+        })
     }
 }
 
@@ -283,7 +377,10 @@ mod tests {
     fn a_range_of_one_point_and_one_without_end() {
         assert_eq!(pieces(5, 5, 1).unwrap(), [(5, 5)]);
         assert_eq!(pieces(0, 10_999, 1).unwrap(), [(0, 10_999)]);
-        assert_eq!(pieces(0, 11_000, 1).unwrap(), [(0, 10_999), (11_000, 11_000)]);
+        assert_eq!(
+            pieces(0, 11_000, 1).unwrap(),
+            [(0, 10_999), (11_000, 11_000)]
+        );
         // Backwards: the server says what is wrong with it.
         assert_eq!(pieces(9, 5, 1).unwrap(), [(9, 5)]);
         assert!(pieces(0, i64::MAX, 1).is_err());
@@ -293,7 +390,13 @@ mod tests {
     #[test]
     fn times_are_seconds_with_three_digits() {
         assert_eq!(
-            [seconds(1_795_417_376_040), seconds(0), seconds(15_000), seconds(-1_500), seconds(-5)],
+            [
+                seconds(1_795_417_376_040),
+                seconds(0),
+                seconds(15_000),
+                seconds(-1_500),
+                seconds(-5)
+            ],
             ["1795417376.040", "0.000", "15.000", "-1.500", "-0.005"]
         );
     }

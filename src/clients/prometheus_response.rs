@@ -200,8 +200,15 @@ struct RawAlert {
 
 /// What a query gave.
 pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
-    let Data { data, mut warnings, missing } = data(head, body)?;
-    let RawResult { result_type, result } = part(data)?;
+    let Data {
+        data,
+        mut warnings,
+        missing,
+    } = data(head, body)?;
+    let RawResult {
+        result_type,
+        result,
+    } = part(data)?;
     let raw = match &*result_type {
         "matrix" | "vector" => part::<Vec<RawSeries<'_>>>(result)?,
         "scalar" => vec![RawSeries {
@@ -213,26 +220,59 @@ pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
         }],
         "string" => {
             let message = "the query gives a text, which is no value".to_owned();
-            return Err(Fault::Refused { status: head.status, error_type: "bad_data".to_owned(), message });
+            return Err(Fault::Refused {
+                status: head.status,
+                error_type: "bad_data".to_owned(),
+                message,
+            });
         }
-        other => return Err(Fault::Unreadable(format!("the answer is of an unknown type, {}", shown(other)))),
+        other => {
+            return Err(Fault::Unreadable(format!(
+                "the answer is of an unknown type, {}",
+                shown(other)
+            )));
+        }
     };
     let mut histograms = 0;
     let mut series = Vec::with_capacity(raw.len());
-    for RawSeries { metric, value, values, histogram, histograms: more } in raw {
+    for RawSeries {
+        metric,
+        value,
+        values,
+        histogram,
+        histograms: more,
+    } in raw
+    {
         histograms += usize::from(histogram.is_some()) + more.len();
-        let points: Vec<(Time, f64)> = value.iter().chain(&values).map(point).collect::<Result<_, _>>()?;
+        let points: Vec<(Time, f64)> = value
+            .iter()
+            .chain(&values)
+            .map(point)
+            .collect::<Result<_, _>>()?;
         if !points.is_empty() {
-            series.push(Series { labels: metric, points });
+            series.push(Series {
+                labels: metric,
+                points,
+            });
         }
     }
     if histograms > 0 {
-        warnings.push(format!("left out: {histograms} samples that are native histograms"));
+        warnings.push(format!(
+            "left out: {histograms} samples that are native histograms"
+        ));
     }
-    let answer = Answer { series, warnings, histograms, heard: head.heard };
+    let answer = Answer {
+        series,
+        warnings,
+        histograms,
+        heard: head.heard,
+    };
     match missing {
         None => Ok(answer),
-        Some(why) => Err(Fault::Partial { why, rest: Some(Box::new(answer)) }),
+        Some(why) => Err(Fault::Partial {
+            why,
+            rest: Some(Box::new(answer)),
+        }),
     }
 }
 
@@ -242,7 +282,11 @@ pub(crate) fn rules(head: &Head, body: &[u8]) -> Result<Vec<AlertRule>, Fault> {
     let mut rules = Vec::new();
     for group in groups {
         let interval = length(group.interval)?;
-        for rule in group.rules.into_iter().filter(|rule| rule.kind == "alerting") {
+        for rule in group
+            .rules
+            .into_iter()
+            .filter(|rule| rule.kind == "alerting")
+        {
             rules.push(AlertRule {
                 name: rule.name,
                 group: group.name.clone(),
@@ -261,26 +305,47 @@ pub(crate) fn rules(head: &Head, body: &[u8]) -> Result<Vec<AlertRule>, Fault> {
 /// The labels that it adds to whatever it sends, by its settings.
 pub(crate) fn external_labels(head: &Head, body: &[u8]) -> Result<Labels, Fault> {
     let RawSettings { yaml } = whole(head, body)?;
-    let settings: Settings =
-        serde_saphyr::from_str(&yaml).map_err(|error| Fault::Unreadable(format!("the settings it shows cannot be read: {error}")))?;
-    Ok(settings.global.unwrap_or_default().external_labels.unwrap_or_default())
+    let settings: Settings = serde_saphyr::from_str(&yaml).map_err(|error| {
+        Fault::Unreadable(format!("the settings it shows cannot be read: {error}"))
+    })?;
+    Ok(settings
+        .global
+        .unwrap_or_default()
+        .external_labels
+        .unwrap_or_default())
 }
 
 /// The alerts that are pending or fire.
 pub(crate) fn alerts(head: &Head, body: &[u8]) -> Result<Vec<ActiveAlert>, Fault> {
     let RawAlerts { alerts } = whole(head, body)?;
     let mut active = Vec::new();
-    for RawAlert { labels, state, active_at, keep_firing_since } in alerts {
+    for RawAlert {
+        labels,
+        state,
+        active_at,
+        keep_firing_since,
+    } in alerts
+    {
         let state = match state.as_str() {
             "pending" => AlertState::Pending,
             "firing" => AlertState::Firing,
             // VictoriaMetrics lists what is over for a while.
             "inactive" => continue,
-            other => return Err(Fault::Unreadable(format!("an alert is in an unknown state, {}", shown(other)))),
+            other => {
+                return Err(Fault::Unreadable(format!(
+                    "an alert is in an unknown state, {}",
+                    shown(other)
+                )));
+            }
         };
         // Go's zero time stands for none.
         let keep_firing_since = keep_firing_since.filter(|since| since.year() > 1);
-        active.push(ActiveAlert { labels, state, active_at, keep_firing_since });
+        active.push(ActiveAlert {
+            labels,
+            state,
+            active_at,
+            keep_firing_since,
+        });
     }
     Ok(active)
 }
@@ -302,36 +367,82 @@ fn data<'a>(head: &Head, body: &'a [u8]) -> Result<Data<'a>, Fault> {
         Ok(envelope) => envelope,
         Err(error) if fine => {
             let text = shown(&String::from_utf8_lossy(body));
-            let why = if text.starts_with('{') { format!("it is no whole JSON: {error}") } else { format!("it begins with {text:?}") };
-            return Err(Fault::Unreadable(format!("this is no answer of Prometheus's API; {why}")));
+            let why = if text.starts_with('{') {
+                format!("it is no whole JSON: {error}")
+            } else {
+                format!("it begins with {text:?}")
+            };
+            return Err(Fault::Unreadable(format!(
+                "this is no answer of Prometheus's API; {why}"
+            )));
         }
-        Err(_) if head.status == 404 => return Err(head.refusal("", "there is no API at this address; compare the path of `url`")),
+        Err(_) if head.status == 404 => {
+            return Err(head.refusal(
+                "",
+                "there is no API at this address; compare the path of `url`",
+            ));
+        }
         Err(_) => {
             // Pages for people say nothing in their first line.
             let text = String::from_utf8_lossy(body);
-            return Err(head.refusal("", if text.trim_start().starts_with('<') { "" } else { &text }));
+            return Err(head.refusal(
+                "",
+                if text.trim_start().starts_with('<') {
+                    ""
+                } else {
+                    &text
+                },
+            ));
         }
     };
-    let Envelope { status, data, error_type, error, warnings, infos, is_partial } = envelope;
+    let Envelope {
+        status,
+        data,
+        error_type,
+        error,
+        warnings,
+        infos,
+        is_partial,
+    } = envelope;
     let mut warnings = warnings.unwrap_or_default();
     let failed = !fine || status != "success";
     // `data: null` is read as none.
     let Some(data) = data else {
-        return Err(if failed { head.refusal(&error_type.unwrap_or_default(), &error.unwrap_or_default()) } else { empty() });
+        return Err(if failed {
+            head.refusal(&error_type.unwrap_or_default(), &error.unwrap_or_default())
+        } else {
+            empty()
+        });
     };
     // Prometheus's own remarks on a query begin so (`util/annotations`). Every other warning is of a store or server that did not answer.
-    let mut missing: Vec<&str> = warnings.iter().map(String::as_str).filter(|warning| !warning.starts_with("PromQL ")).collect();
+    let mut missing: Vec<&str> = warnings
+        .iter()
+        .map(String::as_str)
+        .filter(|warning| !warning.starts_with("PromQL "))
+        .collect();
     missing.extend(error.as_deref().filter(|_| failed));
     if missing.is_empty() && (failed || is_partial) {
         missing.push("the server says that it is partial");
     }
-    let missing = (!missing.is_empty()).then(|| missing.into_iter().map(shown).collect::<Vec<_>>().join("; "));
+    let missing = (!missing.is_empty()).then(|| {
+        missing
+            .into_iter()
+            .map(shown)
+            .collect::<Vec<_>>()
+            .join("; ")
+    });
     warnings.extend(infos.unwrap_or_default());
-    Ok(Data { data, warnings, missing })
+    Ok(Data {
+        data,
+        warnings,
+        missing,
+    })
 }
 
 fn part<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, Fault> {
-    serde_json::from_str(data.get()).map_err(|error| Fault::Unreadable(format!("the answer is not as the API gives it: {error}")))
+    serde_json::from_str(data.get()).map_err(|error| {
+        Fault::Unreadable(format!("the answer is not as the API gives it: {error}"))
+    })
 }
 
 fn empty() -> Fault {
@@ -340,16 +451,23 @@ fn empty() -> Fault {
 
 fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), Fault> {
     // Prometheus keeps milliseconds, and a float has the digits for them for longer than anybody measures.
-    #[expect(clippy::cast_possible_truncation, reason = "what is out of range becomes the last instant, which is none")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is out of range becomes the last instant, which is none"
+    )]
     let millis = (seconds * 1000.0).round() as i64;
-    let at = DateTime::from_timestamp_millis(millis).ok_or_else(|| Fault::Unreadable(format!("{seconds} is no time")))?;
+    let at = DateTime::from_timestamp_millis(millis)
+        .ok_or_else(|| Fault::Unreadable(format!("{seconds} is no time")))?;
     // Go writes NaN, +Inf, -Inf and 1e-06, and Rust reads them.
-    let value = value.parse().map_err(|_| Fault::Unreadable(format!("{:?} is no value", shown(value))))?;
+    let value = value
+        .parse()
+        .map_err(|_| Fault::Unreadable(format!("{:?} is no value", shown(value))))?;
     Ok((at, value))
 }
 
 fn length(seconds: f64) -> Result<Duration, Fault> {
-    Duration::try_from_secs_f64(seconds).map_err(|_| Fault::Unreadable(format!("{seconds} is no length of time")))
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| Fault::Unreadable(format!("{seconds} is no length of time")))
 }
 
 #[cfg(test)]

@@ -39,7 +39,12 @@ impl Scraper {
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
     pub fn new(settings: &Scrape, reach: &Reach) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
-        let http = Http::new(reach, timeout, Redirects::Follow, settings.targets.iter().map(|page| page.url.as_str()))?;
+        let http = Http::new(
+            reach,
+            timeout,
+            Redirects::Follow,
+            settings.targets.iter().map(|page| page.url.as_str()),
+        )?;
         Ok(Self { http, timeout })
     }
 
@@ -48,15 +53,29 @@ impl Scraper {
     /// # Errors
     /// See [`Fault`]; [`Fault::Unreadable`] also for a page of more than 10 MB.
     pub async fn fetch(&self, url: &str) -> Result<Page, Fault> {
-        let url = Url::parse(url).map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        let url = Url::parse(url)
+            .map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
         let request = self.http.get(url).header("accept", ACCEPT);
-        let request = request.header("x-prometheus-scrape-timeout-seconds", self.timeout.as_secs_f64().to_string());
+        let request = request.header(
+            "x-prometheus-scrape-timeout-seconds",
+            self.timeout.as_secs_f64().to_string(),
+        );
         let mut reply = self.http.send(request, LARGEST).await?;
-        let reading = tokio::task::spawn_blocking(move || reply.body(LARGEST).map(|bytes| (reply.head, bytes)));
-        let (head, bytes) = reading.await.unwrap_or_else(|error| Err(Fault::Unreadable(format!("reading the page failed: {error}"))))?;
+        let reading = tokio::task::spawn_blocking(move || {
+            reply.body(LARGEST).map(|bytes| (reply.head, bytes))
+        });
+        let (head, bytes) = reading.await.unwrap_or_else(|error| {
+            Err(Fault::Unreadable(format!(
+                "reading the page failed: {error}"
+            )))
+        })?;
         if head.status != 200 {
             return Err(head.refusal("", &String::from_utf8_lossy(&bytes)));
         }
-        Ok(Page { bytes, content_type: head.content_type, heard: head.heard })
+        Ok(Page {
+            bytes,
+            content_type: head.content_type,
+            heard: head.heard,
+        })
     }
 }

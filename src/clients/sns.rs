@@ -40,7 +40,11 @@ enum Known {
 
 impl Default for Sns {
     fn default() -> Self {
-        Self { client: OnceLock::new(), known: Mutex::default(), fetching: Semaphore::new(AT_ONCE) }
+        Self {
+            client: OnceLock::new(),
+            known: Mutex::default(),
+            fetching: Semaphore::new(AT_ONCE),
+        }
     }
 }
 
@@ -55,7 +59,9 @@ impl Sns {
             Some(Known::Failed { until, why }) if now < until => return Err(why),
             _ => {}
         }
-        let Ok(_permit) = self.fetching.try_acquire() else { return Err("other certificates are being fetched".to_owned()) };
+        let Ok(_permit) = self.fetching.try_acquire() else {
+            return Err("other certificates are being fetched".to_owned());
+        };
         let fetched = self.get(url).await.and_then(|(status, pem)| match status {
             200 => Ok(pem),
             status => Err(format!("its server answers with status {status}")),
@@ -67,7 +73,13 @@ impl Sns {
                 Ok(pem)
             }
             Err(why) => {
-                self.note(url, Known::Failed { until: now + NOT_AGAIN, why: why.clone() });
+                self.note(
+                    url,
+                    Known::Failed {
+                        until: now + NOT_AGAIN,
+                        why: why.clone(),
+                    },
+                );
                 Err(why)
             }
         }
@@ -82,7 +94,9 @@ impl Sns {
     pub(crate) async fn confirm(&self, url: &str) -> Performed {
         match self.get(url).await {
             Ok((200..=299, _)) => Performed::Delivered,
-            Ok((status @ (408 | 429 | 500..), _)) => Performed::Retry(format!("Amazon SNS answers with status {status}")),
+            Ok((status @ (408 | 429 | 500..), _)) => {
+                Performed::Retry(format!("Amazon SNS answers with status {status}"))
+            }
             Ok((status, _)) => Performed::Refused(format!(
                 "Amazon SNS answers with status {status}; have the confirmation sent again, in the list of subscriptions"
             )),
@@ -91,14 +105,21 @@ impl Sns {
     }
 
     fn known(&self, url: &str) -> Option<Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).get(url).cloned()
+        self.known
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(url)
+            .cloned()
     }
 
     fn note(&self, url: &str, what: Known) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT && !known.contains_key(url) {
             // Those that are in use are fetched again.
-            let failed = known.iter().find(|(_, known)| matches!(known, Known::Failed { .. })).map(|(url, _)| url.clone());
+            let failed = known
+                .iter()
+                .find(|(_, known)| matches!(known, Known::Failed { .. }))
+                .map(|(url, _)| url.clone());
             match failed {
                 Some(failed) => drop(known.remove(&failed)),
                 None => drop(known.pop_first()),
@@ -108,13 +129,25 @@ impl Sns {
     }
 
     async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String> {
-        let client = self.client.get_or_init(client).as_ref().map_err(Clone::clone)?;
+        let client = self
+            .client
+            .get_or_init(client)
+            .as_ref()
+            .map_err(Clone::clone)?;
         let told = |error: reqwest::Error| {
             let error = error.without_url();
-            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let cause = error
+                .source()
+                .map(|cause| format!(": {cause}"))
+                .unwrap_or_default();
             format!("{error}{cause}")
         };
-        let mut response = client.get(url).timeout(PATIENCE).send().await.map_err(told)?;
+        let mut response = client
+            .get(url)
+            .timeout(PATIENCE)
+            .send()
+            .await
+            .map_err(told)?;
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(told)? {
             if body.len() + chunk.len() > LARGEST {
@@ -128,8 +161,14 @@ impl Sns {
 
 fn client() -> Result<reqwest::Client, String> {
     // As everywhere, nothing of the environment counts.
-    let builder = reqwest::Client::builder().no_proxy().https_only(true).redirect(Policy::none());
-    builder.user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION"))).build().map_err(|error| format!("TLS cannot be set up: {error}"))
+    let builder = reqwest::Client::builder()
+        .no_proxy()
+        .https_only(true)
+        .redirect(Policy::none());
+    builder
+        .user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| format!("TLS cannot be set up: {error}"))
 }
 
 #[cfg(test)]

@@ -49,30 +49,55 @@ struct Raw {
 /// Reads it.
 pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
     if !matches!(node.value, Value::Map(_)) {
-        reader.fault(node.position(), "`api` is a map with `url`, as {url: http://localhost:9093}");
+        reader.fault(
+            node.position(),
+            "`api` is a map with `url`, as {url: http://localhost:9093}",
+        );
         return None;
     }
     let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
     let raw: Raw = reader.read(node, &[])?;
     let url = match &raw.url {
-        Some(written) => metrics::target(reader, written).and_then(|Target { url, query, .. }| {
-            if query {
-                reader.fault(written.position, "only scheme, host, port and path are used here: no `?`");
-            } else if url.contains("/api/v2") {
-                reader.fault(written.position, "write only what stands before /api/v2; the rest is added");
-            }
-            Some(url.trim_end_matches('/').to_owned()).filter(|_| !query)
-        }),
+        Some(written) => {
+            metrics::target(reader, written).and_then(|Target { url, query, .. }| {
+                if query {
+                    reader.fault(
+                        written.position,
+                        "only scheme, host, port and path are used here: no `?`",
+                    );
+                } else if url.contains("/api/v2") {
+                    reader.fault(
+                        written.position,
+                        "write only what stands before /api/v2; the rest is added",
+                    );
+                }
+                Some(url.trim_end_matches('/').to_owned()).filter(|_| !query)
+            })
+        }
         None => {
-            metrics::missing(reader, node, "url", "the address of the server, as http://localhost:9093");
+            metrics::missing(
+                reader,
+                node,
+                "url",
+                "the address of the server, as http://localhost:9093",
+            );
             None
         }
     };
     let every = metrics::positive(reader, "every", raw.every.as_ref()).unwrap_or(30);
-    let timeout = metrics::positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(every));
+    let timeout =
+        metrics::positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(every));
     if let Some(given) = raw.timeout.filter(|_| timeout > every) {
-        reader.fault(given.position, format!("`timeout` is longer than `every`, which is {every}s"));
+        reader.fault(
+            given.position,
+            format!("`timeout` is longer than `every`, which is {every}s"),
+        );
     }
     let door = metrics::door(reader, node, raw.headers, raw.tls, auth)?;
-    Some(Api { url: url?, every, timeout, door })
+    Some(Api {
+        url: url?,
+        every,
+        timeout,
+        door,
+    })
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::{Auth, Config, Meetings, Names, Send, SilentAfter, Source, SourceAuth, SourceLimits, Storage};
+use super::{
+    Auth, Config, Meetings, Names, Send, SilentAfter, Source, SourceAuth, SourceLimits, Storage,
+};
 use crate::model::settings::{Hours, LabelNames, Limits};
 use crate::model::source::{Naming, SourceKind};
 
@@ -40,7 +42,11 @@ impl Default for Config {
             on_call: BTreeMap::new(),
             robots: Vec::new(),
             time_zone: Tz::UTC,
-            hours: Hours { days: [true, true, true, true, true, false, false], from: 9 * 60, to: 17 * 60 },
+            hours: Hours {
+                days: [true, true, true, true, true, false, false],
+                from: 9 * 60,
+                to: 17 * 60,
+            },
             postmortems_directory: "data/postmortems".to_owned(),
             names: Names::Full,
             meetings: Meetings::default(),

@@ -54,18 +54,28 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
 /// The value of `map:`.
 pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<Map> {
     let rule = |reader: &mut Reader<'_>, node: &Node| match &node.value {
-        Value::Map(entries) if !entries.is_empty() => Some(MapRule { at: node.position(), lines: lines(reader, entries) }),
+        Value::Map(entries) if !entries.is_empty() => Some(MapRule {
+            at: node.position(),
+            lines: lines(reader, entries),
+        }),
         _ => {
-            let message = format!("a map of keys with expressions belongs here, found {}", node.describe());
+            let message = format!(
+                "a map of keys with expressions belongs here, found {}",
+                node.describe()
+            );
             reader.fault(node.position(), message);
             None
         }
     };
     match &node.value {
-        Value::List(nodes) if !nodes.is_empty() => {
-            Some(Map { rules: nodes.iter().filter_map(|node| rule(reader, node)).collect(), list: true })
-        }
-        _ => rule(reader, node).map(|rule| Map { rules: vec![rule], list: false }),
+        Value::List(nodes) if !nodes.is_empty() => Some(Map {
+            rules: nodes.iter().filter_map(|node| rule(reader, node)).collect(),
+            list: true,
+        }),
+        _ => rule(reader, node).map(|rule| Map {
+            rules: vec![rule],
+            list: false,
+        }),
     }
 }
 
@@ -75,7 +85,12 @@ fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MapLine> {
         match &node.value {
             Value::Map(inner) if NESTED.contains(&key.name.as_str()) => {
                 for (name, node) in inner {
-                    lines.extend(line(reader, format!("{}.{}", key.name, name.name), name, node));
+                    lines.extend(line(
+                        reader,
+                        format!("{}.{}", key.name, name.name),
+                        name,
+                        node,
+                    ));
                 }
             }
             _ => lines.extend(line(reader, key.name.clone(), key, node)),
@@ -86,9 +101,16 @@ fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MapLine> {
 
 fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option<MapLine> {
     if matches!(node.value, Value::Null | Value::List(_) | Value::Map(_)) {
-        let message = format!("`{path}` is an expression, found {}; put it in quotes: '…'", node.describe());
+        let message = format!(
+            "`{path}` is an expression, found {}; put it in quotes: '…'",
+            node.describe()
+        );
         reader.fault(node.position(), message);
         return None;
     }
-    Some(MapLine { path, at: key.position(), text: reader.read(node, &[])? })
+    Some(MapLine {
+        path,
+        at: key.position(),
+        text: reader.read(node, &[])?,
+    })
 }

@@ -147,16 +147,35 @@ pub(crate) struct RawTls {
 }
 
 /// One entry of `metrics:`.
-pub(crate) fn metrics(reader: &mut Reader<'_>, node: &Node, config: &Config, seen: &mut BTreeMap<String, Position>) -> Option<Metrics> {
+pub(crate) fn metrics(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    config: &Config,
+    seen: &mut BTreeMap<String, Position>,
+) -> Option<Metrics> {
     let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
     let raw: Raw = reader.read(node, &["name", "kind"])?;
-    if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
+    if let Some(Spanned {
+        position,
+        value: Word(name),
+        ..
+    }) = &raw.name
+    {
         sources::name(reader, "metrics", name, *position, seen);
     }
-    let (name, kind) = (raw.name.as_ref().map(|name| name.value.0.clone()), raw.kind.as_ref()?);
+    let (name, kind) = (
+        raw.name.as_ref().map(|name| name.value.0.clone()),
+        raw.kind.as_ref()?,
+    );
     let Some(word) = KINDS.into_iter().find(|known| *known == kind.value.0) else {
-        reader
-            .fault(kind.position, format!("unknown kind {:?}; known: {}", kind.value.0, KINDS.map(|kind| format!("`{kind}`")).join(", ")));
+        reader.fault(
+            kind.position,
+            format!(
+                "unknown kind {:?}; known: {}",
+                kind.value.0,
+                KINDS.map(|kind| format!("`{kind}`")).join(", ")
+            ),
+        );
         return None;
     };
     foreign_keys(reader, node, word);
@@ -165,37 +184,71 @@ pub(crate) fn metrics(reader: &mut Reader<'_>, node: &Node, config: &Config, see
         "scrape" => scrape(reader, node, raw, auth).map(Kind::Scrape),
         _ => pushed(reader, node, auth, config).map(Kind::RemoteWrite),
     };
-    Some(Metrics { name: name?, kind: kind? })
+    Some(Metrics {
+        name: name?,
+        kind: kind?,
+    })
 }
 
 /// A fault for each key that another kind has: who writes one counts on it.
 fn foreign_keys(reader: &mut Reader<'_>, node: &Node, kind: &str) {
     for (name, kinds) in KEYS.iter().filter(|(_, kinds)| !kinds.contains(&kind)) {
-        if node.get(name).is_some_and(|given| given.value != Value::Null) {
-            reader.fault(node.key_position(name), format!("`{name}` is for kind `{}`, not for `{kind}`; remove it", kinds.join("` and `")));
+        if node
+            .get(name)
+            .is_some_and(|given| given.value != Value::Null)
+        {
+            reader.fault(
+                node.key_position(name),
+                format!(
+                    "`{name}` is for kind `{}`, not for `{kind}`; remove it",
+                    kinds.join("` and `")
+                ),
+            );
         }
     }
 }
 
-fn prometheus(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) -> Option<Prometheus> {
+fn prometheus(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    raw: Raw,
+    auth: Option<Auth>,
+) -> Option<Prometheus> {
     let url = match &raw.url {
         Some(url) => target(reader, url).and_then(|read| {
             if read.query {
-                reader.fault(url.position, "only scheme, host, port and path are used here: no `?`");
+                reader.fault(
+                    url.position,
+                    "only scheme, host, port and path are used here: no `?`",
+                );
             } else if read.url.contains("/api/v1") {
-                reader.fault(url.position, "write only what stands before /api/v1; the rest is added");
+                reader.fault(
+                    url.position,
+                    "write only what stands before /api/v1; the rest is added",
+                );
             }
             Some(read.url.trim_end_matches('/').to_owned()).filter(|_| !read.query)
         }),
         None => {
-            missing(reader, node, "url", "the address of the server, as http://localhost:9090");
+            missing(
+                reader,
+                node,
+                "url",
+                "the address of the server, as http://localhost:9090",
+            );
             None
         }
     };
     let timeout = positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10);
     let concurrency = raw.concurrency.map_or(4, |given| {
         if !(1..=64).contains(&given.value) {
-            reader.fault(given.position, format!("`concurrency` is a number from 1 to 64, found {}", given.value));
+            reader.fault(
+                given.position,
+                format!(
+                    "`concurrency` is a number from 1 to 64, found {}",
+                    given.value
+                ),
+            );
         }
         given.value
     });
@@ -212,14 +265,32 @@ fn prometheus(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>
 fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) -> Option<Scrape> {
     let given = raw.targets.unwrap_or_default();
     if given.is_empty() && !node.mentions("targets") {
-        missing(reader, node, "targets", "a list of addresses, as [http://localhost:8080/metrics]");
-    } else if given.is_empty() && node.get("targets").is_some_and(|list| list.value == Value::List(Vec::new())) {
-        reader.fault(node.key_position("targets"), "`targets` is empty; name a page, or remove the entry");
+        missing(
+            reader,
+            node,
+            "targets",
+            "a list of addresses, as [http://localhost:8080/metrics]",
+        );
+    } else if given.is_empty()
+        && node
+            .get("targets")
+            .is_some_and(|list| list.value == Value::List(Vec::new()))
+    {
+        reader.fault(
+            node.key_position("targets"),
+            "`targets` is empty; name a page, or remove the entry",
+        );
     }
     let mut pages = BTreeMap::new();
     let mut targets = Vec::new();
     for written in &given {
-        if let Some(Target { url, instance, bare, .. }) = target(reader, written) {
+        if let Some(Target {
+            url,
+            instance,
+            bare,
+            ..
+        }) = target(reader, written)
+        {
             let url = if bare { format!("{url}/metrics") } else { url };
             reader.unique(&mut pages, "target", &url, written.position);
             targets.push(Page { url, instance });
@@ -228,23 +299,51 @@ fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) ->
     let interval = positive(reader, "interval", raw.interval.as_ref()).unwrap_or(15);
     let timeout = positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(interval));
     if let Some(given) = raw.timeout.filter(|_| timeout > interval) {
-        reader.fault(given.position, format!("`timeout` is longer than `interval`, which is {interval}s"));
+        reader.fault(
+            given.position,
+            format!("`timeout` is longer than `interval`, which is {interval}s"),
+        );
     }
-    let mut labels: BTreeMap<String, String> = raw.labels.unwrap_or_default().into_iter().map(|(name, word)| (name, word.0)).collect();
+    let mut labels: BTreeMap<String, String> = raw
+        .labels
+        .unwrap_or_default()
+        .into_iter()
+        .map(|(name, word)| (name, word.0))
+        .collect();
     for name in labels.keys().filter(|name| !is_label(name)) {
-        let at = node.get("labels").map_or(node.position(), |labels| labels.key_position(name));
+        let at = node
+            .get("labels")
+            .map_or(node.position(), |labels| labels.key_position(name));
         reader.fault(at, format!("{name:?} is no name for a label; use a-z, A-Z, 0-9 and _, and begin with none of 0-9 or __"));
     }
     if let Some(name) = &raw.name {
-        labels.entry("job".to_owned()).or_insert_with(|| name.value.0.clone());
+        labels
+            .entry("job".to_owned())
+            .or_insert_with(|| name.value.0.clone());
     }
-    let (honor_timestamps, honor_labels) = (raw.honor_timestamps.unwrap_or(true), raw.honor_labels.unwrap_or(false));
+    let (honor_timestamps, honor_labels) = (
+        raw.honor_timestamps.unwrap_or(true),
+        raw.honor_labels.unwrap_or(false),
+    );
     let door = door(reader, node, raw.headers, raw.tls, auth)?;
-    Some(Scrape { targets, interval, timeout, honor_timestamps, honor_labels, labels, door })
+    Some(Scrape {
+        targets,
+        interval,
+        timeout,
+        honor_timestamps,
+        honor_labels,
+        labels,
+        door,
+    })
 }
 
 /// Who may push. Without a proof only this machine may, and so only where nobody else can reach us.
-fn pushed(reader: &mut Reader<'_>, node: &Node, auth: Option<Auth>, config: &Config) -> Option<Auth> {
+fn pushed(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    auth: Option<Auth>,
+    config: &Config,
+) -> Option<Auth> {
     let auth = auth?;
     if auth == Auth::None && !config.loopback {
         let proofs = sources::PROOFS;
@@ -269,11 +368,21 @@ pub(crate) fn door(
 ) -> Option<Door> {
     let headers = headers.unwrap_or_default();
     for (name, value) in &headers {
-        let at = node.get("headers").map_or(node.position(), |headers| headers.key_position(name));
+        let at = node
+            .get("headers")
+            .map_or(node.position(), |headers| headers.key_position(name));
         if !sources::is_header(name) {
-            reader.fault(at, format!("{name:?} is no name of a header; write for example X-Scope-OrgID"));
-        } else if ["authorization", "proxy-authorization", "cookie"].contains(&name.to_ascii_lowercase().as_str()) {
-            reader.fault(at, format!("a secret does not stand in this file; put what `{name}` says in `auth`"));
+            reader.fault(
+                at,
+                format!("{name:?} is no name of a header; write for example X-Scope-OrgID"),
+            );
+        } else if ["authorization", "proxy-authorization", "cookie"]
+            .contains(&name.to_ascii_lowercase().as_str())
+        {
+            reader.fault(
+                at,
+                format!("a secret does not stand in this file; put what `{name}` says in `auth`"),
+            );
         } else if value.value.0.starts_with("${") {
             reader.fault(
                 value.position,
@@ -287,8 +396,15 @@ pub(crate) fn door(
         Some(raw) => encryption(reader, node, raw),
         None => Some(Tls::default()),
     };
-    let headers = headers.into_iter().map(|(name, value)| (name, value.value.0)).collect();
-    Some(Door { auth: auth?, headers, tls: tls? })
+    let headers = headers
+        .into_iter()
+        .map(|(name, value)| (name, value.value.0))
+        .collect();
+    Some(Door {
+        auth: auth?,
+        headers,
+        tls: tls?,
+    })
 }
 
 fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> {
@@ -297,7 +413,11 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
         (Some(Word(cert)), Some(Word(key))) => Some((cert, key)),
         (None, None) => None,
         (cert, _) => {
-            let (given, other) = if cert.is_some() { ("cert_file", "key_file") } else { ("key_file", "cert_file") };
+            let (given, other) = if cert.is_some() {
+                ("cert_file", "key_file")
+            } else {
+                ("key_file", "cert_file")
+            };
             reader.fault(at, format!("`{given}` needs `{other}` beside it"));
             return None;
         }
@@ -307,23 +427,41 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
     if insecure && (ca.is_some() || server_name.is_some()) {
         reader.fault(at, "with `insecure_skip_verify` nothing is checked; remove it, or `ca_file` and `server_name`");
     }
-    let is_name = |name: &str| super::scalars::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
+    let is_name =
+        |name: &str| super::scalars::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
     if let Some(Word(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
-        reader.fault(at, format!("{name:?} is no name of a server; write one as prometheus.example.com"));
+        reader.fault(
+            at,
+            format!("{name:?} is no name of a server; write one as prometheus.example.com"),
+        );
     }
-    Some(Tls { ca, own, server_name: server_name.map(|name| name.0), insecure })
+    Some(Tls {
+        ca,
+        own,
+        server_name: server_name.map(|name| name.0),
+        insecure,
+    })
 }
 
 /// An address.
 pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
-    Target::parse(&written.value.0).map_err(|why| reader.fault(written.position, why)).ok()
+    Target::parse(&written.value.0)
+        .map_err(|why| reader.fault(written.position, why))
+        .ok()
 }
 
 /// A duration that is longer than nothing, in seconds.
-pub(crate) fn positive(reader: &mut Reader<'_>, name: &str, given: Option<&Spanned<Duration>>) -> Option<i64> {
+pub(crate) fn positive(
+    reader: &mut Reader<'_>,
+    name: &str,
+    given: Option<&Spanned<Duration>>,
+) -> Option<i64> {
     let given = given?;
     if given.value.seconds == 0 {
-        reader.fault(given.position, format!("`{name}` is longer than 0; write for example 10s"));
+        reader.fault(
+            given.position,
+            format!("`{name}` is longer than 0; write for example 10s"),
+        );
         return None;
     }
     Some(given.value.seconds)

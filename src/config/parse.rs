@@ -95,9 +95,14 @@ impl RawLabels {
 
     /// What is left out here is as in `base`.
     pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
-        let names = |words: Option<Words>, base: &[String]| words.map_or_else(|| base.to_vec(), |words| words.0);
-        let severities =
-            self.severities.map(|map| map.into_iter().map(|(word, severity)| (word.to_lowercase(), severity.into())).collect());
+        let names = |words: Option<Words>, base: &[String]| {
+            words.map_or_else(|| base.to_vec(), |words| words.0)
+        };
+        let severities = self.severities.map(|map| {
+            map.into_iter()
+                .map(|(word, severity)| (word.to_lowercase(), severity.into()))
+                .collect()
+        });
         LabelNames {
             service: names(self.service, &base.service),
             severity: names(self.severity, &base.severity),
@@ -152,11 +157,15 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     if given(&root, "sources").is_some() {
         let mut seen = BTreeMap::new();
         let entries = reader.entries(&root, "sources").iter();
-        config.sources = entries.filter_map(|node| sources::source(reader, node, &config.labels, &mut seen)).collect();
+        config.sources = entries
+            .filter_map(|node| sources::source(reader, node, &config.labels, &mut seen))
+            .collect();
     }
     let mut seen = BTreeMap::new();
     let entries = reader.entries(&root, "metrics").iter();
-    config.metrics = entries.filter_map(|node| metrics::metrics(reader, node, &config, &mut seen)).collect();
+    config.metrics = entries
+        .filter_map(|node| metrics::metrics(reader, node, &config, &mut seen))
+        .collect();
     if let Some(raw) = value::<RawDefaults>(reader, &root, "defaults") {
         config.time_zone = raw.time_zone.map_or(config.time_zone, |zone| zone.0);
         config.hours = raw.hours.map_or(config.hours, |hours| hours.0);
@@ -172,25 +181,41 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     let entries = reader.entries(&root, "maintenance");
     config.maintenance = people::maintenance(reader, entries);
     if let Some(raw) = reader.section::<RawPostmortems>(&root, "postmortems", &["git"]) {
-        config.postmortems_directory = raw.directory.map_or(config.postmortems_directory, |directory| directory.0);
+        config.postmortems_directory = raw
+            .directory
+            .map_or(config.postmortems_directory, |directory| directory.0);
         config.names = raw.names.unwrap_or(config.names);
     }
     if let Some(raw) = value::<RawLimits>(reader, &root, "limits") {
-        let quota = |quota: Option<Quota>, otherwise| quota.map_or(otherwise, |quota| (quota.count, quota.seconds));
-        let Limits { holds, suggestions, bundle_within } = config.limits;
+        let quota = |quota: Option<Quota>, otherwise| {
+            quota.map_or(otherwise, |quota| (quota.count, quota.seconds))
+        };
+        let Limits {
+            holds,
+            suggestions,
+            bundle_within,
+        } = config.limits;
         config.limits = Limits {
             holds: quota(raw.holds, holds),
             suggestions: quota(raw.suggestions, suggestions),
-            bundle_within: raw.bundle_within.map_or(bundle_within, |within| within.seconds),
+            bundle_within: raw
+                .bundle_within
+                .map_or(bundle_within, |within| within.seconds),
         };
     }
-    if let Some(raw) = reader.section::<RawMeetings>(&root, "meetings", &["second", "smtp", "caldav"]) {
+    if let Some(raw) =
+        reader.section::<RawMeetings>(&root, "meetings", &["second", "smtp", "caldav"])
+    {
         config.meetings = meetings(reader, raw, &ids);
     }
     config
 }
 
-fn value<T: serde::de::DeserializeOwned>(reader: &mut Reader<'_>, root: &Node, name: &str) -> Option<T> {
+fn value<T: serde::de::DeserializeOwned>(
+    reader: &mut Reader<'_>,
+    root: &Node,
+    name: &str,
+) -> Option<T> {
     reader.section(root, name, &[])
 }
 
@@ -199,16 +224,30 @@ fn keys(reader: &mut Reader<'_>, root: &Node) {
     match &root.value {
         Value::Null => {}
         Value::Map(entries) => {
-            for (key, _) in entries.iter().filter(|(key, _)| !KNOWN.contains(&key.name.as_str())) {
+            for (key, _) in entries
+                .iter()
+                .filter(|(key, _)| !KNOWN.contains(&key.name.as_str()))
+            {
                 let hint = nearest(&key.name, KNOWN).map_or_else(
-                    || format!("known: {}", KNOWN.map(|name| format!("`{name}`")).join(", ")),
+                    || {
+                        format!(
+                            "known: {}",
+                            KNOWN.map(|name| format!("`{name}`")).join(", ")
+                        )
+                    },
                     |name| format!("did you mean `{name}`?"),
                 );
-                reader.fault(key.position(), format!("unknown key `{}`; {hint}", key.name.escape_debug()));
+                reader.fault(
+                    key.position(),
+                    format!("unknown key `{}`; {hint}", key.name.escape_debug()),
+                );
             }
         }
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
-            reader.fault(root.position(), format!("the settings are a map of keys, found {}", root.describe()));
+            reader.fault(
+                root.position(),
+                format!("the settings are a map of keys, found {}", root.describe()),
+            );
         }
     }
 }
@@ -218,7 +257,12 @@ fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
     if let Some(node) = given(root, "access") {
         config.access = sources::access(reader, node);
     }
-    if let Some(Spanned { position, value: listen, .. }) = value::<Spanned<Listen>>(reader, root, "listen") {
+    if let Some(Spanned {
+        position,
+        value: listen,
+        ..
+    }) = value::<Spanned<Listen>>(reader, root, "listen")
+    {
         if !listen.loopback && given(root, "access").is_none() {
             let address = &listen.address;
             reader.fault(
@@ -243,14 +287,27 @@ fn meetings(reader: &mut Reader<'_>, raw: RawMeetings, people: &[String]) -> Mee
     let otherwise = Meetings::default();
     let facilitators = raw.facilitators.unwrap_or_default();
     reader.known_people(&facilitators, people);
-    if let Some(minutes) = raw.minutes.as_ref().filter(|minutes| !(5..=480).contains(&minutes.value)) {
-        reader.fault(minutes.position, format!("a meeting takes 5 to 480 minutes, found {}", minutes.value));
+    if let Some(minutes) = raw
+        .minutes
+        .as_ref()
+        .filter(|minutes| !(5..=480).contains(&minutes.value))
+    {
+        reader.fault(
+            minutes.position,
+            format!("a meeting takes 5 to 480 minutes, found {}", minutes.value),
+        );
     }
     Meetings {
-        directory: raw.directory.map_or(otherwise.directory, |directory| directory.0),
-        organizer: raw.organizer.map_or(otherwise.organizer, |address| address.0),
+        directory: raw
+            .directory
+            .map_or(otherwise.directory, |directory| directory.0),
+        organizer: raw
+            .organizer
+            .map_or(otherwise.organizer, |address| address.0),
         facilitators: people::texts(facilitators),
         send: raw.send.unwrap_or(otherwise.send),
-        minutes: raw.minutes.map_or(otherwise.minutes, |minutes| minutes.value),
+        minutes: raw
+            .minutes
+            .map_or(otherwise.minutes, |minutes| minutes.value),
     }
 }

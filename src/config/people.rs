@@ -60,7 +60,12 @@ pub(crate) fn ids(entries: &[Node]) -> Vec<String> {
 fn texts_at(entries: &[Node], key: &str) -> Vec<String> {
     let id = |entry: &Node| match &entry.get(key)?.value {
         Value::String(id) => Some(id.clone()),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => None,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::List(_)
+        | Value::Map(_) => None,
     };
     entries.iter().filter_map(id).collect()
 }
@@ -69,7 +74,10 @@ fn texts_at(entries: &[Node], key: &str) -> Vec<String> {
 pub(crate) fn people(reader: &mut Reader<'_>, entries: &[Node], defaults: &Config) -> Vec<Person> {
     let mut seen = BTreeMap::new();
     let mut aliases_seen = BTreeMap::new();
-    entries.iter().filter_map(|node| person(reader, node, defaults, &mut seen, &mut aliases_seen)).collect()
+    entries
+        .iter()
+        .filter_map(|node| person(reader, node, defaults, &mut seen, &mut aliases_seen))
+        .collect()
 }
 
 fn person(
@@ -87,8 +95,14 @@ fn person(
     let mut aliases = Vec::new();
     for alias in raw.aliases.unwrap_or_default() {
         let Word(text) = alias.value;
-        if !text.split_once(':').is_some_and(|(source, name)| !source.is_empty() && !name.is_empty()) {
-            reader.fault(alias.position, format!("{text:?} is no alias; write one as github:ada"));
+        if !text
+            .split_once(':')
+            .is_some_and(|(source, name)| !source.is_empty() && !name.is_empty())
+        {
+            reader.fault(
+                alias.position,
+                format!("{text:?} is no alias; write one as github:ada"),
+            );
         }
         reader.unique(aliases_seen, "alias", &text.to_lowercase(), alias.position);
         aliases.push(text);
@@ -99,7 +113,9 @@ fn person(
         id,
         email: raw.email.map(|email| email.0),
         time_zone: raw.time_zone.map_or(defaults.time_zone, |zone| zone.0),
-        hours: raw.hours.map_or_else(|| defaults.hours.clone(), |hours| hours.0),
+        hours: raw
+            .hours
+            .map_or_else(|| defaults.hours.clone(), |hours| hours.0),
         aliases,
     })
 }
@@ -109,19 +125,28 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
     const FORMS: &str = "write rota.ics, https://calendar.example.com/rota.ics, or {url_file: PATH} for an address that is a secret";
     if matches!(node.value, Value::Map(_)) {
         let raw: RawFeed = reader.read_whole(node, &[])?;
-        return sources::secret(reader, node.position(), "url", raw.url_file, raw.url).map(Feed::Secret);
+        return sources::secret(reader, node.position(), "url", raw.url_file, raw.url)
+            .map(Feed::Secret);
     }
     let Value::String(text) = &node.value else {
-        reader.fault(node.position(), format!("`on_call` is a calendar's file or address; {FORMS}"));
+        reader.fault(
+            node.position(),
+            format!("`on_call` is a calendar's file or address; {FORMS}"),
+        );
         return None;
     };
     let text = text.trim();
     if text.is_empty() || text.chars().any(char::is_control) {
-        reader.fault(node.position(), format!("this is neither a file nor an address; {FORMS}"));
+        reader.fault(
+            node.position(),
+            format!("this is neither a file nor an address; {FORMS}"),
+        );
         return None;
     }
     // What calendars call a web address that is to be subscribed to.
-    let web = text.strip_prefix("webcal://").map(|rest| format!("https://{rest}"));
+    let web = text
+        .strip_prefix("webcal://")
+        .map(|rest| format!("https://{rest}"));
     let address = web.unwrap_or_else(|| text.to_owned());
     if !address.contains("://") {
         return Some(Feed::File(address));
@@ -130,14 +155,21 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
     match Target::parse(&address) {
         Ok(_) => Some(Feed::Url(address)),
         Err(why) => {
-            reader.fault(node.position(), format!("this is no address of a calendar: {why}; {FORMS}"));
+            reader.fault(
+                node.position(),
+                format!("this is no address of a calendar: {why}; {FORMS}"),
+            );
             None
         }
     }
 }
 
 /// `services:`, and where it stands who is on call for each.
-pub(crate) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[String]) -> (Vec<Service>, BTreeMap<String, Feed>) {
+pub(crate) fn services(
+    reader: &mut Reader<'_>,
+    entries: &[Node],
+    people: &[String],
+) -> (Vec<Service>, BTreeMap<String, Feed>) {
     let (mut seen, mut aliases_seen) = (BTreeMap::new(), BTreeMap::new());
     let names = texts_at(entries, "name");
     let (mut services, mut feeds) = (Vec::new(), BTreeMap::new());
@@ -153,16 +185,35 @@ pub(crate) fn services(reader: &mut Reader<'_>, entries: &[Node], people: &[Stri
         for alias in raw.aliases.unwrap_or_default() {
             let Word(text) = alias.value;
             if names.contains(&text) {
-                reader.fault(alias.position, format!("`{}` is itself a service; an alias is another name for one", text.escape_debug()));
+                reader.fault(
+                    alias.position,
+                    format!(
+                        "`{}` is itself a service; an alias is another name for one",
+                        text.escape_debug()
+                    ),
+                );
             }
             reader.unique(&mut aliases_seen, "alias", &text, alias.position);
             aliases.push(text);
         }
-        let (owners, stakeholders) = (raw.owners.unwrap_or_default(), raw.stakeholders.unwrap_or_default());
+        let (owners, stakeholders) = (
+            raw.owners.unwrap_or_default(),
+            raw.stakeholders.unwrap_or_default(),
+        );
         reader.known_people(&owners, people);
         reader.known_people(&stakeholders, people);
-        if let Some(objective) = raw.objective.as_ref().filter(|objective| !(objective.value > 0.0 && objective.value < 100.0)) {
-            reader.fault(objective.position, format!("an objective is a percentage below 100, such as 99.9, found {}", objective.value));
+        if let Some(objective) = raw
+            .objective
+            .as_ref()
+            .filter(|objective| !(objective.value > 0.0 && objective.value < 100.0))
+        {
+            reader.fault(
+                objective.position,
+                format!(
+                    "an objective is a percentage below 100, such as 99.9, found {}",
+                    objective.value
+                ),
+            );
         }
         let Some(name) = raw.name else {
             continue;
@@ -195,7 +246,12 @@ pub(crate) fn maintenance(reader: &mut Reader<'_>, entries: &[Node]) -> Vec<Main
             reader.fault(to.position, "`to` is not after `from`");
         }
         let (from, to) = (from.0, to.value.0);
-        planned.push(Maintenance { service: raw.service.map(|word| word.0), from, to, why: raw.why.unwrap_or_default() });
+        planned.push(Maintenance {
+            service: raw.service.map(|word| word.0),
+            from,
+            to,
+            why: raw.why.unwrap_or_default(),
+        });
     }
     planned
 }
@@ -206,5 +262,9 @@ pub(crate) fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
 }
 
 fn words(words: Option<Vec<Word>>) -> Vec<String> {
-    words.unwrap_or_default().into_iter().map(|word| word.0).collect()
+    words
+        .unwrap_or_default()
+        .into_iter()
+        .map(|word| word.0)
+        .collect()
 }

@@ -25,7 +25,10 @@ pub(crate) struct Supported {
 
 impl<'a> Reader<'a> {
     pub(crate) fn new(file: &'a str) -> Self {
-        Self { file, faults: Vec::new() }
+        Self {
+            file,
+            faults: Vec::new(),
+        }
     }
 
     /// Keeps a fault.
@@ -34,18 +37,32 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads what can be read of a node as a `T`, and keeps every fault in it, also each key of `required` that is missing.
-    pub(crate) fn read<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
+    pub(crate) fn read<T: DeserializeOwned>(
+        &mut self,
+        node: &Node,
+        required: &[&str],
+    ) -> Option<T> {
         yaml::read_entry(self.file, node, required, &mut self.faults)
     }
 
     /// The same for what must be whole to be worth a look: `None` once a fault is kept.
-    pub(crate) fn read_whole<T: DeserializeOwned>(&mut self, node: &Node, required: &[&str]) -> Option<T> {
+    pub(crate) fn read_whole<T: DeserializeOwned>(
+        &mut self,
+        node: &Node,
+        required: &[&str],
+    ) -> Option<T> {
         let before = self.faults.len();
-        self.read(node, required).filter(|_| self.faults.len() == before)
+        self.read(node, required)
+            .filter(|_| self.faults.len() == before)
     }
 
     /// Reads a section that may be missing or empty.
-    pub(crate) fn section<T: DeserializeOwned>(&mut self, root: &Node, name: &str, later: &[&str]) -> Option<T> {
+    pub(crate) fn section<T: DeserializeOwned>(
+        &mut self,
+        root: &Node,
+        name: &str,
+        later: &[&str],
+    ) -> Option<T> {
         let node = given(root, name)?;
         let Supported { node, .. } = self.supported(node, name, later);
         self.read(&node, &[])
@@ -57,7 +74,10 @@ impl<'a> Reader<'a> {
             None => &[],
             Some((_, Value::List(entries))) => entries,
             Some((node, _)) => {
-                self.fault(node.position(), format!("`{name}` is a list, found {}", node.describe()));
+                self.fault(
+                    node.position(),
+                    format!("`{name}` is a list, found {}", node.describe()),
+                );
                 &[]
             }
         }
@@ -71,8 +91,15 @@ impl<'a> Reader<'a> {
             entries.retain(|(key, _)| {
                 let known = !later.contains(&key.name.as_str());
                 if !known {
-                    let path = if section.is_empty() { key.name.clone() } else { format!("{section}.{}", key.name) };
-                    self.fault(key.position(), format!("`{path}` is not supported by this version; remove it"));
+                    let path = if section.is_empty() {
+                        key.name.clone()
+                    } else {
+                        format!("{section}.{}", key.name)
+                    };
+                    self.fault(
+                        key.position(),
+                        format!("`{path}` is not supported by this version; remove it"),
+                    );
                     whole = false;
                 }
                 known
@@ -82,9 +109,21 @@ impl<'a> Reader<'a> {
     }
 
     /// Keeps a fault if `name` was seen before.
-    pub(crate) fn unique(&mut self, seen: &mut BTreeMap<String, Position>, what: &str, name: &str, at: Position) {
+    pub(crate) fn unique(
+        &mut self,
+        seen: &mut BTreeMap<String, Position>,
+        what: &str,
+        name: &str,
+        at: Position,
+    ) {
         if let Some(first) = seen.get(name) {
-            self.fault(at, format!("{what} `{name}` is given twice, first at {}:{}", first.line, first.column));
+            self.fault(
+                at,
+                format!(
+                    "{what} `{name}` is given twice, first at {}:{}",
+                    first.line, first.column
+                ),
+            );
         } else {
             seen.insert(name.to_owned(), at);
         }
@@ -93,9 +132,14 @@ impl<'a> Reader<'a> {
     /// Keeps a fault for each id that no person has.
     pub(crate) fn known_people(&mut self, ids: &[Spanned<String>], people: &[String]) {
         for id in ids.iter().filter(|id| !people.contains(&id.value)) {
-            let hint = nearest(&id.value, people.iter().map(String::as_str))
-                .map_or_else(|| "add it to `people`".to_owned(), |name| format!("did you mean `{name}`?"));
-            self.fault(id.position, format!("unknown person `{}`; {hint}", id.value.escape_debug()));
+            let hint = nearest(&id.value, people.iter().map(String::as_str)).map_or_else(
+                || "add it to `people`".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            );
+            self.fault(
+                id.position,
+                format!("unknown person `{}`; {hint}", id.value.escape_debug()),
+            );
         }
     }
 }

@@ -98,8 +98,12 @@ impl TryFrom<String> for Silence {
             return Ok(Self(SilentAfter::Never));
         }
         match Duration::parse(&text) {
-            Ok(Duration { seconds: 0 }) => Err("no source talks without a pause; write a duration as 2h, or `never`".to_owned()),
-            Ok(Duration { seconds }) => Ok(Self(SilentAfter::After(chrono::TimeDelta::seconds(seconds)))),
+            Ok(Duration { seconds: 0 }) => Err(
+                "no source talks without a pause; write a duration as 2h, or `never`".to_owned(),
+            ),
+            Ok(Duration { seconds }) => Ok(Self(SilentAfter::After(chrono::TimeDelta::seconds(
+                seconds,
+            )))),
             Err(why) => Err(format!("{why}; or `never`")),
         }
     }
@@ -113,7 +117,9 @@ impl TryFrom<String> for Word {
             return Err("this is empty; write a value, or remove the key".to_owned());
         }
         if text.chars().any(char::is_control) {
-            return Err(format!("{text:?} holds a line break or another control character"));
+            return Err(format!(
+                "{text:?} holds a line break or another control character"
+            ));
         }
         Ok(Self(text))
     }
@@ -130,7 +136,9 @@ impl<'de> Deserialize<'de> for Words {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Words, E> {
-                Word::try_from(text.to_owned()).map(|word| Words(vec![word.0])).map_err(E::custom)
+                Word::try_from(text.to_owned())
+                    .map(|word| Words(vec![word.0]))
+                    .map_err(E::custom)
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Words, A::Error> {
@@ -152,10 +160,13 @@ impl TryFrom<String> for Email {
         // The address goes into invites as it stands: a line break or a blank there would begin a line of its own.
         let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control());
         let parts: Vec<&str> = text.split('@').collect();
-        if clean && matches!(parts.as_slice(), [user, host] if !user.is_empty() && !host.is_empty()) {
+        if clean && matches!(parts.as_slice(), [user, host] if !user.is_empty() && !host.is_empty())
+        {
             Ok(Self(text))
         } else {
-            Err(format!("{text:?} is no e-mail address; write one as name@example.com"))
+            Err(format!(
+                "{text:?} is no e-mail address; write one as name@example.com"
+            ))
         }
     }
 }
@@ -166,7 +177,10 @@ impl TryFrom<String> for Zone {
     fn try_from(text: String) -> Result<Self, String> {
         text.parse().map(Self).map_err(|_| {
             let meant = nearest(&text, TZ_VARIANTS.iter().map(|zone| zone.name()));
-            let hint = meant.map_or_else(|| "write one as Europe/Berlin or UTC".to_owned(), |name| format!("did you mean `{name}`?"));
+            let hint = meant.map_or_else(
+                || "write one as Europe/Berlin or UTC".to_owned(),
+                |name| format!("did you mean `{name}`?"),
+            );
             format!("unknown time zone {text:?}; {hint}")
         })
     }
@@ -176,11 +190,21 @@ impl TryFrom<String> for Weekly {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = |why: String| format!("{text:?} are no weekly hours: {why}; write for example Mon-Fri 09:00-17:00");
-        let (days, times) = text.trim().split_once(' ').ok_or_else(|| bad("days and times are needed".to_owned()))?;
+        let bad = |why: String| {
+            format!("{text:?} are no weekly hours: {why}; write for example Mon-Fri 09:00-17:00")
+        };
+        let (days, times) = text
+            .trim()
+            .split_once(' ')
+            .ok_or_else(|| bad("days and times are needed".to_owned()))?;
         let days = read_days(days).map_err(bad)?;
-        let (from, to) = times.trim().split_once('-').ok_or_else(|| bad("the end of the day is missing".to_owned()))?;
-        let minute = |clock: &str| read_clock(clock).ok_or_else(|| bad(format!("{clock:?} is no time of day")));
+        let (from, to) = times
+            .trim()
+            .split_once('-')
+            .ok_or_else(|| bad("the end of the day is missing".to_owned()))?;
+        let minute = |clock: &str| {
+            read_clock(clock).ok_or_else(|| bad(format!("{clock:?} is no time of day")))
+        };
         let (from, to) = (minute(from)?, minute(to)?);
         if from >= to {
             return Err(bad("the day ends before it begins".to_owned()));
@@ -192,7 +216,9 @@ impl TryFrom<String> for Weekly {
 /// `Mon-Fri`, `Mon,Wed,Fri`, `Sun-Thu`: a range may go over the end of the week.
 fn read_days(text: &str) -> Result<[bool; 7], String> {
     let index = |name: &str| {
-        DAYS.iter().position(|day| day.eq_ignore_ascii_case(name)).ok_or_else(|| format!("{name:?} is no day: {}", DAYS.join(", ")))
+        DAYS.iter()
+            .position(|day| day.eq_ignore_ascii_case(name))
+            .ok_or_else(|| format!("{name:?} is no day: {}", DAYS.join(", ")))
     };
     let mut days = [false; 7];
     for part in text.split(',') {
@@ -209,7 +235,10 @@ fn read_days(text: &str) -> Result<[bool; 7], String> {
 /// Minute of the day of `HH:MM`; `24:00` is its end.
 fn read_clock(text: &str) -> Option<u32> {
     let (hour, minute) = text.split_once(':')?;
-    let number = |digits: &str| (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse::<u32>().ok())?;
+    let number = |digits: &str| {
+        (digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| digits.parse::<u32>().ok())?
+    };
     let (hour, minute) = (number(hour)?, number(minute)?);
     (minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
 }
@@ -219,7 +248,9 @@ impl TryFrom<String> for Instant {
 
     fn try_from(text: String) -> Result<Self, String> {
         let with_seconds = match (text.get(..16), text.get(16..)) {
-            (Some(minutes), Some(offset)) if offset.starts_with(['Z', 'z', '+', '-']) => format!("{minutes}:00{offset}"),
+            (Some(minutes), Some(offset)) if offset.starts_with(['Z', 'z', '+', '-']) => {
+                format!("{minutes}:00{offset}")
+            }
             _ => text.clone(),
         };
         DateTime::parse_from_rfc3339(&with_seconds)
@@ -232,19 +263,41 @@ impl TryFrom<String> for Listen {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let bad = |why: &str| format!("{text:?} is no address to listen on: {why}; write for example 127.0.0.1:9099");
-        let (host, port) = text.rsplit_once(':').ok_or_else(|| bad("the port is missing"))?;
+        let bad = |why: &str| {
+            format!("{text:?} is no address to listen on: {why}; write for example 127.0.0.1:9099")
+        };
+        let (host, port) = text
+            .rsplit_once(':')
+            .ok_or_else(|| bad("the port is missing"))?;
         let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
-        let port: u16 = port.parse().ok().filter(|_| digits).ok_or_else(|| bad("the port is a number up to 65535"))?;
-        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        let port: u16 = port
+            .parse()
+            .ok()
+            .filter(|_| digits)
+            .ok_or_else(|| bad("the port is a number up to 65535"))?;
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
         let ip: Option<IpAddr> = match bracketed {
-            Some(inner) => Some(inner.parse().map(IpAddr::V6).map_err(|_| bad("between [ and ] stands an IPv6 address"))?),
+            Some(inner) => Some(
+                inner
+                    .parse()
+                    .map(IpAddr::V6)
+                    .map_err(|_| bad("between [ and ] stands an IPv6 address"))?,
+            ),
             None => host.parse().ok().map(IpAddr::V4),
         };
-        let named = !host.is_empty() && host.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+        let named = !host.is_empty()
+            && host
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
         if ip.is_none() {
             match host {
-                "" => return Err(bad("the host is missing, and 0.0.0.0 is every address of this machine")),
+                "" => {
+                    return Err(bad(
+                        "the host is missing, and 0.0.0.0 is every address of this machine",
+                    ));
+                }
                 // `300.1.1.1` would otherwise be looked up as a name.
                 _ if !named || host.bytes().all(|b| b.is_ascii_digit() || b == b'.') => {
                     return Err(bad("the host is neither an address nor a name"));
@@ -252,9 +305,20 @@ impl TryFrom<String> for Listen {
                 _ => {}
             }
         }
-        let loopback = ip.map_or_else(|| host.eq_ignore_ascii_case("localhost"), |ip| ip.is_loopback());
-        let reached = if ip.is_some_and(|ip| ip.is_unspecified()) { "localhost" } else { host };
-        Ok(Self { loopback, url: format!("http://{reached}:{port}"), address: text })
+        let loopback = ip.map_or_else(
+            || host.eq_ignore_ascii_case("localhost"),
+            |ip| ip.is_loopback(),
+        );
+        let reached = if ip.is_some_and(|ip| ip.is_unspecified()) {
+            "localhost"
+        } else {
+            host
+        };
+        Ok(Self {
+            loopback,
+            url: format!("http://{reached}:{port}"),
+            address: text,
+        })
     }
 }
 
@@ -264,7 +328,10 @@ impl TryFrom<String> for Size {
     fn try_from(text: String) -> Result<Self, String> {
         let bad = || format!("{text:?} is no size; write for example 512KiB or 10MiB");
         let units = [("KiB", 1 << 10), ("MiB", 1 << 20)];
-        let (number, unit) = units.iter().find_map(|(name, bytes)| Some((text.strip_suffix(name)?, bytes))).ok_or_else(bad)?;
+        let (number, unit) = units
+            .iter()
+            .find_map(|(name, bytes)| Some((text.strip_suffix(name)?, bytes)))
+            .ok_or_else(bad)?;
         let number: usize = number.trim_end().parse().map_err(|_| bad())?;
         number.checked_mul(*unit).map(Self).ok_or_else(bad)
     }
@@ -274,14 +341,23 @@ impl TryFrom<String> for Url {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let clean = !text.chars().any(|c| c.is_whitespace() || c.is_control() || "<>\"'`\\".contains(c));
-        let host = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
+        let rest = text
+            .strip_prefix("https://")
+            .or_else(|| text.strip_prefix("http://"));
+        let clean = !text
+            .chars()
+            .any(|c| c.is_whitespace() || c.is_control() || "<>\"'`\\".contains(c));
+        let host =
+            rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']));
         if !clean || !host {
-            return Err(format!("{text:?} is no web address; write one as https://afterword.example.com"));
+            return Err(format!(
+                "{text:?} is no web address; write one as https://afterword.example.com"
+            ));
         }
         if text.contains(['@', '?', '#']) {
-            return Err("only scheme, host, port and path are used here: no user, `?` or `#`".to_owned());
+            return Err(
+                "only scheme, host, port and path are used here: no user, `?` or `#`".to_owned(),
+            );
         }
         Ok(Self(text.trim_end_matches('/').to_owned()))
     }
@@ -290,7 +366,9 @@ impl TryFrom<String> for Url {
 impl Target {
     /// Reads an address. No message repeats it: people write passwords there.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let bad = |why: &str| format!("this is no address to ask: {why}; write for example http://localhost:9090");
+        let bad = |why: &str| {
+            format!("this is no address to ask: {why}; write for example http://localhost:9090")
+        };
         let (rest, port) = match (text.strip_prefix("http://"), text.strip_prefix("https://")) {
             (Some(rest), _) => (rest, "80"),
             (_, Some(rest)) => (rest, "443"),
@@ -298,34 +376,58 @@ impl Target {
         };
         let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         if authority.contains('@') {
-            return Err("a user or password does not belong in an address; put them in `auth`".to_owned());
+            return Err(
+                "a user or password does not belong in an address; put them in `auth`".to_owned(),
+            );
         }
         if path.contains('#') {
             return Err(bad("what follows `#` is never sent"));
         }
-        if !path.bytes().all(|b| b.is_ascii_graphic() && !b"<>\"`\\^{|}".contains(&b)) {
-            return Err(bad("its path holds a character that is written as %XX there"));
+        if !path
+            .bytes()
+            .all(|b| b.is_ascii_graphic() && !b"<>\"`\\^{|}".contains(&b))
+        {
+            return Err(bad(
+                "its path holds a character that is written as %XX there",
+            ));
         }
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !port.ends_with(']') => (host, port),
             _ => (authority, port),
         };
-        let bracketed = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-        if !bracketed.map_or_else(|| is_host(host), |inner| inner.parse::<core::net::Ipv6Addr>().is_ok()) {
+        let bracketed = host
+            .strip_prefix('[')
+            .and_then(|rest| rest.strip_suffix(']'));
+        if !bracketed.map_or_else(
+            || is_host(host),
+            |inner| inner.parse::<core::net::Ipv6Addr>().is_ok(),
+        ) {
             return Err(bad("the host is neither an address nor a name"));
         }
-        if !port.bytes().all(|b| b.is_ascii_digit()) || !port.parse::<u16>().is_ok_and(|port| port > 0) {
+        if !port.bytes().all(|b| b.is_ascii_digit())
+            || !port.parse::<u16>().is_ok_and(|port| port > 0)
+        {
             return Err(bad("the port is a number from 1 to 65535"));
         }
-        Ok(Self { url: text.to_owned(), instance: format!("{host}:{port}"), bare: path.is_empty(), query: path.contains('?') })
+        Ok(Self {
+            url: text.to_owned(),
+            instance: format!("{host}:{port}"),
+            bare: path.is_empty(),
+            query: path.contains('?'),
+        })
     }
 }
 
 /// Whether this may be the name of a host, or an IPv4 address.
 pub(crate) fn is_host(text: &str) -> bool {
-    let named = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
+    let named = !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-._".contains(c));
     // `300.1.1.1` would otherwise be looked up as a name.
-    named && (!text.bytes().all(|b| b.is_ascii_digit() || b == b'.') || text.parse::<core::net::Ipv4Addr>().is_ok())
+    named
+        && (!text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            || text.parse::<core::net::Ipv4Addr>().is_ok())
 }
 
 impl TryFrom<String> for StorageUrl {
@@ -337,19 +439,32 @@ impl TryFrom<String> for StorageUrl {
         if text.chars().any(char::is_control) {
             return Err("the address holds a control character".to_owned());
         }
-        if let Some(rest) = text.strip_prefix("postgres://").or_else(|| text.strip_prefix("postgresql://")) {
-            let user = rest.split('/').next().unwrap_or_default().rsplit_once('@').map(|(user, _)| user);
+        if let Some(rest) = text
+            .strip_prefix("postgres://")
+            .or_else(|| text.strip_prefix("postgresql://"))
+        {
+            let user = rest
+                .split('/')
+                .next()
+                .unwrap_or_default()
+                .rsplit_once('@')
+                .map(|(user, _)| user);
             if user.is_some_and(|user| user.contains(':')) || rest.contains("password=") {
                 return Err(
                     "a password does not belong here; write storage: {url: postgres://user@host/afterword, password_file: …}".to_owned()
                 );
             }
-            return Ok(Self(Storage::Postgres { url: text, password: None }));
+            return Ok(Self(Storage::Postgres {
+                url: text,
+                password: None,
+            }));
         }
         match text.strip_prefix("sqlite://").map(str::trim) {
             Some("") => Err("the path is missing; write sqlite://data/afterword.db".to_owned()),
             Some(path) => Ok(Self(Storage::Sqlite(path.to_owned()))),
-            None => Err(format!("storage begins with sqlite:// or postgres://; {FORMS}")),
+            None => Err(format!(
+                "storage begins with sqlite:// or postgres://; {FORMS}"
+            )),
         }
     }
 }

@@ -15,7 +15,12 @@ pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> O
 }
 
 /// `topics:`, without which anybody could send messages of a topic of their own, signed by Amazon.
-pub(crate) fn topics(reader: &mut Reader<'_>, node: &Node, given: Option<Vec<Spanned<Word>>>, is_sns: bool) -> Option<Vec<String>> {
+pub(crate) fn topics(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    given: Option<Vec<Spanned<Word>>>,
+    is_sns: bool,
+) -> Option<Vec<String>> {
     let at = node.key_position("topics");
     match (given, is_sns) {
         (None, false) => Some(Vec::new()),
@@ -24,7 +29,12 @@ pub(crate) fn topics(reader: &mut Reader<'_>, node: &Node, given: Option<Vec<Spa
             None
         }
         (Some(topics), true) if !topics.is_empty() => {
-            for Spanned { position, value: Word(topic), .. } in &topics {
+            for Spanned {
+                position,
+                value: Word(topic),
+                ..
+            } in &topics
+            {
                 let parts: Vec<&str> = topic.split(':').collect();
                 if !matches!(parts[..], ["arn", _, "sns", _, _, name] if !name.is_empty()) {
                     reader.fault(*position, format!("{topic:?} is no topic; write one as arn:aws:sns:eu-west-1:123456789012:alarms"));

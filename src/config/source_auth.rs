@@ -43,7 +43,11 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
         return Some(SourceAuth::Shown(Auth::None));
     }
     let at = node.position();
-    if !is_map(reader, node, &format!("`auth` is `none`, or a map with one of {PROOFS}")) {
+    if !is_map(
+        reader,
+        node,
+        &format!("`auth` is `none`, or a map with one of {PROOFS}"),
+    ) {
         return None;
     }
     for name in ["basic", "header", "query"] {
@@ -56,74 +60,175 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
     let raw: RawProof = reader.read_whole(node, &[])?;
     let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
     let signed = raw.hmac_secret_file.is_some() || raw.hmac_secret.is_some();
-    for (name, given) in [("signature_header", &raw.signature_header), ("timestamp_header", &raw.timestamp_header)] {
-        let Some(Spanned { position, value: Word(header), .. }) = given else { continue };
+    for (name, given) in [
+        ("signature_header", &raw.signature_header),
+        ("timestamp_header", &raw.timestamp_header),
+    ] {
+        let Some(Spanned {
+            position,
+            value: Word(header),
+            ..
+        }) = given
+        else {
+            continue;
+        };
         if !signed {
-            reader.fault(*position, format!("`{name}` goes with `hmac_secret_file` or `hmac_secret`; add one, or remove it"));
+            reader.fault(
+                *position,
+                format!(
+                    "`{name}` goes with `hmac_secret_file` or `hmac_secret`; add one, or remove it"
+                ),
+            );
         } else if !is_header(header) {
-            reader.fault(*position, format!("{header:?} is no name of a header; write for example X-Hub-Signature-256"));
+            reader.fault(
+                *position,
+                format!("{header:?} is no name of a header; write for example X-Hub-Signature-256"),
+            );
         }
     }
-    match [bearer, raw.basic.is_some(), raw.header.is_some(), raw.query.is_some(), signed].iter().filter(|given| **given).count() {
+    match [
+        bearer,
+        raw.basic.is_some(),
+        raw.header.is_some(),
+        raw.query.is_some(),
+        signed,
+    ]
+    .iter()
+    .filter(|given| **given)
+    .count()
+    {
         0 => {
             reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
             return None;
         }
         1 => {}
         _ => {
-            reader.fault(at, format!("`auth` gives more than one proof; keep one of {PROOFS}"));
+            reader.fault(
+                at,
+                format!("`auth` gives more than one proof; keep one of {PROOFS}"),
+            );
             return None;
         }
     }
     if let Some(query) = raw.query {
         let value = secret(reader, at, "value", query.value_file, query.value)?;
-        return Some(SourceAuth::Query { name: query.name.value.0, value });
+        return Some(SourceAuth::Query {
+            name: query.name.value.0,
+            value,
+        });
     }
     if signed {
-        let secret = secret(reader, at, "hmac_secret", raw.hmac_secret_file, raw.hmac_secret)?;
+        let secret = secret(
+            reader,
+            at,
+            "hmac_secret",
+            raw.hmac_secret_file,
+            raw.hmac_secret,
+        )?;
         let name = |word: Option<Spanned<Word>>| word.map(|word| word.value.0);
-        return Some(SourceAuth::Signature { secret, header: name(raw.signature_header), timestamp: name(raw.timestamp_header) });
+        return Some(SourceAuth::Signature {
+            secret,
+            header: name(raw.signature_header),
+            timestamp: name(raw.timestamp_header),
+        });
     }
-    let RawProof { bearer_token_file, bearer_token, basic, header, .. } = raw;
-    shown(reader, at, RawAuth { bearer_token_file, bearer_token, basic, header }).map(SourceAuth::Shown)
+    let RawProof {
+        bearer_token_file,
+        bearer_token,
+        basic,
+        header,
+        ..
+    } = raw;
+    shown(
+        reader,
+        at,
+        RawAuth {
+            bearer_token_file,
+            bearer_token,
+            basic,
+            header,
+        },
+    )
+    .map(SourceAuth::Shown)
 }
 
 /// A fault where the headers that a signature is said to stand in are not how this kind signs. `node` is that of `auth`.
-pub(crate) fn fits(reader: &mut Reader<'_>, node: Option<&Node>, kind: SourceKind, given: &str, auth: Option<&SourceAuth>) {
-    let (Some(node), Some(SourceAuth::Signature { header, timestamp, .. })) = (node, auth) else { return };
+pub(crate) fn fits(
+    reader: &mut Reader<'_>,
+    node: Option<&Node>,
+    kind: SourceKind,
+    given: &str,
+    auth: Option<&SourceAuth>,
+) {
+    let (
+        Some(node),
+        Some(SourceAuth::Signature {
+            header, timestamp, ..
+        }),
+    ) = (node, auth)
+    else {
+        return;
+    };
     let signing = signing(kind);
     match (signing, header) {
         (Signing::Plain, None) => {
             let how = "add `signature_header`, the header that holds it; with nothing that signs, use `bearer_token_file` or `header`";
-            reader.fault(node.position(), format!("kind `{given}` has no signature of its own; {how}"));
+            reader.fault(
+                node.position(),
+                format!("kind `{given}` has no signature of its own; {how}"),
+            );
         }
         (Signing::Plain | Signing::Grafana, _) | (_, None) => {}
         (_, Some(_)) => {
             let at = node.key_position("signature_header");
-            reader.fault(at, format!("where kind `{given}` puts its signature is known; remove `signature_header`"));
+            reader.fault(
+                at,
+                format!(
+                    "where kind `{given}` puts its signature is known; remove `signature_header`"
+                ),
+            );
         }
     }
     if timestamp.is_some() && signing != Signing::Grafana {
         let at = node.key_position("timestamp_header");
-        reader.fault(at, "only kind `grafana` has a header for the time to be named; remove `timestamp_header`");
+        reader.fault(
+            at,
+            "only kind `grafana` has a header for the time to be named; remove `timestamp_header`",
+        );
     }
 }
 
 /// `limits:` of a source.
 pub(crate) fn limits(reader: &mut Reader<'_>, raw: Option<RawSourceLimits>) -> SourceLimits {
-    let Some(raw) = raw else { return SourceLimits::default() };
-    let size = raw.size.and_then(|Spanned { position, value: Size(bytes), .. }| {
-        let fits = (1024..=LARGEST).contains(&bytes);
-        if !fits {
-            reader.fault(position, "a body may have 1KiB to 32MiB");
-        }
-        fits.then_some(bytes)
-    });
-    SourceLimits { rate: raw.rate.map(|Quota { count, seconds }| Rate { count, seconds }), size: size.unwrap_or(LARGEST) }
+    let Some(raw) = raw else {
+        return SourceLimits::default();
+    };
+    let size = raw.size.and_then(
+        |Spanned {
+             position,
+             value: Size(bytes),
+             ..
+         }| {
+            let fits = (1024..=LARGEST).contains(&bytes);
+            if !fits {
+                reader.fault(position, "a body may have 1KiB to 32MiB");
+            }
+            fits.then_some(bytes)
+        },
+    );
+    SourceLimits {
+        rate: raw
+            .rate
+            .map(|Quota { count, seconds }| Rate { count, seconds }),
+        size: size.unwrap_or(LARGEST),
+    }
 }
 
 impl Default for SourceLimits {
     fn default() -> Self {
-        Self { rate: None, size: LARGEST }
+        Self {
+            rate: None,
+            size: LARGEST,
+        }
     }
 }

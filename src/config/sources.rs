@@ -28,10 +28,19 @@ const MAPPED: &[SourceKind] = &[
 ];
 
 /// Kinds that tell of things under names of their own, which `services` and `environment` translate.
-const NAMED_KINDS: &[SourceKind] = &[SourceKind::KubernetesAudit, SourceKind::ArgoCd, SourceKind::GitHub, SourceKind::GitLab];
+const NAMED_KINDS: &[SourceKind] = &[
+    SourceKind::KubernetesAudit,
+    SourceKind::ArgoCd,
+    SourceKind::GitHub,
+    SourceKind::GitLab,
+];
 
 /// Kinds that tell of no labels.
-const UNLABELLED: &[SourceKind] = &[SourceKind::KubernetesAudit, SourceKind::GitHub, SourceKind::Slack];
+const UNLABELLED: &[SourceKind] = &[
+    SourceKind::KubernetesAudit,
+    SourceKind::GitHub,
+    SourceKind::Slack,
+];
 
 pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
 
@@ -124,44 +133,91 @@ pub(crate) fn storage(reader: &mut Reader<'_>, node: &Node) -> Option<Storage> {
             None
         }
         Storage::Postgres { url, .. } if asked => {
-            let password = secret(reader, node.position(), "password", raw.password_file, raw.password)?;
-            Some(Storage::Postgres { url, password: Some(password) })
+            let password = secret(
+                reader,
+                node.position(),
+                "password",
+                raw.password_file,
+                raw.password,
+            )?;
+            Some(Storage::Postgres {
+                url,
+                password: Some(password),
+            })
         }
         storage => Some(storage),
     }
 }
 
 /// One entry of `sources:`.
-pub(crate) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, seen: &mut BTreeMap<String, Position>) -> Option<Source> {
+pub(crate) fn source(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    labels: &LabelNames,
+    seen: &mut BTreeMap<String, Position>,
+) -> Option<Source> {
     let is_sns = matches!(node.get("kind").map(|node| &node.value), Some(Value::String(word)) if kind(word) == Some(SourceKind::Sns));
     let auth = match (node.get("auth"), &node.value) {
-        (Some(node), _) if node.value == Value::String("signature".to_owned()) => sns::signature(reader, node, is_sns),
+        (Some(node), _) if node.value == Value::String("signature".to_owned()) => {
+            sns::signature(reader, node, is_sns)
+        }
         (Some(node), _) => source_auth::auth(reader, node),
         (None, _) if is_sns => Some(SourceAuth::Certificate),
         (None, Value::Map(_)) => {
             let proofs = source_auth::PROOFS;
-            reader.fault(node.position(), format!("`auth` is missing; write {proofs} there, or `auth: none` if you mean that"));
+            reader.fault(
+                node.position(),
+                format!(
+                    "`auth` is missing; write {proofs} there, or `auth: none` if you mean that"
+                ),
+            );
             None
         }
         (None, _) => None,
     };
     let api = given(node, "api").map(|node| api::api(reader, node));
-    let services = node.get("services").filter(|node| node.value != Value::Null).map(|node| services(reader, node));
+    let services = node
+        .get("services")
+        .filter(|node| node.value != Value::Null)
+        .map(|node| services(reader, node));
     let raw: RawSource = reader.read(node, &["name", "kind"])?;
-    if let Some(Spanned { position, value: Word(name), .. }) = &raw.name {
+    if let Some(Spanned {
+        position,
+        value: Word(name),
+        ..
+    }) = &raw.name
+    {
         self::name(reader, "source", name, *position, seen);
     }
-    let Spanned { position, value: Word(word), .. } = raw.kind?;
+    let Spanned {
+        position,
+        value: Word(word),
+        ..
+    } = raw.kind?;
     let Some(kind) = kind(&word) else {
-        let known: Vec<String> = KINDS.iter().map(|(_, words)| format!("`{}`", words[0])).collect();
-        reader.fault(position, format!("unknown kind {word:?}; known: {}", known.join(", ")));
+        let known: Vec<String> = KINDS
+            .iter()
+            .map(|(_, words)| format!("`{}`", words[0]))
+            .collect();
+        reader.fault(
+            position,
+            format!("unknown kind {word:?}; known: {}", known.join(", ")),
+        );
         return None;
     };
-    for (key, position) in
-        [("services", node.get("services").map(Node::position)), ("environment", raw.environment.as_ref().map(|word| word.position))]
-    {
+    for (key, position) in [
+        ("services", node.get("services").map(Node::position)),
+        (
+            "environment",
+            raw.environment.as_ref().map(|word| word.position),
+        ),
+    ] {
         if let Some(position) = position.filter(|_| !NAMED_KINDS.contains(&kind)) {
-            let kinds: Vec<&str> = KINDS.iter().filter(|(kind, _)| NAMED_KINDS.contains(kind)).map(|(_, words)| words[0]).collect();
+            let kinds: Vec<&str> = KINDS
+                .iter()
+                .filter(|(kind, _)| NAMED_KINDS.contains(kind))
+                .map(|(_, words)| words[0])
+                .collect();
             let instead = match kind {
                 SourceKind::PagerDuty | SourceKind::Statuspage if key == "services" => {
                     "name what this one calls them in `services[].aliases`"
@@ -169,28 +225,62 @@ pub(crate) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
                 SourceKind::PagerDuty | SourceKind::Statuspage | SourceKind::Slack => "remove it",
                 _ => "this one says it with `labels`",
             };
-            reader.fault(position, format!("`{key}` is for sources of the kinds {}; {instead}", kinds.join(", ")));
+            reader.fault(
+                position,
+                format!(
+                    "`{key}` is for sources of the kinds {}; {instead}",
+                    kinds.join(", ")
+                ),
+            );
         }
     }
-    let naming = Naming { services: services.unwrap_or_default(), environment: raw.environment.map(|word| word.value.0) };
+    let naming = Naming {
+        services: services.unwrap_or_default(),
+        environment: raw.environment.map(|word| word.value.0),
+    };
     for (key, kinds) in [("ignore_labels", api::REPLICATED), ("api", api::ASKED)] {
         if given(node, key).is_some() && !kinds.contains(&kind) {
-            reader.fault(node.key_position(key), format!("`{key}` is not for kind `{word}`; remove it"));
+            reader.fault(
+                node.key_position(key),
+                format!("`{key}` is not for kind `{word}`; remove it"),
+            );
         }
     }
     if given(node, "labels").is_some() && UNLABELLED.contains(&kind) {
-        let instead = if NAMED_KINDS.contains(&kind) { "; say with `services` and `environment` what it is about" } else { "; remove it" };
-        reader.fault(node.key_position("labels"), format!("`labels` is not for kind `{word}`, which has none{instead}"));
+        let instead = if NAMED_KINDS.contains(&kind) {
+            "; say with `services` and `environment` what it is about"
+        } else {
+            "; remove it"
+        };
+        reader.fault(
+            node.key_position("labels"),
+            format!("`labels` is not for kind `{word}`, which has none{instead}"),
+        );
     }
-    let labels = own_labels(kind, raw.labels, raw.ignore_labels.map(|names| names.value.0), labels);
+    let labels = own_labels(
+        kind,
+        raw.labels,
+        raw.ignore_labels.map(|names| names.value.0),
+        labels,
+    );
     let api = match api {
         Some(api) => Some(api?),
         None => None,
     };
     source_auth::fits(reader, node.get("auth"), kind, &word, auth.as_ref());
     let limits = source_auth::limits(reader, raw.limits);
-    let declares = raw.declares.and_then(|raw| declares(reader, kind, raw, node.get("declares").unwrap_or(node).position()));
-    let silent_after = raw.silent_after.map(|silence| silence.0).unwrap_or_default();
+    let declares = raw.declares.and_then(|raw| {
+        declares(
+            reader,
+            kind,
+            raw,
+            node.get("declares").unwrap_or(node).position(),
+        )
+    });
+    let silent_after = raw
+        .silent_after
+        .map(|silence| silence.0)
+        .unwrap_or_default();
     let map = match given(node, "map") {
         Some(map) if MAPPED.contains(&kind) => Some(mapping::map(reader, map)?),
         Some(_) => {
@@ -207,13 +297,31 @@ pub(crate) fn source(reader: &mut Reader<'_>, node: &Node, labels: &LabelNames, 
         None => None,
     };
     let topics = sns::topics(reader, node, raw.topics, is_sns)?;
-    Some(Source { name: raw.name?.value.0, kind, auth: auth?, labels, api, naming, limits, declares, silent_after, map, topics })
+    Some(Source {
+        name: raw.name?.value.0,
+        kind,
+        auth: auth?,
+        labels,
+        api,
+        naming,
+        limits,
+        declares,
+        silent_after,
+        map,
+        topics,
+    })
 }
 
 /// The label names of a source; `None`: those of all.
-fn own_labels(kind: SourceKind, given: Option<RawLabels>, ignored: Option<Vec<String>>, all: &LabelNames) -> Option<LabelNames> {
+fn own_labels(
+    kind: SourceKind,
+    given: Option<RawLabels>,
+    ignored: Option<Vec<String>>,
+    all: &LabelNames,
+) -> Option<LabelNames> {
     // Grafana's rules stand in folders, which often are a team's or a service's: better than nothing, unless somebody says what is.
-    let by_folder = kind == SourceKind::Grafana && !given.as_ref().is_some_and(RawLabels::names_service);
+    let by_folder =
+        kind == SourceKind::Grafana && !given.as_ref().is_some_and(RawLabels::names_service);
     if given.is_none() && ignored.is_none() && !by_folder {
         return None;
     }
@@ -237,7 +345,10 @@ fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
     let mut all = Vec::new();
     for (key, value) in entries {
         if key.name.trim().is_empty() {
-            reader.fault(key.position(), "this is empty; write a name, as shop/checkout");
+            reader.fault(
+                key.position(),
+                "this is empty; write a name, as shop/checkout",
+            );
             continue;
         }
         if let Some(Word(service)) = reader.read_whole::<Word>(value, &[]) {
@@ -248,21 +359,41 @@ fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
 }
 
 /// `declares:`, which of PagerDuty's incidents are outages.
-fn declares(reader: &mut Reader<'_>, kind: SourceKind, raw: RawDeclares, at: Position) -> Option<Declares> {
+fn declares(
+    reader: &mut Reader<'_>,
+    kind: SourceKind,
+    raw: RawDeclares,
+    at: Position,
+) -> Option<Declares> {
     const URGENCIES: [&str; 2] = ["high", "low"];
     if kind != SourceKind::PagerDuty {
-        reader.fault(at, "only a source of the kind `pagerduty` has `declares`; remove it");
+        reader.fault(
+            at,
+            "only a source of the kind `pagerduty` has `declares`; remove it",
+        );
         return None;
     }
     let otherwise = Declares::default();
-    for word in raw.urgency.iter().flatten().filter(|word| !URGENCIES.contains(&&*word.value)) {
-        let hint =
-            nearest(&word.value, URGENCIES).map_or_else(|| "known: `high`, `low`".to_owned(), |name| format!("did you mean `{name}`?"));
-        reader.fault(word.position, format!("unknown urgency `{}`; {hint}", word.value.escape_debug()));
+    for word in raw
+        .urgency
+        .iter()
+        .flatten()
+        .filter(|word| !URGENCIES.contains(&&*word.value))
+    {
+        let hint = nearest(&word.value, URGENCIES).map_or_else(
+            || "known: `high`, `low`".to_owned(),
+            |name| format!("did you mean `{name}`?"),
+        );
+        reader.fault(
+            word.position,
+            format!("unknown urgency `{}`; {hint}", word.value.escape_debug()),
+        );
     }
     Some(Declares {
         priority: raw.priority.map_or(otherwise.priority, |words| words.0),
-        urgency: raw.urgency.map_or(otherwise.urgency, |words| words.into_iter().map(|word| word.value).collect()),
+        urgency: raw.urgency.map_or(otherwise.urgency, |words| {
+            words.into_iter().map(|word| word.value).collect()
+        }),
         by_hand: raw.by_hand.unwrap_or(otherwise.by_hand),
     })
 }
@@ -270,14 +401,29 @@ fn declares(reader: &mut Reader<'_>, kind: SourceKind, raw: RawDeclares, at: Pos
 /// The kind of that name, in any case; `-` and `_` are one.
 fn kind(word: &str) -> Option<SourceKind> {
     let word = word.to_ascii_lowercase().replace('-', "_");
-    KINDS.iter().find(|(_, words)| words.contains(&word.as_str())).map(|(kind, _)| *kind)
+    KINDS
+        .iter()
+        .find(|(_, words)| words.contains(&word.as_str()))
+        .map(|(kind, _)| *kind)
 }
 
 /// The name of an entry that messages call `what`, which must be its own and fit into an address.
-pub(crate) fn name(reader: &mut Reader<'_>, what: &str, name: &str, at: Position, seen: &mut BTreeMap<String, Position>) {
+pub(crate) fn name(
+    reader: &mut Reader<'_>,
+    what: &str,
+    name: &str,
+    at: Position,
+    seen: &mut BTreeMap<String, Position>,
+) {
     reader.unique(seen, what, name, at);
-    if !name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-') {
-        reader.fault(at, format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"));
+    if !name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
+        reader.fault(
+            at,
+            format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"),
+        );
     }
 }
 
@@ -287,7 +433,11 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
         return Some(Auth::None);
     }
     let at = node.position();
-    if !is_map(reader, node, &format!("`auth` is `none`, or a map with one of {PROOFS}")) {
+    if !is_map(
+        reader,
+        node,
+        &format!("`auth` is `none`, or a map with one of {PROOFS}"),
+    ) {
         return None;
     }
     for name in ["basic", "header"] {
@@ -305,15 +455,28 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
 pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Option<Auth> {
     let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
     match (bearer, raw.basic, raw.header) {
-        (true, None, None) => secret(reader, at, "bearer_token", raw.bearer_token_file, raw.bearer_token).map(Auth::Bearer),
+        (true, None, None) => secret(
+            reader,
+            at,
+            "bearer_token",
+            raw.bearer_token_file,
+            raw.bearer_token,
+        )
+        .map(Auth::Bearer),
         (false, Some(basic), None) => {
             let password = secret(reader, at, "password", basic.password_file, basic.password)?;
-            Some(Auth::Basic { username: basic.username.0, password })
+            Some(Auth::Basic {
+                username: basic.username.0,
+                password,
+            })
         }
         (false, None, Some(header)) => {
             let name = header.name.value.0;
             if !is_header(&name) {
-                reader.fault(header.name.position, format!("{name:?} is no name of a header; write for example X-Afterword-Token"));
+                reader.fault(
+                    header.name.position,
+                    format!("{name:?} is no name of a header; write for example X-Afterword-Token"),
+                );
             }
             let value = secret(reader, at, "value", header.value_file, header.value)?;
             Some(Auth::Header { name, value })
@@ -323,7 +486,10 @@ pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Opti
             None
         }
         _ => {
-            reader.fault(at, format!("`auth` gives more than one proof; keep one of {PROOFS}"));
+            reader.fault(
+                at,
+                format!("`auth` gives more than one proof; keep one of {PROOFS}"),
+            );
             None
         }
     }
@@ -331,12 +497,19 @@ pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Opti
 
 /// Whether this may be the name of a header: a token of RFC 9110 §5.6.2.
 pub(crate) fn is_header(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
 /// `access:`
 pub(crate) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
-    if !is_map(reader, node, "`access` is a map with `token_file` or `token`") {
+    if !is_map(
+        reader,
+        node,
+        "`access` is a map with `token_file` or `token`",
+    ) {
         return None;
     }
     let Supported { node, whole } = reader.supported(node, "access", &["oidc", "tokens"]);
@@ -344,7 +517,8 @@ pub(crate) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
     if !whole && raw.token_file.is_none() && raw.token.is_none() {
         return None;
     }
-    secret(reader, node.position(), "token", raw.token_file, raw.token).map(|token| Access { token })
+    secret(reader, node.position(), "token", raw.token_file, raw.token)
+        .map(|token| Access { token })
 }
 
 pub(crate) fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
@@ -367,7 +541,10 @@ pub(crate) fn secret(
     match (file, inline) {
         (Some(path), None) => {
             if path.value.trim().is_empty() || path.value.chars().any(char::is_control) {
-                reader.fault(path.position, format!("`{name}_file` is the path of a file"));
+                reader.fault(
+                    path.position,
+                    format!("`{name}_file` is the path of a file"),
+                );
                 return None;
             }
             Some(Secret::File(path.value))
@@ -375,7 +552,10 @@ pub(crate) fn secret(
         (None, Some(text)) => match variable(&text.value) {
             Some(variable) => Some(Secret::Env(variable.to_owned())),
             None => {
-                reader.fault(text.position, format!("a secret does not stand in this file; write {forms}"));
+                reader.fault(
+                    text.position,
+                    format!("a secret does not stand in this file; write {forms}"),
+                );
                 None
             }
         },
@@ -384,7 +564,10 @@ pub(crate) fn secret(
             None
         }
         (Some(_), Some(text)) => {
-            reader.fault(text.position, format!("`{name}` is given twice; write {forms}"));
+            reader.fault(
+                text.position,
+                format!("`{name}` is given twice; write {forms}"),
+            );
             None
         }
     }

@@ -34,9 +34,12 @@ pub(crate) fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
     }
     let path = directory.join(file);
     match fs::read(&path) {
-        Ok(bytes) => String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|_| io::Error::new(ErrorKind::InvalidData, format!("{} is not UTF-8 text: save it as UTF-8", path.display()))),
+        Ok(bytes) => String::from_utf8(bytes).map(Some).map_err(|_| {
+            io::Error::new(
+                ErrorKind::InvalidData,
+                format!("{} is not UTF-8 text: save it as UTF-8", path.display()),
+            )
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }
@@ -48,7 +51,10 @@ fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> 
     }
     match try_put(directory, file, text, seen) {
         Ok(true) => Performed::Delivered,
-        Ok(false) => Performed::Retry(format!("{} was edited in the same moment; it is read again", directory.join(file).display())),
+        Ok(false) => Performed::Retry(format!(
+            "{} was edited in the same moment; it is read again",
+            directory.join(file).display()
+        )),
         Err(error) => Performed::Retry(advice(directory, file, &error)),
     }
 }
@@ -68,7 +74,12 @@ fn misnamed(file: &str) -> Option<String> {
 }
 
 /// False when the file no longer reads as `seen`.
-fn try_put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> io::Result<bool> {
+fn try_put(
+    directory: &Path,
+    file: &str,
+    text: &str,
+    seen: Option<Option<&str>>,
+) -> io::Result<bool> {
     let path = directory.join(file);
     if bytes(&path)?.as_deref() == Some(text.as_bytes()) {
         // A crash may have come between the rename and its becoming durable.
@@ -101,7 +112,10 @@ fn fill(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
         _ => {}
     }
     // Made anew, so that a link laid under this name leads nowhere.
-    let mut file = OpenOptions::new().write(true).create_new(true).open(temporary)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(temporary)?;
     if let Ok(found) = fs::metadata(path) {
         file.set_permissions(found.permissions())?;
     }
@@ -112,7 +126,11 @@ fn fill(temporary: &Path, path: &Path, text: &str) -> io::Result<()> {
 /// Makes a rename in the directory durable.
 fn sync(directory: &Path) -> io::Result<()> {
     // A relative directory may be the empty path, which cannot be opened.
-    let directory = if directory.as_os_str().is_empty() { Path::new(".") } else { directory };
+    let directory = if directory.as_os_str().is_empty() {
+        Path::new(".")
+    } else {
+        directory
+    };
     File::open(directory)?.sync_all()
 }
 
@@ -129,15 +147,23 @@ fn advice(directory: &Path, file: &str, error: &io::Error) -> String {
     let what = format!("{file} cannot be written");
     match error.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            format!("{what}: the disk that holds {directory} is full; free some space and it is written by itself")
+            format!(
+                "{what}: the disk that holds {directory} is full; free some space and it is written by itself"
+            )
         }
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            format!("{what}: {directory} must be writable for the user that runs afterword ({error})")
+            format!(
+                "{what}: {directory} must be writable for the user that runs afterword ({error})"
+            )
         }
         ErrorKind::NotADirectory | ErrorKind::AlreadyExists => {
-            format!("{what}: {directory} is not a directory; move what is there, or name another directory in the settings")
+            format!(
+                "{what}: {directory} is not a directory; move what is there, or name another directory in the settings"
+            )
         }
-        ErrorKind::IsADirectory => format!("{what}: a directory of that name is in {directory}; move it elsewhere"),
+        ErrorKind::IsADirectory => {
+            format!("{what}: a directory of that name is in {directory}; move it elsewhere")
+        }
         _ => format!("{what} in {directory}: {error}"),
     }
 }
@@ -149,8 +175,10 @@ mod tests {
     use super::*;
 
     fn names(directory: &Path) -> Vec<String> {
-        let mut names: Vec<String> =
-            fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<String> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
         names.sort();
         names
     }
@@ -187,9 +215,26 @@ mod tests {
     fn refuses_names_that_lead_elsewhere() {
         let home = tempfile::tempdir().unwrap();
         let inner = home.path().join("inner");
-        for file in ["", ".", "..", "../x", "a/b", "/etc/x", "a\\b", "a\0b", &"x".repeat(300)] {
-            assert!(matches!(write(&inner, file, "text"), Performed::Refused(_)), "{file:?}");
-            assert_eq!(read(&inner, file).unwrap_err().kind(), ErrorKind::InvalidInput, "{file:?}");
+        for file in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/etc/x",
+            "a\\b",
+            "a\0b",
+            &"x".repeat(300),
+        ] {
+            assert!(
+                matches!(write(&inner, file, "text"), Performed::Refused(_)),
+                "{file:?}"
+            );
+            assert_eq!(
+                read(&inner, file).unwrap_err().kind(),
+                ErrorKind::InvalidInput,
+                "{file:?}"
+            );
         }
         assert!(names(home.path()).is_empty());
     }
@@ -198,8 +243,13 @@ mod tests {
     fn says_what_to_do_when_the_directory_is_a_file() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("drafts"), "").unwrap();
-        let Performed::Retry(why) = write(&home.path().join("drafts"), "x.md", "text") else { panic!("not a retry") };
-        assert!(why.contains("is not a directory; move what is there"), "{why}");
+        let Performed::Retry(why) = write(&home.path().join("drafts"), "x.md", "text") else {
+            panic!("not a retry")
+        };
+        assert!(
+            why.contains("is not a directory; move what is there"),
+            "{why}"
+        );
     }
 
     #[test]
@@ -213,7 +263,9 @@ mod tests {
     fn a_directory_in_the_way_leaves_no_temporary_file() {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("x.md")).unwrap();
-        let Performed::Retry(why) = write(home.path(), "x.md", "text") else { panic!("not a retry") };
+        let Performed::Retry(why) = write(home.path(), "x.md", "text") else {
+            panic!("not a retry")
+        };
         assert!(why.contains("a directory of that name"), "{why}");
         assert_eq!(names(home.path()), ["x.md"]);
     }
@@ -231,18 +283,36 @@ mod tests {
     fn text_that_is_not_utf_8_is_an_error() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("x.md"), [0xff, 0xfe]).unwrap();
-        assert_eq!(read(home.path(), "x.md").unwrap_err().kind(), ErrorKind::InvalidData);
+        assert_eq!(
+            read(home.path(), "x.md").unwrap_err().kind(),
+            ErrorKind::InvalidData
+        );
     }
 
     #[test]
     fn an_edit_made_meanwhile_is_not_lost() {
         let home = tempfile::tempdir().unwrap();
-        assert_eq!(replace(home.path(), "x.md", None, "one"), Performed::Delivered);
+        assert_eq!(
+            replace(home.path(), "x.md", None, "one"),
+            Performed::Delivered
+        );
         fs::write(home.path().join("x.md"), "edited").unwrap();
-        assert!(matches!(replace(home.path(), "x.md", Some("one"), "two"), Performed::Retry(_)));
-        assert!(matches!(replace(home.path(), "x.md", None, "two"), Performed::Retry(_)));
+        assert!(matches!(
+            replace(home.path(), "x.md", Some("one"), "two"),
+            Performed::Retry(_)
+        ));
+        assert!(matches!(
+            replace(home.path(), "x.md", None, "two"),
+            Performed::Retry(_)
+        ));
         assert_eq!(names(home.path()), ["x.md"]);
-        assert_eq!(replace(home.path(), "x.md", Some("edited"), "merged"), Performed::Delivered);
-        assert_eq!(read(home.path(), "x.md").unwrap().as_deref(), Some("merged"));
+        assert_eq!(
+            replace(home.path(), "x.md", Some("edited"), "merged"),
+            Performed::Delivered
+        );
+        assert_eq!(
+            read(home.path(), "x.md").unwrap().as_deref(),
+            Some("merged")
+        );
     }
 }

@@ -44,7 +44,10 @@ mod tests {
         }
         for attempts in [11, 30, u32::MAX] {
             let wait = backoff(attempts, "a");
-            assert!(wait <= Duration::minutes(10) && wait >= Duration::seconds(450), "{attempts}: {wait}");
+            assert!(
+                wait <= Duration::minutes(10) && wait >= Duration::seconds(450),
+                "{attempts}: {wait}"
+            );
         }
         assert!(backoff(0, "a") > Duration::zero());
     }
@@ -52,7 +55,9 @@ mod tests {
     #[test]
     fn the_wait_depends_on_the_key_and_on_nothing_else() {
         assert_eq!(backoff(9, "a"), backoff(9, "a"));
-        let waits: std::collections::BTreeSet<_> = (0..50).map(|n| backoff(9, &format!("delivery {n}"))).collect();
+        let waits: std::collections::BTreeSet<_> = (0..50)
+            .map(|n| backoff(9, &format!("delivery {n}")))
+            .collect();
         assert!(waits.len() > 40, "{} different waits", waits.len());
     }
 }

@@ -32,11 +32,18 @@ impl Pool {
     /// Lets an event share what others state too.
     pub(crate) fn share(&mut self, event: &mut Event) {
         once(&mut self.texts, &mut event.source);
-        event.service.iter_mut().chain(&mut event.environment).for_each(|text| once(&mut self.texts, text));
+        event
+            .service
+            .iter_mut()
+            .chain(&mut event.environment)
+            .for_each(|text| once(&mut self.texts, text));
         once(&mut self.links, &mut event.links);
         if let Fact::Alert(alert) = &mut event.fact {
             once(&mut self.texts, &mut alert.name);
-            let alike = self.alike.entry((Arc::clone(&alert.name), event.service.clone())).or_default();
+            let alike = self
+                .alike
+                .entry((Arc::clone(&alert.name), event.service.clone()))
+                .or_default();
             alert.labels.share(&mut alike.labels);
             alert.annotations.share(&mut alike.annotations);
         }
@@ -61,7 +68,9 @@ impl Pool {
             self.share(event);
         }
         match &mut member.reason {
-            Joined::Labels { key: text } | Joined::Dependency { service: text } => once(&mut self.texts, text),
+            Joined::Labels { key: text } | Joined::Dependency { service: text } => {
+                once(&mut self.texts, text)
+            }
             _ => {}
         }
     }

@@ -45,12 +45,19 @@ fn moment(event: &Event) -> Moment {
 }
 
 fn is_signal(event: &Event) -> bool {
-    matches!(event.fact, Fact::Alert(_) | Fact::Condition(_) | Fact::Declaration(_))
+    matches!(
+        event.fact,
+        Fact::Alert(_) | Fact::Condition(_) | Fact::Declaration(_)
+    )
 }
 
 /// The event that opened an incident; changes that came before it are only context.
 fn opener(incident: &Incident) -> Option<&Event> {
-    incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &*member.event)
+    incident
+        .members
+        .iter()
+        .find(|member| member.reason == Joined::Opened)
+        .map(|member| &*member.event)
 }
 
 /// An incident with the group it comes from and the next instant at which time alone could change it.
@@ -72,8 +79,16 @@ fn named_after(incident: &Incident) -> Option<Moment> {
     let names = |event: &Event| incident::id::natural_number(event) == number;
     // Nearly always the one that opened it.
     let first = opener(incident).filter(|event| names(event));
-    let own = incident.members.iter().filter(|member| member.reason != Joined::Context);
-    first.or_else(|| own.map(|member| &*member.event).find(|event| correlation::opens(event) && names(event))).map(moment)
+    let own = incident
+        .members
+        .iter()
+        .filter(|member| member.reason != Joined::Context);
+    first
+        .or_else(|| {
+            own.map(|member| &*member.event)
+                .find(|event| correlation::opens(event) && names(event))
+        })
+        .map(moment)
 }
 
 /// All the engine remembers. Made from stored incidents and loose events, changed only by events and time.
@@ -137,14 +152,28 @@ struct Arrivals {
 
 /// Whether `event` is planned work that takes the place of what was told before under its subject.
 fn replaces(windows: &BTreeMap<Subject, Arc<Event>>, event: &Event) -> bool {
-    matches!(event.fact, Fact::Maintenance(_)) && windows.get(&event.subject).is_none_or(|known| moment(known) <= moment(event))
+    matches!(event.fact, Fact::Maintenance(_))
+        && windows
+            .get(&event.subject)
+            .is_none_or(|known| moment(known) <= moment(event))
 }
 
 impl State {
     /// Takes up where a stored state left off.
     #[must_use]
-    pub fn restore(mut incidents: Vec<Incident>, mut loose: Vec<Event>, force: &InForce, now: Time) -> Self {
-        let mut state = Self { now, tidied_at: now, pooled_at: now, roots: Some(force.roots()), ..Self::default() };
+    pub fn restore(
+        mut incidents: Vec<Incident>,
+        mut loose: Vec<Event>,
+        force: &InForce,
+        now: Time,
+    ) -> Self {
+        let mut state = Self {
+            now,
+            tidied_at: now,
+            pooled_at: now,
+            roots: Some(force.roots()),
+            ..Self::default()
+        };
         for event in &mut loose {
             force.name_service(event);
             state.pool.share(event);
@@ -162,10 +191,20 @@ impl State {
         }
         let stored: Vec<Vec<Member>> = incidents
             .iter()
-            .map(|incident| incident.members.iter().filter(|member| member.reason != Joined::Context).cloned().collect())
+            .map(|incident| {
+                incident
+                    .members
+                    .iter()
+                    .filter(|member| member.reason != Joined::Context)
+                    .cloned()
+                    .collect()
+            })
             .collect();
         // First everything is noted, so that places which are one are known as one before anything is put there.
-        for event in loose.iter().chain(stored.iter().flatten().map(|member| &*member.event)) {
+        for event in loose
+            .iter()
+            .chain(stored.iter().flatten().map(|member| &*member.event))
+        {
             state.places.note(event, force);
         }
         for event in &loose {
@@ -176,23 +215,48 @@ impl State {
         let mut mixed: BTreeSet<String> = BTreeSet::new();
         let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
         for event in loose {
-            let Some(place) = state.places.of(&event.id) else { continue };
-            contents.entry(place.to_owned()).or_default().1.push(Arc::new(event));
+            let Some(place) = state.places.of(&event.id) else {
+                continue;
+            };
+            contents
+                .entry(place.to_owned())
+                .or_default()
+                .1
+                .push(Arc::new(event));
         }
         for (incident, members) in incidents.into_iter().zip(stored) {
-            let Some(place) = opener(&incident).and_then(|first| state.places.of(&first.id)).map(str::to_owned) else { continue };
-            if members.iter().any(|member| state.places.of(&member.event.id) != Some(&place)) {
+            let Some(place) = opener(&incident)
+                .and_then(|first| state.places.of(&first.id))
+                .map(str::to_owned)
+            else {
+                continue;
+            };
+            if members
+                .iter()
+                .any(|member| state.places.of(&member.event.id) != Some(&place))
+            {
                 mixed.insert(place.clone());
             }
             contents.entry(place.clone()).or_default().0.push(members);
             let home = Arc::from(place.as_str());
-            state.residents.entry(place).or_default().insert(incident.id.clone());
+            state
+                .residents
+                .entry(place)
+                .or_default()
+                .insert(incident.id.clone());
             let (due, gist) = (incident::derive::due(&incident, now), Gist::of(&incident));
             if incident.bundle.is_none() && announce::bundle::wanted(&incident).is_some() {
                 state.spoken.insert(incident.id.clone());
             }
             let (named_after, standpoint) = (named_after(&incident), Standpoint::of(&incident));
-            state.enter(Tracked { due, named_after, standpoint, gist, home, incident: Arc::new(incident) });
+            state.enter(Tracked {
+                due,
+                named_after,
+                standpoint,
+                gist,
+                home,
+                incident: Arc::new(incident),
+            });
         }
         for (place, (members, loose)) in contents {
             let mut hood = Neighbourhood::restore(members, loose, force, state.places.assigned());
@@ -228,7 +292,9 @@ impl State {
     /// The same, to be shared.
     #[must_use]
     pub fn shared(&self, id: &IncidentId) -> Option<Arc<Incident>> {
-        self.incidents.get(id).map(|tracked| Arc::clone(&tracked.incident))
+        self.incidents
+            .get(id)
+            .map(|tracked| Arc::clone(&tracked.incident))
     }
 
     /// The incidents that wait in the bundle of this one.
@@ -241,8 +307,14 @@ impl State {
     #[must_use]
     pub fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
         let residents = self.residents.get(self.places.of(event)?)?;
-        let has =
-            |id: &&IncidentId| self.incident(id).is_some_and(|incident| incident.members.iter().any(|member| member.event.id == *event));
+        let has = |id: &&IncidentId| {
+            self.incident(id).is_some_and(|incident| {
+                incident
+                    .members
+                    .iter()
+                    .any(|member| member.event.id == *event)
+            })
+        };
         residents.iter().find(has).cloned()
     }
 
@@ -250,7 +322,12 @@ impl State {
     #[must_use]
     pub fn loose(&self, id: &EventId) -> Option<&Event> {
         let place = self.places.of(id)?;
-        self.neighbourhoods.get(place)?.loose.values().map(|event| &**event).find(|event| event.id == *id)
+        self.neighbourhoods
+            .get(place)?
+            .loose
+            .values()
+            .map(|event| &**event)
+            .find(|event| event.id == *id)
     }
 
     /// Applies events at `now`. Known ones change nothing; the order does not matter.
@@ -300,13 +377,16 @@ impl State {
 
     /// Marks the incidents in which somebody acted under one of these names, in the form of [`directory::key`]: whose they are was stated anew.
     fn identify(&mut self, names: &BTreeSet<String>) {
-        let acted = |event: &Event| incident::responders::names(event).any(|name| names.contains(&directory::key(name)));
+        let acted = |event: &Event| {
+            incident::responders::names(event).any(|name| names.contains(&directory::key(name)))
+        };
         let concerned = self
             .incidents
             .values()
             .map(|tracked| &tracked.incident)
             .filter(|incident| incident.members.iter().any(|member| acted(&member.event)));
-        self.concerned.extend(concerned.map(|incident| incident.id.clone()));
+        self.concerned
+            .extend(concerned.map(|incident| incident.id.clone()));
     }
 
     /// Lets time alone pass until `now`.
@@ -319,19 +399,34 @@ impl State {
         self.now = self.now.max(now);
         let mut changes = Changes::default();
         if self.roots == Some(force.roots()) {
-            self.neighbourhoods.values_mut().for_each(Neighbourhood::anew);
+            self.neighbourhoods
+                .values_mut()
+                .for_each(Neighbourhood::anew);
             // Everything is where it was; what is closed stays as it was decided.
-            let unfinished =
-                self.incidents.values().map(|tracked| &*tracked.incident).filter(|incident| incident::derive::due(incident, now).is_some());
-            self.concerned.extend(unfinished.map(|incident| incident.id.clone()));
+            let unfinished = self
+                .incidents
+                .values()
+                .map(|tracked| &*tracked.incident)
+                .filter(|incident| incident::derive::due(incident, now).is_some());
+            self.concerned
+                .extend(unfinished.map(|incident| incident.id.clone()));
             // Limits and periods may be others.
             (self.leads, self.unbundled) = (None, true);
             self.settle(force, &mut changes);
             return changes;
         }
         let before = std::mem::take(self);
-        let incidents = before.incidents.into_values().map(|tracked| Arc::unwrap_or_clone(tracked.incident)).collect();
-        let loose = before.neighbourhoods.into_values().flat_map(|hood| hood.loose.into_values()).map(Arc::unwrap_or_clone).collect();
+        let incidents = before
+            .incidents
+            .into_values()
+            .map(|tracked| Arc::unwrap_or_clone(tracked.incident))
+            .collect();
+        let loose = before
+            .neighbourhoods
+            .into_values()
+            .flat_map(|hood| hood.loose.into_values())
+            .map(Arc::unwrap_or_clone)
+            .collect();
         *self = Self::restore(incidents, loose, force, before.now);
         let places: Vec<String> = self.neighbourhoods.keys().cloned().collect();
         for place in places {
@@ -345,9 +440,14 @@ impl State {
     fn unite(&mut self, part: &str, whole: &str, arrivals: &mut BTreeMap<String, Arrivals>) {
         let mut moving = arrivals.remove(part).unwrap_or_default();
         if let Some(hood) = self.neighbourhoods.remove(part) {
-            moving.were_loose.extend(hood.loose.values().map(|event| event.id));
-            let too_old = |event: &Arc<Event>| event.occurred_at < self.now - RECONSIDER && moving.were_loose.contains(&event.id);
-            let (old, events): (Vec<Arc<Event>>, Vec<Arc<Event>>) = hood.into_events().partition(too_old);
+            moving
+                .were_loose
+                .extend(hood.loose.values().map(|event| event.id));
+            let too_old = |event: &Arc<Event>| {
+                event.occurred_at < self.now - RECONSIDER && moving.were_loose.contains(&event.id)
+            };
+            let (old, events): (Vec<Arc<Event>>, Vec<Arc<Event>>) =
+                hood.into_events().partition(too_old);
             moving.old.extend(old);
             moving.events.extend(events);
         }
@@ -362,12 +462,19 @@ impl State {
                 tracked.home = Arc::clone(&home);
             }
         }
-        self.residents.entry(whole.to_owned()).or_default().extend(residents);
+        self.residents
+            .entry(whole.to_owned())
+            .or_default()
+            .extend(residents);
     }
 
     /// Places events in a neighbourhood and brings its incidents in line.
     fn resweep(&mut self, place: &str, arrived: Arrivals, force: &InForce, changes: &mut Changes) {
-        let Arrivals { mut events, old, were_loose } = arrived;
+        let Arrivals {
+            mut events,
+            old,
+            were_loose,
+        } = arrived;
         for event in &mut events {
             let service = unassigned_key(event).and_then(|key| self.places.assigned().get(&key));
             if let Some(service) = service {
@@ -380,16 +487,27 @@ impl State {
         incident::derive::release(self, place);
         let hood = self.neighbourhoods.entry(place.to_owned()).or_default();
         old.iter().for_each(|event| hood.note(event));
-        hood.loose.extend(old.into_iter().map(|event| (moment(&event), event)));
+        hood.loose
+            .extend(old.into_iter().map(|event| (moment(&event), event)));
         hood.place(events, force, self.places.assigned());
         // What was here while other services belonged together goes where it belongs now, once no incident here holds it.
         let mut strays: BTreeMap<String, Arrivals> = BTreeMap::new();
         if hood.mixed {
-            for (_, event) in hood.loose.extract_if(.., |_, event| self.places.of(&event.id) != Some(place)) {
-                let arrived = strays.entry(self.places.of(&event.id).unwrap_or_default().to_owned()).or_default();
+            for (_, event) in hood
+                .loose
+                .extract_if(.., |_, event| self.places.of(&event.id) != Some(place))
+            {
+                let arrived = strays
+                    .entry(self.places.of(&event.id).unwrap_or_default().to_owned())
+                    .or_default();
                 arrived.were_loose.extend(before.get(&event.id));
                 let too_old = event.occurred_at < self.now - RECONSIDER;
-                if too_old { &mut arrived.old } else { &mut arrived.events }.push(event);
+                if too_old {
+                    &mut arrived.old
+                } else {
+                    &mut arrived.events
+                }
+                .push(event);
             }
         }
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
@@ -406,7 +524,12 @@ impl State {
         // Each round moves every due timer past now, so a handful of rounds is plenty; the bound keeps it total.
         for _ in 0..8 {
             let mut due = std::mem::take(&mut self.concerned);
-            due.extend(self.timers.iter().take_while(|(due, _)| *due <= self.now).map(|(_, id)| id.clone()));
+            due.extend(
+                self.timers
+                    .iter()
+                    .take_while(|(due, _)| *due <= self.now)
+                    .map(|(_, id)| id.clone()),
+            );
             if due.is_empty() {
                 break;
             }

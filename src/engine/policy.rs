@@ -43,11 +43,24 @@ impl Called {
         for service in services {
             let name: Arc<str> = service.name.as_str().into();
             for alias in &service.aliases {
-                called.anywhere.entry(alias.clone()).or_insert_with(|| Arc::clone(&name));
-                let Some((scheme, word)) = alias.split_once(':') else { continue };
-                let of_kind = sources.iter().filter(|(_, of)| *of == scheme).map(|(source, _)| *source);
+                called
+                    .anywhere
+                    .entry(alias.clone())
+                    .or_insert_with(|| Arc::clone(&name));
+                let Some((scheme, word)) = alias.split_once(':') else {
+                    continue;
+                };
+                let of_kind = sources
+                    .iter()
+                    .filter(|(_, of)| *of == scheme)
+                    .map(|(source, _)| *source);
                 for source in of_kind.chain([scheme]) {
-                    called.at.entry(source.to_owned()).or_default().entry(word.to_owned()).or_insert_with(|| Arc::clone(&name));
+                    called
+                        .at
+                        .entry(source.to_owned())
+                        .or_default()
+                        .entry(word.to_owned())
+                        .or_insert_with(|| Arc::clone(&name));
                 }
             }
         }
@@ -59,7 +72,10 @@ impl Called {
     }
 
     fn name(&self, source: &str, word: &str) -> Option<&Arc<str>> {
-        self.at.get(source).and_then(|words| words.get(word)).or_else(|| self.anywhere.get(word))
+        self.at
+            .get(source)
+            .and_then(|words| words.get(word))
+            .or_else(|| self.anywhere.get(word))
     }
 }
 
@@ -85,15 +101,28 @@ impl InForce {
         let mut connected: BTreeMap<String, String> = BTreeMap::new();
         for service in services {
             for other in std::iter::once(&service.name).chain(&service.depends_on) {
-                let ours = connected.entry(service.name.clone()).or_insert_with(|| service.name.clone()).clone();
-                let theirs = connected.entry(other.clone()).or_insert_with(|| other.clone()).clone();
-                let (kept, lost) = if ours <= theirs { (ours, theirs) } else { (theirs, ours) };
+                let ours = connected
+                    .entry(service.name.clone())
+                    .or_insert_with(|| service.name.clone())
+                    .clone();
+                let theirs = connected
+                    .entry(other.clone())
+                    .or_insert_with(|| other.clone())
+                    .clone();
+                let (kept, lost) = if ours <= theirs {
+                    (ours, theirs)
+                } else {
+                    (theirs, ours)
+                };
                 for name in connected.values_mut().filter(|name| **name == lost) {
                     name.clone_from(&kept);
                 }
             }
         }
-        let services = services.iter().map(|service| (service.name.clone(), service.clone())).collect();
+        let services = services
+            .iter()
+            .map(|service| (service.name.clone(), service.clone()))
+            .collect();
         Self {
             rules,
             services,
@@ -131,7 +160,11 @@ impl InForce {
 
     fn named(&self, event: &Event) -> Option<&Arc<str>> {
         let word = event.service.as_deref()?;
-        if self.called.is_empty() || self.services.contains_key(word) { None } else { self.called.name(&event.source, word) }
+        if self.called.is_empty() || self.services.contains_key(word) {
+            None
+        } else {
+            self.called.name(&event.source, word)
+        }
     }
 
     /// Puts limits in force, which else are the usual ones.
@@ -148,7 +181,11 @@ impl InForce {
 
     /// What decides where events meet and by what they are one.
     pub(crate) fn roots(&self) -> Roots {
-        Roots { correlate_by: self.rules.correlation.correlate_by.clone(), connected: self.connected.clone(), called: self.called.clone() }
+        Roots {
+            correlate_by: self.rules.correlation.correlate_by.clone(),
+            connected: self.connected.clone(),
+            called: self.called.clone(),
+        }
     }
 
     /// The place of everything that is about a service.
@@ -161,27 +198,42 @@ impl InForce {
 
     /// Whether one of the two depends on the other.
     pub(crate) fn adjacent(&self, one: &str, other: &str) -> bool {
-        let depends = |a: &str, b: &str| self.services.get(a).is_some_and(|service| service.depends_on.iter().any(|name| name == b));
+        let depends = |a: &str, b: &str| {
+            self.services
+                .get(a)
+                .is_some_and(|service| service.depends_on.iter().any(|name| name == b))
+        };
         depends(one, other) || depends(other, one)
     }
 
     pub(crate) fn owners(&self, services: &[String]) -> Vec<String> {
-        let owners: BTreeSet<&String> = services.iter().filter_map(|name| self.services.get(name)).flat_map(|s| &s.owners).collect();
+        let owners: BTreeSet<&String> = services
+            .iter()
+            .filter_map(|name| self.services.get(name))
+            .flat_map(|s| &s.owners)
+            .collect();
         owners.into_iter().cloned().collect()
     }
 
     /// Whether any criterion asks for near misses.
     pub(crate) fn asks_near_misses(&self) -> bool {
-        self.rules.criteria.iter().any(|criterion| matches!(criterion.test, Test::NearMiss { .. }))
+        self.rules
+            .criteria
+            .iter()
+            .any(|criterion| matches!(criterion.test, Test::NearMiss { .. }))
     }
 
     /// How long after it something still counts as known or coming back; `None`: nobody asks.
     pub(crate) fn comes_back_within(&self) -> Option<TimeDelta> {
-        let windows = self.rules.criteria.iter().filter_map(|criterion| match criterion.test {
-            Test::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
-            Test::NearMiss { .. } => Some(near_miss::NEW_AFTER),
-            _ => None,
-        });
+        let windows = self
+            .rules
+            .criteria
+            .iter()
+            .filter_map(|criterion| match criterion.test {
+                Test::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
+                Test::NearMiss { .. } => Some(near_miss::NEW_AFTER),
+                _ => None,
+            });
         windows.max()
     }
 
@@ -193,23 +245,33 @@ impl InForce {
 
     /// How far back any rule looks.
     fn lookback(&self) -> TimeDelta {
-        let furthest = self.rules.criteria.iter().map(|criterion| match criterion.test {
-            Test::NearMiss { quiet_for, at_most, .. } => (quiet_for + at_most.1).max(near_miss::NEW_AFTER.num_seconds()),
-            Test::Recurrence { within, .. } => within,
-            _ => 0,
-        });
+        let furthest = self
+            .rules
+            .criteria
+            .iter()
+            .map(|criterion| match criterion.test {
+                Test::NearMiss {
+                    quiet_for, at_most, ..
+                } => (quiet_for + at_most.1).max(near_miss::NEW_AFTER.num_seconds()),
+                Test::Recurrence { within, .. } => within,
+                _ => 0,
+            });
         RECONSIDER.max(TimeDelta::seconds(furthest.max().unwrap_or(0)))
     }
 
     /// Whether an event is no part of anything: it only proves that its sender is alive.
     #[must_use]
     pub fn ignores(&self, event: &Event) -> bool {
-        let Fact::Alert(alert) = &event.fact else { return false };
+        let Fact::Alert(alert) = &event.fact else {
+            return false;
+        };
         // Severity none only proves that the sender is alive.
         if alert.severity == Severity::None {
             return true;
         }
-        let Some(ignore) = &self.rules.correlation.ignore else { return false };
+        let Some(ignore) = &self.rules.correlation.ignore else {
+            return false;
+        };
         let mut facts = expr_context::alert(event, alert);
         if let Some(name) = self.named(event) {
             facts.set("service", &**name);
@@ -224,9 +286,17 @@ pub(crate) fn environment(event: &Event) -> &str {
 }
 
 /// The correlation key of an event; `None` equals nothing. Events of different environments never meet by key.
-pub(crate) fn key(event: &Event, force: &InForce, assigned: &BTreeMap<String, String>) -> Option<String> {
+pub(crate) fn key(
+    event: &Event,
+    force: &InForce,
+    assigned: &BTreeMap<String, String>,
+) -> Option<String> {
     let environment = environment(event);
-    let place = if environment == PRODUCTION { String::new() } else { format!("{environment}/") };
+    let place = if environment == PRODUCTION {
+        String::new()
+    } else {
+        format!("{environment}/")
+    };
     let Some(service) = &event.service else {
         let key = unassigned_key(event)?;
         return Some(match assigned.get(&key) {
@@ -250,11 +320,24 @@ pub(crate) fn key(event: &Event, force: &InForce, assigned: &BTreeMap<String, St
 /// What an alert without a service is known by, until somebody assigns it.
 #[must_use]
 pub fn unassigned_key(event: &Event) -> Option<String> {
-    let Fact::Alert(alert) = &event.fact else { return None };
+    let Fact::Alert(alert) = &event.fact else {
+        return None;
+    };
     if event.service.is_some() {
         return None;
     }
     let named = ["cluster", "namespace", "alertname"].into_iter();
-    let parts: Vec<String> = named.filter_map(|name| alert.labels.get(name).map(|value| format!("{name}={value}"))).collect();
-    if parts.is_empty() { None } else { Some(parts.join(",")) }
+    let parts: Vec<String> = named
+        .filter_map(|name| {
+            alert
+                .labels
+                .get(name)
+                .map(|value| format!("{name}={value}"))
+        })
+        .collect();
+    if parts.is_empty() {
+        None
+    } else {
+        Some(parts.join(","))
+    }
 }

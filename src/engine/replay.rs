@@ -71,7 +71,13 @@ impl Replay {
     /// Nothing yet, under these rules.
     #[must_use]
     pub fn under(force: Arc<InForce>) -> Self {
-        Self { state: State::default(), force, next: None, window: Vec::new(), logged: None }
+        Self {
+            state: State::default(),
+            force,
+            next: None,
+            window: Vec::new(),
+            logged: None,
+        }
     }
 
     /// What has been decided by the records of the windows that are over.
@@ -115,9 +121,14 @@ impl Replay {
     }
 
     fn close(&mut self, changes: &mut Changes) {
-        let Some((first, last)) = self.logged.take() else { return };
+        let Some((first, last)) = self.logged.take() else {
+            return;
+        };
         self.state.tick_until(&self.force, first, changes);
-        changes.merge(self.state.apply(std::mem::take(&mut self.window), &self.force, last));
+        changes.merge(
+            self.state
+                .apply(std::mem::take(&mut self.window), &self.force, last),
+        );
         if let Some(next) = self.next.take() {
             self.force = next;
             changes.merge(self.state.rejudge(&self.force, last));

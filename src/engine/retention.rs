@@ -39,7 +39,9 @@ impl State {
         // By place: the events of what is dropped there.
         let mut dropped: BTreeMap<String, BTreeMap<EventId, Arc<Event>>> = BTreeMap::new();
         for id in &gone {
-            let Some(tracked) = self.leave(id) else { continue };
+            let Some(tracked) = self.leave(id) else {
+                continue;
+            };
             let turn = tracked.gist.first_at.map(|first_at| (first_at, id.clone()));
             if let (Some(leads), Some(turn)) = (&mut self.leads, turn) {
                 leads.remove(&turn);
@@ -49,13 +51,25 @@ impl State {
             if let Some(residents) = self.residents.get_mut(place) {
                 residents.remove(id);
             }
-            let members = tracked.incident.members.iter().filter(|member| member.reason != Joined::Context);
-            dropped.entry(place.to_owned()).or_default().extend(members.map(|member| (member.event.id, Arc::clone(&member.event))));
+            let members = tracked
+                .incident
+                .members
+                .iter()
+                .filter(|member| member.reason != Joined::Context);
+            dropped
+                .entry(place.to_owned())
+                .or_default()
+                .extend(members.map(|member| (member.event.id, Arc::clone(&member.event))));
         }
         let mut forgotten: Vec<Arc<Event>> = Vec::new();
         for (place, hood) in &mut self.neighbourhoods {
             let mut events = dropped.remove(place).unwrap_or_default();
-            if events.is_empty() && hood.loose.first_key_value().is_none_or(|((at, _), _)| *at >= horizon) {
+            if events.is_empty()
+                && hood
+                    .loose
+                    .first_key_value()
+                    .is_none_or(|((at, _), _)| *at >= horizon)
+            {
                 continue;
             }
             let summary = hood.history.summary();
@@ -68,13 +82,20 @@ impl State {
             }
             // What was put in force, what a person assigned, and by what a rollback is recognised, holds on, and so does planned work that
             // lies ahead.
-            let stands = |event: &Event| self.windows.get(&event.subject).is_some_and(|window| window.id == event.id);
+            let stands = |event: &Event| {
+                self.windows
+                    .get(&event.subject)
+                    .is_some_and(|window| window.id == event.id)
+            };
             let holds_on = |event: &Event| match &event.fact {
                 Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }) => true,
                 Fact::Maintenance(window) => window.to > horizon && stands(event),
                 _ => summary.contains(&event.id),
             };
-            let too_old = hood.loose.range(..(horizon, EventId::FIRST)).filter(|(_, event)| !holds_on(event));
+            let too_old = hood
+                .loose
+                .range(..(horizon, EventId::FIRST))
+                .filter(|(_, event)| !holds_on(event));
             let too_old: Vec<Moment> = too_old.map(|(moment, _)| *moment).collect();
             for moment in too_old {
                 changes.placed.insert(moment.1);
@@ -86,7 +107,11 @@ impl State {
             }
         }
         for event in &forgotten {
-            if self.windows.get(&event.subject).is_some_and(|window| window.id == event.id) {
+            if self
+                .windows
+                .get(&event.subject)
+                .is_some_and(|window| window.id == event.id)
+            {
                 self.windows.remove(&event.subject);
             }
             self.places.forget(event);

@@ -23,12 +23,23 @@ const TEXT: [&str; 6] = ["", "a", "é", "team", "checkout", "check"];
 const NUMBERS: [f64; 6] = [0.0, 1.0, 2.0, 1.5, -3.0, 4.0];
 
 static LISTS: LazyLock<[Vec<String>; 4]> = LazyLock::new(|| {
-    [&[][..], &["a"], &["team", "checkout"], &["é", "a", "check"]].map(|list| list.iter().map(|&text| text.to_owned()).collect())
+    [&[][..], &["a"], &["team", "checkout"], &["é", "a", "check"]]
+        .map(|list| list.iter().map(|&text| text.to_owned()).collect())
 });
 
 static LABELS: LazyLock<[LabelSet; 4]> = LazyLock::new(|| {
-    [&[][..], &[("a", "a")], &[("team", "checkout"), ("é", "")], &[("a", "check"), ("team", "é"), ("checkout", "a")]]
-        .map(|labels| labels.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect())
+    [
+        &[][..],
+        &[("a", "a")],
+        &[("team", "checkout"), ("é", "")],
+        &[("a", "check"), ("team", "é"), ("checkout", "a")],
+    ]
+    .map(|labels| {
+        labels
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
+    })
 });
 
 /// One expression source a type.
@@ -43,13 +54,23 @@ struct Grammar {
 }
 
 fn one_of(sources: &[&str]) -> BoxedStrategy<String> {
-    proptest::sample::select(sources.iter().map(|&source| source.to_owned()).collect::<Vec<_>>()).boxed()
+    proptest::sample::select(
+        sources
+            .iter()
+            .map(|&source| source.to_owned())
+            .collect::<Vec<_>>(),
+    )
+    .boxed()
 }
 
 /// `pattern` with each `$` replaced by what the strategies give, in order.
 fn filled(pattern: &'static str, holes: &[&BoxedStrategy<String>]) -> BoxedStrategy<String> {
     let holes: Vec<BoxedStrategy<String>> = holes.iter().map(|&hole| hole.clone()).collect();
-    let fill = move |values: Vec<String>| values.iter().fold(pattern.to_owned(), |text, value| text.replacen('$', value, 1));
+    let fill = move |values: Vec<String>| {
+        values.iter().fold(pattern.to_owned(), |text, value| {
+            text.replacen('$', value, 1)
+        })
+    };
     holes.prop_map(fill).boxed()
 }
 
@@ -59,8 +80,26 @@ fn union(options: Vec<BoxedStrategy<String>>) -> BoxedStrategy<String> {
 
 /// What stands alone, where a macro's variable is `text` or `number` if anything.
 fn leaves(text: &[&str], number: &[&str]) -> Grammar {
-    let texts = ["incident.title", "signal.labels.team", "incident.service", "signal.name", "\"a\"", "'checkout'", "\"\"", "\"é\""];
-    let numbers = ["incident.duration", "incident.budget_spent", "incident.signals", "0", "1", "1.5", "4", "2"];
+    let texts = [
+        "incident.title",
+        "signal.labels.team",
+        "incident.service",
+        "signal.name",
+        "\"a\"",
+        "'checkout'",
+        "\"\"",
+        "\"é\"",
+    ];
+    let numbers = [
+        "incident.duration",
+        "incident.budget_spent",
+        "incident.signals",
+        "0",
+        "1",
+        "1.5",
+        "4",
+        "2",
+    ];
     let logic = [
         "true",
         "false",
@@ -77,7 +116,12 @@ fn leaves(text: &[&str], number: &[&str]) -> Grammar {
         logic: one_of(&logic),
         text: one_of(&[&texts[..], text, text, text].concat()),
         number: one_of(&[&numbers[..], number, number, number].concat()),
-        texts: one_of(&["incident.services", "incident.scope", "[\"a\", \"checkout\"]", "['é']"]),
+        texts: one_of(&[
+            "incident.services",
+            "incident.scope",
+            "[\"a\", \"checkout\"]",
+            "['é']",
+        ]),
         numbers: one_of(&["[1]", "[0, 1.5, 4]"]),
         labels: one_of(&["signal.labels"]),
     }
@@ -85,7 +129,14 @@ fn leaves(text: &[&str], number: &[&str]) -> Grammar {
 
 /// Expressions one level deeper; `bodies` are those of macros over text and over numbers.
 fn deeper(of: &Grammar, bodies: Option<(&Grammar, &Grammar)>) -> Grammar {
-    let Grammar { logic, text, number, texts, numbers, labels } = of;
+    let Grammar {
+        logic,
+        text,
+        number,
+        texts,
+        numbers,
+        labels,
+    } = of;
     let choice = |of: &BoxedStrategy<String>| filled("($ ? $ : $)", &[logic, of, of]);
     let mut logics = vec![
         logic.clone(),
@@ -93,7 +144,10 @@ fn deeper(of: &Grammar, bodies: Option<(&Grammar, &Grammar)>) -> Grammar {
         filled("($ && $)", &[logic, logic]),
         filled("($ || $)", &[logic, logic]),
         filled("($ || $)", &[logic, logic]),
-        filled("$ && $ && $ || $ || $", &[logic, logic, logic, logic, logic]),
+        filled(
+            "$ && $ && $ || $ || $",
+            &[logic, logic, logic, logic, logic],
+        ),
         filled("!($)", &[logic]),
         choice(logic),
         filled("($ == $)", &[logic, logic]),
@@ -129,7 +183,13 @@ fn deeper(of: &Grammar, bodies: Option<(&Grammar, &Grammar)>) -> Grammar {
     }
     Grammar {
         logic: union(logics),
-        text: union(vec![text.clone(), text.clone(), choice(text), filled("$[$]", &[labels, text]), filled("$.checkout", &[labels])]),
+        text: union(vec![
+            text.clone(),
+            text.clone(),
+            choice(text),
+            filled("$[$]", &[labels, text]),
+            filled("$.checkout", &[labels]),
+        ]),
         number: union(vec![
             number.clone(),
             number.clone(),
@@ -144,14 +204,24 @@ fn deeper(of: &Grammar, bodies: Option<(&Grammar, &Grammar)>) -> Grammar {
             filled("size($)", &[numbers]),
             filled("size($)", &[labels]),
         ]),
-        texts: union(vec![texts.clone(), texts.clone(), choice(texts), filled("[$, $]", &[text, text])]),
-        numbers: union(vec![numbers.clone(), choice(numbers), filled("[$, $]", &[number, number])]),
+        texts: union(vec![
+            texts.clone(),
+            texts.clone(),
+            choice(texts),
+            filled("[$, $]", &[text, text]),
+        ]),
+        numbers: union(vec![
+            numbers.clone(),
+            choice(numbers),
+            filled("[$, $]", &[number, number]),
+        ]),
         labels: union(vec![labels.clone(), labels.clone(), choice(labels)]),
     }
 }
 
 fn expressions() -> impl Strategy<Value = String> {
-    let (plain, over_text, over_numbers) = (leaves(&[], &[]), leaves(&["v"], &[]), leaves(&[], &["v"]));
+    let (plain, over_text, over_numbers) =
+        (leaves(&[], &[]), leaves(&["v"], &[]), leaves(&[], &["v"]));
     let (text, numbers) = (deeper(&over_text, None), deeper(&over_numbers, None));
     let first = deeper(&plain, Some((&text, &numbers)));
     let second = deeper(&first, Some((&text, &numbers)));
@@ -185,10 +255,14 @@ fn value(field: FieldValue<'_>) -> Option<Value> {
         FieldValue::Text(value) => text(value),
         FieldValue::Number(value) => Value::Float(value),
         FieldValue::Bool(value) => Value::Bool(value),
-        FieldValue::Texts(list) => Value::List(Arc::new(list.iter().map(|value| text(value)).collect())),
+        FieldValue::Texts(list) => {
+            Value::List(Arc::new(list.iter().map(|value| text(value)).collect()))
+        }
         FieldValue::Labels(labels) => {
             let labels = labels.map(|(name, value)| (Key::from(name), text(value)));
-            Value::Map(cel::objects::Map { map: Arc::new(labels.collect()) })
+            Value::Map(cel::objects::Map {
+                map: Arc::new(labels.collect()),
+            })
         }
     })
 }
@@ -201,12 +275,23 @@ fn parsed(source: &str) -> (Expression, Vec<Root>) {
 }
 
 /// What CEL's interpreter says.
-fn cel_says((expression, roots): &(Expression, Vec<Root>), scope: &Scope<'_>) -> Result<Truth, ExecutionError> {
+fn cel_says(
+    (expression, roots): &(Expression, Vec<Root>),
+    scope: &Scope<'_>,
+) -> Result<Truth, ExecutionError> {
     let mut context = Context::default();
     for root in roots {
-        let Some(facts) = scope.get(*root) else { return Ok(Truth::Unknown(format!("there is no {}", root.words()))) };
-        let known = root.fields().iter().enumerate().filter_map(|(i, field)| Some((Key::from(field.name), value(facts.value(i))?)));
-        let map = cel::objects::Map { map: Arc::new(known.collect::<HashMap<_, _>>()) };
+        let Some(facts) = scope.get(*root) else {
+            return Ok(Truth::Unknown(format!("there is no {}", root.words())));
+        };
+        let known = root
+            .fields()
+            .iter()
+            .enumerate()
+            .filter_map(|(i, field)| Some((Key::from(field.name), value(facts.value(i))?)));
+        let map = cel::objects::Map {
+            map: Arc::new(known.collect::<HashMap<_, _>>()),
+        };
         context.add_variable_from_value(root.name(), Value::Map(map));
     }
     match Value::resolve(expression, &context) {
@@ -223,7 +308,11 @@ fn it_says_what_cel_says() {
     let dice = proptest::collection::vec(any::<u8>(), 13);
     let scopes = proptest::collection::vec([dice.clone(), dice.clone(), dice], 4);
     let (said, skipped) = (Cell::new([0; 4]), Cell::new(0));
-    let mut runner = TestRunner::new(Config { cases: 700, failure_persistence: None, ..Config::default() });
+    let mut runner = TestRunner::new(Config {
+        cases: 700,
+        failure_persistence: None,
+        ..Config::default()
+    });
     let run = |(source, scopes): (String, Vec<[Vec<u8>; 3]>)| {
         let Ok(ours) = compile(&source, &ROOTS) else {
             skipped.set(skipped.get() + 1);
@@ -231,7 +320,11 @@ fn it_says_what_cel_says() {
         };
         let theirs = parsed(&source);
         for dice in scopes {
-            let known: Vec<Facts<'_>> = ROOTS.iter().zip(&dice).filter_map(|(root, dice)| facts(*root, dice)).collect();
+            let known: Vec<Facts<'_>> = ROOTS
+                .iter()
+                .zip(&dice)
+                .filter_map(|(root, dice)| facts(*root, dice))
+                .collect();
             let scope = known.iter().fold(Scope::new(), Scope::with);
             let says = ours.evaluate(&scope);
             let outcome = match cel_says(&theirs, &scope) {
@@ -255,8 +348,17 @@ fn it_says_what_cel_says() {
         }
         Ok(())
     };
-    runner.run(&(expressions(), scopes), run).unwrap_or_else(|failure| panic!("{failure}"));
+    runner
+        .run(&(expressions(), scopes), run)
+        .unwrap_or_else(|failure| panic!("{failure}"));
     let counts = said.get();
-    assert!(skipped.get() < 50, "{} of 700 were too large", skipped.get());
-    assert!(counts[..3].iter().all(|count| *count > 300), "too much of one kind: {counts:?}");
+    assert!(
+        skipped.get() < 50,
+        "{} of 700 were too large",
+        skipped.get()
+    );
+    assert!(
+        counts[..3].iter().all(|count| *count > 300),
+        "too much of one kind: {counts:?}"
+    );
 }

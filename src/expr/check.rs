@@ -4,7 +4,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, Expr, LiteralValue, SelectExpr, SourceInfo, operators,
+};
 use cel::parser::Expression;
 
 use super::schema::{Field, Type};
@@ -13,16 +15,42 @@ use crate::model::fault::nearest;
 
 type Reads = BTreeMap<Root, BTreeSet<(&'static str, Type)>>;
 
-const FUNCTIONS: [&str; 8] = ["size", "contains", "startsWith", "endsWith", "has", "exists", "all", "in"];
+const FUNCTIONS: [&str; 8] = [
+    "size",
+    "contains",
+    "startsWith",
+    "endsWith",
+    "has",
+    "exists",
+    "all",
+    "in",
+];
 
 /// Checks `expression` and makes all its numbers doubles, since CEL does not calculate with an int and a double together.
-pub(crate) fn check(expression: &mut Expression, source: &str, places: &SourceInfo, roots: &[Root]) -> Result<Reads, ExprFault> {
-    let mut checker = Checker { source, places, roots, reads: Reads::new(), variables: Vec::new() };
+pub(crate) fn check(
+    expression: &mut Expression,
+    source: &str,
+    places: &SourceInfo,
+    roots: &[Root],
+) -> Result<Reads, ExprFault> {
+    let mut checker = Checker {
+        source,
+        places,
+        roots,
+        reads: Reads::new(),
+        variables: Vec::new(),
+    };
     let found = checker.visit(expression)?;
     if found.kind == Type::Bool {
         Ok(checker.reads)
     } else {
-        Err(ExprFault { offset: 0, message: format!("this gives {}; it must give true or false", found.kind.words()) })
+        Err(ExprFault {
+            offset: 0,
+            message: format!(
+                "this gives {}; it must give true or false",
+                found.kind.words()
+            ),
+        })
     }
 }
 
@@ -59,8 +87,15 @@ impl Checker<'_> {
             Expr::Call(call) => {
                 let found = self.call(id, call)?;
                 if call.func_name == "size" {
-                    let size = Expression { id, expr: std::mem::take(&mut node.expr) };
-                    node.expr = Expr::Call(CallExpr { func_name: "double".to_owned(), target: None, args: vec![size] });
+                    let size = Expression {
+                        id,
+                        expr: std::mem::take(&mut node.expr),
+                    };
+                    node.expr = Expr::Call(CallExpr {
+                        func_name: "double".to_owned(),
+                        target: None,
+                        args: vec![size],
+                    });
                 }
                 Ok(found)
             }
@@ -75,26 +110,44 @@ impl Checker<'_> {
             LiteralValue::Boolean(_) => Ok(Type::Bool.into()),
             LiteralValue::String(_) => Ok(Type::Text.into()),
             LiteralValue::Double(_) => Ok(Type::Number.into()),
-            #[expect(clippy::cast_precision_loss, reason = "beyond 2^53 nothing here is counted")]
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "beyond 2^53 nothing here is counted"
+            )]
             LiteralValue::Int(value) => {
                 *literal = LiteralValue::Double((*value.inner() as f64).into());
                 Ok(Type::Number.into())
             }
             LiteralValue::UInt(_) => Err(self.fault(id, "write the number without `u`")),
             LiteralValue::Bytes(_) => Err(self.fault(id, "write the text without `b`")),
-            LiteralValue::Null => Err(self.fault(id, "nothing here is null; `has(...)` asks whether a field is known")),
+            LiteralValue::Null => Err(self.fault(
+                id,
+                "nothing here is null; `has(...)` asks whether a field is known",
+            )),
         }
     }
 
     fn name(&self, id: u64, name: &str) -> Result<Typed, ExprFault> {
-        if let Some((_, kind)) = self.variables.iter().rev().find(|(variable, _)| variable == name) {
+        if let Some((_, kind)) = self
+            .variables
+            .iter()
+            .rev()
+            .find(|(variable, _)| variable == name)
+        {
             return Ok((*kind).into());
         }
         let offset = self.locate(id, name);
         let allowed = || self.roots.iter().map(|root| root.name());
-        let list = allowed().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let list = allowed()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
         let message = if allowed().any(|root| root == name) {
-            let fields = Root::ALL.into_iter().find(|root| root.name() == name).map(|root| names(root.fields())).unwrap_or_default();
+            let fields = Root::ALL
+                .into_iter()
+                .find(|root| root.name() == name)
+                .map(|root| names(root.fields()))
+                .unwrap_or_default();
             format!("`{name}` alone says nothing; name one of its fields: {fields}")
         } else if Root::ALL.iter().any(|root| root.name() == name) {
             format!("`{name}` is not known here; only {list}")
@@ -108,14 +161,23 @@ impl Checker<'_> {
 
     fn select(&mut self, select: &mut SelectExpr) -> Result<Typed, ExprFault> {
         let found = self.selected(select)?;
-        Ok(if select.test { Type::Bool.into() } else { found })
+        Ok(if select.test {
+            Type::Bool.into()
+        } else {
+            found
+        })
     }
 
     fn selected(&mut self, select: &mut SelectExpr) -> Result<Typed, ExprFault> {
         let operand = select.operand.id;
         if let Expr::Ident(name) = &select.operand.expr {
             let is_variable = self.variables.iter().any(|(variable, _)| variable == name);
-            if let Some(root) = self.roots.iter().copied().find(|root| root.name() == name && !is_variable) {
+            if let Some(root) = self
+                .roots
+                .iter()
+                .copied()
+                .find(|root| root.name() == name && !is_variable)
+            {
                 return self.field(operand, root, &select.field);
             }
         }
@@ -123,22 +185,40 @@ impl Checker<'_> {
             Type::Labels => Ok(Type::Text.into()),
             other => {
                 let offset = self.locate(operand, &select.field);
-                Err(ExprFault { offset, message: format!("{} has no field `{}`", other.words(), select.field) })
+                Err(ExprFault {
+                    offset,
+                    message: format!("{} has no field `{}`", other.words(), select.field),
+                })
             }
         }
     }
 
     fn field(&mut self, operand: u64, root: Root, name: &str) -> Result<Typed, ExprFault> {
         if let Some(field) = root.fields().iter().find(|field| field.name == name) {
-            self.reads.entry(root).or_default().insert((field.name, field.kind));
-            return Ok(Typed { kind: field.kind, words: field.words });
+            self.reads
+                .entry(root)
+                .or_default()
+                .insert((field.name, field.kind));
+            return Ok(Typed {
+                kind: field.kind,
+                words: field.words,
+            });
         }
         let meant = nearest(name, root.fields().iter().map(|field| field.name));
-        let meant = meant.map(|name| format!(" did you mean `{name}`?")).unwrap_or_default();
-        let message = format!("`{}` has no field `{name}`;{meant} known: {}", root.name(), names(root.fields()));
+        let meant = meant
+            .map(|name| format!(" did you mean `{name}`?"))
+            .unwrap_or_default();
+        let message = format!(
+            "`{}` has no field `{name}`;{meant} known: {}",
+            root.name(),
+            names(root.fields())
+        );
         // Past the root's own name, which may hold the field's.
         let after = self.start(operand) + root.name().len();
-        Err(ExprFault { offset: self.locate_from(after, name), message })
+        Err(ExprFault {
+            offset: self.locate_from(after, name),
+            message,
+        })
     }
 
     fn list(&mut self, id: u64, elements: &mut [Expression]) -> Result<Typed, ExprFault> {
@@ -171,8 +251,16 @@ impl Checker<'_> {
                 let kind = self.visit(yes)?.kind;
                 self.want(no, kind)
             }
-            (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => self.equality(left, right),
-            (operators::LESS | operators::LESS_EQUALS | operators::GREATER | operators::GREATER_EQUALS, [left, right]) => {
+            (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => {
+                self.equality(left, right)
+            }
+            (
+                operators::LESS
+                | operators::LESS_EQUALS
+                | operators::GREATER
+                | operators::GREATER_EQUALS,
+                [left, right],
+            ) => {
                 let found = self.visit(left)?;
                 if found.kind == Type::Text {
                     return Err(self.fault(id, "text has no order; use `==` or `in [...]`"));
@@ -181,7 +269,10 @@ impl Checker<'_> {
                 self.want(right, Type::Number)?;
                 Ok(Type::Bool.into())
             }
-            (operators::ADD | operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE, [left, right]) => {
+            (
+                operators::ADD | operators::SUBSTRACT | operators::MULTIPLY | operators::DIVIDE,
+                [left, right],
+            ) => {
                 self.want(left, Type::Number)?;
                 self.want(right, Type::Number)
             }
@@ -199,18 +290,29 @@ impl Checker<'_> {
                 let one = match (target, args) {
                     (Some(target), []) => target,
                     (None, [only]) => only,
-                    _ => return Err(self.fault(id, "`size` takes one thing: `size(incident.services)`")),
+                    _ => {
+                        return Err(
+                            self.fault(id, "`size` takes one thing: `size(incident.services)`")
+                        );
+                    }
                 };
                 match self.visit(one)?.kind {
-                    Type::Number | Type::Bool => Err(self.fault(id, "only text, lists and labels have a size")),
-                    Type::Text | Type::Texts | Type::Numbers | Type::Labels => Ok(Type::Number.into()),
+                    Type::Number | Type::Bool => {
+                        Err(self.fault(id, "only text, lists and labels have a size"))
+                    }
+                    Type::Text | Type::Texts | Type::Numbers | Type::Labels => {
+                        Ok(Type::Number.into())
+                    }
                 }
             }
             ("contains" | "startsWith" | "endsWith", [part]) if call.target.is_some() => {
                 if let Some(target) = call.target.as_deref_mut() {
                     let found = self.visit(target)?;
                     if found.kind == Type::Texts && name == "contains" {
-                        return Err(self.fault(id, "ask a list with `in`: `\"checkout\" in incident.services`"));
+                        return Err(self.fault(
+                            id,
+                            "ask a list with `in`: `\"checkout\" in incident.services`",
+                        ));
                     }
                     self.same(target, found, Type::Text)?;
                 }
@@ -223,10 +325,18 @@ impl Checker<'_> {
 
     fn no_function(&self, id: u64, name: &str) -> ExprFault {
         let offset = self.locate_function(id, name);
-        let known = FUNCTIONS.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let known = FUNCTIONS
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
         let message = match name {
-            "contains" | "startsWith" | "endsWith" => format!("write it after the text: `incident.title.{name}(\"…\")`"),
-            "exists" | "all" => format!("write it after a list: `incident.services.{name}(s, s.startsWith(\"…\"))`"),
+            "contains" | "startsWith" | "endsWith" => {
+                format!("write it after the text: `incident.title.{name}(\"…\")`")
+            }
+            "exists" | "all" => {
+                format!("write it after a list: `incident.services.{name}(s, s.startsWith(\"…\"))`")
+            }
             "has" => "`has` takes one field: `has(signal.labels.team)`".to_owned(),
             operators::MODULO => "`%` is not available".to_owned(),
             _ => match nearest(name, FUNCTIONS) {
@@ -237,10 +347,18 @@ impl Checker<'_> {
         ExprFault { offset, message }
     }
 
-    fn equality(&mut self, left: &mut Expression, right: &mut Expression) -> Result<Typed, ExprFault> {
+    fn equality(
+        &mut self,
+        left: &mut Expression,
+        right: &mut Expression,
+    ) -> Result<Typed, ExprFault> {
         let (first, second) = (self.visit(left)?, self.visit(right)?);
         if first.kind != second.kind {
-            let message = format!("{} is never equal to {}", second.kind.words(), first.kind.words());
+            let message = format!(
+                "{} is never equal to {}",
+                second.kind.words(),
+                first.kind.words()
+            );
             return Err(self.fault(right.id, message));
         }
         self.word(first.words, right)?;
@@ -248,13 +366,20 @@ impl Checker<'_> {
         Ok(Type::Bool.into())
     }
 
-    fn membership(&mut self, element: &mut Expression, list: &mut Expression) -> Result<Typed, ExprFault> {
+    fn membership(
+        &mut self,
+        element: &mut Expression,
+        list: &mut Expression,
+    ) -> Result<Typed, ExprFault> {
         let (found, many) = (self.visit(element)?, self.visit(list)?);
         let wanted = match many.kind {
             Type::Texts | Type::Labels => Type::Text,
             Type::Numbers => Type::Number,
             other @ (Type::Text | Type::Number | Type::Bool) => {
-                return Err(self.fault(list.id, format!("`in` asks a list or labels, and this is {}", other.words())));
+                return Err(self.fault(
+                    list.id,
+                    format!("`in` asks a list or labels, and this is {}", other.words()),
+                ));
             }
         };
         self.same(element, found, wanted)?;
@@ -275,9 +400,18 @@ impl Checker<'_> {
         if words.is_empty() || words.contains(&text) {
             return Ok(());
         }
-        let meant = nearest(text, words.iter().copied()).map(|word| format!(" did you mean \"{word}\"?")).unwrap_or_default();
-        let list = words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ");
-        Err(self.fault(node.id, format!("it is never \"{text}\";{meant} known: {list}")))
+        let meant = nearest(text, words.iter().copied())
+            .map(|word| format!(" did you mean \"{word}\"?"))
+            .unwrap_or_default();
+        let list = words
+            .iter()
+            .map(|word| format!("\"{word}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
+        Err(self.fault(
+            node.id,
+            format!("it is never \"{text}\";{meant} known: {list}"),
+        ))
     }
 
     /// `exists` and `all`; CEL's parser has already turned them into a loop.
@@ -287,12 +421,19 @@ impl Checker<'_> {
             _ => None,
         };
         let body = match (starts_with, &mut call.loop_step.expr) {
-            (Some(false), Expr::Call(step)) if step.func_name == operators::LOGICAL_OR => step.args.get_mut(1),
-            (Some(true), Expr::Call(step)) if step.func_name == operators::LOGICAL_AND => step.args.get_mut(1),
+            (Some(false), Expr::Call(step)) if step.func_name == operators::LOGICAL_OR => {
+                step.args.get_mut(1)
+            }
+            (Some(true), Expr::Call(step)) if step.func_name == operators::LOGICAL_AND => {
+                step.args.get_mut(1)
+            }
             _ => None,
         };
         let Some(body) = body else {
-            return Err(self.fault(id, "of CEL's macros only `has`, `exists` and `all` are available"));
+            return Err(self.fault(
+                id,
+                "of CEL's macros only `has`, `exists` and `all` are available",
+            ));
         };
         if !self.variables.is_empty() {
             return Err(self.fault(id, "`exists` and `all` cannot stand inside one another"));
@@ -301,7 +442,13 @@ impl Checker<'_> {
             Type::Texts | Type::Labels => Type::Text,
             Type::Numbers => Type::Number,
             other @ (Type::Text | Type::Number | Type::Bool) => {
-                return Err(self.fault(call.iter_range.id, format!("`exists` and `all` ask a list, and this is {}", other.words())));
+                return Err(self.fault(
+                    call.iter_range.id,
+                    format!(
+                        "`exists` and `all` ask a list, and this is {}",
+                        other.words()
+                    ),
+                ));
             }
         };
         self.variables.push((call.iter_var.clone(), element));
@@ -320,16 +467,28 @@ impl Checker<'_> {
         if found.kind == kind {
             return Ok(());
         }
-        Err(self.fault(node.id, format!("this is {}, and {} is needed", found.kind.words(), kind.words())))
+        Err(self.fault(
+            node.id,
+            format!(
+                "this is {}, and {} is needed",
+                found.kind.words(),
+                kind.words()
+            ),
+        ))
     }
 
     fn fault(&self, id: u64, message: impl Into<String>) -> ExprFault {
-        ExprFault { offset: self.start(id), message: message.into() }
+        ExprFault {
+            offset: self.start(id),
+            message: message.into(),
+        }
     }
 
     /// Where a node begins, in characters.
     fn start(&self, id: u64) -> usize {
-        self.places.offset_for(id).map_or(0, |(start, _)| start as usize)
+        self.places
+            .offset_for(id)
+            .map_or(0, |(start, _)| start as usize)
     }
 
     /// Where `word` stands in a node that begins at or before it.
@@ -352,10 +511,15 @@ impl Checker<'_> {
             return start;
         };
         let rest = &self.source[byte..];
-        rest.find(word).map_or(start, |found| start + rest[..found].chars().count())
+        rest.find(word)
+            .map_or(start, |found| start + rest[..found].chars().count())
     }
 }
 
 fn names(fields: &[Field]) -> String {
-    fields.iter().map(|field| format!("`{}`", field.name)).collect::<Vec<_>>().join(", ")
+    fields
+        .iter()
+        .map(|field| format!("`{}`", field.name))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

@@ -7,17 +7,24 @@
 use std::borrow::Cow;
 
 use super::facts::{FieldValue, Scope};
-use super::tree::{Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts};
+use super::tree::{
+    Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts,
+};
 use super::{Truth, tree};
 use crate::model::labels::LabelsOf;
 
 /// What `logic` says of `scope`.
 pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
-    match logic.of(&Sight { scope, item: Item::None }) {
+    match logic.of(&Sight {
+        scope,
+        item: Item::None,
+    }) {
         Ok(true) => Truth::True,
         Ok(false) => Truth::False,
         Err(Why::Missing(name)) => Truth::Unknown(format!("`{name}` is not known")),
-        Err(Why::Unordered) => Truth::Unknown("a division by zero gave what has no order".to_owned()),
+        Err(Why::Unordered) => {
+            Truth::Unknown("a division by zero gave what has no order".to_owned())
+        }
     }
 }
 
@@ -47,11 +54,16 @@ enum Item<'a> {
 
 impl<'a> Sight<'a> {
     fn value(&self, read: Read) -> FieldValue<'a> {
-        self.scope.get(read.root).map_or(FieldValue::Unknown, |facts| facts.value(read.index))
+        self.scope
+            .get(read.root)
+            .map_or(FieldValue::Unknown, |facts| facts.value(read.index))
     }
 
     fn at(&self, item: Item<'a>) -> Self {
-        Self { scope: self.scope, item }
+        Self {
+            scope: self.scope,
+            item,
+        }
     }
 }
 
@@ -158,9 +170,21 @@ impl Each {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, bool> {
         let says = |item: Item<'a>| self.body.of(&sight.at(item));
         match &self.over {
-            Over::Texts(texts) => settled(self.settles, texts.of(sight)?.iter().map(|text| says(Item::Text(text)))),
-            Over::Numbers(numbers) => settled(self.settles, numbers.of(sight)?.iter().map(|number| says(Item::Number(*number)))),
-            Over::Labels(labels) => settled(self.settles, labels.of(sight)?.map(|(name, _)| says(Item::Text(name)))),
+            Over::Texts(texts) => settled(
+                self.settles,
+                texts.of(sight)?.iter().map(|text| says(Item::Text(text))),
+            ),
+            Over::Numbers(numbers) => settled(
+                self.settles,
+                numbers
+                    .of(sight)?
+                    .iter()
+                    .map(|number| says(Item::Number(*number))),
+            ),
+            Over::Labels(labels) => settled(
+                self.settles,
+                labels.of(sight)?.map(|(name, _)| says(Item::Text(name))),
+            ),
         }
     }
 }
@@ -232,7 +256,10 @@ impl Number {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "nothing in memory has 2^52 entries")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "nothing in memory has 2^52 entries"
+)]
 fn count(entries: usize) -> f64 {
     entries as f64
 }
@@ -245,7 +272,11 @@ impl Texts {
                 FieldValue::Texts(texts) => Ok(Many::Kept(texts)),
                 _ => Err(Why::Missing(read.name)),
             },
-            Self::Made(texts) => texts.iter().map(|text| text.of(sight)).collect::<Result<_, _>>().map(Many::Made),
+            Self::Made(texts) => texts
+                .iter()
+                .map(|text| text.of(sight))
+                .collect::<Result<_, _>>()
+                .map(Many::Made),
             Self::Choice(choice) => chosen(choice, sight)?.of(sight),
         }
     }
@@ -255,7 +286,11 @@ impl Numbers {
     fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, Cow<'a, [f64]>> {
         match self {
             Self::Literal(numbers) => Ok(Cow::Borrowed(numbers)),
-            Self::Made(numbers) => numbers.iter().map(|number| number.of(sight)).collect::<Result<_, _>>().map(Cow::Owned),
+            Self::Made(numbers) => numbers
+                .iter()
+                .map(|number| number.of(sight))
+                .collect::<Result<_, _>>()
+                .map(Cow::Owned),
             Self::Choice(choice) => chosen(choice, sight)?.of(sight),
         }
     }

@@ -59,7 +59,11 @@ impl<'a> From<&'a String> for FieldValue<'a> {
 /// What is no number, or beyond all numbers, is not known.
 impl From<f64> for FieldValue<'_> {
     fn from(number: f64) -> Self {
-        if number.is_finite() { Self::Number(number) } else { Self::Unknown }
+        if number.is_finite() {
+            Self::Number(number)
+        } else {
+            Self::Unknown
+        }
     }
 }
 
@@ -111,17 +115,33 @@ impl<'a> Facts<'a> {
     /// Facts of `root`, none known yet.
     #[must_use]
     pub fn new(root: Root) -> Self {
-        Self { root, values: [FieldValue::Unknown; MOST_FIELDS] }
+        Self {
+            root,
+            values: [FieldValue::Unknown; MOST_FIELDS],
+        }
     }
 
     /// Sets a field. A name or type that is not the schema's is a mistake of the caller: it panics in a debug build, else says nothing.
     pub fn set(&mut self, name: &str, value: impl Into<FieldValue<'a>>) -> &mut Self {
         let value = value.into();
-        let field = self.root.fields().iter().enumerate().find(|(_, field)| field.name == name);
+        let field = self
+            .root
+            .fields()
+            .iter()
+            .enumerate()
+            .find(|(_, field)| field.name == name);
         debug_assert!(field.is_some(), "{} has no field {name}", self.root.words());
         if let Some((index, field)) = field {
-            debug_assert!(value.fits(field.kind), "{name} is {}, not {value:?}", field.kind.words());
-            self.values[index] = if value.fits(field.kind) { value } else { FieldValue::Unknown };
+            debug_assert!(
+                value.fits(field.kind),
+                "{name} is {}, not {value:?}",
+                field.kind.words()
+            );
+            self.values[index] = if value.fits(field.kind) {
+                value
+            } else {
+                FieldValue::Unknown
+            };
         }
         self
     }
@@ -129,11 +149,16 @@ impl<'a> Facts<'a> {
     /// The fields that are not known.
     pub fn unknown(&self) -> impl Iterator<Item = &'static str> {
         let fields = self.root.fields().iter().zip(&self.values);
-        fields.filter(|(_, value)| **value == FieldValue::Unknown).map(|(field, _)| field.name)
+        fields
+            .filter(|(_, value)| **value == FieldValue::Unknown)
+            .map(|(field, _)| field.name)
     }
 
     pub(crate) fn value(&self, index: usize) -> FieldValue<'a> {
-        self.values.get(index).copied().unwrap_or(FieldValue::Unknown)
+        self.values
+            .get(index)
+            .copied()
+            .unwrap_or(FieldValue::Unknown)
     }
 }
 

@@ -17,16 +17,25 @@ const MOST_DEPTH: usize = 32;
 const MOST_NODES: usize = 200;
 
 fn fault(offset: usize, message: impl Into<String>) -> ExprFault {
-    ExprFault { offset, message: message.into() }
+    ExprFault {
+        offset,
+        message: message.into(),
+    }
 }
 
 /// Counts brackets, operators and dots, outside of strings and comments.
 pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
     if source.len() > MOST_BYTES {
-        return Err(fault(0, format!("the expression is longer than {MOST_BYTES} bytes; split it up")));
+        return Err(fault(
+            0,
+            format!("the expression is longer than {MOST_BYTES} bytes; split it up"),
+        ));
     }
     if source.trim().is_empty() {
-        return Err(fault(0, "the expression is empty; leave the key out to let everything pass"));
+        return Err(fault(
+            0,
+            "the expression is empty; leave the key out to let everything pass",
+        ));
     }
     let chars: Vec<char> = source.chars().collect();
     let (mut nesting, mut operators, mut dots) = (0_usize, 0_usize, 0_usize);
@@ -37,7 +46,10 @@ pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
         match c {
             '"' | '\'' => at = end_of_string(&chars, start, is_raw(&chars, start))?,
             '/' if chars.get(at) == Some(&'/') => {
-                at = chars[at..].iter().position(|c| matches!(c, '\n' | '\r' | '\u{c}')).map_or(chars.len(), |length| at + length);
+                at = chars[at..]
+                    .iter()
+                    .position(|c| matches!(c, '\n' | '\r' | '\u{c}'))
+                    .map_or(chars.len(), |length| at + length);
             }
             '(' | '[' | '{' => {
                 nesting += 1;
@@ -48,11 +60,17 @@ pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
             '&' | '|' | '=' | '!' | '<' | '>' => {
                 operators += 1;
                 // `&&`, `==`, `<=` are one operator; `!!` are two.
-                at += usize::from(c != '!' && chars.get(at) == Some(&c) || c != '&' && c != '|' && chars.get(at) == Some(&'='));
+                at += usize::from(
+                    c != '!' && chars.get(at) == Some(&c)
+                        || c != '&' && c != '|' && chars.get(at) == Some(&'='),
+                );
             }
             '+' | '-' | '*' | '/' | '%' | '?' => operators += 1,
             _ if c.is_alphabetic() || c == '_' => {
-                while chars.get(at).is_some_and(|c| c.is_alphanumeric() || *c == '_') {
+                while chars
+                    .get(at)
+                    .is_some_and(|c| c.is_alphanumeric() || *c == '_')
+                {
                     at += 1;
                 }
                 operators += usize::from(chars[start..at] == ['i', 'n']);
@@ -61,10 +79,18 @@ pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
             _ => {}
         }
         if nesting > MOST_NESTING {
-            return Err(fault(start, format!("brackets are nested deeper than {MOST_NESTING}")));
+            return Err(fault(
+                start,
+                format!("brackets are nested deeper than {MOST_NESTING}"),
+            ));
         }
         if operators > MOST_OPERATORS || dots > MOST_DOTS {
-            return Err(fault(start, format!("more than {MOST_OPERATORS} operators or fields; use `in [...]`, or split it up")));
+            return Err(fault(
+                start,
+                format!(
+                    "more than {MOST_OPERATORS} operators or fields; use `in [...]`, or split it up"
+                ),
+            ));
         }
     }
     Ok(())
@@ -74,8 +100,13 @@ pub(crate) fn before_parsing(source: &str) -> Result<(), ExprFault> {
 fn is_raw(chars: &[char], quote: usize) -> bool {
     let is_prefix = |c: &&char| matches!(c, 'r' | 'R' | 'b' | 'B');
     let prefix = chars[..quote].iter().rev().take_while(is_prefix).count();
-    let is_word = chars[..quote - prefix].last().is_some_and(|c| c.is_alphanumeric() || *c == '_');
-    !is_word && chars[quote - prefix..quote].iter().any(|c| matches!(c, 'r' | 'R'))
+    let is_word = chars[..quote - prefix]
+        .last()
+        .is_some_and(|c| c.is_alphanumeric() || *c == '_');
+    !is_word
+        && chars[quote - prefix..quote]
+            .iter()
+            .any(|c| matches!(c, 'r' | 'R'))
 }
 
 fn end_of_string(chars: &[char], start: usize, raw: bool) -> Result<usize, ExprFault> {
@@ -105,11 +136,20 @@ pub(crate) fn not_cel(source: &str, errors: &ParseErrors) -> ExprFault {
     };
     // Both count from 1.
     let (line, column) = error.pos;
-    let before: usize = source.split_inclusive('\n').take(usize::try_from(line - 1).unwrap_or(0)).map(|line| line.chars().count()).sum();
+    let before: usize = source
+        .split_inclusive('\n')
+        .take(usize::try_from(line - 1).unwrap_or(0))
+        .map(|line| line.chars().count())
+        .sum();
     let offset = (before + usize::try_from(column - 1).unwrap_or(0)).min(source.chars().count());
     // The parser goes on to list all forty tokens that could stand here.
     let message = error.msg.lines().next().unwrap_or_default();
-    let message = message.split(" expecting {").next().unwrap_or_default().replace("'<EOF>'", "the end").replace("<EOF>", "the end");
+    let message = message
+        .split(" expecting {")
+        .next()
+        .unwrap_or_default()
+        .replace("'<EOF>'", "the end")
+        .replace("<EOF>", "the end");
     let message = message.strip_prefix("Syntax error: ").unwrap_or(&message);
     fault(offset, format!("not CEL: {message}"))
 }
@@ -128,7 +168,12 @@ fn walk(node: &Expression, depth: usize, nodes: &mut usize) -> Result<(), ExprFa
     let mut inner = |node: &Expression| walk(node, depth + 1, nodes);
     match &node.expr {
         Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => Ok(()),
-        Expr::Call(call) => call.target.iter().map(AsRef::as_ref).chain(&call.args).try_for_each(inner),
+        Expr::Call(call) => call
+            .target
+            .iter()
+            .map(AsRef::as_ref)
+            .chain(&call.args)
+            .try_for_each(inner),
         Expr::Comprehension(macro_call) => {
             inner(&macro_call.iter_range)?;
             inner(&macro_call.accu_init)?;
@@ -138,12 +183,21 @@ fn walk(node: &Expression, depth: usize, nodes: &mut usize) -> Result<(), ExprFa
         }
         Expr::List(list) => list.elements.iter().try_for_each(inner),
         Expr::Select(select) => inner(&select.operand),
-        Expr::Map(map) => map.entries.iter().try_for_each(|entry| walk_entry(entry, &mut inner)),
-        Expr::Struct(literal) => literal.entries.iter().try_for_each(|entry| walk_entry(entry, &mut inner)),
+        Expr::Map(map) => map
+            .entries
+            .iter()
+            .try_for_each(|entry| walk_entry(entry, &mut inner)),
+        Expr::Struct(literal) => literal
+            .entries
+            .iter()
+            .try_for_each(|entry| walk_entry(entry, &mut inner)),
     }
 }
 
-fn walk_entry(entry: &IdedEntryExpr, inner: &mut impl FnMut(&Expression) -> Result<(), ExprFault>) -> Result<(), ExprFault> {
+fn walk_entry(
+    entry: &IdedEntryExpr,
+    inner: &mut impl FnMut(&Expression) -> Result<(), ExprFault>,
+) -> Result<(), ExprFault> {
     match &entry.expr {
         EntryExpr::StructField(field) => inner(&field.value),
         EntryExpr::MapEntry(entry) => {

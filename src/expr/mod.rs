@@ -81,14 +81,22 @@ impl std::fmt::Debug for Compiled {
 /// The first fault found.
 pub fn compile(source: &str, roots: &[Root]) -> Result<Expr, ExprFault> {
     guard::before_parsing(source)?;
-    let (mut expression, places) = Parser::new().parse_with_source_info(source).map_err(|errors| guard::not_cel(source, &errors))?;
+    let (mut expression, places) = Parser::new()
+        .parse_with_source_info(source)
+        .map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
-    let roots = check::check(&mut expression, source, &places, roots)?.into_keys().collect();
+    let roots = check::check(&mut expression, source, &places, roots)?
+        .into_keys()
+        .collect();
     let tree = tree::tree(&expression).map_err(|id| ExprFault {
         offset: places.offset_for(id).map_or(0, |(start, _)| start as usize),
         message: "this part of CEL is not available".to_owned(),
     })?;
-    Ok(Expr(Arc::new(Compiled { source: source.to_owned(), tree, roots })))
+    Ok(Expr(Arc::new(Compiled {
+        source: source.to_owned(),
+        tree,
+        roots,
+    })))
 }
 
 impl Expr {

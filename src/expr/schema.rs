@@ -59,7 +59,11 @@ const INCIDENT: &[Field] = &[
     field("environment", Type::Text, ANY),
     // Seconds degraded so far.
     field("duration", Type::Number, ANY),
-    field("detected_by", Type::Text, &["monitor", "human", "customer", "unknown"]),
+    field(
+        "detected_by",
+        Type::Text,
+        &["monitor", "human", "customer", "unknown"],
+    ),
     field("data_loss", Type::Bool, ANY),
     field("budget_spent", Type::Number, ANY),
     field("signals", Type::Number, ANY),
@@ -86,7 +90,11 @@ const INTERVENTION: &[Field] = &[
     field("stated", Type::Bool, ANY),
 ];
 
-const REQUEST: &[Field] = &[field("reason", Type::Text, ANY), field("requester", Type::Text, ANY), field("service", Type::Text, ANY)];
+const REQUEST: &[Field] = &[
+    field("reason", Type::Text, ANY),
+    field("requester", Type::Text, ANY),
+    field("service", Type::Text, ANY),
+];
 
 const NEAR_MISS: &[Field] = &[
     field("what", Type::Text, ANY),
@@ -113,7 +121,13 @@ pub(crate) const MOST_FIELDS: usize = {
 };
 
 impl Root {
-    pub(crate) const ALL: [Self; 5] = [Self::Incident, Self::Signal, Self::Intervention, Self::Request, Self::NearMiss];
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Incident,
+        Self::Signal,
+        Self::Intervention,
+        Self::Request,
+        Self::NearMiss,
+    ];
 
     /// Its name in expressions.
     #[must_use]
@@ -128,7 +142,11 @@ impl Root {
     }
 
     pub(crate) fn words(self) -> &'static str {
-        if self == Self::NearMiss { "near miss" } else { self.name() }
+        if self == Self::NearMiss {
+            "near miss"
+        } else {
+            self.name()
+        }
     }
 
     pub(crate) const fn fields(self) -> &'static [Field] {

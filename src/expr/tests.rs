@@ -10,10 +10,23 @@ fn says(source: &str) -> Truth {
     let services = ["checkout".to_owned(), "payments".to_owned()];
     let labels = LabelSet::from([("team".to_owned(), "shop".to_owned())]);
     let (mut incident, mut signal) = (Facts::new(Root::Incident), Facts::new(Root::Signal));
-    incident.set("title", "High error rate").set("service", "checkout").set("services", &services[..]).set("severity", "critical");
-    incident.set("environment", "production").set("duration", 1800.0).set("signals", 3.0);
-    incident.set("data_loss", None::<bool>).set("budget_spent", f64::NAN);
-    signal.set("kind", "alert").set("name", "Watchdog").set("role", "").set("labels", &labels);
+    incident
+        .set("title", "High error rate")
+        .set("service", "checkout")
+        .set("services", &services[..])
+        .set("severity", "critical");
+    incident
+        .set("environment", "production")
+        .set("duration", 1800.0)
+        .set("signals", 3.0);
+    incident
+        .set("data_loss", None::<bool>)
+        .set("budget_spent", f64::NAN);
+    signal
+        .set("kind", "alert")
+        .set("name", "Watchdog")
+        .set("role", "")
+        .set("labels", &labels);
     let expression = compile(source, BOTH).unwrap_or_else(|fault| panic!("{source}: {fault:?}"));
     expression.evaluate(&Scope::new().with(&incident).with(&signal))
 }
@@ -35,8 +48,14 @@ fn fault(source: &str) -> (String, String) {
 
 fn faulty(source: &str, at: &str, says: &str) {
     let (place, message) = fault(source);
-    assert!(place.starts_with(at), "{source}: points at {place:?}, not {at:?}: {message}");
-    assert!(message.contains(says), "{source}: {message:?} does not say {says:?}");
+    assert!(
+        place.starts_with(at),
+        "{source}: points at {place:?}, not {at:?}: {message}"
+    );
+    assert!(
+        message.contains(says),
+        "{source}: {message:?} does not say {says:?}"
+    );
 }
 
 #[test]
@@ -71,8 +90,14 @@ fn what_holds_holds() {
 
 #[test]
 fn what_is_not_known_is_never_a_silent_false() {
-    assert_eq!(unknown("signal.labels.zone == \"b\""), "`zone` is not known");
-    assert_eq!(unknown("signal.labels[\"odd\"] == \"b\""), "`odd` is not known");
+    assert_eq!(
+        unknown("signal.labels.zone == \"b\""),
+        "`zone` is not known"
+    );
+    assert_eq!(
+        unknown("signal.labels[\"odd\"] == \"b\""),
+        "`odd` is not known"
+    );
     assert_eq!(unknown("incident.data_loss"), "`data_loss` is not known");
     assert_eq!(unknown("!incident.data_loss"), "`data_loss` is not known");
     assert_eq!(unknown("incident.id == 'x'"), "`id` is not known");
@@ -81,7 +106,10 @@ fn what_is_not_known_is_never_a_silent_false() {
     unknown("true && incident.data_loss");
     unknown("incident.services.exists(s, s == incident.id)");
     let lonely = compile("signal.kind == \"alert\"", BOTH).unwrap();
-    assert_eq!(lonely.evaluate(&Scope::new()), Truth::Unknown("there is no signal".to_owned()));
+    assert_eq!(
+        lonely.evaluate(&Scope::new()),
+        Truth::Unknown("there is no signal".to_owned())
+    );
 }
 
 #[test]
@@ -101,27 +129,63 @@ fn what_the_schema_does_not_have_is_not_set_unseen() {
 
 #[test]
 fn what_the_unknown_cannot_change_is_known() {
-    assert_eq!(says("incident.data_loss || incident.duration > 1"), Truth::True);
-    assert_eq!(says("incident.duration > 1 || incident.data_loss"), Truth::True);
-    assert_eq!(says("incident.data_loss && incident.duration < 1"), Truth::False);
-    assert_eq!(says("incident.duration < 1 && incident.data_loss"), Truth::False);
+    assert_eq!(
+        says("incident.data_loss || incident.duration > 1"),
+        Truth::True
+    );
+    assert_eq!(
+        says("incident.duration > 1 || incident.data_loss"),
+        Truth::True
+    );
+    assert_eq!(
+        says("incident.data_loss && incident.duration < 1"),
+        Truth::False
+    );
+    assert_eq!(
+        says("incident.duration < 1 && incident.data_loss"),
+        Truth::False
+    );
 }
 
 #[test]
 fn wrong_names_are_faults_at_their_place() {
-    faulty("incident.severty == \"critical\"", "severty", "did you mean `severity`?");
+    faulty(
+        "incident.severty == \"critical\"",
+        "severty",
+        "did you mean `severity`?",
+    );
     faulty("\"ä\" == incident.titel", "titel", "did you mean `title`?");
-    faulty("incident.titl == \"\" || incident.title == \"\"", "titl ", "did you mean `title`?");
-    faulty("true && incidnt.title == \"\"", "incidnt", "did you mean `incident`?");
+    faulty(
+        "incident.titl == \"\" || incident.title == \"\"",
+        "titl ",
+        "did you mean `title`?",
+    );
+    faulty(
+        "true && incidnt.title == \"\"",
+        "incidnt",
+        "did you mean `incident`?",
+    );
     faulty("banana", "banana", "known here: `incident`, `signal`");
     faulty("incident", "incident", "name one of its fields");
-    faulty("request.reason == \"\"", "request", "`request` is not known here; only `incident`, `signal`");
-    faulty("incident.title.startWith(\"x\")", "startWith", "did you mean `startsWith`?");
+    faulty(
+        "request.reason == \"\"",
+        "request",
+        "`request` is not known here; only `incident`, `signal`",
+    );
+    faulty(
+        "incident.title.startWith(\"x\")",
+        "startWith",
+        "did you mean `startsWith`?",
+    );
     faulty("has(incident.tile)", "tile", "did you mean `title`?");
     faulty("incident.title.length > 3", "length", "text has no field");
     faulty("incident.title.matches(\"x\")", "matches", "known: `size`");
     faulty("size(incident.services, 1) == 1", "", "takes one thing");
-    faulty("contains(incident.title, \"x\")", "contains", "after the text");
+    faulty(
+        "contains(incident.title, \"x\")",
+        "contains",
+        "after the text",
+    );
 }
 
 #[test]
@@ -130,22 +194,46 @@ fn wrong_types_and_words_are_faults() {
     faulty("incident.severity > \"warning\"", "", "text has no order");
     faulty("incident.title", "incident", "must give true or false");
     faulty("1 + 1", "1", "must give true or false");
-    faulty("incident.duration == \"30m\"", "\"30m\"", "text is never equal to a number");
-    faulty("incident.duration > incident.title", "", "a number is needed");
+    faulty(
+        "incident.duration == \"30m\"",
+        "\"30m\"",
+        "text is never equal to a number",
+    );
+    faulty(
+        "incident.duration > incident.title",
+        "",
+        "a number is needed",
+    );
     faulty("incident.duration && true", "", "true or false is needed");
     faulty("\"a\" in incident.title", "", "`in` asks a list");
     faulty("1 in incident.services", "1", "text is needed");
     faulty("incident.services.contains(\"a\")", "", "`in`");
     faulty("incident.severity == \"crit\"", "\"crit\"", "did you mean");
     faulty("\"page\" == incident.severity", "\"page\"", "it is never");
-    faulty("signal.kind in [\"alert\", \"alarm\"]", "\"alarm\"", "known: \"alert\"");
+    faulty(
+        "signal.kind in [\"alert\", \"alarm\"]",
+        "\"alarm\"",
+        "known: \"alert\"",
+    );
     faulty("[1, \"a\"].exists(x, true)", "\"a\"", "one type");
     faulty("[] == []", "", "empty list");
     faulty("{\"a\": 1} == {\"a\": 1}", "", "maps");
     faulty("has(signal.labels.x) == null", "null", "null");
-    faulty("incident.services.map(s, s) == incident.services", "", "`exists` and `all`");
-    faulty("incident.services.exists_one(s, s == \"a\")", "", "`exists` and `all`");
-    faulty("incident.services.exists(s, incident.services.all(t, s == t))", "", "inside one another");
+    faulty(
+        "incident.services.map(s, s) == incident.services",
+        "",
+        "`exists` and `all`",
+    );
+    faulty(
+        "incident.services.exists_one(s, s == \"a\")",
+        "",
+        "`exists` and `all`",
+    );
+    faulty(
+        "incident.services.exists(s, incident.services.all(t, s == t))",
+        "",
+        "inside one another",
+    );
     faulty("incident.services[0] == \"a\"", "", "labels");
     faulty("incident.signals % 2 == 0", "", "`%`");
 }
@@ -158,7 +246,10 @@ fn what_is_not_cel_is_said_shortly_and_at_its_place() {
     faulty("incident.title == \"abc", "\"abc", "not closed");
     let (_, message) = fault("incident.title == && true");
     assert!(message.len() < 120, "{message}");
-    assert_eq!(compile("true\n  && (true", BOTH).unwrap_err().offset, "true\n  && (true".len());
+    assert_eq!(
+        compile("true\n  && (true", BOTH).unwrap_err().offset,
+        "true\n  && (true".len()
+    );
     faulty("true\n  && ) true", ") true", "not CEL");
 }
 
@@ -167,7 +258,9 @@ fn what_is_not_cel_is_said_shortly_and_at_its_place() {
 fn the_largest_expressions_fit_a_thread() {
     let run = || {
         let terms = |term: &str, operator: &str, count: usize| vec![term; count].join(operator);
-        let nested = |open: &str, inner: &str, close: &str, depth| format!("{}{inner}{}", open.repeat(depth), close.repeat(depth));
+        let nested = |open: &str, inner: &str, close: &str, depth| {
+            format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+        };
         for (source, fine) in [
             (terms("true", " && ", 65), true),
             (terms("true", " && ", 66), false),
@@ -184,13 +277,25 @@ fn the_largest_expressions_fit_a_thread() {
             ("-".repeat(60) + "1 > 0", true),
             (format!("incident{}", ".a".repeat(64)), false),
             (format!("signal.labels{}", "[\"a\"]".repeat(60)), false),
-            (format!("incident.title in [{}]", terms("\"a\"", ",", 190)), true),
-            (format!("incident.title in [{}]", terms("\"a\"", ",", 400)), false),
-            (terms("(true ? true : ", "", 20) + "true" + &")".repeat(20), false),
+            (
+                format!("incident.title in [{}]", terms("\"a\"", ",", 190)),
+                true,
+            ),
+            (
+                format!("incident.title in [{}]", terms("\"a\"", ",", 400)),
+                false,
+            ),
+            (
+                terms("(true ? true : ", "", 20) + "true" + &")".repeat(20),
+                false,
+            ),
             (terms("true ? true : ", "", 30) + "true", true),
             (nested("[", "1", "]", 12) + " == [1]", false),
             ("// '\n".to_owned() + &"!".repeat(1000) + "true // '", false),
-            ("r'\\' == '' && ".to_owned() + &"!".repeat(1000) + "true", false),
+            (
+                "r'\\' == '' && ".to_owned() + &"!".repeat(1000) + "true",
+                false,
+            ),
         ] {
             let compiled = compile(&source, BOTH);
             assert_eq!(compiled.is_ok(), fine, "{source}: {compiled:?}");
@@ -199,7 +304,12 @@ fn the_largest_expressions_fit_a_thread() {
             }
         }
     };
-    std::thread::Builder::new().stack_size(2 << 20).spawn(run).unwrap().join().unwrap();
+    std::thread::Builder::new()
+        .stack_size(2 << 20)
+        .spawn(run)
+        .unwrap()
+        .join()
+        .unwrap();
 }
 
 proptest::proptest! {

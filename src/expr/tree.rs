@@ -2,7 +2,9 @@
 //!
 //! Only what [`super::check`] lets pass can be put here.
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators,
+};
 use cel::parser::Expression;
 
 use super::Root;
@@ -178,7 +180,9 @@ impl<'a> Planter<'a> {
         {
             return Ok(field(name, &select.field, select.test));
         }
-        let Tree::Labels(labels) = self.any(&select.operand)? else { return Ok(None) };
+        let Tree::Labels(labels) = self.any(&select.operand)? else {
+            return Ok(None);
+        };
         let label = Text::Literal(select.field.clone());
         Ok(Some(if select.test {
             Tree::Logic(Logic::LabelIn(Box::new((label, labels))))
@@ -200,8 +204,12 @@ impl<'a> Planter<'a> {
             }
         }
         Ok(match (texts.is_empty(), numbers.is_empty()) {
-            (false, true) => Some(Tree::Texts(literal_texts(&texts).map_or(Texts::Made(texts), Texts::Literal))),
-            (true, false) => Some(Tree::Numbers(literal_numbers(&numbers).map_or(Numbers::Made(numbers), Numbers::Literal))),
+            (false, true) => Some(Tree::Texts(
+                literal_texts(&texts).map_or(Texts::Made(texts), Texts::Literal),
+            )),
+            (true, false) => Some(Tree::Numbers(
+                literal_numbers(&numbers).map_or(Numbers::Made(numbers), Numbers::Literal),
+            )),
             _ => None,
         })
     }
@@ -213,32 +221,54 @@ impl<'a> Planter<'a> {
             parts.push(self.any(part)?);
         }
         let mut parts = parts.into_iter();
-        Ok(match (parts.next(), parts.next(), parts.next(), parts.next()) {
-            (Some(one), None, None, None) => unary(name, one),
-            (Some(one), Some(two), None, None) => match name {
-                operators::EQUALS => equal(one, two).map(Tree::Logic),
-                operators::NOT_EQUALS => equal(one, two).map(|equal| Tree::Logic(Logic::Not(Box::new(equal)))),
-                operators::IN => within(one, two).map(Tree::Logic),
-                _ => binary(name, one, two),
+        Ok(
+            match (parts.next(), parts.next(), parts.next(), parts.next()) {
+                (Some(one), None, None, None) => unary(name, one),
+                (Some(one), Some(two), None, None) => match name {
+                    operators::EQUALS => equal(one, two).map(Tree::Logic),
+                    operators::NOT_EQUALS => {
+                        equal(one, two).map(|equal| Tree::Logic(Logic::Not(Box::new(equal))))
+                    }
+                    operators::IN => within(one, two).map(Tree::Logic),
+                    _ => binary(name, one, two),
+                },
+                (Some(Tree::Logic(condition)), Some(yes), Some(no), None)
+                    if name == operators::CONDITIONAL =>
+                {
+                    choice(condition, yes, no)
+                }
+                _ => None,
             },
-            (Some(Tree::Logic(condition)), Some(yes), Some(no), None) if name == operators::CONDITIONAL => choice(condition, yes, no),
-            _ => None,
-        })
+        )
     }
 
     /// `exists` and `all`, which CEL's parser has turned into a loop that folds a body into its first operand.
     fn each(&self, call: &'a ComprehensionExpr) -> Result<Option<Tree>, u64> {
-        let Expr::Call(step) = &call.loop_step.expr else { return Ok(None) };
+        let Expr::Call(step) = &call.loop_step.expr else {
+            return Ok(None);
+        };
         let settles = match step.func_name.as_str() {
             operators::LOGICAL_OR => true,
             operators::LOGICAL_AND => false,
             _ => return Ok(None),
         };
-        let (Some(body), None) = (step.args.get(1), &call.iter_var2) else { return Ok(None) };
-        let Some(over) = over(self.any(&call.iter_range)?) else { return Ok(None) };
-        let inner = Planter { variable: Some((&call.iter_var, matches!(over, Over::Numbers(_)))) };
-        let Tree::Logic(body) = inner.any(body)? else { return Ok(None) };
-        Ok(Some(Tree::Logic(Logic::Each(Box::new(Each { over, body, settles })))))
+        let (Some(body), None) = (step.args.get(1), &call.iter_var2) else {
+            return Ok(None);
+        };
+        let Some(over) = over(self.any(&call.iter_range)?) else {
+            return Ok(None);
+        };
+        let inner = Planter {
+            variable: Some((&call.iter_var, matches!(over, Over::Numbers(_)))),
+        };
+        let Tree::Logic(body) = inner.any(body)? else {
+            return Ok(None);
+        };
+        Ok(Some(Tree::Logic(Logic::Each(Box::new(Each {
+            over,
+            body,
+            settles,
+        })))))
     }
 }
 
@@ -247,14 +277,25 @@ fn literal_of(literal: &LiteralValue) -> Option<Tree> {
         LiteralValue::Boolean(value) => Some(Tree::Logic(Logic::Literal(*value.inner()))),
         LiteralValue::String(value) => Some(Tree::Text(Text::Literal(value.inner().to_owned()))),
         LiteralValue::Double(value) => Some(Tree::Number(Number::Literal(*value.inner()))),
-        LiteralValue::Int(_) | LiteralValue::UInt(_) | LiteralValue::Bytes(_) | LiteralValue::Null => None,
+        LiteralValue::Int(_)
+        | LiteralValue::UInt(_)
+        | LiteralValue::Bytes(_)
+        | LiteralValue::Null => None,
     }
 }
 
 fn field(root: &str, name: &str, asked: bool) -> Option<Tree> {
     let root = Root::ALL.into_iter().find(|known| known.name() == root)?;
-    let (index, field) = root.fields().iter().enumerate().find(|(_, field)| field.name == name)?;
-    let read = Read { root, index, name: field.name };
+    let (index, field) = root
+        .fields()
+        .iter()
+        .enumerate()
+        .find(|(_, field)| field.name == name)?;
+    let read = Read {
+        root,
+        index,
+        name: field.name,
+    };
     if asked {
         return Some(Tree::Logic(Logic::Known(read)));
     }
@@ -269,12 +310,24 @@ fn field(root: &str, name: &str, asked: bool) -> Option<Tree> {
 }
 
 fn literal_texts(entries: &[Text]) -> Option<Vec<String>> {
-    let literal = |entry: &Text| if let Text::Literal(text) = entry { Some(text.clone()) } else { None };
+    let literal = |entry: &Text| {
+        if let Text::Literal(text) = entry {
+            Some(text.clone())
+        } else {
+            None
+        }
+    };
     entries.iter().map(literal).collect()
 }
 
 fn literal_numbers(entries: &[Number]) -> Option<Vec<f64>> {
-    let literal = |entry: &Number| if let Number::Literal(number) = entry { Some(*number) } else { None };
+    let literal = |entry: &Number| {
+        if let Number::Literal(number) = entry {
+            Some(*number)
+        } else {
+            None
+        }
+    };
     entries.iter().map(literal).collect()
 }
 
@@ -289,8 +342,12 @@ fn over(list: Tree) -> Option<Over> {
 
 fn unary(name: &str, one: Tree) -> Option<Tree> {
     match (name, one) {
-        (operators::LOGICAL_NOT, Tree::Logic(logic)) => Some(Tree::Logic(Logic::Not(Box::new(logic)))),
-        (operators::NEGATE, Tree::Number(number)) => Some(Tree::Number(Number::Negative(Box::new(number)))),
+        (operators::LOGICAL_NOT, Tree::Logic(logic)) => {
+            Some(Tree::Logic(Logic::Not(Box::new(logic))))
+        }
+        (operators::NEGATE, Tree::Number(number)) => {
+            Some(Tree::Number(Number::Negative(Box::new(number))))
+        }
         // The check puts `double(…)` around each `size(…)`.
         ("double", Tree::Number(number)) => Some(Tree::Number(number)),
         ("size", Tree::Text(text)) => Some(Tree::Number(Number::Length(Box::new(text)))),
@@ -302,17 +359,37 @@ fn unary(name: &str, one: Tree) -> Option<Tree> {
 fn binary(name: &str, one: Tree, two: Tree) -> Option<Tree> {
     let logic = match (name, one, two) {
         (operators::LOGICAL_AND, Tree::Logic(one), Tree::Logic(two)) => {
-            let terms = |term| if let Logic::And(terms) = term { terms } else { vec![term] };
+            let terms = |term| {
+                if let Logic::And(terms) = term {
+                    terms
+                } else {
+                    vec![term]
+                }
+            };
             Logic::And(terms(one).into_iter().chain(terms(two)).collect())
         }
         (operators::LOGICAL_OR, Tree::Logic(one), Tree::Logic(two)) => {
-            let terms = |term| if let Logic::Or(terms) = term { terms } else { vec![term] };
+            let terms = |term| {
+                if let Logic::Or(terms) = term {
+                    terms
+                } else {
+                    vec![term]
+                }
+            };
             Logic::Or(terms(one).into_iter().chain(terms(two)).collect())
         }
-        (operators::INDEX, Tree::Labels(labels), Tree::Text(name)) => return Some(Tree::Text(Text::Label(Box::new((labels, name))))),
-        ("contains", Tree::Text(one), Tree::Text(two)) => Logic::Part(Part::Anywhere, Box::new((one, two))),
-        ("startsWith", Tree::Text(one), Tree::Text(two)) => Logic::Part(Part::Start, Box::new((one, two))),
-        ("endsWith", Tree::Text(one), Tree::Text(two)) => Logic::Part(Part::End, Box::new((one, two))),
+        (operators::INDEX, Tree::Labels(labels), Tree::Text(name)) => {
+            return Some(Tree::Text(Text::Label(Box::new((labels, name)))));
+        }
+        ("contains", Tree::Text(one), Tree::Text(two)) => {
+            Logic::Part(Part::Anywhere, Box::new((one, two)))
+        }
+        ("startsWith", Tree::Text(one), Tree::Text(two)) => {
+            Logic::Part(Part::Start, Box::new((one, two)))
+        }
+        ("endsWith", Tree::Text(one), Tree::Text(two)) => {
+            Logic::Part(Part::End, Box::new((one, two)))
+        }
         (_, Tree::Number(one), Tree::Number(two)) => return numeric(name, Box::new((one, two))),
         _ => return None,
     };
@@ -348,7 +425,9 @@ fn equal(one: Tree, two: Tree) -> Option<Logic> {
 fn within(entry: Tree, list: Tree) -> Option<Logic> {
     match (entry, list) {
         (Tree::Text(entry), Tree::Texts(list)) => Some(Logic::TextIn(Box::new((entry, list)))),
-        (Tree::Number(entry), Tree::Numbers(list)) => Some(Logic::NumberIn(Box::new((entry, list)))),
+        (Tree::Number(entry), Tree::Numbers(list)) => {
+            Some(Logic::NumberIn(Box::new((entry, list))))
+        }
         (Tree::Text(entry), Tree::Labels(list)) => Some(Logic::LabelIn(Box::new((entry, list)))),
         _ => None,
     }
@@ -356,12 +435,24 @@ fn within(entry: Tree, list: Tree) -> Option<Logic> {
 
 fn choice(condition: Logic, yes: Tree, no: Tree) -> Option<Tree> {
     Some(match (yes, no) {
-        (Tree::Logic(yes), Tree::Logic(no)) => Tree::Logic(Logic::Choice(Box::new((condition, yes, no)))),
-        (Tree::Text(yes), Tree::Text(no)) => Tree::Text(Text::Choice(Box::new((condition, yes, no)))),
-        (Tree::Number(yes), Tree::Number(no)) => Tree::Number(Number::Choice(Box::new((condition, yes, no)))),
-        (Tree::Texts(yes), Tree::Texts(no)) => Tree::Texts(Texts::Choice(Box::new((condition, yes, no)))),
-        (Tree::Numbers(yes), Tree::Numbers(no)) => Tree::Numbers(Numbers::Choice(Box::new((condition, yes, no)))),
-        (Tree::Labels(yes), Tree::Labels(no)) => Tree::Labels(Labels::Choice(Box::new((condition, yes, no)))),
+        (Tree::Logic(yes), Tree::Logic(no)) => {
+            Tree::Logic(Logic::Choice(Box::new((condition, yes, no))))
+        }
+        (Tree::Text(yes), Tree::Text(no)) => {
+            Tree::Text(Text::Choice(Box::new((condition, yes, no))))
+        }
+        (Tree::Number(yes), Tree::Number(no)) => {
+            Tree::Number(Number::Choice(Box::new((condition, yes, no))))
+        }
+        (Tree::Texts(yes), Tree::Texts(no)) => {
+            Tree::Texts(Texts::Choice(Box::new((condition, yes, no))))
+        }
+        (Tree::Numbers(yes), Tree::Numbers(no)) => {
+            Tree::Numbers(Numbers::Choice(Box::new((condition, yes, no))))
+        }
+        (Tree::Labels(yes), Tree::Labels(no)) => {
+            Tree::Labels(Labels::Choice(Box::new((condition, yes, no))))
+        }
         _ => return None,
     })
 }

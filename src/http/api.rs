@@ -45,21 +45,41 @@ where
 }
 
 /// `POST /api/v1/events`
-pub(crate) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Value>), Error> {
+pub(crate) async fn events(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let (beside, names, now) = (super::shown(&headers), &settings.config.labels, app.now());
     let read = match &settings.cloudevents {
-        Some(mapping) if ingest::cloudevents::says_so(&beside) => {
-            ingest::cloudevents::webhook(mapping, &Message { source: "api", headers: &beside, body: &body, names, now })
-        }
+        Some(mapping) if ingest::cloudevents::says_so(&beside) => ingest::cloudevents::webhook(
+            mapping,
+            &Message {
+                source: "api",
+                headers: &beside,
+                body: &body,
+                names,
+                now,
+            },
+        ),
         _ => ingest::events::events(&body, names, now),
     };
     let reading = read.map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
-    let ids: Vec<String> = reading.events.iter().map(|event| event.id.to_string()).collect();
+    let ids: Vec<String> = reading
+        .events
+        .iter()
+        .map(|event| event.id.to_string())
+        .collect();
     let beside = kept(&super::shown(&headers), "/api/v1/events", &[], now);
-    let position = app.receive(Arrival { beside, ..arrival(API, body, reading) }).await?;
+    let position = app
+        .receive(Arrival {
+            beside,
+            ..arrival(API, body, reading)
+        })
+        .await?;
     if let Some(fault) = fault {
         return Err(Error::BadRequest(fault));
     }
@@ -67,11 +87,18 @@ pub(crate) async fn events(State(app): State<Arc<App>>, headers: HeaderMap, raw:
         Some(position) => app.wait_until_applied(position).await,
         None => true,
     };
-    Ok((told(applied), Json(json!({ "events": ids, "applied": applied }))))
+    Ok((
+        told(applied),
+        Json(json!({ "events": ids, "applied": applied })),
+    ))
 }
 
 fn told(applied: bool) -> StatusCode {
-    if applied { StatusCode::CREATED } else { StatusCode::ACCEPTED }
+    if applied {
+        StatusCode::CREATED
+    } else {
+        StatusCode::ACCEPTED
+    }
 }
 
 /// What became of something a person said.
@@ -92,44 +119,88 @@ pub(crate) async fn say(app: &Arc<App>, event: Event) -> Result<(StatusCode, Jso
     let id = event.id;
     let done = app.tell(event).await?;
     let incident = app.incident_of(&id);
-    let base = app.settings().config.external_url.trim_end_matches('/').to_owned();
-    let status = incident.as_ref().map(|incident| format!("{base}/incidents/{incident}"));
-    Ok((told(done.applied), Json(Said { event: id.to_string(), applied: done.applied, incident, status })))
+    let base = app
+        .settings()
+        .config
+        .external_url
+        .trim_end_matches('/')
+        .to_owned();
+    let status = incident
+        .as_ref()
+        .map(|incident| format!("{base}/incidents/{incident}"));
+    Ok((
+        told(done.applied),
+        Json(Said {
+            event: id.to_string(),
+            applied: done.applied,
+            incident,
+            status,
+        }),
+    ))
 }
 
 type Reader = fn(&[u8], Time) -> Result<Event, IngestFault>;
 
-async fn person(app: &Arc<App>, headers: &HeaderMap, raw: Body, reader: Reader) -> Result<(StatusCode, Json<Said>), Error> {
+async fn person(
+    app: &Arc<App>,
+    headers: &HeaderMap,
+    raw: Body,
+    reader: Reader,
+) -> Result<(StatusCode, Json<Said>), Error> {
     let body = body(app, headers, raw).await?;
     let event = reader(&body, app.now()).map_err(|fault| Error::BadRequest(fault.to_string()))?;
-    if let Some(named) = event.incident.as_ref().filter(|named| named.starts_with("i-")) {
+    if let Some(named) = event
+        .incident
+        .as_ref()
+        .filter(|named| named.starts_with("i-"))
+    {
         known(app, named).await?;
     }
     say(app, event).await
 }
 
 /// `POST /api/v1/declarations`
-pub(crate) async fn declare(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn declare(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::declaration).await
 }
 
 /// `POST /api/v1/requests`
-pub(crate) async fn request(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn request(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::request).await
 }
 
 /// `POST /api/v1/interventions`
-pub(crate) async fn intervene(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn intervene(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::intervention).await
 }
 
 /// `POST /api/v1/near-misses`
-pub(crate) async fn near_miss(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn near_miss(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::near_miss).await
 }
 
 /// `POST /api/v1/maintenance`
-pub(crate) async fn plan(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<(StatusCode, Json<Said>), Error> {
+pub(crate) async fn plan(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Said>), Error> {
     person(&app, &headers, raw, ingest::people::maintenance).await
 }
 
@@ -147,32 +218,51 @@ pub(crate) struct Narrowed {
 }
 
 /// `GET /api/v1/incidents`
-pub(crate) async fn incidents(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Vec<Incident>>, Error> {
-    let filter = IncidentFilter { open_only: narrowed.open, limit: LIMIT };
-    Ok(Json(read(&app, move |app| app.store.incidents(filter)).await?))
+pub(crate) async fn incidents(
+    State(app): State<Arc<App>>,
+    Query(narrowed): Query<Narrowed>,
+) -> Result<Json<Vec<Incident>>, Error> {
+    let filter = IncidentFilter {
+        open_only: narrowed.open,
+        limit: LIMIT,
+    };
+    Ok(Json(
+        read(&app, move |app| app.store.incidents(filter)).await?,
+    ))
 }
 
 /// The incident of that id or alias.
 pub(crate) async fn known(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
     let name = id.to_owned();
     let found = read(app, move |app| app.store.incident(&name)).await?;
-    found.ok_or_else(|| Error::NotFound(format!("there is no incident `{id}`; /api/v1/incidents lists those that are known")))
+    found.ok_or_else(|| {
+        Error::NotFound(format!(
+            "there is no incident `{id}`; /api/v1/incidents lists those that are known"
+        ))
+    })
 }
 
 /// `GET /api/v1/incidents/{id}`
-pub(crate) async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, Error> {
+pub(crate) async fn incident(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, Error> {
     let incident = known(&app, &id).await?;
     if incident.verdicts.iter().all(|verdict| !verdict.shadow) {
         return Ok(Json(incident).into_response());
     }
     let told = told_verdicts(&incident);
-    let mut whole = serde_json::to_value(&incident).map_err(|fault| Error::Internal(fault.into()))?;
+    let mut whole =
+        serde_json::to_value(&incident).map_err(|fault| Error::Internal(fault.into()))?;
     whole["verdicts"] = told;
     Ok(Json(whole).into_response())
 }
 
 /// `GET /api/v1/incidents/{id}/verdicts`
-pub(crate) async fn verdicts(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub(crate) async fn verdicts(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
     Ok(Json(told_verdicts(&known(&app, &id).await?)))
 }
 
@@ -190,10 +280,17 @@ fn told_verdicts(incident: &Incident) -> Value {
 
 /// Suggestions that wait for an answer, those whose rest is over among them, and those that rest.
 pub(crate) async fn waiting(app: &Arc<App>) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
-    let (mut waiting, snoozed) = read(app, |app| Ok((app.store.suggestions()?, app.store.standing(Standing::Snoozed, LIMIT)?))).await?;
+    let (mut waiting, snoozed) = read(app, |app| {
+        Ok((
+            app.store.suggestions()?,
+            app.store.standing(Standing::Snoozed, LIMIT)?,
+        ))
+    })
+    .await?;
     let (settings, now) = (app.settings(), app.now());
-    let (due, resting): (Vec<Incident>, Vec<Incident>) =
-        snoozed.into_iter().partition(|incident| effects::snooze_is_over(incident, &settings, now));
+    let (due, resting): (Vec<Incident>, Vec<Incident>) = snoozed
+        .into_iter()
+        .partition(|incident| effects::snooze_is_over(incident, &settings, now));
     waiting.extend(due);
     Ok((waiting, resting))
 }
@@ -237,11 +334,25 @@ impl ReviewBody {
 }
 
 /// Logs an answer; a stale one gives 409 and the news.
-pub(crate) async fn review_with(app: &Arc<App>, id: &str, body: &ReviewBody) -> Result<Answered, Error> {
+pub(crate) async fn review_with(
+    app: &Arc<App>,
+    id: &str,
+    body: &ReviewBody,
+) -> Result<Answered, Error> {
     let incident = known(app, id).await?;
     let answer = body.answer()?;
-    app.review(&incident, body.revision, answer, &body.comment, body.by.as_deref()).await.map_err(|fault| match fault {
-        ReviewFault::Stale { .. } | ReviewFault::NothingToAnswer => Error::Conflict(fault.to_string()),
+    app.review(
+        &incident,
+        body.revision,
+        answer,
+        &body.comment,
+        body.by.as_deref(),
+    )
+    .await
+    .map_err(|fault| match fault {
+        ReviewFault::Stale { .. } | ReviewFault::NothingToAnswer => {
+            Error::Conflict(fault.to_string())
+        }
         ReviewFault::Unstored(fault) => fault.into(),
     })
 }
@@ -254,7 +365,8 @@ pub(crate) async fn review(
     raw: Body,
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let bytes = body(&app, &headers, raw).await?;
-    let posted: ReviewBody = serde_json::from_slice(&bytes).map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))?;
+    let posted: ReviewBody = serde_json::from_slice(&bytes)
+        .map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))?;
     let done = review_with(&app, &id, &posted).await?;
     Ok((told(done.applied), Json(json!({ "applied": done.applied }))))
 }
@@ -262,16 +374,27 @@ pub(crate) async fn review(
 /// `GET /api/v1/postmortems`
 pub(crate) async fn postmortems(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let list = read(&app, |app| app.store.postmortems(LIMIT)).await?;
-    let rows: Vec<Value> = list.iter().map(|postmortem| row(&app, postmortem)).collect();
+    let rows: Vec<Value> = list
+        .iter()
+        .map(|postmortem| row(&app, postmortem))
+        .collect();
     Ok(Json(Value::from(rows)))
 }
 
 /// `GET /api/v1/postmortems/{id}`
-pub(crate) async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Json<Value>, Error> {
+pub(crate) async fn postmortem(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<Value>, Error> {
     let wanted = PostmortemId(id.clone());
-    let found = read(&app, move |app| Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))).await?;
+    let found = read(&app, move |app| {
+        Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
+    })
+    .await?;
     let (Some(postmortem), meeting) = found else {
-        return Err(Error::NotFound(format!("there is no postmortem `{id}`; /api/v1/postmortems lists those that are known")));
+        return Err(Error::NotFound(format!(
+            "there is no postmortem `{id}`; /api/v1/postmortems lists those that are known"
+        )));
     };
     let mut row = row(&app, &postmortem);
     row["meeting"] = json!(meeting);
@@ -280,7 +403,10 @@ pub(crate) async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<Strin
 }
 
 fn row(app: &App, postmortem: &crate::model::postmortem::Postmortem) -> Value {
-    let path = app.settings().path(&app.settings().config.postmortems_directory).join(&postmortem.file);
+    let path = app
+        .settings()
+        .path(&app.settings().config.postmortems_directory)
+        .join(&postmortem.file);
     json!({
         "id": postmortem.id,
         "incident": postmortem.incident,
@@ -295,7 +421,11 @@ fn row(app: &App, postmortem: &crate::model::postmortem::Postmortem) -> Value {
 pub(crate) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let shown = read(&app, App::conditions).await?;
     let row = |shown: &Shown| {
-        let series = shown.status.series.iter().map(|(labels, state)| json!({ "labels": labels, "state": state }));
+        let series = shown
+            .status
+            .series
+            .iter()
+            .map(|(labels, state)| json!({ "labels": labels, "state": state }));
         json!({
             "name": shown.name,
             "service": shown.service,
@@ -328,11 +458,16 @@ pub(crate) struct Retry {
 }
 
 /// `POST /api/v1/deliveries/retry`: a refused delivery gets another turn.
-pub(crate) async fn retry_delivery(State(app): State<Arc<App>>, Json(Retry { key }): Json<Retry>) -> Result<Json<Value>, Error> {
+pub(crate) async fn retry_delivery(
+    State(app): State<Arc<App>>,
+    Json(Retry { key }): Json<Retry>,
+) -> Result<Json<Value>, Error> {
     let asked = key.clone();
     if read(&app, move |app| app.retry_delivery(&asked)).await? {
         Ok(Json(json!({ "key": key, "state": "pending" })))
     } else {
-        Err(Error::NotFound(format!("no refused delivery has the key `{key}`; GET /api/v1/deliveries lists them")))
+        Err(Error::NotFound(format!(
+            "no refused delivery has the key `{key}`; GET /api/v1/deliveries lists them"
+        )))
     }
 }

@@ -44,7 +44,10 @@ enum Rules {
 impl Rules {
     fn files(self, name: &str) -> Vec<RuleFile> {
         match self {
-            Self::Text(text) => vec![RuleFile { name: name.to_owned(), text }],
+            Self::Text(text) => vec![RuleFile {
+                name: name.to_owned(),
+                text,
+            }],
             Self::Files(files) => files,
         }
     }
@@ -60,23 +63,41 @@ impl From<Refused> for Error {
 }
 
 /// `POST /api/v1/backtests`: 202, and where to look.
-pub(crate) async fn begin(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<Response, Error> {
+pub(crate) async fn begin(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Response, Error> {
     let body = within(LIMIT, &app, &headers, raw).await?;
     let asked: Asked = if body.is_empty() {
         Asked::default()
     } else {
-        serde_json::from_slice(&body).map_err(|fault| Error::BadRequest(format!("not a backtest: {fault}")))?
+        serde_json::from_slice(&body)
+            .map_err(|fault| Error::BadRequest(format!("not a backtest: {fault}")))?
     };
     let rules = match asked.rules {
         Some(rules) => rules.files("rules.yaml"),
         None => app.settings().logged.rules.clone(),
     };
-    let against = asked.against.map(|rules| rules.files("against.yaml")).unwrap_or_default();
+    let against = asked
+        .against
+        .map(|rules| rules.files("against.yaml"))
+        .unwrap_or_default();
     let from = time_range::since(asked.since.as_deref(), app.now())?;
-    let number = app.begin_backtest(Wanted { rules, against, from, prometheus: asked.prometheus })?;
+    let number = app.begin_backtest(Wanted {
+        rules,
+        against,
+        from,
+        prometheus: asked.prometheus,
+    })?;
     let job = known(&app, number)?;
     let place = format!("/api/v1/backtests/{number}");
-    Ok((StatusCode::ACCEPTED, [(header::LOCATION, place)], Json(row(&job))).into_response())
+    Ok((
+        StatusCode::ACCEPTED,
+        [(header::LOCATION, place)],
+        Json(row(&job)),
+    )
+        .into_response())
 }
 
 /// `GET /api/v1/backtests`
@@ -92,30 +113,54 @@ pub(crate) struct Told {
 }
 
 /// `GET /api/v1/backtests/{number}`, with its report once there is one; `?format=csv`: the report's incidents.
-pub(crate) async fn one(State(app): State<Arc<App>>, Path(number): Path<u64>, Query(told): Query<Told>) -> Result<Response, Error> {
+pub(crate) async fn one(
+    State(app): State<Arc<App>>,
+    Path(number): Path<u64>,
+    Query(told): Query<Told>,
+) -> Result<Response, Error> {
     let job = known(&app, number)?;
-    let report = if let JobState::Done(report) = &job.state { Some(report) } else { None };
+    let report = if let JobState::Done(report) = &job.state {
+        Some(report)
+    } else {
+        None
+    };
     match (told.format.as_deref(), report) {
-        (Some("csv"), Some(report)) => Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8")], csv::csv(report)).into_response()),
-        (Some("csv"), None) => Err(Error::Conflict(format!("backtest {number} has no report: it is {}", word(&job.state)))),
+        (Some("csv"), Some(report)) => Ok((
+            [(header::CONTENT_TYPE, "text/csv; charset=utf-8")],
+            csv::csv(report),
+        )
+            .into_response()),
+        (Some("csv"), None) => Err(Error::Conflict(format!(
+            "backtest {number} has no report: it is {}",
+            word(&job.state)
+        ))),
         (None | Some("json"), _) => {
             let mut row = row(&job);
             row["report"] = json!(report.map(|report| &**report));
             Ok(Json(row).into_response())
         }
-        (Some(other), _) => Err(Error::BadRequest(format!("the format {other:?} is not known: json or csv"))),
+        (Some(other), _) => Err(Error::BadRequest(format!(
+            "the format {other:?} is not known: json or csv"
+        ))),
     }
 }
 
 /// `DELETE /api/v1/backtests/{number}`: breaks it off.
-pub(crate) async fn cancel(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(number): Path<u64>,
+) -> Result<Json<Value>, Error> {
     known(&app, number)?;
     app.cancel_backtest(number);
     Ok(Json(row(&known(&app, number)?)))
 }
 
 fn known(app: &App, number: u64) -> Result<Job, Error> {
-    let missing = || Error::NotFound(format!("there is no backtest {number}: the last ones are kept until the service ends"));
+    let missing = || {
+        Error::NotFound(format!(
+            "there is no backtest {number}: the last ones are kept until the service ends"
+        ))
+    };
     app.backtest(number).ok_or_else(missing)
 }
 
@@ -152,12 +197,23 @@ fn row(job: &Job) -> Value {
 /// `GET /backtests`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
     let files = app.settings().logged.rules.clone();
-    Ok(form(&app, pages::backtests::Entered { files, ..pages::backtests::Entered::default() }, None))
+    Ok(form(
+        &app,
+        pages::backtests::Entered {
+            files,
+            ..pages::backtests::Entered::default()
+        },
+        None,
+    ))
 }
 
 fn form(app: &App, entered: pages::backtests::Entered, fault: Option<String>) -> Html<String> {
     let settings = app.settings();
-    let remembering = settings.config.metrics.iter().filter(|entry| matches!(entry.kind, Kind::Prometheus(_)));
+    let remembering = settings
+        .config
+        .metrics
+        .iter()
+        .filter(|entry| matches!(entry.kind, Kind::Prometheus(_)));
     let view = pages::backtests::View {
         entered,
         fault,
@@ -169,12 +225,19 @@ fn form(app: &App, entered: pages::backtests::Entered, fault: Option<String>) ->
 }
 
 /// `POST /backtests`: fields `name` and `text` for each file, in turn, `since`, `prometheus`.
-pub(crate) async fn posted(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<Response, PageError> {
+pub(crate) async fn posted(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<Response, PageError> {
     let body = within(LIMIT, &app, &headers, raw).await?;
     let mut entered = pages::backtests::Entered::default();
     for (key, value) in form_urlencoded::parse(&body) {
         match &*key {
-            "name" => entered.files.push(RuleFile { name: value.into_owned(), text: String::new() }),
+            "name" => entered.files.push(RuleFile {
+                name: value.into_owned(),
+                text: String::new(),
+            }),
             "text" => {
                 // Browsers send lines as the mail does.
                 let text = value.replace("\r\n", "\n");
@@ -189,11 +252,18 @@ pub(crate) async fn posted(State(app): State<Arc<App>>, headers: HeaderMap, raw:
     }
     let begun = time_range::since(Some(&entered.since), app.now()).and_then(|from| {
         let prometheus = Some(entered.prometheus.clone()).filter(|name| !name.is_empty());
-        Ok(app.begin_backtest(Wanted { rules: entered.files.clone(), against: Vec::new(), from, prometheus })?)
+        Ok(app.begin_backtest(Wanted {
+            rules: entered.files.clone(),
+            against: Vec::new(),
+            from,
+            prometheus,
+        })?)
     });
     match begun {
         Ok(number) => Ok(Redirect::to(&format!("/backtests/{number}")).into_response()),
-        Err(fault) => Ok((fault.status(), form(&app, entered, Some(fault.to_string()))).into_response()),
+        Err(fault) => {
+            Ok((fault.status(), form(&app, entered, Some(fault.to_string()))).into_response())
+        }
     }
 }
 
@@ -203,7 +273,10 @@ pub(crate) async fn one_page(State(app): State<Arc<App>>, Path(number): Path<u64
 }
 
 /// `POST /backtests/{number}/cancel`
-pub(crate) async fn cancel_form(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Result<Redirect, PageError> {
+pub(crate) async fn cancel_form(
+    State(app): State<Arc<App>>,
+    Path(number): Path<u64>,
+) -> Result<Redirect, PageError> {
     known(&app, number)?;
     app.cancel_backtest(number);
     Ok(Redirect::to(&format!("/backtests/{number}")))

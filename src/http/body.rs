@@ -42,8 +42,17 @@ pub(crate) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<W
 }
 
 /// The same for a sender whose bodies have so many bytes at the most, as they come and unpacked.
-pub(crate) async fn within(limit: usize, app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
-    let packed = match headers.get(header::CONTENT_ENCODING).map(|value| value.as_bytes().to_ascii_lowercase()).as_deref() {
+pub(crate) async fn within(
+    limit: usize,
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Whole, Error> {
+    let packed = match headers
+        .get(header::CONTENT_ENCODING)
+        .map(|value| value.as_bytes().to_ascii_lowercase())
+        .as_deref()
+    {
         None | Some(b"" | b"identity") => false,
         Some(b"gzip" | b"x-gzip") => true,
         Some(_) => return Err(Error::Encoding),
@@ -56,12 +65,24 @@ pub(crate) async fn within(limit: usize, app: &App, headers: &HeaderMap, body: B
 }
 
 /// The same without a look at how it is packed, which is left to whoever asks.
-pub(crate) async fn as_it_comes(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+pub(crate) async fn as_it_comes(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Whole, Error> {
     packed_within(LIMIT, app, headers, body).await
 }
 
-async fn packed_within(limit: usize, app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
-    let told = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok()).unwrap_or(0);
+async fn packed_within(
+    limit: usize,
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<Whole, Error> {
+    let told = headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
+        .unwrap_or(0);
     if told > limit {
         return Err(Error::TooLarge(limit));
     }
@@ -77,9 +98,12 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Wh
     let mut first = Bytes::new();
     let mut rest = Growing::up_to(if told == 0 { limit } else { told });
     while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|_| Error::BadRequest("the body broke off; send it again".to_owned()))?;
+        let frame =
+            frame.map_err(|_| Error::BadRequest("the body broke off; send it again".to_owned()))?;
         // The other kind is trailers.
-        let Ok(piece) = frame.into_data() else { continue };
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
         if room.bytes() + piece.len() > limit {
             return Err(Error::TooLarge(limit));
         }
@@ -89,7 +113,9 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Wh
             first = piece;
             continue;
         }
-        let written = rest.write_all(&std::mem::take(&mut first)).and_then(|()| rest.write_all(&piece));
+        let written = rest
+            .write_all(&std::mem::take(&mut first))
+            .and_then(|()| rest.write_all(&piece));
         written.map_err(|_| Unstored::Busy)?;
     }
     let bytes = if rest.len() == 0 { first } else { rest.whole() };
@@ -112,18 +138,25 @@ async fn unpack_somewhere(limit: usize, app: &App, packed: Whole) -> Result<Whol
             tokio::task::yield_now().await;
             step()
         } else {
-            tokio::task::spawn_blocking(step).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
+            tokio::task::spawn_blocking(step)
+                .await
+                .map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
         };
         (reader, bytes) = (same_reader, same_bytes);
         let read = read.map_err(|fault| match fault.kind() {
             ErrorKind::OutOfMemory => Unstored::Busy.into(),
-            _ => Error::BadRequest(format!("the body is not the gzip that its Content-Encoding says: {fault}")),
+            _ => Error::BadRequest(format!(
+                "the body is not the gzip that its Content-Encoding says: {fault}"
+            )),
         })?;
         if bytes.len() > limit {
             return Err(Error::TooLarge(limit));
         }
         if read == 0 {
-            return Ok(Whole { bytes: bytes.whole(), room });
+            return Ok(Whole {
+                bytes: bytes.whole(),
+                room,
+            });
         }
     }
 }

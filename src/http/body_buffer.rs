@@ -32,16 +32,23 @@ impl AsRef<[u8]> for Large {
 impl Growing {
     /// None yet, and never more than `most`.
     pub(crate) fn up_to(most: usize) -> Self {
-        Self { most, small: BytesMut::new(), large: None }
+        Self {
+            most,
+            small: BytesMut::new(),
+            large: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.large.as_ref().map_or(self.small.len(), |large| large.len)
+        self.large
+            .as_ref()
+            .map_or(self.small.len(), |large| large.len)
     }
 
     /// All of them.
     pub(crate) fn whole(self) -> Bytes {
-        self.large.map_or_else(|| self.small.freeze(), Bytes::from_owner)
+        self.large
+            .map_or_else(|| self.small.freeze(), Bytes::from_owner)
     }
 }
 
@@ -58,7 +65,10 @@ impl Write for Growing {
         if self.large.is_none() {
             let mut map = MmapMut::map_anon(self.most)?;
             map[..self.small.len()].copy_from_slice(&self.small);
-            self.large = Some(Large { map, len: std::mem::take(&mut self.small).len() });
+            self.large = Some(Large {
+                map,
+                len: std::mem::take(&mut self.small).len(),
+            });
         }
         if let Some(large) = &mut self.large {
             large.map[large.len..len].copy_from_slice(bytes);
@@ -80,9 +90,13 @@ mod tests {
     #[test]
     fn what_grows_is_whole_whether_it_is_mapped_or_not() {
         for len in [0, 1, SMALL - 1, SMALL, SMALL + 1, 3 * SMALL] {
-            let bytes: Vec<u8> = (0..len).map(|index| u8::try_from(index % 251).unwrap()).collect();
+            let bytes: Vec<u8> = (0..len)
+                .map(|index| u8::try_from(index % 251).unwrap())
+                .collect();
             let mut growing = Growing::up_to(len);
-            bytes.chunks(1000).for_each(|piece| growing.write_all(piece).unwrap());
+            bytes
+                .chunks(1000)
+                .for_each(|piece| growing.write_all(piece).unwrap());
             assert_eq!((growing.len(), growing.large.is_some()), (len, len > SMALL));
             assert!(growing.write_all(b"x").is_err(), "more than the most");
             assert!(growing.whole() == bytes);

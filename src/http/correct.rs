@@ -71,9 +71,14 @@ pub(crate) struct Identity {
     by: Option<String>,
 }
 
-async fn posted<T: DeserializeOwned>(app: &App, headers: &HeaderMap, raw: Body) -> Result<T, Error> {
+async fn posted<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    raw: Body,
+) -> Result<T, Error> {
     let bytes = body(app, headers, raw).await?;
-    serde_json::from_slice(&bytes).map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))
+    serde_json::from_slice(&bytes)
+        .map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))
 }
 
 /// Merges one after another; the answer is that of the last.
@@ -84,7 +89,9 @@ async fn merged(app: &Arc<App>, id: &str, posted: &Merge) -> Answer {
         let from = known(app, name).await?;
         events.push(app.merge(&into, &from, posted.by.as_deref())?);
     }
-    let mut answer = Err(Error::BadRequest("name the incidents that are one with this, as `from`".to_owned()));
+    let mut answer = Err(Error::BadRequest(
+        "name the incidents that are one with this, as `from`".to_owned(),
+    ));
     for event in events {
         answer = Ok(say(app, event).await?);
     }
@@ -92,7 +99,12 @@ async fn merged(app: &Arc<App>, id: &str, posted: &Merge) -> Answer {
 }
 
 /// `POST /api/v1/incidents/{id}/merge`
-pub(crate) async fn merge(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn merge(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Answer {
     merged(&app, &id, &posted(&app, &headers, raw).await?).await
 }
 
@@ -102,43 +114,83 @@ async fn moved(app: &Arc<App>, id: &str, posted: &Move) -> Answer {
         Some(to) => Some(known(app, to).await?),
         None => None,
     };
-    say(app, app.part(&from, &posted.events, to.as_ref(), posted.by.as_deref())?).await
+    say(
+        app,
+        app.part(&from, &posted.events, to.as_ref(), posted.by.as_deref())?,
+    )
+    .await
 }
 
 /// `POST /api/v1/incidents/{id}/move`
-pub(crate) async fn part(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn part(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Answer {
     moved(&app, &id, &posted(&app, &headers, raw).await?).await
 }
 
 /// `POST /api/v1/incidents/{id}/milestones`
-pub(crate) async fn milestone(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn milestone(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Answer {
     let stated: Stated = posted(&app, &headers, raw).await?;
     let incident = known(&app, &id).await?;
-    say(&app, app.milestone(&incident, stated.milestone, stated.at, stated.by.as_deref())?).await
+    say(
+        &app,
+        app.milestone(&incident, stated.milestone, stated.at, stated.by.as_deref())?,
+    )
+    .await
 }
 
 /// `POST /api/v1/incidents/{id}/data-loss`
-pub(crate) async fn data_loss(State(app): State<Arc<App>>, Path(id): Path<String>, headers: HeaderMap, raw: Body) -> Answer {
+pub(crate) async fn data_loss(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Answer {
     let stated: DataLoss = posted(&app, &headers, raw).await?;
     let incident = known(&app, &id).await?;
-    say(&app, app.data_loss(&incident, stated.lost, stated.by.as_deref())).await
+    say(
+        &app,
+        app.data_loss(&incident, stated.lost, stated.by.as_deref()),
+    )
+    .await
 }
 
 /// `POST /api/v1/identities`
 pub(crate) async fn identity(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Answer {
     let stated: Identity = posted(&app, &headers, raw).await?;
-    say(&app, app.identity(&stated.alias, stated.person.as_deref(), stated.by.as_deref())?).await
+    say(
+        &app,
+        app.identity(
+            &stated.alias,
+            stated.person.as_deref(),
+            stated.by.as_deref(),
+        )?,
+    )
+    .await
 }
 
 /// Where a form leads back to: the incident, under the name it has by now.
 async fn back(app: &Arc<App>, id: &str) -> Redirect {
-    let name = known(app, id).await.map_or_else(|_| id.to_owned(), |incident| incident.id.0);
+    let name = known(app, id)
+        .await
+        .map_or_else(|_| id.to_owned(), |incident| incident.id.0);
     Redirect::to(&format!("/incidents/{name}"))
 }
 
 /// The form's fields: repeated names are a list.
 fn fields(form: Vec<(String, String)>, name: &str) -> Vec<String> {
-    form.into_iter().filter(|(field, value)| field == name && !value.trim().is_empty()).map(|(_, value)| value.trim().to_owned()).collect()
+    form.into_iter()
+        .filter(|(field, value)| field == name && !value.trim().is_empty())
+        .map(|(_, value)| value.trim().to_owned())
+        .collect()
 }
 
 /// `POST /incidents/{id}/merge`: `from`, once or more.
@@ -147,7 +199,15 @@ pub(crate) async fn merge_form(
     Path(id): Path<String>,
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Redirect, Error> {
-    let _ = merged(&app, &id, &Merge { from: fields(form, "from"), by: None }).await?;
+    let _ = merged(
+        &app,
+        &id,
+        &Merge {
+            from: fields(form, "from"),
+            by: None,
+        },
+    )
+    .await?;
     Ok(back(&app, &id).await)
 }
 
@@ -158,7 +218,16 @@ pub(crate) async fn move_form(
     Form(form): Form<Vec<(String, String)>>,
 ) -> Result<Redirect, Error> {
     let to = fields(form.clone(), "to").pop();
-    let _ = moved(&app, &id, &Move { events: fields(form, "event"), to, by: None }).await?;
+    let _ = moved(
+        &app,
+        &id,
+        &Move {
+            events: fields(form, "event"),
+            to,
+            by: None,
+        },
+    )
+    .await?;
     Ok(back(&app, &id).await)
 }
 
@@ -175,8 +244,17 @@ pub(crate) async fn milestone_form(
     Path(id): Path<String>,
     Form(form): Form<StatedForm>,
 ) -> Result<Redirect, Error> {
-    let text = if form.when.len() == 16 { format!("{}:00Z", form.when) } else { format!("{}Z", form.when) };
-    let at = text.parse().map_err(|_| Error::BadRequest(format!("{:?} is no time; write it as 2026-11-23T10:30", form.when)))?;
+    let text = if form.when.len() == 16 {
+        format!("{}:00Z", form.when)
+    } else {
+        format!("{}Z", form.when)
+    };
+    let at = text.parse().map_err(|_| {
+        Error::BadRequest(format!(
+            "{:?} is no time; write it as 2026-11-23T10:30",
+            form.when
+        ))
+    })?;
     let incident = known(&app, &id).await?;
     let _ = say(&app, app.milestone(&incident, form.milestone, at, None)?).await?;
     Ok(back(&app, &id).await)

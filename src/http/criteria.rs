@@ -38,18 +38,26 @@ async fn found(app: &Arc<App>, queried: Queried) -> Result<(Time, Time, Precisio
     let until = time_range::until(asked.until.as_deref(), now)?.unwrap_or(now);
     let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - SPAN);
     if since >= until {
-        return Err(Error::BadRequest("`since` is not before `until`".to_owned()));
+        return Err(Error::BadRequest(
+            "`since` is not before `until`".to_owned(),
+        ));
     }
     let found = read(app, move |app| app.precision(since, until)).await?;
     Ok((since, until, found))
 }
 
 /// `GET /api/v1/criteria`
-pub(crate) async fn listed(State(app): State<Arc<App>>, queried: Queried) -> Result<Json<Value>, Error> {
+pub(crate) async fn listed(
+    State(app): State<Arc<App>>,
+    queried: Queried,
+) -> Result<Json<Value>, Error> {
     let (since, until, found) = found(&app, queried).await?;
     let settings = app.settings();
     let rows = settings.force.rules.criteria.iter().map(|criterion| {
-        let record = found.criteria.iter().find(|record| record.criterion == criterion.name && record.shadow == criterion.shadow);
+        let record = found
+            .criteria
+            .iter()
+            .find(|record| record.criterion == criterion.name && record.shadow == criterion.shadow);
         json!({
             "name": criterion.name,
             "on": criterion.test.kind(),
@@ -101,5 +109,9 @@ fn told(record: &Record, all: &Precision) -> Value {
 /// `GET /criteria`
 pub(crate) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page {
     let (since, until, found) = found(&app, queried).await?;
-    Ok(Html(pages::criteria::render(&pages::criteria::View { since, until, found: &found })))
+    Ok(Html(pages::criteria::render(&pages::criteria::View {
+        since,
+        until,
+        found: &found,
+    })))
 }

@@ -33,7 +33,9 @@ pub(crate) enum Error {
     #[error(transparent)]
     Unspoken(#[from] Unsupported),
     /// 429 with `Retry-After`, in seconds: more than the source may send.
-    #[error("more than `limits.rate` of this source; try again in {0}s, or raise it in the settings")]
+    #[error(
+        "more than `limits.rate` of this source; try again in {0}s, or raise it in the settings"
+    )]
     TooMany(u64),
     /// 503 with `Retry-After`: could not be stored.
     #[error("{0}")]
@@ -62,10 +64,18 @@ impl Error {
     /// The headers that go with the status.
     pub(crate) fn mark(&self, headers: &mut http::HeaderMap) {
         match self {
-            Self::Unavailable(_) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5"))),
-            Self::TooMany(seconds) => drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds))),
+            Self::Unavailable(_) => {
+                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")))
+            }
+            Self::TooMany(seconds) => {
+                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds)))
+            }
             Self::Unauthorized(challenge) => {
-                let value = if challenge.contains("password") { "Basic realm=\"afterword\"" } else { "Bearer" };
+                let value = if challenge.contains("password") {
+                    "Basic realm=\"afterword\""
+                } else {
+                    "Bearer"
+                };
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
             Self::Internal(fault) => tracing::error!("a request failed: {fault:#}"),
@@ -84,7 +94,11 @@ fn size(bytes: usize) -> String {
 
 impl IntoResponse for Error {
     fn into_response(self) -> Response {
-        let mut response = (self.status(), Json(serde_json::json!({ "error": self.to_string() }))).into_response();
+        let mut response = (
+            self.status(),
+            Json(serde_json::json!({ "error": self.to_string() })),
+        )
+            .into_response();
         self.mark(response.headers_mut());
         response
     }

@@ -3,11 +3,12 @@
 use super::pages::human;
 use crate::model::directory::{Identities, Who};
 use crate::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason, Event, Fact, Severity, SnoozeUntil,
+    Actor, ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason,
+    Event, Fact, Severity, SnoozeUntil,
 };
 use crate::model::incident::{
-    Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome, Phase, SignalKind, SpanState, Standing,
-    Unit,
+    Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome,
+    Phase, SignalKind, SpanState, Standing, Unit,
 };
 use crate::model::ledger::Became;
 use crate::model::on_call::OnCall;
@@ -25,7 +26,9 @@ pub(crate) struct Names<'a> {
 impl<'a> Names<'a> {
     /// The name that people know of whom `source` calls so; else as it came.
     pub(crate) fn called(&self, source: &str, id: &'a str) -> &'a str {
-        self.who.person(source, id, self.stated).map_or(id, |person| &person.name)
+        self.who
+            .person(source, id, self.stated)
+            .map_or(id, |person| &person.name)
     }
 }
 
@@ -206,8 +209,12 @@ pub(crate) fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Accept => "Accepted".to_owned(),
         Answer::Dismiss { reason: why } => format!("Dismissed: {}", lower_first(reason(*why))),
-        Answer::Snooze { until: SnoozeUntil::NextWorkingDay } => "Snoozed until the next working day".to_owned(),
-        Answer::Snooze { until: SnoozeUntil::WhenResolved } => "Snoozed until the incident is resolved".to_owned(),
+        Answer::Snooze {
+            until: SnoozeUntil::NextWorkingDay,
+        } => "Snoozed until the next working day".to_owned(),
+        Answer::Snooze {
+            until: SnoozeUntil::WhenResolved,
+        } => "Snoozed until the incident is resolved".to_owned(),
     }
 }
 
@@ -226,14 +233,24 @@ pub(crate) fn joined(joined: &Joined) -> String {
 
 /// Observed against required: "24m of 30m", "between 22m and 41m of 30m", "1 of 2 times".
 pub(crate) fn measure(measure: &Measure) -> String {
-    let Measure { lower, upper, required, unit, .. } = *measure;
+    let Measure {
+        lower,
+        upper,
+        required,
+        unit,
+        ..
+    } = *measure;
     let say = |value: f64| match unit {
         // Whole seconds are all that is shown; a cast saturates.
         Unit::Seconds => human(value as i64),
         Unit::Times => format!("{value}"),
         Unit::Score => format!("{value:.2}"),
     };
-    let seen = if lower == upper { say(lower) } else { format!("between {} and {}", say(lower), say(upper)) };
+    let seen = if lower == upper {
+        say(lower)
+    } else {
+        format!("between {} and {}", say(lower), say(upper))
+    };
     match unit {
         Unit::Seconds => format!("{seen} of {}", say(required)),
         Unit::Times if required == 1.0 => format!("{seen} of 1 time"),
@@ -244,7 +261,11 @@ pub(crate) fn measure(measure: &Measure) -> String {
 
 /// What a score is made of: "30 (severity: critical) × 0.9 (closeness: as reported)".
 pub(crate) fn factors(factors: &[Factor]) -> String {
-    factors.iter().map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why)).collect::<Vec<_>>().join(" × ")
+    factors
+        .iter()
+        .map(|factor| format!("{} ({}: {})", factor.value, factor.name, factor.why))
+        .collect::<Vec<_>>()
+        .join(" × ")
 }
 
 /// What stands, as a heading.
@@ -260,7 +281,11 @@ pub(crate) fn heading(standing: &Standing) -> &'static str {
 
 /// Why it stands so, in one sentence.
 pub(crate) fn sentence(incident: &Incident) -> &str {
-    if incident.reason.is_empty() { "No criterion has looked at it yet." } else { &incident.reason }
+    if incident.reason.is_empty() {
+        "No criterion has looked at it yet."
+    } else {
+        &incident.reason
+    }
 }
 
 /// How much of what it takes is there, 0 to 1 and above; -1 where nothing is counted.
@@ -291,7 +316,11 @@ pub(crate) fn who(event: &Event, actor: &Actor, names: &Names<'_>) -> String {
 /// Who is on call.
 pub(crate) fn on_call(who: &OnCall) -> String {
     match who {
-        OnCall::These(these) => these.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(", "),
+        OnCall::These(these) => these
+            .iter()
+            .map(|one| one.name.as_str())
+            .collect::<Vec<_>>()
+            .join(", "),
         OnCall::Nobody => "nobody".to_owned(),
         OnCall::Unknown(why) => format!("unknown: {why}"),
     }
@@ -301,8 +330,16 @@ pub(crate) fn on_call(who: &OnCall) -> String {
 pub(crate) fn told(incident: &Incident, event: &Event) -> String {
     match &event.fact {
         Fact::Change(change) if incident.rollbacks.contains(&event.id) => {
-            let revision = change.revision.as_deref().map(|revision| format!(" to an earlier revision ({revision})")).unwrap_or_default();
-            let title = if change.title.is_empty() { String::new() } else { format!(": {}", change.title) };
+            let revision = change
+                .revision
+                .as_deref()
+                .map(|revision| format!(" to an earlier revision ({revision})"))
+                .unwrap_or_default();
+            let title = if change.title.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", change.title)
+            };
             format!("Rollback{revision}{title}")
         }
         _ => fact(event),
@@ -320,7 +357,10 @@ pub(crate) fn fact(event: &Event) -> String {
                 ConditionState::NearMiss => "a near miss",
                 ConditionState::Unknown => "unknown: there is no data",
             };
-            let value = condition.value.map(|value| format!(" (value {value})")).unwrap_or_default();
+            let value = condition
+                .value
+                .map(|value| format!(" (value {value})"))
+                .unwrap_or_default();
             format!("{} is {state}{value}", condition.name)
         }
         Fact::Declaration(declared) => match (declared.status, declared.planned) {
@@ -335,24 +375,49 @@ pub(crate) fn fact(event: &Event) -> String {
                 (false, true) => " (refused by the system)",
                 (false, false) => "",
             };
-            let why = if step.why.is_empty() { String::new() } else { format!(" – {}", step.why) };
+            let why = if step.why.is_empty() {
+                String::new()
+            } else {
+                format!(" – {}", step.why)
+            };
             format!("Manual step: {}{how}{why}", step.action)
         }
         Fact::Request(request) => match &request.requester {
             Some(name) => format!("{name} asked for a postmortem: {}", request.reason),
             None => format!("Somebody asked for a postmortem: {}", request.reason),
         },
-        Fact::NearMiss(miss) => format!("Near miss: {}{}", miss.what, if miss.by_luck { " (noticed by luck)" } else { "" }),
+        Fact::NearMiss(miss) => format!(
+            "Near miss: {}{}",
+            miss.what,
+            if miss.by_luck {
+                " (noticed by luck)"
+            } else {
+                ""
+            }
+        ),
         Fact::Change(change) => {
-            let revision = change.revision.as_deref().map(|revision| format!(" ({revision})")).unwrap_or_default();
-            let title = if change.title.is_empty() { "no title given" } else { &change.title };
+            let revision = change
+                .revision
+                .as_deref()
+                .map(|revision| format!(" ({revision})"))
+                .unwrap_or_default();
+            let title = if change.title.is_empty() {
+                "no title given"
+            } else {
+                &change.title
+            };
             format!("Change, {}: {title}{revision}", change.what)
         }
         Fact::Acknowledgement(_) => "Acknowledged".to_owned(),
         Fact::Note(note) => note.text.clone(),
-        Fact::Maintenance(window) if window.to <= window.from => format!("Planned work was called off: {}", window.why),
+        Fact::Maintenance(window) if window.to <= window.from => {
+            format!("Planned work was called off: {}", window.why)
+        }
         Fact::Maintenance(window) => {
-            let (from, to) = (window.from.format("%-d %b %Y, %H:%M"), window.to.format("%-d %b %Y, %H:%M UTC"));
+            let (from, to) = (
+                window.from.format("%-d %b %Y, %H:%M"),
+                window.to.format("%-d %b %Y, %H:%M UTC"),
+            );
             format!("Planned work from {from} to {to}: {}", window.why)
         }
         Fact::Review(review) => match review.comment.as_str() {
@@ -360,17 +425,45 @@ pub(crate) fn fact(event: &Event) -> String {
             comment => format!("{} – {comment}", answer(&review.answer)),
         },
         Fact::Edit(Edit::Assign { key, service }) => format!("{key} assigned to {service}"),
-        Fact::Edit(Edit::Identity { alias, person: Some(person) }) => format!("{alias} is {person}"),
-        Fact::Edit(Edit::Identity { alias, person: None }) => format!("Taken back: who {alias} is"),
+        Fact::Edit(Edit::Identity {
+            alias,
+            person: Some(person),
+        }) => format!("{alias} is {person}"),
+        Fact::Edit(Edit::Identity {
+            alias,
+            person: None,
+        }) => format!("Taken back: who {alias} is"),
         Fact::Edit(Edit::Merge { from, into }) => format!("{from} was found to be one with {into}"),
-        Fact::Edit(Edit::Move { to: None, .. }) => "A part was found to be an incident of its own".to_owned(),
-        Fact::Edit(Edit::Move { to: Some(to), .. }) => format!("A part was found to belong to {to}"),
-        Fact::Edit(Edit::DataLoss { lost, .. }) => format!("Stated: {}", if *lost { "data was lost" } else { "no data was lost" }),
-        Fact::Edit(Edit::Milestone { milestone: which, at, .. }) => {
-            format!("Stated: {} at {}", lower_first(milestone(*which)), at.format("%-d %b %Y, %H:%M:%S UTC"))
+        Fact::Edit(Edit::Move { to: None, .. }) => {
+            "A part was found to be an incident of its own".to_owned()
+        }
+        Fact::Edit(Edit::Move { to: Some(to), .. }) => {
+            format!("A part was found to belong to {to}")
+        }
+        Fact::Edit(Edit::DataLoss { lost, .. }) => format!(
+            "Stated: {}",
+            if *lost {
+                "data was lost"
+            } else {
+                "no data was lost"
+            }
+        ),
+        Fact::Edit(Edit::Milestone {
+            milestone: which,
+            at,
+            ..
+        }) => {
+            format!(
+                "Stated: {} at {}",
+                lower_first(milestone(*which)),
+                at.format("%-d %b %Y, %H:%M:%S UTC")
+            )
         }
         Fact::Lapsed(lapsed) => {
-            format!("The sender stopped reporting; unknown since it was last seen at {}", lapsed.last_seen.format("%H:%M:%S"))
+            format!(
+                "The sender stopped reporting; unknown since it was last seen at {}",
+                lapsed.last_seen.format("%H:%M:%S")
+            )
         }
         Fact::Settings(_) => "Rules and services put in force".to_owned(),
     }
@@ -380,14 +473,24 @@ fn alert(alert: &Alert) -> String {
     let name = &alert.name;
     match (alert.status, alert.end_reason) {
         (AlertStatus::Firing, _) => {
-            let summary = alert.annotations.get("summary").map(|summary| format!(" – {summary}")).unwrap_or_default();
+            let summary = alert
+                .annotations
+                .get("summary")
+                .map(|summary| format!(" – {summary}"))
+                .unwrap_or_default();
             format!("{name} fires, {}{summary}", severity(&alert.severity).text)
         }
         (_, EndReason::Recovered) => format!("{name} recovered"),
-        (_, EndReason::SourceLost) => format!("{name} ended because its source was lost; whether it recovered is unknown"),
-        (_, EndReason::NoData) => format!("{name} ended because there was no data; whether it recovered is unknown"),
+        (_, EndReason::SourceLost) => {
+            format!("{name} ended because its source was lost; whether it recovered is unknown")
+        }
+        (_, EndReason::NoData) => {
+            format!("{name} ended because there was no data; whether it recovered is unknown")
+        }
         (_, EndReason::Muted) => format!("{name} was muted; whether it recovered is unknown"),
-        (_, EndReason::Deleted) => format!("{name} ended because its rule was deleted; whether it recovered is unknown"),
+        (_, EndReason::Deleted) => {
+            format!("{name} ended because its rule was deleted; whether it recovered is unknown")
+        }
         (_, EndReason::Superseded) => format!("{name} was replaced by a later episode"),
         (_, EndReason::Unknown) => format!("{name} ended; its source does not say why"),
     }
@@ -395,7 +498,10 @@ fn alert(alert: &Alert) -> String {
 
 fn lower_first(text: &str) -> String {
     let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+    letters
+        .next()
+        .map(|first| first.to_lowercase().chain(letters).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -408,15 +514,25 @@ mod tests {
     fn a_measure_says_its_bounds_and_what_it_takes() {
         let seconds = |lower, upper| Measure::new(lower, upper, 1800.0, Unit::Seconds);
         assert_eq!(measure(&seconds(1440.0, 1440.0)), "24m of 30m");
-        assert_eq!(measure(&seconds(1320.0, 2460.0)), "between 22m and 41m of 30m");
-        assert_eq!(measure(&Measure::new(1.0, 1.0, 2.0, Unit::Times)), "1 of 2 times");
-        assert_eq!(measure(&Measure::new(0.7, 0.7, 0.85, Unit::Score)), "score 0.70 of 0.85");
+        assert_eq!(
+            measure(&seconds(1320.0, 2460.0)),
+            "between 22m and 41m of 30m"
+        );
+        assert_eq!(
+            measure(&Measure::new(1.0, 1.0, 2.0, Unit::Times)),
+            "1 of 2 times"
+        );
+        assert_eq!(
+            measure(&Measure::new(0.7, 0.7, 0.85, Unit::Score)),
+            "score 0.70 of 0.85"
+        );
     }
 
     #[test]
     fn the_form_offers_what_the_model_reads() {
         for (value, words) in REASONS {
-            let read: DismissReason = serde_json::from_value(serde_json::Value::from(value)).expect(value);
+            let read: DismissReason =
+                serde_json::from_value(serde_json::Value::from(value)).expect(value);
             assert_eq!(super::reason(read), words);
         }
     }

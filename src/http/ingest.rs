@@ -33,23 +33,53 @@ pub(crate) async fn webhook(
     raw: Body,
 ) -> Result<Response, Error> {
     let settings = app.settings();
-    let Some(source) = settings.config.sources.iter().find(|source| source.name == name) else {
-        let known: Vec<&str> = settings.config.sources.iter().map(|source| source.name.as_str()).collect();
+    let Some(source) = settings
+        .config
+        .sources
+        .iter()
+        .find(|source| source.name == name)
+    else {
+        let known: Vec<&str> = settings
+            .config
+            .sources
+            .iter()
+            .map(|source| source.name.as_str())
+            .collect();
         return Err(Error::NotFound(format!(
             "no source is named `{name}`; the settings name: {}. Add it under `sources:` or correct the address",
             known.join(", ")
         )));
     };
     let query = query.unwrap_or_default();
-    let Some(Admitted { body, once }) = admitted(&app, &settings, source, Beside { headers: &headers, query: &query }, raw).await? else {
+    let Some(Admitted { body, once }) = admitted(
+        &app,
+        &settings,
+        source,
+        Beside {
+            headers: &headers,
+            query: &query,
+        },
+        raw,
+    )
+    .await?
+    else {
         return Ok(StatusCode::OK.into_response());
     };
     // Not even a map of the settings may repeat what proves who sends.
-    let beside = ingest::header_filter::without(&super::shown(&headers), settings.proofs.get(&name));
+    let beside =
+        ingest::header_filter::without(&super::shown(&headers), settings.proofs.get(&name));
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
-    let message = Message { source: &name, headers: &beside, body: &body, names, now };
-    app.vouched(source, &message).await.map_err(|why| unvouched(&app, &source.name, &why))?;
+    let message = Message {
+        source: &name,
+        headers: &beside,
+        body: &body,
+        names,
+        now,
+    };
+    app.vouched(source, &message)
+        .await
+        .map_err(|why| unvouched(&app, &source.name, &why))?;
     // Only now is it known who sends what is signed in its own text.
     if source.auth == SourceAuth::Certificate
         && let Err(wait) = app.pace(&source.name, source.limits.rate, true)
@@ -58,17 +88,25 @@ pub(crate) async fn webhook(
         return Err(Error::TooMany(wait));
     }
     let read = match settings.readers.get(&name) {
-        Some(reader) => ingest::dispatch::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now)),
+        Some(reader) => {
+            ingest::dispatch::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now))
+        }
         None => Ok(Reading::default()),
     };
-    let redacted = settings.readers.get(&name).and_then(|reader| ingest::dispatch::kept(reader, &body));
+    let redacted = settings
+        .readers
+        .get(&name)
+        .and_then(|reader| ingest::dispatch::kept(reader, &body));
     let (mut reply, mut confirm) = (None, None);
     let mut arrival = match read {
         Ok(mut reading) => {
             (reply, confirm) = (reading.reply.take(), reading.confirm.take());
             arrival(&name, body, reading)
         }
-        Err(fault) => Arrival { fault: Some(fault.to_string()), ..arrival(&name, body, Reading::default()) },
+        Err(fault) => Arrival {
+            fault: Some(fault.to_string()),
+            ..arrival(&name, body, Reading::default())
+        },
     };
     if let Some(redacted) = redacted {
         arrival.body = redacted;
@@ -78,7 +116,10 @@ pub(crate) async fn webhook(
         app.turn_away(&source.name, Away::Repeat);
     } else {
         if arrival.is_kept() {
-            let reads = settings.readers.get(&name).map_or(&[] as &[String], ingest::dispatch::headers);
+            let reads = settings
+                .readers
+                .get(&name)
+                .map_or(&[] as &[String], ingest::dispatch::headers);
             arrival.beside = kept(&beside, &format!("/ingest/{name}"), reads, now);
         }
         app.receive(arrival).await?;
@@ -98,26 +139,50 @@ pub(crate) async fn webhook(
 }
 
 /// `GET /ingest/{source}`, by which Slack looks at our certificate. Nothing else is asked for here.
-pub(crate) async fn looked_at(State(app): State<Arc<App>>, Path(name): Path<String>, RawQuery(query): RawQuery) -> Response {
+pub(crate) async fn looked_at(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = query.unwrap_or_default();
     let settings = app.settings();
-    let mut named = settings.config.sources.iter().filter(|source| source.name == name);
+    let mut named = settings
+        .config
+        .sources
+        .iter()
+        .filter(|source| source.name == name);
     if named.any(|source| is_unsigned_check(source.kind, query.as_bytes())) {
         return StatusCode::OK.into_response();
     }
-    (StatusCode::METHOD_NOT_ALLOWED, [(header::ALLOW, "POST, PUT, OPTIONS")]).into_response()
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        [(header::ALLOW, "POST, PUT, OPTIONS")],
+    )
+        .into_response()
 }
 
 /// `OPTIONS /ingest/{source}`: whoever delivers CloudEvents asks first whether they are wanted, and sends nothing unless it is told so.
 /// See <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/http-webhook.md#4-abuse-protection>.
-pub(crate) async fn wanted(State(app): State<Arc<App>>, Path(name): Path<String>, headers: HeaderMap) -> Response {
+pub(crate) async fn wanted(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Response {
     let settings = app.settings();
-    let taken = settings.config.sources.iter().any(|source| source.name == name && source.kind == SourceKind::CloudEvents);
+    let taken = settings
+        .config
+        .sources
+        .iter()
+        .any(|source| source.name == name && source.kind == SourceKind::CloudEvents);
     let mut answer = ([(header::ALLOW, "POST, PUT, OPTIONS")], StatusCode::OK).into_response();
     // It grants a try, no more: each delivery still shows who sends it.
     if let Some(origin) = headers.get("webhook-request-origin").filter(|_| taken) {
-        answer.headers_mut().insert("webhook-allowed-origin", origin.clone());
-        answer.headers_mut().insert("webhook-allowed-rate", HeaderValue::from_static("*"));
+        answer
+            .headers_mut()
+            .insert("webhook-allowed-origin", origin.clone());
+        answer
+            .headers_mut()
+            .insert("webhook-allowed-rate", HeaderValue::from_static("*"));
     }
     answer
 }
@@ -131,18 +196,25 @@ fn unvouched(app: &App, source: &str, why: &Unvouched) -> Error {
                 "the message is not signed as one of the source's topics; the log and the first page of the service say why",
             )
         }
-        Unvouched::Unknown(_) => Error::Unavailable("whose the message is cannot be checked now; send it again in a moment".to_owned()),
+        Unvouched::Unknown(_) => Error::Unavailable(
+            "whose the message is cannot be checked now; send it again in a moment".to_owned(),
+        ),
     }
 }
 
 /// `POST /api/v2/alerts`, as Prometheus calls it.
-pub(crate) async fn alerts(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
+pub(crate) async fn alerts(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<StatusCode, Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let now = app.now();
     let known = &mut |glimpse: &Glimpse<'_>| app.renewed(glimpse, now);
-    let reading = ingest::prometheus::news_v2(&body, PROMETHEUS, &settings.config.labels, now, known)
-        .map_err(|fault| Error::BadRequest(fault.to_string()))?;
+    let reading =
+        ingest::prometheus::news_v2(&body, PROMETHEUS, &settings.config.labels, now, known)
+            .map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     // As Alertmanager does: the good ones are taken, and then the fault is told.
     let mut arrival = arrival(PROMETHEUS, body, reading);
@@ -163,9 +235,17 @@ pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
     let stored = !reading.events.is_empty() || !reading.faults.is_empty() || reading.renewed == 0;
     Arrival {
         source: source.to_owned(),
-        body: if stored { body.bytes.into() } else { Vec::new() },
+        body: if stored {
+            body.bytes.into()
+        } else {
+            Vec::new()
+        },
         fault: faults(&reading),
-        leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
+        leases: reading
+            .leases
+            .into_iter()
+            .map(|lease| (lease.subject, lease.until))
+            .collect(),
         unstarted: reading.unstarted,
         if_on: reading.if_on,
         renewed: reading.renewed,
@@ -177,5 +257,8 @@ pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
 
 /// What is kept of how a message came, for whoever reads it again.
 pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String], now: Time) -> log::Beside {
-    log::Beside { headers: ingest::header_filter::kept(headers, path, reads), came_at: Some(now) }
+    log::Beside {
+        headers: ingest::header_filter::kept(headers, path, reads),
+        came_at: Some(now),
+    }
 }

@@ -51,8 +51,20 @@ type Queried = Result<Query<Narrowed>, QueryRejection>;
 impl Narrowed {
     fn of(queried: Queried) -> Result<Self, Error> {
         let Query(narrowed) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
-        let given = |text: Option<String>| text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
-        let Self { since, until, service, decision, criterion, before, limit, format } = narrowed;
+        let given = |text: Option<String>| {
+            text.map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty())
+        };
+        let Self {
+            since,
+            until,
+            service,
+            decision,
+            criterion,
+            before,
+            limit,
+            format,
+        } = narrowed;
         Ok(Self {
             since: given(since),
             until: given(until),
@@ -72,7 +84,11 @@ impl Narrowed {
             Some("hold") => Some(Decision::Hold),
             Some("suggest") => Some(Decision::Suggest),
             Some("none") => Some(Decision::None),
-            Some(other) => return Err(Error::BadRequest(format!("the decision {other:?} is not known: hold, suggest or none"))),
+            Some(other) => {
+                return Err(Error::BadRequest(format!(
+                    "the decision {other:?} is not known: hold, suggest or none"
+                )));
+            }
         };
         let now = app.now();
         Ok(Asked {
@@ -85,29 +101,52 @@ impl Narrowed {
         })
     }
 
-    async fn after(&self, app: &Arc<App>) -> Result<Option<(crate::model::Time, IncidentId)>, Error> {
-        let Some(before) = self.before.clone() else { return Ok(None) };
+    async fn after(
+        &self,
+        app: &Arc<App>,
+    ) -> Result<Option<(crate::model::Time, IncidentId)>, Error> {
+        let Some(before) = self.before.clone() else {
+            return Ok(None);
+        };
         let incident = before.clone();
         let closed_at = read(app, move |app| app.store.closed_at(&incident)).await?;
-        let closed_at = closed_at.ok_or_else(|| Error::BadRequest(format!("`before` is no incident of the ledger: {before:?}")))?;
+        let closed_at = closed_at.ok_or_else(|| {
+            Error::BadRequest(format!("`before` is no incident of the ledger: {before:?}"))
+        })?;
         Ok(Some((closed_at, IncidentId(before))))
     }
 
     fn limit(&self) -> Result<Option<usize>, Error> {
-        let Some(text) = &self.limit else { return Ok(None) };
+        let Some(text) = &self.limit else {
+            return Ok(None);
+        };
         let limit = text.parse().ok().filter(|limit| *limit > 0);
-        limit.map(Some).ok_or_else(|| Error::BadRequest(format!("`limit` is no number of entries: {text:?}")))
+        limit
+            .map(Some)
+            .ok_or_else(|| Error::BadRequest(format!("`limit` is no number of entries: {text:?}")))
     }
 
     fn wants_csv(&self, headers: &HeaderMap) -> Result<bool, Error> {
         match self.format.as_deref() {
             Some("csv") => Ok(true),
             Some("json") => Ok(false),
-            Some(other) => Err(Error::BadRequest(format!("the format {other:?} is not known: json or csv"))),
+            Some(other) => Err(Error::BadRequest(format!(
+                "the format {other:?} is not known: json or csv"
+            ))),
             None => {
-                let accepted = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+                let accepted = headers
+                    .get_all(header::ACCEPT)
+                    .iter()
+                    .filter_map(|value| value.to_str().ok());
                 let media = |value: &str| {
-                    value.split(',').any(|media| media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("text/csv"))
+                    value.split(',').any(|media| {
+                        media
+                            .split(';')
+                            .next()
+                            .unwrap_or_default()
+                            .trim()
+                            .eq_ignore_ascii_case("text/csv")
+                    })
                 };
                 Ok(accepted.into_iter().any(media))
             }
@@ -116,16 +155,34 @@ impl Narrowed {
 
     /// The address of the same at `path`, from another entry on.
     fn address(&self, path: &str, before: Option<String>, format: Option<&str>) -> String {
-        let other = Self { before, format: format.map(str::to_owned), ..self.clone() };
+        let other = Self {
+            before,
+            format: format.map(str::to_owned),
+            ..self.clone()
+        };
         let pairs = serde_json::to_value(&other).unwrap_or_default();
-        let pairs = pairs.as_object().into_iter().flatten().filter_map(|(name, value)| Some((name, value.as_str()?)));
-        let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-        if query.is_empty() { path.to_owned() } else { format!("{path}?{query}") }
+        let pairs = pairs
+            .as_object()
+            .into_iter()
+            .flatten()
+            .filter_map(|(name, value)| Some((name, value.as_str()?)));
+        let query = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs)
+            .finish();
+        if query.is_empty() {
+            path.to_owned()
+        } else {
+            format!("{path}?{query}")
+        }
     }
 }
 
 /// Entries, and where the next ones are found when there are more.
-async fn rows(app: &Arc<App>, asked: &Asked, limit: usize) -> Result<(Vec<Row>, Option<IncidentId>), Error> {
+async fn rows(
+    app: &Arc<App>,
+    asked: &Asked,
+    limit: usize,
+) -> Result<(Vec<Row>, Option<IncidentId>), Error> {
     let asked = asked.clone();
     let mut rows = read(app, move |app| app.ledger(&asked, limit + 1)).await?;
     let more = rows.len() > limit;
@@ -135,7 +192,11 @@ async fn rows(app: &Arc<App>, asked: &Asked, limit: usize) -> Result<(Vec<Row>, 
 }
 
 /// `GET /api/v1/ledger`
-pub(crate) async fn listed(State(app): State<Arc<App>>, headers: HeaderMap, queried: Queried) -> Result<Response, Error> {
+pub(crate) async fn listed(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    queried: Queried,
+) -> Result<Response, Error> {
     let narrowed = Narrowed::of(queried)?;
     let asked = narrowed.asked(&app).await?;
     let limit = narrowed.limit()?;
@@ -145,8 +206,13 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, headers: HeaderMap, quer
     let (rows, next) = rows(&app, &asked, limit.unwrap_or(LIMIT).min(LIMIT)).await?;
     let mut response = Json(Value::from(rows.iter().map(told).collect::<Vec<_>>())).into_response();
     if let Some(next) = next {
-        let link = format!("<{}>; rel=\"next\"", narrowed.address("/api/v1/ledger", Some(next.0), narrowed.format.as_deref()));
-        response.headers_mut().extend(link.parse().ok().map(|link| (header::LINK, link)));
+        let link = format!(
+            "<{}>; rel=\"next\"",
+            narrowed.address("/api/v1/ledger", Some(next.0), narrowed.format.as_deref())
+        );
+        response
+            .headers_mut()
+            .extend(link.parse().ok().map(|link| (header::LINK, link)));
     }
     Ok(response)
 }
@@ -182,16 +248,44 @@ fn table(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
     let lines = stream::try_unfold(Some((asked, limit, true)), move |state| {
         let app = Arc::clone(&app);
         async move {
-            let Some((asked, left, first)) = state else { return Ok::<_, Error>(None) };
-            let (rows, next) = rows(&app, &asked, left.map_or(LIMIT, |left| left.min(LIMIT))).await?;
-            let mut bytes = if first { ledger_csv::head() } else { Vec::new() };
+            let Some((asked, left, first)) = state else {
+                return Ok::<_, Error>(None);
+            };
+            let (rows, next) =
+                rows(&app, &asked, left.map_or(LIMIT, |left| left.min(LIMIT))).await?;
+            let mut bytes = if first {
+                ledger_csv::head()
+            } else {
+                Vec::new()
+            };
             bytes.extend(ledger_csv::body(&rows));
             let left = left.map(|left| left - rows.len());
-            let after = rows.last().filter(|_| next.is_some() && left != Some(0)).map(Row::place);
-            Ok(Some((Bytes::from(bytes), after.map(|after| (Asked { after: Some(after), ..asked }, left, false)))))
+            let after = rows
+                .last()
+                .filter(|_| next.is_some() && left != Some(0))
+                .map(Row::place);
+            Ok(Some((
+                Bytes::from(bytes),
+                after.map(|after| {
+                    (
+                        Asked {
+                            after: Some(after),
+                            ..asked
+                        },
+                        left,
+                        false,
+                    )
+                }),
+            )))
         }
     });
-    let told = [(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CONTENT_DISPOSITION, "attachment; filename=\"ledger.csv\"")];
+    let told = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (
+            header::CONTENT_DISPOSITION,
+            "attachment; filename=\"ledger.csv\"",
+        ),
+    ];
     (told, Body::from_stream(lines)).into_response()
 }
 
@@ -201,7 +295,12 @@ pub(crate) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page 
     let asked = narrowed.asked(&app).await?;
     let (rows, next) = rows(&app, &asked, ROWS).await?;
     let settings = app.settings();
-    let criteria = settings.force.rules.criteria.iter().map(|criterion| criterion.name.clone());
+    let criteria = settings
+        .force
+        .rules
+        .criteria
+        .iter()
+        .map(|criterion| criterion.name.clone());
     let view = pages::ledger::View {
         rows: &rows,
         who: &settings.force.who,

@@ -72,7 +72,10 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     // Nobody can say where an end of it is not known, and nothing is over before it began.
     let between = |from: Option<Time>, to: &Option<Milestone>| {
         let seconds = at(to).zip(from).map(|(to, from)| (to - from).num_seconds());
-        seconds.filter(|seconds| *seconds >= 0).map(|seconds| seconds.to_string()).unwrap_or_default()
+        seconds
+            .filter(|seconds| *seconds >= 0)
+            .map(|seconds| seconds.to_string())
+            .unwrap_or_default()
     };
     let review = entry.review.as_ref();
     let (answer, reason) = match review.map(|review| review.answer) {
@@ -82,8 +85,12 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         Some(Answer::Snooze { until }) => ("snooze", word(&until)),
     };
     let announced = entry.announced.as_ref();
-    let shadows = entry.shadows().map(|(verdict, would_have)| format!("{}: {}", verdict.criterion, word(&would_have)));
-    let named = |id: Option<&crate::model::incident::IncidentId>| id.map(|id| id.0.clone()).unwrap_or_default();
+    let shadows = entry
+        .shadows()
+        .map(|(verdict, would_have)| format!("{}: {}", verdict.criterion, word(&would_have)));
+    let named = |id: Option<&crate::model::incident::IncidentId>| {
+        id.map(|id| id.0.clone()).unwrap_or_default()
+    };
     [
         entry.incident.0.clone(),
         time(ledgered.entry.closed_at),
@@ -104,22 +111,46 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
         between(began, &milestones.resolved),
         word(&entry.decided()),
         time_if_any(announced.map(|announced| announced.at)),
-        announced.map(|announced| announced.criteria.join("; ")).unwrap_or_default(),
+        announced
+            .map(|announced| announced.criteria.join("; "))
+            .unwrap_or_default(),
         entry.reason.clone(),
         answer.to_owned(),
         reason,
         time_if_any(review.map(|review| review.at)),
-        review.and_then(|review| review.by.clone()).unwrap_or_default(),
-        review.map(|review| review.comment.clone()).unwrap_or_default(),
+        review
+            .and_then(|review| review.by.clone())
+            .unwrap_or_default(),
+        review
+            .map(|review| review.comment.clone())
+            .unwrap_or_default(),
         word(&row.became),
-        ledgered.postmortem.as_ref().map(|postmortem| postmortem.id.0.clone()).unwrap_or_default(),
-        row.path.as_ref().map(|path| path.display().to_string()).unwrap_or_default(),
-        time_if_any(ledgered.meeting.filter(|meeting| !meeting.cancelled).map(|meeting| meeting.starts_at)),
+        ledgered
+            .postmortem
+            .as_ref()
+            .map(|postmortem| postmortem.id.0.clone())
+            .unwrap_or_default(),
+        row.path
+            .as_ref()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default(),
+        time_if_any(
+            ledgered
+                .meeting
+                .filter(|meeting| !meeting.cancelled)
+                .map(|meeting| meeting.starts_at),
+        ),
         named(entry.bundle.as_ref()),
         named(ledgered.merged_into.as_ref()),
         time_if_any(entry.requested_at),
         time_if_any(ledgered.amended.as_ref().map(|(at, _)| *at)),
-        word(&ledgered.entry.announced.as_ref().map_or(Decision::None, |announced| announced.decision)),
+        word(
+            &ledgered
+                .entry
+                .announced
+                .as_ref()
+                .map_or(Decision::None, |announced| announced.decision),
+        ),
         shadows.collect::<Vec<_>>().join("; "),
     ]
 }
@@ -134,7 +165,10 @@ fn time_if_any(at: Option<Time>) -> String {
 
 /// The word that the JSON has for it.
 fn word(of: &impl serde::Serialize) -> String {
-    serde_json::to_value(of).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+    serde_json::to_value(of)
+        .ok()
+        .and_then(|value| value.as_str().map(str::to_owned))
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -151,8 +185,12 @@ mod tests {
 
     fn read(rows: &[Row]) -> Vec<Vec<String>> {
         let text = [head(), body(rows)].concat();
-        let read = ReaderBuilder::new().has_headers(false).from_reader(text.as_slice()).into_records();
-        read.map(|row| row.unwrap().iter().map(str::to_owned).collect()).collect()
+        let read = ReaderBuilder::new()
+            .has_headers(false)
+            .from_reader(text.as_slice())
+            .into_records();
+        read.map(|row| row.unwrap().iter().map(str::to_owned).collect())
+            .collect()
     }
 
     fn cell<'a>(table: &'a [Vec<String>], row: usize, column: &str) -> &'a str {
@@ -165,7 +203,10 @@ mod tests {
         rows[0].ledgered.entry.title = "=HYPERLINK(\"https://x\";\"y\"),\nline two, ö".to_owned();
         rows[0].path = Some(PathBuf::from("@a.md"));
         let table = read(&rows);
-        assert_eq!((table.len(), &table[0][..]), (5, &COLUMNS.map(str::to_owned)[..]));
+        assert_eq!(
+            (table.len(), &table[0][..]),
+            (5, &COLUMNS.map(str::to_owned)[..])
+        );
         for (row, column, expected) in [
             (1, "incident", "i-3f2a91c0de"),
             (1, "closed_at", "2026-11-23T11:22:00Z"),
@@ -193,8 +234,12 @@ mod tests {
 
     #[test]
     fn every_column_is_documented_in_order() {
-        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ledger.md")).unwrap();
-        let told = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name);
+        let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ledger.md"))
+            .unwrap();
+        let told = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split_once('`'))
+            .map(|(name, _)| name);
         assert_eq!(told.collect::<Vec<_>>(), COLUMNS);
     }
 }

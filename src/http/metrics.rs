@@ -27,7 +27,10 @@ const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=
 /// The content type of [`plain`].
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<([(HeaderName, &'static str); 1], String), Error> {
+pub(crate) async fn metrics(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     let stored = read(&app, |app| app.store.counts()).await?;
     let mut registry = Registry::with_prefix("afterword");
     let counted = &app.counts;
@@ -36,79 +39,200 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
         counter.inc_by(value.load(Ordering::Relaxed));
         registry.register(name, help, counter);
     };
-    counter("arrivals", "Messages committed to the log", &counted.arrivals);
+    counter(
+        "arrivals",
+        "Messages committed to the log",
+        &counted.arrivals,
+    );
     counter("events", "Events committed to the log", &counted.events);
-    counter("heartbeats", "Alerts that only renewed what is known", &counted.heartbeats);
-    counter("pushed_samples", "Samples pushed to us, asked for or not", &counted.pushed);
-    counter("refused_arrivals", "Messages refused for their credentials", &counted.refused);
-    counter("deliveries_performed", "Deliveries performed", &counted.delivered);
-    counter("delivery_failures", "Attempts at a delivery that failed", &counted.delivery_failures);
-    counter("reload_failures", "Reloads whose settings had faults", &counted.reload_failures);
+    counter(
+        "heartbeats",
+        "Alerts that only renewed what is known",
+        &counted.heartbeats,
+    );
+    counter(
+        "pushed_samples",
+        "Samples pushed to us, asked for or not",
+        &counted.pushed,
+    );
+    counter(
+        "refused_arrivals",
+        "Messages refused for their credentials",
+        &counted.refused,
+    );
+    counter(
+        "deliveries_performed",
+        "Deliveries performed",
+        &counted.delivered,
+    );
+    counter(
+        "delivery_failures",
+        "Attempts at a delivery that failed",
+        &counted.delivery_failures,
+    );
+    counter(
+        "reload_failures",
+        "Reloads whose settings had faults",
+        &counted.reload_failures,
+    );
     let (head, applied) = app.progress();
     let mut gauge = |name: &str, help: &str, value: u64| {
         let gauge = Gauge::<i64>::default();
         gauge.set(i64::try_from(value).unwrap_or(i64::MAX));
         registry.register(name, help, gauge);
     };
-    gauge("judge", "Whether this process is the judge, among the replicas of one database", u64::from(app.epoch().is_some()));
+    gauge(
+        "judge",
+        "Whether this process is the judge, among the replicas of one database",
+        u64::from(app.epoch().is_some()),
+    );
     gauge("log_head", "Last position of the log", head);
-    gauge("log_applied", "Last position the judge has applied", applied);
+    gauge(
+        "log_applied",
+        "Last position the judge has applied",
+        applied,
+    );
     gauge(
         "config_last_reload_successful",
         "Whether the files of settings and rules are what is in force",
         u64::from(!counted.reload_failed.load(Ordering::Relaxed)),
     );
-    let reloaded_at = u64::try_from(counted.reloaded_at.load(Ordering::Relaxed)).unwrap_or_default();
-    gauge("config_last_reload_success_timestamp_seconds", "When the settings and rules in force were read", reloaded_at);
-    gauge("quarantined_records", "Records in quarantine", stored.quarantined);
+    let reloaded_at =
+        u64::try_from(counted.reloaded_at.load(Ordering::Relaxed)).unwrap_or_default();
+    gauge(
+        "config_last_reload_success_timestamp_seconds",
+        "When the settings and rules in force were read",
+        reloaded_at,
+    );
+    gauge(
+        "quarantined_records",
+        "Records in quarantine",
+        stored.quarantined,
+    );
     let rows = [
-        ("incidents", "Incidents by phase", "phase", &stored.incidents),
-        ("standings", "Incidents by what stands", "standing", &stored.standings),
-        ("postmortems", "Postmortems by status", "status", &stored.postmortems),
-        ("deliveries", "Deliveries by state", "state", &stored.deliveries),
+        (
+            "incidents",
+            "Incidents by phase",
+            "phase",
+            &stored.incidents,
+        ),
+        (
+            "standings",
+            "Incidents by what stands",
+            "standing",
+            &stored.standings,
+        ),
+        (
+            "postmortems",
+            "Postmortems by status",
+            "status",
+            &stored.postmortems,
+        ),
+        (
+            "deliveries",
+            "Deliveries by state",
+            "state",
+            &stored.deliveries,
+        ),
     ];
     for (name, help, label, counts) in rows {
         let family = Gauges::default();
         for (value, count) in counts {
-            family.get_or_create(&vec![(label, value.clone())]).set(i64::try_from(*count).unwrap_or(i64::MAX));
+            family
+                .get_or_create(&vec![(label, value.clone())])
+                .set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
         registry.register(name, help, family);
     }
     let rotas = Gauges::default();
     for rota in app.rotas().shown(&app.settings(), app.now()) {
-        rotas.get_or_create(&vec![("service", rota.service)]).set(i64::from(rota.fault.is_none() && rota.read_at.is_some()));
+        rotas
+            .get_or_create(&vec![("service", rota.service)])
+            .set(i64::from(rota.fault.is_none() && rota.read_at.is_some()));
     }
-    registry.register("on_call_up", "Whether the calendar of who is on call for each service could be read last", rotas);
+    registry.register(
+        "on_call_up",
+        "Whether the calendar of who is on call for each service could be read last",
+        rotas,
+    );
     let measured = read(&app, App::measured).await?;
-    let (series, left_out, answers, cut) = (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
+    let (series, left_out, answers, cut) = (
+        Gauges::default(),
+        Gauges::default(),
+        Gauges::default(),
+        Gauges::default(),
+    );
     for (name, status) in measured.conditions() {
         for (state, count) in status.counts() {
-            let state = serde_json::to_string(&state).unwrap_or_default().trim_matches('"').to_owned();
-            series.get_or_create(&vec![("condition", name.clone()), ("state", state)]).set(i64::try_from(count).unwrap_or(i64::MAX));
+            let state = serde_json::to_string(&state)
+                .unwrap_or_default()
+                .trim_matches('"')
+                .to_owned();
+            series
+                .get_or_create(&vec![("condition", name.clone()), ("state", state)])
+                .set(i64::try_from(count).unwrap_or(i64::MAX));
         }
-        left_out.get_or_create(&vec![("condition", name.clone())]).set(i64::try_from(status.left_out).unwrap_or(i64::MAX));
+        left_out
+            .get_or_create(&vec![("condition", name.clone())])
+            .set(i64::try_from(status.left_out).unwrap_or(i64::MAX));
     }
     for (name, status) in measured.sources() {
-        answers.get_or_create(&vec![("metrics", name.clone())]).set(i64::from(status.fault.is_none() && status.answered.is_some()));
-        cut.get_or_create(&vec![("metrics", name.clone())]).set(i64::try_from(status.left_out).unwrap_or(i64::MAX));
+        answers
+            .get_or_create(&vec![("metrics", name.clone())])
+            .set(i64::from(
+                status.fault.is_none() && status.answered.is_some(),
+            ));
+        cut.get_or_create(&vec![("metrics", name.clone())])
+            .set(i64::try_from(status.left_out).unwrap_or(i64::MAX));
     }
-    registry.register("condition_series", "Series of each condition by their state", series);
-    registry.register("condition_series_left_out", "Series beyond the max_series of each condition", left_out);
-    registry.register("metrics_series_left_out", "Series beyond those that are kept of each entry of metrics", cut);
-    registry.register("metrics_up", "Whether each entry of metrics, or each target of it, answered last", answers);
+    registry.register(
+        "condition_series",
+        "Series of each condition by their state",
+        series,
+    );
+    registry.register(
+        "condition_series_left_out",
+        "Series beyond the max_series of each condition",
+        left_out,
+    );
+    registry.register(
+        "metrics_series_left_out",
+        "Series beyond those that are kept of each entry of metrics",
+        cut,
+    );
+    registry.register(
+        "metrics_up",
+        "Whether each entry of metrics, or each target of it, answered last",
+        answers,
+    );
     let (refused, repeated) = (Counters::default(), Counters::default());
     for (source, why, count) in app.turned_away() {
         match why {
-            Away::Repeat => repeated.get_or_create(&vec![("source", source)]).inc_by(count),
-            _ => refused.get_or_create(&vec![("source", source), ("why", why.word().to_owned())]).inc_by(count),
+            Away::Repeat => repeated
+                .get_or_create(&vec![("source", source)])
+                .inc_by(count),
+            _ => refused
+                .get_or_create(&vec![("source", source), ("why", why.word().to_owned())])
+                .inc_by(count),
         };
     }
-    registry.register("refused", "Messages of each source that were refused, and why", refused);
-    registry.register("repeated", "Signed messages of each source that were taken before and not taken again", repeated);
+    registry.register(
+        "refused",
+        "Messages of each source that were refused, and why",
+        refused,
+    );
+    registry.register(
+        "repeated",
+        "Signed messages of each source that were taken before and not taken again",
+        repeated,
+    );
     sources(&read(&app, App::sources).await?, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
-    let accepted = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or_default();
+    let accepted = headers
+        .get(header::ACCEPT)
+        .and_then(|accept| accept.to_str().ok())
+        .unwrap_or_default();
     Ok(if accepted.contains("application/openmetrics-text") {
         ([(header::CONTENT_TYPE, OPENMETRICS)], text)
     } else {
@@ -118,7 +242,10 @@ pub(crate) async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> 
 
 /// OpenMetrics text as Prometheus's own, as far as we write it: there a counter is described under the name that its samples have.
 fn plain(open: &str) -> String {
-    let counters: Vec<&str> = open.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter")).collect();
+    let counters: Vec<&str> = open
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE ")?.strip_suffix(" counter"))
+        .collect();
     let mut text = String::with_capacity(open.len());
     for line in open.lines().filter(|line| *line != "# EOF") {
         let mut words = line.splitn(4, ' ');
@@ -138,32 +265,70 @@ fn sources(sources: &[SourceShown], registry: &mut Registry) {
     type Counted = fn(&Hour) -> u64;
     let label = |source: &SourceShown| vec![("source", source.name.clone())];
     let counters: [(&str, &str, Counted); 2] = [
-        ("source_messages", "Messages of each source, mere repetitions included", |hour| hour.messages),
-        ("source_events", "Events of each source that were new", |hour| hour.events),
+        (
+            "source_messages",
+            "Messages of each source, mere repetitions included",
+            |hour| hour.messages,
+        ),
+        (
+            "source_events",
+            "Events of each source that were new",
+            |hour| hour.events,
+        ),
     ];
     for (name, help, counted) in counters {
         let family = Counters::default();
         for source in sources {
-            family.get_or_create(&label(source)).inc_by(counted(&source.tally.counted));
+            family
+                .get_or_create(&label(source))
+                .inc_by(counted(&source.tally.counted));
         }
         registry.register(name, help, family);
     }
-    let (message, event, silent, waiting) = (Gauges::default(), Gauges::default(), Gauges::default(), Gauges::default());
+    let (message, event, silent, waiting) = (
+        Gauges::default(),
+        Gauges::default(),
+        Gauges::default(),
+        Gauges::default(),
+    );
     for source in sources {
         // A time that is not known is no sample: 0 would be one.
-        for (family, at) in [(&message, source.tally.seen.last_message), (&event, source.tally.seen.last_event)] {
+        for (family, at) in [
+            (&message, source.tally.seen.last_message),
+            (&event, source.tally.seen.last_event),
+        ] {
             if let Some(at) = at {
                 family.get_or_create(&label(source)).set(at.timestamp());
             }
         }
-        silent.get_or_create(&label(source)).set(i64::from(source.rhythm.is_silent()));
+        silent
+            .get_or_create(&label(source))
+            .set(i64::from(source.rhythm.is_silent()));
         let count = source.waiting.as_ref().map_or(0, |waiting| waiting.count);
-        waiting.get_or_create(&label(source)).set(i64::try_from(count).unwrap_or(i64::MAX));
+        waiting
+            .get_or_create(&label(source))
+            .set(i64::try_from(count).unwrap_or(i64::MAX));
     }
-    registry.register("source_last_message_timestamp_seconds", "When each source sent last, to any process", message);
-    registry.register("source_last_event_timestamp_seconds", "When each source sent last what was new, to any process", event);
-    registry.register("source_silent", "Whether each source is silent for longer than it should", silent);
-    registry.register("source_unread_messages", "Messages of each source that wait in quarantine", waiting);
+    registry.register(
+        "source_last_message_timestamp_seconds",
+        "When each source sent last, to any process",
+        message,
+    );
+    registry.register(
+        "source_last_event_timestamp_seconds",
+        "When each source sent last what was new, to any process",
+        event,
+    );
+    registry.register(
+        "source_silent",
+        "Whether each source is silent for longer than it should",
+        silent,
+    );
+    registry.register(
+        "source_unread_messages",
+        "Messages of each source that wait in quarantine",
+        waiting,
+    );
 }
 
 #[cfg(test)]
@@ -173,8 +338,7 @@ mod tests {
     #[test]
     fn a_counter_is_described_under_the_name_of_its_samples() {
         let open = "# HELP a_b Bs.\n# TYPE a_b counter\na_b_total{x=\"# TYPE y counter\"} 3\n# HELP c Cs.\n# TYPE c gauge\nc 1\n# EOF\n";
-        let expected =
-            "# HELP a_b_total Bs.\n# TYPE a_b_total counter\na_b_total{x=\"# TYPE y counter\"} 3\n# HELP c Cs.\n# TYPE c gauge\nc 1\n";
+        let expected = "# HELP a_b_total Bs.\n# TYPE a_b_total counter\na_b_total{x=\"# TYPE y counter\"} 3\n# HELP c Cs.\n# TYPE c gauge\nc 1\n";
         assert_eq!(plain(open), expected);
     }
 }

@@ -47,8 +47,7 @@ use error::Error;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The content security policy of all pages: no scripts, nothing from elsewhere.
-const POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Serves on `listener` until `stop` is cancelled, then lets open requests finish.
 pub async fn serve(app: Arc<App>, listener: TcpListener, stop: CancellationToken) {
@@ -70,7 +69,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/incidents/{id}/review", post(api::review))
         .route("/api/v1/incidents/{id}/merge", post(correct::merge))
         .route("/api/v1/incidents/{id}/move", post(correct::part))
-        .route("/api/v1/incidents/{id}/milestones", post(correct::milestone))
+        .route(
+            "/api/v1/incidents/{id}/milestones",
+            post(correct::milestone),
+        )
         .route("/api/v1/incidents/{id}/data-loss", post(correct::data_loss))
         .route("/api/v1/identities", post(correct::identity))
         .route("/api/v1/suggestions", get(api::suggestions))
@@ -79,22 +81,42 @@ fn router(app: Arc<App>) -> Router {
         .route("/api/v1/criteria", get(criteria::listed))
         .route("/api/v1/conditions", get(api::conditions))
         .route("/api/v1/ledger", get(ledger::listed))
-        .route("/api/v1/backtests", get(backtests::listed).post(backtests::begin))
-        .route("/api/v1/backtests/{number}", get(backtests::one).delete(backtests::cancel))
+        .route(
+            "/api/v1/backtests",
+            get(backtests::listed).post(backtests::begin),
+        )
+        .route(
+            "/api/v1/backtests/{number}",
+            get(backtests::one).delete(backtests::cancel),
+        )
         .route("/api/v1/deliveries", get(api::deliveries))
         .route("/api/v1/deliveries/retry", post(api::retry_delivery))
         .route("/api/v1/sources", get(sources::listed))
         .route("/api/v1/quarantine", get(quarantine::listed))
         .route("/api/v1/quarantine/{position}", get(quarantine::one))
-        .route("/api/v1/quarantine/{position}/retry", post(quarantine::retry))
-        .route("/api/v1/quarantine/{position}/dismiss", post(quarantine::dismiss))
+        .route(
+            "/api/v1/quarantine/{position}/retry",
+            post(quarantine::retry),
+        )
+        .route(
+            "/api/v1/quarantine/{position}/dismiss",
+            post(quarantine::dismiss),
+        )
         .route("/metrics", get(metrics::metrics))
         .route("/-/reload", post(reload))
         .merge(web::routes())
         .layer(middleware::from_fn_with_state(Arc::clone(&app), allowed));
-    let fixed = |name: HeaderName, value: &'static str| SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value));
+    let fixed = |name: HeaderName, value: &'static str| {
+        SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
+    };
     Router::new()
-        .route("/ingest/{source}", post(ingest::webhook).put(ingest::webhook).get(ingest::looked_at).options(ingest::wanted))
+        .route(
+            "/ingest/{source}",
+            post(ingest::webhook)
+                .put(ingest::webhook)
+                .get(ingest::looked_at)
+                .options(ingest::wanted),
+        )
         .route("/api/v1/write", post(remote_write::write))
         .route("/-/healthy", get(|| async { "Afterword is healthy.\n" }))
         .route("/-/ready", get(ready))
@@ -102,7 +124,10 @@ fn router(app: Arc<App>) -> Router {
         .merge(people)
         .fallback(web::nowhere)
         .layer(CsrfLayer::new())
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, PATIENCE))
+        .layer(TimeoutLayer::with_status_code(
+            StatusCode::REQUEST_TIMEOUT,
+            PATIENCE,
+        ))
         .layer(CatchPanicLayer::new())
         .layer(fixed(header::CONTENT_SECURITY_POLICY, POLICY))
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
@@ -117,8 +142,11 @@ async fn allowed(State(app): State<Arc<App>>, request: Request, next: Next) -> R
     let known = match &settings.access {
         Some(proof) => authentic(proof, &shown(headers)) || web::password(proof, headers),
         None => {
-            let from = request.extensions().get::<ConnectInfo<std::net::SocketAddr>>();
-            from.is_some_and(|ConnectInfo(from)| from.ip().to_canonical().is_loopback()) && web::names_this_machine(headers)
+            let from = request
+                .extensions()
+                .get::<ConnectInfo<std::net::SocketAddr>>();
+            from.is_some_and(|ConnectInfo(from)| from.ip().to_canonical().is_loopback())
+                && web::names_this_machine(headers)
         }
     };
     if known {
@@ -134,7 +162,10 @@ async fn allowed(State(app): State<Arc<App>>, request: Request, next: Next) -> R
 
 /// What a sender shows beside a body.
 fn shown(headers: &HeaderMap) -> Headers<'_> {
-    headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect()
 }
 
 /// `GET /-/ready`: once the judge has applied what was logged before the start.
@@ -144,16 +175,25 @@ async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static str) {
     if head.saturating_sub(applied) < 10_000 {
         (StatusCode::OK, "Afterword is ready.\n")
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "Afterword is catching up with its log.\n")
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Afterword is catching up with its log.\n",
+        )
     }
 }
 
 /// `POST /-/reload`
 async fn reload(State(app): State<Arc<App>>) -> Result<&'static str, Error> {
     let ours = Arc::clone(&app);
-    let done = tokio::task::spawn_blocking(move || ours.reload()).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?;
-    done.map(|()| "The settings and rules were read again.\n").map_err(|faults| {
-        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Error::BadRequest(format!("the old settings stay in force: {}", told.join("; ")))
-    })
+    let done = tokio::task::spawn_blocking(move || ours.reload())
+        .await
+        .map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?;
+    done.map(|()| "The settings and rules were read again.\n")
+        .map_err(|faults| {
+            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            Error::BadRequest(format!(
+                "the old settings stay in force: {}",
+                told.join("; ")
+            ))
+        })
 }

@@ -36,7 +36,9 @@ impl From<MendFault> for Error {
     fn from(fault: MendFault) -> Self {
         match fault {
             MendFault::Unknown(_) => Self::NotFound(fault.to_string()),
-            MendFault::Already | MendFault::Gone | MendFault::NoSource(_) => Self::Conflict(fault.to_string()),
+            MendFault::Already | MendFault::Gone | MendFault::NoSource(_) => {
+                Self::Conflict(fault.to_string())
+            }
             MendFault::Unstored(fault) => fault.into(),
             MendFault::Failed(fault) => Self::Internal(fault),
         }
@@ -45,19 +47,43 @@ impl From<MendFault> for Error {
 
 /// `GET /quarantine`
 pub(crate) async fn page(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Page {
-    list(&app, narrowed.source.filter(|source| !source.is_empty()), None).await
+    list(
+        &app,
+        narrowed.source.filter(|source| !source.is_empty()),
+        None,
+    )
+    .await
 }
 
 async fn list(app: &Arc<App>, source: Option<String>, notice: Option<pages::Notice>) -> Page {
     let wanted = source.clone();
     let (rows, waiting) = read(app, move |app| {
-        let filter = QuarantineFilter { source: wanted.as_deref(), limit: ROWS, ..QuarantineFilter::default() };
-        Ok((app.store.quarantined(filter)?, app.store.quarantine_by_source()?))
+        let filter = QuarantineFilter {
+            source: wanted.as_deref(),
+            limit: ROWS,
+            ..QuarantineFilter::default()
+        };
+        Ok((
+            app.store.quarantined(filter)?,
+            app.store.quarantine_by_source()?,
+        ))
     })
     .await?;
-    let fits = |name: &String| source.as_ref().is_none_or(|source| source == name) && has_reader(app, name);
-    let waiting = waiting.into_iter().filter(|(name, _)| fits(name)).map(|(name, waiting)| (name, waiting.count)).collect();
-    let view = pages::quarantine::View { now: app.now(), source, waiting, messages: rows.into_iter().map(message).collect(), notice };
+    let fits = |name: &String| {
+        source.as_ref().is_none_or(|source| source == name) && has_reader(app, name)
+    };
+    let waiting = waiting
+        .into_iter()
+        .filter(|(name, _)| fits(name))
+        .map(|(name, waiting)| (name, waiting.count))
+        .collect();
+    let view = pages::quarantine::View {
+        now: app.now(),
+        source,
+        waiting,
+        messages: rows.into_iter().map(message).collect(),
+        notice,
+    };
     Ok(Html(pages::quarantine::render(&view)))
 }
 
@@ -78,8 +104,16 @@ fn message(row: Quarantined) -> pages::quarantine::Message {
 }
 
 async fn found(app: &Arc<App>, position: u64) -> Result<(Quarantined, Option<Raw>), Error> {
-    let found = read(app, move |app| Ok((app.store.quarantined_at(position)?, app.store.raw(position)?))).await?;
-    let (Some(row), raw) = found else { return Err(MendFault::Unknown(position).into()) };
+    let found = read(app, move |app| {
+        Ok((
+            app.store.quarantined_at(position)?,
+            app.store.raw(position)?,
+        ))
+    })
+    .await?;
+    let (Some(row), raw) = found else {
+        return Err(MendFault::Unknown(position).into());
+    };
     Ok((row, raw))
 }
 
@@ -91,29 +125,72 @@ pub(crate) async fn one_page(State(app): State<Arc<App>>, Path(position): Path<u
 async fn show(app: &Arc<App>, position: u64, notice: Option<pages::Notice>) -> Page {
     let (row, raw) = found(app, position).await?;
     let can_be_read = row.passed || (raw.is_some() && has_reader(app, &row.source));
-    let (body, Beside { headers, .. }) = raw.map_or((None, Beside::default()), |raw| (Some(raw.body), raw.beside));
-    let view = pages::quarantine::One { now: app.now(), message: message(row), headers, body, can_be_read, notice };
+    let (body, Beside { headers, .. }) = raw.map_or((None, Beside::default()), |raw| {
+        (Some(raw.body), raw.beside)
+    });
+    let view = pages::quarantine::One {
+        now: app.now(),
+        message: message(row),
+        headers,
+        body,
+        can_be_read,
+        notice,
+    };
     Ok(Html(pages::quarantine::render_one(&view)))
 }
 
 /// `GET /quarantine/{position}/body`: as it came, and as nothing that a browser would run or show.
-pub(crate) async fn body(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Response, PageError> {
-    let raw = found(&app, position).await?.1.ok_or(MendFault::Gone).map_err(Error::from)?;
+pub(crate) async fn body(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Response, PageError> {
+    let raw = found(&app, position)
+        .await?
+        .1
+        .ok_or(MendFault::Gone)
+        .map_err(Error::from)?;
     let name = format!("attachment; filename=\"message-{position}.txt\"");
-    Ok(([(header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()), (header::CONTENT_DISPOSITION, name)], raw.body).into_response())
+    Ok((
+        [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+            (header::CONTENT_DISPOSITION, name),
+        ],
+        raw.body,
+    )
+        .into_response())
 }
 
 /// `POST /quarantine/{position}/retry`
-pub(crate) async fn retry_form(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Response, PageError> {
+pub(crate) async fn retry_form(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Response, PageError> {
     let (status, notice) = match app.mend(position).await {
-        Ok(Mended { state: QuarantineState::Mended, .. }) => {
+        Ok(Mended {
+            state: QuarantineState::Mended,
+            ..
+        }) => {
             return Ok(Redirect::to(&format!("/quarantine/{position}")).into_response());
         }
-        Ok(_) => (StatusCode::OK, "It still cannot be read; what is wrong now stands below."),
-        Err(MendFault::Already) => (StatusCode::CONFLICT, "It was read already, since you looked."),
+        Ok(_) => (
+            StatusCode::OK,
+            "It still cannot be read; what is wrong now stands below.",
+        ),
+        Err(MendFault::Already) => (
+            StatusCode::CONFLICT,
+            "It was read already, since you looked.",
+        ),
         Err(fault) => return Err(Error::from(fault).into()),
     };
-    let page = show(&app, position, Some(pages::Notice { warning: true, text: notice.to_owned() })).await?;
+    let page = show(
+        &app,
+        position,
+        Some(pages::Notice {
+            warning: true,
+            text: notice.to_owned(),
+        }),
+    )
+    .await?;
     Ok((status, page).into_response())
 }
 
@@ -124,16 +201,41 @@ pub(crate) struct All {
 }
 
 /// `POST /quarantine/retry`
-pub(crate) async fn retry_all_form(State(app): State<Arc<App>>, Form(All { source }): Form<All>) -> Page {
+pub(crate) async fn retry_all_form(
+    State(app): State<Arc<App>>,
+    Form(All { source }): Form<All>,
+) -> Page {
     let done = app.mend_all(&source).await.map_err(Error::from)?;
-    let messages = if done.tried == 1 { "message" } else { "messages" };
-    let rest = if done.more { " More wait; do it again for those." } else { "" };
-    let text = format!("{} of {} {messages} of {source} could be read.{rest}", done.mended, done.tried);
-    list(&app, Some(source), Some(pages::Notice { warning: done.mended < done.tried, text })).await
+    let messages = if done.tried == 1 {
+        "message"
+    } else {
+        "messages"
+    };
+    let rest = if done.more {
+        " More wait; do it again for those."
+    } else {
+        ""
+    };
+    let text = format!(
+        "{} of {} {messages} of {source} could be read.{rest}",
+        done.mended, done.tried
+    );
+    list(
+        &app,
+        Some(source),
+        Some(pages::Notice {
+            warning: done.mended < done.tried,
+            text,
+        }),
+    )
+    .await
 }
 
 /// `POST /quarantine/{position}/dismiss`
-pub(crate) async fn dismiss_form(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Redirect, PageError> {
+pub(crate) async fn dismiss_form(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Redirect, PageError> {
     put_aside(&app, position).await?;
     Ok(Redirect::to(&format!("/quarantine/{position}")))
 }
@@ -143,7 +245,11 @@ async fn put_aside(app: &Arc<App>, position: u64) -> Result<(), Error> {
     if row.state == QuarantineState::Mended {
         return Err(MendFault::Already.into());
     }
-    read(app, move |app| app.store.dismiss_quarantined(position, app.now())).await.map(drop)
+    read(app, move |app| {
+        app.store.dismiss_quarantined(position, app.now())
+    })
+    .await
+    .map(drop)
 }
 
 fn told(row: &Quarantined) -> Value {
@@ -159,10 +265,18 @@ fn told(row: &Quarantined) -> Value {
 }
 
 /// `GET /api/v1/quarantine`
-pub(crate) async fn listed(State(app): State<Arc<App>>, Query(narrowed): Query<Narrowed>) -> Result<Json<Value>, Error> {
+pub(crate) async fn listed(
+    State(app): State<Arc<App>>,
+    Query(narrowed): Query<Narrowed>,
+) -> Result<Json<Value>, Error> {
     let rows = read(&app, move |app| {
         let Narrowed { source, open } = &narrowed;
-        let filter = QuarantineFilter { source: source.as_deref(), open_only: *open, oldest_first: false, limit: LIMIT };
+        let filter = QuarantineFilter {
+            source: source.as_deref(),
+            open_only: *open,
+            oldest_first: false,
+            limit: LIMIT,
+        };
         app.store.quarantined(filter)
     })
     .await?;
@@ -170,7 +284,10 @@ pub(crate) async fn listed(State(app): State<Arc<App>>, Query(narrowed): Query<N
 }
 
 /// `GET /api/v1/quarantine/{position}`
-pub(crate) async fn one(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn one(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Json<Value>, Error> {
     let (row, raw) = found(&app, position).await?;
     let mut told = told(&row);
     if let Some(raw) = raw {
@@ -182,7 +299,10 @@ pub(crate) async fn one(State(app): State<Arc<App>>, Path(position): Path<u64>) 
 }
 
 /// `POST /api/v1/quarantine/{position}/retry`
-pub(crate) async fn retry(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn retry(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Json<Value>, Error> {
     let mended = app.mend(position).await?;
     Ok(Json(json!({
         "position": position,
@@ -194,7 +314,12 @@ pub(crate) async fn retry(State(app): State<Arc<App>>, Path(position): Path<u64>
 }
 
 /// `POST /api/v1/quarantine/{position}/dismiss`
-pub(crate) async fn dismiss(State(app): State<Arc<App>>, Path(position): Path<u64>) -> Result<Json<Value>, Error> {
+pub(crate) async fn dismiss(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Json<Value>, Error> {
     put_aside(&app, position).await?;
-    Ok(Json(json!({ "position": position, "state": QuarantineState::Dismissed })))
+    Ok(Json(
+        json!({ "position": position, "state": QuarantineState::Dismissed }),
+    ))
 }

@@ -19,7 +19,11 @@ use crate::ingest::remote_write::{Fault, MOST_KEPT};
 const GROWTH: usize = 22;
 
 /// Takes what is pushed. 2xx once it is stored; 400 for what would be no better when sent again, upon which a Prometheus drops it.
-pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, raw: Body) -> Result<StatusCode, Error> {
+pub(crate) async fn write(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<StatusCode, Error> {
     let name = whose(&app, &headers)?;
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     remote_write::spoken(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING))?;
@@ -28,10 +32,11 @@ pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, raw: 
     let work = move || {
         let settings = app.settings();
         let asked = settings.asked.get(&name).cloned().unwrap_or_default();
-        let written = remote_write::read(&body, &asked.wanted, LIMIT).map_err(|fault| match fault {
-            Fault::TooLarge { limit, .. } => Error::TooLarge(limit),
-            other => Error::BadRequest(other.to_string()),
-        })?;
+        let written =
+            remote_write::read(&body, &asked.wanted, LIMIT).map_err(|fault| match fault {
+                Fault::TooLarge { limit, .. } => Error::TooLarge(limit),
+                other => Error::BadRequest(other.to_string()),
+            })?;
         // Taken until they are stored.
         room.keep(written.bytes);
         let out_of_bounds = app.pushed(&name, asked.of_pushed(written.samples), written.seen)?;
@@ -40,30 +45,47 @@ pub(crate) async fn write(State(app): State<Arc<App>>, headers: HeaderMap, raw: 
             None if out_of_bounds > 0 => Err(Error::BadRequest(format!(
                 "{out_of_bounds} samples are out of bounds, more than ten minutes ahead or older than what is kept; the others were taken"
             ))),
-            Some(fault) => Err(Error::BadRequest(format!("{} series could not be read, the others were taken; {fault}", written.faulty))),
+            Some(fault) => Err(Error::BadRequest(format!(
+                "{} series could not be read, the others were taken; {fault}",
+                written.faulty
+            ))),
             None => Ok(StatusCode::NO_CONTENT),
         }
     };
-    tokio::task::spawn_blocking(work).await.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?
 }
 
 /// The entry of `metrics:` whose proof is shown.
 fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
     let settings = app.settings();
-    let entries = || settings.config.metrics.iter().filter(|entry| matches!(entry.kind, Kind::RemoteWrite(_)));
+    let entries = || {
+        settings
+            .config
+            .metrics
+            .iter()
+            .filter(|entry| matches!(entry.kind, Kind::RemoteWrite(_)))
+    };
     if entries().next().is_none() {
-        return Err(Error::NotFound("no samples are expected; add `{name: pushed, kind: remote_write}` under `metrics:`".to_owned()));
+        return Err(Error::NotFound(
+            "no samples are expected; add `{name: pushed, kind: remote_write}` under `metrics:`"
+                .to_owned(),
+        ));
     }
     let proven = |proof: &Proof| {
         // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
         let open = matches!(proof, Proof::None) && settings.access.is_none();
-        authentic(proof, &super::shown(headers)) && (!open || super::web::names_this_machine(headers))
+        authentic(proof, &super::shown(headers))
+            && (!open || super::web::names_this_machine(headers))
     };
     match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {
         Some(entry) => Ok(entry.name.clone()),
         None => {
             app.counts.refused.fetch_add(1, Ordering::Relaxed);
-            Err(Error::Unauthorized("the credentials are missing or wrong; compare the sender's with `metrics:` of the settings"))
+            Err(Error::Unauthorized(
+                "the credentials are missing or wrong; compare the sender's with `metrics:` of the settings",
+            ))
         }
     }
 }

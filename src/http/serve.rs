@@ -56,12 +56,21 @@ impl Held {
     fn enter(&self, id: u64) -> Option<CancellationToken> {
         let mut held = self.lock();
         if held.len() >= CONNECTIONS {
-            let goes = held.iter().filter(|(_, other)| !other.busy || other.since.elapsed() > SLOW);
+            let goes = held
+                .iter()
+                .filter(|(_, other)| !other.busy || other.since.elapsed() > SLOW);
             let (&oldest, _) = goes.min_by_key(|(_, other)| (other.busy, other.since))?;
             held.remove(&oldest)?.close.cancel();
         }
         let close = CancellationToken::new();
-        held.insert(id, Connection { since: Instant::now(), busy: false, close: close.clone() });
+        held.insert(
+            id,
+            Connection {
+                since: Instant::now(),
+                busy: false,
+                close: close.clone(),
+            },
+        );
         Some(close)
     }
 
@@ -80,8 +89,17 @@ pub(crate) async fn serve(router: Router, listener: TcpListener, stop: Cancellat
     while let Some((stream, peer)) = stop.run_until_cancelled(accept(&listener)).await {
         id += 1;
         // Dropped, which closes it: everybody else here is at work, and the sender comes again.
-        let Some(close) = held.enter(id) else { continue };
-        let connection = connection(router.clone(), stream, peer, Arc::clone(&held), id, stop.clone());
+        let Some(close) = held.enter(id) else {
+            continue;
+        };
+        let connection = connection(
+            router.clone(),
+            stream,
+            peer,
+            Arc::clone(&held),
+            id,
+            stop.clone(),
+        );
         let held = Arc::clone(&held);
         open.spawn(async move {
             close.run_until_cancelled(connection).await;
@@ -106,7 +124,14 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
-async fn connection(router: Router, stream: TcpStream, peer: SocketAddr, held: Arc<Held>, id: u64, stop: CancellationToken) {
+async fn connection(
+    router: Router,
+    stream: TcpStream,
+    peer: SocketAddr,
+    held: Arc<Held>,
+    id: u64,
+    stop: CancellationToken,
+) {
     // Answers are small, and whole when they are written.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {

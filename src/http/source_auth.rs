@@ -12,7 +12,8 @@ use crate::config::Source;
 use crate::ingest::auth::signature::{Once, Refusal, Signature};
 use crate::ingest::auth::{Proof, authentic_with, is_unsigned_check};
 
-const MISSING: &str = "the credentials are missing or wrong; compare the sender's with `sources:` of the settings";
+const MISSING: &str =
+    "the credentials are missing or wrong; compare the sender's with `sources:` of the settings";
 const PASSWORD: &str = "the user name or password is missing or wrong; compare the sender's with `sources:` of the settings";
 const UNSIGNED: &str = "the signature is missing or wrong; compare the sender's secret with `sources:` of the settings";
 const STALE: &str = "the signature is right, but for a time more than five minutes from now; compare the clocks, or send it anew";
@@ -53,7 +54,9 @@ pub(crate) async fn admitted(
         Some(Proof::Signature(signature)) => Some(signature),
         shown if is_shown(shown, settings, beside) => None,
         // Amazon SNS shows a password only to whoever asks for one.
-        Some(Proof::Basic { .. }) => return refuse(Away::Credentials, Error::Unauthorized(PASSWORD)),
+        Some(Proof::Basic { .. }) => {
+            return refuse(Away::Credentials, Error::Unauthorized(PASSWORD));
+        }
         _ => return refuse(Away::Credentials, Error::Unauthorized(MISSING)),
     };
     // Whoever signs is only known later: until then nothing is taken from the bucket, which a stranger could empty otherwise.
@@ -65,7 +68,9 @@ pub(crate) async fn admitted(
         Err(fault @ Error::TooLarge(_)) => return refuse(Away::Size, fault),
         other => other?,
     };
-    let Some(signature) = signature else { return Ok(Some(Admitted { body, once: None })) };
+    let Some(signature) = signature else {
+        return Ok(Some(Admitted { body, once: None }));
+    };
     match verified(signature, beside, &body, app) {
         Ok(once) => match app.pace(&source.name, source.limits.rate, true) {
             Ok(()) => Ok(Some(Admitted { body, once })),
@@ -86,6 +91,11 @@ fn is_shown(proof: Option<&Proof>, settings: &Settings, beside: Beside<'_>) -> b
 }
 
 /// By the time at which the whole body is here: a slow sender's signature may have become stale meanwhile.
-fn verified(signature: &Signature, beside: Beside<'_>, body: &[u8], app: &App) -> Result<Option<Once>, Refusal> {
+fn verified(
+    signature: &Signature,
+    beside: Beside<'_>,
+    body: &[u8],
+    app: &App,
+) -> Result<Option<Once>, Refusal> {
     signature.verify(&super::shown(beside.headers), body, app.now())
 }

@@ -22,12 +22,26 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     // Of an entry with targets, those tell.
-    let has_parts = |name: &str| measured.sources().keys().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-    let asked = measured.sources().iter().filter(|(name, _)| !has_parts(name));
+    let has_parts = |name: &str| {
+        measured.sources().keys().any(|other| {
+            other
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(' '))
+        })
+    };
+    let asked = measured
+        .sources()
+        .iter()
+        .filter(|(name, _)| !has_parts(name));
     let view = pages::sources::View {
         now,
-        rows: sources.iter().map(|source| pages::sources::row(source, base, settings.access.is_some(), now)).collect(),
-        metrics: asked.map(|(name, status)| (name.clone(), status.answered, status.fault.clone())).collect(),
+        rows: sources
+            .iter()
+            .map(|source| pages::sources::row(source, base, settings.access.is_some(), now))
+            .collect(),
+        metrics: asked
+            .map(|(name, status)| (name.clone(), status.answered, status.fault.clone()))
+            .collect(),
         replicas: app.store.is_shared(),
     };
     Ok(Html(pages::sources::render(&view)))
@@ -38,13 +52,22 @@ pub(crate) async fn listed(State(app): State<Arc<App>>) -> Result<Json<Value>, E
     let sources = read(&app, App::sources).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
-    Ok(Json(sources.iter().map(|source| row(source, base, settings.access.is_some(), now)).collect()))
+    Ok(Json(
+        sources
+            .iter()
+            .map(|source| row(source, base, settings.access.is_some(), now))
+            .collect(),
+    ))
 }
 
 fn row(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Value {
     let day = source.tally.last_day(now);
     let proof = match &source.auth {
-        SourceAuth::Shown(Auth::None) if guarded && matches!(source.speaks, Speaks::Alertmanager | Speaks::Events) => "access",
+        SourceAuth::Shown(Auth::None)
+            if guarded && matches!(source.speaks, Speaks::Alertmanager | Speaks::Events) =>
+        {
+            "access"
+        }
         SourceAuth::Shown(Auth::None) => "none",
         SourceAuth::Shown(Auth::Bearer(_)) => "bearer",
         SourceAuth::Shown(Auth::Basic { .. }) => "basic",

@@ -16,11 +16,25 @@ pub(crate) fn until(text: Option<&str>, now: Time) -> Result<Option<Time>, Error
 }
 
 /// `date_is`: how long after its beginning a date stands for. Nothing but white space is nothing: forms send what is empty.
-fn bound(name: &str, text: Option<&str>, now: Time, date_is: TimeDelta) -> Result<Option<Time>, Error> {
-    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(None) };
-    let fault =
-        || Error::BadRequest(format!("`{name}` is no time: {:?}; give {}", text.chars().take(60).collect::<String>(), time_parse::FORMS));
-    time_parse::read(text, now, date_is).map(Some).ok_or_else(fault)
+fn bound(
+    name: &str,
+    text: Option<&str>,
+    now: Time,
+    date_is: TimeDelta,
+) -> Result<Option<Time>, Error> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else {
+        return Ok(None);
+    };
+    let fault = || {
+        Error::BadRequest(format!(
+            "`{name}` is no time: {:?}; give {}",
+            text.chars().take(60).collect::<String>(),
+            time_parse::FORMS
+        ))
+    };
+    time_parse::read(text, now, date_is)
+        .map(Some)
+        .ok_or_else(fault)
 }
 
 #[cfg(test)]
@@ -39,16 +53,38 @@ mod tests {
         let now = at("2026-11-23T10:00:00Z");
         for (text, from, to) in [
             ("2026-11-01", "2026-11-01T00:00:00Z", "2026-11-02T00:00:00Z"),
-            ("2026-11-01T08:30:00Z", "2026-11-01T08:30:00Z", "2026-11-01T08:30:00Z"),
-            ("2026-11-01T08:30:00+01:00", "2026-11-01T07:30:00Z", "2026-11-01T07:30:00Z"),
-            ("2026-11-01T08:30:00 01:00", "2026-11-01T07:30:00Z", "2026-11-01T07:30:00Z"),
+            (
+                "2026-11-01T08:30:00Z",
+                "2026-11-01T08:30:00Z",
+                "2026-11-01T08:30:00Z",
+            ),
+            (
+                "2026-11-01T08:30:00+01:00",
+                "2026-11-01T07:30:00Z",
+                "2026-11-01T07:30:00Z",
+            ),
+            (
+                "2026-11-01T08:30:00 01:00",
+                "2026-11-01T07:30:00Z",
+                "2026-11-01T07:30:00Z",
+            ),
             ("2d", "2026-11-21T10:00:00Z", "2026-11-21T10:00:00Z"),
             ("3h", "2026-11-23T07:00:00Z", "2026-11-23T07:00:00Z"),
             (" 1w ", "2026-11-16T10:00:00Z", "2026-11-16T10:00:00Z"),
         ] {
-            assert_eq!((since(Some(text), now).unwrap(), until(Some(text), now).unwrap()), (Some(at(from)), Some(at(to))), "{text}");
+            assert_eq!(
+                (
+                    since(Some(text), now).unwrap(),
+                    until(Some(text), now).unwrap()
+                ),
+                (Some(at(from)), Some(at(to))),
+                "{text}"
+            );
         }
-        assert_eq!((since(None, now).unwrap(), since(Some(" "), now).unwrap()), (None, None));
+        assert_eq!(
+            (since(None, now).unwrap(), since(Some(" "), now).unwrap()),
+            (None, None)
+        );
     }
 
     #[test]
@@ -66,7 +102,10 @@ mod tests {
             "é",
             "+262142-12-31",
         ] {
-            assert!(since(Some(text), at("2026-11-23T10:00:00Z")).is_err(), "{text}");
+            assert!(
+                since(Some(text), at("2026-11-23T10:00:00Z")).is_err(),
+                "{text}"
+            );
         }
     }
 }

@@ -64,12 +64,21 @@ pub(crate) fn routes() -> Router<Arc<App>> {
         .route("/quarantine/{position}", get(quarantine::one_page))
         .route("/quarantine/{position}/body", get(quarantine::body))
         .route("/quarantine/{position}/retry", post(quarantine::retry_form))
-        .route("/quarantine/{position}/dismiss", post(quarantine::dismiss_form))
+        .route(
+            "/quarantine/{position}/dismiss",
+            post(quarantine::dismiss_form),
+        )
 }
 
 /// `GET /style.css`
 pub(crate) async fn style() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "text/css; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")], pages::STYLE)
+    (
+        [
+            (header::CONTENT_TYPE, "text/css; charset=utf-8"),
+            (header::CACHE_CONTROL, "max-age=300"),
+        ],
+        pages::STYLE,
+    )
 }
 
 /// Whatever no route leads to: JSON for scripts, a page for people.
@@ -84,19 +93,36 @@ pub(crate) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
 
 /// The token as the password of any user: what browsers can show.
 pub(crate) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
-    let Proof::Bearer(tokens) = proof else { return false };
+    let Proof::Bearer(tokens) = proof else {
+        return false;
+    };
     ["afterword", ""].iter().any(|user| {
-        let basic = Proof::Basic { username: (*user).to_owned(), passwords: tokens.clone() };
+        let basic = Proof::Basic {
+            username: (*user).to_owned(),
+            passwords: tokens.clone(),
+        };
         authentic(&basic, &super::shown(headers))
     })
 }
 
 /// Whether the request is addressed to a loopback name: a foreign site that resolves its own name to this machine is not.
 pub(crate) fn names_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return true };
-    let name = if let Some(rest) = host.strip_prefix('[') { rest.split(']').next() } else { host.split(':').next() };
+    let Some(host) = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok())
+    else {
+        return true;
+    };
+    let name = if let Some(rest) = host.strip_prefix('[') {
+        rest.split(']').next()
+    } else {
+        host.split(':').next()
+    };
     let name = name.unwrap_or_default();
-    name.eq_ignore_ascii_case("localhost") || name.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        || name
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
 }
 
 /// A fault shown as a page.
@@ -112,7 +138,11 @@ impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         let status = self.0.status();
         let told = self.0.to_string();
-        let view = pages::error::View { status: status.as_u16(), what: status.canonical_reason().unwrap_or("Fault"), what_to_do: &told };
+        let view = pages::error::View {
+            status: status.as_u16(),
+            what: status.canonical_reason().unwrap_or("Fault"),
+            what_to_do: &told,
+        };
         let mut response = (status, Html(pages::error::render(&view))).into_response();
         self.0.mark(response.headers_mut());
         response
@@ -122,20 +152,37 @@ impl IntoResponse for PageError {
 pub(crate) type Page = Result<Html<String>, PageError>;
 
 pub(crate) fn service_names(app: &App) -> Vec<String> {
-    app.settings().config.services.iter().map(|service| service.name.clone()).collect()
+    app.settings()
+        .config
+        .services
+        .iter()
+        .map(|service| service.name.clone())
+        .collect()
 }
 
 async fn home(State(app): State<Arc<App>>) -> Page {
     let (incidents, last, sent) = read(&app, |app| {
-        let filter = IncidentFilter { open_only: false, limit: ROWS };
-        Ok((app.store.incidents(filter)?, app.store.last_alert()?, app.sources()?))
+        let filter = IncidentFilter {
+            open_only: false,
+            limit: ROWS,
+        };
+        Ok((
+            app.store.incidents(filter)?,
+            app.store.last_alert()?,
+            app.sources()?,
+        ))
     })
     .await?;
     let settings = app.settings();
     let mut unassigned: BTreeMap<&str, (usize, Time)> = BTreeMap::new();
     for incident in &incidents {
-        let Some(key) = &incident.unassigned else { continue };
-        let last = incident.members.last().map_or(incident.phase_since, |member| member.event.occurred_at);
+        let Some(key) = &incident.unassigned else {
+            continue;
+        };
+        let last = incident
+            .members
+            .last()
+            .map_or(incident.phase_since, |member| member.event.occurred_at);
         let entry = unassigned.entry(key).or_insert((0, last));
         *entry = (entry.0 + 1, entry.1.max(last));
     }
@@ -148,15 +195,26 @@ async fn home(State(app): State<Arc<App>>) -> Page {
             silent: pages::sources::silence(source),
         })
         // The ways in that are always there are no news before they are used.
-        .filter(|seen| seen.last.is_some() || settings.config.sources.iter().any(|source| source.name == seen.name))
+        .filter(|seen| {
+            seen.last.is_some()
+                || settings
+                    .config
+                    .sources
+                    .iter()
+                    .any(|source| source.name == seen.name)
+        })
         .collect();
-    let alert = last.as_ref().and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
+    let alert = last
+        .as_ref()
+        .and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
     let last = last.map(|(_, mut event)| {
         settings.force.name_service(&mut event);
         event
     });
     // What its source calls the service is its label's value, and the service's name is ours.
-    let service = last.as_ref().and_then(|event| event.service.as_deref().map(str::to_owned));
+    let service = last
+        .as_ref()
+        .and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| pages::home::LastAlert { service, ..alert });
     let trouble = app.troubles().into_iter().next();
     let reachable = criteria_readiness::reach(&settings.force.rules, &incidents, last.as_ref());
@@ -167,22 +225,44 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         criteria: reachable
             .into_iter()
             .map(|row| {
-                let criteria_readiness::Reach { criterion, decision, shadow, possible, why } = row;
-                pages::home::Reach { criterion, decision, shadow, possible, why }
+                let criteria_readiness::Reach {
+                    criterion,
+                    decision,
+                    shadow,
+                    possible,
+                    why,
+                } = row;
+                pages::home::Reach {
+                    criterion,
+                    decision,
+                    shadow,
+                    possible,
+                    why,
+                }
             })
             .collect(),
-        open: incidents.iter().filter(|incident| incident.phase != Phase::Closed).collect(),
+        open: incidents
+            .iter()
+            .filter(|incident| incident.phase != Phase::Closed)
+            .collect(),
         closest: pages::home::closest(&incidents),
         unassigned: unassigned
             .into_iter()
-            .map(|(key, (incidents, last))| pages::home::Unassigned { key: key.to_owned(), incidents, last })
+            .map(|(key, (incidents, last))| pages::home::Unassigned {
+                key: key.to_owned(),
+                incidents,
+                last,
+            })
             .collect(),
         services: service_names(&app),
         sources,
         on_call: app.rotas().shown(&settings, app.now()),
         notice: trouble
             .filter(|(at, _)| app.now() - *at < chrono::TimeDelta::minutes(10))
-            .map(|(_, text)| pages::Notice { warning: true, text }),
+            .map(|(_, text)| pages::Notice {
+                warning: true,
+                text,
+            }),
     };
     Ok(Html(pages::home::render(&view)))
 }
@@ -191,17 +271,35 @@ fn invitation(app: &App, incident: &Incident) -> Option<pages::review::Invitatio
     let settings = app.settings();
     let (people, starts_at) = effects::invitation(incident, &settings, app.now())?;
     let ends_at = starts_at + chrono::TimeDelta::minutes(settings.config.meetings.minutes);
-    Some(pages::review::Invitation { people, starts_at, ends_at, zone: settings.config.time_zone })
+    Some(pages::review::Invitation {
+        people,
+        starts_at,
+        ends_at,
+        zone: settings.config.time_zone,
+    })
 }
 
 async fn suggestions(State(app): State<Arc<App>>) -> Page {
     let (waiting, resting) = api::waiting(&app).await?;
     let now = app.now();
-    let in_bundle = |incident: &Incident| waiting.iter().filter(|other| other.bundle.as_ref() == Some(&incident.id)).count();
-    let show = |incident| pages::suggestions::Suggestion { incident, bundled: in_bundle(incident), invitation: invitation(&app, incident) };
+    let in_bundle = |incident: &Incident| {
+        waiting
+            .iter()
+            .filter(|other| other.bundle.as_ref() == Some(&incident.id))
+            .count()
+    };
+    let show = |incident| pages::suggestions::Suggestion {
+        incident,
+        bundled: in_bundle(incident),
+        invitation: invitation(&app, incident),
+    };
     let view = pages::suggestions::View {
         now,
-        waiting: waiting.iter().filter(|incident| speaks(incident, &waiting)).map(show).collect(),
+        waiting: waiting
+            .iter()
+            .filter(|incident| speaks(incident, &waiting))
+            .map(show)
+            .collect(),
         snoozed: resting.iter().map(show).collect(),
         notice: None,
     };
@@ -210,13 +308,24 @@ async fn suggestions(State(app): State<Arc<App>>) -> Page {
 
 /// Whether nobody else in the list speaks for it.
 fn speaks(incident: &Incident, list: &[Incident]) -> bool {
-    incident.bundle.as_ref().is_none_or(|lead| !list.iter().any(|other| other.id == *lead))
+    incident
+        .bundle
+        .as_ref()
+        .is_none_or(|lead| !list.iter().any(|other| other.id == *lead))
 }
 
 async fn incidents(State(app): State<Arc<App>>) -> Page {
-    let list = read(&app, |app| app.store.incidents(IncidentFilter { open_only: false, limit: ROWS })).await?;
-    let view =
-        pages::incidents::View { incidents: list.iter().collect(), older: (list.len() == ROWS).then(|| "/api/v1/incidents".to_owned()) };
+    let list = read(&app, |app| {
+        app.store.incidents(IncidentFilter {
+            open_only: false,
+            limit: ROWS,
+        })
+    })
+    .await?;
+    let view = pages::incidents::View {
+        incidents: list.iter().collect(),
+        older: (list.len() == ROWS).then(|| "/api/v1/incidents".to_owned()),
+    };
     Ok(Html(pages::incidents::render(&view)))
 }
 
@@ -225,16 +334,25 @@ async fn incident(State(app): State<Arc<App>>, Path(id): Path<String>) -> Page {
 }
 
 /// A picture is a document of its own, and its style is its own; nothing else is.
-const PICTURE: [(header::HeaderName, &str); 2] =
-    [(header::CONTENT_TYPE, "image/svg+xml"), (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'")];
+const PICTURE: [(header::HeaderName, &str); 2] = [
+    (header::CONTENT_TYPE, "image/svg+xml"),
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; style-src 'unsafe-inline'",
+    ),
+];
 
 /// `GET /incidents/{id}/plots/{condition}.svg`
-async fn plot(State(app): State<Arc<App>>, Path((id, name)): Path<(String, String)>) -> Result<Response, PageError> {
+async fn plot(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Response, PageError> {
     let incident = known(&app, &id).await?.id;
     // One ending only: a condition may itself be called `errors.svg`.
     let condition = name.strip_suffix(".svg").unwrap_or(&name).to_owned();
     let drawn = read(&app, move |app| app.store.plot(&incident, &condition)).await?;
-    let drawn = drawn.ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
+    let drawn = drawn
+        .ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
     Ok((PICTURE, drawn.svg).into_response())
 }
 
@@ -243,14 +361,26 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
     let wanted = incident.id.clone();
     let lead = incident.bundle.clone();
     let (postmortem, lead, pictures, mut others) = read(app, move |app| {
-        let lead = lead.map(|lead| app.store.incident(&lead.0)).transpose()?.flatten();
-        let others = app.store.incidents(IncidentFilter { open_only: false, limit: ROWS })?;
-        Ok((app.store.postmortem_of(&wanted)?, lead, app.pictures(&wanted)?, others))
+        let lead = lead
+            .map(|lead| app.store.incident(&lead.0))
+            .transpose()?
+            .flatten();
+        let others = app.store.incidents(IncidentFilter {
+            open_only: false,
+            limit: ROWS,
+        })?;
+        Ok((
+            app.store.postmortem_of(&wanted)?,
+            lead,
+            app.pictures(&wanted)?,
+            others,
+        ))
     })
     .await?;
     others.retain(|other| other.id != incident.id);
-    let (bundled, others): (Vec<Incident>, Vec<Incident>) =
-        others.into_iter().partition(|other| other.bundle.as_ref() == Some(&incident.id));
+    let (bundled, others): (Vec<Incident>, Vec<Incident>) = others
+        .into_iter()
+        .partition(|other| other.bundle.as_ref() == Some(&incident.id));
     let settings = app.settings();
     let view = pages::incident::View {
         now: app.now(),
@@ -262,17 +392,32 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         others: others.get(..OTHERS).unwrap_or(&others),
         pictures: &pictures,
         on_call: &app.rotas().at_detection(&incident, &settings),
-        names: super::format::Names { who: &settings.force.who, stated: &incident.identities },
+        names: super::format::Names {
+            who: &settings.force.who,
+            stated: &incident.identities,
+        },
         notice,
     };
     Ok(Html(pages::incident::render(&view)))
 }
 
-async fn review(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted): Form<ReviewBody>) -> Result<Response, PageError> {
+async fn review(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Form(posted): Form<ReviewBody>,
+) -> Result<Response, PageError> {
     match review_with(&app, &id, &posted).await {
         Ok(_) => Ok(Redirect::to(&format!("/incidents/{id}")).into_response()),
         Err(Error::Conflict(text)) => {
-            let page = incident_page(&app, &id, Some(pages::Notice { warning: true, text })).await?;
+            let page = incident_page(
+                &app,
+                &id,
+                Some(pages::Notice {
+                    warning: true,
+                    text,
+                }),
+            )
+            .await?;
             Ok((StatusCode::CONFLICT, page).into_response())
         }
         Err(fault) => Err(fault.into()),
@@ -284,11 +429,18 @@ struct NoteForm {
     text: String,
 }
 
-async fn note(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted): Form<NoteForm>) -> Result<Redirect, PageError> {
+async fn note(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Form(posted): Form<NoteForm>,
+) -> Result<Redirect, PageError> {
     let incident = known(&app, &id).await?;
     let text: String = posted.text.trim().chars().take(4000).collect();
     if text.is_empty() {
-        return Err(Error::BadRequest("the note is empty; write what was seen or done, and when".to_owned()).into());
+        return Err(Error::BadRequest(
+            "the note is empty; write what was seen or done, and when".to_owned(),
+        )
+        .into());
     }
     let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
     event.incident = Some(incident.id.0.clone().into());
@@ -300,34 +452,58 @@ async fn note(State(app): State<Arc<App>>, Path(id): Path<String>, Form(posted):
 async fn postmortems(State(app): State<Arc<App>>) -> Page {
     let list = read(&app, |app| {
         let list = app.store.postmortems(ROWS)?;
-        list.into_iter().map(|postmortem| Ok((app.store.meeting(&postmortem.id)?, postmortem))).collect::<Result<Vec<_>, _>>()
+        list.into_iter()
+            .map(|postmortem| Ok((app.store.meeting(&postmortem.id)?, postmortem)))
+            .collect::<Result<Vec<_>, _>>()
     })
     .await?;
-    let view = pages::postmortems::View { postmortems: list.iter().map(|(meeting, postmortem)| (postmortem, meeting.as_ref())).collect() };
+    let view = pages::postmortems::View {
+        postmortems: list
+            .iter()
+            .map(|(meeting, postmortem)| (postmortem, meeting.as_ref()))
+            .collect(),
+    };
     Ok(Html(pages::postmortems::render(&view)))
 }
 
-async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Result<Response, PageError> {
+async fn postmortem(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
     if id.ends_with(".svg") {
         // The document names its pictures as they stand beside it.
         let wanted = id.clone();
         let picture = read(&app, move |app| app.picture(&wanted)).await?;
-        let picture = picture.ok_or_else(|| Error::NotFound(format!("there is no picture `{id}` beside any postmortem")))?;
+        let picture = picture.ok_or_else(|| {
+            Error::NotFound(format!("there is no picture `{id}` beside any postmortem"))
+        })?;
         return Ok((PICTURE, picture).into_response());
     }
     let wanted = PostmortemId(id.clone());
-    let found = read(&app, move |app| Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))).await?;
+    let found = read(&app, move |app| {
+        Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
+    })
+    .await?;
     let (Some(postmortem), meeting) = found else {
-        return Err(Error::NotFound(format!("there is no postmortem `{id}`; the list is at /postmortems")).into());
+        return Err(Error::NotFound(format!(
+            "there is no postmortem `{id}`; the list is at /postmortems"
+        ))
+        .into());
     };
     let settings = app.settings();
-    let path = settings.path(&settings.config.postmortems_directory).join(&postmortem.file);
+    let path = settings
+        .path(&settings.config.postmortems_directory)
+        .join(&postmortem.file);
     // The file is the document; what was generated last stands in while it is not there.
     let file = tokio::task::spawn_blocking({
         let path = path.clone();
         move || std::fs::read_to_string(path)
     });
-    let text = file.await.ok().and_then(Result::ok).unwrap_or_else(|| postmortem.generated.clone());
+    let text = file
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_else(|| postmortem.generated.clone());
     let view = pages::postmortem::View {
         postmortem: &postmortem,
         path: &path.display().to_string(),
@@ -339,7 +515,10 @@ async fn postmortem(State(app): State<Arc<App>>, Path(id): Path<String>) -> Resu
 }
 
 async fn ask(State(app): State<Arc<App>>) -> Html<String> {
-    Html(pages::ask::render(&pages::ask::View { services: service_names(&app), ..pages::ask::View::default() }))
+    Html(pages::ask::render(&pages::ask::View {
+        services: service_names(&app),
+        ..pages::ask::View::default()
+    }))
 }
 
 type Entered = BTreeMap<String, String>;
@@ -347,7 +526,13 @@ type Entered = BTreeMap<String, String>;
 /// A form's fields as the body of the API: blank ones left out, times (UTC, without a zone) with one, and `when` as `at`.
 fn as_body(posted: &Entered) -> Vec<u8> {
     let mut body: BTreeMap<&str, Value> = BTreeMap::new();
-    let zoned = |value: &str| if value.len() == 16 { format!("{value}:00Z") } else { format!("{}Z", value.trim_end_matches('Z')) };
+    let zoned = |value: &str| {
+        if value.len() == 16 {
+            format!("{value}:00Z")
+        } else {
+            format!("{}Z", value.trim_end_matches('Z'))
+        }
+    };
     for (name, value) in posted.iter().filter(|(_, value)| !value.trim().is_empty()) {
         match name.as_str() {
             "when" => body.insert("at", json!(zoned(value))),
@@ -358,12 +543,18 @@ fn as_body(posted: &Entered) -> Vec<u8> {
     serde_json::to_vec(&body).unwrap_or_default()
 }
 
-async fn asked(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Result<Response, PageError> {
+async fn asked(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<Entered>,
+) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
     match people::request(&as_body(&posted), app.now()) {
         Ok(event) => {
             let (_, said) = say(&app, event).await?;
-            let status = said.0.incident.map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
+            let status = said
+                .0
+                .incident
+                .map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
             Ok(Html(pages::ask::render_asked(&status)).into_response())
         }
         Err(fault) => {
@@ -373,7 +564,11 @@ async fn asked(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Resu
                 when: field("when"),
                 requester: field("requester"),
             };
-            let view = pages::ask::View { services: service_names(&app), entered, fault: Some(plain(&fault)) };
+            let view = pages::ask::View {
+                services: service_names(&app),
+                entered,
+                fault: Some(plain(&fault)),
+            };
             Ok((StatusCode::BAD_REQUEST, Html(pages::ask::render(&view))).into_response())
         }
     }
@@ -384,20 +579,37 @@ fn plain(fault: &IngestFault) -> String {
 }
 
 async fn declare(State(app): State<Arc<App>>) -> Html<String> {
-    Html(pages::declare::render(&pages::declare::View { services: service_names(&app), ..pages::declare::View::default() }))
+    Html(pages::declare::render(&pages::declare::View {
+        services: service_names(&app),
+        ..pages::declare::View::default()
+    }))
 }
 
-async fn declared(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Result<Response, PageError> {
+async fn declared(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<Entered>,
+) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
     match people::declaration(&as_body(&posted), app.now()) {
         Ok(event) => {
             let (_, said) = say(&app, event).await?;
-            let to = said.0.incident.map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
+            let to = said
+                .0
+                .incident
+                .map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
             Ok(Redirect::to(&to).into_response())
         }
         Err(fault) => {
-            let entered = pages::declare::Entered { title: field("title"), service: field("service"), when: field("when") };
-            let view = pages::declare::View { services: service_names(&app), entered, fault: Some(plain(&fault)) };
+            let entered = pages::declare::Entered {
+                title: field("title"),
+                service: field("service"),
+                when: field("when"),
+            };
+            let view = pages::declare::View {
+                services: service_names(&app),
+                entered,
+                fault: Some(plain(&fault)),
+            };
             Ok((StatusCode::BAD_REQUEST, Html(pages::declare::render(&view))).into_response())
         }
     }
@@ -407,13 +619,26 @@ async fn maintenance(State(app): State<Arc<App>>) -> Page {
     maintenance_page(&app, pages::maintenance::Entered::default(), None).await
 }
 
-async fn maintenance_page(app: &Arc<App>, entered: pages::maintenance::Entered, fault: Option<String>) -> Page {
+async fn maintenance_page(
+    app: &Arc<App>,
+    entered: pages::maintenance::Entered,
+    fault: Option<String>,
+) -> Page {
     let planned = read(app, App::planned).await?;
-    let view = pages::maintenance::View { now: app.now(), planned, services: service_names(app), entered, fault };
+    let view = pages::maintenance::View {
+        now: app.now(),
+        planned,
+        services: service_names(app),
+        entered,
+        fault,
+    };
     Ok(Html(pages::maintenance::render(&view)))
 }
 
-async fn plan(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Result<Response, PageError> {
+async fn plan(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<Entered>,
+) -> Result<Response, PageError> {
     let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
     match people::maintenance(&as_body(&posted), app.now()) {
         Ok(event) => {
@@ -421,8 +646,12 @@ async fn plan(State(app): State<Arc<App>>, Form(posted): Form<Entered>) -> Resul
             Ok(Redirect::to("/maintenance").into_response())
         }
         Err(fault) => {
-            let entered =
-                pages::maintenance::Entered { why: field("why"), service: field("service"), from: field("from"), to: field("to") };
+            let entered = pages::maintenance::Entered {
+                why: field("why"),
+                service: field("service"),
+                from: field("from"),
+                to: field("to"),
+            };
             let page = maintenance_page(&app, entered, Some(plain(&fault))).await?;
             Ok((StatusCode::BAD_REQUEST, page).into_response())
         }
@@ -435,12 +664,24 @@ struct Assignment {
     service: String,
 }
 
-async fn assign(State(app): State<Arc<App>>, Form(posted): Form<Assignment>) -> Result<Redirect, PageError> {
+async fn assign(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<Assignment>,
+) -> Result<Redirect, PageError> {
     let service: String = posted.service.trim().chars().take(200).collect();
     if service.is_empty() || posted.key.is_empty() {
-        return Err(Error::BadRequest("name the service that these alerts concern".to_owned()).into());
+        return Err(
+            Error::BadRequest("name the service that these alerts concern".to_owned()).into(),
+        );
     }
-    let event = Event::new("people", app.now(), Fact::Edit(Edit::Assign { key: posted.key, service }));
+    let event = Event::new(
+        "people",
+        app.now(),
+        Fact::Edit(Edit::Assign {
+            key: posted.key,
+            service,
+        }),
+    );
     let _ = say(&app, event).await?;
     Ok(Redirect::to("/"))
 }
@@ -454,8 +695,23 @@ async fn conditions(State(app): State<Arc<App>>) -> Page {
         left_out: status.left_out,
     };
     // Of an entry with targets, those tell; what was left out is the entry's.
-    let has_parts = |name: &str| measured.sources().keys().any(|other| other.strip_prefix(name).is_some_and(|rest| rest.starts_with(' ')));
-    let sources = measured.sources().iter().filter(|(name, status)| status.left_out > 0 || !has_parts(name)).map(source).collect();
-    let view = pages::conditions::View { now: app.now(), conditions, sources };
+    let has_parts = |name: &str| {
+        measured.sources().keys().any(|other| {
+            other
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(' '))
+        })
+    };
+    let sources = measured
+        .sources()
+        .iter()
+        .filter(|(name, status)| status.left_out > 0 || !has_parts(name))
+        .map(source)
+        .collect();
+    let view = pages::conditions::View {
+        now: app.now(),
+        conditions,
+        sources,
+    };
     Ok(Html(pages::conditions::render(&view)))
 }

@@ -35,7 +35,12 @@ pub(crate) fn invite(meeting: &Meeting, method: Option<&str>) -> String {
     line(&mut out, "VERSION:2.0");
     line(&mut out, "PRODID:-//Afterword//Afterword//EN");
     line(&mut out, "CALSCALE:GREGORIAN");
-    let method = method.map(|word| word.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_uppercase());
+    let method = method.map(|word| {
+        word.chars()
+            .filter(char::is_ascii_alphabetic)
+            .collect::<String>()
+            .to_ascii_uppercase()
+    });
     if let Some(method) = method.as_deref().filter(|word| !word.is_empty()) {
         line(&mut out, &format!("METHOD:{method}"));
     }
@@ -49,16 +54,40 @@ pub(crate) fn invite(meeting: &Meeting, method: Option<&str>) -> String {
         line(&mut out, &format!("DTEND:{}", instant(meeting.ends_at)));
     }
     let cancelled = meeting.cancelled || method.as_deref() == Some("CANCEL");
-    line(&mut out, if cancelled { "STATUS:CANCELLED" } else { "STATUS:CONFIRMED" });
+    line(
+        &mut out,
+        if cancelled {
+            "STATUS:CANCELLED"
+        } else {
+            "STATUS:CONFIRMED"
+        },
+    );
     let summary = text(&meeting.summary);
-    line(&mut out, &format!("SUMMARY:{}", if summary.trim().is_empty() { "Postmortem" } else { &summary }));
+    line(
+        &mut out,
+        &format!(
+            "SUMMARY:{}",
+            if summary.trim().is_empty() {
+                "Postmortem"
+            } else {
+                &summary
+            }
+        ),
+    );
     if !meeting.description.trim().is_empty() {
-        line(&mut out, &format!("DESCRIPTION:{}", text(&meeting.description)));
+        line(
+            &mut out,
+            &format!("DESCRIPTION:{}", text(&meeting.description)),
+        );
     }
     if let Some(url) = address(&meeting.url) {
         line(&mut out, &format!("URL:{url}"));
     }
-    let asked = if method.as_deref() == Some("PUBLISH") { Vec::new() } else { attendees(meeting) };
+    let asked = if method.as_deref() == Some("PUBLISH") {
+        Vec::new()
+    } else {
+        attendees(meeting)
+    };
     // An entry that nobody is asked to and that goes to nobody is not group-scheduled and has no organizer (RFC 5545 §3.8.4.3).
     if (method.is_some() || !asked.is_empty())
         && let Some(organizer) = mailto(&meeting.organizer)
@@ -66,9 +95,18 @@ pub(crate) fn invite(meeting: &Meeting, method: Option<&str>) -> String {
         line(&mut out, &format!("ORGANIZER:{organizer}"));
     }
     for (attendee, mailto) in asked {
-        let role = if attendee.optional { "OPT-PARTICIPANT" } else { "REQ-PARTICIPANT" };
+        let role = if attendee.optional {
+            "OPT-PARTICIPANT"
+        } else {
+            "REQ-PARTICIPANT"
+        };
         let name = common_name(&attendee.name);
-        line(&mut out, &format!("ATTENDEE;CUTYPE=INDIVIDUAL;ROLE={role};PARTSTAT=NEEDS-ACTION;RSVP=TRUE{name}:{mailto}"));
+        line(
+            &mut out,
+            &format!(
+                "ATTENDEE;CUTYPE=INDIVIDUAL;ROLE={role};PARTSTAT=NEEDS-ACTION;RSVP=TRUE{name}:{mailto}"
+            ),
+        );
     }
     line(&mut out, "END:VEVENT");
     line(&mut out, "END:VCALENDAR");
@@ -130,9 +168,20 @@ fn common_name(name: &str) -> String {
 /// A `mailto:` URI of a bare address, or `None` for what is none. A name around it breaks updating in place in some clients.
 fn mailto(email: &str) -> Option<String> {
     let email = email.trim();
-    let email = if email.get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:")) { &email[7..] } else { email };
+    let email = if email
+        .get(..7)
+        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("mailto:"))
+    {
+        &email[7..]
+    } else {
+        email
+    };
     let (local, domain) = email.rsplit_once('@')?;
-    if local.is_empty() || domain.is_empty() || email.chars().any(|char| char.is_control() || char.is_whitespace() || "<>\"".contains(char))
+    if local.is_empty()
+        || domain.is_empty()
+        || email
+            .chars()
+            .any(|char| char.is_control() || char.is_whitespace() || "<>\"".contains(char))
     {
         return None;
     }
@@ -192,7 +241,11 @@ mod tests {
     use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
     fn attendee(name: &str, email: &str) -> Attendee {
-        Attendee { name: name.into(), email: email.into(), optional: false }
+        Attendee {
+            name: name.into(),
+            email: email.into(),
+            optional: false,
+        }
     }
 
     fn meeting() -> Meeting {
@@ -208,7 +261,13 @@ mod tests {
             description: "Draft:\r\nhttps://pm.example/postmortems/pm-0123456789\\x".into(),
             url: "https://pm.example/postmortems/pm-0123456789".into(),
             organizer: "postmortems@example.com".into(),
-            attendees: vec![attendee("Ada L.", "ada@example.com"), Attendee { optional: true, ..attendee("Lin", "lin@example.com") }],
+            attendees: vec![
+                attendee("Ada L.", "ada@example.com"),
+                Attendee {
+                    optional: true,
+                    ..attendee("Lin", "lin@example.com")
+                },
+            ],
         }
     }
 
@@ -219,7 +278,11 @@ mod tests {
             assert!(line.len() <= 75, "{line}");
             assert!(!line.contains(['\r', '\n']), "{line:?}");
         }
-        text.replace("\r\n ", "").trim_end().split("\r\n").map(str::to_owned).collect()
+        text.replace("\r\n ", "")
+            .trim_end()
+            .split("\r\n")
+            .map(str::to_owned)
+            .collect()
     }
 
     #[test]
@@ -253,22 +316,39 @@ mod tests {
     #[test]
     fn a_server_gets_no_method_and_a_cancelled_meeting_says_so() {
         assert!(!invite(&meeting(), None).contains("METHOD"));
-        let cancelled = Meeting { cancelled: true, sequence: 3, ..meeting() };
+        let cancelled = Meeting {
+            cancelled: true,
+            sequence: 3,
+            ..meeting()
+        };
         assert_eq!(method(&cancelled), Some("CANCEL"));
         let text = invite(&cancelled, method(&cancelled));
-        assert!(text.contains("METHOD:CANCEL\r\n") && text.contains("STATUS:CANCELLED\r\n") && text.contains("SEQUENCE:3\r\n"));
+        assert!(
+            text.contains("METHOD:CANCEL\r\n")
+                && text.contains("STATUS:CANCELLED\r\n")
+                && text.contains("SEQUENCE:3\r\n")
+        );
         // One person taken off the list is told by CANCEL while the meeting stands.
         assert!(invite(&meeting(), Some("CANCEL")).contains("STATUS:CANCELLED\r\n"));
     }
 
     #[test]
     fn nobody_asked_is_published_without_attendees() {
-        let alone = Meeting { attendees: vec![], ..meeting() };
+        let alone = Meeting {
+            attendees: vec![],
+            ..meeting()
+        };
         assert_eq!(method(&alone), Some("PUBLISH"));
         assert!(!invite(&alone, None).contains("ORGANIZER"));
         assert!(invite(&alone, Some("PUBLISH")).contains("ORGANIZER"));
         assert!(!invite(&meeting(), Some("PUBLISH")).contains("ATTENDEE"));
-        assert_eq!(method(&Meeting { organizer: String::new(), ..meeting() }), None);
+        assert_eq!(
+            method(&Meeting {
+                organizer: String::new(),
+                ..meeting()
+            }),
+            None
+        );
     }
 
     #[test]
@@ -280,17 +360,35 @@ mod tests {
             "Ada\":mailto:evil@x;CN=\"",
             "A\u{2028}ATTENDEE:x",
         ] {
-            let meeting = Meeting { attendees: vec![attendee(name, "ada@example.com")], ..meeting() };
+            let meeting = Meeting {
+                attendees: vec![attendee(name, "ada@example.com")],
+                ..meeting()
+            };
             let lines = lines(&invite(&meeting, Some("REQUEST")));
-            let attendees: Vec<_> = lines.iter().filter(|line| line.starts_with("ATTENDEE")).collect();
+            let attendees: Vec<_> = lines
+                .iter()
+                .filter(|line| line.starts_with("ATTENDEE"))
+                .collect();
             assert_eq!(attendees.len(), 1, "{lines:?}");
-            assert!(attendees[0].ends_with("\":mailto:ada@example.com"), "{attendees:?}");
+            assert!(
+                attendees[0].ends_with("\":mailto:ada@example.com"),
+                "{attendees:?}"
+            );
             assert_eq!(attendees[0].matches('"').count(), 2);
         }
-        let summary =
-            Meeting { summary: "x\r\nATTENDEE:mailto:evil@x\u{7}".into(), url: "https://x/\r\nATTENDEE:mailto:evil@x".into(), ..meeting() };
+        let summary = Meeting {
+            summary: "x\r\nATTENDEE:mailto:evil@x\u{7}".into(),
+            url: "https://x/\r\nATTENDEE:mailto:evil@x".into(),
+            ..meeting()
+        };
         let lines = lines(&invite(&summary, Some("REQUEST\r\nATTENDEE:x")));
-        assert_eq!(lines.iter().filter(|line| line.starts_with("ATTENDEE")).count(), 2);
+        assert_eq!(
+            lines
+                .iter()
+                .filter(|line| line.starts_with("ATTENDEE"))
+                .count(),
+            2
+        );
     }
 
     #[test]
@@ -328,7 +426,11 @@ mod tests {
         for unit in ["漢字", "👩‍🚒", "é", "a"] {
             for pad in 0..8 {
                 let long = format!("{}{}", "x".repeat(pad), unit.repeat(100));
-                let meeting = Meeting { summary: long.clone(), attendees: vec![attendee(&long, "a@example.com")], ..meeting() };
+                let meeting = Meeting {
+                    summary: long.clone(),
+                    attendees: vec![attendee(&long, "a@example.com")],
+                    ..meeting()
+                };
                 let lines = lines(&invite(&meeting, Some("REQUEST")));
                 assert!(lines.contains(&format!("SUMMARY:{long}")));
             }

@@ -46,12 +46,20 @@ impl Group<'_> {
         known: &mut Known<'_>,
         manner: &Manner,
     ) -> Result<Reading, MemberFault> {
-        let Message { source, names, now, .. } = *message;
+        let Message {
+            source, names, now, ..
+        } = *message;
         let home = string(self.external_url);
         let home = home.as_deref().map(|url| (manner.home, url));
-        let mut reading = Reading { receiver: string(self.receiver), ..Reading::default() };
+        let mut reading = Reading {
+            receiver: string(self.receiver),
+            ..Reading::default()
+        };
         let mut faults: Vec<MemberFault> = Vec::new();
-        match self.truncated_alerts.map(|raw| serde_json::from_str(raw.get())) {
+        match self
+            .truncated_alerts
+            .map(|raw| serde_json::from_str(raw.get()))
+        {
             Some(Ok(truncated)) => reading.truncated = truncated,
             Some(Err(_)) => faults.push(MemberFault {
                 index: None,
@@ -61,21 +69,29 @@ impl Group<'_> {
             None => {}
         }
         let mut replicas = Replicas::default();
-        faults.extend(alert_payload::each(alerts, "alerts", |place: Place, mut sent: Sent<'_>| {
-            if (manner.left_out)(&sent) {
-                return Ok(());
-            }
-            let of_replica = sent.drop_labels(&names.ignored);
-            let episode = alert_payload::episode(&sent, place, now)?;
-            if of_replica {
-                replicas.note(reading.events.len());
-            } else if episode.status == AlertStatus::Firing && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse)) {
-                reading.renewed += 1;
-                return Ok(());
-            }
-            reading.events.push((manner.put_right)(alert_payload::event(sent, episode, home, source, names, now)));
-            Ok(())
-        })?);
+        faults.extend(alert_payload::each(
+            alerts,
+            "alerts",
+            |place: Place, mut sent: Sent<'_>| {
+                if (manner.left_out)(&sent) {
+                    return Ok(());
+                }
+                let of_replica = sent.drop_labels(&names.ignored);
+                let episode = alert_payload::episode(&sent, place, now)?;
+                if of_replica {
+                    replicas.note(reading.events.len());
+                } else if episode.status == AlertStatus::Firing
+                    && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse))
+                {
+                    reading.renewed += 1;
+                    return Ok(());
+                }
+                reading.events.push((manner.put_right)(alert_payload::event(
+                    sent, episode, home, source, names, now,
+                )));
+                Ok(())
+            },
+        )?);
         replicas.fold(&mut reading);
         reading.faults = faults;
         Ok(reading)

@@ -31,11 +31,18 @@ pub(crate) struct Pairs<'a>(pub(crate) Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
 impl Pairs<'_> {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.binary_search_by(|(other, _)| other.as_ref().cmp(name)).ok().map(|at| self.0[at].1.as_ref())
+        self.0
+            .binary_search_by(|(other, _)| other.as_ref().cmp(name))
+            .ok()
+            .map(|at| self.0[at].1.as_ref())
     }
 
     fn kept(self) -> LabelSet {
-        LabelSet::of_sorted(self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref())))
+        LabelSet::of_sorted(
+            self.0
+                .iter()
+                .map(|(name, value)| (name.as_ref(), value.as_ref())),
+        )
     }
 }
 
@@ -138,7 +145,9 @@ impl<'de> Deserialize<'de> for Unread<'de> {
                 let mut all = Vec::new();
                 while let Some(raw) = list.next_element()? {
                     if all.len() == MEMBERS {
-                        return Err(Error::custom(format_args!("more than {MEMBERS} members stand in one list; send fewer at a time")));
+                        return Err(Error::custom(format_args!(
+                            "more than {MEMBERS} members stand in one list; send fewer at a time"
+                        )));
                     }
                     all.push(raw);
                 }
@@ -197,8 +206,12 @@ impl<'de> Deserialize<'de> for Sent<'de> {
                 while let Some(field) = map.next_key()? {
                     match field {
                         Field::Status => once(&mut status, &mut map, text_as_is)?,
-                        Field::Labels => once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?,
-                        Field::Annotations => once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?,
+                        Field::Labels => {
+                            once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?
+                        }
+                        Field::Annotations => {
+                            once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?
+                        }
                         Field::StartsAt => once(&mut starts_at, &mut map, text_as_time)?,
                         Field::EndsAt => once(&mut ends_at, &mut map, text_as_time)?,
                         Field::GeneratorUrl => once(&mut generator_url, &mut map, text_as_is)?,
@@ -239,7 +252,12 @@ fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>, U>(
     if place.is_some() {
         return Err(de::Error::custom("twice"));
     }
-    *place = Some(map.next_value::<Option<T>>()?.map(read).transpose().map_err(de::Error::custom)?);
+    *place = Some(
+        map.next_value::<Option<T>>()?
+            .map(read)
+            .transpose()
+            .map_err(de::Error::custom)?,
+    );
     Ok(())
 }
 
@@ -264,7 +282,11 @@ impl Place {
     pub(crate) fn fault(self, field: &str, message: impl Into<String>) -> MemberFault {
         let Self { list, index } = self;
         let dot = if field.is_empty() { "" } else { "." };
-        MemberFault { index: Some(index), path: format!("{list}[{index}]{dot}{field}"), message: message.into() }
+        MemberFault {
+            index: Some(index),
+            path: format!("{list}[{index}]{dot}{field}"),
+            message: message.into(),
+        }
     }
 }
 
@@ -296,7 +318,12 @@ impl Sent<'_> {
     /// Drops labels that only tell replicas of one sender apart, unless nothing else would be left; whether there were any.
     pub(crate) fn drop_labels(&mut self, ignored: &[String]) -> bool {
         let is_ignored = |name: &str| ignored.iter().any(|ignored| ignored == name);
-        let dropped = self.labels.0.iter().filter(|(name, _)| is_ignored(name)).count();
+        let dropped = self
+            .labels
+            .0
+            .iter()
+            .filter(|(name, _)| is_ignored(name))
+            .count();
         if dropped == 0 || dropped == self.labels.0.len() {
             return false;
         }
@@ -311,7 +338,11 @@ impl Sent<'_> {
 
     /// What tells whether a firing alert is news. One without a start of its own is never known by sight.
     pub(crate) fn glimpse(&self, until: Option<Time>) -> Option<Glimpse<'_>> {
-        self.starts_at.map(|starts_at| Glimpse { labels: &self.labels.0, starts_at, until })
+        self.starts_at.map(|starts_at| Glimpse {
+            labels: &self.labels.0,
+            starts_at,
+            until,
+        })
     }
 }
 
@@ -326,36 +357,63 @@ pub(crate) fn each<'a>(
 ) -> Result<Vec<MemberFault>, MemberFault> {
     if let Ok(Faultless(alerts)) = serde_json::from_str(raw.get()) {
         let alerts = alerts.into_iter().enumerate();
-        return Ok(alerts.filter_map(|(index, sent)| take(Place { list, index }, sent).err()).collect());
+        return Ok(alerts
+            .filter_map(|(index, sent)| take(Place { list, index }, sent).err())
+            .collect());
     }
     let Unread(alerts) = serde_json::from_str(raw.get()).map_err(|error| {
         let message = match found(raw.get().as_bytes()) {
             "a list" => error.to_string(),
             other => format!("a list belongs here, not {other}"),
         };
-        MemberFault { index: None, path: list.to_owned(), message }
+        MemberFault {
+            index: None,
+            path: list.to_owned(),
+            message,
+        }
     })?;
-    let alerts = alerts.into_iter().enumerate().map(|(index, raw)| (Place { list, index }, raw));
-    Ok(alerts.filter_map(|(place, raw)| read(raw, place).and_then(|sent| take(place, sent)).err()).collect())
+    let alerts = alerts
+        .into_iter()
+        .enumerate()
+        .map(|(index, raw)| (Place { list, index }, raw));
+    Ok(alerts
+        .filter_map(|(place, raw)| read(raw, place).and_then(|sent| take(place, sent)).err())
+        .collect())
 }
 
 /// What the webhooks of Alertmanager and Grafana mean by an alert's status and times. A resolved alert without `endsAt` has ended by `now`, and
 /// why is unknown.
 pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
     let Some(starts_at) = sent.starts_at else {
-        return Err(place.fault("startsAt", "missing; without it one episode of an alert cannot be told from the next"));
+        return Err(place.fault(
+            "startsAt",
+            "missing; without it one episode of an alert cannot be told from the next",
+        ));
     };
     match sent.status.as_deref() {
-        Some("firing") => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
+        Some("firing") => Ok(Episode {
+            status: AlertStatus::Firing,
+            starts_at,
+            ends_at: None,
+            end_reason: EndReason::default(),
+        }),
         Some("resolved") => {
             let (ends_at, end_reason) = match sent.ends_at {
                 Some(ends_at) if ends_at < starts_at => {
-                    return Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins"));
+                    return Err(place.fault(
+                        "endsAt",
+                        "before startsAt; an alert cannot end before it begins",
+                    ));
                 }
                 Some(ends_at) => (ends_at, end_reason(&sent.annotations)),
                 None => (now.max(starts_at), EndReason::Unknown),
             };
-            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
+            Ok(Episode {
+                status: AlertStatus::Resolved,
+                starts_at,
+                ends_at: Some(ends_at),
+                end_reason,
+            })
         }
         Some(_) => Err(place.fault("status", "neither `firing` nor `resolved`")),
         None => Err(place.fault("status", "missing; it is `firing` or `resolved`")),
@@ -365,26 +423,49 @@ pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episod
 /// Reads one member closely, and says what is wrong with it.
 pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, MemberFault> {
     // serde would take a list for a struct, by position.
-    let fields = Some(raw.get()).filter(|text| text.starts_with('{')).and_then(|text| serde_json::from_str::<Raw<'a>>(text).ok());
+    let fields = Some(raw.get())
+        .filter(|text| text.starts_with('{'))
+        .and_then(|text| serde_json::from_str::<Raw<'a>>(text).ok());
     let Some(fields) = fields else {
-        return Err(place.fault("", format!("an alert with `labels` and `startsAt` belongs here, not {}", found(raw.get().as_bytes()))));
+        return Err(place.fault(
+            "",
+            format!(
+                "an alert with `labels` and `startsAt` belongs here, not {}",
+                found(raw.get().as_bytes())
+            ),
+        ));
     };
     let mut labels = pairs(fields.labels, place, "labels")?;
     // In Prometheus an empty label is the same as none.
     labels.0.retain(|(_, value)| !value.is_empty());
     if labels.0.is_empty() {
-        return Err(place.fault("labels", "an alert needs at least one label that is not empty, `alertname` above all"));
+        return Err(place.fault(
+            "labels",
+            "an alert needs at least one label that is not empty, `alertname` above all",
+        ));
     }
     Ok(Sent {
-        status: fields.status.map(|raw| text(raw, place, "status")).transpose()?,
+        status: fields
+            .status
+            .map(|raw| text(raw, place, "status"))
+            .transpose()?,
         labels,
         annotations: pairs(fields.annotations, place, "annotations")?,
         starts_at: instant(fields.starts_at, place, "startsAt")?,
         ends_at: instant(fields.ends_at, place, "endsAt")?,
-        generator_url: fields.generator_url.map(|raw| text(raw, place, "generatorURL")).transpose()?,
-        dashboard_url: fields.dashboard_url.and_then(|raw| text(raw, place, "dashboardURL").ok()),
-        panel_url: fields.panel_url.and_then(|raw| text(raw, place, "panelURL").ok()),
-        silence_url: fields.silence_url.and_then(|raw| text(raw, place, "silenceURL").ok()),
+        generator_url: fields
+            .generator_url
+            .map(|raw| text(raw, place, "generatorURL"))
+            .transpose()?,
+        dashboard_url: fields
+            .dashboard_url
+            .and_then(|raw| text(raw, place, "dashboardURL").ok()),
+        panel_url: fields
+            .panel_url
+            .and_then(|raw| text(raw, place, "panelURL").ok()),
+        silence_url: fields
+            .silence_url
+            .and_then(|raw| text(raw, place, "silenceURL").ok()),
     })
 }
 
@@ -397,7 +478,12 @@ pub(crate) fn event(
     names: &LabelNames,
     now: Time,
 ) -> Event {
-    let Episode { status, starts_at, ends_at, end_reason } = episode;
+    let Episode {
+        status,
+        starts_at,
+        ends_at,
+        end_reason,
+    } = episode;
     let links = [
         ("Query", sent.generator_url.as_deref()),
         ("Dashboard", sent.dashboard_url.as_deref()),
@@ -406,14 +492,19 @@ pub(crate) fn event(
         ("Runbook", sent.annotations.get("runbook_url")),
         home.map_or(("", None), |(title, url)| (title, Some(url))),
     ];
-    let links = links.into_iter().filter_map(|(title, url)| link(title, url?)).collect();
+    let links = links
+        .into_iter()
+        .filter_map(|(title, url)| link(title, url?))
+        .collect();
     let labels = sent.labels.kept();
     let service = labels::service(&labels, names).map(|(_, service)| service.to_owned());
     let environment = labels::environment(&labels, names);
     let alert = Alert {
         seen_again: None,
         recalled: false,
-        name: labels.get("alertname").map_or_else(|| unnamed(&labels).into(), Into::into),
+        name: labels
+            .get("alertname")
+            .map_or_else(|| unnamed(&labels).into(), Into::into),
         status,
         severity: labels::severity(&labels, names),
         labels,
@@ -436,7 +527,10 @@ pub(crate) fn event(
 /// text: `NoData, KeepLast`.
 pub(crate) fn end_reason(annotations: &Pairs<'_>) -> EndReason {
     let reasons = annotations.get("grafana_state_reason").unwrap_or_default();
-    let mut reasons = reasons.split(',').map(str::trim).filter(|reason| !matches!(*reason, "" | "Normal"));
+    let mut reasons = reasons
+        .split(',')
+        .map(str::trim)
+        .filter(|reason| !matches!(*reason, "" | "Normal"));
     match reasons.next() {
         None => EndReason::Recovered,
         Some("NoData" | "MissingSeries") => EndReason::NoData,
@@ -453,23 +547,35 @@ pub(crate) fn link(title: &str, url: &str) -> Option<Link> {
     let (scheme, rest) = url.split_once("://")?;
     let safe = (scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https"))
         && !rest.is_empty()
-        && !url.chars().any(|letter| letter.is_whitespace() || letter.is_control());
-    safe.then(|| Link { title: title.to_owned(), url: url.to_owned() })
+        && !url
+            .chars()
+            .any(|letter| letter.is_whitespace() || letter.is_control());
+    safe.then(|| Link {
+        title: title.to_owned(),
+        url: url.to_owned(),
+    })
 }
 
 /// What stands in for `alertname`: the labels, which like a name do not change while the alert lasts.
 fn unnamed(labels: &LabelSet) -> String {
-    let pairs: Vec<String> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    let pairs: Vec<String> = labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value:?}"))
+        .collect();
     format!("{{{}}}", pairs.join(", "))
 }
 
 fn text<'a>(raw: &'a RawValue, place: Place, field: &str) -> Result<Cow<'a, str>, MemberFault> {
     match serde_json::from_str::<Text<'a>>(raw.get()) {
         Ok(Text(text)) => Ok(text),
-        Err(_) if raw.get().starts_with('"') => {
-            Err(place.fault(field, "a string of Unicode text belongs here; this one has half a character"))
-        }
-        Err(_) => Err(place.fault(field, format!("a string belongs here, not {}", found(raw.get().as_bytes())))),
+        Err(_) if raw.get().starts_with('"') => Err(place.fault(
+            field,
+            "a string of Unicode text belongs here; this one has half a character",
+        )),
+        Err(_) => Err(place.fault(
+            field,
+            format!("a string belongs here, not {}", found(raw.get().as_bytes())),
+        )),
     }
 }
 
@@ -479,16 +585,36 @@ fn instant(raw: Option<&RawValue>, place: Place, field: &str) -> Result<Option<T
     time::parse_go(&text).map_err(|message| place.fault(field, message))
 }
 
-fn pairs<'a>(raw: Option<&'a RawValue>, place: Place, field: &str) -> Result<Pairs<'a>, MemberFault> {
-    let Some(raw) = raw else { return Ok(Pairs::default()) };
+fn pairs<'a>(
+    raw: Option<&'a RawValue>,
+    place: Place,
+    field: &str,
+) -> Result<Pairs<'a>, MemberFault> {
+    let Some(raw) = raw else {
+        return Ok(Pairs::default());
+    };
     serde_json::from_str(raw.get()).map_err(|_| {
         // Only now does it pay to look which of them it is.
-        let all: std::collections::BTreeMap<String, &RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-        match all.iter().find(|(_, value)| serde_json::from_str::<Text<'_>>(value.get()).is_err()) {
-            Some((name, value)) => {
-                place.fault(&format!("{field}.{name}"), format!("a string belongs here, not {}", found(value.get().as_bytes())))
-            }
-            None => place.fault(field, format!("names with strings belong here, not {}", found(raw.get().as_bytes()))),
+        let all: std::collections::BTreeMap<String, &RawValue> =
+            serde_json::from_str(raw.get()).unwrap_or_default();
+        match all
+            .iter()
+            .find(|(_, value)| serde_json::from_str::<Text<'_>>(value.get()).is_err())
+        {
+            Some((name, value)) => place.fault(
+                &format!("{field}.{name}"),
+                format!(
+                    "a string belongs here, not {}",
+                    found(value.get().as_bytes())
+                ),
+            ),
+            None => place.fault(
+                field,
+                format!(
+                    "names with strings belong here, not {}",
+                    found(raw.get().as_bytes())
+                ),
+            ),
         }
     })
 }

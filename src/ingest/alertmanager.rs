@@ -24,7 +24,11 @@ use super::{IngestFault, Known, Message, Reading, begins, not_readable};
 use crate::model::Time;
 use crate::model::settings::LabelNames;
 
-const MANNER: Manner = Manner { home: "Alertmanager", left_out: |_| false, put_right: |event| event };
+const MANNER: Manner = Manner {
+    home: "Alertmanager",
+    left_out: |_| false,
+    put_right: |event| event,
+};
 
 /// Reads a webhook of the source called `source`: one event an alert.
 ///
@@ -33,8 +37,22 @@ const MANNER: Manner = Manner { home: "Alertmanager", left_out: |_| false, put_r
 ///
 /// # Errors
 /// When the body as a whole is no such webhook.
-pub(crate) fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
-    news(&Message { source, headers: &Headers::default(), body, names, now }, &mut |_| false)
+pub(crate) fn webhook(
+    body: &[u8],
+    source: &str,
+    names: &LabelNames,
+    now: Time,
+) -> Result<Reading, IngestFault> {
+    news(
+        &Message {
+            source,
+            headers: &Headers::default(),
+            body,
+            names,
+            now,
+        },
+        &mut |_| false,
+    )
 }
 
 /// As [`webhook`], without the firing alerts that `known` says only repeat what is known: [`Reading::renewed`] counts them.
@@ -44,7 +62,8 @@ pub(crate) fn webhook(body: &[u8], source: &str, names: &LabelNames, now: Time) 
 pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the default body of Alertmanager's webhook";
     begins(message.body, b'{', EXPECTED)?;
-    let group: Group<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let group: Group<'_> =
+        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
     let Some(version) = group.version else {
         return Err(IngestFault::Missing {
             field: "version",
@@ -52,7 +71,9 @@ pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Readi
         });
     };
     if !matches!(version.get().trim_matches('"'), "3" | "4") {
-        return Err(IngestFault::Version { found: version.get().chars().take(20).collect() });
+        return Err(IngestFault::Version {
+            found: version.get().chars().take(20).collect(),
+        });
     }
     let Some(alerts) = group.alerts else {
         return Err(IngestFault::Missing {

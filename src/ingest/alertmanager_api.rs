@@ -23,7 +23,10 @@ use serde::de::DeserializeOwned;
 
 use super::{IngestFault, MemberFault, begins, json_fields, not_readable, time};
 use crate::model::Time;
-use crate::model::event::{Acknowledgement, Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Subject};
+use crate::model::event::{
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, LabelSet,
+    Labels, Note, Subject,
+};
 use crate::model::incident::IncidentId;
 
 /// How long senders get after a start of an Alertmanager to tell it what is on.
@@ -183,7 +186,9 @@ impl Listing {
         let mut looked = Looked::default();
         let mut alerts = HashMap::with_capacity(held.len());
         for held in held {
-            let Fact::Alert(alert) = &held.event.fact else { continue };
+            let Fact::Alert(alert) = &held.event.fact else {
+                continue;
+            };
             let before = self.alerts.remove(&held.event.subject);
             if let Some(listed) = found.alert(alert, !ignored.is_empty()) {
                 if held.on {
@@ -191,33 +196,60 @@ impl Listing {
                 } else {
                     looked.events.push(Event::clone(&held.event));
                 }
-                looked.events.extend(self.hushed(held, alert, listed, &found, source, at));
+                looked
+                    .events
+                    .extend(self.hushed(held, alert, listed, &found, source, at));
                 let suppressed = listed.state.state.as_deref() == Some("suppressed");
                 let (until, spoken_at) = (listed.until, listed.spoken_at);
-                alerts.insert(held.event.subject, Seen { up_since, until, spoken_at, suppressed, gone: None });
+                alerts.insert(
+                    held.event.subject,
+                    Seen {
+                        up_since,
+                        until,
+                        spoken_at,
+                        suppressed,
+                        gone: None,
+                    },
+                );
             } else if held.on {
                 let mut seen = before.unwrap_or_else(|| Seen::never(held));
                 match seen.over(up_since, at.theirs) {
-                    Some(gone) => looked.events.push(ended(&held.event, alert, gone, source, at)),
+                    Some(gone) => looked
+                        .events
+                        .push(ended(&held.event, alert, gone, source, at)),
                     None => drop(alerts.insert(held.event.subject, seen)),
                 }
             }
         }
         self.alerts = alerts;
         let incidents: BTreeSet<&IncidentId> = held.iter().map(|held| &held.incident).collect();
-        self.told.retain(|(incident, _)| incidents.contains(incident));
+        self.told
+            .retain(|(incident, _)| incidents.contains(incident));
         Ok(looked)
     }
 
     /// What an incident is told once of the silences and inhibitions of an alert. A silence that began after the alert is an acknowledgement: it
     /// hides nothing.
-    fn hushed(&mut self, held: &Held, alert: &Alert, listed: &Listed, found: &Found, source: &str, at: Moment) -> Vec<Event> {
+    fn hushed(
+        &mut self,
+        held: &Held,
+        alert: &Alert,
+        listed: &Listed,
+        found: &Found,
+        source: &str,
+        at: Moment,
+    ) -> Vec<Event> {
         let mut events = Vec::new();
         let mut tell = |occurred_at: Time, actor: Option<&str>, fact: Fact| {
             let mut event = Event::new(source, occurred_at.max(alert.starts_at), fact);
             event.actor = actor.and_then(|name| {
                 let name = json_fields::line(name);
-                (!name.is_empty()).then(|| Box::new(Actor { id: format!("alertmanager:{name}"), kind: ActorKind::Unknown }))
+                (!name.is_empty()).then(|| {
+                    Box::new(Actor {
+                        id: format!("alertmanager:{name}"),
+                        kind: ActorKind::Unknown,
+                    })
+                })
             });
             event.service.clone_from(&held.event.service);
             event.environment.clone_from(&held.event.environment);
@@ -227,28 +259,73 @@ impl Listing {
             events.push(event);
         };
         for id in listed.state.silenced_by.iter().flatten() {
-            let Some(silence) = found.silences.get(id) else { continue };
-            let (Ok(began), Ok(ends)) = (time::parse(&silence.starts_at), time::parse(&silence.ends_at)) else { continue };
-            if !self.told.insert((held.incident.clone(), format!("silence {id}"))) {
+            let Some(silence) = found.silences.get(id) else {
+                continue;
+            };
+            let (Ok(began), Ok(ends)) = (
+                time::parse(&silence.starts_at),
+                time::parse(&silence.ends_at),
+            ) else {
+                continue;
+            };
+            if !self
+                .told
+                .insert((held.incident.clone(), format!("silence {id}")))
+            {
                 continue;
             }
             let author = silence.created_by.as_deref();
             if began > alert.starts_at {
-                tell(began, author, Fact::Acknowledgement(Acknowledgement { of: Some(held.event.subject) }));
+                tell(
+                    began,
+                    author,
+                    Fact::Acknowledgement(Acknowledgement {
+                        of: Some(held.event.subject),
+                    }),
+                );
             }
-            let comment = silence.comment.as_deref().map(json_fields::line).filter(|comment| !comment.is_empty());
-            let comment = comment.map(|comment| format!(": {comment}")).unwrap_or_default();
-            let text = format!("{} is silenced in Alertmanager until {}{comment}", alert.name, ends.format("%Y-%m-%d %H:%M UTC"));
-            tell(began, author, Fact::Note(Note { text: json_fields::line(&text) }));
+            let comment = silence
+                .comment
+                .as_deref()
+                .map(json_fields::line)
+                .filter(|comment| !comment.is_empty());
+            let comment = comment
+                .map(|comment| format!(": {comment}"))
+                .unwrap_or_default();
+            let text = format!(
+                "{} is silenced in Alertmanager until {}{comment}",
+                alert.name,
+                ends.format("%Y-%m-%d %H:%M UTC")
+            );
+            tell(
+                began,
+                author,
+                Fact::Note(Note {
+                    text: json_fields::line(&text),
+                }),
+            );
         }
         for fingerprint in listed.state.inhibited_by.iter().flatten() {
-            if !self.told.insert((held.incident.clone(), format!("inhibited {} by {fingerprint}", held.event.subject))) {
+            if !self.told.insert((
+                held.incident.clone(),
+                format!("inhibited {} by {fingerprint}", held.event.subject),
+            )) {
                 continue;
             }
-            let by = found.alerts.values().flatten().find(|other| other.fingerprint == *fingerprint);
+            let by = found
+                .alerts
+                .values()
+                .flatten()
+                .find(|other| other.fingerprint == *fingerprint);
             let name = by.map_or("another alert", |other| other.name.as_str());
             let text = format!("{} is inhibited in Alertmanager by {name}", alert.name);
-            tell(by.map_or(alert.starts_at, |other| other.starts_at), None, Fact::Note(Note { text: json_fields::line(&text) }));
+            tell(
+                by.map_or(alert.starts_at, |other| other.starts_at),
+                None,
+                Fact::Note(Note {
+                    text: json_fields::line(&text),
+                }),
+            );
         }
         events
     }
@@ -257,7 +334,13 @@ impl Listing {
 impl Seen {
     /// An alert that is held and was not listed since this began to look.
     fn never(held: &Held) -> Self {
-        Self { up_since: None, until: held.last_seen, spoken_at: held.last_seen, suppressed: false, gone: None }
+        Self {
+            up_since: None,
+            until: held.last_seen,
+            spoken_at: held.last_seen,
+            suppressed: false,
+            gone: None,
+        }
     }
 
     /// What its absence comes to, once nothing else is to be waited for.
@@ -269,9 +352,21 @@ impl Seen {
         let same = up_since.is_some() && self.up_since == up_since;
         let gone = *self.gone.get_or_insert(match same {
             // Its sender called it over before it had to speak again.
-            true if now < self.until => Gone { noticed: now, ends_at: now, reason: EndReason::Recovered },
-            true => Gone { noticed: now, ends_at: self.spoken_at, reason: EndReason::SourceLost },
-            false => Gone { noticed: now, ends_at: self.spoken_at, reason: EndReason::Unknown },
+            true if now < self.until => Gone {
+                noticed: now,
+                ends_at: now,
+                reason: EndReason::Recovered,
+            },
+            true => Gone {
+                noticed: now,
+                ends_at: self.spoken_at,
+                reason: EndReason::SourceLost,
+            },
+            false => Gone {
+                noticed: now,
+                ends_at: self.spoken_at,
+                reason: EndReason::Unknown,
+            },
         });
         (self.suppressed || now - gone.noticed >= WEBHOOK).then_some(gone)
     }
@@ -280,13 +375,25 @@ impl Seen {
 impl Found {
     fn read(answers: &Answers, ignored: &[String]) -> Result<Self, IngestFault> {
         let mut alerts: HashMap<LabelSet, Vec<Listed>> = HashMap::new();
-        for (index, raw) in
-            list::<RawAlert>(&answers.alerts, "a list of alerts, as Alertmanager's GET /api/v2/alerts answers")?.into_iter().enumerate()
+        for (index, raw) in list::<RawAlert>(
+            &answers.alerts,
+            "a list of alerts, as Alertmanager's GET /api/v2/alerts answers",
+        )?
+        .into_iter()
+        .enumerate()
         {
             let instant = |field: &str, text: &str| {
-                time::parse(text).map_err(|message| MemberFault { index: Some(index), path: format!("[{index}].{field}"), message })
+                time::parse(text).map_err(|message| MemberFault {
+                    index: Some(index),
+                    path: format!("[{index}].{field}"),
+                    message,
+                })
             };
-            let name = raw.labels.get("alertname").map(|name| json_fields::line(name)).unwrap_or_default();
+            let name = raw
+                .labels
+                .get("alertname")
+                .map(|name| json_fields::line(name))
+                .unwrap_or_default();
             let listed = Listed {
                 name,
                 starts_at: instant("startsAt", &raw.starts_at)?,
@@ -295,18 +402,34 @@ impl Found {
                 fingerprint: raw.fingerprint.unwrap_or_default(),
                 state: raw.status,
             };
-            let kept = raw.labels.into_iter().filter(|(name, value)| !value.is_empty() && !ignored.contains(name));
+            let kept = raw
+                .labels
+                .into_iter()
+                .filter(|(name, value)| !value.is_empty() && !ignored.contains(name));
             alerts.entry(kept.collect()).or_default().push(listed);
         }
-        let silences = list::<RawSilence>(&answers.silences, "a list of silences, as Alertmanager's GET /api/v2/silences answers")?;
-        Ok(Self { alerts, silences: silences.into_iter().map(|silence| (silence.id.clone(), silence)).collect() })
+        let silences = list::<RawSilence>(
+            &answers.silences,
+            "a list of silences, as Alertmanager's GET /api/v2/silences answers",
+        )?;
+        Ok(Self {
+            alerts,
+            silences: silences
+                .into_iter()
+                .map(|silence| (silence.id.clone(), silence))
+                .collect(),
+        })
     }
 
     /// An alert as it is listed: its beginning is cut to milliseconds. Of replicas any will do.
     fn alert(&self, alert: &Alert, of_replicas: bool) -> Option<&Listed> {
-        let same = |listed: &&Listed| listed.starts_at.trunc_subsecs(3) == alert.starts_at.trunc_subsecs(3);
+        let same = |listed: &&Listed| {
+            listed.starts_at.trunc_subsecs(3) == alert.starts_at.trunc_subsecs(3)
+        };
         let all = self.alerts.get(&alert.labels)?;
-        all.iter().find(same).or_else(|| all.first().filter(|_| of_replicas))
+        all.iter()
+            .find(same)
+            .or_else(|| all.first().filter(|_| of_replicas))
     }
 }
 
@@ -320,7 +443,13 @@ fn ended(event: &Event, alert: &Alert, gone: Gone, source: &str, at: Moment) -> 
         seen_again: None,
         ..alert.clone()
     });
-    let mut ended = Event { occurred_at: ends_at, source: source.into(), clamped: false, fact, ..event.clone() };
+    let mut ended = Event {
+        occurred_at: ends_at,
+        source: source.into(),
+        clamped: false,
+        fact,
+        ..event.clone()
+    };
     ended.identify();
     time::clamp(&mut ended, at.ours);
     ended
@@ -330,7 +459,8 @@ fn ended(event: &Event, alert: &Alert, gone: Gone, source: &str, at: Moment) -> 
 fn uptime(body: &[u8]) -> Result<Option<Time>, IngestFault> {
     const EXPECTED: &str = "an object, as Alertmanager's GET /api/v2/status answers";
     begins(body, b'{', EXPECTED)?;
-    let status: RawStatus = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let status: RawStatus =
+        serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
     Ok(status.uptime.and_then(|text| time::parse(&text).ok()))
 }
 

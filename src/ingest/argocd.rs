@@ -21,7 +21,9 @@ use super::json_fields;
 use super::json_fields::{at, line, text};
 use super::{IngestFault, Message, Reading, labels, service_mapping, time};
 use crate::model::Time;
-use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, LabelSet, Labels, Link, Note};
+use crate::model::event::{
+    Actor, ActorKind, Change, Event, Fact, Intervention, LabelSet, Labels, Link, Note,
+};
 use crate::model::source::Naming;
 
 /// An application and its last operation, wherever they stand in the body.
@@ -39,7 +41,10 @@ struct Told<'a> {
 /// # Errors
 /// When the body names no application, or says nothing of an operation.
 pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
-    let body = json_fields::object(message.body, "what the template of our documentation says of an Argo CD application")?;
+    let body = json_fields::object(
+        message.body,
+        "what the template of our documentation says of an Argo CD application",
+    )?;
     let told = told(&body)?;
     let operation = told.operation;
     let phase = text(operation, "phase").unwrap_or_default();
@@ -47,12 +52,19 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
     if !succeeded && !matches!(phase, "Failed" | "Error") {
         return Ok(Reading::default());
     }
-    let finished = json_fields::instant(operation, "finishedAt")?.or(json_fields::instant(operation, "startedAt")?);
+    let finished = json_fields::instant(operation, "finishedAt")?
+        .or(json_fields::instant(operation, "startedAt")?);
     let sync = at(operation, "operation.sync").unwrap_or(&Value::Null);
     let dry_run = at(sync, "dryRun") == Some(&Value::Bool(true));
-    let partial = at(sync, "resources").and_then(Value::as_array).is_some_and(|some| !some.is_empty());
-    let revision = at(operation, "syncResult").and_then(revision).or_else(|| revision(sync));
-    let went_back = revision.as_ref().is_some_and(|revision| went_back(told.history, revision));
+    let partial = at(sync, "resources")
+        .and_then(Value::as_array)
+        .is_some_and(|some| !some.is_empty());
+    let revision = at(operation, "syncResult")
+        .and_then(revision)
+        .or_else(|| revision(sync));
+    let went_back = revision
+        .as_ref()
+        .is_some_and(|revision| went_back(told.history, revision));
     let actor = actor(operation);
     let why = line(&match text(operation, "message") {
         Some(words) => format!("{}: {words}", told.name),
@@ -60,9 +72,17 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
     });
 
     let mut facts = Vec::new();
-    if actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Human) {
+    if actor
+        .as_ref()
+        .is_some_and(|actor| actor.kind == ActorKind::Human)
+    {
         facts.push(Fact::Intervention(Intervention {
-            action: if went_back && succeeded { "rollback" } else { "sync" }.to_owned(),
+            action: if went_back && succeeded {
+                "rollback"
+            } else {
+                "sync"
+            }
+            .to_owned(),
             why: why.clone(),
             stated: false,
             should_be_automatic: None,
@@ -72,20 +92,34 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
         }));
     }
     if !succeeded {
-        facts.push(Fact::Note(Note { text: line(&format!("Sync failed: {why}")) }));
+        facts.push(Fact::Note(Note {
+            text: line(&format!("Sync failed: {why}")),
+        }));
     } else if !dry_run && !partial {
         // What syncs only some of its objects brings no revision.
         facts.push(Fact::Change(Change {
             what: if went_back { "rollback" } else { "deploy" }.to_owned(),
             title: why,
             revision,
-            line: Some(line(&format!("argocd {}/{}", text(told.home, "namespace").unwrap_or_default(), told.name))),
+            line: Some(line(&format!(
+                "argocd {}/{}",
+                text(told.home, "namespace").unwrap_or_default(),
+                told.name
+            ))),
         }));
     }
     let link = json_fields::link(&body, "url", "Application");
     // Whoever began what failed took no note of it; that they stepped in is said apart.
     let actor = |fact: &Fact| actor.clone().filter(|_| !matches!(fact, Fact::Note(_)));
-    let event = |fact: Fact| event(message, naming, &told, finished, (actor(&fact), fact, link.clone()));
+    let event = |fact: Fact| {
+        event(
+            message,
+            naming,
+            &told,
+            finished,
+            (actor(&fact), fact, link.clone()),
+        )
+    };
     Ok(json_fields::reading(facts.into_iter().map(event).collect()))
 }
 
@@ -99,10 +133,16 @@ fn event(
     let labels = labels_of(told.labels);
     let namespace = text(told.destination, "namespace").unwrap_or_default();
     let project = text(told.home, "project").unwrap_or_default();
-    let names = [format!("{namespace}/{}", told.name), format!("{project}/{}", told.name), told.name.to_owned()];
+    let names = [
+        format!("{namespace}/{}", told.name),
+        format!("{project}/{}", told.name),
+        told.name.to_owned(),
+    ];
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let labelled = || labels::service(&labels, message.names).map(|(_, service)| service);
-    let service = service_mapping::service(naming, &names).or_else(labelled).unwrap_or(told.name);
+    let service = service_mapping::service(naming, &names)
+        .or_else(labelled)
+        .unwrap_or(told.name);
     let environment = labels::environment(&labels, message.names);
     let mut event = Event::new(message.source, finished.unwrap_or(message.now), fact);
     event.actor = actor;
@@ -115,7 +155,9 @@ fn event(
 fn told(body: &Value) -> Result<Told<'_>, IngestFault> {
     const NULL: &Value = &Value::Null;
     // The template's `app` is a name; of whoever sends the application as it is, it is an object, or the body itself.
-    let whole = at(body, "app").filter(|app| app.is_object()).or_else(|| at(body, "metadata").map(|_| body));
+    let whole = at(body, "app")
+        .filter(|app| app.is_object())
+        .or_else(|| at(body, "metadata").map(|_| body));
     let part = |short: &str, long: &str| match whole {
         Some(whole) => at(whole, long).unwrap_or(NULL),
         None => at(body, short).unwrap_or(NULL),
@@ -125,7 +167,10 @@ fn told(body: &Value) -> Result<Told<'_>, IngestFault> {
         None => text(body, "app"),
     };
     let Some(name) = name else {
-        return Err(IngestFault::Missing { field: "app", advice: "Use the template of our documentation, which names the application." });
+        return Err(IngestFault::Missing {
+            field: "app",
+            advice: "Use the template of our documentation, which names the application.",
+        });
     };
     let operation = part("operationState", "status.operationState");
     if !operation.is_object() {
@@ -135,23 +180,46 @@ fn told(body: &Value) -> Result<Told<'_>, IngestFault> {
         });
     }
     let home = whole.map_or(body, |whole| at(whole, "metadata").unwrap_or(NULL));
-    let history = part("history", "status.history").as_array().map_or(&[][..], Vec::as_slice);
-    let (labels, destination) = (part("labels", "metadata.labels"), part("destination", "spec.destination"));
-    Ok(Told { name, home, labels, destination, operation, history })
+    let history = part("history", "status.history")
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    let (labels, destination) = (
+        part("labels", "metadata.labels"),
+        part("destination", "spec.destination"),
+    );
+    Ok(Told {
+        name,
+        home,
+        labels,
+        destination,
+        operation,
+        history,
+    })
 }
 
 fn labels_of(value: &Value) -> LabelSet {
-    let pairs = value.as_object().into_iter().flatten().filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
+    let pairs = value
+        .as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
     LabelSet::from(pairs.take(64).collect::<Labels>())
 }
 
 /// The revision, or those of all sources as one.
 fn revision(value: &Value) -> Option<String> {
     let several = || {
-        let all: Vec<&str> = at(value, "revisions")?.as_array()?.iter().filter_map(Value::as_str).filter(|one| !one.is_empty()).collect();
+        let all: Vec<&str> = at(value, "revisions")?
+            .as_array()?
+            .iter()
+            .filter_map(Value::as_str)
+            .filter(|one| !one.is_empty())
+            .collect();
         (!all.is_empty()).then(|| all.join(", "))
     };
-    several().or_else(|| text(value, "revision").map(str::to_owned)).map(|revision| line(&revision))
+    several()
+        .or_else(|| text(value, "revision").map(str::to_owned))
+        .map(|revision| line(&revision))
 }
 
 /// Whether the history says that a revision was deployed before the one that it replaced was.
@@ -162,8 +230,14 @@ fn went_back(history: &[Value], reached: &str) -> bool {
         Some((Some(last), before)) if last == reached => before,
         _ => &all[..],
     };
-    let first = |wanted: &str| before.iter().position(|known| known.as_deref() == Some(wanted));
-    let Some(Some(current)) = before.last() else { return false };
+    let first = |wanted: &str| {
+        before
+            .iter()
+            .position(|known| known.as_deref() == Some(wanted))
+    };
+    let Some(Some(current)) = before.last() else {
+        return false;
+    };
     current != reached && first(reached) < first(current) && first(reached).is_some()
 }
 

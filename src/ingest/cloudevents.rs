@@ -21,12 +21,14 @@ use super::generic::{Mapping, Place, Run};
 use super::message::Headers;
 use super::{IngestFault, MemberFault, Message, Reading, begins, not_readable};
 
-const EVENT: &str = "a CloudEvent, or a list of them with the content type application/cloudevents-batch+json";
+const EVENT: &str =
+    "a CloudEvent, or a list of them with the content type application/cloudevents-batch+json";
 
 /// Whether a message says that it holds CloudEvents.
 #[must_use]
 pub(crate) fn says_so(headers: &Headers<'_>) -> bool {
-    media_type(headers).starts_with("application/cloudevents") || headers.get("ce-specversion").is_some()
+    media_type(headers).starts_with("application/cloudevents")
+        || headers.get("ce-specversion").is_some()
 }
 
 /// Reads a message. Of events with one source and id only the first counts.
@@ -41,7 +43,13 @@ pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Readin
         let index = batch.then_some(index);
         match member.and_then(|member| whole(member, index)) {
             Ok(event) => {
-                let key = ["source", "id"].map(|key| event.around.get(key).map(Value::to_string).unwrap_or_default());
+                let key = ["source", "id"].map(|key| {
+                    event
+                        .around
+                        .get(key)
+                        .map(Value::to_string)
+                        .unwrap_or_default()
+                });
                 if seen.insert(key) {
                     event_envelope::tell(&mut run, mapping, event, index, message);
                 }
@@ -57,13 +65,23 @@ type Members = Vec<Result<Carried, MemberFault>>;
 /// The events of a message, and whether it is a batch.
 fn members(message: &Message<'_>) -> Result<(Members, bool), IngestFault> {
     let kind = media_type(message.headers);
-    if let Some(format) = kind.strip_prefix("application/cloudevents-batch").or_else(|| kind.strip_prefix("application/cloudevents"))
+    if let Some(format) = kind
+        .strip_prefix("application/cloudevents-batch")
+        .or_else(|| kind.strip_prefix("application/cloudevents"))
         && !matches!(format, "" | "+json")
     {
-        let advice = format!("{kind} is not read; send the JSON format, application/cloudevents+json");
-        return Err(MemberFault { index: None, path: "content-type".to_owned(), message: advice }.into());
+        let advice =
+            format!("{kind} is not read; send the JSON format, application/cloudevents+json");
+        return Err(MemberFault {
+            index: None,
+            path: "content-type".to_owned(),
+            message: advice,
+        }
+        .into());
     }
-    let body = || serde_json::from_slice::<Value>(message.body).map_err(|error| not_readable(&error, EVENT));
+    let body = || {
+        serde_json::from_slice::<Value>(message.body).map_err(|error| not_readable(&error, EVENT))
+    };
     if kind.starts_with("application/cloudevents-batch") {
         begins(message.body, b'[', "a list of CloudEvents")?;
         return Ok((listed(body()?), true));
@@ -87,26 +105,51 @@ fn members(message: &Message<'_>) -> Result<(Members, bool), IngestFault> {
 }
 
 fn listed(list: Value) -> Members {
-    let Value::Array(list) = list else { return Vec::new() };
-    list.into_iter().enumerate().map(|(index, one)| structured(one, Some(index))).collect()
+    let Value::Array(list) = list else {
+        return Vec::new();
+    };
+    list.into_iter()
+        .enumerate()
+        .map(|(index, one)| structured(one, Some(index)))
+        .collect()
 }
 
 /// One event in the JSON format.
 fn structured(value: Value, index: Option<usize>) -> Result<Carried, MemberFault> {
     let place = Place { index };
-    let Value::Object(mut object) = value else { return Err(place.fault("", "a CloudEvent belongs here, which is an object")) };
-    let (plain, coded) =
-        (object.remove("data").filter(|data| !data.is_null()), object.remove("data_base64").filter(|data| !data.is_null()));
+    let Value::Object(mut object) = value else {
+        return Err(place.fault("", "a CloudEvent belongs here, which is an object"));
+    };
+    let (plain, coded) = (
+        object.remove("data").filter(|data| !data.is_null()),
+        object.remove("data_base64").filter(|data| !data.is_null()),
+    );
     let mut around = object;
-    around.retain(|name, value| fit(name) && matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_)));
+    around.retain(|name, value| {
+        fit(name) && matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+    });
     let data = match (plain, coded) {
-        (Some(_), Some(_)) => return Err(place.fault("data_base64", "`data` is given too; an event has one of them")),
+        (Some(_), Some(_)) => {
+            return Err(place.fault(
+                "data_base64",
+                "`data` is given too; an event has one of them",
+            ));
+        }
         (Some(data), None) => data,
         (None, None) => Value::Null,
         (None, Some(coded)) => {
-            let bytes = coded.as_str().and_then(|text| STANDARD.decode(text.trim()).ok());
+            let bytes = coded
+                .as_str()
+                .and_then(|text| STANDARD.decode(text.trim()).ok());
             let bytes = bytes.ok_or_else(|| place.fault("data_base64", "this is not base64"))?;
-            content(&bytes, around.get("datacontenttype").and_then(Value::as_str).unwrap_or_default(), place)?
+            content(
+                &bytes,
+                around
+                    .get("datacontenttype")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default(),
+                place,
+            )?
         }
     };
     Ok(Carried { around, data })
@@ -117,9 +160,18 @@ fn binary(message: &Message<'_>, kind: &str) -> Result<Carried, MemberFault> {
     let place = Place { index: None };
     let mut around = Map::new();
     for (name, value) in message.headers.iter() {
-        let Some(name) = name.strip_prefix("ce-").filter(|name| fit(name)) else { continue };
-        let text = std::str::from_utf8(value).ok().and_then(|text| decoded(text.trim()));
-        let text = text.ok_or_else(|| place.fault(&format!("ce-{name}"), "this is not UTF-8, percent-encoded where it is not ASCII"))?;
+        let Some(name) = name.strip_prefix("ce-").filter(|name| fit(name)) else {
+            continue;
+        };
+        let text = std::str::from_utf8(value)
+            .ok()
+            .and_then(|text| decoded(text.trim()));
+        let text = text.ok_or_else(|| {
+            place.fault(
+                &format!("ce-{name}"),
+                "this is not UTF-8, percent-encoded where it is not ASCII",
+            )
+        })?;
         around.insert(name.to_owned(), text.into());
     }
     let data = content(message.body, kind, place)?;
@@ -131,15 +183,29 @@ fn binary(message: &Message<'_>, kind: &str) -> Result<Carried, MemberFault> {
 
 /// A header's value: quotes taken off as RFC 9110 §5.6.4 has it, then percent-decoded once.
 fn decoded(text: &str) -> Option<String> {
-    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
     let plain = inner.map_or_else(
         || text.to_owned(),
         |inner| {
             let mut letters = inner.chars();
-            std::iter::from_fn(|| letters.next().and_then(|letter| if letter == '\\' { letters.next() } else { Some(letter) })).collect()
+            std::iter::from_fn(|| {
+                letters.next().and_then(|letter| {
+                    if letter == '\\' {
+                        letters.next()
+                    } else {
+                        Some(letter)
+                    }
+                })
+            })
+            .collect()
         },
     );
-    percent_decode_str(&plain).decode_utf8().ok().map(std::borrow::Cow::into_owned)
+    percent_decode_str(&plain)
+        .decode_utf8()
+        .ok()
+        .map(std::borrow::Cow::into_owned)
 }
 
 /// What is carried, by its media type. Without one it is JSON where it is JSON.
@@ -147,18 +213,30 @@ fn content(bytes: &[u8], kind: &str, place: Place) -> Result<Value, MemberFault>
     if bytes.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
-    let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let kind = kind
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     let text = || std::str::from_utf8(bytes).map_or(Value::Null, Value::from);
     match serde_json::from_slice(bytes) {
-        Ok(value) if kind.is_empty() || kind.ends_with("/json") || kind.ends_with("+json") => Ok(value),
-        Err(error) if kind.ends_with("/json") || kind.ends_with("+json") => Err(place.fault("data", format!("not JSON: {error}"))),
+        Ok(value) if kind.is_empty() || kind.ends_with("/json") || kind.ends_with("+json") => {
+            Ok(value)
+        }
+        Err(error) if kind.ends_with("/json") || kind.ends_with("+json") => {
+            Err(place.fault("data", format!("not JSON: {error}")))
+        }
         _ => Ok(text()),
     }
 }
 
 /// Names of attributes are lower-case letters and digits.
 fn fit(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
 }
 
 /// An event with all that it must have.
@@ -168,12 +246,20 @@ fn whole(event: Carried, index: Option<usize>) -> Result<Carried, MemberFault> {
         Some("1.0") => {}
         Some(other) => {
             let other: String = other.chars().take(20).collect();
-            return Err(place.fault("specversion", format!("version {other} of CloudEvents is not read, only 1.0 is")));
+            return Err(place.fault(
+                "specversion",
+                format!("version {other} of CloudEvents is not read, only 1.0 is"),
+            ));
         }
         None => return Err(place.fault("specversion", "missing. Write 1.0")),
     }
     for name in ["id", "source", "type"] {
-        if event.around.get(name).and_then(Value::as_str).is_none_or(|text| text.trim().is_empty()) {
+        if event
+            .around
+            .get(name)
+            .and_then(Value::as_str)
+            .is_none_or(|text| text.trim().is_empty())
+        {
             return Err(place.fault(name, "missing. A CloudEvent has `id`, `source` and `type`"));
         }
     }
@@ -182,5 +268,10 @@ fn whole(event: Carried, index: Option<usize>) -> Result<Carried, MemberFault> {
 
 /// The content type without its parameters, in lower case.
 fn media_type(headers: &Headers<'_>) -> String {
-    headers.text("content-type").and_then(|kind| kind.split(';').next()).unwrap_or_default().trim().to_ascii_lowercase()
+    headers
+        .text("content-type")
+        .and_then(|kind| kind.split(';').next())
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase()
 }

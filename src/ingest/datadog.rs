@@ -51,7 +51,10 @@ impl Level {
 /// When it is neither a JSON object nor a form.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = body(message)?;
-    let told = Monitor { message, body: &body };
+    let told = Monitor {
+        message,
+        body: &body,
+    };
     let title = told.said("title").unwrap_or_default();
     // Sent from the page where a monitor is made.
     if title.trim_start().starts_with("[TEST]") {
@@ -60,40 +63,62 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let Some(transition) = told.said("alert_transition") else {
         let mut reading = told.note(&title);
         if word(&body, "alert_transition").is_none_or(|word| word.starts_with('$')) {
-            reading.faults.push(fault("alert_transition", format!("missing. {ADVICE}.")));
+            reading
+                .faults
+                .push(fault("alert_transition", format!("missing. {ADVICE}.")));
         }
         return Ok(reading);
     };
-    Ok(match transition.to_ascii_lowercase().replace(['-', '_'], " ").as_str() {
-        "triggered" => told.on(Level::Alert, false),
-        "re triggered" | "renotify" => told.on(Level::Alert, true),
-        "warn" => told.on(Level::Warning, false),
-        "re warn" => told.on(Level::Warning, true),
-        "no data" => told.on(Level::NoData, false),
-        "re no data" => told.on(Level::NoData, true),
-        "recovered" => told.recovered(),
-        _ => {
-            let mut reading = told.note(&title);
-            reading.faults.push(fault("alert_transition", format!("`{}` is no transition that is known here", line(&transition))));
-            reading
-        }
-    })
+    Ok(
+        match transition
+            .to_ascii_lowercase()
+            .replace(['-', '_'], " ")
+            .as_str()
+        {
+            "triggered" => told.on(Level::Alert, false),
+            "re triggered" | "renotify" => told.on(Level::Alert, true),
+            "warn" => told.on(Level::Warning, false),
+            "re warn" => told.on(Level::Warning, true),
+            "no data" => told.on(Level::NoData, false),
+            "re no data" => told.on(Level::NoData, true),
+            "recovered" => told.recovered(),
+            _ => {
+                let mut reading = told.note(&title);
+                reading.faults.push(fault(
+                    "alert_transition",
+                    format!(
+                        "`{}` is no transition that is known here",
+                        line(&transition)
+                    ),
+                ));
+                reading
+            }
+        },
+    )
 }
 
 /// The object that was sent, as JSON or as a form, whose fields are those of the object or hold it as a whole.
 fn body(message: &Message<'_>) -> Result<Value, IngestFault> {
     const EXPECTED: &str = "the object that docs/sources/datadog.md gives";
-    let form =
-        message.headers.text("content-type").is_some_and(|kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
+    let form = message.headers.text("content-type").is_some_and(|kind| {
+        kind.to_ascii_lowercase()
+            .starts_with("application/x-www-form-urlencoded")
+    });
     if !form || message.body.trim_ascii_start().starts_with(b"{") {
         return object(message.body, EXPECTED);
     }
-    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = url::form_urlencoded::parse(message.body).collect();
-    let whole = fields.iter().find(|(name, value)| matches!(&**name, "payload" | "body") && value.trim_start().starts_with('{'));
+    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        url::form_urlencoded::parse(message.body).collect();
+    let whole = fields.iter().find(|(name, value)| {
+        matches!(&**name, "payload" | "body") && value.trim_start().starts_with('{')
+    });
     match whole {
         Some((_, whole)) => object(whole.as_bytes(), EXPECTED),
         None => Ok(Value::Object(
-            fields.into_iter().map(|(name, value)| (name.into_owned(), Value::String(value.into_owned()))).collect::<Map<_, _>>(),
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())))
+                .collect::<Map<_, _>>(),
         )),
     }
 }
@@ -122,7 +147,9 @@ impl Monitor<'_> {
         if still || self.said("alert_cycle_key").is_some() {
             reading.unstarted.push(reading.events.len());
         }
-        reading.events.push(self.event(level, AlertStatus::Firing, at, EndReason::default()));
+        reading
+            .events
+            .push(self.event(level, AlertStatus::Firing, at, EndReason::default()));
         reading
     }
 
@@ -130,7 +157,13 @@ impl Monitor<'_> {
         let mut reading = Reading::default();
         for level in Level::ALL {
             // The first is told in any case: what is known is that there is no alert any more.
-            self.end(&mut reading, level, self.at(), EndReason::Recovered, level != Level::Alert);
+            self.end(
+                &mut reading,
+                level,
+                self.at(),
+                EndReason::Recovered,
+                level != Level::Alert,
+            );
         }
         reading
     }
@@ -140,7 +173,9 @@ impl Monitor<'_> {
         if if_on {
             reading.if_on.push(reading.events.len());
         }
-        reading.events.push(self.event(level, AlertStatus::Resolved, at, reason));
+        reading
+            .events
+            .push(self.event(level, AlertStatus::Resolved, at, reason));
     }
 
     fn event(&self, level: Level, status: AlertStatus, at: Time, end_reason: EndReason) -> Event {
@@ -150,11 +185,17 @@ impl Monitor<'_> {
             labels: self.labels(level),
             annotations: self.annotations(),
             // An end is told of levels that were never reached too, and must not make more of them than there was.
-            severity: Some(self.severity(if status == AlertStatus::Firing { level } else { Level::Warning })),
+            severity: Some(self.severity(if status == AlertStatus::Firing {
+                level
+            } else {
+                Level::Warning
+            })),
             starts_at: at,
             ends_at: (status == AlertStatus::Resolved).then_some(at),
             end_reason,
-            links: json_fields::link(self.body, "link", "Datadog").into_iter().collect(),
+            links: json_fields::link(self.body, "link", "Datadog")
+                .into_iter()
+                .collect(),
         };
         let mut event = told.event(self.message);
         tags::place(&mut event, &self.tags(), self.message);
@@ -163,35 +204,59 @@ impl Monitor<'_> {
 
     /// Something was said, and nobody knows of what state.
     fn note(&self, title: &str) -> Reading {
-        let text = if title.is_empty() { self.said("body").unwrap_or_default() } else { title.to_owned() };
+        let text = if title.is_empty() {
+            self.said("body").unwrap_or_default()
+        } else {
+            title.to_owned()
+        };
         if text.is_empty() {
             return Reading::default();
         }
         let service = tags::service(&self.tags(), self.message);
-        reading(vec![json_fields::event(self.message, self.at(), service.as_deref(), Fact::Note(Note { text: prose(&text) }))])
+        reading(vec![json_fields::event(
+            self.message,
+            self.at(),
+            service.as_deref(),
+            Fact::Note(Note { text: prose(&text) }),
+        )])
     }
 
     /// A value that was filled in.
     fn said(&self, key: &str) -> Option<String> {
         let word = word(self.body, key)?;
-        let unset =
-            word == "null" || word.strip_prefix('$').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'));
+        let unset = word == "null"
+            || word.strip_prefix('$').is_some_and(|rest| {
+                rest.bytes()
+                    .all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+            });
         Some(word).filter(|_| !unset)
     }
 
     fn at(&self) -> Time {
-        let times = ["date", "last_updated"].into_iter().filter_map(|key| self.said(key));
-        times.filter_map(|text| tags::since_1970(&Value::String(text))).next().unwrap_or(self.message.now)
+        let times = ["date", "last_updated"]
+            .into_iter()
+            .filter_map(|key| self.said(key));
+        times
+            .filter_map(|text| tags::since_1970(&Value::String(text)))
+            .next()
+            .unwrap_or(self.message.now)
     }
 
     /// What is the same from the first transition to the recovery.
     fn labels(&self, level: Level) -> Labels {
         let monitor = self.said("alert_id").map(|id| line(&id));
         // A monitor may be renamed while it is on.
-        let name = monitor.as_ref().map_or_else(|| self.name(), |id| format!("monitor {id}"));
-        let mut labels = Labels::from([("alertname".to_owned(), name), ("level".to_owned(), level.word().to_owned())]);
+        let name = monitor
+            .as_ref()
+            .map_or_else(|| self.name(), |id| format!("monitor {id}"));
+        let mut labels = Labels::from([
+            ("alertname".to_owned(), name),
+            ("level".to_owned(), level.word().to_owned()),
+        ]);
         labels.extend(monitor.map(|id| ("monitor".to_owned(), id)));
-        let episode = ["alert_cycle_key", "scope"].into_iter().find_map(|key| Some((key, self.said(key)?)));
+        let episode = ["alert_cycle_key", "scope"]
+            .into_iter()
+            .find_map(|key| Some((key, self.said(key)?)));
         labels.extend(episode.map(|(key, value)| (key.to_owned(), line(&value))));
         labels
     }
@@ -206,26 +271,41 @@ impl Monitor<'_> {
         if !rest.is_empty() {
             return line(rest);
         }
-        self.said("alert_id").map_or_else(|| "Datadog".to_owned(), |id| format!("monitor {}", line(&id)))
+        self.said("alert_id").map_or_else(
+            || "Datadog".to_owned(),
+            |id| format!("monitor {}", line(&id)),
+        )
     }
 
     fn annotations(&self) -> Labels {
-        let lines = ["alert_priority", "event_type", "scope", "tags"].map(|key| (key, self.said(key).map(|text| line(&text))));
+        let lines = ["alert_priority", "event_type", "scope", "tags"]
+            .map(|key| (key, self.said(key).map(|text| line(&text))));
         let text = [("description", self.said("msg").map(|text| prose(&text)))];
-        lines.into_iter().chain(text).filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
+        lines
+            .into_iter()
+            .chain(text)
+            .filter_map(|(key, value)| Some((key.to_owned(), value?)))
+            .collect()
     }
 
     fn tags(&self) -> LabelSet {
-        let (tags, scope) = (self.said("tags").unwrap_or_default(), self.said("scope").unwrap_or_default());
+        let (tags, scope) = (
+            self.said("tags").unwrap_or_default(),
+            self.said("scope").unwrap_or_default(),
+        );
         tags::tags(tags.split(',').chain(scope.split(','))).into()
     }
 
     /// What the monitor's priority says, at most a warning where it is no alert. Datadog calls the alert's threshold critical.
     fn severity(&self, level: Level) -> Severity {
-        let priority = self.said("alert_priority").and_then(|word| labels::severity_word(&word, self.message.names));
+        let priority = self
+            .said("alert_priority")
+            .and_then(|word| labels::severity_word(&word, self.message.names));
         match level {
             Level::Alert => priority.unwrap_or(Severity::Critical),
-            Level::Warning | Level::NoData => priority.unwrap_or(Severity::Warning).min(Severity::Warning),
+            Level::Warning | Level::NoData => {
+                priority.unwrap_or(Severity::Warning).min(Severity::Warning)
+            }
         }
     }
 }

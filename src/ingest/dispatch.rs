@@ -1,8 +1,9 @@
 //! Which file reads what a source sends.
 
 use super::{
-    IngestFault, Known, Lease, Message, Reading, alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
-    kubernetes_audit, opsgenie, pagerduty, sentry, slack, sns, standard_webhooks, statuspage,
+    IngestFault, Known, Lease, Message, Reading, alertmanager, argocd, cloudevents, datadog,
+    generic, github, gitlab, grafana, incident_io, kubernetes_audit, opsgenie, pagerduty, sentry,
+    slack, sns, standard_webhooks, statuspage,
 };
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, Fact};
@@ -26,7 +27,11 @@ pub enum Reader {
 ///
 /// # Errors
 /// When the body as a whole is nothing that the source sends.
-pub fn read(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+pub fn read(
+    reader: &Reader,
+    message: &Message<'_>,
+    known: &mut Known<'_>,
+) -> Result<Reading, IngestFault> {
     let mut reading = by_kind(reader, message, known)?;
     let renews = matches!(reader, Reader::Named(kind, _) if RENEWING.contains(kind));
     if !renews {
@@ -43,16 +48,33 @@ const RENEWING: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana]
 fn hold(reading: &mut Reading) {
     let mut stated = std::mem::take(&mut reading.leases).into_iter().peekable();
     for event in &reading.events {
-        let Fact::Alert(Alert { status: AlertStatus::Firing, .. }) = &event.fact else { continue };
+        let Fact::Alert(Alert {
+            status: AlertStatus::Firing,
+            ..
+        }) = &event.fact
+        else {
+            continue;
+        };
         let lease = stated.next_if(|lease| lease.subject == event.subject);
-        reading.leases.push(lease.unwrap_or(Lease { subject: event.subject, until: Time::MAX_UTC }));
+        reading.leases.push(lease.unwrap_or(Lease {
+            subject: event.subject,
+            until: Time::MAX_UTC,
+        }));
     }
 }
 
-fn by_kind(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+fn by_kind(
+    reader: &Reader,
+    message: &Message<'_>,
+    known: &mut Known<'_>,
+) -> Result<Reading, IngestFault> {
     let (kind, naming) = match reader {
-        Reader::Mapped(SourceKind::CloudEvents, mapping) => return cloudevents::webhook(mapping, message),
-        Reader::Mapped(SourceKind::StandardWebhooks, mapping) => return standard_webhooks::webhook(mapping, message),
+        Reader::Mapped(SourceKind::CloudEvents, mapping) => {
+            return cloudevents::webhook(mapping, message);
+        }
+        Reader::Mapped(SourceKind::StandardWebhooks, mapping) => {
+            return standard_webhooks::webhook(mapping, message);
+        }
         Reader::Mapped(_, mapping) => return generic::webhook(mapping, message),
         Reader::PagerDuty(declares) => return pagerduty::webhook(message, declares),
         Reader::Slack(desk) => return slack::webhook(message, desk),
@@ -83,7 +105,10 @@ fn by_kind(reader: &Reader, message: &Message<'_>, known: &mut Known<'_>) -> Res
         | SourceKind::Icinga
         | SourceKind::UptimeKuma
         | SourceKind::NewRelic
-        | SourceKind::Pingdom => Err(IngestFault::Missing { field: "map", advice: "Without expressions nothing is read of this." }),
+        | SourceKind::Pingdom => Err(IngestFault::Missing {
+            field: "map",
+            advice: "Without expressions nothing is read of this.",
+        }),
     }
 }
 
@@ -114,18 +139,31 @@ mod tests {
 
     #[track_caller]
     fn check(kind: SourceKind, body: &str, expected: &str) {
-        let kept = kept(&Reader::Named(kind, Naming::default()), body.as_bytes()).unwrap_or_default();
+        let kept =
+            kept(&Reader::Named(kind, Naming::default()), body.as_bytes()).unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&kept), expected, "{body}");
     }
 
     #[test]
     fn of_slack_no_token_is_kept_and_the_rest_is() {
         let check = |body, expected| check(SourceKind::Slack, body, expected);
-        check("token=S&command=%2Fpostmortem&trigger_id=S&text=a+b%20c&response_url=S", "command=%2Fpostmortem&text=a+b%20c");
+        check(
+            "token=S&command=%2Fpostmortem&trigger_id=S&text=a+b%20c&response_url=S",
+            "command=%2Fpostmortem&text=a+b%20c",
+        );
         check("tok%65n=S&a", "a");
-        check("payload=%7B%22token%22%3A%22S%22%2C%22type%22%3A%22x%22%7D", "payload=%7B%22type%22%3A%22x%22%7D");
-        check("payload=%7B%22token%22%3A%22S%22%2C%5D", "payload=%7B%22token%22%3A%22%22%2C%5D");
-        check(r#"[{"token": "S", "view": {"response_urls": [{"response_url": "S"}]}}]"#, r#"[{"view":{}}]"#);
+        check(
+            "payload=%7B%22token%22%3A%22S%22%2C%22type%22%3A%22x%22%7D",
+            "payload=%7B%22type%22%3A%22x%22%7D",
+        );
+        check(
+            "payload=%7B%22token%22%3A%22S%22%2C%5D",
+            "payload=%7B%22token%22%3A%22%22%2C%5D",
+        );
+        check(
+            r#"[{"token": "S", "view": {"response_urls": [{"response_url": "S"}]}}]"#,
+            r#"[{"view":{}}]"#,
+        );
         check("\u{feff}{\"token\": \"S\"}", "\u{feff}{}");
         check(r#"{"token": "S", "type": }"#, r#"{"token": "", "type": }"#);
         check(r#"no JSON {"token": "S"}"#, r#"no JSON {"token": ""}"#);
@@ -133,8 +171,16 @@ mod tests {
 
     #[test]
     fn of_statuspage_the_way_out_is_not_kept_and_the_rest_is() {
-        check(SourceKind::Statuspage, r#"{"meta":{"unsubscribe":"S"},"page":1}"#, r#"{"meta":{},"page":1}"#);
-        check(SourceKind::Statuspage, r#"{"meta": {"unsubscribe": "S"}, "page": "#, r#"{"meta": {"unsubscribe": ""}, "page": "#);
+        check(
+            SourceKind::Statuspage,
+            r#"{"meta":{"unsubscribe":"S"},"page":1}"#,
+            r#"{"meta":{},"page":1}"#,
+        );
+        check(
+            SourceKind::Statuspage,
+            r#"{"meta": {"unsubscribe": "S"}, "page": "#,
+            r#"{"meta": {"unsubscribe": ""}, "page": "#,
+        );
     }
 
     #[test]
@@ -142,19 +188,37 @@ mod tests {
         let check = |body: &str, expected: &str| check(SourceKind::Sns, body, expected);
         check(r#"{"AlarmName": "a"}"#, r#"{"AlarmName": "a"}"#);
         check("text", "text");
-        check(r#"{"Message":"m","UnsubscribeURL":"S"}"#, r#"{"Message":"m"}"#);
-        check(r#"{"Records":[{"Sns":{"Message":"m","UnsubscribeUrl":"S"}}]}"#, r#"{"Records":[{"Sns":{"Message":"m"}}]}"#);
-        check(r#"{"Token": "S", "SubscribeURL": "S", "Message": }"#, r#"{"Token": "", "SubscribeURL": "", "Message": }"#);
+        check(
+            r#"{"Message":"m","UnsubscribeURL":"S"}"#,
+            r#"{"Message":"m"}"#,
+        );
+        check(
+            r#"{"Records":[{"Sns":{"Message":"m","UnsubscribeUrl":"S"}}]}"#,
+            r#"{"Records":[{"Sns":{"Message":"m"}}]}"#,
+        );
+        check(
+            r#"{"Token": "S", "SubscribeURL": "S", "Message": }"#,
+            r#"{"Token": "", "SubscribeURL": "", "Message": }"#,
+        );
         let confirmation = |kind: &str, url: &str| {
             format!(
                 r#"{{"MessageId":"1","SubscribeURL":"{url}","Token":"S","TopicArn":"arn:aws:sns:eu-west-1:123456789012:a","Type":"{kind}"}}"#
             )
         };
-        let kept = |kind: &str| format!(r#"{{"MessageId":"1","TopicArn":"arn:aws:sns:eu-west-1:123456789012:a","Type":"{kind}"}}"#);
-        let amazon =
-            "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:123456789012:a&Token=S";
-        check(&confirmation("SubscriptionConfirmation", amazon), &kept("SubscriptionConfirmation"));
-        check(&confirmation("UnsubscribeConfirmation", amazon), &kept("UnsubscribeConfirmation"));
+        let kept = |kind: &str| {
+            format!(
+                r#"{{"MessageId":"1","TopicArn":"arn:aws:sns:eu-west-1:123456789012:a","Type":"{kind}"}}"#
+            )
+        };
+        let amazon = "https://sns.eu-west-1.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:eu-west-1:123456789012:a&Token=S";
+        check(
+            &confirmation("SubscriptionConfirmation", amazon),
+            &kept("SubscriptionConfirmation"),
+        );
+        check(
+            &confirmation("UnsubscribeConfirmation", amazon),
+            &kept("UnsubscribeConfirmation"),
+        );
         // Nobody can read this one, so that people have to.
         let elsewhere = confirmation("SubscriptionConfirmation", "https://example.org");
         check(&elsewhere, &elsewhere.replace(r#""Token":"S","#, ""));

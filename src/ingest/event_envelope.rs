@@ -22,34 +22,69 @@ pub(crate) struct Carried {
 
 impl Carried {
     fn text(&self, key: &str) -> Option<&str> {
-        self.around.get(key).and_then(Value::as_str).map(str::trim).filter(|text| !text.is_empty())
+        self.around
+            .get(key)
+            .and_then(Value::as_str)
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
     }
 }
 
 /// Adds to the reading what this means.
-pub(crate) fn tell(run: &mut Run<'_>, mapping: &Mapping, carried: Carried, index: Option<usize>, message: &Message<'_>) {
+pub(crate) fn tell(
+    run: &mut Run<'_>,
+    mapping: &Mapping,
+    carried: Carried,
+    index: Option<usize>,
+    message: &Message<'_>,
+) {
     let mut otherwise = Map::new();
     if let Some(time) = carried.text("time") {
         otherwise.insert("occurred_at".to_owned(), time.into());
     }
     // A path of some store's or broker's is no service.
-    let plain = |subject: &&str| subject.len() <= LINE && !subject.contains(|letter: char| letter == '/' || letter.is_whitespace());
+    let plain = |subject: &&str| {
+        subject.len() <= LINE
+            && !subject.contains(|letter: char| letter == '/' || letter.is_whitespace())
+    };
     if let Some(subject) = carried.text("subject").filter(plain) {
         otherwise.insert("service".to_owned(), subject.into());
     }
-    let kind = carried.text("type").and_then(|kind| kind.strip_prefix("com.").unwrap_or(kind).strip_prefix("afterword."));
+    let kind = carried.text("type").and_then(|kind| {
+        kind.strip_prefix("com.")
+            .unwrap_or(kind)
+            .strip_prefix("afterword.")
+    });
     if let Some(kind) = kind {
         let kind = kind.replace('-', "_");
         own(run, &kind, carried.data, otherwise, index, message);
         return;
     }
     let around = Value::Object(carried.around);
-    run.tell(mapping, Told { body: &carried.data, event: Some(&around), otherwise: &otherwise, index });
+    run.tell(
+        mapping,
+        Told {
+            body: &carried.data,
+            event: Some(&around),
+            otherwise: &otherwise,
+            index,
+        },
+    );
 }
 
-fn own(run: &mut Run<'_>, kind: &str, data: Value, otherwise: Map<String, Value>, index: Option<usize>, message: &Message<'_>) {
+fn own(
+    run: &mut Run<'_>,
+    kind: &str,
+    data: Value,
+    otherwise: Map<String, Value>,
+    index: Option<usize>,
+    message: &Message<'_>,
+) {
     let Value::Object(mut object) = data else {
-        run.fault(Place { index }.fault("data", "an event of ours belongs here, as for POST /api/v1/events"));
+        run.fault(Place { index }.fault(
+            "data",
+            "an event of ours belongs here, as for POST /api/v1/events",
+        ));
         return;
     };
     object.entry("kind").or_insert_with(|| kind.into());

@@ -27,25 +27,74 @@ use super::strict_fields::Fields;
 use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Event,
-    Fact, Intervention, LabelSet, NearMiss, Note, Request, Severity, Subject, Window,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
+    Declaration, DetectedBy, EndReason, Event, Fact, Intervention, LabelSet, NearMiss, Note,
+    Request, Severity, Subject, Window,
 };
 use crate::model::settings::LabelNames;
 
 /// Keys of every kind.
-pub(crate) const COMMON: [&str; 8] = ["kind", "occurred_at", "source", "service", "environment", "incident", "actor", "links"];
+pub(crate) const COMMON: [&str; 8] = [
+    "kind",
+    "occurred_at",
+    "source",
+    "service",
+    "environment",
+    "incident",
+    "actor",
+    "links",
+];
 
 /// Kinds with their own keys.
 pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     (
         "alert",
-        &["name", "status", "starts_at", "ends_at", "labels", "annotations", "severity", "pending_for", "keep_firing_for", "end_reason"],
+        &[
+            "name",
+            "status",
+            "starts_at",
+            "ends_at",
+            "labels",
+            "annotations",
+            "severity",
+            "pending_for",
+            "keep_firing_for",
+            "end_reason",
+        ],
     ),
-    ("condition", &["name", "state", "severity", "labels", "value", "since"]),
-    ("declaration", &["key", "title", "severity", "status", "planned", "data_loss", "detected_by"]),
-    ("intervention", &["action", "why", "stated", "should_be_automatic", "dry_run", "refused", "planned"]),
+    (
+        "condition",
+        &["name", "state", "severity", "labels", "value", "since"],
+    ),
+    (
+        "declaration",
+        &[
+            "key",
+            "title",
+            "severity",
+            "status",
+            "planned",
+            "data_loss",
+            "detected_by",
+        ],
+    ),
+    (
+        "intervention",
+        &[
+            "action",
+            "why",
+            "stated",
+            "should_be_automatic",
+            "dry_run",
+            "refused",
+            "planned",
+        ],
+    ),
     ("request", &["reason", "requester"]),
-    ("near_miss", &["what", "severity", "closeness", "by_luck", "barriers_left"]),
+    (
+        "near_miss",
+        &["what", "severity", "closeness", "by_luck", "barriers_left"],
+    ),
     ("change", &["what", "title", "revision", "line"]),
     ("acknowledgement", &["of"]),
     ("note", &["text"]),
@@ -53,7 +102,10 @@ pub(crate) const KINDS: [(&str, &[&str]); 10] = [
 ];
 
 /// The words for an alert's or declaration's status.
-pub(crate) const STATUS: [(&str, AlertStatus); 2] = [("firing", AlertStatus::Firing), ("resolved", AlertStatus::Resolved)];
+pub(crate) const STATUS: [(&str, AlertStatus); 2] = [
+    ("firing", AlertStatus::Firing),
+    ("resolved", AlertStatus::Resolved),
+];
 
 pub(crate) const STATES: [(&str, ConditionState); 4] = [
     ("healthy", ConditionState::Healthy),
@@ -62,10 +114,18 @@ pub(crate) const STATES: [(&str, ConditionState); 4] = [
     ("unknown", ConditionState::Unknown),
 ];
 
-const ACTORS: [(&str, ActorKind); 3] = [("human", ActorKind::Human), ("robot", ActorKind::Robot), ("unknown", ActorKind::Unknown)];
+const ACTORS: [(&str, ActorKind); 3] = [
+    ("human", ActorKind::Human),
+    ("robot", ActorKind::Robot),
+    ("unknown", ActorKind::Unknown),
+];
 
-pub(crate) const DETECTED_BY: [(&str, DetectedBy); 4] =
-    [("monitor", DetectedBy::Monitor), ("human", DetectedBy::Human), ("customer", DetectedBy::Customer), ("unknown", DetectedBy::Unknown)];
+pub(crate) const DETECTED_BY: [(&str, DetectedBy); 4] = [
+    ("monitor", DetectedBy::Monitor),
+    ("human", DetectedBy::Human),
+    ("customer", DetectedBy::Customer),
+    ("unknown", DetectedBy::Unknown),
+];
 
 pub(crate) const END_REASONS: [(&str, EndReason); 7] = [
     ("recovered", EndReason::Recovered),
@@ -86,9 +146,14 @@ pub(crate) const END_REASONS: [(&str, EndReason); 7] = [
 /// When the body is neither an object nor a list.
 pub(crate) fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "one event or a list of events";
-    let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
     let read: Vec<Result<Event, MemberFault>> = match &body {
-        Value::Array(list) => list.iter().enumerate().map(|(index, value)| event(value, Some(index), names, now)).collect(),
+        Value::Array(list) => list
+            .iter()
+            .enumerate()
+            .map(|(index, value)| event(value, Some(index), names, now))
+            .collect(),
         one => vec![event(one, None, names, now)],
     };
     let mut reading = Reading::default();
@@ -102,7 +167,12 @@ pub(crate) fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Readi
 }
 
 /// Reads one event, the `index`th of a list.
-pub(crate) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now: Time) -> Result<Event, MemberFault> {
+pub(crate) fn event(
+    value: &Value,
+    index: Option<usize>,
+    names: &LabelNames,
+    now: Time,
+) -> Result<Event, MemberFault> {
     let fields = Fields::open(value, index)?;
     let kind = fields.need(
         "kind",
@@ -110,7 +180,9 @@ pub(crate) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now
         "Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance",
     )?;
     let advice = match kind.as_str() {
-        "review" => Some("an answer is given where it is asked for: POST /api/v1/incidents/{id}/review"),
+        "review" => {
+            Some("an answer is given where it is asked for: POST /api/v1/incidents/{id}/review")
+        }
         "edit" => Some("a correction is made on the incident it corrects"),
         "lapsed" | "settings" => Some("only Afterword itself states this"),
         _ => None,
@@ -124,9 +196,17 @@ pub(crate) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now
 
     let occurred_at = fields.time("occurred_at")?;
     let service = fields.line("service")?;
-    let environment = fields.line("environment")?.map(|word| labels::environment_word(&word));
+    let environment = fields
+        .line("environment")?
+        .map(|word| labels::environment_word(&word));
     let (at, fact) = match kind {
-        "alert" => alert(&fields, service.as_deref(), environment.as_deref(), occurred_at.unwrap_or(now), names)?,
+        "alert" => alert(
+            &fields,
+            service.as_deref(),
+            environment.as_deref(),
+            occurred_at.unwrap_or(now),
+            names,
+        )?,
         "condition" => (occurred_at.unwrap_or(now), condition(&fields, names)?),
         _ => (occurred_at.unwrap_or(now), plain(kind, &fields, names)?),
     };
@@ -136,10 +216,15 @@ pub(crate) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now
         Fact::Condition(condition) => &condition.labels,
         _ => &none,
     };
-    let service = service.or_else(|| labels::service(carried, names).map(|(_, service)| service.to_owned()));
+    let service =
+        service.or_else(|| labels::service(carried, names).map(|(_, service)| service.to_owned()));
     let environment = environment.or_else(|| labels::environment(carried, names));
 
-    let mut event = Event::new(&fields.line("source")?.unwrap_or_else(|| "api".to_owned()), at, fact);
+    let mut event = Event::new(
+        &fields.line("source")?.unwrap_or_else(|| "api".to_owned()),
+        at,
+        fact,
+    );
     event.service = service.map(Into::into);
     event.environment = environment.map(Into::into);
     event.incident = fields.line("incident")?.map(Into::into);
@@ -153,12 +238,24 @@ pub(crate) fn event(value: &Value, index: Option<usize>, names: &LabelNames, now
 fn actor(fields: &Fields<'_>) -> Result<Option<Actor>, MemberFault> {
     // A bare name is enough; only whether it is a robot's cannot be said with it.
     if let Ok(Some(id)) = fields.line("actor") {
-        return Ok(Some(Actor { id, kind: ActorKind::Unknown }));
+        return Ok(Some(Actor {
+            id,
+            kind: ActorKind::Unknown,
+        }));
     }
-    let Some(actor) = fields.object("actor")? else { return Ok(None) };
+    let Some(actor) = fields.object("actor")? else {
+        return Ok(None);
+    };
     actor.only(&["id", "kind"])?;
-    let id = actor.need("id", actor.line("id")?, "Name who acted, as their source names them")?;
-    Ok(Some(Actor { id, kind: actor.word("kind", &ACTORS)?.unwrap_or_default() }))
+    let id = actor.need(
+        "id",
+        actor.line("id")?,
+        "Name who acted, as their source names them",
+    )?;
+    Ok(Some(Actor {
+        id,
+        kind: actor.word("kind", &ACTORS)?.unwrap_or_default(),
+    }))
 }
 
 fn alert(
@@ -169,19 +266,33 @@ fn alert(
     names: &LabelNames,
 ) -> Result<(Time, Fact), MemberFault> {
     let mut labels = fields.labels("labels")?;
-    let name = fields.line("name")?.or_else(|| labels.get("alertname").cloned());
+    let name = fields
+        .line("name")?
+        .or_else(|| labels.get("alertname").cloned());
     let name = fields.need("name", name, "Say which alert it is")?;
-    let status = fields.need("status", fields.word("status", &STATUS)?, "Say whether the alert is `firing` or `resolved`")?;
+    let status = fields.need(
+        "status",
+        fields.word("status", &STATUS)?,
+        "Say whether the alert is `firing` or `resolved`",
+    )?;
     // Labels are what tells one alert from another: without these, alerts of two services would be one.
-    for (label, value) in [("alertname", Some(name.as_str())), ("service", service), ("environment", environment)] {
+    for (label, value) in [
+        ("alertname", Some(name.as_str())),
+        ("service", service),
+        ("environment", environment),
+    ] {
         if let Some(value) = value {
-            labels.entry(label.to_owned()).or_insert_with(|| value.to_owned());
+            labels
+                .entry(label.to_owned())
+                .or_insert_with(|| value.to_owned());
         }
     }
     let starts_at = fields.time("starts_at")?;
     let ends_at = fields.time("ends_at")?;
     let (starts_at, ends_at) = match status {
-        AlertStatus::Firing if ends_at.is_some() => return Err(fields.fault("ends_at", "an alert that is firing has no end yet")),
+        AlertStatus::Firing if ends_at.is_some() => {
+            return Err(fields.fault("ends_at", "an alert that is firing has no end yet"));
+        }
         AlertStatus::Firing => (starts_at.unwrap_or(at), None),
         AlertStatus::Resolved => {
             let starts_at = fields.need(
@@ -191,14 +302,20 @@ fn alert(
             )?;
             let ends_at = ends_at.unwrap_or(at);
             if ends_at < starts_at {
-                let key = if fields.has("ends_at") { "ends_at" } else { "starts_at" };
+                let key = if fields.has("ends_at") {
+                    "ends_at"
+                } else {
+                    "starts_at"
+                };
                 return Err(fields.fault(key, "the end is before the beginning"));
             }
             (starts_at, Some(ends_at))
         }
     };
     let labels = LabelSet::from(labels);
-    let severity = fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names));
+    let severity = fields
+        .severity("severity", names)?
+        .unwrap_or_else(|| labels::severity(&labels, names));
     let alert = Alert {
         seen_again: None,
         recalled: false,
@@ -219,13 +336,19 @@ fn alert(
 fn condition(fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
     let labels = LabelSet::from(fields.labels("labels")?);
     Ok(Fact::Condition(Condition {
-        name: fields.need("name", fields.line("name")?, "Name the condition as in the rules")?,
+        name: fields.need(
+            "name",
+            fields.line("name")?,
+            "Name the condition as in the rules",
+        )?,
         state: fields.need(
             "state",
             fields.word("state", &STATES)?,
             "Say which state it entered: healthy, degraded, near_miss or unknown",
         )?,
-        severity: fields.severity("severity", names)?.unwrap_or_else(|| labels::severity(&labels, names)),
+        severity: fields
+            .severity("severity", names)?
+            .unwrap_or_else(|| labels::severity(&labels, names)),
         labels,
         value: fields.number("value")?,
         since: fields.time("since")?,
@@ -237,7 +360,11 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
     Ok(match kind {
         "declaration" => Fact::Declaration(declaration(fields, names)?),
         "intervention" => Fact::Intervention(Intervention {
-            action: fields.need("action", fields.line("action")?, "Say what was done: restart, failover, scale, rollback, …")?,
+            action: fields.need(
+                "action",
+                fields.line("action")?,
+                "Say what was done: restart, failover, scale, rollback, …",
+            )?,
             why: fields.prose("why")?.unwrap_or_default(),
             stated: fields.flag("stated")?.unwrap_or(false),
             should_be_automatic: fields.flag("should_be_automatic")?,
@@ -246,19 +373,31 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
             planned: fields.flag("planned")?.unwrap_or(false),
         }),
         "request" => Fact::Request(Request {
-            reason: fields.need("reason", fields.prose("reason")?, "Say in a sentence what happened and when")?,
+            reason: fields.need(
+                "reason",
+                fields.prose("reason")?,
+                "Say in a sentence what happened and when",
+            )?,
             requester: fields.line("requester")?,
         }),
         "near_miss" => Fact::NearMiss(near_miss(fields, names)?),
         "change" => Fact::Change(Change {
-            what: fields.need("what", fields.line("what")?, "Say what kind of change it was: deploy, rollback, flag or config")?,
+            what: fields.need(
+                "what",
+                fields.line("what")?,
+                "Say what kind of change it was: deploy, rollback, flag or config",
+            )?,
             title: fields.line("title")?.unwrap_or_default(),
             revision: fields.line("revision")?,
             line: fields.line("line")?,
         }),
-        "acknowledgement" => Fact::Acknowledgement(Acknowledgement { of: subject(fields)? }),
+        "acknowledgement" => Fact::Acknowledgement(Acknowledgement {
+            of: subject(fields)?,
+        }),
         "maintenance" => Fact::Maintenance(window(fields)?),
-        _ => Fact::Note(Note { text: fields.need("text", fields.prose("text")?, "Write what was noted")? }),
+        _ => Fact::Note(Note {
+            text: fields.need("text", fields.prose("text")?, "Write what was noted")?,
+        }),
     })
 }
 
@@ -266,24 +405,39 @@ fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
     let Some(text) = fields.line("of")? else {
         // With neither, nobody could say what was taken on.
         let about = fields.line("incident")?.or(fields.line("service")?);
-        fields.need("incident", about, "An acknowledgement is `of` a subject, or of the incident or the service named here")?;
+        fields.need(
+            "incident",
+            about,
+            "An acknowledgement is `of` a subject, or of the incident or the service named here",
+        )?;
         return Ok(None);
     };
-    text.parse().map(Some).map_err(|_| fields.fault("of", "a subject belongs here: 16 hex digits in lower case"))
+    text.parse()
+        .map(Some)
+        .map_err(|_| fields.fault("of", "a subject belongs here: 16 hex digits in lower case"))
 }
 
 /// A declaration's own fields, for everybody who may state one.
-pub(crate) fn declaration(fields: &Fields<'_>, names: &LabelNames) -> Result<Declaration, MemberFault> {
-    let status = fields.word("status", &STATUS)?.unwrap_or(AlertStatus::Firing);
+pub(crate) fn declaration(
+    fields: &Fields<'_>,
+    names: &LabelNames,
+) -> Result<Declaration, MemberFault> {
+    let status = fields
+        .word("status", &STATUS)?
+        .unwrap_or(AlertStatus::Firing);
     let title = fields.line("title")?;
     let title = match status {
-        AlertStatus::Firing => fields.need("title", title, "Say in a few words what users cannot do")?,
+        AlertStatus::Firing => {
+            fields.need("title", title, "Say in a few words what users cannot do")?
+        }
         AlertStatus::Resolved => title.unwrap_or_default(),
     };
     Ok(Declaration {
         key: fields.line("key")?.unwrap_or_default(),
         title,
-        severity: fields.severity("severity", names)?.unwrap_or(Severity::Critical),
+        severity: fields
+            .severity("severity", names)?
+            .unwrap_or(Severity::Critical),
         status,
         planned: fields.flag("planned")?.unwrap_or(false),
         data_loss: fields.flag("data_loss")?,
@@ -296,20 +450,39 @@ pub(crate) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
     let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
     let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
     if to < from {
-        return Err(fields.fault("to", "before `from`; the two may be equal, which calls the work off"));
+        return Err(fields.fault(
+            "to",
+            "before `from`; the two may be equal, which calls the work off",
+        ));
     }
-    let why = fields.need("why", fields.line("why")?, "Say in a few words what is done")?;
-    Ok(Window { key: fields.line("key")?.unwrap_or_default(), from, to, why })
+    let why = fields.need(
+        "why",
+        fields.line("why")?,
+        "Say in a few words what is done",
+    )?;
+    Ok(Window {
+        key: fields.line("key")?.unwrap_or_default(),
+        from,
+        to,
+        why,
+    })
 }
 
 /// A near miss's own fields, for everybody who may report one.
 pub(crate) fn near_miss(fields: &Fields<'_>, names: &LabelNames) -> Result<NearMiss, MemberFault> {
     let closeness = fields.number("closeness")?;
     if closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
-        return Err(fields.fault("closeness", "a number from 0 (far off) to 1 (it all but happened) belongs here"));
+        return Err(fields.fault(
+            "closeness",
+            "a number from 0 (far off) to 1 (it all but happened) belongs here",
+        ));
     }
     Ok(NearMiss {
-        what: fields.need("what", fields.prose("what")?, "Say in a sentence what nearly happened")?,
+        what: fields.need(
+            "what",
+            fields.prose("what")?,
+            "Say in a sentence what nearly happened",
+        )?,
         severity: fields.severity("severity", names)?.unwrap_or_default(),
         closeness,
         by_luck: fields.flag("by_luck")?.unwrap_or(false),

@@ -30,7 +30,10 @@ use crate::model::source::Naming;
 /// When the body is none of GitHub's, or lacks what the event hangs on.
 pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
     let body = json_fields::object(&json(message), "the body of a GitHub webhook")?;
-    let kind = message.headers.text("x-github-event").or_else(|| guessed(&body));
+    let kind = message
+        .headers
+        .text("x-github-event")
+        .or_else(|| guessed(&body));
     let event = match kind {
         Some("deployment_status") => deployment(message, naming, &body)?,
         Some("workflow_run") => run(message, naming, &body)?,
@@ -48,11 +51,16 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
 
 /// The JSON, taken out of the form where it comes in one.
 fn json<'a>(message: &Message<'a>) -> Cow<'a, [u8]> {
-    let form = message.headers.text("content-type").is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    let form = message
+        .headers
+        .text("content-type")
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
     if !form && !message.body.starts_with(b"payload=") {
         return Cow::Borrowed(message.body);
     }
-    let payload = form_urlencoded::parse(message.body).find(|(name, _)| name == "payload").map(|(_, value)| value.into_owned());
+    let payload = form_urlencoded::parse(message.body)
+        .find(|(name, _)| name == "payload")
+        .map(|(_, value)| value.into_owned());
     Cow::Owned(payload.unwrap_or_default().into_bytes())
 }
 
@@ -69,70 +77,156 @@ fn guessed(body: &Value) -> Option<&'static str> {
 }
 
 /// A deployment that has come to an end.
-fn deployment(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Event>, MemberFault> {
-    let state = need(body, "deployment_status.state", "It is `success`, `failure`, … Send the event as GitHub does.")?;
+fn deployment(
+    message: &Message<'_>,
+    naming: &Naming,
+    body: &Value,
+) -> Result<Option<Event>, MemberFault> {
+    let state = need(
+        body,
+        "deployment_status.state",
+        "It is `success`, `failure`, … Send the event as GitHub does.",
+    )?;
     let succeeded = state == "success";
     // `inactive` is set by itself on what a later deployment replaces.
     if !succeeded && !matches!(state.as_str(), "failure" | "error") {
         return Ok(None);
     }
-    let id = need(body, "deployment.id", "Without it one deployment cannot be told from the next.")?;
-    let named = text(body, "deployment.environment").or_else(|| text(body, "deployment_status.environment"));
+    let id = need(
+        body,
+        "deployment.id",
+        "Without it one deployment cannot be told from the next.",
+    )?;
+    let named = text(body, "deployment.environment")
+        .or_else(|| text(body, "deployment_status.environment"));
     let production = at(body, "deployment.production_environment") == Some(&Value::Bool(true));
-    let environment = if production { Some("production") } else { named };
-    let title =
-        format!("Deployment {id} of {} to {}", text(body, "deployment.ref").unwrap_or("a commit"), named.unwrap_or("an environment"));
+    let environment = if production {
+        Some("production")
+    } else {
+        named
+    };
+    let title = format!(
+        "Deployment {id} of {} to {}",
+        text(body, "deployment.ref").unwrap_or("a commit"),
+        named.unwrap_or("an environment")
+    );
     let fact = if succeeded {
         let task = text(body, "deployment.task").unwrap_or_default();
         Fact::Change(Change {
-            what: if task.eq_ignore_ascii_case("rollback") { "rollback" } else { "deploy" }.to_owned(),
+            what: if task.eq_ignore_ascii_case("rollback") {
+                "rollback"
+            } else {
+                "deploy"
+            }
+            .to_owned(),
             title: line(&title),
             revision: text(body, "deployment.sha").map(line),
             line: text(body, "repository.full_name").map(|name| line(&format!("github {name}"))),
         })
     } else {
-        let why = text(body, "deployment_status.description").map(|why| format!(": {why}")).unwrap_or_default();
-        Fact::Note(Note { text: line(&format!("{title} failed{why}")) })
+        let why = text(body, "deployment_status.description")
+            .map(|why| format!(": {why}"))
+            .unwrap_or_default();
+        Fact::Note(Note {
+            text: line(&format!("{title} failed{why}")),
+        })
     };
-    let at = occurred_at(body, &["deployment_status.created_at", "deployment_status.updated_at", "deployment.updated_at"])?;
+    let at = occurred_at(
+        body,
+        &[
+            "deployment_status.created_at",
+            "deployment_status.updated_at",
+            "deployment.updated_at",
+        ],
+    )?;
     let mut event = event(message, naming, body, (at, fact, environment));
     // Whoever deployed what failed took no note of it.
     if succeeded {
-        event.actor = actor(body, "deployment.creator").or_else(|| actor(body, "deployment_status.creator"));
+        event.actor =
+            actor(body, "deployment.creator").or_else(|| actor(body, "deployment_status.creator"));
     }
-    let addresses = [("deployment_status.log_url", "Log"), ("deployment_status.target_url", "Deployment")];
-    event.links = addresses.iter().find_map(|(path, title)| json_fields::link(body, path, title)).into_iter().collect();
+    let addresses = [
+        ("deployment_status.log_url", "Log"),
+        ("deployment_status.target_url", "Deployment"),
+    ];
+    event.links = addresses
+        .iter()
+        .find_map(|(path, title)| json_fields::link(body, path, title))
+        .into_iter()
+        .collect();
     Ok(Some(known(event, message)))
 }
 
 /// A workflow that a person started, or ran again. It is told when it is asked for, begins and ends: each time the same.
 fn run(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Event>, MemberFault> {
-    let attempt = at(body, "workflow_run.run_attempt").and_then(Value::as_u64).unwrap_or(1);
+    let attempt = at(body, "workflow_run.run_attempt")
+        .and_then(Value::as_u64)
+        .unwrap_or(1);
     let by_hand = text(body, "workflow_run.event") == Some("workflow_dispatch");
     if attempt < 2 && !by_hand {
         return Ok(None);
     }
     // Whoever runs it again is not who made it run at first.
-    let actor = actor(body, "workflow_run.triggering_actor").or_else(|| actor(body, "workflow_run.actor"));
-    let Some(actor) = actor.filter(|actor| actor.kind != ActorKind::Robot) else { return Ok(None) };
-    let name =
-        ["workflow_run.name", "workflow.name", "workflow_run.path"].iter().find_map(|path| text(body, path)).unwrap_or("without a name");
-    let how = if attempt > 1 { format!("run again by hand, attempt {attempt}") } else { "run by hand".to_owned() };
-    let number = word(body, "workflow_run.run_number").map(|number| format!(" #{number}")).unwrap_or_default();
-    let branch = text(body, "workflow_run.head_branch").map(|branch| format!(" on {branch}")).unwrap_or_default();
-    let at = occurred_at(body, &["workflow_run.run_started_at", "workflow_run.created_at"])?;
-    let mut event = event(message, naming, body, (at, started(&format!("Workflow {name}{number} {how}{branch}")), None));
+    let actor =
+        actor(body, "workflow_run.triggering_actor").or_else(|| actor(body, "workflow_run.actor"));
+    let Some(actor) = actor.filter(|actor| actor.kind != ActorKind::Robot) else {
+        return Ok(None);
+    };
+    let name = ["workflow_run.name", "workflow.name", "workflow_run.path"]
+        .iter()
+        .find_map(|path| text(body, path))
+        .unwrap_or("without a name");
+    let how = if attempt > 1 {
+        format!("run again by hand, attempt {attempt}")
+    } else {
+        "run by hand".to_owned()
+    };
+    let number = word(body, "workflow_run.run_number")
+        .map(|number| format!(" #{number}"))
+        .unwrap_or_default();
+    let branch = text(body, "workflow_run.head_branch")
+        .map(|branch| format!(" on {branch}"))
+        .unwrap_or_default();
+    let at = occurred_at(
+        body,
+        &["workflow_run.run_started_at", "workflow_run.created_at"],
+    )?;
+    let mut event = event(
+        message,
+        naming,
+        body,
+        (
+            at,
+            started(&format!("Workflow {name}{number} {how}{branch}")),
+            None,
+        ),
+    );
     event.actor = Some(actor);
-    event.links = json_fields::link(body, "workflow_run.html_url", "Workflow run").into_iter().collect();
+    event.links = json_fields::link(body, "workflow_run.html_url", "Workflow run")
+        .into_iter()
+        .collect();
     Ok(Some(known(event, message)))
 }
 
 /// The same as it is asked for. It has no time of its own.
 fn dispatch(message: &Message<'_>, naming: &Naming, body: &Value) -> Option<Event> {
     let actor = actor(body, "sender").filter(|actor| actor.kind != ActorKind::Robot)?;
-    let name = text(body, "workflow").map_or("without a name", |path| path.rsplit('/').next().unwrap_or(path));
-    let branch = text(body, "ref").map(|name| format!(" on {}", name.trim_start_matches("refs/heads/"))).unwrap_or_default();
-    let mut event = event(message, naming, body, (None, started(&format!("Workflow {name} run by hand{branch}")), None));
+    let name = text(body, "workflow").map_or("without a name", |path| {
+        path.rsplit('/').next().unwrap_or(path)
+    });
+    let branch = text(body, "ref")
+        .map(|name| format!(" on {}", name.trim_start_matches("refs/heads/")))
+        .unwrap_or_default();
+    let mut event = event(
+        message,
+        naming,
+        body,
+        (
+            None,
+            started(&format!("Workflow {name} run by hand{branch}")),
+            None,
+        ),
+    );
     event.actor = Some(actor);
     Some(known(event, message))
 }
@@ -149,9 +243,16 @@ fn started(words: &str) -> Fact {
     })
 }
 
-fn event(message: &Message<'_>, naming: &Naming, body: &Value, (at, fact, environment): (Option<Time>, Fact, Option<&str>)) -> Event {
+fn event(
+    message: &Message<'_>,
+    naming: &Naming,
+    body: &Value,
+    (at, fact, environment): (Option<Time>, Fact, Option<&str>),
+) -> Event {
     let full = text(body, "repository.full_name").unwrap_or_default();
-    let name = text(body, "repository.name").or_else(|| full.rsplit('/').next()).unwrap_or_default();
+    let name = text(body, "repository.name")
+        .or_else(|| full.rsplit('/').next())
+        .unwrap_or_default();
     let service = service_mapping::service(naming, &[full]).unwrap_or(name);
     let mut event = Event::new(message.source, at.unwrap_or(message.now), fact);
     service_mapping::place(&mut event, naming, Some(service), environment);
@@ -169,7 +270,9 @@ fn known(mut event: Event, message: &Message<'_>) -> Event {
 fn occurred_at(body: &Value, paths: &[&str]) -> Result<Option<Time>, MemberFault> {
     for path in paths {
         if let Some(text) = text(body, path) {
-            return time::parse(text).map(Some).map_err(|message| fault(path, message));
+            return time::parse(text)
+                .map(Some)
+                .map_err(|message| fault(path, message));
         }
     }
     Ok(None)

@@ -20,7 +20,8 @@ use super::json_fields::{at, fault, line, need, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, labels, service_mapping, time};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention, Link, Note, Severity,
+    Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention,
+    Link, Note, Severity,
 };
 use crate::model::source::Naming;
 
@@ -50,52 +51,93 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
         "work_item" | "issue" => incident(message, &body)?,
         _ => None,
     };
-    Ok(json_fields::reading(told.map(|told| event(message, naming, &body, told)).into_iter().collect()))
+    Ok(json_fields::reading(
+        told.map(|told| event(message, naming, &body, told))
+            .into_iter()
+            .collect(),
+    ))
 }
 
 /// A deployment that has come to an end.
 fn deployment(body: &Value) -> Result<Option<Told>, MemberFault> {
-    let status = need(body, "status", "It is `success`, `failed`, … Send the event as GitLab does.")?;
+    let status = need(
+        body,
+        "status",
+        "It is `success`, `failed`, … Send the event as GitLab does.",
+    )?;
     let succeeded = status == "success";
     if !succeeded && status != "failed" {
         return Ok(None);
     }
-    let id = need(body, "deployment_id", "Without it one deployment cannot be told from the next.")?;
+    let id = need(
+        body,
+        "deployment_id",
+        "Without it one deployment cannot be told from the next.",
+    )?;
     let environment = text(body, "environment");
     // The tier is what GitLab makes of the name, or what the team said.
-    let tier = text(body, "environment_tier").filter(|tier| *tier != "other").or(environment);
-    let title = format!("Deployment {id} of {} to {}", text(body, "ref").unwrap_or("a commit"), environment.unwrap_or("an environment"));
+    let tier = text(body, "environment_tier")
+        .filter(|tier| *tier != "other")
+        .or(environment);
+    let title = format!(
+        "Deployment {id} of {} to {}",
+        text(body, "ref").unwrap_or("a commit"),
+        environment.unwrap_or("an environment")
+    );
     let fact = if succeeded {
-        let subject = text(body, "commit_title").map(|subject| format!(": {subject}")).unwrap_or_default();
+        let subject = text(body, "commit_title")
+            .map(|subject| format!(": {subject}"))
+            .unwrap_or_default();
         Fact::Change(Change {
             what: "deploy".to_owned(),
             title: line(&format!("{title}{subject}")),
             revision: revision(body),
-            line: text(body, "project.path_with_namespace").map(|path| line(&format!("gitlab {path}"))),
+            line: text(body, "project.path_with_namespace")
+                .map(|path| line(&format!("gitlab {path}"))),
         })
     } else {
-        Fact::Note(Note { text: line(&format!("{title} failed")) })
+        Fact::Note(Note {
+            text: line(&format!("{title} failed")),
+        })
     };
     // A deployment by API has no job.
-    let link = json_fields::link(body, "deployable_url", "Job").or_else(|| json_fields::link(body, "commit_url", "Commit"));
-    Ok(Some(Told { at: instant(body, "status_changed_at")?, environment: tier.map(str::to_owned), fact, link }))
+    let link = json_fields::link(body, "deployable_url", "Job")
+        .or_else(|| json_fields::link(body, "commit_url", "Commit"));
+    Ok(Some(Told {
+        at: instant(body, "status_changed_at")?,
+        environment: tier.map(str::to_owned),
+        fact,
+        link,
+    }))
 }
 
 /// The whole sha, which only an address has, else its beginning.
 fn revision(body: &Value) -> Option<String> {
     let short = text(body, "short_sha");
     let last = text(body, "commit_url").and_then(|url| url.rsplit('/').next());
-    let whole = last.filter(|sha| sha.len() >= 40 && sha.bytes().all(|letter| letter.is_ascii_hexdigit()));
-    whole.filter(|whole| short.is_none_or(|short| whole.starts_with(short))).or(short).map(line)
+    let whole =
+        last.filter(|sha| sha.len() >= 40 && sha.bytes().all(|letter| letter.is_ascii_hexdigit()));
+    whole
+        .filter(|whole| short.is_none_or(|short| whole.starts_with(short)))
+        .or(short)
+        .map(line)
 }
 
 /// A pipeline that somebody started on the page. Told each time its status changes, and always the same.
 fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
-    if text(body, "object_attributes.source") != Some("web") || actor(body).is_some_and(|actor| actor.kind == ActorKind::Robot) {
+    if text(body, "object_attributes.source") != Some("web")
+        || actor(body).is_some_and(|actor| actor.kind == ActorKind::Robot)
+    {
         return Ok(None);
     }
-    let id = need(body, "object_attributes.id", "Without it one pipeline cannot be told from the next.")?;
-    let branch = text(body, "object_attributes.ref").map(|name| format!(" on {name}")).unwrap_or_default();
+    let id = need(
+        body,
+        "object_attributes.id",
+        "Without it one pipeline cannot be told from the next.",
+    )?;
+    let branch = text(body, "object_attributes.ref")
+        .map(|name| format!(" on {name}"))
+        .unwrap_or_default();
     let fact = Fact::Intervention(Intervention {
         action: "pipeline".to_owned(),
         why: line(&format!("Pipeline {id} run by hand{branch}")),
@@ -106,16 +148,27 @@ fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
         planned: false,
     });
     let link = json_fields::link(body, "object_attributes.url", "Pipeline");
-    Ok(Some(Told { at: instant(body, "object_attributes.created_at")?, environment: None, fact, link }))
+    Ok(Some(Told {
+        at: instant(body, "object_attributes.created_at")?,
+        environment: None,
+        fact,
+        link,
+    }))
 }
 
 /// An incident is a declared outage: opened, taken on, over.
 fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberFault> {
-    let kind = ["object_attributes.type", "object_attributes.issue_type"].iter().find_map(|path| text(body, path));
+    let kind = ["object_attributes.type", "object_attributes.issue_type"]
+        .iter()
+        .find_map(|path| text(body, path));
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("incident")) {
         return Ok(None);
     }
-    let number = need(body, "object_attributes.iid", "Without it one incident cannot be told from the next.")?;
+    let number = need(
+        body,
+        "object_attributes.iid",
+        "Without it one incident cannot be told from the next.",
+    )?;
     let project = word(body, "project.id").unwrap_or_default();
     let action = text(body, "object_attributes.action").unwrap_or("open");
     let escalated = text(body, "changes.escalation_status.current").filter(|_| action == "update");
@@ -139,12 +192,15 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
         "close" => "object_attributes.closed_at",
         _ => "object_attributes.updated_at",
     };
-    let severity = text(body, "object_attributes.severity").and_then(|word| labels::severity_word(word, message.names));
+    let severity = text(body, "object_attributes.severity")
+        .and_then(|word| labels::severity_word(word, message.names));
     let fact = Fact::Declaration(Declaration {
         key: line(&format!("gitlab {project}#{number}")),
         title: line(text(body, "object_attributes.title").unwrap_or("Incident")),
         // Whoever declares an outage and says nothing of its severity does not mean that it is none.
-        severity: severity.filter(|severity| *severity != Severity::Unknown).unwrap_or(Severity::Critical),
+        severity: severity
+            .filter(|severity| *severity != Severity::Unknown)
+            .unwrap_or(Severity::Critical),
         status,
         planned: false,
         data_loss: None,
@@ -165,8 +221,15 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
 fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: Told) -> Event {
     let path = text(body, "project.path_with_namespace").unwrap_or_default();
     let labelled = scoped(body, "service");
-    let last = path.rsplit('/').next().filter(|name| !name.is_empty()).or_else(|| text(body, "project.name"));
-    let service = labelled.as_deref().or_else(|| service_mapping::service(naming, &[path])).or(last);
+    let last = path
+        .rsplit('/')
+        .next()
+        .filter(|name| !name.is_empty())
+        .or_else(|| text(body, "project.name"));
+    let service = labelled
+        .as_deref()
+        .or_else(|| service_mapping::service(naming, &[path]))
+        .or(last);
     let mut event = Event::new(message.source, told.at.unwrap_or(message.now), told.fact);
     // Whoever deployed what failed took no note of it.
     event.actor = actor(body).filter(|_| !matches!(event.fact, Fact::Note(_)));
@@ -178,25 +241,52 @@ fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: Told) -> Ev
 
 /// The value of a scoped label, `service::checkout`.
 fn scoped(body: &Value, scope: &str) -> Option<String> {
-    let titles = at(body, "labels")?.as_array()?.iter().filter_map(|label| text(label, "title"));
+    let titles = at(body, "labels")?
+        .as_array()?
+        .iter()
+        .filter_map(|label| text(label, "title"));
     let values = titles.filter_map(|title| title.split_once("::"));
-    values.filter(|(name, _)| name.eq_ignore_ascii_case(scope)).map(|(_, value)| value.trim().to_owned()).find(|value| !value.is_empty())
+    values
+        .filter(|(name, _)| name.eq_ignore_ascii_case(scope))
+        .map(|(_, value)| value.trim().to_owned())
+        .find(|value| !value.is_empty())
 }
 
 fn actor(body: &Value) -> Option<Box<Actor>> {
     let name = text(body, "user.username").or_else(|| text(body, "user.name"))?;
     // So are the users named that stand for access tokens of projects and groups.
-    let bot = name.ends_with("[bot]") || ((name.starts_with("project_") || name.starts_with("group_")) && name.contains("_bot"));
-    json_fields::actor("gitlab", name, if bot { ActorKind::Robot } else { ActorKind::Human })
+    let bot = name.ends_with("[bot]")
+        || ((name.starts_with("project_") || name.starts_with("group_")) && name.contains("_bot"));
+    json_fields::actor(
+        "gitlab",
+        name,
+        if bot {
+            ActorKind::Robot
+        } else {
+            ActorKind::Human
+        },
+    )
 }
 
 /// An instant in one of GitLab's three forms, where there is one.
 fn instant(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
-    let Some(text) = text(body, path) else { return Ok(None) };
-    let with_offset = || DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z").ok().map(|time| time.with_timezone(&Utc));
-    let in_utc = || NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S UTC").ok().map(|time| time.and_utc());
+    let Some(text) = text(body, path) else {
+        return Ok(None);
+    };
+    let with_offset = || {
+        DateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S %z")
+            .ok()
+            .map(|time| time.with_timezone(&Utc))
+    };
+    let in_utc = || {
+        NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S UTC")
+            .ok()
+            .map(|time| time.and_utc())
+    };
     match with_offset().or_else(in_utc) {
         Some(time) => Ok(Some(time)),
-        None => time::parse(text).map(Some).map_err(|message| fault(path, message)),
+        None => time::parse(text)
+            .map(Some)
+            .map_err(|message| fault(path, message)),
     }
 }

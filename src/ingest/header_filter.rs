@@ -31,7 +31,17 @@ const NAMES: &[&str] = &[
 /// Kept by how the name begins.
 const BEGINNINGS: &[&str] = &["ce-", "x-amz-sns-"];
 /// Never kept where the name has one of these: an attribute of an event may be called anything.
-const SECRET: &[&str] = &["auth", "token", "secret", "signature", "password", "cookie", "credential", "api-key", "apikey"];
+const SECRET: &[&str] = &[
+    "auth",
+    "token",
+    "secret",
+    "signature",
+    "password",
+    "cookie",
+    "credential",
+    "api-key",
+    "apikey",
+];
 
 /// The path by which a message came, beside its headers as HTTP/2 has it. No header is called so.
 pub(crate) const PATH: &str = ":path";
@@ -54,21 +64,30 @@ pub(crate) fn without<'a>(headers: &Headers<'a>, proof: Option<&Proof>) -> Heade
         Some(Proof::Signature(signature)) => signature.header(),
         _ => "",
     };
-    headers.iter().filter(|(name, _)| !name.eq_ignore_ascii_case(shown)).collect()
+    headers
+        .iter()
+        .filter(|(name, _)| !name.eq_ignore_ascii_case(shown))
+        .collect()
 }
 
 /// What is kept of the headers of a message that came by `path`, beside those that its source reads by name: `headers` as [`without`] has them.
 #[must_use]
 pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(String, String)> {
     let wanted = |name: &str| {
-        let read = NAMES.contains(&name) || BEGINNINGS.iter().any(|beginning| name.starts_with(beginning));
+        let read = NAMES.contains(&name)
+            || BEGINNINGS
+                .iter()
+                .any(|beginning| name.starts_with(beginning));
         !is_secret(name) && (read || reads.iter().any(|read| read == name))
     };
     let path = [(PATH.to_owned(), path.chars().take(LONGEST).collect())];
-    let headers = headers.iter().filter(|(name, value)| wanted(name) && value.len() <= LONGEST).filter_map(|(name, value)| {
-        // What is no text was no text to the reader either.
-        Some((name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()))
-    });
+    let headers = headers
+        .iter()
+        .filter(|(name, value)| wanted(name) && value.len() <= LONGEST)
+        .filter_map(|(name, value)| {
+            // What is no text was no text to the reader either.
+            Some((name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()))
+        });
     path.into_iter().chain(headers.take(MOST)).collect()
 }
 
@@ -79,8 +98,15 @@ mod tests {
     use crate::ingest::message::Headers;
 
     fn check(given: &[(&str, &str)], proof: Option<&Proof>, expected: &[&str]) {
-        let headers: Headers<'_> = given.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
-        let kept = kept(&without(&headers, proof), "/ingest/a", &["x-stage".to_owned(), "x-token".to_owned()]);
+        let headers: Headers<'_> = given
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        let kept = kept(
+            &without(&headers, proof),
+            "/ingest/a",
+            &["x-stage".to_owned(), "x-token".to_owned()],
+        );
         let names: Vec<&str> = kept.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, [&[":path"], expected].concat());
     }
@@ -120,13 +146,24 @@ mod tests {
 
     #[test]
     fn a_header_that_is_the_proof_is_not_kept_whatever_its_name() {
-        let proof = Proof::Header { name: "X-Webhook-Id".to_owned(), values: vec![b"s3cret".to_vec()] };
-        check(&[("x-webhook-id", "s3cret"), ("content-type", "text/plain")], Some(&proof), &["content-type"]);
+        let proof = Proof::Header {
+            name: "X-Webhook-Id".to_owned(),
+            values: vec![b"s3cret".to_vec()],
+        };
+        check(
+            &[("x-webhook-id", "s3cret"), ("content-type", "text/plain")],
+            Some(&proof),
+            &["content-type"],
+        );
     }
 
     #[test]
     fn what_a_map_reads_by_name_is_kept_unless_it_is_a_secret() {
-        check(&[("x-stage", "prod"), ("x-token", "s3cret"), ("x-other", "a")], None, &["x-stage"]);
+        check(
+            &[("x-stage", "prod"), ("x-token", "s3cret"), ("x-other", "a")],
+            None,
+            &["x-stage"],
+        );
     }
 
     #[test]

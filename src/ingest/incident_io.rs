@@ -22,14 +22,29 @@ use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, link, list, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, labels};
 use crate::model::Time;
-use crate::model::event::{Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity};
+use crate::model::event::{
+    Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity,
+};
 
 const ADVICE: &str = "incident.io names the kind of each message there";
 /// Names of the field that says which service is meant, beside those of the settings.
-const SERVICE_FIELDS: [&str; 4] = ["services", "affected service", "affected services", "component"];
+const SERVICE_FIELDS: [&str; 4] = [
+    "services",
+    "affected service",
+    "affected services",
+    "component",
+];
 /// Names of the timestamp at which users began to feel it, and of those at which they ceased to, the best first.
 const STARTED: [&str; 3] = ["impact started", "impact started at", "started at"];
-const ENDED: [&str; 7] = ["impact ended", "impact ended at", "fixed at", "mitigated at", "resolved at", "closed at", "canceled at"];
+const ENDED: [&str; 7] = [
+    "impact ended",
+    "impact ended at",
+    "fixed at",
+    "mitigated at",
+    "resolved at",
+    "closed at",
+    "canceled at",
+];
 
 /// Reads a message.
 ///
@@ -39,11 +54,21 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "a message as incident.io sends it")?;
     let kind = need(&body, "event_type", ADVICE)?;
     // Follow-ups, actions and private incidents, of which only an id comes, say nothing that is judged here.
-    let Some(rest) = kind.strip_prefix("public_incident.incident_") else { return Ok(Reading::default()) };
+    let Some(rest) = kind.strip_prefix("public_incident.incident_") else {
+        return Ok(Reading::default());
+    };
     // The name has dots, so it is no path.
-    let data = body.get(&kind).ok_or_else(|| json_fields::fault(&kind, "missing. What happened stands under the name of its kind"))?;
+    let data = body.get(&kind).ok_or_else(|| {
+        json_fields::fault(
+            &kind,
+            "missing. What happened stands under the name of its kind",
+        )
+    })?;
     let incident = at(data, "incident").unwrap_or(data);
-    if !matches!(text(incident, "mode"), None | Some("standard" | "retrospective")) {
+    if !matches!(
+        text(incident, "mode"),
+        None | Some("standard" | "retrospective")
+    ) {
         return Ok(Reading::default());
     }
     let mut reading = Reading::default();
@@ -69,23 +94,51 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    fn read(message: &'a Message<'a>, incident: &Value, faults: &mut Vec<MemberFault>) -> Result<Self, MemberFault> {
-        let key = format!("incident_io:{}", line(&need(incident, "id", "Without it nobody can tell which incident is meant")?));
+    fn read(
+        message: &'a Message<'a>,
+        incident: &Value,
+        faults: &mut Vec<MemberFault>,
+    ) -> Result<Self, MemberFault> {
+        let key = format!(
+            "incident_io:{}",
+            line(&need(
+                incident,
+                "id",
+                "Without it nobody can tell which incident is meant"
+            )?)
+        );
         let created = instant(incident, "created_at")?;
-        let pages = [("permalink", "incident.io"), ("postmortem_document_url", "Postmortem")];
+        let pages = [
+            ("permalink", "incident.io"),
+            ("postmortem_document_url", "Postmortem"),
+        ];
         Ok(Self {
             message,
             title: text(incident, "name").map_or_else(|| key.clone(), line),
             key,
             severity: severity(message, incident),
             services: services(message, incident),
-            links: pages.iter().filter_map(|(path, title)| link(incident, path, title)).collect(),
-            created: created.ok_or_else(|| json_fields::fault("incident.created_at", "missing. It says when the incident was declared"))?,
+            links: pages
+                .iter()
+                .filter_map(|(path, title)| link(incident, path, title))
+                .collect(),
+            created: created.ok_or_else(|| {
+                json_fields::fault(
+                    "incident.created_at",
+                    "missing. It says when the incident was declared",
+                )
+            })?,
             updated: instant_if_any(incident, "updated_at", faults),
         })
     }
 
-    fn event(&self, at: Time, service: Option<&str>, actor: Option<Box<Actor>>, fact: Fact) -> Event {
+    fn event(
+        &self,
+        at: Time,
+        service: Option<&str>,
+        actor: Option<Box<Actor>>,
+        fact: Fact,
+    ) -> Event {
         let mut event = Event::new(self.message.source, at, fact);
         event.service = service.map(Into::into);
         event.incident = Some(self.key.as_str().into());
@@ -106,16 +159,28 @@ impl<'a> Told<'a> {
             data_loss: None,
             detected_by: None,
         };
-        self.event(at, self.services.first().map(String::as_str), actor, Fact::Declaration(declared))
+        self.event(
+            at,
+            self.services.first().map(String::as_str),
+            actor,
+            Fact::Declaration(declared),
+        )
     }
 
-    fn note(&self, at: Time, service: Option<&str>, actor: Option<Box<Actor>>, words: &str) -> Event {
+    fn note(
+        &self,
+        at: Time,
+        service: Option<&str>,
+        actor: Option<Box<Actor>>,
+        words: &str,
+    ) -> Event {
         self.event(at, service, actor, Fact::Note(Note { text: prose(words) }))
     }
 
     /// Whether it is an outage, since when and until when, and who has a role in it.
     fn state(&self, incident: &Value, faults: &mut Vec<MemberFault>) -> Vec<Event> {
-        let began = timestamp(incident, &STARTED, faults).map_or(self.created, |started| started.min(self.created));
+        let began = timestamp(incident, &STARTED, faults)
+            .map_or(self.created, |started| started.min(self.created));
         let category = text(incident, "incident_status.category").unwrap_or_default();
         let over = match category {
             "live" | "paused" => false,
@@ -123,21 +188,45 @@ impl<'a> Told<'a> {
             // It proved to be none, or is told of under another: what was declared of it before ends, and where nothing was, nothing does.
             "declined" | "merged" | "canceled" => {
                 let end = self.end(incident, began, faults);
-                return end.map(|end| self.declared(end, None, AlertStatus::Resolved)).into_iter().collect();
+                return end
+                    .map(|end| self.declared(end, None, AlertStatus::Resolved))
+                    .into_iter()
+                    .collect();
             }
             _ => return Vec::new(),
         };
         let mut events = vec![self.declared(began, creator(incident), AlertStatus::Firing)];
         let others = self.services.iter().skip(1);
-        events.extend(others.map(|service| self.note(began, Some(service), None, &format!("Affected: {service}"))));
+        events.extend(
+            others.map(|service| {
+                self.note(began, Some(service), None, &format!("Affected: {service}"))
+            }),
+        );
         // Nobody says since when; the time of the incident does not change, so that it is told once.
-        events.extend(list(incident, "incident_role_assignments").filter_map(|assignment| {
-            let (role, name) = (text(assignment, "role.name")?, text(assignment, "assignee.name")?);
-            let actor = json_fields::actor("incident_io", text(assignment, "assignee.id").unwrap_or(name), ActorKind::Human);
-            Some(self.note(self.created, None, actor, &format!("{}: {}", line(role), line(name))))
-        }));
+        events.extend(
+            list(incident, "incident_role_assignments").filter_map(|assignment| {
+                let (role, name) = (
+                    text(assignment, "role.name")?,
+                    text(assignment, "assignee.name")?,
+                );
+                let actor = json_fields::actor(
+                    "incident_io",
+                    text(assignment, "assignee.id").unwrap_or(name),
+                    ActorKind::Human,
+                );
+                Some(self.note(
+                    self.created,
+                    None,
+                    actor,
+                    &format!("{}: {}", line(role), line(name)),
+                ))
+            }),
+        );
         if over {
-            events.extend(self.end(incident, began, faults).map(|end| self.declared(end, None, AlertStatus::Resolved)));
+            events.extend(
+                self.end(incident, began, faults)
+                    .map(|end| self.declared(end, None, AlertStatus::Resolved)),
+            );
         }
         events
     }
@@ -151,40 +240,75 @@ impl<'a> Told<'a> {
 
     /// That it is live again after it was over: of the outage from its beginning an end was told.
     fn reopened(&self, data: &Value, incident: &Value) -> Option<Event> {
-        let was_over = matches!(text(data, "previous_status.category")?, "learning" | "closed" | "declined" | "merged" | "canceled");
-        let is_live = matches!(text(incident, "incident_status.category")?, "live" | "paused");
-        (was_over && is_live).then(|| Some(self.declared(self.updated?, None, AlertStatus::Firing)))?
+        let was_over = matches!(
+            text(data, "previous_status.category")?,
+            "learning" | "closed" | "declined" | "merged" | "canceled"
+        );
+        let is_live = matches!(
+            text(incident, "incident_status.category")?,
+            "live" | "paused"
+        );
+        (was_over && is_live)
+            .then(|| Some(self.declared(self.updated?, None, AlertStatus::Firing)))?
     }
 
     /// From one status to another, with what was said of it.
     fn turned(&self, data: &Value) -> Option<Event> {
         let to = text(data, "new_status.name").map(line)?;
-        let from = text(data, "previous_status.name").map(|from| format!(" from {}", line(from))).unwrap_or_default();
-        let said = text(data, "message").map(|words| format!(": {words}")).unwrap_or_default();
-        Some(self.note(self.updated?, None, None, &format!("Status went{from} to {to}{said}")))
+        let from = text(data, "previous_status.name")
+            .map(|from| format!(" from {}", line(from)))
+            .unwrap_or_default();
+        let said = text(data, "message")
+            .map(|words| format!(": {words}"))
+            .unwrap_or_default();
+        Some(self.note(
+            self.updated?,
+            None,
+            None,
+            &format!("Status went{from} to {to}{said}"),
+        ))
     }
 }
 
 /// A word that we know, else the rank: of the usual three, minor is 1 and critical 3.
 fn severity(message: &Message<'_>, incident: &Value) -> Severity {
-    let named = text(incident, "severity.name").and_then(|word| labels::severity_word(word, message.names));
-    named.unwrap_or_else(|| match at(incident, "severity.rank").and_then(Value::as_i64) {
-        Some(..=0) => Severity::Info,
-        Some(1..=2) => Severity::Warning,
-        Some(3..) => Severity::Critical,
-        None => Severity::Unknown,
-    })
+    let named =
+        text(incident, "severity.name").and_then(|word| labels::severity_word(word, message.names));
+    named.unwrap_or_else(
+        || match at(incident, "severity.rank").and_then(Value::as_i64) {
+            Some(..=0) => Severity::Info,
+            Some(1..=2) => Severity::Warning,
+            Some(3..) => Severity::Critical,
+            None => Severity::Unknown,
+        },
+    )
 }
 
 /// The services that a custom field names, by our names.
 fn services(message: &Message<'_>, incident: &Value) -> Vec<String> {
     let is_service = |entry: &&Value| {
-        let name = text(entry, "custom_field.name").unwrap_or_default().to_lowercase();
-        SERVICE_FIELDS.contains(&name.as_str()) || message.names.service.iter().any(|known| known.eq_ignore_ascii_case(&name))
+        let name = text(entry, "custom_field.name")
+            .unwrap_or_default()
+            .to_lowercase();
+        SERVICE_FIELDS.contains(&name.as_str())
+            || message
+                .names
+                .service
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(&name))
     };
-    let values = list(incident, "custom_field_entries").filter(is_service).flat_map(|entry| list(entry, "values"));
-    let named = values
-        .filter_map(|value| ["value_catalog_entry.name", "value_option.value", "value_text"].iter().find_map(|path| text(value, path)));
+    let values = list(incident, "custom_field_entries")
+        .filter(is_service)
+        .flat_map(|entry| list(entry, "values"));
+    let named = values.filter_map(|value| {
+        [
+            "value_catalog_entry.name",
+            "value_option.value",
+            "value_text",
+        ]
+        .iter()
+        .find_map(|path| text(value, path))
+    });
     let mut services: Vec<String> = Vec::new();
     for name in named.map(line) {
         if !services.contains(&name) {
@@ -197,8 +321,15 @@ fn services(message: &Message<'_>, incident: &Value) -> Vec<String> {
 /// The first of these timestamps that has a value.
 fn timestamp(incident: &Value, names: &[&str], faults: &mut Vec<MemberFault>) -> Option<Time> {
     let value = |name: &&str| {
-        let is = |entry: &&Value| text(entry, "incident_timestamp.name").is_some_and(|other| other.eq_ignore_ascii_case(name));
-        instant_if_any(list(incident, "incident_timestamp_values").find(is)?, "value.value", faults)
+        let is = |entry: &&Value| {
+            text(entry, "incident_timestamp.name")
+                .is_some_and(|other| other.eq_ignore_ascii_case(name))
+        };
+        instant_if_any(
+            list(incident, "incident_timestamp_values").find(is)?,
+            "value.value",
+            faults,
+        )
     };
     names.iter().find_map(value)
 }
@@ -208,6 +339,8 @@ fn creator(incident: &Value) -> Option<Box<Actor>> {
     if let Some(user) = at(incident, "creator.user") {
         return json_fields::actor("incident_io", text(user, "id")?, ActorKind::Human);
     }
-    let robot = ["alert", "workflow", "api_key"].iter().find_map(|kind| text(incident, &format!("creator.{kind}.id")))?;
+    let robot = ["alert", "workflow", "api_key"]
+        .iter()
+        .find_map(|kind| text(incident, &format!("creator.{kind}.id")))?;
     json_fields::actor("incident_io", robot, ActorKind::Robot)
 }

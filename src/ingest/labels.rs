@@ -26,7 +26,14 @@ const INFRASTRUCTURE: &[&str] = &[
 ];
 
 /// As [`INFRASTRUCTURE`], for families of jobs.
-const INFRASTRUCTURE_PREFIXES: &[&str] = &["alertmanager", "blackbox", "kube-", "kubernetes-", "prometheus", "thanos-"];
+const INFRASTRUCTURE_PREFIXES: &[&str] = &[
+    "alertmanager",
+    "blackbox",
+    "kube-",
+    "kubernetes-",
+    "prometheus",
+    "thanos-",
+];
 
 /// The service and the label that gave it: the first of `names.service` that is present and not empty wins.
 ///
@@ -34,9 +41,16 @@ const INFRASTRUCTURE_PREFIXES: &[&str] = &["alertmanager", "blackbox", "kube-", 
 /// Prometheus operator adds (`service="stack-kube-state-metrics"`, `job="kube-state-metrics"`): it names the watcher.
 #[must_use]
 pub(crate) fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
-    let watcher = labels.get("job").map(str::trim).filter(|job| infrastructure(job));
+    let watcher = labels
+        .get("job")
+        .map(str::trim)
+        .filter(|job| infrastructure(job));
     present(labels, &names.service).find(|&(name, value)| {
-        let names_watcher = watcher.is_some_and(|job| value.strip_suffix(job).is_some_and(|rest| rest.ends_with('-')));
+        let names_watcher = watcher.is_some_and(|job| {
+            value
+                .strip_suffix(job)
+                .is_some_and(|rest| rest.ends_with('-'))
+        });
         !(names_watcher || name == "job" && watcher.is_some())
     })
 }
@@ -48,19 +62,32 @@ pub(crate) fn infrastructure(job: &str) -> bool {
     if job.starts_with("integrations/") {
         return true;
     }
-    let name = job.rsplit('/').next().unwrap_or(job).to_ascii_lowercase().replace('_', "-");
-    INFRASTRUCTURE.contains(&name.as_str()) || INFRASTRUCTURE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    let name = job
+        .rsplit('/')
+        .next()
+        .unwrap_or(job)
+        .to_ascii_lowercase()
+        .replace('_', "-");
+    INFRASTRUCTURE.contains(&name.as_str())
+        || INFRASTRUCTURE_PREFIXES
+            .iter()
+            .any(|prefix| name.starts_with(prefix))
 }
 
 /// The severity: the word of the first of `names.severity` that is present, normalised; [`Severity::Unknown`] without one.
 #[must_use]
 pub(crate) fn severity(labels: &LabelSet, names: &LabelNames) -> Severity {
-    severity_label(labels, names).and_then(|(_, word)| severity_word(word, names)).unwrap_or_default()
+    severity_label(labels, names)
+        .and_then(|(_, word)| severity_word(word, names))
+        .unwrap_or_default()
 }
 
 /// The label that gives the severity, with its word as sent.
 #[must_use]
-pub(crate) fn severity_label<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
+pub(crate) fn severity_label<'a>(
+    labels: &'a LabelSet,
+    names: &LabelNames,
+) -> Option<(&'a str, &'a str)> {
     present(labels, &names.severity).next()
 }
 
@@ -71,15 +98,18 @@ pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> 
     if let Some(&own) = names.severities.get(&lower) {
         return Some(own);
     }
-    let bare: String = lower.chars().filter(|letter| !matches!(letter, '-' | '_' | ' ')).collect();
+    let bare: String = lower
+        .chars()
+        .filter(|letter| !matches!(letter, '-' | '_' | ' '))
+        .collect();
     Some(match bare.as_str() {
-        "critical" | "crit" | "page" | "pager" | "p0" | "p1" | "s0" | "s1" | "sev0" | "sev1" | "fatal" | "emergency" | "emerg"
-        | "disaster" | "blocker" | "urgent" | "high" | "error" | "err" => Severity::Critical,
-        "warning" | "warn" | "p2" | "p3" | "s2" | "s3" | "sev2" | "sev3" | "major" | "minor" | "medium" | "moderate" | "average"
-        | "ticket" => Severity::Warning,
-        "info" | "information" | "informational" | "notice" | "low" | "debug" | "p4" | "p5" | "s4" | "s5" | "sev4" | "sev5" => {
-            Severity::Info
-        }
+        "critical" | "crit" | "page" | "pager" | "p0" | "p1" | "s0" | "s1" | "sev0" | "sev1"
+        | "fatal" | "emergency" | "emerg" | "disaster" | "blocker" | "urgent" | "high"
+        | "error" | "err" => Severity::Critical,
+        "warning" | "warn" | "p2" | "p3" | "s2" | "s3" | "sev2" | "sev3" | "major" | "minor"
+        | "medium" | "moderate" | "average" | "ticket" => Severity::Warning,
+        "info" | "information" | "informational" | "notice" | "low" | "debug" | "p4" | "p5"
+        | "s4" | "s5" | "sev4" | "sev5" => Severity::Info,
         "none" => Severity::None,
         "unknown" => Severity::Unknown,
         _ => return None,
@@ -89,7 +119,9 @@ pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> 
 /// The environment: the first of `names.environment` that is present, normalised.
 #[must_use]
 pub(crate) fn environment(labels: &LabelSet, names: &LabelNames) -> Option<String> {
-    present(labels, &names.environment).next().map(|(_, word)| environment_word(word))
+    present(labels, &names.environment)
+        .next()
+        .map(|(_, word)| environment_word(word))
 }
 
 /// An environment in lower case, under the one name the rules know it by.
@@ -121,18 +153,31 @@ mod tests {
     use crate::model::settings::LabelNames;
 
     fn labels(pairs: &[(&str, &str)]) -> LabelSet {
-        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+        pairs
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     fn check_service(pairs: &[(&str, &str)], wanted: Option<(&str, &str)>) {
-        assert_eq!(service(&labels(pairs), &LabelNames::default()), wanted, "{pairs:?}");
+        assert_eq!(
+            service(&labels(pairs), &LabelNames::default()),
+            wanted,
+            "{pairs:?}"
+        );
     }
 
     #[test]
     fn the_first_label_present_gives_the_service() {
-        check_service(&[("app", "shop"), ("service", "checkout"), ("job", "api")], Some(("service", "checkout")));
+        check_service(
+            &[("app", "shop"), ("service", "checkout"), ("job", "api")],
+            Some(("service", "checkout")),
+        );
         check_service(&[("service", ""), ("app", "shop")], Some(("app", "shop")));
-        check_service(&[("service", "  "), ("job", "checkout")], Some(("job", "checkout")));
+        check_service(
+            &[("service", "  "), ("job", "checkout")],
+            Some(("job", "checkout")),
+        );
         check_service(&[("instance", "a")], None);
     }
 
@@ -169,9 +214,21 @@ mod tests {
 
     #[test]
     fn a_service_named_after_its_watcher_is_none() {
-        check_service(&[("job", "kube-state-metrics"), ("service", "stack-kube-state-metrics")], None);
-        check_service(&[("job", "kube-state-metrics"), ("service", "checkout")], Some(("service", "checkout")));
-        check_service(&[("job", "api"), ("service", "public-api")], Some(("service", "public-api")));
+        check_service(
+            &[
+                ("job", "kube-state-metrics"),
+                ("service", "stack-kube-state-metrics"),
+            ],
+            None,
+        );
+        check_service(
+            &[("job", "kube-state-metrics"), ("service", "checkout")],
+            Some(("service", "checkout")),
+        );
+        check_service(
+            &[("job", "api"), ("service", "public-api")],
+            Some(("service", "public-api")),
+        );
     }
 
     #[test]
@@ -196,18 +253,39 @@ mod tests {
             ("purple", Severity::Unknown),
             ("", Severity::Unknown),
         ] {
-            assert_eq!(severity(&labels(&[("severity", word)]), &LabelNames::default()), wanted, "{word}");
+            assert_eq!(
+                severity(&labels(&[("severity", word)]), &LabelNames::default()),
+                wanted,
+                "{word}"
+            );
         }
-        assert_eq!(severity(&LabelSet::default(), &LabelNames::default()), Severity::Unknown);
+        assert_eq!(
+            severity(&LabelSet::default(), &LabelNames::default()),
+            Severity::Unknown
+        );
     }
 
     #[test]
     fn the_teams_own_words_come_first() {
-        let mut names = LabelNames { severity: vec!["urgency".to_owned()], ..LabelNames::default() };
+        let mut names = LabelNames {
+            severity: vec!["urgency".to_owned()],
+            ..LabelNames::default()
+        };
         names.severities.insert("error".to_owned(), Severity::Info);
-        names.severities.insert("purple".to_owned(), Severity::Critical);
-        assert_eq!(severity(&labels(&[("urgency", "Error"), ("severity", "critical")]), &names), Severity::Info);
-        assert_eq!(severity(&labels(&[("urgency", "PURPLE")]), &names), Severity::Critical);
+        names
+            .severities
+            .insert("purple".to_owned(), Severity::Critical);
+        assert_eq!(
+            severity(
+                &labels(&[("urgency", "Error"), ("severity", "critical")]),
+                &names
+            ),
+            Severity::Info
+        );
+        assert_eq!(
+            severity(&labels(&[("urgency", "PURPLE")]), &names),
+            Severity::Critical
+        );
     }
 
     #[test]
@@ -221,8 +299,14 @@ mod tests {
             ("env", "drill", "drill"),
             ("env", "Berlin", "berlin"),
         ] {
-            assert_eq!(environment(&labels(&[(name, word)]), &LabelNames::default()).as_deref(), Some(wanted));
+            assert_eq!(
+                environment(&labels(&[(name, word)]), &LabelNames::default()).as_deref(),
+                Some(wanted)
+            );
         }
-        assert_eq!(environment(&labels(&[("env", "")]), &LabelNames::default()), None);
+        assert_eq!(
+            environment(&labels(&[("env", "")]), &LabelNames::default()),
+            None
+        );
     }
 }

@@ -26,13 +26,19 @@ impl<'a> Headers<'a> {
     /// The first value of a name, which is given in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
-        self.0.iter().find(|(given, _)| *given == name).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .find(|(given, _)| *given == name)
+            .map(|(_, value)| *value)
     }
 
     /// The same as text without blanks around it; `None` where it is not UTF-8 or says nothing.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&'a str> {
-        self.get(name).and_then(|value| std::str::from_utf8(value).ok()).map(str::trim).filter(|text| !text.is_empty())
+        self.get(name)
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
     }
 
     /// All of them, in their order.

@@ -20,25 +20,45 @@ struct Slot {
 impl Wanted {
     /// These names and no others.
     pub fn these<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut names: Vec<Box<[u8]>> = names.into_iter().map(|name| name.as_bytes().into()).collect();
+        let mut names: Vec<Box<[u8]>> = names
+            .into_iter()
+            .map(|name| name.as_bytes().into())
+            .collect();
         names.sort();
         names.dedup();
-        let mut slots = vec![Slot::default(); if names.is_empty() { 0 } else { (names.len() * 4).next_power_of_two() }];
+        let mut slots = vec![
+            Slot::default();
+            if names.is_empty() {
+                0
+            } else {
+                (names.len() * 4).next_power_of_two()
+            }
+        ];
         for (name, place) in names.iter().zip(1..) {
             let hash = hash(name);
             let mut at = first_slot(hash, slots.len());
             while slots[at].place != 0 {
                 at = (at + 1) % slots.len();
             }
-            slots[at] = Slot { tag: tag(hash), place };
+            slots[at] = Slot {
+                tag: tag(hash),
+                place,
+            };
         }
-        Self { names, slots, all: false }
+        Self {
+            names,
+            slots,
+            all: false,
+        }
     }
 
     /// Every name.
     #[must_use]
     pub fn all() -> Self {
-        Self { all: true, ..Self::default() }
+        Self {
+            all: true,
+            ..Self::default()
+        }
     }
 
     /// Whether it is [`Wanted::all`].
@@ -75,9 +95,14 @@ impl Wanted {
 fn hash(name: &[u8]) -> u64 {
     let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
         (Some(first), Some(last)) => (u64::from_le_bytes(*first), u64::from_le_bytes(*last)),
-        _ => (name.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)), 0),
+        _ => (
+            name.iter()
+                .fold(0, |word, &byte| word << 8 | u64::from(byte)),
+            0,
+        ),
     };
-    let mixed = first.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ last.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(32);
+    let mixed = first.wrapping_mul(0x9e37_79b9_7f4a_7c15)
+        ^ last.wrapping_mul(0xbf58_476d_1ce4_e5b9).rotate_left(32);
     (mixed ^ name.len() as u64).wrapping_mul(0x94d0_49bb_1331_11eb)
 }
 
@@ -101,11 +126,27 @@ mod tests {
 
     #[test]
     fn names_that_share_their_ends_are_told_apart() {
-        let wanted = Wanted::these(["up", "http_requests_a_seconds_count", "http_requests_b_seconds_count", "", "up"]);
-        for name in ["up", "http_requests_a_seconds_count", "http_requests_b_seconds_count", ""] {
+        let wanted = Wanted::these([
+            "up",
+            "http_requests_a_seconds_count",
+            "http_requests_b_seconds_count",
+            "",
+            "up",
+        ]);
+        for name in [
+            "up",
+            "http_requests_a_seconds_count",
+            "http_requests_b_seconds_count",
+            "",
+        ] {
             assert!(wanted.has(name.as_bytes()), "{name}");
         }
-        for name in ["u", "upp", "http_requests_c_seconds_count", "http_requests_a_seconds_count_"] {
+        for name in [
+            "u",
+            "upp",
+            "http_requests_c_seconds_count",
+            "http_requests_a_seconds_count_",
+        ] {
             assert!(!wanted.has(name.as_bytes()), "{name}");
         }
     }

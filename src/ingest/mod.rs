@@ -135,7 +135,9 @@ impl fmt::Display for MemberFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IngestFault {
     /// It is not JSON.
-    #[error("line {line}, column {column}: not JSON: {message}. Send one complete JSON document in UTF-8.")]
+    #[error(
+        "line {line}, column {column}: not JSON: {message}. Send one complete JSON document in UTF-8."
+    )]
     NotJson {
         /// Line, from 1.
         line: usize,
@@ -157,7 +159,9 @@ pub enum IngestFault {
         expected: &'static str,
     },
     /// It is a version of Alertmanager's webhook that we do not know.
-    #[error("version: {found} of Alertmanager's webhook is not known, only \"3\" and \"4\" are. Update Afterword, or send one of these.")]
+    #[error(
+        "version: {found} of Alertmanager's webhook is not known, only \"3\" and \"4\" are. Update Afterword, or send one of these."
+    )]
     Version {
         /// The version as sent.
         found: String,
@@ -179,13 +183,26 @@ pub enum IngestFault {
 fn not_readable(error: &serde_json::Error, expected: &'static str) -> IngestFault {
     let text = error.to_string();
     // The reader appends the place, which we give apart from it.
-    let message = text.split(" at line ").next().unwrap_or_default().to_owned();
+    let message = text
+        .split(" at line ")
+        .next()
+        .unwrap_or_default()
+        .to_owned();
     let (line, column) = (error.line().max(1), error.column().max(1));
     match error.classify() {
-        serde_json::error::Category::Data => IngestFault::Shape { line, column, message, expected },
-        serde_json::error::Category::Io | serde_json::error::Category::Syntax | serde_json::error::Category::Eof => {
-            IngestFault::NotJson { line, column, message }
-        }
+        serde_json::error::Category::Data => IngestFault::Shape {
+            line,
+            column,
+            message,
+            expected,
+        },
+        serde_json::error::Category::Io
+        | serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof => IngestFault::NotJson {
+            line,
+            column,
+            message,
+        },
     }
 }
 
@@ -193,7 +210,12 @@ fn not_readable(error: &serde_json::Error, expected: &'static str) -> IngestFaul
 fn begins(body: &[u8], open: u8, expected: &'static str) -> Result<(), IngestFault> {
     match body.trim_ascii_start().first() {
         Some(&first) if first != open && b"{[\"tfn-0123456789".contains(&first) => {
-            Err(IngestFault::Shape { line: 1, column: 1, message: format!("{} stands here", found(body)), expected })
+            Err(IngestFault::Shape {
+                line: 1,
+                column: 1,
+                message: format!("{} stands here", found(body)),
+                expected,
+            })
         }
         _ => Ok(()),
     }

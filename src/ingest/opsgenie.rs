@@ -19,7 +19,8 @@ use super::json_fields::{Told, actor, fault, line, need, object, prose, reading,
 use super::{IngestFault, MemberFault, Message, Reading, labels, tags};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity, alert_subject,
+    Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note,
+    Severity, alert_subject,
 };
 
 /// Reads a message: the alert's beginning or end, an acknowledgement, or a note of what else was done.
@@ -28,13 +29,32 @@ use crate::model::event::{
 /// When it is no action on an alert.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "an action on an alert of Opsgenie")?;
-    let action = need(&body, "action", "Opsgenie's webhook always has it: look for what changes the message on the way.")?;
-    let id = line(&need(&body, "alert.alertId", "Without it nobody can say what was done to what.")?);
+    let action = need(
+        &body,
+        "action",
+        "Opsgenie's webhook always has it: look for what changes the message on the way.",
+    )?;
+    let id = line(&need(
+        &body,
+        "alert.alertId",
+        "Without it nobody can say what was done to what.",
+    )?);
     let mut faults = Vec::new();
     // A time that cannot be read costs no more than itself.
-    let mut time = |path: &str| time(&body, path).map_err(|fault| faults.push(fault)).ok().flatten();
+    let mut time = |path: &str| {
+        time(&body, path)
+            .map_err(|fault| faults.push(fault))
+            .ok()
+            .flatten()
+    };
     let (created, updated) = (time("alert.createdAt"), time("alert.updatedAt"));
-    let about = About { message, body: &body, id, created, updated };
+    let about = About {
+        message,
+        body: &body,
+        id,
+        created,
+        updated,
+    };
     let read = match action.as_str() {
         "Create" => about.begins(),
         "Close" => about.ends(EndReason::Recovered),
@@ -46,9 +66,16 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 }
 
 fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
-    let Some(value) = json_fields::at(body, path) else { return Ok(None) };
+    let Some(value) = json_fields::at(body, path) else {
+        return Ok(None);
+    };
     let read = tags::since_1970(value);
-    read.map(Some).ok_or_else(|| fault(path, "not a time: milliseconds or nanoseconds since 1970 belong here, as a whole number"))
+    read.map(Some).ok_or_else(|| {
+        fault(
+            path,
+            "not a time: milliseconds or nanoseconds since 1970 belong here, as a whole number",
+        )
+    })
 }
 
 /// A message, and the alert that it is about.
@@ -77,30 +104,61 @@ impl About<'_> {
     /// A person's `Close` is taken at its word; a person's `Delete` says nothing of the alert.
     fn ends(&self, reason: EndReason) -> Reading {
         let ends_at = self.updated.unwrap_or(self.message.now);
-        let mut event = self.alert(AlertStatus::Resolved, self.created.unwrap_or(ends_at), Some(ends_at), reason);
+        let mut event = self.alert(
+            AlertStatus::Resolved,
+            self.created.unwrap_or(ends_at),
+            Some(ends_at),
+            reason,
+        );
         tags::place(&mut event, &self.tags(), self.message);
         self.one(event)
     }
 
     /// It names the alert by itself.
     fn acknowledged(&self) -> Reading {
-        let Some(created) = self.created else { return self.noted("Acknowledge") };
+        let Some(created) = self.created else {
+            return self.noted("Acknowledge");
+        };
         let labels: LabelSet = self.labels().into();
-        let fact = Fact::Acknowledgement(Acknowledgement { of: Some(alert_subject(&labels, created)) });
-        reading(vec![tags::said(self.message, self.at(), None, None, self.actor(), fact)])
+        let fact = Fact::Acknowledgement(Acknowledgement {
+            of: Some(alert_subject(&labels, created)),
+        });
+        reading(vec![tags::said(
+            self.message,
+            self.at(),
+            None,
+            None,
+            self.actor(),
+            fact,
+        )])
     }
 
     fn noted(&self, action: &str) -> Reading {
         let service = tags::service(&self.tags(), self.message);
-        let fact = Fact::Note(Note { text: self.words(action) });
-        reading(vec![tags::said(self.message, self.at(), service.as_deref(), Some(self.key()), self.actor(), fact)])
+        let fact = Fact::Note(Note {
+            text: self.words(action),
+        });
+        reading(vec![tags::said(
+            self.message,
+            self.at(),
+            service.as_deref(),
+            Some(self.key()),
+            self.actor(),
+            fact,
+        )])
     }
 
     fn at(&self) -> Time {
         self.updated.unwrap_or(self.message.now)
     }
 
-    fn alert(&self, status: AlertStatus, starts_at: Time, ends_at: Option<Time>, end_reason: EndReason) -> Event {
+    fn alert(
+        &self,
+        status: AlertStatus,
+        starts_at: Time,
+        ends_at: Option<Time>,
+        end_reason: EndReason,
+    ) -> Event {
         let told = Told {
             name: self.name(),
             status,
@@ -120,8 +178,16 @@ impl About<'_> {
 
     /// An alert without `createdAt` is about its open episode.
     fn one(&self, event: Event) -> Reading {
-        let unstarted = if self.created.is_none() { vec![0] } else { Vec::new() };
-        Reading { events: vec![event], unstarted, ..Reading::default() }
+        let unstarted = if self.created.is_none() {
+            vec![0]
+        } else {
+            Vec::new()
+        };
+        Reading {
+            events: vec![event],
+            unstarted,
+            ..Reading::default()
+        }
     }
 
     /// The name that all that is told of the alert has in common.
@@ -132,18 +198,30 @@ impl About<'_> {
     /// What no action changes. An alias names an alert from one episode to the next, unless it is only the id again.
     fn labels(&self) -> Labels {
         let alias = text(self.body, "alert.alias").map_or_else(|| self.id.clone(), line);
-        Labels::from([("alert_id".to_owned(), self.id.clone()), ("alertname".to_owned(), alias)])
+        Labels::from([
+            ("alert_id".to_owned(), self.id.clone()),
+            ("alertname".to_owned(), alias),
+        ])
     }
 
     fn name(&self) -> String {
-        let names = ["alert.message", "alert.alias"].into_iter().find_map(|path| text(self.body, path));
+        let names = ["alert.message", "alert.alias"]
+            .into_iter()
+            .find_map(|path| text(self.body, path));
         names.map_or_else(|| self.id.clone(), line)
     }
 
     fn annotations(&self) -> Labels {
-        let lines = ["entity", "source", "tinyId", "priority"].map(|name| (name, word(self.body, &format!("alert.{name}"))));
-        let mut kept: Labels = lines.into_iter().filter_map(|(name, value)| Some((name.to_owned(), line(&value?)))).collect();
-        kept.extend(text(self.body, "alert.description").map(|text| ("description".to_owned(), prose(text))));
+        let lines = ["entity", "source", "tinyId", "priority"]
+            .map(|name| (name, word(self.body, &format!("alert.{name}"))));
+        let mut kept: Labels = lines
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), line(&value?))))
+            .collect();
+        kept.extend(
+            text(self.body, "alert.description")
+                .map(|text| ("description".to_owned(), prose(text))),
+        );
         let tags = self.list("alert.tags").join(", ");
         if !tags.is_empty() {
             kept.insert("tags".to_owned(), line(&tags));
@@ -154,8 +232,12 @@ impl About<'_> {
     /// Tags that name something, and details.
     fn tags(&self) -> LabelSet {
         let mut tags = tags::tags(self.list("alert.tags"));
-        if let Some(details) = json_fields::at(self.body, "alert.details").and_then(Value::as_object) {
-            let details = details.iter().filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
+        if let Some(details) =
+            json_fields::at(self.body, "alert.details").and_then(Value::as_object)
+        {
+            let details = details
+                .iter()
+                .filter_map(|(name, value)| Some((line(name), line(value.as_str()?))));
             tags.extend(details.filter(|(name, value)| !name.is_empty() && !value.is_empty()));
         }
         tags.into()
@@ -163,13 +245,22 @@ impl About<'_> {
 
     fn list(&self, path: &str) -> Vec<&str> {
         let list = json_fields::at(self.body, path).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).collect()
+        list.into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
     }
 
     /// `"P3"`, or 3.
     fn severity(&self) -> Severity {
-        let Some(priority) = word(self.body, "alert.priority") else { return Severity::Unknown };
-        let priority = if priority.bytes().all(|byte| byte.is_ascii_digit()) { format!("P{priority}") } else { priority };
+        let Some(priority) = word(self.body, "alert.priority") else {
+            return Severity::Unknown;
+        };
+        let priority = if priority.bytes().all(|byte| byte.is_ascii_digit()) {
+            format!("P{priority}")
+        } else {
+            priority
+        };
         labels::severity_word(&priority, self.message.names).unwrap_or_default()
     }
 
@@ -186,10 +277,18 @@ impl About<'_> {
 
     /// What was done, in words. An action of the team's own may have any name.
     fn words(&self, action: &str) -> String {
-        let said = |path: &str| word(self.body, path).map(|word| line(&word)).filter(|word| !word.is_empty());
-        let with = |what: &str, path: &str| said(path).map_or_else(|| what.to_owned(), |value| format!("{what}: {value}"));
+        let said = |path: &str| {
+            word(self.body, path)
+                .map(|word| line(&word))
+                .filter(|word| !word.is_empty())
+        };
+        let with = |what: &str, path: &str| {
+            said(path).map_or_else(|| what.to_owned(), |value| format!("{what}: {value}"))
+        };
         match action {
-            "AddNote" => text(self.body, "alert.note").map_or_else(|| "A note was added".to_owned(), prose),
+            "AddNote" => {
+                text(self.body, "alert.note").map_or_else(|| "A note was added".to_owned(), prose)
+            }
             "Acknowledge" => "Acknowledged".to_owned(),
             "UnAcknowledge" => "The acknowledgement was taken back".to_owned(),
             "AddTags" => with("Tags were added", "alert.addedTags"),

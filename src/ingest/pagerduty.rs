@@ -22,7 +22,8 @@ use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
 use super::{IngestFault, Lease, MemberFault, Message, Reading, labels};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, Edit, EndReason, Event, Fact, Intervention, Labels, Link, Note, Severity,
+    Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, Edit, EndReason, Event, Fact,
+    Intervention, Labels, Link, Note, Severity,
 };
 use crate::model::incident::IncidentId;
 use crate::model::source::Declares;
@@ -40,18 +41,33 @@ pub(crate) fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Read
     let body = json_fields::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
     let kind = need(&body, "event.event_type", ADVICE)?;
     // Services are settings, and a ping is a test; events of kinds that come later are nobody's fault.
-    let Some(kind) = kind.strip_prefix("incident.") else { return Ok(Reading::default()) };
+    let Some(kind) = kind.strip_prefix("incident.") else {
+        return Ok(Reading::default());
+    };
     let event = at(&body, "event").unwrap_or(&Value::Null);
     let data = at(event, "data").unwrap_or(&Value::Null);
     let whole = text(data, "type").unwrap_or("incident") == "incident";
-    let id = need(event, if whole { "data.id" } else { "data.incident.id" }, "Without it nobody can tell which incident is meant")?;
+    let id = need(
+        event,
+        if whole { "data.id" } else { "data.incident.id" },
+        "Without it nobody can tell which incident is meant",
+    )?;
     let occurred_at = instant(event, "occurred_at")?;
-    let occurred_at = occurred_at.ok_or_else(|| json_fields::fault("event.occurred_at", "missing. It says when this was"))?;
+    let occurred_at = occurred_at
+        .ok_or_else(|| json_fields::fault("event.occurred_at", "missing. It says when this was"))?;
     let about = About {
         message,
         incident: format!("pagerduty:{}", line(&id)),
         service: text(data, "service.summary"),
-        link: json_fields::link(data, if whole { "html_url" } else { "incident.html_url" }, "PagerDuty"),
+        link: json_fields::link(
+            data,
+            if whole {
+                "html_url"
+            } else {
+                "incident.html_url"
+            },
+            "PagerDuty",
+        ),
         agent: agent(event),
         at: occurred_at,
     };
@@ -74,7 +90,11 @@ struct About<'a> {
 impl About<'_> {
     fn event(&self, at: Time, actor: Option<Box<Actor>>, fact: Fact) -> Event {
         let mut event = Event::new(self.message.source, at, fact);
-        event.service = self.service.map(line).filter(|name| !name.is_empty()).map(Into::into);
+        event.service = self
+            .service
+            .map(line)
+            .filter(|name| !name.is_empty())
+            .map(Into::into);
         event.incident = Some(self.incident.as_str().into());
         event.actor = actor;
         event.links = self.link.clone().into_iter().collect();
@@ -93,10 +113,17 @@ impl About<'_> {
     }
 
     fn alert(&self, told: &Told<'_>, end: Option<(Time, EndReason)>) -> Event {
-        let labels = Labels::from([("pagerduty_incident".to_owned(), self.incident.replacen("pagerduty:", "", 1))]);
+        let labels = Labels::from([(
+            "pagerduty_incident".to_owned(),
+            self.incident.replacen("pagerduty:", "", 1),
+        )]);
         let alert = json_fields::Told {
             name: told.title.clone(),
-            status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+            status: if end.is_some() {
+                AlertStatus::Resolved
+            } else {
+                AlertStatus::Firing
+            },
             labels,
             annotations: Labels::new(),
             severity: Some(told.severity),
@@ -109,7 +136,13 @@ impl About<'_> {
         self.event(end.map_or(told.since, |(at, _)| at), None, fact)
     }
 
-    fn declaration(&self, told: &Told<'_>, at: Time, status: AlertStatus, actor: Option<Box<Actor>>) -> Event {
+    fn declaration(
+        &self,
+        told: &Told<'_>,
+        at: Time,
+        status: AlertStatus,
+        actor: Option<Box<Actor>>,
+    ) -> Event {
         let declared = Declaration {
             key: self.incident.clone(),
             title: told.title.clone(),
@@ -129,7 +162,11 @@ fn agent(event: &Value) -> Option<Box<Actor>> {
 }
 
 fn who(reference: &Value) -> Option<Box<Actor>> {
-    let kind = if text(reference, "type") == Some("user_reference") { ActorKind::Human } else { ActorKind::Robot };
+    let kind = if text(reference, "type") == Some("user_reference") {
+        ActorKind::Human
+    } else {
+        ActorKind::Robot
+    };
     json_fields::actor("pagerduty", text(reference, "id")?, kind)
 }
 
@@ -149,7 +186,10 @@ struct Told<'a> {
 
 impl<'a> Told<'a> {
     fn read(data: &'a Value, kind: &str, about: &About<'_>, faults: &mut Vec<MemberFault>) -> Self {
-        let (created, reopened) = (instant_if_any(data, "created_at", faults), instant_if_any(data, "reopened_at", faults));
+        let (created, reopened) = (
+            instant_if_any(data, "created_at", faults),
+            instant_if_any(data, "reopened_at", faults),
+        );
         let begins = matches!(kind, "triggered" | "reopened");
         // Older messages say neither when it began nor whether it was opened again.
         let since = match kind {
@@ -162,20 +202,37 @@ impl<'a> Told<'a> {
             Some("low") => Severity::Warning,
             _ => Severity::Unknown,
         };
-        let severity = priority.and_then(|word| labels::severity_word(word, about.message.names)).unwrap_or(by_urgency);
+        let severity = priority
+            .and_then(|word| labels::severity_word(word, about.message.names))
+            .unwrap_or(by_urgency);
         let title = text(data, "title").map_or_else(|| about.incident.clone(), line);
         let unsure = !begins && (created.is_none() || data.get("reopened_at").is_none());
         let (undated, since) = (since.is_none(), since.unwrap_or(about.at).min(about.at));
-        Self { title, severity, since, unsure, undated, priority, urgency }
+        Self {
+            title,
+            severity,
+            since,
+            unsure,
+            undated,
+            priority,
+            urgency,
+        }
     }
 
     fn is_declared(&self, kind: &str, agent: Option<&Actor>, declares: &Declares) -> bool {
         match self.priority {
-            Some(priority) => declares.priority.iter().any(|word| word.eq_ignore_ascii_case(priority)),
+            Some(priority) => declares
+                .priority
+                .iter()
+                .any(|word| word.eq_ignore_ascii_case(priority)),
             None => {
-                let opened = kind == "triggered" && agent.is_some_and(|agent| agent.kind == ActorKind::Human);
+                let opened = kind == "triggered"
+                    && agent.is_some_and(|agent| agent.kind == ActorKind::Human);
                 let by_hand = declares.by_hand && opened && self.urgency == Some("high");
-                by_hand || self.urgency.is_some_and(|urgency| declares.urgency.iter().any(|word| word == urgency))
+                by_hand
+                    || self
+                        .urgency
+                        .is_some_and(|urgency| declares.urgency.iter().any(|word| word == urgency))
             }
         }
     }
@@ -191,8 +248,11 @@ fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) ->
     if declared && begun {
         // Only of the first message is it known that its agent opened it.
         let opened = about.agent.clone().filter(|_| kind == "triggered");
-        reading.events.push(about.declaration(&told, told.since, AlertStatus::Firing, opened));
-    } else if !declared && begun && (kind == "resolved" || text(data, "status") != Some("resolved")) {
+        reading
+            .events
+            .push(about.declaration(&told, told.since, AlertStatus::Firing, opened));
+    } else if !declared && begun && (kind == "resolved" || text(data, "status") != Some("resolved"))
+    {
         alert(&mut reading, about, &told, None);
     }
     if kind == "resolved" {
@@ -200,39 +260,62 @@ fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) ->
         return reading;
     }
     let named = |list: &str| {
-        let all = at(data, list).and_then(Value::as_array).into_iter().flatten();
-        let names: Vec<String> = all.filter_map(|one| text(one, "summary")).map(line).collect();
+        let all = at(data, list)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let names: Vec<String> = all
+            .filter_map(|one| text(one, "summary"))
+            .map(line)
+            .collect();
         names.join(", ")
     };
     let of = |path: &str| text(data, path).map_or_else(|| "unknown".to_owned(), line);
     let words = match kind {
         "acknowledged" => {
-            reading.events.push(about.did(Fact::Acknowledgement(Acknowledgement { of: None })));
+            reading
+                .events
+                .push(about.did(Fact::Acknowledgement(Acknowledgement { of: None })));
             None
         }
         "unacknowledged" => Some("No longer acknowledged in PagerDuty".to_owned()),
         "reopened" => Some("Opened again in PagerDuty".to_owned()),
         "escalated" => Some(format!("Escalated to {}", named("assignees"))),
         "reassigned" => Some(format!("Assigned to {}", named("assignees"))),
-        "delegated" => Some(format!("Handed to the escalation policy {}", of("escalation_policy.summary"))),
-        "priority_updated" => {
-            Some(told.priority.map_or_else(|| "Priority taken away".to_owned(), |word| format!("Priority set to {}", line(word))))
-        }
-        "service_updated" => Some(format!("Moved to the service {} in PagerDuty", of("service.summary"))),
+        "delegated" => Some(format!(
+            "Handed to the escalation policy {}",
+            of("escalation_policy.summary")
+        )),
+        "priority_updated" => Some(told.priority.map_or_else(
+            || "Priority taken away".to_owned(),
+            |word| format!("Priority set to {}", line(word)),
+        )),
+        "service_updated" => Some(format!(
+            "Moved to the service {} in PagerDuty",
+            of("service.summary")
+        )),
         _ => None,
     };
     reading.events.extend(words.map(|words| about.note(&words)));
     reading
 }
 
-fn alert(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, end: Option<(Time, EndReason)>) {
+fn alert(
+    reading: &mut Reading,
+    about: &About<'_>,
+    told: &Told<'_>,
+    end: Option<(Time, EndReason)>,
+) {
     let event = about.alert(told, end);
     if told.unsure {
         reading.unstarted.push(reading.events.len());
     }
     if end.is_none() {
         // PagerDuty tells of it when something changes, and else is silent for as long as it lasts.
-        reading.leases.push(Lease { subject: event.subject, until: Time::MAX_UTC });
+        reading.leases.push(Lease {
+            subject: event.subject,
+            until: Time::MAX_UTC,
+        });
     }
     reading.events.push(event);
 }
@@ -242,28 +325,59 @@ fn resolved(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, data: &Va
     // What begins and ends at once would be told in either order.
     let end = about.at.max(told.since + TimeDelta::milliseconds(1));
     let other = text(data, "resolve_reason.incident.id");
-    let merged = other.is_some() || text(data, "resolve_reason.type").is_some_and(|reason| reason.starts_with("merge"));
-    let reason = if merged { EndReason::Superseded } else { EndReason::Recovered };
+    let merged = other.is_some()
+        || text(data, "resolve_reason.type").is_some_and(|reason| reason.starts_with("merge"));
+    let reason = if merged {
+        EndReason::Superseded
+    } else {
+        EndReason::Recovered
+    };
     alert(reading, about, told, Some((end, reason)));
-    reading.events.push(about.declaration(told, end, AlertStatus::Resolved, None));
+    reading
+        .events
+        .push(about.declaration(told, end, AlertStatus::Resolved, None));
     if let Some(other) = other {
-        let (into, from) = (IncidentId(format!("pagerduty:{}", line(other))), IncidentId(about.incident.clone()));
-        reading.events.push(about.did(Fact::Edit(Edit::Merge { into, from })));
+        let (into, from) = (
+            IncidentId(format!("pagerduty:{}", line(other))),
+            IncidentId(about.incident.clone()),
+        );
+        reading
+            .events
+            .push(about.did(Fact::Edit(Edit::Merge { into, from })));
     } else if merged {
-        reading.events.push(about.note("Merged with another incident in PagerDuty"));
+        reading
+            .events
+            .push(about.note("Merged with another incident in PagerDuty"));
     }
 }
 
 /// A message that only names the incident.
 fn beside(about: &About<'_>, kind: &str, data: &Value) -> Vec<Event> {
-    let cut = if at(data, "trimmed") == Some(&Value::Bool(true)) { TRIMMED } else { "" };
+    let cut = if at(data, "trimmed") == Some(&Value::Bool(true)) {
+        TRIMMED
+    } else {
+        ""
+    };
     let said = |path: &str| text(data, path).map(|words| format!("{words}{cut}"));
     match kind {
-        "annotated" => said("content").map(|words| about.note(&words)).into_iter().collect(),
+        "annotated" => said("content")
+            .map(|words| about.note(&words))
+            .into_iter()
+            .collect(),
         "status_update_published" => status_update(about, data, said("message")),
         "responder.added" => {
-            let asked = text(data, "user.summary").or_else(|| text(data, "escalation_policy.summary"));
-            asked.map(|name| about.note(&format!("Asked to join: {}{}", line(name), after(said("message"))))).into_iter().collect()
+            let asked =
+                text(data, "user.summary").or_else(|| text(data, "escalation_policy.summary"));
+            asked
+                .map(|name| {
+                    about.note(&format!(
+                        "Asked to join: {}{}",
+                        line(name),
+                        after(said("message"))
+                    ))
+                })
+                .into_iter()
+                .collect()
         }
         "responder.replied" => replied(about, data, said("message")).into_iter().collect(),
         "workflow.started" => ran(about, data, "workflow").into_iter().collect(),
@@ -293,7 +407,11 @@ fn status_update(about: &About<'_>, data: &Value, words: Option<String>) -> Vec<
     };
     let note = about.note(&format!("Status update published{}", after(words)));
     let end = about.at + TimeDelta::milliseconds(1);
-    vec![note, declared(about.at, AlertStatus::Firing), declared(end, AlertStatus::Resolved)]
+    vec![
+        note,
+        declared(about.at, AlertStatus::Firing),
+        declared(end, AlertStatus::Resolved),
+    ]
 }
 
 /// Who was asked to join, and did or could not.
@@ -306,12 +424,24 @@ fn replied(about: &About<'_>, data: &Value, words: Option<String>) -> Option<Eve
         _ => return None,
     };
     let name = text(user, "summary").map(line).unwrap_or_default();
-    Some(about.event(about.at, actor, Fact::Note(Note { text: prose(&format!("{did}: {name}{}", after(words))) })))
+    Some(about.event(
+        about.at,
+        actor,
+        Fact::Note(Note {
+            text: prose(&format!("{did}: {name}{}", after(words))),
+        }),
+    ))
 }
 
 /// Automation that somebody, or a rule, set off from the incident.
 fn ran(about: &About<'_>, data: &Value, what: &str) -> Option<Event> {
-    let named = ["incident_workflow.name", "incident_workflow.summary", "action.name", "action.summary", "summary"];
+    let named = [
+        "incident_workflow.name",
+        "incident_workflow.summary",
+        "action.name",
+        "action.summary",
+        "summary",
+    ];
     let name = named.iter().find_map(|path| text(data, path)).map(line);
     let step = Intervention {
         action: what.to_owned(),
@@ -323,6 +453,9 @@ fn ran(about: &About<'_>, data: &Value, what: &str) -> Option<Event> {
         planned: false,
     };
     // PagerDuty names no agent where a rule of its own did it.
-    let actor = about.agent.clone().or_else(|| json_fields::actor("pagerduty", "rule", ActorKind::Robot));
+    let actor = about
+        .agent
+        .clone()
+        .or_else(|| json_fields::actor("pagerduty", "rule", ActorKind::Robot));
     Some(about.event(about.at, actor, Fact::Intervention(step)))
 }

@@ -15,7 +15,14 @@ use crate::model::settings::LabelNames;
 const SOURCE: &str = "people";
 
 /// Keys that all but planned work take.
-const COMMON: [&str; 6] = ["service", "environment", "incident", "drill", "at", "occurred_at"];
+const COMMON: [&str; 6] = [
+    "service",
+    "environment",
+    "incident",
+    "drill",
+    "at",
+    "occurred_at",
+];
 
 /// A stakeholder's wish for a postmortem: `{"reason", "requester"?}`. Only the reason is needed.
 ///
@@ -23,9 +30,19 @@ const COMMON: [&str; 6] = ["service", "environment", "incident", "drill", "at", 
 /// The first fault, with its field.
 pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     state(body, &["reason", "requester"], now, |fields| {
-        let reason = fields.need("reason", fields.prose("reason")?, "Say in a sentence what happened and when; nothing else is needed")?;
+        let reason = fields.need(
+            "reason",
+            fields.prose("reason")?,
+            "Say in a sentence what happened and when; nothing else is needed",
+        )?;
         let requester = fields.line("requester")?;
-        Ok((Fact::Request(Request { reason, requester: requester.clone() }), requester))
+        Ok((
+            Fact::Request(Request {
+                reason,
+                requester: requester.clone(),
+            }),
+            requester,
+        ))
     })
 }
 
@@ -35,10 +52,27 @@ pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 /// # Errors
 /// The first fault, with its field.
 pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    state(body, &["title", "severity", "status", "key", "planned", "data_loss", "detected_by", "actor"], now, |fields| {
-        concerning(fields)?;
-        Ok((Fact::Declaration(events::declaration(fields, &LabelNames::default())?), fields.line("actor")?))
-    })
+    state(
+        body,
+        &[
+            "title",
+            "severity",
+            "status",
+            "key",
+            "planned",
+            "data_loss",
+            "detected_by",
+            "actor",
+        ],
+        now,
+        |fields| {
+            concerning(fields)?;
+            Ok((
+                Fact::Declaration(events::declaration(fields, &LabelNames::default())?),
+                fields.line("actor")?,
+            ))
+        },
+    )
 }
 
 /// A manual step: `{"service", "action", "why", "should_be_automatic"?, "planned"?, "actor"?}`. It counts as stated: a person told us.
@@ -46,19 +80,32 @@ pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> 
 /// # Errors
 /// The first fault, with its field.
 pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    state(body, &["action", "why", "should_be_automatic", "planned", "actor"], now, |fields| {
-        concerning(fields)?;
-        let fact = Fact::Intervention(Intervention {
-            action: fields.need("action", fields.line("action")?, "Say what was done: restart, failover, scale, rollback, …")?,
-            why: fields.need("why", fields.prose("why")?, "Say in a sentence what made the step necessary")?,
-            stated: true,
-            should_be_automatic: fields.flag("should_be_automatic")?,
-            dry_run: false,
-            refused: false,
-            planned: fields.flag("planned")?.unwrap_or(false),
-        });
-        Ok((fact, fields.line("actor")?))
-    })
+    state(
+        body,
+        &["action", "why", "should_be_automatic", "planned", "actor"],
+        now,
+        |fields| {
+            concerning(fields)?;
+            let fact = Fact::Intervention(Intervention {
+                action: fields.need(
+                    "action",
+                    fields.line("action")?,
+                    "Say what was done: restart, failover, scale, rollback, …",
+                )?,
+                why: fields.need(
+                    "why",
+                    fields.prose("why")?,
+                    "Say in a sentence what made the step necessary",
+                )?,
+                stated: true,
+                should_be_automatic: fields.flag("should_be_automatic")?,
+                dry_run: false,
+                refused: false,
+                planned: fields.flag("planned")?.unwrap_or(false),
+            });
+            Ok((fact, fields.line("actor")?))
+        },
+    )
 }
 
 /// Something that nearly happened: `{"service", "what", "severity"?, "closeness"? (0 to 1), "by_luck"?, "barriers_left"?,
@@ -67,10 +114,25 @@ pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault>
 /// # Errors
 /// The first fault, with its field.
 pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    state(body, &["what", "severity", "closeness", "by_luck", "barriers_left", "actor"], now, |fields| {
-        concerning(fields)?;
-        Ok((Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?), fields.line("actor")?))
-    })
+    state(
+        body,
+        &[
+            "what",
+            "severity",
+            "closeness",
+            "by_luck",
+            "barriers_left",
+            "actor",
+        ],
+        now,
+        |fields| {
+            concerning(fields)?;
+            Ok((
+                Fact::NearMiss(events::near_miss(fields, &LabelNames::default())?),
+                fields.line("actor")?,
+            ))
+        },
+    )
 }
 
 /// Planned work: `{"service"?, "from", "to", "why", "actor"?}`; without a service it is on everything. The same service and `from` again
@@ -79,12 +141,18 @@ pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 /// # Errors
 /// The first fault, with its field.
 pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
     let fields = Fields::open(&body, None)?;
     fields.only(&["service", "from", "to", "why", "actor"])?;
     let mut event = Event::new(SOURCE, now, Fact::Maintenance(events::window(&fields)?));
     event.service = fields.line("service")?.map(Into::into);
-    event.actor = fields.line("actor")?.map(|id| Box::new(Actor { id, kind: ActorKind::Human }));
+    event.actor = fields.line("actor")?.map(|id| {
+        Box::new(Actor {
+            id,
+            kind: ActorKind::Human,
+        })
+    });
     event.identify();
     Ok(event)
 }
@@ -92,7 +160,13 @@ pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> 
 /// Only a request may leave open what it is about: whoever asks need not know our names.
 fn concerning(fields: &Fields<'_>) -> Result<(), MemberFault> {
     let about = fields.line("service")?.or(fields.line("incident")?);
-    fields.need("service", about, "Name the service it concerns, or the `incident`").map(drop)
+    fields
+        .need(
+            "service",
+            about,
+            "Name the service it concerns, or the `incident`",
+        )
+        .map(drop)
 }
 
 /// Reads the body, its own part by `read`, which gives the fact and the name of the person.
@@ -102,18 +176,37 @@ fn state(
     now: Time,
     read: impl FnOnce(&Fields<'_>) -> Result<(Fact, Option<String>), MemberFault>,
 ) -> Result<Event, IngestFault> {
-    let body: Value = serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
+    let body: Value =
+        serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
     let fields = Fields::open(&body, None)?;
     fields.only(&[own, &COMMON].concat())?;
     let (fact, person) = read(&fields)?;
     let at = match (fields.time("at")?, fields.time("occurred_at")?) {
-        (Some(_), Some(_)) => return Err(fields.fault("at", "says the same as `occurred_at`; leave one of them out").into()),
+        (Some(_), Some(_)) => {
+            return Err(fields
+                .fault(
+                    "at",
+                    "says the same as `occurred_at`; leave one of them out",
+                )
+                .into());
+        }
         (at, occurred_at) => at.or(occurred_at).unwrap_or(now),
     };
-    let environment = fields.line("environment")?.map(|word| labels::environment_word(&word));
+    let environment = fields
+        .line("environment")?
+        .map(|word| labels::environment_word(&word));
     let environment = match fields.flag("drill")? {
-        Some(true) if environment.as_ref().is_some_and(|environment| environment != "drill") => {
-            return Err(fields.fault("drill", "a drill has the environment `drill`; leave `environment` out").into());
+        Some(true)
+            if environment
+                .as_ref()
+                .is_some_and(|environment| environment != "drill") =>
+        {
+            return Err(fields
+                .fault(
+                    "drill",
+                    "a drill has the environment `drill`; leave `environment` out",
+                )
+                .into());
         }
         Some(true) => Some("drill".to_owned()),
         Some(false) | None => environment,
@@ -123,7 +216,12 @@ fn state(
     event.service = fields.line("service")?.map(Into::into);
     event.environment = environment.map(Into::into);
     event.incident = fields.line("incident")?.map(Into::into);
-    event.actor = person.map(|id| Box::new(Actor { id, kind: ActorKind::Human }));
+    event.actor = person.map(|id| {
+        Box::new(Actor {
+            id,
+            kind: ActorKind::Human,
+        })
+    });
     event.identify();
     time::clamp(&mut event, now);
     Ok(event)

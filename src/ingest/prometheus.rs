@@ -29,7 +29,12 @@ const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
 ///
 /// # Errors
 /// When the body as a whole is no list.
-pub(crate) fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
+pub(crate) fn alerts_v2(
+    body: &[u8],
+    source: &str,
+    names: &LabelNames,
+    now: Time,
+) -> Result<Reading, IngestFault> {
     news_v2(body, source, names, now, &mut |_| false)
 }
 
@@ -37,13 +42,20 @@ pub(crate) fn alerts_v2(body: &[u8], source: &str, names: &LabelNames, now: Time
 ///
 /// # Errors
 /// When the body as a whole is no list.
-pub(crate) fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn news_v2(
+    body: &[u8],
+    source: &str,
+    names: &LabelNames,
+    now: Time,
+    known: &mut Known<'_>,
+) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     begins(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
     let mut take = |place: Place, sent: Sent<'_>| {
         let episode = episode(&sent, place, now)?;
-        let until = (episode.status == AlertStatus::Firing).then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
+        let until = (episode.status == AlertStatus::Firing)
+            .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
         if until.is_some() && sent.glimpse(until).is_some_and(|glimpse| known(&glimpse)) {
             reading.renewed += 1;
             return Ok(());
@@ -53,21 +65,33 @@ pub(crate) fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, 
         }
         let event = alert_payload::event(sent, episode, None, source, names, now);
         if let Some(until) = until {
-            reading.leases.push(Lease { subject: event.subject, until });
+            reading.leases.push(Lease {
+                subject: event.subject,
+                until,
+            });
         }
         reading.events.push(event);
         Ok(())
     };
     let mut faults: Vec<MemberFault> = Vec::new();
     // One check of the whole body is cheaper than one a string.
-    if let Some(Faultless(alerts)) = std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()) {
+    if let Some(Faultless(alerts)) = std::str::from_utf8(body)
+        .ok()
+        .and_then(|text| serde_json::from_str(text).ok())
+    {
         let alerts = alerts.into_iter().enumerate();
-        faults.extend(alerts.filter_map(|(index, sent)| take(Place { list: "", index }, sent).err()));
+        faults
+            .extend(alerts.filter_map(|(index, sent)| take(Place { list: "", index }, sent).err()));
     } else {
-        let Unread(alerts) = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+        let Unread(alerts) =
+            serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
             let place = Place { list: "", index };
-            faults.extend(alert_payload::read(raw, place).and_then(|sent| take(place, sent)).err());
+            faults.extend(
+                alert_payload::read(raw, place)
+                    .and_then(|sent| take(place, sent))
+                    .err(),
+            );
         }
     }
     reading.faults = faults;
@@ -75,13 +99,28 @@ pub(crate) fn news_v2(body: &[u8], source: &str, names: &LabelNames, now: Time, 
 }
 
 fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
-    let starts_at = sent.starts_at.unwrap_or_else(|| sent.ends_at.map_or(now, |ends_at| ends_at.min(now)));
+    let starts_at = sent
+        .starts_at
+        .unwrap_or_else(|| sent.ends_at.map_or(now, |ends_at| ends_at.min(now)));
     match sent.ends_at {
-        Some(ends_at) if ends_at < starts_at => Err(place.fault("endsAt", "before startsAt; an alert cannot end before it begins")),
+        Some(ends_at) if ends_at < starts_at => Err(place.fault(
+            "endsAt",
+            "before startsAt; an alert cannot end before it begins",
+        )),
         Some(ends_at) if ends_at <= now => {
             let end_reason = alert_payload::end_reason(&sent.annotations);
-            Ok(Episode { status: AlertStatus::Resolved, starts_at, ends_at: Some(ends_at), end_reason })
+            Ok(Episode {
+                status: AlertStatus::Resolved,
+                starts_at,
+                ends_at: Some(ends_at),
+                end_reason,
+            })
         }
-        _ => Ok(Episode { status: AlertStatus::Firing, starts_at, ends_at: None, end_reason: EndReason::default() }),
+        _ => Ok(Episode {
+            status: AlertStatus::Firing,
+            starts_at,
+            ends_at: None,
+            end_reason: EndReason::default(),
+        }),
     }
 }

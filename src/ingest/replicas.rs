@@ -27,8 +27,14 @@ impl Replicas {
         self.0.iter().for_each(|index| of_replica[*index] = true);
         let mut kept: Vec<Event> = Vec::with_capacity(reading.events.len());
         let mut places: HashMap<LabelSet, usize> = HashMap::new();
-        for (event, of_replica) in std::mem::take(&mut reading.events).into_iter().zip(of_replica) {
-            let Some(labels) = alert(&event).filter(|_| of_replica).map(|alert| alert.labels.clone()) else {
+        for (event, of_replica) in std::mem::take(&mut reading.events)
+            .into_iter()
+            .zip(of_replica)
+        {
+            let Some(labels) = alert(&event)
+                .filter(|_| of_replica)
+                .map(|alert| alert.labels.clone())
+            else {
                 kept.push(event);
                 continue;
             };
@@ -60,7 +66,9 @@ fn alert(event: &Event) -> Option<&Alert> {
 
 /// Whether the first of the two is what holds, by what both say.
 fn speaks_before(one: &Event, other: &Event) -> bool {
-    let (Some(one), Some(other)) = (alert(one), alert(other)) else { return false };
+    let (Some(one), Some(other)) = (alert(one), alert(other)) else {
+        return false;
+    };
     match (one.status, other.status) {
         (AlertStatus::Firing, AlertStatus::Firing) => one.starts_at < other.starts_at,
         (AlertStatus::Firing, AlertStatus::Resolved) => true,

@@ -23,10 +23,14 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::json_fields;
-use super::json_fields::{Told, actor, at, fault, instant, line, need, object, prose, reading, text, word};
+use super::json_fields::{
+    Told, actor, at, fault, instant, line, need, object, prose, reading, text, word,
+};
 use super::{IngestFault, Lease, MemberFault, Message, Reading, tags};
 use crate::model::Time;
-use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
+use crate::model::event::{
+    Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity,
+};
 
 /// How long an issue alert holds. Its rule acts at most once in half an hour, unless it is told otherwise.
 const HOLDS: TimeDelta = TimeDelta::hours(1);
@@ -37,19 +41,32 @@ const HOLDS: TimeDelta = TimeDelta::hours(1);
 /// When it is nothing that the integration platform sends.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "a message of Sentry's integration platform")?;
-    let hook = Hook { message, body: &body };
+    let hook = Hook {
+        message,
+        body: &body,
+    };
     // A gateway may have dropped the header, and what is inside tells most of them apart.
     let inside = || {
-        let about =
-            [("data.metric_alert", "metric_alert"), ("data.issue", "issue"), ("data.event", "event_alert"), ("data.comment", "comment")];
-        about.into_iter().find(|(path, _)| at(&body, path).is_some()).map(|(_, resource)| resource)
+        let about = [
+            ("data.metric_alert", "metric_alert"),
+            ("data.issue", "issue"),
+            ("data.event", "event_alert"),
+            ("data.comment", "comment"),
+        ];
+        about
+            .into_iter()
+            .find(|(path, _)| at(&body, path).is_some())
+            .map(|(_, resource)| resource)
     };
     let Some(resource) = message.headers.text("sentry-hook-resource").or_else(inside) else {
         if at(&body, "data").is_some() || at(&body, "installation").is_some() {
             return Ok(Reading::default());
         }
         let advice = "This is no message of the integration platform: the older plugin `WebHooks` cannot be read, take an internal integration instead.";
-        return Err(IngestFault::Missing { field: "data", advice });
+        return Err(IngestFault::Missing {
+            field: "data",
+            advice,
+        });
     };
     Ok(match resource {
         "metric_alert" => hook.metric_alert()?,
@@ -78,16 +95,35 @@ struct Sketch {
 
 impl Hook<'_> {
     fn metric_alert(&self) -> Result<Reading, MemberFault> {
-        let id = line(&need(self.body, "data.metric_alert.id", "Without it the alert's end cannot be told from another's.")?);
-        let rule = ["data.metric_alert.alert_rule.name", "data.description_title", "data.metric_alert.title"];
-        let name = rule.into_iter().find_map(|path| text(self.body, path)).map_or_else(|| format!("metric alert {id}"), line);
+        let id = line(&need(
+            self.body,
+            "data.metric_alert.id",
+            "Without it the alert's end cannot be told from another's.",
+        )?);
+        let rule = [
+            "data.metric_alert.alert_rule.name",
+            "data.description_title",
+            "data.metric_alert.title",
+        ];
+        let name = rule
+            .into_iter()
+            .find_map(|path| text(self.body, path))
+            .map_or_else(|| format!("metric alert {id}"), line);
         let mut reading = Reading::default();
         let began = self.seen(&mut reading, "data.metric_alert.date_started");
         let told_at = self.told_at();
         let projects = at(self.body, "data.metric_alert.projects").and_then(Value::as_array);
-        let projects: Vec<&str> = projects.into_iter().flatten().filter_map(Value::as_str).collect();
+        let projects: Vec<&str> = projects
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect();
         // Of several projects none is the one.
-        let project = if let [project] = projects[..] { Some(line(project)) } else { None };
+        let project = if let [project] = projects[..] {
+            Some(line(project))
+        } else {
+            None
+        };
         let sketch = |level: &str, severity| Sketch {
             name: name.clone(),
             // A rule that is renamed keeps its id.
@@ -110,7 +146,10 @@ impl Hook<'_> {
             project: project.clone(),
             environment: text(self.body, "data.metric_alert.alert_rule.environment").map(line),
         };
-        let (critical, warning) = (sketch("critical", Severity::Critical), sketch("warning", Severity::Warning));
+        let (critical, warning) = (
+            sketch("critical", Severity::Critical),
+            sketch("warning", Severity::Warning),
+        );
         match self.action()? {
             // It may have been a warning since `date_started`.
             "critical" => self.on(&mut reading, critical, told_at.or(began), true),
@@ -119,7 +158,9 @@ impl Hook<'_> {
                 self.on(&mut reading, warning, began.or(told_at), began.is_none());
             }
             "resolved" => {
-                let closed = self.seen(&mut reading, "data.metric_alert.date_closed").or(told_at);
+                let closed = self
+                    .seen(&mut reading, "data.metric_alert.date_closed")
+                    .or(told_at);
                 self.over(&mut reading, critical, closed, EndReason::Recovered, false);
                 self.over(&mut reading, warning, closed, EndReason::Recovered, true);
             }
@@ -129,12 +170,20 @@ impl Hook<'_> {
     }
 
     fn issue(&self) -> Result<Reading, MemberFault> {
-        let id = line(&need(self.body, "data.issue.id", "Without it one issue cannot be told from another.")?);
+        let id = line(&need(
+            self.body,
+            "data.issue.id",
+            "Without it one issue cannot be told from another.",
+        )?);
         let name = text(self.body, "data.issue.title").map_or_else(|| format!("issue {id}"), line);
-        let severe = text(self.body, "data.issue.priority") == Some("high") || text(self.body, "data.issue.level") == Some("fatal");
+        let severe = text(self.body, "data.issue.priority") == Some("high")
+            || text(self.body, "data.issue.level") == Some("fatal");
         let sketch = Sketch {
             name,
-            labels: Labels::from([("alertname".to_owned(), format!("issue {id}")), ("issue".to_owned(), id)]),
+            labels: Labels::from([
+                ("alertname".to_owned(), format!("issue {id}")),
+                ("issue".to_owned(), id),
+            ]),
             annotations: self.annotations(&[
                 ("culprit", "data.issue.culprit"),
                 ("short_id", "data.issue.shortId"),
@@ -142,8 +191,16 @@ impl Hook<'_> {
                 ("priority", "data.issue.priority"),
                 ("substatus", "data.issue.substatus"),
             ]),
-            severity: if severe { Severity::Warning } else { Severity::Info },
-            link: if text(self.body, "data.issue.web_url").is_some() { "data.issue.web_url" } else { "data.issue.permalink" },
+            severity: if severe {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
+            link: if text(self.body, "data.issue.web_url").is_some() {
+                "data.issue.web_url"
+            } else {
+                "data.issue.permalink"
+            },
             project: text(self.body, "data.issue.project.slug").map(line),
             environment: None,
         };
@@ -151,23 +208,48 @@ impl Hook<'_> {
         match self.action()? {
             "created" => {
                 let first = self.seen(&mut reading, "data.issue.firstSeen");
-                self.on(&mut reading, sketch, first.or(self.told_at()), first.is_none());
+                self.on(
+                    &mut reading,
+                    sketch,
+                    first.or(self.told_at()),
+                    first.is_none(),
+                );
             }
             // Seen again by itself, or taken up again by a person.
             "unresolved" => {
-                let when =
-                    if self.is_application() { self.seen(&mut reading, "data.issue.lastSeen").or(self.told_at()) } else { self.told_at() };
+                let when = if self.is_application() {
+                    self.seen(&mut reading, "data.issue.lastSeen")
+                        .or(self.told_at())
+                } else {
+                    self.told_at()
+                };
                 self.on(&mut reading, sketch, when, when.is_none());
             }
             "resolved" => {
-                let reason = if self.is_application() || !self.is_resolved_now() { EndReason::Unknown } else { EndReason::Recovered };
+                let reason = if self.is_application() || !self.is_resolved_now() {
+                    EndReason::Unknown
+                } else {
+                    EndReason::Recovered
+                };
                 self.over(&mut reading, sketch, self.told_at(), reason, false);
             }
-            "archived" | "ignored" => self.over(&mut reading, sketch, self.told_at(), EndReason::Muted, false),
+            "archived" | "ignored" => self.over(
+                &mut reading,
+                sketch,
+                self.told_at(),
+                EndReason::Muted,
+                false,
+            ),
             "assigned" => {
-                let to = ["data.issue.assignedTo.name", "data.issue.assignedTo.email"].into_iter().find_map(|path| text(self.body, path));
+                let to = ["data.issue.assignedTo.name", "data.issue.assignedTo.email"]
+                    .into_iter()
+                    .find_map(|path| text(self.body, path));
                 let to = to.map(|to| format!(" to {}", line(to))).unwrap_or_default();
-                reading = self.note(&format!("The issue \"{}\" was assigned{to}", sketch.name), sketch.project.as_deref(), self.told_at());
+                reading = self.note(
+                    &format!("The issue \"{}\" was assigned{to}", sketch.name),
+                    sketch.project.as_deref(),
+                    self.told_at(),
+                );
             }
             _ => {}
         }
@@ -178,11 +260,19 @@ impl Hook<'_> {
         if self.action()? != "triggered" {
             return Ok(Reading::default());
         }
-        let rule = ["data.triggered_rule", "data.issue_alert.title"].into_iter().find_map(|path| text(self.body, path));
-        let issue = word(self.body, "data.event.issue_id").or_else(|| word(self.body, "data.event.issue"));
-        let title = ["data.event.title", "data.event.message"].into_iter().find_map(|path| text(self.body, path));
+        let rule = ["data.triggered_rule", "data.issue_alert.title"]
+            .into_iter()
+            .find_map(|path| text(self.body, path));
+        let issue =
+            word(self.body, "data.event.issue_id").or_else(|| word(self.body, "data.event.issue"));
+        let title = ["data.event.title", "data.event.message"]
+            .into_iter()
+            .find_map(|path| text(self.body, path));
         let Some(name) = rule.or(title).map(line) else {
-            return Err(fault("data.triggered_rule", "missing, and so is the event's title: nobody can say what this is about"));
+            return Err(fault(
+                "data.triggered_rule",
+                "missing, and so is the event's title: nobody can say what this is about",
+            ));
         };
         let tags = self.tags();
         let named = |key: &str| tags.get(key).map(str::to_owned);
@@ -197,10 +287,18 @@ impl Hook<'_> {
                 ("culprit", "data.event.culprit"),
                 ("level", "data.event.level"),
             ]),
-            severity: if fatal { Severity::Warning } else { Severity::Info },
+            severity: if fatal {
+                Severity::Warning
+            } else {
+                Severity::Info
+            },
             link: "data.event.web_url",
-            project: text(self.body, "data.event.project_slug").or_else(|| self.project_in_url()).map(line),
-            environment: text(self.body, "data.event.environment").map(line).or_else(|| named("environment")),
+            project: text(self.body, "data.event.project_slug")
+                .or_else(|| self.project_in_url())
+                .map(line),
+            environment: text(self.body, "data.event.environment")
+                .map(line)
+                .or_else(|| named("environment")),
         };
         let mut reading = Reading::default();
         let when = self.seen(&mut reading, "data.event.datetime");
@@ -208,42 +306,68 @@ impl Hook<'_> {
         self.on(&mut reading, sketch, when.or(self.told_at()), true);
         if let Some(event) = reading.events.first_mut() {
             tags::place(event, &tags, self.message);
-            reading.leases.push(Lease { subject: event.subject, until: self.message.now + HOLDS });
+            reading.leases.push(Lease {
+                subject: event.subject,
+                until: self.message.now + HOLDS,
+            });
         }
         Ok(reading)
     }
 
     fn comment(&self) -> Result<Reading, MemberFault> {
-        let (Some(comment), "created" | "updated") = (text(self.body, "data.comment"), self.action()?) else {
+        let (Some(comment), "created" | "updated") =
+            (text(self.body, "data.comment"), self.action()?)
+        else {
             return Ok(Reading::default());
         };
         let mut odd = Reading::default();
         let when = self.seen(&mut odd, "data.timestamp").or(self.told_at());
         let note = self.note(comment, text(self.body, "data.project_slug"), when);
-        Ok(Reading { faults: odd.faults, ..note })
+        Ok(Reading {
+            faults: odd.faults,
+            ..note
+        })
     }
 
     fn on(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, unstarted: bool) {
         if unstarted {
             reading.unstarted.push(reading.events.len());
         }
-        reading.events.push(self.alert(sketch, AlertStatus::Firing, when, EndReason::default()));
+        reading
+            .events
+            .push(self.alert(sketch, AlertStatus::Firing, when, EndReason::default()));
     }
 
     /// Nothing in an end says when what ends began.
-    fn over(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, reason: EndReason, if_on: bool) {
+    fn over(
+        &self,
+        reading: &mut Reading,
+        sketch: Sketch,
+        when: Option<Time>,
+        reason: EndReason,
+        if_on: bool,
+    ) {
         reading.unstarted.push(reading.events.len());
         if if_on {
             reading.if_on.push(reading.events.len());
         }
         // An end is told of a level that was never reached too, and must not make more of it than there was.
-        let sketch = Sketch { severity: sketch.severity.min(Severity::Warning), ..sketch };
+        let sketch = Sketch {
+            severity: sketch.severity.min(Severity::Warning),
+            ..sketch
+        };
         let mut event = self.alert(sketch, AlertStatus::Resolved, when, reason);
         event.actor = self.actor();
         reading.events.push(event);
     }
 
-    fn alert(&self, sketch: Sketch, status: AlertStatus, when: Option<Time>, end_reason: EndReason) -> Event {
+    fn alert(
+        &self,
+        sketch: Sketch,
+        status: AlertStatus,
+        when: Option<Time>,
+        end_reason: EndReason,
+    ) -> Event {
         let when = when.unwrap_or(self.message.now);
         let told = Told {
             name: sketch.name,
@@ -254,17 +378,28 @@ impl Hook<'_> {
             starts_at: when,
             ends_at: (status == AlertStatus::Resolved).then_some(when),
             end_reason,
-            links: json_fields::link(self.body, sketch.link, "Sentry").into_iter().collect(),
+            links: json_fields::link(self.body, sketch.link, "Sentry")
+                .into_iter()
+                .collect(),
         };
         let mut event = told.event(self.message);
         event.service = sketch.project.map(Into::into);
-        event.environment = sketch.environment.map(|word| super::labels::environment_word(&word).into());
+        event.environment = sketch
+            .environment
+            .map(|word| super::labels::environment_word(&word).into());
         event
     }
 
     fn note(&self, text: &str, project: Option<&str>, when: Option<Time>) -> Reading {
         let fact = Fact::Note(Note { text: prose(text) });
-        let event = tags::said(self.message, when.unwrap_or(self.message.now), project, None, self.actor(), fact);
+        let event = tags::said(
+            self.message,
+            when.unwrap_or(self.message.now),
+            project,
+            None,
+            self.actor(),
+            fact,
+        );
         reading(vec![event])
     }
 
@@ -277,8 +412,12 @@ impl Hook<'_> {
     }
 
     fn action(&self) -> Result<&str, MemberFault> {
-        text(self.body, "action")
-            .ok_or_else(|| fault("action", "missing. Sentry always has it: look for what changes the message on the way"))
+        text(self.body, "action").ok_or_else(|| {
+            fault(
+                "action",
+                "missing. Sentry always has it: look for what changes the message on the way",
+            )
+        })
     }
 
     /// When the message was made, by its header. Nothing signs it.
@@ -294,8 +433,12 @@ impl Hook<'_> {
     /// Not with a release or commit that has yet to reach anybody.
     fn is_resolved_now(&self) -> bool {
         let later = ["inNextRelease", "inRelease", "inCommit"];
-        let later = later.into_iter().any(|key| at(self.body, &format!("data.issue.statusDetails.{key}")).is_some());
-        !later && text(self.body, "data.resolution_type").is_none_or(|kind| matches!(kind, "now" | "unresolved"))
+        let later = later
+            .into_iter()
+            .any(|key| at(self.body, &format!("data.issue.statusDetails.{key}")).is_some());
+        !later
+            && text(self.body, "data.resolution_type")
+                .is_none_or(|kind| matches!(kind, "now" | "unresolved"))
     }
 
     fn actor(&self) -> Option<Box<Actor>> {
@@ -304,7 +447,9 @@ impl Hook<'_> {
             Some("application") => ActorKind::Robot,
             _ => ActorKind::Unknown,
         };
-        let name = ["actor.name", "actor.id"].into_iter().find_map(|path| word(self.body, path))?;
+        let name = ["actor.name", "actor.id"]
+            .into_iter()
+            .find_map(|path| word(self.body, path))?;
         actor("sentry", &name, kind)
     }
 
@@ -315,14 +460,21 @@ impl Hook<'_> {
     }
 
     fn annotations(&self, named: &[(&str, &str)]) -> Labels {
-        let read = |(name, path): &(&str, &str)| Some(((*name).to_owned(), prose(text(self.body, path)?)));
+        let read =
+            |(name, path): &(&str, &str)| Some(((*name).to_owned(), prose(text(self.body, path)?)));
         named.iter().filter_map(read).collect()
     }
 
     /// An event's tags: pairs in lists.
     fn tags(&self) -> LabelSet {
         let list = at(self.body, "data.event.tags").and_then(Value::as_array);
-        let pairs = list.into_iter().flatten().filter_map(|pair| Some((line(pair.get(0)?.as_str()?), line(pair.get(1)?.as_str()?))));
-        pairs.filter(|(name, value)| !name.is_empty() && !value.is_empty()).collect::<Labels>().into()
+        let pairs = list
+            .into_iter()
+            .flatten()
+            .filter_map(|pair| Some((line(pair.get(0)?.as_str()?), line(pair.get(1)?.as_str()?))));
+        pairs
+            .filter(|(name, value)| !name.is_empty() && !value.is_empty())
+            .collect::<Labels>()
+            .into()
     }
 }

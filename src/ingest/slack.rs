@@ -53,14 +53,27 @@ pub(crate) fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, Ing
     if redaction::is_json(message.body) {
         return challenge(message);
     }
-    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(message.body).take(FIELDS).collect();
-    let field = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.trim()).filter(|text| !text.is_empty());
+    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> =
+        form_urlencoded::parse(message.body).take(FIELDS).collect();
+    let field = |name: &str| {
+        fields
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, value)| value.trim())
+            .filter(|text| !text.is_empty())
+    };
     if let Some(payload) = field("payload") {
         let payload = object(payload.as_bytes(), "a payload as Slack sends it")?;
         return Ok(json_fields::reading(pressed(message, desk, &payload)));
     }
     match (field("command"), field("user_id")) {
-        (Some(command), Some(user)) => Ok(asked(message, desk, command, user, field("text").unwrap_or_default())),
+        (Some(command), Some(user)) => Ok(asked(
+            message,
+            desk,
+            command,
+            user,
+            field("text").unwrap_or_default(),
+        )),
         // Slack looks now and then whether somebody answers, with `ssl_check=1`.
         _ => Ok(Reading::default()),
     }
@@ -91,9 +104,17 @@ pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
 /// Slack asks whether this address is ours, and sends what happens in channels, which nobody asked it for.
 fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "an event as Slack sends it")?;
-    let reply = (text(&body, "type") == Some("url_verification")).then(|| text(&body, "challenge")).flatten();
-    let reply = reply.map(|challenge| Reply { media_type: JSON, body: json!({"challenge": line(challenge)}).to_string() });
-    Ok(Reading { reply, ..Reading::default() })
+    let reply = (text(&body, "type") == Some("url_verification"))
+        .then(|| text(&body, "challenge"))
+        .flatten();
+    let reply = reply.map(|challenge| Reply {
+        media_type: JSON,
+        body: json!({"challenge": line(challenge)}).to_string(),
+    });
+    Ok(Reading {
+        reply,
+        ..Reading::default()
+    })
 }
 
 /// A slash command.
@@ -104,35 +125,71 @@ fn asked(message: &Message<'_>, desk: &Desk, command: &str, user: &str, words: &
             "Say in a sentence what you want to understand, and when it was: `{command} nobody could pay between nine and ten`. \
              If you know the service, begin with its name; you need not."
         );
-        return Reading { reply: Some(reply(&help)), ..Reading::default() };
+        return Reading {
+            reply: Some(reply(&help)),
+            ..Reading::default()
+        };
     }
-    let who = Who { message, user, at: sent_at(message), incident: None };
+    let who = Who {
+        message,
+        user,
+        at: sent_at(message),
+        incident: None,
+    };
     let event = who.request(desk, words);
-    let of = event.service.as_deref().map(|service| format!(" about {}", plain(service))).unwrap_or_default();
-    let told = format!("Noted: you ask for a postmortem{of}. What becomes of it: {}/incidents", desk.address);
-    Reading { events: vec![event], reply: Some(reply(&told)), ..Reading::default() }
+    let of = event
+        .service
+        .as_deref()
+        .map(|service| format!(" about {}", plain(service)))
+        .unwrap_or_default();
+    let told = format!(
+        "Noted: you ask for a postmortem{of}. What becomes of it: {}/incidents",
+        desk.address
+    );
+    Reading {
+        events: vec![event],
+        reply: Some(reply(&told)),
+        ..Reading::default()
+    }
 }
 
 fn reply(words: &str) -> Reply {
-    Reply { media_type: JSON, body: json!({"response_type": "ephemeral", "text": words}).to_string() }
+    Reply {
+        media_type: JSON,
+        body: json!({"response_type": "ephemeral", "text": words}).to_string(),
+    }
 }
 
 /// Text that Slack shows as it is.
 fn plain(words: &str) -> String {
-    words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    words
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 /// When Slack says that it sent this: a command states no other time.
 fn sent_at(message: &Message<'_>) -> Time {
-    message.headers.text("x-slack-request-timestamp").and_then(stamp).unwrap_or(message.now)
+    message
+        .headers
+        .text("x-slack-request-timestamp")
+        .and_then(stamp)
+        .unwrap_or(message.now)
 }
 
 /// `1795418465.194939`, in seconds; the part after the point tells one from another in the same second.
 fn stamp(text: &str) -> Option<Time> {
     let (seconds, micros) = text.split_once('.').unwrap_or((text, "0"));
-    let number = |text: &str| (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())).then(|| text.parse::<i64>().ok())?;
+    let number = |text: &str| {
+        (!text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+            .then(|| text.parse::<i64>().ok())?
+    };
     let micros = number(&format!("{:0<6}", micros.get(..micros.len().min(6))?))?;
-    Time::from_timestamp_micros(number(seconds)?.checked_mul(1_000_000)?.checked_add(micros)?)
+    Time::from_timestamp_micros(
+        number(seconds)?
+            .checked_mul(1_000_000)?
+            .checked_add(micros)?,
+    )
 }
 
 /// Somebody, at a time, perhaps about an incident.
@@ -146,9 +203,19 @@ struct Who<'a> {
 impl Who<'_> {
     /// A wish for a postmortem, about the service that it begins with, if that is one.
     fn request(&self, desk: &Desk, words: &str) -> Event {
-        let first = words.split_whitespace().next().unwrap_or_default().trim_end_matches([':', ',']);
-        let service = desk.services.iter().find(|known| known.eq_ignore_ascii_case(first));
-        let request = Request { reason: prose(words), requester: Some(self.name()) };
+        let first = words
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches([':', ',']);
+        let service = desk
+            .services
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(first));
+        let request = Request {
+            reason: prose(words),
+            requester: Some(self.name()),
+        };
         self.said(service.map(String::as_str), Fact::Request(request))
     }
 
@@ -164,7 +231,10 @@ impl Who<'_> {
         let mut event = Event::new(self.message.source, self.at, fact);
         event.service = service.map(Into::into);
         event.incident = self.incident.map(|incident| line(incident).into());
-        event.actor = Some(Box::new(Actor { id: self.name(), kind: ActorKind::Human }));
+        event.actor = Some(Box::new(Actor {
+            id: self.name(),
+            kind: ActorKind::Human,
+        }));
         event.identify();
         super::time::clamp(&mut event, self.message.now);
         event
@@ -182,17 +252,40 @@ impl Who<'_> {
 
 /// What people pressed or filled in.
 fn pressed(message: &Message<'_>, desk: &Desk, payload: &Value) -> Vec<Event> {
-    let Some(user) = text(payload, "user.id") else { return Vec::new() };
+    let Some(user) = text(payload, "user.id") else {
+        return Vec::new();
+    };
     match text(payload, "type") {
         Some("block_actions") => {
-            let actions = at(payload, "actions").and_then(Value::as_array).into_iter().flatten().take(ACTIONS);
-            actions.filter_map(|action| button(message, desk, user, action)).collect()
+            let actions = at(payload, "actions")
+                .and_then(Value::as_array)
+                .into_iter()
+                .flatten()
+                .take(ACTIONS);
+            actions
+                .filter_map(|action| button(message, desk, user, action))
+                .collect()
         }
-        Some("view_submission") => filled_in(message, desk, user, payload).into_iter().collect(),
+        Some("view_submission") => filled_in(message, desk, user, payload)
+            .into_iter()
+            .collect(),
         Some("message_action") => {
-            let at = text(payload, "action_ts").and_then(stamp).unwrap_or_else(|| sent_at(message));
-            let who = Who { message, user, at, incident: None };
-            let event = || who.by(text(payload, "callback_id")?, desk, text(payload, "message.text")?);
+            let at = text(payload, "action_ts")
+                .and_then(stamp)
+                .unwrap_or_else(|| sent_at(message));
+            let who = Who {
+                message,
+                user,
+                at,
+                incident: None,
+            };
+            let event = || {
+                who.by(
+                    text(payload, "callback_id")?,
+                    desk,
+                    text(payload, "message.text")?,
+                )
+            };
             event().into_iter().collect()
         }
         _ => Vec::new(),
@@ -204,7 +297,13 @@ fn button(message: &Message<'_>, desk: &Desk, user: &str, action: &Value) -> Opt
     let at = text(action, "action_ts").and_then(stamp)?;
     let incident = text(action, "block_id").filter(|block| block.starts_with("i-"));
     let words = text(action, "value").or_else(|| text(action, "text.text"))?;
-    Who { message, user, at, incident }.by(text(action, "action_id")?, desk, words)
+    Who {
+        message,
+        user,
+        at,
+        incident,
+    }
+    .by(text(action, "action_id")?, desk, words)
 }
 
 /// A form that was filled in: its fields `reason` and `service`. Unseen it carries the incident.
@@ -215,7 +314,17 @@ fn filled_in(message: &Message<'_>, desk: &Desk, user: &str, payload: &Value) ->
         text(field, "value").or_else(|| text(field, "selected_option.value"))
     };
     let reason = entered("reason")?;
-    let words = entered("service").map_or_else(|| reason.to_owned(), |service| format!("{service} {reason}"));
-    let incident = text(payload, "view.private_metadata").filter(|incident| incident.starts_with("i-"));
-    Who { message, user, at: sent_at(message), incident }.by(text(payload, "view.callback_id")?, desk, &words)
+    let words = entered("service").map_or_else(
+        || reason.to_owned(),
+        |service| format!("{service} {reason}"),
+    );
+    let incident =
+        text(payload, "view.private_metadata").filter(|incident| incident.starts_with("i-"));
+    Who {
+        message,
+        user,
+        at: sent_at(message),
+        incident,
+    }
+    .by(text(payload, "view.callback_id")?, desk, &words)
 }

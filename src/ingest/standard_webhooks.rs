@@ -19,16 +19,26 @@ use super::{IngestFault, Message, Reading, not_readable};
 /// # Errors
 /// When the body is not JSON.
 pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let body: Value = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, "one JSON document"))?;
+    let body: Value = serde_json::from_slice(message.body)
+        .map_err(|error| not_readable(&error, "one JSON document"))?;
     let mut around = Map::new();
     // Svix, whose form the convention grew from, sends its own names beside or instead.
-    let id = message.headers.text("webhook-id").or_else(|| message.headers.text("svix-id"));
+    let id = message
+        .headers
+        .text("webhook-id")
+        .or_else(|| message.headers.text("svix-id"));
     around.extend(id.map(|id| ("id".to_owned(), id.into())));
     for (key, name) in [("type", "type"), ("timestamp", "time")] {
-        around.extend(body.get(key).filter(|value| value.is_string()).map(|value| (name.to_owned(), value.clone())));
+        around.extend(
+            body.get(key)
+                .filter(|value| value.is_string())
+                .map(|value| (name.to_owned(), value.clone())),
+        );
     }
     let data = match body {
-        Value::Object(mut object) if object.get("data").is_some_and(|data| !data.is_null()) => object.remove("data").unwrap_or_default(),
+        Value::Object(mut object) if object.get("data").is_some_and(|data| !data.is_null()) => {
+            object.remove("data").unwrap_or_default()
+        }
         other => other,
     };
     let mut run = Run::new(message);

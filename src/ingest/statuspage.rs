@@ -15,7 +15,9 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::json_fields;
-use super::json_fields::{at, event, instant_if_any as instant, line, link, list, need, prose, text};
+use super::json_fields::{
+    at, event, instant_if_any as instant, line, link, list, need, prose, text,
+};
 use super::{IngestFault, MemberFault, Message, Reading, labels, redaction};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
@@ -29,12 +31,23 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let mut reading = Reading::default();
     let faults = &mut reading.faults;
     reading.events = if let Some(incident) = at(&body, "incident") {
-        let id = line(&need(incident, "id", "Without it nobody can tell which incident is meant")?);
+        let id = line(&need(
+            incident,
+            "id",
+            "Without it nobody can tell which incident is meant",
+        )?);
         let key = format!("statuspage:{id}");
         let status = text(incident, "status").unwrap_or_default();
-        let scheduled =
-            at(incident, "scheduled_for").is_some() || matches!(status, "scheduled" | "in_progress" | "verifying" | "completed");
-        if scheduled { planned(message, incident, key, faults) } else { outage(message, incident, key, status, faults)? }
+        let scheduled = at(incident, "scheduled_for").is_some()
+            || matches!(
+                status,
+                "scheduled" | "in_progress" | "verifying" | "completed"
+            );
+        if scheduled {
+            planned(message, incident, key, faults)
+        } else {
+            outage(message, incident, key, status, faults)?
+        }
     } else {
         component(message, &body, faults).into_iter().collect()
     };
@@ -64,13 +77,28 @@ fn outage(
     let began = match instant(incident, "started_at", faults) {
         Some(started) => started,
         None => {
-            let first = updates.iter().map(|(_, shown)| *shown).chain(instant(incident, "created_at", faults)).min();
-            first.ok_or_else(|| json_fields::fault("incident.created_at", "missing. It says when the outage was declared"))?
+            let first = updates
+                .iter()
+                .map(|(_, shown)| *shown)
+                .chain(instant(incident, "created_at", faults))
+                .min();
+            first.ok_or_else(|| {
+                json_fields::fault(
+                    "incident.created_at",
+                    "missing. It says when the outage was declared",
+                )
+            })?
         }
     };
-    let told = Told { message, key, link: link(incident, "shortlink", "Statuspage") };
+    let told = Told {
+        message,
+        key,
+        link: link(incident, "shortlink", "Statuspage"),
+    };
     let name = text(incident, "name").map_or_else(|| told.key.clone(), line);
-    let impact = text(incident, "impact_override").or_else(|| text(incident, "impact")).unwrap_or("none");
+    let impact = text(incident, "impact_override")
+        .or_else(|| text(incident, "impact"))
+        .unwrap_or("none");
     let severity = match impact {
         "none" => Severity::Unknown,
         word => labels::severity_word(word, message.names).unwrap_or_default(),
@@ -90,55 +118,97 @@ fn outage(
         told.event(at, first, Fact::Declaration(declared))
     };
     let mut events = vec![declared(began, AlertStatus::Firing)];
-    let note = |at, service, words: &str| told.event(at, service, Fact::Note(Note { text: prose(words) }));
+    let note =
+        |at, service, words: &str| told.event(at, service, Fact::Note(Note { text: prose(words) }));
     events.extend(services.map(|service| {
-        let touches = |update: &Value| list(update, "affected_components").any(|one| text(one, "name") == Some(service));
-        let since = updates.iter().filter(|(update, _)| touches(update)).map(|(_, shown)| *shown).min();
-        note(since.unwrap_or(began), Some(service), &format!("Affected on the status page: {}", line(service)))
+        let touches = |update: &Value| {
+            list(update, "affected_components").any(|one| text(one, "name") == Some(service))
+        };
+        let since = updates
+            .iter()
+            .filter(|(update, _)| touches(update))
+            .map(|(_, shown)| *shown)
+            .min();
+        note(
+            since.unwrap_or(began),
+            Some(service),
+            &format!("Affected on the status page: {}", line(service)),
+        )
     }));
     events.extend(updates.iter().filter_map(|(update, shown)| {
         let words = text(update, "body")?;
-        Some(note(*shown, first, &format!("Status page, {}: {words}", text(update, "status").map(line).unwrap_or_default())))
+        Some(note(
+            *shown,
+            first,
+            &format!(
+                "Status page, {}: {words}",
+                text(update, "status").map(line).unwrap_or_default()
+            ),
+        ))
     }));
     let mut since = began;
-    for (at, status) in turns(incident, &updates, matches!(status, "resolved" | "postmortem"), faults) {
+    for (at, status) in turns(
+        incident,
+        &updates,
+        matches!(status, "resolved" | "postmortem"),
+        faults,
+    ) {
         // What begins and ends at once would be told in either order.
         since = at.max(since + TimeDelta::milliseconds(1));
         events.push(declared(since, status));
     }
     if status == "postmortem"
-        && let Some(published) = instant(incident, "postmortem_published_at", faults).or_else(|| instant(incident, "updated_at", faults))
+        && let Some(published) = instant(incident, "postmortem_published_at", faults)
+            .or_else(|| instant(incident, "updated_at", faults))
     {
-        events.push(note(published, first, "A postmortem was published on the status page"));
+        events.push(note(
+            published,
+            first,
+            "A postmortem was published on the status page",
+        ));
     }
     Ok(events)
 }
 
 /// When it ended and was open again, in turn, by its updates and whether it is over now.
-fn turns(incident: &Value, updates: &[(&Value, Time)], over: bool, faults: &mut Vec<MemberFault>) -> Vec<(Time, AlertStatus)> {
+fn turns(
+    incident: &Value,
+    updates: &[(&Value, Time)],
+    over: bool,
+    faults: &mut Vec<MemberFault>,
+) -> Vec<(Time, AlertStatus)> {
     let status = |update: &Value| match text(update, "status")? {
         "resolved" => Some(AlertStatus::Resolved),
         "investigating" | "identified" | "monitoring" => Some(AlertStatus::Firing),
         _ => None,
     };
     // The newest comes first, also of those at one time.
-    let mut ordered: Vec<(Time, AlertStatus)> =
-        updates.iter().rev().filter_map(|(update, shown)| Some((*shown, status(update)?))).collect();
+    let mut ordered: Vec<(Time, AlertStatus)> = updates
+        .iter()
+        .rev()
+        .filter_map(|(update, shown)| Some((*shown, status(update)?)))
+        .collect();
     ordered.sort_by_key(|(at, _)| *at);
     let mut turns: Vec<(Time, AlertStatus)> = Vec::new();
     for (at, status) in ordered {
         match (status, turns.last_mut()) {
             // Of several ends in a row the last is the one.
             (AlertStatus::Resolved, Some((end, AlertStatus::Resolved))) => *end = at,
-            (AlertStatus::Resolved, _) | (AlertStatus::Firing, Some((_, AlertStatus::Resolved))) => turns.push((at, status)),
+            (AlertStatus::Resolved, _)
+            | (AlertStatus::Firing, Some((_, AlertStatus::Resolved))) => turns.push((at, status)),
             (AlertStatus::Firing, _) => {}
         }
     }
     // The status of the incident has the last word.
-    let now = if over { AlertStatus::Resolved } else { AlertStatus::Firing };
+    let now = if over {
+        AlertStatus::Resolved
+    } else {
+        AlertStatus::Firing
+    };
     turns.pop_if(|(_, last)| *last != now);
     if over && turns.is_empty() {
-        let end = instant(incident, "resolved_at", faults).or_else(|| instant(incident, "updated_at", faults));
+        let end = instant(incident, "resolved_at", faults)
+            .or_else(|| instant(incident, "updated_at", faults));
         turns.extend(end.map(|end| (end, AlertStatus::Resolved)));
     }
     turns
@@ -146,7 +216,9 @@ fn turns(incident: &Value, updates: &[(&Value, Time)], over: bool, faults: &mut 
 
 /// The updates with their times; those without are left out.
 fn dated<'a>(incident: &'a Value, faults: &mut Vec<MemberFault>) -> Vec<(&'a Value, Time)> {
-    list(incident, "incident_updates").filter_map(|update| Some((update, shown(update, faults)?))).collect()
+    list(incident, "incident_updates")
+        .filter_map(|update| Some((update, shown(update, faults)?)))
+        .collect()
 }
 
 /// What all that is told of an outage has in common.
@@ -159,7 +231,10 @@ struct Told<'a> {
 impl Told<'_> {
     fn event(&self, at: Time, service: Option<&str>, fact: Fact) -> Event {
         let mut event = Event::new(self.message.source, at, fact);
-        event.service = service.map(line).filter(|name| !name.is_empty()).map(Into::into);
+        event.service = service
+            .map(line)
+            .filter(|name| !name.is_empty())
+            .map(Into::into);
         event.incident = Some(self.key.as_str().into());
         event.links = self.link.clone().into_iter().collect();
         event.identify();
@@ -169,20 +244,47 @@ impl Told<'_> {
 }
 
 /// Planned work on each of its components. Where it names none nobody knows what it is about, and it hides nothing.
-fn planned(message: &Message<'_>, incident: &Value, key: String, faults: &mut Vec<MemberFault>) -> Vec<Event> {
+fn planned(
+    message: &Message<'_>,
+    incident: &Value,
+    key: String,
+    faults: &mut Vec<MemberFault>,
+) -> Vec<Event> {
     let completed = text(incident, "status") == Some("completed");
-    let (from, until) = (instant(incident, "scheduled_for", faults), instant(incident, "scheduled_until", faults));
-    let end = if completed { instant(incident, "resolved_at", faults).or(until) } else { until };
+    let (from, until) = (
+        instant(incident, "scheduled_for", faults),
+        instant(incident, "scheduled_until", faults),
+    );
+    let end = if completed {
+        instant(incident, "resolved_at", faults).or(until)
+    } else {
+        until
+    };
     let begun = |update: &&(&Value, Time)| text(update.0, "status") == Some("in_progress");
-    let begun = dated(incident, faults).iter().filter(begun).map(|(_, shown)| *shown).min();
-    let (Some(from), Some(to)) = (from.into_iter().chain(begun).min(), end) else { return Vec::new() };
-    let told = instant(incident, "updated_at", faults).or_else(|| instant(incident, "created_at", faults)).unwrap_or(from);
+    let begun = dated(incident, faults)
+        .iter()
+        .filter(begun)
+        .map(|(_, shown)| *shown)
+        .min();
+    let (Some(from), Some(to)) = (from.into_iter().chain(begun).min(), end) else {
+        return Vec::new();
+    };
+    let told = instant(incident, "updated_at", faults)
+        .or_else(|| instant(incident, "created_at", faults))
+        .unwrap_or(from);
     let why = text(incident, "name").map_or_else(|| key.clone(), line);
     let window = Window { key, from, to, why };
     let services = list(incident, "components").filter_map(|component| text(component, "name"));
     let of = |service| {
-        let mut event = event(message, told, Some(service), Fact::Maintenance(window.clone()));
-        event.links = link(incident, "shortlink", "Statuspage").into_iter().collect();
+        let mut event = event(
+            message,
+            told,
+            Some(service),
+            Fact::Maintenance(window.clone()),
+        );
+        event.links = link(incident, "shortlink", "Statuspage")
+            .into_iter()
+            .collect();
         event
     };
     services.map(of).collect()
@@ -190,10 +292,21 @@ fn planned(message: &Message<'_>, incident: &Value, key: String, faults: &mut Ve
 
 /// A component's change: a word on the service, not an outage, which would be declared.
 fn component(message: &Message<'_>, body: &Value, faults: &mut Vec<MemberFault>) -> Option<Event> {
-    let (name, to) = (text(body, "component.name")?, text(body, "component_update.new_status")?);
-    let at = instant(body, "component_update.created_at", faults).or_else(|| instant(body, "component.updated_at", faults))?;
+    let (name, to) = (
+        text(body, "component.name")?,
+        text(body, "component_update.new_status")?,
+    );
+    let at = instant(body, "component_update.created_at", faults)
+        .or_else(|| instant(body, "component.updated_at", faults))?;
     let words = |status: &str| line(&status.replace('_', " "));
-    let from = text(body, "component_update.old_status").map(|from| format!(" from {}", words(from))).unwrap_or_default();
+    let from = text(body, "component_update.old_status")
+        .map(|from| format!(" from {}", words(from)))
+        .unwrap_or_default();
     let note = format!("Status page: {} went{from} to {}", line(name), words(to));
-    Some(event(message, at, Some(name), Fact::Note(Note { text: prose(&note) })))
+    Some(event(
+        message,
+        at,
+        Some(name),
+        Fact::Note(Note { text: prose(&note) }),
+    ))
 }

@@ -22,27 +22,46 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Opens `value`, the `index`th member of a list or the whole body.
     pub(crate) fn open(value: &'a Value, index: Option<usize>) -> Result<Self, MemberFault> {
-        Self::open_at(value, index, index.map_or_else(String::new, |index| format!("[{index}]")))
+        Self::open_at(
+            value,
+            index,
+            index.map_or_else(String::new, |index| format!("[{index}]")),
+        )
     }
 
     fn open_at(value: &'a Value, index: Option<usize>, path: String) -> Result<Self, MemberFault> {
         match value {
             Value::Object(map) => Ok(Self { index, path, map }),
-            other => Err(MemberFault { index, path, message: format!("an object belongs here, not {}", what(other)) }),
+            other => Err(MemberFault {
+                index,
+                path,
+                message: format!("an object belongs here, not {}", what(other)),
+            }),
         }
     }
 
     /// Refuses keys that are not in `known`.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), MemberFault> {
         match self.map.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(self.fault(key, format!("not a key that is known here{}", nearest(key, known)))),
+            Some(key) => Err(self.fault(
+                key,
+                format!("not a key that is known here{}", nearest(key, known)),
+            )),
             None => Ok(()),
         }
     }
 
     pub(crate) fn fault(&self, key: &str, message: impl Into<String>) -> MemberFault {
-        let dot = if self.path.is_empty() || key.is_empty() { "" } else { "." };
-        MemberFault { index: self.index, path: format!("{}{dot}{}", self.path, short(key)), message: message.into() }
+        let dot = if self.path.is_empty() || key.is_empty() {
+            ""
+        } else {
+            "."
+        };
+        MemberFault {
+            index: self.index,
+            path: format!("{}{dot}{}", self.path, short(key)),
+            message: message.into(),
+        }
     }
 
     /// A value that is there; `null` is as good as absent.
@@ -58,11 +77,16 @@ impl<'a> Fields<'a> {
         let text = match self.get(key) {
             None => return Ok(None),
             Some(Value::String(text)) => text.trim(),
-            Some(other) => return Err(self.fault(key, format!("a string belongs here, not {}", what(other)))),
+            Some(other) => {
+                return Err(self.fault(key, format!("a string belongs here, not {}", what(other))));
+            }
         };
         let length = text.chars().count();
         if length > most {
-            return Err(self.fault(key, format!("{length} characters; {most} are the most. Say the rest behind a link")));
+            return Err(self.fault(
+                key,
+                format!("{length} characters; {most} are the most. Say the rest behind a link"),
+            ));
         }
         // Forms send what was left empty as an empty string.
         Ok(Some(text).filter(|text| !text.is_empty()))
@@ -72,34 +96,60 @@ impl<'a> Fields<'a> {
     pub(crate) fn line(&self, key: &str) -> Result<Option<String>, MemberFault> {
         let text = self.string(key, LINE)?;
         if text.is_some_and(|text| text.chars().any(char::is_control)) {
-            return Err(self.fault(key, "one line of text belongs here, without control characters"));
+            return Err(self.fault(
+                key,
+                "one line of text belongs here, without control characters",
+            ));
         }
         Ok(text.map(str::to_owned))
     }
 
     /// A text that may have several lines; blank is absent.
     pub(crate) fn prose(&self, key: &str) -> Result<Option<String>, MemberFault> {
-        let text = self.string(key, PROSE)?.map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
-        if text.as_ref().is_some_and(|text| text.chars().any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))) {
+        let text = self
+            .string(key, PROSE)?
+            .map(|text| text.replace("\r\n", "\n").replace('\r', "\n"));
+        if text.as_ref().is_some_and(|text| {
+            text.chars()
+                .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
+        }) {
             return Err(self.fault(key, "text belongs here, without control characters"));
         }
         Ok(text)
     }
 
     /// `value`, or a fault that says what to write.
-    pub(crate) fn need<T>(&self, key: &str, value: Option<T>, advice: &str) -> Result<T, MemberFault> {
-        value.ok_or_else(|| self.fault(key, format!("{}. {advice}", if self.has(key) { "blank" } else { "missing" })))
+    pub(crate) fn need<T>(
+        &self,
+        key: &str,
+        value: Option<T>,
+        advice: &str,
+    ) -> Result<T, MemberFault> {
+        value.ok_or_else(|| {
+            self.fault(
+                key,
+                format!(
+                    "{}. {advice}",
+                    if self.has(key) { "blank" } else { "missing" }
+                ),
+            )
+        })
     }
 
     pub(crate) fn time(&self, key: &str) -> Result<Option<Time>, MemberFault> {
-        self.string(key, LINE)?.map(|text| time::parse(text).map_err(|message| self.fault(key, message))).transpose()
+        self.string(key, LINE)?
+            .map(|text| time::parse(text).map_err(|message| self.fault(key, message)))
+            .transpose()
     }
 
     pub(crate) fn flag(&self, key: &str) -> Result<Option<bool>, MemberFault> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(other) => Err(self.fault(key, format!("true or false belongs here, not {}", what(other)))),
+            Some(other) => Err(self.fault(
+                key,
+                format!("true or false belongs here, not {}", what(other)),
+            )),
         }
     }
 
@@ -107,7 +157,9 @@ impl<'a> Fields<'a> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::Number(number)) => Ok(number.as_f64()),
-            Some(other) => Err(self.fault(key, format!("a number belongs here, not {}", what(other)))),
+            Some(other) => {
+                Err(self.fault(key, format!("a number belongs here, not {}", what(other))))
+            }
         }
     }
 
@@ -115,9 +167,15 @@ impl<'a> Fields<'a> {
     pub(crate) fn seconds(&self, key: &str) -> Result<Option<i64>, MemberFault> {
         match self.get(key) {
             None => Ok(None),
-            Some(value) => match value.as_i64().filter(|seconds| (0..=366 * 86_400).contains(seconds)) {
+            Some(value) => match value
+                .as_i64()
+                .filter(|seconds| (0..=366 * 86_400).contains(seconds))
+            {
                 Some(seconds) => Ok(Some(seconds)),
-                None => Err(self.fault(key, "whole seconds belong here, zero or more, at most a year")),
+                None => Err(self.fault(
+                    key,
+                    "whole seconds belong here, zero or more, at most a year",
+                )),
             },
         }
     }
@@ -134,22 +192,38 @@ impl<'a> Fields<'a> {
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, MemberFault> {
-        let Some(text) = self.line(key)? else { return Ok(None) };
+    pub(crate) fn word<T: Copy>(
+        &self,
+        key: &str,
+        words: &[(&str, T)],
+    ) -> Result<Option<T>, MemberFault> {
+        let Some(text) = self.line(key)? else {
+            return Ok(None);
+        };
         match words.iter().find(|(word, _)| *word == text) {
             Some((_, meant)) => Ok(Some(*meant)),
             None => {
                 let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
                 Err(self.fault(
                     key,
-                    format!("`{}` is not a word that is known here{}", text.chars().take(40).collect::<String>(), nearest(&text, &known)),
+                    format!(
+                        "`{}` is not a word that is known here{}",
+                        text.chars().take(40).collect::<String>(),
+                        nearest(&text, &known)
+                    ),
                 ))
             }
         }
     }
 
-    pub(crate) fn severity(&self, key: &str, names: &LabelNames) -> Result<Option<Severity>, MemberFault> {
-        let Some(word) = self.line(key)? else { return Ok(None) };
+    pub(crate) fn severity(
+        &self,
+        key: &str,
+        names: &LabelNames,
+    ) -> Result<Option<Severity>, MemberFault> {
+        let Some(word) = self.line(key)? else {
+            return Ok(None);
+        };
         match super::labels::severity_word(&word, names) {
             Some(severity) => Ok(Some(severity)),
             None => Err(self.fault(
@@ -164,7 +238,12 @@ impl<'a> Fields<'a> {
         let map = match self.get(key) {
             None => return Ok(Labels::new()),
             Some(Value::Object(map)) => map,
-            Some(other) => return Err(self.fault(key, format!("an object of strings belongs here, not {}", what(other)))),
+            Some(other) => {
+                return Err(self.fault(
+                    key,
+                    format!("an object of strings belongs here, not {}", what(other)),
+                ));
+            }
         };
         let mut labels = Labels::new();
         for (name, value) in map {
@@ -173,14 +252,21 @@ impl<'a> Fields<'a> {
                 Value::String(text) => {
                     labels.insert(name.clone(), text.clone());
                 }
-                other => return Err(self.fault(&format!("{key}.{name}"), format!("a string belongs here, not {}", what(other)))),
+                other => {
+                    return Err(self.fault(
+                        &format!("{key}.{name}"),
+                        format!("a string belongs here, not {}", what(other)),
+                    ));
+                }
             }
         }
         Ok(labels)
     }
 
     pub(crate) fn object(&self, key: &str) -> Result<Option<Fields<'a>>, MemberFault> {
-        self.get(key).map(|value| Fields::open_at(value, self.index, self.fault(key, "").path)).transpose()
+        self.get(key)
+            .map(|value| Fields::open_at(value, self.index, self.fault(key, "").path))
+            .transpose()
     }
 
     /// A list of `{"title": …, "url": …}`; the title may be left out.
@@ -188,15 +274,32 @@ impl<'a> Fields<'a> {
         let list = match self.get(key) {
             None => return Ok(Vec::new()),
             Some(Value::Array(list)) => list,
-            Some(other) => return Err(self.fault(key, format!("a list of links belongs here, not {}", what(other)))),
+            Some(other) => {
+                return Err(self.fault(
+                    key,
+                    format!("a list of links belongs here, not {}", what(other)),
+                ));
+            }
         };
         let read = |(place, value): (usize, &'a Value)| {
-            let fields = Fields::open_at(value, self.index, self.fault(&format!("{key}[{place}]"), "").path)?;
+            let fields = Fields::open_at(
+                value,
+                self.index,
+                self.fault(&format!("{key}[{place}]"), "").path,
+            )?;
             fields.only(&["title", "url"])?;
-            let url = fields.need("url", fields.string("url", PROSE)?, "Write the address, beginning with https:// or http://")?;
+            let url = fields.need(
+                "url",
+                fields.string("url", PROSE)?,
+                "Write the address, beginning with https:// or http://",
+            )?;
             let title = fields.line("title")?.unwrap_or_else(|| url.to_owned());
-            alert_payload::link(&title, url)
-                .ok_or_else(|| fields.fault("url", "not an address that begins with https:// or http:// and has no spaces"))
+            alert_payload::link(&title, url).ok_or_else(|| {
+                fields.fault(
+                    "url",
+                    "not an address that begins with https:// or http:// and has no spaces",
+                )
+            })
         };
         list.iter().enumerate().map(read).collect()
     }
@@ -206,16 +309,25 @@ impl<'a> Fields<'a> {
 fn nearest(word: &str, known: &[&str]) -> String {
     let word = short(word);
     // A plain distance: one slip, or two in a longer word, is a typing error; more is another word.
-    let near = known.iter().map(|known| (strsim::damerau_levenshtein(&word, known), known)).min();
+    let near = known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&word, known), known))
+        .min();
     match near {
-        Some((distance, known)) if distance <= 1 + known.len() / 4 => format!("; did you mean `{known}`?"),
+        Some((distance, known)) if distance <= 1 + known.len() / 4 => {
+            format!("; did you mean `{known}`?")
+        }
         _ => format!("; known are {}", known.join(", ")),
     }
 }
 
 /// What a sender wrote, cut to what a message can hold.
 fn short(text: &str) -> String {
-    if text.chars().count() <= 80 { text.to_owned() } else { text.chars().take(80).chain(['…']).collect() }
+    if text.chars().count() <= 80 {
+        text.to_owned()
+    } else {
+        text.chars().take(80).chain(['…']).collect()
+    }
 }
 
 fn what(value: &Value) -> &'static str {

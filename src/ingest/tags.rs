@@ -35,7 +35,10 @@ pub(crate) fn since_1970(value: &Value) -> Option<Time> {
 pub(crate) fn tags<'a>(tags: impl IntoIterator<Item = &'a str>) -> Labels {
     let mut named = Labels::new();
     for (name, value) in tags.into_iter().filter_map(|tag| tag.split_once(':')) {
-        let (name, value) = (super::json_fields::line(name), super::json_fields::line(value));
+        let (name, value) = (
+            super::json_fields::line(name),
+            super::json_fields::line(value),
+        );
         if !name.is_empty() && !value.is_empty() {
             named.entry(name).or_insert(value);
         }
@@ -86,11 +89,23 @@ mod tests {
     fn counts_since_1970_are_told_apart_by_their_size() {
         for (count, wanted) in [
             (json!(1_502_709_956), Some("2017-08-14T11:25:56Z")),
-            (json!(1_502_709_956_288_i64), Some("2017-08-14T11:25:56.288Z")),
+            (
+                json!(1_502_709_956_288_i64),
+                Some("2017-08-14T11:25:56.288Z"),
+            ),
             (json!("1502709956288"), Some("2017-08-14T11:25:56.288Z")),
-            (json!(1_502_709_956_288_000_i64), Some("2017-08-14T11:25:56.288Z")),
-            (json!(1_502_709_956_288_000_110_i64), Some("2017-08-14T11:25:56.288Z")),
-            (json!(1_420_452_224_764_002_246_i64), Some("2015-01-05T10:03:44.764002Z")),
+            (
+                json!(1_502_709_956_288_000_i64),
+                Some("2017-08-14T11:25:56.288Z"),
+            ),
+            (
+                json!(1_502_709_956_288_000_110_i64),
+                Some("2017-08-14T11:25:56.288Z"),
+            ),
+            (
+                json!(1_420_452_224_764_002_246_i64),
+                Some("2015-01-05T10:03:44.764002Z"),
+            ),
             (json!(0), None),
             (json!(-5), None),
             (json!("$DATE"), None),
@@ -98,14 +113,35 @@ mod tests {
             (json!(u64::MAX), None),
             (json!(1.5e18), None),
         ] {
-            assert_eq!(since_1970(&count), wanted.and_then(|text| text.parse().ok()), "{count}");
+            assert_eq!(
+                since_1970(&count),
+                wanted.and_then(|text| text.parse().ok()),
+                "{count}"
+            );
         }
     }
 
     #[test]
     fn tags_name_values_and_the_first_counts() {
-        let named = tags(["service:checkout", "url:http://a", "vip", "service:other", " env : prod ", "empty:"]);
-        let named: Vec<(&str, &str)> = named.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(named, [("env", "prod"), ("service", "checkout"), ("url", "http://a")]);
+        let named = tags([
+            "service:checkout",
+            "url:http://a",
+            "vip",
+            "service:other",
+            " env : prod ",
+            "empty:",
+        ]);
+        let named: Vec<(&str, &str)> = named
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        assert_eq!(
+            named,
+            [
+                ("env", "prod"),
+                ("service", "checkout"),
+                ("url", "http://a")
+            ]
+        );
     }
 }

@@ -22,9 +22,15 @@ pub(crate) fn parse(text: &str) -> Result<Time, String> {
 /// The form that Go and most others write, `2026-11-23T07:01:03.61733Z`: an alert has two of them. `None` says nothing: [`parse`] decides.
 fn parse_utc(text: &[u8]) -> Option<Time> {
     let number = |digits: &[u8]| {
-        digits.iter().try_fold(0_i64, |number, digit| digit.is_ascii_digit().then(|| number * 10 + i64::from(digit - b'0')))
+        digits.iter().try_fold(0_i64, |number, digit| {
+            digit
+                .is_ascii_digit()
+                .then(|| number * 10 + i64::from(digit - b'0'))
+        })
     };
-    let (&b'Z', text) = text.split_last()? else { return None };
+    let (&b'Z', text) = text.split_last()? else {
+        return None;
+    };
     let (whole, fraction) = text.split_at_checked(19)?;
     if [whole[4], whole[7], whole[10], whole[13], whole[16]] != *b"--T::" {
         return None;
@@ -38,17 +44,39 @@ fn parse_utc(text: &[u8]) -> Option<Time> {
         }
         Some(_) => return None,
     };
-    let (year, month, day) = (number(&whole[..4])?, number(&whole[5..7])?, number(&whole[8..10])?);
-    let (hour, minute, second) = (number(&whole[11..13])?, number(&whole[14..16])?, number(&whole[17..])?);
+    let (year, month, day) = (
+        number(&whole[..4])?,
+        number(&whole[5..7])?,
+        number(&whole[8..10])?,
+    );
+    let (hour, minute, second) = (
+        number(&whole[11..13])?,
+        number(&whole[14..16])?,
+        number(&whole[17..])?,
+    );
     // A leap second is left to the other reader.
-    if !(1..=12).contains(&month) || !(1..=days(year, month)).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+    if !(1..=12).contains(&month)
+        || !(1..=days(year, month)).contains(&day)
+        || hour > 23
+        || minute > 59
+        || second > 59
+    {
         return None;
     }
     // Days since 1970-01-01 in the civil calendar, counted from the first of March, after which no leap day is ahead.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
     let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day - 1 - 719_468;
-    DateTime::from_timestamp_micros((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros)
+    let days =
+        era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + (153 * month + 2) / 5 + day
+            - 1
+            - 719_468;
+    DateTime::from_timestamp_micros(
+        (((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros,
+    )
 }
 
 fn days(year: i64, month: i64) -> i64 {
@@ -88,9 +116,15 @@ mod tests {
             ("2026-11-23T07:01:03Z", "2026-11-23T07:01:03Z"),
             ("2026-11-23T07:01:03.4Z", "2026-11-23T07:01:03.400Z"),
             ("2026-11-23T07:01:03.61733Z", "2026-11-23T07:01:03.617330Z"),
-            ("2026-11-23T07:01:03.123456789Z", "2026-11-23T07:01:03.123456Z"),
+            (
+                "2026-11-23T07:01:03.123456789Z",
+                "2026-11-23T07:01:03.123456Z",
+            ),
             ("2016-08-01T13:27:08.008+03:00", "2016-08-01T10:27:08.008Z"),
-            ("2018-07-04T20:27:12.60602144+02:00", "2018-07-04T18:27:12.606021Z"),
+            (
+                "2018-07-04T20:27:12.60602144+02:00",
+                "2018-07-04T18:27:12.606021Z",
+            ),
         ] {
             assert_eq!(parse(text).unwrap(), parse(wanted).unwrap(), "{text}");
         }
@@ -98,7 +132,12 @@ mod tests {
 
     #[test]
     fn the_common_form_is_read_as_chrono_reads_it() {
-        let mut texts = vec!["2026-02-29T00:00:00Z", "2024-02-29T23:59:59.999999999Z", "2026-00-10T00:00:00Z", "2026-13-10T00:00:00Z"];
+        let mut texts = vec![
+            "2026-02-29T00:00:00Z",
+            "2024-02-29T23:59:59.999999999Z",
+            "2026-00-10T00:00:00Z",
+            "2026-13-10T00:00:00Z",
+        ];
         texts.extend([
             "2026-04-31T00:00:00Z",
             "2026-01-01T24:00:00Z",
@@ -106,7 +145,12 @@ mod tests {
             "2016-12-31T23:59:60Z",
             "0000-01-01T00:00:00Z",
         ]);
-        texts.extend(["2026-01-01T00:00:00.Z", "2026-01-01T00:00:00.1234567890Z", "2026-01-01T00:00:00.12a4Z", "+026-01-01T00:00:00Z"]);
+        texts.extend([
+            "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00.1234567890Z",
+            "2026-01-01T00:00:00.12a4Z",
+            "+026-01-01T00:00:00Z",
+        ]);
         texts.extend([
             "9999-12-31T23:59:59.9Z",
             "2000-02-29T12:00:00Z",
@@ -115,10 +159,17 @@ mod tests {
             "Z",
             "2026-01-01T00:00:0éZ",
         ]);
-        let every_day =
-            (0..150_000).map(|day| (chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(day * 29 - 17_000_000)).to_rfc3339());
-        for text in every_day.map(|text| text.replace("+00:00", "Z")).chain(texts.into_iter().map(str::to_owned)) {
-            let theirs = chrono::DateTime::parse_from_rfc3339(&text).map(|time| time.with_timezone(&chrono::Utc).trunc_subsecs(6)).ok();
+        let every_day = (0..150_000).map(|day| {
+            (chrono::DateTime::UNIX_EPOCH + chrono::TimeDelta::hours(day * 29 - 17_000_000))
+                .to_rfc3339()
+        });
+        for text in every_day
+            .map(|text| text.replace("+00:00", "Z"))
+            .chain(texts.into_iter().map(str::to_owned))
+        {
+            let theirs = chrono::DateTime::parse_from_rfc3339(&text)
+                .map(|time| time.with_timezone(&chrono::Utc).trunc_subsecs(6))
+                .ok();
             assert_eq!(parse(&text).ok(), theirs, "{text}");
         }
     }
@@ -132,7 +183,13 @@ mod tests {
 
     #[test]
     fn a_time_without_an_offset_is_refused() {
-        for text in ["2026-11-23T07:01:03", "2026-11-23", "yesterday", "1795417263", ""] {
+        for text in [
+            "2026-11-23T07:01:03",
+            "2026-11-23",
+            "yesterday",
+            "1795417263",
+            "",
+        ] {
             assert!(parse(text).unwrap_err().contains("RFC 3339"), "{text}");
         }
     }

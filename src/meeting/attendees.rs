@@ -50,15 +50,39 @@ pub(crate) fn choose(concerned: &Concerned) -> Guests {
         let person = concerned.people.iter().find(|person| person.id == id)?;
         let email = reach(person)?;
         // Two ids with one address are one person to a calendar.
-        seen.insert(email.to_lowercase())
-            .then(|| (person.id.clone(), Attendee { name: person.name.clone(), email: email.to_owned(), optional: false }))
+        seen.insert(email.to_lowercase()).then(|| {
+            (
+                person.id.clone(),
+                Attendee {
+                    name: person.name.clone(),
+                    email: email.to_owned(),
+                    optional: false,
+                },
+            )
+        })
     };
     let leads = facilitator.and_then(|person| taken(&person.id));
-    let mut required: Vec<_> = concerned.responders.iter().chain(concerned.owners).filter_map(|id| taken(id)).collect();
+    let mut required: Vec<_> = concerned
+        .responders
+        .iter()
+        .chain(concerned.owners)
+        .filter_map(|id| taken(id))
+        .collect();
     let overflow = required.split_off(required.len().min(REQUIRED - usize::from(leads.is_some())));
-    let curious: Vec<_> = concerned.stakeholders.iter().filter_map(|id| taken(id)).collect();
+    let curious: Vec<_> = concerned
+        .stakeholders
+        .iter()
+        .filter_map(|id| taken(id))
+        .collect();
     required.extend(leads);
-    let optional: Vec<_> = overflow.into_iter().chain(curious).map(|(_, attendee)| Attendee { optional: true, ..attendee }).collect();
+    let optional: Vec<_> = overflow
+        .into_iter()
+        .chain(curious)
+        .map(|(_, attendee)| Attendee {
+            optional: true,
+            ..attendee
+        })
+        .collect();
     let (required_ids, required): (Vec<_>, Vec<_>) = required.into_iter().unzip();
     Guests {
         reachable: required.len() + optional.len(),
@@ -73,16 +97,32 @@ pub(crate) fn choose(concerned: &Concerned) -> Guests {
 /// a newcomer changes it for the others.
 fn facilitator<'a>(concerned: &Concerned<'a>) -> Option<&'a Person> {
     let person = |id: &String| concerned.people.iter().find(|person| person.id == *id);
-    let responded: BTreeSet<_> = concerned.responders.iter().filter_map(person).filter_map(reach).map(str::to_lowercase).collect();
+    let responded: BTreeSet<_> = concerned
+        .responders
+        .iter()
+        .filter_map(person)
+        .filter_map(reach)
+        .map(str::to_lowercase)
+        .collect();
     let eligible = |person: &&Person| {
-        !concerned.responders.contains(&person.id) && reach(person).is_some_and(|email| !responded.contains(&email.to_lowercase()))
+        !concerned.responders.contains(&person.id)
+            && reach(person).is_some_and(|email| !responded.contains(&email.to_lowercase()))
     };
     let turn = |person: &&Person| hex(&format!("{}\0{}", concerned.postmortem, person.id), 16);
-    concerned.facilitators.iter().filter_map(person).filter(eligible).min_by_key(turn)
+    concerned
+        .facilitators
+        .iter()
+        .filter_map(person)
+        .filter(eligible)
+        .min_by_key(turn)
 }
 
 fn reach(person: &Person) -> Option<&str> {
-    person.email.as_deref().map(str::trim).filter(|email| email.contains('@'))
+    person
+        .email
+        .as_deref()
+        .map(str::trim)
+        .filter(|email| email.contains('@'))
 }
 
 #[cfg(test)]
@@ -97,7 +137,11 @@ mod tests {
             name: id.to_uppercase(),
             email: Some(format!("{id}@example.com")),
             time_zone: chrono_tz::UTC,
-            hours: Hours { days: [true; 7], from: 540, to: 1020 },
+            hours: Hours {
+                days: [true; 7],
+                from: 540,
+                to: 1020,
+            },
             aliases: vec![],
         }
     }
@@ -106,7 +150,14 @@ mod tests {
         list.split_whitespace().map(str::to_owned).collect()
     }
 
-    fn guests(postmortem: &str, responders: &str, owners: &str, stakeholders: &str, facilitators: &str, people: &[Person]) -> Guests {
+    fn guests(
+        postmortem: &str,
+        responders: &str,
+        owners: &str,
+        stakeholders: &str,
+        facilitators: &str,
+        people: &[Person],
+    ) -> Guests {
         choose(&Concerned {
             postmortem: &PostmortemId(postmortem.into()),
             responders: &ids(responders),
@@ -118,17 +169,29 @@ mod tests {
     }
 
     fn emails(list: &[crate::model::postmortem::Attendee]) -> Vec<&str> {
-        list.iter().map(|attendee| attendee.email.split('@').next().unwrap_or_default()).collect()
+        list.iter()
+            .map(|attendee| attendee.email.split('@').next().unwrap_or_default())
+            .collect()
     }
 
     #[test]
     fn everybody_once_and_in_their_role() {
         let people: Vec<_> = ["ada", "bob", "lin", "mo"].map(person).into();
-        let got = guests("pm-1", "ada ghost ada", "bob ada", "mo lin bob", "lin ada", &people);
+        let got = guests(
+            "pm-1",
+            "ada ghost ada",
+            "bob ada",
+            "mo lin bob",
+            "lin ada",
+            &people,
+        );
         assert_eq!(emails(&got.required), ["ada", "bob", "lin"]);
         assert_eq!(got.required_ids, ["ada", "bob", "lin"]);
         assert_eq!(emails(&got.optional), ["mo"]);
-        assert!(got.optional.iter().all(|attendee| attendee.optional) && got.required.iter().all(|attendee| !attendee.optional));
+        assert!(
+            got.optional.iter().all(|attendee| attendee.optional)
+                && got.required.iter().all(|attendee| !attendee.optional)
+        );
         assert_eq!(got.facilitator.as_deref(), Some("lin"));
         assert_eq!(got.reachable, 4);
     }
@@ -136,9 +199,16 @@ mod tests {
     #[test]
     fn who_responded_never_leads() {
         let mut people: Vec<_> = ["ada", "bob"].map(person).into();
-        assert_eq!(guests("pm-1", "ada bob", "", "", "ada bob", &people).facilitator, None);
+        assert_eq!(
+            guests("pm-1", "ada bob", "", "", "ada bob", &people).facilitator,
+            None
+        );
         // The same person under a second id.
-        people.push(Person { id: "ada2".into(), email: Some("ADA@example.com".into()), ..person("ada") });
+        people.push(Person {
+            id: "ada2".into(),
+            email: Some("ADA@example.com".into()),
+            ..person("ada")
+        });
         let got = guests("pm-1", "ada", "", "", "ada2", &people);
         assert_eq!((got.facilitator, got.reachable), (None, 1));
     }
@@ -149,7 +219,10 @@ mod tests {
         let mut led = std::collections::BTreeSet::new();
         for number in 0..40 {
             let one = guests(&format!("pm-{number}"), "d", "", "", "a b c d", &people).facilitator;
-            assert_eq!(one, guests(&format!("pm-{number}"), "d", "", "", "d c b a", &people).facilitator);
+            assert_eq!(
+                one,
+                guests(&format!("pm-{number}"), "d", "", "", "d c b a", &people).facilitator
+            );
             led.extend(one);
         }
         assert_eq!(led.into_iter().collect::<Vec<_>>(), ["a", "b", "c"]);
@@ -161,7 +234,10 @@ mod tests {
         let mut people: Vec<_> = names.iter().map(|name| person(name)).collect();
         people.push(person("lin"));
         let got = guests("pm-1", &names.join(" "), "", "", "lin", &people);
-        assert_eq!((got.required.len(), got.optional.len(), got.reachable), (12, 9, 21));
+        assert_eq!(
+            (got.required.len(), got.optional.len(), got.reachable),
+            (12, 9, 21)
+        );
         assert_eq!(got.required[11].email, "lin@example.com");
         let without = guests("pm-1", &names.join(" "), "", "", "", &people);
         assert_eq!((without.required.len(), without.optional.len()), (12, 8));
@@ -169,8 +245,26 @@ mod tests {
 
     #[test]
     fn without_an_address_nobody_is_reached() {
-        let people = [Person { email: None, ..person("ada") }, Person { email: Some("  ".into()), ..person("bob") }, person("lin")];
+        let people = [
+            Person {
+                email: None,
+                ..person("ada")
+            },
+            Person {
+                email: Some("  ".into()),
+                ..person("bob")
+            },
+            person("lin"),
+        ];
         let got = guests("pm-1", "ada", "bob", "lin", "bob", &people);
-        assert_eq!((got.required.len(), got.optional.len(), got.facilitator, got.reachable), (0, 1, None, 1));
+        assert_eq!(
+            (
+                got.required.len(),
+                got.optional.len(),
+                got.facilitator,
+                got.reachable
+            ),
+            (0, 1, None, 1)
+        );
     }
 }

@@ -2,7 +2,9 @@
 //!
 //! Working hours are wall time. Each person's are turned to UTC date by date before they are compared, so a change of clocks moves them.
 
-use chrono::{DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono::{
+    DateTime, Datelike, Days, LocalResult, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc,
+};
 use chrono_tz::Tz;
 
 use crate::model::Time;
@@ -66,30 +68,52 @@ pub(crate) enum Relaxed {
 /// `None` when even the default hours have no room for so long a meeting.
 #[must_use]
 pub(crate) fn slot(ask: &Ask) -> Option<Slot> {
-    let earliest = ask.ended_at.checked_add_signed(PREPARE)?.max(ask.now.checked_add_signed(LEAD)?);
+    let earliest = ask
+        .ended_at
+        .checked_add_signed(PREPARE)?
+        .max(ask.now.checked_add_signed(LEAD)?);
     let first = on_grid(earliest)?;
     let search = |last: Time| {
         let days = days(first, last)?;
-        let steps = [(Relaxed::Nothing, 0), (Relaxed::OneHour, 60), (Relaxed::TwoHours, 120)];
+        let steps = [
+            (Relaxed::Nothing, 0),
+            (Relaxed::OneHour, 60),
+            (Relaxed::TwoHours, 120),
+        ];
         let common = steps.into_iter().find_map(|(relaxed, by)| {
-            let calendars: Vec<Calendar> =
-                ask.people.iter().map(|person| Calendar::new(&extended(&person.hours, by), person.time_zone, days)).collect();
-            if calendars.is_empty() { None } else { first_free(ask, &calendars, first, last).map(|starts_at| Slot { starts_at, relaxed }) }
+            let calendars: Vec<Calendar> = ask
+                .people
+                .iter()
+                .map(|person| Calendar::new(&extended(&person.hours, by), person.time_zone, days))
+                .collect();
+            if calendars.is_empty() {
+                None
+            } else {
+                first_free(ask, &calendars, first, last)
+                    .map(|starts_at| Slot { starts_at, relaxed })
+            }
         });
         common.or_else(|| {
-            let relaxed = if ask.people.is_empty() { Relaxed::Nothing } else { Relaxed::DefaultHours };
+            let relaxed = if ask.people.is_empty() {
+                Relaxed::Nothing
+            } else {
+                Relaxed::DefaultHours
+            };
             let house = [Calendar::new(ask.default_hours, ask.default_zone, days)];
             first_free(ask, &house, first, last).map(|starts_at| Slot { starts_at, relaxed })
         })
     };
-    search(deadline(ask, ask.ended_at)?).or_else(|| search(deadline(ask, ask.now.max(ask.ended_at))?))
+    search(deadline(ask, ask.ended_at)?)
+        .or_else(|| search(deadline(ask, ask.now.max(ask.ended_at))?))
 }
 
 /// When work begins on the first working day after the day of `after`; on the next day where `hours` has no working day.
 #[must_use]
 pub(crate) fn next_working_day(after: Time, hours: &Hours, zone: Tz) -> Time {
     let today = after.with_timezone(&zone).date_naive();
-    let working = (1..=7).filter_map(|ahead| today.checked_add_days(Days::new(ahead))).find(|date| works(hours, *date));
+    let working = (1..=7)
+        .filter_map(|ahead| today.checked_add_days(Days::new(ahead)))
+        .find(|date| works(hours, *date));
     let date = working.or_else(|| today.succ_opt()).unwrap_or(today);
     instant(date, hours.from, zone, Edge::Begins).unwrap_or(after)
 }
@@ -104,10 +128,22 @@ impl Calendar {
     /// The intervals of the local dates from the first of `days` to the second.
     fn new(hours: &Hours, zone: Tz, days: (NaiveDate, NaiveDate)) -> Self {
         let mut open: Vec<(Time, Time)> = Vec::new();
-        for date in days.0.iter_days().take_while(|date| *date <= days.1).filter(|date| works(hours, *date)) {
+        for date in days
+            .0
+            .iter_days()
+            .take_while(|date| *date <= days.1)
+            .filter(|date| works(hours, *date))
+        {
             // Work that ends before it begins ends on the next day.
-            let to = if hours.to > hours.from { hours.to } else { hours.to + DAY };
-            let (Some(start), Some(end)) = (instant(date, hours.from, zone, Edge::Begins), instant(date, to, zone, Edge::Ends)) else {
+            let to = if hours.to > hours.from {
+                hours.to
+            } else {
+                hours.to + DAY
+            };
+            let (Some(start), Some(end)) = (
+                instant(date, hours.from, zone, Edge::Begins),
+                instant(date, to, zone, Edge::Ends),
+            ) else {
                 continue;
             };
             match open.last_mut() {
@@ -121,17 +157,23 @@ impl Calendar {
     }
 
     fn holds(&self, start: Time, end: Time) -> bool {
-        self.open.iter().any(|open| open.0 <= start && end <= open.1)
+        self.open
+            .iter()
+            .any(|open| open.0 <= start && end <= open.1)
     }
 }
 
 fn first_free(ask: &Ask, calendars: &[Calendar], first: Time, last: Time) -> Option<Time> {
     let length = TimeDelta::try_minutes(ask.minutes.max(1))?;
-    let later_day = |start: Time, zone: Tz| start.with_timezone(&zone).date_naive() > ask.ended_at.with_timezone(&zone).date_naive();
+    let later_day = |start: Time, zone: Tz| {
+        start.with_timezone(&zone).date_naive() > ask.ended_at.with_timezone(&zone).date_naive()
+    };
     let mut start = first;
     while start < last {
         let end = start.checked_add_signed(length)?;
-        let fits = calendars.iter().all(|calendar| calendar.holds(start, end) && later_day(start, calendar.zone));
+        let fits = calendars
+            .iter()
+            .all(|calendar| calendar.holds(start, end) && later_day(start, calendar.zone));
         if fits && later_day(start, ask.default_zone) {
             return Some(start);
         }
@@ -147,17 +189,27 @@ fn deadline(ask: &Ask, from: Time) -> Option<Time> {
 
 /// The end of the `count`th working day after the day of `after`, at midnight; `None` where `hours` has no working day.
 #[must_use]
-pub(crate) fn end_of_working_day(after: Time, count: usize, hours: &Hours, zone: Tz) -> Option<Time> {
+pub(crate) fn end_of_working_day(
+    after: Time,
+    count: usize,
+    hours: &Hours,
+    zone: Tz,
+) -> Option<Time> {
     let today = after.with_timezone(&zone).date_naive();
     // A working day comes within a week, or never.
     let ahead = (1..=7 * count as u64).filter_map(|ahead| today.checked_add_days(Days::new(ahead)));
-    let date = ahead.filter(|date| works(hours, *date)).nth(count.checked_sub(1)?)?;
+    let date = ahead
+        .filter(|date| works(hours, *date))
+        .nth(count.checked_sub(1)?)?;
     instant(date, DAY, zone, Edge::Ends)
 }
 
 /// The dates that `first` to `last` can have in any zone, with a day to spare for work that began the day before.
 fn days(first: Time, last: Time) -> Option<(NaiveDate, NaiveDate)> {
-    Some((first.date_naive().checked_sub_days(Days::new(2))?, last.date_naive().checked_add_days(Days::new(2))?))
+    Some((
+        first.date_naive().checked_sub_days(Days::new(2))?,
+        last.date_naive().checked_add_days(Days::new(2))?,
+    ))
 }
 
 fn extended(hours: &Hours, by: u32) -> Hours {
@@ -167,11 +219,19 @@ fn extended(hours: &Hours, by: u32) -> Hours {
     // Who works outside 07:00 to 21:00 anyway keeps their hours on that side.
     let from = hours.from.min(hours.from.saturating_sub(by).max(EARLY));
     let to = hours.to.max((hours.to + by).min(LATE));
-    Hours { from, to, ..hours.clone() }
+    Hours {
+        from,
+        to,
+        ..hours.clone()
+    }
 }
 
 fn works(hours: &Hours, date: NaiveDate) -> bool {
-    hours.days.get(date.weekday().num_days_from_monday() as usize).copied().unwrap_or(false)
+    hours
+        .days
+        .get(date.weekday().num_days_from_monday() as usize)
+        .copied()
+        .unwrap_or(false)
 }
 
 /// Which side of working time a wall time bounds.
@@ -184,14 +244,20 @@ enum Edge {
 /// The instant of a minute of the day, 24:00 and later falling on the next. A wall time that comes twice is taken so that working time
 /// gets shorter, one that is skipped as the instant of the change.
 fn instant(date: NaiveDate, minute: u32, zone: Tz, edge: Edge) -> Option<Time> {
-    let midnight = date.checked_add_days(Days::new(u64::from(minute / DAY)))?.and_time(NaiveTime::MIN);
+    let midnight = date
+        .checked_add_days(Days::new(u64::from(minute / DAY)))?
+        .and_time(NaiveTime::MIN);
     let mut wall = midnight.checked_add_signed(TimeDelta::minutes(i64::from(minute % DAY)))?;
     // The longest gap known is the day that Samoa skipped.
     for skipped in 0..=2 * DAY {
         match zone.from_local_datetime(&wall) {
             LocalResult::Single(at) => return Some(at.to_utc()),
             LocalResult::Ambiguous(first, second) if skipped == 0 => {
-                return Some(if matches!(edge, Edge::Begins) { second.to_utc() } else { first.to_utc() });
+                return Some(if matches!(edge, Edge::Begins) {
+                    second.to_utc()
+                } else {
+                    first.to_utc()
+                });
             }
             LocalResult::Ambiguous(first, _) => return Some(first.to_utc()),
             LocalResult::None => wall = wall.checked_add_signed(TimeDelta::minutes(1))?,
@@ -217,26 +283,62 @@ mod tests {
     use crate::model::settings::{Hours, Person};
     use chrono::{Datelike, TimeDelta, Timelike};
     use chrono_tz::Tz;
-    use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_assert, prop_oneof, proptest};
+    use proptest::prelude::{
+        Just, ProptestConfig, Strategy, prop, prop_assert, prop_oneof, proptest,
+    };
 
     #[test]
     fn working_days_are_counted_from_the_next_and_end_at_midnight() {
-        let end = |after: &str, count, zone: &str| end_of_working_day(at(after), count, &hours(9, 17), zone.parse().unwrap());
+        let end = |after: &str, count, zone: &str| {
+            end_of_working_day(at(after), count, &hours(9, 17), zone.parse().unwrap())
+        };
         // A Thursday; the seventh working day after it is the Monday of the week after next.
-        assert_eq!(end("2026-11-19T10:00:00Z", 7, "UTC"), Some(at("2026-12-01T00:00:00Z")));
-        assert_eq!(end("2026-11-19T23:30:00Z", 1, "Europe/Berlin"), Some(at("2026-11-23T23:00:00Z")), "there it is Friday already");
-        assert_eq!(end("2026-11-21T10:00:00Z", 1, "UTC"), Some(at("2026-11-24T00:00:00Z")));
-        assert_eq!(end_of_working_day(at("2026-11-19T10:00:00Z"), 7, &Hours { days: [false; 7], ..hours(9, 17) }, Tz::UTC), None);
+        assert_eq!(
+            end("2026-11-19T10:00:00Z", 7, "UTC"),
+            Some(at("2026-12-01T00:00:00Z"))
+        );
+        assert_eq!(
+            end("2026-11-19T23:30:00Z", 1, "Europe/Berlin"),
+            Some(at("2026-11-23T23:00:00Z")),
+            "there it is Friday already"
+        );
+        assert_eq!(
+            end("2026-11-21T10:00:00Z", 1, "UTC"),
+            Some(at("2026-11-24T00:00:00Z"))
+        );
+        assert_eq!(
+            end_of_working_day(
+                at("2026-11-19T10:00:00Z"),
+                7,
+                &Hours {
+                    days: [false; 7],
+                    ..hours(9, 17)
+                },
+                Tz::UTC
+            ),
+            None
+        );
     }
 
     const WEEK: [bool; 7] = [true, true, true, true, true, false, false];
 
     fn hours(from: u32, to: u32) -> Hours {
-        Hours { days: WEEK, from: from * 60, to: to * 60 }
+        Hours {
+            days: WEEK,
+            from: from * 60,
+            to: to * 60,
+        }
     }
 
     fn person(zone: &str, hours: Hours) -> Person {
-        Person { id: zone.into(), name: zone.into(), email: None, time_zone: zone.parse().unwrap(), hours, aliases: vec![] }
+        Person {
+            id: zone.into(),
+            name: zone.into(),
+            email: None,
+            time_zone: zone.parse().unwrap(),
+            hours,
+            aliases: vec![],
+        }
     }
 
     fn at(text: &str) -> Time {
@@ -245,143 +347,282 @@ mod tests {
 
     /// The slot asked for right at the end of the incident, for people who work nine to five in these zones; the house is in UTC.
     fn nine_to_five(ended_at: &str, zones: &[&str]) -> Option<Slot> {
-        let people: Vec<_> = zones.iter().map(|zone| person(zone, hours(9, 17))).collect();
+        let people: Vec<_> = zones
+            .iter()
+            .map(|zone| person(zone, hours(9, 17)))
+            .collect();
         ask(ended_at, ended_at, &people, 60)
     }
 
     fn ask(ended_at: &str, now: &str, people: &[Person], minutes: i64) -> Option<Slot> {
         let people: Vec<&Person> = people.iter().collect();
-        slot(&Ask { ended_at: at(ended_at), people: &people, default_hours: &hours(9, 17), default_zone: Tz::UTC, minutes, now: at(now) })
+        slot(&Ask {
+            ended_at: at(ended_at),
+            people: &people,
+            default_hours: &hours(9, 17),
+            default_zone: Tz::UTC,
+            minutes,
+            now: at(now),
+        })
     }
 
     fn is(starts_at: &str, relaxed: Relaxed) -> Option<Slot> {
-        Some(Slot { starts_at: at(starts_at), relaxed })
+        Some(Slot {
+            starts_at: at(starts_at),
+            relaxed,
+        })
     }
 
     #[test]
     fn a_day_later_on_the_half_hour() {
         // Monday 2026-11-23.
-        assert_eq!(nine_to_five("2026-11-23T10:10:00Z", &["UTC"]), is("2026-11-24T10:30:00Z", Relaxed::Nothing));
-        assert_eq!(nine_to_five("2026-11-23T10:00:00Z", &["UTC"]), is("2026-11-24T10:00:00Z", Relaxed::Nothing));
-        assert_eq!(nine_to_five("2026-11-23T10:00:00.000001Z", &["UTC"]), is("2026-11-24T10:30:00Z", Relaxed::Nothing));
+        assert_eq!(
+            nine_to_five("2026-11-23T10:10:00Z", &["UTC"]),
+            is("2026-11-24T10:30:00Z", Relaxed::Nothing)
+        );
+        assert_eq!(
+            nine_to_five("2026-11-23T10:00:00Z", &["UTC"]),
+            is("2026-11-24T10:00:00Z", Relaxed::Nothing)
+        );
+        assert_eq!(
+            nine_to_five("2026-11-23T10:00:00.000001Z", &["UTC"]),
+            is("2026-11-24T10:30:00Z", Relaxed::Nothing)
+        );
         // A meeting ends within working hours, too.
-        assert_eq!(nine_to_five("2026-11-23T16:30:00Z", &["UTC"]), is("2026-11-25T09:00:00Z", Relaxed::Nothing));
-        assert_eq!(nine_to_five("2026-11-23T10:00:00Z", &[]), is("2026-11-24T10:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            nine_to_five("2026-11-23T16:30:00Z", &["UTC"]),
+            is("2026-11-25T09:00:00Z", Relaxed::Nothing)
+        );
+        assert_eq!(
+            nine_to_five("2026-11-23T10:00:00Z", &[]),
+            is("2026-11-24T10:00:00Z", Relaxed::Nothing)
+        );
     }
 
     #[test]
     fn friday_evening_and_weekend_wait_for_monday() {
-        assert_eq!(nine_to_five("2026-11-27T18:00:00Z", &["Europe/Berlin"]), is("2026-11-30T08:00:00Z", Relaxed::Nothing));
-        assert_eq!(nine_to_five("2026-11-28T12:00:00Z", &["UTC"]), is("2026-11-30T09:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            nine_to_five("2026-11-27T18:00:00Z", &["Europe/Berlin"]),
+            is("2026-11-30T08:00:00Z", Relaxed::Nothing)
+        );
+        assert_eq!(
+            nine_to_five("2026-11-28T12:00:00Z", &["UTC"]),
+            is("2026-11-30T09:00:00Z", Relaxed::Nothing)
+        );
         // Sunday noon plus a day is Monday noon.
-        assert_eq!(nine_to_five("2026-11-29T12:00:00Z", &["UTC"]), is("2026-11-30T12:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            nine_to_five("2026-11-29T12:00:00Z", &["UTC"]),
+            is("2026-11-30T12:00:00Z", Relaxed::Nothing)
+        );
     }
 
     #[test]
     fn across_the_date_line_the_wall_clocks_agree() {
         // Auckland is UTC+13 in November, Pago Pago UTC-11: the same wall clock, a day apart. Monday there is Tuesday here.
         assert_eq!(
-            nine_to_five("2026-11-23T10:00:00Z", &["Pacific/Auckland", "Pacific/Pago_Pago"]),
+            nine_to_five(
+                "2026-11-23T10:00:00Z",
+                &["Pacific/Auckland", "Pacific/Pago_Pago"]
+            ),
             is("2026-11-24T20:00:00Z", Relaxed::Nothing)
         );
         // Ended on Thursday 20:00 UTC: Auckland's Saturday is out, and so is Pago Pago's Sunday.
         assert_eq!(
-            nine_to_five("2026-11-26T20:00:00Z", &["Pacific/Auckland", "Pacific/Pago_Pago"]),
+            nine_to_five(
+                "2026-11-26T20:00:00Z",
+                &["Pacific/Auckland", "Pacific/Pago_Pago"]
+            ),
             is("2026-11-30T20:00:00Z", Relaxed::Nothing)
         );
-        assert_eq!(nine_to_five("2026-11-23T10:00:00Z", &["Asia/Kathmandu", "UTC"]), is("2026-11-24T10:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            nine_to_five("2026-11-23T10:00:00Z", &["Asia/Kathmandu", "UTC"]),
+            is("2026-11-24T10:00:00Z", Relaxed::Nothing)
+        );
     }
 
     #[test]
     fn hours_give_way_step_by_step() {
         // Berlin 08:00 to 16:00 UTC, New York 14:00 to 22:00, Los Angeles 17:00 to 01:00.
         assert_eq!(
-            nine_to_five("2026-11-23T10:00:00Z", &["Europe/Berlin", "America/New_York"]),
+            nine_to_five(
+                "2026-11-23T10:00:00Z",
+                &["Europe/Berlin", "America/New_York"]
+            ),
             is("2026-11-24T14:00:00Z", Relaxed::Nothing)
         );
         assert_eq!(
-            nine_to_five("2026-11-23T10:00:00Z", &["Europe/Berlin", "America/Los_Angeles"]),
+            nine_to_five(
+                "2026-11-23T10:00:00Z",
+                &["Europe/Berlin", "America/Los_Angeles"]
+            ),
             is("2026-11-24T16:00:00Z", Relaxed::OneHour)
         );
         // Moscow 06:00 to 14:00: two hours on either side just meet.
         assert_eq!(
-            nine_to_five("2026-11-23T10:00:00Z", &["Europe/Moscow", "America/Los_Angeles"]),
+            nine_to_five(
+                "2026-11-23T10:00:00Z",
+                &["Europe/Moscow", "America/Los_Angeles"]
+            ),
             is("2026-11-24T15:00:00Z", Relaxed::TwoHours)
         );
         // Sydney and London never meet within the bounds; Los Angeles makes it hopeless.
-        let got = nine_to_five("2026-11-23T10:00:00Z", &["Asia/Tokyo", "Europe/London", "America/Los_Angeles"]);
+        let got = nine_to_five(
+            "2026-11-23T10:00:00Z",
+            &["Asia/Tokyo", "Europe/London", "America/Los_Angeles"],
+        );
         assert_eq!(got, is("2026-11-24T10:00:00Z", Relaxed::DefaultHours));
     }
 
     #[test]
     fn never_before_seven_nor_after_nine_unless_that_is_when_they_work() {
-        let early = [person("UTC", hours(8, 10)), person("Etc/GMT-1", hours(5, 7))];
+        let early = [
+            person("UTC", hours(8, 10)),
+            person("Etc/GMT-1", hours(5, 7)),
+        ];
         // 08:00 to 10:00 against 04:00 to 06:00 UTC: extended to 07:00..12:00 and to 04:00..08:00.
-        assert_eq!(ask("2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z", &early, 60), is("2026-11-24T07:00:00Z", Relaxed::TwoHours));
+        assert_eq!(
+            ask("2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z", &early, 60),
+            is("2026-11-24T07:00:00Z", Relaxed::TwoHours)
+        );
         let night = [person("UTC", hours(22, 6))];
-        assert_eq!(ask("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z", &night, 60), is("2026-11-24T03:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            ask("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z", &night, 60),
+            is("2026-11-24T03:00:00Z", Relaxed::Nothing)
+        );
     }
 
     #[test]
     fn the_night_the_clocks_change_moves_the_slot() {
         // Berlin: summer time ends on Sunday 2026-10-25. Nine o'clock is 07:00 UTC on Friday, 08:00 on Monday.
-        assert_eq!(nine_to_five("2026-10-22T05:00:00Z", &["Europe/Berlin"]), is("2026-10-23T07:00:00Z", Relaxed::Nothing));
-        assert_eq!(nine_to_five("2026-10-24T05:00:00Z", &["Europe/Berlin"]), is("2026-10-26T08:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            nine_to_five("2026-10-22T05:00:00Z", &["Europe/Berlin"]),
+            is("2026-10-23T07:00:00Z", Relaxed::Nothing)
+        );
+        assert_eq!(
+            nine_to_five("2026-10-24T05:00:00Z", &["Europe/Berlin"]),
+            is("2026-10-26T08:00:00Z", Relaxed::Nothing)
+        );
         // New York and Berlin are five hours apart for one week.
         assert_eq!(
-            nine_to_five("2026-10-26T00:00:00Z", &["Europe/Berlin", "America/New_York"]),
+            nine_to_five(
+                "2026-10-26T00:00:00Z",
+                &["Europe/Berlin", "America/New_York"]
+            ),
             is("2026-10-27T13:00:00Z", Relaxed::Nothing)
         );
     }
 
     #[test]
     fn wall_times_that_are_skipped_or_come_twice() {
-        let nights = |from: u32, to: u32| Person { hours: Hours { days: [true; 7], from, to }, ..person("Europe/Berlin", hours(0, 1)) };
+        let nights = |from: u32, to: u32| Person {
+            hours: Hours {
+                days: [true; 7],
+                from,
+                to,
+            },
+            ..person("Europe/Berlin", hours(0, 1))
+        };
         // 02:30 does not exist on 2026-03-29: work begins when the clocks have jumped, at 03:00 = 01:00 UTC.
         assert_eq!(
-            ask("2026-03-27T23:30:00Z", "2026-03-27T23:30:00Z", &[nights(150, 360)], 60),
+            ask(
+                "2026-03-27T23:30:00Z",
+                "2026-03-27T23:30:00Z",
+                &[nights(150, 360)],
+                60
+            ),
             is("2026-03-29T01:00:00Z", Relaxed::Nothing)
         );
         // 02:30 comes twice on 2026-10-25, at 00:30 and 01:30 UTC: only after the second is it certainly working time.
         assert_eq!(
-            ask("2026-10-23T23:30:00Z", "2026-10-23T23:30:00Z", &[nights(150, 360)], 60),
+            ask(
+                "2026-10-23T23:30:00Z",
+                "2026-10-23T23:30:00Z",
+                &[nights(150, 360)],
+                60
+            ),
             is("2026-10-25T01:30:00Z", Relaxed::Nothing)
         );
         // A 25 hour day: 24 hours after 00:30 it is still the day of the incident.
-        let house = Person { hours: Hours { days: [true; 7], from: 0, to: 1440 }, ..person("Europe/Berlin", hours(0, 1)) };
-        assert_eq!(ask("2026-10-24T22:30:00Z", "2026-10-24T22:30:00Z", &[house], 60), is("2026-10-25T23:00:00Z", Relaxed::Nothing));
+        let house = Person {
+            hours: Hours {
+                days: [true; 7],
+                from: 0,
+                to: 1440,
+            },
+            ..person("Europe/Berlin", hours(0, 1))
+        };
+        assert_eq!(
+            ask("2026-10-24T22:30:00Z", "2026-10-24T22:30:00Z", &[house], 60),
+            is("2026-10-25T23:00:00Z", Relaxed::Nothing)
+        );
     }
 
     #[test]
     fn asked_late_it_looks_ahead_from_now() {
         let people = [person("UTC", hours(9, 17))];
         // Within the window, but not in the next hour.
-        assert_eq!(ask("2026-11-23T10:00:00Z", "2026-11-25T10:10:00Z", &people, 60), is("2026-11-25T11:30:00Z", Relaxed::Nothing));
+        assert_eq!(
+            ask("2026-11-23T10:00:00Z", "2026-11-25T10:10:00Z", &people, 60),
+            is("2026-11-25T11:30:00Z", Relaxed::Nothing)
+        );
         // The window of 2026-11-02 closed on the 9th.
-        assert_eq!(ask("2026-11-02T10:00:00Z", "2026-11-23T20:00:00Z", &people, 60), is("2026-11-24T09:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            ask("2026-11-02T10:00:00Z", "2026-11-23T20:00:00Z", &people, 60),
+            is("2026-11-24T09:00:00Z", Relaxed::Nothing)
+        );
         // Its last day has no hour left.
-        assert_eq!(ask("2026-11-16T10:00:00Z", "2026-11-23T18:30:00Z", &people, 60), is("2026-11-24T09:00:00Z", Relaxed::Nothing));
+        assert_eq!(
+            ask("2026-11-16T10:00:00Z", "2026-11-23T18:30:00Z", &people, 60),
+            is("2026-11-24T09:00:00Z", Relaxed::Nothing)
+        );
     }
 
     #[test]
     fn at_most_five_business_days_after() {
         // Works only on Mondays, but ended on a Monday: the fifth business day is the next one.
         let monday = Person {
-            hours: Hours { days: [true, false, false, false, false, false, false], from: 540, to: 1020 },
+            hours: Hours {
+                days: [true, false, false, false, false, false, false],
+                from: 540,
+                to: 1020,
+            },
             ..person("UTC", hours(9, 17))
         };
-        let got = ask("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", std::slice::from_ref(&monday), 60);
+        let got = ask(
+            "2026-11-23T10:00:00Z",
+            "2026-11-23T10:00:00Z",
+            std::slice::from_ref(&monday),
+            60,
+        );
         assert_eq!(got, is("2026-11-30T09:00:00Z", Relaxed::Nothing));
         // Only on Sundays and ended on a Sunday: its next Sunday is too late.
-        let sunday = Person { hours: Hours { days: [false, false, false, false, false, false, true], ..monday.hours }, ..monday };
-        let got = ask("2026-11-22T10:00:00Z", "2026-11-22T10:00:00Z", &[sunday], 60);
+        let sunday = Person {
+            hours: Hours {
+                days: [false, false, false, false, false, false, true],
+                ..monday.hours
+            },
+            ..monday
+        };
+        let got = ask(
+            "2026-11-22T10:00:00Z",
+            "2026-11-22T10:00:00Z",
+            &[sunday],
+            60,
+        );
         assert_eq!(got, is("2026-11-23T10:00:00Z", Relaxed::DefaultHours));
     }
 
     #[test]
     fn nothing_fits_nothing_is_said() {
-        assert_eq!(ask("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", &[], 9 * 60), None);
-        let never = Hours { days: [false; 7], from: 540, to: 1020 };
+        assert_eq!(
+            ask("2026-11-23T10:00:00Z", "2026-11-23T10:00:00Z", &[], 9 * 60),
+            None
+        );
+        let never = Hours {
+            days: [false; 7],
+            from: 540,
+            to: 1020,
+        };
         let asked = Ask {
             ended_at: at("2026-11-23T10:00:00Z"),
             people: &[],
@@ -391,20 +632,51 @@ mod tests {
             now: at("2026-11-23T10:00:00Z"),
         };
         assert_eq!(slot(&asked), None);
-        assert_eq!(slot(&Ask { ended_at: Time::MAX_UTC, ..asked }), None);
-        assert_eq!(slot(&Ask { minutes: i64::MAX, default_hours: &hours(9, 17), ..asked }), None);
+        assert_eq!(
+            slot(&Ask {
+                ended_at: Time::MAX_UTC,
+                ..asked
+            }),
+            None
+        );
+        assert_eq!(
+            slot(&Ask {
+                minutes: i64::MAX,
+                default_hours: &hours(9, 17),
+                ..asked
+            }),
+            None
+        );
     }
 
     #[test]
     fn work_begins_again() {
         let berlin: Tz = "Europe/Berlin".parse().unwrap();
-        assert_eq!(next_working_day(at("2026-11-23T03:00:00Z"), &hours(9, 17), berlin), at("2026-11-24T08:00:00Z"));
-        assert_eq!(next_working_day(at("2026-11-27T18:00:00Z"), &hours(9, 17), berlin), at("2026-11-30T08:00:00Z"));
+        assert_eq!(
+            next_working_day(at("2026-11-23T03:00:00Z"), &hours(9, 17), berlin),
+            at("2026-11-24T08:00:00Z")
+        );
+        assert_eq!(
+            next_working_day(at("2026-11-27T18:00:00Z"), &hours(9, 17), berlin),
+            at("2026-11-30T08:00:00Z")
+        );
         // 23:30 UTC on Thursday is Friday in Berlin.
-        assert_eq!(next_working_day(at("2026-11-26T23:30:00Z"), &hours(9, 17), berlin), at("2026-11-30T08:00:00Z"));
-        assert_eq!(next_working_day(at("2026-10-23T12:00:00Z"), &hours(9, 17), berlin), at("2026-10-26T08:00:00Z"));
-        let never = Hours { days: [false; 7], ..hours(9, 17) };
-        assert_eq!(next_working_day(at("2026-11-23T03:00:00Z"), &never, Tz::UTC), at("2026-11-24T09:00:00Z"));
+        assert_eq!(
+            next_working_day(at("2026-11-26T23:30:00Z"), &hours(9, 17), berlin),
+            at("2026-11-30T08:00:00Z")
+        );
+        assert_eq!(
+            next_working_day(at("2026-10-23T12:00:00Z"), &hours(9, 17), berlin),
+            at("2026-10-26T08:00:00Z")
+        );
+        let never = Hours {
+            days: [false; 7],
+            ..hours(9, 17)
+        };
+        assert_eq!(
+            next_working_day(at("2026-11-23T03:00:00Z"), &never, Tz::UTC),
+            at("2026-11-24T09:00:00Z")
+        );
     }
 
     fn zone() -> impl Strategy<Value = &'static str> {

@@ -51,7 +51,10 @@ impl Who {
     /// Of these people, and with these patterns of programs beside [`ROBOTS`]: `*` stands for any text, and nothing else is special.
     #[must_use]
     pub fn new(people: &[Person], robots: &[String]) -> Self {
-        let mut who = Self { people: people.to_vec(), ..Self::default() };
+        let mut who = Self {
+            people: people.to_vec(),
+            ..Self::default()
+        };
         for (index, person) in people.iter().enumerate() {
             who.ids.entry(key(&person.id)).or_insert(index);
             // Two ids with one address, or one alias, are one person to whoever reads them: the first.
@@ -61,9 +64,16 @@ impl Who {
             for alias in &person.aliases {
                 who.aliases.entry(key(alias)).or_insert(index);
             }
-            who.names.entry(key(&person.name)).and_modify(|known| *known = None).or_insert(Some(index));
+            who.names
+                .entry(key(&person.name))
+                .and_modify(|known| *known = None)
+                .or_insert(Some(index));
         }
-        who.robots = ROBOTS.iter().map(|glob| key(glob)).chain(robots.iter().map(|glob| key(glob))).collect();
+        who.robots = ROBOTS
+            .iter()
+            .map(|glob| key(glob))
+            .chain(robots.iter().map(|glob| key(glob)))
+            .collect();
         who
     }
 
@@ -76,7 +86,9 @@ impl Who {
     /// The person of that id.
     #[must_use]
     pub fn by_id(&self, id: &str) -> Option<&Person> {
-        self.ids.get(&key(id)).and_then(|index| self.people.get(*index))
+        self.ids
+            .get(&key(id))
+            .and_then(|index| self.people.get(*index))
     }
 
     /// The person that `source` calls so, if it is known who that is.
@@ -88,13 +100,27 @@ impl Who {
         }
         let bare = name.split_once(':').is_none();
         // Of a bare name it is the source that says whose word it is.
-        let told = if bare { format!("{}:{name}", key(source)) } else { name.clone() };
+        let told = if bare {
+            format!("{}:{name}", key(source))
+        } else {
+            name.clone()
+        };
         let at = || {
             let alias = self.aliases.get(&told).or_else(|| self.aliases.get(&name));
             let own = if bare { self.ids.get(&name) } else { None };
-            let address = name.rsplit_once(':').map_or(name.as_str(), |(_, last)| last);
-            let email = if address.contains('@') { self.emails.get(address) } else { None };
-            let full = if bare { self.names.get(&name).and_then(Option::as_ref) } else { None };
+            let address = name
+                .rsplit_once(':')
+                .map_or(name.as_str(), |(_, last)| last);
+            let email = if address.contains('@') {
+                self.emails.get(address)
+            } else {
+                None
+            };
+            let full = if bare {
+                self.names.get(&name).and_then(Option::as_ref)
+            } else {
+                None
+            };
             alias.or(own).or(email).or(full).copied()
         };
         at().and_then(|index| self.people.get(index))
@@ -108,14 +134,22 @@ impl Who {
         }
         let name = key(&actor.id);
         let told = format!("{}:{name}", key(source));
-        let fits = |glob: &String| matches(glob, &name) || (!name.contains(':') && matches(glob, &told));
-        if self.robots.iter().any(fits) { ActorKind::Robot } else { actor.kind }
+        let fits =
+            |glob: &String| matches(glob, &name) || (!name.contains(':') && matches(glob, &told));
+        if self.robots.iter().any(fits) {
+            ActorKind::Robot
+        } else {
+            actor.kind
+        }
     }
 
     /// What acted in an event; `None`: nobody, as far as it says.
     #[must_use]
     pub fn acted(&self, event: &Event, stated: &Identities) -> Option<ActorKind> {
-        event.actor.as_ref().map(|actor| self.kind(&event.source, actor, stated))
+        event
+            .actor
+            .as_ref()
+            .map(|actor| self.kind(&event.source, actor, stated))
     }
 }
 
@@ -131,24 +165,41 @@ mod tests {
             name: name.into(),
             email: email.map(str::to_owned),
             time_zone: chrono_tz::UTC,
-            hours: Hours { days: [true; 7], from: 540, to: 1020 },
+            hours: Hours {
+                days: [true; 7],
+                from: 540,
+                to: 1020,
+            },
             aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
         }
     }
 
     fn who() -> Who {
         let people = [
-            person("ada", "Ada Lovelace", Some("Ada@Example.com"), &["pagerduty:PABC123", "github:ada", "ops-pd:ada.l"]),
+            person(
+                "ada",
+                "Ada Lovelace",
+                Some("Ada@Example.com"),
+                &["pagerduty:PABC123", "github:ada", "ops-pd:ada.l"],
+            ),
             person("bo", "Bo M.", None, &["kubernetes:bo@example.com"]),
             person("bo2", "Bo M.", None, &[]),
         ];
-        Who::new(&people, &["kubernetes:ci-*".to_owned(), "deployer".to_owned()])
+        Who::new(
+            &people,
+            &["kubernetes:ci-*".to_owned(), "deployer".to_owned()],
+        )
     }
 
     #[test]
     fn every_name_of_a_person_is_theirs() {
-        let (who, stated) =
-            (who(), Identities::from([("slack:u9".to_owned(), "bo".to_owned()), ("github:ada".to_owned(), "gone".to_owned())]));
+        let (who, stated) = (
+            who(),
+            Identities::from([
+                ("slack:u9".to_owned(), "bo".to_owned()),
+                ("github:ada".to_owned(), "gone".to_owned()),
+            ]),
+        );
         for (source, name, expected) in [
             ("pd", "pagerduty:PABC123", Some("ada")),
             ("pd", "PagerDuty:pabc123", Some("ada")),
@@ -172,21 +223,50 @@ mod tests {
             ("x", "github:ada", Some("ada")),
             ("x", "", None),
         ] {
-            assert_eq!(who.person(source, name, &stated).map(|person| person.id.as_str()), expected, "{source} {name}");
+            assert_eq!(
+                who.person(source, name, &stated)
+                    .map(|person| person.id.as_str()),
+                expected,
+                "{source} {name}"
+            );
         }
     }
 
     #[test]
     fn a_person_is_human_and_a_program_is_not() {
         let (who, none) = (who(), Identities::new());
-        let kind = |source: &str, id: &str, kind| who.kind(source, &Actor { id: id.to_owned(), kind }, &none);
-        assert_eq!(kind("x", "github:ada", ActorKind::Unknown), ActorKind::Human);
+        let kind = |source: &str, id: &str, kind| {
+            who.kind(
+                source,
+                &Actor {
+                    id: id.to_owned(),
+                    kind,
+                },
+                &none,
+            )
+        };
+        assert_eq!(
+            kind("x", "github:ada", ActorKind::Unknown),
+            ActorKind::Human
+        );
         assert_eq!(kind("x", "github:ada", ActorKind::Robot), ActorKind::Human);
-        for id in ["github:dependabot[bot]", "anything[bot]", "kubernetes:CI-7", "kubernetes:system:serviceaccount:a:b", "deployer"] {
+        for id in [
+            "github:dependabot[bot]",
+            "anything[bot]",
+            "kubernetes:CI-7",
+            "kubernetes:system:serviceaccount:a:b",
+            "deployer",
+        ] {
             assert_eq!(kind("x", id, ActorKind::Unknown), ActorKind::Robot, "{id}");
         }
-        assert_eq!(kind("github", "renovate", ActorKind::Human), ActorKind::Robot);
-        assert_eq!(kind("x", "kubernetes:system:admin", ActorKind::Unknown), ActorKind::Unknown);
+        assert_eq!(
+            kind("github", "renovate", ActorKind::Human),
+            ActorKind::Robot
+        );
+        assert_eq!(
+            kind("x", "kubernetes:system:admin", ActorKind::Unknown),
+            ActorKind::Unknown
+        );
         assert_eq!(kind("x", "github:zoe", ActorKind::Human), ActorKind::Human);
     }
 }

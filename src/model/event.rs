@@ -186,7 +186,9 @@ pub enum EndReason {
 }
 
 /// Normalised severity, mildest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// Only proves that its sender is alive.
@@ -428,5 +430,9 @@ pub fn declared_subject(incident: &str) -> Subject {
 #[must_use]
 pub fn hex(text: &str, bytes: usize) -> String {
     let digest = Sha256::digest(text.as_bytes());
-    digest.iter().take(bytes).map(|byte| format!("{byte:02x}")).collect()
+    digest
+        .iter()
+        .take(bytes)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

@@ -19,7 +19,12 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { file, line, column, message } = self;
+        let Self {
+            file,
+            line,
+            column,
+            message,
+        } = self;
         write!(f, "{file}:{line}:{column}: {message}")
     }
 }
@@ -32,10 +37,16 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let folded = word.to_lowercase();
     known
         .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()), candidate))
+        .map(|candidate| {
+            (
+                strsim::damerau_levenshtein(&folded, &candidate.to_lowercase()),
+                candidate,
+            )
+        })
         .filter(|(distance, candidate)| {
             let length = candidate.chars().count().max(folded.chars().count());
-            *distance * 3 <= length || folded.chars().count() >= 3 && candidate.to_lowercase().starts_with(&folded)
+            *distance * 3 <= length
+                || folded.chars().count() >= 3 && candidate.to_lowercase().starts_with(&folded)
         })
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

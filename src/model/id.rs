@@ -51,7 +51,9 @@ impl Subject {
     /// The subject that `text` states.
     pub(crate) fn of(text: &str) -> Self {
         let digest = Sha256::digest(text.as_bytes());
-        Self(u64::from_be_bytes(std::array::from_fn(|index| digest[index])))
+        Self(u64::from_be_bytes(std::array::from_fn(|index| {
+            digest[index]
+        })))
     }
 
     /// It as a number.
@@ -101,7 +103,9 @@ impl FromStr for EventId {
     type Err = NoId;
 
     fn from_str(text: &str) -> Result<Self, NoId> {
-        digits(text, 32).and_then(|text| u128::from_str_radix(text, 16).map_err(|_| NoId(32))).map(Self::from)
+        digits(text, 32)
+            .and_then(|text| u128::from_str_radix(text, 16).map_err(|_| NoId(32)))
+            .map(Self::from)
     }
 }
 
@@ -109,13 +113,18 @@ impl FromStr for Subject {
     type Err = NoId;
 
     fn from_str(text: &str) -> Result<Self, NoId> {
-        digits(text, 16).and_then(|text| u64::from_str_radix(text, 16).map_err(|_| NoId(16))).map(Self)
+        digits(text, 16)
+            .and_then(|text| u64::from_str_radix(text, 16).map_err(|_| NoId(16)))
+            .map(Self)
     }
 }
 
 /// `text`, where it is written in the one way in which we write a name: equal names are equal texts.
 fn digits(text: &str, length: usize) -> Result<&str, NoId> {
-    let fits = text.len() == length && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let fits = text.len() == length
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if fits { Ok(text) } else { Err(NoId(length)) }
 }
 
@@ -143,7 +152,9 @@ impl<'de> Deserialize<'de> for Subject {
     }
 }
 
-fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = NoId>>(deserializer: D) -> Result<T, D::Error> {
+fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = NoId>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
     // Owned where the text has escapes, borrowed from it otherwise.
     let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
     text.parse().map_err(de::Error::custom)
@@ -158,18 +169,38 @@ mod tests {
     #[test]
     fn names_read_back_as_they_are_written() {
         let id = EventId::of("alert firing");
-        assert_eq!(serde_json::from_str::<EventId>(&serde_json::to_string(&id).unwrap()).unwrap(), id);
+        assert_eq!(
+            serde_json::from_str::<EventId>(&serde_json::to_string(&id).unwrap()).unwrap(),
+            id
+        );
         let subject = Subject::from(0xab);
         assert_eq!(subject.to_string(), "00000000000000ab");
-        assert_eq!(serde_json::from_value::<Subject>(serde_json::to_value(subject).unwrap()).unwrap(), subject);
+        assert_eq!(
+            serde_json::from_value::<Subject>(serde_json::to_value(subject).unwrap()).unwrap(),
+            subject
+        );
     }
 
     #[test]
     fn there_is_one_way_to_write_a_name() {
-        for text in ["", "ab", "00000000000000AB", "+0000000000000ab", "00000000000000abc"] {
-            assert_eq!(text.parse::<Subject>().unwrap_err().to_string(), "16 hex digits in lower case belong here", "{text}");
+        for text in [
+            "",
+            "ab",
+            "00000000000000AB",
+            "+0000000000000ab",
+            "00000000000000abc",
+        ] {
+            assert_eq!(
+                text.parse::<Subject>().unwrap_err().to_string(),
+                "16 hex digits in lower case belong here",
+                "{text}"
+            );
         }
-        assert!("00000000000000ab00000000000000ag".parse::<EventId>().is_err());
+        assert!(
+            "00000000000000ab00000000000000ag"
+                .parse::<EventId>()
+                .is_err()
+        );
     }
 
     #[test]

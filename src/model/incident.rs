@@ -119,7 +119,8 @@ pub struct Member {
 impl PartialEq for Member {
     fn eq(&self, other: &Self) -> bool {
         // Large incidents are compared often, and nearly all of their events are shared.
-        (Arc::ptr_eq(&self.event, &other.event) || self.event == other.event) && self.reason == other.reason
+        (Arc::ptr_eq(&self.event, &other.event) || self.event == other.event)
+            && self.reason == other.reason
     }
 }
 
@@ -303,7 +304,9 @@ pub enum MilestoneKind {
 }
 
 /// What becomes of an incident, weakest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Decision {
     /// No postmortem.
@@ -406,7 +409,13 @@ impl Measure {
     pub fn new(lower: f64, upper: f64, required: f64, unit: Unit) -> Self {
         // Nothing suffices until the lower bound does; what even the upper bound lacks is the distance to a change.
         let decisive = if upper < required { upper } else { lower };
-        Self { lower, upper, required, margin: decisive - required, unit }
+        Self {
+            lower,
+            upper,
+            required,
+            margin: decisive - required,
+            unit,
+        }
     }
 }
 

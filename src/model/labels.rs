@@ -43,13 +43,20 @@ impl LabelSet {
 
     fn of_packed(text: &str) -> Self {
         // A copy of just its size: what is cut off a piece of text is of no use to anybody.
-        Self { own: text.into(), shared: None }
+        Self {
+            own: text.into(),
+            shared: None,
+        }
     }
 
     /// Keeps once what it and those before it have in `common`, which becomes what this one has of that too.
     pub fn share(&mut self, common: &mut Common) {
         let before = common.0.as_deref().unwrap_or_default();
-        let both = packed(Met { of: self.all(), with: before, apart: false });
+        let both = packed(Met {
+            of: self.all(),
+            with: before,
+            apart: false,
+        });
         if both.len() < WORTH_SHARING {
             // Perhaps those to come are like this one.
             common.0 = Some(packed(self.iter()).into());
@@ -59,7 +66,13 @@ impl LabelSet {
             Some(all) => all,
             None => both.into(),
         };
-        self.own = packed(Met { of: self.all(), with: &shared, apart: true }).as_str().into();
+        self.own = packed(Met {
+            of: self.all(),
+            with: &shared,
+            apart: true,
+        })
+        .as_str()
+        .into();
         common.0 = Some(Arc::clone(&shared));
         self.shared = Some(shared);
     }
@@ -79,7 +92,10 @@ impl LabelSet {
     /// They, borrowed.
     #[must_use]
     pub fn all(&self) -> LabelsOf<'_> {
-        LabelsOf { own: &self.own, shared: self.shared.as_deref().unwrap_or_default() }
+        LabelsOf {
+            own: &self.own,
+            shared: self.shared.as_deref().unwrap_or_default(),
+        }
     }
 
     /// Whether there are none.
@@ -236,7 +252,11 @@ impl fmt::Debug for LabelsOf<'_> {
 
 impl From<&Labels> for LabelSet {
     fn from(labels: &Labels) -> Self {
-        Self::of_sorted(labels.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+        Self::of_sorted(
+            labels
+                .iter()
+                .map(|(name, value)| (name.as_str(), value.as_str())),
+        )
     }
 }
 
@@ -285,15 +305,21 @@ impl<'de> Deserialize<'de> for LabelSet {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<LabelSet, A::Error> {
                 // What we wrote ourselves is in order; only what is not goes through a map.
-                let (mut text, mut last, mut unordered) = (String::with_capacity(192), String::new(), None::<Labels>);
+                let (mut text, mut last, mut unordered) =
+                    (String::with_capacity(192), String::new(), None::<Labels>);
                 while let Some((name, value)) = map.next_entry::<Piece<'de>, Piece<'de>>()? {
                     if let Some(labels) = &mut unordered {
                         labels.insert(name.0.into_owned(), value.0.into_owned());
                         continue;
                     }
                     if !text.is_empty() && *last >= *name.0 {
-                        let before = LabelsOf { own: &text, shared: "" };
-                        let mut labels: Labels = before.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                        let before = LabelsOf {
+                            own: &text,
+                            shared: "",
+                        };
+                        let mut labels: Labels = before
+                            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                            .collect();
                         labels.insert(name.0.into_owned(), value.0.into_owned());
                         unordered = Some(labels);
                         continue;
@@ -359,18 +385,30 @@ mod tests {
     #[test]
     fn what_many_have_is_kept_once() {
         let set = |pod: &str| {
-            LabelSet::from([("cluster", "c".repeat(40).as_str()), ("pod", pod)].map(|(name, value)| (name.to_owned(), value.to_owned())))
+            LabelSet::from(
+                [("cluster", "c".repeat(40).as_str()), ("pod", pod)]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
+            )
         };
         let (mut sets, mut common) = ([set("a"), set("b"), set("c")], Common::default());
         sets.iter_mut().for_each(|set| set.share(&mut common));
-        assert!(std::sync::Arc::ptr_eq(sets[1].shared.as_ref().unwrap(), sets[2].shared.as_ref().unwrap()));
+        assert!(std::sync::Arc::ptr_eq(
+            sets[1].shared.as_ref().unwrap(),
+            sets[2].shared.as_ref().unwrap()
+        ));
         assert_eq!(sets[2].own.len(), "pod".len() + "c".len() + 2);
     }
 
     #[test]
     fn of_a_name_that_comes_twice_the_last_stays() {
         let set: LabelSet = serde_json::from_str(r#"{"b":"1","a":"\n","b":"2"}"#).unwrap();
-        assert_eq!(set, LabelSet::from([("a".to_owned(), "\n".to_owned()), ("b".to_owned(), "2".to_owned())]));
+        assert_eq!(
+            set,
+            LabelSet::from([
+                ("a".to_owned(), "\n".to_owned()),
+                ("b".to_owned(), "2".to_owned())
+            ])
+        );
         assert_eq!(set.get("c"), None);
         assert!(LabelSet::default().is_empty());
     }

@@ -4,7 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::Time;
 use super::event::{ActorKind, Answer, Fact, Severity, SnoozeUntil};
-use super::incident::{Announced, Decision, Incident, IncidentId, Milestones, Outcome, Phase, Reviewed, Standing, Verdict};
+use super::incident::{
+    Announced, Decision, Incident, IncidentId, Milestones, Outcome, Phase, Reviewed, Standing,
+    Verdict,
+};
 use super::postmortem::{PostmortemId, PostmortemStatus};
 
 /// A closed incident in short, with all that its decision rests on.
@@ -54,11 +57,21 @@ impl LedgerEntry {
     /// The entry of an incident as it stands. `closed_at` is when its phase last changed.
     #[must_use]
     pub fn of(incident: &Incident) -> Self {
-        let met = incident.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow);
-        let requests = incident.members.told().map(|member| &member.event).filter(|event| {
-            let robot = event.actor.as_ref().is_some_and(|actor| actor.kind == ActorKind::Robot);
-            matches!(event.fact, Fact::Request(_)) && !robot
-        });
+        let met = incident
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow);
+        let requests = incident
+            .members
+            .told()
+            .map(|member| &member.event)
+            .filter(|event| {
+                let robot = event
+                    .actor
+                    .as_ref()
+                    .is_some_and(|actor| actor.kind == ActorKind::Robot);
+                matches!(event.fact, Fact::Request(_)) && !robot
+            });
         Self {
             incident: incident.id.clone(),
             closed_at: incident.phase_since,
@@ -83,19 +96,29 @@ impl LedgerEntry {
     /// What was made known of it.
     #[must_use]
     pub fn decided(&self) -> Decision {
-        self.announced.as_ref().map_or(Decision::None, |announced| announced.decision)
+        self.announced
+            .as_ref()
+            .map_or(Decision::None, |announced| announced.decision)
     }
 
     /// Whether that criterion was met on it, as a shadow too, or had a part in what was made known.
     #[must_use]
     pub fn rests_on(&self, criterion: &str) -> bool {
-        let met = |verdict: &Verdict| verdict.criterion == criterion && verdict.outcome == Outcome::Met;
-        self.announced.iter().flat_map(|announced| &announced.criteria).any(|name| name == criterion) || self.verdicts.iter().any(met)
+        let met =
+            |verdict: &Verdict| verdict.criterion == criterion && verdict.outcome == Outcome::Met;
+        self.announced
+            .iter()
+            .flat_map(|announced| &announced.criteria)
+            .any(|name| name == criterion)
+            || self.verdicts.iter().any(met)
     }
 
     /// The verdicts of shadows, each with what it would have led to.
     pub fn shadows(&self) -> impl Iterator<Item = (&Verdict, Decision)> {
-        self.verdicts.iter().filter(|verdict| verdict.shadow).map(|verdict| (verdict, verdict.leads_to(Phase::Closed)))
+        self.verdicts
+            .iter()
+            .filter(|verdict| verdict.shadow)
+            .map(|verdict| (verdict, verdict.leads_to(Phase::Closed)))
     }
 }
 
@@ -172,7 +195,9 @@ impl Ledgered {
     /// As it stands by now.
     #[must_use]
     pub fn latest(&self) -> &LedgerEntry {
-        self.amended.as_ref().map_or(&self.entry, |(_, entry)| entry)
+        self.amended
+            .as_ref()
+            .map_or(&self.entry, |(_, entry)| entry)
     }
 
     /// Since when a suggestion of it waits for an answer, where one does.
@@ -180,14 +205,23 @@ impl Ledgered {
     pub fn asked_at(&self) -> Option<Time> {
         let latest = self.latest();
         let asked_at = match (latest.standing, &latest.review) {
-            (Standing::Snoozed, Some(Reviewed { answer: Answer::Snooze { until: SnoozeUntil::WhenResolved }, at, .. })) => {
-                (*at).max(latest.closed_at)
-            }
+            (
+                Standing::Snoozed,
+                Some(Reviewed {
+                    answer:
+                        Answer::Snooze {
+                            until: SnoozeUntil::WhenResolved,
+                        },
+                    at,
+                    ..
+                }),
+            ) => (*at).max(latest.closed_at),
             (Standing::Snoozed, Some(review)) => review.at,
             (Standing::Suggested | Standing::Snoozed, _) => latest.announced.as_ref()?.at,
             (Standing::None | Standing::Held | Standing::Dismissed, _) => return None,
         };
-        (latest.bundle.is_none() && self.merged_into.is_none() && !self.reopened).then_some(asked_at)
+        (latest.bundle.is_none() && self.merged_into.is_none() && !self.reopened)
+            .then_some(asked_at)
     }
 
     /// What came of it. `lapsed`: whether the time to answer is over.

@@ -50,7 +50,9 @@ impl Members {
 
     /// Those that are no alerts.
     pub fn told(&self) -> impl DoubleEndedIterator<Item = &Member> {
-        self.told.iter().filter_map(|place| self.all.get(*place as usize))
+        self.told
+            .iter()
+            .filter_map(|place| self.all.get(*place as usize))
     }
 
     /// Whether an event only closes a declaration that was one for an instant: proof that there was an outage, of no length.
@@ -88,9 +90,18 @@ fn is_alert(member: &Member) -> bool {
 fn weight(Member { event, reason }: &Member) -> u128 {
     const ODD: u128 = 0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835;
     let Event { id, service, .. } = &**event;
-    let text = |text: &str| text.bytes().fold(1, |sum: u128, byte| sum.wrapping_mul(0x0100_01b3).wrapping_add(u128::from(byte) + 1));
+    let text = |text: &str| {
+        text.bytes().fold(1, |sum: u128, byte| {
+            sum.wrapping_mul(0x0100_01b3)
+                .wrapping_add(u128::from(byte) + 1)
+        })
+    };
     let (kind, by) = reason.parts();
-    let rest = text(service.as_deref().unwrap_or_default()).wrapping_mul(31).wrapping_add(text(by)).wrapping_mul(31).wrapping_add(kind);
+    let rest = text(service.as_deref().unwrap_or_default())
+        .wrapping_mul(31)
+        .wrapping_add(text(by))
+        .wrapping_mul(31)
+        .wrapping_add(kind);
     (u128::from_be_bytes(id.bytes()) ^ rest.wrapping_mul(ODD)).wrapping_mul(ODD)
 }
 
@@ -116,10 +127,21 @@ impl std::fmt::Debug for Members {
 
 impl From<Vec<Member>> for Members {
     fn from(all: Vec<Member>) -> Self {
-        let told = all.iter().enumerate().filter(|(_, member)| !is_alert(member));
-        let told = told.map(|(place, _)| u32::try_from(place).unwrap_or(u32::MAX)).collect();
-        let sum = all.iter().fold(0, |sum: u128, member| sum.wrapping_add(weight(member)));
-        Self { told: Arc::new(told), sum, all: Arc::new(all) }
+        let told = all
+            .iter()
+            .enumerate()
+            .filter(|(_, member)| !is_alert(member));
+        let told = told
+            .map(|(place, _)| u32::try_from(place).unwrap_or(u32::MAX))
+            .collect();
+        let sum = all
+            .iter()
+            .fold(0, |sum: u128, member| sum.wrapping_add(weight(member)));
+        Self {
+            told: Arc::new(told),
+            sum,
+            all: Arc::new(all),
+        }
     }
 }
 

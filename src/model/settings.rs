@@ -67,7 +67,11 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { holds: (3, 24 * 60 * 60), suggestions: (5, 24 * 60 * 60), bundle_within: 15 * 60 }
+        Self {
+            holds: (3, 24 * 60 * 60),
+            suggestions: (5, 24 * 60 * 60),
+            bundle_within: 15 * 60,
+        }
     }
 }
 

@@ -57,7 +57,10 @@ impl SourceKind {
     /// The words that the settings may use for it.
     #[must_use]
     pub fn words(self) -> &'static [&'static str] {
-        KINDS.iter().find(|(kind, _)| *kind == self).map_or(&[], |(_, words)| words)
+        KINDS
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or(&[], |(_, words)| words)
     }
 }
 
@@ -83,7 +86,11 @@ pub struct Declares {
 
 impl Default for Declares {
     fn default() -> Self {
-        Self { priority: vec!["P1".to_owned(), "P2".to_owned()], urgency: Vec::new(), by_hand: true }
+        Self {
+            priority: vec!["P1".to_owned(), "P2".to_owned()],
+            urgency: Vec::new(),
+            by_hand: true,
+        }
     }
 }
 
@@ -99,7 +106,10 @@ pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::StandardWebhooks, &["standard_webhooks"]),
     (SourceKind::Generic, &["generic"]),
     (SourceKind::AzureMonitor, &["azure_monitor"]),
-    (SourceKind::GoogleCloudMonitoring, &["google_cloud_monitoring", "gcp_monitoring"]),
+    (
+        SourceKind::GoogleCloudMonitoring,
+        &["google_cloud_monitoring", "gcp_monitoring"],
+    ),
     (SourceKind::Zabbix, &["zabbix"]),
     (SourceKind::Icinga, &["icinga"]),
     (SourceKind::UptimeKuma, &["uptime_kuma"]),
@@ -108,7 +118,10 @@ pub const KINDS: [(SourceKind, &[&str]); 24] = [
     (SourceKind::PagerDuty, &["pagerduty"]),
     (SourceKind::Statuspage, &["statuspage"]),
     (SourceKind::IncidentIo, &["incident_io", "incidentio"]),
-    (SourceKind::KubernetesAudit, &["kubernetes_audit", "k8s_audit"]),
+    (
+        SourceKind::KubernetesAudit,
+        &["kubernetes_audit", "k8s_audit"],
+    ),
     (SourceKind::ArgoCd, &["argocd"]),
     (SourceKind::GitHub, &["github"]),
     (SourceKind::GitLab, &["gitlab"]),
@@ -143,7 +156,9 @@ pub const fn signing(kind: SourceKind) -> Signing {
         SourceKind::Sentry => Signing::Sentry,
         SourceKind::GitHub => Signing::GitHub,
         SourceKind::Slack => Signing::Slack,
-        SourceKind::StandardWebhooks | SourceKind::IncidentIo | SourceKind::GitLab => Signing::StandardWebhooks,
+        SourceKind::StandardWebhooks | SourceKind::IncidentIo | SourceKind::GitLab => {
+            Signing::StandardWebhooks
+        }
         SourceKind::Alertmanager
         | SourceKind::Opsgenie
         | SourceKind::Datadog

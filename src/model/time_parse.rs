@@ -5,18 +5,31 @@ use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 use super::Time;
 
 /// What can be written.
-pub(crate) const FORMS: &str = "an instant (2026-11-23T07:01:03Z), a date (2026-11-23), or how long ago (90d, 12h)";
+pub(crate) const FORMS: &str =
+    "an instant (2026-11-23T07:01:03Z), a date (2026-11-23), or how long ago (90d, 12h)";
 
 /// The instant that `text` means at `now`; a date is `date_is` after its beginning. `None`: it is no time, or one of no incident's.
 #[must_use]
 pub(crate) fn read(text: &str, now: Time, date_is: TimeDelta) -> Option<Time> {
     let text = text.trim();
     // The offset of a form or an address may have lost its plus sign.
-    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+")).ok().map(|at| at.with_timezone(&Utc));
-    let date = || text.parse::<NaiveDate>().ok()?.and_time(NaiveTime::MIN).and_utc().checked_add_signed(date_is);
+    let instant = DateTime::parse_from_rfc3339(&text.replace(' ', "+"))
+        .ok()
+        .map(|at| at.with_timezone(&Utc));
+    let date = || {
+        text.parse::<NaiveDate>()
+            .ok()?
+            .and_time(NaiveTime::MIN)
+            .and_utc()
+            .checked_add_signed(date_is)
+    };
     let ago = || {
         let unit = text.chars().next_back()?;
-        let count: i64 = text.strip_suffix(unit)?.parse().ok().filter(|count| *count >= 0)?;
+        let count: i64 = text
+            .strip_suffix(unit)?
+            .parse()
+            .ok()
+            .filter(|count| *count >= 0)?;
         let length = match unit {
             'w' => TimeDelta::try_weeks(count),
             'd' => TimeDelta::try_days(count),
@@ -26,5 +39,8 @@ pub(crate) fn read(text: &str, now: Time, date_is: TimeDelta) -> Option<Time> {
         };
         now.checked_sub_signed(length?)
     };
-    instant.or_else(date).or_else(ago).filter(|at| (1970..=9999).contains(&at.year()))
+    instant
+        .or_else(date)
+        .or_else(ago)
+        .filter(|at| (1970..=9999).contains(&at.year()))
 }

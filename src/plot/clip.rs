@@ -97,8 +97,16 @@ impl Seen {
             .enumerate()
             .map(|(place, (line, samples, patience))| {
                 let name = name(line, &differing, place, plot.lines.len());
-                let short = by.and_then(|by| line.labels.get(by)).map(|value| text::plain(value, 48)).filter(|value| !value.is_empty());
-                Trace { short: short.unwrap_or_else(|| name.clone()), name, samples, patience }
+                let short = by
+                    .and_then(|by| line.labels.get(by))
+                    .map(|value| text::plain(value, 48))
+                    .filter(|value| !value.is_empty());
+                Trace {
+                    short: short.unwrap_or_else(|| name.clone()),
+                    name,
+                    samples,
+                    patience,
+                }
             })
             .collect();
         Self {
@@ -108,7 +116,9 @@ impl Seen {
             from,
             to,
             by: by.map(|by| text::plain(by, 24)).filter(|by| !by.is_empty()),
-            left_out: plot.left_out.saturating_add(plot.lines.len() - traces.len()),
+            left_out: plot
+                .left_out
+                .saturating_add(plot.lines.len() - traces.len()),
             traces,
             thresholds: plot.bounds.iter().filter_map(threshold).take(3).collect(),
             stretches: stretches(plot, from, to),
@@ -118,26 +128,39 @@ impl Seen {
 
     /// True where lower is worse.
     pub(crate) fn downward(&self) -> bool {
-        self.thresholds.first().is_some_and(|threshold| threshold.downward)
+        self.thresholds
+            .first()
+            .is_some_and(|threshold| threshold.downward)
     }
 
     /// The worst value: the highest, or the lowest where lower is worse; the first of equals.
     pub(crate) fn worst(&self) -> Option<Sample> {
         let samples = self.traces.iter().flat_map(|trace| &trace.samples).copied();
         let sign = if self.downward() { -1.0 } else { 1.0 };
-        samples.reduce(|worst, sample| match (sample.value * sign).total_cmp(&(worst.value * sign)) {
-            std::cmp::Ordering::Greater => sample,
-            std::cmp::Ordering::Equal if sample.at < worst.at => sample,
-            _ => worst,
+        samples.reduce(|worst, sample| {
+            match (sample.value * sign).total_cmp(&(worst.value * sign)) {
+                std::cmp::Ordering::Greater => sample,
+                std::cmp::Ordering::Equal if sample.at < worst.at => sample,
+                _ => worst,
+            }
         })
     }
 
     /// The states there were, in the order of their names, each with its time in all and whether it lasts.
     pub(crate) fn states(&self) -> Vec<(SpanState, i64, bool)> {
-        let all = [SpanState::Degraded, SpanState::NearMiss, SpanState::Unknown, SpanState::Planned];
+        let all = [
+            SpanState::Degraded,
+            SpanState::NearMiss,
+            SpanState::Unknown,
+            SpanState::Planned,
+        ];
         all.into_iter()
             .filter_map(|state| {
-                let own: Vec<&Stretch> = self.stretches.iter().filter(|stretch| stretch.state == state).collect();
+                let own: Vec<&Stretch> = self
+                    .stretches
+                    .iter()
+                    .filter(|stretch| stretch.state == state)
+                    .collect();
                 let (mut total, mut until) = (0, i64::MIN);
                 for stretch in &own {
                     total += (stretch.to - stretch.from.max(until)).max(0);
@@ -177,8 +200,14 @@ pub(crate) fn milestone_name(kind: MilestoneKind) -> &'static str {
 
 fn window(from: i64, to: i64) -> (i64, i64) {
     // The calendar ends somewhere; within these there is room for a margin on both sides.
-    let (first, last) = (Time::MIN_UTC.timestamp_millis() + SHORTEST, Time::MAX_UTC.timestamp_millis() - SHORTEST);
-    let (from, to) = (from.min(to).clamp(first, last), from.max(to).clamp(first, last));
+    let (first, last) = (
+        Time::MIN_UTC.timestamp_millis() + SHORTEST,
+        Time::MAX_UTC.timestamp_millis() - SHORTEST,
+    );
+    let (from, to) = (
+        from.min(to).clamp(first, last),
+        from.max(to).clamp(first, last),
+    );
     let lacking = (SHORTEST - (to - from)).max(0);
     (from - lacking / 2, to + lacking - lacking / 2)
 }
@@ -188,13 +217,24 @@ fn samples(line: &Line, from: i64, to: i64) -> (Vec<Sample>, i64) {
     let mut points: Vec<(i64, Option<f64>)> = line
         .points
         .iter()
-        .map(|(at, value)| (at.timestamp_millis(), value.filter(|value| value.is_finite())))
+        .map(|(at, value)| {
+            (
+                at.timestamp_millis(),
+                value.filter(|value| value.is_finite()),
+            )
+        })
         .filter(|(at, _)| (from..=to).contains(at))
         .collect();
     points.sort_by_key(|(at, _)| *at);
-    let mut steps: Vec<i64> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).filter(|step| *step > 0).collect();
+    let mut steps: Vec<i64> = points
+        .windows(2)
+        .map(|pair| pair[1].0 - pair[0].0)
+        .filter(|step| *step > 0)
+        .collect();
     steps.sort_unstable();
-    let patience = steps.get(steps.len() / 2).map_or(0, |usual| usual.saturating_mul(STEPS));
+    let patience = steps
+        .get(steps.len() / 2)
+        .map_or(0, |usual| usual.saturating_mul(STEPS));
     let mut samples: Vec<Sample> = Vec::with_capacity(points.len());
     let mut starts = true;
     for (at, value) in points {
@@ -203,7 +243,11 @@ fn samples(line: &Line, from: i64, to: i64) -> (Vec<Sample>, i64) {
             continue;
         };
         starts |= samples.last().is_some_and(|last| at - last.at > patience);
-        samples.push(Sample { at, value: drawable(value), starts });
+        samples.push(Sample {
+            at,
+            value: drawable(value),
+            starts,
+        });
         starts = false;
     }
     (samples, patience)
@@ -211,20 +255,40 @@ fn samples(line: &Line, from: i64, to: i64) -> (Vec<Sample>, i64) {
 
 /// The number itself, unless sums and quotients of such numbers would overflow.
 fn drawable(value: f64) -> f64 {
-    if value.abs() < 1.0 / LARGEST { 0.0 } else { value.clamp(-LARGEST, LARGEST) }
+    if value.abs() < 1.0 / LARGEST {
+        0.0
+    } else {
+        value.clamp(-LARGEST, LARGEST)
+    }
 }
 
 /// Names of labels whose values are not the same for all lines.
 fn differing(lines: &[Line]) -> BTreeSet<&String> {
-    let Some(first) = lines.first() else { return BTreeSet::new() };
-    let differs = |name: &&String| lines.iter().any(|line| line.labels.get(*name) != first.labels.get(*name));
-    lines.iter().flat_map(|line| line.labels.keys()).collect::<BTreeSet<_>>().into_iter().filter(differs).collect()
+    let Some(first) = lines.first() else {
+        return BTreeSet::new();
+    };
+    let differs = |name: &&String| {
+        lines
+            .iter()
+            .any(|line| line.labels.get(*name) != first.labels.get(*name))
+    };
+    lines
+        .iter()
+        .flat_map(|line| line.labels.keys())
+        .collect::<BTreeSet<_>>()
+        .into_iter()
+        .filter(differs)
+        .collect()
 }
 
 fn name(line: &Line, differing: &BTreeSet<&String>, place: usize, count: usize) -> String {
     let own: &Labels = &line.labels;
-    let pairs: Vec<String> =
-        own.iter().filter(|(name, _)| differing.contains(name)).take(6).map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = own
+        .iter()
+        .filter(|(name, _)| differing.contains(name))
+        .take(6)
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     match text::plain(&pairs.join(", "), 48) {
         name if name.is_empty() && count > 1 => format!("series {}", place + 1),
         name => name,
@@ -232,9 +296,16 @@ fn name(line: &Line, differing: &BTreeSet<&String>, place: usize, count: usize) 
 }
 
 fn threshold(bound: &Bound) -> Option<Threshold> {
-    let words = text::plain(&format!("{} {}", bound.name.replace('_', " "), bound.text), 40);
+    let words = text::plain(
+        &format!("{} {}", bound.name.replace('_', " "), bound.text),
+        40,
+    );
     let value = drawable(bound.value);
-    bound.value.is_finite().then(|| Threshold { words, value, downward: bound.text.trim_start().starts_with('<') })
+    bound.value.is_finite().then(|| Threshold {
+        words,
+        value,
+        downward: bound.text.trim_start().starts_with('<'),
+    })
 }
 
 fn stretches(plot: &Plot, from: i64, to: i64) -> Vec<Stretch> {

@@ -31,8 +31,22 @@ pub(crate) struct Lettering {
 }
 
 pub(crate) const LETTERINGS: [Lettering; 2] = [
-    Lettering { class: "wide", em: 14.0, heading: true, rows: 4, leading: 1.5, least: 180.0 },
-    Lettering { class: "narrow", em: 32.0, heading: false, rows: 3, leading: 1.25, least: 210.0 },
+    Lettering {
+        class: "wide",
+        em: 14.0,
+        heading: true,
+        rows: 4,
+        leading: 1.5,
+        least: 180.0,
+    },
+    Lettering {
+        class: "narrow",
+        em: 32.0,
+        heading: false,
+        rows: 3,
+        leading: 1.25,
+        least: 210.0,
+    },
 ];
 
 /// A piece of text.
@@ -84,9 +98,18 @@ pub(crate) struct Frame {
 
 /// The letterings and the height they share.
 pub(crate) fn frames(seen: &Seen, values: &scale::Values) -> (Vec<Frame>, f64) {
-    let needs: Vec<f64> = LETTERINGS.iter().map(|lettering| above(seen, lettering) + lettering.least + below(seen, lettering)).collect();
+    let needs: Vec<f64> = LETTERINGS
+        .iter()
+        .map(|lettering| above(seen, lettering) + lettering.least + below(seen, lettering))
+        .collect();
     let height = needs.into_iter().fold(0.0, f64::max).ceil();
-    (LETTERINGS.iter().map(|lettering| frame(seen, values, *lettering, height)).collect(), height)
+    (
+        LETTERINGS
+            .iter()
+            .map(|lettering| frame(seen, values, *lettering, height))
+            .collect(),
+        height,
+    )
 }
 
 fn above(seen: &Seen, lettering: &Lettering) -> f64 {
@@ -102,7 +125,11 @@ fn below(seen: &Seen, lettering: &Lettering) -> f64 {
 
 fn frame(seen: &Seen, values: &scale::Values, lettering: Lettering, height: f64) -> Frame {
     let em = lettering.em;
-    let widest = values.ticks.iter().map(|(_, label)| text::width(label)).fold(0.0, f64::max);
+    let widest = values
+        .ticks
+        .iter()
+        .map(|(_, label)| text::width(label))
+        .fold(0.0, f64::max);
     let left = (em * (widest + 1.0)).max(24.0);
     let top = above(seen, &lettering);
     let width = WIDTH - left - em * 0.75;
@@ -128,7 +155,13 @@ fn frame(seen: &Seen, values: &scale::Values, lettering: Lettering, height: f64)
 
 impl Frame {
     fn label(&mut self, x: f64, y: f64, anchor: Anchor, class: &'static str, text: String) {
-        self.labels.push(Label { x, y, anchor, class, text });
+        self.labels.push(Label {
+            x,
+            y,
+            anchor,
+            class,
+            text,
+        });
     }
 
     fn heading(&mut self, seen: &Seen) {
@@ -137,7 +170,11 @@ impl Frame {
             return;
         }
         let (x, y) = (em, em * 1.5);
-        let service = if seen.service.is_empty() { String::new() } else { format!("{}: ", seen.service) };
+        let service = if seen.service.is_empty() {
+            String::new()
+        } else {
+            format!("{}: ", seen.service)
+        };
         let name = text::cut(&format!("{service}{}", seen.condition), 40.0);
         // The heading is bold, which is a little wider.
         let used = text::width(&name) * 1.08 + 1.0;
@@ -152,7 +189,13 @@ impl Frame {
         let em = self.lettering.em;
         for (value, label) in &values.ticks {
             let y = self.top + self.height * (1.0 - share(*value, values.low, values.high));
-            self.label(self.left - em * 0.5, y + em * 0.35, Anchor::End, "soft", label.clone());
+            self.label(
+                self.left - em * 0.5,
+                y + em * 0.35,
+                Anchor::End,
+                "soft",
+                label.clone(),
+            );
         }
     }
 
@@ -162,7 +205,12 @@ impl Frame {
         let mut bounds: Vec<(f64, &str)> = seen
             .thresholds
             .iter()
-            .map(|bound| (self.top + self.height * (1.0 - share(bound.value, values.low, values.high)), bound.words.as_str()))
+            .map(|bound| {
+                (
+                    self.top + self.height * (1.0 - share(bound.value, values.low, values.high)),
+                    bound.words.as_str(),
+                )
+            })
             .collect();
         bounds.sort_by(|one, other| one.0.total_cmp(&other.0));
         let mut groups: Vec<(f64, f64, Vec<&str>)> = Vec::new();
@@ -176,7 +224,13 @@ impl Frame {
             }
         }
         if seen.traces.is_empty() {
-            self.label(self.left + self.width / 2.0, self.top + em * 1.2, Anchor::Middle, "soft", "no samples".to_owned());
+            self.label(
+                self.left + self.width / 2.0,
+                self.top + em * 1.2,
+                Anchor::Middle,
+                "soft",
+                "no samples".to_owned(),
+            );
         }
         let (near, far) = (self.left + em * 0.3, self.left + self.width - em * 0.3);
         let room = self.width / em;
@@ -184,12 +238,28 @@ impl Frame {
             let y = y - em * 0.35;
             if let [one] = group[..] {
                 let words = text::cut(one, room - 0.6);
-                let (x, anchor) = if self.hides_less_first(&words, y, seen, values) { (near, Anchor::Start) } else { (far, Anchor::End) };
+                let (x, anchor) = if self.hides_less_first(&words, y, seen, values) {
+                    (near, Anchor::Start)
+                } else {
+                    (far, Anchor::End)
+                };
                 self.label(x, y, anchor, "threshold", words);
             } else {
                 // At both ends, where it is calm most often.
-                self.label(near, y, Anchor::Start, "threshold", text::cut(group[0], room / 2.0 - 0.8));
-                self.label(far, y, Anchor::End, "threshold", text::cut(&group[1..].join(", "), room / 2.0 - 0.8));
+                self.label(
+                    near,
+                    y,
+                    Anchor::Start,
+                    "threshold",
+                    text::cut(group[0], room / 2.0 - 0.8),
+                );
+                self.label(
+                    far,
+                    y,
+                    Anchor::End,
+                    "threshold",
+                    text::cut(&group[1..].join(", "), room / 2.0 - 0.8),
+                );
             }
         }
     }
@@ -201,10 +271,17 @@ impl Frame {
         let floor = 1.0 - (y - self.top) / self.height;
         let hidden = |from: f64| {
             let inside = |sample: &&Sample| {
-                (from..=from + wide).contains(&share(sample.at as f64, seen.from as f64, seen.to as f64))
-                    && (floor..=floor + tall).contains(&share(sample.value, values.low, values.high))
+                (from..=from + wide).contains(&share(
+                    sample.at as f64,
+                    seen.from as f64,
+                    seen.to as f64,
+                )) && (floor..=floor + tall).contains(&share(sample.value, values.low, values.high))
             };
-            seen.traces.iter().flat_map(|trace| &trace.samples).filter(inside).count()
+            seen.traces
+                .iter()
+                .flat_map(|trace| &trace.samples)
+                .filter(inside)
+                .count()
         };
         hidden(0.0) < hidden(1.0 - wide)
     }
@@ -213,10 +290,19 @@ impl Frame {
     fn milestones(&mut self, seen: &Seen) {
         let em = self.lettering.em;
         let gap = em * 0.6;
-        let names: Vec<&str> = seen.milestones.iter().map(|(kind, _)| milestone_name(*kind)).collect();
+        let names: Vec<&str> = seen
+            .milestones
+            .iter()
+            .map(|(kind, _)| milestone_name(*kind))
+            .collect();
         let widths: Vec<f64> = names.iter().map(|name| text::width(name) * em).collect();
-        let lines: Vec<f64> =
-            seen.milestones.iter().map(|(_, at)| self.left + self.width * share(*at as f64, seen.from as f64, seen.to as f64)).collect();
+        let lines: Vec<f64> = seen
+            .milestones
+            .iter()
+            .map(|(_, at)| {
+                self.left + self.width * share(*at as f64, seen.from as f64, seen.to as f64)
+            })
+            .collect();
         let mut starts: Vec<f64> = Vec::new();
         let mut free = em * 0.3;
         for (line, width) in lines.iter().zip(&widths) {
@@ -234,7 +320,11 @@ impl Frame {
             let middle = start + width / 2.0;
             self.label(middle, y, Anchor::Middle, "milestone", (*name).to_owned());
             // From the nearest place below the word.
-            self.leaders.push((line.clamp(start + em * 0.3, start + width - em * 0.3), line, y + em * 0.25));
+            self.leaders.push((
+                line.clamp(start + em * 0.3, start + width - em * 0.3),
+                line,
+                y + em * 0.25,
+            ));
         }
     }
 
@@ -262,7 +352,11 @@ impl Frame {
                 if swatch != Swatch::None {
                     self.swatches.push((swatch, x, y - em * 0.35));
                 }
-                let class = if swatch == Swatch::None { "soft" } else { "key" };
+                let class = if swatch == Swatch::None {
+                    "soft"
+                } else {
+                    "key"
+                };
                 self.label(x + indent(swatch) * em, y, Anchor::Start, class, text);
                 x += width + em * 1.2;
             }
@@ -278,21 +372,37 @@ fn legend(seen: &Seen, lettering: &Lettering) -> Vec<Vec<Entry>> {
     let room = WIDTH / lettering.em - 1.5;
     let states = |long: bool| {
         let words = move |(state, total, open)| {
-            let time = if long { format!(" {}", lasted(total, open)) } else { String::new() };
+            let time = if long {
+                format!(" {}", lasted(total, open))
+            } else {
+                String::new()
+            };
             (Swatch::State(state), format!("{}{time}", state_name(state)))
         };
-        [(Swatch::None, dates(seen))].into_iter().chain(seen.states().into_iter().map(words)).collect::<Vec<Entry>>()
+        [(Swatch::None, dates(seen))]
+            .into_iter()
+            .chain(seen.states().into_iter().map(words))
+            .collect::<Vec<Entry>>()
     };
     let long = states(true);
-    let about = if flow(&long, room).len() > 1 { states(false) } else { long };
+    let about = if flow(&long, room).len() > 1 {
+        states(false)
+    } else {
+        long
+    };
     let count = seen.traces.len();
     let alone = count <= 1 && seen.left_out == 0;
     let with = |named: usize| {
         let mut entries = about.clone();
         let width = room - indent(Swatch::Line(0));
         entries.extend(seen.by.iter().map(|by| (Swatch::None, format!("by {by}:"))));
-        entries
-            .extend(seen.traces.iter().take(named).enumerate().map(|(place, trace)| (Swatch::Line(place), text::cut(&trace.short, width))));
+        entries.extend(
+            seen.traces
+                .iter()
+                .take(named)
+                .enumerate()
+                .map(|(place, trace)| (Swatch::Line(place), text::cut(&trace.short, width))),
+        );
         let rest = seen.left_out.saturating_add(count - named);
         if rest > 0 {
             entries.push((Swatch::None, format!("and {rest} more")));
@@ -303,7 +413,11 @@ fn legend(seen: &Seen, lettering: &Lettering) -> Vec<Vec<Entry>> {
         return flow(&about, room);
     }
     // As many names as there is room for, and at least one.
-    (1..=count).rev().map(with).find(|rows| rows.len() <= lettering.rows).unwrap_or_else(|| with(count.min(1)))
+    (1..=count)
+        .rev()
+        .map(with)
+        .find(|rows| rows.len() <= lettering.rows)
+        .unwrap_or_else(|| with(count.min(1)))
 }
 
 fn flow(entries: &[Entry], room: f64) -> Vec<Vec<Entry>> {

@@ -9,7 +9,9 @@ const INTERVALS: f64 = 5.0;
 pub(crate) const FAR: f64 = 0.8;
 const PREFIXES: [&str; 6] = ["k", "M", "G", "T", "P", "E"];
 /// Steps of time below a day, in seconds.
-const STEPS: [i64; 17] = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200];
+const STEPS: [i64; 17] = [
+    1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200,
+];
 const DAY: i64 = 86_400_000;
 
 /// The axis of values.
@@ -56,12 +58,20 @@ pub(crate) fn values(low: f64, high: f64) -> Values {
             }
         }
     }
-    Values { low, high, ticks: Vec::new() }
+    Values {
+        low,
+        high,
+        ticks: Vec::new(),
+    }
 }
 
 /// `number * 10^exponent`, rounded once.
 fn scaled(number: f64, exponent: i32) -> f64 {
-    if exponent < 0 { number / 10f64.powi(-exponent) } else { number * 10f64.powi(exponent) }
+    if exponent < 0 {
+        number / 10f64.powi(-exponent)
+    } else {
+        number * 10f64.powi(exponent)
+    }
 }
 
 /// `number * 10^exponent` in the digits that its axis needs, of which `largest` is the largest number.
@@ -89,8 +99,14 @@ pub(crate) fn number(value: f64) -> String {
         return format!("{value:.0}");
     }
     let short = format!("{value:.3e}");
-    let Ok(rounded) = short.parse::<f64>() else { return short };
-    if (1e-4..1_000.5).contains(&size) { format!("{rounded}") } else { format!("{rounded:e}") }
+    let Ok(rounded) = short.parse::<f64>() else {
+        return short;
+    };
+    if (1e-4..1_000.5).contains(&size) {
+        format!("{rounded}")
+    } else {
+        format!("{rounded:e}")
+    }
 }
 
 /// The axis of time between two instants in milliseconds, `length` font sizes long: instants at round steps, and how they are written.
@@ -100,9 +116,17 @@ pub(crate) fn times(from: i64, to: i64, length: f64) -> Vec<(i64, String)> {
         let count = (to - from) as f64 / step as f64;
         length >= count * (text::width(example) + gap)
     };
-    let day = if to - from > 300 * DAY { "%Y-%m-%d" } else { "%-d %b" };
+    let day = if to - from > 300 * DAY {
+        "%Y-%m-%d"
+    } else {
+        "%-d %b"
+    };
     for seconds in STEPS {
-        let (clock, example) = if seconds % 60 == 0 { ("%H:%M", "00 May") } else { ("%H:%M:%S", "00:00:00") };
+        let (clock, example) = if seconds % 60 == 0 {
+            ("%H:%M", "00 May")
+        } else {
+            ("%H:%M:%S", "00:00:00")
+        };
         if fits(seconds * 1_000, example) {
             return ticks(from, to, seconds * 1_000, clock, "%-d %b");
         }
@@ -110,7 +134,9 @@ pub(crate) fn times(from: i64, to: i64, length: f64) -> Vec<(i64, String)> {
     let mut power = 1;
     let whole = |at: i64| format!("+{}", instant(at).format(day));
     let widest_day = if to - from > 300 * DAY {
-        std::cmp::max_by(whole(from), whole(to), |one, other| text::width(one).total_cmp(&text::width(other)))
+        std::cmp::max_by(whole(from), whole(to), |one, other| {
+            text::width(one).total_cmp(&text::width(other))
+        })
     } else {
         "00 May".to_owned()
     };
@@ -131,7 +157,11 @@ fn ticks(from: i64, to: i64, step: i64, format: &str, midnight: &str) -> Vec<(i6
     let mut ticks = Vec::new();
     let mut at = first;
     while at <= to {
-        let format = if at.rem_euclid(DAY) == 0 { midnight } else { format };
+        let format = if at.rem_euclid(DAY) == 0 {
+            midnight
+        } else {
+            format
+        };
         ticks.push((at, instant(at).format(format).to_string()));
         at += step;
     }
@@ -143,7 +173,12 @@ mod tests {
     use super::{number, times, values};
 
     fn marks(low: f64, high: f64) -> String {
-        values(low, high).ticks.into_iter().map(|(_, label)| label).collect::<Vec<_>>().join(" ")
+        values(low, high)
+            .ticks
+            .into_iter()
+            .map(|(_, label)| label)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]
@@ -159,27 +194,60 @@ mod tests {
         assert_eq!(marks(0.0, 40_000.0), "0 10k 20k 30k 40k");
         assert_eq!(marks(0.0, 3.1e-7), "0 1e-7 2e-7 3e-7 4e-7");
         assert_eq!(marks(-1e300, 1e300), "-1.0e300 -0.5e300 0 0.5e300 1.0e300");
-        assert_eq!(marks(1e12 + 1.0, 1e12 + 2.0), "0.9995T 1.0000T 1.0005T 1.0010T");
-        assert_eq!(marks(0.0, 1e-299), "0 0.2e-299 0.4e-299 0.6e-299 0.8e-299 1.0e-299");
+        assert_eq!(
+            marks(1e12 + 1.0, 1e12 + 2.0),
+            "0.9995T 1.0000T 1.0005T 1.0010T"
+        );
+        assert_eq!(
+            marks(0.0, 1e-299),
+            "0 0.2e-299 0.4e-299 0.6e-299 0.8e-299 1.0e-299"
+        );
     }
 
     #[test]
     fn numbers_are_short() {
-        let written: Vec<String> =
-            [0.1 + 0.2, 0.021_345_6, 1.0, 12_345.678, -4.5e-9, 1e300, 999.96, 100.0].into_iter().map(number).collect();
-        assert_eq!(written, ["0.3", "0.02135", "1", "12346", "-4.5e-9", "1e300", "1000", "100"]);
+        let written: Vec<String> = [
+            0.1 + 0.2,
+            0.021_345_6,
+            1.0,
+            12_345.678,
+            -4.5e-9,
+            1e300,
+            999.96,
+            100.0,
+        ]
+        .into_iter()
+        .map(number)
+        .collect();
+        assert_eq!(
+            written,
+            [
+                "0.3", "0.02135", "1", "12346", "-4.5e-9", "1e300", "1000", "100"
+            ]
+        );
     }
 
     #[test]
     fn times_are_marked_at_round_steps() {
         let minute = 60_000;
         let check = |from: i64, to: i64, expected: &str| {
-            let told: Vec<String> = times(from, to, 40.0).into_iter().map(|(_, label)| label).collect();
+            let told: Vec<String> = times(from, to, 40.0)
+                .into_iter()
+                .map(|(_, label)| label)
+                .collect();
             assert_eq!(told.join(" "), expected);
         };
         check(0, 60 * minute, "1 Jan 00:10 00:20 00:30 00:40 00:50 01:00");
-        check(-90 * minute, 90 * minute, "22:30 23:00 23:30 1 Jan 00:30 01:00 01:30");
+        check(
+            -90 * minute,
+            90 * minute,
+            "22:30 23:00 23:30 1 Jan 00:30 01:00 01:30",
+        );
         check(500, 10_500, "00:00:02 00:00:04 00:00:06 00:00:08 00:00:10");
-        check(0, 5 * 24 * 60 * minute, "1 Jan 2 Jan 3 Jan 4 Jan 5 Jan 6 Jan");
+        check(
+            0,
+            5 * 24 * 60 * minute,
+            "1 Jan 2 Jan 3 Jan 4 Jan 5 Jan 6 Jan",
+        );
     }
 }

@@ -29,10 +29,20 @@ pub(crate) fn draw(seen: &Seen) -> String {
 
 /// The axis of all that is drawn.
 pub(crate) fn axis(seen: &Seen) -> Values {
-    let samples = seen.traces.iter().flat_map(|trace| &trace.samples).map(|sample| sample.value);
+    let samples = seen
+        .traces
+        .iter()
+        .flat_map(|trace| &trace.samples)
+        .map(|sample| sample.value);
     let bounds = || seen.thresholds.iter().map(|threshold| threshold.value);
     let all = || samples.clone().chain(bounds());
-    let Some(low) = all().reduce(f64::min) else { return Values { low: 0.0, high: 1.0, ticks: Vec::new() } };
+    let Some(low) = all().reduce(f64::min) else {
+        return Values {
+            low: 0.0,
+            high: 1.0,
+            ticks: Vec::new(),
+        };
+    };
     let high = all().reduce(f64::max).unwrap_or(low);
     let mut values = scale::values(low, high);
     // The text of the topmost threshold stands above it, and above that, where there are none, that there are no samples.
@@ -48,10 +58,24 @@ pub(crate) fn axis(seen: &Seen) -> Values {
     values
 }
 
-fn file(out: &mut String, seen: &Seen, values: &Values, frames: &[Frame], height: f64) -> fmt::Result {
-    write!(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" ")?;
+fn file(
+    out: &mut String,
+    seen: &Seen,
+    values: &Values,
+    frames: &[Frame],
+    height: f64,
+) -> fmt::Result {
+    write!(
+        out,
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\" "
+    )?;
     writeln!(out, "aria-labelledby=\"title desc\" xml:lang=\"en\">")?;
-    writeln!(out, "<title id=\"title\">{}</title>\n<desc id=\"desc\">{}</desc>", xml(&title(seen)), xml(&sentences(seen)))?;
+    writeln!(
+        out,
+        "<title id=\"title\">{}</title>\n<desc id=\"desc\">{}</desc>",
+        xml(&title(seen)),
+        xml(&sentences(seen))
+    )?;
     writeln!(out, "<style>\n{STYLE}</style>\n<defs>")?;
     for (id, size, path) in [
         ("dense", 6, "M-1 1l2-2M-1 7l8-8M5 7l2-2"),
@@ -66,8 +90,13 @@ fn file(out: &mut String, seen: &Seen, values: &Values, frames: &[Frame], height
     writeln!(out, "<g id=\"field\">")?;
     field(out, seen, values)?;
     writeln!(out, "</g>\n<g id=\"bars\">")?;
-    states(out, seen, |state| (bar(state).0.to_owned(), bar(state).1, bar(state).2))?;
-    writeln!(out, "</g>\n</defs>\n<rect class=\"sheet\" width=\"{WIDTH}\" height=\"{height}\" rx=\"8\"/>")?;
+    states(out, seen, |state| {
+        (bar(state).0.to_owned(), bar(state).1, bar(state).2)
+    })?;
+    writeln!(
+        out,
+        "</g>\n</defs>\n<rect class=\"sheet\" width=\"{WIDTH}\" height=\"{height}\" rx=\"8\"/>"
+    )?;
     for frame in frames {
         lettered(out, seen, frame)?;
     }
@@ -79,35 +108,69 @@ fn field(out: &mut String, seen: &Seen, values: &Values) -> fmt::Result {
     let (width, height) = FIELD;
     let x = |at: i64| width * share(at as f64, seen.from as f64, seen.to as f64);
     let y = |value: f64| height * (1.0 - share(value, values.low, values.high));
-    states(out, seen, |state| (format!("wash {}", bar(state).0), 0.0, height))?;
+    states(out, seen, |state| {
+        (format!("wash {}", bar(state).0), 0.0, height)
+    })?;
     for (value, _) in &values.ticks {
         let class = if *value == values.low { "base" } else { "grid" };
-        writeln!(out, "<path class=\"{class}\" d=\"M0 {}H{width}\"/>", Short(y(*value)))?;
+        writeln!(
+            out,
+            "<path class=\"{class}\" d=\"M0 {}H{width}\"/>",
+            Short(y(*value))
+        )?;
     }
     if values.ticks.is_empty() {
         writeln!(out, "<path class=\"base\" d=\"M0 {height}H{width}\"/>")?;
     }
     for (_, at) in &seen.milestones {
-        writeln!(out, "<path class=\"turn\" d=\"M{} 0V{height}\"/>", Short(x(*at)))?;
+        writeln!(
+            out,
+            "<path class=\"turn\" d=\"M{} 0V{height}\"/>",
+            Short(x(*at))
+        )?;
     }
     for threshold in &seen.thresholds {
-        writeln!(out, "<path class=\"bound\" d=\"M0 {}H{width}\"/>", Short(y(threshold.value)))?;
+        writeln!(
+            out,
+            "<path class=\"bound\" d=\"M0 {}H{width}\"/>",
+            Short(y(threshold.value))
+        )?;
     }
     let columns = (COLUMNS / seen.traces.len().max(1)).min(width as usize);
     for (place, trace) in seen.traces.iter().enumerate() {
         write!(out, "<path class=\"{}\" d=\"", line_class(place))?;
-        line(out, &reduced(trace, columns, |at| share(at as f64, seen.from as f64, seen.to as f64)), x, y)?;
+        line(
+            out,
+            &reduced(trace, columns, |at| {
+                share(at as f64, seen.from as f64, seen.to as f64)
+            }),
+            x,
+            y,
+        )?;
         writeln!(out, "\"/>")?;
     }
     Ok(())
 }
 
 /// One path for each state there was, with the class, top and height that `look` gives it.
-fn states(out: &mut String, seen: &Seen, look: impl Fn(SpanState) -> (String, f64, f64)) -> fmt::Result {
+fn states(
+    out: &mut String,
+    seen: &Seen,
+    look: impl Fn(SpanState) -> (String, f64, f64),
+) -> fmt::Result {
     let x = |at: i64| FIELD.0 * share(at as f64, seen.from as f64, seen.to as f64);
     // What is worse is drawn later, and so not hidden where stretches are merged or too short to be seen.
-    for state in [SpanState::Planned, SpanState::Unknown, SpanState::NearMiss, SpanState::Degraded] {
-        let stretches = seen.stretches.iter().filter(|stretch| stretch.state == state).map(|stretch| (x(stretch.from), x(stretch.to)));
+    for state in [
+        SpanState::Planned,
+        SpanState::Unknown,
+        SpanState::NearMiss,
+        SpanState::Degraded,
+    ] {
+        let stretches = seen
+            .stretches
+            .iter()
+            .filter(|stretch| stretch.state == state)
+            .map(|stretch| (x(stretch.from), x(stretch.to)));
         let drawn = merged(stretches);
         if drawn.is_empty() {
             continue;
@@ -115,17 +178,36 @@ fn states(out: &mut String, seen: &Seen, look: impl Fn(SpanState) -> (String, f6
         let (class, top, tall) = look(state);
         write!(out, "<path class=\"{class}\" d=\"")?;
         for (from, to) in &drawn {
-            write!(out, "M{} {}h{}v{}h{}z", Short(*from), Short(top), Short(to - from), Short(tall), Short(from - to))?;
+            write!(
+                out,
+                "M{} {}h{}v{}h{}z",
+                Short(*from),
+                Short(top),
+                Short(to - from),
+                Short(tall),
+                Short(from - to)
+            )?;
         }
         writeln!(out, "\"/>")?;
     }
     Ok(())
 }
 
-fn line(out: &mut String, samples: &[Sample], x: impl Fn(i64) -> f64, y: impl Fn(f64) -> f64) -> fmt::Result {
+fn line(
+    out: &mut String,
+    samples: &[Sample],
+    x: impl Fn(i64) -> f64,
+    y: impl Fn(f64) -> f64,
+) -> fmt::Result {
     for (place, sample) in samples.iter().enumerate() {
         let ends = samples.get(place + 1).is_none_or(|next| next.starts);
-        write!(out, "{}{} {}", if sample.starts { "M" } else { " " }, Short(x(sample.at)), Short(y(sample.value)))?;
+        write!(
+            out,
+            "{}{} {}",
+            if sample.starts { "M" } else { " " },
+            Short(x(sample.at)),
+            Short(y(sample.value))
+        )?;
         if sample.starts && ends {
             // A line to itself: a dot, by the round ends of lines.
             write!(out, "h0")?;
@@ -139,16 +221,24 @@ fn reduced(trace: &Trace, columns: usize, share: impl Fn(i64) -> f64) -> Vec<Sam
     let column = |sample: &Sample| ((share(sample.at) * columns as f64) as usize).min(columns - 1);
     let mut kept: Vec<Sample> = Vec::new();
     let mut broken = false;
-    for group in trace.samples.chunk_by(|one, other| column(one) == column(other)) {
+    for group in trace
+        .samples
+        .chunk_by(|one, other| column(one) == column(other))
+    {
         let extreme = |sign: f64| {
-            let place = (0..group.len()).max_by(|one, other| (group[*one].value * sign).total_cmp(&(group[*other].value * sign)));
+            let place = (0..group.len()).max_by(|one, other| {
+                (group[*one].value * sign).total_cmp(&(group[*other].value * sign))
+            });
             place.unwrap_or(0)
         };
         let (low, high) = (extreme(-1.0), extreme(1.0));
         for (place, sample) in group.iter().enumerate() {
             broken |= sample.starts;
             if place == low || place == high {
-                kept.push(Sample { starts: broken, ..*sample });
+                kept.push(Sample {
+                    starts: broken,
+                    ..*sample
+                });
                 broken = false;
             }
         }
@@ -181,27 +271,58 @@ fn bar(state: SpanState) -> (&'static str, f64, f64) {
 }
 
 fn line_class(place: usize) -> String {
-    let second = if place % LINES >= COLOURS.len() { " second" } else { "" };
+    let second = if place % LINES >= COLOURS.len() {
+        " second"
+    } else {
+        ""
+    };
     format!("line {}{second}", COLOURS[place % COLOURS.len()])
 }
 
 /// The field with one lettering around it.
 fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
-    let Frame { left, top, width, height, lettering, .. } = frame;
+    let Frame {
+        left,
+        top,
+        width,
+        height,
+        lettering,
+        ..
+    } = frame;
     let em = lettering.em;
     let (across, down) = (width / FIELD.0, height / FIELD.1);
     writeln!(out, "<g class=\"{}\">", lettering.class)?;
-    let place = format!("translate({} {}) scale({across:.4} {down:.4})", Short(*left), Short(*top));
+    let place = format!(
+        "translate({} {}) scale({across:.4} {down:.4})",
+        Short(*left),
+        Short(*top)
+    );
     writeln!(out, "<use href=\"#field\" transform=\"{place}\"/>")?;
     if !seen.stretches.is_empty() {
         let (x, y, down) = (Short(*left), Short(top + height + em * 0.2), em * 0.06);
-        writeln!(out, "<use href=\"#bars\" transform=\"translate({x} {y}) scale({across:.4} {down:.2})\"/>")?;
+        writeln!(
+            out,
+            "<use href=\"#bars\" transform=\"translate({x} {y}) scale({across:.4} {down:.2})\"/>"
+        )?;
     }
     for mark in &frame.marks {
-        writeln!(out, "<path class=\"tick\" d=\"M{} {}v{}\"/>", Short(*mark), Short(top + height), Short(em * 0.25))?;
+        writeln!(
+            out,
+            "<path class=\"tick\" d=\"M{} {}v{}\"/>",
+            Short(*mark),
+            Short(top + height),
+            Short(em * 0.25)
+        )?;
     }
     for (above, below, y) in &frame.leaders {
-        writeln!(out, "<path class=\"leader\" d=\"M{} {}L{} {}\"/>", Short(*above), Short(*y), Short(*below), Short(*top))?;
+        writeln!(
+            out,
+            "<path class=\"leader\" d=\"M{} {}L{} {}\"/>",
+            Short(*above),
+            Short(*y),
+            Short(*below),
+            Short(*top)
+        )?;
     }
     for (swatch, x, y) in &frame.swatches {
         match swatch {
@@ -210,10 +331,20 @@ fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
                 let (class, above, tall) = bar(*state);
                 let (x, y) = (Short(*x), Short(y - em * 0.4 + em * 0.08 * above));
                 let (wide, tall) = (Short(em * 0.9), Short(em * 0.08 * tall));
-                writeln!(out, "<path class=\"{class}\" d=\"M{x} {y}h{wide}v{tall}h-{wide}z\"/>")?;
+                writeln!(
+                    out,
+                    "<path class=\"{class}\" d=\"M{x} {y}h{wide}v{tall}h-{wide}z\"/>"
+                )?;
             }
             Swatch::Line(place) => {
-                writeln!(out, "<path class=\"{}\" d=\"M{} {}h{}\"/>", line_class(*place), Short(*x), Short(*y), Short(em * 1.4))?;
+                writeln!(
+                    out,
+                    "<path class=\"{}\" d=\"M{} {}h{}\"/>",
+                    line_class(*place),
+                    Short(*x),
+                    Short(*y),
+                    Short(em * 1.4)
+                )?;
             }
         }
     }
@@ -224,7 +355,12 @@ fn lettered(out: &mut String, seen: &Seen, frame: &Frame) -> fmt::Result {
             Anchor::End => " text-anchor=\"end\"",
         };
         let (x, y) = (Short(label.x), Short(label.y));
-        writeln!(out, "<text class=\"{}\" x=\"{x}\" y=\"{y}\"{anchor}>{}</text>", label.class, xml(&label.text))?;
+        writeln!(
+            out,
+            "<text class=\"{}\" x=\"{x}\" y=\"{y}\"{anchor}>{}</text>",
+            label.class,
+            xml(&label.text)
+        )?;
     }
     writeln!(out, "</g>")
 }
@@ -236,6 +372,10 @@ struct Short(f64);
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let tenths = (self.0 * 10.0).round();
-        if tenths % 10.0 == 0.0 { write!(f, "{}", (tenths / 10.0) as i64) } else { write!(f, "{:.1}", tenths / 10.0) }
+        if tenths % 10.0 == 0.0 {
+            write!(f, "{}", (tenths / 10.0) as i64)
+        } else {
+            write!(f, "{:.1}", tenths / 10.0)
+        }
     }
 }

@@ -14,17 +14,46 @@ const ROWS: usize = 30;
 /// The table of what is seen.
 pub(crate) fn table(seen: &Seen) -> Table {
     let one_day = same_day(seen);
-    let time = if one_day { format!("Time (UTC, {})", instant(seen.from).format("%Y-%m-%d")) } else { "Time (UTC)".to_owned() };
-    let named = seen.traces.iter().map(|trace| if trace.name.is_empty() { "Value".to_owned() } else { trace.name.clone() });
-    let head = [time].into_iter().chain(named).chain(["State".to_owned(), "Note".to_owned()]).collect();
+    let time = if one_day {
+        format!("Time (UTC, {})", instant(seen.from).format("%Y-%m-%d"))
+    } else {
+        "Time (UTC)".to_owned()
+    };
+    let named = seen.traces.iter().map(|trace| {
+        if trace.name.is_empty() {
+            "Value".to_owned()
+        } else {
+            trace.name.clone()
+        }
+    });
+    let head = [time]
+        .into_iter()
+        .chain(named)
+        .chain(["State".to_owned(), "Note".to_owned()])
+        .collect();
     let rows = instants(seen)
         .into_iter()
         .map(|at| {
-            let second = if at % 1_000 == 0 { "%H:%M:%S" } else { "%H:%M:%S%.3f" };
-            let date = if one_day { String::new() } else { instant(at).format("%Y-%m-%d ").to_string() };
+            let second = if at % 1_000 == 0 {
+                "%H:%M:%S"
+            } else {
+                "%H:%M:%S%.3f"
+            };
+            let date = if one_day {
+                String::new()
+            } else {
+                instant(at).format("%Y-%m-%d ").to_string()
+            };
             let time = format!("{date}{}", instant(at).format(second));
-            let values = seen.traces.iter().map(|trace| value(trace, at).map_or_else(|| "no value".to_owned(), number));
-            [time].into_iter().chain(values).chain([state(seen, at), note(seen, at)]).collect()
+            let values = seen
+                .traces
+                .iter()
+                .map(|trace| value(trace, at).map_or_else(|| "no value".to_owned(), number));
+            [time]
+                .into_iter()
+                .chain(values)
+                .chain([state(seen, at), note(seen, at)])
+                .collect()
         })
         .collect();
     Table { head, rows }
@@ -47,8 +76,14 @@ pub(crate) fn markdown(table: &Table) -> String {
 
 /// A number or a time begins no list here, and would be harder to read with its point escaped.
 fn value_or_text(cell: &str) -> String {
-    let plain = cell.chars().all(|char| char.is_ascii_digit() || matches!(char, '.' | ':' | '-' | 'e' | ' '));
-    if plain { cell.to_owned() } else { escape::text(cell) }
+    let plain = cell
+        .chars()
+        .all(|char| char.is_ascii_digit() || matches!(char, '.' | ':' | '-' | 'e' | ' '));
+    if plain {
+        cell.to_owned()
+    } else {
+        escape::text(cell)
+    }
 }
 
 /// When there is a row: turns and extremes first, then as many as there is room for.
@@ -58,19 +93,46 @@ fn instants(seen: &Seen) -> BTreeSet<i64> {
     for trace in &seen.traces {
         let by_value = |one: &&Sample, other: &&Sample| one.value.total_cmp(&other.value);
         // The first of equals for both.
-        chosen.extend(trace.samples.iter().min_by(by_value).map(|sample| sample.at));
-        chosen.extend(trace.samples.iter().rev().max_by(by_value).map(|sample| sample.at));
+        chosen.extend(
+            trace
+                .samples
+                .iter()
+                .min_by(by_value)
+                .map(|sample| sample.at),
+        );
+        chosen.extend(
+            trace
+                .samples
+                .iter()
+                .rev()
+                .max_by(by_value)
+                .map(|sample| sample.at),
+        );
     }
-    let samples: BTreeSet<i64> = seen.traces.iter().flat_map(|trace| &trace.samples).map(|sample| sample.at).collect();
+    let samples: BTreeSet<i64> = seen
+        .traces
+        .iter()
+        .flat_map(|trace| &trace.samples)
+        .map(|sample| sample.at)
+        .collect();
     chosen.extend(samples.first().into_iter().chain(samples.last()));
-    fill(&mut chosen, seen.stretches.iter().flat_map(|stretch| [stretch.from, stretch.to]).collect());
+    fill(
+        &mut chosen,
+        seen.stretches
+            .iter()
+            .flat_map(|stretch| [stretch.from, stretch.to])
+            .collect(),
+    );
     fill(&mut chosen, samples);
     chosen
 }
 
 /// Adds candidates, evenly between if there are too many.
 fn fill(chosen: &mut BTreeSet<i64>, candidates: BTreeSet<i64>) {
-    let left: Vec<i64> = candidates.into_iter().filter(|at| !chosen.contains(at)).collect();
+    let left: Vec<i64> = candidates
+        .into_iter()
+        .filter(|at| !chosen.contains(at))
+        .collect();
     let room = ROWS.saturating_sub(chosen.len()).min(left.len());
     chosen.extend((0..room).map(|place| left[(2 * place + 1) * left.len() / (2 * room)]));
 }
@@ -79,12 +141,19 @@ fn fill(chosen: &mut BTreeSet<i64>, candidates: BTreeSet<i64>) {
 fn value(trace: &Trace, at: i64) -> Option<f64> {
     let after = trace.samples.partition_point(|sample| sample.at <= at);
     let last = trace.samples.get(after.checked_sub(1)?)?;
-    let broken = trace.samples.get(after).map_or(at - last.at > trace.patience, |next| next.starts);
+    let broken = trace
+        .samples
+        .get(after)
+        .map_or(at - last.at > trace.patience, |next| next.starts);
     (last.at == at || !broken).then_some(last.value)
 }
 
 fn state(seen: &Seen, at: i64) -> String {
-    let now = seen.stretches.iter().rev().find(|stretch| stretch.from <= at && (at < stretch.to || stretch.open));
+    let now = seen
+        .stretches
+        .iter()
+        .rev()
+        .find(|stretch| stretch.from <= at && (at < stretch.to || stretch.open));
     match now {
         Some(stretch) => state_name(stretch.state).to_owned(),
         None if seen.traces.is_empty() => "–".to_owned(),
@@ -93,8 +162,16 @@ fn state(seen: &Seen, at: i64) -> String {
 }
 
 fn note(seen: &Seen, at: i64) -> String {
-    let turns = seen.milestones.iter().filter(|(_, turn)| *turn == at).map(|(kind, _)| milestone_name(*kind));
-    let extreme = if seen.downward() { "lowest value" } else { "highest value" };
+    let turns = seen
+        .milestones
+        .iter()
+        .filter(|(_, turn)| *turn == at)
+        .map(|(kind, _)| milestone_name(*kind));
+    let extreme = if seen.downward() {
+        "lowest value"
+    } else {
+        "highest value"
+    };
     let worst = seen.worst().filter(|worst| worst.at == at).map(|_| extreme);
     turns.chain(worst).collect::<Vec<_>>().join(", ")
 }

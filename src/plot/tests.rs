@@ -2,7 +2,9 @@
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
-use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_assert, prop_assume, prop_oneof, proptest};
+use proptest::prelude::{
+    Just, ProptestConfig, Strategy, any, prop_assert, prop_assume, prop_oneof, proptest,
+};
 
 use super::clip::Seen;
 use super::layout::{Anchor, FIELD, Label, WIDTH, frames};
@@ -18,15 +20,26 @@ fn at(clock: &str) -> Time {
 }
 
 fn span(start: &str, end: Option<&str>, state: SpanState) -> Span {
-    Span { start: at(start), end: end.map(at), state }
+    Span {
+        start: at(start),
+        end: end.map(at),
+        state,
+    }
 }
 
 fn bound(name: &str, text: &str, value: f64) -> Bound {
-    Bound { name: name.into(), text: text.into(), value }
+    Bound {
+        name: name.into(),
+        text: text.into(),
+        value,
+    }
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).into(), (*value).into()))
+        .collect()
 }
 
 /// A value every fifteen seconds, some noise on it.
@@ -49,11 +62,16 @@ fn plot(lines: Vec<Line>) -> Plot {
     Plot {
         condition: "error-ratio".into(),
         service: "checkout".into(),
-        query: "sum(rate(http_requests_total{code=~\"5..\"}[5m])) / sum(rate(http_requests_total[5m]))".into(),
+        query:
+            "sum(rate(http_requests_total{code=~\"5..\"}[5m])) / sum(rate(http_requests_total[5m]))"
+                .into(),
         from: at("09:48:00"),
         to: at("10:50:00"),
         lines,
-        bounds: vec![bound("degraded", "> 0.02", 0.02), bound("recovered", "< 0.015", 0.015)],
+        bounds: vec![
+            bound("degraded", "> 0.02", 0.02),
+            bound("recovered", "< 0.015", 0.015),
+        ],
         spans: vec![span("10:02:15", Some("10:33:45"), SpanState::Degraded)],
         milestones: vec![
             (MilestoneKind::Began, at("10:02:15")),
@@ -73,12 +91,22 @@ fn swell(minute: f64, high: f64) -> f64 {
 }
 
 fn ratio() -> Plot {
-    plot(vec![line(Labels::new(), "09:48:00", "10:50:00", |minute| Some(swell(minute, 0.21)))])
+    plot(vec![line(
+        Labels::new(),
+        "09:48:00",
+        "10:50:00",
+        |minute| Some(swell(minute, 0.21)),
+    )])
 }
 
 fn instances() -> Plot {
     let of = |name: &str, high: f64| {
-        line(labels(&[("instance", name), ("job", "checkout")]), "09:48:00", "10:50:00", |minute| Some(swell(minute, high)))
+        line(
+            labels(&[("instance", name), ("job", "checkout")]),
+            "09:48:00",
+            "10:50:00",
+            |minute| Some(swell(minute, high)),
+        )
     };
     plot(vec![of("10.0.3.17:9090", 0.21), of("10.0.3.18:9090", 0.05)])
 }
@@ -97,10 +125,19 @@ fn gap() -> Plot {
 }
 
 fn near_miss() -> Plot {
-    let mut plot = plot(vec![line(Labels::new(), "09:48:00", "10:50:00", |minute| Some(0.31 + swell(minute, 0.32)))]);
+    let mut plot = plot(vec![line(
+        Labels::new(),
+        "09:48:00",
+        "10:50:00",
+        |minute| Some(0.31 + swell(minute, 0.32)),
+    )]);
     plot.condition = "p99".into();
-    plot.query = "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[5m])))".into();
-    plot.bounds = vec![bound("degraded", "> 1", 1.0), bound("near_miss", "> 0.6", 0.6)];
+    plot.query =
+        "histogram_quantile(0.99, sum by (le) (rate(request_duration_seconds_bucket[5m])))".into();
+    plot.bounds = vec![
+        bound("degraded", "> 1", 1.0),
+        bound("near_miss", "> 0.6", 0.6),
+    ];
     plot.spans = vec![span("10:05:00", Some("10:24:00"), SpanState::NearMiss)];
     plot.milestones = vec![];
     plot
@@ -109,9 +146,17 @@ fn near_miss() -> Plot {
 fn many() -> Plot {
     let of = |place: usize| {
         let name = format!("checkout-7d9f{place}");
-        line(labels(&[("pod", &name)]), "09:48:00", "10:50:00", |minute| Some(swell(minute, 0.05 + place as f64 * 0.02)))
+        line(
+            labels(&[("pod", &name)]),
+            "09:48:00",
+            "10:50:00",
+            |minute| Some(swell(minute, 0.05 + place as f64 * 0.02)),
+        )
     };
-    Plot { left_out: 3, ..plot((0..9).map(of).collect()) }
+    Plot {
+        left_out: 3,
+        ..plot((0..9).map(of).collect())
+    }
 }
 
 fn silent() -> Plot {
@@ -122,7 +167,10 @@ fn silent() -> Plot {
 
 fn days() -> Plot {
     let mut plot = ratio();
-    (plot.from, plot.to) = ("2026-11-22T20:00:00Z".parse().unwrap(), "2026-11-24T02:00:00Z".parse().unwrap());
+    (plot.from, plot.to) = (
+        "2026-11-22T20:00:00Z".parse().unwrap(),
+        "2026-11-24T02:00:00Z".parse().unwrap(),
+    );
     plot.query = String::new();
     plot.lines[0].points.iter_mut().for_each(|(at, value)| {
         *at = "2026-11-22T20:00:00Z".parse::<Time>().unwrap() + (*at - self::at("09:48:00")) * 29;
@@ -136,7 +184,13 @@ fn check_told(plot: &Plot, title: &str, told: &str) {
     assert_eq!(describe(plot), told);
     let drawn = svg(plot);
     let document = roxmltree::Document::parse(&drawn).unwrap();
-    let text = |name: &str| document.descendants().find(|node| node.has_tag_name(name)).and_then(|node| node.text()).unwrap();
+    let text = |name: &str| {
+        document
+            .descendants()
+            .find(|node| node.has_tag_name(name))
+            .and_then(|node| node.text())
+            .unwrap()
+    };
     assert_eq!((text("title"), text("desc")), (title, told));
 }
 
@@ -150,11 +204,16 @@ fn says_what_can_be_seen() {
          mitigated at 10:33:45, resolved at 10:43:45.",
     );
     check_told(
-        &Plot { milestones: vec![], ..silent() },
+        &Plot {
+            milestones: vec![],
+            ..silent()
+        },
         "error-ratio of checkout",
         "No samples from 2026-11-23 09:48:00 to 10:50:00 UTC. Unknown for 47m 45s so far.",
     );
-    let success = line(Labels::new(), "09:48:00", "09:49:00", |minute| Some(0.9 + minute / 100.0));
+    let success = line(Labels::new(), "09:48:00", "09:49:00", |minute| {
+        Some(0.9 + minute / 100.0)
+    });
     let success = Plot {
         bounds: vec![bound("degraded", "< 0.5", 0.5)],
         spans: vec![],
@@ -174,8 +233,16 @@ fn says_what_can_be_seen() {
 fn lettering(plot: &Plot, class: &str) -> String {
     let drawn = svg(plot);
     let document = roxmltree::Document::parse(&drawn).unwrap();
-    let group = document.descendants().find(|node| node.attribute("class") == Some(class)).unwrap();
-    group.children().filter(|node| node.has_tag_name("text")).filter_map(|node| node.text()).collect::<Vec<_>>().join(" | ")
+    let group = document
+        .descendants()
+        .find(|node| node.attribute("class") == Some(class))
+        .unwrap();
+    group
+        .children()
+        .filter(|node| node.has_tag_name("text"))
+        .filter_map(|node| node.text())
+        .collect::<Vec<_>>()
+        .join(" | ")
 }
 
 #[test]
@@ -238,18 +305,44 @@ fn tables_tell_each_turn() {
 fn text_from_outside_stays_text() {
     let mut plot = instances();
     plot.condition = "a<b>&\"'\u{0}\u{ffff}\u{202e}\n]]>".into();
-    plot.lines[0].labels.insert("pod".into(), "</text><script>alert(1)</script>| x |".into());
+    plot.lines[0]
+        .labels
+        .insert("pod".into(), "</text><script>alert(1)</script>| x |".into());
     let drawn = svg(&plot);
     let document = roxmltree::Document::parse(&drawn).unwrap();
-    assert!(!document.descendants().any(|node| node.has_tag_name("script")));
-    assert!(lettering(&plot, "wide").contains("checkout: a<b>&\"'  ]]>"), "{}", lettering(&plot, "wide"));
-    assert!(markdown(&table(&plot)).lines().next().unwrap().contains("&lt;/text&gt;&lt;script&gt;ale"));
+    assert!(
+        !document
+            .descendants()
+            .any(|node| node.has_tag_name("script"))
+    );
+    assert!(
+        lettering(&plot, "wide").contains("checkout: a<b>&\"'  ]]>"),
+        "{}",
+        lettering(&plot, "wide")
+    );
+    assert!(
+        markdown(&table(&plot))
+            .lines()
+            .next()
+            .unwrap()
+            .contains("&lt;/text&gt;&lt;script&gt;ale")
+    );
 }
 
 #[test]
 fn nothing_is_loaded_from_elsewhere() {
     let drawn = svg(&gap()).replace("http://www.w3.org/2000/svg", "");
-    for word in ["http:", "https:", "//", "@import", "@font-face", "<script", "xlink", "data:", "url(h"] {
+    for word in [
+        "http:",
+        "https:",
+        "//",
+        "@import",
+        "@font-face",
+        "<script",
+        "xlink",
+        "data:",
+        "url(h",
+    ] {
         assert!(!drawn.contains(word), "{word}");
     }
 }
@@ -257,26 +350,55 @@ fn nothing_is_loaded_from_elsewhere() {
 #[test]
 fn a_line_is_broken_where_nothing_is_known() {
     let drawn = |points: &[(&str, Option<f64>)]| {
-        let points = points.iter().map(|(clock, value)| (at(clock), *value)).collect();
+        let points = points
+            .iter()
+            .map(|(clock, value)| (at(clock), *value))
+            .collect();
         let plot = Plot {
             from: at("10:00:00"),
             to: at("10:10:00"),
             bounds: vec![bound("degraded", "> 4", 4.0)],
-            ..plot(vec![Line { labels: Labels::new(), points }])
+            ..plot(vec![Line {
+                labels: Labels::new(),
+                points,
+            }])
         };
         let drawn = svg(&plot);
         let document = roxmltree::Document::parse(&drawn).unwrap();
-        let line = document.descendants().find(|node| node.attribute("class") == Some("line a"));
-        line.and_then(|line| line.attribute("d").map(str::to_owned)).unwrap_or_default()
+        let line = document
+            .descendants()
+            .find(|node| node.attribute("class") == Some("line a"));
+        line.and_then(|line| line.attribute("d").map(str::to_owned))
+            .unwrap_or_default()
     };
     let one = Some(3.0);
-    assert_eq!(drawn(&[("10:00:00", one), ("10:01:00", one), ("10:02:00", one)]), "M0 100 88 100 176 100");
-    assert_eq!(drawn(&[("10:00:00", one), ("10:01:00", None), ("10:02:00", one)]), "M0 100h0M176 100h0");
     assert_eq!(
-        drawn(&[("10:00:00", one), ("10:01:00", one), ("10:02:00", Some(f64::NAN)), ("10:03:00", one), ("10:04:00", one)]),
+        drawn(&[("10:00:00", one), ("10:01:00", one), ("10:02:00", one)]),
+        "M0 100 88 100 176 100"
+    );
+    assert_eq!(
+        drawn(&[("10:00:00", one), ("10:01:00", None), ("10:02:00", one)]),
+        "M0 100h0M176 100h0"
+    );
+    assert_eq!(
+        drawn(&[
+            ("10:00:00", one),
+            ("10:01:00", one),
+            ("10:02:00", Some(f64::NAN)),
+            ("10:03:00", one),
+            ("10:04:00", one)
+        ]),
         "M0 100 88 100M264 100 352 100"
     );
-    assert_eq!(drawn(&[("10:00:00", one), ("10:01:00", one), ("10:05:00", one), ("10:06:00", one)]), "M0 100 88 100M440 100 528 100");
+    assert_eq!(
+        drawn(&[
+            ("10:00:00", one),
+            ("10:01:00", one),
+            ("10:05:00", one),
+            ("10:06:00", one)
+        ]),
+        "M0 100 88 100M440 100 528 100"
+    );
     assert_eq!(drawn(&[("10:05:00", one)]), "M440 100h0");
     assert_eq!(drawn(&[("11:05:00", one)]), "");
 }
@@ -294,33 +416,82 @@ fn any_value() -> impl Strategy<Value = f64> {
 
 fn any_line() -> impl Strategy<Value = Line> {
     let points = vec((any_time(), option::weighted(0.8, any_value())), 0..60);
-    (btree_map("[a-c]", any::<String>(), 0..3), points).prop_map(|(labels, points)| Line { labels, points })
+    (btree_map("[a-c]", any::<String>(), 0..3), points)
+        .prop_map(|(labels, points)| Line { labels, points })
 }
 
 fn any_plot() -> impl Strategy<Value = Plot> {
-    let states = prop_oneof![Just(SpanState::Degraded), Just(SpanState::NearMiss), Just(SpanState::Unknown), Just(SpanState::Planned)];
-    let spans = vec((any_time(), option::of(any_time()), states).prop_map(|(start, end, state)| Span { start, end, state }), 0..8);
-    let kinds =
-        [MilestoneKind::Began, MilestoneKind::Detected, MilestoneKind::Acknowledged, MilestoneKind::Mitigated, MilestoneKind::Resolved];
+    let states = prop_oneof![
+        Just(SpanState::Degraded),
+        Just(SpanState::NearMiss),
+        Just(SpanState::Unknown),
+        Just(SpanState::Planned)
+    ];
+    let spans = vec(
+        (any_time(), option::of(any_time()), states).prop_map(|(start, end, state)| Span {
+            start,
+            end,
+            state,
+        }),
+        0..8,
+    );
+    let kinds = [
+        MilestoneKind::Began,
+        MilestoneKind::Detected,
+        MilestoneKind::Acknowledged,
+        MilestoneKind::Mitigated,
+        MilestoneKind::Resolved,
+    ];
     let milestones = vec((proptest::sample::select(kinds.to_vec()), any_time()), 0..9);
-    let bounds = vec(("degraded|near_miss|recovered", "[<>] ?[0-9.]{1,6}|\\PC*", any_value()), 0..4)
-        .prop_map(|bounds| bounds.iter().map(|(name, text, value)| bound(name, text, *value)).collect());
+    let bounds = vec(
+        (
+            "degraded|near_miss|recovered",
+            "[<>] ?[0-9.]{1,6}|\\PC*",
+            any_value(),
+        ),
+        0..4,
+    )
+    .prop_map(|bounds| {
+        bounds
+            .iter()
+            .map(|(name, text, value)| bound(name, text, *value))
+            .collect()
+    });
     let names = (any::<String>(), any::<String>(), any::<String>());
     let left_out = prop_oneof![Just(0), Just(3), Just(usize::MAX)];
-    (names, any_time(), any_time(), vec(any_line(), 0..11), bounds, spans, milestones, left_out).prop_map(
-        |((condition, service, query), from, to, lines, bounds, spans, milestones, left_out)| Plot {
-            condition,
-            service,
-            query,
-            from,
-            to,
-            lines,
-            bounds,
-            spans,
-            milestones,
-            left_out,
-        },
+    (
+        names,
+        any_time(),
+        any_time(),
+        vec(any_line(), 0..11),
+        bounds,
+        spans,
+        milestones,
+        left_out,
     )
+        .prop_map(
+            |(
+                (condition, service, query),
+                from,
+                to,
+                lines,
+                bounds,
+                spans,
+                milestones,
+                left_out,
+            )| Plot {
+                condition,
+                service,
+                query,
+                from,
+                to,
+                lines,
+                bounds,
+                spans,
+                milestones,
+                left_out,
+            },
+        )
 }
 
 /// Left, top, right and bottom of a text, by the estimate of its width.
@@ -338,7 +509,16 @@ fn area(label: &Label, em: f64) -> [f64; 4] {
 fn points(path: &str) -> Vec<(f64, f64)> {
     let mut found = Vec::new();
     let (mut x, mut y) = (0.0, 0.0);
-    let spaced: String = path.chars().flat_map(|char| if char.is_alphabetic() { vec![' ', char, ' '] } else { vec![char] }).collect();
+    let spaced: String = path
+        .chars()
+        .flat_map(|char| {
+            if char.is_alphabetic() {
+                vec![' ', char, ' ']
+            } else {
+                vec![char]
+            }
+        })
+        .collect();
     let mut words = spaced.split_whitespace();
     let mut command = "M";
     while let Some(word) = words.next() {
@@ -368,15 +548,29 @@ fn points(path: &str) -> Vec<(f64, f64)> {
 fn check_picture(plot: &Plot) {
     let drawn = svg(plot);
     assert!(drawn.len() < 100_000, "{} bytes", drawn.len());
-    let document = roxmltree::Document::parse(&drawn).unwrap_or_else(|fault| panic!("{fault}\n{drawn}"));
+    let document =
+        roxmltree::Document::parse(&drawn).unwrap_or_else(|fault| panic!("{fault}\n{drawn}"));
     let root = document.root_element();
-    let height: f64 = root.attribute("viewBox").unwrap().split(' ').nth(3).unwrap().parse().unwrap();
+    let height: f64 = root
+        .attribute("viewBox")
+        .unwrap()
+        .split(' ')
+        .nth(3)
+        .unwrap()
+        .parse()
+        .unwrap();
     assert!((150.0..600.0).contains(&height), "{height}");
     for node in document.descendants().filter(roxmltree::Node::is_element) {
         for attribute in node.attributes() {
-            assert!(!attribute.value().contains("NaN") && !attribute.value().contains("inf"), "{attribute:?}");
+            assert!(
+                !attribute.value().contains("NaN") && !attribute.value().contains("inf"),
+                "{attribute:?}"
+            );
         }
-        let within = |id: &str| node.ancestors().any(|node| node.attribute("id") == Some(id) || node.has_tag_name(id));
+        let within = |id: &str| {
+            node.ancestors()
+                .any(|node| node.attribute("id") == Some(id) || node.has_tag_name(id))
+        };
         let (right, bottom) = if within("field") {
             (FIELD.0, FIELD.1)
         } else if within("bars") {
@@ -387,7 +581,10 @@ fn check_picture(plot: &Plot) {
         if let Some(path) = node.attribute("d").filter(|_| !within("pattern")) {
             for (x, y) in points(path) {
                 // Each coordinate is rounded to a tenth, and those that are relative add up.
-                assert!((-0.11..=right + 0.11).contains(&x) && (-0.11..=bottom + 0.11).contains(&y), "{x} {y} in {path}");
+                assert!(
+                    (-0.11..=right + 0.11).contains(&x) && (-0.11..=bottom + 0.11).contains(&y),
+                    "{x} {y} in {path}"
+                );
             }
         }
     }
@@ -395,13 +592,29 @@ fn check_picture(plot: &Plot) {
     let (frames, height) = frames(&seen, &axis(&seen));
     for frame in frames {
         let em = frame.lettering.em;
-        assert!(frame.height >= 179.0 && frame.width > 500.0 && frame.left + frame.width <= WIDTH, "{} {}", frame.width, frame.height);
+        assert!(
+            frame.height >= 179.0 && frame.width > 500.0 && frame.left + frame.width <= WIDTH,
+            "{} {}",
+            frame.width,
+            frame.height
+        );
         let areas: Vec<[f64; 4]> = frame.labels.iter().map(|label| area(label, em)).collect();
         for (place, one) in areas.iter().enumerate() {
-            assert!(one[0] >= -0.1 && one[1] >= 0.0 && one[2] <= WIDTH + 0.1 && one[3] <= height, "{:?} {one:?}", frame.labels[place]);
+            assert!(
+                one[0] >= -0.1 && one[1] >= 0.0 && one[2] <= WIDTH + 0.1 && one[3] <= height,
+                "{:?} {one:?}",
+                frame.labels[place]
+            );
             for (other_place, other) in areas.iter().enumerate().skip(place + 1) {
-                let overlap = one[0] < other[2] && other[0] < one[2] && one[1] < other[3] && other[1] < one[3];
-                assert!(!overlap, "{}: {:?} and {:?}", frame.lettering.class, frame.labels[place], frame.labels[other_place]);
+                let overlap = one[0] < other[2]
+                    && other[0] < one[2]
+                    && one[1] < other[3]
+                    && other[1] < one[3];
+                assert!(
+                    !overlap,
+                    "{}: {:?} and {:?}",
+                    frame.lettering.class, frame.labels[place], frame.labels[other_place]
+                );
             }
         }
     }
@@ -412,7 +625,15 @@ fn check_picture(plot: &Plot) {
 
 #[test]
 fn usual_pictures_are_sound() {
-    for plot in [ratio(), instances(), gap(), near_miss(), many(), silent(), days()] {
+    for plot in [
+        ratio(),
+        instances(),
+        gap(),
+        near_miss(),
+        many(),
+        silent(),
+        days(),
+    ] {
         check_picture(&plot);
     }
 }
@@ -421,26 +642,73 @@ fn usual_pictures_are_sound() {
 fn large_pictures_stay_small() {
     let noise = |step: i64| ((step * 7_919) % 1_009) as f64 * 1e-3;
     let points = |of: i64| {
-        (0..20_000).map(move |step| (at("09:48:00") + chrono::Duration::milliseconds(step * 186), Some(noise(step + of)))).collect()
+        (0..20_000)
+            .map(move |step| {
+                (
+                    at("09:48:00") + chrono::Duration::milliseconds(step * 186),
+                    Some(noise(step + of)),
+                )
+            })
+            .collect()
     };
     let broken = |of: i64| {
         let every_other = |step: i64| (step % 2 == 0).then(|| noise(step + of));
-        (0..20_000).map(move |step| (at("09:48:00") + chrono::Duration::milliseconds(step * 186), every_other(step))).collect()
+        (0..20_000)
+            .map(move |step| {
+                (
+                    at("09:48:00") + chrono::Duration::milliseconds(step * 186),
+                    every_other(step),
+                )
+            })
+            .collect()
     };
     let spans = (0..20_000).map(|step| {
         let start = at("09:48:00") + chrono::Duration::milliseconds(step * 186);
-        let states = [SpanState::Degraded, SpanState::NearMiss, SpanState::Unknown, SpanState::Planned];
-        Span { start, end: Some(start + chrono::Duration::milliseconds(186)), state: states[(step / 7 % 4) as usize] }
+        let states = [
+            SpanState::Degraded,
+            SpanState::NearMiss,
+            SpanState::Unknown,
+            SpanState::Planned,
+        ];
+        Span {
+            start,
+            end: Some(start + chrono::Duration::milliseconds(186)),
+            state: states[(step / 7 % 4) as usize],
+        }
     });
     let pod = |of: i64| labels(&[("pod", &of.to_string())]);
-    let full = plot((0..20).map(|of| Line { labels: pod(of), points: points(of) }).collect());
+    let full = plot(
+        (0..20)
+            .map(|of| Line {
+                labels: pod(of),
+                points: points(of),
+            })
+            .collect(),
+    );
     check_picture(&full);
-    let holes = plot((0..20).map(|of| Line { labels: pod(of), points: broken(of) }).collect());
-    check_picture(&Plot { spans: spans.collect(), ..holes });
+    let holes = plot(
+        (0..20)
+            .map(|of| Line {
+                labels: pod(of),
+                points: broken(of),
+            })
+            .collect(),
+    );
+    check_picture(&Plot {
+        spans: spans.collect(),
+        ..holes
+    });
     // One line alone keeps the lowest and the highest of each column.
-    let one = plot(vec![Line { labels: Labels::new(), points: points(0) }]);
+    let one = plot(vec![Line {
+        labels: Labels::new(),
+        points: points(0),
+    }]);
     check_picture(&one);
-    assert!((20_000..40_000).contains(&svg(&one).len()), "{}", svg(&one).len());
+    assert!(
+        (20_000..40_000).contains(&svg(&one).len()),
+        "{}",
+        svg(&one).len()
+    );
 }
 
 proptest! {

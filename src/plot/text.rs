@@ -9,7 +9,8 @@ pub(crate) fn width(text: &str) -> f64 {
 
 fn of(char: char) -> f64 {
     match char {
-        'i' | 'j' | 'l' | 'f' | 't' | 'r' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!' | ' ' | '/' | '(' | ')' | '[' | ']' => 0.38,
+        'i' | 'j' | 'l' | 'f' | 't' | 'r' | 'I' | '.' | ',' | ':' | ';' | '\'' | '|' | '!'
+        | ' ' | '/' | '(' | ')' | '[' | ']' => 0.38,
         'm' | 'w' | 'M' | 'W' | '%' | '@' => 0.95,
         'A'..='Z' | '<' | '>' | '=' | '+' | '&' | '~' => 0.72,
         char if char.is_ascii() => 0.6,
@@ -41,7 +42,10 @@ pub(crate) fn plain(text: &str, most: usize) -> String {
     let few: String = text.chars().take(most * 4).collect();
     let line = escape::plain(&few);
     // No XML document may hold these two (XML 1.0 §2.2).
-    let line: String = line.chars().filter(|char| !matches!(char, '\u{fffe}' | '\u{ffff}')).collect();
+    let line: String = line
+        .chars()
+        .filter(|char| !matches!(char, '\u{fffe}' | '\u{ffff}'))
+        .collect();
     if line.chars().count() <= most && few.len() == text.len() {
         return line;
     }

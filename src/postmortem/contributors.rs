@@ -15,7 +15,10 @@ pub(crate) struct Called<'a> {
 impl<'a> Called<'a> {
     /// Numbers the roles in the order in which people appear.
     pub(crate) fn new(draft: &'a Draft<'a>) -> Self {
-        let mut called = Self { draft, roles: BTreeMap::new() };
+        let mut called = Self {
+            draft,
+            roles: BTreeMap::new(),
+        };
         if draft.names == Names::Role {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for member in &draft.incident.members {
@@ -40,7 +43,10 @@ impl<'a> Called<'a> {
 
     /// Who acted, if anybody did.
     pub(crate) fn actor(&self, event: &Event) -> Option<String> {
-        event.actor.as_ref().map(|actor| self.name(&event.source, &actor.id, self.kind(&event.source, actor)))
+        event
+            .actor
+            .as_ref()
+            .map(|actor| self.name(&event.source, &actor.id, self.kind(&event.source, actor)))
     }
 
     /// What `id`, as `source` gives it, is called.
@@ -60,11 +66,24 @@ impl<'a> Called<'a> {
     /// left to the timeline.
     pub(crate) fn responders(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for event in self.draft.incident.members.iter().map(|member| &*member.event) {
-            let worked = matches!(event.fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Declaration(_) | Fact::Note(_))
-                || self.draft.incident.rollbacks.contains(&event.id);
+        for event in self
+            .draft
+            .incident
+            .members
+            .iter()
+            .map(|member| &*member.event)
+        {
+            let worked = matches!(
+                event.fact,
+                Fact::Acknowledgement(_)
+                    | Fact::Intervention(_)
+                    | Fact::Declaration(_)
+                    | Fact::Note(_)
+            ) || self.draft.incident.rollbacks.contains(&event.id);
             let human = |actor: &&Actor| self.kind(&event.source, actor) == ActorKind::Human;
-            let Some(actor) = event.actor.as_deref().filter(|_| worked).filter(human) else { continue };
+            let Some(actor) = event.actor.as_deref().filter(|_| worked).filter(human) else {
+                continue;
+            };
             let name = self.name(&event.source, &actor.id, ActorKind::Human);
             if !names.contains(&name) {
                 names.push(name);
@@ -77,28 +96,53 @@ impl<'a> Called<'a> {
     pub(crate) fn lead(&self) -> Option<String> {
         let owner = self.draft.owners.first()?;
         match self.draft.names {
-            Names::Full => Some(self.draft.who.by_id(owner).map_or_else(|| owner.clone(), |person| person.name.clone())),
-            Names::Role => Some(self.roles.get(owner).cloned().unwrap_or_else(|| "an owner of the service".to_owned())),
+            Names::Full => Some(
+                self.draft
+                    .who
+                    .by_id(owner)
+                    .map_or_else(|| owner.clone(), |person| person.name.clone()),
+            ),
+            Names::Role => Some(
+                self.roles
+                    .get(owner)
+                    .cloned()
+                    .unwrap_or_else(|| "an owner of the service".to_owned()),
+            ),
         }
     }
 
     /// Ids of the people whom an event names, and whether it is by asking.
     fn keys(&self, event: &Event) -> Vec<(String, bool)> {
-        let key = |id: &str| self.person(&event.source, id).map_or_else(|| id.to_owned(), |person| person.id.clone());
+        let key = |id: &str| {
+            self.person(&event.source, id)
+                .map_or_else(|| id.to_owned(), |person| person.id.clone())
+        };
         let asks = matches!(event.fact, Fact::Request(_));
         let requester = match &event.fact {
             Fact::Request(request) => request.requester.as_deref(),
             _ => None,
         };
-        let actor = event.actor.as_ref().filter(|actor| self.kind(&event.source, actor) != ActorKind::Robot).map(|actor| actor.id.as_str());
-        requester.into_iter().chain(actor).map(|id| (key(id), asks)).collect()
+        let actor = event
+            .actor
+            .as_ref()
+            .filter(|actor| self.kind(&event.source, actor) != ActorKind::Robot)
+            .map(|actor| actor.id.as_str());
+        requester
+            .into_iter()
+            .chain(actor)
+            .map(|id| (key(id), asks))
+            .collect()
     }
 
     fn person(&self, source: &str, id: &str) -> Option<&'a Person> {
-        self.draft.who.person(source, id, &self.draft.incident.identities)
+        self.draft
+            .who
+            .person(source, id, &self.draft.incident.identities)
     }
 
     fn kind(&self, source: &str, actor: &Actor) -> ActorKind {
-        self.draft.who.kind(source, actor, &self.draft.incident.identities)
+        self.draft
+            .who
+            .kind(source, actor, &self.draft.incident.identities)
     }
 }

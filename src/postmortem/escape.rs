@@ -4,7 +4,11 @@ use std::fmt::Write as _;
 
 /// One line without control characters, nor those that turn the direction of reading and so can make a line look like another.
 pub(crate) fn plain(text: &str) -> String {
-    let line: String = text.chars().filter(|char| !turns(*char)).map(|char| if char.is_control() { ' ' } else { char }).collect();
+    let line: String = text
+        .chars()
+        .filter(|char| !turns(*char))
+        .map(|char| if char.is_control() { ' ' } else { char })
+        .collect();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -53,7 +57,11 @@ pub(crate) fn url(url: &str) -> Option<String> {
         match char {
             // `&copy;` and the like would be read as a character.
             '&' if url.contains(';') => out.push_str("&amp;"),
-            char if char.is_whitespace() || char.is_control() || turns(char) || "()<>[]|\\\"'`*{}^~".contains(char) => {
+            char if char.is_whitespace()
+                || char.is_control()
+                || turns(char)
+                || "()<>[]|\\\"'`*{}^~".contains(char) =>
+            {
                 for byte in char.encode_utf8(&mut [0; 4]).bytes() {
                     let _ = write!(out, "%{byte:02X}");
                 }
@@ -101,20 +109,41 @@ mod tests {
 
     #[test]
     fn readable_where_it_can_be() {
-        assert_eq!(text("http_requests_total is 5.2 (max. 3)"), "http_requests_total is 5.2 (max. 3)");
+        assert_eq!(
+            text("http_requests_total is 5.2 (max. 3)"),
+            "http_requests_total is 5.2 (max. 3)"
+        );
         assert_eq!(text("1. x"), "1\\. x");
-        assert_eq!(text("# x\n## Root causes\r\n| a | b |"), "\\# x ## Root causes \\| a \\| b \\|");
-        assert_eq!(text("<img src=x onerror=alert(1)> `rm` *b*"), "&lt;img src=x onerror=alert(1)&gt; \\`rm\\` \\*b\\*");
+        assert_eq!(
+            text("# x\n## Root causes\r\n| a | b |"),
+            "\\# x ## Root causes \\| a \\| b \\|"
+        );
+        assert_eq!(
+            text("<img src=x onerror=alert(1)> `rm` *b*"),
+            "&lt;img src=x onerror=alert(1)&gt; \\`rm\\` \\*b\\*"
+        );
         assert_eq!(text("user\u{202e}nimda"), "usernimda");
     }
 
     #[test]
     fn only_web_addresses_become_links() {
-        for bad in ["javascript:alert(1)", "file:///etc/passwd", "data:text/html,x", "//x/y", "http://", "http:///x", "", "x"] {
+        for bad in [
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "//x/y",
+            "http://",
+            "http:///x",
+            "",
+            "x",
+        ] {
             assert_eq!(url(bad), None, "{bad}");
         }
         assert_eq!(link("javascript", "javascript:alert(1)"), "javascript");
-        assert_eq!(link("a|b", "https://x/?q=a|b) [c](d"), "[a\\|b](https://x/?q=a%7Cb%29%20%5Bc%5D%28d)");
+        assert_eq!(
+            link("a|b", "https://x/?q=a|b) [c](d"),
+            "[a\\|b](https://x/?q=a%7Cb%29%20%5Bc%5D%28d)"
+        );
         assert_eq!(link("", "https://x/y"), "[https://x/y](https://x/y)");
         assert_eq!(url("HTTPS://x/?a=1&b=2").unwrap(), "HTTPS://x/?a=1&b=2");
     }

@@ -17,11 +17,17 @@ pub(crate) fn file_name(began: Time, service: Option<&str>, title: &str) -> Stri
     let title = slug(title, usize::MAX);
     // "checkout: high error rate" names the service already.
     let title = match title.strip_prefix(&service) {
-        Some(rest) if !service.is_empty() && rest.starts_with('-') => cut(rest.trim_start_matches('-'), TITLE),
+        Some(rest) if !service.is_empty() && rest.starts_with('-') => {
+            cut(rest.trim_start_matches('-'), TITLE)
+        }
         _ => cut(&title, TITLE),
     };
     let title = if title.is_empty() { "incident" } else { title };
-    if service.is_empty() { format!("{date}-{title}.md") } else { format!("{date}-{service}-{title}.md") }
+    if service.is_empty() {
+        format!("{date}-{title}.md")
+    } else {
+        format!("{date}-{service}-{title}.md")
+    }
 }
 
 /// The name of the picture of a condition beside the draft in `file`: `2026-11-23-checkout-high-error-rate--checkout-errors.svg`. No other
@@ -30,7 +36,11 @@ pub(crate) fn file_name(began: Time, service: Option<&str>, title: &str) -> Stri
 pub(crate) fn picture_name(file: &str, condition: &str) -> String {
     let (file, slug) = (file.trim_end_matches(".md"), slug(condition, TITLE));
     // What names lose on their way to words is what may tell two of them apart.
-    if slug == condition { format!("{file}--{slug}.svg") } else { format!("{file}--{slug}-{}.svg", hex(condition, 4)) }
+    if slug == condition {
+        format!("{file}--{slug}.svg")
+    } else {
+        format!("{file}--{slug}-{}.svg", hex(condition, 4))
+    }
 }
 
 /// Lower-case words joined by dashes. `HighErrorRate` is three words, `HTTPErrors` two.
@@ -44,10 +54,16 @@ fn slug(text: &str, limit: usize) -> String {
             }
             continue;
         }
-        let before = index.checked_sub(1).and_then(|index| chars.get(index)).copied().unwrap_or(' ');
+        let before = index
+            .checked_sub(1)
+            .and_then(|index| chars.get(index))
+            .copied()
+            .unwrap_or(' ');
         let after = chars.get(index + 1).copied().unwrap_or(' ');
         let begins_word = char.is_ascii_uppercase()
-            && (before.is_ascii_lowercase() || before.is_ascii_digit() || before.is_ascii_uppercase() && after.is_ascii_lowercase());
+            && (before.is_ascii_lowercase()
+                || before.is_ascii_digit()
+                || before.is_ascii_uppercase() && after.is_ascii_lowercase());
         if begins_word && !out.is_empty() && !out.ends_with('-') {
             out.push('-');
         }
@@ -58,9 +74,15 @@ fn slug(text: &str, limit: usize) -> String {
 
 /// At most `limit` letters, cut between words where there is a word to keep.
 fn cut(slug: &str, limit: usize) -> &str {
-    let Some(short) = slug.get(..limit) else { return slug.trim_matches('-') };
+    let Some(short) = slug.get(..limit) else {
+        return slug.trim_matches('-');
+    };
     let whole = slug.as_bytes().get(limit).is_none_or(|next| *next == b'-');
-    let end = if whole { limit } else { short.rfind('-').unwrap_or(limit) };
+    let end = if whole {
+        limit
+    } else {
+        short.rfind('-').unwrap_or(limit)
+    };
     short[..end].trim_matches('-')
 }
 
@@ -79,16 +101,34 @@ mod tests {
 
     #[test]
     fn words_of_alerts() {
-        assert_eq!(name(Some("checkout"), "HighErrorRate"), "2026-11-23-checkout-high-error-rate.md");
-        assert_eq!(name(None, "HTTPErrors5xx p99Latency"), "2026-11-23-http-errors5xx-p99-latency.md");
-        assert_eq!(name(Some("checkout"), "checkout: High error rate!"), "2026-11-23-checkout-high-error-rate.md");
-        assert_eq!(name(Some("check"), "checkout is down"), "2026-11-23-check-checkout-is-down.md");
-        assert_eq!(name(Some("checkout"), "checkout"), "2026-11-23-checkout-checkout.md");
+        assert_eq!(
+            name(Some("checkout"), "HighErrorRate"),
+            "2026-11-23-checkout-high-error-rate.md"
+        );
+        assert_eq!(
+            name(None, "HTTPErrors5xx p99Latency"),
+            "2026-11-23-http-errors5xx-p99-latency.md"
+        );
+        assert_eq!(
+            name(Some("checkout"), "checkout: High error rate!"),
+            "2026-11-23-checkout-high-error-rate.md"
+        );
+        assert_eq!(
+            name(Some("check"), "checkout is down"),
+            "2026-11-23-check-checkout-is-down.md"
+        );
+        assert_eq!(
+            name(Some("checkout"), "checkout"),
+            "2026-11-23-checkout-checkout.md"
+        );
     }
 
     #[test]
     fn nothing_leads_out_of_the_directory() {
-        assert_eq!(name(Some("../../etc"), "../passwd\0.sh"), "2026-11-23-etc-passwd-sh.md");
+        assert_eq!(
+            name(Some("../../etc"), "../passwd\0.sh"),
+            "2026-11-23-etc-passwd-sh.md"
+        );
         assert_eq!(name(Some("/"), "漢字"), "2026-11-23-incident.md");
         assert_eq!(name(Some("C:\\x"), "a/b\r\nc"), "2026-11-23-c-x-a-b-c.md");
     }
@@ -96,20 +136,58 @@ mod tests {
     #[test]
     fn long_ones_end_with_a_word() {
         let long = name(Some(&"s".repeat(300)), &"word ".repeat(100));
-        assert_eq!(long, format!("2026-11-23-{}-{}.md", "s".repeat(40), vec!["word"; 16].join("-")));
+        assert_eq!(
+            long,
+            format!(
+                "2026-11-23-{}-{}.md",
+                "s".repeat(40),
+                vec!["word"; 16].join("-")
+            )
+        );
     }
 
     #[test]
     fn each_condition_of_each_draft_has_a_picture_of_its_own() {
-        assert_eq!(picture_name("2026-11-23-checkout.md", "checkout-errors"), "2026-11-23-checkout--checkout-errors.svg");
-        assert_eq!(picture_name("2026-11-23-checkout.md", "checkout_errors"), "2026-11-23-checkout--checkout-errors-e927440e.svg");
+        assert_eq!(
+            picture_name("2026-11-23-checkout.md", "checkout-errors"),
+            "2026-11-23-checkout--checkout-errors.svg"
+        );
+        assert_eq!(
+            picture_name("2026-11-23-checkout.md", "checkout_errors"),
+            "2026-11-23-checkout--checkout-errors-e927440e.svg"
+        );
         let long = "a".repeat(100);
-        let conditions = ["a-b", "a.b", "a_b", "A-b", "aB", "a b", "a/b", "a#b", "a?b", "a%b", "-", "_", &long[..90], &long, "c", "b-c"];
+        let conditions = [
+            "a-b",
+            "a.b",
+            "a_b",
+            "A-b",
+            "aB",
+            "a b",
+            "a/b",
+            "a#b",
+            "a?b",
+            "a%b",
+            "-",
+            "_",
+            &long[..90],
+            &long,
+            "c",
+            "b-c",
+        ];
         let files = ["2026-11-23-a.md", "2026-11-23-a-b.md"];
-        let names: BTreeSet<String> = files.iter().flat_map(|file| conditions.iter().map(|name| picture_name(file, name))).collect();
+        let names: BTreeSet<String> = files
+            .iter()
+            .flat_map(|file| conditions.iter().map(|name| picture_name(file, name)))
+            .collect();
         assert_eq!(names.len(), files.len() * conditions.len(), "{names:#?}");
         let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';
-        assert!(names.iter().all(|name| name.trim_end_matches(".svg").chars().all(plain)), "{names:#?}");
+        assert!(
+            names
+                .iter()
+                .all(|name| name.trim_end_matches(".svg").chars().all(plain)),
+            "{names:#?}"
+        );
     }
 
     proptest! {

@@ -33,19 +33,26 @@ pub(crate) fn merge(before: &str, generated: &str, current: &str) -> String {
     if current == before || current == generated || current.trim().is_empty() {
         return generated.to_owned();
     }
-    let (marked, current) = current.strip_prefix('\u{feff}').map_or(("", current), |rest| ("\u{feff}", rest));
+    let (marked, current) = current
+        .strip_prefix('\u{feff}')
+        .map_or(("", current), |rest| ("\u{feff}", rest));
     let before = split(before, false, &BTreeSet::new());
     let now = split(generated, true, &BTreeSet::new());
     // A code block that a person forgot to close must not swallow what was generated, or it would be added again and again.
-    let known = before
-        .iter()
-        .chain(&now)
-        .filter_map(|section| if let Key::Heading(heading, _) = &section.key { Some(heading.as_str()) } else { None });
+    let known = before.iter().chain(&now).filter_map(|section| {
+        if let Key::Heading(heading, _) = &section.key {
+            Some(heading.as_str())
+        } else {
+            None
+        }
+    });
     let theirs = split(current, false, &known.collect());
     let (then, fresh) = (index(&before), index(&now));
     let mut out: Vec<Section> = Vec::new();
     for section in &theirs {
-        let same = |other: Option<&Section>| other.is_some_and(|other| reads(&other.text) == reads(&section.text));
+        let same = |other: Option<&Section>| {
+            other.is_some_and(|other| reads(&other.text) == reads(&section.text))
+        };
         let untouched = same(then.get(&section.key).copied());
         match fresh.get(&section.key) {
             Some(&anew) if untouched || same(Some(anew)) => out.push(anew.clone()),
@@ -57,14 +64,24 @@ pub(crate) fn merge(before: &str, generated: &str, current: &str) -> String {
     for (number, section) in now.iter().enumerate() {
         // A second of one heading cannot come where the first was deleted: it would be read as the first.
         let first = match section.key {
-            Key::Heading(_, number) => out.iter().filter(|other| namesake(&other.key, &section.key)).count() == number,
+            Key::Heading(_, number) => {
+                out.iter()
+                    .filter(|other| namesake(&other.key, &section.key))
+                    .count()
+                    == number
+            }
             Key::Front | Key::Head => !out.iter().any(|other| other.key == section.key),
         };
         if then.contains_key(&section.key) || !first {
             continue;
         }
-        let after = now[..number].iter().rev().find_map(|earlier| out.iter().position(|other| other.key == earlier.key));
-        let namesakes = out.iter().rposition(|other| namesake(&other.key, &section.key));
+        let after = now[..number]
+            .iter()
+            .rev()
+            .find_map(|earlier| out.iter().position(|other| other.key == earlier.key));
+        let namesakes = out
+            .iter()
+            .rposition(|other| namesake(&other.key, &section.key));
         // Front matter, head and headings keep that order, or the next reading would find other sections.
         let leads = out.iter().rposition(|other| match other.key {
             Key::Front => section.key != Key::Front,
@@ -86,7 +103,11 @@ fn split(text: &str, ours: bool, known: &BTreeSet<&str>) -> Vec<Section> {
     let front = front_matter(text);
     let mut push = |key, text: &str| {
         if !text.trim().is_empty() {
-            sections.push(Section { key, text: text.to_owned(), ours });
+            sections.push(Section {
+                key,
+                text: text.to_owned(),
+                ours,
+            });
         }
     };
     push(Key::Front, &text[..front]);
@@ -103,7 +124,11 @@ fn split(text: &str, ours: bool, known: &BTreeSet<&str>) -> Vec<Section> {
                 from = at;
                 fence = None;
             }
-            (Some((char, least)), Some((other, length, bare)), _) if other == char && length >= least && bare => fence = None,
+            (Some((char, least)), Some((other, length, bare)), _)
+                if other == char && length >= least && bare =>
+            {
+                fence = None
+            }
             (None, Some((char, length, _)), _) => fence = Some((char, length)),
             _ => {}
         }
@@ -130,21 +155,32 @@ fn front_matter(text: &str) -> usize {
 
 fn heading(line: &str) -> Option<&str> {
     let rest = line.strip_prefix("##")?;
-    (rest.trim().is_empty() || rest.starts_with([' ', '\t'])).then(|| rest.trim().trim_end_matches('#').trim_end())
+    (rest.trim().is_empty() || rest.starts_with([' ', '\t']))
+        .then(|| rest.trim().trim_end_matches('#').trim_end())
 }
 
 /// The letter and length of a code fence, and whether nothing follows it (CommonMark §4.5).
 fn fenced(line: &str) -> Option<(char, usize, bool)> {
     let indent = line.len() - line.trim_start_matches(' ').len();
     let line = line[indent..].trim_end();
-    let char = line.chars().next().filter(|char| matches!(char, '`' | '~'))?;
+    let char = line
+        .chars()
+        .next()
+        .filter(|char| matches!(char, '`' | '~'))?;
     let rest = line.trim_start_matches(char);
     let length = line.len() - rest.len();
-    (indent < 4 && length >= 3 && !(char == '`' && rest.contains('`'))).then_some((char, length, rest.is_empty()))
+    (indent < 4 && length >= 3 && !(char == '`' && rest.contains('`'))).then_some((
+        char,
+        length,
+        rest.is_empty(),
+    ))
 }
 
 fn index(sections: &[Section]) -> BTreeMap<&Key, &Section> {
-    sections.iter().map(|section| (&section.key, section)).collect()
+    sections
+        .iter()
+        .map(|section| (&section.key, section))
+        .collect()
 }
 
 fn namesake(a: &Key, b: &Key) -> bool {
@@ -152,7 +188,11 @@ fn namesake(a: &Key, b: &Key) -> bool {
 }
 
 fn alone(key: &Key, sections: &[Section]) -> bool {
-    sections.iter().filter(|other| namesake(&other.key, key) || other.key == *key).count() == 1
+    sections
+        .iter()
+        .filter(|other| namesake(&other.key, key) || other.key == *key)
+        .count()
+        == 1
 }
 
 /// A section as a person reads it: without white space at the ends of lines and at its end.
@@ -166,9 +206,24 @@ fn join(sections: &[Section], crlf: bool) -> String {
     for (number, section) in sections.iter().enumerate() {
         // Next to what was generated there is one blank line; between a person's own sections it is as they left it.
         let ours = |other: Option<&Section>| other.map(|other| other.ours || section.ours);
-        let (before, after) = (ours(number.checked_sub(1).and_then(|number| sections.get(number))), ours(sections.get(number + 1)));
-        let text = if section.ours { section.text.replace("\r\n", "\n").replace('\n', newline) } else { section.text.clone() };
-        let text = if before.unwrap_or(section.ours) { text.trim_start_matches(['\r', '\n']) } else { &text };
+        let (before, after) = (
+            ours(
+                number
+                    .checked_sub(1)
+                    .and_then(|number| sections.get(number)),
+            ),
+            ours(sections.get(number + 1)),
+        );
+        let text = if section.ours {
+            section.text.replace("\r\n", "\n").replace('\n', newline)
+        } else {
+            section.text.clone()
+        };
+        let text = if before.unwrap_or(section.ours) {
+            text.trim_start_matches(['\r', '\n'])
+        } else {
+            &text
+        };
         match after {
             Some(true) => out.extend([text.trim_end(), newline, newline]),
             None if section.ours => out.extend([text.trim_end(), newline]),
@@ -182,7 +237,9 @@ fn join(sections: &[Section], crlf: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::merge;
-    use proptest::prelude::{Just, ProptestConfig, Strategy, prop, prop_assert_eq, prop_oneof, proptest};
+    use proptest::prelude::{
+        Just, ProptestConfig, Strategy, prop, prop_assert_eq, prop_oneof, proptest,
+    };
 
     const BEFORE: &str = "---\nid: 1\n---\n\n# T\n\nStatus: Draft\n\n## A\n\none\n\n## B\n\n*why?*\n\n## C\n\nthree\n";
     const AFTER: &str = "---\nid: 1\nmeeting: x\n---\n\n# T\n\nStatus: Draft\n\n## A\n\none\ntwo\n\n## B\n\n*why?*\n\n## C\n\nfour\n";
@@ -190,20 +247,35 @@ mod tests {
     #[test]
     fn a_touched_section_stays_and_the_rest_goes_on() {
         let current = BEFORE.replace("*why?*", "Because of\n\n```\n## not a heading\n```");
-        assert_eq!(merge(BEFORE, AFTER, &current), AFTER.replace("*why?*", "Because of\n\n```\n## not a heading\n```"));
+        assert_eq!(
+            merge(BEFORE, AFTER, &current),
+            AFTER.replace("*why?*", "Because of\n\n```\n## not a heading\n```")
+        );
         // Front matter and head are sections like others.
         let current = BEFORE.replace("id: 1", "id: 1\ntags: [x]");
-        assert_eq!(merge(BEFORE, AFTER, &current), AFTER.replace("id: 1\nmeeting: x", "id: 1\ntags: [x]"));
+        assert_eq!(
+            merge(BEFORE, AFTER, &current),
+            AFTER.replace("id: 1\nmeeting: x", "id: 1\ntags: [x]")
+        );
         let current = BEFORE.replace("# T", "# A better title");
-        assert_eq!(merge(BEFORE, AFTER, &current), AFTER.replace("# T", "# A better title"));
+        assert_eq!(
+            merge(BEFORE, AFTER, &current),
+            AFTER.replace("# T", "# A better title")
+        );
     }
 
     #[test]
     fn added_stays_and_deleted_stays_away() {
         let current = BEFORE.replace("## B\n\n*why?*\n", "## Mine\n\nown words\n");
-        assert_eq!(merge(BEFORE, AFTER, &current), AFTER.replace("## B\n\n*why?*\n", "## Mine\n\nown words\n"));
+        assert_eq!(
+            merge(BEFORE, AFTER, &current),
+            AFTER.replace("## B\n\n*why?*\n", "## Mine\n\nown words\n")
+        );
         let current = format!("{BEFORE}## Mine\nown words");
-        assert_eq!(merge(BEFORE, AFTER, &current), format!("{AFTER}\n## Mine\nown words"));
+        assert_eq!(
+            merge(BEFORE, AFTER, &current),
+            format!("{AFTER}\n## Mine\nown words")
+        );
         let without = BEFORE.split_once("# T").map_or("", |(_, rest)| rest);
         assert!(merge(BEFORE, AFTER, &format!("# T{without}")).starts_with("# T"));
     }
@@ -212,18 +284,33 @@ mod tests {
     fn what_is_new_comes_where_it_belongs() {
         let after = AFTER.replace("## C", "## New\n\nnews\n\n## C");
         let current = BEFORE.replace("one", "ONE");
-        assert_eq!(merge(BEFORE, &after, &current), after.replace("one\ntwo", "ONE"));
+        assert_eq!(
+            merge(BEFORE, &after, &current),
+            after.replace("one\ntwo", "ONE")
+        );
         let gone = AFTER.replace("## C\n\nfour\n", "");
-        assert_eq!(merge(BEFORE, &gone, &current), gone.replace("one\ntwo", "ONE").trim_end().to_owned() + "\n");
+        assert_eq!(
+            merge(BEFORE, &gone, &current),
+            gone.replace("one\ntwo", "ONE").trim_end().to_owned() + "\n"
+        );
     }
 
     #[test]
     fn editors_may_have_their_line_ends() {
         let crlf = |text: &str| text.replace('\n', "\r\n");
         assert_eq!(merge(BEFORE, AFTER, &crlf(BEFORE)), crlf(AFTER));
-        assert_eq!(merge(BEFORE, AFTER, &crlf(&BEFORE.replace("*why?*", "So."))), crlf(&AFTER.replace("*why?*", "So.")));
-        assert_eq!(merge(BEFORE, AFTER, &format!("\u{feff}{BEFORE}")), format!("\u{feff}{AFTER}"));
-        assert_eq!(merge(BEFORE, AFTER, &BEFORE.replace("one\n", "one  \n")), AFTER);
+        assert_eq!(
+            merge(BEFORE, AFTER, &crlf(&BEFORE.replace("*why?*", "So."))),
+            crlf(&AFTER.replace("*why?*", "So."))
+        );
+        assert_eq!(
+            merge(BEFORE, AFTER, &format!("\u{feff}{BEFORE}")),
+            format!("\u{feff}{AFTER}")
+        );
+        assert_eq!(
+            merge(BEFORE, AFTER, &BEFORE.replace("one\n", "one  \n")),
+            AFTER
+        );
         assert_eq!(merge(BEFORE, AFTER, BEFORE.trim_end()), AFTER);
     }
 
@@ -232,21 +319,47 @@ mod tests {
         assert_eq!(merge(BEFORE, AFTER, ""), AFTER);
         assert_eq!(merge("", AFTER, " \n"), AFTER);
         // What was there before the first draft is a person's.
-        assert_eq!(merge("", "# T\n\n## A\n\none\n", "# Mine\n"), "# Mine\n\n## A\n\none\n");
+        assert_eq!(
+            merge("", "# T\n\n## A\n\none\n", "# Mine\n"),
+            "# Mine\n\n## A\n\none\n"
+        );
     }
 
     /// A text of a few sections whose headings may repeat; `wild` as people's may be, with code blocks left open and mixed line ends.
     fn document(wild: bool) -> impl Strategy<Value = String> {
-        let text = prop_oneof![Just("x"), Just("y"), Just(""), Just("```\n## q\n```"), Just(if wild { "~~~" } else { "z" })];
+        let text = prop_oneof![
+            Just("x"),
+            Just("y"),
+            Just(""),
+            Just("```\n## q\n```"),
+            Just(if wild { "~~~" } else { "z" })
+        ];
         let heading = prop_oneof![Just("A"), Just("B"), Just("C"), Just("D")];
-        let front = ["", "---\nid: 1\n---\n", "---\nid: 2\n---\n", "head\n", "---\nid: 1\n---\nhead\n", "\n\n"];
-        let ends = if wild { ["\n", "\n\n", "\r\n", " \n", ""] } else { ["\n", "\n\n", "\n", " \n", ""] };
-        (prop::sample::select(front.to_vec()), prop::collection::vec((heading, text), 0..5), prop::sample::select(ends.to_vec())).prop_map(
-            |(front, sections, end)| {
-                let body: String = sections.iter().map(|(heading, text)| format!("## {heading}\n{text}\n{end}")).collect();
-                format!("{front}{body}")
-            },
+        let front = [
+            "",
+            "---\nid: 1\n---\n",
+            "---\nid: 2\n---\n",
+            "head\n",
+            "---\nid: 1\n---\nhead\n",
+            "\n\n",
+        ];
+        let ends = if wild {
+            ["\n", "\n\n", "\r\n", " \n", ""]
+        } else {
+            ["\n", "\n\n", "\n", " \n", ""]
+        };
+        (
+            prop::sample::select(front.to_vec()),
+            prop::collection::vec((heading, text), 0..5),
+            prop::sample::select(ends.to_vec()),
         )
+            .prop_map(|(front, sections, end)| {
+                let body: String = sections
+                    .iter()
+                    .map(|(heading, text)| format!("## {heading}\n{text}\n{end}"))
+                    .collect();
+                format!("{front}{body}")
+            })
     }
 
     proptest! {

@@ -70,7 +70,8 @@ pub(crate) enum Names {
 pub(crate) fn render(draft: &Draft) -> String {
     let view = template_context::View::new(draft);
     // The template is part of the program, so this cannot fail on what people send; the title is better than a panic all the same.
-    fill(DEFAULT_TEMPLATE, &view, None).unwrap_or_else(|fault| format!("# {}\n\n{fault}\n", view.title))
+    fill(DEFAULT_TEMPLATE, &view, None)
+        .unwrap_or_else(|fault| format!("# {}\n\n{fault}\n", view.title))
 }
 
 /// The draft by a template of the user's. What it may name is what [`DEFAULT_TEMPLATE`] names; every value is safe to stand in Markdown.
@@ -85,14 +86,24 @@ pub(crate) fn render_with(template: &str, draft: &Draft) -> Result<String, Strin
     fill(&template.replace("\r\n", "\n"), &view, Some(fuel))
 }
 
-fn fill(template: &str, view: &template_context::View, fuel: Option<u64>) -> Result<String, String> {
+fn fill(
+    template: &str,
+    view: &template_context::View,
+    fuel: Option<u64>,
+) -> Result<String, String> {
     let mut environment = Environment::new();
-    let whole_lines = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).keep_trailing_newline(true).build();
+    let whole_lines = SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build();
     environment.set_syntax(whole_lines.map_err(|error| error.to_string())?);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(fuel);
     // The name's ending keeps HTML escaping off: the values are escaped for Markdown already.
-    environment.render_named_str("postmortem.md", template, Serde(view)).map_err(|error| format!("{error:#}"))
+    environment
+        .render_named_str("postmortem.md", template, Serde(view))
+        .map_err(|error| format!("{error:#}"))
 }
 
 #[cfg(test)]

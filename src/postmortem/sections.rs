@@ -10,7 +10,9 @@ use super::timeline::{certainty, event, incident_page, page, source};
 use super::{Draft, escape};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Answer, Event, EventId, Fact};
-use crate::model::incident::{Announced, Incident, Joined, Member, Milestone, Outcome, Signal, SignalKind, SpanState};
+use crate::model::incident::{
+    Announced, Incident, Joined, Member, Milestone, Outcome, Signal, SignalKind, SpanState,
+};
 use crate::model::on_call::{Duty, OnCall, OnDuty};
 
 /// So many sources stand in one sentence.
@@ -21,54 +23,121 @@ const BUNDLED: usize = 20;
 /// Why it is held: the announced sentence, the criteria that are met, and who accepted it.
 pub(crate) fn why(draft: &Draft, called: &Called) -> Vec<String> {
     let incident = draft.incident;
-    let met = || incident.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow);
+    let met = || {
+        incident
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow)
+    };
     let mut reasons = Vec::new();
     // A verdict that still stands says it with its evidence, and in the numbers of now.
-    let unsaid = |announced: &&Announced| !met().any(|verdict| announced.criteria.contains(&verdict.criterion));
+    let unsaid = |announced: &&Announced| {
+        !met().any(|verdict| announced.criteria.contains(&verdict.criterion))
+    };
     if let Some(announced) = incident.announced.as_ref().filter(unsaid) {
-        let criteria: Vec<_> = announced.criteria.iter().map(|name| escape::text(name)).collect();
-        let criteria = if criteria.is_empty() { String::new() } else { format!(" ({})", criteria.join(", ")) };
+        let criteria: Vec<_> = announced
+            .criteria
+            .iter()
+            .map(|name| escape::text(name))
+            .collect();
+        let criteria = if criteria.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", criteria.join(", "))
+        };
         reasons.push(format!("{}{criteria}", escape::text(&announced.sentence)));
     }
     for verdict in met() {
         let evidence = sources(draft, &verdict.evidence);
-        reasons.push(format!("{} ({}{evidence})", escape::text(&verdict.sentence), escape::text(&verdict.criterion)));
+        reasons.push(format!(
+            "{} ({}{evidence})",
+            escape::text(&verdict.sentence),
+            escape::text(&verdict.criterion)
+        ));
     }
-    if let Some(review) = incident.review.as_ref().filter(|review| review.answer == Answer::Accept) {
-        let by = review.by.as_deref().map(|by| format!(" by {}", called.name("", by, ActorKind::Human))).unwrap_or_default();
-        let comment = if review.comment.trim().is_empty() { String::new() } else { format!(": {}", escape::text(&review.comment)) };
-        reasons.push(format!("{}{by} at {}{comment}", answer(review.answer), instant(review.at)));
+    if let Some(review) = incident
+        .review
+        .as_ref()
+        .filter(|review| review.answer == Answer::Accept)
+    {
+        let by = review
+            .by
+            .as_deref()
+            .map(|by| format!(" by {}", called.name("", by, ActorKind::Human)))
+            .unwrap_or_default();
+        let comment = if review.comment.trim().is_empty() {
+            String::new()
+        } else {
+            format!(": {}", escape::text(&review.comment))
+        };
+        reasons.push(format!(
+            "{}{by} at {}{comment}",
+            answer(review.answer),
+            instant(review.at)
+        ));
     }
     if !draft.bundled.is_empty() {
-        let also = |incident: &&&Incident| escape::link(&titled(incident), &page(draft, &incident.id));
-        let named: Vec<String> = draft.bundled.iter().take(BUNDLED).map(|incident| also(&incident)).collect();
+        let also =
+            |incident: &&&Incident| escape::link(&titled(incident), &page(draft, &incident.id));
+        let named: Vec<String> = draft
+            .bundled
+            .iter()
+            .take(BUNDLED)
+            .map(|incident| also(&incident))
+            .collect();
         let rest = draft.bundled.len().saturating_sub(BUNDLED);
-        let rest = if rest == 0 { String::new() } else { format!(" and {rest} more") };
-        reasons.push(format!("Began at about the same time and may be the same: {}{rest}", named.join(", ")));
+        let rest = if rest == 0 {
+            String::new()
+        } else {
+            format!(" and {rest} more")
+        };
+        reasons.push(format!(
+            "Began at about the same time and may be the same: {}{rest}",
+            named.join(", ")
+        ));
     }
     reasons
 }
 
 /// `checkout: HighErrorRate`.
 fn titled(incident: &Incident) -> String {
-    incident.services.first().map_or_else(|| incident.title.clone(), |service| format!("{service}: {}", incident.title))
+    incident.services.first().map_or_else(
+        || incident.title.clone(),
+        |service| format!("{service}: {}", incident.title),
+    )
 }
 
 /// How long it was degraded, as machines measured it, in all and by service.
 pub(crate) fn impact(draft: &Draft) -> Vec<String> {
-    let felt = |signal: &&Signal| signal.kind != SignalKind::Declaration && signal.role.as_deref() != Some("cause");
+    let felt = |signal: &&Signal| {
+        signal.kind != SignalKind::Declaration && signal.role.as_deref() != Some("cause")
+    };
     let signals: Vec<&Signal> = draft.incident.signals.iter().filter(felt).collect();
     let mut facts: Vec<String> = degraded("Degraded", &signals, draft).into_iter().collect();
-    let services: BTreeSet<_> = signals.iter().filter_map(|signal| signal.service.as_deref()).collect();
+    let services: BTreeSet<_> = signals
+        .iter()
+        .filter_map(|signal| signal.service.as_deref())
+        .collect();
     if services.len() > 1 {
         for service in services {
-            let of: Vec<&Signal> = signals.iter().copied().filter(|signal| signal.service.as_deref() == Some(service)).collect();
-            facts.extend(degraded(&format!("{}: degraded", escape::text(service)), &of, draft));
+            let of: Vec<&Signal> = signals
+                .iter()
+                .copied()
+                .filter(|signal| signal.service.as_deref() == Some(service))
+                .collect();
+            facts.extend(degraded(
+                &format!("{}: degraded", escape::text(service)),
+                &of,
+                draft,
+            ));
         }
     }
     let unknown = unknown(&signals);
     if unknown > TimeDelta::zero() {
-        facts.push(format!("For {} nobody can say whether it was degraded.", length(unknown)));
+        facts.push(format!(
+            "For {} nobody can say whether it was degraded.",
+            length(unknown)
+        ));
     }
     facts
 }
@@ -76,29 +145,54 @@ pub(crate) fn impact(draft: &Draft) -> Vec<String> {
 fn degraded(begins: &str, signals: &[&Signal], draft: &Draft) -> Option<String> {
     let is = |state| state == SpanState::Degraded;
     let stretches = union(signals, is);
-    let since =
-        signals.iter().flat_map(|signal| &signal.spans).filter(|span| is(span.state) && span.end.is_none()).map(|span| span.start).min();
+    let since = signals
+        .iter()
+        .flat_map(|signal| &signal.spans)
+        .filter(|span| is(span.state) && span.end.is_none())
+        .map(|span| span.start)
+        .min();
     let mut names = Vec::new();
-    for signal in signals.iter().filter(|signal| signal.spans.iter().any(|span| is(span.state))) {
+    for signal in signals
+        .iter()
+        .filter(|signal| signal.spans.iter().any(|span| is(span.state)))
+    {
         let name = signal_noun(signal.kind, &signal.name);
         if !names.iter().any(|(known, _)| *known == name) {
-            let from = event(draft, &signal.event).map(|event| format!(" ({})", source(draft, event))).unwrap_or_default();
+            let from = event(draft, &signal.event)
+                .map(|event| format!(" ({})", source(draft, event)))
+                .unwrap_or_default();
             names.push((name, from));
         }
     }
-    let by: Vec<_> = names.into_iter().map(|(name, from)| format!("{name}{from}")).collect();
+    let by: Vec<_> = names
+        .into_iter()
+        .map(|(name, from)| format!("{name}{from}"))
+        .collect();
     let by = format!("measured by {}", by.join(", "));
     let total: TimeDelta = stretches.iter().map(|(start, end)| *end - *start).sum();
     match (stretches.first(), stretches.last(), since) {
         (.., Some(since)) => {
-            let before: TimeDelta =
-                stretches.iter().filter(|(start, _)| *start < since).map(|(start, end)| (*end).min(since) - *start).sum();
-            let before = if before > TimeDelta::zero() { format!(", and for {} before that", length(before)) } else { String::new() };
-            Some(format!("{begins} since {}, not yet over{before}; {by}.", instant(since)))
+            let before: TimeDelta = stretches
+                .iter()
+                .filter(|(start, _)| *start < since)
+                .map(|(start, end)| (*end).min(since) - *start)
+                .sum();
+            let before = if before > TimeDelta::zero() {
+                format!(", and for {} before that", length(before))
+            } else {
+                String::new()
+            };
+            Some(format!(
+                "{begins} since {}, not yet over{before}; {by}.",
+                instant(since)
+            ))
         }
-        (Some((start, end)), _, None) if stretches.len() == 1 => {
-            Some(format!("{begins} for {}, from {} to {}; {by}.", length(total), instant(*start), instant(*end)))
-        }
+        (Some((start, end)), _, None) if stretches.len() == 1 => Some(format!(
+            "{begins} for {}, from {} to {}; {by}.",
+            length(total),
+            instant(*start),
+            instant(*end)
+        )),
         (Some((start, _)), Some((_, end)), None) => Some(format!(
             "{begins} for {} in {} stretches between {} and {}; {by}.",
             length(total),
@@ -112,14 +206,26 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &Draft) -> Option<String> 
 
 /// Time that has ended, was unknown to somebody and degraded to nobody.
 fn unknown(signals: &[&Signal]) -> TimeDelta {
-    let length = |test: fn(SpanState) -> bool| union(signals, test).iter().map(|(start, end)| *end - *start).sum::<TimeDelta>();
-    length(|state| matches!(state, SpanState::Degraded | SpanState::Unknown)) - length(|state| state == SpanState::Degraded)
+    let length = |test: fn(SpanState) -> bool| {
+        union(signals, test)
+            .iter()
+            .map(|(start, end)| *end - *start)
+            .sum::<TimeDelta>()
+    };
+    length(|state| matches!(state, SpanState::Degraded | SpanState::Unknown))
+        - length(|state| state == SpanState::Degraded)
 }
 
 /// The union of the stretches that have ended, in order.
 fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Time)> {
-    let spans = signals.iter().flat_map(|signal| &signal.spans).filter(|span| test(span.state));
-    let mut stretches: Vec<_> = spans.filter_map(|span| Some((span.start, span.end?))).filter(|(start, end)| start < end).collect();
+    let spans = signals
+        .iter()
+        .flat_map(|signal| &signal.spans)
+        .filter(|span| test(span.state));
+    let mut stretches: Vec<_> = spans
+        .filter_map(|span| Some((span.start, span.end?)))
+        .filter(|(start, end)| start < end)
+        .collect();
     stretches.sort_unstable();
     let mut united: Vec<(Time, Time)> = Vec::new();
     for (start, end) in stretches {
@@ -133,38 +239,93 @@ fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Ti
 
 /// What came first, and the changes before it. Before in time is not a cause, and the text says so.
 pub(crate) fn trigger(draft: &Draft, called: &Called) -> Vec<String> {
-    let opened = draft.incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| &*member.event);
-    let mut facts: Vec<_> =
-        opened.map(|event| format!("First sign, at {}: {}", instant(event.occurred_at), told(draft, called, event))).into_iter().collect();
-    facts.extend(
-        changes(draft).map(|event| format!("Before it in time, at {}: {}", instant(event.occurred_at), told(draft, called, event))),
-    );
+    let opened = draft
+        .incident
+        .members
+        .iter()
+        .find(|member| member.reason == Joined::Opened)
+        .map(|member| &*member.event);
+    let mut facts: Vec<_> = opened
+        .map(|event| {
+            format!(
+                "First sign, at {}: {}",
+                instant(event.occurred_at),
+                told(draft, called, event)
+            )
+        })
+        .into_iter()
+        .collect();
+    facts.extend(changes(draft).map(|event| {
+        format!(
+            "Before it in time, at {}: {}",
+            instant(event.occurred_at),
+            told(draft, called, event)
+        )
+    }));
     facts
 }
 
 /// The changes known from before it was felt or noticed.
 pub(crate) fn changes<'a>(draft: &Draft<'a>) -> impl Iterator<Item = &'a Event> {
     let incident = draft.incident;
-    let opened = incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| member.event.occurred_at);
-    let until = incident.milestones.began.as_ref().map(|began| began.at).or(opened);
+    let opened = incident
+        .members
+        .iter()
+        .find(|member| member.reason == Joined::Opened)
+        .map(|member| member.event.occurred_at);
+    let until = incident
+        .milestones
+        .began
+        .as_ref()
+        .map(|began| began.at)
+        .or(opened);
     let events = incident.members.iter().map(|member| &*member.event);
-    events.filter(move |event| matches!(event.fact, Fact::Change(_)) && until.is_some_and(|until| event.occurred_at <= until))
+    events.filter(move |event| {
+        matches!(event.fact, Fact::Change(_))
+            && until.is_some_and(|until| event.occurred_at <= until)
+    })
 }
 
 /// What was done, when it was mitigated and resolved, and who worked on it.
 pub(crate) fn resolution(draft: &Draft, called: &Called) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let rollbacks = &draft.incident.rollbacks;
-    let answers = |member: &&Member| rollbacks.contains(&member.event.id) && member.reason != Joined::Context;
-    let step = |member: &&Member| matches!(member.event.fact, Fact::Intervention(_)) || answers(member);
-    let steps = draft.incident.members.iter().filter(step).map(|member| &*member.event);
-    let mut facts: Vec<_> = steps.map(|event| format!("{}: {}", instant(event.occurred_at), told(draft, called, event))).collect();
+    let answers =
+        |member: &&Member| rollbacks.contains(&member.event.id) && member.reason != Joined::Context;
+    let step =
+        |member: &&Member| matches!(member.event.fact, Fact::Intervention(_)) || answers(member);
+    let steps = draft
+        .incident
+        .members
+        .iter()
+        .filter(step)
+        .map(|member| &*member.event);
+    let mut facts: Vec<_> = steps
+        .map(|event| {
+            format!(
+                "{}: {}",
+                instant(event.occurred_at),
+                told(draft, called, event)
+            )
+        })
+        .collect();
     let took = |turn: &Milestone| {
-        let began = milestones.began.as_ref().filter(|began| began.at <= turn.at);
-        began.map(|began| format!(", {} after it began", length(turn.at - began.at))).unwrap_or_default()
+        let began = milestones
+            .began
+            .as_ref()
+            .filter(|began| began.at <= turn.at);
+        began
+            .map(|began| format!(", {} after it began", length(turn.at - began.at)))
+            .unwrap_or_default()
     };
-    for (name, turn) in [("Mitigated", &milestones.mitigated), ("Resolved", &milestones.resolved)] {
-        facts.extend(turn.as_ref().map(|turn| format!("{}{}.", reached(draft, name, turn), took(turn))));
+    for (name, turn) in [
+        ("Mitigated", &milestones.mitigated),
+        ("Resolved", &milestones.resolved),
+    ] {
+        facts.extend(
+            turn.as_ref()
+                .map(|turn| format!("{}{}.", reached(draft, name, turn), took(turn))),
+        );
     }
     let worked = called.responders();
     if !worked.is_empty() {
@@ -178,17 +339,32 @@ pub(crate) fn detection(draft: &Draft, called: &Called) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let mut facts = Vec::new();
     if let Some(detected) = &milestones.detected {
-        let by = detected.source.as_ref().and_then(|id| event(draft, id)).map(|event| format!(" by {}", noun(event))).unwrap_or_default();
+        let by = detected
+            .source
+            .as_ref()
+            .and_then(|id| event(draft, id))
+            .map(|event| format!(" by {}", noun(event)))
+            .unwrap_or_default();
         let after = match &milestones.began {
-            Some(began) if began.at < detected.at => format!(", {} after it began", length(detected.at - began.at)),
+            Some(began) if began.at < detected.at => {
+                format!(", {} after it began", length(detected.at - began.at))
+            }
             Some(_) => String::new(),
             None => "; when it began is not known".to_owned(),
         };
-        facts.push(format!("{}{by}{after}.", reached(draft, "Detected", detected)));
+        facts.push(format!(
+            "{}{by}{after}.",
+            reached(draft, "Detected", detected)
+        ));
     }
     if let Some(taken) = &milestones.acknowledged {
-        let after = milestones.detected.as_ref().filter(|detected| detected.at <= taken.at);
-        let after = after.map(|detected| format!(", {} after it was detected", length(taken.at - detected.at))).unwrap_or_default();
+        let after = milestones
+            .detected
+            .as_ref()
+            .filter(|detected| detected.at <= taken.at);
+        let after = after
+            .map(|detected| format!(", {} after it was detected", length(taken.at - detected.at)))
+            .unwrap_or_default();
         facts.push(format!("{}{after}.", reached(draft, "Acknowledged", taken)));
     }
     facts.extend(draft.on_call.iter().map(|duty| on_call(duty, called)));
@@ -201,11 +377,23 @@ fn on_call(duty: &Duty, called: &Called) -> String {
     match &duty.who {
         OnCall::These(these) => {
             // In a calendar, a name with more to it is no other source's: whoever the settings know is named by their id.
-            let name = |one: &OnDuty| called.name("people", one.person.as_deref().unwrap_or(&one.name), ActorKind::Human);
-            format!("On call for {service} at detection: {}.", these.iter().map(name).collect::<Vec<_>>().join(", "))
+            let name = |one: &OnDuty| {
+                called.name(
+                    "people",
+                    one.person.as_deref().unwrap_or(&one.name),
+                    ActorKind::Human,
+                )
+            };
+            format!(
+                "On call for {service} at detection: {}.",
+                these.iter().map(name).collect::<Vec<_>>().join(", ")
+            )
         }
         OnCall::Nobody => format!("On call for {service} at detection: nobody, by its calendar."),
-        OnCall::Unknown(why) => format!("Who was on call for {service} at detection is not known: {}.", escape::text(why)),
+        OnCall::Unknown(why) => format!(
+            "Who was on call for {service} at detection is not known: {}.",
+            escape::text(why)
+        ),
     }
 }
 
@@ -220,7 +408,10 @@ pub(crate) fn supporting(draft: &Draft) -> Vec<String> {
             links.push(escape::link(title, address));
         }
     };
-    add(&format!("Incident {}", draft.incident.id), &incident_page(draft));
+    add(
+        &format!("Incident {}", draft.incident.id),
+        &incident_page(draft),
+    );
     for event in draft.incident.members.iter().map(|member| &*member.event) {
         for link in &*event.links {
             let about = match &event.fact {
@@ -241,8 +432,17 @@ pub(crate) fn supporting(draft: &Draft) -> Vec<String> {
 
 /// `Detected at 2026-11-23 10:00:00 UTC (stated; source)`.
 fn reached(draft: &Draft, name: &str, turn: &Milestone) -> String {
-    let from = turn.source.as_ref().and_then(|id| event(draft, id)).map(|event| format!(" ({})", source(draft, event))).unwrap_or_default();
-    format!("{name} at {}{}{from}", instant(turn.at), certainty(turn.certainty))
+    let from = turn
+        .source
+        .as_ref()
+        .and_then(|id| event(draft, id))
+        .map(|event| format!(" ({})", source(draft, event)))
+        .unwrap_or_default();
+    format!(
+        "{name} at {}{}{from}",
+        instant(turn.at),
+        certainty(turn.certainty)
+    )
 }
 
 /// What happened, with its source.
@@ -254,7 +454,13 @@ fn told(draft: &Draft, called: &Called, event: &Event) -> String {
 fn sources(draft: &Draft, evidence: &[EventId]) -> String {
     let evidence: BTreeSet<_> = evidence.iter().collect();
     let mut named = Vec::new();
-    for event in draft.incident.members.iter().map(|member| &*member.event).filter(|event| evidence.contains(&event.id)) {
+    for event in draft
+        .incident
+        .members
+        .iter()
+        .map(|member| &*member.event)
+        .filter(|event| evidence.contains(&event.id))
+    {
         let source = source(draft, event);
         if !named.contains(&source) {
             named.push(source);
@@ -263,7 +469,11 @@ fn sources(draft: &Draft, evidence: &[EventId]) -> String {
             break;
         }
     }
-    if named.is_empty() { String::new() } else { format!("; {}", named.join(", ")) }
+    if named.is_empty() {
+        String::new()
+    } else {
+        format!("; {}", named.join(", "))
+    }
 }
 
 fn instant(at: Time) -> String {
@@ -280,5 +490,9 @@ pub(crate) fn length(time: TimeDelta) -> String {
             rest %= size;
         }
     }
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+    if parts.is_empty() {
+        "0s".to_owned()
+    } else {
+        parts.join(" ")
+    }
 }

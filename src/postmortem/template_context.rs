@@ -13,8 +13,7 @@ use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
 use crate::plot;
 
-const BLAMELESS: &str =
-    "We assume that every person made the correct decision at every point, given the information available to them at the time.";
+const BLAMELESS: &str = "We assume that every person made the correct decision at every point, given the information available to them at the time.";
 
 /// The values of a draft.
 #[derive(Debug, Serialize)]
@@ -82,9 +81,18 @@ impl View {
         let incident = draft.incident;
         let (timeline, merged) = timeline(draft, &called);
         // Planned work may have been told of long before.
-        let members = incident.members.iter().filter(|member| !matches!(member.event.fact, Fact::Maintenance(_)));
+        let members = incident
+            .members
+            .iter()
+            .filter(|member| !matches!(member.event.fact, Fact::Maintenance(_)));
         let first = members.map(|member| member.event.occurred_at).min();
-        let date = incident.milestones.began.as_ref().map(|began| began.at).or(first).unwrap_or(draft.postmortem.opened_at);
+        let date = incident
+            .milestones
+            .began
+            .as_ref()
+            .map(|began| began.at)
+            .or(first)
+            .unwrap_or(draft.postmortem.opened_at);
         Self {
             front_matter: front_matter(draft, &called),
             title: escape::text(title(draft)),
@@ -120,19 +128,46 @@ fn title<'a>(draft: &Draft<'a>) -> &'a str {
 /// YAML of one line a key; every text is quoted, so none can end the front matter or add a key.
 fn front_matter(draft: &Draft, called: &Called) -> String {
     let incident = draft.incident;
-    let list = |names: &[&str]| format!("[{}]", names.iter().map(|name| escape::yaml(name)).collect::<Vec<_>>().join(", "));
+    let list = |names: &[&str]| {
+        format!(
+            "[{}]",
+            names
+                .iter()
+                .map(|name| escape::yaml(name))
+                .collect::<Vec<_>>()
+                .join(", ")
+        )
+    };
     let optional = |name: Option<&str>| name.map_or_else(|| "null".to_owned(), escape::yaml);
-    let mut criteria: Vec<&str> = incident.announced.iter().flat_map(|announced| &announced.criteria).map(String::as_str).collect();
-    for verdict in incident.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow) {
+    let mut criteria: Vec<&str> = incident
+        .announced
+        .iter()
+        .flat_map(|announced| &announced.criteria)
+        .map(String::as_str)
+        .collect();
+    for verdict in incident
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.outcome == Outcome::Met && !verdict.shadow)
+    {
         if !criteria.contains(&verdict.criterion.as_str()) {
             criteria.push(&verdict.criterion);
         }
     }
     let services: Vec<&str> = incident.services.iter().map(String::as_str).collect();
-    let meeting =
-        draft.meeting.filter(|meeting| !meeting.cancelled).map(|meeting| meeting.starts_at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
+    let meeting = draft
+        .meeting
+        .filter(|meeting| !meeting.cancelled)
+        .map(|meeting| meeting.starts_at.format("%Y-%m-%dT%H:%M:%SZ").to_string());
     let pages = [
-        ("Postmortem", format!("{}/postmortems/{}", draft.external_url.trim_end_matches('/'), draft.postmortem.id)),
+        (
+            "Postmortem",
+            format!(
+                "{}/postmortems/{}",
+                draft.external_url.trim_end_matches('/'),
+                draft.postmortem.id
+            ),
+        ),
         ("Incident", incident_page(draft)),
     ];
     let links: Vec<_> = pages
@@ -147,7 +182,10 @@ fn front_matter(draft: &Draft, called: &Called) -> String {
         format!("severity: {}", severity_name(incident.severity)),
         format!("criteria: {}", list(&criteria)),
         format!("lead: {}", optional(called.lead().as_deref())),
-        format!("facilitator: {}", optional(draft.facilitator.map(|person| person.name.as_str()))),
+        format!(
+            "facilitator: {}",
+            optional(draft.facilitator.map(|person| person.name.as_str()))
+        ),
         format!("meeting: {}", optional(meeting.as_deref())),
         format!("links: [{}]", links.join(", ")),
     ]

@@ -8,8 +8,8 @@ use super::{DEFAULT_TEMPLATE, Draft, Names, render, render_with};
 use crate::model::Time;
 use crate::model::directory::Who;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Declaration, EndReason, Event, Fact, Intervention, Labels, Link, Note,
-    Request, Severity,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Declaration, EndReason, Event,
+    Fact, Intervention, Labels, Link, Note, Request, Severity,
 };
 use crate::model::incident::{Incident, IncidentId};
 use crate::model::postmortem::{Postmortem, PostmortemId, PostmortemStatus};
@@ -20,11 +20,19 @@ fn at(clock: &str) -> Time {
 }
 
 fn alert(name: &str, instance: &str, status: AlertStatus, clock: &str) -> Event {
-    let labels: Labels =
-        [("alertname", name), ("instance", instance), ("service", "checkout")].map(|(name, value)| (name.into(), value.into())).into();
-    let annotations: Labels = [("summary", "5 % of calls fail | p99 > 2s"), ("runbook_url", "https://runbooks.example/errors")]
-        .map(|(name, value)| (name.into(), value.into()))
-        .into();
+    let labels: Labels = [
+        ("alertname", name),
+        ("instance", instance),
+        ("service", "checkout"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into();
+    let annotations: Labels = [
+        ("summary", "5 % of calls fail | p99 > 2s"),
+        ("runbook_url", "https://runbooks.example/errors"),
+    ]
+    .map(|(name, value)| (name.into(), value.into()))
+    .into();
     let ends_at = (status == AlertStatus::Resolved).then(|| at(clock));
     let fact = Fact::Alert(Alert {
         seen_again: None,
@@ -42,14 +50,21 @@ fn alert(name: &str, instance: &str, status: AlertStatus, clock: &str) -> Event 
     });
     let mut event = Event::new("prometheus", at(clock), fact);
     event.service = Some("checkout".into());
-    event.links = vec![Link { title: "generatorURL".into(), url: "http://prom.example/graph?g0.expr=a|b&g0.tab=1".into() }].into();
+    event.links = vec![Link {
+        title: "generatorURL".into(),
+        url: "http://prom.example/graph?g0.expr=a|b&g0.tab=1".into(),
+    }]
+    .into();
     event.identify();
     event
 }
 
 fn by(who: &str, source: &str, clock: &str, fact: Fact) -> Event {
     let mut event = Event::new(source, at(clock), fact);
-    event.actor = Some(Box::new(Actor { id: who.into(), kind: ActorKind::Human }));
+    event.actor = Some(Box::new(Actor {
+        id: who.into(),
+        kind: ActorKind::Human,
+    }));
     event.service = Some("checkout".into());
     event.identify();
     event
@@ -61,8 +76,7 @@ fn span(start: &str, end: Option<&str>, state: &str) -> Value {
 
 /// An incident of these events, the first of which opened it; nothing else is known.
 fn incident(events: &[Event]) -> Incident {
-    let member =
-        |(index, event): (usize, &Event)| json!({"event": event, "reason": {"joined": if index == 0 { "opened" } else { "subject" }}});
+    let member = |(index, event): (usize, &Event)| json!({"event": event, "reason": {"joined": if index == 0 { "opened" } else { "subject" }}});
     serde_json::from_value(json!({
         "id": "i-0123456789", "revision": 7, "title": "HighErrorRate", "services": ["checkout"], "scope": ["ada"], "severity": "critical",
         "environment": null, "milestones": {}, "phase": "resolved", "phase_since": at("11:00:00"), "signals": [],
@@ -78,9 +92,20 @@ fn morning() -> Incident {
         "ci",
         "argo",
         "09:58:00",
-        Fact::Change(Change { what: "deploy".into(), title: "Faster carts".into(), revision: Some("a1b2c3".into()), line: None }),
+        Fact::Change(Change {
+            what: "deploy".into(),
+            title: "Faster carts".into(),
+            revision: Some("a1b2c3".into()),
+            line: None,
+        }),
     );
-    let deploy = Event { actor: Some(Box::new(Actor { id: "ci".into(), kind: ActorKind::Robot })), ..deploy };
+    let deploy = Event {
+        actor: Some(Box::new(Actor {
+            id: "ci".into(),
+            kind: ActorKind::Robot,
+        })),
+        ..deploy
+    };
     let fired = alert("HighErrorRate", "a:80", AlertStatus::Firing, "10:02:00");
     let fired_too = alert("HighErrorRate", "b:80", AlertStatus::Firing, "10:02:30");
     let declared = by(
@@ -97,7 +122,12 @@ fn morning() -> Incident {
             detected_by: None,
         }),
     );
-    let taken = by("PABC", "pagerduty", "10:06:00", Fact::Acknowledgement(Acknowledgement { of: None }));
+    let taken = by(
+        "PABC",
+        "pagerduty",
+        "10:06:00",
+        Fact::Acknowledgement(Acknowledgement { of: None }),
+    );
     let step = by(
         "ada",
         "cli",
@@ -113,8 +143,25 @@ fn morning() -> Incident {
         }),
     );
     let resolved = alert("HighErrorRate", "a:80", AlertStatus::Resolved, "10:42:00");
-    let asked = by("lin", "form", "10:50:00", Fact::Request(Request { reason: "Customers called".into(), requester: Some("lin".into()) }));
-    let mut incident = incident(&[fired.clone(), deploy, fired_too, declared.clone(), taken.clone(), step, resolved, asked]);
+    let asked = by(
+        "lin",
+        "form",
+        "10:50:00",
+        Fact::Request(Request {
+            reason: "Customers called".into(),
+            requester: Some("lin".into()),
+        }),
+    );
+    let mut incident = incident(&[
+        fired.clone(),
+        deploy,
+        fired_too,
+        declared.clone(),
+        taken.clone(),
+        step,
+        resolved,
+        asked,
+    ]);
     incident.signals = serde_json::from_value(json!([
         {"subject": fired.subject, "kind": "alert", "name": "HighErrorRate", "severity": "critical", "service": "checkout", "environment": null, "event": fired.id,
          "spans": [span("10:00:00", Some("10:42:00"), "degraded"), span("10:42:00", Some("10:44:00"), "unknown")]},
@@ -130,12 +177,22 @@ fn morning() -> Incident {
         "resolved": {"at": at("10:47:00"), "certainty": "inferred"},
     }))
     .unwrap();
-    let verdict = |criterion: &str, outcome: &str, shadow: bool, sentence: &str, evidence: &[&Event]| {
+    let verdict = |criterion: &str,
+                   outcome: &str,
+                   shadow: bool,
+                   sentence: &str,
+                   evidence: &[&Event]| {
         json!({"criterion": criterion, "on": "degradation", "outcome": outcome, "decision": "hold", "shadow": shadow, "sentence": sentence, "would_change": "",
                "evidence": evidence.iter().map(|event| &event.id).collect::<Vec<_>>()})
     };
     incident.verdicts = serde_json::from_value(json!([
-        verdict("measured-degradation", "met", false, "Checkout was degraded for 42m in one stretch; 30m is enough.", &[&fired]),
+        verdict(
+            "measured-degradation",
+            "met",
+            false,
+            "Checkout was degraded for 42m in one stretch; 30m is enough.",
+            &[&fired]
+        ),
         verdict("fixed-by-hand", "not_met", false, "NOT MET", &[]),
         verdict("trial", "met", true, "SHADOW", &[]),
     ]))
@@ -154,10 +211,17 @@ fn people() -> Vec<Person> {
         name: name.into(),
         email: Some(format!("{id}@example.com")),
         time_zone: chrono_tz::UTC,
-        hours: Hours { days: [true; 7], from: 540, to: 1020 },
+        hours: Hours {
+            days: [true; 7],
+            from: 540,
+            to: 1020,
+        },
         aliases: vec![alias.into()],
     };
-    vec![person("ada", "Ada L.", "pagerduty:PABC"), person("lin", "Lin", "github:lin")]
+    vec![
+        person("ada", "Ada L.", "pagerduty:PABC"),
+        person("lin", "Lin", "github:lin"),
+    ]
 }
 
 fn postmortem(title: &str) -> Postmortem {
@@ -198,8 +262,14 @@ fn draft(incident: &Incident) -> String {
 
 /// The lines of one section.
 fn section<'a>(text: &'a str, heading: &str) -> Vec<&'a str> {
-    let lines = text.lines().skip_while(|line| *line != format!("## {heading}")).skip(1);
-    lines.take_while(|line| !line.starts_with("## ")).filter(|line| !line.is_empty()).collect()
+    let lines = text
+        .lines()
+        .skip_while(|line| *line != format!("## {heading}"))
+        .skip(1);
+    lines
+        .take_while(|line| !line.starts_with("## "))
+        .filter(|line| !line.is_empty())
+        .collect()
 }
 
 #[test]
@@ -315,37 +385,65 @@ fn a_whole_draft() {
 #[test]
 fn what_is_not_known_is_asked() {
     let text = draft(&incident(&[]));
-    for heading in ["Why this postmortem", "Summary", "Impact", "Root causes", "Trigger", "Resolution", "Detection"] {
+    for heading in [
+        "Why this postmortem",
+        "Summary",
+        "Impact",
+        "Root causes",
+        "Trigger",
+        "Resolution",
+        "Detection",
+    ] {
         let lines = section(&text, heading);
-        assert!(lines.len() == 1 && lines[0].starts_with('*') && lines[0].ends_with("?*"), "{heading}: {lines:?}");
+        assert!(
+            lines.len() == 1 && lines[0].starts_with('*') && lines[0].ends_with("?*"),
+            "{heading}: {lines:?}"
+        );
     }
     assert!(section(&text, "Timeline")[0].ends_with("?*"));
     assert!(!text.contains("\n\n\n"), "{text}");
-    assert!(text.lines().all(|line| line.trim_end() == line), "editors would strip it");
+    assert!(
+        text.lines().all(|line| line.trim_end() == line),
+        "editors would strip it"
+    );
 }
 
 #[test]
 fn only_measured_time_is_impact() {
     let mut incident = morning();
     incident.signals.remove(0);
-    assert!(section(&draft(&incident), "Impact").iter().all(|line| !line.starts_with("- ")));
+    assert!(
+        section(&draft(&incident), "Impact")
+            .iter()
+            .all(|line| !line.starts_with("- "))
+    );
     let mut incident = morning();
     incident.signals[0].spans[0].end = None;
     incident.signals[0].spans = incident.signals[0].spans.iter().copied().take(1).collect();
-    assert!(
-        section(&draft(&incident), "Impact")[0]
-            .starts_with("- Degraded since 2026-11-23 10:00:00 UTC, not yet over; measured by alert HighErrorRate")
-    );
+    assert!(section(&draft(&incident), "Impact")[0].starts_with(
+        "- Degraded since 2026-11-23 10:00:00 UTC, not yet over; measured by alert HighErrorRate"
+    ));
     std::sync::Arc::make_mut(&mut incident.signals[0].sort).role = Some("cause".into());
     assert_eq!(section(&draft(&incident), "Impact").len(), 1);
 }
 
 #[test]
 fn fifty_instances_are_one_row_and_none_is_lost() {
-    let events: Vec<Event> =
-        (0..50).map(|number| alert("DiskFull", &format!("node-{number:02}"), AlertStatus::Firing, &format!("10:02:{number:02}"))).collect();
+    let events: Vec<Event> = (0..50)
+        .map(|number| {
+            alert(
+                "DiskFull",
+                &format!("node-{number:02}"),
+                AlertStatus::Firing,
+                &format!("10:02:{number:02}"),
+            )
+        })
+        .collect();
     let text = draft(&incident(&events));
-    let rows: Vec<_> = section(&text, "Timeline").into_iter().filter(|line| line.contains("DiskFull")).collect();
+    let rows: Vec<_> = section(&text, "Timeline")
+        .into_iter()
+        .filter(|line| line.contains("DiskFull"))
+        .collect();
     assert_eq!(
         rows,
         [
@@ -354,23 +452,51 @@ fn fifty_instances_are_one_row_and_none_is_lost() {
     );
     for number in 0..50 {
         assert!(
-            section(&text, "Supporting information").iter().any(|line| line.contains(&format!("instance=node-{number:02}"))),
+            section(&text, "Supporting information")
+                .iter()
+                .any(|line| line.contains(&format!("instance=node-{number:02}"))),
             "{number}"
         );
     }
     // Ten minutes later it is news.
-    let later = [events, vec![alert("DiskFull", "node-99", AlertStatus::Firing, "10:12:01")]].concat();
-    assert_eq!(section(&draft(&incident(&later)), "Timeline").iter().filter(|line| line.contains("DiskFull")).count(), 2);
+    let later = [
+        events,
+        vec![alert(
+            "DiskFull",
+            "node-99",
+            AlertStatus::Firing,
+            "10:12:01",
+        )],
+    ]
+    .concat();
+    assert_eq!(
+        section(&draft(&incident(&later)), "Timeline")
+            .iter()
+            .filter(|line| line.contains("DiskFull"))
+            .count(),
+        2
+    );
 }
 
 #[test]
 fn days_are_shown_when_there_are_two() {
-    let mut late = by("ada", "cli", "10:00:00", Fact::Note(Note { text: "still here".into() }));
+    let mut late = by(
+        "ada",
+        "cli",
+        "10:00:00",
+        Fact::Note(Note {
+            text: "still here".into(),
+        }),
+    );
     late.occurred_at = "2026-11-24T00:00:01Z".parse().unwrap();
-    let text = draft(&incident(&[alert("A", "a", AlertStatus::Firing, "23:59:59"), late]));
+    let text = draft(&incident(&[
+        alert("A", "a", AlertStatus::Firing, "23:59:59"),
+        late,
+    ]));
     let rows = section(&text, "Timeline");
     assert!(
-        rows[3].starts_with("| 2026-11-23 23:59:59 |") && rows[4].starts_with("| 2026-11-24 00:00:01 | Note by Ada L.: still here |"),
+        rows[3].starts_with("| 2026-11-23 23:59:59 |")
+            && rows[4].starts_with("| 2026-11-24 00:00:01 | Note by Ada L.: still here |"),
         "{rows:?}"
     );
 }
@@ -380,7 +506,9 @@ fn roles_stand_for_names() {
     let text = drafted(&morning(), "x", Names::Role, render);
     assert!(!text.contains("Ada") && !text.contains("PABC"), "{text}");
     assert!(
-        text.contains("Worked on it: owner 1") && text.contains("Acknowledged by owner 1") && text.contains("asked for by stakeholder 1")
+        text.contains("Worked on it: owner 1")
+            && text.contains("Acknowledged by owner 1")
+            && text.contains("asked for by stakeholder 1")
     );
     assert!(text.contains("facilitator: \"Lin\""));
 }
@@ -388,13 +516,30 @@ fn roles_stand_for_names() {
 #[test]
 fn a_users_template() {
     let incident = morning();
-    let with = |template: &str| drafted(&incident, "T", Names::Full, |draft| render_with(template, draft));
-    assert_eq!(with("# {{ title }}\n{% for row in timeline[:1] %}\n{{ row.time }}\n{% endfor %}\n").unwrap(), "# T\n09:58:00\n");
-    assert_eq!(with(DEFAULT_TEMPLATE).unwrap(), drafted(&incident, "T", Names::Full, render));
-    for wrong in ["{{ titel }}", "{% for x in %}", "{{ title.x.y }}", "{% include 'secrets' %}"] {
+    let with = |template: &str| {
+        drafted(&incident, "T", Names::Full, |draft| {
+            render_with(template, draft)
+        })
+    };
+    assert_eq!(
+        with("# {{ title }}\n{% for row in timeline[:1] %}\n{{ row.time }}\n{% endfor %}\n")
+            .unwrap(),
+        "# T\n09:58:00\n"
+    );
+    assert_eq!(
+        with(DEFAULT_TEMPLATE).unwrap(),
+        drafted(&incident, "T", Names::Full, render)
+    );
+    for wrong in [
+        "{{ titel }}",
+        "{% for x in %}",
+        "{{ title.x.y }}",
+        "{% include 'secrets' %}",
+    ] {
         assert!(with(wrong).is_err(), "{wrong}");
     }
-    let endless = "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
+    let endless =
+        "{% for a in range(9999) %}{% for b in range(9999) %}{{ a }}{% endfor %}{% endfor %}";
     assert!(with(endless).unwrap_err().contains("fuel"));
 }
 

@@ -36,11 +36,20 @@ struct Draught<'a> {
 /// The rows, and a line for each alert that shares a row with others.
 pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>) {
     let members = &draft.incident.members;
-    let mut events: Vec<&Event> = members.iter().map(|member| &*member.event).filter(|event| !members.closes_an_instant(event)).collect();
+    let mut events: Vec<&Event> = members
+        .iter()
+        .map(|member| &*member.event)
+        .filter(|event| !members.closes_an_instant(event))
+        .collect();
     events.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
     let mut rows: Vec<Draught> = Vec::new();
     for event in events {
-        match rows.iter_mut().rev().take_while(|row| event.occurred_at - row.at <= REPEAT).find(|row| repeats(row.events[0], event)) {
+        match rows
+            .iter_mut()
+            .rev()
+            .take_while(|row| event.occurred_at - row.at <= REPEAT)
+            .find(|row| repeats(row.events[0], event))
+        {
             Some(row) => row.events.push(event),
             None => rows.push(Draught {
                 at: event.occurred_at,
@@ -53,12 +62,23 @@ pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>
     }
     let mut merged = Vec::new();
     for row in &mut rows {
-        row.what = if row.events.len() > 1 { many(&row.events, &mut merged, draft) } else { what(draft, called, row.events[0]) };
+        row.what = if row.events.len() > 1 {
+            many(&row.events, &mut merged, draft)
+        } else {
+            what(draft, called, row.events[0])
+        };
     }
     call_out(draft, &mut rows);
     rows.sort_by_key(|row| row.at);
-    let days = rows.first().zip(rows.last()).is_some_and(|(first, last)| first.at.date_naive() != last.at.date_naive());
-    let format = if days { "%Y-%m-%d %H:%M:%S" } else { "%H:%M:%S" };
+    let days = rows
+        .first()
+        .zip(rows.last())
+        .is_some_and(|(first, last)| first.at.date_naive() != last.at.date_naive());
+    let format = if days {
+        "%Y-%m-%d %H:%M:%S"
+    } else {
+        "%H:%M:%S"
+    };
     let rows = rows.into_iter().map(|row| {
         let callouts = row.callouts.join(", ");
         let what = match (callouts.is_empty(), row.what.is_empty()) {
@@ -66,15 +86,26 @@ pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>
             (false, true) => callouts,
             (false, false) => format!("{callouts}: {}", row.what),
         };
-        Row { time: row.at.format(format).to_string(), what, source: row.source }
+        Row {
+            time: row.at.format(format).to_string(),
+            what,
+            source: row.source,
+        }
     });
     (rows.collect(), merged)
 }
 
 /// The event's source, linked to its own page, or else to the incident's.
 pub(crate) fn source(draft: &Draft, event: &Event) -> String {
-    let own = event.links.iter().find(|link| escape::url(&link.url).is_some()).map(|link| link.url.clone());
-    escape::link(&event.source, &own.unwrap_or_else(|| format!("{}#{}", incident_page(draft), event.id)))
+    let own = event
+        .links
+        .iter()
+        .find(|link| escape::url(&link.url).is_some())
+        .map(|link| link.url.clone());
+    escape::link(
+        &event.source,
+        &own.unwrap_or_else(|| format!("{}#{}", incident_page(draft), event.id)),
+    )
 }
 
 /// The page of the incident.
@@ -84,12 +115,20 @@ pub(crate) fn incident_page(draft: &Draft) -> String {
 
 /// The page of any incident.
 pub(crate) fn page(draft: &Draft, incident: &IncidentId) -> String {
-    format!("{}/incidents/{incident}", draft.external_url.trim_end_matches('/'))
+    format!(
+        "{}/incidents/{incident}",
+        draft.external_url.trim_end_matches('/')
+    )
 }
 
 /// The event of that id.
 pub(crate) fn event<'a>(draft: &Draft<'a>, id: &EventId) -> Option<&'a Event> {
-    draft.incident.members.iter().map(|member| &*member.event).find(|event| event.id == *id)
+    draft
+        .incident
+        .members
+        .iter()
+        .map(|member| &*member.event)
+        .find(|event| event.id == *id)
 }
 
 /// ` (stated)`, ` (inferred)`, or nothing for what was measured.
@@ -120,7 +159,9 @@ fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
     let milestones = &draft.incident.milestones;
     let outage = |event: &Event| match &event.fact {
         Fact::Declaration(declared) => declared.status == AlertStatus::Firing && !declared.planned,
-        Fact::Alert(alert) => alert.status == AlertStatus::Firing && alert.labels.get("afterword") == Some("outage"),
+        Fact::Alert(alert) => {
+            alert.status == AlertStatus::Firing && alert.labels.get("afterword") == Some("outage")
+        }
         _ => false,
     };
     let turns = [
@@ -133,7 +174,9 @@ fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
     ];
     for (name, turn) in turns {
         let Some(turn) = turn else {
-            let declared = rows.iter_mut().find(|row| row.events.iter().any(|event| outage(event)));
+            let declared = rows
+                .iter_mut()
+                .find(|row| row.events.iter().any(|event| outage(event)));
             if let Some(row) = declared.filter(|_| name == "**Incident declared**") {
                 row.callouts.push(name.to_owned());
             }
@@ -149,12 +192,20 @@ fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
                 let row = Draught {
                     at: turn.at,
                     callouts: vec![callout],
-                    what: origin.map(|event| format!("known from {}", noun(event))).unwrap_or_default(),
-                    source: origin.map_or_else(|| escape::link("afterword", &incident_page(draft)), |event| source(draft, event)),
+                    what: origin
+                        .map(|event| format!("known from {}", noun(event)))
+                        .unwrap_or_default(),
+                    source: origin.map_or_else(
+                        || escape::link("afterword", &incident_page(draft)),
+                        |event| source(draft, event),
+                    ),
                     events: Vec::new(),
                 };
                 // Before the events of the same instant: that is where a turn begins.
-                let index = rows.iter().position(|row| row.at >= turn.at).unwrap_or(rows.len());
+                let index = rows
+                    .iter()
+                    .position(|row| row.at >= turn.at)
+                    .unwrap_or(rows.len());
                 rows.insert(index, row);
             }
         }
@@ -164,10 +215,20 @@ fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
 /// The row that tells of the milestone: of its instant, and best of its event, else of the same subject, else, where no event is
 /// named, the last one.
 fn place(draft: &Draft, rows: &[Draught], turn: &Milestone) -> Option<usize> {
-    let at: Vec<usize> =
-        rows.iter().enumerate().filter(|(_, row)| row.at == turn.at && !row.events.is_empty()).map(|(index, _)| index).collect();
-    let Some(id) = &turn.source else { return at.last().copied() };
+    let at: Vec<usize> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.at == turn.at && !row.events.is_empty())
+        .map(|(index, _)| index)
+        .collect();
+    let Some(id) = &turn.source else {
+        return at.last().copied();
+    };
     let subject: Option<&Subject> = event(draft, id).map(|event| &event.subject);
-    let with = |test: &dyn Fn(&Event) -> bool| at.iter().copied().find(|index| rows[*index].events.iter().any(|event| test(event)));
+    let with = |test: &dyn Fn(&Event) -> bool| {
+        at.iter()
+            .copied()
+            .find(|index| rows[*index].events.iter().any(|event| test(event)))
+    };
     with(&|event| event.id == *id).or_else(|| with(&|event| Some(&event.subject) == subject))
 }

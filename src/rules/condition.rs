@@ -39,37 +39,87 @@ fn critical() -> Severity {
 }
 
 /// Reads one condition; `None` when it has a fault.
-pub(crate) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<Fault>) -> Option<ConditionRule> {
+pub(crate) fn read(
+    file: &str,
+    node: &Node,
+    names: &mut Names,
+    faults: &mut Vec<Fault>,
+) -> Option<ConditionRule> {
     let before = faults.len();
-    let entry: Entry = names.read(file, node, &["name", "service", "metrics", "query", "degraded"], faults)?;
-    for (key, text) in [("service", &entry.service), ("metrics", &entry.metrics), ("query", &entry.query)] {
+    let entry: Entry = names.read(
+        file,
+        node,
+        &["name", "service", "metrics", "query", "degraded"],
+        faults,
+    )?;
+    for (key, text) in [
+        ("service", &entry.service),
+        ("metrics", &entry.metrics),
+        ("query", &entry.query),
+    ] {
         if let Some(text) = text.as_ref().filter(|text| text.value.trim().is_empty()) {
             faults.push(text.position.fault(file, format!("`{key}` is empty")));
         }
     }
-    if let Some(no_data) = entry.no_data.as_ref().filter(|state| state.value == ConditionState::NearMiss) {
-        faults.push(no_data.position.fault(file, "where there is no data it is `unknown` (the default), `degraded` or `healthy`"));
+    if let Some(no_data) = entry
+        .no_data
+        .as_ref()
+        .filter(|state| state.value == ConditionState::NearMiss)
+    {
+        faults.push(no_data.position.fault(
+            file,
+            "where there is no data it is `unknown` (the default), `degraded` or `healthy`",
+        ));
     }
-    let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| positive(file, "every", every, faults));
-    let degraded = entry.degraded.as_ref().and_then(|text| threshold(file, text, faults));
-    let near_miss = entry.near_miss.as_ref().and_then(|text| threshold(file, text, faults));
-    let recovered = entry.recovered.as_ref().and_then(|text| threshold(file, text, faults));
+    let every = entry.every.as_ref().map_or(DEFAULT_EVERY, |every| {
+        positive(file, "every", every, faults)
+    });
+    let degraded = entry
+        .degraded
+        .as_ref()
+        .and_then(|text| threshold(file, text, faults));
+    let near_miss = entry
+        .near_miss
+        .as_ref()
+        .and_then(|text| threshold(file, text, faults));
+    let recovered = entry
+        .recovered
+        .as_ref()
+        .and_then(|text| threshold(file, text, faults));
     let degraded = degraded?;
     if let (Some(near_miss), Some(text)) = (near_miss, &entry.near_miss) {
-        contradiction(degraded, near_miss, true).into_iter().for_each(|message| faults.push(text.position.fault(file, message)));
+        contradiction(degraded, near_miss, true)
+            .into_iter()
+            .for_each(|message| faults.push(text.position.fault(file, message)));
     }
     if let (Some(recovered), Some(text)) = (recovered, &entry.recovered) {
-        contradiction(degraded, recovered, false).into_iter().for_each(|message| faults.push(text.position.fault(file, message)));
+        contradiction(degraded, recovered, false)
+            .into_iter()
+            .for_each(|message| faults.push(text.position.fault(file, message)));
     }
-    if let Some(most) = entry.max_series.as_ref().filter(|most| !(1..=MOST_SERIES).contains(&most.value)) {
-        faults.push(most.position.fault(file, format!("`max_series` is from 1 to {MOST_SERIES}, found {}", most.value)));
+    if let Some(most) = entry
+        .max_series
+        .as_ref()
+        .filter(|most| !(1..=MOST_SERIES).contains(&most.value))
+    {
+        faults.push(most.position.fault(
+            file,
+            format!(
+                "`max_series` is from 1 to {MOST_SERIES}, found {}",
+                most.value
+            ),
+        ));
     }
     let (metrics, query) = (entry.metrics?, entry.query?);
     let condition = ConditionRule {
         name: entry.name?.value,
         service: entry.service?.value,
         severity: entry.severity,
-        places: Places { file: file.to_owned(), metrics: metrics.position, query: query.position },
+        places: Places {
+            file: file.to_owned(),
+            metrics: metrics.position,
+            query: query.position,
+        },
         metrics: metrics.value,
         understood: understand(&query.value),
         query: query.value,
@@ -78,7 +128,9 @@ pub(crate) fn read(file: &str, node: &Node, names: &mut Names, faults: &mut Vec<
         recovered,
         pending_for: entry.r#for.map_or(0, |duration| duration.seconds),
         keep_firing_for: entry.keep_firing_for.map_or(0, |duration| duration.seconds),
-        no_data: entry.no_data.map_or(ConditionState::Unknown, |state| state.value),
+        no_data: entry
+            .no_data
+            .map_or(ConditionState::Unknown, |state| state.value),
         every,
         max_series: entry.max_series.map_or(DEFAULT_SERIES, |most| most.value) as usize,
     };
@@ -96,12 +148,18 @@ fn threshold(file: &str, text: &Spanned<String>, faults: &mut Vec<Fault>) -> Opt
         ("<", Comparison::Below),
     ];
     let trimmed = text.value.trim();
-    let read = SIGNS.iter().find_map(|(sign, comparison)| Some((*comparison, trimmed.strip_prefix(sign)?.trim().parse().ok()?)));
+    let read = SIGNS.iter().find_map(|(sign, comparison)| {
+        Some((
+            *comparison,
+            trimmed.strip_prefix(sign)?.trim().parse().ok()?,
+        ))
+    });
     match read {
         Some((comparison, value)) if f64::is_finite(value) => Some(Threshold { comparison, value }),
         _ => {
-            let message =
-                format!("{trimmed:?} is no threshold; write a comparison and a number, for example \"> 0.02\" (one of > >= < <= == !=)");
+            let message = format!(
+                "{trimmed:?} is no threshold; write a comparison and a number, for example \"> 0.02\" (one of > >= < <= == !=)"
+            );
             faults.push(text.position.fault(file, message));
             None
         }
@@ -120,12 +178,24 @@ fn upward(threshold: Threshold) -> Option<bool> {
 /// Why `other` can never tell anything beside `degraded`. A near miss comes before degradation; recovery lies on the other side.
 fn contradiction(degraded: Threshold, other: Threshold, is_near_miss: bool) -> Option<String> {
     let (worse, direction) = (upward(degraded)?, upward(other)?);
-    let beyond = if worse { other.value > degraded.value } else { other.value < degraded.value };
+    let beyond = if worse {
+        other.value > degraded.value
+    } else {
+        other.value < degraded.value
+    };
     match (is_near_miss, direction == worse) {
-        (true, false) => Some("`near_miss` must compare in the same direction as `degraded`".to_owned()),
-        (true, true) if beyond => Some("`near_miss` is reached only after `degraded`, so it would never be seen".to_owned()),
-        (false, true) => Some("`recovered` must compare in the other direction than `degraded`".to_owned()),
-        (false, false) if beyond => Some("`recovered` and `degraded` hold at once between their values".to_owned()),
+        (true, false) => {
+            Some("`near_miss` must compare in the same direction as `degraded`".to_owned())
+        }
+        (true, true) if beyond => Some(
+            "`near_miss` is reached only after `degraded`, so it would never be seen".to_owned(),
+        ),
+        (false, true) => {
+            Some("`recovered` must compare in the other direction than `degraded`".to_owned())
+        }
+        (false, false) if beyond => {
+            Some("`recovered` and `degraded` hold at once between their values".to_owned())
+        }
         _ => None,
     }
 }

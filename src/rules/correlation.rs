@@ -32,22 +32,31 @@ pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlat
     };
     if let Some(labels) = &entry.correlate_by {
         if labels.value.is_empty() {
-            faults.push(labels.position.fault(file, "`correlate_by` names no label; leave it out for `[service]`"));
+            faults.push(labels.position.fault(
+                file,
+                "`correlate_by` names no label; leave it out for `[service]`",
+            ));
         }
         for label in labels.value.iter().filter(|label| label.value.is_empty()) {
             faults.push(label.position.fault(file, "a label has a name"));
         }
     }
-    let seconds = |duration: Option<Duration>, otherwise| duration.map_or(otherwise, |duration| duration.seconds);
+    let seconds = |duration: Option<Duration>, otherwise| {
+        duration.map_or(otherwise, |duration| duration.seconds)
+    };
     Correlation {
-        correlate_by: entry
-            .correlate_by
-            .map_or(defaults.correlate_by, |labels| labels.value.into_iter().map(|label| label.value).collect()),
+        correlate_by: entry.correlate_by.map_or(defaults.correlate_by, |labels| {
+            labels.value.into_iter().map(|label| label.value).collect()
+        }),
         join_within: seconds(entry.join_within, defaults.join_within),
         settle: seconds(entry.settle, defaults.settle),
         reopen_within: seconds(entry.reopen_within, defaults.reopen_within),
         bridge: seconds(entry.bridge, defaults.bridge),
-        lifetime: entry.lifetime.map_or(defaults.lifetime, |lifetime| positive(file, "lifetime", &lifetime, faults)),
-        ignore: entry.ignore.and_then(|source| criterion::filter(file, &source, &[Root::Signal], faults)),
+        lifetime: entry.lifetime.map_or(defaults.lifetime, |lifetime| {
+            positive(file, "lifetime", &lifetime, faults)
+        }),
+        ignore: entry
+            .ignore
+            .and_then(|source| criterion::filter(file, &source, &[Root::Signal], faults)),
     }
 }

@@ -40,48 +40,101 @@ struct Kind {
 fn kind(on: CriterionKind) -> Kind {
     let (word, parameters, roots): (_, &[&str], &[Root]) = match on {
         CriterionKind::Outage => ("outage", &[], &[Root::Incident, Root::Signal]),
-        CriterionKind::Degradation => ("degradation", &["longest", "total", "within"], &[Root::Incident, Root::Signal]),
-        CriterionKind::Intervention => ("intervention", &["at_least"], &[Root::Incident, Root::Intervention]),
+        CriterionKind::Degradation => (
+            "degradation",
+            &["longest", "total", "within"],
+            &[Root::Incident, Root::Signal],
+        ),
+        CriterionKind::Intervention => (
+            "intervention",
+            &["at_least"],
+            &[Root::Incident, Root::Intervention],
+        ),
         CriterionKind::Request => ("request", &[], &[Root::Incident, Root::Request]),
-        CriterionKind::NearMiss => ("near_miss", &["score_at_least", "quiet_for", "at_most"], &[Root::Incident, Root::NearMiss]),
+        CriterionKind::NearMiss => (
+            "near_miss",
+            &["score_at_least", "quiet_for", "at_most"],
+            &[Root::Incident, Root::NearMiss],
+        ),
         CriterionKind::Recurrence => ("recurrence", &["times", "within"], &[Root::Incident]),
     };
-    Kind { word, parameters, roots }
+    Kind {
+        word,
+        parameters,
+        roots,
+    }
 }
 
 /// Reads one criterion; `None` when it has a fault. With `all_shadow` the whole file is a shadow.
-pub(crate) fn read(file: &str, node: &Node, all_shadow: bool, names: &mut Names, faults: &mut Vec<Fault>) -> Option<Criterion> {
+pub(crate) fn read(
+    file: &str,
+    node: &Node,
+    all_shadow: bool,
+    names: &mut Names,
+    faults: &mut Vec<Fault>,
+) -> Option<Criterion> {
     let before = faults.len();
     let entry: Entry = names.read(file, node, &["name", "on", "decision"], faults)?;
-    if let Some(decision) = entry.decision.as_ref().filter(|decision| decision.value == Decision::None) {
-        faults.push(decision.position.fault(file, "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`"));
+    if let Some(decision) = entry
+        .decision
+        .as_ref()
+        .filter(|decision| decision.value == Decision::None)
+    {
+        faults.push(decision.position.fault(
+            file,
+            "a criterion leads to `hold` or `suggest`; to only watch it, add `shadow: true`",
+        ));
     }
-    if let Some(shadow) = entry.shadow.as_ref().filter(|shadow| all_shadow && !shadow.value) {
-        let message =
-            "the file says `shadow: true` at its top, for all of its criteria; leave this out, or move the criterion to a file without";
+    if let Some(shadow) = entry
+        .shadow
+        .as_ref()
+        .filter(|shadow| all_shadow && !shadow.value)
+    {
+        let message = "the file says `shadow: true` at its top, for all of its criteria; leave this out, or move the criterion to a file without";
         faults.push(shadow.position.fault(file, message));
     }
     let on = entry.on?;
     let kind = kind(on);
     refuse_parameters_of_others(file, node, &kind, faults);
-    let filter = entry.r#where.as_ref().and_then(|source| filter(file, source, kind.roots, faults));
+    let filter = entry
+        .r#where
+        .as_ref()
+        .and_then(|source| filter(file, source, kind.roots, faults));
     let mut reader = Reader { file, node, faults };
     let test = match on {
         CriterionKind::Outage => Some(Test::Outage),
         CriterionKind::Request => Some(Test::Request),
         CriterionKind::Degradation => reader.degradation(&entry),
-        CriterionKind::Intervention => Some(Test::Intervention { at_least: reader.count("at_least", entry.at_least.as_ref(), 1) }),
+        CriterionKind::Intervention => Some(Test::Intervention {
+            at_least: reader.count("at_least", entry.at_least.as_ref(), 1),
+        }),
         CriterionKind::NearMiss => reader.near_miss(&entry),
         CriterionKind::Recurrence => reader.recurrence(&entry),
     };
-    let Entry { name, decision, shadow, .. } = entry;
+    let Entry {
+        name,
+        decision,
+        shadow,
+        ..
+    } = entry;
     let shadow = all_shadow || shadow.is_some_and(|shadow| shadow.value);
-    let criterion = Criterion { name: name?.value, decision: decision?.value, shadow, filter, test: test? };
+    let criterion = Criterion {
+        name: name?.value,
+        decision: decision?.value,
+        shadow,
+        filter,
+        test: test?,
+    };
     (faults.len() == before).then_some(criterion)
 }
 
 /// Compiles an expression; its fault stands at the very character in the file.
-pub(crate) fn filter(file: &str, source: &Spanned<String>, roots: &[Root], faults: &mut Vec<Fault>) -> Option<Expr> {
+pub(crate) fn filter(
+    file: &str,
+    source: &Spanned<String>,
+    roots: &[Root],
+    faults: &mut Vec<Fault>,
+) -> Option<Expr> {
     match expr::compile(&source.value, roots) {
         Ok(expression) => Some(expression),
         Err(fault) => {
@@ -92,13 +145,34 @@ pub(crate) fn filter(file: &str, source: &Spanned<String>, roots: &[Root], fault
 }
 
 fn refuse_parameters_of_others(file: &str, node: &Node, kind: &Kind, faults: &mut Vec<Fault>) {
-    for parameter in ["longest", "total", "within", "at_least", "score_at_least", "quiet_for", "at_most", "times"] {
+    for parameter in [
+        "longest",
+        "total",
+        "within",
+        "at_least",
+        "score_at_least",
+        "quiet_for",
+        "at_most",
+        "times",
+    ] {
         if node.get(parameter).is_none() || kind.parameters.contains(&parameter) {
             continue;
         }
-        let own = kind.parameters.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-        let own = if own.is_empty() { "it takes none but `where`".to_owned() } else { format!("it takes {own}") };
-        let message = format!("`{parameter}` is no parameter of `on: {}`; {own}", kind.word);
+        let own = kind
+            .parameters
+            .iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        let own = if own.is_empty() {
+            "it takes none but `where`".to_owned()
+        } else {
+            format!("it takes {own}")
+        };
+        let message = format!(
+            "`{parameter}` is no parameter of `on: {}`; {own}",
+            kind.word
+        );
         faults.push(node.key_position(parameter).fault(file, message));
     }
 }
@@ -111,11 +185,13 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn fault_here(&mut self, message: &str) {
-        self.faults.push(self.node.position().fault(self.file, message));
+        self.faults
+            .push(self.node.position().fault(self.file, message));
     }
 
     fn fault_at_key(&mut self, key: &str, message: &str) {
-        self.faults.push(self.node.key_position(key).fault(self.file, message));
+        self.faults
+            .push(self.node.key_position(key).fault(self.file, message));
     }
 
     fn duration(&mut self, key: &str, value: Option<&Spanned<Duration>>) -> Option<Seconds> {
@@ -127,7 +203,11 @@ impl Reader<'_> {
             return least;
         };
         if count.value < least {
-            self.faults.push(count.position.fault(self.file, format!("`{key}` must be at least {least}")));
+            self.faults.push(
+                count
+                    .position
+                    .fault(self.file, format!("`{key}` must be at least {least}")),
+            );
         }
         count.value
     }
@@ -139,16 +219,25 @@ impl Reader<'_> {
         let total = match (total, within) {
             (Some(total), Some(within)) => {
                 if total > within {
-                    self.fault_at_key("total", "`total` is longer than `within`, so it can never be met");
+                    self.fault_at_key(
+                        "total",
+                        "`total` is longer than `within`, so it can never be met",
+                    );
                 }
                 Some((total, within))
             }
             (Some(_), None) if !self.node.mentions("within") => {
-                self.fault_at_key("total", "`total` needs `within`: the window over which degraded time is summed");
+                self.fault_at_key(
+                    "total",
+                    "`total` needs `within`: the window over which degraded time is summed",
+                );
                 return None;
             }
             (None, Some(_)) if !self.node.mentions("total") => {
-                self.fault_at_key("within", "`within` needs `total`: how much degraded time it takes in that window");
+                self.fault_at_key(
+                    "within",
+                    "`within` needs `total`: how much degraded time it takes in that window",
+                );
                 return None;
             }
             _ => None,
@@ -164,18 +253,31 @@ impl Reader<'_> {
     fn near_miss(&mut self, entry: &Entry) -> Option<Test> {
         let score_at_least = entry.score_at_least.as_ref().map_or(0.0, |score| {
             if !score.value.is_finite() || score.value < 0.0 {
-                self.faults.push(score.position.fault(self.file, "`score_at_least` must be a number that is not negative"));
+                self.faults.push(score.position.fault(
+                    self.file,
+                    "`score_at_least` must be a number that is not negative",
+                ));
             }
             score.value
         });
-        let quiet_for = self.duration("quiet_for", entry.quiet_for.as_ref()).unwrap_or(30 * DAY);
-        let at_most = entry.at_most.map_or((1, 7 * DAY), |quota| (quota.count, quota.seconds));
-        Some(Test::NearMiss { score_at_least, quiet_for, at_most })
+        let quiet_for = self
+            .duration("quiet_for", entry.quiet_for.as_ref())
+            .unwrap_or(30 * DAY);
+        let at_most = entry
+            .at_most
+            .map_or((1, 7 * DAY), |quota| (quota.count, quota.seconds));
+        Some(Test::NearMiss {
+            score_at_least,
+            quiet_for,
+            at_most,
+        })
     }
 
     fn recurrence(&mut self, entry: &Entry) -> Option<Test> {
         if !self.node.mentions("times") {
-            self.fault_here("`times` is missing: how often the same thing must have come, this time included");
+            self.fault_here(
+                "`times` is missing: how often the same thing must have come, this time included",
+            );
         }
         if !self.node.mentions("within") {
             self.fault_here("`within` is missing: the window in which the same thing came back");

@@ -6,7 +6,10 @@ use crate::yaml;
 use crate::yaml::{Duration, Key, Names, Node, Spanned, Value};
 
 /// The rules in force where nobody wrote any: name and text.
-pub const SHIPPED: (&str, &str) = ("rules/postmortems.yaml", include_str!("../../rules/postmortems.yaml"));
+pub const SHIPPED: (&str, &str) = (
+    "rules/postmortems.yaml",
+    include_str!("../../rules/postmortems.yaml"),
+);
 
 const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
 
@@ -17,7 +20,11 @@ const SECTIONS: [&str; 4] = ["shadow", "criteria", "conditions", "correlation"];
 pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
     let mut rules = RuleSet::default();
     let mut faults = Vec::new();
-    let (mut criteria, mut conditions, mut correlations) = (Names::new("criterion"), Names::new("condition"), Names::new("section"));
+    let (mut criteria, mut conditions, mut correlations) = (
+        Names::new("criterion"),
+        Names::new("condition"),
+        Names::new("section"),
+    );
     for (file, text) in files {
         let file = file.as_str();
         let node = match yaml::parse(file, text) {
@@ -35,12 +42,23 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
                 "shadow" => {}
                 "criteria" => {
                     for entry in yaml::entries(file, section, &mut found) {
-                        rules.criteria.extend(criterion::read(file, entry, shadow, &mut criteria, &mut found));
+                        rules.criteria.extend(criterion::read(
+                            file,
+                            entry,
+                            shadow,
+                            &mut criteria,
+                            &mut found,
+                        ));
                     }
                 }
                 "conditions" => {
                     for entry in yaml::entries(file, section, &mut found) {
-                        rules.conditions.extend(condition::read(file, entry, &mut conditions, &mut found));
+                        rules.conditions.extend(condition::read(
+                            file,
+                            entry,
+                            &mut conditions,
+                            &mut found,
+                        ));
                     }
                 }
                 _ => {
@@ -52,28 +70,51 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
         found.sort();
         faults.extend(found);
     }
-    if faults.is_empty() { Ok(rules) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(rules)
+    } else {
+        Err(faults)
+    }
 }
 
 /// Whether the whole file is a shadow. What else a file may hold has a say in every decision, so a shadow has none of it.
 fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bool {
-    let Some((_, node)) = sections.iter().find(|(key, node)| key.name == "shadow" && node.value != Value::Null) else { return false };
+    let Some((_, node)) = sections
+        .iter()
+        .find(|(key, node)| key.name == "shadow" && node.value != Value::Null)
+    else {
+        return false;
+    };
     let shadow = yaml::read::<bool>(file, node).unwrap_or_else(|fault| {
         faults.push(fault);
         false
     });
-    for (key, _) in sections.iter().filter(|(key, _)| shadow && matches!(key.name.as_str(), "conditions" | "correlation")) {
-        let message =
-            format!("`{}` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without", key.name);
+    for (key, _) in sections
+        .iter()
+        .filter(|(key, _)| shadow && matches!(key.name.as_str(), "conditions" | "correlation"))
+    {
+        let message = format!(
+            "`{}` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
+            key.name
+        );
         faults.push(key.position().fault(file, message));
     }
     shadow
 }
 
 /// A duration that must not be zero, in seconds.
-pub(crate) fn positive(file: &str, key: &str, duration: &Spanned<Duration>, faults: &mut Vec<Fault>) -> Seconds {
+pub(crate) fn positive(
+    file: &str,
+    key: &str,
+    duration: &Spanned<Duration>,
+    faults: &mut Vec<Fault>,
+) -> Seconds {
     if duration.value.seconds == 0 {
-        faults.push(duration.position.fault(file, format!("`{key}` must be longer than nothing")));
+        faults.push(
+            duration
+                .position
+                .fault(file, format!("`{key}` must be longer than nothing")),
+        );
     }
     duration.value.seconds
 }

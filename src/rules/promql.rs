@@ -4,7 +4,10 @@
 //! number, and `histogram_quantile`. Anything richer is a Prometheus's business.
 
 use promql_parser::label::{METRIC_NAME, MatchOp, Matcher, Matchers};
-use promql_parser::parser::{self, AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality, VectorSelector};
+use promql_parser::parser::{
+    self, AggregateExpr, BinaryExpr, Call, Expr, LabelModifier, VectorMatchCardinality,
+    VectorSelector,
+};
 
 use super::Seconds;
 use crate::model::event::Labels;
@@ -78,13 +81,18 @@ impl Selector {
     /// Whether a series of this metric with these labels is asked for. A label that is absent is empty.
     #[must_use]
     pub fn takes(&self, labels: &Labels) -> bool {
-        self.matchers.iter().all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
+        self.matchers
+            .iter()
+            .all(|matcher| matcher.is_match(labels.get(&matcher.name).map_or("", String::as_str)))
     }
 
     /// Whether it may ask for series of a target whose `up` has these labels: what it says of them agrees.
     #[must_use]
     pub fn may_be_about(&self, up: &Labels) -> bool {
-        self.matchers.iter().all(|matcher| up.get(&matcher.name).is_none_or(|value| matcher.is_match(value)))
+        self.matchers.iter().all(|matcher| {
+            up.get(&matcher.name)
+                .is_none_or(|value| matcher.is_match(value))
+        })
     }
 }
 
@@ -120,7 +128,11 @@ impl Groups {
             Self::By(names) => names.contains(name),
             Self::Without(names) => !names.contains(name),
         };
-        labels.iter().filter(|(name, _)| kept(name)).map(|(name, value)| (name.clone(), value.clone())).collect()
+        labels
+            .iter()
+            .filter(|(name, _)| kept(name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect()
     }
 }
 
@@ -143,8 +155,12 @@ impl Query {
     pub fn selectors(&self) -> Vec<&Selector> {
         match self {
             Self::Newest(selector) | Self::Change { of: selector, .. } => vec![selector],
-            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => of.selectors(),
-            Self::Ratio { of, to, .. } => of.selectors().into_iter().chain(to.selectors()).collect(),
+            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => {
+                of.selectors()
+            }
+            Self::Ratio { of, to, .. } => {
+                of.selectors().into_iter().chain(to.selectors()).collect()
+            }
         }
     }
 
@@ -154,7 +170,9 @@ impl Query {
         match self {
             Self::Newest(_) => Vec::new(),
             Self::Change { of, .. } => vec![of],
-            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => of.counters(),
+            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => {
+                of.counters()
+            }
             Self::Ratio { of, to, .. } => of.counters().into_iter().chain(to.counters()).collect(),
         }
     }
@@ -165,7 +183,9 @@ impl Query {
         match self {
             Self::Newest(_) => 0,
             Self::Change { over, .. } => *over,
-            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => of.looks_back(),
+            Self::Fold { of, .. } | Self::Scaled { of, .. } | Self::Quantile { of, .. } => {
+                of.looks_back()
+            }
             Self::Ratio { of, to, .. } => of.looks_back().max(to.looks_back()),
         }
     }
@@ -184,12 +204,24 @@ pub struct Understood {
 #[must_use]
 pub fn understand(text: &str) -> Understood {
     if text.len() > LONGEST {
-        let why = format!("a query of {} bytes is too long to be looked at; {LONGEST} are read", text.len());
-        return Understood { doubt: Some(why.clone()), of_samples: Err(why) };
+        let why = format!(
+            "a query of {} bytes is too long to be looked at; {LONGEST} are read",
+            text.len()
+        );
+        return Understood {
+            doubt: Some(why.clone()),
+            of_samples: Err(why),
+        };
     }
     match parser::parse(text) {
-        Ok(expression) => Understood { doubt: None, of_samples: read(&expression, DEEPEST) },
-        Err(why) => Understood { doubt: Some(why.clone()), of_samples: Err(format!("this is no PromQL: {why}")) },
+        Ok(expression) => Understood {
+            doubt: None,
+            of_samples: read(&expression, DEEPEST),
+        },
+        Err(why) => Understood {
+            doubt: Some(why.clone()),
+            of_samples: Err(format!("this is no PromQL: {why}")),
+        },
     }
 }
 
@@ -201,15 +233,21 @@ fn richer<T>(what: &str) -> Result<T, String> {
 }
 
 fn read(expression: &Expr, depth: usize) -> Result<Query, String> {
-    let Some(depth) = depth.checked_sub(1) else { return richer("a query that nests so deep") };
+    let Some(depth) = depth.checked_sub(1) else {
+        return richer("a query that nests so deep");
+    };
     match expression {
         Expr::Paren(inner) => read(&inner.expr, depth),
         Expr::VectorSelector(inner) => selector(inner).map(Query::Newest),
         Expr::Call(call) => function(call, depth),
         Expr::Aggregate(inner) => fold(inner, depth),
         Expr::Binary(inner) => binary(inner, depth),
-        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => Err(format!("the query names no metric; {RICHER}")),
-        Expr::MatrixSelector(_) => Err("a range of samples is no value; write rate(…[5m]) or increase(…[5m])".to_owned()),
+        Expr::NumberLiteral(_) | Expr::StringLiteral(_) => {
+            Err(format!("the query names no metric; {RICHER}"))
+        }
+        Expr::MatrixSelector(_) => {
+            Err("a range of samples is no value; write rate(…[5m]) or increase(…[5m])".to_owned())
+        }
         Expr::Unary(_) => richer("the sign"),
         Expr::Subquery(_) => richer("a subquery"),
         Expr::Extension(_) => richer("this"),
@@ -220,14 +258,25 @@ fn selector(found: &VectorSelector) -> Result<Selector, String> {
     if found.offset.is_some() || found.at.is_some() {
         return richer("`offset` or `@`");
     }
-    let Matchers { matchers, or_matchers } = &found.matchers;
+    let Matchers {
+        matchers,
+        or_matchers,
+    } = &found.matchers;
     if !or_matchers.is_empty() {
         return richer("`or` between matchers");
     }
-    let (names, matchers): (Vec<Matcher>, Vec<Matcher>) = matchers.iter().cloned().partition(|matcher| matcher.name == METRIC_NAME);
-    let equal = names.iter().find(|matcher| matcher.op == MatchOp::Equal).map(|matcher| matcher.value.clone());
+    let (names, matchers): (Vec<Matcher>, Vec<Matcher>) = matchers
+        .iter()
+        .cloned()
+        .partition(|matcher| matcher.name == METRIC_NAME);
+    let equal = names
+        .iter()
+        .find(|matcher| matcher.op == MatchOp::Equal)
+        .map(|matcher| matcher.value.clone());
     match found.name.clone().or(equal) {
-        Some(name) if names.iter().all(|matcher| matcher.is_match(&name)) => Ok(Selector { name, matchers }),
+        Some(name) if names.iter().all(|matcher| matcher.is_match(&name)) => {
+            Ok(Selector { name, matchers })
+        }
         _ => richer("a selector that does not name its metric"),
     }
 }
@@ -241,12 +290,19 @@ fn function(call: &Call, depth: usize) -> Result<Query, String> {
                 if over == 0 {
                     return Err(format!("the window of {name} is shorter than a second"));
                 }
-                Ok(Query::Change { of: selector(&matrix.vs)?, over, per_second: name == "rate" })
+                Ok(Query::Change {
+                    of: selector(&matrix.vs)?,
+                    over,
+                    per_second: name == "rate",
+                })
             }
             _ => richer(&format!("{name} of anything but a selector")),
         },
         ("histogram_quantile", [share, of]) => match unwrapped(share) {
-            Expr::NumberLiteral(share) => Ok(Query::Quantile { share: share.val, of: Box::new(read(of, depth)?) }),
+            Expr::NumberLiteral(share) => Ok(Query::Quantile {
+                share: share.val,
+                of: Box::new(read(of, depth)?),
+            }),
             _ => richer("a quantile that is no number"),
         },
         (name, _) => richer(&format!("`{name}`")),
@@ -262,13 +318,24 @@ fn fold(found: &AggregateExpr, depth: usize) -> Result<Query, String> {
         "count" => Fold::Count,
         other => return richer(&format!("`{other}`")),
     };
-    let groups = found.modifier.as_ref().map_or(Groups::By(Vec::new()), groups);
-    Ok(Query::Fold { how, of: Box::new(read(&found.expr, depth)?), groups })
+    let groups = found
+        .modifier
+        .as_ref()
+        .map_or(Groups::By(Vec::new()), groups);
+    Ok(Query::Fold {
+        how,
+        of: Box::new(read(&found.expr, depth)?),
+        groups,
+    })
 }
 
 fn groups(modifier: &LabelModifier) -> Groups {
     let names = modifier.labels().labels.clone();
-    if modifier.is_include() { Groups::By(names) } else { Groups::Without(names) }
+    if modifier.is_include() {
+        Groups::By(names)
+    } else {
+        Groups::Without(names)
+    }
 }
 
 fn binary(found: &BinaryExpr, depth: usize) -> Result<Query, String> {
@@ -279,25 +346,41 @@ fn binary(found: &BinaryExpr, depth: usize) -> Result<Query, String> {
         "*" => Arithmetic::Multiply,
         "/" => Arithmetic::Divide,
         ">" | "<" | ">=" | "<=" | "==" | "!=" => {
-            return Err(format!("`{sign}` does not belong into the query: write it under `degraded`, `near_miss` or `recovered`"));
+            return Err(format!(
+                "`{sign}` does not belong into the query: write it under `degraded`, `near_miss` or `recovered`"
+            ));
         }
         other => return richer(&format!("`{other}`")),
     };
     match (unwrapped(&found.lhs), unwrapped(&found.rhs)) {
-        (Expr::NumberLiteral(_), Expr::NumberLiteral(_)) => Err(format!("the query names no metric; {RICHER}")),
-        (of, Expr::NumberLiteral(number)) => {
-            Ok(Query::Scaled { of: Box::new(read(of, depth)?), how, number: number.val, number_first: false })
+        (Expr::NumberLiteral(_), Expr::NumberLiteral(_)) => {
+            Err(format!("the query names no metric; {RICHER}"))
         }
-        (Expr::NumberLiteral(number), of) => {
-            Ok(Query::Scaled { of: Box::new(read(of, depth)?), how, number: number.val, number_first: true })
-        }
+        (of, Expr::NumberLiteral(number)) => Ok(Query::Scaled {
+            of: Box::new(read(of, depth)?),
+            how,
+            number: number.val,
+            number_first: false,
+        }),
+        (Expr::NumberLiteral(number), of) => Ok(Query::Scaled {
+            of: Box::new(read(of, depth)?),
+            how,
+            number: number.val,
+            number_first: true,
+        }),
         (of, to) if how == Arithmetic::Divide => {
             let modifier = found.modifier.as_ref();
             if modifier.is_some_and(|modifier| modifier.card != VectorMatchCardinality::OneToOne) {
                 return richer("`group_left` or `group_right`");
             }
-            let agree = modifier.and_then(|modifier| modifier.matching.as_ref()).map_or(Groups::Without(Vec::new()), groups);
-            Ok(Query::Ratio { of: Box::new(read(of, depth)?), to: Box::new(read(to, depth)?), agree })
+            let agree = modifier
+                .and_then(|modifier| modifier.matching.as_ref())
+                .map_or(Groups::Without(Vec::new()), groups);
+            Ok(Query::Ratio {
+                of: Box::new(read(of, depth)?),
+                to: Box::new(read(to, depth)?),
+                agree,
+            })
         }
         _ => richer(&format!("`{sign}` between two metrics")),
     }

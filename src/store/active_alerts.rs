@@ -25,7 +25,16 @@ impl Store {
         }
         self.write(NOUN, |at| {
             for (subject, last_seen, lease_end) in sights {
-                sql::execute(at, NOUN, text, values![subject.to_string(), sql::micros(*last_seen), lease_end.map(sql::micros)])?;
+                sql::execute(
+                    at,
+                    NOUN,
+                    text,
+                    values![
+                        subject.to_string(),
+                        sql::micros(*last_seen),
+                        lease_end.map(sql::micros)
+                    ],
+                )?;
             }
             Ok(())
         })
@@ -41,7 +50,11 @@ impl Store {
             sql::rows(at, NOUN, text, &[], |row| {
                 let subject: String = row.get(0)?;
                 let subject = subject.parse().map_err(|_| sql::unreadable(0, &subject))?;
-                Ok((subject, sql::read_time(row, 1)?, sql::read_time_if_any(row, 2)?))
+                Ok((
+                    subject,
+                    sql::read_time(row, 1)?,
+                    sql::read_time_if_any(row, 2)?,
+                ))
             })
         })
     }
@@ -61,7 +74,12 @@ impl Store {
 /// Forgets sights within a transaction.
 pub(crate) fn remove(at: &At<'_>, subjects: &[Subject]) -> Result<(), StoreError> {
     for subject in subjects {
-        sql::execute(at, NOUN, "delete from sight where subject = $1", values![subject.to_string()])?;
+        sql::execute(
+            at,
+            NOUN,
+            "delete from sight where subject = $1",
+            values![subject.to_string()],
+        )?;
     }
     Ok(())
 }

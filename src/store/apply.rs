@@ -72,7 +72,8 @@ impl Store {
             let text = "select judged_at from head where id = 1";
             Ok(Loaded {
                 applied,
-                judged_until: sql::row(at, NOUN, text, &[], |row| sql::read_time(row, 0))?.ok_or_else(head::missing)?,
+                judged_until: sql::row(at, NOUN, text, &[], |row| sql::read_time(row, 0))?
+                    .ok_or_else(head::missing)?,
                 incidents: incident::unfinished(at, since)?,
                 loose: incident::loose(at)?,
                 aliases: incident::aliases(at, since)?,
@@ -85,7 +86,13 @@ impl Store {
     /// # Errors
     /// [`StoreError::Fenced`] unless `epoch` is in office and `from` is the applied position: take office again and
     /// [load](Store::load). [`StoreError::Full`] when the disk takes no more: the same call may be tried again.
-    pub fn apply(&self, epoch: u64, from: u64, to: u64, changes: &Changes) -> Result<(), StoreError> {
+    pub fn apply(
+        &self,
+        epoch: u64,
+        from: u64,
+        to: u64,
+        changes: &Changes,
+    ) -> Result<(), StoreError> {
         // Last, so that appending waits no longer than it must. What a judge out of office has written until here is rolled back.
         let fence = "update head set applied = $1, judged_at = $4 where id = 1 and applied = $2 and epoch = $3";
         self.write(NOUN, |at| {
@@ -94,7 +101,12 @@ impl Store {
                 at,
                 NOUN,
                 fence,
-                values![sql::integer(to), sql::integer(from), sql::integer(epoch), sql::micros(changes.judged_until)],
+                values![
+                    sql::integer(to),
+                    sql::integer(from),
+                    sql::integer(epoch),
+                    sql::micros(changes.judged_until)
+                ],
             )?;
             if moved == 0 {
                 return Err(StoreError::Fenced);
@@ -106,15 +118,45 @@ impl Store {
 
 fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
     let now = changes.now;
-    changes.removed.iter().try_for_each(|id| incident::remove(at, id))?;
-    changes.incidents.iter().try_for_each(|incident| incident::save(at, incident, now))?;
-    changes.aliases.iter().try_for_each(|(alias, incident)| incident::save_alias(at, alias, incident))?;
-    changes.loose_removed.iter().try_for_each(|id| incident::remove_loose(at, *id))?;
-    changes.loose.iter().try_for_each(|event| incident::save_loose(at, event))?;
-    changes.postmortems.iter().try_for_each(|postmortem| postmortem::save(at, postmortem))?;
-    changes.meetings.iter().try_for_each(|meeting| postmortem::save_meeting(at, meeting))?;
-    changes.deliveries.iter().try_for_each(|delivery| delivery::insert(at, delivery, now))?;
-    changes.ledger.iter().try_for_each(|entry| ledger::save(at, entry, now))?;
+    changes
+        .removed
+        .iter()
+        .try_for_each(|id| incident::remove(at, id))?;
+    changes
+        .incidents
+        .iter()
+        .try_for_each(|incident| incident::save(at, incident, now))?;
+    changes
+        .aliases
+        .iter()
+        .try_for_each(|(alias, incident)| incident::save_alias(at, alias, incident))?;
+    changes
+        .loose_removed
+        .iter()
+        .try_for_each(|id| incident::remove_loose(at, *id))?;
+    changes
+        .loose
+        .iter()
+        .try_for_each(|event| incident::save_loose(at, event))?;
+    changes
+        .postmortems
+        .iter()
+        .try_for_each(|postmortem| postmortem::save(at, postmortem))?;
+    changes
+        .meetings
+        .iter()
+        .try_for_each(|meeting| postmortem::save_meeting(at, meeting))?;
+    changes
+        .deliveries
+        .iter()
+        .try_for_each(|delivery| delivery::insert(at, delivery, now))?;
+    changes
+        .ledger
+        .iter()
+        .try_for_each(|entry| ledger::save(at, entry, now))?;
     active_alerts::remove(at, &changes.lapsed)?;
-    changes.quarantined.iter().try_for_each(|(position, fault)| quarantine::insert(at, *position, fault, true))
+    changes
+        .quarantined
+        .iter()
+        .try_for_each(|(position, fault)| quarantine::insert(at, *position, fault, true))
 }

@@ -46,7 +46,14 @@ impl Store {
     pub fn remembered(&self, memory: Memory) -> Result<Vec<Remembered>, StoreError> {
         let (table, key) = memory.place();
         let text = format!("select {key}, state from {table} order by {key}");
-        self.read(NOUN, |at| sql::rows(at, NOUN, &text, &[], |row| Ok(Remembered { name: row.get(0)?, state: row.get(1)? })))
+        self.read(NOUN, |at| {
+            sql::rows(at, NOUN, &text, &[], |row| {
+                Ok(Remembered {
+                    name: row.get(0)?,
+                    state: row.get(1)?,
+                })
+            })
+        })
     }
 
     /// Appends what evaluations made known and remembers how far they have come, both or neither, while `epoch` is in office.
@@ -67,7 +74,13 @@ impl Store {
                 save(at, memory, one)?;
             }
             if records.is_empty() {
-                let held = sql::row(at, NOUN, "select 1 from head where id = 1 and epoch = $1", values![sql::integer(epoch)], |_| Ok(()))?;
+                let held = sql::row(
+                    at,
+                    NOUN,
+                    "select 1 from head where id = 1 and epoch = $1",
+                    values![sql::integer(epoch)],
+                    |_| Ok(()),
+                )?;
                 return held.map(|()| Vec::new()).ok_or(StoreError::Fenced);
             }
             log::append(at, Some(epoch), records, &events, now)
@@ -79,12 +92,18 @@ fn save(at: &At<'_>, memory: Memory, one: &Remembered) -> Result<(), StoreError>
     let (table, key) = memory.place();
     match &one.state {
         Some(state) => {
-            let text =
-                format!("insert into {table} ({key}, state) values ($1, $2) on conflict ({key}) do update set state = excluded.state");
+            let text = format!(
+                "insert into {table} ({key}, state) values ($1, $2) on conflict ({key}) do update set state = excluded.state"
+            );
             sql::execute(at, NOUN, &text, values![&one.name, state])?;
         }
         None => {
-            sql::execute(at, NOUN, &format!("delete from {table} where {key} = $1"), values![&one.name])?;
+            sql::execute(
+                at,
+                NOUN,
+                &format!("delete from {table} where {key} = $1"),
+                values![&one.name],
+            )?;
         }
     }
     Ok(())

@@ -61,7 +61,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn claim_deliveries(&self, now: Time, limit: usize) -> Result<Vec<Due>, StoreError> {
-        let clock = if self.is_shared() { head::DATABASE_CLOCK } else { "$1" };
+        let clock = if self.is_shared() {
+            head::DATABASE_CLOCK
+        } else {
+            "$1"
+        };
         let text = format!(
             "update delivery set claimed_until = {clock} + $2 where sequence in (select sequence from delivery \
              where sequence in (select min(sequence) from delivery where state = 'pending' group by destination) \
@@ -74,10 +78,23 @@ impl Store {
         }
         let mut due = self.write(NOUN, |at| {
             let claim = sql::integer(CLAIM.as_micros());
-            sql::rows(at, NOUN, &text, values![sql::micros(now), claim, sql::integer(limit)], |row| {
-                let delivery = delivery(row)?;
-                Ok((sql::read_count(row, 4)?, Due { key: delivery.key.clone(), delivery, attempts: row.get(3)? }))
-            })
+            sql::rows(
+                at,
+                NOUN,
+                &text,
+                values![sql::micros(now), claim, sql::integer(limit)],
+                |row| {
+                    let delivery = delivery(row)?;
+                    Ok((
+                        sql::read_count(row, 4)?,
+                        Due {
+                            key: delivery.key.clone(),
+                            delivery,
+                            attempts: row.get(3)?,
+                        },
+                    ))
+                },
+            )
         })?;
         due.sort_by_key(|(sequence, _)| *sequence);
         Ok(due.into_iter().map(|(_, due)| due).collect())
@@ -88,7 +105,15 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn release_deliveries(&self) -> Result<(), StoreError> {
-        self.write(NOUN, |at| sql::execute(at, NOUN, "update delivery set claimed_until = 0 where claimed_until > 0", &[])).map(drop)
+        self.write(NOUN, |at| {
+            sql::execute(
+                at,
+                NOUN,
+                "update delivery set claimed_until = 0 where claimed_until > 0",
+                &[],
+            )
+        })
+        .map(drop)
     }
 
     /// Puts a refused delivery back in its turn; `false` when none of that key is refused.
@@ -113,7 +138,11 @@ impl Store {
     pub fn next_delivery_at(&self) -> Result<Option<Time>, StoreError> {
         let text = "select min(next_at) from delivery \
                     where sequence in (select min(sequence) from delivery where state = 'pending' group by destination)";
-        Ok(self.read(NOUN, |at| sql::row(at, NOUN, text, &[], |row| sql::read_time_if_any(row, 0)))?.flatten())
+        Ok(self
+            .read(NOUN, |at| {
+                sql::row(at, NOUN, text, &[], |row| sql::read_time_if_any(row, 0))
+            })?
+            .flatten())
     }
 
     /// Notes that a delivery is done.
@@ -122,7 +151,10 @@ impl Store {
     /// When the database cannot be written; the delivery is then performed again, which its key makes harmless.
     pub fn delivered(&self, key: &str, now: Time) -> Result<(), StoreError> {
         let text = "update delivery set state = 'delivered', done_at = $2, error = null where key = $1 and state = 'pending'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![key, sql::micros(now)])).map(drop)
+        self.write(NOUN, |at| {
+            sql::execute(at, NOUN, text, values![key, sql::micros(now)])
+        })
+        .map(drop)
     }
 
     /// Notes that a delivery did not succeed and when to try it again.
@@ -130,9 +162,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn retry(&self, key: &str, next_at: Time, error: &str) -> Result<(), StoreError> {
-        let text =
-            "update delivery set attempts = attempts + 1, next_at = $2, error = $3, claimed_until = 0 where key = $1 and state = 'pending'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![key, sql::micros(next_at), error])).map(drop)
+        let text = "update delivery set attempts = attempts + 1, next_at = $2, error = $3, claimed_until = 0 where key = $1 and state = 'pending'";
+        self.write(NOUN, |at| {
+            sql::execute(at, NOUN, text, values![key, sql::micros(next_at), error])
+        })
+        .map(drop)
     }
 
     /// Notes that a delivery is not to be tried again; the next of its destination takes its turn.
@@ -142,7 +176,10 @@ impl Store {
     pub fn refused(&self, key: &str, error: &str, now: Time) -> Result<(), StoreError> {
         let text = "update delivery set state = 'refused', attempts = attempts + 1, done_at = $2, error = $3 \
                     where key = $1 and state = 'pending'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![key, sql::micros(now), error])).map(drop)
+        self.write(NOUN, |at| {
+            sql::execute(at, NOUN, text, values![key, sql::micros(now), error])
+        })
+        .map(drop)
     }
 
     /// The newest deliveries, newest first.
@@ -188,8 +225,19 @@ pub(crate) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), 
     let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \
                 values ($1, $2, $3, 'pending', 0, $4, $4) on conflict (key) do nothing";
     let action = sql::json(NOUN, &delivery.action)?;
-    sql::execute(at, NOUN, same, values![delivery.destination, action, delivery.key])?;
-    sql::execute(at, NOUN, text, values![delivery.key, delivery.destination, action, sql::micros(now)]).map(drop)
+    sql::execute(
+        at,
+        NOUN,
+        same,
+        values![delivery.destination, action, delivery.key],
+    )?;
+    sql::execute(
+        at,
+        NOUN,
+        text,
+        values![delivery.key, delivery.destination, action, sql::micros(now)],
+    )
+    .map(drop)
 }
 
 /// The table's check admits these three words only.
@@ -202,5 +250,9 @@ fn state(word: &str) -> DeliveryState {
 }
 
 fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
-    Ok(Delivery { key: row.get(0)?, destination: row.get(1)?, action: sql::read_json(row, 2)? })
+    Ok(Delivery {
+        key: row.get(0)?,
+        destination: row.get(1)?,
+        action: sql::read_json(row, 2)?,
+    })
 }

@@ -18,7 +18,9 @@ pub enum StoreError {
         known: u32,
     },
     /// The disk takes no more: full, read-only or failing. Senders should try again later.
-    #[error("nothing can be stored ({0}): free some disk space, or make the database's directory writable")]
+    #[error(
+        "nothing can be stored ({0}): free some disk space, or make the database's directory writable"
+    )]
     Full(String),
     /// The database server cannot be reached, or broke off. Senders should try again later. If it broke off while committing, nobody can
     /// say whether it did: whatever is sent again is recognised.
@@ -45,19 +47,25 @@ impl StoreError {
 /// Sorts an error of SQLite by what the caller can do; `noun` names what was being read or written.
 pub(crate) fn fault(noun: &str, error: rusqlite::Error) -> StoreError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => StoreError::Full(format!("{noun}: {error}")),
-        Some(ErrorCode::NotADatabase) => {
-            StoreError::Other(anyhow::anyhow!("{noun}: the file is not a SQLite database; name another under `storage:`"))
+        Some(ErrorCode::DiskFull | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure) => {
+            StoreError::Full(format!("{noun}: {error}"))
         }
+        Some(ErrorCode::NotADatabase) => StoreError::Other(anyhow::anyhow!(
+            "{noun}: the file is not a SQLite database; name another under `storage:`"
+        )),
         _ => StoreError::Other(anyhow::Error::new(error).context(noun.to_owned())),
     }
 }
 
 /// Sorts an error of PostgreSQL likewise. The error's own text is short; what the server said is its source.
 pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError {
-    let told = error.as_db_error().map_or_else(|| error.to_string(), |said| format!("{}: {}", said.severity(), said.message()));
+    let told = error.as_db_error().map_or_else(
+        || error.to_string(),
+        |said| format!("{}: {}", said.severity(), said.message()),
+    );
     let Some(code) = error.code() else {
-        let why = std::error::Error::source(error).map_or_else(|| told.clone(), |source| format!("{told}: {source}"));
+        let why = std::error::Error::source(error)
+            .map_or_else(|| told.clone(), |source| format!("{told}: {source}"));
         // Without an answer of the server it is the connection, or a value that does not fit its column.
         return match error.is_closed() || broke_off(error) {
             true => StoreError::Away(format!("{noun}: {why}")),
@@ -65,17 +73,23 @@ pub(crate) fn postgres_fault(noun: &str, error: &postgres::Error) -> StoreError 
         };
     };
     match code {
-        &SqlState::DISK_FULL | &SqlState::OUT_OF_MEMORY | &SqlState::IO_ERROR | &SqlState::READ_ONLY_SQL_TRANSACTION => {
-            StoreError::Full(format!("{noun}: {told}"))
+        &SqlState::DISK_FULL
+        | &SqlState::OUT_OF_MEMORY
+        | &SqlState::IO_ERROR
+        | &SqlState::READ_ONLY_SQL_TRANSACTION => StoreError::Full(format!("{noun}: {told}")),
+        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+            StoreError::Other(anyhow::anyhow!(
+                "{noun}: the database does not let this user in ({told}): correct the user or the password file under `storage:`"
+            ))
         }
-        &SqlState::INVALID_PASSWORD | &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => StoreError::Other(anyhow::anyhow!(
-            "{noun}: the database does not let this user in ({told}): correct the user or the password file under `storage:`"
+        &SqlState::INVALID_CATALOG_NAME => StoreError::Other(anyhow::anyhow!(
+            "{noun}: {told}: make it with `createdb`, or name another under `storage:`"
         )),
-        &SqlState::INVALID_CATALOG_NAME => {
-            StoreError::Other(anyhow::anyhow!("{noun}: {told}: make it with `createdb`, or name another under `storage:`"))
-        }
         // 08: connection, 57P: shut down or starting, 53: no connection left, 25P: waited too long inside a transaction.
-        code if ["08", "57P", "53", "25P", "40"].iter().any(|class| code.code().starts_with(class)) => {
+        code if ["08", "57P", "53", "25P", "40"]
+            .iter()
+            .any(|class| code.code().starts_with(class)) =>
+        {
             StoreError::Away(format!("{noun}: {told}"))
         }
         _ => StoreError::Other(anyhow::anyhow!("{noun}: {told}")),

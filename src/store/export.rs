@@ -54,8 +54,21 @@ const TABLES: &[Table] = &[
             ("judged_at", I),
         ],
     },
-    Table { name: "log", key: &["position"], columns: &[("position", I), ("logged_at", I), ("source", T), ("events", T)] },
-    Table { name: "raw", key: &["position"], columns: &[("position", I), ("body", B), ("headers", T), ("came_at", I)] },
+    Table {
+        name: "log",
+        key: &["position"],
+        columns: &[
+            ("position", I),
+            ("logged_at", I),
+            ("source", T),
+            ("events", T),
+        ],
+    },
+    Table {
+        name: "raw",
+        key: &["position"],
+        columns: &[("position", I), ("body", B), ("headers", T), ("came_at", I)],
+    },
     Table {
         name: "quarantine",
         key: &["position"],
@@ -73,12 +86,25 @@ const TABLES: &[Table] = &[
     Table {
         name: "source_stat",
         key: &["source"],
-        columns: &[("source", T), ("records", I), ("events", I), ("faults", I), ("last_position", I), ("last_at", I)],
+        columns: &[
+            ("source", T),
+            ("records", I),
+            ("events", I),
+            ("faults", I),
+            ("last_position", I),
+            ("last_at", I),
+        ],
     },
     Table {
         name: "source_seen",
         key: &["source"],
-        columns: &[("source", T), ("last_message", I), ("last_event", I), ("last_refused", I), ("last_limited", I)],
+        columns: &[
+            ("source", T),
+            ("last_message", I),
+            ("last_event", I),
+            ("last_refused", I),
+            ("last_limited", I),
+        ],
     },
     Table {
         name: "source_hour",
@@ -94,7 +120,11 @@ const TABLES: &[Table] = &[
             ("longest", I),
         ],
     },
-    Table { name: "sight", key: &["subject"], columns: &[("subject", T), ("last_seen", I), ("lease_end", I)] },
+    Table {
+        name: "sight",
+        key: &["subject"],
+        columns: &[("subject", T), ("last_seen", I), ("lease_end", I)],
+    },
     Table {
         name: "incident",
         key: &["id"],
@@ -114,17 +144,53 @@ const TABLES: &[Table] = &[
     Table {
         name: "part",
         key: &["incident", "kind", "number"],
-        columns: &[("incident", T), ("kind", T), ("number", I), ("hash", I), ("state", T)],
+        columns: &[
+            ("incident", T),
+            ("kind", T),
+            ("number", I),
+            ("hash", I),
+            ("state", T),
+        ],
     },
-    Table { name: "alias", key: &["alias"], columns: &[("alias", T), ("incident", T)] },
-    Table { name: "loose", key: &["event_id"], columns: &[("event_id", T), ("occurred_at", I), ("event", T)] },
+    Table {
+        name: "alias",
+        key: &["alias"],
+        columns: &[("alias", T), ("incident", T)],
+    },
+    Table {
+        name: "loose",
+        key: &["event_id"],
+        columns: &[("event_id", T), ("occurred_at", I), ("event", T)],
+    },
     Table {
         name: "ledger",
         key: &["incident"],
-        columns: &[("incident", T), ("closed_at", I), ("decision", T), ("standing", T), ("entry", T), ("amended_at", I), ("amended", T)],
+        columns: &[
+            ("incident", T),
+            ("closed_at", I),
+            ("decision", T),
+            ("standing", T),
+            ("entry", T),
+            ("amended_at", I),
+            ("amended", T),
+        ],
     },
-    Table { name: "postmortem", key: &["id"], columns: &[("id", T), ("incident", T), ("status", T), ("opened_at", I), ("state", T)] },
-    Table { name: "meeting", key: &["id"], columns: &[("id", T), ("sequence", I), ("starts_at", I), ("state", T)] },
+    Table {
+        name: "postmortem",
+        key: &["id"],
+        columns: &[
+            ("id", T),
+            ("incident", T),
+            ("status", T),
+            ("opened_at", I),
+            ("state", T),
+        ],
+    },
+    Table {
+        name: "meeting",
+        key: &["id"],
+        columns: &[("id", T), ("sequence", I), ("starts_at", I), ("state", T)],
+    },
     Table {
         name: "delivery",
         key: &["sequence"],
@@ -142,14 +208,42 @@ const TABLES: &[Table] = &[
             ("claimed_until", I),
         ],
     },
-    Table { name: "watch", key: &["condition"], columns: &[("condition", T), ("state", T)] },
-    Table { name: "recall", key: &["metrics"], columns: &[("metrics", T), ("state", T)] },
-    Table { name: "sample", key: &["position"], columns: &[("position", I), ("metrics", T), ("came_at", I), ("samples", T)] },
-    Table { name: "sample_head", key: &["id"], columns: &[("id", I), ("next", I)] },
+    Table {
+        name: "watch",
+        key: &["condition"],
+        columns: &[("condition", T), ("state", T)],
+    },
+    Table {
+        name: "recall",
+        key: &["metrics"],
+        columns: &[("metrics", T), ("state", T)],
+    },
+    Table {
+        name: "sample",
+        key: &["position"],
+        columns: &[
+            ("position", I),
+            ("metrics", T),
+            ("came_at", I),
+            ("samples", T),
+        ],
+    },
+    Table {
+        name: "sample_head",
+        key: &["id"],
+        columns: &[("id", I), ("next", I)],
+    },
     Table {
         name: "plot",
         key: &["incident", "condition"],
-        columns: &[("incident", T), ("condition", T), ("drawn_at", I), ("state", T), ("svg", T), ("hash", T)],
+        columns: &[
+            ("incident", T),
+            ("condition", T),
+            ("drawn_at", I),
+            ("state", T),
+            ("svg", T),
+            ("hash", T),
+        ],
     },
 ];
 
@@ -226,9 +320,18 @@ fn line(out: &mut dyn Write, line: &Line) -> anyhow::Result<()> {
 fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, StoreError> {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let (names, key) = (names.join(", "), table.key.join(", "));
-    let after: Vec<String> = (1..=table.key.len()).map(|index| format!("${index}")).collect();
-    let first = format!("select {names} from {} order by {key} limit {PAGE}", table.name);
-    let next = format!("select {names} from {} where ({key}) > ({}) order by {key} limit {PAGE}", table.name, after.join(", "));
+    let after: Vec<String> = (1..=table.key.len())
+        .map(|index| format!("${index}"))
+        .collect();
+    let first = format!(
+        "select {names} from {} order by {key} limit {PAGE}",
+        table.name
+    );
+    let next = format!(
+        "select {names} from {} where ({key}) > ({}) order by {key} limit {PAGE}",
+        table.name,
+        after.join(", ")
+    );
     let mut last: Option<Vec<Json>> = None;
     let mut count = 0;
     loop {
@@ -236,12 +339,25 @@ fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, S
         let values: Vec<Value<'_>> = place.iter().map(|value| given(value, I, &[])).collect();
         let text = if last.is_some() { &next } else { &first };
         let rows = sql::rows(at, table.name, text, &values, |row| {
-            table.columns.iter().enumerate().map(|(index, (_, kind))| read(row, index, *kind)).collect::<Result<Vec<Json>, StoreError>>()
+            table
+                .columns
+                .iter()
+                .enumerate()
+                .map(|(index, (_, kind))| read(row, index, *kind))
+                .collect::<Result<Vec<Json>, StoreError>>()
         })?;
-        let Some(end) = rows.last().cloned() else { return Ok(count) };
+        let Some(end) = rows.last().cloned() else {
+            return Ok(count);
+        };
         for row in rows {
             count += 1;
-            line(out, &Line::Row { table: table.name.to_owned(), row })?;
+            line(
+                out,
+                &Line::Row {
+                    table: table.name.to_owned(),
+                    row,
+                },
+            )?;
         }
         last = Some(end);
     }
@@ -249,14 +365,27 @@ fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, S
 
 fn key_of<'a>(table: &'a Table, row: &'a [Json]) -> impl Iterator<Item = Json> + 'a {
     let index = |key: &&str| table.columns.iter().position(|(name, _)| name == key);
-    table.key.iter().filter_map(index).filter_map(|index| row.get(index).cloned())
+    table
+        .key
+        .iter()
+        .filter_map(index)
+        .filter_map(|index| row.get(index).cloned())
 }
 
 fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
     Ok(match kind {
-        I => row.get::<Option<i64>>(index)?.map_or(Json::Null, Json::from),
-        T => row.get::<Option<String>>(index)?.map_or(Json::Null, Json::from),
-        B => Json::from(row.get::<Vec<u8>>(index)?.iter().map(|byte| format!("{byte:02x}")).collect::<String>()),
+        I => row
+            .get::<Option<i64>>(index)?
+            .map_or(Json::Null, Json::from),
+        T => row
+            .get::<Option<String>>(index)?
+            .map_or(Json::Null, Json::from),
+        B => Json::from(
+            row.get::<Vec<u8>>(index)?
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<String>(),
+        ),
     })
 }
 
@@ -265,17 +394,28 @@ fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
 /// # Errors
 /// When it is no line of an export.
 pub(crate) fn logged(line: &str) -> Result<Option<Record>, StoreError> {
-    let bad = |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
+    let bad =
+        |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
     let line: Glance<'_> = serde_json::from_str(line).map_err(bad)?;
     let row = match (line.table, line.row) {
         (Some("log"), Some(row)) => row,
         (Some(_), Some(_)) => return Ok(None),
         _ if line.afterword.or(line.end).is_some() => return Ok(None),
-        _ => return Err(anyhow!("not a line of an export: a `table` and its `row` belong here").into()),
+        _ => {
+            return Err(
+                anyhow!("not a line of an export: a `table` and its `row` belong here").into(),
+            );
+        }
     };
-    let (position, micros, source, events): (u64, i64, String, String) = serde_json::from_str(row.get()).map_err(bad)?;
+    let (position, micros, source, events): (u64, i64, String, String) =
+        serde_json::from_str(row.get()).map_err(bad)?;
     let logged_at = Time::from_timestamp_micros(micros).context("a time that cannot be")?;
-    Ok(Some(Record { position, logged_at, source, events: serde_json::from_str(&events).map_err(bad)? }))
+    Ok(Some(Record {
+        position,
+        logged_at,
+        source,
+        events: serde_json::from_str(&events).map_err(bad)?,
+    }))
 }
 
 /// A value of a line as a parameter; `bytes` holds what a column of bytes stands for.
@@ -294,10 +434,15 @@ fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
     let mut text = String::new();
     for number in 1.. {
         text.clear();
-        if from.read_line(&mut text).with_context(|| format!("line {number} cannot be read"))? == 0 {
+        if from
+            .read_line(&mut text)
+            .with_context(|| format!("line {number} cannot be read"))?
+            == 0
+        {
             break;
         }
-        let line = serde_json::from_str(&text).map_err(|error| anyhow!("line {number}: not a line of an export: {error}"))?;
+        let line = serde_json::from_str(&text)
+            .map_err(|error| anyhow!("line {number}: not a line of an export: {error}"))?;
         match line {
             Line::Begin { afterword } if number == 1 && afterword == known => {}
             Line::Begin { afterword } if number == 1 => {
@@ -322,26 +467,61 @@ fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
 }
 
 fn insert(at: &At<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
-    let table = TABLES.iter().find(|known| known.name == table).with_context(|| format!("there is no table {table}"))?;
+    let table = TABLES
+        .iter()
+        .find(|known| known.name == table)
+        .with_context(|| format!("there is no table {table}"))?;
     if row.len() != table.columns.len() {
-        bail!("a row of {} has {} values, not {}", table.name, table.columns.len(), row.len());
+        bail!(
+            "a row of {} has {} values, not {}",
+            table.name,
+            table.columns.len(),
+            row.len()
+        );
     }
     let bytes: Vec<Vec<u8>> = row
         .iter()
         .zip(table.columns)
-        .map(|(value, (_, kind))| if *kind == B { unhex(value.as_str().unwrap_or_default()) } else { Some(Vec::new()) })
+        .map(|(value, (_, kind))| {
+            if *kind == B {
+                unhex(value.as_str().unwrap_or_default())
+            } else {
+                Some(Vec::new())
+            }
+        })
         .collect::<Option<_>>()
         .context("bytes are written in base 16")?;
-    let values: Vec<Value<'_>> =
-        row.iter().zip(table.columns).zip(&bytes).map(|((value, (_, kind)), bytes)| given(value, *kind, bytes)).collect();
+    let values: Vec<Value<'_>> = row
+        .iter()
+        .zip(table.columns)
+        .zip(&bytes)
+        .map(|((value, (_, kind)), bytes)| given(value, *kind, bytes))
+        .collect();
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
-    sql::insert(at, table.name, &format!("insert into {} ({})", table.name, names.join(", ")), names.len(), &values, "")?;
+    sql::insert(
+        at,
+        table.name,
+        &format!("insert into {} ({})", table.name, names.join(", ")),
+        names.len(),
+        &values,
+        "",
+    )?;
     Ok(())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks(2);
-    digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2)?, 16).ok()).collect()
+    digits
+        .map(|pair| {
+            u8::from_str_radix(
+                std::str::from_utf8(pair)
+                    .ok()
+                    .filter(|pair| pair.len() == 2)?,
+                16,
+            )
+            .ok()
+        })
+        .collect()
 }
 
 #[cfg(test)]

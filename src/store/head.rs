@@ -70,7 +70,10 @@ impl Store {
     /// When the database cannot be written.
     pub fn take_epoch(&self) -> Result<u64, StoreError> {
         let text = "update head set epoch = epoch + 1 where id = 1 returning epoch";
-        self.write(NOUN, |at| sql::row(at, NOUN, text, &[], |row| sql::read_count(row, 0)))?.ok_or_else(missing)
+        self.write(NOUN, |at| {
+            sql::row(at, NOUN, text, &[], |row| sql::read_count(row, 0))
+        })?
+        .ok_or_else(missing)
     }
 
     /// Takes office, or stays in it: returns the epoch of a judge in office, `None` while another is. `mine` is the epoch held so far.
@@ -85,7 +88,9 @@ impl Store {
             return mine.map_or_else(|| self.take_epoch(), Ok).map(Some);
         }
         let lease = LEASE.as_micros();
-        let stay = format!("update head set lease_until = {DATABASE_CLOCK} + $1 where id = 1 and epoch = $2 returning epoch");
+        let stay = format!(
+            "update head set lease_until = {DATABASE_CLOCK} + $1 where id = 1 and epoch = $2 returning epoch"
+        );
         let take = format!(
             "update head set epoch = epoch + 1, lease_until = {DATABASE_CLOCK} + $1 where id = 1 and lease_until < {DATABASE_CLOCK} \
              returning epoch"
@@ -93,7 +98,13 @@ impl Store {
         self.write(NOUN, |at| {
             let epoch = |row: &sql::Row<'_>| sql::read_count(row, 0);
             if let Some(mine) = mine
-                && let Some(held) = sql::row(at, NOUN, &stay, values![sql::integer(lease), sql::integer(mine)], epoch)?
+                && let Some(held) = sql::row(
+                    at,
+                    NOUN,
+                    &stay,
+                    values![sql::integer(lease), sql::integer(mine)],
+                    epoch,
+                )?
             {
                 return Ok(Some(held));
             }
@@ -120,11 +131,20 @@ impl Store {
     pub fn counts(&self) -> Result<Counts, StoreError> {
         self.read(NOUN, |at| {
             let by = |text| -> Result<BTreeMap<String, u64>, StoreError> {
-                Ok(sql::rows(at, NOUN, text, &[], |row| Ok((row.get(0)?, sql::read_count(row, 1)?)))?.into_iter().collect())
+                Ok(sql::rows(at, NOUN, text, &[], |row| {
+                    Ok((row.get(0)?, sql::read_count(row, 1)?))
+                })?
+                .into_iter()
+                .collect())
             };
             let head = head(at)?;
-            let quarantined =
-                sql::row(at, NOUN, "select count(*) from quarantine where state = 'open'", &[], |row| sql::read_count(row, 0))?;
+            let quarantined = sql::row(
+                at,
+                NOUN,
+                "select count(*) from quarantine where state = 'open'",
+                &[],
+                |row| sql::read_count(row, 0),
+            )?;
             Ok(Counts {
                 records: head.next - 1,
                 waiting: (head.next - 1).saturating_sub(head.applied),
@@ -140,17 +160,25 @@ impl Store {
 
 /// The head within a transaction.
 pub(crate) fn head(at: &At<'_>) -> Result<Head, StoreError> {
-    sql::row(at, NOUN, "select next, clock, applied, epoch from head where id = 1", &[], |row| {
-        Ok(Head {
-            next: sql::read_count(row, 0)?,
-            clock: sql::read_time(row, 1)?,
-            applied: sql::read_count(row, 2)?,
-            epoch: sql::read_count(row, 3)?,
-        })
-    })?
+    sql::row(
+        at,
+        NOUN,
+        "select next, clock, applied, epoch from head where id = 1",
+        &[],
+        |row| {
+            Ok(Head {
+                next: sql::read_count(row, 0)?,
+                clock: sql::read_time(row, 1)?,
+                applied: sql::read_count(row, 2)?,
+                epoch: sql::read_count(row, 3)?,
+            })
+        },
+    )?
     .ok_or_else(missing)
 }
 
 pub(crate) fn missing() -> StoreError {
-    StoreError::Other(anyhow::anyhow!("the head of the database is missing: restore a back-up"))
+    StoreError::Other(anyhow::anyhow!(
+        "the head of the database is missing: restore a back-up"
+    ))
 }

@@ -30,7 +30,9 @@ impl Store {
         } else {
             "select state, parts from incident order by opened_at desc, id limit $1"
         };
-        self.read(NOUN, |at| incident_parts::found(at, text, values![sql::integer(filter.limit)]))
+        self.read(NOUN, |at| {
+            incident_parts::found(at, text, values![sql::integer(filter.limit)])
+        })
     }
 
     /// An incident by its id, or by another name it goes by.
@@ -40,9 +42,11 @@ impl Store {
     pub fn incident(&self, name: &str) -> Result<Option<Incident>, StoreError> {
         let by_id = "select state, parts from incident where id = $1";
         let by_alias = "select i.state, i.parts from incident i join alias a on a.incident = i.id where a.alias = $1";
-        self.read(NOUN, |at| match incident_parts::found(at, by_id, values![name])?.pop() {
-            Some(incident) => Ok(Some(incident)),
-            None => Ok(incident_parts::found(at, by_alias, values![name])?.pop()),
+        self.read(NOUN, |at| {
+            match incident_parts::found(at, by_id, values![name])?.pop() {
+                Some(incident) => Ok(Some(incident)),
+                None => Ok(incident_parts::found(at, by_alias, values![name])?.pop()),
+            }
         })
     }
 
@@ -60,10 +64,11 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn measured(&self, since: Time) -> Result<Vec<(IncidentId, u64)>, StoreError> {
-        let text =
-            "select id, revision from incident where measured = 1 and (phase in ('active', 'resolved') or updated_at > $1) order by id";
+        let text = "select id, revision from incident where measured = 1 and (phase in ('active', 'resolved') or updated_at > $1) order by id";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, values![sql::micros(since)], |row| Ok((IncidentId(row.get(0)?), sql::read_count(row, 1)?)))
+            sql::rows(at, NOUN, text, values![sql::micros(since)], |row| {
+                Ok((IncidentId(row.get(0)?), sql::read_count(row, 1)?))
+            })
         })
     }
 
@@ -74,7 +79,9 @@ impl Store {
     pub fn standing(&self, standing: Standing, limit: usize) -> Result<Vec<Incident>, StoreError> {
         let text = "select state, parts from incident where standing = $1 order by opened_at desc, id limit $2";
         let standing = sql::word(NOUN, &standing)?;
-        self.read(NOUN, |at| incident_parts::found(at, text, values![&standing, sql::integer(limit)]))
+        self.read(NOUN, |at| {
+            incident_parts::found(at, text, values![&standing, sql::integer(limit)])
+        })
     }
 }
 
@@ -89,19 +96,32 @@ pub(crate) fn unfinished(at: &At<'_>, since: Time) -> Result<Vec<Incident>, Stor
 pub(crate) fn aliases(at: &At<'_>, since: Time) -> Result<Vec<(String, IncidentId)>, StoreError> {
     let text = "select a.alias, a.incident from alias a join incident i on i.id = a.incident \
                 where i.phase in ('active', 'resolved') or (i.phase = 'closed' and i.phase_since > $1) order by a.alias";
-    sql::rows(at, "alias", text, values![sql::micros(since)], |row| Ok((row.get(0)?, IncidentId(row.get(1)?))))
+    sql::rows(at, "alias", text, values![sql::micros(since)], |row| {
+        Ok((row.get(0)?, IncidentId(row.get(1)?)))
+    })
 }
 
 /// All loose events, oldest first.
 pub(crate) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
-    sql::rows(at, "loose", "select event from loose order by occurred_at, event_id", &[], |row| sql::read_json(row, 0))
+    sql::rows(
+        at,
+        "loose",
+        "select event from loose order by occurred_at, event_id",
+        &[],
+        |row| sql::read_json(row, 0),
+    )
 }
 
 /// Writes an incident over what was there.
 pub(crate) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
     let parts = incident_parts::save(at, incident)?;
     let shell = (parts > 0).then(|| incident_parts::shell(incident));
-    let measured = i64::from(incident.signals.iter().any(|signal| signal.kind == SignalKind::Condition));
+    let measured = i64::from(
+        incident
+            .signals
+            .iter()
+            .any(|signal| signal.kind == SignalKind::Condition),
+    );
     let text = "insert into incident (id, revision, phase, phase_since, standing, opened_at, updated_at, state, parts, measured) \
                 values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (id) do update set revision = excluded.revision, \
                 phase = excluded.phase, phase_since = excluded.phase_since, standing = excluded.standing, \
@@ -125,18 +145,44 @@ pub(crate) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), St
         ],
     )?;
     // An incident that comes back under its own id is nobody's other name any more.
-    sql::execute(at, "alias", "delete from alias where alias = $1", values![&incident.id.0]).map(drop)
+    sql::execute(
+        at,
+        "alias",
+        "delete from alias where alias = $1",
+        values![&incident.id.0],
+    )
+    .map(drop)
 }
 
 /// Removes an incident that fell together with another.
 pub(crate) fn remove(at: &At<'_>, id: &IncidentId) -> Result<(), StoreError> {
-    sql::execute(at, NOUN, "delete from part where incident = $1", values![&id.0])?;
-    sql::execute(at, NOUN, "delete from incident where id = $1", values![&id.0]).map(drop)
+    sql::execute(
+        at,
+        NOUN,
+        "delete from part where incident = $1",
+        values![&id.0],
+    )?;
+    sql::execute(
+        at,
+        NOUN,
+        "delete from incident where id = $1",
+        values![&id.0],
+    )
+    .map(drop)
 }
 
 /// Lets `alias` name `incident`, and with it every name that `alias` stood for.
-pub(crate) fn save_alias(at: &At<'_>, alias: &str, incident: &IncidentId) -> Result<(), StoreError> {
-    sql::execute(at, "alias", "update alias set incident = $2 where incident = $1", values![alias, incident.0])?;
+pub(crate) fn save_alias(
+    at: &At<'_>,
+    alias: &str,
+    incident: &IncidentId,
+) -> Result<(), StoreError> {
+    sql::execute(
+        at,
+        "alias",
+        "update alias set incident = $2 where incident = $1",
+        values![alias, incident.0],
+    )?;
     let text = "insert into alias (alias, incident) values ($1, $2) on conflict (alias) do update set incident = excluded.incident";
     sql::execute(at, "alias", text, values![alias, incident.0]).map(drop)
 }
@@ -150,7 +196,8 @@ impl Store {
         // Planned work belongs to no incident, so that all of it is here.
         let text = "select event from loose where event like '%\"kind\":\"maintenance\"%' order by occurred_at, event_id";
         self.read("loose", |at| {
-            let mut found: Vec<Event> = sql::rows(at, "loose", text, &[], |row| sql::read_json(row, 0))?;
+            let mut found: Vec<Event> =
+                sql::rows(at, "loose", text, &[], |row| sql::read_json(row, 0))?;
             found.retain(|event| matches!(event.fact, Fact::Maintenance(_)));
             Ok(found)
         })
@@ -161,19 +208,41 @@ impl Store {
 pub(crate) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
     let text = "insert into loose (event_id, occurred_at, event) values ($1, $2, $3) \
                 on conflict (event_id) do update set occurred_at = excluded.occurred_at, event = excluded.event";
-    sql::execute(at, "loose", text, values![event.id.to_string(), sql::micros(event.occurred_at), sql::json("loose", event)?]).map(drop)
+    sql::execute(
+        at,
+        "loose",
+        text,
+        values![
+            event.id.to_string(),
+            sql::micros(event.occurred_at),
+            sql::json("loose", event)?
+        ],
+    )
+    .map(drop)
 }
 
 /// Forgets a loose event: it joined an incident, or is too old to.
 pub(crate) fn remove_loose(at: &At<'_>, id: EventId) -> Result<(), StoreError> {
-    sql::execute(at, "loose", "delete from loose where event_id = $1", values![id.to_string()]).map(drop)
+    sql::execute(
+        at,
+        "loose",
+        "delete from loose where event_id = $1",
+        values![id.to_string()],
+    )
+    .map(drop)
 }
 
 /// The earliest time known of an incident; its beginning may be unknown, but lists need an order.
 fn opened_at(incident: &Incident) -> Time {
     let milestones = &incident.milestones;
-    let turns = [&milestones.began, &milestones.detected].into_iter().flatten().map(|milestone| milestone.at);
+    let turns = [&milestones.began, &milestones.detected]
+        .into_iter()
+        .flatten()
+        .map(|milestone| milestone.at);
     // They are in order of time.
-    let events = incident.members.first().map(|member| member.event.occurred_at);
+    let events = incident
+        .members
+        .first()
+        .map(|member| member.event.occurred_at);
     turns.chain(events).min().unwrap_or(incident.phase_since)
 }

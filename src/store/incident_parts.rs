@@ -23,25 +23,57 @@ const EVIDENCE: usize = 1024;
 const OF_A_VERDICT: i64 = 1_000_000;
 
 /// Incidents that `text` selects by `state, parts`, each put together again.
-pub(crate) fn found(at: &At<'_>, text: &str, values: &[Value<'_>]) -> Result<Vec<Incident>, StoreError> {
-    let rows = sql::rows(at, "incident", text, values, |row| Ok((sql::read_json::<Incident>(row, 0)?, row.get::<i64>(1)?)))?;
-    rows.into_iter().map(|(incident, parts)| if parts > 0 { whole(at, incident) } else { Ok(incident) }).collect()
+pub(crate) fn found(
+    at: &At<'_>,
+    text: &str,
+    values: &[Value<'_>],
+) -> Result<Vec<Incident>, StoreError> {
+    let rows = sql::rows(at, "incident", text, values, |row| {
+        Ok((sql::read_json::<Incident>(row, 0)?, row.get::<i64>(1)?))
+    })?;
+    rows.into_iter()
+        .map(|(incident, parts)| {
+            if parts > 0 {
+                whole(at, incident)
+            } else {
+                Ok(incident)
+            }
+        })
+        .collect()
 }
 
 fn whole(at: &At<'_>, shell: Incident) -> Result<Incident, StoreError> {
     let text = "select state from part where incident = $1 and kind = $2 order by number";
-    let members = sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| sql::read_json::<Vec<Member>>(row, 0))?;
-    let signals = sql::rows(at, NOUN, text, values![&shell.id.0, "signal"], |row| sql::read_json::<Vec<Signal>>(row, 0))?;
-    let numbered = "select number, state from part where incident = $1 and kind = $2 order by number";
-    let evidence = sql::rows(at, NOUN, numbered, values![&shell.id.0, "evidence"], |row| {
-        Ok((row.get::<i64>(0)?, sql::read_json::<Vec<EventId>>(row, 1)?))
+    let members = sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| {
+        sql::read_json::<Vec<Member>>(row, 0)
     })?;
+    let signals = sql::rows(at, NOUN, text, values![&shell.id.0, "signal"], |row| {
+        sql::read_json::<Vec<Signal>>(row, 0)
+    })?;
+    let numbered =
+        "select number, state from part where incident = $1 and kind = $2 order by number";
+    let evidence = sql::rows(
+        at,
+        NOUN,
+        numbered,
+        values![&shell.id.0, "evidence"],
+        |row| Ok((row.get::<i64>(0)?, sql::read_json::<Vec<EventId>>(row, 1)?)),
+    )?;
     let mut verdicts = shell.verdicts;
     for (number, part) in evidence {
-        let verdict = usize::try_from(number / OF_A_VERDICT).ok().and_then(|index| verdicts.get_mut(index));
-        verdict.into_iter().for_each(|verdict| verdict.evidence.extend(&part));
+        let verdict = usize::try_from(number / OF_A_VERDICT)
+            .ok()
+            .and_then(|index| verdicts.get_mut(index));
+        verdict
+            .into_iter()
+            .for_each(|verdict| verdict.evidence.extend(&part));
     }
-    Ok(Incident { members: members.concat().into(), signals: signals.concat(), verdicts, ..shell })
+    Ok(Incident {
+        members: members.concat().into(),
+        signals: signals.concat(),
+        verdicts,
+        ..shell
+    })
 }
 
 /// The incident without what its parts hold. Every field is named: copying all to drop most would cost what parts are to save.
@@ -96,14 +128,24 @@ pub(crate) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> 
     let id = &incident.id.0;
     if incident.members.len() <= WHOLE {
         // It may have been larger before somebody took it apart.
-        sql::execute(at, NOUN, "delete from part where incident = $1", values![id])?;
+        sql::execute(
+            at,
+            NOUN,
+            "delete from part where incident = $1",
+            values![id],
+        )?;
         return Ok(0);
     }
     let text = "select kind, number, hash from part where incident = $1";
     let mut stored: HashMap<(String, i64), i64> = HashMap::new();
-    stored.extend(sql::rows(at, NOUN, text, values![id], |row| Ok(((row.get(0)?, row.get(1)?), row.get(2)?)))?);
+    stored.extend(sql::rows(at, NOUN, text, values![id], |row| {
+        Ok(((row.get(0)?, row.get(1)?), row.get(2)?))
+    })?);
     let mut count = 0;
-    let mut write = |kind: &str, number: i64, hash: i64, state: &dyn Fn() -> Result<String, StoreError>| {
+    let mut write = |kind: &str,
+                     number: i64,
+                     hash: i64,
+                     state: &dyn Fn() -> Result<String, StoreError>| {
         count += 1;
         if stored.remove(&(kind.to_owned(), number)) == Some(hash) {
             return Ok(());
@@ -113,18 +155,37 @@ pub(crate) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> 
         sql::execute(at, NOUN, text, values![id, kind, number, hash, &state()?]).map(drop)
     };
     for (number, members) in runs(&incident.members).enumerate() {
-        write("member", sql::integer(number), digest(members), &|| sql::json(NOUN, members))?;
+        write("member", sql::integer(number), digest(members), &|| {
+            sql::json(NOUN, members)
+        })?;
     }
     for (number, signals) in runs(&incident.signals).enumerate() {
-        write("signal", sql::integer(number), hash(signals), &|| sql::json(NOUN, signals))?;
+        write("signal", sql::integer(number), hash(signals), &|| {
+            sql::json(NOUN, signals)
+        })?;
     }
-    for (index, verdict) in incident.verdicts.iter().enumerate().filter(|(_, verdict)| is_long(verdict)) {
+    for (index, verdict) in incident
+        .verdicts
+        .iter()
+        .enumerate()
+        .filter(|(_, verdict)| is_long(verdict))
+    {
         for (number, evidence) in verdict.evidence.chunks(EVIDENCE).enumerate() {
-            write("evidence", sql::integer(index) * OF_A_VERDICT + sql::integer(number), hash(evidence), &|| sql::json(NOUN, evidence))?;
+            write(
+                "evidence",
+                sql::integer(index) * OF_A_VERDICT + sql::integer(number),
+                hash(evidence),
+                &|| sql::json(NOUN, evidence),
+            )?;
         }
     }
     for (kind, number) in stored.into_keys() {
-        sql::execute(at, NOUN, "delete from part where incident = $1 and kind = $2 and number = $3", values![id, &kind, number])?;
+        sql::execute(
+            at,
+            NOUN,
+            "delete from part where incident = $1 and kind = $2 and number = $3",
+            values![id, &kind, number],
+        )?;
     }
     Ok(count)
 }
@@ -182,7 +243,10 @@ impl Hasher for Quick {
 
     fn write_u64(&mut self, word: u64) {
         let mixed = u128::from(self.0 ^ word ^ 0x9e37_79b9_7f4a_7c15) * 0xd6e8_feb8_6659_fd93;
-        self.0 = self.0.rotate_left(23).wrapping_add((mixed >> 64) as u64 ^ mixed as u64);
+        self.0 = self
+            .0
+            .rotate_left(23)
+            .wrapping_add((mixed >> 64) as u64 ^ mixed as u64);
     }
 
     fn finish(&self) -> u64 {

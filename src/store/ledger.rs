@@ -27,7 +27,13 @@ pub struct LedgerFilter<'a> {
 
 impl Default for LedgerFilter<'_> {
     fn default() -> Self {
-        Self { since: Time::UNIX_EPOCH, until: Time::MAX_UTC, after: None, announced: None, limit: usize::MAX }
+        Self {
+            since: Time::UNIX_EPOCH,
+            until: Time::MAX_UTC,
+            after: None,
+            announced: None,
+            limit: usize::MAX,
+        }
     }
 }
 
@@ -51,11 +57,22 @@ impl Store {
              order by l.closed_at desc, l.incident limit $5"
         );
         let (after, incident) = filter.after.unwrap_or((Time::MAX_UTC, ""));
-        let (since, until, after) = (sql::micros(filter.since), sql::micros(filter.until), sql::micros(after));
+        let (since, until, after) = (
+            sql::micros(filter.since),
+            sql::micros(filter.until),
+            sql::micros(after),
+        );
         let closed = sql::word(NOUN, &Phase::Closed)?;
-        let (limit, none) = (sql::integer(filter.limit), sql::word(NOUN, &Standing::None)?);
+        let (limit, none) = (
+            sql::integer(filter.limit),
+            sql::word(NOUN, &Standing::None)?,
+        );
         let values: &[_] = values![since, until, after, incident, limit, none];
-        let values = if filter.announced.is_some() { values } else { &values[..5] };
+        let values = if filter.announced.is_some() {
+            values
+        } else {
+            &values[..5]
+        };
         self.read(NOUN, |at| {
             sql::rows(at, NOUN, &text, values, |row| {
                 let amended = match sql::read_time_if_any(row, 1)? {
@@ -68,7 +85,9 @@ impl Store {
                     postmortem: sql::read_json_if_any(row, 3)?,
                     meeting: sql::read_json_if_any(row, 4)?,
                     merged_into: row.get::<Option<String>>(5)?.map(IncidentId),
-                    reopened: row.get::<Option<String>>(6)?.is_some_and(|phase| phase != closed),
+                    reopened: row
+                        .get::<Option<String>>(6)?
+                        .is_some_and(|phase| phase != closed),
                 })
             })
         })
@@ -80,7 +99,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn closed_at(&self, incident: &str) -> Result<Option<Time>, StoreError> {
         let text = "select closed_at from ledger where incident = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, values![incident], |row| sql::read_time(row, 0)))
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, text, values![incident], |row| {
+                sql::read_time(row, 0)
+            })
+        })
     }
 }
 

@@ -97,7 +97,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Fenced`] when another judge is in office by now, and as for [`Store::append`].
-    pub fn append_as(&self, epoch: Option<u64>, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
+    pub fn append_as(
+        &self,
+        epoch: Option<u64>,
+        records: &[NewRecord],
+        now: Time,
+    ) -> Result<Vec<Logged>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -112,14 +117,26 @@ impl Store {
     /// When the database cannot be read.
     pub fn log_after(&self, position: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
         let text = "select position, logged_at, source, events from log where position > $1 order by position limit $2";
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![sql::integer(position), sql::integer(limit)], record))
+        self.read(NOUN, |at| {
+            sql::rows(
+                at,
+                NOUN,
+                text,
+                values![sql::integer(position), sql::integer(limit)],
+                record,
+            )
+        })
     }
 
     /// The newest records, newest first; of one source if named.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn log_recent(&self, source: Option<&str>, limit: usize) -> Result<Vec<Record>, StoreError> {
+    pub fn log_recent(
+        &self,
+        source: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<Record>, StoreError> {
         let limit = sql::integer(limit);
         self.read(NOUN, |at| match source {
             None => {
@@ -141,7 +158,12 @@ impl Store {
         let text = "select position, logged_at, source, events from log where position = (select last_alert from head where id = 1)";
         let found = self.read(NOUN, |at| sql::row(at, NOUN, text, &[], record))?;
         Ok(found.and_then(|record| {
-            let alert = record.events.iter().rev().find(|event| is_alert(event)).cloned()?;
+            let alert = record
+                .events
+                .iter()
+                .rev()
+                .find(|event| is_alert(event))
+                .cloned()?;
             Some((record, alert))
         }))
     }
@@ -154,8 +176,14 @@ impl Store {
         let text = "select body, headers, came_at from raw where position = $1";
         self.read(NOUN, |at| {
             sql::row(at, NOUN, text, values![sql::integer(position)], |row| {
-                let beside = Beside { headers: sql::read_json(row, 1)?, came_at: sql::read_time_if_any(row, 2)? };
-                Ok(Raw { body: row.get(0)?, beside })
+                let beside = Beside {
+                    headers: sql::read_json(row, 1)?,
+                    came_at: sql::read_time_if_any(row, 2)?,
+                };
+                Ok(Raw {
+                    body: row.get(0)?,
+                    beside,
+                })
             })
         })
     }
@@ -166,7 +194,9 @@ impl Store {
     /// When the database cannot be read.
     pub fn record(&self, position: u64) -> Result<Option<Record>, StoreError> {
         let text = "select position, logged_at, source, events from log where position = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, values![sql::integer(position)], record))
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, text, values![sql::integer(position)], record)
+        })
     }
 
     /// What has come from each source, by name.
@@ -192,7 +222,10 @@ impl Store {
 
 /// The events of records as text.
 pub(crate) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> {
-    records.iter().map(|record| sql::json(NOUN, &record.events)).collect()
+    records
+        .iter()
+        .map(|record| sql::json(NOUN, &record.events))
+        .collect()
 }
 
 /// Appends records, at least one, within a transaction.
@@ -224,41 +257,106 @@ fn record(row: &Row<'_>) -> Result<Record, StoreError> {
 }
 
 /// Takes positions and times from the head. The clock never goes back, and no two records share an instant.
-fn number(at: &At<'_>, epoch: Option<u64>, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
+fn number(
+    at: &At<'_>,
+    epoch: Option<u64>,
+    records: &[NewRecord],
+    now: Time,
+) -> Result<Vec<Logged>, StoreError> {
     let text = "update head set next = next + $1, \
                 clock = (case when $2 > clock then $2 else clock + 1 end) + $1 - 1, \
                 last_alert = case when $3 >= 0 then next + $3 else last_alert end \
                 where id = 1 and ($4 < 0 or epoch = $4) returning next, clock";
-    let alert = records.iter().rposition(|record| record.events.iter().any(is_alert)).map_or(-1, sql::integer);
+    let alert = records
+        .iter()
+        .rposition(|record| record.events.iter().any(is_alert))
+        .map_or(-1, sql::integer);
     let count: i64 = sql::integer(records.len());
-    let (next, clock): (i64, i64) =
-        sql::row(at, NOUN, text, values![count, sql::micros(now), alert, epoch.map_or(-1, sql::integer)], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .ok_or(if epoch.is_some() { StoreError::Fenced } else { head::missing() })?;
+    let (next, clock): (i64, i64) = sql::row(
+        at,
+        NOUN,
+        text,
+        values![
+            count,
+            sql::micros(now),
+            alert,
+            epoch.map_or(-1, sql::integer)
+        ],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )?
+    .ok_or(if epoch.is_some() {
+        StoreError::Fenced
+    } else {
+        head::missing()
+    })?;
     (0..count)
         .map(|index| {
             let position = u64::try_from(next - count + index).ok();
             let logged_at = Time::from_timestamp_micros(clock - count + 1 + index);
-            position.zip(logged_at).map(|(position, logged_at)| Logged { position, logged_at }).ok_or_else(head::missing)
+            position
+                .zip(logged_at)
+                .map(|(position, logged_at)| Logged {
+                    position,
+                    logged_at,
+                })
+                .ok_or_else(head::missing)
         })
         .collect()
 }
 
-fn insert(at: &At<'_>, records: &[NewRecord], events: &[String], logged: &[Logged]) -> Result<(), StoreError> {
-    let (mut log, mut raw) = (Vec::with_capacity(4 * records.len()), Vec::with_capacity(4 * records.len()));
-    let beside: Vec<String> = records.iter().map(|record| sql::json(NOUN, &record.beside.headers)).collect::<Result<_, _>>()?;
-    for (((record, events), beside), logged) in records.iter().zip(events).zip(&beside).zip(logged) {
+fn insert(
+    at: &At<'_>,
+    records: &[NewRecord],
+    events: &[String],
+    logged: &[Logged],
+) -> Result<(), StoreError> {
+    let (mut log, mut raw) = (
+        Vec::with_capacity(4 * records.len()),
+        Vec::with_capacity(4 * records.len()),
+    );
+    let beside: Vec<String> = records
+        .iter()
+        .map(|record| sql::json(NOUN, &record.beside.headers))
+        .collect::<Result<_, _>>()?;
+    for (((record, events), beside), logged) in records.iter().zip(events).zip(&beside).zip(logged)
+    {
         let position = Value::Integer(sql::integer(logged.position));
-        log.extend([position, Value::Integer(sql::micros(logged.logged_at)), Value::Text(&record.source), Value::Text(events)]);
+        log.extend([
+            position,
+            Value::Integer(sql::micros(logged.logged_at)),
+            Value::Text(&record.source),
+            Value::Text(events),
+        ]);
         // Nothing at all is a message too, and one that is not understood.
         if !record.body.is_empty() || record.fault.is_some() {
-            let came_at = record.beside.came_at.map_or(Value::Null, |at| Value::Integer(sql::micros(at)));
-            raw.extend([position, Value::Bytes(&record.body), Value::Text(beside), came_at]);
+            let came_at = record
+                .beside
+                .came_at
+                .map_or(Value::Null, |at| Value::Integer(sql::micros(at)));
+            raw.extend([
+                position,
+                Value::Bytes(&record.body),
+                Value::Text(beside),
+                came_at,
+            ]);
         }
     }
-    sql::insert(at, NOUN, "insert into log (position, logged_at, source, events)", 4, &log, "")?;
-    sql::insert(at, NOUN, "insert into raw (position, body, headers, came_at)", 4, &raw, "")?;
+    sql::insert(
+        at,
+        NOUN,
+        "insert into log (position, logged_at, source, events)",
+        4,
+        &log,
+        "",
+    )?;
+    sql::insert(
+        at,
+        NOUN,
+        "insert into raw (position, body, headers, came_at)",
+        4,
+        &raw,
+        "",
+    )?;
     for (record, logged) in records.iter().zip(logged) {
         if let Some(fault) = &record.fault {
             quarantine::insert(at, logged.position, fault, false)?;
@@ -271,7 +369,8 @@ fn insert(at: &At<'_>, records: &[NewRecord], events: &[String], logged: &[Logge
 fn count(at: &At<'_>, records: &[NewRecord], logged: &[Logged]) -> Result<(), StoreError> {
     let mut sources: BTreeMap<&str, (i64, i64, i64, Logged)> = BTreeMap::new();
     for (record, logged) in records.iter().zip(logged) {
-        let (count, events, faults, last) = sources.entry(&record.source).or_insert((0, 0, 0, *logged));
+        let (count, events, faults, last) =
+            sources.entry(&record.source).or_insert((0, 0, 0, *logged));
         *count += 1;
         *events += sql::integer(record.events.len());
         *faults += i64::from(record.fault.is_some());
@@ -282,7 +381,19 @@ fn count(at: &At<'_>, records: &[NewRecord], logged: &[Logged]) -> Result<(), St
                 events = source_stat.events + excluded.events, faults = source_stat.faults + excluded.faults, \
                 last_position = excluded.last_position, last_at = excluded.last_at";
     for (source, (count, events, faults, last)) in sources {
-        sql::execute(at, NOUN, text, values![source, count, events, faults, sql::integer(last.position), sql::micros(last.logged_at)])?;
+        sql::execute(
+            at,
+            NOUN,
+            text,
+            values![
+                source,
+                count,
+                events,
+                faults,
+                sql::integer(last.position),
+                sql::micros(last.logged_at)
+            ],
+        )?;
     }
     Ok(())
 }

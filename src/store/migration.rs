@@ -12,10 +12,22 @@ const NOUN: &str = "migration";
 
 /// All steps, in order; a step that was released is never edited.
 pub(crate) const STEPS: &[Step] = &[
-    Step { version: 1, text: include_str!("../../migrations/0001_start.sql") },
-    Step { version: 2, text: include_str!("../../migrations/0002_replicas.sql") },
-    Step { version: 3, text: include_str!("../../migrations/0003_metrics.sql") },
-    Step { version: 4, text: include_str!("../../migrations/0004_sources.sql") },
+    Step {
+        version: 1,
+        text: include_str!("../../migrations/0001_start.sql"),
+    },
+    Step {
+        version: 2,
+        text: include_str!("../../migrations/0002_replicas.sql"),
+    },
+    Step {
+        version: 3,
+        text: include_str!("../../migrations/0003_metrics.sql"),
+    },
+    Step {
+        version: 4,
+        text: include_str!("../../migrations/0004_sources.sql"),
+    },
 ];
 
 /// One step from a version to the next.
@@ -39,7 +51,13 @@ pub(crate) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated
         At::Sqlite(_) => "select name from sqlite_master where type = 'table'",
         At::Postgres(_) => {
             // Replicas start together; one migrates, the others find it done. Any number no other program is likely to take.
-            sql::rows(at, NOUN, "select 1 from (select pg_advisory_xact_lock(20861)) as held", &[], |_| Ok(()))?;
+            sql::rows(
+                at,
+                NOUN,
+                "select 1 from (select pg_advisory_xact_lock(20861)) as held",
+                &[],
+                |_| Ok(()),
+            )?;
             "select tablename::text from pg_tables where schemaname = current_schema()"
         }
     };
@@ -50,11 +68,24 @@ pub(crate) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated
                 anyhow!("the database belongs to another program (it has a table {}); name another under `storage:`", tables[0]).into()
             );
         }
-        sql::batch(at, NOUN, "create table migration (version bigint primary key, hash text not null, applied_at bigint not null)")?;
+        sql::batch(
+            at,
+            NOUN,
+            "create table migration (version bigint primary key, hash text not null, applied_at bigint not null)",
+        )?;
     }
-    let applied: Vec<(u32, String)> = sql::rows(at, NOUN, "select version, hash from migration order by version", &[], |row| {
-        Ok((u32::try_from(row.get::<i64>(0)?).unwrap_or(u32::MAX), row.get(1)?))
-    })?;
+    let applied: Vec<(u32, String)> = sql::rows(
+        at,
+        NOUN,
+        "select version, hash from migration order by version",
+        &[],
+        |row| {
+            Ok((
+                u32::try_from(row.get::<i64>(0)?).unwrap_or(u32::MAX),
+                row.get(1)?,
+            ))
+        },
+    )?;
     let from = applied.last().map_or(0, |(version, _)| *version);
     let known = steps.last().map_or(0, |step| step.version);
     if from > known {
@@ -65,12 +96,22 @@ pub(crate) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated
         match applied.iter().find(|(version, _)| *version == step.version) {
             Some((_, found)) if *found == hash => {}
             Some(_) => {
-                return Err(anyhow!("step {} of the database is not the one this program knows: restore a back-up", step.version).into());
+                return Err(anyhow!(
+                    "step {} of the database is not the one this program knows: restore a back-up",
+                    step.version
+                )
+                .into());
             }
             None => {
                 sql::batch(at, NOUN, step.text)?;
-                let insert = "insert into migration (version, hash, applied_at) values ($1, $2, $3)";
-                sql::execute(at, NOUN, insert, values![i64::from(step.version), &hash, sql::micros(now)])?;
+                let insert =
+                    "insert into migration (version, hash, applied_at) values ($1, $2, $3)";
+                sql::execute(
+                    at,
+                    NOUN,
+                    insert,
+                    values![i64::from(step.version), &hash, sql::micros(now)],
+                )?;
             }
         }
     }

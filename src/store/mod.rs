@@ -109,7 +109,11 @@ impl Store {
     }
 
     /// Runs `work` in one write transaction: all of it is kept, durably, or nothing.
-    fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn write<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         match &self.database {
             Database::Sqlite(database) => database.write(noun, work),
             Database::Postgres(database) => database.write(noun, work),
@@ -117,7 +121,11 @@ impl Store {
     }
 
     /// Runs `work` on one snapshot of the database.
-    fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn read<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         match &self.database {
             Database::Sqlite(database) => database.read(noun, work),
             Database::Postgres(database) => database.read(noun, work),
@@ -139,7 +147,9 @@ fn open_and_migrate(place: &Place, now: Time) -> Result<(Store, Migrated), Store
         Place::Postgres(address) => Database::Postgres(Box::new(Postgres::new(address)?)),
     };
     let store = Store { database };
-    let migrated = store.write("migration", |at| migration::migrate(at, migration::STEPS, now))?;
+    let migrated = store.write("migration", |at| {
+        migration::migrate(at, migration::STEPS, now)
+    })?;
     Ok((store, migrated))
 }
 

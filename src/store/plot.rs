@@ -40,8 +40,15 @@ impl Store {
     /// When the database cannot be read.
     pub fn outlines(&self, incident: &IncidentId) -> Result<Vec<Outline>, StoreError> {
         let text = "select state, hash from plot where incident = $1 order by condition";
-        let outline = |row: &Row<'_>| Ok(Outline { plot: sql::read_json(row, 0)?, hash: row.get(1)? });
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![&incident.0], outline))
+        let outline = |row: &Row<'_>| {
+            Ok(Outline {
+                plot: sql::read_json(row, 0)?,
+                hash: row.get(1)?,
+            })
+        };
+        self.read(NOUN, |at| {
+            sql::rows(at, NOUN, text, values![&incident.0], outline)
+        })
     }
 
     /// When each condition of an incident was drawn last, by condition.
@@ -51,16 +58,27 @@ impl Store {
     pub fn drawn_at(&self, incident: &IncidentId) -> Result<BTreeMap<String, Time>, StoreError> {
         let text = "select condition, drawn_at from plot where incident = $1";
         let drawn_at = |row: &Row<'_>| Ok((row.get(0)?, sql::read_time(row, 1)?));
-        Ok(self.read(NOUN, |at| sql::rows(at, NOUN, text, values![&incident.0], drawn_at))?.into_iter().collect())
+        Ok(self
+            .read(NOUN, |at| {
+                sql::rows(at, NOUN, text, values![&incident.0], drawn_at)
+            })?
+            .into_iter()
+            .collect())
     }
 
     /// One drawing.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn plot(&self, incident: &IncidentId, condition: &str) -> Result<Option<Drawn>, StoreError> {
+    pub fn plot(
+        &self,
+        incident: &IncidentId,
+        condition: &str,
+    ) -> Result<Option<Drawn>, StoreError> {
         let text = "select state, svg, drawn_at from plot where incident = $1 and condition = $2";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, values![&incident.0, condition], drawn))
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, text, values![&incident.0, condition], drawn)
+        })
     }
 
     /// Keeps drawings over those there were.
@@ -68,7 +86,11 @@ impl Store {
     /// # Errors
     /// [`StoreError::Full`] when the disk takes no more.
     pub fn save_plots(&self, incident: &IncidentId, drawings: &[Drawn]) -> Result<(), StoreError> {
-        self.write(NOUN, |at| drawings.iter().try_for_each(|drawn| save(at, incident, drawn)))
+        self.write(NOUN, |at| {
+            drawings
+                .iter()
+                .try_for_each(|drawn| save(at, incident, drawn))
+        })
     }
 }
 
@@ -81,11 +103,22 @@ fn save(at: &At<'_>, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreEr
         at,
         NOUN,
         text,
-        values![&incident.0, &drawn.plot.condition, sql::micros(drawn.at), state, &drawn.svg, hex(&drawn.svg, 8)],
+        values![
+            &incident.0,
+            &drawn.plot.condition,
+            sql::micros(drawn.at),
+            state,
+            &drawn.svg,
+            hex(&drawn.svg, 8)
+        ],
     )?;
     Ok(())
 }
 
 fn drawn(row: &Row<'_>) -> Result<Drawn, StoreError> {
-    Ok(Drawn { plot: sql::read_json(row, 0)?, svg: row.get(1)?, at: sql::read_time(row, 2)? })
+    Ok(Drawn {
+        plot: sql::read_json(row, 0)?,
+        svg: row.get(1)?,
+        at: sql::read_time(row, 2)?,
+    })
 }

@@ -57,7 +57,10 @@ impl std::fmt::Debug for Postgres {
 impl Postgres {
     /// Makes ready to connect; nothing is connected yet.
     pub(crate) fn new(address: &Address) -> Result<Self, StoreError> {
-        let mut config: Config = address.url.parse().context("the address under `storage:` cannot be read")?;
+        let mut config: Config = address
+            .url
+            .parse()
+            .context("the address under `storage:` cannot be read")?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(anyhow!(
                 "`sslmode=require` is not supported: reach the database over a local socket, a private network or a tunnel"
@@ -67,8 +70,16 @@ impl Postgres {
         if let Some(password) = &address.password {
             config.password(password);
         }
-        let hosts: Vec<String> = config.get_hosts().iter().map(|host| format!("{host:?}")).collect();
-        let name = format!("{} on {}", config.get_dbname().unwrap_or("(no name)"), hosts.join(", "));
+        let hosts: Vec<String> = config
+            .get_hosts()
+            .iter()
+            .map(|host| format!("{host:?}"))
+            .collect();
+        let name = format!(
+            "{} on {}",
+            config.get_dbname().unwrap_or("(no name)"),
+            hosts.join(", ")
+        );
         config
             .connect_timeout(TO_CONNECT)
             .keepalives_idle(UNHEARD)
@@ -76,28 +87,54 @@ impl Postgres {
             .keepalives_retries(3)
             .tcp_user_timeout(UNHEARD)
             .application_name("afterword");
-        let options = config.get_options().map_or_else(|| LIMITS.to_owned(), |given| format!("{LIMITS} {given}"));
+        let options = config
+            .get_options()
+            .map_or_else(|| LIMITS.to_owned(), |given| format!("{LIMITS} {given}"));
         config.options(&options).ssl_mode(SslMode::Disable);
-        Ok(Self { config, name, pool: Mutex::default(), freed: Condvar::new(), listener: Mutex::default() })
+        Ok(Self {
+            config,
+            name,
+            pool: Mutex::default(),
+            freed: Condvar::new(),
+            listener: Mutex::default(),
+        })
     }
 
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(crate) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.transact(noun, false, work)
     }
 
-    pub(crate) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         self.transact(noun, true, work)
     }
 
-    fn transact<T>(&self, noun: &str, reads: bool, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn transact<T>(
+        &self,
+        noun: &str,
+        reads: bool,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         off_the_runtime(|| self.transact_here(noun, reads, work))
     }
 
-    fn transact_here<T>(&self, noun: &str, reads: bool, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    fn transact_here<T>(
+        &self,
+        noun: &str,
+        reads: bool,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut lent = self.lend(noun)?;
         // A kept connection may have died with the server; a fresh one shows whether the server is back. Nothing was done on the old one.
         if lent.get()?.client.is_valid(TO_CONNECT).is_err() {
@@ -108,35 +145,65 @@ impl Postgres {
         let Connection { client, statements } = lent.get()?;
         let begin = client.build_transaction();
         // A reader sees one snapshot. A writer waits for the head row and must then see what its last holder committed.
-        let begin = if reads { begin.read_only(true).isolation_level(IsolationLevel::RepeatableRead) } else { begin };
-        let transaction = begin.start().map_err(|error| postgres_fault(noun, &error))?;
-        let at = At::Postgres(std::cell::RefCell::new(Session { transaction, statements }));
+        let begin = if reads {
+            begin
+                .read_only(true)
+                .isolation_level(IsolationLevel::RepeatableRead)
+        } else {
+            begin
+        };
+        let transaction = begin
+            .start()
+            .map_err(|error| postgres_fault(noun, &error))?;
+        let at = At::Postgres(std::cell::RefCell::new(Session {
+            transaction,
+            statements,
+        }));
         let result = work(&at)?;
         if let At::Postgres(session) = at {
-            session.into_inner().transaction.commit().map_err(|error| postgres_fault(noun, &error))?;
+            session
+                .into_inner()
+                .transaction
+                .commit()
+                .map_err(|error| postgres_fault(noun, &error))?;
         }
         Ok(result)
     }
 
     fn connect(&self, noun: &str) -> Result<Connection, StoreError> {
-        let client = self.config.connect(NoTls).map_err(|error| postgres_fault(&format!("{noun}: {}", self.name), &error))?;
-        Ok(Connection { client, statements: HashMap::new() })
+        let client = self
+            .config
+            .connect(NoTls)
+            .map_err(|error| postgres_fault(&format!("{noun}: {}", self.name), &error))?;
+        Ok(Connection {
+            client,
+            statements: HashMap::new(),
+        })
     }
 
     fn lend(&self, noun: &str) -> Result<Lent<'_>, StoreError> {
         let mut pool = lock(&self.pool);
         loop {
             if let Some(connection) = pool.idle.pop() {
-                return Ok(Lent { of: self, connection: Some(connection) });
+                return Ok(Lent {
+                    of: self,
+                    connection: Some(connection),
+                });
             }
             if pool.open < CONNECTIONS {
                 pool.open += 1;
                 drop(pool);
-                let mut lent = Lent { of: self, connection: None };
+                let mut lent = Lent {
+                    of: self,
+                    connection: None,
+                };
                 lent.connection = Some(self.connect(noun)?);
                 return Ok(lent);
             }
-            pool = self.freed.wait(pool).unwrap_or_else(PoisonError::into_inner);
+            pool = self
+                .freed
+                .wait(pool)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -145,12 +212,16 @@ impl Postgres {
         let mut listener = lock(&self.listener);
         if listener.is_none() {
             let mut client = self.connect("listen")?.client;
-            client.batch_execute(&format!("listen {CHANNEL}")).map_err(|error| postgres_fault("listen", &error))?;
+            client
+                .batch_execute(&format!("listen {CHANNEL}"))
+                .map_err(|error| postgres_fault("listen", &error))?;
             *listener = Some(client);
             // What came before the ear was open is looked for at once.
             return Ok(());
         }
-        let Some(client) = listener.as_mut() else { return Ok(()) };
+        let Some(client) = listener.as_mut() else {
+            return Ok(());
+        };
         let heard = client.notifications().timeout_iter(patience).next();
         let gone = client.is_closed();
         // One look serves all that was told so far.
@@ -158,20 +229,27 @@ impl Postgres {
         if gone || rest.is_err() {
             *listener = None;
         }
-        rest.map(drop).map_err(|error| postgres_fault("listen", &error))
+        rest.map(drop)
+            .map_err(|error| postgres_fault("listen", &error))
     }
 }
 
 /// Each client runs a small runtime of its own, which a thread that runs async tasks must not enter; it hands its tasks over first.
 fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
-    if tokio::runtime::Handle::try_current().is_ok() { tokio::task::block_in_place(work) } else { work() }
+    if tokio::runtime::Handle::try_current().is_ok() {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
 }
 
 /// Tells all who wait, when the transaction commits.
 pub(crate) fn tell(at: &At<'_>) -> Result<(), StoreError> {
     match at {
         At::Sqlite(_) => Ok(()),
-        At::Postgres(_) => super::sql::execute(at, "notify", "select pg_notify('afterword', '')", &[]).map(drop),
+        At::Postgres(_) => {
+            super::sql::execute(at, "notify", "select pg_notify('afterword', '')", &[]).map(drop)
+        }
     }
 }
 
@@ -183,14 +261,20 @@ struct Lent<'a> {
 
 impl Lent<'_> {
     fn get(&mut self) -> Result<&mut Connection, StoreError> {
-        self.connection.as_mut().ok_or_else(|| StoreError::Away("no connection".to_owned()))
+        self.connection
+            .as_mut()
+            .ok_or_else(|| StoreError::Away("no connection".to_owned()))
     }
 }
 
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let mut pool = lock(&self.of.pool);
-        match self.connection.take().filter(|connection| !connection.client.is_closed()) {
+        match self
+            .connection
+            .take()
+            .filter(|connection| !connection.client.is_closed())
+        {
             Some(connection) => pool.idle.push(connection),
             None => pool.open -= 1,
         }

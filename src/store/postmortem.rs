@@ -16,7 +16,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn postmortems(&self, limit: usize) -> Result<Vec<Postmortem>, StoreError> {
         let text = "select state from postmortem order by opened_at desc, id limit $1";
-        self.read(NOUN, |at| sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| {
+            sql::rows(at, NOUN, text, values![sql::integer(limit)], |row| {
+                sql::read_json(row, 0)
+            })
+        })
     }
 
     /// A postmortem by its id.
@@ -25,7 +29,9 @@ impl Store {
     /// When the database cannot be read.
     pub fn postmortem(&self, id: &PostmortemId) -> Result<Option<Postmortem>, StoreError> {
         let text = "select state from postmortem where id = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, values![&id.0], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, text, values![&id.0], |row| sql::read_json(row, 0))
+        })
     }
 
     /// The postmortem of an incident.
@@ -34,7 +40,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn postmortem_of(&self, incident: &IncidentId) -> Result<Option<Postmortem>, StoreError> {
         let text = "select state from postmortem where incident = $1";
-        self.read(NOUN, |at| sql::row(at, NOUN, text, values![&incident.0], |row| sql::read_json(row, 0)))
+        self.read(NOUN, |at| {
+            sql::row(at, NOUN, text, values![&incident.0], |row| {
+                sql::read_json(row, 0)
+            })
+        })
     }
 
     /// A meeting by its id.
@@ -43,7 +53,11 @@ impl Store {
     /// When the database cannot be read.
     pub fn meeting(&self, id: &PostmortemId) -> Result<Option<Meeting>, StoreError> {
         let text = "select state from meeting where id = $1";
-        self.read("meeting", |at| sql::row(at, "meeting", text, values![&id.0], |row| sql::read_json(row, 0)))
+        self.read("meeting", |at| {
+            sql::row(at, "meeting", text, values![&id.0], |row| {
+                sql::read_json(row, 0)
+            })
+        })
     }
 }
 
@@ -75,7 +89,12 @@ pub(crate) fn save_meeting(at: &At<'_>, meeting: &Meeting) -> Result<(), StoreEr
         at,
         "meeting",
         text,
-        values![meeting.id.0, meeting.sequence, sql::micros(meeting.starts_at), sql::json("meeting", meeting)?],
+        values![
+            meeting.id.0,
+            meeting.sequence,
+            sql::micros(meeting.starts_at),
+            sql::json("meeting", meeting)?
+        ],
     )
     .map(drop)
 }

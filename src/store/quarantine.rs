@@ -77,13 +77,28 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn quarantined(&self, filter: QuarantineFilter<'_>) -> Result<Vec<Quarantined>, StoreError> {
+    pub fn quarantined(
+        &self,
+        filter: QuarantineFilter<'_>,
+    ) -> Result<Vec<Quarantined>, StoreError> {
         let order = if filter.oldest_first { "asc" } else { "desc" };
         let text = format!(
             "select {COLUMNS} from quarantine where ($1 = '' or source = $1) and ($2 = 0 or state = 'open') order by position {order} limit $3"
         );
-        let (source, open_only, limit) = (filter.source.unwrap_or_default(), i64::from(filter.open_only), sql::integer(filter.limit));
-        self.read(NOUN, |at| sql::rows(at, NOUN, &text, values![source, open_only, limit], quarantined))
+        let (source, open_only, limit) = (
+            filter.source.unwrap_or_default(),
+            i64::from(filter.open_only),
+            sql::integer(filter.limit),
+        );
+        self.read(NOUN, |at| {
+            sql::rows(
+                at,
+                NOUN,
+                &text,
+                values![source, open_only, limit],
+                quarantined,
+            )
+        })
     }
 
     /// One record in quarantine.
@@ -92,7 +107,15 @@ impl Store {
     /// When the database cannot be read.
     pub fn quarantined_at(&self, position: u64) -> Result<Option<Quarantined>, StoreError> {
         let text = format!("select {COLUMNS} from quarantine where position = $1");
-        self.read(NOUN, |at| sql::row(at, NOUN, &text, values![sql::integer(position)], quarantined))
+        self.read(NOUN, |at| {
+            sql::row(
+                at,
+                NOUN,
+                &text,
+                values![sql::integer(position)],
+                quarantined,
+            )
+        })
     }
 
     /// What waits in quarantine, by source.
@@ -104,20 +127,38 @@ impl Store {
                     (select source, count(*) as waiting, max(position) as newest from quarantine where state = 'open' group by source) n \
                     on q.position = n.newest";
         let read = |row: &Row<'_>| {
-            let waiting = Waiting { count: sql::read_count(row, 1)?, last_at: sql::read_time(row, 2)?, last_fault: row.get(3)? };
+            let waiting = Waiting {
+                count: sql::read_count(row, 1)?,
+                last_at: sql::read_time(row, 2)?,
+                last_fault: row.get(3)?,
+            };
             Ok((row.get(0)?, waiting))
         };
-        Ok(self.read(NOUN, |at| sql::rows(at, NOUN, text, &[], read))?.into_iter().collect())
+        Ok(self
+            .read(NOUN, |at| sql::rows(at, NOUN, text, &[], read))?
+            .into_iter()
+            .collect())
     }
 
     /// Notes what became of a record: read, and what was new in it stands in the record `mended_by`. False when it does not wait.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn mended(&self, position: u64, mended_by: Option<u64>, now: Time) -> Result<bool, StoreError> {
+    pub fn mended(
+        &self,
+        position: u64,
+        mended_by: Option<u64>,
+        now: Time,
+    ) -> Result<bool, StoreError> {
         let text = "update quarantine set state = 'mended', tried_at = $2, mended_by = $3 where position = $1 and state <> 'mended'";
-        let (position, now, mended_by) = (sql::integer(position), sql::micros(now), mended_by.map(sql::integer));
-        Ok(self.write(NOUN, |at| sql::execute(at, NOUN, text, values![position, now, mended_by]))? > 0)
+        let (position, now, mended_by) = (
+            sql::integer(position),
+            sql::micros(now),
+            mended_by.map(sql::integer),
+        );
+        Ok(self.write(NOUN, |at| {
+            sql::execute(at, NOUN, text, values![position, now, mended_by])
+        })? > 0)
     }
 
     /// Notes that a record still cannot be read, and why.
@@ -126,7 +167,15 @@ impl Store {
     /// When the database cannot be written.
     pub fn still_faulty(&self, position: u64, fault: &str, now: Time) -> Result<(), StoreError> {
         let text = "update quarantine set fault = $2, tried_at = $3 where position = $1 and state <> 'mended'";
-        self.write(NOUN, |at| sql::execute(at, NOUN, text, values![sql::integer(position), fault, sql::micros(now)])).map(drop)
+        self.write(NOUN, |at| {
+            sql::execute(
+                at,
+                NOUN,
+                text,
+                values![sql::integer(position), fault, sql::micros(now)],
+            )
+        })
+        .map(drop)
     }
 
     /// Notes that there is nothing in a record. False when it does not wait.
@@ -135,7 +184,14 @@ impl Store {
     /// When the database cannot be written.
     pub fn dismiss_quarantined(&self, position: u64, now: Time) -> Result<bool, StoreError> {
         let text = "update quarantine set state = 'dismissed', tried_at = $2 where position = $1 and state = 'open'";
-        Ok(self.write(NOUN, |at| sql::execute(at, NOUN, text, values![sql::integer(position), sql::micros(now)]))? > 0)
+        Ok(self.write(NOUN, |at| {
+            sql::execute(
+                at,
+                NOUN,
+                text,
+                values![sql::integer(position), sql::micros(now)],
+            )
+        })? > 0)
     }
 }
 
@@ -154,15 +210,28 @@ fn quarantined(row: &Row<'_>) -> Result<Quarantined, StoreError> {
         },
         passed: row.get::<i64>(5)? != 0,
         tried_at: sql::read_time_if_any(row, 6)?,
-        mended_by: row.get::<Option<i64>>(7)?.and_then(|position| u64::try_from(position).ok()),
+        mended_by: row
+            .get::<Option<i64>>(7)?
+            .and_then(|position| u64::try_from(position).ok()),
     })
 }
 
 /// Lists a logged record; a second fault is told beside the first. `passed`: the engine could not take it.
-pub(crate) fn insert(at: &At<'_>, position: u64, fault: &str, passed: bool) -> Result<(), StoreError> {
+pub(crate) fn insert(
+    at: &At<'_>,
+    position: u64,
+    fault: &str,
+    passed: bool,
+) -> Result<(), StoreError> {
     let text = "insert into quarantine (position, logged_at, source, fault, passed) \
                 select position, logged_at, source, $2, cast($3 as bigint) from log where position = $1 \
                 on conflict (position) do update set fault = quarantine.fault || '; ' || excluded.fault, \
                 passed = case when excluded.passed > quarantine.passed then excluded.passed else quarantine.passed end, state = 'open'";
-    sql::execute(at, NOUN, text, values![sql::integer(position), fault, i64::from(passed)]).map(drop)
+    sql::execute(
+        at,
+        NOUN,
+        text,
+        values![sql::integer(position), fault, i64::from(passed)],
+    )
+    .map(drop)
 }

@@ -27,20 +27,39 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Full`] when the disk takes no more; nothing is kept then.
-    pub fn add_samples(&self, metrics: &str, samples: &[Sample], now: Time) -> Result<(), StoreError> {
+    pub fn add_samples(
+        &self,
+        metrics: &str,
+        samples: &[Sample],
+        now: Time,
+    ) -> Result<(), StoreError> {
         if samples.is_empty() {
             return Ok(());
         }
         let stored: Vec<(&str, &Labels, i64, i64)> = samples
             .iter()
-            .map(|sample| (sample.name.as_str(), &sample.labels, sql::micros(sample.at), sample.value.to_bits().cast_signed()))
+            .map(|sample| {
+                (
+                    sample.name.as_str(),
+                    &sample.labels,
+                    sql::micros(sample.at),
+                    sample.value.to_bits().cast_signed(),
+                )
+            })
             .collect();
         let stored = sql::json(NOUN, &stored)?;
         self.write(NOUN, |at| {
             let next = "update sample_head set next = next + 1 where id = 1 returning next - 1";
-            let position: i64 = sql::row(at, NOUN, next, &[], |row| row.get(0))?.unwrap_or_default();
-            let text = "insert into sample (position, metrics, came_at, samples) values ($1, $2, $3, $4)";
-            sql::execute(at, NOUN, text, values![position, metrics, sql::micros(now), stored])?;
+            let position: i64 =
+                sql::row(at, NOUN, next, &[], |row| row.get(0))?.unwrap_or_default();
+            let text =
+                "insert into sample (position, metrics, came_at, samples) values ($1, $2, $3, $4)";
+            sql::execute(
+                at,
+                NOUN,
+                text,
+                values![position, metrics, sql::micros(now), stored],
+            )?;
             Ok(())
         })
     }
@@ -49,18 +68,38 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn samples_after(&self, metrics: &str, position: u64, limit: usize) -> Result<Vec<Batch>, StoreError> {
+    pub fn samples_after(
+        &self,
+        metrics: &str,
+        position: u64,
+        limit: usize,
+    ) -> Result<Vec<Batch>, StoreError> {
         let text = "select position, samples from sample where metrics = $1 and position > $2 order by position limit $3";
         self.read(NOUN, |at| {
-            sql::rows(at, NOUN, text, values![metrics, sql::integer(position), sql::integer(limit)], |row| {
-                let stored: Vec<Stored> = sql::read_json(row, 1)?;
-                let samples = stored.into_iter().map(|(name, labels, at, bits)| {
-                    let at = Time::from_timestamp_micros(at).ok_or_else(|| sql::unreadable(1, &at))?;
-                    Ok(Sample { name, labels, at, value: f64::from_bits(bits.cast_unsigned()) })
-                });
-                let samples = samples.collect::<Result<_, StoreError>>()?;
-                Ok(Batch { position: sql::read_count(row, 0)?, samples })
-            })
+            sql::rows(
+                at,
+                NOUN,
+                text,
+                values![metrics, sql::integer(position), sql::integer(limit)],
+                |row| {
+                    let stored: Vec<Stored> = sql::read_json(row, 1)?;
+                    let samples = stored.into_iter().map(|(name, labels, at, bits)| {
+                        let at = Time::from_timestamp_micros(at)
+                            .ok_or_else(|| sql::unreadable(1, &at))?;
+                        Ok(Sample {
+                            name,
+                            labels,
+                            at,
+                            value: f64::from_bits(bits.cast_unsigned()),
+                        })
+                    });
+                    let samples = samples.collect::<Result<_, StoreError>>()?;
+                    Ok(Batch {
+                        position: sql::read_count(row, 0)?,
+                        samples,
+                    })
+                },
+            )
         })
     }
 
@@ -69,6 +108,14 @@ impl Store {
     /// # Errors
     /// When the database cannot be written.
     pub fn forget_samples(&self, before: Time) -> Result<(), StoreError> {
-        self.write(NOUN, |at| sql::execute(at, NOUN, "delete from sample where came_at < $1", values![sql::micros(before)]).map(drop))
+        self.write(NOUN, |at| {
+            sql::execute(
+                at,
+                NOUN,
+                "delete from sample where came_at < $1",
+                values![sql::micros(before)],
+            )
+            .map(drop)
+        })
     }
 }

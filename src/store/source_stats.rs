@@ -66,14 +66,45 @@ impl Store {
         }
         self.write(NOUN, |at| {
             for ((source, seen, hours), forget) in added {
-                let times = [seen.last_message, seen.last_event, seen.last_refused, seen.last_limited].map(|time| time.map(sql::micros));
-                sql::execute(at, NOUN, SEEN, values![source, times[0], times[1], times[2], times[3]])?;
+                let times = [
+                    seen.last_message,
+                    seen.last_event,
+                    seen.last_refused,
+                    seen.last_limited,
+                ]
+                .map(|time| time.map(sql::micros));
+                sql::execute(
+                    at,
+                    NOUN,
+                    SEEN,
+                    values![source, times[0], times[1], times[2], times[3]],
+                )?;
                 for (hour, counted) in hours {
                     let first = counted.first_message.map(sql::micros);
-                    let counts = [counted.messages, counted.events, counted.refused, counted.limited].map(sql::integer);
+                    let counts = [
+                        counted.messages,
+                        counted.events,
+                        counted.refused,
+                        counted.limited,
+                    ]
+                    .map(sql::integer);
                     let [messages, events, refused, limited] = counts;
                     let hour = sql::micros(*hour);
-                    sql::execute(at, NOUN, HOUR, values![source, hour, messages, events, refused, limited, first, counted.longest])?;
+                    sql::execute(
+                        at,
+                        NOUN,
+                        HOUR,
+                        values![
+                            source,
+                            hour,
+                            messages,
+                            events,
+                            refused,
+                            limited,
+                            first,
+                            counted.longest
+                        ],
+                    )?;
                 }
                 let old = "delete from source_hour where source = $1 and hour < $2";
                 sql::execute(at, NOUN, old, values![source, sql::micros(*forget)])?;
@@ -88,14 +119,18 @@ impl Store {
     /// When the database cannot be read.
     pub fn tallies(&self) -> Result<Vec<Added>, StoreError> {
         let seen = "select source, last_message, last_event, last_refused, last_limited from source_seen order by source";
-        let hours =
-            "select source, hour, messages, events, refused, limited, first_message, longest from source_hour order by source, hour";
+        let hours = "select source, hour, messages, events, refused, limited, first_message, longest from source_hour order by source, hour";
         self.read(NOUN, |at| {
             let mut all: Vec<Added> = sql::rows(at, NOUN, seen, &[], |row| {
                 let time = |column| sql::read_time_if_any(row, column);
                 Ok((
                     row.get(0)?,
-                    Seen { last_message: time(1)?, last_event: time(2)?, last_refused: time(3)?, last_limited: time(4)? },
+                    Seen {
+                        last_message: time(1)?,
+                        last_event: time(2)?,
+                        last_refused: time(3)?,
+                        last_limited: time(4)?,
+                    },
                     Vec::new(),
                 ))
             })?;

@@ -36,7 +36,9 @@ impl Session<'_> {
         if let Some(statement) = self.statements.get(text) {
             return Ok(statement.clone());
         }
-        let statement = self.transaction.prepare(&text.replace(SKIP_LOCKED, "for update skip locked"))?;
+        let statement = self
+            .transaction
+            .prepare(&text.replace(SKIP_LOCKED, "for update skip locked"))?;
         self.statements.insert(text.to_owned(), statement.clone());
         Ok(statement)
     }
@@ -88,14 +90,20 @@ impl rusqlite::ToSql for Value<'_> {
 }
 
 impl ToSql for Value<'_> {
-    fn to_sql(&self, ty: &Type, out: &mut bytes::BytesMut) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+    fn to_sql(
+        &self,
+        ty: &Type,
+        out: &mut bytes::BytesMut,
+    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
             Self::Null => Ok(IsNull::Yes),
             // A parameter compared with a literal is taken for a smaller integer.
             Self::Integer(number) if *ty == Type::INT4 => i32::try_from(*number)?.to_sql(ty, out),
             Self::Integer(number) => number.to_sql(ty, out),
             // PostgreSQL's text cannot hold what a hostile sender may well send.
-            Self::Text(text) if text.contains('\0') => text.replace('\0', "\u{fffd}").to_sql(ty, out),
+            Self::Text(text) if text.contains('\0') => {
+                text.replace('\0', "\u{fffd}").to_sql(ty, out)
+            }
             Self::Text(text) => text.to_sql(ty, out),
             Self::Bytes(bytes) => bytes.to_sql(ty, out),
         }
@@ -155,13 +163,20 @@ impl Row<'_> {
                 let value = row.get_ref(column).map_err(|error| fault(COLUMN, error))?;
                 value.as_str().map_err(|error| unreadable(column, &error))
             }
-            Row::Postgres(row) => row.try_get(column).map_err(|error| postgres_fault(COLUMN, &error)),
+            Row::Postgres(row) => row
+                .try_get(column)
+                .map_err(|error| postgres_fault(COLUMN, &error)),
         }
     }
 }
 
 /// Runs a statement that returns no rows; gives the number of rows it touched.
-pub(crate) fn execute(at: &At<'_>, noun: &str, text: &str, values: &[Value<'_>]) -> Result<u64, StoreError> {
+pub(crate) fn execute(
+    at: &At<'_>,
+    noun: &str,
+    text: &str,
+    values: &[Value<'_>],
+) -> Result<u64, StoreError> {
     match at {
         At::Sqlite(connection) => connection
             .prepare_cached(&numbered(text))
@@ -170,7 +185,9 @@ pub(crate) fn execute(at: &At<'_>, noun: &str, text: &str, values: &[Value<'_>])
             .map_err(|error| fault(noun, error)),
         At::Postgres(session) => {
             let session = &mut *session.borrow_mut();
-            let done = session.prepare(text).and_then(|statement| session.transaction.execute(&statement, &borrowed(values)));
+            let done = session
+                .prepare(text)
+                .and_then(|statement| session.transaction.execute(&statement, &borrowed(values)));
             done.map_err(|error| postgres_fault(noun, &error))
         }
     }
@@ -186,8 +203,12 @@ pub(crate) fn rows<T>(
 ) -> Result<Vec<T>, StoreError> {
     match at {
         At::Sqlite(connection) => {
-            let mut statement = connection.prepare_cached(&numbered(text)).map_err(|error| fault(noun, error))?;
-            let mut found = statement.query(rusqlite::params_from_iter(values)).map_err(|error| fault(noun, error))?;
+            let mut statement = connection
+                .prepare_cached(&numbered(text))
+                .map_err(|error| fault(noun, error))?;
+            let mut found = statement
+                .query(rusqlite::params_from_iter(values))
+                .map_err(|error| fault(noun, error))?;
             let mut all = Vec::new();
             while let Some(row) = found.next().map_err(|error| fault(noun, error))? {
                 all.push(read(&Row::Sqlite(row)).map_err(|error| error.about(noun))?);
@@ -196,9 +217,14 @@ pub(crate) fn rows<T>(
         }
         At::Postgres(session) => {
             let session = &mut *session.borrow_mut();
-            let found = session.prepare(text).and_then(|statement| session.transaction.query(&statement, &borrowed(values)));
+            let found = session
+                .prepare(text)
+                .and_then(|statement| session.transaction.query(&statement, &borrowed(values)));
             let found = found.map_err(|error| postgres_fault(noun, &error))?;
-            found.iter().map(|row| read(&Row::Postgres(row)).map_err(|error| error.about(noun))).collect()
+            found
+                .iter()
+                .map(|row| read(&Row::Postgres(row)).map_err(|error| error.about(noun)))
+                .collect()
         }
     }
 }
@@ -218,14 +244,26 @@ pub(crate) fn row<T>(
 const TOGETHER: usize = 32;
 
 /// Inserts rows of `columns` values each; `into` is all of the statement before the rows, `then` all after them.
-pub(crate) fn insert(at: &At<'_>, noun: &str, into: &str, columns: usize, values: &[Value<'_>], then: &str) -> Result<(), StoreError> {
+pub(crate) fn insert(
+    at: &At<'_>,
+    noun: &str,
+    into: &str,
+    columns: usize,
+    values: &[Value<'_>],
+    then: &str,
+) -> Result<(), StoreError> {
     let (whole, rest) = values.split_at(values.len() - values.len() % (columns * TOGETHER));
     for rows in whole.chunks(columns * TOGETHER).chain(rest.chunks(columns)) {
         let places = (0..rows.len() / columns).map(|row| {
-            let places: Vec<String> = (1..=columns).map(|column| format!("${}", row * columns + column)).collect();
+            let places: Vec<String> = (1..=columns)
+                .map(|column| format!("${}", row * columns + column))
+                .collect();
             format!("({})", places.join(", "))
         });
-        let text = format!("{into} values {} {then}", places.collect::<Vec<_>>().join(", "));
+        let text = format!(
+            "{into} values {} {then}",
+            places.collect::<Vec<_>>().join(", ")
+        );
         execute(at, noun, &text, rows)?;
     }
     Ok(())
@@ -234,23 +272,33 @@ pub(crate) fn insert(at: &At<'_>, noun: &str, into: &str, columns: usize, values
 /// Runs several statements without parameters, as migrations have.
 pub(crate) fn batch(at: &At<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
     match at {
-        At::Sqlite(connection) => connection.execute_batch(text).map_err(|error| fault(noun, error)),
-        At::Postgres(session) => {
-            session.borrow_mut().transaction.batch_execute(&to_postgres(text)).map_err(|error| postgres_fault(noun, &error))
-        }
+        At::Sqlite(connection) => connection
+            .execute_batch(text)
+            .map_err(|error| fault(noun, error)),
+        At::Postgres(session) => session
+            .borrow_mut()
+            .transaction
+            .batch_execute(&to_postgres(text))
+            .map_err(|error| postgres_fault(noun, &error)),
     }
 }
 
 /// SQLite's column types as PostgreSQL's. Text compares by its bytes, whatever the language of the database.
 fn to_postgres(ddl: &str) -> String {
-    ddl.replace("integer primary key autoincrement", "bigint generated by default as identity primary key")
-        .replace("integer primary key", "bigint primary key")
-        .replace(" blob", " bytea")
-        .replace(" text", " text collate \"C\"")
+    ddl.replace(
+        "integer primary key autoincrement",
+        "bigint generated by default as identity primary key",
+    )
+    .replace("integer primary key", "bigint primary key")
+    .replace(" blob", " bytea")
+    .replace(" text", " text collate \"C\"")
 }
 
 fn borrowed<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
-    values.iter().map(|value| value as &(dyn ToSql + Sync)).collect()
+    values
+        .iter()
+        .map(|value| value as &(dyn ToSql + Sync))
+        .collect()
 }
 
 /// `$n` to `?n`: SQLite takes `$1` for a name and numbers names by first appearance. No text of ours holds a literal `$`.
@@ -260,7 +308,8 @@ fn numbered(text: &str) -> String {
 
 /// A value as JSON text.
 pub(crate) fn json<T: Serialize + ?Sized>(noun: &str, value: &T) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|error| StoreError::Other(anyhow::Error::new(error).context(noun.to_owned())))
+    serde_json::to_string(value)
+        .map_err(|error| StoreError::Other(anyhow::Error::new(error).context(noun.to_owned())))
 }
 
 /// The word that a plain enum has in JSON, without its quotes.
@@ -279,7 +328,10 @@ pub(crate) fn integer(number: impl TryInto<i64>) -> i64 {
 }
 
 /// Reads JSON text.
-pub(crate) fn read_json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<T, StoreError> {
+pub(crate) fn read_json<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<T, StoreError> {
     serde_json::from_str(row.text(column)?).map_err(|error| unreadable(column, &error))
 }
 
@@ -298,10 +350,15 @@ pub(crate) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Ti
 }
 
 /// Reads JSON text that may be absent.
-pub(crate) fn read_json_if_any<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> Result<Option<T>, StoreError> {
+pub(crate) fn read_json_if_any<T: DeserializeOwned>(
+    row: &Row<'_>,
+    column: usize,
+) -> Result<Option<T>, StoreError> {
     match row.get::<Option<String>>(column)? {
         None => Ok(None),
-        Some(text) => serde_json::from_str(&text).map(Some).map_err(|error| unreadable(column, &error)),
+        Some(text) => serde_json::from_str(&text)
+            .map(Some)
+            .map_err(|error| unreadable(column, &error)),
     }
 }
 

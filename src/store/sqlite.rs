@@ -39,19 +39,33 @@ impl Sqlite {
         if mode != "wal" {
             return Err(anyhow!("{name}: the file system does not support write-ahead logging; put the database on a local disk").into());
         }
-        Ok(Self { path: path.to_owned(), writer: Mutex::new(writer), readers: Mutex::new(Vec::new()) })
+        Ok(Self {
+            path: path.to_owned(),
+            writer: Mutex::new(writer),
+            readers: Mutex::new(Vec::new()),
+        })
     }
 
-    pub(crate) fn write<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn write<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
-        let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(|error| fault(noun, error))?;
+        let transaction = writer
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(|error| fault(noun, error))?;
         let result = work(&At::Sqlite(&transaction))?;
         transaction.commit().map_err(|error| fault(noun, error))?;
         Ok(result)
     }
 
     /// Never waits for writers.
-    pub(crate) fn read<T>(&self, noun: &str, work: impl FnOnce(&At<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
+    pub(crate) fn read<T>(
+        &self,
+        noun: &str,
+        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
             Some(reader) => reader,
@@ -69,7 +83,10 @@ impl Sqlite {
 }
 
 fn open_writer(path: &Path) -> rusqlite::Result<(Connection, String)> {
-    let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    let connection = Connection::open_with_flags(
+        path,
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX,
+    )?;
     connection.busy_timeout(PATIENCE)?;
     connection.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
     // The page size holds only when set before the first write, and WAL is a write.
@@ -85,7 +102,10 @@ fn open_writer(path: &Path) -> rusqlite::Result<(Connection, String)> {
 
 /// SQLite gives a new file the mode that the umask allows and its side files the mode of the database, so the file is made first.
 fn create(path: &Path) -> io::Result<()> {
-    if let Some(directory) = path.parent().filter(|directory| !directory.as_os_str().is_empty()) {
+    if let Some(directory) = path
+        .parent()
+        .filter(|directory| !directory.as_os_str().is_empty())
+    {
         fs::create_dir_all(directory)?;
     }
     let mut options = fs::OpenOptions::new();

@@ -22,9 +22,19 @@ pub(crate) struct Home {
 pub(crate) fn stores() -> Vec<(Home, Store)> {
     let dir = tempfile::tempdir().unwrap();
     let file = Place::Sqlite(dir.path().join("data/afterword.db"));
-    let homes = [Home { place: file, _dir: Some(dir) }, Home { place: database(), _dir: None }];
+    let homes = [
+        Home {
+            place: file,
+            _dir: Some(dir),
+        },
+        Home {
+            place: database(),
+            _dir: None,
+        },
+    ];
     let open = |home: Home| {
-        let store = Store::open_at(&home.place, Time::from_timestamp(1_800_000_000, 0).unwrap()).unwrap();
+        let store =
+            Store::open_at(&home.place, Time::from_timestamp(1_800_000_000, 0).unwrap()).unwrap();
         (home, store)
     };
     homes.into_iter().map(open).collect()
@@ -36,8 +46,13 @@ fn database() -> Place {
     let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let port = server().port;
     let mut client = connect(port).unwrap();
-    client.batch_execute(&format!("create database {name} template template0")).unwrap();
-    Place::Postgres(Address { url: format!("postgres://postgres@127.0.0.1:{port}/{name}"), password: None })
+    client
+        .batch_execute(&format!("create database {name} template template0"))
+        .unwrap();
+    Place::Postgres(Address {
+        url: format!("postgres://postgres@127.0.0.1:{port}/{name}"),
+        password: None,
+    })
 }
 
 struct Server {
@@ -50,21 +65,46 @@ struct Server {
 fn server() -> &'static Server {
     static SERVER: OnceLock<Server> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let dir = tempfile::Builder::new().prefix("afterword-postgres").tempdir_in("/tmp").unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let dir = tempfile::Builder::new()
+            .prefix("afterword-postgres")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap()
+            .port();
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/postgres.sh");
-        #[expect(clippy::zombie_processes, reason = "it lives as long as this program, and ends with its standard input")]
-        let process = Command::new(script).arg(dir.path()).arg(port.to_string()).stdin(Stdio::piped()).spawn().unwrap();
+        #[expect(
+            clippy::zombie_processes,
+            reason = "it lives as long as this program, and ends with its standard input"
+        )]
+        let process = Command::new(script)
+            .arg(dir.path())
+            .arg(port.to_string())
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
         for _ in 0..600 {
             if connect(port).is_ok() {
-                return Server { port, _process: process, _dir: dir };
+                return Server {
+                    port,
+                    _process: process,
+                    _dir: dir,
+                };
             }
             std::thread::sleep(Duration::from_millis(50));
         }
-        panic!("PostgreSQL does not start; apt-get install postgresql, and see {}", dir.path().display());
+        panic!(
+            "PostgreSQL does not start; apt-get install postgresql, and see {}",
+            dir.path().display()
+        );
     })
 }
 
 fn connect(port: u16) -> Result<postgres::Client, postgres::Error> {
-    postgres::Client::connect(&format!("postgres://postgres@127.0.0.1:{port}/postgres"), postgres::NoTls)
+    postgres::Client::connect(
+        &format!("postgres://postgres@127.0.0.1:{port}/postgres"),
+        postgres::NoTls,
+    )
 }

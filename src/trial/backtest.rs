@@ -78,7 +78,11 @@ impl Backtest {
     /// Begins one. Incidents that began before `from` are not told of; the log before it is what they and the rules look back at.
     #[must_use]
     pub fn under(force: Arc<InForce>, from: Time) -> Self {
-        Self { replay: Replay::under(force), from, seen: BTreeMap::new() }
+        Self {
+            replay: Replay::under(force),
+            from,
+            seen: BTreeMap::new(),
+        }
     }
 
     /// Takes the next record of the log.
@@ -108,20 +112,47 @@ impl Backtest {
     #[must_use]
     pub fn end(mut self, now: Time) -> Result {
         self.pass(now);
-        let open = self.replay.state().incidents().filter(|incident| incident.phase != Phase::Closed);
-        let open: Vec<(IncidentId, Seen)> = open.map(|incident| (incident.id.clone(), Seen::of(incident))).collect();
+        let open = self
+            .replay
+            .state()
+            .incidents()
+            .filter(|incident| incident.phase != Phase::Closed);
+        let open: Vec<(IncidentId, Seen)> = open
+            .map(|incident| (incident.id.clone(), Seen::of(incident)))
+            .collect();
         self.seen.extend(open);
         self.seen.retain(|_, seen| seen.case.began >= self.from);
         let criteria = self.replay.force().rules.criteria.iter().map(|criterion| {
             let found = |wanted: Outcome| {
-                let has = |seen: &&Seen| seen.met.iter().any(|(name, outcome)| **name == *criterion.name && *outcome == wanted);
+                let has = |seen: &&Seen| {
+                    seen.met
+                        .iter()
+                        .any(|(name, outcome)| **name == *criterion.name && *outcome == wanted)
+                };
                 self.seen.values().filter(has).count()
             };
-            let decided = self.seen.values().filter(|seen| seen.case.criteria.contains(&criterion.name)).count();
+            let decided = self
+                .seen
+                .values()
+                .filter(|seen| seen.case.criteria.contains(&criterion.name))
+                .count();
             let (met, unknown) = (found(Outcome::Met), found(Outcome::Unknown));
-            Counted { criterion: criterion.name.clone(), shadow: criterion.shadow, met, unknown, decided }
+            Counted {
+                criterion: criterion.name.clone(),
+                shadow: criterion.shadow,
+                met,
+                unknown,
+                decided,
+            }
         });
-        Result { criteria: criteria.collect(), cases: self.seen.into_iter().map(|(id, seen)| (id, seen.case)).collect() }
+        Result {
+            criteria: criteria.collect(),
+            cases: self
+                .seen
+                .into_iter()
+                .map(|(id, seen)| (id, seen.case))
+                .collect(),
+        }
     }
 
     fn note(&mut self, changes: &Changes) {
@@ -130,7 +161,12 @@ impl Backtest {
         }
         // One that is not closed yet changes again, at the latest by closing.
         let state = self.replay.state();
-        for incident in changes.changed.iter().filter_map(|id| state.incident(id)).filter(|incident| incident.phase == Phase::Closed) {
+        for incident in changes
+            .changed
+            .iter()
+            .filter_map(|id| state.incident(id))
+            .filter(|incident| incident.phase == Phase::Closed)
+        {
             self.seen.insert(incident.id.clone(), Seen::of(incident));
         }
     }
@@ -138,25 +174,46 @@ impl Backtest {
 
 impl Seen {
     fn of(incident: &Incident) -> Self {
-        let told = incident.verdicts.iter().filter(|verdict| verdict.outcome != Outcome::NotMet);
-        Self { case: Case::of(incident), met: told.map(|verdict| (verdict.criterion.as_str().into(), verdict.outcome)).collect() }
+        let told = incident
+            .verdicts
+            .iter()
+            .filter(|verdict| verdict.outcome != Outcome::NotMet);
+        Self {
+            case: Case::of(incident),
+            met: told
+                .map(|verdict| (verdict.criterion.as_str().into(), verdict.outcome))
+                .collect(),
+        }
     }
 }
 
 impl Case {
     fn of(incident: &Incident) -> Self {
-        let opened = incident.members.iter().next().map_or(incident.phase_since, |member| member.event.occurred_at);
+        let opened = incident
+            .members
+            .iter()
+            .next()
+            .map_or(incident.phase_since, |member| member.event.occurred_at);
         let announced = incident.announced.as_ref();
         Self {
             incident: incident.id.clone(),
             title: incident.title.clone(),
             services: incident.services.clone(),
-            began: incident.milestones.began.as_ref().map_or(opened, |began| began.at),
+            began: incident
+                .milestones
+                .began
+                .as_ref()
+                .map_or(opened, |began| began.at),
             decision: announced.map_or(Decision::None, |announced| announced.decision),
             decided_at: announced.map(|announced| announced.at),
             bundle: incident.bundle.clone(),
-            criteria: announced.map(|announced| announced.criteria.clone()).unwrap_or_default(),
-            sentence: announced.map_or_else(|| incident.reason.clone(), |announced| announced.sentence.clone()),
+            criteria: announced
+                .map(|announced| announced.criteria.clone())
+                .unwrap_or_default(),
+            sentence: announced.map_or_else(
+                || incident.reason.clone(),
+                |announced| announced.sentence.clone(),
+            ),
         }
     }
 }

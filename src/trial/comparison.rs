@@ -40,13 +40,21 @@ impl Report {
     /// How many of the newly held were suggested before.
     #[must_use]
     pub fn rose(&self) -> usize {
-        self.incidents.iter().filter(|row| row.shift == Shift::NewlyHeld && row.before == Decision::Suggest).count()
+        self.incidents
+            .iter()
+            .filter(|row| row.shift == Shift::NewlyHeld && row.before == Decision::Suggest)
+            .count()
     }
 
     /// How many of those that are no longer held are suggested now.
     #[must_use]
     pub fn fell(&self) -> usize {
-        self.incidents.iter().filter(|row| row.shift == Shift::NoLongerHeld && row.case.decision == Decision::Suggest).count()
+        self.incidents
+            .iter()
+            .filter(|row| {
+                row.shift == Shift::NoLongerHeld && row.case.decision == Decision::Suggest
+            })
+            .count()
     }
 }
 
@@ -111,9 +119,24 @@ impl Tally {
     /// Of one result.
     #[must_use]
     pub fn of(result: &Result) -> Self {
-        let count = |decision| result.cases.values().filter(|case| case.decision == decision).count();
-        let bundled = result.cases.values().filter(|case| case.bundle.is_some()).count();
-        Self { incidents: result.cases.len(), held: count(Decision::Hold), suggested: count(Decision::Suggest), bundled }
+        let count = |decision| {
+            result
+                .cases
+                .values()
+                .filter(|case| case.decision == decision)
+                .count()
+        };
+        let bundled = result
+            .cases
+            .values()
+            .filter(|case| case.bundle.is_some())
+            .count();
+        Self {
+            incidents: result.cases.len(),
+            held: count(Decision::Hold),
+            suggested: count(Decision::Suggest),
+            bundled,
+        }
     }
 }
 
@@ -125,10 +148,19 @@ pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
         let known = before.cases.get(id);
         let was = known.map_or(Decision::None, |case| case.decision);
         let before_criteria = known.map(|case| case.criteria.clone()).unwrap_or_default();
-        all.extend(shift(was, case.decision).map(|shift| Compared { shift, before: was, before_criteria, case: case.clone() }));
+        all.extend(shift(was, case.decision).map(|shift| Compared {
+            shift,
+            before: was,
+            before_criteria,
+            case: case.clone(),
+        }));
     }
     // Under other correlation it may be no incident of its own.
-    for case in before.cases.values().filter(|case| !after.cases.contains_key(&case.incident)) {
+    for case in before
+        .cases
+        .values()
+        .filter(|case| !after.cases.contains_key(&case.incident))
+    {
         let other = Case {
             decision: Decision::None,
             decided_at: None,
@@ -137,17 +169,30 @@ pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
             sentence: "Under these rules it is no incident of its own.".to_owned(),
             ..case.clone()
         };
-        let compared = |shift| Compared { shift, before: case.decision, before_criteria: case.criteria.clone(), case: other };
+        let compared = |shift| Compared {
+            shift,
+            before: case.decision,
+            before_criteria: case.criteria.clone(),
+            case: other,
+        };
         all.extend(shift(case.decision, Decision::None).map(compared));
     }
-    all.sort_by(|one, other| (one.shift, one.case.began, &one.case.incident).cmp(&(other.shift, other.case.began, &other.case.incident)));
+    all.sort_by(|one, other| {
+        (one.shift, one.case.began, &one.case.incident).cmp(&(
+            other.shift,
+            other.case.began,
+            &other.case.incident,
+        ))
+    });
     all
 }
 
 fn shift(before: Decision, after: Decision) -> Option<Shift> {
     match (before, after) {
         (Decision::None, Decision::None) => None,
-        (Decision::Hold, Decision::Hold) | (Decision::Suggest, Decision::Suggest) => Some(Shift::Unchanged),
+        (Decision::Hold, Decision::Hold) | (Decision::Suggest, Decision::Suggest) => {
+            Some(Shift::Unchanged)
+        }
         (_, Decision::Hold) => Some(Shift::NewlyHeld),
         (Decision::Hold, _) => Some(Shift::NoLongerHeld),
         (Decision::None, Decision::Suggest) => Some(Shift::NewlySuggested),
@@ -168,7 +213,22 @@ pub fn shifts(incidents: &[Compared]) -> BTreeMap<Shift, usize> {
 /// The conditions that rules would have asked otherwise than those that were in force: a log holds their turns as they were asked then.
 #[must_use]
 pub fn asked_otherwise(rules: &RuleSet, in_force: &RuleSet) -> Vec<String> {
-    let asks = |one: &ConditionRule, other: &ConditionRule| ConditionRule { places: one.places.clone(), ..other.clone() } == *one;
-    let known = |rule: &&ConditionRule| in_force.conditions.iter().any(|other| other.name == rule.name && asks(rule, other));
-    rules.conditions.iter().filter(|rule| !known(rule)).map(|rule| rule.name.clone()).collect()
+    let asks = |one: &ConditionRule, other: &ConditionRule| {
+        ConditionRule {
+            places: one.places.clone(),
+            ..other.clone()
+        } == *one
+    };
+    let known = |rule: &&ConditionRule| {
+        in_force
+            .conditions
+            .iter()
+            .any(|other| other.name == rule.name && asks(rule, other))
+    };
+    rules
+        .conditions
+        .iter()
+        .filter(|rule| !known(rule))
+        .map(|rule| rule.name.clone())
+        .collect()
 }

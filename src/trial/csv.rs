@@ -23,7 +23,10 @@ const HEADER: [&str; 12] = [
 #[must_use]
 pub(crate) fn csv(report: &Report) -> String {
     let rows = report.incidents.iter().map(row);
-    String::from_utf8(lines(std::iter::once(HEADER.map(str::to_owned)).chain(rows))).unwrap_or_default()
+    String::from_utf8(lines(
+        std::iter::once(HEADER.map(str::to_owned)).chain(rows),
+    ))
+    .unwrap_or_default()
 }
 
 /// Rows as CSV (RFC 4180).
@@ -39,14 +42,26 @@ pub(crate) fn lines<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> 
 
 /// Spreadsheets run what begins so as a formula; an apostrophe before it makes it text (OWASP, CSV injection).
 fn harmless(cell: String) -> String {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) { format!("'{cell}") } else { cell }
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']) {
+        format!("'{cell}")
+    } else {
+        cell
+    }
 }
 
 fn row(compared: &Compared) -> [String; 12] {
-    let Compared { shift, before, before_criteria, case } = compared;
+    let Compared {
+        shift,
+        before,
+        before_criteria,
+        case,
+    } = compared;
     let time = |at: Time| at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true);
     [
-        serde_json::to_string(shift).unwrap_or_default().trim_matches('"').to_owned(),
+        serde_json::to_string(shift)
+            .unwrap_or_default()
+            .trim_matches('"')
+            .to_owned(),
         case.incident.to_string(),
         time(case.began),
         case.services.join("; "),
@@ -57,7 +72,10 @@ fn row(compared: &Compared) -> [String; 12] {
         case.criteria.join("; "),
         case.decided_at.map(time).unwrap_or_default(),
         case.sentence.clone(),
-        case.bundle.as_ref().map(ToString::to_string).unwrap_or_default(),
+        case.bundle
+            .as_ref()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
     ]
 }
 

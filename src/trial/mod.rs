@@ -48,9 +48,20 @@ pub struct Difference {
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { at, what, expected, got, why, .. } = self;
+        let Self {
+            at,
+            what,
+            expected,
+            got,
+            why,
+            ..
+        } = self;
         writeln!(f, "  at {at}: {what}\n    - {expected}\n    + {got}")?;
-        if why.is_empty() { Ok(()) } else { writeln!(f, "      {why}") }
+        if why.is_empty() {
+            Ok(())
+        } else {
+            writeln!(f, "      {why}")
+        }
     }
 }
 
@@ -63,8 +74,16 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 /// Runs a scenario under the rules in force.
 #[must_use]
 pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
-    let mut made: Vec<Event> = scenario.events.iter().map(|event| event.event(ORIGIN)).collect();
-    let failure = |differences| Failure { scenario: scenario.name.clone(), line: scenario.line, differences };
+    let mut made: Vec<Event> = scenario
+        .events
+        .iter()
+        .map(|event| event.event(ORIGIN))
+        .collect();
+    let failure = |differences| Failure {
+        scenario: scenario.name.clone(),
+        line: scenario.line,
+        differences,
+    };
     match samples::events(&scenario.samples, &force.rules.conditions, ORIGIN) {
         Ok(turns) => made.extend(turns),
         Err(differences) => return Some(failure(differences)),
@@ -90,46 +109,93 @@ pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
 }
 
 fn compare(expect: &Expect, state: &State, differences: &mut Vec<Difference>) {
-    let of_service = |incident: &&Incident| expect.service.as_ref().is_none_or(|service| incident.services.contains(service));
+    let of_service = |incident: &&Incident| {
+        expect
+            .service
+            .as_ref()
+            .is_none_or(|service| incident.services.contains(service))
+    };
     let found: Vec<&Incident> = state.incidents().filter(of_service).collect();
     let at = duration(expect.at);
     let mut differ = |what: &str, expected: String, got: String, why: &str| {
         let (at, what, why) = (at.clone(), what.to_owned(), why.to_owned());
-        differences.push(Difference { at, line: expect.line, what, expected, got, why });
+        differences.push(Difference {
+            at,
+            line: expect.line,
+            what,
+            expected,
+            got,
+            why,
+        });
     };
     if let Some(count) = expect.incidents.filter(|&count| count != found.len()) {
         differ("incidents", count.to_string(), found.len().to_string(), "");
     }
     let wanted = |incident: &&&Incident| {
-        incident.bundle.is_none() && matches!(incident.standing, Standing::Held | Standing::Suggested | Standing::Snoozed)
+        incident.bundle.is_none()
+            && matches!(
+                incident.standing,
+                Standing::Held | Standing::Suggested | Standing::Snoozed
+            )
     };
     let postmortems = found.iter().filter(wanted).count();
     if let Some(count) = expect.postmortems.filter(|&count| count != postmortems) {
-        differ("postmortems", count.to_string(), postmortems.to_string(), "");
+        differ(
+            "postmortems",
+            count.to_string(),
+            postmortems.to_string(),
+            "",
+        );
     }
-    let announced = |incident: &Incident| incident.announced.as_ref().map_or(Decision::None, |announced| announced.decision);
+    let announced = |incident: &Incident| {
+        incident
+            .announced
+            .as_ref()
+            .map_or(Decision::None, |announced| announced.decision)
+    };
     let strongest = found.iter().max_by_key(|incident| announced(incident));
     if let Some(wanted) = expect.decision {
         let got = strongest.map_or(Decision::None, |incident| announced(incident));
         if got != wanted {
-            differ("decision", shown(&wanted), shown(&got), strongest.map_or("no incident", |incident| &incident.reason));
+            differ(
+                "decision",
+                shown(&wanted),
+                shown(&got),
+                strongest.map_or("no incident", |incident| &incident.reason),
+            );
         }
     }
     for (criterion, wanted) in &expect.criteria {
-        let verdicts = found.iter().flat_map(|incident| &incident.verdicts).filter(|verdict| verdict.criterion == *criterion);
+        let verdicts = found
+            .iter()
+            .flat_map(|incident| &incident.verdicts)
+            .filter(|verdict| verdict.criterion == *criterion);
         let all: Vec<_> = verdicts.collect();
         if all.iter().any(|verdict| verdict.outcome == *wanted) {
             continue;
         }
         match all.first() {
-            Some(verdict) => differ(criterion, shown(wanted), shown(&verdict.outcome), &verdict.sentence),
-            None => differ(criterion, shown(wanted), "no verdict".to_owned(), "there is no incident, or no criterion of this name"),
+            Some(verdict) => differ(
+                criterion,
+                shown(wanted),
+                shown(&verdict.outcome),
+                &verdict.sentence,
+            ),
+            None => differ(
+                criterion,
+                shown(wanted),
+                "no verdict".to_owned(),
+                "there is no incident, or no criterion of this name",
+            ),
         }
     }
 }
 
 fn shown(word: &impl serde::Serialize) -> String {
-    serde_json::to_string(word).unwrap_or_default().trim_matches('"').to_owned()
+    serde_json::to_string(word)
+        .unwrap_or_default()
+        .trim_matches('"')
+        .to_owned()
 }
 
 fn duration(seconds: i64) -> String {

@@ -16,7 +16,11 @@ use crate::rules::scenario::Samples;
 ///
 /// # Errors
 /// A difference for each entry whose condition the rules do not have.
-pub(crate) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: Time) -> Result<Vec<Event>, Vec<Difference>> {
+pub(crate) fn events(
+    samples: &[Samples],
+    conditions: &[ConditionRule],
+    origin: Time,
+) -> Result<Vec<Event>, Vec<Difference>> {
     let mut unknown = Vec::new();
     let mut series: BTreeMap<(&str, &Labels), Series<'_>> = BTreeMap::new();
     for entry in samples {
@@ -24,18 +28,27 @@ pub(crate) fn events(samples: &[Samples], conditions: &[ConditionRule], origin: 
             unknown.push(no_condition(entry, conditions));
             continue;
         };
-        let series = series.entry((&entry.condition, &entry.labels)).or_insert(Series { rule, readings: BTreeMap::new() });
+        let series = series
+            .entry((&entry.condition, &entry.labels))
+            .or_insert(Series {
+                rule,
+                readings: BTreeMap::new(),
+            });
         let mut at = origin + TimeDelta::seconds(entry.at);
         for value in &entry.values {
             // Of two values for one evaluation the later entry has the word.
-            series.readings.insert(at, value.map_or(Reading::Absent, Reading::Value));
+            series
+                .readings
+                .insert(at, value.map_or(Reading::Absent, Reading::Value));
             at += TimeDelta::seconds(rule.every);
         }
     }
     if !unknown.is_empty() {
         return Err(unknown);
     }
-    let turns = series.iter().flat_map(|((_, labels), series)| series.turns(labels));
+    let turns = series
+        .iter()
+        .flat_map(|((_, labels), series)| series.turns(labels));
     Ok(turns.collect())
 }
 
@@ -47,7 +60,10 @@ struct Series<'a> {
 impl Series<'_> {
     fn turns(&self, labels: &Labels) -> Vec<Event> {
         let mut watch = Watch::default();
-        let turns = self.readings.iter().flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
+        let turns = self
+            .readings
+            .iter()
+            .flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
         let called = Called::by(self.rule);
         turns.map(|turn| called.event(labels, &turn)).collect()
     }
@@ -55,7 +71,9 @@ impl Series<'_> {
 
 fn no_condition(entry: &Samples, conditions: &[ConditionRule]) -> Difference {
     let known = conditions.iter().map(|rule| rule.name.as_str());
-    let meant = nearest(&entry.condition, known).map(|name| format!("did you mean `{name}`?")).unwrap_or_default();
+    let meant = nearest(&entry.condition, known)
+        .map(|name| format!("did you mean `{name}`?"))
+        .unwrap_or_default();
     Difference {
         at: duration(entry.at),
         line: entry.line,

@@ -20,10 +20,18 @@ conditions:
 
 /// The difference of a scenario with these events and this expectation; empty when all is as expected.
 fn difference(events: &str, expect: &str) -> String {
-    let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(), &[], &[]);
-    let text = format!("rules: [rules.yaml]\nscenarios:\n- name: s\n  events:\n{events}\n  expect: [{expect}]\n");
+    let force = InForce::new(
+        parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(),
+        &[],
+        &[],
+    );
+    let text = format!(
+        "rules: [rules.yaml]\nscenarios:\n- name: s\n  events:\n{events}\n  expect: [{expect}]\n"
+    );
     let file = scenario::parse("s.test.yaml", &text).unwrap_or_else(|faults| panic!("{faults:?}"));
-    let differences = run(&file.scenarios[0], &force).map(|failure| failure.differences).unwrap_or_default();
+    let differences = run(&file.scenarios[0], &force)
+        .map(|failure| failure.differences)
+        .unwrap_or_default();
     differences.iter().map(ToString::to_string).collect()
 }
 
@@ -39,7 +47,10 @@ fn samples_make_incidents() {
         down,
         "{at: 3m, incidents: 0}, {at: 4m, incidents: 1}, {at: 33m, service: checkout, decision: suggest}, {at: 34m, decision: hold}",
     );
-    check("  - {at: 0m, samples: checkout-errors, values: '0x3 0.02x40 0'}", "{at: 50m, incidents: 0, decision: none}");
+    check(
+        "  - {at: 0m, samples: checkout-errors, values: '0x3 0.02x40 0'}",
+        "{at: 50m, incidents: 0, decision: none}",
+    );
 }
 
 #[test]
@@ -55,9 +66,15 @@ fn samples_stand_between_other_events() {
 #[test]
 fn what_is_absent_is_neither_healthy_nor_degraded() {
     let events = "  - {at: 0m, samples: checkout-errors, values: '0.03 _x31 0'}";
-    check(events, "{at: 34m, criteria: {long: unknown, flapping: unknown}}");
+    check(
+        events,
+        "{at: 34m, criteria: {long: unknown, flapping: unknown}}",
+    );
     let events = "  - {at: 0m, samples: checkout-errors, values: '0.03 0x31'}";
-    check(events, "{at: 34m, criteria: {long: not_met, flapping: not_met}}");
+    check(
+        events,
+        "{at: 34m, criteria: {long: not_met, flapping: not_met}}",
+    );
 }
 
 #[test]
@@ -65,13 +82,18 @@ fn a_later_entry_goes_on_with_the_series() {
     let events = "  - {at: 0m, samples: slow, values: '0 3x1'}
   - {at: 90s, samples: slow, values: '1.5x60 0'}
   - {at: 2m, samples: slow, labels: {zone: b}, values: '1.5x60'}";
-    check(events, "{at: 29m, criteria: {long: not_met}}, {at: 30m30s, incidents: 1, criteria: {long: met}}");
+    check(
+        events,
+        "{at: 29m, criteria: {long: not_met}}, {at: 30m30s, incidents: 1, criteria: {long: met}}",
+    );
 }
 
 #[test]
 fn a_condition_that_the_rules_do_not_have_is_told() {
-    let told =
-        difference("  - {at: 0m, samples: checkout-error, values: '0'}\n  - {at: 0m, samples: zzz, values: '0'}", "{at: 1m, incidents: 0}");
+    let told = difference(
+        "  - {at: 0m, samples: checkout-error, values: '0'}\n  - {at: 0m, samples: zzz, values: '0'}",
+        "{at: 1m, incidents: 0}",
+    );
     assert_eq!(
         told,
         "  at 0m: samples\n    - a condition `checkout-error`\n    + the rules have none of this name\n      did you mean `checkout-errors`?\n  \
@@ -82,11 +104,23 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
 #[test]
 fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
     let rules = "criteria: [{name: asked, on: request, decision: hold}]";
-    let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(), &[], &[]);
+    let force = InForce::new(
+        parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(),
+        &[],
+        &[],
+    );
     let mut backtest = Backtest::under(Arc::new(force), Time::UNIX_EPOCH);
-    let at = |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
+    let at =
+        |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
     for day in [0, 100, 101, 300] {
-        let mut event = Event::new("test", at(day), Fact::Request(Request { reason: "calls".to_owned(), requester: None }));
+        let mut event = Event::new(
+            "test",
+            at(day),
+            Fact::Request(Request {
+                reason: "calls".to_owned(),
+                requester: None,
+            }),
+        );
         event.service = Some("checkout".into());
         event.identify();
         backtest.take(at(day), [event]);
@@ -97,13 +131,26 @@ fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
 #[test]
 fn an_outage_of_months_is_one_incident() {
     let rules = "criteria: [{name: long, on: degradation, longest: 1d, decision: hold}]";
-    let force = InForce::new(parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(), &[], &[]);
+    let force = InForce::new(
+        parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(),
+        &[],
+        &[],
+    );
     let mut backtest = Backtest::under(Arc::new(force), Time::UNIX_EPOCH);
-    let at = |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
+    let at =
+        |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
     let declared = |service: &str, day: i64, status: AlertStatus| {
         let key = format!("{service} outage");
         let (title, severity) = (key.clone(), Severity::Critical);
-        let fact = Declaration { key, title, severity, status, planned: false, data_loss: None, detected_by: None };
+        let fact = Declaration {
+            key,
+            title,
+            severity,
+            status,
+            planned: false,
+            data_loss: None,
+            detected_by: None,
+        };
         let mut event = Event::new("test", at(day), Fact::Declaration(fact));
         event.service = Some(service.into());
         event.identify();
@@ -111,10 +158,25 @@ fn an_outage_of_months_is_one_incident() {
     };
     backtest.take(at(0), [declared("checkout", 0, AlertStatus::Firing)]);
     for day in 1..60 {
-        backtest.take(at(day), [declared("search", day, if day % 2 == 1 { AlertStatus::Firing } else { AlertStatus::Resolved })]);
+        backtest.take(
+            at(day),
+            [declared(
+                "search",
+                day,
+                if day % 2 == 1 {
+                    AlertStatus::Firing
+                } else {
+                    AlertStatus::Resolved
+                },
+            )],
+        );
     }
     backtest.take(at(60), [declared("checkout", 60, AlertStatus::Resolved)]);
     let result = backtest.end(at(100));
-    let checkout: Vec<_> = result.cases.values().filter(|case| case.services == ["checkout"]).collect();
+    let checkout: Vec<_> = result
+        .cases
+        .values()
+        .filter(|case| case.services == ["checkout"])
+        .collect();
     assert_eq!((checkout.len(), result.cases.len()), (1, 31), "{result:#?}");
 }

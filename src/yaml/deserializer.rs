@@ -4,7 +4,10 @@ use std::iter::Enumerate;
 use std::slice;
 
 use serde::de::value::{BorrowedStrDeserializer, U64Deserializer};
-use serde::de::{DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected, VariantAccess, Visitor};
+use serde::de::{
+    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess, Unexpected,
+    VariantAccess, Visitor,
+};
 use serde::forward_to_deserialize_any;
 
 use super::error::Error;
@@ -35,8 +38,13 @@ impl<'de> Deserializer<'de> for &'de Node {
             Value::Int(value) => visitor.visit_i64(*value),
             Value::Float(value) => visitor.visit_f64(*value),
             Value::String(text) => visitor.visit_borrowed_str(text),
-            Value::List(entries) => visitor.visit_seq(Entries { entries: entries.iter().enumerate() }),
-            Value::Map(entries) => visitor.visit_map(Fields { entries: entries.iter().enumerate(), value: None }),
+            Value::List(entries) => visitor.visit_seq(Entries {
+                entries: entries.iter().enumerate(),
+            }),
+            Value::Map(entries) => visitor.visit_map(Fields {
+                entries: entries.iter().enumerate(),
+                value: None,
+            }),
         }
         .map_err(|error: Error| error.or_at(self.position()))
     }
@@ -44,10 +52,12 @@ impl<'de> Deserializer<'de> for &'de Node {
     /// A number or bool where text is asked for is taken as it is written: `code: 500` in a map of labels.
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => {
-                visitor.visit_borrowed_str(&self.raw).map_err(|error: Error| error.or_at(self.position()))
+            Value::Bool(_) | Value::Int(_) | Value::Float(_) => visitor
+                .visit_borrowed_str(&self.raw)
+                .map_err(|error: Error| error.or_at(self.position())),
+            Value::Null | Value::String(_) | Value::List(_) | Value::Map(_) => {
+                self.deserialize_any(visitor)
             }
-            Value::Null | Value::String(_) | Value::List(_) | Value::Map(_) => self.deserialize_any(visitor),
         }
     }
 
@@ -58,14 +68,23 @@ impl<'de> Deserializer<'de> for &'de Node {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match &self.value {
             Value::Null => visitor.visit_none(),
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) | Value::Map(_) => {
-                visitor.visit_some(self)
-            }
+            Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::List(_)
+            | Value::Map(_) => visitor.visit_some(self),
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, Error> {
-        visitor.visit_newtype_struct(self).map_err(|error: Error| error.or_at(self.position()))
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Error> {
+        visitor
+            .visit_newtype_struct(self)
+            .map_err(|error: Error| error.or_at(self.position()))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -75,23 +94,53 @@ impl<'de> Deserializer<'de> for &'de Node {
         visitor: V,
     ) -> Result<V::Value, Error> {
         if name == SPANNED {
-            return visitor.visit_seq(WithPlace { node: self, step: 0 }).map_err(|error: Error| error.or_at(self.position()));
+            return visitor
+                .visit_seq(WithPlace {
+                    node: self,
+                    step: 0,
+                })
+                .map_err(|error: Error| error.or_at(self.position()));
         }
         match &self.value {
             // A derived struct would also take a list, field by field; nobody who writes settings means that.
             Value::Map(_) => self.deserialize_any(visitor),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
-                Err(Error::at(self.position(), format!("expected a map, found {}", self.describe())))
-            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::List(_) => Err(Error::at(
+                self.position(),
+                format!("expected a map, found {}", self.describe()),
+            )),
         }
     }
 
-    fn deserialize_enum<V: Visitor<'de>>(self, _name: &'static str, known: &'static [&'static str], visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        known: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Error> {
         match &self.value {
-            Value::String(text) => visitor.visit_enum(Word(text)).map_err(|error: Error| error.or_at(self.position())),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) => {
-                let words = known.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ");
-                Err(Error::at(self.position(), format!("expected one of {words}, found {}", self.describe())))
+            Value::String(text) => visitor
+                .visit_enum(Word(text))
+                .map_err(|error: Error| error.or_at(self.position())),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::List(_)
+            | Value::Map(_) => {
+                let words = known
+                    .iter()
+                    .map(|word| format!("`{word}`"))
+                    .collect::<Vec<_>>()
+                    .join(", ");
+                Err(Error::at(
+                    self.position(),
+                    format!("expected one of {words}, found {}", self.describe()),
+                ))
             }
         }
     }
@@ -99,7 +148,10 @@ impl<'de> Deserializer<'de> for &'de Node {
     fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
         match self.value {
             Value::Int(value) if value < 0 => {
-                let error: Error = serde::de::Error::invalid_value(self.unexpected(), &"a number that is not negative");
+                let error: Error = serde::de::Error::invalid_value(
+                    self.unexpected(),
+                    &"a number that is not negative",
+                );
                 Err(error.or_at(self.position()))
             }
             _ => self.deserialize_any(visitor),
@@ -123,11 +175,16 @@ struct Entries<'de> {
 impl<'de> SeqAccess<'de> for Entries<'de> {
     type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
         let Some((place, node)) = self.entries.next() else {
             return Ok(None);
         };
-        seed.deserialize(node).map(Some).map_err(|error| error.or_at(node.position()).within(place))
+        seed.deserialize(node)
+            .map(Some)
+            .map_err(|error| error.or_at(node.position()).within(place))
     }
 }
 
@@ -140,19 +197,28 @@ struct Fields<'de> {
 impl<'de> MapAccess<'de> for Fields<'de> {
     type Error = Error;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, Error> {
         let Some((place, (key, node))) = self.entries.next() else {
             return Ok(None);
         };
         self.value = Some((place, node));
         let name: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(&key.name);
-        seed.deserialize(name).map(Some).map_err(|error| error.or_at(key.position()).within(place))
+        seed.deserialize(name)
+            .map(Some)
+            .map_err(|error| error.or_at(key.position()).within(place))
     }
 
     fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
         match self.value.take() {
-            Some((place, node)) => seed.deserialize(node).map_err(|error| error.or_at(node.position()).within(place)),
-            None => Err(serde::de::Error::custom("a value was asked for before its key")),
+            Some((place, node)) => seed
+                .deserialize(node)
+                .map_err(|error| error.or_at(node.position()).within(place)),
+            None => Err(serde::de::Error::custom(
+                "a value was asked for before its key",
+            )),
         }
     }
 }
@@ -166,13 +232,18 @@ struct WithPlace<'de> {
 impl<'de> SeqAccess<'de> for WithPlace<'de> {
     type Error = Error;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Error> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, Error> {
         self.step += 1;
         let number = |value: u64| -> U64Deserializer<Error> { value.into_deserializer() };
         match self.step {
             1 => seed.deserialize(number(self.node.line)).map(Some),
             2 => seed.deserialize(number(self.node.column)).map(Some),
-            3 => seed.deserialize(BorrowedStrDeserializer::new(&self.node.raw)).map(Some),
+            3 => seed
+                .deserialize(BorrowedStrDeserializer::new(&self.node.raw))
+                .map(Some),
             4 => seed.deserialize(self.node).map(Some),
             _ => Ok(None),
         }
@@ -207,7 +278,11 @@ impl<'de> VariantAccess<'de> for Word<'de> {
         Err(serde::de::Error::custom("this word needs a list"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _fields: &'static [&'static str], _visitor: V) -> Result<V::Value, Error> {
+    fn struct_variant<V: Visitor<'de>>(
+        self,
+        _fields: &'static [&'static str],
+        _visitor: V,
+    ) -> Result<V::Value, Error> {
         Err(serde::de::Error::custom("this word needs a map"))
     }
 }

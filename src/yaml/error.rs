@@ -22,11 +22,20 @@ pub struct Error {
 
 impl Error {
     pub(crate) fn at(position: Position, message: impl Into<String>) -> Self {
-        Self { at: Some(position), ..Self::unplaced(message.into()) }
+        Self {
+            at: Some(position),
+            ..Self::unplaced(message.into())
+        }
     }
 
     fn unplaced(message: String) -> Self {
-        Self { at: None, message, path: Vec::new(), missing: None, meant: None }
+        Self {
+            at: None,
+            message,
+            path: Vec::new(),
+            missing: None,
+            meant: None,
+        }
     }
 
     /// The same, found on the way through the `place`th part of a list or map.
@@ -60,7 +69,11 @@ impl serde::de::Error for Error {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::unplaced(format!("expected {}, found {}", wanted(expected), Found(found)))
+        Self::unplaced(format!(
+            "expected {}, found {}",
+            wanted(expected),
+            Found(found)
+        ))
     }
 
     fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
@@ -73,11 +86,17 @@ impl serde::de::Error for Error {
 
     fn unknown_field(word: &str, known: &'static [&'static str]) -> Self {
         let meant = nearest(word, known.iter().copied());
-        Self { meant, ..Self::unplaced(unknown("key", word, known)) }
+        Self {
+            meant,
+            ..Self::unplaced(unknown("key", word, known))
+        }
     }
 
     fn missing_field(name: &'static str) -> Self {
-        Self { missing: Some(name), ..Self::unplaced(format!("`{name}` is missing")) }
+        Self {
+            missing: Some(name),
+            ..Self::unplaced(format!("`{name}` is missing"))
+        }
     }
 
     fn duplicate_field(name: &'static str) -> Self {
@@ -87,10 +106,19 @@ impl serde::de::Error for Error {
 
 /// `unknown key `longst`; did you mean `longest`? known: …`
 pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
-    let meant = nearest(word, known.iter().copied()).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-    let list = known.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let meant = nearest(word, known.iter().copied())
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default();
+    let list = known
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
     let separator = if meant.is_empty() { ";" } else { "" };
-    format!("unknown {what} {}{meant}{separator} known: {list}", shown_code(word))
+    format!(
+        "unknown {what} {}{meant}{separator} known: {list}",
+        shown_code(word)
+    )
 }
 
 /// Text as a message shows it: short, on one line.

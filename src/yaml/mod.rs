@@ -73,7 +73,12 @@ impl Position {
     /// A fault here.
     #[must_use]
     pub fn fault(self, file: &str, message: impl Into<String>) -> Fault {
-        Fault { file: file.to_owned(), line: self.line, column: self.column, message: message.into() }
+        Fault {
+            file: file.to_owned(),
+            line: self.line,
+            column: self.column,
+            message: message.into(),
+        }
     }
 }
 
@@ -81,15 +86,26 @@ impl Node {
     /// Where it stands.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { line: self.line, column: self.column }
+        Position {
+            line: self.line,
+            column: self.column,
+        }
     }
 
     /// The value of a key, when this is a map that has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Node> {
         match &self.value {
-            Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => None,
+            Value::Map(entries) => entries
+                .iter()
+                .find(|(key, _)| key.name == name)
+                .map(|(_, node)| node),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::List(_) => None,
         }
     }
 
@@ -97,8 +113,15 @@ impl Node {
     #[must_use]
     pub fn mentions(&self, name: &str) -> bool {
         match &self.value {
-            Value::Map(entries) => entries.iter().any(|(key, node)| node.value != Value::Null && nearest(&key.name, [name]).is_some()),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => false,
+            Value::Map(entries) => entries.iter().any(|(key, node)| {
+                node.value != Value::Null && nearest(&key.name, [name]).is_some()
+            }),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::List(_) => false,
         }
     }
 
@@ -106,8 +129,16 @@ impl Node {
     #[must_use]
     pub fn key_position(&self, name: &str) -> Position {
         match &self.value {
-            Value::Map(entries) => entries.iter().find(|(key, _)| key.name == name).map_or(self.position(), |(key, _)| key.position()),
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => self.position(),
+            Value::Map(entries) => entries
+                .iter()
+                .find(|(key, _)| key.name == name)
+                .map_or(self.position(), |(key, _)| key.position()),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::String(_)
+            | Value::List(_) => self.position(),
         }
     }
 
@@ -129,7 +160,10 @@ impl Key {
     /// Where it stands.
     #[must_use]
     pub fn position(&self) -> Position {
-        Position { line: self.line, column: self.column }
+        Position {
+            line: self.line,
+            column: self.column,
+        }
     }
 }
 
@@ -155,35 +189,59 @@ pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -
         Value::List(entries) => entries,
         Value::Null => &[],
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Map(_) => {
-            faults.push(node.position().fault(file, format!("expected a list, found {}", node.describe())));
+            faults.push(
+                node.position()
+                    .fault(file, format!("expected a list, found {}", node.describe())),
+            );
             &[]
         }
     }
 }
 
 /// The sections of a map with keys out of `known`; a fault for each other key, or when it is no map. Nothing is an empty map.
-pub(crate) fn sections<'a>(file: &str, node: &'a Node, known: &[&str], faults: &mut Vec<Fault>) -> Vec<(&'a Key, &'a Node)> {
+pub(crate) fn sections<'a>(
+    file: &str,
+    node: &'a Node,
+    known: &[&str],
+    faults: &mut Vec<Fault>,
+) -> Vec<(&'a Key, &'a Node)> {
     let sections = match &node.value {
         Value::Map(sections) => sections.as_slice(),
         Value::Null => &[],
         Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
-            faults.push(node.position().fault(file, format!("expected a map, found {}", node.describe())));
+            faults.push(
+                node.position()
+                    .fault(file, format!("expected a map, found {}", node.describe())),
+            );
             &[]
         }
     };
-    let (right, wrong): (Vec<_>, Vec<_>) =
-        sections.iter().map(|(key, node)| (key, node)).partition(|(key, _)| known.contains(&key.name.as_str()));
-    faults.extend(wrong.iter().map(|(key, _)| key.position().fault(file, error::unknown("key", &key.name, known))));
+    let (right, wrong): (Vec<_>, Vec<_>) = sections
+        .iter()
+        .map(|(key, node)| (key, node))
+        .partition(|(key, _)| known.contains(&key.name.as_str()));
+    faults.extend(wrong.iter().map(|(key, _)| {
+        key.position()
+            .fault(file, error::unknown("key", &key.name, known))
+    }));
     right
 }
 
 /// Reads every entry of a list as a `T`, with its place; a fault for whatever keeps an entry from being one. Nothing is an empty list.
-pub(crate) fn read_list<T: DeserializeOwned>(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Vec<(Position, T)> {
+pub(crate) fn read_list<T: DeserializeOwned>(
+    file: &str,
+    node: &Node,
+    faults: &mut Vec<Fault>,
+) -> Vec<(Position, T)> {
     let mut values = Vec::new();
     for entry in entries(file, node, faults) {
         let before = faults.len();
         let value = read_entry(file, entry, &[], faults);
-        values.extend(value.filter(|_| faults.len() == before).map(|value| (entry.position(), value)));
+        values.extend(
+            value
+                .filter(|_| faults.len() == before)
+                .map(|value| (entry.position(), value)),
+        );
     }
     values
 }

@@ -11,7 +11,13 @@ use super::Position;
 /// The name under which the reader hands out places.
 pub(crate) const SPANNED: &str = "$afterword::Spanned";
 
-const UNITS: [(char, i64); 5] = [('w', 7 * 86_400), ('d', 86_400), ('h', 3_600), ('m', 60), ('s', 1)];
+const UNITS: [(char, i64); 5] = [
+    ('w', 7 * 86_400),
+    ('d', 86_400),
+    ('h', 3_600),
+    ('m', 60),
+    ('s', 1),
+];
 
 /// A length of time with its units: `30m`, `1h30m`, `90s`, `7d`, `1w`. Never negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,7 +32,9 @@ impl Duration {
     /// # Errors
     /// What is wrong with it, and how it should look.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        let bad = |why: &str| format!("{text:?} is no duration: {why}; write for example 90s, 30m, 1h30m, 7d or 1w");
+        let bad = |why: &str| {
+            format!("{text:?} is no duration: {why}; write for example 90s, 30m, 1h30m, 7d or 1w")
+        };
         if text == "0" {
             return Ok(Self { seconds: 0 });
         }
@@ -37,16 +45,27 @@ impl Duration {
         let mut rest = text;
         let mut smaller = UNITS.as_slice();
         while !rest.is_empty() {
-            let digits = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            let digits = rest
+                .find(|c: char| !c.is_ascii_digit())
+                .unwrap_or(rest.len());
             let (number, after) = rest.split_at(digits);
-            let number: i64 =
-                number.parse().map_err(|_| bad(if digits == 0 { "a whole number must come first" } else { "it is too long" }))?;
+            let number: i64 = number.parse().map_err(|_| {
+                bad(if digits == 0 {
+                    "a whole number must come first"
+                } else {
+                    "it is too long"
+                })
+            })?;
             let Some(unit) = after.chars().next() else {
                 return Err(bad("the unit is missing: w, d, h, m or s"));
             };
             let Some(index) = smaller.iter().position(|(name, _)| *name == unit) else {
                 let known = UNITS.iter().any(|(name, _)| *name == unit);
-                return Err(bad(if known { "units go from large to small, each once" } else { "the units are w, d, h, m and s" }));
+                return Err(bad(if known {
+                    "units go from large to small, each once"
+                } else {
+                    "the units are w, d, h, m and s"
+                }));
             };
             seconds = number
                 .checked_mul(smaller[index].1)
@@ -57,7 +76,11 @@ impl Duration {
             smaller = &smaller[index + 1..];
             rest = &after[unit.len_utf8()..];
         }
-        if text.is_empty() { Err(bad("it is empty")) } else { Ok(Self { seconds }) }
+        if text.is_empty() {
+            Err(bad("it is empty"))
+        } else {
+            Ok(Self { seconds })
+        }
     }
 }
 
@@ -95,9 +118,21 @@ impl TryFrom<String> for Quota {
     fn try_from(text: String) -> Result<Self, String> {
         let bad = || format!("{text:?} is no quota; write for example `1 per 7d`");
         let (count, period) = text.split_once(" per ").ok_or_else(bad)?;
-        let count: u32 = count.trim().parse().ok().filter(|count| *count > 0).ok_or_else(bad)?;
+        let count: u32 = count
+            .trim()
+            .parse()
+            .ok()
+            .filter(|count| *count > 0)
+            .ok_or_else(bad)?;
         let period = Duration::parse(period.trim())?;
-        if period.seconds == 0 { Err(bad()) } else { Ok(Self { count, seconds: period.seconds }) }
+        if period.seconds == 0 {
+            Err(bad())
+        } else {
+            Ok(Self {
+                count,
+                seconds: period.seconds,
+            })
+        }
     }
 }
 
@@ -117,12 +152,22 @@ impl Spanned<String> {
     pub fn place(&self, offset: usize) -> Position {
         let mut source = Source::new(self.position, &self.raw);
         // White space is folded and indented away, so only what is not white is matched.
-        let black = self.value.chars().take(offset).filter(|c| !c.is_whitespace()).count();
+        let black = self
+            .value
+            .chars()
+            .take(offset)
+            .filter(|c| !c.is_whitespace())
+            .count();
         for _ in 0..black {
             source.skip_white();
             source.unit();
         }
-        if self.value.chars().nth(offset).is_some_and(|c| !c.is_whitespace()) {
+        if self
+            .value
+            .chars()
+            .nth(offset)
+            .is_some_and(|c| !c.is_whitespace())
+        {
             source.skip_white();
         }
         source.at
@@ -139,7 +184,11 @@ struct Source<'a> {
 impl<'a> Source<'a> {
     fn new(at: Position, raw: &'a str) -> Self {
         let first = raw.chars().next();
-        let mut source = Self { rest: raw, at, quote: first.filter(|c| matches!(c, '"' | '\'')) };
+        let mut source = Self {
+            rest: raw,
+            at,
+            quote: first.filter(|c| matches!(c, '"' | '\'')),
+        };
         if source.quote.is_some() {
             source.step();
         } else if matches!(first, Some('|' | '>')) {
@@ -153,7 +202,12 @@ impl<'a> Source<'a> {
     fn step(&mut self) {
         let mut chars = self.rest.chars();
         match chars.next() {
-            Some('\n') => self.at = Position { line: self.at.line + 1, column: 1 },
+            Some('\n') => {
+                self.at = Position {
+                    line: self.at.line + 1,
+                    column: 1,
+                }
+            }
             Some(_) => self.at.column += 1,
             None => {}
         }
@@ -162,8 +216,10 @@ impl<'a> Source<'a> {
 
     fn skip_white(&mut self) {
         loop {
-            let escaped =
-                self.quote == Some('"') && ["\\n", "\\t", "\\r", "\\ ", "\\\n"].iter().any(|escape| self.rest.starts_with(escape));
+            let escaped = self.quote == Some('"')
+                && ["\\n", "\\t", "\\r", "\\ ", "\\\n"]
+                    .iter()
+                    .any(|escape| self.rest.starts_with(escape));
             if escaped {
                 self.step();
             } else if !self.rest.starts_with(char::is_whitespace) {
@@ -205,7 +261,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Spanned<T> {
                 let column = parts.next_element()?.ok_or_else(missing)?;
                 let raw = parts.next_element()?.ok_or_else(missing)?;
                 let value = parts.next_element()?.ok_or_else(missing)?;
-                Ok(Spanned { position: Position { line, column }, value, raw })
+                Ok(Spanned {
+                    position: Position { line, column },
+                    value,
+                    raw,
+                })
             }
         }
         deserializer.deserialize_struct(SPANNED, &[], Reader(PhantomData))

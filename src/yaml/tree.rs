@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options};
+use serde_saphyr::granit_parser::{
+    Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options,
+};
 
 use super::error::Error;
 use super::{Key, Node, Position, Value};
@@ -17,22 +19,41 @@ const MOST_DEPTH: usize = 48;
 /// The one document of `text`.
 pub(crate) fn build(text: &str) -> Result<Node, Error> {
     if text.len() > MOST_BYTES {
-        return Err(Error::at(Position { line: 1, column: 1 }, format!("the file is larger than {} MiB", MOST_BYTES >> 20)));
+        return Err(Error::at(
+            Position { line: 1, column: 1 },
+            format!("the file is larger than {} MiB", MOST_BYTES >> 20),
+        ));
     }
     let settings = options! { flow_nesting_limit: MOST_DEPTH, block_nesting_limit: MOST_DEPTH, emit_comments: false };
     let parser = Parser::new_from_str_with_options(text, settings);
-    let mut builder = Builder { text, parser, anchors: HashMap::new(), weight: 0 };
+    let mut builder = Builder {
+        text,
+        parser,
+        anchors: HashMap::new(),
+        weight: 0,
+    };
     let mut root = None;
     while let Some((event, span)) = builder.next()? {
         match event {
             Event::DocumentStart(..) if root.is_some() => {
-                return Err(Error::at(place(&span), "a second document begins here; one file holds one"));
+                return Err(Error::at(
+                    place(&span),
+                    "a second document begins here; one file holds one",
+                ));
             }
-            Event::StreamStart | Event::StreamEnd | Event::DocumentStart(..) | Event::DocumentEnd => {}
+            Event::StreamStart
+            | Event::StreamEnd
+            | Event::DocumentStart(..)
+            | Event::DocumentEnd => {}
             event => root = Some(builder.node(event, &span)?),
         }
     }
-    Ok(root.unwrap_or(Node { line: 1, column: 1, value: Value::Null, raw: String::new() }))
+    Ok(root.unwrap_or(Node {
+        line: 1,
+        column: 1,
+        value: Value::Null,
+        raw: String::new(),
+    }))
 }
 
 struct Builder<'a> {
@@ -44,16 +65,23 @@ struct Builder<'a> {
 
 impl<'a> Builder<'a> {
     fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, Error> {
-        self.parser.next_event().transpose().map_err(|error| broken(&error))
+        self.parser
+            .next_event()
+            .transpose()
+            .map_err(|error| broken(&error))
     }
 
     fn expect(&mut self, from: &Span) -> Result<(Event<'a>, Span), Error> {
-        self.next()?.ok_or_else(|| Error::at(place(from), "the text ends in the middle of this"))
+        self.next()?
+            .ok_or_else(|| Error::at(place(from), "the text ends in the middle of this"))
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Node, Error> {
         if let Some(tag) = event.tag().filter(|tag| !is_string(tag)) {
-            return Err(Error::at(place(span), format!("tags are not used here: `{}`", tag.original())));
+            return Err(Error::at(
+                place(span),
+                format!("tags are not used here: `{}`", tag.original()),
+            ));
         }
         let Position { line, column } = place(span);
         let anchor = event.anchor_id();
@@ -61,14 +89,26 @@ impl<'a> Builder<'a> {
             Event::Scalar(text, style, _, tag) => {
                 let raw = span.slice(self.text).unwrap_or_default().to_owned();
                 let plain = style == ScalarStyle::Plain && tag.is_none();
-                (if plain { resolve(&text) } else { Value::String(text.into_owned()) }, raw)
+                (
+                    if plain {
+                        resolve(&text)
+                    } else {
+                        Value::String(text.into_owned())
+                    },
+                    raw,
+                )
             }
             Event::SequenceStart(..) => (self.list(span)?, String::new()),
             Event::MappingStart(..) => (self.map(span)?, String::new()),
             Event::Alias(id) => return self.alias(id, span),
             _ => return Err(Error::at(place(span), "this cannot stand here")),
         };
-        let node = Node { line, column, value, raw };
+        let node = Node {
+            line,
+            column,
+            value,
+            raw,
+        };
         self.weigh(1 + node.raw.len() / 32, span)?;
         if let Some(id) = anchor {
             self.anchors.insert(id, node.clone());
@@ -102,7 +142,10 @@ impl<'a> Builder<'a> {
                 merge(node, &mut merged)?;
             } else if let Some(first) = places.insert(key.name.clone(), key.position()) {
                 let Position { line, column } = first;
-                return Err(Error::at(key.position(), format!("`{}` is given twice, first at {line}:{column}", key.name)));
+                return Err(Error::at(
+                    key.position(),
+                    format!("`{}` is given twice, first at {line}:{column}", key.name),
+                ));
             } else {
                 entries.push((key, node));
             }
@@ -118,7 +161,10 @@ impl<'a> Builder<'a> {
 
     fn alias(&mut self, id: usize, span: &Span) -> Result<Node, Error> {
         let Some(node) = self.anchors.get(&id) else {
-            return Err(Error::at(place(span), "this alias stands inside what it names"));
+            return Err(Error::at(
+                place(span),
+                "this alias stands inside what it names",
+            ));
         };
         let weight = weight(node);
         let node = node.clone();
@@ -129,19 +175,31 @@ impl<'a> Builder<'a> {
     fn weigh(&mut self, weight: usize, span: &Span) -> Result<(), Error> {
         self.weight += weight;
         if self.weight > MOST_WEIGHT {
-            return Err(Error::at(place(span), "with its aliases expanded the file is too large"));
+            return Err(Error::at(
+                place(span),
+                "with its aliases expanded the file is too large",
+            ));
         }
         Ok(())
     }
 }
 
 fn place(span: &Span) -> Position {
-    Position { line: span.start.line() as u64, column: span.start.col() as u64 + 1 }
+    Position {
+        line: span.start.line() as u64,
+        column: span.start.col() as u64 + 1,
+    }
 }
 
 fn broken(error: &ScanError) -> Error {
     let marker = error.marker();
-    Error::at(Position { line: marker.line() as u64, column: marker.col() as u64 + 1 }, format!("not YAML: {}", error.info()))
+    Error::at(
+        Position {
+            line: marker.line() as u64,
+            column: marker.col() as u64 + 1,
+        },
+        format!("not YAML: {}", error.info()),
+    )
 }
 
 fn is_string(tag: &Tag) -> bool {
@@ -151,18 +209,28 @@ fn is_string(tag: &Tag) -> bool {
 fn weight(node: &Node) -> usize {
     let inner = match &node.value {
         Value::List(entries) => entries.iter().map(weight).sum(),
-        Value::Map(entries) => entries.iter().map(|(key, node)| 1 + key.name.len() / 32 + weight(node)).sum(),
+        Value::Map(entries) => entries
+            .iter()
+            .map(|(key, node)| 1 + key.name.len() / 32 + weight(node))
+            .sum(),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => 0,
     };
     1 + node.raw.len() / 32 + inner
 }
 
 fn key(node: Node) -> Result<Key, Error> {
-    let Node { line, column, value, raw } = node;
+    let Node {
+        line,
+        column,
+        value,
+        raw,
+    } = node;
     let name = match value {
         Value::String(name) => name,
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => raw,
-        Value::List(_) | Value::Map(_) => return Err(Error::at(Position { line, column }, "a key must be a word")),
+        Value::List(_) | Value::Map(_) => {
+            return Err(Error::at(Position { line, column }, "a key must be a word"));
+        }
     };
     Ok(Key { line, column, name })
 }
@@ -196,13 +264,23 @@ fn resolve(text: &str) -> Value {
         _ => {}
     }
     // Rust also reads `inf`, `nan` and `infinity` as numbers; YAML does not.
-    let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c)) && text.contains(|c: char| c.is_ascii_digit());
+    let number = text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c))
+        && text.contains(|c: char| c.is_ascii_digit());
     if !number {
         return Value::String(text.to_owned());
     }
-    let radix = |prefix: &str, radix| text.strip_prefix(prefix).and_then(|digits| i64::from_str_radix(digits, radix).ok());
-    if let Some(value) = text.parse().ok().or_else(|| radix("0x", 16)).or_else(|| radix("0o", 8)) {
+    let radix = |prefix: &str, radix| {
+        text.strip_prefix(prefix)
+            .and_then(|digits| i64::from_str_radix(digits, radix).ok())
+    };
+    if let Some(value) = text
+        .parse()
+        .ok()
+        .or_else(|| radix("0x", 16))
+        .or_else(|| radix("0o", 8))
+    {
         return Value::Int(value);
     }
-    text.parse().map_or_else(|_| Value::String(text.to_owned()), Value::Float)
+    text.parse()
+        .map_or_else(|_| Value::String(text.to_owned()), Value::Float)
 }

@@ -17,32 +17,64 @@ impl Names {
     /// Names of things that messages call `what`.
     #[must_use]
     pub(crate) fn new(what: &'static str) -> Self {
-        Self { what, first: HashMap::new() }
+        Self {
+            what,
+            first: HashMap::new(),
+        }
     }
 
     /// Notes a name; a fault when it is taken.
-    pub(crate) fn declare(&mut self, file: &str, position: Position, name: &str, faults: &mut Vec<Fault>) {
+    pub(crate) fn declare(
+        &mut self,
+        file: &str,
+        position: Position,
+        name: &str,
+        faults: &mut Vec<Fault>,
+    ) {
         if let Some((first, Position { line, column })) = self.first.get(name) {
             let what = self.what;
-            faults.push(position.fault(file, format!("there is a second {what} `{name}`; the first is at {first}:{line}:{column}")));
+            faults.push(position.fault(
+                file,
+                format!(
+                    "there is a second {what} `{name}`; the first is at {first}:{line}:{column}"
+                ),
+            ));
         } else {
-            self.first.insert(name.to_owned(), (file.to_owned(), position));
+            self.first
+                .insert(name.to_owned(), (file.to_owned(), position));
         }
     }
 
     /// Reads an entry as [`super::read_entry`] does and notes its `name`, which counts even when another part of it has a fault.
-    pub(crate) fn read<T: DeserializeOwned>(&mut self, file: &str, entry: &Node, required: &[&str], faults: &mut Vec<Fault>) -> Option<T> {
-        if let Some(Ok(name)) = entry.get("name").map(|node| super::read::<Spanned<String>>(file, node)) {
+    pub(crate) fn read<T: DeserializeOwned>(
+        &mut self,
+        file: &str,
+        entry: &Node,
+        required: &[&str],
+        faults: &mut Vec<Fault>,
+    ) -> Option<T> {
+        if let Some(Ok(name)) = entry
+            .get("name")
+            .map(|node| super::read::<Spanned<String>>(file, node))
+        {
             self.declare_word(file, &name, faults);
         }
         super::read_entry(file, entry, required, faults)
     }
 
     /// Notes a name that stands in paths, metrics and other files, and so must be one word.
-    pub(crate) fn declare_word(&mut self, file: &str, name: &Spanned<String>, faults: &mut Vec<Fault>) {
+    pub(crate) fn declare_word(
+        &mut self,
+        file: &str,
+        name: &Spanned<String>,
+        faults: &mut Vec<Fault>,
+    ) {
         let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if name.value.is_empty() || !name.value.chars().all(is_word) {
-            faults.push(name.position.fault(file, "this must be one word of letters, digits, `-`, `_` and `.`"));
+            faults.push(name.position.fault(
+                file,
+                "this must be one word of letters, digits, `-`, `_` and `.`",
+            ));
         } else {
             self.declare(file, name.position, &name.value, faults);
         }

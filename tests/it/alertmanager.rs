@@ -34,13 +34,21 @@ receivers:
         world.write("afterword.yaml", &settings.replacen("auth: none}", &api, 1));
         world.start();
         let pid = run_alertmanager(&mut world, port);
-        Self { world, alertmanager: Http::new(port), port, pid }
+        Self {
+            world,
+            alertmanager: Http::new(port),
+            port,
+            pid,
+        }
     }
 
     /// Posts an alert that began a second ago and lasts until `ends_at`.
     fn post(&self, name: &str, starts_at: &str, ends_at: &str) {
         let alert = json!([{"labels": {"alertname": name, "service": "checkout", "severity": "warning"}, "startsAt": starts_at, "endsAt": ends_at}]);
-        let answer = self.alertmanager.try_post("/api/v2/alerts", &alert.to_string(), &[]).unwrap();
+        let answer = self
+            .alertmanager
+            .try_post("/api/v2/alerts", &alert.to_string(), &[])
+            .unwrap();
         assert_eq!(answer.status, 200, "{}", answer.body);
     }
 
@@ -51,72 +59,139 @@ receivers:
 
     fn facts(&self) -> Vec<Value> {
         let incidents = self.world.incidents();
-        assert!(incidents.len() < 2, "more than one incident: {incidents:#?}");
-        let Some(listed) = incidents.first() else { return Vec::new() };
+        assert!(
+            incidents.len() < 2,
+            "more than one incident: {incidents:#?}"
+        );
+        let Some(listed) = incidents.first() else {
+            return Vec::new();
+        };
         let incident = self.world.incident(listed["id"].as_str().unwrap());
-        incident["members"].as_array().unwrap().iter().map(|member| member["event"].clone()).collect()
+        incident["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| member["event"].clone())
+            .collect()
     }
 }
 
 fn run_alertmanager(world: &mut World, port: u16) -> u32 {
     let mut command = Command::new("prometheus-alertmanager");
-    command.args(["--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address="]);
+    command.args([
+        "--config.file=alertmanager.yml",
+        "--storage.path=alertmanager",
+        "--cluster.listen-address=",
+    ]);
     command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
     let pid = world.start_beside(&mut command, "alertmanager");
     let http = Http::new(port);
-    until("alertmanager is ready", PATIENCE, || http.try_get("/-/ready").filter(|answer| answer.status == 200));
+    until("alertmanager is ready", PATIENCE, || {
+        http.try_get("/-/ready")
+            .filter(|answer| answer.status == 200)
+    });
     pid
 }
 
 fn of_kind<'a>(events: &'a [Value], kind: &'a str) -> impl Iterator<Item = &'a Value> {
-    events.iter().filter(move |event| event["fact"]["kind"] == kind)
+    events
+        .iter()
+        .filter(move |event| event["fact"]["kind"] == kind)
 }
 
 fn resolved(events: &[Value]) -> Option<Value> {
-    of_kind(events, "alert").find(|event| event["fact"]["status"] == "resolved").cloned()
+    of_kind(events, "alert")
+        .find(|event| event["fact"]["status"] == "resolved")
+        .cloned()
 }
 
 #[test]
 fn an_alert_that_ends_under_a_silence_is_known_to_have_ended_and_who_silenced_it() {
     let asked = Asked::start();
-    let (began, ahead) = (stamp(Duration::from_secs(1)), (crate::world::wall() + Duration::from_secs(3600)).to_rfc3339());
+    let (began, ahead) = (
+        stamp(Duration::from_secs(1)),
+        (crate::world::wall() + Duration::from_secs(3600)).to_rfc3339(),
+    );
     asked.post("CheckoutSlow", &began, &ahead);
-    asked.wait("the webhook comes", |events| of_kind(events, "alert").next().map(drop));
+    asked.wait("the webhook comes", |events| {
+        of_kind(events, "alert").next().map(drop)
+    });
 
     let url = format!("http://127.0.0.1:{}", asked.port);
-    let silenced = asked
-        .world
-        .run_program("amtool", &["--alertmanager.url", &url, "silence", "add", "alertname=CheckoutSlow", "-a", "ada", "-c", "on it"]);
+    let silenced = asked.world.run_program(
+        "amtool",
+        &[
+            "--alertmanager.url",
+            &url,
+            "silence",
+            "add",
+            "alertname=CheckoutSlow",
+            "-a",
+            "ada",
+            "-c",
+            "on it",
+        ],
+    );
     assert_eq!(silenced.code, Some(0), "{}", silenced.said);
     let actor = asked.wait("the silence is an acknowledgement", |events| {
-        of_kind(events, "acknowledgement").next().map(|event| event["actor"]["id"].clone())
+        of_kind(events, "acknowledgement")
+            .next()
+            .map(|event| event["actor"]["id"].clone())
     });
     assert_eq!(actor, "alertmanager:ada");
-    let note = asked.wait("the silence is noted", |events| of_kind(events, "note").next().map(|event| event["fact"]["text"].clone()));
+    let note = asked.wait("the silence is noted", |events| {
+        of_kind(events, "note")
+            .next()
+            .map(|event| event["fact"]["text"].clone())
+    });
     let note = note.as_str().unwrap();
-    assert!(note.starts_with("CheckoutSlow is silenced in Alertmanager until ") && note.ends_with(": on it"), "{note}");
+    assert!(
+        note.starts_with("CheckoutSlow is silenced in Alertmanager until ")
+            && note.ends_with(": on it"),
+        "{note}"
+    );
     assert_eq!(resolved(&asked.facts()), None, "a silence hides nothing");
 
     asked.post("CheckoutSlow", &began, &stamp(Duration::ZERO));
     let end = asked.wait("the end is known", resolved);
-    assert_eq!((&end["fact"]["end_reason"], &end["source"]), (&json!("recovered"), &json!("alertmanager")));
-    assert_eq!(of_kind(&asked.facts(), "acknowledgement").count(), 1, "it is told once");
+    assert_eq!(
+        (&end["fact"]["end_reason"], &end["source"]),
+        (&json!("recovered"), &json!("alertmanager"))
+    );
+    assert_eq!(
+        of_kind(&asked.facts(), "acknowledgement").count(),
+        1,
+        "it is told once"
+    );
 }
 
 #[test]
 fn what_an_alertmanager_that_is_away_or_new_does_not_list_is_not_over() {
     let mut asked = Asked::start();
-    let (began, ahead) = (stamp(Duration::from_secs(1)), (crate::world::wall() + Duration::from_secs(3600)).to_rfc3339());
+    let (began, ahead) = (
+        stamp(Duration::from_secs(1)),
+        (crate::world::wall() + Duration::from_secs(3600)).to_rfc3339(),
+    );
     asked.post("CheckoutSlow", &began, &ahead);
-    asked.wait("the webhook comes", |events| of_kind(events, "alert").next().map(drop));
-    until("it was asked", PATIENCE, || asked.world.get("/conditions").body.contains("alertmanager api").then_some(()));
+    asked.wait("the webhook comes", |events| {
+        of_kind(events, "alert").next().map(drop)
+    });
+    until("it was asked", PATIENCE, || {
+        asked
+            .world
+            .get("/conditions")
+            .body
+            .contains("alertmanager api")
+            .then_some(())
+    });
     // It has been listed by then.
     pause(Duration::from_secs(2));
 
     send_signal(asked.pid, "KILL");
     until("it is told that nobody answers", PATIENCE, || {
         let log = std::fs::read_to_string(asked.world.path("afterword.log")).unwrap();
-        log.contains("the api of source `alertmanager`").then_some(())
+        log.contains("the api of source `alertmanager`")
+            .then_some(())
     });
     pause(Duration::from_secs(3));
     assert_eq!(asked.facts().len(), 1, "nothing is made up");

@@ -16,13 +16,18 @@ fn a_body_that_cannot_be_parsed_is_kept_aside_and_acknowledged() {
     let cases = [
         ("no JSON", "{\"version\": \"4\", \"alerts\": [".to_owned()),
         ("not UTF-8's idea of JSON", "\u{feff}\u{0}<html>".to_owned()),
-        ("another version", webhook(&[good]).replace(r#""version":"4""#, r#""version":"7""#)),
+        (
+            "another version",
+            webhook(&[good]).replace(r#""version":"4""#, r#""version":"7""#),
+        ),
         ("no alerts at all", r#"{"version": "4"}"#.to_owned()),
     ];
     for (place, (what, body)) in cases.iter().enumerate() {
         let answer = world.post("/ingest/alertmanager", body);
         assert_eq!(answer.status, 200, "{what}: {}", answer.body);
-        until(what, PATIENCE, || (quarantined(&world) > place).then_some(()));
+        until(what, PATIENCE, || {
+            (quarantined(&world) > place).then_some(())
+        });
     }
     assert_eq!(quarantined(&world), cases.len());
     assert_eq!(world.alerts_kept(), BTreeSet::new());
@@ -33,10 +38,16 @@ fn a_bad_member_does_not_cost_the_good_ones_beside_it() {
     let world = World::started();
     let mut bad = alert("Bad", "checkout", &stamp(MINUTE));
     bad.as_object_mut().unwrap().remove("startsAt");
-    let body = webhook(&[alert("Before", "checkout", &stamp(MINUTE)), bad, alert("After", "checkout", &stamp(MINUTE))]);
+    let body = webhook(&[
+        alert("Before", "checkout", &stamp(MINUTE)),
+        bad,
+        alert("After", "checkout", &stamp(MINUTE)),
+    ]);
     assert_eq!(world.post("/ingest/alertmanager", &body).status, 200);
     let kept = BTreeSet::from(["Before".to_owned(), "After".to_owned()]);
-    until("the good members are kept", PATIENCE, || (world.alerts_kept() == kept).then_some(()));
+    until("the good members are kept", PATIENCE, || {
+        (world.alerts_kept() == kept).then_some(())
+    });
     assert_eq!(quarantined(&world), 1);
 }
 
@@ -44,22 +55,52 @@ fn a_bad_member_does_not_cost_the_good_ones_beside_it() {
 fn who_is_unknown_or_not_authentic_is_told_so() {
     let world = World::started();
     let body = webhook(&[alert("Guarded", "checkout", &stamp(MINUTE))]);
-    let post = |path: &str, headers: &[(&str, &str)]| world.http.try_post(path, &body, headers).unwrap().status;
+    let post = |path: &str, headers: &[(&str, &str)]| {
+        world.http.try_post(path, &body, headers).unwrap().status
+    };
     assert_eq!(post("/ingest/nobody", &[]), 404);
     assert_eq!(post("/ingest/guarded", &[]), 401);
-    assert_eq!(post("/ingest/guarded", &[("authorization", "Bearer open says me")]), 401);
-    assert_eq!(post("/ingest/guarded", &[("authorization", "Basic b3BlbiBzZXNhbWU=")]), 401);
+    assert_eq!(
+        post(
+            "/ingest/guarded",
+            &[("authorization", "Bearer open says me")]
+        ),
+        401
+    );
+    assert_eq!(
+        post(
+            "/ingest/guarded",
+            &[("authorization", "Basic b3BlbiBzZXNhbWU=")]
+        ),
+        401
+    );
     assert_eq!(world.alerts_kept(), BTreeSet::new());
-    assert_eq!(post("/ingest/guarded", &[("authorization", "Bearer open sesame")]), 200);
-    until("the authentic one is kept", PATIENCE, || world.alerts_kept().contains("Guarded").then_some(()));
+    assert_eq!(
+        post(
+            "/ingest/guarded",
+            &[("authorization", "Bearer open sesame")]
+        ),
+        200
+    );
+    until("the authentic one is kept", PATIENCE, || {
+        world.alerts_kept().contains("Guarded").then_some(())
+    });
 }
 
 #[test]
 fn a_hundred_megabytes_are_too_large() {
     let world = World::started();
     for path in ["/ingest/alertmanager", "/api/v2/alerts", "/api/v1/events"] {
-        assert_eq!(post_hundred_megabytes(world.port, path, Length::Told), 413, "{path}");
-        assert_eq!(post_hundred_megabytes(world.port, path, Length::Chunked), 413, "{path}, chunked");
+        assert_eq!(
+            post_hundred_megabytes(world.port, path, Length::Told),
+            413,
+            "{path}"
+        );
+        assert_eq!(
+            post_hundred_megabytes(world.port, path, Length::Chunked),
+            413,
+            "{path}, chunked"
+        );
     }
     assert_eq!(world.get("/-/healthy").status, 200);
 }
@@ -68,21 +109,40 @@ fn a_hundred_megabytes_are_too_large() {
 fn our_own_api_answers_with_the_place_of_the_fault() {
     let world = World::started();
     let cases = [
-        ("cut short", "{\n  \"kind\": \"note\",\n", &["3", "column"][..]),
-        ("no such kind", r#"[{"kind": "nonsense", "service": "checkout"}]"#, &["nonsense"][..]),
+        (
+            "cut short",
+            "{\n  \"kind\": \"note\",\n",
+            &["3", "column"][..],
+        ),
+        (
+            "no such kind",
+            r#"[{"kind": "nonsense", "service": "checkout"}]"#,
+            &["nonsense"][..],
+        ),
         ("not an event", "[7]", &["[0]", "object"][..]),
     ];
     for (what, body, expected) in cases {
         let answer = world.post("/api/v1/events", body);
         assert_eq!(answer.status, 400, "{what}: {}", answer.body);
         for part in expected {
-            assert!(answer.body.contains(part), "{what}: no {part:?} in {}", answer.body);
+            assert!(
+                answer.body.contains(part),
+                "{what}: no {part:?} in {}",
+                answer.body
+            );
         }
     }
-    for (path, body) in [("/api/v1/requests", "{}"), ("/api/v1/requests", r#"{"reson": "x"}"#)] {
+    for (path, body) in [
+        ("/api/v1/requests", "{}"),
+        ("/api/v1/requests", r#"{"reson": "x"}"#),
+    ] {
         let answer = world.post(path, body);
         assert_eq!(answer.status, 400, "{path} {body}: {}", answer.body);
-        assert!(answer.body.contains("reason"), "{path} {body}: {}", answer.body);
+        assert!(
+            answer.body.contains("reason"),
+            "{path} {body}: {}",
+            answer.body
+        );
     }
     let answer = world.post("/api/v2/alerts", "[{]");
     assert_eq!(answer.status, 400, "{}", answer.body);
@@ -95,17 +155,37 @@ fn check_rules(text: &str, line: usize, expected: &[&str]) {
     let ended = world.run(&["check", "rules"]);
     assert_eq!(ended.code, Some(1), "{text}\n{}", ended.said);
     let place = format!("rules/rules.yaml:{line}:");
-    let column = ended.said.split(&place).nth(1).and_then(|rest| rest.split(':').next());
-    assert!(column.is_some_and(|column| column.parse::<u32>().is_ok()), "{text}\nno {place}COLUMN: in {}", ended.said);
+    let column = ended
+        .said
+        .split(&place)
+        .nth(1)
+        .and_then(|rest| rest.split(':').next());
+    assert!(
+        column.is_some_and(|column| column.parse::<u32>().is_ok()),
+        "{text}\nno {place}COLUMN: in {}",
+        ended.said
+    );
     for part in expected {
-        assert!(ended.said.contains(part), "{text}\nno {part:?} in {}", ended.said);
+        assert!(
+            ended.said.contains(part),
+            "{text}\nno {part:?} in {}",
+            ended.said
+        );
     }
 }
 
 #[test]
 fn a_misspelt_key_names_the_nearest_one() {
-    check_rules("criteria:\n  - name: a\n    on: outage\n    decison: hold\n", 4, &["decison", "decision"]);
-    check_rules("criteria:\n  - {name: a, on: outage, decision: hold}\ncorelation: {settle: 2s}\n", 3, &["corelation", "correlation"]);
+    check_rules(
+        "criteria:\n  - name: a\n    on: outage\n    decison: hold\n",
+        4,
+        &["decison", "decision"],
+    );
+    check_rules(
+        "criteria:\n  - {name: a, on: outage, decision: hold}\ncorelation: {settle: 2s}\n",
+        3,
+        &["corelation", "correlation"],
+    );
 }
 
 #[test]
@@ -124,8 +204,16 @@ fn a_misspelt_name_in_an_expression_names_the_nearest_one() {
 
 #[test]
 fn a_bad_duration_is_a_fault() {
-    check_rules("criteria:\n  - name: a\n    on: degradation\n    longest: 30x\n    decision: hold\n", 4, &["30x"]);
-    check_rules("criteria:\n  - name: a\n    on: degradation\n    longest: -5m\n    decision: hold\n", 4, &["-5m"]);
+    check_rules(
+        "criteria:\n  - name: a\n    on: degradation\n    longest: 30x\n    decision: hold\n",
+        4,
+        &["30x"],
+    );
+    check_rules(
+        "criteria:\n  - name: a\n    on: degradation\n    longest: -5m\n    decision: hold\n",
+        4,
+        &["-5m"],
+    );
 }
 
 #[test]
@@ -202,24 +290,49 @@ fn a_full_disk_acknowledges_nothing_more_and_loses_nothing() {
         })
         .expect("two thousand bodies of 20 kB fit where no file may exceed 1 MB");
     assert_eq!(refused.status, 503, "{}", refused.body);
-    assert!(refused.retry_after.is_some_and(|after| after.parse::<u32>().is_ok()), "no Retry-After in seconds");
-    assert!(acknowledged.len() > 2, "the disk was full from the start: {acknowledged:?}");
+    assert!(
+        refused
+            .retry_after
+            .is_some_and(|after| after.parse::<u32>().is_ok()),
+        "no Retry-After in seconds"
+    );
+    assert!(
+        acknowledged.len() > 2,
+        "the disk was full from the start: {acknowledged:?}"
+    );
     assert!(world.is_alive(), "a full disk ended the process");
     assert_eq!(world.get("/-/healthy").status, 200);
 
     world.kill();
     world.start();
-    until("what was acknowledged before is there", PATIENCE, || acknowledged.is_subset(&world.alerts_kept()).then_some(()));
-    assert_eq!(world.post("/ingest/alertmanager", &webhook(&[alert("Later", "checkout", &began)])).status, 200);
-    until("it takes new facts", PATIENCE, || world.alerts_kept().contains("Later").then_some(()));
+    until("what was acknowledged before is there", PATIENCE, || {
+        acknowledged.is_subset(&world.alerts_kept()).then_some(())
+    });
+    assert_eq!(
+        world
+            .post(
+                "/ingest/alertmanager",
+                &webhook(&[alert("Later", "checkout", &began)])
+            )
+            .status,
+        200
+    );
+    until("it takes new facts", PATIENCE, || {
+        world.alerts_kept().contains("Later").then_some(())
+    });
 }
 
 /// How many bodies or members were quarantined, as the service's own metrics count them.
 fn quarantined(world: &World) -> usize {
     let metrics = world.get("/metrics");
     assert_eq!(metrics.status, 200);
-    let samples = metrics.body.lines().filter(|line| !line.starts_with('#') && line.contains("quarantined"));
-    samples.map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap()).sum()
+    let samples = metrics
+        .body
+        .lines()
+        .filter(|line| !line.starts_with('#') && line.contains("quarantined"));
+    samples
+        .map(|line| line.rsplit(' ').next().unwrap().parse::<usize>().unwrap())
+        .sum()
 }
 
 #[derive(Clone, Copy)]
@@ -242,7 +355,12 @@ fn post_hundred_megabytes(port: u16, path: &str, length: Length) -> u16 {
     let writer = std::thread::spawn(move || {
         let piece = match length {
             Length::Told => vec![b' '; PIECE],
-            Length::Chunked => [format!("{PIECE:x}\r\n").as_bytes(), &vec![b' '; PIECE], b"\r\n"].concat(),
+            Length::Chunked => [
+                format!("{PIECE:x}\r\n").as_bytes(),
+                &vec![b' '; PIECE],
+                b"\r\n",
+            ]
+            .concat(),
         };
         // A server that has answered may close; then there is nobody left to write to.
         let _ = (0..100).try_for_each(|_| out.write_all(&piece));

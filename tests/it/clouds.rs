@@ -34,20 +34,33 @@ fn world() -> World {
 }
 
 fn post(world: &World, source: &str, body: &Value, headers: &[(&str, &str)]) {
-    let answer = world.http.try_post(&format!("/ingest/{source}"), &body.to_string(), headers).unwrap();
+    let answer = world
+        .http
+        .try_post(&format!("/ingest/{source}"), &body.to_string(), headers)
+        .unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
 }
 
 /// The one incident, once it is on or over, with the kinds of what was told of it.
 fn told(world: &World, phase: &str) -> Vec<String> {
     until(phase, PATIENCE, || {
-        let [incident] = &world.incidents()[..] else { return None };
+        let [incident] = &world.incidents()[..] else {
+            return None;
+        };
         let incident = world.incident(incident["id"].as_str().unwrap());
-        if incident["phase"].as_str().is_none_or(|found| !phase.contains(found)) {
+        if incident["phase"]
+            .as_str()
+            .is_none_or(|found| !phase.contains(found))
+        {
             return None;
         }
         let members = incident["members"].as_array().unwrap();
-        Some(members.iter().map(|member| member["event"]["fact"]["kind"].as_str().unwrap().to_owned()).collect())
+        Some(
+            members
+                .iter()
+                .map(|member| member["event"]["fact"]["kind"].as_str().unwrap().to_owned())
+                .collect(),
+        )
     })
 }
 
@@ -64,7 +77,10 @@ fn an_alert_of_opsgenie_opens_an_incident_and_its_end_ends_it() {
     let action = |action: &str, more: &Value| {
         let mut alert = json!({"alertId": "a-1", "alias": "checkout-5xx", "message": "Checkout answers with 5xx", "tags": ["service:checkout"],
                                "createdAt": created, "updatedAt": created * 1_000_000, "username": "System", "priority": "P1"});
-        alert.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        alert
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
         json!({"action": action, "alert": alert})
     };
     post(&world, "opsgenie", &action("Create", &json!({})), &[]);
@@ -72,9 +88,25 @@ fn an_alert_of_opsgenie_opens_an_incident_and_its_end_ends_it() {
     let later = |seconds: i64| (created + seconds * 1000) * 1_000_000;
     let kay = json!({"username": "kay@example.com", "userId": "u-1", "updatedAt": later(10)});
     post(&world, "opsgenie", &action("Acknowledge", &kay), &[]);
-    post(&world, "opsgenie", &action("AddNote", &json!({"note": "Rolled back", "updatedAt": later(20)})), &[]);
-    post(&world, "opsgenie", &action("Close", &json!({"updatedAt": later(30)})), &[]);
-    assert_eq!(told(&world, OVER), ["alert", "acknowledgement", "note", "alert"]);
+    post(
+        &world,
+        "opsgenie",
+        &action(
+            "AddNote",
+            &json!({"note": "Rolled back", "updatedAt": later(20)}),
+        ),
+        &[],
+    );
+    post(
+        &world,
+        "opsgenie",
+        &action("Close", &json!({"updatedAt": later(30)})),
+        &[],
+    );
+    assert_eq!(
+        told(&world, OVER),
+        ["alert", "acknowledgement", "note", "alert"]
+    );
 }
 
 #[test]
@@ -90,7 +122,11 @@ fn a_monitor_of_datadog_goes_from_a_warning_to_an_alert_and_back() {
     post(&world, "datadog", &monitor("Triggered", 50), &[]);
     post(&world, "datadog", &monitor("Renotify", 40), &[]);
     post(&world, "datadog", &monitor("Recovered", 30), &[]);
-    assert_eq!(told(&world, OVER).len(), 4, "a beginning and an end of two levels");
+    assert_eq!(
+        told(&world, OVER).len(),
+        4,
+        "a beginning and an end of two levels"
+    );
 }
 
 #[test]
@@ -103,7 +139,15 @@ fn a_metric_alert_of_sentry_opens_an_incident_and_its_end_ends_it() {
     };
     let post = |action: &str, ago: u64| {
         let at = (millis(Duration::from_secs(ago)) / 1000).to_string();
-        post(&world, "sentry", &alert(action), &[("sentry-hook-resource", "metric_alert"), ("sentry-hook-timestamp", &at)]);
+        post(
+            &world,
+            "sentry",
+            &alert(action),
+            &[
+                ("sentry-hook-resource", "metric_alert"),
+                ("sentry-hook-timestamp", &at),
+            ],
+        );
     };
     post("critical", 50);
     assert_eq!(told(&world, "active"), ["alert"]);
@@ -115,12 +159,17 @@ fn a_metric_alert_of_sentry_opens_an_incident_and_its_end_ends_it() {
 fn an_alarm_of_cloudwatch_is_paired_edge_to_edge() {
     let world = world();
     let alarm = |new: &str, old: &str, ago: u64| {
-        let at = (wall() - Duration::from_secs(ago)).format("%Y-%m-%dT%H:%M:%S%.3f+0000").to_string();
+        let at = (wall() - Duration::from_secs(ago))
+            .format("%Y-%m-%dT%H:%M:%S%.3f+0000")
+            .to_string();
         json!({"AlarmName": "checkout-5xx-critical", "AWSAccountId": "123456789012", "NewStateValue": new, "OldStateValue": old,
                "StateChangeTime": at, "Trigger": {"Dimensions": [{"name": "ServiceName", "value": "checkout"}]}})
     };
     // As SNS shows it once it was asked for it: `sns:open sesame`.
-    let headers = [("authorization", "Basic c25zOm9wZW4gc2VzYW1l"), ("x-amz-sns-topic-arn", TOPIC)];
+    let headers = [
+        ("authorization", "Basic c25zOm9wZW4gc2VzYW1l"),
+        ("x-amz-sns-topic-arn", TOPIC),
+    ];
     post(&world, "aws-raw", &alarm("ALARM", "OK", 60), &headers);
     assert_eq!(told(&world, "active"), ["alert"]);
     post(&world, "aws-raw", &alarm("OK", "ALARM", 30), &headers);
@@ -131,7 +180,10 @@ fn an_alarm_of_cloudwatch_is_paired_edge_to_edge() {
 fn only_signed_messages_of_the_topics_come_in() {
     let world = world();
     let refused = |source: &str, body: &Value, headers: &[(&str, &str)]| {
-        let answer = world.http.try_post(&format!("/ingest/{source}"), &body.to_string(), headers).unwrap();
+        let answer = world
+            .http
+            .try_post(&format!("/ingest/{source}"), &body.to_string(), headers)
+            .unwrap();
         assert_eq!(answer.status, 401, "{body}: {}", answer.body);
         answer.challenge
     };
@@ -140,10 +192,32 @@ fn only_signed_messages_of_the_topics_come_in() {
                "SignatureVersion": "2", "Signature": "AAAA", "SigningCertURL": certificate})
     };
     refused("aws", &envelope(TOPIC, "https://127.0.0.1/a.pem"), &[]);
-    refused("aws", &envelope(TOPIC, "https://sns.eu-west-1.amazonaws.com.example.org/a.pem"), &[]);
-    refused("aws", &envelope("arn:aws:sns:eu-west-1:999999999999:mine", "https://sns.eu-west-1.amazonaws.com/a.pem"), &[]);
-    refused("aws", &json!({"AlarmName": "a", "NewStateValue": "ALARM"}), &[("x-amz-sns-topic-arn", TOPIC)]);
-    let challenge = refused("aws-raw", &json!({"AlarmName": "a", "NewStateValue": "ALARM"}), &[("x-amz-sns-topic-arn", TOPIC)]);
+    refused(
+        "aws",
+        &envelope(
+            TOPIC,
+            "https://sns.eu-west-1.amazonaws.com.example.org/a.pem",
+        ),
+        &[],
+    );
+    refused(
+        "aws",
+        &envelope(
+            "arn:aws:sns:eu-west-1:999999999999:mine",
+            "https://sns.eu-west-1.amazonaws.com/a.pem",
+        ),
+        &[],
+    );
+    refused(
+        "aws",
+        &json!({"AlarmName": "a", "NewStateValue": "ALARM"}),
+        &[("x-amz-sns-topic-arn", TOPIC)],
+    );
+    let challenge = refused(
+        "aws-raw",
+        &json!({"AlarmName": "a", "NewStateValue": "ALARM"}),
+        &[("x-amz-sns-topic-arn", TOPIC)],
+    );
     // SNS shows its password to whoever asks in these words, and to nobody else.
     assert_eq!(challenge.as_deref(), Some("Basic realm=\"afterword\""));
     assert_eq!(world.incidents(), Vec::<Value>::new());
@@ -159,31 +233,57 @@ struct Payload {
 
 impl Payload {
     fn read(&self, body: &[u8], now: &str) -> Result<Reading, IngestFault> {
-        let headers: Headers<'_> = self.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+        let headers: Headers<'_> = self
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
         let (names, now): (LabelNames, Time) = (LabelNames::default(), now.parse().unwrap());
-        let message = Message { source: "source", headers: &headers, body, names: &names, now };
-        read(&Reader::Named(self.kind, Naming::default()), &message, &mut |_| false)
+        let message = Message {
+            source: "source",
+            headers: &headers,
+            body,
+            names: &names,
+            now,
+        };
+        read(
+            &Reader::Named(self.kind, Naming::default()),
+            &message,
+            &mut |_| false,
+        )
     }
 }
 
 fn payloads() -> Vec<Payload> {
-    let kinds =
-        [("opsgenie", SourceKind::Opsgenie), ("datadog", SourceKind::Datadog), ("sns", SourceKind::Sns), ("sentry", SourceKind::Sentry)];
+    let kinds = [
+        ("opsgenie", SourceKind::Opsgenie),
+        ("datadog", SourceKind::Datadog),
+        ("sns", SourceKind::Sns),
+        ("sentry", SourceKind::Sentry),
+    ];
     let mut all = Vec::new();
     for (directory, kind) in kinds {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads").join(directory);
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/payloads")
+            .join(directory);
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
-            if path.extension().is_none_or(|ending| !matches!(ending.to_str(), Some("json" | "form" | "txt"))) {
+            if path
+                .extension()
+                .is_none_or(|ending| !matches!(ending.to_str(), Some("json" | "form" | "txt")))
+            {
                 continue;
             }
-            let beside = std::fs::read_to_string(path.with_extension("headers")).unwrap_or_default();
+            let beside =
+                std::fs::read_to_string(path.with_extension("headers")).unwrap_or_default();
             let headers = beside.lines().filter_map(|line| line.split_once(": "));
             all.push(Payload {
                 kind,
                 name: path.display().to_string(),
                 body: std::fs::read(&path).unwrap(),
-                headers: headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect(),
+                headers: headers
+                    .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+                    .collect(),
             });
         }
     }
@@ -195,11 +295,22 @@ fn payloads() -> Vec<Payload> {
 fn a_message_that_comes_again_says_the_same() {
     for payload in payloads() {
         // These hold no time that can be read.
-        if ["escalate.json", "odd_time.json", "raw_text.txt"].iter().any(|name| payload.name.ends_with(name)) {
+        if ["escalate.json", "odd_time.json", "raw_text.txt"]
+            .iter()
+            .any(|name| payload.name.ends_with(name))
+        {
             continue;
         }
-        let (first, again) = (payload.read(&payload.body, "2026-11-23T12:00:00Z"), payload.read(&payload.body, "2026-11-23T13:30:00Z"));
-        assert_eq!(first.map(|reading| reading.events), again.map(|reading| reading.events), "{}", payload.name);
+        let (first, again) = (
+            payload.read(&payload.body, "2026-11-23T12:00:00Z"),
+            payload.read(&payload.body, "2026-11-23T13:30:00Z"),
+        );
+        assert_eq!(
+            first.map(|reading| reading.events),
+            again.map(|reading| reading.events),
+            "{}",
+            payload.name
+        );
     }
 }
 
@@ -229,16 +340,24 @@ fn a_body_with_something_odd_in_it_is_read_as_far_as_can_be() {
         json!({"name": "a", "value": 1}),
     ];
     for payload in payloads() {
-        let Ok(whole) = serde_json::from_slice::<Value>(&payload.body) else { continue };
+        let Ok(whole) = serde_json::from_slice::<Value>(&payload.body) else {
+            continue;
+        };
         let mut places = Vec::new();
         walk(&whole, String::new(), &mut places);
         for place in places {
             for value in &odd {
                 let mut body = whole.clone();
                 *body.pointer_mut(&place).unwrap() = value.clone();
-                if let Ok(reading) = payload.read(body.to_string().as_bytes(), "2026-11-23T12:00:00Z") {
+                if let Ok(reading) =
+                    payload.read(body.to_string().as_bytes(), "2026-11-23T12:00:00Z")
+                {
                     let length = serde_json::to_string(&reading.events).unwrap().len();
-                    assert!(length < 30_000, "{} with {place}: {length} bytes", payload.name);
+                    assert!(
+                        length < 30_000,
+                        "{} with {place}: {length} bytes",
+                        payload.name
+                    );
                 }
             }
         }
@@ -249,7 +368,11 @@ fn walk(value: &Value, path: String, places: &mut Vec<String>) {
     match value {
         Value::Object(map) => {
             for (key, value) in map {
-                walk(value, format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")), places);
+                walk(
+                    value,
+                    format!("{path}/{}", key.replace('~', "~0").replace('/', "~1")),
+                    places,
+                );
             }
         }
         Value::Array(list) => {

@@ -7,7 +7,12 @@ fn what_init_writes_has_no_faults_and_passes_its_scenarios() {
     let world = World::new();
     assert_eq!(world.run(&["init", "mine"]).code, Some(0));
     let again = world.run(&["init", "mine"]);
-    assert_eq!(again.code, Some(1), "what is there is never overwritten: {}", again.said);
+    assert_eq!(
+        again.code,
+        Some(1),
+        "what is there is never overwritten: {}",
+        again.said
+    );
     let checked = world.run(&["check", "mine/afterword.yaml", "mine/rules"]);
     assert_eq!(checked.code, Some(0), "{}", checked.said);
     let tested = world.run(&["test", "mine/rules/postmortems.test.yaml"]);
@@ -18,7 +23,10 @@ fn what_init_writes_has_no_faults_and_passes_its_scenarios() {
 #[test]
 fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
     let world = World::new();
-    world.write("rules/r.yaml", "criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]\n");
+    world.write(
+        "rules/r.yaml",
+        "criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]\n",
+    );
     world.write(
         "rules/r.test.yaml",
         "rules: [r.yaml]\nscenarios:\n  - name: too short\n    events:\n      - {at: 0m, alert: A, status: firing, service: s, severity: critical}\n    \
@@ -26,7 +34,12 @@ fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
     );
     let ended = world.run(&["test", "rules/r.test.yaml"]);
     assert_eq!(ended.code, Some(1), "{}", ended.said);
-    for part in ["too short", "- hold", "+ none", "0 scenarios passed, 1 failed"] {
+    for part in [
+        "too short",
+        "- hold",
+        "+ none",
+        "0 scenarios passed, 1 failed",
+    ] {
         assert!(ended.said.contains(part), "no {part:?} in {}", ended.said);
     }
 }
@@ -34,7 +47,10 @@ fn a_scenario_that_goes_otherwise_shows_expected_and_got() {
 #[test]
 fn programs_read_what_test_and_check_say() {
     let world = World::new();
-    world.write("r.yaml", "criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]\n");
+    world.write(
+        "r.yaml",
+        "criteria: [{name: long, on: degradation, longest: 30m, decision: hold}]\n",
+    );
     world.write(
         "r.test.yaml",
         "rules: [r.yaml]\nscenarios:\n- {name: a <b>, events: [], expect: [{at: 90s, decision: hold}, {at: 2m, incidents: 1}]}\n\
@@ -45,56 +61,115 @@ fn programs_read_what_test_and_check_say() {
     let ended = world.run(&[&both[..], &["json"]].concat());
     assert_eq!(ended.code, Some(1), "{}", ended.said);
     let told: serde_json::Value = serde_json::from_str(&ended.said).unwrap();
-    assert_eq!((&told["passed"], &told["failed"]), (&1.into(), &1.into()), "{told:#}");
+    assert_eq!(
+        (&told["passed"], &told["failed"]),
+        (&1.into(), &1.into()),
+        "{told:#}"
+    );
     let expected = serde_json::json!([
         {"at": "1m30s", "line": 3, "what": "decision", "expected": "hold", "got": "none", "why": "no incident"},
         {"at": "2m", "line": 3, "what": "incidents", "expected": "1", "got": "0", "why": ""},
     ]);
-    assert_eq!(told["files"][0]["scenarios"][0]["differences"], expected, "{told:#}");
+    assert_eq!(
+        told["files"][0]["scenarios"][0]["differences"], expected,
+        "{told:#}"
+    );
     assert_eq!(told["files"][0]["scenarios"][1]["passed"], true, "{told:#}");
-    assert_eq!((&told["files"][1]["faults"][0]["line"], &told["files"][1]["faults"][0]["column"]), (&1.into(), &9.into()), "{told:#}");
+    assert_eq!(
+        (
+            &told["files"][1]["faults"][0]["line"],
+            &told["files"][1]["faults"][0]["column"]
+        ),
+        (&1.into(), &9.into()),
+        "{told:#}"
+    );
 
     let ended = world.run(&[&both[..], &["junit"]].concat());
     assert_eq!(ended.code, Some(1), "{}", ended.said);
-    for part in ["<testsuites name=\"afterword\" tests=\"3\" failures=\"1\" errors=\"1\">", "a &lt;b&gt;", "<error message=\"the rules"] {
+    for part in [
+        "<testsuites name=\"afterword\" tests=\"3\" failures=\"1\" errors=\"1\">",
+        "a &lt;b&gt;",
+        "<error message=\"the rules",
+    ] {
         assert!(ended.said.contains(part), "no {part:?} in {}", ended.said);
     }
     // Python's own reader stands for those of CI systems.
     world.write("r.xml", &ended.said);
     let script = "import xml.etree.ElementTree as x; print([c.get('line') for c in x.parse('r.xml').iter('testcase')])";
-    assert_eq!(world.run_program("python3", &["-c", script]).said, "['3', '4', '1']\n");
+    assert_eq!(
+        world.run_program("python3", &["-c", script]).said,
+        "['3', '4', '1']\n"
+    );
 
-    world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold, shadw: true, longest: 3}]\n");
+    world.write(
+        "r.yaml",
+        "criteria: [{name: long, on: outage, decision: hold, shadw: true, longest: 3}]\n",
+    );
     let ended = world.run(&["check", "r.test.yaml", "r.yaml", "--format", "json"]);
     assert_eq!(ended.code, Some(1), "{}", ended.said);
     let told: serde_json::Value = serde_json::from_str(&ended.said).unwrap();
-    let columns: Vec<u64> = told["faults"].as_array().unwrap().iter().map(|fault| fault["column"].as_u64().unwrap()).collect();
-    assert_eq!((&told["files"], columns), (&2.into(), vec![53, 66, 75]), "{told:#}");
-    world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold}]\n");
-    let fine = world.run(&["check", "r.test.yaml", "--format", "json"]).said;
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&fine).unwrap(), serde_json::json!({"files": 1, "faults": [], "warnings": []}));
+    let columns: Vec<u64> = told["faults"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|fault| fault["column"].as_u64().unwrap())
+        .collect();
+    assert_eq!(
+        (&told["files"], columns),
+        (&2.into(), vec![53, 66, 75]),
+        "{told:#}"
+    );
+    world.write(
+        "r.yaml",
+        "criteria: [{name: long, on: outage, decision: hold}]\n",
+    );
+    let fine = world
+        .run(&["check", "r.test.yaml", "--format", "json"])
+        .said;
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&fine).unwrap(),
+        serde_json::json!({"files": 1, "faults": [], "warnings": []})
+    );
 }
 
 #[test]
 fn check_looks_into_the_rules_that_scenarios_name() {
     let world = World::new();
-    world.write("r.yaml", "criteria: [{name: long, on: outage, decision: hold}]\n");
+    world.write(
+        "r.yaml",
+        "criteria: [{name: long, on: outage, decision: hold}]\n",
+    );
     world.write("r.test.yaml", "rules: [r.yaml]\nscenarios: [{name: a, events: [], expect: [{at: 1m, criteria: {lang: met}}]}]\n");
     let ended = world.run(&["check", "r.test.yaml"]);
     assert_eq!(
         (ended.code, ended.said.trim()),
-        (Some(1), "r.test.yaml:2:64: no rule file named here has a criterion `lang`; did you mean `long`?")
+        (
+            Some(1),
+            "r.test.yaml:2:64: no rule file named here has a criterion `lang`; did you mean `long`?"
+        )
     );
 }
 
 #[test]
 fn editors_get_a_schema_of_each_file() {
     let world = World::new();
-    for (of, key) in [("rules", "criteria"), ("config", "listen"), ("scenario", "scenarios"), ("event", "$defs")] {
+    for (of, key) in [
+        ("rules", "criteria"),
+        ("config", "listen"),
+        ("scenario", "scenarios"),
+        ("event", "$defs"),
+    ] {
         let ended = world.run(&["schema", of]);
-        let schema: serde_json::Value = serde_json::from_str(&ended.said).unwrap_or_else(|fault| panic!("{fault}: {}", ended.said));
-        assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
-        assert!(!schema["properties"][key].is_null() || !schema[key].is_null(), "no {key} in {schema:#}");
+        let schema: serde_json::Value = serde_json::from_str(&ended.said)
+            .unwrap_or_else(|fault| panic!("{fault}: {}", ended.said));
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
+        assert!(
+            !schema["properties"][key].is_null() || !schema[key].is_null(),
+            "no {key} in {schema:#}"
+        );
     }
     assert_eq!(world.run(&["schema", "nothing"]).code, Some(2));
 }
@@ -102,17 +177,52 @@ fn editors_get_a_schema_of_each_file() {
 #[test]
 fn the_demo_leaves_a_draft_and_an_invite() {
     let world = World::new();
-    let ended = world.run(&["demo", "--once", "--directory", "demo", "--listen", "127.0.0.1:0"]);
+    let ended = world.run(&[
+        "demo",
+        "--once",
+        "--directory",
+        "demo",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
     assert_eq!(ended.code, Some(0), "{}", ended.said);
     let drafts = world.files("demo/postmortems", ".md");
-    assert_eq!((drafts.len(), world.files("demo/invites", ".ics").len()), (1, 1), "{}", ended.said);
+    assert_eq!(
+        (drafts.len(), world.files("demo/invites", ".ics").len()),
+        (1, 1),
+        "{}",
+        ended.said
+    );
     let draft = std::fs::read_to_string(world.path("demo/postmortems").join(&drafts[0])).unwrap();
-    for part in ["Checkout was degraded for 47m in one stretch; 30m is enough.", "deploy (9f2c1ab)", "Manual step by Sam O.: restart"] {
+    for part in [
+        "Checkout was degraded for 47m in one stretch; 30m is enough.",
+        "deploy (9f2c1ab)",
+        "Manual step by Sam O.: restart",
+    ] {
         assert!(draft.contains(part), "no {part:?} in {draft}");
     }
     // It removes what an earlier demo left, and nothing else.
-    assert_eq!(world.run(&["demo", "--once", "--directory", "demo", "--listen", "127.0.0.1:0"]).code, Some(0));
-    let refused = world.run(&["demo", "--once", "--directory", "rules", "--listen", "127.0.0.1:0"]);
+    assert_eq!(
+        world
+            .run(&[
+                "demo",
+                "--once",
+                "--directory",
+                "demo",
+                "--listen",
+                "127.0.0.1:0"
+            ])
+            .code,
+        Some(0)
+    );
+    let refused = world.run(&[
+        "demo",
+        "--once",
+        "--directory",
+        "rules",
+        "--listen",
+        "127.0.0.1:0",
+    ]);
     assert_eq!(refused.code, Some(1), "{}", refused.said);
     assert!(world.path("rules/rules.yaml").exists());
 }
@@ -126,30 +236,76 @@ fn a_suggestion_is_accepted_once_and_a_stale_answer_gets_the_news() {
     );
     world.start();
     let url = format!("http://127.0.0.1:{}", world.port);
-    let told = world.run(&["intervene", "restart", "--service", "checkout", "--why", "workers hung", "--actor", "ada", "--url", &url]);
+    let told = world.run(&[
+        "intervene",
+        "restart",
+        "--service",
+        "checkout",
+        "--why",
+        "workers hung",
+        "--actor",
+        "ada",
+        "--url",
+        &url,
+    ]);
     assert_eq!(told.code, Some(0), "{}", told.said);
     let incident = &world.incidents()[0];
-    let (id, revision) = (incident["id"].as_str().unwrap(), incident["revision"].as_u64().unwrap());
+    let (id, revision) = (
+        incident["id"].as_str().unwrap(),
+        incident["revision"].as_u64().unwrap(),
+    );
     assert_eq!(incident["standing"], "suggested");
-    assert!(world.get("/suggestions").body.contains("It took 1 manual step (restart) to bring it back; 1 is enough."));
-    assert!(world.files("postmortems", ".md").is_empty(), "a suggestion opens nothing by itself");
+    assert!(
+        world
+            .get("/suggestions")
+            .body
+            .contains("It took 1 manual step (restart) to bring it back; 1 is enough.")
+    );
+    assert!(
+        world.files("postmortems", ".md").is_empty(),
+        "a suggestion opens nothing by itself"
+    );
     let path = format!("/api/v1/incidents/{id}/review");
-    let stale = world.post(&path, &format!(r#"{{"revision": {}, "answer": "accept"}}"#, revision + 7));
+    let stale = world.post(
+        &path,
+        &format!(r#"{{"revision": {}, "answer": "accept"}}"#, revision + 7),
+    );
     assert_eq!(stale.status, 409, "{}", stale.body);
-    assert!(stale.body.contains("by hand") || stale.body.contains("manual step"), "no news in {}", stale.body);
-    let unreasoned = world.post(&path, &format!(r#"{{"revision": {revision}, "answer": "dismiss"}}"#));
+    assert!(
+        stale.body.contains("by hand") || stale.body.contains("manual step"),
+        "no news in {}",
+        stale.body
+    );
+    let unreasoned = world.post(
+        &path,
+        &format!(r#"{{"revision": {revision}, "answer": "dismiss"}}"#),
+    );
     assert_eq!(unreasoned.status, 400, "{}", unreasoned.body);
-    let accepted = world.post(&path, &format!(r#"{{"revision": {revision}, "answer": "accept"}}"#));
+    let accepted = world.post(
+        &path,
+        &format!(r#"{{"revision": {revision}, "answer": "accept"}}"#),
+    );
     assert_eq!(accepted.status, 201, "{}", accepted.body);
-    until("the draft is written", PATIENCE, || (world.files("postmortems", ".md").len() == 1).then_some(()));
+    until("the draft is written", PATIENCE, || {
+        (world.files("postmortems", ".md").len() == 1).then_some(())
+    });
     let explained = world.run(&["explain", id, "--url", &url]);
-    assert!(explained.said.contains("by-hand: met"), "{}", explained.said);
+    assert!(
+        explained.said.contains("by-hand: met"),
+        "{}",
+        explained.said
+    );
 }
 
 #[test]
 fn a_service_that_is_not_there_is_said_with_exit_code_3() {
     let world = World::new();
-    let ended = world.run(&["request", "we saw errors", "--url", &format!("http://127.0.0.1:{}", world.port)]);
+    let ended = world.run(&[
+        "request",
+        "we saw errors",
+        "--url",
+        &format!("http://127.0.0.1:{}", world.port),
+    ]);
     assert_eq!(ended.code, Some(3), "{}", ended.said);
     assert!(ended.said.contains("afterword serve"), "{}", ended.said);
 }
@@ -157,13 +313,24 @@ fn a_service_that_is_not_there_is_said_with_exit_code_3() {
 #[test]
 fn metrics_are_read_by_others() {
     let world = World::started();
-    world.post("/api/v1/requests", r#"{"reason": "we saw errors", "service": "checkout"}"#);
+    world.post(
+        "/api/v1/requests",
+        r#"{"reason": "we saw errors", "service": "checkout"}"#,
+    );
     let text = world.get("/metrics").body;
     let lines = text.lines().map(|line| Ok(line.to_owned()));
     let scraped = prometheus_parse::Scrape::parse(lines).unwrap();
-    let value = |name: &str| scraped.samples.iter().find(|sample| sample.metric == name).map(|sample| sample.value.clone());
+    let value = |name: &str| {
+        scraped
+            .samples
+            .iter()
+            .find(|sample| sample.metric == name)
+            .map(|sample| sample.value.clone())
+    };
     for name in ["afterword_log_head", "afterword_log_applied"] {
-        let Some(prometheus_parse::Value::Gauge(records)) = value(name) else { panic!("no gauge {name} in {text}") };
+        let Some(prometheus_parse::Value::Gauge(records)) = value(name) else {
+            panic!("no gauge {name} in {text}")
+        };
         // The settings in force are the first record.
         assert!(records >= 2.0, "{name} is {records}");
     }

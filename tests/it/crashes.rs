@@ -20,10 +20,14 @@ const KILLS: usize = 200;
 pub(crate) const RULES: &str = "criteria: [{name: declared, on: outage, decision: hold}]
 correlation: {correlate_by: [service], settle: 1s, reopen_within: 2s, bridge: 1s}
 ";
-pub(crate) const LIMITS: &str = "limits: {holds: 100000 per 1h, suggestions: 100000 per 1h, bundle_within: 0s}\n";
+pub(crate) const LIMITS: &str =
+    "limits: {holds: 100000 per 1h, suggestions: 100000 per 1h, bundle_within: 0s}\n";
 
 fn kills() -> usize {
-    #[expect(clippy::disallowed_methods, reason = "for a longer or a shorter run by hand")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "for a longer or a shorter run by hand"
+    )]
     let given = std::env::var("AFTERWORD_KILLS").ok();
     given.map_or(KILLS, |text| text.parse().unwrap())
 }
@@ -44,7 +48,10 @@ pub(crate) struct Load {
 
 impl Load {
     pub(crate) fn on(servers: Vec<Http>) -> Self {
-        let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let (stop, count) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicUsize::new(0)),
+        );
         let (stopped, counted) = (Arc::clone(&stop), Arc::clone(&count));
         let thread = std::thread::spawn(move || {
             let (mut told, began) = (Acknowledged::default(), stamp(Duration::from_secs(1)));
@@ -54,10 +61,17 @@ impl Load {
                 }
                 let server = &servers[number % servers.len()];
                 let post = |path: &str, body: &Value| {
-                    server.try_post(path, &body.to_string(), &[]).is_some_and(|answer| (200..300).contains(&answer.status))
+                    server
+                        .try_post(path, &body.to_string(), &[])
+                        .is_some_and(|answer| (200..300).contains(&answer.status))
                 };
                 let name = format!("Side{number}");
-                let alert: Value = serde_json::from_str(&webhook(&[alert(&name, &format!("side-{}", number % 7), &began)])).unwrap();
+                let alert: Value = serde_json::from_str(&webhook(&[alert(
+                    &name,
+                    &format!("side-{}", number % 7),
+                    &began,
+                )]))
+                .unwrap();
                 // No answer: it is dead or being started; whether that alert was kept is nobody's promise.
                 if post("/ingest/alertmanager", &alert) {
                     counted.fetch_add(1, Ordering::Relaxed);
@@ -76,7 +90,11 @@ impl Load {
             }
             told
         });
-        Self { stop, acknowledged: count, thread }
+        Self {
+            stop,
+            acknowledged: count,
+            thread,
+        }
     }
 
     /// Alerts acknowledged so far.
@@ -94,7 +112,11 @@ impl Load {
 pub(crate) fn assert_nothing_lost_or_twice(world: &World, told: &Acknowledged, files: &Path) {
     until("all is applied and delivered", PATIENCE, || {
         let pending = world.get("/api/v1/deliveries").json();
-        let pending = pending.as_array().unwrap().iter().any(|delivery| delivery["state"] != "delivered");
+        let pending = pending
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|delivery| delivery["state"] != "delivered");
         (!pending).then_some(())
     });
     let kept = until("every acknowledged alert is there", PATIENCE, || {
@@ -104,17 +126,56 @@ pub(crate) fn assert_nothing_lost_or_twice(world: &World, told: &Acknowledged, f
     assert!(kept.len() >= told.alerts.len());
     let postmortems = world.get("/api/v1/postmortems").json();
     let postmortems = postmortems.as_array().unwrap();
-    let incidents: BTreeSet<&str> = postmortems.iter().map(|postmortem| postmortem["incident"].as_str().unwrap()).collect();
-    assert_eq!(incidents.len(), postmortems.len(), "one postmortem an incident");
-    let services: BTreeSet<String> = incidents.iter().map(|id| world.incident(id)["services"][0].as_str().unwrap().to_owned()).collect();
-    assert!(told.outages.is_subset(&services), "{:?} have no postmortem", told.outages.difference(&services).collect::<Vec<_>>());
+    let incidents: BTreeSet<&str> = postmortems
+        .iter()
+        .map(|postmortem| postmortem["incident"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        incidents.len(),
+        postmortems.len(),
+        "one postmortem an incident"
+    );
+    let services: BTreeSet<String> = incidents
+        .iter()
+        .map(|id| {
+            world.incident(id)["services"][0]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    assert!(
+        told.outages.is_subset(&services),
+        "{:?} have no postmortem",
+        told.outages.difference(&services).collect::<Vec<_>>()
+    );
     assert_eq!(services.len(), postmortems.len(), "one incident an outage");
-    let names: BTreeSet<String> =
-        postmortems.iter().map(|postmortem| postmortem["path"].as_str().unwrap().rsplit('/').next().unwrap().to_owned()).collect();
-    let found: BTreeSet<String> =
-        std::fs::read_dir(files.join("postmortems")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    assert_eq!(found, names, "each draft is one file, and nothing else is there");
-    tell(&format!("{} alerts and {} outages acknowledged, {} drafts", told.alerts.len(), told.outages.len(), found.len()));
+    let names: BTreeSet<String> = postmortems
+        .iter()
+        .map(|postmortem| {
+            postmortem["path"]
+                .as_str()
+                .unwrap()
+                .rsplit('/')
+                .next()
+                .unwrap()
+                .to_owned()
+        })
+        .collect();
+    let found: BTreeSet<String> = std::fs::read_dir(files.join("postmortems"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(
+        found, names,
+        "each draft is one file, and nothing else is there"
+    );
+    tell(&format!(
+        "{} alerts and {} outages acknowledged, {} drafts",
+        told.alerts.len(),
+        told.outages.len(),
+        found.len()
+    ));
 }
 
 fn kill_at_random_moments(world: &mut World) {
@@ -123,7 +184,9 @@ fn kill_at_random_moments(world: &mut World) {
     for _ in 0..kills() {
         let before = load.count();
         // Each time something got through, so that each kill is one under load.
-        until("an alert is acknowledged", PATIENCE, || (load.count() > before).then_some(()));
+        until("an alert is acknowledged", PATIENCE, || {
+            (load.count() > before).then_some(())
+        });
         pause(Duration::from_millis(dice.roll() % 120));
         world.kill();
         world.start();
@@ -140,10 +203,16 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
     let exported = exported(world, "all.jsonl");
     let log: Vec<Value> = exported
         .iter()
-        .filter(|line| ["log", "raw", "source_stat"].contains(&line["table"].as_str().unwrap_or_default()))
+        .filter(|line| {
+            ["log", "raw", "source_stat"].contains(&line["table"].as_str().unwrap_or_default())
+        })
         .cloned()
         .collect();
-    let mut head = exported.iter().find(|line| line["table"] == "head").unwrap().clone();
+    let mut head = exported
+        .iter()
+        .find(|line| line["table"] == "head")
+        .unwrap()
+        .clone();
     // applied, epoch, lease_until, judged_at
     for column in [3, 4, 5, 7] {
         head["row"][column] = json!(0);
@@ -160,7 +229,9 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
     assert_eq!(done.code, Some(0), "{}", done.said);
     replay.start();
     let incidents = |exported: &[Value]| -> Vec<String> {
-        let rows = exported.iter().filter(|line| line["table"] == "incident" || line["table"] == "part");
+        let rows = exported
+            .iter()
+            .filter(|line| line["table"] == "incident" || line["table"] == "part");
         // All but the column of when it was written.
         rows.map(|line| {
             let mut line = line.clone();
@@ -179,9 +250,17 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
         let theirs = incidents(&self::exported(&replay, &format!("replay{number}.jsonl")));
         (theirs == ours).then_some(()).or_else(|| {
             if number == 20 {
-                let differ =
-                    ours.iter().zip(&theirs).filter(|(ours, theirs)| ours != theirs).map(|(ours, theirs)| difference(ours, theirs));
-                panic!("{} and {} rows differ: {:#?}", ours.len(), theirs.len(), differ.take(3).collect::<Vec<_>>());
+                let differ = ours
+                    .iter()
+                    .zip(&theirs)
+                    .filter(|(ours, theirs)| ours != theirs)
+                    .map(|(ours, theirs)| difference(ours, theirs));
+                panic!(
+                    "{} and {} rows differ: {:#?}",
+                    ours.len(),
+                    theirs.len(),
+                    differ.take(3).collect::<Vec<_>>()
+                );
             }
             None
         })
@@ -190,7 +269,12 @@ pub(crate) fn assert_eq_to_a_replay(world: &World) {
 
 /// From where on two lines differ.
 fn difference(ours: &str, theirs: &str) -> (String, String) {
-    let same = ours.bytes().zip(theirs.bytes()).take_while(|(ours, theirs)| ours == theirs).count().saturating_sub(40);
+    let same = ours
+        .bytes()
+        .zip(theirs.bytes())
+        .take_while(|(ours, theirs)| ours == theirs)
+        .count()
+        .saturating_sub(40);
     let shown = |line: &str| line.chars().skip(same).take(200).collect();
     (shown(ours), shown(theirs))
 }
@@ -198,7 +282,11 @@ fn difference(ours: &str, theirs: &str) -> (String, String) {
 fn exported(world: &World, name: &str) -> Vec<Value> {
     let done = world.run(&["export", "--config", "afterword.yaml", name]);
     assert_eq!(done.code, Some(0), "{}", done.said);
-    std::fs::read_to_string(world.path(name)).unwrap().lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    std::fs::read_to_string(world.path(name))
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Settings for these tests.
@@ -237,12 +325,22 @@ fn the_database_server_is_killed_and_gone_for_a_while() {
     let load = Load::on(vec![world.http.clone()]);
     for round in 0..kills() / 10 {
         let before = load.count();
-        until("an alert is acknowledged", PATIENCE, || (load.count() > before).then_some(()));
+        until("an alert is acknowledged", PATIENCE, || {
+            (load.count() > before).then_some(())
+        });
         pause(Duration::from_millis(dice.roll() % 200));
         server.kill();
         if round == 0 {
-            let answer = world.post("/ingest/alertmanager", &webhook(&[alert("Gone", "checkout", &stamp(Duration::from_secs(1)))]));
-            assert_eq!((answer.status, answer.retry_after.is_some()), (503, true), "{}", answer.body);
+            let answer = world.post(
+                "/ingest/alertmanager",
+                &webhook(&[alert("Gone", "checkout", &stamp(Duration::from_secs(1)))]),
+            );
+            assert_eq!(
+                (answer.status, answer.retry_after.is_some()),
+                (503, true),
+                "{}",
+                answer.body
+            );
             assert_eq!(world.get("/-/healthy").status, 200);
             pause(Duration::from_secs(10));
         }
@@ -261,7 +359,10 @@ fn a_destination_that_fails_is_tried_until_it_takes_the_draft_once() {
     // A file where the directory should be, then a name that leads to itself.
     world.write("postmortems", "in the way");
     world.start();
-    world.post("/api/v1/declarations", &json!({"service": "checkout", "title": "down"}).to_string());
+    world.post(
+        "/api/v1/declarations",
+        &json!({"service": "checkout", "title": "down"}).to_string(),
+    );
     let failing = |world: &World| {
         let all = world.get("/api/v1/deliveries").json();
         all.as_array()
@@ -276,7 +377,15 @@ fn a_destination_that_fails_is_tried_until_it_takes_the_draft_once() {
     std::os::unix::fs::symlink(world.path("postmortems"), world.path("postmortems")).unwrap();
     pause(Duration::from_secs(2));
     std::fs::remove_file(world.path("postmortems")).unwrap();
-    until("the draft is written", PATIENCE, || (world.files("postmortems", ".md").len() == 1).then_some(()));
+    until("the draft is written", PATIENCE, || {
+        (world.files("postmortems", ".md").len() == 1).then_some(())
+    });
     let all = world.get("/api/v1/deliveries").json();
-    assert!(all.as_array().unwrap().iter().all(|delivery| delivery["state"] == "delivered"), "{all}");
+    assert!(
+        all.as_array()
+            .unwrap()
+            .iter()
+            .all(|delivery| delivery["state"] == "delivered"),
+        "{all}"
+    );
 }

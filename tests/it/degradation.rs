@@ -30,7 +30,10 @@ fn rules(metrics: &str, query: &str, degraded: &str, more: &str) -> String {
 pub(crate) fn world(metrics: &str, rules: &str) -> World {
     let world = World::new();
     let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
-    world.write("afterword.yaml", &format!("{settings}metrics:\n  - {metrics}\n"));
+    world.write(
+        "afterword.yaml",
+        &format!("{settings}metrics:\n  - {metrics}\n"),
+    );
     world.write("rules/rules.yaml", rules);
     world
 }
@@ -50,7 +53,11 @@ impl Prometheus {
         );
         world.write("prometheus.yml", &settings);
         let mut command = Command::new("prometheus");
-        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--web.enable-remote-write-receiver"]);
+        command.args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=prometheus",
+            "--web.enable-remote-write-receiver",
+        ]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         let pid = world.start_beside(&mut command, "prometheus");
         let prometheus = Self { port, pid };
@@ -62,7 +69,8 @@ impl Prometheus {
         let http = Http::new(self.port);
         // Ready is not enough: it learns some seconds later what there is to look at.
         until("prometheus has looked at its target", PATIENCE, || {
-            http.try_get("/api/v1/query?query=up").filter(|answer| answer.body.contains("\"value\""))
+            http.try_get("/api/v1/query?query=up")
+                .filter(|answer| answer.body.contains("\"value\""))
         });
     }
 
@@ -79,7 +87,10 @@ impl Prometheus {
 /// Waits until the incident of a degradation is closed.
 pub(crate) fn until_closed(world: &World) {
     until("the incident is held and closed", PATIENCE, || {
-        world.incidents().into_iter().find(|incident| incident["decision"] == "hold" && incident["phase"] == "closed")
+        world
+            .incidents()
+            .into_iter()
+            .find(|incident| incident["decision"] == "hold" && incident["phase"] == "closed")
     });
 }
 
@@ -102,18 +113,28 @@ fn a_prometheus_is_asked_and_the_postmortem_shows_what_it_said() {
     until_closed(&world);
     let found = target.compare(&world, "errors", SLACK, EXACT);
     assert!(found.degraded > 6.0, "{found:?}");
-    let draft = until("the draft shows the picture", Duration::from_secs(90), || {
-        let name = world.files("postmortems", ".md").into_iter().next()?;
-        let text = std::fs::read_to_string(world.path("postmortems").join(name)).unwrap();
-        text.contains("-errors.svg").then_some(text)
-    });
+    let draft = until(
+        "the draft shows the picture",
+        Duration::from_secs(90),
+        || {
+            let name = world.files("postmortems", ".md").into_iter().next()?;
+            let text = std::fs::read_to_string(world.path("postmortems").join(name)).unwrap();
+            text.contains("-errors.svg").then_some(text)
+        },
+    );
     let picture = world.files("postmortems", ".svg").remove(0);
     assert!(draft.contains(&format!("]({picture})")), "{draft}");
     let svg = std::fs::read_to_string(world.path("postmortems").join(&picture)).unwrap();
-    assert!(svg.contains("degraded &gt; 5") || svg.contains("&gt; 5"), "{svg}");
+    assert!(
+        svg.contains("degraded &gt; 5") || svg.contains("&gt; 5"),
+        "{svg}"
+    );
     let id = world.incidents()[0]["id"].as_str().unwrap().to_owned();
     let page = world.get(&format!("/incidents/{id}")).body;
-    assert!(page.contains(&format!("/incidents/{id}/plots/errors.svg")), "{page}");
+    assert!(
+        page.contains(&format!("/incidents/{id}/plots/errors.svg")),
+        "{page}"
+    );
     let served = world.get(&format!("/incidents/{id}/plots/errors.svg"));
     assert_eq!((served.status, served.body), (200, svg));
 }
@@ -131,7 +152,11 @@ fn a_prometheus_is_killed_and_the_service_recovers_meanwhile() {
     let _prometheus = Prometheus::start(&mut world, prometheus.port, &target, "");
     seconds(8);
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 4.0 && found.unknown > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 4.0 && found.unknown > 4.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 #[test]
@@ -147,7 +172,11 @@ fn a_prometheus_stands_still_while_the_service_degrades() {
     target.degrade(false);
     seconds(5);
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 4.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 #[test]
@@ -162,7 +191,11 @@ fn what_happened_while_we_were_away_is_found_when_we_are_back() {
     world.start();
     seconds(4);
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 4.0 && found.unknown < 1.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 4.0 && found.unknown < 1.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 #[test]
@@ -211,11 +244,18 @@ fn vanish_and_reset(world: &World, target: &mut Target, slack: TimeDelta) {
     let stretches = spans(world, "errors");
     // It begins late by the window at the most, and ends with the second sample.
     let longest = (back - gone).as_seconds_f64() + 3.0;
-    assert!(found.degraded > 8.0 && found.unknown > 3.0 && found.unknown < longest, "{found:?}: {stretches:?}");
+    assert!(
+        found.degraded > 8.0 && found.unknown > 3.0 && found.unknown < longest,
+        "{found:?}: {stretches:?}"
+    );
     // While nothing of it is there nothing is claimed: neither that it is degraded nor that it is healthy.
     let mut at = gone + slack;
     while at < back {
-        assert_eq!(state(&stretches, at), "unknown", "gone {gone} to {back}, at {at}: {stretches:?}");
+        assert_eq!(
+            state(&stretches, at),
+            "unknown",
+            "gone {gone} to {back}, at {at}: {stretches:?}"
+        );
         at += TimeDelta::milliseconds(100);
     }
 }
@@ -232,13 +272,20 @@ fn clocks_that_are_three_minutes_apart_tell_the_same_time() {
     target.degrade(false);
     seconds(6);
     let found = target.compare(&world, "errors", SLACK, TimeDelta::seconds(180));
-    assert!(found.degraded > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 4.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 /// Afterword that scrapes the target itself.
 fn scraping(query: &str, degraded: &str) -> (World, Target) {
     let target = Target::serve();
-    let entry = format!("{{name: web, kind: scrape, targets: ['http://127.0.0.1:{}/metrics'], interval: 1s, timeout: 1s}}", target.port);
+    let entry = format!(
+        "{{name: web, kind: scrape, targets: ['http://127.0.0.1:{}/metrics'], interval: 1s, timeout: 1s}}",
+        target.port
+    );
     let mut world = world(&entry, &rules("web", query, degraded, ""));
     world.start();
     (world, target)
@@ -253,7 +300,11 @@ fn a_page_is_scraped_without_any_prometheus() {
     target.degrade(false);
     until_closed(&world);
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 6.0 && found.unknown < 2.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 6.0 && found.unknown < 2.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 #[test]
@@ -278,7 +329,11 @@ fn while_nobody_scraped_nobody_knows() {
     seconds(5);
     let found = target.compare(&world, "errors", SLACK, EXACT);
     // Of six seconds and five, one each may go to the scrape and the last stretch to the slack at the end.
-    assert!(found.degraded > 4.0 && found.unknown > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 4.0 && found.unknown > 4.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 #[test]
@@ -291,7 +346,11 @@ fn times_of_a_target_whose_clock_is_off_are_put_right() {
     target.degrade(false);
     seconds(6);
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 4.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
 }
 
 #[test]
@@ -320,10 +379,23 @@ fn a_prometheus_pushes() {
     // A Prometheus that is gone says nothing about what happens then, whatever is said of series without data.
     let found = target.compare(&world, "errors", SLACK, EXACT);
     let stretches = spans(&world, "errors");
-    assert!(found.degraded > 20.0 && found.degraded < 32.0, "{found:?}: {stretches:?}");
+    assert!(
+        found.degraded > 20.0 && found.degraded < 32.0,
+        "{found:?}: {stretches:?}"
+    );
     let (since, until, state) = stretches.last().unwrap();
-    assert!(state == "unknown" && until.is_none() && (*since - killed).abs() <= SLACK, "killed at {killed}: {stretches:?}");
-    let answer = world.http.try_post("/api/v1/write", "x", &[("authorization", "Bearer open sesame")]).unwrap();
+    assert!(
+        state == "unknown" && until.is_none() && (*since - killed).abs() <= SLACK,
+        "killed at {killed}: {stretches:?}"
+    );
+    let answer = world
+        .http
+        .try_post(
+            "/api/v1/write",
+            "x",
+            &[("authorization", "Bearer open sesame")],
+        )
+        .unwrap();
     assert_eq!(answer.status, 415, "{}", answer.body);
     assert_eq!(world.post("/api/v1/write", "x").status, 401);
 }
@@ -341,27 +413,53 @@ enum Between {
 /// Stands before a Prometheus; gives its port.
 fn proxy(prometheus: u16, between: &Arc<Mutex<Between>>) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (port, between, behind) = (listener.local_addr().unwrap().port(), Arc::clone(between), Http::new(prometheus));
+    let (port, between, behind) = (
+        listener.local_addr().unwrap().port(),
+        Arc::clone(between),
+        Http::new(prometheus),
+    );
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             let (between, behind) = (Arc::clone(&between), behind.clone());
             std::thread::spawn(move || {
-                let Some((path, form)) = request(&mut stream) else { return };
+                let Some((path, form)) = request(&mut stream) else {
+                    return;
+                };
                 let now = *between.lock().unwrap();
                 let (status, body) = match now {
-                    Between::Errors => (503, r#"{"status":"error","errorType":"internal","error":"a store is away"}"#.to_owned()),
+                    Between::Errors => (
+                        503,
+                        r#"{"status":"error","errorType":"internal","error":"a store is away"}"#
+                            .to_owned(),
+                    ),
                     Between::Partial if path.contains("/query") => {
                         let answer = behind.try_get(&format!("{path}?{form}")).unwrap();
                         let wrong = answer.body.replace("\"9\"", "\"0\"");
-                        (200, wrong.replacen("\"status\":\"success\"", r#""status":"success","warnings":["a store is away"]"#, 1))
+                        (
+                            200,
+                            wrong.replacen(
+                                "\"status\":\"success\"",
+                                r#""status":"success","warnings":["a store is away"]"#,
+                                1,
+                            ),
+                        )
                     }
                     Between::Nothing | Between::Partial => {
-                        let asked = if form.is_empty() { path } else { format!("{path}?{form}") };
-                        behind.try_get(&asked).map_or((502, String::new()), |answer| (answer.status, answer.body))
+                        let asked = if form.is_empty() {
+                            path
+                        } else {
+                            format!("{path}?{form}")
+                        };
+                        behind
+                            .try_get(&asked)
+                            .map_or((502, String::new()), |answer| (answer.status, answer.body))
                     }
                 };
-                let head = format!("HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+                let head = format!(
+                    "HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {}",
+                    body.len()
+                );
                 let _ = write!(stream, "{head}\r\nconnection: close\r\n\r\n{body}");
             });
         }
@@ -378,8 +476,15 @@ fn request(stream: &mut TcpStream) -> Option<(String, String)> {
         let read = stream.read(&mut piece).ok().filter(|read| *read > 0)?;
         text.extend_from_slice(&piece[..read]);
         let whole = String::from_utf8_lossy(&text).into_owned();
-        let Some((head, form)) = whole.split_once("\r\n\r\n") else { continue };
-        let length = head.lines().find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ")?.parse().ok());
+        let Some((head, form)) = whole.split_once("\r\n\r\n") else {
+            continue;
+        };
+        let length = head.lines().find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("content-length: ")?
+                .parse()
+                .ok()
+        });
         if form.len() >= length.unwrap_or(0) {
             return Some((head.split(' ').nth(1)?.to_owned(), form.to_owned()));
         }
@@ -388,9 +493,16 @@ fn request(stream: &mut TcpStream) -> Option<(String, String)> {
 
 #[test]
 fn a_prometheus_answers_errors_and_then_without_all_of_its_data() {
-    let (mut target, port, between) = (Target::serve(), free_port(), Arc::new(Mutex::new(Between::Nothing)));
+    let (mut target, port, between) = (
+        Target::serve(),
+        free_port(),
+        Arc::new(Mutex::new(Between::Nothing)),
+    );
     let before = proxy(port, &between);
-    let mut world = world(&Prometheus::entry(before), &rules("prom", GAUGE, "> 5", "no_data: healthy"));
+    let mut world = world(
+        &Prometheus::entry(before),
+        &rules("prom", GAUGE, "> 5", "no_data: healthy"),
+    );
     let _prometheus = Prometheus::start(&mut world, port, &target, "");
     world.start();
     seconds(4);
@@ -402,15 +514,27 @@ fn a_prometheus_answers_errors_and_then_without_all_of_its_data() {
     seconds(6);
     // What was not answered is known by now, although there is `no_data: healthy`.
     let found = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(found.degraded > 8.0 && found.unknown < 4.0, "{found:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        found.degraded > 8.0 && found.unknown < 4.0,
+        "{found:?}: {:?}",
+        spans(&world, "errors")
+    );
     *between.lock().unwrap() = Between::Partial;
     seconds(6);
     target.degrade(false);
     seconds(4);
     let during = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(during.unknown > 3.0, "{during:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        during.unknown > 3.0,
+        "{during:?}: {:?}",
+        spans(&world, "errors")
+    );
     *between.lock().unwrap() = Between::Nothing;
     seconds(8);
     let after = target.compare(&world, "errors", SLACK, EXACT);
-    assert!(after.degraded > 14.0 && after.unknown < 4.0, "{after:?}: {:?}", spans(&world, "errors"));
+    assert!(
+        after.degraded > 14.0 && after.unknown < 4.0,
+        "{after:?}: {:?}",
+        spans(&world, "errors")
+    );
 }

@@ -9,9 +9,15 @@ pub(crate) struct Dice(u64);
 
 impl Dice {
     pub(crate) fn new() -> Self {
-        #[expect(clippy::disallowed_methods, reason = "to repeat a failed run with its seed")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "to repeat a failed run with its seed"
+        )]
         let given = std::env::var("AFTERWORD_SEED").ok();
-        let seed = given.map_or_else(|| RandomState::new().hash_one(0), |text| text.parse().unwrap());
+        let seed = given.map_or_else(
+            || RandomState::new().hash_one(0),
+            |text| text.parse().unwrap(),
+        );
         tell(&format!("AFTERWORD_SEED={seed}"));
         Self(seed)
     }

@@ -14,8 +14,10 @@ use serde_json::Value;
 use crate::world::{PATIENCE, World, stamp, until};
 
 /// Cases that we take otherwise, each with the reason.
-const OTHERWISE: &[(&str, &str)] =
-    &[("bad_missing_or_extra_commas_2", "a comma before the closing brace, which Prometheus reads in both formats")];
+const OTHERWISE: &[(&str, &str)] = &[(
+    "bad_missing_or_extra_commas_2",
+    "a comma before the closing brace, which Prometheus reads in both formats",
+)];
 
 #[test]
 fn the_conformance_cases_of_openmetrics() {
@@ -24,7 +26,11 @@ fn the_conformance_cases_of_openmetrics() {
     assert!(cases.len() > 200, "only {} cases", cases.len());
     let mut wrong = Vec::new();
     for case in cases {
-        let (name, is_good, page) = (case[0].as_str().unwrap(), case[1].as_bool().unwrap(), case[2].as_str().unwrap());
+        let (name, is_good, page) = (
+            case[0].as_str().unwrap(),
+            case[1].as_bool().unwrap(),
+            case[2].as_str().unwrap(),
+        );
         let checked = check(page.as_bytes(), Format::OpenMetrics);
         if checked.is_ok() != is_good {
             wrong.push((name, checked));
@@ -45,7 +51,10 @@ fn promtool_reads_and_refuses_the_same() {
             // 3: read, and found in bad style.
             Some(0 | 3) => true,
             Some(1) => false,
-            other => panic!("promtool ended with {other:?} ({}); tests/run.sh installs it", ended.said),
+            other => panic!(
+                "promtool ended with {other:?} ({}); tests/run.sh installs it",
+                ended.said
+            ),
         }
     };
     let ours = |page: &str| check(page.as_bytes(), Format::Text);
@@ -130,12 +139,18 @@ fn promtool_reads_and_refuses_the_same() {
         ("a 1", "the last line may be without an end"),
         ("a 1 \na 1 5 \n", "blanks may end a line"),
         ("a{b=\"\\z\"} 1\n", "an unknown escape is what it is"),
-        ("{\"my.metric\"} 1\n", "names in UTF-8 are newer than this promtool"),
+        (
+            "{\"my.metric\"} 1\n",
+            "names in UTF-8 are newer than this promtool",
+        ),
     ] {
         assert!(!promtool(page), "promtool reads {page:?}, though {reason}");
         assert!(ours(page).is_ok(), "{page:?}: {:?}", ours(page));
     }
-    for (page, reason) in [("# TYPE a\na 1\n", "a type must be said"), ("# HELP \na 1\n", "help must be of something")] {
+    for (page, reason) in [
+        ("# TYPE a\na 1\n", "a type must be said"),
+        ("# HELP \na 1\n", "help must be of something"),
+    ] {
         assert!(promtool(page), "promtool refuses {page:?}, and {reason}");
         assert!(ours(page).is_err(), "{page:?}: {:?}", ours(page));
     }
@@ -247,43 +262,83 @@ type Found = (String, Labels, i64, u64);
 
 /// Not-a-numbers are told by a word, since JSON has one spelling for all.
 fn bits(value: f64) -> u64 {
-    if value.is_nan() { 0x7ff8_0000_0000_0001 } else { value.to_bits() }
+    if value.is_nan() {
+        0x7ff8_0000_0000_0001
+    } else {
+        value.to_bits()
+    }
 }
 
 #[test]
 fn prometheus_scrapes_the_same_samples() {
     // Within what Prometheus takes: not long ago.
-    let second = chrono::DateTime::parse_from_rfc3339(&stamp(Duration::from_secs(20))).unwrap().timestamp();
-    let kinds = ["text/plain; version=0.0.4", "text/plain; version=0.0.4", "application/openmetrics-text; version=1.0.0"];
+    let second = chrono::DateTime::parse_from_rfc3339(&stamp(Duration::from_secs(20)))
+        .unwrap()
+        .timestamp();
+    let kinds = [
+        "text/plain; version=0.0.4",
+        "text/plain; version=0.0.4",
+        "application/openmetrics-text; version=1.0.0",
+    ];
     let pages = [QUIRKS, TYPES, OPEN].map(|page| page.replace("NOW", &second.to_string()));
-    let port = serve(kinds.into_iter().zip(pages.clone()).map(|(kind, page)| (kind.to_owned(), page)).collect());
+    let port = serve(
+        kinds
+            .into_iter()
+            .zip(pages.clone())
+            .map(|(kind, page)| (kind.to_owned(), page))
+            .collect(),
+    );
     let mut world = World::new();
     let jobs: String = (0..pages.len())
         .map(|place| {
             format!("  - {{job_name: 'page{place}', metrics_path: '/{place}', static_configs: [{{targets: ['127.0.0.1:{port}']}}]}}\n")
         })
         .collect();
-    let http = world.start_prometheus_with(&format!("global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"));
+    let http = world.start_prometheus_with(&format!(
+        "global: {{scrape_interval: 1s, scrape_timeout: 1s}}\nscrape_configs:\n{jobs}"
+    ));
     for (place, page) in pages.iter().enumerate() {
         // When it scraped, and what it found then or at times that the page states.
         let (scraped, theirs) = until("Prometheus has scraped the page", PATIENCE, || {
             let selector = format!("%7Bjob%3D%22page{place}%22%7D%5B2m%5D");
-            let answer = http.try_get(&format!("/api/v1/query?query={selector}"))?.json();
+            let answer = http
+                .try_get(&format!("/api/v1/query?query={selector}"))?
+                .json();
             let samples = samples(&answer);
             let up = samples.iter().find(|(name, ..)| name == "up")?;
-            assert_eq!(f64::from_bits(up.3), 1.0, "Prometheus refuses page {place}: {}", http.try_get("/api/v1/targets")?.body);
+            assert_eq!(
+                f64::from_bits(up.3),
+                1.0,
+                "Prometheus refuses page {place}: {}",
+                http.try_get("/api/v1/targets")?.body
+            );
             let scraped = up.2;
             let stated = second * 1000..second * 1000 + 1000;
             let is_own = |name: &str| name == "up" || name.starts_with("scrape_");
-            let own = samples.into_iter().filter(|(name, _, at, _)| !is_own(name) && (*at == scraped || stated.contains(at)));
+            let own = samples.into_iter().filter(|(name, _, at, _)| {
+                !is_own(name) && (*at == scraped || stated.contains(at))
+            });
             Some((scraped, own.collect::<Vec<Found>>()))
         });
         let at = Time::from_timestamp_millis(scraped).unwrap();
-        let mut ours: Vec<Found> = read(page.as_bytes(), Format::of(kinds[place]), &Wanted::all(), at, true)
-            .unwrap()
-            .into_iter()
-            .map(|sample| (sample.name, sample.labels, sample.at.timestamp_millis(), bits(sample.value)))
-            .collect();
+        let mut ours: Vec<Found> = read(
+            page.as_bytes(),
+            Format::of(kinds[place]),
+            &Wanted::all(),
+            at,
+            true,
+        )
+        .unwrap()
+        .into_iter()
+        .map(|sample| {
+            (
+                sample.name,
+                sample.labels,
+                sample.at.timestamp_millis(),
+                bits(sample.value),
+            )
+        })
+        .collect();
         ours.sort();
         let mut theirs = theirs;
         theirs.sort();
@@ -296,14 +351,23 @@ fn prometheus_scrapes_the_same_samples() {
 /// The raw samples of an answer, without the labels that Prometheus adds.
 fn samples(answer: &Value) -> Vec<Found> {
     let mut found = Vec::new();
-    for series in answer["data"]["result"].as_array().unwrap_or_else(|| panic!("{answer}")) {
-        let mut labels: BTreeMap<String, String> = serde_json::from_value(series["metric"].clone()).unwrap();
+    for series in answer["data"]["result"]
+        .as_array()
+        .unwrap_or_else(|| panic!("{answer}"))
+    {
+        let mut labels: BTreeMap<String, String> =
+            serde_json::from_value(series["metric"].clone()).unwrap();
         labels.remove("job");
         labels.remove("instance");
         let name = labels.remove("__name__").unwrap();
         for sample in series["values"].as_array().unwrap() {
             let millis = (sample[0].as_f64().unwrap() * 1000.0).round() as i64;
-            found.push((name.clone(), labels.clone(), millis, bits(sample[1].as_str().unwrap().parse().unwrap())));
+            found.push((
+                name.clone(),
+                labels.clone(),
+                millis,
+                bits(sample[1].as_str().unwrap().parse().unwrap()),
+            ));
         }
     }
     found
@@ -321,9 +385,17 @@ fn serve(pages: Vec<(String, String)>) -> u16 {
             let mut request = [0; 4096];
             let length = stream.read(&mut request).unwrap_or_default();
             let line = String::from_utf8_lossy(&request[..length]);
-            let path = line.split(' ').nth(1).and_then(|path| path.strip_prefix('/')?.parse::<usize>().ok());
-            let Some((kind, body)) = path.and_then(|place| pages.get(place)) else { continue };
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close", body.len());
+            let path = line
+                .split(' ')
+                .nth(1)
+                .and_then(|path| path.strip_prefix('/')?.parse::<usize>().ok());
+            let Some((kind, body)) = path.and_then(|place| pages.get(place)) else {
+                continue;
+            };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-type: {kind}\r\ncontent-length: {}\r\nconnection: close",
+                body.len()
+            );
             let _ = write!(stream, "{head}\r\n\r\n{body}");
         }
     });

@@ -8,7 +8,10 @@ use std::time::Duration;
 fn started(source: &str) -> World {
     let mut world = World::new();
     let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
-    world.write("afterword.yaml", &settings.replacen("sources:\n", &format!("sources:\n  - {source}\n"), 1));
+    world.write(
+        "afterword.yaml",
+        &settings.replacen("sources:\n", &format!("sources:\n  - {source}\n"), 1),
+    );
     world.start();
     world
 }
@@ -25,8 +28,14 @@ fn alerts(world: &World, count: usize) -> Vec<(String, String)> {
         assert!(listed.len() < 2, "{listed:#?}");
         let incident = world.incident(listed.first()?["id"].as_str().unwrap());
         let text = |value: &Value| value.as_str().unwrap().to_owned();
-        let members = incident["members"].as_array().unwrap().iter().map(|member| &member["event"]);
-        let all: Vec<_> = members.map(|event| (text(&event["fact"]["status"]), text(&event["subject"]))).collect();
+        let members = incident["members"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|member| &member["event"]);
+        let all: Vec<_> = members
+            .map(|event| (text(&event["fact"]["status"]), text(&event["subject"])))
+            .collect();
         (all.len() >= count).then_some(all)
     })
 }
@@ -42,7 +51,10 @@ fn a_legacy_alert_goes_on_until_it_is_said_to_be_ok() {
     post(&world, &body("ok"));
     let found = alerts(&world, 2);
     let states: Vec<&str> = found.iter().map(|(state, _)| state.as_str()).collect();
-    assert_eq!((states, found[0].1 == found[1].1), (vec!["firing", "resolved"], true));
+    assert_eq!(
+        (states, found[0].1 == found[1].1),
+        (vec!["firing", "resolved"], true)
+    );
 }
 
 #[test]
@@ -58,8 +70,14 @@ fn what_replicas_tell_in_messages_of_their_own_is_one_episode() {
     post(&world, &body("a", &began, None));
     alerts(&world, 1);
     post(&world, &body("b", &later, None));
-    post(&world, &body("b", &later, Some(&crate::world::stamp(Duration::ZERO))));
+    post(
+        &world,
+        &body("b", &later, Some(&crate::world::stamp(Duration::ZERO))),
+    );
     let found = alerts(&world, 2);
     let states: Vec<&str> = found.iter().map(|(state, _)| state.as_str()).collect();
-    assert_eq!((states, found[0].1 == found[1].1), (vec!["firing", "resolved"], true));
+    assert_eq!(
+        (states, found[0].1 == found[1].1),
+        (vec!["firing", "resolved"], true)
+    );
 }

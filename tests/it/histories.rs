@@ -4,7 +4,11 @@ use serde_json::Value;
 
 use crate::world::{World, repository};
 
-const HISTORIES: [(&str, &str); 3] = [("GitHub", "github"), ("Google Cloud", "gcp"), ("Jenkins", "jenkins")];
+const HISTORIES: [(&str, &str); 3] = [
+    ("GitHub", "github"),
+    ("Google Cloud", "gcp"),
+    ("Jenkins", "jenkins"),
+];
 
 #[test]
 fn the_documentation_tells_what_the_program_finds() {
@@ -15,22 +19,44 @@ fn the_documentation_tells_what_the_program_finds() {
     for (name, file) in HISTORIES {
         let events = place(&format!("{file}.jsonl"));
         let (sooner, policy) = (place("sooner"), place("policy"));
-        let asked = ["backtest", "--events", &events, "--rules", &sooner, "--against", &policy, "--format", "json"];
+        let asked = [
+            "backtest",
+            "--events",
+            &events,
+            "--rules",
+            &sooner,
+            "--against",
+            &policy,
+            "--format",
+            "json",
+        ];
         let report: Value = serde_json::from_str(&world.run(&asked).said).unwrap();
-        assert_eq!(report["notes"], serde_json::json!([]), "every line is taken");
+        assert_eq!(
+            report["notes"],
+            serde_json::json!([]),
+            "every line is taken"
+        );
         let (before, after) = (&report["before"], &report["after"]);
         let row = format!(
             "| {name} | {} | {} | {} | {} | {} |",
-            after["incidents"], before["held"], after["held"], before["suggested"], after["suggested"]
+            after["incidents"],
+            before["held"],
+            after["held"],
+            before["suggested"],
+            after["suggested"]
         );
         assert!(page.contains(&row), "{row}");
         let written = |row: &&Value| row["title"].as_str().unwrap().ends_with("(written up)");
         let incidents = report["incidents"].as_array().unwrap();
-        let held: Vec<&Value> = incidents.iter().filter(|row| row["before"] == "hold").collect();
+        let held: Vec<&Value> = incidents
+            .iter()
+            .filter(|row| row["before"] == "hold")
+            .collect();
         let right = held.iter().copied().filter(|row| written(row)).count();
         if right > 0 {
             assert!(
-                page.contains(&format!("| {name} | ")) && page.contains(&format!("| {right} of {} (", held.len())),
+                page.contains(&format!("| {name} | "))
+                    && page.contains(&format!("| {right} of {} (", held.len())),
                 "{right} of {}",
                 held.len()
             );

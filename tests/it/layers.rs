@@ -11,11 +11,19 @@ struct Layer {
 }
 
 const fn pure(name: &'static str, names: &'static [&'static str]) -> Layer {
-    Layer { name, names, pure: true }
+    Layer {
+        name,
+        names,
+        pure: true,
+    }
 }
 
 const fn acts(name: &'static str, names: &'static [&'static str]) -> Layer {
-    Layer { name, names, pure: false }
+    Layer {
+        name,
+        names,
+        pure: false,
+    }
 }
 
 const ALL_BUT_FACES: &[&str] = &[
@@ -72,7 +80,10 @@ const LAYERS: &[Layer] = &[
     acts("deliver", &["model"]),
     acts("store", &["model", "config"]),
     acts("app", ALL_BUT_FACES),
-    acts("http", &["model", "config", "ingest", "trial", "store", "app"]),
+    acts(
+        "http",
+        &["model", "config", "ingest", "trial", "store", "app"],
+    ),
     acts("cli", ALL_BUT_CLI),
 ];
 
@@ -100,11 +111,19 @@ const LONGEST_FILE: usize = 800;
 fn every_module_stands_in_the_table() {
     let lib = std::fs::read_to_string(source().join("lib.rs")).unwrap();
     for line in tokens(&lib).windows(2).filter(|pair| pair[0] == "mod") {
-        assert!(layer(&line[1]).is_some(), "src/lib.rs has the module {}, the table in tests/it/layers.rs does not", line[1]);
+        assert!(
+            layer(&line[1]).is_some(),
+            "src/lib.rs has the module {}, the table in tests/it/layers.rs does not",
+            line[1]
+        );
     }
     for (place, layer) in LAYERS.iter().enumerate() {
         for name in layer.names {
-            assert!(LAYERS[..place].iter().any(|below| below.name == *name), "{} may name {name}, which is not below it", layer.name);
+            assert!(
+                LAYERS[..place].iter().any(|below| below.name == *name),
+                "{} may name {name}, which is not below it",
+                layer.name
+            );
         }
     }
 }
@@ -126,26 +145,95 @@ fn the_tree_keeps_the_laws() {
 
 #[test]
 fn the_laws_can_be_broken() {
-    let check = |file: &str, text: &str, expected: &[&str]| assert_eq!(faults_of(Path::new(file), text), expected, "{file}: {text}");
-    check("engine/fold.rs", "use crate::model::event::Event;\nuse crate::{rules::Test, expr};", &[]);
-    check("engine/fold.rs", "use crate::{model, store::Store};", &["names store, which is not for engine"]);
-    check("engine/fold.rs", "fn f() { crate::app::now() }", &["names app, which is not for engine"]);
-    check("engine/fold.rs", "use super::super::http::Page;", &["names http, which is not for engine"]);
+    let check = |file: &str, text: &str, expected: &[&str]| {
+        assert_eq!(faults_of(Path::new(file), text), expected, "{file}: {text}")
+    };
+    check(
+        "engine/fold.rs",
+        "use crate::model::event::Event;\nuse crate::{rules::Test, expr};",
+        &[],
+    );
+    check(
+        "engine/fold.rs",
+        "use crate::{model, store::Store};",
+        &["names store, which is not for engine"],
+    );
+    check(
+        "engine/fold.rs",
+        "fn f() { crate::app::now() }",
+        &["names app, which is not for engine"],
+    );
+    check(
+        "engine/fold.rs",
+        "use super::super::http::Page;",
+        &["names http, which is not for engine"],
+    );
     check("engine/fold.rs", "use super::incident::Fold;", &[]);
-    check("engine/mod.rs", "mod tests { use super::super::cli; use super::Fold; }", &["names cli, which is not for engine"]);
-    check("engine/fold.rs", "use crate::*;", &["names the whole crate"]);
+    check(
+        "engine/mod.rs",
+        "mod tests { use super::super::cli; use super::Fold; }",
+        &["names cli, which is not for engine"],
+    );
+    check(
+        "engine/fold.rs",
+        "use crate::*;",
+        &["names the whole crate"],
+    );
     check("main.rs", "fn main() { afterword::cli::main() }", &[]);
-    check("main.rs", "use afterword::store::Store;", &["names store, which is not for main"]);
-    check("engine/fold.rs", "// crate::store\n/* std::fs /* tokio */ */ const A: &str = \"// crate::store\"; const B: char = '\"';", &[]);
-    check("engine/fold.rs", "const A: &str = r#\"\"std::fs\"#; use std::{fs, io};", &["holds std::fs, and engine is pure"]);
-    check("postmortem/mod.rs", "use std::time::{Duration, SystemTime};", &["holds std::time::SystemTime, and postmortem is pure"]);
-    check("postmortem/mod.rs", "fn f() { let _ = chrono::Utc::now(); }", &["holds chrono::Utc::now, and postmortem is pure"]);
-    check("rules/mod.rs", "async fn f(x: &std::sync::Mutex<u8>) {}", &["holds async, and rules is pure", "holds Mutex, and rules is pure"]);
-    check("rules/mod.rs", "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }", &[]);
-    check("store/mod.rs", "use tokio::sync::Mutex; fn f() { println!(\"x\") }", &["prints with println!, which only cli does"]);
+    check(
+        "main.rs",
+        "use afterword::store::Store;",
+        &["names store, which is not for main"],
+    );
+    check(
+        "engine/fold.rs",
+        "// crate::store\n/* std::fs /* tokio */ */ const A: &str = \"// crate::store\"; const B: char = '\"';",
+        &[],
+    );
+    check(
+        "engine/fold.rs",
+        "const A: &str = r#\"\"std::fs\"#; use std::{fs, io};",
+        &["holds std::fs, and engine is pure"],
+    );
+    check(
+        "postmortem/mod.rs",
+        "use std::time::{Duration, SystemTime};",
+        &["holds std::time::SystemTime, and postmortem is pure"],
+    );
+    check(
+        "postmortem/mod.rs",
+        "fn f() { let _ = chrono::Utc::now(); }",
+        &["holds chrono::Utc::now, and postmortem is pure"],
+    );
+    check(
+        "rules/mod.rs",
+        "async fn f(x: &std::sync::Mutex<u8>) {}",
+        &[
+            "holds async, and rules is pure",
+            "holds Mutex, and rules is pure",
+        ],
+    );
+    check(
+        "rules/mod.rs",
+        "fn f() {}\n#[cfg(test)]\nmod tests { use std::fs; }",
+        &[],
+    );
+    check(
+        "store/mod.rs",
+        "use tokio::sync::Mutex; fn f() { println!(\"x\") }",
+        &["prints with println!, which only cli does"],
+    );
     check("cli/mod.rs", "fn f() { println!(\"x\") }", &[]);
-    check("cli/mod.rs", &"\n".repeat(801), &["has 801 lines without its tests: two things in one?"]);
-    check("cli/mod.rs", &format!("{}#[cfg(test)]\n{}", "\n".repeat(800), "\n".repeat(300)), &[]);
+    check(
+        "cli/mod.rs",
+        &"\n".repeat(801),
+        &["has 801 lines without its tests: two things in one?"],
+    );
+    check(
+        "cli/mod.rs",
+        &format!("{}#[cfg(test)]\n{}", "\n".repeat(800), "\n".repeat(300)),
+        &[],
+    );
 }
 
 fn source() -> PathBuf {
@@ -173,15 +261,23 @@ fn layer(name: &str) -> Option<&'static Layer> {
 /// What a file of `src` (its path within) does that its layer may not.
 fn faults_of(file: &Path, text: &str) -> Vec<String> {
     let mut faults = Vec::new();
-    let own: Vec<String> =
-        file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).filter(|part| part != "mod").collect();
+    let own: Vec<String> = file
+        .with_extension("")
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .filter(|part| part != "mod")
+        .collect();
     let home = own[0].as_str();
     let allowed = match home {
         "lib" => &[][..],
         "main" => &["cli"][..],
         _ => match layer(home) {
             Some(layer) => layer.names,
-            None => return vec![format!("is in no layer: {home} is not in the table of tests/it/layers.rs")],
+            None => {
+                return vec![format!(
+                    "is in no layer: {home} is not in the table of tests/it/layers.rs"
+                )];
+            }
         },
     };
     for path in paths(&tokens(text), &own) {
@@ -205,29 +301,43 @@ fn faults_of(file: &Path, text: &str) -> Vec<String> {
     let words = tokens(code);
     if layer(home).is_some_and(|layer| layer.pure) {
         for path in paths(&words, &own) {
-            let held = IMPURE_PATHS.iter().any(|impure| path == *impure || path.starts_with(&format!("{impure}::")));
+            let held = IMPURE_PATHS
+                .iter()
+                .any(|impure| path == *impure || path.starts_with(&format!("{impure}::")));
             if held || path.ends_with("Utc::now") || path.ends_with("Local::now") {
                 faults.push(format!("holds {path}, and {home} is pure"));
             }
         }
-        for word in words.iter().filter(|word| IMPURE_WORDS.contains(&word.as_str())) {
+        for word in words
+            .iter()
+            .filter(|word| IMPURE_WORDS.contains(&word.as_str()))
+        {
             faults.push(format!("holds {word}, and {home} is pure"));
         }
     }
     if home != "cli" {
-        for pair in words.windows(2).filter(|pair| pair[1] == "!" && PRINTS.contains(&pair[0].as_str())) {
+        for pair in words
+            .windows(2)
+            .filter(|pair| pair[1] == "!" && PRINTS.contains(&pair[0].as_str()))
+        {
             faults.push(format!("prints with {}!, which only cli does", pair[0]));
         }
     }
     let lines = before_tests(text).lines().count();
     if lines > LONGEST_FILE && !file.ends_with("tests.rs") {
-        faults.push(format!("has {lines} lines without its tests: two things in one?"));
+        faults.push(format!(
+            "has {lines} lines without its tests: two things in one?"
+        ));
     }
     faults
 }
 
 fn before_tests(text: &str) -> &str {
-    let at = if text.starts_with("#[cfg(test)]") { Some(0) } else { text.find("\n#[cfg(test)]").map(|at| at + 1) };
+    let at = if text.starts_with("#[cfg(test)]") {
+        Some(0)
+    } else {
+        text.find("\n#[cfg(test)]").map(|at| at + 1)
+    };
     &text[..at.unwrap_or(text.len())]
 }
 
@@ -256,7 +366,9 @@ fn paths(tokens: &[String], own: &[String]) -> Vec<String> {
             }
             word if is_word(word) && tokens.get(at + 1).is_some_and(|token| token == "::") => {
                 let mut path = vec![word.to_owned()];
-                while tokens.get(at + 1).is_some_and(|token| token == "::") && tokens.get(at + 2).is_some_and(|token| is_word(token)) {
+                while tokens.get(at + 1).is_some_and(|token| token == "::")
+                    && tokens.get(at + 2).is_some_and(|token| is_word(token))
+                {
                     path.push(tokens[at + 2].clone());
                     at += 2;
                 }
@@ -270,7 +382,13 @@ fn paths(tokens: &[String], own: &[String]) -> Vec<String> {
 }
 
 /// Reads one tree of a `use` from `at` on, adding each of its paths; returns where it ends.
-fn tree(tokens: &[String], mut at: usize, prefix: &[String], modules: &[String], found: &mut Vec<String>) -> usize {
+fn tree(
+    tokens: &[String],
+    mut at: usize,
+    prefix: &[String],
+    modules: &[String],
+    found: &mut Vec<String>,
+) -> usize {
     let mut path = prefix.to_vec();
     while at < tokens.len() {
         match tokens[at].as_str() {
@@ -305,7 +423,14 @@ fn rooted(path: &[String], modules: &[String]) -> String {
         return path.join("::");
     }
     let kept = modules.len().saturating_sub(climbed);
-    let parts: Vec<&str> = std::iter::once("crate").chain(modules[..kept].iter().chain(&path[climbed..]).map(String::as_str)).collect();
+    let parts: Vec<&str> = std::iter::once("crate")
+        .chain(
+            modules[..kept]
+                .iter()
+                .chain(&path[climbed..])
+                .map(String::as_str),
+        )
+        .collect();
     parts.join("::")
 }
 
@@ -316,7 +441,11 @@ fn is_word(token: &str) -> bool {
 /// The words and signs of the code; comments and the content of literals are left out.
 fn tokens(text: &str) -> Vec<String> {
     let code: Vec<char> = text.chars().collect();
-    let next_is = |at: usize, what: &str| what.chars().enumerate().all(|(step, sign)| code.get(at + step) == Some(&sign));
+    let next_is = |at: usize, what: &str| {
+        what.chars()
+            .enumerate()
+            .all(|(step, sign)| code.get(at + step) == Some(&sign))
+    };
     let mut found = Vec::new();
     let mut at = 0;
     while at < code.len() {
@@ -347,12 +476,23 @@ fn tokens(text: &str) -> Vec<String> {
             // A character, or a lifetime: the latter has no closing quote.
             if code.get(at + 1) == Some(&'\\') {
                 at += 3;
-                at += code[at.min(code.len())..].iter().take_while(|sign| **sign != '\'').count() + 1;
+                at += code[at.min(code.len())..]
+                    .iter()
+                    .take_while(|sign| **sign != '\'')
+                    .count()
+                    + 1;
             } else {
-                at += if code.get(at + 2) == Some(&'\'') { 3 } else { 1 };
+                at += if code.get(at + 2) == Some(&'\'') {
+                    3
+                } else {
+                    1
+                };
             }
         } else if sign.is_alphanumeric() || sign == '_' {
-            let length = code[at..].iter().take_while(|sign| sign.is_alphanumeric() || **sign == '_').count();
+            let length = code[at..]
+                .iter()
+                .take_while(|sign| sign.is_alphanumeric() || **sign == '_')
+                .count();
             let word: String = code[at..at + length].iter().collect();
             at += length;
             let hashes = code[at..].iter().take_while(|sign| **sign == '#').count();

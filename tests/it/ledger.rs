@@ -28,18 +28,34 @@ fn degraded(world: &World, name: &str, service: &str, ago: f64, minutes: f64) ->
     let start = hours(ago);
     let mut fired = alert(name, service, &start);
     fired["labels"]["severity"] = json!("critical");
-    assert_eq!(world.post("/ingest/alertmanager", &webhook(&[fired.clone()])).status, 200);
+    assert_eq!(
+        world
+            .post("/ingest/alertmanager", &webhook(&[fired.clone()]))
+            .status,
+        200
+    );
     fired["status"] = json!("resolved");
     fired["endsAt"] = json!(hours(ago - minutes / 60.0));
-    assert_eq!(world.post("/ingest/alertmanager", &webhook(&[fired])).status, 200);
+    assert_eq!(
+        world
+            .post("/ingest/alertmanager", &webhook(&[fired]))
+            .status,
+        200
+    );
     closed(world, service)
 }
 
 fn closed(world: &World, service: &str) -> Value {
-    until(&format!("the incident of {service} closes"), PATIENCE, || {
-        let all = world.incidents();
-        all.into_iter().find(|incident| incident["services"][0] == service && incident["phase"] == "closed")
-    })
+    until(
+        &format!("the incident of {service} closes"),
+        PATIENCE,
+        || {
+            let all = world.incidents();
+            all.into_iter().find(|incident| {
+                incident["services"][0] == service && incident["phase"] == "closed"
+            })
+        },
+    )
 }
 
 fn answer(world: &World, incident: &Value, mut body: Value) {
@@ -56,7 +72,12 @@ fn history(world: &mut World) {
     world.start();
     let declared = |status: &str, at: f64| json!({"service": "held", "title": "Nobody can pay", "status": status, "at": hours(at)});
     for (status, at) in [("firing", 10.0), ("resolved", 9.7)] {
-        assert_eq!(world.post("/api/v1/declarations", &declared(status, at).to_string()).status, 201);
+        assert_eq!(
+            world
+                .post("/api/v1/declarations", &declared(status, at).to_string())
+                .status,
+            201
+        );
     }
     closed(world, "held");
     let accepted = degraded(world, "Errors", "checkout", 8.0, 40.0);
@@ -65,15 +86,26 @@ fn history(world: &mut World) {
     let why = json!({"answer": "dismiss", "reason": "too_small", "by": "bo", "comment": "=1+1, it was \"short\""});
     answer(world, &dismissed, why);
     let missed = degraded(world, "Errors", "missed", 6.0, 24.0);
-    let asks = json!({"reason": "Forty calls about it", "requester": "lin", "incident": missed["id"]});
-    assert_eq!(world.post("/api/v1/requests", &asks.to_string()).status, 201);
+    let asks =
+        json!({"reason": "Forty calls about it", "requester": "lin", "incident": missed["id"]});
+    assert_eq!(
+        world.post("/api/v1/requests", &asks.to_string()).status,
+        201
+    );
     degraded(world, "=HYPERLINK(\"http://x\")", "shadowed", 5.0, 12.0);
     degraded(world, "Errors", "waiting", 4.0, 50.0);
     until("all is entered, with the answers", PATIENCE, || {
-        let became: Vec<String> = rows(world, "").values().map(|row| row["became"].to_string()).collect();
+        let became: Vec<String> = rows(world, "")
+            .values()
+            .map(|row| row["became"].to_string())
+            .collect();
         (became.len() == 6
             && !became.iter().any(|became| became == "\"reopened\"")
-            && became.iter().filter(|became| *became == "\"draft\"").count() == 3)
+            && became
+                .iter()
+                .filter(|became| *became == "\"draft\"")
+                .count()
+                == 3)
             .then_some(())
     });
 }
@@ -83,7 +115,14 @@ fn rows(world: &World, query: &str) -> BTreeMap<String, Value> {
     let answer = world.get(&format!("/api/v1/ledger{query}"));
     assert_eq!(answer.status, 200, "{}", answer.body);
     let rows = answer.json().as_array().unwrap().clone();
-    rows.into_iter().map(|row| (row["entry"]["services"][0].as_str().unwrap().to_owned(), row)).collect()
+    rows.into_iter()
+        .map(|row| {
+            (
+                row["entry"]["services"][0].as_str().unwrap().to_owned(),
+                row,
+            )
+        })
+        .collect()
 }
 
 fn services(world: &World, query: &str) -> Vec<String> {
@@ -98,38 +137,73 @@ fn every_closed_incident_is_told_with_what_came_of_it() {
     for (service, decision, became, answer, shadow) in [
         ("held", "hold", "draft", json!(null), "suggest"),
         ("checkout", "suggest", "draft", json!("accept"), "suggest"),
-        ("dismissed", "suggest", "dismissed", json!("dismiss"), "suggest"),
+        (
+            "dismissed",
+            "suggest",
+            "dismissed",
+            json!("dismiss"),
+            "suggest",
+        ),
         ("missed", "hold", "draft", json!(null), "suggest"),
         ("shadowed", "none", "nothing", json!(null), "suggest"),
         ("waiting", "suggest", "waiting", json!(null), "suggest"),
     ] {
         let row = &all[service];
-        assert_eq!((&row["decision"], &row["became"]), (&json!(decision), &json!(became)), "{service}: {row}");
-        assert_eq!(row["answer"].get("answer").cloned().unwrap_or_default(), answer, "{service}: {row}");
         assert_eq!(
-            (&row["shadows"][0]["criterion"], &row["shadows"][0]["would_have"]),
+            (&row["decision"], &row["became"]),
+            (&json!(decision), &json!(became)),
+            "{service}: {row}"
+        );
+        assert_eq!(
+            row["answer"].get("answer").cloned().unwrap_or_default(),
+            answer,
+            "{service}: {row}"
+        );
+        assert_eq!(
+            (
+                &row["shadows"][0]["criterion"],
+                &row["shadows"][0]["would_have"]
+            ),
             (&json!("shorter"), &json!(shadow)),
             "{service}: {row}"
         );
         assert_eq!(
-            row["entry"]["reasons"].as_array().unwrap().iter().filter(|reason| **reason == row["shadows"][0]["sentence"]).count(),
+            row["entry"]["reasons"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|reason| **reason == row["shadows"][0]["sentence"])
+                .count(),
             0
         );
     }
     let (accepted, dismissed) = (&all["checkout"], &all["dismissed"]);
     assert_eq!(accepted["postmortem"]["status"], "draft");
     let path = accepted["postmortem"]["path"].as_str().unwrap().to_owned();
-    until("the draft is there", PATIENCE, || std::fs::read_to_string(world.path(&path)).ok().filter(|text| !text.contains("shorter")));
+    until("the draft is there", PATIENCE, || {
+        std::fs::read_to_string(world.path(&path))
+            .ok()
+            .filter(|text| !text.contains("shorter"))
+    });
     assert!(accepted["meeting"]["starts_at"].is_string(), "{accepted}");
     // What stood at closing still stands there.
-    assert_eq!((&dismissed["entry"]["standing"], &dismissed["standing"]), (&json!("suggested"), &json!("dismissed")));
-    assert_eq!(dismissed["amended"]["entry"]["review"]["reason"], "too_small");
+    assert_eq!(
+        (&dismissed["entry"]["standing"], &dismissed["standing"]),
+        (&json!("suggested"), &json!("dismissed"))
+    );
+    assert_eq!(
+        dismissed["amended"]["entry"]["review"]["reason"],
+        "too_small"
+    );
 
     for (query, expected) in [
         ("?service=held", &["held"][..]),
         ("?decision=hold", &["held", "missed"]),
         ("?decision=none", &["shadowed"]),
-        ("?criterion=long&decision=suggest", &["checkout", "dismissed", "waiting"]),
+        (
+            "?criterion=long&decision=suggest",
+            &["checkout", "dismissed", "waiting"],
+        ),
         ("?criterion=shorter&decision=none", &["shadowed"]),
         ("?criterion=nobody", &[]),
         ("?since=9h&until=6h", &["checkout", "dismissed"]),
@@ -138,9 +212,21 @@ fn every_closed_incident_is_told_with_what_came_of_it() {
     ] {
         assert_eq!(services(&world, query), expected, "{query}");
     }
-    for faulty in ["?servce=held", "?decision=maybe", "?since=soon", "?before=i-0", "?limit=0", "?format=xml"] {
+    for faulty in [
+        "?servce=held",
+        "?decision=maybe",
+        "?since=soon",
+        "?before=i-0",
+        "?limit=0",
+        "?format=xml",
+    ] {
         let answer = world.get(&format!("/api/v1/ledger{faulty}"));
-        assert_eq!((answer.status, answer.json()["error"].is_string()), (400, true), "{faulty}: {}", answer.body);
+        assert_eq!(
+            (answer.status, answer.json()["error"].is_string()),
+            (400, true),
+            "{faulty}: {}",
+            answer.body
+        );
     }
 
     // Page by page it is the same list.
@@ -149,7 +235,13 @@ fn every_closed_incident_is_told_with_what_came_of_it() {
     while let Some(path) = next {
         let answer = world.get(&path);
         paged.extend(answer.json().as_array().unwrap().clone());
-        next = answer.link.map(|link| link.trim_start_matches('<').split('>').next().unwrap().to_owned());
+        next = answer.link.map(|link| {
+            link.trim_start_matches('<')
+                .split('>')
+                .next()
+                .unwrap()
+                .to_owned()
+        });
     }
     assert_eq!(Value::from(paged), world.get("/api/v1/ledger").json());
 }
@@ -159,25 +251,93 @@ fn the_table_is_the_same_and_nothing_in_it_runs() {
     let mut world = World::new();
     history(&mut world);
     let answer = world.get("/api/v1/ledger?format=csv");
-    assert_eq!((answer.status, answer.kind.as_deref()), (200, Some("text/csv; charset=utf-8")));
-    assert_eq!(world.http.try_get_as("/api/v1/ledger", "text/csv, */*;q=0.5").unwrap().body, answer.body);
-    assert_eq!(world.http.try_get_as("/api/v1/ledger", "application/json").unwrap().kind.as_deref(), Some("application/json"));
-    assert_eq!(world.get("/api/v1/ledger?format=csv&limit=2").body.lines().count(), 3);
+    assert_eq!(
+        (answer.status, answer.kind.as_deref()),
+        (200, Some("text/csv; charset=utf-8"))
+    );
+    assert_eq!(
+        world
+            .http
+            .try_get_as("/api/v1/ledger", "text/csv, */*;q=0.5")
+            .unwrap()
+            .body,
+        answer.body
+    );
+    assert_eq!(
+        world
+            .http
+            .try_get_as("/api/v1/ledger", "application/json")
+            .unwrap()
+            .kind
+            .as_deref(),
+        Some("application/json")
+    );
+    assert_eq!(
+        world
+            .get("/api/v1/ledger?format=csv&limit=2")
+            .body
+            .lines()
+            .count(),
+        3
+    );
 
     let mut reader = csv::Reader::from_reader(answer.body.as_bytes());
     let table: Vec<BTreeMap<String, String>> = reader.deserialize().map(Result::unwrap).collect();
     let of = |service: &str| table.iter().find(|row| row["services"] == service).unwrap();
     assert_eq!(table.len(), 6);
     let told = world.get("/api/v1/ledger").json();
-    let ids: Vec<&str> = told.as_array().unwrap().iter().map(|row| row["incident"].as_str().unwrap()).collect();
-    assert_eq!(table.iter().map(|row| row["incident"].as_str()).collect::<Vec<_>>(), ids);
-    assert!(table.iter().flat_map(BTreeMap::values).all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])), "{table:?}");
-    assert!(of("shadowed")["title"].starts_with("'=HYPERLINK("), "{:?}", of("shadowed"));
+    let ids: Vec<&str> = told
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row["incident"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        table
+            .iter()
+            .map(|row| row["incident"].as_str())
+            .collect::<Vec<_>>(),
+        ids
+    );
+    assert!(
+        table
+            .iter()
+            .flat_map(BTreeMap::values)
+            .all(|cell| !cell.starts_with(['=', '+', '-', '@', '\t', '\r'])),
+        "{table:?}"
+    );
+    assert!(
+        of("shadowed")["title"].starts_with("'=HYPERLINK("),
+        "{:?}",
+        of("shadowed")
+    );
     let dismissed = of("dismissed");
-    assert_eq!((dismissed["answer_reason"].as_str(), dismissed["answer_comment"].as_str()), ("too_small", "'=1+1, it was \"short\""));
-    assert_eq!((dismissed["resolve_seconds"].as_str(), dismissed["answered_by"].as_str()), ("2100", "bo"));
-    assert!(dismissed["closed_at"].parse::<chrono::DateTime<chrono::Utc>>().is_ok());
-    assert_eq!((of("checkout")["became"].as_str(), of("checkout")["shadows"].as_str()), ("draft", "shorter: suggest"));
+    assert_eq!(
+        (
+            dismissed["answer_reason"].as_str(),
+            dismissed["answer_comment"].as_str()
+        ),
+        ("too_small", "'=1+1, it was \"short\"")
+    );
+    assert_eq!(
+        (
+            dismissed["resolve_seconds"].as_str(),
+            dismissed["answered_by"].as_str()
+        ),
+        ("2100", "bo")
+    );
+    assert!(
+        dismissed["closed_at"]
+            .parse::<chrono::DateTime<chrono::Utc>>()
+            .is_ok()
+    );
+    assert_eq!(
+        (
+            of("checkout")["became"].as_str(),
+            of("checkout")["shadows"].as_str()
+        ),
+        ("draft", "shorter: suggest")
+    );
 }
 
 #[test]
@@ -186,30 +346,75 @@ fn each_criterion_is_told_by_what_people_answered() {
     history(&mut world);
     let record = |world: &World, name: &str| -> Value {
         let all = world.get("/api/v1/criteria").json();
-        all.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap()["record"].clone()
+        all.as_array()
+            .unwrap()
+            .iter()
+            .find(|row| row["name"] == name)
+            .unwrap()["record"]
+            .clone()
     };
     let long = record(&world, "long");
     assert_eq!((&long["incidents"], &long["met"]), (&json!(6), &json!(3)));
-    assert_eq!(long["suggested"], json!({"accepted": 1, "dismissed": {"too_small": 1}, "lapsed": 0, "waiting": 1, "bundled": 0}));
-    assert_eq!(long["precision"], json!({"accepted": 1, "answered": 2, "too_few": true, "share": null, "low": null, "high": null}));
-    assert_eq!(long["sentence"], "1 of 2 answered suggestions was accepted: too few to tell.");
+    assert_eq!(
+        long["suggested"],
+        json!({"accepted": 1, "dismissed": {"too_small": 1}, "lapsed": 0, "waiting": 1, "bundled": 0})
+    );
+    assert_eq!(
+        long["precision"],
+        json!({"accepted": 1, "answered": 2, "too_few": true, "share": null, "low": null, "high": null})
+    );
+    assert_eq!(
+        long["sentence"],
+        "1 of 2 answered suggestions was accepted: too few to tell."
+    );
     let missed = &long["missed"];
-    assert_eq!((&missed["requested"], &missed["all"], &missed["not_met"]), (&json!(1), &json!(1), &json!(1)), "{missed}");
+    assert_eq!(
+        (&missed["requested"], &missed["all"], &missed["not_met"]),
+        (&json!(1), &json!(1), &json!(1)),
+        "{missed}"
+    );
     let margin = missed["closest"]["measure"]["margin"].as_f64().unwrap();
     assert!((margin + 360.0).abs() < 1.0, "{missed}");
     let shorter = record(&world, "shorter");
-    assert_eq!((&shorter["met"], &shorter["unasked"], &shorter["missed"]["caught"]), (&json!(6), &json!(1), &json!(1)), "{shorter}");
-    assert_eq!((&shorter["precision"]["accepted"], &shorter["precision"]["answered"]), (&json!(1), &json!(2)));
+    assert_eq!(
+        (
+            &shorter["met"],
+            &shorter["unasked"],
+            &shorter["missed"]["caught"]
+        ),
+        (&json!(6), &json!(1), &json!(1)),
+        "{shorter}"
+    );
+    assert_eq!(
+        (
+            &shorter["precision"]["accepted"],
+            &shorter["precision"]["answered"]
+        ),
+        (&json!(1), &json!(2))
+    );
     assert_eq!(record(&world, "declared")["held"]["open"], 1);
-    let (none, faulty) = (world.get("/api/v1/criteria?until=1d"), world.get("/api/v1/criteria?since=1h&until=2h"));
-    assert_eq!((none.json()[0]["record"]["incidents"].as_i64(), faulty.status), (Some(0), 400));
+    let (none, faulty) = (
+        world.get("/api/v1/criteria?until=1d"),
+        world.get("/api/v1/criteria?since=1h&until=2h"),
+    );
+    assert_eq!(
+        (
+            none.json()[0]["record"]["incidents"].as_i64(),
+            faulty.status
+        ),
+        (Some(0), 400)
+    );
 
     // What nobody answered in seven working days has lapsed: neither right nor wrong.
     world.kill();
     world.start_at("+20d");
     let long = record(&world, "long");
     assert_eq!(
-        (&long["suggested"]["lapsed"], &long["suggested"]["waiting"], &long["precision"]["answered"]),
+        (
+            &long["suggested"]["lapsed"],
+            &long["suggested"]["waiting"],
+            &long["precision"]["answered"]
+        ),
         (&json!(1), &json!(0), &json!(2))
     );
     assert_eq!(rows(&world, "")["waiting"]["became"], "lapsed");
@@ -222,18 +427,36 @@ fn the_pages_say_so_too() {
     let all = rows(&world, "");
     let page = world.get("/ledger").body;
     for wanted in [
-        &format!("href=\"/incidents/{}\"", all["shadowed"]["incident"].as_str().unwrap()),
-        &format!("href=\"/postmortems/{}\"", all["held"]["postmortem"]["id"].as_str().unwrap()),
+        &format!(
+            "href=\"/incidents/{}\"",
+            all["shadowed"]["incident"].as_str().unwrap()
+        ),
+        &format!(
+            "href=\"/postmortems/{}\"",
+            all["held"]["postmortem"]["id"].as_str().unwrap()
+        ),
         "Dismissed: not worth a meeting by Bo M.",
         "href=\"/api/v1/ledger?format=csv\"",
         "shorter would have suggested a postmortem",
         "href=\"/ledger\" aria-current=\"page\"",
     ] {
-        assert!(page.replace("<span class=\"badge quiet\">shadow</span> ", "").contains(wanted), "no {wanted} in {page}");
+        assert!(
+            page.replace("<span class=\"badge quiet\">shadow</span> ", "")
+                .contains(wanted),
+            "no {wanted} in {page}"
+        );
     }
-    let narrowed = world.get("/ledger?since=&until=&service=held&decision=&criterion=").body;
-    assert!(narrowed.contains("Nobody can pay") && !narrowed.contains("HYPERLINK"), "{narrowed}");
-    assert!(narrowed.contains("href=\"/api/v1/ledger?format=csv&#38;service=held\""), "{narrowed}");
+    let narrowed = world
+        .get("/ledger?since=&until=&service=held&decision=&criterion=")
+        .body;
+    assert!(
+        narrowed.contains("Nobody can pay") && !narrowed.contains("HYPERLINK"),
+        "{narrowed}"
+    );
+    assert!(
+        narrowed.contains("href=\"/api/v1/ledger?format=csv&#38;service=held\""),
+        "{narrowed}"
+    );
     assert_eq!(world.get("/ledger?decision=maybe").status, 400);
 
     let page = world.get("/criteria").body;
@@ -249,13 +472,43 @@ fn the_pages_say_so_too() {
 
     // With the incident, by the API and by the command, the shadow is told as one.
     let id = all["shadowed"]["incident"].as_str().unwrap();
-    assert!(world.get(&format!("/incidents/{id}")).body.contains("would have suggested a postmortem"));
-    let verdict = |path: &str, pointer: &str| world.get(path).json().pointer(pointer).cloned().unwrap_or_default();
+    assert!(
+        world
+            .get(&format!("/incidents/{id}"))
+            .body
+            .contains("would have suggested a postmortem")
+    );
+    let verdict = |path: &str, pointer: &str| {
+        world
+            .get(path)
+            .json()
+            .pointer(pointer)
+            .cloned()
+            .unwrap_or_default()
+    };
     let at = format!("/api/v1/incidents/{id}");
-    for (path, pointer) in [(at.clone(), "/verdicts/3"), (format!("{at}/verdicts"), "/3")] {
+    for (path, pointer) in [
+        (at.clone(), "/verdicts/3"),
+        (format!("{at}/verdicts"), "/3"),
+    ] {
         let verdict = verdict(&path, pointer);
-        assert_eq!((&verdict["shadow"], &verdict["would_have"]), (&json!(true), &json!("suggest")), "{verdict}");
+        assert_eq!(
+            (&verdict["shadow"], &verdict["would_have"]),
+            (&json!(true), &json!("suggest")),
+            "{verdict}"
+        );
     }
-    let explained = world.run(&["explain", id, "--url", &format!("http://127.0.0.1:{}", world.port)]);
-    assert!(explained.said.contains("shorter: met, a shadow that would have suggested a postmortem"), "{}", explained.said);
+    let explained = world.run(&[
+        "explain",
+        id,
+        "--url",
+        &format!("http://127.0.0.1:{}", world.port),
+    ]);
+    assert!(
+        explained
+            .said
+            .contains("shorter: met, a shadow that would have suggested a postmortem"),
+        "{}",
+        explained.said
+    );
 }

@@ -11,7 +11,10 @@ const SOURCES: &str = "sources:\n- {name: kuma, kind: uptime_kuma, auth: none}\n
 fn started() -> World {
     let mut world = World::new();
     let settings = std::fs::read_to_string(world.path("afterword.yaml")).unwrap();
-    world.write("afterword.yaml", &settings.replace("sources:\n", &SOURCES.replace("- {", "  - {")));
+    world.write(
+        "afterword.yaml",
+        &settings.replace("sources:\n", &SOURCES.replace("- {", "  - {")),
+    );
     world.start();
     world
 }
@@ -39,23 +42,65 @@ fn a_sample_shows_what_a_source_makes_of_it() {
     ] {
         assert!(ended.said.contains(part), "no {part:?} in {}", ended.said);
     }
-    let told = world.run(&["check", "--sample", "down.json", "--source", "kuma", "--format", "json"]).said;
+    let told = world
+        .run(&[
+            "check",
+            "--sample",
+            "down.json",
+            "--source",
+            "kuma",
+            "--format",
+            "json",
+        ])
+        .said;
     let told: serde_json::Value = serde_json::from_str(&told).unwrap();
-    assert_eq!((&told["events"][0]["fact"]["name"], &told["unstarted"][0]), (&"Checkout".into(), &0.into()), "{told:#}");
+    assert_eq!(
+        (&told["events"][0]["fact"]["name"], &told["unstarted"][0]),
+        (&"Checkout".into(), &0.into()),
+        "{told:#}"
+    );
 
     let ended = world.run(&["check", "--sample", "down.json"]);
-    assert!(ended.code == Some(2) && ended.said.contains("--source; there are: kuma, bus"), "{}", ended.said);
+    assert!(
+        ended.code == Some(2) && ended.said.contains("--source; there are: kuma, bus"),
+        "{}",
+        ended.said
+    );
     let ended = world.run(&["check", "--sample", "down.json", "--source", "bus"]);
-    assert!(ended.code == Some(1) && ended.said.contains("down.json: specversion: missing"), "{}", ended.said);
+    assert!(
+        ended.code == Some(1) && ended.said.contains("down.json: specversion: missing"),
+        "{}",
+        ended.said
+    );
     world.write("note.txt", "hello");
-    let beside = ["ce-specversion: 1.0", "ce-id: 1", "CE-Source: /a", "ce-type: com.example.note", "content-type: text/plain"];
+    let beside = [
+        "ce-specversion: 1.0",
+        "ce-id: 1",
+        "CE-Source: /a",
+        "ce-type: com.example.note",
+        "content-type: text/plain",
+    ];
     let mut asked = vec!["check", "--sample", "note.txt", "--source", "bus"];
     asked.extend(beside.iter().flat_map(|header| ["--header", header]));
     let ended = world.run(&asked);
-    assert!(ended.code == Some(0) && ended.said.contains("text: com.example.note"), "{}", ended.said);
-    world.write("afterword.yaml", "sources: [{name: a, kind: generic, auth: none, map: {name: bdy.x, status: '\"firing\"'}}]");
+    assert!(
+        ended.code == Some(0) && ended.said.contains("text: com.example.note"),
+        "{}",
+        ended.said
+    );
+    world.write(
+        "afterword.yaml",
+        "sources: [{name: a, kind: generic, auth: none, map: {name: bdy.x, status: '\"firing\"'}}]",
+    );
     let ended = world.run(&["check", "--sample", "down.json"]);
-    assert!(ended.code == Some(1) && ended.said.contains("afterword.yaml:1:60: unknown name `bdy`"), "{}", ended.said);
+    assert!(
+        ended.code == Some(1)
+            && ended
+                .said
+                .contains("afterword.yaml:1:60: unknown name `bdy`"),
+        "{}",
+        ended.said
+    );
 }
 
 #[test]
@@ -63,9 +108,15 @@ fn cloudevents_come_to_a_source_and_to_the_api() {
     let world = started();
     let structured = [("Content-Type", "application/cloudevents+json")];
     let event = r#"{"specversion": "1.0", "id": "1", "source": "/a", "type": "com.afterword.near_miss", "subject": "checkout", "data": {"what": "the disk was nearly full"}}"#;
-    let answer = world.http.try_post("/ingest/bus", event, &structured).unwrap();
+    let answer = world
+        .http
+        .try_post("/ingest/bus", event, &structured)
+        .unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
-    let answer = world.http.try_post("/api/v1/events", event, &structured).unwrap();
+    let answer = world
+        .http
+        .try_post("/api/v1/events", event, &structured)
+        .unwrap();
     assert_eq!(answer.status, 201, "{}", answer.body);
     let beside = [
         ("Content-Type", "application/json"),
@@ -75,21 +126,41 @@ fn cloudevents_come_to_a_source_and_to_the_api() {
         ("ce-type", "afterword.note"),
         ("ce-subject", "checkout"),
     ];
-    let answer = world.http.try_post("/api/v1/events", r#"{"text": "seen"}"#, &beside).unwrap();
+    let answer = world
+        .http
+        .try_post("/api/v1/events", r#"{"text": "seen"}"#, &beside)
+        .unwrap();
     assert_eq!(answer.status, 201, "{}", answer.body);
     let answer = world
         .http
-        .try_post("/api/v1/events", r#"[{"specversion": "1.0"}]"#, &[("Content-Type", "application/cloudevents-batch+json")])
+        .try_post(
+            "/api/v1/events",
+            r#"[{"specversion": "1.0"}]"#,
+            &[("Content-Type", "application/cloudevents-batch+json")],
+        )
         .unwrap();
-    assert!(answer.status == 400 && answer.body.contains("[0].id: missing"), "{}", answer.body);
+    assert!(
+        answer.status == 400 && answer.body.contains("[0].id: missing"),
+        "{}",
+        answer.body
+    );
     assert_eq!(world.incidents().len(), 1);
 }
 
 #[test]
 fn a_monitor_that_is_down_again_and_up_is_one_episode() {
     let world = started();
-    let time = |ago: u64| crate::world::stamp(std::time::Duration::from_secs(ago)).replace('T', " ").replace('Z', "");
-    for body in [heartbeat(0, &time(600)), heartbeat(0, &time(300)), heartbeat(1, &time(60)), heartbeat(1, &time(60))] {
+    let time = |ago: u64| {
+        crate::world::stamp(std::time::Duration::from_secs(ago))
+            .replace('T', " ")
+            .replace('Z', "")
+    };
+    for body in [
+        heartbeat(0, &time(600)),
+        heartbeat(0, &time(300)),
+        heartbeat(1, &time(60)),
+        heartbeat(1, &time(60)),
+    ] {
         assert_eq!(world.post("/ingest/kuma", &body).status, 200);
     }
     let incidents = crate::world::until("the incident is seen", crate::world::PATIENCE, || {
@@ -106,20 +177,32 @@ fn whoever_delivers_cloudevents_may_ask_first() {
     let world = started();
     let asked = |source: &str, origin: &str| {
         let mut stream = TcpStream::connect(("127.0.0.1", world.port)).unwrap();
-        let request = format!("OPTIONS /ingest/{source} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{origin}Connection: close\r\n\r\n", world.port);
+        let request = format!(
+            "OPTIONS /ingest/{source} HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{origin}Connection: close\r\n\r\n",
+            world.port
+        );
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
         answer.to_ascii_lowercase()
     };
-    let granted = asked("bus", "WebHook-Request-Origin: eventemitter.example.com\r\nWebHook-Request-Rate: 120\r\n");
-    for part in ["http/1.1 200", "webhook-allowed-origin: eventemitter.example.com", "webhook-allowed-rate: *", "allow: post, put, options"]
-    {
+    let granted = asked(
+        "bus",
+        "WebHook-Request-Origin: eventemitter.example.com\r\nWebHook-Request-Rate: 120\r\n",
+    );
+    for part in [
+        "http/1.1 200",
+        "webhook-allowed-origin: eventemitter.example.com",
+        "webhook-allowed-rate: *",
+        "allow: post, put, options",
+    ] {
         assert!(granted.contains(part), "no {part:?} in {granted}");
     }
-    for other in
-        [asked("bus", ""), asked("kuma", "WebHook-Request-Origin: a.example\r\n"), asked("nobody", "WebHook-Request-Origin: a.example\r\n")]
-    {
+    for other in [
+        asked("bus", ""),
+        asked("kuma", "WebHook-Request-Origin: a.example\r\n"),
+        asked("nobody", "WebHook-Request-Origin: a.example\r\n"),
+    ] {
         assert!(!other.contains("webhook-allowed"), "{other}");
     }
 }

@@ -54,7 +54,11 @@ fn broken_bodies_break_no_reader() {
             let body = broken(&payload.body, &mut dice);
             // Nine times in ten its own reader, else any other.
             let others = dice.roll().is_multiple_of(10);
-            let by = if others { &all[dice.below(all.len())] } else { payload };
+            let by = if others {
+                &all[dice.below(all.len())]
+            } else {
+                payload
+            };
             check(&by.settings.readers["source"], payload, &body);
         }
     }
@@ -62,8 +66,15 @@ fn broken_bodies_break_no_reader() {
 
 #[test]
 fn deep_and_long_bodies_break_no_reader() {
-    let deep = [b"{\"a\":".repeat(100_000), b"[".repeat(100_000), b"{\"event\":{\"data\":".repeat(50_000)];
-    let long = format!("{{\"version\":\"4\",\"alerts\":[{}1]}}", "1,".repeat(300_000));
+    let deep = [
+        b"{\"a\":".repeat(100_000),
+        b"[".repeat(100_000),
+        b"{\"event\":{\"data\":".repeat(50_000),
+    ];
+    let long = format!(
+        "{{\"version\":\"4\",\"alerts\":[{}1]}}",
+        "1,".repeat(300_000)
+    );
     for payload in payloads() {
         let reader = &payload.settings.readers["source"];
         for body in deep.iter().map(Vec::as_slice).chain([long.as_bytes()]) {
@@ -73,21 +84,52 @@ fn deep_and_long_bodies_break_no_reader() {
 }
 
 fn check(reader: &Reader, payload: &Payload, body: &[u8]) {
-    let headers: Headers<'_> = payload.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
+    let headers: Headers<'_> = payload
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
     let now: Time = "2026-11-23T12:00:00Z".parse().unwrap();
-    let message = Message { source: "source", headers: &headers, body, names: &LabelNames::default(), now };
+    let message = Message {
+        source: "source",
+        headers: &headers,
+        body,
+        names: &LabelNames::default(),
+        now,
+    };
     let begun = super::world::now();
     let told = read(reader, &message, &mut |_| false);
     let took = begun.elapsed();
     let shown = || String::from_utf8_lossy(&body[..body.len().min(2000)]).into_owned();
-    assert!(took < LONGEST, "{}: {took:?} for {} bytes: {}", payload.name, body.len(), shown());
+    assert!(
+        took < LONGEST,
+        "{}: {took:?} for {} bytes: {}",
+        payload.name,
+        body.len(),
+        shown()
+    );
     let Ok(reading) = told else { return };
     // An event takes more than two bytes to tell, and so does a fault; neither is larger than what it was read from by much.
     let members = reading.events.len() + reading.faults.len();
-    assert!(members <= 16 + body.len() / 2, "{}: {members} of {} bytes: {}", payload.name, body.len(), shown());
+    assert!(
+        members <= 16 + body.len() / 2,
+        "{}: {members} of {} bytes: {}",
+        payload.name,
+        body.len(),
+        shown()
+    );
     for event in &reading.events {
-        assert!(event.occurred_at <= now + chrono::TimeDelta::minutes(2) || event.clamped, "{}: {event:?}", payload.name);
-        assert!(serde_json::to_string(event).is_ok_and(|text| text.len() < 200_000 + 20 * body.len()), "{}: {}", payload.name, shown());
+        assert!(
+            event.occurred_at <= now + chrono::TimeDelta::minutes(2) || event.clamped,
+            "{}: {event:?}",
+            payload.name
+        );
+        assert!(
+            serde_json::to_string(event).is_ok_and(|text| text.len() < 200_000 + 20 * body.len()),
+            "{}: {}",
+            payload.name,
+            shown()
+        );
     }
 }
 
@@ -117,14 +159,25 @@ fn broken(body: &[u8], dice: &mut Dice) -> Vec<u8> {
 
 /// Puts a piece in the place of the JSON value that follows the next colon.
 fn value(body: &mut Vec<u8>, at: usize, piece: &str) {
-    let Some(colon) = body[at..].iter().position(|byte| *byte == b':').map(|place| at + place + 1) else { return };
+    let Some(colon) = body[at..]
+        .iter()
+        .position(|byte| *byte == b':')
+        .map(|place| at + place + 1)
+    else {
+        return;
+    };
     let rest = &body[colon..];
     let quoted = rest.trim_ascii_start().first() == Some(&b'"');
     let end = if quoted {
         let open = rest.iter().position(|byte| *byte == b'"').unwrap_or(0);
-        rest[open + 1..].iter().position(|byte| *byte == b'"').map_or(rest.len(), |close| open + close + 2)
+        rest[open + 1..]
+            .iter()
+            .position(|byte| *byte == b'"')
+            .map_or(rest.len(), |close| open + close + 2)
     } else {
-        rest.iter().position(|byte| b",}]".contains(byte)).unwrap_or(rest.len())
+        rest.iter()
+            .position(|byte| b",}]".contains(byte))
+            .unwrap_or(rest.len())
     };
     body.splice(colon..colon + end, piece.bytes());
 }

@@ -21,14 +21,17 @@ struct Server {
 }
 
 impl Server {
-    fn start(answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static) -> Self {
+    fn start(
+        answer: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+    ) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (noted, answer) = (Arc::clone(&asked), Arc::new(answer));
         std::thread::spawn(move || {
             for stream in listener.incoming() {
-                let (noted, answer, mut stream) = (Arc::clone(&noted), Arc::clone(&answer), stream.unwrap());
+                let (noted, answer, mut stream) =
+                    (Arc::clone(&noted), Arc::clone(&answer), stream.unwrap());
                 std::thread::spawn(move || {
                     let head = request(&stream);
                     noted.lock().unwrap().push(head.clone());
@@ -57,13 +60,19 @@ fn request(stream: &TcpStream) -> String {
     let mut head = String::new();
     while reader.read_line(&mut head).is_ok_and(|length| length > 2) {}
     let head = head.to_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |length| length.trim().parse().unwrap());
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.trim().parse().unwrap());
     let _ = reader.read_exact(&mut vec![0; length]);
     head
 }
 
 fn http(status: &str, headers: &str, body: &[u8]) -> Vec<u8> {
-    let head = format!("HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let head = format!(
+        "HTTP/1.1 {status}\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
     [head.as_bytes(), body].concat()
 }
 
@@ -84,7 +93,10 @@ fn ask(server: &Server) -> Result<Answer, Fault> {
 }
 
 fn ask_for(server: &Server, timeout: &str) -> Result<Answer, Fault> {
-    let entry = format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, timeout: {timeout}}}", server.port);
+    let entry = format!(
+        "{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, timeout: {timeout}}}",
+        server.port
+    );
     wait(client(&World::new(), &entry).query("up", DateTime::UNIX_EPOCH))
 }
 
@@ -92,7 +104,13 @@ fn scrape_with(server: &Server, rest: &str) -> Result<Page, Fault> {
     let world = World::new();
     world.write("token", "s3cret");
     let url = format!("http://127.0.0.1:{}/metrics", server.port);
-    wait(scraper(&world, &format!("{{name: web, kind: scrape, targets: ['{url}'], interval: 1m{rest}}}")).fetch(&url))
+    wait(
+        scraper(
+            &world,
+            &format!("{{name: web, kind: scrape, targets: ['{url}'], interval: 1m{rest}}}"),
+        )
+        .fetch(&url),
+    )
 }
 
 fn scrape(server: &Server) -> Result<Page, Fault> {
@@ -103,7 +121,10 @@ fn scrape(server: &Server) -> Result<Page, Fault> {
 #[track_caller]
 fn check(server: &Server, kind: fn(&Fault) -> bool, expected: &str) {
     for fault in [ask(server).unwrap_err(), scrape(server).unwrap_err()] {
-        assert!(kind(&fault) && fault.to_string().contains(expected), "expected {expected}\nfound {fault:?}");
+        assert!(
+            kind(&fault) && fault.to_string().contains(expected),
+            "expected {expected}\nfound {fault:?}"
+        );
     }
 }
 
@@ -114,15 +135,47 @@ const UNREADABLE: fn(&Fault) -> bool = |fault| matches!(fault, Fault::Unreadable
 fn garbage_and_half_answers() {
     check(&Server::always("SSH-2.0-OpenSSH_9.2\r\n"), UNREACHABLE, "");
     check(&Server::always(""), UNREACHABLE, "");
-    check(&Server::always("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf"), UNREACHABLE, "");
-    check(&Server::always("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"), UNREACHABLE, "");
-    check(&Server::always(http("502 Bad Gateway", "", b"<html>\nsorry</html>")), UNREACHABLE, "the server failed (status 502)");
-    check(&Server::always(http("200 OK", "content-encoding: br\r\n", b"x")), UNREADABLE, "packed as br");
-    check(&Server::always(http("200 OK", "content-encoding: gzip\r\n", b"not packed")), UNREADABLE, "cannot be unpacked");
+    check(
+        &Server::always("HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\nhalf"),
+        UNREACHABLE,
+        "",
+    );
+    check(
+        &Server::always("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n"),
+        UNREACHABLE,
+        "",
+    );
+    check(
+        &Server::always(http("502 Bad Gateway", "", b"<html>\nsorry</html>")),
+        UNREACHABLE,
+        "the server failed (status 502)",
+    );
+    check(
+        &Server::always(http("200 OK", "content-encoding: br\r\n", b"x")),
+        UNREADABLE,
+        "packed as br",
+    );
+    check(
+        &Server::always(http("200 OK", "content-encoding: gzip\r\n", b"not packed")),
+        UNREADABLE,
+        "cannot be unpacked",
+    );
     let cut = &gzip(100_000)[..50];
-    check(&Server::always(http("200 OK", "content-encoding: gzip\r\n", cut)), UNREADABLE, "cannot be unpacked");
-    let login = ask(&Server::always(http("200 OK", "content-type: text/html\r\n", b"<!doctype html>\n<form>"))).unwrap_err();
-    assert!(UNREADABLE(&login) && login.to_string().contains("<!doctype html>"), "{login:?}");
+    check(
+        &Server::always(http("200 OK", "content-encoding: gzip\r\n", cut)),
+        UNREADABLE,
+        "cannot be unpacked",
+    );
+    let login = ask(&Server::always(http(
+        "200 OK",
+        "content-type: text/html\r\n",
+        b"<!doctype html>\n<form>",
+    )))
+    .unwrap_err();
+    assert!(
+        UNREADABLE(&login) && login.to_string().contains("<!doctype html>"),
+        "{login:?}"
+    );
 }
 
 #[test]
@@ -141,10 +194,20 @@ fn slow_servers() {
     });
     for server in [late, drop_by_drop] {
         let begun = now();
-        for fault in [ask_for(&server, "2s").unwrap_err(), scrape_with(&server, ", timeout: 2s").unwrap_err()] {
-            assert!(UNREACHABLE(&fault) && fault.to_string().contains("no whole answer within 2s"), "{fault:?}");
+        for fault in [
+            ask_for(&server, "2s").unwrap_err(),
+            scrape_with(&server, ", timeout: 2s").unwrap_err(),
+        ] {
+            assert!(
+                UNREACHABLE(&fault) && fault.to_string().contains("no whole answer within 2s"),
+                "{fault:?}"
+            );
         }
-        assert!(begun.elapsed() < Duration::from_secs(30), "{:?}", begun.elapsed());
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "{:?}",
+            begun.elapsed()
+        );
     }
 }
 
@@ -159,15 +222,36 @@ fn answers_without_end_are_not_kept() {
     });
     check(&endless, UNREADABLE, "the answer is larger than");
     // 300 MB in a megabyte.
-    check(&Server::always(http("200 OK", "content-encoding: gzip\r\n", &gzip(300_000_000))), UNREADABLE, "the answer is larger than");
+    check(
+        &Server::always(http(
+            "200 OK",
+            "content-encoding: gzip\r\n",
+            &gzip(300_000_000),
+        )),
+        UNREADABLE,
+        "the answer is larger than",
+    );
 }
 
 #[test]
 fn a_packed_page_of_nearly_the_largest_size() {
-    let page = scrape(&Server::always(http("200 OK", "content-encoding: gzip\r\ncontent-type: text/plain\r\n", &gzip(9_900_000)))).unwrap();
-    assert!((9_900_000..=10_000_000).contains(&page.bytes.len()) && page.bytes.starts_with(b"metric_of_a_page 1\n"));
+    let page = scrape(&Server::always(http(
+        "200 OK",
+        "content-encoding: gzip\r\ncontent-type: text/plain\r\n",
+        &gzip(9_900_000),
+    )))
+    .unwrap();
+    assert!(
+        (9_900_000..=10_000_000).contains(&page.bytes.len())
+            && page.bytes.starts_with(b"metric_of_a_page 1\n")
+    );
     assert_eq!(page.content_type.as_deref(), Some("text/plain"));
-    let larger = scrape(&Server::always(http("200 OK", "content-encoding: gzip\r\n", &gzip(10_000_000)))).unwrap_err();
+    let larger = scrape(&Server::always(http(
+        "200 OK",
+        "content-encoding: gzip\r\n",
+        &gzip(10_000_000),
+    )))
+    .unwrap_err();
     assert!(UNREADABLE(&larger), "{larger:?}");
 }
 
@@ -183,11 +267,28 @@ fn busy_servers_say_when() {
         }
     }
     let silent = scrape(&Server::always(http("503 Service Unavailable", "", b""))).unwrap_err();
-    assert!(matches!(silent, Fault::Busy { retry_after: None, .. }) && silent.wait(1, "prom").num_milliseconds() <= 1000);
+    assert!(
+        matches!(
+            silent,
+            Fault::Busy {
+                retry_after: None,
+                ..
+            }
+        ) && silent.wait(1, "prom").num_milliseconds() <= 1000
+    );
     assert!((45..=60).contains(&silent.wait(99, "prom").num_seconds()));
-    assert!(matches!(scrape(&Server::always(http("404 Not Found", "", b"no"))), Err(Fault::Refused { status: 404, .. })));
-    assert!(matches!(scrape(&Server::always(http("204 No Content", "", b""))), Err(Fault::Refused { status: 204, .. })));
-    assert!(matches!(scrape(&Server::always(http("401 Unauthorized", "", b""))), Err(Fault::Unauthorized(_))));
+    assert!(matches!(
+        scrape(&Server::always(http("404 Not Found", "", b"no"))),
+        Err(Fault::Refused { status: 404, .. })
+    ));
+    assert!(matches!(
+        scrape(&Server::always(http("204 No Content", "", b""))),
+        Err(Fault::Refused { status: 204, .. })
+    ));
+    assert!(matches!(
+        scrape(&Server::always(http("401 Unauthorized", "", b""))),
+        Err(Fault::Unauthorized(_))
+    ));
 }
 
 /// Some proxies let no POST through.
@@ -195,18 +296,40 @@ fn busy_servers_say_when() {
 fn who_takes_no_post_is_asked_by_get() {
     let server = Server::start(|head, stream| {
         let refused = head.starts_with("post");
-        stream.write_all(&if refused { http("405 Method Not Allowed", "", b"") } else { http("200 OK", "", ONE.as_bytes()) })
+        stream.write_all(&if refused {
+            http("405 Method Not Allowed", "", b"")
+        } else {
+            http("200 OK", "", ONE.as_bytes())
+        })
     });
-    let prom = client(&World::new(), &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{}/a/b/}}", server.port));
+    let prom = client(
+        &World::new(),
+        &format!(
+            "{{name: prom, kind: prometheus, url: http://127.0.0.1:{}/a/b/}}",
+            server.port
+        ),
+    );
     for _ in 0..2 {
-        assert_eq!(wait(prom.query("a + b{c=\"ü&\"}", DateTime::UNIX_EPOCH)).unwrap().series.len(), 1);
+        assert_eq!(
+            wait(prom.query("a + b{c=\"ü&\"}", DateTime::UNIX_EPOCH))
+                .unwrap()
+                .series
+                .len(),
+            1
+        );
     }
-    let asked: Vec<String> = server.asked().iter().map(|head| head.lines().next().unwrap().to_owned()).collect();
-    let get =
-        "get /a/b/api/v1/query?query=a+%2b+b%7bc%3d%22%c3%bc%26%22%7d&time=0.000&timeout=10000ms&latency_offset=1ms&nocache=1 http/1.1";
+    let asked: Vec<String> = server
+        .asked()
+        .iter()
+        .map(|head| head.lines().next().unwrap().to_owned())
+        .collect();
+    let get = "get /a/b/api/v1/query?query=a+%2b+b%7bc%3d%22%c3%bc%26%22%7d&time=0.000&timeout=10000ms&latency_offset=1ms&nocache=1 http/1.1";
     assert_eq!(asked, ["post /a/b/api/v1/query http/1.1", get, get]);
     let neither = ask(&Server::always(http("405 Method Not Allowed", "", b""))).unwrap_err();
-    assert!(matches!(neither, Fault::Refused { status: 405, .. }), "{neither:?}");
+    assert!(
+        matches!(neither, Fault::Refused { status: 405, .. }),
+        "{neither:?}"
+    );
 }
 
 #[test]
@@ -214,14 +337,20 @@ fn no_more_queries_at_once_than_wanted() {
     let (active, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
     let (now_active, seen) = (Arc::clone(&active), Arc::clone(&most));
     let server = Server::start(move |_, stream| {
-        seen.fetch_max(now_active.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        seen.fetch_max(
+            now_active.fetch_add(1, Ordering::SeqCst) + 1,
+            Ordering::SeqCst,
+        );
         pause(Duration::from_millis(100));
         now_active.fetch_sub(1, Ordering::SeqCst);
         stream.write_all(&http("200 OK", "", ONE.as_bytes()))
     });
     let prom = Arc::new(client(
         &World::new(),
-        &format!("{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, concurrency: 2}}", server.port),
+        &format!(
+            "{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, concurrency: 2}}",
+            server.port
+        ),
     ));
     wait(async {
         let mut tasks = tokio::task::JoinSet::new();
@@ -239,7 +368,11 @@ fn no_more_queries_at_once_than_wanted() {
 #[test]
 fn what_is_shown_to_a_page() {
     let server = Server::always(http("200 OK", "", b"up 1\n"));
-    let page = scrape_with(&server, ", auth: {bearer_token_file: token}, headers: {X-Scope-OrgID: team}").unwrap();
+    let page = scrape_with(
+        &server,
+        ", auth: {bearer_token_file: token}, headers: {X-Scope-OrgID: team}",
+    )
+    .unwrap();
     assert_eq!(page.bytes, b"up 1\n");
     let head = server.asked().remove(0);
     for line in [
@@ -247,11 +380,17 @@ fn what_is_shown_to_a_page() {
         "authorization: bearer s3cret",
         "x-scope-orgid: team",
         "x-prometheus-scrape-timeout-seconds: 10",
-        &format!("accept: {}", afterword::ingest::exposition::ACCEPT.to_lowercase()),
+        &format!(
+            "accept: {}",
+            afterword::ingest::exposition::ACCEPT.to_lowercase()
+        ),
         "accept-encoding: gzip",
         &format!("user-agent: afterword/{}", env!("CARGO_PKG_VERSION")),
     ] {
-        assert!(head.lines().any(|given| given == line), "no {line} in\n{head}");
+        assert!(
+            head.lines().any(|given| given == line),
+            "no {line} in\n{head}"
+        );
     }
 }
 
@@ -260,24 +399,42 @@ fn credentials_stay_with_their_server() {
     let other = Arc::new(Server::always(http("200 OK", "", b"up 1\n")));
     let moved = format!("location: http://127.0.0.1:{}/metrics\r\n", other.port);
     let server = Server::always(http("302 Found", &moved, b""));
-    for rest in
-        [", auth: {bearer_token_file: token}", ", headers: {X-Scope-OrgID: team}", ", auth: {header: {name: X-T, value_file: token}}"]
-    {
+    for rest in [
+        ", auth: {bearer_token_file: token}",
+        ", headers: {X-Scope-OrgID: team}",
+        ", auth: {header: {name: X-T, value_file: token}}",
+    ] {
         let fault = scrape_with(&server, rest).unwrap_err();
-        assert!(matches!(&fault, Fault::Refused { status: 302, .. }) && fault.to_string().contains(&other.port.to_string()), "{fault:?}");
+        assert!(
+            matches!(&fault, Fault::Refused { status: 302, .. })
+                && fault.to_string().contains(&other.port.to_string()),
+            "{fault:?}"
+        );
     }
     assert_eq!(other.asked(), [""; 0]);
     assert_eq!(scrape(&server).unwrap().bytes, b"up 1\n");
 
     let fault = ask(&server).unwrap_err();
-    assert!(matches!(&fault, Fault::Refused { status: 302, message, .. } if message.contains("sends us on to")), "{fault:?}");
+    assert!(
+        matches!(&fault, Fault::Refused { status: 302, message, .. } if message.contains("sends us on to")),
+        "{fault:?}"
+    );
     assert_eq!(other.asked().len(), 1);
 
     let within = Server::start(|head, stream| {
         let first = head.starts_with("get /metrics ");
-        stream.write_all(&if first { http("307 Moved", "location: /there\r\n", b"") } else { http("200 OK", "", b"up 1\n") })
+        stream.write_all(&if first {
+            http("307 Moved", "location: /there\r\n", b"")
+        } else {
+            http("200 OK", "", b"up 1\n")
+        })
     });
-    assert_eq!(scrape_with(&within, ", auth: {bearer_token_file: token}").unwrap().bytes, b"up 1\n");
+    assert_eq!(
+        scrape_with(&within, ", auth: {bearer_token_file: token}")
+            .unwrap()
+            .bytes,
+        b"up 1\n"
+    );
     assert!(within.asked()[1].contains("authorization: bearer s3cret"));
     let round = Server::always(http("302 Found", "location: /metrics\r\n", b""));
     assert!(UNREACHABLE(&scrape(&round).unwrap_err()));

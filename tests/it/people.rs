@@ -27,7 +27,10 @@ fn started(on_call: &str) -> World {
             &format!("aliases: ['alertmanager:checkout-svc'], automatic: [restart], on_call: {on_call}, owners: [ada, bo]"),
         )
         .replace("email: ada@example.com,", "email: ada@example.com, aliases: ['github:ada'],");
-    world.write("afterword.yaml", &format!("{settings}robots: ['deploy:ci-*']\n"));
+    world.write(
+        "afterword.yaml",
+        &format!("{settings}robots: ['deploy:ci-*']\n"),
+    );
     world.start();
     world
 }
@@ -43,9 +46,21 @@ fn rota(who: &str) -> String {
 
 /// An alert that calls the service as its source does; the incident's id.
 fn fires(world: &World) -> String {
-    let fired = world.post("/ingest/alertmanager", &webhook(&[alert("High", "checkout-svc", &stamp(Duration::from_secs(60)))]));
+    let fired = world.post(
+        "/ingest/alertmanager",
+        &webhook(&[alert(
+            "High",
+            "checkout-svc",
+            &stamp(Duration::from_secs(60)),
+        )]),
+    );
     assert_eq!(fired.status, 200);
-    until("the incident is there", PATIENCE, || world.incidents().first().map(|incident| incident["id"].as_str().unwrap().to_owned()))
+    until("the incident is there", PATIENCE, || {
+        world
+            .incidents()
+            .first()
+            .map(|incident| incident["id"].as_str().unwrap().to_owned())
+    })
 }
 
 fn steps(world: &World, actor: &str) {
@@ -57,12 +72,20 @@ fn steps(world: &World, actor: &str) {
 
 /// The verdict of the only criterion, once the incident has so many interventions.
 fn verdict(world: &World, id: &str, interventions: usize) -> Value {
-    until(&format!("{interventions} steps are judged"), PATIENCE, || {
-        let incident = world.incident(id);
-        let count =
-            incident["members"].as_array().unwrap().iter().filter(|member| member["event"]["fact"]["kind"] == "intervention").count();
-        (count == interventions).then(|| incident["verdicts"][0].clone())
-    })
+    until(
+        &format!("{interventions} steps are judged"),
+        PATIENCE,
+        || {
+            let incident = world.incident(id);
+            let count = incident["members"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|member| member["event"]["fact"]["kind"] == "intervention")
+                .count();
+            (count == interventions).then(|| incident["verdicts"][0].clone())
+        },
+    )
 }
 
 fn page(world: &World, id: &str) -> String {
@@ -73,23 +96,38 @@ fn page(world: &World, id: &str) -> String {
 fn draft_says(world: &World, words: &str) -> String {
     until(&format!("the draft says {words:?}"), PATIENCE, || {
         let listed = world.get("/api/v1/postmortems").json();
-        let id = listed.as_array().or_else(|| listed["postmortems"].as_array())?.first()?["id"].as_str()?.to_owned();
+        let id = listed
+            .as_array()
+            .or_else(|| listed["postmortems"].as_array())?
+            .first()?["id"]
+            .as_str()?
+            .to_owned();
         let page = world.get(&format!("/postmortems/{id}")).body;
         page.contains(words).then_some(page)
     })
 }
 
 fn identify(world: &World, alias: &str, person: Option<&str>) -> u16 {
-    world.post("/api/v1/identities", &json!({"alias": alias, "person": person, "by": "lin"}).to_string()).status
+    world
+        .post(
+            "/api/v1/identities",
+            &json!({"alias": alias, "person": person, "by": "lin"}).to_string(),
+        )
+        .status
 }
 
 /// What a page's form posts; the status of the page that it leads to.
 fn posts_form(world: &World, path: &str, form: &str) -> u16 {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let client = reqwest::Client::builder().no_proxy().build().unwrap();
         let request = client.post(format!("http://127.0.0.1:{}{path}", world.port));
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form.to_owned());
+        let request = request
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.to_owned());
         request.send().await.unwrap().status().as_u16()
     })
 }
@@ -99,7 +137,11 @@ fn somebody_is_known_by_every_name_and_a_program_is_nobody() {
     let mut world = started("rota.ics");
     world.write("rota.ics", &rota("Ada L."));
     let id = fires(&world);
-    assert_eq!(world.incident(&id)["services"], json!(["checkout"]), "the source's word for it is another name");
+    assert_eq!(
+        world.incident(&id)["services"],
+        json!(["checkout"]),
+        "the source's word for it is another name"
+    );
 
     steps(&world, "deploy:ci-7");
     let seen = verdict(&world, &id, 1);
@@ -109,19 +151,30 @@ fn somebody_is_known_by_every_name_and_a_program_is_nobody() {
     steps(&world, "github:zoe");
     assert_eq!(verdict(&world, &id, 2)["outcome"], "unknown");
     let shown = page(&world, &id);
-    assert!(shown.contains("github:zoe ·") && shown.contains("name=\"alias\" value=\"github:zoe\""), "{shown}");
-    assert!(!shown.contains("value=\"deploy:ci-7\""), "nobody asks who a program is");
+    assert!(
+        shown.contains("github:zoe ·") && shown.contains("name=\"alias\" value=\"github:zoe\""),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("value=\"deploy:ci-7\""),
+        "nobody asks who a program is"
+    );
 
     // Nobody of the settings, no name: said, and nothing happens.
     assert_eq!(identify(&world, "github:zoe", Some("zoe")), 400);
     assert_eq!(identify(&world, " ", Some("bo")), 400);
     assert_eq!(identify(&world, "GitHub:Zoe", Some("bo")), 201);
-    until("it counts", PATIENCE, || (verdict(&world, &id, 2)["outcome"] == "met").then_some(()));
+    until("it counts", PATIENCE, || {
+        (verdict(&world, &id, 2)["outcome"] == "met").then_some(())
+    });
     assert!(page(&world, &id).contains("Bo M. ·"));
     draft_says(&world, "Manual step by Bo M.");
     // The rota came after the service had begun: the draft says so once it is read.
     let draft = draft_says(&world, "On call for checkout at detection: Ada L.");
-    assert!(draft.contains("Manual step by deploy:ci-7") && draft.contains("Manual step by Bo M."), "{draft}");
+    assert!(
+        draft.contains("Manual step by deploy:ci-7") && draft.contains("Manual step by Bo M."),
+        "{draft}"
+    );
 
     steps(&world, "github:ada");
     verdict(&world, &id, 3);
@@ -130,9 +183,21 @@ fn somebody_is_known_by_every_name_and_a_program_is_nobody() {
 
     world.kill();
     world.start();
-    assert!(page(&world, &id).contains("Bo M. ·"), "it is still known who that is");
-    assert_eq!(posts_form(&world, &format!("/incidents/{id}/identities"), "alias=github%3Azoe&person="), 200);
-    until("it is taken back", PATIENCE, || page(&world, &id).contains("github:zoe ·").then_some(()));
+    assert!(
+        page(&world, &id).contains("Bo M. ·"),
+        "it is still known who that is"
+    );
+    assert_eq!(
+        posts_form(
+            &world,
+            &format!("/incidents/{id}/identities"),
+            "alias=github%3Azoe&person="
+        ),
+        200
+    );
+    until("it is taken back", PATIENCE, || {
+        page(&world, &id).contains("github:zoe ·").then_some(())
+    });
     draft_says(&world, "Manual step by github:zoe");
     assert!(draft_says(&world, "Manual step by Ada L.").contains("Ada L."));
 }
@@ -142,32 +207,72 @@ fn a_rota_that_changes_is_read_again_and_one_that_cannot_be_read_is_not_nobody()
     let world = started("rota.ics");
     let id = fires(&world);
     // There is no such file yet.
-    until("it is unknown", PATIENCE, || page(&world, &id).contains("On call for checkout at detection: unknown:").then_some(()));
-    assert!(world.get("/metrics").body.contains("afterword_on_call_up{service=\"checkout\"} 0"));
-    for (who, shown) in [("Ada L.", "Ada L."), ("Bo M.", "Bo M."), ("Zoe Q.", "On Call - Zoe Q. - Checkout")] {
+    until("it is unknown", PATIENCE, || {
+        page(&world, &id)
+            .contains("On call for checkout at detection: unknown:")
+            .then_some(())
+    });
+    assert!(
+        world
+            .get("/metrics")
+            .body
+            .contains("afterword_on_call_up{service=\"checkout\"} 0")
+    );
+    for (who, shown) in [
+        ("Ada L.", "Ada L."),
+        ("Bo M.", "Bo M."),
+        ("Zoe Q.", "On Call - Zoe Q. - Checkout"),
+    ] {
         world.write("rota.ics", &rota(who));
         let words = format!("On call for checkout at detection: {shown}</p>");
-        until(&words, PATIENCE, || page(&world, &id).contains(&words).then_some(()));
+        until(&words, PATIENCE, || {
+            page(&world, &id).contains(&words).then_some(())
+        });
     }
-    assert!(world.get("/metrics").body.contains("afterword_on_call_up{service=\"checkout\"} 1"));
+    assert!(
+        world
+            .get("/metrics")
+            .body
+            .contains("afterword_on_call_up{service=\"checkout\"} 1")
+    );
     assert!(world.get("/").body.contains("On Call - Zoe Q. - Checkout"));
     // What was read stays true of the past, and the fault is told.
     world.write("rota.ics", "<html>moved</html>");
-    until("the fault is shown", PATIENCE, || world.get("/").body.contains("it is no calendar").then_some(()));
+    until("the fault is shown", PATIENCE, || {
+        world
+            .get("/")
+            .body
+            .contains("it is no calendar")
+            .then_some(())
+    });
     assert!(page(&world, &id).contains("On Call - Zoe Q. - Checkout"));
     world.write("rota.ics", &"x".repeat(LARGEST + 1));
-    until("it is bounded", PATIENCE, || world.get("/").body.contains("it is larger than 4 MB").then_some(()));
+    until("it is bounded", PATIENCE, || {
+        world
+            .get("/")
+            .body
+            .contains("it is larger than 4 MB")
+            .then_some(())
+    });
 }
 
 #[test]
 fn a_server_that_is_dead_makes_unknown() {
-    let world = started(&format!("http://127.0.0.1:{}/private/token.ics", free_port()));
+    let world = started(&format!(
+        "http://127.0.0.1:{}/private/token.ics",
+        free_port()
+    ));
     let id = fires(&world);
     until("it is unknown", PATIENCE, || {
-        page(&world, &id).contains("its calendar cannot be read: its server cannot be reached").then_some(())
+        page(&world, &id)
+            .contains("its calendar cannot be read: its server cannot be reached")
+            .then_some(())
     });
     let log = std::fs::read_to_string(world.path("afterword.log")).unwrap();
-    assert!(!log.contains("token.ics") && !world.get("/").body.contains("token.ics"), "the address may be a secret: {log}");
+    assert!(
+        !log.contains("token.ics") && !world.get("/").body.contains("token.ics"),
+        "the address may be a secret: {log}"
+    );
 }
 
 #[test]
@@ -184,7 +289,9 @@ fn a_server_gives_a_calendar_once_while_it_is_the_same() {
             let asked = String::from_utf8_lossy(&asked[..length]).to_lowercase();
             let version = shown.load(Ordering::Relaxed);
             let answer = match version {
-                _ if asked.contains(&format!("if-none-match: \"v{version}\"")) => "304 Not Modified\r\n".to_owned(),
+                _ if asked.contains(&format!("if-none-match: \"v{version}\"")) => {
+                    "304 Not Modified\r\n".to_owned()
+                }
                 3 => format!("200 OK\r\ncontent-length: {}\r\n", LARGEST + 1),
                 4 => "503 Service Unavailable\r\ncontent-length: 0\r\n".to_owned(),
                 _ => format!("200 OK\r\netag: \"v{version}\"\r\ncontent-length: 4\r\n"),
@@ -198,7 +305,10 @@ fn a_server_gives_a_calendar_once_while_it_is_the_same() {
             let _ = write!(stream, "HTTP/1.1 {answer}connection: close\r\n\r\n{body}");
         }
     });
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let client = Client::new().unwrap();
     let ask = |seen: &Seen| runtime.block_on(client.fetch(&address, seen));
     let (text, seen) = ask(&Seen::default()).unwrap().unwrap();
@@ -209,5 +319,8 @@ fn a_server_gives_a_calendar_once_while_it_is_the_same() {
     version.store(3, Ordering::Relaxed);
     assert_eq!(ask(&seen), Err("it is larger than 4 MB".to_owned()));
     version.store(4, Ordering::Relaxed);
-    assert_eq!(ask(&seen), Err("its server answers with status 503".to_owned()));
+    assert_eq!(
+        ask(&seen),
+        Err("its server answers with status 503".to_owned())
+    );
 }

@@ -22,8 +22,15 @@ pub(crate) struct Postgres {
 impl Postgres {
     /// Starts it.
     pub(crate) fn start() -> Self {
-        let dir = tempfile::Builder::new().prefix("afterword-postgres").tempdir_in("/tmp").unwrap();
-        let mut server = Self { port: free_port(), script: None, dir };
+        let dir = tempfile::Builder::new()
+            .prefix("afterword-postgres")
+            .tempdir_in("/tmp")
+            .unwrap();
+        let mut server = Self {
+            port: free_port(),
+            script: None,
+            dir,
+        };
         server.go_on();
         server.query("postgres", "create database afterword");
         server
@@ -37,10 +44,16 @@ impl Postgres {
     /// Starts it again on the same data.
     pub(crate) fn go_on(&mut self) {
         until("PostgreSQL serves", PATIENCE, || {
-            let ended = self.script.as_mut().is_none_or(|script| script.try_wait().unwrap().is_some());
+            let ended = self
+                .script
+                .as_mut()
+                .is_none_or(|script| script.try_wait().unwrap().is_some());
             if ended {
                 let mut command = Command::new(repository().join("tests/postgres.sh"));
-                command.arg(self.dir.path()).arg(self.port.to_string()).stdin(Stdio::piped());
+                command
+                    .arg(self.dir.path())
+                    .arg(self.port.to_string())
+                    .stdin(Stdio::piped());
                 self.script = Some(command.spawn().unwrap());
             }
             self.try_query("postgres", "select 1").then_some(())
@@ -50,7 +63,13 @@ impl Postgres {
     /// `kill -9` of the server.
     pub(crate) fn kill(&mut self) {
         let file: PathBuf = self.dir.path().join("data/postmaster.pid");
-        let pid = std::fs::read_to_string(file).unwrap().lines().next().unwrap().parse().unwrap();
+        let pid = std::fs::read_to_string(file)
+            .unwrap()
+            .lines()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap();
         send_signal(pid, "KILL");
         if let Some(mut script) = self.script.take() {
             script.wait().unwrap();
@@ -63,7 +82,11 @@ impl Postgres {
 
     fn try_query(&self, database: &str, text: &str) -> bool {
         let url = format!("postgres://postgres@127.0.0.1:{}/{database}", self.port);
-        let done = Command::new("psql").args([&url, "-qc", text]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+        let done = Command::new("psql")
+            .args([&url, "-qc", text])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
         done.expect("psql is installed").success()
     }
 }
@@ -87,11 +110,16 @@ impl Way {
     /// Opens a way to `target`.
     pub(crate) fn to(target: u16) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let way = Self { port: listener.local_addr().unwrap().port(), cut: Arc::new(AtomicBool::new(false)) };
+        let way = Self {
+            port: listener.local_addr().unwrap().port(),
+            cut: Arc::new(AtomicBool::new(false)),
+        };
         let cut = Arc::clone(&way.cut);
         std::thread::spawn(move || {
             for near in listener.incoming().flatten() {
-                let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else { continue };
+                let Ok(far) = TcpStream::connect(("127.0.0.1", target)) else {
+                    continue;
+                };
                 for (from, to) in [(near.try_clone(), far.try_clone()), (Ok(far), Ok(near))] {
                     let (from, to, cut) = (from.unwrap(), to.unwrap(), Arc::clone(&cut));
                     std::thread::spawn(move || carry(from, to, &cut));

@@ -70,9 +70,17 @@ fn killed_twenty_times(way: Way) {
         kill(&mut world);
     }
     let acknowledged = poster.stop();
-    assert!(acknowledged.len() > 20, "only {} alerts were acknowledged", acknowledged.len());
+    assert!(
+        acknowledged.len() > 20,
+        "only {} alerts were acknowledged",
+        acknowledged.len()
+    );
     let incident = until_closed(&world);
-    until("every acknowledged alert belongs to an incident", PATIENCE, || acknowledged.is_subset(&world.alerts_kept()).then_some(()));
+    until(
+        "every acknowledged alert belongs to an incident",
+        PATIENCE,
+        || acknowledged.is_subset(&world.alerts_kept()).then_some(()),
+    );
     assert_one_of_each(&mut world, &incident);
 }
 
@@ -89,20 +97,34 @@ fn watched(way: Way) -> (World, Page) {
 }
 
 fn until_draft(world: &World) {
-    until("the criterion's five seconds pass and a draft opens", PATIENCE, || {
-        (!world.files("postmortems", ".md").is_empty()).then_some(())
-    });
-    assert_eq!(world.files("invites", ".ics"), [""; 0], "an invite before the service recovered");
+    until(
+        "the criterion's five seconds pass and a draft opens",
+        PATIENCE,
+        || (!world.files("postmortems", ".md").is_empty()).then_some(()),
+    );
+    assert_eq!(
+        world.files("invites", ".ics"),
+        [""; 0],
+        "an invite before the service recovered"
+    );
 }
 
 /// The one incident that is held, once nothing can join it any more and its invite is written.
 fn until_closed(world: &World) -> Value {
     let closed = until("the incident closes", PATIENCE, || {
-        let held: Vec<Value> = world.incidents().into_iter().filter(|incident| incident["decision"] == "hold").collect();
+        let held: Vec<Value> = world
+            .incidents()
+            .into_iter()
+            .filter(|incident| incident["decision"] == "hold")
+            .collect();
         assert!(held.len() < 2, "more than one incident is held: {held:#?}");
-        held.into_iter().next().filter(|incident| incident["phase"] == "closed")
+        held.into_iter()
+            .next()
+            .filter(|incident| incident["phase"] == "closed")
     });
-    until("the invite is written", PATIENCE, || (!world.files("invites", ".ics").is_empty()).then_some(()));
+    until("the invite is written", PATIENCE, || {
+        (!world.files("invites", ".ics").is_empty()).then_some(())
+    });
     world.incident(closed["id"].as_str().unwrap())
 }
 
@@ -114,26 +136,43 @@ fn assert_one_of_each(world: &mut World, incident: &Value) {
     assert_files(world);
 
     let sentence = incident["verdicts"][0]["sentence"].as_str().unwrap();
-    assert!(sentence.contains("5s"), "the sentence does not say what it takes: {sentence}");
+    assert!(
+        sentence.contains("5s"),
+        "the sentence does not say what it takes: {sentence}"
+    );
     let page = world.get(&format!("/incidents/{}", incident["id"].as_str().unwrap()));
     assert_eq!(page.status, 200);
-    assert!(page.body.contains(sentence), "the page does not say {sentence:?}:\n{}", page.body);
+    assert!(
+        page.body.contains(sentence),
+        "the page does not say {sentence:?}:\n{}",
+        page.body
+    );
 }
 
 fn assert_files(world: &World) {
     let drafts = world.files("postmortems", ".md");
     assert_eq!(drafts.len(), 1, "{drafts:?}");
     let draft = std::fs::read_to_string(world.path("postmortems").join(&drafts[0])).unwrap();
-    assert!(draft.contains("We assume that every person made the correct decision"), "{draft}");
+    assert!(
+        draft.contains("We assume that every person made the correct decision"),
+        "{draft}"
+    );
     assert!(draft.contains("CheckoutDown"), "{draft}");
 
     let invites = world.files("invites", ".ics");
     assert_eq!(invites.len(), 1, "{invites:?}");
     let python = repository().join("target/python/bin/python");
     let invite = world.path("invites").join(&invites[0]);
-    let read = world.run_program(python.to_str().unwrap(), &["-c", READ_INVITE, invite.to_str().unwrap()]);
+    let read = world.run_program(
+        python.to_str().unwrap(),
+        &["-c", READ_INVITE, invite.to_str().unwrap()],
+    );
     assert_eq!(read.code, Some(0), "{}", read.said);
-    assert_eq!(read.said.trim(), "ada@example.com bo@example.com lin@example.com", "who is invited");
+    assert_eq!(
+        read.said.trim(),
+        "ada@example.com bo@example.com lin@example.com",
+        "who is invited"
+    );
 }
 
 /// Reads an invite with a library that is not ours and prints who is invited.
@@ -175,7 +214,10 @@ impl Poster {
                 let name = format!("Side{number}");
                 let body = webhook(&[alert(&name, &format!("side-{}", number % 3), &began)]);
                 // No answer: it is dead or being started; whether that alert was kept is nobody's promise.
-                if http.try_post("/ingest/alertmanager", &body, &[]).is_some_and(|answer| (200..300).contains(&answer.status)) {
+                if http
+                    .try_post("/ingest/alertmanager", &body, &[])
+                    .is_some_and(|answer| (200..300).contains(&answer.status))
+                {
                     acknowledged.insert(name);
                 }
                 pause(Duration::from_millis(20));

@@ -24,7 +24,10 @@ impl Dice {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "whoever runs the tests chooses the seed")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "whoever runs the tests chooses the seed"
+)]
 fn seed() -> u64 {
     std::env::var("AFTERWORD_SEED").map_or(20_260_105, |seed| seed.parse().unwrap())
 }
@@ -53,7 +56,10 @@ fn fill(dice: &mut Dice, series: &mut Vec<Sample>, minutes: usize, blind: usize)
                 // A longer gap would end what is bridged.
                 series.push(Sample::Value(dice.roll(2) == 1));
             }
-            _ => series.extend(std::iter::repeat_n(Sample::Value(dice.roll(2) == 1), 1 + dice.roll(7))),
+            _ => series.extend(std::iter::repeat_n(
+                Sample::Value(dice.roll(2) == 1),
+                1 + dice.roll(7),
+            )),
         }
     }
     series.truncate(minutes);
@@ -84,7 +90,8 @@ fn values(series: &[Sample]) -> String {
 }
 
 fn rules(text: &str) -> RuleSet {
-    parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
+    parse::load(&[("rules.yaml".to_owned(), text.to_owned())])
+        .unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
 
 fn minute(minutes: usize) -> Time {
@@ -105,8 +112,17 @@ fn judge(rules: &str, series: &[(String, String)], expected: &[Expected]) -> Res
         writeln!(test, "  - {{series: '{name}', values: '{values}'}}").unwrap();
     }
     test.push_str("  promql_expr_test:\n");
-    for Expected { expression, minute, samples } in expected {
-        writeln!(test, "  - expr: '{expression}'\n    eval_time: {minute}m\n    exp_samples:").unwrap();
+    for Expected {
+        expression,
+        minute,
+        samples,
+    } in expected
+    {
+        writeln!(
+            test,
+            "  - expr: '{expression}'\n    eval_time: {minute}m\n    exp_samples:"
+        )
+        .unwrap();
         for (labels, value) in samples {
             writeln!(test, "    - {{labels: '{labels}', value: {value}}}").unwrap();
         }
@@ -125,7 +141,10 @@ fn judge(rules: &str, series: &[(String, String)], expected: &[Expected]) -> Res
 /// The beginning is enough to see what differs.
 fn agrees(verdict: Result<(), String>, seed: u64) {
     if let Err(said) = verdict {
-        panic!("AFTERWORD_SEED={seed}\n{}", said.chars().take(4000).collect::<String>());
+        panic!(
+            "AFTERWORD_SEED={seed}\n{}",
+            said.chars().take(4000).collect::<String>()
+        );
     }
 }
 
@@ -139,12 +158,17 @@ struct Batch {
 }
 
 fn batch(dice: &mut Dice, cases: usize) -> Batch {
-    let (mut alerts, mut series) = ("groups:\n- name: conditions\n  rules:\n".to_owned(), Vec::new());
+    let (mut alerts, mut series) = (
+        "groups:\n- name: conditions\n  rules:\n".to_owned(),
+        Vec::new(),
+    );
     let mut states: Vec<Vec<(String, String)>> = vec![Vec::new(); MINUTES];
     let mut begins = states.clone();
     for case in 0..cases {
         let [wait, keep] = [(); 2].map(|()| [0, 0, 1, 2, 3, 5, 8][dice.roll(7)]);
-        let rule = boolean(&format!("for: {wait}m, keep_firing_for: {keep}m, no_data: healthy"));
+        let rule = boolean(&format!(
+            "for: {wait}m, keep_firing_for: {keep}m, no_data: healthy"
+        ));
         writeln!(alerts, "  - {{alert: c{case}, expr: 'm{{case=\"c{case}\"}} == 1', for: {wait}m, keep_firing_for: {keep}m}}").unwrap();
         let mut samples = vec![Sample::Gap; dice.roll(3)];
         fill(dice, &mut samples, MINUTES, 9);
@@ -157,7 +181,8 @@ fn batch(dice: &mut Dice, cases: usize) -> Batch {
                 AlertPhase::Pending { active_at } => ("pending", active_at),
                 AlertPhase::Firing { active_at } => ("firing", active_at),
             };
-            let labels = format!("ALERTS{{alertname=\"c{case}\",alertstate=\"{state}\",case=\"c{case}\"}}");
+            let labels =
+                format!("ALERTS{{alertname=\"c{case}\",alertstate=\"{state}\",case=\"c{case}\"}}");
             states[at].push((labels, "1".to_owned()));
             let labels = format!("ALERTS_FOR_STATE{{alertname=\"c{case}\",case=\"c{case}\"}}");
             begins[at].push((labels, active_at.timestamp().to_string()));
@@ -166,16 +191,27 @@ fn batch(dice: &mut Dice, cases: usize) -> Batch {
     let expected = |expression: &str, all: Vec<Vec<(String, String)>>| {
         let expression = expression.to_owned();
         let each = all.into_iter().enumerate();
-        each.map(move |(minute, samples)| Expected { expression: expression.clone(), minute, samples }).collect::<Vec<_>>()
+        each.map(move |(minute, samples)| Expected {
+            expression: expression.clone(),
+            minute,
+            samples,
+        })
+        .collect::<Vec<_>>()
     };
     let mut all = expected("ALERTS", states);
     all.extend(expected("ALERTS_FOR_STATE", begins));
-    Batch { rules: alerts, series, expected: all }
+    Batch {
+        rules: alerts,
+        series,
+        expected: all,
+    }
 }
 
 /// A condition that is degraded at 1.
 fn boolean(more: &str) -> ConditionRule {
-    let text = format!("conditions: [{{name: c, service: shop, metrics: prom, query: m, degraded: '== 1', every: 1m, {more}}}]");
+    let text = format!(
+        "conditions: [{{name: c, service: shop, metrics: prom, query: m, degraded: '== 1', every: 1m, {more}}}]"
+    );
     rules(&text).conditions.remove(0)
 }
 
@@ -186,7 +222,11 @@ fn alerts_are_pending_and_firing_when_prometheus_says_so() {
             scope.spawn(move || {
                 for round in 0..2 {
                     let seed = seed() + 2 * thread + round;
-                    let Batch { rules, series, expected } = batch(&mut Dice(seed), 250);
+                    let Batch {
+                        rules,
+                        series,
+                        expected,
+                    } = batch(&mut Dice(seed), 250);
                     agrees(judge(&rules, &series, &expected), seed);
                 }
             });
@@ -198,15 +238,26 @@ fn alerts_are_pending_and_firing_when_prometheus_says_so() {
 #[test]
 fn prometheus_objects_to_one_wrong_prediction() {
     let objects = |change: &dyn Fn(&mut Vec<Expected>)| {
-        let Batch { rules, series, mut expected } = batch(&mut Dice(seed()), 25);
-        assert!(expected.iter().all(|expected| expected.samples.len() < 25), "no case is ever inactive");
+        let Batch {
+            rules,
+            series,
+            mut expected,
+        } = batch(&mut Dice(seed()), 25);
+        assert!(
+            expected.iter().all(|expected| expected.samples.len() < 25),
+            "no case is ever inactive"
+        );
         change(&mut expected);
         judge(&rules, &series, &expected).is_err()
     };
     assert!(!objects(&|_| {}));
     assert!(objects(&|all| {
         let (labels, _) = &mut all[20].samples[0];
-        let other = if labels.contains("firing") { labels.replace("firing", "pending") } else { labels.replace("pending", "firing") };
+        let other = if labels.contains("firing") {
+            labels.replace("firing", "pending")
+        } else {
+            labels.replace("pending", "firing")
+        };
         *labels = other;
     }));
     assert!(objects(&|all| {
@@ -241,7 +292,10 @@ fn degraded_time_is_what_prometheus_counts() {
         let rule = &force.rules.conditions[0];
         for (at, reading) in readings(&samples).into_iter().enumerate() {
             let turns = watch.step(rule, minute(at), reading);
-            let events = turns.iter().map(|turn| Called::by(rule).event(&Labels::new(), turn)).collect();
+            let events = turns
+                .iter()
+                .map(|turn| Called::by(rule).event(&Labels::new(), turn))
+                .collect();
             state.apply(events, &force, minute(at));
         }
         let incidents: Vec<_> = state.incidents().collect();
@@ -250,18 +304,33 @@ fn degraded_time_is_what_prometheus_counts() {
         // One at a time: promtool bounds the samples that an expression may touch.
         let labels = format!("{{case=\"c{case}\"}}");
         series.push((format!("m{labels}"), values(&samples)));
-        let certain = format!("max_over_time(count_over_time((m{labels} == 1)[29m:1m])[{windows}m:1m]) * 60");
-        let healthy = format!("min_over_time(sum_over_time((m{labels} == bool 0)[29m:1m])[{windows}m:1m])");
-        for (expression, seconds) in [(certain, measure.lower), (format!("(30 - {healthy}) * 60"), measure.upper)] {
-            expected.push(Expected { expression, minute: END, samples: vec![(labels.clone(), seconds.to_string())] });
+        let certain =
+            format!("max_over_time(count_over_time((m{labels} == 1)[29m:1m])[{windows}m:1m]) * 60");
+        let healthy =
+            format!("min_over_time(sum_over_time((m{labels} == bool 0)[29m:1m])[{windows}m:1m])");
+        for (expression, seconds) in [
+            (certain, measure.lower),
+            (format!("(30 - {healthy}) * 60"), measure.upper),
+        ] {
+            expected.push(Expected {
+                expression,
+                minute: END,
+                samples: vec![(labels.clone(), seconds.to_string())],
+            });
         }
         unknown += usize::from(measure.lower < measure.upper);
     }
-    assert!(unknown > 20, "something is unknown in only {unknown} series");
+    assert!(
+        unknown > 20,
+        "something is unknown in only {unknown} series"
+    );
     agrees(judge("groups: []\n", &series, &expected), seed());
     for place in [14, 15] {
         let right = std::mem::replace(&mut expected[place].samples[0].1, "60".to_owned());
-        assert!(judge("groups: []\n", &series, &expected).is_err(), "{place}: one minute is accepted for {right} seconds as well");
+        assert!(
+            judge("groups: []\n", &series, &expected).is_err(),
+            "{place}: one minute is accepted for {right} seconds as well"
+        );
         expected[place].samples[0].1 = right;
     }
 }
@@ -288,14 +357,25 @@ fn the_notation_of_samples_is_read_as_promtool_reads_it() {
         );
         let file = scenario::parse("s.test.yaml", &text).unwrap();
         for (minute, value) in file.scenarios[0].samples[0].values.iter().enumerate() {
-            let shown = value
-                .map(|value| if value.is_finite() { value.to_string() } else { format!("{}.inf", if value < 0.0 { "-" } else { "" }) });
+            let shown = value.map(|value| {
+                if value.is_finite() {
+                    value.to_string()
+                } else {
+                    format!("{}.inf", if value < 0.0 { "-" } else { "" })
+                }
+            });
             at[minute].extend(shown.map(|value| (format!("m{{case=\"n{case}\"}}"), value)));
         }
         series.push((format!("m{{case=\"n{case}\"}}"), (*notation).to_owned()));
     }
     let expression = "m and (timestamp(m) == time())".to_owned();
     let each = at.into_iter().enumerate();
-    let expected: Vec<Expected> = each.map(|(minute, samples)| Expected { expression: expression.clone(), minute, samples }).collect();
+    let expected: Vec<Expected> = each
+        .map(|(minute, samples)| Expected {
+            expression: expression.clone(),
+            minute,
+            samples,
+        })
+        .collect();
     agrees(judge("groups: []\n", &series, &expected), 0);
 }

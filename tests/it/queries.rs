@@ -36,19 +36,33 @@ const QUERIES: &[&str] = &[
 
 fn ask(prometheus: &Http, query: &str, at: DateTime<Utc>) -> Vec<Value> {
     let mut encoded = String::new();
-    query.bytes().for_each(|byte| write!(encoded, "%{byte:02X}").unwrap());
-    let answer = prometheus.try_get(&format!("/api/v1/query?query={encoded}&time={}", at.timestamp_micros() as f64 / 1e6)).unwrap();
+    query
+        .bytes()
+        .for_each(|byte| write!(encoded, "%{byte:02X}").unwrap());
+    let answer = prometheus
+        .try_get(&format!(
+            "/api/v1/query?query={encoded}&time={}",
+            at.timestamp_micros() as f64 / 1e6
+        ))
+        .unwrap();
     assert_eq!(answer.status, 200, "{query}: {}", answer.body);
     answer.json()["data"]["result"].as_array().unwrap().clone()
 }
 
 fn labels(result: &Value) -> Labels {
     let all = result["metric"].as_object().unwrap().iter();
-    all.filter(|(name, _)| *name != "__name__").map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned())).collect()
+    all.filter(|(name, _)| *name != "__name__")
+        .map(|(name, value)| (name.clone(), value.as_str().unwrap().to_owned()))
+        .collect()
 }
 
 fn number(text: &Value) -> f64 {
-    text.as_str().unwrap().replace("+Inf", "inf").replace("-Inf", "-inf").parse().unwrap()
+    text.as_str()
+        .unwrap()
+        .replace("+Inf", "inf")
+        .replace("-Inf", "-inf")
+        .parse()
+        .unwrap()
 }
 
 #[test]
@@ -61,41 +75,76 @@ fn samples_answer_as_prometheus_does() {
     );
     world.write("prometheus.yml", &settings);
     let mut command = Command::new("prometheus");
-    command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus"]).arg(format!("--web.listen-address=127.0.0.1:{port}"));
+    command
+        .args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=prometheus",
+        ])
+        .arg(format!("--web.listen-address=127.0.0.1:{port}"));
     world.start_beside(&mut command, "prometheus");
     let prometheus = Http::new(port);
-    until("it is ready", PATIENCE, || prometheus.try_get("/-/ready").filter(|answer| answer.status == 200));
-    until("it has looked at itself", PATIENCE, || (!ask(&prometheus, "process_open_fds", wall()).is_empty()).then_some(()));
+    until("it is ready", PATIENCE, || {
+        prometheus
+            .try_get("/-/ready")
+            .filter(|answer| answer.status == 200)
+    });
+    until("it has looked at itself", PATIENCE, || {
+        (!ask(&prometheus, "process_open_fds", wall()).is_empty()).then_some(())
+    });
     for _ in 0..16 {
         seconds(1);
         ask(&prometheus, "up", wall());
     }
     let end = wall() - TimeDelta::seconds(1);
     let mut samples = Samples::default();
-    for result in ask(&prometheus, "{__name__=~\"(prometheus_http|prometheus_tsdb_head_samples|process_|up).*\"}[1m]", end) {
+    for result in ask(
+        &prometheus,
+        "{__name__=~\"(prometheus_http|prometheus_tsdb_head_samples|process_|up).*\"}[1m]",
+        end,
+    ) {
         let name = result["metric"]["__name__"].as_str().unwrap().to_owned();
         for point in result["values"].as_array().unwrap() {
-            let at = DateTime::from_timestamp_millis((point[0].as_f64().unwrap() * 1000.0).round() as i64).unwrap();
-            samples.take(Sample { name: name.clone(), labels: labels(&result), at, value: number(&point[1]) });
+            let at = DateTime::from_timestamp_millis(
+                (point[0].as_f64().unwrap() * 1000.0).round() as i64
+            )
+            .unwrap();
+            samples.take(Sample {
+                name: name.clone(),
+                labels: labels(&result),
+                at,
+                value: number(&point[1]),
+            });
         }
     }
     assert!(samples.series() > 50, "{}", samples.series());
     let mut compared = 0;
     for query in QUERIES {
-        let understood = understand(query).of_samples.unwrap_or_else(|why| panic!("{query}: {why}"));
+        let understood = understand(query)
+            .of_samples
+            .unwrap_or_else(|why| panic!("{query}: {why}"));
         // Off the beat of the scrapes, so that none lies on an edge: there the versions of Prometheus differ.
         for step in 0..9 {
             let at = end - TimeDelta::milliseconds(step * 700 + 13);
             let at = DateTime::from_timestamp_millis(at.timestamp_millis()).unwrap();
-            let theirs: BTreeMap<Labels, f64> =
-                ask(&prometheus, query, at).iter().map(|result| (labels(result), number(&result["value"][1]))).collect();
+            let theirs: BTreeMap<Labels, f64> = ask(&prometheus, query, at)
+                .iter()
+                .map(|result| (labels(result), number(&result["value"][1])))
+                .collect();
             let ours: BTreeMap<Labels, f64> = samples.answer(&understood, at).into_iter().collect();
-            assert_eq!(ours.keys().collect::<Vec<_>>(), theirs.keys().collect::<Vec<_>>(), "{query} at {at}");
+            assert_eq!(
+                ours.keys().collect::<Vec<_>>(),
+                theirs.keys().collect::<Vec<_>>(),
+                "{query} at {at}"
+            );
             for (labels, value) in &ours {
                 let other = theirs[labels];
-                let same =
-                    value.is_nan() && other.is_nan() || *value == other || (value - other).abs() <= 1e-9 * value.abs().max(other.abs());
-                assert!(same, "{query} at {at} of {labels:?}: {value}, and Prometheus says {other}");
+                let same = value.is_nan() && other.is_nan()
+                    || *value == other
+                    || (value - other).abs() <= 1e-9 * value.abs().max(other.abs());
+                assert!(
+                    same,
+                    "{query} at {at} of {labels:?}: {value}, and Prometheus says {other}"
+                );
                 compared += 1;
             }
         }

@@ -50,30 +50,61 @@ remote_write:
 "
     ));
     let gauges = || pushed(&bodies, &Wanted::these(["lab_gauge"]));
-    until("three scrapes are pushed", PATIENCE, || (gauges().len() >= 6).then_some(()));
+    until("three scrapes are pushed", PATIENCE, || {
+        (gauges().len() >= 6).then_some(())
+    });
     is_up.store(false, Ordering::Relaxed);
-    let ended = || pushed(&bodies, &Wanted::all()).iter().filter(|sample| of_page(sample) && is_stale(sample.value)).count();
-    until("the end of the target is pushed", PATIENCE, || (ended() >= SERIES).then_some(()));
+    let ended = || {
+        pushed(&bodies, &Wanted::all())
+            .iter()
+            .filter(|sample| of_page(sample) && is_stale(sample.value))
+            .count()
+    };
+    until("the end of the target is pushed", PATIENCE, || {
+        (ended() >= SERIES).then_some(())
+    });
 
     let samples = pushed(&bodies, &Wanted::all());
     // What is asked for is the same as everything, less what nobody asked for.
-    let of_all: Vec<_> = samples.iter().filter(|sample| sample.name == "lab_gauge").cloned().collect();
+    let of_all: Vec<_> = samples
+        .iter()
+        .filter(|sample| sample.name == "lab_gauge")
+        .cloned()
+        .collect();
     assert_eq!(format!("{of_all:?}"), format!("{:?}", gauges()));
 
     let mut series: BTreeMap<(String, Labels), (Values, Option<i64>)> = BTreeMap::new();
-    for Sample { name, labels, at, value } in samples.into_iter().filter(of_page) {
+    for Sample {
+        name,
+        labels,
+        at,
+        value,
+    } in samples.into_iter().filter(of_page)
+    {
         let (values, ended) = series.entry((name, labels)).or_default();
         let at = at.timestamp_millis();
         if is_stale(value) {
             assert_eq!(ended.replace(at), None, "a series ends once");
         } else {
-            assert_eq!(values.insert(at, value.to_string()), None, "a value is pushed once");
+            assert_eq!(
+                values.insert(at, value.to_string()),
+                None,
+                "a value is pushed once"
+            );
         }
     }
     assert_eq!(series.len(), SERIES, "{series:?}");
     for ((name, mut labels), (values, ended)) in series {
-        assert_eq!(labels.remove("cluster").as_deref(), Some("lab"), "external labels are pushed and not answered");
-        assert_eq!(answered(&prometheus, &format!("{name}[1h]"), None).get(&labels), Some(&values), "{name}{labels:?}");
+        assert_eq!(
+            labels.remove("cluster").as_deref(),
+            Some("lab"),
+            "external labels are pushed and not answered"
+        );
+        assert_eq!(
+            answered(&prometheus, &format!("{name}[1h]"), None).get(&labels),
+            Some(&values),
+            "{name}{labels:?}"
+        );
         // A marker is nothing that Prometheus answers: it shows as the end of the last value.
         let ended = ended.unwrap_or_else(|| panic!("{name}{labels:?} has no end"));
         assert!(values.keys().all(|at| *at < ended));
@@ -90,16 +121,35 @@ fn of_page(sample: &Sample) -> bool {
 /// What the API answers for a selector, at an instant or now.
 fn answered(prometheus: &Http, selector: &str, at: Option<i64>) -> BTreeMap<Labels, Values> {
     let selector = selector.replace('[', "%5B").replace(']', "%5D");
-    let time = at.map(|at| format!("&time={}.{:03}", at / 1000, at % 1000)).unwrap_or_default();
-    let answer = prometheus.try_get(&format!("/api/v1/query?query={selector}{time}")).unwrap();
+    let time = at
+        .map(|at| format!("&time={}.{:03}", at / 1000, at % 1000))
+        .unwrap_or_default();
+    let answer = prometheus
+        .try_get(&format!("/api/v1/query?query={selector}{time}"))
+        .unwrap();
     assert_eq!(answer.status, 200, "{}", answer.body);
     let mut series = BTreeMap::new();
     for member in answer.json()["data"]["result"].as_array().unwrap() {
         let mut labels: Labels = serde_json::from_value(member["metric"].clone()).unwrap();
         labels.remove("__name__").unwrap();
-        let pairs = member["values"].as_array().cloned().unwrap_or_else(|| vec![member["value"].clone()]);
-        let value = |pair: &serde_json::Value| pair[1].as_str().unwrap().parse::<f64>().unwrap().to_string();
-        let values = pairs.iter().map(|pair| ((pair[0].as_f64().unwrap() * 1000.0).round() as i64, value(pair)));
+        let pairs = member["values"]
+            .as_array()
+            .cloned()
+            .unwrap_or_else(|| vec![member["value"].clone()]);
+        let value = |pair: &serde_json::Value| {
+            pair[1]
+                .as_str()
+                .unwrap()
+                .parse::<f64>()
+                .unwrap()
+                .to_string()
+        };
+        let values = pairs.iter().map(|pair| {
+            (
+                (pair[0].as_f64().unwrap() * 1000.0).round() as i64,
+                value(pair),
+            )
+        });
         series.insert(labels, values.collect());
     }
     series
@@ -110,7 +160,10 @@ fn pushed(bodies: &Mutex<Vec<Vec<u8>>>, wanted: &Wanted) -> Vec<Sample> {
     let mut samples = Vec::new();
     for body in &*bodies.lock().unwrap() {
         let written = read(body, wanted, LIMIT).unwrap();
-        assert!(written.faults.is_empty() && written.histograms == 0, "{written:?}");
+        assert!(
+            written.faults.is_empty() && written.histograms == 0,
+            "{written:?}"
+        );
         samples.extend(written.samples);
     }
     samples
@@ -122,8 +175,13 @@ fn page() -> (u16, Arc<AtomicBool>) {
     let shown = Arc::clone(&is_up);
     let port = serve(move |mut stream| {
         if shown.load(Ordering::Relaxed) && request(&mut BufReader::new(&stream)).is_some() {
-            let head = "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close";
-            let _ = write!(stream, "{head}\r\ncontent-length: {}\r\n\r\n{PAGE}", PAGE.len());
+            let head =
+                "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\nconnection: close";
+            let _ = write!(
+                stream,
+                "{head}\r\ncontent-length: {}\r\n\r\n{PAGE}",
+                PAGE.len()
+            );
         }
     });
     (port, is_up)
@@ -174,7 +232,9 @@ fn request(stream: &mut impl BufRead) -> Option<(BTreeMap<String, String>, Vec<u
         let (name, value) = line.split_once(':').unwrap_or((&line, ""));
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
+    let length = headers
+        .get("content-length")
+        .map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     stream.read_exact(&mut body).ok()?;
     Some((headers, body))

@@ -14,14 +14,21 @@ const PAST_THE_LEASE: Duration = Duration::from_secs(7);
 const TURNS: usize = 9;
 
 fn is_judge(world: &World) -> bool {
-    world.http.try_get("/metrics").is_some_and(|answer| answer.body.lines().any(|line| line == "afterword_judge 1"))
+    world
+        .http
+        .try_get("/metrics")
+        .is_some_and(|answer| answer.body.lines().any(|line| line == "afterword_judge 1"))
 }
 
 /// Until a replica other than `gone` decides what is told to it.
 fn takeover(replicas: &[World], gone: usize) {
     let since = now();
     until("another replica is the judge", PATIENCE, || {
-        replicas.iter().enumerate().any(|(index, world)| index != gone && is_judge(world)).then_some(())
+        replicas
+            .iter()
+            .enumerate()
+            .any(|(index, world)| index != gone && is_judge(world))
+            .then_some(())
     });
     tell(&format!("takeover after {:?}", since.elapsed()));
     assert!(since.elapsed() < Duration::from_secs(12));
@@ -31,17 +38,27 @@ fn takeover(replicas: &[World], gone: usize) {
 fn three_replicas_lose_nothing_and_decide_once() {
     let (server, files) = (Postgres::start(), TempDir::new().unwrap());
     let ways: Vec<Way> = (0..3).map(|_| Way::to(server.port)).collect();
-    let mut replicas: Vec<World> = ways.iter().map(|way| World::on(&Postgres::url(way.port), files.path())).collect();
+    let mut replicas: Vec<World> = ways
+        .iter()
+        .map(|way| World::on(&Postgres::url(way.port), files.path()))
+        .collect();
     for replica in &mut replicas {
         prepare(replica);
         replica.start();
     }
     let mut dice = Dice::new();
-    let load = Load::on(replicas.iter().map(|replica| replica.http.clone()).collect());
+    let load = Load::on(
+        replicas
+            .iter()
+            .map(|replica| replica.http.clone())
+            .collect(),
+    );
     for turn in 0..TURNS {
         pause(Duration::from_millis(dice.roll() % 500));
         let before = load.count();
-        let judge = until("there is a judge", PATIENCE, || replicas.iter().position(is_judge));
+        let judge = until("there is a judge", PATIENCE, || {
+            replicas.iter().position(is_judge)
+        });
         match turn % 3 {
             0 => {
                 replicas[judge].kill();
@@ -60,10 +77,14 @@ fn three_replicas_lose_nothing_and_decide_once() {
                 ways[judge].set_cut(false);
             }
         }
-        until("alerts are acknowledged again", PATIENCE, || (load.count() > before + 20).then_some(()));
+        until("alerts are acknowledged again", PATIENCE, || {
+            (load.count() > before + 20).then_some(())
+        });
     }
     let told = load.stop();
-    until("one replica is the judge", PATIENCE, || (replicas.iter().filter(|world| is_judge(world)).count() == 1).then_some(()));
+    until("one replica is the judge", PATIENCE, || {
+        (replicas.iter().filter(|world| is_judge(world)).count() == 1).then_some(())
+    });
     for replica in &replicas {
         assert_nothing_lost_or_twice(replica, &told, files.path());
     }
@@ -73,18 +94,31 @@ fn three_replicas_lose_nothing_and_decide_once() {
 #[test]
 fn what_one_replica_is_told_the_others_show() {
     let (server, files) = (Postgres::start(), TempDir::new().unwrap());
-    let mut replicas: Vec<World> = (0..2).map(|_| World::on(&Postgres::url(server.port), files.path())).collect();
+    let mut replicas: Vec<World> = (0..2)
+        .map(|_| World::on(&Postgres::url(server.port), files.path()))
+        .collect();
     replicas.iter_mut().for_each(World::start);
     let other = usize::from(is_judge(&replicas[0]));
     let body = webhook(&[alert("Told", "checkout", &stamp(Duration::from_secs(1)))]);
-    assert_eq!(replicas[other].post("/ingest/alertmanager", &body).status, 200);
+    assert_eq!(
+        replicas[other].post("/ingest/alertmanager", &body).status,
+        200
+    );
     for replica in &replicas {
-        until("both show it", PATIENCE, || replica.alerts_kept().contains("Told").then_some(()));
+        until("both show it", PATIENCE, || {
+            replica.alerts_kept().contains("Told").then_some(())
+        });
     }
     // A judge that is stopped in order leaves its office at once.
     let judge = 1 - other;
     let since = now();
     replicas[judge].signal("TERM");
-    until("the other is the judge", PATIENCE, || is_judge(&replicas[other]).then_some(()));
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    until("the other is the judge", PATIENCE, || {
+        is_judge(&replicas[other]).then_some(())
+    });
+    assert!(
+        since.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        since.elapsed()
+    );
 }

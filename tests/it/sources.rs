@@ -32,15 +32,36 @@ pub(crate) fn payloads() -> Vec<Payload> {
     let mut found = Vec::new();
     for directory in listed(&all).into_iter().filter(|path| path.is_dir()) {
         let settings = Rc::new(settings(&directory));
-        let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
+        let kind = directory
+            .file_name()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         let beside_bodies = |file: &PathBuf| {
-            let ending = file.extension().unwrap_or_default().to_string_lossy().into_owned();
+            let ending = file
+                .extension()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             matches!(ending.as_str(), "snap" | "headers" | "yaml" | "md" | "new")
         };
-        for file in listed(&directory).into_iter().filter(|file| !beside_bodies(file)) {
+        for file in listed(&directory)
+            .into_iter()
+            .filter(|file| !beside_bodies(file))
+        {
             let name = format!("{kind}/{}", file.file_stem().unwrap().to_string_lossy());
-            let (body, headers, settings) = (std::fs::read(&file).unwrap(), beside(&file), Rc::clone(&settings));
-            found.push(Payload { name, file, body, headers, settings });
+            let (body, headers, settings) = (
+                std::fs::read(&file).unwrap(),
+                beside(&file),
+                Rc::clone(&settings),
+            );
+            found.push(Payload {
+                name,
+                file,
+                body,
+                headers,
+                settings,
+            });
         }
     }
     assert!(!found.is_empty(), "no payloads in {}", all.display());
@@ -49,12 +70,19 @@ pub(crate) fn payloads() -> Vec<Payload> {
 
 /// The one of that name, `KIND/NAME`.
 pub(crate) fn payload(name: &str) -> Payload {
-    payloads().into_iter().find(|payload| payload.name == name).unwrap_or_else(|| panic!("no payload {name}"))
+    payloads()
+        .into_iter()
+        .find(|payload| payload.name == name)
+        .unwrap_or_else(|| panic!("no payload {name}"))
 }
 
 /// The settings with one source of a kind, as its payloads are read.
 pub(crate) fn settings_of(kind: &str) -> Settings {
-    settings(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/payloads").join(kind))
+    settings(
+        &Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/payloads")
+            .join(kind),
+    )
 }
 
 #[test]
@@ -72,28 +100,49 @@ fn every_payload_says_what_stands_beside_it() {
 
 /// The settings with one source of the kind that the directory is named after.
 fn settings(directory: &Path) -> Settings {
-    let kind = directory.file_name().unwrap().to_string_lossy().into_owned();
+    let kind = directory
+        .file_name()
+        .unwrap()
+        .to_string_lossy()
+        .into_owned();
     let more = std::fs::read_to_string(directory.join("source.yaml")).unwrap_or_default();
     let more: String = more.lines().map(|line| format!("    {line}\n")).collect();
     let rest = std::fs::read_to_string(directory.join("settings.yaml")).unwrap_or_default();
-    let text = format!("{rest}sources:\n  - name: source\n    kind: {kind}\n    auth: none\n{more}");
+    let text =
+        format!("{rest}sources:\n  - name: source\n    kind: {kind}\n    auth: none\n{more}");
     let place = tempfile::tempdir().unwrap();
     let file = place.path().join("afterword.yaml");
     std::fs::write(&file, text).unwrap();
-    Settings::load(Some(&file)).unwrap_or_else(|faults| panic!("{}: {faults:?}", directory.display()))
+    Settings::load(Some(&file))
+        .unwrap_or_else(|faults| panic!("{}: {faults:?}", directory.display()))
 }
 
 /// What came beside the body in a file.
 fn beside(file: &Path) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file.with_extension("headers")).unwrap_or_default();
-    text.lines().filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned())).collect()
+    text.lines()
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+        .collect()
 }
 
 fn told(settings: &Settings, body: &[u8], headers: &[(String, String)]) -> String {
-    let headers: Headers<'_> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-    let names = settings.config.sources[0].labels.as_ref().unwrap_or(&settings.config.labels);
+    let headers: Headers<'_> = headers
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_bytes()))
+        .collect();
+    let names = settings.config.sources[0]
+        .labels
+        .as_ref()
+        .unwrap_or(&settings.config.labels);
     let now: Time = NOW.parse().unwrap();
-    let message = Message { source: "source", headers: &headers, body, names, now };
+    let message = Message {
+        source: "source",
+        headers: &headers,
+        body,
+        names,
+        now,
+    };
     match afterword::ingest::dispatch::read(&settings.readers["source"], &message, &mut |_| false) {
         Ok(reading) => shown(&reading),
         Err(fault) => format!("fault: {fault}"),
@@ -113,7 +162,11 @@ fn shown(reading: &Reading) -> String {
     for fault in &reading.faults {
         let _ = writeln!(text, "fault: {fault}");
     }
-    for (what, count) in [("leases", reading.leases.len()), ("unstarted", reading.unstarted.len()), ("if on", reading.if_on.len())] {
+    for (what, count) in [
+        ("leases", reading.leases.len()),
+        ("unstarted", reading.unstarted.len()),
+        ("if on", reading.if_on.len()),
+    ] {
         if count > 0 {
             let _ = writeln!(text, "{what}: {count}");
         }
@@ -127,11 +180,18 @@ fn shown(reading: &Reading) -> String {
     if let Some(address) = &reading.confirm {
         let _ = writeln!(text, "to confirm: {address}");
     }
-    if text.is_empty() { "nothing\n".to_owned() } else { text }
+    if text.is_empty() {
+        "nothing\n".to_owned()
+    } else {
+        text
+    }
 }
 
 fn listed(directory: &Path) -> Vec<PathBuf> {
-    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     paths.sort();
     paths
 }

@@ -39,7 +39,16 @@ impl Target {
     pub(crate) fn serve() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
-        let shown = Shown { errors: 0.0, failed: 0.0, all: 0.0, failing: 0.0, gone: false, empty: false, clock: None, last: wall() };
+        let shown = Shown {
+            errors: 0.0,
+            failed: 0.0,
+            all: 0.0,
+            failing: 0.0,
+            gone: false,
+            empty: false,
+            clock: None,
+            last: wall(),
+        };
         let shown = Arc::new(Mutex::new(shown));
         let theirs = Arc::clone(&shown);
         std::thread::spawn(move || {
@@ -51,7 +60,11 @@ impl Target {
                 shown.grow();
                 let now = wall() + shown.clock.unwrap_or_default();
                 let date = now.format("%a, %d %b %Y %H:%M:%S GMT");
-                let status = if shown.gone { "503 Service Unavailable" } else { "200 OK" };
+                let status = if shown.gone {
+                    "503 Service Unavailable"
+                } else {
+                    "200 OK"
+                };
                 let body = shown.page(now);
                 let head = format!(
                     "HTTP/1.1 {status}\r\ndate: {date}\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}",
@@ -60,7 +73,12 @@ impl Target {
                 let _ = write!(stream, "{head}\r\nconnection: close\r\n\r\n{body}");
             }
         });
-        Self { port, shown, truth: vec![(wall(), false)], begun: wall() }
+        Self {
+            port,
+            shown,
+            truth: vec![(wall(), false)],
+            begun: wall(),
+        }
     }
 
     /// Changes what it shows.
@@ -80,25 +98,42 @@ impl Target {
     }
 
     fn was_degraded(&self, at: DateTime<Utc>) -> bool {
-        self.truth.iter().rev().find(|(since, _)| *since <= at).is_some_and(|(_, degraded)| *degraded)
+        self.truth
+            .iter()
+            .rev()
+            .find(|(since, _)| *since <= at)
+            .is_some_and(|(_, degraded)| *degraded)
     }
 
     /// Compares what a condition was found to be with what was true, from the beginning until now: it is the same, or unknown, but for `slack`
     /// around each change. `shift` is how far our clock is ahead. Gives the seconds found degraded, and found unknown.
     #[track_caller]
-    pub(crate) fn compare(&self, world: &World, condition: &str, slack: TimeDelta, shift: TimeDelta) -> Found {
+    pub(crate) fn compare(
+        &self,
+        world: &World,
+        condition: &str,
+        slack: TimeDelta,
+        shift: TimeDelta,
+    ) -> Found {
         let spans = spans(world, condition);
         let (mut at, until) = (self.begun, wall() - slack);
         let step = TimeDelta::milliseconds(100);
         let mut found = Found::default();
         while at < until {
             let state = state(&spans, at + shift);
-            let near = self.truth.iter().any(|(change, _)| (at - *change).abs() <= slack);
+            let near = self
+                .truth
+                .iter()
+                .any(|(change, _)| (at - *change).abs() <= slack);
             let agrees = state == "unknown" || (state == "degraded") == self.was_degraded(at);
             assert!(
                 agrees || near,
                 "at {at} it was {} and found {state:?}; changes: {:?}; found: {spans:#?}; log:\n{}",
-                if self.was_degraded(at) { "degraded" } else { "healthy" },
+                if self.was_degraded(at) {
+                    "degraded"
+                } else {
+                    "healthy"
+                },
                 self.truth,
                 logged(world)
             );
@@ -130,11 +165,20 @@ impl Shown {
     }
 
     fn page(&self, now: DateTime<Utc>) -> String {
-        let time = if self.clock.is_some() { format!(" {}", now.timestamp_millis()) } else { String::new() };
+        let time = if self.clock.is_some() {
+            format!(" {}", now.timestamp_millis())
+        } else {
+            String::new()
+        };
         if self.empty {
             return "# nothing\n".to_owned();
         }
-        let Self { errors, failed, all, .. } = self;
+        let Self {
+            errors,
+            failed,
+            all,
+            ..
+        } = self;
         format!(
             "# TYPE checkout_errors gauge\ncheckout_errors {errors}{time}\n# TYPE failed_total counter\nfailed_total {failed}{time}\n\
              # TYPE all_total counter\nall_total {all}{time}\n"
@@ -151,9 +195,16 @@ pub(crate) fn spans(world: &World, condition: &str) -> Vec<Stretch> {
     for listed in world.incidents() {
         let incident = world.incident(listed["id"].as_str().unwrap());
         let signals = incident["signals"].as_array().unwrap().iter();
-        for span in signals.filter(|signal| signal["name"] == condition).flat_map(|signal| signal["spans"].as_array().unwrap().clone()) {
+        for span in signals
+            .filter(|signal| signal["name"] == condition)
+            .flat_map(|signal| signal["spans"].as_array().unwrap().clone())
+        {
             let time = |value: &Value| value.as_str().map(|text| text.parse().unwrap());
-            spans.push((time(&span["start"]).unwrap(), time(&span["end"]), span["state"].as_str().unwrap().to_owned()));
+            spans.push((
+                time(&span["start"]).unwrap(),
+                time(&span["end"]),
+                span["state"].as_str().unwrap().to_owned(),
+            ));
         }
     }
     spans.sort();
@@ -162,9 +213,14 @@ pub(crate) fn spans(world: &World, condition: &str) -> Vec<Stretch> {
 
 /// What a condition was found to be at an instant, the worst first.
 pub(crate) fn state(spans: &[Stretch], at: DateTime<Utc>) -> &str {
-    let holding = spans.iter().filter(|(start, end, _)| *start <= at && end.is_none_or(|end| at < end));
+    let holding = spans
+        .iter()
+        .filter(|(start, end, _)| *start <= at && end.is_none_or(|end| at < end));
     let states: Vec<&str> = holding.map(|(.., state)| state.as_str()).collect();
-    ["degraded", "unknown"].into_iter().find(|state| states.contains(state)).unwrap_or("healthy")
+    ["degraded", "unknown"]
+        .into_iter()
+        .find(|state| states.contains(state))
+        .unwrap_or("healthy")
 }
 
 /// Lets so many seconds pass.
@@ -175,6 +231,8 @@ pub(crate) fn seconds(count: u64) {
 /// What conditions said, for whoever reads a failed run.
 fn logged(world: &World) -> String {
     let exported = world.run(&["export", "--config", "afterword.yaml"]).said;
-    let lines = exported.lines().filter(|line| line.contains("\"log\"") && line.contains("condition"));
+    let lines = exported
+        .lines()
+        .filter(|line| line.contains("\"log\"") && line.contains("condition"));
     lines.collect::<Vec<_>>().join("\n")
 }

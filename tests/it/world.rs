@@ -34,7 +34,10 @@ pub(crate) fn until<T>(what: &str, deadline: Duration, mut ask: impl FnMut() -> 
         if let Some(answer) = ask() {
             return answer;
         }
-        assert!(begun.elapsed() < deadline, "waited {deadline:?} for this: {what}");
+        assert!(
+            begun.elapsed() < deadline,
+            "waited {deadline:?} for this: {what}"
+        );
         pause(Duration::from_millis(50));
     }
 }
@@ -45,13 +48,19 @@ pub(crate) fn pause(length: Duration) {
 }
 
 /// The clock by which tests measure their own deadlines.
-#[expect(clippy::disallowed_methods, reason = "deadlines of the tests themselves; the product's time is not read here")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "deadlines of the tests themselves; the product's time is not read here"
+)]
 pub(crate) fn now() -> Instant {
     Instant::now()
 }
 
 /// The wall clock.
-#[expect(clippy::disallowed_methods, reason = "the real binary judges by the wall clock, so what it is told must be recent")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the real binary judges by the wall clock, so what it is told must be recent"
+)]
 pub(crate) fn wall() -> chrono::DateTime<chrono::Utc> {
     chrono::Utc::now()
 }
@@ -62,7 +71,10 @@ pub(crate) fn stamp(ago: Duration) -> String {
 }
 
 /// A line for who reads a failed run: seeds, logs.
-#[expect(clippy::print_stderr, reason = "the test runner shows it with a failure")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the test runner shows it with a failure"
+)]
 pub(crate) fn tell(line: &str) {
     eprintln!("{line}");
 }
@@ -73,7 +85,8 @@ pub(crate) fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed);
-        let port = 20_000 + u16::try_from((std::process::id() * 37 + u32::from(step)) % 12_000).unwrap();
+        let port =
+            20_000 + u16::try_from((std::process::id() * 37 + u32::from(step)) % 12_000).unwrap();
         if TcpListener::bind(("127.0.0.1", port)).is_ok() {
             return port;
         }
@@ -96,7 +109,8 @@ pub(crate) struct Answer {
 impl Answer {
     /// The body as JSON.
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
+        serde_json::from_str(&self.body)
+            .unwrap_or_else(|error| panic!("no JSON ({error}): {}", self.body))
     }
 }
 
@@ -110,10 +124,23 @@ pub(crate) struct Http {
 
 impl Http {
     pub(crate) fn new(port: u16) -> Self {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         // A killed server leaves dead connections behind; each request makes its own.
-        let client = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).timeout(PATIENCE).build().unwrap();
-        Self { base: format!("http://127.0.0.1:{port}"), client, runtime: Arc::new(runtime) }
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .pool_max_idle_per_host(0)
+            .timeout(PATIENCE)
+            .build()
+            .unwrap();
+        Self {
+            base: format!("http://127.0.0.1:{port}"),
+            client,
+            runtime: Arc::new(runtime),
+        }
     }
 
     /// GET; `None` when nobody answers.
@@ -123,22 +150,45 @@ impl Http {
 
     /// GET of one media type; `None` when nobody answers.
     pub(crate) fn try_get_as(&self, path: &str, media_type: &str) -> Option<Answer> {
-        self.send(self.client.get(format!("{}{path}", self.base)).header("accept", media_type))
+        self.send(
+            self.client
+                .get(format!("{}{path}", self.base))
+                .header("accept", media_type),
+        )
     }
 
     /// POST, of JSON unless a header says otherwise; `None` when nobody answers.
-    pub(crate) fn try_post(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+    pub(crate) fn try_post(
+        &self,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
         self.post_as("application/json", path, body, headers)
     }
 
     /// POST of a form; `None` when nobody answers.
-    pub(crate) fn try_form(&self, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+    pub(crate) fn try_form(
+        &self,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
         self.post_as("application/x-www-form-urlencoded", path, body, headers)
     }
 
-    fn post_as(&self, media_type: &str, path: &str, body: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+    fn post_as(
+        &self,
+        media_type: &str,
+        path: &str,
+        body: &str,
+        headers: &[(&str, &str)],
+    ) -> Option<Answer> {
         let mut request = self.client.post(format!("{}{path}", self.base));
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        if !headers
+            .iter()
+            .any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
             request = request.header("content-type", media_type);
         }
         for (name, value) in headers {
@@ -151,10 +201,22 @@ impl Http {
         self.runtime.block_on(async {
             let response = request.send().await.ok()?;
             let status = response.status().as_u16();
-            let header = |name: &str| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+            let header = |name: &str| {
+                response
+                    .headers()
+                    .get(name)
+                    .map(|value| value.to_str().unwrap().to_owned())
+            };
             let (retry_after, challenge) = (header("retry-after"), header("www-authenticate"));
             let (kind, link) = (header("content-type"), header("link"));
-            Some(Answer { status, retry_after, challenge, kind, link, body: response.text().await.ok()? })
+            Some(Answer {
+                status,
+                retry_after,
+                challenge,
+                kind,
+                link,
+                body: response.text().await.ok()?,
+            })
         })
     }
 }
@@ -193,7 +255,11 @@ impl World {
     pub(crate) fn new() -> Self {
         let dir = TempDir::new().unwrap();
         let path = dir.path().to_owned();
-        Self::with(dir, &format!("sqlite://{}/data/afterword.db", path.display()), &path)
+        Self::with(
+            dir,
+            &format!("sqlite://{}/data/afterword.db", path.display()),
+            &path,
+        )
     }
 
     /// The same on a database that others may be at, with the files in a directory that they share.
@@ -203,7 +269,13 @@ impl World {
 
     fn with(dir: TempDir, storage: &str, files: &Path) -> Self {
         let port = free_port();
-        let world = Self { afterword: None, others: Vec::new(), http: Http::new(port), port, dir };
+        let world = Self {
+            afterword: None,
+            others: Vec::new(),
+            http: Http::new(port),
+            port,
+            dir,
+        };
         world.write("rules/rules.yaml", RULES);
         world.write("bearer", "open sesame\n");
         let (path, files) = (world.dir.path().display(), files.display());
@@ -241,8 +313,17 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
     /// Has the settings name another database.
     pub(crate) fn store_in(&self, storage: &str) {
         let settings = std::fs::read_to_string(self.path("afterword.yaml")).unwrap();
-        let lines = settings.lines().map(|line| if line.starts_with("storage:") { format!("storage: {storage}") } else { line.to_owned() });
-        self.write("afterword.yaml", &format!("{}\n", lines.collect::<Vec<_>>().join("\n")));
+        let lines = settings.lines().map(|line| {
+            if line.starts_with("storage:") {
+                format!("storage: {storage}")
+            } else {
+                line.to_owned()
+            }
+        });
+        self.write(
+            "afterword.yaml",
+            &format!("{}\n", lines.collect::<Vec<_>>().join("\n")),
+        );
     }
 
     /// The path of a file in the directory.
@@ -268,7 +349,9 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
     /// The same with everything in its log that any part of it has to say.
     pub(crate) fn start_telling_all(&mut self) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
-        command.args(["serve", "--config", "afterword.yaml"]).env("AFTERWORD_LOG", "trace");
+        command
+            .args(["serve", "--config", "afterword.yaml"])
+            .env("AFTERWORD_LOG", "trace");
         self.start_as(command);
     }
 
@@ -276,7 +359,9 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
     pub(crate) fn start_with_files_up_to(&mut self, kilobytes: u32) {
         let mut command = Command::new("bash");
         // The signal must be ignored, or the process would be killed in place of the write failing.
-        let script = format!("trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" serve --config afterword.yaml");
+        let script = format!(
+            "trap '' XFSZ; ulimit -f {kilobytes}; exec \"$0\" serve --config afterword.yaml"
+        );
         command.args(["-c", &script, env!("CARGO_BIN_EXE_afterword")]);
         self.start_as(command);
     }
@@ -284,10 +369,18 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
     /// The same with a clock that is so far off: `+180s`.
     pub(crate) fn start_at(&mut self, shift: &str) {
         // As the program `faketime` does, but without the process that it leaves between: whoever kills that would not kill this.
-        let libraries = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
-        let library = libraries.into_iter().find(|path| path.is_file()).expect("apt-get install faketime, or run tests/run.sh");
+        let libraries = std::fs::read_dir("/usr/lib")
+            .unwrap()
+            .map(|entry| entry.unwrap().path().join("faketime/libfaketime.so.1"));
+        let library = libraries
+            .into_iter()
+            .find(|path| path.is_file())
+            .expect("apt-get install faketime, or run tests/run.sh");
         let mut command = Command::new(env!("CARGO_BIN_EXE_afterword"));
-        command.args(["serve", "--config", "afterword.yaml"]).env("LD_PRELOAD", library).env("FAKETIME", shift);
+        command
+            .args(["serve", "--config", "afterword.yaml"])
+            .env("LD_PRELOAD", library)
+            .env("FAKETIME", shift);
         self.start_as(command);
     }
 
@@ -297,9 +390,14 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         let mut process = Running(process);
         until("afterword is ready", PATIENCE, || {
             if let Some(status) = process.0.try_wait().unwrap() {
-                panic!("afterword serve ended with {status}:\n{}", self.log("afterword"));
+                panic!(
+                    "afterword serve ended with {status}:\n{}",
+                    self.log("afterword")
+                );
             }
-            self.http.try_get("/-/ready").filter(|answer| answer.status == 200)
+            self.http
+                .try_get("/-/ready")
+                .filter(|answer| answer.status == 200)
         });
         self.afterword = Some(process);
     }
@@ -317,7 +415,9 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
 
     /// Whether the process is still there.
     pub(crate) fn is_alive(&mut self) -> bool {
-        self.afterword.as_mut().is_some_and(|process| process.0.try_wait().unwrap().is_none())
+        self.afterword
+            .as_mut()
+            .is_some_and(|process| process.0.try_wait().unwrap().is_none())
     }
 
     /// The process's id.
@@ -327,22 +427,28 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
 
     /// GET, which must be answered.
     pub(crate) fn get(&self, path: &str) -> Answer {
-        self.http.try_get(path).unwrap_or_else(|| panic!("GET {path}: no answer"))
+        self.http
+            .try_get(path)
+            .unwrap_or_else(|| panic!("GET {path}: no answer"))
     }
 
     /// POST, which must be answered.
     pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
-        self.http.try_post(path, body, &[]).unwrap_or_else(|| panic!("POST {path}: no answer"))
+        self.http
+            .try_post(path, body, &[])
+            .unwrap_or_else(|| panic!("POST {path}: no answer"))
     }
 
     /// Until all that was answered for so far is judged.
     pub(crate) fn until_judged(&self) {
         let gauge = |text: &str, name: &str| -> Option<u64> {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
+            text.lines()
+                .find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok())
         };
         until("the judge to have read all", PATIENCE, || {
             let text = self.get("/metrics").body;
-            (gauge(&text, "afterword_log_head")? == gauge(&text, "afterword_log_applied")?).then_some(())
+            (gauge(&text, "afterword_log_head")? == gauge(&text, "afterword_log_applied")?)
+                .then_some(())
         });
     }
 
@@ -356,15 +462,27 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         let out = self.path("ended.out");
         let to = File::create(&out).unwrap();
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(self.dir.path()).stdin(Stdio::null()).stdout(to.try_clone().unwrap()).stderr(to);
+        command
+            .args(arguments)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(to.try_clone().unwrap())
+            .stderr(to);
         let mut process = Running(start(&mut command));
-        let status: ExitStatus = until(&format!("{program} {arguments:?} ends"), PATIENCE, || process.0.try_wait().unwrap());
-        Ended { code: status.code(), said: read_to_string(out).unwrap() }
+        let status: ExitStatus = until(&format!("{program} {arguments:?} ends"), PATIENCE, || {
+            process.0.try_wait().unwrap()
+        });
+        Ended {
+            code: status.code(),
+            said: read_to_string(out).unwrap(),
+        }
     }
 
     /// Names of the files in a directory whose name ends so; a directory not there yet has none.
     pub(crate) fn files(&self, directory: &str, ending: &str) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(self.path(directory)) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(self.path(directory)) else {
+            return Vec::new();
+        };
         let names = entries.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
         names.filter(|name| name.ends_with(ending)).collect()
     }
@@ -375,7 +493,10 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
         assert_eq!(listed.status, 200, "{}", listed.body);
         match listed.json() {
             Value::Array(all) => all,
-            Value::Object(mut page) => page.remove("incidents").and_then(|all| all.as_array().cloned()).unwrap(),
+            Value::Object(mut page) => page
+                .remove("incidents")
+                .and_then(|all| all.as_array().cloned())
+                .unwrap(),
             other => panic!("no list of incidents: {other}"),
         }
     }
@@ -394,7 +515,10 @@ meetings: {{directory: {files}/invites, organizer: postmortems@example.com, faci
             let incident = self.incident(listed["id"].as_str().unwrap());
             let mut ids = BTreeSet::new();
             for member in incident["members"].as_array().unwrap() {
-                assert!(ids.insert(member["event"]["id"].to_string()), "an event is here twice: {member}");
+                assert!(
+                    ids.insert(member["event"]["id"].to_string()),
+                    "an event is here twice: {member}"
+                );
                 if let Some(name) = member["event"]["fact"]["name"].as_str() {
                     names.insert(name.to_owned());
                 }
@@ -447,7 +571,11 @@ receivers:
             ),
         );
         let mut command = Command::new("prometheus-alertmanager");
-        command.args(["--config.file=alertmanager.yml", "--storage.path=alertmanager", "--cluster.listen-address="]);
+        command.args([
+            "--config.file=alertmanager.yml",
+            "--storage.path=alertmanager",
+            "--cluster.listen-address=",
+        ]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         self.start_other(&mut command, "alertmanager", port);
         port
@@ -458,7 +586,11 @@ receivers:
         let port = free_port();
         self.write("prometheus.yml", settings);
         let mut command = Command::new("prometheus");
-        command.args(["--config.file=prometheus.yml", "--storage.tsdb.path=prometheus", "--rules.alert.resend-delay=2s"]);
+        command.args([
+            "--config.file=prometheus.yml",
+            "--storage.tsdb.path=prometheus",
+            "--rules.alert.resend-delay=2s",
+        ]);
         command.arg(format!("--web.listen-address=127.0.0.1:{port}"));
         self.start_other(&mut command, "prometheus", port)
     }
@@ -474,13 +606,26 @@ receivers:
     fn start_other(&mut self, command: &mut Command, name: &str, port: u16) -> Http {
         self.start_beside(command, name);
         let http = Http::new(port);
-        until(&format!("{name} is ready"), PATIENCE, || http.try_get("/-/ready").filter(|answer| answer.status == 200));
+        until(&format!("{name} is ready"), PATIENCE, || {
+            http.try_get("/-/ready")
+                .filter(|answer| answer.status == 200)
+        });
         http
     }
 
     fn spawn(&self, command: &mut Command, name: &str) -> Child {
-        let log = File::options().create(true).append(true).open(self.path(&format!("{name}.log"))).unwrap();
-        start(command.current_dir(self.dir.path()).stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log))
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.path(&format!("{name}.log")))
+            .unwrap();
+        start(
+            command
+                .current_dir(self.dir.path())
+                .stdin(Stdio::null())
+                .stdout(log.try_clone().unwrap())
+                .stderr(log),
+        )
     }
 
     fn log(&self, name: &str) -> String {
@@ -533,8 +678,14 @@ impl Page {
                 let Ok(mut stream) = stream else { continue };
                 let _ = stream.set_read_timeout(Some(Duration::from_secs(1)));
                 let _ = stream.read(&mut [0; 4096]);
-                let body = format!("# TYPE checkout_up gauge\ncheckout_up {}\n", u8::from(shown.load(Ordering::Relaxed)));
-                let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}", body.len());
+                let body = format!(
+                    "# TYPE checkout_up gauge\ncheckout_up {}\n",
+                    u8::from(shown.load(Ordering::Relaxed))
+                );
+                let head = format!(
+                    "HTTP/1.1 200 OK\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}",
+                    body.len()
+                );
                 let _ = write!(stream, "{head}\r\nconnection: close\r\n\r\n{body}");
             }
         });
@@ -566,7 +717,10 @@ pub(crate) fn alert(name: &str, service: &str, starts_at: &str) -> Value {
 
 /// `kill -NAME PID`
 pub(crate) fn send_signal(pid: u32, name: &str) {
-    Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().unwrap();
+    Command::new("kill")
+        .args([&format!("-{name}"), &pid.to_string()])
+        .status()
+        .unwrap();
 }
 
 /// The root of the repository.

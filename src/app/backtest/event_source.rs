@@ -90,12 +90,17 @@ pub(crate) struct Lines {
 impl<'a> Origin<'a> {
     /// The store's log, as far as it is now.
     pub(crate) fn log(store: &'a Store) -> anyhow::Result<Self> {
-        Ok(Self::Log(Log { store, position: 0, last: store.head()?.next.saturating_sub(1) }))
+        Ok(Self::Log(Log {
+            store,
+            position: 0,
+            last: store.head()?.next.saturating_sub(1),
+        }))
     }
 
     /// A file.
     pub(crate) fn lines(path: &Path, names: &LabelNames, now: Time) -> anyhow::Result<Self> {
-        let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let file =
+            File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
         let size = file.metadata().map_or(0, |file| file.len());
         Ok(Self::Lines(Box::new(Lines {
             path: path.to_owned(),
@@ -115,27 +120,44 @@ impl<'a> Origin<'a> {
     }
 
     /// What a Prometheus remembers of alerts, and what the conditions of both rule sets would have found of its metrics.
-    pub(crate) fn past(server: Server, rules: [&RuleSet; 2], names: &LabelNames, span: Span) -> anyhow::Result<Self> {
+    pub(crate) fn past(
+        server: Server,
+        rules: [&RuleSet; 2],
+        names: &LabelNames,
+        span: Span,
+    ) -> anyhow::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
-        Ok(Self::Past(Box::new(Past::of(server, &rules, names, span)), runtime))
+        Ok(Self::Past(
+            Box::new(Past::of(server, &rules, names, span)),
+            runtime,
+        ))
     }
 
     /// The next records, maybe none of a stretch in which nothing happened; `None` at the end. Where others are waited for, `wanted` is asked now
     /// and then whether to go on.
-    pub(crate) fn next(&mut self, wanted: &mut dyn FnMut() -> bool) -> Result<Option<Vec<Told>>, Fault> {
+    pub(crate) fn next(
+        &mut self,
+        wanted: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Vec<Told>>, Fault> {
         match self {
             Self::Log(log) => Ok(log.next()?),
             Self::Lines(lines) => Ok(lines.next()?),
             Self::Past(past, runtime) => {
                 let told = |record: Record| {
                     let of = [record.is_for(0), record.is_for(1)];
-                    Told { at: record.logged_at, events: record.events, of }
+                    Told {
+                        at: record.logged_at,
+                        events: record.events,
+                        of,
+                    }
                 };
                 let read = runtime.block_on(async {
                     let mut next = pin!(past.next());
                     loop {
                         match tokio::time::timeout(BETWEEN, &mut next).await {
-                            Ok(read) => return read.map_err(|fault| Fault::Unreadable(fault.into())),
+                            Ok(read) => {
+                                return read.map_err(|fault| Fault::Unreadable(fault.into()));
+                            }
                             Err(_) if wanted() => {}
                             Err(_) => return Err(Fault::Cancelled),
                         }
@@ -153,7 +175,10 @@ impl<'a> Origin<'a> {
             Self::Lines(lines) => (lines.read, lines.size),
             Self::Past(past, _) => return past.progress(),
         };
-        #[expect(clippy::cast_precision_loss, reason = "a share of what is shown as a bar")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a share of what is shown as a bar"
+        )]
         let share = done as f64 / all.max(1) as f64;
         share.min(1.0)
     }
@@ -167,9 +192,20 @@ impl<'a> Origin<'a> {
                 let day = |at: Time| at.format("%F").to_string();
                 let mut notes = past.remarks();
                 match (past.remembered_from(), from) {
-                    (None, _) => notes.insert(0, "The server remembers no alerts, and nothing that the conditions ask for.".to_owned()),
+                    (None, _) => notes.insert(
+                        0,
+                        "The server remembers no alerts, and nothing that the conditions ask for."
+                            .to_owned(),
+                    ),
                     (Some(first), Some(from)) if first > from + TimeDelta::days(1) => {
-                        notes.insert(0, format!("Asked for since {}; the server remembers since {}.", day(from), day(first)));
+                        notes.insert(
+                            0,
+                            format!(
+                                "Asked for since {}; the server remembers since {}.",
+                                day(from),
+                                day(first)
+                            ),
+                        );
                     }
                     _ => {}
                 }
@@ -180,7 +216,11 @@ impl<'a> Origin<'a> {
 }
 
 fn told(at: Time, events: Vec<Event>) -> Told {
-    Told { at, events, of: [true; 2] }
+    Told {
+        at,
+        events,
+        of: [true; 2],
+    }
 }
 
 impl Log<'_> {
@@ -192,7 +232,12 @@ impl Log<'_> {
         // What comes while it is read is not part of it: both rule sets are shown the same.
         records.retain(|record| record.position <= self.last);
         self.position = records.last().map_or(self.last, |record| record.position);
-        Ok(Some(records.into_iter().map(|record| told(record.logged_at, record.events)).collect()))
+        Ok(Some(
+            records
+                .into_iter()
+                .map(|record| told(record.logged_at, record.events))
+                .collect(),
+        ))
     }
 }
 
@@ -202,8 +247,16 @@ impl Lines {
         let mut line = Vec::new();
         while told.len() < STRETCH {
             line.clear();
-            let place = || format!("{}:{}: cannot be read", self.path.display(), self.number + 1);
-            let mut read = std::io::Read::take(&mut self.file, LONGEST).read_until(b'\n', &mut line).with_context(place)?;
+            let place = || {
+                format!(
+                    "{}:{}: cannot be read",
+                    self.path.display(),
+                    self.number + 1
+                )
+            };
+            let mut read = std::io::Read::take(&mut self.file, LONGEST)
+                .read_until(b'\n', &mut line)
+                .with_context(place)?;
             if read == 0 {
                 return Ok((!told.is_empty()).then_some(told));
             }
@@ -229,7 +282,11 @@ impl Lines {
             if !std::mem::replace(&mut self.begun, true) {
                 self.export = text.starts_with("{\"afterword\":").then_some(false);
             }
-            match if self.export.is_some() { self.record(text) } else { Ok(self.events(text)) } {
+            match if self.export.is_some() {
+                self.record(text)
+            } else {
+                Ok(self.events(text))
+            } {
                 Ok(record) => told.extend(record),
                 Err(fault) => self.note(&fault),
             }
@@ -254,7 +311,10 @@ impl Lines {
                 return None;
             }
         };
-        reading.faults.iter().for_each(|fault| self.note(&fault.to_string()));
+        reading
+            .faults
+            .iter()
+            .for_each(|fault| self.note(&fault.to_string()));
         let mut events = reading.events;
         if events.iter().any(|event| event.occurred_at >= NEVER) {
             self.note("`occurred_at` is missing: nothing else says when it was");
@@ -275,13 +335,21 @@ impl Lines {
     fn note(&mut self, fault: &str) {
         self.faulty += 1;
         if self.faulty <= TOLD {
-            self.notes.push(format!("{}:{}:1: passed over: {fault}", self.path.display(), self.number));
+            self.notes.push(format!(
+                "{}:{}:1: passed over: {fault}",
+                self.path.display(),
+                self.number
+            ));
         }
     }
 
     fn notes(mut self) -> Vec<String> {
         if self.faulty > TOLD {
-            self.notes.push(format!("{} more lines of {} were passed over.", self.faulty - TOLD, self.path.display()));
+            self.notes.push(format!(
+                "{} more lines of {} were passed over.",
+                self.faulty - TOLD,
+                self.path.display()
+            ));
         }
         if self.late > 0 {
             self.notes.push(format!(
@@ -292,7 +360,10 @@ impl Lines {
             ));
         }
         if self.export == Some(false) {
-            self.notes.push(format!("{} ends early: it is no whole export.", self.path.display()));
+            self.notes.push(format!(
+                "{} ends early: it is no whole export.",
+                self.path.display()
+            ));
         }
         self.notes
     }

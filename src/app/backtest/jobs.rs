@@ -75,7 +75,13 @@ pub struct Job {
 impl Job {
     /// One that was just asked for.
     pub(crate) fn new(number: u64, asked_at: Time, wanted: Wanted, state: State) -> Self {
-        Self { number, asked_at, wanted: Arc::new(wanted), state, cancelled: Arc::default() }
+        Self {
+            number,
+            asked_at,
+            wanted: Arc::new(wanted),
+            state,
+            cancelled: Arc::default(),
+        }
     }
 }
 
@@ -103,7 +109,10 @@ pub enum Refused {
 }
 
 fn load(files: &[RuleFile]) -> Result<RuleSet, Refused> {
-    let texts: Vec<(String, String)> = files.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
+    let texts: Vec<(String, String)> = files
+        .iter()
+        .map(|file| (file.name.clone(), file.text.clone()))
+        .collect();
     rules::parse::load(&texts).map_err(Refused::Faults)
 }
 
@@ -115,20 +124,49 @@ impl App {
     pub fn begin_backtest(self: &Arc<Self>, wanted: Wanted) -> Result<u64, Refused> {
         let settings = self.settings();
         let rules = load(&wanted.rules)?;
-        let against = if wanted.against.is_empty() { None } else { Some(load(&wanted.against)?) };
+        let against = if wanted.against.is_empty() {
+            None
+        } else {
+            Some(load(&wanted.against)?)
+        };
         let facts = match &wanted.prometheus {
             None => Facts::Log,
             // An address would have this service ask anybody on somebody's word.
-            Some(named) if settings.config.metrics.iter().any(|entry| entry.name == *named) => {
-                Facts::Prometheus(Box::new(prometheus(&settings, named).map_err(Refused::Unknown)?), None)
+            Some(named)
+                if settings
+                    .config
+                    .metrics
+                    .iter()
+                    .any(|entry| entry.name == *named) =>
+            {
+                Facts::Prometheus(
+                    Box::new(prometheus(&settings, named).map_err(Refused::Unknown)?),
+                    None,
+                )
             }
-            Some(named) => return Err(Refused::Unknown(format!("there is no `{named}` under `metrics:` of the settings"))),
+            Some(named) => {
+                return Err(Refused::Unknown(format!(
+                    "there is no `{named}` under `metrics:` of the settings"
+                )));
+            }
         };
         let now = self.now();
-        let ask = Ask { config: settings.config.clone(), rules, against, facts, from: wanted.from, now };
+        let ask = Ask {
+            config: settings.config.clone(),
+            rules,
+            against,
+            facts,
+            from: wanted.from,
+            now,
+        };
         let number = {
             let mut all = lock(&self.backtests.all);
-            if all.iter().filter(|(job, _)| job.state == State::Waiting).count() >= WAITING {
+            if all
+                .iter()
+                .filter(|(job, _)| job.state == State::Waiting)
+                .count()
+                >= WAITING
+            {
                 return Err(Refused::TooMany);
             }
             let number = self.backtests.next.fetch_add(1, Ordering::Relaxed) + 1;
@@ -144,10 +182,15 @@ impl App {
         // One at a time: each takes all of two processors.
         if !self.backtests.working.swap(true, Ordering::AcqRel) {
             let app = Arc::clone(self);
-            let started = std::thread::Builder::new().name("backtest".to_owned()).spawn(move || app.run_backtests());
+            let started = std::thread::Builder::new()
+                .name("backtest".to_owned())
+                .spawn(move || app.run_backtests());
             if let Err(fault) = started {
                 self.backtests.working.store(false, Ordering::Release);
-                self.set_backtest(number, State::Failed(format!("no thread could be started for it: {fault}")));
+                self.set_backtest(
+                    number,
+                    State::Failed(format!("no thread could be started for it: {fault}")),
+                );
             }
         }
         Ok(number)
@@ -156,19 +199,28 @@ impl App {
     /// The backtests that are known, newest first.
     #[must_use]
     pub fn backtests(&self) -> Vec<Job> {
-        lock(&self.backtests.all).iter().rev().map(|(job, _)| job.clone()).collect()
+        lock(&self.backtests.all)
+            .iter()
+            .rev()
+            .map(|(job, _)| job.clone())
+            .collect()
     }
 
     /// The backtest of that number.
     #[must_use]
     pub fn backtest(&self, number: u64) -> Option<Job> {
-        lock(&self.backtests.all).iter().find(|(job, _)| job.number == number).map(|(job, _)| job.clone())
+        lock(&self.backtests.all)
+            .iter()
+            .find(|(job, _)| job.number == number)
+            .map(|(job, _)| job.clone())
     }
 
     /// Breaks one off, unless it is over; `false`: there is none of that number.
     pub fn cancel_backtest(&self, number: u64) -> bool {
         let mut all = lock(&self.backtests.all);
-        let Some((job, ask)) = all.iter_mut().find(|(job, _)| job.number == number) else { return false };
+        let Some((job, ask)) = all.iter_mut().find(|(job, _)| job.number == number) else {
+            return false;
+        };
         job.cancelled.store(true, Ordering::Relaxed);
         if job.state == State::Waiting {
             (job.state, *ask) = (State::Cancelled, None);
@@ -177,7 +229,10 @@ impl App {
     }
 
     fn set_backtest(&self, number: u64, state: State) {
-        if let Some((job, _)) = lock(&self.backtests.all).iter_mut().find(|(job, _)| job.number == number) {
+        if let Some((job, _)) = lock(&self.backtests.all)
+            .iter_mut()
+            .find(|(job, _)| job.number == number)
+        {
             job.state = state;
         }
     }
@@ -189,7 +244,10 @@ impl App {
                 let mut all = lock(&self.backtests.all);
                 let found = all.iter_mut().find(|(job, _)| job.state == State::Waiting);
                 let taken = found.and_then(|(job, ask)| {
-                    job.state = State::Running(Progress { done: 0.0, events: 0 });
+                    job.state = State::Running(Progress {
+                        done: 0.0,
+                        events: 0,
+                    });
                     Some((job.number, ask.take()?, Arc::clone(&job.cancelled)))
                 });
                 if taken.is_none() {
@@ -198,7 +256,9 @@ impl App {
                 }
                 taken
             };
-            let Some((number, ask, cancelled)) = taken else { return };
+            let Some((number, ask, cancelled)) = taken else {
+                return;
+            };
             self.run_backtest(number, ask, &cancelled);
         }
     }

@@ -105,11 +105,23 @@ struct Fed {
 ///
 /// # Errors
 /// When the facts cannot be read, or `told` breaks it off.
-pub(crate) fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress) -> ControlFlow<()>) -> Result<Report, Fault> {
+pub(crate) fn run(
+    store: Option<&Store>,
+    ask: Ask,
+    told: &mut dyn FnMut(Progress) -> ControlFlow<()>,
+) -> Result<Report, Fault> {
     let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
-    let other = ask.against.clone().map(|rules| Arc::new(in_force(rules, &ask.config)));
+    let other = ask
+        .against
+        .clone()
+        .map(|rules| Arc::new(in_force(rules, &ask.config)));
     // What the rules look back at comes before what is told of; a log is read whole.
-    let longest = [Some(&tried), other.as_ref()].into_iter().flatten().map(|force| force.remembers()).max().unwrap_or_default();
+    let longest = [Some(&tried), other.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(|force| force.remembers())
+        .max()
+        .unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
     // Of a file nobody knows what was after it.
     let ends = !matches!(ask.facts, Facts::File(_));
@@ -117,8 +129,17 @@ pub(crate) fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress
     let rules = [&ask.rules, ask.against.as_ref().unwrap_or(&none)];
     let mut origin = open(store, ask.facts, rules, start, ask.now, &ask.config)?;
     let from = ask.from.unwrap_or(Time::MIN_UTC);
-    let first = origin.next(&mut || told(Progress { done: 0.0, events: 0 }).is_continue())?;
-    let mut logged = first.iter().flatten().filter_map(|told| put_in_force(&told.events));
+    let first = origin.next(&mut || {
+        told(Progress {
+            done: 0.0,
+            events: 0,
+        })
+        .is_continue()
+    })?;
+    let mut logged = first
+        .iter()
+        .flatten()
+        .filter_map(|told| put_in_force(&told.events));
     let baseline = baseline(other, logged.find_map(|fact| read(fact).ok()), &ask.config);
     let began_with = Arc::clone(&baseline.force);
     let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
@@ -128,7 +149,12 @@ pub(crate) fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress
         let comparing = scope.spawn(|| judge(other_from, baseline.force, from, 1, baseline.held));
         let to = [to_tried, to_other];
         let fed = feed(&mut origin, first, &to, told);
-        let until = fed.as_ref().ok().and_then(|fed| fed.last).filter(|_| !ends).unwrap_or(ask.now);
+        let until = fed
+            .as_ref()
+            .ok()
+            .and_then(|fed| fed.last)
+            .filter(|_| !ends)
+            .unwrap_or(ask.now);
         if fed.is_ok() {
             // A thread that ended early is asked why below.
             to.iter().for_each(|to| drop(to.send(Work::End(until))));
@@ -144,7 +170,15 @@ pub(crate) fn run(store: Option<&Store>, ask: Ask, told: &mut dyn FnMut(Progress
     notes.extend(origin.notes(ask.from));
     let incidents = compare(&before, &after);
     Ok(Report {
-        from: ask.from.or(after.cases.values().map(|case| case.began).chain(fed.first).min()).unwrap_or(ask.now),
+        from: ask
+            .from
+            .or(after
+                .cases
+                .values()
+                .map(|case| case.began)
+                .chain(fed.first)
+                .min())
+            .unwrap_or(ask.now),
         until,
         records: fed.records,
         events: fed.events,
@@ -173,7 +207,11 @@ fn open<'a>(
         (Facts::Log, Some(store)) => Origin::log(store)?,
         (Facts::Log, None) => bail!("there is no log to read"),
         (Facts::Prometheus(server, step), _) => {
-            let span = Span { from: start.unwrap_or(now - LONG_AGO), until: now, step };
+            let span = Span {
+                from: start.unwrap_or(now - LONG_AGO),
+                until: now,
+                step,
+            };
             Origin::past(*server, rules, &config.labels, span)?
         }
     })
@@ -182,12 +220,24 @@ fn open<'a>(
 /// The other rules, if there are some; else what the facts say of those that held; else none.
 fn baseline(other: Option<Arc<InForce>>, logged: Option<InForce>, config: &Config) -> Baseline {
     match (other, logged) {
-        (Some(force), _) => Baseline { force, held: false, told: "the other rules" },
+        (Some(force), _) => Baseline {
+            force,
+            held: false,
+            told: "the other rules",
+        },
         // What a service starts with is in force before it is logged.
-        (None, Some(force)) => Baseline { force: Arc::new(force), held: true, told: "the rules that held at the time" },
+        (None, Some(force)) => Baseline {
+            force: Arc::new(force),
+            held: true,
+            told: "the rules that held at the time",
+        },
         (None, None) => {
             let force = Arc::new(in_force(RuleSet::default(), config));
-            Baseline { force, held: true, told: "no rules at all, as the facts do not begin with the rules that held" }
+            Baseline {
+                force,
+                held: true,
+                told: "no rules at all, as the facts do not begin with the rules that held",
+            }
         }
     }
 }
@@ -202,13 +252,20 @@ fn feed(
     let mut fed = Fed::default();
     while let Some(stretch) = ahead {
         fed.records += u64::try_from(stretch.len()).unwrap_or_default();
-        fed.events += stretch.iter().map(|told| u64::try_from(told.events.len()).unwrap_or_default()).sum::<u64>();
+        fed.events += stretch
+            .iter()
+            .map(|told| u64::try_from(told.events.len()).unwrap_or_default())
+            .sum::<u64>();
         fed.first = fed.first.or(stretch.first().map(|told| told.at));
         fed.last = stretch.last().map(|told| told.at).or(fed.last);
         let stretch = Arc::new(stretch);
-        to.iter().for_each(|to| drop(to.send(Work::Facts(Arc::clone(&stretch)))));
+        to.iter()
+            .for_each(|to| drop(to.send(Work::Facts(Arc::clone(&stretch)))));
         drop(stretch);
-        let progress = Progress { done: origin.done(), events: fed.events };
+        let progress = Progress {
+            done: origin.done(),
+            events: fed.events,
+        };
         let mut wanted = || told(progress).is_continue();
         if !wanted() {
             return Err(Fault::Cancelled);
@@ -224,7 +281,13 @@ enum Work {
 }
 
 /// Judges what comes for the rule set at `place`; `held`: under what the facts say themselves is in force.
-fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, place: usize, held: bool) -> anyhow::Result<(Outcome, Vec<String>)> {
+fn judge(
+    work: Receiver<Work>,
+    force: Arc<InForce>,
+    from: Time,
+    place: usize,
+    held: bool,
+) -> anyhow::Result<(Outcome, Vec<String>)> {
     let mut backtest = Backtest::under(force, from);
     let mut notes = Vec::new();
     for work in work {
@@ -234,13 +297,25 @@ fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, place: usize, he
         };
         // The other thread has it too, unless that is done with it.
         let stretch = Arc::try_unwrap(stretch).unwrap_or_else(|shared| shared.to_vec());
-        for Told { at: logged_at, events, .. } in stretch.into_iter().filter(|told| told.of[place]) {
-            let next = if held { put_in_force(&events).map(read) } else { None };
+        for Told {
+            at: logged_at,
+            events,
+            ..
+        } in stretch.into_iter().filter(|told| told.of[place])
+        {
+            let next = if held {
+                put_in_force(&events).map(read)
+            } else {
+                None
+            };
             backtest.take(logged_at, events);
             match next {
                 Some(Ok(force)) => backtest.adopt(Arc::new(force)),
                 Some(Err(fault)) => {
-                    notes.push(format!("What was put in force on {} is passed over: {fault}", logged_at.format("%F at %R")));
+                    notes.push(format!(
+                        "What was put in force on {} is passed over: {fault}",
+                        logged_at.format("%F at %R")
+                    ));
                 }
                 None => {}
             }
@@ -250,17 +325,31 @@ fn judge(work: Receiver<Work>, force: Arc<InForce>, from: Time, place: usize, he
 }
 
 fn ended<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T> {
-    thread.join().unwrap_or_else(|_| Err(anyhow!("judging the facts failed; that is a fault of Afterword's")))
+    thread.join().unwrap_or_else(|_| {
+        Err(anyhow!(
+            "judging the facts failed; that is a fault of Afterword's"
+        ))
+    })
 }
 
 fn read(fact: &Logged) -> Result<InForce, String> {
-    as_logged(fact).map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+    as_logged(fact).map_err(|faults| {
+        faults
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("; ")
+    })
 }
 
 /// Of conditions that are asked otherwise now.
 fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
     let names = asked_otherwise(rules, in_force);
-    let shown = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let shown = names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
     (!names.is_empty()).then(|| {
         format!("The log holds the turns of conditions as they were asked then. New or asked otherwise now, and not judged anew: {shown}.")
     })
@@ -271,11 +360,22 @@ fn conditions(rules: &RuleSet, in_force: &RuleSet) -> Option<String> {
 /// # Errors
 /// Why there is none, in a sentence that repeats nothing secret.
 pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<Server, String> {
-    let Some(entry) = settings.config.metrics.iter().find(|entry| entry.name == named) else {
+    let Some(entry) = settings
+        .config
+        .metrics
+        .iter()
+        .find(|entry| entry.name == named)
+    else {
         return Server::at(named);
     };
     match &entry.kind {
-        Kind::Prometheus(door) => Server::entry(named, door, settings.reach.get(named).unwrap_or(&Reach::default())),
-        _ => Err(format!("`{named}` of `metrics:` is no Prometheus: only one remembers")),
+        Kind::Prometheus(door) => Server::entry(
+            named,
+            door,
+            settings.reach.get(named).unwrap_or(&Reach::default()),
+        ),
+        _ => Err(format!(
+            "`{named}` of `metrics:` is no Prometheus: only one remembers"
+        )),
     }
 }

@@ -60,14 +60,29 @@ struct Recall {
 }
 
 pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
-    let Some(remembered) = entry.stored("what was read of alerts could not be read", |app| app.store.remembered(Memory::Alerts)).await
+    let Some(remembered) = entry
+        .stored("what was read of alerts could not be read", |app| {
+            app.store.remembered(Memory::Alerts)
+        })
+        .await
     else {
         return;
     };
-    let state = remembered.into_iter().find(|one| one.name == entry.name).and_then(|one| one.state);
-    let recalled: Recalled = state.and_then(|state| serde_json::from_str(&state).ok()).unwrap_or_default();
+    let state = remembered
+        .into_iter()
+        .find(|one| one.name == entry.name)
+        .and_then(|one| one.state);
+    let recalled: Recalled = state
+        .and_then(|state| serde_json::from_str(&state).ok())
+        .unwrap_or_default();
     let saved_at = entry.app.now();
-    let mut recall = Recall { entry, client, recalled, known: Known::default(), saved_at };
+    let mut recall = Recall {
+        entry,
+        client,
+        recalled,
+        known: Known::default(),
+        saved_at,
+    };
     let mut attempts = 0;
     loop {
         match recall.look().await {
@@ -79,11 +94,19 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Cl
             Ok(false) => return,
             Err(fault) => {
                 recall.entry.heard("alerts", Err(fault.to_string()));
-                if let Some(Ok(anew)) = recall.entry.shown_anew(&fault).await.map(|reach| Client::new(&settings, &reach)) {
+                if let Some(Ok(anew)) = recall
+                    .entry
+                    .shown_anew(&fault)
+                    .await
+                    .map(|reach| Client::new(&settings, &reach))
+                {
                     recall.client = Arc::new(anew);
                 }
                 attempts += 1;
-                let wait = fault.wait(attempts, &recall.entry.name).to_std().unwrap_or(EVERY);
+                let wait = fault
+                    .wait(attempts, &recall.entry.name)
+                    .to_std()
+                    .unwrap_or(EVERY);
                 if !recall.wait_in_the_dark(wait).await {
                     return;
                 }
@@ -95,18 +118,29 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Cl
 impl Recall {
     /// Reads up to now, stretch by stretch. `false`: another process is the judge by now.
     async fn look(&mut self) -> Result<bool, Fault> {
-        self.known.refresh(&self.client, self.entry.app.now()).await?;
+        self.known
+            .refresh(&self.client, self.entry.app.now())
+            .await?;
         let skew = match self.known.skew {
             Some(skew) => skew,
             None => {
-                let heard = self.client.query(BUSIEST, self.entry.app.now()).await?.heard;
-                *self.known.skew.insert(Skew::of(&heard, self.entry.app.now()))
+                let heard = self
+                    .client
+                    .query(BUSIEST, self.entry.app.now())
+                    .await?
+                    .heard;
+                *self
+                    .known
+                    .skew
+                    .insert(Skew::of(&heard, self.entry.app.now()))
             }
         };
         // By the server's clock, as are all times that it remembers: an alert is known by its beginning as it was sent.
         let now = skew.theirs(self.entry.app.now());
         loop {
-            let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| (until.min(now) - AGAIN).max(now - FURTHEST));
+            let from = self.recalled.until.map_or(now - FIRST_LOOK, |until| {
+                (until.min(now) - AGAIN).max(now - FURTHEST)
+            });
             let until = now.min(from + STRETCH);
             let (stretch, heard) = stretch(&self.client, &mut self.recalled, from, until).await?;
             if Skew::of(&heard, self.entry.app.now()).differs(skew) {
@@ -114,7 +148,9 @@ impl Recall {
                 self.known.skew = None;
                 return Ok(true);
             }
-            let events = self.recalled.read(&stretch, &reader(&self.entry, &self.known));
+            let events = self
+                .recalled
+                .read(&stretch, &reader(&self.entry, &self.known));
             if !self.save(events).await {
                 return Ok(false);
             }
@@ -128,11 +164,18 @@ impl Recall {
     async fn wait_in_the_dark(&mut self, wait: Duration) -> bool {
         let until = tokio::time::Instant::now() + wait;
         loop {
-            let now = self.known.skew.unwrap_or_default().theirs(self.entry.app.now());
+            let now = self
+                .known
+                .skew
+                .unwrap_or_default()
+                .theirs(self.entry.app.now());
             let (app, force) = (&self.entry.app, &self.entry.settings.force);
             // What is received as well has a lease of its own; what the engine ignores has no end that anybody would miss.
-            let left = |alert: &Event| force.ignores(alert) || lock(&app.sights).knows(&alert.subject);
-            let lapsed = self.recalled.lapse(now, &reader(&self.entry, &self.known), left);
+            let left =
+                |alert: &Event| force.ignores(alert) || lock(&app.sights).knows(&alert.subject);
+            let lapsed = self
+                .recalled
+                .lapse(now, &reader(&self.entry, &self.known), left);
             if !lapsed.is_empty() && !self.save(lapsed).await {
                 return false;
             }
@@ -152,18 +195,35 @@ impl Recall {
         }
         let state = serde_json::to_string(&self.recalled).ok();
         self.saved_at = now;
-        self.entry.append(Memory::Alerts, vec![Remembered { name: self.entry.name.clone(), state }], events).await
+        self.entry
+            .append(
+                Memory::Alerts,
+                vec![Remembered {
+                    name: self.entry.name.clone(),
+                    state,
+                }],
+                events,
+            )
+            .await
     }
 }
 
 fn reader<'a>(entry: &'a Entry, known: &'a Known) -> Reader<'a> {
-    Reader { source: &entry.name, names: &entry.settings.config.labels, rules: &known.rules, external: &known.external }
+    Reader {
+        source: &entry.name,
+        names: &entry.settings.config.labels,
+        rules: &known.rules,
+        external: &known.external,
+    }
 }
 
 impl Known {
     /// Asks for what is not known or was asked for a while ago.
     pub(crate) async fn refresh(&mut self, client: &Client, now: Time) -> Result<(), Fault> {
-        if self.read_at.is_some_and(|at| now - at < RULES_EVERY && now >= at) {
+        if self
+            .read_at
+            .is_some_and(|at| now - at < RULES_EVERY && now >= at)
+        {
             return Ok(());
         }
         // Not every server that answers queries has rules, or tells of its settings.
@@ -174,7 +234,10 @@ impl Known {
         };
         self.rules.clear();
         for found in rules {
-            self.rules.entry(found.name.clone()).or_default().push(rule(found));
+            self.rules
+                .entry(found.name.clone())
+                .or_default()
+                .push(rule(found));
         }
         self.external = match client.external_labels().await {
             Ok(labels) => labels,
@@ -188,7 +251,10 @@ impl Known {
 
 fn rule(found: AlertRule) -> Rule {
     // A label without a value is none.
-    let fixed = found.labels.into_iter().filter(|(_, value)| !value.is_empty() && !value.contains("{{"));
+    let fixed = found
+        .labels
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty() && !value.contains("{{"));
     Rule {
         labels: fixed.collect(),
         hold: i64::try_from(found.hold.as_secs()).unwrap_or(i64::MAX),
@@ -197,19 +263,49 @@ fn rule(found: AlertRule) -> Rule {
     }
 }
 
-async fn stretch(client: &Client, recalled: &mut Recalled, from: Time, until: Time) -> Result<(Stretch, Heard), Fault> {
+async fn stretch(
+    client: &Client,
+    recalled: &mut Recalled,
+    from: Time,
+    until: Time,
+) -> Result<(Stretch, Heard), Fault> {
     let window = window(from, until);
     let alerts = client.raw(&format!("ALERTS{window}"), until).await?;
-    let active = client.raw(&format!("ALERTS_FOR_STATE{window}"), until).await?;
+    let active = client
+        .raw(&format!("ALERTS_FOR_STATE{window}"), until)
+        .await?;
     let (looks, heard) = looks(client, recalled, from - BEFORE, until).await?;
-    let series = |answer: Answer| answer.series.into_iter().map(|series| (series.labels, series.points)).collect();
-    Ok((Stretch { alerts: series(alerts), active: series(active), looks, from, until, read_on: false }, heard))
+    let series = |answer: Answer| {
+        answer
+            .series
+            .into_iter()
+            .map(|series| (series.labels, series.points))
+            .collect()
+    };
+    Ok((
+        Stretch {
+            alerts: series(alerts),
+            active: series(active),
+            looks,
+            from,
+            until,
+            read_on: false,
+        },
+        heard,
+    ))
 }
 
 /// When it looked at the target that it looked at most often. `None`: it has no `up`, so that nobody can say.
-async fn looks(client: &Client, recalled: &mut Recalled, from: Time, until: Time) -> Result<(Option<Vec<Time>>, Heard), Fault> {
+async fn looks(
+    client: &Client,
+    recalled: &mut Recalled,
+    from: Time,
+    until: Time,
+) -> Result<(Option<Vec<Time>>, Heard), Fault> {
     let window = window(from, until);
-    let busiest = client.query(&format!("topk(1, count_over_time(up{window}))"), until).await?;
+    let busiest = client
+        .query(&format!("topk(1, count_over_time(up{window}))"), until)
+        .await?;
     let Some(series) = busiest.series.first() else {
         // It was away for the whole of the stretch, unless it never has any.
         let lately = recalled.up_at.is_some_and(|at| until - at < FURTHEST);
@@ -217,8 +313,15 @@ async fn looks(client: &Client, recalled: &mut Recalled, from: Time, until: Time
         return Ok((had.then(Vec::new), busiest.heard));
     };
     recalled.up_at = recalled.up_at.max(Some(until));
-    let up = client.raw(&format!("up{}{window}", selector(&series.labels)), until).await?;
-    let looks = up.series.into_iter().flat_map(|series| series.points).map(|(at, _)| at).collect();
+    let up = client
+        .raw(&format!("up{}{window}", selector(&series.labels)), until)
+        .await?;
+    let looks = up
+        .series
+        .into_iter()
+        .flat_map(|series| series.points)
+        .map(|(at, _)| at)
+        .collect();
     Ok((Some(looks), up.heard))
 }
 

@@ -32,7 +32,11 @@ pub(crate) async fn list_loop(entry: Entry, source: Source, api: Api, mut client
             }
             Err(fault) => {
                 entry.listed(Err(fault.to_string()));
-                if let Some(Ok(anew)) = entry.api_anew(&fault).await.map(|reach| Client::new(&api, &reach)) {
+                if let Some(Ok(anew)) = entry
+                    .api_anew(&fault)
+                    .await
+                    .map(|reach| Client::new(&api, &reach))
+                {
                     client = anew;
                 }
                 attempts += 1;
@@ -43,14 +47,26 @@ pub(crate) async fn list_loop(entry: Entry, source: Source, api: Api, mut client
     }
 }
 
-async fn look(entry: &Entry, client: &Client, listing: &mut Listing, ignored: &[String]) -> Result<(), Fault> {
+async fn look(
+    entry: &Entry,
+    client: &Client,
+    listing: &mut Listing,
+    ignored: &[String],
+) -> Result<(), Fault> {
     // First what is held: what comes while it answers may be missing in the answer.
     let (app, name) = (std::sync::Arc::clone(&entry.app), entry.name.clone());
-    let held = tokio::task::spawn_blocking(move || app.held(&name)).await.unwrap_or_default();
+    let held = tokio::task::spawn_blocking(move || app.held(&name))
+        .await
+        .unwrap_or_default();
     let (answers, heard) = client.look().await?;
     let ours = entry.app.now();
-    let at = Moment { ours, theirs: Skew::of(&heard, ours).theirs(ours) };
-    let looked = listing.read(&answers, &held, &entry.name, ignored, at).map_err(|fault| Fault::Unreadable(fault.to_string()))?;
+    let at = Moment {
+        ours,
+        theirs: Skew::of(&heard, ours).theirs(ours),
+    };
+    let looked = listing
+        .read(&answers, &held, &entry.name, ignored, at)
+        .map_err(|fault| Fault::Unreadable(fault.to_string()))?;
     entry.app.listed(&entry.name, looked, ours).await;
     Ok(())
 }
@@ -59,19 +75,37 @@ impl App {
     /// The alerts of a source that belong to incidents which are not closed. Blocks.
     fn held(&self, source: &str) -> Vec<Held> {
         let judge = lock(&self.judge);
-        let incidents = judge.iter().flat_map(Judge::incidents).filter(|incident| incident.phase != Phase::Closed);
+        let incidents = judge
+            .iter()
+            .flat_map(Judge::incidents)
+            .filter(|incident| incident.phase != Phase::Closed);
         let mut found: HashMap<Subject, Held> = HashMap::new();
         let sights = lock(&self.sights);
         for incident in incidents {
             for member in &incident.members {
                 let event = &member.event;
-                let Fact::Alert(alert) = &event.fact else { continue };
-                if alert.status != AlertStatus::Firing || alert.recalled || &*event.source != source || found.contains_key(&event.subject) {
+                let Fact::Alert(alert) = &event.fact else {
+                    continue;
+                };
+                if alert.status != AlertStatus::Firing
+                    || alert.recalled
+                    || &*event.source != source
+                    || found.contains_key(&event.subject)
+                {
                     continue;
                 }
                 if let Some((on, last_seen)) = sights.state_of(&event.subject) {
-                    let (incident, event): (IncidentId, _) = (incident.id.clone(), std::sync::Arc::clone(event));
-                    found.insert(event.subject, Held { incident, event, on, last_seen });
+                    let (incident, event): (IncidentId, _) =
+                        (incident.id.clone(), std::sync::Arc::clone(event));
+                    found.insert(
+                        event.subject,
+                        Held {
+                            incident,
+                            event,
+                            on,
+                            last_seen,
+                        },
+                    );
                 }
             }
         }
@@ -83,21 +117,33 @@ impl App {
 
     /// Takes in what a look made known.
     async fn listed(&self, source: &str, looked: Looked, now: Time) {
-        let Looked { renewed, mut events } = looked;
+        let Looked {
+            renewed,
+            mut events,
+        } = looked;
         {
             let mut sights = lock(&self.sights);
             sights.renew_all(&renewed, now);
             // Its webhook may have told the end meanwhile, and knows it better.
             let on = |subject: &Subject| sights.state_of(subject).is_some_and(|(on, _)| on);
-            events
-                .retain(|event| !matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Resolved) || on(&event.subject));
+            events.retain(|event| {
+                !matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Resolved)
+                    || on(&event.subject)
+            });
         }
         if events.is_empty() {
             return;
         }
-        let arrival = Arrival { source: source.to_owned(), events, ..Arrival::default() };
+        let arrival = Arrival {
+            source: source.to_owned(),
+            events,
+            ..Arrival::default()
+        };
         if let Err(fault) = self.receive(arrival).await {
-            self.trouble("what an Alertmanager lists could not be stored", &anyhow::Error::new(fault));
+            self.trouble(
+                "what an Alertmanager lists could not be stored",
+                &anyhow::Error::new(fault),
+            );
         }
     }
 }
@@ -109,7 +155,10 @@ impl Entry {
         if lock(&self.app.measured).heard(&self.name, "api", now, heard.clone())
             && let Err(why) = heard
         {
-            self.app.trouble(&format!("the api of source `{}`", self.name), &anyhow::anyhow!(why));
+            self.app.trouble(
+                &format!("the api of source `{}`", self.name),
+                &anyhow::anyhow!(why),
+            );
         }
     }
 
@@ -119,6 +168,9 @@ impl Entry {
             return None;
         }
         let (settings, name) = (std::sync::Arc::clone(&self.settings), self.name.clone());
-        tokio::task::spawn_blocking(move || settings.api_reach_again(&name)).await.ok()?.ok()?
+        tokio::task::spawn_blocking(move || settings.api_reach_again(&name))
+            .await
+            .ok()?
+            .ok()?
     }
 }

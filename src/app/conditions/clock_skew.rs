@@ -15,11 +15,20 @@ pub(crate) struct Skew(TimeDelta);
 impl Skew {
     /// As an answer tells it that came just now. Without a word about it the clocks agree.
     pub(crate) fn of(heard: &Heard, now: Time) -> Self {
-        let Some(server) = heard.server_time else { return Self::default() };
-        let since = TimeDelta::from_std(heard.received.elapsed() + heard.received.duration_since(heard.sent) / 2).unwrap_or_default();
+        let Some(server) = heard.server_time else {
+            return Self::default();
+        };
+        let since = TimeDelta::from_std(
+            heard.received.elapsed() + heard.received.duration_since(heard.sent) / 2,
+        )
+        .unwrap_or_default();
         // The header is cut to whole seconds: half a second is its middle.
         let ahead = server + TimeDelta::milliseconds(500) - (now - since);
-        Self(if ahead.abs() < NOTED { TimeDelta::zero() } else { TimeDelta::milliseconds(ahead.num_milliseconds()) })
+        Self(if ahead.abs() < NOTED {
+            TimeDelta::zero()
+        } else {
+            TimeDelta::milliseconds(ahead.num_milliseconds())
+        })
     }
 
     /// Our time as the server calls it.

@@ -92,14 +92,21 @@ impl App {
     ///
     /// # Errors
     /// When they could not be made durable: the sender should try again.
-    pub fn pushed(&self, name: &str, mut samples: Vec<Sample>, seen: u64) -> Result<usize, Unstored> {
+    pub fn pushed(
+        &self,
+        name: &str,
+        mut samples: Vec<Sample>,
+        seen: u64,
+    ) -> Result<usize, Unstored> {
         self.counts.pushed.fetch_add(seen, Ordering::Relaxed);
         let (now, back) = (self.now(), kept_back(&self.settings(), name));
         let out_of_bounds = self.keep(name, &mut samples, now, back);
-        self.store.add_samples(name, &samples, now).map_err(|fault| {
-            self.trouble("samples could not be stored", &anyhow::Error::new(fault));
-            Unstored::Store("the samples could not be stored; try again".to_owned())
-        })?;
+        self.store
+            .add_samples(name, &samples, now)
+            .map_err(|fault| {
+                self.trouble("samples could not be stored", &anyhow::Error::new(fault));
+                Unstored::Store("the samples could not be stored; try again".to_owned())
+            })?;
         let _ = lock(&self.measured).heard(name, "", now, Ok(()));
         Ok(out_of_bounds)
     }
@@ -124,7 +131,10 @@ impl App {
         let mut measured = Measured::default();
         measured.begin(&self.settings());
         for one in self.store.remembered(Memory::Conditions)? {
-            if let Some(watches) = one.state.and_then(|state| serde_json::from_str(&state).ok()) {
+            if let Some(watches) = one
+                .state
+                .and_then(|state| serde_json::from_str(&state).ok())
+            {
                 measured.evaluated(&one.name, &watches);
             }
         }
@@ -142,11 +152,25 @@ impl App {
             service: rule.service.clone(),
             metrics: rule.metrics.clone(),
             query: rule.query.clone(),
-            bounds: plots::bounds(rule).into_iter().map(|bound| (bound.name, bound.text)).collect(),
+            bounds: plots::bounds(rule)
+                .into_iter()
+                .map(|bound| (bound.name, bound.text))
+                .collect(),
             max_series: rule.max_series,
-            status: measured.conditions().get(&rule.name).cloned().unwrap_or_default(),
+            status: measured
+                .conditions()
+                .get(&rule.name)
+                .cloned()
+                .unwrap_or_default(),
         };
-        Ok(self.settings().force.rules.conditions.iter().map(shown).collect())
+        Ok(self
+            .settings()
+            .force
+            .rules
+            .conditions
+            .iter()
+            .map(shown)
+            .collect())
     }
 }
 
@@ -159,7 +183,12 @@ pub(crate) struct Entry {
     name: String,
 }
 
-fn start(app: &Arc<App>, settings: &Arc<Settings>, epoch: u64, stop: &CancellationToken) -> JoinSet<()> {
+fn start(
+    app: &Arc<App>,
+    settings: &Arc<Settings>,
+    epoch: u64,
+    stop: &CancellationToken,
+) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     let mut spawn = |work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>>| {
         let stop = stop.clone();
@@ -169,53 +198,118 @@ fn start(app: &Arc<App>, settings: &Arc<Settings>, epoch: u64, stop: &Cancellati
     };
     lock(&app.measured).begin(settings);
     for metrics in &settings.config.metrics {
-        let entry = || Entry { app: Arc::clone(app), settings: Arc::clone(settings), epoch, name: metrics.name.clone() };
-        let reach = settings.reach.get(&metrics.name).cloned().unwrap_or_default();
+        let entry = || Entry {
+            app: Arc::clone(app),
+            settings: Arc::clone(settings),
+            epoch,
+            name: metrics.name.clone(),
+        };
+        let reach = settings
+            .reach
+            .get(&metrics.name)
+            .cloned()
+            .unwrap_or_default();
         match &metrics.kind {
             Kind::Prometheus(server) => match Client::new(server, &reach).map(Arc::new) {
                 Ok(client) => {
-                    spawn(Box::pin(prometheus::evaluate_loop(entry(), server.clone(), Arc::clone(&client))));
+                    spawn(Box::pin(prometheus::evaluate_loop(
+                        entry(),
+                        server.clone(),
+                        Arc::clone(&client),
+                    )));
                     if server.alerts {
-                        spawn(Box::pin(alert_history::recall_loop(entry(), server.clone(), Arc::clone(&client))));
+                        spawn(Box::pin(alert_history::recall_loop(
+                            entry(),
+                            server.clone(),
+                            Arc::clone(&client),
+                        )));
                     }
-                    spawn(Box::pin(plots::draw_loop(entry(), plots::Past::server(server, client))));
+                    spawn(Box::pin(plots::draw_loop(
+                        entry(),
+                        plots::Past::server(server, client),
+                    )));
                 }
-                Err(why) => app.trouble(&format!("metrics `{}` cannot be asked", metrics.name), &anyhow::anyhow!(why)),
+                Err(why) => app.trouble(
+                    &format!("metrics `{}` cannot be asked", metrics.name),
+                    &anyhow::anyhow!(why),
+                ),
             },
             Kind::Scrape(scrape) => match Scraper::new(scrape, &reach).map(Arc::new) {
                 Ok(scraper) => {
                     let live = scrape::Live::default();
                     for target in &scrape.targets {
-                        spawn(Box::pin(scrape::scrape_loop(entry(), Arc::clone(&scraper), scrape.clone(), target.clone(), live.clone())));
+                        spawn(Box::pin(scrape::scrape_loop(
+                            entry(),
+                            Arc::clone(&scraper),
+                            scrape.clone(),
+                            target.clone(),
+                            live.clone(),
+                        )));
                     }
-                    spawn(Box::pin(samples::evaluate_loop(entry(), samples::Pace::scraped(scrape))));
+                    spawn(Box::pin(samples::evaluate_loop(
+                        entry(),
+                        samples::Pace::scraped(scrape),
+                    )));
                     spawn(Box::pin(plots::draw_loop(entry(), plots::Past::Samples)));
                 }
-                Err(why) => app.trouble(&format!("metrics `{}` cannot be scraped", metrics.name), &anyhow::anyhow!(why)),
+                Err(why) => app.trouble(
+                    &format!("metrics `{}` cannot be scraped", metrics.name),
+                    &anyhow::anyhow!(why),
+                ),
             },
             Kind::RemoteWrite(_) => {
-                spawn(Box::pin(samples::evaluate_loop(entry(), samples::Pace::pushed())));
+                spawn(Box::pin(samples::evaluate_loop(
+                    entry(),
+                    samples::Pace::pushed(),
+                )));
                 spawn(Box::pin(plots::draw_loop(entry(), plots::Past::Samples)));
             }
         }
     }
     for source in &settings.config.sources {
         let Some(api) = &source.api else { continue };
-        let reach = settings.api_reach.get(&source.name).cloned().unwrap_or_default();
-        let entry = Entry { app: Arc::clone(app), settings: Arc::clone(settings), epoch, name: source.name.clone() };
+        let reach = settings
+            .api_reach
+            .get(&source.name)
+            .cloned()
+            .unwrap_or_default();
+        let entry = Entry {
+            app: Arc::clone(app),
+            settings: Arc::clone(settings),
+            epoch,
+            name: source.name.clone(),
+        };
         match alertmanager::Client::new(api, &reach) {
-            Ok(client) => spawn(Box::pin(alertmanager_poll::list_loop(entry, source.clone(), api.clone(), client))),
-            Err(why) => app.trouble(&format!("the api of source `{}` cannot be asked", source.name), &anyhow::anyhow!(why)),
+            Ok(client) => spawn(Box::pin(alertmanager_poll::list_loop(
+                entry,
+                source.clone(),
+                api.clone(),
+                client,
+            ))),
+            Err(why) => app.trouble(
+                &format!("the api of source `{}` cannot be asked", source.name),
+                &anyhow::anyhow!(why),
+            ),
         }
     }
-    spawn(Box::pin(forget_loop(Entry { app: Arc::clone(app), settings: Arc::clone(settings), epoch, name: String::new() })));
+    spawn(Box::pin(forget_loop(Entry {
+        app: Arc::clone(app),
+        settings: Arc::clone(settings),
+        epoch,
+        name: String::new(),
+    })));
     tasks
 }
 
 impl Entry {
     /// The conditions that ask it.
     fn conditions(&self) -> impl Iterator<Item = &ConditionRule> {
-        self.settings.force.rules.conditions.iter().filter(|rule| rule.metrics == self.name)
+        self.settings
+            .force
+            .rules
+            .conditions
+            .iter()
+            .filter(|rule| rule.metrics == self.name)
     }
 
     /// Runs a blocking step, again and again until the store takes it. `None`: another process is the judge by now.
@@ -239,11 +333,25 @@ impl Entry {
 
     /// Loads what is remembered of its conditions.
     async fn load(&self) -> Option<Book> {
-        let remembered = self.stored("what conditions remember could not be read", |app| app.store.remembered(Memory::Conditions)).await?;
-        let states: BTreeMap<String, Watches> =
-            remembered.into_iter().filter_map(|one| Some((one.name, serde_json::from_str(&one.state?).ok()?))).collect();
-        let watches = self.conditions().map(|rule| (rule.name.clone(), states.get(&rule.name).cloned().unwrap_or_default()));
-        Some(Book { watches: watches.collect(), saved_at: self.app.now() })
+        let remembered = self
+            .stored("what conditions remember could not be read", |app| {
+                app.store.remembered(Memory::Conditions)
+            })
+            .await?;
+        let states: BTreeMap<String, Watches> = remembered
+            .into_iter()
+            .filter_map(|one| Some((one.name, serde_json::from_str(&one.state?).ok()?)))
+            .collect();
+        let watches = self.conditions().map(|rule| {
+            (
+                rule.name.clone(),
+                states.get(&rule.name).cloned().unwrap_or_default(),
+            )
+        });
+        Some(Book {
+            watches: watches.collect(),
+            saved_at: self.app.now(),
+        })
     }
 
     /// Appends what evaluations made known, with what is remembered of them. `false`: another process is the judge by now.
@@ -257,26 +365,45 @@ impl Entry {
         let remembered: Vec<Remembered> = book
             .watches
             .iter()
-            .map(|(name, watches)| Remembered { name: name.clone(), state: serde_json::to_string(watches).ok() })
+            .map(|(name, watches)| Remembered {
+                name: name.clone(),
+                state: serde_json::to_string(watches).ok(),
+            })
             .collect();
         self.append(Memory::Conditions, remembered, events).await
     }
 
     /// Appends events with what is remembered, both or neither. `false`: another process is the judge by now.
-    async fn append(&self, memory: Memory, remembered: Vec<Remembered>, events: Vec<Event>) -> bool {
+    async fn append(
+        &self,
+        memory: Memory,
+        remembered: Vec<Remembered>,
+        events: Vec<Event>,
+    ) -> bool {
         let (epoch, source) = (self.epoch, self.name.clone());
         let records: Vec<NewRecord> = (!events.is_empty())
-            .then_some(NewRecord { source, body: Vec::new(), events, fault: None, beside: Beside::default() })
+            .then_some(NewRecord {
+                source,
+                body: Vec::new(),
+                events,
+                fault: None,
+                beside: Beside::default(),
+            })
             .into_iter()
             .collect();
         let work = move |app: &App| {
-            let logged = app.store.remember(epoch, memory, &remembered, &records, app.now())?;
+            let logged = app
+                .store
+                .remember(epoch, memory, &remembered, &records, app.now())?;
             if let Some(last) = logged.last() {
-                app.head.send_modify(|head| *head = last.position.max(*head));
+                app.head
+                    .send_modify(|head| *head = last.position.max(*head));
             }
             Ok(())
         };
-        self.stored("what was measured could not be stored", work).await.is_some()
+        self.stored("what was measured could not be stored", work)
+            .await
+            .is_some()
     }
 
     fn show(&self, book: &Book) {
@@ -292,7 +419,10 @@ impl Entry {
             return None;
         }
         let (settings, name) = (Arc::clone(&self.settings), self.name.clone());
-        tokio::task::spawn_blocking(move || settings.reach_again(&name)).await.ok()?.ok()?
+        tokio::task::spawn_blocking(move || settings.reach_again(&name))
+            .await
+            .ok()?
+            .ok()?
     }
 
     /// Notes that its source answered, or why not.
@@ -301,7 +431,8 @@ impl Entry {
         if lock(&self.app.measured).heard(&self.name, whom, now, heard.clone())
             && let Err(why) = heard
         {
-            self.app.trouble(&format!("metrics `{}`", self.name), &anyhow::anyhow!(why));
+            self.app
+                .trouble(&format!("metrics `{}`", self.name), &anyhow::anyhow!(why));
         }
     }
 }
@@ -320,13 +451,25 @@ fn instant(now: Time, every: i64) -> Time {
 /// Waits until `then` by the service's clock, a minute at most.
 async fn wait_until(app: &App, then: Time) {
     let wait = (then - app.now()).to_std().unwrap_or_default();
-    tokio::time::sleep(wait.min(Duration::from_secs(60)).max(Duration::from_millis(5))).await;
+    tokio::time::sleep(
+        wait.min(Duration::from_secs(60))
+            .max(Duration::from_millis(5)),
+    )
+    .await;
 }
 
 /// How far back the conditions on samples of an entry look; what is older is of use to nobody but plots.
 fn looks_back(settings: &Settings, metrics: &str) -> TimeDelta {
-    let asked = settings.force.rules.conditions.iter().filter(|rule| rule.metrics == metrics);
-    let longest = asked.filter_map(|rule| Some(rule.understood.of_samples.as_ref().ok()?.looks_back())).max().unwrap_or(0);
+    let asked = settings
+        .force
+        .rules
+        .conditions
+        .iter()
+        .filter(|rule| rule.metrics == metrics);
+    let longest = asked
+        .filter_map(|rule| Some(rule.understood.of_samples.as_ref().ok()?.looks_back()))
+        .max()
+        .unwrap_or(0);
     TimeDelta::seconds(longest)
 }
 
@@ -340,14 +483,34 @@ fn kept_back(settings: &Settings, metrics: &str) -> TimeDelta {
 
 /// Drops samples that nobody looks back at any more, and what is remembered of conditions that nobody has any more.
 async fn forget_loop(entry: Entry) {
-    let names: Vec<String> = entry.settings.force.rules.conditions.iter().map(|rule| rule.name.clone()).collect();
+    let names: Vec<String> = entry
+        .settings
+        .force
+        .rules
+        .conditions
+        .iter()
+        .map(|rule| rule.name.clone())
+        .collect();
     if !end_forgotten(&entry, &names).await {
         return;
     }
-    let longest = entry.settings.config.metrics.iter().map(|metrics| looks_back(&entry.settings, &metrics.name)).max().unwrap_or_default();
+    let longest = entry
+        .settings
+        .config
+        .metrics
+        .iter()
+        .map(|metrics| looks_back(&entry.settings, &metrics.name))
+        .max()
+        .unwrap_or_default();
     loop {
         let before = entry.app.now() - longest - DRAWN_BACK;
-        if entry.stored("old samples could not be dropped", move |app| app.store.forget_samples(before)).await.is_none() {
+        if entry
+            .stored("old samples could not be dropped", move |app| {
+                app.store.forget_samples(before)
+            })
+            .await
+            .is_none()
+        {
             return;
         }
         tokio::time::sleep(Duration::from_secs(60)).await;
@@ -356,15 +519,24 @@ async fn forget_loop(entry: Entry) {
 
 /// A condition that is no longer in the rules, or of another service by now, ends as unknown: nobody looks any more.
 async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
-    let Some(remembered) = entry.stored("what conditions remember could not be read", |app| app.store.remembered(Memory::Conditions)).await
+    let Some(remembered) = entry
+        .stored("what conditions remember could not be read", |app| {
+            app.store.remembered(Memory::Conditions)
+        })
+        .await
     else {
         return false;
     };
     let now = entry.app.now();
-    let gone = remembered.into_iter().filter(|one| !names.contains(&one.name));
+    let gone = remembered
+        .into_iter()
+        .filter(|one| !names.contains(&one.name));
     let (mut forgotten, mut events) = (Vec::new(), Vec::new());
     for one in gone {
-        let watches: Option<Watches> = one.state.as_deref().and_then(|state| serde_json::from_str(state).ok());
+        let watches: Option<Watches> = one
+            .state
+            .as_deref()
+            .and_then(|state| serde_json::from_str(state).ok());
         events.extend(watches.iter().flat_map(|watches| watches.end(now)));
         forgotten.push(Remembered { state: None, ..one });
     }
@@ -376,11 +548,18 @@ async fn kept(entry: &Entry, samples: &mut Samples, position: &mut u64) -> Optio
     const BATCH: usize = 1000;
     loop {
         let (name, after) = (entry.name.clone(), *position);
-        let batches = entry.stored("samples could not be read", move |app| app.store.samples_after(&name, after, BATCH)).await?;
+        let batches = entry
+            .stored("samples could not be read", move |app| {
+                app.store.samples_after(&name, after, BATCH)
+            })
+            .await?;
         let more = batches.len() == BATCH;
         for batch in batches {
             *position = batch.position;
-            batch.samples.into_iter().for_each(|sample| samples.take(sample));
+            batch
+                .samples
+                .into_iter()
+                .for_each(|sample| samples.take(sample));
         }
         if !more {
             return Some(());

@@ -11,13 +11,25 @@ use crate::model::plot::Line;
 /// The lines of `new`, and of `old` what `new` does not know, from `from` to `to`; in the order of their labels. Where both know something the
 /// new is right: an old point stands only where no new one of its line is within `step`. Old ones closer together than half of that are
 /// thinned out, or all others would seem far apart.
-pub(crate) fn joined(old: &[Line], new: Vec<Line>, (from, to): (Time, Time), step: TimeDelta) -> Vec<Line> {
-    let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = new.into_iter().map(|line| (line.labels, line.points)).collect();
+pub(crate) fn joined(
+    old: &[Line],
+    new: Vec<Line>,
+    (from, to): (Time, Time),
+    step: TimeDelta,
+) -> Vec<Line> {
+    let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = new
+        .into_iter()
+        .map(|line| (line.labels, line.points))
+        .collect();
     for line in old {
         let points = lines.entry(line.labels.clone()).or_default();
         let news = points.len();
         let mut last: Option<Time> = None;
-        for point in line.points.iter().filter(|(at, _)| (from..=to).contains(at)) {
+        for point in line
+            .points
+            .iter()
+            .filter(|(at, _)| (from..=to).contains(at))
+        {
             let at = point.0;
             let next = points[..news].partition_point(|(other, _)| *other <= at - step);
             let is_known = next < news && points[next].0 < at + step;
@@ -29,7 +41,11 @@ pub(crate) fn joined(old: &[Line], new: Vec<Line>, (from, to): (Time, Time), ste
         }
         points.sort_by_key(|(at, _)| *at);
     }
-    lines.into_iter().filter(|(_, points)| !points.is_empty()).map(|(labels, points)| Line { labels, points }).collect()
+    lines
+        .into_iter()
+        .filter(|(_, points)| !points.is_empty())
+        .map(|(labels, points)| Line { labels, points })
+        .collect()
 }
 
 #[cfg(test)]
@@ -44,18 +60,31 @@ mod tests {
 
     fn line(name: &str, points: &[(i64, f64)]) -> Line {
         let labels = Labels::from([("instance".to_owned(), name.to_owned())]);
-        Line { labels, points: points.iter().map(|(second, value)| (at(*second), Some(*value))).collect() }
+        Line {
+            labels,
+            points: points
+                .iter()
+                .map(|(second, value)| (at(*second), Some(*value)))
+                .collect(),
+        }
     }
 
     #[track_caller]
     fn check(old: &[Line], new: &[Line], expected: &[Line]) {
-        assert_eq!(joined(old, new.to_vec(), (at(0), at(1000)), TimeDelta::seconds(10)), expected);
+        assert_eq!(
+            joined(old, new.to_vec(), (at(0), at(1000)), TimeDelta::seconds(10)),
+            expected
+        );
     }
 
     #[test]
     fn what_is_forgotten_by_now_stays() {
         let old = [line("a", &[(0, 1.0), (10, 2.0), (20, 3.0)])];
-        check(&old, &[line("a", &[(20, 4.0), (30, 5.0)])], &[line("a", &[(0, 1.0), (10, 2.0), (20, 4.0), (30, 5.0)])]);
+        check(
+            &old,
+            &[line("a", &[(20, 4.0), (30, 5.0)])],
+            &[line("a", &[(0, 1.0), (10, 2.0), (20, 4.0), (30, 5.0)])],
+        );
         check(&old, &[], &old);
         check(&old, &[line("a", &[])], &old);
         check(&[], &old, &old);
@@ -67,25 +96,62 @@ mod tests {
         check(
             &old,
             &[line("a", &[(0, 9.0), (10, 9.0), (40, 9.0)])],
-            &[line("a", &[(0, 9.0), (10, 9.0), (20, 2.0), (30, 3.0), (40, 9.0), (70, 4.0)])],
+            &[line(
+                "a",
+                &[
+                    (0, 9.0),
+                    (10, 9.0),
+                    (20, 2.0),
+                    (30, 3.0),
+                    (40, 9.0),
+                    (70, 4.0),
+                ],
+            )],
         );
     }
 
     #[test]
     fn series_that_nobody_tells_of_any_more_stay() {
         let (old, new) = (line("a", &[(0, 1.0)]), line("b", &[(0, 2.0)]));
-        check(std::slice::from_ref(&old), std::slice::from_ref(&new), &[old.clone(), new.clone()]);
+        check(
+            std::slice::from_ref(&old),
+            std::slice::from_ref(&new),
+            &[old.clone(), new.clone()],
+        );
     }
 
     #[test]
     fn what_was_drawn_finer_is_thinned_out() {
         let fine: Vec<(i64, f64)> = (0..=40).map(|second| (second, 1.0)).collect();
-        let expected = [line("a", &[(0, 1.0), (5, 1.0), (10, 1.0), (15, 1.0), (20, 1.0), (25, 1.0), (35, 2.0), (45, 2.0)])];
-        check(&[line("a", &fine)], &[line("a", &[(35, 2.0), (45, 2.0)])], &expected);
+        let expected = [line(
+            "a",
+            &[
+                (0, 1.0),
+                (5, 1.0),
+                (10, 1.0),
+                (15, 1.0),
+                (20, 1.0),
+                (25, 1.0),
+                (35, 2.0),
+                (45, 2.0),
+            ],
+        )];
+        check(
+            &[line("a", &fine)],
+            &[line("a", &[(35, 2.0), (45, 2.0)])],
+            &expected,
+        );
     }
 
     #[test]
     fn nothing_stands_outside_of_what_is_shown() {
-        check(&[line("a", &[(-10, 1.0), (1010, 1.0)]), line("b", &[(0, 1.0), (2000, 1.0)])], &[], &[line("b", &[(0, 1.0)])]);
+        check(
+            &[
+                line("a", &[(-10, 1.0), (1010, 1.0)]),
+                line("b", &[(0, 1.0), (2000, 1.0)]),
+            ],
+            &[],
+            &[line("b", &[(0, 1.0)])],
+        );
     }
 }

@@ -36,12 +36,23 @@ pub(crate) fn due(
     rests.retain(|id, _| known.contains(id));
     let mut due = Vec::new();
     for (id, revision) in &found {
-        if rests.get(id).is_some_and(|(seen, until)| seen == revision && until.is_none_or(|until| now < until)) {
+        if rests
+            .get(id)
+            .is_some_and(|(seen, until)| seen == revision && until.is_none_or(|until| now < until))
+        {
             continue;
         }
-        let Some(incident) = store.incident(&id.0)? else { continue };
-        let shown: BTreeSet<&str> = measured(&incident).filter(|name| names.contains(*name)).collect();
-        let drawn = if shown.is_empty() { BTreeMap::new() } else { store.drawn_at(id)? };
+        let Some(incident) = store.incident(&id.0)? else {
+            continue;
+        };
+        let shown: BTreeSet<&str> = measured(&incident)
+            .filter(|name| names.contains(*name))
+            .collect();
+        let drawn = if shown.is_empty() {
+            BTreeMap::new()
+        } else {
+            store.drawn_at(id)?
+        };
         let (from, to) = stretch(&incident, now);
         let wait = ((to - from) / PARTS).max(EARLIEST);
         let closed = incident.phase == Phase::Closed;
@@ -50,9 +61,16 @@ pub(crate) fn due(
             Some(at) if closed => *at < incident.phase_since,
             Some(at) => now - *at >= wait,
         };
-        let wanted: Vec<String> = shown.iter().filter(|name| is_due(name)).map(|name| (*name).to_owned()).collect();
+        let wanted: Vec<String> = shown
+            .iter()
+            .filter(|name| is_due(name))
+            .map(|name| (*name).to_owned())
+            .collect();
         if wanted.is_empty() {
-            let next = shown.iter().filter_map(|name| Some(*drawn.get(*name)? + wait)).min();
+            let next = shown
+                .iter()
+                .filter_map(|name| Some(*drawn.get(*name)? + wait))
+                .min();
             rests.insert(id.clone(), (*revision, next.filter(|_| !closed)));
         } else {
             due.push((incident, wanted));
@@ -62,15 +80,31 @@ pub(crate) fn due(
 }
 
 fn measured(incident: &Incident) -> impl Iterator<Item = &str> {
-    incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition).map(|signal| &*signal.name)
+    incident
+        .signals
+        .iter()
+        .filter(|signal| signal.kind == SignalKind::Condition)
+        .map(|signal| &*signal.name)
 }
 
 /// What is shown: from some time before the first signal until some time after the last.
 pub(crate) fn stretch(incident: &Incident, now: Time) -> (Time, Time) {
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let first = spans().map(|span| span.start).min();
-    let first = first.or_else(|| incident.members.iter().map(|member| member.event.occurred_at).min()).unwrap_or(now);
-    let last = spans().map(|span| span.end.unwrap_or(now)).max().unwrap_or(now).clamp(first, now.max(first));
+    let first = first
+        .or_else(|| {
+            incident
+                .members
+                .iter()
+                .map(|member| member.event.occurred_at)
+                .min()
+        })
+        .unwrap_or(now);
+    let last = spans()
+        .map(|span| span.end.unwrap_or(now))
+        .max()
+        .unwrap_or(now)
+        .clamp(first, now.max(first));
     let around = ((last - first) / AROUND_PARTS).max(AROUND);
     (first - around, (last + around).min(now.max(last)))
 }
@@ -94,7 +128,13 @@ mod tests {
     }
 
     fn incident(revision: u64, phase: Phase, phase_since: i64) -> Incident {
-        let event = Event::new("prom", at(0), Fact::Note(Note { text: "x".to_owned() }));
+        let event = Event::new(
+            "prom",
+            at(0),
+            Fact::Note(Note {
+                text: "x".to_owned(),
+            }),
+        );
         let sort = Sort {
             kind: SignalKind::Condition,
             name: "errors".into(),
@@ -103,7 +143,11 @@ mod tests {
             environment: None,
             role: None,
         };
-        let span = Span { start: at(0), end: None, state: SpanState::Degraded };
+        let span = Span {
+            start: at(0),
+            end: None,
+            state: SpanState::Degraded,
+        };
         Incident {
             id: IncidentId("i-1".to_owned()),
             revision,
@@ -116,7 +160,12 @@ mod tests {
             milestones: Milestones::default(),
             phase,
             phase_since: at(phase_since),
-            signals: vec![Signal { subject: event.subject, sort: sort.into(), spans: vec![span].into(), event: event.id }],
+            signals: vec![Signal {
+                subject: event.subject,
+                sort: sort.into(),
+                spans: vec![span].into(),
+                event: event.id,
+            }],
             members: Vec::new().into(),
             rollbacks: Vec::new(),
             verdicts: Vec::new(),
@@ -141,13 +190,23 @@ mod tests {
         fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let store = Store::open(&dir.path().join("afterword.db"), at(0)).unwrap();
-            Self { store, rests: Rests::default(), _dir: dir }
+            Self {
+                store,
+                rests: Rests::default(),
+                _dir: dir,
+            }
         }
 
         fn changes(&self, now: i64, incident: Incident) {
             let head = self.store.head().unwrap();
-            let changes = Changes { incidents: vec![Arc::new(incident)], now: at(now), ..Changes::default() };
-            self.store.apply(head.epoch, head.applied, head.applied, &changes).unwrap();
+            let changes = Changes {
+                incidents: vec![Arc::new(incident)],
+                now: at(now),
+                ..Changes::default()
+            };
+            self.store
+                .apply(head.epoch, head.applied, head.applied, &changes)
+                .unwrap();
         }
 
         fn draws(&self, now: i64) {
@@ -163,13 +222,28 @@ mod tests {
                 milestones: Vec::new(),
                 left_out: 0,
             };
-            self.store.save_plots(&IncidentId("i-1".to_owned()), &[Drawn { plot, svg: String::new(), at: at(now) }]).unwrap();
+            self.store
+                .save_plots(
+                    &IncidentId("i-1".to_owned()),
+                    &[Drawn {
+                        plot,
+                        svg: String::new(),
+                        at: at(now),
+                    }],
+                )
+                .unwrap();
         }
 
         #[track_caller]
         fn check(&mut self, now: i64, is_due: bool) {
             let names = BTreeSet::from(["errors".to_owned()]);
-            assert_eq!(!due(&self.store, &names, at(now), &mut self.rests).unwrap().is_empty(), is_due, "after {now} s");
+            assert_eq!(
+                !due(&self.store, &names, at(now), &mut self.rests)
+                    .unwrap()
+                    .is_empty(),
+                is_due,
+                "after {now} s"
+            );
         }
     }
 
@@ -190,7 +264,11 @@ mod tests {
         desk.check(100, true);
         desk.draws(101);
         desk.check(110, false);
-        assert_eq!(desk.rests.values().collect::<Vec<_>>(), [&(2, None)], "it is not read again");
+        assert_eq!(
+            desk.rests.values().collect::<Vec<_>>(),
+            [&(2, None)],
+            "it is not read again"
+        );
         desk.changes(5_000, incident(3, Phase::Closed, 4_000));
         desk.check(5_000, true);
         desk.draws(5_000);
@@ -203,7 +281,10 @@ mod tests {
         let mut desk = Desk::new();
         desk.changes(10, incident(1, Phase::Active, 10));
         let names = BTreeSet::from(["latency".to_owned()]);
-        assert_eq!(due(&desk.store, &names, at(10), &mut desk.rests).unwrap(), []);
+        assert_eq!(
+            due(&desk.store, &names, at(10), &mut desk.rests).unwrap(),
+            []
+        );
         assert_eq!(desk.rests.values().collect::<Vec<_>>(), [&(1, None)]);
     }
 }

@@ -51,7 +51,8 @@ impl Past {
 }
 
 pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
-    let names: Arc<BTreeSet<String>> = Arc::new(entry.conditions().map(|rule| rule.name.clone()).collect());
+    let names: Arc<BTreeSet<String>> =
+        Arc::new(entry.conditions().map(|rule| rule.name.clone()).collect());
     if names.is_empty() {
         return;
     }
@@ -61,7 +62,9 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
         tokio::time::sleep(wait).await;
         let (names, rests) = (Arc::clone(&names), Arc::clone(&rests));
         let look = move |app: &App| due(&app.store, &names, app.now(), &mut lock(&rests));
-        let Some(due) = entry.stored("incidents could not be read", look).await else { return };
+        let Some(due) = entry.stored("incidents could not be read", look).await else {
+            return;
+        };
         if due.is_empty() {
             continue;
         }
@@ -70,29 +73,46 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
             Ok(false) => return,
             Err(fault) => {
                 attempts += 1;
-                wait = fault.wait(attempts + DOUBLED, &entry.name).to_std().unwrap_or(EVERY).max(EVERY);
+                wait = fault
+                    .wait(attempts + DOUBLED, &entry.name)
+                    .to_std()
+                    .unwrap_or(EVERY)
+                    .max(EVERY);
             }
         }
     }
 }
 
 /// Draws all that is due, as far as its source answers. `false`: another process is the judge by now.
-async fn turn(entry: &Entry, past: &mut Past, due: Vec<(Incident, Vec<String>)>) -> Result<bool, Fault> {
-    let Some(source) = Source::of(entry, past).await else { return Ok(false) };
+async fn turn(
+    entry: &Entry,
+    past: &mut Past,
+    due: Vec<(Incident, Vec<String>)>,
+) -> Result<bool, Fault> {
+    let Some(source) = Source::of(entry, past).await else {
+        return Ok(false);
+    };
     let (mut source, mut trouble) = match source {
         Ok(source) => (Some(source), None),
         Err(fault) => (None, Some(fault)),
     };
     'due: for (incident, conditions) in due {
         for condition in conditions {
-            let Some(source) = &mut source else { break 'due };
-            let Some(rule) = entry.conditions().find(|rule| rule.name == condition) else { continue };
+            let Some(source) = &mut source else {
+                break 'due;
+            };
+            let Some(rule) = entry.conditions().find(|rule| rule.name == condition) else {
+                continue;
+            };
             match draw(entry, source, &incident, rule).await {
                 Ok(true) => {}
                 Ok(false) => return Ok(false),
                 Err(fault) => {
                     // What is refused of one condition may be answered of another; whoever is in trouble is left alone.
-                    let is_alone = matches!(fault, Fault::Refused { .. } | Fault::Unreadable(_) | Fault::Partial { .. });
+                    let is_alone = matches!(
+                        fault,
+                        Fault::Refused { .. } | Fault::Unreadable(_) | Fault::Partial { .. }
+                    );
                     trouble = Some(fault);
                     if !is_alone {
                         break 'due;
@@ -102,39 +122,88 @@ async fn turn(entry: &Entry, past: &mut Past, due: Vec<(Incident, Vec<String>)>)
         }
     }
     drop(source);
-    let Past::Server(settings, server) = past else { return Ok(true) };
-    entry.heard("pictures", trouble.as_ref().map_or(Ok(()), |fault| Err(fault.to_string())));
-    let Some(fault) = trouble else { return Ok(true) };
-    if let Some(Ok(client)) = entry.shown_anew(&fault).await.map(|reach| Client::new(settings, &reach)) {
+    let Past::Server(settings, server) = past else {
+        return Ok(true);
+    };
+    entry.heard(
+        "pictures",
+        trouble
+            .as_ref()
+            .map_or(Ok(()), |fault| Err(fault.to_string())),
+    );
+    let Some(fault) = trouble else {
+        return Ok(true);
+    };
+    if let Some(Ok(client)) = entry
+        .shown_anew(&fault)
+        .await
+        .map(|reach| Client::new(settings, &reach))
+    {
         **server = Server::new(Arc::new(client));
     }
     Err(fault)
 }
 
 /// Draws one condition of one incident. `false`: another process is the judge by now.
-async fn draw(entry: &Entry, source: &mut Source<'_>, incident: &Incident, rule: &ConditionRule) -> Result<bool, Fault> {
+async fn draw(
+    entry: &Entry,
+    source: &mut Source<'_>,
+    incident: &Incident,
+    rule: &ConditionRule,
+) -> Result<bool, Fault> {
     let now = entry.app.now();
     let plot = outline(incident, rule, now);
-    let step = rule.every.max((plot.to - plot.from).num_seconds() / POINTS + 1);
+    let step = rule
+        .every
+        .max((plot.to - plot.from).num_seconds() / POINTS + 1);
     let lines = source.lines(rule, plot.from, plot.to, step, now).await?;
     let (id, condition) = (incident.id.clone(), rule.name.clone());
-    let Some(last) = entry.stored("a drawing could not be read", move |app| app.store.plot(&id, &condition)).await else {
+    let Some(last) = entry
+        .stored("a drawing could not be read", move |app| {
+            app.store.plot(&id, &condition)
+        })
+        .await
+    else {
         return Ok(false);
     };
-    let is_news = |last: &Drawn| !lines.is_empty() || (last.plot.query == plot.query && last.plot.milestones != plot.milestones);
+    let is_news = |last: &Drawn| {
+        !lines.is_empty()
+            || (last.plot.query == plot.query && last.plot.milestones != plot.milestones)
+    };
     let drawn = match last {
         Some(last) if !is_news(&last) => Drawn { at: now, ..last },
         last => {
-            let plot = filled(plot, last.map(|last| last.plot), lines, TimeDelta::seconds(step), rule);
-            Drawn { svg: svg(&plot), plot, at: now }
+            let plot = filled(
+                plot,
+                last.map(|last| last.plot),
+                lines,
+                TimeDelta::seconds(step),
+                rule,
+            );
+            Drawn {
+                svg: svg(&plot),
+                plot,
+                at: now,
+            }
         }
     };
     let id = incident.id.clone();
-    Ok(entry.stored("a drawing could not be stored", move |app| app.drew(&id, &drawn)).await.is_some())
+    Ok(entry
+        .stored("a drawing could not be stored", move |app| {
+            app.drew(&id, &drawn)
+        })
+        .await
+        .is_some())
 }
 
 /// The plot with its lines: those that are known now, and what the last plot knew.
-fn filled(mut plot: Plot, last: Option<Plot>, new: Vec<Line>, step: TimeDelta, rule: &ConditionRule) -> Plot {
+fn filled(
+    mut plot: Plot,
+    last: Option<Plot>,
+    new: Vec<Line>,
+    step: TimeDelta,
+    rule: &ConditionRule,
+) -> Plot {
     // What another query said is something else.
     let last = last.filter(|last| last.query == plot.query);
     let (old, left_out) = last.map_or((Vec::new(), 0), |last| (last.lines, last.left_out));
@@ -161,7 +230,10 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         .filter(|(_, at)| (from..=to).contains(at))
         .collect();
     milestones.sort_by_key(|(_, at)| *at);
-    let spans = incident.signals.iter().filter(|signal| signal.kind == SignalKind::Condition && *signal.name == *rule.name);
+    let spans = incident
+        .signals
+        .iter()
+        .filter(|signal| signal.kind == SignalKind::Condition && *signal.name == *rule.name);
     Plot {
         condition: rule.name.clone(),
         service: rule.service.clone(),
@@ -170,7 +242,12 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
         to,
         lines: Vec::new(),
         bounds: bounds(rule),
-        spans: together(&spans.flat_map(|signal| signal.spans.iter().copied()).collect::<Vec<_>>(), to),
+        spans: together(
+            &spans
+                .flat_map(|signal| signal.spans.iter().copied())
+                .collect::<Vec<_>>(),
+            to,
+        ),
         milestones,
         left_out: 0,
     }
@@ -178,8 +255,15 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
 
 /// The thresholds of a condition.
 pub(crate) fn bounds(rule: &ConditionRule) -> Vec<Bound> {
-    let bounds = [("degraded", Some(rule.degraded)), ("near_miss", rule.near_miss), ("recovered", rule.recovered)];
-    bounds.into_iter().filter_map(|(name, bound)| bound.map(|bound| told(name, bound))).collect()
+    let bounds = [
+        ("degraded", Some(rule.degraded)),
+        ("near_miss", rule.near_miss),
+        ("recovered", rule.recovered),
+    ];
+    bounds
+        .into_iter()
+        .filter_map(|(name, bound)| bound.map(|bound| told(name, bound)))
+        .collect()
 }
 
 fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
@@ -191,24 +275,40 @@ fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
         Comparison::Equal => "==",
         Comparison::NotEqual => "!=",
     };
-    Bound { name: name.to_owned(), text: format!("{sign} {value}"), value }
+    Bound {
+        name: name.to_owned(),
+        text: format!("{sign} {value}"),
+        value,
+    }
 }
 
 /// What all series together were when: at each instant the worst that any of them was.
 fn together(spans: &[Span], to: Time) -> Vec<Span> {
     let end = |span: &Span| span.end.unwrap_or(to.max(span.start));
-    let mut edges: Vec<Time> = spans.iter().flat_map(|span| [span.start, end(span)]).collect();
+    let mut edges: Vec<Time> = spans
+        .iter()
+        .flat_map(|span| [span.start, end(span)])
+        .collect();
     edges.sort_unstable();
     edges.dedup();
     let mut whole: Vec<Span> = Vec::new();
     for pair in edges.windows(2) {
         // The states are in order of how bad they are, the worst first.
-        let worst: Option<SpanState> =
-            spans.iter().filter(|span| span.start <= pair[0] && pair[1] <= end(span)).map(|span| span.state).min();
+        let worst: Option<SpanState> = spans
+            .iter()
+            .filter(|span| span.start <= pair[0] && pair[1] <= end(span))
+            .map(|span| span.state)
+            .min();
         let Some(state) = worst else { continue };
         match whole.last_mut() {
-            Some(last) if last.state == state && last.end == Some(pair[0]) => last.end = Some(pair[1]),
-            _ => whole.push(Span { start: pair[0], end: Some(pair[1]), state }),
+            Some(last) if last.state == state && last.end == Some(pair[0]) => {
+                last.end = Some(pair[1])
+            }
+            _ => whole.push(Span {
+                start: pair[0],
+                end: Some(pair[1]),
+                state,
+            }),
         }
     }
     whole
@@ -216,12 +316,25 @@ fn together(spans: &[Span], to: Time) -> Vec<Span> {
 
 /// The lines that went furthest beyond the threshold, and how many others there are.
 fn worst_first(mut lines: Vec<Line>, rule: &ConditionRule) -> (Vec<Line>, usize) {
-    let low = matches!(rule.degraded.comparison, Comparison::Below | Comparison::AtMost);
+    let low = matches!(
+        rule.degraded.comparison,
+        Comparison::Below | Comparison::AtMost
+    );
     let extreme = |line: &Line| {
-        let values = line.points.iter().filter_map(|(_, value)| *value).filter(|value| !value.is_nan());
-        values.map(|value| if low { -value } else { value }).fold(f64::NEG_INFINITY, f64::max)
+        let values = line
+            .points
+            .iter()
+            .filter_map(|(_, value)| *value)
+            .filter(|value| !value.is_nan());
+        values
+            .map(|value| if low { -value } else { value })
+            .fold(f64::NEG_INFINITY, f64::max)
     };
-    lines.sort_by(|a, b| extreme(b).total_cmp(&extreme(a)).then_with(|| a.labels.cmp(&b.labels)));
+    lines.sort_by(|a, b| {
+        extreme(b)
+            .total_cmp(&extreme(a))
+            .then_with(|| a.labels.cmp(&b.labels))
+    });
     let left_out = lines.len().saturating_sub(LINES);
     lines.truncate(LINES);
     (lines, left_out)
@@ -237,13 +350,25 @@ impl<'a> Source<'a> {
     /// `None`: another process is the judge by now.
     async fn of(entry: &Entry, past: &'a mut Past) -> Option<Result<Self, Fault>> {
         match past {
-            Past::Server(_, server) => Some(server.prepare(&entry.app).await.map(|()| Self::Server(server))),
+            Past::Server(_, server) => Some(
+                server
+                    .prepare(&entry.app)
+                    .await
+                    .map(|()| Self::Server(server)),
+            ),
             Past::Samples => Some(Ok(Self::Samples(Box::new(History::read(entry).await?)))),
         }
     }
 
     /// The values of all series, as far as they are known.
-    async fn lines(&mut self, rule: &ConditionRule, from: Time, to: Time, step: i64, now: Time) -> Result<Vec<Line>, Fault> {
+    async fn lines(
+        &mut self,
+        rule: &ConditionRule,
+        from: Time,
+        to: Time,
+        step: i64,
+        now: Time,
+    ) -> Result<Vec<Line>, Fault> {
         let values = match self {
             Self::Server(server) => server.values(rule, from, to, step).await?,
             // Older ones are being forgotten, and of what looks back at half of them something else would be said.
@@ -252,10 +377,16 @@ impl<'a> Source<'a> {
         let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = BTreeMap::new();
         for (at, values) in &values {
             for (labels, value) in values {
-                lines.entry(labels.clone()).or_default().push((*at, Some(*value).filter(|value| value.is_finite())));
+                lines
+                    .entry(labels.clone())
+                    .or_default()
+                    .push((*at, Some(*value).filter(|value| value.is_finite())));
             }
         }
-        Ok(lines.into_iter().map(|(labels, points)| Line { labels, points }).collect())
+        Ok(lines
+            .into_iter()
+            .map(|(labels, points)| Line { labels, points })
+            .collect())
     }
 }
 
@@ -280,9 +411,19 @@ impl App {
     pub fn pictures(&self, incident: &IncidentId) -> Result<Vec<Picture>, StoreError> {
         let picture = |Outline { plot, .. }: Outline| {
             let table = table(&plot);
-            Picture { words: describe(&plot), head: table.head, rows: table.rows, condition: plot.condition }
+            Picture {
+                words: describe(&plot),
+                head: table.head,
+                rows: table.rows,
+                condition: plot.condition,
+            }
         };
-        Ok(self.store.outlines(incident)?.into_iter().map(picture).collect())
+        Ok(self
+            .store
+            .outlines(incident)?
+            .into_iter()
+            .map(picture)
+            .collect())
     }
 
     /// The drawing that stands in `file` beside a draft. Blocks.
@@ -295,8 +436,13 @@ impl App {
                 continue;
             }
             let mut drawn = self.store.drawn_at(&postmortem.incident)?.into_keys();
-            if let Some(condition) = drawn.find(|condition| picture_name(&postmortem.file, condition) == file) {
-                return Ok(self.store.plot(&postmortem.incident, &condition)?.map(|drawn| drawn.svg));
+            if let Some(condition) =
+                drawn.find(|condition| picture_name(&postmortem.file, condition) == file)
+            {
+                return Ok(self
+                    .store
+                    .plot(&postmortem.incident, &condition)?
+                    .map(|drawn| drawn.svg));
             }
         }
         Ok(None)
@@ -304,7 +450,8 @@ impl App {
 
     /// Keeps a drawing, and brings the draft that shows it up to date. Blocks.
     fn drew(&self, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreError> {
-        self.store.save_plots(incident, std::slice::from_ref(drawn))?;
+        self.store
+            .save_plots(incident, std::slice::from_ref(drawn))?;
         if let Err(fault) = self.redraft(incident) {
             self.trouble("a draft could not be brought up to date", &fault);
         }
@@ -314,7 +461,9 @@ impl App {
 
 #[cfg(test)]
 mod tests {
-    use super::{ConditionRule, Labels, Line, Plot, Span, SpanState, Time, TimeDelta, filled, together};
+    use super::{
+        ConditionRule, Labels, Line, Plot, Span, SpanState, Time, TimeDelta, filled, together,
+    };
     use crate::rules::parse;
 
     fn at(second: i64) -> Time {
@@ -323,7 +472,10 @@ mod tests {
 
     fn rule() -> ConditionRule {
         let text = "conditions: [{name: errors, service: shop, metrics: web, query: up, degraded: '> 2', every: 10s}]";
-        parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).expect("rules").conditions.remove(0)
+        parse::load(&[("rules.yaml".to_owned(), text.to_owned())])
+            .expect("rules")
+            .conditions
+            .remove(0)
     }
 
     /// A plot of an hour with a point in each of these minutes.
@@ -335,7 +487,10 @@ mod tests {
             query: query.to_owned(),
             from: at(0),
             to: at(3600),
-            lines: vec![Line { labels: Labels::new(), points }],
+            lines: vec![Line {
+                labels: Labels::new(),
+                points,
+            }],
             bounds: Vec::new(),
             spans: Vec::new(),
             milestones: Vec::new(),
@@ -345,26 +500,50 @@ mod tests {
 
     #[test]
     fn a_new_drawing_knows_what_the_last_knew() {
-        let (step, bare) = (TimeDelta::seconds(60), Plot { lines: Vec::new(), left_out: 0, ..plot("up", 0..0) });
+        let (step, bare) = (
+            TimeDelta::seconds(60),
+            Plot {
+                lines: Vec::new(),
+                left_out: 0,
+                ..plot("up", 0..0)
+            },
+        );
         let check = |last: Plot, new: Plot, expected: Plot| {
-            assert_eq!(filled(bare.clone(), Some(last), new.lines, step, &rule()), expected);
+            assert_eq!(
+                filled(bare.clone(), Some(last), new.lines, step, &rule()),
+                expected
+            );
         };
         check(plot("up", 0..30), plot("up", 20..60), plot("up", 0..60));
         check(plot("up", 0..30), bare.clone(), plot("up", 0..30));
-        check(plot("down", 0..30), plot("up", 20..60), Plot { left_out: 0, ..plot("up", 20..60) });
+        check(
+            plot("down", 0..30),
+            plot("up", 20..60),
+            Plot {
+                left_out: 0,
+                ..plot("up", 20..60)
+            },
+        );
     }
 
     #[test]
     fn of_what_series_were_at_once_the_worst_is_told() {
-        let span = |start, end: Option<i64>, state| Span { start: at(start), end: end.map(at), state };
+        let span = |start, end: Option<i64>, state| Span {
+            start: at(start),
+            end: end.map(at),
+            state,
+        };
         let spans = vec![
             span(0, Some(20), SpanState::NearMiss),
             span(10, Some(15), SpanState::Degraded),
             span(15, Some(30), SpanState::Degraded),
             span(40, None, SpanState::Unknown),
         ];
-        let expected =
-            [span(0, Some(10), SpanState::NearMiss), span(10, Some(30), SpanState::Degraded), span(40, Some(50), SpanState::Unknown)];
+        let expected = [
+            span(0, Some(10), SpanState::NearMiss),
+            span(10, Some(30), SpanState::Degraded),
+            span(40, Some(50), SpanState::Unknown),
+        ];
         assert_eq!(together(&spans, at(50)), expected);
         assert_eq!(together(&[], at(50)), []);
     }

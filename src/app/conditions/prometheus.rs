@@ -48,7 +48,9 @@ const PIECES: usize = 8;
 const WAITS: i32 = 4;
 
 pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
-    let Some(mut book) = entry.load().await else { return };
+    let Some(mut book) = entry.load().await else {
+        return;
+    };
     if book.watches.is_empty() {
         return;
     }
@@ -59,7 +61,12 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
         let due: Vec<(&ConditionRule, Time)> = entry
             .conditions()
             .map(|rule| (rule, instant(now, rule.every)))
-            .filter(|(rule, at)| book.watches.get(&rule.name).and_then(Watches::last).is_none_or(|last| last < *at))
+            .filter(|(rule, at)| {
+                book.watches
+                    .get(&rule.name)
+                    .and_then(Watches::last)
+                    .is_none_or(|last| last < *at)
+            })
             .collect();
         if !due.is_empty() {
             let events = if pause.lasts(now) {
@@ -68,20 +75,37 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
             } else {
                 let (events, fault) = round(&entry, &mut server, &mut book.watches, &due).await;
                 if let Some(fault) = &fault
-                    && let Some(Ok(client)) = entry.shown_anew(fault).await.map(|reach| Client::new(&settings, &reach))
+                    && let Some(Ok(client)) = entry
+                        .shown_anew(fault)
+                        .await
+                        .map(|reach| Client::new(&settings, &reach))
                 {
                     server = Server::new(Arc::new(client));
                 }
                 let often = entry.conditions().map(|rule| rule.every).min().unwrap_or(1);
-                pause.note(fault.as_ref(), &entry.name, now, TimeDelta::seconds(often) * WAITS);
+                pause.note(
+                    fault.as_ref(),
+                    &entry.name,
+                    now,
+                    TimeDelta::seconds(often) * WAITS,
+                );
                 events
             };
             if !entry.save(&mut book, events).await {
                 return;
             }
         }
-        let next = entry.conditions().map(|rule| instant(entry.app.now() - server.lag, rule.every) + TimeDelta::seconds(rule.every)).min();
-        wait_until(&entry.app, next.unwrap_or(now + TimeDelta::seconds(1)) + server.lag).await;
+        let next = entry
+            .conditions()
+            .map(|rule| {
+                instant(entry.app.now() - server.lag, rule.every) + TimeDelta::seconds(rule.every)
+            })
+            .min();
+        wait_until(
+            &entry.app,
+            next.unwrap_or(now + TimeDelta::seconds(1)) + server.lag,
+        )
+        .await;
     }
 }
 
@@ -89,7 +113,11 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
 fn failed(watches: &mut BTreeMap<String, Watches>, due: &[(&ConditionRule, Time)]) -> Vec<Event> {
     let mut events = Vec::new();
     for (rule, at) in due {
-        events.extend(watches.entry(rule.name.clone()).or_default().evaluate(rule, *at, &Answer::Failed));
+        events.extend(watches.entry(rule.name.clone()).or_default().evaluate(
+            rule,
+            *at,
+            &Answer::Failed,
+        ));
     }
     events
 }
@@ -105,7 +133,14 @@ async fn round(
         entry.heard("", Err(fault.to_string()));
         return (failed(watches, due), Some(fault));
     }
-    let asked = due.iter().map(|(rule, at)| server.look(&entry.app, rule, first_asked(watches.get(&rule.name), rule, *at), *at));
+    let asked = due.iter().map(|(rule, at)| {
+        server.look(
+            &entry.app,
+            rule,
+            first_asked(watches.get(&rule.name), rule, *at),
+            *at,
+        )
+    });
     let answers = join_all(asked).await;
     let (mut events, mut heard, mut trouble) = (Vec::new(), Ok(()), None);
     for ((rule, at), answer) in due.iter().zip(answers) {
@@ -116,7 +151,12 @@ async fn round(
                 server.prepared_at = None;
                 events.extend(watches.evaluate(rule, *at, &Answer::Failed));
             }
-            Ok(Look { from, present, past, .. }) => {
+            Ok(Look {
+                from,
+                present,
+                past,
+                ..
+            }) => {
                 if from < *at {
                     watches.missed(from);
                 }
@@ -128,7 +168,9 @@ async fn round(
             Err(fault) => {
                 heard = Err(format!("condition `{}`: {fault}", rule.name));
                 // One query that it refuses says nothing about the others.
-                trouble = Some(fault).filter(|fault| !matches!(fault, Fault::Refused { .. })).or(trouble);
+                trouble = Some(fault)
+                    .filter(|fault| !matches!(fault, Fault::Refused { .. }))
+                    .or(trouble);
                 events.extend(watches.evaluate(rule, *at, &Answer::Failed));
             }
         }
@@ -151,11 +193,25 @@ impl Pause {
 
     /// How the last attempt went, and how long it waits at the most.
     fn note(&mut self, fault: Option<&Fault>, whom: &str, now: Time, most: TimeDelta) {
-        self.attempts = if fault.is_some() { self.attempts + 1 } else { 0 };
+        self.attempts = if fault.is_some() {
+            self.attempts + 1
+        } else {
+            0
+        };
         self.until = fault.map(|fault| {
             let wait = fault.wait(self.attempts, whom);
             // Who asks to be left alone for longer is.
-            now + if matches!(fault, Fault::Busy { retry_after: Some(_), .. }) { wait } else { wait.min(most) }
+            now + if matches!(
+                fault,
+                Fault::Busy {
+                    retry_after: Some(_),
+                    ..
+                }
+            ) {
+                wait
+            } else {
+                wait.min(most)
+            }
         });
     }
 }
@@ -163,7 +219,11 @@ impl Pause {
 /// The first instant to ask for: the first that nobody answered, the first after the last, or some hours ago where there was none.
 fn first_asked(watches: Option<&Watches>, rule: &ConditionRule, at: Time) -> Time {
     let every = TimeDelta::seconds(rule.every);
-    let first = match watches.and_then(|watches| watches.unanswered().or_else(|| Some(watches.last()? + every))) {
+    let first = match watches.and_then(|watches| {
+        watches
+            .unanswered()
+            .or_else(|| Some(watches.last()? + every))
+    }) {
         Some(first) => first.max(at - FURTHEST),
         None => at - FIRST_LOOK,
     };
@@ -195,13 +255,22 @@ struct Look {
 
 impl Server {
     pub(crate) fn new(client: Arc<Client>) -> Self {
-        Self { client, skew: Skew::default(), pace: None, lag: TimeDelta::zero(), prepared_at: None }
+        Self {
+            client,
+            skew: Skew::default(),
+            pace: None,
+            lag: TimeDelta::zero(),
+            prepared_at: None,
+        }
     }
 
     /// Finds out how often it looks and how its clock is.
     pub(crate) async fn prepare(&mut self, app: &App) -> Result<(), Fault> {
         let now = app.now();
-        if self.prepared_at.is_some_and(|at| now - at < PREPARED_EVERY && now >= at) {
+        if self
+            .prepared_at
+            .is_some_and(|at| now - at < PREPARED_EVERY && now >= at)
+        {
             return Ok(());
         }
         let mut answer = self.client.query(BUSIEST, now).await?;
@@ -217,16 +286,33 @@ impl Server {
             answer = self.client.query(BUSIEST_DAY, theirs).await?;
         }
         if let Some(busiest) = answer.series.first() {
-            let raw = self.client.raw(&format!("up{}[{window}]", selector(&busiest.labels)), theirs).await?;
-            let points = raw.series.first().map(|series| series.points.as_slice()).unwrap_or_default();
-            let mut apart: Vec<TimeDelta> = points.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
+            let raw = self
+                .client
+                .raw(
+                    &format!("up{}[{window}]", selector(&busiest.labels)),
+                    theirs,
+                )
+                .await?;
+            let points = raw
+                .series
+                .first()
+                .map(|series| series.points.as_slice())
+                .unwrap_or_default();
+            let mut apart: Vec<TimeDelta> = points
+                .windows(2)
+                .map(|pair| pair[1].0 - pair[0].0)
+                .collect();
             apart.sort_unstable();
             // What lies between most of them: a stretch in which it was away does not count.
             self.pace = apart.get(apart.len() / 2).copied().or(self.pace);
             if let (Some(pace), Some((newest, _))) = (self.pace, points.last()) {
                 let behind = theirs - *newest - pace;
                 // Later than that it is not slow but away.
-                self.lag = if (SLOW..AWAY).contains(&behind) { behind + SLOW } else { TimeDelta::zero() };
+                self.lag = if (SLOW..AWAY).contains(&behind) {
+                    behind + SLOW
+                } else {
+                    TimeDelta::zero()
+                };
             }
         }
         // While nothing is known of it, it may only just have begun.
@@ -236,10 +322,23 @@ impl Server {
 
     /// The answers from `from` on until `to`, which is due now: all at once where that is little; else the one that is due, and as many
     /// of the others as a round asks for.
-    async fn look(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Look, Fault> {
+    async fn look(
+        &self,
+        app: &App,
+        rule: &ConditionRule,
+        from: Time,
+        to: Time,
+    ) -> Result<Look, Fault> {
         if to - from <= PIECE {
             match self.ask(app, rule, from, to).await {
-                Ok((past, skew)) => return Ok(Look { from, present: None, past, skew }),
+                Ok((past, skew)) => {
+                    return Ok(Look {
+                        from,
+                        present: None,
+                        past,
+                        skew,
+                    });
+                }
                 // One instant of the past may be what it refuses.
                 Err(Fault::Refused { .. }) if from < to => {}
                 Err(fault) => return Err(fault),
@@ -259,19 +358,35 @@ impl Server {
             }
             next = past.last().map_or(end, |(at, _)| *at) + TimeDelta::seconds(rule.every);
         }
-        Ok(Look { from, present: present.into_iter().next().map(|(_, answer)| answer), past, skew })
+        Ok(Look {
+            from,
+            present: present.into_iter().next().map(|(_, answer)| answer),
+            past,
+            skew,
+        })
     }
 
     /// A piece of the past. Instants at which the query is refused have no answer, and do not keep the others from having one.
-    async fn piece(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<Vec<(Time, Answer)>, Fault> {
+    async fn piece(
+        &self,
+        app: &App,
+        rule: &ConditionRule,
+        from: Time,
+        to: Time,
+    ) -> Result<Vec<(Time, Answer)>, Fault> {
         let every = TimeDelta::seconds(rule.every);
         let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
         while let Some((from, to)) = ranges.pop() {
             match self.ask(app, rule, from, to).await {
                 Ok((found, _)) => answers.extend(found),
-                Err(Fault::Refused { .. }) if to - from < every => answers.push((from, Answer::Failed)),
+                Err(Fault::Refused { .. }) if to - from < every => {
+                    answers.push((from, Answer::Failed))
+                }
                 Err(Fault::Refused { .. }) => {
-                    let half = from + every * i32::try_from((to - from).num_seconds() / rule.every / 2).unwrap_or(0);
+                    let half = from
+                        + every
+                            * i32::try_from((to - from).num_seconds() / rule.every / 2)
+                                .unwrap_or(0);
                     ranges.push((half + every, to));
                     ranges.push((from, half));
                 }
@@ -282,27 +397,50 @@ impl Server {
     }
 
     /// The answers at `from` and every `every` seconds until `to`.
-    async fn ask(&self, app: &App, rule: &ConditionRule, from: Time, to: Time) -> Result<(Vec<(Time, Answer)>, Skew), Fault> {
+    async fn ask(
+        &self,
+        app: &App,
+        rule: &ConditionRule,
+        from: Time,
+        to: Time,
+    ) -> Result<(Vec<(Time, Answer)>, Skew), Fault> {
         // What some of those know who were asked is no answer: a sum of it is wrong and looks like any other.
         let asked = self.range(&rule.query, from, to, rule.every).await?;
         // Of those that were asked, the ones that told when they looked have looked.
         let (_, looks) = unless_partial(self.range(NEWEST_LOOK, from, to, rule.every).await)?;
         let skew = Skew::of(&asked.heard, app.now());
-        let looks: BTreeMap<Time, f64> = looks.series.into_iter().flat_map(|series| series.points).collect();
+        let looks: BTreeMap<Time, f64> = looks
+            .series
+            .into_iter()
+            .flat_map(|series| series.points)
+            .collect();
         let mut values = self.by_time(asked);
         let mut answers = Vec::new();
         let mut at = from;
         while at <= to {
             let values = values.remove(&at).unwrap_or_default();
             let looked = self.had_looked(looks.get(&self.skew.theirs(at)), self.skew.theirs(at));
-            answers.push((at, if looked { Answer::Whole(values) } else { Answer::Failed }));
+            answers.push((
+                at,
+                if looked {
+                    Answer::Whole(values)
+                } else {
+                    Answer::Failed
+                },
+            ));
             at += TimeDelta::seconds(rule.every);
         }
         Ok((answers, skew))
     }
 
     /// What a condition's query gives at `from` and every `step` seconds until `to`, by time; as much of it as there is.
-    pub(crate) async fn values(&self, rule: &ConditionRule, from: Time, to: Time, step: i64) -> Result<BTreeMap<Time, Values>, Fault> {
+    pub(crate) async fn values(
+        &self,
+        rule: &ConditionRule,
+        from: Time,
+        to: Time,
+        step: i64,
+    ) -> Result<BTreeMap<Time, Values>, Fault> {
         let (_, asked) = unless_partial(self.range(&rule.query, from, to, step).await)?;
         Ok(self.by_time(asked))
     }
@@ -312,17 +450,28 @@ impl Server {
         for mut series in answer.series {
             series.labels.remove("__name__");
             for (at, value) in series.points {
-                values.entry(self.skew.ours(at)).or_default().push((series.labels.clone(), value));
+                values
+                    .entry(self.skew.ours(at))
+                    .or_default()
+                    .push((series.labels.clone(), value));
             }
         }
         values
     }
 
     /// A range in our time.
-    async fn range(&self, query: &str, from: Time, to: Time, step: i64) -> Result<prometheus_response::Answer, Fault> {
+    async fn range(
+        &self,
+        query: &str,
+        from: Time,
+        to: Time,
+        step: i64,
+    ) -> Result<prometheus_response::Answer, Fault> {
         let (from, to) = (self.skew.theirs(from), self.skew.theirs(to));
         if from < to {
-            self.client.query_range(query, from, to, Duration::from_secs(step.unsigned_abs())).await
+            self.client
+                .query_range(query, from, to, Duration::from_secs(step.unsigned_abs()))
+                .await
         } else {
             self.client.query(query, to).await
         }
@@ -340,10 +489,14 @@ impl Server {
 }
 
 /// An answer, and whether it is whole.
-fn unless_partial(answer: Result<prometheus_response::Answer, Fault>) -> Result<(bool, prometheus_response::Answer), Fault> {
+fn unless_partial(
+    answer: Result<prometheus_response::Answer, Fault>,
+) -> Result<(bool, prometheus_response::Answer), Fault> {
     match answer {
         Ok(answer) => Ok((true, answer)),
-        Err(Fault::Partial { rest: Some(rest), .. }) => Ok((false, *rest)),
+        Err(Fault::Partial {
+            rest: Some(rest), ..
+        }) => Ok((false, *rest)),
         Err(fault) => Err(fault),
     }
 }
@@ -351,6 +504,8 @@ fn unless_partial(answer: Result<prometheus_response::Answer, Fault>) -> Result<
 /// Labels as a selector.
 pub(crate) fn selector(labels: &Labels) -> String {
     let named = labels.iter().filter(|(name, _)| *name != "__name__");
-    let parts: Vec<String> = named.map(|(name, value)| format!("{name}={value:?}")).collect();
+    let parts: Vec<String> = named
+        .map(|(name, value)| format!("{name}={value:?}"))
+        .collect();
     format!("{{{}}}", parts.join(","))
 }

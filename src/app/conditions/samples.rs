@@ -30,26 +30,40 @@ impl Pace {
     pub(crate) fn scraped(settings: &Scrape) -> Self {
         // Whoever takes longer is behind by one scrape, as in a Prometheus.
         let interval = TimeDelta::seconds(settings.interval);
-        Self { lag: TimeDelta::seconds(1), looked: Some(interval + interval / 2) }
+        Self {
+            lag: TimeDelta::seconds(1),
+            looked: Some(interval + interval / 2),
+        }
     }
 
     pub(crate) fn pushed() -> Self {
         // A Prometheus sends every five seconds what it has, and less than that later when it is busy.
-        Self { lag: TimeDelta::seconds(10), looked: None }
+        Self {
+            lag: TimeDelta::seconds(10),
+            looked: None,
+        }
     }
 
     /// What samples say at an instant, as far as somebody looked.
     fn answer(self, samples: &Samples, query: &Query, at: Time) -> Answer {
         match self.looked {
             None => samples.answer_of_pushed(query, at),
-            Some(within) if samples.newest(UP, at).is_some_and(|newest| at - newest <= within) => Answer::Whole(samples.answer(query, at)),
+            Some(within)
+                if samples
+                    .newest(UP, at)
+                    .is_some_and(|newest| at - newest <= within) =>
+            {
+                Answer::Whole(samples.answer(query, at))
+            }
             Some(_) => Answer::Failed,
         }
     }
 }
 
 pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
-    let Some(mut book) = entry.load().await else { return };
+    let Some(mut book) = entry.load().await else {
+        return;
+    };
     if book.watches.is_empty() {
         return;
     }
@@ -61,21 +75,44 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
         let now = entry.app.now() - pace.lag;
         let (mut events, mut more) = (Vec::new(), false);
         for rule in entry.conditions() {
-            let Some(watches) = book.watches.get_mut(&rule.name) else { continue };
-            let fault = lock(&entry.app.measured).conditions().get(&rule.name).and_then(|status| status.fault.clone());
-            let query = rule.understood.of_samples.as_ref().ok().filter(|_| fault.is_none());
+            let Some(watches) = book.watches.get_mut(&rule.name) else {
+                continue;
+            };
+            let fault = lock(&entry.app.measured)
+                .conditions()
+                .get(&rule.name)
+                .and_then(|status| status.fault.clone());
+            let query = rule
+                .understood
+                .of_samples
+                .as_ref()
+                .ok()
+                .filter(|_| fault.is_none());
             more |= evaluate(rule, query, watches, &samples, now, pace, &mut events);
         }
         if !entry.save(&mut book, events).await {
             return;
         }
         // What is still to be caught up with looks back from there.
-        let evaluated = book.watches.values().filter_map(Watches::last).min().unwrap_or(now).clamp(now - DRAWN_BACK, now);
+        let evaluated = book
+            .watches
+            .values()
+            .filter_map(Watches::last)
+            .min()
+            .unwrap_or(now)
+            .clamp(now - DRAWN_BACK, now);
         let looks_back = looks_back(&entry.settings, &entry.name);
         samples.forget(evaluated - looks_back, now - looks_back - DRAWN_BACK);
         if !more {
-            let next = entry.conditions().map(|rule| instant(now, rule.every) + TimeDelta::seconds(rule.every)).min();
-            wait_until(&entry.app, next.unwrap_or(now + TimeDelta::seconds(1)) + pace.lag).await;
+            let next = entry
+                .conditions()
+                .map(|rule| instant(now, rule.every) + TimeDelta::seconds(rule.every))
+                .min();
+            wait_until(
+                &entry.app,
+                next.unwrap_or(now + TimeDelta::seconds(1)) + pace.lag,
+            )
+            .await;
         }
     }
 }
@@ -92,7 +129,10 @@ fn evaluate(
 ) -> bool {
     let (last, every) = (instant(now, rule.every), TimeDelta::seconds(rule.every));
     // Of what is older there are no samples.
-    let first = watches.last().map_or(last, |last| instant(last, rule.every) + every).max(instant(now - DRAWN_BACK, rule.every));
+    let first = watches
+        .last()
+        .map_or(last, |last| instant(last, rule.every) + every)
+        .max(instant(now - DRAWN_BACK, rule.every));
     let mut at = first;
     for _ in 0..TOGETHER {
         if at > last {
@@ -116,9 +156,18 @@ impl History {
     }
 
     /// What a condition's query gives at `from` and every `step` seconds until `to`, by time.
-    pub(crate) fn values(&self, rule: &ConditionRule, from: Time, to: Time, step: i64) -> BTreeMap<Time, Values> {
-        let Ok(query) = &rule.understood.of_samples else { return BTreeMap::new() };
-        let instants = std::iter::successors(Some(from), |at| Some(*at + TimeDelta::seconds(step))).take_while(|at| *at <= to);
+    pub(crate) fn values(
+        &self,
+        rule: &ConditionRule,
+        from: Time,
+        to: Time,
+        step: i64,
+    ) -> BTreeMap<Time, Values> {
+        let Ok(query) = &rule.understood.of_samples else {
+            return BTreeMap::new();
+        };
+        let instants = std::iter::successors(Some(from), |at| Some(*at + TimeDelta::seconds(step)))
+            .take_while(|at| *at <= to);
         instants.map(|at| (at, self.0.answer(query, at))).collect()
     }
 }

@@ -29,10 +29,18 @@ type Series = (String, Labels);
 /// The series of an entry that were there before this process, read once for all its targets.
 pub(crate) type Live = Arc<OnceCell<BTreeSet<Series>>>;
 
-pub(crate) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, settings: Scrape, target: Target, before: Live) {
+pub(crate) async fn scrape_loop(
+    entry: Entry,
+    mut scraper: Arc<Scraper>,
+    settings: Scrape,
+    target: Target,
+    before: Live,
+) {
     let asked = Asked::by(entry.conditions());
     let ours = ours(&entry.name, &settings, &target);
-    let Some(mut live) = live(&entry, &ours, before).await else { return };
+    let Some(mut live) = live(&entry, &ours, before).await else {
+        return;
+    };
     let back = kept_back(&entry.settings, &entry.name);
     let mut seen = false;
     loop {
@@ -53,30 +61,66 @@ pub(crate) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, setting
                 told
             }
             Err(fault) => {
-                if let Some(Ok(anew)) = entry.shown_anew(&fault).await.map(|reach| Scraper::new(&settings, &reach)) {
+                if let Some(Ok(anew)) = entry
+                    .shown_anew(&fault)
+                    .await
+                    .map(|reach| Scraper::new(&settings, &reach))
+                {
                     scraper = Arc::new(anew);
                 }
                 Err(fault.to_string())
             }
         };
-        entry.heard(&target.instance, read.as_ref().map(drop).map_err(Clone::clone));
+        entry.heard(
+            &target.instance,
+            read.as_ref().map(drop).map_err(Clone::clone),
+        );
         let up = if read.is_ok() { 1.0 } else { 0.0 };
-        let samples = read.unwrap_or_default().into_iter().map(|sample| labelled(sample, &ours, settings.honor_labels));
+        let samples = read
+            .unwrap_or_default()
+            .into_iter()
+            .map(|sample| labelled(sample, &ours, settings.honor_labels));
         let came = entry.app.now();
         // First that somebody looked: it is kept whatever else is left out.
-        let up = Sample { name: UP.to_owned(), labels: ours.clone(), at, value: up };
-        let mut samples: Vec<Sample> =
-            std::iter::once(up).chain(samples.filter(|sample| asked.takes(sample) && sample.name != UP)).collect();
+        let up = Sample {
+            name: UP.to_owned(),
+            labels: ours.clone(),
+            at,
+            value: up,
+        };
+        let mut samples: Vec<Sample> = std::iter::once(up)
+            .chain(samples.filter(|sample| asked.takes(sample) && sample.name != UP))
+            .collect();
         let out_of_bounds = entry.app.keep(&entry.name, &mut samples, came, back);
         if out_of_bounds > 0 {
-            entry.heard(&target.instance, Err(format!("{out_of_bounds} samples state times that cannot be; is its clock right?")));
+            entry.heard(
+                &target.instance,
+                Err(format!(
+                    "{out_of_bounds} samples state times that cannot be; is its clock right?"
+                )),
+            );
         }
-        let now: BTreeSet<Series> = samples.iter().skip(1).map(|sample| (sample.name.clone(), sample.labels.clone())).collect();
+        let now: BTreeSet<Series> = samples
+            .iter()
+            .skip(1)
+            .map(|sample| (sample.name.clone(), sample.labels.clone()))
+            .collect();
         let ended = live.difference(&now).cloned();
-        samples.extend(ended.map(|(name, labels)| Sample { name, labels, at, value: f64::from_bits(STALE) }));
+        samples.extend(ended.map(|(name, labels)| Sample {
+            name,
+            labels,
+            at,
+            value: f64::from_bits(STALE),
+        }));
         live = now;
         let name = entry.name.clone();
-        if entry.stored("samples could not be stored", move |app| app.store.add_samples(&name, &samples, came)).await.is_none() {
+        if entry
+            .stored("samples could not be stored", move |app| {
+                app.store.add_samples(&name, &samples, came)
+            })
+            .await
+            .is_none()
+        {
             return;
         }
     }
@@ -84,7 +128,9 @@ pub(crate) async fn scrape_loop(entry: Entry, mut scraper: Arc<Scraper>, setting
 
 /// The next scrape: targets have their own beat, so that not all are scraped at once.
 fn next(now: Time, interval: i64, url: &str) -> Time {
-    let spread = i64::from_str_radix(&hex(url, 4), 16).unwrap_or_default().rem_euclid(interval * 1000);
+    let spread = i64::from_str_radix(&hex(url, 4), 16)
+        .unwrap_or_default()
+        .rem_euclid(interval * 1000);
     let millis = interval * 1000;
     let past = (now.timestamp_millis() - spread).rem_euclid(millis);
     now + TimeDelta::milliseconds(millis - past)
@@ -92,7 +138,10 @@ fn next(now: Time, interval: i64, url: &str) -> Time {
 
 /// The labels that all samples of a target get.
 fn ours(name: &str, settings: &Scrape, target: &Target) -> Labels {
-    let mut labels = Labels::from([("job".to_owned(), name.to_owned()), ("instance".to_owned(), target.instance.clone())]);
+    let mut labels = Labels::from([
+        ("job".to_owned(), name.to_owned()),
+        ("instance".to_owned(), target.instance.clone()),
+    ]);
     labels.extend(settings.labels.clone());
     labels
 }
@@ -116,9 +165,16 @@ fn labelled(mut sample: Sample, ours: &Labels, honor: bool) -> Sample {
     sample
 }
 
-fn read(page: &Page, wanted: &Wanted, at: Time, settings: &Scrape, skew: Skew) -> Result<Vec<Sample>, String> {
+fn read(
+    page: &Page,
+    wanted: &Wanted,
+    at: Time,
+    settings: &Scrape,
+    skew: Skew,
+) -> Result<Vec<Sample>, String> {
     let format = Format::of(page.content_type.as_deref().unwrap_or_default());
-    let mut samples = exposition::read(&page.bytes, format, wanted, at, settings.honor_timestamps).map_err(|fault| fault.to_string())?;
+    let mut samples = exposition::read(&page.bytes, format, wanted, at, settings.honor_timestamps)
+        .map_err(|fault| fault.to_string())?;
     for sample in samples.iter_mut().filter(|sample| sample.at != at) {
         // A time that the target states is by its own clock.
         sample.at = skew.ours(sample.at);
@@ -131,11 +187,25 @@ async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Ser
     let read = async || {
         let (mut samples, mut position) = (Samples::default(), 0);
         kept(entry, &mut samples, &mut position).await.ok_or(())?;
-        Ok::<_, ()>(samples.live().map(|(name, labels)| (name.to_owned(), labels.clone())).collect())
+        Ok::<_, ()>(
+            samples
+                .live()
+                .map(|(name, labels)| (name.to_owned(), labels.clone()))
+                .collect(),
+        )
     };
     let before = before.get_or_try_init(read).await.ok()?;
-    let own = |labels: &Labels| ours.iter().all(|(name, value)| labels.get(name) == Some(value));
-    Some(before.iter().filter(|(name, labels)| own(labels) && *name != UP).cloned().collect())
+    let own = |labels: &Labels| {
+        ours.iter()
+            .all(|(name, value)| labels.get(name) == Some(value))
+    };
+    Some(
+        before
+            .iter()
+            .filter(|(name, labels)| own(labels) && *name != UP)
+            .cloned()
+            .collect(),
+    )
 }
 
 /// Compares what conditions ask for with what a target offers when it is first seen. `true`: nothing is in the way.
@@ -147,7 +217,10 @@ fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
         if lock(&entry.app.measured).offered(&rule.name, fault.clone())
             && let Some(fault) = fault
         {
-            entry.app.trouble(&format!("condition `{}`", rule.name), &anyhow::anyhow!(fault));
+            entry.app.trouble(
+                &format!("condition `{}`", rule.name),
+                &anyhow::anyhow!(fault),
+            );
         }
     }
     fine
@@ -155,12 +228,24 @@ fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
 
 /// Why a condition cannot be evaluated on what a target offers, if anything is in the way. `read`: samples that its page was found to have.
 pub(crate) fn fault(rule: &ConditionRule, page: &Page, read: &[Sample]) -> Option<String> {
-    let (query, text) = (rule.understood.of_samples.as_ref().ok()?, std::str::from_utf8(&page.bytes).ok()?);
+    let (query, text) = (
+        rule.understood.of_samples.as_ref().ok()?,
+        std::str::from_utf8(&page.bytes).ok()?,
+    );
     let read: Vec<&str> = read.iter().map(|sample| sample.name.as_str()).collect();
-    metric_check::fault(&names(query.selectors()), &names(query.counters()), &offer::offer(text), &read)
+    metric_check::fault(
+        &names(query.selectors()),
+        &names(query.counters()),
+        &offer::offer(text),
+        &read,
+    )
 }
 
 /// The names of metrics that a target has to offer: whether it could be scraped it does not say itself.
 fn names(selectors: Vec<&Selector>) -> Vec<&str> {
-    selectors.into_iter().map(|selector| selector.name.as_str()).filter(|name| *name != UP).collect()
+    selectors
+        .into_iter()
+        .map(|selector| selector.name.as_str())
+        .filter(|name| *name != UP)
+        .collect()
 }

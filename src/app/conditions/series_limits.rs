@@ -41,7 +41,11 @@ impl Kept {
             let series = self.hasher.hash_one((&sample.name, &sample.labels));
             let known = self.series.len();
             let kept = known < MOST_SERIES || self.series.contains_key(&series);
-            let noted = if kept { &mut self.series } else { &mut self.left_out };
+            let noted = if kept {
+                &mut self.series
+            } else {
+                &mut self.left_out
+            };
             if noted.len() < MOST_SERIES || noted.contains_key(&series) {
                 noted.insert(series, now);
             }
@@ -68,30 +72,60 @@ mod tests {
     }
 
     fn sample(series: usize, at: Time) -> Sample {
-        Sample { name: "a".to_owned(), labels: Labels::from([("id".to_owned(), series.to_string())]), at, value: 1.0 }
+        Sample {
+            name: "a".to_owned(),
+            labels: Labels::from([("id".to_owned(), series.to_string())]),
+            at,
+            value: 1.0,
+        }
     }
 
     #[test]
     fn what_claims_times_that_cannot_be_is_dropped() {
         let moment = TimeDelta::milliseconds(1);
-        let times = [Time::MAX_UTC, Time::MIN_UTC, now() + AHEAD + moment, now() + AHEAD, now(), now() - BACK, now() - BACK - moment];
+        let times = [
+            Time::MAX_UTC,
+            Time::MIN_UTC,
+            now() + AHEAD + moment,
+            now() + AHEAD,
+            now(),
+            now() - BACK,
+            now() - BACK - moment,
+        ];
         let mut samples: Vec<Sample> = times.iter().map(|at| sample(1, *at)).collect();
         assert_eq!(Kept::default().keep(&mut samples, now(), BACK), 4);
-        assert_eq!(samples.iter().map(|sample| sample.at).collect::<Vec<_>>(), [now() + AHEAD, now(), now() - BACK]);
+        assert_eq!(
+            samples.iter().map(|sample| sample.at).collect::<Vec<_>>(),
+            [now() + AHEAD, now(), now() - BACK]
+        );
     }
 
     #[test]
     fn a_flood_of_series_is_cut_and_counted_until_it_ends() {
         let mut kept = Kept::default();
         let mut flood = |from: usize, count: usize, at: Time| {
-            let mut samples: Vec<Sample> = (from..from + count).map(|series| sample(series, at)).collect();
+            let mut samples: Vec<Sample> = (from..from + count)
+                .map(|series| sample(series, at))
+                .collect();
             kept.keep(&mut samples, at, BACK);
             (samples.len(), kept.left_out())
         };
         assert_eq!(flood(0, MOST_SERIES + 5, now()), (MOST_SERIES, 5));
-        assert_eq!(flood(0, 10, now()), (10, 5), "those that are known are kept");
-        assert_eq!(flood(MOST_SERIES, 3 * MOST_SERIES, now()), (0, MOST_SERIES), "what is left out takes no more room either");
+        assert_eq!(
+            flood(0, 10, now()),
+            (10, 5),
+            "those that are known are kept"
+        );
+        assert_eq!(
+            flood(MOST_SERIES, 3 * MOST_SERIES, now()),
+            (0, MOST_SERIES),
+            "what is left out takes no more room either"
+        );
         assert_eq!(flood(0, 10, now() + SHOWN + TimeDelta::minutes(2)), (10, 0));
-        assert_eq!(flood(MOST_SERIES, 20, now() + BACK + TimeDelta::minutes(2)), (20, 0), "of what came no more there is room");
+        assert_eq!(
+            flood(MOST_SERIES, 20, now() + BACK + TimeDelta::minutes(2)),
+            (20, 0),
+            "of what came no more there is room"
+        );
     }
 }

@@ -52,9 +52,18 @@ impl ConditionStatus {
     /// How many series are in each state, the worst first.
     #[must_use]
     pub fn counts(&self) -> Vec<(ConditionState, usize)> {
-        let order = [ConditionState::Degraded, ConditionState::NearMiss, ConditionState::Unknown, ConditionState::Healthy];
+        let order = [
+            ConditionState::Degraded,
+            ConditionState::NearMiss,
+            ConditionState::Unknown,
+            ConditionState::Healthy,
+        ];
         let count = |state| self.series.iter().filter(|(_, is)| *is == state).count();
-        order.into_iter().map(|state| (state, count(state))).filter(|(_, count)| *count > 0).collect()
+        order
+            .into_iter()
+            .map(|state| (state, count(state)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 }
 
@@ -74,16 +83,31 @@ pub struct SourceStatus {
 impl Measured {
     /// Begins anew with these settings.
     pub(crate) fn begin(&mut self, settings: &Settings) {
-        let names = settings.force.rules.conditions.iter().map(|rule| rule.name.clone());
-        self.conditions = names.map(|name| (name, ConditionStatus::default())).collect();
-        self.sources = settings.config.metrics.iter().map(|metrics| (metrics.name.clone(), SourceStatus::default())).collect();
+        let names = settings
+            .force
+            .rules
+            .conditions
+            .iter()
+            .map(|rule| rule.name.clone());
+        self.conditions = names
+            .map(|name| (name, ConditionStatus::default()))
+            .collect();
+        self.sources = settings
+            .config
+            .metrics
+            .iter()
+            .map(|metrics| (metrics.name.clone(), SourceStatus::default()))
+            .collect();
     }
 
     pub(crate) fn evaluated(&mut self, name: &str, watches: &Watches) {
         let status = self.conditions.entry(name.to_owned()).or_default();
         status.last = watches.last();
         status.left_out = watches.left_out();
-        status.series = watches.states().map(|(labels, state)| (labels.clone(), state)).collect();
+        status.series = watches
+            .states()
+            .map(|(labels, state)| (labels.clone(), state))
+            .collect();
     }
 
     /// Whether a target offers what a condition asks for, or why not; whether that is news. One target that does is enough.
@@ -95,8 +119,18 @@ impl Measured {
     }
 
     /// That part `whom` of an entry answered, or why not; whether that is news. An entry that is one server has no parts.
-    pub(crate) fn heard(&mut self, name: &str, whom: &str, now: Time, heard: Result<(), String>) -> bool {
-        let key = if whom.is_empty() { name.to_owned() } else { format!("{name} {whom}") };
+    pub(crate) fn heard(
+        &mut self,
+        name: &str,
+        whom: &str,
+        now: Time,
+        heard: Result<(), String>,
+    ) -> bool {
+        let key = if whom.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{name} {whom}")
+        };
         let status = self.sources.entry(key).or_default();
         match heard {
             Ok(()) => {

@@ -18,8 +18,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for entry in &settings.config.metrics {
-        let Kind::Scrape(scrape) = &entry.kind else { continue };
-        let rules: Vec<&ConditionRule> = settings.force.rules.conditions.iter().filter(|rule| rule.metrics == entry.name).collect();
+        let Kind::Scrape(scrape) = &entry.kind else {
+            continue;
+        };
+        let rules: Vec<&ConditionRule> = settings
+            .force
+            .rules
+            .conditions
+            .iter()
+            .filter(|rule| rule.metrics == entry.name)
+            .collect();
         if rules.is_empty() {
             continue;
         }
@@ -30,14 +38,25 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
         };
         for rule in rules {
             let at = |message: String| rule.places.query.fault(&rule.places.file, message);
-            let told: Vec<Option<String>> = pages.iter().flatten().map(|page| fault(rule, page, &[])).collect();
+            let told: Vec<Option<String>> = pages
+                .iter()
+                .flatten()
+                .map(|page| fault(rule, page, &[]))
+                .collect();
             // One target that offers it is enough.
             match told.iter().min_by_key(|told| told.is_some()) {
                 Some(Some(why)) => faults.push(at(why.clone())),
                 Some(None) => {}
                 None => {
-                    let why = pages.iter().find_map(|page| page.as_ref().err()).cloned().unwrap_or_default();
-                    warnings.push(at(format!("no target of `{}` could be asked whether it offers this: {why}", entry.name)));
+                    let why = pages
+                        .iter()
+                        .find_map(|page| page.as_ref().err())
+                        .cloned()
+                        .unwrap_or_default();
+                    warnings.push(at(format!(
+                        "no target of `{}` could be asked whether it offers this: {why}",
+                        entry.name
+                    )));
                 }
             }
         }
@@ -49,7 +68,9 @@ async fn pages(scraper: &Scraper, scrape: &Scrape) -> Vec<Result<Page, String>> 
     join_all(scrape.targets.iter().map(async |target| {
         let fetched = tokio::time::timeout(PATIENCE, scraper.fetch(&target.url)).await;
         let told = |why: String| format!("{}: {why}", target.url);
-        fetched.map_err(|_| told(format!("no answer within {}s", PATIENCE.as_secs())))?.map_err(|fault| told(fault.to_string()))
+        fetched
+            .map_err(|_| told(format!("no answer within {}s", PATIENCE.as_secs())))?
+            .map_err(|fault| told(fault.to_string()))
     }))
     .await
 }

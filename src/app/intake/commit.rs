@@ -136,40 +136,83 @@ impl App {
     }
 
     /// The same for what no source sent just now; `more` is appended as it is.
-    pub(crate) async fn make_durable(&self, mut arrival: Arrival, more: Vec<Event>) -> Result<Kept, Unstored> {
+    pub(crate) async fn make_durable(
+        &self,
+        mut arrival: Arrival,
+        more: Vec<Event>,
+    ) -> Result<Kept, Unstored> {
         let received_at = arrival.beside.came_at.unwrap_or_else(|| self.now());
         let all = arrival.events.len() + arrival.renewed;
         let (mut events, mut leases) = self.news(&mut arrival, received_at);
-        let news = events.iter().filter(|event| !matches!(event.fact, Fact::Lapsed(_))).count();
+        let news = events
+            .iter()
+            .filter(|event| !matches!(event.fact, Fact::Lapsed(_)))
+            .count();
         if arrival.again.is_none() {
-            self.counts.heartbeats.fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
+            self.counts
+                .heartbeats
+                .fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
         }
         leases.extend(more.iter().map(|_| None));
         events.extend(more);
         let count = events.len();
         if events.is_empty() && arrival.fault.is_none() {
-            return Ok(Kept { position: None, events: 0 });
+            return Ok(Kept {
+                position: None,
+                events: 0,
+            });
         }
         let (done, answer) = oneshot::channel();
-        let Arrival { source, body, fault, beside, room, .. } = arrival;
-        let record = NewRecord { source, body, events, fault, beside };
-        let waiting = Waiting { record, leases, received_at, room, done };
+        let Arrival {
+            source,
+            body,
+            fault,
+            beside,
+            room,
+            ..
+        } = arrival;
+        let record = NewRecord {
+            source,
+            body,
+            events,
+            fault,
+            beside,
+        };
+        let waiting = Waiting {
+            record,
+            leases,
+            received_at,
+            room,
+            done,
+        };
         self.inbox.try_send(waiting).map_err(|_| Unstored::Busy)?;
-        let position = answer.await.map_err(|_| Unstored::Store("the service is stopping; try again in a moment".to_owned()))??;
-        Ok(Kept { position: Some(position), events: count })
+        let position = answer.await.map_err(|_| {
+            Unstored::Store("the service is stopping; try again in a moment".to_owned())
+        })??;
+        Ok(Kept {
+            position: Some(position),
+            events: count,
+        })
     }
 
     /// What of an arrival is to be made durable, each with its lease.
     fn news(&self, arrival: &mut Arrival, now: Time) -> (Vec<Event>, Vec<Option<Time>>) {
         let mut leases = std::mem::take(&mut arrival.leases).into_iter().peekable();
-        let mut unstarted = std::mem::take(&mut arrival.unstarted).into_iter().peekable();
+        let mut unstarted = std::mem::take(&mut arrival.unstarted)
+            .into_iter()
+            .peekable();
         let mut if_on = std::mem::take(&mut arrival.if_on).into_iter().peekable();
         let events = std::mem::take(&mut arrival.events);
-        let mut kept = (Vec::with_capacity(events.len()), Vec::with_capacity(events.len()));
+        let mut kept = (
+            Vec::with_capacity(events.len()),
+            Vec::with_capacity(events.len()),
+        );
         let again = arrival.again.as_ref();
         let mut sights = lock(&self.sights);
         for (index, event) in events.into_iter().enumerate() {
-            let lease = leases.next_if(|(subject, _)| *subject == event.subject).map(|(_, until)| until);
+            let lease = leases
+                .next_if(|(subject, _)| *subject == event.subject)
+                .map(|(_, until)| until);
             if if_on.next_if_eq(&index).is_some() && !sights.is_on(&event) {
                 if unstarted.next_if_eq(&index).is_some() {
                     sights.note_early(event, now);
@@ -191,7 +234,10 @@ impl App {
             }
             let overtaken = sights.overtaken(&event).map(|lapsed| (lapsed, None));
             let news = sights.news(event, lease, now).map(|event| (event, lease));
-            let ended = news.as_ref().and_then(|(event, _)| sights.ended_early(event)).map(|end| (end, None));
+            let ended = news
+                .as_ref()
+                .and_then(|(event, _)| sights.ended_early(event))
+                .map(|end| (end, None));
             kept.extend(overtaken.into_iter().chain(news).chain(ended));
         }
         kept
@@ -209,7 +255,10 @@ impl App {
     /// When there is none for now.
     pub fn room(&self, bytes: usize) -> Result<Room, Unstored> {
         let bytes = u32::try_from(bytes).map_err(|_| Unstored::Busy)?;
-        Arc::clone(&self.room).try_acquire_many_owned(bytes).map(Room).map_err(|_| Unstored::Busy)
+        Arc::clone(&self.room)
+            .try_acquire_many_owned(bytes)
+            .map(Room)
+            .map_err(|_| Unstored::Busy)
     }
 
     /// Whether there is room for so many bytes now.
@@ -224,40 +273,72 @@ impl App {
     /// When it could not be made durable.
     pub async fn tell(&self, event: Event) -> Result<Told, Unstored> {
         let body = serde_json::to_vec(&event).unwrap_or_default();
-        let arrival = Arrival { source: event.source.to_string(), body, events: vec![event], ..Arrival::default() };
+        let arrival = Arrival {
+            source: event.source.to_string(),
+            body,
+            events: vec![event],
+            ..Arrival::default()
+        };
         // Never a mere repetition: only alerts are, and people do not send those this way.
-        let position = self.make_durable(arrival, Vec::new()).await?.position.unwrap_or_default();
-        Ok(Told { position, applied: self.wait_until_applied(position).await })
+        let position = self
+            .make_durable(arrival, Vec::new())
+            .await?
+            .position
+            .unwrap_or_default();
+        Ok(Told {
+            position,
+            applied: self.wait_until_applied(position).await,
+        })
     }
 
     /// Waits until the judge has applied `position`, two seconds at most.
     pub async fn wait_until_applied(&self, position: u64) -> bool {
         let mut applied = self.applied.subscribe();
-        tokio::time::timeout(PATIENCE, applied.wait_for(|applied| *applied >= position)).await.is_ok_and(|seen| seen.is_ok())
+        tokio::time::timeout(PATIENCE, applied.wait_for(|applied| *applied >= position))
+            .await
+            .is_ok_and(|seen| seen.is_ok())
     }
 
     /// Commits whatever waits, in one transaction. Blocks.
     fn commit(&self, waiting: Vec<Waiting>) {
         let mut records = Vec::with_capacity(waiting.len());
         let mut rest = Vec::with_capacity(waiting.len());
-        for Waiting { record, leases, received_at, room, done } in waiting {
+        for Waiting {
+            record,
+            leases,
+            received_at,
+            room,
+            done,
+        } in waiting
+        {
             records.push(record);
             rest.push((leases, received_at, room, done));
         }
         match self.store.append(&records, self.now()) {
             Ok(logged) => {
                 let events: usize = records.iter().map(|record| record.events.len()).sum();
-                self.counts.arrivals.fetch_add(records.len() as u64, Ordering::Relaxed);
-                self.counts.events.fetch_add(events as u64, Ordering::Relaxed);
+                self.counts
+                    .arrivals
+                    .fetch_add(records.len() as u64, Ordering::Relaxed);
+                self.counts
+                    .events
+                    .fetch_add(events as u64, Ordering::Relaxed);
                 if let Some(last) = logged.last() {
-                    self.head.send_modify(|head| *head = last.position.max(*head));
+                    self.head
+                        .send_modify(|head| *head = last.position.max(*head));
                 }
                 let settings = self.settings();
-                for ((record, (leases, received_at, room, done)), logged) in records.into_iter().zip(rest).zip(logged) {
+                for ((record, (leases, received_at, room, done)), logged) in
+                    records.into_iter().zip(rest).zip(logged)
+                {
                     let mut sights = lock(&self.sights);
                     for (event, lease) in record.events.iter().zip(leases) {
                         // What the engine ignores has no end that anybody would miss.
-                        let lease = if settings.force.ignores(event) { Some(NEVER) } else { lease };
+                        let lease = if settings.force.ignores(event) {
+                            Some(NEVER)
+                        } else {
+                            lease
+                        };
                         sights.forget(std::slice::from_ref(event), received_at);
                         sights.saw(event, lease, received_at);
                     }
@@ -283,15 +364,30 @@ impl App {
     /// When the store fails.
     pub fn receive_now(&self, arrival: Arrival) -> Result<(), StoreError> {
         let now = self.now();
-        let Arrival { source, body, events, fault, beside, .. } = arrival;
-        let record = NewRecord { source, body, events, fault, beside };
+        let Arrival {
+            source,
+            body,
+            events,
+            fault,
+            beside,
+            ..
+        } = arrival;
+        let record = NewRecord {
+            source,
+            body,
+            events,
+            fault,
+            beside,
+        };
         let records = [record];
         let logged = self.store.append(&records, now)?;
         for record in &records {
             self.tally(&record.source, What::Message);
             self.tally(&record.source, What::Events(record.events.len()));
         }
-        self.head.send_modify(|head| *head = logged.last().map_or(*head, |last| last.position.max(*head)));
+        self.head.send_modify(|head| {
+            *head = logged.last().map_or(*head, |last| last.position.max(*head))
+        });
         let mut sights = lock(&self.sights);
         for event in records.iter().flat_map(|record| &record.events) {
             sights.saw(event, None, now);
@@ -301,7 +397,9 @@ impl App {
 
     /// Commits arrivals until all senders are gone.
     pub(crate) async fn commit_loop(self: Arc<Self>) {
-        let Some(mut outbox) = lock(&self.outbox).take() else { return };
+        let Some(mut outbox) = lock(&self.outbox).take() else {
+            return;
+        };
         let thread = Thread::named("commit");
         while let Some(batch) = gather(&mut outbox).await {
             let app = Arc::clone(&self);
@@ -316,9 +414,17 @@ impl App {
         if events.is_empty() {
             return Ok(());
         }
-        let record = NewRecord { source: "afterword".to_owned(), body: Vec::new(), events, fault: None, beside: Beside::default() };
+        let record = NewRecord {
+            source: "afterword".to_owned(),
+            body: Vec::new(),
+            events,
+            fault: None,
+            beside: Beside::default(),
+        };
         let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
-        self.head.send_modify(|head| *head = logged.last().map_or(*head, |last| last.position.max(*head)));
+        self.head.send_modify(|head| {
+            *head = logged.last().map_or(*head, |last| last.position.max(*head))
+        });
         Ok(())
     }
 }
@@ -332,7 +438,10 @@ async fn gather(outbox: &mut mpsc::Receiver<Waiting>) -> Option<Vec<Waiting>> {
 /// What to tell a sender whose message could not be stored.
 fn advice(fault: &StoreError) -> String {
     match fault {
-        StoreError::Full(_) => "the disk is full or read-only, nothing was stored; try again once there is room".to_owned(),
+        StoreError::Full(_) => {
+            "the disk is full or read-only, nothing was stored; try again once there is room"
+                .to_owned()
+        }
         _ => "the message could not be stored; try again".to_owned(),
     }
 }

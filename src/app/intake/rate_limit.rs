@@ -66,7 +66,11 @@ struct Taken {
 
 impl Taken {
     fn forget(&mut self, now: Time) {
-        while self.order.front().is_some_and(|(at, _)| now - *at > REMEMBERED || self.order.len() > MOST) {
+        while self
+            .order
+            .front()
+            .is_some_and(|(at, _)| now - *at > REMEMBERED || self.order.len() > MOST)
+        {
             let gone = self.order.pop_front();
             gone.map(|(_, delivered)| self.known.remove(&delivered));
         }
@@ -121,7 +125,10 @@ impl App {
         if matches!(why, Away::Credentials | Away::Stale) {
             self.counts.refused.fetch_add(1, Ordering::Relaxed);
         }
-        *lock(&self.gates).away.entry((source.to_owned(), why)).or_default() += 1;
+        *lock(&self.gates)
+            .away
+            .entry((source.to_owned(), why))
+            .or_default() += 1;
         self.tally(
             source,
             match why {
@@ -135,7 +142,11 @@ impl App {
     /// How many messages of each source were not taken, and why.
     #[must_use]
     pub fn turned_away(&self) -> Vec<(String, Away, u64)> {
-        lock(&self.gates).away.iter().map(|((source, why), count)| (source.clone(), *why, *count)).collect()
+        lock(&self.gates)
+            .away
+            .iter()
+            .map(|((source, why), count)| (source.clone(), *why, *count))
+            .collect()
     }
 
     /// Whether a delivery is known to be durable here. Other replicas, and this one after a restart, do not know; what it states is an
@@ -164,21 +175,37 @@ mod tests {
     use crate::model::Time;
 
     fn at(millis: i64) -> Time {
-        chrono::Utc.timestamp_millis_opt(1_800_000_000_000 + millis).single().unwrap_or_default()
+        chrono::Utc
+            .timestamp_millis_opt(1_800_000_000_000 + millis)
+            .single()
+            .unwrap_or_default()
     }
 
     /// Sends at these milliseconds and tells which got through.
     fn check(count: u32, seconds: i64, sent: &[i64], expected: &[bool]) {
         let mut full_at = at(sent[0]);
-        let got: Vec<bool> = sent.iter().map(|millis| take_one(&mut full_at, Rate { count, seconds }, at(*millis)).is_ok()).collect();
+        let got: Vec<bool> = sent
+            .iter()
+            .map(|millis| take_one(&mut full_at, Rate { count, seconds }, at(*millis)).is_ok())
+            .collect();
         assert_eq!(got, expected, "{count} per {seconds}s at {sent:?}");
     }
 
     #[test]
     fn a_bucket_is_emptied_at_once_and_fills_evenly() {
-        check(3, 3, &[0, 0, 0, 0, 999, 1000, 1001, 2000], &[true, true, true, false, false, true, false, true]);
+        check(
+            3,
+            3,
+            &[0, 0, 0, 0, 999, 1000, 1001, 2000],
+            &[true, true, true, false, false, true, false, true],
+        );
         check(1, 60, &[0, 59_999, 60_000], &[true, false, true]);
-        check(2, 1, &[0, 0, 0, 10_000, 10_000, 10_000], &[true, true, false, true, true, false]);
+        check(
+            2,
+            1,
+            &[0, 0, 0, 10_000, 10_000, 10_000],
+            &[true, true, false, true, true, false],
+        );
         check(u32::MAX, 1, &[0, 0, 0], &[true, true, true]);
     }
 
@@ -189,9 +216,18 @@ mod tests {
 
     #[test]
     fn the_wait_is_told() {
-        let (mut full_at, rate) = (at(0), Rate { count: 1, seconds: 10 });
+        let (mut full_at, rate) = (
+            at(0),
+            Rate {
+                count: 1,
+                seconds: 10,
+            },
+        );
         assert_eq!(take_one(&mut full_at, rate, at(0)), Ok(()));
-        assert_eq!(take_one(&mut full_at, rate, at(4000)), Err(TimeDelta::seconds(6)));
+        assert_eq!(
+            take_one(&mut full_at, rate, at(4000)),
+            Err(TimeDelta::seconds(6))
+        );
     }
 
     #[test]
@@ -201,7 +237,10 @@ mod tests {
         taken.note(("a".to_owned(), [1; 32]), at(0));
         assert_eq!(taken.order.len(), 1);
         taken.forget(at(0) + REMEMBERED);
-        assert!(taken.known.contains(&("a".to_owned(), [1; 32])) && !taken.known.contains(&("b".to_owned(), [1; 32])));
+        assert!(
+            taken.known.contains(&("a".to_owned(), [1; 32]))
+                && !taken.known.contains(&("b".to_owned(), [1; 32]))
+        );
         taken.forget(at(1) + REMEMBERED);
         assert!(taken.known.is_empty() && taken.order.is_empty());
         for number in 0..MOST + 5 {

@@ -98,8 +98,15 @@ impl App {
     /// # Errors
     /// When it cannot even be tried; the message stays as it was.
     pub async fn mend(self: &Arc<Self>, position: u64) -> Result<Mended, MendFault> {
-        let again = self.off_the_threads(move |app| app.read_again(position)).await?;
-        let Again { arrival, passed, fault, confirm } = again;
+        let again = self
+            .off_the_threads(move |app| app.read_again(position))
+            .await?;
+        let Again {
+            arrival,
+            passed,
+            fault,
+            confirm,
+        } = again;
         // Appended first: a stop in between has it read and appended once more, and the engine knows the repeat.
         let kept = self.make_durable(arrival, passed).await?;
         if let Some((source, url)) = confirm {
@@ -108,14 +115,26 @@ impl App {
         let told = fault.clone();
         self.off_the_threads(move |app| {
             match &told {
-                None => app.store.mended(position, kept.position, app.now()).map(drop)?,
+                None => app
+                    .store
+                    .mended(position, kept.position, app.now())
+                    .map(drop)?,
                 Some(fault) => app.store.still_faulty(position, fault, app.now())?,
             }
             Ok(())
         })
         .await?;
-        let state = if fault.is_some() { QuarantineState::Open } else { QuarantineState::Mended };
-        Ok(Mended { state, record: kept.position, events: kept.events, fault })
+        let state = if fault.is_some() {
+            QuarantineState::Open
+        } else {
+            QuarantineState::Mended
+        };
+        Ok(Mended {
+            state,
+            record: kept.position,
+            events: kept.events,
+            fault,
+        })
     }
 
     /// Reads what waits of a source again, the oldest first. A part of it when there is very much: whoever asks asks again.
@@ -125,11 +144,19 @@ impl App {
     pub async fn mend_all(self: &Arc<Self>, source: &str) -> Result<MendedAll, MendFault> {
         let (name, begun) = (source.to_owned(), self.now());
         let listed = move |app: &App| {
-            let filter = QuarantineFilter { source: Some(&name), open_only: true, oldest_first: true, limit: AT_ONCE + 1 };
+            let filter = QuarantineFilter {
+                source: Some(&name),
+                open_only: true,
+                oldest_first: true,
+                limit: AT_ONCE + 1,
+            };
             Ok(app.store.quarantined(filter)?)
         };
         let waiting = self.off_the_threads(listed).await?;
-        let mut all = MendedAll { more: waiting.len() > AT_ONCE, ..MendedAll::default() };
+        let mut all = MendedAll {
+            more: waiting.len() > AT_ONCE,
+            ..MendedAll::default()
+        };
         for waits in waiting.iter().take(AT_ONCE) {
             if self.now() - begun > FOR {
                 all.more = true;
@@ -152,16 +179,24 @@ impl App {
         F: FnOnce(&App) -> Result<T, MendFault> + Send + 'static,
     {
         let app = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&app)).await.map_err(|panic| MendFault::Failed(anyhow!(panic)))?
+        tokio::task::spawn_blocking(move || work(&app))
+            .await
+            .map_err(|panic| MendFault::Failed(anyhow!(panic)))?
     }
 
     /// Blocks.
     fn read_again(&self, position: u64) -> Result<Again, MendFault> {
-        let waits = self.store.quarantined_at(position)?.ok_or(MendFault::Unknown(position))?;
+        let waits = self
+            .store
+            .quarantined_at(position)?
+            .ok_or(MendFault::Unknown(position))?;
         if waits.state == QuarantineState::Mended {
             return Err(MendFault::Already);
         }
-        let record = self.store.record(position)?.ok_or(MendFault::Unknown(position))?;
+        let record = self
+            .store
+            .record(position)?
+            .ok_or(MendFault::Unknown(position))?;
         let already: BTreeSet<_> = record.events.iter().map(|event| event.id).collect();
         let read = match self.store.raw(position)? {
             Some(raw) => self.read_raw(&waits, &raw),
@@ -170,7 +205,9 @@ impl App {
         let (reading, came_at) = match read {
             Ok(read) => read,
             // What people said has no reader, and needs none: it was read.
-            Err(MendFault::Gone | MendFault::NoSource(_)) if waits.passed => (Ok(Reading::default()), waits.logged_at),
+            Err(MendFault::Gone | MendFault::NoSource(_)) if waits.passed => {
+                (Ok(Reading::default()), waits.logged_at)
+            }
             Err(fault) => return Err(fault),
         };
         let (reading, fault) = match reading {
@@ -181,44 +218,93 @@ impl App {
             Err(fault) => (Reading::default(), Some(fault.to_string())),
         };
         let settings = self.settings();
-        let source = settings.config.sources.iter().find(|source| source.name == waits.source);
+        let source = settings
+            .config
+            .sources
+            .iter()
+            .find(|source| source.name == waits.source);
         let confirm = source.cloned().zip(reading.confirm);
         let arrival = Arrival {
             source: waits.source,
             events: reading.events,
-            leases: reading.leases.into_iter().map(|lease| (lease.subject, lease.until)).collect(),
+            leases: reading
+                .leases
+                .into_iter()
+                .map(|lease| (lease.subject, lease.until))
+                .collect(),
             unstarted: reading.unstarted,
             if_on: reading.if_on,
-            beside: Beside { headers: Vec::new(), came_at: Some(came_at) },
+            beside: Beside {
+                headers: Vec::new(),
+                came_at: Some(came_at),
+            },
             again: Some(already),
             ..Arrival::default()
         };
-        Ok(Again { arrival, passed: if waits.passed { record.events } else { Vec::new() }, fault, confirm })
+        Ok(Again {
+            arrival,
+            passed: if waits.passed {
+                record.events
+            } else {
+                Vec::new()
+            },
+            fault,
+            confirm,
+        })
     }
 
     /// Whether today's settings let such a message in, as of when it came. Blocks.
     fn is_vouched(&self, source: &Source, message: &Message<'_>) -> bool {
-        tokio::runtime::Handle::try_current().is_ok_and(|runtime| runtime.block_on(self.vouched(source, message)).is_ok())
+        tokio::runtime::Handle::try_current()
+            .is_ok_and(|runtime| runtime.block_on(self.vouched(source, message)).is_ok())
     }
 
     /// What the bytes say today, and when they came.
-    fn read_raw(&self, waits: &Quarantined, raw: &Raw) -> Result<(Result<Reading, IngestFault>, Time), MendFault> {
+    fn read_raw(
+        &self,
+        waits: &Quarantined,
+        raw: &Raw,
+    ) -> Result<(Result<Reading, IngestFault>, Time), MendFault> {
         let settings = self.settings();
         let source = waits.source.as_str();
         let now = raw.beside.came_at.unwrap_or(waits.logged_at);
-        let headers: Headers<'_> = raw.beside.headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();
-        let named = settings.config.sources.iter().find(|named| named.name == source);
-        let names = named.and_then(|named| named.labels.as_ref()).unwrap_or(&settings.config.labels);
+        let headers: Headers<'_> = raw
+            .beside
+            .headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_bytes()))
+            .collect();
+        let named = settings
+            .config
+            .sources
+            .iter()
+            .find(|named| named.name == source);
+        let names = named
+            .and_then(|named| named.labels.as_ref())
+            .unwrap_or(&settings.config.labels);
         // Older records do not say by which way they came: a source of that name comes first then.
         let reading = match (headers.text(PATH), settings.readers.get(source), source) {
-            (Some("/api/v2/alerts"), _, _) | (None, None, PROMETHEUS) => ingest::prometheus::alerts_v2(&raw.body, source, names, now),
-            (Some("/api/v1/events"), _, _) | (None, None, API) => ingest::events::events(&raw.body, names, now),
+            (Some("/api/v2/alerts"), _, _) | (None, None, PROMETHEUS) => {
+                ingest::prometheus::alerts_v2(&raw.body, source, names, now)
+            }
+            (Some("/api/v1/events"), _, _) | (None, None, API) => {
+                ingest::events::events(&raw.body, names, now)
+            }
             (_, Some(reader), _) => {
-                let message = Message { source, headers: &headers, body: &raw.body, names, now };
+                let message = Message {
+                    source,
+                    headers: &headers,
+                    body: &raw.body,
+                    names,
+                    now,
+                };
                 let mut read = ingest::dispatch::read(reader, &message, &mut |_| false);
                 if let Ok(reading) = &mut read {
                     // Who sent it was asked by the settings of then, which may have taken anybody's.
-                    reading.confirm = reading.confirm.take().filter(|_| named.is_some_and(|named| self.is_vouched(named, &message)));
+                    reading.confirm = reading
+                        .confirm
+                        .take()
+                        .filter(|_| named.is_some_and(|named| self.is_vouched(named, &message)));
                 }
                 read
             }

@@ -36,7 +36,10 @@ impl App {
         }
         let vouched = self.signed(source, message).await;
         if let Err(why) = &vouched {
-            self.trouble(&format!("a message to `{}` was not taken in", source.name), &anyhow::anyhow!("{why}"));
+            self.trouble(
+                &format!("a message to `{}` was not taken in", source.name),
+                &anyhow::anyhow!("{why}"),
+            );
         }
         vouched
     }
@@ -47,13 +50,19 @@ impl App {
         let Some(topics) = sns::topics(message) else {
             // What cannot be read says nothing, so that whoever has shown who it is in another way may send it: it is kept, as of every source.
             let is_kept = all.is_err() && source.auth != SourceAuth::Certificate;
-            return if is_kept { Ok(()) } else { Err(refused("it names no topic".to_owned())) };
+            return if is_kept {
+                Ok(())
+            } else {
+                Err(refused("it names no topic".to_owned()))
+            };
         };
         // What cannot be read as an envelope is bare text.
         let all = all.unwrap_or_default();
         if topics.iter().any(|topic| !source.topics.contains(topic)) {
             // Not which: whoever sends it could fill the log with names.
-            return Err(refused("it is of a topic that is not among the source's `topics`".to_owned()));
+            return Err(refused(
+                "it is of a topic that is not among the source's `topics`".to_owned(),
+            ));
         }
         if source.auth == SourceAuth::Shown(Auth::None) {
             return Ok(());
@@ -69,11 +78,16 @@ impl App {
         Ok(())
     }
 
-    async fn signed_by_its_topic(&self, envelope: &Envelope, message: &Message<'_>) -> Result<(), Unvouched> {
+    async fn signed_by_its_topic(
+        &self,
+        envelope: &Envelope,
+        message: &Message<'_>,
+    ) -> Result<(), Unvouched> {
         let refused = |doubt: signature::Doubt| Unvouched::Refused(doubt.to_string());
         let url = signature::certificate_url(envelope, message.now).map_err(refused)?;
         let certificate = self.sns.certificate(&url, message.now).await;
-        let certificate = certificate.map_err(|why| Unvouched::Unknown(format!("the certificate cannot be had: {why}")))?;
+        let certificate = certificate
+            .map_err(|why| Unvouched::Unknown(format!("the certificate cannot be had: {why}")))?;
         signature::verify(envelope, &certificate, message.now).map_err(refused)
     }
 
@@ -85,11 +99,22 @@ impl App {
         if source.auth == SourceAuth::Shown(Auth::None) {
             return Ok(());
         }
-        let topic = source.topics.iter().find(|topic| url.contains(topic.as_str())).or(source.topics.first()).cloned().unwrap_or_default();
+        let topic = source
+            .topics
+            .iter()
+            .find(|topic| url.contains(topic.as_str()))
+            .or(source.topics.first())
+            .cloned()
+            .unwrap_or_default();
         let key = format!("confirm-{}", hex(&url, 8));
-        let delivery = Delivery { key, destination: format!("subscription to {topic}"), action: Action::Confirm { topic, url } };
+        let delivery = Delivery {
+            key,
+            destination: format!("subscription to {topic}"),
+            action: Action::Confirm { topic, url },
+        };
         let app = Arc::clone(self);
-        let ordered = tokio::task::spawn_blocking(move || app.store.order(&delivery, app.now())).await;
+        let ordered =
+            tokio::task::spawn_blocking(move || app.store.order(&delivery, app.now())).await;
         // Wakes the deliverer.
         self.applied.send_modify(|_| {});
         match ordered {

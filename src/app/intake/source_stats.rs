@@ -73,7 +73,9 @@ impl Rhythm {
     /// Whether it is silent for longer than it should.
     #[must_use]
     pub fn is_silent(&self) -> bool {
-        self.quiet_for.zip(self.silent_after).is_some_and(|(quiet, after)| quiet > after)
+        self.quiet_for
+            .zip(self.silent_after)
+            .is_some_and(|(quiet, after)| quiet > after)
     }
 }
 
@@ -89,16 +91,27 @@ pub(crate) struct Tallies {
 impl Tallies {
     /// As they were saved before the last stop.
     pub(crate) fn load(store: &Store, now: Time) -> anyhow::Result<Self> {
-        let mut tallies = Self { sources: BTreeMap::new(), deaf: (now, now), saved_at: None };
+        let mut tallies = Self {
+            sources: BTreeMap::new(),
+            deaf: (now, now),
+            saved_at: None,
+        };
         tallies.take_over(store.tallies()?);
-        if let Some(until) = tallies.sources.remove(OURSELVES).and_then(|ourselves| ourselves.seen.last_message) {
+        if let Some(until) = tallies
+            .sources
+            .remove(OURSELVES)
+            .and_then(|ourselves| ourselves.seen.last_message)
+        {
             tallies.deaf = (until.min(now), now);
         }
         for stat in store.source_stats()? {
             // Heard, and killed before that was saved.
             let seen = &mut tallies.sources.entry(stat.source).or_default().seen;
             if seen.last_message.is_none() {
-                (seen.last_message, seen.last_event) = (Some(stat.last_at), (stat.events > 0).then_some(stat.last_at));
+                (seen.last_message, seen.last_event) = (
+                    Some(stat.last_at),
+                    (stat.events > 0).then_some(stat.last_at),
+                );
             }
         }
         Ok(tallies)
@@ -113,14 +126,23 @@ impl Tallies {
             self.sources.insert(source.to_owned(), Tally::default());
         }
         let deaf = self.deaf;
-        let Some(tally) = self.sources.get_mut(source) else { return };
-        let silence = tally.seen.last_message.map_or(0, |last| listened(deaf, last, now).num_microseconds().unwrap_or(0));
+        let Some(tally) = self.sources.get_mut(source) else {
+            return;
+        };
+        let silence = tally.seen.last_message.map_or(0, |last| {
+            listened(deaf, last, now).num_microseconds().unwrap_or(0)
+        });
         let hour = hour_of(now);
         let mut one = (Seen::default(), Hour::default());
         match what {
             What::Message => {
                 one.0.last_message = Some(now);
-                one.1 = Hour { messages: 1, first_message: Some(now), longest: silence.max(0), ..one.1 };
+                one.1 = Hour {
+                    messages: 1,
+                    first_message: Some(now),
+                    longest: silence.max(0),
+                    ..one.1
+                };
             }
             What::Events(count) => {
                 one.0.last_event = Some(now);
@@ -135,14 +157,21 @@ impl Tallies {
                 one.1.limited = 1;
             }
         }
-        for (seen, hours) in [(&mut tally.seen, &mut tally.hours), (&mut tally.unsaved.0, &mut tally.unsaved.1)] {
+        for (seen, hours) in [
+            (&mut tally.seen, &mut tally.hours),
+            (&mut tally.unsaved.0, &mut tally.unsaved.1),
+        ] {
             *seen = latest(*seen, one.0);
             let counted = hours.entry(hour).or_default();
             *counted = sum(*counted, one.1);
         }
         tally.counted = sum(tally.counted, one.1);
         let forget = tally.forgets(now);
-        while tally.hours.first_key_value().is_some_and(|(hour, _)| *hour < forget) {
+        while tally
+            .hours
+            .first_key_value()
+            .is_some_and(|(hour, _)| *hour < forget)
+        {
             tally.hours.pop_first();
         }
     }
@@ -154,27 +183,50 @@ impl Tallies {
 
     /// Whether it talks as it used to.
     pub(crate) fn rhythm(&self, source: &str, stated: SilentAfter, now: Time) -> Rhythm {
-        let Some(tally) = self.sources.get(source) else { return Rhythm { longest: None, silent_after: None, quiet_for: None } };
+        let Some(tally) = self.sources.get(source) else {
+            return Rhythm {
+                longest: None,
+                silent_after: None,
+                quiet_for: None,
+            };
+        };
         let longest = tally.longest();
         let silent_after = match stated {
             SilentAfter::Never => None,
             SilentAfter::After(length) => Some(length),
             SilentAfter::Learned => longest.map(|longest| (longest * TIMES).max(AT_LEAST)),
         };
-        let quiet_for = tally.seen.last_message.map(|last| listened(self.deaf, last, now));
-        Rhythm { longest, silent_after, quiet_for }
+        let quiet_for = tally
+            .seen
+            .last_message
+            .map(|last| listened(self.deaf, last, now));
+        Rhythm {
+            longest,
+            silent_after,
+            quiet_for,
+        }
     }
 
     /// What was counted since it was saved last, if it is time: with each source, up to when its hours are forgotten.
     fn due_for_saving(&mut self, now: Time, every: TimeDelta) -> Option<Vec<(Added, Time)>> {
         // While nothing comes, only until when we listened is to be saved.
-        let idle = self.sources.values().all(|tally| tally.unsaved.1.is_empty());
+        let idle = self
+            .sources
+            .values()
+            .all(|tally| tally.unsaved.1.is_empty());
         let every = if idle { every * WHILE_IDLE } else { every };
         if self.saved_at.is_some_and(|at| now - at < every) {
             return None;
         }
         self.saved_at = Some(now);
-        let ourselves = (OURSELVES.to_owned(), Seen { last_message: Some(now), ..Seen::default() }, Vec::new());
+        let ourselves = (
+            OURSELVES.to_owned(),
+            Seen {
+                last_message: Some(now),
+                ..Seen::default()
+            },
+            Vec::new(),
+        );
         let moved = self.sources.iter_mut().filter_map(|(name, tally)| {
             let (seen, hours) = std::mem::take(&mut tally.unsaved);
             let forget = tally.forgets(now);
@@ -187,7 +239,9 @@ impl Tallies {
     fn unsaved(&mut self, added: Vec<(Added, Time)>) {
         self.saved_at = None;
         for ((name, seen, hours), _) in added {
-            let Some(tally) = self.sources.get_mut(&name) else { continue };
+            let Some(tally) = self.sources.get_mut(&name) else {
+                continue;
+            };
             tally.unsaved.0 = latest(tally.unsaved.0, seen);
             for (hour, counted) in hours {
                 let whole = tally.unsaved.1.entry(hour).or_default();
@@ -215,7 +269,10 @@ impl Tally {
     #[must_use]
     pub fn last_day(&self, now: Time) -> Hour {
         let from = now - TimeDelta::hours(24);
-        self.hours.range(hour_of(from) + TimeDelta::hours(1)..).map(|(_, hour)| *hour).fold(Hour::default(), sum)
+        self.hours
+            .range(hour_of(from) + TimeDelta::hours(1)..)
+            .map(|(_, hour)| *hour)
+            .fold(Hour::default(), sum)
     }
 
     /// The longest silence that is remembered; `None` while too little is known.
@@ -260,7 +317,10 @@ fn sum(one: Hour, other: Hour) -> Hour {
         events: one.events + other.events,
         refused: one.refused + other.refused,
         limited: one.limited + other.limited,
-        first_message: [one.first_message, other.first_message].into_iter().flatten().min(),
+        first_message: [one.first_message, other.first_message]
+            .into_iter()
+            .flatten()
+            .min(),
         longest: one.longest.max(other.longest),
     }
 }
@@ -276,8 +336,14 @@ impl App {
     /// # Errors
     /// When the store fails; it is saved the next time.
     pub fn save_tallies(&self, at_once: bool) -> anyhow::Result<()> {
-        let every = if at_once { TimeDelta::zero() } else { NOW_AND_THEN };
-        let Some(added) = lock(&self.tallies).due_for_saving(self.now(), every) else { return Ok(()) };
+        let every = if at_once {
+            TimeDelta::zero()
+        } else {
+            NOW_AND_THEN
+        };
+        let Some(added) = lock(&self.tallies).due_for_saving(self.now(), every) else {
+            return Ok(());
+        };
         if let Err(fault) = self.store.add_tallies(&added) {
             lock(&self.tallies).unsaved(added);
             return Err(fault.into());
@@ -305,7 +371,11 @@ mod tests {
     }
 
     fn tallies() -> Tallies {
-        Tallies { sources: std::collections::BTreeMap::new(), deaf: (at(0), at(0)), saved_at: None }
+        Tallies {
+            sources: std::collections::BTreeMap::new(),
+            deaf: (at(0), at(0)),
+            saved_at: None,
+        }
     }
 
     const DAY: i64 = 24 * 60;
@@ -317,12 +387,22 @@ mod tests {
     #[test]
     fn a_source_with_a_heartbeat_is_silent_soon_and_one_that_talks_seldom_late() {
         let mut often = tallies();
-        (0..=DAY).step_by(5).for_each(|minute| often.note("a", What::Message, at(minute)));
-        assert_eq!(often.rhythm("a", SilentAfter::Learned, at(DAY)).longest, Some(TimeDelta::minutes(5)));
-        assert!(!silent(&often, SilentAfter::Learned, DAY + 60), "never sooner than an hour");
+        (0..=DAY)
+            .step_by(5)
+            .for_each(|minute| often.note("a", What::Message, at(minute)));
+        assert_eq!(
+            often.rhythm("a", SilentAfter::Learned, at(DAY)).longest,
+            Some(TimeDelta::minutes(5))
+        );
+        assert!(
+            !silent(&often, SilentAfter::Learned, DAY + 60),
+            "never sooner than an hour"
+        );
         assert!(silent(&often, SilentAfter::Learned, DAY + 61));
         let mut seldom = tallies();
-        [0, 1, 600, DAY, DAY + 1].iter().for_each(|minute| seldom.note("a", What::Message, at(*minute)));
+        [0, 1, 600, DAY, DAY + 1]
+            .iter()
+            .for_each(|minute| seldom.note("a", What::Message, at(*minute)));
         assert!(!silent(&seldom, SilentAfter::Learned, DAY + 1 + 3 * 840));
         assert!(silent(&seldom, SilentAfter::Learned, DAY + 2 + 3 * 840));
     }
@@ -330,10 +410,20 @@ mod tests {
     #[test]
     fn nothing_is_claimed_of_a_source_that_is_hardly_known() {
         let mut tallies = tallies();
-        assert!(!silent(&tallies, SilentAfter::After(AT_LEAST), 9 * DAY), "nothing ever came");
+        assert!(
+            !silent(&tallies, SilentAfter::After(AT_LEAST), 9 * DAY),
+            "nothing ever came"
+        );
         (0..60).for_each(|minute| tallies.note("a", What::Message, at(minute)));
-        assert!(!silent(&tallies, SilentAfter::Learned, 9 * DAY), "one incident is no rhythm");
-        assert!(silent(&tallies, SilentAfter::After(TimeDelta::hours(2)), 180));
+        assert!(
+            !silent(&tallies, SilentAfter::Learned, 9 * DAY),
+            "one incident is no rhythm"
+        );
+        assert!(silent(
+            &tallies,
+            SilentAfter::After(TimeDelta::hours(2)),
+            180
+        ));
         assert!(!silent(&tallies, SilentAfter::Never, 9 * DAY));
     }
 
@@ -341,21 +431,38 @@ mod tests {
     fn a_long_silence_is_forgotten_after_a_fortnight_of_talk_and_not_while_it_lasts() {
         let mut tallies = tallies();
         let talk = |tallies: &mut Tallies, from: i64, to: i64| {
-            (from..=to).step_by(30).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+            (from..=to)
+                .step_by(30)
+                .for_each(|minute| tallies.note("a", What::Message, at(minute)));
         };
         talk(&mut tallies, 0, 2 * DAY);
         talk(&mut tallies, 4 * DAY, 10 * DAY);
-        assert_eq!(tallies.rhythm("a", SilentAfter::Learned, at(10 * DAY)).longest, Some(TimeDelta::days(2)));
-        assert!(silent(&tallies, SilentAfter::Learned, 60 * DAY), "what came before is remembered");
+        assert_eq!(
+            tallies
+                .rhythm("a", SilentAfter::Learned, at(10 * DAY))
+                .longest,
+            Some(TimeDelta::days(2))
+        );
+        assert!(
+            silent(&tallies, SilentAfter::Learned, 60 * DAY),
+            "what came before is remembered"
+        );
         talk(&mut tallies, 10 * DAY, 19 * DAY);
-        assert_eq!(tallies.rhythm("a", SilentAfter::Learned, at(19 * DAY)).longest, Some(TimeDelta::minutes(30)));
+        assert_eq!(
+            tallies
+                .rhythm("a", SilentAfter::Learned, at(19 * DAY))
+                .longest,
+            Some(TimeDelta::minutes(30))
+        );
         assert!(tallies.of("a").hours.len() <= 14 * 24 + 1);
     }
 
     #[test]
     fn what_was_refused_is_no_sign_of_life() {
         let mut tallies = tallies();
-        (0..=DAY).step_by(30).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        (0..=DAY)
+            .step_by(30)
+            .for_each(|minute| tallies.note("a", What::Message, at(minute)));
         tallies.note("a", What::Events(3), at(DAY));
         tallies.note("a", What::Refused, at(DAY + 100));
         tallies.note("a", What::Limited, at(DAY + 100));
@@ -368,7 +475,9 @@ mod tests {
     #[test]
     fn the_rate_is_of_the_last_day() {
         let mut tallies = tallies();
-        (0..3 * DAY).step_by(10).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        (0..3 * DAY)
+            .step_by(10)
+            .for_each(|minute| tallies.note("a", What::Message, at(minute)));
         assert!((138..=144).contains(&tallies.of("a").last_day(at(3 * DAY)).messages));
         assert_eq!(tallies.of("a").last_day(at(9 * DAY)).messages, 0);
         assert_eq!(tallies.of("a").counted.messages, 3 * 144);
@@ -377,12 +486,19 @@ mod tests {
     #[test]
     fn strangers_cannot_fill_the_memory() {
         let mut tallies = tallies();
-        (0..2 * SOURCES).for_each(|number| tallies.note(&format!("s{number}"), What::Refused, at(0)));
+        (0..2 * SOURCES)
+            .for_each(|number| tallies.note(&format!("s{number}"), What::Refused, at(0)));
         assert_eq!(tallies.sources.len(), SOURCES);
     }
 
     fn save(tallies: &mut Tallies, store: &Store, minutes: i64) {
-        store.add_tallies(&tallies.due_for_saving(at(minutes), TimeDelta::zero()).unwrap()).unwrap();
+        store
+            .add_tallies(
+                &tallies
+                    .due_for_saving(at(minutes), TimeDelta::zero())
+                    .unwrap(),
+            )
+            .unwrap();
     }
 
     #[test]
@@ -390,17 +506,34 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(&home.path().join("a.db"), at(0)).unwrap();
         let mut before = tallies();
-        (0..=DAY).step_by(30).for_each(|minute| before.note("a", What::Message, at(minute)));
+        (0..=DAY)
+            .step_by(30)
+            .for_each(|minute| before.note("a", What::Message, at(minute)));
         before.note("a", What::Events(2), at(DAY));
         save(&mut before, &store, DAY);
         save(&mut before, &store, DAY + 60);
         let mut after = Tallies::load(&store, at(2 * DAY)).unwrap();
-        assert_eq!((after.of("a").seen, &after.of("a").hours), (before.of("a").seen, &before.of("a").hours));
-        assert_eq!(after.of("a").counted.messages, 0, "a counter of a process begins with it");
-        assert!(!silent(&after, SilentAfter::Learned, 2 * DAY + 30), "an hour before, and half an hour since");
+        assert_eq!(
+            (after.of("a").seen, &after.of("a").hours),
+            (before.of("a").seen, &before.of("a").hours)
+        );
+        assert_eq!(
+            after.of("a").counted.messages,
+            0,
+            "a counter of a process begins with it"
+        );
+        assert!(
+            !silent(&after, SilentAfter::Learned, 2 * DAY + 30),
+            "an hour before, and half an hour since"
+        );
         assert!(silent(&after, SilentAfter::Learned, 2 * DAY + 31));
         after.note("a", What::Message, at(2 * DAY + 20));
-        assert_eq!(after.rhythm("a", SilentAfter::Learned, at(2 * DAY + 20)).longest, Some(TimeDelta::minutes(80)));
+        assert_eq!(
+            after
+                .rhythm("a", SilentAfter::Learned, at(2 * DAY + 20))
+                .longest,
+            Some(TimeDelta::minutes(80))
+        );
     }
 
     #[test]
@@ -413,13 +546,22 @@ mod tests {
         other.note("b", What::Refused, at(2));
         let lost = one.due_for_saving(at(3), TimeDelta::zero()).unwrap();
         one.unsaved(lost);
-        assert!(one.due_for_saving(at(3), TimeDelta::minutes(1)).is_some_and(|added| store.add_tallies(&added).is_ok()));
-        assert!(one.due_for_saving(at(3), TimeDelta::minutes(1)).is_none(), "not again within the minute");
+        assert!(
+            one.due_for_saving(at(3), TimeDelta::minutes(1))
+                .is_some_and(|added| store.add_tallies(&added).is_ok())
+        );
+        assert!(
+            one.due_for_saving(at(3), TimeDelta::minutes(1)).is_none(),
+            "not again within the minute"
+        );
         save(&mut other, &store, 3);
         one.note("a", What::Message, at(4));
         one.take_over(store.tallies().unwrap());
         let seen = one.of("a");
-        assert_eq!((seen.last_day(at(5)).messages, seen.seen.last_message), (3, Some(at(4))));
+        assert_eq!(
+            (seen.last_day(at(5)).messages, seen.seen.last_message),
+            (3, Some(at(4)))
+        );
         assert_eq!(one.of("b").last_day(at(5)).refused, 1);
     }
 }

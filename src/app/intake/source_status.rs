@@ -47,7 +47,10 @@ impl Speaks {
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
-            Self::Kind(kind) => KINDS.iter().find(|(known, _)| *known == kind).map_or("", |(_, words)| words[0]),
+            Self::Kind(kind) => KINDS
+                .iter()
+                .find(|(known, _)| *known == kind)
+                .map_or("", |(_, words)| words[0]),
             Self::Alertmanager => "Alertmanager's API",
             Self::Events => "events",
         }
@@ -76,13 +79,36 @@ impl App {
             }
         };
         let named = settings.config.sources.iter().map(|source| {
-            shown(&source.name, Speaks::Kind(source.kind), format!("/ingest/{}", source.name), &source.auth, source.silent_after)
+            shown(
+                &source.name,
+                Speaks::Kind(source.kind),
+                format!("/ingest/{}", source.name),
+                &source.auth,
+                source.silent_after,
+            )
         });
-        let own = [(PROMETHEUS, Speaks::Alertmanager, "/api/v2/alerts"), (API, Speaks::Events, "/api/v1/events")];
+        let own = [
+            (PROMETHEUS, Speaks::Alertmanager, "/api/v2/alerts"),
+            (API, Speaks::Events, "/api/v1/events"),
+        ];
         let own = own
             .into_iter()
-            .filter(|(name, ..)| !settings.config.sources.iter().any(|source| source.name == *name))
-            .map(|(name, speaks, path)| shown(name, speaks, path.to_owned(), &SourceAuth::Shown(Auth::None), SilentAfter::Learned));
+            .filter(|(name, ..)| {
+                !settings
+                    .config
+                    .sources
+                    .iter()
+                    .any(|source| source.name == *name)
+            })
+            .map(|(name, speaks, path)| {
+                shown(
+                    name,
+                    speaks,
+                    path.to_owned(),
+                    &SourceAuth::Shown(Auth::None),
+                    SilentAfter::Learned,
+                )
+            });
         Ok(named.chain(own).collect())
     }
 }
@@ -90,5 +116,9 @@ impl App {
 /// What to say of a silence: `None` while there is nothing to say.
 #[must_use]
 pub(crate) fn silence(source: &SourceShown) -> Option<(TimeDelta, Option<TimeDelta>)> {
-    source.rhythm.quiet_for.filter(|_| source.rhythm.is_silent()).map(|quiet| (quiet, source.rhythm.longest))
+    source
+        .rhythm
+        .quiet_for
+        .filter(|_| source.rhythm.is_silent())
+        .map(|quiet| (quiet, source.rhythm.longest))
 }

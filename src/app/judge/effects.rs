@@ -7,9 +7,13 @@ use crate::meeting::attendees::{Concerned, Guests, choose};
 use crate::meeting::slot::{Ask, next_working_day, slot};
 use crate::model::Time;
 use crate::model::event::{Answer, Fact, SnoozeUntil};
-use crate::model::incident::{Incident, IncidentId, Joined, Phase, Signal, SignalKind, SpanState, Standing};
+use crate::model::incident::{
+    Incident, IncidentId, Joined, Phase, Signal, SignalKind, SpanState, Standing,
+};
 use crate::model::plot::Plot;
-use crate::model::postmortem::{Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus};
+use crate::model::postmortem::{
+    Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus,
+};
 use crate::model::settings::Person;
 use crate::postmortem;
 use crate::postmortem::Draft;
@@ -43,8 +47,16 @@ pub(crate) fn effects(
 ) -> anyhow::Result<()> {
     let Known { settings, rotas } = known;
     let held = incident.standing == Standing::Held;
-    let moved = stored.postmortems.iter().find(|postmortem| postmortem.incident == incident.id).cloned();
-    let known_before = if moved.is_some() { moved } else { store.postmortem_of(&incident.id)? };
+    let moved = stored
+        .postmortems
+        .iter()
+        .find(|postmortem| postmortem.incident == incident.id)
+        .cloned();
+    let known_before = if moved.is_some() {
+        moved
+    } else {
+        store.postmortem_of(&incident.id)?
+    };
     // What waits in a bundle is told with the one that speaks for it.
     if known_before.is_none() && (!held || incident.bundle.is_some()) {
         return Ok(());
@@ -56,24 +68,49 @@ pub(crate) fn effects(
     let mut postmortem = before.clone();
     postmortem.title.clone_from(&incident.title);
     postmortem.status = match (held, before.status) {
-        (false, PostmortemStatus::Draft | PostmortemStatus::InDiscussion) => PostmortemStatus::Declined,
+        (false, PostmortemStatus::Draft | PostmortemStatus::InDiscussion) => {
+            PostmortemStatus::Declined
+        }
         (true, PostmortemStatus::Declined) => PostmortemStatus::Draft,
         (_, status) => status,
     };
     let guests = guests(incident, &postmortem.id, settings);
     let scheduled = store.meeting(&postmortem.id)?;
-    let meeting = meeting(scheduled.as_ref(), incident, &postmortem, &guests, settings, now);
-    if let Some(meeting) = meeting.as_ref().filter(|meeting| scheduled.as_ref() != Some(meeting)) {
+    let meeting = meeting(
+        scheduled.as_ref(),
+        incident,
+        &postmortem,
+        &guests,
+        settings,
+        now,
+    );
+    if let Some(meeting) = meeting
+        .as_ref()
+        .filter(|meeting| scheduled.as_ref() != Some(meeting))
+    {
         stored.deliveries.push(invite(meeting));
         stored.meetings.push(meeting.clone());
     }
-    let facilitator = guests.facilitator.as_deref().and_then(|id| person(settings, id));
-    let measured = incident.signals.iter().any(|signal| signal.kind == SignalKind::Condition);
-    let drawn = if measured { store.outlines(&incident.id)? } else { Vec::new() };
+    let facilitator = guests
+        .facilitator
+        .as_deref()
+        .and_then(|id| person(settings, id));
+    let measured = incident
+        .signals
+        .iter()
+        .any(|signal| signal.kind == SignalKind::Condition);
+    let drawn = if measured {
+        store.outlines(&incident.id)?
+    } else {
+        Vec::new()
+    };
     for picture in &drawn {
         stored.deliveries.push(Delivery {
             // Drawn alike, it is one picture: the key names what it shows.
-            key: format!("picture {} {} {}", postmortem.id, picture.plot.condition, picture.hash),
+            key: format!(
+                "picture {} {} {}",
+                postmortem.id, picture.plot.condition, picture.hash
+            ),
             destination: format!("draft {}", postmortem.id),
             action: Action::WritePicture {
                 file: picture_name(&postmortem.file, &picture.plot.condition),
@@ -128,9 +165,17 @@ pub(crate) fn fallen_together(
     now: Time,
     stored: &mut Changes,
 ) -> anyhow::Result<()> {
-    let Some(mut postmortem) = store.postmortem_of(gone)? else { return Ok(()) };
+    let Some(mut postmortem) = store.postmortem_of(gone)? else {
+        return Ok(());
+    };
     let free = match heir {
-        Some(heir) => store.postmortem_of(heir)?.is_none() && !stored.postmortems.iter().any(|other| other.incident == *heir),
+        Some(heir) => {
+            store.postmortem_of(heir)?.is_none()
+                && !stored
+                    .postmortems
+                    .iter()
+                    .any(|other| other.incident == *heir)
+        }
         None => false,
     };
     if let Some(heir) = heir.filter(|_| free) {
@@ -138,18 +183,50 @@ pub(crate) fn fallen_together(
         stored.postmortems.push(postmortem);
         return Ok(());
     }
-    let Some(incident) = store.incident(&gone.0)? else { return Ok(()) };
-    effects(store, &Incident { standing: Standing::Dismissed, ..incident }, &[], known, now, stored)
+    let Some(incident) = store.incident(&gone.0)? else {
+        return Ok(());
+    };
+    effects(
+        store,
+        &Incident {
+            standing: Standing::Dismissed,
+            ..incident
+        },
+        &[],
+        known,
+        now,
+        stored,
+    )
 }
 
 /// A new record, with a file name that no other postmortem has.
-fn open(store: &Store, incident: &Incident, now: Time, stored: &Changes) -> anyhow::Result<Postmortem> {
+fn open(
+    store: &Store,
+    incident: &Incident,
+    now: Time,
+    stored: &Changes,
+) -> anyhow::Result<Postmortem> {
     let digits = incident.id.0.trim_start_matches("i-");
-    let began = incident.milestones.began.as_ref().or(incident.milestones.detected.as_ref()).map(|milestone| milestone.at);
+    let began = incident
+        .milestones
+        .began
+        .as_ref()
+        .or(incident.milestones.detected.as_ref())
+        .map(|milestone| milestone.at);
     let began = began
-        .or_else(|| incident.members.iter().find(|member| member.reason == Joined::Opened).map(|member| member.event.occurred_at))
+        .or_else(|| {
+            incident
+                .members
+                .iter()
+                .find(|member| member.reason == Joined::Opened)
+                .map(|member| member.event.occurred_at)
+        })
         .unwrap_or(now);
-    let mut file = file_name(began, incident.services.first().map(String::as_str), &incident.title);
+    let mut file = file_name(
+        began,
+        incident.services.first().map(String::as_str),
+        &incident.title,
+    );
     let taken = |other: &Postmortem| other.file == file;
     if store.postmortems(ALL)?.iter().any(taken) || stored.postmortems.iter().any(taken) {
         file = format!("{}-{digits}.md", file.trim_end_matches(".md"));
@@ -172,8 +249,13 @@ fn person<'a>(settings: &'a Settings, id: &str) -> Option<&'a Person> {
 /// Whom the postmortem concerns: who worked on it, who owns it, who cares.
 fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -> Guests {
     let config = &settings.config;
-    let concerned = config.services.iter().filter(|service| incident.services.contains(&service.name));
-    let stakeholders: Vec<String> = concerned.flat_map(|service| service.stakeholders.iter().cloned()).collect();
+    let concerned = config
+        .services
+        .iter()
+        .filter(|service| incident.services.contains(&service.name));
+    let stakeholders: Vec<String> = concerned
+        .flat_map(|service| service.stakeholders.iter().cloned())
+        .collect();
     choose(&Concerned {
         postmortem,
         responders: &responders(incident, settings),
@@ -185,24 +267,39 @@ fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -
 }
 
 /// What accepting would call: how many people, and when. `None` where no meeting would be.
-pub(crate) fn invitation(incident: &Incident, settings: &Settings, now: Time) -> Option<(usize, Time)> {
+pub(crate) fn invitation(
+    incident: &Incident,
+    settings: &Settings,
+    now: Time,
+) -> Option<(usize, Time)> {
     let digits = incident.id.0.trim_start_matches("i-");
     let guests = guests(incident, &PostmortemId(format!("pm-{digits}")), settings);
     if guests.reachable < 2 {
         return None;
     }
-    let ended_at = incident.milestones.resolved.as_ref().map_or(now, |milestone| milestone.at);
-    Some((guests.required.len() + guests.optional.len(), first_slot(&guests, ended_at, settings, now)?))
+    let ended_at = incident
+        .milestones
+        .resolved
+        .as_ref()
+        .map_or(now, |milestone| milestone.at);
+    Some((
+        guests.required.len() + guests.optional.len(),
+        first_slot(&guests, ended_at, settings, now)?,
+    ))
 }
 
 /// Whether a snoozed suggestion is to be shown again.
 pub(crate) fn snooze_is_over(incident: &Incident, settings: &Settings, now: Time) -> bool {
-    let Some(review) = &incident.review else { return true };
+    let Some(review) = &incident.review else {
+        return true;
+    };
     match review.answer {
-        Answer::Snooze { until: SnoozeUntil::WhenResolved } => incident.phase >= Phase::Resolved,
-        Answer::Snooze { until: SnoozeUntil::NextWorkingDay } => {
-            now >= next_working_day(review.at, &settings.config.hours, settings.config.time_zone)
-        }
+        Answer::Snooze {
+            until: SnoozeUntil::WhenResolved,
+        } => incident.phase >= Phase::Resolved,
+        Answer::Snooze {
+            until: SnoozeUntil::NextWorkingDay,
+        } => now >= next_working_day(review.at, &settings.config.hours, settings.config.time_zone),
         _ => true,
     }
 }
@@ -210,10 +307,24 @@ pub(crate) fn snooze_is_over(incident: &Incident, settings: &Settings, now: Time
 /// Ids of the people who acted on the incident, by id or alias, in order of their first act.
 fn responders(incident: &Incident, settings: &Settings) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    let worked = |fact: &Fact| matches!(fact, Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Note(_) | Fact::Change(_));
-    let acts = incident.members.iter().map(|member| &*member.event).filter(|event| worked(&event.fact));
+    let worked = |fact: &Fact| {
+        matches!(
+            fact,
+            Fact::Acknowledgement(_) | Fact::Intervention(_) | Fact::Note(_) | Fact::Change(_)
+        )
+    };
+    let acts = incident
+        .members
+        .iter()
+        .map(|member| &*member.event)
+        .filter(|event| worked(&event.fact));
     for event in acts {
-        let person = event.actor.as_ref().and_then(|actor| settings.force.who.person(&event.source, &actor.id, &incident.identities));
+        let person = event.actor.as_ref().and_then(|actor| {
+            settings
+                .force
+                .who
+                .person(&event.source, &actor.id, &incident.identities)
+        });
         if let Some(person) = person.filter(|person| !found.contains(&person.id)) {
             found.push(person.id.clone());
         }
@@ -233,50 +344,94 @@ fn meeting(
     if postmortem.status == PostmortemStatus::Declined {
         let called_off = scheduled.filter(|meeting| !meeting.cancelled);
         return called_off
-            .map(|meeting| Meeting { cancelled: true, sequence: meeting.sequence + 1, stamp: now, ..meeting.clone() })
+            .map(|meeting| Meeting {
+                cancelled: true,
+                sequence: meeting.sequence + 1,
+                stamp: now,
+                ..meeting.clone()
+            })
             .or(scheduled.cloned());
     }
     // With nobody in the settings there is nobody to count: the entry waits in the file for whoever imports it.
     let nobody_known = settings.config.people.is_empty();
-    let approved =
-        settings.config.meetings.send == Send::Automatic || incident.review.as_ref().is_some_and(|review| review.answer == Answer::Accept);
+    let approved = settings.config.meetings.send == Send::Automatic
+        || incident
+            .review
+            .as_ref()
+            .is_some_and(|review| review.answer == Answer::Accept);
     let enough = nobody_known || guests.reachable >= 2;
     // Where nobody can say when it was over, it is when nothing joins it any more.
     let closed_at = (incident.phase == Phase::Closed).then_some(incident.phase_since);
-    let ended_at = incident.milestones.resolved.as_ref().map(|milestone| milestone.at).or(closed_at);
+    let ended_at = incident
+        .milestones
+        .resolved
+        .as_ref()
+        .map(|milestone| milestone.at)
+        .or(closed_at);
     let (Some(ended_at), true, true, true) = (ended_at, approved, enough, is_over(incident)) else {
         return scheduled.cloned();
     };
     let earliest = ended_at + chrono::TimeDelta::hours(24);
-    if let Some(kept) = scheduled.filter(|meeting| !meeting.cancelled && (meeting.starts_at >= earliest || meeting.starts_at <= now)) {
+    if let Some(kept) = scheduled.filter(|meeting| {
+        !meeting.cancelled && (meeting.starts_at >= earliest || meeting.starts_at <= now)
+    }) {
         return Some(kept.clone());
     }
     let config = &settings.config;
     let starts_at = first_slot(guests, ended_at, settings, now)?;
-    let url = format!("{}/postmortems/{}", config.external_url.trim_end_matches('/'), postmortem.id);
-    let lead = match guests.facilitator.as_deref().and_then(|id| person(settings, id)) {
+    let url = format!(
+        "{}/postmortems/{}",
+        config.external_url.trim_end_matches('/'),
+        postmortem.id
+    );
+    let lead = match guests
+        .facilitator
+        .as_deref()
+        .and_then(|id| person(settings, id))
+    {
         Some(facilitator) => format!("{} leads the meeting.", facilitator.name),
         None => "A facilitator who did not respond to the incident is wanted.".to_owned(),
     };
     Some(Meeting {
         id: postmortem.id.clone(),
-        uid: format!("{}-review@{}", postmortem.id, config.meetings.organizer.rsplit('@').next().unwrap_or("afterword")),
+        uid: format!(
+            "{}-review@{}",
+            postmortem.id,
+            config
+                .meetings
+                .organizer
+                .rsplit('@')
+                .next()
+                .unwrap_or("afterword")
+        ),
         sequence: scheduled.map_or(0, |meeting| meeting.sequence + 1),
         stamp: now,
         starts_at,
         ends_at: starts_at + chrono::TimeDelta::minutes(config.meetings.minutes),
         cancelled: false,
         summary: format!("Postmortem: {}", title(incident)),
-        description: format!("We look at what happened and how, together. {lead}\nThe draft: {url}"),
+        description: format!(
+            "We look at what happened and how, together. {lead}\nThe draft: {url}"
+        ),
         url,
         organizer: config.meetings.organizer.clone(),
-        attendees: guests.required.iter().chain(&guests.optional).cloned().collect(),
+        attendees: guests
+            .required
+            .iter()
+            .chain(&guests.optional)
+            .cloned()
+            .collect(),
     })
 }
 
 /// Whether it is over as far as anybody can say. While its end is unknown the meeting waits until nothing joins any more.
 fn is_over(incident: &Incident) -> bool {
-    let unknown = |signal: &Signal| signal.spans.last().is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown);
+    let unknown = |signal: &Signal| {
+        signal
+            .spans
+            .last()
+            .is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown)
+    };
     match incident.phase {
         Phase::Active => false,
         Phase::Resolved => !incident.signals.iter().any(unknown),
@@ -287,7 +442,11 @@ fn is_over(incident: &Incident) -> bool {
 /// The first slot at which all who are required can come.
 fn first_slot(guests: &Guests, ended_at: Time, settings: &Settings, now: Time) -> Option<Time> {
     let config = &settings.config;
-    let people: Vec<&Person> = guests.required_ids.iter().filter_map(|id| person(settings, id)).collect();
+    let people: Vec<&Person> = guests
+        .required_ids
+        .iter()
+        .filter_map(|id| person(settings, id))
+        .collect();
     let ask = Ask {
         ended_at,
         people: &people,
@@ -310,6 +469,9 @@ fn invite(meeting: &Meeting) -> Delivery {
     Delivery {
         key: format!("invite {} {}", meeting.id, meeting.sequence),
         destination: format!("invite {}", meeting.id),
-        action: Action::WriteInvite { file: format!("{}.ics", meeting.id), text: invite::invite(meeting, invite::method(meeting)) },
+        action: Action::WriteInvite {
+            file: format!("{}.ics", meeting.id),
+            text: invite::invite(meeting, invite::method(meeting)),
+        },
     }
 }

@@ -70,7 +70,9 @@ impl App {
         loop {
             let records = self.store.log_after(*followed, BATCH)?;
             let now = self.now();
-            records.iter().for_each(|record| lock(&self.sights).follow(&record.events, now));
+            records
+                .iter()
+                .for_each(|record| lock(&self.sights).follow(&record.events, now));
             if let Some(last) = records.last() {
                 *followed = last.position;
             }
@@ -79,14 +81,21 @@ impl App {
             }
         }
         let head = self.store.head()?;
-        self.head.send_if_modified(|known| head.next - 1 > std::mem::replace(known, head.next - 1));
-        self.applied.send_if_modified(|known| head.applied > std::mem::replace(known, head.applied.max(*known)));
+        self.head
+            .send_if_modified(|known| head.next - 1 > std::mem::replace(known, head.next - 1));
+        self.applied.send_if_modified(|known| {
+            head.applied > std::mem::replace(known, head.applied.max(*known))
+        });
         Ok(())
     }
 
     /// Logs the leases that ran out, once. Where others receive too, what they have seen counts, and they get time to save it.
     pub(crate) fn tell_lapsed(&self, epoch: u64, now: Time) -> anyhow::Result<()> {
-        let by = if self.store.is_shared() { now - OTHERS } else { now };
+        let by = if self.store.is_shared() {
+            now - OTHERS
+        } else {
+            now
+        };
         let mut lapsed = lock(&self.sights).lapsed(by);
         if self.store.is_shared() && !lapsed.is_empty() {
             let saved = self.store.sights()?;
@@ -104,8 +113,16 @@ impl App {
         if let Some(judge) = lock(&self.judge).as_ref() {
             return Ok(judge.incident_of(event));
         }
-        let open = self.store.incidents(IncidentFilter { open_only: true, limit: SEARCHED })?;
-        let has = |members: &[crate::model::incident::Member]| members.iter().any(|member| member.event.id == *event);
-        Ok(open.into_iter().find(|incident| has(&incident.members)).map(|incident| incident.id))
+        let open = self.store.incidents(IncidentFilter {
+            open_only: true,
+            limit: SEARCHED,
+        })?;
+        let has = |members: &[crate::model::incident::Member]| {
+            members.iter().any(|member| member.event.id == *event)
+        };
+        Ok(open
+            .into_iter()
+            .find(|incident| has(&incident.members))
+            .map(|incident| incident.id))
     }
 }

@@ -52,7 +52,10 @@ pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Loaded>
 
 /// What incidents know of alerts, in order of time within each.
 pub(crate) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
-    let events = incidents.iter().flat_map(|incident| &incident.members).map(|member| &*member.event);
+    let events = incidents
+        .iter()
+        .flat_map(|incident| &incident.members)
+        .map(|member| &*member.event);
     events.filter(|event| matches!(event.fact, Fact::Alert(_) | Fact::Lapsed(_)))
 }
 
@@ -68,10 +71,21 @@ impl Judge {
         let last = in_force.max_by_key(|(at, _)| *at).map(|(_, fact)| fact);
         // What this version cannot read of what an earlier one logged is logged again.
         let read = last.and_then(|fact| Some((fact.hash.clone(), as_logged(fact).ok()?)));
-        let (hash, force) = read.map_or_else(|| (None, settings.force.clone()), |(hash, force)| (Some(hash), force));
+        let (hash, force) = read.map_or_else(
+            || (None, settings.force.clone()),
+            |(hash, force)| (Some(hash), force),
+        );
         let applied = loaded.applied;
         let state = State::restore(loaded.incidents, loaded.loose, &force, now);
-        Self { state, applied, epoch, force, settings: hash, poison: None, careful: false }
+        Self {
+            state,
+            applied,
+            epoch,
+            force,
+            settings: hash,
+            poison: None,
+            careful: false,
+        }
     }
 
     /// Decides everything again under what the log puts in force.
@@ -80,7 +94,10 @@ impl Judge {
             Ok(force) => self.force = force,
             Err(faults) => {
                 let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
-                tracing::error!("what is in force stays so, as what the log puts in its place cannot be read: {}", told.join("; "));
+                tracing::error!(
+                    "what is in force stays so, as what the log puts in its place cannot be read: {}",
+                    told.join("; ")
+                );
             }
         }
         changes.merge(self.state.rejudge(&self.force, at));
@@ -116,14 +133,20 @@ impl App {
         let mut judge = lock(&self.judge);
         let Some(epoch) = self.epoch() else {
             *judge = None;
-            return Ok(Judged { more: false, open_until: None, next: None });
+            return Ok(Judged {
+                more: false,
+                open_until: None,
+                next: None,
+            });
         };
         let mut judging = match judge.take().filter(|judge| judge.epoch == epoch) {
             Some(judging) => judging,
             None => self.take_up(epoch, &settings)?,
         };
         let result = self.step(&mut judging, &settings);
-        self.applied.send_if_modified(|applied| std::mem::replace(applied, judging.applied) != judging.applied);
+        self.applied.send_if_modified(|applied| {
+            std::mem::replace(applied, judging.applied) != judging.applied
+        });
         // After a fault what the engine has in memory may be ahead of the store: the next step begins again from there.
         if result.is_ok() {
             *judge = Some(judging);
@@ -152,10 +175,17 @@ impl App {
         let mut to = from;
         let mut judged_until = now;
         for mut window in windows.complete {
-            let (Some(first), Some(last)) = (window.first().map(|record| record.logged_at), window.last()) else { continue };
+            let (Some(first), Some(last)) =
+                (window.first().map(|record| record.logged_at), window.last())
+            else {
+                continue;
+            };
             judge.state.tick_until(&judge.force, first, &mut changes);
             (to, judged_until) = (last.position, last.logged_at);
-            if let Some((position, why)) = judge.poison.take_if(|(position, _)| window.iter().any(|record| record.position == *position)) {
+            if let Some((position, why)) = judge
+                .poison
+                .take_if(|(position, _)| window.iter().any(|record| record.position == *position))
+            {
                 stored.quarantined.push((position, why));
                 window.retain(|record| record.position != position);
             }
@@ -171,7 +201,11 @@ impl App {
             judge.applied = to;
         }
         judge.careful = false;
-        Ok(Judged { more, open_until: windows.open_until, next: judge.state.next() })
+        Ok(Judged {
+            more,
+            open_until: windows.open_until,
+            next: judge.state.next(),
+        })
     }
 
     /// What waits in the log, in windows.
@@ -182,7 +216,9 @@ impl App {
             let more = records.len() == limit;
             let mut complete: Vec<Vec<Record>> = Vec::new();
             for record in records {
-                match complete.last_mut().filter(|window| !judge.careful && window_of(window[0].logged_at) == window_of(record.logged_at)) {
+                match complete.last_mut().filter(|window| {
+                    !judge.careful && window_of(window[0].logged_at) == window_of(record.logged_at)
+                }) {
                     Some(window) => window.push(record),
                     None => complete.push(vec![record]),
                 }
@@ -192,21 +228,44 @@ impl App {
                 continue;
             }
             // The last window may go on: in records not read yet, or not logged yet.
-            let end = complete.last().map(|window| window_end(window[0].logged_at));
-            let open = end.filter(|end| now < *end && *end - now <= WINDOW && !self.clock.is_set() && !judge.careful);
+            let end = complete
+                .last()
+                .map(|window| window_end(window[0].logged_at));
+            let open = end.filter(|end| {
+                now < *end && *end - now <= WINDOW && !self.clock.is_set() && !judge.careful
+            });
             if more || open.is_some() {
                 complete.pop();
             }
-            return Ok((Windows { complete, open_until: open.filter(|_| !more) }, more));
+            return Ok((
+                Windows {
+                    complete,
+                    open_until: open.filter(|_| !more),
+                },
+                more,
+            ));
         }
     }
 
-    fn apply_window(&self, judge: &mut Judge, window: Vec<Record>, at: Time, changes: &mut Changes) -> anyhow::Result<()> {
-        let named = window.first().map(|record| (record.position, record.source.clone()));
+    fn apply_window(
+        &self,
+        judge: &mut Judge,
+        window: Vec<Record>,
+        at: Time,
+        changes: &mut Changes,
+    ) -> anyhow::Result<()> {
+        let named = window
+            .first()
+            .map(|record| (record.position, record.source.clone()));
         let alone = window.len() == 1;
-        let events: Vec<Event> = window.into_iter().flat_map(|record| record.events).collect();
+        let events: Vec<Event> = window
+            .into_iter()
+            .flat_map(|record| record.events)
+            .collect();
         let put_in_force = put_in_force(&events).cloned();
-        let judged = catch_unwind(AssertUnwindSafe(|| judge.state.apply(events, &judge.force, at)));
+        let judged = catch_unwind(AssertUnwindSafe(|| {
+            judge.state.apply(events, &judge.force, at)
+        }));
         let (Err(_), Some((position, source))) = (&judged, named) else {
             if let Ok(more) = judged {
                 changes.merge(more);
@@ -217,27 +276,48 @@ impl App {
             return Ok(());
         };
         if alone {
-            judge.poison = Some((position, "judging this record failed; it was passed over".to_owned()));
-            anyhow::bail!("record {position} of source {source} made the engine panic; it is quarantined")
+            judge.poison = Some((
+                position,
+                "judging this record failed; it was passed over".to_owned(),
+            ));
+            anyhow::bail!(
+                "record {position} of source {source} made the engine panic; it is quarantined"
+            )
         }
         // One of them did it: they are judged one by one to find out which.
         judge.careful = true;
-        anyhow::bail!("a record from {position} on made the engine panic; they are judged one by one")
+        anyhow::bail!(
+            "a record from {position} on made the engine panic; they are judged one by one"
+        )
     }
 
     /// Everything that is to be stored of what has changed.
-    fn gather(&self, state: &State, changes: &Changes, settings: &Settings, now: Time, stored: &mut apply::Changes) -> anyhow::Result<()> {
+    fn gather(
+        &self,
+        state: &State,
+        changes: &Changes,
+        settings: &Settings,
+        now: Time,
+        stored: &mut apply::Changes,
+    ) -> anyhow::Result<()> {
         stored.now = now;
         stored.judged_until = state.now();
         let rotas = self.rotas();
-        let known = effects::Known { settings, rotas: &rotas };
+        let known = effects::Known {
+            settings,
+            rotas: &rotas,
+        };
         for (id, heir) in &changes.removed {
             effects::fallen_together(&self.store, id, heir.as_ref(), known, now, stored)?;
             stored.removed.push(id.clone());
-            stored.aliases.extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
+            stored
+                .aliases
+                .extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
         }
         for id in &changes.changed {
-            let Some(incident) = state.shared(id) else { continue };
+            let Some(incident) = state.shared(id) else {
+                continue;
+            };
             let bundled: Vec<&Incident> = state.bundle_of(id).collect();
             effects::effects(&self.store, &incident, &bundled, known, now, stored)?;
             if incident.phase == Phase::Closed {
@@ -245,14 +325,28 @@ impl App {
             }
             stored.incidents.push(incident);
         }
-        stored.loose.extend(changes.loosened.iter().filter_map(|id| state.loose(id)).cloned());
-        stored.loose_removed.extend(changes.placed.iter().filter(|id| state.loose(id).is_none()).copied());
+        stored.loose.extend(
+            changes
+                .loosened
+                .iter()
+                .filter_map(|id| state.loose(id))
+                .cloned(),
+        );
+        stored.loose_removed.extend(
+            changes
+                .placed
+                .iter()
+                .filter(|id| state.loose(id).is_none())
+                .copied(),
+        );
         Ok(())
     }
 
     /// Logs the settings in force if they are not those of the last time: replay must see which rules held when.
     pub(crate) fn record_settings(&self) -> anyhow::Result<()> {
-        lock(&self.judge).as_mut().map_or(Ok(()), |judge| self.note_settings(judge, &self.settings()))
+        lock(&self.judge)
+            .as_mut()
+            .map_or(Ok(()), |judge| self.note_settings(judge, &self.settings()))
     }
 
     fn note_settings(&self, judge: &mut Judge, settings: &Settings) -> anyhow::Result<()> {
@@ -260,7 +354,14 @@ impl App {
         if judge.settings.as_ref() == Some(&logged.hash) {
             return Ok(());
         }
-        self.append_own(judge.epoch, vec![Event::new("afterword", self.now(), Fact::Settings(logged.clone()))])?;
+        self.append_own(
+            judge.epoch,
+            vec![Event::new(
+                "afterword",
+                self.now(),
+                Fact::Settings(logged.clone()),
+            )],
+        )?;
         judge.settings = Some(logged.hash.clone());
         Ok(())
     }
@@ -272,15 +373,27 @@ impl App {
     pub(crate) fn redraft(&self, incident: &IncidentId) -> anyhow::Result<()> {
         let settings = self.settings();
         let mut held = lock(&self.judge);
-        let Some(judge) = held.as_mut() else { return Ok(()) };
-        let Some(known) = judge.state.incident(incident) else { return Ok(()) };
+        let Some(judge) = held.as_mut() else {
+            return Ok(());
+        };
+        let Some(known) = judge.state.incident(incident) else {
+            return Ok(());
+        };
         let now = self.now();
-        let mut stored = apply::Changes { now, judged_until: judge.state.now(), ..apply::Changes::default() };
+        let mut stored = apply::Changes {
+            now,
+            judged_until: judge.state.now(),
+            ..apply::Changes::default()
+        };
         let bundled: Vec<&Incident> = judge.state.bundle_of(incident).collect();
         let rotas = self.rotas();
-        let at_hand = effects::Known { settings: &settings, rotas: &rotas };
+        let at_hand = effects::Known {
+            settings: &settings,
+            rotas: &rotas,
+        };
         effects::effects(&self.store, known, &bundled, at_hand, now, &mut stored)?;
-        self.store.apply(judge.epoch, judge.applied, judge.applied, &stored)?;
+        self.store
+            .apply(judge.epoch, judge.applied, judge.applied, &stored)?;
         self.applied.send_modify(|_| {});
         Ok(())
     }

@@ -13,7 +13,9 @@ use crate::app::clock::Clock;
 use crate::app::intake::commit::Arrival;
 use crate::app::settings::{Settings, as_logged, put_in_force};
 use crate::engine::tests::at;
-use crate::engine::tests::properties::{NEAR_MISSES, RULES, corrected, corrections, difference, history};
+use crate::engine::tests::properties::{
+    NEAR_MISSES, RULES, corrected, corrections, difference, history,
+};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::incident::Incident;
@@ -39,8 +41,14 @@ enum Step {
 /// Rules and services that ask for other things. Where services came to belong together otherwise, what is over stays where it was for a
 /// process that lives on, and is found anew by one that begins.
 const IN_FORCE: [(&str, &str); 2] = [
-    (RULES, "services: [{name: checkout, depends_on: [payments]}, {name: payments}, {name: search}]"),
-    (NEAR_MISSES, "services: [{name: checkout, depends_on: [payments]}, {name: payments}, {name: search}]"),
+    (
+        RULES,
+        "services: [{name: checkout, depends_on: [payments]}, {name: payments}, {name: search}]",
+    ),
+    (
+        NEAR_MISSES,
+        "services: [{name: checkout, depends_on: [payments]}, {name: payments}, {name: search}]",
+    ),
 ];
 
 fn step() -> impl Strategy<Value = Step> {
@@ -89,13 +97,22 @@ impl Live {
 fn write(dir: &Path, number: usize, note: &str) {
     let (rules, services) = IN_FORCE[number];
     std::fs::write(dir.join("rules.yaml"), rules).unwrap();
-    std::fs::write(dir.join("afterword.yaml"), format!("# {note}\nrules: [rules.yaml]\n{services}\n")).unwrap();
+    std::fs::write(
+        dir.join("afterword.yaml"),
+        format!("# {note}\nrules: [rules.yaml]\n{services}\n"),
+    )
+    .unwrap();
 }
 
 fn start(dir: &Path, time: &Arc<Mutex<Option<Time>>>) -> Arc<App> {
     let now = time.lock().unwrap().unwrap();
     let store = Store::open_at(&Place::Sqlite(dir.join("afterword.db")), now).unwrap();
-    App::start(store, Settings::load(Some(&dir.join("afterword.yaml"))).unwrap(), Clock::Set(Arc::clone(time))).unwrap()
+    App::start(
+        store,
+        Settings::load(Some(&dir.join("afterword.yaml"))).unwrap(),
+        Clock::Set(Arc::clone(time)),
+    )
+    .unwrap()
 }
 
 /// The log of a store under the rules that held when each record was logged.
@@ -103,7 +120,11 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
     let log = store.log_after(0, usize::MAX >> 1).unwrap();
     let read = |fact: &_| Arc::new(as_logged(fact).unwrap());
     // What a service starts with is in force before it is logged.
-    let first = log.iter().find_map(|record| put_in_force(&record.events)).map(read).unwrap();
+    let first = log
+        .iter()
+        .find_map(|record| put_in_force(&record.events))
+        .map(read)
+        .unwrap();
     let mut backtest = Backtest::under(first, Time::UNIX_EPOCH);
     for record in log {
         let next = put_in_force(&record.events).map(read);
@@ -120,9 +141,17 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
 fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<Incident>) {
     let mut live = Live::new();
     // Each comes some minutes late; some at the very same moment as the one before.
-    let late =
-        |(event, (_, late, _)): (Event, &(Step, i64, bool))| (event.occurred_at.max(at(0)) + TimeDelta::minutes(late * late * 7), event);
-    let mut coming: Vec<(Time, Event)> = events.into_iter().zip(steps.iter().cycle()).map(late).collect();
+    let late = |(event, (_, late, _)): (Event, &(Step, i64, bool))| {
+        (
+            event.occurred_at.max(at(0)) + TimeDelta::minutes(late * late * 7),
+            event,
+        )
+    };
+    let mut coming: Vec<(Time, Event)> = events
+        .into_iter()
+        .zip(steps.iter().cycle())
+        .map(late)
+        .collect();
     coming.sort_by_key(|(comes, _)| *comes);
     for ((comes, event), (step, _, apart)) in coming.into_iter().zip(steps.iter().cycle()) {
         if *apart {
@@ -131,7 +160,13 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
             *live.time.lock().unwrap() = Some(comes.max(now) + TimeDelta::milliseconds(250));
             live.take(*step);
         }
-        live.app.receive_now(Arrival { source: "test".to_owned(), events: vec![event], ..Arrival::default() }).unwrap();
+        live.app
+            .receive_now(Arrival {
+                source: "test".to_owned(),
+                events: vec![event],
+                ..Arrival::default()
+            })
+            .unwrap();
     }
     *live.time.lock().unwrap() = Some(live.app.now().max(at(500)) + TimeDelta::days(1));
     live.take(Step::Judge);
@@ -139,11 +174,21 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
     write(live.dir.path(), 0, "the last");
     live.app.reload().unwrap();
     live.take(Step::Judge);
-    let mut stored = live.app.store.incidents(IncidentFilter { open_only: false, limit: 10_000 }).unwrap();
+    let mut stored = live
+        .app
+        .store
+        .incidents(IncidentFilter {
+            open_only: false,
+            limit: 10_000,
+        })
+        .unwrap();
     stored.sort_by(|one, other| one.id.cmp(&other.id));
     let mut again = backtested(&live.app.store, live.app.now());
     // A process that begins looks at everything once more, and a revision counts the looks that found something else.
-    stored.iter_mut().chain(&mut again).for_each(|incident| incident.revision = 0);
+    stored
+        .iter_mut()
+        .chain(&mut again)
+        .for_each(|incident| incident.revision = 0);
     (stored, again)
 }
 

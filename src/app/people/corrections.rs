@@ -21,7 +21,9 @@ pub enum CorrectionFault {
     #[error("{0} is this incident already")]
     SameIncident(IncidentId),
     /// Events are named that are not here.
-    #[error("event `{0}` does not belong to this incident; the incident's `members` list those that do")]
+    #[error(
+        "event `{0}` does not belong to this incident; the incident's `members` list those that do"
+    )]
     NotHere(String),
     /// None was named.
     #[error("name the events that belong elsewhere")]
@@ -35,7 +37,9 @@ pub enum CorrectionFault {
     #[error("the time is in the future; a milestone is stated once it was reached")]
     Future,
     /// No name, or none that a source could give.
-    #[error("name whom it is about as `alias`, as it came: github:ada, in one line of at most 200 characters")]
+    #[error(
+        "name whom it is about as `alias`, as it came: github:ada, in one line of at most 200 characters"
+    )]
     NoName,
     /// The settings know nobody of that id.
     #[error("`people` in the settings has nobody with the id `{0}`{1}")]
@@ -47,41 +51,76 @@ impl App {
     ///
     /// # Errors
     /// When both are the same.
-    pub fn merge(&self, into: &Incident, from: &Incident, by: Option<&str>) -> Result<Event, CorrectionFault> {
+    pub fn merge(
+        &self,
+        into: &Incident,
+        from: &Incident,
+        by: Option<&str>,
+    ) -> Result<Event, CorrectionFault> {
         if into.id == from.id {
             return Err(CorrectionFault::SameIncident(from.id.clone()));
         }
-        Ok(self.edit(&into.id, Edit::Merge { into: into.id.clone(), from: from.id.clone() }, by))
+        Ok(self.edit(
+            &into.id,
+            Edit::Merge {
+                into: into.id.clone(),
+                from: from.id.clone(),
+            },
+            by,
+        ))
     }
 
     /// The named events, and all others about the same subjects, belong to `to`, or are an incident of their own.
     ///
     /// # Errors
     /// When that would leave events without an incident, or says nothing.
-    pub fn part(&self, from: &Incident, events: &[String], to: Option<&Incident>, by: Option<&str>) -> Result<Event, CorrectionFault> {
+    pub fn part(
+        &self,
+        from: &Incident,
+        events: &[String],
+        to: Option<&Incident>,
+        by: Option<&str>,
+    ) -> Result<Event, CorrectionFault> {
         if to.is_some_and(|to| to.id == from.id) {
             return Err(CorrectionFault::SameIncident(from.id.clone()));
         }
         let mut named: BTreeSet<EventId> = BTreeSet::new();
         let mut subjects: BTreeSet<Subject> = BTreeSet::new();
         for id in events {
-            let own = |wanted: EventId| from.members.iter().find(|member| member.event.id == wanted && member.reason != Joined::Context);
-            let here = id.parse().ok().and_then(own).ok_or_else(|| CorrectionFault::NotHere(id.clone()))?;
+            let own = |wanted: EventId| {
+                from.members
+                    .iter()
+                    .find(|member| member.event.id == wanted && member.reason != Joined::Context)
+            };
+            let here = id
+                .parse()
+                .ok()
+                .and_then(own)
+                .ok_or_else(|| CorrectionFault::NotHere(id.clone()))?;
             subjects.insert(here.event.subject);
             named.insert(here.event.id);
         }
         if named.is_empty() {
             return Err(CorrectionFault::Nothing);
         }
-        let own = from.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &*member.event);
-        let (moving, staying): (Vec<&Event>, Vec<&Event>) = own.partition(|event| subjects.contains(&event.subject));
+        let own = from
+            .members
+            .iter()
+            .filter(|member| member.reason != Joined::Context)
+            .map(|member| &*member.event);
+        let (moving, staying): (Vec<&Event>, Vec<&Event>) =
+            own.partition(|event| subjects.contains(&event.subject));
         if !staying.into_iter().any(opens) {
             return Err(CorrectionFault::NothingOpens("what stays"));
         }
         if to.is_none() && !moving.into_iter().any(opens) {
             return Err(CorrectionFault::NothingOpens("what moves"));
         }
-        let edit = Edit::Move { from: from.id.clone(), events: named.into_iter().collect(), to: to.map(|to| to.id.clone()) };
+        let edit = Edit::Move {
+            from: from.id.clone(),
+            events: named.into_iter().collect(),
+            to: to.map(|to| to.id.clone()),
+        };
         Ok(self.edit(&from.id, edit, by))
     }
 
@@ -89,37 +128,81 @@ impl App {
     ///
     /// # Errors
     /// When it lies ahead.
-    pub fn milestone(&self, of: &Incident, milestone: MilestoneKind, at: Time, by: Option<&str>) -> Result<Event, CorrectionFault> {
+    pub fn milestone(
+        &self,
+        of: &Incident,
+        milestone: MilestoneKind,
+        at: Time,
+        by: Option<&str>,
+    ) -> Result<Event, CorrectionFault> {
         if at > self.now() + AHEAD {
             return Err(CorrectionFault::Future);
         }
-        Ok(self.edit(&of.id, Edit::Milestone { of: of.id.clone(), milestone, at }, by))
+        Ok(self.edit(
+            &of.id,
+            Edit::Milestone {
+                of: of.id.clone(),
+                milestone,
+                at,
+            },
+            by,
+        ))
     }
 
     /// Whether data was lost, as somebody states it.
     pub fn data_loss(&self, of: &Incident, lost: bool, by: Option<&str>) -> Event {
-        self.edit(&of.id, Edit::DataLoss { of: of.id.clone(), lost }, by)
+        self.edit(
+            &of.id,
+            Edit::DataLoss {
+                of: of.id.clone(),
+                lost,
+            },
+            by,
+        )
     }
 
     /// Whoever a source calls so is that person; `None`: what was stated of it is taken back.
     ///
     /// # Errors
     /// When there is no name, or no such person.
-    pub fn identity(&self, alias: &str, person: Option<&str>, by: Option<&str>) -> Result<Event, CorrectionFault> {
+    pub fn identity(
+        &self,
+        alias: &str,
+        person: Option<&str>,
+        by: Option<&str>,
+    ) -> Result<Event, CorrectionFault> {
         let alias = alias.trim();
         if alias.is_empty() || alias.chars().count() > 200 || alias.chars().any(char::is_control) {
             return Err(CorrectionFault::NoName);
         }
         let settings = self.settings();
         let known = |id: &str| {
-            settings.force.who.by_id(id).map(|person| person.id.clone()).ok_or_else(|| {
-                let ids = settings.config.people.iter().map(|person| person.id.as_str());
-                let hint = nearest(id, ids).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
-                CorrectionFault::Nobody(id.chars().take(200).collect(), hint)
-            })
+            settings
+                .force
+                .who
+                .by_id(id)
+                .map(|person| person.id.clone())
+                .ok_or_else(|| {
+                    let ids = settings
+                        .config
+                        .people
+                        .iter()
+                        .map(|person| person.id.as_str());
+                    let hint = nearest(id, ids)
+                        .map(|name| format!("; did you mean `{name}`?"))
+                        .unwrap_or_default();
+                    CorrectionFault::Nobody(id.chars().take(200).collect(), hint)
+                })
         };
         let person = person.map(known).transpose()?;
-        let mut event = Event::new("people", self.now(), Fact::Edit(Edit::Identity { alias: alias.to_owned(), person }));
+        let mut event = Event::new(
+            "people",
+            self.now(),
+            Fact::Edit(Edit::Identity {
+                alias: alias.to_owned(),
+                person,
+            }),
+        );
         event.actor = actor(by);
         event.identify();
         Ok(event)
@@ -137,5 +220,8 @@ impl App {
 /// Whoever says so, as they name themselves.
 fn actor(by: Option<&str>) -> Option<Box<Actor>> {
     let by = by.map(str::trim).filter(|by| !by.is_empty())?;
-    Some(Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }))
+    Some(Box::new(Actor {
+        id: by.chars().take(200).collect(),
+        kind: ActorKind::Human,
+    }))
 }

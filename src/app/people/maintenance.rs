@@ -32,7 +32,12 @@ impl App {
     pub fn planned(&self) -> Result<Vec<Planned>, StoreError> {
         let settings = self.settings();
         let mut last: BTreeMap<Subject, Event> = BTreeMap::new();
-        last.extend(self.store.planned()?.into_iter().map(|event| (event.subject, event)));
+        last.extend(
+            self.store
+                .planned()?
+                .into_iter()
+                .map(|event| (event.subject, event)),
+        );
         let told = last.into_values().filter_map(|event| match event.fact {
             Fact::Maintenance(window) if window.to > window.from => Some(Planned {
                 service: event.service.as_deref().map(str::to_owned),

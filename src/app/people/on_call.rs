@@ -91,9 +91,13 @@ impl Rotas {
     #[must_use]
     pub fn on_call_at(&self, service: &str, at: Time, settings: &Settings) -> Option<OnCall> {
         let feed = settings.config.on_call.get(service)?;
-        let Some(known) = self.0.get(feed) else { return Some(OnCall::Unknown("its calendar was not read yet".to_owned())) };
+        let Some(known) = self.0.get(feed) else {
+            return Some(OnCall::Unknown("its calendar was not read yet".to_owned()));
+        };
         Some(match (&known.rota, &known.fault) {
-            (Some((_, read_at)), Some(fault)) if at > *read_at + RELIED_ON => OnCall::Unknown(unreadable(fault)),
+            (Some((_, read_at)), Some(fault)) if at > *read_at + RELIED_ON => {
+                OnCall::Unknown(unreadable(fault))
+            }
             (Some((rota, _)), _) => rota.at(at, &settings.force.who),
             (None, Some(fault)) => OnCall::Unknown(unreadable(fault)),
             (None, None) => OnCall::Unknown("its calendar was not read yet".to_owned()),
@@ -103,7 +107,12 @@ impl Rotas {
     /// Who was on call for each service of an incident at an instant, where a calendar is named.
     #[must_use]
     pub fn duties(&self, incident: &Incident, at: Time, settings: &Settings) -> Vec<Duty> {
-        let duty = |service: &String| Some(Duty { service: service.clone(), who: self.on_call_at(service, at, settings)? });
+        let duty = |service: &String| {
+            Some(Duty {
+                service: service.clone(),
+                who: self.on_call_at(service, at, settings)?,
+            })
+        };
         incident.services.iter().filter_map(duty).collect()
     }
 
@@ -111,7 +120,9 @@ impl Rotas {
     #[must_use]
     pub fn at_detection(&self, incident: &Incident, settings: &Settings) -> Vec<Duty> {
         let detected = incident.milestones.detected.as_ref();
-        detected.map_or_else(Vec::new, |detected| self.duties(incident, detected.at, settings))
+        detected.map_or_else(Vec::new, |detected| {
+            self.duties(incident, detected.at, settings)
+        })
     }
 
     /// Whom to tell of an incident: who was on call at detection, else who is now, else the owners.
@@ -120,7 +131,9 @@ impl Rotas {
         let known = |duties: Vec<Duty>| {
             let mut ids: Vec<String> = Vec::new();
             for duty in duties {
-                let OnCall::These(on_duty) = duty.who else { continue };
+                let OnCall::These(on_duty) = duty.who else {
+                    continue;
+                };
                 for id in on_duty.into_iter().filter_map(|one| one.person) {
                     if !ids.contains(&id) {
                         ids.push(id);
@@ -130,8 +143,14 @@ impl Rotas {
             ids
         };
         let found = [
-            (known(self.at_detection(incident, settings)), Because::OnCallAtDetection),
-            (known(self.duties(incident, now, settings)), Because::OnCallNow),
+            (
+                known(self.at_detection(incident, settings)),
+                Because::OnCallAtDetection,
+            ),
+            (
+                known(self.duties(incident, now, settings)),
+                Because::OnCallNow,
+            ),
             (incident.scope.clone(), Because::Owners),
         ];
         let first = found.into_iter().find(|(people, _)| !people.is_empty());
@@ -145,13 +164,17 @@ impl Rotas {
         let show = |(service, feed): (&String, &Feed)| {
             let known = self.0.get(feed);
             let rota = known.and_then(|known| known.rota.as_ref());
-            let left_out = rota.map(|(rota, _)| rota.left_out).filter(|count| *count > 0);
+            let left_out = rota
+                .map(|(rota, _)| rota.left_out)
+                .filter(|count| *count > 0);
             let fault = known.and_then(|known| known.fault.clone());
             Some(Shown {
                 service: service.clone(),
                 now: self.on_call_at(service, now, settings)?,
                 read_at: rota.map(|(_, read_at)| *read_at),
-                fault: fault.or_else(|| left_out.map(|count| format!("{count} of its entries cannot be read"))),
+                fault: fault.or_else(|| {
+                    left_out.map(|count| format!("{count} of its entries cannot be read"))
+                }),
             })
         };
         settings.config.on_call.iter().filter_map(show).collect()
@@ -186,9 +209,18 @@ impl App {
     fn open_of(&self, services: &BTreeSet<String>) -> Vec<IncidentId> {
         let held = lock(&self.judge);
         let all = held.iter().flat_map(Judge::incidents);
-        let open = all.filter(|incident| incident.phase != Phase::Closed && incident.standing == Standing::Held);
-        let of = open.filter(|incident| incident.services.iter().any(|service| services.contains(service)));
-        of.take(REDRAFTED).map(|incident| incident.id.clone()).collect()
+        let open = all.filter(|incident| {
+            incident.phase != Phase::Closed && incident.standing == Standing::Held
+        });
+        let of = open.filter(|incident| {
+            incident
+                .services
+                .iter()
+                .any(|service| services.contains(service))
+        });
+        of.take(REDRAFTED)
+            .map(|incident| incident.id.clone())
+            .collect()
     }
 }
 
@@ -207,7 +239,9 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
             settings = app.settings();
             // Another zone reads the same calendar otherwise.
             let mut rotas = lock(&app.rotas);
-            rotas.0.retain(|feed, _| settings.config.on_call.values().any(|named| named == feed));
+            rotas
+                .0
+                .retain(|feed, _| settings.config.on_call.values().any(|named| named == feed));
             for known in rotas.0.values_mut() {
                 (known.seen, known.due) = (Seen::default(), None);
             }
@@ -216,24 +250,37 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
         let now = app.now();
         let due = |feed| {
             let known = lock(&app.rotas).0.get(&feed).cloned().unwrap_or_default();
-            known.due.is_none_or(|due| due <= now).then_some((feed, known))
+            known
+                .due
+                .is_none_or(|due| due <= now)
+                .then_some((feed, known))
         };
         let due: Vec<(Feed, Known)> = feeds.into_iter().filter_map(due).collect();
         // One dead server does not keep the others' calendars from being read.
         let each = |(feed, known)| look(&app, &settings, &client, feed, known);
-        futures_util::stream::iter(due).for_each_concurrent(AT_ONCE, each).await;
+        futures_util::stream::iter(due)
+            .for_each_concurrent(AT_ONCE, each)
+            .await;
         tokio::time::sleep(BEAT).await;
     }
 }
 
 /// Reads a calendar again, if it has changed.
-async fn look(app: &Arc<App>, settings: &Arc<Settings>, client: &Client, feed: Feed, mut known: Known) {
+async fn look(
+    app: &Arc<App>,
+    settings: &Arc<Settings>,
+    client: &Client,
+    feed: Feed,
+    mut known: Known,
+) {
     let zone = settings.config.time_zone;
     let read = match text(settings, client, &feed, &known.seen).await {
         Ok(None) => Ok(None),
         Ok(Some((text, seen))) => {
             let parsed = tokio::task::spawn_blocking(move || on_call_feed::read(&text, zone)).await;
-            parsed.unwrap_or_else(|_| Err("reading it failed".to_owned())).map(|rota| Some((rota, seen)))
+            parsed
+                .unwrap_or_else(|_| Err("reading it failed".to_owned()))
+                .map(|rota| Some((rota, seen)))
         }
         Err(why) => Err(why),
     };
@@ -245,23 +292,44 @@ async fn look(app: &Arc<App>, settings: &Arc<Settings>, client: &Client, feed: F
             if let Some((rota, seen)) = read {
                 known.seen = seen;
                 let rota = before.iter().fold(rota, |rota, before| rota.after(before));
-                let rota = before.clone().filter(|before| **before == rota).unwrap_or_else(|| Arc::new(rota));
+                let rota = before
+                    .clone()
+                    .filter(|before| **before == rota)
+                    .unwrap_or_else(|| Arc::new(rota));
                 known.rota = Some((rota, now));
             } else if let Some((_, read_at)) = &mut known.rota {
                 *read_at = now;
             }
             known.fault = None;
-            known.due = Some(now + if matches!(feed, Feed::File(_)) { FILES } else { SERVERS });
+            known.due = Some(
+                now + if matches!(feed, Feed::File(_)) {
+                    FILES
+                } else {
+                    SERVERS
+                },
+            );
         }
         Err(why) => {
-            let services = of(settings, &feed).into_iter().collect::<Vec<_>>().join(", ");
+            let services = of(settings, &feed)
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(", ");
             if known.fault.as_ref() != Some(&why) {
-                app.trouble(&format!("who is on call for {services} is not known"), &anyhow::anyhow!(unreadable(&why)));
+                app.trouble(
+                    &format!("who is on call for {services} is not known"),
+                    &anyhow::anyhow!(unreadable(&why)),
+                );
             }
             // Whatever comes next is read whole.
             known.seen = Seen::default();
             known.fault = Some(why);
-            known.due = Some(now + if matches!(feed, Feed::File(_)) { FILES } else { AFTER_A_FAULT });
+            known.due = Some(
+                now + if matches!(feed, Feed::File(_)) {
+                    FILES
+                } else {
+                    AFTER_A_FAULT
+                },
+            );
         }
     }
     let same = match (&before, &known.rota) {
@@ -274,18 +342,36 @@ async fn look(app: &Arc<App>, settings: &Arc<Settings>, client: &Client, feed: F
     if changed {
         let ours = Arc::clone(app);
         let redrafted = tokio::task::spawn_blocking(move || ours.redraft_of(&services)).await;
-        if let Some(fault) = redrafted.map_err(anyhow::Error::from).and_then(|done| done).err() {
-            app.trouble("drafts could not be brought up to date with who was on call", &fault);
+        if let Some(fault) = redrafted
+            .map_err(anyhow::Error::from)
+            .and_then(|done| done)
+            .err()
+        {
+            app.trouble(
+                "drafts could not be brought up to date with who was on call",
+                &fault,
+            );
         }
     }
 }
 
 fn of(settings: &Settings, feed: &Feed) -> BTreeSet<String> {
-    settings.config.on_call.iter().filter(|(_, named)| *named == feed).map(|(service, _)| service.clone()).collect()
+    settings
+        .config
+        .on_call
+        .iter()
+        .filter(|(_, named)| *named == feed)
+        .map(|(service, _)| service.clone())
+        .collect()
 }
 
 /// A calendar's text; `None`: it has not changed.
-async fn text(settings: &Arc<Settings>, client: &Client, feed: &Feed, seen: &Seen) -> Result<Option<(String, Seen)>, String> {
+async fn text(
+    settings: &Arc<Settings>,
+    client: &Client,
+    feed: &Feed,
+    seen: &Seen,
+) -> Result<Option<(String, Seen)>, String> {
     match feed {
         Feed::File(path) => {
             let path = base(settings.file.as_deref()).join(path);
@@ -298,7 +384,9 @@ async fn text(settings: &Arc<Settings>, client: &Client, feed: &Feed, seen: &See
         Feed::Secret(secret) => {
             let (settings, secret) = (Arc::clone(settings), secret.clone());
             let read = tokio::task::spawn_blocking(move || settings.address(&secret)).await;
-            let address = read.map_err(|_| "its address cannot be read".to_owned())?.map_err(|fault| fault.message)?;
+            let address = read
+                .map_err(|_| "its address cannot be read".to_owned())?
+                .map_err(|fault| fault.message)?;
             client.fetch(&address, seen).await
         }
     }
@@ -308,8 +396,16 @@ fn file(path: &Path) -> Result<String, String> {
     let told = |error: std::io::Error| format!("{} cannot be read: {error}", path.display());
     let mut bytes = Vec::new();
     let most = u64::try_from(LARGEST).unwrap_or(u64::MAX).saturating_add(1);
-    std::fs::File::open(path).map_err(told)?.take(most).read_to_end(&mut bytes).map_err(told)?;
-    if bytes.len() > LARGEST { Err(too_large()) } else { Ok(String::from_utf8_lossy(&bytes).into_owned()) }
+    std::fs::File::open(path)
+        .map_err(told)?
+        .take(most)
+        .read_to_end(&mut bytes)
+        .map_err(told)?;
+    if bytes.len() > LARGEST {
+        Err(too_large())
+    } else {
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 #[cfg(test)]
@@ -334,23 +430,41 @@ mod tests {
             name: id.to_uppercase(),
             email: None,
             time_zone: chrono_tz::UTC,
-            hours: Hours { days: [true; 7], from: 540, to: 1020 },
+            hours: Hours {
+                days: [true; 7],
+                from: 540,
+                to: 1020,
+            },
             aliases: Vec::new(),
         };
         let mut settings = Settings::load(None).unwrap();
-        settings.force = settings.force.with_people(Who::new(&[person("ada"), person("bo"), person("lin")], &[]));
-        settings.config.on_call.insert("checkout".to_owned(), Feed::File("rota.ics".to_owned()));
+        settings.force = settings
+            .force
+            .with_people(Who::new(&[person("ada"), person("bo"), person("lin")], &[]));
+        settings
+            .config
+            .on_call
+            .insert("checkout".to_owned(), Feed::File("rota.ics".to_owned()));
         settings
     }
 
     /// Read on the 23rd at noon: these shifts.
     fn rotas(shifts: &[(&str, &str, &str)], fault: Option<&str>) -> Rotas {
         let entry = |(from, to, who): &(&str, &str, &str)| {
-            format!("BEGIN:VEVENT\r\nUID:{from}\r\nDTSTART:202611{from}Z\r\nDTEND:202611{to}Z\r\nSUMMARY:{who}\r\nEND:VEVENT\r\n")
+            format!(
+                "BEGIN:VEVENT\r\nUID:{from}\r\nDTSTART:202611{from}Z\r\nDTEND:202611{to}Z\r\nSUMMARY:{who}\r\nEND:VEVENT\r\n"
+            )
         };
-        let text = format!("BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n", shifts.iter().map(entry).collect::<String>());
+        let text = format!(
+            "BEGIN:VCALENDAR\r\n{}END:VCALENDAR\r\n",
+            shifts.iter().map(entry).collect::<String>()
+        );
         let rota = Arc::new(on_call_feed::read(&text, chrono_tz::UTC).unwrap());
-        let known = Known { rota: Some((rota, at("23T12:00:00"))), fault: fault.map(str::to_owned), ..Known::default() };
+        let known = Known {
+            rota: Some((rota, at("23T12:00:00"))),
+            fault: fault.map(str::to_owned),
+            ..Known::default()
+        };
         Rotas([(Feed::File("rota.ics".to_owned()), known)].into())
     }
 
@@ -375,14 +489,28 @@ mod tests {
         for (shifts, people, because) in [
             (vec![then, today], vec!["ada"], Because::OnCallAtDetection),
             (vec![stranger, today], vec!["bo"], Because::OnCallNow),
-            (vec![("22T080000", "22T200000", "ada"), today], vec!["bo"], Because::OnCallNow),
+            (
+                vec![("22T080000", "22T200000", "ada"), today],
+                vec!["bo"],
+                Because::OnCallNow,
+            ),
             (vec![stranger], vec!["lin"], Because::Owners),
         ] {
             let told = rotas(&shifts, None).addressees(&incident(), &settings, now);
-            assert_eq!((told.people, told.because), (people.into_iter().map(str::to_owned).collect(), because), "{shifts:?}");
+            assert_eq!(
+                (told.people, told.because),
+                (people.into_iter().map(str::to_owned).collect(), because),
+                "{shifts:?}"
+            );
         }
-        let nobody = Incident { scope: Vec::new(), ..incident() };
-        assert_eq!(Rotas::default().addressees(&nobody, &settings, now).because, Because::Nobody);
+        let nobody = Incident {
+            scope: Vec::new(),
+            ..incident()
+        };
+        assert_eq!(
+            Rotas::default().addressees(&nobody, &settings, now).because,
+            Because::Nobody
+        );
     }
 
     #[test]
@@ -390,11 +518,23 @@ mod tests {
         let settings = settings();
         let broken = rotas(&[("01T000000", "30T000000", "ada")], Some("status 500"));
         let on = |time: &str| broken.on_call_at("checkout", at(time), &settings).unwrap();
-        let ada = OnCall::These(vec![OnDuty { name: "ADA".to_owned(), person: Some("ada".to_owned()) }]);
+        let ada = OnCall::These(vec![OnDuty {
+            name: "ADA".to_owned(),
+            person: Some("ada".to_owned()),
+        }]);
         assert_eq!((on("02T00:00:00"), on("24T12:00:00")), (ada.clone(), ada));
-        assert_eq!(on("24T12:00:01"), OnCall::Unknown("its calendar cannot be read: status 500".to_owned()));
-        assert_eq!(Rotas::default().on_call_at("search", at("02T00:00:00"), &settings), None);
+        assert_eq!(
+            on("24T12:00:01"),
+            OnCall::Unknown("its calendar cannot be read: status 500".to_owned())
+        );
+        assert_eq!(
+            Rotas::default().on_call_at("search", at("02T00:00:00"), &settings),
+            None
+        );
         let unread = Rotas::default().on_call_at("checkout", at("02T00:00:00"), &settings);
-        assert_eq!(unread, Some(OnCall::Unknown("its calendar was not read yet".to_owned())));
+        assert_eq!(
+            unread,
+            Some(OnCall::Unknown("its calendar was not read yet".to_owned()))
+        );
     }
 }

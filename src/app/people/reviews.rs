@@ -16,7 +16,9 @@ pub struct Answered {
 #[derive(Debug, thiserror::Error)]
 pub enum ReviewFault {
     /// The incident has changed since.
-    #[error("this has changed since you looked (you saw revision {saw}, it is at {now}): {news} Look again, then answer")]
+    #[error(
+        "this has changed since you looked (you saw revision {saw}, it is at {now}): {news} Look again, then answer"
+    )]
     Stale {
         /// The revision they saw.
         saw: u64,
@@ -26,7 +28,9 @@ pub enum ReviewFault {
         news: String,
     },
     /// No suggestion stands.
-    #[error("nothing has been suggested for this incident, so there is nothing to answer; ask for a postmortem instead")]
+    #[error(
+        "nothing has been suggested for this incident, so there is nothing to answer; ask for a postmortem instead"
+    )]
     NothingToAnswer,
     /// It could not be made durable.
     #[error(transparent)]
@@ -50,23 +54,43 @@ impl App {
             return Err(ReviewFault::NothingToAnswer);
         }
         if incident.revision != revision {
-            return Err(ReviewFault::Stale { saw: revision, now: incident.revision, news: incident.reason.clone() });
+            return Err(ReviewFault::Stale {
+                saw: revision,
+                now: incident.revision,
+                news: incident.reason.clone(),
+            });
         }
-        let review = Review { of: incident.id.clone(), revision, answer, comment: comment.trim().chars().take(4000).collect() };
+        let review = Review {
+            of: incident.id.clone(),
+            revision,
+            answer,
+            comment: comment.trim().chars().take(4000).collect(),
+        };
         let mut event = Event::new("review", self.now(), Fact::Review(review));
         event.incident = Some(incident.id.0.clone().into());
-        event.actor = by
-            .map(str::trim)
-            .filter(|by| !by.is_empty())
-            .map(|by| Box::new(Actor { id: by.chars().take(200).collect(), kind: ActorKind::Human }));
+        event.actor = by.map(str::trim).filter(|by| !by.is_empty()).map(|by| {
+            Box::new(Actor {
+                id: by.chars().take(200).collect(),
+                kind: ActorKind::Human,
+            })
+        });
         event.identify();
         let at = event.occurred_at;
         let applied = self.tell(event).await?.applied;
         // Two people may have looked at the same revision: the later answer stands, and the other hears of it.
-        let stands = self.store.incident(&incident.id.0).ok().flatten().filter(|_| applied);
+        let stands = self
+            .store
+            .incident(&incident.id.0)
+            .ok()
+            .flatten()
+            .filter(|_| applied);
         match stands {
             Some(now) if now.review.as_ref().is_some_and(|review| review.at > at) => {
-                Err(ReviewFault::Stale { saw: revision, now: now.revision, news: now.reason })
+                Err(ReviewFault::Stale {
+                    saw: revision,
+                    now: now.revision,
+                    news: now.reason,
+                })
             }
             _ => Ok(Answered { applied }),
         }

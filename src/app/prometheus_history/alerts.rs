@@ -33,7 +33,10 @@ pub(crate) struct Alerts {
 
 impl Alerts {
     pub(crate) fn new(step: Option<TimeDelta>) -> Self {
-        Self { step, ..Self::default() }
+        Self {
+            step,
+            ..Self::default()
+        }
     }
 
     pub(crate) fn first(&self) -> Option<Time> {
@@ -62,7 +65,14 @@ impl Alerts {
                 Ok((alerts, active)) => {
                     self.piece.answered();
                     let read_on = read_on || to < until;
-                    let mut memory = Memory { alerts, active, looks: looks.times(), from: at, until: to, read_on };
+                    let mut memory = Memory {
+                        alerts,
+                        active,
+                        looks: looks.times(),
+                        from: at,
+                        until: to,
+                        read_on,
+                    };
                     if self.first.is_none() {
                         // What was before that nobody knows: an alert may have fired already.
                         self.first = memory.first().filter(|first| *first <= to);
@@ -70,14 +80,21 @@ impl Alerts {
                     }
                     if self.first.is_some() {
                         let rules = memory.paced(&rules);
-                        let reader = Reader { source: server.name(), names, rules: &rules, external: &known.external };
+                        let reader = Reader {
+                            source: server.name(),
+                            names,
+                            rules: &rules,
+                            external: &known.external,
+                        };
                         events.extend(self.recalled.read(&memory, &reader));
                     }
                     at = to;
                 }
                 Err(fault) => {
                     let failed = self.piece.failed(to - at, fault, server.name()).await;
-                    failed.map_err(|said| server.fault("`ALERTS` and `ALERTS_FOR_STATE`", (at, to), said))?;
+                    failed.map_err(|said| {
+                        server.fault("`ALERTS` and `ALERTS_FOR_STATE`", (at, to), said)
+                    })?;
                 }
             }
         }
@@ -93,15 +110,29 @@ impl Alerts {
         rules
     }
 
-    async fn ask(&self, client: &Client, from: Time, to: Time) -> Result<(Samples, Samples), Fault> {
+    async fn ask(
+        &self,
+        client: &Client,
+        from: Time,
+        to: Time,
+    ) -> Result<(Samples, Samples), Fault> {
         let ask = async |name: &str| match self.step {
-            None => client.raw(&format!("{name}[{}s]", (to - from).num_seconds().max(1)), to).await.map(samples),
+            None => client
+                .raw(
+                    &format!("{name}[{}s]", (to - from).num_seconds().max(1)),
+                    to,
+                )
+                .await
+                .map(samples),
             Some(step) => {
                 let (first, last) = (after(from, step), at_or_before(to, step));
                 if first > last {
                     return Ok(Vec::new());
                 }
-                client.query_range(name, first, last, step.to_std().unwrap_or_default()).await.map(samples)
+                client
+                    .query_range(name, first, last, step.to_std().unwrap_or_default())
+                    .await
+                    .map(samples)
             }
         };
         try_join(ask("ALERTS"), ask("ALERTS_FOR_STATE")).await
@@ -109,5 +140,9 @@ impl Alerts {
 }
 
 fn samples(answer: Answer) -> Samples {
-    answer.series.into_iter().map(|series| (series.labels, series.points)).collect()
+    answer
+        .series
+        .into_iter()
+        .map(|series| (series.labels, series.points))
+        .collect()
 }

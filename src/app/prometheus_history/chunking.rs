@@ -22,7 +22,10 @@ pub(crate) struct Piece {
 
 impl Default for Piece {
     fn default() -> Self {
-        Self { length: STRETCH, attempts: 0 }
+        Self {
+            length: STRETCH,
+            attempts: 0,
+        }
     }
 }
 
@@ -34,11 +37,19 @@ impl Piece {
 
     /// The last one was answered.
     pub(crate) fn answered(&mut self) {
-        *self = Self { length: STRETCH.min(self.length * 2), attempts: 0 };
+        *self = Self {
+            length: STRETCH.min(self.length * 2),
+            attempts: 0,
+        };
     }
 
     /// The last one, which was so long, was not. Waits where that helps; gives the fault back where nothing more can be tried.
-    pub(crate) async fn failed(&mut self, asked: TimeDelta, fault: Fault, whom: &str) -> Result<(), Fault> {
+    pub(crate) async fn failed(
+        &mut self,
+        asked: TimeDelta,
+        fault: Fault,
+        whom: &str,
+    ) -> Result<(), Fault> {
         match self.again(asked, &fault, whom) {
             Some(wait) => {
                 tokio::time::sleep(wait).await;
@@ -60,11 +71,24 @@ impl Piece {
         }
         if Self::can_be_less(asked) {
             self.length = SMALLEST.max(asked / 2);
-            let asks_to_wait = matches!(fault, Fault::Busy { retry_after: Some(_), .. });
-            return Some(if asks_to_wait { wait(fault, 1, whom) } else { Duration::ZERO });
+            let asks_to_wait = matches!(
+                fault,
+                Fault::Busy {
+                    retry_after: Some(_),
+                    ..
+                }
+            );
+            return Some(if asks_to_wait {
+                wait(fault, 1, whom)
+            } else {
+                Duration::ZERO
+            });
         }
         self.attempts += 1;
-        let may_pass = matches!(fault, Fault::Unreachable(_) | Fault::Busy { .. } | Fault::Partial { .. });
+        let may_pass = matches!(
+            fault,
+            Fault::Unreachable(_) | Fault::Busy { .. } | Fault::Partial { .. }
+        );
         (may_pass && self.attempts < ATTEMPTS).then(|| wait(fault, self.attempts, whom))
     }
 }
@@ -94,7 +118,11 @@ mod tests {
             halves += 1;
         }
         assert_eq!(halves, 7);
-        assert_eq!(piece.again(SMALLEST, &large, "prom"), None, "it would be as large again");
+        assert_eq!(
+            piece.again(SMALLEST, &large, "prom"),
+            None,
+            "it would be as large again"
+        );
         (0..7).for_each(|_| piece.answered());
         assert_eq!(piece.end(from, until) - from, STRETCH);
         assert_eq!(piece.end(from, from + SMALLEST), from + SMALLEST);
@@ -103,10 +131,18 @@ mod tests {
     #[test]
     fn the_smallest_is_asked_for_some_times_and_a_stranger_once() {
         let mut piece = Piece::default();
-        let busy = Fault::Busy { retry_after: Some(Duration::from_secs(7)), why: String::new() };
+        let busy = Fault::Busy {
+            retry_after: Some(Duration::from_secs(7)),
+            why: String::new(),
+        };
         assert!(piece.again(STRETCH, &busy, "prom").unwrap() >= Duration::from_secs(7));
-        let attempts = (0..20).take_while(|_| piece.again(SMALLEST, &busy, "prom").is_some()).count();
+        let attempts = (0..20)
+            .take_while(|_| piece.again(SMALLEST, &busy, "prom").is_some())
+            .count();
         assert_eq!(attempts + 1, ATTEMPTS as usize);
-        assert_eq!(Piece::default().again(STRETCH, &Fault::Unauthorized(String::new()), "prom"), None);
+        assert_eq!(
+            Piece::default().again(STRETCH, &Fault::Unauthorized(String::new()), "prom"),
+            None
+        );
     }
 }

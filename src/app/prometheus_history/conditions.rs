@@ -55,7 +55,10 @@ impl Watched {
 
     /// Whether this is the same condition, wherever it stands.
     pub(crate) fn is(&self, rule: &ConditionRule) -> bool {
-        ConditionRule { places: self.rule.places.clone(), ..rule.clone() } == self.rule
+        ConditionRule {
+            places: self.rule.places.clone(),
+            ..rule.clone()
+        } == self.rule
     }
 
     /// Another rule set has it.
@@ -75,10 +78,13 @@ impl Watched {
         let name = &self.rule.name;
         match (self.refused, self.left_out) {
             (0, 0) => None,
-            (0, left_out) => Some(format!("Condition `{name}`: {left_out} series beyond its `max_series` were left out.")),
-            (refused, _) => {
-                Some(format!("Condition `{name}` could not be evaluated in {refused} stretches, and is unknown there: {}", self.said))
-            }
+            (0, left_out) => Some(format!(
+                "Condition `{name}`: {left_out} series beyond its `max_series` were left out."
+            )),
+            (refused, _) => Some(format!(
+                "Condition `{name}` could not be evaluated in {refused} stretches, and is unknown there: {}",
+                self.said
+            )),
         }
     }
 
@@ -92,19 +98,30 @@ impl Watched {
         until: Time,
     ) -> Result<Vec<Event>, PastFault> {
         let every = TimeDelta::seconds(self.rule.every).max(step.unwrap_or_default());
-        let rule = ConditionRule { every: every.num_seconds(), ..self.rule.clone() };
+        let rule = ConditionRule {
+            every: every.num_seconds(),
+            ..self.rule.clone()
+        };
         let mut events = Vec::new();
         let mut next = after(from, every);
         while next <= until {
             let last = at_or_before(self.piece.end(next, until), every).max(next);
-            let answer = server.client().query_range(&rule.query, next, last, every.to_std().unwrap_or_default()).await;
+            let answer = server
+                .client()
+                .query_range(&rule.query, next, last, every.to_std().unwrap_or_default())
+                .await;
             let series = match answer {
                 Ok(answer) => Some(answer.series),
                 // What some of those know who were asked is no answer.
                 Err(Fault::Partial { why, .. }) => self.refuse(why),
                 // One instant may be what it refuses: two series where it wants one, say.
-                Err(Fault::Refused { error_type, message, .. })
-                    if error_type == "execution" && !Piece::can_be_less(last - next) && self.refused < MOST_REFUSED =>
+                Err(Fault::Refused {
+                    error_type,
+                    message,
+                    ..
+                }) if error_type == "execution"
+                    && !Piece::can_be_less(last - next)
+                    && self.refused < MOST_REFUSED =>
                 {
                     self.refuse(message)
                 }
@@ -140,17 +157,25 @@ impl Watched {
         events: &mut Vec<Event>,
     ) {
         let every = TimeDelta::seconds(rule.every);
-        let mut cursors = series.map(|series| series.into_iter().map(Cursor::new).collect::<Vec<_>>());
+        let mut cursors =
+            series.map(|series| series.into_iter().map(Cursor::new).collect::<Vec<_>>());
         let mut at = from;
         while at <= until {
-            let values = cursors.as_mut().map(|cursors| cursors.iter_mut().filter_map(|cursor| cursor.value(at)).collect::<Values>());
+            let values = cursors.as_mut().map(|cursors| {
+                cursors
+                    .iter_mut()
+                    .filter_map(|cursor| cursor.value(at))
+                    .collect::<Values>()
+            });
             let some = values.as_ref().is_some_and(|values| !values.is_empty());
             if some {
                 self.first.get_or_insert(at);
             }
             // That there was nothing before it was measured first is not unknown.
             if some || self.first.is_some() {
-                let answer = values.filter(|_| looks.had_looked(at)).map_or(Answer::Failed, Answer::Whole);
+                let answer = values
+                    .filter(|_| looks.had_looked(at))
+                    .map_or(Answer::Failed, Answer::Whole);
                 events.extend(self.watches.evaluate(rule, at, &answer));
                 self.left_out = self.left_out.max(self.watches.left_out());
             }
@@ -168,18 +193,27 @@ struct Cursor {
 impl Cursor {
     fn new(Series { mut labels, points }: Series) -> Self {
         labels.remove("__name__");
-        Self { labels, points: points.into_iter().peekable() }
+        Self {
+            labels,
+            points: points.into_iter().peekable(),
+        }
     }
 
     /// Its value at an instant. Instants only rise.
     fn value(&mut self, at: Time) -> Option<(Labels, f64)> {
         while self.points.next_if(|(time, _)| *time < at).is_some() {}
-        self.points.next_if(|(time, _)| *time == at).map(|(_, value)| (self.labels.clone(), value))
+        self.points
+            .next_if(|(time, _)| *time == at)
+            .map(|(_, value)| (self.labels.clone(), value))
     }
 }
 
 fn shown(rule: &ConditionRule) -> String {
     let line = rule.query.split_whitespace().collect::<Vec<_>>().join(" ");
     let cut: String = line.chars().take(SHOWN).collect();
-    format!("condition `{}` (`{cut}{}`)", rule.name, if cut == line { "" } else { "…" })
+    format!(
+        "condition `{}` (`{cut}{}`)",
+        rule.name,
+        if cut == line { "" } else { "…" }
+    )
 }

@@ -31,7 +31,9 @@ fn advice(said: &Fault) -> &'static str {
         Fault::Unreachable(_) => {
             "See whether it runs and can be reached from here; a server that is slow answers a shorter span or a longer step sooner."
         }
-        Fault::Busy { .. } => "Try again when it has less to do, or ask for a shorter span or a longer step.",
+        Fault::Busy { .. } => {
+            "Try again when it has less to do, or ask for a shorter span or a longer step."
+        }
         Fault::Unauthorized(_) => {
             "Name the entry of `metrics:` that has the credentials, or write a user into the address: https://user:password@host."
         }
@@ -39,7 +41,9 @@ fn advice(said: &Fault) -> &'static str {
             "See whether the query is right, by asking the same on the server's own page."
         }
         Fault::Refused { .. } => "Ask for a shorter span or a longer step, or for fewer series.",
-        Fault::Unreadable(_) => "See whether the address is that of a server that speaks Prometheus's HTTP API, and ask for fewer series.",
+        Fault::Unreadable(_) => {
+            "See whether the address is that of a server that speaks Prometheus's HTTP API, and ask for fewer series."
+        }
         Fault::Partial { .. } => "Try again when all that it asks itself answers.",
     }
 }

@@ -90,10 +90,23 @@ impl Past {
     #[must_use]
     pub fn of(server: Server, rules: &[&RuleSet], names: &LabelNames, span: Span) -> Self {
         let whole = |time: Time| Time::from_timestamp(time.timestamp(), 0).unwrap_or(time);
-        let step = span.step.map(|step| TimeDelta::seconds(step.num_seconds().max(1)));
-        let span = Span { from: whole(span.from), until: whole(span.until), step };
-        let all = || rules.iter().enumerate().flat_map(|(set, rules)| rules.conditions.iter().map(move |rule| (set, rule)));
-        let others = all().filter(|(_, rule)| !server.is_asked(&rule.metrics)).map(|(_, rule)| rule.name.clone());
+        let step = span
+            .step
+            .map(|step| TimeDelta::seconds(step.num_seconds().max(1)));
+        let span = Span {
+            from: whole(span.from),
+            until: whole(span.until),
+            step,
+        };
+        let all = || {
+            rules
+                .iter()
+                .enumerate()
+                .flat_map(|(set, rules)| rules.conditions.iter().map(move |rule| (set, rule)))
+        };
+        let others = all()
+            .filter(|(_, rule)| !server.is_asked(&rule.metrics))
+            .map(|(_, rule)| rule.name.clone());
         let mut watched: Vec<Watched> = Vec::new();
         for (set, rule) in all().filter(|(_, rule)| server.is_asked(&rule.metrics)) {
             match watched.iter_mut().find(|watched| watched.is(rule)) {
@@ -131,18 +144,34 @@ impl Past {
             return Ok(rest);
         }
         let until = self.span.until.min(from + STRETCH);
-        let Self { server, names, span, known, looks, alerts, watched, .. } = self;
+        let Self {
+            server,
+            names,
+            span,
+            known,
+            looks,
+            alerts,
+            watched,
+            ..
+        } = self;
         looks.read(server, from, until).await?;
         let read_on = until < span.until;
         let read = alerts.read(server, known, names, looks, (from, until, read_on));
-        let evaluated = try_join_all(watched.iter_mut().map(|watched| watched.read(server, span.step, looks, from, until)));
+        let evaluated = try_join_all(
+            watched
+                .iter_mut()
+                .map(|watched| watched.read(server, span.step, looks, from, until)),
+        );
         let (read, evaluated) = join(read, evaluated).await;
         self.order.add(read?, None);
         for (events, watched) in evaluated?.into_iter().zip(&self.watched) {
             self.order.add(events, Some(watched.of()));
         }
         self.at = Some(until);
-        let told = self.alerts.told_until().map_or(until, |told| told.min(until));
+        let told = self
+            .alerts
+            .told_until()
+            .map_or(until, |told| told.min(until));
         self.looks.forget(told);
         Ok(Some(self.order.take(Some(told))))
     }
@@ -151,8 +180,14 @@ impl Past {
     #[must_use]
     pub fn progress(&self) -> f64 {
         let whole = (self.span.until - self.span.from).as_seconds_f64();
-        let read = self.at.map_or(0.0, |at| (at - self.span.from).as_seconds_f64());
-        if whole > 0.0 { (read / whole).clamp(0.0, 1.0) } else { 1.0 }
+        let read = self
+            .at
+            .map_or(0.0, |at| (at - self.span.from).as_seconds_f64());
+        if whole > 0.0 {
+            (read / whole).clamp(0.0, 1.0)
+        } else {
+            1.0
+        }
     }
 
     /// The first that it remembers of the span; `None`: nothing has been found yet. Where that is later than was asked for, it keeps no more, or
@@ -160,7 +195,10 @@ impl Past {
     #[must_use]
     pub fn remembered_from(&self) -> Option<Time> {
         let conditions = self.watched.iter().filter_map(Watched::first);
-        conditions.chain(self.alerts.first()).chain(self.looks.first()).min()
+        conditions
+            .chain(self.alerts.first())
+            .chain(self.looks.first())
+            .min()
     }
 
     /// What who reads the result should know of how it came about, a sentence each.
@@ -177,7 +215,10 @@ impl Past {
         }
         if !self.others.is_empty() {
             let names: Vec<String> = self.others.iter().map(|name| format!("`{name}`")).collect();
-            remarks.push(format!("Conditions that ask other metrics were left out: {}.", names.join(", ")));
+            remarks.push(format!(
+                "Conditions that ask other metrics were left out: {}.",
+                names.join(", ")
+            ));
         }
         remarks.extend(self.watched.iter().filter_map(Watched::remark));
         remarks
@@ -191,9 +232,15 @@ impl Past {
         }
         let client = self.server.client();
         let told = self.known.refresh(client, until).await;
-        told.map_err(|said| self.server.fault("its rules and settings", (from, until), said))?;
+        told.map_err(|said| {
+            self.server
+                .fault("its rules and settings", (from, until), said)
+        })?;
         let beginning = retention_start::find(client, from, until).await;
-        let at = match beginning.map_err(|said| self.server.fault("the names of its series", (from, until), said))? {
+        let at = match beginning.map_err(|said| {
+            self.server
+                .fault("the names of its series", (from, until), said)
+        })? {
             Beginning::At { at, up } => {
                 self.looks.expect(up);
                 at

@@ -17,12 +17,19 @@ pub(crate) struct Order {
 impl Order {
     /// Nothing is logged before `from`, however long it had been so by then.
     pub(crate) fn from(from: Time) -> Self {
-        Self { waiting: Vec::new(), last: from }
+        Self {
+            waiting: Vec::new(),
+            last: from,
+        }
     }
 
     /// Takes what became known, in any order.
     pub(crate) fn add(&mut self, events: Vec<Event>, of: Option<&BTreeSet<usize>>) {
-        let record = |event: Event| Record { logged_at: event.occurred_at.max(self.last), events: vec![event], of: of.cloned() };
+        let record = |event: Event| Record {
+            logged_at: event.occurred_at.max(self.last),
+            events: vec![event],
+            of: of.cloned(),
+        };
         self.waiting.extend(events.into_iter().map(record));
     }
 
@@ -30,14 +37,25 @@ impl Order {
     pub(crate) fn take(&mut self, until: Option<Time>) -> Vec<Record> {
         // Of what came to be at one instant the order is that of identities, as in the engine.
         self.waiting.sort_by(|one, other| {
-            let key = |record: &Record| record.events.first().map(|event| (event.occurred_at, event.id));
+            let key = |record: &Record| {
+                record
+                    .events
+                    .first()
+                    .map(|event| (event.occurred_at, event.id))
+            };
             (one.logged_at, key(one), &one.of).cmp(&(other.logged_at, key(other), &other.of))
         });
-        let ready = until.map_or(self.waiting.len(), |until| self.waiting.partition_point(|record| record.logged_at < until));
+        let ready = until.map_or(self.waiting.len(), |until| {
+            self.waiting
+                .partition_point(|record| record.logged_at < until)
+        });
         let mut records: Vec<Record> = Vec::new();
         for record in self.waiting.drain(..ready) {
             self.last = record.logged_at;
-            match records.last_mut().filter(|last| last.logged_at == record.logged_at && last.of == record.of) {
+            match records
+                .last_mut()
+                .filter(|last| last.logged_at == record.logged_at && last.of == record.of)
+            {
                 Some(last) => last.events.extend(record.events),
                 None => records.push(record),
             }
@@ -58,12 +76,32 @@ mod tests {
     }
 
     fn notes(seconds: &[i64]) -> Vec<Event> {
-        seconds.iter().map(|second| Event::new("prom", at(*second), Fact::Note(Note { text: format!("{second}") }))).collect()
+        seconds
+            .iter()
+            .map(|second| {
+                Event::new(
+                    "prom",
+                    at(*second),
+                    Fact::Note(Note {
+                        text: format!("{second}"),
+                    }),
+                )
+            })
+            .collect()
     }
 
     fn told(order: &mut Order, until: Option<i64>) -> Vec<(i64, usize, bool)> {
         let records = order.take(until.map(at));
-        records.iter().map(|record| ((record.logged_at - at(0)).num_seconds(), record.events.len(), record.is_for(0))).collect()
+        records
+            .iter()
+            .map(|record| {
+                (
+                    (record.logged_at - at(0)).num_seconds(),
+                    record.events.len(),
+                    record.is_for(0),
+                )
+            })
+            .collect()
     }
 
     #[test]
@@ -71,9 +109,15 @@ mod tests {
         let mut order = Order::from(at(0));
         order.add(notes(&[50, 10, -30]), None);
         order.add(notes(&[10, 20]), Some(&BTreeSet::from([1])));
-        assert_eq!(told(&mut order, Some(20)), [(0, 1, true), (10, 1, true), (10, 1, false)]);
+        assert_eq!(
+            told(&mut order, Some(20)),
+            [(0, 1, true), (10, 1, true), (10, 1, false)]
+        );
         order.add(notes(&[15, 20]), None);
-        assert_eq!(told(&mut order, Some(50)), [(15, 1, true), (20, 1, true), (20, 1, false)]);
+        assert_eq!(
+            told(&mut order, Some(50)),
+            [(15, 1, true), (20, 1, true), (20, 1, false)]
+        );
         // What comes after all is logged after what was handed on.
         order.add(notes(&[5]), None);
         assert_eq!(told(&mut order, None), [(20, 1, true), (50, 1, true)]);

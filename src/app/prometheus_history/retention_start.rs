@@ -46,5 +46,8 @@ pub(crate) async fn find(client: &Client, from: Time, until: Time) -> Result<Beg
             Err(_) => break,
         }
     }
-    Ok(Beginning::At { at: Time::from_timestamp(before.timestamp(), 0).unwrap_or(before), up })
+    Ok(Beginning::At {
+        at: Time::from_timestamp(before.timestamp(), 0).unwrap_or(before),
+        up,
+    })
 }

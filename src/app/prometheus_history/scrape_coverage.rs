@@ -32,7 +32,14 @@ pub(crate) struct Looks {
 impl Looks {
     pub(crate) fn new(step: Option<TimeDelta>) -> Self {
         let step = step.unwrap_or(STEP).max(STEP);
-        Self { times: Vec::new(), pace: None, step, known: false, first: None, piece: Piece::default() }
+        Self {
+            times: Vec::new(),
+            pace: None,
+            step,
+            known: false,
+            first: None,
+            piece: Piece::default(),
+        }
     }
 
     /// Notes whether it has an `up` somewhere in the span.
@@ -50,14 +57,25 @@ impl Looks {
     }
 
     /// Reads a stretch that follows on the last one.
-    pub(crate) async fn read(&mut self, server: &Server, from: Time, until: Time) -> Result<(), PastFault> {
+    pub(crate) async fn read(
+        &mut self,
+        server: &Server,
+        from: Time,
+        until: Time,
+    ) -> Result<(), PastFault> {
         let mut next = after(from, self.step);
         while next <= until {
             let last = at_or_before(self.piece.end(next, until), self.step).max(next);
             let step = self.step.to_std().unwrap_or_default();
-            let answer = match server.client().query_range(NEWEST_LOOK, next, last, step).await {
+            let answer = match server
+                .client()
+                .query_range(NEWEST_LOOK, next, last, step)
+                .await
+            {
                 // Of those that were asked, the ones that told when they looked have looked.
-                Err(Fault::Partial { rest: Some(rest), .. }) => Ok(*rest),
+                Err(Fault::Partial {
+                    rest: Some(rest), ..
+                }) => Ok(*rest),
                 answer => answer,
             };
             match answer {
@@ -68,20 +86,34 @@ impl Looks {
                 }
                 Err(fault) => {
                     let failed = self.piece.failed(last - next, fault, server.name()).await;
-                    failed.map_err(|said| server.fault(&format!("`{NEWEST_LOOK}`"), (next, last), said))?;
+                    failed.map_err(|said| {
+                        server.fault(&format!("`{NEWEST_LOOK}`"), (next, last), said)
+                    })?;
                 }
             }
         }
-        let mut apart: Vec<TimeDelta> = self.times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        let mut apart: Vec<TimeDelta> = self
+            .times
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .collect();
         apart.sort_unstable();
         self.pace = apart.get(apart.len() / 2).copied().or(self.pace);
         Ok(())
     }
 
     fn take(&mut self, answer: Answer) {
-        #[expect(clippy::cast_possible_truncation, reason = "what is out of range becomes the last instant, which is none")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "what is out of range becomes the last instant, which is none"
+        )]
         let time = |seconds: f64| Time::from_timestamp_millis((seconds * 1000.0).round() as i64);
-        for look in answer.series.into_iter().flat_map(|series| series.points).filter_map(|(_, seconds)| time(seconds)) {
+        for look in answer
+            .series
+            .into_iter()
+            .flat_map(|series| series.points)
+            .filter_map(|(_, seconds)| time(seconds))
+        {
             self.known = true;
             if self.times.last().is_none_or(|last| *last < look) {
                 self.first.get_or_insert(look);
@@ -100,7 +132,11 @@ impl Looks {
         if !self.known {
             return true;
         }
-        let newest = self.times.partition_point(|look| *look <= at).checked_sub(1).and_then(|place| self.times.get(place));
+        let newest = self
+            .times
+            .partition_point(|look| *look <= at)
+            .checked_sub(1)
+            .and_then(|place| self.times.get(place));
         // One that came between two questions is not known.
         newest.is_some_and(|look| at - *look <= self.pace.unwrap_or(self.step) * 3 / 2 + self.step)
     }
@@ -133,8 +169,14 @@ mod tests {
     #[test]
     fn instants_are_multiples_of_a_step() {
         let minute = TimeDelta::minutes(1);
-        assert_eq!((at_or_before(at(0), minute), after(at(0), minute)), (at(0), at(60)));
-        assert_eq!((at_or_before(at(59), minute), after(at(59), minute)), (at(0), at(60)));
+        assert_eq!(
+            (at_or_before(at(0), minute), after(at(0), minute)),
+            (at(0), at(60))
+        );
+        assert_eq!(
+            (at_or_before(at(59), minute), after(at(59), minute)),
+            (at(0), at(60))
+        );
     }
 
     #[test]
@@ -145,7 +187,13 @@ mod tests {
         assert!(!looks.had_looked(at(0)));
         looks.times = (0..10).map(|index| at(30 * index)).collect();
         looks.pace = Some(TimeDelta::seconds(30));
-        for (second, had_looked) in [(-1, false), (0, true), (290, true), (330, true), (331, false)] {
+        for (second, had_looked) in [
+            (-1, false),
+            (0, true),
+            (290, true),
+            (330, true),
+            (331, false),
+        ] {
             assert_eq!(looks.had_looked(at(second)), had_looked, "{second}");
         }
     }

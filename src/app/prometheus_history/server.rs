@@ -31,7 +31,10 @@ pub struct Server {
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Server").field("name", &self.name).field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Server")
+            .field("name", &self.name)
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -41,9 +44,17 @@ impl Server {
     /// # Errors
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
     pub fn entry(name: &str, settings: &Prometheus, reach: &Reach) -> Result<Self, String> {
-        let settings = Prometheus { timeout: settings.timeout.max(PATIENCE), ..settings.clone() };
+        let settings = Prometheus {
+            timeout: settings.timeout.max(PATIENCE),
+            ..settings.clone()
+        };
         let client = Client::new(&settings, reach)?;
-        Ok(Self { name: name.to_owned(), all: false, address: settings.url, client })
+        Ok(Self {
+            name: name.to_owned(),
+            all: false,
+            address: settings.url,
+            client,
+        })
     }
 
     /// The server at an address, `http://localhost:9090` or `https://user:password@host/prefix`, which is asked for all conditions.
@@ -52,27 +63,69 @@ impl Server {
     /// Why the address cannot be used, in a sentence that repeats nothing secret.
     pub fn at(address: &str) -> Result<Self, String> {
         let example = "write for example http://localhost:9090";
-        let with_scheme = if address.contains("://") { address.trim().to_owned() } else { format!("http://{}", address.trim()) };
-        let mut url = Url::parse(&with_scheme).map_err(|error| format!("the address cannot be read ({error}); {example}"))?;
+        let with_scheme = if address.contains("://") {
+            address.trim().to_owned()
+        } else {
+            format!("http://{}", address.trim())
+        };
+        let mut url = Url::parse(&with_scheme)
+            .map_err(|error| format!("the address cannot be read ({error}); {example}"))?;
         if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none_or(str::is_empty) {
-            return Err(format!("the address is of no server that speaks HTTP; {example}"));
+            return Err(format!(
+                "the address is of no server that speaks HTTP; {example}"
+            ));
         }
         if url.query().is_some() || url.fragment().is_some() {
-            return Err(format!("only scheme, user, host, port and path are used of an address: no `?` and no `#`; {example}"));
+            return Err(format!(
+                "only scheme, user, host, port and path are used of an address: no `?` and no `#`; {example}"
+            ));
         }
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8().map(std::borrow::Cow::into_owned);
-        let text = |text: &str| decoded(text).map_err(|_| "user and password in the address are no text".to_owned());
-        let (username, password) = (text(url.username())?, text(url.password().unwrap_or_default())?);
-        let credentials =
-            if username.is_empty() && password.is_empty() { Credentials::None } else { Credentials::Basic { username, password } };
+        let decoded = |text: &str| {
+            percent_decode_str(text)
+                .decode_utf8()
+                .map(std::borrow::Cow::into_owned)
+        };
+        let text = |text: &str| {
+            decoded(text).map_err(|_| "user and password in the address are no text".to_owned())
+        };
+        let (username, password) = (
+            text(url.username())?,
+            text(url.password().unwrap_or_default())?,
+        );
+        let credentials = if username.is_empty() && password.is_empty() {
+            Credentials::None
+        } else {
+            Credentials::Basic { username, password }
+        };
         // Addresses of HTTP can be without either.
         let (_, _) = (url.set_username(""), url.set_password(None));
         let before = url.as_str().split("/api/v1").next().unwrap_or_default();
         let address = before.trim_end_matches('/').to_owned();
-        let door = Door { auth: Auth::None, headers: std::collections::BTreeMap::new(), tls: Tls::default() };
-        let settings = Prometheus { url: address.clone(), timeout: PATIENCE, concurrency: 4, alerts: true, door };
-        let client = Client::new(&settings, &Reach { credentials, ..Reach::default() })?;
-        Ok(Self { name: UNNAMED.to_owned(), all: true, address, client })
+        let door = Door {
+            auth: Auth::None,
+            headers: std::collections::BTreeMap::new(),
+            tls: Tls::default(),
+        };
+        let settings = Prometheus {
+            url: address.clone(),
+            timeout: PATIENCE,
+            concurrency: 4,
+            alerts: true,
+            door,
+        };
+        let client = Client::new(
+            &settings,
+            &Reach {
+                credentials,
+                ..Reach::default()
+            },
+        )?;
+        Ok(Self {
+            name: UNNAMED.to_owned(),
+            all: true,
+            address,
+            client,
+        })
     }
 
     /// Its address, without secrets.
@@ -95,7 +148,13 @@ impl Server {
     }
 
     pub(crate) fn fault(&self, query: &str, (from, until): (Time, Time), said: Fault) -> PastFault {
-        PastFault { server: self.address.clone(), query: query.to_owned(), from, until, said: Box::new(said) }
+        PastFault {
+            server: self.address.clone(),
+            query: query.to_owned(),
+            from,
+            until,
+            said: Box::new(said),
+        }
     }
 }
 
@@ -110,8 +169,14 @@ mod tests {
         for (written, address) in [
             ("http://localhost:9090", "http://localhost:9090"),
             ("localhost:9090", "http://localhost:9090"),
-            (" https://ada:s3%20cret@prom.example/prefix/ ", "https://prom.example/prefix"),
-            ("https://s3cret@prom.example/api/v1/query", "https://prom.example"),
+            (
+                " https://ada:s3%20cret@prom.example/prefix/ ",
+                "https://prom.example/prefix",
+            ),
+            (
+                "https://s3cret@prom.example/api/v1/query",
+                "https://prom.example",
+            ),
         ] {
             let server = Server::at(written).unwrap();
             assert_eq!(server.address(), address, "{written}");
@@ -128,7 +193,10 @@ mod tests {
             ("", "cannot be read"),
         ] {
             let why = Server::at(written).unwrap_err();
-            assert!(why.contains(said) && !why.contains("s3cret"), "{written}: {why}");
+            assert!(
+                why.contains(said) && !why.contains("s3cret"),
+                "{written}: {why}"
+            );
         }
     }
 }

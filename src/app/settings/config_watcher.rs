@@ -29,7 +29,10 @@ pub enum Noticed {
 
 impl Watched {
     pub(crate) fn new(settings: &Settings) -> Self {
-        Self { read: settings.logged.hash.clone(), seen: settings.logged.hash.clone() }
+        Self {
+            read: settings.logged.hash.clone(),
+            seen: settings.logged.hash.clone(),
+        }
     }
 }
 
@@ -37,7 +40,9 @@ impl App {
     /// Looks at the files; what two looks in a row saw alike is read, once. A file that is still being written has changed again by the
     /// second look. Blocks.
     pub fn look(&self) -> Noticed {
-        let Some(found) = fingerprint(&self.settings()) else { return Noticed::Nothing };
+        let Some(found) = fingerprint(&self.settings()) else {
+            return Noticed::Nothing;
+        };
         let due = {
             let mut watched = lock(&self.watched);
             let settled = watched.seen == found;

@@ -69,7 +69,10 @@ impl Settings {
             None => (Config::default(), String::new()),
             Some(path) => {
                 let text = read(path)?;
-                (config::parse::parse(&path.display().to_string(), &text)?, text)
+                (
+                    config::parse::parse(&path.display().to_string(), &text)?,
+                    text,
+                )
             }
         };
         let base = base(file);
@@ -92,7 +95,13 @@ impl Settings {
             let proof = named.source(source).map_err(|fault| faults.push(fault));
             proofs.extend(proof.map(|proof| (source.name.clone(), proof)));
         }
-        let readers = source_parsers::readers(&config, &file.map(|file| file.display().to_string()).unwrap_or_default(), &mut faults);
+        let readers = source_parsers::readers(
+            &config,
+            &file
+                .map(|file| file.display().to_string())
+                .unwrap_or_default(),
+            &mut faults,
+        );
         let cloudevents = source_parsers::cloudevents(&mut faults);
         let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
@@ -101,20 +110,43 @@ impl Settings {
                 pushes.extend(proof.map(|proof| (entry.name.clone(), proof)));
             }
             let shown = named.reach(entry).map_err(|fault| faults.push(fault));
-            reach.extend(shown.ok().flatten().map(|shown| (entry.name.clone(), shown)));
+            reach.extend(
+                shown
+                    .ok()
+                    .flatten()
+                    .map(|shown| (entry.name.clone(), shown)),
+            );
         }
         let mut api_reach = BTreeMap::new();
         for source in &config.sources {
             let shown = named.api_reach(source).map_err(|fault| faults.push(fault));
-            api_reach.extend(shown.ok().flatten().map(|shown| (source.name.clone(), shown)));
+            api_reach.extend(
+                shown
+                    .ok()
+                    .flatten()
+                    .map(|shown| (source.name.clone(), shown)),
+            );
         }
-        let mut secret = |secret| named.all(secret).map_err(|fault| faults.push(fault)).unwrap_or_default();
-        let access = config.access.as_ref().map(|access| Proof::Bearer(secret(&access.token)));
+        let mut secret = |secret| {
+            named
+                .all(secret)
+                .map_err(|fault| faults.push(fault))
+                .unwrap_or_default()
+        };
+        let access = config
+            .access
+            .as_ref()
+            .map(|access| Proof::Bearer(secret(&access.token)));
         let place = match &config.storage {
             Storage::Sqlite(path) => Place::Sqlite(PathBuf::from(path)),
             Storage::Postgres { url, password } => {
-                let password = password.as_ref().map(|password| secret(password).into_iter().next().unwrap_or_default());
-                Place::Postgres(Address { url: url.clone(), password })
+                let password = password
+                    .as_ref()
+                    .map(|password| secret(password).into_iter().next().unwrap_or_default());
+                Place::Postgres(Address {
+                    url: url.clone(),
+                    password,
+                })
             }
         };
         let (unfit, warnings) = sample_filter::faults(&rules.conditions, &config.metrics);
@@ -122,9 +154,23 @@ impl Settings {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let asks = |entry: &metrics::Metrics| Asked::by(rules.conditions.iter().filter(|rule| rule.metrics == entry.name));
-        let asked = config.metrics.iter().map(|entry| (entry.name.clone(), asks(entry))).collect();
-        let file_of = |(name, text): &(String, String)| RuleFile { name: name.clone(), text: text.clone() };
+        let asks = |entry: &metrics::Metrics| {
+            Asked::by(
+                rules
+                    .conditions
+                    .iter()
+                    .filter(|rule| rule.metrics == entry.name),
+            )
+        };
+        let asked = config
+            .metrics
+            .iter()
+            .map(|entry| (entry.name.clone(), asks(entry)))
+            .collect();
+        let file_of = |(name, text): &(String, String)| RuleFile {
+            name: name.clone(),
+            text: text.clone(),
+        };
         Ok(Self {
             force: in_force(rules, &config),
             config,
@@ -138,7 +184,11 @@ impl Settings {
             warnings,
             access,
             place,
-            logged: Logged { hash: hex(&together(files, text), 16), text: text.to_owned(), rules: files.iter().map(file_of).collect() },
+            logged: Logged {
+                hash: hex(&together(files, text), 16),
+                text: text.to_owned(),
+                rules: files.iter().map(file_of).collect(),
+            },
             file: file.map(Path::to_owned),
         })
     }
@@ -153,8 +203,18 @@ impl Settings {
 
 /// Each source with the words that aliases may use for its kind.
 fn schemes(config: &Config) -> Vec<(&str, &str)> {
-    let words = |source: &config::Source| source.kind.words().iter().flat_map(|word| [*word, word.trim_end_matches("_audit")]);
-    config.sources.iter().flat_map(|source| words(source).map(|word| (source.name.as_str(), word))).collect()
+    let words = |source: &config::Source| {
+        source
+            .kind
+            .words()
+            .iter()
+            .flat_map(|word| [*word, word.trim_end_matches("_audit")])
+    };
+    config
+        .sources
+        .iter()
+        .flat_map(|source| words(source).map(|word| (source.name.as_str(), word)))
+        .collect()
 }
 
 /// What the engine needs of the settings, with these rules.
@@ -169,7 +229,13 @@ pub fn in_force(rules: RuleSet, config: &Config) -> InForce {
 /// What these events put in force last, if anything.
 #[must_use]
 pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
-    events.iter().rev().find_map(|event| if let Fact::Settings(fact) = &event.fact { Some(fact) } else { None })
+    events.iter().rev().find_map(|event| {
+        if let Fact::Settings(fact) = &event.fact {
+            Some(fact)
+        } else {
+            None
+        }
+    })
 }
 
 /// What a log says was put in force.
@@ -179,17 +245,33 @@ pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
 pub fn as_logged(fact: &Logged) -> Result<InForce, Vec<Fault>> {
     let name = "the settings in the log";
     if fact.rules.is_empty() {
-        let message = "they were logged by a version that did not keep rules apart from settings".to_owned();
-        return Err(vec![Fault { file: name.to_owned(), line: 1, column: 1, message }]);
+        let message =
+            "they were logged by a version that did not keep rules apart from settings".to_owned();
+        return Err(vec![Fault {
+            file: name.to_owned(),
+            line: 1,
+            column: 1,
+            message,
+        }]);
     }
-    let config = if fact.text.is_empty() { Config::default() } else { config::parse::parse(name, &fact.text)? };
-    let files: Vec<(String, String)> = fact.rules.iter().map(|file| (file.name.clone(), file.text.clone())).collect();
+    let config = if fact.text.is_empty() {
+        Config::default()
+    } else {
+        config::parse::parse(name, &fact.text)?
+    };
+    let files: Vec<(String, String)> = fact
+        .rules
+        .iter()
+        .map(|file| (file.name.clone(), file.text.clone()))
+        .collect();
     Ok(in_force(rules::parse::load(&files)?, &config))
 }
 
 /// The rules and settings as one text.
 fn together(files: &[(String, String)], text: &str) -> String {
-    let rules = files.iter().map(|(name, text)| format!("# {name}\n{text}\n"));
+    let rules = files
+        .iter()
+        .map(|(name, text)| format!("# {name}\n{text}\n"));
     rules.chain([text.to_owned()]).collect()
 }
 
@@ -203,7 +285,8 @@ pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
         Err(faults) => return Some(told(faults)),
     };
     // New settings may name other rules. While they are faulty, their text alone is what a person is working on.
-    let globs = config::parse::parse("", &text).map_or_else(|_| settings.config.rules.clone(), |config| config.rules);
+    let globs = config::parse::parse("", &text)
+        .map_or_else(|_| settings.config.rules.clone(), |config| config.rules);
     Some(match rule_files(&base(Some(file)), &globs, Some(file)) {
         Ok(files) => hex(&together(&files, &text), 16),
         Err(faults) => format!("{} {}", told(faults), hex(&text, 16)),
@@ -211,20 +294,32 @@ pub(crate) fn fingerprint(settings: &Settings) -> Option<String> {
 }
 
 pub(crate) fn base(file: Option<&Path>) -> PathBuf {
-    let parent = file.and_then(Path::parent).filter(|parent| !parent.as_os_str().is_empty());
+    let parent = file
+        .and_then(Path::parent)
+        .filter(|parent| !parent.as_os_str().is_empty());
     parent.map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 pub(crate) fn fault(file: &Path, message: String) -> Fault {
-    Fault { file: file.display().to_string(), line: 1, column: 1, message }
+    Fault {
+        file: file.display().to_string(),
+        line: 1,
+        column: 1,
+        message,
+    }
 }
 
 fn read(path: &Path) -> Result<String, Vec<Fault>> {
-    std::fs::read_to_string(path).map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
+    std::fs::read_to_string(path)
+        .map_err(|error| vec![fault(path, format!("cannot be read: {error}"))])
 }
 
 /// The rule files that the globs name, scenarios left out; the shipped ones when there are no globs.
-fn rule_files(base: &Path, globs: &[String], named_in: Option<&Path>) -> Result<Vec<(String, String)>, Vec<Fault>> {
+fn rule_files(
+    base: &Path,
+    globs: &[String],
+    named_in: Option<&Path>,
+) -> Result<Vec<(String, String)>, Vec<Fault>> {
     if globs.is_empty() {
         return Ok(vec![(SHIPPED.0.to_owned(), SHIPPED.1.to_owned())]);
     }
@@ -233,28 +328,51 @@ fn rule_files(base: &Path, globs: &[String], named_in: Option<&Path>) -> Result<
         let found = matching(&base.join(pattern));
         if found.is_empty() {
             let file = named_in.unwrap_or(base);
-            return Err(vec![fault(file, format!("rules: no file matches `{pattern}`; `afterword init` writes some"))]);
+            return Err(vec![fault(
+                file,
+                format!("rules: no file matches `{pattern}`; `afterword init` writes some"),
+            )]);
         }
         paths.extend(found);
     }
     paths.sort();
     paths.dedup();
-    paths.iter().map(|path| Ok((path.display().to_string(), read(path)?))).collect()
+    paths
+        .iter()
+        .map(|path| Ok((path.display().to_string(), read(path)?)))
+        .collect()
 }
 
 /// Files that a path names whose last part may hold one `*`.
 #[must_use]
 pub fn matching(pattern: &Path) -> Vec<PathBuf> {
-    let name = pattern.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = pattern
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
     let Some((before, after)) = name.split_once('*') else {
-        return if pattern.is_file() { vec![pattern.to_owned()] } else { Vec::new() };
+        return if pattern.is_file() {
+            vec![pattern.to_owned()]
+        } else {
+            Vec::new()
+        };
     };
     let directory = pattern.parent().unwrap_or(Path::new("."));
-    let Ok(entries) = std::fs::read_dir(directory) else { return Vec::new() };
-    let names = entries.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
-    let fits = |name: &String| name.len() >= before.len() + after.len() && name.starts_with(before) && name.ends_with(after);
-    let mut found: Vec<PathBuf> =
-        names.filter(|name| fits(name) && !name.ends_with(".test.yaml")).map(|name| directory.join(name)).collect();
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let names = entries
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let fits = |name: &String| {
+        name.len() >= before.len() + after.len()
+            && name.starts_with(before)
+            && name.ends_with(after)
+    };
+    let mut found: Vec<PathBuf> = names
+        .filter(|name| fits(name) && !name.ends_with(".test.yaml"))
+        .map(|name| directory.join(name))
+        .collect();
     found.sort();
     found
 }
@@ -272,16 +390,25 @@ impl super::App {
         if let Some(found) = fingerprint(&before) {
             lock(&self.watched).read = found;
         }
-        let loaded = Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
+        let loaded =
+            Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
         self.counts.reload_failed.store(loaded.is_err(), Relaxed);
         let settings = loaded.inspect_err(|_| {
             self.counts.reload_failures.fetch_add(1, Relaxed);
         })?;
-        self.counts.reloaded_at.store(self.now().timestamp(), Relaxed);
-        *self.settings.write().unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
+        self.counts
+            .reloaded_at
+            .store(self.now().timestamp(), Relaxed);
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
         // The judge decides everything again once it reads in the log that they are in force.
         if let Err(fault) = self.record_settings() {
-            self.trouble("the new settings are in force, but their effect could not be stored yet", &fault);
+            self.trouble(
+                "the new settings are in force, but their effect could not be stored yet",
+                &fault,
+            );
         }
         Ok(())
     }
@@ -291,13 +418,25 @@ impl Settings {
     /// What only a start can change must stay.
     fn may_become(&self, settings: Self) -> Result<Self, Vec<Fault>> {
         let (old, new) = (&self.config, &settings.config);
-        let named = [("listen", old.listen == new.listen), ("storage", old.storage == new.storage)];
+        let named = [
+            ("listen", old.listen == new.listen),
+            ("storage", old.storage == new.storage),
+        ];
         let file = self.file.clone().unwrap_or_default();
         let faults: Vec<Fault> = named
             .iter()
             .filter(|(_, same)| !same)
-            .map(|(key, _)| fault(&file, format!("`{key}` cannot change while the service runs; restart it")))
+            .map(|(key, _)| {
+                fault(
+                    &file,
+                    format!("`{key}` cannot change while the service runs; restart it"),
+                )
+            })
             .collect();
-        if faults.is_empty() { Ok(settings) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(settings)
+        } else {
+            Err(faults)
+        }
     }
 }

@@ -25,12 +25,19 @@ impl Place {
     /// What a settings file names is found beside it.
     pub(crate) fn beside(file: Option<&Path>) -> Self {
         let base = base(file);
-        Self { file: file.map_or_else(|| base.clone(), Path::to_owned), base }
+        Self {
+            file: file.map_or_else(|| base.clone(), Path::to_owned),
+            base,
+        }
     }
 
     /// The live secrets that a place holds: one a line, so that one can be changed without a gap.
     pub(crate) fn all(&self, secret: &Secret) -> Result<Vec<Vec<u8>>, Fault> {
-        Ok(self.lines(secret)?.into_iter().map(String::into_bytes).collect())
+        Ok(self
+            .lines(secret)?
+            .into_iter()
+            .map(String::into_bytes)
+            .collect())
     }
 
     /// The secret that we show: the first of those.
@@ -41,13 +48,27 @@ impl Place {
     /// At least one.
     fn lines(&self, secret: &Secret) -> Result<Vec<String>, Fault> {
         let text = match secret {
-            Secret::File(path) => std::fs::read_to_string(self.base.join(path))
-                .map_err(|error| fault(&self.file, format!("the secret file {path} cannot be read: {error}")))?,
-            Secret::Env(name) => {
-                environment(name).ok_or_else(|| fault(&self.file, format!("the environment variable {name} is not set")))?
+            Secret::File(path) => {
+                std::fs::read_to_string(self.base.join(path)).map_err(|error| {
+                    fault(
+                        &self.file,
+                        format!("the secret file {path} cannot be read: {error}"),
+                    )
+                })?
             }
+            Secret::Env(name) => environment(name).ok_or_else(|| {
+                fault(
+                    &self.file,
+                    format!("the environment variable {name} is not set"),
+                )
+            })?,
         };
-        let live: Vec<String> = text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let live: Vec<String> = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty())
+            .map(str::to_owned)
+            .collect();
         if live.is_empty() {
             return Err(fault(&self.file, format!("the secret {secret:?} is empty")));
         }
@@ -59,8 +80,14 @@ impl Place {
         Ok(match auth {
             Auth::None => Proof::None,
             Auth::Bearer(token) => Proof::Bearer(self.all(token)?),
-            Auth::Basic { username, password } => Proof::Basic { username: username.clone(), passwords: self.all(password)? },
-            Auth::Header { name, value } => Proof::Header { name: name.clone(), values: self.all(value)? },
+            Auth::Basic { username, password } => Proof::Basic {
+                username: username.clone(),
+                passwords: self.all(password)?,
+            },
+            Auth::Header { name, value } => Proof::Header {
+                name: name.clone(),
+                values: self.all(value)?,
+            },
         })
     }
 
@@ -69,12 +96,27 @@ impl Place {
         match &source.auth {
             SourceAuth::Shown(auth) => self.proof(auth),
             SourceAuth::Certificate => Ok(Proof::Certificate),
-            SourceAuth::Query { name, value } => Ok(Proof::Query { name: name.clone(), values: self.all(value)? }),
-            SourceAuth::Signature { secret, header, timestamp } => {
-                Signature::new(signing(source.kind), header.as_deref(), timestamp.as_deref(), &self.all(secret)?)
-                    .map(Proof::Signature)
-                    .map_err(|why| fault(&self.file, format!("source `{}`: {secret:?}, {why}", source.name)))
-            }
+            SourceAuth::Query { name, value } => Ok(Proof::Query {
+                name: name.clone(),
+                values: self.all(value)?,
+            }),
+            SourceAuth::Signature {
+                secret,
+                header,
+                timestamp,
+            } => Signature::new(
+                signing(source.kind),
+                header.as_deref(),
+                timestamp.as_deref(),
+                &self.all(secret)?,
+            )
+            .map(Proof::Signature)
+            .map_err(|why| {
+                fault(
+                    &self.file,
+                    format!("source `{}`: {secret:?}, {why}", source.name),
+                )
+            }),
         }
     }
 
@@ -85,12 +127,17 @@ impl Place {
             metrics::Kind::Scrape(pages) => &pages.door,
             metrics::Kind::RemoteWrite(_) => return Ok(None),
         };
-        self.through(door, &format!("metrics `{}`", named.name)).map(Some)
+        self.through(door, &format!("metrics `{}`", named.name))
+            .map(Some)
     }
 
     /// What we show to a source that is asked what it knows; `None`: it is not.
     pub(crate) fn api_reach(&self, source: &Source) -> Result<Option<Reach>, Fault> {
-        source.api.as_ref().map(|api| self.through(&api.door, &format!("the api of source `{}`", source.name))).transpose()
+        source
+            .api
+            .as_ref()
+            .map(|api| self.through(&api.door, &format!("the api of source `{}`", source.name)))
+            .transpose()
     }
 
     /// What we show at a door; `whose` names it in faults.
@@ -99,22 +146,46 @@ impl Place {
         let credentials = match auth {
             Auth::None => Credentials::None,
             Auth::Bearer(token) => Credentials::Bearer(self.first(token)?),
-            Auth::Basic { username, password } => Credentials::Basic { username: username.clone(), password: self.first(password)? },
-            Auth::Header { name, value } => Credentials::Header { name: name.clone(), value: self.first(value)? },
+            Auth::Basic { username, password } => Credentials::Basic {
+                username: username.clone(),
+                password: self.first(password)?,
+            },
+            Auth::Header { name, value } => Credentials::Header {
+                name: name.clone(),
+                value: self.first(value)?,
+            },
         };
         let own = match &tls.own {
-            Some((certificate, key)) => Some([self.pem(certificate)?, b"\n".to_vec(), self.pem(key)?].concat()),
+            Some((certificate, key)) => {
+                Some([self.pem(certificate)?, b"\n".to_vec(), self.pem(key)?].concat())
+            }
             None => None,
         };
         let ca = tls.ca.as_ref().map(|path| self.pem(path)).transpose()?;
-        let tls = Tls { ca, own, server_name: tls.server_name.clone(), insecure: tls.insecure };
-        let reach = Reach { credentials, headers: headers.clone().into_iter().collect(), tls };
-        reach.check().map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
+        let tls = Tls {
+            ca,
+            own,
+            server_name: tls.server_name.clone(),
+            insecure: tls.insecure,
+        };
+        let reach = Reach {
+            credentials,
+            headers: headers.clone().into_iter().collect(),
+            tls,
+        };
+        reach
+            .check()
+            .map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
         Ok(reach)
     }
 
     fn pem(&self, path: &str) -> Result<Vec<u8>, Fault> {
-        std::fs::read(self.base.join(path)).map_err(|error| fault(&self.file, format!("the file {path} cannot be read: {error}")))
+        std::fs::read(self.base.join(path)).map_err(|error| {
+            fault(
+                &self.file,
+                format!("the file {path} cannot be read: {error}"),
+            )
+        })
     }
 }
 
@@ -125,7 +196,9 @@ impl Settings {
     /// When it cannot be read.
     pub fn address(&self, secret: &Secret) -> Result<String, Fault> {
         let address = Place::beside(self.file.as_deref()).first(secret)?;
-        Ok(address.strip_prefix("webcal://").map_or(address.clone(), |rest| format!("https://{rest}")))
+        Ok(address
+            .strip_prefix("webcal://")
+            .map_or(address.clone(), |rest| format!("https://{rest}")))
     }
 
     /// Reads again what is shown to the servers of an entry of `metrics:`, whose tokens may be renewed in place. `None`: no such entry, or
@@ -134,8 +207,14 @@ impl Settings {
     /// # Errors
     /// What is missing or cannot be used.
     pub fn reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
-        let named = self.config.metrics.iter().find(|metrics| metrics.name == name);
-        named.map_or(Ok(None), |metrics| Place::beside(self.file.as_deref()).reach(metrics))
+        let named = self
+            .config
+            .metrics
+            .iter()
+            .find(|metrics| metrics.name == name);
+        named.map_or(Ok(None), |metrics| {
+            Place::beside(self.file.as_deref()).reach(metrics)
+        })
     }
 
     /// The same for a source that is asked what it knows. Blocks.
@@ -143,12 +222,21 @@ impl Settings {
     /// # Errors
     /// What is missing or cannot be used.
     pub fn api_reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
-        let named = self.config.sources.iter().find(|source| source.name == name);
-        named.map_or(Ok(None), |source| Place::beside(self.file.as_deref()).api_reach(source))
+        let named = self
+            .config
+            .sources
+            .iter()
+            .find(|source| source.name == name);
+        named.map_or(Ok(None), |source| {
+            Place::beside(self.file.as_deref()).api_reach(source)
+        })
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "secrets may be given in the environment; nothing else is read from it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "secrets may be given in the environment; nothing else is read from it"
+)]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -21,7 +21,11 @@ struct Rule<'a> {
 }
 
 /// How each source is read; `file` is the settings' name in faults.
-pub(crate) fn readers(config: &Config, file: &str, faults: &mut Vec<Fault>) -> BTreeMap<String, Reader> {
+pub(crate) fn readers(
+    config: &Config,
+    file: &str,
+    faults: &mut Vec<Fault>,
+) -> BTreeMap<String, Reader> {
     let mut readers = BTreeMap::new();
     for source in &config.sources {
         match reader(config, source, file) {
@@ -34,7 +38,8 @@ pub(crate) fn readers(config: &Config, file: &str, faults: &mut Vec<Fault>) -> B
 
 /// What CloudEvents mean that come to no source.
 pub(crate) fn cloudevents(faults: &mut Vec<Fault>) -> Option<Mapping> {
-    let rules = shipped_rules(SourceKind::CloudEvents).and_then(|rules| compiled(&rules, SourceKind::CloudEvents));
+    let rules = shipped_rules(SourceKind::CloudEvents)
+        .and_then(|rules| compiled(&rules, SourceKind::CloudEvents));
     rules.map_err(|found| faults.extend(found)).ok()
 }
 
@@ -44,9 +49,10 @@ fn reader(config: &Config, source: &Source, file: &str) -> Result<Reader, Vec<Fa
         None if shipped.is_empty() => return Ok(own(config, source)),
         None => shipped,
         // Single keys go over the shipped ones; a list, or what is over several, stands for itself.
-        Some(map) if !map.list && shipped.len() == 1 && !carried(source.kind) => {
-            shipped.into_iter().map(|rule| over(rule, map, file)).collect()
-        }
+        Some(map) if !map.list && shipped.len() == 1 && !carried(source.kind) => shipped
+            .into_iter()
+            .map(|rule| over(rule, map, file))
+            .collect(),
         Some(map) => of(map.clone(), file),
     };
     compiled(&rules, source.kind).map(|mapping| Reader::Mapped(source.kind, mapping))
@@ -57,7 +63,11 @@ fn own(config: &Config, source: &Source) -> Reader {
     match source.kind {
         SourceKind::PagerDuty => Reader::PagerDuty(source.declares.clone().unwrap_or_default()),
         SourceKind::Slack => Reader::Slack(slack::Desk {
-            services: config.services.iter().map(|service| service.name.clone()).collect(),
+            services: config
+                .services
+                .iter()
+                .map(|service| service.name.clone())
+                .collect(),
             address: config.external_url.trim_end_matches('/').to_owned(),
         }),
         kind => Reader::Named(kind, source.naming.clone()),
@@ -70,20 +80,30 @@ fn carried(kind: SourceKind) -> bool {
 }
 
 fn shipped_rules(kind: SourceKind) -> Result<Vec<Rule<'static>>, Vec<Fault>> {
-    let Some((file, text)) = shipped::text(kind) else { return Ok(Vec::new()) };
+    let Some((file, text)) = shipped::text(kind) else {
+        return Ok(Vec::new());
+    };
     Ok(of(mapping::parse(file, text)?, file))
 }
 
 fn of(map: Map, file: &str) -> Vec<Rule<'_>> {
     let lines = |lines: Vec<MapLine>| lines.into_iter().map(|line| (file, line)).collect();
-    map.rules.into_iter().map(|rule| Rule { file, at: rule.at, lines: lines(rule.lines) }).collect()
+    map.rules
+        .into_iter()
+        .map(|rule| Rule {
+            file,
+            at: rule.at,
+            lines: lines(rule.lines),
+        })
+        .collect()
 }
 
 /// The shipped rule with the settings' keys instead of its own. An expression for the whole of `labels` stands for all that is shipped below it.
 fn over<'a>(mut rule: Rule<'a>, map: &Map, file: &'a str) -> Rule<'a> {
     for own in map.rules.iter().flat_map(|rule| &rule.lines) {
         let below = format!("{}.", own.path);
-        rule.lines.retain(|(_, line)| line.path != own.path && !line.path.starts_with(&below));
+        rule.lines
+            .retain(|(_, line)| line.path != own.path && !line.path.starts_with(&below));
         rule.lines.push((file, own.clone()));
     }
     rule
@@ -91,16 +111,31 @@ fn over<'a>(mut rule: Rule<'a>, map: &Map, file: &'a str) -> Rule<'a> {
 
 fn compiled(rules: &[Rule<'_>], kind: SourceKind) -> Result<Mapping, Vec<Fault>> {
     let line = |(_, line): &(&str, MapLine)| (line.path.clone(), line.text.value.clone());
-    let texts: Vec<Vec<(String, String)>> = rules.iter().map(|rule| rule.lines.iter().map(line).collect()).collect();
-    let lines: Vec<Vec<Line<'_>>> = texts.iter().map(|rule| rule.iter().map(|(path, text)| Line { path, text }).collect()).collect();
-    generic::compile(&lines, carried(kind)).map_err(|faults| faults.iter().map(|fault| placed(rules, fault)).collect())
+    let texts: Vec<Vec<(String, String)>> = rules
+        .iter()
+        .map(|rule| rule.lines.iter().map(line).collect())
+        .collect();
+    let lines: Vec<Vec<Line<'_>>> = texts
+        .iter()
+        .map(|rule| {
+            rule.iter()
+                .map(|(path, text)| Line { path, text })
+                .collect()
+        })
+        .collect();
+    generic::compile(&lines, carried(kind))
+        .map_err(|faults| faults.iter().map(|fault| placed(rules, fault)).collect())
 }
 
 fn placed(rules: &[Rule<'_>], fault: &MapFault) -> Fault {
     let rule = &rules[fault.rule];
-    let Some((number, offset)) = fault.line else { return rule.at.fault(rule.file, fault.message.clone()) };
+    let Some((number, offset)) = fault.line else {
+        return rule.at.fault(rule.file, fault.message.clone());
+    };
     let (file, line) = &rule.lines[number];
-    offset.map_or(line.at, |offset| line.text.place(offset)).fault(file, fault.message.clone())
+    offset
+        .map_or(line.at, |offset| line.text.place(offset))
+        .fault(file, fault.message.clone())
 }
 
 #[cfg(test)]
@@ -118,7 +153,11 @@ mod tests {
     use crate::model::source::{KINDS, SourceKind};
 
     fn faults(rest: &str) -> Vec<String> {
-        let config = parse("f", &format!("sources:\n- name: a\n  auth: none\n  {rest}\n")).unwrap();
+        let config = parse(
+            "f",
+            &format!("sources:\n- name: a\n  auth: none\n  {rest}\n"),
+        )
+        .unwrap();
         let mut faults = Vec::new();
         readers(&config, "f", &mut faults);
         faults.iter().map(ToString::to_string).collect()
@@ -126,7 +165,10 @@ mod tests {
 
     #[test]
     fn every_shipped_mapping_compiles() {
-        for (kind, words) in KINDS.iter().filter(|(kind, _)| super::shipped::text(*kind).is_some()) {
+        for (kind, words) in KINDS
+            .iter()
+            .filter(|(kind, _)| super::shipped::text(*kind).is_some())
+        {
             assert_eq!(faults(&format!("kind: {}", words[0])), [""; 0], "{kind:?}");
         }
         let mut faults = Vec::new();
@@ -137,34 +179,78 @@ mod tests {
     fn faults_stand_at_the_very_character_of_the_settings() {
         let map = "kind: generic\n  map:\n    name: body.title\n    status: >-\n      body.open\n      ? \"firing\" : itm.x\n    labels: {h: 'lower(body.h)'}";
         let found = faults(map);
-        assert!(found[0].starts_with("f:9:20: unknown name `itm`"), "{found:?}");
-        assert!(found[1].starts_with("f:10:18: unknown function `lower`"), "{found:?}");
-        assert!(faults("kind: generic\n  map: {name: body.a}")[0].starts_with("f:5:8: `status` is missing"));
-        assert!(faults("kind: pingdom\n  map: {servce: body.a}")[0].starts_with("f:5:9: unknown key `servce`; did you mean `service`?"));
-        assert!(faults("kind: cloudevents\n  map: {kind: '\"note\"', text: event.type}").is_empty());
-        assert!(faults("kind: pingdom\n  map: {name: event.type}")[0].contains("unknown name `event`"));
+        assert!(
+            found[0].starts_with("f:9:20: unknown name `itm`"),
+            "{found:?}"
+        );
+        assert!(
+            found[1].starts_with("f:10:18: unknown function `lower`"),
+            "{found:?}"
+        );
+        assert!(
+            faults("kind: generic\n  map: {name: body.a}")[0]
+                .starts_with("f:5:8: `status` is missing")
+        );
+        assert!(
+            faults("kind: pingdom\n  map: {servce: body.a}")[0]
+                .starts_with("f:5:9: unknown key `servce`; did you mean `service`?")
+        );
+        assert!(
+            faults("kind: cloudevents\n  map: {kind: '\"note\"', text: event.type}").is_empty()
+        );
+        assert!(
+            faults("kind: pingdom\n  map: {name: event.type}")[0].contains("unknown name `event`")
+        );
     }
 
     #[test]
     fn settings_go_over_single_keys_of_a_shipped_mapping() {
         let read = |map: &str| {
-            let config = parse("f", &format!("sources: [{{name: a, kind: pingdom, auth: none, map: {map}}}]")).unwrap();
+            let config = parse(
+                "f",
+                &format!("sources: [{{name: a, kind: pingdom, auth: none, map: {map}}}]"),
+            )
+            .unwrap();
             let mut faults = Vec::new();
             let readers = readers(&config, "f", &mut faults);
             assert!(faults.is_empty(), "{faults:?}");
             let body = br#"{"current_state": "DOWN", "check_name": "shop", "check_id": 7, "tags": ["s:front"], "state_changed_timestamp": 1795431504}"#;
             let now = "2026-11-23T12:00:00Z".parse().unwrap();
-            let message = Message { source: "a", headers: &Headers::default(), body, names: &config.labels, now };
+            let message = Message {
+                source: "a",
+                headers: &Headers::default(),
+                body,
+                names: &config.labels,
+                now,
+            };
             let reading = dispatch::read(&readers["a"], &message, &mut |_| false).unwrap();
             assert!(reading.faults.is_empty(), "{reading:?}");
             serde_json::to_value(&reading.events).unwrap()
         };
         let own = read("{service: 'body.tags[0].split(\":\")[1]', labels: {team: '\"shop\"'}}");
-        assert_eq!((&own[0]["service"], &own[0]["fact"]["name"]), (&"front".into(), &"shop".into()), "{own:#}");
-        assert_eq!((&own[0]["fact"]["labels"]["team"], &own[0]["fact"]["labels"]["check_id"]), (&"shop".into(), &"7".into()), "{own:#}");
+        assert_eq!(
+            (&own[0]["service"], &own[0]["fact"]["name"]),
+            (&"front".into(), &"shop".into()),
+            "{own:#}"
+        );
+        assert_eq!(
+            (
+                &own[0]["fact"]["labels"]["team"],
+                &own[0]["fact"]["labels"]["check_id"]
+            ),
+            (&"shop".into(), &"7".into()),
+            "{own:#}"
+        );
         let whole = read("{labels: '{\"team\": \"shop\"}'}");
-        assert_eq!(whole[0]["fact"]["labels"].get("check_id"), None, "{whole:#}");
-        assert_eq!(read("[{kind: '\"note\"', text: body.check_name}]")[0]["fact"]["kind"], "note");
+        assert_eq!(
+            whole[0]["fact"]["labels"].get("check_id"),
+            None,
+            "{whole:#}"
+        );
+        assert_eq!(
+            read("[{kind: '\"note\"', text: body.check_name}]")[0]["fact"]["kind"],
+            "note"
+        );
     }
 
     /// What a body says to the shipped mapping of a kind.
@@ -173,7 +259,13 @@ mod tests {
         let reader = Reader::Mapped(kind, super::compiled(&rules, kind).unwrap());
         let body = body.to_string();
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
-        let message = Message { source: "a", headers: &Headers::default(), body: body.as_bytes(), names: &LabelNames::default(), now };
+        let message = Message {
+            source: "a",
+            headers: &Headers::default(),
+            body: body.as_bytes(),
+            names: &LabelNames::default(),
+            now,
+        };
         dispatch::read(&reader, &message, &mut |_| false).map_or(0, |reading| reading.events.len())
     }
 

@@ -17,8 +17,11 @@ pub(crate) fn shape() -> Value {
 fn rule() -> Value {
     let text = json!({"type": ["string", "number", "boolean"]});
     let properties = generic::keys().into_iter().map(|key| {
-        let mut shape =
-            if NESTED.contains(&key) { json!({"oneOf": [text, {"type": "object", "additionalProperties": text}]}) } else { text.clone() };
+        let mut shape = if NESTED.contains(&key) {
+            json!({"oneOf": [text, {"type": "object", "additionalProperties": text}]})
+        } else {
+            text.clone()
+        };
         shape["description"] = json!(doc(key));
         (key.to_owned(), shape)
     });

@@ -89,12 +89,22 @@ enum Shape {
 
 /// A key that must be given.
 const fn need(name: &'static str, shape: Shape, doc: &'static str) -> Key {
-    Key { name, shape, default: None, doc }
+    Key {
+        name,
+        shape,
+        default: None,
+        doc,
+    }
 }
 
 /// A key that may be left out, and what holds then.
 const fn may(name: &'static str, shape: Shape, default: &'static str, doc: &'static str) -> Key {
-    Key { name, shape, default: Some(default), doc }
+    Key {
+        name,
+        shape,
+        default: Some(default),
+        doc,
+    }
 }
 
 pub(crate) fn print(of: Of) -> u8 {
@@ -175,18 +185,26 @@ fn shape(shape: Shape) -> Value {
             "examples": ["2h", "1d", word],
         }),
         Shape::Whole(least) => json!({"type": "integer", "minimum": least}),
-        Shape::Between(least, most) => json!({"type": "integer", "minimum": least, "maximum": most}),
-        Shape::Number(least, most) if most.is_finite() => json!({"type": "number", "minimum": least, "maximum": most}),
+        Shape::Between(least, most) => {
+            json!({"type": "integer", "minimum": least, "maximum": most})
+        }
+        Shape::Number(least, most) if most.is_finite() => {
+            json!({"type": "number", "minimum": least, "maximum": most})
+        }
         Shape::Number(least, _) if least.is_finite() => json!({"type": "number", "minimum": least}),
         Shape::Number(..) => json!({"type": "number"}),
         Shape::Flag => json!({"type": "boolean"}),
         Shape::Word(words) => json!({"enum": words}),
         Shape::Texts => json!({"type": "array", "items": text()}),
         Shape::TextOr(keys) => json!({"oneOf": [{"type": "string"}, map(keys)]}),
-        Shape::TextOrTexts => json!({"oneOf": [{"type": "string"}, {"type": "array", "items": text()}]}),
+        Shape::TextOrTexts => {
+            json!({"oneOf": [{"type": "string"}, {"type": "array", "items": text()}]})
+        }
         Shape::Strings => json!({"type": "object", "additionalProperties": {"type": "string"}}),
         Shape::NamedTexts => json!({"type": "object", "additionalProperties": text()}),
-        Shape::NamedWords(words) => json!({"type": "object", "additionalProperties": {"enum": words}}),
+        Shape::NamedWords(words) => {
+            json!({"type": "object", "additionalProperties": {"enum": words}})
+        }
         Shape::Map(keys) => map(keys),
         Shape::List(keys) => json!({"type": "array", "items": map(keys)}),
         Shape::Sources => json!({"type": "array", "items": config::source()}),
@@ -200,7 +218,11 @@ fn shape(shape: Shape) -> Value {
 
 /// The key of this name that this kind of event has: its own before that of any kind (`""`).
 fn of_kind(keys: &'static [(&'static str, Key)], kind: &str, name: &str) -> Option<&'static Key> {
-    let find = |wanted: &str| keys.iter().find(|(of, key)| *of == wanted && key.name == name).map(|(_, key)| key);
+    let find = |wanted: &str| {
+        keys.iter()
+            .find(|(of, key)| *of == wanted && key.name == name)
+            .map(|(_, key)| key)
+    };
     find(kind).or_else(|| find(""))
 }
 

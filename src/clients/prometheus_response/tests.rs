@@ -9,9 +9,23 @@ use super::{ActiveAlert, AlertState, Answer, Heard, alerts, query, rules};
 use crate::clients::error::Fault;
 use crate::clients::http::Head;
 
-fn read<T>(read: fn(&Head, &[u8]) -> Result<T, Fault>, status: u16, text: &str) -> Result<T, Fault> {
-    let heard = Heard { sent: Instant::now(), received: Instant::now(), server_time: None };
-    let head = Head { status, content_type: None, retry_after: None, location: None, heard };
+fn read<T>(
+    read: fn(&Head, &[u8]) -> Result<T, Fault>,
+    status: u16,
+    text: &str,
+) -> Result<T, Fault> {
+    let heard = Heard {
+        sent: Instant::now(),
+        received: Instant::now(),
+        server_time: None,
+    };
+    let head = Head {
+        status,
+        content_type: None,
+        retry_after: None,
+        location: None,
+        heard,
+    };
     read(&head, text.as_bytes())
 }
 
@@ -21,7 +35,13 @@ fn answer(text: &str) -> Answer {
 
 /// The values of each series, with the milliseconds of their times.
 fn points(answer: &Answer) -> Vec<Vec<(i64, f64)>> {
-    let of = |series: &super::Series| series.points.iter().map(|(at, value)| (at.timestamp_millis(), *value)).collect();
+    let of = |series: &super::Series| {
+        series
+            .points
+            .iter()
+            .map(|(at, value)| (at.timestamp_millis(), *value))
+            .collect()
+    };
     answer.series.iter().map(of).collect()
 }
 
@@ -34,7 +54,10 @@ fn success(kind: &str, result: &str) -> String {
 fn check_fault(status: u16, text: &str, expected: &str) {
     let fault = read(query, status, text).unwrap_err();
     let told = format!("{fault:?} {fault}");
-    assert!(told.contains(expected), "{text}\nexpected {expected}\nfound {told}");
+    assert!(
+        told.contains(expected),
+        "{text}\nexpected {expected}\nfound {told}"
+    );
 }
 
 #[test]
@@ -47,12 +70,31 @@ fn a_matrix_and_a_vector() {
     let read = answer(&text);
     assert_eq!(read.series[0].labels["__name__"], "up");
     let values = points(&read);
-    assert_eq!(values[0], [(1_795_417_376_000, 1.0), (1_795_417_378_500, 0.0), (1_795_417_380_001, 1e-6)]);
-    assert_eq!(values[1][..2], [(1_795_417_376_000, f64::INFINITY), (1_795_417_377_000, f64::NEG_INFINITY)]);
+    assert_eq!(
+        values[0],
+        [
+            (1_795_417_376_000, 1.0),
+            (1_795_417_378_500, 0.0),
+            (1_795_417_380_001, 1e-6)
+        ]
+    );
+    assert_eq!(
+        values[1][..2],
+        [
+            (1_795_417_376_000, f64::INFINITY),
+            (1_795_417_377_000, f64::NEG_INFINITY)
+        ]
+    );
     assert!(values[1][2].1.is_nan() && read.series[1].labels.is_empty());
 
-    let one = answer(&success("vector", r#"[{"metric":{"job":"ü\"\\"},"value":[1795417376.781,"2"]}]"#));
-    assert_eq!((points(&one), one.series[0].labels["job"].as_str()), (vec![vec![(1_795_417_376_781, 2.0)]], "ü\"\\"));
+    let one = answer(&success(
+        "vector",
+        r#"[{"metric":{"job":"ü\"\\"},"value":[1795417376.781,"2"]}]"#,
+    ));
+    assert_eq!(
+        (points(&one), one.series[0].labels["job"].as_str()),
+        (vec![vec![(1_795_417_376_781, 2.0)]], "ü\"\\")
+    );
 }
 
 #[test]
@@ -60,8 +102,15 @@ fn nothing_a_scalar_and_a_text() {
     assert_eq!(answer(&success("vector", "[]")).series, []);
     assert_eq!(answer(&success("matrix", "[]")).series, []);
     let scalar = answer(&success("scalar", r#"[1795417376,"3"]"#));
-    assert_eq!((points(&scalar), scalar.series[0].labels.len()), (vec![vec![(1_795_417_376_000, 3.0)]], 0));
-    check_fault(200, &success("string", r#"[1795417376,"a"]"#), "the query gives a text");
+    assert_eq!(
+        (points(&scalar), scalar.series[0].labels.len()),
+        (vec![vec![(1_795_417_376_000, 3.0)]], 0)
+    );
+    check_fault(
+        200,
+        &success("string", r#"[1795417376,"a"]"#),
+        "the query gives a text",
+    );
     check_fault(200, &success("tensor", "[]"), "unknown type, tensor");
 }
 
@@ -77,48 +126,106 @@ fn native_histograms_are_counted_and_left_out() {
     );
     let read = answer(&text);
     assert_eq!((read.histograms, read.series.len()), (3, 1));
-    assert_eq!(read.warnings, ["left out: 3 samples that are native histograms"]);
-    let one = answer(&success("vector", &format!(r#"[{{"metric":{{}},"histogram":[1,{histogram}]}}]"#)));
+    assert_eq!(
+        read.warnings,
+        ["left out: 3 samples that are native histograms"]
+    );
+    let one = answer(&success(
+        "vector",
+        &format!(r#"[{{"metric":{{}},"histogram":[1,{histogram}]}}]"#),
+    ));
     assert_eq!((one.histograms, one.series.len()), (1, 0));
 }
 
 #[test]
 fn remarks_are_no_fault_and_missing_data_is() {
-    let with = |more: &str| format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[]}},{more}}}"#);
-    let remark = answer(&with(r#""warnings":["PromQL warning: bucket label \"le\" is missing"],"infos":["PromQL info: no counter"]"#));
-    assert_eq!(remark.warnings, ["PromQL warning: bucket label \"le\" is missing", "PromQL info: no counter"]);
-    assert_eq!(answer(&with(r#""warnings":null,"isPartial":false"#)).warnings, [""; 0]);
+    let with = |more: &str| {
+        format!(r#"{{"status":"success","data":{{"resultType":"vector","result":[]}},{more}}}"#)
+    };
+    let remark = answer(&with(
+        r#""warnings":["PromQL warning: bucket label \"le\" is missing"],"infos":["PromQL info: no counter"]"#,
+    ));
+    assert_eq!(
+        remark.warnings,
+        [
+            "PromQL warning: bucket label \"le\" is missing",
+            "PromQL info: no counter"
+        ]
+    );
+    assert_eq!(
+        answer(&with(r#""warnings":null,"isPartial":false"#)).warnings,
+        [""; 0]
+    );
 
     let data = r#""data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}"#;
     for (status, rest, expected) in [
-        (200, r#""status":"success","warnings":["No StoreAPIs matched for this query"]"#, "No StoreAPIs matched"),
-        (200, r#""status":"success","isPartial":true"#, "says that it is partial"),
-        (200, r#""status":"error","errorType":"internal","error":"a shard is gone""#, "a shard is gone"),
-        (500, r#""status":"error","errorType":"internal","error":"a shard is gone""#, "a shard is gone"),
+        (
+            200,
+            r#""status":"success","warnings":["No StoreAPIs matched for this query"]"#,
+            "No StoreAPIs matched",
+        ),
+        (
+            200,
+            r#""status":"success","isPartial":true"#,
+            "says that it is partial",
+        ),
+        (
+            200,
+            r#""status":"error","errorType":"internal","error":"a shard is gone""#,
+            "a shard is gone",
+        ),
+        (
+            500,
+            r#""status":"error","errorType":"internal","error":"a shard is gone""#,
+            "a shard is gone",
+        ),
         (500, r#""status":"error""#, "says that it is partial"),
     ] {
-        let Fault::Partial { why, rest } = read(query, status, &format!("{{{rest},{data}}}")).unwrap_err() else {
+        let Fault::Partial { why, rest } =
+            read(query, status, &format!("{{{rest},{data}}}")).unwrap_err()
+        else {
             panic!("not partial: {rest}")
         };
         assert!(why.contains(expected), "{why}");
         assert_eq!(points(&rest.unwrap()), [[(1000, 1.0)]]);
     }
     let lists = r#"{"status":"success","data":{"groups":[],"alerts":[]},"warnings":["ruler-1 does not answer"]}"#;
-    let partial = Fault::Partial { why: "ruler-1 does not answer".to_owned(), rest: None };
-    assert_eq!((read(rules, 200, lists).unwrap_err(), read(alerts, 200, lists).unwrap_err()), (partial.clone(), partial));
+    let partial = Fault::Partial {
+        why: "ruler-1 does not answer".to_owned(),
+        rest: None,
+    };
+    assert_eq!(
+        (
+            read(rules, 200, lists).unwrap_err(),
+            read(alerts, 200, lists).unwrap_err()
+        ),
+        (partial.clone(), partial)
+    );
 }
 
 #[test]
 fn refusals_by_what_can_be_done_about_them() {
-    let error = |kind: &str, text: &str| format!(r#"{{"status":"error","errorType":"{kind}","error":"{text}"}}"#);
+    let error = |kind: &str, text: &str| {
+        format!(r#"{{"status":"error","errorType":"{kind}","error":"{text}"}}"#)
+    };
     let parse = error("bad_data", "1:5: parse error: unclosed left parenthesis");
     let message = "1:5: parse error: unclosed left parenthesis".to_owned();
-    let refused = Fault::Refused { status: 400, error_type: "bad_data".to_owned(), message };
+    let refused = Fault::Refused {
+        status: 400,
+        error_type: "bad_data".to_owned(),
+        message,
+    };
     assert_eq!(read(query, 400, &parse).unwrap_err(), refused);
-    assert_eq!(refused.to_string(), "bad_data: 1:5: parse error: unclosed left parenthesis");
+    assert_eq!(
+        refused.to_string(),
+        "bad_data: 1:5: parse error: unclosed left parenthesis"
+    );
     assert!(!refused.may_pass());
     let execution = read(query, 422, &error("execution", "many-to-many matching")).unwrap_err();
-    assert!(matches!(&execution, Fault::Refused { status: 422, error_type, .. } if error_type == "execution") && execution.may_pass());
+    assert!(
+        matches!(&execution, Fault::Refused { status: 422, error_type, .. } if error_type == "execution")
+            && execution.may_pass()
+    );
 
     check_fault(
         503,
@@ -126,32 +233,86 @@ fn refusals_by_what_can_be_done_about_them() {
         "Busy { retry_after: None, why: \"the server cannot answer now (status 503): query",
     );
     check_fault(429, "too many requests", "Busy");
-    check_fault(500, &error("internal", "disk"), "Unreachable(\"the server failed (status 500): disk\")");
-    check_fault(502, "<html>\n<body>Bad gateway</body>", "Unreachable(\"the server failed (status 502)\")");
-    check_fault(401, "Unauthorized\n", "Unauthorized(\"the server does not accept the credentials (status 401): Unauthorized\")");
+    check_fault(
+        500,
+        &error("internal", "disk"),
+        "Unreachable(\"the server failed (status 500): disk\")",
+    );
+    check_fault(
+        502,
+        "<html>\n<body>Bad gateway</body>",
+        "Unreachable(\"the server failed (status 502)\")",
+    );
+    check_fault(
+        401,
+        "Unauthorized\n",
+        "Unauthorized(\"the server does not accept the credentials (status 401): Unauthorized\")",
+    );
     check_fault(403, "<html>", "Unauthorized");
-    check_fault(404, "404 page not found\n", "there is no API at this address");
-    check_fault(302, "<a href=\"/graph\">Found</a>", "sends us on to another address");
-    check_fault(200, r#"{"status":"error","errorType":"bad_data","error":"x"}"#, "Refused { status: 200, error_type: \"bad_data\"");
+    check_fault(
+        404,
+        "404 page not found\n",
+        "there is no API at this address",
+    );
+    check_fault(
+        302,
+        "<a href=\"/graph\">Found</a>",
+        "sends us on to another address",
+    );
+    check_fault(
+        200,
+        r#"{"status":"error","errorType":"bad_data","error":"x"}"#,
+        "Refused { status: 200, error_type: \"bad_data\"",
+    );
 }
 
 #[test]
 fn answers_that_are_none() {
-    check_fault(200, "", "Unreadable(\"this is no answer of Prometheus's API");
+    check_fault(
+        200,
+        "",
+        "Unreadable(\"this is no answer of Prometheus's API",
+    );
     check_fault(200, "<html>\nLogin</html>", "it begins with \\\"<html>\\\"");
     check_fault(200, "{}", "missing field `status`");
     check_fault(200, "[]", "Unreadable");
     check_fault(200, r#"{"status":"success"}"#, "holds nothing");
     check_fault(200, r#"{"status":"success","data":null}"#, "holds nothing");
-    check_fault(200, r#"{"status":"success","data":{}}"#, "not as the API gives it");
-    check_fault(200, &success("matrix", r#"[{"metric":{},"values":[[1,2]]}]"#), "not as the API gives it");
-    check_fault(200, &success("matrix", r#"[{"metric":{},"values":[[1,"two"]]}]"#), "\\\"two\\\" is no value");
-    check_fault(200, &success("matrix", r#"[{"metric":{},"values":[[1e300,"2"]]}]"#), "is no time");
-    let whole = success("matrix", r#"[{"metric":{"a":"b"},"values":[[1795417376,"1"]]}]"#);
+    check_fault(
+        200,
+        r#"{"status":"success","data":{}}"#,
+        "not as the API gives it",
+    );
+    check_fault(
+        200,
+        &success("matrix", r#"[{"metric":{},"values":[[1,2]]}]"#),
+        "not as the API gives it",
+    );
+    check_fault(
+        200,
+        &success("matrix", r#"[{"metric":{},"values":[[1,"two"]]}]"#),
+        "\\\"two\\\" is no value",
+    );
+    check_fault(
+        200,
+        &success("matrix", r#"[{"metric":{},"values":[[1e300,"2"]]}]"#),
+        "is no time",
+    );
+    let whole = success(
+        "matrix",
+        r#"[{"metric":{"a":"b"},"values":[[1795417376,"1"]]}]"#,
+    );
     for end in 0..whole.len() {
-        assert!(matches!(read(query, 200, &whole[..end]), Err(Fault::Unreadable(_))), "cut at {end}");
+        assert!(
+            matches!(read(query, 200, &whole[..end]), Err(Fault::Unreadable(_))),
+            "cut at {end}"
+        );
     }
-    let deep = format!(r#"{{"status":"success","data":{}{}}}"#, "[".repeat(100_000), "]".repeat(100_000));
+    let deep = format!(
+        r#"{{"status":"success","data":{}{}}}"#,
+        "[".repeat(100_000),
+        "]".repeat(100_000)
+    );
     assert!(matches!(read(query, 200, &deep), Err(Fault::Unreadable(_))));
 }
 
@@ -163,14 +324,34 @@ fn rules_and_alerts() {
         {"name":"Old","query":"up","duration":0,"type":"alerting"},
         {"name":"a:b","query":"sum(a)","health":"ok","type":"recording"}]}]}}"#;
     let found = read(rules, 200, text).unwrap();
-    assert_eq!(found.iter().map(|rule| rule.name.as_str()).collect::<Vec<_>>(), ["Down", "Old"]);
+    assert_eq!(
+        found
+            .iter()
+            .map(|rule| rule.name.as_str())
+            .collect::<Vec<_>>(),
+        ["Down", "Old"]
+    );
     let down = &found[0];
     assert_eq!(
         (down.hold, down.keep_firing, down.interval),
-        (Duration::from_mins(10), Duration::from_millis(1500), Duration::from_millis(500))
+        (
+            Duration::from_mins(10),
+            Duration::from_millis(1500),
+            Duration::from_millis(500)
+        )
     );
-    assert_eq!((down.group.as_str(), down.file.as_str(), down.query.as_str()), ("g", "/r.yml", "up == 0"));
-    assert_eq!((down.labels["severity"].as_str(), found[1].hold, found[1].labels.len()), ("page", Duration::ZERO, 0));
+    assert_eq!(
+        (down.group.as_str(), down.file.as_str(), down.query.as_str()),
+        ("g", "/r.yml", "up == 0")
+    );
+    assert_eq!(
+        (
+            down.labels["severity"].as_str(),
+            found[1].hold,
+            found[1].labels.len()
+        ),
+        ("page", Duration::ZERO, 0)
+    );
     assert!(read(rules, 200, &text.replace("600", "-1")).is_err());
 
     let text = r#"{"status":"success","data":{"alerts":[
@@ -187,8 +368,14 @@ fn rules_and_alerts() {
         keep_firing_since: None,
     };
     assert_eq!((found.len(), &found[0]), (3, &down));
-    assert_eq!(found[1].keep_firing_since, Some(chrono::Utc.with_ymd_and_hms(2018, 7, 4, 19, 0, 0).unwrap()));
-    assert_eq!((found[1].state, found[2].keep_firing_since), (AlertState::Firing, None));
+    assert_eq!(
+        found[1].keep_firing_since,
+        Some(chrono::Utc.with_ymd_and_hms(2018, 7, 4, 19, 0, 0).unwrap())
+    );
+    assert_eq!(
+        (found[1].state, found[2].keep_firing_since),
+        (AlertState::Firing, None)
+    );
     assert!(read(alerts, 200, &text.replace("pending", "unknown")).is_err());
     assert!(read(alerts, 200, r#"{"status":"success","data":{}}"#).is_err());
 }

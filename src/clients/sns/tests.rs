@@ -30,13 +30,23 @@ fn server(answer: String) -> (String, Arc<AtomicUsize>) {
 }
 
 fn answer(status: &str, body: &str) -> String {
-    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nLocation: https://example.org/\r\nConnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nLocation: https://example.org/\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 /// As the real one, but for `https`.
 fn plain() -> Sns {
-    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
-    Sns { client: OnceLock::from(Ok(client)), ..Sns::default() }
+    let client = reqwest::Client::builder()
+        .no_proxy()
+        .redirect(Policy::none())
+        .build()
+        .unwrap();
+    Sns {
+        client: OnceLock::from(Ok(client)),
+        ..Sns::default()
+    }
 }
 
 fn at(seconds: i64) -> Time {
@@ -48,7 +58,10 @@ async fn a_certificate_is_fetched_once() {
     let (url, asked) = server(answer("200 OK", "pem"));
     let sns = plain();
     for _ in 0..3 {
-        assert_eq!(sns.certificate(&url, at(0)).await.as_deref(), Ok(b"pem".as_slice()));
+        assert_eq!(
+            sns.certificate(&url, at(0)).await.as_deref(),
+            Ok(b"pem".as_slice())
+        );
     }
     assert_eq!(asked.load(Ordering::SeqCst), 1);
 }
@@ -58,7 +71,12 @@ async fn what_failed_is_left_alone_for_a_while() {
     let (url, asked) = server(answer("403 Forbidden", ""));
     let sns = plain();
     for seconds in [0, 29, 30] {
-        assert!(sns.certificate(&url, at(seconds)).await.unwrap_err().contains("403"));
+        assert!(
+            sns.certificate(&url, at(seconds))
+                .await
+                .unwrap_err()
+                .contains("403")
+        );
     }
     assert_eq!(asked.load(Ordering::SeqCst), 2);
 }
@@ -66,15 +84,30 @@ async fn what_failed_is_left_alone_for_a_while() {
 #[tokio::test]
 async fn nobody_sends_us_elsewhere_or_more_than_a_certificate() {
     let (url, _) = server(answer("302 Found", ""));
-    assert!(plain().certificate(&url, at(0)).await.unwrap_err().contains("302"));
+    assert!(
+        plain()
+            .certificate(&url, at(0))
+            .await
+            .unwrap_err()
+            .contains("302")
+    );
     let (url, _) = server(answer("200 OK", &"a".repeat(LARGEST + 1)));
-    assert!(plain().certificate(&url, at(0)).await.unwrap_err().contains("larger than 64 KiB"));
+    assert!(
+        plain()
+            .certificate(&url, at(0))
+            .await
+            .unwrap_err()
+            .contains("larger than 64 KiB")
+    );
 }
 
 #[tokio::test]
 async fn without_tls_nothing_is_asked() {
     let (url, asked) = server(answer("200 OK", "pem"));
-    let sns = Sns { client: OnceLock::from(client()), ..Sns::default() };
+    let sns = Sns {
+        client: OnceLock::from(client()),
+        ..Sns::default()
+    };
     assert!(sns.certificate(&url, at(0)).await.is_err());
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
@@ -83,7 +116,10 @@ async fn without_tls_nothing_is_asked() {
 async fn few_certificates_are_kept() {
     let sns = plain();
     for number in 0..200 {
-        sns.keep(&format!("https://sns.eu-west-1.amazonaws.com/{number:03}.pem"), &Arc::from(b"pem".as_slice()));
+        sns.keep(
+            &format!("https://sns.eu-west-1.amazonaws.com/{number:03}.pem"),
+            &Arc::from(b"pem".as_slice()),
+        );
     }
     assert_eq!(sns.known.lock().unwrap().len(), super::KEPT);
 }
@@ -96,8 +132,20 @@ async fn a_confirmation_is_tried_again_only_where_that_makes_sense() {
         assert!(expected(&performed), "{status}: {performed:?}");
     };
     check("200 OK", |performed| *performed == Performed::Delivered).await;
-    check("503 Busy", |performed| matches!(performed, Performed::Retry(_))).await;
-    check("302 Found", |performed| matches!(performed, Performed::Refused(_))).await;
-    check("403 Forbidden", |performed| matches!(performed, Performed::Refused(_))).await;
-    assert!(matches!(plain().confirm("http://127.0.0.1:1/").await, Performed::Retry(_)));
+    check("503 Busy", |performed| {
+        matches!(performed, Performed::Retry(_))
+    })
+    .await;
+    check("302 Found", |performed| {
+        matches!(performed, Performed::Refused(_))
+    })
+    .await;
+    check("403 Forbidden", |performed| {
+        matches!(performed, Performed::Refused(_))
+    })
+    .await;
+    assert!(matches!(
+        plain().confirm("http://127.0.0.1:1/").await,
+        Performed::Retry(_)
+    ));
 }

@@ -7,26 +7,43 @@ use crate::config::{Auth, Secret, parse};
 
 /// The entries of `metrics:`.
 fn metrics(entries: &str) -> Vec<Metrics> {
-    parse("f", &format!("metrics:\n{entries}")).unwrap_or_else(|faults| panic!("{entries}\n{faults:#?}")).metrics
+    parse("f", &format!("metrics:\n{entries}"))
+        .unwrap_or_else(|faults| panic!("{entries}\n{faults:#?}"))
+        .metrics
 }
 
 fn faults(text: &str) -> Vec<String> {
-    parse("f", text).err().unwrap_or_default().iter().map(ToString::to_string).collect()
+    parse("f", text)
+        .err()
+        .unwrap_or_default()
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 /// The entry has exactly one fault, and it says this.
 #[track_caller]
 fn check(entry: &str, expected: &str) {
     let found = faults(&format!("metrics: [{{name: a, {entry}}}]"));
-    assert!(found.len() == 1 && found[0].contains(expected), "{entry}\nexpected {expected}\nfound {found:#?}");
+    assert!(
+        found.len() == 1 && found[0].contains(expected),
+        "{entry}\nexpected {expected}\nfound {found:#?}"
+    );
 }
 
 fn open() -> Door {
-    Door { auth: Auth::None, headers: BTreeMap::new(), tls: Tls::default() }
+    Door {
+        auth: Auth::None,
+        headers: BTreeMap::new(),
+        tls: Tls::default(),
+    }
 }
 
 fn map(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -38,8 +55,17 @@ fn the_short_forms() {
 ",
     );
     let url = "http://localhost:9090".to_owned();
-    let prom = Prometheus { url, timeout: 10, concurrency: 4, alerts: true, door: open() };
-    let page = |url: &str, instance: &str| Page { url: url.to_owned(), instance: instance.to_owned() };
+    let prom = Prometheus {
+        url,
+        timeout: 10,
+        concurrency: 4,
+        alerts: true,
+        door: open(),
+    };
+    let page = |url: &str, instance: &str| Page {
+        url: url.to_owned(),
+        instance: instance.to_owned(),
+    };
     let web = Scrape {
         targets: vec![
             page("http://localhost:8080/metrics", "localhost:8080"),
@@ -53,8 +79,15 @@ fn the_short_forms() {
         labels: map(&[("job", "web")]),
         door: open(),
     };
-    let entry = |name: &str, kind: Kind| Metrics { name: name.to_owned(), kind };
-    let expected = [entry("prom", Kind::Prometheus(prom)), entry("web", Kind::Scrape(web)), entry("pushed", Kind::RemoteWrite(Auth::None))];
+    let entry = |name: &str, kind: Kind| Metrics {
+        name: name.to_owned(),
+        kind,
+    };
+    let expected = [
+        entry("prom", Kind::Prometheus(prom)),
+        entry("web", Kind::Scrape(web)),
+        entry("pushed", Kind::RemoteWrite(Auth::None)),
+    ];
     assert_eq!(read, expected);
     assert_eq!(faults("metrics: [{}]").len(), 2);
 }
@@ -83,53 +116,141 @@ fn everything_that_can_be_said() {
   - {name: pushed, kind: remote_write, auth: {header: {name: X-T, value_file: v}}}
 ",
     );
-    let Kind::Prometheus(mimir) = &read[0].kind else { panic!("{read:?}") };
+    let Kind::Prometheus(mimir) = &read[0].kind else {
+        panic!("{read:?}")
+    };
     let own = Some(("c.pem".to_owned(), "k.pem".to_owned()));
-    let tls = Tls { ca: Some("ca.pem".to_owned()), own, server_name: Some("mimir.internal".to_owned()), insecure: false };
-    let auth = Auth::Basic { username: "u".to_owned(), password: Secret::File("p".to_owned()) };
-    assert_eq!(mimir.door, Door { auth, headers: map(&[("X-Scope-OrgID", "team")]), tls });
-    assert_eq!((mimir.url.as_str(), mimir.timeout), ("https://mimir.example.com/prometheus", 90));
+    let tls = Tls {
+        ca: Some("ca.pem".to_owned()),
+        own,
+        server_name: Some("mimir.internal".to_owned()),
+        insecure: false,
+    };
+    let auth = Auth::Basic {
+        username: "u".to_owned(),
+        password: Secret::File("p".to_owned()),
+    };
+    assert_eq!(
+        mimir.door,
+        Door {
+            auth,
+            headers: map(&[("X-Scope-OrgID", "team")]),
+            tls
+        }
+    );
+    assert_eq!(
+        (mimir.url.as_str(), mimir.timeout),
+        ("https://mimir.example.com/prometheus", 90)
+    );
     assert_eq!((mimir.concurrency, mimir.alerts), (1, false));
-    let Kind::Scrape(web) = &read[1].kind else { panic!("{read:?}") };
-    assert_eq!((web.interval, web.timeout, web.honor_timestamps, web.honor_labels), (15, 3, false, true));
-    assert_eq!(web.labels, map(&[("instance", "one"), ("job", "shop"), ("team", "7")]));
-    assert_eq!((&web.door.auth, web.door.tls.insecure), (&Auth::Bearer(Secret::Env("T".to_owned())), true));
-    let header = Auth::Header { name: "X-T".to_owned(), value: Secret::File("v".to_owned()) };
+    let Kind::Scrape(web) = &read[1].kind else {
+        panic!("{read:?}")
+    };
+    assert_eq!(
+        (
+            web.interval,
+            web.timeout,
+            web.honor_timestamps,
+            web.honor_labels
+        ),
+        (15, 3, false, true)
+    );
+    assert_eq!(
+        web.labels,
+        map(&[("instance", "one"), ("job", "shop"), ("team", "7")])
+    );
+    assert_eq!(
+        (&web.door.auth, web.door.tls.insecure),
+        (&Auth::Bearer(Secret::Env("T".to_owned())), true)
+    );
+    let header = Auth::Header {
+        name: "X-T".to_owned(),
+        value: Secret::File("v".to_owned()),
+    };
     assert_eq!(read[2].kind, Kind::RemoteWrite(header));
 }
 
 #[test]
 fn names_kinds_and_keys_are_checked() {
-    let found = faults("metrics:\n- {name: a, kind: remote_write}\n- {name: a, kind: remote_write}");
+    let found =
+        faults("metrics:\n- {name: a, kind: remote_write}\n- {name: a, kind: remote_write}");
     assert_eq!(found, ["f:3:10: metrics `a` is given twice, first at 2:10"]);
-    assert_eq!(faults("metrics: [{name: A b, kind: remote_write}]").len(), 1);
+    assert_eq!(
+        faults("metrics: [{name: A b, kind: remote_write}]").len(),
+        1
+    );
     assert!(faults("metrics: [{kind: remote_write}]")[0].contains("`name` is missing"));
     assert!(faults("metrics: prom")[0].contains("`metrics` is a list"));
-    check("kind: prometeus, url: http://a", "unknown kind \"prometeus\"; known: `prometheus`, `scrape`, `remote_write`");
-    check("kind: prometheus, ulr: http://a", "f:1:39: unknown key `ulr`; did you mean `url`?");
-    check("kind: prometheus", "`url` is missing: the address of the server");
+    check(
+        "kind: prometeus, url: http://a",
+        "unknown kind \"prometeus\"; known: `prometheus`, `scrape`, `remote_write`",
+    );
+    check(
+        "kind: prometheus, ulr: http://a",
+        "f:1:39: unknown key `ulr`; did you mean `url`?",
+    );
+    check(
+        "kind: prometheus",
+        "`url` is missing: the address of the server",
+    );
     check(
         "kind: prometheus, url: http://a, targets: [http://a]",
         "f:1:54: `targets` is for kind `scrape`, not for `prometheus`; remove it",
     );
-    check("kind: remote_write, tls: {}", "`tls` is for kind `prometheus` and `scrape`, not for `remote_write`");
-    check("kind: scrape, targets: [http://a], url: http://a", "`url` is for kind `prometheus`");
+    check(
+        "kind: remote_write, tls: {}",
+        "`tls` is for kind `prometheus` and `scrape`, not for `remote_write`",
+    );
+    check(
+        "kind: scrape, targets: [http://a], url: http://a",
+        "`url` is for kind `prometheus`",
+    );
     check("kind: scrape", "`targets` is missing");
     check("kind: scrape, targets: []", "`targets` is empty");
-    check("kind: scrape, targets: [http://a, 'http://a/metrics']", "target `http://a/metrics` is given twice");
-    check("kind: scrape, targets: [http://a], labels: {a-b: c}", "\"a-b\" is no name for a label");
-    check("kind: scrape, targets: [http://a], labels: {__name__: c}", "f:1:65: \"__name__\" is no name for a label");
+    check(
+        "kind: scrape, targets: [http://a, 'http://a/metrics']",
+        "target `http://a/metrics` is given twice",
+    );
+    check(
+        "kind: scrape, targets: [http://a], labels: {a-b: c}",
+        "\"a-b\" is no name for a label",
+    );
+    check(
+        "kind: scrape, targets: [http://a], labels: {__name__: c}",
+        "f:1:65: \"__name__\" is no name for a label",
+    );
 }
 
 #[test]
 fn lengths_and_numbers_are_checked() {
-    check("kind: prometheus, url: http://a, timeout: 0", "f:1:63: `timeout` is longer than 0");
-    check("kind: prometheus, url: http://a, timeout: -5s", "it cannot be negative");
-    check("kind: prometheus, url: http://a, timeout: 10", "the unit is missing");
-    check("kind: prometheus, url: http://a, concurrency: 0", "a number from 1 to 64, found 0");
-    check("kind: scrape, targets: [http://a], interval: 0s", "`interval` is longer than 0");
-    check("kind: scrape, targets: [http://a], interval: 10s, timeout: 11s", "`timeout` is longer than `interval`, which is 10s");
-    check("kind: scrape, targets: [http://a], interval: 10s, timeout: 0s", "`timeout` is longer than 0");
+    check(
+        "kind: prometheus, url: http://a, timeout: 0",
+        "f:1:63: `timeout` is longer than 0",
+    );
+    check(
+        "kind: prometheus, url: http://a, timeout: -5s",
+        "it cannot be negative",
+    );
+    check(
+        "kind: prometheus, url: http://a, timeout: 10",
+        "the unit is missing",
+    );
+    check(
+        "kind: prometheus, url: http://a, concurrency: 0",
+        "a number from 1 to 64, found 0",
+    );
+    check(
+        "kind: scrape, targets: [http://a], interval: 0s",
+        "`interval` is longer than 0",
+    );
+    check(
+        "kind: scrape, targets: [http://a], interval: 10s, timeout: 11s",
+        "`timeout` is longer than `interval`, which is 10s",
+    );
+    check(
+        "kind: scrape, targets: [http://a], interval: 10s, timeout: 0s",
+        "`timeout` is longer than 0",
+    );
 }
 
 #[test]
@@ -153,39 +274,96 @@ fn addresses_are_checked_and_not_repeated() {
     ] {
         check(&format!("kind: prometheus, url: {url}"), expected);
         check(&format!("kind: scrape, targets: [{url}]"), expected);
-        assert!(!faults(&format!("metrics: [{{name: a, kind: prometheus, url: {url}}}]"))[0].contains("hunter"), "{url}");
+        assert!(
+            !faults(&format!(
+                "metrics: [{{name: a, kind: prometheus, url: {url}}}]"
+            ))[0]
+                .contains("hunter"),
+            "{url}"
+        );
     }
     check("kind: prometheus, url: 'http://a/?tenant=1'", "no `?`");
-    check("kind: prometheus, url: http://a/api/v1/query", "what stands before /api/v1");
+    check(
+        "kind: prometheus, url: http://a/api/v1/query",
+        "what stands before /api/v1",
+    );
 }
 
 #[test]
 fn secrets_headers_and_certificates_are_checked() {
-    let prom = |rest: &str, expected: &str| check(&format!("kind: prometheus, url: http://a, {rest}"), expected);
-    prom("auth: {bearer_token: hunter2}", "a secret does not stand in this file");
-    prom("auth: {bearer_token_file: a, basic: {username: u, password_file: b}}", "more than one proof");
+    let prom = |rest: &str, expected: &str| {
+        check(
+            &format!("kind: prometheus, url: http://a, {rest}"),
+            expected,
+        )
+    };
+    prom(
+        "auth: {bearer_token: hunter2}",
+        "a secret does not stand in this file",
+    );
+    prom(
+        "auth: {bearer_token_file: a, basic: {username: u, password_file: b}}",
+        "more than one proof",
+    );
     prom("auth: {}", "`auth` says nothing");
-    prom("headers: {'a b': c}", "f:1:64: \"a b\" is no name of a header");
-    prom("headers: {Authorization: hunter2}", "put what `Authorization` says in `auth`");
-    prom("headers: {X-Token: '${T}'}", "only `auth` takes values from the environment");
+    prom(
+        "headers: {'a b': c}",
+        "f:1:64: \"a b\" is no name of a header",
+    );
+    prom(
+        "headers: {Authorization: hunter2}",
+        "put what `Authorization` says in `auth`",
+    );
+    prom(
+        "headers: {X-Token: '${T}'}",
+        "only `auth` takes values from the environment",
+    );
     prom("headers: {X-Team: 'ü'}", "ASCII");
-    prom("tls: {cert_file: a}", "`cert_file` needs `key_file` beside it");
-    prom("tls: {key_file: a}", "`key_file` needs `cert_file` beside it");
-    prom("tls: {cafile: a}", "unknown key `cafile`; did you mean `ca_file`?");
+    prom(
+        "tls: {cert_file: a}",
+        "`cert_file` needs `key_file` beside it",
+    );
+    prom(
+        "tls: {key_file: a}",
+        "`key_file` needs `cert_file` beside it",
+    );
+    prom(
+        "tls: {cafile: a}",
+        "unknown key `cafile`; did you mean `ca_file`?",
+    );
     prom("tls: {server_name: 'a b'}", "is no name of a server");
     prom("tls: {server_name: 10.0.0.1}", "is no name of a server");
-    prom("tls: {ca_file: a, insecure_skip_verify: true}", "nothing is checked");
-    assert!(!format!("{:?}", faults("metrics: [{name: a, kind: prometheus, url: http://a, auth: hunter2}]")).contains("hunter2"));
+    prom(
+        "tls: {ca_file: a, insecure_skip_verify: true}",
+        "nothing is checked",
+    );
+    assert!(
+        !format!(
+            "{:?}",
+            faults("metrics: [{name: a, kind: prometheus, url: http://a, auth: hunter2}]")
+        )
+        .contains("hunter2")
+    );
     assert!(metrics("  - {name: a, kind: remote_write, auth: }").len() == 1);
 }
 
 #[test]
 fn nobody_pushes_unproven_from_elsewhere() {
     let open = "listen: 0.0.0.0:9099\naccess: {token_file: t}\n";
-    for entry in ["{name: a, kind: remote_write}", "{name: a, kind: remote_write, auth: none}"] {
+    for entry in [
+        "{name: a, kind: remote_write}",
+        "{name: a, kind: remote_write, auth: none}",
+    ] {
         let found = faults(&format!("{open}metrics: [{entry}]"));
-        assert!(found.len() == 1 && found[0].contains("other machines can reach 0.0.0.0:9099"), "{found:?}");
+        assert!(
+            found.len() == 1 && found[0].contains("other machines can reach 0.0.0.0:9099"),
+            "{found:?}"
+        );
     }
-    let proven = format!("{open}metrics: [{{name: a, kind: remote_write, auth: {{bearer_token_file: x}}}}]");
-    assert!(matches!(parse("f", &proven).unwrap().metrics[0].kind, Kind::RemoteWrite(Auth::Bearer(_))));
+    let proven =
+        format!("{open}metrics: [{{name: a, kind: remote_write, auth: {{bearer_token_file: x}}}}]");
+    assert!(matches!(
+        parse("f", &proven).unwrap().metrics[0].kind,
+        Kind::RemoteWrite(Auth::Bearer(_))
+    ));
 }

@@ -46,14 +46,20 @@ pub(crate) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
     };
     let before = leads.split_off(&from);
     let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
-    let announced = state.index.announced_from(&from).filter_map(|turn| Some((turn, state.incidents.get(&turn.1)?)));
+    let announced = state
+        .index
+        .announced_from(&from)
+        .filter_map(|turn| Some((turn, state.incidents.get(&turn.1)?)));
     for (turn, tracked) in announced {
         let incident = &tracked.incident;
         let waits_for = match &tracked.gist.lead {
             None => None,
             Some(lead) => {
                 // Who spoke once goes on to: a draft may be open. What waited for one that is remembered no more goes on to wait.
-                let forgotten = incident.bundle.as_ref().filter(|lead| !state.incidents.contains_key(lead));
+                let forgotten = incident
+                    .bundle
+                    .as_ref()
+                    .filter(|lead| !state.incidents.contains_key(lead));
                 let found = if lead.by_person || state.spoken.contains(&incident.id) {
                     None
                 } else if forgotten.is_some() {
@@ -77,24 +83,39 @@ pub(crate) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
     for lead in before.values() {
         state.spoken.remove(&lead.id);
     }
-    state.spoken.extend(leads.range(from..).map(|(_, lead)| lead.id.clone()));
+    state
+        .spoken
+        .extend(leads.range(from..).map(|(_, lead)| lead.id.clone()));
     state.leads = Some(leads);
     for (id, bundle) in bundles {
-        let Some(tracked) = state.incidents.get_mut(&id) else { continue };
+        let Some(tracked) = state.incidents.get_mut(&id) else {
+            continue;
+        };
         let incident = Arc::make_mut(&mut tracked.incident);
         let before = std::mem::replace(&mut incident.bundle, bundle.clone());
         incident.revision += 1;
         // Those who speak for it are told of whom they speak.
-        changes.changed.extend([before, bundle, Some(id)].into_iter().flatten().filter(|id| state.incidents.contains_key(id)));
+        changes.changed.extend(
+            [before, bundle, Some(id)]
+                .into_iter()
+                .flatten()
+                .filter(|id| state.incidents.contains_key(id)),
+        );
     }
 }
 
 /// Whether a postmortem of it is wanted, and then whether a person asked for it themselves.
 pub(crate) fn wanted(incident: &Incident) -> Option<bool> {
-    if !matches!(incident.standing, Standing::Held | Standing::Suggested | Standing::Snoozed) {
+    if !matches!(
+        incident.standing,
+        Standing::Held | Standing::Suggested | Standing::Snoozed
+    ) {
         return None;
     }
-    let accepted = incident.review.as_ref().is_some_and(|review| review.answer == Answer::Accept);
+    let accepted = incident
+        .review
+        .as_ref()
+        .is_some_and(|review| review.answer == Answer::Accept);
     let requested = |verdict: &crate::model::incident::Verdict| {
         verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met && !verdict.shadow
     };
@@ -111,7 +132,9 @@ pub(crate) fn lead(incident: &Incident) -> Option<Lead> {
         first_at: announced.map_or(incident.phase_since, |announced| announced.first_at),
         environment: opener(incident).map_or("", environment).to_owned(),
         scopes: scopes(incident).to_vec(),
-        counts_as: announced.map(|announced| announced.decision).filter(|_| !by_person),
+        counts_as: announced
+            .map(|announced| announced.decision)
+            .filter(|_| !by_person),
         by_person,
     })
 }
@@ -119,17 +142,32 @@ pub(crate) fn lead(incident: &Incident) -> Option<Lead> {
 /// The first lead that began at about the same time.
 fn together(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
     let within = TimeDelta::seconds(force.limits.bundle_within);
-    let near = |lead: &&Lead| (lead.began - one.began).abs() <= within && lead.environment == one.environment;
+    let near = |lead: &&Lead| {
+        (lead.began - one.began).abs() <= within && lead.environment == one.environment
+    };
     leads.values().find(near).map(|lead| lead.id.clone())
 }
 
 /// The last lead of the scope, once its day is full.
 fn beyond(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
-    let (most, period) = if one.counts_as == Some(Decision::Hold) { force.limits.holds } else { force.limits.suggestions };
+    let (most, period) = if one.counts_as == Some(Decision::Hold) {
+        force.limits.holds
+    } else {
+        force.limits.suggestions
+    };
     let since = one.first_at - TimeDelta::seconds(period);
     let of_scope = |lead: &&Lead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
-    let recent = leads.range((since, IncidentId(String::new()))..).map(|(_, lead)| lead);
-    let counted: Vec<&Lead> = recent.filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since).filter(of_scope).collect();
+    let recent = leads
+        .range((since, IncidentId(String::new()))..)
+        .map(|(_, lead)| lead);
+    let counted: Vec<&Lead> = recent
+        .filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since)
+        .filter(of_scope)
+        .collect();
     let full = counted.len() >= usize::try_from(most).unwrap_or(usize::MAX);
-    if full { counted.last().map(|lead| lead.id.clone()) } else { None }
+    if full {
+        counted.last().map(|lead| lead.id.clone())
+    } else {
+        None
+    }
 }

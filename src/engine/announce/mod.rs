@@ -8,51 +8,88 @@ use super::criteria::Others;
 use super::criteria::near_miss;
 use crate::model::Time;
 use crate::model::event::{Answer, Edit, EventId, Fact};
-use crate::model::incident::{Announced, CriterionKind, Decision, Incident, Outcome, Phase, Reviewed, Standing, Verdict};
+use crate::model::incident::{
+    Announced, CriterionKind, Decision, Incident, Outcome, Phase, Reviewed, Standing, Verdict,
+};
 use crate::model::member::Members;
 
 /// The last answer among the members. What had been announced by then is kept from when it was given.
 pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {
-    let (event, review) = members.told().rev().find_map(|member| match &member.event.fact {
-        Fact::Review(review) => Some((&member.event, review)),
-        _ => None,
-    })?;
-    let known = previous.and_then(|incident| incident.review.as_ref()).filter(|known| known.at == event.occurred_at);
-    let announced = previous.and_then(|incident| incident.announced.as_ref()).map(|announced| announced.decision);
+    let (event, review) = members
+        .told()
+        .rev()
+        .find_map(|member| match &member.event.fact {
+            Fact::Review(review) => Some((&member.event, review)),
+            _ => None,
+        })?;
+    let known = previous
+        .and_then(|incident| incident.review.as_ref())
+        .filter(|known| known.at == event.occurred_at);
+    let announced = previous
+        .and_then(|incident| incident.announced.as_ref())
+        .map(|announced| announced.decision);
     Some(Reviewed {
         answer: review.answer,
         at: event.occurred_at,
         by: event.actor.as_ref().map(|actor| actor.id.clone()),
         comment: review.comment.clone(),
-        decision: known.map(|known| known.decision).or(announced).unwrap_or_default(),
+        decision: known
+            .map(|known| known.decision)
+            .or(announced)
+            .unwrap_or_default(),
     })
 }
 
 /// The strongest verdict wins; at resolution an unknown one of a criterion that counts becomes a suggestion.
 pub(crate) fn decide(verdicts: &[Verdict], phase: Phase) -> Decision {
-    verdicts.iter().filter(|verdict| !verdict.shadow).map(|verdict| verdict.leads_to(phase)).max().unwrap_or_default()
+    verdicts
+        .iter()
+        .filter(|verdict| !verdict.shadow)
+        .map(|verdict| verdict.leads_to(phase))
+        .max()
+        .unwrap_or_default()
 }
 
 /// What was made known rises by rule and falls only by a person.
 pub(crate) fn announce(incident: &mut Incident, others: &Others, force: &InForce, now: Time) {
     moved_away(incident);
-    let standing = incident.announced.as_ref().map_or(Decision::None, |announced| announced.decision);
-    if incident.decision > standing && may_return(incident) && !near_miss::quota_is_used(incident, others, force, now) {
+    let standing = incident
+        .announced
+        .as_ref()
+        .map_or(Decision::None, |announced| announced.decision);
+    if incident.decision > standing
+        && may_return(incident)
+        && !near_miss::quota_is_used(incident, others, force, now)
+    {
         let reasons: Vec<&Verdict> = incident
             .verdicts
             .iter()
-            .filter(|verdict| !verdict.shadow && verdict.outcome != Outcome::NotMet && verdict.decision >= incident.decision)
+            .filter(|verdict| {
+                !verdict.shadow
+                    && verdict.outcome != Outcome::NotMet
+                    && verdict.decision >= incident.decision
+            })
             .collect();
         incident.announced = Some(Announced {
             decision: incident.decision,
             at: now,
-            first_at: incident.announced.as_ref().map_or(now, |announced| announced.first_at),
-            criteria: reasons.iter().map(|verdict| verdict.criterion.clone()).collect(),
+            first_at: incident
+                .announced
+                .as_ref()
+                .map_or(now, |announced| announced.first_at),
+            criteria: reasons
+                .iter()
+                .map(|verdict| verdict.criterion.clone())
+                .collect(),
             sentence: explanation::announcement(&reasons, incident.review.as_ref()),
         });
     } else if let Some(announced) = &mut incident.announced
         && dismissed(incident.review.as_ref()).is_some_and(|review| review.at >= announced.at)
-        && let Some(request) = later_request(&incident.verdicts, &incident.members, incident.review.as_ref())
+        && let Some(request) = later_request(
+            &incident.verdicts,
+            &incident.members,
+            incident.review.as_ref(),
+        )
     {
         announced.at = now;
         announced.criteria = vec![request.criterion.clone()];
@@ -64,10 +101,17 @@ pub(crate) fn announce(incident: &mut Incident, others: &Others, force: &InForce
 
 /// A decision stays with the part that holds the evidence for it: where a person moved that away, it is made again.
 fn moved_away(incident: &mut Incident) {
-    let moved = incident.members.told().filter(|member| matches!(member.event.fact, Fact::Edit(Edit::Move { .. })));
-    let Some(moved_at) = moved.map(|member| member.event.occurred_at).max() else { return };
+    let moved = incident
+        .members
+        .told()
+        .filter(|member| matches!(member.event.fact, Fact::Edit(Edit::Move { .. })));
+    let Some(moved_at) = moved.map(|member| member.event.occurred_at).max() else {
+        return;
+    };
     let decision = incident.decision;
-    incident.announced.take_if(|announced| announced.at <= moved_at && announced.decision > decision);
+    incident
+        .announced
+        .take_if(|announced| announced.at <= moved_at && announced.decision > decision);
 }
 
 fn dismissed(review: Option<&Reviewed>) -> Option<&Reviewed> {
@@ -80,16 +124,29 @@ fn may_return(incident: &Incident) -> bool {
 }
 
 /// A met request that came after the dismissal.
-fn later_request<'a>(verdicts: &'a [Verdict], members: &Members, review: Option<&Reviewed>) -> Option<&'a Verdict> {
+fn later_request<'a>(
+    verdicts: &'a [Verdict],
+    members: &Members,
+    review: Option<&Reviewed>,
+) -> Option<&'a Verdict> {
     let since = review?.at;
     verdicts.iter().find(|verdict| {
-        let newer = |id: &EventId| members.told().any(|member| member.event.id == *id && member.event.occurred_at > since);
-        verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met && !verdict.shadow && verdict.evidence.iter().any(newer)
+        let newer = |id: &EventId| {
+            members
+                .told()
+                .any(|member| member.event.id == *id && member.event.occurred_at > since)
+        };
+        verdict.on == CriterionKind::Request
+            && verdict.outcome == Outcome::Met
+            && !verdict.shadow
+            && verdict.evidence.iter().any(newer)
     })
 }
 
 fn stand(incident: &Incident) -> Standing {
-    let Some(announced) = &incident.announced else { return Standing::None };
+    let Some(announced) = &incident.announced else {
+        return Standing::None;
+    };
     match &incident.review {
         Some(review) if matches!(review.answer, Answer::Accept) => Standing::Held,
         // A decision that rose, or was asked for again, after the answer stands anew.

@@ -109,11 +109,23 @@ impl Watches {
     /// Notes that the evaluations from `from` on can still be answered: they were missed, or are of the time before anything was measured.
     pub(crate) fn missed(&mut self, from: Time) {
         let (timeline, new) = (self.live.clone(), self.live.last.is_none());
-        self.past.get_or_insert_with(|| Past { first: from, timeline, next: from, unknown: BTreeMap::new(), overtaken: false, new });
+        self.past.get_or_insert_with(|| Past {
+            first: from,
+            timeline,
+            next: from,
+            unknown: BTreeMap::new(),
+            overtaken: false,
+            new,
+        });
     }
 
     /// The evaluation at `at`: what it makes known. What is not later than the last one changes nothing.
-    pub(crate) fn evaluate(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<Event> {
+    pub(crate) fn evaluate(
+        &mut self,
+        rule: &ConditionRule,
+        at: Time,
+        answer: &Answer,
+    ) -> Vec<Event> {
         if self.live.last.is_some_and(|last| at <= last) {
             return Vec::new();
         }
@@ -124,30 +136,51 @@ impl Watches {
         let turns = self.live.step(rule, at, answer);
         if let Some(past) = &mut self.past {
             past.overtaken |= *answer != Answer::Failed;
-            for (labels, turn) in turns.iter().filter(|(_, turn)| turn.state == ConditionState::Unknown) {
+            for (labels, turn) in turns
+                .iter()
+                .filter(|(_, turn)| turn.state == ConditionState::Unknown)
+            {
                 past.unknown.entry(labels.clone()).or_insert(turn.at);
             }
         }
         self.past.take_if(|past| at - past.next > FILLED_WITHIN);
         let called = Called::by(rule);
-        events.extend(turns.iter().map(|(labels, turn)| called.event(labels, turn)));
+        events.extend(
+            turns
+                .iter()
+                .map(|(labels, turn)| called.event(labels, turn)),
+        );
         events
     }
 
     /// Answers to the first evaluations that were not answered, in order of time and without a gap: what they make known corrects what was
     /// called unknown meanwhile. They may go on beyond the last evaluation, and are evaluations themselves there.
     pub(crate) fn fill(&mut self, rule: &ConditionRule, answers: &[(Time, Answer)]) -> Vec<Event> {
-        let Some((first, _)) = answers.first() else { return Vec::new() };
+        let Some((first, _)) = answers.first() else {
+            return Vec::new();
+        };
         let mut events = self.redefine(rule, *first);
         let Some(mut past) = self.past.take() else {
-            events.extend(answers.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)));
+            events.extend(
+                answers
+                    .iter()
+                    .flat_map(|(at, answer)| self.evaluate(rule, *at, answer)),
+            );
             return events;
         };
         let reaches = |at: Time| self.live.last.is_none_or(|last| at >= last);
         // What is missing at the very end may only be late.
-        let late = answers.iter().rev().take_while(|(at, answer)| reaches(*at) && *answer == Answer::Failed).count();
+        let late = answers
+            .iter()
+            .rev()
+            .take_while(|(at, answer)| reaches(*at) && *answer == Answer::Failed)
+            .count();
         let (known, late) = answers.split_at(answers.len() - late);
-        let before: BTreeMap<Labels, ConditionState> = past.timeline.states().map(|(labels, state)| (labels.clone(), state)).collect();
+        let before: BTreeMap<Labels, ConditionState> = past
+            .timeline
+            .states()
+            .map(|(labels, state)| (labels.clone(), state))
+            .collect();
         let mut turns: BTreeMap<Labels, Vec<Turn>> = BTreeMap::new();
         for (at, answer) in known {
             past.next = *at + TimeDelta::seconds(rule.every);
@@ -158,10 +191,16 @@ impl Watches {
                 turns.entry(labels).or_default().push(turn);
             }
         }
-        for (labels, unknown_at) in past.unknown.extract_if(.., |_, unknown_at| *unknown_at < past.next) {
+        for (labels, unknown_at) in past
+            .unknown
+            .extract_if(.., |_, unknown_at| *unknown_at < past.next)
+        {
             // Where there was nothing yet, nothing is known better.
             if !past.timeline.series.is_empty() {
-                let was = before.get(&labels).copied().unwrap_or(ConditionState::Healthy);
+                let was = before
+                    .get(&labels)
+                    .copied()
+                    .unwrap_or(ConditionState::Healthy);
                 correct(turns.entry(labels).or_default(), unknown_at, was);
             }
         }
@@ -178,8 +217,15 @@ impl Watches {
             _ => self.past = Some(past),
         }
         let called = Called::by(rule);
-        events.extend(turns.iter().flat_map(|(labels, turns)| turns.iter().map(|turn| called.event(labels, turn))));
-        events.extend(late.iter().flat_map(|(at, answer)| self.evaluate(rule, *at, answer)));
+        events.extend(
+            turns
+                .iter()
+                .flat_map(|(labels, turns)| turns.iter().map(|turn| called.event(labels, turn))),
+        );
+        events.extend(
+            late.iter()
+                .flat_map(|(at, answer)| self.evaluate(rule, *at, answer)),
+        );
         events
     }
 
@@ -187,9 +233,15 @@ impl Watches {
     #[must_use]
     pub(crate) fn end(&self, at: Time) -> Vec<Event> {
         let on = |state| matches!(state, ConditionState::Degraded | ConditionState::NearMiss);
-        let turn = Turn { state: ConditionState::Unknown, at, since: None, value: None };
+        let turn = Turn {
+            state: ConditionState::Unknown,
+            at,
+            since: None,
+            value: None,
+        };
         let on = self.states().filter(|(_, state)| on(*state));
-        on.filter_map(|(labels, _)| Some(self.called.as_ref()?.event(labels, &turn))).collect()
+        on.filter_map(|(labels, _)| Some(self.called.as_ref()?.event(labels, &turn)))
+            .collect()
     }
 
     /// A condition that asks something else begins anew, but goes on from the state that was reported; of another service it ends there.
@@ -204,15 +256,31 @@ impl Watches {
             }
             self.called = called;
         }
-        let ConditionRule { query, degraded, near_miss, recovered, pending_for, keep_firing_for, no_data, every, .. } = rule;
-        let defined = format!("{query} {degraded:?} {near_miss:?} {recovered:?} {pending_for} {keep_firing_for} {no_data:?} {every}");
+        let ConditionRule {
+            query,
+            degraded,
+            near_miss,
+            recovered,
+            pending_for,
+            keep_firing_for,
+            no_data,
+            every,
+            ..
+        } = rule;
+        let defined = format!(
+            "{query} {degraded:?} {near_miss:?} {recovered:?} {pending_for} {keep_firing_for} {no_data:?} {every}"
+        );
         if self.defined != defined {
             if !self.defined.is_empty() {
                 self.past = None;
             }
             self.defined = defined;
             for series in self.live.series.values_mut() {
-                *series = Series { watch: Watch::resumed(&series.watch), absent_since: None, since: series.since };
+                *series = Series {
+                    watch: Watch::resumed(&series.watch),
+                    absent_since: None,
+                    since: series.since,
+                };
             }
         }
         events
@@ -228,13 +296,27 @@ impl Answer {
 /// The turns of a series that had been called unknown from `unknown_at` on, made such that they come after that: what it was at that very
 /// instant is told a moment later, and holds from then. `was`: what it was before all of them.
 fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: ConditionState) {
-    let (mut past, later): (Vec<Turn>, Vec<Turn>) = turns.iter().partition(|turn| turn.at <= unknown_at);
-    let known = past.last().copied().unwrap_or(Turn { state: was, at: unknown_at, since: None, value: None });
+    let (mut past, later): (Vec<Turn>, Vec<Turn>) =
+        turns.iter().partition(|turn| turn.at <= unknown_at);
+    let known = past.last().copied().unwrap_or(Turn {
+        state: was,
+        at: unknown_at,
+        since: None,
+        value: None,
+    });
     // Those of the same instant are told by the one that follows.
     past.retain(|turn| turn.at < unknown_at);
     if known.state != ConditionState::Unknown {
-        let since = if known.at == unknown_at { known.since.unwrap_or(unknown_at) } else { unknown_at };
-        past.push(Turn { at: unknown_at + TimeDelta::microseconds(1), since: Some(since), ..known });
+        let since = if known.at == unknown_at {
+            known.since.unwrap_or(unknown_at)
+        } else {
+            unknown_at
+        };
+        past.push(Turn {
+            at: unknown_at + TimeDelta::microseconds(1),
+            since: Some(since),
+            ..known
+        });
     }
     past.extend(later);
     *turns = past;
@@ -242,7 +324,12 @@ fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: ConditionState) {
 
 impl Timeline {
     fn states(&self) -> impl Iterator<Item = (&Labels, ConditionState)> {
-        self.series.iter().map(|(labels, series)| (labels, series.watch.reported().unwrap_or(ConditionState::Healthy)))
+        self.series.iter().map(|(labels, series)| {
+            (
+                labels,
+                series.watch.reported().unwrap_or(ConditionState::Healthy),
+            )
+        })
     }
 
     /// Adds turns to what `known` is for series that were told otherwise here, since less was known.
@@ -252,7 +339,12 @@ impl Timeline {
         for (labels, series) in &past.timeline.series {
             let state = series.watch.reported().unwrap_or(ConditionState::Healthy);
             if told.get(labels).copied().unwrap_or(ConditionState::Healthy) != state {
-                turns.entry(labels.clone()).or_default().push(Turn { state, at, since: series.since.or(Some(past.first)), value: None });
+                turns.entry(labels.clone()).or_default().push(Turn {
+                    state,
+                    at,
+                    since: series.since.or(Some(past.first)),
+                    value: None,
+                });
             }
         }
     }
@@ -273,41 +365,82 @@ impl Timeline {
         };
         let mut turns = Vec::new();
         let mut report = |labels: &Labels, series: &mut Series, reading| {
-            series.absent_since = if reading == Reading::Absent { series.absent_since.or(Some(at)) } else { None };
+            series.absent_since = if reading == Reading::Absent {
+                series.absent_since.or(Some(at))
+            } else {
+                None
+            };
             for turn in series.watch.step(rule, at, reading) {
                 series.since = Some(turn.since.unwrap_or(turn.at));
                 turns.push((labels.clone(), turn));
             }
         };
         for (labels, series) in &mut self.series {
-            report(labels, series, found.remove(labels).map_or(missing, Reading::Value));
+            report(
+                labels,
+                series,
+                found.remove(labels).map_or(missing, Reading::Value),
+            );
         }
         self.left_out = 0;
         let mut gone = Vec::new();
         for (labels, value) in found {
             // Who is there takes the place of who is not.
             if self.series.len() >= rule.max_series {
-                gone.extend(self.longest_absent().and_then(|absent| self.series.remove_entry(&absent)));
+                gone.extend(
+                    self.longest_absent()
+                        .and_then(|absent| self.series.remove_entry(&absent)),
+                );
             }
             if self.series.len() >= rule.max_series {
                 self.left_out += 1;
                 continue;
             }
-            report(labels, self.series.entry(labels.clone()).or_default(), Reading::Value(value));
+            report(
+                labels,
+                self.series.entry(labels.clone()).or_default(),
+                Reading::Value(value),
+            );
         }
         if self.series.is_empty() {
             // Nothing was ever there: that too can be healthy, degraded or unknown, as the condition says.
-            report(&Labels::new(), self.series.entry(Labels::new()).or_default(), missing);
+            report(
+                &Labels::new(),
+                self.series.entry(Labels::new()).or_default(),
+                missing,
+            );
         }
-        let absent = |series: &Series| series.absent_since.is_some_and(|since| at - since >= GONE_AFTER);
+        let absent = |series: &Series| {
+            series
+                .absent_since
+                .is_some_and(|since| at - since >= GONE_AFTER)
+        };
         let alone = self.series.len() == 1;
         // What spoke for the condition while there was nothing has no more to say once there is something.
-        let over =
-            |labels: &Labels, series: &Series| if labels.is_empty() { !alone && series.absent_since.is_some() } else { absent(series) };
-        gone.extend(self.series.extract_if(.., |labels, series| over(labels, series)));
-        let ends = gone.into_iter().filter(|(_, series)| series.watch.reported().is_some_and(|state| state != ConditionState::Healthy));
+        let over = |labels: &Labels, series: &Series| {
+            if labels.is_empty() {
+                !alone && series.absent_since.is_some()
+            } else {
+                absent(series)
+            }
+        };
+        gone.extend(
+            self.series
+                .extract_if(.., |labels, series| over(labels, series)),
+        );
+        let ends = gone.into_iter().filter(|(_, series)| {
+            series
+                .watch
+                .reported()
+                .is_some_and(|state| state != ConditionState::Healthy)
+        });
         // A moment later: what another turned to at this instant may be what it is remembered with.
-        let end = Turn { state: ConditionState::Healthy, at: at + TimeDelta::microseconds(1), since: Some(at), value: None };
+        let end = Turn {
+            state: ConditionState::Healthy,
+            at: at + TimeDelta::microseconds(1),
+            since: Some(at),
+            value: None,
+        };
         turns.extend(ends.map(|(labels, _)| (labels, end)));
         if self.series.is_empty() {
             // The last one is gone for good: the condition speaks for itself again.
@@ -322,7 +455,10 @@ impl Timeline {
 
     /// The series that has been absent longest, if any is.
     fn longest_absent(&self) -> Option<Labels> {
-        let absent = self.series.iter().filter_map(|(labels, series)| Some((series.absent_since?, labels)));
+        let absent = self
+            .series
+            .iter()
+            .filter_map(|(labels, series)| Some((series.absent_since?, labels)));
         absent.min().map(|(_, labels)| labels.clone())
     }
 }
@@ -335,12 +471,19 @@ mod pairs {
 
     use crate::model::event::Labels;
 
-    pub(crate) fn serialize<T: Serialize, S: Serializer>(map: &BTreeMap<Labels, T>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<T: Serialize, S: Serializer>(
+        map: &BTreeMap<Labels, T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(map)
     }
 
-    pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<Labels, T>, D::Error> {
-        Ok(Vec::<(Labels, T)>::deserialize(deserializer)?.into_iter().collect())
+    pub(crate) fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<Labels, T>, D::Error> {
+        Ok(Vec::<(Labels, T)>::deserialize(deserializer)?
+            .into_iter()
+            .collect())
     }
 }
 

@@ -129,7 +129,11 @@ impl Watch {
     /// A watch that begins anew, but goes on from the state that `other` reported.
     #[must_use]
     pub fn resumed(other: &Self) -> Self {
-        Self { last: other.last, reported: other.reported, ..Self::default() }
+        Self {
+            last: other.last,
+            reported: other.reported,
+            ..Self::default()
+        }
     }
 
     /// The last evaluation.
@@ -168,12 +172,25 @@ impl Watch {
             Reading::Value(value) => Some(value),
             Reading::Absent | Reading::Failed => None,
         };
-        let unknown = Turn { state: ConditionState::Unknown, at, since: None, value: None };
+        let unknown = Turn {
+            state: ConditionState::Unknown,
+            at,
+            since: None,
+            value: None,
+        };
         let turn = match self.found(rule, reading) {
             // As in Prometheus, a failed evaluation leaves everything as it was.
             None if reading == Reading::Failed => unknown,
             None => {
-                self.advance(rule, at, Found { degraded: false, near_miss: false }, value);
+                self.advance(
+                    rule,
+                    at,
+                    Found {
+                        degraded: false,
+                        near_miss: false,
+                    },
+                    value,
+                );
                 unknown
             }
             Some(found) => {
@@ -183,7 +200,12 @@ impl Watch {
                 let ended = self.advance(rule, at, found, value);
                 let (state, since) = self.state(at, ended);
                 let since = since.max(self.known_from.unwrap_or(since));
-                Turn { state, at, since: Some(since).filter(|since| *since < at), value }
+                Turn {
+                    state,
+                    at,
+                    since: Some(since).filter(|since| *since < at),
+                    value,
+                }
             }
         };
         turns.extend(self.report(turn));
@@ -194,14 +216,28 @@ impl Watch {
     fn found(&self, rule: &ConditionRule, reading: Reading) -> Option<Found> {
         match reading {
             Reading::Value(value) => {
-                let held = self.latched && rule.recovered.is_some_and(|recovered| !recovered.is_met_by(value));
+                let held = self.latched
+                    && rule
+                        .recovered
+                        .is_some_and(|recovered| !recovered.is_met_by(value));
                 let beyond = rule.degraded.is_met_by(value);
-                let near = rule.near_miss.is_some_and(|near_miss| beyond || near_miss.is_met_by(value));
-                Some(Found { degraded: beyond || held, near_miss: near })
+                let near = rule
+                    .near_miss
+                    .is_some_and(|near_miss| beyond || near_miss.is_met_by(value));
+                Some(Found {
+                    degraded: beyond || held,
+                    near_miss: near,
+                })
             }
             Reading::Absent => match rule.no_data {
-                ConditionState::Healthy => Some(Found { degraded: false, near_miss: false }),
-                ConditionState::Degraded => Some(Found { degraded: true, near_miss: rule.near_miss.is_some() }),
+                ConditionState::Healthy => Some(Found {
+                    degraded: false,
+                    near_miss: false,
+                }),
+                ConditionState::Degraded => Some(Found {
+                    degraded: true,
+                    near_miss: rule.near_miss.is_some(),
+                }),
                 ConditionState::Unknown | ConditionState::NearMiss => None,
             },
             Reading::Failed => None,
@@ -209,10 +245,17 @@ impl Watch {
     }
 
     /// Steps both alerts; gives since when what this ended has not held, the later of the two.
-    fn advance(&mut self, rule: &ConditionRule, at: Time, found: Found, value: Option<f64>) -> Option<Time> {
+    fn advance(
+        &mut self,
+        rule: &ConditionRule,
+        at: Time,
+        found: Found,
+        value: Option<f64>,
+    ) -> Option<Time> {
         let degraded = self.degraded.step(rule, at, found.degraded);
         // What is absent has not recovered.
-        self.latched = self.degraded.firing().is_some() && (found.degraded || self.latched && value.is_none());
+        self.latched =
+            self.degraded.firing().is_some() && (found.degraded || self.latched && value.is_none());
         let near_miss = self.near_miss.step(rule, at, found.near_miss);
         degraded.max(near_miss)
     }
@@ -222,7 +265,10 @@ impl Watch {
         match (self.degraded.firing(), self.near_miss.firing()) {
             (Some(active_at), _) => (ConditionState::Degraded, active_at),
             // It was more than a near miss until that ended.
-            (None, Some(active_at)) => (ConditionState::NearMiss, ended.map_or(active_at, |ended| ended.max(active_at))),
+            (None, Some(active_at)) => (
+                ConditionState::NearMiss,
+                ended.map_or(active_at, |ended| ended.max(active_at)),
+            ),
             (None, None) => (ConditionState::Healthy, ended.unwrap_or(at)),
         }
     }
@@ -254,15 +300,38 @@ impl Called {
     /// As the rules call it.
     #[must_use]
     pub fn by(rule: &ConditionRule) -> Self {
-        let ConditionRule { name, service, severity, metrics, .. } = rule;
-        Self { name: name.clone(), service: service.clone(), severity: *severity, metrics: metrics.clone() }
+        let ConditionRule {
+            name,
+            service,
+            severity,
+            metrics,
+            ..
+        } = rule;
+        Self {
+            name: name.clone(),
+            service: service.clone(),
+            severity: *severity,
+            metrics: metrics.clone(),
+        }
     }
 
     /// The event that tells of a turn of the series with these labels.
     #[must_use]
     pub fn event(&self, labels: &Labels, turn: &Turn) -> Event {
-        let Turn { state, at, since, value } = *turn;
-        let condition = Condition { name: self.name.clone(), state, severity: self.severity, labels: labels.into(), value, since };
+        let Turn {
+            state,
+            at,
+            since,
+            value,
+        } = *turn;
+        let condition = Condition {
+            name: self.name.clone(),
+            state,
+            severity: self.severity,
+            labels: labels.into(),
+            value,
+            since,
+        };
         let mut event = Event::new(&self.metrics, at, Fact::Condition(condition));
         event.service = Some(self.service.as_str().into());
         event.identify();

@@ -25,14 +25,28 @@ impl Neighbourhood {
         let opener = group.opener();
         let began = signals::onset(opener);
         let silent = self.silent(group);
-        let from = silent.iter().map(|(at, _)| *at).min().unwrap_or(began).min(opener.occurred_at - PLANNED);
-        let before = self.loose.range((from, EventId::FIRST)..moment(opener)).map(|(_, event)| event);
+        let from = silent
+            .iter()
+            .map(|(at, _)| *at)
+            .min()
+            .unwrap_or(began)
+            .min(opener.occurred_at - PLANNED);
+        let before = self
+            .loose
+            .range((from, EventId::FIRST)..moment(opener))
+            .map(|(_, event)| event);
         before.filter(move |event| {
-            let same_place = event.service.is_some() && event.service == opener.service && environment(event) == environment(opener);
+            let same_place = event.service.is_some()
+                && event.service == opener.service
+                && environment(event) == environment(opener);
             match &event.fact {
                 Fact::Change(_) => same_place && event.occurred_at >= opener.occurred_at - CHANGED,
                 Fact::Intervention(_) => same_place && event.occurred_at >= began - STEPPED,
-                Fact::Declaration(declaration) => same_place && declaration.planned && event.occurred_at >= opener.occurred_at - PLANNED,
+                Fact::Declaration(declaration) => {
+                    same_place
+                        && declaration.planned
+                        && event.occurred_at >= opener.occurred_at - PLANNED
+                }
                 Fact::Condition(_) => silent.contains(&moment(event)),
                 _ => false,
             }
@@ -42,7 +56,11 @@ impl Neighbourhood {
     /// The conditions of a group of which nobody could say anything just before they joined it.
     fn silent(&self, group: &Group) -> BTreeSet<Moment> {
         let mut seen: BTreeSet<&Subject> = BTreeSet::new();
-        let conditions = group.members.told().map(|member| &*member.event).filter(|event| matches!(event.fact, Fact::Condition(_)));
+        let conditions = group
+            .members
+            .told()
+            .map(|member| &*member.event)
+            .filter(|event| matches!(event.fact, Fact::Condition(_)));
         let firsts = conditions.filter(|event| seen.insert(&event.subject));
         let before = |first: &Event| {
             let from = (first.occurred_at - RECONSIDER, EventId::FIRST);

@@ -16,7 +16,10 @@ type Placed<'a> = (usize, &'a Member);
 
 /// Whether an event corrects which incident events belong to.
 pub(crate) fn corrects(event: &Event) -> bool {
-    matches!(event.fact, Fact::Edit(Edit::Merge { .. } | Edit::Move { .. }))
+    matches!(
+        event.fact,
+        Fact::Edit(Edit::Merge { .. } | Edit::Move { .. })
+    )
 }
 
 /// The groups as people corrected them; `None`: nobody did.
@@ -26,24 +29,44 @@ pub(crate) fn corrected<'a>(
     force: &InForce,
     assigned: &BTreeMap<String, String>,
 ) -> Option<Vec<Group>> {
-    let members = groups.iter().flat_map(|group| &group.members).map(|member| &*member.event);
-    let mut edits: Vec<&Event> = members.chain(loose).filter(|event| corrects(event)).collect();
+    let members = groups
+        .iter()
+        .flat_map(|group| &group.members)
+        .map(|member| &*member.event);
+    let mut edits: Vec<&Event> = members
+        .chain(loose)
+        .filter(|event| corrects(event))
+        .collect();
     if edits.is_empty() {
         return None;
     }
     edits.sort_by_key(|event| moment(event));
     let numbered = groups.iter().enumerate();
-    let mut pieces: Vec<Vec<Placed>> =
-        numbered.map(|(number, group)| group.members.iter().map(|member| (number, member)).collect()).collect();
+    let mut pieces: Vec<Vec<Placed>> = numbered
+        .map(|(number, group)| {
+            group
+                .members
+                .iter()
+                .map(|member| (number, member))
+                .collect()
+        })
+        .collect();
     for edit in edits {
         match &edit.fact {
             Fact::Edit(Edit::Merge { into, from }) => merge(&mut pieces, into, from),
-            Fact::Edit(Edit::Move { from, events, to }) => part(&mut pieces, from, events, to.as_ref()),
+            Fact::Edit(Edit::Move { from, events, to }) => {
+                part(&mut pieces, from, events, to.as_ref())
+            }
             _ => {}
         }
     }
     pieces.retain(|piece| !piece.is_empty());
-    Some(pieces.into_iter().map(|piece| group(piece, force, assigned)).collect())
+    Some(
+        pieces
+            .into_iter()
+            .map(|piece| group(piece, force, assigned))
+            .collect(),
+    )
 }
 
 /// The piece with the event that the incident of that name is named after, or with what a source told under it.
@@ -69,20 +92,34 @@ fn merge(pieces: &mut [Vec<Placed>], into: &IncidentId, from: &IncidentId) {
 }
 
 /// Moves whole subjects. What would leave events without an incident is not done: none may be lost.
-fn part<'a>(pieces: &mut Vec<Vec<Placed<'a>>>, from: &IncidentId, events: &[EventId], to: Option<&IncidentId>) {
-    let Some(from) = find(pieces, from) else { return };
+fn part<'a>(
+    pieces: &mut Vec<Vec<Placed<'a>>>,
+    from: &IncidentId,
+    events: &[EventId],
+    to: Option<&IncidentId>,
+) {
+    let Some(from) = find(pieces, from) else {
+        return;
+    };
     // What comes back, as conditions do, may be of several groups under one subject.
-    let named = pieces[from].iter().filter(|(_, member)| events.contains(&member.event.id));
-    let subjects: BTreeSet<(usize, &Subject)> = named.map(|(number, member)| (*number, &member.event.subject)).collect();
+    let named = pieces[from]
+        .iter()
+        .filter(|(_, member)| events.contains(&member.event.id));
+    let subjects: BTreeSet<(usize, &Subject)> = named
+        .map(|(number, member)| (*number, &member.event.subject))
+        .collect();
     let moves = |(number, member): &Placed| subjects.contains(&(*number, &member.event.subject));
-    let (moving, staying): (Vec<Placed>, Vec<Placed>) = pieces[from].iter().partition(|placed| moves(placed));
+    let (moving, staying): (Vec<Placed>, Vec<Placed>) =
+        pieces[from].iter().partition(|placed| moves(placed));
     let stands = |piece: &[Placed]| piece.iter().any(|(_, member)| opens(&member.event));
     if moving.is_empty() || !stands(&staying) {
         return;
     }
     match to {
         Some(to) => {
-            let Some(to) = find(pieces, to).filter(|to| *to != from) else { return };
+            let Some(to) = find(pieces, to).filter(|to| *to != from) else {
+                return;
+            };
             pieces[to].extend(moving);
         }
         None if stands(&moving) => pieces.push(moving),
@@ -94,7 +131,10 @@ fn part<'a>(pieces: &mut Vec<Vec<Placed<'a>>>, from: &IncidentId, events: &[Even
 /// A piece as a group: its first opening event opens it, and what the sweep put elsewhere is here because a person said so.
 fn group(mut piece: Vec<Placed>, force: &InForce, assigned: &BTreeMap<String, String>) -> Group {
     piece.sort_by_key(|(_, member)| moment(&member.event));
-    let opener = piece.iter().position(|(_, member)| opens(&member.event)).unwrap_or(0);
+    let opener = piece
+        .iter()
+        .position(|(_, member)| opens(&member.event))
+        .unwrap_or(0);
     let home = piece[opener].0;
     let members = piece.iter().enumerate().map(|(index, (number, member))| {
         let reason = match &member.reason {
@@ -102,7 +142,10 @@ fn group(mut piece: Vec<Placed>, force: &InForce, assigned: &BTreeMap<String, St
             reason if *number == home && *reason != Joined::Opened => reason.clone(),
             _ => Joined::Person,
         };
-        Member { event: member.event.clone(), reason }
+        Member {
+            event: member.event.clone(),
+            reason,
+        }
     });
     Group::of(members.collect(), force, assigned)
 }

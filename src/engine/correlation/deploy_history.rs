@@ -27,7 +27,10 @@ impl History {
     /// Takes note of an event, if it says which revision is current from then on.
     pub(crate) fn note(&mut self, event: &Event) {
         if let Some((line, revision)) = deployed(event) {
-            self.lines.entry(line).or_default().insert(moment(event), revision.into());
+            self.lines
+                .entry(line)
+                .or_default()
+                .insert(moment(event), revision.into());
         }
     }
 
@@ -41,17 +44,29 @@ impl History {
 
     /// Whether a change went back to an earlier revision, or its source says that it did.
     pub(crate) fn is_rollback(&self, event: &Event) -> bool {
-        let Fact::Change(change) = &event.fact else { return false };
+        let Fact::Change(change) = &event.fact else {
+            return false;
+        };
         is_called_rollback(change) || self.went_back(event)
     }
 
     fn went_back(&self, event: &Event) -> bool {
-        let Some((line, revision)) = deployed(event) else { return false };
-        let Some(line) = self.lines.get(&line) else { return false };
-        let earlier = || line.range((Bound::Unbounded, Bound::Excluded(moment(event)))).map(|(_, revision)| &**revision);
-        let Some(current) = earlier().next_back() else { return false };
+        let Some((line, revision)) = deployed(event) else {
+            return false;
+        };
+        let Some(line) = self.lines.get(&line) else {
+            return false;
+        };
+        let earlier = || {
+            line.range((Bound::Unbounded, Bound::Excluded(moment(event))))
+                .map(|(_, revision)| &**revision)
+        };
+        let Some(current) = earlier().next_back() else {
+            return false;
+        };
         // Whichever of the two is met first was deployed first. The same one again is no turn at all.
-        current != revision && earlier().find(|known| *known == revision || *known == current) == Some(revision)
+        current != revision
+            && earlier().find(|known| *known == revision || *known == current) == Some(revision)
     }
 
     /// The changes that make the summary: the last by which another revision became current, of each line.
@@ -59,7 +74,9 @@ impl History {
         let mut kept = BTreeSet::new();
         for line in self.lines.values() {
             let mut current = None;
-            let turns = line.iter().filter(|(_, revision)| current.replace(&***revision) != Some(&***revision));
+            let turns = line
+                .iter()
+                .filter(|(_, revision)| current.replace(&***revision) != Some(&***revision));
             let turns: Vec<EventId> = turns.map(|((_, id), _)| *id).collect();
             kept.extend(turns.iter().rev().take(TURNS));
         }
@@ -73,9 +90,18 @@ fn is_called_rollback(change: &Change) -> bool {
 
 /// The line of a deploy, and the revision that it reached.
 fn deployed(event: &Event) -> Option<(Line, &str)> {
-    let Fact::Change(change) = &event.fact else { return None };
-    let revision = change.revision.as_deref().filter(|revision| !revision.is_empty())?;
+    let Fact::Change(change) = &event.fact else {
+        return None;
+    };
+    let revision = change
+        .revision
+        .as_deref()
+        .filter(|revision| !revision.is_empty())?;
     let deploys = change.what.eq_ignore_ascii_case("deploy") || is_called_rollback(change);
-    let line = (Arc::clone(event.service.as_ref()?), environment(event).into(), change.line.as_deref().unwrap_or_default().into());
+    let line = (
+        Arc::clone(event.service.as_ref()?),
+        environment(event).into(),
+        change.line.as_deref().unwrap_or_default().into(),
+    );
     deploys.then_some((line, revision))
 }

@@ -20,7 +20,9 @@ use super::incident::signals;
 use super::policy::{environment, key};
 use super::{InForce, Moment, moment};
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject, declared_subject};
+use crate::model::event::{
+    Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject, declared_subject,
+};
 use crate::model::incident::{IncidentId, Joined, Member};
 use crate::model::member::Members;
 use deploy_history::History;
@@ -79,8 +81,15 @@ struct Known {
 
 impl Group {
     /// Puts a group together from its members, one of which opened it.
-    pub(crate) fn of(members: Vec<Member>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
-        let opener = members.iter().position(|member| member.reason == Joined::Opened).unwrap_or(0);
+    pub(crate) fn of(
+        members: Vec<Member>,
+        force: &InForce,
+        assigned: &BTreeMap<String, String>,
+    ) -> Self {
+        let opener = members
+            .iter()
+            .position(|member| member.reason == Joined::Opened)
+            .unwrap_or(0);
         let mut group = Self {
             opener,
             name: natural_number(&members[opener].event),
@@ -93,14 +102,21 @@ impl Group {
             rekeyed: false,
             last_activity: members[opener].event.occurred_at,
             members: Members::default(),
-            since: Since { anew: true, ..Since::default() },
+            since: Since {
+                anew: true,
+                ..Since::default()
+            },
         };
         for Member { event, reason } in members {
             if reason != Joined::Key || opens(&event) {
                 let key = key(&event, force, assigned);
                 // Rules may have changed since it joined.
-                group.rekeyed |= matches!(&reason, Joined::Labels { key: by } if key.as_deref() != Some(by));
-                group.keys.extend(key.filter(|key| !group.keys.contains(&**key)).map(Arc::from));
+                group.rekeyed |=
+                    matches!(&reason, Joined::Labels { key: by } if key.as_deref() != Some(by));
+                group.keys.extend(
+                    key.filter(|key| !group.keys.contains(&**key))
+                        .map(Arc::from),
+                );
             }
             group.add(event, reason);
         }
@@ -108,17 +124,28 @@ impl Group {
     }
 
     /// Takes in what `find` found to belong here.
-    fn join(&mut self, event: Arc<Event>, reason: Joined, force: &InForce, assigned: &BTreeMap<String, String>) {
+    fn join(
+        &mut self,
+        event: Arc<Event>,
+        reason: Joined,
+        force: &InForce,
+        assigned: &BTreeMap<String, String>,
+    ) {
         // What joins by its key brings none.
         if !matches!(reason, Joined::Labels { .. }) && (reason != Joined::Key || opens(&event)) {
-            self.keys.extend(key(&event, force, assigned).map(Arc::from));
+            self.keys
+                .extend(key(&event, force, assigned).map(Arc::from));
         }
         self.add(event, reason);
     }
 
     fn add(&mut self, event: Arc<Event>, reason: Joined) {
-        self.names.extend(event.incident.as_deref().map(str::to_owned));
-        self.subjects.entry(event.subject).and_modify(|known| known.more = true).or_default();
+        self.names
+            .extend(event.incident.as_deref().map(str::to_owned));
+        self.subjects
+            .entry(event.subject)
+            .and_modify(|known| known.more = true)
+            .or_default();
         if let Some(on) = activity(&event) {
             self.last_activity = self.last_activity.max(event.occurred_at);
             self.turn(event.subject, on);
@@ -133,27 +160,43 @@ impl Group {
     /// What the members added up to when an incident was last derived from them, what has joined since, and how many were taken out, which
     /// are among these again or gone; `None` where only looking at all members tells what they come to.
     pub(crate) fn news(&self) -> Option<(u128, &[Arc<Event>], usize)> {
-        let plain = !self.since.anew && self.since.joined.iter().all(|event| self.speaks_alone(event));
+        let plain = !self.since.anew
+            && self
+                .since
+                .joined
+                .iter()
+                .all(|event| self.speaks_alone(event));
         plain.then_some((self.since.sum, &*self.since.joined, self.since.taken))
     }
 
     /// All members are to be looked at.
     fn anew(&mut self) {
-        self.since = Since { anew: true, ..Since::default() };
+        self.since = Since {
+            anew: true,
+            ..Since::default()
+        };
     }
 
     /// Whether an event is an alert that fires, and nothing else here has to do with that.
     fn speaks_alone(&self, event: &Event) -> bool {
-        let Fact::Alert(alert) = &event.fact else { return false };
+        let Fact::Alert(alert) = &event.fact else {
+            return false;
+        };
         // A source's own incident may be merged with another.
         event.incident.is_none()
             && alert.status == AlertStatus::Firing
-            && self.subjects.get(&event.subject) == Some(&Known { on: true, more: false })
+            && self.subjects.get(&event.subject)
+                == Some(&Known {
+                    on: true,
+                    more: false,
+                })
             && !self.again.contains(&hash(alert))
     }
 
     fn turn(&mut self, subject: Subject, on: bool) {
-        let Some(known) = self.subjects.get_mut(&subject) else { return };
+        let Some(known) = self.subjects.get_mut(&subject) else {
+            return;
+        };
         match (std::mem::replace(&mut known.on, on), on) {
             (false, true) => self.open += 1,
             (true, false) => self.open -= 1,
@@ -163,7 +206,9 @@ impl Group {
 
     /// The same alert anew, if only its end was told, ends its earlier episode, of whose end nobody told.
     fn supersede(&mut self, event: &Event) {
-        let Fact::Alert(alert) = &event.fact else { return };
+        let Fact::Alert(alert) = &event.fact else {
+            return;
+        };
         let (labels, starts_at) = (hash(alert), alert.starts_at.timestamp_micros());
         let mut superseded = None;
         self.episodes
@@ -187,10 +232,17 @@ impl Group {
     /// it was without them.
     fn undo(mut self, kept: usize) -> Result<(Self, Vec<Member>), Members> {
         // Nearly all of a storm is alerts of which this is the only word, and which joined by a key that was there before.
-        let leaves_no_trace = |Member { event, reason }: &Member| matches!(reason, Joined::Labels { .. }) && self.speaks_alone(event);
-        let before = self.members[..kept].iter().rev().find(|member| activity(&member.event).is_some());
-        let last_activity = before.map_or(self.opener().occurred_at, |member| member.event.occurred_at);
-        if self.rekeyed || self.opener >= kept || !self.members[kept..].iter().all(leaves_no_trace) {
+        let leaves_no_trace = |Member { event, reason }: &Member| {
+            matches!(reason, Joined::Labels { .. }) && self.speaks_alone(event)
+        };
+        let before = self.members[..kept]
+            .iter()
+            .rev()
+            .find(|member| activity(&member.event).is_some());
+        let last_activity =
+            before.map_or(self.opener().occurred_at, |member| member.event.occurred_at);
+        if self.rekeyed || self.opener >= kept || !self.members[kept..].iter().all(leaves_no_trace)
+        {
             return Err(self.members);
         }
         let taken = self.members.split_off(kept);
@@ -209,18 +261,33 @@ impl Group {
     /// Whether people or sources know it by that name: one that its events were told under, or that one of them gives it.
     fn is_named(&self, name: &str) -> bool {
         // Making all names of a large incident to find one is left to when somebody asks by one.
-        let gives = |number| self.members.iter().any(|member| natural_number(&member.event) == number);
+        let gives = |number| {
+            self.members
+                .iter()
+                .any(|member| natural_number(&member.event) == number)
+        };
         self.names.contains(name) || number_of(name).is_some_and(gives)
     }
 
     /// Whether work was planned for its time, on one of its services.
     pub(crate) fn is_planned_for(&self, work: &Event) -> bool {
-        let Fact::Maintenance(window) = &work.fact else { return false };
-        let meets =
-            window.from <= if self.is_open() { Time::MAX_UTC } else { self.last_activity } && window.to > signals::onset(self.opener());
+        let Fact::Maintenance(window) = &work.fact else {
+            return false;
+        };
+        let meets = window.from
+            <= if self.is_open() {
+                Time::MAX_UTC
+            } else {
+                self.last_activity
+            }
+            && window.to > signals::onset(self.opener());
         window.from < window.to
             && meets
-            && (work.service.is_none() || self.members.iter().any(|member| member.event.service == work.service))
+            && (work.service.is_none()
+                || self
+                    .members
+                    .iter()
+                    .any(|member| member.event.service == work.service))
     }
 
     /// Whether some alert may have come again under its labels.
@@ -230,7 +297,9 @@ impl Group {
 
     /// Where the event of that moment is among the members.
     pub(crate) fn holds(&self, at: Moment) -> bool {
-        self.members.binary_search_by_key(&at, |member| moment(&member.event)).is_ok()
+        self.members
+            .binary_search_by_key(&at, |member| moment(&member.event))
+            .is_ok()
     }
 
     /// The event that opened it; groups are never empty.
@@ -248,7 +317,11 @@ impl Group {
     }
 
     fn quiet_at(&self, now: Time) -> TimeDelta {
-        if self.is_open() { TimeDelta::zero() } else { now - self.last_activity }
+        if self.is_open() {
+            TimeDelta::zero()
+        } else {
+            now - self.last_activity
+        }
     }
 }
 
@@ -269,8 +342,13 @@ fn activity(event: &Event) -> Option<bool> {
     match &event.fact {
         Fact::Alert(alert) => Some(alert.status == AlertStatus::Firing),
         // Planned work is nothing that goes wrong: it goes on beside what does.
-        Fact::Declaration(declaration) => (!declaration.planned).then_some(declaration.status == AlertStatus::Firing),
-        Fact::Condition(condition) => Some(matches!(condition.state, ConditionState::Degraded | ConditionState::NearMiss)),
+        Fact::Declaration(declaration) => {
+            (!declaration.planned).then_some(declaration.status == AlertStatus::Firing)
+        }
+        Fact::Condition(condition) => Some(matches!(
+            condition.state,
+            ConditionState::Degraded | ConditionState::NearMiss
+        )),
         // What changed nothing keeps nothing going: a refused step may be tried again every few seconds.
         Fact::Intervention(step) => (!step.dry_run && !step.refused).then_some(false),
         Fact::Lapsed(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(false),
@@ -308,19 +386,44 @@ pub(crate) struct Neighbourhood {
 
 impl Neighbourhood {
     /// What was an incident when it was stored is one again, unless people corrected it: then the sweep has to find what they corrected.
-    pub(crate) fn restore(stored: Vec<Vec<Member>>, loose: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) -> Self {
+    pub(crate) fn restore(
+        stored: Vec<Vec<Member>>,
+        loose: Vec<Arc<Event>>,
+        force: &InForce,
+        assigned: &BTreeMap<String, String>,
+    ) -> Self {
         let mut hood = Self::default();
-        stored.iter().flatten().map(|member| &member.event).chain(&loose).for_each(|event| hood.note(event));
+        stored
+            .iter()
+            .flatten()
+            .map(|member| &member.event)
+            .chain(&loose)
+            .for_each(|event| hood.note(event));
         if !hood.corrections {
-            hood.groups = stored.into_iter().map(|members| Group::of(members, force, assigned)).collect();
-            hood.loose = loose.into_iter().map(|event| (moment(&event), event)).collect();
+            hood.groups = stored
+                .into_iter()
+                .map(|members| Group::of(members, force, assigned))
+                .collect();
+            hood.loose = loose
+                .into_iter()
+                .map(|event| (moment(&event), event))
+                .collect();
             return hood;
         }
-        let members: Vec<Arc<Event>> = stored.into_iter().flatten().map(|member| member.event).collect();
+        let members: Vec<Arc<Event>> = stored
+            .into_iter()
+            .flatten()
+            .map(|member| member.event)
+            .collect();
         let earliest = members.iter().map(|event| moment(event)).min();
         // What came too late to be judged stays where it was.
-        let (again, kept): (Vec<Arc<Event>>, Vec<Arc<Event>>) = loose.into_iter().partition(|event| Some(moment(event)) > earliest);
-        hood.loose = kept.into_iter().map(|event| (moment(&event), event)).collect();
+        let (again, kept): (Vec<Arc<Event>>, Vec<Arc<Event>>) = loose
+            .into_iter()
+            .partition(|event| Some(moment(event)) > earliest);
+        hood.loose = kept
+            .into_iter()
+            .map(|event| (moment(&event), event))
+            .collect();
         hood.place(members.into_iter().chain(again).collect(), force, assigned);
         hood
     }
@@ -338,30 +441,53 @@ impl Neighbourhood {
 
     /// An incident is derived from the group of that number as it is.
     pub(crate) fn derived(&mut self, index: usize) {
-        if let Some(group) = self.corrected.as_mut().unwrap_or(&mut self.groups).get_mut(index) {
-            group.since = Since { sum: group.members.sum(), ..Since::default() };
+        if let Some(group) = self
+            .corrected
+            .as_mut()
+            .unwrap_or(&mut self.groups)
+            .get_mut(index)
+        {
+            group.since = Since {
+                sum: group.members.sum(),
+                ..Since::default()
+            };
         }
     }
 
     /// Whatever is derived from groups is derived from all of their members.
     pub(crate) fn anew(&mut self) {
-        self.groups.iter_mut().chain(self.corrected.iter_mut().flatten()).for_each(Group::anew);
+        self.groups
+            .iter_mut()
+            .chain(self.corrected.iter_mut().flatten())
+            .for_each(Group::anew);
     }
 
     /// Every event that is here.
     pub(crate) fn into_events(self) -> impl Iterator<Item = Arc<Event>> {
-        self.groups.into_iter().flat_map(|group| group.members.into_vec()).map(|member| member.event).chain(self.loose.into_values())
+        self.groups
+            .into_iter()
+            .flat_map(|group| group.members.into_vec())
+            .map(|member| member.event)
+            .chain(self.loose.into_values())
     }
 
     /// Drops the incidents that one of these events opened.
     ///
     /// Gives back those of their events that are `kept`: they belong to nothing from now on.
-    pub(crate) fn drop_opened_by(&mut self, gone: &BTreeSet<EventId>, kept: &BTreeSet<EventId>) -> Vec<Arc<Event>> {
+    pub(crate) fn drop_opened_by(
+        &mut self,
+        gone: &BTreeSet<EventId>,
+        kept: &BTreeSet<EventId>,
+    ) -> Vec<Arc<Event>> {
         let stays = |group: &Group| !gone.contains(&group.opener().id);
         let dropped = self.groups.iter().filter(|group| !stays(group));
-        let freed = dropped.flat_map(|group| group.members.told()).map(|member| &member.event).filter(|event| kept.contains(&event.id));
+        let freed = dropped
+            .flat_map(|group| group.members.told())
+            .map(|member| &member.event)
+            .filter(|event| kept.contains(&event.id));
         let freed: Vec<Arc<Event>> = freed.cloned().collect();
-        self.loose.extend(freed.iter().map(|event| (moment(event), Arc::clone(event))));
+        self.loose
+            .extend(freed.iter().map(|event| (moment(event), Arc::clone(event))));
         self.groups.retain(stays);
         if let Some(corrected) = &mut self.corrected {
             corrected.retain(stays);
@@ -370,45 +496,76 @@ impl Neighbourhood {
     }
 
     /// Places `events`, and again whatever was placed after the earliest of them.
-    pub(crate) fn place(&mut self, events: Vec<Arc<Event>>, force: &InForce, assigned: &BTreeMap<String, String>) {
+    pub(crate) fn place(
+        &mut self,
+        events: Vec<Arc<Event>>,
+        force: &InForce,
+        assigned: &BTreeMap<String, String>,
+    ) {
         events.iter().for_each(|event| self.note(event));
-        let mut pending: BTreeMap<Moment, Arc<Event>> = events.into_iter().map(|event| (moment(&event), event)).collect();
-        let Some(earliest) = pending.keys().next().copied() else { return };
+        let mut pending: BTreeMap<Moment, Arc<Event>> = events
+            .into_iter()
+            .map(|event| (moment(&event), event))
+            .collect();
+        let Some(earliest) = pending.keys().next().copied() else {
+            return;
+        };
         let later = self.loose.split_off(&earliest);
         pending.extend(later);
         let groups = std::mem::take(&mut self.groups);
         for group in groups {
             // Nearly all are over.
-            if group.members.last().is_some_and(|last| moment(&last.event) < earliest) {
+            if group
+                .members
+                .last()
+                .is_some_and(|last| moment(&last.event) < earliest)
+            {
                 self.groups.push(group);
                 continue;
             }
-            let kept = group.members.partition_point(|member| moment(&member.event) < earliest);
+            let kept = group
+                .members
+                .partition_point(|member| moment(&member.event) < earliest);
             if kept == group.members.len() {
                 self.groups.push(group);
                 continue;
             }
             let taken = match group.undo(kept) {
                 Ok((group, taken)) => {
-                    debug_assert!(group == Group::of(group.members.to_vec(), force, assigned), "undone, it is as if they had never come");
+                    debug_assert!(
+                        group == Group::of(group.members.to_vec(), force, assigned),
+                        "undone, it is as if they had never come"
+                    );
                     self.groups.push(group);
                     taken
                 }
                 Err(mut members) => {
                     let taken = members.split_off(kept);
                     if !members.is_empty() {
-                        self.groups.push(Group::of(members.into_vec(), force, assigned));
+                        self.groups
+                            .push(Group::of(members.into_vec(), force, assigned));
                     }
                     taken
                 }
             };
-            pending.extend(taken.into_iter().map(|member| (moment(&member.event), member.event)));
+            pending.extend(
+                taken
+                    .into_iter()
+                    .map(|member| (moment(&member.event), member.event)),
+            );
         }
         for (at, event) in pending {
             match self.find(&event, force, assigned) {
                 Some((index, reason)) => self.groups[index].join(event, reason, force, assigned),
                 None if opens(&event) => {
-                    self.groups.push(Group::of(vec![Member { event, reason: Joined::Opened }], force, assigned));
+                    self.groups.push(Group::of(
+                        vec![Member {
+                            event,
+                            reason: Joined::Opened,
+                        }],
+                        force,
+                        assigned,
+                    ));
                 }
                 None => {
                     self.loose.insert(at, event);
@@ -420,32 +577,57 @@ impl Neighbourhood {
             self.anew();
         }
         if self.corrections {
-            self.corrected = corrections::corrected(&self.groups, self.loose.values().map(|event| &**event), force, assigned);
+            self.corrected = corrections::corrected(
+                &self.groups,
+                self.loose.values().map(|event| &**event),
+                force,
+                assigned,
+            );
         }
     }
 
     /// Whether an event is the end of what never began. A source that tells an incident of its own as an outage or as an alert, as it is at
     /// that time, ends both of them: it does not know any more as which it was told.
     fn ends_nothing(&self, event: &Event) -> bool {
-        let Some(incident) = event.incident.as_deref() else { return false };
-        let unknown = |subject: &Subject| !self.groups.iter().any(|group| group.subjects.contains_key(subject));
+        let Some(incident) = event.incident.as_deref() else {
+            return false;
+        };
+        let unknown = |subject: &Subject| {
+            !self
+                .groups
+                .iter()
+                .any(|group| group.subjects.contains_key(subject))
+        };
         let of_its_own = match &event.fact {
             Fact::Declaration(end) => end.status == AlertStatus::Resolved && end.key == incident,
-            Fact::Alert(end) => end.status == AlertStatus::Resolved && !unknown(&declared_subject(incident)),
+            Fact::Alert(end) => {
+                end.status == AlertStatus::Resolved && !unknown(&declared_subject(incident))
+            }
             _ => false,
         };
         of_its_own && unknown(&event.subject)
     }
 
     /// The group an event joins, by the order of precedence of the reasons; ties: earliest began, then id.
-    fn find(&self, event: &Event, force: &InForce, assigned: &BTreeMap<String, String>) -> Option<(usize, Joined)> {
+    fn find(
+        &self,
+        event: &Event,
+        force: &InForce,
+        assigned: &BTreeMap<String, String>,
+    ) -> Option<(usize, Joined)> {
         if matches!(event.fact, Fact::Maintenance(_)) || self.ends_nothing(event) {
             return None;
         }
         let rules = &force.rules.correlation;
         let first = |fits: &dyn Fn(&Group) -> bool| {
-            let candidates = self.groups.iter().enumerate().filter(|(_, group)| fits(group));
-            candidates.min_by_key(|(_, group)| (group.opener().occurred_at, group.name)).map(|(index, _)| index)
+            let candidates = self
+                .groups
+                .iter()
+                .enumerate()
+                .filter(|(_, group)| fits(group));
+            candidates
+                .min_by_key(|(_, group)| (group.opener().occurred_at, group.name))
+                .map(|(index, _)| index)
         };
         if let Some(named) = &event.incident
             && let Some(index) = first(&|group| group.is_named(named))
@@ -457,14 +639,24 @@ impl Neighbourhood {
         // An alert's subject is one episode. A condition's or a declaration's comes back: then it is another incident.
         let comes_back = matches!(event.fact, Fact::Condition(_) | Fact::Declaration(_));
         let same = |group: &Group| group.subjects.contains_key(&event.subject);
-        if let Some(index) = first(&|group| same(group) && (!comes_back || group.is_on(event.subject) || group.quiet_at(now) <= near)) {
+        if let Some(index) = first(&|group| {
+            same(group)
+                && (!comes_back || group.is_on(event.subject) || group.quiet_at(now) <= near)
+        }) {
             return Some((index, Joined::Subject));
         }
-        let young = |group: &Group| now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime);
+        let young =
+            |group: &Group| now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime);
         let key = key(event, force, assigned)?;
-        if let Some(index) = first(&|group| group.quiet_at(now) <= near && young(group) && group.keys.contains(&*key)) {
+        if let Some(index) = first(&|group| {
+            group.quiet_at(now) <= near && young(group) && group.keys.contains(&*key)
+        }) {
             // One text for all who joined by it.
-            let key = self.groups[index].keys.get(&*key).cloned().unwrap_or_else(|| key.into());
+            let key = self.groups[index]
+                .keys
+                .get(&*key)
+                .cloned()
+                .unwrap_or_else(|| key.into());
             return Some((index, Joined::Labels { key }));
         }
         let service = event.service.as_deref()?;
@@ -474,10 +666,17 @@ impl Neighbourhood {
             group.quiet_at(now) <= near
                 && now - opener.occurred_at <= window
                 && environment(opener) == environment(event)
-                && opener.service.as_deref().is_some_and(|other| force.adjacent(service, other))
+                && opener
+                    .service
+                    .as_deref()
+                    .is_some_and(|other| force.adjacent(service, other))
         };
         let index = first(&neighbour)?;
-        let service = self.groups[index].opener().service.clone().unwrap_or_default();
+        let service = self.groups[index]
+            .opener()
+            .service
+            .clone()
+            .unwrap_or_default();
         Some((index, Joined::Dependency { service }))
     }
 }

@@ -51,7 +51,10 @@ impl Numbers {
         if let Some(number) = self.numbers.get(name) {
             return *number;
         }
-        let (name, number) = (Arc::<str>::from(name), Number::try_from(self.names.len()).unwrap_or(Number::MAX));
+        let (name, number) = (
+            Arc::<str>::from(name),
+            Number::try_from(self.names.len()).unwrap_or(Number::MAX),
+        );
         self.names.push(Arc::clone(&name));
         self.numbers.insert(name, number);
         number
@@ -122,12 +125,25 @@ impl Places {
             }
             Fact::Edit(Edit::Identity { alias, person }) => {
                 let word = (moment(event), person.clone());
-                let known = self.identities.entry(key(alias)).or_insert_with(|| word.clone());
+                let known = self
+                    .identities
+                    .entry(key(alias))
+                    .or_insert_with(|| word.clone());
                 if known.0 < word.0 {
                     *known = word;
                 }
             }
-            Fact::Edit(Edit::Merge { into: one, from: other } | Edit::Move { from: one, to: Some(other), .. }) => {
+            Fact::Edit(
+                Edit::Merge {
+                    into: one,
+                    from: other,
+                }
+                | Edit::Move {
+                    from: one,
+                    to: Some(other),
+                    ..
+                },
+            ) => {
                 let (one, other) = (self.named(one), self.named(other));
                 self.join(&one, &other, &mut noted);
             }
@@ -162,7 +178,11 @@ impl Places {
         if let Some(place) = named {
             return self.whole(place).to_owned();
         }
-        let service = event.service.as_deref().or_else(|| self.assigned.get(&unassigned_key(event)?).map(String::as_str));
+        let service = event.service.as_deref().or_else(|| {
+            self.assigned
+                .get(&unassigned_key(event)?)
+                .map(String::as_str)
+        });
         if let Some(service) = service {
             return self.whole(&force.place(service)).to_owned();
         }
@@ -171,10 +191,12 @@ impl Places {
         }
         let place = match (&event.incident, &event.fact) {
             (Some(name), _) => self.named(&IncidentId(name.clone().into())),
-            (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => match self.subjects.get(&event.subject) {
-                Some((place, _)) => self.numbers.name(*place).to_owned(),
-                None => self.wait(waiting_for_subject(&event.subject)),
-            },
+            (None, Fact::Lapsed(_) | Fact::Acknowledgement(Acknowledgement { of: Some(_) })) => {
+                match self.subjects.get(&event.subject) {
+                    Some((place, _)) => self.numbers.name(*place).to_owned(),
+                    None => self.wait(waiting_for_subject(&event.subject)),
+                }
+            }
             // It meets nothing but what names it.
             _ => event.id.to_string(),
         };

@@ -6,22 +6,38 @@ use crate::engine::policy::{PRODUCTION, environment};
 use crate::expr::Root;
 use crate::expr::facts::Facts;
 use crate::model::directory::Identities;
-use crate::model::event::{ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, LabelSet, NearMiss, Request, Severity};
+use crate::model::event::{
+    ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, LabelSet, NearMiss,
+    Request, Severity,
+};
 use crate::model::incident::{Incident, Member, Signal, SignalKind};
 
 /// `incident`
-pub(crate) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent: Option<f64>) -> Facts<'_> {
+pub(crate) fn incident(
+    incident: &Incident,
+    degraded_seconds: f64,
+    budget_spent: Option<f64>,
+) -> Facts<'_> {
     let mut facts = Facts::new(Root::Incident);
-    #[expect(clippy::cast_precision_loss, reason = "signals of an incident are far below 2^52")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "signals of an incident are far below 2^52"
+    )]
     let signals = incident.signals.len() as f64;
     facts
         .set("id", &incident.id.0)
         .set("title", &incident.title)
-        .set("service", incident.services.first().map_or("", String::as_str))
+        .set(
+            "service",
+            incident.services.first().map_or("", String::as_str),
+        )
         .set("services", &incident.services)
         .set("scope", &incident.scope)
         .set("severity", severity(incident.severity))
-        .set("environment", incident.environment.as_deref().unwrap_or(PRODUCTION))
+        .set(
+            "environment",
+            incident.environment.as_deref().unwrap_or(PRODUCTION),
+        )
         .set("duration", degraded_seconds)
         .set("detected_by", detected_by(incident))
         .set("data_loss", data_loss(incident))
@@ -32,7 +48,13 @@ pub(crate) fn incident(incident: &Incident, degraded_seconds: f64, budget_spent:
 
 /// What somebody said last of whether data was lost; a correction comes before a declaration.
 fn data_loss(incident: &Incident) -> Option<bool> {
-    let events = || incident.members.told().rev().map(|member| &member.event.fact);
+    let events = || {
+        incident
+            .members
+            .told()
+            .rev()
+            .map(|member| &member.event.fact)
+    };
     let corrected = events().find_map(|fact| match fact {
         Fact::Edit(Edit::DataLoss { lost, .. }) => Some(*lost),
         _ => None,
@@ -48,10 +70,13 @@ fn data_loss(incident: &Incident) -> Option<bool> {
 
 /// Who noticed first: as somebody said, else by what told us first.
 fn detected_by(incident: &Incident) -> &'static str {
-    let stated = incident.members.told().find_map(|member| match &member.event.fact {
-        Fact::Declaration(declaration) => declaration.detected_by,
-        _ => None,
-    });
+    let stated = incident
+        .members
+        .told()
+        .find_map(|member| match &member.event.fact {
+            Fact::Declaration(declaration) => declaration.detected_by,
+            _ => None,
+        });
     if let Some(stated) = stated {
         return match stated {
             DetectedBy::Monitor => "monitor",
@@ -60,9 +85,22 @@ fn detected_by(incident: &Incident) -> &'static str {
             DetectedBy::Unknown => "unknown",
         };
     }
-    let Some(source) = incident.milestones.detected.as_ref().and_then(|milestone| milestone.source.as_ref()) else { return "unknown" };
-    let event = incident.members.iter().find(|member| member.event.id == *source).map(|member| &*member.event);
-    let robot = event.and_then(|event| event.actor.as_ref()).is_some_and(|actor| actor.kind == ActorKind::Robot);
+    let Some(source) = incident
+        .milestones
+        .detected
+        .as_ref()
+        .and_then(|milestone| milestone.source.as_ref())
+    else {
+        return "unknown";
+    };
+    let event = incident
+        .members
+        .iter()
+        .find(|member| member.event.id == *source)
+        .map(|member| &*member.event);
+    let robot = event
+        .and_then(|event| event.actor.as_ref())
+        .is_some_and(|actor| actor.kind == ActorKind::Robot);
     match event.map(|event| &event.fact) {
         Some(Fact::Alert(_) | Fact::Condition(_)) => "monitor",
         // What watches opened it at a service in which people declare outages.
@@ -75,11 +113,14 @@ fn detected_by(incident: &Incident) -> &'static str {
 
 /// The labels of each signal of an incident, by the event that first told of it.
 pub(crate) fn labels(incident: &Incident) -> ById<EventId, &LabelSet> {
-    let stated = incident.members.iter().filter_map(|Member { event, .. }| match &event.fact {
-        Fact::Alert(alert) => Some((event.id, &alert.labels)),
-        Fact::Condition(condition) => Some((event.id, &condition.labels)),
-        _ => None,
-    });
+    let stated = incident
+        .members
+        .iter()
+        .filter_map(|Member { event, .. }| match &event.fact {
+            Fact::Alert(alert) => Some((event.id, &alert.labels)),
+            Fact::Condition(condition) => Some((event.id, &condition.labels)),
+            _ => None,
+        });
     stated.collect()
 }
 
@@ -91,7 +132,10 @@ pub(crate) fn signal(signal: &Signal) -> Facts<'_> {
         .set("name", &signal.name)
         .set("severity", severity(signal.severity))
         .set("service", signal.service.as_deref().unwrap_or_default())
-        .set("environment", signal.environment.as_deref().unwrap_or(PRODUCTION))
+        .set(
+            "environment",
+            signal.environment.as_deref().unwrap_or(PRODUCTION),
+        )
         .set("role", signal.role.as_deref().unwrap_or_default());
     facts
 }
@@ -111,7 +155,12 @@ pub(crate) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
 }
 
 /// `intervention`
-pub(crate) fn intervention<'a>(event: &'a Event, step: &'a Intervention, force: &'a InForce, stated: &Identities) -> Facts<'a> {
+pub(crate) fn intervention<'a>(
+    event: &'a Event,
+    step: &'a Intervention,
+    force: &'a InForce,
+    stated: &Identities,
+) -> Facts<'a> {
     let actor = event.actor.as_ref().map_or("", |actor| {
         let person = force.who.person(&event.source, &actor.id, stated);
         person.map_or(actor.id.as_str(), |person| person.id.as_str())
@@ -121,9 +170,15 @@ pub(crate) fn intervention<'a>(event: &'a Event, step: &'a Intervention, force: 
         .set("action", &step.action)
         .set("why", &step.why)
         .set("actor", actor)
-        .set("actor_kind", actor_kind(force.who.acted(event, stated).unwrap_or_default()))
+        .set(
+            "actor_kind",
+            actor_kind(force.who.acted(event, stated).unwrap_or_default()),
+        )
         .set("service", event.service.as_deref().unwrap_or_default())
-        .set("should_be_automatic", should_be_automatic(event, step, force))
+        .set(
+            "should_be_automatic",
+            should_be_automatic(event, step, force),
+        )
         .set("stated", step.stated);
     facts
 }
@@ -132,7 +187,12 @@ pub(crate) fn intervention<'a>(event: &'a Event, step: &'a Intervention, force: 
 fn should_be_automatic(event: &Event, step: &Intervention, force: &InForce) -> bool {
     let listed = || {
         let service = event.service.as_ref().and_then(|name| force.service(name));
-        service.is_some_and(|service| service.automatic.iter().any(|action| action.eq_ignore_ascii_case(&step.action)))
+        service.is_some_and(|service| {
+            service
+                .automatic
+                .iter()
+                .any(|action| action.eq_ignore_ascii_case(&step.action))
+        })
     };
     step.should_be_automatic.unwrap_or_else(listed)
 }
@@ -142,7 +202,10 @@ pub(crate) fn request<'a>(event: &'a Event, request: &'a Request) -> Facts<'a> {
     let mut facts = Facts::new(Root::Request);
     facts
         .set("reason", &request.reason)
-        .set("requester", request.requester.as_deref().unwrap_or_default())
+        .set(
+            "requester",
+            request.requester.as_deref().unwrap_or_default(),
+        )
         .set("service", event.service.as_deref().unwrap_or_default());
     facts
 }
@@ -215,44 +278,77 @@ mod tests {
     }
 
     fn event(fact: &str) -> Event {
-        Event::new("test", Time::from_timestamp(1_767_603_600, 0).unwrap(), serde_json::from_str(fact).unwrap())
+        Event::new(
+            "test",
+            Time::from_timestamp(1_767_603_600, 0).unwrap(),
+            serde_json::from_str(fact).unwrap(),
+        )
     }
 
     #[test]
     fn every_field_is_known_but_those_that_nobody_told() {
         let force = InForce::default();
         for (fact, expected) in [
-            (r#"{"kind":"alert","name":"A","status":"firing","severity":"critical","labels":{},"starts_at":"2026-01-05T09:00:00Z"}"#, ""),
+            (
+                r#"{"kind":"alert","name":"A","status":"firing","severity":"critical","labels":{},"starts_at":"2026-01-05T09:00:00Z"}"#,
+                "",
+            ),
             (r#"{"kind":"intervention","action":"restart"}"#, ""),
             (r#"{"kind":"request","reason":"they call"}"#, ""),
-            (r#"{"kind":"near_miss","what":"disk nearly full","closeness":0.5}"#, ""),
-            (r#"{"kind":"near_miss","what":"disk nearly full"}"#, "closeness"),
+            (
+                r#"{"kind":"near_miss","what":"disk nearly full","closeness":0.5}"#,
+                "",
+            ),
+            (
+                r#"{"kind":"near_miss","what":"disk nearly full"}"#,
+                "closeness",
+            ),
         ] {
             let event = event(fact);
             let facts = match &event.fact {
                 Fact::Alert(alert) => super::alert(&event, alert),
-                Fact::Intervention(step) => super::intervention(&event, step, &force, &Default::default()),
+                Fact::Intervention(step) => {
+                    super::intervention(&event, step, &force, &Default::default())
+                }
                 Fact::Request(request) => super::request(&event, request),
                 Fact::NearMiss(near_miss) => super::near_miss(&event, near_miss, 1.0),
                 _ => continue,
             };
             assert_eq!(unknown(&facts), expected, "{fact}");
         }
-        let declared = event(r#"{"kind":"declaration","title":"Down","severity":"critical","status":"firing"}"#);
+        let declared = event(
+            r#"{"kind":"declaration","title":"Down","severity":"critical","status":"firing"}"#,
+        );
         let (mut state, now) = (State::default(), declared.occurred_at);
         state.apply(vec![declared], &force, now);
         let incident = state.incidents().next().unwrap();
-        assert_eq!(unknown(&super::incident(incident, 1.0, None)), "data_loss budget_spent");
+        assert_eq!(
+            unknown(&super::incident(incident, 1.0, None)),
+            "data_loss budget_spent"
+        );
         assert_eq!(unknown(&super::signal(&incident.signals[0])), "labels");
-        assert_eq!(unknown(&super::near_miss_signal(&incident.signals[0], 1.0, None)), "closeness");
+        assert_eq!(
+            unknown(&super::near_miss_signal(&incident.signals[0], 1.0, None)),
+            "closeness"
+        );
     }
 
     #[test]
     fn words_are_those_of_the_events() {
-        for each in [Severity::None, Severity::Info, Severity::Unknown, Severity::Warning, Severity::Critical] {
+        for each in [
+            Severity::None,
+            Severity::Info,
+            Severity::Unknown,
+            Severity::Warning,
+            Severity::Critical,
+        ] {
             assert_eq!(serde_json::to_value(each).unwrap(), super::severity(each));
         }
-        for each in [SignalKind::Alert, SignalKind::Condition, SignalKind::Declaration] {
+        for each in [
+            SignalKind::Alert,
+            SignalKind::Condition,
+            SignalKind::Declaration,
+        ] {
             assert_eq!(serde_json::to_value(each).unwrap(), super::kind(each));
         }
         for each in [ActorKind::Human, ActorKind::Robot, ActorKind::Unknown] {

@@ -43,15 +43,29 @@ impl Case<'_> {
         let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut all = 0;
         for &event in &self.rest {
-            let Some(step) = self.step(event) else { continue };
+            let Some(step) = self.step(event) else {
+                continue;
+            };
             all += 1;
             let (from, until) = *time;
-            let outside = event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
-            let why_not = if outside { Some("outside of the incident's time") } else { self.is_no_step_in(event, &step) };
+            let outside =
+                event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
+            let why_not = if outside {
+                Some("outside of the incident's time")
+            } else {
+                self.is_no_step_in(event, &step)
+            };
             let truth = match why_not {
                 Some(why) => Err(why),
-                None => match self.holds(criterion, Some(&expr_context::intervention(event, &step, self.force, &self.incident.identities)))
-                {
+                None => match self.holds(
+                    criterion,
+                    Some(&expr_context::intervention(
+                        event,
+                        &step,
+                        self.force,
+                        &self.incident.identities,
+                    )),
+                ) {
                     Truth::False => Err("not asked for by this criterion"),
                     Truth::Unknown(_) => Ok(false),
                     // A person who tells us of a step took it; of one that was observed somebody must know who.
@@ -64,22 +78,36 @@ impl Case<'_> {
                         Cow::Borrowed(step) => Cow::Borrowed(step.action.as_str()),
                         Cow::Owned(step) => Cow::Owned(step.action),
                     };
-                    counted.push(Step { event, action, stated: self.is_stated(event), sure });
+                    counted.push(Step {
+                        event,
+                        action,
+                        stated: self.is_stated(event),
+                        sure,
+                    });
                 }
                 Err(why) => *left_out.entry(why).or_default() += 1,
             }
         }
         let acts = acts(&counted);
-        let sure = acts.iter().filter(|act| act.iter().any(|step| step.sure)).count();
+        let sure = acts
+            .iter()
+            .filter(|act| act.iter().any(|step| step.sure))
+            .count();
         let again = counted.len() - acts.len();
         if again > 0 {
             left_out.insert("told of before", again);
         }
         let measure = times(sure, acts.len(), at_least);
-        let outcome = outcome(measure.lower >= measure.required, measure.upper >= measure.required);
+        let outcome = outcome(
+            measure.lower >= measure.required,
+            measure.upper >= measure.required,
+        );
         let evidence = counted.iter().map(|step| step.event.id).collect();
-        let mut actions: Vec<&str> =
-            acts.iter().filter_map(|act| act.iter().min_by_key(|step| step.action != ROLLBACK)).map(|step| &*step.action).collect();
+        let mut actions: Vec<&str> = acts
+            .iter()
+            .filter_map(|act| act.iter().min_by_key(|step| step.action != ROLLBACK))
+            .map(|step| &*step.action)
+            .collect();
         actions.dedup();
         let words = explanation::intervention(outcome, &measure, &actions, all, &left_out);
         Finding::new(outcome, Some(measure), evidence, words)
@@ -89,15 +117,17 @@ impl Case<'_> {
     fn step<'a>(&self, event: &'a Event) -> Option<Cow<'a, Intervention>> {
         match &event.fact {
             Fact::Intervention(step) => Some(Cow::Borrowed(step)),
-            Fact::Change(change) if self.incident.rollbacks.contains(&event.id) => Some(Cow::Owned(Intervention {
-                action: ROLLBACK.to_owned(),
-                why: change.title.clone(),
-                stated: false,
-                should_be_automatic: None,
-                dry_run: false,
-                refused: false,
-                planned: false,
-            })),
+            Fact::Change(change) if self.incident.rollbacks.contains(&event.id) => {
+                Some(Cow::Owned(Intervention {
+                    action: ROLLBACK.to_owned(),
+                    why: change.title.clone(),
+                    stated: false,
+                    should_be_automatic: None,
+                    dry_run: false,
+                    refused: false,
+                    planned: false,
+                }))
+            }
             _ => None,
         }
     }
@@ -109,8 +139,19 @@ impl Case<'_> {
     /// From shortly before it began until shortly after it ended; no end while it lasts, or while nobody can say.
     fn acted_upon(&self) -> (Time, Option<Time>) {
         let opened = opener(self.incident).map_or(self.incident.phase_since, signals::onset);
-        let began = self.incident.milestones.began.as_ref().map_or(opened, |began| began.at.min(opened));
-        let spans = || self.incident.signals.iter().flat_map(|signal| &signal.spans).filter(|span| span.state != SpanState::Planned);
+        let began = self
+            .incident
+            .milestones
+            .began
+            .as_ref()
+            .map_or(opened, |began| began.at.min(opened));
+        let spans = || {
+            self.incident
+                .signals
+                .iter()
+                .flat_map(|signal| &signal.spans)
+                .filter(|span| span.state != SpanState::Planned)
+        };
         let lasts = spans().any(|span| span.end.is_none());
         let ended = spans().filter_map(|span| span.end).max().filter(|_| !lasts);
         (began - STEPPED, ended.map(|ended| ended + CLEARED_UP))
@@ -125,7 +166,9 @@ impl Case<'_> {
         let at = event.occurred_at;
         let told = signals::windows(&self.incident.members);
         let window = |window: &crate::model::settings::Maintenance| {
-            (window.service.is_none() || window.service.as_deref() == event.service.as_deref()) && window.from <= at && at < window.to
+            (window.service.is_none() || window.service.as_deref() == event.service.as_deref())
+                && window.from <= at
+                && at < window.to
         };
         // What a robot does by itself is what should be.
         if self.acted(event) == Some(ActorKind::Robot) {
@@ -153,8 +196,11 @@ fn acts<'s, 'a>(steps: &'s [Step<'a>]) -> Vec<Vec<&'s Step<'a>>> {
     // Members are in the order of time.
     for step in steps {
         let near = |act: &&mut Vec<&Step<'a>>| {
-            let last = act.last().is_some_and(|last| step.event.occurred_at - last.event.occurred_at <= ONE_ACT);
-            last && act.iter().any(|other| is_same(other, step)) && !(step.stated && act.iter().any(|other| other.stated))
+            let last = act
+                .last()
+                .is_some_and(|last| step.event.occurred_at - last.event.occurred_at <= ONE_ACT);
+            last && act.iter().any(|other| is_same(other, step))
+                && !(step.stated && act.iter().any(|other| other.stated))
         };
         match acts.iter_mut().find(near) {
             Some(act) => act.push(step),
@@ -170,7 +216,10 @@ fn is_same(one: &Step<'_>, other: &Step<'_>) -> bool {
         return false;
     }
     let same_actor = a.actor.is_some() && a.actor == b.actor;
-    if same_actor && a.occurred_at == b.occurred_at && (one.action == ROLLBACK || other.action == ROLLBACK) {
+    if same_actor
+        && a.occurred_at == b.occurred_at
+        && (one.action == ROLLBACK || other.action == ROLLBACK)
+    {
         return true;
     }
     one.action.eq_ignore_ascii_case(&other.action)

@@ -11,7 +11,10 @@ use crate::expr::Truth;
 use crate::expr::facts::Facts;
 use crate::model::Time;
 use crate::model::event::{Answer, ConditionState, EventId, Fact, Severity};
-use crate::model::incident::{CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing, Unit, Verdict};
+use crate::model::incident::{
+    CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing,
+    Unit, Verdict,
+};
 use crate::rules::{Comparison, Criterion, Test};
 
 /// What was not seen for so long is new.
@@ -72,21 +75,41 @@ impl Case<'_> {
     ) -> Finding {
         sooner(next, self.ahead);
         let Some(best) = self.best_near_miss(criterion) else {
-            return Finding::new(Outcome::NotMet, None, Vec::new(), explanation::no_near_miss());
+            return Finding::new(
+                Outcome::NotMet,
+                None,
+                Vec::new(),
+                explanation::no_near_miss(),
+            );
         };
         let measure = Measure::new(best.score, best.score, floor, Unit::Score);
         let what = &best.what;
         let score = explanation::score(best.score);
         let (outcome, words) = if self.incident.signals.iter().any(was_degraded) {
             let words = format!("{what}: more than a near miss, the incident was degraded.");
-            (Outcome::NotMet, (words, "Nothing: other criteria judge it.".to_owned()))
+            (
+                Outcome::NotMet,
+                (words, "Nothing: other criteria judge it.".to_owned()),
+            )
         } else if best.score < floor {
-            let words = format!("{what} scores {score} of the {} it takes.", explanation::score(floor));
-            (Outcome::NotMet, (words, format!("A score of at least {}.", explanation::score(floor))))
+            let words = format!(
+                "{what} scores {score} of the {} it takes.",
+                explanation::score(floor)
+            );
+            (
+                Outcome::NotMet,
+                (
+                    words,
+                    format!("A score of at least {}.", explanation::score(floor)),
+                ),
+            )
         } else {
             self.compete(criterion, &best, floor, quiet_for, at_most, next)
         };
-        Finding { factors: best.factors, ..Finding::new(outcome, Some(measure), vec![best.event], words) }
+        Finding {
+            factors: best.factors,
+            ..Finding::new(outcome, Some(measure), vec![best.event], words)
+        }
     }
 
     fn compete(
@@ -105,48 +128,105 @@ impl Case<'_> {
                     "{what} was close, but the time was not quiet: a postmortem on {held} was held within {}.",
                     explanation::span(quiet_for)
                 );
-                (Outcome::NotMet, (words, format!("No postmortem held until {}.", explanation::instant(quiet_from))))
+                (
+                    Outcome::NotMet,
+                    (
+                        words,
+                        format!(
+                            "No postmortem held until {}.",
+                            explanation::instant(quiet_from)
+                        ),
+                    ),
+                )
             }
             Period::Open { tick, rivals } => {
                 sooner(next, Some(tick));
                 let when = explanation::instant(tick);
-                let (of, best_of) = (explanation::near_misses(rivals), explanation::best_of(at_most.0));
-                let words = format!("{what} was close; {best_of} of the period is suggested on {when}, and there is {of} so far.");
-                (Outcome::NotMet, (words, format!("No better one until {when}.")))
+                let (of, best_of) = (
+                    explanation::near_misses(rivals),
+                    explanation::best_of(at_most.0),
+                );
+                let words = format!(
+                    "{what} was close; {best_of} of the period is suggested on {when}, and there is {of} so far."
+                );
+                (
+                    Outcome::NotMet,
+                    (words, format!("No better one until {when}.")),
+                )
             }
             Period::Won { rivals } => {
-                let outcome = if best.truth == Truth::True { Outcome::Met } else { Outcome::Unknown };
+                let outcome = if best.truth == Truth::True {
+                    Outcome::Met
+                } else {
+                    Outcome::Unknown
+                };
                 let words = format!(
                     "{what}: the best of {} in a quiet time, score {}; nothing was held for {}.",
                     explanation::near_misses(rivals),
                     explanation::score(best.score),
                     explanation::span(quiet_for)
                 );
-                (outcome, (words, "Degraded time, or a postmortem held meanwhile.".to_owned()))
+                (
+                    outcome,
+                    (
+                        words,
+                        "Degraded time, or a postmortem held meanwhile.".to_owned(),
+                    ),
+                )
             }
             Period::Lost { to, score } => {
                 let score = explanation::score(score);
-                let words = format!("{what} was close, but {to} was more so in the same period (score {score}).");
+                let words = format!(
+                    "{what} was close, but {to} was more so in the same period (score {score})."
+                );
                 (Outcome::NotMet, (words, format!("A score above {score}.")))
             }
         }
     }
 
     /// Once a scope is quiet, each period beginning with its first near miss ends with the suggestion of the best one.
-    fn period(&self, criterion: &Criterion, best: &Near, floor: f64, quiet_for: TimeDelta, (most, length): (u32, TimeDelta)) -> Period {
-        let scope = self.others.index.of_scope(&self.incident.id, scopes(self.incident));
+    fn period(
+        &self,
+        criterion: &Criterion,
+        best: &Near,
+        floor: f64,
+        quiet_for: TimeDelta,
+        (most, length): (u32, TimeDelta),
+    ) -> Period {
+        let scope = self
+            .others
+            .index
+            .of_scope(&self.incident.id, scopes(self.incident));
         let mut rivals: Vec<Rival> = scope
             .iter()
             .filter_map(|id| self.others.get(id))
             // An answer takes it out, and so does another reason to look into it.
-            .filter(|other| other.review.is_none() && !of_other_criteria(other, criterion) && !other.signals.iter().any(was_degraded))
+            .filter(|other| {
+                other.review.is_none()
+                    && !of_other_criteria(other, criterion)
+                    && !other.signals.iter().any(was_degraded)
+            })
             .filter_map(|other| {
-                let near = Case::new(other, self.others, self.force, self.now).best_near_miss(criterion)?;
-                (near.score >= floor).then(|| Rival { at: near.at, score: near.score, id: other.id.clone(), what: near.what })
+                let near = Case::new(other, self.others, self.force, self.now)
+                    .best_near_miss(criterion)?;
+                (near.score >= floor).then(|| Rival {
+                    at: near.at,
+                    score: near.score,
+                    id: other.id.clone(),
+                    what: near.what,
+                })
             })
             .collect();
-        let held: Vec<(Time, &str)> = scope.iter().filter_map(|id| held_at(self.others.get(id)?)).collect();
-        let ours = Rival { at: best.at, score: best.score, id: self.incident.id.clone(), what: best.what.clone() };
+        let held: Vec<(Time, &str)> = scope
+            .iter()
+            .filter_map(|id| held_at(self.others.get(id)?))
+            .collect();
+        let ours = Rival {
+            at: best.at,
+            score: best.score,
+            id: self.incident.id.clone(),
+            what: best.what.clone(),
+        };
         let (at, id) = (ours.at, ours.id.clone());
         rivals.push(ours);
         rivals.sort_by(|a, b| (a.at, &a.id).cmp(&(b.at, &b.id)));
@@ -159,9 +239,14 @@ impl Case<'_> {
             let end = rival.at + length;
             let last = held.iter().filter(|(held, _)| *held < end).max();
             let quiet_from = last.map(|(held, _)| *held + quiet_for);
-            if let (Some((_, held)), Some(quiet_from)) = (last, quiet_from.filter(|from| *from > end)) {
+            if let (Some((_, held)), Some(quiet_from)) =
+                (last, quiet_from.filter(|from| *from > end))
+            {
                 if rival.id == id {
-                    return Period::NotQuiet { held: (*held).to_owned(), quiet_from };
+                    return Period::NotQuiet {
+                        held: (*held).to_owned(),
+                        quiet_from,
+                    };
                 }
                 continue;
             }
@@ -170,16 +255,37 @@ impl Case<'_> {
                 break;
             }
         }
-        let Some(tick) = tick else { return Period::Open { tick: at + length, rivals: 1 } };
-        let mut contest: Vec<&Rival> = rivals.iter().filter(|rival| tick - length <= rival.at && rival.at <= tick).collect();
+        let Some(tick) = tick else {
+            return Period::Open {
+                tick: at + length,
+                rivals: 1,
+            };
+        };
+        let mut contest: Vec<&Rival> = rivals
+            .iter()
+            .filter(|rival| tick - length <= rival.at && rival.at <= tick)
+            .collect();
         if self.now < tick {
-            return Period::Open { tick, rivals: contest.len() };
+            return Period::Open {
+                tick,
+                rivals: contest.len(),
+            };
         }
-        contest.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.at.cmp(&a.at)).then(a.id.cmp(&b.id)));
+        contest.sort_by(|a, b| {
+            b.score
+                .total_cmp(&a.score)
+                .then(b.at.cmp(&a.at))
+                .then(a.id.cmp(&b.id))
+        });
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         match contest.iter().position(|rival| rival.id == id) {
-            Some(place) if place >= most => Period::Lost { to: contest[0].what.clone(), score: contest[0].score },
-            _ => Period::Won { rivals: contest.len() },
+            Some(place) if place >= most => Period::Lost {
+                to: contest[0].what.clone(),
+                score: contest[0].score,
+            },
+            _ => Period::Won {
+                rivals: contest.len(),
+            },
         }
     }
 
@@ -187,23 +293,58 @@ impl Case<'_> {
     fn best_near_miss(&self, criterion: &Criterion) -> Option<Near> {
         let reported = self.rest.iter().filter_map(|event| match &event.fact {
             Fact::NearMiss(near) => {
-                let thing = (event.service.clone().unwrap_or_default(), near.what.as_str().into());
+                let thing = (
+                    event.service.clone().unwrap_or_default(),
+                    near.what.as_str().into(),
+                );
                 let closeness = near.closeness.map(|closeness| (closeness, "as reported"));
-                let (score, factors) = self.score(near.severity, closeness, near.by_luck, near.barriers_left, &thing);
+                let (score, factors) = self.score(
+                    near.severity,
+                    closeness,
+                    near.by_luck,
+                    near.barriers_left,
+                    &thing,
+                );
                 let part = expr_context::near_miss(event, near, score);
-                Some(self.near(criterion, event.id, &near.what, event.occurred_at, (score, factors), &part))
+                Some(self.near(
+                    criterion,
+                    event.id,
+                    &near.what,
+                    event.occurred_at,
+                    (score, factors),
+                    &part,
+                ))
             }
             _ => None,
         });
         let seen = self.incident.signals.iter().filter_map(|signal| {
-            let span = signal.spans.iter().find(|span| span.state == SpanState::NearMiss && span.start <= self.now)?;
-            let thing = (signal.service.clone().unwrap_or_default(), signal.name.clone());
+            let span = signal
+                .spans
+                .iter()
+                .find(|span| span.state == SpanState::NearMiss && span.start <= self.now)?;
+            let thing = (
+                signal.service.clone().unwrap_or_default(),
+                signal.name.clone(),
+            );
             let closeness = self.measured_closeness(signal);
             let (score, factors) = self.score(signal.severity, closeness, false, None, &thing);
-            let part = expr_context::near_miss_signal(signal, score, closeness.map(|(closeness, _)| closeness));
-            Some(self.near(criterion, signal.event, &signal.name, span.start, (score, factors), &part))
+            let part = expr_context::near_miss_signal(
+                signal,
+                score,
+                closeness.map(|(closeness, _)| closeness),
+            );
+            Some(self.near(
+                criterion,
+                signal.event,
+                &signal.name,
+                span.start,
+                (score, factors),
+                &part,
+            ))
         });
-        let passing = reported.chain(seen).filter(|near| near.truth != Truth::False);
+        let passing = reported
+            .chain(seen)
+            .filter(|near| near.truth != Truth::False);
         passing.max_by(|a, b| a.score.total_cmp(&b.score).then(a.at.cmp(&b.at)))
     }
 
@@ -217,7 +358,14 @@ impl Case<'_> {
         part: &Facts,
     ) -> Near {
         let truth = self.holds(criterion, Some(part));
-        Near { event, what: explanation::clip(what, 120), at, score, factors, truth }
+        Near {
+            event,
+            what: explanation::clip(what, 120),
+            at,
+            score,
+            factors,
+            truth,
+        }
     }
 
     /// How bad it would have been, times what still stood between, times how close it came, more if it was luck or is new or comes often.
@@ -229,7 +377,11 @@ impl Case<'_> {
         barriers_left: Option<u32>,
         thing: &Thing,
     ) -> (f64, Vec<Factor>) {
-        let factor = |name: &str, value: f64, why: &str| Factor { name: name.to_owned(), value, why: why.to_owned() };
+        let factor = |name: &str, value: f64, why: &str| Factor {
+            name: name.to_owned(),
+            value,
+            why: why.to_owned(),
+        };
         let mut factors = vec![match severity {
             Severity::None | Severity::Info => factor("severity", 1.0, "info"),
             Severity::Unknown => factor("severity", 3.0, "not stated"),
@@ -244,7 +396,11 @@ impl Case<'_> {
         }));
         factors.push(match closeness {
             Some((closeness, why)) => factor("closeness", closeness.clamp(0.0, 1.0), why),
-            None => factor("closeness", UNSTATED_CLOSENESS, "not stated, taken as half way"),
+            None => factor(
+                "closeness",
+                UNSTATED_CLOSENESS,
+                "not stated, taken as half way",
+            ),
         });
         if by_luck {
             factors.push(factor("luck", 2.0, "noticed by luck"));
@@ -264,19 +420,34 @@ impl Case<'_> {
 
     /// The worst value of a condition against the threshold that makes it degraded.
     fn measured_closeness(&self, signal: &Signal) -> Option<(f64, &'static str)> {
-        let rule = self.force.rules.conditions.iter().find(|rule| *rule.name == *signal.name)?;
+        let rule = self
+            .force
+            .rules
+            .conditions
+            .iter()
+            .find(|rule| *rule.name == *signal.name)?;
         let limit = rule.degraded.value;
-        let values = self.incident.members.told().filter_map(|member| match &member.event.fact {
-            Fact::Condition(condition) if member.event.subject == signal.subject && condition.state == ConditionState::NearMiss => {
-                condition.value
-            }
-            _ => None,
-        });
+        let values = self
+            .incident
+            .members
+            .told()
+            .filter_map(|member| match &member.event.fact {
+                Fact::Condition(condition)
+                    if member.event.subject == signal.subject
+                        && condition.state == ConditionState::NearMiss =>
+                {
+                    condition.value
+                }
+                _ => None,
+            });
         let shares = values.map(|value| match rule.degraded.comparison {
             Comparison::Below | Comparison::AtMost => limit / value,
             _ => value / limit,
         });
-        shares.filter(|share| share.is_finite()).max_by(f64::total_cmp).map(|share| (share, "the worst value against the threshold"))
+        shares
+            .filter(|share| share.is_finite())
+            .max_by(f64::total_cmp)
+            .map(|share| (share, "the worst value against the threshold"))
     }
 }
 
@@ -292,11 +463,23 @@ pub(crate) struct Stance {
 }
 
 pub(crate) fn stance(incident: &Incident) -> Stance {
-    let of_near_misses = incident.verdicts.iter().filter(|verdict| verdict.on == CriterionKind::NearMiss);
-    let score = |verdict: &Verdict| (verdict.criterion.clone(), verdict.measure.map(|measure| measure.lower), verdict.evidence.clone());
+    let of_near_misses = incident
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.on == CriterionKind::NearMiss);
+    let score = |verdict: &Verdict| {
+        (
+            verdict.criterion.clone(),
+            verdict.measure.map(|measure| measure.lower),
+            verdict.evidence.clone(),
+        )
+    };
     Stance {
         scores: of_near_misses.map(score).collect(),
-        announced: incident.announced.as_ref().map(|announced| (announced.at, announced.criteria.clone())),
+        announced: incident
+            .announced
+            .as_ref()
+            .map(|announced| (announced.at, announced.criteria.clone())),
         standing: incident.standing,
         answered: incident.review.is_some(),
         degraded: incident.signals.iter().any(was_degraded),
@@ -306,36 +489,74 @@ pub(crate) fn stance(incident: &Incident) -> Stance {
 
 /// Whether an incident was suggested for what is no near miss.
 fn of_other_criteria(incident: &Incident, criterion: &Criterion) -> bool {
-    incident.announced.as_ref().is_some_and(|announced| !announced.criteria.contains(&criterion.name))
+    incident
+        .announced
+        .as_ref()
+        .is_some_and(|announced| !announced.criteria.contains(&criterion.name))
 }
 
 /// Since when an incident's postmortem counts as held, and of what it is.
 fn held_at(incident: &Incident) -> Option<(Time, &str)> {
-    let announced = incident.announced.as_ref().filter(|_| incident.standing == Standing::Held)?;
-    let accepted = incident.review.as_ref().filter(|review| review.answer == Answer::Accept).map(|review| review.at);
-    Some((accepted.unwrap_or(announced.at).max(announced.at), &incident.title))
+    let announced = incident
+        .announced
+        .as_ref()
+        .filter(|_| incident.standing == Standing::Held)?;
+    let accepted = incident
+        .review
+        .as_ref()
+        .filter(|review| review.answer == Answer::Accept)
+        .map(|review| review.at);
+    Some((
+        accepted.unwrap_or(announced.at).max(announced.at),
+        &incident.title,
+    ))
 }
 
 fn was_degraded(signal: &Signal) -> bool {
-    signal.role.as_deref() != Some("cause") && signal.spans.iter().any(|span| span.state == SpanState::Degraded)
+    signal.role.as_deref() != Some("cause")
+        && signal
+            .spans
+            .iter()
+            .any(|span| span.state == SpanState::Degraded)
 }
 
 /// Whether a near miss alone asks for a suggestion, and others have had the place: late news may show a better one when that is past.
-pub(crate) fn quota_is_used(incident: &Incident, others: &Others, force: &InForce, now: Time) -> bool {
-    let asking = incident.verdicts.iter().filter(|verdict| !verdict.shadow && verdict.outcome != Outcome::NotMet);
-    let mut names = asking.filter(|verdict| verdict.decision >= incident.decision).map(|verdict| verdict.criterion.as_str());
+pub(crate) fn quota_is_used(
+    incident: &Incident,
+    others: &Others,
+    force: &InForce,
+    now: Time,
+) -> bool {
+    let asking = incident
+        .verdicts
+        .iter()
+        .filter(|verdict| !verdict.shadow && verdict.outcome != Outcome::NotMet);
+    let mut names = asking
+        .filter(|verdict| verdict.decision >= incident.decision)
+        .map(|verdict| verdict.criterion.as_str());
     let quota = |name: &str| {
-        force.rules.criteria.iter().find(|criterion| criterion.name == name).and_then(|criterion| match criterion.test {
-            Test::NearMiss { at_most, .. } => Some(at_most),
-            _ => None,
-        })
+        force
+            .rules
+            .criteria
+            .iter()
+            .find(|criterion| criterion.name == name)
+            .and_then(|criterion| match criterion.test {
+                Test::NearMiss { at_most, .. } => Some(at_most),
+                _ => None,
+            })
     };
     names.all(|name| {
-        let Some((most, length)) = quota(name) else { return false };
-        let announced =
-            others.index.of_scope(&incident.id, scopes(incident)).into_iter().filter_map(|id| others.get(id)?.announced.as_ref());
+        let Some((most, length)) = quota(name) else {
+            return false;
+        };
+        let announced = others
+            .index
+            .of_scope(&incident.id, scopes(incident))
+            .into_iter()
+            .filter_map(|id| others.get(id)?.announced.as_ref());
         let taken = announced.filter(|announced| {
-            announced.criteria.iter().any(|criterion| criterion == name) && now - announced.first_at <= TimeDelta::seconds(length)
+            announced.criteria.iter().any(|criterion| criterion == name)
+                && now - announced.first_at <= TimeDelta::seconds(length)
         });
         taken.count() >= usize::try_from(most).unwrap_or(usize::MAX)
     })

@@ -23,14 +23,22 @@ pub(crate) struct Lately<T> {
 
 impl<T> Default for Lately<T> {
     fn default() -> Self {
-        Self { met: Default::default(), next: 0 }
+        Self {
+            met: Default::default(),
+            next: 0,
+        }
     }
 }
 
 impl<T: Clone> Lately<T> {
     /// What was found for that very sort, or what `find` finds.
     pub(crate) fn or_find(&mut self, sort: &Arc<Sort>, find: impl FnOnce() -> T) -> T {
-        if let Some((_, found)) = self.met.iter().flatten().find(|(met, _)| Arc::ptr_eq(met, sort)) {
+        if let Some((_, found)) = self
+            .met
+            .iter()
+            .flatten()
+            .find(|(met, _)| Arc::ptr_eq(met, sort))
+        {
             return found.clone();
         }
         let found = find();
@@ -55,7 +63,12 @@ impl<'a> Sorts<'a> {
     pub(crate) fn of(incident: &'a Incident) -> Self {
         let mut known: HashMap<&'a Sort, u32> = HashMap::default();
         let mut lately = Lately::default();
-        let mut sorts = Self { incident, of: Vec::with_capacity(incident.signals.len()), facts: Vec::new(), labels: OnceCell::new() };
+        let mut sorts = Self {
+            incident,
+            of: Vec::with_capacity(incident.signals.len()),
+            facts: Vec::new(),
+            labels: OnceCell::new(),
+        };
         for signal in &incident.signals {
             let number = lately.or_find(&signal.sort, || {
                 *known.entry(&signal.sort).or_insert_with(|| {
@@ -71,30 +84,40 @@ impl<'a> Sorts<'a> {
     fn labels(&self) -> &[LabelsOf<'a>] {
         self.labels.get_or_init(|| {
             let stated = expr_context::labels(self.incident);
-            let of = |signal: &Signal| stated.get(&signal.event).map(|labels| labels.all()).unwrap_or_default();
+            let of = |signal: &Signal| {
+                stated
+                    .get(&signal.event)
+                    .map(|labels| labels.all())
+                    .unwrap_or_default()
+            };
             self.incident.signals.iter().map(of).collect()
         })
     }
 
     /// Each signal with what `asks` says of it. It is asked once a sort, and of each signal where that hangs on the labels.
-    pub(crate) fn asked<'s>(&'s self, asks: impl Fn(&Facts<'_>) -> Truth + 's) -> impl Iterator<Item = (&'a Signal, Truth)> + 's {
+    pub(crate) fn asked<'s>(
+        &'s self,
+        asks: impl Fn(&Facts<'_>) -> Truth + 's,
+    ) -> impl Iterator<Item = (&'a Signal, Truth)> + 's {
         let of_sort: Vec<Truth> = self.facts.iter().map(&asks).collect();
         // The facts of the sort that was asked last, with the labels of one signal after the other.
         let mut last: Option<(usize, Facts<'a>)> = None;
-        self.incident.signals.iter().zip(&self.of).enumerate().map(move |(index, (signal, sort))| {
-            let sort = *sort as usize;
-            let truth = match &of_sort[sort] {
-                Truth::Unknown(_) => {
-                    let (_, facts) = match &mut last {
-                        Some(known) if known.0 == sort => known,
-                        _ => last.insert((sort, self.facts[sort].clone())),
-                    };
-                    facts.set("labels", self.labels()[index]);
-                    asks(facts)
-                }
-                truth => truth.clone(),
-            };
-            (signal, truth)
-        })
+        self.incident.signals.iter().zip(&self.of).enumerate().map(
+            move |(index, (signal, sort))| {
+                let sort = *sort as usize;
+                let truth = match &of_sort[sort] {
+                    Truth::Unknown(_) => {
+                        let (_, facts) = match &mut last {
+                            Some(known) if known.0 == sort => known,
+                            _ => last.insert((sort, self.facts[sort].clone())),
+                        };
+                        facts.set("labels", self.labels()[index]);
+                        asks(facts)
+                    }
+                    truth => truth.clone(),
+                };
+                (signal, truth)
+            },
+        )
     }
 }

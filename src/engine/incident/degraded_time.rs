@@ -28,7 +28,12 @@ pub(crate) struct Degraded {
 }
 
 /// Unites the signals for which `passes` holds, as of `now`. Unknown time does not outlast a closed incident, which was closed at `over`.
-pub(crate) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, phase: Phase, over: Time, now: Time) -> Degraded {
+pub(crate) fn degraded<'a>(
+    signals: impl Iterator<Item = (&'a Signal, Truth)>,
+    phase: Phase,
+    over: Time,
+    now: Time,
+) -> Degraded {
     let mut found = Degraded::default();
     for (signal, passes) in signals {
         if passes == Truth::False {
@@ -46,8 +51,15 @@ pub(crate) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, p
                 continue;
             }
             counted = true;
-            let lasts = if span.state == SpanState::Unknown && phase == Phase::Closed { over.max(span.start) } else { now };
-            let stretch = Stretch { start: span.start, end: span.end.unwrap_or(lasts).min(now) };
+            let lasts = if span.state == SpanState::Unknown && phase == Phase::Closed {
+                over.max(span.start)
+            } else {
+                now
+            };
+            let stretch = Stretch {
+                start: span.start,
+                end: span.end.unwrap_or(lasts).min(now),
+            };
             let lasting = span.end.is_none_or(|end| end > now);
             found.upper.push(stretch);
             found.maybe_lasting |= lasting && phase < Phase::Closed;
@@ -58,7 +70,9 @@ pub(crate) fn degraded<'a>(signals: impl Iterator<Item = (&'a Signal, Truth)>, p
         }
         if counted {
             found.evidence.push(signal.event);
-            found.service = found.service.or_else(|| signal.service.as_deref().map(str::to_owned));
+            found.service = found
+                .service
+                .or_else(|| signal.service.as_deref().map(str::to_owned));
         }
     }
     // As long as the verdict lasts, it is kept.
@@ -89,13 +103,25 @@ impl Count {
     }
 
     /// The earliest instant at which `required` could be reached if what lasts goes on.
-    pub(crate) fn reached(self, united: &[Stretch], required: TimeDelta, now: Time) -> Option<Time> {
+    pub(crate) fn reached(
+        self,
+        united: &[Stretch],
+        required: TimeDelta,
+        now: Time,
+    ) -> Option<Time> {
         let so_far = match self {
             // A stretch that begins just now has no run yet.
-            Self::Longest { bridge } => {
-                runs(united, bridge).last().filter(|run| run.end == now).map_or(TimeDelta::zero(), |run| run.length)
-            }
-            Self::Within(window) => inside(united, Stretch { start: now - window, end: now }),
+            Self::Longest { bridge } => runs(united, bridge)
+                .last()
+                .filter(|run| run.end == now)
+                .map_or(TimeDelta::zero(), |run| run.length),
+            Self::Within(window) => inside(
+                united,
+                Stretch {
+                    start: now - window,
+                    end: now,
+                },
+            ),
         };
         // Older time may leave the window meanwhile; then this is only when to look again.
         (so_far < required).then(|| now + (required - so_far))

@@ -11,11 +11,15 @@ use super::{index, milestones, responders, signals};
 use crate::engine::announce::explanation;
 use crate::engine::correlation::{Group, Neighbourhood, natural_id, opens};
 use crate::engine::criteria::Others;
-use crate::engine::{Changes, InForce, State, Tracked, announce, criteria, moment, opener, unassigned_key};
+use crate::engine::{
+    Changes, InForce, State, Tracked, announce, criteria, moment, opener, unassigned_key,
+};
 use crate::model::Time;
 use crate::model::directory::Identities;
 use crate::model::event::{Event, EventId, Fact, Severity};
-use crate::model::incident::{Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Signal, Standing};
+use crate::model::incident::{
+    Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Signal, Standing,
+};
 use crate::model::member::Members;
 
 /// When to look at a stored incident again: at once, unless it is closed.
@@ -46,16 +50,32 @@ fn phase(group: &Group, force: &InForce, now: Time) -> (Phase, Time, Option<Time
 /// Makes the incidents of `home` what its groups say.
 pub(crate) fn reconcile(state: &mut State, home: &str, force: &InForce, changes: &mut Changes) {
     let before = state.residents.remove(home).unwrap_or_default();
-    let Some(hood) = state.neighbourhoods.get(home) else { return };
+    let Some(hood) = state.neighbourhoods.get(home) else {
+        return;
+    };
     let mut heirs: BTreeMap<IncidentId, usize> = BTreeMap::new();
-    heirs.extend(hood.incidents().iter().enumerate().map(|(index, group)| (natural_id(group), index)));
+    heirs.extend(
+        hood.incidents()
+            .iter()
+            .enumerate()
+            .map(|(index, group)| (natural_id(group), index)),
+    );
     // Where an incident is not named after what opens a group, it may be named after any event there.
     let elsewhere = before.iter().filter(|id| !heirs.contains_key(id));
     let mut found: Vec<(IncidentId, usize)> = Vec::new();
     let mut unknown = false;
     for id in elsewhere {
-        match state.incidents.get(id).and_then(|tracked| tracked.named_after) {
-            Some(at) => found.extend(hood.incidents().iter().position(|group| group.holds(at)).map(|index| (id.clone(), index))),
+        match state
+            .incidents
+            .get(id)
+            .and_then(|tracked| tracked.named_after)
+        {
+            Some(at) => found.extend(
+                hood.incidents()
+                    .iter()
+                    .position(|group| group.holds(at))
+                    .map(|index| (id.clone(), index)),
+            ),
             None => unknown = true,
         }
     }
@@ -69,17 +89,35 @@ pub(crate) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     let mut names: BTreeMap<usize, (Time, IncidentId)> = BTreeMap::new();
     let mut moved: Vec<(IncidentId, usize)> = Vec::new();
     for id in &before {
-        let Some(incident) = state.incidents.get(id).map(|tracked| &tracked.incident) else { continue };
-        let Some(&index) = heirs.get(id) else { continue };
+        let Some(incident) = state.incidents.get(id).map(|tracked| &tracked.incident) else {
+            continue;
+        };
+        let Some(&index) = heirs.get(id) else {
+            continue;
+        };
         moved.push((id.clone(), index));
-        let Some(announced) = &incident.announced else { continue };
+        let Some(announced) = &incident.announced else {
+            continue;
+        };
         let name = (announced.at, id.clone());
         let held = names.entry(index).or_insert_with(|| name.clone());
         *held = name.min(held.clone());
     }
-    let ids: Vec<IncidentId> =
-        hood.incidents().iter().enumerate().map(|(i, g)| names.get(&i).map_or_else(|| natural_id(g), |(_, id)| id.clone())).collect();
-    let whole: Vec<(Members, Standpoint)> = hood.incidents().iter().map(|group| whole(hood, group, &state.planned(home))).collect();
+    let ids: Vec<IncidentId> = hood
+        .incidents()
+        .iter()
+        .enumerate()
+        .map(|(i, g)| {
+            names
+                .get(&i)
+                .map_or_else(|| natural_id(g), |(_, id)| id.clone())
+        })
+        .collect();
+    let whole: Vec<(Members, Standpoint)> = hood
+        .incidents()
+        .iter()
+        .map(|group| whole(hood, group, &state.planned(home)))
+        .collect();
     let mut stale: Vec<usize> = Vec::new();
     for (index, (members, standpoint)) in whole.into_iter().enumerate() {
         match state.incidents.get_mut(&ids[index]) {
@@ -94,7 +132,10 @@ pub(crate) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
     }
     let residents: BTreeSet<IncidentId> = ids.iter().cloned().collect();
     for id in before.difference(&residents) {
-        let heir = moved.iter().find(|(moved, _)| moved == id).map(|(_, index)| ids[*index].clone());
+        let heir = moved
+            .iter()
+            .find(|(moved, _)| moved == id)
+            .map(|(_, index)| ids[*index].clone());
         state.take(id, force);
         changes.removed.insert(id.clone(), heir);
     }
@@ -120,16 +161,33 @@ pub(crate) fn release(state: &mut State, home: &str) {
 fn whole(hood: &Neighbourhood, group: &Group, planned: &[Arc<Event>]) -> (Members, Standpoint) {
     let mut context: Vec<Arc<Event>> = hood.context(group).cloned().collect();
     if !planned.is_empty() {
-        context.extend(planned.iter().filter(|event| group.is_planned_for(event)).cloned());
+        context.extend(
+            planned
+                .iter()
+                .filter(|event| group.is_planned_for(event))
+                .cloned(),
+        );
         context.sort_by_key(|event| moment(event));
     }
-    let told = context.iter().chain(group.members.told().map(|member| &member.event));
-    let rollbacks = told.filter(|event| hood.history.is_rollback(event)).map(|event| event.id).collect();
-    let standpoint = Standpoint { sum: group.members.sum(), context: context.iter().map(|event| event.id).collect(), rollbacks };
+    let told = context
+        .iter()
+        .chain(group.members.told().map(|member| &member.event));
+    let rollbacks = told
+        .filter(|event| hood.history.is_rollback(event))
+        .map(|event| event.id)
+        .collect();
+    let standpoint = Standpoint {
+        sum: group.members.sum(),
+        context: context.iter().map(|event| event.id).collect(),
+        rollbacks,
+    };
     if context.is_empty() {
         return (group.members.clone(), standpoint);
     }
-    let context = context.into_iter().map(|event| Member { event, reason: Joined::Context });
+    let context = context.into_iter().map(|event| Member {
+        event,
+        reason: Joined::Context,
+    });
     let mut members: Vec<Member> = context.chain(group.members.iter().cloned()).collect();
     if !planned.is_empty() {
         // It may have been told of while the incident lasted, or after it.
@@ -149,26 +207,48 @@ pub(crate) struct Standpoint {
 
 impl Standpoint {
     pub(crate) fn of(incident: &Incident) -> Self {
-        let (context, own): (Vec<&Member>, Vec<&Member>) = incident.members.iter().partition(|member| member.reason == Joined::Context);
+        let (context, own): (Vec<&Member>, Vec<&Member>) = incident
+            .members
+            .iter()
+            .partition(|member| member.reason == Joined::Context);
         let sum = own.into_iter().cloned().collect::<Members>().sum();
         let context = context.iter().map(|member| member.event.id).collect();
-        Self { sum, context, rollbacks: incident.rollbacks.clone() }
+        Self {
+            sum,
+            context,
+            rollbacks: incident.rollbacks.clone(),
+        }
     }
 }
 
 /// The events of a group that an incident can be named after.
 fn opening(group: &Group) -> impl Iterator<Item = &Event> {
-    group.members.iter().map(|member| &*member.event).filter(|event| opens(event))
+    group
+        .members
+        .iter()
+        .map(|member| &*member.event)
+        .filter(|event| opens(event))
 }
 
 /// Decides one incident again at the state's now.
-pub(crate) fn rejudge_one(state: &mut State, id: &IncidentId, force: &InForce, changes: &mut Changes) {
-    let place = state.incidents.get(id).and_then(|tracked| opener(&tracked.incident)).and_then(|first| {
-        let home = &state.incidents.get(id)?.home;
-        let groups = state.neighbourhoods.get(&**home)?.incidents();
-        let index = groups.iter().position(|group| group.opener().id == first.id)?;
-        Some((Arc::clone(home), index))
-    });
+pub(crate) fn rejudge_one(
+    state: &mut State,
+    id: &IncidentId,
+    force: &InForce,
+    changes: &mut Changes,
+) {
+    let place = state
+        .incidents
+        .get(id)
+        .and_then(|tracked| opener(&tracked.incident))
+        .and_then(|first| {
+            let home = &state.incidents.get(id)?.home;
+            let groups = state.neighbourhoods.get(&**home)?.incidents();
+            let index = groups
+                .iter()
+                .position(|group| group.opener().id == first.id)?;
+            Some((Arc::clone(home), index))
+        });
     match place {
         Some((home, index)) => derive(state, &home, index, id.clone(), force, changes, false),
         None => state.timers.retain(|(_, timed)| timed != id),
@@ -176,10 +256,22 @@ pub(crate) fn rejudge_one(state: &mut State, id: &IncidentId, force: &InForce, c
 }
 
 /// Decides the incident of a group; `others` tells that its members are not those of the last time.
-fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &InForce, changes: &mut Changes, others: bool) {
+fn derive(
+    state: &mut State,
+    home: &str,
+    index: usize,
+    id: IncidentId,
+    force: &InForce,
+    changes: &mut Changes,
+    others: bool,
+) {
     let now = state.now;
-    let Some(hood) = state.neighbourhoods.get(home) else { return };
-    let Some(group) = hood.incidents().get(index) else { return };
+    let Some(hood) = state.neighbourhoods.get(home) else {
+        return;
+    };
+    let Some(group) = hood.incidents().get(index) else {
+        return;
+    };
     let before = state.incidents.get(&id);
     let (members, standpoint) = whole(hood, group, &state.planned(home));
     let more = more_signals(group, &members, before, &standpoint, force);
@@ -187,8 +279,13 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
         (Some(mut more), Some(tracked)) => {
             state.pool.share_sorts(&mut more);
             // The incident as it was gives them away: it is about to be replaced, and nobody asks it for them until then.
-            let given = |incident: &mut Arc<Incident>| std::mem::take(&mut Arc::make_mut(incident).signals);
-            let mut signals = if others { given(&mut tracked.incident) } else { tracked.incident.signals.clone() };
+            let given =
+                |incident: &mut Arc<Incident>| std::mem::take(&mut Arc::make_mut(incident).signals);
+            let mut signals = if others {
+                given(&mut tracked.incident)
+            } else {
+                tracked.incident.signals.clone()
+            };
             signals::insert(&mut signals, more);
             signals
         }
@@ -198,13 +295,25 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
             signals
         }
     };
-    debug_assert_eq!(signals, signals::signals(&members, true, force), "what was added is all that there is");
+    debug_assert_eq!(
+        signals,
+        signals::signals(&members, true, force),
+        "what was added is all that there is"
+    );
     let before = state.incidents.get(&id);
     let previous = before.map(|tracked| &*tracked.incident);
     let identities = responders::identities(&members, &state.places);
-    let parts = Parts { members, signals, identities, rollbacks: standpoint.rollbacks.clone() };
+    let parts = Parts {
+        members,
+        signals,
+        identities,
+        rollbacks: standpoint.rollbacks.clone(),
+    };
     let (mut incident, mut due) = incident(id.clone(), group, parts, previous, force, now);
-    let all = Others { incidents: &state.incidents, index: &state.index };
+    let all = Others {
+        incidents: &state.incidents,
+        index: &state.index,
+    };
     let (verdicts, crossing) = criteria::verdicts(&incident, all, force, now);
     due = due.into_iter().chain(crossing).min();
     incident.decision = announce::decide(&verdicts, incident.phase);
@@ -220,18 +329,43 @@ fn derive(state: &mut State, home: &str, index: usize, id: IncidentId, force: &I
         changes.changed.insert(id);
     }
     let named_after = before.and_then(|tracked| tracked.named_after);
-    let named_after = if natural_id(group) == incident.id { Some(moment(group.opener())) } else { named_after };
+    let named_after = if natural_id(group) == incident.id {
+        Some(moment(group.opener()))
+    } else {
+        named_after
+    };
     let gist = Gist::of(&incident);
-    let home = before.map(|tracked| &tracked.home).filter(|known| ***known == *home).cloned().unwrap_or_else(|| home.into());
+    let home = before
+        .map(|tracked| &tracked.home)
+        .filter(|known| ***known == *home)
+        .cloned()
+        .unwrap_or_else(|| home.into());
     if let Some(hood) = state.neighbourhoods.get_mut(&*home) {
         hood.derived(index);
     }
-    state.put(Tracked { incident: Arc::new(incident), due, named_after, standpoint, gist, home }, force);
+    state.put(
+        Tracked {
+            incident: Arc::new(incident),
+            due,
+            named_after,
+            standpoint,
+            gist,
+            home,
+        },
+        force,
+    );
 }
 
 /// The signals beside those of the last time, where all that has happened is that more alerts fire.
-fn more_signals(group: &Group, members: &Members, before: Option<&Tracked>, now: &Standpoint, force: &InForce) -> Option<Vec<Signal>> {
-    let before = before.filter(|before| before.standpoint.context.is_empty() && now.context.is_empty())?;
+fn more_signals(
+    group: &Group,
+    members: &Members,
+    before: Option<&Tracked>,
+    now: &Standpoint,
+    force: &InForce,
+) -> Option<Vec<Signal>> {
+    let before =
+        before.filter(|before| before.standpoint.context.is_empty() && now.context.is_empty())?;
     let work = members.told().any(|member| match &member.event.fact {
         Fact::Declaration(declared) => declared.planned,
         Fact::Maintenance(_) => true,
@@ -241,20 +375,31 @@ fn more_signals(group: &Group, members: &Members, before: Option<&Tracked>, now:
         return None;
     }
     let (sum, joined, taken) = group.news()?;
-    if before.standpoint.sum == sum { signals::more(&before.incident.signals, joined, taken) } else { None }
+    if before.standpoint.sum == sum {
+        signals::more(&before.incident.signals, joined, taken)
+    } else {
+        None
+    }
 }
 
 impl State {
     /// The work that is planned where incidents of that place are.
     fn planned(&self, home: &str) -> Vec<Arc<Event>> {
-        let here = |event: &&Arc<Event>| event.service.is_none() || self.places.of(&event.id) == Some(home);
+        let here = |event: &&Arc<Event>| {
+            event.service.is_none() || self.places.of(&event.id) == Some(home)
+        };
         self.windows.values().filter(here).cloned().collect()
     }
 
     /// Takes in an incident, and with it note of whom its change concerns.
     fn put(&mut self, tracked: Tracked, force: &InForce) {
         let before = self.leave(&tracked.incident.id);
-        self.concern(&tracked.incident.id, before.as_ref().map(|before| &before.gist), Some(&tracked.gist), force);
+        self.concern(
+            &tracked.incident.id,
+            before.as_ref().map(|before| &before.gist),
+            Some(&tracked.gist),
+            force,
+        );
         self.enter(tracked);
     }
 
@@ -273,7 +418,10 @@ impl State {
             Some(due) => drop(self.timers.insert((due, id.clone()))),
             // What still goes on is over when somebody says so, however long that takes.
             None if tracked.incident.phase != Phase::Closed => {}
-            None => drop(self.settled.insert((tracked.incident.phase_since, id.clone()))),
+            None => drop(
+                self.settled
+                    .insert((tracked.incident.phase_since, id.clone())),
+            ),
         }
         self.incidents.insert(id, tracked);
     }
@@ -284,24 +432,42 @@ impl State {
         self.index.remove(id, &tracked.gist);
         match tracked.due {
             Some(due) => drop(self.timers.remove(&(due, id.clone()))),
-            None => drop(self.settled.remove(&(tracked.incident.phase_since, id.clone()))),
+            None => drop(
+                self.settled
+                    .remove(&(tracked.incident.phase_since, id.clone())),
+            ),
         }
         Some(tracked)
     }
 
     /// Marks those whose verdicts rest on what has changed.
-    fn concern(&mut self, id: &IncidentId, before: Option<&Gist>, after: Option<&Gist>, force: &InForce) {
+    fn concern(
+        &mut self,
+        id: &IncidentId,
+        before: Option<&Gist>,
+        after: Option<&Gist>,
+        force: &InForce,
+    ) {
         if before.and_then(|gist| gist.standing) != after.and_then(|gist| gist.standing) {
             self.unbundled = true;
         }
         if before.map(|gist| &gist.lead) != after.map(|gist| &gist.lead) {
-            let moved = [before, after].into_iter().flatten().filter_map(|gist| Some((gist.first_at?, id.clone())));
+            let moved = [before, after]
+                .into_iter()
+                .flatten()
+                .filter_map(|gist| Some((gist.first_at?, id.clone())));
             self.moved = self.moved.take().into_iter().chain(moved).min();
         }
-        if force.asks_near_misses() && before.map(|gist| &gist.stance) != after.map(|gist| &gist.stance) {
+        if force.asks_near_misses()
+            && before.map(|gist| &gist.stance) != after.map(|gist| &gist.stance)
+        {
             for gist in [before, after].into_iter().flatten() {
                 let rivals = self.index.of_scope(id, &gist.scopes).into_iter();
-                let near = |id: &&IncidentId| self.incidents.get(*id).is_some_and(|tracked| tracked.gist.near);
+                let near = |id: &&IncidentId| {
+                    self.incidents
+                        .get(*id)
+                        .is_some_and(|tracked| tracked.gist.near)
+                };
                 let rivals: Vec<IncidentId> = rivals.filter(near).cloned().collect();
                 self.concerned.extend(rivals);
             }
@@ -310,11 +476,18 @@ impl State {
         // The opening event is what others cite.
         let cited = |gist: Option<&Gist>| gist.and_then(|gist| gist.cited);
         let (was, is) = (things(before), things(after));
-        let Some(within) = force.comes_back_within().filter(|_| was != is || cited(before) != cited(after)) else { return };
+        let Some(within) = force
+            .comes_back_within()
+            .filter(|_| was != is || cited(before) != cited(after))
+        else {
+            return;
+        };
         for (things, began) in [was, is].into_iter().flatten() {
             // What began at the same instant may be the same event under another name.
             let since = began - TimeDelta::microseconds(1);
-            let later = things.iter().flat_map(|thing| self.index.of_thing(thing, since, began + within));
+            let later = things
+                .iter()
+                .flat_map(|thing| self.index.of_thing(thing, since, began + within));
             let later: Vec<IncidentId> = later.map(|(_, id)| id.clone()).collect();
             self.concerned.extend(later);
         }
@@ -325,8 +498,17 @@ impl State {
 fn seen(incident: &Incident) -> impl PartialEq + '_ {
     // What a shadow would have decided is no reason to send an answer back.
     let deciding = incident.verdicts.iter().filter(|verdict| !verdict.shadow);
-    let outcomes: Vec<(&str, Outcome)> = deciding.map(|verdict| (verdict.criterion.as_str(), verdict.outcome)).collect();
-    (&incident.services, incident.phase, incident.decision, &incident.announced, &incident.review, outcomes)
+    let outcomes: Vec<(&str, Outcome)> = deciding
+        .map(|verdict| (verdict.criterion.as_str(), verdict.outcome))
+        .collect();
+    (
+        &incident.services,
+        incident.phase,
+        incident.decision,
+        &incident.announced,
+        &incident.review,
+        outcomes,
+    )
 }
 
 /// What an incident is made of.
@@ -346,38 +528,71 @@ fn incident(
     force: &InForce,
     now: Time,
 ) -> (Incident, Option<Time>) {
-    let Parts { members, signals, identities, rollbacks } = parts;
+    let Parts {
+        members,
+        signals,
+        identities,
+        rollbacks,
+    } = parts;
     let opener = group.opener();
     let mut services: Vec<String> = Vec::new();
     let mut last: Option<&Arc<str>> = None;
-    for service in group.members.iter().filter_map(|member| member.event.service.as_ref()) {
+    for service in group
+        .members
+        .iter()
+        .filter_map(|member| member.event.service.as_ref())
+    {
         // In a storm they share the text.
-        if !last.is_some_and(|last| Arc::ptr_eq(last, service)) && !services.iter().any(|known| **known == **service) {
+        if !last.is_some_and(|last| Arc::ptr_eq(last, service))
+            && !services.iter().any(|known| **known == **service)
+        {
             services.push(service.to_string());
         }
         last = Some(service);
     }
     let (phase, phase_since, phase_due) = phase(group, force, now);
-    let told = members.told().filter_map(|member| match &member.event.fact {
-        Fact::Maintenance(window) => Some((window.from, window.to)),
-        _ => None,
-    });
-    let windows = force.maintenance.iter().map(|window| (window.from, window.to)).chain(told);
-    let planned = windows.flat_map(|(from, to)| [from, to]).filter(|&edge| edge > now && group.is_open());
+    let told = members
+        .told()
+        .filter_map(|member| match &member.event.fact {
+            Fact::Maintenance(window) => Some((window.from, window.to)),
+            _ => None,
+        });
+    let windows = force
+        .maintenance
+        .iter()
+        .map(|window| (window.from, window.to))
+        .chain(told);
+    let planned = windows
+        .flat_map(|(from, to)| [from, to])
+        .filter(|&edge| edge > now && group.is_open());
     let due = phase_due.into_iter().chain(planned).min();
-    let severity = signals.iter().map(|signal| signal.severity).chain(stated_severities(&group.members)).max().unwrap_or_default();
+    let severity = signals
+        .iter()
+        .map(|signal| signal.severity)
+        .chain(stated_severities(&group.members))
+        .max()
+        .unwrap_or_default();
     let incident = Incident {
         id,
         revision: 1,
         title: explanation::title(opener),
-        unassigned: if opener.service.is_none() { unassigned_key(opener) } else { None },
+        unassigned: if opener.service.is_none() {
+            unassigned_key(opener)
+        } else {
+            None
+        },
         scope: force.owners(&services),
         services,
         severity,
         environment: opener.environment.as_deref().map(str::to_owned),
-        milestones: milestones::milestones(&group.members, &signals, &rollbacks, phase, group.last_activity, &|event| {
-            force.who.acted(event, &identities)
-        }),
+        milestones: milestones::milestones(
+            &group.members,
+            &signals,
+            &rollbacks,
+            phase,
+            group.last_activity,
+            &|event| force.who.acted(event, &identities),
+        ),
         phase,
         phase_since,
         signals,
@@ -396,8 +611,10 @@ fn incident(
 }
 
 fn stated_severities(members: &Members) -> impl Iterator<Item = Severity> + '_ {
-    members.told().filter_map(|member| match &member.event.fact {
-        Fact::NearMiss(near_miss) => Some(near_miss.severity),
-        _ => None,
-    })
+    members
+        .told()
+        .filter_map(|member| match &member.event.fact {
+            Fact::NearMiss(near_miss) => Some(near_miss.severity),
+            _ => None,
+        })
 }

@@ -33,14 +33,21 @@ pub(crate) struct Index {
 impl Index {
     pub(crate) fn add(&mut self, id: &IncidentId, gist: &Gist) {
         for thing in &gist.things {
-            self.things.entry(thing.clone()).or_default().insert((gist.began, id.clone()));
+            self.things
+                .entry(thing.clone())
+                .or_default()
+                .insert((gist.began, id.clone()));
         }
         if gist.first_at.is_some() || gist.near {
             for scope in &gist.scopes {
-                self.scopes.entry(scope.clone()).or_default().insert(id.clone());
+                self.scopes
+                    .entry(scope.clone())
+                    .or_default()
+                    .insert(id.clone());
             }
         }
-        self.announced.extend(gist.first_at.map(|first_at| (first_at, id.clone())));
+        self.announced
+            .extend(gist.first_at.map(|first_at| (first_at, id.clone())));
     }
 
     pub(crate) fn remove(&mut self, id: &IncidentId, gist: &Gist) {
@@ -66,10 +73,21 @@ impl Index {
     }
 
     /// The incidents of that thing which began after `since` and not after `until`.
-    pub(crate) fn of_thing(&self, thing: &Thing, since: Time, until: Time) -> impl Iterator<Item = &(Time, IncidentId)> {
+    pub(crate) fn of_thing(
+        &self,
+        thing: &Thing,
+        since: Time,
+        until: Time,
+    ) -> impl Iterator<Item = &(Time, IncidentId)> {
         let list = self.things.get(thing).into_iter();
         list.flat_map(move |list| {
-            list.range((since + TimeDelta::microseconds(1), IncidentId(String::new()))..).take_while(move |(at, _)| *at <= until)
+            list.range(
+                (
+                    since + TimeDelta::microseconds(1),
+                    IncidentId(String::new()),
+                )..,
+            )
+            .take_while(move |(at, _)| *at <= until)
         })
     }
 
@@ -132,13 +150,20 @@ pub(crate) fn began(incident: &Incident) -> Time {
 
 /// The owners; without any, the services themselves.
 pub(crate) fn scopes(incident: &Incident) -> &[String] {
-    if incident.scope.is_empty() { &incident.services } else { &incident.scope }
+    if incident.scope.is_empty() {
+        &incident.services
+    } else {
+        &incident.scope
+    }
 }
 
 /// What came back is the same when service and opening alert or condition are.
 pub(crate) fn opening_thing(incident: &Incident) -> Option<Thing> {
     let opener = opener(incident)?;
-    let service = opener.service.clone().or_else(|| incident.unassigned.as_deref().map(Into::into))?;
+    let service = opener
+        .service
+        .clone()
+        .or_else(|| incident.unassigned.as_deref().map(Into::into))?;
     let name = match &opener.fact {
         Fact::Alert(alert) => alert.name.clone(),
         Fact::Condition(condition) => condition.name.as_str().into(),
@@ -149,17 +174,36 @@ pub(crate) fn opening_thing(incident: &Incident) -> Option<Thing> {
 
 /// What nearly happened, as something that can come back.
 pub(crate) fn near_things(incident: &Incident) -> impl Iterator<Item = Thing> + '_ {
-    let reported = incident.members.told().filter_map(|member| match &member.event.fact {
-        Fact::NearMiss(near) => Some((member.event.service.clone().unwrap_or_default(), near.what.as_str().into())),
-        _ => None,
+    let reported = incident
+        .members
+        .told()
+        .filter_map(|member| match &member.event.fact {
+            Fact::NearMiss(near) => Some((
+                member.event.service.clone().unwrap_or_default(),
+                near.what.as_str().into(),
+            )),
+            _ => None,
+        });
+    let seen = incident.signals.iter().filter(|signal| {
+        signal
+            .spans
+            .iter()
+            .any(|span| span.state == SpanState::NearMiss)
     });
-    let seen = incident.signals.iter().filter(|signal| signal.spans.iter().any(|span| span.state == SpanState::NearMiss));
-    reported.chain(seen.map(|signal| (signal.service.clone().unwrap_or_default(), signal.name.clone())))
+    reported.chain(seen.map(|signal| {
+        (
+            signal.service.clone().unwrap_or_default(),
+            signal.name.clone(),
+        )
+    }))
 }
 
 /// All of an incident that can come back.
 pub(crate) fn things(incident: &Incident) -> BTreeSet<Thing> {
-    opening_thing(incident).into_iter().chain(near_things(incident)).collect()
+    opening_thing(incident)
+        .into_iter()
+        .chain(near_things(incident))
+        .collect()
 }
 
 /// Whether it nearly happened, measured or reported.

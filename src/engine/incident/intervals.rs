@@ -46,7 +46,11 @@ pub(crate) fn runs(united: &[Stretch], bridge: TimeDelta) -> Vec<Run> {
                 run.end = stretch.end;
                 run.length += length;
             }
-            _ => runs.push(Run { start: stretch.start, end: stretch.end, length }),
+            _ => runs.push(Run {
+                start: stretch.start,
+                end: stretch.end,
+                length,
+            }),
         }
     }
     runs
@@ -54,7 +58,11 @@ pub(crate) fn runs(united: &[Stretch], bridge: TimeDelta) -> Vec<Run> {
 
 /// The length of the longest run, zero when there is none.
 pub(crate) fn longest(united: &[Stretch], bridge: TimeDelta) -> TimeDelta {
-    runs(united, bridge).iter().map(|run| run.length).max().unwrap_or_default()
+    runs(united, bridge)
+        .iter()
+        .map(|run| run.length)
+        .max()
+        .unwrap_or_default()
 }
 
 /// The most time that any window of length `within` holds.
@@ -62,7 +70,19 @@ pub(crate) fn most_within(united: &[Stretch], within: TimeDelta) -> TimeDelta {
     // The best window can be slid until it starts where a stretch starts or ends where one ends.
     let starts = united.iter().map(|stretch| stretch.start);
     let ends = united.iter().map(|stretch| stretch.end - within);
-    starts.chain(ends).map(|from| inside(united, Stretch { start: from, end: from + within })).max().unwrap_or_default()
+    starts
+        .chain(ends)
+        .map(|from| {
+            inside(
+                united,
+                Stretch {
+                    start: from,
+                    end: from + within,
+                },
+            )
+        })
+        .max()
+        .unwrap_or_default()
 }
 
 /// How much of the united stretches lies inside `window`.
@@ -77,7 +97,10 @@ pub(crate) fn inside(united: &[Stretch], window: Stretch) -> TimeDelta {
 
 /// All of it.
 pub(crate) fn total(united: &[Stretch]) -> TimeDelta {
-    united.iter().map(|stretch| stretch.end - stretch.start).sum()
+    united
+        .iter()
+        .map(|stretch| stretch.end - stretch.start)
+        .sum()
 }
 
 #[cfg(test)]
@@ -88,16 +111,27 @@ mod tests {
 
     fn stretch(start: i64, end: i64) -> Stretch {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-        Stretch { start: at(start), end: at(end) }
+        Stretch {
+            start: at(start),
+            end: at(end),
+        }
     }
 
     fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
-        proptest::collection::vec((0i64..200, 0i64..40).prop_map(|(start, length)| stretch(start, start + length)), 0..12)
+        proptest::collection::vec(
+            (0i64..200, 0i64..40).prop_map(|(start, length)| stretch(start, start + length)),
+            0..12,
+        )
     }
 
     /// What a second-by-second count says: the slow, plain meaning.
     fn seconds(list: &[Stretch]) -> Vec<bool> {
-        (0..300).map(|second| list.iter().any(|s| s.start.timestamp() <= second && second < s.end.timestamp())).collect()
+        (0..300)
+            .map(|second| {
+                list.iter()
+                    .any(|s| s.start.timestamp() <= second && second < s.end.timestamp())
+            })
+            .collect()
     }
 
     #[test]

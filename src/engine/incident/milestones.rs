@@ -6,7 +6,10 @@ use chrono::TimeDelta;
 
 use crate::model::Time;
 use crate::model::event::{ActorKind, AlertStatus, Edit, Event, EventId, Fact, Subject};
-use crate::model::incident::{Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span, SpanState};
+use crate::model::incident::{
+    Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span,
+    SpanState,
+};
 use crate::model::member::Members;
 
 /// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
@@ -24,21 +27,34 @@ pub(crate) fn milestones(
     Milestones {
         began: stated(MilestoneKind::Began).or_else(|| began(members, signals)),
         detected: stated(MilestoneKind::Detected).or_else(|| detected(members)),
-        acknowledged: stated(MilestoneKind::Acknowledged).or_else(|| acknowledged(members, rollbacks, acted)),
+        acknowledged: stated(MilestoneKind::Acknowledged)
+            .or_else(|| acknowledged(members, rollbacks, acted)),
         mitigated: stated(MilestoneKind::Mitigated).or_else(|| mitigated(signals)),
-        resolved: stated(MilestoneKind::Resolved).or_else(|| resolved(members, signals, phase, last_activity)),
+        resolved: stated(MilestoneKind::Resolved)
+            .or_else(|| resolved(members, signals, phase, last_activity)),
     }
 }
 
 fn milestone(at: Time, certainty: Certainty, event: &Event) -> Milestone {
-    Milestone { at, certainty, source: Some(event.id) }
+    Milestone {
+        at,
+        certainty,
+        source: Some(event.id),
+    }
 }
 
 fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
-    members.told().rev().find_map(|Member { event, .. }| match &event.fact {
-        Fact::Edit(Edit::Milestone { milestone: kind, at, .. }) if *kind == wanted => Some(milestone(*at, Certainty::Stated, event)),
-        _ => None,
-    })
+    members
+        .told()
+        .rev()
+        .find_map(|Member { event, .. }| match &event.fact {
+            Fact::Edit(Edit::Milestone {
+                milestone: kind,
+                at,
+                ..
+            }) if *kind == wanted => Some(milestone(*at, Certainty::Stated, event)),
+            _ => None,
+        })
 }
 
 /// When it began to be felt: as a metric measured it, else as an alert whose `for` is known measured it, unless a declaration names an
@@ -46,62 +62,114 @@ fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
 fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
     let known_onsets = known_onsets(members);
     let of = |kind: SignalKind, certainty| {
-        let onset_known = |signal: &Signal| kind != SignalKind::Alert || known_onsets.contains(&signal.subject);
-        let known = signals.iter().filter(|signal| signal.kind == kind && onset_known(signal));
-        let first = known.filter_map(|signal| felt(signal).next().map(|span| (span.start, signal))).min_by_key(|(at, _)| *at);
-        first.map(|(at, signal)| Milestone { at, certainty, source: Some(signal.event) })
+        let onset_known =
+            |signal: &Signal| kind != SignalKind::Alert || known_onsets.contains(&signal.subject);
+        let known = signals
+            .iter()
+            .filter(|signal| signal.kind == kind && onset_known(signal));
+        let first = known
+            .filter_map(|signal| felt(signal).next().map(|span| (span.start, signal)))
+            .min_by_key(|(at, _)| *at);
+        first.map(|(at, signal)| Milestone {
+            at,
+            certainty,
+            source: Some(signal.event),
+        })
     };
-    let measured = of(SignalKind::Condition, Certainty::Measured).or_else(|| of(SignalKind::Alert, Certainty::Measured));
+    let measured = of(SignalKind::Condition, Certainty::Measured)
+        .or_else(|| of(SignalKind::Alert, Certainty::Measured));
     let declared = of(SignalKind::Declaration, Certainty::Stated);
-    measured.into_iter().chain(declared).min_by_key(|milestone| milestone.at)
+    measured
+        .into_iter()
+        .chain(declared)
+        .min_by_key(|milestone| milestone.at)
 }
 
 /// The stretches that users felt. A signal on a cause explains them, but is none, and an instant only proves that there was one.
 fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
     let counts = signal.role.as_deref() != Some("cause");
-    let lasts = |span: &Span| span.end.is_none_or(|end| end - span.start > TimeDelta::milliseconds(1));
-    signal.spans.iter().filter(move |span| counts && span.state == SpanState::Degraded && lasts(span))
+    let lasts = |span: &Span| {
+        span.end
+            .is_none_or(|end| end - span.start > TimeDelta::milliseconds(1))
+    };
+    signal
+        .spans
+        .iter()
+        .filter(move |span| counts && span.state == SpanState::Degraded && lasts(span))
 }
 
 /// The alerts whose `for` is known, and with it when what they tell of began.
 fn known_onsets(members: &Members) -> BTreeSet<&Subject> {
-    let known = members.iter().filter(|member| matches!(&member.event.fact, Fact::Alert(alert) if alert.pending_for.is_some()));
+    let known = members.iter().filter(
+        |member| matches!(&member.event.fact, Fact::Alert(alert) if alert.pending_for.is_some()),
+    );
     known.map(|member| &member.event.subject).collect()
 }
 
 fn detected(members: &Members) -> Option<Milestone> {
-    members.iter().find_map(|Member { event, .. }| match &event.fact {
-        Fact::Alert(alert) => Some(milestone(alert.starts_at, Certainty::Measured, event)),
-        Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
-        Fact::Declaration(declaration) if declaration.planned => None,
-        Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Request(_) => Some(milestone(event.occurred_at, Certainty::Stated, event)),
-        Fact::Intervention(step) if step.stated => Some(milestone(event.occurred_at, Certainty::Stated, event)),
-        _ => None,
-    })
+    members
+        .iter()
+        .find_map(|Member { event, .. }| match &event.fact {
+            Fact::Alert(alert) => Some(milestone(alert.starts_at, Certainty::Measured, event)),
+            Fact::Condition(_) => Some(milestone(event.occurred_at, Certainty::Measured, event)),
+            Fact::Declaration(declaration) if declaration.planned => None,
+            Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Request(_) => {
+                Some(milestone(event.occurred_at, Certainty::Stated, event))
+            }
+            Fact::Intervention(step) if step.stated => {
+                Some(milestone(event.occurred_at, Certainty::Stated, event))
+            }
+            _ => None,
+        })
 }
 
-fn acknowledged(members: &Members, rollbacks: &[EventId], acted: &dyn Fn(&Event) -> Option<ActorKind>) -> Option<Milestone> {
+fn acknowledged(
+    members: &Members,
+    rollbacks: &[EventId],
+    acted: &dyn Fn(&Event) -> Option<ActorKind>,
+) -> Option<Milestone> {
     let human = |event: &Event| acted(event).is_some_and(|kind| kind != ActorKind::Robot);
     let person = |event: &Event| acted(event) == Some(ActorKind::Human);
-    members.told().find_map(|Member { event, .. }| match &event.fact {
-        Fact::Acknowledgement(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Stated, event)),
-        // Whoever acts on it has taken it on.
-        Fact::Intervention(_) if human(event) => Some(milestone(event.occurred_at, Certainty::Inferred, event)),
-        Fact::Change(_) if person(event) && rollbacks.contains(&event.id) => Some(milestone(event.occurred_at, Certainty::Inferred, event)),
-        _ => None,
-    })
+    members
+        .told()
+        .find_map(|Member { event, .. }| match &event.fact {
+            Fact::Acknowledgement(_) if human(event) => {
+                Some(milestone(event.occurred_at, Certainty::Stated, event))
+            }
+            // Whoever acts on it has taken it on.
+            Fact::Intervention(_) if human(event) => {
+                Some(milestone(event.occurred_at, Certainty::Inferred, event))
+            }
+            Fact::Change(_) if person(event) && rollbacks.contains(&event.id) => {
+                Some(milestone(event.occurred_at, Certainty::Inferred, event))
+            }
+            _ => None,
+        })
 }
 
 /// The end of the last degraded stretch, once none lasts and nothing after it is unknown. Where metrics say so, alerts need not agree.
 fn mitigated(signals: &[Signal]) -> Option<Milestone> {
     let felt_by = |kind: Option<SignalKind>| -> Vec<&Signal> {
-        signals.iter().filter(|signal| kind.is_none_or(|kind| signal.kind == kind) && felt(signal).next().is_some()).collect()
+        signals
+            .iter()
+            .filter(|signal| {
+                kind.is_none_or(|kind| signal.kind == kind) && felt(signal).next().is_some()
+            })
+            .collect()
     };
     let measured = felt_by(Some(SignalKind::Condition));
-    let speaking = if measured.is_empty() { felt_by(None) } else { measured };
+    let speaking = if measured.is_empty() {
+        felt_by(None)
+    } else {
+        measured
+    };
     let mut last: Option<(Time, &Signal)> = None;
     for signal in speaking {
-        for span in signal.spans.iter().filter(|span| span.state == SpanState::Degraded || span.state == SpanState::Unknown) {
+        for span in signal
+            .spans
+            .iter()
+            .filter(|span| span.state == SpanState::Degraded || span.state == SpanState::Unknown)
+        {
             let end = span.end?;
             if span.state == SpanState::Degraded && last.is_none_or(|(latest, _)| end > latest) {
                 last = Some((end, signal));
@@ -109,23 +177,54 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
         }
     }
     let (at, signal) = last?;
-    let certainty = if signal.kind == SignalKind::Declaration { Certainty::Stated } else { Certainty::Measured };
-    Some(Milestone { at, certainty, source: Some(signal.event) })
+    let certainty = if signal.kind == SignalKind::Declaration {
+        Certainty::Stated
+    } else {
+        Certainty::Measured
+    };
+    Some(Milestone {
+        at,
+        certainty,
+        source: Some(signal.event),
+    })
 }
 
 /// When it was over: as the last declaration ended, else when nothing was heard of it any more. While something may go on, nobody can say.
-fn resolved(members: &Members, signals: &[Signal], phase: Phase, last_activity: Time) -> Option<Milestone> {
+fn resolved(
+    members: &Members,
+    signals: &[Signal],
+    phase: Phase,
+    last_activity: Time,
+) -> Option<Milestone> {
     if phase < Phase::Resolved {
         return None;
     }
-    let declared = members.told().rev().find_map(|Member { event, .. }| match &event.fact {
-        Fact::Declaration(end) if end.status == AlertStatus::Resolved && !end.planned && !members.closes_an_instant(event) => Some(event),
-        _ => None,
-    });
+    let declared = members
+        .told()
+        .rev()
+        .find_map(|Member { event, .. }| match &event.fact {
+            Fact::Declaration(end)
+                if end.status == AlertStatus::Resolved
+                    && !end.planned
+                    && !members.closes_an_instant(event) =>
+            {
+                Some(event)
+            }
+            _ => None,
+        });
     if let Some(event) = declared.filter(|event| event.occurred_at == last_activity) {
         return Some(milestone(last_activity, Certainty::Stated, event));
     }
-    let unknown = |signal: &Signal| signal.spans.last().is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown);
-    let over = Milestone { at: last_activity, certainty: Certainty::Inferred, source: None };
+    let unknown = |signal: &Signal| {
+        signal
+            .spans
+            .last()
+            .is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown)
+    };
+    let over = Milestone {
+        at: last_activity,
+        certainty: Certainty::Inferred,
+        source: None,
+    };
     (!signals.iter().any(unknown)).then_some(over)
 }

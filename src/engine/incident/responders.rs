@@ -11,7 +11,12 @@ pub(crate) fn names(event: &Event) -> impl Iterator<Item = &str> {
         Fact::Request(request) => request.requester.as_deref(),
         _ => None,
     };
-    event.actor.as_ref().map(|actor| actor.id.as_str()).into_iter().chain(asked)
+    event
+        .actor
+        .as_ref()
+        .map(|actor| actor.id.as_str())
+        .into_iter()
+        .chain(asked)
 }
 
 /// Whose they are.
@@ -20,5 +25,7 @@ pub(crate) fn identities(members: &Members, places: &Places) -> Identities {
         return Identities::new();
     }
     let named = members.iter().flat_map(|member| names(&member.event));
-    named.filter_map(|name| Some((key(name), places.identity(name)?.to_owned()))).collect()
+    named
+        .filter_map(|name| Some((key(name), places.identity(name)?.to_owned())))
+        .collect()
 }

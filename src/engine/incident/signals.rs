@@ -10,7 +10,9 @@ use super::id::is_foreign;
 use crate::engine::InForce;
 use crate::engine::ids::ById;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, ConditionState, Edit, EndReason, Event, Fact, LabelSet, Severity, Subject};
+use crate::model::event::{
+    Alert, AlertStatus, ConditionState, Edit, EndReason, Event, Fact, LabelSet, Severity, Subject,
+};
 use crate::model::incident::{Member, Signal, SignalKind, Sort, Span, SpanState};
 use crate::model::settings::Maintenance;
 use crate::model::spans::Spans;
@@ -21,7 +23,8 @@ use crate::model::spans::Spans;
 pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<Signal> {
     // An alert's beginning and its end are two.
     let room = members.len() / 2;
-    let mut found: ById<Subject, Signal> = ById::with_capacity_and_hasher(room, RandomState::default());
+    let mut found: ById<Subject, Signal> =
+        ById::with_capacity_and_hasher(room, RandomState::default());
     let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::default();
     let mut sorts: Vec<Arc<Sort>> = Vec::new();
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
@@ -33,19 +36,39 @@ pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<S
     for Member { event, .. } in members {
         match &event.fact {
             // An end that its Prometheus remembers is the true one: what was sent may be the end of a lease, or only what had been heard.
-            Fact::Alert(alert) if alert.status == AlertStatus::Resolved && !alert.recalled && known.contains(&event.subject) => {}
+            Fact::Alert(alert)
+                if alert.status == AlertStatus::Resolved
+                    && !alert.recalled
+                    && known.contains(&event.subject) => {}
             Fact::Alert(alert) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
                     if again {
-                        episodes.entry(&alert.labels).or_default().push((alert.starts_at, event.subject));
+                        episodes
+                            .entry(&alert.labels)
+                            .or_default()
+                            .push((alert.starts_at, event.subject));
                     }
-                    begin(&mut sorts, event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"))
+                    begin(
+                        &mut sorts,
+                        event,
+                        SignalKind::Alert,
+                        &alert.name,
+                        alert.severity,
+                        alert.labels.get("afterword"),
+                    )
                 });
                 alert_spans(signal, alert);
             }
             Fact::Condition(condition) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
-                    begin(&mut sorts, event, SignalKind::Condition, &condition.name.as_str().into(), condition.severity, None)
+                    begin(
+                        &mut sorts,
+                        event,
+                        SignalKind::Condition,
+                        &condition.name.as_str().into(),
+                        condition.severity,
+                        None,
+                    )
                 });
                 let state = match condition.state {
                     ConditionState::Healthy => None,
@@ -60,9 +83,18 @@ pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<S
             }
             Fact::Declaration(declaration) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
-                    begin(&mut sorts, event, SignalKind::Declaration, &declaration.title.as_str().into(), declaration.severity, None)
+                    begin(
+                        &mut sorts,
+                        event,
+                        SignalKind::Declaration,
+                        &declaration.title.as_str().into(),
+                        declaration.severity,
+                        None,
+                    )
                 });
-                if declaration.status == AlertStatus::Firing && declaration.severity > signal.severity {
+                if declaration.status == AlertStatus::Firing
+                    && declaration.severity > signal.severity
+                {
                     // How bad it was at its worst.
                     Arc::make_mut(&mut signal.sort).severity = declaration.severity;
                 }
@@ -101,7 +133,10 @@ pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<S
     let declared = declared_work(&signals);
     let told = windows(members);
     for signal in &mut signals {
-        exclude_planned(signal, force.maintenance.iter().chain(&declared).chain(&told));
+        exclude_planned(
+            signal,
+            force.maintenance.iter().chain(&declared).chain(&told),
+        );
     }
     signals.sort_by_key(order);
     signals
@@ -109,26 +144,48 @@ pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<S
 
 /// The alerts that ended because their source found them to be one with another of its incidents, which is here and tells the rest.
 fn taken_over(members: &[Member]) -> Vec<Subject> {
-    let merges = members.iter().filter_map(|member| match &member.event.fact {
-        Fact::Edit(Edit::Merge { into, from }) if is_foreign(&from.0) => Some((&*into.0, &*from.0)),
-        _ => None,
-    });
-    let told = |name: &str| members.iter().any(|member| member.event.incident.as_deref() == Some(name));
-    let merged: Vec<&str> = merges.filter(|(into, _)| told(into)).map(|(_, from)| from).collect();
+    let merges = members
+        .iter()
+        .filter_map(|member| match &member.event.fact {
+            Fact::Edit(Edit::Merge { into, from }) if is_foreign(&from.0) => {
+                Some((&*into.0, &*from.0))
+            }
+            _ => None,
+        });
+    let told = |name: &str| {
+        members
+            .iter()
+            .any(|member| member.event.incident.as_deref() == Some(name))
+    };
+    let merged: Vec<&str> = merges
+        .filter(|(into, _)| told(into))
+        .map(|(_, from)| from)
+        .collect();
     if merged.is_empty() {
         return Vec::new();
     }
-    let gone = |event: &Event| event.incident.as_deref().is_some_and(|name| merged.contains(&name));
+    let gone = |event: &Event| {
+        event
+            .incident
+            .as_deref()
+            .is_some_and(|name| merged.contains(&name))
+    };
     let ended = |event: &Event| matches!(&event.fact, Fact::Alert(alert) if alert.end_reason == EndReason::Superseded);
-    members.iter().filter(|member| ended(&member.event) && gone(&member.event)).map(|member| member.event.subject).collect()
+    members
+        .iter()
+        .filter(|member| ended(&member.event) && gone(&member.event))
+        .map(|member| member.event.subject)
+        .collect()
 }
 
 /// Planned work that was told of, as the settings would give it.
 pub(crate) fn windows(members: &[Member]) -> Vec<Maintenance> {
-    let told = members.iter().filter_map(|member| match &member.event.fact {
-        Fact::Maintenance(window) => Some((&member.event, window)),
-        _ => None,
-    });
+    let told = members
+        .iter()
+        .filter_map(|member| match &member.event.fact {
+            Fact::Maintenance(window) => Some((&member.event, window)),
+            _ => None,
+        });
     told.map(|(event, window)| Maintenance {
         service: event.service.as_deref().map(str::to_owned),
         from: window.from,
@@ -145,8 +202,17 @@ pub(crate) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Op
     let mut known = 0;
     let mut sorts: Vec<Arc<Sort>> = Vec::new();
     for event in joined {
-        let Fact::Alert(alert) = &event.fact else { return None };
-        let mut signal = begin(&mut sorts, event, SignalKind::Alert, &alert.name, alert.severity, alert.labels.get("afterword"));
+        let Fact::Alert(alert) = &event.fact else {
+            return None;
+        };
+        let mut signal = begin(
+            &mut sorts,
+            event,
+            SignalKind::Alert,
+            &alert.name,
+            alert.severity,
+            alert.labels.get("afterword"),
+        );
         alert_spans(&mut signal, alert);
         match before.binary_search_by_key(&order(&signal), order) {
             Ok(_) => known += 1,
@@ -160,7 +226,9 @@ pub(crate) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Op
 
 /// Puts `new` ones where they belong. In place: a storm would else leave the memory full of holes.
 pub(crate) fn insert(signals: &mut Vec<Signal>, new: Vec<Signal>) {
-    let Some(earliest) = new.first().map(order) else { return };
+    let Some(earliest) = new.first().map(order) else {
+        return;
+    };
     let later = signals.split_off(signals.partition_point(|signal| order(signal) < earliest));
     let room = signals.capacity() - signals.len();
     if room < later.len() + new.len() {
@@ -168,7 +236,11 @@ pub(crate) fn insert(signals: &mut Vec<Signal>, new: Vec<Signal>) {
     }
     let (mut old, mut new) = (later.into_iter().peekable(), new.into_iter().peekable());
     while let (Some(one), Some(other)) = (old.peek(), new.peek()) {
-        let next = if order(one) < order(other) { old.next() } else { new.next() };
+        let next = if order(one) < order(other) {
+            old.next()
+        } else {
+            new.next()
+        };
         signals.extend(next);
     }
     old.chain(new).for_each(|signal| signals.push(signal));
@@ -186,7 +258,14 @@ fn first(signal: &Signal) -> Option<Time> {
 const ALIKE: usize = 8;
 
 /// A signal that has no spans yet. What it says of itself it shares with the last ones that say the same.
-fn begin(sorts: &mut Vec<Arc<Sort>>, event: &Event, kind: SignalKind, name: &Arc<str>, severity: Severity, role: Option<&str>) -> Signal {
+fn begin(
+    sorts: &mut Vec<Arc<Sort>>,
+    event: &Event,
+    kind: SignalKind,
+    name: &Arc<str>,
+    severity: Severity,
+    role: Option<&str>,
+) -> Signal {
     let same = |sort: &&Arc<Sort>| {
         sort.kind == kind
             && sort.severity == severity
@@ -197,12 +276,28 @@ fn begin(sorts: &mut Vec<Arc<Sort>>, event: &Event, kind: SignalKind, name: &Arc
     };
     let known = sorts.iter().rev().take(ALIKE).find(same).cloned();
     let sort = known.unwrap_or_else(|| {
-        let (name, service, environment) = (name.clone(), event.service.clone(), event.environment.clone());
-        let sort = Arc::new(Sort { kind, name, severity, service, environment, role: role.map(Into::into) });
+        let (name, service, environment) = (
+            name.clone(),
+            event.service.clone(),
+            event.environment.clone(),
+        );
+        let sort = Arc::new(Sort {
+            kind,
+            name,
+            severity,
+            service,
+            environment,
+            role: role.map(Into::into),
+        });
         sorts.push(Arc::clone(&sort));
         sort
     });
-    Signal { subject: event.subject, sort, spans: Spans::default(), event: event.id }
+    Signal {
+        subject: event.subject,
+        sort,
+        spans: Spans::default(),
+        event: event.id,
+    }
 }
 
 /// When what an event states came to be so, as far as the event itself knows.
@@ -218,25 +313,42 @@ pub(crate) fn onset(event: &Event) -> Time {
 fn alert_spans(signal: &mut Signal, alert: &Alert) {
     let stated = alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0));
     // Not every message about an alert knows its `for`.
-    let start = signal.spans.first().map_or(stated, |first| first.start.min(stated));
+    let start = signal
+        .spans
+        .first()
+        .map_or(stated, |first| first.start.min(stated));
     if let Some(first) = signal.spans.first_mut() {
         first.start = start;
     }
-    let open = |end| Span { start, end, state: SpanState::Degraded };
+    let open = |end| Span {
+        start,
+        end,
+        state: SpanState::Degraded,
+    };
     match (alert.status, alert.ends_at) {
         (AlertStatus::Resolved, Some(ends_at)) => {
             let end = (ends_at - TimeDelta::seconds(alert.keep_firing_for.unwrap_or(0))).max(start);
             signal.spans = vec![open(Some(end))].into();
             if alert.end_reason != EndReason::Recovered {
-                signal.spans.push(Span { start: end, end: None, state: SpanState::Unknown });
+                signal.spans.push(Span {
+                    start: end,
+                    end: None,
+                    state: SpanState::Unknown,
+                });
             }
         }
         _ if signal.spans.is_empty() => signal.spans.push(open(None)),
         _ => {
-            let (Some(again), Some(last)) = (alert.seen_again, signal.spans.last().copied()) else { return };
+            let (Some(again), Some(last)) = (alert.seen_again, signal.spans.last().copied()) else {
+                return;
+            };
             // It was called over, yet the same episode goes on: nobody can say for the time between.
             if let Some(end) = last.end.filter(|end| *end < again) {
-                signal.spans.push(Span { start: end, end: None, state: SpanState::Unknown });
+                signal.spans.push(Span {
+                    start: end,
+                    end: None,
+                    state: SpanState::Unknown,
+                });
             }
             turn(signal, again, Some(SpanState::Degraded));
         }
@@ -245,7 +357,9 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
 
 /// The same labels fired again later: the earlier episode ended at a time nobody saw.
 fn supersede(signal: &mut Signal, next_start: Time) {
-    let Some(last) = signal.spans.last_mut() else { return };
+    let Some(last) = signal.spans.last_mut() else {
+        return;
+    };
     if last.end.is_some_and(|end| end <= next_start) {
         return;
     }
@@ -276,18 +390,33 @@ fn turn(signal: &mut Signal, at: Time, state: Option<SpanState>) {
         }
         last.end = Some(at.max(last.start));
     }
-    signal.spans.retain(|span| span.end.is_none_or(|end| span.start < end));
+    signal
+        .spans
+        .retain(|span| span.end.is_none_or(|end| span.start < end));
     if let Some(state) = state {
-        let start = signal.spans.last().and_then(|span| span.end).map_or(at, |end| end.max(at));
-        signal.spans.push(Span { start, end: None, state });
+        let start = signal
+            .spans
+            .last()
+            .and_then(|span| span.end)
+            .map_or(at, |end| end.max(at));
+        signal.spans.push(Span {
+            start,
+            end: None,
+            state,
+        });
     }
 }
 
 /// Planned work that was declared, as the settings would give it.
 fn declared_work(signals: &[Signal]) -> Vec<Maintenance> {
-    let mut declared: Vec<&Signal> = signals.iter().filter(|signal| signal.kind == SignalKind::Declaration).collect();
+    let mut declared: Vec<&Signal> = signals
+        .iter()
+        .filter(|signal| signal.kind == SignalKind::Declaration)
+        .collect();
     declared.sort_by_key(|signal| signal.subject);
-    let spans = declared.into_iter().flat_map(|signal| signal.spans.iter().map(move |span| (signal, span)));
+    let spans = declared
+        .into_iter()
+        .flat_map(|signal| signal.spans.iter().map(move |span| (signal, span)));
     let planned = spans.filter(|(_, span)| span.state == SpanState::Planned);
     let window = |(signal, span): (&Signal, &Span)| Maintenance {
         service: signal.service.as_deref().map(str::to_owned),
@@ -301,7 +430,9 @@ fn declared_work(signals: &[Signal]) -> Vec<Maintenance> {
 /// Time inside a maintenance window of the signal's service becomes planned.
 fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'a Maintenance>) {
     let sort = Arc::clone(&signal.sort);
-    for window in maintenance.filter(|w| w.service.is_none() || w.service.as_deref() == sort.service.as_deref()) {
+    for window in maintenance
+        .filter(|w| w.service.is_none() || w.service.as_deref() == sort.service.as_deref())
+    {
         let mut cut = Vec::with_capacity(signal.spans.len() + 2);
         for span in std::mem::take(&mut signal.spans).iter().copied() {
             let end = span.end.unwrap_or(Time::MAX_UTC);
@@ -309,14 +440,27 @@ fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'
                 cut.push(span);
                 continue;
             }
-            let planned = Span { start: span.start.max(window.from), end: Some(end.min(window.to)), state: SpanState::Planned };
+            let planned = Span {
+                start: span.start.max(window.from),
+                end: Some(end.min(window.to)),
+                state: SpanState::Planned,
+            };
             if span.start < planned.start {
-                cut.push(Span { end: Some(planned.start), ..span });
+                cut.push(Span {
+                    end: Some(planned.start),
+                    ..span
+                });
             }
             let rest = planned.end.unwrap_or(end);
-            cut.push(Span { end: planned.end.filter(|end| *end < Time::MAX_UTC), ..planned });
+            cut.push(Span {
+                end: planned.end.filter(|end| *end < Time::MAX_UTC),
+                ..planned
+            });
             if rest < end {
-                cut.push(Span { start: rest, ..span });
+                cut.push(Span {
+                    start: rest,
+                    ..span
+                });
             }
         }
         signal.spans = cut.into();

@@ -4,7 +4,10 @@ use chrono::TimeDelta;
 
 use super::{alert, at, force, only, pass};
 use crate::engine::State;
-use crate::model::event::{AlertStatus, Declaration, Edit, EndReason, Event, Fact, Intervention, Note, Severity, Window, declared_subject};
+use crate::model::event::{
+    AlertStatus, Declaration, Edit, EndReason, Event, Fact, Intervention, Note, Severity, Window,
+    declared_subject,
+};
 use crate::model::incident::{Certainty, IncidentId, Joined, Outcome, SpanState, Standing};
 
 const NAME: &str = "pagerduty:P1";
@@ -17,10 +20,26 @@ fn of(name: &str, service: Option<&str>, mut event: Event) -> Event {
 }
 
 fn note(name: &str, minutes: i64) -> Event {
-    of(name, None, Event::new("test", at(minutes), Fact::Note(Note { text: "looking".to_owned() })))
+    of(
+        name,
+        None,
+        Event::new(
+            "test",
+            at(minutes),
+            Fact::Note(Note {
+                text: "looking".to_owned(),
+            }),
+        ),
+    )
 }
 
-fn declared(name: &str, service: &str, minutes: i64, status: AlertStatus, severity: Severity) -> Event {
+fn declared(
+    name: &str,
+    service: &str,
+    minutes: i64,
+    status: AlertStatus,
+    severity: Severity,
+) -> Event {
     let fact = Declaration {
         key: name.to_owned(),
         title: "Nobody can pay".to_owned(),
@@ -30,15 +49,31 @@ fn declared(name: &str, service: &str, minutes: i64, status: AlertStatus, severi
         data_loss: None,
         detected_by: None,
     };
-    of(name, Some(service), Event::new("test", at(minutes), Fact::Declaration(fact)))
+    of(
+        name,
+        Some(service),
+        Event::new("test", at(minutes), Fact::Declaration(fact)),
+    )
 }
 
 fn begun(minutes: i64) -> Event {
-    declared(NAME, "checkout", minutes, AlertStatus::Firing, Severity::Warning)
+    declared(
+        NAME,
+        "checkout",
+        minutes,
+        AlertStatus::Firing,
+        Severity::Warning,
+    )
 }
 
 fn ended(minutes: i64) -> Event {
-    declared(NAME, "checkout", minutes, AlertStatus::Resolved, Severity::Warning)
+    declared(
+        NAME,
+        "checkout",
+        minutes,
+        AlertStatus::Resolved,
+        Severity::Warning,
+    )
 }
 
 fn told_as_alert(name: &str, start: i64, end: Option<i64>) -> Event {
@@ -46,7 +81,12 @@ fn told_as_alert(name: &str, start: i64, end: Option<i64>) -> Event {
 }
 
 fn planned(service: Option<&str>, told: i64, from: i64, to: i64) -> Event {
-    let window = Window { key: String::new(), from: at(from), to: at(to), why: "new disks".to_owned() };
+    let window = Window {
+        key: String::new(),
+        from: at(from),
+        to: at(to),
+        why: "new disks".to_owned(),
+    };
     let mut event = Event::new("people", at(told), Fact::Maintenance(window));
     event.service = service.map(Into::into);
     event.identify();
@@ -56,7 +96,13 @@ fn planned(service: Option<&str>, told: i64, from: i64, to: i64) -> Event {
 #[test]
 fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
     let force = force();
-    let all = [begun(0), note(NAME, 3), declared(NAME, "search", 5, AlertStatus::Firing, Severity::Critical), note(NAME, 90), ended(100)];
+    let all = [
+        begun(0),
+        note(NAME, 3),
+        declared(NAME, "search", 5, AlertStatus::Firing, Severity::Critical),
+        note(NAME, 90),
+        ended(100),
+    ];
     for turn in 0..all.len() {
         let mut state = State::default();
         for event in all.iter().cycle().skip(turn).take(all.len()) {
@@ -64,11 +110,21 @@ fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
         }
         let incident = only(&state);
         assert_eq!(incident.members.len(), all.len());
-        assert!(incident.members.iter().skip(1).all(|member| member.reason == Joined::Key), "{turn}");
+        assert!(
+            incident
+                .members
+                .iter()
+                .skip(1)
+                .all(|member| member.reason == Joined::Key),
+            "{turn}"
+        );
         assert_eq!(incident.services, ["checkout", "search"]);
         // One outage, wherever it moved, as bad as it was at its worst.
         assert_eq!(incident.signals.len(), 1);
-        assert_eq!((incident.signals[0].subject, incident.signals[0].severity), (declared_subject(NAME), Severity::Critical));
+        assert_eq!(
+            (incident.signals[0].subject, incident.signals[0].severity),
+            (declared_subject(NAME), Severity::Critical)
+        );
         assert_eq!(incident.signals[0].spans.last().unwrap().end, Some(at(100)));
     }
 }
@@ -76,11 +132,22 @@ fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
 #[test]
 fn only_what_began_is_ended() {
     let force = force();
-    for (first, signals) in [(begun(0), "declaration"), (told_as_alert(NAME, 0, None), "alert")] {
+    for (first, signals) in [
+        (begun(0), "declaration"),
+        (told_as_alert(NAME, 0, None), "alert"),
+    ] {
         let mut state = State::default();
-        state.apply(vec![first, ended(20), told_as_alert(NAME, 0, Some(20))], &force, at(20));
+        state.apply(
+            vec![first, ended(20), told_as_alert(NAME, 0, Some(20))],
+            &force,
+            at(20),
+        );
         let incident = only(&state);
-        let kinds: Vec<_> = incident.signals.iter().map(|signal| format!("{:?}", signal.kind).to_lowercase()).collect();
+        let kinds: Vec<_> = incident
+            .signals
+            .iter()
+            .map(|signal| format!("{:?}", signal.kind).to_lowercase())
+            .collect();
         assert_eq!(kinds, [signals]);
         assert_eq!(incident.signals[0].spans.last().unwrap().end, Some(at(20)));
         assert_eq!(incident.members.len(), 2);
@@ -90,11 +157,21 @@ fn only_what_began_is_ended() {
 #[test]
 fn what_became_an_outage_ends_as_both() {
     let (force, mut state) = (force(), State::default());
-    let all = vec![told_as_alert(NAME, 0, None), begun(0), ended(20), told_as_alert(NAME, 0, Some(20))];
+    let all = vec![
+        told_as_alert(NAME, 0, None),
+        begun(0),
+        ended(20),
+        told_as_alert(NAME, 0, Some(20)),
+    ];
     state.apply(all, &force, at(20));
     let incident = only(&state);
     assert_eq!(incident.signals.len(), 2);
-    assert!(incident.signals.iter().all(|signal| signal.spans.last().unwrap().end == Some(at(20))));
+    assert!(
+        incident
+            .signals
+            .iter()
+            .all(|signal| signal.spans.last().unwrap().end == Some(at(20)))
+    );
     assert_eq!(incident.standing, Standing::Held);
 }
 
@@ -114,15 +191,30 @@ fn an_instant_proves_an_outage_and_says_nothing_of_its_length() {
         of(NAME, None, Event::new("test", at, Fact::Declaration(fact)))
     };
     let said = at(30);
-    let instant = [proof(said, AlertStatus::Firing), proof(said + TimeDelta::milliseconds(1), AlertStatus::Resolved)];
-    let all = [told_as_alert(NAME, 0, None), told_as_alert(NAME, 0, Some(20))].into_iter().chain(instant);
+    let instant = [
+        proof(said, AlertStatus::Firing),
+        proof(said + TimeDelta::milliseconds(1), AlertStatus::Resolved),
+    ];
+    let all = [
+        told_as_alert(NAME, 0, None),
+        told_as_alert(NAME, 0, Some(20)),
+    ]
+    .into_iter()
+    .chain(instant);
     state.apply(all.collect(), &force, at(31));
     pass(&mut state, &force, 90);
     let incident = only(&state);
     assert_eq!(incident.standing, Standing::Held);
     assert_eq!(incident.milestones.mitigated.unwrap().at, at(20));
-    assert_eq!(incident.milestones.resolved.unwrap().certainty, Certainty::Inferred);
-    assert_eq!(incident.verdicts[1].outcome, Outcome::NotMet, "twenty minutes are not thirty");
+    assert_eq!(
+        incident.milestones.resolved.unwrap().certainty,
+        Certainty::Inferred
+    );
+    assert_eq!(
+        incident.verdicts[1].outcome,
+        Outcome::NotMet,
+        "twenty minutes are not thirty"
+    );
 }
 
 fn merged(minutes: i64) -> Vec<Event> {
@@ -131,7 +223,10 @@ fn merged(minutes: i64) -> Vec<Event> {
         alert.end_reason = EndReason::Superseded;
     }
     end.identify();
-    let (into, from) = (IncidentId(NAME.to_owned()), IncidentId("pagerduty:P2".to_owned()));
+    let (into, from) = (
+        IncidentId(NAME.to_owned()),
+        IncidentId("pagerduty:P2".to_owned()),
+    );
     let merge = Event::new("test", at(minutes), Fact::Edit(Edit::Merge { into, from }));
     vec![of("pagerduty:P2", None, merge), end]
 }
@@ -141,13 +236,23 @@ fn a_merge_by_the_source_makes_one_incident_that_goes_on() {
     let (force, mut state) = (force(), State::default());
     let mut other = told_as_alert(NAME, 1, None);
     other.service = Some("search".into());
-    state.apply(vec![told_as_alert("pagerduty:P2", 0, None), other], &force, at(2));
+    state.apply(
+        vec![told_as_alert("pagerduty:P2", 0, None), other],
+        &force,
+        at(2),
+    );
     assert_eq!(state.incidents().count(), 2);
     state.apply(merged(5), &force, at(5));
     let incident = only(&state);
     // Neither a recovery nor time of which nobody knows: the other tells the rest.
     assert_eq!(incident.signals.len(), 2);
-    assert!(incident.signals.iter().flat_map(|signal| &signal.spans).all(|span| span.state == SpanState::Degraded));
+    assert!(
+        incident
+            .signals
+            .iter()
+            .flat_map(|signal| &signal.spans)
+            .all(|span| span.state == SpanState::Degraded)
+    );
     pass(&mut state, &force, 40);
     assert_eq!(only(&state).verdicts[1].outcome, Outcome::Met);
 }
@@ -157,26 +262,59 @@ fn after_a_merge_with_what_nobody_knows_nobody_knows() {
     let (force, mut state) = (force(), State::default());
     state.apply(vec![told_as_alert("pagerduty:P2", 0, None)], &force, at(2));
     state.apply(merged(5), &force, at(5));
-    assert_eq!(only(&state).signals[0].spans.last().unwrap().state, SpanState::Unknown);
+    assert_eq!(
+        only(&state).signals[0].spans.last().unwrap().state,
+        SpanState::Unknown
+    );
 }
 
 #[test]
 fn planned_work_told_of_before_or_after_is_no_degradation() {
-    for (told, service) in [(-3000, Some("checkout")), (40, Some("checkout")), (-10, None), (50, None)] {
+    for (told, service) in [
+        (-3000, Some("checkout")),
+        (40, Some("checkout")),
+        (-10, None),
+        (50, None),
+    ] {
         let (force, mut state) = (force(), State::default());
         let work = planned(service, told, -5, 45);
-        let mut all = [work, alert("A", "checkout", 0, None), alert("A", "checkout", 0, Some(60))];
+        let mut all = [
+            work,
+            alert("A", "checkout", 0, None),
+            alert("A", "checkout", 0, Some(60)),
+        ];
         all.sort_by_key(|event| event.occurred_at);
         for event in all {
-            pass(&mut state, &force, (event.occurred_at - at(0)).num_minutes());
+            pass(
+                &mut state,
+                &force,
+                (event.occurred_at - at(0)).num_minutes(),
+            );
             let now = event.occurred_at;
             state.apply(vec![event], &force, now);
         }
         pass(&mut state, &force, 100);
         let incident = only(&state);
-        let spans: Vec<_> = incident.signals[0].spans.iter().map(|span| (span.state, span.end)).collect();
-        assert_eq!(spans, [(SpanState::Planned, Some(at(45))), (SpanState::Degraded, Some(at(60)))], "{told} {service:?}");
-        assert!(incident.members.iter().any(|member| member.reason == Joined::Context), "it is shown beside the incident");
+        let spans: Vec<_> = incident.signals[0]
+            .spans
+            .iter()
+            .map(|span| (span.state, span.end))
+            .collect();
+        assert_eq!(
+            spans,
+            [
+                (SpanState::Planned, Some(at(45))),
+                (SpanState::Degraded, Some(at(60)))
+            ],
+            "{told} {service:?}"
+        );
+        assert!(
+            incident
+                .members
+                .iter()
+                .any(|member| member.reason == Joined::Context),
+            "it is shown beside the incident"
+        );
         assert_eq!(incident.services, ["checkout"]);
     }
 }
@@ -184,13 +322,19 @@ fn planned_work_told_of_before_or_after_is_no_degradation() {
 #[test]
 fn what_was_told_last_of_planned_work_counts() {
     let (force, mut state) = (force(), State::default());
-    let work = [planned(Some("checkout"), -50, -5, 45), planned(Some("checkout"), -20, -5, -5)];
+    let work = [
+        planned(Some("checkout"), -50, -5, 45),
+        planned(Some("checkout"), -20, -5, -5),
+    ];
     // The later word may be heard first.
     for event in work.into_iter().rev() {
         state.apply(vec![event], &force, at(-10));
     }
     state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
-    assert_eq!(only(&state).signals[0].spans.last().unwrap().state, SpanState::Degraded);
+    assert_eq!(
+        only(&state).signals[0].spans.last().unwrap().state,
+        SpanState::Degraded
+    );
 }
 
 #[test]
@@ -210,10 +354,21 @@ fn planned_work_on_something_else_hides_nothing_and_a_step_in_it_is_planned() {
         let mut step = Event::new("people", at(5), Fact::Intervention(step));
         step.service = Some("checkout".into());
         step.identify();
-        state.apply(vec![planned(Some(service), -10, 0, 30), alert("A", "checkout", 1, None), step], &force, at(6));
+        state.apply(
+            vec![
+                planned(Some(service), -10, 0, 30),
+                alert("A", "checkout", 1, None),
+                step,
+            ],
+            &force,
+            at(6),
+        );
         let incident = only(&state);
         assert_eq!(incident.verdicts[0].outcome, outcome, "{service}");
-        let planned = incident.signals[0].spans.iter().any(|span| span.state == SpanState::Planned);
+        let planned = incident.signals[0]
+            .spans
+            .iter()
+            .any(|span| span.state == SpanState::Planned);
         assert_eq!(planned, service == "checkout");
     }
 }

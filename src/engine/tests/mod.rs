@@ -13,10 +13,12 @@ use chrono::TimeDelta;
 use super::{InForce, State};
 use crate::model::Time;
 use crate::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason, Event, Fact, Intervention, Labels, Lapsed,
-    Request, Review, Severity,
+    Actor, ActorKind, Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason,
+    Event, Fact, Intervention, Labels, Lapsed, Request, Review, Severity,
 };
-use crate::model::incident::{Decision, Incident, IncidentId, Joined, Outcome, Phase, SpanState, Standing};
+use crate::model::incident::{
+    Decision, Incident, IncidentId, Joined, Outcome, Phase, SpanState, Standing,
+};
 use crate::model::settings::Service;
 use crate::rules::parse;
 
@@ -39,7 +41,15 @@ fn force_of(rules: &str) -> InForce {
         depends_on: needs.iter().map(|&need| need.to_owned()).collect(),
         ..Service::default()
     };
-    InForce::new(rules, &[service("checkout", &["payments"]), service("payments", &[]), service("search", &[])], &[])
+    InForce::new(
+        rules,
+        &[
+            service("checkout", &["payments"]),
+            service("payments", &[]),
+            service("search", &[]),
+        ],
+        &[],
+    )
 }
 
 pub(crate) fn at(minutes: i64) -> Time {
@@ -47,8 +57,14 @@ pub(crate) fn at(minutes: i64) -> Time {
 }
 
 fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
-    let labels: Labels = [("alertname", name), ("service", service)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let status = if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing };
+    let labels: Labels = [("alertname", name), ("service", service)]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into();
+    let status = if end.is_some() {
+        AlertStatus::Resolved
+    } else {
+        AlertStatus::Firing
+    };
     let fact = Fact::Alert(Alert {
         seen_again: None,
         recalled: false,
@@ -70,14 +86,26 @@ fn alert(name: &str, service: &str, start: i64, end: Option<i64>) -> Event {
 }
 
 fn request(incident: &Incident, minutes: i64) -> Event {
-    let mut event = Event::new("test", at(minutes), Fact::Request(Request { reason: "calls".to_owned(), requester: None }));
+    let mut event = Event::new(
+        "test",
+        at(minutes),
+        Fact::Request(Request {
+            reason: "calls".to_owned(),
+            requester: None,
+        }),
+    );
     event.incident = Some(incident.id.0.clone().into());
     event.identify();
     event
 }
 
 fn answer(incident: &Incident, minutes: i64, answer: Answer) -> Event {
-    let review = Review { of: incident.id.clone(), revision: incident.revision, answer, comment: String::new() };
+    let review = Review {
+        of: incident.id.clone(),
+        revision: incident.revision,
+        answer,
+        comment: String::new(),
+    };
     let mut event = Event::new("review", at(minutes), Fact::Review(review));
     event.incident = Some(incident.id.0.clone().into());
     event.identify();
@@ -112,8 +140,14 @@ fn the_decision_falls_at_the_minute_by_a_timer() {
     assert_eq!(state.next(), Some(at(30)));
     pass(&mut state, &force, 45);
     let announced = only(&state).announced.unwrap();
-    assert_eq!((announced.decision, announced.at), (Decision::Suggest, at(30)));
-    assert_eq!(announced.sentence, "Checkout has been degraded for 30m in one stretch; 30m is enough.");
+    assert_eq!(
+        (announced.decision, announced.at),
+        (Decision::Suggest, at(30))
+    );
+    assert_eq!(
+        announced.sentence,
+        "Checkout has been degraded for 30m in one stretch; 30m is enough."
+    );
     pass(&mut state, &force, 61);
     assert_eq!(only(&state).announced.unwrap().decision, Decision::Hold);
 }
@@ -125,24 +159,54 @@ fn what_is_announced_does_not_fall_by_rule() {
     state.apply(vec![alert("A", "checkout", 0, Some(10))], &force, at(31));
     pass(&mut state, &force, 60);
     let incident = only(&state);
-    assert_eq!((incident.decision, incident.standing), (Decision::None, Standing::Suggested));
-    let verdict = incident.verdicts.iter().find(|verdict| verdict.criterion == "long").unwrap();
-    assert_eq!(verdict.sentence, "Checkout was degraded 10m of the 30m it takes in one stretch; 20m more would have opened one.");
+    assert_eq!(
+        (incident.decision, incident.standing),
+        (Decision::None, Standing::Suggested)
+    );
+    let verdict = incident
+        .verdicts
+        .iter()
+        .find(|verdict| verdict.criterion == "long")
+        .unwrap();
+    assert_eq!(
+        verdict.sentence,
+        "Checkout was degraded 10m of the 30m it takes in one stretch; 20m more would have opened one."
+    );
 }
 
 #[test]
 fn a_dismissal_holds_until_something_higher_comes() {
     let (mut state, force) = fired_for(31);
-    let dismiss = answer(&only(&state), 32, Answer::Dismiss { reason: DismissReason::Noise });
+    let dismiss = answer(
+        &only(&state),
+        32,
+        Answer::Dismiss {
+            reason: DismissReason::Noise,
+        },
+    );
     state.apply(vec![dismiss], &force, at(32));
     pass(&mut state, &force, 59);
     assert_eq!(only(&state).standing, Standing::Dismissed);
     pass(&mut state, &force, 60);
     let incident = only(&state);
     assert_eq!(incident.standing, Standing::Held);
-    assert!(incident.reason.contains("dismissed before (noise)"), "{}", incident.reason);
+    assert!(
+        incident.reason.contains("dismissed before (noise)"),
+        "{}",
+        incident.reason
+    );
     // A dismissed hold returns only by a later request.
-    state.apply(vec![answer(&incident, 61, Answer::Dismiss { reason: DismissReason::Planned })], &force, at(61));
+    state.apply(
+        vec![answer(
+            &incident,
+            61,
+            Answer::Dismiss {
+                reason: DismissReason::Planned,
+            },
+        )],
+        &force,
+        at(61),
+    );
     pass(&mut state, &force, 120);
     assert_eq!(only(&state).standing, Standing::Dismissed);
     state.apply(vec![request(&incident, 121)], &force, at(121));
@@ -152,47 +216,98 @@ fn a_dismissal_holds_until_something_higher_comes() {
 #[test]
 fn an_accepted_suggestion_is_held() {
     let (mut state, force) = fired_for(31);
-    state.apply(vec![answer(&only(&state), 32, Answer::Accept)], &force, at(32));
+    state.apply(
+        vec![answer(&only(&state), 32, Answer::Accept)],
+        &force,
+        at(32),
+    );
     assert_eq!(only(&state).standing, Standing::Held);
 }
 
 #[test]
 fn dependent_services_join_and_others_do_not() {
     let (mut state, force) = (State::default(), force());
-    let events = vec![alert("A", "checkout", 0, None), alert("B", "payments", 5, None), alert("C", "search", 6, None)];
+    let events = vec![
+        alert("A", "checkout", 0, None),
+        alert("B", "payments", 5, None),
+        alert("C", "search", 6, None),
+    ];
     state.apply(events, &force, at(6));
-    let joined: Vec<usize> = state.incidents().map(|incident| incident.members.len()).collect();
+    let joined: Vec<usize> = state
+        .incidents()
+        .map(|incident| incident.members.len())
+        .collect();
     assert_eq!(joined.iter().sum::<usize>(), 3);
-    let main = state.incidents().find(|incident| incident.members.len() == 2).unwrap();
-    assert_eq!(main.members[1].reason, Joined::Dependency { service: "checkout".to_owned().into() });
+    let main = state
+        .incidents()
+        .find(|incident| incident.members.len() == 2)
+        .unwrap();
+    assert_eq!(
+        main.members[1].reason,
+        Joined::Dependency {
+            service: "checkout".to_owned().into()
+        }
+    );
 }
 
 #[test]
 fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
     let (mut state, force) = fired_for(20);
     let of = only(&state).signals[0].subject;
-    let lapsed = Event::new("afterword", at(20), Fact::Lapsed(Lapsed { of, last_seen: at(20) }));
+    let lapsed = Event::new(
+        "afterword",
+        at(20),
+        Fact::Lapsed(Lapsed {
+            of,
+            last_seen: at(20),
+        }),
+    );
     state.apply(vec![lapsed], &force, at(24));
     pass(&mut state, &force, 24);
     let spans = only(&state).signals[0].spans.clone();
     assert_eq!(
-        spans.iter().map(|span| (span.state, span.end)).collect::<Vec<_>>(),
-        [(SpanState::Degraded, Some(at(20))), (SpanState::Unknown, None)]
+        spans
+            .iter()
+            .map(|span| (span.state, span.end))
+            .collect::<Vec<_>>(),
+        [
+            (SpanState::Degraded, Some(at(20))),
+            (SpanState::Unknown, None)
+        ]
     );
     // Twenty minutes are sure; by minute thirty it may have been enough, so a person is asked.
     pass(&mut state, &force, 29);
-    assert_eq!((only(&state).phase, only(&state).announced), (Phase::Resolved, None));
+    assert_eq!(
+        (only(&state).phase, only(&state).announced),
+        (Phase::Resolved, None)
+    );
     pass(&mut state, &force, 60);
     let incident = only(&state);
     let announced = incident.announced.unwrap();
-    assert_eq!((incident.phase, announced.decision, announced.at), (Phase::Closed, Decision::Suggest, at(30)));
-    assert!(announced.sentence.contains("between 20m and 30m of the 30m it takes"), "{}", announced.sentence);
+    assert_eq!(
+        (incident.phase, announced.decision, announced.at),
+        (Phase::Closed, Decision::Suggest, at(30))
+    );
+    assert!(
+        announced
+            .sentence
+            .contains("between 20m and 30m of the 30m it takes"),
+        "{}",
+        announced.sentence
+    );
 }
 
 #[test]
 fn seen_again_after_an_end_the_time_between_is_unknown() {
     let (mut state, force) = (State::default(), force());
-    state.apply(vec![alert("A", "checkout", 0, None), alert("A", "checkout", 0, Some(10))], &force, at(10));
+    state.apply(
+        vec![
+            alert("A", "checkout", 0, None),
+            alert("A", "checkout", 0, Some(10)),
+        ],
+        &force,
+        at(10),
+    );
     let mut again = alert("A", "checkout", 0, None);
     if let Fact::Alert(alert) = &mut again.fact {
         alert.seen_again = Some(at(13));
@@ -202,8 +317,19 @@ fn seen_again_after_an_end_the_time_between_is_unknown() {
     state.apply(vec![again], &force, at(13));
     pass(&mut state, &force, 20);
     let incident = only(&state);
-    let spans: Vec<_> = incident.signals[0].spans.iter().map(|span| (span.state, span.start)).collect();
-    assert_eq!(spans, [(SpanState::Degraded, at(0)), (SpanState::Unknown, at(10)), (SpanState::Degraded, at(13))]);
+    let spans: Vec<_> = incident.signals[0]
+        .spans
+        .iter()
+        .map(|span| (span.state, span.start))
+        .collect();
+    assert_eq!(
+        spans,
+        [
+            (SpanState::Degraded, at(0)),
+            (SpanState::Unknown, at(10)),
+            (SpanState::Degraded, at(13))
+        ]
+    );
     assert_eq!(incident.phase, Phase::Active);
 }
 
@@ -225,7 +351,11 @@ fn a_second_outage_of_a_service_is_another_incident() {
         event
     };
     let (mut state, force) = (State::default(), force());
-    let events = vec![declared(0, AlertStatus::Firing), declared(5, AlertStatus::Resolved), declared(300, AlertStatus::Firing)];
+    let events = vec![
+        declared(0, AlertStatus::Firing),
+        declared(5, AlertStatus::Resolved),
+        declared(300, AlertStatus::Firing),
+    ];
     state.apply(events, &force, at(300));
     assert_eq!(state.incidents().count(), 2);
 }
@@ -238,8 +368,20 @@ fn a_message_that_does_not_know_the_for_leaves_the_onset_as_known() {
         alert.pending_for = Some(600);
     }
     firing.identify();
-    state.apply(vec![alert("A", "checkout", 10, None), firing, alert("A", "checkout", 10, Some(20))], &force, at(20));
-    let spans: Vec<_> = only(&state).signals[0].spans.iter().map(|span| (span.start, span.end)).collect();
+    state.apply(
+        vec![
+            alert("A", "checkout", 10, None),
+            firing,
+            alert("A", "checkout", 10, Some(20)),
+        ],
+        &force,
+        at(20),
+    );
+    let spans: Vec<_> = only(&state).signals[0]
+        .spans
+        .iter()
+        .map(|span| (span.start, span.end))
+        .collect();
     assert_eq!(spans, [(at(0), Some(at(20)))]);
     assert_eq!(only(&state).milestones.began.unwrap().at, at(0));
 }
@@ -258,7 +400,12 @@ fn a_resolved_alert_alone_opens_nothing() {
 fn it_is_resolved_after_settle_and_closed_after_reopen_within() {
     let (mut state, force) = fired_for(1);
     state.apply(vec![alert("A", "checkout", 0, Some(2))], &force, at(2));
-    for (minutes, phase) in [(6, Phase::Active), (7, Phase::Resolved), (31, Phase::Resolved), (32, Phase::Closed)] {
+    for (minutes, phase) in [
+        (6, Phase::Active),
+        (7, Phase::Resolved),
+        (31, Phase::Resolved),
+        (32, Phase::Closed),
+    ] {
         pass(&mut state, &force, minutes);
         assert_eq!(only(&state).phase, phase, "at minute {minutes}");
     }
@@ -289,7 +436,10 @@ fn a_declared_outage_is_held_at_once_and_says_so() {
     event.service = Some("payments".to_owned().into());
     event.identify();
     state.apply(vec![event], &force, at(0));
-    assert_eq!(only(&state).reason, "An outage of Payments was declared: Nobody can pay.");
+    assert_eq!(
+        only(&state).reason,
+        "An outage of Payments was declared: Nobody can pay."
+    );
     assert_eq!(only(&state).standing, Standing::Held);
 }
 
@@ -321,13 +471,20 @@ fn told(state: &mut State, force: &InForce, events: Vec<Event>) -> Vec<IncidentI
 
 fn bundles(state: &State, ids: &[IncidentId]) -> Vec<Option<usize>> {
     let place = |id: &IncidentId| ids.iter().position(|other| other == id);
-    ids.iter().map(|id| state.incident(id).unwrap().bundle.as_ref().and_then(place)).collect()
+    ids.iter()
+        .map(|id| state.incident(id).unwrap().bundle.as_ref().and_then(place))
+        .collect()
 }
 
 #[test]
 fn what_begins_together_waits_for_one_answer() {
     let (mut state, force) = (State::default(), force());
-    let events = vec![outage("a", 0), outage("b", 10), outage("c", 15), outage("d", 16)];
+    let events = vec![
+        outage("a", 0),
+        outage("b", 10),
+        outage("c", 15),
+        outage("d", 16),
+    ];
     let ids = told(&mut state, &force, events);
     assert_eq!(bundles(&state, &ids), [None, Some(0), Some(0), None]);
     // Whoever accepts one of them wants it for itself.
@@ -335,7 +492,13 @@ fn what_begins_together_waits_for_one_answer() {
     state.apply(vec![accepted], &force, at(20));
     assert_eq!(bundles(&state, &ids), [None, None, Some(0), None]);
     // With the first one dismissed the next one speaks.
-    let dismissed = answer(state.incident(&ids[0]).unwrap(), 21, Answer::Dismiss { reason: DismissReason::Noise });
+    let dismissed = answer(
+        state.incident(&ids[0]).unwrap(),
+        21,
+        Answer::Dismiss {
+            reason: DismissReason::Noise,
+        },
+    );
     state.apply(vec![dismissed], &force, at(21));
     assert_eq!(bundles(&state, &ids), [None, None, Some(1), None]);
 }
@@ -361,8 +524,18 @@ fn beyond_a_days_limit_further_ones_wait() {
         end
     };
     let days = [0, 120, 240, 360, 1440 + 10];
-    let ids: Vec<IncidentId> =
-        days.iter().flat_map(|&start| told(&mut state, &force, vec![outage("a", start), over(start + 5)]).into_iter().take(1)).collect();
+    let ids: Vec<IncidentId> = days
+        .iter()
+        .flat_map(|&start| {
+            told(
+                &mut state,
+                &force,
+                vec![outage("a", start), over(start + 5)],
+            )
+            .into_iter()
+            .take(1)
+        })
+        .collect();
     assert_eq!(bundles(&state, &ids), [None, None, None, Some(2), None]);
 }
 
@@ -371,9 +544,20 @@ fn a_decision_stays_with_the_part_that_holds_its_evidence() {
     let (mut state, force) = (State::default(), force());
     let events = vec![alert("A", "checkout", 0, None), outage("checkout", 5)];
     let ids = told(&mut state, &force, events);
-    assert_eq!((ids[0] == ids[1], only(&state).standing), (true, Standing::Held));
+    assert_eq!(
+        (ids[0] == ids[1], only(&state).standing),
+        (true, Standing::Held)
+    );
     let declared = only(&state).members[1].event.id;
-    let mut split = Event::new("people", at(6), Fact::Edit(Edit::Move { from: ids[0].clone(), events: vec![declared], to: None }));
+    let mut split = Event::new(
+        "people",
+        at(6),
+        Fact::Edit(Edit::Move {
+            from: ids[0].clone(),
+            events: vec![declared],
+            to: None,
+        }),
+    );
     split.incident = Some(ids[0].0.clone().into());
     split.identify();
     state.apply(vec![split], &force, at(6));
@@ -387,7 +571,11 @@ fn what_hangs_on_unknown_time_is_unknown() {
     let costly = "criteria: [{name: costly, on: outage, where: incident.budget_spent > 0.5, decision: hold}]";
     let rules = parse::load(&[("rules.yaml".to_owned(), costly.to_owned())]).unwrap();
     // Four weeks of 99.9 % allow 40 minutes.
-    let service = Service { name: "checkout".to_owned(), objective: Some(99.9), ..Service::default() };
+    let service = Service {
+        name: "checkout".to_owned(),
+        objective: Some(99.9),
+        ..Service::default()
+    };
     let force = InForce::new(rules, &[service], &[]);
     let outcome = |state: &State| only(state).verdicts[0].outcome;
     let mut state = State::default();
@@ -401,7 +589,14 @@ fn what_hangs_on_unknown_time_is_unknown() {
         declaration.status = AlertStatus::Resolved;
     }
     over.identify();
-    let lapsed = Event::new("afterword", at(20), Fact::Lapsed(Lapsed { of, last_seen: at(20) }));
+    let lapsed = Event::new(
+        "afterword",
+        at(20),
+        Fact::Lapsed(Lapsed {
+            of,
+            last_seen: at(20),
+        }),
+    );
     state.apply(vec![over, lapsed], &force, at(26));
     assert_eq!(outcome(&state), Outcome::Unknown);
 }
@@ -422,12 +617,27 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
         };
         let mut event = Event::new("test", at(minutes), Fact::Intervention(step));
         event.service = Some("search".to_owned().into());
-        event.actor = Some(Box::new(Actor { id: "ada".to_owned(), kind: ActorKind::Human }));
+        event.actor = Some(Box::new(Actor {
+            id: "ada".to_owned(),
+            kind: ActorKind::Human,
+        }));
         event.identify();
         event
     };
-    let (mut state, ends) = (State::default(), [alert("A", "search", 10, None), alert("A", "search", 10, Some(20))]);
-    state.apply(ends.into_iter().chain([4, 5, 12, 35, 36].map(step)).collect(), &force, at(40));
+    let (mut state, ends) = (
+        State::default(),
+        [
+            alert("A", "search", 10, None),
+            alert("A", "search", 10, Some(20)),
+        ],
+    );
+    state.apply(
+        ends.into_iter()
+            .chain([4, 5, 12, 35, 36].map(step))
+            .collect(),
+        &force,
+        at(40),
+    );
     let verdict = &only(&state).verdicts[0];
     let words = "3 of 4 actions that were told count as a human stepping in (1 outside of the incident's time); it takes 9.";
     assert_eq!(verdict.sentence, words);
@@ -443,5 +653,8 @@ fn a_sender_whose_clock_is_ahead_does_not_delay_a_decision() {
     state.apply(vec![alert("A", "checkout", 0, None)], &force, told);
     pass(&mut state, &force, 31);
     let announced = state.incidents().next().unwrap().announced.clone().unwrap();
-    assert_eq!((announced.decision, announced.at), (Decision::Suggest, at(30)));
+    assert_eq!(
+        (announced.decision, announced.at),
+        (Decision::Suggest, at(30))
+    );
 }

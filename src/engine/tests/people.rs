@@ -15,10 +15,17 @@ fn force() -> InForce {
         name: id.to_uppercase(),
         email: None,
         time_zone: chrono_tz::UTC,
-        hours: Hours { days: [true; 7], from: 540, to: 1020 },
+        hours: Hours {
+            days: [true; 7],
+            from: 540,
+            to: 1020,
+        },
         aliases: vec![alias.to_owned()],
     };
-    force_of(RULES).with_people(Who::new(&[person("ada", "github:ada"), person("bo", "slack:U1")], &["deploy:*".to_owned()]))
+    force_of(RULES).with_people(Who::new(
+        &[person("ada", "github:ada"), person("bo", "slack:U1")],
+        &["deploy:*".to_owned()],
+    ))
 }
 
 fn step(id: &str, kind: ActorKind, minutes: i64) -> Event {
@@ -33,13 +40,23 @@ fn step(id: &str, kind: ActorKind, minutes: i64) -> Event {
     });
     let mut event = Event::new("test", at(minutes), fact);
     event.service = Some("checkout".into());
-    event.actor = Some(Box::new(Actor { id: id.to_owned(), kind }));
+    event.actor = Some(Box::new(Actor {
+        id: id.to_owned(),
+        kind,
+    }));
     event.identify();
     event
 }
 
 fn identity(alias: &str, person: Option<&str>, minutes: i64) -> Event {
-    Event::new("people", at(minutes), Fact::Edit(Edit::Identity { alias: alias.to_owned(), person: person.map(str::to_owned) }))
+    Event::new(
+        "people",
+        at(minutes),
+        Fact::Edit(Edit::Identity {
+            alias: alias.to_owned(),
+            person: person.map(str::to_owned),
+        }),
+    )
 }
 
 fn outcome(incident: &Incident) -> Outcome {
@@ -62,7 +79,11 @@ fn a_person_steps_in_and_a_program_does_not() {
         ("github:zoe", ActorKind::Unknown, Outcome::Unknown),
         ("github:zoe", ActorKind::Human, Outcome::Met),
         ("deploy:ci", ActorKind::Human, Outcome::NotMet),
-        ("github:dependabot[bot]", ActorKind::Unknown, Outcome::NotMet),
+        (
+            "github:dependabot[bot]",
+            ActorKind::Unknown,
+            Outcome::NotMet,
+        ),
     ] {
         assert_eq!(judged(step(id, kind, 3), vec![]), expected, "{id} {kind:?}");
     }
@@ -71,15 +92,22 @@ fn a_person_steps_in_and_a_program_does_not() {
 #[test]
 fn the_last_word_on_who_it_is_holds_in_any_order() {
     let zoe = || step("github:zoe", ActorKind::Unknown, 3);
-    let (bo, nobody, again) =
-        (identity("GitHub:Zoe", Some("bo"), 20), identity("github:zoe", None, 30), identity("github:zoe", Some("ada"), 40));
+    let (bo, nobody, again) = (
+        identity("GitHub:Zoe", Some("bo"), 20),
+        identity("github:zoe", None, 30),
+        identity("github:zoe", Some("ada"), 40),
+    );
     for (said, expected) in [
         (vec![&bo], Outcome::Met),
         (vec![&bo, &nobody], Outcome::Unknown),
         (vec![&nobody, &bo], Outcome::Unknown),
         (vec![&again, &nobody, &bo], Outcome::Met),
     ] {
-        assert_eq!(judged(zoe(), said.iter().map(|&event| event.clone()).collect()), expected, "{said:?}");
+        assert_eq!(
+            judged(zoe(), said.iter().map(|&event| event.clone()).collect()),
+            expected,
+            "{said:?}"
+        );
     }
 }
 
@@ -87,32 +115,63 @@ fn the_last_word_on_who_it_is_holds_in_any_order() {
 fn who_it_is_holds_from_then_on_and_back_and_after_a_restart() {
     let (mut state, force) = (State::default(), force());
     let said = identity("github:zoe", Some("bo"), 10);
-    state.apply(vec![alert("A", "checkout", 0, None), step("github:zoe", ActorKind::Unknown, 3)], &force, at(5));
+    state.apply(
+        vec![
+            alert("A", "checkout", 0, None),
+            step("github:zoe", ActorKind::Unknown, 3),
+        ],
+        &force,
+        at(5),
+    );
     assert_eq!(outcome(&only(&state)), Outcome::Unknown);
     let changes = state.apply(vec![said.clone()], &force, at(10));
     assert_eq!(changes.changed.len(), 1, "what came before is judged again");
     assert_eq!(outcome(&only(&state)), Outcome::Met);
-    assert_eq!(only(&state).identities.get("github:zoe").map(String::as_str), Some("bo"));
+    assert_eq!(
+        only(&state)
+            .identities
+            .get("github:zoe")
+            .map(String::as_str),
+        Some("bo")
+    );
 
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
     let mut restored = State::restore(incidents, vec![said], &force, at(10));
-    restored.apply(vec![step("github:zoe", ActorKind::Unknown, 12)], &force, at(12));
+    restored.apply(
+        vec![step("github:zoe", ActorKind::Unknown, 12)],
+        &force,
+        at(12),
+    );
     let verdict = only(&restored).verdicts[0].clone();
-    assert_eq!(verdict.measure.map(|measure| measure.lower), Some(2.0), "{verdict:?}");
+    assert_eq!(
+        verdict.measure.map(|measure| measure.lower),
+        Some(2.0),
+        "{verdict:?}"
+    );
 }
 
 #[test]
 fn settings_that_name_somebody_judge_what_is_open_again() {
     let (mut state, before) = (State::default(), force_of(RULES));
-    state.apply(vec![alert("A", "checkout", 0, None), step("github:ada", ActorKind::Unknown, 3)], &before, at(5));
+    state.apply(
+        vec![
+            alert("A", "checkout", 0, None),
+            step("github:ada", ActorKind::Unknown, 3),
+        ],
+        &before,
+        at(5),
+    );
     assert_eq!(outcome(&only(&state)), Outcome::Unknown);
     state.rejudge(&force(), at(6));
     assert_eq!(outcome(&only(&state)), Outcome::Met);
 }
 
 fn called(aliases: &[&str]) -> InForce {
-    let service =
-        Service { name: "checkout".to_owned(), aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(), ..Service::default() };
+    let service = Service {
+        name: "checkout".to_owned(),
+        aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
+        ..Service::default()
+    };
     let called = Called::new(std::slice::from_ref(&service), &[("test", "github")]);
     let rules = crate::rules::parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap();
     InForce::new(rules, &[service], &[]).with_aliases(called)
@@ -130,10 +189,24 @@ fn a_service_is_found_by_what_its_source_calls_it() {
         ("github:checkout", "Checkout", "Checkout"),
     ] {
         let (mut state, force) = (State::default(), called(&[alias]));
-        state.apply(vec![alert("A", word, 0, None), alert("B", "checkout", 1, None)], &force, at(1));
-        let services: Vec<String> = state.incidents().flat_map(|incident| incident.services.clone()).collect();
-        assert!(services.contains(&expected.to_owned()), "{alias} {word}: {services:?}");
-        assert_eq!(state.incidents().count(), if expected == "checkout" { 1 } else { 2 }, "{alias} {word}");
+        state.apply(
+            vec![alert("A", word, 0, None), alert("B", "checkout", 1, None)],
+            &force,
+            at(1),
+        );
+        let services: Vec<String> = state
+            .incidents()
+            .flat_map(|incident| incident.services.clone())
+            .collect();
+        assert!(
+            services.contains(&expected.to_owned()),
+            "{alias} {word}: {services:?}"
+        );
+        assert_eq!(
+            state.incidents().count(),
+            if expected == "checkout" { 1 } else { 2 },
+            "{alias} {word}"
+        );
     }
 }
 
@@ -141,10 +214,31 @@ fn a_service_is_found_by_what_its_source_calls_it() {
 fn another_name_that_comes_with_new_settings_brings_together_what_is_remembered() {
     let mut state = State::default();
     let before = called(&[]);
-    state.apply(vec![alert("A", "checkout-svc", 0, None), alert("B", "checkout", 1, None)], &before, at(1));
+    state.apply(
+        vec![
+            alert("A", "checkout-svc", 0, None),
+            alert("B", "checkout", 1, None),
+        ],
+        &before,
+        at(1),
+    );
     assert_eq!(state.incidents().count(), 2);
     state.rejudge(&called(&["checkout-svc"]), at(2));
-    assert!(state.incidents().all(|incident| incident.services == ["checkout"]), "{:?}", state.incidents().collect::<Vec<_>>());
-    state.apply(vec![alert("A", "checkout-svc", 0, Some(3))], &called(&["checkout-svc"]), at(3));
-    assert!(state.incidents().all(|incident| incident.services == ["checkout"]));
+    assert!(
+        state
+            .incidents()
+            .all(|incident| incident.services == ["checkout"]),
+        "{:?}",
+        state.incidents().collect::<Vec<_>>()
+    );
+    state.apply(
+        vec![alert("A", "checkout-svc", 0, Some(3))],
+        &called(&["checkout-svc"]),
+        at(3),
+    );
+    assert!(
+        state
+            .incidents()
+            .all(|incident| incident.services == ["checkout"])
+    );
 }

@@ -11,8 +11,8 @@ use super::{alert, at, force_of, pass};
 use crate::engine::incident::id::natural_name;
 use crate::engine::{InForce, State, opener};
 use crate::model::event::{
-    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, EndReason, Event, EventId, Fact, Intervention,
-    Labels, Lapsed, NearMiss, Note, Request, Severity, Window,
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, EndReason,
+    Event, EventId, Fact, Intervention, Labels, Lapsed, NearMiss, Note, Request, Severity, Window,
 };
 use crate::model::incident::{Incident, IncidentId, Joined, Outcome, Standing};
 
@@ -28,13 +28,21 @@ criteria:
   - {name: costly, on: outage, where: incident.duration > 600.0, decision: hold}
 ";
 
-pub(crate) const NEAR_MISSES: &str = "criteria: [{name: near, on: near_miss, quiet_for: 2h, at_most: 1 per 1h, decision: suggest}]";
+pub(crate) const NEAR_MISSES: &str =
+    "criteria: [{name: near, on: near_miss, quiet_for: 2h, at_most: 1 per 1h, decision: suggest}]";
 
 /// Facts that belong together: an alert with its end, a condition's turns, one thing that a person said.
 fn story() -> impl Strategy<Value = Vec<Event>> {
     let service = prop_oneof![Just("checkout"), Just("payments"), Just("search")];
-    (0..13_u8, service, 0i64..300, 1i64..90, "[AB]", any::<[bool; 3]>()).prop_map(
-        |(kind, service, start, length, name, [one, two, three])| {
+    (
+        0..13_u8,
+        service,
+        0i64..300,
+        1i64..90,
+        "[AB]",
+        any::<[bool; 3]>(),
+    )
+        .prop_map(|(kind, service, start, length, name, [one, two, three])| {
             let said = |minutes: i64, fact: Fact| {
                 let mut event = Event::new("test", at(minutes), fact);
                 event.service = Some(service.to_owned().into());
@@ -49,9 +57,19 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                     }
                     firing.identify();
                     let last_seen = at(start + length / 2);
-                    let lapsed = Event::new("test", last_seen, Fact::Lapsed(Lapsed { of: firing.subject, last_seen }));
+                    let lapsed = Event::new(
+                        "test",
+                        last_seen,
+                        Fact::Lapsed(Lapsed {
+                            of: firing.subject,
+                            last_seen,
+                        }),
+                    );
                     let end = one.then(|| alert(&name, service, start, Some(start + length)));
-                    std::iter::once(firing).chain(end).chain(three.then_some(lapsed)).collect()
+                    std::iter::once(firing)
+                        .chain(end)
+                        .chain(three.then_some(lapsed))
+                        .collect()
                 }
                 3..=4 => {
                     let turn = |minutes, state| {
@@ -66,9 +84,21 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                         };
                         said(minutes, Fact::Condition(fact))
                     };
-                    let first = if three { ConditionState::NearMiss } else { ConditionState::Degraded };
-                    let last = if one { ConditionState::Healthy } else { ConditionState::Unknown };
-                    vec![turn(start - 3, ConditionState::Unknown), turn(start, first), turn(start + length, last)]
+                    let first = if three {
+                        ConditionState::NearMiss
+                    } else {
+                        ConditionState::Degraded
+                    };
+                    let last = if one {
+                        ConditionState::Healthy
+                    } else {
+                        ConditionState::Unknown
+                    };
+                    vec![
+                        turn(start - 3, ConditionState::Unknown),
+                        turn(start, first),
+                        turn(start + length, last),
+                    ]
                 }
                 5 => {
                     let declared = |minutes, status| {
@@ -84,7 +114,9 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                         said(minutes, Fact::Declaration(fact))
                     };
                     let end = one.then(|| declared(start + length, AlertStatus::Resolved));
-                    std::iter::once(declared(start, AlertStatus::Firing)).chain(end).collect()
+                    std::iter::once(declared(start, AlertStatus::Firing))
+                        .chain(end)
+                        .collect()
                 }
                 6 => {
                     let step = Intervention {
@@ -97,21 +129,41 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                         planned: false,
                     };
                     let mut event = said(start, Fact::Intervention(step));
-                    event.actor = two.then(|| Actor { id: "ada".to_owned(), kind: ActorKind::Human }).map(Box::new);
+                    event.actor = two
+                        .then(|| Actor {
+                            id: "ada".to_owned(),
+                            kind: ActorKind::Human,
+                        })
+                        .map(Box::new);
                     event.identify();
                     vec![event]
                 }
-                7 => vec![said(start, Fact::Request(Request { reason: name, requester: None }))],
+                7 => vec![said(
+                    start,
+                    Fact::Request(Request {
+                        reason: name,
+                        requester: None,
+                    }),
+                )],
                 8 => {
                     let closeness = three.then_some(0.5);
-                    let near =
-                        NearMiss { what: name, severity: Severity::Warning, closeness, by_luck: one, barriers_left: two.then_some(1) };
+                    let near = NearMiss {
+                        what: name,
+                        severity: Severity::Warning,
+                        closeness,
+                        by_luck: one,
+                        barriers_left: two.then_some(1),
+                    };
                     vec![said(start, Fact::NearMiss(near))]
                 }
                 9 => {
                     let (from, to) = (at(start + 60), at(start + 60 + length));
-                    let window =
-                        Window { key: if two { name } else { String::new() }, from, to: if three { to } else { from }, why: String::new() };
+                    let window = Window {
+                        key: if two { name } else { String::new() },
+                        from,
+                        to: if three { to } else { from },
+                        why: String::new(),
+                    };
                     let mut event = said(start, Fact::Maintenance(window));
                     if one && two {
                         event.service = None;
@@ -123,21 +175,41 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                 _ if one => {
                     // Few revisions, so that they come back; told within the time of the incidents or long before.
                     let revision = Some(format!("{name}{}", length % 3));
-                    let fact = Change { what: "deploy".to_owned(), title: name, revision, line: three.then(|| "web".to_owned()) };
-                    let mut event = said(if length > 60 { start - 3000 } else { start }, Fact::Change(fact));
-                    let kind = if two { ActorKind::Human } else { ActorKind::Robot };
-                    event.actor = Some(Box::new(Actor { id: "ada".to_owned(), kind }));
+                    let fact = Change {
+                        what: "deploy".to_owned(),
+                        title: name,
+                        revision,
+                        line: three.then(|| "web".to_owned()),
+                    };
+                    let mut event = said(
+                        if length > 60 { start - 3000 } else { start },
+                        Fact::Change(fact),
+                    );
+                    let kind = if two {
+                        ActorKind::Human
+                    } else {
+                        ActorKind::Robot
+                    };
+                    event.actor = Some(Box::new(Actor {
+                        id: "ada".to_owned(),
+                        kind,
+                    }));
                     event.identify();
                     vec![event]
                 }
                 _ => vec![said(start, Fact::Note(Note { text: name }))],
             }
-        },
-    )
+        })
 }
 
 /// An incident of a source's own: told as an alert or as an outage, at its end as both, with a note of no service, and maybe merged.
-fn foreign(service: &str, start: i64, length: i64, name: &str, [one, two, three]: [bool; 3]) -> Vec<Event> {
+fn foreign(
+    service: &str,
+    start: i64,
+    length: i64,
+    name: &str,
+    [one, two, three]: [bool; 3],
+) -> Vec<Event> {
     let incident = format!("pagerduty:{name}");
     let told = |mut event: Event| {
         event.incident = Some(incident.as_str().into());
@@ -149,7 +221,11 @@ fn foreign(service: &str, start: i64, length: i64, name: &str, [one, two, three]
         let fact = Declaration {
             key: incident.clone(),
             title: name.to_owned(),
-            severity: if three { Severity::Warning } else { Severity::Critical },
+            severity: if three {
+                Severity::Warning
+            } else {
+                Severity::Critical
+            },
             status,
             planned: false,
             data_loss: None,
@@ -161,15 +237,27 @@ fn foreign(service: &str, start: i64, length: i64, name: &str, [one, two, three]
     };
     // What it is called is its own: the same alert of another source would be the same event.
     let firing = |end| told(alert(&incident, service, start, end));
-    let mut events = vec![if one { declared(start, AlertStatus::Firing) } else { firing(None) }];
-    events.push(plain(start + 1, Fact::Note(Note { text: "looking".to_owned() })));
+    let mut events = vec![if one {
+        declared(start, AlertStatus::Firing)
+    } else {
+        firing(None)
+    }];
+    events.push(plain(
+        start + 1,
+        Fact::Note(Note {
+            text: "looking".to_owned(),
+        }),
+    ));
     let end = start + length;
     if two {
         let mut over = firing(Some(end));
         if let (Fact::Alert(alert), true) = (&mut over.fact, three) {
             alert.end_reason = EndReason::Superseded;
             over.identify();
-            let (into, from) = (IncidentId("pagerduty:B".to_owned()), IncidentId("pagerduty:A".to_owned()));
+            let (into, from) = (
+                IncidentId("pagerduty:B".to_owned()),
+                IncidentId("pagerduty:A".to_owned()),
+            );
             events.push(plain(end, Fact::Edit(Edit::Merge { into, from })));
         }
         events.extend([declared(end, AlertStatus::Resolved), over]);
@@ -178,7 +266,8 @@ fn foreign(service: &str, start: i64, length: i64, name: &str, [one, two, three]
 }
 
 pub(crate) fn history() -> impl Strategy<Value = Vec<Event>> {
-    proptest::collection::vec(story(), 1..12).prop_map(|stories| stories.into_iter().flatten().collect())
+    proptest::collection::vec(story(), 1..12)
+        .prop_map(|stories| stories.into_iter().flatten().collect())
 }
 
 /// What people say of any two events of a history: their incidents are one, or this part is something else.
@@ -187,7 +276,10 @@ pub(crate) fn corrections() -> impl Strategy<Value = Vec<(Index, Index, u8)>> {
 }
 
 pub(crate) fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) -> Vec<Event> {
-    let openers: Vec<&Event> = events.iter().filter(|event| crate::engine::opens(event)).collect();
+    let openers: Vec<&Event> = events
+        .iter()
+        .filter(|event| crate::engine::opens(event))
+        .collect();
     let mut all = events.to_vec();
     if openers.is_empty() {
         return all;
@@ -196,9 +288,20 @@ pub(crate) fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) ->
         let (one, other) = (*one.get(&openers), *other.get(&openers));
         let name = |event: &Event| IncidentId(natural_name(event));
         let edit = match kind {
-            0 => Edit::Merge { into: name(one), from: name(other) },
-            1 => Edit::Move { from: name(one), events: vec![other.id], to: None },
-            _ => Edit::Move { from: name(one), events: vec![one.id], to: Some(name(other)) },
+            0 => Edit::Merge {
+                into: name(one),
+                from: name(other),
+            },
+            1 => Edit::Move {
+                from: name(one),
+                events: vec![other.id],
+                to: None,
+            },
+            _ => Edit::Move {
+                from: name(one),
+                events: vec![one.id],
+                to: Some(name(other)),
+            },
         };
         all.push(said_of(&name(one), number, edit));
     }
@@ -237,7 +340,12 @@ pub(crate) fn difference(one: &[Incident], other: &[Incident]) -> String {
             (Value::Object(a), Value::Object(b)) => {
                 let keys: BTreeSet<&String> = a.keys().chain(b.keys()).collect();
                 for key in keys {
-                    walk(&format!("{path}.{key}"), a.get(key).unwrap_or(&Value::Null), b.get(key).unwrap_or(&Value::Null), found);
+                    walk(
+                        &format!("{path}.{key}"),
+                        a.get(key).unwrap_or(&Value::Null),
+                        b.get(key).unwrap_or(&Value::Null),
+                        found,
+                    );
                 }
             }
             (Value::Array(a), Value::Array(b)) if a.len() == b.len() => {
@@ -260,7 +368,9 @@ pub(crate) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event
     shuffled.extend(events.iter().take(repeats).cloned());
     let mut random = seed;
     for index in (1..shuffled.len()).rev() {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        random = random
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         shuffled.swap(index, (random >> 33) as usize % (index + 1));
     }
     shuffled
@@ -269,7 +379,11 @@ pub(crate) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event
 /// What was stored is all there is after a restart.
 fn restarted(state: &State, force: &InForce, minutes: i64) -> State {
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
-    let loose = state.neighbourhoods.values().flat_map(|hood| hood.loose.values().map(|event| Event::clone(event))).collect();
+    let loose = state
+        .neighbourhoods
+        .values()
+        .flat_map(|hood| hood.loose.values().map(|event| Event::clone(event)))
+        .collect();
     State::restore(incidents, loose, force, at(minutes))
 }
 
@@ -280,7 +394,13 @@ fn settled(mut state: State, force: &InForce) -> Vec<Incident> {
     essence(&state)
 }
 
-fn every_order_ends_the_same(events: &[Event], force: &InForce, seed: u64, repeats: usize, split: usize) -> (Vec<Incident>, Vec<Incident>) {
+fn every_order_ends_the_same(
+    events: &[Event],
+    force: &InForce,
+    seed: u64,
+    repeats: usize,
+    split: usize,
+) -> (Vec<Incident>, Vec<Incident>) {
     let mut one = State::default();
     one.apply(events.to_vec(), force, at(400));
     let mut other = State::default();
@@ -296,9 +416,18 @@ fn every_order_ends_the_same(events: &[Event], force: &InForce, seed: u64, repea
 }
 
 fn ids(state: &State) -> Vec<EventId> {
-    let own = state.incidents().flat_map(|incident| &incident.members).filter(|member| member.reason != Joined::Context);
+    let own = state
+        .incidents()
+        .flat_map(|incident| &incident.members)
+        .filter(|member| member.reason != Joined::Context);
     let mut ids: Vec<EventId> = own.map(|member| member.event.id).collect();
-    ids.extend(state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).map(|event| event.id));
+    ids.extend(
+        state
+            .neighbourhoods
+            .values()
+            .flat_map(|hood| hood.loose.values())
+            .map(|event| event.id),
+    );
     ids.sort();
     ids
 }

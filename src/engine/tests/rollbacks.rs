@@ -15,21 +15,39 @@ const BY_HAND: &str = "criteria: [{name: by-hand, on: intervention, where: inter
 /// Rules under which a rollback of checkout should need nobody.
 fn automatic() -> InForce {
     let rules = parse::load(&[("rules.yaml".to_owned(), BY_HAND.to_owned())]).unwrap();
-    let service = Service { name: "checkout".to_owned(), automatic: vec!["rollback".to_owned()], ..Service::default() };
+    let service = Service {
+        name: "checkout".to_owned(),
+        automatic: vec!["rollback".to_owned()],
+        ..Service::default()
+    };
     InForce::new(rules, &[service], &[])
 }
 
 fn told(source: &str, seconds: i64, actor: &str, fact: Fact) -> Event {
     let mut event = Event::new(source, at(0) + TimeDelta::seconds(seconds), fact);
     event.service = Some("checkout".into());
-    let kind = if actor == "robot" { ActorKind::Robot } else { ActorKind::Human };
-    event.actor = (!actor.is_empty()).then(|| Box::new(Actor { id: actor.to_owned(), kind }));
+    let kind = if actor == "robot" {
+        ActorKind::Robot
+    } else {
+        ActorKind::Human
+    };
+    event.actor = (!actor.is_empty()).then(|| {
+        Box::new(Actor {
+            id: actor.to_owned(),
+            kind,
+        })
+    });
     event.identify();
     event
 }
 
 fn deploy(minutes: i64, revision: &str, actor: &str) -> Event {
-    let change = Change { what: "deploy".to_owned(), title: String::new(), revision: Some(revision.to_owned()), line: None };
+    let change = Change {
+        what: "deploy".to_owned(),
+        title: String::new(),
+        revision: Some(revision.to_owned()),
+        line: None,
+    };
     told("argocd", minutes * 60, actor, Fact::Change(change))
 }
 
@@ -60,20 +78,41 @@ fn rolled_back(events: &[Event]) -> Vec<EventId> {
 
 /// How many manual steps there were.
 fn acts(events: &[Event]) -> f64 {
-    after(events, &automatic()).verdicts[1].measure.unwrap().upper
+    after(events, &automatic()).verdicts[1]
+        .measure
+        .unwrap()
+        .upper
 }
 
 #[test]
 fn a_deploy_of_what_was_there_before_the_current_one_is_a_rollback() {
     let back = deploy(5, "one", "ada");
-    assert_eq!(rolled_back(&[deploy(-90, "one", "robot"), deploy(-10, "two", "robot"), back.clone()]), [back.id]);
+    assert_eq!(
+        rolled_back(&[
+            deploy(-90, "one", "robot"),
+            deploy(-10, "two", "robot"),
+            back.clone()
+        ]),
+        [back.id]
+    );
     // The same one again, a new one, and forward again to the newer one are none.
     assert!(rolled_back(&[deploy(-90, "one", "robot"), deploy(5, "one", "ada")]).is_empty());
     assert!(rolled_back(&[deploy(-90, "one", "robot"), deploy(5, "two", "ada")]).is_empty());
-    let all = [deploy(-90, "one", "robot"), deploy(-10, "two", "robot"), back.clone(), deploy(9, "two", "ada")];
+    let all = [
+        deploy(-90, "one", "robot"),
+        deploy(-10, "two", "robot"),
+        back.clone(),
+        deploy(9, "two", "ada"),
+    ];
     assert_eq!(rolled_back(&all), [back.id]);
     let further = deploy(9, "one", "ada");
-    let all = [deploy(-90, "one", "robot"), deploy(-30, "two", "robot"), deploy(-10, "three", "robot"), deploy(5, "two", "ada"), further];
+    let all = [
+        deploy(-90, "one", "robot"),
+        deploy(-30, "two", "robot"),
+        deploy(-10, "three", "robot"),
+        deploy(5, "two", "ada"),
+        further,
+    ];
     assert_eq!(rolled_back(&all).len(), 2);
 }
 
@@ -101,15 +140,32 @@ fn a_humans_rollback_is_a_step_and_a_robots_is_none() {
     let history = [deploy(-90, "one", "robot"), deploy(-10, "two", "robot")];
     let with = |last: Event| after(&[&history[..], &[last]].concat(), &automatic());
     let by_hand = with(deploy(5, "one", "ada"));
-    assert_eq!(by_hand.verdicts[0].outcome, Outcome::Met, "{:?}", by_hand.verdicts);
-    assert_eq!(by_hand.verdicts[0].sentence, "It took 1 manual step (rollback) to bring it back; 1 is enough.");
+    assert_eq!(
+        by_hand.verdicts[0].outcome,
+        Outcome::Met,
+        "{:?}",
+        by_hand.verdicts
+    );
+    assert_eq!(
+        by_hand.verdicts[0].sentence,
+        "It took 1 manual step (rollback) to bring it back; 1 is enough."
+    );
     assert_eq!(by_hand.milestones.acknowledged.unwrap().at, at(5));
     let by_robot = with(deploy(5, "one", "robot"));
     assert_eq!(by_robot.verdicts[0].outcome, Outcome::NotMet);
-    assert!(by_robot.verdicts[0].sentence.contains("1 taken by automation"), "{}", by_robot.verdicts[0].sentence);
+    assert!(
+        by_robot.verdicts[0]
+            .sentence
+            .contains("1 taken by automation"),
+        "{}",
+        by_robot.verdicts[0].sentence
+    );
     assert_eq!(by_robot.milestones.acknowledged, None);
     // Of whom nobody knows whether they are a person.
-    assert_eq!(with(deploy(5, "one", "")).verdicts[0].outcome, Outcome::Unknown);
+    assert_eq!(
+        with(deploy(5, "one", "")).verdicts[0].outcome,
+        Outcome::Unknown
+    );
 }
 
 #[test]
@@ -118,18 +174,65 @@ fn one_act_told_by_several_systems_counts_once() {
     let with = |more: &[Event]| acts(&[&history[..], more].concat());
     assert_eq!(with(&[deploy(5, "one", "argocd:admin")]), 1.0);
     // kubectl's undo half a minute before the sync, and the person who ran it saying so.
-    assert_eq!(with(&[step(270, "rollback", "kubernetes:ada", false), deploy(5, "one", "argocd:admin")]), 1.0);
+    assert_eq!(
+        with(&[
+            step(270, "rollback", "kubernetes:ada", false),
+            deploy(5, "one", "argocd:admin")
+        ]),
+        1.0
+    );
     let said = step(240, "rollback", "", true);
-    assert_eq!(with(&[said.clone(), step(270, "rollback", "kubernetes:ada", false), deploy(5, "one", "argocd:admin")]), 1.0);
+    assert_eq!(
+        with(&[
+            said.clone(),
+            step(270, "rollback", "kubernetes:ada", false),
+            deploy(5, "one", "argocd:admin")
+        ]),
+        1.0
+    );
     // Argo CD tells of the sync as a step, in the same message.
-    assert_eq!(with(&[step(300, "sync", "argocd:admin", false), deploy(5, "one", "argocd:admin")]), 1.0);
+    assert_eq!(
+        with(&[
+            step(300, "sync", "argocd:admin", false),
+            deploy(5, "one", "argocd:admin")
+        ]),
+        1.0
+    );
     // Later, it is another one.
-    assert_eq!(with(&[step(30, "rollback", "kubernetes:ada", false), deploy(5, "one", "argocd:admin")]), 2.0);
+    assert_eq!(
+        with(&[
+            step(30, "rollback", "kubernetes:ada", false),
+            deploy(5, "one", "argocd:admin")
+        ]),
+        2.0
+    );
     // A drained node is one, two people are two, and what people say they did is what they did.
-    assert_eq!(with(&(1..30).map(|n| step(n * 20, "evict", "kubernetes:ada", false)).collect::<Vec<_>>()), 1.0);
-    assert_eq!(with(&[step(60, "exec", "kubernetes:ada", false), step(70, "exec", "kubernetes:bo", false)]), 2.0);
-    assert_eq!(with(&[step(60, "restart", "", true), step(70, "restart", "", true)]), 2.0);
-    assert_eq!(with(&[step(60, "exec", "kubernetes:ada", false), step(70, "restart", "kubernetes:ada", false)]), 2.0);
+    assert_eq!(
+        with(
+            &(1..30)
+                .map(|n| step(n * 20, "evict", "kubernetes:ada", false))
+                .collect::<Vec<_>>()
+        ),
+        1.0
+    );
+    assert_eq!(
+        with(&[
+            step(60, "exec", "kubernetes:ada", false),
+            step(70, "exec", "kubernetes:bo", false)
+        ]),
+        2.0
+    );
+    assert_eq!(
+        with(&[step(60, "restart", "", true), step(70, "restart", "", true)]),
+        2.0
+    );
+    assert_eq!(
+        with(&[
+            step(60, "exec", "kubernetes:ada", false),
+            step(70, "restart", "kubernetes:ada", false)
+        ]),
+        2.0
+    );
 }
 
 #[test]
@@ -137,11 +240,22 @@ fn a_late_word_of_an_earlier_deploy_makes_it_a_rollback() {
     let force = automatic();
     let mut state = State::default();
     let back = deploy(5, "one", "ada");
-    state.apply(vec![alert("A", "checkout", 0, None), deploy(-500, "two", "robot"), back.clone()], &force, at(6));
+    state.apply(
+        vec![
+            alert("A", "checkout", 0, None),
+            deploy(-500, "two", "robot"),
+            back.clone(),
+        ],
+        &force,
+        at(6),
+    );
     assert!(only(&state).rollbacks.is_empty());
     let changes = state.apply(vec![deploy(-900, "one", "robot")], &force, at(7));
     assert_eq!(only(&state).rollbacks, [back.id]);
-    assert!(changes.changed.contains(&only(&state).id), "it is stored again");
+    assert!(
+        changes.changed.contains(&only(&state).id),
+        "it is stored again"
+    );
     // And one between the two takes that back.
     state.apply(vec![deploy(2, "one", "robot")], &force, at(8));
     assert!(!only(&state).rollbacks.contains(&back.id));
@@ -153,20 +267,46 @@ fn what_was_current_weeks_ago_is_still_known() {
     let force = automatic();
     let mut state = State::default();
     // The newest revision came during an incident that is forgotten meanwhile, the one before it long ago.
-    state.apply((0..40).map(|n| deploy(n - 60, &format!("old {n}"), "robot")).collect(), &force, at(0));
-    state.apply(vec![alert("A", "checkout", 0, None), deploy(3, "new", "robot"), alert("A", "checkout", 0, Some(4))], &force, at(4));
+    state.apply(
+        (0..40)
+            .map(|n| deploy(n - 60, &format!("old {n}"), "robot"))
+            .collect(),
+        &force,
+        at(0),
+    );
+    state.apply(
+        vec![
+            alert("A", "checkout", 0, None),
+            deploy(3, "new", "robot"),
+            alert("A", "checkout", 0, Some(4)),
+        ],
+        &force,
+        at(4),
+    );
     for day in 1..60 {
         pass(&mut state, &force, day * DAY);
         state.tidy(&force);
     }
     assert_eq!(state.incidents().count(), 0);
-    let kept = state.neighbourhoods.values().flat_map(|hood| hood.loose.values()).count();
+    let kept = state
+        .neighbourhoods
+        .values()
+        .flat_map(|hood| hood.loose.values())
+        .count();
     assert_eq!(kept, 10, "a summary is kept");
-    let loose = state.neighbourhoods.values().flat_map(|hood| hood.loose.values().map(|event| Event::clone(event))).collect();
+    let loose = state
+        .neighbourhoods
+        .values()
+        .flat_map(|hood| hood.loose.values().map(|event| Event::clone(event)))
+        .collect();
     let mut restarted = State::restore(Vec::new(), loose, &force, at(60 * DAY));
     for state in [&mut state, &mut restarted] {
         let back = deploy(60 * DAY + 5, "old 39", "ada");
-        state.apply(vec![alert("A", "checkout", 60 * DAY, None), back.clone()], &force, at(60 * DAY + 6));
+        state.apply(
+            vec![alert("A", "checkout", 60 * DAY, None), back.clone()],
+            &force,
+            at(60 * DAY + 6),
+        );
         assert_eq!(only(state).rollbacks, [back.id]);
     }
 }
@@ -175,8 +315,11 @@ fn what_was_current_weeks_ago_is_still_known() {
 fn plainly(history: &[(i64, &str)], at: usize) -> bool {
     let (before, (_, revision)) = (&history[..at], history[at]);
     let first = |wanted: &str| before.iter().position(|(_, known)| *known == wanted);
-    let Some((_, current)) = before.last() else { return false };
-    *current != revision && first(revision).is_some_and(|mine| first(current).is_some_and(|theirs| mine < theirs))
+    let Some((_, current)) = before.last() else {
+        return false;
+    };
+    *current != revision
+        && first(revision).is_some_and(|mine| first(current).is_some_and(|theirs| mine < theirs))
 }
 
 proptest! {

@@ -67,12 +67,21 @@ fn a_met_shadow_announces_nothing_and_sends_no_answer_back() {
     state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
     pass(&mut state, &force, 35);
     let before = only(&state);
-    assert_eq!((before.standing, before.verdicts[0].outcome), (Standing::Suggested, Outcome::NotMet));
+    assert_eq!(
+        (before.standing, before.verdicts[0].outcome),
+        (Standing::Suggested, Outcome::NotMet)
+    );
     pass(&mut state, &force, 41);
     let incident = only(&state);
     let tried = &incident.verdicts[0];
-    assert_eq!((tried.outcome, tried.shadow, tried.leads_to(incident.phase)), (Outcome::Met, true, Decision::Hold));
-    assert_eq!((incident.decision, incident.standing, incident.revision), (Decision::Suggest, Standing::Suggested, before.revision));
+    assert_eq!(
+        (tried.outcome, tried.shadow, tried.leads_to(incident.phase)),
+        (Outcome::Met, true, Decision::Hold)
+    );
+    assert_eq!(
+        (incident.decision, incident.standing, incident.revision),
+        (Decision::Suggest, Standing::Suggested, before.revision)
+    );
     assert_eq!(incident.announced.unwrap().criteria, ["long"]);
 }
 
@@ -82,12 +91,29 @@ fn an_unknown_shadow_suggests_nothing_at_resolution() {
         "criteria: [{name: tried, on: degradation, where: incident.budget_spent > 0.5, longest: 10m, decision: hold, shadow: true}]",
     );
     let mut state = State::default();
-    state.apply(vec![alert("A", "checkout", 0, None), alert("A", "checkout", 0, Some(20))], &force, at(20));
+    state.apply(
+        vec![
+            alert("A", "checkout", 0, None),
+            alert("A", "checkout", 0, Some(20)),
+        ],
+        &force,
+        at(20),
+    );
     pass(&mut state, &force, 100);
     let incident = only(&state);
-    assert_eq!((incident.phase, incident.verdicts[0].outcome), (Phase::Closed, Outcome::Unknown));
-    assert_eq!(incident.verdicts[0].leads_to(incident.phase), Decision::Suggest, "it would have");
-    assert_eq!((incident.decision, incident.standing, incident.announced), (Decision::None, Standing::None, None));
+    assert_eq!(
+        (incident.phase, incident.verdicts[0].outcome),
+        (Phase::Closed, Outcome::Unknown)
+    );
+    assert_eq!(
+        incident.verdicts[0].leads_to(incident.phase),
+        Decision::Suggest,
+        "it would have"
+    );
+    assert_eq!(
+        (incident.decision, incident.standing, incident.announced),
+        (Decision::None, Standing::None, None)
+    );
     assert_eq!(incident.reason, "No postmortem: there are no criteria.");
 }
 
@@ -99,17 +125,36 @@ fn a_shadow_brings_no_dismissed_decision_back() {
     let mut state = State::default();
     state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
     pass(&mut state, &force, 31);
-    state.apply(vec![answer(&only(&state), 32, Answer::Dismiss { reason: DismissReason::Noise })], &force, at(32));
+    state.apply(
+        vec![answer(
+            &only(&state),
+            32,
+            Answer::Dismiss {
+                reason: DismissReason::Noise,
+            },
+        )],
+        &force,
+        at(32),
+    );
     state.apply(vec![request(&only(&state), 33)], &force, at(33));
     let incident = only(&state);
-    assert_eq!((incident.verdicts[0].outcome, incident.standing), (Outcome::Met, Standing::Dismissed));
+    assert_eq!(
+        (incident.verdicts[0].outcome, incident.standing),
+        (Outcome::Met, Standing::Dismissed)
+    );
 }
 
 #[test]
 fn a_shadow_takes_no_place_of_a_near_miss() {
     let near = |minutes: i64| {
         let what = format!("the disk was full to {} %", 90 + minutes / 10);
-        let fact = NearMiss { what, severity: Severity::Critical, closeness: Some(0.9), by_luck: false, barriers_left: None };
+        let fact = NearMiss {
+            what,
+            severity: Severity::Critical,
+            closeness: Some(0.9),
+            by_luck: false,
+            barriers_left: None,
+        };
         let mut event = Event::new("test", at(minutes), Fact::NearMiss(fact));
         event.service = Some("checkout".into());
         event.identify();
@@ -125,7 +170,9 @@ fn a_shadow_takes_no_place_of_a_near_miss() {
         }
         pass(&mut state, &force, 400);
         assert_eq!(state.incidents().count(), 2);
-        let announced = state.incidents().filter_map(|incident| Some((incident.title.clone(), incident.announced.clone()?)));
+        let announced = state
+            .incidents()
+            .filter_map(|incident| Some((incident.title.clone(), incident.announced.clone()?)));
         announced.collect::<Vec<_>>()
     };
     let alone = run(format!("criteria: [{live}]"));

@@ -1,6 +1,8 @@
 //! CEL's syntax tree to a tree of ours, checked on the way: names, functions, how many they take, patterns, zones.
 
-use cel::common::ast::{CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SourceInfo, operators};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, SourceInfo, operators,
+};
 use cel::parser::Expression;
 use regex::RegexBuilder;
 use serde_json::Value as Json;
@@ -28,7 +30,14 @@ pub(crate) fn node(
     places: &SourceInfo,
     names: &[&'static str],
 ) -> Result<(Node, Vec<&'static str>, Fields), ExprFault> {
-    let mut planter = Planter { source, places, names, reads: Vec::new(), fields: Vec::new(), variables: Vec::new() };
+    let mut planter = Planter {
+        source,
+        places,
+        names,
+        reads: Vec::new(),
+        fields: Vec::new(),
+        variables: Vec::new(),
+    };
     let node = planter.node(expression)?;
     Ok((node, planter.reads, planter.fields))
 }
@@ -36,11 +45,16 @@ pub(crate) fn node(
 /// Each text that an expression can give, where all of them stand in it.
 pub(crate) fn texts(expression: &Expression, places: &SourceInfo) -> Option<Vec<(usize, String)>> {
     match &expression.expr {
-        Expr::Literal(LiteralValue::String(text)) => Some(vec![(start(places, expression.id), text.inner().to_owned())]),
+        Expr::Literal(LiteralValue::String(text)) => Some(vec![(
+            start(places, expression.id),
+            text.inner().to_owned(),
+        )]),
         // What gives nothing gives no other text.
         Expr::Literal(LiteralValue::Null) => Some(Vec::new()),
         Expr::Call(call) if call.func_name == operators::CONDITIONAL => {
-            let [_, yes, no] = call.args.as_slice() else { return None };
+            let [_, yes, no] = call.args.as_slice() else {
+                return None;
+            };
             let mut all = texts(yes, places)?;
             all.extend(texts(no, places)?);
             Some(all)
@@ -72,25 +86,38 @@ impl Planter<'_> {
             Expr::Select(select) => {
                 let operand = Box::new(self.node(&select.operand)?);
                 self.field(&operand, &select.field);
-                Ok(if select.test { Node::Has(operand, select.field.clone()) } else { Node::Field(operand, select.field.clone()) })
+                Ok(if select.test {
+                    Node::Has(operand, select.field.clone())
+                } else {
+                    Node::Field(operand, select.field.clone())
+                })
             }
-            Expr::List(list) if list.optional_indices.is_empty() => self.nodes(&list.elements).map(Node::List),
+            Expr::List(list) if list.optional_indices.is_empty() => {
+                self.nodes(&list.elements).map(Node::List)
+            }
             Expr::Map(map) => {
                 let entries = map.entries.iter().map(|entry| match &entry.expr {
-                    EntryExpr::MapEntry(entry) if !entry.optional => Ok((self.node(&entry.key)?, self.node(&entry.value)?)),
+                    EntryExpr::MapEntry(entry) if !entry.optional => {
+                        Ok((self.node(&entry.key)?, self.node(&entry.value)?))
+                    }
                     _ => Err(self.fault(id, "this part of CEL is not available")),
                 });
                 entries.collect::<Result<_, _>>().map(Node::Map)
             }
             Expr::Call(call) => self.call(id, call),
             Expr::Comprehension(call) => self.each(id, call),
-            Expr::Struct(_) | Expr::List(_) => Err(self.fault(id, "this part of CEL is not available")),
+            Expr::Struct(_) | Expr::List(_) => {
+                Err(self.fault(id, "this part of CEL is not available"))
+            }
             Expr::Unspecified => Err(self.fault(id, "something is missing here")),
         }
     }
 
     fn nodes(&mut self, expressions: &[Expression]) -> Result<Vec<Node>, ExprFault> {
-        expressions.iter().map(|expression| self.node(expression)).collect()
+        expressions
+            .iter()
+            .map(|expression| self.node(expression))
+            .collect()
     }
 
     fn literal(&self, id: u64, literal: &LiteralValue) -> Result<Json, ExprFault> {
@@ -98,7 +125,9 @@ impl Planter<'_> {
             LiteralValue::Boolean(value) => (*value.inner()).into(),
             LiteralValue::String(text) => text.inner().into(),
             LiteralValue::Int(value) => (*value.inner()).into(),
-            LiteralValue::Double(value) => number(*value.inner()).map_err(|_| self.fault(id, "this is not a number"))?,
+            LiteralValue::Double(value) => {
+                number(*value.inner()).map_err(|_| self.fault(id, "this is not a number"))?
+            }
             LiteralValue::Null => Json::Null,
             LiteralValue::UInt(_) => return Err(self.fault(id, "write the number without `u`")),
             LiteralValue::Bytes(_) => return Err(self.fault(id, "write the text without `b`")),
@@ -115,12 +144,20 @@ impl Planter<'_> {
             }
             return Ok(Node::Name(known));
         }
-        let known = || self.names.iter().copied().chain(self.variables.iter().map(String::as_str));
+        let known = || {
+            self.names
+                .iter()
+                .copied()
+                .chain(self.variables.iter().map(String::as_str))
+        };
         let message = match nearest(name, known()) {
             Some(meant) => format!("unknown name `{name}`; did you mean `{meant}`?"),
             None => {
                 let known: Vec<String> = known().map(|name| format!("`{name}`")).collect();
-                format!("unknown name `{name}`; known here: {}. A text stands in quotes: \"{name}\"", known.join(", "))
+                format!(
+                    "unknown name `{name}`; known here: {}. A text stands in quotes: \"{name}\"",
+                    known.join(", ")
+                )
             }
         };
         Err(self.fault(id, message))
@@ -136,15 +173,36 @@ impl Planter<'_> {
         let after = call.target.is_some();
         match (name, parts.as_slice()) {
             ("first", [_, ..]) if !after => {
-                return parts.iter().map(|part| self.node(part)).collect::<Result<_, _>>().map(Node::First);
+                return parts
+                    .iter()
+                    .map(|part| self.node(part))
+                    .collect::<Result<_, _>>()
+                    .map(Node::First);
             }
-            ("extract", [text, pattern]) if after => return Ok(Node::Extract(Box::new(self.node(text)?), self.pattern(pattern)?)),
-            ("matches", [text, pattern]) if after => return Ok(Node::Matches(Box::new(self.node(text)?), self.pattern(pattern)?)),
+            ("extract", [text, pattern]) if after => {
+                return Ok(Node::Extract(
+                    Box::new(self.node(text)?),
+                    self.pattern(pattern)?,
+                ));
+            }
+            ("matches", [text, pattern]) if after => {
+                return Ok(Node::Matches(
+                    Box::new(self.node(text)?),
+                    self.pattern(pattern)?,
+                ));
+            }
             ("local", [text, zone]) if !after => {
                 let zone = match &zone.expr {
-                    Expr::Literal(LiteralValue::String(name)) => Ok(times::zone(name.inner()).ok_or_else(|| {
-                        self.fault(zone.id, format!("`{}` is no time zone; write for example \"Europe/Berlin\"", name.inner()))
-                    })?),
+                    Expr::Literal(LiteralValue::String(name)) => Ok(times::zone(name.inner())
+                        .ok_or_else(|| {
+                            self.fault(
+                                zone.id,
+                                format!(
+                                    "`{}` is no time zone; write for example \"Europe/Berlin\"",
+                                    name.inner()
+                                ),
+                            )
+                        })?),
                     _ => Err(Box::new(self.node(zone)?)),
                 };
                 return Ok(Node::Local(Box::new(self.node(text)?), zone));
@@ -156,9 +214,11 @@ impl Planter<'_> {
             *known == name && *count == parts.len() && (*method == after || *known == "size")
         });
         match known {
-            Some((_, function, ..)) => {
-                parts.iter().map(|part| self.node(part)).collect::<Result<_, _>>().map(|parts| Node::Call(*function, parts))
-            }
+            Some((_, function, ..)) => parts
+                .iter()
+                .map(|part| self.node(part))
+                .collect::<Result<_, _>>()
+                .map(|parts| Node::Call(*function, parts)),
             None => Err(self.no_function(id, name)),
         }
     }
@@ -169,12 +229,20 @@ impl Planter<'_> {
         let made: OfTwo = match name {
             operators::LOGICAL_NOT | operators::NEGATE => {
                 let [operand] = parts else { return None };
-                let make = if name == operators::NEGATE { Node::Negative } else { Node::Not };
+                let make = if name == operators::NEGATE {
+                    Node::Negative
+                } else {
+                    Node::Not
+                };
                 return Some(self.node(operand).map(Box::new).map(make));
             }
             operators::CONDITIONAL => {
-                let [condition, yes, no] = parts else { return None };
-                let all = self.node(condition).and_then(|condition| Ok((condition, self.node(yes)?, self.node(no)?)));
+                let [condition, yes, no] = parts else {
+                    return None;
+                };
+                let all = self
+                    .node(condition)
+                    .and_then(|condition| Ok((condition, self.node(yes)?, self.node(no)?)));
                 return Some(all.map(Box::new).map(Node::Choice));
             }
             operators::LOGICAL_AND => Box::new(|both| Node::Logic(false, both)),
@@ -194,8 +262,12 @@ impl Planter<'_> {
             _ => return None,
         };
         let [left, right] = parts else { return None };
-        let both = self.node(left).and_then(|left| Ok((left, self.node(right)?)));
-        if let Ok((of, Node::Literal(Json::String(field))) | (Node::Literal(Json::String(field)), of)) = &both
+        let both = self
+            .node(left)
+            .and_then(|left| Ok((left, self.node(right)?)));
+        if let Ok(
+            (of, Node::Literal(Json::String(field))) | (Node::Literal(Json::String(field)), of),
+        ) = &both
             && matches!(name, operators::INDEX | operators::IN)
         {
             self.field(of, field);
@@ -214,11 +286,18 @@ impl Planter<'_> {
         let Expr::Literal(LiteralValue::String(pattern)) = &expression.expr else {
             return Err(self.fault(expression.id, "a pattern stands here as text in quotes"));
         };
-        RegexBuilder::new(pattern.inner()).size_limit(PATTERN).build().map_err(|error| {
-            let why = error.to_string();
-            let why = why.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            self.fault(expression.id, format!("not a pattern: {why}"))
-        })
+        RegexBuilder::new(pattern.inner())
+            .size_limit(PATTERN)
+            .build()
+            .map_err(|error| {
+                let why = error.to_string();
+                let why = why
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ");
+                self.fault(expression.id, format!("not a pattern: {why}"))
+            })
     }
 
     /// A macro, which CEL's parser has turned into a loop that folds something into its first operand.
@@ -232,52 +311,84 @@ impl Planter<'_> {
         let body = filter.and_then(|filter| Ok((filter, self.node(body)?)));
         self.variables.pop();
         let (filter, body) = body?;
-        Ok(Node::Each(Box::new(Each { kind, over, filter, body })))
+        Ok(Node::Each(Box::new(Each {
+            kind,
+            over,
+            filter,
+            body,
+        })))
     }
 
     fn no_function(&self, id: u64, name: &str) -> ExprFault {
         let message = match name {
             operators::MODULO => "`%` is not available".to_owned(),
-            _ if CALLS.contains(&name) => match FUNCTIONS.iter().find(|(known, ..)| *known == name) {
+            _ if CALLS.contains(&name) => match FUNCTIONS.iter().find(|(known, ..)| *known == name)
+            {
                 Some((_, _, true, count)) => {
                     let rest = vec!["…"; count - 1].join(", ");
                     format!("`{name}` stands after a text or list: `body.title.{name}({rest})`")
                 }
                 Some(_) => format!("`{name}` takes one value: `{name}(body.value)`"),
-                None if matches!(name, "extract" | "matches") => format!("`{name}` stands after a text: `body.title.{name}(\"…\")`"),
-                None if name == "local" => "`local` takes a time and a zone: `local(body.time, \"Europe/Berlin\")`".to_owned(),
-                None if name == "first" => "`first` takes what may give a value: `first(body.a, body.b, \"…\")`".to_owned(),
+                None if matches!(name, "extract" | "matches") => {
+                    format!("`{name}` stands after a text: `body.title.{name}(\"…\")`")
+                }
+                None if name == "local" => {
+                    "`local` takes a time and a zone: `local(body.time, \"Europe/Berlin\")`"
+                        .to_owned()
+                }
+                None if name == "first" => {
+                    "`first` takes what may give a value: `first(body.a, body.b, \"…\")`".to_owned()
+                }
                 None if name == "has" => "`has` takes one field: `has(body.title)`".to_owned(),
                 None => format!("`{name}` stands after a list: `body.alerts.{name}(a, …)`"),
             },
             _ => match nearest(name, CALLS) {
                 Some(meant) => format!("unknown function `{name}`; did you mean `{meant}`?"),
-                None => format!("unknown function `{name}`; known: {}", CALLS.map(|name| format!("`{name}`")).join(", ")),
+                None => format!(
+                    "unknown function `{name}`; known: {}",
+                    CALLS.map(|name| format!("`{name}`")).join(", ")
+                ),
             },
         };
         // A call begins at its bracket, behind the name.
         let start = start(self.places, id);
         let before: String = self.source.chars().take(start).collect();
-        let offset = before.trim_end().strip_suffix(name).map_or(start, |before| before.chars().count());
+        let offset = before
+            .trim_end()
+            .strip_suffix(name)
+            .map_or(start, |before| before.chars().count());
         ExprFault { offset, message }
     }
 
     fn fault(&self, id: u64, message: impl Into<String>) -> ExprFault {
-        ExprFault { offset: start(self.places, id), message: message.into() }
+        ExprFault {
+            offset: start(self.places, id),
+            message: message.into(),
+        }
     }
 }
 
 /// What a macro was written with: its kind, which members count, and what is made of them.
 fn parts(call: &ComprehensionExpr) -> Option<(EachKind, Option<&Expression>, &Expression)> {
-    let Expr::Call(step) = &call.loop_step.expr else { return None };
+    let Expr::Call(step) = &call.loop_step.expr else {
+        return None;
+    };
     let args = step.args.as_slice();
     match (&call.accu_init.expr, step.func_name.as_str(), args) {
-        (Expr::Literal(LiteralValue::Boolean(_)), operators::LOGICAL_OR, [_, body]) => Some((EachKind::Exists, None, body)),
-        (Expr::Literal(LiteralValue::Boolean(_)), operators::LOGICAL_AND, [_, body]) => Some((EachKind::All, None, body)),
-        (Expr::Literal(LiteralValue::Int(_)), operators::CONDITIONAL, [body, _, _]) => Some((EachKind::One, None, body)),
+        (Expr::Literal(LiteralValue::Boolean(_)), operators::LOGICAL_OR, [_, body]) => {
+            Some((EachKind::Exists, None, body))
+        }
+        (Expr::Literal(LiteralValue::Boolean(_)), operators::LOGICAL_AND, [_, body]) => {
+            Some((EachKind::All, None, body))
+        }
+        (Expr::Literal(LiteralValue::Int(_)), operators::CONDITIONAL, [body, _, _]) => {
+            Some((EachKind::One, None, body))
+        }
         (Expr::List(_), operators::ADD, [_, made]) => Some((EachKind::Gather, None, single(made)?)),
         (Expr::List(_), operators::CONDITIONAL, [filter, then, _]) => {
-            let Expr::Call(then) = &then.expr else { return None };
+            let Expr::Call(then) = &then.expr else {
+                return None;
+            };
             Some((EachKind::Gather, Some(filter), single(then.args.get(1)?)?))
         }
         _ => None,

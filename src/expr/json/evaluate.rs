@@ -13,12 +13,29 @@ use super::{Failure, Given};
 
 type Value<'a> = Cow<'a, Json>;
 
-pub(crate) fn evaluate<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Value<'a>, Failure> {
-    Run { given, variables: Vec::new(), steps }.value(node)
+pub(crate) fn evaluate<'a>(
+    node: &'a Node,
+    given: &Given<'a>,
+    steps: &mut u64,
+) -> Result<Value<'a>, Failure> {
+    Run {
+        given,
+        variables: Vec::new(),
+        steps,
+    }
+    .value(node)
 }
 
-pub(crate) fn give<'a>(node: &'a Node, given: &Given<'a>, steps: &mut u64) -> Result<Json, Failure> {
-    let mut run = Run { given, variables: Vec::new(), steps };
+pub(crate) fn give<'a>(
+    node: &'a Node,
+    given: &Given<'a>,
+    steps: &mut u64,
+) -> Result<Json, Failure> {
+    let mut run = Run {
+        given,
+        variables: Vec::new(),
+        steps,
+    };
     let value = run.value(node)?;
     run.owned(value)
 }
@@ -47,7 +64,10 @@ impl<'a> Run<'a, '_> {
             }
             Json::Object(map) => {
                 self.spend(1)?;
-                map.iter().try_for_each(|(key, value)| self.spend(1 + key.len() / 16).and_then(|()| self.weigh(value)))
+                map.iter().try_for_each(|(key, value)| {
+                    self.spend(1 + key.len() / 16)
+                        .and_then(|()| self.weigh(value))
+                })
             }
         }
     }
@@ -83,7 +103,9 @@ impl<'a> Run<'a, '_> {
                 inside(found, field).ok_or_else(|| Failure::Absent(path(node)))?
             }
             Node::Has(operand, field) => Cow::Owned(match self.value(operand) {
-                Ok(found) => inside(found, field).is_some_and(|value| !value.is_null()).into(),
+                Ok(found) => inside(found, field)
+                    .is_some_and(|value| !value.is_null())
+                    .into(),
                 Err(Failure::Absent(_)) => false.into(),
                 Err(failure) => return Err(failure),
             }),
@@ -99,7 +121,9 @@ impl<'a> Run<'a, '_> {
             Node::Map(nodes) => Cow::Owned(self.map(nodes)?),
             Node::Not(operand) => Cow::Owned((!self.truth(operand)?).into()),
             Node::Negative(operand) => Cow::Owned(number(-self.number(operand)?)?),
-            Node::Logic(settles, both) => Cow::Owned(self.logic(*settles, &both.0, &both.1)?.into()),
+            Node::Logic(settles, both) => {
+                Cow::Owned(self.logic(*settles, &both.0, &both.1)?.into())
+            }
             Node::Choice(all) => {
                 let yes = self.truth(&all.0)?;
                 self.value(if yes { &all.1 } else { &all.2 })?
@@ -145,10 +169,17 @@ impl<'a> Run<'a, '_> {
             Node::Extract(operand, pattern) => {
                 let found = self.present(operand)?;
                 self.length(&found)?;
-                let hit = pattern.captures(text(&found)?).and_then(|hit| hit.get(1).or_else(|| hit.get(0)));
+                let hit = pattern
+                    .captures(text(&found)?)
+                    .and_then(|hit| hit.get(1).or_else(|| hit.get(0)));
                 match hit {
                     Some(hit) => Cow::Owned(hit.as_str().into()),
-                    None => return Err(Failure::Absent(format!("what fits `{pattern}` in {}", path(operand)))),
+                    None => {
+                        return Err(Failure::Absent(format!(
+                            "what fits `{pattern}` in {}",
+                            path(operand)
+                        )));
+                    }
                 }
             }
             Node::Matches(operand, pattern) => {
@@ -163,7 +194,8 @@ impl<'a> Run<'a, '_> {
                     Err(node) => {
                         let name = self.present(node)?;
                         let name = text(&name)?;
-                        times::zone(name).ok_or_else(|| Failure::Wrong(format!("`{name}` is no time zone")))?
+                        times::zone(name)
+                            .ok_or_else(|| Failure::Wrong(format!("`{name}` is no time zone")))?
                     }
                 };
                 Cow::Owned(times::local(text(&found)?, zone)?.into())
@@ -182,12 +214,16 @@ impl<'a> Run<'a, '_> {
 
     fn truth(&mut self, node: &'a Node) -> Result<bool, Failure> {
         let value = self.present(node)?;
-        value.as_bool().ok_or_else(|| Failure::Wrong(format!("{} is neither true nor false", what(&value))))
+        value
+            .as_bool()
+            .ok_or_else(|| Failure::Wrong(format!("{} is neither true nor false", what(&value))))
     }
 
     fn number(&mut self, node: &'a Node) -> Result<f64, Failure> {
         let value = self.present(node)?;
-        value.as_f64().ok_or_else(|| Failure::Wrong(format!("{} is no number", what(&value))))
+        value
+            .as_f64()
+            .ok_or_else(|| Failure::Wrong(format!("{} is no number", what(&value))))
     }
 
     fn logic(&mut self, settles: bool, left: &'a Node, right: &'a Node) -> Result<bool, Failure> {
@@ -203,21 +239,35 @@ impl<'a> Run<'a, '_> {
         }
     }
 
-    fn index(&mut self, node: &'a Node, operand: &'a Node, key: &'a Node) -> Result<Value<'a>, Failure> {
+    fn index(
+        &mut self,
+        node: &'a Node,
+        operand: &'a Node,
+        key: &'a Node,
+    ) -> Result<Value<'a>, Failure> {
         let (found, key) = (self.value(operand)?, self.value(key)?);
         let absent = || Failure::Absent(format!("{}[{key}]", path(operand)));
         match key.as_ref() {
             Json::String(key) => inside(found, key).ok_or_else(absent),
             Json::Number(place) => {
-                let place = place.as_u64().and_then(|place| usize::try_from(place).ok()).ok_or_else(absent)?;
+                let place = place
+                    .as_u64()
+                    .and_then(|place| usize::try_from(place).ok())
+                    .ok_or_else(absent)?;
                 match found {
                     Cow::Borrowed(value) => value.get(place).map(Cow::Borrowed),
-                    Cow::Owned(Json::Array(mut list)) => (place < list.len()).then(|| Cow::Owned(list.swap_remove(place))),
+                    Cow::Owned(Json::Array(mut list)) => {
+                        (place < list.len()).then(|| Cow::Owned(list.swap_remove(place)))
+                    }
                     Cow::Owned(_) => None,
                 }
                 .ok_or_else(absent)
             }
-            other => Err(Failure::Wrong(format!("{} cannot be looked up in {}", what(other), path(node)))),
+            other => Err(Failure::Wrong(format!(
+                "{} cannot be looked up in {}",
+                what(other),
+                path(node)
+            ))),
         }
     }
 
@@ -258,7 +308,11 @@ impl<'a> Run<'a, '_> {
             }
             (left, right) => match (left.as_f64(), right.as_f64()) {
                 (Some(left), Some(right)) => number(left + right),
-                _ => Err(Failure::Wrong(format!("{} and {} cannot be added", what(&left), what(&right)))),
+                _ => Err(Failure::Wrong(format!(
+                    "{} and {} cannot be added",
+                    what(&left),
+                    what(&right)
+                ))),
             },
         }
     }
@@ -278,7 +332,9 @@ impl<'a> Run<'a, '_> {
         for node in nodes {
             last = self.value(node);
             match &last {
-                Ok(value) if value.is_null() || value.as_str().is_some_and(|text| text.trim().is_empty()) => {}
+                Ok(value)
+                    if value.is_null()
+                        || value.as_str().is_some_and(|text| text.trim().is_empty()) => {}
                 Ok(_) | Err(Failure::Spent) => return last,
                 Err(_) => {}
             }
@@ -289,15 +345,25 @@ impl<'a> Run<'a, '_> {
     /// A value that is not null.
     fn present(&mut self, node: &'a Node) -> Result<Value<'a>, Failure> {
         let value = self.value(node)?;
-        if value.is_null() { Err(Failure::Absent(path(node))) } else { Ok(value) }
+        if value.is_null() {
+            Err(Failure::Absent(path(node)))
+        } else {
+            Ok(value)
+        }
     }
 
     fn each(&mut self, each: &'a Each) -> Result<Json, Failure> {
         let members: Vec<Value<'a>> = match self.present(&each.over)? {
             Cow::Borrowed(Json::Array(list)) => list.iter().map(Cow::Borrowed).collect(),
             Cow::Owned(Json::Array(list)) => list.into_iter().map(Cow::Owned).collect(),
-            Cow::Borrowed(Json::Object(map)) => map.keys().map(|key| Cow::Owned(key.as_str().into())).collect(),
-            Cow::Owned(Json::Object(map)) => map.into_iter().map(|(key, _)| Cow::Owned(key.into())).collect(),
+            Cow::Borrowed(Json::Object(map)) => map
+                .keys()
+                .map(|key| Cow::Owned(key.as_str().into()))
+                .collect(),
+            Cow::Owned(Json::Object(map)) => map
+                .into_iter()
+                .map(|(key, _)| Cow::Owned(key.into()))
+                .collect(),
             other => return Err(Failure::Wrong(format!("{} is no list", what(&other)))),
         };
         self.spend(members.len())?;
@@ -314,7 +380,12 @@ impl<'a> Run<'a, '_> {
                     (EachKind::All, Some(false)) => return Ok(false.into()),
                     (_, Some(true)) => count += 1,
                     (_, Some(false)) => {}
-                    (_, None) => failed = failed.or(Some(Failure::Wrong(format!("{} is neither true nor false", what(&value))))),
+                    (_, None) => {
+                        failed = failed.or(Some(Failure::Wrong(format!(
+                            "{} is neither true nor false",
+                            what(&value)
+                        ))))
+                    }
                 },
                 Err(Failure::Spent) => return Err(Failure::Spent),
                 Err(failure) => failed = failed.or(Some(failure)),
@@ -353,9 +424,15 @@ fn inside<'a>(value: Value<'a>, field: &str) -> Option<Value<'a>> {
 fn equal(left: &Json, right: &Json) -> bool {
     match (left, right) {
         // 1 and 1.0 are one number; ids beyond 2^53 are told apart.
-        (Json::Number(left), Json::Number(right)) => left == right || (left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64(),
+        (Json::Number(left), Json::Number(right)) => {
+            left == right || (left.is_f64() || right.is_f64()) && left.as_f64() == right.as_f64()
+        }
         (Json::Array(left), Json::Array(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal(left, right))
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| equal(left, right))
         }
         (left, right) => left == right,
     }
@@ -364,9 +441,14 @@ fn equal(left: &Json, right: &Json) -> bool {
 fn ordered(order: Order, left: &Json, right: &Json) -> Result<bool, Failure> {
     let found = match (left, right) {
         (Json::String(left), Json::String(right)) => Some(left.cmp(right)),
-        _ => left.as_f64().zip(right.as_f64()).and_then(|(left, right)| left.partial_cmp(&right)),
+        _ => left
+            .as_f64()
+            .zip(right.as_f64())
+            .and_then(|(left, right)| left.partial_cmp(&right)),
     };
-    let found = found.ok_or_else(|| Failure::Wrong(format!("{} and {} have no order", what(left), what(right))))?;
+    let found = found.ok_or_else(|| {
+        Failure::Wrong(format!("{} and {} have no order", what(left), what(right)))
+    })?;
     Ok(match order {
         Order::Less => found.is_lt(),
         Order::AtMost => found.is_le(),

@@ -13,13 +13,22 @@ const LONGEST: usize = 1 << 20;
 
 /// What `function` gives of as many values as it takes.
 pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json, Failure> {
-    let text = |place: usize| values.get(place).map_or(Err(Failure::Spent), |value| text(value));
+    let text = |place: usize| {
+        values
+            .get(place)
+            .map_or(Err(Failure::Spent), |value| text(value))
+    };
     Ok(match function {
         Function::Size => match values.first().map(AsRef::as_ref) {
             Some(Json::String(text)) => text.chars().count().into(),
             Some(Json::Array(list)) => list.len().into(),
             Some(Json::Object(map)) => map.len().into(),
-            other => return Err(Failure::Wrong(format!("{} has no size", what(other.unwrap_or(&Json::Null))))),
+            other => {
+                return Err(Failure::Wrong(format!(
+                    "{} has no size",
+                    what(other.unwrap_or(&Json::Null))
+                )));
+            }
         },
         Function::Contains => text(0)?.contains(text(1)?).into(),
         Function::StartsWith => text(0)?.starts_with(text(1)?).into(),
@@ -30,7 +39,11 @@ pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
         Function::Split => text(0)?.split(text(1)?).map(Json::from).collect(),
         Function::Replace => {
             let (whole, old, new) = (text(0)?, text(1)?, text(2)?);
-            let found = if old.is_empty() { whole.len() + 1 } else { whole.matches(old).count() };
+            let found = if old.is_empty() {
+                whole.len() + 1
+            } else {
+                whole.matches(old).count()
+            };
             bounded(whole.len().saturating_add(found.saturating_mul(new.len())))?;
             whole.replace(old, new).into()
         }
@@ -47,24 +60,48 @@ pub(crate) fn call(function: Function, values: &[Cow<'_, Json>]) -> Result<Json,
             Some(Json::String(text)) => text.as_str().into(),
             Some(Json::Number(number)) => number.to_string().into(),
             Some(Json::Bool(value)) => value.to_string().into(),
-            other => return Err(Failure::Wrong(format!("{} is no text", what(other.unwrap_or(&Json::Null))))),
+            other => {
+                return Err(Failure::Wrong(format!(
+                    "{} is no text",
+                    what(other.unwrap_or(&Json::Null))
+                )));
+            }
         },
         Function::Number => match values.first().map(AsRef::as_ref) {
             Some(Json::Number(number)) => Json::Number(number.clone()),
             Some(Json::String(text)) => match text.trim().parse() {
                 Ok(value) => number(value)?,
-                Err(_) => return Err(Failure::Wrong(format!("{} is no number", what(&Json::String(text.clone()))))),
+                Err(_) => {
+                    return Err(Failure::Wrong(format!(
+                        "{} is no number",
+                        what(&Json::String(text.clone()))
+                    )));
+                }
             },
-            other => return Err(Failure::Wrong(format!("{} is no number", what(other.unwrap_or(&Json::Null))))),
+            other => {
+                return Err(Failure::Wrong(format!(
+                    "{} is no number",
+                    what(other.unwrap_or(&Json::Null))
+                )));
+            }
         },
-        Function::Seconds => since_1970(values.first().map_or(&Json::Null, AsRef::as_ref), 1.0)?.into(),
-        Function::Millis => since_1970(values.first().map_or(&Json::Null, AsRef::as_ref), 1000.0)?.into(),
+        Function::Seconds => {
+            since_1970(values.first().map_or(&Json::Null, AsRef::as_ref), 1.0)?.into()
+        }
+        Function::Millis => {
+            since_1970(values.first().map_or(&Json::Null, AsRef::as_ref), 1000.0)?.into()
+        }
     })
 }
 
 /// The text that a value is.
 pub(crate) fn text(value: &Json) -> Result<&str, Failure> {
-    value.as_str().ok_or_else(|| Failure::Wrong(format!("{} is no text; `string(…)` makes one of a number", what(value))))
+    value.as_str().ok_or_else(|| {
+        Failure::Wrong(format!(
+            "{} is no text; `string(…)` makes one of a number",
+            what(value)
+        ))
+    })
 }
 
 /// A number, whole where it is.
@@ -73,10 +110,16 @@ pub(crate) fn number(value: f64) -> Result<Json, Failure> {
     if value.fract() == 0.0 && value.abs() < 9_007_199_254_740_992.0 {
         return Ok((value as i64).into());
     }
-    Number::from_f64(value).map(Json::Number).ok_or_else(|| Failure::Wrong("this is not a number any more".to_owned()))
+    Number::from_f64(value)
+        .map(Json::Number)
+        .ok_or_else(|| Failure::Wrong("this is not a number any more".to_owned()))
 }
 
 /// Refuses a text that would be too long.
 pub(crate) fn bounded(length: usize) -> Result<(), Failure> {
-    if length > LONGEST { Err(Failure::Wrong("the text becomes too long".to_owned())) } else { Ok(()) }
+    if length > LONGEST {
+        Err(Failure::Wrong("the text becomes too long".to_owned()))
+    } else {
+        Ok(())
+    }
 }

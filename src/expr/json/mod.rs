@@ -35,7 +35,10 @@ impl<'a> Given<'a> {
     }
 
     fn get(&self, name: &str) -> Option<&'a Json> {
-        self.0.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
     }
 }
 
@@ -76,11 +79,19 @@ impl std::fmt::Debug for Compiled {
 /// The first fault found.
 pub(crate) fn compile(source: &str, names: &[&'static str]) -> Result<Formula, ExprFault> {
     guard::before_parsing(source)?;
-    let (expression, places) = Parser::new().parse_with_source_info(source).map_err(|errors| guard::not_cel(source, &errors))?;
+    let (expression, places) = Parser::new()
+        .parse_with_source_info(source)
+        .map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
     let (node, reads, fields) = compile::node(&expression, source, &places, names)?;
     let texts = compile::texts(&expression, &places);
-    Ok(Formula(Arc::new(Compiled { source: source.to_owned(), node, reads, fields, texts })))
+    Ok(Formula(Arc::new(Compiled {
+        source: source.to_owned(),
+        node,
+        reads,
+        fields,
+        texts,
+    })))
 }
 
 impl Formula {
@@ -98,7 +109,11 @@ impl Formula {
 
     /// The fields of `name` that it reads by what they are called: of `headers["x-stage"]` that is `x-stage`.
     pub(crate) fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
-        self.0.fields.iter().filter(move |(of, _)| *of == name).map(|(_, field)| field.as_str())
+        self.0
+            .fields
+            .iter()
+            .filter(move |(of, _)| *of == name)
+            .map(|(_, field)| field.as_str())
     }
 
     /// Every text it can give with the offset at which it stands, where all it can give stand in it: `a ? "x" : "y"`.
@@ -111,7 +126,11 @@ impl Formula {
     ///
     /// # Errors
     /// When it gives nothing.
-    pub(crate) fn evaluate<'a>(&'a self, given: &Given<'a>, steps: &mut u64) -> Result<Cow<'a, Json>, Failure> {
+    pub(crate) fn evaluate<'a>(
+        &'a self,
+        given: &Given<'a>,
+        steps: &mut u64,
+    ) -> Result<Cow<'a, Json>, Failure> {
         evaluate::evaluate(&self.0.node, given, steps)
     }
 

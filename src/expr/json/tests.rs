@@ -17,7 +17,12 @@ fn body() -> Json {
 fn given(source: &str) -> Result<Json, Failure> {
     let formula = compile(source, &NAMES).unwrap_or_else(|fault| panic!("{source}: {fault:?}"));
     let (body, now) = (body(), json!("2026-11-23T12:00:00Z"));
-    formula.evaluate(&Given::default().with("body", &body).with("now", &now), &mut 10_000).map(std::borrow::Cow::into_owned)
+    formula
+        .evaluate(
+            &Given::default().with("body", &body).with("now", &now),
+            &mut 10_000,
+        )
+        .map(std::borrow::Cow::into_owned)
 }
 
 fn check(source: &str, wanted: impl Into<Json>) {
@@ -26,7 +31,9 @@ fn check(source: &str, wanted: impl Into<Json>) {
 
 fn fails(source: &str, wanted: &str) {
     match given(source) {
-        Err(Failure::Absent(why) | Failure::Wrong(why)) => assert!(why.contains(wanted), "{source}: {why}"),
+        Err(Failure::Absent(why) | Failure::Wrong(why)) => {
+            assert!(why.contains(wanted), "{source}: {why}")
+        }
         other => panic!("{source}: {other:?}"),
     }
 }
@@ -36,7 +43,10 @@ fn fields_lists_and_maps_are_read() {
     check("body.title", "High <load>");
     check("body.list[1].k", "b");
     check("body[\"n\"]", 3);
-    check("{\"url\": body.title, \"nothing\": body.nowhere, \"null\": body.none}", json!({"url": "High <load>"}));
+    check(
+        "{\"url\": body.title, \"nothing\": body.nowhere, \"null\": body.none}",
+        json!({"url": "High <load>"}),
+    );
     check("[body.n, \"x\"]", json!([3, "x"]));
     check("{\"a\": 1} + {\"a\": 2, \"b\": 3}", json!({"a": 2, "b": 3}));
     check("now", "2026-11-23T12:00:00Z");
@@ -44,15 +54,23 @@ fn fields_lists_and_maps_are_read() {
 
 #[test]
 fn what_is_absent_is_told_and_can_be_asked_for() {
-    for source in
-        ["has(body.title)", "!has(body.nope)", "!has(body.none)", "!has(body.a.b.c)", "!has(body.title.inside)", "body.none == null"]
-    {
+    for source in [
+        "has(body.title)",
+        "!has(body.nope)",
+        "!has(body.none)",
+        "!has(body.a.b.c)",
+        "!has(body.title.inside)",
+        "body.none == null",
+    ] {
         check(source, true);
     }
     fails("body.nope.deeper", "body.nope");
     fails("body.list[9]", "body.list[9]");
     fails("item.x", "item");
-    check("first(body.nope, body.none, body.blank, body.title)", "High <load>");
+    check(
+        "first(body.nope, body.none, body.blank, body.title)",
+        "High <load>",
+    );
     check("first(seconds(body.title), \"else\")", "else");
     check("first(body.none, \"\")", "");
     check("first(body.nope, body.none)", Json::Null);
@@ -64,7 +82,14 @@ fn what_is_absent_is_told_and_can_be_asked_for() {
 
 #[test]
 fn numbers_are_of_one_kind_and_ids_stay_whole() {
-    for source in ["body.n == 3.0", "body.n + body.half == 4.5", "body.n > 2", "body.half < body.n", "body.n in [1, 3]", "-body.n == -3"] {
+    for source in [
+        "body.n == 3.0",
+        "body.n + body.half == 4.5",
+        "body.n > 2",
+        "body.half < body.n",
+        "body.n in [1, 3]",
+        "-body.n == -3",
+    ] {
         check(source, true);
     }
     check("string(body.big)", "9007199254740993");
@@ -77,11 +102,23 @@ fn numbers_are_of_one_kind_and_ids_stay_whole() {
 
 #[test]
 fn texts_are_taken_apart() {
-    check("body.title.lowerAscii().contains(\"load\") && body.title.startsWith(\"High\")", true);
-    check("body.path.extract(\"(?i)/resourcegroups/([^/]+)\")", "shop-rg");
+    check(
+        "body.title.lowerAscii().contains(\"load\") && body.title.startsWith(\"High\")",
+        true,
+    );
+    check(
+        "body.path.extract(\"(?i)/resourcegroups/([^/]+)\")",
+        "shop-rg",
+    );
     fails("body.title.extract(\"[0-9]+\")", "what fits");
-    check("body.tags.filter(t, t.startsWith(\"env:\"))[0].split(\":\")[1]", "prod");
-    check("body.tags.map(t, t.replace(\":\", \"=\")).join(\",\")", "env=prod,team=shop");
+    check(
+        "body.tags.filter(t, t.startsWith(\"env:\"))[0].split(\":\")[1]",
+        "prod",
+    );
+    check(
+        "body.tags.map(t, t.replace(\":\", \"=\")).join(\",\")",
+        "env=prod,team=shop",
+    );
     check("\" a \".trim().upperAscii()", "A");
     check("size(body.title) == 11 && body.tags.size() == 2", true);
     check("body.title.matches(\"^High\")", true);
@@ -94,7 +131,10 @@ fn macros_go_through_lists() {
     check("body.list.all(l, has(l.k))", true);
     check("body.list.filter(l, has(l.v)).map(l, l.v)", json!([1, 2]));
     check("body.list.map(l, has(l.v), l.k)", json!(["a", "b"]));
-    check("body.list.map(a, body.list.exists(b, b.k == a.k))", json!([true, true, true]));
+    check(
+        "body.list.map(a, body.list.exists(b, b.k == a.k))",
+        json!([true, true, true]),
+    );
     check("body.at.exists(k, k == \"ms\")", true);
     fails("body.list.all(l, l.v > 0)", "l.v");
     fails("body.title.map(t, t)", "no list");
@@ -108,12 +148,30 @@ fn times_of_any_form_become_rfc_3339() {
     fails("seconds(body.title)", "is not a number");
     fails("seconds(999999999999999)", "year 9999");
     check("local(body.at.kuma, \"UTC\")", "2026-11-23T07:00:01.250Z");
-    check("local(\"3/22/2019 1:36:31 PM\", \"UTC\")", "2019-03-22T13:36:31Z");
-    check("local(\"2026.11.23 08:00:00\", \"Europe/Berlin\")", "2026-11-23T07:00:00Z");
-    check("local(\"2026-11-23T08:00:00.5+0100\", \"America/New_York\")", "2026-11-23T07:00:00.500Z");
-    check("local(\"2026-10-25 02:30:00\", \"Europe/Berlin\")", "2026-10-25T00:30:00Z");
-    check("local(\"2026-11-23 08:00\", \"+01:00\")", "2026-11-23T07:00:00Z");
-    fails("local(\"2026-03-29 02:30:00\", \"Europe/Berlin\")", "put forward");
+    check(
+        "local(\"3/22/2019 1:36:31 PM\", \"UTC\")",
+        "2019-03-22T13:36:31Z",
+    );
+    check(
+        "local(\"2026.11.23 08:00:00\", \"Europe/Berlin\")",
+        "2026-11-23T07:00:00Z",
+    );
+    check(
+        "local(\"2026-11-23T08:00:00.5+0100\", \"America/New_York\")",
+        "2026-11-23T07:00:00.500Z",
+    );
+    check(
+        "local(\"2026-10-25 02:30:00\", \"Europe/Berlin\")",
+        "2026-10-25T00:30:00Z",
+    );
+    check(
+        "local(\"2026-11-23 08:00\", \"+01:00\")",
+        "2026-11-23T07:00:00Z",
+    );
+    fails(
+        "local(\"2026-03-29 02:30:00\", \"Europe/Berlin\")",
+        "put forward",
+    );
     fails("local(body.title, \"UTC\")", "not a date");
 }
 
@@ -140,7 +198,14 @@ fn faults_are_found_before_anything_runs() {
 #[test]
 fn a_choice_of_texts_is_known_before_anything_runs() {
     let formula = compile("body.a == 1 ? \"x\" : body.b ? \"y\" : \"z\"", &NAMES).unwrap();
-    assert_eq!(formula.texts().unwrap(), [(14, "x".to_owned()), (29, "y".to_owned()), (35, "z".to_owned())]);
+    assert_eq!(
+        formula.texts().unwrap(),
+        [
+            (14, "x".to_owned()),
+            (29, "y".to_owned()),
+            (35, "z".to_owned())
+        ]
+    );
     assert!(compile("body.a", &NAMES).unwrap().texts().is_none());
 }
 
@@ -157,10 +222,17 @@ fn evaluation_ends() {
     ] {
         let mut steps = 100_000;
         let formula = compile(source, &NAMES).unwrap();
-        assert_eq!(formula.evaluate(&given, &mut steps), Err(Failure::Spent), "{source}");
+        assert_eq!(
+            formula.evaluate(&given, &mut steps),
+            Err(Failure::Spent),
+            "{source}"
+        );
     }
     let formula = compile("body.long + body.long + body.long", &NAMES).unwrap();
-    assert!(matches!(formula.evaluate(&given, &mut 10_000_000), Err(Failure::Wrong(_))));
+    assert!(matches!(
+        formula.evaluate(&given, &mut 10_000_000),
+        Err(Failure::Wrong(_))
+    ));
 }
 
 proptest::proptest! {

@@ -23,30 +23,52 @@ const NAIVE: [&str; 8] = [
     "%m/%d/%Y %I:%M:%S %p",
     "%m/%d/%Y %H:%M:%S",
 ];
-const WITH_OFFSET: [&str; 3] = ["%Y-%m-%dT%H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f%z", "%Y-%m-%d %H:%M:%S%.f %z"];
+const WITH_OFFSET: [&str; 3] = [
+    "%Y-%m-%dT%H:%M:%S%.f%z",
+    "%Y-%m-%d %H:%M:%S%.f%z",
+    "%Y-%m-%d %H:%M:%S%.f %z",
+];
 
 /// The zone of that name, or offset: `Europe/Berlin`, `UTC`, `+01:00`.
 pub(crate) fn zone(text: &str) -> Option<Zone> {
     let text = text.trim();
-    text.parse().map(Zone::Named).or_else(|_| text.parse().map(Zone::Fixed)).ok()
+    text.parse()
+        .map(Zone::Named)
+        .or_else(|_| text.parse().map(Zone::Fixed))
+        .ok()
 }
 
 /// A text without a zone, read as of `zone`. One that states its offset keeps it.
 pub(crate) fn local(text: &str, zone: Zone) -> Result<String, Failure> {
     let text = text.trim();
     let stated = DateTime::parse_from_rfc3339(text).ok();
-    let stated = stated.or_else(|| WITH_OFFSET.iter().find_map(|form| DateTime::parse_from_str(text, form).ok()));
+    let stated = stated.or_else(|| {
+        WITH_OFFSET
+            .iter()
+            .find_map(|form| DateTime::parse_from_str(text, form).ok())
+    });
     if let Some(time) = stated {
         return Ok(written(time.with_timezone(&Utc)));
     }
-    let Some(naive) = NAIVE.iter().find_map(|form| NaiveDateTime::parse_from_str(text, form).ok()) else {
-        return Err(Failure::Wrong(format!("`{}` is not a date with a time", shown(text))));
+    let Some(naive) = NAIVE
+        .iter()
+        .find_map(|form| NaiveDateTime::parse_from_str(text, form).ok())
+    else {
+        return Err(Failure::Wrong(format!(
+            "`{}` is not a date with a time",
+            shown(text)
+        )));
     };
     let found = match zone {
         Zone::Named(zone) => instant(zone.from_local_datetime(&naive)),
         Zone::Fixed(zone) => instant(zone.from_local_datetime(&naive)),
     };
-    found.map(written).ok_or_else(|| Failure::Wrong(format!("there is no {} there: the clock is put forward then", shown(text))))
+    found.map(written).ok_or_else(|| {
+        Failure::Wrong(format!(
+            "there is no {} there: the clock is put forward then",
+            shown(text)
+        ))
+    })
 }
 
 /// Of an hour that comes twice the first is meant: a beginning is then never too late.
@@ -68,11 +90,17 @@ pub(crate) fn since_1970(value: &Json, per: f64) -> Result<String, Failure> {
         return Err(Failure::Absent("a time".to_owned()));
     }
     // Whole numbers below 2^53, and so exact; chrono refuses what is beyond its years.
-    #[expect(clippy::cast_possible_truncation, reason = "what is too large becomes the largest, which is no time")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "what is too large becomes the largest, which is no time"
+    )]
     let micros = (number * (1_000_000.0 / per)).round() as i64;
-    match DateTime::from_timestamp_micros(micros).filter(|time| time.timestamp() < 253_402_300_800) {
+    match DateTime::from_timestamp_micros(micros).filter(|time| time.timestamp() < 253_402_300_800)
+    {
         Some(time) => Ok(written(time)),
-        None => Err(Failure::Wrong(format!("{number} is beyond the year 9999; `seconds` and `millis` differ by a thousand"))),
+        None => Err(Failure::Wrong(format!(
+            "{number} is beyond the year 9999; `seconds` and `millis` differ by a thousand"
+        ))),
     }
 }
 

@@ -37,7 +37,10 @@ struct Form<'a> {
 
 /// The form.
 pub(crate) fn render(view: &View) -> String {
-    show(&Form { tab: Tab::Ask, view })
+    show(&Form {
+        tab: Tab::Ask,
+        view,
+    })
 }
 
 #[derive(Template)]
@@ -49,7 +52,10 @@ struct Asked<'a> {
 
 /// Thanks, with the address at which to hear what became of it: made by us, never what a person entered.
 pub(crate) fn render_asked(status_url: &str) -> String {
-    show(&Asked { tab: Tab::Ask, status_url })
+    show(&Asked {
+        tab: Tab::Ask,
+        status_url,
+    })
 }
 
 #[cfg(test)]
@@ -60,18 +66,33 @@ mod tests {
     fn only_the_reason_is_required() {
         let html = render(&View::default());
         assert_eq!(html.matches(" required").count(), 1);
-        let reason = html.split("name=\"reason\"").nth(1).and_then(|rest| rest.split('>').next());
+        let reason = html
+            .split("name=\"reason\"")
+            .nth(1)
+            .and_then(|rest| rest.split('>').next());
         assert!(reason.is_some_and(|attributes| attributes.contains("required")));
     }
 
     #[test]
     fn what_was_entered_comes_back_as_text() {
-        let entered =
-            Entered { reason: "</textarea><script>x</script>".to_owned(), service: "\" autofocus".to_owned(), ..Entered::default() };
+        let entered = Entered {
+            reason: "</textarea><script>x</script>".to_owned(),
+            service: "\" autofocus".to_owned(),
+            ..Entered::default()
+        };
         let fault = Some("The time is not one.".to_owned());
-        let html = render(&View { services: vec!["checkout".to_owned()], entered, fault });
-        assert!(!html.contains("<script>") && !html.contains("value=\"\" autofocus"), "{html}");
-        assert!(html.contains("The time is not one.") && html.contains("<option value=\"checkout\">"));
+        let html = render(&View {
+            services: vec!["checkout".to_owned()],
+            entered,
+            fault,
+        });
+        assert!(
+            !html.contains("<script>") && !html.contains("value=\"\" autofocus"),
+            "{html}"
+        );
+        assert!(
+            html.contains("The time is not one.") && html.contains("<option value=\"checkout\">")
+        );
     }
 
     #[test]

@@ -21,7 +21,11 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn report(&self) -> Option<&Report> {
-        if let State::Done(report) = &self.job.state { Some(report) } else { None }
+        if let State::Done(report) = &self.job.state {
+            Some(report)
+        } else {
+            None
+        }
     }
 
     /// How far it is, while it is not over: from 0 to 100.
@@ -38,9 +42,20 @@ impl Page<'_> {
     }
 
     /// Those that are listed, in the order of the report, and how many are not.
-    fn listed<'r>(&self, report: &'r Report) -> (Vec<&'r crate::trial::comparison::Compared>, usize) {
-        let of = |changed: bool| report.incidents.iter().filter(move |compared| (compared.shift != Shift::Unchanged) == changed);
-        let listed: Vec<_> = of(true).take(CHANGED).chain(of(false).take(UNCHANGED)).collect();
+    fn listed<'r>(
+        &self,
+        report: &'r Report,
+    ) -> (Vec<&'r crate::trial::comparison::Compared>, usize) {
+        let of = |changed: bool| {
+            report
+                .incidents
+                .iter()
+                .filter(move |compared| (compared.shift != Shift::Unchanged) == changed)
+        };
+        let listed: Vec<_> = of(true)
+            .take(CHANGED)
+            .chain(of(false).take(UNCHANGED))
+            .collect();
         let left_out = report.incidents.len() - listed.len();
         (listed, left_out)
     }
@@ -48,5 +63,8 @@ impl Page<'_> {
 
 /// The page.
 pub(crate) fn render(job: &Job) -> String {
-    show(&Page { tab: Tab::Criteria, job })
+    show(&Page {
+        tab: Tab::Criteria,
+        job,
+    })
 }

@@ -44,7 +44,9 @@ impl Page<'_> {
         match &job.state {
             State::Waiting => "waits".to_owned(),
             State::Running(progress) => format!("runs, {:.0} %", progress.done * 100.0),
-            State::Done(report) => format!("held {}, before {}", report.after.held, report.before.held),
+            State::Done(report) => {
+                format!("held {}, before {}", report.after.held, report.before.held)
+            }
             State::Failed(fault) => format!("failed: {fault}"),
             State::Cancelled => "broken off".to_owned(),
         }
@@ -53,5 +55,8 @@ impl Page<'_> {
 
 /// The page.
 pub(crate) fn render(view: &View) -> String {
-    show(&Page { tab: Tab::Criteria, view })
+    show(&Page {
+        tab: Tab::Criteria,
+        view,
+    })
 }

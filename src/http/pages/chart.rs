@@ -54,10 +54,16 @@ pub(crate) struct Mark {
 pub(crate) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let first = spans().map(|span| span.start).min()?;
-    let last = spans().map(|span| span.end.unwrap_or(now)).max()?.max(first + chrono::Duration::minutes(1));
+    let last = spans()
+        .map(|span| span.end.unwrap_or(now))
+        .max()?
+        .max(first + chrono::Duration::minutes(1));
     // Room at both ends, so that a bar seen whole is not taken for one that is cut.
     let room = (last - first) / 50;
-    let axis = Axis { from: first - room, to: last + room };
+    let axis = Axis {
+        from: first - room,
+        to: last + room,
+    };
     let turns = &incident.milestones;
     let marks = [
         (MilestoneKind::Began, &turns.began),
@@ -69,10 +75,22 @@ pub(crate) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     .into_iter()
     .filter_map(|(kind, turn)| turn.as_ref().map(|turn| (kind, turn.at)))
     .filter(|(_, at)| (axis.from..=axis.to).contains(at))
-    .map(|(kind, at)| Mark { x: axis.place(at), name: format::milestone(kind) })
+    .map(|(kind, at)| Mark {
+        x: axis.place(at),
+        name: format::milestone(kind),
+    })
     .collect();
-    let rows = incident.signals.iter().map(|signal| row(signal, &told_apart(incident, signal), &axis, now)).collect();
-    Some(Chart { from: axis.from, to: axis.to, rows, marks })
+    let rows = incident
+        .signals
+        .iter()
+        .map(|signal| row(signal, &told_apart(incident, signal), &axis, now))
+        .collect();
+    Some(Chart {
+        from: axis.from,
+        to: axis.to,
+        rows,
+        marks,
+    })
 }
 
 struct Axis {
@@ -89,33 +107,76 @@ impl Axis {
 
 /// The labels by which the series of one condition differ.
 fn told_apart(incident: &Incident, signal: &Signal) -> String {
-    let namesakes = || incident.signals.iter().filter(|other| other.kind == SignalKind::Condition && other.name == signal.name);
+    let namesakes = || {
+        incident
+            .signals
+            .iter()
+            .filter(|other| other.kind == SignalKind::Condition && other.name == signal.name)
+    };
     if signal.kind != SignalKind::Condition || namesakes().count() < 2 {
         return String::new();
     }
     let labels = |signal: &Signal| {
-        let event = incident.members.iter().map(|member| &member.event).find(|event| event.id == signal.event);
-        event.and_then(|event| if let Fact::Condition(condition) = &event.fact { Some(condition.labels.clone()) } else { None })
+        let event = incident
+            .members
+            .iter()
+            .map(|member| &member.event)
+            .find(|event| event.id == signal.event);
+        event.and_then(|event| {
+            if let Fact::Condition(condition) = &event.fact {
+                Some(condition.labels.clone())
+            } else {
+                None
+            }
+        })
     };
-    let (own, all): (_, Vec<LabelSet>) = (labels(signal).unwrap_or_default(), namesakes().filter_map(labels).collect());
-    let differs = own.iter().filter(|(name, value)| all.iter().any(|other| other.get(name) != Some(*value)));
-    differs.map(|(name, value)| format!(", {name}={value}")).collect()
+    let (own, all): (_, Vec<LabelSet>) = (
+        labels(signal).unwrap_or_default(),
+        namesakes().filter_map(labels).collect(),
+    );
+    let differs = own
+        .iter()
+        .filter(|(name, value)| all.iter().any(|other| other.get(name) != Some(*value)));
+    differs
+        .map(|(name, value)| format!(", {name}={value}"))
+        .collect()
 }
 
 fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
     let service = signal.service.as_deref().unwrap_or("unassigned");
-    let about = format!("{}, {service}, {}{apart}", format::signal(signal.kind), format::severity(&signal.severity).text);
+    let about = format!(
+        "{}, {service}, {}{apart}",
+        format::signal(signal.kind),
+        format::severity(&signal.severity).text
+    );
     let stretches: Vec<Stretch> = signal.spans.iter().map(|span| stretch(span, now)).collect();
     let told: Vec<String> = stretches
         .iter()
-        .map(|stretch| format!("{} from {} for {}", stretch.state.text, stretch.start.format("%H:%M:%S"), stretch.lasted))
+        .map(|stretch| {
+            format!(
+                "{} from {} for {}",
+                stretch.state.text,
+                stretch.start.format("%H:%M:%S"),
+                stretch.lasted
+            )
+        })
         .collect();
     let words = match told.as_slice() {
         [] => format!("{}: nothing observed", signal.name),
         told => format!("{}: {}", signal.name, told.join("; ")),
     };
-    let bars = signal.spans.iter().map(|span| bar(span, axis, now)).collect();
-    Row { name: signal.name.to_string(), about, words, bars, stretches }
+    let bars = signal
+        .spans
+        .iter()
+        .map(|span| bar(span, axis, now))
+        .collect();
+    Row {
+        name: signal.name.to_string(),
+        about,
+        words,
+        bars,
+        stretches,
+    }
 }
 
 fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {
@@ -127,13 +188,28 @@ fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {
         SpanState::Unknown => (5, 10),
         SpanState::Planned => (16, 4),
     };
-    Bar { x, width, y, height, class: format::span(span.state).class }
+    Bar {
+        x,
+        width,
+        y,
+        height,
+        class: format::span(span.state).class,
+    }
 }
 
 fn stretch(span: &Span, now: Time) -> Stretch {
     let seconds = (span.end.unwrap_or(now) - span.start).num_seconds();
-    let lasted = if span.end.is_some() { human(seconds) } else { format!("{} so far", human(seconds)) };
-    Stretch { state: format::span(span.state), start: span.start, end: span.end, lasted }
+    let lasted = if span.end.is_some() {
+        human(seconds)
+    } else {
+        format!("{} so far", human(seconds))
+    };
+    Stretch {
+        state: format::span(span.state),
+        start: span.start,
+        end: span.end,
+        lasted,
+    }
 }
 
 #[cfg(test)]
@@ -148,7 +224,12 @@ mod tests {
         let chart = chart(&incident, sample::at(4000)).unwrap();
         assert_eq!(chart.rows.len(), incident.signals.len());
         for bar in chart.rows.iter().flat_map(|row| &row.bars) {
-            assert!(bar.x >= 0 && bar.width > 0 && bar.x + bar.width <= WIDTH + 2, "{} + {}", bar.x, bar.width);
+            assert!(
+                bar.x >= 0 && bar.width > 0 && bar.x + bar.width <= WIDTH + 2,
+                "{} + {}",
+                bar.x,
+                bar.width
+            );
         }
         assert!(chart.marks.windows(2).all(|two| two[0].x <= two[1].x));
     }
@@ -159,7 +240,11 @@ mod tests {
         incident.signals[0].spans[0].end = None;
         let chart = chart(&incident, sample::at(3720)).unwrap();
         assert_eq!(chart.rows[0].stretches[0].lasted, "1h so far");
-        assert!(chart.rows[0].words.contains("degraded from"), "{}", chart.rows[0].words);
+        assert!(
+            chart.rows[0].words.contains("degraded from"),
+            "{}",
+            chart.rows[0].words
+        );
     }
 
     #[test]

@@ -46,7 +46,10 @@ impl Page<'_> {
 
 /// The page.
 pub(crate) fn render(view: &View) -> String {
-    show(&Page { tab: Tab::Watched, view })
+    show(&Page {
+        tab: Tab::Watched,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -68,14 +71,25 @@ mod tests {
             max_series: 100,
             status: ConditionStatus {
                 last: Some(sample::at(80)),
-                series: series(ConditionState::Healthy, 98).chain(series(ConditionState::Degraded, 2)).collect(),
+                series: series(ConditionState::Healthy, 98)
+                    .chain(series(ConditionState::Degraded, 2))
+                    .collect(),
                 left_out: 17,
                 fault: Some("the target does not offer `erors`".to_owned()),
                 ..ConditionStatus::default()
             },
         };
-        let source = Source { name: "prom".to_owned(), answered: None, fault: Some("connection refused".to_owned()), left_out: 23 };
-        let html = render(&View { now: sample::at(90), conditions: vec![watched], sources: vec![source] });
+        let source = Source {
+            name: "prom".to_owned(),
+            answered: None,
+            fault: Some("connection refused".to_owned()),
+            left_out: 23,
+        };
+        let html = render(&View {
+            now: sample::at(90),
+            conditions: vec![watched],
+            sources: vec![source],
+        });
         for expected in [
             "17 more are left out",
             "23 series are left out",

@@ -30,7 +30,9 @@ struct Page<'a> {
 impl Page<'_> {
     /// "too small 3, noise 1"
     fn reasons(&self, dismissed: &BTreeMap<DismissReason, usize>) -> String {
-        let told = dismissed.iter().map(|(reason, count)| format!("{} {count}", reason.word()));
+        let told = dismissed
+            .iter()
+            .map(|(reason, count)| format!("{} {count}", reason.word()));
         told.collect::<Vec<_>>().join(", ")
     }
 
@@ -39,32 +41,67 @@ impl Page<'_> {
         let suggested = &record.suggested;
         let counts = [
             (suggested.waiting, "waiting for an answer"),
-            (suggested.lapsed, "lapsed: nobody answered in seven working days"),
+            (
+                suggested.lapsed,
+                "lapsed: nobody answered in seven working days",
+            ),
             (suggested.bundled, "waiting in the bundle of another"),
             (record.outranked, "decided by something stronger"),
-            (record.unasked, if record.shadow { "on which it would have asked and nobody did" } else { "on which nobody was asked" }),
+            (
+                record.unasked,
+                if record.shadow {
+                    "on which it would have asked and nobody did"
+                } else {
+                    "on which nobody was asked"
+                },
+            ),
         ];
-        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+        counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect()
     }
 
     fn held(&self, record: &Record) -> Vec<String> {
         let held = &record.held;
-        let counts =
-            [(held.completed, "completed"), (held.open, "open"), (held.declined, "declined"), (held.bundled, "in the bundle of another")];
-        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+        let counts = [
+            (held.completed, "completed"),
+            (held.open, "open"),
+            (held.declined, "declined"),
+            (held.bundled, "in the bundle of another"),
+        ];
+        counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect()
     }
 
     fn missed(&self, record: &Record) -> Vec<String> {
         let missed = &record.missed;
-        let counts =
-            [(missed.not_met, "not met"), (missed.unknown, "unknown"), (missed.caught, "met: as a shadow, it would have suggested them")];
-        counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect()
+        let counts = [
+            (missed.not_met, "not met"),
+            (missed.unknown, "unknown"),
+            (
+                missed.caught,
+                "met: as a shadow, it would have suggested them",
+            ),
+        ];
+        counts
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect()
     }
 }
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Criteria, view })
+    show(&Page {
+        tab: Tab::Criteria,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -74,7 +111,11 @@ mod tests {
 
     #[test]
     fn counts_are_said_with_their_interval() {
-        let html = render(&View { since: sample::at(0), until: sample::at(86_400), found: &sample::proof::precision() });
+        let html = render(&View {
+            since: sample::at(0),
+            until: sample::at(86_400),
+            found: &sample::proof::precision(),
+        });
         for wanted in [
             "7 of 9 answered suggestions were accepted (45 % to 94 %)",
             "too few to tell",

@@ -35,7 +35,10 @@ struct Page<'a> {
 
 /// The page.
 pub(crate) fn render(view: &View) -> String {
-    show(&Page { tab: Tab::Elsewhere, view })
+    show(&Page {
+        tab: Tab::Elsewhere,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -45,11 +48,20 @@ mod tests {
     #[test]
     fn it_sends_words_that_the_model_reads() {
         let html = render(&View::default());
-        for (field, values) in [("severity", ["critical", "warning"]), ("status", ["firing", "resolved"])] {
-            let options =
-                html.split(&format!("name=\"{field}\"")).nth(1).and_then(|rest| rest.split("</select>").next()).unwrap_or_default();
+        for (field, values) in [
+            ("severity", ["critical", "warning"]),
+            ("status", ["firing", "resolved"]),
+        ] {
+            let options = html
+                .split(&format!("name=\"{field}\""))
+                .nth(1)
+                .and_then(|rest| rest.split("</select>").next())
+                .unwrap_or_default();
             for value in values {
-                assert!(options.contains(&format!("value=\"{value}\"")), "{field} lacks {value}");
+                assert!(
+                    options.contains(&format!("value=\"{value}\"")),
+                    "{field} lacks {value}"
+                );
             }
         }
     }

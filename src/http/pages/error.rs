@@ -24,7 +24,10 @@ struct Page<'a> {
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Elsewhere, view })
+    show(&Page {
+        tab: Tab::Elsewhere,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -33,7 +36,14 @@ mod tests {
 
     #[test]
     fn it_says_what_is_the_matter_as_text() {
-        let html = render(&View { status: 404, what: "No incident <i>x</i>", what_to_do: "Look at the list." });
-        assert!(html.contains("404") && html.contains("Look at the list.") && !html.contains("<i>"), "{html}");
+        let html = render(&View {
+            status: 404,
+            what: "No incident <i>x</i>",
+            what_to_do: "Look at the list.",
+        });
+        assert!(
+            html.contains("404") && html.contains("Look at the list.") && !html.contains("<i>"),
+            "{html}"
+        );
     }
 }

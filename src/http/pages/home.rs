@@ -60,9 +60,16 @@ pub(crate) struct LastAlert {
 impl LastAlert {
     /// Reads back from an alert which of `names` gave its service and severity; `None` for any other event.
     pub(crate) fn read(event: &Event, names: &LabelNames) -> Option<Self> {
-        let Fact::Alert(alert) = &event.fact else { return None };
-        let service_label =
-            event.service.as_ref().and_then(|service| names.service.iter().find(|name| alert.labels.get(name) == Some(service)).cloned());
+        let Fact::Alert(alert) = &event.fact else {
+            return None;
+        };
+        let service_label = event.service.as_ref().and_then(|service| {
+            names
+                .service
+                .iter()
+                .find(|name| alert.labels.get(name) == Some(service))
+                .cloned()
+        });
         Some(Self {
             name: alert.name.to_string(),
             status: alert.status,
@@ -78,7 +85,9 @@ impl LastAlert {
 
 /// The first of `names` that the labels have, with its value.
 fn present(labels: &LabelSet, names: &[String]) -> Option<(String, String)> {
-    names.iter().find_map(|name| Some((name.clone(), labels.get(name)?.to_owned())))
+    names
+        .iter()
+        .find_map(|name| Some((name.clone(), labels.get(name)?.to_owned())))
 }
 
 /// Whether a criterion can be met with what is being sent.
@@ -105,12 +114,21 @@ pub(crate) struct Closest<'a> {
 }
 
 /// The incident and verdict with the greatest part of what it takes, among those not met. Shadow criteria do not count.
-pub(crate) fn closest<'a>(incidents: impl IntoIterator<Item = &'a Incident>) -> Option<Closest<'a>> {
+pub(crate) fn closest<'a>(
+    incidents: impl IntoIterator<Item = &'a Incident>,
+) -> Option<Closest<'a>> {
     incidents
         .into_iter()
         .filter(|incident| incident.decision == Decision::None)
-        .flat_map(|incident| incident.verdicts.iter().map(move |verdict| Closest { incident, verdict }))
-        .filter(|close| !close.verdict.shadow && close.verdict.outcome != Outcome::Met && part(close) > 0.0)
+        .flat_map(|incident| {
+            incident
+                .verdicts
+                .iter()
+                .map(move |verdict| Closest { incident, verdict })
+        })
+        .filter(|close| {
+            !close.verdict.shadow && close.verdict.outcome != Outcome::Met && part(close) > 0.0
+        })
         .max_by(|a, b| part(a).total_cmp(&part(b)))
 }
 
@@ -154,14 +172,23 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn silent(&self) -> bool {
-        self.view.last_alert.is_none() && self.view.sources.iter().all(|source| source.last.is_none())
+        self.view.last_alert.is_none()
+            && self.view.sources.iter().all(|source| source.last.is_none())
     }
 }
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    let (scheme, host) = view.address.split_once("://").unwrap_or(("http", view.address));
-    show(&Page { tab: Tab::Watched, view, host, scheme })
+    let (scheme, host) = view
+        .address
+        .split_once("://")
+        .unwrap_or(("http", view.address));
+    show(&Page {
+        tab: Tab::Watched,
+        view,
+        host,
+        scheme,
+    })
 }
 
 #[cfg(test)]
@@ -178,14 +205,22 @@ mod tests {
         let event = &incident.members[0].event;
         let read = LastAlert::read(event, &LabelNames::default()).unwrap();
         assert_eq!(read.service_label.as_deref(), Some("service"));
-        assert_eq!(read.severity_label, Some(("severity".to_owned(), "page".to_owned())));
+        assert_eq!(
+            read.severity_label,
+            Some(("severity".to_owned(), "page".to_owned()))
+        );
     }
 
     #[test]
     fn an_assigned_service_has_no_label() {
         let mut event = crate::model::event::Event::clone(&sample::incident().members[0].event);
         event.service = Some("other".to_owned().into());
-        assert_eq!(LastAlert::read(&event, &LabelNames::default()).unwrap().service_label, None);
+        assert_eq!(
+            LastAlert::read(&event, &LabelNames::default())
+                .unwrap()
+                .service_label,
+            None
+        );
     }
 
     #[test]
@@ -200,7 +235,10 @@ mod tests {
         let incidents = [far, near];
         let found = closest(&incidents).unwrap();
         assert!((found.verdict.measure.unwrap().upper - 1440.0).abs() < f64::EPSILON);
-        assert!(closest(&[sample::incident()]).is_none(), "what was decided is not close, it is there");
+        assert!(
+            closest(&[sample::incident()]).is_none(),
+            "what was decided is not close, it is there"
+        );
     }
 
     #[test]
@@ -219,9 +257,13 @@ mod tests {
             notice: None,
         };
         let html = render(&view);
-        assert!(html.contains("url: http://afterword.example.com:9099/ingest/alertmanager"), "{html}");
         assert!(
-            html.contains("targets: [&#34;afterword.example.com:9099&#34;]") || html.contains("targets: [\"afterword.example.com:9099\"]")
+            html.contains("url: http://afterword.example.com:9099/ingest/alertmanager"),
+            "{html}"
+        );
+        assert!(
+            html.contains("targets: [&#34;afterword.example.com:9099&#34;]")
+                || html.contains("targets: [\"afterword.example.com:9099\"]")
         );
     }
 }

@@ -91,7 +91,10 @@ impl Page<'_> {
             (MilestoneKind::Mitigated, &turns.mitigated),
             (MilestoneKind::Resolved, &turns.resolved),
         ]
-        .map(|(kind, known)| Turn { name: format::milestone(kind), known: known.as_ref() })
+        .map(|(kind, known)| Turn {
+            name: format::milestone(kind),
+            known: known.as_ref(),
+        })
         .into()
     }
 
@@ -101,9 +104,23 @@ impl Page<'_> {
 
     /// An event by its time, linked to its row; one that is not of this incident by the beginning of its id.
     fn cite(&self, id: &EventId) -> Evidence {
-        match self.incident.members.iter().find(|member| member.event.id == *id) {
-            Some(member) => Evidence { href: Some(format!("#e-{id}")), text: member.event.occurred_at.format("%H:%M:%S").to_string() },
-            None => Evidence { href: None, text: format!("event {}", id.to_string().chars().take(8).collect::<String>()) },
+        match self
+            .incident
+            .members
+            .iter()
+            .find(|member| member.event.id == *id)
+        {
+            Some(member) => Evidence {
+                href: Some(format!("#e-{id}")),
+                text: member.event.occurred_at.format("%H:%M:%S").to_string(),
+            },
+            None => Evidence {
+                href: None,
+                text: format!(
+                    "event {}",
+                    id.to_string().chars().take(8).collect::<String>()
+                ),
+            },
         }
     }
 
@@ -122,13 +139,24 @@ impl Page<'_> {
         if who.people().is_empty() {
             return found;
         }
-        let acted = self.incident.members.iter().filter_map(|member| Some((&*member.event, member.event.actor.as_deref()?)));
+        let acted = self
+            .incident
+            .members
+            .iter()
+            .filter_map(|member| Some((&*member.event, member.event.actor.as_deref()?)));
         for (event, actor) in acted {
             let person = stated.get(&key(&actor.id)).map(String::as_str);
             let unknown = person.is_some()
-                || who.person(&event.source, &actor.id, stated).is_none() && who.kind(&event.source, actor, stated) != ActorKind::Robot;
-            if unknown && found.len() < STRANGERS && !found.iter().any(|known| key(known.name) == key(&actor.id)) {
-                found.push(Stranger { name: &actor.id, person });
+                || who.person(&event.source, &actor.id, stated).is_none()
+                    && who.kind(&event.source, actor, stated) != ActorKind::Robot;
+            if unknown
+                && found.len() < STRANGERS
+                && !found.iter().any(|known| key(known.name) == key(&actor.id))
+            {
+                found.push(Stranger {
+                    name: &actor.id,
+                    person,
+                });
             }
         }
         found
@@ -137,26 +165,40 @@ impl Page<'_> {
     /// Its parts, by their first event: what can be moved elsewhere.
     fn parts(&self) -> Vec<&Event> {
         let mut seen: Vec<&Subject> = Vec::new();
-        let own = self.incident.members.iter().filter(|member| member.reason != Joined::Context).map(|member| &*member.event);
+        let own = self
+            .incident
+            .members
+            .iter()
+            .filter(|member| member.reason != Joined::Context)
+            .map(|member| &*member.event);
         let firsts = own.filter(|event| {
             let new = !seen.contains(&&event.subject);
             seen.push(&event.subject);
             new
         });
-        firsts.filter(|event| !matches!(event.fact, Fact::Edit(_) | Fact::Review(_))).take(PARTS).collect()
+        firsts
+            .filter(|event| !matches!(event.fact, Fact::Edit(_) | Fact::Review(_)))
+            .take(PARTS)
+            .collect()
     }
 
     /// The decision of the rules as they stand, where it is no longer the one announced.
     fn drifted(&self) -> Option<&'static str> {
         let announced = self.incident.announced.as_ref()?;
-        (announced.decision != self.incident.decision).then(|| format::decision(&self.incident.decision))
+        (announced.decision != self.incident.decision)
+            .then(|| format::decision(&self.incident.decision))
     }
 }
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
     let chart = chart::chart(view.incident, view.now);
-    show(&Page { tab: Tab::Incidents, view, incident: view.incident, chart })
+    show(&Page {
+        tab: Tab::Incidents,
+        view,
+        incident: view.incident,
+        chart,
+    })
 }
 
 #[cfg(test)]
@@ -174,7 +216,10 @@ mod tests {
 
     fn with_pictures(incident: &Incident, pictures: &[Picture]) -> String {
         let (who, stated) = (sample::who(), Identities::new());
-        let names = Names { who: &who, stated: &stated };
+        let names = Names {
+            who: &who,
+            stated: &stated,
+        };
         let invitation = Some(sample::invitation());
         render(&View {
             now: sample::at(7200),
@@ -193,7 +238,12 @@ mod tests {
 
     #[test]
     fn a_picture_is_found_whatever_its_condition_is_called() {
-        let picture = Picture { condition: "a /b#c?d%e".to_owned(), words: String::new(), head: Vec::new(), rows: Vec::new() };
+        let picture = Picture {
+            condition: "a /b#c?d%e".to_owned(),
+            words: String::new(),
+            head: Vec::new(),
+            rows: Vec::new(),
+        };
         let html = with_pictures(&sample::incident(), &[picture]);
         assert!(html.contains("/plots/a%20%2Fb%23c%3Fd%25e.svg\""), "{html}");
     }
@@ -222,7 +272,9 @@ mod tests {
         let incident = sample::incident();
         let html = page(&incident);
         let id = &incident.verdicts[0].evidence[0];
-        assert!(html.contains(&format!("href=\"#e-{id}\"")) && html.contains(&format!("id=\"e-{id}\"")));
+        assert!(
+            html.contains(&format!("href=\"#e-{id}\"")) && html.contains(&format!("id=\"e-{id}\""))
+        );
     }
 
     #[test]
@@ -230,8 +282,14 @@ mod tests {
         let mut incident = sample::incident();
         incident.milestones.mitigated = None;
         let html = page(&incident);
-        let row = html.split("Mitigated</th>").nth(1).and_then(|rest| rest.split("</tr>").next());
-        assert!(row.is_some_and(|row| row.contains("unknown") && !row.contains("<time")), "{row:?}");
+        let row = html
+            .split("Mitigated</th>")
+            .nth(1)
+            .and_then(|rest| rest.split("</tr>").next());
+        assert!(
+            row.is_some_and(|row| row.contains("unknown") && !row.contains("<time")),
+            "{row:?}"
+        );
     }
 
     #[test]
@@ -241,8 +299,14 @@ mod tests {
         incident.services = vec!["\"><img src=x onerror=alert(1)>".to_owned()];
         let mut members = incident.members.to_vec();
         let event = std::sync::Arc::make_mut(&mut members[0].event);
-        event.fact = Fact::Note(Note { text: "<b onmouseover=alert(1)>x".to_owned() });
-        event.links = vec![Link { title: "run".to_owned(), url: "javascript:alert(1)".to_owned() }].into();
+        event.fact = Fact::Note(Note {
+            text: "<b onmouseover=alert(1)>x".to_owned(),
+        });
+        event.links = vec![Link {
+            title: "run".to_owned(),
+            url: "javascript:alert(1)".to_owned(),
+        }]
+        .into();
         incident.members = members.into();
         let html = page(&incident);
         for banned in ["<script>", "<img", "<b on", "href=\"javascript"] {
@@ -254,10 +318,16 @@ mod tests {
     #[test]
     fn a_stale_answer_is_told_at_the_top() {
         let incident = sample::incident();
-        let notice = Some(Notice { warning: true, text: "This changed since you looked.".to_owned() });
+        let notice = Some(Notice {
+            warning: true,
+            text: "This changed since you looked.".to_owned(),
+        });
         let html = {
             let (who, stated) = (sample::who(), Identities::new());
-            let names = Names { who: &who, stated: &stated };
+            let names = Names {
+                who: &who,
+                stated: &stated,
+            };
             let (lead, bundled, others) = (None, &[][..], &[][..]);
             render(&View {
                 now: sample::at(7200),
@@ -273,7 +343,9 @@ mod tests {
                 notice,
             })
         };
-        assert!(html.contains("<p class=\"notice warning\" role=\"status\">This changed since you looked.</p>"));
+        assert!(html.contains(
+            "<p class=\"notice warning\" role=\"status\">This changed since you looked.</p>"
+        ));
     }
 
     #[test]

@@ -23,7 +23,10 @@ struct Page<'a> {
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Incidents, view })
+    show(&Page {
+        tab: Tab::Incidents,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -35,8 +38,17 @@ mod tests {
     fn each_incident_is_linked_with_its_state() {
         let mut incident = sample::incident();
         incident.milestones.began = None;
-        let html = render(&View { incidents: vec![&incident], older: Some("/incidents?before=12".to_owned()) });
-        for wanted in ["href=\"/incidents/i-3f2a91c0de\"", ">suggested<", ">resolved<", "unknown", "href=\"/incidents?before=12\""] {
+        let html = render(&View {
+            incidents: vec![&incident],
+            older: Some("/incidents?before=12".to_owned()),
+        });
+        for wanted in [
+            "href=\"/incidents/i-3f2a91c0de\"",
+            ">suggested<",
+            ">resolved<",
+            "unknown",
+            "href=\"/incidents?before=12\"",
+        ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }
     }

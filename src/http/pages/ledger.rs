@@ -53,7 +53,11 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn called<'n>(&'n self, id: &'n str) -> &'n str {
-        Names { who: self.view.who, stated: &self.stated }.called("", id)
+        Names {
+            who: self.view.who,
+            stated: &self.stated,
+        }
+        .called("", id)
     }
 
     fn decided(&self, entry: &LedgerEntry) -> &'static str {
@@ -67,14 +71,22 @@ impl Page<'_> {
 
     /// Those shadows that would have asked for something, with what.
     fn shadows<'e>(&self, entry: &'e LedgerEntry) -> Vec<(&'e Verdict, &'static str)> {
-        let asked = entry.shadows().filter(|(_, would_have)| *would_have != Decision::None);
-        asked.map(|(verdict, would_have)| (verdict, format::would_have(would_have))).collect()
+        let asked = entry
+            .shadows()
+            .filter(|(_, would_have)| *would_have != Decision::None);
+        asked
+            .map(|(verdict, would_have)| (verdict, format::would_have(would_have)))
+            .collect()
     }
 }
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Ledger, view, stated: Identities::new() })
+    show(&Page {
+        tab: Tab::Ledger,
+        view,
+        stated: Identities::new(),
+    })
 }
 
 #[cfg(test)]
@@ -100,8 +112,9 @@ mod tests {
             ">completed<",
             "<option value=\"suggest\" selected>",
         ] {
-            let plain =
-                html.replace("<time datetime=\"2026-11-23T12:02:00Z\">", "").replace("<span class=\"badge quiet\">shadow</span> ", "");
+            let plain = html
+                .replace("<time datetime=\"2026-11-23T12:02:00Z\">", "")
+                .replace("<span class=\"badge quiet\">shadow</span> ", "");
             assert!(plain.contains(wanted), "lacks {wanted}: {html}");
         }
     }

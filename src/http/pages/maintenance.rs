@@ -55,7 +55,10 @@ impl Page<'_> {
 
 /// The page.
 pub(crate) fn render(view: &View) -> String {
-    show(&Page { tab: Tab::Elsewhere, view })
+    show(&Page {
+        tab: Tab::Elsewhere,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -79,18 +82,32 @@ mod tests {
     }
 
     fn view(planned: Vec<Planned>) -> View {
-        View { now: at("2026-11-23T12:00:00Z"), planned, services: Vec::new(), entered: Entered::default(), fault: None }
+        View {
+            now: at("2026-11-23T12:00:00Z"),
+            planned,
+            services: Vec::new(),
+            entered: Entered::default(),
+            fault: None,
+        }
     }
 
     #[test]
     fn only_what_people_told_of_and_is_not_over_can_be_ended_here() {
         let ahead = planned("people", "2026-11-24T22:00:00Z", "2026-11-25T02:00:00Z");
         let html = render(&view(vec![ahead]));
-        assert!(html.contains("name=\"to\" value=\"2026-11-24T22:00:00Z\"") && html.contains("Call it off"), "{html}");
+        assert!(
+            html.contains("name=\"to\" value=\"2026-11-24T22:00:00Z\"")
+                && html.contains("Call it off"),
+            "{html}"
+        );
         assert!(!html.contains("<b>new"));
         let running = planned("people", "2026-11-23T11:00:00Z", "2026-11-23T13:00:00Z");
         let html = render(&view(vec![running]));
-        assert!(html.contains("name=\"to\" value=\"2026-11-23T12:00:00Z\"") && html.contains("It is over now"), "{html}");
+        assert!(
+            html.contains("name=\"to\" value=\"2026-11-23T12:00:00Z\"")
+                && html.contains("It is over now"),
+            "{html}"
+        );
         let over = planned("people", "2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z");
         let elsewhere = planned("settings", "2026-11-24T22:00:00Z", "2026-11-25T02:00:00Z");
         assert!(!render(&view(vec![over, elsewhere])).contains("name=\"to\" value"));

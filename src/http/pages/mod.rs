@@ -37,7 +37,8 @@ pub(crate) const STYLE: &str = include_str!("../style.css");
 
 /// A template's text. Writing to a string fails only when a `Display` in it does; none of ours does.
 fn show(page: &impl Template) -> String {
-    page.render().unwrap_or_else(|fault| format!("This page could not be written: {fault}"))
+    page.render()
+        .unwrap_or_else(|fault| format!("This page could not be written: {fault}"))
 }
 
 /// The entries of the navigation.
@@ -76,7 +77,11 @@ impl Tab {
             (Self::Ask, "/ask", "Ask for a postmortem"),
         ]
         .into_iter()
-        .map(|(tab, href, text)| NavLink { href, text, current: tab == self })
+        .map(|(tab, href, text)| NavLink {
+            href,
+            text,
+            current: tab == self,
+        })
         .collect()
     }
 }
@@ -125,22 +130,36 @@ struct Moment {
 
 /// `23 Nov 2026, 10:02 UTC`
 fn moment(at: &Time) -> Moment {
-    Moment { at: *at, shown: "%-d %b %Y, %H:%M UTC" }
+    Moment {
+        at: *at,
+        shown: "%-d %b %Y, %H:%M UTC",
+    }
 }
 
 /// `10:02:14`, for a list whose day is said elsewhere.
 fn clock(at: &Time) -> Moment {
-    Moment { at: *at, shown: "%H:%M:%S" }
+    Moment {
+        at: *at,
+        shown: "%H:%M:%S",
+    }
 }
 
 /// `23 Nov, 10:02:14`
 fn instant(at: &Time) -> Moment {
-    Moment { at: *at, shown: "%-d %b, %H:%M:%S" }
+    Moment {
+        at: *at,
+        shown: "%-d %b, %H:%M:%S",
+    }
 }
 
 impl fmt::Display for Moment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "<time datetime=\"{}\">{}</time>", self.at.format("%Y-%m-%dT%H:%M:%SZ"), self.at.format(self.shown))
+        write!(
+            f,
+            "<time datetime=\"{}\">{}</time>",
+            self.at.format("%Y-%m-%dT%H:%M:%SZ"),
+            self.at.format(self.shown)
+        )
     }
 }
 
@@ -179,7 +198,12 @@ mod tests {
     #[test]
     fn only_web_addresses_become_links() {
         assert_eq!(web("https://example.com/x"), Some("https://example.com/x"));
-        for hostile in ["javascript:alert(1)", " JavaScript:alert(1)", "data:text/html,x", "//example.com"] {
+        for hostile in [
+            "javascript:alert(1)",
+            " JavaScript:alert(1)",
+            "data:text/html,x",
+            "//example.com",
+        ] {
             assert_eq!(web(hostile), None, "{hostile}");
         }
     }
@@ -188,25 +212,51 @@ mod tests {
     fn every_page_keeps_to_the_content_security_policy() {
         for (name, html) in sample::pages() {
             let lower = html.to_lowercase();
-            for banned in ["<script", "<style", " style=", " onclick=", " onload=", " onerror=", "href=\"javascript", "src=\"http"] {
+            for banned in [
+                "<script",
+                "<style",
+                " style=",
+                " onclick=",
+                " onload=",
+                " onerror=",
+                "href=\"javascript",
+                "src=\"http",
+            ] {
                 assert!(!lower.contains(banned), "{name} has {banned}");
             }
-            for wanted in
-                ["<html lang=\"en\">", "name=\"viewport\"", "<title>", "href=\"/style.css\"", "href=\"#main\"", "id=\"main\"", "<h1"]
-            {
+            for wanted in [
+                "<html lang=\"en\">",
+                "name=\"viewport\"",
+                "<title>",
+                "href=\"/style.css\"",
+                "href=\"#main\"",
+                "id=\"main\"",
+                "<h1",
+            ] {
                 assert!(html.contains(wanted), "{name} lacks {wanted}");
             }
-            assert_eq!(html.matches("<h1").count(), 1, "{name} has one first heading");
+            assert_eq!(
+                html.matches("<h1").count(),
+                1,
+                "{name} has one first heading"
+            );
         }
     }
 
     #[test]
     fn a_form_acts_only_by_post() {
         // Those that only narrow down what is shown lead to the page that they are on.
-        let looks = ["<form method=\"get\" action=\"/ledger\"", "<form method=\"get\" action=\"/criteria\""];
+        let looks = [
+            "<form method=\"get\" action=\"/ledger\"",
+            "<form method=\"get\" action=\"/criteria\"",
+        ];
         for (name, html) in sample::pages() {
             let looking: usize = looks.iter().map(|form| html.matches(form).count()).sum();
-            assert_eq!(html.matches("<form").count(), html.matches("<form method=\"post\"").count() + looking, "{name}");
+            assert_eq!(
+                html.matches("<form").count(),
+                html.matches("<form method=\"post\"").count() + looking,
+                "{name}"
+            );
         }
     }
 }

@@ -34,8 +34,16 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn meets(&self, meeting: &Meeting) -> String {
-        let (from, to) = (meeting.starts_at.with_timezone(&self.view.zone), meeting.ends_at.with_timezone(&self.view.zone));
-        format!("{}–{} ({})", from.format("%A, %-d %B %Y, %H:%M"), to.format("%H:%M"), self.view.zone)
+        let (from, to) = (
+            meeting.starts_at.with_timezone(&self.view.zone),
+            meeting.ends_at.with_timezone(&self.view.zone),
+        );
+        format!(
+            "{}–{} ({})",
+            from.format("%A, %-d %B %Y, %H:%M"),
+            to.format("%H:%M"),
+            self.view.zone
+        )
     }
 }
 
@@ -53,7 +61,12 @@ pub(crate) fn render(view: &View<'_>) -> String {
 /// Front matter, when the text opens with one, and the rest.
 fn split(text: &str) -> (Option<&str>, &str) {
     let text = text.trim_start_matches('\u{feff}');
-    let Some(rest) = text.strip_prefix("---\n").or_else(|| text.strip_prefix("---\r\n")) else { return (None, text) };
+    let Some(rest) = text
+        .strip_prefix("---\n")
+        .or_else(|| text.strip_prefix("---\r\n"))
+    else {
+        return (None, text);
+    };
     let mut at = 0;
     for line in rest.split_inclusive('\n') {
         if line.trim_end() == "---" {
@@ -68,21 +81,46 @@ fn split(text: &str) -> (Option<&str>, &str) {
 fn below_title<'a>(body: &'a str, title: &str) -> &'a str {
     let body = body.trim_start();
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
-    if first.strip_prefix("# ").is_some_and(|heading| heading.trim() == title) { rest } else { body }
+    if first
+        .strip_prefix("# ")
+        .is_some_and(|heading| heading.trim() == title)
+    {
+        rest
+    } else {
+        body
+    }
 }
 
 /// Markdown to HTML that is safe to show: no scripts, styles, handlers or forms, links to the web and mail only.
 /// Headings go one level down, since the page has its own first one; tables get a box that scrolls on a phone.
 fn document(markdown: &str) -> String {
-    let options = Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
+    let options =
+        Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
     let events = Parser::new_ext(markdown, options).flat_map(|event| match event {
-        Event::Start(Tag::Heading { level, .. }) => {
-            [Some(Event::Start(Tag::Heading { level: lower(level), id: None, classes: Vec::new(), attrs: Vec::new() })), None]
+        Event::Start(Tag::Heading { level, .. }) => [
+            Some(Event::Start(Tag::Heading {
+                level: lower(level),
+                id: None,
+                classes: Vec::new(),
+                attrs: Vec::new(),
+            })),
+            None,
+        ],
+        Event::End(TagEnd::Heading(level)) => {
+            [Some(Event::End(TagEnd::Heading(lower(level)))), None]
         }
-        Event::End(TagEnd::Heading(level)) => [Some(Event::End(TagEnd::Heading(lower(level)))), None],
-        Event::Start(Tag::Table(columns)) => [Some(Event::Html("<div class=\"scroll\">".into())), Some(Event::Start(Tag::Table(columns)))],
-        Event::End(TagEnd::Table) => [Some(Event::End(TagEnd::Table)), Some(Event::Html("</div>".into()))],
-        Event::TaskListMarker(done) => [Some(Event::Text(if done { "☑ " } else { "☐ " }.into())), None],
+        Event::Start(Tag::Table(columns)) => [
+            Some(Event::Html("<div class=\"scroll\">".into())),
+            Some(Event::Start(Tag::Table(columns))),
+        ],
+        Event::End(TagEnd::Table) => [
+            Some(Event::End(TagEnd::Table)),
+            Some(Event::Html("</div>".into())),
+        ],
+        Event::TaskListMarker(done) => [
+            Some(Event::Text(if done { "☑ " } else { "☐ " }.into())),
+            None,
+        ],
         other => [Some(other), None],
     });
     let mut unsafe_html = String::new();
@@ -112,8 +150,14 @@ mod tests {
 
     #[test]
     fn front_matter_is_apart_from_the_text() {
-        assert_eq!(split("---\nid: pm-1\n---\n# T\n"), (Some("id: pm-1"), "# T\n"));
-        assert_eq!(split("---\r\nid: pm-1\r\n---\r\n# T"), (Some("id: pm-1"), "# T"));
+        assert_eq!(
+            split("---\nid: pm-1\n---\n# T\n"),
+            (Some("id: pm-1"), "# T\n")
+        );
+        assert_eq!(
+            split("---\r\nid: pm-1\r\n---\r\n# T"),
+            (Some("id: pm-1"), "# T")
+        );
         assert_eq!(split("# T\n---\n"), (None, "# T\n---\n"));
         assert_eq!(split("---\nnever closed"), (None, "---\nnever closed"));
         assert_eq!(split(""), (None, ""));
@@ -142,7 +186,16 @@ mod tests {
         let html = document(
             "<script>alert(1)</script>\n\n[x](javascript:alert(1)) [y](data:text/html,z) <img src=x onerror=alert(1)>\n\n<p style=\"position:fixed\" onclick=\"a()\">t</p>\n\n<form action=/reload><button>go</button></form>\n",
         );
-        for banned in ["<script", "javascript:", "data:", "onerror", "onclick", "style=", "<form", "<button"] {
+        for banned in [
+            "<script",
+            "javascript:",
+            "data:",
+            "onerror",
+            "onclick",
+            "style=",
+            "<form",
+            "<button",
+        ] {
             assert!(!html.contains(banned), "{banned} in {html}");
         }
     }
@@ -157,8 +210,12 @@ mod tests {
             meeting: Some(&meeting),
             zone: chrono_tz::Europe::Berlin,
         });
-        for wanted in ["Tuesday, 24 November 2026, 10:00–11:00 (Europe/Berlin)", "data/postmortems/x.md", "Lin T.", "Lessons learned</h"]
-        {
+        for wanted in [
+            "Tuesday, 24 November 2026, 10:00–11:00 (Europe/Berlin)",
+            "data/postmortems/x.md",
+            "Lin T.",
+            "Lessons learned</h",
+        ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }
     }
@@ -166,7 +223,13 @@ mod tests {
     #[test]
     fn a_file_that_is_gone_is_said_to_be() {
         let postmortem = sample::postmortem();
-        let html = render(&View { postmortem: &postmortem, path: "x.md", markdown: None, meeting: None, zone: chrono_tz::UTC });
+        let html = render(&View {
+            postmortem: &postmortem,
+            path: "x.md",
+            markdown: None,
+            meeting: None,
+            zone: chrono_tz::UTC,
+        });
         assert!(html.contains("could not be read"), "{html}");
     }
 }

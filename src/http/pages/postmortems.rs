@@ -21,7 +21,10 @@ struct Page<'a> {
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Postmortems, view })
+    show(&Page {
+        tab: Tab::Postmortems,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -32,8 +35,15 @@ mod tests {
     #[test]
     fn each_is_linked_with_its_status_and_meeting() {
         let (postmortem, meeting) = (sample::postmortem(), sample::meeting());
-        let html = render(&View { postmortems: vec![(&postmortem, Some(&meeting)), (&postmortem, None)] });
-        for wanted in ["href=\"/postmortems/pm-3f2a91c0de\"", ">draft<", "24 Nov 2026, 09:00 UTC", "none yet"] {
+        let html = render(&View {
+            postmortems: vec![(&postmortem, Some(&meeting)), (&postmortem, None)],
+        });
+        for wanted in [
+            "href=\"/postmortems/pm-3f2a91c0de\"",
+            ">draft<",
+            "24 Nov 2026, 09:00 UTC",
+            "none yet",
+        ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }
     }

@@ -42,9 +42,17 @@ pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Opti
         Standing::None | Standing::Dismissed => return None,
     };
     let accept = match invitation {
-        Some(Invitation { people, starts_at, zone, .. }) => {
+        Some(Invitation {
+            people,
+            starts_at,
+            zone,
+            ..
+        }) => {
             let noun = if *people == 1 { "person" } else { "people" };
-            format!("Accept: invite {people} {noun}, {}", starts_at.with_timezone(zone).format("%a %H:%M"))
+            format!(
+                "Accept: invite {people} {noun}, {}",
+                starts_at.with_timezone(zone).format("%a %H:%M")
+            )
         }
         None => "Accept: open the postmortem".to_owned(),
     };
@@ -61,7 +69,11 @@ pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Opti
         revision: incident.revision,
         accept: asked.then_some(accept),
         consequence: asked.then_some(consequence),
-        dismiss: if asked { "Dismiss" } else { "Not needed after all" },
+        dismiss: if asked {
+            "Dismiss"
+        } else {
+            "Not needed after all"
+        },
         may_snooze: asked,
         reasons: &REASONS,
         active: incident.phase == Phase::Active,
@@ -81,7 +93,10 @@ mod tests {
         let with = form(&incident, Some(&sample::invitation())).unwrap();
         insta::assert_snapshot!(with.accept.unwrap(), @"Accept: invite 6 people, Tue 10:00");
         insta::assert_snapshot!(with.consequence.unwrap(), @"The meeting would be on Tuesday, 24 November 2026, 10:00–11:00 (Europe/Berlin).");
-        assert_eq!(form(&incident, None).unwrap().accept.unwrap(), "Accept: open the postmortem");
+        assert_eq!(
+            form(&incident, None).unwrap().accept.unwrap(),
+            "Accept: open the postmortem"
+        );
     }
 
     #[test]
@@ -100,6 +115,12 @@ mod tests {
     fn while_it_lasts_no_meeting_is_denied() {
         let mut incident = sample::incident();
         incident.phase = Phase::Active;
-        assert!(form(&incident, None).unwrap().consequence.unwrap().contains("once the incident is resolved"));
+        assert!(
+            form(&incident, None)
+                .unwrap()
+                .consequence
+                .unwrap()
+                .contains("once the incident is resolved")
+        );
     }
 }

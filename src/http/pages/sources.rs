@@ -66,7 +66,10 @@ struct Page<'a> {
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Sources, view })
+    show(&Page {
+        tab: Tab::Sources,
+        view,
+    })
 }
 
 /// A source as the page shows it; `base` is the address of this service, `guarded` whether `access:` is set.
@@ -87,7 +90,12 @@ pub(crate) fn row<'a>(source: &SourceShown, base: &str, guarded: bool, now: Time
         waiting: source.waiting.clone(),
         rhythm: rhythm(source),
         silent: silence(source),
-        trial: source.tally.seen.last_message.is_none().then(|| trial(source, &address, guarded, now)),
+        trial: source
+            .tally
+            .seen
+            .last_message
+            .is_none()
+            .then(|| trial(source, &address, guarded, now)),
         address,
     }
 }
@@ -108,10 +116,16 @@ pub(crate) fn silence(source: &SourceShown) -> Option<String> {
     let (quiet, name) = (length(quiet), &source.name);
     Some(match (source.silent_after, longest) {
         (SilentAfter::After(stated), _) => {
-            format!("Nothing came from {name} for {quiet}; its silent_after expects something within {}.", length(stated))
+            format!(
+                "Nothing came from {name} for {quiet}; its silent_after expects something within {}.",
+                length(stated)
+            )
         }
         (_, Some(longest)) => {
-            format!("Nothing came from {name} for {quiet}; its longest silence in the fortnight before was {}.", length(longest))
+            format!(
+                "Nothing came from {name} for {quiet}; its longest silence in the fortnight before was {}.",
+                length(longest)
+            )
         }
         (_, None) => format!("Nothing came from {name} for {quiet}."),
     })
@@ -122,7 +136,10 @@ fn length(length: TimeDelta) -> String {
 }
 
 fn rhythm(source: &SourceShown) -> String {
-    let longest = source.rhythm.longest.map(|longest| format!("its longest silence of late was {}", length(longest)));
+    let longest = source
+        .rhythm
+        .longest
+        .map(|longest| format!("its longest silence of late was {}", length(longest)));
     match (source.silent_after, longest, source.rhythm.silent_after) {
         (SilentAfter::Never, ..) => "it may be silent for as long as it likes, as silent_after says".to_owned(),
         (SilentAfter::After(stated), ..) => format!("a silence longer than {} is told, as silent_after says", length(stated)),
@@ -138,13 +155,19 @@ fn proof(source: &SourceShown, guarded: bool) -> String {
         (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
             "the token under access in the settings".to_owned()
         }
-        (SourceAuth::Shown(Auth::None), _) if guarded => "nothing: whoever reaches this address may send".to_owned(),
+        (SourceAuth::Shown(Auth::None), _) if guarded => {
+            "nothing: whoever reaches this address may send".to_owned()
+        }
         (SourceAuth::Shown(Auth::None), _) => "nothing: only this machine may send".to_owned(),
         (SourceAuth::Shown(Auth::Bearer(_)), _) => "a bearer token".to_owned(),
-        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => format!("the password of the user {username}"),
+        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => {
+            format!("the password of the user {username}")
+        }
         (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!("the header {name}"),
         (SourceAuth::Query { name, .. }, _) => format!("{name} in the address"),
-        (SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => "a signature over each message".to_owned(),
+        (SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => {
+            "a signature over each message".to_owned()
+        }
     }
 }
 
@@ -153,26 +176,43 @@ fn trial(source: &SourceShown, address: &str, guarded: bool, now: Time) -> Strin
     let (header, body) = match source.speaks {
         Speaks::Kind(kind) => beside(kind),
         Speaks::Alertmanager => ("content-type: application/json", ALERT),
-        Speaks::Events => ("content-type: application/json", r#"{"kind":"note","text":"Hello"}"#),
+        Speaks::Events => (
+            "content-type: application/json",
+            r#"{"kind":"note","text":"Hello"}"#,
+        ),
     };
     let shown = match (&source.auth, source.speaks) {
         (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
             " -H \"authorization: Bearer $TOKEN\"".to_owned()
         }
         (SourceAuth::Shown(Auth::None), _) => String::new(),
-        (SourceAuth::Shown(Auth::Bearer(_)), _) => " -H \"authorization: Bearer $TOKEN\"".to_owned(),
-        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => format!(" -u {}:\"$PASSWORD\"", quoted(username)),
+        (SourceAuth::Shown(Auth::Bearer(_)), _) => {
+            " -H \"authorization: Bearer $TOKEN\"".to_owned()
+        }
+        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => {
+            format!(" -u {}:\"$PASSWORD\"", quoted(username))
+        }
         (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!(" -H \"{name}: $VALUE\""),
         // What is signed has to be made by whoever holds the secret, and what is in the address stands there.
-        (SourceAuth::Query { .. } | SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => String::new(),
+        (SourceAuth::Query { .. } | SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => {
+            String::new()
+        }
     };
     let address = match &source.auth {
         SourceAuth::Query { name, .. } => format!("{address}?{name}=VALUE"),
         _ => address.to_owned(),
     };
     let body = body.replace("NOW", &now.format("%Y-%m-%dT%H:%M:%SZ").to_string());
-    let data = if body.starts_with('@') { format!("--data-binary {body}") } else { format!("-d {}", quoted(&body)) };
-    format!("curl {}{shown} -H {} {data}", quoted(&address), quoted(header))
+    let data = if body.starts_with('@') {
+        format!("--data-binary {body}")
+    } else {
+        format!("-d {}", quoted(&body))
+    };
+    format!(
+        "curl {}{shown} -H {} {data}",
+        quoted(&address),
+        quoted(header)
+    )
 }
 
 const ALERT: &str = r#"[{"labels":{"alertname":"Hello","service":"checkout","severity":"none"},"annotations":{},"startsAt":"NOW"}]"#;
@@ -186,8 +226,14 @@ fn beside(kind: SourceKind) -> (&'static str, &'static str) {
         SourceKind::GitHub => ("x-github-event: deployment_status", "@message.json"),
         SourceKind::GitLab => ("x-gitlab-event: Deployment Hook", "@message.json"),
         SourceKind::Sns => ("x-amz-sns-message-type: Notification", "@message.json"),
-        SourceKind::CloudEvents => ("content-type: application/cloudevents+json", "@message.json"),
-        SourceKind::Slack => ("content-type: application/x-www-form-urlencoded", "@message.txt"),
+        SourceKind::CloudEvents => (
+            "content-type: application/cloudevents+json",
+            "@message.json",
+        ),
+        SourceKind::Slack => (
+            "content-type: application/x-www-form-urlencoded",
+            "@message.txt",
+        ),
         _ => ("content-type: application/json", "@message.json"),
     }
 }
@@ -212,7 +258,11 @@ mod tests {
             path: "/ingest/guarded".to_owned(),
             auth: SourceAuth::Shown(auth),
             tally: Tally::default(),
-            rhythm: Rhythm { longest: None, silent_after: None, quiet_for: None },
+            rhythm: Rhythm {
+                longest: None,
+                silent_after: None,
+                quiet_for: None,
+            },
             silent_after: SilentAfter::Learned,
             waiting: None,
         }
@@ -221,18 +271,33 @@ mod tests {
     #[test]
     fn a_source_that_never_spoke_says_how_to_try_it_and_no_secret() {
         let token = Secret::File("/run/secrets/t".to_owned());
-        let basic = Auth::Basic { username: "o'neil".to_owned(), password: token.clone() };
-        let header = Auth::Header { name: "X-Token".to_owned(), value: token.clone() };
+        let basic = Auth::Basic {
+            username: "o'neil".to_owned(),
+            password: token.clone(),
+        };
+        let header = Auth::Header {
+            name: "X-Token".to_owned(),
+            value: token.clone(),
+        };
         for (auth, told, shown) in [
             (Auth::None, "only this machine", ""),
-            (Auth::Bearer(token), "a bearer token", r#" -H "authorization: Bearer $TOKEN""#),
-            (basic, "of the user o'neil", r#" -u 'o'\''neil':"$PASSWORD""#),
+            (
+                Auth::Bearer(token),
+                "a bearer token",
+                r#" -H "authorization: Bearer $TOKEN""#,
+            ),
+            (
+                basic,
+                "of the user o'neil",
+                r#" -u 'o'\''neil':"$PASSWORD""#,
+            ),
             (header, "the header X-Token", r#" -H "X-Token: $VALUE""#),
         ] {
             let row = row(&source(auth), "http://a:9099", false, sample::at(0));
             assert!(row.proof.contains(told), "{}", row.proof);
-            let trial =
-                format!("curl 'http://a:9099/ingest/guarded'{shown} -H 'x-github-event: deployment_status' --data-binary @message.json");
+            let trial = format!(
+                "curl 'http://a:9099/ingest/guarded'{shown} -H 'x-github-event: deployment_status' --data-binary @message.json"
+            );
             assert_eq!(row.trial, Some(trial));
         }
     }
@@ -241,9 +306,14 @@ mod tests {
     fn a_silence_says_what_was_usual() {
         let mut silent = source(Auth::None);
         let hours = TimeDelta::hours;
-        silent.rhythm = Rhythm { longest: Some(TimeDelta::minutes(4)), silent_after: Some(hours(1)), quiet_for: Some(hours(5)) };
+        silent.rhythm = Rhythm {
+            longest: Some(TimeDelta::minutes(4)),
+            silent_after: Some(hours(1)),
+            quiet_for: Some(hours(5)),
+        };
         let told = row(&silent, "", false, sample::at(0)).silent;
-        let expected = "Nothing came from guarded for 5h; its longest silence in the fortnight before was 4m.";
+        let expected =
+            "Nothing came from guarded for 5h; its longest silence in the fortnight before was 4m.";
         assert_eq!(told.as_deref(), Some(expected));
         silent.rhythm.quiet_for = Some(hours(1));
         assert_eq!(row(&silent, "", false, sample::at(0)).silent, None);
@@ -251,7 +321,15 @@ mod tests {
 
     #[test]
     fn a_rate_is_so_many_an_hour() {
-        for (count, told) in [(0, "0"), (1, "under 0.1"), (3, "0.1"), (12, "0.5"), (24, "1.0"), (239, "9.9"), (1440, "60")] {
+        for (count, told) in [
+            (0, "0"),
+            (1, "under 0.1"),
+            (3, "0.1"),
+            (12, "0.5"),
+            (24, "1.0"),
+            (239, "9.9"),
+            (1440, "60"),
+        ] {
             assert_eq!(rate(&count), told, "{count}");
         }
     }

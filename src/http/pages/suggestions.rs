@@ -46,7 +46,10 @@ impl Suggestion<'_> {
 
 /// The page.
 pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page { tab: Tab::Suggestions, view })
+    show(&Page {
+        tab: Tab::Suggestions,
+        view,
+    })
 }
 
 #[cfg(test)]
@@ -57,8 +60,17 @@ mod tests {
     #[test]
     fn each_suggestion_has_its_sentence_and_its_answers() {
         let incident = sample::incident();
-        let waiting = vec![Suggestion { incident: &incident, bundled: 29, invitation: Some(sample::invitation()) }];
-        let html = render(&View { now: sample::at(7200), waiting, snoozed: Vec::new(), notice: None });
+        let waiting = vec![Suggestion {
+            incident: &incident,
+            bundled: 29,
+            invitation: Some(sample::invitation()),
+        }];
+        let html = render(&View {
+            now: sample::at(7200),
+            waiting,
+            snoozed: Vec::new(),
+            notice: None,
+        });
         for wanted in [
             "Checkout was degraded for 47m in one stretch; 30m is enough.",
             "Accept: invite 6 people, Tue 10:00",
@@ -74,7 +86,12 @@ mod tests {
 
     #[test]
     fn nothing_waiting_is_said_calmly() {
-        let html = render(&View { now: sample::at(0), waiting: Vec::new(), snoozed: Vec::new(), notice: None });
+        let html = render(&View {
+            now: sample::at(0),
+            waiting: Vec::new(),
+            snoozed: Vec::new(),
+            notice: None,
+        });
         assert!(html.contains("Nothing waits for an answer."), "{html}");
     }
 }

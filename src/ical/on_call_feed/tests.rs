@@ -12,16 +12,28 @@ fn who() -> Who {
         name: name.into(),
         email: Some(format!("{id}@example.com")),
         time_zone: chrono_tz::UTC,
-        hours: Hours { days: [true; 7], from: 540, to: 1020 },
+        hours: Hours {
+            days: [true; 7],
+            from: 540,
+            to: 1020,
+        },
         aliases: vec![alias.into()],
     };
-    let people = [person("ada", "Ada Lovelace", "grafana:ada.l"), person("bo", "Bo M.", "opsgenie:bo"), person("lin", "Lin", "github:lin")];
+    let people = [
+        person("ada", "Ada Lovelace", "grafana:ada.l"),
+        person("bo", "Bo M.", "opsgenie:bo"),
+        person("lin", "Lin", "github:lin"),
+    ];
     Who::new(&people, &[])
 }
 
 fn calendar(events: &[&str]) -> String {
-    let events: String = events.iter().map(|lines| format!("BEGIN:VEVENT\n{}\nEND:VEVENT\n", lines.trim())).collect();
-    format!("BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{events}END:VCALENDAR\n").replace('\n', "\r\n")
+    let events: String = events
+        .iter()
+        .map(|lines| format!("BEGIN:VEVENT\n{}\nEND:VEVENT\n", lines.trim()))
+        .collect();
+    format!("BEGIN:VCALENDAR\nVERSION:2.0\nPRODID:-//x//EN\n{events}END:VCALENDAR\n")
+        .replace('\n', "\r\n")
 }
 
 fn rota(events: &[&str]) -> Rota {
@@ -36,7 +48,11 @@ fn at(time: &str) -> Time {
 fn on(rota: &Rota, time: &str) -> String {
     match rota.at(at(time), &who()) {
         OnCall::These(duties) => {
-            let named = |duty: &crate::model::on_call::OnDuty| duty.person.clone().unwrap_or_else(|| format!("“{}”", duty.name));
+            let named = |duty: &crate::model::on_call::OnDuty| {
+                duty.person
+                    .clone()
+                    .unwrap_or_else(|| format!("“{}”", duty.name))
+            };
             duties.iter().map(named).collect::<Vec<_>>().join(" ")
         }
         OnCall::Nobody => "-".to_owned(),
@@ -52,8 +68,7 @@ fn check(rota: &Rota, expected: &[(&str, &str)]) {
 
 const PAGERDUTY: &str = "UID:Q1\nDTSTAMP:20261101T000000Z\nDTSTART;VALUE=DATE-TIME:20261123T080000Z\nDTEND;VALUE=DATE-TIME:20261130T080000Z\n\
                          SUMMARY:On Call - Ada Lovelace - Checkout Primary\nURL:https://acme.pagerduty.com/schedules#P1\nATTENDEE:ada@example.com";
-const OPSGENIE: &str =
-    "UID:2\nDTSTART:20261130T080000Z\nDTEND:20261207T080000Z\nSUMMARY:bo@example.com - checkout_schedule\nSTATUS:CONFIRMED";
+const OPSGENIE: &str = "UID:2\nDTSTART:20261130T080000Z\nDTEND:20261207T080000Z\nSUMMARY:bo@example.com - checkout_schedule\nSTATUS:CONFIRMED";
 const GRAFANA: &str = "UID:3\nDTSTART:20261207T080000Z\nDTEND:20261214T080000Z\nSUMMARY:[L1] ada.l\nTRANSP:TRANSPARENT";
 
 #[test]
@@ -83,12 +98,20 @@ fn people_are_found_by_what_a_summary_says() {
         ("Bo M. (secondary)", "bo"),
         ("ada\\, lin", "ada lin"),
         ("<ada@example.com>", "ada"),
-        ("On Call - Zoe Q. - Checkout", "“On Call - Zoe Q. - Checkout”"),
+        (
+            "On Call - Zoe Q. - Checkout",
+            "“On Call - Zoe Q. - Checkout”",
+        ),
         // Not the Lin that the settings know.
         ("Lindsey", "“Lindsey”"),
     ] {
-        let entry = format!("UID:1\nDTSTART:20261123T080000Z\nDTEND:20261130T080000Z\nSUMMARY:{summary}");
-        assert_eq!(on(&rota(&[&entry]), "2026-11-24T00:00:00Z"), expected, "{summary}");
+        let entry =
+            format!("UID:1\nDTSTART:20261123T080000Z\nDTEND:20261130T080000Z\nSUMMARY:{summary}");
+        assert_eq!(
+            on(&rota(&[&entry]), "2026-11-24T00:00:00Z"),
+            expected,
+            "{summary}"
+        );
     }
 }
 
@@ -97,7 +120,14 @@ fn who_declined_and_rooms_are_not_on_call() {
     let entry = "UID:1\nDTSTART:20261123T080000Z\nDURATION:PT12H\nSUMMARY:Rota\nATTENDEE;CN=Ada;PARTSTAT=DECLINED:mailto:ada@example.com\n\
                  ATTENDEE;CUTYPE=ROOM:mailto:room@example.com\nATTENDEE;CN=Bo:MAILTO:BO@example.com\nATTENDEE;CN=Zoe Q.:invalid:nomail";
     let rota = rota(&[entry]);
-    check(&rota, &[("2026-11-23T08:00:00Z", "bo “Zoe Q.”"), ("2026-11-23T19:59:59Z", "bo “Zoe Q.”"), ("2026-11-23T20:00:00Z", "?")]);
+    check(
+        &rota,
+        &[
+            ("2026-11-23T08:00:00Z", "bo “Zoe Q.”"),
+            ("2026-11-23T19:59:59Z", "bo “Zoe Q.”"),
+            ("2026-11-23T20:00:00Z", "?"),
+        ],
+    );
 }
 
 #[test]
@@ -127,10 +157,25 @@ fn a_weekly_rota_keeps_its_hour_over_the_change_of_clocks() {
 
 #[test]
 fn what_is_told_in_utc_comes_back_by_utc_and_a_length_is_time_that_passes() {
-    let utc = "UID:1\nDTSTART:20260601T080000Z\nDTEND:20260601T200000Z\nRRULE:FREQ=DAILY\nSUMMARY:ada";
-    check(&rota(&[utc]), &[("2026-12-01T07:59:59Z", "-"), ("2026-12-01T08:00:00Z", "ada"), ("2026-12-01T20:00:00Z", "-")]);
+    let utc =
+        "UID:1\nDTSTART:20260601T080000Z\nDTEND:20260601T200000Z\nRRULE:FREQ=DAILY\nSUMMARY:ada";
+    check(
+        &rota(&[utc]),
+        &[
+            ("2026-12-01T07:59:59Z", "-"),
+            ("2026-12-01T08:00:00Z", "ada"),
+            ("2026-12-01T20:00:00Z", "-"),
+        ],
+    );
     let length = "UID:1\nDTSTART;TZID=Europe/Berlin:20261024T200000\nDURATION:PT12H\nRRULE:FREQ=DAILY\nSUMMARY:ada";
-    check(&rota(&[length]), &[("2026-10-25T05:59:59Z", "ada"), ("2026-10-25T06:00:00Z", "-"), ("2026-10-25T19:00:00Z", "ada")]);
+    check(
+        &rota(&[length]),
+        &[
+            ("2026-10-25T05:59:59Z", "ada"),
+            ("2026-10-25T06:00:00Z", "-"),
+            ("2026-10-25T19:00:00Z", "ada"),
+        ],
+    );
 }
 
 #[test]
@@ -162,11 +207,22 @@ fn a_whole_day_is_one_where_the_rota_is_kept() {
     let day = "UID:1\nDTSTART;VALUE=DATE:20261123\nDTEND;VALUE=DATE:20261125\nSUMMARY:ada";
     check(
         &rota(&[day]),
-        &[("2026-11-22T22:59:59Z", "?"), ("2026-11-22T23:00:00Z", "ada"), ("2026-11-24T22:59:59Z", "ada"), ("2026-11-24T23:00:00Z", "?")],
+        &[
+            ("2026-11-22T22:59:59Z", "?"),
+            ("2026-11-22T23:00:00Z", "ada"),
+            ("2026-11-24T22:59:59Z", "ada"),
+            ("2026-11-24T23:00:00Z", "?"),
+        ],
     );
     let tokyo = calendar(&[day]).replace("PRODID", "X-WR-TIMEZONE:Asia/Tokyo\r\nPRODID");
     let rota = read(&tokyo, chrono_tz::Europe::Berlin).unwrap();
-    check(&rota, &[("2026-11-22T15:00:00Z", "ada"), ("2026-11-24T15:00:00Z", "?")]);
+    check(
+        &rota,
+        &[
+            ("2026-11-22T15:00:00Z", "ada"),
+            ("2026-11-24T15:00:00Z", "?"),
+        ],
+    );
 }
 
 #[test]
@@ -185,30 +241,45 @@ fn what_a_feed_no_longer_lists_stays_known() {
             ("2026-12-08T00:00:00Z", "ada"),
         ],
     );
-    assert_eq!(rota(&[later, GRAFANA]).after(&second), second, "the same again is nothing new");
+    assert_eq!(
+        rota(&[later, GRAFANA]).after(&second),
+        second,
+        "the same again is nothing new"
+    );
     assert_eq!(rota(&[]).after(&first), rota(&[]));
 }
 
 #[test]
 fn a_clock_that_nobody_knows_makes_unknown_and_not_nobody() {
-    let known = "UID:1\nDTSTART:20261101T080000Z\nDTEND:20261102T080000Z\nRRULE:FREQ=MONTHLY\nSUMMARY:ada";
+    let known =
+        "UID:1\nDTSTART:20261101T080000Z\nDTEND:20261102T080000Z\nRRULE:FREQ=MONTHLY\nSUMMARY:ada";
     let unknown = "UID:2\nDTSTART;TZID=Customized Time Zone:20261110T080000\nDTEND;TZID=Customized Time Zone:20261120T080000\nSUMMARY:bo";
     let rota = rota(&[known, unknown]);
-    check(&rota, &[("2026-12-01T12:00:00Z", "ada"), ("2026-11-15T12:00:00Z", "?")]);
+    check(
+        &rota,
+        &[
+            ("2026-12-01T12:00:00Z", "ada"),
+            ("2026-11-15T12:00:00Z", "?"),
+        ],
+    );
     assert_eq!(rota.left_out, 1);
 }
 
 #[test]
 fn a_zone_of_windows_and_one_that_says_where_it_is_are_known() {
-    let entry =
-        "UID:2\nDTSTART;TZID=W. Europe Standard Time:20261110T080000\nDTEND;TZID=W. Europe Standard Time:20261110T090000\nSUMMARY:bo";
+    let entry = "UID:2\nDTSTART;TZID=W. Europe Standard Time:20261110T080000\nDTEND;TZID=W. Europe Standard Time:20261110T090000\nSUMMARY:bo";
     check(&rota(&[entry]), &[("2026-11-10T07:30:00Z", "bo")]);
 }
 
 #[test]
 fn what_is_no_calendar_is_a_fault() {
     let whole = calendar(&[PAGERDUTY]);
-    for text in ["", "<!DOCTYPE html><title>Log in</title>", &whole[..whole.len() / 2], "BEGIN:VCARD\r\nEND:VCARD"] {
+    for text in [
+        "",
+        "<!DOCTYPE html><title>Log in</title>",
+        &whole[..whole.len() / 2],
+        "BEGIN:VCARD\r\nEND:VCARD",
+    ] {
         assert!(read(text, chrono_tz::UTC).is_err(), "{text}");
     }
     check(&rota(&[]), &[("2026-11-10T07:30:00Z", "?")]);
@@ -216,11 +287,26 @@ fn what_is_no_calendar_is_a_fault() {
 
 #[test]
 fn a_feed_without_end_is_bounded() {
-    for rule in ["FREQ=SECONDLY", "FREQ=HOURLY", "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30", "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30"] {
-        let entry = format!("UID:1\nDTSTART:20200101T000000Z\nDTEND:20200101T000001Z\nRRULE:{rule}\nSUMMARY:ada");
+    for rule in [
+        "FREQ=SECONDLY",
+        "FREQ=HOURLY",
+        "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=30",
+        "FREQ=SECONDLY;BYMONTH=2;BYMONTHDAY=30",
+    ] {
+        let entry = format!(
+            "UID:1\nDTSTART:20200101T000000Z\nDTEND:20200101T000001Z\nRRULE:{rule}\nSUMMARY:ada"
+        );
         let rota = rota(&[&entry]);
-        assert!(rota.shifts.len() <= super::OF_ONE, "{rule}: {}", rota.shifts.len());
-        assert_eq!(on(&rota, "2029-01-01T00:30:00Z"), "?", "{rule}: it may be anybody");
+        assert!(
+            rota.shifts.len() <= super::OF_ONE,
+            "{rule}: {}",
+            rota.shifts.len()
+        );
+        assert_eq!(
+            on(&rota, "2029-01-01T00:30:00Z"),
+            "?",
+            "{rule}: it may be anybody"
+        );
     }
 }
 

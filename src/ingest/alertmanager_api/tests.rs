@@ -21,15 +21,28 @@ fn at(text: &str) -> Time {
 fn held(name: &str) -> Held {
     let body = json!({"version": "4", "alerts": [{"status": "firing", "startsAt": "2026-11-23T11:00:00.123456Z",
         "labels": {"alertname": name, "service": "checkout", "replica": "a"}}]});
-    let names = LabelNames { ignored: vec!["replica".to_owned()], ..LabelNames::default() };
-    let reading = alertmanager::webhook(body.to_string().as_bytes(), "am", &names, at("11:00:01")).unwrap();
+    let names = LabelNames {
+        ignored: vec!["replica".to_owned()],
+        ..LabelNames::default()
+    };
+    let reading =
+        alertmanager::webhook(body.to_string().as_bytes(), "am", &names, at("11:00:01")).unwrap();
     let event = Arc::new(reading.events.into_iter().next().unwrap());
-    Held { incident: IncidentId("i-0000000001".into()), event, on: true, last_seen: at("11:00:01") }
+    Held {
+        incident: IncidentId("i-0000000001".into()),
+        event,
+        on: true,
+        last_seen: at("11:00:01"),
+    }
 }
 
 /// It as it is listed: spoken of at 11:09, promised until 11:13.
 fn listed(name: &str, silenced_by: &[&str], inhibited_by: &[&str]) -> serde_json::Value {
-    let state = if silenced_by.is_empty() && inhibited_by.is_empty() { "active" } else { "suppressed" };
+    let state = if silenced_by.is_empty() && inhibited_by.is_empty() {
+        "active"
+    } else {
+        "suppressed"
+    };
     json!({"labels": {"alertname": name, "service": "checkout", "replica": "b"}, "annotations": {}, "fingerprint": format!("of-{name}"),
         "startsAt": "2026-11-23T11:00:00.123Z", "updatedAt": "2026-11-23T11:09:00.000Z", "endsAt": "2026-11-23T11:13:00.000Z",
         "status": {"state": state, "silencedBy": silenced_by, "inhibitedBy": inhibited_by}})
@@ -40,27 +53,63 @@ fn silence(id: &str, began: &str) -> serde_json::Value {
         "startsAt": format!("2026-11-23T{began}Z"), "endsAt": "2026-11-23T13:00:00Z", "updatedAt": format!("2026-11-23T{began}Z")})
 }
 
-fn answers(alerts: &[serde_json::Value], silences: &[serde_json::Value], up_since: &str) -> Answers {
+fn answers(
+    alerts: &[serde_json::Value],
+    silences: &[serde_json::Value],
+    up_since: &str,
+) -> Answers {
     let text = |value: serde_json::Value| value.to_string().into_bytes();
     let status = text(json!({"uptime": format!("2026-11-23T{up_since}Z")}));
-    Answers { before: status.clone(), alerts: text(json!(alerts)), silences: text(json!(silences)), after: status }
+    Answers {
+        before: status.clone(),
+        alerts: text(json!(alerts)),
+        silences: text(json!(silences)),
+        after: status,
+    }
 }
 
 fn look(listing: &mut Listing, answers: &Answers, held: &[Held], now: &str) -> Looked {
-    let moment = Moment { ours: at(now), theirs: at(now) };
-    listing.read(answers, held, "am", &["replica".to_owned()], moment).unwrap()
+    let moment = Moment {
+        ours: at(now),
+        theirs: at(now),
+    };
+    listing
+        .read(answers, held, "am", &["replica".to_owned()], moment)
+        .unwrap()
 }
 
 /// What a look makes known, a line an event.
 fn told(looked: &Looked) -> String {
     let mut text = String::new();
-    let mut say = |event: &Event, what: String| writeln!(text, "{} {what}", event.occurred_at.format("%H:%M:%S")).unwrap();
+    let mut say = |event: &Event, what: String| {
+        writeln!(text, "{} {what}", event.occurred_at.format("%H:%M:%S")).unwrap()
+    };
     for event in &looked.events {
-        let actor = event.actor.as_ref().map(|actor| actor.id.as_str()).unwrap_or_default();
+        let actor = event
+            .actor
+            .as_ref()
+            .map(|actor| actor.id.as_str())
+            .unwrap_or_default();
         match &event.fact {
-            Fact::Alert(alert) => say(event, format!("{} {:?} {:?}", alert.name, alert.status, alert.end_reason)),
-            Fact::Acknowledgement(ack) => say(event, format!("acknowledged by {actor}: {}", ack.of == Some(held("A").event.subject))),
-            Fact::Note(note) => say(event, format!("note by {actor:?} in {}: {}", event.incident.as_deref().unwrap(), note.text)),
+            Fact::Alert(alert) => say(
+                event,
+                format!("{} {:?} {:?}", alert.name, alert.status, alert.end_reason),
+            ),
+            Fact::Acknowledgement(ack) => say(
+                event,
+                format!(
+                    "acknowledged by {actor}: {}",
+                    ack.of == Some(held("A").event.subject)
+                ),
+            ),
+            Fact::Note(note) => say(
+                event,
+                format!(
+                    "note by {actor:?} in {}: {}",
+                    event.incident.as_deref().unwrap(),
+                    note.text
+                ),
+            ),
             fact => panic!("{fact:?}"),
         }
     }
@@ -72,22 +121,41 @@ fn told(looked: &Looked) -> String {
 fn check_end(first: serde_json::Value, looks: &[(&str, &str, &str)]) {
     let (mut listing, all) = (Listing::default(), [held("A")]);
     let silences = [silence("s1", "10:00:00")];
-    assert_eq!(look(&mut listing, &answers(&[first], &silences, "08:00:00"), &all, "11:10:00").renewed, [all[0].event.subject]);
+    assert_eq!(
+        look(
+            &mut listing,
+            &answers(&[first], &silences, "08:00:00"),
+            &all,
+            "11:10:00"
+        )
+        .renewed,
+        [all[0].event.subject]
+    );
     for (now, up_since, expected) in looks {
         let looked = look(&mut listing, &answers(&[], &silences, up_since), &all, now);
         let told = told(&looked);
-        assert_eq!((told.trim(), looked.renewed.len()), (*expected, 0), "at {now}");
+        assert_eq!(
+            (told.trim(), looked.renewed.len()),
+            (*expected, 0),
+            "at {now}"
+        );
     }
 }
 
 #[test]
 fn a_silenced_alert_that_is_gone_before_its_promise_ran_out_recovered() {
-    check_end(listed("A", &["s1"], &[]), &[("11:10:30", "08:00:00", "11:10:30 A Resolved Recovered")]);
+    check_end(
+        listed("A", &["s1"], &[]),
+        &[("11:10:30", "08:00:00", "11:10:30 A Resolved Recovered")],
+    );
 }
 
 #[test]
 fn one_that_is_gone_after_it_is_only_known_until_its_sender_spoke_last() {
-    check_end(listed("A", &["s1"], &[]), &[("11:13:10", "08:00:00", "11:09:00 A Resolved SourceLost")]);
+    check_end(
+        listed("A", &["s1"], &[]),
+        &[("11:13:10", "08:00:00", "11:09:00 A Resolved SourceLost")],
+    );
 }
 
 #[test]
@@ -103,60 +171,134 @@ fn the_webhook_gets_time_to_tell_an_end_that_it_should() {
 
 #[test]
 fn an_alertmanager_that_was_started_anew_says_nothing_of_what_is_absent() {
-    let looks = [("11:11:00", "11:10:50", ""), ("11:15:49", "11:10:50", ""), ("11:15:50", "11:10:50", "11:09:00 A Resolved Unknown")];
+    let looks = [
+        ("11:11:00", "11:10:50", ""),
+        ("11:15:49", "11:10:50", ""),
+        ("11:15:50", "11:10:50", "11:09:00 A Resolved Unknown"),
+    ];
     check_end(listed("A", &["s1"], &[]), &looks);
 }
 
 #[test]
 fn nothing_is_concluded_of_an_answer_that_is_not_whole() {
     let (mut listing, all) = (Listing::default(), [held("A")]);
-    let whole = answers(&[listed("A", &["s1"], &[])], &[silence("s1", "10:00:00")], "08:00:00");
+    let whole = answers(
+        &[listed("A", &["s1"], &[])],
+        &[silence("s1", "10:00:00")],
+        "08:00:00",
+    );
     look(&mut listing, &whole, &all, "11:10:00");
     let empty = answers(&[], &[], "08:00:00");
-    let moment = Moment { ours: at("11:10:30"), theirs: at("11:10:30") };
+    let moment = Moment {
+        ours: at("11:10:30"),
+        theirs: at("11:10:30"),
+    };
     for broken in [
-        Answers { alerts: b"<html>".to_vec(), ..empty.clone() },
-        Answers { alerts: br#"[{"labels": {"alertname": "B"}}]"#.to_vec(), ..empty.clone() },
-        Answers { alerts: br#"{"alerts": []}"#.to_vec(), ..empty.clone() },
-        Answers { silences: b"null".to_vec(), ..empty.clone() },
-        Answers { after: Vec::new(), ..empty.clone() },
+        Answers {
+            alerts: b"<html>".to_vec(),
+            ..empty.clone()
+        },
+        Answers {
+            alerts: br#"[{"labels": {"alertname": "B"}}]"#.to_vec(),
+            ..empty.clone()
+        },
+        Answers {
+            alerts: br#"{"alerts": []}"#.to_vec(),
+            ..empty.clone()
+        },
+        Answers {
+            silences: b"null".to_vec(),
+            ..empty.clone()
+        },
+        Answers {
+            after: Vec::new(),
+            ..empty.clone()
+        },
     ] {
         listing.read(&broken, &all, "am", &[], moment).unwrap_err();
     }
-    let started_between = Answers { after: answers(&[], &[], "11:10:29").after, ..empty.clone() };
-    assert_eq!(look(&mut listing, &started_between, &all, "11:10:30"), Looked::default());
-    assert_eq!(told(&look(&mut listing, &empty, &all, "11:11:00")), "11:11:00 A Resolved Recovered\n");
+    let started_between = Answers {
+        after: answers(&[], &[], "11:10:29").after,
+        ..empty.clone()
+    };
+    assert_eq!(
+        look(&mut listing, &started_between, &all, "11:10:30"),
+        Looked::default()
+    );
+    assert_eq!(
+        told(&look(&mut listing, &empty, &all, "11:11:00")),
+        "11:11:00 A Resolved Recovered\n"
+    );
 }
 
 #[test]
 fn what_was_never_listed_ends_as_unknown_when_it_was_last_seen() {
     let (mut listing, all) = (Listing::default(), [held("A")]);
     for now in ["11:10:00", "11:15:59"] {
-        assert_eq!(look(&mut listing, &answers(&[], &[], "08:00:00"), &all, now), Looked::default());
+        assert_eq!(
+            look(&mut listing, &answers(&[], &[], "08:00:00"), &all, now),
+            Looked::default()
+        );
     }
-    assert_eq!(told(&look(&mut listing, &answers(&[], &[], "08:00:00"), &all, "11:16:00")), "11:00:01 A Resolved Unknown\n");
+    assert_eq!(
+        told(&look(
+            &mut listing,
+            &answers(&[], &[], "08:00:00"),
+            &all,
+            "11:16:00"
+        )),
+        "11:00:01 A Resolved Unknown\n"
+    );
 }
 
 #[test]
 fn an_alert_that_was_given_up_and_is_listed_is_on_again() {
-    let (mut listing, all) = (Listing::default(), [Held { on: false, ..held("A") }]);
-    let looked = look(&mut listing, &answers(&[listed("A", &[], &[])], &[], "08:00:00"), &all, "11:10:00");
-    assert_eq!((looked.events, looked.renewed.len()), (vec![Event::clone(&all[0].event)], 0));
+    let (mut listing, all) = (
+        Listing::default(),
+        [Held {
+            on: false,
+            ..held("A")
+        }],
+    );
+    let looked = look(
+        &mut listing,
+        &answers(&[listed("A", &[], &[])], &[], "08:00:00"),
+        &all,
+        "11:10:00",
+    );
+    assert_eq!(
+        (looked.events, looked.renewed.len()),
+        (vec![Event::clone(&all[0].event)], 0)
+    );
 }
 
 #[test]
 fn a_silence_after_the_onset_is_an_acknowledgement_and_one_before_is_not() {
     let (mut listing, all) = (Listing::default(), [held("A"), held("B")]);
-    let alerts = [listed("A", &["before", "after"], &[]), listed("B", &["after", "nowhere"], &["of-A"])];
-    let now = answers(&alerts, &[silence("before", "10:00:00"), silence("after", "11:05:00")], "08:00:00");
+    let alerts = [
+        listed("A", &["before", "after"], &[]),
+        listed("B", &["after", "nowhere"], &["of-A"]),
+    ];
+    let now = answers(
+        &alerts,
+        &[silence("before", "10:00:00"), silence("after", "11:05:00")],
+        "08:00:00",
+    );
     insta::assert_snapshot!(told(&look(&mut listing, &now, &all, "11:10:00")), @r#"
 11:00:00 note by "alertmanager:ada" in i-0000000001: A is silenced in Alertmanager until 2026-11-23 13:00 UTC: on it
 11:05:00 acknowledged by alertmanager:ada: true
 11:05:00 note by "alertmanager:ada" in i-0000000001: A is silenced in Alertmanager until 2026-11-23 13:00 UTC: on it
 11:00:00 note by "" in i-0000000001: B is inhibited in Alertmanager by A
 "#);
-    assert_eq!(told(&look(&mut listing, &now, &all, "11:10:30")), "", "each is told once");
+    assert_eq!(
+        told(&look(&mut listing, &now, &all, "11:10:30")),
+        "",
+        "each is told once"
+    );
     let again = look(&mut Listing::default(), &now, &all, "11:20:00");
     let before = look(&mut Listing::default(), &now, &all, "11:10:00");
-    assert_eq!(again.events, before.events, "and is the same event after a restart");
+    assert_eq!(
+        again.events, before.events,
+        "and is the same event after a restart"
+    );
 }

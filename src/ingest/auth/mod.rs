@@ -72,21 +72,26 @@ pub fn authentic(proof: &Proof, headers: &Headers<'_>) -> bool {
 pub fn authentic_with(proof: &Proof, headers: &Headers<'_>, query: &str) -> bool {
     match proof {
         Proof::None | Proof::Certificate => true,
-        Proof::Bearer(tokens) => headers
-            .get("authorization")
-            .is_some_and(|value| credentials(value, b"bearer").is_some_and(|shown| one_of(tokens.iter().map(Vec::as_slice), shown))),
-        Proof::Basic { username, passwords } => headers.get("authorization").is_some_and(|value| {
+        Proof::Bearer(tokens) => headers.get("authorization").is_some_and(|value| {
+            credentials(value, b"bearer")
+                .is_some_and(|shown| one_of(tokens.iter().map(Vec::as_slice), shown))
+        }),
+        Proof::Basic {
+            username,
+            passwords,
+        } => headers.get("authorization").is_some_and(|value| {
             // Comparing encoded text needs no decoder, and so none that an attacker can feed.
             let expected: Vec<String> = passwords
                 .iter()
                 .filter(|password| !password.is_empty())
                 .map(|password| STANDARD.encode([username.as_bytes(), b":", password].concat()))
                 .collect();
-            credentials(value, b"basic").is_some_and(|shown| one_of(expected.iter().map(String::as_bytes), shown))
+            credentials(value, b"basic")
+                .is_some_and(|shown| one_of(expected.iter().map(String::as_bytes), shown))
         }),
-        Proof::Header { name, values } => {
-            headers.get(&name.to_ascii_lowercase()).is_some_and(|shown| one_of(values.iter().map(Vec::as_slice), shown))
-        }
+        Proof::Header { name, values } => headers
+            .get(&name.to_ascii_lowercase())
+            .is_some_and(|shown| one_of(values.iter().map(Vec::as_slice), shown)),
         Proof::Query { name, values } => form_urlencoded::parse(query.as_bytes())
             .find(|(given, _)| given == name)
             .is_some_and(|(_, shown)| one_of(values.iter().map(Vec::as_slice), shown.as_bytes())),
@@ -97,7 +102,8 @@ pub fn authentic_with(proof: &Proof, headers: &Headers<'_>, query: &str) -> bool
 /// Whether a sender of this kind sends this unsigned by custom, and waits only for a 2xx: Slack looks at our certificate now and then.
 #[must_use]
 pub fn is_unsigned_check(kind: SourceKind, body: &[u8]) -> bool {
-    kind == SourceKind::Slack && form_urlencoded::parse(body).any(|(name, value)| name == "ssl_check" && value == "1")
+    kind == SourceKind::Slack
+        && form_urlencoded::parse(body).any(|(name, value)| name == "ssl_check" && value == "1")
 }
 
 /// What follows the scheme, which is written in any case (RFC 9110 §11.1).

@@ -38,7 +38,10 @@ pub struct Signature {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Scheme {
     /// HMAC-SHA256 in hex over the body, after one of these prefixes.
-    Body { header: String, prefixes: &'static [&'static str] },
+    Body {
+        header: String,
+        prefixes: &'static [&'static str],
+    },
     /// The same over `TIME:BODY`.
     TimedBody { header: String, timestamp: String },
     /// The same over `v0:TIME:BODY`.
@@ -68,23 +71,54 @@ impl Signature {
     ///
     /// # Errors
     /// When a secret is none of that scheme; the text says which, by its place, and not what it is.
-    pub fn new(signing: Signing, header: Option<&str>, timestamp: Option<&str>, secrets: &[Vec<u8>]) -> Result<Self, String> {
+    pub fn new(
+        signing: Signing,
+        header: Option<&str>,
+        timestamp: Option<&str>,
+        secrets: &[Vec<u8>],
+    ) -> Result<Self, String> {
         let header = |otherwise: &str| header.unwrap_or(otherwise).to_ascii_lowercase();
         let scheme = match (signing, timestamp) {
-            (Signing::Grafana, Some(timestamp)) => Scheme::TimedBody { header: header(GRAFANA), timestamp: timestamp.to_ascii_lowercase() },
-            (Signing::Grafana, None) => Scheme::Body { header: header(GRAFANA), prefixes: &[""] },
-            (Signing::PagerDuty, _) => Scheme::Body { header: "x-pagerduty-signature".to_owned(), prefixes: &["v1="] },
-            (Signing::Sentry, _) => Scheme::Body { header: "sentry-hook-signature".to_owned(), prefixes: &[""] },
-            (Signing::GitHub, _) => Scheme::Body { header: "x-hub-signature-256".to_owned(), prefixes: &["sha256="] },
-            (Signing::Plain, _) => Scheme::Body { header: header("x-hub-signature-256"), prefixes: &["sha256=", ""] },
+            (Signing::Grafana, Some(timestamp)) => Scheme::TimedBody {
+                header: header(GRAFANA),
+                timestamp: timestamp.to_ascii_lowercase(),
+            },
+            (Signing::Grafana, None) => Scheme::Body {
+                header: header(GRAFANA),
+                prefixes: &[""],
+            },
+            (Signing::PagerDuty, _) => Scheme::Body {
+                header: "x-pagerduty-signature".to_owned(),
+                prefixes: &["v1="],
+            },
+            (Signing::Sentry, _) => Scheme::Body {
+                header: "sentry-hook-signature".to_owned(),
+                prefixes: &[""],
+            },
+            (Signing::GitHub, _) => Scheme::Body {
+                header: "x-hub-signature-256".to_owned(),
+                prefixes: &["sha256="],
+            },
+            (Signing::Plain, _) => Scheme::Body {
+                header: header("x-hub-signature-256"),
+                prefixes: &["sha256=", ""],
+            },
             (Signing::Slack, _) => Scheme::Slack,
             (Signing::StandardWebhooks, _) => Scheme::StandardWebhooks,
         };
         let mut keys = Vec::new();
-        for (place, secret) in secrets.iter().enumerate().filter(|(_, secret)| !secret.is_empty()) {
+        for (place, secret) in secrets
+            .iter()
+            .enumerate()
+            .filter(|(_, secret)| !secret.is_empty())
+        {
             keys.push(match &scheme {
-                Scheme::StandardWebhooks => standard_key(secret).map_err(|why| format!("secret {}: {why}", place + 1))?,
-                Scheme::Body { .. } | Scheme::TimedBody { .. } | Scheme::Slack => Key::Hmac(secret.clone()),
+                Scheme::StandardWebhooks => {
+                    standard_key(secret).map_err(|why| format!("secret {}: {why}", place + 1))?
+                }
+                Scheme::Body { .. } | Scheme::TimedBody { .. } | Scheme::Slack => {
+                    Key::Hmac(secret.clone())
+                }
             });
         }
         Ok(Self { scheme, keys })
@@ -105,9 +139,16 @@ impl Signature {
     ///
     /// # Errors
     /// When it is not shown who sent this, or when the time that was signed is not now.
-    pub fn verify(&self, headers: &Headers<'_>, body: &[u8], now: Time) -> Result<Option<Once>, Refusal> {
+    pub fn verify(
+        &self,
+        headers: &Headers<'_>,
+        body: &[u8],
+        now: Time,
+    ) -> Result<Option<Once>, Refusal> {
         match &self.scheme {
-            Scheme::Body { header, prefixes } => self.hex(headers, header, prefixes, &[body]).map(|()| None),
+            Scheme::Body { header, prefixes } => {
+                self.hex(headers, header, prefixes, &[body]).map(|()| None)
+            }
             Scheme::TimedBody { header, timestamp } => {
                 let (text, time) = self::time(headers, timestamp)?;
                 let signed = [text, b":", body];
@@ -125,27 +166,62 @@ impl Signature {
     }
 
     /// Whether one of the signatures in a header is right. Several stand in a list, or in several headers.
-    fn hex(&self, headers: &Headers<'_>, header: &str, prefixes: &[&str], signed: &[&[u8]]) -> Result<(), Refusal> {
-        let shown = headers.iter().filter(|(name, _)| *name == header).flat_map(|(_, value)| value.split(|byte| *byte == b','));
-        let bare = shown.map(<[u8]>::trim_ascii).filter_map(|part| prefixes.iter().find_map(|prefix| part.strip_prefix(prefix.as_bytes())));
+    fn hex(
+        &self,
+        headers: &Headers<'_>,
+        header: &str,
+        prefixes: &[&str],
+        signed: &[&[u8]],
+    ) -> Result<(), Refusal> {
+        let shown = headers
+            .iter()
+            .filter(|(name, _)| *name == header)
+            .flat_map(|(_, value)| value.split(|byte| *byte == b','));
+        let bare = shown.map(<[u8]>::trim_ascii).filter_map(|part| {
+            prefixes
+                .iter()
+                .find_map(|prefix| part.strip_prefix(prefix.as_bytes()))
+        });
         let shown: Vec<Vec<u8>> = bare.filter_map(unhex).take(MOST).collect();
-        if self.right(&shown, &[], signed) { Ok(()) } else { Err(Refusal::Wrong) }
+        if self.right(&shown, &[], signed) {
+            Ok(())
+        } else {
+            Err(Refusal::Wrong)
+        }
     }
 
     fn standard(&self, headers: &Headers<'_>, body: &[u8], now: Time) -> Result<Once, Refusal> {
-        let names = [["webhook-id", "webhook-timestamp", "webhook-signature"], ["svix-id", "svix-timestamp", "svix-signature"]];
-        let [id, timestamp, signature] = names.into_iter().find(|names| headers.get(names[0]).is_some()).ok_or(Refusal::Wrong)?;
-        let id = headers.get(id).filter(|id| !id.is_empty()).ok_or(Refusal::Wrong)?;
+        let names = [
+            ["webhook-id", "webhook-timestamp", "webhook-signature"],
+            ["svix-id", "svix-timestamp", "svix-signature"],
+        ];
+        let [id, timestamp, signature] = names
+            .into_iter()
+            .find(|names| headers.get(names[0]).is_some())
+            .ok_or(Refusal::Wrong)?;
+        let id = headers
+            .get(id)
+            .filter(|id| !id.is_empty())
+            .ok_or(Refusal::Wrong)?;
         // With a dot in it, the border between id, time and body could be moved under one signature.
         if id.contains(&b'.') {
             return Err(Refusal::Wrong);
         }
         let (text, time) = self::time(headers, timestamp)?;
         let (mut macs, mut others) = (Vec::new(), Vec::new());
-        let shown = headers.iter().filter(|(name, _)| *name == signature).flat_map(|(_, value)| value.split(|byte| *byte == b' '));
+        let shown = headers
+            .iter()
+            .filter(|(name, _)| *name == signature)
+            .flat_map(|(_, value)| value.split(|byte| *byte == b' '));
         for part in shown.filter(|part| !part.is_empty()).take(MOST) {
-            let (version, coded) = part.split_at(part.iter().position(|byte| *byte == b',').unwrap_or(part.len()));
-            let Ok(decoded) = STANDARD.decode(coded.get(1..).unwrap_or_default()) else { continue };
+            let (version, coded) = part.split_at(
+                part.iter()
+                    .position(|byte| *byte == b',')
+                    .unwrap_or(part.len()),
+            );
+            let Ok(decoded) = STANDARD.decode(coded.get(1..).unwrap_or_default()) else {
+                continue;
+            };
             match version {
                 b"v1" => macs.push(decoded),
                 b"v1a" => others.push(decoded),
@@ -164,17 +240,29 @@ impl Signature {
     /// Whether one of the shown signatures is right under one of the keys. Goes through all of them whichever one is.
     fn right(&self, macs: &[Vec<u8>], others: &[Vec<u8>], signed: &[&[u8]]) -> bool {
         let mut found = Choice::from(0);
-        let whole = if others.is_empty() { Vec::new() } else { signed.concat() };
+        let whole = if others.is_empty() {
+            Vec::new()
+        } else {
+            signed.concat()
+        };
         for key in &self.keys {
             match key {
                 Key::Hmac(key) => {
-                    let Some(expected) = mac(key, signed) else { continue };
+                    let Some(expected) = mac(key, signed) else {
+                        continue;
+                    };
                     // Only the length of what is shown is told by a comparison of unequal lengths.
-                    found |= macs.iter().map(|shown| expected.as_slice().ct_eq(shown)).fold(Choice::from(0), |all, equal| all | equal);
+                    found |= macs
+                        .iter()
+                        .map(|shown| expected.as_slice().ct_eq(shown))
+                        .fold(Choice::from(0), |all, equal| all | equal);
                 }
                 Key::Ed25519(public) => {
                     let key = UnparsedPublicKey::new(&ED25519, public);
-                    let right = others.iter().filter(|shown| key.verify(&whole, shown).is_ok()).count();
+                    let right = others
+                        .iter()
+                        .filter(|shown| key.verify(&whole, shown).is_ok())
+                        .count();
                     found |= Choice::from(u8::from(right > 0));
                 }
             }
@@ -184,7 +272,13 @@ impl Signature {
 
     /// By the first key, whichever one signed: two secrets in turn must not make two deliveries of one.
     fn once(&self, signed: &[&[u8]]) -> Option<Once> {
-        self.keys.iter().find_map(|key| if let Key::Hmac(key) = key { mac(key, signed) } else { None })
+        self.keys.iter().find_map(|key| {
+            if let Key::Hmac(key) = key {
+                mac(key, signed)
+            } else {
+                None
+            }
+        })
     }
 }
 
@@ -193,42 +287,78 @@ const GRAFANA: &str = "x-grafana-alerting-signature";
 /// A key of any length will do (RFC 2104 §3), so there always is one.
 fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
-    Some(parts.iter().fold(mac, Mac::chain_update).finalize().into_bytes().into())
+    Some(
+        parts
+            .iter()
+            .fold(mac, Mac::chain_update)
+            .finalize()
+            .into_bytes()
+            .into(),
+    )
 }
 
 /// The time in a header, as it stands there, and what it says. Digits and nothing else: a sign, a blank or a colon would leave open where
 /// it ends and the body begins.
 fn time<'a>(headers: &Headers<'a>, name: &str) -> Result<(&'a [u8], i64), Refusal> {
-    let text = headers.get(name).filter(|text| text.iter().all(u8::is_ascii_digit)).ok_or(Refusal::Wrong)?;
-    let seconds = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(Refusal::Wrong)?;
+    let text = headers
+        .get(name)
+        .filter(|text| text.iter().all(u8::is_ascii_digit))
+        .ok_or(Refusal::Wrong)?;
+    let seconds = std::str::from_utf8(text)
+        .ok()
+        .and_then(|text| text.parse().ok())
+        .ok_or(Refusal::Wrong)?;
     Ok((text, seconds))
 }
 
 /// A MAC of 32 bytes in hex of either case.
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
-    let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    let digit = |byte: u8| {
+        char::from(byte)
+            .to_digit(16)
+            .and_then(|digit| u8::try_from(digit).ok())
+    };
     let pairs = (text.len() == 64).then(|| text.chunks_exact(2))?;
-    pairs.map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?)).collect()
+    pairs
+        .map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?))
+        .collect()
 }
 
 fn fresh(time: i64, now: Time) -> Result<(), Refusal> {
-    if now.timestamp().abs_diff(time) <= TOLERANCE.unsigned_abs() { Ok(()) } else { Err(Refusal::Stale) }
+    if now.timestamp().abs_diff(time) <= TOLERANCE.unsigned_abs() {
+        Ok(())
+    } else {
+        Err(Refusal::Stale)
+    }
 }
 
 /// `whsec_` or `whpk_` and base64; without either, as Svix shows some, a secret.
 fn standard_key(text: &[u8]) -> Result<Key, &'static str> {
     let decoded = |text: &[u8]| {
-        let end = text.iter().rposition(|byte| *byte != b'=').map_or(0, |last| last + 1);
-        STANDARD_NO_PAD.decode(&text[..end]).ok().filter(|bytes| !bytes.is_empty())
+        let end = text
+            .iter()
+            .rposition(|byte| *byte != b'=')
+            .map_or(0, |last| last + 1);
+        STANDARD_NO_PAD
+            .decode(&text[..end])
+            .ok()
+            .filter(|bytes| !bytes.is_empty())
     };
     if text.starts_with(b"whsk_") {
-        return Err("this is the sender's own key; put the public one here, which begins with `whpk_`");
+        return Err(
+            "this is the sender's own key; put the public one here, which begins with `whpk_`",
+        );
     }
     if let Some(rest) = text.strip_prefix(b"whpk_") {
-        return decoded(rest).filter(|key| key.len() == 32).map(Key::Ed25519).ok_or("after `whpk_` stand 32 bytes in base64");
+        return decoded(rest)
+            .filter(|key| key.len() == 32)
+            .map(Key::Ed25519)
+            .ok_or("after `whpk_` stand 32 bytes in base64");
     }
     let rest = text.strip_prefix(b"whsec_").unwrap_or(text);
-    decoded(rest).map(Key::Hmac).ok_or("a secret of Standard Webhooks is `whsec_` and base64; copy it whole")
+    decoded(rest)
+        .map(Key::Hmac)
+        .ok_or("a secret of Standard Webhooks is `whsec_` and base64; copy it whole")
 }
 
 #[cfg(test)]

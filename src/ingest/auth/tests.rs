@@ -4,7 +4,10 @@ use crate::ingest::message::Headers;
 use crate::model::source::{Signing, SourceKind};
 
 fn check(proof: &Proof, header: Option<(&str, &str)>, wanted: bool) {
-    let headers = header.iter().map(|&(name, value)| (name, value.as_bytes())).collect();
+    let headers = header
+        .iter()
+        .map(|&(name, value)| (name, value.as_bytes()))
+        .collect();
     assert_eq!(authentic(proof, &headers), wanted, "{header:?}");
 }
 
@@ -36,24 +39,68 @@ fn bearer() {
 
 #[test]
 fn an_empty_secret_opens_nothing() {
-    check(&Proof::Bearer(vec![Vec::new()]), Some(("authorization", "Bearer ")), false);
-    check(&Proof::Bearer(Vec::new()), Some(("authorization", "Bearer x")), false);
-    check(&Proof::Header { name: "x-token".to_owned(), values: vec![Vec::new()] }, Some(("x-token", "")), false);
-    check(&Proof::Basic { username: "am".to_owned(), passwords: vec![Vec::new()] }, Some(("authorization", "Basic YW06")), false);
+    check(
+        &Proof::Bearer(vec![Vec::new()]),
+        Some(("authorization", "Bearer ")),
+        false,
+    );
+    check(
+        &Proof::Bearer(Vec::new()),
+        Some(("authorization", "Bearer x")),
+        false,
+    );
+    check(
+        &Proof::Header {
+            name: "x-token".to_owned(),
+            values: vec![Vec::new()],
+        },
+        Some(("x-token", "")),
+        false,
+    );
+    check(
+        &Proof::Basic {
+            username: "am".to_owned(),
+            passwords: vec![Vec::new()],
+        },
+        Some(("authorization", "Basic YW06")),
+        false,
+    );
 }
 
 #[test]
 fn basic_as_in_rfc_7617() {
-    let proof = Proof::Basic { username: "Aladdin".to_owned(), passwords: vec![b"open sesame".to_vec()] };
-    check(&proof, Some(("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")), true);
-    check(&proof, Some(("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZR==")), false);
-    check(&proof, Some(("authorization", "Basic qwxhZGRpbjpvcGVuIHNlc2FtZQ==")), false);
-    check(&proof, Some(("authorization", "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==")), false);
+    let proof = Proof::Basic {
+        username: "Aladdin".to_owned(),
+        passwords: vec![b"open sesame".to_vec()],
+    };
+    check(
+        &proof,
+        Some(("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==")),
+        true,
+    );
+    check(
+        &proof,
+        Some(("authorization", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZR==")),
+        false,
+    );
+    check(
+        &proof,
+        Some(("authorization", "Basic qwxhZGRpbjpvcGVuIHNlc2FtZQ==")),
+        false,
+    );
+    check(
+        &proof,
+        Some(("authorization", "Bearer QWxhZGRpbjpvcGVuIHNlc2FtZQ==")),
+        false,
+    );
 }
 
 #[test]
 fn header() {
-    let proof = Proof::Header { name: "X-Token".to_owned(), values: vec![b"one".to_vec(), b"two".to_vec()] };
+    let proof = Proof::Header {
+        name: "X-Token".to_owned(),
+        values: vec![b"one".to_vec(), b"two".to_vec()],
+    };
     check(&proof, Some(("x-token", "two")), true);
     check(&proof, Some(("x-token", "Two")), false);
     check(&proof, None, false);
@@ -63,34 +110,72 @@ fn header() {
 fn secrets_do_not_show() {
     let secret = || vec![b"s3cret".to_vec()];
     let signature = Signature::new(Signing::GitHub, None, None, &secret()).map(Proof::Signature);
-    for proof in [Ok(Proof::Bearer(secret())), Ok(Proof::Query { name: "token".to_owned(), values: secret() }), signature] {
+    for proof in [
+        Ok(Proof::Bearer(secret())),
+        Ok(Proof::Query {
+            name: "token".to_owned(),
+            values: secret(),
+        }),
+        signature,
+    ] {
         let shown = format!("{proof:?}");
-        assert!(!shown.contains("115") && !shown.contains("s3cret"), "{shown}");
+        assert!(
+            !shown.contains("115") && !shown.contains("s3cret"),
+            "{shown}"
+        );
     }
 }
 
 #[test]
 fn a_token_in_the_address() {
-    let proof = Proof::Query { name: "token".to_owned(), values: vec![b"old".to_vec(), b"a b+c/\xc3\xa9=".to_vec()] };
-    let check = |query: &str, wanted: bool| assert_eq!(authentic_with(&proof, &Headers::default(), query), wanted, "{query}");
+    let proof = Proof::Query {
+        name: "token".to_owned(),
+        values: vec![b"old".to_vec(), b"a b+c/\xc3\xa9=".to_vec()],
+    };
+    let check = |query: &str, wanted: bool| {
+        assert_eq!(
+            authentic_with(&proof, &Headers::default(), query),
+            wanted,
+            "{query}"
+        )
+    };
     check("token=old", true);
     check("a=1&token=a%20b%2Bc%2F%C3%A9%3D", true);
     check("token=a+b%2Bc%2F%c3%a9%3D&b=2", true);
     // The first one counts, so that nobody can put theirs beside another.
     check("token=old&token=x", true);
     check("token=x&token=old", false);
-    for query in ["", "token", "token=", "token=ol", "token=older", "Token=old", "tokens=old", "old", "token=%", "x=token=old"] {
+    for query in [
+        "",
+        "token",
+        "token=",
+        "token=ol",
+        "token=older",
+        "Token=old",
+        "tokens=old",
+        "old",
+        "token=%",
+        "x=token=old",
+    ] {
         check(query, false);
     }
-    let empty = Proof::Query { name: "token".to_owned(), values: vec![Vec::new()] };
+    let empty = Proof::Query {
+        name: "token".to_owned(),
+        values: vec![Vec::new()],
+    };
     assert!(!authentic_with(&empty, &Headers::default(), "token="));
     assert!(!authentic(&proof, &Headers::default()));
 }
 
 #[test]
 fn a_signature_is_never_shown_by_headers_alone() {
-    let signature = Signature::new(Signing::GitHub, None, None, &[b"x".to_vec()]).map(Proof::Signature);
-    check(signature.as_ref().unwrap_or(&Proof::None), Some(("x-hub-signature-256", "sha256=00")), false);
+    let signature =
+        Signature::new(Signing::GitHub, None, None, &[b"x".to_vec()]).map(Proof::Signature);
+    check(
+        signature.as_ref().unwrap_or(&Proof::None),
+        Some(("x-hub-signature-256", "sha256=00")),
+        false,
+    );
 }
 
 #[test]

@@ -57,29 +57,47 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
         return Ok(Comment::End);
     }
     if line.len() > LONGEST_LINE {
-        return Err(Misread::new(0, format!("this line has {} bytes, and {LONGEST_LINE} are the most that is read", line.len())));
+        return Err(Misread::new(
+            0,
+            format!(
+                "this line has {} bytes, and {LONGEST_LINE} are the most that is read",
+                line.len()
+            ),
+        ));
     }
     let mut cursor = Cursor::new(line, format);
     cursor.blanks();
     cursor.takes(b'#');
     let is_spaced = cursor.gap();
     let keyword = cursor.word();
-    let is_known = matches!(keyword, b"HELP" | b"TYPE") || format == Format::OpenMetrics && keyword == b"UNIT";
+    let is_known =
+        matches!(keyword, b"HELP" | b"TYPE") || format == Format::OpenMetrics && keyword == b"UNIT";
     if !(is_spaced && is_known && cursor.gap()) {
         return match format {
             Format::Text => Ok(Comment::Remark),
-            Format::OpenMetrics => {
-                Err(Misread::new(0, "no such line is known. Expected # HELP, # TYPE, # UNIT or # EOF, with single spaces"))
-            }
+            Format::OpenMetrics => Err(Misread::new(
+                0,
+                "no such line is known. Expected # HELP, # TYPE, # UNIT or # EOF, with single spaces",
+            )),
         };
     }
     let begins = cursor.at;
-    let name = if cursor.peek() == Some(b'"') { cursor.quoted()? } else { Cow::Borrowed(cursor.name(true)) };
+    let name = if cursor.peek() == Some(b'"') {
+        cursor.quoted()?
+    } else {
+        Cow::Borrowed(cursor.name(true))
+    };
     let separated = cursor.gap();
     // In the text format a metric may go without help, but not without a space before its type.
     let may_end = format == Format::Text && keyword == b"HELP" && cursor.peek().is_none();
     if name.is_empty() || !separated && !may_end {
-        return Err(Misread::new(begins, format!("{}. Expected a metric's name and what there is to say of it", cursor.found())));
+        return Err(Misread::new(
+            begins,
+            format!(
+                "{}. Expected a metric's name and what there is to say of it",
+                cursor.found()
+            ),
+        ));
     }
     let begins = cursor.at;
     let text = cursor.rest();
@@ -87,13 +105,28 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
         let known = Type::of(text, format).ok_or_else(|| {
             let expected = match format {
                 Format::Text => "counter, gauge, histogram, summary or untyped",
-                Format::OpenMetrics => "counter, gauge, histogram, gaugehistogram, summary, info, stateset or unknown",
+                Format::OpenMetrics => {
+                    "counter, gauge, histogram, gaugehistogram, summary, info, stateset or unknown"
+                }
             };
-            Misread::new(begins, format!("this is no type of a metric. Expected {expected}, and the end of the line"))
+            Misread::new(
+                begins,
+                format!(
+                    "this is no type of a metric. Expected {expected}, and the end of the line"
+                ),
+            )
         })?;
         return Ok(Comment::Type(name, known));
     }
-    let text = std::str::from_utf8(text)
-        .map_err(|error| Misread::new(begins + error.valid_up_to(), "this is no UTF-8. Pages are written in UTF-8"))?;
-    Ok(if keyword == b"HELP" { Comment::Help(name) } else { Comment::Unit(name, text) })
+    let text = std::str::from_utf8(text).map_err(|error| {
+        Misread::new(
+            begins + error.valid_up_to(),
+            "this is no UTF-8. Pages are written in UTF-8",
+        )
+    })?;
+    Ok(if keyword == b"HELP" {
+        Comment::Help(name)
+    } else {
+        Comment::Unit(name, text)
+    })
 }

@@ -13,11 +13,17 @@ pub(crate) struct Misread {
 
 impl Misread {
     pub(crate) fn new(at: usize, message: impl Into<String>) -> Self {
-        Self { at, message: message.into() }
+        Self {
+            at,
+            message: message.into(),
+        }
     }
 
     pub(crate) fn in_page(self, line: usize) -> Self {
-        Self { at: self.at + line, ..self }
+        Self {
+            at: self.at + line,
+            ..self
+        }
     }
 }
 
@@ -30,7 +36,11 @@ pub(crate) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(line: &'a [u8], format: Format) -> Self {
-        Self { line, at: 0, format }
+        Self {
+            line,
+            at: 0,
+            format,
+        }
     }
 
     pub(crate) fn peek(&self) -> Option<u8> {
@@ -51,7 +61,11 @@ impl<'a> Cursor<'a> {
     /// Passes blanks where they mean nothing, which is nowhere in OpenMetrics.
     pub(crate) fn blanks(&mut self) {
         if self.format == Format::Text {
-            self.at += self.rest().iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            self.at += self
+                .rest()
+                .iter()
+                .take_while(|byte| matches!(byte, b' ' | b'\t'))
+                .count();
         }
     }
 
@@ -70,7 +84,10 @@ impl<'a> Cursor<'a> {
     /// What stands before the next blank.
     pub(crate) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
-        let length = rest.iter().take_while(|byte| !matches!(byte, b' ' | b'\t')).count();
+        let length = rest
+            .iter()
+            .take_while(|byte| !matches!(byte, b' ' | b'\t'))
+            .count();
         self.at += length;
         &rest[..length]
     }
@@ -84,7 +101,11 @@ impl<'a> Cursor<'a> {
             b'0'..=b'9' => place > 0,
             _ => false,
         };
-        let length = rest.iter().enumerate().take_while(|&entry| fits(entry)).count();
+        let length = rest
+            .iter()
+            .enumerate()
+            .take_while(|&entry| fits(entry))
+            .count();
         self.at += length;
         // It is ASCII.
         std::str::from_utf8(&rest[..length]).unwrap_or_default()
@@ -112,9 +133,17 @@ impl<'a> Cursor<'a> {
             end += 2;
         }
         self.at = begins + 1 + end + 1;
-        let text = std::str::from_utf8(&body[..end])
-            .map_err(|error| Misread::new(begins + 1 + error.valid_up_to(), "this is no UTF-8. Pages are written in UTF-8"))?;
-        Ok(if escapes { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) })
+        let text = std::str::from_utf8(&body[..end]).map_err(|error| {
+            Misread::new(
+                begins + 1 + error.valid_up_to(),
+                "this is no UTF-8. Pages are written in UTF-8",
+            )
+        })?;
+        Ok(if escapes {
+            Cow::Owned(unescape(text))
+        } else {
+            Cow::Borrowed(text)
+        })
     }
 
     /// What stands here, for a sentence that says that something else should.

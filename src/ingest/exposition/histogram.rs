@@ -23,15 +23,28 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     /// Takes in one of its samples, or begins the next with it.
-    pub(crate) fn sample(&mut self, group: &Labels, seconds: Option<f64>, suffix: &str, line: &Line) -> Result<(), String> {
-        let is_same = self.of.as_ref().is_some_and(|(labels, time)| labels == group && *time == seconds);
+    pub(crate) fn sample(
+        &mut self,
+        group: &Labels,
+        seconds: Option<f64>,
+        suffix: &str,
+        line: &Line,
+    ) -> Result<(), String> {
+        let is_same = self
+            .of
+            .as_ref()
+            .is_some_and(|(labels, time)| labels == group && *time == seconds);
         if !is_same {
             std::mem::take(self).end()?;
             self.of = Some((group.clone(), seconds));
         }
         match suffix {
             "_bucket" => {
-                let bound = line.labels.get("le").and_then(|text| number::float(text.as_bytes())).unwrap_or(f64::INFINITY);
+                let bound = line
+                    .labels
+                    .get("le")
+                    .and_then(|text| number::float(text.as_bytes()))
+                    .unwrap_or(f64::INFINITY);
                 if let Some((last_bound, last_value)) = self.bucket
                     && (bound <= last_bound || line.value < last_value)
                 {
@@ -55,7 +68,10 @@ impl Histogram {
         if self.of.is_none() {
             return Ok(());
         }
-        let total = self.bucket.filter(|(bound, _)| *bound == f64::INFINITY).map(|(_, value)| value);
+        let total = self
+            .bucket
+            .filter(|(bound, _)| *bound == f64::INFINITY)
+            .map(|(_, value)| value);
         let has_sum = self.has_sum || self.gauge_sum.is_some();
         let fault = if total.is_none() {
             "the histogram above has no last bucket. Expected one with le=\"+Inf\""

@@ -23,10 +23,19 @@ pub(crate) struct Line {
 /// Reads a line without its end.
 pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
     if line.len() > LONGEST_LINE {
-        return Err(Misread::new(0, format!("this line has {} bytes, and {LONGEST_LINE} are the most that is read", line.len())));
+        return Err(Misread::new(
+            0,
+            format!(
+                "this line has {} bytes, and {LONGEST_LINE} are the most that is read",
+                line.len()
+            ),
+        ));
     }
     if line.last() == Some(&b'\r') {
-        return Err(Misread::new(line.len() - 1, "the line ends with CR LF. End lines with LF alone, as Prometheus demands"));
+        return Err(Misread::new(
+            line.len() - 1,
+            "the line ends with CR LF. End lines with LF alone, as Prometheus demands",
+        ));
     }
     let mut cursor = Cursor::new(line, format);
     cursor.blanks();
@@ -35,7 +44,12 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
         "" if cursor.peek() == Some(b'{') => None,
         "" => {
             let found = cursor.found();
-            return Err(Misread::new(cursor.at, format!("{found}. Expected a metric's name: letters, digits, _ and :, no digit first")));
+            return Err(Misread::new(
+                cursor.at,
+                format!(
+                    "{found}. Expected a metric's name: letters, digits, _ and :, no digit first"
+                ),
+            ));
         }
         name => Some(Cow::Borrowed(name)),
     };
@@ -49,11 +63,20 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
         Labels::new()
     };
     let Some(name) = name else {
-        return Err(Misread::new(begins, "no metric is named. Write its name before the { or, in quotes, first within it"));
+        return Err(Misread::new(
+            begins,
+            "no metric is named. Write its name before the { or, in quotes, first within it",
+        ));
     };
     // Prometheus reads `a{b="c"}1` in the text format, and so does promtool.
     if !(cursor.gap() || has_braces && format == Format::Text) {
-        return Err(Misread::new(cursor.at, format!("{}. Expected a space and a value, as in {name} 1", cursor.found())));
+        return Err(Misread::new(
+            cursor.at,
+            format!(
+                "{}. Expected a space and a value, as in {name} 1",
+                cursor.found()
+            ),
+        ));
     }
     let value = value(&mut cursor)?;
     let mut stamp = None;
@@ -70,9 +93,18 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
     }
     cursor.blanks();
     if cursor.peek().is_some() {
-        return Err(Misread::new(cursor.at, format!("{}. Expected the end of the line", cursor.found())));
+        return Err(Misread::new(
+            cursor.at,
+            format!("{}. Expected the end of the line", cursor.found()),
+        ));
     }
-    Ok(Line { name: name.into_owned(), labels, value, stamp, exemplar })
+    Ok(Line {
+        name: name.into_owned(),
+        labels,
+        value,
+        stamp,
+        exemplar,
+    })
 }
 
 /// The metric that a line beginning with a brace names, where one look tells.
@@ -90,7 +122,10 @@ pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>
 
 /// Labels up to and with the closing brace. A text in quotes that is not followed by `=` names the metric, for which `name` has room where
 /// one may stand. A comma may stand before the brace.
-fn labels(cursor: &mut Cursor<'_>, mut name: Option<&mut Option<Cow<'_, str>>>) -> Result<Labels, Misread> {
+fn labels(
+    cursor: &mut Cursor<'_>,
+    mut name: Option<&mut Option<Cow<'_, str>>>,
+) -> Result<Labels, Misread> {
     let mut labels = Labels::new();
     loop {
         cursor.blanks();
@@ -99,10 +134,17 @@ fn labels(cursor: &mut Cursor<'_>, mut name: Option<&mut Option<Cow<'_, str>>>) 
         }
         let begins = cursor.at;
         let is_quoted = cursor.peek() == Some(b'"');
-        let key = if is_quoted { cursor.quoted()? } else { Cow::Borrowed(cursor.name(false)) };
+        let key = if is_quoted {
+            cursor.quoted()?
+        } else {
+            Cow::Borrowed(cursor.name(false))
+        };
         if key.is_empty() {
             cursor.at = begins;
-            return Err(Misread::new(begins, format!("{}. Expected a label's name or }}", cursor.found())));
+            return Err(Misread::new(
+                begins,
+                format!("{}. Expected a label's name or }}", cursor.found()),
+            ));
         }
         cursor.blanks();
         match (&mut name, cursor.peek()) {
@@ -110,7 +152,9 @@ fn labels(cursor: &mut Cursor<'_>, mut name: Option<&mut Option<Cow<'_, str>>>) 
                 if let Some(first) = &**name {
                     return Err(Misread::new(
                         begins,
-                        format!("a second name, {key:?}, for the metric {first}. Expected = and a value after it"),
+                        format!(
+                            "a second name, {key:?}, for the metric {first}. Expected = and a value after it"
+                        ),
                     ));
                 }
                 **name = Some(Cow::Owned(key.into_owned()));
@@ -119,16 +163,25 @@ fn labels(cursor: &mut Cursor<'_>, mut name: Option<&mut Option<Cow<'_, str>>>) 
                 let value = label_value(cursor, &key)?;
                 // A label without a value is none to Prometheus, but two of one name are two.
                 if key == "__name__" || labels.insert(key.clone().into_owned(), value).is_some() {
-                    return Err(Misread::new(begins, format!("the label {key} is here twice. Expected each label once")));
+                    return Err(Misread::new(
+                        begins,
+                        format!("the label {key} is here twice. Expected each label once"),
+                    ));
                 }
                 if labels.len() > MOST_LABELS {
-                    return Err(Misread::new(begins, format!("more than {MOST_LABELS} labels, the most that is read")));
+                    return Err(Misread::new(
+                        begins,
+                        format!("more than {MOST_LABELS} labels, the most that is read"),
+                    ));
                 }
             }
         }
         cursor.blanks();
         if !cursor.takes(b',') && cursor.peek() != Some(b'}') {
-            return Err(Misread::new(cursor.at, format!("{}. Expected , or }} after a label", cursor.found())));
+            return Err(Misread::new(
+                cursor.at,
+                format!("{}. Expected , or }} after a label", cursor.found()),
+            ));
         }
     }
     labels.retain(|_, value| !value.is_empty());
@@ -137,11 +190,20 @@ fn labels(cursor: &mut Cursor<'_>, mut name: Option<&mut Option<Cow<'_, str>>>) 
 
 fn label_value(cursor: &mut Cursor<'_>, key: &str) -> Result<String, Misread> {
     if !cursor.takes(b'=') {
-        return Err(Misread::new(cursor.at, format!("{}. Expected = after the label {key}", cursor.found())));
+        return Err(Misread::new(
+            cursor.at,
+            format!("{}. Expected = after the label {key}", cursor.found()),
+        ));
     }
     cursor.blanks();
     if cursor.peek() != Some(b'"') {
-        return Err(Misread::new(cursor.at, format!("{}. Expected the label's value in double quotes", cursor.found())));
+        return Err(Misread::new(
+            cursor.at,
+            format!(
+                "{}. Expected the label's value in double quotes",
+                cursor.found()
+            ),
+        ));
     }
     Ok(cursor.quoted()?.into_owned())
 }
@@ -150,40 +212,84 @@ fn value(cursor: &mut Cursor<'_>) -> Result<f64, Misread> {
     let begins = cursor.at;
     let word = cursor.word();
     if word.is_empty() {
-        return Err(Misread::new(begins, format!("{}. Expected a value: a number, NaN, +Inf or -Inf", cursor.found())));
+        return Err(Misread::new(
+            begins,
+            format!(
+                "{}. Expected a value: a number, NaN, +Inf or -Inf",
+                cursor.found()
+            ),
+        ));
     }
-    number::float(word).ok_or_else(|| Misread::new(begins, format!("{} is no value. Expected a number, NaN, +Inf or -Inf", shown(word))))
+    number::float(word).ok_or_else(|| {
+        Misread::new(
+            begins,
+            format!(
+                "{} is no value. Expected a number, NaN, +Inf or -Inf",
+                shown(word)
+            ),
+        )
+    })
 }
 
 fn read_stamp(cursor: &mut Cursor<'_>, format: Format) -> Result<Stamp, Misread> {
     let begins = cursor.at;
     let word = cursor.word();
     let (stamp, expected) = match format {
-        Format::Text => (number::millis(word), "milliseconds since 1970, a whole number"),
+        Format::Text => (
+            number::millis(word),
+            "milliseconds since 1970, a whole number",
+        ),
         Format::OpenMetrics => (number::seconds(word), "seconds since 1970, a number"),
     };
-    stamp.ok_or_else(|| Misread::new(begins, format!("{} is no time. Expected {expected}, or the end of the line", shown(word))))
+    stamp.ok_or_else(|| {
+        Misread::new(
+            begins,
+            format!(
+                "{} is no time. Expected {expected}, or the end of the line",
+                shown(word)
+            ),
+        )
+    })
 }
 
 /// `# {labels} value`, and the time if there is one. Only whether it is well written matters to a reader of samples.
 fn read_exemplar(cursor: &mut Cursor<'_>) -> Result<usize, Misread> {
     if !(cursor.takes(b'#') && cursor.takes(b' ') && cursor.takes(b'{')) {
-        return Err(Misread::new(cursor.at, format!("{}. Expected an exemplar, as in # {{trace_id=\"x\"}} 0.67", cursor.found())));
+        return Err(Misread::new(
+            cursor.at,
+            format!(
+                "{}. Expected an exemplar, as in # {{trace_id=\"x\"}} 0.67",
+                cursor.found()
+            ),
+        ));
     }
     let labels = labels(cursor, None)?;
     if !cursor.gap() {
-        return Err(Misread::new(cursor.at, format!("{}. Expected a space and the exemplar's value", cursor.found())));
+        return Err(Misread::new(
+            cursor.at,
+            format!(
+                "{}. Expected a space and the exemplar's value",
+                cursor.found()
+            ),
+        ));
     }
     value(cursor)?;
     if cursor.gap() {
         read_stamp(cursor, Format::OpenMetrics)?;
     }
-    Ok(labels.iter().map(|(name, value)| name.chars().count() + value.chars().count()).sum())
+    Ok(labels
+        .iter()
+        .map(|(name, value)| name.chars().count() + value.chars().count())
+        .sum())
 }
 
 /// A word for a sentence; a long one is shown in part.
 fn shown(word: &[u8]) -> String {
     let text = String::from_utf8_lossy(&word[..word.len().min(200)]);
     let short: String = text.chars().take(40).collect();
-    if short.len() < word.len() { format!("{short:?}…") } else { format!("{short:?}") }
+    if short.len() < word.len() {
+        format!("{short:?}…")
+    } else {
+        format!("{short:?}")
+    }
 }

@@ -59,7 +59,11 @@ impl Format {
     #[must_use]
     pub fn of(content_type: &str) -> Self {
         let kind = content_type.split(';').next().unwrap_or_default().trim();
-        if kind.eq_ignore_ascii_case("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
+        if kind.eq_ignore_ascii_case("application/openmetrics-text") {
+            Self::OpenMetrics
+        } else {
+            Self::Text
+        }
     }
 }
 
@@ -82,19 +86,39 @@ pub struct PageFault {
 ///
 /// # Errors
 /// As in Prometheus, one bad line fails the page. Lines that nobody wants are not looked at; with [`Wanted::all`] each is, comments too.
-pub fn read(page: &[u8], format: Format, wanted: &Wanted, scraped_at: Time, honor_timestamps: bool) -> Result<Vec<Sample>, PageFault> {
+pub fn read(
+    page: &[u8],
+    format: Format,
+    wanted: &Wanted,
+    scraped_at: Time,
+    honor_timestamps: bool,
+) -> Result<Vec<Sample>, PageFault> {
     let mut samples = Vec::new();
     let mut take = |line: Line| {
         let at = match line.stamp {
             // A time that no calendar has is none, so that it only matters where it would be used.
             Some(stamp) if honor_timestamps => Time::from_timestamp_millis(stamp.millis)
-                .ok_or_else(|| Misread::new(0, "this time is too far away. Expected one within 260,000 years"))?,
+                .ok_or_else(|| {
+                    Misread::new(
+                        0,
+                        "this time is too far away. Expected one within 260,000 years",
+                    )
+                })?,
             _ => scraped_at,
         };
-        samples.push(Sample { name: line.name, labels: line.labels, at, value: line.value });
+        samples.push(Sample {
+            name: line.name,
+            labels: line.labels,
+            at,
+            value: line.value,
+        });
         Ok(())
     };
-    let read = if wanted.is_all() { read_all(page, format, None, &mut take) } else { read_wanted(page, format, wanted, &mut take) };
+    let read = if wanted.is_all() {
+        read_all(page, format, None, &mut take)
+    } else {
+        read_wanted(page, format, wanted, &mut take)
+    };
     read.map_err(|misread| fault(page, &misread))?;
     Ok(samples)
 }
@@ -107,13 +131,19 @@ pub fn read(page: &[u8], format: Format, wanted: &Wanted, scraped_at: Time, hono
 /// The first fault of the page.
 pub fn check(page: &[u8], format: Format) -> Result<(), PageFault> {
     let mut rules = Rules::of(format);
-    read_all(page, format, Some(&mut rules), &mut |_| Ok(())).map_err(|misread| fault(page, &misread))
+    read_all(page, format, Some(&mut rules), &mut |_| Ok(()))
+        .map_err(|misread| fault(page, &misread))
 }
 
 type Take<'a> = dyn FnMut(Line) -> Result<(), Misread> + 'a;
 
 /// Finds the lines that are wanted; of the others, only where they end and what they begin with.
-fn read_wanted(page: &[u8], format: Format, wanted: &Wanted, take: &mut Take<'_>) -> Result<(), Misread> {
+fn read_wanted(
+    page: &[u8],
+    format: Format,
+    wanted: &Wanted,
+    take: &mut Take<'_>,
+) -> Result<(), Misread> {
     let mut begins = 0;
     let mut is_ended = false;
     while begins < page.len() {
@@ -137,23 +167,38 @@ fn read_wanted(page: &[u8], format: Format, wanted: &Wanted, take: &mut Take<'_>
         }
         begins = ends + 1;
     }
-    if format == Format::OpenMetrics && !is_ended { Err(not_ended(page)) } else { Ok(()) }
+    if format == Format::OpenMetrics && !is_ended {
+        Err(not_ended(page))
+    } else {
+        Ok(())
+    }
 }
 
 /// Reads every line, and checks the page as a whole where there are rules for it.
-fn read_all(page: &[u8], format: Format, mut rules: Option<&mut Rules>, take: &mut Take<'_>) -> Result<(), Misread> {
+fn read_all(
+    page: &[u8],
+    format: Format,
+    mut rules: Option<&mut Rules>,
+    take: &mut Take<'_>,
+) -> Result<(), Misread> {
     let mut is_ended = false;
     let mut begins = 0;
     while begins < page.len() {
         let ends = memchr(b'\n', &page[begins..]).map_or(page.len(), |step| begins + step);
         let line = &page[begins..ends];
-        let first = line.iter().find(|byte| format == Format::OpenMetrics || !matches!(byte, b' ' | b'\t'));
+        let first = line
+            .iter()
+            .find(|byte| format == Format::OpenMetrics || !matches!(byte, b' ' | b'\t'));
         let read = match (first, format) {
             (None, Format::Text) => Ok(()),
-            (None, Format::OpenMetrics) => Err(Misread::new(0, "an empty line. OpenMetrics has none")),
+            (None, Format::OpenMetrics) => {
+                Err(Misread::new(0, "an empty line. OpenMetrics has none"))
+            }
             (Some(b'#'), _) => comment::read(line, format).and_then(|comment| {
                 is_ended = matches!(comment, Comment::End);
-                rules.as_mut().map_or(Ok(()), |rules| rules.comment(&comment))
+                rules
+                    .as_mut()
+                    .map_or(Ok(()), |rules| rules.comment(&comment))
             }),
             (Some(_), _) => line::read(line, format).and_then(|line| {
                 rules.as_mut().map_or(Ok(()), |rules| rules.sample(&line))?;
@@ -169,17 +214,27 @@ fn read_all(page: &[u8], format: Format, mut rules: Option<&mut Rules>, take: &m
     if format == Format::OpenMetrics && !is_ended {
         return Err(not_ended(page));
     }
-    rules.map_or(Ok(()), |rules| rules.end().map_err(|misread| misread.in_page(page.len())))
+    rules.map_or(Ok(()), |rules| {
+        rules.end().map_err(|misread| misread.in_page(page.len()))
+    })
 }
 
 /// Whether a line states a sample that is wanted, or may.
 fn is_wanted(line: &[u8], format: Format, wanted: &Wanted) -> bool {
-    let blanks = if format == Format::Text { line.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count() } else { 0 };
+    let blanks = if format == Format::Text {
+        line.iter()
+            .take_while(|byte| matches!(byte, b' ' | b'\t'))
+            .count()
+    } else {
+        0
+    };
     let line = &line[blanks..];
     match line.first() {
         None | Some(b'#') => false,
         // One that hides its name is read, since its name is only known then.
-        Some(b'{') => line::name_in_braces(line, format).is_none_or(|name| wanted.has(name.as_bytes())),
+        Some(b'{') => {
+            line::name_in_braces(line, format).is_none_or(|name| wanted.has(name.as_bytes()))
+        }
         Some(_) => wanted.has(&line[..name_end(line)]),
     }
 }
@@ -187,12 +242,18 @@ fn is_wanted(line: &[u8], format: Format, wanted: &Wanted) -> bool {
 fn end_of_page(page: &[u8], ends: usize) -> Result<(), Misread> {
     match page.get(ends + 1) {
         None => Ok(()),
-        Some(_) => Err(Misread::new(ends + 1, "something follows # EOF. Expected the end of the page")),
+        Some(_) => Err(Misread::new(
+            ends + 1,
+            "something follows # EOF. Expected the end of the page",
+        )),
     }
 }
 
 fn not_ended(page: &[u8]) -> Misread {
-    Misread::new(page.len(), "the page ends here. Expected # EOF as its last line: without it, it was cut off or is no OpenMetrics")
+    Misread::new(
+        page.len(),
+        "the page ends here. Expected # EOF as its last line: without it, it was cut off or is no OpenMetrics",
+    )
 }
 
 /// How many bytes of a line can be the name it begins with: up to a blank, a brace, an end, or anything that is in no name for certain.
@@ -205,13 +266,18 @@ fn name_end(line: &[u8]) -> usize {
     while let Some(eight) = line[at..].first_chunk::<8>() {
         let word = u64::from_le_bytes(*eight);
         let low = word & !HIGH;
-        let stops = (word | (low + EACH * (0x80 - b'{' as u64)) | !(low + EACH * (0x80 - b'!' as u64))) & HIGH;
+        let stops =
+            (word | (low + EACH * (0x80 - b'{' as u64)) | !(low + EACH * (0x80 - b'!' as u64)))
+                & HIGH;
         if stops != 0 {
             return at + (stops.trailing_zeros() / 8) as usize;
         }
         at += 8;
     }
-    at + line[at..].iter().take_while(|byte| (b'!'..b'{').contains(byte)).count()
+    at + line[at..]
+        .iter()
+        .take_while(|byte| (b'!'..b'{').contains(byte))
+        .count()
 }
 
 fn fault(page: &[u8], misread: &Misread) -> PageFault {

@@ -6,7 +6,10 @@ const NAN: u64 = 0x7ff8_0000_0000_0001;
 
 /// A value. `None` for what is no number or beyond the largest: Go calls `1e400` out of range, where Rust would make it infinite.
 pub(crate) fn float(text: &[u8]) -> Option<f64> {
-    let bare = text.strip_prefix(b"+").or_else(|| text.strip_prefix(b"-")).unwrap_or(text);
+    let bare = text
+        .strip_prefix(b"+")
+        .or_else(|| text.strip_prefix(b"-"))
+        .unwrap_or(text);
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     match bare.first()? {
         b'i' | b'I' => Some(value),
@@ -28,13 +31,19 @@ pub(crate) struct Stamp {
 /// Milliseconds, an integer with or without a sign: text format 0.0.4.
 pub(crate) fn millis(text: &[u8]) -> Option<Stamp> {
     let millis: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(Stamp { millis, seconds: millis as f64 / 1000.0 })
+    Some(Stamp {
+        millis,
+        seconds: millis as f64 / 1000.0,
+    })
 }
 
 /// Seconds, a number: OpenMetrics. Parts of a millisecond are cut off, as Prometheus cuts them.
 pub(crate) fn seconds(text: &[u8]) -> Option<Stamp> {
     let seconds = float(text).filter(|seconds| seconds.is_finite())?;
-    Some(Stamp { millis: (seconds * 1000.0) as i64, seconds })
+    Some(Stamp {
+        millis: (seconds * 1000.0) as i64,
+        seconds,
+    })
 }
 
 #[cfg(test)]
@@ -68,12 +77,17 @@ mod tests {
         assert_eq!(float(b"-0").map(f64::to_bits), Some((-0.0_f64).to_bits()));
         for text in ["nan", "NaN", "NAN"] {
             let value = float(text.as_bytes());
-            assert_eq!(value.map(f64::to_bits), Some(0x7ff8_0000_0000_0001), "{text}");
+            assert_eq!(
+                value.map(f64::to_bits),
+                Some(0x7ff8_0000_0000_0001),
+                "{text}"
+            );
             assert!(!value.is_some_and(is_stale));
         }
         let refused = [
-            "", "+", ".", "e5", "1e", "1e+", "+nan", "-NaN", "infi", "nano", "1e400", "-1e400", "0x1", "0x1p-3", "0X1P3", "0b1", "0o1",
-            "1_000", "1,5", " 1", "1 ", "1f", "--1", "é", "1\r", "1\0", "٣",
+            "", "+", ".", "e5", "1e", "1e+", "+nan", "-NaN", "infi", "nano", "1e400", "-1e400",
+            "0x1", "0x1p-3", "0X1P3", "0b1", "0o1", "1_000", "1,5", " 1", "1 ", "1f", "--1", "é",
+            "1\r", "1\0", "٣",
         ];
         for text in refused {
             assert_eq!(float(text.as_bytes()), None, "{text}");
@@ -90,7 +104,10 @@ mod tests {
             assert_eq!(millis(text), None, "{text}");
         }
         let seconds = |text: &str| seconds(text.as_bytes()).map(|stamp| stamp.millis);
-        assert_eq!(seconds("1520879607.789"), Some((1_520_879_607.789_f64 * 1000.0) as i64));
+        assert_eq!(
+            seconds("1520879607.789"),
+            Some((1_520_879_607.789_f64 * 1000.0) as i64)
+        );
         assert_eq!(seconds("1.9999"), Some(1999));
         assert_eq!(seconds("-1.5"), Some(-1500));
         assert_eq!(seconds("1e3"), Some(1_000_000));

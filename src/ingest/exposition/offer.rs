@@ -40,7 +40,9 @@ impl Offered {
     /// OpenMetrics.
     #[must_use]
     pub fn has(&self, sample: &str) -> bool {
-        sample.strip_prefix(self.name.as_str()).is_some_and(|suffix| suffixes(self.kind).contains(&suffix))
+        sample
+            .strip_prefix(self.name.as_str())
+            .is_some_and(|suffix| suffixes(self.kind).contains(&suffix))
     }
 }
 
@@ -60,8 +62,14 @@ pub fn offer(page: &str) -> Vec<Offered> {
     let mut places = HashMap::new();
     for line in page.lines() {
         match LineInfo::parse(line) {
-            LineInfo::Doc { metric_name, doc } => place(&mut offered, &mut places, metric_name).help = doc.to_owned(),
-            LineInfo::Type { metric_name, metric_alias, sample_type } => {
+            LineInfo::Doc { metric_name, doc } => {
+                place(&mut offered, &mut places, metric_name).help = doc.to_owned()
+            }
+            LineInfo::Type {
+                metric_name,
+                metric_alias,
+                sample_type,
+            } => {
                 // The crate calls a histogram by its buckets.
                 let name = metric_alias.unwrap_or(metric_name);
                 place(&mut offered, &mut places, &name).kind = match sample_type {
@@ -73,10 +81,14 @@ pub fn offer(page: &str) -> Vec<Offered> {
                 };
             }
             LineInfo::Sample { metric_name, .. } => {
-                let is_part = ["", "_bucket", "_sum", "_count", "_total", "_created"].iter().any(|suffix| {
-                    let whole = metric_name.strip_suffix(suffix).and_then(|whole| places.get(whole));
-                    whole.is_some_and(|&place: &usize| offered[place].has(metric_name))
-                });
+                let is_part = ["", "_bucket", "_sum", "_count", "_total", "_created"]
+                    .iter()
+                    .any(|suffix| {
+                        let whole = metric_name
+                            .strip_suffix(suffix)
+                            .and_then(|whole| places.get(whole));
+                        whole.is_some_and(|&place: &usize| offered[place].has(metric_name))
+                    });
                 if !is_part {
                     place(&mut offered, &mut places, metric_name);
                 }
@@ -88,9 +100,17 @@ pub fn offer(page: &str) -> Vec<Offered> {
 }
 
 /// The metric of this name, at the end if it is new.
-fn place<'a>(offered: &'a mut Vec<Offered>, places: &mut HashMap<String, usize>, name: &str) -> &'a mut Offered {
+fn place<'a>(
+    offered: &'a mut Vec<Offered>,
+    places: &mut HashMap<String, usize>,
+    name: &str,
+) -> &'a mut Offered {
     let place = *places.entry(name.to_owned()).or_insert_with(|| {
-        offered.push(Offered { name: name.to_owned(), kind: Kind::Untyped, help: String::new() });
+        offered.push(Offered {
+            name: name.to_owned(),
+            kind: Kind::Untyped,
+            help: String::new(),
+        });
         offered.len() - 1
     });
     &mut offered[place]
@@ -130,7 +150,10 @@ level:errors:rate5m 0.1
     #[test]
     fn names_and_kinds() {
         let found = offer(PAGE);
-        let shown: Vec<(&str, Kind, &str)> = found.iter().map(|offered| (&*offered.name, offered.kind, &*offered.help)).collect();
+        let shown: Vec<(&str, Kind, &str)> = found
+            .iter()
+            .map(|offered| (&*offered.name, offered.kind, &*offered.help))
+            .collect();
         assert_eq!(
             shown,
             [
@@ -151,7 +174,11 @@ level:errors:rate5m 0.1
     #[test]
     fn whose_sample_it_is() {
         let check = |name: &str, kind, sample: &str, has: bool| {
-            let offered = Offered { name: name.to_owned(), kind, help: String::new() };
+            let offered = Offered {
+                name: name.to_owned(),
+                kind,
+                help: String::new(),
+            };
             assert_eq!(offered.has(sample), has, "{sample} of the {kind:?} {name}");
         };
         for part in ["x_bucket", "x_sum", "x_count"] {

@@ -44,7 +44,9 @@ impl Metrics {
         };
         let metric = self.metric(name)?;
         if metric.group.is_some() {
-            return refuse(format!("{name} is described after its samples. Expected all of # TYPE, # UNIT and # HELP before them"));
+            return refuse(format!(
+                "{name} is described after its samples. Expected all of # TYPE, # UNIT and # HELP before them"
+            ));
         }
         let is_first = match comment {
             Comment::Help(_) => !std::mem::replace(&mut metric.has_help, true),
@@ -52,14 +54,21 @@ impl Metrics {
             Comment::Unit(_, unit) => metric.unit.replace((*unit).to_owned()).is_none(),
             Comment::End | Comment::Remark => true,
         };
-        if is_first { Ok(()) } else { refuse(format!("the same is said twice of {name}. Expected each of # TYPE, # UNIT and # HELP once")) }
+        if is_first {
+            Ok(())
+        } else {
+            refuse(format!(
+                "the same is said twice of {name}. Expected each of # TYPE, # UNIT and # HELP once"
+            ))
+        }
     }
 
     pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
-        let belongs = self
-            .open
-            .as_ref()
-            .is_some_and(|metric| line.name.strip_prefix(&metric.name).is_some_and(|suffix| suffixes(metric.kind).contains(&suffix)));
+        let belongs = self.open.as_ref().is_some_and(|metric| {
+            line.name
+                .strip_prefix(&metric.name)
+                .is_some_and(|suffix| suffixes(metric.kind).contains(&suffix))
+        });
         if belongs {
             if let Some(metric) = &mut self.open {
                 metric.sample(line)?;
@@ -67,7 +76,13 @@ impl Metrics {
             return Ok(());
         }
         self.close()?;
-        self.open.insert(Metric { name: line.name.clone(), kind: Some(Type::Unknown), ..Metric::default() }).sample(line)
+        self.open
+            .insert(Metric {
+                name: line.name.clone(),
+                kind: Some(Type::Unknown),
+                ..Metric::default()
+            })
+            .sample(line)
     }
 
     /// The page is over.
@@ -80,13 +95,22 @@ impl Metrics {
         if self.open.as_ref().is_none_or(|metric| metric.name != name) {
             self.close()?;
         }
-        Ok(self.open.get_or_insert_with(|| Metric { name: name.to_owned(), ..Metric::default() }))
+        Ok(self.open.get_or_insert_with(|| Metric {
+            name: name.to_owned(),
+            ..Metric::default()
+        }))
     }
 
     fn close(&mut self) -> Result<(), Misread> {
-        let Some(metric) = self.open.take() else { return Ok(()) };
+        let Some(metric) = self.open.take() else {
+            return Ok(());
+        };
         let name = &metric.name;
-        for suffix in suffixes(metric.kind).iter().chain(&[""]).collect::<HashSet<_>>() {
+        for suffix in suffixes(metric.kind)
+            .iter()
+            .chain(&[""])
+            .collect::<HashSet<_>>()
+        {
             if !self.taken.insert(format!("{name}{suffix}")) {
                 return refuse(format!(
                     "{name}{suffix} is here a second time, the last line of {name} being above. Expected a metric in one place"
@@ -96,10 +120,18 @@ impl Metrics {
         match metric.unit.as_deref() {
             None | Some("") => {}
             Some(_) if matches!(metric.kind, Some(Type::Info | Type::StateSet)) => {
-                return refuse(format!("{name} has a unit. Expected none of an info or a stateset"));
+                return refuse(format!(
+                    "{name} has a unit. Expected none of an info or a stateset"
+                ));
             }
-            Some(unit) if !name.strip_suffix(unit).is_some_and(|rest| rest.ends_with('_')) => {
-                return refuse(format!("the unit of {name} is {unit}. Expected the name to end with _{unit}"));
+            Some(unit)
+                if !name
+                    .strip_suffix(unit)
+                    .is_some_and(|rest| rest.ends_with('_')) =>
+            {
+                return refuse(format!(
+                    "the unit of {name} is {unit}. Expected the name to end with _{unit}"
+                ));
             }
             Some(_) => {}
         }
@@ -113,11 +145,20 @@ impl Metric {
         let kind = self.kind.unwrap_or(Type::Unknown);
         self.check_labels(kind, suffix, line).or_else(refuse)?;
         check_value(kind, suffix, line.value).or_else(refuse)?;
-        let may_have = matches!((kind, suffix), (Type::Histogram | Type::GaugeHistogram, "_bucket") | (Type::Counter, "_total"));
+        let may_have = matches!(
+            (kind, suffix),
+            (Type::Histogram | Type::GaugeHistogram, "_bucket") | (Type::Counter, "_total")
+        );
         match line.exemplar {
-            Some(_) if !may_have => return refuse("an exemplar here. Expected none but on a counter's _total and a histogram's _bucket"),
+            Some(_) if !may_have => {
+                return refuse(
+                    "an exemplar here. Expected none but on a counter's _total and a histogram's _bucket",
+                );
+            }
             Some(length) if length > LONGEST_EXEMPLAR => {
-                return refuse(format!("the exemplar's labels have {length} characters. Expected {LONGEST_EXEMPLAR} at most"));
+                return refuse(format!(
+                    "the exemplar's labels have {length} characters. Expected {LONGEST_EXEMPLAR} at most"
+                ));
             }
             _ => {}
         }
@@ -125,20 +166,28 @@ impl Metric {
         let group = self.group_of(kind, suffix, line);
         let seconds = line.stamp.map(|stamp| stamp.seconds);
         if matches!(kind, Type::Histogram | Type::GaugeHistogram) {
-            self.histogram.sample(&group, seconds, suffix, line).or_else(refuse)?;
+            self.histogram
+                .sample(&group, seconds, suffix, line)
+                .or_else(refuse)?;
         }
         match &self.group {
             Some((last, before)) if *last == group => match (*before, seconds) {
                 (Some(before), Some(now)) if before > now && kind != Type::Info => {
-                    return refuse("the time is before the one above. Expected times of one group of samples in order");
+                    return refuse(
+                        "the time is before the one above. Expected times of one group of samples in order",
+                    );
                 }
                 (Some(_), None) | (None, Some(_)) => {
-                    return refuse("some samples of one group have a time and some have none. Expected it of all or none");
+                    return refuse(
+                        "some samples of one group have a time and some have none. Expected it of all or none",
+                    );
                 }
                 _ => {}
             },
             Some(_) if self.groups.contains(&group) => {
-                return refuse("other samples of the same labels stand further up, others between. Expected them together");
+                return refuse(
+                    "other samples of the same labels stand further up, others between. Expected them together",
+                );
             }
             _ => {}
         }
@@ -155,14 +204,21 @@ impl Metric {
             (!value.is_infinite() || matches!(text.as_str(), "+Inf" | "-Inf")).then_some(value)
         };
         match (kind, suffix) {
-            (Type::StateSet, _) if !line.labels.contains_key(&self.name) => {
-                Err(format!("a stateset without the label {}. Expected the state there", self.name))
-            }
-            (Type::Histogram | Type::GaugeHistogram, "_bucket") if number("le").is_none() => {
-                Err("a bucket without a bound. Expected a label le with a number, or with +Inf".to_owned())
-            }
-            (Type::Summary, "") if !number("quantile").is_some_and(|quantile| (0.0..=1.0).contains(&quantile)) => {
-                Err("a summary's sample without a quantile. Expected a label quantile from 0 to 1".to_owned())
+            (Type::StateSet, _) if !line.labels.contains_key(&self.name) => Err(format!(
+                "a stateset without the label {}. Expected the state there",
+                self.name
+            )),
+            (Type::Histogram | Type::GaugeHistogram, "_bucket") if number("le").is_none() => Err(
+                "a bucket without a bound. Expected a label le with a number, or with +Inf"
+                    .to_owned(),
+            ),
+            (Type::Summary, "")
+                if !number("quantile").is_some_and(|quantile| (0.0..=1.0).contains(&quantile)) =>
+            {
+                Err(
+                    "a summary's sample without a quantile. Expected a label quantile from 0 to 1"
+                        .to_owned(),
+                )
             }
             _ => Ok(()),
         }
@@ -199,7 +255,9 @@ fn check_value(kind: Type, suffix: &str, value: f64) -> Result<(), String> {
         (Type::StateSet, _) if value != 0.0 && value != 1.0 => "0 or 1 of a stateset",
         (Type::Info, _) if value != 1.0 => "1 of an info",
         (Type::Summary, "") if value < 0.0 => "no negative quantile",
-        (_, "_bucket" | "_count" | "_gcount") if value.fract() != 0.0 => "a whole number of what is counted",
+        (_, "_bucket" | "_count" | "_gcount") if value.fract() != 0.0 => {
+            "a whole number of what is counted"
+        }
         _ if counts && (value.is_nan() || value < 0.0) || suffix == "_gsum" && value.is_nan() => {
             "no negative number and no NaN of what only grows"
         }

@@ -26,9 +26,21 @@ fn all(page: &[u8], format: Format) -> Result<Vec<Sample>, PageFault> {
 /// Samples as text: bits for values, milliseconds for times, `now` for those without.
 fn shown(samples: &[Sample]) -> Vec<String> {
     let line = |sample: &Sample| {
-        let labels: Vec<String> = sample.labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
-        let at = if sample.at == now() { "now".to_owned() } else { sample.at.timestamp_millis().to_string() };
-        let value = if sample.value.is_nan() { format!("NaN:{:x}", sample.value.to_bits()) } else { sample.value.to_string() };
+        let labels: Vec<String> = sample
+            .labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
+        let at = if sample.at == now() {
+            "now".to_owned()
+        } else {
+            sample.at.timestamp_millis().to_string()
+        };
+        let value = if sample.value.is_nan() {
+            format!("NaN:{:x}", sample.value.to_bits())
+        } else {
+            sample.value.to_string()
+        };
         format!("{} {{{}}} {value} {at}", sample.name, labels.join(","))
     };
     samples.iter().map(line).collect()
@@ -42,14 +54,22 @@ fn check(line: &str, expected: &str) {
 
 fn check_text(line: &str, expected: &str) {
     for page in [format!("{line}\n"), line.to_owned()] {
-        assert_eq!(all(page.as_bytes(), TEXT).map(|samples| shown(&samples)), Ok(vec![expected.to_owned()]), "{page:?}");
+        assert_eq!(
+            all(page.as_bytes(), TEXT).map(|samples| shown(&samples)),
+            Ok(vec![expected.to_owned()]),
+            "{page:?}"
+        );
     }
 }
 
 fn check_open(line: &str, expected: &str) {
     for end in ["# EOF", "# EOF\n"] {
         let page = format!("{line}\n{end}");
-        assert_eq!(all(page.as_bytes(), OPEN).map(|samples| shown(&samples)), Ok(vec![expected.to_owned()]), "{page:?}");
+        assert_eq!(
+            all(page.as_bytes(), OPEN).map(|samples| shown(&samples)),
+            Ok(vec![expected.to_owned()]),
+            "{page:?}"
+        );
     }
 }
 
@@ -60,9 +80,15 @@ fn lines_of_both_formats() {
     check(r#"a{b="c"} 1"#, r#"a {b="c"} 1 now"#);
     check(r#"a{b="c",d="e"} -1.5e3"#, r#"a {b="c",d="e"} -1500 now"#);
     check(r#"a{d="e",b="c",} 1"#, r#"a {b="c",d="e"} 1 now"#);
-    check("level:errors:rate5m 0.25", "level:errors:rate5m {} 0.25 now");
+    check(
+        "level:errors:rate5m 0.25",
+        "level:errors:rate5m {} 0.25 now",
+    );
     check(":a 1", ":a {} 1 now");
-    check(r#"a{b="x,y=z}{# \"q\" \\ \n"} 1"#, r#"a {b="x,y=z}{# \"q\" \\ \n"} 1 now"#);
+    check(
+        r#"a{b="x,y=z}{# \"q\" \\ \n"} 1"#,
+        r#"a {b="x,y=z}{# \"q\" \\ \n"} 1 now"#,
+    );
     check(r#"a{b="\z"} 1"#, r#"a {b="\\z"} 1 now"#);
     check("a{b=\"\t é ☃\"} 1", "a {b=\"\\t é ☃\"} 1 now");
     check("a{b=\"\0\"} 1", "a {b=\"\\0\"} 1 now");
@@ -75,8 +101,14 @@ fn lines_of_both_formats() {
     // Names in UTF-8, as Prometheus 3 writes them.
     check(r#"{"my.metric"} 1"#, "my.metric {} 1 now");
     check(r#"{"my.metric",k="v"} 1"#, r#"my.metric {k="v"} 1 now"#);
-    check(r#"{"my.metric","k.l"="v",} 1"#, r#"my.metric {k.l="v"} 1 now"#);
-    check(r#"{k="v","my \"metric\""} 1"#, r#"my "metric" {k="v"} 1 now"#);
+    check(
+        r#"{"my.metric","k.l"="v",} 1"#,
+        r#"my.metric {k.l="v"} 1 now"#,
+    );
+    check(
+        r#"{k="v","my \"metric\""} 1"#,
+        r#"my "metric" {k="v"} 1 now"#,
+    );
     check(r#"a{"k.l"="v"} 1"#, r#"a {k.l="v"} 1 now"#);
 }
 
@@ -84,43 +116,100 @@ fn lines_of_both_formats() {
 fn lines_of_the_text_format() {
     check_text("a 1 1395066363000", "a {} 1 1395066363000");
     check_text("a 1 -3982045", "a {} 1 -3982045");
-    check_text(" \ta\t{ b = \"c\" , d=\"e\" , }\t1 \t 5 \t", r#"a {b="c",d="e"} 1 5"#);
+    check_text(
+        " \ta\t{ b = \"c\" , d=\"e\" , }\t1 \t 5 \t",
+        r#"a {b="c",d="e"} 1 5"#,
+    );
     check_text(r#"a{b="c"}1"#, r#"a {b="c"} 1 now"#);
-    check_text("\n \t\n# a remark\n#\n# HELP\n# EOF\n#HELP 1\n# TYPES a b\n# HELP a what \\ it is\n  # TYPE a gauge\na 1", "a {} 1 now");
+    check_text(
+        "\n \t\n# a remark\n#\n# HELP\n# EOF\n#HELP 1\n# TYPES a b\n# HELP a what \\ it is\n  # TYPE a gauge\na 1",
+        "a {} 1 now",
+    );
     check_text("# HELP a\na 1", "a {} 1 now");
-    check_text("# HELP \"my.metric\" what it is\n# TYPE \"my.metric\" gauge\n{\"my.metric\"} 1", "my.metric {} 1 now");
+    check_text(
+        "# HELP \"my.metric\" what it is\n# TYPE \"my.metric\" gauge\n{\"my.metric\"} 1",
+        "my.metric {} 1 now",
+    );
 }
 
 #[test]
 fn lines_of_openmetrics() {
     check_open("a 1 1520879607.789", "a {} 1 1520879607789");
     check_open("a 1 -1.5", "a {} 1 -1500");
-    check_open("# TYPE a counter\n# UNIT a \na_total 1 # {} 0.5", "a_total {} 1 now");
-    check_open("# TYPE a counter\na_total{b=\" # {\"} 1 2 # {trace_id=\"x\",s=\"}\"} 0.67 1520879607.7", "a_total {b=\" # {\"} 1 2000");
+    check_open(
+        "# TYPE a counter\n# UNIT a \na_total 1 # {} 0.5",
+        "a_total {} 1 now",
+    );
+    check_open(
+        "# TYPE a counter\na_total{b=\" # {\"} 1 2 # {trace_id=\"x\",s=\"}\"} 0.67 1520879607.7",
+        "a_total {b=\" # {\"} 1 2000",
+    );
 }
 
 #[test]
 fn what_is_refused_and_where() {
     let check = |page: &str, format: Format, line: usize, column: usize, part: &str| {
-        let fault = all(page.as_bytes(), format).map(|samples| shown(&samples)).unwrap_err();
-        assert_eq!((fault.line, fault.column), (line, column), "{page:?}: {fault}");
+        let fault = all(page.as_bytes(), format)
+            .map(|samples| shown(&samples))
+            .unwrap_err();
+        assert_eq!(
+            (fault.line, fault.column),
+            (line, column),
+            "{page:?}: {fault}"
+        );
         assert!(fault.message.contains(part), "{page:?}: {fault}");
     };
     for format in [TEXT, OPEN] {
-        check("a 1\nb\n", format, 2, 2, "the line ends here. Expected a space and a value");
+        check(
+            "a 1\nb\n",
+            format,
+            2,
+            2,
+            "the line ends here. Expected a space and a value",
+        );
         check("a{b=\"é\"} x\n", format, 1, 10, "\"x\" is no value");
         check("a{b=\"c\"\n", format, 1, 8, "Expected , or }");
         check("a{b=\"c\n", format, 1, 5, "begins here and does not end");
-        check("a{b=\"c\\\n\"} 1\n", format, 1, 5, "begins here and does not end");
-        check("a{b=\"c\"d=\"e\"} 1\n", format, 1, 8, "'d' stands here. Expected , or }");
+        check(
+            "a{b=\"c\\\n\"} 1\n",
+            format,
+            1,
+            5,
+            "begins here and does not end",
+        );
+        check(
+            "a{b=\"c\"d=\"e\"} 1\n",
+            format,
+            1,
+            8,
+            "'d' stands here. Expected , or }",
+        );
         check("a{,} 1\n", format, 1, 3, "Expected a label's name");
-        check("a{b=\"c\",,d=\"e\"} 1\n", format, 1, 9, "Expected a label's name");
+        check(
+            "a{b=\"c\",,d=\"e\"} 1\n",
+            format,
+            1,
+            9,
+            "Expected a label's name",
+        );
         check("a{b} 1\n", format, 1, 4, "Expected =");
         check("a{b=c} 1\n", format, 1, 5, "in double quotes");
         check("a{1=\"c\"} 1\n", format, 1, 3, "Expected a label's name");
         check("a{b:c=\"c\"} 1\n", format, 1, 4, "Expected =");
-        check("a{b=\"c\",b=\"d\"} 1\n", format, 1, 9, "the label b is here twice");
-        check("a{b=\"\",b=\"d\"} 1\n", format, 1, 8, "the label b is here twice");
+        check(
+            "a{b=\"c\",b=\"d\"} 1\n",
+            format,
+            1,
+            9,
+            "the label b is here twice",
+        );
+        check(
+            "a{b=\"\",b=\"d\"} 1\n",
+            format,
+            1,
+            8,
+            "the label b is here twice",
+        );
         check("a{__name__=\"b\"} 1\n", format, 1, 3, "is here twice");
         check("a{\"b\"} 1\n", format, 1, 3, "a second name");
         check("{\"a\",\"b\"} 1\n", format, 1, 6, "a second name");
@@ -137,7 +226,17 @@ fn what_is_refused_and_where() {
         check("a 1e400\n", format, 1, 3, "is no value");
         check("a 0x1p-2\n", format, 1, 3, "is no value");
         check("a 1_000\n", format, 1, 3, "is no value");
-        check("a 1 2 3\n", format, 1, 7, if format == TEXT { "Expected the end" } else { "Expected an exemplar" });
+        check(
+            "a 1 2 3\n",
+            format,
+            1,
+            7,
+            if format == TEXT {
+                "Expected the end"
+            } else {
+                "Expected an exemplar"
+            },
+        );
         check("a 1 NaN\n", format, 1, 5, "is no time");
         check(
             "a 1 9300000000000000000\n",
@@ -159,10 +258,22 @@ fn what_is_refused_and_where() {
     check("a  1\n# EOF\n", OPEN, 1, 3, "Expected a value");
     check(" a 1\n# EOF\n", OPEN, 1, 1, "a space stands here");
     check("a 1 \n# EOF\n", OPEN, 1, 5, "is no time");
-    check("a{b=\"c\", d=\"e\"} 1\n# EOF\n", OPEN, 1, 9, "a space stands here");
+    check(
+        "a{b=\"c\", d=\"e\"} 1\n# EOF\n",
+        OPEN,
+        1,
+        9,
+        "a space stands here",
+    );
     check("a{b=\"c\"}1\n# EOF\n", OPEN, 1, 9, "Expected a space");
     check("# a remark\n# EOF\n", OPEN, 1, 1, "no such line is known");
-    check("# TYPE a counter\na_total 1 # {\"x\"} 1\n# EOF\n", OPEN, 2, 17, "Expected =");
+    check(
+        "# TYPE a counter\na_total 1 # {\"x\"} 1\n# EOF\n",
+        OPEN,
+        2,
+        17,
+        "Expected =",
+    );
 }
 
 #[test]
@@ -173,14 +284,37 @@ fn what_is_read_and_is_bad_style() {
         assert_eq!((fault.line, fault.column), (line, 1), "{page:?}: {fault}");
         assert!(fault.message.contains(part), "{page:?}: {fault}");
     };
-    check("# TYPE a gauge\n# TYPE a gauge\n", TEXT, 2, "a second # TYPE");
+    check(
+        "# TYPE a gauge\n# TYPE a gauge\n",
+        TEXT,
+        2,
+        "a second # TYPE",
+    );
     check("a 1\n# TYPE a gauge\n", TEXT, 2, "after its samples");
     check("# HELP a b\n# HELP a b\n", TEXT, 2, "a second # HELP");
-    check("# TYPE a histogram\na_bucket{le=\"x\"} 1\n", TEXT, 2, "Expected a number");
-    check("# TYPE a counter\na_total -1\n# EOF\n", OPEN, 2, "the value is -1. Expected no negative number");
-    check("# TYPE a histogram\na_bucket{le=\"1\"} 1\n# EOF\n", OPEN, 4, "no last bucket");
+    check(
+        "# TYPE a histogram\na_bucket{le=\"x\"} 1\n",
+        TEXT,
+        2,
+        "Expected a number",
+    );
+    check(
+        "# TYPE a counter\na_total -1\n# EOF\n",
+        OPEN,
+        2,
+        "the value is -1. Expected no negative number",
+    );
+    check(
+        "# TYPE a histogram\na_bucket{le=\"1\"} 1\n# EOF\n",
+        OPEN,
+        4,
+        "no last bucket",
+    );
     check("a 1\nb 1\na 1\n# EOF\n", OPEN, 5, "a is here a second time");
-    assert_eq!(check_page(b"# TYPE a counter\na_total 1\n# EOF\n", OPEN), Ok(()));
+    assert_eq!(
+        check_page(b"# TYPE a counter\na_total 1\n# EOF\n", OPEN),
+        Ok(())
+    );
     assert_eq!(check_page(b"# TYPE a counter\na_total 1\n", TEXT), Ok(()));
 }
 
@@ -191,25 +325,67 @@ fn bytes_that_are_no_utf8_are_refused_where_they_are_read() {
     assert_eq!((fault.line, fault.column), (1, 6));
     assert!(fault.to_string().contains("no UTF-8"), "{fault}");
     let read = read(page, TEXT, &Wanted::these(["c"]), now(), true);
-    assert_eq!(read.map(|samples| shown(&samples)), Ok(vec!["c {} 1 now".to_owned()]));
+    assert_eq!(
+        read.map(|samples| shown(&samples)),
+        Ok(vec!["c {} 1 now".to_owned()])
+    );
 }
 
 #[test]
 fn limits_are_refused_and_never_cut() {
-    let labels = |count: usize| (0..count).map(|number| format!("l{number}=\"x\"")).collect::<Vec<_>>().join(",");
+    let labels = |count: usize| {
+        (0..count)
+            .map(|number| format!("l{number}=\"x\""))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
     let read = |page: String| all(page.as_bytes(), TEXT).map(|samples| samples[0].labels.len());
-    assert_eq!(read(format!("a{{{}}} 1\n", labels(MOST_LABELS))), Ok(MOST_LABELS));
-    assert!(read(format!("a{{{}}} 1\n", labels(MOST_LABELS + 1))).unwrap_err().message.contains("more than 64 labels"));
-    let long = |length: usize| format!("a{{b=\"{}\"}} 1\n", "x".repeat(length - r#"a{b=""} 1"#.len()));
+    assert_eq!(
+        read(format!("a{{{}}} 1\n", labels(MOST_LABELS))),
+        Ok(MOST_LABELS)
+    );
+    assert!(
+        read(format!("a{{{}}} 1\n", labels(MOST_LABELS + 1)))
+            .unwrap_err()
+            .message
+            .contains("more than 64 labels")
+    );
+    let long = |length: usize| {
+        format!(
+            "a{{b=\"{}\"}} 1\n",
+            "x".repeat(length - r#"a{b=""} 1"#.len())
+        )
+    };
     assert_eq!(read(long(64 * 1024)), Ok(1));
-    assert!(read(long(64 * 1024 + 1)).unwrap_err().message.contains("65537 bytes"));
-    assert!(read(format!("#{}\na{{}} 1\n", "x".repeat(64 * 1024))).unwrap_err().message.contains("65537 bytes"));
+    assert!(
+        read(long(64 * 1024 + 1))
+            .unwrap_err()
+            .message
+            .contains("65537 bytes")
+    );
+    assert!(
+        read(format!("#{}\na{{}} 1\n", "x".repeat(64 * 1024)))
+            .unwrap_err()
+            .message
+            .contains("65537 bytes")
+    );
 }
 
 #[test]
 fn times_are_honoured_or_not() {
-    let read = |honor| read(b"a 1 5\nb 1 9200000000000000\n", TEXT, &Wanted::these(["a", "b"]), now(), honor);
-    assert_eq!(read(false).map(|samples| shown(&samples)), Ok(vec!["a {} 1 now".to_owned(), "b {} 1 now".to_owned()]));
+    let read = |honor| {
+        read(
+            b"a 1 5\nb 1 9200000000000000\n",
+            TEXT,
+            &Wanted::these(["a", "b"]),
+            now(),
+            honor,
+        )
+    };
+    assert_eq!(
+        read(false).map(|samples| shown(&samples)),
+        Ok(vec!["a {} 1 now".to_owned(), "b {} 1 now".to_owned()])
+    );
     let fault = read(true).unwrap_err();
     assert_eq!(fault.line, 2, "{fault}");
 }
@@ -218,23 +394,40 @@ fn times_are_honoured_or_not() {
 fn only_what_is_wanted_is_looked_at() {
     let page = "broken{\n\nup 1\nupp 2\nu 3\n  up{a=\"b\"} 4\n\tother 5\n{\"up\",c=\"d\"} 6\n{\"my.metric\"} 7\n{\"other\", broken\n\
                 # up 8\n1up 9\nup\t10\nhttp_requests_total_by_status_code{code=\"200\"} 11\n";
-    let wanted = Wanted::these(["up", "my.metric", "http_requests_total_by_status_code", "absent"]);
+    let wanted = Wanted::these([
+        "up",
+        "my.metric",
+        "http_requests_total_by_status_code",
+        "absent",
+    ]);
     let samples = read(page.as_bytes(), TEXT, &wanted, now(), true).unwrap();
     let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
     assert_eq!(values, [1.0, 4.0, 6.0, 7.0, 10.0, 11.0]);
-    assert_eq!(read(page.as_bytes(), TEXT, &Wanted::default(), now(), true), Ok(Vec::new()));
+    assert_eq!(
+        read(page.as_bytes(), TEXT, &Wanted::default(), now(), true),
+        Ok(Vec::new())
+    );
     // What is wanted by a name that can only stand in quotes is wrong without.
-    assert!(read(b"my.metric 1\n", TEXT, &wanted, now(), true).unwrap_err().message.contains("'.' stands here"));
+    assert!(
+        read(b"my.metric 1\n", TEXT, &wanted, now(), true)
+            .unwrap_err()
+            .message
+            .contains("'.' stands here")
+    );
 }
 
 #[test]
 fn a_page_that_was_cut_off_is_known_by_its_end() {
     let wanted = Wanted::these(["up"]);
-    let read = |page: &str| read(page.as_bytes(), OPEN, &wanted, now(), true).map(|samples| samples.len());
+    let read =
+        |page: &str| read(page.as_bytes(), OPEN, &wanted, now(), true).map(|samples| samples.len());
     assert_eq!(read("other 1\nup 1\n# EOF\n"), Ok(1));
     assert_eq!(read("up 1\n# EOF"), Ok(1));
-    for (page, part) in [("up 1\nother 1\n", "Expected # EOF"), ("up 1\n# EO", "Expected # EOF"), ("# EOF\nup 1\n# EOF\n", "follows # EOF")]
-    {
+    for (page, part) in [
+        ("up 1\nother 1\n", "Expected # EOF"),
+        ("up 1\n# EO", "Expected # EOF"),
+        ("# EOF\nup 1\n# EOF\n", "follows # EOF"),
+    ] {
         assert!(read(page).unwrap_err().message.contains(part), "{page:?}");
     }
 }
@@ -242,9 +435,15 @@ fn a_page_that_was_cut_off_is_known_by_its_end() {
 #[test]
 fn the_languages_are_told_apart() {
     for (kind, format) in [
-        ("application/openmetrics-text; version=1.0.0; charset=utf-8", OPEN),
+        (
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            OPEN,
+        ),
         ("Application/OpenMetrics-Text;version=0.0.1", OPEN),
-        ("text/plain; version=0.0.4; charset=utf-8; escaping=values", TEXT),
+        (
+            "text/plain; version=0.0.4; charset=utf-8; escaping=values",
+            TEXT,
+        ),
         ("text/html", TEXT),
         ("", TEXT),
     ] {
@@ -255,28 +454,60 @@ fn the_languages_are_told_apart() {
 /// A sample as a page can state it.
 fn sample() -> impl Strategy<Value = Sample> {
     let name = prop_oneof!["[a-z_:][a-z0-9_:]{0,30}", "[a-c]", "\\PC{1,12}"];
-    let labels = btree_map(prop_oneof!["[a-z_][a-z0-9_]{0,8}", "\\PC{1,4}"], "(\\PC|[\\\\\"\n,={}# ]){1,12}", 0..5)
-        .prop_map(|labels| labels.into_iter().filter(|(name, _)| name != "__name__").collect());
-    let value =
-        any::<u64>().prop_map(f64::from_bits).prop_map(|value| if value.is_nan() { f64::from_bits(0x7ff8_0000_0000_0001) } else { value });
-    let at = option::of(-4_000_000_000_000_i64..4_000_000_000_000)
-        .prop_map(|millis| millis.map_or_else(now, |millis| Time::from_timestamp_millis(millis).unwrap()));
-    (name, labels, prop_oneof![value, (-9_i32..9).prop_map(f64::from)], at).prop_map(|(name, labels, value, at)| Sample {
+    let labels = btree_map(
+        prop_oneof!["[a-z_][a-z0-9_]{0,8}", "\\PC{1,4}"],
+        "(\\PC|[\\\\\"\n,={}# ]){1,12}",
+        0..5,
+    )
+    .prop_map(|labels| {
+        labels
+            .into_iter()
+            .filter(|(name, _)| name != "__name__")
+            .collect()
+    });
+    let value = any::<u64>().prop_map(f64::from_bits).prop_map(|value| {
+        if value.is_nan() {
+            f64::from_bits(0x7ff8_0000_0000_0001)
+        } else {
+            value
+        }
+    });
+    let at = option::of(-4_000_000_000_000_i64..4_000_000_000_000).prop_map(|millis| {
+        millis.map_or_else(now, |millis| Time::from_timestamp_millis(millis).unwrap())
+    });
+    (
+        name,
+        labels,
+        prop_oneof![value, (-9_i32..9).prop_map(f64::from)],
+        at,
+    )
+        .prop_map(|(name, labels, value, at)| Sample {
+            name,
+            labels,
+            at,
+            value,
+        })
+}
+
+fn print(samples: &[Sample], format: Format) -> String {
+    let escaped = |text: &str| {
+        text.replace('\\', "\\\\")
+            .replace('"', "\\\"")
+            .replace('\n', "\\n")
+    };
+    let is_plain = |name: &str, extra: &str| {
+        name.chars()
+            .all(|sign| sign.is_ascii_alphanumeric() || extra.contains(sign))
+            && !name.starts_with(|sign: char| sign.is_ascii_digit())
+    };
+    let mut page = String::new();
+    for Sample {
         name,
         labels,
         at,
         value,
-    })
-}
-
-fn print(samples: &[Sample], format: Format) -> String {
-    let escaped = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let is_plain = |name: &str, extra: &str| {
-        name.chars().all(|sign| sign.is_ascii_alphanumeric() || extra.contains(sign))
-            && !name.starts_with(|sign: char| sign.is_ascii_digit())
-    };
-    let mut page = String::new();
-    for Sample { name, labels, at, value } in samples {
+    } in samples
+    {
         let mut parts = Vec::new();
         if is_plain(name, "_:") {
             page.push_str(name);
@@ -284,7 +515,11 @@ fn print(samples: &[Sample], format: Format) -> String {
             parts.push(format!("\"{}\"", escaped(name)));
         }
         for (name, value) in labels {
-            let name = if is_plain(name, "_") { name.clone() } else { format!("\"{}\"", escaped(name)) };
+            let name = if is_plain(name, "_") {
+                name.clone()
+            } else {
+                format!("\"{}\"", escaped(name))
+            };
             parts.push(format!("{name}=\"{}\"", escaped(value)));
         }
         if !parts.is_empty() {
@@ -322,16 +557,20 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
         Just(b"\n# TYPE a histogram\na_bucket{le=\"".to_vec()),
         vec(any::<u8>(), 0..4),
     ];
-    let good =
-        (vec(sample(), 0..4), any::<bool>()).prop_map(|(samples, text)| print(&samples, if text { TEXT } else { OPEN }).into_bytes());
-    (good, vec((any::<proptest::sample::Index>(), 0..3_usize, pieces), 0..5)).prop_map(|(mut page, changes)| {
-        for (place, gone, piece) in changes {
-            let at = place.index(page.len() + 1);
-            let end = (at + gone).min(page.len());
-            page.splice(at..end, piece);
-        }
-        page
-    })
+    let good = (vec(sample(), 0..4), any::<bool>())
+        .prop_map(|(samples, text)| print(&samples, if text { TEXT } else { OPEN }).into_bytes());
+    (
+        good,
+        vec((any::<proptest::sample::Index>(), 0..3_usize, pieces), 0..5),
+    )
+        .prop_map(|(mut page, changes)| {
+            for (place, gone, piece) in changes {
+                let at = place.index(page.len() + 1);
+                let end = (at + gone).min(page.len());
+                page.splice(at..end, piece);
+            }
+            page
+        })
 }
 
 /// Both formats, everything and a little: no panic, and who asks for a little gets what is in everything.

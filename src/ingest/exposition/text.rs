@@ -27,13 +27,21 @@ impl Families {
             Comment::Help(name) => {
                 let family = self.family(name);
                 if std::mem::replace(&mut family.has_help, true) {
-                    return Err(Misread::new(0, format!("a second # HELP for {name}. Expected one")));
+                    return Err(Misread::new(
+                        0,
+                        format!("a second # HELP for {name}. Expected one"),
+                    ));
                 }
             }
             Comment::Type(name, kind) => {
                 let family = self.family(name);
                 if family.kind.is_some() {
-                    return Err(Misread::new(0, format!("a second # TYPE for {name}, or one after its samples. Expected one before them")));
+                    return Err(Misread::new(
+                        0,
+                        format!(
+                            "a second # TYPE for {name}, or one after its samples. Expected one before them"
+                        ),
+                    ));
                 }
                 family.kind = Some(*kind);
             }
@@ -50,9 +58,13 @@ impl Families {
             _ => return Ok(()),
         };
         match line.labels.get(bound) {
-            Some(value) if number::float(value.as_bytes()).is_none() => {
-                Err(Misread::new(0, format!("the label {bound} is {value:?}. Expected a number, since {} is of a {kind:?}", line.name)))
-            }
+            Some(value) if number::float(value.as_bytes()).is_none() => Err(Misread::new(
+                0,
+                format!(
+                    "the label {bound} is {value:?}. Expected a number, since {} is of a {kind:?}",
+                    line.name
+                ),
+            )),
             _ => Ok(()),
         }
     }
@@ -62,9 +74,12 @@ impl Families {
         let whole = ["_count", "_sum", "_bucket"].iter().find_map(|part| {
             let whole = name.strip_suffix(part)?;
             let kind = self.met.get(whole)?.kind?;
-            (kind == Type::Histogram || kind == Type::Summary && *part != "_bucket").then_some(whole)
+            (kind == Type::Histogram || kind == Type::Summary && *part != "_bucket")
+                .then_some(whole)
         });
-        let key = whole.filter(|_| !self.met.contains_key(name)).unwrap_or(name);
+        let key = whole
+            .filter(|_| !self.met.contains_key(name))
+            .unwrap_or(name);
         if !self.met.contains_key(key) {
             self.met.insert(key.to_owned(), Family::default());
         }

@@ -39,7 +39,11 @@ pub(crate) struct MapFault {
 pub(crate) fn keys() -> Vec<&'static str> {
     let mut keys: Vec<&str> = OF_RULE.to_vec();
     // The source is the one that it came to.
-    let stated = events::COMMON.into_iter().chain(events::KINDS.into_iter().flat_map(|(_, own)| own.iter().copied()));
+    let stated = events::COMMON.into_iter().chain(
+        events::KINDS
+            .into_iter()
+            .flat_map(|(_, own)| own.iter().copied()),
+    );
     for key in stated.filter(|key| *key != "source") {
         if !keys.contains(&key) {
             keys.push(key);
@@ -54,15 +58,25 @@ pub(crate) fn keys() -> Vec<&'static str> {
 /// Every fault found.
 pub(crate) fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, Vec<MapFault>> {
     let mut faults = Vec::new();
-    let rules: Vec<Rule> = rules.iter().enumerate().map(|(place, lines)| rule(place, lines, event, &mut faults)).collect();
+    let rules: Vec<Rule> = rules
+        .iter()
+        .enumerate()
+        .map(|(place, lines)| rule(place, lines, event, &mut faults))
+        .collect();
     if !faults.is_empty() {
         return Err(faults);
     }
     let formulas = rules.iter().flat_map(|rule| {
         let lines = rule.lines.iter().map(|(_, _, formula)| formula);
-        rule.each.iter().chain(&rule.when).chain(&rule.kind).chain(lines)
+        rule.each
+            .iter()
+            .chain(&rule.when)
+            .chain(&rule.kind)
+            .chain(lines)
     });
-    let headers = formulas.flat_map(|formula| formula.fields("headers").map(str::to_owned)).collect();
+    let headers = formulas
+        .flat_map(|formula| formula.fields("headers").map(str::to_owned))
+        .collect();
     Ok(Mapping(Arc::new(Compiled { rules, headers })))
 }
 
@@ -70,19 +84,43 @@ fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault
     let before = faults.len();
     let names = if event { NAMES.as_slice() } else { &NAMES[..4] };
     let known = keys();
-    let mut rule = Rule { each: None, when: None, kind: None, lines: Vec::new() };
+    let mut rule = Rule {
+        each: None,
+        when: None,
+        kind: None,
+        lines: Vec::new(),
+    };
     let mut kept = Vec::new();
     for (number, line) in lines.iter().enumerate() {
-        let (key, name) = line.path.split_once('.').map_or((line.path, None), |(key, name)| (key, Some(name.to_owned())));
-        let mut fault = |offset, message: String| faults.push(MapFault { rule: place, line: Some((number, offset)), message });
+        let (key, name) = line
+            .path
+            .split_once('.')
+            .map_or((line.path, None), |(key, name)| {
+                (key, Some(name.to_owned()))
+            });
+        let mut fault = |offset, message: String| {
+            faults.push(MapFault {
+                rule: place,
+                line: Some((number, offset)),
+                message,
+            })
+        };
         if !known.contains(&key) {
-            let hint = nearest(key, known.iter().copied())
-                .map_or_else(|| format!("known: {}", listed(&known)), |meant| format!("did you mean `{meant}`?"));
+            let hint = nearest(key, known.iter().copied()).map_or_else(
+                || format!("known: {}", listed(&known)),
+                |meant| format!("did you mean `{meant}`?"),
+            );
             fault(None, format!("unknown key `{key}`; {hint}"));
             continue;
         }
         if name.is_some() && !NESTED.contains(&key) {
-            fault(None, format!("nothing stands below `{key}`, only below {}", listed(&NESTED)));
+            fault(
+                None,
+                format!(
+                    "nothing stands below `{key}`, only below {}",
+                    listed(&NESTED)
+                ),
+            );
             continue;
         }
         let formula = match json::compile(line.text, names) {
@@ -93,9 +131,16 @@ fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault
             }
         };
         if let Some(words) = words(key) {
-            for (offset, text) in formula.texts().unwrap_or_default().iter().filter(|(_, text)| !words.contains(&text.as_str())) {
-                let hint = nearest(text, words.iter().copied())
-                    .map_or_else(|| format!("known: {}", listed(&words)), |meant| format!("did you mean \"{meant}\"?"));
+            for (offset, text) in formula
+                .texts()
+                .unwrap_or_default()
+                .iter()
+                .filter(|(_, text)| !words.contains(&text.as_str()))
+            {
+                let hint = nearest(text, words.iter().copied()).map_or_else(
+                    || format!("known: {}", listed(&words)),
+                    |meant| format!("did you mean \"{meant}\"?"),
+                );
                 fault(Some(*offset), format!("\"{text}\" is no `{key}`; {hint}"));
             }
         }
@@ -132,15 +177,32 @@ fn of_kinds(place: usize, rule: &Rule, numbers: &[usize], faults: &mut Vec<MapFa
         .flat_map(|(_, own)| own.iter().copied())
         .chain(events::COMMON)
         .collect();
-    let named = kinds.iter().map(|kind| format!("`{kind}`")).collect::<Vec<_>>().join(" or ");
+    let named = kinds
+        .iter()
+        .map(|kind| format!("`{kind}`"))
+        .collect::<Vec<_>>()
+        .join(" or ");
     for ((key, ..), number) in rule.lines.iter().zip(numbers) {
         if !own.contains(&key.as_str()) {
-            let message = format!("`{key}` is no key of {named}; its keys are {}", listed(&own));
-            faults.push(MapFault { rule: place, line: Some((*number, None)), message });
+            let message = format!(
+                "`{key}` is no key of {named}; its keys are {}",
+                listed(&own)
+            );
+            faults.push(MapFault {
+                rule: place,
+                line: Some((*number, None)),
+                message,
+            });
         }
     }
-    let has = |wanted: &str| rule.lines.iter().any(|(key, name, _)| key == wanted && name.is_none());
-    let labelled = rule.lines.iter().any(|(key, name, _)| key == "labels" && name.as_deref().is_none_or(|name| name == "alertname"));
+    let has = |wanted: &str| {
+        rule.lines
+            .iter()
+            .any(|(key, name, _)| key == wanted && name.is_none())
+    };
+    let labelled = rule.lines.iter().any(|(key, name, _)| {
+        key == "labels" && name.as_deref().is_none_or(|name| name == "alertname")
+    });
     for kind in kinds {
         let needed: &[&str] = match kind {
             "alert" if labelled => &["status"],
@@ -155,7 +217,11 @@ fn of_kinds(place: usize, rule: &Rule, numbers: &[usize], faults: &mut Vec<MapFa
         };
         for key in needed.iter().filter(|key| !has(key)) {
             let message = format!("`{key}` is missing: `{kind}` cannot do without it");
-            faults.push(MapFault { rule: place, line: None, message });
+            faults.push(MapFault {
+                rule: place,
+                line: None,
+                message,
+            });
         }
     }
 }
@@ -176,5 +242,9 @@ fn words(key: &str) -> Option<Vec<&'static str>> {
 }
 
 fn listed(words: &[&str]) -> String {
-    words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    words
+        .iter()
+        .map(|word| format!("`{word}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

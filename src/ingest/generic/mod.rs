@@ -84,9 +84,18 @@ pub(crate) struct Told<'a> {
 /// # Errors
 /// When the body is not JSON.
 pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let body: Value = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, "one JSON document"))?;
+    let body: Value = serde_json::from_slice(message.body)
+        .map_err(|error| not_readable(&error, "one JSON document"))?;
     let mut run = Run::new(message);
-    run.tell(mapping, Told { body: &body, event: None, otherwise: &Map::new(), index: None });
+    run.tell(
+        mapping,
+        Told {
+            body: &body,
+            event: None,
+            otherwise: &Map::new(),
+            index: None,
+        },
+    );
     Ok(run.reading)
 }
 
@@ -138,7 +147,11 @@ impl<'m> Run<'m> {
         }
         self.left_out += 1;
         if let Some(last) = self.reading.faults.last_mut() {
-            *last = MemberFault { index: None, path: String::new(), message: format!("{} more faults like these", self.left_out + 1) };
+            *last = MemberFault {
+                index: None,
+                path: String::new(),
+                message: format!("{} more faults like these", self.left_out + 1),
+            };
         }
     }
 
@@ -152,9 +165,17 @@ impl<'m> Run<'m> {
 
     fn rule(&mut self, rule: &Rule, told: Told<'_>, others: bool) -> Outcome {
         let (headers, now) = (Arc::clone(&self.headers), Arc::clone(&self.now));
-        let given = Given::default().with("body", told.body).with("item", told.body).with("headers", &headers).with("now", &now);
-        let given = told.event.map_or(given.clone(), |event| given.with("event", event));
-        let Some(each) = &rule.each else { return self.member(rule, &given, told, told.index, others) };
+        let given = Given::default()
+            .with("body", told.body)
+            .with("item", told.body)
+            .with("headers", &headers)
+            .with("now", &now);
+        let given = told
+            .event
+            .map_or(given.clone(), |event| given.with("event", event));
+        let Some(each) = &rule.each else {
+            return self.member(rule, &given, told, told.index, others);
+        };
         let place = Place { index: told.index };
         let list = match each.evaluate(&given, &mut self.steps) {
             Ok(list) => list,
@@ -175,21 +196,40 @@ impl<'m> Run<'m> {
         let mut outcome = Outcome::Passed;
         for (index, member) in members.iter().enumerate() {
             // The list may have been made by the expression, and so does not live as long as the body: each member is looked at for itself.
-            let given = Given::default().with("body", told.body).with("item", member).with("headers", &headers).with("now", &now);
-            let given = told.event.map_or(given.clone(), |event| given.with("event", event));
+            let given = Given::default()
+                .with("body", told.body)
+                .with("item", member)
+                .with("headers", &headers)
+                .with("now", &now);
+            let given = told
+                .event
+                .map_or(given.clone(), |event| given.with("event", event));
             if self.member(rule, &given, told, Some(index), others) == Outcome::Taken {
                 outcome = Outcome::Taken;
             }
             if self.steps == 0 {
-                let message = format!("the expressions of `map` take too many steps; members from {index} on are not read");
-                self.fault(MemberFault { index: Some(index), path: format!("[{index}]"), message });
+                let message = format!(
+                    "the expressions of `map` take too many steps; members from {index} on are not read"
+                );
+                self.fault(MemberFault {
+                    index: Some(index),
+                    path: format!("[{index}]"),
+                    message,
+                });
                 return Outcome::Taken;
             }
         }
         outcome
     }
 
-    fn member(&mut self, rule: &Rule, given: &Given<'_>, told: Told<'_>, index: Option<usize>, others: bool) -> Outcome {
+    fn member(
+        &mut self,
+        rule: &Rule,
+        given: &Given<'_>,
+        told: Told<'_>,
+        index: Option<usize>,
+        others: bool,
+    ) -> Outcome {
         let place = Place { index };
         if let Some(when) = &rule.when {
             match self.evaluate(when, given) {
@@ -197,7 +237,10 @@ impl<'m> Run<'m> {
                 Ok(Value::Bool(false)) => return Outcome::Passed,
                 Err(Failure::Absent(_)) if others => return Outcome::Passed,
                 Ok(other) => {
-                    self.fault(place.fault("when", format!("`map` gives {other} here; true or false is needed")));
+                    self.fault(place.fault(
+                        "when",
+                        format!("`map` gives {other} here; true or false is needed"),
+                    ));
                     return Outcome::Taken;
                 }
                 Err(failure) => {
@@ -212,7 +255,10 @@ impl<'m> Run<'m> {
             Some(Ok(Value::Null)) => return Outcome::Taken,
             Some(Ok(Value::String(kind))) => kind,
             Some(Ok(other)) => {
-                self.fault(place.fault("kind", format!("`map` gives {other} here; a text is needed")));
+                self.fault(place.fault(
+                    "kind",
+                    format!("`map` gives {other} here; a text is needed"),
+                ));
                 return Outcome::Taken;
             }
             Some(Err(failure)) => {
@@ -223,7 +269,13 @@ impl<'m> Run<'m> {
         let Some((_, own)) = events::KINDS.iter().find(|(name, _)| *name == kind) else {
             let known: Vec<&str> = events::KINDS.iter().map(|(name, _)| *name).collect();
             let shown: String = kind.chars().take(40).collect();
-            self.fault(place.fault("kind", format!("`{shown}` is not a kind of event; known are {}", known.join(", "))));
+            self.fault(place.fault(
+                "kind",
+                format!(
+                    "`{shown}` is not a kind of event; known are {}",
+                    known.join(", ")
+                ),
+            ));
             return Outcome::Taken;
         };
         let mut made = normalize::Made::new(&kind, self.message.source);
@@ -235,7 +287,9 @@ impl<'m> Run<'m> {
                 Ok(value) => made.put(key, name.as_deref(), value),
                 Err(Failure::Absent(what)) => made.absent(key, what),
                 Err(failure) => {
-                    let path = name.as_ref().map_or_else(|| key.clone(), |name| format!("{key}.{name}"));
+                    let path = name
+                        .as_ref()
+                        .map_or_else(|| key.clone(), |name| format!("{key}.{name}"));
                     self.fault(place.failed(&path, &failure));
                 }
             }
@@ -271,15 +325,23 @@ pub(crate) struct Place {
 impl Place {
     pub(crate) fn fault(self, key: &str, message: impl Into<String>) -> MemberFault {
         let dot = if key.is_empty() { "" } else { "." };
-        let path = self.index.map_or_else(|| key.to_owned(), |index| format!("[{index}]{dot}{key}"));
-        MemberFault { index: self.index, path, message: message.into() }
+        let path = self
+            .index
+            .map_or_else(|| key.to_owned(), |index| format!("[{index}]{dot}{key}"));
+        MemberFault {
+            index: self.index,
+            path,
+            message: message.into(),
+        }
     }
 
     fn failed(self, key: &str, failure: &Failure) -> MemberFault {
         self.fault(
             key,
             match failure {
-                Failure::Absent(what) => format!("{what} is absent; ask for it with `has(…)`, or give another with `first(…)`"),
+                Failure::Absent(what) => format!(
+                    "{what} is absent; ask for it with `has(…)`, or give another with `first(…)`"
+                ),
                 Failure::Wrong(why) => why.clone(),
                 Failure::Spent => "the expression takes too many steps".to_owned(),
             },
@@ -289,8 +351,15 @@ impl Place {
 
 /// Without those that may prove who sends: no event repeats them.
 fn headers(headers: &Headers<'_>) -> Value {
-    let told = headers.iter().filter(|(name, _)| !header_filter::is_secret(name));
-    let text = told.filter_map(|(name, value)| Some((name.to_owned(), Value::from(std::str::from_utf8(value).ok()?))));
+    let told = headers
+        .iter()
+        .filter(|(name, _)| !header_filter::is_secret(name));
+    let text = told.filter_map(|(name, value)| {
+        Some((
+            name.to_owned(),
+            Value::from(std::str::from_utf8(value).ok()?),
+        ))
+    });
     Value::Object(text.collect())
 }
 

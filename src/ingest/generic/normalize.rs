@@ -39,8 +39,13 @@ pub(crate) struct Made {
 
 impl Made {
     pub(crate) fn new(kind: &str, source: &str) -> Self {
-        let object = [("kind", kind), ("source", source)].map(|(key, value)| (key.to_owned(), Value::from(value)));
-        Self { object: object.into_iter().collect(), alert: kind == "alert", absent: Vec::new() }
+        let object = [("kind", kind), ("source", source)]
+            .map(|(key, value)| (key.to_owned(), Value::from(value)));
+        Self {
+            object: object.into_iter().collect(),
+            alert: kind == "alert",
+            absent: Vec::new(),
+        }
     }
 
     /// A key's value; with a name, one of those below it. Null is none.
@@ -53,7 +58,11 @@ impl Made {
             return;
         };
         // A name beside an expression for the whole adds to what that gave.
-        if let Value::Object(inner) = self.object.entry(key).or_insert_with(|| Value::Object(Map::new())) {
+        if let Value::Object(inner) = self
+            .object
+            .entry(key)
+            .or_insert_with(|| Value::Object(Map::new()))
+        {
             inner.insert(name.to_owned(), value);
         }
     }
@@ -68,7 +77,12 @@ impl Made {
     }
 
     /// The event, with whether its beginning is a guess, and what of it could not be read.
-    pub(crate) fn event(mut self, place: Place, names: &LabelNames, now: Time) -> (Option<(Event, bool)>, Vec<MemberFault>) {
+    pub(crate) fn event(
+        mut self,
+        place: Place,
+        names: &LabelNames,
+        now: Time,
+    ) -> (Option<(Event, bool)>, Vec<MemberFault>) {
         let mut faults = Vec::new();
         self.object = std::mem::take(&mut self.object)
             .into_iter()
@@ -85,7 +99,9 @@ impl Made {
     fn time(&mut self, key: &str, place: Place, faults: &mut Vec<MemberFault>) -> Option<Time> {
         let read = match self.object.get(key)? {
             Value::String(text) => time::parse_go(text),
-            Value::Number(number) => Err(format!("the number {number} is no time; `seconds(…)` or `millis(…)` makes one of it")),
+            Value::Number(number) => Err(format!(
+                "the number {number} is no time; `seconds(…)` or `millis(…)` makes one of it"
+            )),
             _ => Err("not a time".to_owned()),
         };
         if !matches!(read, Ok(Some(_))) {
@@ -106,13 +122,21 @@ impl Made {
         }
         let end = ends.or(occurred).unwrap_or(now);
         let start = starts.unwrap_or(end);
-        self.object.insert("starts_at".to_owned(), written(start).into());
-        self.object.insert("ends_at".to_owned(), written(end.max(start)).into());
+        self.object
+            .insert("starts_at".to_owned(), written(start).into());
+        self.object
+            .insert("ends_at".to_owned(), written(end.max(start)).into());
         starts.is_none()
     }
 
     /// Reads it as one of our own events, without what keeps it from being one.
-    fn read(&mut self, place: Place, names: &LabelNames, now: Time, faults: &mut Vec<MemberFault>) -> Option<Event> {
+    fn read(
+        &mut self,
+        place: Place,
+        names: &LabelNames,
+        now: Time,
+        faults: &mut Vec<MemberFault>,
+    ) -> Option<Event> {
         let before = faults.len();
         loop {
             let whole = Value::Object(std::mem::take(&mut self.object));
@@ -124,14 +148,21 @@ impl Made {
                 Ok(event) => return Some(event),
                 Err(fault) => fault,
             };
-            let key: String = fault.path.chars().take_while(|letter| !matches!(letter, '.' | '[')).collect();
+            let key: String = fault
+                .path
+                .chars()
+                .take_while(|letter| !matches!(letter, '.' | '['))
+                .collect();
             let mut told = place.fault(&fault.path, fault.message);
             if self.object.remove(&key).is_some() {
                 faults.push(told);
                 continue;
             }
             if let Some((_, what)) = self.absent.iter().find(|(absent, _)| *absent == key) {
-                told.message = format!("{}. `map` looks for it in {what}, which is absent", told.message);
+                told.message = format!(
+                    "{}. `map` looks for it in {what}, which is absent",
+                    told.message
+                );
             }
             // Missing since it was taken away: that has been told.
             let mine = place.fault(&key, "").path;
@@ -147,19 +178,36 @@ impl Made {
 fn tidy(key: &str, value: Value) -> Option<Value> {
     match key {
         "labels" | "annotations" => match value {
-            Value::Object(map) => Some(Value::Object(map.into_iter().filter_map(|(name, value)| named(key, &name, value)).collect())),
+            Value::Object(map) => Some(Value::Object(
+                map.into_iter()
+                    .filter_map(|(name, value)| named(key, &name, value))
+                    .collect(),
+            )),
             other => Some(other),
         },
         "links" => match value {
-            Value::Object(map) => Some(map.iter().filter_map(|(title, url)| link(title, url)).collect()),
+            Value::Object(map) => Some(
+                map.iter()
+                    .filter_map(|(title, url)| link(title, url))
+                    .collect(),
+            ),
             Value::Array(list) => Some(
-                list.iter().filter_map(|one| link(one.get("title").and_then(Value::as_str).unwrap_or_default(), one.get("url")?)).collect(),
+                list.iter()
+                    .filter_map(|one| {
+                        link(
+                            one.get("title").and_then(Value::as_str).unwrap_or_default(),
+                            one.get("url")?,
+                        )
+                    })
+                    .collect(),
             ),
             other => Some(other),
         },
         "actor" => match value {
             Value::Object(mut map) => {
-                let id = map.remove("id").and_then(|id| text(id, json_fields::line))?;
+                let id = map
+                    .remove("id")
+                    .and_then(|id| text(id, json_fields::line))?;
                 map.insert("id".to_owned(), id);
                 Some(Value::Object(map))
             }
@@ -186,7 +234,11 @@ fn text(value: Value, cut: fn(&str) -> String) -> Option<Value> {
 
 /// A label or annotation. What is no text is none.
 fn named(key: &str, name: &str, value: Value) -> Option<(String, Value)> {
-    let cut = if key == "labels" { json_fields::line } else { json_fields::prose };
+    let cut = if key == "labels" {
+        json_fields::line
+    } else {
+        json_fields::prose
+    };
     let value = text(value, cut)?;
     let name = json_fields::line(name);
     (value.is_string() && !name.is_empty()).then_some((name, value))

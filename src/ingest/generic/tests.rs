@@ -9,7 +9,14 @@ use crate::model::event::Fact;
 use crate::model::settings::LabelNames;
 
 fn mapping(rules: &[&[(&'static str, &'static str)]]) -> Result<Mapping, Vec<super::MapFault>> {
-    let rules: Vec<Vec<Line<'_>>> = rules.iter().map(|rule| rule.iter().map(|&(path, text)| Line { path, text }).collect()).collect();
+    let rules: Vec<Vec<Line<'_>>> = rules
+        .iter()
+        .map(|rule| {
+            rule.iter()
+                .map(|&(path, text)| Line { path, text })
+                .collect()
+        })
+        .collect();
     compile(&rules, false)
 }
 
@@ -17,27 +24,88 @@ fn read(mapping: &Mapping, body: &Value) -> Reading {
     let (headers, names) = (Headers::default(), LabelNames::default());
     let body = body.to_string();
     let now = "2026-11-23T12:00:00Z".parse().unwrap();
-    webhook(mapping, &Message { source: "legacy", headers: &headers, body: body.as_bytes(), names: &names, now }).unwrap()
+    webhook(
+        mapping,
+        &Message {
+            source: "legacy",
+            headers: &headers,
+            body: body.as_bytes(),
+            names: &names,
+            now,
+        },
+    )
+    .unwrap()
 }
 
-fn check_fault(lines: &[(&'static str, &'static str)], place: Option<(usize, Option<usize>)>, wanted: &str) {
+fn check_fault(
+    lines: &[(&'static str, &'static str)],
+    place: Option<(usize, Option<usize>)>,
+    wanted: &str,
+) {
     let faults = mapping(&[lines]).map(|_| ()).unwrap_err();
-    assert!(faults.iter().any(|fault| fault.line == place && fault.message.contains(wanted)), "{lines:?}: {faults:?}");
+    assert!(
+        faults
+            .iter()
+            .any(|fault| fault.line == place && fault.message.contains(wanted)),
+        "{lines:?}: {faults:?}"
+    );
 }
 
 #[test]
 fn what_is_wrong_with_a_mapping_is_found_before_a_body_comes() {
     let status = ("status", "\"firing\"");
-    check_fault(&[("nmae", "body.a"), status], Some((0, None)), "did you mean `name`?");
-    check_fault(&[("name", "bdy.a"), status], Some((0, Some(0))), "did you mean `body`?");
-    check_fault(&[("name", "event.type"), status], Some((0, Some(0))), "unknown name `event`");
-    check_fault(&[("name", "body.a"), ("status", "body.b ? \"firing\" : \"reslved\"")], Some((1, Some(20))), "did you mean \"resolved\"?");
+    check_fault(
+        &[("nmae", "body.a"), status],
+        Some((0, None)),
+        "did you mean `name`?",
+    );
+    check_fault(
+        &[("name", "bdy.a"), status],
+        Some((0, Some(0))),
+        "did you mean `body`?",
+    );
+    check_fault(
+        &[("name", "event.type"), status],
+        Some((0, Some(0))),
+        "unknown name `event`",
+    );
+    check_fault(
+        &[
+            ("name", "body.a"),
+            ("status", "body.b ? \"firing\" : \"reslved\""),
+        ],
+        Some((1, Some(20))),
+        "did you mean \"resolved\"?",
+    );
     check_fault(&[("name", "body.a")], None, "`status` is missing");
-    check_fault(&[("name", "body.a"), status, ("action", "body.b")], Some((2, None)), "`action` is no key of `alert`");
-    check_fault(&[("kind", "\"chnage\""), ("what", "body.a")], Some((0, Some(0))), "did you mean \"change\"?");
-    check_fault(&[("kind", "body.x ? \"change\" : \"note\""), ("what", "body.a")], None, "`text` is missing");
-    check_fault(&[("name.x", "body.a"), status], Some((0, None)), "nothing stands below `name`");
-    check_fault(&[("source", "body.a"), ("name", "body.a"), status], Some((0, None)), "unknown key `source`");
+    check_fault(
+        &[("name", "body.a"), status, ("action", "body.b")],
+        Some((2, None)),
+        "`action` is no key of `alert`",
+    );
+    check_fault(
+        &[("kind", "\"chnage\""), ("what", "body.a")],
+        Some((0, Some(0))),
+        "did you mean \"change\"?",
+    );
+    check_fault(
+        &[
+            ("kind", "body.x ? \"change\" : \"note\""),
+            ("what", "body.a"),
+        ],
+        None,
+        "`text` is missing",
+    );
+    check_fault(
+        &[("name.x", "body.a"), status],
+        Some((0, None)),
+        "nothing stands below `name`",
+    );
+    check_fault(
+        &[("source", "body.a"), ("name", "body.a"), status],
+        Some((0, None)),
+        "unknown key `source`",
+    );
     assert!(mapping(&[&[("labels.alertname", "body.a"), status]]).is_ok());
     assert!(mapping(&[&[("kind", "body.kind"), ("what", "body.a")]]).is_ok());
 }
@@ -62,27 +130,68 @@ fn every_kind_can_be_made() {
         ("should_be_automatic", "item.auto"),
     ]])
     .unwrap();
-    let kinds = ["alert", "condition", "declaration", "intervention", "request", "near_miss", "change", "acknowledgement", "note"];
+    let kinds = [
+        "alert",
+        "condition",
+        "declaration",
+        "intervention",
+        "request",
+        "near_miss",
+        "change",
+        "acknowledgement",
+        "note",
+    ];
     let of = |kind: &&str| {
-        let word = if *kind == "condition" { "degraded" } else { "a" };
+        let word = if *kind == "condition" {
+            "degraded"
+        } else {
+            "a"
+        };
         json!({"kind": kind, "service": "s", "a": word, "status": "firing", "by": 7, "at": "2026-11-23T11:00:00Z", "auto": true})
     };
     let reading = read(&mapping, &kinds.iter().map(of).collect());
     assert_eq!(reading.faults, [], "{reading:?}");
-    let told: Vec<Value> = reading.events.iter().map(|event| serde_json::to_value(event).unwrap()).collect();
-    assert_eq!(told.iter().map(|event| event["fact"]["kind"].as_str().unwrap()).collect::<Vec<_>>(), kinds);
-    assert!(told.iter().all(|event| event["source"] == "legacy" && event["actor"]["id"] == "7"), "{told:?}");
+    let told: Vec<Value> = reading
+        .events
+        .iter()
+        .map(|event| serde_json::to_value(event).unwrap())
+        .collect();
+    assert_eq!(
+        told.iter()
+            .map(|event| event["fact"]["kind"].as_str().unwrap())
+            .collect::<Vec<_>>(),
+        kinds
+    );
+    assert!(
+        told.iter()
+            .all(|event| event["source"] == "legacy" && event["actor"]["id"] == "7"),
+        "{told:?}"
+    );
     assert_eq!(told[3]["fact"]["should_be_automatic"], true);
-    let odd = read(&mapping, &json!([{"kind": "review"}, {"kind": null}, {"kind": 7}, {"a": 1}]));
+    let odd = read(
+        &mapping,
+        &json!([{"kind": "review"}, {"kind": null}, {"kind": 7}, {"a": 1}]),
+    );
     assert_eq!((odd.events.len(), odd.faults.len()), (0, 3), "{odd:?}");
 }
 
 #[test]
 fn of_several_rules_the_first_that_fits_is_the_one() {
     let mapping = mapping(&[
-        &[("when", "body.type == \"deploy\""), ("kind", "\"change\""), ("what", "\"deploy\"")],
-        &[("each", "body.notes"), ("kind", "\"note\""), ("text", "item")],
-        &[("kind", "body.quiet ? null : \"note\""), ("text", "\"something\"")],
+        &[
+            ("when", "body.type == \"deploy\""),
+            ("kind", "\"change\""),
+            ("what", "\"deploy\""),
+        ],
+        &[
+            ("each", "body.notes"),
+            ("kind", "\"note\""),
+            ("text", "item"),
+        ],
+        &[
+            ("kind", "body.quiet ? null : \"note\""),
+            ("text", "\"something\""),
+        ],
     ])
     .unwrap();
     let said = |body: Value| -> Vec<String> {
@@ -93,7 +202,12 @@ fn of_several_rules_the_first_that_fits_is_the_one() {
             other => format!("{other:?}"),
         };
         let faults = reading.faults.iter().map(ToString::to_string);
-        reading.events.iter().map(|event| text(&event.fact)).chain(faults).collect()
+        reading
+            .events
+            .iter()
+            .map(|event| text(&event.fact))
+            .chain(faults)
+            .collect()
     };
     assert_eq!(said(json!({"type": "deploy", "notes": ["a"]})), ["deploy"]);
     assert_eq!(said(json!({"notes": ["a", "b"]})), ["a", "b"]);
@@ -103,7 +217,12 @@ fn of_several_rules_the_first_that_fits_is_the_one() {
 
 #[test]
 fn a_repeated_body_gives_the_same_events() {
-    let mapping = mapping(&[&[("name", "body.a"), ("status", "body.s"), ("occurred_at", "body.at")]]).unwrap();
+    let mapping = mapping(&[&[
+        ("name", "body.a"),
+        ("status", "body.s"),
+        ("occurred_at", "body.at"),
+    ]])
+    .unwrap();
     for status in ["firing", "resolved"] {
         let body = json!({"a": "x", "s": status, "at": "2026-11-23T11:00:00Z"});
         let (first, second) = (read(&mapping, &body), read(&mapping, &body));
@@ -124,12 +243,31 @@ fn hostile_bodies_cost_little() {
     .unwrap();
     let numbers: Vec<u32> = (0..20_000).collect();
     let reading = read(&mapping, &json!({"list": numbers}));
-    assert!(reading.events.is_empty() && reading.faults.len() <= 3, "{:?}", reading.faults.len());
+    assert!(
+        reading.events.is_empty() && reading.faults.len() <= 3,
+        "{:?}",
+        reading.faults.len()
+    );
 
-    let plain = self::mapping(&[&[("each", "body"), ("name", "item.title"), ("status", "\"firing\""), ("labels", "item")]]).unwrap();
+    let plain = self::mapping(&[&[
+        ("each", "body"),
+        ("name", "item.title"),
+        ("status", "\"firing\""),
+        ("labels", "item"),
+    ]])
+    .unwrap();
     let reading = read(&plain, &vec![Value::Null; 30_000].into());
     assert_eq!(reading.faults.len(), FAULTS);
-    assert!(reading.faults.last().unwrap().message.contains("29901 more"), "{:?}", reading.faults.last());
+    assert!(
+        reading
+            .faults
+            .last()
+            .unwrap()
+            .message
+            .contains("29901 more"),
+        "{:?}",
+        reading.faults.last()
+    );
 
     let mut deep = json!({"title": "x"});
     for _ in 0..100 {

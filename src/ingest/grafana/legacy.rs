@@ -24,12 +24,20 @@ const MATCHES: usize = 10;
 const TAGS: usize = 64;
 
 pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let name =
-        json_fields::need(body, "ruleName", "Grafana's legacy alerting always names its rule: look for what changes it on the way.")?;
-    let state = json_fields::need(body, "state", "It is one of alerting, ok, no_data, paused, pending.")?;
+    let name = json_fields::need(
+        body,
+        "ruleName",
+        "Grafana's legacy alerting always names its rule: look for what changes it on the way.",
+    )?;
+    let state = json_fields::need(
+        body,
+        "state",
+        "It is one of alerting, ok, no_data, paused, pending.",
+    )?;
     // The button "Test" of a notification channel.
     if name == "Test notification"
-        && json_fields::text(body, "message").is_some_and(|text| text.starts_with("Someone is testing the alert"))
+        && json_fields::text(body, "message")
+            .is_some_and(|text| text.starts_with("Someone is testing the alert"))
     {
         return Ok(Reading::default());
     }
@@ -41,7 +49,10 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         // It may fire, or nobody has looked yet.
         "pending" | "unknown" => return Ok(Reading::default()),
         other => {
-            let advice = format!("{:?} is none of alerting, ok, no_data, paused, pending", json_fields::line(other));
+            let advice = format!(
+                "{:?} is none of alerting, ok, no_data, paused, pending",
+                json_fields::line(other)
+            );
             return Err(json_fields::fault("state", advice).into());
         }
     };
@@ -56,7 +67,9 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         starts_at: message.now,
         ends_at: (status == AlertStatus::Resolved).then_some(message.now),
         end_reason,
-        links: json_fields::link(body, "ruleUrl", "Panel").into_iter().collect(),
+        links: json_fields::link(body, "ruleUrl", "Panel")
+            .into_iter()
+            .collect(),
     };
     let mut reading = json_fields::reading(vec![told.event(message)]);
     reading.unstarted.push(0);
@@ -72,19 +85,30 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
         Some(Value::Object(tags)) => {
             for key in tags.keys() {
                 // A key may hold dots, which is no path.
-                let value = tags.get(key).and_then(Value::as_str).map(json_fields::line).filter(|value| !value.is_empty());
+                let value = tags
+                    .get(key)
+                    .and_then(Value::as_str)
+                    .map(json_fields::line)
+                    .filter(|value| !value.is_empty());
                 if let Some(value) = value.filter(|_| left > 0) {
                     left -= 1;
                     labels.insert(json_fields::line(key), value);
                 }
             }
         }
-        Some(_) => fault = Some(json_fields::fault("tags", "names with strings belong here; taken as none")),
+        Some(_) => {
+            fault = Some(json_fields::fault(
+                "tags",
+                "names with strings belong here; taken as none",
+            ))
+        }
         None => {}
     }
     labels.insert("alertname".to_owned(), name.to_owned());
     for (key, path) in [("rule_id", "ruleId"), ("org_id", "orgId")] {
-        labels.extend(json_fields::word(body, path).map(|id| (key.to_owned(), json_fields::line(&id))));
+        labels.extend(
+            json_fields::word(body, path).map(|id| (key.to_owned(), json_fields::line(&id))),
+        );
     }
     (labels, fault)
 }
@@ -92,9 +116,19 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
 /// What may be another in the next message.
 fn annotations(body: &Value) -> Labels {
     let texts = [("summary", "title"), ("description", "message")];
-    let mut annotations: Labels =
-        texts.into_iter().filter_map(|(key, path)| Some((key.to_owned(), json_fields::prose(json_fields::text(body, path)?)))).collect();
-    let matches = json_fields::at(body, "evalMatches").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut annotations: Labels = texts
+        .into_iter()
+        .filter_map(|(key, path)| {
+            Some((
+                key.to_owned(),
+                json_fields::prose(json_fields::text(body, path)?),
+            ))
+        })
+        .collect();
+    let matches = json_fields::at(body, "evalMatches")
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default();
     let mut told: Vec<String> = matches.iter().take(MATCHES).map(matching).collect();
     if matches.len() > MATCHES {
         told.push(format!("and {} more", matches.len() - MATCHES));
@@ -107,10 +141,20 @@ fn annotations(body: &Value) -> Labels {
 
 fn matching(series: &Value) -> String {
     let tags = json_fields::at(series, "tags").and_then(Value::as_object);
-    let tags: Vec<String> =
-        tags.into_iter().flatten().filter_map(|(name, value)| Some(format!("{name}={:?}", value.as_str()?))).take(TAGS).collect();
+    let tags: Vec<String> = tags
+        .into_iter()
+        .flatten()
+        .filter_map(|(name, value)| Some(format!("{name}={:?}", value.as_str()?)))
+        .take(TAGS)
+        .collect();
     let metric = json_fields::text(series, "metric").unwrap_or_default();
-    let tags = if tags.is_empty() { String::new() } else { format!("{{{}}}", tags.join(", ")) };
-    let value = json_fields::word(series, "value").map(|value| format!(" = {value}")).unwrap_or_default();
+    let tags = if tags.is_empty() {
+        String::new()
+    } else {
+        format!("{{{}}}", tags.join(", "))
+    };
+    let value = json_fields::word(series, "value")
+        .map(|value| format!(" = {value}"))
+        .unwrap_or_default();
     json_fields::line(&format!("{metric}{tags}{value}"))
 }

@@ -31,7 +31,11 @@ use crate::model::event::{Event, Fact};
 
 const EXPECTED: &str = "the default body of Grafana's contact point";
 
-const MANNER: Manner = Manner { home: "Grafana", left_out: is_test, put_right: named };
+const MANNER: Manner = Manner {
+    home: "Grafana",
+    left_out: is_test,
+    put_right: named,
+};
 
 /// Reads a message: one event an alert.
 ///
@@ -47,19 +51,38 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 /// When the body is none that Grafana sends by itself.
 pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
     begins(message.body, b'{', EXPECTED)?;
-    let group: Group<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let group: Group<'_> =
+        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
     match group.alerts {
         Some(alerts) => unified(&group, alerts, message, known),
         None => other(message),
     }
 }
 
-fn unified(group: &Group<'_>, alerts: &RawValue, message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+fn unified(
+    group: &Group<'_>,
+    alerts: &RawValue,
+    message: &Message<'_>,
+    known: &mut Known<'_>,
+) -> Result<Reading, IngestFault> {
     let mut reading = group.read(alerts, message, known, &MANNER)?;
-    if let Some(version) = group.version.map(RawValue::get).filter(|version| version.trim_matches('"') != "1") {
+    if let Some(version) = group
+        .version
+        .map(RawValue::get)
+        .filter(|version| version.trim_matches('"') != "1")
+    {
         let version: String = version.chars().take(20).collect();
-        let message = format!("{version} of Grafana's webhook is not known, only \"1\" is; what could be read was read as that");
-        reading.faults.insert(0, MemberFault { index: None, path: "version".to_owned(), message });
+        let message = format!(
+            "{version} of Grafana's webhook is not known, only \"1\" is; what could be read was read as that"
+        );
+        reading.faults.insert(
+            0,
+            MemberFault {
+                index: None,
+                path: "version".to_owned(),
+                message,
+            },
+        );
     }
     Ok(reading)
 }
@@ -83,8 +106,12 @@ fn named(mut event: Event) -> Event {
 
 /// A body without a list of alerts.
 fn other(message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let body: Map<String, Value> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
-    if ["ruleId", "ruleName", "evalMatches"].iter().any(|name| body.contains_key(*name)) {
+    let body: Map<String, Value> =
+        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+    if ["ruleId", "ruleName", "evalMatches"]
+        .iter()
+        .any(|name| body.contains_key(*name))
+    {
         return legacy::webhook(&Value::Object(body), message);
     }
     // Some versions test a contact point with this.

@@ -9,7 +9,13 @@ use crate::model::settings::LabelNames;
 
 fn read(body: &str, names: &LabelNames) -> Result<Reading, IngestFault> {
     let now = time::parse("2026-11-23T12:00:00Z").unwrap();
-    webhook(&Message { source: "grafana", headers: &Headers::default(), body: body.as_bytes(), names, now })
+    webhook(&Message {
+        source: "grafana",
+        headers: &Headers::default(),
+        body: body.as_bytes(),
+        names,
+        now,
+    })
 }
 
 fn plain(body: &str) -> Reading {
@@ -17,13 +23,17 @@ fn plain(body: &str) -> Reading {
 }
 
 fn alert(event: &Event) -> &Alert {
-    let Fact::Alert(alert) = &event.fact else { unreachable!("{event:?}") };
+    let Fact::Alert(alert) = &event.fact else {
+        unreachable!("{event:?}")
+    };
     alert
 }
 
 /// A body with one alert that has `fields` beside its labels and its start.
 fn one(fields: &str) -> String {
-    format!(r#"{{"version":"1","alerts":[{{"labels":{{"alertname":"A"}},"startsAt":"2026-11-23T11:00:00Z",{fields}}}]}}"#)
+    format!(
+        r#"{{"version":"1","alerts":[{{"labels":{{"alertname":"A"}},"startsAt":"2026-11-23T11:00:00Z",{fields}}}]}}"#
+    )
 }
 
 #[test]
@@ -39,33 +49,58 @@ fn a_reason_other_than_normal_is_no_recovery() {
         ("SomethingNew", EndReason::Unknown),
         ("Normal", EndReason::Recovered),
     ] {
-        let body =
-            one(&format!(r#""status":"resolved","endsAt":"2026-11-23T11:01:00Z","annotations":{{"grafana_state_reason":"{reason}"}}"#));
-        assert_eq!(alert(&plain(&body).events[0]).end_reason, wanted, "{reason}");
+        let body = one(&format!(
+            r#""status":"resolved","endsAt":"2026-11-23T11:01:00Z","annotations":{{"grafana_state_reason":"{reason}"}}"#
+        ));
+        assert_eq!(
+            alert(&plain(&body).events[0]).end_reason,
+            wanted,
+            "{reason}"
+        );
     }
 }
 
 #[test]
 fn an_episode_is_one_whatever_else_changes() {
-    let first = plain(&one(r#""status":"firing","values":{"B":1},"fingerprint":"0a","annotations":{"summary":"a"}"#));
-    let again = plain(&one(r#""status":"firing","values":null,"fingerprint":"0b","annotations":{"summary":"b"}"#));
-    let ended = plain(&one(r#""status":"resolved","endsAt":"2026-11-23T11:01:00Z""#));
-    assert_eq!(first.events[0].id, again.events[0].id, "a repeat is the same event");
+    let first = plain(&one(
+        r#""status":"firing","values":{"B":1},"fingerprint":"0a","annotations":{"summary":"a"}"#,
+    ));
+    let again = plain(&one(
+        r#""status":"firing","values":null,"fingerprint":"0b","annotations":{"summary":"b"}"#,
+    ));
+    let ended = plain(&one(
+        r#""status":"resolved","endsAt":"2026-11-23T11:01:00Z""#,
+    ));
+    assert_eq!(
+        first.events[0].id, again.events[0].id,
+        "a repeat is the same event"
+    );
     assert_eq!(first.events[0].subject, ended.events[0].subject);
 }
 
 #[test]
 fn a_repeat_is_left_out() {
     let body = one(r#""status":"firing""#);
-    let (names, now) = (LabelNames::default(), time::parse("2026-11-23T12:00:00Z").unwrap());
-    let message = Message { source: "grafana", headers: &Headers::default(), body: body.as_bytes(), names: &names, now };
+    let (names, now) = (
+        LabelNames::default(),
+        time::parse("2026-11-23T12:00:00Z").unwrap(),
+    );
+    let message = Message {
+        source: "grafana",
+        headers: &Headers::default(),
+        body: body.as_bytes(),
+        names: &names,
+        now,
+    };
     let reading = news(&message, &mut |glimpse| glimpse.until.is_none()).unwrap();
     assert_eq!((reading.renewed, reading.events.len()), (1, 0));
 }
 
 #[test]
 fn another_version_is_read_and_told() {
-    let reading = plain(r#"{"version":"2","alerts":[{"labels":{"alertname":"A"},"startsAt":"2026-11-23T11:00:00Z","status":"firing"}]}"#);
+    let reading = plain(
+        r#"{"version":"2","alerts":[{"labels":{"alertname":"A"},"startsAt":"2026-11-23T11:00:00Z","status":"firing"}]}"#,
+    );
     assert_eq!(reading.events.len(), 1);
     assert_eq!(
         reading.faults[0].to_string(),
@@ -75,7 +110,8 @@ fn another_version_is_read_and_told() {
 
 #[test]
 fn a_rule_that_is_called_like_the_test_is_none() {
-    let fields = r#""status":"firing","generatorURL":"https://g.example/alerting/grafana/a1/view?orgId=1""#;
+    let fields =
+        r#""status":"firing","generatorURL":"https://g.example/alerting/grafana/a1/view?orgId=1""#;
     let body = one(fields).replace(r#""alertname":"A""#, r#""alertname":"TestAlert""#);
     assert_eq!(plain(&body).events.len(), 1);
     let body = body.replace("https://g.example/alerting/grafana/a1/view", "");
@@ -110,25 +146,70 @@ state: "on fire" is none of alerting, ok, no_data, paused, pending
 
 #[test]
 fn replicas_are_one_alert() {
-    let names = LabelNames { ignored: vec!["replica".to_owned()], ..LabelNames::default() };
-    let told = |replica: &str, starts_at: &str, more: &str| {
-        format!(r#"{{"labels":{{"alertname":"A","replica":"{replica}"}},"startsAt":"2026-11-23T11:00:{starts_at}Z",{more}}}"#)
+    let names = LabelNames {
+        ignored: vec!["replica".to_owned()],
+        ..LabelNames::default()
     };
-    let body = |members: &[String]| format!(r#"{{"version":"1","alerts":[{}]}}"#, members.join(","));
-    let (firing, ended) = (r#""status":"firing""#, |at: &str| format!(r#""status":"resolved","endsAt":"2026-11-23T11:{at}Z""#));
+    let told = |replica: &str, starts_at: &str, more: &str| {
+        format!(
+            r#"{{"labels":{{"alertname":"A","replica":"{replica}"}},"startsAt":"2026-11-23T11:00:{starts_at}Z",{more}}}"#
+        )
+    };
+    let body =
+        |members: &[String]| format!(r#"{{"version":"1","alerts":[{}]}}"#, members.join(","));
+    let (firing, ended) = (r#""status":"firing""#, |at: &str| {
+        format!(r#""status":"resolved","endsAt":"2026-11-23T11:{at}Z""#)
+    });
 
-    let both = read(&body(&[told("a", "03", firing), told("b", "01", firing)]), &names).unwrap();
-    assert_eq!((both.events.len(), both.unstarted.as_slice(), both.renewed), (1, [0].as_slice(), 1));
-    assert_eq!(alert(&both.events[0]).labels.iter().collect::<Vec<_>>(), [("alertname", "A")]);
-    assert_eq!(alert(&both.events[0]).starts_at, time::parse("2026-11-23T11:00:01Z").unwrap());
+    let both = read(
+        &body(&[told("a", "03", firing), told("b", "01", firing)]),
+        &names,
+    )
+    .unwrap();
+    assert_eq!(
+        (both.events.len(), both.unstarted.as_slice(), both.renewed),
+        (1, [0].as_slice(), 1)
+    );
+    assert_eq!(
+        alert(&both.events[0]).labels.iter().collect::<Vec<_>>(),
+        [("alertname", "A")]
+    );
+    assert_eq!(
+        alert(&both.events[0]).starts_at,
+        time::parse("2026-11-23T11:00:01Z").unwrap()
+    );
 
-    let one_gone = read(&body(&[told("a", "03", &ended("05:00")), told("b", "01", firing)]), &names).unwrap();
-    assert_eq!(one_gone.events, both.events, "one replica less says nothing of the alert");
+    let one_gone = read(
+        &body(&[told("a", "03", &ended("05:00")), told("b", "01", firing)]),
+        &names,
+    )
+    .unwrap();
+    assert_eq!(
+        one_gone.events, both.events,
+        "one replica less says nothing of the alert"
+    );
 
-    let over = read(&body(&[told("a", "03", &ended("05:00")), told("b", "01", &ended("05:07"))]), &names).unwrap();
-    assert_eq!((over.events.len(), alert(&over.events[0]).status), (1, AlertStatus::Resolved));
-    assert_eq!(alert(&over.events[0]).ends_at, Some(time::parse("2026-11-23T11:05:07Z").unwrap()));
+    let over = read(
+        &body(&[
+            told("a", "03", &ended("05:00")),
+            told("b", "01", &ended("05:07")),
+        ]),
+        &names,
+    )
+    .unwrap();
+    assert_eq!(
+        (over.events.len(), alert(&over.events[0]).status),
+        (1, AlertStatus::Resolved)
+    );
+    assert_eq!(
+        alert(&over.events[0]).ends_at,
+        Some(time::parse("2026-11-23T11:05:07Z").unwrap())
+    );
 
-    let without = read(&body(&[told("a", "03", firing), told("b", "01", firing)]), &LabelNames::default()).unwrap();
+    let without = read(
+        &body(&[told("a", "03", firing), told("b", "01", firing)]),
+        &LabelNames::default(),
+    )
+    .unwrap();
     assert_eq!((without.events.len(), without.unstarted.len()), (2, 0));
 }

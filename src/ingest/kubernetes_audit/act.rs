@@ -45,7 +45,18 @@ const NO_STEPS: [&str; 8] = [
 
 /// Whether a request of that verb can be a step: opening a shell is a `get`.
 pub(crate) fn may_change(verb: &str) -> bool {
-    matches!(verb, "get" | "create" | "update" | "patch" | "delete" | "deletecollection" | "post" | "put" | "connect")
+    matches!(
+        verb,
+        "get"
+            | "create"
+            | "update"
+            | "patch"
+            | "delete"
+            | "deletecollection"
+            | "post"
+            | "put"
+            | "connect"
+    )
 }
 
 /// Whether a request can be a step, by what it is about.
@@ -53,54 +64,87 @@ pub(crate) fn concerns(verb: &str, object: &Object) -> bool {
     let resource = object.resource.as_deref().unwrap_or_default();
     match object.subresource.as_deref().unwrap_or_default() {
         "exec" | "attach" => resource == "pods",
-        "" => verb != "get" && !NO_STEPS.contains(&resource) && !resource.ends_with("reviews") && !resource.is_empty(),
+        "" => {
+            verb != "get"
+                && !NO_STEPS.contains(&resource)
+                && !resource.ends_with("reviews")
+                && !resource.is_empty()
+        }
         "scale" | "eviction" | "ephemeralcontainers" => verb != "get",
         _ => false,
     }
 }
 
 /// The step that a request is, if it is one. `request` gives its body.
-pub(crate) fn of(verb: &str, object: &Object, uri: &str, request: impl Fn() -> Option<Value>) -> Option<Act> {
+pub(crate) fn of(
+    verb: &str,
+    object: &Object,
+    uri: &str,
+    request: impl Fn() -> Option<Value>,
+) -> Option<Act> {
     let resource = object.resource.as_deref().unwrap_or_default();
-    let asked_for = |name: &str, wanted: &str| query(uri).any(|(key, value)| key == name && value.eq_ignore_ascii_case(wanted));
-    let mut dry_run = asked_for("dryRun", "All");
-    let (action, verb_words, not_told) = match (object.subresource.as_deref().unwrap_or_default(), verb) {
-        // Both ends of `kubectl cp` run tar in the container.
-        ("exec", _) if asked_for("command", "tar") => ("exec", "exec tar in", false),
-        ("exec", _) => ("exec", "exec in", false),
-        ("attach", _) => ("attach", "attach to", false),
-        ("eviction", "create" | "post") => {
-            dry_run |= request().is_some_and(|body| at(&body, "deleteOptions").is_some_and(is_dry_run));
-            ("evict", "evict", false)
-        }
-        ("ephemeralcontainers", "patch" | "update" | "put") => ("debug", "debug", false),
-        ("scale", "patch" | "update" | "put") => ("scale", "scale", false),
-        ("", "delete" | "deletecollection") => {
-            dry_run |= request().as_ref().is_some_and(is_dry_run);
-            ("delete", "delete", false)
-        }
-        ("", "create" | "post") if matches!(resource, "pods" | "jobs") => ("run", "create", false),
-        ("", "patch" | "update" | "put") => {
-            let body = request();
-            let (action, words) = body.as_ref().map_or(("patch", "patch"), |body| patched(verb, resource, body));
-            (action, words, body.is_none())
-        }
-        _ => return None,
+    let asked_for = |name: &str, wanted: &str| {
+        query(uri).any(|(key, value)| key == name && value.eq_ignore_ascii_case(wanted))
     };
+    let mut dry_run = asked_for("dryRun", "All");
+    let (action, verb_words, not_told) =
+        match (object.subresource.as_deref().unwrap_or_default(), verb) {
+            // Both ends of `kubectl cp` run tar in the container.
+            ("exec", _) if asked_for("command", "tar") => ("exec", "exec tar in", false),
+            ("exec", _) => ("exec", "exec in", false),
+            ("attach", _) => ("attach", "attach to", false),
+            ("eviction", "create" | "post") => {
+                dry_run |= request()
+                    .is_some_and(|body| at(&body, "deleteOptions").is_some_and(is_dry_run));
+                ("evict", "evict", false)
+            }
+            ("ephemeralcontainers", "patch" | "update" | "put") => ("debug", "debug", false),
+            ("scale", "patch" | "update" | "put") => ("scale", "scale", false),
+            ("", "delete" | "deletecollection") => {
+                dry_run |= request().as_ref().is_some_and(is_dry_run);
+                ("delete", "delete", false)
+            }
+            ("", "create" | "post") if matches!(resource, "pods" | "jobs") => {
+                ("run", "create", false)
+            }
+            ("", "patch" | "update" | "put") => {
+                let body = request();
+                let (action, words) = body
+                    .as_ref()
+                    .map_or(("patch", "patch"), |body| patched(verb, resource, body));
+                (action, words, body.is_none())
+            }
+            _ => return None,
+        };
     let mut words = format!("{verb_words} {}", named(object));
     if not_told {
         words.push_str(" (what was changed is not in the log)");
     }
-    Some(Act { action, words, dry_run })
+    Some(Act {
+        action,
+        words,
+        dry_run,
+    })
 }
 
 /// `deployments/checkout, namespace shop`.
 fn named(object: &Object) -> String {
     let resource = object.resource.as_deref().unwrap_or("something");
-    let name = object.name.as_deref().filter(|name| !name.is_empty()).map(|name| format!("/{name}")).unwrap_or_default();
-    let namespace = object.namespace.as_deref().filter(|namespace| !namespace.is_empty());
+    let name = object
+        .name
+        .as_deref()
+        .filter(|name| !name.is_empty())
+        .map(|name| format!("/{name}"))
+        .unwrap_or_default();
+    let namespace = object
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty());
     // A namespace is said to be in itself.
-    let namespace = namespace.filter(|_| resource != "namespaces").map(|namespace| format!(", namespace {namespace}")).unwrap_or_default();
+    let namespace = namespace
+        .filter(|_| resource != "namespaces")
+        .map(|namespace| format!(", namespace {namespace}"))
+        .unwrap_or_default();
     format!("{resource}{name}{namespace}")
 }
 
@@ -114,7 +158,9 @@ fn patched(verb: &str, resource: &str, body: &Value) -> (&'static str, &'static 
     if verb != "patch" {
         return PATCH;
     }
-    let Some(spec) = body.get("spec").and_then(Value::as_object) else { return PATCH };
+    let Some(spec) = body.get("spec").and_then(Value::as_object) else {
+        return PATCH;
+    };
     if resource == "nodes" {
         return match spec.get("unschedulable") {
             Some(Value::Bool(true)) => ("cordon", "cordon"),
@@ -131,7 +177,11 @@ fn patched(verb: &str, resource: &str, body: &Value) -> (&'static str, &'static 
     } else if only("replicas") {
         ("scale", "scale")
     } else if only("paused") {
-        if spec["paused"] == Value::Bool(true) { ("pause", "rollout pause of") } else { ("resume", "rollout resume of") }
+        if spec["paused"] == Value::Bool(true) {
+            ("pause", "rollout pause of")
+        } else {
+            ("resume", "rollout resume of")
+        }
     } else {
         PATCH
     }
@@ -139,19 +189,35 @@ fn patched(verb: &str, resource: &str, body: &Value) -> (&'static str, &'static 
 
 /// A JSON patch, RFC 6902.
 fn by_operations(resource: &str, operations: &[Value]) -> Option<(&'static str, &'static str)> {
-    let has = |path: &str| operations.iter().find(|operation| operation.get("path").and_then(Value::as_str) == Some(path));
-    let all = |test: &dyn Fn(&str) -> bool| operations.iter().all(|one| one.get("path").and_then(Value::as_str).is_some_and(test));
+    let has = |path: &str| {
+        operations
+            .iter()
+            .find(|operation| operation.get("path").and_then(Value::as_str) == Some(path))
+    };
+    let all = |test: &dyn Fn(&str) -> bool| {
+        operations
+            .iter()
+            .all(|one| one.get("path").and_then(Value::as_str).is_some_and(test))
+    };
     if resource == "nodes" {
         let value = has("/spec/unschedulable")?.get("value");
-        return Some(if value == Some(&Value::Bool(true)) { ("cordon", "cordon") } else { ("uncordon", "uncordon") });
+        return Some(if value == Some(&Value::Bool(true)) {
+            ("cordon", "cordon")
+        } else {
+            ("uncordon", "uncordon")
+        });
     }
-    if has("/spec/template").is_some_and(|operation| operation.get("op").and_then(Value::as_str) == Some("replace")) {
+    if has("/spec/template")
+        .is_some_and(|operation| operation.get("op").and_then(Value::as_str) == Some("replace"))
+    {
         return Some(("rollback", "rollout undo of"));
     }
     if operations.is_empty() {
         return None;
     }
-    let restarts = |path: &str| path.starts_with("/spec/template/metadata/annotations/") && path.ends_with("restartedAt");
+    let restarts = |path: &str| {
+        path.starts_with("/spec/template/metadata/annotations/") && path.ends_with("restartedAt")
+    };
     if all(&restarts) {
         Some(("restart", "rollout restart of"))
     } else if all(&|path| path == "/spec/replicas") {
@@ -163,22 +229,37 @@ fn by_operations(resource: &str, operations: &[Value]) -> Option<(&'static str, 
 
 /// Whether all that is patched of a pod template is the note of when it was restarted.
 fn restarts(template: &Value) -> bool {
-    let only = |value: &Value, key: &str| value.as_object().is_some_and(|map| map.len() == 1 && map.contains_key(key));
-    let annotations = template.get("metadata").and_then(|metadata| metadata.get("annotations"));
-    let noted = |(name, value): (&String, &Value)| (name == "restartedAt" || name.ends_with("/restartedAt")) && value.is_string();
+    let only = |value: &Value, key: &str| {
+        value
+            .as_object()
+            .is_some_and(|map| map.len() == 1 && map.contains_key(key))
+    };
+    let annotations = template
+        .get("metadata")
+        .and_then(|metadata| metadata.get("annotations"));
+    let noted = |(name, value): (&String, &Value)| {
+        (name == "restartedAt" || name.ends_with("/restartedAt")) && value.is_string()
+    };
     only(template, "metadata")
         && only(&template["metadata"], "annotations")
-        && annotations.and_then(Value::as_object).is_some_and(|all| all.len() == 1 && all.iter().all(noted))
+        && annotations
+            .and_then(Value::as_object)
+            .is_some_and(|all| all.len() == 1 && all.iter().all(noted))
 }
 
 fn is_dry_run(options: &Value) -> bool {
-    options.get("dryRun").and_then(Value::as_array).is_some_and(|all| all.iter().any(|one| one == "All"))
+    options
+        .get("dryRun")
+        .and_then(Value::as_array)
+        .is_some_and(|all| all.iter().any(|one| one == "All"))
 }
 
 /// The names and values behind the `?` of an address. What is escaped in them is none that is asked for.
 fn query(uri: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = uri.split_once('?').map_or("", |(_, query)| query);
-    query.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+    query
+        .split('&')
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
 }
 
 #[derive(Default, Deserialize)]
@@ -196,6 +277,11 @@ struct Version {
 
 /// Whether an object is the same after the update as it was before.
 pub(crate) fn changed_nothing(request: Option<&RawValue>, response: Option<&RawValue>) -> bool {
-    let version = |raw: Option<&RawValue>| serde_json::from_str::<Versioned>(raw?.get()).ok()?.metadata.resource_version;
+    let version = |raw: Option<&RawValue>| {
+        serde_json::from_str::<Versioned>(raw?.get())
+            .ok()?
+            .metadata
+            .resource_version
+    };
     version(request).is_some_and(|before| !before.is_empty() && Some(before) == version(response))
 }

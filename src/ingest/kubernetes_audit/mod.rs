@@ -30,7 +30,9 @@ use serde_json::value::RawValue;
 use super::alert_payload::{Place, Unread};
 use super::json_fields;
 use super::json_fields::line;
-use super::{IngestFault, MemberFault, Message, Reading, begins, found, not_readable, service_mapping, time};
+use super::{
+    IngestFault, MemberFault, Message, Reading, begins, found, not_readable, service_mapping, time,
+};
 use crate::model::Time;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::source::Naming;
@@ -106,8 +108,15 @@ struct Status {
 pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
     begins(message.body, b'{', EXPECTED)?;
-    let body: Body<'_> = serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
-    let mut reader = Reader { message, naming, reading: Reading::default(), seen: BTreeSet::new(), refused: BTreeSet::new() };
+    let body: Body<'_> =
+        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let mut reader = Reader {
+        message,
+        naming,
+        reading: Reading::default(),
+        seen: BTreeSet::new(),
+        refused: BTreeSet::new(),
+    };
     match (body.items, body.audit_id) {
         (Some(items), _) => {
             let Unread(items) = serde_json::from_str(items.get()).map_err(|error| {
@@ -118,7 +127,13 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
                 json_fields::fault("items", message)
             })?;
             for (index, raw) in items.into_iter().enumerate() {
-                reader.take(raw.get(), Place { list: "items", index });
+                reader.take(
+                    raw.get(),
+                    Place {
+                        list: "items",
+                        index,
+                    },
+                );
             }
         }
         (None, Some(_)) => {
@@ -152,9 +167,19 @@ impl Reader<'_> {
     fn take(&mut self, raw: &str, place: Place) {
         match self.read(raw, place) {
             Ok(Some((id, event))) if id.as_ref().is_none_or(|id| self.seen.insert(id.clone())) => {
-                let Fact::Intervention(step) = &event.fact else { return };
-                let who = event.actor.as_ref().map(|actor| actor.id.clone()).unwrap_or_default();
-                if !step.refused || self.refused.insert((who, format!("{} {}", step.action, step.why))) {
+                let Fact::Intervention(step) = &event.fact else {
+                    return;
+                };
+                let who = event
+                    .actor
+                    .as_ref()
+                    .map(|actor| actor.id.clone())
+                    .unwrap_or_default();
+                if !step.refused
+                    || self
+                        .refused
+                        .insert((who, format!("{} {}", step.action, step.why)))
+                {
                     self.reading.events.push(event);
                 }
             }
@@ -164,34 +189,63 @@ impl Reader<'_> {
     }
 
     /// The step that an event tells of, with the id of its request; `None` where it tells of none.
-    fn read(&self, raw: &str, place: Place) -> Result<Option<(Option<String>, Event)>, MemberFault> {
+    fn read(
+        &self,
+        raw: &str,
+        place: Place,
+    ) -> Result<Option<(Option<String>, Event)>, MemberFault> {
         // serde would take a list for a struct, by position.
-        let item = Some(raw).filter(|text| text.trim_start().starts_with('{')).and_then(|text| serde_json::from_str::<Item<'_>>(text).ok());
-        let item = item.ok_or_else(|| place.fault("", format!("an audit event belongs here, not {}", found(raw.as_bytes()))))?;
-        let verb = text(item.verb).ok_or_else(|| place.fault("verb", "missing; without it nobody can say what was done"))?;
+        let item = Some(raw)
+            .filter(|text| text.trim_start().starts_with('{'))
+            .and_then(|text| serde_json::from_str::<Item<'_>>(text).ok());
+        let item = item.ok_or_else(|| {
+            place.fault(
+                "",
+                format!("an audit event belongs here, not {}", found(raw.as_bytes())),
+            )
+        })?;
+        let verb = text(item.verb).ok_or_else(|| {
+            place.fault("verb", "missing; without it nobody can say what was done")
+        })?;
         let verb = verb.to_ascii_lowercase();
         if !act::may_change(&verb) || text(item.stage).as_deref() == Some("RequestReceived") {
             return Ok(None);
         }
-        let Some(object) = item.object.filter(|raw| raw.get() != "null") else { return Ok(None) };
-        let object: Object = serde_json::from_str(object.get())
-            .map_err(|_| place.fault("objectRef", "an object with `resource`, `namespace` and `name` belongs here"))?;
+        let Some(object) = item.object.filter(|raw| raw.get() != "null") else {
+            return Ok(None);
+        };
+        let object: Object = serde_json::from_str(object.get()).map_err(|_| {
+            place.fault(
+                "objectRef",
+                "an object with `resource`, `namespace` and `name` belongs here",
+            )
+        })?;
         if !act::concerns(&verb, &object) {
             return Ok(None);
         }
         let user = who::user(item.user).map_err(|message| place.fault("user", message))?;
-        let impersonated = who::user(item.impersonated).map_err(|message| place.fault("impersonatedUser", message))?;
+        let impersonated = who::user(item.impersonated)
+            .map_err(|message| place.fault("impersonatedUser", message))?;
         let (name, kind) = who::actor(user, impersonated);
         if kind == ActorKind::Robot {
             return Ok(None);
         }
         let uri = text(item.uri).unwrap_or_default();
-        let request = || item.request.filter(|raw| raw.get().len() <= LONGEST).and_then(|raw| serde_json::from_str(raw.get()).ok());
-        let Some(act) = act::of(&verb, &object, &uri, request) else { return Ok(None) };
+        let request = || {
+            item.request
+                .filter(|raw| raw.get().len() <= LONGEST)
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+        };
+        let Some(act) = act::of(&verb, &object, &uri, request) else {
+            return Ok(None);
+        };
         if act::changed_nothing(item.request, item.response) {
             return Ok(None);
         }
-        let status: Status = item.status.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+        let status: Status = item
+            .status
+            .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            .unwrap_or_default();
         let code = status.code.filter(|code| *code >= 400);
         let step = Intervention {
             action: act.action.to_owned(),
@@ -208,17 +262,28 @@ impl Reader<'_> {
         let occurred_at = self.occurred_at(&item, place)?;
         let mut event = Event::new(self.message.source, occurred_at, Fact::Intervention(step));
         event.actor = json_fields::actor("kubernetes", &name, kind);
-        service_mapping::place(&mut event, self.naming, object::service(&object, self.naming).as_deref(), None);
+        service_mapping::place(
+            &mut event,
+            self.naming,
+            object::service(&object, self.naming).as_deref(),
+            None,
+        );
         time::clamp(&mut event, self.message.now);
         Ok(Some((text(item.audit_id), event)))
     }
 
     /// When the request came: its stages share that. Where it is not told, what is told of the stage.
     fn occurred_at(&self, item: &Item<'_>, place: Place) -> Result<Time, MemberFault> {
-        let told = [("requestReceivedTimestamp", item.received), ("stageTimestamp", item.staged), ("timestamp", item.timestamp)];
+        let told = [
+            ("requestReceivedTimestamp", item.received),
+            ("stageTimestamp", item.staged),
+            ("timestamp", item.timestamp),
+        ];
         for (field, raw) in told {
             let Some(text) = text(raw) else { continue };
-            if let Some(time) = time::parse_go(&text).map_err(|message| place.fault(field, message))? {
+            if let Some(time) =
+                time::parse_go(&text).map_err(|message| place.fault(field, message))?
+            {
                 return Ok(time);
             }
         }
@@ -228,7 +293,9 @@ impl Reader<'_> {
 
 /// A text that is not blank.
 fn text(raw: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str::<String>(raw?.get()).ok().filter(|text| !text.trim().is_empty())
+    serde_json::from_str::<String>(raw?.get())
+        .ok()
+        .filter(|text| !text.trim().is_empty())
 }
 
 #[cfg(test)]

@@ -16,33 +16,53 @@ const HASHED: &[u8] = b"456789bcdf";
 pub(crate) fn service(object: &Object, naming: &Naming) -> Option<String> {
     let name = object.name.as_deref().unwrap_or_default();
     let workload = workload(object.resource.as_deref().unwrap_or_default(), name);
-    let place = match object.namespace.as_deref().filter(|namespace| !namespace.is_empty()) {
+    let place = match object
+        .namespace
+        .as_deref()
+        .filter(|namespace| !namespace.is_empty())
+    {
         Some(namespace) => namespace,
         None => object.resource.as_deref().unwrap_or_default(),
     };
-    let names: Vec<String> = workload.into_iter().chain([name]).map(|name| format!("{place}/{name}")).collect();
+    let names: Vec<String> = workload
+        .into_iter()
+        .chain([name])
+        .map(|name| format!("{place}/{name}"))
+        .collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    service_mapping::service(naming, &names).or(workload).map(str::to_owned)
+    service_mapping::service(naming, &names)
+        .or(workload)
+        .map(str::to_owned)
 }
 
 /// The name of the workload that an object is or belongs to.
 fn workload<'a>(resource: &str, name: &'a str) -> Option<&'a str> {
     let name = Some(name).filter(|name| !name.is_empty())?;
     match resource {
-        "deployments" | "statefulsets" | "daemonsets" | "cronjobs" | "deploymentconfigs" | "rollouts" => Some(name),
+        "deployments" | "statefulsets" | "daemonsets" | "cronjobs" | "deploymentconfigs"
+        | "rollouts" => Some(name),
         "replicasets" => without_hash(name),
         // Those of a CronJob end with the minute for which they were due.
-        "jobs" => Some(name.rsplit_once('-').filter(|(_, minute)| is_of(minute, b"0123456789", 8..=8)).map_or(name, |(owner, _)| owner)),
+        "jobs" => Some(
+            name.rsplit_once('-')
+                .filter(|(_, minute)| is_of(minute, b"0123456789", 8..=8))
+                .map_or(name, |(owner, _)| owner),
+        ),
         // Of a Deployment's pod both suffixes are of letters that no name of a person's choice would be; five random letters alone, or the
         // number of a StatefulSet's pod, may well be a part of a name.
-        "pods" => name.rsplit_once('-').filter(|(_, suffix)| is_of(suffix, RANDOM, 5..=5)).and_then(|(owner, _)| without_hash(owner)),
+        "pods" => name
+            .rsplit_once('-')
+            .filter(|(_, suffix)| is_of(suffix, RANDOM, 5..=5))
+            .and_then(|(owner, _)| without_hash(owner)),
         _ => None,
     }
 }
 
 /// A name without the hash of a pod template at its end, if it has one.
 fn without_hash(name: &str) -> Option<&str> {
-    name.rsplit_once('-').filter(|(owner, hash)| !owner.is_empty() && is_of(hash, HASHED, 8..=10)).map(|(owner, _)| owner)
+    name.rsplit_once('-')
+        .filter(|(owner, hash)| !owner.is_empty() && is_of(hash, HASHED, 8..=10))
+        .map(|(owner, _)| owner)
 }
 
 fn is_of(text: &str, letters: &[u8], length: std::ops::RangeInclusive<usize>) -> bool {

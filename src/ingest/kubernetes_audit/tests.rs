@@ -12,7 +12,16 @@ use crate::model::source::Naming;
 fn read_as(body: &[u8], naming: &Naming) -> Result<Reading, crate::ingest::IngestFault> {
     let (names, headers) = (LabelNames::default(), Headers::default());
     let now: Time = "2026-11-23T12:00:00Z".parse().unwrap();
-    webhook(&Message { source: "cluster", headers: &headers, body, names: &names, now }, naming)
+    webhook(
+        &Message {
+            source: "cluster",
+            headers: &headers,
+            body,
+            names: &names,
+            now,
+        },
+        naming,
+    )
 }
 
 fn read(items: &[Value]) -> Reading {
@@ -41,7 +50,9 @@ fn of(resource: &str, name: &str, subresource: &str) -> Value {
 }
 
 fn step(event: &Event) -> &Intervention {
-    let Fact::Intervention(step) = &event.fact else { panic!("{event:?}") };
+    let Fact::Intervention(step) = &event.fact else {
+        panic!("{event:?}")
+    };
     step
 }
 
@@ -49,10 +60,23 @@ fn step(event: &Event) -> &Intervention {
 fn told(changes: &Value) -> String {
     let reading = read(&[item(changes)]);
     assert!(reading.faults.is_empty(), "{:?}", reading.faults);
-    let Some(event) = reading.events.first() else { return "-".to_owned() };
-    let mut text = format!("{} {}", step(event).action, event.service.as_deref().unwrap_or("?"));
-    let kind = event.actor.as_ref().map_or(ActorKind::Unknown, |actor| actor.kind);
-    for (holds, word) in [(step(event).dry_run, "dry-run"), (step(event).refused, "refused"), (kind != ActorKind::Human, "unknown")] {
+    let Some(event) = reading.events.first() else {
+        return "-".to_owned();
+    };
+    let mut text = format!(
+        "{} {}",
+        step(event).action,
+        event.service.as_deref().unwrap_or("?")
+    );
+    let kind = event
+        .actor
+        .as_ref()
+        .map_or(ActorKind::Unknown, |actor| actor.kind);
+    for (holds, word) in [
+        (step(event).dry_run, "dry-run"),
+        (step(event).refused, "refused"),
+        (kind != ActorKind::Human, "unknown"),
+    ] {
         if holds {
             text.push(' ');
             text.push_str(word);
@@ -77,16 +101,32 @@ fn what_a_request_is() {
             json!({"verb": "get", "objectRef": of("pods", pod, "exec"), "responseStatus": {"code": 101}}),
             "exec checkout",
         ),
-        ("exec by SPDY", json!({"verb": "create", "objectRef": of("pods", pod, "exec"), "stage": "ResponseStarted"}), "exec checkout"),
-        ("attach", json!({"verb": "get", "objectRef": of("pods", pod, "attach")}), "attach checkout"),
+        (
+            "exec by SPDY",
+            json!({"verb": "create", "objectRef": of("pods", pod, "exec"), "stage": "ResponseStarted"}),
+            "exec checkout",
+        ),
+        (
+            "attach",
+            json!({"verb": "get", "objectRef": of("pods", pod, "attach")}),
+            "attach checkout",
+        ),
         (
             "a shell refused",
             json!({"verb": "get", "objectRef": of("pods", pod, "exec"), "responseStatus": {"code": 403}}),
             "exec checkout refused",
         ),
-        ("debug", json!({"objectRef": of("pods", pod, "ephemeralcontainers")}), "debug checkout"),
+        (
+            "debug",
+            json!({"objectRef": of("pods", pod, "ephemeralcontainers")}),
+            "debug checkout",
+        ),
         // Rollouts.
-        ("undo of a Deployment", json!({"requestObject": undo}), "rollback checkout"),
+        (
+            "undo of a Deployment",
+            json!({"requestObject": undo}),
+            "rollback checkout",
+        ),
         (
             "undo of a StatefulSet",
             json!({"objectRef": of("statefulsets", "db", ""), "requestObject": {"spec": {"template": {"$patch": "replace", "spec": {}}}}}),
@@ -97,29 +137,73 @@ fn what_a_request_is() {
             json!({"objectRef": of("daemonsets", "agent", ""), "requestObject": {"spec": {"template": {"$patch": "replace"}}}}),
             "rollback agent",
         ),
-        ("restart", json!({"requestObject": {"spec": {"template": template}}}), "restart checkout"),
+        (
+            "restart",
+            json!({"requestObject": {"spec": {"template": template}}}),
+            "restart checkout",
+        ),
         (
             "restart by JSON patch",
             json!({"requestObject": [{"op": "add", "path": "/spec/template/metadata/annotations/kubectl.kubernetes.io~1restartedAt", "value": "x"}]}),
             "restart checkout",
         ),
-        ("a manifest that was restarted once", json!({"requestObject": {"spec": {"replicas": 2, "template": template}}}), "patch checkout"),
-        ("an update of one that was", json!({"verb": "update", "requestObject": {"spec": {"template": template}}}), "patch checkout"),
-        ("pause", json!({"requestObject": {"spec": {"paused": true}}}), "pause checkout"),
-        ("resume", json!({"requestObject": {"spec": {"paused": null}}}), "resume checkout"),
+        (
+            "a manifest that was restarted once",
+            json!({"requestObject": {"spec": {"replicas": 2, "template": template}}}),
+            "patch checkout",
+        ),
+        (
+            "an update of one that was",
+            json!({"verb": "update", "requestObject": {"spec": {"template": template}}}),
+            "patch checkout",
+        ),
+        (
+            "pause",
+            json!({"requestObject": {"spec": {"paused": true}}}),
+            "pause checkout",
+        ),
+        (
+            "resume",
+            json!({"requestObject": {"spec": {"paused": null}}}),
+            "resume checkout",
+        ),
         // Scale.
         (
             "scale",
             json!({"objectRef": of("deployments", "checkout", "scale"), "requestObject": {"spec": {"replicas": 3}}}),
             "scale checkout",
         ),
-        ("scale of old", json!({"verb": "update", "objectRef": of("deployments", "checkout", "scale")}), "scale checkout"),
-        ("scale by patch", json!({"requestObject": {"spec": {"replicas": 0}}}), "scale checkout"),
-        ("scale by JSON patch", json!({"requestObject": [{"op": "replace", "path": "/spec/replicas", "value": 5}]}), "scale checkout"),
+        (
+            "scale of old",
+            json!({"verb": "update", "objectRef": of("deployments", "checkout", "scale")}),
+            "scale checkout",
+        ),
+        (
+            "scale by patch",
+            json!({"requestObject": {"spec": {"replicas": 0}}}),
+            "scale checkout",
+        ),
+        (
+            "scale by JSON patch",
+            json!({"requestObject": [{"op": "replace", "path": "/spec/replicas", "value": 5}]}),
+            "scale checkout",
+        ),
         // Pods and nodes.
-        ("delete", json!({"verb": "delete", "objectRef": of("pods", pod, "")}), "delete checkout"),
-        ("delete of many", json!({"verb": "deletecollection", "objectRef": {"resource": "pods", "namespace": "shop"}}), "delete ?"),
-        ("evict", json!({"verb": "create", "objectRef": of("pods", pod, "eviction"), "responseStatus": {"code": 201}}), "evict checkout"),
+        (
+            "delete",
+            json!({"verb": "delete", "objectRef": of("pods", pod, "")}),
+            "delete checkout",
+        ),
+        (
+            "delete of many",
+            json!({"verb": "deletecollection", "objectRef": {"resource": "pods", "namespace": "shop"}}),
+            "delete ?",
+        ),
+        (
+            "evict",
+            json!({"verb": "create", "objectRef": of("pods", pod, "eviction"), "responseStatus": {"code": 201}}),
+            "evict checkout",
+        ),
         (
             "evict refused",
             json!({"verb": "create", "objectRef": of("pods", pod, "eviction"), "responseStatus": {"code": 429}}),
@@ -140,12 +224,32 @@ fn what_a_request_is() {
             json!({"objectRef": {"resource": "nodes", "name": "n1"}, "requestObject": [{"op": "add", "path": "/spec/unschedulable", "value": true}]}),
             "cordon ?",
         ),
-        ("a job by hand", json!({"verb": "create", "objectRef": of("jobs", "migrate", "")}), "run migrate"),
+        (
+            "a job by hand",
+            json!({"verb": "create", "objectRef": of("jobs", "migrate", "")}),
+            "run migrate",
+        ),
         // What the log leaves out.
-        ("level Metadata", json!({"level": "Metadata"}), "patch checkout"),
-        ("cut off", json!({"annotations": {"audit.k8s.io/truncated": "true"}}), "patch checkout"),
-        ("an image", json!({"requestObject": {"spec": {"template": {"spec": {"containers": []}}}}}), "patch checkout"),
-        ("a setting", json!({"verb": "update", "objectRef": of("configmaps", "checkout", "")}), "patch ?"),
+        (
+            "level Metadata",
+            json!({"level": "Metadata"}),
+            "patch checkout",
+        ),
+        (
+            "cut off",
+            json!({"annotations": {"audit.k8s.io/truncated": "true"}}),
+            "patch checkout",
+        ),
+        (
+            "an image",
+            json!({"requestObject": {"spec": {"template": {"spec": {"containers": []}}}}}),
+            "patch checkout",
+        ),
+        (
+            "a setting",
+            json!({"verb": "update", "objectRef": of("configmaps", "checkout", "")}),
+            "patch ?",
+        ),
         // Tried out, refused, without effect.
         (
             "dry run",
@@ -157,8 +261,16 @@ fn what_a_request_is() {
             json!({"verb": "delete", "requestObject": {"kind": "DeleteOptions", "dryRun": ["All"]}}),
             "delete checkout dry-run",
         ),
-        ("conflict", json!({"verb": "update", "responseStatus": {"code": 409}}), "patch checkout refused"),
-        ("forbidden", json!({"verb": "delete", "responseStatus": {"code": 403, "status": "Failure"}}), "delete checkout refused"),
+        (
+            "conflict",
+            json!({"verb": "update", "responseStatus": {"code": 409}}),
+            "patch checkout refused",
+        ),
+        (
+            "forbidden",
+            json!({"verb": "delete", "responseStatus": {"code": 403, "status": "Failure"}}),
+            "delete checkout refused",
+        ),
         (
             "no change",
             json!({"verb": "update", "requestObject": {"metadata": {"resourceVersion": "281"}}, "responseObject": {"metadata": {"resourceVersion": "281"}}}),
@@ -174,28 +286,84 @@ fn what_a_request_is() {
         ("a look", json!({"verb": "get"}), "-"),
         ("a list", json!({"verb": "list"}), "-"),
         ("a watch", json!({"verb": "watch"}), "-"),
-        ("logs", json!({"verb": "get", "objectRef": of("pods", pod, "log")}), "-"),
-        ("a port", json!({"verb": "create", "objectRef": of("pods", pod, "portforward")}), "-"),
-        ("a status", json!({"objectRef": of("deployments", "checkout", "status")}), "-"),
+        (
+            "logs",
+            json!({"verb": "get", "objectRef": of("pods", pod, "log")}),
+            "-",
+        ),
+        (
+            "a port",
+            json!({"verb": "create", "objectRef": of("pods", pod, "portforward")}),
+            "-",
+        ),
+        (
+            "a status",
+            json!({"objectRef": of("deployments", "checkout", "status")}),
+            "-",
+        ),
         ("a new Deployment", json!({"verb": "create"}), "-"),
         (
             "may I",
             json!({"verb": "create", "objectRef": {"resource": "selfsubjectaccessreviews", "apiGroup": "authorization.k8s.io"}}),
             "-",
         ),
-        ("a lease", json!({"verb": "update", "objectRef": of("leases", "checkout", "")}), "-"),
-        ("a token", json!({"verb": "create", "objectRef": of("serviceaccounts", "checkout", "token")}), "-"),
-        ("no object", json!({"objectRef": null, "requestURI": "/healthz"}), "-"),
+        (
+            "a lease",
+            json!({"verb": "update", "objectRef": of("leases", "checkout", "")}),
+            "-",
+        ),
+        (
+            "a token",
+            json!({"verb": "create", "objectRef": of("serviceaccounts", "checkout", "token")}),
+            "-",
+        ),
+        (
+            "no object",
+            json!({"objectRef": null, "requestURI": "/healthz"}),
+            "-",
+        ),
         // Who.
-        ("a service account", json!({"user": user("system:serviceaccount:argocd:argocd-application-controller")}), "-"),
+        (
+            "a service account",
+            json!({"user": user("system:serviceaccount:argocd:argocd-application-controller")}),
+            "-",
+        ),
         ("a node", json!({"user": user("system:node:n1")}), "-"),
-        ("a controller", json!({"user": user("system:kube-controller-manager")}), "-"),
-        ("the API server", json!({"user": user("system:apiserver")}), "-"),
-        ("a part of k3s", json!({"user": user("system:k3s-supervisor")}), "-"),
-        ("system:admin", json!({"user": user("system:admin")}), "patch checkout"),
-        ("kubernetes-admin", json!({"user": user("kubernetes-admin")}), "patch checkout"),
-        ("masterclient", json!({"user": user("masterclient")}), "patch checkout"),
-        ("nobody", json!({"user": user("system:anonymous")}), "patch checkout unknown"),
+        (
+            "a controller",
+            json!({"user": user("system:kube-controller-manager")}),
+            "-",
+        ),
+        (
+            "the API server",
+            json!({"user": user("system:apiserver")}),
+            "-",
+        ),
+        (
+            "a part of k3s",
+            json!({"user": user("system:k3s-supervisor")}),
+            "-",
+        ),
+        (
+            "system:admin",
+            json!({"user": user("system:admin")}),
+            "patch checkout",
+        ),
+        (
+            "kubernetes-admin",
+            json!({"user": user("kubernetes-admin")}),
+            "patch checkout",
+        ),
+        (
+            "masterclient",
+            json!({"user": user("masterclient")}),
+            "patch checkout",
+        ),
+        (
+            "nobody",
+            json!({"user": user("system:anonymous")}),
+            "patch checkout unknown",
+        ),
     ] {
         assert_eq!(told(&changes), expected, "{name}: {changes}");
     }
@@ -204,11 +372,22 @@ fn what_a_request_is() {
 #[test]
 fn of_two_names_the_actor_is_the_persons() {
     let who = |user: &str, other: &str| {
-        let reading = read(&[item(&json!({"user": {"username": user}, "impersonatedUser": {"username": other}}))]);
-        reading.events.first().map(|event| event.actor.clone().unwrap().id)
+        let reading = read(&[item(
+            &json!({"user": {"username": user}, "impersonatedUser": {"username": other}}),
+        )]);
+        reading
+            .events
+            .first()
+            .map(|event| event.actor.clone().unwrap().id)
     };
-    let (proxy, ci) = ("system:serviceaccount:cattle-system:rancher", "system:serviceaccount:ci:deployer");
-    assert_eq!(who("ada", "system:admin").as_deref(), Some("kubernetes:ada"));
+    let (proxy, ci) = (
+        "system:serviceaccount:cattle-system:rancher",
+        "system:serviceaccount:ci:deployer",
+    );
+    assert_eq!(
+        who("ada", "system:admin").as_deref(),
+        Some("kubernetes:ada")
+    );
     assert_eq!(who("ada", ci).as_deref(), Some("kubernetes:ada"));
     assert_eq!(who(proxy, "bo").as_deref(), Some("kubernetes:bo"));
     assert_eq!(who(proxy, ci), None);
@@ -217,7 +396,9 @@ fn of_two_names_the_actor_is_the_persons() {
 #[test]
 fn two_stages_are_one_step_together_and_apart() {
     let pod = of("pods", "checkout-7998647bdf-phvq7", "exec");
-    let started = item(&json!({"verb": "get", "objectRef": pod, "stage": "ResponseStarted", "responseStatus": {"code": 101}}));
+    let started = item(
+        &json!({"verb": "get", "objectRef": pod, "stage": "ResponseStarted", "responseStatus": {"code": 101}}),
+    );
     let mut ended = started.clone();
     ended["stage"] = json!("ResponseComplete");
     ended["stageTimestamp"] = json!("2026-11-23T11:52:40.000001Z");
@@ -236,21 +417,50 @@ fn what_is_refused_again_and_again_is_told_once_a_message() {
     };
     let events = read(&(0..10).map(refused).collect::<Vec<_>>()).events;
     assert_eq!(events.len(), 1);
-    assert!(step(&events[0]).why.ends_with("answered 429"), "{}", step(&events[0]).why);
+    assert!(
+        step(&events[0]).why.ends_with("answered 429"),
+        "{}",
+        step(&events[0]).why
+    );
 }
 
 #[test]
 fn services_are_those_of_the_settings_else_what_is_certain() {
-    let patterns = [("shop/checkout", "till"), ("infra/*", "platform"), ("nodes/*", "platform"), ("shop/db-*", "db")];
-    let services = patterns.map(|(pattern, service)| (pattern.to_owned(), service.to_owned())).to_vec();
-    let naming = Naming { services, environment: Some("Stage".to_owned()) };
+    let patterns = [
+        ("shop/checkout", "till"),
+        ("infra/*", "platform"),
+        ("nodes/*", "platform"),
+        ("shop/db-*", "db"),
+    ];
+    let services = patterns
+        .map(|(pattern, service)| (pattern.to_owned(), service.to_owned()))
+        .to_vec();
+    let naming = Naming {
+        services,
+        environment: Some("Stage".to_owned()),
+    };
     for (resource, namespace, name, expected) in [
-        ("pods", Some("shop"), "checkout-7998647bdf-phvq7", Some("till")),
-        ("replicasets", Some("shop"), "checkout-7998647bdf", Some("till")),
+        (
+            "pods",
+            Some("shop"),
+            "checkout-7998647bdf-phvq7",
+            Some("till"),
+        ),
+        (
+            "replicasets",
+            Some("shop"),
+            "checkout-7998647bdf",
+            Some("till"),
+        ),
         ("pods", Some("shop"), "db-0", Some("db")),
         ("pods", Some("infra"), "anything", Some("platform")),
         ("nodes", None, "worker-1", Some("platform")),
-        ("pods", Some("other"), "cart-api-6f8b5d4c9-x2k4v", Some("cart-api")),
+        (
+            "pods",
+            Some("other"),
+            "cart-api-6f8b5d4c9-x2k4v",
+            Some("cart-api"),
+        ),
         // A name that may be a person's choice is not cut.
         ("pods", Some("other"), "cart-x2k4v", None),
         ("pods", Some("other"), "cart-0", None),
@@ -265,9 +475,14 @@ fn services_are_those_of_the_settings_else_what_is_certain() {
         if let Some(namespace) = namespace {
             object["namespace"] = json!(namespace);
         }
-        let body = json!({"items": [item(&json!({"verb": "delete", "objectRef": object}))]}).to_string();
+        let body =
+            json!({"items": [item(&json!({"verb": "delete", "objectRef": object}))]}).to_string();
         let event = read_as(body.as_bytes(), &naming).unwrap().events.remove(0);
-        assert_eq!(event.service.as_deref(), expected, "{resource} {namespace:?} {name}");
+        assert_eq!(
+            event.service.as_deref(),
+            expected,
+            "{resource} {namespace:?} {name}"
+        );
         assert_eq!(event.environment.as_deref(), Some("staging"));
     }
 }
@@ -287,7 +502,11 @@ fn one_bad_event_does_not_cost_the_others() {
     ];
     let reading = read(&[&bad[..], &[item(&json!({"auditID": "good"}))]].concat());
     assert_eq!(reading.events.len(), 1);
-    let places: Vec<&str> = reading.faults.iter().map(|fault| fault.path.as_str()).collect();
+    let places: Vec<&str> = reading
+        .faults
+        .iter()
+        .map(|fault| fault.path.as_str())
+        .collect();
     assert_eq!(
         places,
         [
@@ -306,11 +525,29 @@ fn one_bad_event_does_not_cost_the_others() {
 
 #[test]
 fn bodies_of_another_shape_are_faults() {
-    for body in [r#"{"kind": 0}"#, "[]", "", "{", r#"{"items": 7}"#, r#"{"items": {}}"#, "null", "\u{0}"] {
-        assert!(read_as(body.as_bytes(), &Naming::default()).is_err(), "{body}");
+    for body in [
+        r#"{"kind": 0}"#,
+        "[]",
+        "",
+        "{",
+        r#"{"items": 7}"#,
+        r#"{"items": {}}"#,
+        "null",
+        "\u{0}",
+    ] {
+        assert!(
+            read_as(body.as_bytes(), &Naming::default()).is_err(),
+            "{body}"
+        );
     }
-    for body in [r#"{"kind": "EventList", "items": null}"#, r#"{"kind": "EventList", "items": []}"#] {
-        assert_eq!(read_as(body.as_bytes(), &Naming::default()).unwrap(), Reading::default());
+    for body in [
+        r#"{"kind": "EventList", "items": null}"#,
+        r#"{"kind": "EventList", "items": []}"#,
+    ] {
+        assert_eq!(
+            read_as(body.as_bytes(), &Naming::default()).unwrap(),
+            Reading::default()
+        );
     }
     // One event alone, as some forwarders post it.
     let alone = read_as(item(&json!({})).to_string().as_bytes(), &Naming::default()).unwrap();
@@ -329,16 +566,26 @@ fn a_large_body_is_read_within_bounds() {
         .collect();
     items[200]["user"] = json!({"username": "ada"});
     let huge = "y".repeat(super::LONGEST);
-    items.push(item(&json!({"auditID": "huge", "requestObject": {"spec": {"paused": true}, "data": huge}})));
+    items.push(item(
+        &json!({"auditID": "huge", "requestObject": {"spec": {"paused": true}, "data": huge}}),
+    ));
     let reading = read(&items);
-    let actions: Vec<&str> = reading.events.iter().map(|event| step(event).action.as_str()).collect();
+    let actions: Vec<&str> = reading
+        .events
+        .iter()
+        .map(|event| step(event).action.as_str())
+        .collect();
     assert_eq!((actions, reading.faults.len()), (vec!["patch", "patch"], 0));
 }
 
 #[test]
 fn texts_of_any_length_are_bounded() {
     let long = "n".repeat(100_000);
-    let event = read(&[item(&json!({"user": {"username": long}, "objectRef": of("deployments", &long, "")}))]).events.remove(0);
+    let event = read(&[item(
+        &json!({"user": {"username": long}, "objectRef": of("deployments", &long, "")}),
+    )])
+    .events
+    .remove(0);
     assert!(event.actor.as_ref().unwrap().id.chars().count() < 400);
     assert!(event.service.as_ref().unwrap().chars().count() <= 300);
     assert!(step(&event).why.chars().count() <= 300);

@@ -20,7 +20,8 @@ pub(crate) struct User {
 pub(crate) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str> {
     match raw {
         None => Ok(None),
-        Some(raw) => serde_json::from_str(raw.get()).map_err(|_| "an object with `username` and `groups` belongs here"),
+        Some(raw) => serde_json::from_str(raw.get())
+            .map_err(|_| "an object with `username` and `groups` belongs here"),
     }
 }
 
@@ -46,7 +47,12 @@ fn kind(user: &User) -> ActorKind {
         // Nobody showed who they are.
         "" | "system:anonymous" | "system:unauthenticated" => ActorKind::Unknown,
         "system:admin" => ActorKind::Human,
-        _ if name.starts_with("system:") || in_group("system:nodes") || in_group("system:serviceaccounts") => ActorKind::Robot,
+        _ if name.starts_with("system:")
+            || in_group("system:nodes")
+            || in_group("system:serviceaccounts") =>
+        {
+            ActorKind::Robot
+        }
         // Those that Amazon, Azure and Google run in the clusters that they offer, and accounts of programs at Google.
         "aksService" | "acsService" | "hcpService" => ActorKind::Robot,
         _ if name.starts_with("eks:") || name.ends_with(".gserviceaccount.com") => ActorKind::Robot,

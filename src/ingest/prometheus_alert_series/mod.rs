@@ -19,7 +19,9 @@ use serde::{Deserialize, Serialize};
 
 use super::labels;
 use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Lapsed, NearMiss, Severity};
+use crate::model::event::{
+    Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Lapsed, NearMiss, Severity,
+};
 use crate::model::settings::LabelNames;
 
 /// How far it must have come, as a share of its `for`, to have nearly fired.
@@ -147,23 +149,46 @@ impl Recalled {
     /// Reads a stretch that begins where the last one ended, or before; gives what it makes known.
     pub(crate) fn read(&mut self, memory: &Memory, reader: &Reader<'_>) -> Vec<Event> {
         let mut events = Vec::new();
-        let whole_from = self.whole_from.filter(|_| self.until.is_some_and(|until| memory.from <= until)).unwrap_or(memory.from);
-        let mut on: BTreeMap<Labels, Episode> =
-            std::mem::take(&mut self.on).into_iter().map(|episode| (episode.labels.clone(), episode)).collect();
+        let whole_from = self
+            .whole_from
+            .filter(|_| self.until.is_some_and(|until| memory.from <= until))
+            .unwrap_or(memory.from);
+        let mut on: BTreeMap<Labels, Episode> = std::mem::take(&mut self.on)
+            .into_iter()
+            .map(|episode| (episode.labels.clone(), episode))
+            .collect();
         for (labels, evaluations) in evaluations(memory) {
             let ruled = ruled(reader, &labels);
             let mut episode = on.remove(&labels);
             let interval = interval(ruled, &evaluations, episode.as_ref());
             for (at, seen) in evaluations {
-                if episode.as_ref().is_some_and(|episode| at <= episode.seen_at) {
+                if episode
+                    .as_ref()
+                    .is_some_and(|episode| at <= episode.seen_at)
+                {
                     continue;
                 }
-                let ended = episode.take_if(|episode| !episode.goes_on(at, seen, interval, ruled, memory));
-                if let Some(ended) = ended.as_ref().filter(|ended| ended.last_word != LastWord::Ended) {
-                    let recovered = reason(ended, interval, Some(at), memory) == Some(EndReason::Recovered);
+                let ended =
+                    episode.take_if(|episode| !episode.goes_on(at, seen, interval, ruled, memory));
+                if let Some(ended) = ended
+                    .as_ref()
+                    .filter(|ended| ended.last_word != LastWord::Ended)
+                {
+                    let recovered =
+                        reason(ended, interval, Some(at), memory) == Some(EndReason::Recovered);
                     events.extend(end(ended, interval, recovered, reader));
                 }
-                let known = episode.get_or_insert_with(|| begin(&labels, at, seen, interval, ended.as_ref(), whole_from, reader));
+                let known = episode.get_or_insert_with(|| {
+                    begin(
+                        &labels,
+                        at,
+                        seen,
+                        interval,
+                        ended.as_ref(),
+                        whole_from,
+                        reader,
+                    )
+                });
                 known.seen_at = at;
                 known.interval = Some(interval.num_milliseconds());
                 known.mark = known.mark.or(seen.mark);
@@ -186,11 +211,18 @@ impl Recalled {
             if episode.last_word != LastWord::Ended
                 && let Some(reason) = found_over(&episode, interval, memory)
             {
-                events.extend(end(&episode, interval, reason == EndReason::Recovered, reader));
+                events.extend(end(
+                    &episode,
+                    interval,
+                    reason == EndReason::Recovered,
+                    reader,
+                ));
                 episode.last_word = LastWord::Ended;
             }
             // What ended is known for as long as it may turn out to go on, and as what was read may be read again.
-            if episode.last_word != LastWord::Ended || memory.until - episode.seen_at <= GAP.max(interval * 4) {
+            if episode.last_word != LastWord::Ended
+                || memory.until - episode.seen_at <= GAP.max(interval * 4)
+            {
                 self.on.push(episode);
             }
         }
@@ -203,23 +235,46 @@ impl Recalled {
     /// Up to when all is told: what is read later tells of nothing before. `None`: as far as was read.
     #[must_use]
     pub(crate) fn told_until(&self) -> Option<Time> {
-        self.on.iter().filter(|episode| episode.last_word != LastWord::Ended).map(|episode| episode.seen_at).min()
+        self.on
+            .iter()
+            .filter(|episode| episode.last_word != LastWord::Ended)
+            .map(|episode| episode.seen_at)
+            .min()
     }
 
     /// What nobody knows any more by `now`, as the memory cannot be read: told once, until it is seen again. Not of alerts that are `left` to
     /// others.
-    pub(crate) fn lapse(&mut self, now: Time, reader: &Reader<'_>, left: impl Fn(&Event) -> bool) -> Vec<Event> {
-        let reader = Reader { external: &self.external, ..*reader };
+    pub(crate) fn lapse(
+        &mut self,
+        now: Time,
+        reader: &Reader<'_>,
+        left: impl Fn(&Event) -> bool,
+    ) -> Vec<Event> {
+        let reader = Reader {
+            external: &self.external,
+            ..*reader
+        };
         let mut events = Vec::new();
         for episode in &mut self.on {
-            let interval = interval(ruled(&reader, &episode.labels), &BTreeMap::new(), Some(episode));
+            let interval = interval(
+                ruled(&reader, &episode.labels),
+                &BTreeMap::new(),
+                Some(episode),
+            );
             let on = episode.told && episode.last_word == LastWord::On;
             if !on || now - episode.seen_at <= SILENT.max(interval * 4) {
                 continue;
             }
             if let Some(alert) = alert(episode, None, None, &reader).filter(|alert| !left(alert)) {
-                let lapsed = Lapsed { of: alert.subject, last_seen: episode.seen_at };
-                events.push(Event::new(reader.source, episode.seen_at, Fact::Lapsed(lapsed)));
+                let lapsed = Lapsed {
+                    of: alert.subject,
+                    last_seen: episode.seen_at,
+                };
+                events.push(Event::new(
+                    reader.source,
+                    episode.seen_at,
+                    Fact::Lapsed(lapsed),
+                ));
                 episode.last_word = LastWord::Lapsed;
             }
         }
@@ -229,7 +284,14 @@ impl Recalled {
 
 impl Episode {
     /// Whether what was evaluated at `at` is of this episode.
-    fn goes_on(&self, at: Time, seen: Seen, interval: TimeDelta, ruled: Ruled, memory: &Memory) -> bool {
+    fn goes_on(
+        &self,
+        at: Time,
+        seen: Seen,
+        interval: TimeDelta,
+        ruled: Ruled,
+        memory: &Memory,
+    ) -> bool {
         let gap = at - self.seen_at;
         let fired = self.fired_at.is_some();
         match (self.mark, seen.mark) {
@@ -237,9 +299,13 @@ impl Episode {
             _ if fired && !seen.firing => false,
             (Some(one), Some(other)) if one != other => false,
             // After a restart two evaluations are not written: one that is missing is no restart.
-            (Some(_), Some(_)) if fired && ruled.hold.is_none_or(|hold| hold >= RESTORED) => gap < interval * 5 / 2,
+            (Some(_), Some(_)) if fired && ruled.hold.is_none_or(|hold| hold >= RESTORED) => {
+                gap < interval * 5 / 2
+            }
             // What was not read may have been written.
-            (Some(_), Some(_)) => gap <= GAP.max(interval * 4) || memory.from > self.seen_at + interval,
+            (Some(_), Some(_)) => {
+                gap <= GAP.max(interval * 4) || memory.from > self.seen_at + interval
+            }
             _ => gap < interval * 3 / 2 && self.last_word != LastWord::Ended,
         }
     }
@@ -255,15 +321,31 @@ fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
     let mut marks: BTreeMap<Labels, BTreeMap<Time, i64>> = BTreeMap::new();
     for (labels, points) in &memory.active {
         // An instant of ours that far is none; a value that large is no time.
-        #[expect(clippy::cast_possible_truncation, reason = "a mark is only compared with marks, and cut the same each time")]
-        marks.entry(bare(labels)).or_default().extend(points.iter().map(|(at, value)| (*at, *value as i64)));
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a mark is only compared with marks, and cut the same each time"
+        )]
+        marks
+            .entry(bare(labels))
+            .or_default()
+            .extend(points.iter().map(|(at, value)| (*at, *value as i64)));
     }
     let mut seen: BTreeMap<Labels, BTreeMap<Time, Seen>> = BTreeMap::new();
     for (labels, points) in &memory.alerts {
         let mut bare = bare(labels);
-        let firing = bare.remove("alertstate").is_some_and(|state| state == "firing");
+        let firing = bare
+            .remove("alertstate")
+            .is_some_and(|state| state == "firing");
         let own = marks.get(&bare);
-        let points = points.iter().map(|(at, _)| (*at, Seen { firing, mark: own.and_then(|marks| marks.get(at).copied()) }));
+        let points = points.iter().map(|(at, _)| {
+            (
+                *at,
+                Seen {
+                    firing,
+                    mark: own.and_then(|marks| marks.get(at).copied()),
+                },
+            )
+        });
         seen.entry(bare).or_default().extend(points);
     }
     seen
@@ -271,8 +353,16 @@ fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
 
 /// What is known of the rule of an alert: what all rules of its name whose labels it has agree on.
 fn ruled(reader: &Reader<'_>, labels: &Labels) -> Ruled {
-    let named = labels.get("alertname").and_then(|name| reader.rules.get(name)).map(Vec::as_slice).unwrap_or_default();
-    let may_be = |rule: &&Rule| rule.labels.iter().all(|(name, value)| labels.get(name) == Some(value));
+    let named = labels
+        .get("alertname")
+        .and_then(|name| reader.rules.get(name))
+        .map(Vec::as_slice)
+        .unwrap_or_default();
+    let may_be = |rule: &&Rule| {
+        rule.labels
+            .iter()
+            .all(|(name, value)| labels.get(name) == Some(value))
+    };
     let candidates: Vec<&Rule> = named.iter().filter(may_be).collect();
     Ruled {
         hold: agreed(candidates.iter().map(|rule| rule.hold)),
@@ -289,13 +379,30 @@ fn agreed<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
 }
 
 /// From one evaluation to the next: as the rule says, else as the samples do.
-fn interval(ruled: Ruled, evaluations: &BTreeMap<Time, Seen>, episode: Option<&Episode>) -> TimeDelta {
+fn interval(
+    ruled: Ruled,
+    evaluations: &BTreeMap<Time, Seen>,
+    episode: Option<&Episode>,
+) -> TimeDelta {
     let apart = || {
-        let apart = evaluations.keys().zip(evaluations.keys().skip(1)).map(|(one, next)| *next - *one);
+        let apart = evaluations
+            .keys()
+            .zip(evaluations.keys().skip(1))
+            .map(|(one, next)| *next - *one);
         middle(apart.collect())
     };
-    let before = || episode.and_then(|episode| episode.interval).map(TimeDelta::milliseconds);
-    ruled.interval.or_else(apart).or_else(before).or(ruled.longest).unwrap_or(USUAL).max(TimeDelta::milliseconds(1))
+    let before = || {
+        episode
+            .and_then(|episode| episode.interval)
+            .map(TimeDelta::milliseconds)
+    };
+    ruled
+        .interval
+        .or_else(apart)
+        .or_else(before)
+        .or(ruled.longest)
+        .unwrap_or(USUAL)
+        .max(TimeDelta::milliseconds(1))
 }
 
 /// What lies between most of them.
@@ -317,13 +424,20 @@ fn begin(
 ) -> Episode {
     // What was not read may have been another episode's.
     let ended = ended.filter(|ended| whole_from <= ended.seen_at + interval);
-    let steps = |length: TimeDelta| i32::try_from(length.num_milliseconds() / interval.num_milliseconds().max(1)).unwrap_or(i32::MAX);
+    let steps = |length: TimeDelta| {
+        i32::try_from(length.num_milliseconds() / interval.num_milliseconds().max(1))
+            .unwrap_or(i32::MAX)
+    };
     // Evaluations are one interval apart: the one at which it became active is the first of them at or after the mark. A mark that was restored
     // is of a time that the episode before has told of.
-    let own = seen.mark.filter(|mark| ended.is_none_or(|ended| ended.mark != Some(*mark)));
+    let own = seen
+        .mark
+        .filter(|mark| ended.is_none_or(|ended| ended.mark != Some(*mark)));
     // Nor is it believed where nothing was written since, and all of that was read: nobody looked.
     let seen_since = |mark: Time| mark < whole_from || at - mark <= GAP.max(interval * 4);
-    let mark = own.and_then(|mark| Time::from_timestamp(mark, 0)).filter(|mark| *mark <= at && seen_since(*mark));
+    let mark = own
+        .and_then(|mark| Time::from_timestamp(mark, 0))
+        .filter(|mark| *mark <= at && seen_since(*mark));
     let active_at = mark.map_or(at, |mark| at - interval * steps(at - mark));
     let cut = seen.firing && at - whole_from < interval * 3 / 2 && ended.is_none();
     let fired_at = cut.then(|| {
@@ -345,57 +459,106 @@ fn begin(
 /// Why an episode is over by the end of the stretch. `None`: it is on, or that cannot be told yet.
 fn found_over(episode: &Episode, interval: TimeDelta, memory: &Memory) -> Option<EndReason> {
     // An evaluation may be late, and what it wrote is seen a little later.
-    let wait = if memory.read_on { GAP.max(interval * 4) } else { interval * 2 };
+    let wait = if memory.read_on {
+        GAP.max(interval * 4)
+    } else {
+        interval * 2
+    };
     let silent = memory.until - episode.seen_at > wait;
-    silent.then(|| reason(episode, interval, None, memory)).flatten()
+    silent
+        .then(|| reason(episode, interval, None, memory))
+        .flatten()
 }
 
 /// Why an episode is over that was not seen any more, except that its labels were evaluated `again`: it recovered where an evaluation did not
 /// find it, and its source is lost where there was none.
-fn reason(episode: &Episode, interval: TimeDelta, again: Option<Time>, memory: &Memory) -> Option<EndReason> {
-    let Some(looks) = &memory.looks else { return Some(EndReason::Recovered) };
+fn reason(
+    episode: &Episode,
+    interval: TimeDelta,
+    again: Option<Time>,
+    memory: &Memory,
+) -> Option<EndReason> {
+    let Some(looks) = &memory.looks else {
+        return Some(EndReason::Recovered);
+    };
     let next = episode.seen_at + interval;
-    let usual = middle(looks.windows(2).map(|pair| pair[1] - pair[0]).collect()).unwrap_or(interval);
-    let look = looks.get(looks.partition_point(|look| *look < next)).copied();
+    let usual =
+        middle(looks.windows(2).map(|pair| pair[1] - pair[0]).collect()).unwrap_or(interval);
+    let look = looks
+        .get(looks.partition_point(|look| *look < next))
+        .copied();
     match look.into_iter().chain(again).min() {
         Some(look) if look <= next + interval.max(usual * 2) => Some(EndReason::Recovered),
         Some(_) => Some(EndReason::SourceLost),
         // What it looked at may be seen late, too.
-        None => (memory.until - episode.seen_at > interval.max(usual) * 4).then_some(EndReason::SourceLost),
+        None => (memory.until - episode.seen_at > interval.max(usual) * 4)
+            .then_some(EndReason::SourceLost),
     }
 }
 
 /// What the end of an episode makes known.
-fn end(episode: &Episode, interval: TimeDelta, recovered: bool, reader: &Reader<'_>) -> Option<Event> {
+fn end(
+    episode: &Episode,
+    interval: TimeDelta,
+    recovered: bool,
+    reader: &Reader<'_>,
+) -> Option<Event> {
     // The evaluation that did not find it any more, if there was one.
     let next = episode.seen_at + interval;
     if episode.fired_at.is_some() {
-        let end = if recovered { (next, EndReason::Recovered) } else { (episode.seen_at, EndReason::SourceLost) };
+        let end = if recovered {
+            (next, EndReason::Recovered)
+        } else {
+            (episode.seen_at, EndReason::SourceLost)
+        };
         return alert(episode, Some(end), None, reader);
     }
-    let hold = ruled(reader, &episode.labels).hold.filter(|hold| recovered && *hold > 0)?;
+    let hold = ruled(reader, &episode.labels)
+        .hold
+        .filter(|hold| recovered && *hold > 0)?;
     let waited = (next - episode.active_at).as_seconds_f64();
-    #[expect(clippy::cast_precision_loss, reason = "a `for` of more seconds than a float has digits is none")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a `for` of more seconds than a float has digits is none"
+    )]
     let closeness = waited / hold as f64;
     let severity = labels::severity(&(&episode.labels).into(), reader.names);
     if !(NEARLY..1.0).contains(&closeness) || severity <= Severity::Info {
         return None;
     }
-    let name = episode.labels.get("alertname").map_or("An alert", String::as_str);
+    let name = episode
+        .labels
+        .get("alertname")
+        .map_or("An alert", String::as_str);
     let what = format!("{name} was pending for {waited:.0}s of the {hold}s after which it fires");
-    let fact = Fact::NearMiss(NearMiss { what, severity, closeness: Some(closeness), by_luck: false, barriers_left: None });
+    let fact = Fact::NearMiss(NearMiss {
+        what,
+        severity,
+        closeness: Some(closeness),
+        by_luck: false,
+        barriers_left: None,
+    });
     Some(event(&(&episode.labels).into(), next, fact, reader))
 }
 
 /// The alert as its Prometheus sends it, with what only its memory knows.
-fn alert(episode: &Episode, end: Option<(Time, EndReason)>, seen_again: Option<Time>, reader: &Reader<'_>) -> Option<Event> {
+fn alert(
+    episode: &Episode,
+    end: Option<(Time, EndReason)>,
+    seen_again: Option<Time>,
+    reader: &Reader<'_>,
+) -> Option<Event> {
     let starts_at = episode.fired_at?;
     let mut labels = reader.external.clone();
     labels.extend(episode.labels.clone());
     let labels: LabelSet = labels.into();
     let alert = Alert {
         name: labels.get("alertname").unwrap_or_default().into(),
-        status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+        status: if end.is_some() {
+            AlertStatus::Resolved
+        } else {
+            AlertStatus::Firing
+        },
         severity: labels::severity(&labels, reader.names),
         annotations: LabelSet::default(),
         starts_at,

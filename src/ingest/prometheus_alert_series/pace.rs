@@ -14,8 +14,20 @@ impl Memory {
     /// The first sample in it.
     #[must_use]
     pub(crate) fn first(&self) -> Option<Time> {
-        let alerts = self.alerts.iter().filter_map(|(_, points)| points.first()).map(|(at, _)| *at);
-        alerts.chain(self.looks.iter().flatten().copied().find(|look| *look > self.from)).min()
+        let alerts = self
+            .alerts
+            .iter()
+            .filter_map(|(_, points)| points.first())
+            .map(|(at, _)| *at);
+        alerts
+            .chain(
+                self.looks
+                    .iter()
+                    .flatten()
+                    .copied()
+                    .find(|look| *look > self.from),
+            )
+            .min()
     }
 
     /// The rules with the intervals that they had in this stretch. One that was evaluated every minute and now is every 15 s would otherwise seem
@@ -26,9 +38,16 @@ impl Memory {
         for (name, rules) in &mut paced {
             for rule in rules {
                 let own = self.alerts.iter().filter(|(labels, _)| {
-                    labels.get("alertname") == Some(name) && rule.labels.iter().all(|(name, value)| labels.get(name) == Some(value))
+                    labels.get("alertname") == Some(name)
+                        && rule
+                            .labels
+                            .iter()
+                            .all(|(name, value)| labels.get(name) == Some(value))
                 });
-                let mut steps: Vec<TimeDelta> = own.flat_map(|(_, points)| points.windows(2)).map(|pair| pair[1].0 - pair[0].0).collect();
+                let mut steps: Vec<TimeDelta> = own
+                    .flat_map(|(_, points)| points.windows(2))
+                    .map(|pair| pair[1].0 - pair[0].0)
+                    .collect();
                 // Where it ended and came back in between, a step is longer.
                 steps.sort_unstable();
                 let step = steps.get(steps.len() / 4).copied().unwrap_or(rule.interval);

@@ -13,19 +13,38 @@ fn at(seconds: i64) -> Time {
 }
 
 fn labels(state: &str) -> Labels {
-    let pairs = [("__name__", "ALERTS"), ("alertname", "Down"), ("severity", "critical"), ("job", "shop"), ("alertstate", state)];
-    pairs.iter().filter(|(_, value)| !value.is_empty()).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    let pairs = [
+        ("__name__", "ALERTS"),
+        ("alertname", "Down"),
+        ("severity", "critical"),
+        ("job", "shop"),
+        ("alertstate", state),
+    ];
+    pairs
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 /// One letter each 15 s from `first` on: `p`ending, `f`iring, `.` nothing (and looked), `_` nothing and not looked either. An episode is marked
 /// by when it began unless `marks` says otherwise.
 fn memory(first: i64, letters: &str, mark: Option<i64>) -> Memory {
-    let mut memory = Memory { from: at(first), looks: Some(Vec::new()), ..Memory::default() };
-    let (mut pending, mut firing, mut active, mut began) = (Vec::new(), Vec::new(), Vec::new(), mark);
+    let mut memory = Memory {
+        from: at(first),
+        looks: Some(Vec::new()),
+        ..Memory::default()
+    };
+    let (mut pending, mut firing, mut active, mut began) =
+        (Vec::new(), Vec::new(), Vec::new(), mark);
     let mut second = first;
     for letter in letters.chars() {
         if letter != '_' {
-            memory.looks.as_mut().expect("looks").push(at(second) + TimeDelta::seconds(2));
+            memory
+                .looks
+                .as_mut()
+                .expect("looks")
+                .push(at(second) + TimeDelta::seconds(2));
         }
         match letter {
             'p' => pending.push((at(second), 1.0)),
@@ -51,27 +70,62 @@ fn read(recalled: &mut Recalled, memory: &Memory) -> Vec<Event> {
 }
 
 fn rule(hold: i64, interval: i64, labels: &[(&str, &str)]) -> Rule {
-    let labels = labels.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    Rule { labels, hold, keep: 0, interval: TimeDelta::seconds(interval) }
+    let labels = labels
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
+    Rule {
+        labels,
+        hold,
+        keep: 0,
+        interval: TimeDelta::seconds(interval),
+    }
 }
 
 fn read_by(recalled: &mut Recalled, memory: &Memory, rules: &[Rule]) -> Vec<Event> {
     let rules = BTreeMap::from([("Down".to_owned(), rules.to_vec())]);
     let external = Labels::from([("cluster".to_owned(), "eu".to_owned())]);
-    recalled.read(memory, &Reader { source: "prom", names: &LabelNames::default(), rules: &rules, external: &external })
+    recalled.read(
+        memory,
+        &Reader {
+            source: "prom",
+            names: &LabelNames::default(),
+            rules: &rules,
+            external: &external,
+        },
+    )
 }
 
 fn told(event: &Event) -> String {
     let second = |time: Time| (time - at(0)).num_seconds();
     match &event.fact {
         Fact::Alert(alert) => {
-            assert!(alert.recalled && alert.labels.get("cluster") == Some("eu") && event.service.as_deref() == Some("shop"));
-            let end = alert.ends_at.map(|end| format!("..{} {:?}", second(end), alert.end_reason)).unwrap_or_default();
-            let again = alert.seen_again.map(|again| format!(" again {}", second(again))).unwrap_or_default();
-            format!("fired {}-{}{end}{again}", second(alert.starts_at), alert.pending_for.unwrap_or_default())
+            assert!(
+                alert.recalled
+                    && alert.labels.get("cluster") == Some("eu")
+                    && event.service.as_deref() == Some("shop")
+            );
+            let end = alert
+                .ends_at
+                .map(|end| format!("..{} {:?}", second(end), alert.end_reason))
+                .unwrap_or_default();
+            let again = alert
+                .seen_again
+                .map(|again| format!(" again {}", second(again)))
+                .unwrap_or_default();
+            format!(
+                "fired {}-{}{end}{again}",
+                second(alert.starts_at),
+                alert.pending_for.unwrap_or_default()
+            )
         }
         Fact::Lapsed(lapsed) => format!("lapsed {}", second(lapsed.last_seen)),
-        Fact::NearMiss(near) => format!("{} {:.2} @{}", near.what, near.closeness.unwrap_or_default(), second(event.occurred_at)),
+        Fact::NearMiss(near) => format!(
+            "{} {:.2} @{}",
+            near.what,
+            near.closeness.unwrap_or_default(),
+            second(event.occurred_at)
+        ),
         other => panic!("{other:?}"),
     }
 }
@@ -79,13 +133,25 @@ fn told(event: &Event) -> String {
 #[track_caller]
 fn check(letters: &str, expected: &[&str]) {
     let events = read(&mut Recalled::default(), &memory(0, letters, None));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), expected, "{letters}");
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        expected,
+        "{letters}"
+    );
     // In two looks at any place, with a restart between, the same is told; what both saw is told alike.
     for cut in 1..letters.len() {
         let mut recalled = Recalled::default();
-        let mut split: Vec<String> = read(&mut recalled, &memory(0, &letters[..cut], None)).iter().map(told).collect();
-        recalled = serde_json::from_str(&serde_json::to_string(&recalled).expect("text")).expect("recalled");
-        split.extend(read(&mut recalled, &memory(0, letters, None)).iter().map(told));
+        let mut split: Vec<String> = read(&mut recalled, &memory(0, &letters[..cut], None))
+            .iter()
+            .map(told)
+            .collect();
+        recalled = serde_json::from_str(&serde_json::to_string(&recalled).expect("text"))
+            .expect("recalled");
+        split.extend(
+            read(&mut recalled, &memory(0, letters, None))
+                .iter()
+                .map(told),
+        );
         let mut once = BTreeSet::new();
         split.retain(|told| once.insert(told.clone()));
         assert_eq!(split, expected, "{letters} cut at {cut}");
@@ -94,18 +160,32 @@ fn check(letters: &str, expected: &[&str]) {
 
 #[test]
 fn an_alert_is_told_with_its_true_beginning_and_end() {
-    check("..ppppff...", &["fired 90-60", "fired 90-60..120 Recovered"]);
+    check(
+        "..ppppff...",
+        &["fired 90-60", "fired 90-60..120 Recovered"],
+    );
     check("..ppppffff", &["fired 90-60"]);
 }
 
 #[test]
 fn a_flap_is_two_episodes() {
-    check("ppppff.ppppff...", &["fired 60-60", "fired 60-60..90 Recovered", "fired 165-60", "fired 165-60..195 Recovered"]);
+    check(
+        "ppppff.ppppff...",
+        &[
+            "fired 60-60",
+            "fired 60-60..90 Recovered",
+            "fired 165-60",
+            "fired 165-60..195 Recovered",
+        ],
+    );
 }
 
 #[test]
 fn what_was_pending_for_long_and_never_fired_is_a_near_miss() {
-    check(".ppp...", &["Down was pending for 45s of the 60s after which it fires 0.75 @60"]);
+    check(
+        ".ppp...",
+        &["Down was pending for 45s of the 60s after which it fires 0.75 @60"],
+    );
     check(".p...", &[]);
 }
 
@@ -118,16 +198,28 @@ fn when_the_prometheus_was_away_nobody_knows_the_end() {
 #[test]
 fn an_alert_that_fired_before_the_stretch_began_is_reckoned() {
     // Its mark is second 0 of the same beat; it has fired since second 60.
-    let events = read(&mut Recalled::default(), &memory(600, "ffff...", Some(at(0).timestamp())));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["fired 60-60", "fired 60-60..660 Recovered"]);
+    let events = read(
+        &mut Recalled::default(),
+        &memory(600, "ffff...", Some(at(0).timestamp())),
+    );
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        ["fired 60-60", "fired 60-60..660 Recovered"]
+    );
 }
 
 /// The same as [`memory`] of one episode that is marked by second 0, of which `_` were not written and were looked at all the same.
 fn skipping(letters: &str) -> Memory {
     let mut memory = memory(0, letters, Some(at(0).timestamp()));
     let mark = (0..letters.len()).filter(|index| "pf".contains(&letters[*index..=*index]));
-    memory.active[0].1 = mark.map(|index| (at(15 * index as i64), at(0).timestamp() as f64)).collect();
-    memory.looks = Some((0..letters.len()).map(|index| at(15 * index as i64 + 2)).collect());
+    memory.active[0].1 = mark
+        .map(|index| (at(15 * index as i64), at(0).timestamp() as f64))
+        .collect();
+    memory.looks = Some(
+        (0..letters.len())
+            .map(|index| at(15 * index as i64 + 2))
+            .collect(),
+    );
     memory
 }
 
@@ -141,21 +233,53 @@ fn check_by(rules: &[Rule], memory: &Memory, expected: &[&str]) {
 fn an_outage_longer_than_the_stretch_is_no_recovery() {
     let mut recalled = Recalled::default();
     assert_eq!(read(&mut recalled, &memory(0, "ppppff", None)).len(), 1);
-    let away = Memory { looks: Some(Vec::new()), from: at(600), until: at(900), ..Memory::default() };
-    assert_eq!(read(&mut recalled, &away).iter().map(told).collect::<Vec<_>>(), ["fired 60-60..75 SourceLost"]);
+    let away = Memory {
+        looks: Some(Vec::new()),
+        from: at(600),
+        until: at(900),
+        ..Memory::default()
+    };
+    assert_eq!(
+        read(&mut recalled, &away)
+            .iter()
+            .map(told)
+            .collect::<Vec<_>>(),
+        ["fired 60-60..75 SourceLost"]
+    );
     assert_eq!(read(&mut recalled, &away), []);
     let mut believed = Recalled::default();
     read(&mut believed, &memory(0, "ppppff", None));
-    let without_up = Memory { looks: None, ..away };
-    assert_eq!(read(&mut believed, &without_up).iter().map(told).collect::<Vec<_>>(), ["fired 60-60..90 Recovered"]);
+    let without_up = Memory {
+        looks: None,
+        ..away
+    };
+    assert_eq!(
+        read(&mut believed, &without_up)
+            .iter()
+            .map(told)
+            .collect::<Vec<_>>(),
+        ["fired 60-60..90 Recovered"]
+    );
 }
 
 #[test]
 fn evaluations_that_are_missing_end_nothing_while_the_mark_is_the_same() {
     let rules = [rule(60, 15, &[])];
-    check_by(&rules, &skipping("ppppff_ff..."), &["fired 60-60", "fired 60-60..135 Recovered"]);
-    check_by(&rules, &skipping("ppppff__________ff..."), &["fired 60-60", "fired 60-60..270 Recovered"]);
-    check_by(&rules, &skipping("pp__pff..."), &["fired 75-75", "fired 75-75..105 Recovered"]);
+    check_by(
+        &rules,
+        &skipping("ppppff_ff..."),
+        &["fired 60-60", "fired 60-60..135 Recovered"],
+    );
+    check_by(
+        &rules,
+        &skipping("ppppff__________ff..."),
+        &["fired 60-60", "fired 60-60..270 Recovered"],
+    );
+    check_by(
+        &rules,
+        &skipping("pp__pff..."),
+        &["fired 75-75", "fired 75-75..105 Recovered"],
+    );
     let just_now = |mut memory: Memory| {
         (memory.until, memory.looks) = (at(105), Some(vec![at(2), at(62)]));
         memory
@@ -163,28 +287,63 @@ fn evaluations_that_are_missing_end_nothing_while_the_mark_is_the_same() {
     let flap = just_now(memory(0, "ppppff.p", None));
     check_by(&rules, &flap, &["fired 60-60", "fired 60-60..90 Recovered"]);
     // Another mark is another episode.
-    check("ppppff.ppppff...", &["fired 60-60", "fired 60-60..90 Recovered", "fired 165-60", "fired 165-60..195 Recovered"]);
+    check(
+        "ppppff.ppppff...",
+        &[
+            "fired 60-60",
+            "fired 60-60..90 Recovered",
+            "fired 165-60",
+            "fired 165-60..195 Recovered",
+        ],
+    );
 }
 
 #[test]
 fn a_restart_that_restores_the_mark_is_another_episode() {
     let rules = [rule(600, 15, &[])];
     let fired = |pause: &str| skipping(&format!("{}ff{pause}ff...", "p".repeat(40)));
-    check_by(&rules, &fired("_"), &["fired 600-600", "fired 600-600..675 Recovered"]);
-    let again = ["fired 600-600", "fired 600-600..630 Recovered", "fired 660-0", "fired 660-0..690 Recovered"];
+    check_by(
+        &rules,
+        &fired("_"),
+        &["fired 600-600", "fired 600-600..675 Recovered"],
+    );
+    let again = [
+        "fired 600-600",
+        "fired 600-600..630 Recovered",
+        "fired 660-0",
+        "fired 660-0..690 Recovered",
+    ];
     check_by(&rules, &fired("__"), &again);
     // Nothing that fires becomes pending again.
-    check_by(&[rule(60, 15, &[])], &skipping("ppppfpf"), &["fired 60-60", "fired 60-60..75 Recovered", "fired 90-15"]);
+    check_by(
+        &[rule(60, 15, &[])],
+        &skipping("ppppfpf"),
+        &["fired 60-60", "fired 60-60..75 Recovered", "fired 90-15"],
+    );
 }
 
 #[test]
 fn an_end_that_was_told_too_early_is_taken_back() {
     let mut recalled = Recalled::default();
     let mut said = Vec::new();
-    for letters in ["ppppff__", "ppppff___", "ppppff____ff", "ppppff____ffff", "ppppff____ffff..."] {
+    for letters in [
+        "ppppff__",
+        "ppppff___",
+        "ppppff____ff",
+        "ppppff____ffff",
+        "ppppff____ffff...",
+    ] {
         said.extend(read(&mut recalled, &skipping(letters)).iter().map(told));
     }
-    assert_eq!(said, ["fired 60-60", "fired 60-60..90 Recovered", "fired 60-60 again 150", "fired 60-60..210 Recovered"]);
+    assert_eq!(
+        said,
+        [
+            "fired 60-60",
+            "fired 60-60..90 Recovered",
+            "fired 60-60 again 150",
+            "fired 60-60..210 Recovered"
+        ]
+    );
 }
 
 #[test]
@@ -192,52 +351,101 @@ fn rules_of_one_name_are_told_apart_by_their_labels() {
     let other = |severity| rule(3600, 60, &[("severity", severity)]);
     let ours = rule(60, 15, &[("severity", "critical")]);
     let near = ["Down was pending for 45s of the 60s after which it fires 0.75 @60"];
-    for rules in [[ours.clone(), other("warning")], [other("warning"), ours.clone()]] {
+    for rules in [
+        [ours.clone(), other("warning")],
+        [other("warning"), ours.clone()],
+    ] {
         check_by(&rules, &memory(0, ".ppp...", None), &near);
     }
     // Of which of two it is nobody can say: evaluations are as far apart as they are, and of what it came near is unknown.
     let either = [ours, other("critical")];
     check_by(&either, &memory(0, ".ppp...", None), &[]);
-    check_by(&either, &memory(0, "ppppffff...", None), &["fired 60-60", "fired 60-60..120 Recovered"]);
+    check_by(
+        &either,
+        &memory(0, "ppppffff...", None),
+        &["fired 60-60", "fired 60-60..120 Recovered"],
+    );
 }
 
 #[test]
 fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
     let (names, rules, external) = (LabelNames::default(), BTreeMap::new(), Labels::new());
-    let reader = Reader { source: "prom", names: &names, rules: &rules, external: &external };
+    let reader = Reader {
+        source: "prom",
+        names: &names,
+        rules: &rules,
+        external: &external,
+    };
     let mut recalled = Recalled::default();
     let alert = read(&mut recalled, &memory(0, "ppppff", None)).remove(0);
-    recalled = serde_json::from_str(&serde_json::to_string(&recalled).expect("text")).expect("recalled");
+    recalled =
+        serde_json::from_str(&serde_json::to_string(&recalled).expect("text")).expect("recalled");
     let lapse = |recalled: &mut Recalled, second| recalled.lapse(at(second), &reader, |_| false);
     assert_eq!(lapse(&mut recalled, 135), []);
-    assert_eq!(recalled.lapse(at(136), &reader, |event| event.subject == alert.subject), [], "others have its lease");
+    assert_eq!(
+        recalled.lapse(at(136), &reader, |event| event.subject == alert.subject),
+        [],
+        "others have its lease"
+    );
     let lapsed = lapse(&mut recalled, 136);
-    assert_eq!(lapsed.iter().map(|event| (told(event), event.subject)).collect::<Vec<_>>(), [("lapsed 75".to_owned(), alert.subject)]);
+    assert_eq!(
+        lapsed
+            .iter()
+            .map(|event| (told(event), event.subject))
+            .collect::<Vec<_>>(),
+        [("lapsed 75".to_owned(), alert.subject)]
+    );
     assert_eq!(lapse(&mut recalled, 200), [], "told once");
     let events = read(&mut recalled, &memory(0, "ppppffffffffff", None));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["fired 60-60 again 90"]);
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        ["fired 60-60 again 90"]
+    );
     assert_eq!(lapse(&mut recalled, 400).len(), 1, "and once more");
     let events = read(&mut recalled, &memory(0, "ppppffffffffffff...", None));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["fired 60-60 again 210", "fired 60-60..240 Recovered"]);
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        ["fired 60-60 again 210", "fired 60-60..240 Recovered"]
+    );
 }
 
 /// What is read in stretches that follow on each other, cut at these seconds.
 fn read_on(letters: &str, cuts: &[usize], rules: &[Rule]) -> Vec<String> {
     let whole = memory(0, letters, None);
     let within = |points: &[(Time, f64)], from: Time, until: Time| {
-        points.iter().filter(|(at, _)| from < *at && *at <= until).copied().collect::<Vec<_>>()
+        points
+            .iter()
+            .filter(|(at, _)| from < *at && *at <= until)
+            .copied()
+            .collect::<Vec<_>>()
     };
     let mut recalled = Recalled::default();
     let mut from = whole.from - TimeDelta::seconds(1);
     let (mut events, mut told_until) = (Vec::new(), from);
-    for until in cuts.iter().map(|second| at(i64::try_from(*second).expect("a second"))).chain([whole.until]) {
+    for until in cuts
+        .iter()
+        .map(|second| at(i64::try_from(*second).expect("a second")))
+        .chain([whole.until])
+    {
         let cut = |all: &[(Labels, Vec<(Time, f64)>)]| {
-            all.iter().map(|(labels, points)| (labels.clone(), within(points, from, until))).collect::<Vec<_>>()
+            all.iter()
+                .map(|(labels, points)| (labels.clone(), within(points, from, until)))
+                .collect::<Vec<_>>()
         };
         let looks = whole.looks.clone();
-        let memory = Memory { alerts: cut(&whole.alerts), active: cut(&whole.active), looks, from, until, read_on: until < whole.until };
+        let memory = Memory {
+            alerts: cut(&whole.alerts),
+            active: cut(&whole.active),
+            looks,
+            from,
+            until,
+            read_on: until < whole.until,
+        };
         let more = read_by(&mut recalled, &memory, rules);
-        assert!(more.iter().all(|event| event.occurred_at >= told_until), "{letters} cut at {cuts:?}: all was told before");
+        assert!(
+            more.iter().all(|event| event.occurred_at >= told_until),
+            "{letters} cut at {cuts:?}: all was told before"
+        );
         told_until = recalled.told_until().unwrap_or(until).min(until);
         events.extend(more);
         from = until;
@@ -267,19 +475,59 @@ fn a_mark_from_before_an_outage_is_not_believed_where_all_was_read_since() {
     // It was restored, and nobody looked for ten minutes.
     let rules = [rule(600, 15, &[])];
     let mut restored = skipping(&format!("{}ff{}ff...", "p".repeat(40), "_".repeat(40)));
-    restored.looks = Some((0..restored_length()).filter(|index| !(42..82).contains(index)).map(|index| at(15 * index + 2)).collect());
-    check_by(&rules, &restored, &["fired 600-600", "fired 600-600..615 SourceLost", "fired 1230-0", "fired 1230-0..1260 Recovered"]);
+    restored.looks = Some(
+        (0..restored_length())
+            .filter(|index| !(42..82).contains(index))
+            .map(|index| at(15 * index + 2))
+            .collect(),
+    );
+    check_by(
+        &rules,
+        &restored,
+        &[
+            "fired 600-600",
+            "fired 600-600..615 SourceLost",
+            "fired 1230-0",
+            "fired 1230-0..1260 Recovered",
+        ],
+    );
     // In two stretches that follow on each other it is no other.
-    let later = Memory { from: at(900), alerts: after(&restored.alerts, 900), active: after(&restored.active, 900), ..restored.clone() };
-    let before = Memory { until: at(900), read_on: true, ..skipping(&format!("{}ff", "p".repeat(40))) };
-    let before = Memory { looks: restored.looks.clone(), ..before };
+    let later = Memory {
+        from: at(900),
+        alerts: after(&restored.alerts, 900),
+        active: after(&restored.active, 900),
+        ..restored.clone()
+    };
+    let before = Memory {
+        until: at(900),
+        read_on: true,
+        ..skipping(&format!("{}ff", "p".repeat(40)))
+    };
+    let before = Memory {
+        looks: restored.looks.clone(),
+        ..before
+    };
     let mut recalled = Recalled::default();
-    let mut said: Vec<String> = read_by(&mut recalled, &before, &rules).iter().map(told).collect();
+    let mut said: Vec<String> = read_by(&mut recalled, &before, &rules)
+        .iter()
+        .map(told)
+        .collect();
     said.extend(read_by(&mut recalled, &later, &rules).iter().map(told));
-    assert_eq!(said, ["fired 600-600", "fired 600-600..615 SourceLost", "fired 1230-0", "fired 1230-0..1260 Recovered"]);
+    assert_eq!(
+        said,
+        [
+            "fired 600-600",
+            "fired 600-600..615 SourceLost",
+            "fired 1230-0",
+            "fired 1230-0..1260 Recovered"
+        ]
+    );
     // Where the time of the mark was not read, it is all that is known.
     let mut unread = Recalled::default();
-    assert_eq!(told(&read_by(&mut unread, &later, &rules)[0]), "fired 1230-1230");
+    assert_eq!(
+        told(&read_by(&mut unread, &later, &rules)[0]),
+        "fired 1230-1230"
+    );
 }
 
 fn restored_length() -> i64 {
@@ -287,20 +535,42 @@ fn restored_length() -> i64 {
 }
 
 fn after(all: &[(Labels, Vec<(Time, f64)>)], second: i64) -> Vec<(Labels, Vec<(Time, f64)>)> {
-    let later = |points: &[(Time, f64)]| points.iter().filter(|(time, _)| *time > at(second)).copied().collect();
-    all.iter().map(|(labels, points)| (labels.clone(), later(points))).collect()
+    let later = |points: &[(Time, f64)]| {
+        points
+            .iter()
+            .filter(|(time, _)| *time > at(second))
+            .copied()
+            .collect()
+    };
+    all.iter()
+        .map(|(labels, points)| (labels.clone(), later(points)))
+        .collect()
 }
 
 #[test]
 fn rules_that_were_evaluated_more_seldom_then_are_read_as_they_were() {
     let today = BTreeMap::from([(
         "Down".to_owned(),
-        vec![rule(60, 3, &[]), rule(60, 15, &[("severity", "critical")]), rule(60, 60, &[("severity", "page")])],
+        vec![
+            rule(60, 3, &[]),
+            rule(60, 15, &[("severity", "critical")]),
+            rule(60, 60, &[("severity", "page")]),
+        ],
     )]);
     let past = memory(0, "ppppff....ppppff....", None);
-    let paced: Vec<i64> = past.paced(&today)["Down"].iter().map(|rule| rule.interval.num_seconds()).collect();
-    assert_eq!(paced, [15, 15, 60], "one of which nothing is seen is as it is today");
+    let paced: Vec<i64> = past.paced(&today)["Down"]
+        .iter()
+        .map(|rule| rule.interval.num_seconds())
+        .collect();
+    assert_eq!(
+        paced,
+        [15, 15, 60],
+        "one of which nothing is seen is as it is today"
+    );
     let few = memory(0, "ppp", None);
     assert_eq!(few.paced(&today)["Down"][0].interval, TimeDelta::seconds(3));
-    assert_eq!((past.first(), memory(0, "", None).first()), (Some(at(0)), None));
+    assert_eq!(
+        (past.first(), memory(0, "", None).first()),
+        (Some(at(0)), None)
+    );
 }

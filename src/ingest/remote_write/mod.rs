@@ -74,7 +74,9 @@ pub struct SeriesFault {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// It says itself that it is larger than is taken; nothing was unpacked.
-    #[error("{bytes} bytes when unpacked, and at most {limit} are taken. Send less at once: lower max_samples_per_send.")]
+    #[error(
+        "{bytes} bytes when unpacked, and at most {limit} are taken. Send less at once: lower max_samples_per_send."
+    )]
     TooLarge {
         /// Its size when unpacked, in bytes.
         bytes: u64,
@@ -82,7 +84,9 @@ pub enum Fault {
         limit: usize,
     },
     /// Its samples would take up too much memory, since each has a copy of its labels.
-    #[error("its samples with their labels take up more than {most} bytes. Send less at once: lower max_samples_per_send.")]
+    #[error(
+        "its samples with their labels take up more than {most} bytes. Send less at once: lower max_samples_per_send."
+    )]
     TooMuch {
         /// The most that is taken, in bytes.
         most: usize,
@@ -94,7 +98,9 @@ pub enum Fault {
         message: String,
     },
     /// What was unpacked is no `prometheus.WriteRequest`.
-    #[error("byte {at} of the unpacked request: expected {expected}. Send a prometheus.WriteRequest, as of remote write 1.0.")]
+    #[error(
+        "byte {at} of the unpacked request: expected {expected}. Send a prometheus.WriteRequest, as of remote write 1.0."
+    )]
     Malformed {
         /// Bytes before it.
         at: usize,
@@ -126,10 +132,21 @@ pub struct Unsupported {
 ///
 /// # Errors
 /// When they announce anything else, or nothing.
-pub fn spoken(content_type: Option<&str>, content_encoding: Option<&str>) -> Result<(), Unsupported> {
-    let unsupported = |header, found: Option<&str>, spoken| Unsupported { header, found: found.unwrap_or("nothing").to_owned(), spoken };
+pub fn spoken(
+    content_type: Option<&str>,
+    content_encoding: Option<&str>,
+) -> Result<(), Unsupported> {
+    let unsupported = |header, found: Option<&str>, spoken| Unsupported {
+        header,
+        found: found.unwrap_or("nothing").to_owned(),
+        spoken,
+    };
     if !content_type.is_some_and(is_write_request) {
-        return Err(unsupported("Content-Type", content_type, "application/x-protobuf;proto=prometheus.WriteRequest"));
+        return Err(unsupported(
+            "Content-Type",
+            content_type,
+            "application/x-protobuf;proto=prometheus.WriteRequest",
+        ));
     }
     if !content_encoding.is_some_and(|encoding| encoding.trim().eq_ignore_ascii_case("snappy")) {
         return Err(unsupported("Content-Encoding", content_encoding, "snappy"));
@@ -141,9 +158,13 @@ pub fn spoken(content_type: Option<&str>, content_encoding: Option<&str>) -> Res
 fn is_write_request(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();
-    let message = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("proto"));
+    let message = parts
+        .filter_map(|part| part.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("proto"));
     media.eq_ignore_ascii_case("application/x-protobuf")
-        && message.is_none_or(|(_, message)| message.trim().trim_matches('"') == "prometheus.WriteRequest")
+        && message.is_none_or(|(_, message)| {
+            message.trim().trim_matches('"') == "prometheus.WriteRequest"
+        })
 }
 
 /// Reads a request whose size when unpacked is at most `limit` bytes. Of series not asked for only the framing is looked at.
@@ -154,25 +175,44 @@ fn is_write_request(content_type: &str) -> bool {
 /// # Errors
 /// When the request as a whole cannot be read; a series that cannot is among [`Written::faults`].
 pub fn read(body: &[u8], wanted: &Wanted, limit: usize) -> Result<Written, Fault> {
-    skim(&unpacked(body, limit)?, wanted, limit.saturating_mul(MOST_GROWTH).min(MOST_KEPT))
+    skim(
+        &unpacked(body, limit)?,
+        wanted,
+        limit.saturating_mul(MOST_GROWTH).min(MOST_KEPT),
+    )
 }
 
 fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
     let not_snappy = |error: snap::Error| match error {
-        snap::Error::TooBig { given, .. } => Fault::TooLarge { bytes: given, limit },
-        other => Fault::NotSnappy { message: other.to_string() },
+        snap::Error::TooBig { given, .. } => Fault::TooLarge {
+            bytes: given,
+            limit,
+        },
+        other => Fault::NotSnappy {
+            message: other.to_string(),
+        },
     };
     let size = snap::raw::decompress_len(body).map_err(not_snappy)?;
     if size > limit {
-        return Err(Fault::TooLarge { bytes: size as u64, limit });
+        return Err(Fault::TooLarge {
+            bytes: size as u64,
+            limit,
+        });
     }
     // What the header says is taken for true only as far as the body could keep it.
     if size > body.len().saturating_mul(MOST_OF_A_BYTE) {
-        return Err(Fault::NotSnappy { message: format!("{} bytes cannot unpack to the {size} of the header", body.len()) });
+        return Err(Fault::NotSnappy {
+            message: format!(
+                "{} bytes cannot unpack to the {size} of the header",
+                body.len()
+            ),
+        });
     }
     // Memory that is kept from one request to the next would save a fiftieth (`benches/remote_write`) and hold on to the largest request.
     let mut request = vec![0; size];
-    snap::raw::Decoder::new().decompress(body, &mut request).map_err(not_snappy)?;
+    snap::raw::Decoder::new()
+        .decompress(body, &mut request)
+        .map_err(not_snappy)?;
     Ok(request)
 }
 
@@ -186,7 +226,10 @@ fn skim(request: &[u8], wanted: &Wanted, most: usize) -> Result<Written, Fault> 
         if field.number != 1 {
             continue;
         }
-        let bytes = field.bytes.ok_or(Fault::Malformed { at: field.at, expected: "a series (field 1 of wire type 2)" })?;
+        let bytes = field.bytes.ok_or(Fault::Malformed {
+            at: field.at,
+            expected: "a series (field 1 of wire type 2)",
+        })?;
         let series = Glance::of(bytes, field.at)?;
         written.seen += series.samples as u64;
         let asked = wanted.has(series.name.unwrap_or_default());
@@ -249,7 +292,8 @@ impl<'a> Glance<'a> {
 
     /// About how much memory its samples take up, in bytes, each with its labels.
     fn size(&self) -> usize {
-        let each = size_of::<Sample>() + self.labels * size_of::<(String, String)>() + self.label_bytes;
+        let each =
+            size_of::<Sample>() + self.labels * size_of::<(String, String)>() + self.label_bytes;
         each.saturating_mul(self.samples.max(1))
     }
 }
@@ -270,7 +314,10 @@ fn name(label: &[u8]) -> Option<&[u8]> {
 
 /// Adds the samples of a series, all or none, or says what is wrong with it.
 fn decode(series: &[u8], samples: &mut Vec<Sample>) -> Result<(), String> {
-    let TimeSeries { labels: pairs, samples: points } = TimeSeries::decode(series).map_err(|error| error.to_string())?;
+    let TimeSeries {
+        labels: pairs,
+        samples: points,
+    } = TimeSeries::decode(series).map_err(|error| error.to_string())?;
     let mut labels = Labels::new();
     for Label { name, value } in pairs {
         if name.is_empty() {
@@ -282,11 +329,23 @@ fn decode(series: &[u8], samples: &mut Vec<Sample>) -> Result<(), String> {
         labels.insert(name, value);
     }
     labels.retain(|_, value| !value.is_empty());
-    let name = labels.remove("__name__").ok_or("it has no name: the label __name__ is missing or empty")?;
-    let times: Option<Vec<_>> = points.iter().map(|point| DateTime::from_timestamp_millis(point.timestamp)).collect();
+    let name = labels
+        .remove("__name__")
+        .ok_or("it has no name: the label __name__ is missing or empty")?;
+    let times: Option<Vec<_>> = points
+        .iter()
+        .map(|point| DateTime::from_timestamp_millis(point.timestamp))
+        .collect();
     let times = times.ok_or("the timestamp of a sample is further away than 260,000 years; it is in milliseconds since 1970")?;
     let series = repeat_n((name, labels), points.len());
-    samples.extend(series.zip(times).zip(points).map(|(((name, labels), at), Point { value, .. })| Sample { name, labels, at, value }));
+    samples.extend(series.zip(times).zip(points).map(
+        |(((name, labels), at), Point { value, .. })| Sample {
+            name,
+            labels,
+            at,
+            value,
+        },
+    ));
     Ok(())
 }
 

@@ -11,7 +11,8 @@ use crate::ingest::metric_filter::Wanted;
 use crate::model::sample::{STALE, Sample, is_stale};
 
 /// The first request of a Prometheus 2.42 that scrapes a page with a zero, a not-a-number and an infinity on it.
-const CAPTURED: &[u8] = include_bytes!("../../../tests/it/payloads/prometheus/lab_remote_write_first.snappy.bin");
+const CAPTURED: &[u8] =
+    include_bytes!("../../../tests/it/payloads/prometheus/lab_remote_write_first.snappy.bin");
 
 const LIMIT: usize = 1 << 20;
 
@@ -43,14 +44,28 @@ struct WriteRequest {
 fn series(labels: &[&str], samples: &[(f64, i64)]) -> Series {
     let label = |text: &&str| {
         let (name, value) = text.split_once('=').unwrap();
-        Label { name: name.to_owned(), value: value.to_owned() }
+        Label {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        }
     };
-    let samples = samples.iter().map(|&(value, timestamp)| Point { value, timestamp }).collect();
-    Series { labels: labels.iter().map(label).collect(), samples, ..Series::default() }
+    let samples = samples
+        .iter()
+        .map(|&(value, timestamp)| Point { value, timestamp })
+        .collect();
+    Series {
+        labels: labels.iter().map(label).collect(),
+        samples,
+        ..Series::default()
+    }
 }
 
 fn request(timeseries: &[Series]) -> Vec<u8> {
-    WriteRequest { timeseries: timeseries.to_vec(), ..WriteRequest::default() }.encode_to_vec()
+    WriteRequest {
+        timeseries: timeseries.to_vec(),
+        ..WriteRequest::default()
+    }
+    .encode_to_vec()
 }
 
 fn packed(request: &[u8]) -> Vec<u8> {
@@ -68,8 +83,19 @@ fn fault(request: &[u8]) -> Fault {
 /// A reading as a person would tell it. Not-a-numbers by their bits, so that they are equal to themselves.
 fn told(written: &Written) -> String {
     let mut text = samples_told(&written.samples);
-    let Written { seen, left_out, histograms, faulty, faults, .. } = written;
-    writeln!(text, "seen {seen}, left out {left_out}, histograms {histograms}, faulty {faulty}").unwrap();
+    let Written {
+        seen,
+        left_out,
+        histograms,
+        faulty,
+        faults,
+        ..
+    } = written;
+    writeln!(
+        text,
+        "seen {seen}, left out {left_out}, histograms {histograms}, faulty {faulty}"
+    )
+    .unwrap();
     for fault in faults {
         writeln!(text, "{fault}").unwrap();
     }
@@ -78,14 +104,29 @@ fn told(written: &Written) -> String {
 
 fn samples_told<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> String {
     let mut text = String::new();
-    for Sample { name, labels, at, value } in samples {
-        let labels: Vec<_> = labels.iter().map(|(name, value)| format!("{name}={value:?}")).collect();
+    for Sample {
+        name,
+        labels,
+        at,
+        value,
+    } in samples
+    {
+        let labels: Vec<_> = labels
+            .iter()
+            .map(|(name, value)| format!("{name}={value:?}"))
+            .collect();
         let value = match value {
             value if is_stale(*value) => "stale".to_owned(),
             value if value.is_nan() => format!("NaN {:x}", value.to_bits()),
             value => value.to_string(),
         };
-        writeln!(text, "{name}{{{}}} {value} @{}", labels.join(","), at.timestamp_millis()).unwrap();
+        writeln!(
+            text,
+            "{name}{{{}}} {value} @{}",
+            labels.join(","),
+            at.timestamp_millis()
+        )
+        .unwrap();
     }
     text
 }
@@ -114,18 +155,43 @@ seen 10, left out 8, histograms 0, faulty 0
 
 #[test]
 fn values_keep_their_bits_and_what_is_absent_is_zero() {
-    let samples = [(f64::from_bits(STALE), 1), (f64::NAN, 2), (-0.5, 3), (f64::NEG_INFINITY, 4), (0.0, 5), (7.5, 0), (1.0, -6)];
+    let samples = [
+        (f64::from_bits(STALE), 1),
+        (f64::NAN, 2),
+        (-0.5, 3),
+        (f64::NEG_INFINITY, 4),
+        (0.0, 5),
+        (7.5, 0),
+        (1.0, -6),
+    ];
     let written = all(&[series(&["__name__=up"], &samples)]);
     let bits = |values: &mut dyn Iterator<Item = f64>| values.map(f64::to_bits).collect::<Vec<_>>();
-    assert_eq!(bits(&mut written.samples.iter().map(|sample| sample.value)), bits(&mut samples.iter().map(|sample| sample.0)));
-    let times: Vec<_> = written.samples.iter().map(|sample| sample.at.timestamp_millis()).collect();
+    assert_eq!(
+        bits(&mut written.samples.iter().map(|sample| sample.value)),
+        bits(&mut samples.iter().map(|sample| sample.0))
+    );
+    let times: Vec<_> = written
+        .samples
+        .iter()
+        .map(|sample| sample.at.timestamp_millis())
+        .collect();
     assert_eq!(times, [1, 2, 3, 4, 5, 0, -6]);
-    assert_eq!(written.samples.iter().filter(|sample| is_stale(sample.value)).count(), 1);
+    assert_eq!(
+        written
+            .samples
+            .iter()
+            .filter(|sample| is_stale(sample.value))
+            .count(),
+        1
+    );
 }
 
 #[test]
 fn labels_come_in_any_order_and_are_none_without_a_value() {
-    let written = all(&[series(&["z=1", "empty=", "__name__=up", "a=ü"], &[(1.0, 1), (2.0, 2)])]);
+    let written = all(&[series(
+        &["z=1", "empty=", "__name__=up", "a=ü"],
+        &[(1.0, 1), (2.0, 2)],
+    )]);
     insta::assert_snapshot!(told(&written), @r#"
 up{a="ü",z="1"} 1 @1
 up{a="ü",z="1"} 2 @2
@@ -135,11 +201,25 @@ seen 2, left out 0, histograms 0, faulty 0
 
 #[test]
 fn what_is_no_sample_is_passed_over() {
-    let exemplar = Series { exemplars: vec![b"\x11".to_vec()], ..series(&["__name__=up"], &[]) };
-    let histogram = Series { histograms: vec![b"\xff".to_vec(); 2], ..series(&["__name__=latency"], &[]) };
-    let both = Series { histograms: vec![b"\xff".to_vec()], ..series(&["__name__=both"], &[(1.0, 1)]) };
+    let exemplar = Series {
+        exemplars: vec![b"\x11".to_vec()],
+        ..series(&["__name__=up"], &[])
+    };
+    let histogram = Series {
+        histograms: vec![b"\xff".to_vec(); 2],
+        ..series(&["__name__=latency"], &[])
+    };
+    let both = Series {
+        histograms: vec![b"\xff".to_vec()],
+        ..series(&["__name__=both"], &[(1.0, 1)])
+    };
     let request = WriteRequest {
-        timeseries: vec![exemplar, histogram, both, series(&["__name__=other"], &[(1.0, 1); 3])],
+        timeseries: vec![
+            exemplar,
+            histogram,
+            both,
+            series(&["__name__=other"], &[(1.0, 1); 3]),
+        ],
         metadata: vec![b"\xff".to_vec()],
         not_known: "x".to_owned(),
     };
@@ -148,8 +228,14 @@ fn what_is_no_sample_is_passed_over() {
 both{} 1 @1
 seen 4, left out 3, histograms 2, faulty 0
 ");
-    let metadata = WriteRequest { metadata: vec![b"\x0a\x02up".to_vec()], ..WriteRequest::default() };
-    assert_eq!(read(&packed(&metadata.encode_to_vec()), &Wanted::all(), LIMIT).unwrap(), Written::default());
+    let metadata = WriteRequest {
+        metadata: vec![b"\x0a\x02up".to_vec()],
+        ..WriteRequest::default()
+    };
+    assert_eq!(
+        read(&packed(&metadata.encode_to_vec()), &Wanted::all(), LIMIT).unwrap(),
+        Written::default()
+    );
     assert_eq!(all(&[]), Written::default());
 }
 
@@ -157,7 +243,12 @@ seen 4, left out 3, histograms 2, faulty 0
 fn a_series_that_cannot_be_read_costs_the_others_nothing() {
     let raw = |label: &[u8], rest: &[u8]| {
         let label = [&[0x0a, u8::try_from(label.len()).unwrap()], label].concat();
-        let series = [b"\x0a\x0e\x0a\x08__name__\x12\x02up".as_slice(), &label, rest].concat();
+        let series = [
+            b"\x0a\x0e\x0a\x08__name__\x12\x02up".as_slice(),
+            &label,
+            rest,
+        ]
+        .concat();
         [&[0x0a, u8::try_from(series.len()).unwrap()], &series[..]].concat()
     };
     let request = [
@@ -203,15 +294,43 @@ timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wi
 
 #[test]
 fn what_is_no_request_is_refused_with_the_place() {
-    let check = |request: &[u8], wanted: &str| assert_eq!(fault(request).to_string().split(" Send").next(), Some(wanted));
-    check(b"\x0a\x05\x0a\x03\x0a\x01", "byte 2 of the unpacked request: expected as many bytes as the field's length says.");
-    check(b"\x0a\x02\x0a\x03", "byte 4 of the unpacked request: expected as many bytes as the field's length says.");
-    check(b"\x0a\x00\x08\x01", "byte 2 of the unpacked request: expected a series (field 1 of wire type 2).");
-    check(b"<html>", "byte 0 of the unpacked request: expected a field of wire type 0, 1, 2, 3 or 5.");
-    check(&[0; 9], "byte 0 of the unpacked request: expected a field with a number from 1 to 536870911.");
-    for body in [&b""[..], b"{}", &request(&[series(&["__name__=up"], &[(1.0, 1)])]), b"\xff\x06\x00\x00sNaPpY"] {
+    let check = |request: &[u8], wanted: &str| {
+        assert_eq!(
+            fault(request).to_string().split(" Send").next(),
+            Some(wanted)
+        )
+    };
+    check(
+        b"\x0a\x05\x0a\x03\x0a\x01",
+        "byte 2 of the unpacked request: expected as many bytes as the field's length says.",
+    );
+    check(
+        b"\x0a\x02\x0a\x03",
+        "byte 4 of the unpacked request: expected as many bytes as the field's length says.",
+    );
+    check(
+        b"\x0a\x00\x08\x01",
+        "byte 2 of the unpacked request: expected a series (field 1 of wire type 2).",
+    );
+    check(
+        b"<html>",
+        "byte 0 of the unpacked request: expected a field of wire type 0, 1, 2, 3 or 5.",
+    );
+    check(
+        &[0; 9],
+        "byte 0 of the unpacked request: expected a field with a number from 1 to 536870911.",
+    );
+    for body in [
+        &b""[..],
+        b"{}",
+        &request(&[series(&["__name__=up"], &[(1.0, 1)])]),
+        b"\xff\x06\x00\x00sNaPpY",
+    ] {
         let fault = read(body, &Wanted::all(), LIMIT).unwrap_err();
-        assert!(matches!(fault, Fault::NotSnappy { .. }), "{body:x?}: {fault}");
+        assert!(
+            matches!(fault, Fault::NotSnappy { .. }),
+            "{body:x?}: {fault}"
+        );
     }
 }
 
@@ -220,7 +339,13 @@ fn a_request_cut_short_anywhere_is_refused_or_holds_less() {
     let whole = read(CAPTURED, &Wanted::all(), LIMIT).unwrap();
     let request = super::unpacked(CAPTURED, LIMIT).unwrap();
     for length in 0..CAPTURED.len() {
-        assert!(matches!(read(&CAPTURED[..length], &Wanted::all(), LIMIT), Err(Fault::NotSnappy { .. })), "{length}");
+        assert!(
+            matches!(
+                read(&CAPTURED[..length], &Wanted::all(), LIMIT),
+                Err(Fault::NotSnappy { .. })
+            ),
+            "{length}"
+        );
     }
     for length in 0..request.len() {
         match read(&packed(&request[..length]), &Wanted::all(), LIMIT) {
@@ -236,23 +361,67 @@ fn a_request_cut_short_anywhere_is_refused_or_holds_less() {
 
 #[test]
 fn bombs_do_not_go_off() {
-    let check =
-        |body: &[u8], wanted: &str| assert_eq!(read(body, &Wanted::all(), LIMIT).unwrap_err().to_string().split('.').next(), Some(wanted));
+    let check = |body: &[u8], wanted: &str| {
+        assert_eq!(
+            read(body, &Wanted::all(), LIMIT)
+                .unwrap_err()
+                .to_string()
+                .split('.')
+                .next(),
+            Some(wanted)
+        )
+    };
     // Headers that say 4 GiB, 4 GiB less one, and one more than is taken.
-    check(b"\x80\x80\x80\x80\x10", "4294967296 bytes when unpacked, and at most 1048576 are taken");
-    check(b"\xff\xff\xff\xff\x0f", "4294967295 bytes when unpacked, and at most 1048576 are taken");
-    check(&packed(&vec![0; LIMIT + 1]), "1048577 bytes when unpacked, and at most 1048576 are taken");
-    check(b"\x80\x80\x40\x00", "not snappy in its block format: 4 bytes cannot unpack to the 1048576 of the header");
+    check(
+        b"\x80\x80\x80\x80\x10",
+        "4294967296 bytes when unpacked, and at most 1048576 are taken",
+    );
+    check(
+        b"\xff\xff\xff\xff\x0f",
+        "4294967295 bytes when unpacked, and at most 1048576 are taken",
+    );
+    check(
+        &packed(&vec![0; LIMIT + 1]),
+        "1048577 bytes when unpacked, and at most 1048576 are taken",
+    );
+    check(
+        b"\x80\x80\x40\x00",
+        "not snappy in its block format: 4 bytes cannot unpack to the 1048576 of the header",
+    );
     // What packs best is less than what a header is believed.
-    assert!(matches!(read(&packed(&vec![0; LIMIT]), &Wanted::all(), LIMIT), Err(Fault::Malformed { at: 0, .. })));
+    assert!(matches!(
+        read(&packed(&vec![0; LIMIT]), &Wanted::all(), LIMIT),
+        Err(Fault::Malformed { at: 0, .. })
+    ));
     // Small in the request, large when decoded: one long label for many samples, labels without content, series without content.
     let most = "its samples with their labels take up more than 8388608 bytes";
     let long = format!("long={}", "x".repeat(100_000));
-    check(&packed(&request(&[series(&["__name__=up", &long], &[(0.0, 0); 1000])])), most);
-    check(&packed(&request(&[Series { labels: vec![Label::default(); LIMIT / 3], ..series(&["__name__=up"], &[(1.0, 1)]) }])), most);
+    check(
+        &packed(&request(&[series(
+            &["__name__=up", &long],
+            &[(0.0, 0); 1000],
+        )])),
+        most,
+    );
+    check(
+        &packed(&request(&[Series {
+            labels: vec![Label::default(); LIMIT / 3],
+            ..series(&["__name__=up"], &[(1.0, 1)])
+        }])),
+        most,
+    );
     check(&packed(&b"\x0a\x00".repeat(LIMIT / 2)), most);
     // Nobody asked, so nothing is decoded.
-    assert_eq!(read(&packed(&b"\x0a\x00".repeat(LIMIT / 2)), &Wanted::these(["up"]), LIMIT).unwrap().left_out, LIMIT as u64 / 2);
+    assert_eq!(
+        read(
+            &packed(&b"\x0a\x00".repeat(LIMIT / 2)),
+            &Wanted::these(["up"]),
+            LIMIT
+        )
+        .unwrap()
+        .left_out,
+        LIMIT as u64 / 2
+    );
     let faulty = read(&packed(&b"\x0a\x00".repeat(50_000)), &Wanted::all(), LIMIT).unwrap();
     assert_eq!((faulty.faulty, faulty.faults.len()), (50_000, 8));
 }
@@ -260,7 +429,20 @@ fn bombs_do_not_go_off() {
 #[test]
 fn a_request_as_large_as_is_taken_may_be_asked_for_whole() {
     // What grows most: samples without content, and no label but a short name, or none but short ones.
-    for labels in [&["__name__=x"][..], &["__name__=x", "a=1", "b=1", "c=1", "d=1", "e=1", "f=1", "g=1", "h=1"]] {
+    for labels in [
+        &["__name__=x"][..],
+        &[
+            "__name__=x",
+            "a=1",
+            "b=1",
+            "c=1",
+            "d=1",
+            "e=1",
+            "f=1",
+            "g=1",
+            "h=1",
+        ],
+    ] {
         let smallest = series(labels, &[(0.0, 0)]);
         let count = LIMIT / request(std::slice::from_ref(&smallest)).len();
         assert_eq!(all(&vec![smallest; count]).samples.len(), count);
@@ -271,58 +453,126 @@ fn a_request_as_large_as_is_taken_may_be_asked_for_whole() {
 fn only_remote_write_1_0_is_spoken() {
     let check = |content_type: Option<&str>, encoding: Option<&str>, wanted: Option<&str>| {
         assert_eq!(
-            spoken(content_type, encoding).err().map(|error| error.to_string()).as_deref(),
+            spoken(content_type, encoding)
+                .err()
+                .map(|error| error.to_string())
+                .as_deref(),
             wanted,
             "{content_type:?}, {encoding:?}"
         );
     };
     let (plain, snappy) = (Some("application/x-protobuf"), Some("snappy"));
     check(plain, snappy, None);
-    check(Some("application/x-protobuf;proto=prometheus.WriteRequest"), snappy, None);
-    check(Some("Application/X-Protobuf ; charset=utf-8; Proto=\"prometheus.WriteRequest\""), Some(" Snappy"), None);
+    check(
+        Some("application/x-protobuf;proto=prometheus.WriteRequest"),
+        snappy,
+        None,
+    );
+    check(
+        Some("Application/X-Protobuf ; charset=utf-8; Proto=\"prometheus.WriteRequest\""),
+        Some(" Snappy"),
+        None,
+    );
     let other = |found: &str| {
-        format!("Content-Type: {found} is not spoken here; remote write 1.0 is: application/x-protobuf;proto=prometheus.WriteRequest")
+        format!(
+            "Content-Type: {found} is not spoken here; remote write 1.0 is: application/x-protobuf;proto=prometheus.WriteRequest"
+        )
     };
-    for found in ["application/x-protobuf;proto=io.prometheus.write.v2.Request", "application/json", "application/x-protobuf2", ""] {
+    for found in [
+        "application/x-protobuf;proto=io.prometheus.write.v2.Request",
+        "application/json",
+        "application/x-protobuf2",
+        "",
+    ] {
         check(Some(found), snappy, Some(&other(found)));
     }
     check(None, snappy, Some(&other("nothing")));
-    check(plain, Some("zstd"), Some("Content-Encoding: zstd is not spoken here; remote write 1.0 is: snappy"));
-    check(plain, None, Some("Content-Encoding: nothing is not spoken here; remote write 1.0 is: snappy"));
+    check(
+        plain,
+        Some("zstd"),
+        Some("Content-Encoding: zstd is not spoken here; remote write 1.0 is: snappy"),
+    );
+    check(
+        plain,
+        None,
+        Some("Content-Encoding: nothing is not spoken here; remote write 1.0 is: snappy"),
+    );
 }
 
 /// Series of few names, so that some are asked for, with all that a sender may do.
 fn any_series() -> impl Strategy<Value = Series> {
-    let label = ("[a-c_]{0,2}|__name__", "up|down|[a-zü]{0,3}").prop_map(|(name, value)| Label { name, value });
-    let point = (any::<u64>(), any::<i64>(), any::<bool>()).prop_map(|(bits, timestamp, is_far)| {
-        let timestamp = if is_far { timestamp } else { timestamp % 4_000_000_000_000 };
-        Point { value: f64::from_bits(bits), timestamp }
-    });
+    let label = ("[a-c_]{0,2}|__name__", "up|down|[a-zü]{0,3}")
+        .prop_map(|(name, value)| Label { name, value });
+    let point =
+        (any::<u64>(), any::<i64>(), any::<bool>()).prop_map(|(bits, timestamp, is_far)| {
+            let timestamp = if is_far {
+                timestamp
+            } else {
+                timestamp % 4_000_000_000_000
+            };
+            Point {
+                value: f64::from_bits(bits),
+                timestamp,
+            }
+        });
     let bytes = || proptest::collection::vec(any::<Vec<u8>>(), 0..2);
-    let parts = (proptest::collection::vec(label, 0..4), proptest::collection::vec(point, 0..4), bytes(), bytes(), any::<Option<bool>>());
+    let parts = (
+        proptest::collection::vec(label, 0..4),
+        proptest::collection::vec(point, 0..4),
+        bytes(),
+        bytes(),
+        any::<Option<bool>>(),
+    );
     parts.prop_map(|(mut labels, samples, exemplars, histograms, up)| {
         if let Some(up) = up {
-            labels.push(Label { name: "__name__".to_owned(), value: if up { "up" } else { "down" }.to_owned() });
+            labels.push(Label {
+                name: "__name__".to_owned(),
+                value: if up { "up" } else { "down" }.to_owned(),
+            });
         }
-        Series { labels, samples, exemplars, histograms }
+        Series {
+            labels,
+            samples,
+            exemplars,
+            histograms,
+        }
     })
 }
 
 /// A good series, as Prometheus itself sends it: labels in order, none empty, none twice.
 fn good_series() -> impl Strategy<Value = Series> {
     let labels = proptest::collection::btree_map("[a-zA-Z]{1,5}", "\\PC{1,9}", 0..12);
-    let points = proptest::collection::vec((any::<u64>(), -8_000_000_000_000_i64..8_000_000_000_000), 1..4);
+    let points = proptest::collection::vec(
+        (any::<u64>(), -8_000_000_000_000_i64..8_000_000_000_000),
+        1..4,
+    );
     (labels, "up|down|\\PC{1,9}", points).prop_map(|(mut labels, name, points)| {
         labels.insert("__name__".to_owned(), name);
-        let labels = labels.into_iter().map(|(name, value)| Label { name, value }).collect();
-        let samples = points.into_iter().map(|(bits, timestamp)| Point { value: f64::from_bits(bits), timestamp }).collect();
-        Series { labels, samples, ..Series::default() }
+        let labels = labels
+            .into_iter()
+            .map(|(name, value)| Label { name, value })
+            .collect();
+        let samples = points
+            .into_iter()
+            .map(|(bits, timestamp)| Point {
+                value: f64::from_bits(bits),
+                timestamp,
+            })
+            .collect();
+        Series {
+            labels,
+            samples,
+            ..Series::default()
+        }
     })
 }
 
 /// What is left out of everything.
 fn filtered<'a>(all: &'a Written, names: &[&str]) -> Vec<&'a Sample> {
-    all.samples.iter().filter(|sample| names.contains(&sample.name.as_str())).collect()
+    all.samples
+        .iter()
+        .filter(|sample| names.contains(&sample.name.as_str()))
+        .collect()
 }
 
 proptest! {

@@ -33,7 +33,11 @@ pub(crate) struct Fields<'a> {
 impl<'a> Fields<'a> {
     /// Those of a message with so many bytes before it.
     pub(crate) fn of(message: &'a [u8], before: usize) -> Self {
-        Self { message, at: 0, before }
+        Self {
+            message,
+            at: 0,
+            before,
+        }
     }
 
     #[inline]
@@ -48,10 +52,18 @@ impl<'a> Fields<'a> {
         if key & 7 == 2 {
             let length = self.varint("the length of a field")?;
             let bytes = self.take(length, "as many bytes as the field's length says")?;
-            return Ok(Field { number, bytes: Some(bytes), at: self.before + self.at - bytes.len() });
+            return Ok(Field {
+                number,
+                bytes: Some(bytes),
+                at: self.before + self.at - bytes.len(),
+            });
         }
         self.pass_over(key, begin)?;
-        Ok(Field { number, bytes: None, at: self.before + begin })
+        Ok(Field {
+            number,
+            bytes: None,
+            at: self.before + begin,
+        })
     }
 
     /// Passes over what follows the key of a field that is no bytes.
@@ -109,7 +121,9 @@ impl<'a> Fields<'a> {
 
     #[inline]
     fn take(&mut self, length: u64, expected: &'static str) -> Result<&'a [u8], Broken> {
-        let end = usize::try_from(length).ok().and_then(|length| self.at.checked_add(length));
+        let end = usize::try_from(length)
+            .ok()
+            .and_then(|length| self.at.checked_add(length));
         let Some(taken) = end.and_then(|end| self.message.get(self.at..end)) else {
             return Err(self.broken(self.at, expected));
         };
@@ -118,7 +132,10 @@ impl<'a> Fields<'a> {
     }
 
     fn broken(&self, at: usize, expected: &'static str) -> Broken {
-        Broken { at: self.before + at, expected }
+        Broken {
+            at: self.before + at,
+            expected,
+        }
     }
 }
 
@@ -143,7 +160,11 @@ mod tests {
     use super::{Broken, Field, Fields};
 
     fn check(message: &[u8], wanted: &[Result<Field<'_>, Broken>]) {
-        assert_eq!(Fields::of(message, 100).collect::<Vec<_>>(), wanted, "{message:x?}");
+        assert_eq!(
+            Fields::of(message, 100).collect::<Vec<_>>(),
+            wanted,
+            "{message:x?}"
+        );
     }
 
     fn broken(at: usize, expected: &'static str) -> Result<Field<'static>, Broken> {
@@ -151,38 +172,87 @@ mod tests {
     }
 
     fn other(number: u64, at: usize) -> Result<Field<'static>, Broken> {
-        Ok(Field { number, bytes: None, at })
+        Ok(Field {
+            number,
+            bytes: None,
+            at,
+        })
     }
 
     #[test]
     fn fields_of_all_kinds_are_told_apart() {
         check(b"", &[]);
-        check(b"\x0a\x02ab", &[Ok(Field { number: 1, bytes: Some(b"ab"), at: 102 })]);
-        check(b"\x0a\x82\x00ab", &[Ok(Field { number: 1, bytes: Some(b"ab"), at: 103 })]);
+        check(
+            b"\x0a\x02ab",
+            &[Ok(Field {
+                number: 1,
+                bytes: Some(b"ab"),
+                at: 102,
+            })],
+        );
+        check(
+            b"\x0a\x82\x00ab",
+            &[Ok(Field {
+                number: 1,
+                bytes: Some(b"ab"),
+                at: 103,
+            })],
+        );
         check(
             b"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00",
-            &[other(2, 100), Ok(Field { number: 3, bytes: Some(b""), at: 113 })],
+            &[
+                other(2, 100),
+                Ok(Field {
+                    number: 3,
+                    bytes: Some(b""),
+                    at: 113,
+                }),
+            ],
         );
         check(b"\x0912345678\x151234", &[other(1, 100), other(2, 109)]);
     }
 
     #[test]
     fn groups_are_passed_over_whole() {
-        check(b"\x0b\x10\x07\x13\x0a\x01x\x14\x0c\x10\x07", &[other(1, 100), other(2, 109)]);
-        check(&[b"\x0b".repeat(1_000_000), b"\x0c".repeat(1_000_000)].concat(), &[other(1, 100)]);
+        check(
+            b"\x0b\x10\x07\x13\x0a\x01x\x14\x0c\x10\x07",
+            &[other(1, 100), other(2, 109)],
+        );
+        check(
+            &[b"\x0b".repeat(1_000_000), b"\x0c".repeat(1_000_000)].concat(),
+            &[other(1, 100)],
+        );
         check(b"\x0b\x10\x07", &[broken(103, "the end of a group")]);
     }
 
     #[test]
     fn what_is_broken_has_a_place() {
-        check(b"\x0a\x02a", &[broken(102, "as many bytes as the field's length says")]);
-        check(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a", &[broken(111, "as many bytes as the field's length says")]);
-        check(b"\x10\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02", &[other(2, 100), broken(103, "a number")]);
+        check(
+            b"\x0a\x02a",
+            &[broken(102, "as many bytes as the field's length says")],
+        );
+        check(
+            b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01a",
+            &[broken(111, "as many bytes as the field's length says")],
+        );
+        check(
+            b"\x10\x01\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x02",
+            &[other(2, 100), broken(103, "a number")],
+        );
         check(b"\x0a", &[broken(101, "the length of a field")]);
         check(b"\x80", &[broken(100, "the key of a field")]);
-        check(b"\x00\x00", &[broken(100, "a field with a number from 1 to 536870911")]);
-        check(b"\x0c", &[broken(100, "a field of wire type 0, 1, 2, 3 or 5")]);
-        check(b"\x0f", &[broken(100, "a field of wire type 0, 1, 2, 3 or 5")]);
+        check(
+            b"\x00\x00",
+            &[broken(100, "a field with a number from 1 to 536870911")],
+        );
+        check(
+            b"\x0c",
+            &[broken(100, "a field of wire type 0, 1, 2, 3 or 5")],
+        );
+        check(
+            b"\x0f",
+            &[broken(100, "a field of wire type 0, 1, 2, 3 or 5")],
+        );
         check(b"\x091234567", &[broken(101, "8 bytes of a number")]);
         check(b"\x0d123", &[broken(101, "4 bytes of a number")]);
     }

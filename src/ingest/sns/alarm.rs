@@ -14,7 +14,12 @@ use crate::model::event::{AlertStatus, EndReason, Fact, LabelSet, Labels, Link, 
 /// Dimensions that name what people call a service, where the source's `labels` name none of the alarm's.
 const SERVICES: [&str; 3] = ["ServiceName", "FunctionName", "ApiName"];
 
-pub(crate) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, topic: Option<&str>) -> Result<(), MemberFault> {
+pub(crate) fn read(
+    message: &Message<'_>,
+    reading: &mut Reading,
+    alarm: &Value,
+    topic: Option<&str>,
+) -> Result<(), MemberFault> {
     let name = line(&need(alarm, "AlarmName", "CloudWatch always gives it.")?);
     let changed = changed(alarm).unwrap_or_else(|fault| {
         reading.faults.push(fault);
@@ -30,17 +35,32 @@ pub(crate) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, 
         ("INSUFFICIENT_DATA", "OK") => {
             // It had not fired: nobody knows whether it would now.
             let dimensions: LabelSet = dimensions(alarm).into();
-            let fact = Fact::Note(Note { text: format!("The alarm \"{name}\" has no data") });
-            reading.events.push(json_fields::event(message, changed, service(&dimensions, message).as_deref(), fact));
+            let fact = Fact::Note(Note {
+                text: format!("The alarm \"{name}\" has no data"),
+            });
+            reading.events.push(json_fields::event(
+                message,
+                changed,
+                service(&dimensions, message).as_deref(),
+                fact,
+            ));
             return Ok(());
         }
         ("INSUFFICIENT_DATA", _) => (AlertStatus::Resolved, EndReason::NoData),
-        _ => return Err(fault("NewStateValue", "neither ALARM nor OK nor INSUFFICIENT_DATA")),
+        _ => {
+            return Err(fault(
+                "NewStateValue",
+                "neither ALARM nor OK nor INSUFFICIENT_DATA",
+            ));
+        }
     };
     let dimensions = dimensions(alarm);
     let mut annotations = dimensions.clone();
-    annotations.extend(text(alarm, "AlarmDescription").map(|text| ("description".to_owned(), prose(text))));
-    annotations.extend(text(alarm, "NewStateReason").map(|text| ("summary".to_owned(), prose(text))));
+    annotations.extend(
+        text(alarm, "AlarmDescription").map(|text| ("description".to_owned(), prose(text))),
+    );
+    annotations
+        .extend(text(alarm, "NewStateReason").map(|text| ("summary".to_owned(), prose(text))));
     annotations.extend(text(alarm, "AlarmRule").map(|rule| ("rule".to_owned(), prose(rule))));
     annotations.extend(metric(alarm).map(|metric| ("metric".to_owned(), line(&metric))));
     let told = Told {
@@ -50,7 +70,11 @@ pub(crate) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, 
         status,
         annotations,
         // An end may be told of an alarm that never went off here, and must not make more of it than there was.
-        severity: Some(if status == AlertStatus::Firing { severity(alarm, message) } else { Severity::Unknown }),
+        severity: Some(if status == AlertStatus::Firing {
+            severity(alarm, message)
+        } else {
+            Severity::Unknown
+        }),
         starts_at: changed,
         ends_at: (status == AlertStatus::Resolved).then_some(changed),
         end_reason,
@@ -58,7 +82,9 @@ pub(crate) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, 
     let mut event = told.event(message);
     let dimensions: LabelSet = dimensions.into();
     tags::place(&mut event, &dimensions, message);
-    event.service = event.service.or_else(|| service(&dimensions, message).map(Into::into));
+    event.service = event
+        .service
+        .or_else(|| service(&dimensions, message).map(Into::into));
     if unstarted || status == AlertStatus::Resolved {
         reading.unstarted.push(reading.events.len());
     }
@@ -68,21 +94,36 @@ pub(crate) fn read(message: &Message<'_>, reading: &mut Reading, alarm: &Value, 
 
 /// `2019-02-15T23:53:45.093+0000`: RFC 3339 but for the colon in its offset.
 fn changed(alarm: &Value) -> Result<Option<Time>, MemberFault> {
-    let Some(text) = text(alarm, "StateChangeTime") else { return Ok(None) };
-    let mended = match text.len().checked_sub(5).and_then(|at| text.split_at_checked(at)) {
-        Some((before, offset)) if offset.starts_with(['+', '-']) && offset.bytes().skip(1).all(|byte| byte.is_ascii_digit()) => {
+    let Some(text) = text(alarm, "StateChangeTime") else {
+        return Ok(None);
+    };
+    let mended = match text
+        .len()
+        .checked_sub(5)
+        .and_then(|at| text.split_at_checked(at))
+    {
+        Some((before, offset))
+            if offset.starts_with(['+', '-'])
+                && offset.bytes().skip(1).all(|byte| byte.is_ascii_digit()) =>
+        {
             format!("{before}{}:{}", &offset[..3], &offset[3..])
         }
         _ => text.to_owned(),
     };
-    time::parse(&mended).map(Some).map_err(|message| fault("StateChangeTime", message))
+    time::parse(&mended)
+        .map(Some)
+        .map_err(|message| fault("StateChangeTime", message))
 }
 
 fn identity(alarm: &Value, name: &str, topic: Option<&str>) -> Labels {
     let mut labels = Labels::from([("alertname".to_owned(), name.to_owned())]);
-    labels.extend(word(alarm, "AWSAccountId").map(|account| ("account".to_owned(), line(&account))));
+    labels
+        .extend(word(alarm, "AWSAccountId").map(|account| ("account".to_owned(), line(&account))));
     // `Region` is a name to show, as "EU (Ireland)". An alarm acts on topics of its own region only.
-    let region = arn(alarm).map(|arn| arn.region).or_else(|| topic?.split(':').nth(3)).filter(|region| !region.is_empty());
+    let region = arn(alarm)
+        .map(|arn| arn.region)
+        .or_else(|| topic?.split(':').nth(3))
+        .filter(|region| !region.is_empty());
     labels.extend(region.map(|region| ("region".to_owned(), line(region))));
     labels
 }
@@ -95,10 +136,17 @@ struct Arn<'a> {
 
 fn arn(alarm: &Value) -> Option<Arn<'_>> {
     let mut parts = text(alarm, "AlarmArn")?.split(':');
-    let (Some("arn"), Some(partition), Some("cloudwatch"), Some(region)) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+    let (Some("arn"), Some(partition), Some("cloudwatch"), Some(region)) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
         return None;
     };
-    let is_name = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_name = |text: &str| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
     (is_name(region) && is_name(partition)).then_some(Arn { partition, region })
 }
 
@@ -113,42 +161,83 @@ fn console(alarm: &Value, name: &str) -> Option<Link> {
     };
     let name: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
     let name = name.replace('+', "%20");
-    Some(Link { title: "CloudWatch".to_owned(), url: format!("https://{host}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}") })
+    Some(Link {
+        title: "CloudWatch".to_owned(),
+        url: format!("https://{host}/cloudwatch/home?region={region}#alarmsV2:alarm/{name}"),
+    })
 }
 
 /// The dimensions of its metric, or of all metrics of an expression where they do not contradict each other.
 fn dimensions(alarm: &Value) -> Labels {
-    let list = |value: &Value, path: &str| at(value, path).and_then(Value::as_array).cloned().unwrap_or_default();
+    let list = |value: &Value, path: &str| {
+        at(value, path)
+            .and_then(Value::as_array)
+            .cloned()
+            .unwrap_or_default()
+    };
     let metrics = list(alarm, "Trigger.Metrics");
-    let inside = metrics.iter().flat_map(|metric| list(metric, "MetricStat.Metric.Dimensions"));
-    let mut found: std::collections::BTreeMap<String, Option<String>> = std::collections::BTreeMap::new();
+    let inside = metrics
+        .iter()
+        .flat_map(|metric| list(metric, "MetricStat.Metric.Dimensions"));
+    let mut found: std::collections::BTreeMap<String, Option<String>> =
+        std::collections::BTreeMap::new();
     for dimension in list(alarm, "Trigger.Dimensions").into_iter().chain(inside) {
-        let (Some(name), Some(value)) = (text(&dimension, "name"), text(&dimension, "value")) else { continue };
+        let (Some(name), Some(value)) = (text(&dimension, "name"), text(&dimension, "value"))
+        else {
+            continue;
+        };
         let value = line(value);
-        let kept = found.entry(line(name)).or_insert_with(|| Some(value.clone()));
+        let kept = found
+            .entry(line(name))
+            .or_insert_with(|| Some(value.clone()));
         if kept.as_deref() != Some(&value) {
             *kept = None;
         }
     }
-    found.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    found
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value?)))
+        .collect()
 }
 
 fn service(dimensions: &LabelSet, message: &Message<'_>) -> Option<String> {
-    tags::service(dimensions, message).or_else(|| SERVICES.iter().find_map(|name| dimensions.get(name)).map(str::to_owned))
+    tags::service(dimensions, message).or_else(|| {
+        SERVICES
+            .iter()
+            .find_map(|name| dimensions.get(name))
+            .map(str::to_owned)
+    })
 }
 
 /// An alarm says how bad it is only by what people call it: `prod-checkout-5xx-critical`. Words that may as well say what it measures, as
 /// `high` and `error`, do not count, unless the settings name them.
 fn severity(alarm: &Value, message: &Message<'_>) -> Severity {
-    const WORDS: [&str; 7] = ["critical", "crit", "page", "warning", "warn", "info", "fatal"];
+    const WORDS: [&str; 7] = [
+        "critical", "crit", "page", "warning", "warn", "info", "fatal",
+    ];
     let name = text(alarm, "AlarmName").unwrap_or_default().to_lowercase();
     let words = name.split(|letter: char| !letter.is_alphanumeric());
-    let ranked = |word: &str| ["p", "sev"].iter().any(|rank| matches!(word.strip_prefix(rank), Some("0" | "1" | "2" | "3" | "4" | "5")));
-    let mut clear = words.filter(|word| WORDS.contains(word) || ranked(word) || message.names.severities.contains_key(*word));
-    clear.find_map(|word| labels::severity_word(word, message.names)).unwrap_or_default()
+    let ranked = |word: &str| {
+        ["p", "sev"].iter().any(|rank| {
+            matches!(
+                word.strip_prefix(rank),
+                Some("0" | "1" | "2" | "3" | "4" | "5")
+            )
+        })
+    };
+    let mut clear = words.filter(|word| {
+        WORDS.contains(word) || ranked(word) || message.names.severities.contains_key(*word)
+    });
+    clear
+        .find_map(|word| labels::severity_word(word, message.names))
+        .unwrap_or_default()
 }
 
 /// `AWS/ApplicationELB HTTPCode_ELB_5XX_Count`
 fn metric(alarm: &Value) -> Option<String> {
-    Some(format!("{} {}", text(alarm, "Trigger.Namespace")?, text(alarm, "Trigger.MetricName")?))
+    Some(format!(
+        "{} {}",
+        text(alarm, "Trigger.Namespace")?,
+        text(alarm, "Trigger.MetricName")?
+    ))
 }

@@ -27,7 +27,10 @@ impl Envelope {
     /// A text in it, byte by byte as it was sent. A function that passes the envelope on writes `Url` for `URL`.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        let other = || name.strip_suffix("URL").and_then(|stem| self.0.get(&format!("{stem}Url")));
+        let other = || {
+            name.strip_suffix("URL")
+                .and_then(|stem| self.0.get(&format!("{stem}Url")))
+        };
         self.0.get(name).or_else(other).and_then(Value::as_str)
     }
 
@@ -56,21 +59,37 @@ impl Envelope {
 pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
     const EXPECTED: &str = "a message of Amazon SNS";
     begins(body, b'{', EXPECTED)?;
-    let Value::Object(mut whole) = serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))? else {
-        return Err(IngestFault::Missing { field: "Type", advice: "Amazon SNS sends a JSON object." });
+    let Value::Object(mut whole) =
+        serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?
+    else {
+        return Err(IngestFault::Missing {
+            field: "Type",
+            advice: "Amazon SNS sends a JSON object.",
+        });
     };
     if let Some(Value::Array(records)) = whole.get_mut("Records") {
-        let inside = records.iter_mut().take(MOST).filter_map(|record| match record.get_mut("Sns").map(Value::take) {
-            Some(Value::Object(envelope)) => Some(Envelope(envelope)),
-            _ => None,
+        let inside = records.iter_mut().take(MOST).filter_map(|record| {
+            match record.get_mut("Sns").map(Value::take) {
+                Some(Value::Object(envelope)) => Some(Envelope(envelope)),
+                _ => None,
+            }
         });
         let inside: Vec<Envelope> = inside.collect();
         if inside.is_empty() {
-            return Err(IngestFault::Missing { field: "Records[0].Sns", advice: "No message of Amazon SNS is among the records." });
+            return Err(IngestFault::Missing {
+                field: "Records[0].Sns",
+                advice: "No message of Amazon SNS is among the records.",
+            });
         }
         return Ok(inside);
     }
     // Of an alarm that came bare, nothing is called so.
-    let enveloped = ["Type", "TopicArn", "MessageId"].iter().all(|key| whole.contains_key(*key));
-    Ok(if enveloped { vec![Envelope(whole)] } else { Vec::new() })
+    let enveloped = ["Type", "TopicArn", "MessageId"]
+        .iter()
+        .all(|key| whole.contains_key(*key));
+    Ok(if enveloped {
+        vec![Envelope(whole)]
+    } else {
+        Vec::new()
+    })
 }

@@ -27,7 +27,13 @@ use envelope::{Envelope, Kind, envelopes};
 const TOPIC: &str = "x-amz-sns-topic-arn";
 
 /// What ends a subscription or confirms one, in both spellings.
-const SECRETS: [&str; 5] = ["UnsubscribeURL", "UnsubscribeUrl", "Token", "SubscribeURL", "SubscribeUrl"];
+const SECRETS: [&str; 5] = [
+    "UnsubscribeURL",
+    "UnsubscribeUrl",
+    "Token",
+    "SubscribeURL",
+    "SubscribeUrl",
+];
 /// Of them, those that are never kept.
 const NEVER: usize = 3;
 
@@ -60,20 +66,41 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     Ok(reading)
 }
 
-fn enveloped(message: &Message<'_>, reading: &mut Reading, envelope: &Envelope) -> Result<(), MemberFault> {
+fn enveloped(
+    message: &Message<'_>,
+    reading: &mut Reading,
+    envelope: &Envelope,
+) -> Result<(), MemberFault> {
     let text = envelope.get("Message").unwrap_or_default();
     let topic = line(envelope.get("TopicArn").unwrap_or("no topic"));
     let told = |reading: &mut Reading, text: String| note(message, reading, &text, Some(envelope));
     match envelope.kind() {
-        Some(Kind::Notification) => said(message, reading, text, envelope.get("Subject"), Some(envelope))?,
+        Some(Kind::Notification) => said(
+            message,
+            reading,
+            text,
+            envelope.get("Subject"),
+            Some(envelope),
+        )?,
         Some(Kind::SubscriptionConfirmation) => {
-            told(reading, format!("Amazon SNS asks to confirm the subscription to {topic}"));
-            let url = signature::subscribe_url(envelope).map_err(|doubt| fault("SubscribeURL", doubt.to_string()))?;
+            told(
+                reading,
+                format!("Amazon SNS asks to confirm the subscription to {topic}"),
+            );
+            let url = signature::subscribe_url(envelope)
+                .map_err(|doubt| fault("SubscribeURL", doubt.to_string()))?;
             reading.confirm = Some(url);
         }
         // Its address would subscribe again.
-        Some(Kind::UnsubscribeConfirmation) => told(reading, format!("The subscription to {topic} has ended")),
-        None => return Err(fault("Type", "neither Notification nor SubscriptionConfirmation nor UnsubscribeConfirmation")),
+        Some(Kind::UnsubscribeConfirmation) => {
+            told(reading, format!("The subscription to {topic} has ended"))
+        }
+        None => {
+            return Err(fault(
+                "Type",
+                "neither Notification nor SubscriptionConfirmation nor UnsubscribeConfirmation",
+            ));
+        }
     }
     Ok(())
 }
@@ -86,10 +113,15 @@ fn said(
     subject: Option<&str>,
     envelope: Option<&Envelope>,
 ) -> Result<(), MemberFault> {
-    let alarm = serde_json::from_str::<Value>(text).ok().filter(|value| value.get("AlarmName").is_some());
+    let alarm = serde_json::from_str::<Value>(text)
+        .ok()
+        .filter(|value| value.get("AlarmName").is_some());
     match alarm {
         Some(alarm) => {
-            let topic = envelope.map_or_else(|| message.headers.text(TOPIC), |envelope| envelope.get("TopicArn"));
+            let topic = envelope.map_or_else(
+                || message.headers.text(TOPIC),
+                |envelope| envelope.get("TopicArn"),
+            );
             alarm::read(message, reading, &alarm, topic)
         }
         None => {
@@ -102,8 +134,15 @@ fn said(
 fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Option<&Envelope>) {
     let text = prose(text);
     if !text.is_empty() {
-        let at = envelope.and_then(Envelope::timestamp).unwrap_or(message.now);
-        reading.events.push(json_fields::event(message, at, None, Fact::Note(Note { text })));
+        let at = envelope
+            .and_then(Envelope::timestamp)
+            .unwrap_or(message.now);
+        reading.events.push(json_fields::event(
+            message,
+            at,
+            None,
+            Fact::Note(Note { text }),
+        ));
     }
 }
 
@@ -111,8 +150,10 @@ fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Opti
 /// for people to look at.
 #[must_use]
 pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
-    let unread =
-        |envelope: &Envelope| envelope.kind() == Some(Kind::SubscriptionConfirmation) && signature::subscribe_url(envelope).is_err();
+    let unread = |envelope: &Envelope| {
+        envelope.kind() == Some(Kind::SubscriptionConfirmation)
+            && signature::subscribe_url(envelope).is_err()
+    };
     let unread = envelopes(body).is_ok_and(|all| !all.is_empty() && all.iter().all(unread));
     redaction::json(body, if unread { &SECRETS[..NEVER] } else { &SECRETS })
 }
@@ -122,9 +163,15 @@ pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
 pub(crate) fn topics(message: &Message<'_>) -> Option<Vec<String>> {
     let envelopes = envelopes(message.body).unwrap_or_default();
     if envelopes.is_empty() {
-        return message.headers.text(TOPIC).map(|topic| vec![topic.to_owned()]);
+        return message
+            .headers
+            .text(TOPIC)
+            .map(|topic| vec![topic.to_owned()]);
     }
-    envelopes.iter().map(|envelope| envelope.get("TopicArn").map(str::to_owned)).collect()
+    envelopes
+        .iter()
+        .map(|envelope| envelope.get("TopicArn").map(str::to_owned))
+        .collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //!
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
 
-use aws_lc_rs::signature::{RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters, UnparsedPublicKey};
+use aws_lc_rs::signature::{
+    RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY, RSA_PKCS1_2048_8192_SHA256, RsaParameters,
+    UnparsedPublicKey,
+};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::TimeDelta;
@@ -60,7 +63,10 @@ pub(crate) fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, 
     }
     let url = amazons(envelope, "SigningCertURL")?;
     if !url.path().ends_with(".pem") {
-        return Err(Doubt::Elsewhere { field: "SigningCertURL", why: "its path does not end in .pem" });
+        return Err(Doubt::Elsewhere {
+            field: "SigningCertURL",
+            why: "its path does not end in .pem",
+        });
     }
     Ok(url.into())
 }
@@ -78,7 +84,10 @@ fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
     let text = envelope.get(field).ok_or(Doubt::Missing(field))?;
     let elsewhere = |why| Doubt::Elsewhere { field, why };
     // What a browser would mend is not what was signed.
-    if text.chars().any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\') {
+    if text
+        .chars()
+        .any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\')
+    {
         return Err(elsewhere("it holds blanks or backslashes"));
     }
     let url = Url::parse(text).map_err(|_| elsewhere("it is none"))?;
@@ -92,10 +101,16 @@ fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
         return Err(elsewhere("it names a user"));
     }
     let host = url.host_str().unwrap_or_default();
-    let region =
-        host.strip_prefix("sns.").and_then(|rest| rest.strip_suffix(".amazonaws.com").or_else(|| rest.strip_suffix(".amazonaws.com.cn")));
-    let is_region =
-        |region: &str| region.len() >= 3 && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let region = host.strip_prefix("sns.").and_then(|rest| {
+        rest.strip_suffix(".amazonaws.com")
+            .or_else(|| rest.strip_suffix(".amazonaws.com.cn"))
+    });
+    let is_region = |region: &str| {
+        region.len() >= 3
+            && region
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    };
     if !region.is_some_and(is_region) {
         return Err(elsewhere("its host is not sns.REGION.amazonaws.com"));
     }
@@ -107,10 +122,23 @@ fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
 #[must_use]
 pub(crate) fn canonical(envelope: &Envelope) -> Option<String> {
     let fields: &[&str] = match envelope.kind()? {
-        Kind::Notification => &["Message", "MessageId", "Subject", "Timestamp", "TopicArn", "Type"],
-        Kind::SubscriptionConfirmation | Kind::UnsubscribeConfirmation => {
-            &["Message", "MessageId", "SubscribeURL", "Timestamp", "Token", "TopicArn", "Type"]
-        }
+        Kind::Notification => &[
+            "Message",
+            "MessageId",
+            "Subject",
+            "Timestamp",
+            "TopicArn",
+            "Type",
+        ],
+        Kind::SubscriptionConfirmation | Kind::UnsubscribeConfirmation => &[
+            "Message",
+            "MessageId",
+            "SubscribeURL",
+            "Timestamp",
+            "Token",
+            "TopicArn",
+            "Type",
+        ],
     };
     let mut text = String::new();
     for name in fields {
@@ -139,22 +167,36 @@ pub(crate) fn verify(envelope: &Envelope, certificate: &[u8], now: Time) -> Resu
         _ => return Err(Doubt::Version),
     };
     let text = canonical(envelope).ok_or(Doubt::Missing("a field that is signed"))?;
-    let signature = envelope.get("Signature").ok_or(Doubt::Missing("Signature"))?;
+    let signature = envelope
+        .get("Signature")
+        .ok_or(Doubt::Missing("Signature"))?;
     let signature = STANDARD.decode(signature).map_err(|_| Doubt::Signature)?;
     let key = key(certificate, now)?;
-    UnparsedPublicKey::new(how, key).verify(text.as_bytes(), &signature).map_err(|_| Doubt::Signature)
+    UnparsedPublicKey::new(how, key)
+        .verify(text.as_bytes(), &signature)
+        .map_err(|_| Doubt::Signature)
 }
 
 /// The public key in the first certificate of a PEM file, while that is valid.
 fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, Doubt> {
-    let chain = Certificate::load_pem_chain(pem).map_err(|_| Doubt::Certificate("it is no certificate in PEM"))?;
-    let certificate = chain.first().ok_or(Doubt::Certificate("the file holds none"))?.tbs_certificate();
+    let chain = Certificate::load_pem_chain(pem)
+        .map_err(|_| Doubt::Certificate("it is no certificate in PEM"))?;
+    let certificate = chain
+        .first()
+        .ok_or(Doubt::Certificate("the file holds none"))?
+        .tbs_certificate();
     let validity = certificate.validity();
-    let at = |time: &x509_cert::time::Time| i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
+    let at = |time: &x509_cert::time::Time| {
+        i64::try_from(time.to_unix_duration().as_secs()).unwrap_or(i64::MAX)
+    };
     let now = now.timestamp();
     if now < at(&validity.not_before) || at(&validity.not_after) < now {
         return Err(Doubt::Certificate("it is not valid now"));
     }
-    let key = certificate.subject_public_key_info().subject_public_key.as_bytes();
-    key.map(<[u8]>::to_vec).ok_or(Doubt::Certificate("it holds no key"))
+    let key = certificate
+        .subject_public_key_info()
+        .subject_public_key
+        .as_bytes();
+    key.map(<[u8]>::to_vec)
+        .ok_or(Doubt::Certificate("it holds no key"))
 }

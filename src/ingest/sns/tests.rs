@@ -31,7 +31,11 @@ fn check(name: &str, changed: &[(&str, Value)], certificate: &[u8], expected: Op
     for (field, value) in changed {
         body[*field] = value.clone();
     }
-    assert_eq!(verify(&envelope(&body), certificate, now()).err().as_ref(), expected, "{name} with {changed:?}");
+    assert_eq!(
+        verify(&envelope(&body), certificate, now()).err().as_ref(),
+        expected,
+        "{name} with {changed:?}"
+    );
 }
 
 #[test]
@@ -39,7 +43,15 @@ fn what_is_signed_is_authentic() {
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
         check(name, &[], CERTIFICATE, None);
         // None of these is signed.
-        check(name, &[("UnsubscribeURL", json!("https://example.org")), ("MessageAttributes", json!({"a": 1}))], CERTIFICATE, None);
+        check(
+            name,
+            &[
+                ("UnsubscribeURL", json!("https://example.org")),
+                ("MessageAttributes", json!({"a": 1})),
+            ],
+            CERTIFICATE,
+            None,
+        );
     }
 }
 
@@ -49,39 +61,118 @@ fn what_is_changed_is_not() {
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
         check(name, &[], ANOTHER, doubt());
         for field in ["Message", "MessageId", "Timestamp", "TopicArn"] {
-            check(name, &[(field, json!("arn:aws:sns:eu-west-1:999999999999:other"))], CERTIFICATE, doubt());
+            check(
+                name,
+                &[(field, json!("arn:aws:sns:eu-west-1:999999999999:other"))],
+                CERTIFICATE,
+                doubt(),
+            );
         }
         check(name, &[("Signature", json!("AAAA"))], CERTIFICATE, doubt());
-        check(name, &[("Signature", json!("no base64!"))], CERTIFICATE, doubt());
+        check(
+            name,
+            &[("Signature", json!("no base64!"))],
+            CERTIFICATE,
+            doubt(),
+        );
     }
-    check("version_2", &[("Subject", json!("OK"))], CERTIFICATE, doubt());
-    check("version_2", &[("Subject", Value::Null)], CERTIFICATE, doubt());
-    check("without_subject", &[("Subject", json!("OK"))], CERTIFICATE, doubt());
-    check("confirmation", &[("Token", json!("mine"))], CERTIFICATE, doubt());
-    check("confirmation", &[("SubscribeURL", json!("https://sns.eu-west-1.amazonaws.com/?Action=Other"))], CERTIFICATE, doubt());
+    check(
+        "version_2",
+        &[("Subject", json!("OK"))],
+        CERTIFICATE,
+        doubt(),
+    );
+    check(
+        "version_2",
+        &[("Subject", Value::Null)],
+        CERTIFICATE,
+        doubt(),
+    );
+    check(
+        "without_subject",
+        &[("Subject", json!("OK"))],
+        CERTIFICATE,
+        doubt(),
+    );
+    check(
+        "confirmation",
+        &[("Token", json!("mine"))],
+        CERTIFICATE,
+        doubt(),
+    );
+    check(
+        "confirmation",
+        &[(
+            "SubscribeURL",
+            json!("https://sns.eu-west-1.amazonaws.com/?Action=Other"),
+        )],
+        CERTIFICATE,
+        doubt(),
+    );
     // The text of a confirmation holds what that of a notification does not.
-    check("confirmation", &[("Type", json!("Notification"))], CERTIFICATE, doubt());
-    check("version_2", &[("Type", json!("SubscriptionConfirmation"))], CERTIFICATE, Some(&Doubt::Missing("a field that is signed")));
-    check("version_2", &[("Type", json!("Other"))], CERTIFICATE, Some(&Doubt::Missing("a field that is signed")));
+    check(
+        "confirmation",
+        &[("Type", json!("Notification"))],
+        CERTIFICATE,
+        doubt(),
+    );
+    check(
+        "version_2",
+        &[("Type", json!("SubscriptionConfirmation"))],
+        CERTIFICATE,
+        Some(&Doubt::Missing("a field that is signed")),
+    );
+    check(
+        "version_2",
+        &[("Type", json!("Other"))],
+        CERTIFICATE,
+        Some(&Doubt::Missing("a field that is signed")),
+    );
 }
 
 #[test]
 fn a_version_is_what_it_says() {
-    check("version_1", &[("SignatureVersion", json!("2"))], CERTIFICATE, Some(&Doubt::Signature));
-    check("version_2", &[("SignatureVersion", json!("1"))], CERTIFICATE, Some(&Doubt::Signature));
+    check(
+        "version_1",
+        &[("SignatureVersion", json!("2"))],
+        CERTIFICATE,
+        Some(&Doubt::Signature),
+    );
+    check(
+        "version_2",
+        &[("SignatureVersion", json!("1"))],
+        CERTIFICATE,
+        Some(&Doubt::Signature),
+    );
     for version in [json!("3"), json!(2), Value::Null] {
-        check("version_2", &[("SignatureVersion", version)], CERTIFICATE, Some(&Doubt::Version));
+        check(
+            "version_2",
+            &[("SignatureVersion", version)],
+            CERTIFICATE,
+            Some(&Doubt::Version),
+        );
     }
 }
 
 #[test]
 fn a_certificate_must_be_one_and_valid() {
-    for bad in [b"".as_slice(), b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", &CERTIFICATE[..200]] {
+    for bad in [
+        b"".as_slice(),
+        b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        &CERTIFICATE[..200],
+    ] {
         let verified = verify(&envelope(&signed("version_2")), bad, now());
-        assert!(matches!(verified, Err(Doubt::Certificate(_))), "{verified:?}");
+        assert!(
+            matches!(verified, Err(Doubt::Certificate(_))),
+            "{verified:?}"
+        );
     }
     for when in ["2026-11-01T00:00:00Z", "2101-01-01T00:00:00Z"] {
-        let verified = verify(&envelope(&signed("version_2")), CERTIFICATE, when.parse().unwrap());
+        let verified = verify(
+            &envelope(&signed("version_2")),
+            CERTIFICATE,
+            when.parse().unwrap(),
+        );
         assert_eq!(verified, Err(Doubt::Certificate("it is not valid now")));
     }
 }
@@ -89,9 +180,18 @@ fn a_certificate_must_be_one_and_valid() {
 #[test]
 fn a_function_that_wraps_it_changes_nothing() {
     let mut inside = signed("version_2");
-    let url = inside.as_object_mut().unwrap().remove("SigningCertURL").unwrap();
+    let url = inside
+        .as_object_mut()
+        .unwrap()
+        .remove("SigningCertURL")
+        .unwrap();
     inside["SigningCertUrl"] = url;
-    let all = envelopes(json!({"Records": [{"EventSource": "aws:sns", "Sns": inside}]}).to_string().as_bytes()).unwrap();
+    let all = envelopes(
+        json!({"Records": [{"EventSource": "aws:sns", "Sns": inside}]})
+            .to_string()
+            .as_bytes(),
+    )
+    .unwrap();
     assert_eq!(all.len(), 1);
     assert!(certificate_url(&all[0], now()).unwrap().ends_with(".pem"));
     assert_eq!(verify(&all[0], CERTIFICATE, now()), Ok(()));
@@ -100,7 +200,10 @@ fn a_function_that_wraps_it_changes_nothing() {
 #[test]
 fn the_canonical_text_has_a_line_for_each_name_and_value() {
     let body = json!({"Type": "Notification", "MessageId": "1", "TopicArn": "t", "Message": "m\nn", "Timestamp": "z", "Other": "o"});
-    assert_eq!(canonical(&envelope(&body)).unwrap(), "Message\nm\nn\nMessageId\n1\nTimestamp\nz\nTopicArn\nt\nType\nNotification\n");
+    assert_eq!(
+        canonical(&envelope(&body)).unwrap(),
+        "Message\nm\nn\nMessageId\n1\nTimestamp\nz\nTopicArn\nt\nType\nNotification\n"
+    );
     let body = json!({"Type": "SubscriptionConfirmation", "MessageId": "1", "TopicArn": "t", "Message": "m", "Timestamp": "z", "Token": "k",
                       "SubscribeURL": "s", "Subject": "not signed"});
     let expected = "Message\nm\nMessageId\n1\nSubscribeURL\ns\nTimestamp\nz\nToken\nk\nTopicArn\nt\nType\nSubscriptionConfirmation\n";
@@ -114,7 +217,11 @@ fn only_amazons_addresses_are_visited() {
         body["SigningCertURL"] = json!(url);
         body["SubscribeURL"] = json!(url);
         let envelope = envelope(&body);
-        assert_eq!(certificate_url(&envelope, now()).is_ok(), good, "certificate {url}");
+        assert_eq!(
+            certificate_url(&envelope, now()).is_ok(),
+            good,
+            "certificate {url}"
+        );
         assert_eq!(subscribe_url(&envelope).is_ok(), good, "subscribe {url}");
     };
     for good in [
@@ -168,7 +275,11 @@ fn nothing_is_fetched_for_what_is_old_or_of_a_time_to_come() {
     let envelope = envelope(&signed("version_2"));
     let sent = envelope.timestamp().unwrap();
     let check = |after: TimeDelta, good: bool| {
-        assert_eq!(certificate_url(&envelope, sent + after).is_ok(), good, "{after}");
+        assert_eq!(
+            certificate_url(&envelope, sent + after).is_ok(),
+            good,
+            "{after}"
+        );
     };
     check(TimeDelta::zero(), true);
     check(TimeDelta::hours(1), true);

@@ -13,10 +13,15 @@ use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use crate::model::settings::LabelNames;
 
-const GROUP: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/lab_group_two_firing.json");
-const CUT: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/lab_max1_truncated_firing.json");
-const MIXED: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/lab_mixed_firing_resolved.json");
-const RESOLVED: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/lab_poison_resolved_only_seen_by_healthy_receiver.json");
+const GROUP: &[u8] =
+    include_bytes!("../../../tests/payloads/alertmanager/lab_group_two_firing.json");
+const CUT: &[u8] =
+    include_bytes!("../../../tests/payloads/alertmanager/lab_max1_truncated_firing.json");
+const MIXED: &[u8] =
+    include_bytes!("../../../tests/payloads/alertmanager/lab_mixed_firing_resolved.json");
+const RESOLVED: &[u8] = include_bytes!(
+    "../../../tests/payloads/alertmanager/lab_poison_resolved_only_seen_by_healthy_receiver.json"
+);
 const PROM: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/lab_prom_firing.json");
 const V3: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/v3_firing.json");
 const BAD: &[u8] = include_bytes!("../../../tests/payloads/alertmanager/v4_bad_members.json");
@@ -37,7 +42,9 @@ fn webhook(body: &[u8]) -> Reading {
 }
 
 fn refused(body: &str) -> String {
-    alertmanager::webhook(body.as_bytes(), "am", &LabelNames::default(), now()).unwrap_err().to_string()
+    alertmanager::webhook(body.as_bytes(), "am", &LabelNames::default(), now())
+        .unwrap_err()
+        .to_string()
 }
 
 fn posted(body: &[u8]) -> Reading {
@@ -49,13 +56,16 @@ fn given(body: &str) -> Reading {
 }
 
 fn alert(event: &Event) -> &Alert {
-    let Fact::Alert(alert) = &event.fact else { unreachable!("{event:?}") };
+    let Fact::Alert(alert) = &event.fact else {
+        unreachable!("{event:?}")
+    };
     alert
 }
 
 /// One webhook alert with `fields` beside its labels.
 fn one(fields: &str) -> Vec<u8> {
-    format!(r#"{{"version":"4","alerts":[{{"labels":{{"alertname":"A"}},{fields}}}]}}"#).into_bytes()
+    format!(r#"{{"version":"4","alerts":[{{"labels":{{"alertname":"A"}},{fields}}}]}}"#)
+        .into_bytes()
 }
 
 /// A reading as a person would tell it.
@@ -74,7 +84,11 @@ fn told(reading: &Reading) -> String {
 #[test]
 fn a_captured_group_gives_an_event_an_alert() {
     let reading = webhook(MIXED);
-    assert_eq!(reading.receiver.as_deref(), Some("all.hooks (v1)"), "the receiver arrives quoted for a regular expression");
+    assert_eq!(
+        reading.receiver.as_deref(),
+        Some("all.hooks (v1)"),
+        "the receiver arrives quoted for a regular expression"
+    );
     insta::assert_snapshot!(told(&reading), @r#"
 {"id":"f5ab645e130b2da7e2c962620f7f35a0","subject":"48159638812f0b84","occurred_at":"2026-11-23T07:01:09.623414Z","source":"am","links":[{"title":"Query","url":"http://prom:9090/graph?g0.expr=up"},{"title":"Alertmanager","url":"http://vm:9893"}],"fact":{"kind":"alert","name":"GroupTwo","status":"resolved","labels":{"alertname":"GroupTwo","instance":"a","severity":"critical"},"annotations":{"summary":"GroupTwo {'instance': 'a', 'severity': 'critical'}"},"severity":"critical","starts_at":"2026-11-23T07:01:03.617330Z","ends_at":"2026-11-23T07:01:09.623414Z","end_reason":"recovered"}}
 {"id":"4befa553a65a26f64922b049f4699795","subject":"e0c0f52835c605bc","occurred_at":"2026-11-23T07:01:03.617330Z","source":"am","links":[{"title":"Query","url":"http://prom:9090/graph?g0.expr=up"},{"title":"Alertmanager","url":"http://vm:9893"}],"fact":{"kind":"alert","name":"GroupTwo","status":"firing","labels":{"alertname":"GroupTwo","instance":"b","severity":"critical"},"annotations":{"summary":"GroupTwo {'instance': 'b', 'severity': 'critical'}"},"severity":"critical","starts_at":"2026-11-23T07:01:03.617330Z","end_reason":"recovered"}}
@@ -87,12 +101,19 @@ fn a_group_cut_by_max_alerts_says_so() {
     assert_eq!((cut.truncated, cut.events.len()), (1, 1));
     let whole = webhook(GROUP);
     assert_eq!((whole.truncated, whole.events.len()), (0, 2));
-    assert_eq!(cut.events[0], whole.events[0], "what was kept is the same fact in both");
+    assert_eq!(
+        cut.events[0], whole.events[0],
+        "what was kept is the same fact in both"
+    );
 }
 
 #[test]
 fn the_status_of_the_group_does_not_count() {
-    let body = String::from_utf8(CUT.to_vec()).unwrap().replacen(r#""status":"firing""#, r#""status":"resolved""#, 1);
+    let body = String::from_utf8(CUT.to_vec()).unwrap().replacen(
+        r#""status":"firing""#,
+        r#""status":"resolved""#,
+        1,
+    );
     assert_eq!(webhook(body.as_bytes()), webhook(CUT));
 }
 
@@ -102,14 +123,28 @@ fn firing_and_resolved_share_their_subject_and_not_their_id() {
     let (fired, ended) = (&fired.events[0], &mixed.events[0]);
     assert_eq!(fired.subject, ended.subject);
     assert_ne!(fired.id, ended.id);
-    assert_eq!((fired.occurred_at, ended.occurred_at), (at("2026-11-23T07:01:03.61733Z"), at("2026-11-23T07:01:09.623414Z")));
-    assert_eq!(webhook(GROUP).events[1].id, mixed.events[1].id, "a repeat is the same event");
+    assert_eq!(
+        (fired.occurred_at, ended.occurred_at),
+        (
+            at("2026-11-23T07:01:03.61733Z"),
+            at("2026-11-23T07:01:09.623414Z")
+        )
+    );
+    assert_eq!(
+        webhook(GROUP).events[1].id,
+        mixed.events[1].id,
+        "a repeat is the same event"
+    );
 }
 
 #[test]
 fn a_flap_is_two_subjects() {
-    let first = webhook(&one(r#""status":"firing","startsAt":"2026-11-23T07:00:00Z""#));
-    let second = webhook(&one(r#""status":"firing","startsAt":"2026-11-23T07:00:09Z""#));
+    let first = webhook(&one(
+        r#""status":"firing","startsAt":"2026-11-23T07:00:00Z""#,
+    ));
+    let second = webhook(&one(
+        r#""status":"firing","startsAt":"2026-11-23T07:00:09Z""#,
+    ));
     assert_ne!(first.events[0].subject, second.events[0].subject);
 }
 
@@ -117,7 +152,10 @@ fn a_flap_is_two_subjects() {
 fn a_resolved_group_alone_is_read() {
     let reading = webhook(RESOLVED);
     let alert = alert(&reading.events[0]);
-    assert_eq!((alert.status, alert.end_reason), (AlertStatus::Resolved, EndReason::Recovered));
+    assert_eq!(
+        (alert.status, alert.end_reason),
+        (AlertStatus::Resolved, EndReason::Recovered)
+    );
     assert_eq!(alert.severity, Severity::Unknown);
     assert_eq!(reading.events[0].service, None);
 }
@@ -140,7 +178,14 @@ fn version_3_is_read() {
 fn a_bad_member_does_not_cost_the_good_ones() {
     let reading = webhook(BAD);
     assert_eq!(reading.truncated, 2);
-    assert_eq!(reading.faults.iter().map(|fault| fault.index.unwrap()).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(
+        reading
+            .faults
+            .iter()
+            .map(|fault| fault.index.unwrap())
+            .collect::<Vec<_>>(),
+        [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    );
     insta::assert_snapshot!(told(&reading), @r#"
 {"id":"86602e512e09a9dacda096e13a303467","subject":"510c7f8e3e15395a","occurred_at":"2026-11-23T07:00:00Z","source":"am","service":"checkout","fact":{"kind":"alert","name":"Good","status":"firing","labels":{"alertname":"Good","service":"checkout"},"severity":"unknown","starts_at":"2026-11-23T07:00:00Z","end_reason":"recovered"}}
 {"id":"4baff463b919b8d6421de32022b816b6","subject":"4520ed6713d922b0","occurred_at":"2026-11-23T07:10:00Z","source":"am","fact":{"kind":"alert","name":"NoEnd","status":"resolved","labels":{"alertname":"NoEnd"},"severity":"unknown","starts_at":"2026-11-23T07:00:00Z","ends_at":"2026-11-23T07:10:00Z","end_reason":"unknown"}}
@@ -158,14 +203,27 @@ fault alerts[9]: an alert with `labels` and `startsAt` belongs here, not a strin
 
 #[test]
 fn a_resolved_alert_without_an_end_has_ended_by_now() {
-    let reading = webhook(&one(r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z""#));
-    assert_eq!((alert(&reading.events[0]).ends_at, alert(&reading.events[0]).end_reason), (Some(now()), EndReason::Unknown));
+    let reading = webhook(&one(
+        r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z""#,
+    ));
+    assert_eq!(
+        (
+            alert(&reading.events[0]).ends_at,
+            alert(&reading.events[0]).end_reason
+        ),
+        (Some(now()), EndReason::Unknown)
+    );
 }
 
 #[test]
 fn an_alert_may_end_as_it_begins() {
-    let reading = webhook(&one(r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T07:00:00Z""#));
-    assert_eq!(alert(&reading.events[0]).ends_at, Some(at("2026-11-23T07:00:00Z")));
+    let reading = webhook(&one(
+        r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T07:00:00Z""#,
+    ));
+    assert_eq!(
+        alert(&reading.events[0]).ends_at,
+        Some(at("2026-11-23T07:00:00Z"))
+    );
 }
 
 #[test]
@@ -178,22 +236,48 @@ fn grafana_says_when_it_did_not_recover() {
         ("", EndReason::Recovered),
     ] {
         let annotations = format!(r#""annotations":{{"grafana_state_reason":"{reason}"}}"#);
-        let body = one(&format!(r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T07:01:00Z",{annotations}"#));
-        assert_eq!(alert(&webhook(&body).events[0]).end_reason, wanted, "{reason}");
+        let body = one(&format!(
+            r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T07:01:00Z",{annotations}"#
+        ));
+        assert_eq!(
+            alert(&webhook(&body).events[0]).end_reason,
+            wanted,
+            "{reason}"
+        );
     }
 }
 
 #[test]
 fn a_clock_ahead_is_believed_for_two_minutes_and_then_clamped() {
-    let near = webhook(&one(r#""status":"firing","startsAt":"2026-11-23T07:12:00Z""#));
-    assert_eq!((near.events[0].occurred_at, near.events[0].clamped), (at("2026-11-23T07:12:00Z"), false));
+    let near = webhook(&one(
+        r#""status":"firing","startsAt":"2026-11-23T07:12:00Z""#,
+    ));
+    assert_eq!(
+        (near.events[0].occurred_at, near.events[0].clamped),
+        (at("2026-11-23T07:12:00Z"), false)
+    );
 
     let body = one(r#""status":"firing","startsAt":"2026-11-23T07:12:00.000001Z""#);
     let far = webhook(&body);
-    assert_eq!((far.events[0].occurred_at, far.events[0].clamped), (now(), true));
-    assert_eq!(alert(&far.events[0]).starts_at, at("2026-11-23T07:12:00.000001Z"));
-    let later = alertmanager::webhook(&body, "am", &LabelNames::default(), at("2026-11-23T07:30:00Z")).unwrap();
-    assert_eq!(later.events[0].id, far.events[0].id, "the repeat is the same event, whenever it comes");
+    assert_eq!(
+        (far.events[0].occurred_at, far.events[0].clamped),
+        (now(), true)
+    );
+    assert_eq!(
+        alert(&far.events[0]).starts_at,
+        at("2026-11-23T07:12:00.000001Z")
+    );
+    let later = alertmanager::webhook(
+        &body,
+        "am",
+        &LabelNames::default(),
+        at("2026-11-23T07:30:00Z"),
+    )
+    .unwrap();
+    assert_eq!(
+        later.events[0].id, far.events[0].id,
+        "the repeat is the same event, whenever it comes"
+    );
 }
 
 #[test]
@@ -209,7 +293,9 @@ fn only_web_addresses_become_links() {
         ("https://a b", 0),
         ("", 0),
     ] {
-        let body = one(&format!(r#""status":"firing","startsAt":"2026-11-23T07:00:00Z","generatorURL":"{url}""#));
+        let body = one(&format!(
+            r#""status":"firing","startsAt":"2026-11-23T07:00:00Z","generatorURL":"{url}""#
+        ));
         assert_eq!(webhook(&body).events[0].links.len(), wanted, "{url}");
     }
 }
@@ -223,7 +309,10 @@ fn a_watchdog_is_an_event_like_others() {
 #[test]
 fn an_alert_without_a_name_is_called_by_its_labels() {
     let body = br#"{"version":"4","alerts":[{"status":"firing","startsAt":"2026-11-23T07:00:00Z","labels":{"app":"shop","zone":"b"}}]}"#;
-    assert_eq!(alert(&webhook(body).events[0]).name, r#"{app="shop", zone="b"}"#.into());
+    assert_eq!(
+        alert(&webhook(body).events[0]).name,
+        r#"{app="shop", zone="b"}"#.into()
+    );
 }
 
 #[test]
@@ -252,9 +341,26 @@ line 1, column 1: a list stands here. Expected the default body of Alertmanager'
 "#
     );
     // A version that became a number on the way is still that version.
-    assert_eq!(alertmanager::webhook(br#"{"version": 4, "alerts": []}"#, "am", &LabelNames::default(), now()), Ok(Reading::default()));
-    let fault = alertmanager::webhook(b"{\"version\": \"4\",\n \"alerts\": [}", "am", &LabelNames::default(), now()).unwrap_err();
-    assert!(matches!(fault, IngestFault::NotJson { line: 2, .. }), "{fault:?}");
+    assert_eq!(
+        alertmanager::webhook(
+            br#"{"version": 4, "alerts": []}"#,
+            "am",
+            &LabelNames::default(),
+            now()
+        ),
+        Ok(Reading::default())
+    );
+    let fault = alertmanager::webhook(
+        b"{\"version\": \"4\",\n \"alerts\": [}",
+        "am",
+        &LabelNames::default(),
+        now(),
+    )
+    .unwrap_err();
+    assert!(
+        matches!(fault, IngestFault::NotJson { line: 2, .. }),
+        "{fault:?}"
+    );
 }
 
 #[test]
@@ -266,19 +372,28 @@ fn five_thousand_alerts_are_five_thousand_events() {
             )
         })
         .collect();
-    let reading = webhook(format!(r#"{{"version":"4","alerts":[{}]}}"#, alerts.join(",")).as_bytes());
+    let reading =
+        webhook(format!(r#"{{"version":"4","alerts":[{}]}}"#, alerts.join(",")).as_bytes());
     assert!(reading.faults.is_empty());
-    let subjects: std::collections::BTreeSet<_> = reading.events.iter().map(|event| &event.subject).collect();
+    let subjects: std::collections::BTreeSet<_> =
+        reading.events.iter().map(|event| &event.subject).collect();
     assert_eq!(subjects.len(), 5000);
 }
 
 #[test]
 fn posted_alerts_fire_while_their_end_is_ahead() {
     let reading = posted(POSTED);
-    let leases: Vec<_> = reading.leases.iter().map(|lease| (&lease.subject, lease.until)).collect();
+    let leases: Vec<_> = reading
+        .leases
+        .iter()
+        .map(|lease| (&lease.subject, lease.until))
+        .collect();
     assert_eq!(
         leases,
-        [(&reading.events[0].subject, at("2026-11-23T07:14:04.418Z")), (&reading.events[2].subject, at("2026-11-23T07:15:00Z"))],
+        [
+            (&reading.events[0].subject, at("2026-11-23T07:14:04.418Z")),
+            (&reading.events[2].subject, at("2026-11-23T07:15:00Z"))
+        ],
         "an alert without endsAt fires for five minutes"
     );
     assert_eq!(reading.unstarted, [2]);
@@ -292,7 +407,9 @@ fn posted_alerts_fire_while_their_end_is_ahead() {
 #[test]
 fn an_end_at_this_moment_is_an_end() {
     let status = |ends_at: &str| {
-        let body = format!(r#"[{{"labels":{{"alertname":"A"}},"startsAt":"2026-11-23T07:00:00Z","endsAt":"{ends_at}"}}]"#);
+        let body = format!(
+            r#"[{{"labels":{{"alertname":"A"}},"startsAt":"2026-11-23T07:00:00Z","endsAt":"{ends_at}"}}]"#
+        );
         alert(&posted(body.as_bytes()).events[0]).status
     };
     assert_eq!(status("2026-11-23T07:10:00Z"), AlertStatus::Resolved);
@@ -305,7 +422,10 @@ fn a_missing_start_is_now_or_an_earlier_end() {
         let body = format!(r#"[{{"labels":{{"alertname":"A"}},"endsAt":"{ends_at}"}}]"#);
         alert(&posted(body.as_bytes()).events[0]).starts_at
     };
-    assert_eq!(starts_at("2026-11-23T07:05:00Z"), at("2026-11-23T07:05:00Z"));
+    assert_eq!(
+        starts_at("2026-11-23T07:05:00Z"),
+        at("2026-11-23T07:05:00Z")
+    );
     assert_eq!(starts_at("2026-11-23T07:15:00Z"), now());
     assert_eq!(starts_at("0001-01-01T00:00:00Z"), now());
 }
@@ -332,7 +452,8 @@ fn faults_of_posted_alerts_have_their_place() {
 [5]: an alert with `labels` and `startsAt` belongs here, not a number
 [6]: an alert with `labels` and `startsAt` belongs here, not a list
 ");
-    let fault = prometheus::alerts_v2(br#"{"alerts":[]}"#, "p", &LabelNames::default(), now()).unwrap_err();
+    let fault =
+        prometheus::alerts_v2(br#"{"alerts":[]}"#, "p", &LabelNames::default(), now()).unwrap_err();
     insta::assert_snapshot!(fault, @"line 1, column 1: an object stands here. Expected a list of alerts, as for Alertmanager's POST /api/v2/alerts.");
 }
 
@@ -342,13 +463,25 @@ fn read_every_way(body: &[u8]) {
     let _ = alertmanager::webhook(body, "am", &names, now()).map(|reading| told(&reading));
     let _ = prometheus::alerts_v2(body, "prometheus", &names, now()).map(|reading| told(&reading));
     let _ = events::events(body, &names, now()).map(|reading| told(&reading));
-    for read in [people::request, people::declaration, people::intervention, people::near_miss] {
+    for read in [
+        people::request,
+        people::declaration,
+        people::intervention,
+        people::near_miss,
+    ] {
         let _ = read(body, now()).map_err(|fault| fault.to_string());
     }
 }
 
 fn payload() -> impl Strategy<Value = &'static [u8]> {
-    prop_oneof![Just(MIXED), Just(PROM), Just(V3), Just(BAD), Just(POSTED), Just(EVERY_KIND)]
+    prop_oneof![
+        Just(MIXED),
+        Just(PROM),
+        Just(V3),
+        Just(BAD),
+        Just(POSTED),
+        Just(EVERY_KIND)
+    ]
 }
 
 proptest! {
@@ -384,23 +517,50 @@ proptest! {
 
 #[test]
 fn what_is_known_is_left_out_and_the_rest_is_read_as_ever() {
-    for body in [POSTED.to_vec(), [b"[7,".as_slice(), &POSTED.trim_ascii()[1..]].concat()] {
+    for body in [
+        POSTED.to_vec(),
+        [b"[7,".as_slice(), &POSTED.trim_ascii()[1..]].concat(),
+    ] {
         let all = posted(&body);
         assert!(all.events.len() > 1 && all.renewed == 0);
         let mut glimpses = Vec::new();
-        let none = prometheus::news_v2(&body, "prometheus", &LabelNames::default(), now(), &mut |glimpse| {
-            glimpses.push((glimpse.labels.len(), glimpse.starts_at, glimpse.until));
-            true
-        });
+        let none = prometheus::news_v2(
+            &body,
+            "prometheus",
+            &LabelNames::default(),
+            now(),
+            &mut |glimpse| {
+                glimpses.push((glimpse.labels.len(), glimpse.starts_at, glimpse.until));
+                true
+            },
+        );
         let none = none.unwrap();
-        let firing: Vec<_> = all.events.iter().filter(|event| alert(event).status == AlertStatus::Firing).collect();
-        let started = firing
+        let firing: Vec<_> = all
+            .events
             .iter()
-            .filter(|event| all.events.iter().position(|other| other == **event).is_some_and(|at| !all.unstarted.contains(&at)));
-        let expected: Vec<_> = started.map(|event| (alert(event).labels.iter().count(), alert(event).starts_at)).collect();
-        assert_eq!(glimpses.iter().map(|(labels, starts_at, _)| (*labels, *starts_at)).collect::<Vec<_>>(), expected);
+            .filter(|event| alert(event).status == AlertStatus::Firing)
+            .collect();
+        let started = firing.iter().filter(|event| {
+            all.events
+                .iter()
+                .position(|other| other == **event)
+                .is_some_and(|at| !all.unstarted.contains(&at))
+        });
+        let expected: Vec<_> = started
+            .map(|event| (alert(event).labels.iter().count(), alert(event).starts_at))
+            .collect();
+        assert_eq!(
+            glimpses
+                .iter()
+                .map(|(labels, starts_at, _)| (*labels, *starts_at))
+                .collect::<Vec<_>>(),
+            expected
+        );
         assert!(glimpses.iter().all(|(_, _, until)| until.is_some()));
-        assert_eq!((none.renewed, none.events.len()), (expected.len(), all.events.len() - expected.len()));
+        assert_eq!(
+            (none.renewed, none.events.len()),
+            (expected.len(), all.events.len() - expected.len())
+        );
         assert_eq!(none.faults, all.faults);
     }
 }
@@ -409,14 +569,25 @@ fn what_is_known_is_left_out_and_the_rest_is_read_as_ever() {
 fn of_a_label_sent_twice_the_last_counts_in_any_order() {
     let body = br#"{"version":"4","alerts":[{"status":"firing","startsAt":"2026-11-23T07:00:00Z",
         "labels":{"b":"1","alertname":"A","b":"2","a":"","c\u0041":"x"}}]}"#;
-    let labels: Vec<_> = alert(&webhook(body).events[0]).labels.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let labels: Vec<_> = alert(&webhook(body).events[0])
+        .labels
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     assert_eq!(labels, ["alertname=A", "b=2", "cA=x"]);
 }
 
 #[test]
 fn a_body_of_nothing_but_commas_is_no_hundred_thousand_faults() {
     let list = |count: usize| format!("[1{}]", ",1".repeat(count - 1));
-    let fault = prometheus::alerts_v2(list(100_001).as_bytes(), "prometheus", &LabelNames::default(), now()).unwrap_err().to_string();
+    let fault = prometheus::alerts_v2(
+        list(100_001).as_bytes(),
+        "prometheus",
+        &LabelNames::default(),
+        now(),
+    )
+    .unwrap_err()
+    .to_string();
     assert!(fault.contains("send fewer"), "{fault}");
     assert_eq!(posted(list(100_000).as_bytes()).faults.len(), 100_000);
     let fault = refused(&format!(r#"{{"version":"4","alerts":{}}}"#, list(100_001)));

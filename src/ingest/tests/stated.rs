@@ -10,7 +10,10 @@ use crate::model::settings::LabelNames;
 #[test]
 fn every_kind_of_event_can_be_sent() {
     let reading = events::events(EVERY_KIND, &LabelNames::default(), now()).unwrap();
-    assert_eq!(reading.events[0].subject, reading.events[1].subject, "an alert's end finds its beginning");
+    assert_eq!(
+        reading.events[0].subject, reading.events[1].subject,
+        "an alert's end finds its beginning"
+    );
     insta::assert_snapshot!(told(&reading), @r#"
 {"id":"087ee83e2f348261124f99434e34fb2f","subject":"206a666758530291","occurred_at":"2026-11-23T07:00:00Z","source":"api","service":"checkout","links":[{"title":"Dashboard","url":"https://grafana.example/d/1"}],"fact":{"kind":"alert","name":"HighErrorRate","status":"firing","labels":{"alertname":"HighErrorRate","service":"checkout"},"severity":"critical","starts_at":"2026-11-23T07:00:00Z","end_reason":"recovered"}}
 {"id":"b278b4b76d8baef7f322599cada51ac7","subject":"206a666758530291","occurred_at":"2026-11-23T07:05:00Z","source":"api","service":"checkout","fact":{"kind":"alert","name":"HighErrorRate","status":"resolved","labels":{"alertname":"HighErrorRate","service":"checkout"},"severity":"unknown","starts_at":"2026-11-23T07:00:00Z","ends_at":"2026-11-23T07:05:00Z","end_reason":"no_data"}}
@@ -37,10 +40,18 @@ fn alerts_of_two_services_are_two() {
 
 #[test]
 fn labels_of_an_event_give_service_environment_and_severity() {
-    let reading = given(r#"{"kind":"alert","status":"firing","labels":{"alertname":"A","app":"shop","env":"prod","severity":"page"}}"#);
+    let reading = given(
+        r#"{"kind":"alert","status":"firing","labels":{"alertname":"A","app":"shop","env":"prod","severity":"page"}}"#,
+    );
     let event = &reading.events[0];
-    assert_eq!((event.service.as_deref(), event.environment.as_deref()), (Some("shop"), Some("production")));
-    assert_eq!((alert(event).severity, alert(event).starts_at), (Severity::Critical, now()));
+    assert_eq!(
+        (event.service.as_deref(), event.environment.as_deref()),
+        (Some("shop"), Some("production"))
+    );
+    assert_eq!(
+        (alert(event).severity, alert(event).starts_at),
+        (Severity::Critical, now())
+    );
 }
 
 #[test]
@@ -89,15 +100,27 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
 [18].of: a subject belongs here: 16 hex digits in lower case
 [19]: an object belongs here, not a number
 ");
-    assert_eq!(given(r#"{"kind":"note"}"#).faults[0].path, "text", "a body that is no list has no positions");
+    assert_eq!(
+        given(r#"{"kind":"note"}"#).faults[0].path,
+        "text",
+        "a body that is no list has no positions"
+    );
 }
 
 #[test]
 fn an_event_ahead_of_time_keeps_its_id() {
     let body = r#"{"kind":"note","text":"x","occurred_at":"2026-11-23T09:00:00Z"}"#;
     let reading = given(body);
-    assert_eq!((reading.events[0].occurred_at, reading.events[0].clamped), (now(), true));
-    let again = events::events(body.as_bytes(), &LabelNames::default(), at("2026-11-23T07:20:00Z")).unwrap();
+    assert_eq!(
+        (reading.events[0].occurred_at, reading.events[0].clamped),
+        (now(), true)
+    );
+    let again = events::events(
+        body.as_bytes(),
+        &LabelNames::default(),
+        at("2026-11-23T07:20:00Z"),
+    )
+    .unwrap();
     assert_eq!(again.events[0].id, reading.events[0].id);
 }
 
@@ -147,7 +170,10 @@ fn text_has_a_bound() {
     let body = |length: usize| format!(r#"{{"reason":"{}"}}"#, "ö".repeat(length));
     assert!(people::request(body(4000).as_bytes(), now()).is_ok());
     let fault = people::request(body(4001).as_bytes(), now()).unwrap_err();
-    assert_eq!(fault.to_string(), "reason: 4001 characters; 4000 are the most. Say the rest behind a link");
+    assert_eq!(
+        fault.to_string(),
+        "reason: 4001 characters; 4000 are the most. Say the rest behind a link"
+    );
 }
 
 #[test]
@@ -172,7 +198,11 @@ fault drill: a drill has the environment `drill`; leave `environment` out
 "#
     );
     let subject = |body: &str| people::declaration(body.as_bytes(), now()).unwrap().subject;
-    assert_eq!(subject(r#"{"service":"a","title":"x"}"#), subject(r#"{"service":"a","status":"resolved"}"#), "the end finds its beginning");
+    assert_eq!(
+        subject(r#"{"service":"a","title":"x"}"#),
+        subject(r#"{"service":"a","status":"resolved"}"#),
+        "the end finds its beginning"
+    );
 }
 
 #[test]
@@ -199,21 +229,37 @@ fault closeness: a number from 0 (far off) to 1 (it all but happened) belongs he
 #[test]
 fn planned_work_has_two_ends_and_a_reason() {
     for (body, expected) in [
-        (r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T08:00:00Z"}"#, "why: missing"),
-        (r#"{"from":"2026-11-23T07:00:00Z","why":"x"}"#, "to: missing"),
-        (r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#, "to: before `from`"),
+        (
+            r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T08:00:00Z"}"#,
+            "why: missing",
+        ),
+        (
+            r#"{"from":"2026-11-23T07:00:00Z","why":"x"}"#,
+            "to: missing",
+        ),
+        (
+            r#"{"from":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#,
+            "to: before `from`",
+        ),
         (
             r#"{"form":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#,
             "form: not a key that is known here; did you mean `from`?",
         ),
     ] {
-        let fault = people::maintenance(body.as_bytes(), now()).unwrap_err().to_string();
+        let fault = people::maintenance(body.as_bytes(), now())
+            .unwrap_err()
+            .to_string();
         assert!(fault.starts_with(expected), "{fault}");
     }
     let told = |to: &str| {
-        let body = format!(r#"{{"service":"checkout","from":"2026-12-23T07:00:00Z","to":"{to}","why":"x"}}"#);
+        let body = format!(
+            r#"{{"service":"checkout","from":"2026-12-23T07:00:00Z","to":"{to}","why":"x"}}"#
+        );
         people::maintenance(body.as_bytes(), now()).unwrap()
     };
     let (one, other) = (told("2026-12-23T08:00:00Z"), told("2026-12-23T07:00:00Z"));
-    assert!(one.subject == other.subject && one.id != other.id, "it is told anew");
+    assert!(
+        one.subject == other.subject && one.id != other.id,
+        "it is told anew"
+    );
 }

@@ -6,7 +6,8 @@ use crate::model::incident::Decision;
 use crate::rules::{Comparison, Criterion, RuleSet, Test, Threshold};
 
 fn rules(text: &str) -> RuleSet {
-    load(&[("r.yaml".to_owned(), text.to_owned())]).unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
+    load(&[("r.yaml".to_owned(), text.to_owned())])
+        .unwrap_or_else(|faults| panic!("{text}: {faults:?}"))
 }
 
 /// The faults of a text, as people see them.
@@ -22,8 +23,15 @@ fn faults(text: &str) -> Vec<String> {
 fn criterion_fault(entry: &str, at: &str, words: &str) {
     let found = load(&[("r.yaml".to_owned(), format!("criteria:\n- {{{entry}}}"))]).unwrap_err();
     assert_eq!((found.len(), found[0].line), (1, 2), "{entry}: {found:?}");
-    let place: String = format!("- {{{entry}}}").chars().skip(found[0].column as usize - 1).collect();
-    assert!(place.starts_with(at), "points at {place:?}, not {at:?}: {}", found[0]);
+    let place: String = format!("- {{{entry}}}")
+        .chars()
+        .skip(found[0].column as usize - 1)
+        .collect();
+    assert!(
+        place.starts_with(at),
+        "points at {place:?}, not {at:?}: {}",
+        found[0]
+    );
     assert!(found[0].message.contains(words), "{entry}: {}", found[0]);
 }
 
@@ -41,33 +49,78 @@ fn every_kind_is_read_with_its_defaults() {
   - {name: h, on: recurrence, times: 3, within: 7d, decision: suggest}
 ",
     );
-    let tests: Vec<&Test> = set.criteria.iter().map(|criterion| &criterion.test).collect();
+    let tests: Vec<&Test> = set
+        .criteria
+        .iter()
+        .map(|criterion| &criterion.test)
+        .collect();
     let day = 86_400;
     assert_eq!(
         tests,
         [
             &Test::Outage,
-            &Test::Degradation { longest: Some(1800), total: None },
-            &Test::Degradation { longest: None, total: Some((3600, day)) },
+            &Test::Degradation {
+                longest: Some(1800),
+                total: None
+            },
+            &Test::Degradation {
+                longest: None,
+                total: Some((3600, day))
+            },
             &Test::Intervention { at_least: 1 },
             &Test::Request,
-            &Test::NearMiss { score_at_least: 0.0, quiet_for: 30 * day, at_most: (1, 7 * day) },
-            &Test::NearMiss { score_at_least: 5.0, quiet_for: 14 * day, at_most: (2, day) },
-            &Test::Recurrence { times: 3, within: 7 * day },
+            &Test::NearMiss {
+                score_at_least: 0.0,
+                quiet_for: 30 * day,
+                at_most: (1, 7 * day)
+            },
+            &Test::NearMiss {
+                score_at_least: 5.0,
+                quiet_for: 14 * day,
+                at_most: (2, day)
+            },
+            &Test::Recurrence {
+                times: 3,
+                within: 7 * day
+            },
         ]
     );
-    let Criterion { name, decision, shadow, filter, .. } = &set.criteria[2];
-    assert_eq!((name.as_str(), *decision, *shadow, filter.is_none()), ("c", Decision::Suggest, true, true));
-    assert_eq!(set.criteria[4].filter.as_ref().unwrap().source(), "request.reason != \"\"");
+    let Criterion {
+        name,
+        decision,
+        shadow,
+        filter,
+        ..
+    } = &set.criteria[2];
+    assert_eq!(
+        (name.as_str(), *decision, *shadow, filter.is_none()),
+        ("c", Decision::Suggest, true, true)
+    );
+    assert_eq!(
+        set.criteria[4].filter.as_ref().unwrap().source(),
+        "request.reason != \"\""
+    );
 }
 
 #[test]
 fn a_whole_file_may_be_a_shadow() {
     let trial = "criteria:\n- {name: a, on: outage, decision: hold}\n- {name: b, on: request, decision: hold, shadow: true}\nshadow: true";
     let live = "shadow: false\ncriteria: [{name: c, on: outage, decision: hold}, {name: d, on: outage, decision: hold, shadow: true}]";
-    let set = load(&[("trial.yaml".to_owned(), trial.to_owned()), ("live.yaml".to_owned(), live.to_owned())]).unwrap();
-    assert_eq!(set.criteria.iter().map(|criterion| criterion.shadow).collect::<Vec<_>>(), [true, true, false, true]);
-    assert!(!rules("shadow:\ncriteria: [{name: a, on: outage, decision: hold}]").criteria[0].shadow);
+    let set = load(&[
+        ("trial.yaml".to_owned(), trial.to_owned()),
+        ("live.yaml".to_owned(), live.to_owned()),
+    ])
+    .unwrap();
+    assert_eq!(
+        set.criteria
+            .iter()
+            .map(|criterion| criterion.shadow)
+            .collect::<Vec<_>>(),
+        [true, true, false, true]
+    );
+    assert!(
+        !rules("shadow:\ncriteria: [{name: a, on: outage, decision: hold}]").criteria[0].shadow
+    );
 }
 
 #[test]
@@ -82,8 +135,14 @@ fn what_a_shadow_file_may_not_say_is_told() {
             "r.yaml:5:1: `conditions` holds for all criteria, and a file with `shadow: true` decides nothing; move it to a file without",
         ]
     );
-    let told = faults("shadow: perhaps\ncriteria:\n- {name: a, on: outage, decision: hold, shadow: false}");
-    assert_eq!((told.len(), told[0].starts_with("r.yaml:1:9: ")), (1, true), "{told:?}");
+    let told = faults(
+        "shadow: perhaps\ncriteria:\n- {name: a, on: outage, decision: hold, shadow: false}",
+    );
+    assert_eq!(
+        (told.len(), told[0].starts_with("r.yaml:1:9: ")),
+        (1, true),
+        "{told:?}"
+    );
 }
 
 #[test]
@@ -96,13 +155,45 @@ fn conditions_and_correlation_are_read() {
 correlation: {correlate_by: [cluster, service], settle: 0, ignore: 'signal.name == \"Watchdog\"'}",
     );
     let errors = &set.conditions[0];
-    assert_eq!(errors.degraded, Threshold { comparison: Comparison::Above, value: 0.02 });
-    assert_eq!(errors.near_miss, Some(Threshold { comparison: Comparison::AtLeast, value: 0.01 }));
-    assert_eq!(errors.recovered, Some(Threshold { comparison: Comparison::Below, value: 0.005 }));
-    assert_eq!((errors.severity, errors.pending_for, errors.every), (Severity::Warning, 60, 30));
-    assert_eq!((errors.keep_firing_for, errors.no_data), (120, ConditionState::Degraded));
+    assert_eq!(
+        errors.degraded,
+        Threshold {
+            comparison: Comparison::Above,
+            value: 0.02
+        }
+    );
+    assert_eq!(
+        errors.near_miss,
+        Some(Threshold {
+            comparison: Comparison::AtLeast,
+            value: 0.01
+        })
+    );
+    assert_eq!(
+        errors.recovered,
+        Some(Threshold {
+            comparison: Comparison::Below,
+            value: 0.005
+        })
+    );
+    assert_eq!(
+        (errors.severity, errors.pending_for, errors.every),
+        (Severity::Warning, 60, 30)
+    );
+    assert_eq!(
+        (errors.keep_firing_for, errors.no_data),
+        (120, ConditionState::Degraded)
+    );
     let free = &set.conditions[1];
-    assert_eq!((free.severity, free.pending_for, free.keep_firing_for, free.every), (Severity::Critical, 0, 0, 15));
+    assert_eq!(
+        (
+            free.severity,
+            free.pending_for,
+            free.keep_firing_for,
+            free.every
+        ),
+        (Severity::Critical, 0, 0, 15)
+    );
     assert_eq!(free.no_data, ConditionState::Unknown);
     assert_eq!(set.correlation.correlate_by, ["cluster", "service"]);
     assert_eq!((set.correlation.settle, set.correlation.bridge), (0, 120));
@@ -111,7 +202,12 @@ correlation: {correlate_by: [cluster, service], settle: 0, ignore: 'signal.name 
 
 #[test]
 fn nothing_is_no_rules() {
-    for text in ["", "# only words\n", "criteria:\nconditions:\ncorrelation:\n", "criteria: []"] {
+    for text in [
+        "",
+        "# only words\n",
+        "criteria:\nconditions:\ncorrelation:\n",
+        "criteria: []",
+    ] {
         assert!(rules(text).criteria.is_empty(), "{text}");
     }
 }
@@ -127,7 +223,11 @@ fn one_run_finds_all_faults_of_all_files() {
         ("c.yaml".to_owned(), "criteria:\n- {name: x, on: request, decision: hold}\ncorrelation: {settle: 5}".to_owned()),
         ("d.yaml".to_owned(), "correlation: {}".to_owned()),
     ];
-    let found: Vec<String> = load(&files).unwrap_err().iter().map(ToString::to_string).collect();
+    let found: Vec<String> = load(&files)
+        .unwrap_err()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let beginnings = [
         "a.yaml:3:17: unknown value `outag`; did you mean `outage`?",
         "a.yaml:4:4: unknown key `nme`; did you mean `name`?",
@@ -139,7 +239,10 @@ fn one_run_finds_all_faults_of_all_files() {
     ];
     assert_eq!(found.len(), beginnings.len(), "{found:#?}");
     for (found, beginning) in found.iter().zip(beginnings) {
-        assert!(found.starts_with(beginning), "{found:?} does not start with {beginning:?}");
+        assert!(
+            found.starts_with(beginning),
+            "{found:?} does not start with {beginning:?}"
+        );
     }
 }
 
@@ -149,7 +252,10 @@ fn one_run_finds_every_fault_of_an_entry() {
         let found = faults(text);
         assert_eq!(found.len(), expected.len(), "{text}\n{found:#?}");
         for (found, expected) in found.iter().zip(expected) {
-            assert!(found.starts_with(&format!("r.yaml:{expected}")), "{found:?} does not start with {expected:?}");
+            assert!(
+                found.starts_with(&format!("r.yaml:{expected}")),
+                "{found:?} does not start with {expected:?}"
+            );
         }
     };
     check(
@@ -178,7 +284,12 @@ fn one_run_finds_every_fault_of_an_entry() {
     );
     check(
         "correlation:\n  settle: 5\n  bridg: 2m\n  lifetime: 0s\n  ignore: signal.nam == \"x\"",
-        &["2:11: \"5\" is no duration", "3:3: unknown key `bridg`", "4:13: `lifetime` must be longer", "5:18: `signal` has no field"],
+        &[
+            "2:11: \"5\" is no duration",
+            "3:3: unknown key `bridg`",
+            "4:13: `lifetime` must be longer",
+            "5:18: `signal` has no field",
+        ],
     );
 }
 
@@ -194,50 +305,154 @@ fn parameters_must_fit_their_kind() {
         "quiet_for: 1d",
         "it takes `times`, `within`",
     );
-    criterion_fault("name: a, on: degradation, decision: hold", "{name", "how long is long enough");
-    criterion_fault("name: a, on: degradation, total: 1h, decision: hold", "total: 1h", "`total` needs `within`");
-    criterion_fault("name: a, on: degradation, longest: 5m, within: 1h, decision: hold", "within: 1h", "`within` needs `total`");
-    criterion_fault("name: a, on: degradation, total: 2h, within: 1h, decision: hold", "total: 2h", "never be met");
-    criterion_fault("name: a, on: degradation, longest: 0m, decision: hold", "0m", "longer than nothing");
-    criterion_fault("name: a, on: degradation, longest: -5m, decision: hold", "-5m", "cannot be negative");
-    criterion_fault("name: a, on: degradation, longest: 30, decision: hold", "30", "unit is missing");
-    criterion_fault("name: a, on: degradation, longst: 30m, decision: hold", "longst", "did you mean `longest`?");
-    criterion_fault("name: a, on: intervention, at_least: 0, decision: hold", "0,", "at least 1");
-    criterion_fault("name: a, on: recurrence, within: 1d, decision: hold", "{name", "`times` is missing");
-    criterion_fault("name: a, on: recurrence, times: 2, decision: hold", "{name", "`within` is missing");
-    criterion_fault("name: a, on: recurrence, times: 1, within: 1d, decision: hold", "1, within", "at least 2");
-    criterion_fault("name: a, on: near_miss, score_at_least: -1, decision: hold", "-1", "not negative");
-    criterion_fault("name: a, on: near_miss, score_at_least: .nan, decision: hold", ".nan", "not negative");
-    criterion_fault("name: a, on: near_miss, at_most: 1 a week, decision: hold", "1 a week", "1 per 7d");
-    criterion_fault("name: a, on: near_miss, at_most: 0 per 7d, decision: hold", "0 per", "1 per 7d");
-    criterion_fault("name: a, on: near_miss, at_most: 1 per 7, decision: hold", "1 per 7,", "unit is missing");
-    criterion_fault("name: a, on: near_miss, quiet_for: 0d, decision: hold", "0d", "longer than nothing");
+    criterion_fault(
+        "name: a, on: degradation, decision: hold",
+        "{name",
+        "how long is long enough",
+    );
+    criterion_fault(
+        "name: a, on: degradation, total: 1h, decision: hold",
+        "total: 1h",
+        "`total` needs `within`",
+    );
+    criterion_fault(
+        "name: a, on: degradation, longest: 5m, within: 1h, decision: hold",
+        "within: 1h",
+        "`within` needs `total`",
+    );
+    criterion_fault(
+        "name: a, on: degradation, total: 2h, within: 1h, decision: hold",
+        "total: 2h",
+        "never be met",
+    );
+    criterion_fault(
+        "name: a, on: degradation, longest: 0m, decision: hold",
+        "0m",
+        "longer than nothing",
+    );
+    criterion_fault(
+        "name: a, on: degradation, longest: -5m, decision: hold",
+        "-5m",
+        "cannot be negative",
+    );
+    criterion_fault(
+        "name: a, on: degradation, longest: 30, decision: hold",
+        "30",
+        "unit is missing",
+    );
+    criterion_fault(
+        "name: a, on: degradation, longst: 30m, decision: hold",
+        "longst",
+        "did you mean `longest`?",
+    );
+    criterion_fault(
+        "name: a, on: intervention, at_least: 0, decision: hold",
+        "0,",
+        "at least 1",
+    );
+    criterion_fault(
+        "name: a, on: recurrence, within: 1d, decision: hold",
+        "{name",
+        "`times` is missing",
+    );
+    criterion_fault(
+        "name: a, on: recurrence, times: 2, decision: hold",
+        "{name",
+        "`within` is missing",
+    );
+    criterion_fault(
+        "name: a, on: recurrence, times: 1, within: 1d, decision: hold",
+        "1, within",
+        "at least 2",
+    );
+    criterion_fault(
+        "name: a, on: near_miss, score_at_least: -1, decision: hold",
+        "-1",
+        "not negative",
+    );
+    criterion_fault(
+        "name: a, on: near_miss, score_at_least: .nan, decision: hold",
+        ".nan",
+        "not negative",
+    );
+    criterion_fault(
+        "name: a, on: near_miss, at_most: 1 a week, decision: hold",
+        "1 a week",
+        "1 per 7d",
+    );
+    criterion_fault(
+        "name: a, on: near_miss, at_most: 0 per 7d, decision: hold",
+        "0 per",
+        "1 per 7d",
+    );
+    criterion_fault(
+        "name: a, on: near_miss, at_most: 1 per 7, decision: hold",
+        "1 per 7,",
+        "unit is missing",
+    );
+    criterion_fault(
+        "name: a, on: near_miss, quiet_for: 0d, decision: hold",
+        "0d",
+        "longer than nothing",
+    );
     criterion_fault("name: a, on: outage", "{name", "`decision` is missing");
-    criterion_fault("name: a, on: outage, decision: none", "none", "`hold` or `suggest`");
-    criterion_fault("name: two words, on: outage, decision: hold", "two words", "one word");
+    criterion_fault(
+        "name: a, on: outage, decision: none",
+        "none",
+        "`hold` or `suggest`",
+    );
+    criterion_fault(
+        "name: two words, on: outage, decision: hold",
+        "two words",
+        "one word",
+    );
     criterion_fault("name: \"\", on: outage, decision: hold", "\"\"", "one word");
 }
 
 #[test]
 fn faults_of_expressions_stand_at_their_character() {
-    criterion_fault("name: a, on: outage, decision: hold, where: incident.severty == \"critical\"", "severty", "did you mean `severity`?");
-    criterion_fault("name: a, on: outage, decision: hold, where: 'request.reason == \"\"'", "request", "`request` is not known here");
+    criterion_fault(
+        "name: a, on: outage, decision: hold, where: incident.severty == \"critical\"",
+        "severty",
+        "did you mean `severity`?",
+    );
+    criterion_fault(
+        "name: a, on: outage, decision: hold, where: 'request.reason == \"\"'",
+        "request",
+        "`request` is not known here",
+    );
     criterion_fault(
         "name: a, on: recurrence, times: 2, within: 1d, decision: hold, where: signal.name == \"a\"",
         "signal",
         "only `incident`",
     );
-    criterion_fault("name: a, on: outage, decision: hold, where: \"signal.kind == \\\"alarm\\\"\"", "\\\"alarm", "it is never");
+    criterion_fault(
+        "name: a, on: outage, decision: hold, where: \"signal.kind == \\\"alarm\\\"\"",
+        "\\\"alarm",
+        "it is never",
+    );
     let folded = "criteria:\n- name: a\n  on: outage\n  decision: hold\n  where: >-\n    incident.data_loss\n    && signal.nam == \"x\"";
-    assert!(faults(folded)[0].starts_with("r.yaml:7:15: `signal` has no field `nam`"), "{}", faults(folded)[0]);
+    assert!(
+        faults(folded)[0].starts_with("r.yaml:7:15: `signal` has no field `nam`"),
+        "{}",
+        faults(folded)[0]
+    );
     let ignore = "correlation:\n  ignore: incident.title == \"x\"";
-    assert!(faults(ignore)[0].starts_with("r.yaml:2:11: `incident` is not known here"), "{}", faults(ignore)[0]);
+    assert!(
+        faults(ignore)[0].starts_with("r.yaml:2:11: `incident` is not known here"),
+        "{}",
+        faults(ignore)[0]
+    );
 }
 
 #[test]
 fn conditions_that_contradict_themselves_are_faults() {
-    let fault =
-        |thresholds: &str| faults(&format!("conditions:\n- {{name: a, service: s, metrics: m, query: up, {thresholds}}}"))[0].clone();
+    let fault = |thresholds: &str| {
+        faults(&format!(
+            "conditions:\n- {{name: a, service: s, metrics: m, query: up, {thresholds}}}"
+        ))[0]
+            .clone()
+    };
     assert!(fault("degraded: 0.02").contains("is no threshold"));
     assert!(fault("degraded: '> much'").contains("is no threshold"));
     assert!(fault("degraded: '> inf'").contains("is no threshold"));
@@ -248,10 +463,14 @@ fn conditions_that_contradict_themselves_are_faults() {
     assert!(fault("degraded: '> 2', recovered: '> 1'").contains("other direction"));
     assert!(fault("degraded: '> 2', recovered: '< 3'").contains("hold at once"));
     assert!(fault("degraded: '> 2', every: 0s").contains("longer than nothing"));
-    assert!(fault("degraded: '> 2', no_data: near_miss").contains("`unknown` (the default), `degraded` or `healthy`"));
+    assert!(
+        fault("degraded: '> 2', no_data: near_miss")
+            .contains("`unknown` (the default), `degraded` or `healthy`")
+    );
     assert!(fault("degraded: '> 2', keep_firing_for: -1m").contains("cannot be negative"));
     assert!(fault("degraded: '> 2', severity: bad").contains("unknown value `bad`"));
-    let twice = "conditions:\n- &a {name: a, service: s, metrics: m, query: up, degraded: '> 1'}\n- *a";
+    let twice =
+        "conditions:\n- &a {name: a, service: s, metrics: m, query: up, degraded: '> 1'}\n- *a";
     assert!(faults(twice)[0].contains("second condition `a`"));
 }
 
@@ -259,7 +478,11 @@ fn conditions_that_contradict_themselves_are_faults() {
 fn the_shipped_rules_are_in_order() {
     let (name, text) = SHIPPED;
     let set = load(&[(name.to_owned(), text.to_owned())]).unwrap();
-    let decisions: Vec<_> = set.criteria.iter().map(|criterion| (criterion.name.as_str(), criterion.decision)).collect();
+    let decisions: Vec<_> = set
+        .criteria
+        .iter()
+        .map(|criterion| (criterion.name.as_str(), criterion.decision))
+        .collect();
     assert_eq!(
         decisions,
         [
@@ -272,9 +495,10 @@ fn the_shipped_rules_are_in_order() {
             ("came-back", Decision::Suggest),
         ]
     );
-    assert!(
-        set.criteria
-            .iter()
-            .all(|criterion| criterion.filter.as_ref().is_some_and(|filter| filter.source().contains("incident.environment")))
-    );
+    assert!(set.criteria.iter().all(|criterion| {
+        criterion
+            .filter
+            .as_ref()
+            .is_some_and(|filter| filter.source().contains("incident.environment"))
+    }));
 }

@@ -4,7 +4,9 @@ use crate::model::event::Labels;
 fn query(text: &str) -> Query {
     let understood = understand(text);
     assert_eq!(understood.doubt, None, "{text}");
-    understood.of_samples.unwrap_or_else(|why| panic!("{text}: {why}"))
+    understood
+        .of_samples
+        .unwrap_or_else(|why| panic!("{text}: {why}"))
 }
 
 fn refused(text: &str, why: &str) {
@@ -13,29 +15,59 @@ fn refused(text: &str, why: &str) {
 }
 
 fn labels(pairs: &[(&str, &str)]) -> Labels {
-    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[test]
 fn what_samples_can_answer_is_read() {
-    let Query::Ratio { of, to, agree } =
-        query(r#"sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[1m30s]))"#)
-    else {
+    let Query::Ratio { of, to, agree } = query(
+        r#"sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[1m30s]))"#,
+    ) else {
         panic!("no ratio")
     };
     assert_eq!(agree, Groups::Without(Vec::new()));
     assert_eq!((of.looks_back(), to.looks_back()), (300, 90));
-    let Query::Fold { how: Fold::Sum, of, groups } = *of else { panic!("no sum") };
+    let Query::Fold {
+        how: Fold::Sum,
+        of,
+        groups,
+    } = *of
+    else {
+        panic!("no sum")
+    };
     assert_eq!(groups, Groups::By(Vec::new()));
-    let Query::Change { of, per_second: true, .. } = *of else { panic!("no rate") };
-    assert!(of.takes(&labels(&[("code", "503")])) && !of.takes(&labels(&[("code", "200")])) && !of.takes(&labels(&[])));
+    let Query::Change {
+        of,
+        per_second: true,
+        ..
+    } = *of
+    else {
+        panic!("no rate")
+    };
+    assert!(
+        of.takes(&labels(&[("code", "503")]))
+            && !of.takes(&labels(&[("code", "200")]))
+            && !of.takes(&labels(&[]))
+    );
 
-    let quantile = query(r#"histogram_quantile(0.99, sum by (le, instance) (increase(seconds_bucket[10m])))"#);
+    let quantile =
+        query(r#"histogram_quantile(0.99, sum by (le, instance) (increase(seconds_bucket[10m])))"#);
     assert!(matches!(quantile, Query::Quantile { share, .. } if (share - 0.99).abs() < 1e-9));
     assert_eq!(quantile.selectors()[0].name, "seconds_bucket");
 
     let scaled = query("1 - (free / on(device) size)");
-    let Query::Scaled { how: Arithmetic::Subtract, number_first: true, of, .. } = scaled else { panic!("{scaled:?}") };
+    let Query::Scaled {
+        how: Arithmetic::Subtract,
+        number_first: true,
+        of,
+        ..
+    } = scaled
+    else {
+        panic!("{scaled:?}")
+    };
     assert!(matches!(*of, Query::Ratio { agree: Groups::By(names), .. } if names == ["device"]));
     assert_eq!(query(r#"{__name__="a", b!="c"}"#).selectors()[0].name, "a");
 }
@@ -52,7 +84,10 @@ fn what_is_richer_says_so() {
     refused("a offset 5m", "`offset`");
     refused(r#"{job="a"}"#, "does not name its metric");
     refused("3", "names no metric");
-    refused(&format!("{}a{}", "(".repeat(40), ")".repeat(40)), "nests so deep");
+    refused(
+        &format!("{}a{}", "(".repeat(40), ")".repeat(40)),
+        "nests so deep",
+    );
 }
 
 #[test]

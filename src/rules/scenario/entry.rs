@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::{AlertTold, Samples, ScenarioEvent, Told, series};
 use crate::model::event::{
-    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy, EndReason, Intervention, Labels, NearMiss,
-    Note, Request, Severity,
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy,
+    EndReason, Intervention, Labels, NearMiss, Note, Request, Severity,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::rules::Seconds;
@@ -18,10 +18,33 @@ use crate::yaml::{Duration, Node, Spanned, Value};
 pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     ("alert", &["status", "severity", "labels", "end_reason"]),
     ("condition", &["state", "severity", "labels", "value"]),
-    ("declaration", &["status", "severity", "key", "planned", "data_loss", "detected_by"]),
-    ("intervention", &["why", "stated", "should_be_automatic", "dry_run", "refused", "planned"]),
+    (
+        "declaration",
+        &[
+            "status",
+            "severity",
+            "key",
+            "planned",
+            "data_loss",
+            "detected_by",
+        ],
+    ),
+    (
+        "intervention",
+        &[
+            "why",
+            "stated",
+            "should_be_automatic",
+            "dry_run",
+            "refused",
+            "planned",
+        ],
+    ),
     ("request", &["requester"]),
-    ("near_miss", &["severity", "closeness", "by_luck", "barriers_left"]),
+    (
+        "near_miss",
+        &["severity", "closeness", "by_luck", "barriers_left"],
+    ),
     ("change", &["title", "revision"]),
     ("acknowledgement", &[]),
     ("note", &[]),
@@ -29,7 +52,14 @@ pub(crate) const KINDS: [(&str, &[&str]); 10] = [
 ];
 const SAMPLES: &str = "samples";
 /// Keys of every event.
-pub(crate) const COMMON: [&str; 6] = ["at", "service", "environment", "incident", "actor", "actor_kind"];
+pub(crate) const COMMON: [&str; 6] = [
+    "at",
+    "service",
+    "environment",
+    "incident",
+    "actor",
+    "actor_kind",
+];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,24 +113,40 @@ struct Entry {
 }
 
 /// Reads all events and samples of a scenario. What resolves or acknowledges is tied to what came before it.
-pub(crate) fn events(file: &str, nodes: &[Node], faults: &mut Vec<Fault>) -> (Vec<ScenarioEvent>, Vec<Samples>) {
+pub(crate) fn events(
+    file: &str,
+    nodes: &[Node],
+    faults: &mut Vec<Fault>,
+) -> (Vec<ScenarioEvent>, Vec<Samples>) {
     let mut above = Before::default();
     let mut lost = false;
     for node in nodes {
         let before = faults.len();
-        let Some(entry) = yaml::read_entry::<Entry>(file, node, &["at"], faults) else { continue };
+        let Some(entry) = yaml::read_entry::<Entry>(file, node, &["at"], faults) else {
+            continue;
+        };
         if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {
-            faults.push(at.position.fault(file, "this is before the event above it; events stand in the order of time"));
+            faults.push(at.position.fault(
+                file,
+                "this is before the event above it; events stand in the order of time",
+            ));
         }
-        above.at = entry.at.as_ref().map_or(above.at, |at| at.value.seconds.max(above.at));
-        let kind = matches!(node.value, Value::Map(_)).then(|| kind(file, node, faults)).flatten();
+        above.at = entry
+            .at
+            .as_ref()
+            .map_or(above.at, |at| at.value.seconds.max(above.at));
+        let kind = matches!(node.value, Value::Map(_))
+            .then(|| kind(file, node, faults))
+            .flatten();
         // The rest looks at keys together, and at the events before: where some are faulty it would complain of what follows from that.
         let whole = faults.len() == before;
         let refers = kind == Some("acknowledgement") || entry.status == Some(AlertStatus::Resolved);
         let read = match kind.filter(|_| whole && !(refers && lost)) {
             None => Ok(()),
             Some(SAMPLES) => samples(file, node, entry).map(|read| above.samples.push(read)),
-            Some(kind) => event(file, node, kind, entry, &above).map(|read| above.events.push(read)),
+            Some(kind) => {
+                event(file, node, kind, entry, &above).map(|read| above.events.push(read))
+            }
         };
         faults.extend(read.err());
         lost |= faults.len() > before;
@@ -120,8 +166,15 @@ struct Before {
 fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str> {
     let mut present = KINDS.iter().filter(|(kind, _)| node.get(kind).is_some());
     let Some((kind, keys)) = present.next() else {
-        let list = KINDS.iter().map(|(kind, _)| format!("`{kind}`")).collect::<Vec<_>>().join(", ");
-        faults.push(node.position().fault(file, format!("what happened? give one of {list}")));
+        let list = KINDS
+            .iter()
+            .map(|(kind, _)| format!("`{kind}`"))
+            .collect::<Vec<_>>()
+            .join(", ");
+        faults.push(
+            node.position()
+                .fault(file, format!("what happened? give one of {list}")),
+        );
         return None;
     };
     if let Some((second, _)) = present.next() {
@@ -130,35 +183,83 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
         return None;
     }
     // What samples are about stands in the rules.
-    let common = if *kind == SAMPLES { &COMMON[..1] } else { &COMMON[..] };
+    let common = if *kind == SAMPLES {
+        &COMMON[..1]
+    } else {
+        &COMMON[..]
+    };
     let fits = |key: &&str| common.contains(key) || keys.contains(key);
-    let all: BTreeSet<&str> = COMMON.iter().chain(KINDS.iter().flat_map(|(_, keys)| keys.iter())).copied().collect();
-    for key in all.iter().filter(|key| node.get(key).is_some() && !fits(key)) {
-        faults.push(node.key_position(key).fault(file, format!("`{key}` says nothing about `{kind}`")));
+    let all: BTreeSet<&str> = COMMON
+        .iter()
+        .chain(KINDS.iter().flat_map(|(_, keys)| keys.iter()))
+        .copied()
+        .collect();
+    for key in all
+        .iter()
+        .filter(|key| node.get(key).is_some() && !fits(key))
+    {
+        faults.push(
+            node.key_position(key)
+                .fault(file, format!("`{key}` says nothing about `{kind}`")),
+        );
     }
     Some(kind)
 }
 
 fn samples(file: &str, node: &Node, entry: Entry) -> Result<Samples, Fault> {
-    let Entry { at, samples, values, labels, .. } = entry;
+    let Entry {
+        at,
+        samples,
+        values,
+        labels,
+        ..
+    } = entry;
     let condition = samples.filter(|name| !name.trim().is_empty());
-    let condition =
-        condition.ok_or_else(|| node.key_position(SAMPLES).fault(file, "`samples` needs the name of a condition of the rules"))?;
-    let missing =
-        || node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one each time it is evaluated");
-    let given = series::Given { condition, values: values.ok_or_else(missing)?, labels };
+    let condition = condition.ok_or_else(|| {
+        node.key_position(SAMPLES)
+            .fault(file, "`samples` needs the name of a condition of the rules")
+    })?;
+    let missing = || {
+        node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one each time it is evaluated")
+    };
+    let given = series::Given {
+        condition,
+        values: values.ok_or_else(missing)?,
+        labels,
+    };
     let at = at.map_or(0, |at| at.value.seconds);
     series::read(file, at, node.line, given)
 }
 
-fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> Result<ScenarioEvent, Fault> {
+fn event(
+    file: &str,
+    node: &Node,
+    kind: &str,
+    entry: Entry,
+    before: &Before,
+) -> Result<ScenarioEvent, Fault> {
     let fault = |key: &str, message: String| node.key_position(key).fault(file, message);
-    let needed = |key: &str, word: &str| node.position().fault(file, format!("`{key}` is missing: {word}"));
-    let name = |name: Option<String>| {
-        name.filter(|name| !name.trim().is_empty())
-            .ok_or_else(|| fault(kind, format!("`{kind}` needs a few words: its name, or what happened")))
+    let needed = |key: &str, word: &str| {
+        node.position()
+            .fault(file, format!("`{key}` is missing: {word}"))
     };
-    let Entry { at, service, environment, incident, status, severity, .. } = entry;
+    let name = |name: Option<String>| {
+        name.filter(|name| !name.trim().is_empty()).ok_or_else(|| {
+            fault(
+                kind,
+                format!("`{kind}` needs a few words: its name, or what happened"),
+            )
+        })
+    };
+    let Entry {
+        at,
+        service,
+        environment,
+        incident,
+        status,
+        severity,
+        ..
+    } = entry;
     let at = at.map_or(0, |at| at.value.seconds);
     let told = match kind {
         "alert" => {
@@ -172,21 +273,44 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> 
             };
             match status {
                 AlertStatus::Firing => {
-                    let labels = all_labels(&name, service.as_deref(), environment.as_deref(), severity, entry.labels);
-                    Told::Alert { alert, labels, starts: at }
+                    let labels = all_labels(
+                        &name,
+                        service.as_deref(),
+                        environment.as_deref(),
+                        severity,
+                        entry.labels,
+                    );
+                    Told::Alert {
+                        alert,
+                        labels,
+                        starts: at,
+                    }
                 }
                 AlertStatus::Resolved => {
                     let (labels, starts, severity) = firing(&before.events, &name, service.as_deref(), &entry.labels)
                         .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels stands before this")))?;
-                    Told::Alert { alert: AlertTold { severity, ..alert }, labels, starts }
+                    Told::Alert {
+                        alert: AlertTold { severity, ..alert },
+                        labels,
+                        starts,
+                    }
                 }
             }
         }
         "condition" => {
-            let state = entry.state.ok_or_else(|| needed("state", "`healthy`, `degraded`, `near_miss` or `unknown`"))?;
+            let state = entry.state.ok_or_else(|| {
+                needed("state", "`healthy`, `degraded`, `near_miss` or `unknown`")
+            })?;
             let severity = severity.unwrap_or(Severity::Critical);
             let name = name(entry.condition)?;
-            Told::Condition(Condition { name, state, severity, labels: entry.labels.into(), value: entry.value, since: None })
+            Told::Condition(Condition {
+                name,
+                state,
+                severity,
+                labels: entry.labels.into(),
+                value: entry.value,
+                since: None,
+            })
         }
         "declaration" => Told::Declaration(Declaration {
             key: entry.key,
@@ -206,10 +330,19 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> 
             refused: entry.refused,
             planned: entry.planned,
         }),
-        "request" => Told::Request(Request { reason: name(entry.request)?, requester: entry.requester }),
+        "request" => Told::Request(Request {
+            reason: name(entry.request)?,
+            requester: entry.requester,
+        }),
         "near_miss" => {
-            if entry.closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
-                return Err(fault("closeness", "`closeness` goes from 0 to 1".to_owned()));
+            if entry
+                .closeness
+                .is_some_and(|closeness| !(0.0..=1.0).contains(&closeness))
+            {
+                return Err(fault(
+                    "closeness",
+                    "`closeness` goes from 0 to 1".to_owned(),
+                ));
             }
             Told::NearMiss(NearMiss {
                 what: name(entry.near_miss)?,
@@ -219,20 +352,43 @@ fn event(file: &str, node: &Node, kind: &str, entry: Entry, before: &Before) -> 
                 barriers_left: entry.barriers_left,
             })
         }
-        "change" => Told::Change(Change { what: name(entry.change)?, title: entry.title, revision: entry.revision, line: None }),
-        "note" => Told::Note(Note { text: name(entry.note)? }),
+        "change" => Told::Change(Change {
+            what: name(entry.change)?,
+            title: entry.title,
+            revision: entry.revision,
+            line: None,
+        }),
+        "note" => Told::Note(Note {
+            text: name(entry.note)?,
+        }),
         _ => match entry.acknowledgement.as_deref().unwrap_or_default() {
             "" | "incident" => Told::Acknowledgement(None),
-            name => Told::Acknowledgement(Some(Box::new(acknowledged(before, name).map_err(|message| fault("acknowledgement", message))?))),
+            name => Told::Acknowledgement(Some(Box::new(
+                acknowledged(before, name).map_err(|message| fault("acknowledgement", message))?,
+            ))),
         },
     };
     let kind = entry.actor_kind.unwrap_or(ActorKind::Human);
     let actor = entry.actor.map(|id| Actor { id, kind });
-    Ok(ScenarioEvent { at, line: node.line, service, environment, incident, actor, told })
+    Ok(ScenarioEvent {
+        at,
+        line: node.line,
+        service,
+        environment,
+        incident,
+        actor,
+        told,
+    })
 }
 
 /// The labels a Prometheus alert would carry.
-fn all_labels(name: &str, service: Option<&str>, environment: Option<&str>, severity: Option<Severity>, given: Labels) -> Labels {
+fn all_labels(
+    name: &str,
+    service: Option<&str>,
+    environment: Option<&str>,
+    severity: Option<Severity>,
+    given: Labels,
+) -> Labels {
     let severity = severity.map(|severity| match severity {
         Severity::None => "none",
         Severity::Info => "info",
@@ -240,19 +396,41 @@ fn all_labels(name: &str, service: Option<&str>, environment: Option<&str>, seve
         Severity::Warning => "warning",
         Severity::Critical => "critical",
     });
-    let stated = [("alertname", Some(name)), ("service", service), ("environment", environment), ("severity", severity)];
-    let mut labels: Labels = stated.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+    let stated = [
+        ("alertname", Some(name)),
+        ("service", service),
+        ("environment", environment),
+        ("severity", severity),
+    ];
+    let mut labels: Labels = stated
+        .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned())))
+        .collect();
     labels.extend(given);
     labels
 }
 
 /// Labels, beginning and severity of the alert that is firing under this name, with this service and these labels.
-fn firing(before: &[ScenarioEvent], wanted: &str, service: Option<&str>, given: &Labels) -> Option<(Labels, i64, Severity)> {
-    let fits = |labels: &Labels| given.iter().all(|(name, value)| labels.get(name) == Some(value));
+fn firing(
+    before: &[ScenarioEvent],
+    wanted: &str,
+    service: Option<&str>,
+    given: &Labels,
+) -> Option<(Labels, i64, Severity)> {
+    let fits = |labels: &Labels| {
+        given
+            .iter()
+            .all(|(name, value)| labels.get(name) == Some(value))
+    };
     before.iter().rev().find_map(|event| match &event.told {
-        Told::Alert { alert, labels, starts } if alert.name == wanted && event.service.as_deref() == service && fits(labels) => {
-            Some((alert.status == AlertStatus::Firing).then(|| (labels.clone(), *starts, alert.severity)))
-        }
+        Told::Alert {
+            alert,
+            labels,
+            starts,
+        } if alert.name == wanted && event.service.as_deref() == service && fits(labels) => Some(
+            (alert.status == AlertStatus::Firing)
+                .then(|| (labels.clone(), *starts, alert.severity)),
+        ),
         _ => None,
     })?
 }
@@ -268,7 +446,15 @@ fn stand_in(samples: &Samples) -> ScenarioEvent {
         since: None,
     };
     let (at, line, told) = (samples.at, samples.line, Told::Condition(condition));
-    ScenarioEvent { at, line, service: None, environment: None, incident: None, actor: None, told }
+    ScenarioEvent {
+        at,
+        line,
+        service: None,
+        environment: None,
+        incident: None,
+        actor: None,
+        told,
+    }
 }
 
 fn signal_name(event: &ScenarioEvent) -> Option<&str> {
@@ -281,15 +467,33 @@ fn signal_name(event: &ScenarioEvent) -> Option<&str> {
 }
 
 fn acknowledged(before: &Before, name: &str) -> Result<ScenarioEvent, String> {
-    if let Some(event) = before.events.iter().rev().find(|event| signal_name(event) == Some(name)) {
+    if let Some(event) = before
+        .events
+        .iter()
+        .rev()
+        .find(|event| signal_name(event) == Some(name))
+    {
         return Ok(event.clone());
     }
-    if let Some(samples) = before.samples.iter().rev().find(|samples| samples.condition == name) {
+    if let Some(samples) = before
+        .samples
+        .iter()
+        .rev()
+        .find(|samples| samples.condition == name)
+    {
         return Ok(stand_in(samples));
     }
-    let samples = before.samples.iter().map(|samples| samples.condition.as_str());
-    let meant = nearest(name, before.events.iter().filter_map(signal_name).chain(samples))
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default();
-    Err(format!("no alert, condition or declaration `{name}` stands before this{meant}"))
+    let samples = before
+        .samples
+        .iter()
+        .map(|samples| samples.condition.as_str());
+    let meant = nearest(
+        name,
+        before.events.iter().filter_map(signal_name).chain(samples),
+    )
+    .map(|name| format!("; did you mean `{name}`?"))
+    .unwrap_or_default();
+    Err(format!(
+        "no alert, condition or declaration `{name}` stands before this{meant}"
+    ))
 }

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::{RuleSet, Seconds};
 use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact, Intervention, LabelSet, Labels, NearMiss,
-    Note, Request,
+    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact,
+    Intervention, LabelSet, Labels, NearMiss, Note, Request,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::model::incident::{Decision, Outcome};
@@ -36,11 +36,26 @@ impl ScenarioFile {
     /// A fault for each criterion that is expected of rules which do not have it.
     #[must_use]
     pub fn unknown_criteria(&self, file: &str, rules: &RuleSet) -> Vec<Fault> {
-        let known = || rules.criteria.iter().map(|criterion| criterion.name.as_str());
-        let unknown = self.named.iter().filter(|(_, name)| !known().any(|known| known == name));
+        let known = || {
+            rules
+                .criteria
+                .iter()
+                .map(|criterion| criterion.name.as_str())
+        };
+        let unknown = self
+            .named
+            .iter()
+            .filter(|(_, name)| !known().any(|known| known == name));
         let told = unknown.map(|(position, name)| {
-            let meant = nearest(name, known()).map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
-            position.fault(file, format!("no rule file named here has a criterion `{}`{meant}", name.escape_debug()))
+            let meant = nearest(name, known())
+                .map_or_else(String::new, |name| format!("; did you mean `{name}`?"));
+            position.fault(
+                file,
+                format!(
+                    "no rule file named here has a criterion `{}`{meant}",
+                    name.escape_debug()
+                ),
+            )
         });
         told.collect()
     }
@@ -143,7 +158,11 @@ impl ScenarioEvent {
     pub fn event(&self, origin: Time) -> Event {
         let instant = |seconds| origin + chrono::TimeDelta::seconds(seconds);
         let fact = match &self.told {
-            Told::Alert { alert, labels, starts } => Fact::Alert(Alert {
+            Told::Alert {
+                alert,
+                labels,
+                starts,
+            } => Fact::Alert(Alert {
                 seen_again: None,
                 recalled: false,
                 name: alert.name.as_str().into(),
@@ -157,9 +176,9 @@ impl ScenarioEvent {
                 keep_firing_for: None,
                 end_reason: alert.end_reason,
             }),
-            Told::Acknowledgement(of) => {
-                Fact::Acknowledgement(Acknowledgement { of: of.as_ref().map(|event| event.event(origin).subject) })
-            }
+            Told::Acknowledgement(of) => Fact::Acknowledgement(Acknowledgement {
+                of: of.as_ref().map(|event| event.event(origin).subject),
+            }),
             Told::Condition(condition) => Fact::Condition(condition.clone()),
             Told::Declaration(declaration) => Fact::Declaration(declaration.clone()),
             Told::Intervention(intervention) => Fact::Intervention(intervention.clone()),
@@ -196,33 +215,65 @@ struct ExpectEntry {
 pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
     let node = yaml::parse(file, text).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
-    let mut read = ScenarioFile { rules: Vec::new(), scenarios: Vec::new(), named: Vec::new() };
+    let mut read = ScenarioFile {
+        rules: Vec::new(),
+        scenarios: Vec::new(),
+        named: Vec::new(),
+    };
     for (key, section) in yaml::sections(file, &node, &["rules", "scenarios"], &mut faults) {
         if key.name == "rules" {
-            read.rules = yaml::read_list::<Spanned<String>>(file, section, &mut faults).into_iter().map(|(_, path)| path).collect();
+            read.rules = yaml::read_list::<Spanned<String>>(file, section, &mut faults)
+                .into_iter()
+                .map(|(_, path)| path)
+                .collect();
         } else {
             let entries = yaml::entries(file, section, &mut faults);
-            read.scenarios = entries.iter().filter_map(|entry| scenario(file, entry, &mut faults)).collect();
+            read.scenarios = entries
+                .iter()
+                .filter_map(|entry| scenario(file, entry, &mut faults))
+                .collect();
             read.named = entries.iter().flat_map(named).collect();
         }
     }
     if read.rules.is_empty() && node.get("rules").is_none() {
-        faults.push(node.position().fault(file, "`rules` is missing: the rule files under test, as in `rules: [postmortems.yaml]`"));
+        faults.push(node.position().fault(
+            file,
+            "`rules` is missing: the rule files under test, as in `rules: [postmortems.yaml]`",
+        ));
     }
     faults.sort();
-    if faults.is_empty() { Ok(read) } else { Err(faults) }
+    if faults.is_empty() {
+        Ok(read)
+    } else {
+        Err(faults)
+    }
 }
 
 fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario> {
     let mut name = None;
-    let mut scenario = Scenario { name: String::new(), line: node.line, events: Vec::new(), samples: Vec::new(), expect: Vec::new() };
+    let mut scenario = Scenario {
+        name: String::new(),
+        line: node.line,
+        events: Vec::new(),
+        samples: Vec::new(),
+        expect: Vec::new(),
+    };
     for (key, section) in yaml::sections(file, node, &["name", "events", "expect"], faults) {
         match key.name.as_str() {
-            "name" => name = yaml::read::<Spanned<String>>(file, section).map_err(|fault| faults.push(fault)).ok(),
-            "events" => (scenario.events, scenario.samples) = entry::events(file, yaml::entries(file, section, faults), faults),
+            "name" => {
+                name = yaml::read::<Spanned<String>>(file, section)
+                    .map_err(|fault| faults.push(fault))
+                    .ok()
+            }
+            "events" => {
+                (scenario.events, scenario.samples) =
+                    entry::events(file, yaml::entries(file, section, faults), faults)
+            }
             _ => {
                 let entries = yaml::entries(file, section, faults).iter();
-                scenario.expect = entries.filter_map(|entry| expect(file, entry, faults)).collect();
+                scenario.expect = entries
+                    .filter_map(|entry| expect(file, entry, faults))
+                    .collect();
             }
         }
     }
@@ -237,20 +288,56 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
 
 fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expect> {
     let before = faults.len();
-    let ExpectEntry { at, service, decision, criteria, incidents, postmortems } = yaml::read_entry(file, node, &["at"], faults)?;
+    let ExpectEntry {
+        at,
+        service,
+        decision,
+        criteria,
+        incidents,
+        postmortems,
+    } = yaml::read_entry(file, node, &["at"], faults)?;
     let criteria = criteria.unwrap_or_default();
-    if faults.len() == before && decision.is_none() && criteria.is_empty() && incidents.is_none() && postmortems.is_none() {
-        faults.push(node.position().fault(file, "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`"));
+    if faults.len() == before
+        && decision.is_none()
+        && criteria.is_empty()
+        && incidents.is_none()
+        && postmortems.is_none()
+    {
+        faults.push(node.position().fault(
+            file,
+            "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`",
+        ));
     }
-    Some(Expect { at: at?.seconds, line: node.line, service, decision, criteria, incidents, postmortems })
+    Some(Expect {
+        at: at?.seconds,
+        line: node.line,
+        service,
+        decision,
+        criteria,
+        incidents,
+        postmortems,
+    })
 }
 
 /// The criteria that a scenario's expectations name.
 fn named(scenario: &Node) -> Vec<(Position, String)> {
-    let Some(Node { value: Value::List(expect), .. }) = scenario.get("expect") else { return Vec::new() };
+    let Some(Node {
+        value: Value::List(expect),
+        ..
+    }) = scenario.get("expect")
+    else {
+        return Vec::new();
+    };
     let criteria = expect.iter().filter_map(|entry| entry.get("criteria"));
-    let keys = criteria.flat_map(|node| if let Value::Map(entries) = &node.value { entries.as_slice() } else { &[] });
-    keys.map(|(key, _)| (key.position(), key.name.clone())).collect()
+    let keys = criteria.flat_map(|node| {
+        if let Value::Map(entries) = &node.value {
+            entries.as_slice()
+        } else {
+            &[]
+        }
+    });
+    keys.map(|(key, _)| (key.position(), key.name.clone()))
+        .collect()
 }
 
 #[cfg(test)]

@@ -16,8 +16,17 @@ pub(crate) struct Given {
 }
 
 /// Reads one entry of samples, which begins at `at` and stands in `line`.
-pub(crate) fn read(file: &str, at: super::Seconds, line: u64, given: Given) -> Result<Samples, Fault> {
-    let Given { condition, values: text, labels } = given;
+pub(crate) fn read(
+    file: &str,
+    at: super::Seconds,
+    line: u64,
+    given: Given,
+) -> Result<Samples, Fault> {
+    let Given {
+        condition,
+        values: text,
+        labels,
+    } = given;
     let mut values = Vec::new();
     let mut offset = 0;
     for word in text.value.split(char::is_whitespace) {
@@ -28,27 +37,49 @@ pub(crate) fn read(file: &str, at: super::Seconds, line: u64, given: Given) -> R
         offset += word.chars().count() + 1;
     }
     if values.is_empty() {
-        return Err(text.position.fault(file, "`values` is empty; write for example \"0x3 0.03x40 _x2 stale 0\""));
+        return Err(text.position.fault(
+            file,
+            "`values` is empty; write for example \"0x3 0.03x40 _x2 stale 0\"",
+        ));
     }
-    Ok(Samples { at, line, condition, labels, values })
+    Ok(Samples {
+        at,
+        line,
+        condition,
+        labels,
+        values,
+    })
 }
 
 /// Adds the values of one word: `a`, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`. As in promtool, `xN` repeats a value N times more.
 fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
-    let bad = || format!("{word:?} is no value; write a number, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`");
+    let bad = || {
+        format!(
+            "{word:?} is no value; write a number, `axN`, `a+bxN`, `a-bxN`, `_`, `_xN` or `stale`"
+        )
+    };
     if word == "stale" {
         return add(word, values, 1, |_| None);
     }
     if let Some(rest) = word.strip_prefix('_') {
-        let times = if rest.is_empty() { 1 } else { times(rest).ok_or_else(bad)? };
+        let times = if rest.is_empty() {
+            1
+        } else {
+            times(rest).ok_or_else(bad)?
+        };
         return add(word, values, times, |_| None);
     }
     let (first, rest) = number(word).ok_or_else(bad)?;
     if rest.is_empty() {
         return add(word, values, 1, |_| Some(first));
     }
-    let (step, rest) =
-        if rest.starts_with('x') { (0.0, rest) } else { number(rest).filter(|_| rest.starts_with(['+', '-'])).ok_or_else(bad)? };
+    let (step, rest) = if rest.starts_with('x') {
+        (0.0, rest)
+    } else {
+        number(rest)
+            .filter(|_| rest.starts_with(['+', '-']))
+            .ok_or_else(bad)?
+    };
     let more = times(rest).ok_or_else(bad)?;
     // One after the other, as promtool adds them up: the last digits must be the same.
     let mut next = first;
@@ -60,9 +91,16 @@ fn expand(word: &str, values: &mut Vec<Option<f64>>) -> Result<(), String> {
     })
 }
 
-fn add(word: &str, values: &mut Vec<Option<f64>>, count: usize, value: impl FnMut(usize) -> Option<f64>) -> Result<(), String> {
+fn add(
+    word: &str,
+    values: &mut Vec<Option<f64>>,
+    count: usize,
+    value: impl FnMut(usize) -> Option<f64>,
+) -> Result<(), String> {
     if count > MOST_VALUES.saturating_sub(values.len()) {
-        return Err(format!("with {word:?} there are more than {MOST_VALUES} values"));
+        return Err(format!(
+            "with {word:?} there are more than {MOST_VALUES} values"
+        ));
     }
     values.extend((0..count).map(value));
     Ok(())
@@ -70,7 +108,9 @@ fn add(word: &str, values: &mut Vec<Option<f64>>, count: usize, value: impl FnMu
 
 /// `xN`. A number too large to hold is larger than what is allowed.
 fn times(text: &str) -> Option<usize> {
-    let digits = text.strip_prefix('x').filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let digits = text
+        .strip_prefix('x')
+        .filter(|digits| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
     Some(digits.parse().unwrap_or(usize::MAX))
 }
 
@@ -78,7 +118,9 @@ fn times(text: &str) -> Option<usize> {
 fn number(text: &str) -> Option<(f64, &str)> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let sign = text.len() - unsigned.len();
-    let word = unsigned.get(..3).filter(|word| ["inf", "nan"].contains(&word.to_ascii_lowercase().as_str()));
+    let word = unsigned
+        .get(..3)
+        .filter(|word| ["inf", "nan"].contains(&word.to_ascii_lowercase().as_str()));
     let length = match word {
         Some(word) => word.len(),
         None => decimal(unsigned),
@@ -111,13 +153,18 @@ mod tests {
 
     fn values(text: &str) -> Result<Vec<Option<f64>>, String> {
         let mut values = Vec::new();
-        text.split_whitespace().try_for_each(|word| expand(word, &mut values)).map(|()| values)
+        text.split_whitespace()
+            .try_for_each(|word| expand(word, &mut values))
+            .map(|()| values)
     }
 
     #[track_caller]
     fn check(text: &str, expected: &str) {
         let values = values(text).unwrap_or_else(|fault| panic!("{fault}"));
-        let words: Vec<String> = values.iter().map(|value| value.map_or("_".to_owned(), |value| value.to_string())).collect();
+        let words: Vec<String> = values
+            .iter()
+            .map(|value| value.map_or("_".to_owned(), |value| value.to_string()))
+            .collect();
         assert_eq!(words.join(" "), expected, "{text}");
     }
 
@@ -132,14 +179,17 @@ mod tests {
         check("1x0 _x0 _ 5", "1 _ 5");
         check("0.1+0.1x2", "0.1 0.2 0.30000000000000004");
         check("1e2 1E-1x1 1e+1-1e0x2 .5 5.", "100 0.1 0.1 10 9 8 0.5 5");
-        check("Inf -inf +Inf NaN NaNx1 inf-1x1", "inf -inf inf NaN NaN NaN inf inf");
+        check(
+            "Inf -inf +Inf NaN NaNx1 inf-1x1",
+            "inf -inf inf NaN NaN NaN inf inf",
+        );
     }
 
     #[test]
     fn what_is_no_value_is_refused() {
         for text in [
-            "x3", "1x", "1x-3", "1x1.5", "1+x3", "1+2", "1+2y3", "one", "_3", "__", "_x", "stalex2", "0x1f", "1,2", "1e", "--1", ".",
-            "ünx", "1ä",
+            "x3", "1x", "1x-3", "1x1.5", "1+x3", "1+2", "1+2y3", "one", "_3", "__", "_x",
+            "stalex2", "0x1f", "1,2", "1e", "--1", ".", "ünx", "1ä",
         ] {
             let fault = values(text).unwrap_err();
             assert!(fault.contains("is no value"), "{text}: {fault}");
@@ -148,10 +198,26 @@ mod tests {
 
     #[test]
     fn no_more_than_a_bounded_number_of_values_is_held() {
-        assert_eq!(values(&format!("1x{}", MOST_VALUES - 1)).map(|values| values.len()), Ok(MOST_VALUES));
-        assert_eq!(values(&format!("_x{MOST_VALUES}")).map(|values| values.len()), Ok(MOST_VALUES));
-        for text in ["1x10000", "_x10001", "_x10000 1", "1x9999 stale", "1x18446744073709551615", "_x99999999999999999999999"] {
-            assert!(values(text).unwrap_err().contains("more than 10000 values"), "{text}");
+        assert_eq!(
+            values(&format!("1x{}", MOST_VALUES - 1)).map(|values| values.len()),
+            Ok(MOST_VALUES)
+        );
+        assert_eq!(
+            values(&format!("_x{MOST_VALUES}")).map(|values| values.len()),
+            Ok(MOST_VALUES)
+        );
+        for text in [
+            "1x10000",
+            "_x10001",
+            "_x10000 1",
+            "1x9999 stale",
+            "1x18446744073709551615",
+            "_x99999999999999999999999",
+        ] {
+            assert!(
+                values(text).unwrap_err().contains("more than 10000 values"),
+                "{text}"
+            );
         }
     }
 }

@@ -41,19 +41,50 @@ const LAST: u32 = STEPS.len() as u32;
 #[test]
 fn a_full_disk_costs_nothing_that_was_stored() {
     let (_home, store) = store();
-    store.append(&[record("a", &[note("kept")])], at(0)).unwrap();
+    store
+        .append(&[record("a", &[note("kept")])], at(0))
+        .unwrap();
     let epoch = store.take_epoch().unwrap();
-    let pages = |pages: u32| writer(&store).query_row(&format!("pragma max_page_count = {pages}"), [], |row| row.get::<_, u32>(0)).unwrap();
+    let pages = |pages: u32| {
+        writer(&store)
+            .query_row(&format!("pragma max_page_count = {pages}"), [], |row| {
+                row.get::<_, u32>(0)
+            })
+            .unwrap()
+    };
     let before = pages(1);
-    let large = NewRecord { source: "a".to_owned(), body: vec![7; 200_000], events: Vec::new(), fault: None, beside: Beside::default() };
-    let error = store.append(&[record("a", &[note("with it")]), large.clone()], at(1)).unwrap_err();
+    let large = NewRecord {
+        source: "a".to_owned(),
+        body: vec![7; 200_000],
+        events: Vec::new(),
+        fault: None,
+        beside: Beside::default(),
+    };
+    let error = store
+        .append(&[record("a", &[note("with it")]), large.clone()], at(1))
+        .unwrap_err();
     assert!(matches!(error, StoreError::Full(_)), "{error:?}");
-    assert!(error.to_string().contains("free some disk space"), "{error}");
+    assert!(
+        error.to_string().contains("free some disk space"),
+        "{error}"
+    );
     let mut incident = incident("i-1", 0, Phase::Active);
     incident.title = "t".repeat(200_000);
-    let changes = Changes { incidents: vec![incident.into()], ..Changes::default() };
-    assert!(matches!(store.apply(epoch, 0, 1, &changes), Err(StoreError::Full(_))));
-    assert_eq!((store.log_after(0, 9).unwrap().len(), store.applied().unwrap()), (1, 0));
+    let changes = Changes {
+        incidents: vec![incident.into()],
+        ..Changes::default()
+    };
+    assert!(matches!(
+        store.apply(epoch, 0, 1, &changes),
+        Err(StoreError::Full(_))
+    ));
+    assert_eq!(
+        (
+            store.log_after(0, 9).unwrap().len(),
+            store.applied().unwrap()
+        ),
+        (1, 0)
+    );
 
     pages(before.max(100_000));
     store.apply(epoch, 0, 1, &changes).unwrap();
@@ -65,35 +96,67 @@ fn a_database_of_a_newer_version_is_refused_and_left_alone() {
     let (_home, path) = home();
     let store = Store::open(&path, at(0)).unwrap();
     let newer = "insert into migration (version, hash, applied_at) values (99, 'x', 0)";
-    store.write("test", |at| sql::execute(at, "test", newer, &[])).unwrap();
+    store
+        .write("test", |at| sql::execute(at, "test", newer, &[]))
+        .unwrap();
     drop(store);
     let error = Store::open(&path, at(1)).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 99, known } if known == LAST), "{error:?}");
+    assert!(
+        matches!(error, StoreError::Newer { found: 99, known } if known == LAST),
+        "{error:?}"
+    );
     let text = error.to_string();
-    assert!(text.contains("made by a newer version of afterword") && text.contains("restore a back-up"), "{text}");
+    assert!(
+        text.contains("made by a newer version of afterword") && text.contains("restore a back-up"),
+        "{text}"
+    );
 }
 
 #[test]
 fn a_step_is_applied_to_a_database_with_data_and_only_once() {
     for (_home, store) in stores() {
-        store.append(&[record("a", &[note("kept")])], at(0)).unwrap();
+        store
+            .append(&[record("a", &[note("kept")])], at(0))
+            .unwrap();
         let with = |text| {
-            STEPS.iter().map(|step| Step { version: step.version, text: step.text }).chain([Step { version: LAST + 1, text }]).collect()
+            STEPS
+                .iter()
+                .map(|step| Step {
+                    version: step.version,
+                    text: step.text,
+                })
+                .chain([Step {
+                    version: LAST + 1,
+                    text,
+                }])
+                .collect()
         };
         let next: Vec<Step> = with("alter table log add column size bigint not null default 0;");
         let broken: Vec<Step> = with("drop table raw; alter table nowhere add column x bigint;");
         let other: Vec<Step> = with("select 1;");
-        let migrate = |steps: &[Step]| store.write("test", |at_| migration::migrate(at_, steps, at(1)));
+        let migrate =
+            |steps: &[Step]| store.write("test", |at_| migration::migrate(at_, steps, at(1)));
         assert!(migrate(&broken).is_err());
         let migrated = migrate(&next).unwrap();
         assert_eq!((migrated.from, migrated.to), (LAST, LAST + 1));
         let migrated = migrate(&next).unwrap();
         assert_eq!((migrated.from, migrated.to), (LAST + 1, LAST + 1));
-        assert!(matches!(migrate(STEPS), Err(StoreError::Newer { found, known }) if (found, known) == (LAST + 1, LAST)));
+        assert!(
+            matches!(migrate(STEPS), Err(StoreError::Newer { found, known }) if (found, known) == (LAST + 1, LAST))
+        );
         let error = migrate(&other).unwrap_err();
-        assert!(error.to_string().contains(&format!("step {} of the database is not the one", LAST + 1)), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("step {} of the database is not the one", LAST + 1)),
+            "{error}"
+        );
         assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("kept")]);
-        assert_eq!(store.raw(1).unwrap().unwrap().body, b"body", "the broken step left nothing behind");
+        assert_eq!(
+            store.raw(1).unwrap().unwrap().body,
+            b"body",
+            "the broken step left nothing behind"
+        );
         store.append(&[record("a", &[])], at(4)).unwrap();
     }
 }
@@ -109,7 +172,11 @@ fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
     for step in STEPS.iter().filter(|step| step.version < 4) {
         file.execute_batch(step.text).unwrap();
         let hash = crate::model::event::hex(step.text, 32);
-        file.execute("insert into migration (version, hash, applied_at) values (?1, ?2, 0)", (step.version, hash)).unwrap();
+        file.execute(
+            "insert into migration (version, hash, applied_at) values (?1, ?2, 0)",
+            (step.version, hash),
+        )
+        .unwrap();
     }
     file.execute_batch(
         "insert into log (position, logged_at, source, events) values (1, 1800000000000000, 'a', '[]');
@@ -122,28 +189,57 @@ fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
     drop(file);
     let store = Store::open(&path, at(1)).unwrap();
     let found = store.quarantined_at(1).unwrap().unwrap();
-    assert_eq!((found.state, found.passed, found.fault.as_str()), (QuarantineState::Open, false, "no JSON"));
-    assert_eq!(store.raw(1).unwrap().unwrap(), Raw { body: b"{".to_vec(), beside: Beside::default() });
+    assert_eq!(
+        (found.state, found.passed, found.fault.as_str()),
+        (QuarantineState::Open, false, "no JSON")
+    );
+    assert_eq!(
+        store.raw(1).unwrap().unwrap(),
+        Raw {
+            body: b"{".to_vec(),
+            beside: Beside::default()
+        }
+    );
     assert!(store.mended(1, Some(1), at(2)).unwrap());
-    let seen: Vec<_> = store.tallies().unwrap().into_iter().map(|(name, seen, _)| (name, seen.last_message, seen.last_event)).collect();
-    assert_eq!(seen, [("a".to_owned(), Some(at(0)), None), ("b".to_owned(), Some(at(0)), Some(at(0)))]);
+    let seen: Vec<_> = store
+        .tallies()
+        .unwrap()
+        .into_iter()
+        .map(|(name, seen, _)| (name, seen.last_message, seen.last_event))
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("a".to_owned(), Some(at(0)), None),
+            ("b".to_owned(), Some(at(0)), Some(at(0)))
+        ]
+    );
 }
 
 #[test]
 fn a_foreign_file_is_refused_with_what_to_do() {
     let home = tempfile::tempdir().unwrap();
     let path = home.path().join("x.db");
-    std::fs::write(&path, "this is a letter, not a database, and long enough to be looked at ".repeat(20)).unwrap();
+    std::fs::write(
+        &path,
+        "this is a letter, not a database, and long enough to be looked at ".repeat(20),
+    )
+    .unwrap();
     let error = Store::open(&path, at(0)).unwrap_err().to_string();
     assert!(error.contains("is not a SQLite database"), "{error}");
 
     let path = home.path().join("y.db");
-    rusqlite::Connection::open(&path).unwrap().execute_batch("create table album (title text)").unwrap();
+    rusqlite::Connection::open(&path)
+        .unwrap()
+        .execute_batch("create table album (title text)")
+        .unwrap();
     let error = Store::open(&path, at(0)).unwrap_err().to_string();
     assert!(error.contains("belongs to another program"), "{error}");
 
     std::fs::write(home.path().join("file"), "").unwrap();
-    let error = Store::open(&home.path().join("file/z.db"), at(0)).unwrap_err().to_string();
+    let error = Store::open(&home.path().join("file/z.db"), at(0))
+        .unwrap_err()
+        .to_string();
     assert!(error.contains("its directory must be writable"), "{error}");
 }
 
@@ -155,13 +251,27 @@ fn the_file_is_for_its_owner_only_and_set_up_to_last() {
     let store = Store::open(&path, at(0)).unwrap();
     store.append(&[record("a", &[])], at(0)).unwrap();
     for file in ["afterword.db", "afterword.db-wal"] {
-        let mode = std::fs::metadata(path.with_file_name(file)).unwrap().permissions().mode();
+        let mode = std::fs::metadata(path.with_file_name(file))
+            .unwrap()
+            .permissions()
+            .mode();
         assert_eq!(mode & 0o777, 0o600, "{file}");
     }
     let writer = writer(&store);
-    let pragma = |name: &str| writer.query_row(&format!("pragma {name}"), [], |row| row.get::<_, rusqlite::types::Value>(0)).unwrap();
+    let pragma = |name: &str| {
+        writer
+            .query_row(&format!("pragma {name}"), [], |row| {
+                row.get::<_, rusqlite::types::Value>(0)
+            })
+            .unwrap()
+    };
     assert_eq!(pragma("journal_mode"), "wal".to_owned().into());
-    for (name, value) in [("synchronous", 2_i64), ("page_size", 8192), ("wal_autocheckpoint", 4000), ("busy_timeout", 5000)] {
+    for (name, value) in [
+        ("synchronous", 2_i64),
+        ("page_size", 8192),
+        ("wal_autocheckpoint", 4000),
+        ("busy_timeout", 5000),
+    ] {
         assert_eq!(pragma(name), value.into(), "{name}");
     }
 }
@@ -177,6 +287,9 @@ fn a_panic_inside_a_transaction_undoes_it_and_the_store_goes_on() {
         }));
         assert!(panicked.is_err());
         assert_eq!(store.applied().unwrap(), 0);
-        assert_eq!(store.append(&[record("a", &[])], at(0)).unwrap()[0].position, 1);
+        assert_eq!(
+            store.append(&[record("a", &[])], at(0)).unwrap()[0].position,
+            1
+        );
     }
 }

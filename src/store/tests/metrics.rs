@@ -13,17 +13,31 @@ use crate::store::plot::Drawn;
 use crate::store::testbed::stores;
 
 fn sample(second: i64, value: f64) -> Sample {
-    Sample { name: "up".to_owned(), labels: Labels::from([("job".to_owned(), "a\"b".to_owned())]), at: at(second), value }
+    Sample {
+        name: "up".to_owned(),
+        labels: Labels::from([("job".to_owned(), "a\"b".to_owned())]),
+        at: at(second),
+        value,
+    }
 }
 
 fn remembered(name: &str, state: Option<&str>) -> Remembered {
-    Remembered { name: name.to_owned(), state: state.map(str::to_owned) }
+    Remembered {
+        name: name.to_owned(),
+        state: state.map(str::to_owned),
+    }
 }
 
 #[test]
 fn samples_keep_their_order_and_every_bit_of_their_values() {
     for (_home, store) in stores() {
-        let odd = [sample(1, f64::from_bits(STALE)), sample(2, f64::NAN), sample(3, f64::INFINITY), sample(4, -0.0), sample(5, 0.1)];
+        let odd = [
+            sample(1, f64::from_bits(STALE)),
+            sample(2, f64::NAN),
+            sample(3, f64::INFINITY),
+            sample(4, -0.0),
+            sample(5, 0.1),
+        ];
         store.add_samples("web", &odd, at(5)).unwrap();
         store.add_samples("web", &[], at(6)).unwrap();
         store.add_samples("pushed", &odd[..1], at(7)).unwrap();
@@ -31,9 +45,21 @@ fn samples_keep_their_order_and_every_bit_of_their_values() {
             let read = store.samples_after(metrics, after, 10).unwrap();
             read.iter().map(|batch| batch.position).collect::<Vec<_>>()
         };
-        assert_eq!((positions("web", 0), positions("pushed", 0), positions("web", 1)), (vec![1], vec![2], vec![]));
+        assert_eq!(
+            (
+                positions("web", 0),
+                positions("pushed", 0),
+                positions("web", 1)
+            ),
+            (vec![1], vec![2], vec![])
+        );
         let read = store.samples_after("web", 0, 10).unwrap();
-        let bits = |samples: &[Sample]| samples.iter().map(|sample| sample.value.to_bits()).collect::<Vec<_>>();
+        let bits = |samples: &[Sample]| {
+            samples
+                .iter()
+                .map(|sample| sample.value.to_bits())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(bits(&read[0].samples), bits(&odd));
         assert_eq!(read[0].samples[4], odd[4]);
         store.add_samples("web", &odd, at(8)).unwrap();
@@ -44,11 +70,16 @@ fn samples_keep_their_order_and_every_bit_of_their_values() {
 #[test]
 fn samples_are_dropped_by_the_time_they_came_and_not_by_the_one_they_claim() {
     for (_home, store) in stores() {
-        store.add_samples("web", &[sample(250_000_000_000, 1.0)], at(1)).unwrap();
+        store
+            .add_samples("web", &[sample(250_000_000_000, 1.0)], at(1))
+            .unwrap();
         store.add_samples("web", &[sample(0, 1.0)], at(2)).unwrap();
         store.forget_samples(at(2)).unwrap();
         let read = store.samples_after("web", 0, 10).unwrap();
-        assert_eq!(read.iter().map(|batch| batch.position).collect::<Vec<_>>(), [2]);
+        assert_eq!(
+            read.iter().map(|batch| batch.position).collect::<Vec<_>>(),
+            [2]
+        );
     }
 }
 
@@ -57,20 +88,64 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
     for (_home, store) in stores() {
         let epoch = store.take_epoch().unwrap();
         let both = [remembered("a", Some("1")), remembered("b", Some("2"))];
-        assert_eq!(store.remember(epoch, Memory::Conditions, &both, &[], at(1)).unwrap(), []);
-        let logged = store.remember(epoch, Memory::Conditions, &[remembered("a", None)], &[record("prom", &[note("x")])], at(2)).unwrap();
+        assert_eq!(
+            store
+                .remember(epoch, Memory::Conditions, &both, &[], at(1))
+                .unwrap(),
+            []
+        );
+        let logged = store
+            .remember(
+                epoch,
+                Memory::Conditions,
+                &[remembered("a", None)],
+                &[record("prom", &[note("x")])],
+                at(2),
+            )
+            .unwrap();
         assert_eq!(logged.len(), 1);
-        store.remember(epoch, Memory::Alerts, &[remembered("prom", Some("3"))], &[], at(2)).unwrap();
+        store
+            .remember(
+                epoch,
+                Memory::Alerts,
+                &[remembered("prom", Some("3"))],
+                &[],
+                at(2),
+            )
+            .unwrap();
         let later = store.take_epoch().unwrap();
         for records in [&[][..], &[record("prom", &[note("y")])]] {
-            let refused = store.remember(epoch, Memory::Conditions, &[remembered("b", Some("9"))], records, at(3));
+            let refused = store.remember(
+                epoch,
+                Memory::Conditions,
+                &[remembered("b", Some("9"))],
+                records,
+                at(3),
+            );
             assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
         }
-        assert_eq!(store.remembered(Memory::Conditions).unwrap(), [remembered("b", Some("2"))]);
-        assert_eq!(store.remembered(Memory::Alerts).unwrap(), [remembered("prom", Some("3"))]);
+        assert_eq!(
+            store.remembered(Memory::Conditions).unwrap(),
+            [remembered("b", Some("2"))]
+        );
+        assert_eq!(
+            store.remembered(Memory::Alerts).unwrap(),
+            [remembered("prom", Some("3"))]
+        );
         assert_eq!(store.log_after(0, 10).unwrap().len(), 1);
-        store.remember(later, Memory::Conditions, &[remembered("b", Some("4"))], &[], at(4)).unwrap();
-        assert_eq!(store.remembered(Memory::Conditions).unwrap(), [remembered("b", Some("4"))]);
+        store
+            .remember(
+                later,
+                Memory::Conditions,
+                &[remembered("b", Some("4"))],
+                &[],
+                at(4),
+            )
+            .unwrap();
+        assert_eq!(
+            store.remembered(Memory::Conditions).unwrap(),
+            [remembered("b", Some("4"))]
+        );
     }
 }
 
@@ -90,15 +165,39 @@ fn the_last_drawing_of_a_condition_is_kept() {
             left_out: 0,
         };
         let id = IncidentId("i-1".to_owned());
-        let drawn = |condition, svg: &str, second| Drawn { plot: plot(condition), svg: svg.to_owned(), at: at(second) };
-        store.save_plots(&id, &[drawn("b", "<1/>", 1), drawn("a", "<2/>", 1)]).unwrap();
+        let drawn = |condition, svg: &str, second| Drawn {
+            plot: plot(condition),
+            svg: svg.to_owned(),
+            at: at(second),
+        };
+        store
+            .save_plots(&id, &[drawn("b", "<1/>", 1), drawn("a", "<2/>", 1)])
+            .unwrap();
         store.save_plots(&id, &[drawn("b", "<3/>", 2)]).unwrap();
         let shown = store.outlines(&id).unwrap();
-        assert_eq!(shown.iter().map(|outline| &outline.plot).collect::<Vec<_>>(), [&plot("a"), &plot("b")]);
-        assert_eq!(shown.iter().map(|outline| &*outline.hash).collect::<Vec<_>>(), [hex("<2/>", 8), hex("<3/>", 8)]);
-        assert_eq!(store.drawn_at(&id).unwrap(), BTreeMap::from([("a".to_owned(), at(1)), ("b".to_owned(), at(2))]));
+        assert_eq!(
+            shown
+                .iter()
+                .map(|outline| &outline.plot)
+                .collect::<Vec<_>>(),
+            [&plot("a"), &plot("b")]
+        );
+        assert_eq!(
+            shown
+                .iter()
+                .map(|outline| &*outline.hash)
+                .collect::<Vec<_>>(),
+            [hex("<2/>", 8), hex("<3/>", 8)]
+        );
+        assert_eq!(
+            store.drawn_at(&id).unwrap(),
+            BTreeMap::from([("a".to_owned(), at(1)), ("b".to_owned(), at(2))])
+        );
         assert_eq!(store.plot(&id, "b").unwrap(), Some(drawn("b", "<3/>", 2)));
-        assert_eq!(store.plot(&IncidentId("i-2".to_owned()), "b").unwrap(), None);
+        assert_eq!(
+            store.plot(&IncidentId("i-2".to_owned()), "b").unwrap(),
+            None
+        );
     }
 }
 
@@ -106,9 +205,24 @@ fn the_last_drawing_of_a_condition_is_kept() {
 fn incidents_with_a_condition_are_found_while_open_and_a_while_after() {
     for (_home, store) in stores() {
         let measured = |id: &str, phase, kind| {
-            let sort = Sort { kind, name: "errors".into(), severity: Severity::Critical, service: None, environment: None, role: None };
-            let signal = Signal { subject: note(id).subject, sort: sort.into(), spans: Vec::new().into(), event: note(id).id };
-            Arc::new(Incident { signals: vec![signal], ..incident(id, 0, phase) })
+            let sort = Sort {
+                kind,
+                name: "errors".into(),
+                severity: Severity::Critical,
+                service: None,
+                environment: None,
+                role: None,
+            };
+            let signal = Signal {
+                subject: note(id).subject,
+                sort: sort.into(),
+                spans: Vec::new().into(),
+                event: note(id).id,
+            };
+            Arc::new(Incident {
+                signals: vec![signal],
+                ..incident(id, 0, phase)
+            })
         };
         let incidents = vec![
             measured("i-1", Phase::Active, SignalKind::Condition),
@@ -116,8 +230,22 @@ fn incidents_with_a_condition_are_found_while_open_and_a_while_after() {
             measured("i-3", Phase::Active, SignalKind::Alert),
             Arc::new(incident("i-4", 0, Phase::Active)),
         ];
-        apply(&store, &Changes { incidents, now: at(10), ..Changes::default() });
-        let found = |since| store.measured(at(since)).unwrap().into_iter().map(|(id, revision)| (id.0, revision)).collect::<Vec<_>>();
+        apply(
+            &store,
+            &Changes {
+                incidents,
+                now: at(10),
+                ..Changes::default()
+            },
+        );
+        let found = |since| {
+            store
+                .measured(at(since))
+                .unwrap()
+                .into_iter()
+                .map(|(id, revision)| (id.0, revision))
+                .collect::<Vec<_>>()
+        };
         assert_eq!(found(9), [("i-1".to_owned(), 1), ("i-2".to_owned(), 1)]);
         assert_eq!(found(10), [("i-1".to_owned(), 1)]);
     }

@@ -10,28 +10,69 @@ use crate::store::source_stats::{Added, Hour, Seen};
 use crate::store::testbed::stores;
 
 fn broken(source: &str) -> NewRecord {
-    let beside = Beside { headers: vec![("content-type".to_owned(), "text/plain".to_owned())], came_at: Some(at(-1)) };
-    NewRecord { source: source.to_owned(), body: vec![0, 159], events: vec![note("good part")], fault: Some("no JSON".to_owned()), beside }
+    let beside = Beside {
+        headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
+        came_at: Some(at(-1)),
+    };
+    NewRecord {
+        source: source.to_owned(),
+        body: vec![0, 159],
+        events: vec![note("good part")],
+        fault: Some("no JSON".to_owned()),
+        beside,
+    }
 }
 
 fn positions(store: &Store, filter: QuarantineFilter<'_>) -> Vec<u64> {
-    store.quarantined(QuarantineFilter { limit: 9, ..filter }).unwrap().iter().map(|found| found.position).collect()
+    store
+        .quarantined(QuarantineFilter { limit: 9, ..filter })
+        .unwrap()
+        .iter()
+        .map(|found| found.position)
+        .collect()
 }
 
 #[test]
 fn a_record_with_a_fault_is_kept_and_listed() {
     for (_home, store) in stores() {
         store.append(&[broken("a")], at(0)).unwrap();
-        assert_eq!(store.raw(1).unwrap(), Some(Raw { body: vec![0, 159], beside: broken("a").beside }));
+        assert_eq!(
+            store.raw(1).unwrap(),
+            Some(Raw {
+                body: vec![0, 159],
+                beside: broken("a").beside
+            })
+        );
         assert_eq!(store.raw(2).unwrap(), None);
         assert!(!store.quarantined_at(1).unwrap().unwrap().passed);
-        let changes = Changes { quarantined: vec![(1, "the engine cannot take it".to_owned())], ..Changes::default() };
+        let changes = Changes {
+            quarantined: vec![(1, "the engine cannot take it".to_owned())],
+            ..Changes::default()
+        };
         store.apply(0, 0, 1, &changes).unwrap();
-        let listed = store.quarantined(QuarantineFilter { limit: 10, ..QuarantineFilter::default() }).unwrap();
+        let listed = store
+            .quarantined(QuarantineFilter {
+                limit: 10,
+                ..QuarantineFilter::default()
+            })
+            .unwrap();
         assert_eq!(listed.len(), 1);
-        assert_eq!((listed[0].position, listed[0].logged_at, listed[0].source.as_str()), (1, at(0), "a"));
-        assert_eq!((listed[0].fault.as_str(), listed[0].passed), ("no JSON; the engine cannot take it", true));
-        assert_eq!(store.log_after(0, 9).unwrap()[0].events, [note("good part")]);
+        assert_eq!(
+            (
+                listed[0].position,
+                listed[0].logged_at,
+                listed[0].source.as_str()
+            ),
+            (1, at(0), "a")
+        );
+        assert_eq!(
+            (listed[0].fault.as_str(), listed[0].passed),
+            ("no JSON; the engine cannot take it", true)
+        );
+        assert_eq!(
+            store.log_after(0, 9).unwrap()[0].events,
+            [note("good part")]
+        );
         assert_eq!(store.counts().unwrap().quarantined, 1);
     }
 }
@@ -39,9 +80,27 @@ fn a_record_with_a_fault_is_kept_and_listed() {
 #[test]
 fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
     for (_home, store) in stores() {
-        let empty = NewRecord { body: Vec::new(), ..broken("b") };
-        store.append(&[broken("a"), record("a", &[]), empty, broken("a"), broken("a")], at(0)).unwrap();
-        assert_eq!(store.raw(3).unwrap().unwrap().body, b"", "nothing at all came, and is kept");
+        let empty = NewRecord {
+            body: Vec::new(),
+            ..broken("b")
+        };
+        store
+            .append(
+                &[
+                    broken("a"),
+                    record("a", &[]),
+                    empty,
+                    broken("a"),
+                    broken("a"),
+                ],
+                at(0),
+            )
+            .unwrap();
+        assert_eq!(
+            store.raw(3).unwrap().unwrap().body,
+            b"",
+            "nothing at all came, and is kept"
+        );
         store.still_faulty(1, "line 7", at(5)).unwrap();
         assert!(store.mended(4, Some(9), at(6)).unwrap());
         assert!(!store.mended(4, Some(10), at(7)).unwrap(), "once");
@@ -52,16 +111,65 @@ fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
             let found = store.quarantined_at(position).unwrap().unwrap();
             (found.state, found.tried_at, found.mended_by, found.fault)
         };
-        assert_eq!(told(1), (QuarantineState::Open, Some(at(5)), None, "line 7".to_owned()));
-        assert_eq!(told(4), (QuarantineState::Mended, Some(at(6)), Some(9), "no JSON".to_owned()));
-        assert_eq!(told(5), (QuarantineState::Dismissed, Some(at(8)), None, "no JSON".to_owned()));
-        assert!(store.mended(5, None, at(9)).unwrap(), "who dismissed it may think again");
+        assert_eq!(
+            told(1),
+            (
+                QuarantineState::Open,
+                Some(at(5)),
+                None,
+                "line 7".to_owned()
+            )
+        );
+        assert_eq!(
+            told(4),
+            (
+                QuarantineState::Mended,
+                Some(at(6)),
+                Some(9),
+                "no JSON".to_owned()
+            )
+        );
+        assert_eq!(
+            told(5),
+            (
+                QuarantineState::Dismissed,
+                Some(at(8)),
+                None,
+                "no JSON".to_owned()
+            )
+        );
+        assert!(
+            store.mended(5, None, at(9)).unwrap(),
+            "who dismissed it may think again"
+        );
         assert_eq!(positions(&store, QuarantineFilter::default()), [5, 4, 3, 1]);
-        assert_eq!(positions(&store, QuarantineFilter { source: Some("a"), oldest_first: true, ..QuarantineFilter::default() }), [1, 4, 5]);
-        assert_eq!(positions(&store, QuarantineFilter { open_only: true, ..QuarantineFilter::default() }), [3, 1]);
+        assert_eq!(
+            positions(
+                &store,
+                QuarantineFilter {
+                    source: Some("a"),
+                    oldest_first: true,
+                    ..QuarantineFilter::default()
+                }
+            ),
+            [1, 4, 5]
+        );
+        assert_eq!(
+            positions(
+                &store,
+                QuarantineFilter {
+                    open_only: true,
+                    ..QuarantineFilter::default()
+                }
+            ),
+            [3, 1]
+        );
         assert_eq!(store.counts().unwrap().quarantined, 2);
         let waiting = store.quarantine_by_source().unwrap();
-        let told: Vec<_> = waiting.iter().map(|(name, waits)| (name.as_str(), waits.count, waits.last_fault.as_str())).collect();
+        let told: Vec<_> = waiting
+            .iter()
+            .map(|(name, waits)| (name.as_str(), waits.count, waits.last_fault.as_str()))
+            .collect();
         assert_eq!(told, [("a", 1, "line 7"), ("b", 1, "no JSON")]);
     }
 }
@@ -69,19 +177,54 @@ fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
 #[test]
 fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
     for (_home, store) in stores() {
-        let hour = |messages, first, longest| Hour { messages, events: 2, first_message: first, longest, ..Hour::default() };
-        let add = |seen: Seen, hours: Vec<(i64, Hour)>, forget: i64| {
-            let hours = hours.into_iter().map(|(hour, counted)| (at(hour), counted)).collect();
-            store.add_tallies(&[(("a".to_owned(), seen, hours), at(forget))]).unwrap();
+        let hour = |messages, first, longest| Hour {
+            messages,
+            events: 2,
+            first_message: first,
+            longest,
+            ..Hour::default()
         };
-        let seen =
-            |message: i64, refused: Option<i64>| Seen { last_message: Some(at(message)), last_refused: refused.map(at), ..Seen::default() };
-        add(seen(50, Some(3)), vec![(0, hour(1, Some(at(9)), 7)), (3600, hour(1, None, 0))], 0);
+        let add = |seen: Seen, hours: Vec<(i64, Hour)>, forget: i64| {
+            let hours = hours
+                .into_iter()
+                .map(|(hour, counted)| (at(hour), counted))
+                .collect();
+            store
+                .add_tallies(&[(("a".to_owned(), seen, hours), at(forget))])
+                .unwrap();
+        };
+        let seen = |message: i64, refused: Option<i64>| Seen {
+            last_message: Some(at(message)),
+            last_refused: refused.map(at),
+            ..Seen::default()
+        };
+        add(
+            seen(50, Some(3)),
+            vec![(0, hour(1, Some(at(9)), 7)), (3600, hour(1, None, 0))],
+            0,
+        );
         add(seen(40, None), vec![(0, hour(4, Some(at(5)), 2))], 0);
         let expected: Added = ("a".to_owned(), seen(50, Some(3)), Vec::new());
-        let first = Hour { messages: 5, events: 4, first_message: Some(at(5)), longest: 7, ..Hour::default() };
-        assert_eq!(store.tallies().unwrap(), [(expected.0.clone(), expected.1, vec![(at(0), first), (at(3600), hour(1, None, 0))])]);
+        let first = Hour {
+            messages: 5,
+            events: 4,
+            first_message: Some(at(5)),
+            longest: 7,
+            ..Hour::default()
+        };
+        assert_eq!(
+            store.tallies().unwrap(),
+            [(
+                expected.0.clone(),
+                expected.1,
+                vec![(at(0), first), (at(3600), hour(1, None, 0))]
+            )]
+        );
         add(Seen::default(), Vec::new(), 3600);
-        assert_eq!(store.tallies().unwrap(), [(expected.0, expected.1, vec![(at(3600), hour(1, None, 0))])], "what is old is gone");
+        assert_eq!(
+            store.tallies().unwrap(),
+            [(expected.0, expected.1, vec![(at(3600), hour(1, None, 0))])],
+            "what is old is gone"
+        );
     }
 }

@@ -16,8 +16,11 @@ use crate::store::{Store, sql};
 #[test]
 fn many_writers_and_a_reader_agree_on_one_order() {
     use proptest::prelude::*;
-    let mut runner =
-        proptest::test_runner::TestRunner::new(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() });
+    let mut runner = proptest::test_runner::TestRunner::new(ProptestConfig {
+        cases: 12,
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    });
     let batches = proptest::collection::vec(proptest::collection::vec(1_usize..70, 1..6), 2..6);
     runner
         .run(&batches, |writers| {
@@ -30,7 +33,10 @@ fn many_writers_and_a_reader_agree_on_one_order() {
 }
 
 /// Each writer appends batches of these sizes while a reader follows: it must see every position once, in order, and skip none.
-fn check_one_order(store: &Store, writers: &[Vec<usize>]) -> Result<(), proptest::test_runner::TestCaseError> {
+fn check_one_order(
+    store: &Store,
+    writers: &[Vec<usize>],
+) -> Result<(), proptest::test_runner::TestCaseError> {
     let all: usize = writers.iter().flatten().sum();
     let (mut seen, mut told) = (Vec::new(), Vec::new());
     std::thread::scope(|scope| {
@@ -38,20 +44,43 @@ fn check_one_order(store: &Store, writers: &[Vec<usize>]) -> Result<(), proptest
             .iter()
             .map(|sizes| {
                 scope.spawn(|| {
-                    sizes.iter().flat_map(|size| store.append(&vec![record("a", &[]); *size], at(0)).unwrap()).collect::<Vec<_>>()
+                    sizes
+                        .iter()
+                        .flat_map(|size| {
+                            store.append(&vec![record("a", &[]); *size], at(0)).unwrap()
+                        })
+                        .collect::<Vec<_>>()
                 })
             })
             .collect();
         while seen.len() < all {
             let after = seen.last().copied().unwrap_or(0);
-            seen.extend(store.log_after(after, 40).unwrap().into_iter().map(|record| record.position));
+            seen.extend(
+                store
+                    .log_after(after, 40)
+                    .unwrap()
+                    .into_iter()
+                    .map(|record| record.position),
+            );
         }
-        told.extend(threads.into_iter().flat_map(|thread| thread.join().unwrap()));
+        told.extend(
+            threads
+                .into_iter()
+                .flat_map(|thread| thread.join().unwrap()),
+        );
     });
     proptest::prop_assert_eq!(&seen, &(1..=all as u64).collect::<Vec<_>>());
     told.sort_by_key(|logged| logged.position);
-    proptest::prop_assert!(told.windows(2).all(|pair| pair[0].logged_at < pair[1].logged_at));
-    proptest::prop_assert_eq!(told.iter().map(|logged| logged.position).collect::<Vec<_>>(), seen);
+    proptest::prop_assert!(
+        told.windows(2)
+            .all(|pair| pair[0].logged_at < pair[1].logged_at)
+    );
+    proptest::prop_assert_eq!(
+        told.iter()
+            .map(|logged| logged.position)
+            .collect::<Vec<_>>(),
+        seen
+    );
     Ok(())
 }
 
@@ -61,15 +90,28 @@ fn an_office_is_lent_taken_over_and_fenced() {
         let first = store.hold_office(None).unwrap().unwrap();
         assert_eq!(store.hold_office(Some(first)).unwrap(), Some(first));
         if store.is_shared() {
-            assert_eq!(store.hold_office(None).unwrap(), None, "another is in office");
+            assert_eq!(
+                store.hold_office(None).unwrap(),
+                None,
+                "another is in office"
+            );
             store.leave_office(first).unwrap();
         }
         let second = store.hold_office(None).unwrap().unwrap();
         assert!(second > first);
         let own = [record("afterword", &[])];
-        assert!(matches!(store.append_as(Some(first), &own, at(0)), Err(StoreError::Fenced)));
-        assert_eq!(store.append_as(Some(second), &own, at(0)).unwrap()[0].position, 1);
-        assert!(matches!(store.apply(first, 0, 1, &Changes::default()), Err(StoreError::Fenced)));
+        assert!(matches!(
+            store.append_as(Some(first), &own, at(0)),
+            Err(StoreError::Fenced)
+        ));
+        assert_eq!(
+            store.append_as(Some(second), &own, at(0)).unwrap()[0].position,
+            1
+        );
+        assert!(matches!(
+            store.apply(first, 0, 1, &Changes::default()),
+            Err(StoreError::Fenced)
+        ));
     }
 }
 
@@ -79,14 +121,23 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
         let mut large = incident("i-1", 0, Phase::Active);
         let grow = |incident: &mut Incident, to: usize| {
             for index in incident.members.len()..to {
-                incident.members.push(Member { event: note(&format!("n{index}")).into(), reason: Joined::Subject });
+                incident.members.push(Member {
+                    event: note(&format!("n{index}")).into(),
+                    reason: Joined::Subject,
+                });
             }
         };
         for size in [1, 8, 9, 16, 17, 64, 200, 257, 1_000, 1_001, 300, 10, 8, 600] {
             let _ = large.members.split_off(size.min(large.members.len()));
             grow(&mut large, size);
             large.revision += 1;
-            apply(&store, &Changes { incidents: vec![large.clone().into()], ..Changes::default() });
+            apply(
+                &store,
+                &Changes {
+                    incidents: vec![large.clone().into()],
+                    ..Changes::default()
+                },
+            );
             assert_eq!(store.incident("i-1").unwrap().unwrap(), large, "{size}");
             assert_eq!(store.load(at(0)).unwrap().incidents, [large.clone()]);
         }
@@ -102,10 +153,26 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
             .unwrap();
         assert_eq!(store.incident("i-1").unwrap().unwrap(), large);
         grow(&mut large, 601);
-        apply(&store, &Changes { incidents: vec![large.clone().into()], ..Changes::default() });
+        apply(
+            &store,
+            &Changes {
+                incidents: vec![large.clone().into()],
+                ..Changes::default()
+            },
+        );
         assert_eq!(store.incident("i-1").unwrap().unwrap(), large);
-        apply(&store, &Changes { removed: vec![large.id.clone()], ..Changes::default() });
-        let parts = store.read("test", |at| sql::row(at, "test", "select count(*) from part", &[], |row| row.get::<i64>(0)));
+        apply(
+            &store,
+            &Changes {
+                removed: vec![large.id.clone()],
+                ..Changes::default()
+            },
+        );
+        let parts = store.read("test", |at| {
+            sql::row(at, "test", "select count(*) from part", &[], |row| {
+                row.get::<i64>(0)
+            })
+        });
         assert_eq!(parts.unwrap(), Some(0));
     }
 }
@@ -113,9 +180,26 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
 #[test]
 fn a_delivery_is_left_to_who_took_it() {
     for (_home, store) in stores() {
-        apply(&store, &Changes { deliveries: vec![delivery("a1", "a"), delivery("b1", "b")], now: at(0), ..Changes::default() });
-        let keys = |limit| store.claim_deliveries(at(1), limit).unwrap().into_iter().map(|due| due.key).collect::<Vec<_>>();
-        assert_eq!((keys(1), keys(9), keys(9)), (vec!["a1".to_owned()], vec!["b1".to_owned()], Vec::new()));
+        apply(
+            &store,
+            &Changes {
+                deliveries: vec![delivery("a1", "a"), delivery("b1", "b")],
+                now: at(0),
+                ..Changes::default()
+            },
+        );
+        let keys = |limit| {
+            store
+                .claim_deliveries(at(1), limit)
+                .unwrap()
+                .into_iter()
+                .map(|due| due.key)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            (keys(1), keys(9), keys(9)),
+            (vec!["a1".to_owned()], vec!["b1".to_owned()], Vec::new())
+        );
         store.refused("a1", "no such name", at(2)).unwrap();
         assert!(!store.try_again("b1", at(3)).unwrap(), "it is not refused");
         assert!(store.try_again("a1", at(3)).unwrap());
@@ -126,7 +210,10 @@ fn a_delivery_is_left_to_who_took_it() {
 #[test]
 fn a_site_moves_between_databases_without_loss() {
     let fill = |store: &Store| {
-        let beside = Beside { headers: vec![("ce-type".to_owned(), "a.b".to_owned())], came_at: Some(at(1)) };
+        let beside = Beside {
+            headers: vec![("ce-type".to_owned(), "a.b".to_owned())],
+            came_at: Some(at(1)),
+        };
         let broken = NewRecord {
             source: "a".to_owned(),
             body: vec![0, 159],
@@ -134,10 +221,17 @@ fn a_site_moves_between_databases_without_loss() {
             fault: Some("no\u{0} JSON".to_owned()),
             beside,
         };
-        store.append(&vec![record("a", &[note("1")]); 700], at(0)).unwrap();
+        store
+            .append(&vec![record("a", &[note("1")]); 700], at(0))
+            .unwrap();
         store.append(&[broken], at(1)).unwrap();
         let mut large = incident("i-1", 0, Phase::Closed);
-        large.members = (0..400).map(|index| Member { event: note(&format!("n{index}")).into(), reason: Joined::Subject }).collect();
+        large.members = (0..400)
+            .map(|index| Member {
+                event: note(&format!("n{index}")).into(),
+                reason: Joined::Subject,
+            })
+            .collect();
         let changes = Changes {
             ledger: vec![LedgerEntry::of(&large)],
             incidents: vec![large.into()],
@@ -148,9 +242,30 @@ fn a_site_moves_between_databases_without_loss() {
         };
         let epoch = store.take_epoch().unwrap();
         store.apply(epoch, 0, 700, &changes).unwrap();
-        store.save_sights(&[(Subject::from(0xaa), at(5), None)]).unwrap();
-        let hour = (at(0), Hour { messages: 3, first_message: Some(at(1)), ..Hour::default() });
-        store.add_tallies(&[(("a".to_owned(), Seen { last_message: Some(at(2)), ..Seen::default() }, vec![hour]), at(-9))]).unwrap();
+        store
+            .save_sights(&[(Subject::from(0xaa), at(5), None)])
+            .unwrap();
+        let hour = (
+            at(0),
+            Hour {
+                messages: 3,
+                first_message: Some(at(1)),
+                ..Hour::default()
+            },
+        );
+        store
+            .add_tallies(&[(
+                (
+                    "a".to_owned(),
+                    Seen {
+                        last_message: Some(at(2)),
+                        ..Seen::default()
+                    },
+                    vec![hour],
+                ),
+                at(-9),
+            )])
+            .unwrap();
         store.mended(701, Some(3), at(3)).unwrap();
     };
     let text = |store: &Store| {
@@ -165,13 +280,29 @@ fn a_site_moves_between_databases_without_loss() {
             let whole = to.import(&mut exported.as_bytes()).unwrap();
             assert_eq!(exported.lines().count() as u64, whole + 2);
             assert_eq!(text(&to), exported);
-            assert!(to.import(&mut exported.as_bytes()).unwrap_err().to_string().contains("in use already"));
-            apply(&to, &Changes { deliveries: vec![delivery("a2", "b")], ..Changes::default() });
+            assert!(
+                to.import(&mut exported.as_bytes())
+                    .unwrap_err()
+                    .to_string()
+                    .contains("in use already")
+            );
+            apply(
+                &to,
+                &Changes {
+                    deliveries: vec![delivery("a2", "b")],
+                    ..Changes::default()
+                },
+            );
             assert_eq!(due(&to, 9), ["a1", "a2"]);
         }
         for (_home, to) in stores() {
             let half: String = exported.split_inclusive('\n').take(50).collect();
-            assert!(to.import(&mut half.as_bytes()).unwrap_err().to_string().contains("ends early, after 49 rows"));
+            assert!(
+                to.import(&mut half.as_bytes())
+                    .unwrap_err()
+                    .to_string()
+                    .contains("ends early, after 49 rows")
+            );
             assert_eq!(to.head().unwrap().next, 1, "nothing of it was kept");
         }
     }

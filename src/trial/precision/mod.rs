@@ -8,14 +8,20 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::model::event::{Answer, DismissReason};
-use crate::model::incident::{CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Verdict};
+use crate::model::incident::{
+    CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Verdict,
+};
 use crate::model::ledger::{Became, LedgerEntry, Ledgered};
 use crate::rules::Criterion;
 use proportion::Share;
 
 /// Reasons of a dismissal that say that the criterion should not have asked: the signal was wrong, it was not worth it, or no other reason
 /// was given. The others are about the incident (planned, a test, a duplicate) or say that it is looked into already, and count neither way.
-pub(crate) const AGAINST: [DismissReason; 3] = [DismissReason::Noise, DismissReason::TooSmall, DismissReason::Other];
+pub(crate) const AGAINST: [DismissReason; 3] = [
+    DismissReason::Noise,
+    DismissReason::TooSmall,
+    DismissReason::Other,
+];
 
 /// Counts while the ledger is read; as large as there are criteria, however long the ledger is.
 #[derive(Debug, Default)]
@@ -129,7 +135,10 @@ impl Tally {
         }
         let entry = row.latest();
         self.incidents += 1;
-        let asked = entry.verdicts.iter().any(|verdict| verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met);
+        let asked = entry
+            .verdicts
+            .iter()
+            .any(|verdict| verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met);
         let requested = entry.requested_at.is_some() || asked;
         let missed = requested && !was_seen(entry);
         self.requested += usize::from(requested);
@@ -148,7 +157,14 @@ impl Tally {
 
     fn record(&mut self, verdict: &Verdict) -> &mut Record {
         let key = (verdict.criterion.clone(), verdict.shadow);
-        self.criteria.entry(key).or_insert_with(|| Record::new(&verdict.criterion, verdict.shadow, verdict.on, verdict.decision))
+        self.criteria.entry(key).or_insert_with(|| {
+            Record::new(
+                &verdict.criterion,
+                verdict.shadow,
+                verdict.on,
+                verdict.decision,
+            )
+        })
     }
 
     /// All that was counted, beside the criteria in force.
@@ -159,10 +175,20 @@ impl Tally {
             let (name, shadow, on) = (&criterion.name, criterion.shadow, criterion.test.kind());
             let known = self.criteria.remove(&(name.clone(), shadow));
             let record = known.unwrap_or_else(|| Record::new(name, shadow, on, criterion.decision));
-            criteria.push(Record { in_force: true, on, decision: criterion.decision, ..record });
+            criteria.push(Record {
+                in_force: true,
+                on,
+                decision: criterion.decision,
+                ..record
+            });
         }
         criteria.extend(self.criteria.into_values());
-        Precision { incidents: self.incidents, requested: self.requested, missed: self.missed, criteria }
+        Precision {
+            incidents: self.incidents,
+            requested: self.requested,
+            missed: self.missed,
+            criteria,
+        }
     }
 }
 
@@ -170,11 +196,16 @@ impl Tally {
 fn was_seen(entry: &LedgerEntry) -> bool {
     let announced = entry.announced.as_ref();
     let decided = |verdict: &Verdict| {
-        let named = announced.is_some_and(|announced| announced.criteria.contains(&verdict.criterion));
-        !verdict.shadow && verdict.on != CriterionKind::Request && (named || verdict.outcome == Outcome::Met)
+        let named =
+            announced.is_some_and(|announced| announced.criteria.contains(&verdict.criterion));
+        !verdict.shadow
+            && verdict.on != CriterionKind::Request
+            && (named || verdict.outcome == Outcome::Met)
     };
     // What was made known before anybody asked had other reasons, which a stronger decision may have replaced since.
-    let before = announced.zip(entry.requested_at).is_some_and(|(announced, asked)| announced.first_at < asked);
+    let before = announced
+        .zip(entry.requested_at)
+        .is_some_and(|(announced, asked)| announced.first_at < asked);
     before || entry.verdicts.iter().any(decided)
 }
 
@@ -199,14 +230,20 @@ impl Record {
     /// Of the suggestions whose answer speaks for or against the criterion: how many were accepted.
     #[must_use]
     pub fn precision(&self) -> Share {
-        let against = AGAINST.iter().filter_map(|reason| self.suggested.dismissed.get(reason)).sum::<usize>();
+        let against = AGAINST
+            .iter()
+            .filter_map(|reason| self.suggested.dismissed.get(reason))
+            .sum::<usize>();
         Share::of(self.suggested.accepted, self.suggested.accepted + against)
     }
 
     /// Of all suggestions that were answered: how many were accepted.
     #[must_use]
     pub fn of_all_answers(&self) -> Share {
-        Share::of(self.suggested.accepted, self.suggested.accepted + self.suggested.dismissed.values().sum::<usize>())
+        Share::of(
+            self.suggested.accepted,
+            self.suggested.accepted + self.suggested.dismissed.values().sum::<usize>(),
+        )
     }
 
     fn count(&mut self, verdict: &Verdict, entry: &LedgerEntry, became: Became) {
@@ -220,16 +257,27 @@ impl Record {
             return;
         }
         // An answer to a suggestion stays one when a hold comes later.
-        let review = entry.review.as_ref().filter(|review| matches!(review.answer, Answer::Accept | Answer::Dismiss { .. }));
-        let to_suggestion = review.filter(|review| announced.decision == Decision::Suggest || review.decision == Decision::Suggest);
+        let review = entry
+            .review
+            .as_ref()
+            .filter(|review| matches!(review.answer, Answer::Accept | Answer::Dismiss { .. }));
+        let to_suggestion = review.filter(|review| {
+            announced.decision == Decision::Suggest || review.decision == Decision::Suggest
+        });
         let holds = named(&announced.criteria) && announced.decision == Decision::Hold;
-        let suggests = verdict.shadow || named(&announced.criteria) || (to_suggestion.is_some() && verdict.decision == Decision::Suggest);
+        let suggests = verdict.shadow
+            || named(&announced.criteria)
+            || (to_suggestion.is_some() && verdict.decision == Decision::Suggest);
         match to_suggestion.map(|review| review.answer) {
             _ if holds => self.held.count(review.map(|review| review.answer), became),
             _ if !suggests => self.outranked += 1,
             Some(Answer::Accept) => self.suggested.accepted += 1,
-            Some(Answer::Dismiss { reason }) => *self.suggested.dismissed.entry(reason).or_default() += 1,
-            _ if announced.decision == Decision::Hold => self.held.count(review.map(|review| review.answer), became),
+            Some(Answer::Dismiss { reason }) => {
+                *self.suggested.dismissed.entry(reason).or_default() += 1
+            }
+            _ if announced.decision == Decision::Hold => {
+                self.held.count(review.map(|review| review.answer), became)
+            }
             _ => match became {
                 Became::Lapsed => self.suggested.lapsed += 1,
                 Became::Bundled => self.suggested.bundled += 1,
@@ -263,9 +311,18 @@ impl Missed {
             Outcome::Unknown => self.unknown += 1,
         }
         let share = |measure: &Measure| measure.margin / measure.required.max(f64::MIN_POSITIVE);
-        let Some(measure) = verdict.measure.filter(|_| verdict.outcome != Outcome::Met) else { return };
-        if self.closest.as_ref().is_none_or(|closest| share(&measure) > share(&closest.measure)) {
-            self.closest = Some(Closest { incident: entry.incident.clone(), measure });
+        let Some(measure) = verdict.measure.filter(|_| verdict.outcome != Outcome::Met) else {
+            return;
+        };
+        if self
+            .closest
+            .as_ref()
+            .is_none_or(|closest| share(&measure) > share(&closest.measure))
+        {
+            self.closest = Some(Closest {
+                incident: entry.incident.clone(),
+                measure,
+            });
         }
     }
 }

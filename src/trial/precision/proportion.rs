@@ -38,7 +38,11 @@ impl Share {
     pub fn of(right: usize, of: usize) -> Self {
         let told = (of >= ENOUGH).then(|| {
             let (low, high) = wilson(right, of);
-            Told { share: number(right) / number(of), low, high }
+            Told {
+                share: number(right) / number(of),
+                low,
+                high,
+            }
         });
         Self { right, of, told }
     }
@@ -56,10 +60,16 @@ pub(crate) fn wilson(right: usize, of: usize) -> (f64, f64) {
     let half = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let all = 1.0 + Z * Z / n;
     // What is counted lies within, whatever was rounded.
-    (((centre - half) / all).clamp(0.0, share), ((centre + half) / all).clamp(share, 1.0))
+    (
+        ((centre - half) / all).clamp(0.0, share),
+        ((centre + half) / all).clamp(share, 1.0),
+    )
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of incidents are far below 2^52")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "counts of incidents are far below 2^52"
+)]
 fn number(count: usize) -> f64 {
     count as f64
 }
@@ -82,7 +92,10 @@ mod tests {
             (1, 29, 0.0061, 0.1718),
         ] {
             let found = wilson(right, of);
-            assert!((found.0 - low).abs() < 6e-5 && (found.1 - high).abs() < 6e-5, "{right} of {of}: {found:?}");
+            assert!(
+                (found.0 - low).abs() < 6e-5 && (found.1 - high).abs() < 6e-5,
+                "{right} of {of}: {found:?}"
+            );
         }
         assert_eq!(wilson(0, 0), (0.0, 1.0));
     }

@@ -7,27 +7,62 @@ impl Record {
     #[must_use]
     pub fn sentence(&self) -> String {
         let (share, all) = (self.precision(), self.of_all_answers());
-        let what = if self.shadow { "incidents that it would have suggested and others did" } else { "answered suggestions" };
+        let what = if self.shadow {
+            "incidents that it would have suggested and others did"
+        } else {
+            "answered suggestions"
+        };
         let aside = all.of - share.of;
         let main = match (share.of, aside) {
-            (0, 0) if self.shadow => return "No incident that it would have suggested was put to anybody and answered.".to_owned(),
+            (0, 0) if self.shadow => {
+                return "No incident that it would have suggested was put to anybody and answered."
+                    .to_owned();
+            }
             (0, 0) => return "No suggestion of it was answered.".to_owned(),
             (0, _) => "No answer speaks for or against it".to_owned(),
-            _ => format!("{} of {} {what} {}", share.right, share.of, accepted(&share)),
+            _ => format!(
+                "{} of {} {what} {}",
+                share.right,
+                share.of,
+                accepted(&share)
+            ),
         };
         if aside == 0 {
             return format!("{main}.");
         }
-        let dismissed = if aside == 1 { "1 was".to_owned() } else { format!("{aside} were") };
-        let with_them =
-            if share.of == 0 { String::new() } else { format!("; with {}, {} of {} {}", them(aside), all.right, all.of, accepted(&all)) };
-        format!("{main}. {dismissed} dismissed as {}, which says nothing of the criterion{with_them}.", self.set_aside())
+        let dismissed = if aside == 1 {
+            "1 was".to_owned()
+        } else {
+            format!("{aside} were")
+        };
+        let with_them = if share.of == 0 {
+            String::new()
+        } else {
+            format!(
+                "; with {}, {} of {} {}",
+                them(aside),
+                all.right,
+                all.of,
+                accepted(&all)
+            )
+        };
+        format!(
+            "{main}. {dismissed} dismissed as {}, which says nothing of the criterion{with_them}.",
+            self.set_aside()
+        )
     }
 
     /// The reasons that count neither way, as they were given.
     fn set_aside(&self) -> String {
-        let given = self.suggested.dismissed.keys().filter(|reason| !super::AGAINST.contains(reason));
-        given.map(|reason| reason.word()).collect::<Vec<_>>().join(", ")
+        let given = self
+            .suggested
+            .dismissed
+            .keys()
+            .filter(|reason| !super::AGAINST.contains(reason));
+        given
+            .map(|reason| reason.word())
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 }
 
@@ -38,7 +73,11 @@ fn them(count: usize) -> &'static str {
 fn accepted(share: &Share) -> String {
     let were = if share.right == 1 { "was" } else { "were" };
     match share.told {
-        Some(told) => format!("{were} accepted ({:.0} % to {:.0} %)", told.low * 100.0, told.high * 100.0),
+        Some(told) => format!(
+            "{were} accepted ({:.0} % to {:.0} %)",
+            told.low * 100.0,
+            told.high * 100.0
+        ),
         None => format!("{were} accepted: too few to tell"),
     }
 }

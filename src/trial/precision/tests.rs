@@ -6,7 +6,8 @@ use super::{Precision, Record, Tally};
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Severity, SnoozeUntil};
 use crate::model::incident::{
-    Announced, CriterionKind, Decision, IncidentId, Measure, Milestones, Outcome, Reviewed, Standing, Unit, Verdict,
+    Announced, CriterionKind, Decision, IncidentId, Measure, Milestones, Outcome, Reviewed,
+    Standing, Unit, Verdict,
 };
 use crate::model::ledger::{Filed, LedgerEntry, Ledgered};
 use crate::model::postmortem::{PostmortemId, PostmortemStatus};
@@ -19,7 +20,11 @@ fn at(minutes: i64) -> Time {
 fn verdict(criterion: &str, outcome: Outcome, decision: Decision) -> Verdict {
     Verdict {
         criterion: criterion.trim_start_matches('~').to_owned(),
-        on: if criterion == "asked" { CriterionKind::Request } else { CriterionKind::Degradation },
+        on: if criterion == "asked" {
+            CriterionKind::Request
+        } else {
+            CriterionKind::Degradation
+        },
         outcome,
         decision,
         shadow: criterion.starts_with('~'),
@@ -33,7 +38,11 @@ fn verdict(criterion: &str, outcome: Outcome, decision: Decision) -> Verdict {
 
 /// Suggested by those criteria (a `~` before a name makes a shadow), and not answered.
 fn suggested(criteria: &[&str]) -> Ledgered {
-    let live = criteria.iter().filter(|name| !name.starts_with('~')).map(|&name| name.to_owned()).collect();
+    let live = criteria
+        .iter()
+        .filter(|name| !name.starts_with('~'))
+        .map(|&name| name.to_owned())
+        .collect();
     let entry = LedgerEntry {
         incident: IncidentId("i-1".to_owned()),
         closed_at: at(60),
@@ -45,22 +54,42 @@ fn suggested(criteria: &[&str]) -> Ledgered {
         milestones: Milestones::default(),
         decision: Decision::Suggest,
         reasons: Vec::new(),
-        verdicts: criteria.iter().map(|name| verdict(name, Outcome::Met, Decision::Suggest)).collect(),
-        announced: Some(Announced { decision: Decision::Suggest, at: at(30), first_at: at(30), criteria: live, sentence: String::new() }),
+        verdicts: criteria
+            .iter()
+            .map(|name| verdict(name, Outcome::Met, Decision::Suggest))
+            .collect(),
+        announced: Some(Announced {
+            decision: Decision::Suggest,
+            at: at(30),
+            first_at: at(30),
+            criteria: live,
+            sentence: String::new(),
+        }),
         review: None,
         standing: Standing::Suggested,
         reason: String::new(),
         requested_at: None,
         bundle: None,
     };
-    Ledgered { entry, amended: None, postmortem: None, meeting: None, merged_into: None, reopened: false }
+    Ledgered {
+        entry,
+        amended: None,
+        postmortem: None,
+        meeting: None,
+        merged_into: None,
+        reopened: false,
+    }
 }
 
 /// Nothing was made known; each criterion with its outcome.
 fn quiet(verdicts: &[(&str, Outcome)]) -> Ledgered {
     let mut row = suggested(&[]);
-    (row.entry.decision, row.entry.announced, row.entry.standing) = (Decision::None, None, Standing::None);
-    row.entry.verdicts = verdicts.iter().map(|(name, outcome)| verdict(name, *outcome, Decision::Suggest)).collect();
+    (row.entry.decision, row.entry.announced, row.entry.standing) =
+        (Decision::None, None, Standing::None);
+    row.entry.verdicts = verdicts
+        .iter()
+        .map(|(name, outcome)| verdict(name, *outcome, Decision::Suggest))
+        .collect();
     row
 }
 
@@ -71,7 +100,13 @@ fn answered(mut row: Ledgered, answer: Answer) -> Ledgered {
         Answer::Dismiss { .. } => Standing::Dismissed,
         Answer::Snooze { .. } => Standing::Snoozed,
     };
-    row.entry.review = Some(Reviewed { answer, at: at(90), by: None, comment: String::new(), decision });
+    row.entry.review = Some(Reviewed {
+        answer,
+        at: at(90),
+        by: None,
+        comment: String::new(),
+        decision,
+    });
     row
 }
 
@@ -85,17 +120,33 @@ fn held(criterion: &str, status: PostmortemStatus) -> Ledgered {
     row.entry.verdicts[0].decision = Decision::Hold;
     row.entry.announced.as_mut().unwrap().decision = Decision::Hold;
     row.entry.standing = Standing::Held;
-    row.postmortem = Some(Filed { id: PostmortemId("pm-1".to_owned()), status, file: String::new() });
+    row.postmortem = Some(Filed {
+        id: PostmortemId("pm-1".to_owned()),
+        status,
+        file: String::new(),
+    });
     row
 }
 
 /// A person asks at that minute, and it is held for that.
 fn requested(mut row: Ledgered, minutes: i64) -> Ledgered {
     row.entry.requested_at = Some(at(minutes));
-    row.entry.verdicts.push(verdict("asked", Outcome::Met, Decision::Hold));
-    let first_at = row.entry.announced.as_ref().map_or(at(minutes), |announced| announced.first_at.min(at(minutes)));
+    row.entry
+        .verdicts
+        .push(verdict("asked", Outcome::Met, Decision::Hold));
+    let first_at = row
+        .entry
+        .announced
+        .as_ref()
+        .map_or(at(minutes), |announced| announced.first_at.min(at(minutes)));
     let criteria = vec!["asked".to_owned()];
-    row.entry.announced = Some(Announced { decision: Decision::Hold, at: at(minutes), first_at, criteria, sentence: String::new() });
+    row.entry.announced = Some(Announced {
+        decision: Decision::Hold,
+        at: at(minutes),
+        first_at,
+        criteria,
+        sentence: String::new(),
+    });
     row.entry.standing = Standing::Held;
     row
 }
@@ -103,34 +154,55 @@ fn requested(mut row: Ledgered, minutes: i64) -> Ledgered {
 fn counted(rows: &[Ledgered]) -> Precision {
     let mut tally = Tally::default();
     for row in rows {
-        tally.take(row, row.became(row.asked_at().is_some_and(|asked| asked < at(0))));
+        tally.take(
+            row,
+            row.became(row.asked_at().is_some_and(|asked| asked < at(0))),
+        );
     }
     tally.end(&[])
 }
 
 fn of(rows: &[Ledgered], criterion: &str) -> Record {
     let found = counted(rows);
-    let record = found
-        .criteria
-        .iter()
-        .find(|record| record.criterion == criterion.trim_start_matches('~') && record.shadow == criterion.starts_with('~'));
+    let record = found.criteria.iter().find(|record| {
+        record.criterion == criterion.trim_start_matches('~')
+            && record.shadow == criterion.starts_with('~')
+    });
     record.unwrap_or_else(|| panic!("no {criterion}")).clone()
 }
 
 fn closest(record: &Record) -> Option<(&str, f64)> {
-    record.missed.closest.as_ref().map(|closest| (closest.incident.0.as_str(), closest.measure.margin))
+    record
+        .missed
+        .closest
+        .as_ref()
+        .map(|closest| (closest.incident.0.as_str(), closest.measure.margin))
 }
 
 #[test]
 fn answers_are_counted_for_and_against() {
     let accepted = || answered(suggested(&["long"]), Answer::Accept);
     let mut rows: Vec<Ledgered> = (0..7).map(|_| accepted()).collect();
-    rows.extend([DismissReason::TooSmall, DismissReason::Noise].map(|reason| dismissed(suggested(&["long"]), reason)));
-    let record = of(&rows, "long");
-    assert_eq!((record.met, record.suggested.accepted, record.precision().of), (9, 7, 9));
-    assert_eq!(record.sentence(), "7 of 9 answered suggestions were accepted (45 % to 94 %).");
     rows.extend(
-        [DismissReason::Planned, DismissReason::Test, DismissReason::Duplicate].map(|reason| dismissed(suggested(&["long"]), reason)),
+        [DismissReason::TooSmall, DismissReason::Noise]
+            .map(|reason| dismissed(suggested(&["long"]), reason)),
+    );
+    let record = of(&rows, "long");
+    assert_eq!(
+        (record.met, record.suggested.accepted, record.precision().of),
+        (9, 7, 9)
+    );
+    assert_eq!(
+        record.sentence(),
+        "7 of 9 answered suggestions were accepted (45 % to 94 %)."
+    );
+    rows.extend(
+        [
+            DismissReason::Planned,
+            DismissReason::Test,
+            DismissReason::Duplicate,
+        ]
+        .map(|reason| dismissed(suggested(&["long"]), reason)),
     );
     let record = of(&rows, "long");
     assert_eq!((record.precision().of, record.of_all_answers().of), (9, 12));
@@ -140,54 +212,110 @@ fn answers_are_counted_for_and_against() {
          criterion; with them, 7 of 12 were accepted (32 % to 81 %)."
     );
     rows.push(dismissed(suggested(&["long"]), DismissReason::Other));
-    assert_eq!(of(&rows, "long").precision().of, 10, "who gives no other reason did not want it");
+    assert_eq!(
+        of(&rows, "long").precision().of,
+        10,
+        "who gives no other reason did not want it"
+    );
 }
 
 #[test]
 fn few_answers_tell_nothing() {
     let one = [answered(suggested(&["long"]), Answer::Accept)];
-    assert_eq!(of(&one, "long").sentence(), "1 of 1 answered suggestions was accepted: too few to tell.");
-    let aside = [dismissed(suggested(&["long"]), DismissReason::AlreadyCovered)];
+    assert_eq!(
+        of(&one, "long").sentence(),
+        "1 of 1 answered suggestions was accepted: too few to tell."
+    );
+    let aside = [dismissed(
+        suggested(&["long"]),
+        DismissReason::AlreadyCovered,
+    )];
     assert_eq!(
         of(&aside, "long").sentence(),
         "No answer speaks for or against it. 1 was dismissed as already covered, which says nothing of the criterion."
     );
-    assert_eq!(of(&[suggested(&["long"])], "long").sentence(), "No suggestion of it was answered.");
+    assert_eq!(
+        of(&[suggested(&["long"])], "long").sentence(),
+        "No suggestion of it was answered."
+    );
 }
 
 #[test]
 fn what_nobody_answered_counts_neither_way() {
     let mut lapsed = suggested(&["long"]);
     lapsed.entry.announced.as_mut().unwrap().at = at(-9);
-    let snoozed = answered(suggested(&["long"]), Answer::Snooze { until: SnoozeUntil::NextWorkingDay });
+    let snoozed = answered(
+        suggested(&["long"]),
+        Answer::Snooze {
+            until: SnoozeUntil::NextWorkingDay,
+        },
+    );
     let mut bundled = suggested(&["long"]);
     bundled.entry.bundle = Some(IncidentId("i-0".to_owned()));
     let mut merged = suggested(&["long"]);
     merged.merged_into = Some(IncidentId("i-0".to_owned()));
     let rows = [lapsed, snoozed, suggested(&["long"]), bundled, merged];
     let record = of(&rows, "long");
-    assert_eq!((record.suggested.lapsed, record.suggested.waiting, record.suggested.bundled, record.precision().of), (1, 2, 1, 0));
-    assert_eq!((record.met, counted(&rows).incidents), (4, 4), "what fell together with another is counted there");
+    assert_eq!(
+        (
+            record.suggested.lapsed,
+            record.suggested.waiting,
+            record.suggested.bundled,
+            record.precision().of
+        ),
+        (1, 2, 1, 0)
+    );
+    assert_eq!(
+        (record.met, counted(&rows).incidents),
+        (4, 4),
+        "what fell together with another is counted there"
+    );
 }
 
 #[test]
 fn held_ones_are_counted_by_what_came_of_them() {
-    let declined = dismissed(held("hard", PostmortemStatus::Declined), DismissReason::Duplicate);
-    let rows = [held("hard", PostmortemStatus::Completed), held("hard", PostmortemStatus::InDiscussion), declined];
+    let declined = dismissed(
+        held("hard", PostmortemStatus::Declined),
+        DismissReason::Duplicate,
+    );
+    let rows = [
+        held("hard", PostmortemStatus::Completed),
+        held("hard", PostmortemStatus::InDiscussion),
+        declined,
+    ];
     let record = of(&rows, "hard");
-    assert_eq!((record.held.completed, record.held.open, record.held.declined), (1, 1, 1));
-    assert_eq!(record.held.dismissed, [(DismissReason::Duplicate, 1)].into());
+    assert_eq!(
+        (
+            record.held.completed,
+            record.held.open,
+            record.held.declined
+        ),
+        (1, 1, 1)
+    );
+    assert_eq!(
+        record.held.dismissed,
+        [(DismissReason::Duplicate, 1)].into()
+    );
     assert_eq!(record.precision().of, 0);
 }
 
 #[test]
 fn an_answer_stays_one_to_the_suggestion_when_a_hold_comes_later() {
     let mut rose = answered(suggested(&["long"]), Answer::Accept);
-    rose.entry.verdicts.push(verdict("hard", Outcome::Met, Decision::Hold));
+    rose.entry
+        .verdicts
+        .push(verdict("hard", Outcome::Met, Decision::Hold));
     let announced = rose.entry.announced.as_mut().unwrap();
     (announced.decision, announced.criteria) = (Decision::Hold, vec!["hard".to_owned()]);
     let (long, hard) = (of(&[rose.clone()], "long"), of(&[rose.clone()], "hard"));
-    assert_eq!((long.suggested.accepted, hard.suggested.accepted, hard.held.open), (1, 0, 1));
+    assert_eq!(
+        (
+            long.suggested.accepted,
+            hard.suggested.accepted,
+            hard.held.open
+        ),
+        (1, 0, 1)
+    );
     // Without an answer nobody was asked for its sake.
     rose.entry.review = None;
     let long = of(&[rose], "long");
@@ -204,7 +332,16 @@ fn a_shadow_is_judged_by_what_people_said_to_others() {
         quiet(&[("long", Outcome::NotMet), ("~tried", Outcome::NotMet)]),
     ];
     let record = of(&rows, "~tried");
-    assert_eq!((record.met, record.unknown, record.precision().right, record.precision().of, record.unasked), (3, 1, 1, 2, 2));
+    assert_eq!(
+        (
+            record.met,
+            record.unknown,
+            record.precision().right,
+            record.precision().of,
+            record.unasked
+        ),
+        (3, 1, 1, 2, 2)
+    );
     let words = "1 of 2 incidents that it would have suggested and others did was accepted: too few to tell.";
     assert_eq!(record.sentence(), words);
 }
@@ -214,21 +351,42 @@ fn what_people_had_to_ask_for_was_missed() {
     let measured = |id: &str, observed: f64, outcome| {
         let mut row = quiet(&[("long", outcome), ("~tried", Outcome::Met)]);
         row.entry.incident = IncidentId(id.to_owned());
-        row.entry.verdicts[0].measure = Some(Measure::new(observed, observed.max(1000.0), 1800.0, Unit::Seconds));
+        row.entry.verdicts[0].measure = Some(Measure::new(
+            observed,
+            observed.max(1000.0),
+            1800.0,
+            Unit::Seconds,
+        ));
         requested(row, 40)
     };
-    let rows =
-        [measured("i-a", 1000.0, Outcome::NotMet), measured("i-b", 1500.0, Outcome::NotMet), measured("i-c", 10.0, Outcome::Unknown)];
+    let rows = [
+        measured("i-a", 1000.0, Outcome::NotMet),
+        measured("i-b", 1500.0, Outcome::NotMet),
+        measured("i-c", 10.0, Outcome::Unknown),
+    ];
     let found = counted(&rows);
     assert_eq!((found.requested, found.missed), (3, 3));
     let long = of(&rows, "long");
-    assert_eq!((long.missed.not_met, long.missed.unknown, closest(&long)), (2, 1, Some(("i-b", -300.0))));
+    assert_eq!(
+        (long.missed.not_met, long.missed.unknown, closest(&long)),
+        (2, 1, Some(("i-b", -300.0)))
+    );
     assert_eq!(of(&rows, "~tried").missed.caught, 3);
-    assert_eq!(of(&rows, "asked").missed, super::Missed::default(), "a request is no miss of itself");
-    assert_eq!(found.sentence(), "People asked for a postmortem on 3 incidents; 3 of them no other criterion had suggested or held.");
+    assert_eq!(
+        of(&rows, "asked").missed,
+        super::Missed::default(),
+        "a request is no miss of itself"
+    );
+    assert_eq!(
+        found.sentence(),
+        "People asked for a postmortem on 3 incidents; 3 of them no other criterion had suggested or held."
+    );
 
     // Suggested before, or met by itself later: nobody would have had to ask.
-    let seen = [requested(suggested(&["long"]), 40), requested(suggested(&["long"]), 20)];
+    let seen = [
+        requested(suggested(&["long"]), 40),
+        requested(suggested(&["long"]), 20),
+    ];
     assert_eq!((counted(&seen).requested, counted(&seen).missed), (2, 0));
     // Suggested for what was unknown at resolution; the hold has taken its place in what was made known.
     let mut unknown = suggested(&["long"]);
@@ -247,8 +405,24 @@ fn the_latest_word_counts_and_the_rules_give_the_order() {
     let mut tally = Tally::default();
     tally.take(&late, late.became(false));
     let found = tally.end(&rules.criteria);
-    let told: Vec<_> =
-        found.criteria.iter().map(|record| (record.criterion.as_str(), record.in_force, record.suggested.accepted)).collect();
-    assert_eq!(told, [("new", true, 0), ("long", true, 1), ("gone", false, 1)]);
-    assert_eq!(found.criteria[1].decision, Decision::Hold, "as the rules have it now");
+    let told: Vec<_> = found
+        .criteria
+        .iter()
+        .map(|record| {
+            (
+                record.criterion.as_str(),
+                record.in_force,
+                record.suggested.accepted,
+            )
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [("new", true, 0), ("long", true, 1), ("gone", false, 1)]
+    );
+    assert_eq!(
+        found.criteria[1].decision,
+        Decision::Hold,
+        "as the rules have it now"
+    );
 }

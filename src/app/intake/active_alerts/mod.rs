@@ -18,7 +18,10 @@ use crate::ingest::Glimpse;
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet, Subject};
 use crate::store::Store;
-use row::{Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, ending, episode_hash, micros, mixed, time, until};
+use row::{
+    Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, ending, episode_hash, micros, mixed, time,
+    until,
+};
 
 /// How much time senders get after a start of ours to renew what they could not while we were down.
 const GRACE: TimeDelta = TimeDelta::minutes(5);
@@ -76,8 +79,15 @@ impl Default for Sights {
 impl Sights {
     /// The alerts of the incidents as stored, with the sights saved before the last stop. What is missing is only
     /// committed again, and deduplicated by the engine.
-    pub(crate) fn load<'a>(store: &Store, events: impl Iterator<Item = &'a Event>, now: Time) -> anyhow::Result<Self> {
-        let saved = store.sights()?.into_iter().map(|(subject, last_seen, lease_end)| (subject.number(), (last_seen, lease_end)));
+    pub(crate) fn load<'a>(
+        store: &Store,
+        events: impl Iterator<Item = &'a Event>,
+        now: Time,
+    ) -> anyhow::Result<Self> {
+        let saved = store
+            .sights()?
+            .into_iter()
+            .map(|(subject, last_seen, lease_end)| (subject.number(), (last_seen, lease_end)));
         let saved: HashMap<u64, (Time, Option<Time>)> = saved.collect();
         let mut sights = Self::default();
         for event in events {
@@ -88,9 +98,20 @@ impl Sights {
             if recalled(event) {
                 continue;
             }
-            let (last_seen, lease_end) = saved.get(&event.subject.number()).copied().unwrap_or((now, None));
+            let (last_seen, lease_end) = saved
+                .get(&event.subject.number())
+                .copied()
+                .unwrap_or((now, None));
             // Whoever renews did so in vain while we were down: they get the time to do it again.
-            sights.saw(event, Some(lease_end.unwrap_or(assumed_lease(event, now)).max(now + GRACE)), last_seen);
+            sights.saw(
+                event,
+                Some(
+                    lease_end
+                        .unwrap_or(assumed_lease(event, now))
+                        .max(now + GRACE),
+                ),
+                last_seen,
+            );
         }
         Ok(sights)
     }
@@ -109,7 +130,10 @@ impl Sights {
     /// Renews the sights of those that are on.
     pub(crate) fn renew_all(&mut self, subjects: &[Subject], now: Time) {
         for subject in subjects {
-            if let Some(row) = self.by_subject(subject).filter(|row| self.rows[at(*row)].known == Known::On) {
+            if let Some(row) = self
+                .by_subject(subject)
+                .filter(|row| self.rows[at(*row)].known == Known::On)
+            {
                 self.renew(row, None, now);
             }
         }
@@ -117,8 +141,15 @@ impl Sights {
 
     /// Whether a firing alert only repeats what is known; then its sight is renewed.
     pub(crate) fn renewed(&mut self, glimpse: &Glimpse<'_>, now: Time) -> bool {
-        let labels = self.labels_key(glimpse.labels.iter().map(|(name, value)| (name.as_ref(), value.as_ref())));
-        let Some(row) = self.episode(labels, micros(glimpse.starts_at)) else { return false };
+        let labels = self.labels_key(
+            glimpse
+                .labels
+                .iter()
+                .map(|(name, value)| (name.as_ref(), value.as_ref())),
+        );
+        let Some(row) = self.episode(labels, micros(glimpse.starts_at)) else {
+            return false;
+        };
         let sight = self.rows[at(row)];
         match sight.known {
             Known::On if sight.open => self.renew(row, glimpse.until, now),
@@ -130,10 +161,19 @@ impl Sights {
     }
 
     /// Reads an event against what is known: `None` when it only repeats that, and renews its sight.
-    pub(crate) fn news(&mut self, mut event: Event, lease: Option<Time>, now: Time) -> Option<Event> {
+    pub(crate) fn news(
+        &mut self,
+        mut event: Event,
+        lease: Option<Time>,
+        now: Time,
+    ) -> Option<Event> {
         let ending = ending(&event);
-        let Fact::Alert(alert) = &mut event.fact else { return Some(event) };
-        let Some(row) = self.of(alert) else { return Some(event) };
+        let Fact::Alert(alert) = &mut event.fact else {
+            return Some(event);
+        };
+        let Some(row) = self.of(alert) else {
+            return Some(event);
+        };
         let sight = self.rows[at(row)];
         match (sight.known, alert.status) {
             // Another end than the one known is news.
@@ -143,7 +183,11 @@ impl Sights {
             // Its end came first: it is as it says.
             (Known::Ended, AlertStatus::Firing) if !sight.was_on => return Some(event),
             // Who tells each change once only repeats itself: the end is the later word.
-            (Known::Ended, AlertStatus::Firing) if lease == Some(NEVER) || self.straggles(row, now) => return None,
+            (Known::Ended, AlertStatus::Firing)
+                if lease == Some(NEVER) || self.straggles(row, now) =>
+            {
+                return None;
+            }
             (Known::Lapsed | Known::Ended | Known::Nothing, AlertStatus::Firing) => {
                 alert.seen_again = Some(now);
                 event.occurred_at = now;
@@ -157,27 +201,42 @@ impl Sights {
 
     /// An alert that fires anew while its earlier episode is believed to be on: that one ended, at a time nobody saw, after it was last seen.
     pub(crate) fn overtaken(&self, event: &Event) -> Option<Event> {
-        let Fact::Alert(alert) = &event.fact else { return None };
+        let Fact::Alert(alert) = &event.fact else {
+            return None;
+        };
         let sight = self.rows[at(self.open_episode(&alert.labels)?)];
-        let overtaken = alert.status == AlertStatus::Firing && sight.known == Known::On && sight.started < micros(alert.starts_at);
+        let overtaken = alert.status == AlertStatus::Firing
+            && sight.known == Known::On
+            && sight.started < micros(alert.starts_at);
         overtaken.then(|| sight.lapse(time(sight.last_seen).min(alert.starts_at)))
     }
 
     /// Whether an episode with the labels of this alert is open, and was when this happened.
     pub(crate) fn is_on(&self, event: &Event) -> bool {
-        let Fact::Alert(alert) = &event.fact else { return false };
-        self.open_episode(&alert.labels).is_some_and(|row| self.rows[at(row)].started <= micros(event.occurred_at))
+        let Fact::Alert(alert) = &event.fact else {
+            return false;
+        };
+        self.open_episode(&alert.labels)
+            .is_some_and(|row| self.rows[at(row)].started <= micros(event.occurred_at))
     }
 
     /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated. `None`: the end of
     /// nothing that is on, as an end that is told again, or late and of an episode before this one.
     pub(crate) fn dated(&self, mut event: Event) -> Option<Event> {
-        let Fact::Alert(alert) = &mut event.fact else { return Some(event) };
+        let Fact::Alert(alert) = &mut event.fact else {
+            return Some(event);
+        };
         let ended = alert.status == AlertStatus::Resolved;
-        let Some(row) = self.open_episode(&alert.labels) else { return (!ended).then_some(event) };
+        let Some(row) = self.open_episode(&alert.labels) else {
+            return (!ended).then_some(event);
+        };
         let started = self.rows[at(row)].started;
         // Where the start is ours, and not its sender's, their clocks may differ.
-        if ended && alert.ends_at.is_some_and(|end| end + STRAGGLING < time(started)) {
+        if ended
+            && alert
+                .ends_at
+                .is_some_and(|end| end + STRAGGLING < time(started))
+        {
             return None;
         }
         alert.starts_at = time(started);
@@ -192,30 +251,46 @@ impl Sights {
     /// Whether an alert that is told to fire is known to have ended by now. Its start may be a guess: then any end of such an alert counts
     /// that came later.
     pub(crate) fn has_ended(&self, event: &Event) -> bool {
-        let Fact::Alert(alert) = &event.fact else { return false };
+        let Fact::Alert(alert) = &event.fact else {
+            return false;
+        };
         let labels = self.labels_of(&alert.labels);
         let ended = |sight: &Sight| {
             sight.labels == labels
                 && sight.known == Known::Ended
-                && (sight.started == micros(alert.starts_at) || sight.last_seen >= micros(event.occurred_at))
+                && (sight.started == micros(alert.starts_at)
+                    || sight.last_seen >= micros(event.occurred_at))
         };
         alert.status == AlertStatus::Firing && self.rows.iter().any(ended)
     }
 
     /// Remembers a committed event.
     pub(crate) fn saw(&mut self, event: &Event, lease: Option<Time>, now: Time) {
-        let Fact::Alert(alert) = &event.fact else { return };
-        let Some(row) = self.of(alert).or_else(|| self.add(event, alert)) else { return };
+        let Fact::Alert(alert) = &event.fact else {
+            return;
+        };
+        let Some(row) = self.of(alert).or_else(|| self.add(event, alert)) else {
+            return;
+        };
         let labels = self.rows[at(row)].labels;
-        let found = self.open.find_entry(labels[0], |other| self.rows[at(*other)].labels == labels);
+        let found = self
+            .open
+            .find_entry(labels[0], |other| self.rows[at(*other)].labels == labels);
         let before = self.rows[at(row)];
         let (known, end) = match alert.status {
             // The beginning of what is known to have ended: the end came first.
-            AlertStatus::Firing if before.known == Known::Ended && alert.seen_again.is_none() => (before.known, before.end),
+            AlertStatus::Firing if before.known == Known::Ended && alert.seen_again.is_none() => {
+                (before.known, before.end)
+            }
             AlertStatus::Firing => {
                 match found {
-                    Ok(mut before) => self.rows[at(std::mem::replace(before.get_mut(), row))].open = false,
-                    Err(_) => drop(self.open.insert_unique(labels[0], row, |row| self.rows[at(*row)].labels[0])),
+                    Ok(mut before) => {
+                        self.rows[at(std::mem::replace(before.get_mut(), row))].open = false
+                    }
+                    Err(_) => drop(
+                        self.open
+                            .insert_unique(labels[0], row, |row| self.rows[at(*row)].labels[0]),
+                    ),
                 }
                 (Known::On, until(lease.unwrap_or(now + UNSTATED_LEASE)))
             }
@@ -229,7 +304,8 @@ impl Sights {
             }
         };
         let sight = &mut self.rows[at(row)];
-        (sight.known, sight.end, sight.last_seen, sight.open) = (known, end, micros(now), known == Known::On);
+        (sight.known, sight.end, sight.last_seen, sight.open) =
+            (known, end, micros(now), known == Known::On);
         sight.was_on |= alert.status == AlertStatus::Firing;
         self.moved(row);
         self.stand(row);
@@ -237,7 +313,10 @@ impl Sights {
 
     /// Takes note of what has been told as lapsed.
     pub(crate) fn forget(&mut self, lapsed: &[Event], now: Time) {
-        for event in lapsed.iter().filter(|event| matches!(event.fact, Fact::Lapsed(_))) {
+        for event in lapsed
+            .iter()
+            .filter(|event| matches!(event.fact, Fact::Lapsed(_)))
+        {
             if let Some(row) = self.by_subject(&event.subject) {
                 let sight = &mut self.rows[at(row)];
                 sight.known = Known::Lapsed;
@@ -251,7 +330,9 @@ impl Sights {
     pub(crate) fn follow(&mut self, events: &[Event], now: Time) {
         for event in events {
             let Fact::Alert(alert) = &event.fact else {
-                let on = self.by_subject(&event.subject).is_some_and(|row| self.rows[at(row)].known == Known::On);
+                let on = self
+                    .by_subject(&event.subject)
+                    .is_some_and(|row| self.rows[at(row)].known == Known::On);
                 if on {
                     self.forget(std::slice::from_ref(event), now);
                 }
@@ -264,7 +345,9 @@ impl Sights {
             let known = sight.is_some_and(|sight| match (sight.known, alert.status) {
                 (Known::On, AlertStatus::Firing) => true,
                 // Older than the end that is known: who sees it again after that says so.
-                (Known::Ended | Known::Lapsed, AlertStatus::Firing) => alert.seen_again.is_none_or(|again| micros(again) < sight.last_seen),
+                (Known::Ended | Known::Lapsed, AlertStatus::Firing) => alert
+                    .seen_again
+                    .is_none_or(|again| micros(again) < sight.last_seen),
                 (Known::Ended, AlertStatus::Resolved) => sight.end == ending(event),
                 (Known::On | Known::Lapsed, AlertStatus::Resolved) | (Known::Nothing, _) => false,
             });
@@ -277,7 +360,9 @@ impl Sights {
     /// Takes over what another replica saved of alerts that are on here too: sights and leases only move ahead.
     pub(crate) fn take_over(&mut self, saved: Vec<(Subject, Time, Option<Time>)>) {
         for (subject, last_seen, lease_end) in saved {
-            let Some(row) = self.by_subject(&subject) else { continue };
+            let Some(row) = self.by_subject(&subject) else {
+                continue;
+            };
             let sight = &mut self.rows[at(row)];
             if sight.known == Known::On {
                 sight.last_seen = sight.last_seen.max(micros(last_seen));
@@ -297,7 +382,11 @@ impl Sights {
                 self.look_at(row, now, &mut lapsed);
             }
         }
-        while let Some(bucket) = self.due.first_entry().filter(|bucket| i64::from(*bucket.key()) <= now.timestamp()) {
+        while let Some(bucket) = self
+            .due
+            .first_entry()
+            .filter(|bucket| i64::from(*bucket.key()) <= now.timestamp())
+        {
             let (bucket, mut rows) = bucket.remove_entry();
             while let Some(row) = rows.pop() {
                 if lapsed.len() >= TOLD_AT_ONCE {
@@ -328,11 +417,17 @@ impl Sights {
 
     /// When something may have to be told next: a lease may run out.
     pub(crate) fn next(&self) -> Option<Time> {
-        self.due.first_key_value().map(|(bucket, _)| time(i64::from(*bucket) * 1_000_000))
+        self.due
+            .first_key_value()
+            .map(|(bucket, _)| time(i64::from(*bucket) * 1_000_000))
     }
 
     /// What moved since it was saved last: once a minute, not with every renewal, and then in parts until there is no more.
-    pub(crate) fn due_for_saving(&mut self, now: Time, every: TimeDelta) -> Option<Vec<(Subject, Time, Option<Time>)>> {
+    pub(crate) fn due_for_saving(
+        &mut self,
+        now: Time,
+        every: TimeDelta,
+    ) -> Option<Vec<(Subject, Time, Option<Time>)>> {
         if self.saving.is_empty() {
             if self.saved_at.is_some_and(|at| now - at < every) {
                 return None;
@@ -340,14 +435,22 @@ impl Sights {
             self.saved_at = Some(now);
             self.saving = std::mem::take(&mut self.changed);
         }
-        let part = self.saving.split_off(self.saving.len().saturating_sub(SAVED_AT_ONCE));
+        let part = self
+            .saving
+            .split_off(self.saving.len().saturating_sub(SAVED_AT_ONCE));
         if self.saving.is_empty() {
             self.saving = Vec::new();
         }
         let open = part.into_iter().filter_map(|row| {
             let sight = &mut self.rows[at(row)];
             let due = std::mem::take(&mut sight.changed) && sight.known == Known::On;
-            due.then(|| (Subject::from(sight.subject), time(sight.last_seen), Some(time(sight.end.cast_signed()))))
+            due.then(|| {
+                (
+                    Subject::from(sight.subject),
+                    time(sight.last_seen),
+                    Some(time(sight.end.cast_signed())),
+                )
+            })
         });
         let open: Vec<_> = open.collect();
         (!open.is_empty() || !self.saving.is_empty()).then_some(open)
@@ -387,7 +490,11 @@ impl Sights {
     fn stand(&mut self, row: u32) {
         let sight = &mut self.rows[at(row)];
         // The second after, so that nothing is looked at in vain.
-        let second = sight.waits_for().saturating_add(999_999).div_euclid(1_000_000).clamp(1, i64::from(u32::MAX));
+        let second = sight
+            .waits_for()
+            .saturating_add(999_999)
+            .div_euclid(1_000_000)
+            .clamp(1, i64::from(u32::MAX));
         let second = u32::try_from(second).unwrap_or(u32::MAX);
         if sight.bucket == 0 || second < sight.bucket {
             sight.bucket = second;
@@ -400,18 +507,28 @@ impl Sights {
     }
 
     fn episode(&self, labels: LabelsKey, started: i64) -> Option<u32> {
-        let same = |row: &u32| self.rows[at(*row)].labels == labels && self.rows[at(*row)].started == started;
-        self.episodes.find(episode_hash(labels, started), same).copied()
+        let same = |row: &u32| {
+            self.rows[at(*row)].labels == labels && self.rows[at(*row)].started == started
+        };
+        self.episodes
+            .find(episode_hash(labels, started), same)
+            .copied()
     }
 
     fn open_episode(&self, labels: &LabelSet) -> Option<u32> {
         let labels = self.labels_of(labels);
-        self.open.find(labels[0], |row| self.rows[at(*row)].labels == labels).copied()
+        self.open
+            .find(labels[0], |row| self.rows[at(*row)].labels == labels)
+            .copied()
     }
 
     fn by_subject(&self, subject: &Subject) -> Option<u32> {
         let subject = subject.number();
-        self.subjects.find(mixed(subject, self.keys), |row| self.rows[at(*row)].subject == subject).copied()
+        self.subjects
+            .find(mixed(subject, self.keys), |row| {
+                self.rows[at(*row)].subject == subject
+            })
+            .copied()
     }
 
     fn labels_of(&self, labels: &LabelSet) -> LabelsKey {
@@ -432,7 +549,11 @@ impl Sights {
     }
 
     fn add(&mut self, event: &Event, alert: &Alert) -> Option<u32> {
-        let (labels, started, subject) = (self.labels_of(&alert.labels), micros(alert.starts_at), event.subject.number());
+        let (labels, started, subject) = (
+            self.labels_of(&alert.labels),
+            micros(alert.starts_at),
+            event.subject.number(),
+        );
         let sight = Sight {
             labels,
             started,
@@ -457,8 +578,12 @@ impl Sights {
         };
         let (rows, keys) = (&self.rows, self.keys);
         let again = |row: &u32| episode_hash(rows[at(*row)].labels, rows[at(*row)].started);
-        self.episodes.insert_unique(episode_hash(labels, started), row, again);
-        self.subjects.insert_unique(mixed(subject, keys), row, |row| mixed(rows[at(*row)].subject, keys));
+        self.episodes
+            .insert_unique(episode_hash(labels, started), row, again);
+        self.subjects
+            .insert_unique(mixed(subject, keys), row, |row| {
+                mixed(rows[at(*row)].subject, keys)
+            });
         Some(row)
     }
 
@@ -466,8 +591,10 @@ impl Sights {
         let sight = self.rows[at(row)];
         let same = |other: &u32| *other == row;
         let places = [
-            self.episodes.find_entry(episode_hash(sight.labels, sight.started), same),
-            self.subjects.find_entry(mixed(sight.subject, self.keys), same),
+            self.episodes
+                .find_entry(episode_hash(sight.labels, sight.started), same),
+            self.subjects
+                .find_entry(mixed(sight.subject, self.keys), same),
             self.open.find_entry(sight.labels[0], same),
         ];
         for place in places.into_iter().flatten() {
@@ -486,7 +613,11 @@ fn recalled(event: &Event) -> bool {
 
 /// How long an alert holds whose lease nobody here has seen.
 fn assumed_lease(event: &Event, now: Time) -> Time {
-    if *event.source == *"prometheus" { now + GRACE } else { now + UNSTATED_LEASE }
+    if *event.source == *"prometheus" {
+        now + GRACE
+    } else {
+        now + UNSTATED_LEASE
+    }
 }
 
 fn at(row: u32) -> usize {
@@ -499,7 +630,9 @@ mod tests {
 
     use super::{Glimpse, NEVER, Sight, Sights, TOLD_AT_ONCE, UNSTATED_LEASE};
     use crate::model::Time;
-    use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity, Subject};
+    use crate::model::event::{
+        Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity, Subject,
+    };
 
     fn at(seconds: i64) -> Time {
         Time::UNIX_EPOCH + TimeDelta::seconds(seconds)
@@ -508,7 +641,11 @@ mod tests {
     fn alert(end: Option<i64>) -> Event {
         let fact = Fact::Alert(Alert {
             name: "A".to_owned().into(),
-            status: if end.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
+            status: if end.is_some() {
+                AlertStatus::Resolved
+            } else {
+                AlertStatus::Firing
+            },
             labels: Labels::from([("alertname".to_owned(), "A".to_owned())]).into(),
             annotations: Labels::new().into(),
             severity: Severity::Critical,
@@ -528,7 +665,13 @@ mod tests {
         let got = match sights.news(event.clone(), None, at(now)) {
             None => "renewal",
             Some(news) if news == *event => "news",
-            Some(news) if news.occurred_at == at(now) && news.subject == event.subject && news.id != event.id => "again",
+            Some(news)
+                if news.occurred_at == at(now)
+                    && news.subject == event.subject
+                    && news.id != event.id =>
+            {
+                "again"
+            }
             Some(_) => "something else",
         };
         assert_eq!(got, expected, "{:?} at {now}", event.fact);
@@ -537,7 +680,14 @@ mod tests {
     /// As [`check`], for an alert of which nothing has been built.
     fn glimpsed(sights: &mut Sights, starts_at: i64, until: Option<i64>, now: i64) -> bool {
         let labels = [("alertname".into(), "A".into())];
-        sights.renewed(&Glimpse { labels: &labels, starts_at: at(starts_at), until: until.map(at) }, at(now))
+        sights.renewed(
+            &Glimpse {
+                labels: &labels,
+                starts_at: at(starts_at),
+                until: until.map(at),
+            },
+            at(now),
+        )
     }
 
     #[test]
@@ -549,7 +699,13 @@ mod tests {
         assert!(!glimpsed(&mut sights, 1, Some(300), 60), "another episode");
         assert_eq!(sights.lapsed(at(299)), []);
         assert_eq!(sights.next(), Some(at(300)));
-        assert_eq!(sights.lapsed(at(300)).first().map(|event| event.occurred_at), Some(at(60)));
+        assert_eq!(
+            sights
+                .lapsed(at(300))
+                .first()
+                .map(|event| event.occurred_at),
+            Some(at(60))
+        );
         sights.saw(&alert(Some(310)), None, at(310));
         assert!(glimpsed(&mut sights, 0, Some(400), 320), "a straggler");
         assert!(!glimpsed(&mut sights, 0, Some(800), 500), "told again");
@@ -561,7 +717,11 @@ mod tests {
         sights.saw(&alert(None), Some(at(240)), at(0));
         assert_eq!(sights.lapsed(at(240)), sights.lapsed(at(241)));
         assert!(glimpsed(&mut sights, 0, Some(300), 250));
-        assert_eq!(sights.lapsed(at(260)), [], "seen again before the lapse was durable");
+        assert_eq!(
+            sights.lapsed(at(260)),
+            [],
+            "seen again before the lapse was durable"
+        );
         assert_eq!(sights.next(), Some(at(300)));
     }
 
@@ -570,14 +730,30 @@ mod tests {
         let mut sights = Sights::default();
         sights.saw(&alert(Some(90)), None, at(91));
         let day = 24 * 3600;
-        assert_eq!((sights.lapsed(at(90 + day)).len(), sights.rows.len() - sights.free.len()), (0, 1));
-        assert_eq!((sights.lapsed(at(91 + day)).len(), sights.rows.len() - sights.free.len()), (0, 0));
+        assert_eq!(
+            (
+                sights.lapsed(at(90 + day)).len(),
+                sights.rows.len() - sights.free.len()
+            ),
+            (0, 1)
+        );
+        assert_eq!(
+            (
+                sights.lapsed(at(91 + day)).len(),
+                sights.rows.len() - sights.free.len()
+            ),
+            (0, 0)
+        );
         check(&mut sights, &alert(None), 92 + day, "news");
         sights.saw(&alert(None), Some(NEVER), at(100 + day));
         assert_eq!(sights.rows.len(), 1, "the row is used again");
         assert_eq!(sights.lapsed(at(100 + 2 * day)), []);
         assert!(glimpsed(&mut sights, 0, None, 101 + 2 * day));
-        assert_eq!((sights.lapsed(at(100 + 30 * day)).len(), sights.free.len()), (0, 1), "an ignored one never lapses");
+        assert_eq!(
+            (sights.lapsed(at(100 + 30 * day)).len(), sights.free.len()),
+            (0, 1),
+            "an ignored one never lapses"
+        );
     }
 
     #[test]
@@ -596,12 +772,23 @@ mod tests {
         sights.saw(&alert(None), Some(at(240)), at(0));
         assert_eq!(sights.due_for_saving(at(59), TimeDelta::minutes(1)), None);
         let saved = vec![(alert(None).subject, at(0), Some(at(240)))];
-        assert_eq!(sights.due_for_saving(at(60), TimeDelta::minutes(1)), Some(saved.clone()));
+        assert_eq!(
+            sights.due_for_saving(at(60), TimeDelta::minutes(1)),
+            Some(saved.clone())
+        );
         sights.unsaved(&saved);
-        assert_eq!(sights.due_for_saving(at(120), TimeDelta::minutes(1)), Some(saved));
+        assert_eq!(
+            sights.due_for_saving(at(120), TimeDelta::minutes(1)),
+            Some(saved)
+        );
         assert_eq!(sights.due_for_saving(at(180), TimeDelta::minutes(1)), None);
         assert!(glimpsed(&mut sights, 0, None, 200));
-        assert_eq!(sights.due_for_saving(at(240), TimeDelta::minutes(1)).map(|saved| saved.len()), Some(1));
+        assert_eq!(
+            sights
+                .due_for_saving(at(240), TimeDelta::minutes(1))
+                .map(|saved| saved.len()),
+            Some(1)
+        );
     }
 
     #[test]
@@ -645,11 +832,23 @@ mod tests {
         let mut sights = Sights::default();
         sights.saw(&alert(None), Some(at(240)), at(100));
         let subject = alert(None).subject;
-        sights.take_over(vec![(subject, at(50), Some(at(120))), (Subject::from(0), at(50), None)]);
-        assert_eq!(sights.due_for_saving(at(101), TimeDelta::minutes(1)), Some(vec![(subject, at(100), Some(at(240)))]));
+        sights.take_over(vec![
+            (subject, at(50), Some(at(120))),
+            (Subject::from(0), at(50), None),
+        ]);
+        assert_eq!(
+            sights.due_for_saving(at(101), TimeDelta::minutes(1)),
+            Some(vec![(subject, at(100), Some(at(240)))])
+        );
         sights.take_over(vec![(subject, at(200), Some(at(300)))]);
         assert_eq!(sights.lapsed(at(299)), []);
-        assert_eq!(sights.lapsed(at(300)).first().map(|event| event.occurred_at), Some(at(200)));
+        assert_eq!(
+            sights
+                .lapsed(at(300))
+                .first()
+                .map(|event| event.occurred_at),
+            Some(at(200))
+        );
     }
 
     #[test]
@@ -664,7 +863,10 @@ mod tests {
         assert!(glimpsed(&mut sights, 50, None, 70));
         sights.saw(&alert(None), None, at(80));
         assert!(!glimpsed(&mut sights, 50, None, 90), "to be read in full");
-        assert_eq!(sights.overtaken(&later).map(|lapsed| lapsed.subject), Some(alert(None).subject));
+        assert_eq!(
+            sights.overtaken(&later).map(|lapsed| lapsed.subject),
+            Some(alert(None).subject)
+        );
     }
 
     #[test]
@@ -723,7 +925,10 @@ mod tests {
             assert!(!glimpsed(&mut sights, 0, None, late));
             check(&mut sights, &alert(None), late, "news");
             sights.saw(&alert(None), None, at(late));
-            assert_eq!(sights.state_of(&alert(None).subject).map(|(on, _)| on), Some(false));
+            assert_eq!(
+                sights.state_of(&alert(None).subject).map(|(on, _)| on),
+                Some(false)
+            );
             check(&mut sights, &alert(None), late + 1, "renewal");
         }
     }
@@ -737,7 +942,9 @@ mod tests {
             alert.starts_at = at(95);
         }
         assert_eq!(sights.ended_early(&later), None, "another episode");
-        let end = sights.ended_early(&alert(None)).map(|end| (end.subject, end.occurred_at));
+        let end = sights
+            .ended_early(&alert(None))
+            .map(|end| (end.subject, end.occurred_at));
         assert_eq!(end, Some((alert(None).subject, at(90))));
         assert_eq!(sights.ended_early(&alert(None)), None);
     }
@@ -749,7 +956,10 @@ mod tests {
         assert_eq!(sights.lapsed(at(239)), []);
         let lapsed = sights.lapsed(at(240));
         assert_eq!(lapsed.len(), 1);
-        assert_eq!((&lapsed[0].subject, lapsed[0].occurred_at), (&alert(None).subject, at(0)));
+        assert_eq!(
+            (&lapsed[0].subject, lapsed[0].occurred_at),
+            (&alert(None).subject, at(0))
+        );
         sights.forget(&lapsed, at(240));
         assert_eq!(sights.lapsed(at(500)), []);
         check(&mut sights, &alert(None), 500, "again");
@@ -767,7 +977,9 @@ mod tests {
         sights.saw(&alert(None), None, at(0));
         check(&mut sights, &alert(None), 240, "renewal");
         assert_eq!(sights.overtaken(&alert(None)), None);
-        let lapsed = sights.overtaken(&later).map(|lapsed| (lapsed.subject, lapsed.occurred_at));
+        let lapsed = sights
+            .overtaken(&later)
+            .map(|lapsed| (lapsed.subject, lapsed.occurred_at));
         assert_eq!(lapsed, Some((alert(None).subject, at(240))));
         sights.saw(&later, None, at(500));
         assert_eq!(sights.overtaken(&later), None);
@@ -798,9 +1010,19 @@ mod tests {
         }
         open.identify();
         sights.saw(&open, None, at(400));
-        assert_eq!((sights.is_on(&end(500)), sights.is_on(&end(399))), (true, false));
-        assert_eq!(sights.dated(end(500)).map(|end| end.subject), Some(open.subject));
-        assert_eq!(sights.dated(end(399)).map(|end| end.subject), Some(open.subject), "clocks may differ");
+        assert_eq!(
+            (sights.is_on(&end(500)), sights.is_on(&end(399))),
+            (true, false)
+        );
+        assert_eq!(
+            sights.dated(end(500)).map(|end| end.subject),
+            Some(open.subject)
+        );
+        assert_eq!(
+            sights.dated(end(399)).map(|end| end.subject),
+            Some(open.subject),
+            "clocks may differ"
+        );
         assert_eq!(sights.dated(end(200)), None, "of the episode before");
     }
 
@@ -812,9 +1034,15 @@ mod tests {
             alert.starts_at = at(50);
         }
         later.identify();
-        assert_eq!(sights.dated(later.clone()).map(|event| event.subject), Some(later.subject));
+        assert_eq!(
+            sights.dated(later.clone()).map(|event| event.subject),
+            Some(later.subject)
+        );
         sights.saw(&alert(None), None, at(0));
-        assert_eq!(sights.dated(later).map(|event| event.id), Some(alert(None).id));
+        assert_eq!(
+            sights.dated(later).map(|event| event.id),
+            Some(alert(None).id)
+        );
     }
 
     #[test]
@@ -831,7 +1059,10 @@ mod tests {
         assert_eq!(sights.dated(end(60)), None);
         sights.saw(&alert(None), None, at(0));
         assert_eq!(sights.dated(end(-120)), None);
-        assert_eq!(sights.dated(end(60)).map(|event| event.id), Some(alert(Some(60)).id));
+        assert_eq!(
+            sights.dated(end(60)).map(|event| event.id),
+            Some(alert(Some(60)).id)
+        );
         sights.saw(&alert(Some(60)), None, at(61));
         assert_eq!(sights.dated(end(60)), None, "told again");
     }

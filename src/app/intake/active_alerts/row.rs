@@ -56,13 +56,24 @@ impl Sight {
         match self.known {
             Known::On if self.end.cast_signed() < never => self.end.cast_signed(),
             // Its sender is gone without an end that anybody would miss.
-            Known::On => self.last_seen.saturating_add(UNSTATED_LEASE.num_seconds() * 1_000_000),
-            Known::Lapsed | Known::Ended | Known::Nothing => self.last_seen.saturating_add(REMEMBERED.num_seconds() * 1_000_000),
+            Known::On => self
+                .last_seen
+                .saturating_add(UNSTATED_LEASE.num_seconds() * 1_000_000),
+            Known::Lapsed | Known::Ended | Known::Nothing => self
+                .last_seen
+                .saturating_add(REMEMBERED.num_seconds() * 1_000_000),
         }
     }
 
     pub(crate) fn lapse(&self, last_seen: Time) -> Event {
-        Event::new("afterword", last_seen, Fact::Lapsed(Lapsed { of: Subject::from(self.subject), last_seen }))
+        Event::new(
+            "afterword",
+            last_seen,
+            Fact::Lapsed(Lapsed {
+                of: Subject::from(self.subject),
+                last_seen,
+            }),
+        )
     }
 }
 

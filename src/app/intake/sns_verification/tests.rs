@@ -36,11 +36,23 @@ fn world(auth: &str) -> World {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("afterword.yaml");
     std::fs::write(dir.path().join("secret"), "open sesame").unwrap();
-    std::fs::write(&file, format!("sources: [{{name: aws, kind: sns, topics: [\"{TOPIC}\"], auth: {auth}}}]\n")).unwrap();
+    std::fs::write(
+        &file,
+        format!("sources: [{{name: aws, kind: sns, topics: [\"{TOPIC}\"], auth: {auth}}}]\n"),
+    )
+    .unwrap();
     let settings = Settings::load(Some(&file)).unwrap();
     let store = Store::open(&dir.path().join("afterword.db"), now()).unwrap();
-    let app = App::start(store, settings, Clock::Set(Arc::new(Mutex::new(Some(now()))))).unwrap();
-    app.sns.keep(signed("version_2")["SigningCertURL"].as_str().unwrap(), &Arc::from(CERTIFICATE));
+    let app = App::start(
+        store,
+        settings,
+        Clock::Set(Arc::new(Mutex::new(Some(now())))),
+    )
+    .unwrap();
+    app.sns.keep(
+        signed("version_2")["SigningCertURL"].as_str().unwrap(),
+        &Arc::from(CERTIFICATE),
+    );
     World { app, _dir: dir }
 }
 
@@ -49,9 +61,18 @@ fn source(app: &App) -> Source {
 }
 
 async fn vouched(world: &World, body: &str, headers: &[(&str, &str)]) -> Result<(), Unvouched> {
-    let headers: Headers<'_> = headers.iter().map(|&(name, value)| (name, value.as_bytes())).collect();
+    let headers: Headers<'_> = headers
+        .iter()
+        .map(|&(name, value)| (name, value.as_bytes()))
+        .collect();
     let names = LabelNames::default();
-    let message = Message { source: "aws", headers: &headers, body: body.as_bytes(), names: &names, now: now() };
+    let message = Message {
+        source: "aws",
+        headers: &headers,
+        body: body.as_bytes(),
+        names: &names,
+        now: now(),
+    };
     world.app.vouched(&source(&world.app), &message).await
 }
 
@@ -66,7 +87,11 @@ fn why(vouched: Result<(), Unvouched>) -> String {
 async fn signed_messages_of_the_topics_are_taken_in() {
     let world = world("signature");
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
-        assert_eq!(vouched(&world, &signed(name).to_string(), &[]).await, Ok(()), "{name}");
+        assert_eq!(
+            vouched(&world, &signed(name).to_string(), &[]).await,
+            Ok(()),
+            "{name}"
+        );
     }
 }
 
@@ -78,34 +103,91 @@ async fn nothing_else_is() {
         body[field] = value;
         why(vouched(&world, &body.to_string(), &[]).await)
     };
-    assert!(changed("Message", json!("mine")).await.contains("does not match"));
-    assert!(changed("TopicArn", json!("arn:aws:sns:eu-west-1:999999999999:mine")).await.contains("not among the source's `topics`"));
-    assert!(changed("TopicArn", Value::Null).await.contains("names no topic"));
-    assert!(changed("SigningCertURL", json!("https://example.org/a.pem")).await.contains("not an address of Amazon SNS"));
-    assert!(changed("Timestamp", json!("2026-12-01T10:00:00.000Z")).await.contains("not of the last hour"));
-    assert!(changed("SignatureVersion", json!("0")).await.contains("neither 1 nor 2"));
+    assert!(
+        changed("Message", json!("mine"))
+            .await
+            .contains("does not match")
+    );
+    assert!(
+        changed("TopicArn", json!("arn:aws:sns:eu-west-1:999999999999:mine"))
+            .await
+            .contains("not among the source's `topics`")
+    );
+    assert!(
+        changed("TopicArn", Value::Null)
+            .await
+            .contains("names no topic")
+    );
+    assert!(
+        changed("SigningCertURL", json!("https://example.org/a.pem"))
+            .await
+            .contains("not an address of Amazon SNS")
+    );
+    assert!(
+        changed("Timestamp", json!("2026-12-01T10:00:00.000Z"))
+            .await
+            .contains("not of the last hour")
+    );
+    assert!(
+        changed("SignatureVersion", json!("0"))
+            .await
+            .contains("neither 1 nor 2")
+    );
     assert!(why(vouched(&world, "hello", &[]).await).contains("names no topic"));
-    assert!(why(vouched(&world, "hello", &[("x-amz-sns-topic-arn", TOPIC)]).await).contains("raw delivery"));
+    assert!(
+        why(vouched(&world, "hello", &[("x-amz-sns-topic-arn", TOPIC)]).await)
+            .contains("raw delivery")
+    );
     let bare = r#"{"AlarmName": "a", "NewStateValue": "ALARM"}"#;
-    assert!(why(vouched(&world, bare, &[("x-amz-sns-topic-arn", TOPIC)]).await).contains("raw delivery"));
+    assert!(
+        why(vouched(&world, bare, &[("x-amz-sns-topic-arn", TOPIC)]).await)
+            .contains("raw delivery")
+    );
     // One good message does not vouch for another.
     let mut other = signed("version_2");
     other["Message"] = json!("mine");
     let both = json!({"Records": [{"Sns": signed("version_2")}, {"Sns": other}]});
     assert!(why(vouched(&world, &both.to_string(), &[]).await).contains("does not match"));
-    assert!(world.app.troubles().iter().any(|(_, told)| told.contains("a message to `aws` was not taken in")));
+    assert!(
+        world
+            .app
+            .troubles()
+            .iter()
+            .any(|(_, told)| told.contains("a message to `aws` was not taken in"))
+    );
 }
 
 #[tokio::test]
 async fn beside_a_password_a_bare_alarm_is_taken_and_an_envelope_is_still_checked() {
     let world = world("{basic: {username: sns, password_file: secret}}");
     let bare = r#"{"AlarmName": "a", "NewStateValue": "ALARM"}"#;
-    assert_eq!(vouched(&world, bare, &[("x-amz-sns-topic-arn", TOPIC)]).await, Ok(()));
-    assert_eq!(vouched(&world, "hello", &[("x-amz-sns-topic-arn", TOPIC)]).await, Ok(()));
+    assert_eq!(
+        vouched(&world, bare, &[("x-amz-sns-topic-arn", TOPIC)]).await,
+        Ok(())
+    );
+    assert_eq!(
+        vouched(&world, "hello", &[("x-amz-sns-topic-arn", TOPIC)]).await,
+        Ok(())
+    );
     assert!(why(vouched(&world, bare, &[]).await).contains("names no topic"));
-    assert_eq!(vouched(&world, "hello", &[]).await, Ok(()), "nothing is read of it, and it is kept");
-    assert!(why(vouched(&world, bare, &[("x-amz-sns-topic-arn", "arn:aws:sns:eu-west-1:1:b")]).await).contains("`topics`"));
-    assert_eq!(vouched(&world, &signed("version_1").to_string(), &[]).await, Ok(()));
+    assert_eq!(
+        vouched(&world, "hello", &[]).await,
+        Ok(()),
+        "nothing is read of it, and it is kept"
+    );
+    assert!(
+        why(vouched(
+            &world,
+            bare,
+            &[("x-amz-sns-topic-arn", "arn:aws:sns:eu-west-1:1:b")]
+        )
+        .await)
+        .contains("`topics`")
+    );
+    assert_eq!(
+        vouched(&world, &signed("version_1").to_string(), &[]).await,
+        Ok(())
+    );
     let mut body = signed("version_1");
     body["Message"] = json!("mine");
     assert!(why(vouched(&world, &body.to_string(), &[]).await).contains("does not match"));
@@ -113,15 +195,29 @@ async fn beside_a_password_a_bare_alarm_is_taken_and_an_envelope_is_still_checke
 
 #[tokio::test]
 async fn a_subscription_is_confirmed_once_and_only_by_who_is_vouched_for() {
-    let url = signed("confirmation")["SubscribeURL"].as_str().unwrap().to_owned();
+    let url = signed("confirmation")["SubscribeURL"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     let closed = world("none");
-    closed.app.confirm(&source(&closed.app), url.clone()).await.unwrap();
+    closed
+        .app
+        .confirm(&source(&closed.app), url.clone())
+        .await
+        .unwrap();
     assert_eq!(closed.app.store.deliveries(10).unwrap(), []);
     let world = world("signature");
     for _ in 0..2 {
-        world.app.confirm(&source(&world.app), url.clone()).await.unwrap();
+        world
+            .app
+            .confirm(&source(&world.app), url.clone())
+            .await
+            .unwrap();
     }
     let ordered = world.app.store.deliveries(10).unwrap();
     assert_eq!(ordered.len(), 1);
-    assert_eq!(ordered[0].delivery.destination, format!("subscription to {TOPIC}"));
+    assert_eq!(
+        ordered[0].delivery.destination,
+        format!("subscription to {TOPIC}")
+    );
 }

@@ -10,7 +10,9 @@ use crate::model::incident::SpanState;
 use crate::rules::{ConditionRule, RuleSet, parse};
 
 fn rules(more: &str) -> RuleSet {
-    let text = format!("conditions: [{{name: errors, service: shop, metrics: prom, query: up, degraded: '> 2', every: 1m, {more}}}]");
+    let text = format!(
+        "conditions: [{{name: errors, service: shop, metrics: prom, query: up, degraded: '> 2', every: 1m, {more}}}]"
+    );
     parse::load(&[("rules.yaml".to_owned(), text)]).expect("rules")
 }
 
@@ -26,23 +28,37 @@ fn minute(minutes: i64) -> Time {
 fn answer(token: &str) -> Answer {
     let one = |part: &str| {
         let (name, value) = part.split_once('=').expect("name=value");
-        let labels: Labels = (!name.is_empty()).then(|| ("i".to_owned(), name.to_owned())).into_iter().collect();
+        let labels: Labels = (!name.is_empty())
+            .then(|| ("i".to_owned(), name.to_owned()))
+            .into_iter()
+            .collect();
         (labels, value.parse().expect("a number"))
     };
     match token {
         "!" => Answer::Failed,
         "_" => Answer::Whole(Vec::new()),
-        list if list.ends_with('?') => Answer::Partial(list.trim_end_matches('?').split(',').map(one).collect()),
+        list if list.ends_with('?') => {
+            Answer::Partial(list.trim_end_matches('?').split(',').map(one).collect())
+        }
         list => Answer::Whole(list.split(',').map(one).collect()),
     }
 }
 
 fn told(event: &Event) -> String {
-    let Fact::Condition(condition) = &event.fact else { panic!("{event:?}") };
+    let Fact::Condition(condition) = &event.fact else {
+        panic!("{event:?}")
+    };
     let minutes = |at: Time| (at - minute(0)).num_minutes();
     let name = condition.labels.get("i").unwrap_or_default();
-    let since = condition.since.map(|since| format!("<{}", minutes(since))).unwrap_or_default();
-    format!("{name}{:?}@{}{since}", condition.state, minutes(event.occurred_at))
+    let since = condition
+        .since
+        .map(|since| format!("<{}", minutes(since)))
+        .unwrap_or_default();
+    format!(
+        "{name}{:?}@{}{since}",
+        condition.state,
+        minutes(event.occurred_at)
+    )
 }
 
 /// Evaluates one answer a minute; what is remembered survives a restart at any time.
@@ -50,7 +66,8 @@ fn run(watches: &mut Watches, rule: &ConditionRule, from: i64, answers: &str) ->
     let mut events = Vec::new();
     for (at, token) in (from..).zip(answers.split_whitespace()) {
         events.extend(watches.evaluate(rule, minute(at), &answer(token)));
-        *watches = serde_json::from_str(&serde_json::to_string(watches).expect("text")).expect("watches");
+        *watches =
+            serde_json::from_str(&serde_json::to_string(watches).expect("text")).expect("watches");
     }
     events
 }
@@ -58,14 +75,30 @@ fn run(watches: &mut Watches, rule: &ConditionRule, from: i64, answers: &str) ->
 #[track_caller]
 fn check(more: &str, answers: &str, expected: &str) {
     let events = run(&mut Watches::default(), &rule(more), 0, answers);
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>().join(" "), expected, "{answers}");
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>().join(" "),
+        expected,
+        "{answers}"
+    );
 }
 
 #[test]
 fn series_are_watched_each_for_itself() {
-    check("", "a=1,b=3 a=3,b=3 a=3,b=1", "bDegraded@0 aDegraded@1 bHealthy@2");
-    check("", "a=1,b=3 a=1 a=1,b=3", "bDegraded@0 bUnknown@1 bDegraded@2");
-    check("no_data: healthy", "a=1,b=3 a=1 a=1,b=3", "bDegraded@0 bHealthy@1 bDegraded@2");
+    check(
+        "",
+        "a=1,b=3 a=3,b=3 a=3,b=1",
+        "bDegraded@0 aDegraded@1 bHealthy@2",
+    );
+    check(
+        "",
+        "a=1,b=3 a=1 a=1,b=3",
+        "bDegraded@0 bUnknown@1 bDegraded@2",
+    );
+    check(
+        "no_data: healthy",
+        "a=1,b=3 a=1 a=1,b=3",
+        "bDegraded@0 bHealthy@1 bDegraded@2",
+    );
 }
 
 #[test]
@@ -79,14 +112,21 @@ fn an_answer_without_any_series_speaks_for_the_condition_until_one_comes() {
 fn what_nobody_answered_is_unknown_not_absent() {
     check("no_data: degraded", "b=1 ! b=1", "bUnknown@1 bHealthy@2");
     check("", "! ! =3", "Unknown@0 Degraded@2");
-    check("no_data: degraded", "a=1,b=1 a=3? a=3,b=1", "aDegraded@1 bUnknown@1 bHealthy@2");
+    check(
+        "no_data: degraded",
+        "a=1,b=1 a=3? a=3,b=1",
+        "aDegraded@1 bUnknown@1 bHealthy@2",
+    );
 }
 
 #[test]
 fn series_beyond_the_most_are_left_out_and_counted() {
     let mut watches = Watches::default();
     let events = run(&mut watches, &rule("max_series: 2"), 0, "a=1,b=1,c=3,d=3");
-    assert_eq!((events.len(), watches.left_out(), watches.states().count()), (0, 2, 2));
+    assert_eq!(
+        (events.len(), watches.left_out(), watches.states().count()),
+        (0, 2, 2)
+    );
     run(&mut watches, &rule("max_series: 2"), 1, "a=1,b=1");
     assert_eq!(watches.left_out(), 0);
 }
@@ -94,21 +134,53 @@ fn series_beyond_the_most_are_left_out_and_counted() {
 #[test]
 fn a_series_that_does_not_come_back_ends_with_that() {
     let mut watches = Watches::default();
-    let events = run(&mut watches, &rule(""), 0, &format!("a=1,b=1 {}", "a=1 ".repeat(62)));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bUnknown@1", "bHealthy@61<61"]);
+    let events = run(
+        &mut watches,
+        &rule(""),
+        0,
+        &format!("a=1,b=1 {}", "a=1 ".repeat(62)),
+    );
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        ["bUnknown@1", "bHealthy@61<61"]
+    );
     assert_eq!(watches.states().count(), 1);
     let events = run(&mut watches, &rule(""), 63, "a=1,b=1 a=1,b=3");
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bDegraded@64"]);
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        ["bDegraded@64"]
+    );
     // The last one leaves the condition to speak for itself.
-    let events = run(&mut Watches::default(), &rule("no_data: degraded"), 0, &format!("a=1 {} a=1", "_ ".repeat(62)));
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["aDegraded@1", "aHealthy@61<61", "Degraded@61", "Healthy@63<63"]);
+    let events = run(
+        &mut Watches::default(),
+        &rule("no_data: degraded"),
+        0,
+        &format!("a=1 {} a=1", "_ ".repeat(62)),
+    );
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        [
+            "aDegraded@1",
+            "aHealthy@61<61",
+            "Degraded@61",
+            "Healthy@63<63"
+        ]
+    );
 }
 
 #[test]
 fn who_is_there_takes_the_place_of_who_is_not() {
     let mut watches = Watches::default();
-    let events = run(&mut watches, &rule("max_series: 2"), 0, "a=1,b=1 a=1 a=1,c=3");
-    assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["bUnknown@1", "cDegraded@2", "bHealthy@2<2"]);
+    let events = run(
+        &mut watches,
+        &rule("max_series: 2"),
+        0,
+        "a=1,b=1 a=1 a=1,c=3",
+    );
+    assert_eq!(
+        events.iter().map(told).collect::<Vec<_>>(),
+        ["bUnknown@1", "cDegraded@2", "bHealthy@2<2"]
+    );
     assert_eq!(watches.left_out(), 0);
 }
 
@@ -120,7 +192,10 @@ fn a_condition_that_asks_something_else_goes_on_from_what_was_reported() {
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["Healthy@1"]);
     let mut watches = Watches::default();
     run(&mut watches, &rule(""), 0, "a=3,b=1");
-    assert_eq!(watches.end(minute(1)).iter().map(told).collect::<Vec<_>>(), ["aUnknown@1"]);
+    assert_eq!(
+        watches.end(minute(1)).iter().map(told).collect::<Vec<_>>(),
+        ["aUnknown@1"]
+    );
 }
 
 /// Evaluates `live`, of whose answers some failed; then the past from the first failed one on is `known`, and the last of it is due now. What
@@ -148,7 +223,11 @@ fn filled(more: &str, live: &str, known: &str, expected: &str) {
             events.reverse();
         }
         state.apply(events.clone(), &force, at);
-        let mut spans: Vec<_> = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.to_vec()).collect();
+        let mut spans: Vec<_> = state
+            .incidents()
+            .flat_map(|incident| &incident.signals)
+            .flat_map(|signal| signal.spans.to_vec())
+            .collect();
         spans.sort_by_key(|span| span.start);
         // Two stretches of one state that meet are one.
         spans.dedup_by(|next, last| {
@@ -167,19 +246,50 @@ fn filled(more: &str, live: &str, known: &str, expected: &str) {
         };
         let told: Vec<String> = spans
             .iter()
-            .map(|span| format!("{} {}..{}", shown(span.state), minutes(span.start), span.end.map(minutes).unwrap_or_default()))
+            .map(|span| {
+                format!(
+                    "{} {}..{}",
+                    shown(span.state),
+                    minutes(span.start),
+                    span.end.map(minutes).unwrap_or_default()
+                )
+            })
             .collect();
-        assert_eq!(told.join(", "), expected, "{more} {live} / {known}, backwards: {backwards}: {events:#?}");
+        assert_eq!(
+            told.join(", "),
+            expected,
+            "{more} {live} / {known}, backwards: {backwards}: {events:#?}"
+        );
     }
 }
 
 #[test]
 fn what_was_unknown_is_known_once_somebody_answers() {
     filled("", "=1 =3 =3 ! ! !", "=3 =3 =3 =3 =1", "degraded 1..7");
-    filled("", "=1 =3 =3 ! ! !", "=1 =1 =3 =3 =3", "degraded 1..3, degraded 5..");
-    filled("", "=1 =3 =3 ! ! !", "=3 =1 =1 =1 =3", "degraded 1..4, degraded 7..");
-    filled("for: 2m", "=1 =1 =3 ! ! !", "=3 =3 =3 =1 =1", "degraded 2..6");
-    filled("near_miss: '> 1'", "=1 =3 =3 ! ! !", "=2 =3 =3 =3 =1", "degraded 1..3, near 3..4, degraded 4..7");
+    filled(
+        "",
+        "=1 =3 =3 ! ! !",
+        "=1 =1 =3 =3 =3",
+        "degraded 1..3, degraded 5..",
+    );
+    filled(
+        "",
+        "=1 =3 =3 ! ! !",
+        "=3 =1 =1 =1 =3",
+        "degraded 1..4, degraded 7..",
+    );
+    filled(
+        "for: 2m",
+        "=1 =1 =3 ! ! !",
+        "=3 =3 =3 =1 =1",
+        "degraded 2..6",
+    );
+    filled(
+        "near_miss: '> 1'",
+        "=1 =3 =3 ! ! !",
+        "=2 =3 =3 =3 =1",
+        "degraded 1..3, near 3..4, degraded 4..7",
+    );
 }
 
 #[test]
@@ -188,27 +298,59 @@ fn what_was_before_anything_was_measured_is_told_as_far_as_there_was_something()
     let rule = &rules.conditions[0];
     watches.missed(minute(0));
     let mut events = watches.evaluate(rule, minute(9), &answer("=3"));
-    let past =
-        |from, answers: &str| (from..).zip(answers.split_whitespace()).map(|(at, token)| (minute(at), answer(token))).collect::<Vec<_>>();
+    let past = |from, answers: &str| {
+        (from..)
+            .zip(answers.split_whitespace())
+            .map(|(at, token)| (minute(at), answer(token)))
+            .collect::<Vec<_>>()
+    };
     events.extend(watches.fill(rule, &past(0, "_ _ ! _ =1")));
     assert_eq!(watches.unanswered(), Some(minute(5)));
     events.extend(watches.fill(rule, &past(5, "=1 =3 =3 =3 =3")));
-    assert_eq!((watches.unanswered(), watches.last()), (None, Some(minute(9))));
+    assert_eq!(
+        (watches.unanswered(), watches.last()),
+        (None, Some(minute(9)))
+    );
     let spans = found(&events, &rules, minute(9));
     assert_eq!(spans, [(minute(6), None, SpanState::Degraded)]);
     // Nothing at all is nothing that was unknown.
     let mut watches = Watches::default();
     watches.missed(minute(0));
-    assert_eq!(watches.evaluate(rule, minute(2), &answer("_")).iter().map(told).collect::<Vec<_>>(), ["Unknown@2"]);
+    assert_eq!(
+        watches
+            .evaluate(rule, minute(2), &answer("_"))
+            .iter()
+            .map(told)
+            .collect::<Vec<_>>(),
+        ["Unknown@2"]
+    );
     assert_eq!(watches.fill(rule, &past(0, "_ _ _")), []);
-    assert_eq!((watches.unanswered(), watches.last()), (None, Some(minute(2))));
+    assert_eq!(
+        (watches.unanswered(), watches.last()),
+        (None, Some(minute(2)))
+    );
 }
 
 #[test]
 fn what_nobody_saw_stays_unknown() {
-    filled("", "=1 =3 =3 ! ! !", "! ! =3 =3 =1", "degraded 1..3, unknown 3..5, degraded 5..7");
-    filled("", "=1 =3 =3 ! ! !", "=3 ! ! =3 =1", "degraded 1..4, unknown 4..6, degraded 6..7");
-    filled("", "=1 =3 =3 ! ! !", "! ! ! ! !", "degraded 1..3, unknown 3..");
+    filled(
+        "",
+        "=1 =3 =3 ! ! !",
+        "! ! =3 =3 =1",
+        "degraded 1..3, unknown 3..5, degraded 5..7",
+    );
+    filled(
+        "",
+        "=1 =3 =3 ! ! !",
+        "=3 ! ! =3 =1",
+        "degraded 1..4, unknown 4..6, degraded 6..7",
+    );
+    filled(
+        "",
+        "=1 =3 =3 ! ! !",
+        "! ! ! ! !",
+        "degraded 1..3, unknown 3..",
+    );
 }
 
 /// A real machine's temperature; its known failures are of 16 December and 8 February, and the anomaly of 28 January led to the second.
@@ -237,7 +379,11 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
     for event in events {
         let now = event.occurred_at;
         state.apply(vec![event], &force, now);
-        for span in state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| &signal.spans) {
+        for span in state
+            .incidents()
+            .flat_map(|incident| &incident.signals)
+            .flat_map(|signal| &signal.spans)
+        {
             let told = |time: Time| time.format("%m-%d %H:%M").to_string();
             let ended = span.end.map(told).unwrap_or_default();
             match span.state {
@@ -247,17 +393,31 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
             };
         }
     }
-    let failures: Vec<String> = degraded.into_iter().map(|(from, to)| format!("{from}..{to}")).collect();
-    assert_eq!(failures, ["02-08 01:25..02-09 12:05", "12-16 15:25..12-16 18:40"]);
-    assert!(near.keys().any(|from| from.starts_with("01-28")), "the precursor: {near:?}");
+    let failures: Vec<String> = degraded
+        .into_iter()
+        .map(|(from, to)| format!("{from}..{to}"))
+        .collect();
+    assert_eq!(
+        failures,
+        ["02-08 01:25..02-09 12:05", "12-16 15:25..12-16 18:40"]
+    );
+    assert!(
+        near.keys().any(|from| from.starts_with("01-28")),
+        "the precursor: {near:?}"
+    );
 }
 
 /// What a series was when, in the end.
 fn found(events: &[Event], rules: &RuleSet, now: Time) -> Vec<(Time, Option<Time>, SpanState)> {
     let mut state = State::default();
     state.apply(events.to_vec(), &InForce::new(rules.clone(), &[], &[]), now);
-    let spans = state.incidents().flat_map(|incident| &incident.signals).flat_map(|signal| signal.spans.to_vec());
-    let mut spans: Vec<_> = spans.map(|span| (span.start, span.end, span.state)).collect();
+    let spans = state
+        .incidents()
+        .flat_map(|incident| &incident.signals)
+        .flat_map(|signal| signal.spans.to_vec());
+    let mut spans: Vec<_> = spans
+        .map(|span| (span.start, span.end, span.state))
+        .collect();
     spans.sort();
     spans.dedup_by(|next, last| {
         let one = next.2 == last.2 && last.1 == Some(next.0);

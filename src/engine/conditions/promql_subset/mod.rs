@@ -74,13 +74,22 @@ impl Samples {
     #[must_use]
     pub fn newest(&self, name: &str, at: Time) -> Option<Time> {
         let series = self.metrics.get(name)?;
-        series.values().filter_map(|samples| last(samples, at)).map(|(taken, _)| taken).max()
+        series
+            .values()
+            .filter_map(|samples| last(samples, at))
+            .map(|(taken, _)| taken)
+            .max()
     }
 
     /// Series whose end is not known.
     pub fn live(&self) -> impl Iterator<Item = (&str, &Labels)> {
-        let all = self.metrics.iter().flat_map(|(name, series)| series.iter().map(move |(labels, samples)| (name, labels, samples)));
-        let live = all.filter(|(_, _, samples)| samples.back().is_some_and(|(_, value)| !is_stale(*value)));
+        let all = self.metrics.iter().flat_map(|(name, series)| {
+            series
+                .iter()
+                .map(move |(labels, samples)| (name, labels, samples))
+        });
+        let live = all
+            .filter(|(_, _, samples)| samples.back().is_some_and(|(_, value)| !is_stale(*value)));
         live.map(|(name, labels, _)| (name.as_str(), labels))
     }
 
@@ -95,26 +104,64 @@ impl Samples {
     pub fn answer(&self, query: &Query, at: Time) -> Values {
         match query {
             Query::Newest(selector) => self.each(selector, |samples| newest(samples, at)),
-            Query::Change { of, over, per_second } => {
+            Query::Change {
+                of,
+                over,
+                per_second,
+            } => {
                 let over = TimeDelta::seconds(*over);
                 self.each(of, |samples| {
-                    change(samples, at - over, at).map(|change| if *per_second { change / seconds(over) } else { change })
+                    change(samples, at - over, at).map(|change| {
+                        if *per_second {
+                            change / seconds(over)
+                        } else {
+                            change
+                        }
+                    })
                 })
             }
-            Query::Fold { how, of, groups } => fold(*how, self.answer(of, at), |labels| groups.of(labels)),
-            Query::Ratio { of, to, agree } => ratio(self.answer(of, at), self.answer(to, at), |labels| agree.of(labels)),
-            Query::Scaled { of, how, number, number_first } => {
-                let scaled = |value: f64| if *number_first { calculate(*how, *number, value) } else { calculate(*how, value, *number) };
-                self.answer(of, at).into_iter().map(|(labels, value)| (labels, scaled(value))).collect()
+            Query::Fold { how, of, groups } => {
+                fold(*how, self.answer(of, at), |labels| groups.of(labels))
+            }
+            Query::Ratio { of, to, agree } => {
+                ratio(self.answer(of, at), self.answer(to, at), |labels| {
+                    agree.of(labels)
+                })
+            }
+            Query::Scaled {
+                of,
+                how,
+                number,
+                number_first,
+            } => {
+                let scaled = |value: f64| {
+                    if *number_first {
+                        calculate(*how, *number, value)
+                    } else {
+                        calculate(*how, value, *number)
+                    }
+                };
+                self.answer(of, at)
+                    .into_iter()
+                    .map(|(labels, value)| (labels, scaled(value)))
+                    .collect()
             }
             Query::Quantile { share, of } => quantiles(*share, self.answer(of, at)),
         }
     }
 
-    fn each(&self, selector: &Selector, value: impl Fn(&VecDeque<(Time, f64)>) -> Option<f64>) -> Values {
-        let Some(series) = self.metrics.get(&selector.name) else { return Vec::new() };
+    fn each(
+        &self,
+        selector: &Selector,
+        value: impl Fn(&VecDeque<(Time, f64)>) -> Option<f64>,
+    ) -> Values {
+        let Some(series) = self.metrics.get(&selector.name) else {
+            return Vec::new();
+        };
         let asked = series.iter().filter(|(labels, _)| selector.takes(labels));
-        asked.filter_map(|(labels, samples)| Some((labels.clone(), value(samples)?))).collect()
+        asked
+            .filter_map(|(labels, samples)| Some((labels.clone(), value(samples)?)))
+            .collect()
     }
 }
 
@@ -123,15 +170,26 @@ fn seconds(span: TimeDelta) -> f64 {
 }
 
 /// The samples in `(from, to]`, without the marks of an end.
-fn within(samples: &VecDeque<(Time, f64)>, from: Time, to: Time) -> impl DoubleEndedIterator<Item = (Time, f64)> {
+fn within(
+    samples: &VecDeque<(Time, f64)>,
+    from: Time,
+    to: Time,
+) -> impl DoubleEndedIterator<Item = (Time, f64)> {
     let first = samples.partition_point(|(at, _)| *at <= from);
     let last = samples.partition_point(|(at, _)| *at <= to);
-    samples.range(first..last.max(first)).copied().filter(|(_, value)| !is_stale(*value))
+    samples
+        .range(first..last.max(first))
+        .copied()
+        .filter(|(_, value)| !is_stale(*value))
 }
 
 /// The last sample by `at`.
 fn last(samples: &VecDeque<(Time, f64)>, at: Time) -> Option<(Time, f64)> {
-    Some(samples[samples.partition_point(|(taken, _)| *taken <= at).checked_sub(1)?])
+    Some(
+        samples[samples
+            .partition_point(|(taken, _)| *taken <= at)
+            .checked_sub(1)?],
+    )
 }
 
 fn newest(samples: &VecDeque<(Time, f64)>, at: Time) -> Option<f64> {
@@ -190,7 +248,10 @@ fn fold(how: Fold, values: Values, group: impl Fn(&Labels) -> Labels) -> Values 
         Fold::Average => folded / count,
         Fold::Count => count,
     };
-    groups.into_iter().map(|(labels, folded)| (labels, value(folded))).collect()
+    groups
+        .into_iter()
+        .map(|(labels, folded)| (labels, value(folded)))
+        .collect()
 }
 
 /// Divides series that agree. Where several of one side agree nobody can say which is meant, and there is no value.
@@ -198,12 +259,16 @@ fn ratio(of: Values, to: Values, agree: impl Fn(&Labels) -> Labels) -> Values {
     let single = |values: Values| {
         let mut by: BTreeMap<Labels, Option<f64>> = BTreeMap::new();
         for (labels, value) in values {
-            by.entry(agree(&labels)).and_modify(|twice| *twice = None).or_insert(Some(value));
+            by.entry(agree(&labels))
+                .and_modify(|twice| *twice = None)
+                .or_insert(Some(value));
         }
         by
     };
     let to = single(to);
-    let both = single(of).into_iter().filter_map(|(labels, of)| Some((of? / (*to.get(&labels)?)?, labels)));
+    let both = single(of)
+        .into_iter()
+        .filter_map(|(labels, of)| Some((of? / (*to.get(&labels)?)?, labels)));
     both.map(|(value, labels)| (labels, value)).collect()
 }
 
@@ -223,7 +288,10 @@ fn quantiles(share: f64, buckets: Values) -> Values {
             histograms.entry(labels).or_default().push((bound, count));
         }
     }
-    histograms.into_iter().map(|(labels, buckets)| (labels, quantile(share, buckets))).collect()
+    histograms
+        .into_iter()
+        .map(|(labels, buckets)| (labels, quantile(share, buckets)))
+        .collect()
 }
 
 /// The number that the label `le` writes.
@@ -238,7 +306,11 @@ fn quantile(share: f64, mut buckets: Vec<(f64, f64)>) -> f64 {
         return f64::NAN;
     }
     if !(0.0..=1.0).contains(&share) {
-        return if share < 0.0 { f64::NEG_INFINITY } else { f64::INFINITY };
+        return if share < 0.0 {
+            f64::NEG_INFINITY
+        } else {
+            f64::INFINITY
+        };
     }
     buckets.sort_by(|(a, _), (b, _)| a.total_cmp(b));
     buckets.dedup_by(|(bound, count), (before, sum)| {
@@ -254,7 +326,9 @@ fn quantile(share: f64, mut buckets: Vec<(f64, f64)>) -> f64 {
         most = most.max(*count);
         *count = most;
     }
-    let (Some(&(top, all)), true) = (buckets.last(), buckets.len() > 1) else { return f64::NAN };
+    let (Some(&(top, all)), true) = (buckets.last(), buckets.len() > 1) else {
+        return f64::NAN;
+    };
     if top != f64::INFINITY || all == 0.0 || all.is_nan() {
         return f64::NAN;
     }
@@ -267,7 +341,9 @@ fn quantile(share: f64, mut buckets: Vec<(f64, f64)>) -> f64 {
     if place == 0 && end <= 0.0 {
         return end;
     }
-    let (start, below) = place.checked_sub(1).map_or((0.0, 0.0), |before| buckets[before]);
+    let (start, below) = place
+        .checked_sub(1)
+        .map_or((0.0, 0.0), |before| buckets[before]);
     start + (end - start) * ((rank - below) / (upto - below))
 }
 

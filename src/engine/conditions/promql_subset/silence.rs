@@ -39,30 +39,47 @@ impl Samples {
         let (mut targets, mut own) = (BTreeMap::new(), Vec::new());
         let selectors = query.selectors();
         for selector in &selectors {
-            for (labels, samples) in self.metrics.get(&selector.name).into_iter().flatten().filter(|(labels, _)| selector.takes(labels)) {
+            for (labels, samples) in self
+                .metrics
+                .get(&selector.name)
+                .into_iter()
+                .flatten()
+                .filter(|(labels, _)| selector.takes(labels))
+            {
                 let target = note(&mut targets, &selector.name, labels, samples, at);
                 own.extend(target.map(|target| (target, labels)));
             }
         }
         let owners: BTreeSet<Target<'_>> = own.iter().map(|(target, _)| *target).collect();
         for (labels, samples) in self.metrics.get(UP).into_iter().flatten() {
-            let asked = selectors.iter().any(|selector| selector.may_be_about(labels));
+            let asked = selectors
+                .iter()
+                .any(|selector| selector.may_be_about(labels));
             if asked || owners.contains(&target(UP, labels)) {
                 note(&mut targets, UP, labels, samples, at);
             }
         }
         let stands = |with: Standing| targets.iter().any(move |(_, standing)| *standing == with);
-        let own_goes_on = owners.iter().any(|owner| targets.get(owner) == Some(&Standing::GoesOn));
+        let own_goes_on = owners
+            .iter()
+            .any(|owner| targets.get(owner) == Some(&Standing::GoesOn));
         if !stands(Standing::GoesOn) || !own_goes_on && stands(Standing::Silent) {
             return Answer::Failed;
         }
-        let silent = own.iter().filter(|(target, _)| targets.get(target) == Some(&Standing::Silent));
+        let silent = own
+            .iter()
+            .filter(|(target, _)| targets.get(target) == Some(&Standing::Silent));
         let open: BTreeSet<Labels> = silent.map(|(_, labels)| told_as(query, labels)).collect();
         let values = self.answer(query, at);
         if open.is_empty() {
             return Answer::Whole(values);
         }
-        Answer::Partial(values.into_iter().filter(|(labels, _)| !open.contains(labels)).collect())
+        Answer::Partial(
+            values
+                .into_iter()
+                .filter(|(labels, _)| !open.contains(labels))
+                .collect(),
+        )
     }
 }
 
@@ -90,7 +107,10 @@ fn note<'a>(
         Standing::Silent
     };
     let target = target(name, labels);
-    targets.entry(target).and_modify(|known| *known = standing.min(*known)).or_insert(standing);
+    targets
+        .entry(target)
+        .and_modify(|known| *known = standing.min(*known))
+        .or_insert(standing);
     Some(target)
 }
 
@@ -98,9 +118,13 @@ fn note<'a>(
 fn within(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
     let mut times = samples.iter().rev().take(PACED).map(|(at, _)| *at);
     let mut later = times.next();
-    let mut apart: Vec<TimeDelta> = times.filter_map(|at| Some(later.replace(at)? - at)).collect();
+    let mut apart: Vec<TimeDelta> = times
+        .filter_map(|at| Some(later.replace(at)? - at))
+        .collect();
     apart.sort_unstable();
-    apart.get(apart.len() / 2).map_or(LOOKBACK, |pace| (*pace + *pace / 2).min(LOOKBACK))
+    apart
+        .get(apart.len() / 2)
+        .map_or(LOOKBACK, |pace| (*pace + *pace / 2).min(LOOKBACK))
 }
 
 /// The labels by which a query tells of a series with `labels`.

@@ -17,9 +17,17 @@ type Given<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(i64, f64)]);
 fn samples(series: &[Given<'_>]) -> Samples {
     let mut samples = Samples::default();
     for (name, pairs, values) in series {
-        let labels: Labels = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let labels: Labels = pairs
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+            .collect();
         for (second, value) in *values {
-            samples.take(Sample { name: (*name).to_owned(), labels: labels.clone(), at: at(*second), value: *value });
+            samples.take(Sample {
+                name: (*name).to_owned(),
+                labels: labels.clone(),
+                at: at(*second),
+                value: *value,
+            });
         }
     }
     samples
@@ -27,12 +35,17 @@ fn samples(series: &[Given<'_>]) -> Samples {
 
 /// The values at `second`, as `label=value … number` in order.
 fn answer(samples: &Samples, query: &str, second: i64) -> Vec<String> {
-    let query = understand(query).of_samples.unwrap_or_else(|why| panic!("{query}: {why}"));
+    let query = understand(query)
+        .of_samples
+        .unwrap_or_else(|why| panic!("{query}: {why}"));
     let mut told: Vec<String> = samples
         .answer(&query, at(second))
         .into_iter()
         .map(|(labels, value)| {
-            let labels: String = labels.iter().map(|(name, value)| format!("{name}={value} ")).collect();
+            let labels: String = labels
+                .iter()
+                .map(|(name, value)| format!("{name}={value} "))
+                .collect();
             format!("{labels}{value}")
         })
         .collect();
@@ -42,7 +55,11 @@ fn answer(samples: &Samples, query: &str, second: i64) -> Vec<String> {
 
 #[test]
 fn a_sample_stands_for_its_series_until_a_newer_one_an_end_or_five_minutes() {
-    let of = samples(&[("a", &[], &[(0, 1.0), (15, 2.0), (30, f64::from_bits(STALE))])]);
+    let of = samples(&[(
+        "a",
+        &[],
+        &[(0, 1.0), (15, 2.0), (30, f64::from_bits(STALE))],
+    )]);
     assert_eq!(answer(&of, "a", -1), [""; 0]);
     assert_eq!(answer(&of, "a", 14), ["1"]);
     assert_eq!(answer(&of, "a", 15), ["2"]);
@@ -54,7 +71,11 @@ fn a_sample_stands_for_its_series_until_a_newer_one_an_end_or_five_minutes() {
 
 #[test]
 fn late_samples_find_their_place_and_the_first_of_an_instant_counts() {
-    let of = samples(&[("a", &[], &[(0, 0.0), (30, 30.0), (15, 15.0), (15, 99.0), (30, 99.0)])]);
+    let of = samples(&[(
+        "a",
+        &[],
+        &[(0, 0.0), (30, 30.0), (15, 15.0), (15, 99.0), (30, 99.0)],
+    )]);
     assert_eq!(answer(&of, "a", 20), ["15"]);
     assert_eq!(answer(&of, "increase(a[1m])", 30), ["30"]);
 }
@@ -62,9 +83,17 @@ fn late_samples_find_their_place_and_the_first_of_an_instant_counts() {
 #[test]
 fn a_reset_counts_what_came_before_and_after() {
     // 0 … 40, then from 0 again: 40 + 10.
-    let of = samples(&[("a", &[], &[(0, 0.0), (10, 20.0), (20, 40.0), (30, 5.0), (40, 10.0)])]);
+    let of = samples(&[(
+        "a",
+        &[],
+        &[(0, 0.0), (10, 20.0), (20, 40.0), (30, 5.0), (40, 10.0)],
+    )]);
     assert_eq!(answer(&of, "increase(a[41s])", 40), ["50"]);
-    assert_eq!(answer(&of, "rate(a[5s])", 40), [""; 0], "one sample has no rate");
+    assert_eq!(
+        answer(&of, "rate(a[5s])", 40),
+        [""; 0],
+        "one sample has no rate"
+    );
 }
 
 #[test]
@@ -76,12 +105,22 @@ fn series_are_folded_divided_and_scaled_by_their_labels() {
         ("all", &[("i", "1")], &[(0, 8.0)]),
         ("all", &[("i", "2")], &[(0, 4.0)]),
     ]);
-    assert_eq!(answer(&of, "sum by (i) (errors{code=\"500\"}) / all", 1), ["i=1 0.5", "i=2 0.5"]);
-    assert_eq!(answer(&of, "100 * sum(errors{code=\"500\"}) / sum(all)", 1), ["50"]);
+    assert_eq!(
+        answer(&of, "sum by (i) (errors{code=\"500\"}) / all", 1),
+        ["i=1 0.5", "i=2 0.5"]
+    );
+    assert_eq!(
+        answer(&of, "100 * sum(errors{code=\"500\"}) / sum(all)", 1),
+        ["50"]
+    );
     assert_eq!(answer(&of, "max without (code, i) (errors)", 1), ["4"]);
     assert_eq!(answer(&of, "count(errors)", 1), ["3"]);
     assert_eq!(answer(&of, "avg(all)", 1), ["6"]);
-    assert_eq!(answer(&of, "errors / on(code) errors", 1), ["code=501 NaN"], "two agree in code 500: nobody can say which is meant");
+    assert_eq!(
+        answer(&of, "errors / on(code) errors", 1),
+        ["code=501 NaN"],
+        "two agree in code 500: nobody can say which is meant"
+    );
     assert_eq!(answer(&of, "1 - all / 16", 1), ["i=1 0.5", "i=2 0.75"]);
 }
 
@@ -92,13 +131,29 @@ fn a_quantile_lies_on_a_line_within_its_bucket() {
         ("s_bucket", &[("le", "1")], &[(0, 20.0)]),
         ("s_bucket", &[("le", "+Inf")], &[(0, 20.0)]),
     ]);
-    assert_eq!(answer(&of, "histogram_quantile(0.75, s_bucket)", 1), ["0.55"]);
+    assert_eq!(
+        answer(&of, "histogram_quantile(0.75, s_bucket)", 1),
+        ["0.55"]
+    );
     assert_eq!(answer(&of, "histogram_quantile(1, s_bucket)", 1), ["1"]);
     assert_eq!(answer(&of, "histogram_quantile(2, s_bucket)", 1), ["inf"]);
-    let capless = samples(&[("s_bucket", &[("le", "0.1")], &[(0, 10.0)]), ("s_bucket", &[("le", "1")], &[(0, 20.0)])]);
-    assert_eq!(answer(&capless, "histogram_quantile(0.5, s_bucket)", 1), ["NaN"]);
-    let above = samples(&[("s_bucket", &[("le", "1")], &[(0, 1.0)]), ("s_bucket", &[("le", "+Inf")], &[(0, 9.0)])]);
-    assert_eq!(answer(&above, "histogram_quantile(0.9, s_bucket)", 1), ["1"], "beyond the last bound that is known");
+    let capless = samples(&[
+        ("s_bucket", &[("le", "0.1")], &[(0, 10.0)]),
+        ("s_bucket", &[("le", "1")], &[(0, 20.0)]),
+    ]);
+    assert_eq!(
+        answer(&capless, "histogram_quantile(0.5, s_bucket)", 1),
+        ["NaN"]
+    );
+    let above = samples(&[
+        ("s_bucket", &[("le", "1")], &[(0, 1.0)]),
+        ("s_bucket", &[("le", "+Inf")], &[(0, 9.0)]),
+    ]);
+    assert_eq!(
+        answer(&above, "histogram_quantile(0.9, s_bucket)", 1),
+        ["1"],
+        "beyond the last bound that is known"
+    );
 }
 
 #[test]
@@ -107,12 +162,25 @@ fn what_is_old_is_forgotten_with_its_series() {
     of.forget(at(600), at(1));
     assert_eq!(of.series(), 1);
     of.forget(at(600) + LOOKBACK + TimeDelta::seconds(1), at(600));
-    assert_eq!((of.series(), of.newest("a", at(900))), (1, Some(at(600))), "the newest tell that somebody looked");
+    assert_eq!(
+        (of.series(), of.newest("a", at(900))),
+        (1, Some(at(600))),
+        "the newest tell that somebody looked"
+    );
     of.forget(at(900), at(601));
     assert_eq!(of.series(), 0);
-    let mut long = samples(&[("a", &[], &(0..100).map(|second| (second * 10, 1.0)).collect::<Vec<_>>())]);
+    let mut long = samples(&[(
+        "a",
+        &[],
+        &(0..100)
+            .map(|second| (second * 10, 1.0))
+            .collect::<Vec<_>>(),
+    )]);
     long.forget(at(900), at(0));
-    assert_eq!((answer(&long, "a", 590).len(), answer(&long, "a", 600).len()), (0, 1));
+    assert_eq!(
+        (answer(&long, "a", 590).len(), answer(&long, "a", 600).len()),
+        (0, 1)
+    );
 }
 
 #[test]
@@ -120,7 +188,12 @@ fn series_beyond_the_most_are_passed_over() {
     let mut of = Samples::default();
     let mut take = |series: usize, second| {
         let labels = Labels::from([("id".to_owned(), series.to_string())]);
-        of.take(Sample { name: "a".to_owned(), labels, at: at(second), value: 1.0 });
+        of.take(Sample {
+            name: "a".to_owned(),
+            labels,
+            at: at(second),
+            value: 1.0,
+        });
         of.series()
     };
     (0..MOST_SERIES + 9).for_each(|series| _ = take(series, 0));
@@ -131,7 +204,9 @@ fn series_beyond_the_most_are_passed_over() {
 
 /// What pushed samples say at `second`: the number of values, with `?` where others are open, or `!` where nobody looked.
 fn pushed(samples: &Samples, query: &str, second: i64) -> String {
-    let query = understand(query).of_samples.unwrap_or_else(|why| panic!("{query}: {why}"));
+    let query = understand(query)
+        .of_samples
+        .unwrap_or_else(|why| panic!("{query}: {why}"));
     match samples.answer_of_pushed(&query, at(second)) {
         Answer::Whole(values) => values.len().to_string(),
         Answer::Partial(values) => format!("{}?", values.len()),
@@ -147,7 +222,10 @@ fn paced(seconds: std::ops::Range<i64>) -> Vec<(i64, f64)> {
 /// The same with the mark of an end after them.
 fn ended(seconds: std::ops::Range<i64>) -> Vec<(i64, f64)> {
     let end = seconds.end;
-    paced(seconds).into_iter().chain([(end, f64::from_bits(STALE))]).collect()
+    paced(seconds)
+        .into_iter()
+        .chain([(end, f64::from_bits(STALE))])
+        .collect()
 }
 
 const OF_A: &[(&str, &str)] = &[("job", "shop"), ("instance", "a")];
@@ -156,9 +234,15 @@ const OF_B: &[(&str, &str)] = &[("job", "shop"), ("instance", "b")];
 #[test]
 fn whoever_fell_silent_stays_unknown_however_long_ago_that_was() {
     for looks in [true, false] {
-        let given: &[Given<'_>] = &[("errors", OF_A, &paced(0..300)), ("up", OF_A, &paced(0..300))];
+        let given: &[Given<'_>] = &[
+            ("errors", OF_A, &paced(0..300)),
+            ("up", OF_A, &paced(0..300)),
+        ];
         let mut of = samples(&given[..if looks { 2 } else { 1 }]);
-        assert_eq!((pushed(&of, "errors", 300), pushed(&of, "errors", 307)), ("1".to_owned(), "1".to_owned()));
+        assert_eq!(
+            (pushed(&of, "errors", 300), pushed(&of, "errors", 307)),
+            ("1".to_owned(), "1".to_owned())
+        );
         for second in [308, 600, 3600, 6 * 3600] {
             of.forget(at(second), at(second - 6 * 3600));
             for query in ["errors", "sum(errors)", "rate(errors[1m])", "others"] {
@@ -167,28 +251,61 @@ fn whoever_fell_silent_stays_unknown_however_long_ago_that_was() {
             }
         }
         of.forget(at(30_000), at(8400));
-        assert_eq!((of.series(), pushed(&of, "errors", 30_000).as_str()), (0, "!"));
+        assert_eq!(
+            (of.series(), pushed(&of, "errors", 30_000).as_str()),
+            (0, "!")
+        );
     }
-    assert_eq!(pushed(&Samples::default(), "errors", 0), "!", "nobody ever looked");
+    assert_eq!(
+        pushed(&Samples::default(), "errors", 0),
+        "!",
+        "nobody ever looked"
+    );
 }
 
 #[test]
 fn what_ended_is_absent_while_somebody_goes_on() {
-    let marked: &[Given<'_>] = &[("errors", OF_A, &ended(0..300)), ("errors", &[("env", "x")], &paced(0..900))];
+    let marked: &[Given<'_>] = &[
+        ("errors", OF_A, &ended(0..300)),
+        ("errors", &[("env", "x")], &paced(0..900)),
+    ];
     let alone = samples(marked);
     assert_eq!(
-        (pushed(&alone, "errors", 290), pushed(&alone, "errors", 300), pushed(&alone, "errors", 900)),
+        (
+            pushed(&alone, "errors", 290),
+            pushed(&alone, "errors", 300),
+            pushed(&alone, "errors", 900)
+        ),
         ("2".into(), "1".into(), "1".into())
     );
     assert_eq!(pushed(&alone, "errors", 930), "!");
     // Its target is down: whoever looks says so, until it is silent itself.
-    let down = samples(&[("errors", OF_A, &ended(0..300)), ("up", OF_A, &paced(0..600)), ("up", OF_B, &paced(0..900))]);
-    assert_eq!((pushed(&down, "errors", 600), pushed(&down, "errors", 700)), ("0".into(), "!".into()));
+    let down = samples(&[
+        ("errors", OF_A, &ended(0..300)),
+        ("up", OF_A, &paced(0..600)),
+        ("up", OF_B, &paced(0..900)),
+    ]);
+    assert_eq!(
+        (pushed(&down, "errors", 600), pushed(&down, "errors", 700)),
+        ("0".into(), "!".into())
+    );
     // A page that no longer shows a series with times of its own: that has no mark.
-    let gone = samples(&[("errors", OF_A, &paced(0..300)), ("up", OF_A, &paced(0..900))]);
-    assert_eq!((pushed(&gone, "errors", 580), pushed(&gone, "errors", 900)), ("1".into(), "0".into()));
+    let gone = samples(&[
+        ("errors", OF_A, &paced(0..300)),
+        ("up", OF_A, &paced(0..900)),
+    ]);
+    assert_eq!(
+        (pushed(&gone, "errors", 580), pushed(&gone, "errors", 900)),
+        ("1".into(), "0".into())
+    );
     // Never there, and somebody looks.
-    assert_eq!((pushed(&gone, "others", 900), pushed(&gone, "others{job='pay'}", 900)), ("0".into(), "!".into()));
+    assert_eq!(
+        (
+            pushed(&gone, "others", 900),
+            pushed(&gone, "others{job='pay'}", 900)
+        ),
+        ("0".into(), "!".into())
+    );
 }
 
 #[test]
@@ -202,7 +319,11 @@ fn nobody_vouches_for_another_who_fell_silent() {
         ("of_a", &[("cluster", "b")], &paced(0..900)),
     ]);
     let check = |query: &str, expected: [&str; 2]| {
-        assert_eq!([290, 890].map(|second| pushed(&of, query, second)), expected, "{query}");
+        assert_eq!(
+            [290, 890].map(|second| pushed(&of, query, second)),
+            expected,
+            "{query}"
+        );
     };
     check("errors", ["2", "1?"]);
     check("sum(errors)", ["1", "0?"]);

@@ -9,8 +9,13 @@ use crate::rules::{ConditionRule, parse};
 
 /// A condition that is degraded above 2 and evaluated every minute, and what else is given.
 fn rule(more: &str) -> ConditionRule {
-    let text = format!("conditions: [{{name: errors, service: shop, metrics: prom, query: up, degraded: '> 2', every: 1m, {more}}}]");
-    parse::load(&[("rules.yaml".to_owned(), text)]).unwrap().conditions.remove(0)
+    let text = format!(
+        "conditions: [{{name: errors, service: shop, metrics: prom, query: up, degraded: '> 2', every: 1m, {more}}}]"
+    );
+    parse::load(&[("rules.yaml".to_owned(), text)])
+        .unwrap()
+        .conditions
+        .remove(0)
 }
 
 fn minute(minutes: i64) -> Time {
@@ -35,7 +40,10 @@ fn shown(turn: &super::Turn) -> String {
         ConditionState::Unknown => "unknown",
     };
     let minutes = |at: Time| (at - minute(0)).num_minutes();
-    let since = turn.since.map(|since| format!("<{}", minutes(since))).unwrap_or_default();
+    let since = turn
+        .since
+        .map(|since| format!("<{}", minutes(since)))
+        .unwrap_or_default();
     format!("{state}@{}{since}", minutes(turn.at))
 }
 
@@ -46,7 +54,12 @@ fn check(more: &str, readings: &str, expected: &str) {
     let mut turns = Vec::new();
     for (at, token) in (0..).zip(readings.split_whitespace()) {
         if token != "." {
-            turns.extend(watch.step(&rule, minute(at), reading(token)).iter().map(shown));
+            turns.extend(
+                watch
+                    .step(&rule, minute(at), reading(token))
+                    .iter()
+                    .map(shown),
+            );
         }
         // What is remembered survives a restart at any time.
         watch = serde_json::from_str(&serde_json::to_string(&watch).unwrap()).unwrap();
@@ -65,9 +78,16 @@ fn it_is_degraded_from_the_first_evaluation_that_says_so() {
 #[test]
 fn every_comparison_is_that_of_promql() {
     let degraded = |comparison: &str, value: &str| {
-        let text = format!("conditions: [{{name: a, service: s, metrics: m, query: up, degraded: '{comparison} 2'}}]");
-        let rule = parse::load(&[("rules.yaml".to_owned(), text)]).unwrap().conditions.remove(0);
-        !Watch::default().step(&rule, minute(0), reading(value)).is_empty()
+        let text = format!(
+            "conditions: [{{name: a, service: s, metrics: m, query: up, degraded: '{comparison} 2'}}]"
+        );
+        let rule = parse::load(&[("rules.yaml".to_owned(), text)])
+            .unwrap()
+            .conditions
+            .remove(0);
+        !Watch::default()
+            .step(&rule, minute(0), reading(value))
+            .is_empty()
     };
     for (comparison, below, equal, above, nan) in [
         (">", false, false, true, false),
@@ -99,12 +119,24 @@ fn what_no_longer_holds_while_pending_begins_again() {
 #[test]
 fn it_is_kept_firing_and_was_healthy_before_that_ended() {
     check("keep_firing_for: 2m", "3 1 1 1 1", "degraded@0 healthy@3<1");
-    check("keep_firing_for: 121s", "3 1 1 1 1", "degraded@0 healthy@4<1");
+    check(
+        "keep_firing_for: 121s",
+        "3 1 1 1 1",
+        "degraded@0 healthy@4<1",
+    );
     check("keep_firing_for: 1s", "3 1 1", "degraded@0 healthy@2<1");
     // Coming back clears it, and what ends later is counted anew.
-    check("keep_firing_for: 2m", "3 1 3 1 1 1", "degraded@0 healthy@5<3");
+    check(
+        "keep_firing_for: 2m",
+        "3 1 3 1 1 1",
+        "degraded@0 healthy@5<3",
+    );
     // A new wait begins only after the end.
-    check("for: 1m, keep_firing_for: 1m", "3 3 1 3 1 1 3 3", "degraded@1<0 healthy@5<4 degraded@7<6");
+    check(
+        "for: 1m, keep_firing_for: 1m",
+        "3 3 1 3 1 1 3 3",
+        "degraded@1<0 healthy@5<4 degraded@7<6",
+    );
 }
 
 #[test]
@@ -113,14 +145,30 @@ fn once_firing_it_holds_until_it_has_recovered() {
     check(recovered, "3 2 1 0.9 2", "degraded@0 healthy@3");
     // Between the two it does not begin, nor go on while it waits.
     check(recovered, "2 1.5 2", "");
-    check(&format!("{recovered}, for: 2m"), "3 2 3 3 3 2 0", "degraded@4<2 healthy@6");
+    check(
+        &format!("{recovered}, for: 2m"),
+        "3 2 3 3 3 2 0",
+        "degraded@4<2 healthy@6",
+    );
     // Not-a-number is no recovery.
     check(recovered, "3 NaN NaN 0", "degraded@0 healthy@3");
     // Once it has recovered, only the upper threshold brings it back, kept or not.
-    check(&format!("{recovered}, keep_firing_for: 3m"), "3 0 2 2 2", "degraded@0 healthy@4<1");
-    check(&format!("{recovered}, keep_firing_for: 3m"), "3 0 3 2 2 2 2 0 0 0 0", "degraded@0 healthy@10<7");
+    check(
+        &format!("{recovered}, keep_firing_for: 3m"),
+        "3 0 2 2 2",
+        "degraded@0 healthy@4<1",
+    );
+    check(
+        &format!("{recovered}, keep_firing_for: 3m"),
+        "3 0 3 2 2 2 2 0 0 0 0",
+        "degraded@0 healthy@10<7",
+    );
     // Absence is no recovery either.
-    check(&format!("{recovered}, keep_firing_for: 3m, no_data: healthy"), "3 _ 2 2 2 2 0 0 0 0", "degraded@0 healthy@9<6");
+    check(
+        &format!("{recovered}, keep_firing_for: 3m, no_data: healthy"),
+        "3 _ 2 2 2 2 0 0 0 0",
+        "degraded@0 healthy@9<6",
+    );
 }
 
 #[test]
@@ -128,11 +176,23 @@ fn absence_means_what_the_rules_say() {
     check("", "1 _ _ 1", "unknown@1 healthy@3");
     check("", "_ 1", "unknown@0 healthy@1");
     check("", "3 _ 3", "degraded@0 unknown@1 degraded@2");
-    check("for: 1m", "3 3 _ 3 3", "degraded@1<0 unknown@2 healthy@3 degraded@4<3");
-    check("no_data: healthy", "3 _ 3", "degraded@0 healthy@1 degraded@2");
+    check(
+        "for: 1m",
+        "3 3 _ 3 3",
+        "degraded@1<0 unknown@2 healthy@3 degraded@4<3",
+    );
+    check(
+        "no_data: healthy",
+        "3 _ 3",
+        "degraded@0 healthy@1 degraded@2",
+    );
     check("no_data: healthy", "_ _", "");
     check("no_data: degraded", "1 _ _ 1", "degraded@1 healthy@3");
-    check("no_data: degraded, for: 2m", "1 _ _ _ 1", "degraded@3<1 healthy@4");
+    check(
+        "no_data: degraded, for: 2m",
+        "1 _ _ _ 1",
+        "degraded@3<1 healthy@4",
+    );
 }
 
 #[test]
@@ -141,10 +201,26 @@ fn a_failed_evaluation_leaves_everything_as_it_was() {
     check("", "3 ! ! 3 1", "degraded@0 unknown@1 degraded@3 healthy@4");
     // It goes on waiting, but what nobody saw is not counted.
     check("for: 3m", "3 3 ! 3 1", "unknown@2 degraded@3 healthy@4");
-    check("for: 4m", "3 3 ! 3 3 1", "unknown@2 healthy@3 degraded@4<3 healthy@5");
-    check("keep_firing_for: 4m", "3 1 ! 1 1 1 1", "degraded@0 unknown@2 degraded@3 healthy@5<3");
-    check("keep_firing_for: 3m", "3 1 _ _ 1 1", "degraded@0 unknown@2 healthy@4");
-    check("no_data: healthy", "3 ! _ 1", "degraded@0 unknown@1 healthy@2");
+    check(
+        "for: 4m",
+        "3 3 ! 3 3 1",
+        "unknown@2 healthy@3 degraded@4<3 healthy@5",
+    );
+    check(
+        "keep_firing_for: 4m",
+        "3 1 ! 1 1 1 1",
+        "degraded@0 unknown@2 degraded@3 healthy@5<3",
+    );
+    check(
+        "keep_firing_for: 3m",
+        "3 1 _ _ 1 1",
+        "degraded@0 unknown@2 healthy@4",
+    );
+    check(
+        "no_data: healthy",
+        "3 ! _ 1",
+        "degraded@0 unknown@1 healthy@2",
+    );
 }
 
 #[test]
@@ -160,12 +236,25 @@ fn when_nobody_looked_nobody_can_say() {
     // A wait does not go on through it, what fires does.
     check("for: 6m", "3 . . . . . 3 3", "unknown@1 healthy@6");
     check("for: 4m", "3 . . . 3", "degraded@4<0");
-    check("for: 1m", "3 3 . . . . . 3", "degraded@1<0 unknown@2 degraded@7");
-    check("near_miss: '> 1', for: 6m", "1.5 . . . . . 1.5 1.5", "unknown@1 healthy@6");
+    check(
+        "for: 1m",
+        "3 3 . . . . . 3",
+        "degraded@1<0 unknown@2 degraded@7",
+    );
+    check(
+        "near_miss: '> 1', for: 6m",
+        "1.5 . . . . . 1.5 1.5",
+        "unknown@1 healthy@6",
+    );
     let (mut rule, mut watch) = (rule(""), Watch::default());
     rule.every = 120;
-    let at =
-        |watch: &mut Watch, minutes: i64| watch.step(&rule, minute(minutes), Reading::Value(3.0)).iter().map(shown).collect::<String>();
+    let at = |watch: &mut Watch, minutes: i64| {
+        watch
+            .step(&rule, minute(minutes), Reading::Value(3.0))
+            .iter()
+            .map(shown)
+            .collect::<String>()
+    };
     assert_eq!(at(&mut watch, 0), "degraded@0");
     assert_eq!(at(&mut watch, 8), "");
     assert_eq!(at(&mut watch, 17), "unknown@10degraded@17");
@@ -189,34 +278,85 @@ fn a_near_miss_is_what_does_not_become_worse() {
     check(near, "1 1.5 3 1.5 1", "near@1 degraded@2 near@3 healthy@4");
     check(near, "3 1", "degraded@0 healthy@1");
     // It waits as long; a degraded value is a near miss as well.
-    check(&format!("{near}, for: 2m"), "1.5 3 1.5 1.5 1", "near@2<0 healthy@4");
-    check(&format!("{near}, for: 2m"), "1.5 3 3 3 1.5 1", "near@2<0 degraded@3<1 near@4 healthy@5");
+    check(
+        &format!("{near}, for: 2m"),
+        "1.5 3 1.5 1.5 1",
+        "near@2<0 healthy@4",
+    );
+    check(
+        &format!("{near}, for: 2m"),
+        "1.5 3 3 3 1.5 1",
+        "near@2<0 degraded@3<1 near@4 healthy@5",
+    );
     // It is kept as long, and begins where the degradation ended.
-    check(&format!("{near}, keep_firing_for: 2m"), "1.5 1 1 1", "near@0 healthy@3<1");
-    check(&format!("{near}, keep_firing_for: 2m"), "3 1.5 1.5 1.5 1 1 1", "degraded@0 near@3<1 healthy@6<4");
-    check(&format!("{near}, keep_firing_for: 2m"), "3 1.5 1 1 1 1", "degraded@0 near@3<1 healthy@4<2");
+    check(
+        &format!("{near}, keep_firing_for: 2m"),
+        "1.5 1 1 1",
+        "near@0 healthy@3<1",
+    );
+    check(
+        &format!("{near}, keep_firing_for: 2m"),
+        "3 1.5 1.5 1.5 1 1 1",
+        "degraded@0 near@3<1 healthy@6<4",
+    );
+    check(
+        &format!("{near}, keep_firing_for: 2m"),
+        "3 1.5 1 1 1 1",
+        "degraded@0 near@3<1 healthy@4<2",
+    );
     // The unknown stretch bounds it as well.
-    check(&format!("{near}, for: 2m"), "1.5 ! 1.5 1.5", "unknown@1 near@2");
-    check(&format!("{near}, no_data: degraded"), "_ 1.5", "degraded@0 near@1");
+    check(
+        &format!("{near}, for: 2m"),
+        "1.5 ! 1.5 1.5",
+        "unknown@1 near@2",
+    );
+    check(
+        &format!("{near}, no_data: degraded"),
+        "_ 1.5",
+        "degraded@0 near@1",
+    );
     check("no_data: degraded", "_ 1.5", "degraded@0 healthy@1");
     check(near, "1.5 _ 1.5", "near@0 unknown@1 near@2");
-    check(&format!("{near}, no_data: healthy"), "1.5 _", "near@0 healthy@1");
+    check(
+        &format!("{near}, no_data: healthy"),
+        "1.5 _",
+        "near@0 healthy@1",
+    );
 }
 
 #[test]
 fn the_value_that_made_it_so_is_told() {
     let (rule, mut watch) = (rule("no_data: degraded"), Watch::default());
-    assert_eq!(watch.step(&rule, minute(0), Reading::Value(3.5))[0].value, Some(3.5));
+    assert_eq!(
+        watch.step(&rule, minute(0), Reading::Value(3.5))[0].value,
+        Some(3.5)
+    );
     assert_eq!(watch.step(&rule, minute(1), Reading::Failed)[0].value, None);
     assert_eq!(watch.step(&rule, minute(2), Reading::Absent)[0].value, None);
-    assert_eq!(watch.step(&rule, minute(3), Reading::Value(1.5))[0].value, Some(1.5));
+    assert_eq!(
+        watch.step(&rule, minute(3), Reading::Value(1.5))[0].value,
+        Some(1.5)
+    );
 }
 
 #[test]
 fn the_alert_of_prometheus_can_be_seen() {
     let (rule, mut watch) = (rule("for: 1m, keep_firing_for: 1m"), Watch::default());
-    let (pending, firing) = (AlertPhase::Pending { active_at: minute(1) }, AlertPhase::Firing { active_at: minute(1) });
-    let expected = [AlertPhase::Inactive, pending, firing, firing, AlertPhase::Inactive];
+    let (pending, firing) = (
+        AlertPhase::Pending {
+            active_at: minute(1),
+        },
+        AlertPhase::Firing {
+            active_at: minute(1),
+        },
+    );
+    let expected = [
+        AlertPhase::Inactive,
+        pending,
+        firing,
+        firing,
+        AlertPhase::Inactive,
+    ];
     for ((at, token), phase) in (0..).zip(["1", "3", "3", "1", "1"]).zip(expected) {
         watch.step(&rule, minute(at), reading(token));
         assert_eq!(watch.alert(), phase, "minute {at}");
@@ -229,10 +369,23 @@ fn the_alert_of_prometheus_can_be_seen() {
 fn a_turn_becomes_an_event() {
     let (rule, mut watch) = (rule("for: 2m, severity: warning"), Watch::default());
     let labels: Labels = [("zone".to_owned(), "b".to_owned())].into();
-    let turns: Vec<_> = (0..3).flat_map(|at| watch.step(&rule, minute(at), Reading::Value(3.5))).collect();
+    let turns: Vec<_> = (0..3)
+        .flat_map(|at| watch.step(&rule, minute(at), Reading::Value(3.5)))
+        .collect();
     let event = Called::by(&rule).event(&labels, &turns[0]);
-    assert_eq!((&*event.source, event.service.as_deref(), event.occurred_at), ("prom", Some("shop"), minute(2)));
-    let Fact::Condition(condition) = event.fact else { panic!("no condition") };
-    assert_eq!((condition.name.as_str(), condition.state, condition.severity), ("errors", ConditionState::Degraded, Severity::Warning));
-    assert_eq!((condition.labels, condition.value, condition.since), (labels.into(), Some(3.5), Some(minute(0))));
+    assert_eq!(
+        (&*event.source, event.service.as_deref(), event.occurred_at),
+        ("prom", Some("shop"), minute(2))
+    );
+    let Fact::Condition(condition) = event.fact else {
+        panic!("no condition")
+    };
+    assert_eq!(
+        (condition.name.as_str(), condition.state, condition.severity),
+        ("errors", ConditionState::Degraded, Severity::Warning)
+    );
+    assert_eq!(
+        (condition.labels, condition.value, condition.since),
+        (labels.into(), Some(3.5), Some(minute(0)))
+    );
 }

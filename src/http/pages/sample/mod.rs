@@ -7,20 +7,21 @@ use chrono::{Duration, TimeZone, Utc};
 
 use super::review::Invitation;
 use super::{
-    Notice, ask, criteria, declare, error, home, incident as incident_page, incidents, ledger, postmortem as postmortem_page, postmortems,
-    quarantine, sources, suggestions,
+    Notice, ask, criteria, declare, error, home, incident as incident_page, incidents, ledger,
+    postmortem as postmortem_page, postmortems, quarantine, sources, suggestions,
 };
 use crate::app::people::on_call::Shown;
 use crate::http::format::Names;
 use crate::model::Time;
 use crate::model::directory::{Identities, Who};
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, EventId, Fact, Intervention, Labels, Link, Note,
-    Severity, Subject,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, EventId, Fact,
+    Intervention, Labels, Link, Note, Severity, Subject,
 };
 use crate::model::incident::{
-    Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member, Milestone, Milestones, Outcome, Phase,
-    Signal, SignalKind, Sort, Span, SpanState, Standing, Unit, Verdict,
+    Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member,
+    Milestone, Milestones, Outcome, Phase, Signal, SignalKind, Sort, Span, SpanState, Standing,
+    Unit, Verdict,
 };
 use crate::model::on_call::{Duty, OnCall, OnDuty};
 use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
@@ -37,25 +38,53 @@ fn event(number: u8, seconds: i64, service: &str, actor: Option<&str>, fact: Fac
         id: EventId::from(u128::from(number)),
         subject: Subject::from(u64::from(number)),
         occurred_at: at(seconds),
-        source: if actor.is_some() { "page" } else { "alertmanager" }.to_owned().into(),
+        source: if actor.is_some() {
+            "page"
+        } else {
+            "alertmanager"
+        }
+        .to_owned()
+        .into(),
         service: Some(service.to_owned().into()),
         environment: None,
         incident: None,
-        actor: actor.map(|id| Actor { id: id.to_owned(), kind: ActorKind::Human }).map(Box::new),
+        actor: actor
+            .map(|id| Actor {
+                id: id.to_owned(),
+                kind: ActorKind::Human,
+            })
+            .map(Box::new),
         links: Vec::new().into(),
         clamped: false,
         fact,
     }
 }
 
-fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &str, ends: Option<i64>) -> Fact {
-    let labels = [("alertname", name), ("service", service), ("severity", word)];
+fn alert(
+    name: &str,
+    service: &str,
+    severity: Severity,
+    word: &str,
+    summary: &str,
+    ends: Option<i64>,
+) -> Fact {
+    let labels = [
+        ("alertname", name),
+        ("service", service),
+        ("severity", word),
+    ];
     Fact::Alert(Alert {
         seen_again: None,
         recalled: false,
         name: name.to_owned().into(),
-        status: if ends.is_some() { AlertStatus::Resolved } else { AlertStatus::Firing },
-        labels: labels.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+        status: if ends.is_some() {
+            AlertStatus::Resolved
+        } else {
+            AlertStatus::Firing
+        },
+        labels: labels
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
         annotations: Labels::from([("summary".to_owned(), summary.to_owned())]).into(),
         severity,
         starts_at: at(120),
@@ -67,12 +96,34 @@ fn alert(name: &str, service: &str, severity: Severity, word: &str, summary: &st
 }
 
 fn members() -> Vec<Member> {
-    let by_key = || Joined::Labels { key: "service=checkout".to_owned().into() };
-    let mut opening =
-        event(1, 120, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "One in twelve orders fails", None));
-    opening.links = vec![Link { title: "runbook".to_owned(), url: "https://runbooks.example.com/checkout".to_owned() }].into();
-    let change =
-        Change { what: "deploy".to_owned(), title: "Smaller connection pool".to_owned(), revision: Some("4f1c09a".to_owned()), line: None };
+    let by_key = || Joined::Labels {
+        key: "service=checkout".to_owned().into(),
+    };
+    let mut opening = event(
+        1,
+        120,
+        "checkout",
+        None,
+        alert(
+            "HighErrorRate",
+            "checkout",
+            Severity::Critical,
+            "page",
+            "One in twelve orders fails",
+            None,
+        ),
+    );
+    opening.links = vec![Link {
+        title: "runbook".to_owned(),
+        url: "https://runbooks.example.com/checkout".to_owned(),
+    }]
+    .into();
+    let change = Change {
+        what: "deploy".to_owned(),
+        title: "Smaller connection pool".to_owned(),
+        revision: Some("4f1c09a".to_owned()),
+        line: None,
+    };
     let step = Intervention {
         action: "restart".to_owned(),
         why: "The pool did not shrink back by itself".to_owned(),
@@ -84,31 +135,97 @@ fn members() -> Vec<Member> {
     };
     [
         (opening, Joined::Opened),
-        (event(2, 0, "checkout", None, Fact::Change(change)), by_key()),
         (
-            event(3, 300, "payments", None, alert("SlowResponses", "payments", Severity::Warning, "warning", "p99 above 2 s", None)),
-            Joined::Dependency { service: "payments".to_owned().into() },
+            event(2, 0, "checkout", None, Fact::Change(change)),
+            by_key(),
         ),
-        (event(4, 420, "checkout", Some("pagerduty:ada"), Fact::Acknowledgement(Acknowledgement { of: None })), by_key()),
+        (
+            event(
+                3,
+                300,
+                "payments",
+                None,
+                alert(
+                    "SlowResponses",
+                    "payments",
+                    Severity::Warning,
+                    "warning",
+                    "p99 above 2 s",
+                    None,
+                ),
+            ),
+            Joined::Dependency {
+                service: "payments".to_owned().into(),
+            },
+        ),
+        (
+            event(
+                4,
+                420,
+                "checkout",
+                Some("pagerduty:ada"),
+                Fact::Acknowledgement(Acknowledgement { of: None }),
+            ),
+            by_key(),
+        ),
         (
             event(
                 5,
                 1500,
                 "checkout",
                 Some("sam"),
-                Fact::Note(Note { text: "All connections are taken; new orders wait for one.".to_owned() }),
+                Fact::Note(Note {
+                    text: "All connections are taken; new orders wait for one.".to_owned(),
+                }),
             ),
             Joined::Key,
         ),
-        (event(6, 2400, "checkout", Some("pagerduty:ada"), Fact::Intervention(step)), by_key()),
-        (event(7, 2940, "checkout", None, alert("HighErrorRate", "checkout", Severity::Critical, "page", "", Some(2940))), Joined::Subject),
+        (
+            event(
+                6,
+                2400,
+                "checkout",
+                Some("pagerduty:ada"),
+                Fact::Intervention(step),
+            ),
+            by_key(),
+        ),
+        (
+            event(
+                7,
+                2940,
+                "checkout",
+                None,
+                alert(
+                    "HighErrorRate",
+                    "checkout",
+                    Severity::Critical,
+                    "page",
+                    "",
+                    Some(2940),
+                ),
+            ),
+            Joined::Subject,
+        ),
     ]
-    .map(|(event, reason)| Member { event: event.into(), reason })
+    .map(|(event, reason)| Member {
+        event: event.into(),
+        reason,
+    })
     .into()
 }
 
-fn signal(name: &str, service: &str, severity: Severity, spans: &[(i64, i64, SpanState)]) -> Signal {
-    let span = |&(start, end, state): &(i64, i64, SpanState)| Span { start: at(start), end: Some(at(end)), state };
+fn signal(
+    name: &str,
+    service: &str,
+    severity: Severity,
+    spans: &[(i64, i64, SpanState)],
+) -> Signal {
+    let span = |&(start, end, state): &(i64, i64, SpanState)| Span {
+        start: at(start),
+        end: Some(at(end)),
+        state,
+    };
     let sort = Sort {
         kind: SignalKind::Alert,
         name: name.to_owned().into(),
@@ -125,8 +242,19 @@ fn signal(name: &str, service: &str, severity: Severity, spans: &[(i64, i64, Spa
     }
 }
 
-fn verdict(criterion: &str, on: CriterionKind, outcome: Outcome, measure: Option<Measure>, sentence: &str, would_change: &str) -> Verdict {
-    let evidence = if outcome == Outcome::NotMet { Vec::new() } else { vec![EventId::from(1)] };
+fn verdict(
+    criterion: &str,
+    on: CriterionKind,
+    outcome: Outcome,
+    measure: Option<Measure>,
+    sentence: &str,
+    would_change: &str,
+) -> Verdict {
+    let evidence = if outcome == Outcome::NotMet {
+        Vec::new()
+    } else {
+        vec![EventId::from(1)]
+    };
     Verdict {
         criterion: criterion.to_owned(),
         on,
@@ -168,14 +296,25 @@ fn verdicts() -> Vec<Verdict> {
             "Payments was degraded between 22m and 41m of the 30m it takes; its sender fell silent for 19m.",
             "Evidence for 10:29 to 10:48.",
         ),
-        verdict("declared-outage", CriterionKind::Outage, Outcome::NotMet, None, "Nobody declared an outage.", "A declaration."),
+        verdict(
+            "declared-outage",
+            CriterionKind::Outage,
+            Outcome::NotMet,
+            None,
+            "Nobody declared an outage.",
+            "A declaration.",
+        ),
     ]
 }
 
 /// Checkout degraded for 47 minutes, resolved, suggested, not answered.
 pub(crate) fn incident() -> Incident {
     let turn = |seconds, certainty, source: Option<u8>| {
-        Some(Milestone { at: at(seconds), certainty, source: source.map(|number| EventId::from(u128::from(number))) })
+        Some(Milestone {
+            at: at(seconds),
+            certainty,
+            source: source.map(|number| EventId::from(u128::from(number))),
+        })
     };
     let mut members = members();
     members.sort_by_key(|member| (member.reason != Joined::Opened, member.event.occurred_at));
@@ -198,12 +337,21 @@ pub(crate) fn incident() -> Incident {
         phase: Phase::Resolved,
         phase_since: at(3240),
         signals: vec![
-            signal("HighErrorRate", "checkout", Severity::Critical, &[(120, 2940, SpanState::Degraded)]),
+            signal(
+                "HighErrorRate",
+                "checkout",
+                Severity::Critical,
+                &[(120, 2940, SpanState::Degraded)],
+            ),
             signal(
                 "SlowResponses",
                 "payments",
                 Severity::Warning,
-                &[(300, 1620, SpanState::NearMiss), (1620, 2760, SpanState::Unknown), (2760, 3000, SpanState::Planned)],
+                &[
+                    (300, 1620, SpanState::NearMiss),
+                    (1620, 2760, SpanState::Unknown),
+                    (2760, 3000, SpanState::Planned),
+                ],
             ),
         ],
         members: members.into(),
@@ -227,8 +375,15 @@ pub(crate) fn incident() -> Incident {
 
 /// Six people, Tuesday 10:00 in Berlin.
 pub(crate) fn invitation() -> Invitation {
-    let Meeting { starts_at, ends_at, .. } = meeting();
-    Invitation { people: 6, starts_at, ends_at, zone: chrono_tz::Europe::Berlin }
+    let Meeting {
+        starts_at, ends_at, ..
+    } = meeting();
+    Invitation {
+        people: 6,
+        starts_at,
+        ends_at,
+        zone: chrono_tz::Europe::Berlin,
+    }
 }
 
 /// The postmortem of [`incident`].
@@ -246,7 +401,11 @@ pub(crate) fn postmortem() -> Postmortem {
 
 /// Its meeting.
 pub(crate) fn meeting() -> Meeting {
-    let attendee = |name: &str, email: &str, optional| Attendee { name: name.to_owned(), email: email.to_owned(), optional };
+    let attendee = |name: &str, email: &str, optional| Attendee {
+        name: name.to_owned(),
+        email: email.to_owned(),
+        optional,
+    };
     Meeting {
         id: PostmortemId("pm-3f2a91c0de".to_owned()),
         uid: "pm-3f2a91c0de@afterword".to_owned(),
@@ -311,9 +470,24 @@ fn watched() -> String {
     home::render(&home::View {
         last_alert: home::LastAlert::read(&suggested.members[0].event, &LabelNames::default()),
         criteria: vec![
-            reach("declared-outage", Decision::Hold, true, "A person can declare one, on the page or from the command line."),
-            reach("measured-degradation", Decision::Hold, false, "No metric condition is configured; alerts alone do not count here."),
-            reach("critical-alerts", Decision::Suggest, true, "Alerts with severity critical arrive from alertmanager."),
+            reach(
+                "declared-outage",
+                Decision::Hold,
+                true,
+                "A person can declare one, on the page or from the command line.",
+            ),
+            reach(
+                "measured-degradation",
+                Decision::Hold,
+                false,
+                "No metric condition is configured; alerts alone do not count here.",
+            ),
+            reach(
+                "critical-alerts",
+                Decision::Suggest,
+                true,
+                "Alerts with severity critical arrive from alertmanager.",
+            ),
         ],
         open: vec![&suggested],
         closest: home::closest([&quiet]),
@@ -324,10 +498,20 @@ fn watched() -> String {
         }],
         services: vec!["checkout".to_owned(), "payments".to_owned()],
         on_call: duties()
-            .map(|duty| Shown { service: duty.service, now: duty.who, read_at: None, fault: Some("status 500".to_owned()) })
+            .map(|duty| Shown {
+                service: duty.service,
+                now: duty.who,
+                read_at: None,
+                fault: Some("status 500".to_owned()),
+            })
             .into(),
         sources: vec![
-            home::SourceSeen { name: "alertmanager".to_owned(), last: Some(at(3540)), quarantined: 1, silent: None },
+            home::SourceSeen {
+                name: "alertmanager".to_owned(),
+                last: Some(at(3540)),
+                quarantined: 1,
+                silent: None,
+            },
             home::SourceSeen {
                 name: "prometheus".to_owned(),
                 last: None,
@@ -335,7 +519,10 @@ fn watched() -> String {
                 silent: Some("Nothing came from prometheus for 5h.".to_owned()),
             },
         ],
-        notice: Some(Notice { warning: false, text: "JobFailed was assigned to batch.".to_owned() }),
+        notice: Some(Notice {
+            warning: false,
+            text: "JobFailed was assigned to batch.".to_owned(),
+        }),
         ..first_day()
     })
 }
@@ -344,11 +531,22 @@ fn watched() -> String {
 pub(crate) fn pages() -> Vec<(&'static str, String)> {
     let (incident, postmortem, meeting) = (incident(), postmortem(), meeting());
     let (who, stated) = (who(), Identities::new());
-    let names = Names { who: &who, stated: &stated };
+    let names = Names {
+        who: &who,
+        stated: &stated,
+    };
     let duties = duties();
-    let suggestion = || suggestions::Suggestion { incident: &incident, bundled: 0, invitation: Some(invitation()) };
+    let suggestion = || suggestions::Suggestion {
+        incident: &incident,
+        bundled: 0,
+        invitation: Some(invitation()),
+    };
     let services = || vec!["checkout".to_owned(), "payments".to_owned()];
-    let stale = Notice { warning: true, text: "This changed since you looked; nothing was done yet. Look again, then answer.".to_owned() };
+    let stale = Notice {
+        warning: true,
+        text: "This changed since you looked; nothing was done yet. Look again, then answer."
+            .to_owned(),
+    };
     let mut pages = vec![
         ("watched", watched()),
         ("first-day", home::render(&first_day())),
@@ -379,9 +577,17 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ),
         (
             "incidents",
-            incidents::render(&incidents::View { incidents: vec![&incident, &incident], older: Some("/incidents?before=9".to_owned()) }),
+            incidents::render(&incidents::View {
+                incidents: vec![&incident, &incident],
+                older: Some("/incidents?before=9".to_owned()),
+            }),
         ),
-        ("postmortems", postmortems::render(&postmortems::View { postmortems: vec![(&postmortem, Some(&meeting)), (&postmortem, None)] })),
+        (
+            "postmortems",
+            postmortems::render(&postmortems::View {
+                postmortems: vec![(&postmortem, Some(&meeting)), (&postmortem, None)],
+            }),
+        ),
         (
             "postmortem",
             postmortem_page::render(&postmortem_page::View {
@@ -401,7 +607,13 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
             }),
         ),
         ("asked", ask::render_asked("/incidents/i-3f2a91c0de")),
-        ("declare", declare::render(&declare::View { services: services(), ..declare::View::default() })),
+        (
+            "declare",
+            declare::render(&declare::View {
+                services: services(),
+                ..declare::View::default()
+            }),
+        ),
         (
             "error",
             error::render(&error::View {
@@ -413,8 +625,18 @@ pub(crate) fn pages() -> Vec<(&'static str, String)> {
         ("quarantine", quarantine::render(&quarantine_list())),
         ("quarantined", quarantine::render_one(&quarantined_one())),
         ("sources", sources::render(&sources_view())),
-        ("ledger", ledger::render(&proof::ledger(&who, &proof::rows()))),
-        ("criteria", criteria::render(&criteria::View { since: at(0), until: at(86_400), found: &proof::precision() })),
+        (
+            "ledger",
+            ledger::render(&proof::ledger(&who, &proof::rows())),
+        ),
+        (
+            "criteria",
+            criteria::render(&criteria::View {
+                since: at(0),
+                until: at(86_400),
+                found: &proof::precision(),
+            }),
+        ),
     ];
     pages.extend(tried::pages());
     pages
@@ -427,18 +649,37 @@ pub(crate) fn who() -> Who {
         name: name.to_owned(),
         email: None,
         time_zone: chrono_tz::UTC,
-        hours: Hours { days: [true; 7], from: 540, to: 1020 },
+        hours: Hours {
+            days: [true; 7],
+            from: 540,
+            to: 1020,
+        },
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
     };
-    Who::new(&[person("ada", "Ada L.", &["pagerduty:ada"]), person("sam", "Sam R.", &[])], &[])
+    Who::new(
+        &[
+            person("ada", "Ada L.", &["pagerduty:ada"]),
+            person("sam", "Sam R.", &[]),
+        ],
+        &[],
+    )
 }
 
 /// A service whose rota is known, and one whose is not.
 fn duties() -> [Duty; 2] {
-    let ada = OnDuty { name: "Ada L.".to_owned(), person: Some("ada".to_owned()) };
+    let ada = OnDuty {
+        name: "Ada L.".to_owned(),
+        person: Some("ada".to_owned()),
+    };
     [
-        Duty { service: "checkout".to_owned(), who: OnCall::These(vec![ada]) },
-        Duty { service: "payments".to_owned(), who: OnCall::Unknown("its calendar cannot be read: <b>".to_owned()) },
+        Duty {
+            service: "checkout".to_owned(),
+            who: OnCall::These(vec![ada]),
+        },
+        Duty {
+            service: "payments".to_owned(),
+            who: OnCall::Unknown("its calendar cannot be read: <b>".to_owned()),
+        },
     ]
 }
 
@@ -452,13 +693,24 @@ fn quarantine_list() -> quarantine::View {
         tried_at: (state != QuarantineState::Open).then(|| at(5400)),
         mended_by: (state == QuarantineState::Mended).then_some(17),
     };
-    let messages = [QuarantineState::Open, QuarantineState::Mended, QuarantineState::Dismissed];
+    let messages = [
+        QuarantineState::Open,
+        QuarantineState::Mended,
+        QuarantineState::Dismissed,
+    ];
     quarantine::View {
         now: at(7200),
         source: None,
         waiting: vec![("alertmanager".to_owned(), 2)],
-        messages: messages.into_iter().zip(7..).map(|(state, position)| message(position, state)).collect(),
-        notice: Some(Notice { warning: false, text: "2 of 3 messages could be read.".to_owned() }),
+        messages: messages
+            .into_iter()
+            .zip(7..)
+            .map(|(state, position)| message(position, state))
+            .collect(),
+        notice: Some(Notice {
+            warning: false,
+            text: "2 of 3 messages could be read.".to_owned(),
+        }),
     }
 }
 
@@ -466,10 +718,16 @@ fn quarantined_one() -> quarantine::One {
     quarantine::One {
         now: at(7200),
         message: quarantine_list().messages.remove(0),
-        headers: vec![("content-type".to_owned(), "application/json".to_owned()), (":path".to_owned(), "/ingest/<b>".to_owned())],
+        headers: vec![
+            ("content-type".to_owned(), "application/json".to_owned()),
+            (":path".to_owned(), "/ingest/<b>".to_owned()),
+        ],
         body: Some(b"{\"alerts\": <script>alert(1)</script>".to_vec()),
         can_be_read: true,
-        notice: Some(Notice { warning: true, text: "It still cannot be read.".to_owned() }),
+        notice: Some(Notice {
+            warning: true,
+            text: "It still cannot be read.".to_owned(),
+        }),
     }
 }
 
@@ -486,15 +744,25 @@ fn sources_view() -> sources::View<'static> {
         refused: 2,
         last_refused: last.map(at),
         limited: 1,
-        waiting: last.map(|_| Waiting { count: 3, last_at: at(600), last_fault: "alerts[0].startsAt: <missing>".to_owned() }),
+        waiting: last.map(|_| Waiting {
+            count: 3,
+            last_at: at(600),
+            last_fault: "alerts[0].startsAt: <missing>".to_owned(),
+        }),
         rhythm: "It was never silent for longer than 1h.".to_owned(),
         silent: last.map(|_| format!("Nothing came from {name} for 5h.")),
-        trial: last.is_none().then(|| "curl http://127.0.0.1:9099/ingest/quiet -d '{}'".to_owned()),
+        trial: last
+            .is_none()
+            .then(|| "curl http://127.0.0.1:9099/ingest/quiet -d '{}'".to_owned()),
     };
     sources::View {
         now: at(7200),
         rows: vec![row("alertmanager", Some(3600)), row("quiet", None)],
-        metrics: vec![("prom".to_owned(), Some(at(7100)), Some("connection refused".to_owned()))],
+        metrics: vec![(
+            "prom".to_owned(),
+            Some(at(7100)),
+            Some("connection refused".to_owned()),
+        )],
         replicas: true,
     }
 }

@@ -7,7 +7,9 @@ use crate::app::ledger::Row;
 use crate::http::pages::ledger::{Entered, View};
 use crate::model::directory::Who;
 use crate::model::event::{Answer, DismissReason};
-use crate::model::incident::{CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Reviewed, Standing, Unit};
+use crate::model::incident::{
+    CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Reviewed, Standing, Unit,
+};
 use crate::model::ledger::{Became, Booked, Filed, LedgerEntry, Ledgered};
 use crate::model::postmortem::PostmortemStatus;
 use crate::trial::precision::{Closest, Held, Missed, Precision, Record, Suggested};
@@ -24,26 +26,59 @@ fn entry() -> LedgerEntry {
 }
 
 fn row(entry: LedgerEntry) -> Row {
-    let ledgered = Ledgered { entry, amended: None, postmortem: None, meeting: None, merged_into: None, reopened: false };
-    Row { became: ledgered.became(false), ledgered, path: None }
+    let ledgered = Ledgered {
+        entry,
+        amended: None,
+        postmortem: None,
+        meeting: None,
+        merged_into: None,
+        reopened: false,
+    };
+    Row {
+        became: ledgered.became(false),
+        ledgered,
+        path: None,
+    }
 }
 
 /// Completed, dismissed after closing, waiting in a bundle, and part of another.
 pub(crate) fn rows() -> Vec<Row> {
     let mut completed = row(entry());
     let filed = postmortem();
-    completed.ledgered.postmortem = Some(Filed { id: filed.id, status: PostmortemStatus::Completed, file: filed.file });
-    completed.ledgered.meeting = Some(Booked { starts_at: meeting().starts_at, cancelled: false });
+    completed.ledgered.postmortem = Some(Filed {
+        id: filed.id,
+        status: PostmortemStatus::Completed,
+        file: filed.file,
+    });
+    completed.ledgered.meeting = Some(Booked {
+        starts_at: meeting().starts_at,
+        cancelled: false,
+    });
     completed.became = completed.ledgered.became(false);
     completed.path = Some(PathBuf::from("data/postmortems/a.md"));
     let mut dismissed = row(entry());
-    let answer = Answer::Dismiss { reason: DismissReason::TooSmall };
+    let answer = Answer::Dismiss {
+        reason: DismissReason::TooSmall,
+    };
     let by = Some("ada".to_owned());
-    let review = Reviewed { answer, at: at(7200), by, comment: "a <b> word".to_owned(), decision: Decision::Suggest };
-    let late = LedgerEntry { review: Some(review), standing: Standing::Dismissed, ..entry() };
+    let review = Reviewed {
+        answer,
+        at: at(7200),
+        by,
+        comment: "a <b> word".to_owned(),
+        decision: Decision::Suggest,
+    };
+    let late = LedgerEntry {
+        review: Some(review),
+        standing: Standing::Dismissed,
+        ..entry()
+    };
     dismissed.ledgered.amended = Some((at(7200), late));
     dismissed.became = Became::Dismissed;
-    let bundled = row(LedgerEntry { bundle: Some(IncidentId("i-0".to_owned())), ..entry() });
+    let bundled = row(LedgerEntry {
+        bundle: Some(IncidentId("i-0".to_owned())),
+        ..entry()
+    });
     let mut merged = row(entry());
     merged.ledgered.merged_into = Some(IncidentId("i-9".to_owned()));
     merged.became = merged.ledgered.became(false);
@@ -57,7 +92,11 @@ pub(crate) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> View<'a> {
         who,
         services: vec!["checkout".to_owned()],
         criteria: vec!["critical-alerts".to_owned()],
-        asked: Entered { service: "check out".to_owned(), decision: "suggest".to_owned(), ..Entered::default() },
+        asked: Entered {
+            service: "check out".to_owned(),
+            decision: "suggest".to_owned(),
+            ..Entered::default()
+        },
         csv: "/api/v1/ledger?service=check%20out&format=csv".to_owned(),
         older: Some("/ledger?before=i-3f2a91c0de".to_owned()),
     }
@@ -91,21 +130,56 @@ pub(crate) fn precision() -> Precision {
             not_met: 2,
             unknown: 0,
             caught: 0,
-            closest: Some(Closest { incident: IncidentId("i-7".to_owned()), measure: Measure::new(1440.0, 1440.0, 1800.0, Unit::Seconds) }),
+            closest: Some(Closest {
+                incident: IncidentId("i-7".to_owned()),
+                measure: Measure::new(1440.0, 1440.0, 1800.0, Unit::Seconds),
+            }),
         },
         ..record("a & b", false, true)
     };
-    let few = Record { suggested: Suggested { accepted: 3, ..Suggested::default() }, ..record("few", false, true) };
-    let shadow = Record { unasked: 4, missed: Missed { caught: 1, ..Missed::default() }, ..record("tried", true, true) };
-    let held = Held { completed: 2, declined: 1, open: 1, bundled: 0, dismissed: [(DismissReason::Duplicate, 1)].into() };
-    let former = Record { held, decision: Decision::Hold, ..record("former", false, false) };
-    Precision { incidents: 40, requested: 5, missed: 2, criteria: vec![enough, few, shadow, former] }
+    let few = Record {
+        suggested: Suggested {
+            accepted: 3,
+            ..Suggested::default()
+        },
+        ..record("few", false, true)
+    };
+    let shadow = Record {
+        unasked: 4,
+        missed: Missed {
+            caught: 1,
+            ..Missed::default()
+        },
+        ..record("tried", true, true)
+    };
+    let held = Held {
+        completed: 2,
+        declined: 1,
+        open: 1,
+        bundled: 0,
+        dismissed: [(DismissReason::Duplicate, 1)].into(),
+    };
+    let former = Record {
+        held,
+        decision: Decision::Hold,
+        ..record("former", false, false)
+    };
+    Precision {
+        incidents: 40,
+        requested: 5,
+        missed: 2,
+        criteria: vec![enough, few, shadow, former],
+    }
 }
 
 #[test]
 fn a_shadow_that_was_met_is_no_reason() {
     let entry = entry();
-    let met = entry.verdicts.iter().filter(|verdict| verdict.outcome == Outcome::Met).count();
+    let met = entry
+        .verdicts
+        .iter()
+        .filter(|verdict| verdict.outcome == Outcome::Met)
+        .count();
     assert_eq!((met, entry.reasons.len()), (3, 2));
     assert!(entry.rests_on("tried") && !entry.rests_on("declared-outage"));
 }

@@ -30,11 +30,32 @@ fn report() -> Report {
         records: 12,
         events: 20,
         against: "the rules that held at the time".to_owned(),
-        before: Tally { incidents: 3, held: 0, suggested: 1, bundled: 0 },
-        after: Tally { incidents: 3, held: 1, suggested: 0, bundled: 0 },
+        before: Tally {
+            incidents: 3,
+            held: 0,
+            suggested: 1,
+            bundled: 0,
+        },
+        after: Tally {
+            incidents: 3,
+            held: 1,
+            suggested: 0,
+            bundled: 0,
+        },
         shifts: BTreeMap::from([(Shift::NewlyHeld, 1)]),
-        criteria: vec![Counted { criterion: "quick".to_owned(), shadow: true, met: 1, unknown: 0, decided: 1 }],
-        incidents: vec![Compared { shift: Shift::NewlyHeld, before: Decision::Suggest, before_criteria: vec!["long".to_owned()], case }],
+        criteria: vec![Counted {
+            criterion: "quick".to_owned(),
+            shadow: true,
+            met: 1,
+            unknown: 0,
+            decided: 1,
+        }],
+        incidents: vec![Compared {
+            shift: Shift::NewlyHeld,
+            before: Decision::Suggest,
+            before_criteria: vec!["long".to_owned()],
+            case,
+        }],
         notes: vec!["out.jsonl ends early: it is no whole export.".to_owned()],
     }
 }
@@ -45,16 +66,29 @@ fn job(state: State) -> Job {
 
 /// Each page of them.
 pub(crate) fn pages() -> [(&'static str, String); 6] {
-    let running = || job(State::Running(Progress { done: 0.42, events: 1000 }));
+    let running = || {
+        job(State::Running(Progress {
+            done: 0.42,
+            events: 1000,
+        }))
+    };
     let done = || job(State::Done(report().into()));
     let view = View {
         entered: Entered {
-            files: vec![RuleFile { name: "rules.yaml".to_owned(), text: "</textarea><script>alert(1)</script>".to_owned() }],
+            files: vec![RuleFile {
+                name: "rules.yaml".to_owned(),
+                text: "</textarea><script>alert(1)</script>".to_owned(),
+            }],
             ..Entered::default()
         },
         fault: Some("rules.yaml:1:1: nothing is there".to_owned()),
         prometheis: vec!["prom".to_owned()],
-        jobs: vec![running(), done(), job(State::Failed("no answer".to_owned())), job(State::Cancelled)],
+        jobs: vec![
+            running(),
+            done(),
+            job(State::Failed("no answer".to_owned())),
+            job(State::Cancelled),
+        ],
         replicas: true,
     };
     [
@@ -62,7 +96,13 @@ pub(crate) fn pages() -> [(&'static str, String); 6] {
         ("waiting backtest", backtest::render(&job(State::Waiting))),
         ("running backtest", backtest::render(&running())),
         ("backtest", backtest::render(&done())),
-        ("failed backtest", backtest::render(&job(State::Failed("no answer".to_owned())))),
-        ("cancelled backtest", backtest::render(&job(State::Cancelled))),
+        (
+            "failed backtest",
+            backtest::render(&job(State::Failed("no answer".to_owned()))),
+        ),
+        (
+            "cancelled backtest",
+            backtest::render(&job(State::Cancelled)),
+        ),
     ]
 }

@@ -19,34 +19,67 @@ fn signature(signing: Signing, secrets: &[&str]) -> Signature {
     named(signing, None, None, secrets)
 }
 
-fn named(signing: Signing, header: Option<&str>, timestamp: Option<&str>, secrets: &[&str]) -> Signature {
-    let secrets: Vec<Vec<u8>> = secrets.iter().map(|secret| secret.as_bytes().to_vec()).collect();
+fn named(
+    signing: Signing,
+    header: Option<&str>,
+    timestamp: Option<&str>,
+    secrets: &[&str],
+) -> Signature {
+    let secrets: Vec<Vec<u8>> = secrets
+        .iter()
+        .map(|secret| secret.as_bytes().to_vec())
+        .collect();
     Signature::new(signing, header, timestamp, &secrets).unwrap()
 }
 
-fn verify(signature: &Signature, headers: &[(&str, &str)], body: &[u8], now: i64) -> Result<Option<Once>, Refusal> {
-    let headers: Headers<'_> = headers.iter().map(|(name, value)| (*name, value.as_bytes())).collect();
+fn verify(
+    signature: &Signature,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    now: i64,
+) -> Result<Option<Once>, Refusal> {
+    let headers: Headers<'_> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.as_bytes()))
+        .collect();
     signature.verify(&headers, body, at(now))
 }
 
 /// A header that is right over `signed` under `secret`.
 fn hex(secret: &str, signed: &[u8]) -> String {
-    mac(secret.as_bytes(), &[signed]).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
+    mac(secret.as_bytes(), &[signed])
+        .unwrap()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// What an upstream project or its documentation states, and every small change to it.
 fn check(what: &str, signature: &Signature, headers: &[(&str, &str)], body: &[u8], now: i64) {
     verify(signature, headers, body, now).unwrap_or_else(|refusal| panic!("{what}: {refusal:?}"));
     let refused = |change: &str, headers: &[(&str, &str)], body: &[u8]| {
-        assert_eq!(verify(signature, headers, body, now), Err(Refusal::Wrong), "{what}, {change}");
+        assert_eq!(
+            verify(signature, headers, body, now),
+            Err(Refusal::Wrong),
+            "{what}, {change}"
+        );
     };
     refused("nothing beside it", &[], body);
     refused("a byte more", headers, &[body, b"\n"].concat());
     refused("a byte less", headers, &body[..body.len() - 1]);
-    refused("a bit flipped", headers, &[&[body[0] ^ 1], &body[1..]].concat());
+    refused(
+        "a bit flipped",
+        headers,
+        &[&[body[0] ^ 1], &body[1..]].concat(),
+    );
     refused("no body", headers, b"");
     for left_out in 0..headers.len() {
-        let rest: Vec<(&str, &str)> = headers.iter().enumerate().filter(|(place, _)| *place != left_out).map(|(_, pair)| *pair).collect();
+        let rest: Vec<(&str, &str)> = headers
+            .iter()
+            .enumerate()
+            .filter(|(place, _)| *place != left_out)
+            .map(|(_, pair)| *pair)
+            .collect();
         refused("a header less", &rest, body);
     }
     let (name, value) = *headers.last().unwrap();
@@ -55,7 +88,10 @@ fn check(what: &str, signature: &Signature, headers: &[(&str, &str)], body: &[u8
         *headers.last_mut().unwrap() = (name, value);
         verify(signature, &headers, body, now)
     };
-    let start = value.find(['=', ',']).filter(|place| *place < 10).map_or(0, |place| place + 1);
+    let start = value
+        .find(['=', ','])
+        .filter(|place| *place < 10)
+        .map_or(0, |place| place + 1);
     let (prefix, digits) = value.split_at(start);
     for wrong in [
         String::new(),
@@ -82,7 +118,10 @@ const STANDARD_BODY: &[u8] = br#"{"email":"test@example.com","username":"test_us
 const STANDARD: [(&str, &str); 3] = [
     ("webhook-id", "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk"),
     ("webhook-timestamp", "1649367553"),
-    ("webhook-signature", "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="),
+    (
+        "webhook-signature",
+        "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw=",
+    ),
 ];
 const STANDARD_AT: i64 = 1_649_367_553;
 const SLACK: &str = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&\
@@ -90,67 +129,184 @@ const SLACK: &str = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domai
     T1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
 const SLACK_SHOWN: [(&str, &str); 2] = [
     ("x-slack-request-timestamp", "1531420618"),
-    ("x-slack-signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"),
+    (
+        "x-slack-signature",
+        "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503",
+    ),
 ];
 
 /// From the documentation of GitHub, go-pagerduty, python-slack-sdk and standard-webhooks; Grafana's and Sentry's by `openssl dgst -hmac`.
 #[test]
 fn what_senders_publish() {
     let github = signature(Signing::GitHub, &["It's a Secret to Everybody"]);
-    let shown = [("x-hub-signature-256", "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")];
+    let shown = [(
+        "x-hub-signature-256",
+        "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
+    )];
     check("github", &github, &shown, b"Hello, World!", NOW);
 
     // Looks like base64, and is used as it stands.
-    let pagerduty = signature(Signing::PagerDuty, &["lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"]);
-    let shown = [("x-pagerduty-signature", "v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd")];
-    check("pagerduty", &pagerduty, &shown, PAGERDUTY.trim_ascii_end(), NOW);
+    let pagerduty = signature(
+        Signing::PagerDuty,
+        &["lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"],
+    );
+    let shown = [(
+        "x-pagerduty-signature",
+        "v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd",
+    )];
+    check(
+        "pagerduty",
+        &pagerduty,
+        &shown,
+        PAGERDUTY.trim_ascii_end(),
+        NOW,
+    );
 
-    check("slack", &signature(Signing::Slack, &["8f742231b10e8888abcd99yyyzzz85a5"]), &SLACK_SHOWN, SLACK.as_bytes(), 1_531_420_618);
-    check("standard webhooks", &signature(Signing::StandardWebhooks, &[STANDARD_SECRET]), &STANDARD, STANDARD_BODY, STANDARD_AT);
+    check(
+        "slack",
+        &signature(Signing::Slack, &["8f742231b10e8888abcd99yyyzzz85a5"]),
+        &SLACK_SHOWN,
+        SLACK.as_bytes(),
+        1_531_420_618,
+    );
+    check(
+        "standard webhooks",
+        &signature(Signing::StandardWebhooks, &[STANDARD_SECRET]),
+        &STANDARD,
+        STANDARD_BODY,
+        STANDARD_AT,
+    );
     let svix = STANDARD.map(|(name, value)| (name, value));
-    let svix = [("svix-id", svix[0].1), ("svix-timestamp", svix[1].1), ("svix-signature", svix[2].1)];
-    check("svix", &signature(Signing::StandardWebhooks, &[STANDARD_SECRET]), &svix, STANDARD_BODY, STANDARD_AT);
+    let svix = [
+        ("svix-id", svix[0].1),
+        ("svix-timestamp", svix[1].1),
+        ("svix-signature", svix[2].1),
+    ];
+    check(
+        "svix",
+        &signature(Signing::StandardWebhooks, &[STANDARD_SECRET]),
+        &svix,
+        STANDARD_BODY,
+        STANDARD_AT,
+    );
 
     // The key whose seed is 00 01 … 1f; signed by another library.
-    let public = signature(Signing::StandardWebhooks, &["whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="]);
+    let public = signature(
+        Signing::StandardWebhooks,
+        &["whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="],
+    );
     let signed = "v1a,CnkujwXFUOk59gNZFCCzmJ2MkkC0yKa+OmyYFXFtPnxkRhEkUBAd4PGNNNjLh4huOXNuqy+Eyxud5+wHP2ezBA==";
-    check("ed25519", &public, &[STANDARD[0], STANDARD[1], ("webhook-signature", signed)], STANDARD_BODY, STANDARD_AT);
+    check(
+        "ed25519",
+        &public,
+        &[STANDARD[0], STANDARD[1], ("webhook-signature", signed)],
+        STANDARD_BODY,
+        STANDARD_AT,
+    );
 
     let body = br#"{"status":"firing"}"#;
-    let plain = [("x-grafana-alerting-signature", "7fd98394c7633dff3c43d5429ad72b920e8723aa2773ae542ef440b120beee95")];
-    check("grafana", &signature(Signing::Grafana, &["test-secret"]), &plain, body, NOW);
+    let plain = [(
+        "x-grafana-alerting-signature",
+        "7fd98394c7633dff3c43d5429ad72b920e8723aa2773ae542ef440b120beee95",
+    )];
+    check(
+        "grafana",
+        &signature(Signing::Grafana, &["test-secret"]),
+        &plain,
+        body,
+        NOW,
+    );
     let timed = named(Signing::Grafana, None, Some("X-Time"), &["test-secret"]);
-    let shown =
-        [("x-time", "1715263200"), ("x-grafana-alerting-signature", "225b1856cba48306f67e057e0206b154b2b22d2afa38496e4413238dfba836a9")];
+    let shown = [
+        ("x-time", "1715263200"),
+        (
+            "x-grafana-alerting-signature",
+            "225b1856cba48306f67e057e0206b154b2b22d2afa38496e4413238dfba836a9",
+        ),
+    ];
     check("grafana with a time", &timed, &shown, body, 1_715_263_200);
 
-    let shown = [("sentry-hook-signature", "6bcea0225caf20fdf919c015a6d2cc38a6e5f792d2527f3fa796c5afee4ef7a5")];
-    check("sentry", &signature(Signing::Sentry, &["s3ntry"]), &shown, br#"{"action":"resolved"}"#, NOW);
+    let shown = [(
+        "sentry-hook-signature",
+        "6bcea0225caf20fdf919c015a6d2cc38a6e5f792d2527f3fa796c5afee4ef7a5",
+    )];
+    check(
+        "sentry",
+        &signature(Signing::Sentry, &["s3ntry"]),
+        &shown,
+        br#"{"action":"resolved"}"#,
+        NOW,
+    );
 }
 
 #[test]
 fn only_the_way_of_the_kind_is_taken() {
     let right = hex("k", b"body");
     for (signing, header, taken, refused) in [
-        (Signing::GitHub, "x-hub-signature-256", vec!["sha256=@"], vec!["@", "sha1=@", "SHA256=@", "v1=@", "sha256= @"]),
+        (
+            Signing::GitHub,
+            "x-hub-signature-256",
+            vec!["sha256=@"],
+            vec!["@", "sha1=@", "SHA256=@", "v1=@", "sha256= @"],
+        ),
         (
             Signing::PagerDuty,
             "x-pagerduty-signature",
             vec!["v1=@", "v0=00,v1=@", "v1=00, v1=@"],
             vec!["@", "v2=@", "v1=@ v1=00", "sha256=@"],
         ),
-        (Signing::Sentry, "sentry-hook-signature", vec!["@"], vec!["sha256=@", "v1=@"]),
-        (Signing::Grafana, "x-grafana-alerting-signature", vec!["@"], vec!["sha256=@", "v1=@", "\"@\""]),
-        (Signing::Plain, "x-hub-signature-256", vec!["@", "sha256=@"], vec!["sha1=@", "v1=@"]),
+        (
+            Signing::Sentry,
+            "sentry-hook-signature",
+            vec!["@"],
+            vec!["sha256=@", "v1=@"],
+        ),
+        (
+            Signing::Grafana,
+            "x-grafana-alerting-signature",
+            vec!["@"],
+            vec!["sha256=@", "v1=@", "\"@\""],
+        ),
+        (
+            Signing::Plain,
+            "x-hub-signature-256",
+            vec!["@", "sha256=@"],
+            vec!["sha1=@", "v1=@"],
+        ),
     ] {
         let signature = signature(signing, &["k"]);
-        let got = |value: &str| verify(&signature, &[(header, &value.replace('@', &right))], b"body", NOW);
-        taken.iter().for_each(|value| assert_eq!(got(value), Ok(None), "{signing:?} {value}"));
-        taken.iter().for_each(|value| assert_eq!(got(&value.replace('@', &right.to_uppercase())), Ok(None), "{signing:?} {value}"));
-        refused.iter().for_each(|value| assert_eq!(got(value), Err(Refusal::Wrong), "{signing:?} {value}"));
+        let got = |value: &str| {
+            verify(
+                &signature,
+                &[(header, &value.replace('@', &right))],
+                b"body",
+                NOW,
+            )
+        };
+        taken
+            .iter()
+            .for_each(|value| assert_eq!(got(value), Ok(None), "{signing:?} {value}"));
+        taken.iter().for_each(|value| {
+            assert_eq!(
+                got(&value.replace('@', &right.to_uppercase())),
+                Ok(None),
+                "{signing:?} {value}"
+            )
+        });
+        refused
+            .iter()
+            .for_each(|value| assert_eq!(got(value), Err(Refusal::Wrong), "{signing:?} {value}"));
         let base64 = BASE64.encode(mac(b"k", &[b"body"]).unwrap());
-        assert_eq!(got(&taken[0].replace('@', &base64)), Err(Refusal::Wrong), "{signing:?} in base64");
-        assert_eq!(verify(&signature, &[("x-other", &right)], b"body", NOW), Err(Refusal::Wrong), "{signing:?} elsewhere");
+        assert_eq!(
+            got(&taken[0].replace('@', &base64)),
+            Err(Refusal::Wrong),
+            "{signing:?} in base64"
+        );
+        assert_eq!(
+            verify(&signature, &[("x-other", &right)], b"body", NOW),
+            Err(Refusal::Wrong),
+            "{signing:?} elsewhere"
+        );
     }
 }
 
@@ -158,15 +314,43 @@ fn only_the_way_of_the_kind_is_taken() {
 fn the_header_may_be_named() {
     for signing in [Signing::Plain, Signing::Grafana] {
         let signature = named(signing, Some("X-My-Signature"), None, &["k"]);
-        assert_eq!(verify(&signature, &[("x-my-signature", &hex("k", b"body"))], b"body", NOW), Ok(None));
-        assert_eq!(verify(&signature, &[("x-hub-signature-256", &hex("k", b"body"))], b"body", NOW), Err(Refusal::Wrong));
-        assert_eq!(verify(&signature, &[("x-grafana-alerting-signature", &hex("k", b"body"))], b"body", NOW), Err(Refusal::Wrong));
+        assert_eq!(
+            verify(
+                &signature,
+                &[("x-my-signature", &hex("k", b"body"))],
+                b"body",
+                NOW
+            ),
+            Ok(None)
+        );
+        assert_eq!(
+            verify(
+                &signature,
+                &[("x-hub-signature-256", &hex("k", b"body"))],
+                b"body",
+                NOW
+            ),
+            Err(Refusal::Wrong)
+        );
+        assert_eq!(
+            verify(
+                &signature,
+                &[("x-grafana-alerting-signature", &hex("k", b"body"))],
+                b"body",
+                NOW
+            ),
+            Err(Refusal::Wrong)
+        );
     }
 }
 
 #[test]
 fn two_secrets_are_live_while_one_is_changed() {
-    let (old, new, gone) = (hex("old", b"body"), hex("new", b"body"), hex("gone", b"body"));
+    let (old, new, gone) = (
+        hex("old", b"body"),
+        hex("new", b"body"),
+        hex("gone", b"body"),
+    );
     let both = signature(Signing::PagerDuty, &["old", "new"]);
     let got = |value: &str| verify(&both, &[("x-pagerduty-signature", value)], b"body", NOW);
     assert_eq!(got(&format!("v1={old}")), Ok(None));
@@ -175,22 +359,49 @@ fn two_secrets_are_live_while_one_is_changed() {
     assert_eq!(got(&format!("v1={gone},v1={new}")), Ok(None));
     assert_eq!(got(&format!("v1={gone}")), Err(Refusal::Wrong));
     assert_eq!(
-        verify(&both, &[("x-pagerduty-signature", &format!("v1={gone}")), ("x-pagerduty-signature", &format!("v1={old}"))], b"body", NOW),
+        verify(
+            &both,
+            &[
+                ("x-pagerduty-signature", &format!("v1={gone}")),
+                ("x-pagerduty-signature", &format!("v1={old}"))
+            ],
+            b"body",
+            NOW
+        ),
         Ok(None)
     );
 
     let other = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
     for secrets in [[STANDARD_SECRET, other], [other, STANDARD_SECRET]] {
-        assert!(verify(&signature(Signing::StandardWebhooks, &secrets), &STANDARD, STANDARD_BODY, STANDARD_AT).is_ok());
+        assert!(
+            verify(
+                &signature(Signing::StandardWebhooks, &secrets),
+                &STANDARD,
+                STANDARD_BODY,
+                STANDARD_AT
+            )
+            .is_ok()
+        );
     }
-    assert_eq!(verify(&signature(Signing::StandardWebhooks, &[other]), &STANDARD, STANDARD_BODY, STANDARD_AT), Err(Refusal::Wrong));
+    assert_eq!(
+        verify(
+            &signature(Signing::StandardWebhooks, &[other]),
+            &STANDARD,
+            STANDARD_BODY,
+            STANDARD_AT
+        ),
+        Err(Refusal::Wrong)
+    );
 
     // Whichever signs, it is the same delivery.
     let slack = |secrets: &[&str], by: &str| {
         let shown = format!("v0={}", hex(by, format!("v0:{NOW}:body").as_bytes()));
         verify(
             &signature(Signing::Slack, secrets),
-            &[("x-slack-request-timestamp", &NOW.to_string()), ("x-slack-signature", &shown)],
+            &[
+                ("x-slack-request-timestamp", &NOW.to_string()),
+                ("x-slack-signature", &shown),
+            ],
             b"body",
             NOW,
         )
@@ -204,8 +415,21 @@ fn a_list_of_standard_webhooks_may_hold_what_is_not_known() {
     let signature = signature(Signing::StandardWebhooks, &[STANDARD_SECRET]);
     let right = STANDARD[2].1;
     let wrong = "v1,tFtCZ5RDCPxzWQRWXWPgrCgE2frDBe9gjpbWQxnVfsQ=";
-    let got = |list: &str| verify(&signature, &[STANDARD[0], STANDARD[1], ("webhook-signature", list)], STANDARD_BODY, STANDARD_AT).is_ok();
-    for list in [format!("{wrong} {right}"), format!("{right} {wrong}"), format!("v2,abc v1a,AAAA v1 {right}"), format!("  {right}  ")] {
+    let got = |list: &str| {
+        verify(
+            &signature,
+            &[STANDARD[0], STANDARD[1], ("webhook-signature", list)],
+            STANDARD_BODY,
+            STANDARD_AT,
+        )
+        .is_ok()
+    };
+    for list in [
+        format!("{wrong} {right}"),
+        format!("{right} {wrong}"),
+        format!("v2,abc v1a,AAAA v1 {right}"),
+        format!("  {right}  "),
+    ] {
         assert!(got(&list), "{list}");
     }
     for list in [
@@ -237,33 +461,80 @@ fn a_public_key_checks_only_its_own_kind() {
     let signed = "v1a,CnkujwXFUOk59gNZFCCzmJ2MkkC0yKa+OmyYFXFtPnxkRhEkUBAd4PGNNNjLh4huOXNuqy+Eyxud5+wHP2ezBA==";
     let got = |secrets: &[&str], list: &str| {
         let headers = [STANDARD[0], STANDARD[1], ("webhook-signature", list)];
-        verify(&signature(Signing::StandardWebhooks, secrets), &headers, STANDARD_BODY, STANDARD_AT)
+        verify(
+            &signature(Signing::StandardWebhooks, secrets),
+            &headers,
+            STANDARD_BODY,
+            STANDARD_AT,
+        )
     };
     let both = format!("{} {signed}", STANDARD[2].1);
-    assert!(got(&[public], &both).is_ok() && got(&[STANDARD_SECRET], &both).is_ok() && got(&[public, STANDARD_SECRET], signed).is_ok());
+    assert!(
+        got(&[public], &both).is_ok()
+            && got(&[STANDARD_SECRET], &both).is_ok()
+            && got(&[public, STANDARD_SECRET], signed).is_ok()
+    );
     assert_eq!(got(&[STANDARD_SECRET], signed), Err(Refusal::Wrong));
     assert_eq!(got(&[public], STANDARD[2].1), Err(Refusal::Wrong));
     // Everybody knows the public key: an HMAC by it proves nothing.
-    let key = BASE64.decode(public.strip_prefix("whpk_").unwrap().as_bytes()).unwrap();
-    let by_public = mac(&key, &[b"msg_27UH4WbU6Z5A5EzD8u03UvzRbpk.1649367553.", STANDARD_BODY]).unwrap();
-    assert_eq!(got(&[public], &format!("v1,{}", BASE64.encode(by_public))), Err(Refusal::Wrong));
+    let key = BASE64
+        .decode(public.strip_prefix("whpk_").unwrap().as_bytes())
+        .unwrap();
+    let by_public = mac(
+        &key,
+        &[
+            b"msg_27UH4WbU6Z5A5EzD8u03UvzRbpk.1649367553.",
+            STANDARD_BODY,
+        ],
+    )
+    .unwrap();
+    assert_eq!(
+        got(&[public], &format!("v1,{}", BASE64.encode(by_public))),
+        Err(Refusal::Wrong)
+    );
 }
 
 #[test]
 fn secrets_of_standard_webhooks_are_checked_when_they_are_read() {
-    let read = |secret: &str| Signature::new(Signing::StandardWebhooks, None, None, &[b"whsec_AAAA".to_vec(), secret.as_bytes().to_vec()]);
-    for secret in [STANDARD_SECRET, "C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "whsec_AAE=", "whsec_AAE"] {
+    let read = |secret: &str| {
+        Signature::new(
+            Signing::StandardWebhooks,
+            None,
+            None,
+            &[b"whsec_AAAA".to_vec(), secret.as_bytes().to_vec()],
+        )
+    };
+    for secret in [
+        STANDARD_SECRET,
+        "C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
+        "whsec_AAE=",
+        "whsec_AAE",
+    ] {
         assert!(read(secret).is_ok(), "{secret}");
     }
-    for secret in ["whsec_", "whsec_===", "whsec_not base64", "hunter2!", "whpk_AAAA", "whpk_", "whsk_AAAA"] {
+    for secret in [
+        "whsec_",
+        "whsec_===",
+        "whsec_not base64",
+        "hunter2!",
+        "whpk_AAAA",
+        "whpk_",
+        "whsk_AAAA",
+    ] {
         let why = read(secret).err().unwrap();
-        assert!(why.starts_with("secret 2: ") && !why.contains("hunter2") && !why.contains("AAAA"), "{why}");
+        assert!(
+            why.starts_with("secret 2: ") && !why.contains("hunter2") && !why.contains("AAAA"),
+            "{why}"
+        );
     }
 }
 
 #[test]
 fn five_minutes_either_way() {
-    let standard = signature(Signing::StandardWebhooks, &["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"]);
+    let standard = signature(
+        Signing::StandardWebhooks,
+        &["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"],
+    );
     let slack = signature(Signing::Slack, &["k"]);
     let grafana = named(Signing::Grafana, None, Some("x-time"), &["k"]);
     for (off, expected) in [
@@ -277,17 +548,45 @@ fn five_minutes_either_way() {
     ] {
         let time = (NOW + off).to_string();
         let key: Vec<u8> = (0..24).collect();
-        let signed = format!("v1,{}", BASE64.encode(mac(&key, &[b"a.", time.as_bytes(), b".body"]).unwrap()));
-        let shown = [("webhook-id", "a"), ("webhook-timestamp", &time), ("webhook-signature", &signed)];
-        assert_eq!(verify(&standard, &shown, b"body", NOW).err(), expected, "standard webhooks, {off}");
+        let signed = format!(
+            "v1,{}",
+            BASE64.encode(mac(&key, &[b"a.", time.as_bytes(), b".body"]).unwrap())
+        );
+        let shown = [
+            ("webhook-id", "a"),
+            ("webhook-timestamp", &time),
+            ("webhook-signature", &signed),
+        ];
+        assert_eq!(
+            verify(&standard, &shown, b"body", NOW).err(),
+            expected,
+            "standard webhooks, {off}"
+        );
         let signed = format!("v0={}", hex("k", format!("v0:{time}:body").as_bytes()));
-        let shown = [("x-slack-request-timestamp", time.as_str()), ("x-slack-signature", &signed)];
-        assert_eq!(verify(&slack, &shown, b"body", NOW).err(), expected, "slack, {off}");
+        let shown = [
+            ("x-slack-request-timestamp", time.as_str()),
+            ("x-slack-signature", &signed),
+        ];
+        assert_eq!(
+            verify(&slack, &shown, b"body", NOW).err(),
+            expected,
+            "slack, {off}"
+        );
         let signed = hex("k", format!("{time}:body").as_bytes());
-        let shown = [("x-time", time.as_str()), ("x-grafana-alerting-signature", &signed)];
-        assert_eq!(verify(&grafana, &shown, b"body", NOW).err(), expected, "grafana, {off}");
+        let shown = [
+            ("x-time", time.as_str()),
+            ("x-grafana-alerting-signature", &signed),
+        ];
+        assert_eq!(
+            verify(&grafana, &shown, b"body", NOW).err(),
+            expected,
+            "grafana, {off}"
+        );
         // Only who signs right is told that it is the time.
-        let shown = [("x-time", time.as_str()), ("x-grafana-alerting-signature", &"0".repeat(64))];
+        let shown = [
+            ("x-time", time.as_str()),
+            ("x-grafana-alerting-signature", &"0".repeat(64)),
+        ];
         assert_eq!(verify(&grafana, &shown, b"body", NOW), Err(Refusal::Wrong));
     }
 }
@@ -297,19 +596,49 @@ fn a_time_is_digits_and_nothing_else() {
     let slack = signature(Signing::Slack, &["k"]);
     let got = |time: &str| {
         let signed = format!("v0={}", hex("k", format!("v0:{time}:body").as_bytes()));
-        verify(&slack, &[("x-slack-request-timestamp", time), ("x-slack-signature", &signed)], b"body", NOW)
+        verify(
+            &slack,
+            &[
+                ("x-slack-request-timestamp", time),
+                ("x-slack-signature", &signed),
+            ],
+            b"body",
+            NOW,
+        )
     };
     // Signed as it stands there, so leading zeros change nothing.
     assert!(got("1800000000").is_ok() && got("0001800000000").is_ok());
-    let times = ["+1800000000", "-1800000000", " 1800000000", "1800000000 ", "1800000000.0", "1.8e9", "0x6b49d200", "", "1800000000:x"];
-    for time in times.iter().copied().chain(["99999999999999999999", "१८००००००००", "1800000000,1800000000"]) {
+    let times = [
+        "+1800000000",
+        "-1800000000",
+        " 1800000000",
+        "1800000000 ",
+        "1800000000.0",
+        "1.8e9",
+        "0x6b49d200",
+        "",
+        "1800000000:x",
+    ];
+    for time in times.iter().copied().chain([
+        "99999999999999999999",
+        "१८००००००००",
+        "1800000000,1800000000",
+    ]) {
         assert_eq!(got(time), Err(Refusal::Wrong), "{time}");
     }
     assert_eq!(got("9223372036854775807"), Err(Refusal::Stale));
     // Another writing of the time under the same signature.
     let signed = format!("v0={}", hex("k", b"v0:1800000000:body"));
     assert_eq!(
-        verify(&slack, &[("x-slack-request-timestamp", "01800000000"), ("x-slack-signature", &signed)], b"body", NOW),
+        verify(
+            &slack,
+            &[
+                ("x-slack-request-timestamp", "01800000000"),
+                ("x-slack-signature", &signed)
+            ],
+            b"body",
+            NOW
+        ),
         Err(Refusal::Wrong)
     );
 }
@@ -325,22 +654,55 @@ fn grafana_cannot_be_talked_down() {
         verify(&timed, &headers, body, NOW)
     };
     let now = NOW.to_string();
-    assert!(got(Some(&now), format!("{now}:body").as_bytes(), b"body").unwrap().is_some());
+    assert!(
+        got(Some(&now), format!("{now}:body").as_bytes(), b"body")
+            .unwrap()
+            .is_some()
+    );
     assert_eq!(got(None, b"body", b"body"), Err(Refusal::Wrong));
     assert_eq!(got(Some(&now), b"body", b"body"), Err(Refusal::Wrong));
     assert_eq!(got(Some(""), b":body", b"body"), Err(Refusal::Wrong));
     assert_eq!(got(Some(""), b"body", b"body"), Err(Refusal::Wrong));
     // One that was signed without a time, whose body begins as if it had one.
-    assert_eq!(got(None, format!("{now}:body").as_bytes(), format!("{now}:body").as_bytes()), Err(Refusal::Wrong));
+    assert_eq!(
+        got(
+            None,
+            format!("{now}:body").as_bytes(),
+            format!("{now}:body").as_bytes()
+        ),
+        Err(Refusal::Wrong)
+    );
     let signed = format!("{now}:1:body");
-    assert_eq!(got(Some(&format!("{now}:1")), signed.as_bytes(), b"body"), Err(Refusal::Wrong));
+    assert_eq!(
+        got(Some(&format!("{now}:1")), signed.as_bytes(), b"body"),
+        Err(Refusal::Wrong)
+    );
     assert!(got(Some(&now), signed.as_bytes(), b"1:body").is_ok());
     // And where none is asked for, a time beside it is not looked at.
     let plain = signature(Signing::Grafana, &["k"]);
     let shown = hex("k", b"body");
-    assert_eq!(verify(&plain, &[("x-time", "1"), ("x-grafana-alerting-signature", &shown)], b"body", NOW), Ok(None));
     assert_eq!(
-        verify(&plain, &[("x-time", &now), ("x-grafana-alerting-signature", &hex("k", format!("{now}:body").as_bytes()))], b"body", NOW),
+        verify(
+            &plain,
+            &[("x-time", "1"), ("x-grafana-alerting-signature", &shown)],
+            b"body",
+            NOW
+        ),
+        Ok(None)
+    );
+    assert_eq!(
+        verify(
+            &plain,
+            &[
+                ("x-time", &now),
+                (
+                    "x-grafana-alerting-signature",
+                    &hex("k", format!("{now}:body").as_bytes())
+                )
+            ],
+            b"body",
+            NOW
+        ),
         Err(Refusal::Wrong)
     );
 }
@@ -348,35 +710,100 @@ fn grafana_cannot_be_talked_down() {
 #[test]
 fn the_id_is_signed_and_holds_no_dot() {
     let key: Vec<u8> = (0..24).collect();
-    let standard = signature(Signing::StandardWebhooks, &["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"]);
+    let standard = signature(
+        Signing::StandardWebhooks,
+        &["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"],
+    );
     let got = |signed: &str, id: &str, time: &str, body: &str| {
-        let shown = format!("v1,{}", BASE64.encode(mac(&key, &[signed.as_bytes()]).unwrap()));
-        verify(&standard, &[("webhook-id", id), ("webhook-timestamp", time), ("webhook-signature", &shown)], body.as_bytes(), NOW)
+        let shown = format!(
+            "v1,{}",
+            BASE64.encode(mac(&key, &[signed.as_bytes()]).unwrap())
+        );
+        verify(
+            &standard,
+            &[
+                ("webhook-id", id),
+                ("webhook-timestamp", time),
+                ("webhook-signature", &shown),
+            ],
+            body.as_bytes(),
+            NOW,
+        )
     };
     let (now, later) = (NOW.to_string(), (NOW + 60).to_string());
     let first = got(&format!("a.{now}.body"), "a", &now, "body").unwrap();
     assert!(first.is_some());
-    assert_eq!(got(&format!("a.{later}.body"), "a", &later, "body").unwrap(), first, "tried again, it is the same delivery");
-    assert_ne!(got(&format!("b.{now}.body"), "b", &now, "body").unwrap(), first);
-    assert_eq!(got(&format!("a.{now}.body"), "b", &now, "body"), Err(Refusal::Wrong));
-    assert_eq!(got(&format!(".{now}.body"), "", &now, "body"), Err(Refusal::Wrong));
+    assert_eq!(
+        got(&format!("a.{later}.body"), "a", &later, "body").unwrap(),
+        first,
+        "tried again, it is the same delivery"
+    );
+    assert_ne!(
+        got(&format!("b.{now}.body"), "b", &now, "body").unwrap(),
+        first
+    );
+    assert_eq!(
+        got(&format!("a.{now}.body"), "b", &now, "body"),
+        Err(Refusal::Wrong)
+    );
+    assert_eq!(
+        got(&format!(".{now}.body"), "", &now, "body"),
+        Err(Refusal::Wrong)
+    );
     // One signature, two readings: `a.1` at now, and `a` at 1 with another body.
     let signed = format!("a.{now}.{now}.body");
-    assert_eq!(got(&signed, &format!("a.{now}"), &now, "body"), Err(Refusal::Wrong));
+    assert_eq!(
+        got(&signed, &format!("a.{now}"), &now, "body"),
+        Err(Refusal::Wrong)
+    );
 }
 
 #[test]
 fn a_body_need_not_be_text() {
     let body = b"\xff\xfe\x00{\"a\":1}";
-    let shown = [("x-hub-signature-256", "sha256=9de170c677bd87440d34019a72bfe671db0bbc9efa03eb78d51bc181c7511425")];
-    check("not UTF-8", &signature(Signing::GitHub, &["shared"]), &shown, body, NOW);
+    let shown = [(
+        "x-hub-signature-256",
+        "sha256=9de170c677bd87440d34019a72bfe671db0bbc9efa03eb78d51bc181c7511425",
+    )];
+    check(
+        "not UTF-8",
+        &signature(Signing::GitHub, &["shared"]),
+        &shown,
+        body,
+        NOW,
+    );
     // A form is signed as it was sent; another coding of the same is another body.
     let form = signature(Signing::GitHub, &["k"]);
     let shown = format!("sha256={}", hex("k", b"payload=%7b%7D+"));
-    assert!(verify(&form, &[("x-hub-signature-256", &shown)], b"payload=%7b%7D+", NOW).is_ok());
-    assert_eq!(verify(&form, &[("x-hub-signature-256", &shown)], b"payload=%7B%7D%20", NOW), Err(Refusal::Wrong));
+    assert!(
+        verify(
+            &form,
+            &[("x-hub-signature-256", &shown)],
+            b"payload=%7b%7D+",
+            NOW
+        )
+        .is_ok()
+    );
+    assert_eq!(
+        verify(
+            &form,
+            &[("x-hub-signature-256", &shown)],
+            b"payload=%7B%7D%20",
+            NOW
+        ),
+        Err(Refusal::Wrong)
+    );
     let shown = "sha256=53d804bbed467ef8ba889c37a3167e2f64427ad8289cf4cfcd4daeb683e6907f";
-    assert_eq!(verify(&signature(Signing::GitHub, &["shared"]), &[("x-hub-signature-256", shown)], b"", NOW), Ok(None), "no body at all");
+    assert_eq!(
+        verify(
+            &signature(Signing::GitHub, &["shared"]),
+            &[("x-hub-signature-256", shown)],
+            b"",
+            NOW
+        ),
+        Ok(None),
+        "no body at all"
+    );
 }
 
 #[test]
@@ -384,16 +811,40 @@ fn an_empty_secret_opens_nothing() {
     let by_none = hex("", b"body");
     for secrets in [vec![], vec![""], vec!["", ""]] {
         let github = signature(Signing::GitHub, &secrets);
-        assert_eq!(verify(&github, &[("x-hub-signature-256", &format!("sha256={by_none}"))], b"body", NOW), Err(Refusal::Wrong));
+        assert_eq!(
+            verify(
+                &github,
+                &[("x-hub-signature-256", &format!("sha256={by_none}"))],
+                b"body",
+                NOW
+            ),
+            Err(Refusal::Wrong)
+        );
         let standard = signature(Signing::StandardWebhooks, &secrets);
-        assert_eq!(verify(&standard, &STANDARD, STANDARD_BODY, STANDARD_AT), Err(Refusal::Wrong));
+        assert_eq!(
+            verify(&standard, &STANDARD, STANDARD_BODY, STANDARD_AT),
+            Err(Refusal::Wrong)
+        );
     }
     assert!(
-        verify(&signature(Signing::GitHub, &["", "k"]), &[("x-hub-signature-256", &format!("sha256={}", hex("k", b"body")))], b"body", NOW)
-            .is_ok()
+        verify(
+            &signature(Signing::GitHub, &["", "k"]),
+            &[(
+                "x-hub-signature-256",
+                &format!("sha256={}", hex("k", b"body"))
+            )],
+            b"body",
+            NOW
+        )
+        .is_ok()
     );
     assert_eq!(
-        verify(&signature(Signing::GitHub, &["", "k"]), &[("x-hub-signature-256", &format!("sha256={by_none}"))], b"body", NOW),
+        verify(
+            &signature(Signing::GitHub, &["", "k"]),
+            &[("x-hub-signature-256", &format!("sha256={by_none}"))],
+            b"body",
+            NOW
+        ),
         Err(Refusal::Wrong)
     );
 }
