@@ -25,7 +25,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 
 /// Starts the loops. They end when `stop` is cancelled; the commit loop ends with the process, so that nothing acknowledged waits.
 #[must_use]
-pub(crate) fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
+pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     let mut loops = JoinSet::new();
     loops.spawn(until(stop.clone(), Arc::clone(app).commit_loop()));
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
