@@ -161,7 +161,7 @@ async fn watch_loop(app: Arc<App>) {
         .await
         {
             Some(Noticed::Changed) => {
-                tracing::info!("the settings or rules changed and were read again")
+                tracing::info!("the settings or rules changed and were read again");
             }
             Some(Noticed::Faulty(faults)) => {
                 for fault in faults {

@@ -84,7 +84,7 @@ pub(crate) fn check(asked: &Check) -> u8 {
             complain(&format!(
                 "{}:{}:{}: warning: {}",
                 warning.file, warning.line, warning.column, warning.message
-            ))
+            ));
         });
     }
     match asked.format {

@@ -279,7 +279,7 @@ fn lines(text: &mut String, path: &str, value: &Value) {
                         below(name)
                     },
                     value,
-                )
+                );
             });
         }
         Value::Array(list) => list

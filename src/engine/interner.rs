@@ -69,7 +69,7 @@ impl Pool {
         }
         match &mut member.reason {
             Joined::Labels { key: text } | Joined::Dependency { service: text } => {
-                once(&mut self.texts, text)
+                once(&mut self.texts, text);
             }
             _ => {}
         }

@@ -65,10 +65,10 @@ impl Error {
     pub(crate) fn mark(&self, headers: &mut http::HeaderMap) {
         match self {
             Self::Unavailable(_) => {
-                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")))
+                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from_static("5")));
             }
             Self::TooMany(seconds) => {
-                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds)))
+                drop(headers.insert(header::RETRY_AFTER, HeaderValue::from(*seconds)));
             }
             Self::Unauthorized(challenge) => {
                 let value = if challenge.contains("password") {

@@ -197,7 +197,7 @@ impl Rota {
                 ICalendarComponentType::VEvent
                     if clocks(&component).any(|id| known.resolve(id).is_none()) =>
                 {
-                    self.left_out += 1
+                    self.left_out += 1;
                 }
                 ICalendarComponentType::VEvent if component.is_recurrent_or_override() => {
                     series
@@ -240,7 +240,7 @@ impl Rota {
         entries.iter_mut().for_each(|entry| {
             entry
                 .entries
-                .retain(|property| property.name != ICalendarProperty::Sequence)
+                .retain(|property| property.name != ICalendarProperty::Sequence);
         });
         let first = self.said.len();
         self.said.extend(entries.iter().map(said));

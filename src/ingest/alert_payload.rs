@@ -207,10 +207,10 @@ impl<'de> Deserialize<'de> for Sent<'de> {
                     match field {
                         Field::Status => once(&mut status, &mut map, text_as_is)?,
                         Field::Labels => {
-                            once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?
+                            once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?;
                         }
                         Field::Annotations => {
-                            once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?
+                            once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?;
                         }
                         Field::StartsAt => once(&mut starts_at, &mut map, text_as_time)?,
                         Field::EndsAt => once(&mut ends_at, &mut map, text_as_time)?,

@@ -127,7 +127,7 @@ fn split(text: &str, ours: bool, known: &BTreeSet<&str>) -> Vec<Section> {
             (Some((char, least)), Some((other, length, bare)), _)
                 if other == char && length >= least && bare =>
             {
-                fence = None
+                fence = None;
             }
             (None, Some((char, length, _)), _) => fence = Some((char, length)),
             _ => {}

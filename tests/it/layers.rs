@@ -146,7 +146,7 @@ fn the_tree_keeps_the_laws() {
 #[test]
 fn the_laws_can_be_broken() {
     let check = |file: &str, text: &str, expected: &[&str]| {
-        assert_eq!(faults_of(Path::new(file), text), expected, "{file}: {text}")
+        assert_eq!(faults_of(Path::new(file), text), expected, "{file}: {text}");
     };
     check(
         "engine/fold.rs",

@@ -302,7 +302,7 @@ fn together(spans: &[Span], to: Time) -> Vec<Span> {
         let Some(state) = worst else { continue };
         match whole.last_mut() {
             Some(last) if last.state == state && last.end == Some(pair[0]) => {
-                last.end = Some(pair[1])
+                last.end = Some(pair[1]);
             }
             _ => whole.push(Span {
                 start: pair[0],

@@ -380,7 +380,7 @@ impl Server {
             match self.ask(app, rule, from, to).await {
                 Ok((found, _)) => answers.extend(found),
                 Err(Fault::Refused { .. }) if to - from < every => {
-                    answers.push((from, Answer::Failed))
+                    answers.push((from, Answer::Failed));
                 }
                 Err(Fault::Refused { .. }) => {
                     let half = from

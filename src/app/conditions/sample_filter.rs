@@ -95,7 +95,7 @@ pub(crate) fn faults(
                 warnings.push(places.query.fault(&places.file, told));
             }
             (Kind::Scrape(_) | Kind::RemoteWrite(_), Err(why), _) => {
-                faults.push(places.query.fault(&places.file, why.clone()))
+                faults.push(places.query.fault(&places.file, why.clone()));
             }
             _ => {}
         }

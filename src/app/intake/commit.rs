@@ -386,7 +386,7 @@ impl App {
             self.tally(&record.source, What::Events(record.events.len()));
         }
         self.head.send_modify(|head| {
-            *head = logged.last().map_or(*head, |last| last.position.max(*head))
+            *head = logged.last().map_or(*head, |last| last.position.max(*head));
         });
         let mut sights = lock(&self.sights);
         for event in records.iter().flat_map(|record| &record.events) {
@@ -423,7 +423,7 @@ impl App {
         };
         let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
         self.head.send_modify(|head| {
-            *head = logged.last().map_or(*head, |last| last.position.max(*head))
+            *head = logged.last().map_or(*head, |last| last.position.max(*head));
         });
         Ok(())
     }

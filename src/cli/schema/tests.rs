@@ -343,10 +343,10 @@ fn shipped_files_are_valid() {
         match name.as_str() {
             _ if name.ends_with(".test.yaml") => files.push((Of::Scenario, path)),
             _ if name.starts_with("afterword") && name.ends_with(".yaml") => {
-                files.push((Of::Config, path))
+                files.push((Of::Config, path));
             }
             _ if name.ends_with(".yaml") && path.parent().unwrap().ends_with("rules") => {
-                files.push((Of::Rules, path))
+                files.push((Of::Rules, path));
             }
             _ => {}
         }

@@ -295,7 +295,7 @@ fn secrets_headers_and_certificates_are_checked() {
         check(
             &format!("kind: prometheus, url: http://a, {rest}"),
             expected,
-        )
+        );
     };
     prom(
         "auth: {bearer_token: hunter2}",

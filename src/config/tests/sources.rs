@@ -529,7 +529,7 @@ fn an_alertmanager_can_be_asked() {
         check(
             &format!("sources: [{{name: a, kind: alertmanager, auth: none, api: {text}}}]"),
             expected,
-        )
+        );
     };
     check_api("here", "f:1:58: `api` is a map with `url`");
     check_api(
@@ -581,7 +581,7 @@ fn which_incidents_of_pagerduty_are_outages_is_up_to_the_settings() {
         check(
             &format!("sources: [{{name: a, kind: pagerduty, auth: none, {text}}}]"),
             expected,
-        )
+        );
     };
     check_declares(
         "declares: {urgency: [hihg]}",

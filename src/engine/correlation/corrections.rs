@@ -55,7 +55,7 @@ pub(crate) fn corrected<'a>(
         match &edit.fact {
             Fact::Edit(Edit::Merge { into, from }) => merge(&mut pieces, into, from),
             Fact::Edit(Edit::Move { from, events, to }) => {
-                part(&mut pieces, from, events, to.as_ref())
+                part(&mut pieces, from, events, to.as_ref());
             }
             _ => {}
         }

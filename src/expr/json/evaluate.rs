@@ -384,7 +384,7 @@ impl<'a> Run<'a, '_> {
                         failed = failed.or(Some(Failure::Wrong(format!(
                             "{} is neither true nor false",
                             what(&value)
-                        ))))
+                        ))));
                     }
                 },
                 Err(Failure::Spent) => return Err(Failure::Spent),

@@ -32,7 +32,7 @@ fn check(source: &str, wanted: impl Into<Json>) {
 fn fails(source: &str, wanted: &str) {
     match given(source) {
         Err(Failure::Absent(why) | Failure::Wrong(why)) => {
-            assert!(why.contains(wanted), "{source}: {why}")
+            assert!(why.contains(wanted), "{source}: {why}");
         }
         other => panic!("{source}: {other:?}"),
     }

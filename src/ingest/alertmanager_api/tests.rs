@@ -82,7 +82,7 @@ fn look(listing: &mut Listing, answers: &Answers, held: &[Held], now: &str) -> L
 fn told(looked: &Looked) -> String {
     let mut text = String::new();
     let mut say = |event: &Event, what: String| {
-        writeln!(text, "{} {what}", event.occurred_at.format("%H:%M:%S")).unwrap()
+        writeln!(text, "{} {what}", event.occurred_at.format("%H:%M:%S")).unwrap();
     };
     for event in &looked.events {
         let actor = event

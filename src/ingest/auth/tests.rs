@@ -137,7 +137,7 @@ fn a_token_in_the_address() {
             authentic_with(&proof, &Headers::default(), query),
             wanted,
             "{query}"
-        )
+        );
     };
     check("token=old", true);
     check("a=1&token=a%20b%2Bc%2F%C3%A9%3D", true);

@@ -63,7 +63,7 @@ pub fn offer(page: &str) -> Vec<Offered> {
     for line in page.lines() {
         match LineInfo::parse(line) {
             LineInfo::Doc { metric_name, doc } => {
-                place(&mut offered, &mut places, metric_name).help = doc.to_owned()
+                place(&mut offered, &mut places, metric_name).help = doc.to_owned();
             }
             LineInfo::Type {
                 metric_name,

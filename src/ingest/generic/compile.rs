@@ -103,7 +103,7 @@ fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault
                 rule: place,
                 line: Some((number, offset)),
                 message,
-            })
+            });
         };
         if !known.contains(&key) {
             let hint = nearest(key, known.iter().copied()).map_or_else(

@@ -100,7 +100,7 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
             fault = Some(json_fields::fault(
                 "tags",
                 "names with strings belong here; taken as none",
-            ))
+            ));
         }
         None => {}
     }

@@ -298,7 +298,7 @@ fn what_is_no_request_is_refused_with_the_place() {
         assert_eq!(
             fault(request).to_string().split(" Send").next(),
             Some(wanted)
-        )
+        );
     };
     check(
         b"\x0a\x05\x0a\x03\x0a\x01",
@@ -369,7 +369,7 @@ fn bombs_do_not_go_off() {
                 .split('.')
                 .next(),
             Some(wanted)
-        )
+        );
     };
     // Headers that say 4 GiB, 4 GiB less one, and one more than is taken.
     check(

@@ -93,7 +93,7 @@ fn enveloped(
         }
         // Its address would subscribe again.
         Some(Kind::UnsubscribeConfirmation) => {
-            told(reading, format!("The subscription to {topic} has ended"))
+            told(reading, format!("The subscription to {topic} has ended"));
         }
         None => {
             return Err(fault(

@@ -263,11 +263,11 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
             "name" => {
                 name = yaml::read::<Spanned<String>>(file, section)
                     .map_err(|fault| faults.push(fault))
-                    .ok()
+                    .ok();
             }
             "events" => {
                 (scenario.events, scenario.samples) =
-                    entry::events(file, yaml::entries(file, section, faults), faults)
+                    entry::events(file, yaml::entries(file, section, faults), faults);
             }
             _ => {
                 let entries = yaml::entries(file, section, faults).iter();

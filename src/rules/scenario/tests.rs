@@ -194,7 +194,7 @@ fn expectations_are_read() {
 #[test]
 fn faults_say_what_to_do() {
     let starts = |text: &str, beginning: &str| {
-        assert!(fault(text).starts_with(beginning), "{}", fault(text))
+        assert!(fault(text).starts_with(beginning), "{}", fault(text));
     };
     starts(
         "  - {at: 1m, service: shop}",

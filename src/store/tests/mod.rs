@@ -830,7 +830,7 @@ fn a_delivery_that_waits_gives_way_to_one_that_does_the_same() {
                     now: at(0),
                     ..Changes::default()
                 },
-            )
+            );
         };
         decide(vec![
             same("1"),

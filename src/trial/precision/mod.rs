@@ -273,10 +273,10 @@ impl Record {
             _ if !suggests => self.outranked += 1,
             Some(Answer::Accept) => self.suggested.accepted += 1,
             Some(Answer::Dismiss { reason }) => {
-                *self.suggested.dismissed.entry(reason).or_default() += 1
+                *self.suggested.dismissed.entry(reason).or_default() += 1;
             }
             _ if announced.decision == Decision::Hold => {
-                self.held.count(review.map(|review| review.answer), became)
+                self.held.count(review.map(|review| review.answer), became);
             }
             _ => match became {
                 Became::Lapsed => self.suggested.lapsed += 1,

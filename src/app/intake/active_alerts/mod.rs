@@ -285,7 +285,7 @@ impl Sights {
             AlertStatus::Firing => {
                 match found {
                     Ok(mut before) => {
-                        self.rows[at(std::mem::replace(before.get_mut(), row))].open = false
+                        self.rows[at(std::mem::replace(before.get_mut(), row))].open = false;
                     }
                     Err(_) => drop(
                         self.open

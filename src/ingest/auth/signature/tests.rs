@@ -291,7 +291,7 @@ fn only_the_way_of_the_kind_is_taken() {
                 got(&value.replace('@', &right.to_uppercase())),
                 Ok(None),
                 "{signing:?} {value}"
-            )
+            );
         });
         refused
             .iter()
