@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use afterword::engine::InForce;
+use afterword::engine::Policy;
 use afterword::model::Time;
 use afterword::model::event::{Event, hex};
 use afterword::model::settings::Service;
@@ -54,9 +54,9 @@ fn resident() -> u64 {
 )]
 fn judge(log: &[(Time, Vec<Event>)]) -> Result {
     let rules = parse::load(&[("rules.yaml".to_owned(), world::rules())]).unwrap();
-    let force = Arc::new(InForce::new(rules, &year::services(), &[]));
+    let policy = Arc::new(Policy::new(rules, &year::services(), &[]));
     let (mut backtest, before, begun) = (
-        Backtest::under(force, Time::UNIX_EPOCH),
+        Backtest::under(policy, Time::UNIX_EPOCH),
         resident(),
         Instant::now(),
     );

@@ -42,8 +42,8 @@ fn main() {
 #[expect(clippy::print_stdout, reason = "a benchmark tells its figures")]
 fn memory() {
     let region = Region::new(MEMORY);
-    let World { state, force, .. } = World::of(OPEN);
-    drop(force);
+    let World { state, policy, .. } = World::of(OPEN);
+    drop(policy);
     let held = region.change();
     let incidents = state.incidents().count();
     let signals: usize = state
@@ -61,31 +61,31 @@ fn memory() {
 fn rejudge(bencher: Bencher<'_, '_>, open: usize) {
     let World {
         mut state,
-        force,
+        policy,
         now,
     } = World::of(open);
     bencher
         .counter(divan::counter::ItemsCount::new(open))
-        .bench_local(|| state.rejudge(&force, now));
+        .bench_local(|| state.rejudge(&policy, now));
 }
 
 #[divan::bench(args = [OPEN / 10, OPEN], sample_count = 3, sample_size = 1)]
 fn restore(bencher: Bencher<'_, '_>, open: usize) {
-    let World { state, force, now } = World::of(open);
+    let World { state, policy, now } = World::of(open);
     let incidents = || state.incidents().cloned().collect::<Vec<_>>();
     bencher
         .with_inputs(incidents)
-        .bench_local_values(|incidents| State::restore(incidents, Vec::new(), &force, now));
+        .bench_local_values(|incidents| State::restore(incidents, Vec::new(), &policy, now));
 }
 
 #[divan::bench(args = [OPEN], sample_count = 20)]
 fn tick(bencher: Bencher<'_, '_>, open: usize) {
     let World {
         mut state,
-        force,
+        policy,
         now,
     }: World = World::of(open);
-    bencher.bench_local(|| state.tick(&force, now));
+    bencher.bench_local(|| state.tick(&policy, now));
 }
 
 const WHERE: [&str; 4] = [

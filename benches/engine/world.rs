@@ -4,7 +4,7 @@
 
 use std::fmt::Write;
 
-use afterword::engine::{InForce, State};
+use afterword::engine::{Policy, State};
 use afterword::model::Time;
 use afterword::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Condition, ConditionState, Declaration, EndReason, Event,
@@ -21,7 +21,7 @@ const NOT_PRODUCTION: &str =
 /// A state in which so many incidents are open, with what is in force.
 pub(crate) struct World {
     pub(crate) state: State,
-    pub(crate) force: InForce,
+    pub(crate) policy: Policy,
     pub(crate) now: Time,
 }
 
@@ -30,21 +30,21 @@ impl World {
         let rules = parse::load(&[("rules.yaml".to_owned(), rules())]).unwrap();
         assert_eq!(rules.criteria.len(), 50);
         let services: Vec<Service> = (0..open / 10).map(service).collect();
-        let force = InForce::new(rules, &services, &[]);
+        let policy = Policy::new(rules, &services, &[]);
         let now = Time::from_timestamp(1_767_603_600, 0).unwrap();
         let mut dice = Dice(0x5eed);
         let mut state = State::default();
         let events = (0..open)
             .flat_map(|index| incident(index, now, &mut dice))
             .collect();
-        state.apply(events, &force, now);
+        state.apply(events, &policy, now);
         // A few have joined those of services that depend on theirs.
         let count = state
             .incidents()
             .filter(|incident| incident.phase == Phase::Active)
             .count();
         assert!(count * 100 >= open * 95, "{count} of {open} are open");
-        Self { state, force, now }
+        Self { state, policy, now }
     }
 }
 

@@ -118,7 +118,7 @@ impl App {
             }
             true
         })?;
-        Ok(tally.end(&settings.force.rules.criteria))
+        Ok(tally.end(&settings.policy.rules.criteria))
     }
 
     /// Reads what may be asked for, page after page, until `take` has enough.

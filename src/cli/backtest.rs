@@ -84,7 +84,7 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
     let rules = match asked
         .rules
         .as_deref()
-        .map_or_else(|| Ok(settings.force.rules.clone()), rules_in)
+        .map_or_else(|| Ok(settings.policy.rules.clone()), rules_in)
     {
         Ok(rules) => rules,
         Err(code) => return code,

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::check::{read_all, rules_of};
 use super::{FAULTS, complain, json, junit, say};
-use crate::engine::InForce;
+use crate::engine::Policy;
 use crate::model::fault::Fault;
 use crate::rules;
 use crate::trial;
@@ -170,9 +170,9 @@ fn scenarios_in(directory: &Path) -> Vec<PathBuf> {
 /// The result of each scenario of a file.
 fn run_file(name: &str, text: &str) -> Result<Vec<Tried>, Vec<Fault>> {
     let file = rules::scenario::parse(name, text)?;
-    let force = InForce::new(rules_of(name, &file)?, &[], &[]);
+    let policy = Policy::new(rules_of(name, &file)?, &[], &[]);
     let tried = file.scenarios.iter().map(|scenario| {
-        let differences = trial::run(scenario, &force)
+        let differences = trial::run(scenario, &policy)
             .map(|failure| failure.differences)
             .unwrap_or_default();
         Tried {

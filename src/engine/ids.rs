@@ -6,4 +6,4 @@ use std::collections::HashMap;
 use foldhash::fast::RandomState;
 
 /// A map by [`EventId`](crate::model::event::EventId), [`Subject`](crate::model::event::Subject) or a part of one.
-pub(crate) type ById<K, V> = HashMap<K, V, RandomState>;
+pub(crate) type IdMap<K, V> = HashMap<K, V, RandomState>;

@@ -5,30 +5,30 @@ use std::sync::Arc;
 
 use foldhash::{HashMap, HashSet};
 
-use super::criteria::signal_classes::Lately;
+use super::criteria::signal_classes::RecentClasses;
 use crate::model::event::{Event, Fact, Link};
 use crate::model::incident::{Joined, Member, Signal, Sort};
 use crate::model::labels::Common;
 
 /// What has been seen so far.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Pool {
+pub(crate) struct Interner {
     texts: HashSet<Arc<str>>,
     links: HashSet<Arc<[Link]>>,
     sorts: HashSet<Arc<Sort>>,
-    alike: HashMap<Likeness, Alike>,
+    alike: HashMap<AlertIdentity, CommonFields>,
 }
 
 /// An alert's name and service: what is told of them together has most in common.
-type Likeness = (Arc<str>, Option<Arc<str>>);
+type AlertIdentity = (Arc<str>, Option<Arc<str>>);
 
 #[derive(Debug, Clone, Default)]
-struct Alike {
+struct CommonFields {
     labels: Common,
     annotations: Common,
 }
 
-impl Pool {
+impl Interner {
     /// Lets an event share what others state too.
     pub(crate) fn share(&mut self, event: &mut Event) {
         once(&mut self.texts, &mut event.source);
@@ -51,7 +51,7 @@ impl Pool {
 
     /// Lets signals share what they say of themselves.
     pub(crate) fn share_sorts(&mut self, signals: &mut [Signal]) {
-        let mut lately = Lately::default();
+        let mut lately = RecentClasses::default();
         for signal in signals {
             signal.sort = lately.or_find(&signal.sort, || {
                 let mut kept = Arc::clone(&signal.sort);

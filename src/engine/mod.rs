@@ -24,23 +24,23 @@ use crate::model::event::{Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{Incident, IncidentId, Joined, Member};
 
 pub use correlation::opens;
-use policy::Roots;
-pub use policy::{Called, InForce, unassigned_key};
+use policy::PartitionSettings;
+pub use policy::{Policy, ServiceAliases, unassigned_key};
 
-use announce::bundle::Leads;
-use correlation::Neighbourhood;
-use correlation::partitions::Places;
-use incident::derive::Standpoint;
-use incident::index::{Gist, Index, Turn};
-use interner::Pool;
+use announce::bundle::BundleLeads;
+use correlation::Partition;
+use correlation::partitions::PartitionIndex;
+use incident::derive::MemberFingerprint;
+use incident::index::{AnnouncementKey, IncidentIndex, IncidentSummary};
+use interner::Interner;
 
 /// Events older than this are context only.
 pub const RECONSIDER: TimeDelta = TimeDelta::days(14);
 
 /// What an event's place in the sweep is decided by.
-type Moment = (Time, EventId);
+type SweepKey = (Time, EventId);
 
-fn moment(event: &Event) -> Moment {
+fn moment(event: &Event) -> SweepKey {
     (event.occurred_at, event.id)
 }
 
@@ -62,19 +62,19 @@ fn opener(incident: &Incident) -> Option<&Event> {
 
 /// An incident with the group it comes from and the next instant at which time alone could change it.
 #[derive(Debug, Clone)]
-pub(crate) struct Tracked {
+pub(crate) struct TrackedIncident {
     incident: Arc<Incident>,
     due: Option<Time>,
     /// The event that it is named after, where that is known.
-    named_after: Option<Moment>,
-    standpoint: Standpoint,
-    gist: Gist,
+    named_after: Option<SweepKey>,
+    standpoint: MemberFingerprint,
+    gist: IncidentSummary,
     /// Where its group is: not always where its events would go by themselves now.
     home: Arc<str>,
 }
 
 /// The event that an incident is named after.
-fn named_after(incident: &Incident) -> Option<Moment> {
+fn named_after(incident: &Incident) -> Option<SweepKey> {
     let number = incident::id::number_of(&incident.id.0)?;
     let names = |event: &Event| incident::id::natural_number(event) == number;
     // Nearly always the one that opened it.
@@ -95,38 +95,38 @@ fn named_after(incident: &Incident) -> Option<Moment> {
 #[derive(Debug, Clone, Default)]
 pub struct State {
     now: Time,
-    places: Places,
+    places: PartitionIndex,
     /// Planned work, as each was told last.
     windows: BTreeMap<Subject, Arc<Event>>,
-    neighbourhoods: BTreeMap<String, Neighbourhood>,
-    incidents: BTreeMap<IncidentId, Tracked>,
+    neighbourhoods: BTreeMap<String, Partition>,
+    incidents: BTreeMap<IncidentId, TrackedIncident>,
     /// The incidents of each neighbourhood.
     residents: BTreeMap<String, BTreeSet<IncidentId>>,
     timers: BTreeSet<(Time, IncidentId)>,
     /// Closed incidents that time alone changes no more, by when they were closed.
     settled: BTreeSet<(Time, IncidentId)>,
-    index: Index,
-    pool: Pool,
+    index: IncidentIndex,
+    pool: Interner,
     /// Incidents to be decided again, since one that concerns them has changed.
     concerned: BTreeSet<IncidentId>,
     /// Those that were made known for themselves.
     spoken: BTreeSet<IncidentId>,
     /// What bundles rest on; `None`: they were not put together yet.
-    leads: Option<Leads>,
+    leads: Option<BundleLeads>,
     /// Whether what was made known, or stands, has changed since bundles were put together.
     unbundled: bool,
     /// The first of whom what bundles rest on has changed since then: services may have, too.
-    moved: Option<Turn>,
+    moved: Option<AnnouncementKey>,
     tidied_at: Time,
     /// When texts that nobody has in common any more were dropped.
     pooled_at: Time,
     /// By what the places were made; `None`: there are none yet.
-    roots: Option<Roots>,
+    roots: Option<PartitionSettings>,
 }
 
 /// What an application or a tick has changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Changes {
+pub struct IncidentChanges {
     /// Incidents to be stored again.
     pub changed: BTreeSet<IncidentId>,
     /// Incidents that are no more, and where their opening event is now.
@@ -138,11 +138,11 @@ pub struct Changes {
 }
 
 /// What was stored of a neighbourhood: the members of its incidents, and what belongs to none.
-type Contents = (Vec<Vec<Member>>, Vec<Arc<Event>>);
+type StoredPartition = (Vec<Vec<Member>>, Vec<Arc<Event>>);
 
 /// What comes to a neighbourhood at once.
 #[derive(Debug, Default)]
-struct Arrivals {
+struct PartitionArrivals {
     events: Vec<Arc<Event>>,
     /// Too old to reconsider: kept as context, judged no more.
     old: Vec<Arc<Event>>,
@@ -164,25 +164,25 @@ impl State {
     pub fn restore(
         mut incidents: Vec<Incident>,
         mut loose: Vec<Event>,
-        force: &InForce,
+        policy: &Policy,
         now: Time,
     ) -> Self {
         let mut state = Self {
             now,
             tidied_at: now,
             pooled_at: now,
-            roots: Some(force.roots()),
+            roots: Some(policy.roots()),
             ..Self::default()
         };
         for event in &mut loose {
-            force.name_service(event);
+            policy.name_service(event);
             state.pool.share(event);
         }
         for incident in &mut incidents {
             let mut members = std::mem::take(&mut incident.members).into_vec();
             for member in &mut members {
-                if force.renames(&member.event) {
-                    force.name_service(Arc::make_mut(&mut member.event));
+                if policy.renames(&member.event) {
+                    policy.name_service(Arc::make_mut(&mut member.event));
                 }
                 state.pool.share_member(member);
             }
@@ -205,7 +205,7 @@ impl State {
             .iter()
             .chain(stored.iter().flatten().map(|member| &*member.event))
         {
-            state.places.note(event, force);
+            state.places.note(event, policy);
         }
         for event in &loose {
             if replaces(&state.windows, event) {
@@ -213,7 +213,7 @@ impl State {
             }
         }
         let mut mixed: BTreeSet<String> = BTreeSet::new();
-        let mut contents: BTreeMap<String, Contents> = BTreeMap::new();
+        let mut contents: BTreeMap<String, StoredPartition> = BTreeMap::new();
         for event in loose {
             let Some(place) = state.places.of(&event.id) else {
                 continue;
@@ -244,12 +244,16 @@ impl State {
                 .entry(place)
                 .or_default()
                 .insert(incident.id.clone());
-            let (due, gist) = (incident::derive::due(&incident, now), Gist::of(&incident));
+            let (due, gist) = (
+                incident::derive::due(&incident, now),
+                IncidentSummary::of(&incident),
+            );
             if incident.bundle.is_none() && announce::bundle::wanted(&incident).is_some() {
                 state.spoken.insert(incident.id.clone());
             }
-            let (named_after, standpoint) = (named_after(&incident), Standpoint::of(&incident));
-            state.enter(Tracked {
+            let (named_after, standpoint) =
+                (named_after(&incident), MemberFingerprint::of(&incident));
+            state.enter(TrackedIncident {
                 due,
                 named_after,
                 standpoint,
@@ -259,7 +263,7 @@ impl State {
             });
         }
         for (place, (members, loose)) in contents {
-            let mut hood = Neighbourhood::restore(members, loose, force, state.places.assigned());
+            let mut hood = Partition::restore(members, loose, policy, state.places.assigned());
             hood.mixed = mixed.contains(&place);
             state.neighbourhoods.insert(place, hood);
         }
@@ -331,19 +335,19 @@ impl State {
     }
 
     /// Applies events at `now`. Known ones change nothing; the order does not matter.
-    pub fn apply(&mut self, events: Vec<Event>, force: &InForce, now: Time) -> Changes {
+    pub fn apply(&mut self, events: Vec<Event>, policy: &Policy, now: Time) -> IncidentChanges {
         self.now = self.now.max(now);
-        self.roots.get_or_insert_with(|| force.roots());
-        let mut changes = Changes::default();
-        let mut arrivals: BTreeMap<String, Arrivals> = BTreeMap::new();
+        self.roots.get_or_insert_with(|| policy.roots());
+        let mut changes = IncidentChanges::default();
+        let mut arrivals: BTreeMap<String, PartitionArrivals> = BTreeMap::new();
         let mut named: BTreeSet<String> = BTreeSet::new();
         for mut event in events {
-            if self.places.knows(&event.id) || force.ignores(&event) {
+            if self.places.knows(&event.id) || policy.ignores(&event) {
                 continue;
             }
-            force.name_service(&mut event);
+            policy.name_service(&mut event);
             self.pool.share(&mut event);
-            let noted = self.places.note(&event, force);
+            let noted = self.places.note(&event, policy);
             if let Fact::Edit(Edit::Identity { alias, .. }) = &event.fact {
                 named.insert(directory::key(alias));
             }
@@ -366,12 +370,12 @@ impl State {
             }
         }
         for (place, arrived) in arrivals {
-            self.resweep(&place, arrived, force, &mut changes);
+            self.resweep(&place, arrived, policy, &mut changes);
         }
         if !named.is_empty() {
             self.identify(&named);
         }
-        self.settle(force, &mut changes);
+        self.settle(policy, &mut changes);
         changes
     }
 
@@ -390,18 +394,16 @@ impl State {
     }
 
     /// Lets time alone pass until `now`.
-    pub fn tick(&mut self, force: &InForce, now: Time) -> Changes {
-        self.apply(Vec::new(), force, now)
+    pub fn tick(&mut self, policy: &Policy, now: Time) -> IncidentChanges {
+        self.apply(Vec::new(), policy, now)
     }
 
     /// Decides everything again, after the rules have changed.
-    pub fn rejudge(&mut self, force: &InForce, now: Time) -> Changes {
+    pub fn rejudge(&mut self, policy: &Policy, now: Time) -> IncidentChanges {
         self.now = self.now.max(now);
-        let mut changes = Changes::default();
-        if self.roots == Some(force.roots()) {
-            self.neighbourhoods
-                .values_mut()
-                .for_each(Neighbourhood::anew);
+        let mut changes = IncidentChanges::default();
+        if self.roots == Some(policy.roots()) {
+            self.neighbourhoods.values_mut().for_each(Partition::anew);
             // Everything is where it was; what is closed stays as it was decided.
             let unfinished = self
                 .incidents
@@ -412,7 +414,7 @@ impl State {
                 .extend(unfinished.map(|incident| incident.id.clone()));
             // Limits and periods may be others.
             (self.leads, self.unbundled) = (None, true);
-            self.settle(force, &mut changes);
+            self.settle(policy, &mut changes);
             return changes;
         }
         let before = std::mem::take(self);
@@ -427,17 +429,22 @@ impl State {
             .flat_map(|hood| hood.loose.into_values())
             .map(Arc::unwrap_or_clone)
             .collect();
-        *self = Self::restore(incidents, loose, force, before.now);
+        *self = Self::restore(incidents, loose, policy, before.now);
         let places: Vec<String> = self.neighbourhoods.keys().cloned().collect();
         for place in places {
-            self.resweep(&place, Arrivals::default(), force, &mut changes);
+            self.resweep(&place, PartitionArrivals::default(), policy, &mut changes);
         }
-        self.settle(force, &mut changes);
+        self.settle(policy, &mut changes);
         changes
     }
 
     /// All that is at `part` is at `whole` from now on.
-    fn unite(&mut self, part: &str, whole: &str, arrivals: &mut BTreeMap<String, Arrivals>) {
+    fn unite(
+        &mut self,
+        part: &str,
+        whole: &str,
+        arrivals: &mut BTreeMap<String, PartitionArrivals>,
+    ) {
         let mut moving = arrivals.remove(part).unwrap_or_default();
         if let Some(hood) = self.neighbourhoods.remove(part) {
             moving
@@ -469,8 +476,14 @@ impl State {
     }
 
     /// Places events in a neighbourhood and brings its incidents in line.
-    fn resweep(&mut self, place: &str, arrived: Arrivals, force: &InForce, changes: &mut Changes) {
-        let Arrivals {
+    fn resweep(
+        &mut self,
+        place: &str,
+        arrived: PartitionArrivals,
+        policy: &Policy,
+        changes: &mut IncidentChanges,
+    ) {
+        let PartitionArrivals {
             mut events,
             old,
             were_loose,
@@ -489,9 +502,9 @@ impl State {
         old.iter().for_each(|event| hood.note(event));
         hood.loose
             .extend(old.into_iter().map(|event| (moment(&event), event)));
-        hood.place(events, force, self.places.assigned());
+        hood.place(events, policy, self.places.assigned());
         // What was here while other services belonged together goes where it belongs now, once no incident here holds it.
-        let mut strays: BTreeMap<String, Arrivals> = BTreeMap::new();
+        let mut strays: BTreeMap<String, PartitionArrivals> = BTreeMap::new();
         if hood.mixed {
             for (_, event) in hood
                 .loose
@@ -513,14 +526,14 @@ impl State {
         let after: BTreeSet<EventId> = hood.loose.values().map(|event| event.id).collect();
         changes.placed.extend(before.difference(&after).copied());
         changes.loosened.extend(after.difference(&before).copied());
-        incident::derive::reconcile(self, place, force, changes);
+        incident::derive::reconcile(self, place, policy, changes);
         for (place, arrived) in strays {
-            self.resweep(&place, arrived, force, changes);
+            self.resweep(&place, arrived, policy, changes);
         }
     }
 
     /// Runs every timer that is due, and those that this makes due.
-    fn settle(&mut self, force: &InForce, changes: &mut Changes) {
+    fn settle(&mut self, policy: &Policy, changes: &mut IncidentChanges) {
         // Each round moves every due timer past now, so a handful of rounds is plenty; the bound keeps it total.
         for _ in 0..8 {
             let mut due = std::mem::take(&mut self.concerned);
@@ -534,10 +547,10 @@ impl State {
                 break;
             }
             for id in due {
-                incident::derive::rejudge_one(self, &id, force, changes);
+                incident::derive::rejudge_one(self, &id, policy, changes);
             }
         }
-        announce::bundle::assign(self, force, changes);
+        announce::bundle::assign(self, policy, changes);
     }
 }
 

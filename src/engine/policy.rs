@@ -19,22 +19,22 @@ pub(crate) const PRODUCTION: &str = "production";
 
 /// What decides where events meet and by what they are one: as long as it is the same, so are their places.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Roots {
+pub(crate) struct PartitionSettings {
     correlate_by: Vec<String>,
     connected: BTreeMap<String, String>,
-    called: Called,
+    called: ServiceAliases,
 }
 
 /// What services are called at their sources.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Called {
+pub struct ServiceAliases {
     /// By source and word.
     at: BTreeMap<String, BTreeMap<String, Arc<str>>>,
     /// By the word alone, at any source.
     anywhere: BTreeMap<String, Arc<str>>,
 }
 
-impl Called {
+impl ServiceAliases {
     /// Of these services. An alias `scheme:word` holds at the source of that name and at those that `sources` has with that scheme, as pairs of
     /// name and scheme; as it stands, an alias holds everywhere.
     #[must_use]
@@ -81,7 +81,7 @@ impl Called {
 
 /// The rules and services in force.
 #[derive(Debug, Clone, Default)]
-pub struct InForce {
+pub struct Policy {
     /// The rules.
     pub rules: RuleSet,
     services: BTreeMap<String, Service>,
@@ -91,10 +91,10 @@ pub struct InForce {
     pub(crate) limits: Limits,
     /// Who is who.
     pub who: Who,
-    called: Called,
+    called: ServiceAliases,
 }
 
-impl InForce {
+impl Policy {
     /// Puts rules, services and planned work in force.
     #[must_use]
     pub fn new(rules: RuleSet, services: &[Service], maintenance: &[Maintenance]) -> Self {
@@ -130,7 +130,7 @@ impl InForce {
             connected,
             limits: Limits::default(),
             who: Who::new(&[], &[]),
-            called: Called::default(),
+            called: ServiceAliases::default(),
         }
     }
 
@@ -142,7 +142,7 @@ impl InForce {
 
     /// Puts in force what services are called at their sources.
     #[must_use]
-    pub fn with_aliases(self, called: Called) -> Self {
+    pub fn with_aliases(self, called: ServiceAliases) -> Self {
         Self { called, ..self }
     }
 
@@ -180,8 +180,8 @@ impl InForce {
     }
 
     /// What decides where events meet and by what they are one.
-    pub(crate) fn roots(&self) -> Roots {
-        Roots {
+    pub(crate) fn roots(&self) -> PartitionSettings {
+        PartitionSettings {
             correlate_by: self.rules.correlation.correlate_by.clone(),
             connected: self.connected.clone(),
             called: self.called.clone(),
@@ -288,7 +288,7 @@ pub(crate) fn environment(event: &Event) -> &str {
 /// The correlation key of an event; `None` equals nothing. Events of different environments never meet by key.
 pub(crate) fn key(
     event: &Event,
-    force: &InForce,
+    policy: &Policy,
     assigned: &BTreeMap<String, String>,
 ) -> Option<String> {
     let environment = environment(event);
@@ -305,7 +305,7 @@ pub(crate) fn key(
         });
     };
     let mut parts = Vec::new();
-    for label in &force.rules.correlation.correlate_by {
+    for label in &policy.rules.correlation.correlate_by {
         let value = match (label.as_str(), &event.fact) {
             ("service", _) => service,
             (name, Fact::Alert(alert)) => alert.labels.get(name)?,

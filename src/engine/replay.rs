@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Changes, InForce, State};
+use super::{IncidentChanges, Policy, State};
 use crate::model::Time;
 use crate::model::event::Event;
 
@@ -26,14 +26,14 @@ pub fn window_end(logged_at: Time) -> Time {
 
 impl State {
     /// Runs the timers due by `until`, each at its own instant.
-    pub fn tick_until(&mut self, force: &InForce, until: Time, changes: &mut Changes) {
+    pub fn tick_until(&mut self, policy: &Policy, until: Time, changes: &mut IncidentChanges) {
         while let Some(due) = self.next().filter(|due| *due <= until) {
-            changes.merge(self.tick(force, due));
+            changes.merge(self.tick(policy, due));
         }
     }
 }
 
-impl Changes {
+impl IncidentChanges {
     /// Adds what has changed since.
     pub fn merge(&mut self, more: Self) {
         for id in &more.changed {
@@ -59,9 +59,9 @@ impl Changes {
 #[derive(Debug)]
 pub struct Replay {
     state: State,
-    force: Arc<InForce>,
+    policy: Arc<Policy>,
     /// What is in force once the open window is over.
-    next: Option<Arc<InForce>>,
+    next: Option<Arc<Policy>>,
     /// The window that is open: its events, and when its first and last records were logged.
     window: Vec<Event>,
     logged: Option<(Time, Time)>,
@@ -70,10 +70,10 @@ pub struct Replay {
 impl Replay {
     /// Nothing yet, under these rules.
     #[must_use]
-    pub fn under(force: Arc<InForce>) -> Self {
+    pub fn under(policy: Arc<Policy>) -> Self {
         Self {
             state: State::default(),
-            force,
+            policy,
             next: None,
             window: Vec::new(),
             logged: None,
@@ -88,19 +88,23 @@ impl Replay {
 
     /// What is in force.
     #[must_use]
-    pub fn force(&self) -> &InForce {
-        &self.force
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// Puts others in force: the record taken last says so.
-    pub fn adopt(&mut self, force: Arc<InForce>) {
-        self.next = Some(force);
+    pub fn adopt(&mut self, policy: Arc<Policy>) {
+        self.next = Some(policy);
     }
 
     /// Takes the next record of the log. Gives what the window before has changed, once this one is of another.
-    pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) -> Changes {
+    pub fn take(
+        &mut self,
+        logged_at: Time,
+        events: impl IntoIterator<Item = Event>,
+    ) -> IncidentChanges {
         // Who asked has taken note of what the last windows changed.
-        let mut changes = self.state.tidy(&self.force);
+        let mut changes = self.state.tidy(&self.policy);
         match &mut self.logged {
             Some((first, last)) if window_of(*first) == window_of(logged_at) => *last = logged_at,
             _ => {
@@ -113,25 +117,25 @@ impl Replay {
     }
 
     /// Ends the open window, and lets time pass until `until`.
-    pub fn until(&mut self, until: Time) -> Changes {
-        let mut changes = Changes::default();
+    pub fn until(&mut self, until: Time) -> IncidentChanges {
+        let mut changes = IncidentChanges::default();
         self.close(&mut changes);
-        self.state.tick_until(&self.force, until, &mut changes);
+        self.state.tick_until(&self.policy, until, &mut changes);
         changes
     }
 
-    fn close(&mut self, changes: &mut Changes) {
+    fn close(&mut self, changes: &mut IncidentChanges) {
         let Some((first, last)) = self.logged.take() else {
             return;
         };
-        self.state.tick_until(&self.force, first, changes);
+        self.state.tick_until(&self.policy, first, changes);
         changes.merge(
             self.state
-                .apply(std::mem::take(&mut self.window), &self.force, last),
+                .apply(std::mem::take(&mut self.window), &self.policy, last),
         );
         if let Some(next) = self.next.take() {
-            self.force = next;
-            changes.merge(self.state.rejudge(&self.force, last));
+            self.policy = next;
+            changes.merge(self.state.rejudge(&self.policy, last));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Changes, InForce, Moment, State};
+use super::{IncidentChanges, Policy, State, SweepKey};
 use crate::model::event::{Edit, Event, EventId, Fact};
 use crate::model::incident::{IncidentId, Joined};
 
@@ -17,13 +17,13 @@ const POOL: TimeDelta = TimeDelta::days(1);
 impl State {
     /// Drops, once in a while, what nobody looks back at. All that has changed so far must have been taken note of: an incident may have been
     /// closed for long when the next event comes.
-    pub fn tidy(&mut self, force: &InForce) -> Changes {
-        let mut changes = Changes::default();
+    pub fn tidy(&mut self, policy: &Policy) -> IncidentChanges {
+        let mut changes = IncidentChanges::default();
         if self.now - self.tidied_at < TIDY {
             return changes;
         }
         self.tidied_at = self.now;
-        self.forget(force, &mut changes);
+        self.forget(policy, &mut changes);
         if self.now - self.pooled_at >= POOL {
             self.pooled_at = self.now;
             self.pool.tidy();
@@ -32,8 +32,8 @@ impl State {
     }
 
     /// Drops closed incidents that no rule looks back at, and loose events too old to join anything.
-    fn forget(&mut self, force: &InForce, changes: &mut Changes) {
-        let horizon = self.now - force.remembers();
+    fn forget(&mut self, policy: &Policy, changes: &mut IncidentChanges) {
+        let horizon = self.now - policy.remembers();
         let old = self.settled.range(..(horizon, IncidentId(String::new())));
         let gone: Vec<IncidentId> = old.map(|(_, id)| id.clone()).collect();
         // By place: the events of what is dropped there.
@@ -96,7 +96,7 @@ impl State {
                 .loose
                 .range(..(horizon, EventId::FIRST))
                 .filter(|(_, event)| !holds_on(event));
-            let too_old: Vec<Moment> = too_old.map(|(moment, _)| *moment).collect();
+            let too_old: Vec<SweepKey> = too_old.map(|(moment, _)| *moment).collect();
             for moment in too_old {
                 changes.placed.insert(moment.1);
                 events.extend(hood.loose.remove(&moment).map(|event| (event.id, event)));

@@ -26,7 +26,7 @@ use crate::ingest::IngestFault;
 use crate::ingest::message::Message;
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
-use crate::model::incident::{Incident, IncidentId, Standing};
+use crate::model::incident::{Incident, IncidentId, ReviewState};
 use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
@@ -283,7 +283,7 @@ pub(crate) async fn waiting(app: &Arc<App>) -> Result<(Vec<Incident>, Vec<Incide
     let (mut waiting, snoozed) = read(app, |app| {
         Ok((
             app.store.suggestions()?,
-            app.store.standing(Standing::Snoozed, LIMIT)?,
+            app.store.standing(ReviewState::Snoozed, LIMIT)?,
         ))
     })
     .await?;

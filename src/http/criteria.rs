@@ -53,7 +53,7 @@ pub(crate) async fn listed(
 ) -> Result<Json<Value>, Error> {
     let (since, until, found) = found(&app, queried).await?;
     let settings = app.settings();
-    let rows = settings.force.rules.criteria.iter().map(|criterion| {
+    let rows = settings.policy.rules.criteria.iter().map(|criterion| {
         let record = found
             .criteria
             .iter()

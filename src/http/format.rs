@@ -8,7 +8,7 @@ use crate::model::event::{
 };
 use crate::model::incident::{
     Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome,
-    Phase, SignalKind, SpanState, Standing, Unit,
+    Phase, ReviewState, SignalKind, SpanState, Unit,
 };
 use crate::model::ledger::Became;
 use crate::model::on_call::OnCall;
@@ -61,13 +61,13 @@ pub(crate) fn phase(phase: &Phase) -> Badge {
     }
 }
 
-pub(crate) fn standing(standing: &Standing) -> Badge {
+pub(crate) fn standing(standing: &ReviewState) -> Badge {
     match standing {
-        Standing::None => badge("no postmortem", "quiet"),
-        Standing::Suggested => badge("suggested", "ask"),
-        Standing::Snoozed => badge("snoozed", "quiet"),
-        Standing::Held => badge("postmortem", "strong"),
-        Standing::Dismissed => badge("dismissed", "quiet"),
+        ReviewState::None => badge("no postmortem", "quiet"),
+        ReviewState::Suggested => badge("suggested", "ask"),
+        ReviewState::Snoozed => badge("snoozed", "quiet"),
+        ReviewState::Held => badge("postmortem", "strong"),
+        ReviewState::Dismissed => badge("dismissed", "quiet"),
     }
 }
 
@@ -269,13 +269,13 @@ pub(crate) fn factors(factors: &[Factor]) -> String {
 }
 
 /// What stands, as a heading.
-pub(crate) fn heading(standing: &Standing) -> &'static str {
+pub(crate) fn heading(standing: &ReviewState) -> &'static str {
     match standing {
-        Standing::None => "No postmortem",
-        Standing::Suggested => "A postmortem is suggested",
-        Standing::Snoozed => "A suggestion, put off",
-        Standing::Held => "A postmortem is held",
-        Standing::Dismissed => "Dismissed",
+        ReviewState::None => "No postmortem",
+        ReviewState::Suggested => "A postmortem is suggested",
+        ReviewState::Snoozed => "A suggestion, put off",
+        ReviewState::Held => "A postmortem is held",
+        ReviewState::Dismissed => "Dismissed",
     }
 }
 

@@ -296,14 +296,14 @@ pub(crate) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page 
     let (rows, next) = rows(&app, &asked, ROWS).await?;
     let settings = app.settings();
     let criteria = settings
-        .force
+        .policy
         .rules
         .criteria
         .iter()
         .map(|criterion| criterion.name.clone());
     let view = pages::ledger::View {
         rows: &rows,
-        who: &settings.force.who,
+        who: &settings.policy.who,
         services: service_names(&app),
         criteria: criteria.collect(),
         csv: narrowed.address("/api/v1/ledger", None, Some("csv")),

@@ -208,7 +208,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         .as_ref()
         .and_then(|(_, event)| pages::home::LastAlert::read(event, &settings.config.labels));
     let last = last.map(|(_, mut event)| {
-        settings.force.name_service(&mut event);
+        settings.policy.name_service(&mut event);
         event
     });
     // What its source calls the service is its label's value, and the service's name is ours.
@@ -217,7 +217,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         .and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| pages::home::LastAlert { service, ..alert });
     let trouble = app.troubles().into_iter().next();
-    let reachable = criteria_readiness::reach(&settings.force.rules, &incidents, last.as_ref());
+    let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
     let view = pages::home::View {
         now: app.now(),
         address: settings.config.external_url.trim_end_matches('/'),
@@ -393,7 +393,7 @@ async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) 
         pictures: &pictures,
         on_call: &app.rotas().at_detection(&incident, &settings),
         names: super::format::Names {
-            who: &settings.force.who,
+            who: &settings.policy.who,
             stated: &incident.identities,
         },
         notice,

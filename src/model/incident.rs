@@ -67,7 +67,7 @@ pub struct Incident {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub review: Option<Reviewed>,
     /// What stands after announcement and answer.
-    pub standing: Standing,
+    pub standing: ReviewState,
     /// Why it stands so: one sentence for a stakeholder.
     pub reason: String,
     /// The incident in whose bundle this one waits: both began together and look like one. `None`: it stands for itself.
@@ -81,7 +81,7 @@ pub struct Incident {
 /// What stands between rules and people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Standing {
+pub enum ReviewState {
     /// No postmortem is due.
     #[default]
     None,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Time;
 use super::event::{ActorKind, Answer, Fact, Severity, SnoozeUntil};
 use super::incident::{
-    Announced, Decision, Incident, IncidentId, Milestones, Outcome, Phase, Reviewed, Standing,
+    Announced, Decision, Incident, IncidentId, Milestones, Outcome, Phase, ReviewState, Reviewed,
     Verdict,
 };
 use super::postmortem::{PostmortemId, PostmortemStatus};
@@ -42,7 +42,7 @@ pub struct LedgerEntry {
     /// What a person answered.
     pub review: Option<Reviewed>,
     /// What stands after both.
-    pub standing: Standing,
+    pub standing: ReviewState,
     /// Why it stands so, in one sentence.
     pub reason: String,
     /// When a person first asked for a postmortem, where one did.
@@ -206,7 +206,7 @@ impl Ledgered {
         let latest = self.latest();
         let asked_at = match (latest.standing, &latest.review) {
             (
-                Standing::Snoozed,
+                ReviewState::Snoozed,
                 Some(Reviewed {
                     answer:
                         Answer::Snooze {
@@ -216,9 +216,9 @@ impl Ledgered {
                     ..
                 }),
             ) => (*at).max(latest.closed_at),
-            (Standing::Snoozed, Some(review)) => review.at,
-            (Standing::Suggested | Standing::Snoozed, _) => latest.announced.as_ref()?.at,
-            (Standing::None | Standing::Held | Standing::Dismissed, _) => return None,
+            (ReviewState::Snoozed, Some(review)) => review.at,
+            (ReviewState::Suggested | ReviewState::Snoozed, _) => latest.announced.as_ref()?.at,
+            (ReviewState::None | ReviewState::Held | ReviewState::Dismissed, _) => return None,
         };
         (latest.bundle.is_none() && self.merged_into.is_none() && !self.reopened)
             .then_some(asked_at)
@@ -237,13 +237,13 @@ impl Ledgered {
                 PostmortemStatus::Completed => Became::Completed,
                 PostmortemStatus::Declined => Became::Declined,
             },
-            (None, Standing::None) => Became::Nothing,
-            (None, Standing::Dismissed) => Became::Dismissed,
+            (None, ReviewState::None) => Became::Nothing,
+            (None, ReviewState::Dismissed) => Became::Dismissed,
             (None, _) if latest.bundle.is_some() => Became::Bundled,
-            (None, Standing::Held) => Became::Due,
+            (None, ReviewState::Held) => Became::Due,
             (None, _) if lapsed => Became::Lapsed,
-            (None, Standing::Suggested) => Became::Waiting,
-            (None, Standing::Snoozed) => Became::Snoozed,
+            (None, ReviewState::Suggested) => Became::Waiting,
+            (None, ReviewState::Snoozed) => Became::Snoozed,
         }
     }
 }

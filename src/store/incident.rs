@@ -6,7 +6,7 @@ use super::sql::{At, values};
 use super::{Store, incident_parts};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact};
-use crate::model::incident::{Incident, IncidentId, SignalKind, Standing};
+use crate::model::incident::{Incident, IncidentId, ReviewState, SignalKind};
 
 const NOUN: &str = "incident";
 
@@ -55,7 +55,7 @@ impl Store {
     /// # Errors
     /// When the database cannot be read.
     pub fn suggestions(&self) -> Result<Vec<Incident>, StoreError> {
-        self.standing(Standing::Suggested, usize::MAX)
+        self.standing(ReviewState::Suggested, usize::MAX)
     }
 
     /// Incidents with a condition among their signals, by id, each with its revision: those that are open, and those that changed last after
@@ -76,7 +76,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn standing(&self, standing: Standing, limit: usize) -> Result<Vec<Incident>, StoreError> {
+    pub fn standing(
+        &self,
+        standing: ReviewState,
+        limit: usize,
+    ) -> Result<Vec<Incident>, StoreError> {
         let text = "select state, parts from incident where standing = $1 order by opened_at desc, id limit $2";
         let standing = sql::word(NOUN, &standing)?;
         self.read(NOUN, |at| {

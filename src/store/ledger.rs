@@ -5,7 +5,7 @@ use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
 use crate::model::Time;
-use crate::model::incident::{IncidentId, Phase, Standing};
+use crate::model::incident::{IncidentId, Phase, ReviewState};
 use crate::model::ledger::{LedgerEntry, Ledgered};
 
 const NOUN: &str = "ledger";
@@ -65,7 +65,7 @@ impl Store {
         let closed = sql::word(NOUN, &Phase::Closed)?;
         let (limit, none) = (
             sql::integer(filter.limit),
-            sql::word(NOUN, &Standing::None)?,
+            sql::word(NOUN, &ReviewState::None)?,
         );
         let values: &[_] = values![since, until, after, incident, limit, none];
         let values = if filter.announced.is_some() {

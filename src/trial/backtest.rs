@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::replay::Replay;
-use crate::engine::{Changes, InForce, State};
+use crate::engine::{IncidentChanges, Policy, State};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::incident::{Decision, Incident, IncidentId, Outcome, Phase};
@@ -77,9 +77,9 @@ pub struct Result {
 impl Backtest {
     /// Begins one. Incidents that began before `from` are not told of; the log before it is what they and the rules look back at.
     #[must_use]
-    pub fn under(force: Arc<InForce>, from: Time) -> Self {
+    pub fn under(policy: Arc<Policy>, from: Time) -> Self {
         Self {
-            replay: Replay::under(force),
+            replay: Replay::under(policy),
             from,
             seen: BTreeMap::new(),
         }
@@ -92,8 +92,8 @@ impl Backtest {
     }
 
     /// Puts other rules in force, as the record taken last says.
-    pub fn adopt(&mut self, force: Arc<InForce>) {
-        self.replay.adopt(force);
+    pub fn adopt(&mut self, policy: Arc<Policy>) {
+        self.replay.adopt(policy);
     }
 
     /// Lets time pass until `now`; no more records of before then come.
@@ -122,7 +122,7 @@ impl Backtest {
             .collect();
         self.seen.extend(open);
         self.seen.retain(|_, seen| seen.case.began >= self.from);
-        let criteria = self.replay.force().rules.criteria.iter().map(|criterion| {
+        let criteria = self.replay.policy().rules.criteria.iter().map(|criterion| {
             let found = |wanted: Outcome| {
                 let has = |seen: &&Seen| {
                     seen.met
@@ -155,7 +155,7 @@ impl Backtest {
         }
     }
 
-    fn note(&mut self, changes: &Changes) {
+    fn note(&mut self, changes: &IncidentChanges) {
         for id in changes.removed.keys() {
             self.seen.remove(id);
         }

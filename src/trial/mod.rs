@@ -12,10 +12,10 @@ use std::fmt;
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use crate::engine::{Changes, InForce, State};
+use crate::engine::{IncidentChanges, Policy, State};
 use crate::model::Time;
 use crate::model::event::Event;
-use crate::model::incident::{Decision, Incident, Standing};
+use crate::model::incident::{Decision, Incident, ReviewState};
 use crate::rules::scenario::{Expect, Scenario};
 
 /// A scenario that did not go as expected.
@@ -73,7 +73,7 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 
 /// Runs a scenario under the rules in force.
 #[must_use]
-pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
+pub fn run(scenario: &Scenario, policy: &Policy) -> Option<Failure> {
     let mut made: Vec<Event> = scenario
         .events
         .iter()
@@ -84,7 +84,7 @@ pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
         line: scenario.line,
         differences,
     };
-    match samples::events(&scenario.samples, &force.rules.conditions, ORIGIN) {
+    match samples::events(&scenario.samples, &policy.rules.conditions, ORIGIN) {
         Ok(turns) => made.extend(turns),
         Err(differences) => return Some(failure(differences)),
     }
@@ -97,12 +97,12 @@ pub fn run(scenario: &Scenario, force: &InForce) -> Option<Failure> {
     for expect in expected {
         let at = ORIGIN + TimeDelta::seconds(expect.at);
         while let Some(event) = events.pop_front_if(|event| event.occurred_at <= at) {
-            state.tick_until(force, event.occurred_at, &mut Changes::default());
+            state.tick_until(policy, event.occurred_at, &mut IncidentChanges::default());
             let now = event.occurred_at;
-            state.apply(vec![event], force, now);
+            state.apply(vec![event], policy, now);
         }
-        state.tick_until(force, at, &mut Changes::default());
-        state.tick(force, at);
+        state.tick_until(policy, at, &mut IncidentChanges::default());
+        state.tick(policy, at);
         compare(expect, &state, &mut differences);
     }
     (!differences.is_empty()).then(|| failure(differences))
@@ -135,7 +135,7 @@ fn compare(expect: &Expect, state: &State, differences: &mut Vec<Difference>) {
         incident.bundle.is_none()
             && matches!(
                 incident.standing,
-                Standing::Held | Standing::Suggested | Standing::Snoozed
+                ReviewState::Held | ReviewState::Suggested | ReviewState::Snoozed
             )
     };
     let postmortems = found.iter().filter(wanted).count();

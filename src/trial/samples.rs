@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::{Difference, duration};
-use crate::engine::conditions::state_machine::{Called, Reading, Watch};
+use crate::engine::conditions::state_machine::{
+    ConditionIdentity, Observation, SeriesStateMachine,
+};
 use crate::model::Time;
 use crate::model::event::{Event, Labels};
 use crate::model::fault::nearest;
@@ -39,7 +41,7 @@ pub(crate) fn events(
             // Of two values for one evaluation the later entry has the word.
             series
                 .readings
-                .insert(at, value.map_or(Reading::Absent, Reading::Value));
+                .insert(at, value.map_or(Observation::Absent, Observation::Value));
             at += TimeDelta::seconds(rule.every);
         }
     }
@@ -54,17 +56,17 @@ pub(crate) fn events(
 
 struct Series<'a> {
     rule: &'a ConditionRule,
-    readings: BTreeMap<Time, Reading>,
+    readings: BTreeMap<Time, Observation>,
 }
 
 impl Series<'_> {
     fn turns(&self, labels: &Labels) -> Vec<Event> {
-        let mut watch = Watch::default();
+        let mut watch = SeriesStateMachine::default();
         let turns = self
             .readings
             .iter()
             .flat_map(|(at, reading)| watch.step(self.rule, *at, *reading));
-        let called = Called::by(self.rule);
+        let called = ConditionIdentity::by(self.rule);
         turns.map(|turn| called.event(labels, &turn)).collect()
     }
 }

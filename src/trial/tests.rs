@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::backtest::Backtest;
 use super::run;
-use crate::engine::InForce;
+use crate::engine::Policy;
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Request, Severity};
 use crate::rules::{parse, scenario};
@@ -20,7 +20,7 @@ conditions:
 
 /// The difference of a scenario with these events and this expectation; empty when all is as expected.
 fn difference(events: &str, expect: &str) -> String {
-    let force = InForce::new(
+    let policy = Policy::new(
         parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap(),
         &[],
         &[],
@@ -29,7 +29,7 @@ fn difference(events: &str, expect: &str) -> String {
         "rules: [rules.yaml]\nscenarios:\n- name: s\n  events:\n{events}\n  expect: [{expect}]\n"
     );
     let file = scenario::parse("s.test.yaml", &text).unwrap_or_else(|faults| panic!("{faults:?}"));
-    let differences = run(&file.scenarios[0], &force)
+    let differences = run(&file.scenarios[0], &policy)
         .map(|failure| failure.differences)
         .unwrap_or_default();
     differences.iter().map(ToString::to_string).collect()
@@ -104,12 +104,12 @@ fn a_condition_that_the_rules_do_not_have_is_told() {
 #[test]
 fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
     let rules = "criteria: [{name: asked, on: request, decision: hold}]";
-    let force = InForce::new(
+    let policy = Policy::new(
         parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(),
         &[],
         &[],
     );
-    let mut backtest = Backtest::under(Arc::new(force), Time::UNIX_EPOCH);
+    let mut backtest = Backtest::under(Arc::new(policy), Time::UNIX_EPOCH);
     let at =
         |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
     for day in [0, 100, 101, 300] {
@@ -131,12 +131,12 @@ fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
 #[test]
 fn an_outage_of_months_is_one_incident() {
     let rules = "criteria: [{name: long, on: degradation, longest: 1d, decision: hold}]";
-    let force = InForce::new(
+    let policy = Policy::new(
         parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap(),
         &[],
         &[],
     );
-    let mut backtest = Backtest::under(Arc::new(force), Time::UNIX_EPOCH);
+    let mut backtest = Backtest::under(Arc::new(policy), Time::UNIX_EPOCH);
     let at =
         |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
     let declared = |service: &str, day: i64, status: AlertStatus| {

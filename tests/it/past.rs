@@ -8,7 +8,7 @@ use std::sync::Arc;
 use afterword::app::prometheus_history::error::PastFault;
 use afterword::app::prometheus_history::server::Server;
 use afterword::app::prometheus_history::{Past, Record, Span};
-use afterword::engine::InForce;
+use afterword::engine::Policy;
 use afterword::model::Time;
 use afterword::model::event::{Event, Fact};
 use afterword::model::incident::Decision;
@@ -449,7 +449,7 @@ fn forty_days_are_read_as_they_were_written() {
     );
     assert_eq!(past.remarks(), [""; 0]);
 
-    let mut backtest = Backtest::under(Arc::new(InForce::new(rules, &[], &[])), Time::UNIX_EPOCH);
+    let mut backtest = Backtest::under(Arc::new(Policy::new(rules, &[], &[])), Time::UNIX_EPOCH);
     for record in records {
         backtest.take(record.logged_at, record.events);
     }

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use afterword::engine::conditions::state_machine::{AlertPhase, Called, Reading, Watch};
-use afterword::engine::{InForce, State};
+use afterword::engine::conditions::state_machine::{
+    AlertPhase, ConditionIdentity, Observation, SeriesStateMachine,
+};
+use afterword::engine::{Policy, State};
 use afterword::model::Time;
 use afterword::model::event::Labels;
 use afterword::rules::{ConditionRule, RuleSet, parse, scenario};
@@ -66,12 +68,12 @@ fn fill(dice: &mut Dice, series: &mut Vec<Sample>, minutes: usize, blind: usize)
 }
 
 /// What an evaluation each minute finds.
-fn readings(series: &[Sample]) -> Vec<Reading> {
-    let mut last = Reading::Absent;
+fn readings(series: &[Sample]) -> Vec<Observation> {
+    let mut last = Observation::Absent;
     let readings = series.iter().map(|sample| {
         match sample {
-            Sample::Value(value) => last = Reading::Value(f64::from(u8::from(*value))),
-            Sample::Stale => last = Reading::Absent,
+            Sample::Value(value) => last = Observation::Value(f64::from(u8::from(*value))),
+            Sample::Stale => last = Observation::Absent,
             Sample::Gap => {}
         }
         last
@@ -173,7 +175,7 @@ fn batch(dice: &mut Dice, cases: usize) -> Batch {
         let mut samples = vec![Sample::Gap; dice.roll(3)];
         fill(dice, &mut samples, MINUTES, 9);
         series.push((format!("m{{case=\"c{case}\"}}"), values(&samples)));
-        let mut watch = Watch::default();
+        let mut watch = SeriesStateMachine::default();
         for (at, reading) in readings(&samples).into_iter().enumerate() {
             watch.step(&rule, minute(at), reading);
             let (state, active_at) = match watch.alert() {
@@ -278,7 +280,7 @@ fn degraded_time_is_what_prometheus_counts() {
     let text = format!(
         "criteria: [{{name: total, on: degradation, total: 10m, within: 30m, decision: hold}}]\ncorrelation: {{reopen_within: 6h}}\n{condition}"
     );
-    let force = InForce::new(rules(&text), &[], &[]);
+    let policy = Policy::new(rules(&text), &[], &[]);
     // Closed on both sides, 29 minutes hold 30 evaluations. Windows that begin before the series do are left out.
     let windows = END - 29;
     let (mut series, mut expected, mut unknown) = (Vec::new(), Vec::new(), 0);
@@ -288,15 +290,15 @@ fn degraded_time_is_what_prometheus_counts() {
         // Less than half an hour, so that every window holds at least one sample.
         fill(&mut dice, &mut samples, END, 20);
         samples.push(Sample::Value(false));
-        let (mut watch, mut state) = (Watch::default(), State::default());
-        let rule = &force.rules.conditions[0];
+        let (mut watch, mut state) = (SeriesStateMachine::default(), State::default());
+        let rule = &policy.rules.conditions[0];
         for (at, reading) in readings(&samples).into_iter().enumerate() {
             let turns = watch.step(rule, minute(at), reading);
             let events = turns
                 .iter()
-                .map(|turn| Called::by(rule).event(&Labels::new(), turn))
+                .map(|turn| ConditionIdentity::by(rule).event(&Labels::new(), turn))
                 .collect();
-            state.apply(events, &force, minute(at));
+            state.apply(events, &policy, minute(at));
         }
         let incidents: Vec<_> = state.incidents().collect();
         assert_eq!(incidents.len(), 1, "{}", values(&samples));

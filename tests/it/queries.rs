@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use afterword::engine::conditions::promql_subset::Samples;
+use afterword::engine::conditions::promql_subset::SampleBuffer;
 use afterword::model::event::Labels;
 use afterword::model::sample::Sample;
 use afterword::rules::promql::understand;
@@ -96,7 +96,7 @@ fn samples_answer_as_prometheus_does() {
         ask(&prometheus, "up", wall());
     }
     let end = wall() - TimeDelta::seconds(1);
-    let mut samples = Samples::default();
+    let mut samples = SampleBuffer::default();
     for result in ask(
         &prometheus,
         "{__name__=~\"(prometheus_http|prometheus_tsdb_head_samples|process_|up).*\"}[1m]",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use afterword::engine::replay::Replay;
-use afterword::engine::{Changes, InForce};
+use afterword::engine::{IncidentChanges, Policy};
 use afterword::ingest::Reading;
 use afterword::ingest::auth::signature::{Refusal, Signature};
 use afterword::ingest::dispatch::read;
@@ -96,12 +96,12 @@ fn firing(name: &str, since: &str) -> serde_json::Value {
 
 /// An engine that was told these events, each at its time.
 fn judged(events: Vec<Event>) -> Replay {
-    let mut replay = Replay::under(Arc::new(InForce::default()));
+    let mut replay = Replay::under(Arc::new(Policy::default()));
     let mut events = events;
     events.sort_by_key(|event| event.occurred_at);
     for event in events {
         let at = event.occurred_at;
-        let _: Changes = replay.take(at, [event]);
+        let _: IncidentChanges = replay.take(at, [event]);
     }
     let _ = replay.until(now());
     replay

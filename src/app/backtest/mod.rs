@@ -18,7 +18,7 @@ use super::settings::{Settings, as_logged, in_force, put_in_force};
 use crate::clients::credentials::Reach;
 use crate::config::Config;
 use crate::config::metrics::Kind;
-use crate::engine::InForce;
+use crate::engine::Policy;
 use crate::model::Time;
 use crate::model::event::Settings as Logged;
 use crate::rules::RuleSet;
@@ -85,7 +85,7 @@ type Stretch = Arc<Vec<Told>>;
 /// What the rules that are tried are compared with.
 struct Baseline {
     /// What is in force at the beginning.
-    force: Arc<InForce>,
+    policy: Arc<Policy>,
     /// Whether the facts say themselves what is in force later.
     held: bool,
     /// In words.
@@ -119,7 +119,7 @@ pub(crate) fn run(
     let longest = [Some(&tried), other.as_ref()]
         .into_iter()
         .flatten()
-        .map(|force| force.remembers())
+        .map(|policy| policy.remembers())
         .max()
         .unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));
@@ -141,12 +141,12 @@ pub(crate) fn run(
         .flatten()
         .filter_map(|told| put_in_force(&told.events));
     let baseline = baseline(other, logged.find_map(|fact| read(fact).ok()), &ask.config);
-    let began_with = Arc::clone(&baseline.force);
+    let began_with = Arc::clone(&baseline.policy);
     let (fed, until, after, before) = std::thread::scope(|scope| -> Result<_, Fault> {
         let (to_tried, tried_from) = sync_channel(WAITING);
         let (to_other, other_from) = sync_channel(WAITING);
         let trying = scope.spawn(|| judge(tried_from, tried, from, 0, false));
-        let comparing = scope.spawn(|| judge(other_from, baseline.force, from, 1, baseline.held));
+        let comparing = scope.spawn(|| judge(other_from, baseline.policy, from, 1, baseline.held));
         let to = [to_tried, to_other];
         let fed = feed(&mut origin, first, &to, told);
         let until = fed
@@ -218,23 +218,23 @@ fn open<'a>(
 }
 
 /// The other rules, if there are some; else what the facts say of those that held; else none.
-fn baseline(other: Option<Arc<InForce>>, logged: Option<InForce>, config: &Config) -> Baseline {
+fn baseline(other: Option<Arc<Policy>>, logged: Option<Policy>, config: &Config) -> Baseline {
     match (other, logged) {
-        (Some(force), _) => Baseline {
-            force,
+        (Some(policy), _) => Baseline {
+            policy,
             held: false,
             told: "the other rules",
         },
         // What a service starts with is in force before it is logged.
-        (None, Some(force)) => Baseline {
-            force: Arc::new(force),
+        (None, Some(policy)) => Baseline {
+            policy: Arc::new(policy),
             held: true,
             told: "the rules that held at the time",
         },
         (None, None) => {
-            let force = Arc::new(in_force(RuleSet::default(), config));
+            let policy = Arc::new(in_force(RuleSet::default(), config));
             Baseline {
-                force,
+                policy,
                 held: true,
                 told: "no rules at all, as the facts do not begin with the rules that held",
             }
@@ -283,12 +283,12 @@ enum Work {
 /// Judges what comes for the rule set at `place`; `held`: under what the facts say themselves is in force.
 fn judge(
     work: Receiver<Work>,
-    force: Arc<InForce>,
+    policy: Arc<Policy>,
     from: Time,
     place: usize,
     held: bool,
 ) -> anyhow::Result<(Outcome, Vec<String>)> {
-    let mut backtest = Backtest::under(force, from);
+    let mut backtest = Backtest::under(policy, from);
     let mut notes = Vec::new();
     for work in work {
         let stretch = match work {
@@ -310,7 +310,7 @@ fn judge(
             };
             backtest.take(logged_at, events);
             match next {
-                Some(Ok(force)) => backtest.adopt(Arc::new(force)),
+                Some(Ok(policy)) => backtest.adopt(Arc::new(policy)),
                 Some(Err(fault)) => {
                     notes.push(format!(
                         "What was put in force on {} is passed over: {fault}",
@@ -332,7 +332,7 @@ fn ended<T>(thread: ScopedJoinHandle<'_, anyhow::Result<T>>) -> anyhow::Result<T
     })
 }
 
-fn read(fact: &Logged) -> Result<InForce, String> {
+fn read(fact: &Logged) -> Result<Policy, String> {
     as_logged(fact).map_err(|faults| {
         faults
             .iter()

@@ -169,10 +169,10 @@ impl Recall {
                 .skew
                 .unwrap_or_default()
                 .theirs(self.entry.app.now());
-            let (app, force) = (&self.entry.app, &self.entry.settings.force);
+            let (app, policy) = (&self.entry.app, &self.entry.settings.policy);
             // What is received as well has a lease of its own; what the engine ignores has no end that anybody would miss.
             let left =
-                |alert: &Event| force.ignores(alert) || lock(&app.sights).knows(&alert.subject);
+                |alert: &Event| policy.ignores(alert) || lock(&app.sights).knows(&alert.subject);
             let lapsed = self
                 .recalled
                 .lapse(now, &reader(&self.entry, &self.known), left);

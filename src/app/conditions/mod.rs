@@ -36,8 +36,8 @@ use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::scrape::Scraper;
 use crate::config::metrics::Kind;
-use crate::engine::conditions::evaluator::Watches;
-use crate::engine::conditions::promql_subset::Samples;
+use crate::engine::conditions::evaluator::ConditionEvaluator;
+use crate::engine::conditions::promql_subset::SampleBuffer;
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::sample::Sample;
@@ -165,7 +165,7 @@ impl App {
         };
         Ok(self
             .settings()
-            .force
+            .policy
             .rules
             .conditions
             .iter()
@@ -305,7 +305,7 @@ impl Entry {
     /// The conditions that ask it.
     fn conditions(&self) -> impl Iterator<Item = &ConditionRule> {
         self.settings
-            .force
+            .policy
             .rules
             .conditions
             .iter()
@@ -338,7 +338,7 @@ impl Entry {
                 app.store.remembered(Memory::Conditions)
             })
             .await?;
-        let states: BTreeMap<String, Watches> = remembered
+        let states: BTreeMap<String, ConditionEvaluator> = remembered
             .into_iter()
             .filter_map(|one| Some((one.name, serde_json::from_str(&one.state?).ok()?)))
             .collect();
@@ -439,7 +439,7 @@ impl Entry {
 
 /// What is remembered of the conditions of one entry.
 struct Book {
-    watches: BTreeMap<String, Watches>,
+    watches: BTreeMap<String, ConditionEvaluator>,
     saved_at: Time,
 }
 
@@ -461,7 +461,7 @@ async fn wait_until(app: &App, then: Time) {
 /// How far back the conditions on samples of an entry look; what is older is of use to nobody but plots.
 fn looks_back(settings: &Settings, metrics: &str) -> TimeDelta {
     let asked = settings
-        .force
+        .policy
         .rules
         .conditions
         .iter()
@@ -485,7 +485,7 @@ fn kept_back(settings: &Settings, metrics: &str) -> TimeDelta {
 async fn forget_loop(entry: Entry) {
     let names: Vec<String> = entry
         .settings
-        .force
+        .policy
         .rules
         .conditions
         .iter()
@@ -533,7 +533,7 @@ async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
         .filter(|one| !names.contains(&one.name));
     let (mut forgotten, mut events) = (Vec::new(), Vec::new());
     for one in gone {
-        let watches: Option<Watches> = one
+        let watches: Option<ConditionEvaluator> = one
             .state
             .as_deref()
             .and_then(|state| serde_json::from_str(state).ok());
@@ -544,7 +544,7 @@ async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
 }
 
 /// All samples kept of an entry.
-async fn kept(entry: &Entry, samples: &mut Samples, position: &mut u64) -> Option<()> {
+async fn kept(entry: &Entry, samples: &mut SampleBuffer, position: &mut u64) -> Option<()> {
     const BATCH: usize = 1000;
     loop {
         let (name, after) = (entry.name.clone(), *position);

@@ -118,7 +118,9 @@ mod tests {
 
     use super::{Incident, IncidentId, Phase, Rests, SignalKind, Store, Time, due};
     use crate::model::event::{Event, Fact, Note, Severity};
-    use crate::model::incident::{Decision, Milestones, Signal, Sort, Span, SpanState, Standing};
+    use crate::model::incident::{
+        Decision, Milestones, ReviewState, Signal, Sort, Span, SpanState,
+    };
     use crate::model::plot::Plot;
     use crate::store::apply::Changes;
     use crate::store::plot::Drawn;
@@ -172,7 +174,7 @@ mod tests {
             decision: Decision::None,
             announced: None,
             review: None,
-            standing: Standing::None,
+            standing: ReviewState::None,
             reason: String::new(),
             bundle: None,
             identities: Default::default(),

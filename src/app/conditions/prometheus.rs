@@ -18,8 +18,8 @@ use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response;
 use crate::config::metrics::Prometheus as Settings;
-use crate::engine::conditions::evaluator::{Answer, Watches};
-use crate::engine::conditions::promql_subset::Values;
+use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
+use crate::engine::conditions::promql_subset::InstantVector;
 use crate::model::Time;
 use crate::model::event::{Event, Labels};
 use crate::rules::ConditionRule;
@@ -64,7 +64,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
             .filter(|(rule, at)| {
                 book.watches
                     .get(&rule.name)
-                    .and_then(Watches::last)
+                    .and_then(ConditionEvaluator::last)
                     .is_none_or(|last| last < *at)
             })
             .collect();
@@ -110,13 +110,16 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
 }
 
 /// Evaluations that nobody answers.
-fn failed(watches: &mut BTreeMap<String, Watches>, due: &[(&ConditionRule, Time)]) -> Vec<Event> {
+fn failed(
+    watches: &mut BTreeMap<String, ConditionEvaluator>,
+    due: &[(&ConditionRule, Time)],
+) -> Vec<Event> {
     let mut events = Vec::new();
     for (rule, at) in due {
         events.extend(watches.entry(rule.name.clone()).or_default().evaluate(
             rule,
             *at,
-            &Answer::Failed,
+            &QueryResult::Failed,
         ));
     }
     events
@@ -126,7 +129,7 @@ fn failed(watches: &mut BTreeMap<String, Watches>, due: &[(&ConditionRule, Time)
 async fn round(
     entry: &Entry,
     server: &mut Server,
-    watches: &mut BTreeMap<String, Watches>,
+    watches: &mut BTreeMap<String, ConditionEvaluator>,
     due: &[(&ConditionRule, Time)],
 ) -> (Vec<Event>, Option<Fault>) {
     if let Err(fault) = server.prepare(&entry.app).await {
@@ -149,7 +152,7 @@ async fn round(
             Ok(Look { skew, .. }) if skew.differs(server.skew) => {
                 // One of the clocks was set. What was asked for was another time than was meant.
                 server.prepared_at = None;
-                events.extend(watches.evaluate(rule, *at, &Answer::Failed));
+                events.extend(watches.evaluate(rule, *at, &QueryResult::Failed));
             }
             Ok(Look {
                 from,
@@ -171,7 +174,7 @@ async fn round(
                 trouble = Some(fault)
                     .filter(|fault| !matches!(fault, Fault::Refused { .. }))
                     .or(trouble);
-                events.extend(watches.evaluate(rule, *at, &Answer::Failed));
+                events.extend(watches.evaluate(rule, *at, &QueryResult::Failed));
             }
         }
     }
@@ -217,7 +220,7 @@ impl Pause {
 }
 
 /// The first instant to ask for: the first that nobody answered, the first after the last, or some hours ago where there was none.
-fn first_asked(watches: Option<&Watches>, rule: &ConditionRule, at: Time) -> Time {
+fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: Time) -> Time {
     let every = TimeDelta::seconds(rule.every);
     let first = match watches.and_then(|watches| {
         watches
@@ -247,9 +250,9 @@ struct Look {
     /// The first instant that was not answered before.
     from: Time,
     /// The answer at the instant that is due, where it is not among the others.
-    present: Option<Answer>,
+    present: Option<QueryResult>,
     /// Answers from `from` on.
-    past: Vec<(Time, Answer)>,
+    past: Vec<(Time, QueryResult)>,
     skew: Skew,
 }
 
@@ -373,14 +376,14 @@ impl Server {
         rule: &ConditionRule,
         from: Time,
         to: Time,
-    ) -> Result<Vec<(Time, Answer)>, Fault> {
+    ) -> Result<Vec<(Time, QueryResult)>, Fault> {
         let every = TimeDelta::seconds(rule.every);
         let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
         while let Some((from, to)) = ranges.pop() {
             match self.ask(app, rule, from, to).await {
                 Ok((found, _)) => answers.extend(found),
                 Err(Fault::Refused { .. }) if to - from < every => {
-                    answers.push((from, Answer::Failed));
+                    answers.push((from, QueryResult::Failed));
                 }
                 Err(Fault::Refused { .. }) => {
                     let half = from
@@ -403,7 +406,7 @@ impl Server {
         rule: &ConditionRule,
         from: Time,
         to: Time,
-    ) -> Result<(Vec<(Time, Answer)>, Skew), Fault> {
+    ) -> Result<(Vec<(Time, QueryResult)>, Skew), Fault> {
         // What some of those know who were asked is no answer: a sum of it is wrong and looks like any other.
         let asked = self.range(&rule.query, from, to, rule.every).await?;
         // Of those that were asked, the ones that told when they looked have looked.
@@ -423,9 +426,9 @@ impl Server {
             answers.push((
                 at,
                 if looked {
-                    Answer::Whole(values)
+                    QueryResult::Whole(values)
                 } else {
-                    Answer::Failed
+                    QueryResult::Failed
                 },
             ));
             at += TimeDelta::seconds(rule.every);
@@ -440,13 +443,13 @@ impl Server {
         from: Time,
         to: Time,
         step: i64,
-    ) -> Result<BTreeMap<Time, Values>, Fault> {
+    ) -> Result<BTreeMap<Time, InstantVector>, Fault> {
         let (_, asked) = unless_partial(self.range(&rule.query, from, to, step).await)?;
         Ok(self.by_time(asked))
     }
 
-    fn by_time(&self, answer: prometheus_response::Answer) -> BTreeMap<Time, Values> {
-        let mut values: BTreeMap<Time, Values> = BTreeMap::new();
+    fn by_time(&self, answer: prometheus_response::Answer) -> BTreeMap<Time, InstantVector> {
+        let mut values: BTreeMap<Time, InstantVector> = BTreeMap::new();
         for mut series in answer.series {
             series.labels.remove("__name__");
             for (at, value) in series.points {

@@ -7,8 +7,8 @@ use chrono::TimeDelta;
 use super::{DRAWN_BACK, Entry, instant, kept, looks_back, wait_until};
 use crate::app::lock;
 use crate::config::metrics::Scrape;
-use crate::engine::conditions::evaluator::{Answer, Watches};
-use crate::engine::conditions::promql_subset::{Samples, UP, Values};
+use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
+use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::rules::ConditionRule;
@@ -45,7 +45,7 @@ impl Pace {
     }
 
     /// What samples say at an instant, as far as somebody looked.
-    fn answer(self, samples: &Samples, query: &Query, at: Time) -> Answer {
+    fn answer(self, samples: &SampleBuffer, query: &Query, at: Time) -> QueryResult {
         match self.looked {
             None => samples.answer_of_pushed(query, at),
             Some(within)
@@ -53,9 +53,9 @@ impl Pace {
                     .newest(UP, at)
                     .is_some_and(|newest| at - newest <= within) =>
             {
-                Answer::Whole(samples.answer(query, at))
+                QueryResult::Whole(samples.answer(query, at))
             }
-            Some(_) => Answer::Failed,
+            Some(_) => QueryResult::Failed,
         }
     }
 }
@@ -67,7 +67,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
     if book.watches.is_empty() {
         return;
     }
-    let (mut samples, mut position) = (Samples::default(), 0);
+    let (mut samples, mut position) = (SampleBuffer::default(), 0);
     loop {
         if kept(&entry, &mut samples, &mut position).await.is_none() {
             return;
@@ -97,7 +97,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
         let evaluated = book
             .watches
             .values()
-            .filter_map(Watches::last)
+            .filter_map(ConditionEvaluator::last)
             .min()
             .unwrap_or(now)
             .clamp(now - DRAWN_BACK, now);
@@ -121,8 +121,8 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
 fn evaluate(
     rule: &ConditionRule,
     query: Option<&Query>,
-    watches: &mut Watches,
-    samples: &Samples,
+    watches: &mut ConditionEvaluator,
+    samples: &SampleBuffer,
     now: Time,
     pace: Pace,
     events: &mut Vec<Event>,
@@ -138,7 +138,7 @@ fn evaluate(
         if at > last {
             return false;
         }
-        let answer = query.map_or(Answer::Failed, |query| pace.answer(samples, query, at));
+        let answer = query.map_or(QueryResult::Failed, |query| pace.answer(samples, query, at));
         events.extend(watches.evaluate(rule, at, &answer));
         at += every;
     }
@@ -146,11 +146,11 @@ fn evaluate(
 }
 
 /// All samples kept of an entry, for drawing the past.
-pub(crate) struct History(Samples);
+pub(crate) struct History(SampleBuffer);
 
 impl History {
     pub(crate) async fn read(entry: &Entry) -> Option<Self> {
-        let (mut samples, mut position) = (Samples::default(), 0);
+        let (mut samples, mut position) = (SampleBuffer::default(), 0);
         kept(entry, &mut samples, &mut position).await?;
         Some(Self(samples))
     }
@@ -162,7 +162,7 @@ impl History {
         from: Time,
         to: Time,
         step: i64,
-    ) -> BTreeMap<Time, Values> {
+    ) -> BTreeMap<Time, InstantVector> {
         let Ok(query) = &rule.understood.of_samples else {
             return BTreeMap::new();
         };

@@ -12,7 +12,7 @@ use super::{Entry, kept, kept_back, wait_until};
 use crate::app::lock;
 use crate::clients::scrape::{Page, Scraper};
 use crate::config::metrics::{Page as Target, Scrape};
-use crate::engine::conditions::promql_subset::{Samples, UP};
+use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
 use crate::ingest::exposition;
 use crate::ingest::exposition::{Format, offer};
 use crate::ingest::metric_check;
@@ -185,7 +185,7 @@ fn read(
 /// The series of a target that were there at its last scrape before this process: those that are gone by the first have ended.
 async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Series>> {
     let read = async || {
-        let (mut samples, mut position) = (Samples::default(), 0);
+        let (mut samples, mut position) = (SampleBuffer::default(), 0);
         kept(entry, &mut samples, &mut position).await.ok_or(())?;
         Ok::<_, ()>(
             samples

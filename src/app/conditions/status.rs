@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::app::settings::Settings;
-use crate::engine::conditions::evaluator::Watches;
+use crate::engine::conditions::evaluator::ConditionEvaluator;
 use crate::model::Time;
 use crate::model::event::{ConditionState, Labels};
 
@@ -84,7 +84,7 @@ impl Measured {
     /// Begins anew with these settings.
     pub(crate) fn begin(&mut self, settings: &Settings) {
         let names = settings
-            .force
+            .policy
             .rules
             .conditions
             .iter()
@@ -100,7 +100,7 @@ impl Measured {
             .collect();
     }
 
-    pub(crate) fn evaluated(&mut self, name: &str, watches: &Watches) {
+    pub(crate) fn evaluated(&mut self, name: &str, watches: &ConditionEvaluator) {
         let status = self.conditions.entry(name.to_owned()).or_default();
         status.last = watches.last();
         status.left_out = watches.left_out();

@@ -22,7 +22,7 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
             continue;
         };
         let rules: Vec<&ConditionRule> = settings
-            .force
+            .policy
             .rules
             .conditions
             .iter()

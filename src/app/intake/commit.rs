@@ -334,7 +334,7 @@ impl App {
                     let mut sights = lock(&self.sights);
                     for (event, lease) in record.events.iter().zip(leases) {
                         // What the engine ignores has no end that anybody would miss.
-                        let lease = if settings.force.ignores(event) {
+                        let lease = if settings.policy.ignores(event) {
                             Some(NEVER)
                         } else {
                             lease

@@ -8,7 +8,7 @@ use crate::meeting::slot::{Ask, next_working_day, slot};
 use crate::model::Time;
 use crate::model::event::{Answer, Fact, SnoozeUntil};
 use crate::model::incident::{
-    Incident, IncidentId, Joined, Phase, Signal, SignalKind, SpanState, Standing,
+    Incident, IncidentId, Joined, Phase, ReviewState, Signal, SignalKind, SpanState,
 };
 use crate::model::plot::Plot;
 use crate::model::postmortem::{
@@ -46,7 +46,7 @@ pub(crate) fn effects(
     stored: &mut Changes,
 ) -> anyhow::Result<()> {
     let Known { settings, rotas } = known;
-    let held = incident.standing == Standing::Held;
+    let held = incident.standing == ReviewState::Held;
     let moved = stored
         .postmortems
         .iter()
@@ -125,7 +125,7 @@ pub(crate) fn effects(
         incident,
         bundled,
         postmortem: &postmortem,
-        who: &settings.force.who,
+        who: &settings.policy.who,
         facilitator,
         meeting: meeting.as_ref(),
         external_url: &settings.config.external_url,
@@ -189,7 +189,7 @@ pub(crate) fn fallen_together(
     effects(
         store,
         &Incident {
-            standing: Standing::Dismissed,
+            standing: ReviewState::Dismissed,
             ..incident
         },
         &[],
@@ -321,7 +321,7 @@ fn responders(incident: &Incident, settings: &Settings) -> Vec<String> {
     for event in acts {
         let person = event.actor.as_ref().and_then(|actor| {
             settings
-                .force
+                .policy
                 .who
                 .person(&event.source, &actor.id, &incident.identities)
         });

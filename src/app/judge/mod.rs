@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::settings::{Settings, as_logged, put_in_force};
 use super::{App, lock};
 use crate::engine::replay::{WINDOW, window_end, window_of};
-use crate::engine::{Changes, InForce, State};
+use crate::engine::{IncidentChanges, Policy, State};
 use crate::model::Time;
 use crate::model::event::{Event, EventId, Fact, Settings as SettingsFact};
 use crate::model::incident::{Incident, IncidentId, Phase};
@@ -28,7 +28,7 @@ pub(crate) struct Judge {
     applied: u64,
     epoch: u64,
     /// What is in force by the log, as far as it is applied: a replay of the log finds the same.
-    force: InForce,
+    policy: Policy,
     /// The hash of the settings logged last.
     settings: Option<String>,
     /// A record that made the engine panic: passed over, and told.
@@ -47,7 +47,7 @@ struct Windows {
 /// What a judge takes up: what stands and what the engine remembers of what is closed, and how far the log was applied to it.
 pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Loaded> {
     let clock = store.head()?.clock;
-    Ok(store.load(clock - settings.force.remembers())?)
+    Ok(store.load(clock - settings.policy.remembers())?)
 }
 
 /// What incidents know of alerts, in order of time within each.
@@ -71,17 +71,17 @@ impl Judge {
         let last = in_force.max_by_key(|(at, _)| *at).map(|(_, fact)| fact);
         // What this version cannot read of what an earlier one logged is logged again.
         let read = last.and_then(|fact| Some((fact.hash.clone(), as_logged(fact).ok()?)));
-        let (hash, force) = read.map_or_else(
-            || (None, settings.force.clone()),
-            |(hash, force)| (Some(hash), force),
+        let (hash, policy) = read.map_or_else(
+            || (None, settings.policy.clone()),
+            |(hash, policy)| (Some(hash), policy),
         );
         let applied = loaded.applied;
-        let state = State::restore(loaded.incidents, loaded.loose, &force, now);
+        let state = State::restore(loaded.incidents, loaded.loose, &policy, now);
         Self {
             state,
             applied,
             epoch,
-            force,
+            policy,
             settings: hash,
             poison: None,
             careful: false,
@@ -89,9 +89,9 @@ impl Judge {
     }
 
     /// Decides everything again under what the log puts in force.
-    fn adopt(&mut self, fact: &SettingsFact, at: Time, changes: &mut Changes) {
+    fn adopt(&mut self, fact: &SettingsFact, at: Time, changes: &mut IncidentChanges) {
         match as_logged(fact) {
-            Ok(force) => self.force = force,
+            Ok(policy) => self.policy = policy,
             Err(faults) => {
                 let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
                 tracing::error!(
@@ -100,7 +100,7 @@ impl Judge {
                 );
             }
         }
-        changes.merge(self.state.rejudge(&self.force, at));
+        changes.merge(self.state.rejudge(&self.policy, at));
     }
 
     pub(crate) fn incidents(&self) -> impl Iterator<Item = &Incident> {
@@ -169,7 +169,7 @@ impl App {
         self.tell_lapsed(judge.epoch, now)?;
         let (windows, more) = self.windows(judge, now)?;
         // What the last step changed is stored.
-        let mut changes = judge.state.tidy(&judge.force);
+        let mut changes = judge.state.tidy(&judge.policy);
         let mut stored = apply::Changes::default();
         let from = judge.applied;
         let mut to = from;
@@ -180,7 +180,7 @@ impl App {
             else {
                 continue;
             };
-            judge.state.tick_until(&judge.force, first, &mut changes);
+            judge.state.tick_until(&judge.policy, first, &mut changes);
             (to, judged_until) = (last.position, last.logged_at);
             if let Some((position, why)) = judge
                 .poison
@@ -192,9 +192,9 @@ impl App {
             self.apply_window(judge, window, judged_until, &mut changes)?;
         }
         if !more && windows.open_until.is_none() {
-            judge.state.tick_until(&judge.force, now, &mut changes);
+            judge.state.tick_until(&judge.policy, now, &mut changes);
         }
-        if to > from || changes != Changes::default() {
+        if to > from || changes != IncidentChanges::default() {
             let at = if more { judged_until } else { now };
             self.gather(&judge.state, &changes, settings, at, &mut stored)?;
             self.store.apply(judge.epoch, from, to, &stored)?;
@@ -252,7 +252,7 @@ impl App {
         judge: &mut Judge,
         window: Vec<Record>,
         at: Time,
-        changes: &mut Changes,
+        changes: &mut IncidentChanges,
     ) -> anyhow::Result<()> {
         let named = window
             .first()
@@ -264,7 +264,7 @@ impl App {
             .collect();
         let put_in_force = put_in_force(&events).cloned();
         let judged = catch_unwind(AssertUnwindSafe(|| {
-            judge.state.apply(events, &judge.force, at)
+            judge.state.apply(events, &judge.policy, at)
         }));
         let (Err(_), Some((position, source))) = (&judged, named) else {
             if let Ok(more) = judged {
@@ -295,7 +295,7 @@ impl App {
     fn gather(
         &self,
         state: &State,
-        changes: &Changes,
+        changes: &IncidentChanges,
         settings: &Settings,
         now: Time,
         stored: &mut apply::Changes,

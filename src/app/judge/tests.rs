@@ -129,8 +129,8 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
     for record in log {
         let next = put_in_force(&record.events).map(read);
         backtest.take(record.logged_at, record.events);
-        if let Some(force) = next {
-            backtest.adopt(force);
+        if let Some(policy) = next {
+            backtest.adopt(policy);
         }
     }
     backtest.pass(until);

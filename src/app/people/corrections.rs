@@ -178,7 +178,7 @@ impl App {
         let settings = self.settings();
         let known = |id: &str| {
             settings
-                .force
+                .policy
                 .who
                 .by_id(id)
                 .map(|person| person.id.clone())

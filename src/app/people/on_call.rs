@@ -17,7 +17,7 @@ use crate::config::Feed;
 use crate::ical::on_call_feed;
 use crate::ical::on_call_feed::Rota;
 use crate::model::Time;
-use crate::model::incident::{Incident, IncidentId, Phase, Standing};
+use crate::model::incident::{Incident, IncidentId, Phase, ReviewState};
 use crate::model::on_call::{Duty, OnCall};
 
 /// Between two looks at a file.
@@ -98,7 +98,7 @@ impl Rotas {
             (Some((_, read_at)), Some(fault)) if at > *read_at + RELIED_ON => {
                 OnCall::Unknown(unreadable(fault))
             }
-            (Some((rota, _)), _) => rota.at(at, &settings.force.who),
+            (Some((rota, _)), _) => rota.at(at, &settings.policy.who),
             (None, Some(fault)) => OnCall::Unknown(unreadable(fault)),
             (None, None) => OnCall::Unknown("its calendar was not read yet".to_owned()),
         })
@@ -210,7 +210,7 @@ impl App {
         let held = lock(&self.judge);
         let all = held.iter().flat_map(Judge::incidents);
         let open = all.filter(|incident| {
-            incident.phase != Phase::Closed && incident.standing == Standing::Held
+            incident.phase != Phase::Closed && incident.standing == ReviewState::Held
         });
         let of = open.filter(|incident| {
             incident
@@ -438,8 +438,8 @@ mod tests {
             aliases: Vec::new(),
         };
         let mut settings = Settings::load(None).unwrap();
-        settings.force = settings
-            .force
+        settings.policy = settings
+            .policy
             .with_people(Who::new(&[person("ada"), person("bo"), person("lin")], &[]));
         settings
             .config

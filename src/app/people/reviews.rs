@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::app::intake::commit::Unstored;
 use crate::model::event::{Actor, ActorKind, Answer, Event, EventId, Fact, Review};
-use crate::model::incident::{Incident, IncidentId, Standing};
+use crate::model::incident::{Incident, IncidentId, ReviewState};
 
 /// An answer that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +50,7 @@ impl App {
         comment: &str,
         by: Option<&str>,
     ) -> Result<Answered, ReviewFault> {
-        if incident.standing == Standing::None {
+        if incident.standing == ReviewState::None {
             return Err(ReviewFault::NothingToAnswer);
         }
         if incident.revision != revision {

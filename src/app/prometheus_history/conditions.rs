@@ -12,8 +12,8 @@ use super::scrape_coverage::{Looks, after, at_or_before};
 use super::server::Server;
 use crate::clients::error::Fault;
 use crate::clients::prometheus_response::Series;
-use crate::engine::conditions::evaluator::{Answer, Watches};
-use crate::engine::conditions::promql_subset::Values;
+use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
+use crate::engine::conditions::promql_subset::InstantVector;
 use crate::model::Time;
 use crate::model::event::{Event, Labels};
 use crate::rules::ConditionRule;
@@ -28,7 +28,7 @@ const SHOWN: usize = 200;
 pub(crate) struct Watched {
     rule: ConditionRule,
     of: BTreeSet<usize>,
-    watches: Watches,
+    watches: ConditionEvaluator,
     piece: Piece,
     /// The first value that was found.
     first: Option<Time>,
@@ -44,7 +44,7 @@ impl Watched {
         Self {
             rule: rule.clone(),
             of: BTreeSet::from([set]),
-            watches: Watches::default(),
+            watches: ConditionEvaluator::default(),
             piece: Piece::default(),
             first: None,
             refused: 0,
@@ -165,7 +165,7 @@ impl Watched {
                 cursors
                     .iter_mut()
                     .filter_map(|cursor| cursor.value(at))
-                    .collect::<Values>()
+                    .collect::<InstantVector>()
             });
             let some = values.as_ref().is_some_and(|values| !values.is_empty());
             if some {
@@ -175,7 +175,7 @@ impl Watched {
             if some || self.first.is_some() {
                 let answer = values
                     .filter(|_| looks.had_looked(at))
-                    .map_or(Answer::Failed, Answer::Whole);
+                    .map_or(QueryResult::Failed, QueryResult::Whole);
                 events.extend(self.watches.evaluate(rule, at, &answer));
                 self.left_out = self.left_out.max(self.watches.left_out());
             }

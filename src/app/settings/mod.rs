@@ -14,7 +14,7 @@ use super::lock;
 use crate::clients::credentials::Reach;
 use crate::config;
 use crate::config::{Config, Storage, metrics};
-use crate::engine::{Called, InForce};
+use crate::engine::{Policy, ServiceAliases};
 use crate::ingest::auth::Proof;
 use crate::ingest::dispatch::Reader;
 use crate::ingest::generic::Mapping;
@@ -32,7 +32,7 @@ pub struct Settings {
     /// The settings file's content.
     pub config: Config,
     /// What the engine needs of it.
-    pub force: InForce,
+    pub policy: Policy,
     /// How each source proves who it is.
     pub proofs: BTreeMap<String, Proof>,
     /// How each source is read.
@@ -172,7 +172,7 @@ impl Settings {
             text: text.clone(),
         };
         Ok(Self {
-            force: in_force(rules, &config),
+            policy: in_force(rules, &config),
             config,
             proofs,
             readers,
@@ -219,11 +219,11 @@ fn schemes(config: &Config) -> Vec<(&str, &str)> {
 
 /// What the engine needs of the settings, with these rules.
 #[must_use]
-pub fn in_force(rules: RuleSet, config: &Config) -> InForce {
-    InForce::new(rules, &config.services, &config.maintenance)
+pub fn in_force(rules: RuleSet, config: &Config) -> Policy {
+    Policy::new(rules, &config.services, &config.maintenance)
         .with_limits(config.limits)
         .with_people(Who::new(&config.people, &config.robots))
-        .with_aliases(Called::new(&config.services, &schemes(config)))
+        .with_aliases(ServiceAliases::new(&config.services, &schemes(config)))
 }
 
 /// What these events put in force last, if anything.
@@ -242,7 +242,7 @@ pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
 ///
 /// # Errors
 /// Every fault, where this version reads those settings otherwise than the one that wrote them.
-pub fn as_logged(fact: &Logged) -> Result<InForce, Vec<Fault>> {
+pub fn as_logged(fact: &Logged) -> Result<Policy, Vec<Fault>> {
     let name = "the settings in the log";
     if fact.rules.is_empty() {
         let message =

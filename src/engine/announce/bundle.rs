@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::engine::incident::index::{Turn, began, scopes};
+use crate::engine::incident::index::{AnnouncementKey, began, scopes};
 use crate::engine::policy::environment;
-use crate::engine::{Changes, InForce, State, opener};
+use crate::engine::{IncidentChanges, Policy, State, opener};
 use crate::model::Time;
 use crate::model::event::Answer;
-use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Outcome, Standing};
+use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Outcome, ReviewState};
 
 /// An incident that speaks for itself, and for those that wait in its bundle.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Lead {
+pub(crate) struct BundleLead {
     id: IncidentId,
     began: Time,
     first_at: Time,
@@ -27,11 +27,11 @@ pub(crate) struct Lead {
 }
 
 /// Those who speak for themselves, in the order in which they were first made known.
-pub(crate) type Leads = BTreeMap<Turn, Lead>;
+pub(crate) type BundleLeads = BTreeMap<AnnouncementKey, BundleLead>;
 
 /// Says of every incident that was made known whether it speaks for itself or waits. That hangs only on those before it, so nothing is asked
 /// again of what comes before the first that has changed.
-pub(crate) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) {
+pub(crate) fn assign(state: &mut State, policy: &Policy, changes: &mut IncidentChanges) {
     if !std::mem::take(&mut state.unbundled) {
         return;
     }
@@ -42,7 +42,10 @@ pub(crate) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
             state.leads = Some(leads);
             return;
         }
-        (None, _) => (Leads::new(), (Time::MIN_UTC, IncidentId(String::new()))),
+        (None, _) => (
+            BundleLeads::new(),
+            (Time::MIN_UTC, IncidentId(String::new())),
+        ),
     };
     let before = leads.split_off(&from);
     let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
@@ -65,7 +68,7 @@ pub(crate) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
                 } else if forgotten.is_some() {
                     forgotten.cloned()
                 } else {
-                    together(lead, &leads, force).or_else(|| beyond(lead, &leads, force))
+                    together(lead, &leads, policy).or_else(|| beyond(lead, &leads, policy))
                 };
                 if found.is_none() {
                     leads.insert(turn.clone(), lead.clone());
@@ -108,7 +111,7 @@ pub(crate) fn assign(state: &mut State, force: &InForce, changes: &mut Changes) 
 pub(crate) fn wanted(incident: &Incident) -> Option<bool> {
     if !matches!(
         incident.standing,
-        Standing::Held | Standing::Suggested | Standing::Snoozed
+        ReviewState::Held | ReviewState::Suggested | ReviewState::Snoozed
     ) {
         return None;
     }
@@ -123,10 +126,10 @@ pub(crate) fn wanted(incident: &Incident) -> Option<bool> {
 }
 
 /// What it would be as one that speaks for itself; `None`: no postmortem of it is wanted.
-pub(crate) fn lead(incident: &Incident) -> Option<Lead> {
+pub(crate) fn lead(incident: &Incident) -> Option<BundleLead> {
     let by_person = wanted(incident)?;
     let announced = incident.announced.as_ref();
-    Some(Lead {
+    Some(BundleLead {
         id: incident.id.clone(),
         began: began(incident),
         first_at: announced.map_or(incident.phase_since, |announced| announced.first_at),
@@ -140,27 +143,27 @@ pub(crate) fn lead(incident: &Incident) -> Option<Lead> {
 }
 
 /// The first lead that began at about the same time.
-fn together(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
-    let within = TimeDelta::seconds(force.limits.bundle_within);
-    let near = |lead: &&Lead| {
+fn together(one: &BundleLead, leads: &BundleLeads, policy: &Policy) -> Option<IncidentId> {
+    let within = TimeDelta::seconds(policy.limits.bundle_within);
+    let near = |lead: &&BundleLead| {
         (lead.began - one.began).abs() <= within && lead.environment == one.environment
     };
     leads.values().find(near).map(|lead| lead.id.clone())
 }
 
 /// The last lead of the scope, once its day is full.
-fn beyond(one: &Lead, leads: &Leads, force: &InForce) -> Option<IncidentId> {
+fn beyond(one: &BundleLead, leads: &BundleLeads, policy: &Policy) -> Option<IncidentId> {
     let (most, period) = if one.counts_as == Some(Decision::Hold) {
-        force.limits.holds
+        policy.limits.holds
     } else {
-        force.limits.suggestions
+        policy.limits.suggestions
     };
     let since = one.first_at - TimeDelta::seconds(period);
-    let of_scope = |lead: &&Lead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
+    let of_scope = |lead: &&BundleLead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
     let recent = leads
         .range((since, IncidentId(String::new()))..)
         .map(|(_, lead)| lead);
-    let counted: Vec<&Lead> = recent
+    let counted: Vec<&BundleLead> = recent
         .filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since)
         .filter(of_scope)
         .collect();

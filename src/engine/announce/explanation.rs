@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use chrono::TimeDelta;
 
-use crate::engine::incident::degraded_time::Count;
+use crate::engine::incident::degraded_time::DegradationMetric;
 use crate::model::Time;
 use crate::model::event::{Answer, Event, Fact};
 use crate::model::incident::{Incident, Measure, Outcome, Reviewed, Verdict};
@@ -99,13 +99,13 @@ pub(crate) fn degradation(
     subject: &str,
     outcome: Outcome,
     measure: &Measure,
-    count: Count,
+    count: DegradationMetric,
     ongoing: bool,
 ) -> (String, String) {
     let tense = if ongoing { "has been" } else { "was" };
     let manner = match count {
-        Count::Longest { .. } => "in one stretch".to_owned(),
-        Count::Within(window) => format!("within {}", span(window)),
+        DegradationMetric::Longest { .. } => "in one stretch".to_owned(),
+        DegradationMetric::Within(window) => format!("within {}", span(window)),
     };
     let required = seconds(measure.required);
     if outcome == Outcome::NotMet && measure.upper <= 0.0 {

@@ -3,13 +3,13 @@
 pub(crate) mod bundle;
 pub(crate) mod explanation;
 
-use super::InForce;
-use super::criteria::Others;
+use super::Policy;
+use super::criteria::OtherIncidents;
 use super::criteria::near_miss;
 use crate::model::Time;
 use crate::model::event::{Answer, Edit, EventId, Fact};
 use crate::model::incident::{
-    Announced, CriterionKind, Decision, Incident, Outcome, Phase, Reviewed, Standing, Verdict,
+    Announced, CriterionKind, Decision, Incident, Outcome, Phase, ReviewState, Reviewed, Verdict,
 };
 use crate::model::member::Members;
 
@@ -51,7 +51,12 @@ pub(crate) fn decide(verdicts: &[Verdict], phase: Phase) -> Decision {
 }
 
 /// What was made known rises by rule and falls only by a person.
-pub(crate) fn announce(incident: &mut Incident, others: &Others, force: &InForce, now: Time) {
+pub(crate) fn announce(
+    incident: &mut Incident,
+    others: &OtherIncidents,
+    policy: &Policy,
+    now: Time,
+) {
     moved_away(incident);
     let standing = incident
         .announced
@@ -59,7 +64,7 @@ pub(crate) fn announce(incident: &mut Incident, others: &Others, force: &InForce
         .map_or(Decision::None, |announced| announced.decision);
     if incident.decision > standing
         && may_return(incident)
-        && !near_miss::quota_is_used(incident, others, force, now)
+        && !near_miss::quota_is_used(incident, others, policy, now)
     {
         let reasons: Vec<&Verdict> = incident
             .verdicts
@@ -143,19 +148,21 @@ fn later_request<'a>(
     })
 }
 
-fn stand(incident: &Incident) -> Standing {
+fn stand(incident: &Incident) -> ReviewState {
     let Some(announced) = &incident.announced else {
-        return Standing::None;
+        return ReviewState::None;
     };
     match &incident.review {
-        Some(review) if matches!(review.answer, Answer::Accept) => Standing::Held,
+        Some(review) if matches!(review.answer, Answer::Accept) => ReviewState::Held,
         // A decision that rose, or was asked for again, after the answer stands anew.
         Some(review) if review.at >= announced.at => match review.answer {
-            Answer::Dismiss { .. } => Standing::Dismissed,
-            Answer::Snooze { .. } if announced.decision == Decision::Suggest => Standing::Snoozed,
-            _ => Standing::Held,
+            Answer::Dismiss { .. } => ReviewState::Dismissed,
+            Answer::Snooze { .. } if announced.decision == Decision::Suggest => {
+                ReviewState::Snoozed
+            }
+            _ => ReviewState::Held,
         },
-        _ if announced.decision == Decision::Hold => Standing::Held,
-        _ => Standing::Suggested,
+        _ if announced.decision == Decision::Hold => ReviewState::Held,
+        _ => ReviewState::Suggested,
     }
 }

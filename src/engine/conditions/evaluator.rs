@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use super::promql_subset::Values;
-use super::state_machine::{Called, Reading, Turn, Watch};
+use super::promql_subset::InstantVector;
+use super::state_machine::{ConditionIdentity, Observation, SeriesStateMachine, StateChange};
 use crate::model::Time;
 use crate::model::event::{ConditionState, Event, Labels};
 use crate::rules::ConditionRule;
@@ -18,11 +18,11 @@ const FILLED_WITHIN: TimeDelta = TimeDelta::hours(24);
 
 /// What one evaluation brought.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
+pub enum QueryResult {
     /// These series, and no others.
-    Whole(Values),
+    Whole(InstantVector),
     /// These series, each of which can be relied on; of others nobody knows.
-    Partial(Values),
+    Partial(InstantVector),
     /// Nothing that can be relied on: nobody answered, or not all who know something, or what answered had not looked itself. A sum over what
     /// some of those who were asked know is a number like any other, and a wrong one.
     Failed,
@@ -30,17 +30,17 @@ pub enum Answer {
 
 /// What is remembered of a condition between evaluations.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Watches {
+pub(crate) struct ConditionEvaluator {
     /// As it is known now.
     live: Timeline,
     /// What was not answered and may still be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    past: Option<Past>,
+    past: Option<UnansweredPeriod>,
     /// The condition as it was when last evaluated: what it asked, and by what its events are known.
     #[serde(default)]
     defined: String,
     #[serde(default)]
-    called: Option<Called>,
+    called: Option<ConditionIdentity>,
 }
 
 /// All series of a condition, evaluated up to some instant.
@@ -57,7 +57,7 @@ struct Timeline {
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 struct Series {
-    watch: Watch,
+    watch: SeriesStateMachine,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     absent_since: Option<Time>,
     /// Since when it is what it was last reported.
@@ -67,7 +67,7 @@ struct Series {
 
 /// The evaluations that nobody had answered, to be made up for: from how it was when the first of them was not.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Past {
+struct UnansweredPeriod {
     /// The first evaluation that was not answered.
     first: Time,
     timeline: Timeline,
@@ -82,7 +82,7 @@ struct Past {
     new: bool,
 }
 
-impl Watches {
+impl ConditionEvaluator {
     /// The last evaluation; `None`: there was none yet.
     #[must_use]
     pub(crate) fn last(&self) -> Option<Time> {
@@ -109,7 +109,7 @@ impl Watches {
     /// Notes that the evaluations from `from` on can still be answered: they were missed, or are of the time before anything was measured.
     pub(crate) fn missed(&mut self, from: Time) {
         let (timeline, new) = (self.live.clone(), self.live.last.is_none());
-        self.past.get_or_insert_with(|| Past {
+        self.past.get_or_insert_with(|| UnansweredPeriod {
             first: from,
             timeline,
             next: from,
@@ -124,18 +124,18 @@ impl Watches {
         &mut self,
         rule: &ConditionRule,
         at: Time,
-        answer: &Answer,
+        answer: &QueryResult,
     ) -> Vec<Event> {
         if self.live.last.is_some_and(|last| at <= last) {
             return Vec::new();
         }
         let mut events = self.redefine(rule, at);
-        if *answer == Answer::Failed {
+        if *answer == QueryResult::Failed {
             self.missed(at);
         }
         let turns = self.live.step(rule, at, answer);
         if let Some(past) = &mut self.past {
-            past.overtaken |= *answer != Answer::Failed;
+            past.overtaken |= *answer != QueryResult::Failed;
             for (labels, turn) in turns
                 .iter()
                 .filter(|(_, turn)| turn.state == ConditionState::Unknown)
@@ -144,7 +144,7 @@ impl Watches {
             }
         }
         self.past.take_if(|past| at - past.next > FILLED_WITHIN);
-        let called = Called::by(rule);
+        let called = ConditionIdentity::by(rule);
         events.extend(
             turns
                 .iter()
@@ -155,7 +155,11 @@ impl Watches {
 
     /// Answers to the first evaluations that were not answered, in order of time and without a gap: what they make known corrects what was
     /// called unknown meanwhile. They may go on beyond the last evaluation, and are evaluations themselves there.
-    pub(crate) fn fill(&mut self, rule: &ConditionRule, answers: &[(Time, Answer)]) -> Vec<Event> {
+    pub(crate) fn fill(
+        &mut self,
+        rule: &ConditionRule,
+        answers: &[(Time, QueryResult)],
+    ) -> Vec<Event> {
         let Some((first, _)) = answers.first() else {
             return Vec::new();
         };
@@ -173,7 +177,7 @@ impl Watches {
         let late = answers
             .iter()
             .rev()
-            .take_while(|(at, answer)| reaches(*at) && *answer == Answer::Failed)
+            .take_while(|(at, answer)| reaches(*at) && *answer == QueryResult::Failed)
             .count();
         let (known, late) = answers.split_at(answers.len() - late);
         let before: BTreeMap<Labels, ConditionState> = past
@@ -181,7 +185,7 @@ impl Watches {
             .states()
             .map(|(labels, state)| (labels.clone(), state))
             .collect();
-        let mut turns: BTreeMap<Labels, Vec<Turn>> = BTreeMap::new();
+        let mut turns: BTreeMap<Labels, Vec<StateChange>> = BTreeMap::new();
         for (at, answer) in known {
             past.next = *at + TimeDelta::seconds(rule.every);
             if past.new && past.timeline.series.is_empty() && !answer.has_values() {
@@ -216,7 +220,7 @@ impl Watches {
             }
             _ => self.past = Some(past),
         }
-        let called = Called::by(rule);
+        let called = ConditionIdentity::by(rule);
         events.extend(
             turns
                 .iter()
@@ -233,7 +237,7 @@ impl Watches {
     #[must_use]
     pub(crate) fn end(&self, at: Time) -> Vec<Event> {
         let on = |state| matches!(state, ConditionState::Degraded | ConditionState::NearMiss);
-        let turn = Turn {
+        let turn = StateChange {
             state: ConditionState::Unknown,
             at,
             since: None,
@@ -247,7 +251,7 @@ impl Watches {
     /// A condition that asks something else begins anew, but goes on from the state that was reported; of another service it ends there.
     fn redefine(&mut self, rule: &ConditionRule, at: Time) -> Vec<Event> {
         let mut events = Vec::new();
-        let called = Some(Called::by(rule));
+        let called = Some(ConditionIdentity::by(rule));
         if self.called != called {
             if self.called.is_some() {
                 events = self.end(at);
@@ -277,7 +281,7 @@ impl Watches {
             self.defined = defined;
             for series in self.live.series.values_mut() {
                 *series = Series {
-                    watch: Watch::resumed(&series.watch),
+                    watch: SeriesStateMachine::resumed(&series.watch),
                     absent_since: None,
                     since: series.since,
                 };
@@ -287,7 +291,7 @@ impl Watches {
     }
 }
 
-impl Answer {
+impl QueryResult {
     fn has_values(&self) -> bool {
         matches!(self, Self::Whole(values) | Self::Partial(values) if !values.is_empty())
     }
@@ -295,10 +299,10 @@ impl Answer {
 
 /// The turns of a series that had been called unknown from `unknown_at` on, made such that they come after that: what it was at that very
 /// instant is told a moment later, and holds from then. `was`: what it was before all of them.
-fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: ConditionState) {
-    let (mut past, later): (Vec<Turn>, Vec<Turn>) =
+fn correct(turns: &mut Vec<StateChange>, unknown_at: Time, was: ConditionState) {
+    let (mut past, later): (Vec<StateChange>, Vec<StateChange>) =
         turns.iter().partition(|turn| turn.at <= unknown_at);
-    let known = past.last().copied().unwrap_or(Turn {
+    let known = past.last().copied().unwrap_or(StateChange {
         state: was,
         at: unknown_at,
         since: None,
@@ -312,7 +316,7 @@ fn correct(turns: &mut Vec<Turn>, unknown_at: Time, was: ConditionState) {
         } else {
             unknown_at
         };
-        past.push(Turn {
+        past.push(StateChange {
             at: unknown_at + TimeDelta::microseconds(1),
             since: Some(since),
             ..known
@@ -333,13 +337,18 @@ impl Timeline {
     }
 
     /// Adds turns to what `known` is for series that were told otherwise here, since less was known.
-    fn reconcile(&self, past: &Past, at: Time, turns: &mut BTreeMap<Labels, Vec<Turn>>) {
+    fn reconcile(
+        &self,
+        past: &UnansweredPeriod,
+        at: Time,
+        turns: &mut BTreeMap<Labels, Vec<StateChange>>,
+    ) {
         let at = at + TimeDelta::microseconds(1);
         let told: BTreeMap<&Labels, ConditionState> = self.states().collect();
         for (labels, series) in &past.timeline.series {
             let state = series.watch.reported().unwrap_or(ConditionState::Healthy);
             if told.get(labels).copied().unwrap_or(ConditionState::Healthy) != state {
-                turns.entry(labels.clone()).or_default().push(Turn {
+                turns.entry(labels.clone()).or_default().push(StateChange {
                     state,
                     at,
                     since: series.since.or(Some(past.first)),
@@ -349,23 +358,28 @@ impl Timeline {
         }
     }
 
-    fn step(&mut self, rule: &ConditionRule, at: Time, answer: &Answer) -> Vec<(Labels, Turn)> {
+    fn step(
+        &mut self,
+        rule: &ConditionRule,
+        at: Time,
+        answer: &QueryResult,
+    ) -> Vec<(Labels, StateChange)> {
         self.last = Some(at);
         let mut found: BTreeMap<&Labels, f64> = BTreeMap::new();
         let missing = match answer {
-            Answer::Whole(values) => {
+            QueryResult::Whole(values) => {
                 found.extend(values.iter().map(|(labels, value)| (labels, *value)));
-                Reading::Absent
+                Observation::Absent
             }
-            Answer::Partial(values) => {
+            QueryResult::Partial(values) => {
                 found.extend(values.iter().map(|(labels, value)| (labels, *value)));
-                Reading::Failed
+                Observation::Failed
             }
-            Answer::Failed => Reading::Failed,
+            QueryResult::Failed => Observation::Failed,
         };
         let mut turns = Vec::new();
         let mut report = |labels: &Labels, series: &mut Series, reading| {
-            series.absent_since = if reading == Reading::Absent {
+            series.absent_since = if reading == Observation::Absent {
                 series.absent_since.or(Some(at))
             } else {
                 None
@@ -379,7 +393,7 @@ impl Timeline {
             report(
                 labels,
                 series,
-                found.remove(labels).map_or(missing, Reading::Value),
+                found.remove(labels).map_or(missing, Observation::Value),
             );
         }
         self.left_out = 0;
@@ -399,7 +413,7 @@ impl Timeline {
             report(
                 labels,
                 self.series.entry(labels.clone()).or_default(),
-                Reading::Value(value),
+                Observation::Value(value),
             );
         }
         if self.series.is_empty() {
@@ -435,7 +449,7 @@ impl Timeline {
                 .is_some_and(|state| state != ConditionState::Healthy)
         });
         // A moment later: what another turned to at this instant may be what it is remembered with.
-        let end = Turn {
+        let end = StateChange {
             state: ConditionState::Healthy,
             at: at + TimeDelta::microseconds(1),
             since: Some(at),

@@ -11,7 +11,7 @@ use crate::rules::ConditionRule;
 
 /// What an evaluation found of one series.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Reading {
+pub enum Observation {
     /// The series had this value, in the unit of the query.
     Value(f64),
     /// The series was not in the answer.
@@ -22,7 +22,7 @@ pub enum Reading {
 
 /// A change of the reported state.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Turn {
+pub struct StateChange {
     /// The state it entered.
     pub state: ConditionState,
     /// The evaluation at which it was noticed.
@@ -54,13 +54,13 @@ pub enum AlertPhase {
 
 /// Prometheus's alert of one series.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Alert {
+struct AlertStateMachine {
     phase: AlertPhase,
     /// The first evaluation at which a firing one no longer held.
     kept_since: Option<Time>,
 }
 
-impl Alert {
+impl AlertStateMachine {
     fn firing(&self) -> Option<Time> {
         match self.phase {
             AlertPhase::Firing { active_at } => Some(active_at),
@@ -99,12 +99,12 @@ impl Alert {
     }
 }
 
-/// What is remembered of one series of one condition between evaluations. Starts as `Watch::default()`.
+/// What is remembered of one series of one condition between evaluations. Starts as `SeriesStateMachine::default()`.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Watch {
+pub struct SeriesStateMachine {
     last: Option<Time>,
-    degraded: Alert,
-    near_miss: Alert,
+    degraded: AlertStateMachine,
+    near_miss: AlertStateMachine,
     /// It fired and `recovered` has not been met since.
     latched: bool,
     reported: Option<ConditionState>,
@@ -114,12 +114,12 @@ pub struct Watch {
 
 /// What a reading says of the two thresholds.
 #[derive(Clone, Copy)]
-struct Found {
+struct ThresholdsMet {
     degraded: bool,
     near_miss: bool,
 }
 
-impl Watch {
+impl SeriesStateMachine {
     /// The state that an alert on the `degraded` threshold has in Prometheus.
     #[must_use]
     pub fn alert(&self) -> AlertPhase {
@@ -149,7 +149,12 @@ impl Watch {
     }
 
     /// The evaluation at `at`, with the turns it makes known in the order of their time. What is not later than the last one changes nothing.
-    pub fn step(&mut self, rule: &ConditionRule, at: Time, reading: Reading) -> Vec<Turn> {
+    pub fn step(
+        &mut self,
+        rule: &ConditionRule,
+        at: Time,
+        reading: Observation,
+    ) -> Vec<StateChange> {
         let mut turns = Vec::new();
         if let Some(last) = self.last {
             if at <= last {
@@ -159,7 +164,7 @@ impl Watch {
                 // That it held before and after proves nothing of the time between.
                 self.degraded.drop_pending();
                 self.near_miss.drop_pending();
-                turns.extend(self.report(Turn {
+                turns.extend(self.report(StateChange {
                     state: ConditionState::Unknown,
                     at: last + TimeDelta::seconds(rule.every),
                     since: None,
@@ -169,10 +174,10 @@ impl Watch {
         }
         self.last = Some(at);
         let value = match reading {
-            Reading::Value(value) => Some(value),
-            Reading::Absent | Reading::Failed => None,
+            Observation::Value(value) => Some(value),
+            Observation::Absent | Observation::Failed => None,
         };
-        let unknown = Turn {
+        let unknown = StateChange {
             state: ConditionState::Unknown,
             at,
             since: None,
@@ -180,12 +185,12 @@ impl Watch {
         };
         let turn = match self.found(rule, reading) {
             // As in Prometheus, a failed evaluation leaves everything as it was.
-            None if reading == Reading::Failed => unknown,
+            None if reading == Observation::Failed => unknown,
             None => {
                 self.advance(
                     rule,
                     at,
-                    Found {
+                    ThresholdsMet {
                         degraded: false,
                         near_miss: false,
                     },
@@ -200,7 +205,7 @@ impl Watch {
                 let ended = self.advance(rule, at, found, value);
                 let (state, since) = self.state(at, ended);
                 let since = since.max(self.known_from.unwrap_or(since));
-                Turn {
+                StateChange {
                     state,
                     at,
                     since: Some(since).filter(|since| *since < at),
@@ -213,9 +218,9 @@ impl Watch {
     }
 
     /// What the reading says; `None`: nobody can say.
-    fn found(&self, rule: &ConditionRule, reading: Reading) -> Option<Found> {
+    fn found(&self, rule: &ConditionRule, reading: Observation) -> Option<ThresholdsMet> {
         match reading {
-            Reading::Value(value) => {
+            Observation::Value(value) => {
                 let held = self.latched
                     && rule
                         .recovered
@@ -224,23 +229,23 @@ impl Watch {
                 let near = rule
                     .near_miss
                     .is_some_and(|near_miss| beyond || near_miss.is_met_by(value));
-                Some(Found {
+                Some(ThresholdsMet {
                     degraded: beyond || held,
                     near_miss: near,
                 })
             }
-            Reading::Absent => match rule.no_data {
-                ConditionState::Healthy => Some(Found {
+            Observation::Absent => match rule.no_data {
+                ConditionState::Healthy => Some(ThresholdsMet {
                     degraded: false,
                     near_miss: false,
                 }),
-                ConditionState::Degraded => Some(Found {
+                ConditionState::Degraded => Some(ThresholdsMet {
                     degraded: true,
                     near_miss: rule.near_miss.is_some(),
                 }),
                 ConditionState::Unknown | ConditionState::NearMiss => None,
             },
-            Reading::Failed => None,
+            Observation::Failed => None,
         }
     }
 
@@ -249,7 +254,7 @@ impl Watch {
         &mut self,
         rule: &ConditionRule,
         at: Time,
-        found: Found,
+        found: ThresholdsMet,
         value: Option<f64>,
     ) -> Option<Time> {
         let degraded = self.degraded.step(rule, at, found.degraded);
@@ -274,7 +279,7 @@ impl Watch {
     }
 
     /// The turn, if it is one.
-    fn report(&mut self, turn: Turn) -> Option<Turn> {
+    fn report(&mut self, turn: StateChange) -> Option<StateChange> {
         let before = self.reported.replace(turn.state);
         // A series that is healthy when it is first seen has not turned.
         let news = before.unwrap_or(ConditionState::Healthy) != turn.state;
@@ -289,14 +294,14 @@ fn max_gap(rule: &ConditionRule) -> TimeDelta {
 
 /// By what the events of a condition are known.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Called {
+pub struct ConditionIdentity {
     name: String,
     service: String,
     severity: Severity,
     metrics: String,
 }
 
-impl Called {
+impl ConditionIdentity {
     /// As the rules call it.
     #[must_use]
     pub fn by(rule: &ConditionRule) -> Self {
@@ -317,8 +322,8 @@ impl Called {
 
     /// The event that tells of a turn of the series with these labels.
     #[must_use]
-    pub fn event(&self, labels: &Labels, turn: &Turn) -> Event {
-        let Turn {
+    pub fn event(&self, labels: &Labels, turn: &StateChange) -> Event {
+        let StateChange {
             state,
             at,
             since,

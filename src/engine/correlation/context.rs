@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{Group, Neighbourhood};
+use super::{EventGroup, Partition};
 use crate::engine::incident::signals;
 use crate::engine::policy::environment;
-use crate::engine::{Moment, RECONSIDER, moment};
+use crate::engine::{RECONSIDER, SweepKey, moment};
 use crate::model::event::{ConditionState, Event, EventId, Fact, Subject};
 
 /// How long before an incident a change is still told with it.
@@ -18,10 +18,13 @@ pub(crate) const STEPPED: TimeDelta = TimeDelta::minutes(5);
 /// How long before an incident planned work may have begun that still goes on.
 const PLANNED: TimeDelta = TimeDelta::days(2);
 
-impl Neighbourhood {
+impl Partition {
     /// What came before a group opened and has to do with it: changes and steps shortly before, planned work, and conditions of it whose
     /// measurement had fallen silent.
-    pub(crate) fn context<'a>(&'a self, group: &'a Group) -> impl Iterator<Item = &'a Arc<Event>> {
+    pub(crate) fn context<'a>(
+        &'a self,
+        group: &'a EventGroup,
+    ) -> impl Iterator<Item = &'a Arc<Event>> {
         let opener = group.opener();
         let began = signals::onset(opener);
         let silent = self.silent(group);
@@ -54,7 +57,7 @@ impl Neighbourhood {
     }
 
     /// The conditions of a group of which nobody could say anything just before they joined it.
-    fn silent(&self, group: &Group) -> BTreeSet<Moment> {
+    fn silent(&self, group: &EventGroup) -> BTreeSet<SweepKey> {
         let mut seen: BTreeSet<&Subject> = BTreeSet::new();
         let conditions = group
             .members

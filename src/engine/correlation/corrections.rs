@@ -5,14 +5,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Group, opens};
+use super::{EventGroup, opens};
 use crate::engine::incident::id::{is_foreign, natural_name};
-use crate::engine::{InForce, moment};
+use crate::engine::{Policy, moment};
 use crate::model::event::{Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::{IncidentId, Joined, Member};
 
 /// A member with the number of the group where the sweep put it.
-type Placed<'a> = (usize, &'a Member);
+type PlacedMember<'a> = (usize, &'a Member);
 
 /// Whether an event corrects which incident events belong to.
 pub(crate) fn corrects(event: &Event) -> bool {
@@ -24,11 +24,11 @@ pub(crate) fn corrects(event: &Event) -> bool {
 
 /// The groups as people corrected them; `None`: nobody did.
 pub(crate) fn corrected<'a>(
-    groups: &'a [Group],
+    groups: &'a [EventGroup],
     loose: impl Iterator<Item = &'a Event>,
-    force: &InForce,
+    policy: &Policy,
     assigned: &BTreeMap<String, String>,
-) -> Option<Vec<Group>> {
+) -> Option<Vec<EventGroup>> {
     let members = groups
         .iter()
         .flat_map(|group| &group.members)
@@ -42,7 +42,7 @@ pub(crate) fn corrected<'a>(
     }
     edits.sort_by_key(|event| moment(event));
     let numbered = groups.iter().enumerate();
-    let mut pieces: Vec<Vec<Placed>> = numbered
+    let mut pieces: Vec<Vec<PlacedMember>> = numbered
         .map(|(number, group)| {
             group
                 .members
@@ -64,15 +64,15 @@ pub(crate) fn corrected<'a>(
     Some(
         pieces
             .into_iter()
-            .map(|piece| group(piece, force, assigned))
+            .map(|piece| group(piece, policy, assigned))
             .collect(),
     )
 }
 
 /// The piece with the event that the incident of that name is named after, or with what a source told under it.
-fn find(pieces: &[Vec<Placed>], name: &IncidentId) -> Option<usize> {
+fn find(pieces: &[Vec<PlacedMember>], name: &IncidentId) -> Option<usize> {
     let foreign = is_foreign(&name.0);
-    let has = |(_, member): &Placed| {
+    let has = |(_, member): &PlacedMember| {
         if foreign {
             member.event.incident.as_deref() == Some(&*name.0)
         } else {
@@ -82,7 +82,7 @@ fn find(pieces: &[Vec<Placed>], name: &IncidentId) -> Option<usize> {
     pieces.iter().position(|piece| piece.iter().any(has))
 }
 
-fn merge(pieces: &mut [Vec<Placed>], into: &IncidentId, from: &IncidentId) {
+fn merge(pieces: &mut [Vec<PlacedMember>], into: &IncidentId, from: &IncidentId) {
     if let (Some(into), Some(from)) = (find(pieces, into), find(pieces, from))
         && into != from
     {
@@ -93,7 +93,7 @@ fn merge(pieces: &mut [Vec<Placed>], into: &IncidentId, from: &IncidentId) {
 
 /// Moves whole subjects. What would leave events without an incident is not done: none may be lost.
 fn part<'a>(
-    pieces: &mut Vec<Vec<Placed<'a>>>,
+    pieces: &mut Vec<Vec<PlacedMember<'a>>>,
     from: &IncidentId,
     events: &[EventId],
     to: Option<&IncidentId>,
@@ -108,10 +108,11 @@ fn part<'a>(
     let subjects: BTreeSet<(usize, &Subject)> = named
         .map(|(number, member)| (*number, &member.event.subject))
         .collect();
-    let moves = |(number, member): &Placed| subjects.contains(&(*number, &member.event.subject));
-    let (moving, staying): (Vec<Placed>, Vec<Placed>) =
+    let moves =
+        |(number, member): &PlacedMember| subjects.contains(&(*number, &member.event.subject));
+    let (moving, staying): (Vec<PlacedMember>, Vec<PlacedMember>) =
         pieces[from].iter().partition(|placed| moves(placed));
-    let stands = |piece: &[Placed]| piece.iter().any(|(_, member)| opens(&member.event));
+    let stands = |piece: &[PlacedMember]| piece.iter().any(|(_, member)| opens(&member.event));
     if moving.is_empty() || !stands(&staying) {
         return;
     }
@@ -129,7 +130,11 @@ fn part<'a>(
 }
 
 /// A piece as a group: its first opening event opens it, and what the sweep put elsewhere is here because a person said so.
-fn group(mut piece: Vec<Placed>, force: &InForce, assigned: &BTreeMap<String, String>) -> Group {
+fn group(
+    mut piece: Vec<PlacedMember>,
+    policy: &Policy,
+    assigned: &BTreeMap<String, String>,
+) -> EventGroup {
     piece.sort_by_key(|(_, member)| moment(&member.event));
     let opener = piece
         .iter()
@@ -147,5 +152,5 @@ fn group(mut piece: Vec<Placed>, force: &InForce, assigned: &BTreeMap<String, St
             reason,
         }
     });
-    Group::of(members.collect(), force, assigned)
+    EventGroup::of(members.collect(), policy, assigned)
 }

@@ -8,22 +8,22 @@ use std::ops::Bound;
 use std::sync::Arc;
 
 use crate::engine::policy::environment;
-use crate::engine::{Moment, moment};
+use crate::engine::{SweepKey, moment};
 use crate::model::event::{Change, Event, EventId, Fact};
 
 /// How many turns of each line are kept however long ago they were.
 const TURNS: usize = 10;
 
 /// What has revisions of its own: a service in an environment, and of a service that is deployed from several places, one of these.
-type Line = (Arc<str>, Box<str>, Box<str>);
+type DeployTarget = (Arc<str>, Box<str>, Box<str>);
 
 /// The revisions of a neighbourhood's services.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct History {
-    lines: BTreeMap<Line, BTreeMap<Moment, Box<str>>>,
+pub(crate) struct DeployHistory {
+    lines: BTreeMap<DeployTarget, BTreeMap<SweepKey, Box<str>>>,
 }
 
-impl History {
+impl DeployHistory {
     /// Takes note of an event, if it says which revision is current from then on.
     pub(crate) fn note(&mut self, event: &Event) {
         if let Some((line, revision)) = deployed(event) {
@@ -89,7 +89,7 @@ fn is_called_rollback(change: &Change) -> bool {
 }
 
 /// The line of a deploy, and the revision that it reached.
-fn deployed(event: &Event) -> Option<(Line, &str)> {
+fn deployed(event: &Event) -> Option<(DeployTarget, &str)> {
     let Fact::Change(change) = &event.fact else {
         return None;
     };

@@ -14,22 +14,22 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::ids::ById;
+use super::ids::IdMap;
 use super::incident::id::{name_of, natural_number, number_of};
 use super::incident::signals;
 use super::policy::{environment, key};
-use super::{InForce, Moment, moment};
+use super::{Policy, SweepKey, moment};
 use crate::model::Time;
 use crate::model::event::{
     Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject, declared_subject,
 };
 use crate::model::incident::{IncidentId, Joined, Member};
 use crate::model::member::Members;
-use deploy_history::History;
+use deploy_history::DeployHistory;
 
 /// An incident while it is being put together: its members and what a placement asks of them.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Group {
+pub(crate) struct EventGroup {
     pub(crate) members: Members,
     /// Where among the members the opening event is.
     opener: usize,
@@ -37,12 +37,12 @@ pub(crate) struct Group {
     name: u64,
     /// The names that events of it were told under.
     names: BTreeSet<String>,
-    subjects: ById<Subject, Known>,
+    subjects: IdMap<Subject, SubjectState>,
     /// How many subjects are on, and so keep it alive.
     open: usize,
     /// The last episode of each alert, by its labels alone: when it started, and its subject. An episode that comes after another is
     /// among `again` too.
-    episodes: ById<u64, (i64, Subject)>,
+    episodes: IdMap<u64, (i64, Subject)>,
     again: BTreeSet<u64>,
     /// Correlation keys of its events.
     keys: BTreeSet<Arc<str>>,
@@ -50,12 +50,12 @@ pub(crate) struct Group {
     rekeyed: bool,
     /// The end of the last activity, while nothing is on.
     pub(crate) last_activity: Time,
-    since: Since,
+    since: DerivationDelta,
 }
 
 /// What has happened to a group since its incident was derived from it.
 #[derive(Debug, Clone, Default)]
-struct Since {
+struct DerivationDelta {
     /// Whether that is not all: it was put together anew, or none was derived from it yet.
     anew: bool,
     /// What the members added up to then.
@@ -65,7 +65,7 @@ struct Since {
 }
 
 /// No part of what a group is.
-impl PartialEq for Since {
+impl PartialEq for DerivationDelta {
     fn eq(&self, _: &Self) -> bool {
         true
     }
@@ -73,17 +73,17 @@ impl PartialEq for Since {
 
 /// What a group knows of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Known {
+struct SubjectState {
     on: bool,
     /// Whether more than one event of it was told.
     more: bool,
 }
 
-impl Group {
+impl EventGroup {
     /// Puts a group together from its members, one of which opened it.
     pub(crate) fn of(
         members: Vec<Member>,
-        force: &InForce,
+        policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) -> Self {
         let opener = members
@@ -94,22 +94,22 @@ impl Group {
             opener,
             name: natural_number(&members[opener].event),
             names: BTreeSet::new(),
-            subjects: ById::default(),
+            subjects: IdMap::default(),
             open: 0,
-            episodes: ById::default(),
+            episodes: IdMap::default(),
             again: BTreeSet::new(),
             keys: BTreeSet::new(),
             rekeyed: false,
             last_activity: members[opener].event.occurred_at,
             members: Members::default(),
-            since: Since {
+            since: DerivationDelta {
                 anew: true,
-                ..Since::default()
+                ..DerivationDelta::default()
             },
         };
         for Member { event, reason } in members {
             if reason != Joined::Key || opens(&event) {
-                let key = key(&event, force, assigned);
+                let key = key(&event, policy, assigned);
                 // Rules may have changed since it joined.
                 group.rekeyed |=
                     matches!(&reason, Joined::Labels { key: by } if key.as_deref() != Some(by));
@@ -128,13 +128,13 @@ impl Group {
         &mut self,
         event: Arc<Event>,
         reason: Joined,
-        force: &InForce,
+        policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) {
         // What joins by its key brings none.
         if !matches!(reason, Joined::Labels { .. }) && (reason != Joined::Key || opens(&event)) {
             self.keys
-                .extend(key(&event, force, assigned).map(Arc::from));
+                .extend(key(&event, policy, assigned).map(Arc::from));
         }
         self.add(event, reason);
     }
@@ -171,9 +171,9 @@ impl Group {
 
     /// All members are to be looked at.
     fn anew(&mut self) {
-        self.since = Since {
+        self.since = DerivationDelta {
             anew: true,
-            ..Since::default()
+            ..DerivationDelta::default()
         };
     }
 
@@ -186,7 +186,7 @@ impl Group {
         event.incident.is_none()
             && alert.status == AlertStatus::Firing
             && self.subjects.get(&event.subject)
-                == Some(&Known {
+                == Some(&SubjectState {
                     on: true,
                     more: false,
                 })
@@ -296,7 +296,7 @@ impl Group {
     }
 
     /// Where the event of that moment is among the members.
-    pub(crate) fn holds(&self, at: Moment) -> bool {
+    pub(crate) fn holds(&self, at: SweepKey) -> bool {
         self.members
             .binary_search_by_key(&at, |member| moment(&member.event))
             .is_ok()
@@ -333,7 +333,7 @@ fn hash(alert: &Alert) -> u64 {
 }
 
 /// The id of the incident that `group` is, unless an announced one lives on in it.
-pub(crate) fn natural_id(group: &Group) -> IncidentId {
+pub(crate) fn natural_id(group: &EventGroup) -> IncidentId {
     IncidentId(name_of(group.name))
 }
 
@@ -369,27 +369,27 @@ pub fn opens(event: &Event) -> bool {
 
 /// Events that may meet: one connected set of services, or one key.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Neighbourhood {
+pub(crate) struct Partition {
     /// As the sweep finds them.
-    groups: Vec<Group>,
+    groups: Vec<EventGroup>,
     /// As people corrected them; `None`: nobody did.
-    corrected: Option<Vec<Group>>,
+    corrected: Option<Vec<EventGroup>>,
     /// Whether somebody may have.
     corrections: bool,
     /// Whether a group may have events that belong elsewhere since other services belong together.
     pub(crate) mixed: bool,
     /// Events that belong to nothing, or to nothing yet.
-    pub(crate) loose: BTreeMap<Moment, Arc<Event>>,
+    pub(crate) loose: BTreeMap<SweepKey, Arc<Event>>,
     /// The revisions that its changes tell of.
-    pub(crate) history: History,
+    pub(crate) history: DeployHistory,
 }
 
-impl Neighbourhood {
+impl Partition {
     /// What was an incident when it was stored is one again, unless people corrected it: then the sweep has to find what they corrected.
     pub(crate) fn restore(
         stored: Vec<Vec<Member>>,
         loose: Vec<Arc<Event>>,
-        force: &InForce,
+        policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) -> Self {
         let mut hood = Self::default();
@@ -402,7 +402,7 @@ impl Neighbourhood {
         if !hood.corrections {
             hood.groups = stored
                 .into_iter()
-                .map(|members| Group::of(members, force, assigned))
+                .map(|members| EventGroup::of(members, policy, assigned))
                 .collect();
             hood.loose = loose
                 .into_iter()
@@ -424,7 +424,7 @@ impl Neighbourhood {
             .into_iter()
             .map(|event| (moment(&event), event))
             .collect();
-        hood.place(members.into_iter().chain(again).collect(), force, assigned);
+        hood.place(members.into_iter().chain(again).collect(), policy, assigned);
         hood
     }
 
@@ -435,7 +435,7 @@ impl Neighbourhood {
     }
 
     /// The incidents that are here.
-    pub(crate) fn incidents(&self) -> &[Group] {
+    pub(crate) fn incidents(&self) -> &[EventGroup] {
         self.corrected.as_deref().unwrap_or(&self.groups)
     }
 
@@ -447,9 +447,9 @@ impl Neighbourhood {
             .unwrap_or(&mut self.groups)
             .get_mut(index)
         {
-            group.since = Since {
+            group.since = DerivationDelta {
                 sum: group.members.sum(),
-                ..Since::default()
+                ..DerivationDelta::default()
             };
         }
     }
@@ -459,7 +459,7 @@ impl Neighbourhood {
         self.groups
             .iter_mut()
             .chain(self.corrected.iter_mut().flatten())
-            .for_each(Group::anew);
+            .for_each(EventGroup::anew);
     }
 
     /// Every event that is here.
@@ -479,7 +479,7 @@ impl Neighbourhood {
         gone: &BTreeSet<EventId>,
         kept: &BTreeSet<EventId>,
     ) -> Vec<Arc<Event>> {
-        let stays = |group: &Group| !gone.contains(&group.opener().id);
+        let stays = |group: &EventGroup| !gone.contains(&group.opener().id);
         let dropped = self.groups.iter().filter(|group| !stays(group));
         let freed = dropped
             .flat_map(|group| group.members.told())
@@ -499,11 +499,11 @@ impl Neighbourhood {
     pub(crate) fn place(
         &mut self,
         events: Vec<Arc<Event>>,
-        force: &InForce,
+        policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) {
         events.iter().for_each(|event| self.note(event));
-        let mut pending: BTreeMap<Moment, Arc<Event>> = events
+        let mut pending: BTreeMap<SweepKey, Arc<Event>> = events
             .into_iter()
             .map(|event| (moment(&event), event))
             .collect();
@@ -533,7 +533,7 @@ impl Neighbourhood {
             let taken = match group.undo(kept) {
                 Ok((group, taken)) => {
                     debug_assert!(
-                        group == Group::of(group.members.to_vec(), force, assigned),
+                        group == EventGroup::of(group.members.to_vec(), policy, assigned),
                         "undone, it is as if they had never come"
                     );
                     self.groups.push(group);
@@ -543,7 +543,7 @@ impl Neighbourhood {
                     let taken = members.split_off(kept);
                     if !members.is_empty() {
                         self.groups
-                            .push(Group::of(members.into_vec(), force, assigned));
+                            .push(EventGroup::of(members.into_vec(), policy, assigned));
                     }
                     taken
                 }
@@ -555,15 +555,15 @@ impl Neighbourhood {
             );
         }
         for (at, event) in pending {
-            match self.find(&event, force, assigned) {
-                Some((index, reason)) => self.groups[index].join(event, reason, force, assigned),
+            match self.find(&event, policy, assigned) {
+                Some((index, reason)) => self.groups[index].join(event, reason, policy, assigned),
                 None if opens(&event) => {
-                    self.groups.push(Group::of(
+                    self.groups.push(EventGroup::of(
                         vec![Member {
                             event,
                             reason: Joined::Opened,
                         }],
-                        force,
+                        policy,
                         assigned,
                     ));
                 }
@@ -580,7 +580,7 @@ impl Neighbourhood {
             self.corrected = corrections::corrected(
                 &self.groups,
                 self.loose.values().map(|event| &**event),
-                force,
+                policy,
                 assigned,
             );
         }
@@ -612,14 +612,14 @@ impl Neighbourhood {
     fn find(
         &self,
         event: &Event,
-        force: &InForce,
+        policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) -> Option<(usize, Joined)> {
         if matches!(event.fact, Fact::Maintenance(_)) || self.ends_nothing(event) {
             return None;
         }
-        let rules = &force.rules.correlation;
-        let first = |fits: &dyn Fn(&Group) -> bool| {
+        let rules = &policy.rules.correlation;
+        let first = |fits: &dyn Fn(&EventGroup) -> bool| {
             let candidates = self
                 .groups
                 .iter()
@@ -638,16 +638,17 @@ impl Neighbourhood {
         let near = TimeDelta::seconds(rules.reopen_within);
         // An alert's subject is one episode. A condition's or a declaration's comes back: then it is another incident.
         let comes_back = matches!(event.fact, Fact::Condition(_) | Fact::Declaration(_));
-        let same = |group: &Group| group.subjects.contains_key(&event.subject);
+        let same = |group: &EventGroup| group.subjects.contains_key(&event.subject);
         if let Some(index) = first(&|group| {
             same(group)
                 && (!comes_back || group.is_on(event.subject) || group.quiet_at(now) <= near)
         }) {
             return Some((index, Joined::Subject));
         }
-        let young =
-            |group: &Group| now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime);
-        let key = key(event, force, assigned)?;
+        let young = |group: &EventGroup| {
+            now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime)
+        };
+        let key = key(event, policy, assigned)?;
         if let Some(index) = first(&|group| {
             group.quiet_at(now) <= near && young(group) && group.keys.contains(&*key)
         }) {
@@ -661,7 +662,7 @@ impl Neighbourhood {
         }
         let service = event.service.as_deref()?;
         let window = TimeDelta::seconds(rules.join_within);
-        let neighbour = |group: &Group| {
+        let neighbour = |group: &EventGroup| {
             let opener = group.opener();
             group.quiet_at(now) <= near
                 && now - opener.occurred_at <= window
@@ -669,7 +670,7 @@ impl Neighbourhood {
                 && opener
                     .service
                     .as_deref()
-                    .is_some_and(|other| force.adjacent(service, other))
+                    .is_some_and(|other| policy.adjacent(service, other))
         };
         let index = first(&neighbour)?;
         let service = self.groups[index]

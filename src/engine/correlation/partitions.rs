@@ -10,27 +10,27 @@ use std::sync::Arc;
 
 use foldhash::HashMap;
 
-use crate::engine::ids::ById;
+use crate::engine::ids::IdMap;
 use crate::engine::incident::id::{is_foreign, name_of, natural_number, number_of};
 use crate::engine::policy::unassigned_key;
-use crate::engine::{InForce, Moment, correlation, is_signal, moment};
+use crate::engine::{Policy, SweepKey, correlation, is_signal, moment};
 use crate::model::directory::key;
 use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Subject};
 use crate::model::incident::IncidentId;
 
 /// Where events, incidents and signals are.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Places {
-    known: ById<EventId, Number>,
+pub(crate) struct PartitionIndex {
+    known: IdMap<EventId, Number>,
     /// Incidents by the names of their opening events, see [`natural_number`].
-    incidents: ById<u64, Number>,
+    incidents: IdMap<u64, Number>,
     /// Signals, and how many events tell of each: a lapse or an acknowledgement of one names nothing else.
-    subjects: ById<Subject, (Number, u32)>,
-    numbers: Numbers,
+    subjects: IdMap<Subject, (Number, u32)>,
+    numbers: PartitionNames,
     assigned: BTreeMap<String, String>,
     /// The last word on whose a name is, and when it was said; by the name in the form of [`key`].
-    identities: BTreeMap<String, (Moment, Option<String>)>,
-    /// Places where somebody waits for a name.
+    identities: BTreeMap<String, (SweepKey, Option<String>)>,
+    /// Partitions where somebody waits for a name.
     waiting: BTreeSet<String>,
     /// What a place has become a part of.
     part_of: BTreeMap<String, String>,
@@ -41,12 +41,12 @@ type Number = u32;
 
 /// The names of places, by number and the other way.
 #[derive(Debug, Clone, Default)]
-struct Numbers {
+struct PartitionNames {
     names: Vec<Arc<str>>,
     numbers: HashMap<Arc<str>, Number>,
 }
 
-impl Numbers {
+impl PartitionNames {
     fn of(&mut self, name: &str) -> Number {
         if let Some(number) = self.numbers.get(name) {
             return *number;
@@ -67,12 +67,12 @@ impl Numbers {
 
 /// Where an event belongs, and the places that it shows to be part of that.
 #[derive(Debug, Default)]
-pub(crate) struct Noted {
+pub(crate) struct PartitionAssignment {
     pub(crate) place: String,
     pub(crate) joined: Vec<(String, String)>,
 }
 
-impl Places {
+impl PartitionIndex {
     pub(crate) fn knows(&self, event: &EventId) -> bool {
         self.known.contains_key(event)
     }
@@ -116,12 +116,12 @@ impl Places {
     }
 
     /// Takes note of an event.
-    pub(crate) fn note(&mut self, event: &Event, force: &InForce) -> Noted {
-        let mut noted = Noted::default();
+    pub(crate) fn note(&mut self, event: &Event, policy: &Policy) -> PartitionAssignment {
+        let mut noted = PartitionAssignment::default();
         match &event.fact {
             Fact::Edit(Edit::Assign { key, service }) => {
                 self.assigned.insert(key.clone(), service.clone());
-                self.join(&force.place(service), key, &mut noted);
+                self.join(&policy.place(service), key, &mut noted);
             }
             Fact::Edit(Edit::Identity { alias, person }) => {
                 let word = (moment(event), person.clone());
@@ -149,7 +149,7 @@ impl Places {
             }
             _ => {}
         }
-        let place = self.find(event, force);
+        let place = self.find(event, policy);
         if let Some(name) = event.incident.as_deref().filter(|name| is_foreign(name)) {
             self.join(&place, &waiting_for_incident(name), &mut noted);
         }
@@ -173,7 +173,7 @@ impl Places {
         noted
     }
 
-    fn find(&mut self, event: &Event, force: &InForce) -> String {
+    fn find(&mut self, event: &Event, policy: &Policy) -> String {
         let named = event.incident.as_ref().and_then(|name| self.incident(name));
         if let Some(place) = named {
             return self.whole(place).to_owned();
@@ -184,7 +184,7 @@ impl Places {
                 .map(String::as_str)
         });
         if let Some(service) = service {
-            return self.whole(&force.place(service)).to_owned();
+            return self.whole(&policy.place(service)).to_owned();
         }
         if let Some(key) = unassigned_key(event) {
             return self.whole(&key).to_owned();
@@ -222,14 +222,14 @@ impl Places {
         place
     }
 
-    fn join_waiting(&mut self, place: &str, waiting: &str, noted: &mut Noted) {
+    fn join_waiting(&mut self, place: &str, waiting: &str, noted: &mut PartitionAssignment) {
         if self.waiting.remove(waiting) {
             self.join(place, waiting, noted);
         }
     }
 
     /// `other` becomes part of `place`.
-    fn join(&mut self, place: &str, other: &str, noted: &mut Noted) {
+    fn join(&mut self, place: &str, other: &str, noted: &mut PartitionAssignment) {
         let (place, other) = (self.whole(place).to_owned(), self.whole(other).to_owned());
         if place != other {
             self.part_of.insert(other.clone(), place.clone());

@@ -1,7 +1,7 @@
 //! What `where` sees of an incident and its parts. The names are those of the schema in `expr`.
 
-use crate::engine::InForce;
-use crate::engine::ids::ById;
+use crate::engine::Policy;
+use crate::engine::ids::IdMap;
 use crate::engine::policy::{PRODUCTION, environment};
 use crate::expr::Root;
 use crate::expr::facts::Facts;
@@ -112,7 +112,7 @@ fn detected_by(incident: &Incident) -> &'static str {
 }
 
 /// The labels of each signal of an incident, by the event that first told of it.
-pub(crate) fn labels(incident: &Incident) -> ById<EventId, &LabelSet> {
+pub(crate) fn labels(incident: &Incident) -> IdMap<EventId, &LabelSet> {
     let stated = incident
         .members
         .iter()
@@ -158,11 +158,11 @@ pub(crate) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
 pub(crate) fn intervention<'a>(
     event: &'a Event,
     step: &'a Intervention,
-    force: &'a InForce,
+    policy: &'a Policy,
     stated: &Identities,
 ) -> Facts<'a> {
     let actor = event.actor.as_ref().map_or("", |actor| {
-        let person = force.who.person(&event.source, &actor.id, stated);
+        let person = policy.who.person(&event.source, &actor.id, stated);
         person.map_or(actor.id.as_str(), |person| person.id.as_str())
     });
     let mut facts = Facts::new(Root::Intervention);
@@ -172,21 +172,21 @@ pub(crate) fn intervention<'a>(
         .set("actor", actor)
         .set(
             "actor_kind",
-            actor_kind(force.who.acted(event, stated).unwrap_or_default()),
+            actor_kind(policy.who.acted(event, stated).unwrap_or_default()),
         )
         .set("service", event.service.as_deref().unwrap_or_default())
         .set(
             "should_be_automatic",
-            should_be_automatic(event, step, force),
+            should_be_automatic(event, step, policy),
         )
         .set("stated", step.stated);
     facts
 }
 
 /// What the person said, else what the service's `automatic` lists.
-fn should_be_automatic(event: &Event, step: &Intervention, force: &InForce) -> bool {
+fn should_be_automatic(event: &Event, step: &Intervention, policy: &Policy) -> bool {
     let listed = || {
-        let service = event.service.as_ref().and_then(|name| force.service(name));
+        let service = event.service.as_ref().and_then(|name| policy.service(name));
         service.is_some_and(|service| {
             service
                 .automatic
@@ -268,7 +268,7 @@ fn actor_kind(kind: ActorKind) -> &'static str {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{ActorKind, Fact, Facts, InForce, Severity, SignalKind};
+    use super::{ActorKind, Fact, Facts, Policy, Severity, SignalKind};
     use crate::engine::State;
     use crate::model::Time;
     use crate::model::event::Event;
@@ -287,7 +287,7 @@ mod tests {
 
     #[test]
     fn every_field_is_known_but_those_that_nobody_told() {
-        let force = InForce::default();
+        let policy = Policy::default();
         for (fact, expected) in [
             (
                 r#"{"kind":"alert","name":"A","status":"firing","severity":"critical","labels":{},"starts_at":"2026-01-05T09:00:00Z"}"#,
@@ -308,7 +308,7 @@ mod tests {
             let facts = match &event.fact {
                 Fact::Alert(alert) => super::alert(&event, alert),
                 Fact::Intervention(step) => {
-                    super::intervention(&event, step, &force, &Default::default())
+                    super::intervention(&event, step, &policy, &Default::default())
                 }
                 Fact::Request(request) => super::request(&event, request),
                 Fact::NearMiss(near_miss) => super::near_miss(&event, near_miss, 1.0),
@@ -320,7 +320,7 @@ mod tests {
             r#"{"kind":"declaration","title":"Down","severity":"critical","status":"firing"}"#,
         );
         let (mut state, now) = (State::default(), declared.occurred_at);
-        state.apply(vec![declared], &force, now);
+        state.apply(vec![declared], &policy, now);
         let incident = state.incidents().next().unwrap();
         assert_eq!(
             unknown(&super::incident(incident, 1.0, None)),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::expr_context;
-use super::{Case, Finding, outcome, times};
+use super::{EvaluationContext, Finding, outcome, times};
 use crate::engine::announce::explanation;
 use crate::engine::correlation::context::STEPPED;
 use crate::engine::incident::signals;
@@ -28,7 +28,7 @@ const CLEARED_UP: TimeDelta = TimeDelta::minutes(15);
 const ONE_ACT: TimeDelta = TimeDelta::minutes(2);
 
 /// A step that counts, or may count.
-struct Step<'a> {
+struct ManualStep<'a> {
     event: &'a Event,
     action: Cow<'a, str>,
     stated: bool,
@@ -36,10 +36,10 @@ struct Step<'a> {
     sure: bool,
 }
 
-impl Case<'_> {
+impl EvaluationContext<'_> {
     pub(crate) fn intervention(&self, criterion: &Criterion, at_least: u32) -> Finding {
         let time = LazyCell::new(|| self.acted_upon());
-        let mut counted: Vec<Step<'_>> = Vec::new();
+        let mut counted: Vec<ManualStep<'_>> = Vec::new();
         let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut all = 0;
         for &event in &self.rest {
@@ -62,7 +62,7 @@ impl Case<'_> {
                     Some(&expr_context::intervention(
                         event,
                         &step,
-                        self.force,
+                        self.policy,
                         &self.incident.identities,
                     )),
                 ) {
@@ -78,7 +78,7 @@ impl Case<'_> {
                         Cow::Borrowed(step) => Cow::Borrowed(step.action.as_str()),
                         Cow::Owned(step) => Cow::Owned(step.action),
                     };
-                    counted.push(Step {
+                    counted.push(ManualStep {
                         event,
                         action,
                         stated: self.is_stated(event),
@@ -158,7 +158,7 @@ impl Case<'_> {
     }
 
     fn acted(&self, event: &Event) -> Option<ActorKind> {
-        self.force.who.acted(event, &self.incident.identities)
+        self.policy.who.acted(event, &self.incident.identities)
     }
 
     /// Why an action is no human stepping in, whatever the criterion asks.
@@ -177,7 +177,7 @@ impl Case<'_> {
             Some("a dry run")
         } else if step.refused {
             Some("refused by the system")
-        } else if step.planned || self.force.maintenance.iter().chain(&told).any(window) {
+        } else if step.planned || self.policy.maintenance.iter().chain(&told).any(window) {
             Some("planned")
         } else {
             None
@@ -191,11 +191,11 @@ impl Case<'_> {
 /// They are of one service and at most [`ONE_ACT`] after the one before. And they are rollbacks both, or of one action by the same actor, or
 /// of one action of which a person told and a system saw it; or they are what one message tells of one actor at one instant. What two people
 /// say in their own words are two acts.
-fn acts<'s, 'a>(steps: &'s [Step<'a>]) -> Vec<Vec<&'s Step<'a>>> {
-    let mut acts: Vec<Vec<&Step<'a>>> = Vec::new();
+fn acts<'s, 'a>(steps: &'s [ManualStep<'a>]) -> Vec<Vec<&'s ManualStep<'a>>> {
+    let mut acts: Vec<Vec<&ManualStep<'a>>> = Vec::new();
     // Members are in the order of time.
     for step in steps {
-        let near = |act: &&mut Vec<&Step<'a>>| {
+        let near = |act: &&mut Vec<&ManualStep<'a>>| {
             let last = act
                 .last()
                 .is_some_and(|last| step.event.occurred_at - last.event.occurred_at <= ONE_ACT);
@@ -210,7 +210,7 @@ fn acts<'s, 'a>(steps: &'s [Step<'a>]) -> Vec<Vec<&'s Step<'a>>> {
     acts
 }
 
-fn is_same(one: &Step<'_>, other: &Step<'_>) -> bool {
+fn is_same(one: &ManualStep<'_>, other: &ManualStep<'_>) -> bool {
     let (a, b) = (one.event, other.event);
     if a.service != b.service || environment(a) != environment(b) {
         return false;

@@ -12,10 +12,10 @@ use std::rc::Rc;
 use chrono::TimeDelta;
 
 use super::announce::explanation;
-use super::incident::degraded_time::{Count, Degraded, degraded};
-use super::incident::index::{Index, began, opening_thing};
+use super::incident::degraded_time::{DegradationMetric, DegradedTime, degraded};
+use super::incident::index::{IncidentIndex, began, opening_thing};
 use super::incident::intervals;
-use super::{InForce, Tracked, opener};
+use super::{Policy, TrackedIncident, opener};
 use crate::expr::facts::{Facts, Scope};
 use crate::expr::{Expr, Truth};
 use crate::model::Time;
@@ -24,30 +24,30 @@ use crate::model::incident::{
     Factor, Incident, IncidentId, Measure, Outcome, Signal, SignalKind, SpanState, Unit, Verdict,
 };
 use crate::rules::{Criterion, Test};
-use signal_classes::Sorts;
+use signal_classes::SignalClasses;
 
 /// The four weeks over which a service's objective allows bad time.
 const BUDGET_WINDOW: f64 = 28.0 * 86_400.0;
 
 /// All incidents, and which of them concern each other.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Others<'a> {
-    pub(crate) incidents: &'a BTreeMap<IncidentId, Tracked>,
-    pub(crate) index: &'a Index,
+pub(crate) struct OtherIncidents<'a> {
+    pub(crate) incidents: &'a BTreeMap<IncidentId, TrackedIncident>,
+    pub(crate) index: &'a IncidentIndex,
 }
 
-impl<'a> Others<'a> {
+impl<'a> OtherIncidents<'a> {
     pub(crate) fn get(&self, id: &IncidentId) -> Option<&'a Incident> {
         self.incidents.get(id).map(|tracked| &*tracked.incident)
     }
 }
 
 /// An incident before the court.
-pub(crate) struct Case<'a> {
+pub(crate) struct EvaluationContext<'a> {
     pub(crate) incident: &'a Incident,
     /// What `where` may ask of it, with everything unknown taken as healthy, and as degraded where that differs.
     facts: (Facts<'a>, Option<Facts<'a>>),
-    signals: Sorts<'a>,
+    signals: SignalClasses<'a>,
     /// Its members that tell of no alert and no condition, in order: of a storm these are few.
     pub(crate) rest: Vec<&'a Event>,
     /// Whether some signal declares an outage.
@@ -55,22 +55,22 @@ pub(crate) struct Case<'a> {
     /// When the next near miss begins that is still ahead, as a sender whose clock is ahead tells it.
     pub(crate) ahead: Option<Time>,
     /// The degraded time that each `where` asks for. Many criteria have one in common, and differ in how much is enough.
-    asked: RefCell<Vec<(Option<&'a str>, Rc<Degraded>)>>,
-    pub(crate) others: Others<'a>,
-    pub(crate) force: &'a InForce,
+    asked: RefCell<Vec<(Option<&'a str>, Rc<DegradedTime>)>>,
+    pub(crate) others: OtherIncidents<'a>,
+    pub(crate) policy: &'a Policy,
     pub(crate) now: Time,
 }
 
 /// One verdict a criterion in the order of the rules, and when time alone could next change one.
 pub(crate) fn verdicts(
     incident: &Incident,
-    others: Others,
-    force: &InForce,
+    others: OtherIncidents,
+    policy: &Policy,
     now: Time,
 ) -> (Vec<Verdict>, Option<Time>) {
-    let case = Case::new(incident, others, force, now);
+    let case = EvaluationContext::new(incident, others, policy, now);
     let mut next = None;
-    let verdicts = force
+    let verdicts = policy
         .rules
         .criteria
         .iter()
@@ -108,11 +108,11 @@ impl Finding {
     }
 }
 
-impl<'a> Case<'a> {
+impl<'a> EvaluationContext<'a> {
     pub(crate) fn new(
         incident: &'a Incident,
-        others: Others<'a>,
-        force: &'a InForce,
+        others: OtherIncidents<'a>,
+        policy: &'a Policy,
         now: Time,
     ) -> Self {
         let every = incident.signals.iter().map(|signal| (signal, Truth::True));
@@ -124,7 +124,7 @@ impl<'a> Case<'a> {
         let objective = incident
             .services
             .first()
-            .and_then(|name| force.service(name)?.objective);
+            .and_then(|name| policy.service(name)?.objective);
         let budget = objective
             .map(|percent| BUDGET_WINDOW * (100.0 - percent) / 100.0)
             .filter(|budget| *budget > 0.0);
@@ -149,14 +149,14 @@ impl<'a> Case<'a> {
             .min();
         Self {
             incident,
-            signals: Sorts::of(incident),
+            signals: SignalClasses::of(incident),
             rest,
             declared,
             ahead,
             asked: RefCell::default(),
             facts,
             others,
-            force,
+            policy,
             now,
         }
     }
@@ -269,7 +269,7 @@ impl<'a> Case<'a> {
     }
 
     /// The degraded time that the criterion asks for.
-    fn degraded(&self, criterion: &'a Criterion) -> Rc<Degraded> {
+    fn degraded(&self, criterion: &'a Criterion) -> Rc<DegradedTime> {
         let filter = criterion.filter.as_ref().map(Expr::source);
         let known = self
             .asked
@@ -298,11 +298,14 @@ impl<'a> Case<'a> {
     ) -> Finding {
         let found = self.degraded(criterion);
         sooner(next, found.ahead);
-        let bridge = TimeDelta::seconds(self.force.rules.correlation.bridge);
-        let counts = longest.map(|required| (Count::Longest { bridge }, required));
-        let counts = counts.into_iter().chain(
-            total.map(|(required, within)| (Count::Within(TimeDelta::seconds(within)), required)),
-        );
+        let bridge = TimeDelta::seconds(self.policy.rules.correlation.bridge);
+        let counts = longest.map(|required| (DegradationMetric::Longest { bridge }, required));
+        let counts = counts.into_iter().chain(total.map(|(required, within)| {
+            (
+                DegradationMetric::Within(TimeDelta::seconds(within)),
+                required,
+            )
+        }));
         // Either way of counting suffices; the one that is closest speaks.
         let taken = counts.map(|(count, required)| self.count(&found, count, required, next));
         let best = taken.max_by(|(a, _), (b, _)| {
@@ -330,11 +333,11 @@ impl<'a> Case<'a> {
 
     fn count(
         &self,
-        found: &Degraded,
-        count: Count,
+        found: &DegradedTime,
+        count: DegradationMetric,
         required: i64,
         next: &mut Option<Time>,
-    ) -> (Measure, Count) {
+    ) -> (Measure, DegradationMetric) {
         let needed = TimeDelta::seconds(required);
         if found.lasting && count.of(&found.lower) < needed {
             sooner(next, count.reached(&found.lower, needed, self.now));

@@ -3,16 +3,16 @@
 use chrono::TimeDelta;
 
 use super::expr_context;
-use super::{Case, Finding, Others, sooner};
-use crate::engine::InForce;
+use super::{EvaluationContext, Finding, OtherIncidents, sooner};
+use crate::engine::Policy;
 use crate::engine::announce::explanation;
-use crate::engine::incident::index::{Thing, began, scopes};
+use crate::engine::incident::index::{RecurrenceKey, began, scopes};
 use crate::expr::Truth;
 use crate::expr::facts::Facts;
 use crate::model::Time;
 use crate::model::event::{Answer, ConditionState, EventId, Fact, Severity};
 use crate::model::incident::{
-    CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, Signal, SpanState, Standing,
+    CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, ReviewState, Signal, SpanState,
     Unit, Verdict,
 };
 use crate::rules::{Comparison, Criterion, Test};
@@ -25,7 +25,7 @@ const OFTEN_WITHIN: TimeDelta = TimeDelta::days(30);
 const UNSTATED_CLOSENESS: f64 = 0.5;
 
 /// Something that nearly happened, with what its score is made of.
-struct Near {
+struct NearMissCandidate {
     event: EventId,
     what: String,
     at: Time,
@@ -36,7 +36,7 @@ struct Near {
 }
 
 /// A near miss of a scope, as it competes for a place.
-struct Rival {
+struct Competitor {
     at: Time,
     score: f64,
     id: IncidentId,
@@ -44,7 +44,7 @@ struct Rival {
 }
 
 /// The stretch in which an incident's near miss competes, and what came of that.
-enum Period {
+enum QuotaPeriod {
     /// It is too close to something that was held.
     NotQuiet {
         held: String,
@@ -64,7 +64,7 @@ enum Period {
     },
 }
 
-impl Case<'_> {
+impl EvaluationContext<'_> {
     pub(crate) fn near_miss(
         &self,
         criterion: &Criterion,
@@ -115,7 +115,7 @@ impl Case<'_> {
     fn compete(
         &self,
         criterion: &Criterion,
-        best: &Near,
+        best: &NearMissCandidate,
         floor: f64,
         quiet_for: TimeDelta,
         at_most: (u32, TimeDelta),
@@ -123,7 +123,7 @@ impl Case<'_> {
     ) -> (Outcome, (String, String)) {
         let what = &best.what;
         match self.period(criterion, best, floor, quiet_for, at_most) {
-            Period::NotQuiet { held, quiet_from } => {
+            QuotaPeriod::NotQuiet { held, quiet_from } => {
                 let words = format!(
                     "{what} was close, but the time was not quiet: a postmortem on {held} was held within {}.",
                     explanation::span(quiet_for)
@@ -139,7 +139,7 @@ impl Case<'_> {
                     ),
                 )
             }
-            Period::Open { tick, rivals } => {
+            QuotaPeriod::Open { tick, rivals } => {
                 sooner(next, Some(tick));
                 let when = explanation::instant(tick);
                 let (of, best_of) = (
@@ -154,7 +154,7 @@ impl Case<'_> {
                     (words, format!("No better one until {when}.")),
                 )
             }
-            Period::Won { rivals } => {
+            QuotaPeriod::Won { rivals } => {
                 let outcome = if best.truth == Truth::True {
                     Outcome::Met
                 } else {
@@ -174,7 +174,7 @@ impl Case<'_> {
                     ),
                 )
             }
-            Period::Lost { to, score } => {
+            QuotaPeriod::Lost { to, score } => {
                 let score = explanation::score(score);
                 let words = format!(
                     "{what} was close, but {to} was more so in the same period (score {score})."
@@ -188,16 +188,16 @@ impl Case<'_> {
     fn period(
         &self,
         criterion: &Criterion,
-        best: &Near,
+        best: &NearMissCandidate,
         floor: f64,
         quiet_for: TimeDelta,
         (most, length): (u32, TimeDelta),
-    ) -> Period {
+    ) -> QuotaPeriod {
         let scope = self
             .others
             .index
             .of_scope(&self.incident.id, scopes(self.incident));
-        let mut rivals: Vec<Rival> = scope
+        let mut rivals: Vec<Competitor> = scope
             .iter()
             .filter_map(|id| self.others.get(id))
             // An answer takes it out, and so does another reason to look into it.
@@ -207,9 +207,9 @@ impl Case<'_> {
                     && !other.signals.iter().any(was_degraded)
             })
             .filter_map(|other| {
-                let near = Case::new(other, self.others, self.force, self.now)
+                let near = EvaluationContext::new(other, self.others, self.policy, self.now)
                     .best_near_miss(criterion)?;
-                (near.score >= floor).then(|| Rival {
+                (near.score >= floor).then(|| Competitor {
                     at: near.at,
                     score: near.score,
                     id: other.id.clone(),
@@ -221,7 +221,7 @@ impl Case<'_> {
             .iter()
             .filter_map(|id| held_at(self.others.get(id)?))
             .collect();
-        let ours = Rival {
+        let ours = Competitor {
             at: best.at,
             score: best.score,
             id: self.incident.id.clone(),
@@ -243,7 +243,7 @@ impl Case<'_> {
                 (last, quiet_from.filter(|from| *from > end))
             {
                 if rival.id == id {
-                    return Period::NotQuiet {
+                    return QuotaPeriod::NotQuiet {
                         held: (*held).to_owned(),
                         quiet_from,
                     };
@@ -256,17 +256,17 @@ impl Case<'_> {
             }
         }
         let Some(tick) = tick else {
-            return Period::Open {
+            return QuotaPeriod::Open {
                 tick: at + length,
                 rivals: 1,
             };
         };
-        let mut contest: Vec<&Rival> = rivals
+        let mut contest: Vec<&Competitor> = rivals
             .iter()
             .filter(|rival| tick - length <= rival.at && rival.at <= tick)
             .collect();
         if self.now < tick {
-            return Period::Open {
+            return QuotaPeriod::Open {
                 tick,
                 rivals: contest.len(),
             };
@@ -279,18 +279,18 @@ impl Case<'_> {
         });
         let most = usize::try_from(most).unwrap_or(usize::MAX);
         match contest.iter().position(|rival| rival.id == id) {
-            Some(place) if place >= most => Period::Lost {
+            Some(place) if place >= most => QuotaPeriod::Lost {
                 to: contest[0].what.clone(),
                 score: contest[0].score,
             },
-            _ => Period::Won {
+            _ => QuotaPeriod::Won {
                 rivals: contest.len(),
             },
         }
     }
 
     /// The near miss of this incident from which there is most to learn.
-    fn best_near_miss(&self, criterion: &Criterion) -> Option<Near> {
+    fn best_near_miss(&self, criterion: &Criterion) -> Option<NearMissCandidate> {
         let reported = self.rest.iter().filter_map(|event| match &event.fact {
             Fact::NearMiss(near) => {
                 let thing = (
@@ -356,9 +356,9 @@ impl Case<'_> {
         at: Time,
         (score, factors): (f64, Vec<Factor>),
         part: &Facts,
-    ) -> Near {
+    ) -> NearMissCandidate {
         let truth = self.holds(criterion, Some(part));
-        Near {
+        NearMissCandidate {
             event,
             what: explanation::clip(what, 120),
             at,
@@ -375,7 +375,7 @@ impl Case<'_> {
         closeness: Option<(f64, &str)>,
         by_luck: bool,
         barriers_left: Option<u32>,
-        thing: &Thing,
+        thing: &RecurrenceKey,
     ) -> (f64, Vec<Factor>) {
         let factor = |name: &str, value: f64, why: &str| Factor {
             name: name.to_owned(),
@@ -421,7 +421,7 @@ impl Case<'_> {
     /// The worst value of a condition against the threshold that makes it degraded.
     fn measured_closeness(&self, signal: &Signal) -> Option<(f64, &'static str)> {
         let rule = self
-            .force
+            .policy
             .rules
             .conditions
             .iter()
@@ -453,16 +453,16 @@ impl Case<'_> {
 
 /// What others that compete with it, or wait for a quiet time, ask of an incident.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Stance {
+pub(crate) struct NearMissState {
     scores: Vec<(String, Option<f64>, Vec<EventId>)>,
     announced: Option<(Time, Vec<String>)>,
-    standing: Standing,
+    standing: ReviewState,
     answered: bool,
     degraded: bool,
     scopes: Vec<String>,
 }
 
-pub(crate) fn stance(incident: &Incident) -> Stance {
+pub(crate) fn stance(incident: &Incident) -> NearMissState {
     let of_near_misses = incident
         .verdicts
         .iter()
@@ -474,7 +474,7 @@ pub(crate) fn stance(incident: &Incident) -> Stance {
             verdict.evidence.clone(),
         )
     };
-    Stance {
+    NearMissState {
         scores: of_near_misses.map(score).collect(),
         announced: incident
             .announced
@@ -500,7 +500,7 @@ fn held_at(incident: &Incident) -> Option<(Time, &str)> {
     let announced = incident
         .announced
         .as_ref()
-        .filter(|_| incident.standing == Standing::Held)?;
+        .filter(|_| incident.standing == ReviewState::Held)?;
     let accepted = incident
         .review
         .as_ref()
@@ -523,8 +523,8 @@ fn was_degraded(signal: &Signal) -> bool {
 /// Whether a near miss alone asks for a suggestion, and others have had the place: late news may show a better one when that is past.
 pub(crate) fn quota_is_used(
     incident: &Incident,
-    others: &Others,
-    force: &InForce,
+    others: &OtherIncidents,
+    policy: &Policy,
     now: Time,
 ) -> bool {
     let asking = incident
@@ -535,7 +535,7 @@ pub(crate) fn quota_is_used(
         .filter(|verdict| verdict.decision >= incident.decision)
         .map(|verdict| verdict.criterion.as_str());
     let quota = |name: &str| {
-        force
+        policy
             .rules
             .criteria
             .iter()

@@ -16,12 +16,12 @@ const AT_HAND: usize = 8;
 
 /// The sorts that were met last, with what was found for each: of a storm's signals nearly all have one of a few.
 #[derive(Debug)]
-pub(crate) struct Lately<T> {
+pub(crate) struct RecentClasses<T> {
     met: [Option<(Arc<Sort>, T)>; AT_HAND],
     next: usize,
 }
 
-impl<T> Default for Lately<T> {
+impl<T> Default for RecentClasses<T> {
     fn default() -> Self {
         Self {
             met: Default::default(),
@@ -30,7 +30,7 @@ impl<T> Default for Lately<T> {
     }
 }
 
-impl<T: Clone> Lately<T> {
+impl<T: Clone> RecentClasses<T> {
     /// What was found for that very sort, or what `find` finds.
     pub(crate) fn or_find(&mut self, sort: &Arc<Sort>, find: impl FnOnce() -> T) -> T {
         if let Some((_, found)) = self
@@ -49,7 +49,7 @@ impl<T: Clone> Lately<T> {
 }
 
 /// The signals of an incident, sorted.
-pub(crate) struct Sorts<'a> {
+pub(crate) struct SignalClasses<'a> {
     incident: &'a Incident,
     /// Which sort each signal is of.
     of: Vec<u32>,
@@ -59,10 +59,10 @@ pub(crate) struct Sorts<'a> {
     labels: OnceCell<Vec<LabelsOf<'a>>>,
 }
 
-impl<'a> Sorts<'a> {
+impl<'a> SignalClasses<'a> {
     pub(crate) fn of(incident: &'a Incident) -> Self {
         let mut known: HashMap<&'a Sort, u32> = HashMap::default();
-        let mut lately = Lately::default();
+        let mut lately = RecentClasses::default();
         let mut sorts = Self {
             incident,
             of: Vec::with_capacity(incident.signals.len()),

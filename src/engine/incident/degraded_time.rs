@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::intervals::{Stretch, inside, longest, most_within, runs, union};
+use super::intervals::{Interval, inside, longest, most_within, runs, union};
 use crate::expr::Truth;
 use crate::model::Time;
 use crate::model::event::EventId;
@@ -10,11 +10,11 @@ use crate::model::incident::{Phase, Signal, SpanState};
 
 /// The stretches that count, with both readings of what is unknown.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Degraded {
+pub(crate) struct DegradedTime {
     /// Surely degraded.
-    pub(crate) lower: Vec<Stretch>,
+    pub(crate) lower: Vec<Interval>,
     /// Degraded for all we know.
-    pub(crate) upper: Vec<Stretch>,
+    pub(crate) upper: Vec<Interval>,
     /// Whether a stretch that counts still lasts.
     pub(crate) lasting: bool,
     /// Whether one that may count still lasts.
@@ -33,8 +33,8 @@ pub(crate) fn degraded<'a>(
     phase: Phase,
     over: Time,
     now: Time,
-) -> Degraded {
-    let mut found = Degraded::default();
+) -> DegradedTime {
+    let mut found = DegradedTime::default();
     for (signal, passes) in signals {
         if passes == Truth::False {
             continue;
@@ -56,7 +56,7 @@ pub(crate) fn degraded<'a>(
             } else {
                 now
             };
-            let stretch = Stretch {
+            let stretch = Interval {
                 start: span.start,
                 end: span.end.unwrap_or(lasts).min(now),
             };
@@ -84,7 +84,7 @@ pub(crate) fn degraded<'a>(
 
 /// How `longest` and `total` count.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Count {
+pub(crate) enum DegradationMetric {
     /// The longest run, gaps shorter than the bridge bridged.
     Longest {
         /// The bridge.
@@ -94,8 +94,8 @@ pub(crate) enum Count {
     Within(TimeDelta),
 }
 
-impl Count {
-    pub(crate) fn of(self, united: &[Stretch]) -> TimeDelta {
+impl DegradationMetric {
+    pub(crate) fn of(self, united: &[Interval]) -> TimeDelta {
         match self {
             Self::Longest { bridge } => longest(united, bridge),
             Self::Within(window) => most_within(united, window),
@@ -105,7 +105,7 @@ impl Count {
     /// The earliest instant at which `required` could be reached if what lasts goes on.
     pub(crate) fn reached(
         self,
-        united: &[Stretch],
+        united: &[Interval],
         required: TimeDelta,
         now: Time,
     ) -> Option<Time> {
@@ -117,7 +117,7 @@ impl Count {
                 .map_or(TimeDelta::zero(), |run| run.length),
             Self::Within(window) => inside(
                 united,
-                Stretch {
+                Interval {
                     start: now - window,
                     end: now,
                 },

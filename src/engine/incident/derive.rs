@@ -6,19 +6,20 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::id::natural_name;
-use super::index::Gist;
+use super::index::IncidentSummary;
 use super::{index, milestones, responders, signals};
 use crate::engine::announce::explanation;
-use crate::engine::correlation::{Group, Neighbourhood, natural_id, opens};
-use crate::engine::criteria::Others;
+use crate::engine::correlation::{EventGroup, Partition, natural_id, opens};
+use crate::engine::criteria::OtherIncidents;
 use crate::engine::{
-    Changes, InForce, State, Tracked, announce, criteria, moment, opener, unassigned_key,
+    IncidentChanges, Policy, State, TrackedIncident, announce, criteria, moment, opener,
+    unassigned_key,
 };
 use crate::model::Time;
 use crate::model::directory::Identities;
 use crate::model::event::{Event, EventId, Fact, Severity};
 use crate::model::incident::{
-    Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, Signal, Standing,
+    Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, ReviewState, Signal,
 };
 use crate::model::member::Members;
 
@@ -30,12 +31,12 @@ pub(crate) fn due(incident: &Incident, now: Time) -> Option<Time> {
 }
 
 /// The phase at `now`, since when, and when it next changes if nothing happens.
-fn phase(group: &Group, force: &InForce, now: Time) -> (Phase, Time, Option<Time>) {
+fn phase(group: &EventGroup, policy: &Policy, now: Time) -> (Phase, Time, Option<Time>) {
     let began = group.opener().occurred_at;
     if group.is_open() {
         return (Phase::Active, began, None);
     }
-    let rules = &force.rules.correlation;
+    let rules = &policy.rules.correlation;
     let resolved = group.last_activity + TimeDelta::seconds(rules.settle);
     let closed = group.last_activity + TimeDelta::seconds(rules.reopen_within.max(rules.settle));
     if now < resolved {
@@ -48,7 +49,12 @@ fn phase(group: &Group, force: &InForce, now: Time) -> (Phase, Time, Option<Time
 }
 
 /// Makes the incidents of `home` what its groups say.
-pub(crate) fn reconcile(state: &mut State, home: &str, force: &InForce, changes: &mut Changes) {
+pub(crate) fn reconcile(
+    state: &mut State,
+    home: &str,
+    policy: &Policy,
+    changes: &mut IncidentChanges,
+) {
     let before = state.residents.remove(home).unwrap_or_default();
     let Some(hood) = state.neighbourhoods.get(home) else {
         return;
@@ -113,7 +119,7 @@ pub(crate) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
                 .map_or_else(|| natural_id(g), |(_, id)| id.clone())
         })
         .collect();
-    let whole: Vec<(Members, Standpoint)> = hood
+    let whole: Vec<(Members, MemberFingerprint)> = hood
         .incidents()
         .iter()
         .map(|group| whole(hood, group, &state.planned(home)))
@@ -136,13 +142,21 @@ pub(crate) fn reconcile(state: &mut State, home: &str, force: &InForce, changes:
             .iter()
             .find(|(moved, _)| moved == id)
             .map(|(_, index)| ids[*index].clone());
-        state.take(id, force);
+        state.take(id, policy);
         changes.removed.insert(id.clone(), heir);
     }
     state.residents.insert(home.to_owned(), residents);
     for index in stale {
         changes.removed.remove(&ids[index]);
-        derive(state, home, index, ids[index].clone(), force, changes, true);
+        derive(
+            state,
+            home,
+            index,
+            ids[index].clone(),
+            policy,
+            changes,
+            true,
+        );
     }
 }
 
@@ -158,7 +172,11 @@ pub(crate) fn release(state: &mut State, home: &str) {
 
 /// A group's members with what came before it and the work that was planned for its time, and what tells whether they are others than
 /// before.
-fn whole(hood: &Neighbourhood, group: &Group, planned: &[Arc<Event>]) -> (Members, Standpoint) {
+fn whole(
+    hood: &Partition,
+    group: &EventGroup,
+    planned: &[Arc<Event>],
+) -> (Members, MemberFingerprint) {
     let mut context: Vec<Arc<Event>> = hood.context(group).cloned().collect();
     if !planned.is_empty() {
         context.extend(
@@ -176,7 +194,7 @@ fn whole(hood: &Neighbourhood, group: &Group, planned: &[Arc<Event>]) -> (Member
         .filter(|event| hood.history.is_rollback(event))
         .map(|event| event.id)
         .collect();
-    let standpoint = Standpoint {
+    let standpoint = MemberFingerprint {
         sum: group.members.sum(),
         context: context.iter().map(|event| event.id).collect(),
         rollbacks,
@@ -198,14 +216,14 @@ fn whole(hood: &Neighbourhood, group: &Group, planned: &[Arc<Event>]) -> (Member
 
 /// What tells whether an incident's members are others than before.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Standpoint {
+pub(crate) struct MemberFingerprint {
     sum: u128,
     context: Vec<EventId>,
     /// Those of its changes that went back, which hangs on changes elsewhere too.
     rollbacks: Vec<EventId>,
 }
 
-impl Standpoint {
+impl MemberFingerprint {
     pub(crate) fn of(incident: &Incident) -> Self {
         let (context, own): (Vec<&Member>, Vec<&Member>) = incident
             .members
@@ -222,7 +240,7 @@ impl Standpoint {
 }
 
 /// The events of a group that an incident can be named after.
-fn opening(group: &Group) -> impl Iterator<Item = &Event> {
+fn opening(group: &EventGroup) -> impl Iterator<Item = &Event> {
     group
         .members
         .iter()
@@ -234,8 +252,8 @@ fn opening(group: &Group) -> impl Iterator<Item = &Event> {
 pub(crate) fn rejudge_one(
     state: &mut State,
     id: &IncidentId,
-    force: &InForce,
-    changes: &mut Changes,
+    policy: &Policy,
+    changes: &mut IncidentChanges,
 ) {
     let place = state
         .incidents
@@ -250,7 +268,7 @@ pub(crate) fn rejudge_one(
             Some((Arc::clone(home), index))
         });
     match place {
-        Some((home, index)) => derive(state, &home, index, id.clone(), force, changes, false),
+        Some((home, index)) => derive(state, &home, index, id.clone(), policy, changes, false),
         None => state.timers.retain(|(_, timed)| timed != id),
     }
 }
@@ -261,8 +279,8 @@ fn derive(
     home: &str,
     index: usize,
     id: IncidentId,
-    force: &InForce,
-    changes: &mut Changes,
+    policy: &Policy,
+    changes: &mut IncidentChanges,
     others: bool,
 ) {
     let now = state.now;
@@ -274,7 +292,7 @@ fn derive(
     };
     let before = state.incidents.get(&id);
     let (members, standpoint) = whole(hood, group, &state.planned(home));
-    let more = more_signals(group, &members, before, &standpoint, force);
+    let more = more_signals(group, &members, before, &standpoint, policy);
     let signals = match (more, state.incidents.get_mut(&id)) {
         (Some(mut more), Some(tracked)) => {
             state.pool.share_sorts(&mut more);
@@ -290,35 +308,35 @@ fn derive(
             signals
         }
         _ => {
-            let mut signals = signals::signals(&members, group.comes_again(), force);
+            let mut signals = signals::signals(&members, group.comes_again(), policy);
             state.pool.share_sorts(&mut signals);
             signals
         }
     };
     debug_assert_eq!(
         signals,
-        signals::signals(&members, true, force),
+        signals::signals(&members, true, policy),
         "what was added is all that there is"
     );
     let before = state.incidents.get(&id);
     let previous = before.map(|tracked| &*tracked.incident);
     let identities = responders::identities(&members, &state.places);
-    let parts = Parts {
+    let parts = DerivationInputs {
         members,
         signals,
         identities,
         rollbacks: standpoint.rollbacks.clone(),
     };
-    let (mut incident, mut due) = incident(id.clone(), group, parts, previous, force, now);
-    let all = Others {
+    let (mut incident, mut due) = incident(id.clone(), group, parts, previous, policy, now);
+    let all = OtherIncidents {
         incidents: &state.incidents,
         index: &state.index,
     };
-    let (verdicts, crossing) = criteria::verdicts(&incident, all, force, now);
+    let (verdicts, crossing) = criteria::verdicts(&incident, all, policy, now);
     due = due.into_iter().chain(crossing).min();
     incident.decision = announce::decide(&verdicts, incident.phase);
     incident.verdicts = verdicts;
-    announce::announce(&mut incident, &all, force, now);
+    announce::announce(&mut incident, &all, policy, now);
     incident.reason = explanation::reason(&incident);
     if let Some(previous) = previous {
         incident.bundle.clone_from(&previous.bundle);
@@ -334,7 +352,7 @@ fn derive(
     } else {
         named_after
     };
-    let gist = Gist::of(&incident);
+    let gist = IncidentSummary::of(&incident);
     let home = before
         .map(|tracked| &tracked.home)
         .filter(|known| ***known == *home)
@@ -344,7 +362,7 @@ fn derive(
         hood.derived(index);
     }
     state.put(
-        Tracked {
+        TrackedIncident {
             incident: Arc::new(incident),
             due,
             named_after,
@@ -352,17 +370,17 @@ fn derive(
             gist,
             home,
         },
-        force,
+        policy,
     );
 }
 
 /// The signals beside those of the last time, where all that has happened is that more alerts fire.
 fn more_signals(
-    group: &Group,
+    group: &EventGroup,
     members: &Members,
-    before: Option<&Tracked>,
-    now: &Standpoint,
-    force: &InForce,
+    before: Option<&TrackedIncident>,
+    now: &MemberFingerprint,
+    policy: &Policy,
 ) -> Option<Vec<Signal>> {
     let before =
         before.filter(|before| before.standpoint.context.is_empty() && now.context.is_empty())?;
@@ -371,7 +389,7 @@ fn more_signals(
         Fact::Maintenance(_) => true,
         _ => false,
     });
-    if work || !force.maintenance.is_empty() {
+    if work || !policy.maintenance.is_empty() {
         return None;
     }
     let (sum, joined, taken) = group.news()?;
@@ -392,26 +410,26 @@ impl State {
     }
 
     /// Takes in an incident, and with it note of whom its change concerns.
-    fn put(&mut self, tracked: Tracked, force: &InForce) {
+    fn put(&mut self, tracked: TrackedIncident, policy: &Policy) {
         let before = self.leave(&tracked.incident.id);
         self.concern(
             &tracked.incident.id,
             before.as_ref().map(|before| &before.gist),
             Some(&tracked.gist),
-            force,
+            policy,
         );
         self.enter(tracked);
     }
 
     /// Lets go of an incident that is no more.
-    fn take(&mut self, id: &IncidentId, force: &InForce) {
+    fn take(&mut self, id: &IncidentId, policy: &Policy) {
         if let Some(tracked) = self.leave(id) {
-            self.concern(id, Some(&tracked.gist), None, force);
+            self.concern(id, Some(&tracked.gist), None, policy);
         }
     }
 
     /// Enters an incident in every list.
-    pub(crate) fn enter(&mut self, tracked: Tracked) {
+    pub(crate) fn enter(&mut self, tracked: TrackedIncident) {
         let id = tracked.incident.id.clone();
         self.index.add(&id, &tracked.gist);
         match tracked.due {
@@ -427,7 +445,7 @@ impl State {
     }
 
     /// Strikes an incident from every list.
-    pub(crate) fn leave(&mut self, id: &IncidentId) -> Option<Tracked> {
+    pub(crate) fn leave(&mut self, id: &IncidentId) -> Option<TrackedIncident> {
         let tracked = self.incidents.remove(id)?;
         self.index.remove(id, &tracked.gist);
         match tracked.due {
@@ -444,9 +462,9 @@ impl State {
     fn concern(
         &mut self,
         id: &IncidentId,
-        before: Option<&Gist>,
-        after: Option<&Gist>,
-        force: &InForce,
+        before: Option<&IncidentSummary>,
+        after: Option<&IncidentSummary>,
+        policy: &Policy,
     ) {
         if before.and_then(|gist| gist.standing) != after.and_then(|gist| gist.standing) {
             self.unbundled = true;
@@ -458,7 +476,7 @@ impl State {
                 .filter_map(|gist| Some((gist.first_at?, id.clone())));
             self.moved = self.moved.take().into_iter().chain(moved).min();
         }
-        if force.asks_near_misses()
+        if policy.asks_near_misses()
             && before.map(|gist| &gist.stance) != after.map(|gist| &gist.stance)
         {
             for gist in [before, after].into_iter().flatten() {
@@ -472,11 +490,12 @@ impl State {
                 self.concerned.extend(rivals);
             }
         }
-        let things = |gist: Option<&Gist>| gist.map(|gist| (gist.things.clone(), gist.began));
+        let things =
+            |gist: Option<&IncidentSummary>| gist.map(|gist| (gist.things.clone(), gist.began));
         // The opening event is what others cite.
-        let cited = |gist: Option<&Gist>| gist.and_then(|gist| gist.cited);
+        let cited = |gist: Option<&IncidentSummary>| gist.and_then(|gist| gist.cited);
         let (was, is) = (things(before), things(after));
-        let Some(within) = force
+        let Some(within) = policy
             .comes_back_within()
             .filter(|_| was != is || cited(before) != cited(after))
         else {
@@ -512,7 +531,7 @@ fn seen(incident: &Incident) -> impl PartialEq + '_ {
 }
 
 /// What an incident is made of.
-struct Parts {
+struct DerivationInputs {
     members: Members,
     signals: Vec<Signal>,
     identities: Identities,
@@ -522,13 +541,13 @@ struct Parts {
 /// Everything but the verdicts, and when the phase or a maintenance window next changes something.
 fn incident(
     id: IncidentId,
-    group: &Group,
-    parts: Parts,
+    group: &EventGroup,
+    parts: DerivationInputs,
     previous: Option<&Incident>,
-    force: &InForce,
+    policy: &Policy,
     now: Time,
 ) -> (Incident, Option<Time>) {
-    let Parts {
+    let DerivationInputs {
         members,
         signals,
         identities,
@@ -550,14 +569,14 @@ fn incident(
         }
         last = Some(service);
     }
-    let (phase, phase_since, phase_due) = phase(group, force, now);
+    let (phase, phase_since, phase_due) = phase(group, policy, now);
     let told = members
         .told()
         .filter_map(|member| match &member.event.fact {
             Fact::Maintenance(window) => Some((window.from, window.to)),
             _ => None,
         });
-    let windows = force
+    let windows = policy
         .maintenance
         .iter()
         .map(|window| (window.from, window.to))
@@ -581,7 +600,7 @@ fn incident(
         } else {
             None
         },
-        scope: force.owners(&services),
+        scope: policy.owners(&services),
         services,
         severity,
         environment: opener.environment.as_deref().map(str::to_owned),
@@ -591,7 +610,7 @@ fn incident(
             &rollbacks,
             phase,
             group.last_activity,
-            &|event| force.who.acted(event, &identities),
+            &|event| policy.who.acted(event, &identities),
         ),
         phase,
         phase_since,
@@ -602,7 +621,7 @@ fn incident(
         decision: Decision::None,
         announced: previous.and_then(|incident| incident.announced.clone()),
         review: announce::review(&group.members, previous),
-        standing: Standing::None,
+        standing: ReviewState::None,
         reason: String::new(),
         bundle: None,
         identities,

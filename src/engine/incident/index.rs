@@ -6,32 +6,32 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use crate::engine::announce::bundle;
-use crate::engine::announce::bundle::Lead;
+use crate::engine::announce::bundle::BundleLead;
 use crate::engine::criteria::near_miss;
-use crate::engine::criteria::near_miss::Stance;
+use crate::engine::criteria::near_miss::NearMissState;
 use crate::engine::opener;
 use crate::model::Time;
 use crate::model::event::{EventId, Fact};
 use crate::model::incident::{Incident, IncidentId, SpanState};
 
 /// When an incident was first made known, and which.
-pub(crate) type Turn = (Time, IncidentId);
+pub(crate) type AnnouncementKey = (Time, IncidentId);
 
 /// What can come back: a service and the alert or condition that opened an incident of it, or what nearly happened to it.
-pub(crate) type Thing = (Arc<str>, Arc<str>);
+pub(crate) type RecurrenceKey = (Arc<str>, Arc<str>);
 
 /// Incidents by what others ask of them.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Index {
-    things: BTreeMap<Thing, BTreeSet<(Time, IncidentId)>>,
+pub(crate) struct IncidentIndex {
+    things: BTreeMap<RecurrenceKey, BTreeSet<(Time, IncidentId)>>,
     /// Near misses, and incidents that were made known, by scope.
     scopes: BTreeMap<String, BTreeSet<IncidentId>>,
     /// In the order in which they were first made known.
-    announced: BTreeSet<Turn>,
+    announced: BTreeSet<AnnouncementKey>,
 }
 
-impl Index {
-    pub(crate) fn add(&mut self, id: &IncidentId, gist: &Gist) {
+impl IncidentIndex {
+    pub(crate) fn add(&mut self, id: &IncidentId, gist: &IncidentSummary) {
         for thing in &gist.things {
             self.things
                 .entry(thing.clone())
@@ -50,7 +50,7 @@ impl Index {
             .extend(gist.first_at.map(|first_at| (first_at, id.clone())));
     }
 
-    pub(crate) fn remove(&mut self, id: &IncidentId, gist: &Gist) {
+    pub(crate) fn remove(&mut self, id: &IncidentId, gist: &IncidentSummary) {
         for thing in &gist.things {
             if let Some(list) = self.things.get_mut(thing) {
                 list.remove(&(gist.began, id.clone()));
@@ -75,7 +75,7 @@ impl Index {
     /// The incidents of that thing which began after `since` and not after `until`.
     pub(crate) fn of_thing(
         &self,
-        thing: &Thing,
+        thing: &RecurrenceKey,
         since: Time,
         until: Time,
     ) -> impl Iterator<Item = &(Time, IncidentId)> {
@@ -103,15 +103,18 @@ impl Index {
     }
 
     /// Those that were made known then and later.
-    pub(crate) fn announced_from(&self, from: &Turn) -> impl Iterator<Item = &Turn> {
+    pub(crate) fn announced_from(
+        &self,
+        from: &AnnouncementKey,
+    ) -> impl Iterator<Item = &AnnouncementKey> {
         self.announced.range(from..)
     }
 }
 
 /// What others ask of an incident, so that they need not go through it.
 #[derive(Debug, Clone)]
-pub(crate) struct Gist {
-    pub(crate) things: BTreeSet<Thing>,
+pub(crate) struct IncidentSummary {
+    pub(crate) things: BTreeSet<RecurrenceKey>,
     pub(crate) scopes: Vec<String>,
     pub(crate) began: Time,
     /// Its opening event, which others cite.
@@ -122,11 +125,11 @@ pub(crate) struct Gist {
     /// What bundles are put together by.
     pub(crate) standing: Option<(Option<bool>, Time)>,
     /// What it is to bundles.
-    pub(crate) lead: Option<Lead>,
-    pub(crate) stance: Stance,
+    pub(crate) lead: Option<BundleLead>,
+    pub(crate) stance: NearMissState,
 }
 
-impl Gist {
+impl IncidentSummary {
     pub(crate) fn of(incident: &Incident) -> Self {
         let announced = incident.announced.as_ref();
         Self {
@@ -158,7 +161,7 @@ pub(crate) fn scopes(incident: &Incident) -> &[String] {
 }
 
 /// What came back is the same when service and opening alert or condition are.
-pub(crate) fn opening_thing(incident: &Incident) -> Option<Thing> {
+pub(crate) fn opening_thing(incident: &Incident) -> Option<RecurrenceKey> {
     let opener = opener(incident)?;
     let service = opener
         .service
@@ -173,7 +176,7 @@ pub(crate) fn opening_thing(incident: &Incident) -> Option<Thing> {
 }
 
 /// What nearly happened, as something that can come back.
-pub(crate) fn near_things(incident: &Incident) -> impl Iterator<Item = Thing> + '_ {
+pub(crate) fn near_things(incident: &Incident) -> impl Iterator<Item = RecurrenceKey> + '_ {
     let reported = incident
         .members
         .told()
@@ -199,7 +202,7 @@ pub(crate) fn near_things(incident: &Incident) -> impl Iterator<Item = Thing> + 
 }
 
 /// All of an incident that can come back.
-pub(crate) fn things(incident: &Incident) -> BTreeSet<Thing> {
+pub(crate) fn things(incident: &Incident) -> BTreeSet<RecurrenceKey> {
     opening_thing(incident)
         .into_iter()
         .chain(near_things(incident))

@@ -6,16 +6,16 @@ use crate::model::Time;
 
 /// A half-open stretch `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Stretch {
+pub(crate) struct Interval {
     pub(crate) start: Time,
     pub(crate) end: Time,
 }
 
 /// The union of stretches, in order, without overlap; empty ones vanish.
-pub(crate) fn union(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
+pub(crate) fn union(mut stretches: Vec<Interval>) -> Vec<Interval> {
     stretches.retain(|stretch| stretch.start < stretch.end);
     stretches.sort_unstable();
-    let mut united: Vec<Stretch> = Vec::with_capacity(stretches.len());
+    let mut united: Vec<Interval> = Vec::with_capacity(stretches.len());
     for stretch in stretches {
         match united.last_mut() {
             Some(last) if stretch.start <= last.end => last.end = last.end.max(stretch.end),
@@ -27,7 +27,7 @@ pub(crate) fn union(mut stretches: Vec<Stretch>) -> Vec<Stretch> {
 
 /// One run of degraded time whose gaps are all shorter than the bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Run {
+pub(crate) struct IntervalRun {
     /// Where it begins.
     pub(crate) start: Time,
     /// Where it ends.
@@ -37,8 +37,8 @@ pub(crate) struct Run {
 }
 
 /// Joins united stretches across gaps shorter than `bridge`.
-pub(crate) fn runs(united: &[Stretch], bridge: TimeDelta) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+pub(crate) fn runs(united: &[Interval], bridge: TimeDelta) -> Vec<IntervalRun> {
+    let mut runs: Vec<IntervalRun> = Vec::new();
     for stretch in united {
         let length = stretch.end - stretch.start;
         match runs.last_mut() {
@@ -46,7 +46,7 @@ pub(crate) fn runs(united: &[Stretch], bridge: TimeDelta) -> Vec<Run> {
                 run.end = stretch.end;
                 run.length += length;
             }
-            _ => runs.push(Run {
+            _ => runs.push(IntervalRun {
                 start: stretch.start,
                 end: stretch.end,
                 length,
@@ -57,7 +57,7 @@ pub(crate) fn runs(united: &[Stretch], bridge: TimeDelta) -> Vec<Run> {
 }
 
 /// The length of the longest run, zero when there is none.
-pub(crate) fn longest(united: &[Stretch], bridge: TimeDelta) -> TimeDelta {
+pub(crate) fn longest(united: &[Interval], bridge: TimeDelta) -> TimeDelta {
     runs(united, bridge)
         .iter()
         .map(|run| run.length)
@@ -66,7 +66,7 @@ pub(crate) fn longest(united: &[Stretch], bridge: TimeDelta) -> TimeDelta {
 }
 
 /// The most time that any window of length `within` holds.
-pub(crate) fn most_within(united: &[Stretch], within: TimeDelta) -> TimeDelta {
+pub(crate) fn most_within(united: &[Interval], within: TimeDelta) -> TimeDelta {
     // The best window can be slid until it starts where a stretch starts or ends where one ends.
     let starts = united.iter().map(|stretch| stretch.start);
     let ends = united.iter().map(|stretch| stretch.end - within);
@@ -75,7 +75,7 @@ pub(crate) fn most_within(united: &[Stretch], within: TimeDelta) -> TimeDelta {
         .map(|from| {
             inside(
                 united,
-                Stretch {
+                Interval {
                     start: from,
                     end: from + within,
                 },
@@ -86,7 +86,7 @@ pub(crate) fn most_within(united: &[Stretch], within: TimeDelta) -> TimeDelta {
 }
 
 /// How much of the united stretches lies inside `window`.
-pub(crate) fn inside(united: &[Stretch], window: Stretch) -> TimeDelta {
+pub(crate) fn inside(united: &[Interval], window: Interval) -> TimeDelta {
     let first = united.partition_point(|stretch| stretch.end <= window.start);
     united[first..]
         .iter()
@@ -96,7 +96,7 @@ pub(crate) fn inside(united: &[Stretch], window: Stretch) -> TimeDelta {
 }
 
 /// All of it.
-pub(crate) fn total(united: &[Stretch]) -> TimeDelta {
+pub(crate) fn total(united: &[Interval]) -> TimeDelta {
     united
         .iter()
         .map(|stretch| stretch.end - stretch.start)
@@ -105,19 +105,19 @@ pub(crate) fn total(united: &[Stretch]) -> TimeDelta {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stretch, longest, most_within, total, union};
+    use super::{Interval, longest, most_within, total, union};
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::{Strategy, prop_assert_eq, proptest};
 
-    fn stretch(start: i64, end: i64) -> Stretch {
+    fn stretch(start: i64, end: i64) -> Interval {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
-        Stretch {
+        Interval {
             start: at(start),
             end: at(end),
         }
     }
 
-    fn stretches() -> impl Strategy<Value = Vec<Stretch>> {
+    fn stretches() -> impl Strategy<Value = Vec<Interval>> {
         proptest::collection::vec(
             (0i64..200, 0i64..40).prop_map(|(start, length)| stretch(start, start + length)),
             0..12,
@@ -125,7 +125,7 @@ mod tests {
     }
 
     /// What a second-by-second count says: the slow, plain meaning.
-    fn seconds(list: &[Stretch]) -> Vec<bool> {
+    fn seconds(list: &[Interval]) -> Vec<bool> {
         (0..300)
             .map(|second| {
                 list.iter()

@@ -1,6 +1,6 @@
 //! By which names the events of an incident name people, and whose those are as far as people have stated that.
 
-use crate::engine::correlation::partitions::Places;
+use crate::engine::correlation::partitions::PartitionIndex;
 use crate::model::directory::{Identities, key};
 use crate::model::event::{Event, Fact};
 use crate::model::member::Members;
@@ -20,7 +20,7 @@ pub(crate) fn names(event: &Event) -> impl Iterator<Item = &str> {
 }
 
 /// Whose they are.
-pub(crate) fn identities(members: &Members, places: &Places) -> Identities {
+pub(crate) fn identities(members: &Members, places: &PartitionIndex) -> Identities {
     if places.states_nobody() {
         return Identities::new();
     }

@@ -7,8 +7,8 @@ use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashSet};
 
 use super::id::is_foreign;
-use crate::engine::InForce;
-use crate::engine::ids::ById;
+use crate::engine::Policy;
+use crate::engine::ids::IdMap;
 use crate::model::Time;
 use crate::model::event::{
     Alert, AlertStatus, ConditionState, Edit, EndReason, Event, Fact, LabelSet, Severity, Subject,
@@ -20,11 +20,11 @@ use crate::model::spans::Spans;
 /// The signals of `members`, which are in order of time. Open stretches have no end.
 ///
 /// `again` tells that alerts may have come again under the same labels.
-pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<Signal> {
+pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<Signal> {
     // An alert's beginning and its end are two.
     let room = members.len() / 2;
-    let mut found: ById<Subject, Signal> =
-        ById::with_capacity_and_hasher(room, RandomState::default());
+    let mut found: IdMap<Subject, Signal> =
+        IdMap::with_capacity_and_hasher(room, RandomState::default());
     let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::default();
     let mut sorts: Vec<Arc<Sort>> = Vec::new();
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
@@ -135,7 +135,7 @@ pub(crate) fn signals(members: &[Member], again: bool, force: &InForce) -> Vec<S
     for signal in &mut signals {
         exclude_planned(
             signal,
-            force.maintenance.iter().chain(&declared).chain(&told),
+            policy.maintenance.iter().chain(&declared).chain(&told),
         );
     }
     signals.sort_by_key(order);

@@ -2,13 +2,13 @@
 
 use chrono::TimeDelta;
 
-use super::{alert, at, force, only, pass};
+use super::{alert, at, only, pass, policy};
 use crate::engine::State;
 use crate::model::event::{
     AlertStatus, Declaration, Edit, EndReason, Event, Fact, Intervention, Note, Severity, Window,
     declared_subject,
 };
-use crate::model::incident::{Certainty, IncidentId, Joined, Outcome, SpanState, Standing};
+use crate::model::incident::{Certainty, IncidentId, Joined, Outcome, ReviewState, SpanState};
 
 const NAME: &str = "pagerduty:P1";
 
@@ -95,7 +95,7 @@ fn planned(service: Option<&str>, told: i64, from: i64, to: i64) -> Event {
 
 #[test]
 fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
-    let force = force();
+    let policy = policy();
     let all = [
         begun(0),
         note(NAME, 3),
@@ -106,7 +106,7 @@ fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
     for turn in 0..all.len() {
         let mut state = State::default();
         for event in all.iter().cycle().skip(turn).take(all.len()) {
-            state.apply(vec![event.clone()], &force, at(100));
+            state.apply(vec![event.clone()], &policy, at(100));
         }
         let incident = only(&state);
         assert_eq!(incident.members.len(), all.len());
@@ -131,7 +131,7 @@ fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
 
 #[test]
 fn only_what_began_is_ended() {
-    let force = force();
+    let policy = policy();
     for (first, signals) in [
         (begun(0), "declaration"),
         (told_as_alert(NAME, 0, None), "alert"),
@@ -139,7 +139,7 @@ fn only_what_began_is_ended() {
         let mut state = State::default();
         state.apply(
             vec![first, ended(20), told_as_alert(NAME, 0, Some(20))],
-            &force,
+            &policy,
             at(20),
         );
         let incident = only(&state);
@@ -156,14 +156,14 @@ fn only_what_began_is_ended() {
 
 #[test]
 fn what_became_an_outage_ends_as_both() {
-    let (force, mut state) = (force(), State::default());
+    let (policy, mut state) = (policy(), State::default());
     let all = vec![
         told_as_alert(NAME, 0, None),
         begun(0),
         ended(20),
         told_as_alert(NAME, 0, Some(20)),
     ];
-    state.apply(all, &force, at(20));
+    state.apply(all, &policy, at(20));
     let incident = only(&state);
     assert_eq!(incident.signals.len(), 2);
     assert!(
@@ -172,12 +172,12 @@ fn what_became_an_outage_ends_as_both() {
             .iter()
             .all(|signal| signal.spans.last().unwrap().end == Some(at(20)))
     );
-    assert_eq!(incident.standing, Standing::Held);
+    assert_eq!(incident.standing, ReviewState::Held);
 }
 
 #[test]
 fn an_instant_proves_an_outage_and_says_nothing_of_its_length() {
-    let (force, mut state) = (force(), State::default());
+    let (policy, mut state) = (policy(), State::default());
     let proof = |at, status| {
         let fact = Declaration {
             key: format!("{NAME} status update"),
@@ -201,10 +201,10 @@ fn an_instant_proves_an_outage_and_says_nothing_of_its_length() {
     ]
     .into_iter()
     .chain(instant);
-    state.apply(all.collect(), &force, at(31));
-    pass(&mut state, &force, 90);
+    state.apply(all.collect(), &policy, at(31));
+    pass(&mut state, &policy, 90);
     let incident = only(&state);
-    assert_eq!(incident.standing, Standing::Held);
+    assert_eq!(incident.standing, ReviewState::Held);
     assert_eq!(incident.milestones.mitigated.unwrap().at, at(20));
     assert_eq!(
         incident.milestones.resolved.unwrap().certainty,
@@ -233,16 +233,16 @@ fn merged(minutes: i64) -> Vec<Event> {
 
 #[test]
 fn a_merge_by_the_source_makes_one_incident_that_goes_on() {
-    let (force, mut state) = (force(), State::default());
+    let (policy, mut state) = (policy(), State::default());
     let mut other = told_as_alert(NAME, 1, None);
     other.service = Some("search".into());
     state.apply(
         vec![told_as_alert("pagerduty:P2", 0, None), other],
-        &force,
+        &policy,
         at(2),
     );
     assert_eq!(state.incidents().count(), 2);
-    state.apply(merged(5), &force, at(5));
+    state.apply(merged(5), &policy, at(5));
     let incident = only(&state);
     // Neither a recovery nor time of which nobody knows: the other tells the rest.
     assert_eq!(incident.signals.len(), 2);
@@ -253,15 +253,15 @@ fn a_merge_by_the_source_makes_one_incident_that_goes_on() {
             .flat_map(|signal| &signal.spans)
             .all(|span| span.state == SpanState::Degraded)
     );
-    pass(&mut state, &force, 40);
+    pass(&mut state, &policy, 40);
     assert_eq!(only(&state).verdicts[1].outcome, Outcome::Met);
 }
 
 #[test]
 fn after_a_merge_with_what_nobody_knows_nobody_knows() {
-    let (force, mut state) = (force(), State::default());
-    state.apply(vec![told_as_alert("pagerduty:P2", 0, None)], &force, at(2));
-    state.apply(merged(5), &force, at(5));
+    let (policy, mut state) = (policy(), State::default());
+    state.apply(vec![told_as_alert("pagerduty:P2", 0, None)], &policy, at(2));
+    state.apply(merged(5), &policy, at(5));
     assert_eq!(
         only(&state).signals[0].spans.last().unwrap().state,
         SpanState::Unknown
@@ -276,7 +276,7 @@ fn planned_work_told_of_before_or_after_is_no_degradation() {
         (-10, None),
         (50, None),
     ] {
-        let (force, mut state) = (force(), State::default());
+        let (policy, mut state) = (policy(), State::default());
         let work = planned(service, told, -5, 45);
         let mut all = [
             work,
@@ -287,13 +287,13 @@ fn planned_work_told_of_before_or_after_is_no_degradation() {
         for event in all {
             pass(
                 &mut state,
-                &force,
+                &policy,
                 (event.occurred_at - at(0)).num_minutes(),
             );
             let now = event.occurred_at;
-            state.apply(vec![event], &force, now);
+            state.apply(vec![event], &policy, now);
         }
-        pass(&mut state, &force, 100);
+        pass(&mut state, &policy, 100);
         let incident = only(&state);
         let spans: Vec<_> = incident.signals[0]
             .spans
@@ -321,16 +321,16 @@ fn planned_work_told_of_before_or_after_is_no_degradation() {
 
 #[test]
 fn what_was_told_last_of_planned_work_counts() {
-    let (force, mut state) = (force(), State::default());
+    let (policy, mut state) = (policy(), State::default());
     let work = [
         planned(Some("checkout"), -50, -5, 45),
         planned(Some("checkout"), -20, -5, -5),
     ];
     // The later word may be heard first.
     for event in work.into_iter().rev() {
-        state.apply(vec![event], &force, at(-10));
+        state.apply(vec![event], &policy, at(-10));
     }
-    state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(0));
     assert_eq!(
         only(&state).signals[0].spans.last().unwrap().state,
         SpanState::Degraded
@@ -339,7 +339,8 @@ fn what_was_told_last_of_planned_work_counts() {
 
 #[test]
 fn planned_work_on_something_else_hides_nothing_and_a_step_in_it_is_planned() {
-    let force = super::force_of("criteria: [{name: by-hand, on: intervention, decision: suggest}]");
+    let policy =
+        super::force_of("criteria: [{name: by-hand, on: intervention, decision: suggest}]");
     for (service, outcome) in [("checkout", Outcome::NotMet), ("payments", Outcome::Met)] {
         let mut state = State::default();
         let step = Intervention {
@@ -360,7 +361,7 @@ fn planned_work_on_something_else_hides_nothing_and_a_step_in_it_is_planned() {
                 alert("A", "checkout", 1, None),
                 step,
             ],
-            &force,
+            &policy,
             at(6),
         );
         let incident = only(&state);

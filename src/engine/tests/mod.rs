@@ -10,14 +10,14 @@ mod shadows;
 
 use chrono::TimeDelta;
 
-use super::{InForce, State};
+use super::{Policy, State};
 use crate::model::Time;
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason,
     Event, Fact, Intervention, Labels, Lapsed, Request, Review, Severity,
 };
 use crate::model::incident::{
-    Decision, Incident, IncidentId, Joined, Outcome, Phase, SpanState, Standing,
+    Decision, Incident, IncidentId, Joined, Outcome, Phase, ReviewState, SpanState,
 };
 use crate::model::settings::Service;
 use crate::rules::parse;
@@ -30,18 +30,18 @@ criteria:
   - {name: asked, on: request, decision: hold}
 ";
 
-fn force() -> InForce {
+fn policy() -> Policy {
     force_of(RULES)
 }
 
-fn force_of(rules: &str) -> InForce {
+fn force_of(rules: &str) -> Policy {
     let rules = parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap();
     let service = |name: &str, needs: &[&str]| Service {
         name: name.to_owned(),
         depends_on: needs.iter().map(|&need| need.to_owned()).collect(),
         ..Service::default()
     };
-    InForce::new(
+    Policy::new(
         rules,
         &[
             service("checkout", &["payments"]),
@@ -113,11 +113,11 @@ fn answer(incident: &Incident, minutes: i64, answer: Answer) -> Event {
 }
 
 /// Lets time pass to `minutes`, each timer at its own instant.
-fn pass(state: &mut State, force: &InForce, minutes: i64) {
+fn pass(state: &mut State, policy: &Policy, minutes: i64) {
     while let Some(due) = state.next().filter(|due| *due <= at(minutes)) {
-        state.tick(force, due);
+        state.tick(policy, due);
     }
-    state.tick(force, at(minutes));
+    state.tick(policy, at(minutes));
 }
 
 fn only(state: &State) -> Incident {
@@ -126,19 +126,19 @@ fn only(state: &State) -> Incident {
     all[0].clone()
 }
 
-fn fired_for(minutes: i64) -> (State, InForce) {
-    let (mut state, force) = (State::default(), force());
-    state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
-    pass(&mut state, &force, minutes);
-    (state, force)
+fn fired_for(minutes: i64) -> (State, Policy) {
+    let (mut state, policy) = (State::default(), policy());
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(0));
+    pass(&mut state, &policy, minutes);
+    (state, policy)
 }
 
 #[test]
 fn the_decision_falls_at_the_minute_by_a_timer() {
-    let (mut state, force) = fired_for(29);
+    let (mut state, policy) = fired_for(29);
     assert_eq!(only(&state).announced, None);
     assert_eq!(state.next(), Some(at(30)));
-    pass(&mut state, &force, 45);
+    pass(&mut state, &policy, 45);
     let announced = only(&state).announced.unwrap();
     assert_eq!(
         (announced.decision, announced.at),
@@ -148,20 +148,20 @@ fn the_decision_falls_at_the_minute_by_a_timer() {
         announced.sentence,
         "Checkout has been degraded for 30m in one stretch; 30m is enough."
     );
-    pass(&mut state, &force, 61);
+    pass(&mut state, &policy, 61);
     assert_eq!(only(&state).announced.unwrap().decision, Decision::Hold);
 }
 
 #[test]
 fn what_is_announced_does_not_fall_by_rule() {
-    let (mut state, force) = fired_for(31);
+    let (mut state, policy) = fired_for(31);
     // It turns out that it ended at minute 10.
-    state.apply(vec![alert("A", "checkout", 0, Some(10))], &force, at(31));
-    pass(&mut state, &force, 60);
+    state.apply(vec![alert("A", "checkout", 0, Some(10))], &policy, at(31));
+    pass(&mut state, &policy, 60);
     let incident = only(&state);
     assert_eq!(
         (incident.decision, incident.standing),
-        (Decision::None, Standing::Suggested)
+        (Decision::None, ReviewState::Suggested)
     );
     let verdict = incident
         .verdicts
@@ -176,7 +176,7 @@ fn what_is_announced_does_not_fall_by_rule() {
 
 #[test]
 fn a_dismissal_holds_until_something_higher_comes() {
-    let (mut state, force) = fired_for(31);
+    let (mut state, policy) = fired_for(31);
     let dismiss = answer(
         &only(&state),
         32,
@@ -184,12 +184,12 @@ fn a_dismissal_holds_until_something_higher_comes() {
             reason: DismissReason::Noise,
         },
     );
-    state.apply(vec![dismiss], &force, at(32));
-    pass(&mut state, &force, 59);
-    assert_eq!(only(&state).standing, Standing::Dismissed);
-    pass(&mut state, &force, 60);
+    state.apply(vec![dismiss], &policy, at(32));
+    pass(&mut state, &policy, 59);
+    assert_eq!(only(&state).standing, ReviewState::Dismissed);
+    pass(&mut state, &policy, 60);
     let incident = only(&state);
-    assert_eq!(incident.standing, Standing::Held);
+    assert_eq!(incident.standing, ReviewState::Held);
     assert!(
         incident.reason.contains("dismissed before (noise)"),
         "{}",
@@ -204,35 +204,35 @@ fn a_dismissal_holds_until_something_higher_comes() {
                 reason: DismissReason::Planned,
             },
         )],
-        &force,
+        &policy,
         at(61),
     );
-    pass(&mut state, &force, 120);
-    assert_eq!(only(&state).standing, Standing::Dismissed);
-    state.apply(vec![request(&incident, 121)], &force, at(121));
-    assert_eq!(only(&state).standing, Standing::Held);
+    pass(&mut state, &policy, 120);
+    assert_eq!(only(&state).standing, ReviewState::Dismissed);
+    state.apply(vec![request(&incident, 121)], &policy, at(121));
+    assert_eq!(only(&state).standing, ReviewState::Held);
 }
 
 #[test]
 fn an_accepted_suggestion_is_held() {
-    let (mut state, force) = fired_for(31);
+    let (mut state, policy) = fired_for(31);
     state.apply(
         vec![answer(&only(&state), 32, Answer::Accept)],
-        &force,
+        &policy,
         at(32),
     );
-    assert_eq!(only(&state).standing, Standing::Held);
+    assert_eq!(only(&state).standing, ReviewState::Held);
 }
 
 #[test]
 fn dependent_services_join_and_others_do_not() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let events = vec![
         alert("A", "checkout", 0, None),
         alert("B", "payments", 5, None),
         alert("C", "search", 6, None),
     ];
-    state.apply(events, &force, at(6));
+    state.apply(events, &policy, at(6));
     let joined: Vec<usize> = state
         .incidents()
         .map(|incident| incident.members.len())
@@ -252,7 +252,7 @@ fn dependent_services_join_and_others_do_not() {
 
 #[test]
 fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
-    let (mut state, force) = fired_for(20);
+    let (mut state, policy) = fired_for(20);
     let of = only(&state).signals[0].subject;
     let lapsed = Event::new(
         "afterword",
@@ -262,8 +262,8 @@ fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
             last_seen: at(20),
         }),
     );
-    state.apply(vec![lapsed], &force, at(24));
-    pass(&mut state, &force, 24);
+    state.apply(vec![lapsed], &policy, at(24));
+    pass(&mut state, &policy, 24);
     let spans = only(&state).signals[0].spans.clone();
     assert_eq!(
         spans
@@ -276,12 +276,12 @@ fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
         ]
     );
     // Twenty minutes are sure; by minute thirty it may have been enough, so a person is asked.
-    pass(&mut state, &force, 29);
+    pass(&mut state, &policy, 29);
     assert_eq!(
         (only(&state).phase, only(&state).announced),
         (Phase::Resolved, None)
     );
-    pass(&mut state, &force, 60);
+    pass(&mut state, &policy, 60);
     let incident = only(&state);
     let announced = incident.announced.unwrap();
     assert_eq!(
@@ -299,13 +299,13 @@ fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
 
 #[test]
 fn seen_again_after_an_end_the_time_between_is_unknown() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     state.apply(
         vec![
             alert("A", "checkout", 0, None),
             alert("A", "checkout", 0, Some(10)),
         ],
-        &force,
+        &policy,
         at(10),
     );
     let mut again = alert("A", "checkout", 0, None);
@@ -314,8 +314,8 @@ fn seen_again_after_an_end_the_time_between_is_unknown() {
     }
     again.occurred_at = at(13);
     again.identify();
-    state.apply(vec![again], &force, at(13));
-    pass(&mut state, &force, 20);
+    state.apply(vec![again], &policy, at(13));
+    pass(&mut state, &policy, 20);
     let incident = only(&state);
     let spans: Vec<_> = incident.signals[0]
         .spans
@@ -350,19 +350,19 @@ fn a_second_outage_of_a_service_is_another_incident() {
         event.identify();
         event
     };
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let events = vec![
         declared(0, AlertStatus::Firing),
         declared(5, AlertStatus::Resolved),
         declared(300, AlertStatus::Firing),
     ];
-    state.apply(events, &force, at(300));
+    state.apply(events, &policy, at(300));
     assert_eq!(state.incidents().count(), 2);
 }
 
 #[test]
 fn a_message_that_does_not_know_the_for_leaves_the_onset_as_known() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let mut firing = alert("A", "checkout", 10, None);
     if let Fact::Alert(alert) = &mut firing.fact {
         alert.pending_for = Some(600);
@@ -374,7 +374,7 @@ fn a_message_that_does_not_know_the_for_leaves_the_onset_as_known() {
             firing,
             alert("A", "checkout", 10, Some(20)),
         ],
-        &force,
+        &policy,
         at(20),
     );
     let spans: Vec<_> = only(&state).signals[0]
@@ -388,25 +388,25 @@ fn a_message_that_does_not_know_the_for_leaves_the_onset_as_known() {
 
 #[test]
 fn a_resolved_alert_alone_opens_nothing() {
-    let (mut state, force) = (State::default(), force());
-    state.apply(vec![alert("A", "checkout", 0, Some(5))], &force, at(5));
+    let (mut state, policy) = (State::default(), policy());
+    state.apply(vec![alert("A", "checkout", 0, Some(5))], &policy, at(5));
     assert_eq!(state.incidents().count(), 0);
     // Its firing, late, opens the incident, and both are there.
-    state.apply(vec![alert("A", "checkout", 0, None)], &force, at(6));
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(6));
     assert_eq!(only(&state).members.len(), 2);
 }
 
 #[test]
 fn it_is_resolved_after_settle_and_closed_after_reopen_within() {
-    let (mut state, force) = fired_for(1);
-    state.apply(vec![alert("A", "checkout", 0, Some(2))], &force, at(2));
+    let (mut state, policy) = fired_for(1);
+    state.apply(vec![alert("A", "checkout", 0, Some(2))], &policy, at(2));
     for (minutes, phase) in [
         (6, Phase::Active),
         (7, Phase::Resolved),
         (31, Phase::Resolved),
         (32, Phase::Closed),
     ] {
-        pass(&mut state, &force, minutes);
+        pass(&mut state, &policy, minutes);
         assert_eq!(only(&state).phase, phase, "at minute {minutes}");
     }
     assert_eq!(state.next(), None);
@@ -422,7 +422,7 @@ fn an_unknown_onset_stays_unknown() {
 
 #[test]
 fn a_declared_outage_is_held_at_once_and_says_so() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let fact = Fact::Declaration(Declaration {
         key: String::new(),
         title: "Nobody can pay".to_owned(),
@@ -435,12 +435,12 @@ fn a_declared_outage_is_held_at_once_and_says_so() {
     let mut event = Event::new("people", at(0), fact);
     event.service = Some("payments".to_owned().into());
     event.identify();
-    state.apply(vec![event], &force, at(0));
+    state.apply(vec![event], &policy, at(0));
     assert_eq!(
         only(&state).reason,
         "An outage of Payments was declared: Nobody can pay."
     );
-    assert_eq!(only(&state).standing, Standing::Held);
+    assert_eq!(only(&state).standing, ReviewState::Held);
 }
 
 fn outage(service: &str, minutes: i64) -> Event {
@@ -460,10 +460,10 @@ fn outage(service: &str, minutes: i64) -> Event {
 }
 
 /// Applies each event at its own time; gives the incidents in that order.
-fn told(state: &mut State, force: &InForce, events: Vec<Event>) -> Vec<IncidentId> {
+fn told(state: &mut State, policy: &Policy, events: Vec<Event>) -> Vec<IncidentId> {
     let tell = |event: Event| {
         let (id, now) = (event.id, event.occurred_at);
-        state.apply(vec![event], force, now);
+        state.apply(vec![event], policy, now);
         state.incident_of(&id).unwrap()
     };
     events.into_iter().map(tell).collect()
@@ -478,18 +478,18 @@ fn bundles(state: &State, ids: &[IncidentId]) -> Vec<Option<usize>> {
 
 #[test]
 fn what_begins_together_waits_for_one_answer() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let events = vec![
         outage("a", 0),
         outage("b", 10),
         outage("c", 15),
         outage("d", 16),
     ];
-    let ids = told(&mut state, &force, events);
+    let ids = told(&mut state, &policy, events);
     assert_eq!(bundles(&state, &ids), [None, Some(0), Some(0), None]);
     // Whoever accepts one of them wants it for itself.
     let accepted = answer(state.incident(&ids[1]).unwrap(), 20, Answer::Accept);
-    state.apply(vec![accepted], &force, at(20));
+    state.apply(vec![accepted], &policy, at(20));
     assert_eq!(bundles(&state, &ids), [None, None, Some(0), None]);
     // With the first one dismissed the next one speaks.
     let dismissed = answer(
@@ -499,22 +499,22 @@ fn what_begins_together_waits_for_one_answer() {
             reason: DismissReason::Noise,
         },
     );
-    state.apply(vec![dismissed], &force, at(21));
+    state.apply(vec![dismissed], &policy, at(21));
     assert_eq!(bundles(&state, &ids), [None, None, Some(1), None]);
 }
 
 #[test]
 fn a_request_is_never_bundled_away() {
-    let (mut state, force) = (State::default(), force());
-    let ids = told(&mut state, &force, vec![outage("a", 0), outage("b", 1)]);
+    let (mut state, policy) = (State::default(), policy());
+    let ids = told(&mut state, &policy, vec![outage("a", 0), outage("b", 1)]);
     let asked = request(state.incident(&ids[1]).unwrap(), 2);
-    state.apply(vec![asked], &force, at(2));
+    state.apply(vec![asked], &policy, at(2));
     assert_eq!(bundles(&state, &ids), [None, None]);
 }
 
 #[test]
 fn beyond_a_days_limit_further_ones_wait() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let over = |minutes: i64| {
         let mut end = outage("a", minutes);
         if let Fact::Declaration(declaration) = &mut end.fact {
@@ -529,7 +529,7 @@ fn beyond_a_days_limit_further_ones_wait() {
         .flat_map(|&start| {
             told(
                 &mut state,
-                &force,
+                &policy,
                 vec![outage("a", start), over(start + 5)],
             )
             .into_iter()
@@ -541,12 +541,12 @@ fn beyond_a_days_limit_further_ones_wait() {
 
 #[test]
 fn a_decision_stays_with_the_part_that_holds_its_evidence() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let events = vec![alert("A", "checkout", 0, None), outage("checkout", 5)];
-    let ids = told(&mut state, &force, events);
+    let ids = told(&mut state, &policy, events);
     assert_eq!(
         (ids[0] == ids[1], only(&state).standing),
-        (true, Standing::Held)
+        (true, ReviewState::Held)
     );
     let declared = only(&state).members[1].event.id;
     let mut split = Event::new(
@@ -560,10 +560,10 @@ fn a_decision_stays_with_the_part_that_holds_its_evidence() {
     );
     split.incident = Some(ids[0].0.clone().into());
     split.identify();
-    state.apply(vec![split], &force, at(6));
+    state.apply(vec![split], &policy, at(6));
     let other = state.incident_of(&declared).unwrap();
-    assert_eq!(state.incident(&ids[0]).unwrap().standing, Standing::None);
-    assert_eq!(state.incident(&other).unwrap().standing, Standing::Held);
+    assert_eq!(state.incident(&ids[0]).unwrap().standing, ReviewState::None);
+    assert_eq!(state.incident(&other).unwrap().standing, ReviewState::Held);
 }
 
 #[test]
@@ -576,13 +576,13 @@ fn what_hangs_on_unknown_time_is_unknown() {
         objective: Some(99.9),
         ..Service::default()
     };
-    let force = InForce::new(rules, &[service], &[]);
+    let policy = Policy::new(rules, &[service], &[]);
     let outcome = |state: &State| only(state).verdicts[0].outcome;
     let mut state = State::default();
-    state.apply(vec![outage("checkout", 0)], &force, at(0));
-    pass(&mut state, &force, 20);
+    state.apply(vec![outage("checkout", 0)], &policy, at(0));
+    pass(&mut state, &policy, 20);
     assert_eq!(outcome(&state), Outcome::NotMet);
-    state.apply(vec![alert("A", "checkout", 19, None)], &force, at(20));
+    state.apply(vec![alert("A", "checkout", 19, None)], &policy, at(20));
     let of = only(&state).signals[1].subject;
     let mut over = outage("checkout", 20);
     if let Fact::Declaration(declaration) = &mut over.fact {
@@ -597,14 +597,14 @@ fn what_hangs_on_unknown_time_is_unknown() {
             last_seen: at(20),
         }),
     );
-    state.apply(vec![over, lapsed], &force, at(26));
+    state.apply(vec![over, lapsed], &policy, at(26));
     assert_eq!(outcome(&state), Outcome::Unknown);
 }
 
 #[test]
 fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
     let rules = "criteria: [{name: by-hand, on: intervention, at_least: 9, decision: suggest}]";
-    let force = force_of(rules);
+    let policy = force_of(rules);
     let step = |minutes: i64| {
         let step = Intervention {
             action: "restart".to_owned(),
@@ -635,7 +635,7 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
         ends.into_iter()
             .chain([4, 5, 12, 35, 36].map(step))
             .collect(),
-        &force,
+        &policy,
         at(40),
     );
     let verdict = &only(&state).verdicts[0];
@@ -646,12 +646,12 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
 
 #[test]
 fn a_sender_whose_clock_is_ahead_does_not_delay_a_decision() {
-    let force = force();
+    let policy = policy();
     let mut state = State::default();
     // It is told ten seconds before its own time.
     let told = at(0) - TimeDelta::seconds(10);
-    state.apply(vec![alert("A", "checkout", 0, None)], &force, told);
-    pass(&mut state, &force, 31);
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, told);
+    pass(&mut state, &policy, 31);
     let announced = state.incidents().next().unwrap().announced.clone().unwrap();
     assert_eq!(
         (announced.decision, announced.at),

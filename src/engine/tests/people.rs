@@ -1,7 +1,7 @@
 //! Who acted, and what a service is called elsewhere.
 
 use super::{alert, at, force_of, only};
-use crate::engine::{Called, InForce, State};
+use crate::engine::{Policy, ServiceAliases, State};
 use crate::model::directory::Who;
 use crate::model::event::{Actor, ActorKind, Edit, Event, Fact, Intervention};
 use crate::model::incident::{Incident, Outcome};
@@ -9,7 +9,7 @@ use crate::model::settings::{Hours, Person, Service};
 
 const RULES: &str = "criteria: [{name: by-hand, on: intervention, at_least: 1, decision: hold}]";
 
-fn force() -> InForce {
+fn policy() -> Policy {
     let person = |id: &str, alias: &str| Person {
         id: id.to_owned(),
         name: id.to_uppercase(),
@@ -65,9 +65,9 @@ fn outcome(incident: &Incident) -> Outcome {
 
 /// The verdict on one step, with what else is said.
 fn judged(step: Event, said: Vec<Event>) -> Outcome {
-    let (mut state, force) = (State::default(), force());
-    state.apply(vec![alert("A", "checkout", 0, None), step], &force, at(5));
-    state.apply(said, &force, at(60));
+    let (mut state, policy) = (State::default(), policy());
+    state.apply(vec![alert("A", "checkout", 0, None), step], &policy, at(5));
+    state.apply(said, &policy, at(60));
     outcome(&only(&state))
 }
 
@@ -113,18 +113,18 @@ fn the_last_word_on_who_it_is_holds_in_any_order() {
 
 #[test]
 fn who_it_is_holds_from_then_on_and_back_and_after_a_restart() {
-    let (mut state, force) = (State::default(), force());
+    let (mut state, policy) = (State::default(), policy());
     let said = identity("github:zoe", Some("bo"), 10);
     state.apply(
         vec![
             alert("A", "checkout", 0, None),
             step("github:zoe", ActorKind::Unknown, 3),
         ],
-        &force,
+        &policy,
         at(5),
     );
     assert_eq!(outcome(&only(&state)), Outcome::Unknown);
-    let changes = state.apply(vec![said.clone()], &force, at(10));
+    let changes = state.apply(vec![said.clone()], &policy, at(10));
     assert_eq!(changes.changed.len(), 1, "what came before is judged again");
     assert_eq!(outcome(&only(&state)), Outcome::Met);
     assert_eq!(
@@ -136,10 +136,10 @@ fn who_it_is_holds_from_then_on_and_back_and_after_a_restart() {
     );
 
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
-    let mut restored = State::restore(incidents, vec![said], &force, at(10));
+    let mut restored = State::restore(incidents, vec![said], &policy, at(10));
     restored.apply(
         vec![step("github:zoe", ActorKind::Unknown, 12)],
-        &force,
+        &policy,
         at(12),
     );
     let verdict = only(&restored).verdicts[0].clone();
@@ -162,19 +162,19 @@ fn settings_that_name_somebody_judge_what_is_open_again() {
         at(5),
     );
     assert_eq!(outcome(&only(&state)), Outcome::Unknown);
-    state.rejudge(&force(), at(6));
+    state.rejudge(&policy(), at(6));
     assert_eq!(outcome(&only(&state)), Outcome::Met);
 }
 
-fn called(aliases: &[&str]) -> InForce {
+fn called(aliases: &[&str]) -> Policy {
     let service = Service {
         name: "checkout".to_owned(),
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
         ..Service::default()
     };
-    let called = Called::new(std::slice::from_ref(&service), &[("test", "github")]);
+    let called = ServiceAliases::new(std::slice::from_ref(&service), &[("test", "github")]);
     let rules = crate::rules::parse::load(&[("rules.yaml".to_owned(), RULES.to_owned())]).unwrap();
-    InForce::new(rules, &[service], &[]).with_aliases(called)
+    Policy::new(rules, &[service], &[]).with_aliases(called)
 }
 
 #[test]
@@ -188,10 +188,10 @@ fn a_service_is_found_by_what_its_source_calls_it() {
         ("urn:x", "urn:x", "checkout"),
         ("github:checkout", "Checkout", "Checkout"),
     ] {
-        let (mut state, force) = (State::default(), called(&[alias]));
+        let (mut state, policy) = (State::default(), called(&[alias]));
         state.apply(
             vec![alert("A", word, 0, None), alert("B", "checkout", 1, None)],
-            &force,
+            &policy,
             at(1),
         );
         let services: Vec<String> = state

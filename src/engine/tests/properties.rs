@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 
 use super::{alert, at, force_of, pass};
 use crate::engine::incident::id::natural_name;
-use crate::engine::{InForce, State, opener};
+use crate::engine::{Policy, State, opener};
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, EndReason,
     Event, EventId, Fact, Intervention, Labels, Lapsed, NearMiss, Note, Request, Severity, Window,
 };
-use crate::model::incident::{Incident, IncidentId, Joined, Outcome, Standing};
+use crate::model::incident::{Incident, IncidentId, Joined, Outcome, ReviewState};
 
 /// Every kind of criterion but near misses, which ask when others were made known.
 pub(crate) const RULES: &str = "
@@ -320,7 +320,7 @@ fn essence(state: &State) -> Vec<Incident> {
     let strip = |incident: &Incident| Incident {
         revision: 0,
         announced: None,
-        standing: Standing::None,
+        standing: ReviewState::None,
         reason: String::new(),
         bundle: None,
         identities: Default::default(),
@@ -377,42 +377,42 @@ pub(crate) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event
 }
 
 /// What was stored is all there is after a restart.
-fn restarted(state: &State, force: &InForce, minutes: i64) -> State {
+fn restarted(state: &State, policy: &Policy, minutes: i64) -> State {
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
     let loose = state
         .neighbourhoods
         .values()
         .flat_map(|hood| hood.loose.values().map(|event| Event::clone(event)))
         .collect();
-    State::restore(incidents, loose, force, at(minutes))
+    State::restore(incidents, loose, policy, at(minutes))
 }
 
 /// What lasts is measured up to when it was judged last: at one instant for all.
-fn settled(mut state: State, force: &InForce) -> Vec<Incident> {
-    pass(&mut state, force, 500);
-    state.rejudge(force, at(500));
+fn settled(mut state: State, policy: &Policy) -> Vec<Incident> {
+    pass(&mut state, policy, 500);
+    state.rejudge(policy, at(500));
     essence(&state)
 }
 
 fn every_order_ends_the_same(
     events: &[Event],
-    force: &InForce,
+    policy: &Policy,
     seed: u64,
     repeats: usize,
     split: usize,
 ) -> (Vec<Incident>, Vec<Incident>) {
     let mut one = State::default();
-    one.apply(events.to_vec(), force, at(400));
+    one.apply(events.to_vec(), policy, at(400));
     let mut other = State::default();
     for (index, batch) in shuffled(events, repeats, seed).chunks(split).enumerate() {
-        other.apply(batch.to_vec(), force, at(400));
+        other.apply(batch.to_vec(), policy, at(400));
         // A clock that goes back changes nothing.
-        other.tick(force, at(390));
+        other.tick(policy, at(390));
         if index % 3 == 2 {
-            other = restarted(&other, force, 400);
+            other = restarted(&other, policy, 400);
         }
     }
-    (settled(one, force), settled(other, force))
+    (settled(one, policy), settled(other, policy))
 }
 
 fn ids(state: &State) -> Vec<EventId> {
@@ -445,7 +445,7 @@ proptest! {
                 alert(&format!("A{name}"), if rest == 1 { "payments" } else { "checkout" }, start, end)
             })
             .collect();
-        let (one, other) = every_order_ends_the_same(&events, &super::force(), seed, 5, split);
+        let (one, other) = every_order_ends_the_same(&events, &super::policy(), seed, 5, split);
         prop_assert_eq!(difference(&one, &other), "");
     }
 
@@ -465,10 +465,10 @@ proptest! {
 
     #[test]
     fn no_event_is_lost_or_doubled(events in history(), edits in corrections()) {
-        let force = force_of(RULES);
+        let policy = force_of(RULES);
         let events = corrected(&events, &edits);
         let mut state = State::default();
-        state.apply(events.clone(), &force, at(400));
+        state.apply(events.clone(), &policy, at(400));
         let mut known: Vec<EventId> = events.into_iter().map(|event| event.id).collect();
         known.sort();
         known.dedup();
@@ -477,10 +477,10 @@ proptest! {
 
     #[test]
     fn to_merge_and_then_to_split_is_to_do_nothing(events in history(), one in any::<Index>(), other in any::<Index>()) {
-        let force = force_of(RULES);
+        let policy = force_of(RULES);
         let mut state = State::default();
-        state.apply(events, &force, at(400));
-        pass(&mut state, &force, 410);
+        state.apply(events, &policy, at(400));
+        pass(&mut state, &policy, 410);
         let all: Vec<Incident> = state.incidents().cloned().collect();
         if all.is_empty() {
             return Ok(());
@@ -496,22 +496,22 @@ proptest! {
             }
             incidents
         };
-        let untouched = unedited(settled(state.clone(), &force));
-        state.apply(vec![said_of(&one.id, 410, Edit::Merge { into: one.id.clone(), from: other.id.clone() })], &force, at(410));
+        let untouched = unedited(settled(state.clone(), &policy));
+        state.apply(vec![said_of(&one.id, 410, Edit::Merge { into: one.id.clone(), from: other.id.clone() })], &policy, at(410));
         prop_assert_eq!(state.incidents().count(), all.len() - 1);
         let merged = state.incident_of(&opener(one).unwrap().id).unwrap();
         let members = other.members.iter().filter(|member| member.reason != Joined::Context);
         let events: Vec<EventId> = members.map(|member| member.event.id).collect();
-        state.apply(vec![said_of(&merged, 411, Edit::Move { from: merged.clone(), events, to: None })], &force, at(411));
-        let split = unedited(settled(state, &force));
+        state.apply(vec![said_of(&merged, 411, Edit::Move { from: merged.clone(), events, to: None })], &policy, at(411));
+        let split = unedited(settled(state, &policy));
         prop_assert_eq!(difference(&split, &untouched), "");
     }
 
     #[test]
     fn a_verdict_is_met_exactly_when_the_lower_bound_suffices(events in history()) {
-        let force = force_of(RULES);
+        let policy = force_of(RULES);
         let mut state = State::default();
-        state.apply(events, &force, at(400));
+        state.apply(events, &policy, at(400));
         for verdict in state.incidents().flat_map(|incident| &incident.verdicts) {
             if let Some(measure) = verdict.measure {
                 prop_assert!(measure.lower <= measure.upper);
@@ -534,17 +534,17 @@ proptest! {
 
     #[test]
     fn looking_more_often_changes_nothing(events in history(), looks in proptest::collection::vec(400i64..480, 0..6)) {
-        let force = force_of(RULES);
+        let policy = force_of(RULES);
         let mut state = State::default();
-        state.apply(events, &force, at(400));
+        state.apply(events, &policy, at(400));
         let mut other = state.clone();
         for minutes in looks {
             let now = at(minutes).max(at(400));
             while let Some(due) = other.next().filter(|due| *due <= now) {
-                other.tick(&force, due);
+                other.tick(&policy, due);
             }
-            other.tick(&force, now + TimeDelta::seconds(1));
+            other.tick(&policy, now + TimeDelta::seconds(1));
         }
-        prop_assert_eq!(difference(&settled(state, &force), &settled(other, &force)), "");
+        prop_assert_eq!(difference(&settled(state, &policy), &settled(other, &policy)), "");
     }
 }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::{State, alert, at, force_of, only, pass};
-use crate::engine::InForce;
+use crate::engine::Policy;
 use crate::model::event::{Actor, ActorKind, Change, Event, EventId, Fact, Intervention};
 use crate::model::incident::{Incident, Outcome};
 use crate::model::settings::Service;
@@ -13,14 +13,14 @@ use crate::rules::parse;
 const BY_HAND: &str = "criteria: [{name: by-hand, on: intervention, where: intervention.should_be_automatic, decision: suggest}, {name: all, on: intervention, at_least: 9, decision: suggest}]";
 
 /// Rules under which a rollback of checkout should need nobody.
-fn automatic() -> InForce {
+fn automatic() -> Policy {
     let rules = parse::load(&[("rules.yaml".to_owned(), BY_HAND.to_owned())]).unwrap();
     let service = Service {
         name: "checkout".to_owned(),
         automatic: vec!["rollback".to_owned()],
         ..Service::default()
     };
-    InForce::new(rules, &[service], &[])
+    Policy::new(rules, &[service], &[])
 }
 
 fn told(source: &str, seconds: i64, actor: &str, fact: Fact) -> Event {
@@ -65,10 +65,10 @@ fn step(seconds: i64, action: &str, actor: &str, stated: bool) -> Event {
 }
 
 /// The incident after all of it, an alert at minute 0 being what opened it.
-fn after(events: &[Event], force: &InForce) -> Incident {
+fn after(events: &[Event], policy: &Policy) -> Incident {
     let mut state = State::default();
-    state.apply(vec![alert("A", "checkout", 0, None)], force, at(0));
-    state.apply(events.to_vec(), force, at(20));
+    state.apply(vec![alert("A", "checkout", 0, None)], policy, at(0));
+    state.apply(events.to_vec(), policy, at(20));
     only(&state)
 }
 
@@ -237,7 +237,7 @@ fn one_act_told_by_several_systems_counts_once() {
 
 #[test]
 fn a_late_word_of_an_earlier_deploy_makes_it_a_rollback() {
-    let force = automatic();
+    let policy = automatic();
     let mut state = State::default();
     let back = deploy(5, "one", "ada");
     state.apply(
@@ -246,32 +246,32 @@ fn a_late_word_of_an_earlier_deploy_makes_it_a_rollback() {
             deploy(-500, "two", "robot"),
             back.clone(),
         ],
-        &force,
+        &policy,
         at(6),
     );
     assert!(only(&state).rollbacks.is_empty());
-    let changes = state.apply(vec![deploy(-900, "one", "robot")], &force, at(7));
+    let changes = state.apply(vec![deploy(-900, "one", "robot")], &policy, at(7));
     assert_eq!(only(&state).rollbacks, [back.id]);
     assert!(
         changes.changed.contains(&only(&state).id),
         "it is stored again"
     );
     // And one between the two takes that back.
-    state.apply(vec![deploy(2, "one", "robot")], &force, at(8));
+    state.apply(vec![deploy(2, "one", "robot")], &policy, at(8));
     assert!(!only(&state).rollbacks.contains(&back.id));
 }
 
 #[test]
 fn what_was_current_weeks_ago_is_still_known() {
     const DAY: i64 = 24 * 60;
-    let force = automatic();
+    let policy = automatic();
     let mut state = State::default();
     // The newest revision came during an incident that is forgotten meanwhile, the one before it long ago.
     state.apply(
         (0..40)
             .map(|n| deploy(n - 60, &format!("old {n}"), "robot"))
             .collect(),
-        &force,
+        &policy,
         at(0),
     );
     state.apply(
@@ -280,12 +280,12 @@ fn what_was_current_weeks_ago_is_still_known() {
             deploy(3, "new", "robot"),
             alert("A", "checkout", 0, Some(4)),
         ],
-        &force,
+        &policy,
         at(4),
     );
     for day in 1..60 {
-        pass(&mut state, &force, day * DAY);
-        state.tidy(&force);
+        pass(&mut state, &policy, day * DAY);
+        state.tidy(&policy);
     }
     assert_eq!(state.incidents().count(), 0);
     let kept = state
@@ -299,12 +299,12 @@ fn what_was_current_weeks_ago_is_still_known() {
         .values()
         .flat_map(|hood| hood.loose.values().map(|event| Event::clone(event)))
         .collect();
-    let mut restarted = State::restore(Vec::new(), loose, &force, at(60 * DAY));
+    let mut restarted = State::restore(Vec::new(), loose, &policy, at(60 * DAY));
     for state in [&mut state, &mut restarted] {
         let back = deploy(60 * DAY + 5, "old 39", "ada");
         state.apply(
             vec![alert("A", "checkout", 60 * DAY, None), back.clone()],
-            &force,
+            &policy,
             at(60 * DAY + 6),
         );
         assert_eq!(only(state).rollbacks, [back.id]);
@@ -325,14 +325,14 @@ fn plainly(history: &[(i64, &str)], at: usize) -> bool {
 proptest! {
     #[test]
     fn rollbacks_hang_on_the_changes_alone(revisions in proptest::collection::vec("[abc]", 1..14), seed in any::<u64>(), split in 1usize..5) {
-        let force = force_of(BY_HAND);
+        let policy = force_of(BY_HAND);
         let history: Vec<(i64, &str)> = (1..).zip(revisions.iter().map(String::as_str)).collect();
         let events: Vec<Event> = history.iter().map(|(minutes, revision)| deploy(*minutes, revision, "ada")).collect();
         let mut state = State::default();
         for batch in super::properties::shuffled(&events, 3, seed).chunks(split) {
-            state.apply(batch.to_vec(), &force, at(30));
+            state.apply(batch.to_vec(), &policy, at(30));
         }
-        state.apply(vec![alert("A", "checkout", 0, None)], &force, at(30));
+        state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(30));
         let expected: Vec<EventId> = (0..events.len()).filter(|place| plainly(&history, *place)).map(|place| events[place].id).collect();
         prop_assert_eq!(only(&state).rollbacks, expected);
     }

@@ -4,9 +4,9 @@ use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::properties::{difference, history};
 use super::{alert, answer, at, force_of, only, pass, request};
-use crate::engine::{InForce, State};
+use crate::engine::{Policy, State};
 use crate::model::event::{Answer, DismissReason, Event, Fact, NearMiss, Severity};
-use crate::model::incident::{Decision, Incident, Outcome, Phase, Standing};
+use crate::model::incident::{Decision, Incident, Outcome, Phase, ReviewState};
 
 const LIVE: &str = "
   - {name: outage, on: outage, decision: hold}
@@ -25,7 +25,7 @@ const TRIED: &str = "
   - {name: t-again, on: recurrence, times: 2, within: 3h, decision: hold, shadow: true}
 ";
 
-fn beside(shadows: &str) -> InForce {
+fn beside(shadows: &str) -> Policy {
     // First in the rules, where of equals they would speak.
     force_of(&format!("criteria:{shadows}{LIVE}"))
 }
@@ -43,14 +43,14 @@ proptest! {
     /// Revisions, announcements with their times, bundles, quotas of near misses, reasons: all of it is as without them.
     #[test]
     fn shadows_change_nothing(events in history(), late in history()) {
-        let run = |force: &InForce| {
+        let run = |policy: &Policy| {
             let mut state = State::default();
             for event in &events {
-                state.apply(vec![event.clone()], force, at(320));
+                state.apply(vec![event.clone()], policy, at(320));
             }
-            pass(&mut state, force, 340);
-            state.apply(late.clone(), force, at(400));
-            pass(&mut state, force, 700);
+            pass(&mut state, policy, 340);
+            state.apply(late.clone(), policy, at(400));
+            pass(&mut state, policy, 700);
             state
         };
         let (alone, tried) = (run(&beside("")), run(&beside(TRIED)));
@@ -60,18 +60,18 @@ proptest! {
 
 #[test]
 fn a_met_shadow_announces_nothing_and_sends_no_answer_back() {
-    let force = force_of(
+    let policy = force_of(
         "criteria: [{name: tried, on: degradation, longest: 40m, decision: hold, shadow: true}, {name: long, on: degradation, longest: 30m, decision: suggest}]",
     );
     let mut state = State::default();
-    state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
-    pass(&mut state, &force, 35);
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(0));
+    pass(&mut state, &policy, 35);
     let before = only(&state);
     assert_eq!(
         (before.standing, before.verdicts[0].outcome),
-        (Standing::Suggested, Outcome::NotMet)
+        (ReviewState::Suggested, Outcome::NotMet)
     );
-    pass(&mut state, &force, 41);
+    pass(&mut state, &policy, 41);
     let incident = only(&state);
     let tried = &incident.verdicts[0];
     assert_eq!(
@@ -80,14 +80,14 @@ fn a_met_shadow_announces_nothing_and_sends_no_answer_back() {
     );
     assert_eq!(
         (incident.decision, incident.standing, incident.revision),
-        (Decision::Suggest, Standing::Suggested, before.revision)
+        (Decision::Suggest, ReviewState::Suggested, before.revision)
     );
     assert_eq!(incident.announced.unwrap().criteria, ["long"]);
 }
 
 #[test]
 fn an_unknown_shadow_suggests_nothing_at_resolution() {
-    let force = force_of(
+    let policy = force_of(
         "criteria: [{name: tried, on: degradation, where: incident.budget_spent > 0.5, longest: 10m, decision: hold, shadow: true}]",
     );
     let mut state = State::default();
@@ -96,10 +96,10 @@ fn an_unknown_shadow_suggests_nothing_at_resolution() {
             alert("A", "checkout", 0, None),
             alert("A", "checkout", 0, Some(20)),
         ],
-        &force,
+        &policy,
         at(20),
     );
-    pass(&mut state, &force, 100);
+    pass(&mut state, &policy, 100);
     let incident = only(&state);
     assert_eq!(
         (incident.phase, incident.verdicts[0].outcome),
@@ -112,19 +112,19 @@ fn an_unknown_shadow_suggests_nothing_at_resolution() {
     );
     assert_eq!(
         (incident.decision, incident.standing, incident.announced),
-        (Decision::None, Standing::None, None)
+        (Decision::None, ReviewState::None, None)
     );
     assert_eq!(incident.reason, "No postmortem: there are no criteria.");
 }
 
 #[test]
 fn a_shadow_brings_no_dismissed_decision_back() {
-    let force = force_of(
+    let policy = force_of(
         "criteria: [{name: tried, on: request, decision: hold, shadow: true}, {name: long, on: degradation, longest: 30m, decision: hold}]",
     );
     let mut state = State::default();
-    state.apply(vec![alert("A", "checkout", 0, None)], &force, at(0));
-    pass(&mut state, &force, 31);
+    state.apply(vec![alert("A", "checkout", 0, None)], &policy, at(0));
+    pass(&mut state, &policy, 31);
     state.apply(
         vec![answer(
             &only(&state),
@@ -133,14 +133,14 @@ fn a_shadow_brings_no_dismissed_decision_back() {
                 reason: DismissReason::Noise,
             },
         )],
-        &force,
+        &policy,
         at(32),
     );
-    state.apply(vec![request(&only(&state), 33)], &force, at(33));
+    state.apply(vec![request(&only(&state), 33)], &policy, at(33));
     let incident = only(&state);
     assert_eq!(
         (incident.verdicts[0].outcome, incident.standing),
-        (Outcome::Met, Standing::Dismissed)
+        (Outcome::Met, ReviewState::Dismissed)
     );
 }
 
@@ -163,12 +163,12 @@ fn a_shadow_takes_no_place_of_a_near_miss() {
     let shadow = "{name: tried, on: near_miss, quiet_for: 1m, at_most: 1 per 10m, decision: suggest, shadow: true}";
     let live = "{name: near, on: near_miss, quiet_for: 1m, at_most: 1 per 2h, decision: suggest}";
     let run = |rules: String| {
-        let (mut state, force) = (State::default(), force_of(&rules));
+        let (mut state, policy) = (State::default(), force_of(&rules));
         for minutes in [0, 40] {
-            state.apply(vec![near(minutes)], &force, at(minutes));
-            pass(&mut state, &force, minutes + 39);
+            state.apply(vec![near(minutes)], &policy, at(minutes));
+            pass(&mut state, &policy, minutes + 39);
         }
-        pass(&mut state, &force, 400);
+        pass(&mut state, &policy, 400);
         assert_eq!(state.incidents().count(), 2);
         let announced = state
             .incidents()

@@ -13,7 +13,7 @@ use crate::http::format::Names;
 use crate::model::Time;
 use crate::model::directory::key;
 use crate::model::event::{ActorKind, Event, EventId, Fact, Subject};
-use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, Standing, Verdict};
+use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, ReviewState, Verdict};
 use crate::model::on_call::Duty;
 use crate::model::postmortem::Postmortem;
 
@@ -208,7 +208,7 @@ mod tests {
     use crate::http::pages::{Notice, sample};
     use crate::model::directory::Identities;
     use crate::model::event::{Fact, Link, Note};
-    use crate::model::incident::{Incident, Standing};
+    use crate::model::incident::{Incident, ReviewState};
 
     fn page(incident: &Incident) -> String {
         with_pictures(incident, &[])
@@ -351,7 +351,7 @@ mod tests {
     #[test]
     fn what_was_dismissed_is_not_asked_again() {
         let mut incident = sample::incident();
-        incident.standing = Standing::Dismissed;
+        incident.standing = ReviewState::Dismissed;
         assert!(!page(&incident).contains("name=\"answer\""));
     }
 }

@@ -4,7 +4,7 @@ use chrono_tz::Tz;
 
 use crate::http::format::REASONS;
 use crate::model::Time;
-use crate::model::incident::{Incident, Phase, Standing};
+use crate::model::incident::{Incident, Phase, ReviewState};
 
 /// The meeting that accepting would call.
 #[derive(Debug, Clone)]
@@ -36,10 +36,10 @@ pub(crate) struct Form {
 /// The form for an incident whose decision was announced and not refused; `None` for any other.
 pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Option<Form> {
     let asked = match incident.standing {
-        Standing::Suggested | Standing::Snoozed => true,
+        ReviewState::Suggested | ReviewState::Snoozed => true,
         // What waits in a bundle may be given a postmortem of its own.
-        Standing::Held => incident.bundle.is_some(),
-        Standing::None | Standing::Dismissed => return None,
+        ReviewState::Held => incident.bundle.is_some(),
+        ReviewState::None | ReviewState::Dismissed => return None,
     };
     let accept = match invitation {
         Some(Invitation {
@@ -85,7 +85,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::form;
     use crate::http::pages::sample;
-    use crate::model::incident::{Phase, Standing};
+    use crate::model::incident::{Phase, ReviewState};
 
     #[test]
     fn the_button_says_what_accepting_does() {
@@ -102,11 +102,11 @@ mod tests {
     #[test]
     fn only_what_was_announced_can_be_answered() {
         let mut incident = sample::incident();
-        for standing in [Standing::None, Standing::Dismissed] {
+        for standing in [ReviewState::None, ReviewState::Dismissed] {
             incident.standing = standing;
             assert!(form(&incident, None).is_none());
         }
-        incident.standing = Standing::Held;
+        incident.standing = ReviewState::Held;
         let held = form(&incident, None).unwrap();
         assert!(held.accept.is_none() && !held.may_snooze);
     }

@@ -23,7 +23,7 @@ use crate::model::event::{
     Alert, AlertStatus, EndReason, Event, Fact, Labels, Note, Severity, Subject,
 };
 use crate::model::incident::{
-    Decision, Incident, IncidentId, Joined, Member, Milestones, Phase, Standing,
+    Decision, Incident, IncidentId, Joined, Member, Milestones, Phase, ReviewState,
 };
 use crate::model::ledger::{Became, LedgerEntry};
 use crate::model::postmortem::{
@@ -98,7 +98,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         decision: Decision::None,
         announced: None,
         review: None,
-        standing: Standing::None,
+        standing: ReviewState::None,
         reason: String::new(),
         bundle: None,
         identities: Default::default(),
@@ -411,9 +411,9 @@ fn a_restart_finds_everything() {
 fn incidents_are_listed_newest_first_and_found_by_any_name() {
     for (_home, store) in stores() {
         let mut suggested = incident("i-2", 20, Phase::Resolved);
-        suggested.standing = Standing::Suggested;
+        suggested.standing = ReviewState::Suggested;
         let mut snoozed = incident("i-3", 30, Phase::Active);
-        snoozed.standing = Standing::Snoozed;
+        snoozed.standing = ReviewState::Snoozed;
         let closed = incident("i-1", 10, Phase::Closed);
         let changes = Changes {
             incidents: vec![closed.into(), suggested.clone().into(), snoozed.into()],
@@ -429,7 +429,10 @@ fn incidents_are_listed_newest_first_and_found_by_any_name() {
         assert_eq!(ids(&list(true, 10)), ["i-3", "i-2"]);
         assert_eq!(ids(&list(false, 1)), ["i-3"]);
         assert_eq!(ids(&store.suggestions().unwrap()), ["i-2"]);
-        assert_eq!(ids(&store.standing(Standing::Snoozed, 5).unwrap()), ["i-3"]);
+        assert_eq!(
+            ids(&store.standing(ReviewState::Snoozed, 5).unwrap()),
+            ["i-3"]
+        );
         assert_eq!(
             ids(&store.load(at(9)).unwrap().incidents),
             ["i-1", "i-2", "i-3"]
@@ -582,17 +585,17 @@ fn the_ledger_keeps_what_was_and_shows_what_changed() {
 #[test]
 fn the_ledger_is_read_in_order_page_by_page_with_what_came_of_each() {
     for (_home, store) in stores() {
-        let entry = |id: &str, closed: i64, standing: Standing| {
+        let entry = |id: &str, closed: i64, standing: ReviewState| {
             let mut closed = incident(id, closed, Phase::Closed);
             closed.standing = standing;
             LedgerEntry::of(&closed)
         };
         let ledger = vec![
-            entry("i-3", 20, Standing::None),
-            entry("i-1", 10, Standing::Held),
-            entry("i-2", 10, Standing::None),
-            entry("i-0", 10, Standing::Suggested),
-            entry("i-4", 5, Standing::Dismissed),
+            entry("i-3", 20, ReviewState::None),
+            entry("i-1", 10, ReviewState::Held),
+            entry("i-2", 10, ReviewState::None),
+            entry("i-0", 10, ReviewState::Suggested),
+            entry("i-4", 5, ReviewState::Dismissed),
         ];
         let postmortem = Postmortem {
             id: PostmortemId("pm-1".to_owned()),

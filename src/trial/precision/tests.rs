@@ -6,8 +6,8 @@ use super::{Precision, Record, Tally};
 use crate::model::Time;
 use crate::model::event::{Answer, DismissReason, Severity, SnoozeUntil};
 use crate::model::incident::{
-    Announced, CriterionKind, Decision, IncidentId, Measure, Milestones, Outcome, Reviewed,
-    Standing, Unit, Verdict,
+    Announced, CriterionKind, Decision, IncidentId, Measure, Milestones, Outcome, ReviewState,
+    Reviewed, Unit, Verdict,
 };
 use crate::model::ledger::{Filed, LedgerEntry, Ledgered};
 use crate::model::postmortem::{PostmortemId, PostmortemStatus};
@@ -66,7 +66,7 @@ fn suggested(criteria: &[&str]) -> Ledgered {
             sentence: String::new(),
         }),
         review: None,
-        standing: Standing::Suggested,
+        standing: ReviewState::Suggested,
         reason: String::new(),
         requested_at: None,
         bundle: None,
@@ -85,7 +85,7 @@ fn suggested(criteria: &[&str]) -> Ledgered {
 fn quiet(verdicts: &[(&str, Outcome)]) -> Ledgered {
     let mut row = suggested(&[]);
     (row.entry.decision, row.entry.announced, row.entry.standing) =
-        (Decision::None, None, Standing::None);
+        (Decision::None, None, ReviewState::None);
     row.entry.verdicts = verdicts
         .iter()
         .map(|(name, outcome)| verdict(name, *outcome, Decision::Suggest))
@@ -96,9 +96,9 @@ fn quiet(verdicts: &[(&str, Outcome)]) -> Ledgered {
 fn answered(mut row: Ledgered, answer: Answer) -> Ledgered {
     let decision = row.entry.decided();
     row.entry.standing = match answer {
-        Answer::Accept => Standing::Held,
-        Answer::Dismiss { .. } => Standing::Dismissed,
-        Answer::Snooze { .. } => Standing::Snoozed,
+        Answer::Accept => ReviewState::Held,
+        Answer::Dismiss { .. } => ReviewState::Dismissed,
+        Answer::Snooze { .. } => ReviewState::Snoozed,
     };
     row.entry.review = Some(Reviewed {
         answer,
@@ -119,7 +119,7 @@ fn held(criterion: &str, status: PostmortemStatus) -> Ledgered {
     let mut row = suggested(&[criterion]);
     row.entry.verdicts[0].decision = Decision::Hold;
     row.entry.announced.as_mut().unwrap().decision = Decision::Hold;
-    row.entry.standing = Standing::Held;
+    row.entry.standing = ReviewState::Held;
     row.postmortem = Some(Filed {
         id: PostmortemId("pm-1".to_owned()),
         status,
@@ -147,7 +147,7 @@ fn requested(mut row: Ledgered, minutes: i64) -> Ledgered {
         criteria,
         sentence: String::new(),
     });
-    row.entry.standing = Standing::Held;
+    row.entry.standing = ReviewState::Held;
     row
 }
 

@@ -2,8 +2,8 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{Answer, Watches};
-use crate::engine::{InForce, State};
+use super::{ConditionEvaluator, QueryResult};
+use crate::engine::{Policy, State};
 use crate::model::Time;
 use crate::model::event::{Event, Fact, Labels};
 use crate::model::incident::SpanState;
@@ -25,7 +25,7 @@ fn minute(minutes: i64) -> Time {
 }
 
 /// `a=1,b=3`: series `a` and `b`; `=3`: one without labels; `_`: none; `!`: no answer; `a=1?`: nobody knows of others.
-fn answer(token: &str) -> Answer {
+fn answer(token: &str) -> QueryResult {
     let one = |part: &str| {
         let (name, value) = part.split_once('=').expect("name=value");
         let labels: Labels = (!name.is_empty())
@@ -35,12 +35,12 @@ fn answer(token: &str) -> Answer {
         (labels, value.parse().expect("a number"))
     };
     match token {
-        "!" => Answer::Failed,
-        "_" => Answer::Whole(Vec::new()),
+        "!" => QueryResult::Failed,
+        "_" => QueryResult::Whole(Vec::new()),
         list if list.ends_with('?') => {
-            Answer::Partial(list.trim_end_matches('?').split(',').map(one).collect())
+            QueryResult::Partial(list.trim_end_matches('?').split(',').map(one).collect())
         }
-        list => Answer::Whole(list.split(',').map(one).collect()),
+        list => QueryResult::Whole(list.split(',').map(one).collect()),
     }
 }
 
@@ -62,7 +62,12 @@ fn told(event: &Event) -> String {
 }
 
 /// Evaluates one answer a minute; what is remembered survives a restart at any time.
-fn run(watches: &mut Watches, rule: &ConditionRule, from: i64, answers: &str) -> Vec<Event> {
+fn run(
+    watches: &mut ConditionEvaluator,
+    rule: &ConditionRule,
+    from: i64,
+    answers: &str,
+) -> Vec<Event> {
     let mut events = Vec::new();
     for (at, token) in (from..).zip(answers.split_whitespace()) {
         events.extend(watches.evaluate(rule, minute(at), &answer(token)));
@@ -74,7 +79,7 @@ fn run(watches: &mut Watches, rule: &ConditionRule, from: i64, answers: &str) ->
 
 #[track_caller]
 fn check(more: &str, answers: &str, expected: &str) {
-    let events = run(&mut Watches::default(), &rule(more), 0, answers);
+    let events = run(&mut ConditionEvaluator::default(), &rule(more), 0, answers);
     assert_eq!(
         events.iter().map(told).collect::<Vec<_>>().join(" "),
         expected,
@@ -121,7 +126,7 @@ fn what_nobody_answered_is_unknown_not_absent() {
 
 #[test]
 fn series_beyond_the_most_are_left_out_and_counted() {
-    let mut watches = Watches::default();
+    let mut watches = ConditionEvaluator::default();
     let events = run(&mut watches, &rule("max_series: 2"), 0, "a=1,b=1,c=3,d=3");
     assert_eq!(
         (events.len(), watches.left_out(), watches.states().count()),
@@ -133,7 +138,7 @@ fn series_beyond_the_most_are_left_out_and_counted() {
 
 #[test]
 fn a_series_that_does_not_come_back_ends_with_that() {
-    let mut watches = Watches::default();
+    let mut watches = ConditionEvaluator::default();
     let events = run(
         &mut watches,
         &rule(""),
@@ -152,7 +157,7 @@ fn a_series_that_does_not_come_back_ends_with_that() {
     );
     // The last one leaves the condition to speak for itself.
     let events = run(
-        &mut Watches::default(),
+        &mut ConditionEvaluator::default(),
         &rule("no_data: degraded"),
         0,
         &format!("a=1 {} a=1", "_ ".repeat(62)),
@@ -170,7 +175,7 @@ fn a_series_that_does_not_come_back_ends_with_that() {
 
 #[test]
 fn who_is_there_takes_the_place_of_who_is_not() {
-    let mut watches = Watches::default();
+    let mut watches = ConditionEvaluator::default();
     let events = run(
         &mut watches,
         &rule("max_series: 2"),
@@ -186,11 +191,11 @@ fn who_is_there_takes_the_place_of_who_is_not() {
 
 #[test]
 fn a_condition_that_asks_something_else_goes_on_from_what_was_reported() {
-    let mut watches = Watches::default();
+    let mut watches = ConditionEvaluator::default();
     run(&mut watches, &rule(""), 0, "=3");
     let events = run(&mut watches, &rule("for: 5m"), 1, "=1");
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), ["Healthy@1"]);
-    let mut watches = Watches::default();
+    let mut watches = ConditionEvaluator::default();
     run(&mut watches, &rule(""), 0, "a=3,b=1");
     assert_eq!(
         watches.end(minute(1)).iter().map(told).collect::<Vec<_>>(),
@@ -202,12 +207,12 @@ fn a_condition_that_asks_something_else_goes_on_from_what_was_reported() {
 /// the events say in the end, whatever their order, as `state from..to` in minutes.
 #[track_caller]
 fn filled(more: &str, live: &str, known: &str, expected: &str) {
-    let (rules, mut watches) = (rules(more), Watches::default());
+    let (rules, mut watches) = (rules(more), ConditionEvaluator::default());
     let rule = &rules.conditions[0];
     let mut events = run(&mut watches, rule, 0, live);
     let from = watches.unanswered().expect("something was not answered");
     let mut at = from - TimeDelta::minutes(1);
-    let answers: Vec<(Time, Answer)> = known
+    let answers: Vec<(Time, QueryResult)> = known
         .split_whitespace()
         .map(|token| {
             at += TimeDelta::minutes(1);
@@ -216,13 +221,13 @@ fn filled(more: &str, live: &str, known: &str, expected: &str) {
         .collect();
     events.extend(watches.fill(rule, &answers));
     assert_eq!(watches.last(), Some(at));
-    let force = InForce::new(rules.clone(), &[], &[]);
+    let policy = Policy::new(rules.clone(), &[], &[]);
     for backwards in [false, true] {
         let mut state = State::default();
         if backwards {
             events.reverse();
         }
-        state.apply(events.clone(), &force, at);
+        state.apply(events.clone(), &policy, at);
         let mut spans: Vec<_> = state
             .incidents()
             .flat_map(|incident| &incident.signals)
@@ -294,7 +299,7 @@ fn what_was_unknown_is_known_once_somebody_answers() {
 
 #[test]
 fn what_was_before_anything_was_measured_is_told_as_far_as_there_was_something() {
-    let (rules, mut watches) = (rules(""), Watches::default());
+    let (rules, mut watches) = (rules(""), ConditionEvaluator::default());
     let rule = &rules.conditions[0];
     watches.missed(minute(0));
     let mut events = watches.evaluate(rule, minute(9), &answer("=3"));
@@ -314,7 +319,7 @@ fn what_was_before_anything_was_measured_is_told_as_far_as_there_was_something()
     let spans = found(&events, &rules, minute(9));
     assert_eq!(spans, [(minute(6), None, SpanState::Degraded)]);
     // Nothing at all is nothing that was unknown.
-    let mut watches = Watches::default();
+    let mut watches = ConditionEvaluator::default();
     watches.missed(minute(0));
     assert_eq!(
         watches
@@ -362,23 +367,28 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
                 recovered: '> 60', for: 1h, every: 5m}]";
     let rules = parse::load(&[("rules.yaml".to_owned(), text.to_owned())]).expect("rules");
     let rule = &rules.conditions[0];
-    let (mut watches, mut events, mut at) = (Watches::default(), Vec::new(), Time::default());
+    let (mut watches, mut events, mut at) =
+        (ConditionEvaluator::default(), Vec::new(), Time::default());
     for line in MACHINE.lines().filter(|line| !line.starts_with('#')) {
         if let Some(time) = line.strip_prefix('@') {
             at = time.parse().expect("a time");
             continue;
         }
         let value = line.parse().expect("a number");
-        events.extend(watches.evaluate(rule, at, &Answer::Whole(vec![(Labels::new(), value)])));
+        events.extend(watches.evaluate(
+            rule,
+            at,
+            &QueryResult::Whole(vec![(Labels::new(), value)]),
+        ));
         at += TimeDelta::minutes(5);
     }
-    let force = InForce::new(rules.clone(), &[], &[]);
+    let policy = Policy::new(rules.clone(), &[], &[]);
     let mut state = State::default();
     // By their beginning: what is long past is forgotten on the way.
     let (mut degraded, mut near) = (BTreeMap::new(), BTreeMap::new());
     for event in events {
         let now = event.occurred_at;
-        state.apply(vec![event], &force, now);
+        state.apply(vec![event], &policy, now);
         for span in state
             .incidents()
             .flat_map(|incident| &incident.signals)
@@ -410,7 +420,7 @@ fn a_real_machine_fails_twice_and_nearly_fails_before() {
 /// What a series was when, in the end.
 fn found(events: &[Event], rules: &RuleSet, now: Time) -> Vec<(Time, Option<Time>, SpanState)> {
     let mut state = State::default();
-    state.apply(events.to_vec(), &InForce::new(rules.clone(), &[], &[]), now);
+    state.apply(events.to_vec(), &Policy::new(rules.clone(), &[], &[]), now);
     let spans = state
         .incidents()
         .flat_map(|incident| &incident.signals)
@@ -444,24 +454,24 @@ proptest::proptest! {
         // Nothing is degraded between two evaluations further apart than a group bridges, so that both see one incident.
         let rules = rules(more);
         let rule = &rules.conditions[0];
-        let truth: Vec<(Time, Answer)> =
-            (0..).zip(&values).map(|(at, value)| (minute(at), Answer::Whole(vec![(Labels::new(), f64::from(*value))]))).collect();
-        let mut steady = Watches::default();
+        let truth: Vec<(Time, QueryResult)> =
+            (0..).zip(&values).map(|(at, value)| (minute(at), QueryResult::Whole(vec![(Labels::new(), f64::from(*value))]))).collect();
+        let mut steady = ConditionEvaluator::default();
         let expected: Vec<Event> = truth.iter().flat_map(|(at, answer)| steady.evaluate(rule, *at, answer)).collect();
-        let (mut watches, mut events) = (Watches::default(), Vec::new());
+        let (mut watches, mut events) = (ConditionEvaluator::default(), Vec::new());
         let last = truth.len() - 1;
         for (index, (at, _)) in truth.iter().enumerate() {
             // The first and the last are answered: what comes before and after would not be known.
             if index > 0 && index < last && !answered[index] {
-                events.extend(watches.evaluate(rule, *at, &Answer::Failed));
+                events.extend(watches.evaluate(rule, *at, &QueryResult::Failed));
                 continue;
             }
             let from = watches.unanswered().unwrap_or(*at);
             let asked = truth.iter().filter(|(time, _)| (from..=*at).contains(time));
-            let mut asked: Vec<(Time, Answer)> = asked.cloned().collect();
+            let mut asked: Vec<(Time, QueryResult)> = asked.cloned().collect();
             if index > 0 && index < last && vain[index] {
                 // The newest was only late.
-                asked[0..].last_mut().expect("one is due").1 = Answer::Failed;
+                asked[0..].last_mut().expect("one is due").1 = QueryResult::Failed;
             }
             if asked.len() > pieces && index == last {
                 // Too much to be asked at once: first what is due, then the past in pieces.

@@ -28,15 +28,15 @@ const LE: &str = "le";
 
 /// Samples of series, each in order of time.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Samples {
+pub struct SampleBuffer {
     metrics: BTreeMap<String, BTreeMap<Labels, VecDeque<(Time, f64)>>>,
     held: usize,
 }
 
-/// Values at one instant.
-pub type Values = Vec<(Labels, f64)>;
+/// The values of series at one instant.
+pub type InstantVector = Vec<(Labels, f64)>;
 
-impl Samples {
+impl SampleBuffer {
     /// Takes a sample. Of two at the same instant the first counts, as in Prometheus; one that comes late is put where it belongs.
     pub fn take(&mut self, sample: Sample) {
         let full = self.held >= MOST_SERIES;
@@ -101,7 +101,7 @@ impl Samples {
 
     /// What the query gives at `at`, in no order; series without a value are absent.
     #[must_use]
-    pub fn answer(&self, query: &Query, at: Time) -> Values {
+    pub fn answer(&self, query: &Query, at: Time) -> InstantVector {
         match query {
             Query::Newest(selector) => self.each(selector, |samples| newest(samples, at)),
             Query::Change {
@@ -154,7 +154,7 @@ impl Samples {
         &self,
         selector: &Selector,
         value: impl Fn(&VecDeque<(Time, f64)>) -> Option<f64>,
-    ) -> Values {
+    ) -> InstantVector {
         let Some(series) = self.metrics.get(&selector.name) else {
             return Vec::new();
         };
@@ -226,7 +226,7 @@ fn change(samples: &VecDeque<(Time, f64)>, from: Time, to: Time) -> Option<f64> 
     Some(rise * ((sampled + reach(to_start) + reach(to_end)) / sampled))
 }
 
-fn fold(how: Fold, values: Values, group: impl Fn(&Labels) -> Labels) -> Values {
+fn fold(how: Fold, values: InstantVector, group: impl Fn(&Labels) -> Labels) -> InstantVector {
     let mut groups: BTreeMap<Labels, (f64, f64)> = BTreeMap::new();
     for (labels, value) in values {
         groups
@@ -255,8 +255,8 @@ fn fold(how: Fold, values: Values, group: impl Fn(&Labels) -> Labels) -> Values 
 }
 
 /// Divides series that agree. Where several of one side agree nobody can say which is meant, and there is no value.
-fn ratio(of: Values, to: Values, agree: impl Fn(&Labels) -> Labels) -> Values {
-    let single = |values: Values| {
+fn ratio(of: InstantVector, to: InstantVector, agree: impl Fn(&Labels) -> Labels) -> InstantVector {
+    let single = |values: InstantVector| {
         let mut by: BTreeMap<Labels, Option<f64>> = BTreeMap::new();
         for (labels, value) in values {
             by.entry(agree(&labels))
@@ -281,7 +281,7 @@ fn calculate(how: Arithmetic, left: f64, right: f64) -> f64 {
     }
 }
 
-fn quantiles(share: f64, buckets: Values) -> Values {
+fn quantiles(share: f64, buckets: InstantVector) -> InstantVector {
     let mut histograms: BTreeMap<Labels, Vec<(f64, f64)>> = BTreeMap::new();
     for (mut labels, count) in buckets {
         if let Some(bound) = labels.remove(LE).and_then(|text| bound(&text)) {

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use chrono::TimeDelta;
 
-use super::{LE, LOOKBACK, PACED, Samples, UP, last};
-use crate::engine::conditions::evaluator::Answer;
+use super::{LE, LOOKBACK, PACED, SampleBuffer, UP, last};
+use crate::engine::conditions::evaluator::QueryResult;
 use crate::model::Time;
 use crate::model::event::Labels;
 use crate::model::sample::is_stale;
@@ -20,7 +20,7 @@ enum Target<'a> {
 
 /// How a series or a target stands, the surest first: of a target that counts which its surest series says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum Liveness {
     /// Its newest sample is no older than half as much again as they are usually apart.
     GoesOn,
     /// Nothing came any more, and nobody said that it ended.
@@ -29,13 +29,13 @@ enum Standing {
     Ended,
 }
 
-impl Samples {
+impl SampleBuffer {
     /// What a query on pushed samples gives at `at`, as far as somebody looked.
     ///
     /// A target that fell silent without an end leaves open what its series would say. Where the query has no series that goes on, whoever it may
     /// be about must go on: without anybody, or with one of them silent, there is no answer.
     #[must_use]
-    pub fn answer_of_pushed(&self, query: &Query, at: Time) -> Answer {
+    pub fn answer_of_pushed(&self, query: &Query, at: Time) -> QueryResult {
         let (mut targets, mut own) = (BTreeMap::new(), Vec::new());
         let selectors = query.selectors();
         for selector in &selectors {
@@ -59,22 +59,22 @@ impl Samples {
                 note(&mut targets, UP, labels, samples, at);
             }
         }
-        let stands = |with: Standing| targets.iter().any(move |(_, standing)| *standing == with);
+        let stands = |with: Liveness| targets.iter().any(move |(_, standing)| *standing == with);
         let own_goes_on = owners
             .iter()
-            .any(|owner| targets.get(owner) == Some(&Standing::GoesOn));
-        if !stands(Standing::GoesOn) || !own_goes_on && stands(Standing::Silent) {
-            return Answer::Failed;
+            .any(|owner| targets.get(owner) == Some(&Liveness::GoesOn));
+        if !stands(Liveness::GoesOn) || !own_goes_on && stands(Liveness::Silent) {
+            return QueryResult::Failed;
         }
         let silent = own
             .iter()
-            .filter(|(target, _)| targets.get(target) == Some(&Standing::Silent));
+            .filter(|(target, _)| targets.get(target) == Some(&Liveness::Silent));
         let open: BTreeSet<Labels> = silent.map(|(_, labels)| told_as(query, labels)).collect();
         let values = self.answer(query, at);
         if open.is_empty() {
-            return Answer::Whole(values);
+            return QueryResult::Whole(values);
         }
-        Answer::Partial(
+        QueryResult::Partial(
             values
                 .into_iter()
                 .filter(|(labels, _)| !open.contains(labels))
@@ -92,7 +92,7 @@ fn target<'a>(name: &'a str, labels: &'a Labels) -> Target<'a> {
 
 /// Notes how the target of a series stands by it; nothing where the series began only later.
 fn note<'a>(
-    targets: &mut BTreeMap<Target<'a>, Standing>,
+    targets: &mut BTreeMap<Target<'a>, Liveness>,
     name: &'a str,
     labels: &'a Labels,
     samples: &VecDeque<(Time, f64)>,
@@ -100,11 +100,11 @@ fn note<'a>(
 ) -> Option<Target<'a>> {
     let (taken, value) = last(samples, at)?;
     let standing = if is_stale(value) {
-        Standing::Ended
+        Liveness::Ended
     } else if at - taken <= within(samples) {
-        Standing::GoesOn
+        Liveness::GoesOn
     } else {
-        Standing::Silent
+        Liveness::Silent
     };
     let target = target(name, labels);
     targets

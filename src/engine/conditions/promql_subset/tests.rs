@@ -1,7 +1,7 @@
 use chrono::TimeDelta;
 
-use super::{LOOKBACK, MOST_SERIES, Samples};
-use crate::engine::conditions::evaluator::Answer;
+use super::{LOOKBACK, MOST_SERIES, SampleBuffer};
+use crate::engine::conditions::evaluator::QueryResult;
 use crate::model::Time;
 use crate::model::event::Labels;
 use crate::model::sample::{STALE, Sample};
@@ -14,8 +14,8 @@ fn at(seconds: i64) -> Time {
 /// A metric's name, labels, and values by second.
 type Given<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [(i64, f64)]);
 
-fn samples(series: &[Given<'_>]) -> Samples {
-    let mut samples = Samples::default();
+fn samples(series: &[Given<'_>]) -> SampleBuffer {
+    let mut samples = SampleBuffer::default();
     for (name, pairs, values) in series {
         let labels: Labels = pairs
             .iter()
@@ -34,7 +34,7 @@ fn samples(series: &[Given<'_>]) -> Samples {
 }
 
 /// The values at `second`, as `label=value … number` in order.
-fn answer(samples: &Samples, query: &str, second: i64) -> Vec<String> {
+fn answer(samples: &SampleBuffer, query: &str, second: i64) -> Vec<String> {
     let query = understand(query)
         .of_samples
         .unwrap_or_else(|why| panic!("{query}: {why}"));
@@ -185,7 +185,7 @@ fn what_is_old_is_forgotten_with_its_series() {
 
 #[test]
 fn series_beyond_the_most_are_passed_over() {
-    let mut of = Samples::default();
+    let mut of = SampleBuffer::default();
     let mut take = |series: usize, second| {
         let labels = Labels::from([("id".to_owned(), series.to_string())]);
         of.take(Sample {
@@ -203,14 +203,14 @@ fn series_beyond_the_most_are_passed_over() {
 }
 
 /// What pushed samples say at `second`: the number of values, with `?` where others are open, or `!` where nobody looked.
-fn pushed(samples: &Samples, query: &str, second: i64) -> String {
+fn pushed(samples: &SampleBuffer, query: &str, second: i64) -> String {
     let query = understand(query)
         .of_samples
         .unwrap_or_else(|why| panic!("{query}: {why}"));
     match samples.answer_of_pushed(&query, at(second)) {
-        Answer::Whole(values) => values.len().to_string(),
-        Answer::Partial(values) => format!("{}?", values.len()),
-        Answer::Failed => "!".to_owned(),
+        QueryResult::Whole(values) => values.len().to_string(),
+        QueryResult::Partial(values) => format!("{}?", values.len()),
+        QueryResult::Failed => "!".to_owned(),
     }
 }
 
@@ -257,7 +257,7 @@ fn whoever_fell_silent_stays_unknown_however_long_ago_that_was() {
         );
     }
     assert_eq!(
-        pushed(&Samples::default(), "errors", 0),
+        pushed(&SampleBuffer::default(), "errors", 0),
         "!",
         "nobody ever looked"
     );

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{AlertPhase, Called, Reading, Watch};
+use super::{AlertPhase, ConditionIdentity, Observation, SeriesStateMachine};
 use crate::model::Time;
 use crate::model::event::{ConditionState, Fact, Labels, Severity};
 use crate::rules::{ConditionRule, parse};
@@ -23,16 +23,16 @@ fn minute(minutes: i64) -> Time {
 }
 
 /// `_` is absent, `!` failed, anything else a value.
-fn reading(token: &str) -> Reading {
+fn reading(token: &str) -> Observation {
     match token {
-        "_" => Reading::Absent,
-        "!" => Reading::Failed,
-        value => Reading::Value(value.parse().unwrap()),
+        "_" => Observation::Absent,
+        "!" => Observation::Failed,
+        value => Observation::Value(value.parse().unwrap()),
     }
 }
 
 /// One turn as text: `degraded@5<3` was noticed in minute 5 and has been so since minute 3.
-fn shown(turn: &super::Turn) -> String {
+fn shown(turn: &super::StateChange) -> String {
     let state = match turn.state {
         ConditionState::Healthy => "healthy",
         ConditionState::Degraded => "degraded",
@@ -50,7 +50,7 @@ fn shown(turn: &super::Turn) -> String {
 /// Steps over one reading a minute (`.`: nobody looked) and compares the turns.
 #[track_caller]
 fn check(more: &str, readings: &str, expected: &str) {
-    let (rule, mut watch) = (rule(more), Watch::default());
+    let (rule, mut watch) = (rule(more), SeriesStateMachine::default());
     let mut turns = Vec::new();
     for (at, token) in (0..).zip(readings.split_whitespace()) {
         if token != "." {
@@ -85,7 +85,7 @@ fn every_comparison_is_that_of_promql() {
             .unwrap()
             .conditions
             .remove(0);
-        !Watch::default()
+        !SeriesStateMachine::default()
             .step(&rule, minute(0), reading(value))
             .is_empty()
     };
@@ -246,11 +246,11 @@ fn when_nobody_looked_nobody_can_say() {
         "1.5 . . . . . 1.5 1.5",
         "unknown@1 healthy@6",
     );
-    let (mut rule, mut watch) = (rule(""), Watch::default());
+    let (mut rule, mut watch) = (rule(""), SeriesStateMachine::default());
     rule.every = 120;
-    let at = |watch: &mut Watch, minutes: i64| {
+    let at = |watch: &mut SeriesStateMachine, minutes: i64| {
         watch
-            .step(&rule, minute(minutes), Reading::Value(3.0))
+            .step(&rule, minute(minutes), Observation::Value(3.0))
             .iter()
             .map(shown)
             .collect::<String>()
@@ -262,13 +262,16 @@ fn when_nobody_looked_nobody_can_say() {
 
 #[test]
 fn time_never_runs_backwards() {
-    let (rule, mut watch) = (rule(""), Watch::default());
-    assert_eq!(watch.step(&rule, minute(5), Reading::Value(1.0)), []);
+    let (rule, mut watch) = (rule(""), SeriesStateMachine::default());
+    assert_eq!(watch.step(&rule, minute(5), Observation::Value(1.0)), []);
     let before = watch.clone();
-    assert_eq!(watch.step(&rule, minute(5), Reading::Value(3.0)), []);
-    assert_eq!(watch.step(&rule, minute(4), Reading::Failed), []);
+    assert_eq!(watch.step(&rule, minute(5), Observation::Value(3.0)), []);
+    assert_eq!(watch.step(&rule, minute(4), Observation::Failed), []);
     assert_eq!(watch, before);
-    assert_eq!(watch.step(&rule, minute(6), Reading::Value(3.0)).len(), 1);
+    assert_eq!(
+        watch.step(&rule, minute(6), Observation::Value(3.0)).len(),
+        1
+    );
 }
 
 #[test]
@@ -326,22 +329,31 @@ fn a_near_miss_is_what_does_not_become_worse() {
 
 #[test]
 fn the_value_that_made_it_so_is_told() {
-    let (rule, mut watch) = (rule("no_data: degraded"), Watch::default());
+    let (rule, mut watch) = (rule("no_data: degraded"), SeriesStateMachine::default());
     assert_eq!(
-        watch.step(&rule, minute(0), Reading::Value(3.5))[0].value,
+        watch.step(&rule, minute(0), Observation::Value(3.5))[0].value,
         Some(3.5)
     );
-    assert_eq!(watch.step(&rule, minute(1), Reading::Failed)[0].value, None);
-    assert_eq!(watch.step(&rule, minute(2), Reading::Absent)[0].value, None);
     assert_eq!(
-        watch.step(&rule, minute(3), Reading::Value(1.5))[0].value,
+        watch.step(&rule, minute(1), Observation::Failed)[0].value,
+        None
+    );
+    assert_eq!(
+        watch.step(&rule, minute(2), Observation::Absent)[0].value,
+        None
+    );
+    assert_eq!(
+        watch.step(&rule, minute(3), Observation::Value(1.5))[0].value,
         Some(1.5)
     );
 }
 
 #[test]
 fn the_alert_of_prometheus_can_be_seen() {
-    let (rule, mut watch) = (rule("for: 1m, keep_firing_for: 1m"), Watch::default());
+    let (rule, mut watch) = (
+        rule("for: 1m, keep_firing_for: 1m"),
+        SeriesStateMachine::default(),
+    );
     let (pending, firing) = (
         AlertPhase::Pending {
             active_at: minute(1),
@@ -362,17 +374,20 @@ fn the_alert_of_prometheus_can_be_seen() {
         assert_eq!(watch.alert(), phase, "minute {at}");
     }
     assert_eq!(watch.reported(), Some(ConditionState::Healthy));
-    assert_eq!(Watch::default().reported(), None);
+    assert_eq!(SeriesStateMachine::default().reported(), None);
 }
 
 #[test]
 fn a_turn_becomes_an_event() {
-    let (rule, mut watch) = (rule("for: 2m, severity: warning"), Watch::default());
+    let (rule, mut watch) = (
+        rule("for: 2m, severity: warning"),
+        SeriesStateMachine::default(),
+    );
     let labels: Labels = [("zone".to_owned(), "b".to_owned())].into();
     let turns: Vec<_> = (0..3)
-        .flat_map(|at| watch.step(&rule, minute(at), Reading::Value(3.5)))
+        .flat_map(|at| watch.step(&rule, minute(at), Observation::Value(3.5)))
         .collect();
-    let event = Called::by(&rule).event(&labels, &turns[0]);
+    let event = ConditionIdentity::by(&rule).event(&labels, &turns[0]);
     assert_eq!(
         (&*event.source, event.service.as_deref(), event.occurred_at),
         ("prom", Some("shop"), minute(2))

@@ -20,7 +20,7 @@ use crate::model::event::{
 };
 use crate::model::incident::{
     Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member,
-    Milestone, Milestones, Outcome, Phase, Signal, SignalKind, Sort, Span, SpanState, Standing,
+    Milestone, Milestones, Outcome, Phase, ReviewState, Signal, SignalKind, Sort, Span, SpanState,
     Unit, Verdict,
 };
 use crate::model::on_call::{Duty, OnCall, OnDuty};
@@ -366,7 +366,7 @@ pub(crate) fn incident() -> Incident {
             sentence: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
         }),
         review: None,
-        standing: Standing::Suggested,
+        standing: ReviewState::Suggested,
         reason: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
         bundle: None,
         identities: Default::default(),
@@ -450,7 +450,7 @@ fn watched() -> String {
     quiet.title = "SlowSearch on search".to_owned();
     quiet.services = vec!["search".to_owned()];
     quiet.decision = Decision::None;
-    quiet.standing = Standing::None;
+    quiet.standing = ReviewState::None;
     quiet.announced = None;
     quiet.verdicts = vec![verdict(
         "critical-alerts",

@@ -8,7 +8,7 @@ use crate::http::pages::ledger::{Entered, View};
 use crate::model::directory::Who;
 use crate::model::event::{Answer, DismissReason};
 use crate::model::incident::{
-    CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Reviewed, Standing, Unit,
+    CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, ReviewState, Reviewed, Unit,
 };
 use crate::model::ledger::{Became, Booked, Filed, LedgerEntry, Ledgered};
 use crate::model::postmortem::PostmortemStatus;
@@ -70,7 +70,7 @@ pub(crate) fn rows() -> Vec<Row> {
     };
     let late = LedgerEntry {
         review: Some(review),
-        standing: Standing::Dismissed,
+        standing: ReviewState::Dismissed,
         ..entry()
     };
     dismissed.ledgered.amended = Some((at(7200), late));
