@@ -51,6 +51,6 @@ fuzz_target!(|message: &[u8]| {
     let headers: Headers<'_> = names.into_iter().map(|name| (name, word)).chain([("ce-specversion", b"1.0".as_slice())]).collect();
     let message = Message { source: "source", headers: &headers, body, names: &LabelNames::default(), now: chrono::DateTime::UNIX_EPOCH };
     if let Ok(reading) = read(reader, &message, &mut |_| false) {
-        assert!(reading.events.len() + reading.faults.len() <= 16 + body.len() / 2);
+        assert!(reading.reports.len() + reading.faults.len() <= 16 + body.len() / 2);
     }
 });

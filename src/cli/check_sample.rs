@@ -11,7 +11,7 @@ use super::{FAULTS, USAGE, complain, json, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{MemberFault, Reading, dispatch, header_filter};
+use crate::ingest::{MemberFault, Reading, Reported, Start, dispatch, header_filter};
 use crate::model::Time;
 use crate::model::fault::Fault;
 
@@ -175,28 +175,31 @@ fn refused(faults: &[Fault], as_json: bool) -> u8 {
 }
 
 fn of(source: String, reading: Reading) -> Told {
-    let mut leases = reading.leases.iter().peekable();
-    let held = reading
-        .events
-        .iter()
-        .enumerate()
-        .filter_map(|(place, event)| {
-            let lease = leases.next_if(|lease| lease.subject == event.subject)?;
-            Some(Held {
-                event: place,
-                until: (lease.until != Time::MAX_UTC).then_some(lease.until),
-            })
-        });
+    let held = |(event, report): (usize, &Reported)| {
+        report.lease.map(|until| Held {
+            event,
+            until: (until != Time::MAX_UTC).then_some(until),
+        })
+    };
+    let positions = |has: fn(&Reported) -> bool| {
+        let reports = reading.reports.iter().enumerate();
+        let found = reports.filter(|(_, report)| has(report));
+        found.map(|(position, _)| position).collect()
+    };
     Told {
-        leases: held.collect(),
+        leases: reading
+            .reports
+            .iter()
+            .enumerate()
+            .filter_map(held)
+            .collect(),
         source,
         events: reading
-            .events
-            .iter()
+            .events()
             .map(|event| serde_json::to_value(event).unwrap_or_default())
             .collect(),
-        unstarted: reading.unstarted,
-        if_on: reading.if_on,
+        unstarted: positions(|report| report.start == Start::Guessed),
+        if_on: positions(|report| report.only_if_firing),
         faults: reading
             .faults
             .into_iter()

@@ -16,6 +16,7 @@ use crate::app::clock::Clock;
 use crate::app::intake::commit::Arrival;
 use crate::app::settings::Settings;
 use crate::ingest;
+use crate::ingest::Reported;
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::rules::parse::SHIPPED;
@@ -155,7 +156,7 @@ fn replay(
         say(&format!(
             "{}  {}",
             at.format("%H:%M:%S"),
-            told(&arrival.events)
+            told(&arrival.reports)
         ));
         app.receive_now(arrival)?;
         next = app.judge_step()?.next.or(next);
@@ -196,13 +197,7 @@ fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
         "/api/v1/events" => ("api", ingest::events::events(&body, names, now)?),
         "/api/v1/interventions" => {
             let event = ingest::people::intervention(&body, now)?;
-            (
-                "people",
-                ingest::Reading {
-                    events: vec![event],
-                    ..ingest::Reading::default()
-                },
-            )
+            ("people", ingest::Reading::from_iter([event]))
         }
         other => anyhow::bail!("the recording has a step to {other}, which the demo does not know"),
     };
@@ -212,7 +207,7 @@ fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
     Ok(Arrival {
         source: source.to_owned(),
         body,
-        events: reading.events,
+        reports: reading.reports,
         ..Arrival::default()
     })
 }
@@ -239,8 +234,11 @@ fn dated(body: &Value, began: Time) -> Value {
     }
 }
 
-fn told(events: &[Event]) -> String {
-    let words: Vec<String> = events.iter().map(headline).collect();
+fn told(reports: &[Reported]) -> String {
+    let words: Vec<String> = reports
+        .iter()
+        .map(|report| headline(&report.event))
+        .collect();
     words.join("; ")
 }
 

@@ -68,11 +68,7 @@ pub(crate) async fn events(
     };
     let reading = read.map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
-    let ids: Vec<String> = reading
-        .events
-        .iter()
-        .map(|event| event.id.to_string())
-        .collect();
+    let ids: Vec<String> = reading.events().map(|event| event.id.to_string()).collect();
     let beside = kept(&super::shown(&headers), "/api/v1/events", &[], now);
     let position = app
         .receive(Arrival {

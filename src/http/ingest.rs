@@ -19,7 +19,7 @@ use crate::config::SourceAuth;
 use crate::ingest;
 use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{Glimpse, Reading};
+use crate::ingest::{AlertRef, Reading};
 use crate::model::Time;
 use crate::model::source::SourceKind;
 use crate::store::log;
@@ -89,7 +89,7 @@ pub(crate) async fn webhook(
     }
     let read = match settings.readers.get(&name) {
         Some(reader) => {
-            ingest::dispatch::read(reader, &message, &mut |glimpse| app.renewed(glimpse, now))
+            ingest::dispatch::read(reader, &message, &mut |alert| app.renewed(alert, now))
         }
         None => Ok(Reading::default()),
     };
@@ -211,9 +211,9 @@ pub(crate) async fn alerts(
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
     let now = app.now();
-    let known = &mut |glimpse: &Glimpse<'_>| app.renewed(glimpse, now);
+    let renewed = &mut |alert: &AlertRef<'_>| app.renewed(alert, now);
     let reading =
-        ingest::prometheus::news_v2(&body, PROMETHEUS, &settings.config.labels, now, known)
+        ingest::prometheus::news_v2(&body, PROMETHEUS, &settings.config.labels, now, renewed)
             .map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     // As Alertmanager does: the good ones are taken, and then the fault is told.
@@ -232,7 +232,7 @@ pub(crate) fn faults(reading: &Reading) -> Option<String> {
 
 pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
     // A mere repetition is not stored, so that its body need not be a copy of its own.
-    let stored = !reading.events.is_empty() || !reading.faults.is_empty() || reading.renewed == 0;
+    let stored = !reading.reports.is_empty() || !reading.faults.is_empty() || reading.renewed == 0;
     Arrival {
         source: source.to_owned(),
         body: if stored {
@@ -241,16 +241,9 @@ pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
             Vec::new()
         },
         fault: faults(&reading),
-        leases: reading
-            .leases
-            .into_iter()
-            .map(|lease| (lease.subject, lease.until))
-            .collect(),
-        unstarted: reading.unstarted,
-        if_on: reading.if_on,
         renewed: reading.renewed,
         room: Some(body.room),
-        events: reading.events,
+        reports: reading.reports,
         ..Arrival::default()
     }
 }

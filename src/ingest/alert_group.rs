@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use super::alert_payload;
 use super::alert_payload::{Place, Sent};
 use super::replicas::Replicas;
-use super::{Known, MemberFault, Message, Reading};
+use super::{MemberFault, Message, Reading, RenewalFilter};
 use crate::model::event::{AlertStatus, Event};
 
 /// The part of the body that is read; anything else may be there.
@@ -35,7 +35,7 @@ pub(crate) struct Manner {
 }
 
 impl Group<'_> {
-    /// One event for each of `alerts`, without the firing ones that `known` says only repeat what is known.
+    /// One event for each of `alerts`, without the firing ones that `renewed` takes.
     ///
     /// # Errors
     /// When `alerts` is no list.
@@ -43,7 +43,7 @@ impl Group<'_> {
         &self,
         alerts: &RawValue,
         message: &Message<'_>,
-        known: &mut Known<'_>,
+        renewed: &mut RenewalFilter<'_>,
         manner: &Manner,
     ) -> Result<Reading, MemberFault> {
         let Message {
@@ -79,14 +79,14 @@ impl Group<'_> {
                 let of_replica = sent.drop_labels(&names.ignored);
                 let episode = alert_payload::episode(&sent, place, now)?;
                 if of_replica {
-                    replicas.note(reading.events.len());
+                    replicas.note(reading.reports.len());
                 } else if episode.status == AlertStatus::Firing
-                    && sent.glimpse(None).is_some_and(|glimpse| known(&glimpse))
+                    && sent.alert_ref(None).is_some_and(|alert| renewed(&alert))
                 {
                     reading.renewed += 1;
                     return Ok(());
                 }
-                reading.events.push((manner.put_right)(alert_payload::event(
+                reading.push((manner.put_right)(alert_payload::event(
                     sent, episode, home, source, names, now,
                 )));
                 Ok(())

@@ -7,7 +7,7 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use super::{Glimpse, MemberFault, found, labels, time};
+use super::{AlertRef, MemberFault, found, labels, time};
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Link};
 use crate::model::settings::LabelNames;
@@ -337,11 +337,11 @@ impl Sent<'_> {
     }
 
     /// What tells whether a firing alert is news. One without a start of its own is never known by sight.
-    pub(crate) fn glimpse(&self, until: Option<Time>) -> Option<Glimpse<'_>> {
-        self.starts_at.map(|starts_at| Glimpse {
+    pub(crate) fn alert_ref(&self, lease: Option<Time>) -> Option<AlertRef<'_>> {
+        self.starts_at.map(|starts_at| AlertRef {
             labels: &self.labels.0,
             starts_at,
-            until,
+            lease,
         })
     }
 }

@@ -20,7 +20,7 @@
 
 use super::alert_group::{Group, Manner};
 use super::message::Headers;
-use super::{IngestFault, Known, Message, Reading, begins, not_readable};
+use super::{IngestFault, Message, Reading, RenewalFilter, begins, not_readable};
 use crate::model::Time;
 use crate::model::settings::LabelNames;
 
@@ -59,7 +59,10 @@ pub(crate) fn webhook(
 ///
 /// # Errors
 /// When the body as a whole is no such webhook.
-pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn news(
+    message: &Message<'_>,
+    renewed: &mut RenewalFilter<'_>,
+) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the default body of Alertmanager's webhook";
     begins(message.body, b'{', EXPECTED)?;
     let group: Group<'_> =
@@ -81,7 +84,7 @@ pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Readi
             advice: "Alertmanager's webhook always has this list: look for what changes it on the way.",
         });
     };
-    let mut reading = group.read(alerts, message, known, &MANNER)?;
+    let mut reading = group.read(alerts, message, renewed, &MANNER)?;
     reading.receiver = reading.receiver.map(|name| unquote(&name));
     Ok(reading)
 }

@@ -120,7 +120,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
             (actor(&fact), fact, link.clone()),
         )
     };
-    Ok(json_fields::reading(facts.into_iter().map(event).collect()))
+    Ok(facts.into_iter().map(event).collect())
 }
 
 fn event(

@@ -18,8 +18,8 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::json_fields;
-use super::json_fields::{Told, fault, line, object, prose, reading, word};
-use super::{IngestFault, Message, Reading, labels, tags};
+use super::json_fields::{Told, fault, line, object, prose, word};
+use super::{IngestFault, Message, Reading, Reported, Start, labels, tags};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
 
@@ -144,12 +144,9 @@ impl Monitor<'_> {
             self.end(&mut reading, *over, at, reason, true);
         }
         // The cycle key tells episodes apart: an open one goes on. Without it, only a repetition is known to be about an open one.
-        if still || self.said("alert_cycle_key").is_some() {
-            reading.unstarted.push(reading.events.len());
-        }
-        reading
-            .events
-            .push(self.event(level, AlertStatus::Firing, at, EndReason::default()));
+        let event = self.event(level, AlertStatus::Firing, at, EndReason::default());
+        let start = Start::stated_if(!still && self.said("alert_cycle_key").is_none());
+        reading.reports.push(Reported::new(event, start));
         reading
     }
 
@@ -168,14 +165,19 @@ impl Monitor<'_> {
         reading
     }
 
-    fn end(&self, reading: &mut Reading, level: Level, at: Time, reason: EndReason, if_on: bool) {
-        reading.unstarted.push(reading.events.len());
-        if if_on {
-            reading.if_on.push(reading.events.len());
-        }
-        reading
-            .events
-            .push(self.event(level, AlertStatus::Resolved, at, reason));
+    fn end(
+        &self,
+        reading: &mut Reading,
+        level: Level,
+        at: Time,
+        reason: EndReason,
+        only_if_firing: bool,
+    ) {
+        let event = self.event(level, AlertStatus::Resolved, at, reason);
+        reading.reports.push(Reported {
+            only_if_firing,
+            ..Reported::new(event, Start::Guessed)
+        });
     }
 
     fn event(&self, level: Level, status: AlertStatus, at: Time, end_reason: EndReason) -> Event {
@@ -213,7 +215,7 @@ impl Monitor<'_> {
             return Reading::default();
         }
         let service = tags::service(&self.tags(), self.message);
-        reading(vec![json_fields::event(
+        Reading::from_iter(vec![json_fields::event(
             self.message,
             self.at(),
             service.as_deref(),

@@ -1,7 +1,7 @@
 //! Which file reads what a source sends.
 
 use super::{
-    IngestFault, Known, Lease, Message, Reading, alertmanager, argocd, cloudevents, datadog,
+    IngestFault, Message, Reading, RenewalFilter, alertmanager, argocd, cloudevents, datadog,
     generic, github, gitlab, grafana, incident_io, kubernetes_audit, opsgenie, pagerduty, sentry,
     slack, sns, standard_webhooks, statuspage,
 };
@@ -22,17 +22,17 @@ pub enum Reader {
     Mapped(SourceKind, generic::Mapping),
 }
 
-/// Reads a message: one event a fact. Firing alerts that `known` says only repeat what is known may be left out, and counted in
-/// [`Reading::renewed`].
+/// Parses a message into one report per fact. Firing alerts that `renewed` takes are left out and
+/// counted in [`Reading::renewed`].
 ///
 /// # Errors
 /// When the body as a whole is nothing that the source sends.
 pub fn read(
     reader: &Reader,
     message: &Message<'_>,
-    known: &mut Known<'_>,
+    renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
-    let mut reading = by_kind(reader, message, known)?;
+    let mut reading = by_kind(reader, message, renewed)?;
     let renews = matches!(reader, Reader::Named(kind, _) if RENEWING.contains(kind));
     if !renews {
         hold(&mut reading);
@@ -46,27 +46,21 @@ const RENEWING: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana]
 
 /// Firing alerts of whoever tells each change once never lapse, unless their reader says when.
 fn hold(reading: &mut Reading) {
-    let mut stated = std::mem::take(&mut reading.leases).into_iter().peekable();
-    for event in &reading.events {
-        let Fact::Alert(Alert {
+    for report in &mut reading.reports {
+        if let Fact::Alert(Alert {
             status: AlertStatus::Firing,
             ..
-        }) = &event.fact
-        else {
-            continue;
-        };
-        let lease = stated.next_if(|lease| lease.subject == event.subject);
-        reading.leases.push(lease.unwrap_or(Lease {
-            subject: event.subject,
-            until: Time::MAX_UTC,
-        }));
+        }) = &report.event.fact
+        {
+            report.lease.get_or_insert(Time::MAX_UTC);
+        }
     }
 }
 
 fn by_kind(
     reader: &Reader,
     message: &Message<'_>,
-    known: &mut Known<'_>,
+    renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     let (kind, naming) = match reader {
         Reader::Mapped(SourceKind::CloudEvents, mapping) => {
@@ -81,8 +75,8 @@ fn by_kind(
         Reader::Named(kind, naming) => (kind, naming),
     };
     match kind {
-        SourceKind::Alertmanager => alertmanager::news(message, known),
-        SourceKind::Grafana => grafana::news(message, known),
+        SourceKind::Alertmanager => alertmanager::news(message, renewed),
+        SourceKind::Grafana => grafana::news(message, renewed),
         SourceKind::Opsgenie => opsgenie::webhook(message),
         SourceKind::Datadog => datadog::webhook(message),
         SourceKind::Sns => sns::webhook(message),

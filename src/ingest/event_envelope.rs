@@ -6,10 +6,10 @@
 
 use serde_json::{Map, Value};
 
-use super::Message;
 use super::events;
 use super::generic::{Mapping, Place, Run, Told};
 use super::strict_fields::LINE;
+use super::{Message, Start};
 
 /// An event with what it carries.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,7 +95,7 @@ fn own(
         object.insert("source".to_owned(), message.source.into());
     }
     match events::event(&Value::Object(object), index, message.names, message.now) {
-        Ok(event) => run.event(event, false),
+        Ok(event) => run.event(event, Start::Stated),
         Err(fault) => run.fault(fault),
     }
 }

@@ -159,7 +159,7 @@ pub(crate) fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Readi
     let mut reading = Reading::default();
     for read in read {
         match read {
-            Ok(event) => reading.events.push(event),
+            Ok(event) => reading.push(event),
             Err(fault) => reading.faults.push(fault),
         }
     }

@@ -46,7 +46,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
             });
         }
     };
-    Ok(json_fields::reading(event.into_iter().collect()))
+    Ok(event.into_iter().collect())
 }
 
 /// The JSON, taken out of the form where it comes in one.

@@ -51,11 +51,10 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
         "work_item" | "issue" => incident(message, &body)?,
         _ => None,
     };
-    Ok(json_fields::reading(
-        told.map(|told| event(message, naming, &body, told))
-            .into_iter()
-            .collect(),
-    ))
+    Ok(told
+        .map(|told| event(message, naming, &body, told))
+        .into_iter()
+        .collect())
 }
 
 /// A deployment that has come to an end.

@@ -73,11 +73,12 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     }
     let mut reading = Reading::default();
     let told = Told::read(message, incident, &mut reading.faults)?;
-    reading.events = told.state(incident, &mut reading.faults);
-    if rest.starts_with("status_updated") && !reading.events.is_empty() {
-        reading.events.extend(told.reopened(data, incident));
-        reading.events.extend(told.turned(data));
+    let mut events = told.state(incident, &mut reading.faults);
+    if rest.starts_with("status_updated") && !events.is_empty() {
+        events.extend(told.reopened(data, incident));
+        events.extend(told.turned(data));
     }
+    events.into_iter().for_each(|event| reading.push(event));
     Ok(reading)
 }
 

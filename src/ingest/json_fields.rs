@@ -6,9 +6,7 @@
 use serde_json::Value;
 
 use super::strict_fields::{LINE, PROSE};
-use super::{
-    IngestFault, MemberFault, Message, Reading, alert_payload, begins, labels, not_readable, time,
-};
+use super::{IngestFault, MemberFault, Message, alert_payload, begins, labels, not_readable, time};
 use crate::model::Time;
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Labels, Link, Severity,
@@ -219,12 +217,4 @@ pub(crate) fn event(
     event.identify();
     time::clamp(&mut event, message.now);
     event
-}
-
-/// A reading of such events.
-pub(crate) fn reading(events: Vec<Event>) -> Reading {
-    Reading {
-        events,
-        ..Reading::default()
-    }
 }

@@ -48,34 +48,107 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::model::Time;
-use crate::model::event::{Event, Subject};
+use crate::model::event::Event;
 use message::Message;
 
-/// What one body says.
+/// The parsed content of one message.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Reading {
-    /// One event a good member, in the order of the body.
-    pub events: Vec<Event>,
-    /// How long each firing alert may go unrenewed. Only senders that renew give any.
-    pub leases: Vec<Lease>,
-    /// Positions in `events` of alerts that came without `startsAt`, whose start is a guess and new with every message, and of those that
-    /// replicas tell of, each with a start of its own: an open episode with the same labels should take them in before they count as new.
-    pub unstarted: Vec<usize>,
-    /// Positions in `events` of ends that are told in case such an alert is on, because their sender does not say which of its levels was
-    /// reached. Where no open episode has their labels they say nothing.
-    pub if_on: Vec<usize>,
-    /// How many members were left out of `events` because the reader was told that they only repeat what is known.
+    /// One report for each member that could be parsed, in the order of the body.
+    pub reports: Vec<Reported>,
+    /// Number of members left out of `reports` because the [`RenewalFilter`] took them.
     pub renewed: usize,
-    /// Members that could not be read; they cost the others nothing.
+    /// Members that could not be parsed. The other members are not affected.
     pub faults: Vec<MemberFault>,
-    /// How many alerts the sender left out. Above zero, an alert that is absent may still be firing.
+    /// Number of alerts the sender left out. Above zero, an absent alert may still be firing.
     pub truncated: u64,
-    /// The receiver that the sender says it sent to, as written in its settings.
+    /// The receiver named in the payload, as written in the sender's settings.
     pub receiver: Option<String>,
-    /// What the sender is answered, where it waits for more than that its message was taken.
+    /// Response body, for senders that expect more than a 2xx.
     pub reply: Option<Reply>,
-    /// An address to visit once, by which a subscription is confirmed. Whoever reads the message has checked whose it is.
+    /// URL to visit once to confirm a subscription, to be used only for a verified message.
     pub confirm: Option<String>,
+}
+
+impl Reading {
+    /// Appends an event that has no lease and states its own start.
+    pub(crate) fn push(&mut self, event: Event) {
+        self.reports.push(event.into());
+    }
+
+    /// The events of all reports, in order.
+    pub fn events(&self) -> impl Iterator<Item = &Event> {
+        self.reports.iter().map(|report| &report.event)
+    }
+
+    /// The events alone, for callers that keep no episodes.
+    #[must_use]
+    pub fn into_events(self) -> Vec<Event> {
+        self.reports
+            .into_iter()
+            .map(|report| report.event)
+            .collect()
+    }
+}
+
+impl FromIterator<Event> for Reading {
+    fn from_iter<I: IntoIterator<Item = Event>>(events: I) -> Self {
+        Self {
+            reports: events.into_iter().map(Reported::from).collect(),
+            ..Self::default()
+        }
+    }
+}
+
+/// An event with what its message says about the episode it belongs to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reported {
+    /// The event.
+    pub event: Event,
+    /// Time until which a firing alert holds unless it is renewed; `None` if the sender gives
+    /// none. [`Time::MAX_UTC`]: the sender reports each change once and is silent in between, so
+    /// a firing message after the end is an old one.
+    pub lease: Option<Time>,
+    /// Origin of the alert's start time.
+    pub start: Start,
+    /// Set for an end reported in case the alert is firing, because the sender does not say which
+    /// of its levels was reached. It is dropped unless an open episode has its labels.
+    pub only_if_firing: bool,
+}
+
+impl Reported {
+    /// An event without a lease.
+    pub(crate) fn new(event: Event, start: Start) -> Self {
+        Self {
+            event,
+            lease: None,
+            start,
+            only_if_firing: false,
+        }
+    }
+}
+
+impl From<Event> for Reported {
+    fn from(event: Event) -> Self {
+        Self::new(event, Start::Stated)
+    }
+}
+
+/// Origin of an alert's start time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// The sender states it; with the labels it identifies the episode.
+    Stated,
+    /// Made up from the time of the message, or one of several that replicas state. An open
+    /// episode with the same labels absorbs the event before it counts as a new episode.
+    Guessed,
+}
+
+impl Start {
+    /// `Stated` if the sender gave a start.
+    pub(crate) fn stated_if(stated: bool) -> Self {
+        if stated { Self::Stated } else { Self::Guessed }
+    }
 }
 
 /// The body of an answer.
@@ -87,29 +160,22 @@ pub struct Reply {
     pub body: String,
 }
 
-/// A firing alert as it stands in the body, before anything is built of it: enough to tell that it only repeats what is known.
+/// A firing alert borrowed from the body: the identity of its episode, before an event is built.
 #[derive(Debug, Clone, Copy)]
-pub struct Glimpse<'a> {
-    /// The labels, in order, each name once and none without a value: with `starts_at`, the identity of the episode.
+pub struct AlertRef<'a> {
+    /// The labels, sorted by name, each name once and none with an empty value. With `starts_at`
+    /// they identify the episode.
     pub labels: &'a [(Cow<'a, str>, Cow<'a, str>)],
-    /// When it began.
+    /// Start of the episode.
     pub starts_at: Time,
-    /// Until when its sender promises to say again that it fires, if it does.
-    pub until: Option<Time>,
+    /// Time until which the sender promises to renew it, if it does.
+    pub lease: Option<Time>,
 }
 
-/// Says of a firing alert that it only repeats what is known, so that it need not be read.
-pub type Known<'a> = dyn FnMut(&Glimpse<'_>) -> bool + 'a;
-
-/// A promise to say again that an alert fires.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lease {
-    /// The alert.
-    pub subject: Subject,
-    /// When the promise runs out. [`Time::MAX_UTC`]: its sender tells every change once and is silent in between, so that a firing message
-    /// after the end is an old one.
-    pub until: Time,
-}
+/// Renews the lease of a firing alert whose episode is open and returns `true`, so that the parser
+/// leaves it out. Repeats are nearly all that an Alertmanager sends; building no event for them
+/// makes them several times cheaper (`benches/ingest`).
+pub type RenewalFilter<'a> = dyn FnMut(&AlertRef<'_>) -> bool + 'a;
 
 /// One part of a body that could not be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -15,8 +15,8 @@
 use serde_json::Value;
 
 use super::json_fields;
-use super::json_fields::{Told, actor, fault, line, need, object, prose, reading, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, labels, tags};
+use super::json_fields::{Told, actor, fault, line, need, object, prose, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels, tags};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note,
@@ -123,7 +123,7 @@ impl About<'_> {
         let fact = Fact::Acknowledgement(Acknowledgement {
             of: Some(alert_subject(&labels, created)),
         });
-        reading(vec![tags::said(
+        Reading::from_iter(vec![tags::said(
             self.message,
             self.at(),
             None,
@@ -138,7 +138,7 @@ impl About<'_> {
         let fact = Fact::Note(Note {
             text: self.words(action),
         });
-        reading(vec![tags::said(
+        Reading::from_iter(vec![tags::said(
             self.message,
             self.at(),
             service.as_deref(),
@@ -178,14 +178,9 @@ impl About<'_> {
 
     /// An alert without `createdAt` is about its open episode.
     fn one(&self, event: Event) -> Reading {
-        let unstarted = if self.created.is_none() {
-            vec![0]
-        } else {
-            Vec::new()
-        };
+        let start = Start::stated_if(self.created.is_some());
         Reading {
-            events: vec![event],
-            unstarted,
+            reports: vec![Reported::new(event, start)],
             ..Reading::default()
         }
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 
 use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
-use super::{IngestFault, Lease, MemberFault, Message, Reading, labels};
+use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels};
 use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, Edit, EndReason, Event, Fact,
@@ -72,7 +72,7 @@ pub(crate) fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Read
         at: occurred_at,
     };
     if !whole {
-        return Ok(json_fields::reading(beside(&about, kind, data)));
+        return Ok(beside(&about, kind, data).into_iter().collect());
     }
     Ok(incident(&about, kind, data, declares))
 }
@@ -248,9 +248,7 @@ fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) ->
     if declared && begun {
         // Only of the first message is it known that its agent opened it.
         let opened = about.agent.clone().filter(|_| kind == "triggered");
-        reading
-            .events
-            .push(about.declaration(&told, told.since, AlertStatus::Firing, opened));
+        reading.push(about.declaration(&told, told.since, AlertStatus::Firing, opened));
     } else if !declared && begun && (kind == "resolved" || text(data, "status") != Some("resolved"))
     {
         alert(&mut reading, about, &told, None);
@@ -273,9 +271,7 @@ fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) ->
     let of = |path: &str| text(data, path).map_or_else(|| "unknown".to_owned(), line);
     let words = match kind {
         "acknowledged" => {
-            reading
-                .events
-                .push(about.did(Fact::Acknowledgement(Acknowledgement { of: None })));
+            reading.push(about.did(Fact::Acknowledgement(Acknowledgement { of: None })));
             None
         }
         "unacknowledged" => Some("No longer acknowledged in PagerDuty".to_owned()),
@@ -296,7 +292,9 @@ fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) ->
         )),
         _ => None,
     };
-    reading.events.extend(words.map(|words| about.note(&words)));
+    if let Some(words) = words {
+        reading.push(about.note(&words));
+    }
     reading
 }
 
@@ -307,17 +305,13 @@ fn alert(
     end: Option<(Time, EndReason)>,
 ) {
     let event = about.alert(told, end);
-    if told.unsure {
-        reading.unstarted.push(reading.events.len());
-    }
-    if end.is_none() {
-        // PagerDuty tells of it when something changes, and else is silent for as long as it lasts.
-        reading.leases.push(Lease {
-            subject: event.subject,
-            until: Time::MAX_UTC,
-        });
-    }
-    reading.events.push(event);
+    reading.reports.push(Reported {
+        event,
+        // PagerDuty sends a message when something changes, and none while nothing does.
+        lease: end.is_none().then_some(Time::MAX_UTC),
+        start: Start::stated_if(!told.unsure),
+        only_if_firing: false,
+    });
 }
 
 /// The end, of the outage and of the alert: which of them it was told as before is not known any more.
@@ -333,21 +327,15 @@ fn resolved(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, data: &Va
         EndReason::Recovered
     };
     alert(reading, about, told, Some((end, reason)));
-    reading
-        .events
-        .push(about.declaration(told, end, AlertStatus::Resolved, None));
+    reading.push(about.declaration(told, end, AlertStatus::Resolved, None));
     if let Some(other) = other {
         let (into, from) = (
             IncidentId(format!("pagerduty:{}", line(other))),
             IncidentId(about.incident.clone()),
         );
-        reading
-            .events
-            .push(about.did(Fact::Edit(Edit::Merge { into, from })));
+        reading.push(about.did(Fact::Edit(Edit::Merge { into, from })));
     } else if merged {
-        reading
-            .events
-            .push(about.note("Merged with another incident in PagerDuty"));
+        reading.push(about.note("Merged with another incident in PagerDuty"));
     }
 }
 

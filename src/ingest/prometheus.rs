@@ -7,13 +7,15 @@
 //! ```
 //!
 //! Prometheus repeats each firing alert and promises, by an `endsAt` ahead, until when it will have said so again; a resolved alert has the
-//! `endsAt` at which it ended. So `endsAt <= now` is resolved, and any other is a [`Lease`].
+//! `endsAt` at which it ended. So `endsAt <= now` is resolved, and any other is the end of a lease.
 
 use chrono::TimeDelta;
 
 use super::alert_payload;
 use super::alert_payload::{Episode, Faultless, Place, Sent, Unread};
-use super::{IngestFault, Known, Lease, MemberFault, Reading, begins, not_readable};
+use super::{
+    IngestFault, MemberFault, Reading, RenewalFilter, Reported, Start, begins, not_readable,
+};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
@@ -22,9 +24,9 @@ use crate::model::settings::LabelNames;
 const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
 
 /// Reads a list of alerts posted by `source`, with Alertmanager's own meaning of what is left out: no `startsAt` is `now`, or `endsAt` if
-/// that is earlier (and the alert is in [`Reading::unstarted`]); no `endsAt` is five minutes from `now`. Unknown keys are passed over.
+/// that is earlier (and its start is [`Start::Guessed`]); no `endsAt` is five minutes from `now`. Unknown keys are passed over.
 ///
-/// As in Alertmanager, good alerts beside bad ones count: keep `events`, then answer 400 with the `faults` if there are any.
+/// As in Alertmanager, good alerts beside bad ones count: keep the events, then answer 400 with the `faults` if there are any.
 /// The same alerts sent again are the same events, so a corrected repeat does no harm.
 ///
 /// # Errors
@@ -38,7 +40,7 @@ pub(crate) fn alerts_v2(
     news_v2(body, source, names, now, &mut |_| false)
 }
 
-/// As [`alerts_v2`], without the firing alerts that `known` says only repeat what is known: [`Reading::renewed`] counts them.
+/// As [`alerts_v2`], without the firing alerts that `renewed` takes: [`Reading::renewed`] counts them.
 ///
 /// # Errors
 /// When the body as a whole is no list.
@@ -47,7 +49,7 @@ pub(crate) fn news_v2(
     source: &str,
     names: &LabelNames,
     now: Time,
-    known: &mut Known<'_>,
+    renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     begins(body, b'[', EXPECTED)?;
@@ -56,21 +58,17 @@ pub(crate) fn news_v2(
         let episode = episode(&sent, place, now)?;
         let until = (episode.status == AlertStatus::Firing)
             .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
-        if until.is_some() && sent.glimpse(until).is_some_and(|glimpse| known(&glimpse)) {
+        if until.is_some() && sent.alert_ref(until).is_some_and(|alert| renewed(&alert)) {
             reading.renewed += 1;
             return Ok(());
         }
-        if sent.starts_at.is_none() {
-            reading.unstarted.push(reading.events.len());
-        }
-        let event = alert_payload::event(sent, episode, None, source, names, now);
-        if let Some(until) = until {
-            reading.leases.push(Lease {
-                subject: event.subject,
-                until,
-            });
-        }
-        reading.events.push(event);
+        let start = Start::stated_if(sent.starts_at.is_some());
+        reading.reports.push(Reported {
+            event: alert_payload::event(sent, episode, None, source, names, now),
+            lease: until,
+            start,
+            only_if_firing: false,
+        });
         Ok(())
     };
     let mut faults: Vec<MemberFault> = Vec::new();

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::Reading;
+use super::{Reported, Start};
 use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet};
 
 /// Where the events of one body are that came with a label which only tells replicas apart.
@@ -23,37 +24,39 @@ impl Replicas {
         if self.0.is_empty() {
             return;
         }
-        let mut of_replica = vec![false; reading.events.len()];
+        let mut of_replica = vec![false; reading.reports.len()];
         self.0.iter().for_each(|index| of_replica[*index] = true);
-        let mut kept: Vec<Event> = Vec::with_capacity(reading.events.len());
+        let mut kept: Vec<Reported> = Vec::with_capacity(reading.reports.len());
         let mut places: HashMap<LabelSet, usize> = HashMap::new();
-        for (event, of_replica) in std::mem::take(&mut reading.events)
+        for (report, of_replica) in std::mem::take(&mut reading.reports)
             .into_iter()
             .zip(of_replica)
         {
-            let Some(labels) = alert(&event)
+            let Some(labels) = alert(&report.event)
                 .filter(|_| of_replica)
                 .map(|alert| alert.labels.clone())
             else {
-                kept.push(event);
+                kept.push(report);
                 continue;
             };
             match places.get(&labels) {
                 Some(place) => {
-                    if speaks_before(&event, &kept[*place]) {
-                        kept[*place] = event;
+                    let kept = &mut kept[*place].event;
+                    if speaks_before(&report.event, kept) {
+                        *kept = report.event;
                     }
                     reading.renewed += 1;
                 }
                 None => {
                     places.insert(labels, kept.len());
-                    reading.unstarted.push(kept.len());
-                    kept.push(event);
+                    kept.push(Reported {
+                        start: Start::Guessed,
+                        ..report
+                    });
                 }
             }
         }
-        reading.unstarted.sort_unstable();
-        reading.events = kept;
+        reading.reports = kept;
     }
 }
 

@@ -23,10 +23,8 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::json_fields;
-use super::json_fields::{
-    Told, actor, at, fault, instant, line, need, object, prose, reading, text, word,
-};
-use super::{IngestFault, Lease, MemberFault, Message, Reading, tags};
+use super::json_fields::{Told, actor, at, fault, instant, line, need, object, prose, text, word};
+use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, tags};
 use crate::model::Time;
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity,
@@ -152,10 +150,11 @@ impl Hook<'_> {
         );
         match self.action()? {
             // It may have been a warning since `date_started`.
-            "critical" => self.on(&mut reading, critical, told_at.or(began), true),
+            "critical" => self.on(&mut reading, critical, told_at.or(began), Start::Guessed),
             "warning" => {
                 self.over(&mut reading, critical, told_at, EndReason::Recovered, true);
-                self.on(&mut reading, warning, began.or(told_at), began.is_none());
+                let start = Start::stated_if(began.is_some());
+                self.on(&mut reading, warning, began.or(told_at), start);
             }
             "resolved" => {
                 let closed = self
@@ -212,7 +211,7 @@ impl Hook<'_> {
                     &mut reading,
                     sketch,
                     first.or(self.told_at()),
-                    first.is_none(),
+                    Start::stated_if(first.is_some()),
                 );
             }
             // Seen again by itself, or taken up again by a person.
@@ -223,7 +222,7 @@ impl Hook<'_> {
                 } else {
                     self.told_at()
                 };
-                self.on(&mut reading, sketch, when, when.is_none());
+                self.on(&mut reading, sketch, when, Start::stated_if(when.is_some()));
             }
             "resolved" => {
                 let reason = if self.is_application() || !self.is_resolved_now() {
@@ -303,13 +302,15 @@ impl Hook<'_> {
         let mut reading = Reading::default();
         let when = self.seen(&mut reading, "data.event.datetime");
         // The rule is met again and again while it goes on: that is one episode.
-        self.on(&mut reading, sketch, when.or(self.told_at()), true);
-        if let Some(event) = reading.events.first_mut() {
-            tags::place(event, &tags, self.message);
-            reading.leases.push(Lease {
-                subject: event.subject,
-                until: self.message.now + HOLDS,
-            });
+        self.on(
+            &mut reading,
+            sketch,
+            when.or(self.told_at()),
+            Start::Guessed,
+        );
+        if let Some(report) = reading.reports.first_mut() {
+            tags::place(&mut report.event, &tags, self.message);
+            report.lease = Some(self.message.now + HOLDS);
         }
         Ok(reading)
     }
@@ -329,13 +330,9 @@ impl Hook<'_> {
         })
     }
 
-    fn on(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, unstarted: bool) {
-        if unstarted {
-            reading.unstarted.push(reading.events.len());
-        }
-        reading
-            .events
-            .push(self.alert(sketch, AlertStatus::Firing, when, EndReason::default()));
+    fn on(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, start: Start) {
+        let event = self.alert(sketch, AlertStatus::Firing, when, EndReason::default());
+        reading.reports.push(Reported::new(event, start));
     }
 
     /// Nothing in an end says when what ends began.
@@ -345,12 +342,8 @@ impl Hook<'_> {
         sketch: Sketch,
         when: Option<Time>,
         reason: EndReason,
-        if_on: bool,
+        only_if_firing: bool,
     ) {
-        reading.unstarted.push(reading.events.len());
-        if if_on {
-            reading.if_on.push(reading.events.len());
-        }
         // An end is told of a level that was never reached too, and must not make more of it than there was.
         let sketch = Sketch {
             severity: sketch.severity.min(Severity::Warning),
@@ -358,7 +351,10 @@ impl Hook<'_> {
         };
         let mut event = self.alert(sketch, AlertStatus::Resolved, when, reason);
         event.actor = self.actor();
-        reading.events.push(event);
+        reading.reports.push(Reported {
+            only_if_firing,
+            ..Reported::new(event, Start::Guessed)
+        });
     }
 
     fn alert(
@@ -400,7 +396,7 @@ impl Hook<'_> {
             self.actor(),
             fact,
         );
-        reading(vec![event])
+        Reading::from_iter([event])
     }
 
     /// A time in the body. One that cannot be read is a fault, and costs no more than itself.

@@ -21,7 +21,6 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-use super::json_fields;
 use super::json_fields::{at, line, object, prose, text};
 use super::{IngestFault, Message, Reading, Reply, redaction};
 use crate::model::Time;
@@ -64,7 +63,7 @@ pub(crate) fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, Ing
     };
     if let Some(payload) = field("payload") {
         let payload = object(payload.as_bytes(), "a payload as Slack sends it")?;
-        return Ok(json_fields::reading(pressed(message, desk, &payload)));
+        return Ok(Reading::from_iter(pressed(message, desk, &payload)));
     }
     match (field("command"), field("user_id")) {
         (Some(command), Some(user)) => Ok(asked(
@@ -147,7 +146,7 @@ fn asked(message: &Message<'_>, desk: &Desk, command: &str, user: &str, words: &
         desk.address
     );
     Reading {
-        events: vec![event],
+        reports: vec![event.into()],
         reply: Some(reply(&told)),
         ..Reading::default()
     }

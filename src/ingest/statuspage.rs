@@ -30,7 +30,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "a message as Statuspage sends it")?;
     let mut reading = Reading::default();
     let faults = &mut reading.faults;
-    reading.events = if let Some(incident) = at(&body, "incident") {
+    let events = if let Some(incident) = at(&body, "incident") {
         let id = line(&need(
             incident,
             "id",
@@ -51,6 +51,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     } else {
         component(message, &body, faults).into_iter().collect()
     };
+    events.into_iter().for_each(|event| reading.push(event));
     Ok(reading)
 }
 

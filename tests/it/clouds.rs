@@ -306,8 +306,8 @@ fn a_message_that_comes_again_says_the_same() {
             payload.read(&payload.body, "2026-11-23T13:30:00Z"),
         );
         assert_eq!(
-            first.map(|reading| reading.events),
-            again.map(|reading| reading.events),
+            first.map(|reading| reading.into_events()),
+            again.map(|reading| reading.into_events()),
             "{}",
             payload.name
         );
@@ -352,7 +352,7 @@ fn a_body_with_something_odd_in_it_is_read_as_far_as_can_be() {
                 if let Ok(reading) =
                     payload.read(body.to_string().as_bytes(), "2026-11-23T12:00:00Z")
                 {
-                    let length = serde_json::to_string(&reading.events).unwrap().len();
+                    let length = serde_json::to_string(&reading.into_events()).unwrap().len();
                     assert!(
                         length < 30_000,
                         "{} with {place}: {length} bytes",

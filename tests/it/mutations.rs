@@ -110,7 +110,7 @@ fn check(reader: &Reader, payload: &Payload, body: &[u8]) {
     );
     let Ok(reading) = told else { return };
     // An event takes more than two bytes to tell, and so does a fault; neither is larger than what it was read from by much.
-    let members = reading.events.len() + reading.faults.len();
+    let members = reading.reports.len() + reading.faults.len();
     assert!(
         members <= 16 + body.len() / 2,
         "{}: {members} of {} bytes: {}",
@@ -118,7 +118,7 @@ fn check(reader: &Reader, payload: &Payload, body: &[u8]) {
         body.len(),
         shown()
     );
-    for event in &reading.events {
+    for event in reading.events() {
         assert!(
             event.occurred_at <= now + chrono::TimeDelta::minutes(2) || event.clamped,
             "{}: {event:?}",

@@ -72,7 +72,7 @@ fn alerts(reading: &Reading) -> Vec<&Alert> {
         } => Some(alert),
         _ => None,
     };
-    reading.events.iter().filter_map(alert).collect()
+    reading.events().filter_map(alert).collect()
 }
 
 fn states(reading: &Reading) -> Vec<(AlertStatus, EndReason)> {
@@ -140,15 +140,15 @@ fn q02_what_is_silenced_never_sends_resolved_and_repeats_are_heartbeats() {
         now: now(),
     };
     let first = read(&settings.readers["source"], &message, &mut |_| false).unwrap();
-    let again = read(&settings.readers["source"], &message, &mut |glimpse| {
-        glimpse.starts_at < now()
+    let again = read(&settings.readers["source"], &message, &mut |alert| {
+        alert.starts_at < now()
     })
     .unwrap();
     assert_eq!(
         (
-            first.events.len(),
+            first.reports.len(),
             first.renewed,
-            again.events.len(),
+            again.reports.len(),
             again.renewed
         ),
         (1, 0, 0, 1)
@@ -189,8 +189,8 @@ fn q03_resolved_without_recovery() {
 fn q04_a_flap_within_the_group_interval_is_two_episodes() {
     let body = |since: &str| group(r#""status": "firing""#, &[firing("A", since)]);
     let (first, second) = ("2026-11-23T11:00:00Z", "2026-11-23T11:03:00Z");
-    let mut events = told("alertmanager", &[], &body(first)).events;
-    events.extend(told("alertmanager", &[], &body(second)).events);
+    let mut events = told("alertmanager", &[], &body(first)).into_events();
+    events.extend(told("alertmanager", &[], &body(second)).into_events());
     assert_ne!(events[0].subject, events[1].subject);
     let replay = judged(events);
     let incident = replay.state().incidents().next().unwrap();
@@ -470,7 +470,7 @@ fn steps(reading: &Reading) -> Vec<(String, bool, bool)> {
         Fact::Intervention(step) => Some((step.action.clone(), step.dry_run, step.refused)),
         _ => None,
     };
-    reading.events.iter().filter_map(step).collect()
+    reading.events().filter_map(step).collect()
 }
 
 #[test]
@@ -536,13 +536,10 @@ fn q10_people_and_robots_and_what_changed_nothing() {
     );
     let reversed = of("kubernetes_audit/impersonated");
     assert!(
-        !reversed.events.is_empty()
-            && reversed.events.iter().all(|event| !event
-                .actor
-                .as_ref()
-                .unwrap()
-                .id
-                .contains("system:"))
+        !reversed.reports.is_empty()
+            && reversed
+                .events()
+                .all(|event| !event.actor.as_ref().unwrap().id.contains("system:"))
     );
 }
 
@@ -564,7 +561,7 @@ fn q11_nothing_flags_a_rollback() {
             ],
             &body.to_string(),
         )
-        .events
+        .into_events()
     };
     let mut events: Vec<Event> = [(1, "aaaaaaa"), (20, "bbbbbbb"), (40, "aaaaaaa")]
         .into_iter()
@@ -580,7 +577,7 @@ fn q11_nothing_flags_a_rollback() {
             &[],
             &group(r#""status": "firing""#, &[alert]),
         )
-        .events,
+        .into_events(),
     );
     let replay = judged(events);
     let incident = replay.state().incidents().next().unwrap();
@@ -607,7 +604,7 @@ fn q12_times_in_every_unit_and_zone() {
     ] {
         let reading = of(name);
         assert!(
-            reading.faults.is_empty() && reading.events[0].occurred_at < now(),
+            reading.faults.is_empty() && reading.reports[0].event.occurred_at < now(),
             "{name}: {reading:?}"
         );
     }
@@ -644,23 +641,24 @@ fn q13_types_change_from_one_message_to_the_next() {
     ] {
         let reading = of(name);
         assert!(
-            reading.faults.is_empty() && !reading.events.is_empty(),
+            reading.faults.is_empty() && !reading.reports.is_empty(),
             "{name}: {reading:?}"
         );
     }
-    assert_eq!(of("google_cloud_monitoring/test").events, []);
+    assert_eq!(of("google_cloud_monitoring/test").into_events(), []);
     // A template's variable that was not there stays as it was written, and means nothing.
-    let literal = serde_json::to_string(&of("datadog/triggered_without_cycle_key").events).unwrap();
+    let literal =
+        serde_json::to_string(&of("datadog/triggered_without_cycle_key").into_events()).unwrap();
     assert!(!literal.contains("$ALERT"), "{literal}");
 }
 
 #[test]
 fn q14_context_is_missing() {
     // Notes and responders of PagerDuty name no service, and meet their incident all the same.
-    let mut events = of("pagerduty/triggered_p1").events;
+    let mut events = of("pagerduty/triggered_p1").into_events();
     let opened = events.len();
-    events.extend(of("pagerduty/annotated").events);
-    events.extend(of("pagerduty/responder_added").events);
+    events.extend(of("pagerduty/annotated").into_events());
+    events.extend(of("pagerduty/responder_added").into_events());
     assert!(
         events[opened..]
             .iter()
@@ -680,8 +678,7 @@ fn q14_context_is_missing() {
     assert!(
         private.faults.is_empty()
             && private
-                .events
-                .iter()
+                .events()
                 .all(|event| !matches!(event.fact, Fact::Declaration(_))),
         "{private:?}"
     );
@@ -708,6 +705,6 @@ fn q15_identity_does_not_hang_on_what_drifts() {
     );
     let other = told_by("all", "{}/{team=2}:{alertname=1}", "09f1eea487f03c6e");
     assert_eq!(one.receiver.as_deref(), Some("all.hooks (v1)"));
-    assert_eq!(one.events[0].id, other.events[0].id);
+    assert_eq!(one.reports[0].event.id, other.reports[0].event.id);
     // Stale markers by their bits, zeroes that are left out, and a 2.0 message that reads as an empty 1.0 one: src/ingest/remote_write.
 }

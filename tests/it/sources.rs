@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use afterword::app::settings::Settings;
-use afterword::ingest::Reading;
 use afterword::ingest::message::{Headers, Message};
+use afterword::ingest::{Reading, Reported, Start};
 use afterword::model::Time;
 
 /// When every message comes.
@@ -152,7 +152,7 @@ fn told(settings: &Settings, body: &[u8], headers: &[(String, String)]) -> Strin
 /// The reading, an event a paragraph, without what only repeats it.
 fn shown(reading: &Reading) -> String {
     let mut text = String::new();
-    for event in &reading.events {
+    for event in reading.events() {
         let mut value = serde_json::to_value(event).unwrap();
         let event = value.as_object_mut().unwrap();
         event.remove("id");
@@ -163,9 +163,12 @@ fn shown(reading: &Reading) -> String {
         let _ = writeln!(text, "fault: {fault}");
     }
     for (what, count) in [
-        ("leases", reading.leases.len()),
-        ("unstarted", reading.unstarted.len()),
-        ("if on", reading.if_on.len()),
+        ("leases", count(reading, |report| report.lease.is_some())),
+        (
+            "unstarted",
+            count(reading, |report| report.start == Start::Guessed),
+        ),
+        ("if on", count(reading, |report| report.only_if_firing)),
     ] {
         if count > 0 {
             let _ = writeln!(text, "{what}: {count}");
@@ -185,6 +188,10 @@ fn shown(reading: &Reading) -> String {
     } else {
         text
     }
+}
+
+fn count(reading: &Reading, has: fn(&Reported) -> bool) -> usize {
+    reading.reports.iter().filter(|report| has(report)).count()
 }
 
 fn listed(directory: &Path) -> Vec<PathBuf> {

@@ -315,7 +315,7 @@ impl Lines {
             .faults
             .iter()
             .for_each(|fault| self.note(&fault.to_string()));
-        let mut events = reading.events;
+        let mut events = reading.into_events();
         if events.iter().any(|event| event.occurred_at >= NEVER) {
             self.note("`occurred_at` is missing: nothing else says when it was");
             events.retain(|event| event.occurred_at < NEVER);

@@ -136,7 +136,7 @@ impl App {
         }
         let arrival = Arrival {
             source: source.to_owned(),
-            events,
+            reports: events.into_iter().map(Into::into).collect(),
             ..Arrival::default()
         };
         if let Err(fault) = self.receive(arrival).await {

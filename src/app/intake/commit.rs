@@ -11,9 +11,9 @@ use super::active_alerts::row::NEVER;
 use super::source_stats::What;
 use crate::app::worker_thread::Thread;
 use crate::app::{App, lock};
-use crate::ingest::Glimpse;
+use crate::ingest::{AlertRef, Reported, Start};
 use crate::model::Time;
-use crate::model::event::{Event, EventId, Fact, Subject};
+use crate::model::event::{Event, EventId, Fact};
 use crate::store::error::StoreError;
 use crate::store::log::{Beside, NewRecord};
 
@@ -25,15 +25,9 @@ pub struct Arrival {
     /// The body as it came.
     pub body: Vec<u8>,
     /// What it states.
-    pub events: Vec<Event>,
-    /// How many alerts in it were found to be known by [`App::renewed`], and are not among the events.
+    pub reports: Vec<Reported>,
+    /// Number of alerts that [`App::renewed`] took, which are not among the reports.
     pub renewed: usize,
-    /// How long firing alerts in it hold unless renewed, in the order of the events.
-    pub leases: Vec<(Subject, Time)>,
-    /// Positions of alerts whose start their sender left out.
-    pub unstarted: Vec<usize>,
-    /// Positions of ends that say nothing unless an episode with the same labels is open.
-    pub if_on: Vec<usize>,
     /// What could not be read, if anything.
     pub fault: Option<String>,
     /// How it came, as far as that is kept.
@@ -57,7 +51,7 @@ impl Arrival {
     /// Whether anything of it may have to be kept: more than repetitions of what is known.
     #[must_use]
     pub fn is_kept(&self) -> bool {
-        !self.events.is_empty() || self.fault.is_some()
+        !self.reports.is_empty() || self.fault.is_some()
     }
 }
 
@@ -142,7 +136,7 @@ impl App {
         more: Vec<Event>,
     ) -> Result<Kept, Unstored> {
         let received_at = arrival.beside.came_at.unwrap_or_else(|| self.now());
-        let all = arrival.events.len() + arrival.renewed;
+        let all = arrival.reports.len() + arrival.renewed;
         let (mut events, mut leases) = self.news(&mut arrival, received_at);
         let news = events
             .iter()
@@ -197,29 +191,23 @@ impl App {
 
     /// What of an arrival is to be made durable, each with its lease.
     fn news(&self, arrival: &mut Arrival, now: Time) -> (Vec<Event>, Vec<Option<Time>>) {
-        let mut leases = std::mem::take(&mut arrival.leases).into_iter().peekable();
-        let mut unstarted = std::mem::take(&mut arrival.unstarted)
-            .into_iter()
-            .peekable();
-        let mut if_on = std::mem::take(&mut arrival.if_on).into_iter().peekable();
-        let events = std::mem::take(&mut arrival.events);
+        let reports = std::mem::take(&mut arrival.reports);
         let mut kept = (
-            Vec::with_capacity(events.len()),
-            Vec::with_capacity(events.len()),
+            Vec::with_capacity(reports.len()),
+            Vec::with_capacity(reports.len()),
         );
         let again = arrival.again.as_ref();
         let mut sights = lock(&self.sights);
-        for (index, event) in events.into_iter().enumerate() {
-            let lease = leases
-                .next_if(|(subject, _)| *subject == event.subject)
-                .map(|(_, until)| until);
-            if if_on.next_if_eq(&index).is_some() && !sights.is_on(&event) {
-                if unstarted.next_if_eq(&index).is_some() {
+        for report in reports {
+            let Reported { event, lease, .. } = report;
+            let guessed = report.start == Start::Guessed;
+            if report.only_if_firing && !sights.is_on(&event) {
+                if guessed {
                     sights.note_early(event, now);
                 }
                 continue;
             }
-            let event = if unstarted.next_if_eq(&index).is_some() {
+            let event = if guessed {
                 let Some(dated) = sights.dated(event.clone()) else {
                     sights.note_early(event, now);
                     continue;
@@ -245,8 +233,8 @@ impl App {
 
     /// Whether a firing alert only repeats what is durable; then its sight is renewed, and nothing more is to be done about it.
     #[must_use]
-    pub fn renewed(&self, glimpse: &Glimpse<'_>, now: Time) -> bool {
-        lock(&self.sights).renewed(glimpse, now)
+    pub fn renewed(&self, alert: &AlertRef<'_>, now: Time) -> bool {
+        lock(&self.sights).renewed(alert, now)
     }
 
     /// Takes room for so many bytes, before they are read.
@@ -276,7 +264,7 @@ impl App {
         let arrival = Arrival {
             source: event.source.to_string(),
             body,
-            events: vec![event],
+            reports: vec![event.into()],
             ..Arrival::default()
         };
         // Never a mere repetition: only alerts are, and people do not send those this way.
@@ -367,7 +355,7 @@ impl App {
         let Arrival {
             source,
             body,
-            events,
+            reports,
             fault,
             beside,
             ..
@@ -375,7 +363,7 @@ impl App {
         let record = NewRecord {
             source,
             body,
-            events,
+            events: reports.into_iter().map(|report| report.event).collect(),
             fault,
             beside,
         };

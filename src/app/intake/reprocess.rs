@@ -226,14 +226,7 @@ impl App {
         let confirm = source.cloned().zip(reading.confirm);
         let arrival = Arrival {
             source: waits.source,
-            events: reading.events,
-            leases: reading
-                .leases
-                .into_iter()
-                .map(|lease| (lease.subject, lease.until))
-                .collect(),
-            unstarted: reading.unstarted,
-            if_on: reading.if_on,
+            reports: reading.reports,
             beside: Beside {
                 headers: Vec::new(),
                 came_at: Some(came_at),

@@ -163,7 +163,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
         live.app
             .receive_now(Arrival {
                 source: "test".to_owned(),
-                events: vec![event],
+                reports: vec![event.into()],
                 ..Arrival::default()
             })
             .unwrap();

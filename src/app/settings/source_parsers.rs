@@ -225,7 +225,7 @@ mod tests {
             };
             let reading = dispatch::read(&readers["a"], &message, &mut |_| false).unwrap();
             assert!(reading.faults.is_empty(), "{reading:?}");
-            serde_json::to_value(&reading.events).unwrap()
+            serde_json::to_value(&reading.into_events()).unwrap()
         };
         let own = read("{service: 'body.tags[0].split(\":\")[1]', labels: {team: '\"shop\"'}}");
         assert_eq!(
@@ -266,7 +266,7 @@ mod tests {
             names: &LabelNames::default(),
             now,
         };
-        dispatch::read(&reader, &message, &mut |_| false).map_or(0, |reading| reading.events.len())
+        dispatch::read(&reader, &message, &mut |_| false).map_or(0, |reading| reading.reports.len())
     }
 
     proptest::proptest! {

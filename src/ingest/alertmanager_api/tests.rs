@@ -27,7 +27,7 @@ fn held(name: &str) -> Held {
     };
     let reading =
         alertmanager::webhook(body.to_string().as_bytes(), "am", &names, at("11:00:01")).unwrap();
-    let event = Arc::new(reading.events.into_iter().next().unwrap());
+    let event = Arc::new(reading.into_events().into_iter().next().unwrap());
     Held {
         incident: IncidentId("i-0000000001".into()),
         event,

@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 use super::events;
 use super::header_filter;
 use super::message::Headers;
-use super::{IngestFault, MemberFault, Message, Reading, not_readable};
+use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, not_readable};
 use crate::expr::json::{Failure, Formula, Given};
 use crate::model::Time;
 use crate::model::event::Event;
@@ -156,11 +156,8 @@ impl<'m> Run<'m> {
     }
 
     /// Adds an event.
-    pub(crate) fn event(&mut self, event: Event, unstarted: bool) {
-        if unstarted {
-            self.reading.unstarted.push(self.reading.events.len());
-        }
-        self.reading.events.push(event);
+    pub(crate) fn event(&mut self, event: Event, start: Start) {
+        self.reading.reports.push(Reported::new(event, start));
     }
 
     fn rule(&mut self, rule: &Rule, told: Told<'_>, others: bool) -> Outcome {
@@ -301,8 +298,8 @@ impl<'m> Run<'m> {
         for fault in faults {
             self.fault(fault);
         }
-        if let Some((event, unstarted)) = event {
-            self.event(event, unstarted);
+        if let Some((event, start)) = event {
+            self.event(event, start);
         }
         Outcome::Taken
     }

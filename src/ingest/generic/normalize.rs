@@ -4,7 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::{Place, written};
-use crate::ingest::{MemberFault, alert_payload, events, json_fields, time};
+use crate::ingest::{MemberFault, Start, alert_payload, events, json_fields, time};
 use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;
@@ -82,7 +82,7 @@ impl Made {
         place: Place,
         names: &LabelNames,
         now: Time,
-    ) -> (Option<(Event, bool)>, Vec<MemberFault>) {
+    ) -> (Option<(Event, Start)>, Vec<MemberFault>) {
         let mut faults = Vec::new();
         self.object = std::mem::take(&mut self.object)
             .into_iter()
@@ -90,9 +90,9 @@ impl Made {
             .map(|(value, key)| (key, value))
             .collect();
         let times = TIMES.map(|key| self.time(key, place, &mut faults));
-        let unstarted = self.alert && self.episode(times, now);
+        let start = Start::stated_if(!(self.alert && self.episode(times, now)));
         let event = self.read(place, names, now, &mut faults);
-        (event.map(|event| (event, unstarted)), faults)
+        (event.map(|event| (event, start)), faults)
     }
 
     /// A time that can be read; one that cannot is left out.

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{FAULTS, Line, Mapping, compile, webhook};
-use crate::ingest::Reading;
 use crate::ingest::message::{Headers, Message};
+use crate::ingest::{Reading, Start};
 use crate::model::event::Fact;
 use crate::model::settings::LabelNames;
 
@@ -152,8 +152,7 @@ fn every_kind_can_be_made() {
     let reading = read(&mapping, &kinds.iter().map(of).collect());
     assert_eq!(reading.faults, [], "{reading:?}");
     let told: Vec<Value> = reading
-        .events
-        .iter()
+        .events()
         .map(|event| serde_json::to_value(event).unwrap())
         .collect();
     assert_eq!(
@@ -172,7 +171,7 @@ fn every_kind_can_be_made() {
         &mapping,
         &json!([{"kind": "review"}, {"kind": null}, {"kind": 7}, {"a": 1}]),
     );
-    assert_eq!((odd.events.len(), odd.faults.len()), (0, 3), "{odd:?}");
+    assert_eq!((odd.reports.len(), odd.faults.len()), (0, 3), "{odd:?}");
 }
 
 #[test]
@@ -203,8 +202,7 @@ fn of_several_rules_the_first_that_fits_is_the_one() {
         };
         let faults = reading.faults.iter().map(ToString::to_string);
         reading
-            .events
-            .iter()
+            .events()
             .map(|event| text(&event.fact))
             .chain(faults)
             .collect()
@@ -227,7 +225,10 @@ fn a_repeated_body_gives_the_same_events() {
         let body = json!({"a": "x", "s": status, "at": "2026-11-23T11:00:00Z"});
         let (first, second) = (read(&mapping, &body), read(&mapping, &body));
         assert_eq!(first, second);
-        assert_eq!((first.events.len(), first.unstarted), (1, vec![0]));
+        assert_eq!(
+            (first.reports.len(), first.reports[0].start),
+            (1, Start::Guessed)
+        );
     }
 }
 
@@ -244,7 +245,7 @@ fn hostile_bodies_cost_little() {
     let numbers: Vec<u32> = (0..20_000).collect();
     let reading = read(&mapping, &json!({"list": numbers}));
     assert!(
-        reading.events.is_empty() && reading.faults.len() <= 3,
+        reading.reports.is_empty() && reading.faults.len() <= 3,
         "{:?}",
         reading.faults.len()
     );
@@ -276,5 +277,5 @@ fn hostile_bodies_cost_little() {
             break;
         }
     }
-    assert_eq!(read(&plain, &json!([deep])).events.len(), 1);
+    assert_eq!(read(&plain, &json!([deep])).reports.len(), 1);
 }

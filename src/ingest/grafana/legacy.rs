@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::ingest::json_fields;
 use crate::ingest::json_fields::Told;
-use crate::ingest::{IngestFault, MemberFault, Message, Reading};
+use crate::ingest::{IngestFault, MemberFault, Message, Reading, Reported, Start};
 use crate::model::event::{AlertStatus, EndReason, Labels};
 
 /// Matching series that are told at the most.
@@ -71,8 +71,10 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
             .into_iter()
             .collect(),
     };
-    let mut reading = json_fields::reading(vec![told.event(message)]);
-    reading.unstarted.push(0);
+    let mut reading = Reading::default();
+    reading
+        .reports
+        .push(Reported::new(told.event(message), Start::Guessed));
     reading.faults.extend(fault);
     Ok(reading)
 }

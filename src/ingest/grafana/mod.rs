@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 
 use super::alert_group::{Group, Manner};
 use super::alert_payload::Sent;
-use super::{IngestFault, Known, MemberFault, Message, Reading, begins, not_readable};
+use super::{IngestFault, MemberFault, Message, Reading, RenewalFilter, begins, not_readable};
 use crate::model::event::{Event, Fact};
 
 const EXPECTED: &str = "the default body of Grafana's contact point";
@@ -49,12 +49,15 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 ///
 /// # Errors
 /// When the body is none that Grafana sends by itself.
-pub(crate) fn news(message: &Message<'_>, known: &mut Known<'_>) -> Result<Reading, IngestFault> {
+pub(crate) fn news(
+    message: &Message<'_>,
+    renewed: &mut RenewalFilter<'_>,
+) -> Result<Reading, IngestFault> {
     begins(message.body, b'{', EXPECTED)?;
     let group: Group<'_> =
         serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
     match group.alerts {
-        Some(alerts) => unified(&group, alerts, message, known),
+        Some(alerts) => unified(&group, alerts, message, renewed),
         None => other(message),
     }
 }
@@ -63,9 +66,9 @@ fn unified(
     group: &Group<'_>,
     alerts: &RawValue,
     message: &Message<'_>,
-    known: &mut Known<'_>,
+    renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
-    let mut reading = group.read(alerts, message, known, &MANNER)?;
+    let mut reading = group.read(alerts, message, renewed, &MANNER)?;
     if let Some(version) = group
         .version
         .map(RawValue::get)

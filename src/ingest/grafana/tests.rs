@@ -3,7 +3,7 @@
 
 use super::{news, webhook};
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{IngestFault, Reading, time};
+use crate::ingest::{IngestFault, Reading, Start, time};
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact};
 use crate::model::settings::LabelNames;
 
@@ -53,7 +53,7 @@ fn a_reason_other_than_normal_is_no_recovery() {
             r#""status":"resolved","endsAt":"2026-11-23T11:01:00Z","annotations":{{"grafana_state_reason":"{reason}"}}"#
         ));
         assert_eq!(
-            alert(&plain(&body).events[0]).end_reason,
+            alert(&plain(&body).reports[0].event).end_reason,
             wanted,
             "{reason}"
         );
@@ -72,10 +72,13 @@ fn an_episode_is_one_whatever_else_changes() {
         r#""status":"resolved","endsAt":"2026-11-23T11:01:00Z""#,
     ));
     assert_eq!(
-        first.events[0].id, again.events[0].id,
+        first.reports[0].event.id, again.reports[0].event.id,
         "a repeat is the same event"
     );
-    assert_eq!(first.events[0].subject, ended.events[0].subject);
+    assert_eq!(
+        first.reports[0].event.subject,
+        ended.reports[0].event.subject
+    );
 }
 
 #[test]
@@ -92,8 +95,8 @@ fn a_repeat_is_left_out() {
         names: &names,
         now,
     };
-    let reading = news(&message, &mut |glimpse| glimpse.until.is_none()).unwrap();
-    assert_eq!((reading.renewed, reading.events.len()), (1, 0));
+    let reading = news(&message, &mut |alert| alert.lease.is_none()).unwrap();
+    assert_eq!((reading.renewed, reading.reports.len()), (1, 0));
 }
 
 #[test]
@@ -101,7 +104,7 @@ fn another_version_is_read_and_told() {
     let reading = plain(
         r#"{"version":"2","alerts":[{"labels":{"alertname":"A"},"startsAt":"2026-11-23T11:00:00Z","status":"firing"}]}"#,
     );
-    assert_eq!(reading.events.len(), 1);
+    assert_eq!(reading.reports.len(), 1);
     assert_eq!(
         reading.faults[0].to_string(),
         r#"version: "2" of Grafana's webhook is not known, only "1" is; what could be read was read as that"#
@@ -113,7 +116,7 @@ fn a_rule_that_is_called_like_the_test_is_none() {
     let fields =
         r#""status":"firing","generatorURL":"https://g.example/alerting/grafana/a1/view?orgId=1""#;
     let body = one(fields).replace(r#""alertname":"A""#, r#""alertname":"TestAlert""#);
-    assert_eq!(plain(&body).events.len(), 1);
+    assert_eq!(plain(&body).reports.len(), 1);
     let body = body.replace("https://g.example/alerting/grafana/a1/view", "");
     assert_eq!(plain(&body), Reading::default());
 }
@@ -167,15 +170,18 @@ fn replicas_are_one_alert() {
     )
     .unwrap();
     assert_eq!(
-        (both.events.len(), both.unstarted.as_slice(), both.renewed),
-        (1, [0].as_slice(), 1)
+        (both.reports.len(), both.reports[0].start, both.renewed),
+        (1, Start::Guessed, 1)
     );
     assert_eq!(
-        alert(&both.events[0]).labels.iter().collect::<Vec<_>>(),
+        alert(&both.reports[0].event)
+            .labels
+            .iter()
+            .collect::<Vec<_>>(),
         [("alertname", "A")]
     );
     assert_eq!(
-        alert(&both.events[0]).starts_at,
+        alert(&both.reports[0].event).starts_at,
         time::parse("2026-11-23T11:00:01Z").unwrap()
     );
 
@@ -185,7 +191,7 @@ fn replicas_are_one_alert() {
     )
     .unwrap();
     assert_eq!(
-        one_gone.events, both.events,
+        one_gone.reports, both.reports,
         "one replica less says nothing of the alert"
     );
 
@@ -198,11 +204,11 @@ fn replicas_are_one_alert() {
     )
     .unwrap();
     assert_eq!(
-        (over.events.len(), alert(&over.events[0]).status),
+        (over.reports.len(), alert(&over.reports[0].event).status),
         (1, AlertStatus::Resolved)
     );
     assert_eq!(
-        alert(&over.events[0]).ends_at,
+        alert(&over.reports[0].event).ends_at,
         Some(time::parse("2026-11-23T11:05:07Z").unwrap())
     );
 
@@ -211,5 +217,11 @@ fn replicas_are_one_alert() {
         &LabelNames::default(),
     )
     .unwrap();
-    assert_eq!((without.events.len(), without.unstarted.len()), (2, 0));
+    assert_eq!(without.reports.len(), 2);
+    assert!(
+        without
+            .reports
+            .iter()
+            .all(|report| report.start == Start::Stated)
+    );
 }

@@ -180,7 +180,7 @@ impl Reader<'_> {
                         .refused
                         .insert((who, format!("{} {}", step.action, step.why)))
                 {
-                    self.reading.events.push(event);
+                    self.reading.push(event);
                 }
             }
             Ok(_) => {}

@@ -60,7 +60,7 @@ fn step(event: &Event) -> &Intervention {
 fn told(changes: &Value) -> String {
     let reading = read(&[item(changes)]);
     assert!(reading.faults.is_empty(), "{:?}", reading.faults);
-    let Some(event) = reading.events.first() else {
+    let Some(event) = reading.events().next() else {
         return "-".to_owned();
     };
     let mut text = format!(
@@ -376,8 +376,8 @@ fn of_two_names_the_actor_is_the_persons() {
             &json!({"user": {"username": user}, "impersonatedUser": {"username": other}}),
         )]);
         reading
-            .events
-            .first()
+            .events()
+            .next()
             .map(|event| event.actor.clone().unwrap().id)
     };
     let (proxy, ci) = (
@@ -402,8 +402,11 @@ fn two_stages_are_one_step_together_and_apart() {
     let mut ended = started.clone();
     ended["stage"] = json!("ResponseComplete");
     ended["stageTimestamp"] = json!("2026-11-23T11:52:40.000001Z");
-    assert_eq!(read(&[started.clone(), ended.clone()]).events.len(), 1);
-    assert_eq!(read(&[started]).events[0].id, read(&[ended]).events[0].id);
+    assert_eq!(read(&[started.clone(), ended.clone()]).reports.len(), 1);
+    assert_eq!(
+        read(&[started]).reports[0].event.id,
+        read(&[ended]).reports[0].event.id
+    );
 }
 
 #[test]
@@ -415,7 +418,7 @@ fn what_is_refused_again_and_again_is_told_once_a_message() {
             &json!({"auditID": format!("a-{n}"), "verb": "create", "objectRef": pod, "responseStatus": {"code": 429}, "requestReceivedTimestamp": when}),
         )
     };
-    let events = read(&(0..10).map(refused).collect::<Vec<_>>()).events;
+    let events = read(&(0..10).map(refused).collect::<Vec<_>>()).into_events();
     assert_eq!(events.len(), 1);
     assert!(
         step(&events[0]).why.ends_with("answered 429"),
@@ -477,7 +480,10 @@ fn services_are_those_of_the_settings_else_what_is_certain() {
         }
         let body =
             json!({"items": [item(&json!({"verb": "delete", "objectRef": object}))]}).to_string();
-        let event = read_as(body.as_bytes(), &naming).unwrap().events.remove(0);
+        let event = read_as(body.as_bytes(), &naming)
+            .unwrap()
+            .into_events()
+            .remove(0);
         assert_eq!(
             event.service.as_deref(),
             expected,
@@ -501,7 +507,7 @@ fn one_bad_event_does_not_cost_the_others() {
         item(&json!({"requestReceivedTimestamp": "<ts>"})),
     ];
     let reading = read(&[&bad[..], &[item(&json!({"auditID": "good"}))]].concat());
-    assert_eq!(reading.events.len(), 1);
+    assert_eq!(reading.reports.len(), 1);
     let places: Vec<&str> = reading
         .faults
         .iter()
@@ -551,7 +557,7 @@ fn bodies_of_another_shape_are_faults() {
     }
     // One event alone, as some forwarders post it.
     let alone = read_as(item(&json!({})).to_string().as_bytes(), &Naming::default()).unwrap();
-    assert_eq!(alone.events.len(), 1);
+    assert_eq!(alone.reports.len(), 1);
 }
 
 #[test]
@@ -571,8 +577,7 @@ fn a_large_body_is_read_within_bounds() {
     ));
     let reading = read(&items);
     let actions: Vec<&str> = reading
-        .events
-        .iter()
+        .events()
         .map(|event| step(event).action.as_str())
         .collect();
     assert_eq!((actions, reading.faults.len()), (vec!["patch", "patch"], 0));
@@ -584,7 +589,7 @@ fn texts_of_any_length_are_bounded() {
     let event = read(&[item(
         &json!({"user": {"username": long}, "objectRef": of("deployments", &long, "")}),
     )])
-    .events
+    .into_events()
     .remove(0);
     assert!(event.actor.as_ref().unwrap().id.chars().count() < 400);
     assert!(event.service.as_ref().unwrap().chars().count() <= 300);

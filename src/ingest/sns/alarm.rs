@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::ingest::json_fields;
 use crate::ingest::json_fields::{Told, at, fault, line, need, prose, text, word};
-use crate::ingest::{MemberFault, Message, Reading, labels, tags, time};
+use crate::ingest::{MemberFault, Message, Reading, Reported, Start, labels, tags, time};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason, Fact, LabelSet, Labels, Link, Note, Severity};
 
@@ -26,7 +26,7 @@ pub(crate) fn read(
         None
     });
     // Without a time of its own a beginning may be one that is known.
-    let unstarted = changed.is_none();
+    let dated = changed.is_some();
     let changed = changed.unwrap_or(message.now);
     let before = text(alarm, "OldStateValue").unwrap_or_default();
     let (status, end_reason) = match (text(alarm, "NewStateValue").unwrap_or_default(), before) {
@@ -38,7 +38,7 @@ pub(crate) fn read(
             let fact = Fact::Note(Note {
                 text: format!("The alarm \"{name}\" has no data"),
             });
-            reading.events.push(json_fields::event(
+            reading.push(json_fields::event(
                 message,
                 changed,
                 service(&dimensions, message).as_deref(),
@@ -85,10 +85,8 @@ pub(crate) fn read(
     event.service = event
         .service
         .or_else(|| service(&dimensions, message).map(Into::into));
-    if unstarted || status == AlertStatus::Resolved {
-        reading.unstarted.push(reading.events.len());
-    }
-    reading.events.push(event);
+    let start = Start::stated_if(dated && status == AlertStatus::Firing);
+    reading.reports.push(Reported::new(event, start));
     Ok(())
 }
 

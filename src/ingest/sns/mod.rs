@@ -137,7 +137,7 @@ fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Opti
         let at = envelope
             .and_then(Envelope::timestamp)
             .unwrap_or(message.now);
-        reading.events.push(json_fields::event(
+        reading.push(json_fields::event(
             message,
             at,
             None,

@@ -69,13 +69,8 @@ fn told_again_later_it_is_the_same() {
     {
         for (file, body) in payloads(kind) {
             let ids = |now: &str| {
-                told(reader, &body, now).map(|reading| {
-                    reading
-                        .events
-                        .iter()
-                        .map(|event| event.id)
-                        .collect::<Vec<_>>()
-                })
+                told(reader, &body, now)
+                    .map(|reading| reading.events().map(|event| event.id).collect::<Vec<_>>())
             };
             // A command states no time but that of its header, and is never sent again.
             if kind == "slack" && !file.contains("pressed") {
@@ -187,7 +182,7 @@ fn what_is_declared_is_as_the_settings_say() {
         .unwrap();
         let begun = |event: &Event| matches!(&event.fact, Fact::Declaration(declared) if declared.status == AlertStatus::Firing);
         assert_eq!(
-            (reading.events.len(), begun(&reading.events[0])),
+            (reading.reports.len(), begun(&reading.reports[0].event)),
             (1, declared),
             "{priority} {urgency}"
         );

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
-use super::{IngestFault, Reading, alertmanager, events, people, prometheus, time};
+use super::{IngestFault, Reading, Start, alertmanager, events, people, prometheus, time};
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use crate::model::settings::LabelNames;
@@ -71,7 +71,7 @@ fn one(fields: &str) -> Vec<u8> {
 /// A reading as a person would tell it.
 fn told(reading: &Reading) -> String {
     let mut text = String::new();
-    for event in &reading.events {
+    for event in reading.events() {
         let json = serde_json::to_string(event).unwrap();
         writeln!(text, "{json}").unwrap();
     }
@@ -98,11 +98,11 @@ fn a_captured_group_gives_an_event_an_alert() {
 #[test]
 fn a_group_cut_by_max_alerts_says_so() {
     let cut = webhook(CUT);
-    assert_eq!((cut.truncated, cut.events.len()), (1, 1));
+    assert_eq!((cut.truncated, cut.reports.len()), (1, 1));
     let whole = webhook(GROUP);
-    assert_eq!((whole.truncated, whole.events.len()), (0, 2));
+    assert_eq!((whole.truncated, whole.reports.len()), (0, 2));
     assert_eq!(
-        cut.events[0], whole.events[0],
+        cut.reports[0].event, whole.reports[0].event,
         "what was kept is the same fact in both"
     );
 }
@@ -120,7 +120,7 @@ fn the_status_of_the_group_does_not_count() {
 #[test]
 fn firing_and_resolved_share_their_subject_and_not_their_id() {
     let (fired, mixed) = (webhook(GROUP), webhook(MIXED));
-    let (fired, ended) = (&fired.events[0], &mixed.events[0]);
+    let (fired, ended) = (&fired.reports[0].event, &mixed.reports[0].event);
     assert_eq!(fired.subject, ended.subject);
     assert_ne!(fired.id, ended.id);
     assert_eq!(
@@ -131,8 +131,8 @@ fn firing_and_resolved_share_their_subject_and_not_their_id() {
         )
     );
     assert_eq!(
-        webhook(GROUP).events[1].id,
-        mixed.events[1].id,
+        webhook(GROUP).reports[1].event.id,
+        mixed.reports[1].event.id,
         "a repeat is the same event"
     );
 }
@@ -145,19 +145,22 @@ fn a_flap_is_two_subjects() {
     let second = webhook(&one(
         r#""status":"firing","startsAt":"2026-11-23T07:00:09Z""#,
     ));
-    assert_ne!(first.events[0].subject, second.events[0].subject);
+    assert_ne!(
+        first.reports[0].event.subject,
+        second.reports[0].event.subject
+    );
 }
 
 #[test]
 fn a_resolved_group_alone_is_read() {
     let reading = webhook(RESOLVED);
-    let alert = alert(&reading.events[0]);
+    let alert = alert(&reading.reports[0].event);
     assert_eq!(
         (alert.status, alert.end_reason),
         (AlertStatus::Resolved, EndReason::Recovered)
     );
     assert_eq!(alert.severity, Severity::Unknown);
-    assert_eq!(reading.events[0].service, None);
+    assert_eq!(reading.reports[0].event.service, None);
 }
 
 #[test]
@@ -208,8 +211,8 @@ fn a_resolved_alert_without_an_end_has_ended_by_now() {
     ));
     assert_eq!(
         (
-            alert(&reading.events[0]).ends_at,
-            alert(&reading.events[0]).end_reason
+            alert(&reading.reports[0].event).ends_at,
+            alert(&reading.reports[0].event).end_reason
         ),
         (Some(now()), EndReason::Unknown)
     );
@@ -221,7 +224,7 @@ fn an_alert_may_end_as_it_begins() {
         r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T07:00:00Z""#,
     ));
     assert_eq!(
-        alert(&reading.events[0]).ends_at,
+        alert(&reading.reports[0].event).ends_at,
         Some(at("2026-11-23T07:00:00Z"))
     );
 }
@@ -240,7 +243,7 @@ fn grafana_says_when_it_did_not_recover() {
             r#""status":"resolved","startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T07:01:00Z",{annotations}"#
         ));
         assert_eq!(
-            alert(&webhook(&body).events[0]).end_reason,
+            alert(&webhook(&body).reports[0].event).end_reason,
             wanted,
             "{reason}"
         );
@@ -253,18 +256,24 @@ fn a_clock_ahead_is_believed_for_two_minutes_and_then_clamped() {
         r#""status":"firing","startsAt":"2026-11-23T07:12:00Z""#,
     ));
     assert_eq!(
-        (near.events[0].occurred_at, near.events[0].clamped),
+        (
+            near.reports[0].event.occurred_at,
+            near.reports[0].event.clamped
+        ),
         (at("2026-11-23T07:12:00Z"), false)
     );
 
     let body = one(r#""status":"firing","startsAt":"2026-11-23T07:12:00.000001Z""#);
     let far = webhook(&body);
     assert_eq!(
-        (far.events[0].occurred_at, far.events[0].clamped),
+        (
+            far.reports[0].event.occurred_at,
+            far.reports[0].event.clamped
+        ),
         (now(), true)
     );
     assert_eq!(
-        alert(&far.events[0]).starts_at,
+        alert(&far.reports[0].event).starts_at,
         at("2026-11-23T07:12:00.000001Z")
     );
     let later = alertmanager::webhook(
@@ -275,7 +284,7 @@ fn a_clock_ahead_is_believed_for_two_minutes_and_then_clamped() {
     )
     .unwrap();
     assert_eq!(
-        later.events[0].id, far.events[0].id,
+        later.reports[0].event.id, far.reports[0].event.id,
         "the repeat is the same event, whenever it comes"
     );
 }
@@ -296,21 +305,24 @@ fn only_web_addresses_become_links() {
         let body = one(&format!(
             r#""status":"firing","startsAt":"2026-11-23T07:00:00Z","generatorURL":"{url}""#
         ));
-        assert_eq!(webhook(&body).events[0].links.len(), wanted, "{url}");
+        assert_eq!(webhook(&body).reports[0].event.links.len(), wanted, "{url}");
     }
 }
 
 #[test]
 fn a_watchdog_is_an_event_like_others() {
     let body = br#"{"version":"4","alerts":[{"status":"firing","startsAt":"2026-11-23T07:00:00Z","labels":{"alertname":"Watchdog","severity":"none"}}]}"#;
-    assert_eq!(alert(&webhook(body).events[0]).severity, Severity::None);
+    assert_eq!(
+        alert(&webhook(body).reports[0].event).severity,
+        Severity::None
+    );
 }
 
 #[test]
 fn an_alert_without_a_name_is_called_by_its_labels() {
     let body = br#"{"version":"4","alerts":[{"status":"firing","startsAt":"2026-11-23T07:00:00Z","labels":{"app":"shop","zone":"b"}}]}"#;
     assert_eq!(
-        alert(&webhook(body).events[0]).name,
+        alert(&webhook(body).reports[0].event).name,
         r#"{app="shop", zone="b"}"#.into()
     );
 }
@@ -376,27 +388,25 @@ fn five_thousand_alerts_are_five_thousand_events() {
         webhook(format!(r#"{{"version":"4","alerts":[{}]}}"#, alerts.join(",")).as_bytes());
     assert!(reading.faults.is_empty());
     let subjects: std::collections::BTreeSet<_> =
-        reading.events.iter().map(|event| &event.subject).collect();
+        reading.events().map(|event| &event.subject).collect();
     assert_eq!(subjects.len(), 5000);
 }
 
 #[test]
 fn posted_alerts_fire_while_their_end_is_ahead() {
     let reading = posted(POSTED);
-    let leases: Vec<_> = reading
-        .leases
-        .iter()
-        .map(|lease| (&lease.subject, lease.until))
-        .collect();
+    let leases: Vec<_> = reading.reports.iter().map(|report| report.lease).collect();
     assert_eq!(
         leases,
         [
-            (&reading.events[0].subject, at("2026-11-23T07:14:04.418Z")),
-            (&reading.events[2].subject, at("2026-11-23T07:15:00Z"))
+            Some(at("2026-11-23T07:14:04.418Z")),
+            None,
+            Some(at("2026-11-23T07:15:00Z"))
         ],
         "an alert without endsAt fires for five minutes"
     );
-    assert_eq!(reading.unstarted, [2]);
+    let starts: Vec<_> = reading.reports.iter().map(|report| report.start).collect();
+    assert_eq!(starts, [Start::Stated, Start::Stated, Start::Guessed]);
     insta::assert_snapshot!(told(&reading), @r#"
 {"id":"484a4fd88525c46396899806564e5dcd","subject":"0b9c758d1d9e94ce","occurred_at":"2026-11-23T07:03:04.418Z","source":"prometheus","service":"checkout","links":[{"title":"Query","url":"http://prometheus.example:9090/graph?g0.expr=up"},{"title":"Runbook","url":"https://wiki.example/checkout"}],"fact":{"kind":"alert","name":"CheckoutDown","status":"firing","labels":{"alertname":"CheckoutDown","instance":"127.0.0.1:5902","job":"lab","service":"checkout","severity":"page"},"annotations":{"runbook_url":"https://wiki.example/checkout","summary":"checkout down, value 0"},"severity":"critical","starts_at":"2026-11-23T07:03:04.418Z","end_reason":"recovered"}}
 {"id":"b1c5ce50256a1f2f28f883e9a9528971","subject":"e702bbe16f4219fc","occurred_at":"2026-11-23T07:10:00Z","source":"prometheus","service":"worker","fact":{"kind":"alert","name":"QueueLong","status":"resolved","labels":{"alertname":"QueueLong","job":"worker","severity":"warning"},"severity":"warning","starts_at":"2026-11-23T07:01:00Z","ends_at":"2026-11-23T07:10:00Z","end_reason":"recovered"}}
@@ -410,7 +420,7 @@ fn an_end_at_this_moment_is_an_end() {
         let body = format!(
             r#"[{{"labels":{{"alertname":"A"}},"startsAt":"2026-11-23T07:00:00Z","endsAt":"{ends_at}"}}]"#
         );
-        alert(&posted(body.as_bytes()).events[0]).status
+        alert(&posted(body.as_bytes()).reports[0].event).status
     };
     assert_eq!(status("2026-11-23T07:10:00Z"), AlertStatus::Resolved);
     assert_eq!(status("2026-11-23T07:10:00.000001Z"), AlertStatus::Firing);
@@ -420,7 +430,7 @@ fn an_end_at_this_moment_is_an_end() {
 fn a_missing_start_is_now_or_an_earlier_end() {
     let starts_at = |ends_at: &str| {
         let body = format!(r#"[{{"labels":{{"alertname":"A"}},"endsAt":"{ends_at}"}}]"#);
-        alert(&posted(body.as_bytes()).events[0]).starts_at
+        alert(&posted(body.as_bytes()).reports[0].event).starts_at
     };
     assert_eq!(
         starts_at("2026-11-23T07:05:00Z"),
@@ -434,7 +444,10 @@ fn a_missing_start_is_now_or_an_earlier_end() {
 fn posted_and_by_way_of_alertmanager_is_the_same_fact() {
     let body = br#"[{"labels":{"alertname":"CheckoutDown","cluster":"lab","instance":"127.0.0.1:5902","job":"lab","replica":"a","service":"checkout","severity":"page","svc":"checkout"},
         "startsAt":"2026-11-23T07:03:04.418Z","endsAt":"2026-11-23T07:12:00Z"}]"#;
-    assert_eq!(posted(body).events[0].id, webhook(PROM).events[0].id);
+    assert_eq!(
+        posted(body).reports[0].event.id,
+        webhook(PROM).reports[0].event.id
+    );
 }
 
 #[test]
@@ -443,7 +456,7 @@ fn faults_of_posted_alerts_have_their_place() {
         br#"[{"labels":{"alertname":"A"}},{"startsAt":"x"},{"labels":{"alertname":"B"},"startsAt":1},{"labels":{"alertname":"C","n":null}},
             {"labels":{"alertname":"D"},"startsAt":"2026-11-23T07:00:00Z","endsAt":"2026-11-23T06:00:00Z"},7,["firing",{"alertname":"E"}]]"#,
     );
-    assert_eq!(reading.events.len(), 1);
+    assert_eq!(reading.reports.len(), 1);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
 [1].labels: an alert needs at least one label that is not empty, `alertname` above all
 [2].startsAt: a string belongs here, not a number
@@ -522,44 +535,37 @@ fn what_is_known_is_left_out_and_the_rest_is_read_as_ever() {
         [b"[7,".as_slice(), &POSTED.trim_ascii()[1..]].concat(),
     ] {
         let all = posted(&body);
-        assert!(all.events.len() > 1 && all.renewed == 0);
-        let mut glimpses = Vec::new();
+        assert!(all.reports.len() > 1 && all.renewed == 0);
+        let mut alerts = Vec::new();
         let none = prometheus::news_v2(
             &body,
             "prometheus",
             &LabelNames::default(),
             now(),
-            &mut |glimpse| {
-                glimpses.push((glimpse.labels.len(), glimpse.starts_at, glimpse.until));
+            &mut |alert_ref| {
+                alerts.push((alert_ref.labels.len(), alert_ref.starts_at, alert_ref.lease));
                 true
             },
         );
         let none = none.unwrap();
-        let firing: Vec<_> = all
-            .events
-            .iter()
-            .filter(|event| alert(event).status == AlertStatus::Firing)
-            .collect();
-        let started = firing.iter().filter(|event| {
-            all.events
-                .iter()
-                .position(|other| other == **event)
-                .is_some_and(|at| !all.unstarted.contains(&at))
+        let firing = all.reports.iter().filter(|report| {
+            report.start == Start::Stated && alert(&report.event).status == AlertStatus::Firing
         });
-        let expected: Vec<_> = started
-            .map(|event| (alert(event).labels.iter().count(), alert(event).starts_at))
+        let expected: Vec<_> = firing
+            .map(|report| alert(&report.event))
+            .map(|alert| (alert.labels.iter().count(), alert.starts_at))
             .collect();
         assert_eq!(
-            glimpses
+            alerts
                 .iter()
                 .map(|(labels, starts_at, _)| (*labels, *starts_at))
                 .collect::<Vec<_>>(),
             expected
         );
-        assert!(glimpses.iter().all(|(_, _, until)| until.is_some()));
+        assert!(alerts.iter().all(|(_, _, until)| until.is_some()));
         assert_eq!(
-            (none.renewed, none.events.len()),
-            (expected.len(), all.events.len() - expected.len())
+            (none.renewed, none.reports.len()),
+            (expected.len(), all.reports.len() - expected.len())
         );
         assert_eq!(none.faults, all.faults);
     }
@@ -569,7 +575,7 @@ fn what_is_known_is_left_out_and_the_rest_is_read_as_ever() {
 fn of_a_label_sent_twice_the_last_counts_in_any_order() {
     let body = br#"{"version":"4","alerts":[{"status":"firing","startsAt":"2026-11-23T07:00:00Z",
         "labels":{"b":"1","alertname":"A","b":"2","a":"","c\u0041":"x"}}]}"#;
-    let labels: Vec<_> = alert(&webhook(body).events[0])
+    let labels: Vec<_> = alert(&webhook(body).reports[0].event)
         .labels
         .iter()
         .map(|(name, value)| format!("{name}={value}"))

@@ -11,7 +11,7 @@ use crate::model::settings::LabelNames;
 fn every_kind_of_event_can_be_sent() {
     let reading = events::events(EVERY_KIND, &LabelNames::default(), now()).unwrap();
     assert_eq!(
-        reading.events[0].subject, reading.events[1].subject,
+        reading.reports[0].event.subject, reading.reports[1].event.subject,
         "an alert's end finds its beginning"
     );
     insta::assert_snapshot!(told(&reading), @r#"
@@ -35,7 +35,10 @@ fn alerts_of_two_services_are_two() {
         r#"[{"kind":"alert","name":"A","status":"firing","service":"one","starts_at":"2026-11-23T07:00:00Z"},
             {"kind":"alert","name":"A","status":"firing","service":"two","starts_at":"2026-11-23T07:00:00Z"}]"#,
     );
-    assert_ne!(reading.events[0].subject, reading.events[1].subject);
+    assert_ne!(
+        reading.reports[0].event.subject,
+        reading.reports[1].event.subject
+    );
 }
 
 #[test]
@@ -43,7 +46,7 @@ fn labels_of_an_event_give_service_environment_and_severity() {
     let reading = given(
         r#"{"kind":"alert","status":"firing","labels":{"alertname":"A","app":"shop","env":"prod","severity":"page"}}"#,
     );
-    let event = &reading.events[0];
+    let event = &reading.reports[0].event;
     assert_eq!(
         (event.service.as_deref(), event.environment.as_deref()),
         (Some("shop"), Some("production"))
@@ -78,7 +81,7 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
             {"kind":"acknowledgement","of":"x"},
             3]"#,
     );
-    assert_eq!(reading.events.len(), 1);
+    assert_eq!(reading.reports.len(), 1);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
 [1].status: `fireing` is not a word that is known here; did you mean `firing`?
 [2].start_at: not a key that is known here; did you mean `starts_at`?
@@ -112,7 +115,10 @@ fn an_event_ahead_of_time_keeps_its_id() {
     let body = r#"{"kind":"note","text":"x","occurred_at":"2026-11-23T09:00:00Z"}"#;
     let reading = given(body);
     assert_eq!(
-        (reading.events[0].occurred_at, reading.events[0].clamped),
+        (
+            reading.reports[0].event.occurred_at,
+            reading.reports[0].event.clamped
+        ),
         (now(), true)
     );
     let again = events::events(
@@ -121,7 +127,7 @@ fn an_event_ahead_of_time_keeps_its_id() {
         at("2026-11-23T07:20:00Z"),
     )
     .unwrap();
-    assert_eq!(again.events[0].id, reading.events[0].id);
+    assert_eq!(again.reports[0].event.id, reading.reports[0].event.id);
 }
 
 /// A function of `people`.

@@ -14,7 +14,7 @@ use chrono::TimeDelta;
 use hashbrown::HashTable;
 use siphasher::sip128::SipHasher13;
 
-use crate::ingest::Glimpse;
+use crate::ingest::AlertRef;
 use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet, Subject};
 use crate::store::Store;
@@ -140,19 +140,19 @@ impl Sights {
     }
 
     /// Whether a firing alert only repeats what is known; then its sight is renewed.
-    pub(crate) fn renewed(&mut self, glimpse: &Glimpse<'_>, now: Time) -> bool {
+    pub(crate) fn renewed(&mut self, alert: &AlertRef<'_>, now: Time) -> bool {
         let labels = self.labels_key(
-            glimpse
+            alert
                 .labels
                 .iter()
                 .map(|(name, value)| (name.as_ref(), value.as_ref())),
         );
-        let Some(row) = self.episode(labels, micros(glimpse.starts_at)) else {
+        let Some(row) = self.episode(labels, micros(alert.starts_at)) else {
             return false;
         };
         let sight = self.rows[at(row)];
         match sight.known {
-            Known::On if sight.open => self.renew(row, glimpse.until, now),
+            Known::On if sight.open => self.renew(row, alert.lease, now),
             // A straggler: sent before the end, and overtaken by it.
             Known::Ended if sight.was_on && self.straggles(row, now) => {}
             Known::On | Known::Ended | Known::Lapsed | Known::Nothing => return false,
@@ -628,7 +628,7 @@ fn at(row: u32) -> usize {
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Glimpse, NEVER, Sight, Sights, TOLD_AT_ONCE, UNSTATED_LEASE};
+    use super::{AlertRef, NEVER, Sight, Sights, TOLD_AT_ONCE, UNSTATED_LEASE};
     use crate::model::Time;
     use crate::model::event::{
         Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity, Subject,
@@ -681,10 +681,10 @@ mod tests {
     fn glimpsed(sights: &mut Sights, starts_at: i64, until: Option<i64>, now: i64) -> bool {
         let labels = [("alertname".into(), "A".into())];
         sights.renewed(
-            &Glimpse {
+            &AlertRef {
                 labels: &labels,
                 starts_at: at(starts_at),
-                until: until.map(at),
+                lease: until.map(at),
             },
             at(now),
         )
