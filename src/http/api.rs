@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::body::body;
 use super::error::Error;
+use super::handler::{API_ROWS, find_incident, header_pairs, read_store};
 use super::ingest::{arrival, faults, kept};
 use crate::app::App;
 use crate::app::conditions::status::Shown;
@@ -30,20 +31,6 @@ use crate::model::incident::{Incident, IncidentId, ReviewState};
 use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
-/// Rows of a list at the most.
-pub(crate) const LIMIT: usize = 500;
-
-/// Runs a read of the store off the async threads.
-pub(crate) async fn read<T, F>(app: &Arc<App>, work: F) -> Result<T, Error>
-where
-    T: Send + 'static,
-    F: FnOnce(&App) -> Result<T, crate::store::error::StoreError> + Send + 'static,
-{
-    let app = Arc::clone(app);
-    let done = tokio::task::spawn_blocking(move || work(&app)).await;
-    Ok(done.map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))??)
-}
-
 /// `POST /api/v1/events`
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
@@ -52,7 +39,7 @@ pub(crate) async fn events(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let body = body(&app, &headers, raw).await?;
     let settings = app.settings();
-    let (beside, names, now) = (super::shown(&headers), &settings.config.labels, app.now());
+    let (beside, names, now) = (header_pairs(&headers), &settings.config.labels, app.now());
     let read = match &settings.cloudevents {
         Some(mapping) if ingest::cloudevents::says_so(&beside) => ingest::cloudevents::webhook(
             mapping,
@@ -69,7 +56,7 @@ pub(crate) async fn events(
     let reading = read.map_err(|fault| Error::BadRequest(fault.to_string()))?;
     let fault = faults(&reading);
     let ids: Vec<String> = reading.events().map(|event| event.id.to_string()).collect();
-    let beside = kept(&super::shown(&headers), "/api/v1/events", &[], now);
+    let beside = kept(&header_pairs(&headers), "/api/v1/events", &[], now);
     let position = app
         .receive(Arrival {
             beside,
@@ -150,7 +137,7 @@ async fn person(
         .as_ref()
         .filter(|named| named.starts_with("i-"))
     {
-        known(app, named).await?;
+        find_incident(app, named).await?;
     }
     say(app, event).await
 }
@@ -202,7 +189,7 @@ pub(crate) async fn plan(
 
 /// `GET /api/v1/maintenance`
 pub(crate) async fn planned(State(app): State<Arc<App>>) -> Result<Json<Vec<Planned>>, Error> {
-    Ok(Json(read(&app, App::planned).await?))
+    Ok(Json(read_store(&app, App::planned).await?))
 }
 
 /// What a list of incidents may be narrowed to.
@@ -220,22 +207,11 @@ pub(crate) async fn incidents(
 ) -> Result<Json<Vec<Incident>>, Error> {
     let filter = IncidentFilter {
         open_only: narrowed.open,
-        limit: LIMIT,
+        limit: API_ROWS,
     };
     Ok(Json(
-        read(&app, move |app| app.store.incidents(filter)).await?,
+        read_store(&app, move |app| app.store.incidents(filter)).await?,
     ))
-}
-
-/// The incident of that id or alias.
-pub(crate) async fn known(app: &Arc<App>, id: &str) -> Result<Incident, Error> {
-    let name = id.to_owned();
-    let found = read(app, move |app| app.store.incident(&name)).await?;
-    found.ok_or_else(|| {
-        Error::NotFound(format!(
-            "there is no incident `{id}`; /api/v1/incidents lists those that are known"
-        ))
-    })
 }
 
 /// `GET /api/v1/incidents/{id}`
@@ -243,7 +219,7 @@ pub(crate) async fn incident(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Response, Error> {
-    let incident = known(&app, &id).await?;
+    let incident = find_incident(&app, &id).await?;
     if incident.verdicts.iter().all(|verdict| !verdict.shadow) {
         return Ok(Json(incident).into_response());
     }
@@ -259,7 +235,7 @@ pub(crate) async fn verdicts(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Error> {
-    Ok(Json(told_verdicts(&known(&app, &id).await?)))
+    Ok(Json(told_verdicts(&find_incident(&app, &id).await?)))
 }
 
 /// The verdicts; that of a shadow with what it would have led to.
@@ -276,10 +252,10 @@ fn told_verdicts(incident: &Incident) -> Value {
 
 /// Suggestions that wait for an answer, those whose rest is over among them, and those that rest.
 pub(crate) async fn waiting(app: &Arc<App>) -> Result<(Vec<Incident>, Vec<Incident>), Error> {
-    let (mut waiting, snoozed) = read(app, |app| {
+    let (mut waiting, snoozed) = read_store(app, |app| {
         Ok((
             app.store.suggestions()?,
-            app.store.standing(ReviewState::Snoozed, LIMIT)?,
+            app.store.standing(ReviewState::Snoozed, API_ROWS)?,
         ))
     })
     .await?;
@@ -335,7 +311,7 @@ pub(crate) async fn review_with(
     id: &str,
     body: &ReviewBody,
 ) -> Result<Answered, Error> {
-    let incident = known(app, id).await?;
+    let incident = find_incident(app, id).await?;
     let answer = body.answer()?;
     app.review(
         &incident,
@@ -369,7 +345,7 @@ pub(crate) async fn review(
 
 /// `GET /api/v1/postmortems`
 pub(crate) async fn postmortems(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let list = read(&app, |app| app.store.postmortems(LIMIT)).await?;
+    let list = read_store(&app, |app| app.store.postmortems(API_ROWS)).await?;
     let rows: Vec<Value> = list
         .iter()
         .map(|postmortem| row(&app, postmortem))
@@ -383,7 +359,7 @@ pub(crate) async fn postmortem(
     Path(id): Path<String>,
 ) -> Result<Json<Value>, Error> {
     let wanted = PostmortemId(id.clone());
-    let found = read(&app, move |app| {
+    let found = read_store(&app, move |app| {
         Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
     })
     .await?;
@@ -415,7 +391,7 @@ fn row(app: &App, postmortem: &crate::model::postmortem::Postmortem) -> Value {
 
 /// `GET /api/v1/conditions`
 pub(crate) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let shown = read(&app, App::conditions).await?;
+    let shown = read_store(&app, App::conditions).await?;
     let row = |shown: &Shown| {
         let series = shown
             .status
@@ -439,7 +415,7 @@ pub(crate) async fn conditions(State(app): State<Arc<App>>) -> Result<Json<Value
 
 /// `GET /api/v1/deliveries`
 pub(crate) async fn deliveries(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let rows = read(&app, |app| app.store.deliveries(LIMIT)).await?;
+    let rows = read_store(&app, |app| app.store.deliveries(API_ROWS)).await?;
     let rows: Vec<Value> = rows
         .iter()
         .map(|row| json!({ "key": row.delivery.key, "destination": row.delivery.destination, "state": format!("{:?}", row.state).to_lowercase(), "attempts": row.attempts, "error": row.error }))
@@ -459,7 +435,7 @@ pub(crate) async fn retry_delivery(
     Json(Retry { key }): Json<Retry>,
 ) -> Result<Json<Value>, Error> {
     let asked = key.clone();
-    if read(&app, move |app| app.retry_delivery(&asked)).await? {
+    if read_store(&app, move |app| app.retry_delivery(&asked)).await? {
         Ok(Json(json!({ "key": key, "state": "pending" })))
     } else {
         Err(Error::NotFound(format!(

@@ -11,9 +11,10 @@ use axum::response::Redirect;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::api::{Said, known, say};
+use super::api::{Said, say};
 use super::body::body;
 use super::error::Error;
+use super::handler::find_incident;
 use crate::app::App;
 use crate::app::people::corrections::CorrectionFault;
 use crate::model::Time;
@@ -83,10 +84,10 @@ async fn posted<T: DeserializeOwned>(
 
 /// Merges one after another; the answer is that of the last.
 async fn merged(app: &Arc<App>, id: &str, posted: &Merge) -> Answer {
-    let into = known(app, id).await?;
+    let into = find_incident(app, id).await?;
     let mut events: Vec<Event> = Vec::new();
     for name in &posted.from {
-        let from = known(app, name).await?;
+        let from = find_incident(app, name).await?;
         events.push(app.merge(&into, &from, posted.by.as_deref())?);
     }
     let mut answer = Err(Error::BadRequest(
@@ -109,9 +110,9 @@ pub(crate) async fn merge(
 }
 
 async fn moved(app: &Arc<App>, id: &str, posted: &Move) -> Answer {
-    let from = known(app, id).await?;
+    let from = find_incident(app, id).await?;
     let to = match &posted.to {
-        Some(to) => Some(known(app, to).await?),
+        Some(to) => Some(find_incident(app, to).await?),
         None => None,
     };
     say(
@@ -139,7 +140,7 @@ pub(crate) async fn milestone(
     raw: Body,
 ) -> Answer {
     let stated: Stated = posted(&app, &headers, raw).await?;
-    let incident = known(&app, &id).await?;
+    let incident = find_incident(&app, &id).await?;
     say(
         &app,
         app.milestone(&incident, stated.milestone, stated.at, stated.by.as_deref())?,
@@ -155,7 +156,7 @@ pub(crate) async fn data_loss(
     raw: Body,
 ) -> Answer {
     let stated: DataLoss = posted(&app, &headers, raw).await?;
-    let incident = known(&app, &id).await?;
+    let incident = find_incident(&app, &id).await?;
     say(
         &app,
         app.data_loss(&incident, stated.lost, stated.by.as_deref()),
@@ -179,7 +180,7 @@ pub(crate) async fn identity(State(app): State<Arc<App>>, headers: HeaderMap, ra
 
 /// Where a form leads back to: the incident, under the name it has by now.
 async fn back(app: &Arc<App>, id: &str) -> Redirect {
-    let name = known(app, id)
+    let name = find_incident(app, id)
         .await
         .map_or_else(|_| id.to_owned(), |incident| incident.id.0);
     Redirect::to(&format!("/incidents/{name}"))
@@ -255,7 +256,7 @@ pub(crate) async fn milestone_form(
             form.when
         ))
     })?;
-    let incident = known(&app, &id).await?;
+    let incident = find_incident(&app, &id).await?;
     let _ = say(&app, app.milestone(&incident, form.milestone, at, None)?).await?;
     Ok(back(&app, &id).await)
 }

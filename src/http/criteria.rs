@@ -10,8 +10,8 @@ use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::read;
 use super::error::Error;
+use super::handler::read_store;
 use super::web::Page;
 use super::{pages, time_range};
 use crate::app::App;
@@ -42,7 +42,7 @@ async fn found(app: &Arc<App>, queried: Queried) -> Result<(Time, Time, Precisio
             "`since` is not before `until`".to_owned(),
         ));
     }
-    let found = read(app, move |app| app.precision(since, until)).await?;
+    let found = read_store(app, move |app| app.precision(since, until)).await?;
     Ok((since, until, found))
 }
 

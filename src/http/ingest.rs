@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::body::{Whole, body};
 use super::error::Error;
+use super::handler::header_pairs;
 use super::source_auth::{Admitted, Beside, admitted};
 use crate::app::App;
 use crate::app::intake::commit::Arrival;
@@ -67,7 +68,7 @@ pub(crate) async fn webhook(
     };
     // Not even a map of the settings may repeat what proves who sends.
     let beside =
-        ingest::header_filter::without(&super::shown(&headers), settings.proofs.get(&name));
+        ingest::header_filter::without(&header_pairs(&headers), settings.proofs.get(&name));
     let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
     let now = app.now();
     let message = Message {
@@ -219,7 +220,7 @@ pub(crate) async fn alerts(
     // As Alertmanager does: the good ones are taken, and then the fault is told.
     let mut arrival = arrival(PROMETHEUS, body, reading);
     if arrival.is_kept() {
-        arrival.beside = kept(&super::shown(&headers), "/api/v2/alerts", &[], now);
+        arrival.beside = kept(&header_pairs(&headers), "/api/v2/alerts", &[], now);
     }
     app.receive(arrival).await?;
     fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))

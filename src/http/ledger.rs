@@ -12,9 +12,9 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::api::{LIMIT, read};
 use super::error::Error;
-use super::web::{Page, service_names};
+use super::handler::{API_ROWS, read_store, service_names};
+use super::web::Page;
 use super::{ledger_csv, pages, time_range};
 use crate::app::App;
 use crate::app::ledger::{Asked, Row};
@@ -109,7 +109,7 @@ impl Narrowed {
             return Ok(None);
         };
         let incident = before.clone();
-        let closed_at = read(app, move |app| app.store.closed_at(&incident)).await?;
+        let closed_at = read_store(app, move |app| app.store.closed_at(&incident)).await?;
         let closed_at = closed_at.ok_or_else(|| {
             Error::BadRequest(format!("`before` is no incident of the ledger: {before:?}"))
         })?;
@@ -184,7 +184,7 @@ async fn rows(
     limit: usize,
 ) -> Result<(Vec<Row>, Option<IncidentId>), Error> {
     let asked = asked.clone();
-    let mut rows = read(app, move |app| app.ledger(&asked, limit + 1)).await?;
+    let mut rows = read_store(app, move |app| app.ledger(&asked, limit + 1)).await?;
     let more = rows.len() > limit;
     rows.truncate(limit);
     let last = rows.last().filter(|_| more).map(|row| row.place().1);
@@ -203,7 +203,7 @@ pub(crate) async fn listed(
     if narrowed.wants_csv(&headers)? {
         return Ok(table(app, asked, limit));
     }
-    let (rows, next) = rows(&app, &asked, limit.unwrap_or(LIMIT).min(LIMIT)).await?;
+    let (rows, next) = rows(&app, &asked, limit.unwrap_or(API_ROWS).min(API_ROWS)).await?;
     let mut response = Json(Value::from(rows.iter().map(told).collect::<Vec<_>>())).into_response();
     if let Some(next) = next {
         let link = format!(
@@ -251,8 +251,12 @@ fn table(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
             let Some((asked, left, first)) = state else {
                 return Ok::<_, Error>(None);
             };
-            let (rows, next) =
-                rows(&app, &asked, left.map_or(LIMIT, |left| left.min(LIMIT))).await?;
+            let (rows, next) = rows(
+                &app,
+                &asked,
+                left.map_or(API_ROWS, |left| left.min(API_ROWS)),
+            )
+            .await?;
             let mut bytes = if first {
                 ledger_csv::head()
             } else {

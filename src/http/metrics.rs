@@ -11,8 +11,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use super::api::read;
 use super::error::Error;
+use super::handler::read_store;
 use crate::app::App;
 use crate::app::intake::rate_limit::Away;
 use crate::app::intake::source_status::SourceShown;
@@ -31,7 +31,7 @@ pub(crate) async fn metrics(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
-    let stored = read(&app, |app| app.store.counts()).await?;
+    let stored = read_store(&app, |app| app.store.counts()).await?;
     let mut registry = Registry::with_prefix("afterword");
     let counted = &app.counts;
     let mut counter = |name: &str, help: &str, value: &AtomicU64| {
@@ -155,7 +155,7 @@ pub(crate) async fn metrics(
         "Whether the calendar of who is on call for each service could be read last",
         rotas,
     );
-    let measured = read(&app, App::measured).await?;
+    let measured = read_store(&app, App::measured).await?;
     let (series, left_out, answers, cut) = (
         Gauges::default(),
         Gauges::default(),
@@ -226,7 +226,7 @@ pub(crate) async fn metrics(
         "Signed messages of each source that were taken before and not taken again",
         repeated,
     );
-    sources(&read(&app, App::sources).await?, &mut registry);
+    sources(&read_store(&app, App::sources).await?, &mut registry);
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
     let accepted = headers

@@ -1,5 +1,6 @@
 //! The face to the network: router, credentials, limits, pages. Reads may use the store; every write goes through the app.
 
+mod access;
 mod api;
 mod backtests;
 mod body;
@@ -8,6 +9,7 @@ mod correct;
 mod criteria;
 mod error;
 pub(crate) mod format;
+mod handler;
 mod ingest;
 mod ledger;
 mod ledger_csv;
@@ -25,10 +27,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{ConnectInfo, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::extract::State;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware;
 use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -38,8 +39,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use crate::app::App;
-use crate::ingest::auth::authentic;
-use crate::ingest::message::Headers;
 
 use error::Error;
 
@@ -105,7 +104,10 @@ fn router(app: Arc<App>) -> Router {
         .route("/metrics", get(metrics::metrics))
         .route("/-/reload", post(reload))
         .merge(web::routes())
-        .layer(middleware::from_fn_with_state(Arc::clone(&app), allowed));
+        .layer(middleware::from_fn_with_state(
+            Arc::clone(&app),
+            access::require_access,
+        ));
     let fixed = |name: HeaderName, value: &'static str| {
         SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
     };
@@ -133,39 +135,6 @@ fn router(app: Arc<App>) -> Router {
         .layer(fixed(header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .layer(fixed(header::REFERRER_POLICY, "same-origin"))
         .with_state(app)
-}
-
-/// With `access:` everybody shows the token, as a bearer token or as the password of any user; without it only this machine comes in.
-async fn allowed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let settings = app.settings();
-    let headers = request.headers();
-    let known = match &settings.access {
-        Some(proof) => authentic(proof, &shown(headers)) || web::password(proof, headers),
-        None => {
-            let from = request
-                .extensions()
-                .get::<ConnectInfo<std::net::SocketAddr>>();
-            from.is_some_and(|ConnectInfo(from)| from.ip().to_canonical().is_loopback())
-                && web::names_this_machine(headers)
-        }
-    };
-    if known {
-        return next.run(request).await;
-    }
-    let told = if settings.access.is_some() {
-        "show the token of `access:` as `Authorization: Bearer …`, or as the password of any user"
-    } else {
-        "without `access:` in the settings only this machine, by a loopback name, may come in"
-    };
-    Error::Unauthorized(told).into_response()
-}
-
-/// What a sender shows beside a body.
-fn shown(headers: &HeaderMap) -> Headers<'_> {
-    headers
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_bytes()))
-        .collect()
 }
 
 /// `GET /-/ready`: once the judge has applied what was logged before the start.

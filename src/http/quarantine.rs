@@ -9,19 +9,14 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::api::read;
 use super::error::Error;
+use super::handler::{API_ROWS, PAGE_ROWS, read_store};
 use super::pages;
 use super::web::{Page, PageError};
 use crate::app::App;
 use crate::app::intake::reprocess::{API, MendFault, Mended, PROMETHEUS};
 use crate::store::log::{Beside, Raw};
 use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
-
-/// Rows of a page at the most.
-const ROWS: usize = 200;
-/// Rows of the JSON at the most.
-const LIMIT: usize = 500;
 
 /// What a list may be narrowed to.
 #[derive(Debug, Default, Deserialize)]
@@ -57,10 +52,10 @@ pub(crate) async fn page(State(app): State<Arc<App>>, Query(narrowed): Query<Nar
 
 async fn list(app: &Arc<App>, source: Option<String>, notice: Option<pages::Notice>) -> Page {
     let wanted = source.clone();
-    let (rows, waiting) = read(app, move |app| {
+    let (rows, waiting) = read_store(app, move |app| {
         let filter = QuarantineFilter {
             source: wanted.as_deref(),
-            limit: ROWS,
+            limit: PAGE_ROWS,
             ..QuarantineFilter::default()
         };
         Ok((
@@ -104,7 +99,7 @@ fn message(row: Quarantined) -> pages::quarantine::Message {
 }
 
 async fn found(app: &Arc<App>, position: u64) -> Result<(Quarantined, Option<Raw>), Error> {
-    let found = read(app, move |app| {
+    let found = read_store(app, move |app| {
         Ok((
             app.store.quarantined_at(position)?,
             app.store.raw(position)?,
@@ -245,7 +240,7 @@ async fn put_aside(app: &Arc<App>, position: u64) -> Result<(), Error> {
     if row.state == QuarantineState::Mended {
         return Err(MendFault::Already.into());
     }
-    read(app, move |app| {
+    read_store(app, move |app| {
         app.store.dismiss_quarantined(position, app.now())
     })
     .await
@@ -269,13 +264,13 @@ pub(crate) async fn listed(
     State(app): State<Arc<App>>,
     Query(narrowed): Query<Narrowed>,
 ) -> Result<Json<Value>, Error> {
-    let rows = read(&app, move |app| {
+    let rows = read_store(&app, move |app| {
         let Narrowed { source, open } = &narrowed;
         let filter = QuarantineFilter {
             source: source.as_deref(),
             open_only: *open,
             oldest_first: false,
-            limit: LIMIT,
+            limit: API_ROWS,
         };
         app.store.quarantined(filter)
     })

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use super::body::{LIMIT, as_it_comes};
 use super::error::Error;
+use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
 use crate::config::metrics::Kind;
 use crate::ingest::auth::{Proof, authentic};
@@ -76,8 +77,7 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
     let proven = |proof: &Proof| {
         // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
         let open = matches!(proof, Proof::None) && settings.access.is_none();
-        authentic(proof, &super::shown(headers))
-            && (!open || super::web::names_this_machine(headers))
+        authentic(proof, &header_pairs(headers)) && (!open || is_loopback_host(headers))
     };
     match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {
         Some(entry) => Ok(entry.name.clone()),

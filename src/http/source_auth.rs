@@ -5,6 +5,7 @@ use axum::http::HeaderMap;
 
 use super::body::{Whole, within};
 use super::error::Error;
+use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
 use crate::app::intake::rate_limit::Away;
 use crate::app::settings::Settings;
@@ -86,8 +87,8 @@ pub(crate) async fn admitted(
 fn is_shown(proof: Option<&Proof>, settings: &Settings, beside: Beside<'_>) -> bool {
     // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
     let open = matches!(proof, Some(Proof::None)) && settings.access.is_none();
-    proof.is_some_and(|proof| authentic_with(proof, &super::shown(beside.headers), beside.query))
-        && (!open || super::web::names_this_machine(beside.headers))
+    proof.is_some_and(|proof| authentic_with(proof, &header_pairs(beside.headers), beside.query))
+        && (!open || is_loopback_host(beside.headers))
 }
 
 /// By the time at which the whole body is here: a slow sender's signature may have become stale meanwhile.
@@ -97,5 +98,5 @@ fn verified(
     body: &[u8],
     app: &App,
 ) -> Result<Option<Once>, Refusal> {
-    signature.verify(&super::shown(beside.headers), body, app.now())
+    signature.verify(&header_pairs(beside.headers), body, app.now())
 }

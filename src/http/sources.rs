@@ -7,8 +7,8 @@ use axum::extract::State;
 use axum::response::Html;
 use serde_json::{Value, json};
 
-use super::api::read;
 use super::error::Error;
+use super::handler::read_store;
 use super::pages;
 use super::web::Page;
 use crate::app::App;
@@ -18,7 +18,7 @@ use crate::model::Time;
 
 /// `GET /sources`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
-    let (sources, measured) = read(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
+    let (sources, measured) = read_store(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     // Of an entry with targets, those tell.
@@ -49,7 +49,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
 
 /// `GET /api/v1/sources`
 pub(crate) async fn listed(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let sources = read(&app, App::sources).await?;
+    let sources = read_store(&app, App::sources).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     Ok(Json(

@@ -5,22 +5,22 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Form, OriginalUri, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::api;
-use super::api::{ReviewBody, known, read, review_with, say};
+use super::api::{ReviewBody, review_with, say};
 use super::correct;
 use super::error::Error;
+use super::handler::{PAGE_ROWS, find_incident, read_store, service_names};
 use super::{backtests, criteria, ledger, pages, quarantine, sources};
 use crate::app::conditions::status::SourceStatus;
 use crate::app::judge::effects;
 use crate::app::{App, criteria_readiness};
 use crate::ingest::IngestFault;
-use crate::ingest::auth::{Proof, authentic};
 use crate::ingest::people;
 use crate::model::Time;
 use crate::model::event::{Edit, Event, Fact, Note};
@@ -28,8 +28,6 @@ use crate::model::incident::{Incident, Phase};
 use crate::model::postmortem::PostmortemId;
 use crate::store::incident::IncidentFilter;
 
-/// Rows of a page at the most.
-const ROWS: usize = 200;
 /// Other incidents offered to be merged at the most.
 const OTHERS: usize = 50;
 
@@ -91,40 +89,6 @@ pub(crate) async fn nowhere(OriginalUri(uri): OriginalUri) -> Response {
     }
 }
 
-/// The token as the password of any user: what browsers can show.
-pub(crate) fn password(proof: &Proof, headers: &HeaderMap) -> bool {
-    let Proof::Bearer(tokens) = proof else {
-        return false;
-    };
-    ["afterword", ""].iter().any(|user| {
-        let basic = Proof::Basic {
-            username: (*user).to_owned(),
-            passwords: tokens.clone(),
-        };
-        authentic(&basic, &super::shown(headers))
-    })
-}
-
-/// Whether the request is addressed to a loopback name: a foreign site that resolves its own name to this machine is not.
-pub(crate) fn names_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok())
-    else {
-        return true;
-    };
-    let name = if let Some(rest) = host.strip_prefix('[') {
-        rest.split(']').next()
-    } else {
-        host.split(':').next()
-    };
-    let name = name.unwrap_or_default();
-    name.eq_ignore_ascii_case("localhost")
-        || name
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 /// A fault shown as a page.
 pub(crate) struct PageError(Error);
 
@@ -151,20 +115,11 @@ impl IntoResponse for PageError {
 
 pub(crate) type Page = Result<Html<String>, PageError>;
 
-pub(crate) fn service_names(app: &App) -> Vec<String> {
-    app.settings()
-        .config
-        .services
-        .iter()
-        .map(|service| service.name.clone())
-        .collect()
-}
-
 async fn home(State(app): State<Arc<App>>) -> Page {
-    let (incidents, last, sent) = read(&app, |app| {
+    let (incidents, last, sent) = read_store(&app, |app| {
         let filter = IncidentFilter {
             open_only: false,
-            limit: ROWS,
+            limit: PAGE_ROWS,
         };
         Ok((
             app.store.incidents(filter)?,
@@ -315,16 +270,16 @@ fn speaks(incident: &Incident, list: &[Incident]) -> bool {
 }
 
 async fn incidents(State(app): State<Arc<App>>) -> Page {
-    let list = read(&app, |app| {
+    let list = read_store(&app, |app| {
         app.store.incidents(IncidentFilter {
             open_only: false,
-            limit: ROWS,
+            limit: PAGE_ROWS,
         })
     })
     .await?;
     let view = pages::incidents::View {
         incidents: list.iter().collect(),
-        older: (list.len() == ROWS).then(|| "/api/v1/incidents".to_owned()),
+        older: (list.len() == PAGE_ROWS).then(|| "/api/v1/incidents".to_owned()),
     };
     Ok(Html(pages::incidents::render(&view)))
 }
@@ -347,27 +302,27 @@ async fn plot(
     State(app): State<Arc<App>>,
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
-    let incident = known(&app, &id).await?.id;
+    let incident = find_incident(&app, &id).await?.id;
     // One ending only: a condition may itself be called `errors.svg`.
     let condition = name.strip_suffix(".svg").unwrap_or(&name).to_owned();
-    let drawn = read(&app, move |app| app.store.plot(&incident, &condition)).await?;
+    let drawn = read_store(&app, move |app| app.store.plot(&incident, &condition)).await?;
     let drawn = drawn
         .ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
     Ok((PICTURE, drawn.svg).into_response())
 }
 
 async fn incident_page(app: &Arc<App>, id: &str, notice: Option<pages::Notice>) -> Page {
-    let incident = known(app, id).await?;
+    let incident = find_incident(app, id).await?;
     let wanted = incident.id.clone();
     let lead = incident.bundle.clone();
-    let (postmortem, lead, pictures, mut others) = read(app, move |app| {
+    let (postmortem, lead, pictures, mut others) = read_store(app, move |app| {
         let lead = lead
             .map(|lead| app.store.incident(&lead.0))
             .transpose()?
             .flatten();
         let others = app.store.incidents(IncidentFilter {
             open_only: false,
-            limit: ROWS,
+            limit: PAGE_ROWS,
         })?;
         Ok((
             app.store.postmortem_of(&wanted)?,
@@ -434,7 +389,7 @@ async fn note(
     Path(id): Path<String>,
     Form(posted): Form<NoteForm>,
 ) -> Result<Redirect, PageError> {
-    let incident = known(&app, &id).await?;
+    let incident = find_incident(&app, &id).await?;
     let text: String = posted.text.trim().chars().take(4000).collect();
     if text.is_empty() {
         return Err(Error::BadRequest(
@@ -450,8 +405,8 @@ async fn note(
 }
 
 async fn postmortems(State(app): State<Arc<App>>) -> Page {
-    let list = read(&app, |app| {
-        let list = app.store.postmortems(ROWS)?;
+    let list = read_store(&app, |app| {
+        let list = app.store.postmortems(PAGE_ROWS)?;
         list.into_iter()
             .map(|postmortem| Ok((app.store.meeting(&postmortem.id)?, postmortem)))
             .collect::<Result<Vec<_>, _>>()
@@ -473,14 +428,14 @@ async fn postmortem(
     if id.ends_with(".svg") {
         // The document names its pictures as they stand beside it.
         let wanted = id.clone();
-        let picture = read(&app, move |app| app.picture(&wanted)).await?;
+        let picture = read_store(&app, move |app| app.picture(&wanted)).await?;
         let picture = picture.ok_or_else(|| {
             Error::NotFound(format!("there is no picture `{id}` beside any postmortem"))
         })?;
         return Ok((PICTURE, picture).into_response());
     }
     let wanted = PostmortemId(id.clone());
-    let found = read(&app, move |app| {
+    let found = read_store(&app, move |app| {
         Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
     })
     .await?;
@@ -624,7 +579,7 @@ async fn maintenance_page(
     entered: pages::maintenance::Entered,
     fault: Option<String>,
 ) -> Page {
-    let planned = read(app, App::planned).await?;
+    let planned = read_store(app, App::planned).await?;
     let view = pages::maintenance::View {
         now: app.now(),
         planned,
@@ -687,7 +642,8 @@ async fn assign(
 }
 
 async fn conditions(State(app): State<Arc<App>>) -> Page {
-    let (conditions, measured) = read(&app, |app| Ok((app.conditions()?, app.measured()?))).await?;
+    let (conditions, measured) =
+        read_store(&app, |app| Ok((app.conditions()?, app.measured()?))).await?;
     let source = |(name, status): (&String, &SourceStatus)| pages::conditions::Source {
         name: name.clone(),
         answered: status.answered,
