@@ -8,7 +8,7 @@ use super::credentials::Reach;
 use super::error::Fault;
 use super::http::{Http, Redirects};
 use super::prometheus_response::Heard;
-use crate::config::api::Api;
+use crate::config::api::AlertmanagerApi;
 use crate::ingest::alertmanager_api::Answers;
 
 /// The largest answer that is read, packed and unpacked.
@@ -26,7 +26,7 @@ impl Client {
     ///
     /// # Errors
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub(crate) fn new(settings: &Api, reach: &Reach) -> Result<Self, String> {
+    pub(crate) fn new(settings: &AlertmanagerApi, reach: &Reach) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
         Ok(Self {

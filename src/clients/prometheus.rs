@@ -12,7 +12,7 @@ use super::error::Fault;
 use super::http::{Head, Http, Redirects, Reply};
 use super::prometheus_response;
 use super::prometheus_response::{ActiveAlert, AlertRule, Answer, Series};
-use crate::config::metrics::Prometheus;
+use crate::config::metrics::PrometheusServer;
 use crate::model::Time;
 use crate::model::event::Labels;
 
@@ -42,7 +42,7 @@ impl Client {
     ///
     /// # Errors
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub fn new(settings: &Prometheus, reach: &Reach) -> Result<Self, String> {
+    pub fn new(settings: &PrometheusServer, reach: &Reach) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
         let (api, room) = (

@@ -8,7 +8,7 @@ use super::credentials::Reach;
 use super::error::Fault;
 use super::http::{Http, Redirects};
 use super::prometheus_response::Heard;
-use crate::config::metrics::Scrape;
+use crate::config::metrics::ScrapeConfig;
 use crate::ingest::exposition::ACCEPT;
 
 /// The largest page, packed and unpacked, in bytes.
@@ -37,7 +37,7 @@ impl Scraper {
     ///
     /// # Errors
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub fn new(settings: &Scrape, reach: &Reach) -> Result<Self, String> {
+    pub fn new(settings: &ScrapeConfig, reach: &Reach) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = Http::new(
             reach,

@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 
 use super::Auth;
 use super::metrics;
-use super::metrics::{Door, RawTls};
+use super::metrics::{HttpClientConfig, RawTls};
 use super::reader::{Reader, given};
-use super::scalars::Target;
-use super::scalars::Word;
+use super::scalars::HttpUrl;
+use super::scalars::Text;
 use super::sources;
 use crate::model::source::SourceKind;
 use crate::yaml::{Duration, Node, Spanned, Value};
@@ -22,7 +22,7 @@ pub(crate) const REPLICATED: &[SourceKind] = &[SourceKind::Alertmanager, SourceK
 
 /// An Alertmanager that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Api {
+pub struct AlertmanagerApi {
     /// What stands before `/api/v2/` in its addresses, without the slash at the end.
     pub url: String,
     /// Seconds from one look to the next.
@@ -30,24 +30,24 @@ pub struct Api {
     /// How long an answer may take, in seconds.
     pub timeout: i64,
     /// How it is reached.
-    pub door: Door,
+    pub door: HttpClientConfig,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    url: Option<Spanned<Word>>,
+    url: Option<Spanned<Text>>,
     every: Option<Spanned<Duration>>,
     timeout: Option<Spanned<Duration>>,
     /// Read apart, so that what is written there is in no message.
     #[serde(rename = "auth", default)]
     _auth: Option<IgnoredAny>,
-    headers: Option<BTreeMap<String, Spanned<Word>>>,
+    headers: Option<BTreeMap<String, Spanned<Text>>>,
     tls: Option<RawTls>,
 }
 
 /// Reads it.
-pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
+pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerApi> {
     if !matches!(node.value, Value::Map(_)) {
         reader.fault(
             node.position(),
@@ -59,7 +59,7 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
     let raw: Raw = reader.read(node, &[])?;
     let url = match &raw.url {
         Some(written) => {
-            metrics::target(reader, written).and_then(|Target { url, query, .. }| {
+            metrics::target(reader, written).and_then(|HttpUrl { url, query, .. }| {
                 if query {
                     reader.fault(
                         written.position,
@@ -94,7 +94,7 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<Api> {
         );
     }
     let door = metrics::door(reader, node, raw.headers, raw.tls, auth)?;
-    Some(Api {
+    Some(AlertmanagerApi {
         url: url?,
         every,
         timeout,

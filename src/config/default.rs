@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use chrono_tz::Tz;
 
 use super::{
-    Auth, Config, Meetings, Names, Send, SilentAfter, Source, SourceAuth, SourceLimits, Storage,
+    Auth, Config, InviteSending, Meetings, NameStyle, SilentAfter, Source, SourceAuth,
+    SourceLimits, Storage,
 };
 use crate::model::settings::{Hours, LabelNames, Limits};
 use crate::model::source::{Naming, SourceKind};
@@ -48,7 +49,7 @@ impl Default for Config {
                 to: 17 * 60,
             },
             postmortems_directory: "data/postmortems".to_owned(),
-            names: Names::Full,
+            names: NameStyle::Full,
             meetings: Meetings::default(),
             maintenance: Vec::new(),
             limits: Limits::default(),
@@ -64,7 +65,7 @@ impl Default for Meetings {
             directory: "data/invites".to_owned(),
             organizer: "afterword@localhost".to_owned(),
             facilitators: Vec::new(),
-            send: Send::Automatic,
+            send: InviteSending::Automatic,
             minutes: 60,
         }
     }

@@ -10,25 +10,25 @@ const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
 
 /// `map:`
 #[derive(Debug, Clone, PartialEq)]
-pub struct Map {
+pub struct MappingRules {
     /// The rules, tried in their order.
-    pub rules: Vec<MapRule>,
+    pub rules: Vec<MappingRule>,
     /// Whether it is written as a list of rules. If not, it is the one rule.
     pub list: bool,
 }
 
 /// One rule: what a body, or each member of it, means.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MapRule {
+pub struct MappingRule {
     /// Where it stands.
     pub at: Position,
     /// Its keys.
-    pub lines: Vec<MapLine>,
+    pub lines: Vec<MappingEntry>,
 }
 
 /// An expression and the key that it gives.
 #[derive(Debug, Clone, PartialEq)]
-pub struct MapLine {
+pub struct MappingEntry {
     /// The key; below `labels`, `annotations`, `links` and `actor` with its name, as `labels.host`.
     pub path: String,
     /// Where the key stands.
@@ -41,7 +41,7 @@ pub struct MapLine {
 ///
 /// # Errors
 /// Every fault of its shape.
-pub(crate) fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
+pub(crate) fn parse(file: &str, text: &str) -> Result<MappingRules, Vec<Fault>> {
     let root = yaml::parse(file, text).map_err(|fault| vec![fault])?;
     let mut reader = Reader::new(file);
     let map = map(&mut reader, &root);
@@ -52,9 +52,9 @@ pub(crate) fn parse(file: &str, text: &str) -> Result<Map, Vec<Fault>> {
 }
 
 /// The value of `map:`.
-pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<Map> {
+pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<MappingRules> {
     let rule = |reader: &mut Reader<'_>, node: &Node| match &node.value {
-        Value::Map(entries) if !entries.is_empty() => Some(MapRule {
+        Value::Map(entries) if !entries.is_empty() => Some(MappingRule {
             at: node.position(),
             lines: lines(reader, entries),
         }),
@@ -68,18 +68,18 @@ pub(crate) fn map(reader: &mut Reader<'_>, node: &Node) -> Option<Map> {
         }
     };
     match &node.value {
-        Value::List(nodes) if !nodes.is_empty() => Some(Map {
+        Value::List(nodes) if !nodes.is_empty() => Some(MappingRules {
             rules: nodes.iter().filter_map(|node| rule(reader, node)).collect(),
             list: true,
         }),
-        _ => rule(reader, node).map(|rule| Map {
+        _ => rule(reader, node).map(|rule| MappingRules {
             rules: vec![rule],
             list: false,
         }),
     }
 }
 
-fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MapLine> {
+fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MappingEntry> {
     let mut lines = Vec::with_capacity(entries.len());
     for (key, node) in entries {
         match &node.value {
@@ -99,7 +99,7 @@ fn lines(reader: &mut Reader<'_>, entries: &[(Key, Node)]) -> Vec<MapLine> {
     lines
 }
 
-fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option<MapLine> {
+fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option<MappingEntry> {
     if matches!(node.value, Value::Null | Value::List(_) | Value::Map(_)) {
         let message = format!(
             "`{path}` is an expression, found {}; put it in quotes: '…'",
@@ -108,7 +108,7 @@ fn line(reader: &mut Reader<'_>, path: String, key: &Key, node: &Node) -> Option
         reader.fault(node.position(), message);
         return None;
     }
-    Some(MapLine {
+    Some(MappingEntry {
         path,
         at: key.position(),
         text: reader.read(node, &[])?,

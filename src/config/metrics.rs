@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::reader::{Reader, given};
-use super::scalars::{Target, Word};
+use super::scalars::{HttpUrl, Text};
 use super::sources;
 use super::{Auth, Config};
 use crate::yaml::{Duration, Node, Position, Spanned, Value};
@@ -30,27 +30,27 @@ const KEYS: [(&str, &[&str]); 11] = [
 
 /// A source of samples, by the name that rules give for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Metrics {
+pub struct MetricsSource {
     /// Its name; no other entry of `metrics:` has it.
     pub name: String,
     /// How samples come from it.
-    pub kind: Kind,
+    pub kind: MetricsKind,
 }
 
 /// How samples come.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricsKind {
     /// By asking a server.
-    Prometheus(Prometheus),
+    Prometheus(PrometheusServer),
     /// By scraping pages.
-    Scrape(Scrape),
+    Scrape(ScrapeConfig),
     /// They are pushed to `/api/v1/write` by whoever proves itself so.
     RemoteWrite(Auth),
 }
 
 /// A server that speaks Prometheus's HTTP API.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Prometheus {
+pub struct PrometheusServer {
     /// What stands before `/api/v1/` in its addresses, without the slash at the end.
     pub url: String,
     /// How long an answer may take, in seconds.
@@ -60,14 +60,14 @@ pub struct Prometheus {
     /// Whether its `ALERTS` are read.
     pub alerts: bool,
     /// How it is reached.
-    pub door: Door,
+    pub door: HttpClientConfig,
 }
 
 /// Pages in Prometheus's text formats.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Scrape {
+pub struct ScrapeConfig {
     /// The pages.
-    pub targets: Vec<Page>,
+    pub targets: Vec<ScrapeTarget>,
     /// Seconds from one scrape of a page to the next.
     pub interval: i64,
     /// How long a page may take, in seconds; at most the interval.
@@ -79,12 +79,12 @@ pub struct Scrape {
     /// Labels that every sample gets; `job` is always among them.
     pub labels: BTreeMap<String, String>,
     /// How the pages are reached.
-    pub door: Door,
+    pub door: HttpClientConfig,
 }
 
 /// A page to scrape.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
+pub struct ScrapeTarget {
     /// Its address; its path is `/metrics` where none is written.
     pub url: String,
     /// The label `instance` of its samples, `host:port`, unless `labels` has another.
@@ -93,18 +93,18 @@ pub struct Page {
 
 /// What must be shown and checked to reach a server. Secrets and certificates are named, not read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Door {
+pub struct HttpClientConfig {
     /// How we prove who we are.
     pub auth: Auth,
     /// Further headers, by name; none of them is a secret.
     pub headers: BTreeMap<String, String>,
     /// What TLS needs to know.
-    pub tls: Tls,
+    pub tls: TlsConfig,
 }
 
 /// What TLS needs to know.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tls {
+pub struct TlsConfig {
     /// File of the certificates (PEM) that a server's must descend from; `None`: those of the system.
     pub ca: Option<String>,
     /// Files of our own certificate and its key (PEM).
@@ -118,31 +118,31 @@ pub struct Tls {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
-    name: Option<Spanned<Word>>,
-    kind: Option<Spanned<Word>>,
-    url: Option<Spanned<Word>>,
+    name: Option<Spanned<Text>>,
+    kind: Option<Spanned<Text>>,
+    url: Option<Spanned<Text>>,
     timeout: Option<Spanned<Duration>>,
     concurrency: Option<Spanned<i64>>,
     alerts: Option<bool>,
-    targets: Option<Vec<Spanned<Word>>>,
+    targets: Option<Vec<Spanned<Text>>>,
     interval: Option<Spanned<Duration>>,
     honor_timestamps: Option<bool>,
     honor_labels: Option<bool>,
-    labels: Option<BTreeMap<String, Word>>,
+    labels: Option<BTreeMap<String, Text>>,
     /// Read apart, so that what is written there is in no message.
     #[serde(rename = "auth", default)]
     _auth: Option<IgnoredAny>,
-    headers: Option<BTreeMap<String, Spanned<Word>>>,
+    headers: Option<BTreeMap<String, Spanned<Text>>>,
     tls: Option<RawTls>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawTls {
-    ca_file: Option<Word>,
-    cert_file: Option<Word>,
-    key_file: Option<Word>,
-    server_name: Option<Word>,
+    ca_file: Option<Text>,
+    cert_file: Option<Text>,
+    key_file: Option<Text>,
+    server_name: Option<Text>,
     insecure_skip_verify: Option<bool>,
 }
 
@@ -152,12 +152,12 @@ pub(crate) fn metrics(
     node: &Node,
     config: &Config,
     seen: &mut BTreeMap<String, Position>,
-) -> Option<Metrics> {
+) -> Option<MetricsSource> {
     let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
     let raw: Raw = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned {
         position,
-        value: Word(name),
+        value: Text(name),
         ..
     }) = &raw.name
     {
@@ -180,11 +180,11 @@ pub(crate) fn metrics(
     };
     foreign_keys(reader, node, word);
     let kind = match word {
-        "prometheus" => prometheus(reader, node, raw, auth).map(Kind::Prometheus),
-        "scrape" => scrape(reader, node, raw, auth).map(Kind::Scrape),
-        _ => pushed(reader, node, auth, config).map(Kind::RemoteWrite),
+        "prometheus" => prometheus(reader, node, raw, auth).map(MetricsKind::Prometheus),
+        "scrape" => scrape(reader, node, raw, auth).map(MetricsKind::Scrape),
+        _ => pushed(reader, node, auth, config).map(MetricsKind::RemoteWrite),
     };
-    Some(Metrics {
+    Some(MetricsSource {
         name: name?,
         kind: kind?,
     })
@@ -213,7 +213,7 @@ fn prometheus(
     node: &Node,
     raw: Raw,
     auth: Option<Auth>,
-) -> Option<Prometheus> {
+) -> Option<PrometheusServer> {
     let url = match &raw.url {
         Some(url) => target(reader, url).and_then(|read| {
             if read.query {
@@ -253,7 +253,7 @@ fn prometheus(
         given.value
     });
     let door = door(reader, node, raw.headers, raw.tls, auth);
-    Some(Prometheus {
+    Some(PrometheusServer {
         url: url?,
         timeout,
         concurrency: usize::try_from(concurrency).ok()?,
@@ -262,7 +262,12 @@ fn prometheus(
     })
 }
 
-fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) -> Option<Scrape> {
+fn scrape(
+    reader: &mut Reader<'_>,
+    node: &Node,
+    raw: Raw,
+    auth: Option<Auth>,
+) -> Option<ScrapeConfig> {
     let given = raw.targets.unwrap_or_default();
     if given.is_empty() && !node.mentions("targets") {
         missing(
@@ -284,7 +289,7 @@ fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) ->
     let mut pages = BTreeMap::new();
     let mut targets = Vec::new();
     for written in &given {
-        if let Some(Target {
+        if let Some(HttpUrl {
             url,
             instance,
             bare,
@@ -293,7 +298,7 @@ fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) ->
         {
             let url = if bare { format!("{url}/metrics") } else { url };
             reader.unique(&mut pages, "target", &url, written.position);
-            targets.push(Page { url, instance });
+            targets.push(ScrapeTarget { url, instance });
         }
     }
     let interval = positive(reader, "interval", raw.interval.as_ref()).unwrap_or(15);
@@ -326,7 +331,7 @@ fn scrape(reader: &mut Reader<'_>, node: &Node, raw: Raw, auth: Option<Auth>) ->
         raw.honor_labels.unwrap_or(false),
     );
     let door = door(reader, node, raw.headers, raw.tls, auth)?;
-    Some(Scrape {
+    Some(ScrapeConfig {
         targets,
         interval,
         timeout,
@@ -362,10 +367,10 @@ fn pushed(
 pub(crate) fn door(
     reader: &mut Reader<'_>,
     node: &Node,
-    headers: Option<BTreeMap<String, Spanned<Word>>>,
+    headers: Option<BTreeMap<String, Spanned<Text>>>,
     tls: Option<RawTls>,
     auth: Option<Auth>,
-) -> Option<Door> {
+) -> Option<HttpClientConfig> {
     let headers = headers.unwrap_or_default();
     for (name, value) in &headers {
         let at = node
@@ -394,23 +399,23 @@ pub(crate) fn door(
     }
     let tls = match tls {
         Some(raw) => encryption(reader, node, raw),
-        None => Some(Tls::default()),
+        None => Some(TlsConfig::default()),
     };
     let headers = headers
         .into_iter()
         .map(|(name, value)| (name, value.value.0))
         .collect();
-    Some(Door {
+    Some(HttpClientConfig {
         auth: auth?,
         headers,
         tls: tls?,
     })
 }
 
-fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> {
+fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<TlsConfig> {
     let at = node.key_position("tls");
     let own = match (raw.cert_file, raw.key_file) {
-        (Some(Word(cert)), Some(Word(key))) => Some((cert, key)),
+        (Some(Text(cert)), Some(Text(key))) => Some((cert, key)),
         (None, None) => None,
         (cert, _) => {
             let (given, other) = if cert.is_some() {
@@ -429,13 +434,13 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
     }
     let is_name =
         |name: &str| super::scalars::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
-    if let Some(Word(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
+    if let Some(Text(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
         reader.fault(
             at,
             format!("{name:?} is no name of a server; write one as prometheus.example.com"),
         );
     }
-    Some(Tls {
+    Some(TlsConfig {
         ca,
         own,
         server_name: server_name.map(|name| name.0),
@@ -444,8 +449,8 @@ fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<Tls> 
 }
 
 /// An address.
-pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Word>) -> Option<Target> {
-    Target::parse(&written.value.0)
+pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Text>) -> Option<HttpUrl> {
+    HttpUrl::parse(&written.value.0)
         .map_err(|why| reader.fault(written.position, why))
         .ok()
 }

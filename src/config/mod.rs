@@ -41,13 +41,13 @@ pub struct Config {
     /// Webhook sources.
     pub sources: Vec<Source>,
     /// Where samples come from.
-    pub metrics: Vec<metrics::Metrics>,
+    pub metrics: Vec<metrics::MetricsSource>,
     /// Services.
     pub services: Vec<Service>,
     /// People.
     pub people: Vec<Person>,
     /// Where it stands who is on call, by service.
-    pub on_call: BTreeMap<String, Feed>,
+    pub on_call: BTreeMap<String, OnCallCalendar>,
     /// Patterns of names that are programs', beside those that always are.
     pub robots: Vec<String>,
     /// For people who state none, and for slots when nobody is known.
@@ -57,7 +57,7 @@ pub struct Config {
     /// Directory for drafts.
     pub postmortems_directory: String,
     /// How people are called in drafts.
-    pub names: Names,
+    pub names: NameStyle,
     /// Meetings.
     pub meetings: Meetings,
     /// Planned work.
@@ -78,28 +78,28 @@ pub enum Storage {
         /// Its address, without a password.
         url: String,
         /// The password, where it asks for one.
-        password: Option<Secret>,
+        password: Option<SecretRef>,
     },
 }
 
 /// Where a calendar is found.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Feed {
+pub enum OnCallCalendar {
     /// In a file beside the settings.
     File(String),
     /// At an address.
     Url(String),
     /// At an address that is a secret.
-    Secret(Secret),
+    Secret(SecretRef),
 }
 
-impl fmt::Debug for Feed {
+impl fmt::Debug for OnCallCalendar {
     // Whoever knows the address of a calendar can read it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::File(path) => f.debug_tuple("File").field(path).finish(),
             Self::Url(_) => f.write_str("Url(…)"),
-            Self::Secret(place) => f.debug_tuple("Secret").field(place).finish(),
+            Self::Secret(place) => f.debug_tuple("SecretRef").field(place).finish(),
         }
     }
 }
@@ -116,7 +116,7 @@ pub struct Source {
     /// Its own label names.
     pub labels: Option<LabelNames>,
     /// Where it can be asked what it knows.
-    pub api: Option<api::Api>,
+    pub api: Option<api::AlertmanagerApi>,
     /// What it calls by names of its own.
     pub naming: Naming,
     /// How much it may send.
@@ -126,7 +126,7 @@ pub struct Source {
     /// After how long a silence of it is told.
     pub silent_after: SilentAfter,
     /// What its bodies mean, or what of that is otherwise than shipped.
-    pub map: Option<mapping::Map>,
+    pub map: Option<mapping::MappingRules>,
     /// Topics of Amazon SNS whose messages are taken; of other kinds none.
     pub topics: Vec<String>,
 }
@@ -155,12 +155,12 @@ pub enum SourceAuth {
         /// Its name.
         name: String,
         /// Its value.
-        value: Secret,
+        value: SecretRef,
     },
     /// By a signature over the body, written as its kind does.
     Signature {
         /// What it signs with.
-        secret: Secret,
+        secret: SecretRef,
         /// The header that holds the signature, where the kind leaves that open.
         header: Option<String>,
         /// The header that holds a time which is signed with the body, likewise.
@@ -172,14 +172,14 @@ pub enum SourceAuth {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SourceLimits {
     /// How many messages; `None`: as many as it likes.
-    pub rate: Option<Rate>,
+    pub rate: Option<RateLimit>,
     /// Bytes of one body, as it comes and unpacked.
     pub size: usize,
 }
 
 /// So many in so many seconds, at once or evenly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
+pub struct RateLimit {
     /// How many, one at least.
     pub count: u32,
     /// In how many seconds, one at least.
@@ -192,26 +192,26 @@ pub enum Auth {
     /// It does not.
     None,
     /// `Authorization: Bearer …`
-    Bearer(Secret),
+    Bearer(SecretRef),
     /// `Authorization: Basic …`
     Basic {
         /// User name.
         username: String,
         /// Password.
-        password: Secret,
+        password: SecretRef,
     },
     /// A header with a fixed value.
     Header {
         /// Its name.
         name: String,
         /// Its value.
-        value: Secret,
+        value: SecretRef,
     },
 }
 
 /// Where a secret is found. Never the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Secret {
+pub enum SecretRef {
     /// In a file; a trailing newline is dropped.
     File(String),
     /// In an environment variable.
@@ -222,13 +222,13 @@ pub enum Secret {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Access {
     /// The token that people and scripts show.
-    pub token: Secret,
+    pub token: SecretRef,
 }
 
 /// How people are called in drafts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Names {
+pub enum NameStyle {
     /// By name.
     Full,
     /// By role.
@@ -245,7 +245,7 @@ pub struct Meetings {
     /// Ids of people who may lead a meeting.
     pub facilitators: Vec<String>,
     /// When invites go out.
-    pub send: Send,
+    pub send: InviteSending,
     /// Minutes a meeting takes.
     pub minutes: i64,
 }
@@ -253,7 +253,7 @@ pub struct Meetings {
 /// When invites go out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Send {
+pub enum InviteSending {
     /// By themselves for what is held; on acceptance for what was suggested.
     Automatic,
     /// Only after somebody approves.

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::reader::{Reader, Supported, given};
-use super::scalars::{Email, Listen, Url, Weekly, Word, Words, Zone};
-use super::{Config, Meetings, Names, Send, metrics, people, sources};
+use super::scalars::{BaseUrl, Email, Listen, Text, TextList, TimeZone, WorkingHours};
+use super::{Config, InviteSending, Meetings, NameStyle, metrics, people, sources};
 use crate::model::event::Severity;
 use crate::model::fault::{Fault, nearest};
 use crate::model::settings::{LabelNames, Limits};
@@ -40,9 +40,9 @@ const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawLabels {
-    service: Option<Words>,
-    severity: Option<Words>,
-    environment: Option<Words>,
+    service: Option<TextList>,
+    severity: Option<TextList>,
+    environment: Option<TextList>,
     severities: Option<BTreeMap<String, RawSeverity>>,
 }
 
@@ -58,24 +58,24 @@ enum RawSeverity {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDefaults {
-    time_zone: Option<Zone>,
-    hours: Option<Weekly>,
+    time_zone: Option<TimeZone>,
+    hours: Option<WorkingHours>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPostmortems {
-    directory: Option<Word>,
-    names: Option<Names>,
+    directory: Option<Text>,
+    names: Option<NameStyle>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMeetings {
-    directory: Option<Word>,
+    directory: Option<Text>,
     organizer: Option<Email>,
     facilitators: Option<Vec<Spanned<String>>>,
-    send: Option<Send>,
+    send: Option<InviteSending>,
     minutes: Option<Spanned<i64>>,
 }
 
@@ -95,7 +95,7 @@ impl RawLabels {
 
     /// What is left out here is as in `base`.
     pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
-        let names = |words: Option<Words>, base: &[String]| {
+        let names = |words: Option<TextList>, base: &[String]| {
             words.map_or_else(|| base.to_vec(), |words| words.0)
         };
         let severities = self.severities.map(|map| {
@@ -148,7 +148,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     if let Some(storage) = given(&root, "storage").and_then(|node| sources::storage(reader, node)) {
         config.storage = storage;
     }
-    if let Some(Words(globs)) = value(reader, &root, "rules") {
+    if let Some(TextList(globs)) = value(reader, &root, "rules") {
         config.rules = globs;
     }
     if let Some(raw) = value::<RawLabels>(reader, &root, "labels") {
@@ -175,7 +175,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     config.people = people::people(reader, entries, &config);
     let entries = reader.entries(&root, "services");
     (config.services, config.on_call) = people::services(reader, entries, &ids);
-    if let Some(Words(globs)) = value(reader, &root, "robots") {
+    if let Some(TextList(globs)) = value(reader, &root, "robots") {
         config.robots = globs;
     }
     let entries = reader.entries(&root, "maintenance");
@@ -278,7 +278,7 @@ fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
         config.loopback = listen.loopback;
         config.external_url = listen.url;
     }
-    if let Some(Url(url)) = value(reader, root, "external_url") {
+    if let Some(BaseUrl(url)) = value(reader, root, "external_url") {
         config.external_url = url;
     }
 }

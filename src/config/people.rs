@@ -5,31 +5,31 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::reader::{Reader, Supported, given};
-use super::scalars::{Email, Instant, Target, Weekly, Word, Zone};
-use super::{Config, Feed, sources};
+use super::scalars::{Email, HttpUrl, Text, TimeZone, Timestamp, WorkingHours};
+use super::{Config, OnCallCalendar, sources};
 use crate::model::settings::{Maintenance, Person, Service};
 use crate::yaml::{Node, Position, Spanned, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawPerson {
-    id: Option<Spanned<Word>>,
-    name: Option<Word>,
+    id: Option<Spanned<Text>>,
+    name: Option<Text>,
     email: Option<Email>,
-    time_zone: Option<Zone>,
-    hours: Option<Weekly>,
-    aliases: Option<Vec<Spanned<Word>>>,
+    time_zone: Option<TimeZone>,
+    hours: Option<WorkingHours>,
+    aliases: Option<Vec<Spanned<Text>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawService {
-    name: Option<Spanned<Word>>,
-    aliases: Option<Vec<Spanned<Word>>>,
+    name: Option<Spanned<Text>>,
+    aliases: Option<Vec<Spanned<Text>>>,
     owners: Option<Vec<Spanned<String>>>,
     stakeholders: Option<Vec<Spanned<String>>>,
-    depends_on: Option<Vec<Word>>,
-    automatic: Option<Vec<Word>>,
+    depends_on: Option<Vec<Text>>,
+    automatic: Option<Vec<Text>>,
     objective: Option<Spanned<f64>>,
     /// Read apart: it is text or a map.
     #[serde(rename = "on_call", default)]
@@ -46,9 +46,9 @@ struct RawFeed {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMaintenance {
-    service: Option<Word>,
-    from: Option<Instant>,
-    to: Option<Spanned<Instant>>,
+    service: Option<Text>,
+    from: Option<Timestamp>,
+    to: Option<Spanned<Timestamp>>,
     why: Option<String>,
 }
 
@@ -94,7 +94,7 @@ fn person(
     }
     let mut aliases = Vec::new();
     for alias in raw.aliases.unwrap_or_default() {
-        let Word(text) = alias.value;
+        let Text(text) = alias.value;
         if !text
             .split_once(':')
             .is_some_and(|(source, name)| !source.is_empty() && !name.is_empty())
@@ -121,12 +121,12 @@ fn person(
 }
 
 /// `services[].on_call`: a file, an address, or the place of one that is a secret.
-fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
+fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<OnCallCalendar> {
     const FORMS: &str = "write rota.ics, https://calendar.example.com/rota.ics, or {url_file: PATH} for an address that is a secret";
     if matches!(node.value, Value::Map(_)) {
         let raw: RawFeed = reader.read_whole(node, &[])?;
         return sources::secret(reader, node.position(), "url", raw.url_file, raw.url)
-            .map(Feed::Secret);
+            .map(OnCallCalendar::Secret);
     }
     let Value::String(text) = &node.value else {
         reader.fault(
@@ -149,11 +149,11 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<Feed> {
         .map(|rest| format!("https://{rest}"));
     let address = web.unwrap_or_else(|| text.to_owned());
     if !address.contains("://") {
-        return Some(Feed::File(address));
+        return Some(OnCallCalendar::File(address));
     }
     // The address may hold a token, so that no message repeats it.
-    match Target::parse(&address) {
-        Ok(_) => Some(Feed::Url(address)),
+    match HttpUrl::parse(&address) {
+        Ok(_) => Some(OnCallCalendar::Url(address)),
         Err(why) => {
             reader.fault(
                 node.position(),
@@ -169,7 +169,7 @@ pub(crate) fn services(
     reader: &mut Reader<'_>,
     entries: &[Node],
     people: &[String],
-) -> (Vec<Service>, BTreeMap<String, Feed>) {
+) -> (Vec<Service>, BTreeMap<String, OnCallCalendar>) {
     let (mut seen, mut aliases_seen) = (BTreeMap::new(), BTreeMap::new());
     let names = texts_at(entries, "name");
     let (mut services, mut feeds) = (Vec::new(), BTreeMap::new());
@@ -183,7 +183,7 @@ pub(crate) fn services(
         }
         let mut aliases = Vec::new();
         for alias in raw.aliases.unwrap_or_default() {
-            let Word(text) = alias.value;
+            let Text(text) = alias.value;
             if names.contains(&text) {
                 reader.fault(
                     alias.position,
@@ -261,7 +261,7 @@ pub(crate) fn texts(spanned: Vec<Spanned<String>>) -> Vec<String> {
     spanned.into_iter().map(|text| text.value).collect()
 }
 
-fn words(words: Option<Vec<Word>>) -> Vec<String> {
+fn words(words: Option<Vec<Text>>) -> Vec<String> {
     words
         .unwrap_or_default()
         .into_iter()

@@ -19,11 +19,11 @@ const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 /// Text with something in it, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Word(pub(crate) String);
+pub(crate) struct Text(pub(crate) String);
 
 /// One word, or a list of them.
 #[derive(Debug, Clone)]
-pub(crate) struct Words(pub(crate) Vec<String>);
+pub(crate) struct TextList(pub(crate) Vec<String>);
 
 /// An e-mail address.
 #[derive(Debug, Clone, Deserialize)]
@@ -33,17 +33,17 @@ pub(crate) struct Email(pub(crate) String);
 /// A name of the time zone database.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Zone(pub(crate) Tz);
+pub(crate) struct TimeZone(pub(crate) Tz);
 
 /// Weekly hours: `Mon-Fri 09:00-17:00`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Weekly(pub(crate) Hours);
+pub(crate) struct WorkingHours(pub(crate) Hours);
 
 /// An instant by RFC 3339, also without seconds.
 #[derive(Debug, Clone, Copy, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Instant(pub(crate) Time);
+pub(crate) struct Timestamp(pub(crate) Time);
 
 /// `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -60,11 +60,11 @@ pub(crate) struct Listen {
 /// A base address, without the slash at its end.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Url(pub(crate) String);
+pub(crate) struct BaseUrl(pub(crate) String);
 
 /// An address that is asked for samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Target {
+pub(crate) struct HttpUrl {
     /// The address.
     pub(crate) url: String,
     /// Its host and port; the scheme's where none is written.
@@ -78,7 +78,7 @@ pub(crate) struct Target {
 /// So many bytes: `512KiB`, `10MiB`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Size(pub(crate) usize);
+pub(crate) struct ByteSize(pub(crate) usize);
 
 /// Where the database is.
 #[derive(Debug, Clone, Deserialize)]
@@ -109,7 +109,7 @@ impl TryFrom<String> for Silence {
     }
 }
 
-impl TryFrom<String> for Word {
+impl TryFrom<String> for Text {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -125,28 +125,28 @@ impl TryFrom<String> for Word {
     }
 }
 
-impl<'de> Deserialize<'de> for Words {
+impl<'de> Deserialize<'de> for TextList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Reader;
         impl<'de> Visitor<'de> for Reader {
-            type Value = Words;
+            type Value = TextList;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("text or a list of texts")
             }
 
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Words, E> {
-                Word::try_from(text.to_owned())
-                    .map(|word| Words(vec![word.0]))
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<TextList, E> {
+                Text::try_from(text.to_owned())
+                    .map(|word| TextList(vec![word.0]))
                     .map_err(E::custom)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Words, A::Error> {
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<TextList, A::Error> {
                 let mut words = Vec::new();
-                while let Some(Word(word)) = entries.next_element()? {
+                while let Some(Text(word)) = entries.next_element()? {
                     words.push(word);
                 }
-                Ok(Words(words))
+                Ok(TextList(words))
             }
         }
         deserializer.deserialize_any(Reader)
@@ -171,7 +171,7 @@ impl TryFrom<String> for Email {
     }
 }
 
-impl TryFrom<String> for Zone {
+impl TryFrom<String> for TimeZone {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -186,7 +186,7 @@ impl TryFrom<String> for Zone {
     }
 }
 
-impl TryFrom<String> for Weekly {
+impl TryFrom<String> for WorkingHours {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -243,7 +243,7 @@ fn read_clock(text: &str) -> Option<u32> {
     (minute < 60 && hour * 60 + minute <= 24 * 60).then_some(hour * 60 + minute)
 }
 
-impl TryFrom<String> for Instant {
+impl TryFrom<String> for Timestamp {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -322,7 +322,7 @@ impl TryFrom<String> for Listen {
     }
 }
 
-impl TryFrom<String> for Size {
+impl TryFrom<String> for ByteSize {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -337,7 +337,7 @@ impl TryFrom<String> for Size {
     }
 }
 
-impl TryFrom<String> for Url {
+impl TryFrom<String> for BaseUrl {
     type Error = String;
 
     fn try_from(text: String) -> Result<Self, String> {
@@ -363,7 +363,7 @@ impl TryFrom<String> for Url {
     }
 }
 
-impl Target {
+impl HttpUrl {
     /// Reads an address. No message repeats it: people write passwords there.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: &str| {

@@ -2,7 +2,7 @@
 
 use super::SourceAuth;
 use super::reader::Reader;
-use super::scalars::Word;
+use super::scalars::Text;
 use super::source_auth::PROOFS;
 use crate::yaml::{Node, Spanned};
 
@@ -18,7 +18,7 @@ pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> O
 pub(crate) fn topics(
     reader: &mut Reader<'_>,
     node: &Node,
-    given: Option<Vec<Spanned<Word>>>,
+    given: Option<Vec<Spanned<Text>>>,
     is_sns: bool,
 ) -> Option<Vec<String>> {
     let at = node.key_position("topics");
@@ -31,7 +31,7 @@ pub(crate) fn topics(
         (Some(topics), true) if !topics.is_empty() => {
             for Spanned {
                 position,
-                value: Word(topic),
+                value: Text(topic),
                 ..
             } in &topics
             {

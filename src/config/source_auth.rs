@@ -3,9 +3,9 @@
 use serde::Deserialize;
 
 use super::reader::Reader;
-use super::scalars::{Size, Word};
+use super::scalars::{ByteSize, Text};
 use super::sources::{RawAuth, RawBasic, RawHeader, is_header, is_map, secret, shown};
-use super::{Auth, Rate, SourceAuth, SourceLimits};
+use super::{Auth, RateLimit, SourceAuth, SourceLimits};
 use crate::model::source::{Signing, SourceKind, signing};
 use crate::yaml::{Node, Quota, Spanned, Value};
 
@@ -25,8 +25,8 @@ struct RawProof {
     query: Option<RawHeader>,
     hmac_secret_file: Option<Spanned<String>>,
     hmac_secret: Option<Spanned<String>>,
-    signature_header: Option<Spanned<Word>>,
-    timestamp_header: Option<Spanned<Word>>,
+    signature_header: Option<Spanned<Text>>,
+    timestamp_header: Option<Spanned<Text>>,
 }
 
 /// `limits:` of a source.
@@ -34,7 +34,7 @@ struct RawProof {
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawSourceLimits {
     rate: Option<Quota>,
-    size: Option<Spanned<Size>>,
+    size: Option<Spanned<ByteSize>>,
 }
 
 /// `auth:` of a source. What is written there may be a secret, so no message repeats it.
@@ -66,7 +66,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
     ] {
         let Some(Spanned {
             position,
-            value: Word(header),
+            value: Text(header),
             ..
         }) = given
         else {
@@ -125,7 +125,7 @@ pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<SourceAuth> {
             raw.hmac_secret_file,
             raw.hmac_secret,
         )?;
-        let name = |word: Option<Spanned<Word>>| word.map(|word| word.value.0);
+        let name = |word: Option<Spanned<Text>>| word.map(|word| word.value.0);
         return Some(SourceAuth::Signature {
             secret,
             header: name(raw.signature_header),
@@ -206,7 +206,7 @@ pub(crate) fn limits(reader: &mut Reader<'_>, raw: Option<RawSourceLimits>) -> S
     let size = raw.size.and_then(
         |Spanned {
              position,
-             value: Size(bytes),
+             value: ByteSize(bytes),
              ..
          }| {
             let fits = (1024..=LARGEST).contains(&bytes);
@@ -219,7 +219,7 @@ pub(crate) fn limits(reader: &mut Reader<'_>, raw: Option<RawSourceLimits>) -> S
     SourceLimits {
         rate: raw
             .rate
-            .map(|Quota { count, seconds }| Rate { count, seconds }),
+            .map(|Quota { count, seconds }| RateLimit { count, seconds }),
         size: size.unwrap_or(LARGEST),
     }
 }

@@ -6,8 +6,8 @@ use serde::Deserialize;
 
 use super::parse::RawLabels;
 use super::reader::{Reader, Supported, given};
-use super::scalars::{Silence, StorageUrl, Word, Words};
-use super::{Access, Auth, Secret, Source, SourceAuth, Storage, api, mapping, sns, source_auth};
+use super::scalars::{Silence, StorageUrl, Text, TextList};
+use super::{Access, Auth, SecretRef, Source, SourceAuth, Storage, api, mapping, sns, source_auth};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
 use crate::model::source::{Declares, KINDS, Naming, SourceKind};
@@ -47,33 +47,33 @@ pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawSource {
-    name: Option<Spanned<Word>>,
-    kind: Option<Spanned<Word>>,
+    name: Option<Spanned<Text>>,
+    kind: Option<Spanned<Text>>,
     /// Read apart, so that what is written there is in no message.
     #[serde(rename = "auth", default)]
     _auth: Option<serde::de::IgnoredAny>,
     labels: Option<RawLabels>,
-    ignore_labels: Option<Spanned<Words>>,
+    ignore_labels: Option<Spanned<TextList>>,
     /// Read apart, for the same reason.
     #[serde(rename = "api", default)]
     _api: Option<serde::de::IgnoredAny>,
     /// Read apart, since the order counts.
     #[serde(rename = "services", default)]
     _services: Option<serde::de::IgnoredAny>,
-    environment: Option<Spanned<Word>>,
+    environment: Option<Spanned<Text>>,
     limits: Option<source_auth::RawSourceLimits>,
     declares: Option<RawDeclares>,
     silent_after: Option<Silence>,
     /// Read apart, with the places of its expressions.
     #[serde(rename = "map", default)]
     _map: Option<serde::de::IgnoredAny>,
-    topics: Option<Vec<Spanned<Word>>>,
+    topics: Option<Vec<Spanned<Text>>>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawDeclares {
-    priority: Option<Words>,
+    priority: Option<TextList>,
     urgency: Option<Vec<Spanned<String>>>,
     by_hand: Option<bool>,
 }
@@ -91,7 +91,7 @@ pub(crate) struct RawAuth {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawBasic {
-    username: Word,
+    username: Text,
     password_file: Option<Spanned<String>>,
     password: Option<Spanned<String>>,
 }
@@ -100,7 +100,7 @@ pub(crate) struct RawBasic {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RawHeader {
-    pub(crate) name: Spanned<Word>,
+    pub(crate) name: Spanned<Text>,
     pub(crate) value_file: Option<Spanned<String>>,
     pub(crate) value: Option<Spanned<String>>,
 }
@@ -183,7 +183,7 @@ pub(crate) fn source(
     let raw: RawSource = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned {
         position,
-        value: Word(name),
+        value: Text(name),
         ..
     }) = &raw.name
     {
@@ -191,7 +191,7 @@ pub(crate) fn source(
     }
     let Spanned {
         position,
-        value: Word(word),
+        value: Text(word),
         ..
     } = raw.kind?;
     let Some(kind) = kind(&word) else {
@@ -351,7 +351,7 @@ fn services(reader: &mut Reader<'_>, node: &Node) -> Vec<(String, String)> {
             );
             continue;
         }
-        if let Some(Word(service)) = reader.read_whole::<Word>(value, &[]) {
+        if let Some(Text(service)) = reader.read_whole::<Text>(value, &[]) {
             all.push((key.name.trim().to_owned(), service));
         }
     }
@@ -536,7 +536,7 @@ pub(crate) fn secret(
     name: &str,
     file: Option<Spanned<String>>,
     inline: Option<Spanned<String>>,
-) -> Option<Secret> {
+) -> Option<SecretRef> {
     let forms = format!("`{name}_file: PATH` or `{name}: \"${{VARIABLE}}\"`");
     match (file, inline) {
         (Some(path), None) => {
@@ -547,10 +547,10 @@ pub(crate) fn secret(
                 );
                 return None;
             }
-            Some(Secret::File(path.value))
+            Some(SecretRef::File(path.value))
         }
         (None, Some(text)) => match variable(&text.value) {
-            Some(variable) => Some(Secret::Env(variable.to_owned())),
+            Some(variable) => Some(SecretRef::Env(variable.to_owned())),
             None => {
                 reader.fault(
                     text.position,

@@ -16,7 +16,7 @@ use super::web::{Page, PageError};
 use super::{pages, time_range};
 use crate::app::App;
 use crate::app::backtest::jobs::{Job, Refused, State as JobState, Wanted};
-use crate::config::metrics::Kind;
+use crate::config::metrics::MetricsKind;
 use crate::model::event::RuleFile;
 use crate::trial::csv;
 
@@ -213,7 +213,7 @@ fn form(app: &App, entered: pages::backtests::Entered, fault: Option<String>) ->
         .config
         .metrics
         .iter()
-        .filter(|entry| matches!(entry.kind, Kind::Prometheus(_)));
+        .filter(|entry| matches!(entry.kind, MetricsKind::Prometheus(_)));
     let view = pages::backtests::View {
         entered,
         fault,

@@ -11,7 +11,7 @@ use super::body::{LIMIT, as_it_comes};
 use super::error::Error;
 use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
-use crate::config::metrics::Kind;
+use crate::config::metrics::MetricsKind;
 use crate::ingest::auth::{Proof, authentic};
 use crate::ingest::remote_write;
 use crate::ingest::remote_write::{Fault, MOST_KEPT};
@@ -66,7 +66,7 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
             .config
             .metrics
             .iter()
-            .filter(|entry| matches!(entry.kind, Kind::RemoteWrite(_)))
+            .filter(|entry| matches!(entry.kind, MetricsKind::RemoteWrite(_)))
     };
     if entries().next().is_none() {
         return Err(Error::NotFound(

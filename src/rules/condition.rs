@@ -7,7 +7,7 @@ use super::promql::understand;
 use super::{Comparison, ConditionRule, Places, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
-use crate::yaml::{Duration, Names, Node, Spanned};
+use crate::yaml::{Duration, Node, Spanned, UniqueNames};
 
 const DEFAULT_EVERY: i64 = 15;
 const DEFAULT_SERIES: u32 = 100;
@@ -42,7 +42,7 @@ fn critical() -> Severity {
 pub(crate) fn read(
     file: &str,
     node: &Node,
-    names: &mut Names,
+    names: &mut UniqueNames,
     faults: &mut Vec<Fault>,
 ) -> Option<ConditionRule> {
     let before = faults.len();

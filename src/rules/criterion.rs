@@ -8,7 +8,7 @@ use crate::expr;
 use crate::expr::{Expr, Root};
 use crate::model::fault::Fault;
 use crate::model::incident::{CriterionKind, Decision};
-use crate::yaml::{Duration, Names, Node, Quota, Spanned};
+use crate::yaml::{Duration, Node, Quota, Spanned, UniqueNames};
 
 const DAY: Seconds = 86_400;
 
@@ -70,7 +70,7 @@ pub(crate) fn read(
     file: &str,
     node: &Node,
     all_shadow: bool,
-    names: &mut Names,
+    names: &mut UniqueNames,
     faults: &mut Vec<Fault>,
 ) -> Option<Criterion> {
     let before = faults.len();

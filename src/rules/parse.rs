@@ -3,7 +3,7 @@
 use super::{RuleSet, Seconds, condition, correlation, criterion};
 use crate::model::fault::Fault;
 use crate::yaml;
-use crate::yaml::{Duration, Key, Names, Node, Spanned, Value};
+use crate::yaml::{Duration, Key, Node, Spanned, UniqueNames, Value};
 
 /// The rules in force where nobody wrote any: name and text.
 pub const SHIPPED: (&str, &str) = (
@@ -21,9 +21,9 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
     let mut rules = RuleSet::default();
     let mut faults = Vec::new();
     let (mut criteria, mut conditions, mut correlations) = (
-        Names::new("criterion"),
-        Names::new("condition"),
-        Names::new("section"),
+        UniqueNames::new("criterion"),
+        UniqueNames::new("condition"),
+        UniqueNames::new("section"),
     );
     for (file, text) in files {
         let file = file.as_str();

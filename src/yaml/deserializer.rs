@@ -10,7 +10,7 @@ use serde::de::{
 };
 use serde::forward_to_deserialize_any;
 
-use super::error::Error;
+use super::error::YamlError;
 use super::scalar::SPANNED;
 use super::{Key, Node, Value};
 
@@ -29,9 +29,9 @@ impl Node {
 }
 
 impl<'de> Deserializer<'de> for &'de Node {
-    type Error = Error;
+    type Error = YamlError;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         match &self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(value) => visitor.visit_bool(*value),
@@ -46,26 +46,26 @@ impl<'de> Deserializer<'de> for &'de Node {
                 value: None,
             }),
         }
-        .map_err(|error: Error| error.or_at(self.position()))
+        .map_err(|error: YamlError| error.or_at(self.position()))
     }
 
     /// A number or bool where text is asked for is taken as it is written: `code: 500` in a map of labels.
-    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         match &self.value {
             Value::Bool(_) | Value::Int(_) | Value::Float(_) => visitor
                 .visit_borrowed_str(&self.raw)
-                .map_err(|error: Error| error.or_at(self.position())),
+                .map_err(|error: YamlError| error.or_at(self.position())),
             Value::Null | Value::String(_) | Value::List(_) | Value::Map(_) => {
                 self.deserialize_any(visitor)
             }
         }
     }
 
-    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         self.deserialize_str(visitor)
     }
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         match &self.value {
             Value::Null => visitor.visit_none(),
             Value::Bool(_)
@@ -81,10 +81,10 @@ impl<'de> Deserializer<'de> for &'de Node {
         self,
         _name: &'static str,
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, YamlError> {
         visitor
             .visit_newtype_struct(self)
-            .map_err(|error: Error| error.or_at(self.position()))
+            .map_err(|error: YamlError| error.or_at(self.position()))
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -92,14 +92,14 @@ impl<'de> Deserializer<'de> for &'de Node {
         name: &'static str,
         _fields: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, YamlError> {
         if name == SPANNED {
             return visitor
                 .visit_seq(WithPlace {
                     node: self,
                     step: 0,
                 })
-                .map_err(|error: Error| error.or_at(self.position()));
+                .map_err(|error: YamlError| error.or_at(self.position()));
         }
         match &self.value {
             // A derived struct would also take a list, field by field; nobody who writes settings means that.
@@ -109,7 +109,7 @@ impl<'de> Deserializer<'de> for &'de Node {
             | Value::Int(_)
             | Value::Float(_)
             | Value::String(_)
-            | Value::List(_) => Err(Error::at(
+            | Value::List(_) => Err(YamlError::at(
                 self.position(),
                 format!("expected a map, found {}", self.describe()),
             )),
@@ -121,11 +121,11 @@ impl<'de> Deserializer<'de> for &'de Node {
         _name: &'static str,
         known: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, YamlError> {
         match &self.value {
             Value::String(text) => visitor
                 .visit_enum(Word(text))
-                .map_err(|error: Error| error.or_at(self.position())),
+                .map_err(|error: YamlError| error.or_at(self.position())),
             Value::Null
             | Value::Bool(_)
             | Value::Int(_)
@@ -137,7 +137,7 @@ impl<'de> Deserializer<'de> for &'de Node {
                     .map(|word| format!("`{word}`"))
                     .collect::<Vec<_>>()
                     .join(", ");
-                Err(Error::at(
+                Err(YamlError::at(
                     self.position(),
                     format!("expected one of {words}, found {}", self.describe()),
                 ))
@@ -145,10 +145,10 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
-    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_u64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         match self.value {
             Value::Int(value) if value < 0 => {
-                let error: Error = serde::de::Error::invalid_value(
+                let error: YamlError = serde::de::Error::invalid_value(
                     self.unexpected(),
                     &"a number that is not negative",
                 );
@@ -158,7 +158,7 @@ impl<'de> Deserializer<'de> for &'de Node {
         }
     }
 
-    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
+    fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, YamlError> {
         self.deserialize_u64(visitor)
     }
 
@@ -173,12 +173,12 @@ struct Entries<'de> {
 }
 
 impl<'de> SeqAccess<'de> for Entries<'de> {
-    type Error = Error;
+    type Error = YamlError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    ) -> Result<Option<T::Value>, YamlError> {
         let Some((place, node)) = self.entries.next() else {
             return Ok(None);
         };
@@ -195,23 +195,23 @@ struct Fields<'de> {
 }
 
 impl<'de> MapAccess<'de> for Fields<'de> {
-    type Error = Error;
+    type Error = YamlError;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(
         &mut self,
         seed: K,
-    ) -> Result<Option<K::Value>, Error> {
+    ) -> Result<Option<K::Value>, YamlError> {
         let Some((place, (key, node))) = self.entries.next() else {
             return Ok(None);
         };
         self.value = Some((place, node));
-        let name: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(&key.name);
+        let name: BorrowedStrDeserializer<'de, YamlError> = BorrowedStrDeserializer::new(&key.name);
         seed.deserialize(name)
             .map(Some)
             .map_err(|error| error.or_at(key.position()).within(place))
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Error> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, YamlError> {
         match self.value.take() {
             Some((place, node)) => seed
                 .deserialize(node)
@@ -230,14 +230,14 @@ struct WithPlace<'de> {
 }
 
 impl<'de> SeqAccess<'de> for WithPlace<'de> {
-    type Error = Error;
+    type Error = YamlError;
 
     fn next_element_seed<T: DeserializeSeed<'de>>(
         &mut self,
         seed: T,
-    ) -> Result<Option<T::Value>, Error> {
+    ) -> Result<Option<T::Value>, YamlError> {
         self.step += 1;
-        let number = |value: u64| -> U64Deserializer<Error> { value.into_deserializer() };
+        let number = |value: u64| -> U64Deserializer<YamlError> { value.into_deserializer() };
         match self.step {
             1 => seed.deserialize(number(self.node.line)).map(Some),
             2 => seed.deserialize(number(self.node.column)).map(Some),
@@ -254,27 +254,34 @@ impl<'de> SeqAccess<'de> for WithPlace<'de> {
 struct Word<'de>(&'de str);
 
 impl<'de> EnumAccess<'de> for Word<'de> {
-    type Error = Error;
+    type Error = YamlError;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Error> {
-        let name: BorrowedStrDeserializer<'de, Error> = BorrowedStrDeserializer::new(self.0);
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), YamlError> {
+        let name: BorrowedStrDeserializer<'de, YamlError> = BorrowedStrDeserializer::new(self.0);
         Ok((seed.deserialize(name)?, self))
     }
 }
 
 impl<'de> VariantAccess<'de> for Word<'de> {
-    type Error = Error;
+    type Error = YamlError;
 
-    fn unit_variant(self) -> Result<(), Error> {
+    fn unit_variant(self) -> Result<(), YamlError> {
         Ok(())
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, _seed: T) -> Result<T::Value, Error> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(
+        self,
+        _seed: T,
+    ) -> Result<T::Value, YamlError> {
         Err(serde::de::Error::custom("this word needs a value"))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _len: usize, _visitor: V) -> Result<V::Value, Error> {
+    fn tuple_variant<V: Visitor<'de>>(
+        self,
+        _len: usize,
+        _visitor: V,
+    ) -> Result<V::Value, YamlError> {
         Err(serde::de::Error::custom("this word needs a list"))
     }
 
@@ -282,7 +289,7 @@ impl<'de> VariantAccess<'de> for Word<'de> {
         self,
         _fields: &'static [&'static str],
         _visitor: V,
-    ) -> Result<V::Value, Error> {
+    ) -> Result<V::Value, YamlError> {
         Err(serde::de::Error::custom("this word needs a map"))
     }
 }

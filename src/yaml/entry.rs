@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use super::error::Error;
+use super::error::YamlError;
 use super::{Node, Position, Value};
 use crate::model::fault::Fault;
 
@@ -50,7 +50,7 @@ fn read_rest<T: DeserializeOwned>(
     };
     let mut node = whole.clone();
     loop {
-        let Error {
+        let YamlError {
             path,
             missing,
             meant,

@@ -9,7 +9,7 @@ use crate::model::fault::{Fault, nearest};
 
 /// What is wrong in a YAML text and, once known, where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Error {
+pub struct YamlError {
     pub(crate) at: Option<Position>,
     pub(crate) message: String,
     /// The steps from the node that was read to the faulty one, innermost first: places in lists and maps.
@@ -20,7 +20,7 @@ pub struct Error {
     pub(crate) meant: Option<&'static str>,
 }
 
-impl Error {
+impl YamlError {
     pub(crate) fn at(position: Position, message: impl Into<String>) -> Self {
         Self {
             at: Some(position),
@@ -55,15 +55,15 @@ impl Error {
     }
 }
 
-impl Display for Error {
+impl Display for YamlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for YamlError {}
 
-impl serde::de::Error for Error {
+impl serde::de::Error for YamlError {
     fn custom<T: Display>(message: T) -> Self {
         Self::unplaced(message.to_string())
     }

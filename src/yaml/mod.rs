@@ -15,7 +15,7 @@ use crate::model::fault::{Fault, nearest};
 
 pub(crate) use entry::read_entry;
 pub(crate) use scalar::{Duration, Quota, Spanned};
-pub(crate) use unique_names::Names;
+pub(crate) use unique_names::UniqueNames;
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,7 +6,7 @@ use serde_saphyr::granit_parser::{
     Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options,
 };
 
-use super::error::Error;
+use super::error::YamlError;
 use super::{Key, Node, Position, Value};
 
 /// Longer than any settings file should be.
@@ -17,9 +17,9 @@ const MOST_WEIGHT: usize = 400_000;
 const MOST_DEPTH: usize = 48;
 
 /// The one document of `text`.
-pub(crate) fn build(text: &str) -> Result<Node, Error> {
+pub(crate) fn build(text: &str) -> Result<Node, YamlError> {
     if text.len() > MOST_BYTES {
-        return Err(Error::at(
+        return Err(YamlError::at(
             Position { line: 1, column: 1 },
             format!("the file is larger than {} MiB", MOST_BYTES >> 20),
         ));
@@ -36,7 +36,7 @@ pub(crate) fn build(text: &str) -> Result<Node, Error> {
     while let Some((event, span)) = builder.next()? {
         match event {
             Event::DocumentStart(..) if root.is_some() => {
-                return Err(Error::at(
+                return Err(YamlError::at(
                     place(&span),
                     "a second document begins here; one file holds one",
                 ));
@@ -64,21 +64,21 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, Error> {
+    fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, YamlError> {
         self.parser
             .next_event()
             .transpose()
             .map_err(|error| broken(&error))
     }
 
-    fn expect(&mut self, from: &Span) -> Result<(Event<'a>, Span), Error> {
+    fn expect(&mut self, from: &Span) -> Result<(Event<'a>, Span), YamlError> {
         self.next()?
-            .ok_or_else(|| Error::at(place(from), "the text ends in the middle of this"))
+            .ok_or_else(|| YamlError::at(place(from), "the text ends in the middle of this"))
     }
 
-    fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Node, Error> {
+    fn node(&mut self, event: Event<'a>, span: &Span) -> Result<Node, YamlError> {
         if let Some(tag) = event.tag().filter(|tag| !is_string(tag)) {
-            return Err(Error::at(
+            return Err(YamlError::at(
                 place(span),
                 format!("tags are not used here: `{}`", tag.original()),
             ));
@@ -101,7 +101,7 @@ impl<'a> Builder<'a> {
             Event::SequenceStart(..) => (self.list(span)?, String::new()),
             Event::MappingStart(..) => (self.map(span)?, String::new()),
             Event::Alias(id) => return self.alias(id, span),
-            _ => return Err(Error::at(place(span), "this cannot stand here")),
+            _ => return Err(YamlError::at(place(span), "this cannot stand here")),
         };
         let node = Node {
             line,
@@ -117,7 +117,7 @@ impl<'a> Builder<'a> {
         Ok(node)
     }
 
-    fn list(&mut self, start: &Span) -> Result<Value, Error> {
+    fn list(&mut self, start: &Span) -> Result<Value, YamlError> {
         let mut entries = Vec::new();
         loop {
             match self.expect(start)? {
@@ -127,7 +127,7 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn map(&mut self, start: &Span) -> Result<Value, Error> {
+    fn map(&mut self, start: &Span) -> Result<Value, YamlError> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
         let mut places: HashMap<String, Position> = HashMap::new();
         let mut merged = Vec::new();
@@ -142,7 +142,7 @@ impl<'a> Builder<'a> {
                 merge(node, &mut merged)?;
             } else if let Some(first) = places.insert(key.name.clone(), key.position()) {
                 let Position { line, column } = first;
-                return Err(Error::at(
+                return Err(YamlError::at(
                     key.position(),
                     format!("`{}` is given twice, first at {line}:{column}", key.name),
                 ));
@@ -159,9 +159,9 @@ impl<'a> Builder<'a> {
         Ok(Value::Map(entries))
     }
 
-    fn alias(&mut self, id: usize, span: &Span) -> Result<Node, Error> {
+    fn alias(&mut self, id: usize, span: &Span) -> Result<Node, YamlError> {
         let Some(node) = self.anchors.get(&id) else {
-            return Err(Error::at(
+            return Err(YamlError::at(
                 place(span),
                 "this alias stands inside what it names",
             ));
@@ -172,10 +172,10 @@ impl<'a> Builder<'a> {
         Ok(node)
     }
 
-    fn weigh(&mut self, weight: usize, span: &Span) -> Result<(), Error> {
+    fn weigh(&mut self, weight: usize, span: &Span) -> Result<(), YamlError> {
         self.weight += weight;
         if self.weight > MOST_WEIGHT {
-            return Err(Error::at(
+            return Err(YamlError::at(
                 place(span),
                 "with its aliases expanded the file is too large",
             ));
@@ -191,9 +191,9 @@ fn place(span: &Span) -> Position {
     }
 }
 
-fn broken(error: &ScanError) -> Error {
+fn broken(error: &ScanError) -> YamlError {
     let marker = error.marker();
-    Error::at(
+    YamlError::at(
         Position {
             line: marker.line() as u64,
             column: marker.col() as u64 + 1,
@@ -218,7 +218,7 @@ fn weight(node: &Node) -> usize {
     1 + node.raw.len() / 32 + inner
 }
 
-fn key(node: Node) -> Result<Key, Error> {
+fn key(node: Node) -> Result<Key, YamlError> {
     let Node {
         line,
         column,
@@ -229,14 +229,17 @@ fn key(node: Node) -> Result<Key, Error> {
         Value::String(name) => name,
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => raw,
         Value::List(_) | Value::Map(_) => {
-            return Err(Error::at(Position { line, column }, "a key must be a word"));
+            return Err(YamlError::at(
+                Position { line, column },
+                "a key must be a word",
+            ));
         }
     };
     Ok(Key { line, column, name })
 }
 
 /// `<<: *base` and `<<: [*base, *more]`; earlier ones win.
-fn merge(node: Node, merged: &mut Vec<(Key, Node)>) -> Result<(), Error> {
+fn merge(node: Node, merged: &mut Vec<(Key, Node)>) -> Result<(), YamlError> {
     let position = node.position();
     match node.value {
         Value::Map(entries) => merged.extend(entries),
@@ -246,7 +249,10 @@ fn merge(node: Node, merged: &mut Vec<(Key, Node)>) -> Result<(), Error> {
             }
         }
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) => {
-            return Err(Error::at(position, "`<<` takes a map, or a list of maps"));
+            return Err(YamlError::at(
+                position,
+                "`<<` takes a map, or a list of maps",
+            ));
         }
     }
     Ok(())

@@ -8,12 +8,12 @@ use super::{Node, Position, Spanned};
 use crate::model::fault::Fault;
 
 /// Names given so far, with their places.
-pub(crate) struct Names {
+pub(crate) struct UniqueNames {
     what: &'static str,
     first: HashMap<String, (String, Position)>,
 }
 
-impl Names {
+impl UniqueNames {
     /// Names of things that messages call `what`.
     #[must_use]
     pub(crate) fn new(what: &'static str) -> Self {

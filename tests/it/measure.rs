@@ -10,7 +10,7 @@ use afterword::clients::error::Fault;
 use afterword::clients::prometheus::Client;
 use afterword::clients::prometheus_response::{AlertState, Answer};
 use afterword::clients::scrape::Scraper;
-use afterword::config::metrics::Kind;
+use afterword::config::metrics::MetricsKind;
 use afterword::model::Time;
 use chrono::{DateTime, TimeDelta};
 use tokio::runtime::Runtime;
@@ -44,7 +44,7 @@ fn settings(world: &World, entry: &str) -> Result<Settings, String> {
 /// A client as this entry of `metrics:` makes it.
 pub(crate) fn client(world: &World, entry: &str) -> Client {
     let settings = settings(world, entry).unwrap();
-    let Kind::Prometheus(server) = &settings.config.metrics[0].kind else {
+    let MetricsKind::Prometheus(server) = &settings.config.metrics[0].kind else {
         panic!("{entry}")
     };
     Client::new(server, &settings.reach[&settings.config.metrics[0].name]).unwrap()
@@ -53,7 +53,7 @@ pub(crate) fn client(world: &World, entry: &str) -> Client {
 /// The same for pages.
 pub(crate) fn scraper(world: &World, entry: &str) -> Scraper {
     let settings = settings(world, entry).unwrap();
-    let Kind::Scrape(pages) = &settings.config.metrics[0].kind else {
+    let MetricsKind::Scrape(pages) = &settings.config.metrics[0].kind else {
         panic!("{entry}")
     };
     Scraper::new(pages, &settings.reach[&settings.config.metrics[0].name]).unwrap()

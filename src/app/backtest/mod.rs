@@ -17,7 +17,7 @@ use super::prometheus_history::server::Server;
 use super::settings::{Settings, as_logged, in_force, put_in_force};
 use crate::clients::credentials::Reach;
 use crate::config::Config;
-use crate::config::metrics::Kind;
+use crate::config::metrics::MetricsKind;
 use crate::engine::Policy;
 use crate::model::Time;
 use crate::model::event::Settings as Logged;
@@ -369,7 +369,7 @@ pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<Server, Str
         return Server::at(named);
     };
     match &entry.kind {
-        Kind::Prometheus(door) => Server::entry(
+        MetricsKind::Prometheus(door) => Server::entry(
             named,
             door,
             settings.reach.get(named).unwrap_or(&Reach::default()),

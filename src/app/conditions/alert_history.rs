@@ -13,7 +13,7 @@ use crate::app::lock;
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response::{AlertRule, Answer, Heard};
-use crate::config::metrics::Prometheus as Settings;
+use crate::config::metrics::PrometheusServer as Settings;
 use crate::ingest::prometheus_alert_series::{Memory as Stretch, Reader, Recalled, Rule};
 use crate::model::Time;
 use crate::model::event::{Event, Labels};

@@ -12,14 +12,19 @@ use crate::clients::alertmanager::Client;
 use crate::clients::credentials::Reach;
 use crate::clients::error::Fault;
 use crate::config::Source;
-use crate::config::api::Api;
+use crate::config::api::AlertmanagerApi;
 use crate::ingest::alertmanager_api::{Held, Listing, Looked, Moment};
 use crate::model::Time;
 use crate::model::event::{AlertStatus, Fact, Subject};
 use crate::model::incident::{IncidentId, Phase};
 
 /// Looks as often as the settings say.
-pub(crate) async fn list_loop(entry: Entry, source: Source, api: Api, mut client: Client) {
+pub(crate) async fn list_loop(
+    entry: Entry,
+    source: Source,
+    api: AlertmanagerApi,
+    mut client: Client,
+) {
     let ignored = source.labels.map(|names| names.ignored).unwrap_or_default();
     let every = Duration::from_secs(api.every.unsigned_abs());
     let (mut listing, mut attempts) = (Listing::default(), 0);

@@ -35,7 +35,7 @@ use crate::clients::credentials::Reach;
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::scrape::Scraper;
-use crate::config::metrics::Kind;
+use crate::config::metrics::MetricsKind;
 use crate::engine::conditions::evaluator::ConditionEvaluator;
 use crate::engine::conditions::promql_subset::SampleBuffer;
 use crate::model::Time;
@@ -210,7 +210,7 @@ fn start(
             .cloned()
             .unwrap_or_default();
         match &metrics.kind {
-            Kind::Prometheus(server) => match Client::new(server, &reach).map(Arc::new) {
+            MetricsKind::Prometheus(server) => match Client::new(server, &reach).map(Arc::new) {
                 Ok(client) => {
                     spawn(Box::pin(prometheus::evaluate_loop(
                         entry(),
@@ -234,7 +234,7 @@ fn start(
                     &anyhow::anyhow!(why),
                 ),
             },
-            Kind::Scrape(scrape) => match Scraper::new(scrape, &reach).map(Arc::new) {
+            MetricsKind::Scrape(scrape) => match Scraper::new(scrape, &reach).map(Arc::new) {
                 Ok(scraper) => {
                     let live = scrape::Live::default();
                     for target in &scrape.targets {
@@ -257,7 +257,7 @@ fn start(
                     &anyhow::anyhow!(why),
                 ),
             },
-            Kind::RemoteWrite(_) => {
+            MetricsKind::RemoteWrite(_) => {
                 spawn(Box::pin(samples::evaluate_loop(
                     entry(),
                     samples::Pace::pushed(),

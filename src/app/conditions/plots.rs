@@ -14,7 +14,7 @@ use super::{DRAWN_BACK, Entry};
 use crate::app::{App, lock};
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
-use crate::config::metrics::Prometheus as Settings;
+use crate::config::metrics::PrometheusServer as Settings;
 use crate::model::Time;
 use crate::model::event::Labels;
 use crate::model::incident::{Incident, IncidentId, MilestoneKind, SignalKind, Span, SpanState};

@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response;
-use crate::config::metrics::Prometheus as Settings;
+use crate::config::metrics::PrometheusServer as Settings;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::InstantVector;
 use crate::model::Time;

@@ -1,6 +1,6 @@
 //! What the conditions on one entry of `metrics:` ask of the samples that come from it. All others are dropped where they come in.
 
-use crate::config::metrics::{Kind, Metrics};
+use crate::config::metrics::{MetricsKind, MetricsSource};
 use crate::engine::conditions::promql_subset::UP;
 use crate::ingest::metric_filter::Wanted;
 use crate::model::fault::{Fault, nearest};
@@ -61,7 +61,7 @@ impl Asked {
 /// Conditions that cannot be evaluated with these settings, and those of whose query it is doubtful.
 pub(crate) fn faults(
     conditions: &[ConditionRule],
-    metrics: &[Metrics],
+    metrics: &[MetricsSource],
 ) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for rule in conditions {
@@ -90,11 +90,11 @@ pub(crate) fn faults(
             &rule.understood.of_samples,
             &rule.understood.doubt,
         ) {
-            (Kind::Prometheus(_), _, Some(doubt)) => {
+            (MetricsKind::Prometheus(_), _, Some(doubt)) => {
                 let told = format!("this may be no PromQL ({doubt}); the server has the last word");
                 warnings.push(places.query.fault(&places.file, told));
             }
-            (Kind::Scrape(_) | Kind::RemoteWrite(_), Err(why), _) => {
+            (MetricsKind::Scrape(_) | MetricsKind::RemoteWrite(_), Err(why), _) => {
                 faults.push(places.query.fault(&places.file, why.clone()));
             }
             _ => {}

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::{DRAWN_BACK, Entry, instant, kept, looks_back, wait_until};
 use crate::app::lock;
-use crate::config::metrics::Scrape;
+use crate::config::metrics::ScrapeConfig;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};
 use crate::model::Time;
@@ -27,7 +27,7 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    pub(crate) fn scraped(settings: &Scrape) -> Self {
+    pub(crate) fn scraped(settings: &ScrapeConfig) -> Self {
         // Whoever takes longer is behind by one scrape, as in a Prometheus.
         let interval = TimeDelta::seconds(settings.interval);
         Self {

@@ -11,7 +11,7 @@ use super::sample_filter::Asked;
 use super::{Entry, kept, kept_back, wait_until};
 use crate::app::lock;
 use crate::clients::scrape::{Page, Scraper};
-use crate::config::metrics::{Page as Target, Scrape};
+use crate::config::metrics::{ScrapeConfig, ScrapeTarget as Target};
 use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
 use crate::ingest::exposition;
 use crate::ingest::exposition::{Format, offer};
@@ -32,7 +32,7 @@ pub(crate) type Live = Arc<OnceCell<BTreeSet<Series>>>;
 pub(crate) async fn scrape_loop(
     entry: Entry,
     mut scraper: Arc<Scraper>,
-    settings: Scrape,
+    settings: ScrapeConfig,
     target: Target,
     before: Live,
 ) {
@@ -137,7 +137,7 @@ fn next(now: Time, interval: i64, url: &str) -> Time {
 }
 
 /// The labels that all samples of a target get.
-fn ours(name: &str, settings: &Scrape, target: &Target) -> Labels {
+fn ours(name: &str, settings: &ScrapeConfig, target: &Target) -> Labels {
     let mut labels = Labels::from([
         ("job".to_owned(), name.to_owned()),
         ("instance".to_owned(), target.instance.clone()),
@@ -169,7 +169,7 @@ fn read(
     page: &Page,
     wanted: &Wanted,
     at: Time,
-    settings: &Scrape,
+    settings: &ScrapeConfig,
     skew: Skew,
 ) -> Result<Vec<Sample>, String> {
     let format = Format::of(page.content_type.as_deref().unwrap_or_default());

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::scrape::fault;
 use crate::app::settings::Settings;
 use crate::clients::scrape::{Page, Scraper};
-use crate::config::metrics::{Kind, Scrape};
+use crate::config::metrics::{MetricsKind, ScrapeConfig};
 use crate::model::fault::Fault;
 use crate::rules::ConditionRule;
 
@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
     let (mut faults, mut warnings) = (Vec::new(), Vec::new());
     for entry in &settings.config.metrics {
-        let Kind::Scrape(scrape) = &entry.kind else {
+        let MetricsKind::Scrape(scrape) = &entry.kind else {
             continue;
         };
         let rules: Vec<&ConditionRule> = settings
@@ -64,7 +64,7 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
     (faults, warnings)
 }
 
-async fn pages(scraper: &Scraper, scrape: &Scrape) -> Vec<Result<Page, String>> {
+async fn pages(scraper: &Scraper, scrape: &ScrapeConfig) -> Vec<Result<Page, String>> {
     join_all(scrape.targets.iter().map(async |target| {
         let fetched = tokio::time::timeout(PATIENCE, scraper.fetch(&target.url)).await;
         let told = |why: String| format!("{}: {why}", target.url);

@@ -7,7 +7,7 @@ use chrono::TimeDelta;
 
 use super::source_stats::What;
 use crate::app::{App, lock};
-use crate::config::Rate;
+use crate::config::RateLimit;
 use crate::ingest::auth::signature::{Once, TOLERANCE};
 use crate::model::Time;
 
@@ -89,7 +89,7 @@ impl Taken {
 ///
 /// # Errors
 /// When there is none: how long one has to wait for it.
-fn take_one(full_at: &mut Time, rate: Rate, now: Time) -> Result<(), TimeDelta> {
+fn take_one(full_at: &mut Time, rate: RateLimit, now: Time) -> Result<(), TimeDelta> {
     let whole = TimeDelta::seconds(rate.seconds);
     let one = whole / i32::try_from(rate.count).unwrap_or(i32::MAX);
     // Noted even where none is taken: a clock that was set back then costs one filling of the bucket at the most.
@@ -107,7 +107,7 @@ impl App {
     ///
     /// # Errors
     /// When there is none: after how many seconds, one at least, there will be.
-    pub fn pace(&self, source: &str, rate: Option<Rate>, take: bool) -> Result<(), u64> {
+    pub fn pace(&self, source: &str, rate: Option<RateLimit>, take: bool) -> Result<(), u64> {
         let Some(rate) = rate else { return Ok(()) };
         let now = self.now();
         let mut gates = lock(&self.gates);
@@ -171,7 +171,7 @@ mod tests {
     use chrono::{TimeDelta, TimeZone};
 
     use super::{MOST, REMEMBERED, Taken, take_one};
-    use crate::config::Rate;
+    use crate::config::RateLimit;
     use crate::model::Time;
 
     fn at(millis: i64) -> Time {
@@ -186,7 +186,7 @@ mod tests {
         let mut full_at = at(sent[0]);
         let got: Vec<bool> = sent
             .iter()
-            .map(|millis| take_one(&mut full_at, Rate { count, seconds }, at(*millis)).is_ok())
+            .map(|millis| take_one(&mut full_at, RateLimit { count, seconds }, at(*millis)).is_ok())
             .collect();
         assert_eq!(got, expected, "{count} per {seconds}s at {sent:?}");
     }
@@ -218,7 +218,7 @@ mod tests {
     fn the_wait_is_told() {
         let (mut full_at, rate) = (
             at(0),
-            Rate {
+            RateLimit {
                 count: 1,
                 seconds: 10,
             },

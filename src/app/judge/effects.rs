@@ -1,7 +1,7 @@
 //! What follows from a decision: the postmortem's record, its draft, its meeting, as deliveries to make.
 
 use crate::config;
-use crate::config::Send;
+use crate::config::InviteSending;
 use crate::ical::invite;
 use crate::meeting::attendees::{Concerned, Guests, choose};
 use crate::meeting::slot::{Ask, next_working_day, slot};
@@ -131,8 +131,8 @@ pub(crate) fn effects(
         external_url: &settings.config.external_url,
         owners: &incident.scope,
         names: match settings.config.names {
-            config::Names::Full => postmortem::Names::Full,
-            config::Names::Role => postmortem::Names::Role,
+            config::NameStyle::Full => postmortem::Names::Full,
+            config::NameStyle::Role => postmortem::Names::Role,
         },
         plots: &plots,
         on_call: &on_call,
@@ -354,7 +354,7 @@ fn meeting(
     }
     // With nobody in the settings there is nobody to count: the entry waits in the file for whoever imports it.
     let nobody_known = settings.config.people.is_empty();
-    let approved = settings.config.meetings.send == Send::Automatic
+    let approved = settings.config.meetings.send == InviteSending::Automatic
         || incident
             .review
             .as_ref()

@@ -13,7 +13,7 @@ use crate::app::judge::Judge;
 use crate::app::settings::{Settings, base};
 use crate::app::{App, lock};
 use crate::clients::calendar_feed::{Client, LARGEST, Seen, too_large};
-use crate::config::Feed;
+use crate::config::OnCallCalendar;
 use crate::ical::on_call_feed;
 use crate::ical::on_call_feed::Rota;
 use crate::model::Time;
@@ -37,7 +37,7 @@ const REDRAFTED: usize = 100;
 
 /// What is known of each calendar.
 #[derive(Debug, Clone, Default)]
-pub struct Rotas(BTreeMap<Feed, Known>);
+pub struct Rotas(BTreeMap<OnCallCalendar, Known>);
 
 /// What is known of a calendar.
 #[derive(Debug, Clone, Default)]
@@ -161,7 +161,7 @@ impl Rotas {
     /// Each service's calendar as it is now.
     #[must_use]
     pub fn shown(&self, settings: &Settings, now: Time) -> Vec<Shown> {
-        let show = |(service, feed): (&String, &Feed)| {
+        let show = |(service, feed): (&String, &OnCallCalendar)| {
             let known = self.0.get(feed);
             let rota = known.and_then(|known| known.rota.as_ref());
             let left_out = rota
@@ -246,7 +246,7 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
                 (known.seen, known.due) = (Seen::default(), None);
             }
         }
-        let feeds: BTreeSet<Feed> = settings.config.on_call.values().cloned().collect();
+        let feeds: BTreeSet<OnCallCalendar> = settings.config.on_call.values().cloned().collect();
         let now = app.now();
         let due = |feed| {
             let known = lock(&app.rotas).0.get(&feed).cloned().unwrap_or_default();
@@ -255,7 +255,7 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
                 .is_none_or(|due| due <= now)
                 .then_some((feed, known))
         };
-        let due: Vec<(Feed, Known)> = feeds.into_iter().filter_map(due).collect();
+        let due: Vec<(OnCallCalendar, Known)> = feeds.into_iter().filter_map(due).collect();
         // One dead server does not keep the others' calendars from being read.
         let each = |(feed, known)| look(&app, &settings, &client, feed, known);
         futures_util::stream::iter(due)
@@ -270,7 +270,7 @@ async fn look(
     app: &Arc<App>,
     settings: &Arc<Settings>,
     client: &Client,
-    feed: Feed,
+    feed: OnCallCalendar,
     mut known: Known,
 ) {
     let zone = settings.config.time_zone;
@@ -302,7 +302,7 @@ async fn look(
             }
             known.fault = None;
             known.due = Some(
-                now + if matches!(feed, Feed::File(_)) {
+                now + if matches!(feed, OnCallCalendar::File(_)) {
                     FILES
                 } else {
                     SERVERS
@@ -324,7 +324,7 @@ async fn look(
             known.seen = Seen::default();
             known.fault = Some(why);
             known.due = Some(
-                now + if matches!(feed, Feed::File(_)) {
+                now + if matches!(feed, OnCallCalendar::File(_)) {
                     FILES
                 } else {
                     AFTER_A_FAULT
@@ -355,7 +355,7 @@ async fn look(
     }
 }
 
-fn of(settings: &Settings, feed: &Feed) -> BTreeSet<String> {
+fn of(settings: &Settings, feed: &OnCallCalendar) -> BTreeSet<String> {
     settings
         .config
         .on_call
@@ -369,19 +369,19 @@ fn of(settings: &Settings, feed: &Feed) -> BTreeSet<String> {
 async fn text(
     settings: &Arc<Settings>,
     client: &Client,
-    feed: &Feed,
+    feed: &OnCallCalendar,
     seen: &Seen,
 ) -> Result<Option<(String, Seen)>, String> {
     match feed {
-        Feed::File(path) => {
+        OnCallCalendar::File(path) => {
             let path = base(settings.file.as_deref()).join(path);
             let read = tokio::task::spawn_blocking(move || file(&path)).await;
             let text = read.unwrap_or_else(|_| Err("reading it failed".to_owned()))?;
             let now = Seen::text(&text);
             Ok((now != *seen).then_some((text, now)))
         }
-        Feed::Url(address) => client.fetch(address, seen).await,
-        Feed::Secret(secret) => {
+        OnCallCalendar::Url(address) => client.fetch(address, seen).await,
+        OnCallCalendar::Secret(secret) => {
             let (settings, secret) = (Arc::clone(settings), secret.clone());
             let read = tokio::task::spawn_blocking(move || settings.address(&secret)).await;
             let address = read
@@ -412,7 +412,7 @@ fn file(path: &Path) -> Result<String, String> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{Because, Feed, Known, Rotas, Settings, on_call_feed};
+    use super::{Because, Known, OnCallCalendar, Rotas, Settings, on_call_feed};
     use crate::model::Time;
     use crate::model::directory::Who;
     use crate::model::incident::Incident;
@@ -441,10 +441,10 @@ mod tests {
         settings.policy = settings
             .policy
             .with_people(Who::new(&[person("ada"), person("bo"), person("lin")], &[]));
-        settings
-            .config
-            .on_call
-            .insert("checkout".to_owned(), Feed::File("rota.ics".to_owned()));
+        settings.config.on_call.insert(
+            "checkout".to_owned(),
+            OnCallCalendar::File("rota.ics".to_owned()),
+        );
         settings
     }
 
@@ -465,7 +465,7 @@ mod tests {
             fault: fault.map(str::to_owned),
             ..Known::default()
         };
-        Rotas([(Feed::File("rota.ics".to_owned()), known)].into())
+        Rotas([(OnCallCalendar::File("rota.ics".to_owned()), known)].into())
     }
 
     /// Of checkout, whose owner is Lin, detected on the 23rd at noon.

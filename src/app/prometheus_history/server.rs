@@ -10,7 +10,7 @@ use crate::clients::credentials::{Credentials, Reach};
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::config::Auth;
-use crate::config::metrics::{Door, Prometheus, Tls};
+use crate::config::metrics::{HttpClientConfig, PrometheusServer, TlsConfig};
 use crate::model::Time;
 
 /// How long an answer may take, in seconds, whatever the settings say of live queries: Prometheus's own bound for one.
@@ -43,8 +43,8 @@ impl Server {
     ///
     /// # Errors
     /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub fn entry(name: &str, settings: &Prometheus, reach: &Reach) -> Result<Self, String> {
-        let settings = Prometheus {
+    pub fn entry(name: &str, settings: &PrometheusServer, reach: &Reach) -> Result<Self, String> {
+        let settings = PrometheusServer {
             timeout: settings.timeout.max(PATIENCE),
             ..settings.clone()
         };
@@ -101,12 +101,12 @@ impl Server {
         let (_, _) = (url.set_username(""), url.set_password(None));
         let before = url.as_str().split("/api/v1").next().unwrap_or_default();
         let address = before.trim_end_matches('/').to_owned();
-        let door = Door {
+        let door = HttpClientConfig {
             auth: Auth::None,
             headers: std::collections::BTreeMap::new(),
-            tls: Tls::default(),
+            tls: TlsConfig::default(),
         };
-        let settings = Prometheus {
+        let settings = PrometheusServer {
             url: address.clone(),
             timeout: PATIENCE,
             concurrency: 4,

@@ -105,7 +105,7 @@ impl Settings {
         let cloudevents = source_parsers::cloudevents(&mut faults);
         let (mut reach, mut pushes) = (BTreeMap::new(), BTreeMap::new());
         for entry in &config.metrics {
-            if let metrics::Kind::RemoteWrite(auth) = &entry.kind {
+            if let metrics::MetricsKind::RemoteWrite(auth) = &entry.kind {
                 let proof = named.proof(auth).map_err(|fault| faults.push(fault));
                 pushes.extend(proof.map(|proof| (entry.name.clone(), proof)));
             }
@@ -154,7 +154,7 @@ impl Settings {
         if !faults.is_empty() {
             return Err(faults);
         }
-        let asks = |entry: &metrics::Metrics| {
+        let asks = |entry: &metrics::MetricsSource| {
             Asked::by(
                 rules
                     .conditions

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::{Settings, base, fault};
 use crate::clients::credentials::{Credentials, Reach, Tls};
 use crate::config::metrics;
-use crate::config::metrics::{Door, Metrics};
-use crate::config::{Auth, Secret, Source, SourceAuth};
+use crate::config::metrics::{HttpClientConfig, MetricsSource};
+use crate::config::{Auth, SecretRef, Source, SourceAuth};
 use crate::ingest::auth::Proof;
 use crate::ingest::auth::signature::Signature;
 use crate::model::fault::Fault;
@@ -32,7 +32,7 @@ impl Place {
     }
 
     /// The live secrets that a place holds: one a line, so that one can be changed without a gap.
-    pub(crate) fn all(&self, secret: &Secret) -> Result<Vec<Vec<u8>>, Fault> {
+    pub(crate) fn all(&self, secret: &SecretRef) -> Result<Vec<Vec<u8>>, Fault> {
         Ok(self
             .lines(secret)?
             .into_iter()
@@ -41,14 +41,14 @@ impl Place {
     }
 
     /// The secret that we show: the first of those.
-    fn first(&self, secret: &Secret) -> Result<String, Fault> {
+    fn first(&self, secret: &SecretRef) -> Result<String, Fault> {
         Ok(self.lines(secret)?.swap_remove(0))
     }
 
     /// At least one.
-    fn lines(&self, secret: &Secret) -> Result<Vec<String>, Fault> {
+    fn lines(&self, secret: &SecretRef) -> Result<Vec<String>, Fault> {
         let text = match secret {
-            Secret::File(path) => {
+            SecretRef::File(path) => {
                 std::fs::read_to_string(self.base.join(path)).map_err(|error| {
                     fault(
                         &self.file,
@@ -56,7 +56,7 @@ impl Place {
                     )
                 })?
             }
-            Secret::Env(name) => environment(name).ok_or_else(|| {
+            SecretRef::Env(name) => environment(name).ok_or_else(|| {
                 fault(
                     &self.file,
                     format!("the environment variable {name} is not set"),
@@ -121,11 +121,11 @@ impl Place {
     }
 
     /// What we show to those that `named` fetches samples from; `None`: it fetches none.
-    pub(crate) fn reach(&self, named: &Metrics) -> Result<Option<Reach>, Fault> {
+    pub(crate) fn reach(&self, named: &MetricsSource) -> Result<Option<Reach>, Fault> {
         let door = match &named.kind {
-            metrics::Kind::Prometheus(server) => &server.door,
-            metrics::Kind::Scrape(pages) => &pages.door,
-            metrics::Kind::RemoteWrite(_) => return Ok(None),
+            metrics::MetricsKind::Prometheus(server) => &server.door,
+            metrics::MetricsKind::Scrape(pages) => &pages.door,
+            metrics::MetricsKind::RemoteWrite(_) => return Ok(None),
         };
         self.through(door, &format!("metrics `{}`", named.name))
             .map(Some)
@@ -141,8 +141,8 @@ impl Place {
     }
 
     /// What we show at a door; `whose` names it in faults.
-    fn through(&self, door: &Door, whose: &str) -> Result<Reach, Fault> {
-        let Door { auth, headers, tls } = door;
+    fn through(&self, door: &HttpClientConfig, whose: &str) -> Result<Reach, Fault> {
+        let HttpClientConfig { auth, headers, tls } = door;
         let credentials = match auth {
             Auth::None => Credentials::None,
             Auth::Bearer(token) => Credentials::Bearer(self.first(token)?),
@@ -194,7 +194,7 @@ impl Settings {
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn address(&self, secret: &Secret) -> Result<String, Fault> {
+    pub fn address(&self, secret: &SecretRef) -> Result<String, Fault> {
         let address = Place::beside(self.file.as_deref()).first(secret)?;
         Ok(address
             .strip_prefix("webcal://")

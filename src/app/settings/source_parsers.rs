@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::mapping;
-use crate::config::mapping::{Map, MapLine};
+use crate::config::mapping::{MappingEntry, MappingRules};
 use crate::config::{Config, Source};
 use crate::ingest::dispatch::Reader;
 use crate::ingest::generic;
@@ -17,7 +17,7 @@ use crate::yaml::Position;
 struct Rule<'a> {
     file: &'a str,
     at: Position,
-    lines: Vec<(&'a str, MapLine)>,
+    lines: Vec<(&'a str, MappingEntry)>,
 }
 
 /// How each source is read; `file` is the settings' name in faults.
@@ -86,8 +86,8 @@ fn shipped_rules(kind: SourceKind) -> Result<Vec<Rule<'static>>, Vec<Fault>> {
     Ok(of(mapping::parse(file, text)?, file))
 }
 
-fn of(map: Map, file: &str) -> Vec<Rule<'_>> {
-    let lines = |lines: Vec<MapLine>| lines.into_iter().map(|line| (file, line)).collect();
+fn of(map: MappingRules, file: &str) -> Vec<Rule<'_>> {
+    let lines = |lines: Vec<MappingEntry>| lines.into_iter().map(|line| (file, line)).collect();
     map.rules
         .into_iter()
         .map(|rule| Rule {
@@ -99,7 +99,7 @@ fn of(map: Map, file: &str) -> Vec<Rule<'_>> {
 }
 
 /// The shipped rule with the settings' keys instead of its own. An expression for the whole of `labels` stands for all that is shipped below it.
-fn over<'a>(mut rule: Rule<'a>, map: &Map, file: &'a str) -> Rule<'a> {
+fn over<'a>(mut rule: Rule<'a>, map: &MappingRules, file: &'a str) -> Rule<'a> {
     for own in map.rules.iter().flat_map(|rule| &rule.lines) {
         let below = format!("{}.", own.path);
         rule.lines
@@ -110,7 +110,7 @@ fn over<'a>(mut rule: Rule<'a>, map: &Map, file: &'a str) -> Rule<'a> {
 }
 
 fn compiled(rules: &[Rule<'_>], kind: SourceKind) -> Result<Mapping, Vec<Fault>> {
-    let line = |(_, line): &(&str, MapLine)| (line.path.clone(), line.text.value.clone());
+    let line = |(_, line): &(&str, MappingEntry)| (line.path.clone(), line.text.value.clone());
     let texts: Vec<Vec<(String, String)>> = rules
         .iter()
         .map(|rule| rule.lines.iter().map(line).collect())

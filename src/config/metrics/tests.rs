@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{Door, Kind, Metrics, Page, Prometheus, Scrape, Tls};
-use crate::config::{Auth, Secret, parse};
+use super::{
+    HttpClientConfig, MetricsKind, MetricsSource, PrometheusServer, ScrapeConfig, ScrapeTarget,
+    TlsConfig,
+};
+use crate::config::{Auth, SecretRef, parse};
 
 /// The entries of `metrics:`.
-fn metrics(entries: &str) -> Vec<Metrics> {
+fn metrics(entries: &str) -> Vec<MetricsSource> {
     parse("f", &format!("metrics:\n{entries}"))
         .unwrap_or_else(|faults| panic!("{entries}\n{faults:#?}"))
         .metrics
@@ -31,11 +34,11 @@ fn check(entry: &str, expected: &str) {
     );
 }
 
-fn open() -> Door {
-    Door {
+fn open() -> HttpClientConfig {
+    HttpClientConfig {
         auth: Auth::None,
         headers: BTreeMap::new(),
-        tls: Tls::default(),
+        tls: TlsConfig::default(),
     }
 }
 
@@ -55,18 +58,18 @@ fn the_short_forms() {
 ",
     );
     let url = "http://localhost:9090".to_owned();
-    let prom = Prometheus {
+    let prom = PrometheusServer {
         url,
         timeout: 10,
         concurrency: 4,
         alerts: true,
         door: open(),
     };
-    let page = |url: &str, instance: &str| Page {
+    let page = |url: &str, instance: &str| ScrapeTarget {
         url: url.to_owned(),
         instance: instance.to_owned(),
     };
-    let web = Scrape {
+    let web = ScrapeConfig {
         targets: vec![
             page("http://localhost:8080/metrics", "localhost:8080"),
             page("https://[::1]/metrics", "[::1]:443"),
@@ -79,14 +82,14 @@ fn the_short_forms() {
         labels: map(&[("job", "web")]),
         door: open(),
     };
-    let entry = |name: &str, kind: Kind| Metrics {
+    let entry = |name: &str, kind: MetricsKind| MetricsSource {
         name: name.to_owned(),
         kind,
     };
     let expected = [
-        entry("prom", Kind::Prometheus(prom)),
-        entry("web", Kind::Scrape(web)),
-        entry("pushed", Kind::RemoteWrite(Auth::None)),
+        entry("prom", MetricsKind::Prometheus(prom)),
+        entry("web", MetricsKind::Scrape(web)),
+        entry("pushed", MetricsKind::RemoteWrite(Auth::None)),
     ];
     assert_eq!(read, expected);
     assert_eq!(faults("metrics: [{}]").len(), 2);
@@ -116,11 +119,11 @@ fn everything_that_can_be_said() {
   - {name: pushed, kind: remote_write, auth: {header: {name: X-T, value_file: v}}}
 ",
     );
-    let Kind::Prometheus(mimir) = &read[0].kind else {
+    let MetricsKind::Prometheus(mimir) = &read[0].kind else {
         panic!("{read:?}")
     };
     let own = Some(("c.pem".to_owned(), "k.pem".to_owned()));
-    let tls = Tls {
+    let tls = TlsConfig {
         ca: Some("ca.pem".to_owned()),
         own,
         server_name: Some("mimir.internal".to_owned()),
@@ -128,11 +131,11 @@ fn everything_that_can_be_said() {
     };
     let auth = Auth::Basic {
         username: "u".to_owned(),
-        password: Secret::File("p".to_owned()),
+        password: SecretRef::File("p".to_owned()),
     };
     assert_eq!(
         mimir.door,
-        Door {
+        HttpClientConfig {
             auth,
             headers: map(&[("X-Scope-OrgID", "team")]),
             tls
@@ -143,7 +146,7 @@ fn everything_that_can_be_said() {
         ("https://mimir.example.com/prometheus", 90)
     );
     assert_eq!((mimir.concurrency, mimir.alerts), (1, false));
-    let Kind::Scrape(web) = &read[1].kind else {
+    let MetricsKind::Scrape(web) = &read[1].kind else {
         panic!("{read:?}")
     };
     assert_eq!(
@@ -161,13 +164,13 @@ fn everything_that_can_be_said() {
     );
     assert_eq!(
         (&web.door.auth, web.door.tls.insecure),
-        (&Auth::Bearer(Secret::Env("T".to_owned())), true)
+        (&Auth::Bearer(SecretRef::Env("T".to_owned())), true)
     );
     let header = Auth::Header {
         name: "X-T".to_owned(),
-        value: Secret::File("v".to_owned()),
+        value: SecretRef::File("v".to_owned()),
     };
-    assert_eq!(read[2].kind, Kind::RemoteWrite(header));
+    assert_eq!(read[2].kind, MetricsKind::RemoteWrite(header));
 }
 
 #[test]
@@ -364,6 +367,6 @@ fn nobody_pushes_unproven_from_elsewhere() {
         format!("{open}metrics: [{{name: a, kind: remote_write, auth: {{bearer_token_file: x}}}}]");
     assert!(matches!(
         parse("f", &proven).unwrap().metrics[0].kind,
-        Kind::RemoteWrite(Auth::Bearer(_))
+        MetricsKind::RemoteWrite(Auth::Bearer(_))
     ));
 }

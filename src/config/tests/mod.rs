@@ -5,7 +5,9 @@ mod sources;
 use chrono::TimeZone;
 
 use super::Storage;
-use super::{Access, Auth, Config, Feed, Names, Secret, Send, SourceAuth, parse};
+use super::{
+    Access, Auth, Config, InviteSending, NameStyle, OnCallCalendar, SecretRef, SourceAuth, parse,
+};
 use crate::model::settings::Hours;
 
 const EXAMPLE: &str = r#"
@@ -79,7 +81,7 @@ fn the_documented_example_is_read() {
     assert_eq!(config.rules, ["rules/*.yaml"]);
     assert_eq!(
         config.sources[0].auth,
-        SourceAuth::Shown(Auth::Bearer(Secret::File(
+        SourceAuth::Shown(Auth::Bearer(SecretRef::File(
             "/run/secrets/alertmanager".to_owned()
         )))
     );
@@ -109,7 +111,7 @@ fn the_documented_example_is_read() {
     );
     assert_eq!(
         (config.names, config.meetings.send, config.meetings.minutes),
-        (Names::Role, Send::AfterApproval, 60)
+        (NameStyle::Role, InviteSending::AfterApproval, 60)
     );
     assert_eq!(
         config.maintenance[0].from,
@@ -122,7 +124,7 @@ fn the_documented_example_is_read() {
     assert_eq!(
         config.access,
         Some(Access {
-            token: Secret::Env("AFTERWORD_TOKEN".to_owned())
+            token: SecretRef::Env("AFTERWORD_TOKEN".to_owned())
         })
     );
 }
@@ -317,22 +319,25 @@ fn who_is_on_call_stands_in_a_calendar() {
     let feed = |text: &str| {
         config(&format!("services: [{{name: a, on_call: {text}}}]")).on_call["a"].clone()
     };
-    assert_eq!(feed("rota.ics"), Feed::File("rota.ics".to_owned()));
+    assert_eq!(
+        feed("rota.ics"),
+        OnCallCalendar::File("rota.ics".to_owned())
+    );
     assert_eq!(
         feed("'https://h/x.ics?token=1'"),
-        Feed::Url("https://h/x.ics?token=1".to_owned())
+        OnCallCalendar::Url("https://h/x.ics?token=1".to_owned())
     );
     assert_eq!(
         feed("webcal://h/private/x"),
-        Feed::Url("https://h/private/x".to_owned())
+        OnCallCalendar::Url("https://h/private/x".to_owned())
     );
     assert_eq!(
         feed("{url_file: rota.url}"),
-        Feed::Secret(Secret::File("rota.url".to_owned()))
+        OnCallCalendar::Secret(SecretRef::File("rota.url".to_owned()))
     );
     assert_eq!(
         feed("{url: '${ROTA}'}"),
-        Feed::Secret(Secret::Env("ROTA".to_owned()))
+        OnCallCalendar::Secret(SecretRef::Env("ROTA".to_owned()))
     );
     assert!(!format!("{:?}", feed("https://h/secret")).contains("secret"));
     check(

@@ -1,7 +1,9 @@
 //! Entries of `sources:`.
 
 use super::{check, config, faults};
-use crate::config::{Auth, Rate, Secret, SilentAfter, SourceAuth, SourceLimits, source_auth};
+use crate::config::{
+    Auth, RateLimit, SecretRef, SilentAfter, SourceAuth, SourceLimits, source_auth,
+};
 use crate::model::event::Severity;
 use crate::model::source::SourceKind;
 
@@ -113,9 +115,9 @@ fn secrets_are_named_and_never_repeated() {
     assert_eq!(auth("none"), Auth::None);
     assert_eq!(
         auth("{bearer_token: '${A_1}'}"),
-        Auth::Bearer(Secret::Env("A_1".to_owned()))
+        Auth::Bearer(SecretRef::Env("A_1".to_owned()))
     );
-    let password = Secret::File("p".to_owned());
+    let password = SecretRef::File("p".to_owned());
     assert_eq!(
         auth("{basic: {username: u, password_file: p}}"),
         Auth::Basic {
@@ -123,7 +125,7 @@ fn secrets_are_named_and_never_repeated() {
             password
         }
     );
-    let value = Secret::Env("V".to_owned());
+    let value = SecretRef::Env("V".to_owned());
     assert_eq!(
         auth("{header: {name: X-Token, value: '${V}'}}"),
         Auth::Header {
@@ -135,7 +137,7 @@ fn secrets_are_named_and_never_repeated() {
 
 #[test]
 fn a_source_signs_or_shows_a_token_in_its_address() {
-    let secret = || Secret::File("s".to_owned());
+    let secret = || SecretRef::File("s".to_owned());
     let signature = |header: Option<&str>, timestamp: Option<&str>| SourceAuth::Signature {
         secret: secret(),
         header: header.map(str::to_owned),
@@ -243,7 +245,7 @@ fn a_source_has_limits() {
         }
     );
     assert_eq!(limits(", limits: "), SourceLimits::default());
-    let rate = Some(Rate {
+    let rate = Some(RateLimit {
         count: 100,
         seconds: 1,
     });
@@ -523,7 +525,10 @@ fn an_alertmanager_can_be_asked() {
         (asked.url.as_str(), asked.every, asked.timeout),
         ("https://mimir/alertmanager", 5, 5)
     );
-    assert_eq!(asked.door.auth, Auth::Bearer(Secret::File("t".to_owned())));
+    assert_eq!(
+        asked.door.auth,
+        Auth::Bearer(SecretRef::File("t".to_owned()))
+    );
 
     let check_api = |text: &str, expected: &str| {
         check(

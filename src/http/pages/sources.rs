@@ -247,7 +247,7 @@ fn quoted(text: &str) -> String {
 mod tests {
     use super::{Auth, SilentAfter, SourceAuth, SourceKind, SourceShown, Speaks, rate, row};
     use crate::app::intake::source_stats::{Rhythm, Tally};
-    use crate::config::Secret;
+    use crate::config::SecretRef;
     use crate::http::pages::sample;
     use chrono::TimeDelta;
 
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn a_source_that_never_spoke_says_how_to_try_it_and_no_secret() {
-        let token = Secret::File("/run/secrets/t".to_owned());
+        let token = SecretRef::File("/run/secrets/t".to_owned());
         let basic = Auth::Basic {
             username: "o'neil".to_owned(),
             password: token.clone(),
