@@ -23,9 +23,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use afterword::engine::Policy;
-use afterword::model::Time;
-use afterword::model::event::{Event, hex};
+use afterword::model::event::Event;
+use afterword::model::id::hex;
 use afterword::model::settings::Service;
+use afterword::model::time::Time;
 use afterword::rules::parse;
 use afterword::trial::backtest::{Backtest, Result};
 use afterword::trial::comparison::Tally;

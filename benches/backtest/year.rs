@@ -6,12 +6,13 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use afterword::model::Time;
 use afterword::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention,
-    LabelSet, Labels, Request, Severity,
+    Request, Severity,
 };
+use afterword::model::labels::{LabelSet, Labels};
 use afterword::model::settings::Service;
+use afterword::model::time::Time;
 use chrono::TimeDelta;
 
 use super::world::Dice;

@@ -5,13 +5,14 @@
 use std::fmt::Write;
 
 use afterword::engine::{Policy, State};
-use afterword::model::Time;
 use afterword::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Condition, ConditionState, Declaration, EndReason, Event,
-    Fact, Intervention, Labels, NearMiss, Request, Severity,
+    Fact, Intervention, NearMiss, Request, Severity,
 };
-use afterword::model::incident::Phase;
+use afterword::model::labels::Labels;
+use afterword::model::lifecycle::Phase;
 use afterword::model::settings::Service;
+use afterword::model::time::Time;
 use afterword::rules::parse;
 use chrono::TimeDelta;
 

@@ -22,7 +22,7 @@ use std::fmt::Write as _;
 
 use afterword::ingest::exposition::{Format, read};
 use afterword::ingest::metric_filter::Wanted;
-use afterword::model::Time;
+use afterword::model::time::Time;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 

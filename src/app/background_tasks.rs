@@ -13,7 +13,7 @@ use super::people::on_call;
 use super::settings::config_watcher::Noticed;
 use super::worker_thread::Thread;
 use super::{App, conditions, lock};
-use crate::model::Time;
+use crate::model::time::Time;
 use crate::store::head::LEASE;
 
 /// The safety net: a loop looks again after so long, whatever it was told.

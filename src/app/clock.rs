@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::SubsecRound;
 
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// Where the time comes from.
 #[derive(Debug, Clone)]

@@ -1,7 +1,9 @@
 //! Whether each criterion can be met with what is being sent: what a new user wants to know first.
 
 use crate::model::event::{Event, Fact};
-use crate::model::incident::{Decision, Incident, SignalKind};
+use crate::model::incident::Incident;
+use crate::model::signal::SignalKind;
+use crate::model::verdict::Decision;
 use crate::rules::{Criterion, RuleSet, Test};
 
 /// Whether one criterion can be met.

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use super::App;
 use super::settings::Settings;
 use crate::deliver::{Performed, backoff, files};
-use crate::model::Time;
-use crate::model::postmortem::Action;
+use crate::model::delivery::Action;
+use crate::model::time::Time;
 use crate::postmortem;
 use crate::store::error::StoreError;
 

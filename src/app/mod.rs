@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use tokio::sync::{self, mpsc};
 
 use crate::clients::sns::Sns;
-use crate::model::Time;
+use crate::model::time::Time;
 use crate::store::Store;
 
 use clock::Clock;

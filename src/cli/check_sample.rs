@@ -12,8 +12,8 @@ use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{MemberFault, Reading, Reported, Start, dispatch, header_filter};
-use crate::model::Time;
 use crate::model::fault::Fault;
+use crate::model::time::Time;
 
 /// What came of a body; this is also its shape as JSON.
 #[derive(Debug, Default, Serialize)]

@@ -17,8 +17,8 @@ use crate::app::intake::commit::Arrival;
 use crate::app::settings::Settings;
 use crate::ingest;
 use crate::ingest::Reported;
-use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};
+use crate::model::time::Time;
 use crate::rules::parse::SHIPPED;
 
 const INCIDENT: &str = include_str!("demo/incident.jsonl");

@@ -4,7 +4,9 @@ use clap::Args;
 use serde_json::Value;
 
 use super::{FAULTS, Service, block_on, client, complain, report, say};
-use crate::model::incident::{Decision, Incident, Measure, Outcome, Phase, Unit, Verdict};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
+use crate::model::verdict::{Decision, Measure, Outcome, Unit, Verdict};
 
 /// Which incident, and where.
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ use super::client;
 use super::client::ClientError;
 use super::{FAULTS, block_on, complain};
 use crate::app::clock::Clock;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// What a shell ends with when there is no such command, and when there is one that it may not run.
 const NOT_FOUND: u8 = 127;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
 use reqwest::{StatusCode, Url, redirect};
 
-use crate::model::event::hex;
+use crate::model::id::hex;
 
 /// The largest calendar, in bytes.
 pub const LARGEST: usize = 4_000_000;

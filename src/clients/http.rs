@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::credentials::{Credentials, Reach};
 use super::error::Fault;
 use super::prometheus_response::Heard;
-use crate::model::Time;
+use crate::model::time::Time;
 
 const MOST_REDIRECTS: usize = 5;
 

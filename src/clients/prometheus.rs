@@ -13,8 +13,8 @@ use super::http::{Head, Http, Redirects, Reply};
 use super::prometheus_response;
 use super::prometheus_response::{ActiveAlert, AlertRule, Answer, Series};
 use crate::config::metrics::PrometheusServer;
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 
 /// The largest answer that is read, packed and unpacked.
 const LARGEST: usize = 64 << 20;

@@ -12,8 +12,8 @@ use tokio::time::Instant;
 
 use super::error::Fault;
 use super::http::{Head, shown};
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 
 /// What a query gave.
 #[derive(Debug, Clone, PartialEq)]

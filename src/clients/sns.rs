@@ -11,7 +11,7 @@ use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 
 use crate::deliver::Performed;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// SNS waits fifteen seconds for us, and we answer after this.
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -9,9 +9,9 @@ use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
 use super::{SilentAfter, Storage};
-use crate::model::Time;
 use crate::model::fault::nearest;
 use crate::model::settings::Hours;
+use crate::model::time::Time;
 use crate::yaml::Duration;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];

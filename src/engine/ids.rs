@@ -5,5 +5,5 @@ use std::collections::HashMap;
 
 use foldhash::fast::RandomState;
 
-/// A map by [`EventId`](crate::model::event::EventId), [`Subject`](crate::model::event::Subject) or a part of one.
+/// A map by [`EventId`](crate::model::id::EventId), [`Subject`](crate::model::id::Subject) or a part of one.
 pub(crate) type IdMap<K, V> = HashMap<K, V, RandomState>;

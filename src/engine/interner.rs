@@ -7,8 +7,9 @@ use foldhash::{HashMap, HashSet};
 
 use super::criteria::signal_classes::RecentClasses;
 use crate::model::event::{Event, Fact, Link};
-use crate::model::incident::{Joined, Member, Signal, Sort};
 use crate::model::labels::Common;
+use crate::model::member::{Joined, Member};
+use crate::model::signal::{Signal, Sort};
 
 /// What has been seen so far.
 #[derive(Debug, Clone, Default)]

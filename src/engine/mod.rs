@@ -18,10 +18,13 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
+use crate::model::correction::Edit;
 use crate::model::directory;
-use crate::model::event::{Edit, Event, EventId, Fact, Subject};
-use crate::model::incident::{Incident, IncidentId, Joined, Member};
+use crate::model::event::{Event, Fact};
+use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::incident::Incident;
+use crate::model::member::{Joined, Member};
+use crate::model::time::Time;
 
 pub use correlation::opens;
 use policy::PartitionSettings;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{IncidentChanges, Policy, State};
-use crate::model::Time;
 use crate::model::event::Event;
+use crate::model::time::Time;
 
 /// Facts logged within the same quarter of a second are judged as one. A storm is then decided four times a second instead of with each
 /// message, and a replay of the log decides at the same instants.

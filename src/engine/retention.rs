@@ -6,8 +6,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{IncidentChanges, Policy, State, SweepKey};
-use crate::model::event::{Edit, Event, EventId, Fact};
-use crate::model::incident::{IncidentId, Joined};
+use crate::model::correction::Edit;
+use crate::model::event::{Event, Fact};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::member::Joined;
 
 /// How often it is looked for.
 const TIDY: TimeDelta = TimeDelta::hours(1);

@@ -25,10 +25,12 @@ use crate::app::people::reviews::{Answered, ReviewFault};
 use crate::ingest;
 use crate::ingest::IngestFault;
 use crate::ingest::message::Message;
-use crate::model::Time;
-use crate::model::event::{Answer, DismissReason, Event, SnoozeUntil};
-use crate::model::incident::{Incident, IncidentId, ReviewState};
-use crate::model::postmortem::PostmortemId;
+use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
+use crate::model::event::Event;
+use crate::model::id::{IncidentId, PostmortemId};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
+use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
 
 /// `POST /api/v1/events`

@@ -17,9 +17,9 @@ use super::error::Error;
 use super::handler::find_incident;
 use crate::app::App;
 use crate::app::people::corrections::CorrectionFault;
-use crate::model::Time;
 use crate::model::event::Event;
-use crate::model::incident::MilestoneKind;
+use crate::model::milestone::MilestoneKind;
+use crate::model::time::Time;
 
 type Answer = Result<(StatusCode, Json<Said>), Error>;
 

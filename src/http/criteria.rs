@@ -15,7 +15,7 @@ use super::handler::read_store;
 use super::web::Page;
 use super::{pages, time_range};
 use crate::app::App;
-use crate::model::Time;
+use crate::model::time::Time;
 use crate::trial::precision::proportion::Share;
 use crate::trial::precision::{Precision, Record};
 

@@ -1,18 +1,21 @@
 //! The words in which pages say what the model holds.
 
 use super::pages::human;
+use crate::model::correction::{Answer, DismissReason, Edit, SnoozeUntil};
 use crate::model::directory::{Identities, Who};
 use crate::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, Answer, ConditionState, DismissReason, Edit, EndReason,
-    Event, Fact, Severity, SnoozeUntil,
+    Actor, ActorKind, Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity,
 };
-use crate::model::incident::{
-    Certainty, CriterionKind, Decision, Factor, Incident, Joined, Measure, MilestoneKind, Outcome,
-    Phase, ReviewState, SignalKind, SpanState, Unit,
-};
+use crate::model::incident::Incident;
 use crate::model::ledger::Became;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::member::Joined;
+use crate::model::milestone::{Certainty, MilestoneKind};
 use crate::model::on_call::OnCall;
 use crate::model::postmortem::PostmortemStatus;
+use crate::model::signal::SignalKind;
+use crate::model::spans::SpanState;
+use crate::model::verdict::{CriterionKind, Decision, Factor, Measure, Outcome, Unit};
 
 /// What people are called, in one incident.
 #[derive(Debug, Clone, Copy)]
@@ -507,8 +510,8 @@ fn lower_first(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::{REASONS, measure};
-    use crate::model::event::DismissReason;
-    use crate::model::incident::{Measure, Unit};
+    use crate::model::correction::DismissReason;
+    use crate::model::verdict::{Measure, Unit};
 
     #[test]
     fn a_measure_says_its_bounds_and_what_it_takes() {

@@ -21,8 +21,8 @@ use crate::ingest;
 use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{AlertRef, Reading};
-use crate::model::Time;
 use crate::model::source::SourceKind;
+use crate::model::time::Time;
 use crate::store::log;
 
 /// `POST /ingest/{source}`, or `PUT`, which Grafana may be told to send.

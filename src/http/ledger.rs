@@ -18,7 +18,8 @@ use super::web::Page;
 use super::{ledger_csv, pages, time_range};
 use crate::app::App;
 use crate::app::ledger::{Asked, Row};
-use crate::model::incident::{Decision, IncidentId};
+use crate::model::id::IncidentId;
+use crate::model::verdict::Decision;
 
 /// Rows of a page at the most.
 const ROWS: usize = 100;
@@ -104,7 +105,7 @@ impl Narrowed {
     async fn after(
         &self,
         app: &Arc<App>,
-    ) -> Result<Option<(crate::model::Time, IncidentId)>, Error> {
+    ) -> Result<Option<(crate::model::time::Time, IncidentId)>, Error> {
         let Some(before) = self.before.clone() else {
             return Ok(None);
         };
@@ -220,7 +221,7 @@ pub(crate) async fn listed(
 /// An entry, as it stood at closing and as it stands, with what came of it.
 fn told(row: &Row) -> Value {
     let (ledgered, latest) = (&row.ledgered, row.ledgered.latest());
-    let shadow = |(verdict, would_have): (&crate::model::incident::Verdict, Decision)| json!({ "criterion": verdict.criterion, "outcome": verdict.outcome, "would_have": would_have, "sentence": verdict.sentence });
+    let shadow = |(verdict, would_have): (&crate::model::verdict::Verdict, Decision)| json!({ "criterion": verdict.criterion, "outcome": verdict.outcome, "would_have": would_have, "sentence": verdict.sentence });
     json!({
         "incident": latest.incident,
         "closed_at": ledgered.entry.closed_at,

@@ -8,9 +8,10 @@
 use chrono::SecondsFormat;
 
 use crate::app::ledger::Row;
-use crate::model::Time;
-use crate::model::event::Answer;
-use crate::model::incident::{Decision, Milestone};
+use crate::model::correction::Answer;
+use crate::model::milestone::Milestone;
+use crate::model::time::Time;
+use crate::model::verdict::Decision;
 use crate::trial::csv::lines;
 
 /// The header row. New columns are added at its end; none is renamed or moved.
@@ -88,9 +89,8 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let shadows = entry
         .shadows()
         .map(|(verdict, would_have)| format!("{}: {}", verdict.criterion, word(&would_have)));
-    let named = |id: Option<&crate::model::incident::IncidentId>| {
-        id.map(|id| id.0.clone()).unwrap_or_default()
-    };
+    let named =
+        |id: Option<&crate::model::id::IncidentId>| id.map(|id| id.0.clone()).unwrap_or_default();
     [
         entry.incident.0.clone(),
         time(ledgered.entry.closed_at),

@@ -14,7 +14,7 @@ use super::web::Page;
 use crate::app::App;
 use crate::app::intake::source_status::{SourceShown, Speaks};
 use crate::config::{Auth, SourceAuth};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// `GET /sources`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {

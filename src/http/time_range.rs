@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 
 use super::error::Error;
-use crate::model::{Time, time_parse};
+use crate::model::time::Time;
+use crate::model::time_parse;
 
 /// The first instant of `since`: an instant (RFC 3339), a date, or how long ago (`90d`, `12h`).
 pub(crate) fn since(text: Option<&str>, now: Time) -> Result<Option<Time>, Error> {
@@ -42,7 +43,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::{since, until};
-    use crate::model::Time;
+    use crate::model::time::Time;
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()

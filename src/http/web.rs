@@ -22,10 +22,12 @@ use crate::app::judge::effects;
 use crate::app::{App, criteria_readiness};
 use crate::ingest::IngestFault;
 use crate::ingest::people;
-use crate::model::Time;
-use crate::model::event::{Edit, Event, Fact, Note};
-use crate::model::incident::{Incident, Phase};
-use crate::model::postmortem::PostmortemId;
+use crate::model::correction::Edit;
+use crate::model::event::{Event, Fact, Note};
+use crate::model::id::PostmortemId;
+use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
+use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
 
 /// Other incidents offered to be merged at the most.

@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use crate::model::Time;
-use crate::model::postmortem::{Attendee, Meeting};
+use crate::model::meeting::{Attendee, Meeting};
+use crate::model::time::Time;
 
 /// RFC 5545 §3.1: a line holds at most this many octets without its line break.
 const LINE: usize = 75;
@@ -237,7 +237,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::{invite, method};
-    use crate::model::postmortem::{Attendee, Meeting, PostmortemId};
+    use crate::model::id::PostmortemId;
+    use crate::model::meeting::{Attendee, Meeting};
     use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
     fn attendee(name: &str, email: &str) -> Attendee {

@@ -26,10 +26,10 @@ use calcard::{Entry, Parser};
 use chrono::{DateTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-use crate::model::Time;
 use crate::model::directory::{Identities, Who};
 use crate::model::on_call::{OnCall, OnDuty};
 use crate::model::settings::Person;
+use crate::model::time::Time;
 
 /// Shifts of one entry that comes back at the most: weekly, that is for three hundred years.
 const OF_ONE: usize = 20_000;

@@ -8,9 +8,10 @@ use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
 use super::{AlertRef, MemberFault, found, labels, time};
-use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Link};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Link};
+use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// Members that are read borrowed, all before the first is looked at; a longer list goes one by one, or a body of tiny alerts would need
 /// many times its own memory.

@@ -21,8 +21,8 @@
 use super::alert_group::{Group, Manner};
 use super::message::Headers;
 use super::{IngestFault, Message, Reading, RenewalFilter, begins, not_readable};
-use crate::model::Time;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 const MANNER: Manner = Manner {
     home: "Alertmanager",

@@ -22,12 +22,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{IngestFault, MemberFault, begins, json_fields, not_readable, time};
-use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, LabelSet,
-    Labels, Note, Subject,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Note,
 };
-use crate::model::incident::IncidentId;
+use crate::model::id::{IncidentId, Subject};
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
 
 /// How long senders get after a start of an Alertmanager to tell it what is on.
 const STARTED: TimeDelta = TimeDelta::minutes(5);

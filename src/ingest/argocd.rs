@@ -20,11 +20,10 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{at, line, text};
 use super::{IngestFault, Message, Reading, labels, service_mapping, time};
-use crate::model::Time;
-use crate::model::event::{
-    Actor, ActorKind, Change, Event, Fact, Intervention, LabelSet, Labels, Link, Note,
-};
+use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Link, Note};
+use crate::model::labels::{LabelSet, Labels};
 use crate::model::source::Naming;
+use crate::model::time::Time;
 
 /// An application and its last operation, wherever they stand in the body.
 struct Told<'a> {

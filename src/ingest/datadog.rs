@@ -20,8 +20,9 @@ use serde_json::{Map, Value};
 use super::json_fields;
 use super::json_fields::{Told, fault, line, object, prose, word};
 use super::{IngestFault, Message, Reading, Reported, Start, labels, tags};
-use crate::model::Time;
-use crate::model::event::{AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity};
+use crate::model::event::{AlertStatus, EndReason, Event, Fact, Note, Severity};
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
 
 const ADVICE: &str = "Give the webhook the payload of docs/sources/datadog.md: without it a beginning cannot be told from an end";
 

@@ -5,9 +5,9 @@ use super::{
     generic, github, gitlab, grafana, incident_io, kubernetes_audit, opsgenie, pagerduty, sentry,
     slack, sns, standard_webhooks, statuspage,
 };
-use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, Fact};
 use crate::model::source::{Declares, Naming, SourceKind};
+use crate::model::time::Time;
 
 /// How a source is read.
 #[derive(Debug, Clone)]

@@ -25,13 +25,15 @@ use serde_json::Value;
 
 use super::strict_fields::Fields;
 use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
-use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
-    Declaration, DetectedBy, EndReason, Event, Fact, Intervention, LabelSet, NearMiss, Note,
-    Request, Severity, Subject, Window,
+    Declaration, DetectedBy, EndReason, Event, Fact, Intervention, NearMiss, Note, Request,
+    Severity, Window,
 };
+use crate::model::id::Subject;
+use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// Keys of every kind.
 pub(crate) const COMMON: [&str; 8] = [

@@ -20,9 +20,9 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{at, fault, line, need, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, service_mapping, time};
-use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Note};
 use crate::model::source::Naming;
+use crate::model::time::Time;
 
 /// Reads a message. Pings, pushes and whatever else is of no concern here say nothing.
 ///

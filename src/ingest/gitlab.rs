@@ -18,12 +18,12 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{at, fault, line, need, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, labels, service_mapping, time};
-use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention,
     Link, Note, Severity,
 };
 use crate::model::source::Naming;
+use crate::model::time::Time;
 
 /// What an event is made of, beside what every body has.
 struct Told {

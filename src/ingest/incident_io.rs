@@ -21,10 +21,10 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, link, list, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, labels};
-use crate::model::Time;
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity,
 };
+use crate::model::time::Time;
 
 const ADVICE: &str = "incident.io names the kind of each message there";
 /// Names of the field that says which service is meant, beside those of the settings.

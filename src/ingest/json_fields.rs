@@ -7,10 +7,11 @@ use serde_json::Value;
 
 use super::strict_fields::{LINE, PROSE};
 use super::{IngestFault, MemberFault, Message, alert_payload, begins, labels, not_readable, time};
-use crate::model::Time;
 use crate::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Labels, Link, Severity,
+    Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Link, Severity,
 };
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 
 /// Members of a list that are looked at: services, updates, fields of one incident.
 const MEMBERS: usize = 100;
@@ -164,7 +165,7 @@ pub(crate) struct Told {
 impl Told {
     /// The event. It happened at its beginning or end.
     pub(crate) fn event(self, message: &Message<'_>) -> Event {
-        let labels: crate::model::event::LabelSet = self.labels.into();
+        let labels: crate::model::labels::LabelSet = self.labels.into();
         let service =
             labels::service(&labels, message.names).map(|(_, service)| service.to_owned());
         let environment = labels::environment(&labels, message.names);

@@ -1,6 +1,7 @@
 //! What labels say of service, severity and environment. Pure reading: which labels count is in [`LabelNames`].
 
-use crate::model::event::{LabelSet, Severity};
+use crate::model::event::Severity;
+use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
 
 /// Jobs that watch others, and the cluster's own machinery: an alert with such a job is about whatever they watch.
@@ -149,7 +150,8 @@ fn present<'a>(labels: &'a LabelSet, names: &[String]) -> impl Iterator<Item = (
 #[cfg(test)]
 mod tests {
     use super::{environment, service, severity};
-    use crate::model::event::{LabelSet, Severity};
+    use crate::model::event::Severity;
+    use crate::model::labels::LabelSet;
     use crate::model::settings::LabelNames;
 
     fn labels(pairs: &[(&str, &str)]) -> LabelSet {

@@ -1,7 +1,7 @@
 //! One message as it came to a source, before anything is read of it.
 
-use crate::model::Time;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// One message as it came to a source.
 #[derive(Debug, Clone, Copy)]

@@ -47,8 +47,8 @@ mod time;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::model::Time;
 use crate::model::event::Event;
+use crate::model::time::Time;
 use message::Message;
 
 /// The parsed content of one message.

@@ -17,11 +17,12 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{Told, actor, fault, line, need, object, prose, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels, tags};
-use crate::model::Time;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note,
-    Severity, alert_subject,
+    Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity,
 };
+use crate::model::identity::alert_subject;
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
 
 /// Reads a message: the alert's beginning or end, an acknowledgement, or a note of what else was done.
 ///

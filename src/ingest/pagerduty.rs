@@ -20,13 +20,15 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels};
-use crate::model::Time;
+use crate::model::correction::Edit;
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, Edit, EndReason, Event, Fact,
-    Intervention, Labels, Link, Note, Severity,
+    Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, EndReason, Event, Fact,
+    Intervention, Link, Note, Severity,
 };
-use crate::model::incident::IncidentId;
+use crate::model::id::IncidentId;
+use crate::model::labels::Labels;
 use crate::model::source::Declares;
+use crate::model::time::Time;
 
 const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; the older ones are not read";
 

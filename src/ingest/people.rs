@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::strict_fields::Fields;
 use super::{IngestFault, MemberFault, events, labels, not_readable, time};
-use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, Request};
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// The source of what people state.
 const SOURCE: &str = "people";

@@ -16,9 +16,9 @@ use super::alert_payload::{Episode, Faultless, Place, Sent, Unread};
 use super::{
     IngestFault, MemberFault, Reading, RenewalFilter, Reported, Start, begins, not_readable,
 };
-use crate::model::Time;
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// Alertmanager's default `resolve_timeout`: how long an alert without `endsAt` is taken to fire.
 const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);

@@ -7,7 +7,8 @@ use std::collections::HashMap;
 
 use super::Reading;
 use super::{Reported, Start};
-use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet};
+use crate::model::event::{Alert, AlertStatus, Event, Fact};
+use crate::model::labels::LabelSet;
 
 /// Where the events of one body are that came with a label which only tells replicas apart.
 #[derive(Debug, Default)]

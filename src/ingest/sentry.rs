@@ -25,10 +25,9 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{Told, actor, at, fault, instant, line, need, object, prose, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, tags};
-use crate::model::Time;
-use crate::model::event::{
-    Actor, ActorKind, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Note, Severity,
-};
+use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity};
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
 
 /// How long an issue alert holds. Its rule acts at most once in half an hour, unless it is told otherwise.
 const HOLDS: TimeDelta = TimeDelta::hours(1);

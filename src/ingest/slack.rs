@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 
 use super::json_fields::{at, line, object, prose, text};
 use super::{IngestFault, Message, Reading, Reply, redaction};
-use crate::model::Time;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Note, Request};
+use crate::model::time::Time;
 
 /// What answers and requests are made with.
 #[derive(Debug, Clone, Default)]

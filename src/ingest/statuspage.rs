@@ -19,8 +19,8 @@ use super::json_fields::{
     at, event, instant_if_any as instant, line, link, list, need, prose, text,
 };
 use super::{IngestFault, MemberFault, Message, Reading, labels, redaction};
-use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
+use crate::model::time::Time;
 
 /// Reads a message.
 ///

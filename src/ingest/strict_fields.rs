@@ -3,9 +3,10 @@
 use serde_json::{Map, Value};
 
 use super::{MemberFault, alert_payload, time};
-use crate::model::Time;
-use crate::model::event::{Labels, Link, Severity};
+use crate::model::event::{Link, Severity};
+use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// The longest text for a name: a service, a title, a key.
 pub(crate) const LINE: usize = 300;

@@ -4,8 +4,9 @@ use chrono::SubsecRound;
 use serde_json::Value;
 
 use super::{Message, labels, time};
-use crate::model::Time;
-use crate::model::event::{Actor, Event, Fact, LabelSet, Labels};
+use crate::model::event::{Actor, Event, Fact};
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
 
 /// The largest counts since 1970 that are seconds, milliseconds and microseconds: all of them are times in the 32nd century or later.
 const SECONDS: i64 = 100_000_000_000;

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
 
-use crate::model::Time;
 use crate::model::event::Event;
+use crate::model::time::Time;
 
 /// How far a source's clock may be ahead of ours before we stop believing it.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::event::hex;
-use crate::model::postmortem::{Attendee, PostmortemId};
+use crate::model::id::{PostmortemId, hex};
+use crate::model::meeting::Attendee;
 use crate::model::settings::Person;
 
 /// More required people than this and the meeting is an audience; the rest is asked as optional.
@@ -128,7 +128,7 @@ fn reach(person: &Person) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::{Concerned, Guests, choose};
-    use crate::model::postmortem::PostmortemId;
+    use crate::model::id::PostmortemId;
     use crate::model::settings::{Hours, Person};
 
     fn person(id: &str) -> Person {
@@ -168,7 +168,7 @@ mod tests {
         })
     }
 
-    fn emails(list: &[crate::model::postmortem::Attendee]) -> Vec<&str> {
+    fn emails(list: &[crate::model::meeting::Attendee]) -> Vec<&str> {
         list.iter()
             .map(|attendee| attendee.email.split('@').next().unwrap_or_default())
             .collect()

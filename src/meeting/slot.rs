@@ -7,8 +7,8 @@ use chrono::{
 };
 use chrono_tz::Tz;
 
-use crate::model::Time;
 use crate::model::settings::{Hours, Person};
+use crate::model::time::Time;
 
 /// Meetings start on the half hour of UTC.
 const GRID: TimeDelta = TimeDelta::minutes(30);
@@ -279,8 +279,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::{Ask, Relaxed, Slot, end_of_working_day, next_working_day, slot};
-    use crate::model::Time;
     use crate::model::settings::{Hours, Person};
+    use crate::model::time::Time;
     use chrono::{Datelike, TimeDelta, Timelike};
     use chrono_tz::Tz;
     use proptest::prelude::{

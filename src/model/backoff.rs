@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::event::hex;
+use crate::model::id::hex;
 
 /// How long to wait after `attempts` attempts (from 1): a second, doubled each time, at most `longest`. Up to a quarter less, by the key,
 /// so that what was held up together does not all come back at once.

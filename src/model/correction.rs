@@ -1,10 +1,10 @@
-//! What people say of what was decided and put together: their answers and corrections.
+//! Answers to suggestions and corrections of incidents, as people give them.
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
-use super::event::EventId;
-use super::incident::{IncidentId, MilestoneKind};
+use super::id::{EventId, IncidentId};
+use super::milestone::MilestoneKind;
+use super::time::Time;
 
 /// A person's answer, with the revision of the incident they saw.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

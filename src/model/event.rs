@@ -1,18 +1,13 @@
-//! Events: normalised facts, each with the time at which it was so by its source.
+//! Events: normalised facts, each with the time at which its source says it held.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::Time;
-pub use super::correction::{Answer, DismissReason, Edit, Review, SnoozeUntil};
-pub use super::id::{EventId, Subject};
-pub use super::labels::LabelSet;
-
-/// Label or annotation names and values, in order, while they are put together; see [`LabelSet`].
-pub type Labels = BTreeMap<String, String>;
+use super::correction::{Edit, Review};
+use super::id::{EventId, Subject};
+use super::labels::LabelSet;
+use super::time::Time;
 
 /// One normalised fact. Build it with [`Event::new`], which derives `id` and `subject`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -404,35 +399,4 @@ pub struct RuleFile {
     pub name: String,
     /// What stands in it.
     pub text: String,
-}
-
-/// The subject of an alert: its labels and `startsAt`, which together name one episode.
-#[must_use]
-pub fn alert_subject(labels: &LabelSet, starts_at: Time) -> Subject {
-    let mut stated = String::from("alert\0");
-    for (name, value) in labels {
-        stated.push_str(name);
-        stated.push('\0');
-        stated.push_str(value);
-        stated.push('\0');
-    }
-    stated.push_str(&starts_at.timestamp_micros().to_string());
-    Subject::of(&stated)
-}
-
-/// The subject of the declaration that is a source's own incident, of that name: whatever service it is told of, as that may change.
-#[must_use]
-pub fn declared_subject(incident: &str) -> Subject {
-    Subject::of(&format!("declaration of {incident}"))
-}
-
-/// The first `bytes` bytes of the SHA-256 of `text`, in hex.
-#[must_use]
-pub fn hex(text: &str, bytes: usize) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    digest
-        .iter()
-        .take(bytes)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }

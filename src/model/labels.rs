@@ -1,6 +1,7 @@
 //! Labels as they are kept: one piece of text. A million open alerts hold little else.
 
 use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::event::Labels;
+/// Label or annotation names and values, in order, while they are put together; see [`LabelSet`].
+pub type Labels = BTreeMap<String, String>;
 
 /// Names and values, in the order of the names, each name once. Made from [`Labels`]; what they are never changes.
 ///
@@ -343,8 +345,8 @@ struct Piece<'a>(#[serde(borrow)] std::borrow::Cow<'a, str>);
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+    use super::Labels;
     use super::{Common, LabelSet};
-    use crate::model::event::Labels;
     use proptest::prelude::{prop_assert_eq, proptest};
     use std::hash::BuildHasher;
 

@@ -2,13 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
-use super::event::{ActorKind, Answer, Fact, Severity, SnoozeUntil};
-use super::incident::{
-    Announced, Decision, Incident, IncidentId, Milestones, Outcome, Phase, ReviewState, Reviewed,
-    Verdict,
-};
-use super::postmortem::{PostmortemId, PostmortemStatus};
+use super::event::{ActorKind, Fact, Severity};
+use super::incident::{Announced, Incident, Reviewed};
+use super::postmortem::PostmortemStatus;
+use crate::model::correction::{Answer, SnoozeUntil};
+use crate::model::id::{IncidentId, PostmortemId};
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::milestone::Milestones;
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome, Verdict};
 
 /// A closed incident in short, with all that its decision rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! The events of an incident as a list that whoever keeps the incident shares.
+//! The events of an incident as a copy-on-write list with an incrementally kept fingerprint.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -7,7 +7,64 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::event::{AlertStatus, Event, Fact};
-use super::incident::Member;
+
+/// One event of an incident.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Member {
+    /// The event; whoever holds the incident shares it.
+    pub event: Arc<Event>,
+    /// Why it belongs here.
+    pub reason: Joined,
+}
+
+impl PartialEq for Member {
+    fn eq(&self, other: &Self) -> bool {
+        // Large incidents are compared often, and nearly all of their events are shared.
+        (Arc::ptr_eq(&self.event, &other.event) || self.event == other.event)
+            && self.reason == other.reason
+    }
+}
+
+/// Why an event belongs to an incident, by order of precedence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "joined", rename_all = "snake_case")]
+pub enum Joined {
+    /// Shortly before the incident opened: a change, a step that was taken, or a measurement that had fallen silent.
+    Context,
+    /// It opened the incident.
+    Opened,
+    /// It names the incident.
+    Key,
+    /// It is about a subject that is already here.
+    Subject,
+    /// It has the same correlation key.
+    Labels {
+        /// The key they share.
+        key: Arc<str>,
+    },
+    /// Its service is one hop from the opening service.
+    Dependency {
+        /// The service it came from.
+        service: Arc<str>,
+    },
+    /// A person said that it belongs here.
+    Person,
+}
+
+impl Joined {
+    /// A number for each reason, and by what it is, where that is part of the reason.
+    pub(crate) fn parts(&self) -> (u128, &str) {
+        match self {
+            Self::Context => (1, ""),
+            Self::Opened => (2, ""),
+            Self::Key => (3, ""),
+            Self::Subject => (4, ""),
+            Self::Labels { key } => (5, key),
+            Self::Dependency { service } => (6, service),
+            Self::Person => (7, ""),
+        }
+    }
+}
 
 /// Members in order. A copy costs nothing until one of the two changes.
 #[derive(Clone, Default)]

@@ -1,27 +1,29 @@
-//! The words all other modules speak: plain data, no behaviour beyond building it right.
-//!
-//! One word per thing; the same words stand in SQL, pages and docs.
+//! The domain's vocabulary: plain data types with no behaviour beyond constructing them correctly.
 
 pub(crate) mod backoff;
-pub(crate) mod correction;
+pub mod correction;
+pub(crate) mod delivery;
 pub(crate) mod directory;
 pub mod event;
 pub(crate) mod fault;
 pub(crate) mod glob;
-pub(crate) mod id;
-mod identity;
+pub mod id;
+pub mod identity;
 pub mod incident;
 pub mod labels;
 pub(crate) mod ledger;
+pub mod lifecycle;
+pub(crate) mod meeting;
 pub(crate) mod member;
+pub(crate) mod milestone;
 pub(crate) mod on_call;
 pub(crate) mod plot;
 pub(crate) mod postmortem;
 pub mod sample;
 pub mod settings;
+pub(crate) mod signal;
 pub mod source;
-pub(crate) mod spans;
+pub mod spans;
+pub mod time;
 pub(crate) mod time_parse;
-
-/// An instant in UTC. Stored with microseconds, shown with seconds.
-pub type Time = chrono::DateTime<chrono::Utc>;
+pub mod verdict;

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Time;
-use super::event::Labels;
-use super::incident::{MilestoneKind, Span};
+use crate::model::labels::Labels;
+use crate::model::milestone::MilestoneKind;
+use crate::model::spans::Span;
+use crate::model::time::Time;
 
 /// One condition around one incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

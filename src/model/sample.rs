@@ -1,7 +1,7 @@
 //! What metrics say: the values of series at instants.
 
-use super::Time;
-use super::event::Labels;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 
 /// The not-a-number by which Prometheus marks that a series ended (`model/value/value.go`, `StaleNaN`). Any other not-a-number is a value.
 pub const STALE: u64 = 0x7ff0_0000_0000_0002;

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chrono_tz::Tz;
 
-use super::Time;
 use super::event::Severity;
+use crate::model::time::Time;
 
 /// Somebody who works on services or cares for them.
 #[derive(Debug, Clone, PartialEq, Eq)]

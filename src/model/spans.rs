@@ -1,10 +1,35 @@
-//! The spans of a signal: nearly always one, which then needs no list.
+//! Half-open intervals in one state, and a list of them that needs no allocation for one.
 
 use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::incident::Span;
+use super::time::Time;
+
+/// A half-open stretch `[start, end)` in one state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Span {
+    /// Its first instant.
+    pub start: Time,
+    /// The first instant after it; `None` while it lasts.
+    pub end: Option<Time>,
+    /// What it was.
+    pub state: SpanState,
+}
+
+/// What a signal says of a stretch of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpanState {
+    /// Users felt it.
+    Degraded,
+    /// They nearly did.
+    NearMiss,
+    /// Nobody can say.
+    Unknown,
+    /// It was planned.
+    Planned,
+}
 
 /// Spans in order.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

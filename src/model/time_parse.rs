@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeDelta, Utc};
 
-use super::Time;
+use crate::model::time::Time;
 
 /// What can be written.
 pub(crate) const FORMS: &str =

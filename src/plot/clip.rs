@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::text;
-use crate::model::Time;
-use crate::model::event::Labels;
-use crate::model::incident::{MilestoneKind, SpanState};
+use crate::model::labels::Labels;
+use crate::model::milestone::MilestoneKind;
 use crate::model::plot::{Bound, Line, Plot};
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
 
 /// So many lines can be told apart.
 pub(crate) const LINES: usize = 8;

@@ -5,7 +5,7 @@ use chrono::Datelike;
 use super::clip::{Sample, Seen, instant, milestone_name, state_name};
 use super::describe::{lasted, same_day};
 use super::{scale, text};
-use crate::model::incident::SpanState;
+use crate::model::spans::SpanState;
 
 /// All pictures are so many units wide.
 pub(crate) const WIDTH: f64 = 960.0;

@@ -8,7 +8,7 @@ use super::layout::{Anchor, FIELD, Frame, Swatch, WIDTH, frames, share};
 use super::scale;
 use super::scale::Values;
 use super::text::xml;
-use crate::model::incident::SpanState;
+use crate::model::spans::SpanState;
 
 const STYLE: &str = include_str!("style.css");
 /// So many columns of points are drawn in all, two points in each: they make up most of a file.

@@ -10,10 +10,11 @@ use super::clip::Seen;
 use super::layout::{Anchor, FIELD, Label, WIDTH, frames};
 use super::svg::axis;
 use super::{describe, markdown, scale, svg, table, text};
-use crate::model::Time;
-use crate::model::event::Labels;
-use crate::model::incident::{MilestoneKind, Span, SpanState};
+use crate::model::labels::Labels;
+use crate::model::milestone::MilestoneKind;
 use crate::model::plot::{Bound, Line, Plot};
+use crate::model::spans::{Span, SpanState};
+use crate::model::time::Time;
 
 fn at(clock: &str) -> Time {
     format!("2026-11-23T{clock}Z").parse().unwrap()

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::contributors::Called;
 use super::timeline::source;
 use super::{Draft, escape};
+use crate::model::correction::{Answer, Edit, SnoozeUntil};
 use crate::model::event::{
-    ActorKind, Alert, AlertStatus, Answer, ConditionState, Edit, EndReason, Event, Fact, Severity,
-    SnoozeUntil,
+    ActorKind, Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity,
 };
-use crate::model::incident::{MilestoneKind, SignalKind};
+use crate::model::milestone::MilestoneKind;
+use crate::model::signal::SignalKind;
 
 /// Follows a fact whose time was clamped.
 const AHEAD: &str = " (its source's clock was ahead)";

@@ -1,7 +1,7 @@
 //! The name of a draft's file.
 
-use crate::model::Time;
-use crate::model::event::hex;
+use crate::model::id::hex;
+use crate::model::time::Time;
 
 /// Longest service and title in a file's name, in letters; with the date well under the 255 bytes that file systems take.
 const SERVICE: usize = 40;

@@ -17,9 +17,10 @@ use minijinja::{Environment, UndefinedBehavior};
 
 use crate::model::directory::Who;
 use crate::model::incident::Incident;
+use crate::model::meeting::Meeting;
 use crate::model::on_call::Duty;
 use crate::model::plot::Plot;
-use crate::model::postmortem::{Meeting, Postmortem};
+use crate::model::postmortem::Postmortem;
 use crate::model::settings::Person;
 
 /// The template used where the settings name none; also the one to start one's own from.

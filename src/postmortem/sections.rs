@@ -8,12 +8,17 @@ use super::contributors::Called;
 use super::event_text::{answer, noun, signal_noun, what};
 use super::timeline::{certainty, event, incident_page, page, source};
 use super::{Draft, escape};
-use crate::model::Time;
-use crate::model::event::{ActorKind, Answer, Event, EventId, Fact};
-use crate::model::incident::{
-    Announced, Incident, Joined, Member, Milestone, Outcome, Signal, SignalKind, SpanState,
-};
+use crate::model::correction::Answer;
+use crate::model::event::{ActorKind, Event, Fact};
+use crate::model::id::EventId;
+use crate::model::incident::{Announced, Incident};
+use crate::model::member::{Joined, Member};
+use crate::model::milestone::Milestone;
 use crate::model::on_call::{Duty, OnCall, OnDuty};
+use crate::model::signal::{Signal, SignalKind};
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
+use crate::model::verdict::Outcome;
 
 /// So many sources stand in one sentence.
 const SOURCES: usize = 3;

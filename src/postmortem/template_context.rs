@@ -8,9 +8,9 @@ use super::file_name::picture_name;
 use super::timeline::{Row, incident_page, timeline};
 use super::{Draft, escape, sections};
 use crate::model::event::Fact;
-use crate::model::incident::Outcome;
 use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
+use crate::model::verdict::Outcome;
 use crate::plot;
 
 const BLAMELESS: &str = "We assume that every person made the correct decision at every point, given the information available to them at the time.";

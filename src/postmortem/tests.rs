@@ -5,15 +5,17 @@ use pulldown_cmark::{Event as Md, Options, Parser, Tag};
 use serde_json::{Value, json};
 
 use super::{DEFAULT_TEMPLATE, Draft, Names, render, render_with};
-use crate::model::Time;
 use crate::model::directory::Who;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Declaration, EndReason, Event,
-    Fact, Intervention, Labels, Link, Note, Request, Severity,
+    Fact, Intervention, Link, Note, Request, Severity,
 };
-use crate::model::incident::{Incident, IncidentId};
-use crate::model::postmortem::{Postmortem, PostmortemId, PostmortemStatus};
+use crate::model::id::{IncidentId, PostmortemId};
+use crate::model::incident::Incident;
+use crate::model::labels::Labels;
+use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::{Hours, Person};
+use crate::model::time::Time;
 
 fn at(clock: &str) -> Time {
     format!("2026-11-23T{clock}Z").parse().unwrap()

@@ -6,9 +6,10 @@ use serde::Serialize;
 use super::contributors::Called;
 use super::event_text::{many, noun, what};
 use super::{Draft, escape};
-use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, EventId, Fact, Subject};
-use crate::model::incident::{Certainty, IncidentId, Milestone};
+use crate::model::event::{AlertStatus, Event, Fact};
+use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::milestone::{Certainty, Milestone};
+use crate::model::time::Time;
 
 /// Alerts of one name within so long of the first are one row.
 const REPEAT: TimeDelta = TimeDelta::minutes(5);

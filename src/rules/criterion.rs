@@ -7,7 +7,7 @@ use super::{Criterion, Seconds, Test};
 use crate::expr;
 use crate::expr::{Expr, Root};
 use crate::model::fault::Fault;
-use crate::model::incident::{CriterionKind, Decision};
+use crate::model::verdict::{CriterionKind, Decision};
 use crate::yaml::{Duration, Node, Quota, Spanned, UniqueNames};
 
 const DAY: Seconds = 86_400;

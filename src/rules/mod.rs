@@ -9,7 +9,7 @@ pub mod scenario;
 
 use crate::expr::Expr;
 use crate::model::event::{ConditionState, Severity};
-use crate::model::incident::{CriterionKind, Decision};
+use crate::model::verdict::{CriterionKind, Decision};
 use crate::yaml::Position;
 use promql::Understood;
 

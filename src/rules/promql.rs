@@ -10,7 +10,7 @@ use promql_parser::parser::{
 };
 
 use super::Seconds;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 
 /// The longest query read: beyond it a text is no query, and the reader's depth is bounded.
 const LONGEST: usize = 8 * 1024;

@@ -4,8 +4,8 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
-use crate::model::Time;
-use crate::model::event::Subject;
+use crate::model::id::Subject;
+use crate::model::time::Time;
 
 const NOUN: &str = "sight";
 

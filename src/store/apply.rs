@@ -7,11 +7,14 @@ use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
 use super::{active_alerts, delivery, head, incident, ledger, postgresql, postmortem, quarantine};
-use crate::model::Time;
-use crate::model::event::{Event, EventId, Subject};
-use crate::model::incident::{Incident, IncidentId};
+use crate::model::delivery::Delivery;
+use crate::model::event::Event;
+use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
-use crate::model::postmortem::{Delivery, Meeting, Postmortem};
+use crate::model::meeting::Meeting;
+use crate::model::postmortem::Postmortem;
+use crate::model::time::Time;
 
 const NOUN: &str = "apply";
 

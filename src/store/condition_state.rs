@@ -6,7 +6,7 @@ use super::log;
 use super::log::{Logged, NewRecord};
 use super::sql;
 use super::sql::{At, values};
-use crate::model::Time;
+use crate::model::time::Time;
 
 const NOUN: &str = "watch";
 

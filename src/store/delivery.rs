@@ -6,8 +6,8 @@ use super::error::StoreError;
 use super::sql;
 use super::sql::{At, Row, values};
 use super::{Store, head, postgresql};
-use crate::model::Time;
-use crate::model::postmortem::Delivery;
+use crate::model::delivery::Delivery;
+use crate::model::time::Time;
 
 const NOUN: &str = "delivery";
 /// How long a delivery is left to who took it. Past it, whoever took it counts as gone.

@@ -15,7 +15,7 @@ use super::log::Record;
 use super::sql;
 use super::sql::{At, Row, Value};
 use super::{Store, migration};
-use crate::model::Time;
+use crate::model::time::Time;
 
 const NOUN: &str = "export";
 /// Rows read at once.

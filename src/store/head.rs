@@ -7,7 +7,7 @@ use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
 use super::{Store, postgresql};
-use crate::model::Time;
+use crate::model::time::Time;
 
 const NOUN: &str = "head";
 /// How long a judge is in office unless it renews.

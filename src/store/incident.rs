@@ -4,9 +4,12 @@ use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
 use super::{Store, incident_parts};
-use crate::model::Time;
-use crate::model::event::{Event, EventId, Fact};
-use crate::model::incident::{Incident, IncidentId, ReviewState, SignalKind};
+use crate::model::event::{Event, Fact};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
+use crate::model::signal::SignalKind;
+use crate::model::time::Time;
 
 const NOUN: &str = "incident";
 

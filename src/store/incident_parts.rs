@@ -6,9 +6,11 @@ use std::hash::{Hash, Hasher};
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, Value, values};
-use crate::model::event::EventId;
-use crate::model::incident::{Incident, Joined, Member, Signal, Verdict};
-use crate::model::member::Members;
+use crate::model::id::EventId;
+use crate::model::incident::Incident;
+use crate::model::member::{Joined, Member, Members};
+use crate::model::signal::Signal;
+use crate::model::verdict::Verdict;
 
 const NOUN: &str = "part";
 /// Up to so many members an incident is kept whole.

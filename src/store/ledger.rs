@@ -4,9 +4,10 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
-use crate::model::Time;
-use crate::model::incident::{IncidentId, Phase, ReviewState};
+use crate::model::id::IncidentId;
 use crate::model::ledger::{LedgerEntry, Ledgered};
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::time::Time;
 
 const NOUN: &str = "ledger";
 

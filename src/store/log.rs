@@ -7,8 +7,8 @@ use super::error::StoreError;
 use super::sql;
 use super::sql::{At, Row, Value, values};
 use super::{head, postgresql, quarantine};
-use crate::model::Time;
 use crate::model::event::{Event, Fact};
+use crate::model::time::Time;
 
 const NOUN: &str = "log";
 

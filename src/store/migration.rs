@@ -5,8 +5,8 @@ use anyhow::anyhow;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
-use crate::model::Time;
-use crate::model::event::hex;
+use crate::model::id::hex;
+use crate::model::time::Time;
 
 const NOUN: &str = "migration";
 

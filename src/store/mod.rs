@@ -30,7 +30,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::model::Time;
+use crate::model::time::Time;
 use error::StoreError;
 use migration::Migrated;
 use postgresql::Postgres;

@@ -6,10 +6,9 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, Row, values};
-use crate::model::Time;
-use crate::model::event::hex;
-use crate::model::incident::IncidentId;
+use crate::model::id::{IncidentId, hex};
 use crate::model::plot::Plot;
+use crate::model::time::Time;
 
 const NOUN: &str = "plot";
 

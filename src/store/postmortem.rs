@@ -4,8 +4,9 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
-use crate::model::incident::IncidentId;
-use crate::model::postmortem::{Meeting, Postmortem, PostmortemId};
+use crate::model::id::{IncidentId, PostmortemId};
+use crate::model::meeting::Meeting;
+use crate::model::postmortem::Postmortem;
 
 const NOUN: &str = "postmortem";
 

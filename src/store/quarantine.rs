@@ -9,7 +9,7 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, Row, values};
-use crate::model::Time;
+use crate::model::time::Time;
 
 const NOUN: &str = "quarantine";
 

@@ -4,9 +4,9 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::values;
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 use crate::model::sample::Sample;
+use crate::model::time::Time;
 
 const NOUN: &str = "sample";
 

@@ -4,7 +4,7 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{Row, values};
-use crate::model::Time;
+use crate::model::time::Time;
 
 const NOUN: &str = "tally";
 

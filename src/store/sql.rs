@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::error::{StoreError, fault, postgres_fault};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// Where PostgreSQL passes over rows that another process is at; SQLite has no such rows.
 pub(crate) const SKIP_LOCKED: &str = "/* skip locked */";

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use super::{Address, Place, Store};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// Where a store of a test is.
 pub(crate) struct Home {

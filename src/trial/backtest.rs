@@ -7,9 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::engine::replay::Replay;
 use crate::engine::{IncidentChanges, Policy, State};
-use crate::model::Time;
 use crate::model::event::Event;
-use crate::model::incident::{Decision, Incident, IncidentId, Outcome, Phase};
+use crate::model::id::IncidentId;
+use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome};
 
 /// A log under one rule set, as far as it has been read.
 #[derive(Debug)]

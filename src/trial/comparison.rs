@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::backtest::{Case, Counted, Result};
-use crate::model::Time;
-use crate::model::incident::Decision;
+use crate::model::time::Time;
+use crate::model::verdict::Decision;
 use crate::rules::{ConditionRule, RuleSet};
 
 /// How two rule sets differ over the same facts; this is also its shape as JSON.

@@ -1,8 +1,8 @@
 //! A report as a sheet: CSV for spreadsheets and scripts, one row an incident.
 
 use super::comparison::{Compared, Report};
-use crate::model::Time;
-use crate::model::incident::Decision;
+use crate::model::time::Time;
+use crate::model::verdict::Decision;
 
 const HEADER: [&str; 12] = [
     "change",

@@ -13,9 +13,11 @@ use chrono::TimeDelta;
 use serde::Serialize;
 
 use crate::engine::{IncidentChanges, Policy, State};
-use crate::model::Time;
 use crate::model::event::Event;
-use crate::model::incident::{Decision, Incident, ReviewState};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
+use crate::model::time::Time;
+use crate::model::verdict::Decision;
 use crate::rules::scenario::{Expect, Scenario};
 
 /// A scenario that did not go as expected.

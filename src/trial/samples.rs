@@ -8,9 +8,10 @@ use super::{Difference, duration};
 use crate::engine::conditions::state_machine::{
     ConditionIdentity, Observation, SeriesStateMachine,
 };
-use crate::model::Time;
-use crate::model::event::{Event, Labels};
+use crate::model::event::Event;
 use crate::model::fault::nearest;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 use crate::rules::scenario::Samples;
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::backtest::Backtest;
 use super::run;
 use crate::engine::Policy;
-use crate::model::Time;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, Request, Severity};
+use crate::model::time::Time;
 use crate::rules::{parse, scenario};
 
 const RULES: &str = "

@@ -6,9 +6,9 @@ use std::time::Duration;
 use afterword::ingest::dispatch::{Reader, read};
 use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::{IngestFault, Reading};
-use afterword::model::Time;
 use afterword::model::settings::LabelNames;
 use afterword::model::source::{Naming, SourceKind};
+use afterword::model::time::Time;
 use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, stamp, until, wall};

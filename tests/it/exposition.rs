@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use afterword::ingest::exposition::{ACCEPT, Format, check, read};
 use afterword::ingest::metric_filter::Wanted;
-use afterword::model::Time;
-use afterword::model::event::Labels;
+use afterword::model::labels::Labels;
+use afterword::model::time::Time;
 use serde_json::Value;
 
 use crate::world::{PATIENCE, World, stamp, until};

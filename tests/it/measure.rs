@@ -11,7 +11,7 @@ use afterword::clients::prometheus::Client;
 use afterword::clients::prometheus_response::{AlertState, Answer};
 use afterword::clients::scrape::Scraper;
 use afterword::config::metrics::MetricsKind;
-use afterword::model::Time;
+use afterword::model::time::Time;
 use chrono::{DateTime, TimeDelta};
 use tokio::runtime::Runtime;
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use afterword::ingest::dispatch::{Reader, read};
 use afterword::ingest::message::{Headers, Message};
-use afterword::model::Time;
 use afterword::model::settings::LabelNames;
+use afterword::model::time::Time;
 
 use super::dice::Dice;
 use super::sources::{Payload, payloads};

@@ -6,8 +6,8 @@ use afterword::engine::conditions::state_machine::{
     AlertPhase, ConditionIdentity, Observation, SeriesStateMachine,
 };
 use afterword::engine::{Policy, State};
-use afterword::model::Time;
-use afterword::model::event::Labels;
+use afterword::model::labels::Labels;
+use afterword::model::time::Time;
 use afterword::rules::{ConditionRule, RuleSet, parse, scenario};
 
 use crate::world::World;

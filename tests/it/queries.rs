@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use afterword::engine::conditions::promql_subset::SampleBuffer;
-use afterword::model::event::Labels;
+use afterword::model::labels::Labels;
 use afterword::model::sample::Sample;
 use afterword::rules::promql::understand;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use afterword::ingest::metric_filter::Wanted;
 use afterword::ingest::remote_write::{read, spoken};
-use afterword::model::event::Labels;
+use afterword::model::labels::Labels;
 use afterword::model::sample::{Sample, is_stale};
 
 use crate::world::{Http, PATIENCE, World, until};

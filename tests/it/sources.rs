@@ -11,7 +11,7 @@ use std::rc::Rc;
 use afterword::app::settings::Settings;
 use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::{Reading, Reported, Start};
-use afterword::model::Time;
+use afterword::model::time::Time;
 
 /// When every message comes.
 const NOW: &str = "2026-11-23T12:00:00Z";

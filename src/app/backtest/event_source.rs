@@ -15,9 +15,9 @@ use crate::app::prometheus_history::server::Server;
 use crate::app::prometheus_history::{Past, Record, Span};
 use crate::engine::RECONSIDER;
 use crate::ingest;
-use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 use crate::rules::RuleSet;
 use crate::store::{Store, export};
 

@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 
 use super::{Ask, Facts, Fault, Progress, prometheus, run};
 use crate::app::{App, lock};
-use crate::model::Time;
 use crate::model::event::RuleFile;
 use crate::model::fault;
+use crate::model::time::Time;
 use crate::rules;
 use crate::rules::RuleSet;
 use crate::trial::comparison::Report;

@@ -15,8 +15,9 @@ use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response::{AlertRule, Answer, Heard};
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::ingest::prometheus_alert_series::{Memory as Stretch, Reader, Recalled, Rule};
-use crate::model::Time;
-use crate::model::event::{Event, Labels};
+use crate::model::event::Event;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::store::condition_state::{Memory, Remembered};
 
 /// Between two looks.

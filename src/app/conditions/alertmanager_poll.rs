@@ -14,9 +14,10 @@ use crate::clients::error::Fault;
 use crate::config::Source;
 use crate::config::api::AlertmanagerApi;
 use crate::ingest::alertmanager_api::{Held, Listing, Looked, Moment};
-use crate::model::Time;
-use crate::model::event::{AlertStatus, Fact, Subject};
-use crate::model::incident::{IncidentId, Phase};
+use crate::model::event::{AlertStatus, Fact};
+use crate::model::id::{IncidentId, Subject};
+use crate::model::lifecycle::Phase;
+use crate::model::time::Time;
 
 /// Looks as often as the settings say.
 pub(crate) async fn list_loop(

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use crate::clients::prometheus_response::Heard;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// A smaller difference is not told from the second that the header is cut to, and from how long an answer takes.
 const NOTED: TimeDelta = TimeDelta::seconds(3);

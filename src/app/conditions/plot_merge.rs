@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 use crate::model::plot::Line;
+use crate::model::time::Time;
 
 /// The lines of `new`, and of `old` what `new` does not know, from `from` to `to`; in the order of their labels. Where both know something the
 /// new is right: an old point stands only where no new one of its line is within `step`. Old ones closer together than half of that are

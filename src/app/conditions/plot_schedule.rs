@@ -4,8 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
-use crate::model::incident::{Incident, IncidentId, Phase, SignalKind};
+use crate::model::id::IncidentId;
+use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
+use crate::model::signal::SignalKind;
+use crate::model::time::Time;
 use crate::store::Store;
 use crate::store::error::StoreError;
 
@@ -118,10 +121,12 @@ mod tests {
 
     use super::{Incident, IncidentId, Phase, Rests, SignalKind, Store, Time, due};
     use crate::model::event::{Event, Fact, Note, Severity};
-    use crate::model::incident::{
-        Decision, Milestones, ReviewState, Signal, Sort, Span, SpanState,
-    };
+    use crate::model::lifecycle::ReviewState;
+    use crate::model::milestone::Milestones;
     use crate::model::plot::Plot;
+    use crate::model::signal::{Signal, Sort};
+    use crate::model::spans::{Span, SpanState};
+    use crate::model::verdict::Decision;
     use crate::store::apply::Changes;
     use crate::store::plot::Drawn;
 

@@ -20,8 +20,9 @@ use crate::clients::prometheus_response;
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::InstantVector;
-use crate::model::Time;
-use crate::model::event::{Event, Labels};
+use crate::model::event::Event;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 
 /// How far a condition that is evaluated for the first time looks back, so that what began before us begins when it did.

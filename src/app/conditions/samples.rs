@@ -9,8 +9,8 @@ use crate::app::lock;
 use crate::config::metrics::ScrapeConfig;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};
-use crate::model::Time;
 use crate::model::event::Event;
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 use crate::rules::promql::Query;
 

@@ -17,9 +17,10 @@ use crate::ingest::exposition;
 use crate::ingest::exposition::{Format, offer};
 use crate::ingest::metric_check;
 use crate::ingest::metric_filter::Wanted;
-use crate::model::Time;
-use crate::model::event::{Labels, hex};
+use crate::model::id::hex;
+use crate::model::labels::Labels;
 use crate::model::sample::{STALE, Sample};
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 use crate::rules::promql::Selector;
 

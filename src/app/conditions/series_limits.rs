@@ -6,8 +6,8 @@ use std::hash::{BuildHasher, RandomState};
 use chrono::TimeDelta;
 
 use crate::engine::conditions::promql_subset::MOST_SERIES;
-use crate::model::Time;
 use crate::model::sample::Sample;
+use crate::model::time::Time;
 
 /// How far ahead of our clock a sample may be, as in a Prometheus.
 const AHEAD: TimeDelta = TimeDelta::minutes(10);
@@ -63,7 +63,7 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::{AHEAD, Kept, MOST_SERIES, SHOWN, Sample, Time, TimeDelta};
-    use crate::model::event::Labels;
+    use crate::model::labels::Labels;
 
     const BACK: TimeDelta = TimeDelta::hours(6);
 

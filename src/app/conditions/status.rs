@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::app::settings::Settings;
 use crate::engine::conditions::evaluator::ConditionEvaluator;
-use crate::model::Time;
-use crate::model::event::{ConditionState, Labels};
+use crate::model::event::ConditionState;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 
 /// What the process that measures knows.
 #[derive(Debug, Clone, Default)]

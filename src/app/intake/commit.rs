@@ -12,8 +12,9 @@ use super::source_stats::What;
 use crate::app::worker_thread::Thread;
 use crate::app::{App, lock};
 use crate::ingest::{AlertRef, Reported, Start};
-use crate::model::Time;
-use crate::model::event::{Event, EventId, Fact};
+use crate::model::event::{Event, Fact};
+use crate::model::id::EventId;
+use crate::model::time::Time;
 use crate::store::error::StoreError;
 use crate::store::log::{Beside, NewRecord};
 

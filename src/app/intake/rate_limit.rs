@@ -9,7 +9,7 @@ use super::source_stats::What;
 use crate::app::{App, lock};
 use crate::config::RateLimit;
 use crate::ingest::auth::signature::{Once, TOLERANCE};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// How long a delivery is remembered: from the earliest time by which its signature may hold to the latest.
 const REMEMBERED: TimeDelta = TimeDelta::seconds(2 * TOLERANCE);
@@ -172,7 +172,7 @@ mod tests {
 
     use super::{MOST, REMEMBERED, Taken, take_one};
     use crate::config::RateLimit;
-    use crate::model::Time;
+    use crate::model::time::Time;
 
     fn at(millis: i64) -> Time {
         chrono::Utc

@@ -9,8 +9,8 @@ use crate::ingest::message::Message;
 use crate::ingest::sns;
 use crate::ingest::sns::envelope::{Envelope, envelopes};
 use crate::ingest::sns::signature;
-use crate::model::event::hex;
-use crate::model::postmortem::{Action, Delivery};
+use crate::model::delivery::{Action, Delivery};
+use crate::model::id::hex;
 use crate::model::source::SourceKind;
 use crate::store::error::StoreError;
 

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use crate::app::{App, lock};
 use crate::config::SilentAfter;
-use crate::model::Time;
+use crate::model::time::Time;
 use crate::store::Store;
 use crate::store::source_stats::{Added, Hour, Seen};
 
@@ -362,7 +362,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::{AT_LEAST, SOURCES, Tallies, What};
     use crate::config::SilentAfter;
-    use crate::model::Time;
+    use crate::model::time::Time;
     use crate::store::Store;
     use chrono::TimeDelta;
 

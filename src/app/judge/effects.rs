@@ -5,16 +5,20 @@ use crate::config::InviteSending;
 use crate::ical::invite;
 use crate::meeting::attendees::{Concerned, Guests, choose};
 use crate::meeting::slot::{Ask, next_working_day, slot};
-use crate::model::Time;
-use crate::model::event::{Answer, Fact, SnoozeUntil};
-use crate::model::incident::{
-    Incident, IncidentId, Joined, Phase, ReviewState, Signal, SignalKind, SpanState,
-};
+use crate::model::correction::{Answer, SnoozeUntil};
+use crate::model::delivery::{Action, Delivery};
+use crate::model::event::Fact;
+use crate::model::id::{IncidentId, PostmortemId};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::meeting::Meeting;
+use crate::model::member::Joined;
 use crate::model::plot::Plot;
-use crate::model::postmortem::{
-    Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus,
-};
+use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::Person;
+use crate::model::signal::{Signal, SignalKind};
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
 use crate::postmortem;
 use crate::postmortem::Draft;
 use crate::postmortem::file_name::{file_name, picture_name};

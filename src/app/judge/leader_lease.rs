@@ -5,9 +5,8 @@ use std::sync::atomic::Ordering;
 use chrono::TimeDelta;
 
 use crate::app::{App, lock};
-use crate::model::Time;
-use crate::model::event::EventId;
-use crate::model::incident::IncidentId;
+use crate::model::id::{EventId, IncidentId};
+use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
 
 /// How long the follower waits to be woken before it looks by itself.
@@ -117,7 +116,7 @@ impl App {
             open_only: true,
             limit: SEARCHED,
         })?;
-        let has = |members: &[crate::model::incident::Member]| {
+        let has = |members: &[crate::model::member::Member]| {
             members.iter().any(|member| member.event.id == *event)
         };
         Ok(open

@@ -16,9 +16,9 @@ use crate::engine::tests::at;
 use crate::engine::tests::properties::{
     NEAR_MISSES, RULES, corrected, corrections, difference, history,
 };
-use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::incident::Incident;
+use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
 use crate::store::{Place, Store};
 use crate::trial::backtest::Backtest;

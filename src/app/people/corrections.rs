@@ -6,10 +6,14 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::engine::opens;
-use crate::model::Time;
-use crate::model::event::{Actor, ActorKind, Edit, Event, EventId, Fact, Subject};
+use crate::model::correction::Edit;
+use crate::model::event::{Actor, ActorKind, Event, Fact};
 use crate::model::fault::nearest;
-use crate::model::incident::{Incident, IncidentId, Joined, MilestoneKind};
+use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::incident::Incident;
+use crate::model::member::Joined;
+use crate::model::milestone::MilestoneKind;
+use crate::model::time::Time;
 
 /// A milestone cannot be stated ahead of time; clocks may differ by so much.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);

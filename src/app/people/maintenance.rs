@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::model::Time;
-use crate::model::event::{Event, Fact, Subject};
+use crate::model::event::{Event, Fact};
+use crate::model::id::Subject;
+use crate::model::time::Time;
 use crate::store::error::StoreError;
 
 /// Planned work that never counts as degradation.

@@ -16,9 +16,11 @@ use crate::clients::calendar_feed::{Client, LARGEST, Seen, too_large};
 use crate::config::OnCallCalendar;
 use crate::ical::on_call_feed;
 use crate::ical::on_call_feed::Rota;
-use crate::model::Time;
-use crate::model::incident::{Incident, IncidentId, Phase, ReviewState};
+use crate::model::id::IncidentId;
+use crate::model::incident::Incident;
+use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::on_call::{Duty, OnCall};
+use crate::model::time::Time;
 
 /// Between two looks at a file.
 const FILES: TimeDelta = TimeDelta::seconds(5);
@@ -413,11 +415,11 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::{Because, Known, OnCallCalendar, Rotas, Settings, on_call_feed};
-    use crate::model::Time;
     use crate::model::directory::Who;
     use crate::model::incident::Incident;
     use crate::model::on_call::{OnCall, OnDuty};
     use crate::model::settings::{Hours, Person};
+    use crate::model::time::Time;
     use std::sync::Arc;
 
     fn at(time: &str) -> Time {

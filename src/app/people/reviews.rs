@@ -2,8 +2,11 @@
 
 use crate::app::App;
 use crate::app::intake::commit::Unstored;
-use crate::model::event::{Actor, ActorKind, Answer, Event, EventId, Fact, Review};
-use crate::model::incident::{Incident, IncidentId, ReviewState};
+use crate::model::correction::{Answer, Review};
+use crate::model::event::{Actor, ActorKind, Event, Fact};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
 
 /// An answer that was taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,9 +14,10 @@ use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response::Answer;
 use crate::ingest::prometheus_alert_series::{Memory, Reader, Recalled, Rule};
-use crate::model::Time;
-use crate::model::event::{Event, Labels};
+use crate::model::event::Event;
+use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// Samples by labels.
 type Samples = Vec<(Labels, Vec<(Time, f64)>)>;

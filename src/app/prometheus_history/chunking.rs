@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 
 use super::STRETCH;
 use crate::clients::error::Fault;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// What a server that answers at all can answer.
 pub(crate) const SMALLEST: TimeDelta = TimeDelta::minutes(15);

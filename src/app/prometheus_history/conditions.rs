@@ -14,8 +14,9 @@ use crate::clients::error::Fault;
 use crate::clients::prometheus_response::Series;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::InstantVector;
-use crate::model::Time;
-use crate::model::event::{Event, Labels};
+use crate::model::event::Event;
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 
 /// How many of the smallest pieces may be without an answer before the query is taken for wrong.

@@ -1,7 +1,7 @@
 //! Why the past cannot be read, for people: which query, of when, what the server said, and what to do.
 
 use crate::clients::error::Fault;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// Why the past cannot be read further.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -20,8 +20,8 @@ use chrono::TimeDelta;
 use futures_util::future::{join, try_join_all};
 
 use super::conditions::alert_history::Known;
-use crate::model::Time;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 use crate::rules::RuleSet;
 
 use alerts::Alerts;

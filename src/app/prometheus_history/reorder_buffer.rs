@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::Record;
-use crate::model::Time;
 use crate::model::event::Event;
+use crate::model::time::Time;
 
 /// What waits for what may come before it.
 #[derive(Debug)]

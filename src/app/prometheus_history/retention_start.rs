@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// What every Prometheus with targets or alerts has.
 const ANYTHING: &str = r#"{__name__=~"up|ALERTS"}"#;

@@ -7,7 +7,7 @@ use super::error::PastFault;
 use super::server::Server;
 use crate::clients::error::Fault;
 use crate::clients::prometheus_response::Answer;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// The newest time at which it had looked at any target.
 const NEWEST_LOOK: &str = "max(timestamp(up))";

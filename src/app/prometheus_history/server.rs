@@ -11,7 +11,7 @@ use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::config::Auth;
 use crate::config::metrics::{HttpClientConfig, PrometheusServer, TlsConfig};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// How long an answer may take, in seconds, whatever the settings say of live queries: Prometheus's own bound for one.
 const PATIENCE: i64 = 120;

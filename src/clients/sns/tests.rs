@@ -10,7 +10,7 @@ use reqwest::redirect::Policy;
 
 use super::{LARGEST, Sns, client};
 use crate::deliver::Performed;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// Answers everybody the same, and counts them.
 fn server(answer: String) -> (String, Arc<AtomicUsize>) {

@@ -8,9 +8,12 @@ use chrono::TimeDelta;
 use crate::engine::incident::index::{AnnouncementKey, began, scopes};
 use crate::engine::policy::environment;
 use crate::engine::{IncidentChanges, Policy, State, opener};
-use crate::model::Time;
-use crate::model::event::Answer;
-use crate::model::incident::{CriterionKind, Decision, Incident, IncidentId, Outcome, ReviewState};
+use crate::model::correction::Answer;
+use crate::model::id::IncidentId;
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
+use crate::model::time::Time;
+use crate::model::verdict::{CriterionKind, Decision, Outcome};
 
 /// An incident that speaks for itself, and for those that wait in its bundle.
 #[derive(Debug, Clone, PartialEq)]
@@ -119,7 +122,7 @@ pub(crate) fn wanted(incident: &Incident) -> Option<bool> {
         .review
         .as_ref()
         .is_some_and(|review| review.answer == Answer::Accept);
-    let requested = |verdict: &crate::model::incident::Verdict| {
+    let requested = |verdict: &crate::model::verdict::Verdict| {
         verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met && !verdict.shadow
     };
     Some(accepted || incident.verdicts.iter().any(requested))

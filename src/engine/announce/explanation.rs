@@ -6,9 +6,11 @@ use std::fmt::Write;
 use chrono::TimeDelta;
 
 use crate::engine::incident::degraded_time::DegradationMetric;
-use crate::model::Time;
-use crate::model::event::{Answer, Event, Fact};
-use crate::model::incident::{Incident, Measure, Outcome, Reviewed, Verdict};
+use crate::model::correction::Answer;
+use crate::model::event::{Event, Fact};
+use crate::model::incident::{Incident, Reviewed};
+use crate::model::time::Time;
+use crate::model::verdict::{Measure, Outcome, Verdict};
 
 /// What an event is about, in a few words.
 pub(crate) fn title(event: &Event) -> String {

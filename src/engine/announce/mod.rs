@@ -6,12 +6,14 @@ pub(crate) mod explanation;
 use super::Policy;
 use super::criteria::OtherIncidents;
 use super::criteria::near_miss;
-use crate::model::Time;
-use crate::model::event::{Answer, Edit, EventId, Fact};
-use crate::model::incident::{
-    Announced, CriterionKind, Decision, Incident, Outcome, Phase, ReviewState, Reviewed, Verdict,
-};
+use crate::model::correction::{Answer, Edit};
+use crate::model::event::Fact;
+use crate::model::id::EventId;
+use crate::model::incident::{Announced, Incident, Reviewed};
+use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::member::Members;
+use crate::model::time::Time;
+use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
 
 /// The last answer among the members. What had been announced by then is kept from when it was given.
 pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::promql_subset::InstantVector;
 use super::state_machine::{ConditionIdentity, Observation, SeriesStateMachine, StateChange};
-use crate::model::Time;
-use crate::model::event::{ConditionState, Event, Labels};
+use crate::model::event::{ConditionState, Event};
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 
 /// A series that gave nothing for so long is not expected back.
@@ -483,7 +484,7 @@ mod pairs {
 
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-    use crate::model::event::Labels;
+    use crate::model::labels::Labels;
 
     pub(crate) fn serialize<T: Serialize, S: Serializer>(
         map: &BTreeMap<Labels, T>,

@@ -5,8 +5,9 @@
 use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
-use crate::model::Time;
-use crate::model::event::{Condition, ConditionState, Event, Fact, Labels, Severity};
+use crate::model::event::{Condition, ConditionState, Event, Fact, Severity};
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::rules::ConditionRule;
 
 /// What an evaluation found of one series.

@@ -9,7 +9,8 @@ use super::{EventGroup, Partition};
 use crate::engine::incident::signals;
 use crate::engine::policy::environment;
 use crate::engine::{RECONSIDER, SweepKey, moment};
-use crate::model::event::{ConditionState, Event, EventId, Fact, Subject};
+use crate::model::event::{ConditionState, Event, Fact};
+use crate::model::id::{EventId, Subject};
 
 /// How long before an incident a change is still told with it.
 const CHANGED: TimeDelta = TimeDelta::hours(1);

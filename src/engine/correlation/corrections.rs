@@ -8,8 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{EventGroup, opens};
 use crate::engine::incident::id::{is_foreign, natural_name};
 use crate::engine::{Policy, moment};
-use crate::model::event::{Edit, Event, EventId, Fact, Subject};
-use crate::model::incident::{IncidentId, Joined, Member};
+use crate::model::correction::Edit;
+use crate::model::event::{Event, Fact};
+use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::member::{Joined, Member};
 
 /// A member with the number of the group where the sweep put it.
 type PlacedMember<'a> = (usize, &'a Member);

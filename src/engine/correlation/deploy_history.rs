@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use crate::engine::policy::environment;
 use crate::engine::{SweepKey, moment};
-use crate::model::event::{Change, Event, EventId, Fact};
+use crate::model::event::{Change, Event, Fact};
+use crate::model::id::EventId;
 
 /// How many turns of each line are kept however long ago they were.
 const TURNS: usize = 10;

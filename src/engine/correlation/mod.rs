@@ -19,12 +19,11 @@ use super::incident::id::{name_of, natural_number, number_of};
 use super::incident::signals;
 use super::policy::{environment, key};
 use super::{Policy, SweepKey, moment};
-use crate::model::Time;
-use crate::model::event::{
-    Alert, AlertStatus, ConditionState, Event, EventId, Fact, Subject, declared_subject,
-};
-use crate::model::incident::{IncidentId, Joined, Member};
-use crate::model::member::Members;
+use crate::model::event::{Alert, AlertStatus, ConditionState, Event, Fact};
+use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::identity::declared_subject;
+use crate::model::member::{Joined, Member, Members};
+use crate::model::time::Time;
 use deploy_history::DeployHistory;
 
 /// An incident while it is being put together: its members and what a placement asks of them.

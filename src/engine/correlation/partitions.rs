@@ -14,9 +14,10 @@ use crate::engine::ids::IdMap;
 use crate::engine::incident::id::{is_foreign, name_of, natural_number, number_of};
 use crate::engine::policy::unassigned_key;
 use crate::engine::{Policy, SweepKey, correlation, is_signal, moment};
+use crate::model::correction::Edit;
 use crate::model::directory::key;
-use crate::model::event::{Acknowledgement, Edit, Event, EventId, Fact, Subject};
-use crate::model::incident::IncidentId;
+use crate::model::event::{Acknowledgement, Event, Fact};
+use crate::model::id::{EventId, IncidentId, Subject};
 
 /// Where events, incidents and signals are.
 #[derive(Debug, Clone, Default)]

@@ -5,12 +5,16 @@ use crate::engine::ids::IdMap;
 use crate::engine::policy::{PRODUCTION, environment};
 use crate::expr::Root;
 use crate::expr::facts::Facts;
+use crate::model::correction::Edit;
 use crate::model::directory::Identities;
 use crate::model::event::{
-    ActorKind, Alert, DetectedBy, Edit, Event, EventId, Fact, Intervention, LabelSet, NearMiss,
-    Request, Severity,
+    ActorKind, Alert, DetectedBy, Event, Fact, Intervention, NearMiss, Request, Severity,
 };
-use crate::model::incident::{Incident, Member, Signal, SignalKind};
+use crate::model::id::EventId;
+use crate::model::incident::Incident;
+use crate::model::labels::LabelSet;
+use crate::model::member::Member;
+use crate::model::signal::{Signal, SignalKind};
 
 /// `incident`
 pub(crate) fn incident(
@@ -270,8 +274,8 @@ mod tests {
 
     use super::{ActorKind, Fact, Facts, Policy, Severity, SignalKind};
     use crate::engine::State;
-    use crate::model::Time;
     use crate::model::event::Event;
+    use crate::model::time::Time;
 
     fn unknown(facts: &Facts<'_>) -> String {
         facts.unknown().collect::<Vec<_>>().join(" ")

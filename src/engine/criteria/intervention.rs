@@ -14,9 +14,9 @@ use crate::engine::incident::signals;
 use crate::engine::opener;
 use crate::engine::policy::environment;
 use crate::expr::Truth;
-use crate::model::Time;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
-use crate::model::incident::SpanState;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
 use crate::rules::Criterion;
 
 /// What a step is called that brings an earlier revision back.

@@ -18,11 +18,13 @@ use super::incident::intervals;
 use super::{Policy, TrackedIncident, opener};
 use crate::expr::facts::{Facts, Scope};
 use crate::expr::{Expr, Truth};
-use crate::model::Time;
-use crate::model::event::{Event, EventId, Fact};
-use crate::model::incident::{
-    Factor, Incident, IncidentId, Measure, Outcome, Signal, SignalKind, SpanState, Unit, Verdict,
-};
+use crate::model::event::{Event, Fact};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::signal::{Signal, SignalKind};
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
+use crate::model::verdict::{Factor, Measure, Outcome, Unit, Verdict};
 use crate::rules::{Criterion, Test};
 use signal_classes::SignalClasses;
 

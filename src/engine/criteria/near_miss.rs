@@ -9,12 +9,15 @@ use crate::engine::announce::explanation;
 use crate::engine::incident::index::{RecurrenceKey, began, scopes};
 use crate::expr::Truth;
 use crate::expr::facts::Facts;
-use crate::model::Time;
-use crate::model::event::{Answer, ConditionState, EventId, Fact, Severity};
-use crate::model::incident::{
-    CriterionKind, Factor, Incident, IncidentId, Measure, Outcome, ReviewState, Signal, SpanState,
-    Unit, Verdict,
-};
+use crate::model::correction::Answer;
+use crate::model::event::{ConditionState, Fact, Severity};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
+use crate::model::signal::Signal;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
+use crate::model::verdict::{CriterionKind, Factor, Measure, Outcome, Unit, Verdict};
 use crate::rules::{Comparison, Criterion, Test};
 
 /// What was not seen for so long is new.

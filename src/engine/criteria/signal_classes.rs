@@ -8,8 +8,9 @@ use foldhash::HashMap;
 use super::expr_context;
 use crate::expr::Truth;
 use crate::expr::facts::Facts;
-use crate::model::incident::{Incident, Signal, Sort};
+use crate::model::incident::Incident;
 use crate::model::labels::LabelsOf;
+use crate::model::signal::{Signal, Sort};
 
 /// How many sorts are kept at hand.
 const AT_HAND: usize = 8;

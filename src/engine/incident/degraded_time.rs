@@ -4,9 +4,11 @@ use chrono::TimeDelta;
 
 use super::intervals::{Interval, inside, longest, most_within, runs, union};
 use crate::expr::Truth;
-use crate::model::Time;
-use crate::model::event::EventId;
-use crate::model::incident::{Phase, Signal, SpanState};
+use crate::model::id::EventId;
+use crate::model::lifecycle::Phase;
+use crate::model::signal::Signal;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
 
 /// The stretches that count, with both readings of what is unknown.
 #[derive(Debug, Clone, Default)]

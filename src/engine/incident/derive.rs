@@ -15,13 +15,15 @@ use crate::engine::{
     IncidentChanges, Policy, State, TrackedIncident, announce, criteria, moment, opener,
     unassigned_key,
 };
-use crate::model::Time;
 use crate::model::directory::Identities;
-use crate::model::event::{Event, EventId, Fact, Severity};
-use crate::model::incident::{
-    Decision, Incident, IncidentId, Joined, Member, Outcome, Phase, ReviewState, Signal,
-};
-use crate::model::member::Members;
+use crate::model::event::{Event, Fact, Severity};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::member::{Joined, Member, Members};
+use crate::model::signal::Signal;
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome};
 
 /// When to look at a stored incident again: at once, unless it is closed.
 pub(crate) fn due(incident: &Incident, now: Time) -> Option<Time> {

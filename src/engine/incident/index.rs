@@ -10,9 +10,11 @@ use crate::engine::announce::bundle::BundleLead;
 use crate::engine::criteria::near_miss;
 use crate::engine::criteria::near_miss::NearMissState;
 use crate::engine::opener;
-use crate::model::Time;
-use crate::model::event::{EventId, Fact};
-use crate::model::incident::{Incident, IncidentId, SpanState};
+use crate::model::event::Fact;
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
 
 /// When an incident was first made known, and which.
 pub(crate) type AnnouncementKey = (Time, IncidentId);

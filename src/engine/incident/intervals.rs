@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// A half-open stretch `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

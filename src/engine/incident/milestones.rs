@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
-use crate::model::event::{ActorKind, AlertStatus, Edit, Event, EventId, Fact, Subject};
-use crate::model::incident::{
-    Certainty, Member, Milestone, MilestoneKind, Milestones, Phase, Signal, SignalKind, Span,
-    SpanState,
-};
-use crate::model::member::Members;
+use crate::model::correction::Edit;
+use crate::model::event::{ActorKind, AlertStatus, Event, Fact};
+use crate::model::id::{EventId, Subject};
+use crate::model::lifecycle::Phase;
+use crate::model::member::{Member, Members};
+use crate::model::milestone::{Certainty, Milestone, MilestoneKind, Milestones};
+use crate::model::signal::{Signal, SignalKind};
+use crate::model::spans::{Span, SpanState};
+use crate::model::time::Time;
 
 /// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
 ///

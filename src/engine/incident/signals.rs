@@ -9,13 +9,15 @@ use foldhash::{HashMap, HashSet};
 use super::id::is_foreign;
 use crate::engine::Policy;
 use crate::engine::ids::IdMap;
-use crate::model::Time;
-use crate::model::event::{
-    Alert, AlertStatus, ConditionState, Edit, EndReason, Event, Fact, LabelSet, Severity, Subject,
-};
-use crate::model::incident::{Member, Signal, SignalKind, Sort, Span, SpanState};
+use crate::model::correction::Edit;
+use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity};
+use crate::model::id::Subject;
+use crate::model::labels::LabelSet;
+use crate::model::member::Member;
 use crate::model::settings::Maintenance;
-use crate::model::spans::Spans;
+use crate::model::signal::{Signal, SignalKind, Sort};
+use crate::model::spans::{Span, SpanState, Spans};
+use crate::model::time::Time;
 
 /// The signals of `members`, which are in order of time. Open stretches have no end.
 ///

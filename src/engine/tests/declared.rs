@@ -4,11 +4,17 @@ use chrono::TimeDelta;
 
 use super::{alert, at, only, pass, policy};
 use crate::engine::State;
+use crate::model::correction::Edit;
 use crate::model::event::{
-    AlertStatus, Declaration, Edit, EndReason, Event, Fact, Intervention, Note, Severity, Window,
-    declared_subject,
+    AlertStatus, Declaration, EndReason, Event, Fact, Intervention, Note, Severity, Window,
 };
-use crate::model::incident::{Certainty, IncidentId, Joined, Outcome, ReviewState, SpanState};
+use crate::model::id::IncidentId;
+use crate::model::identity::declared_subject;
+use crate::model::lifecycle::ReviewState;
+use crate::model::member::Joined;
+use crate::model::milestone::Certainty;
+use crate::model::spans::SpanState;
+use crate::model::verdict::Outcome;
 
 const NAME: &str = "pagerduty:P1";
 

@@ -11,15 +11,20 @@ mod shadows;
 use chrono::TimeDelta;
 
 use super::{Policy, State};
-use crate::model::Time;
+use crate::model::correction::{Answer, DismissReason, Edit, Review};
 use crate::model::event::{
-    Actor, ActorKind, Alert, AlertStatus, Answer, Declaration, DismissReason, Edit, EndReason,
-    Event, Fact, Intervention, Labels, Lapsed, Request, Review, Severity,
+    Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention,
+    Lapsed, Request, Severity,
 };
-use crate::model::incident::{
-    Decision, Incident, IncidentId, Joined, Outcome, Phase, ReviewState, SpanState,
-};
+use crate::model::id::IncidentId;
+use crate::model::incident::Incident;
+use crate::model::labels::Labels;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::member::Joined;
 use crate::model::settings::Service;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome};
 use crate::rules::parse;
 
 const RULES: &str = "

@@ -2,10 +2,12 @@
 
 use super::{alert, at, force_of, only};
 use crate::engine::{Policy, ServiceAliases, State};
+use crate::model::correction::Edit;
 use crate::model::directory::Who;
-use crate::model::event::{Actor, ActorKind, Edit, Event, Fact, Intervention};
-use crate::model::incident::{Incident, Outcome};
+use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention};
+use crate::model::incident::Incident;
 use crate::model::settings::{Hours, Person, Service};
+use crate::model::verdict::Outcome;
 
 const RULES: &str = "criteria: [{name: by-hand, on: intervention, at_least: 1, decision: hold}]";
 

@@ -10,11 +10,17 @@ use serde_json::{Value, json};
 use super::{alert, at, force_of, pass};
 use crate::engine::incident::id::natural_name;
 use crate::engine::{Policy, State, opener};
+use crate::model::correction::Edit;
 use crate::model::event::{
-    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, Edit, EndReason,
-    Event, EventId, Fact, Intervention, Labels, Lapsed, NearMiss, Note, Request, Severity, Window,
+    Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason,
+    Event, Fact, Intervention, Lapsed, NearMiss, Note, Request, Severity, Window,
 };
-use crate::model::incident::{Incident, IncidentId, Joined, Outcome, ReviewState};
+use crate::model::id::{EventId, IncidentId};
+use crate::model::incident::Incident;
+use crate::model::labels::Labels;
+use crate::model::lifecycle::ReviewState;
+use crate::model::member::Joined;
+use crate::model::verdict::Outcome;
 
 /// Every kind of criterion but near misses, which ask when others were made known.
 pub(crate) const RULES: &str = "
@@ -526,7 +532,7 @@ proptest! {
         let mut state = State::default();
         state.apply(events, &force_of(RULES), at(400));
         for signal in state.incidents().flat_map(|incident| &incident.signals) {
-            let ends = signal.spans.iter().map(|span| span.end.unwrap_or(crate::model::Time::MAX_UTC));
+            let ends = signal.spans.iter().map(|span| span.end.unwrap_or(crate::model::time::Time::MAX_UTC));
             prop_assert!(signal.spans.iter().zip(ends.clone()).all(|(span, end)| span.start <= end), "{:?}", signal.spans);
             prop_assert!(signal.spans.iter().skip(1).zip(ends).all(|(next, end)| end <= next.start), "{:?}", signal.spans);
         }

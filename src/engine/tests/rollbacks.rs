@@ -5,9 +5,11 @@ use proptest::prelude::{any, prop_assert_eq, proptest};
 
 use super::{State, alert, at, force_of, only, pass};
 use crate::engine::Policy;
-use crate::model::event::{Actor, ActorKind, Change, Event, EventId, Fact, Intervention};
-use crate::model::incident::{Incident, Outcome};
+use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention};
+use crate::model::id::EventId;
+use crate::model::incident::Incident;
 use crate::model::settings::Service;
+use crate::model::verdict::Outcome;
 use crate::rules::parse;
 
 const BY_HAND: &str = "criteria: [{name: by-hand, on: intervention, where: intervention.should_be_automatic, decision: suggest}, {name: all, on: intervention, at_least: 9, decision: suggest}]";

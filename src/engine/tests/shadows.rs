@@ -5,8 +5,11 @@ use proptest::prelude::{prop_assert_eq, proptest};
 use super::properties::{difference, history};
 use super::{alert, answer, at, force_of, only, pass, request};
 use crate::engine::{Policy, State};
-use crate::model::event::{Answer, DismissReason, Event, Fact, NearMiss, Severity};
-use crate::model::incident::{Decision, Incident, Outcome, Phase, ReviewState};
+use crate::model::correction::{Answer, DismissReason};
+use crate::model::event::{Event, Fact, NearMiss, Severity};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::verdict::{Decision, Outcome};
 
 const LIVE: &str = "
   - {name: outage, on: outage, decision: hold}

@@ -3,9 +3,13 @@
 use super::human;
 use crate::http::format;
 use crate::http::format::Badge;
-use crate::model::Time;
-use crate::model::event::{Fact, LabelSet};
-use crate::model::incident::{Incident, MilestoneKind, Signal, SignalKind, Span, SpanState};
+use crate::model::event::Fact;
+use crate::model::incident::Incident;
+use crate::model::labels::LabelSet;
+use crate::model::milestone::MilestoneKind;
+use crate::model::signal::{Signal, SignalKind};
+use crate::model::spans::{Span, SpanState};
+use crate::model::time::Time;
 
 /// The drawing is so wide in its own units; it is stretched to the page.
 const WIDTH: i64 = 1000;

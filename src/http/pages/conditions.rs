@@ -6,8 +6,8 @@ use super::{Tab, show};
 use crate::app::conditions::status::Shown;
 use crate::http::format;
 use crate::http::format::Badge;
-use crate::model::Time;
 use crate::model::event::ConditionState;
+use crate::model::time::Time;
 
 /// What the page shows.
 pub(crate) struct View {
@@ -57,7 +57,7 @@ mod tests {
     use super::{ConditionState, Shown, Source, View, render};
     use crate::app::conditions::status::ConditionStatus;
     use crate::http::pages::sample;
-    use crate::model::event::Labels;
+    use crate::model::labels::Labels;
 
     #[test]
     fn what_is_left_out_and_what_is_in_the_way_is_seen() {

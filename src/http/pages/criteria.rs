@@ -6,8 +6,8 @@ use askama::Template;
 
 use super::{Tab, show};
 use crate::http::format;
-use crate::model::Time;
-use crate::model::event::DismissReason;
+use crate::model::correction::DismissReason;
+use crate::model::time::Time;
 use crate::trial::precision::{Precision, Record};
 
 /// What the page shows.

@@ -5,10 +5,12 @@ use askama::Template;
 use super::{Notice, Tab, show};
 use crate::app::people::on_call::Shown;
 use crate::http::format;
-use crate::model::Time;
-use crate::model::event::{AlertStatus, Event, Fact, LabelSet, Severity};
-use crate::model::incident::{Decision, Incident, Outcome, Verdict};
+use crate::model::event::{AlertStatus, Event, Fact, Severity};
+use crate::model::incident::Incident;
+use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome, Verdict};
 
 /// What the page shows.
 pub(crate) struct View<'a> {
@@ -196,8 +198,8 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::{LastAlert, View, closest, render};
     use crate::http::pages::sample;
-    use crate::model::incident::{Decision, Outcome};
     use crate::model::settings::LabelNames;
+    use crate::model::verdict::{Decision, Outcome};
 
     #[test]
     fn the_last_alert_says_which_labels_were_read() {

@@ -10,12 +10,17 @@ use super::{Notice, Tab, show};
 use crate::app::conditions::plots::Picture;
 use crate::http::format;
 use crate::http::format::Names;
-use crate::model::Time;
 use crate::model::directory::key;
-use crate::model::event::{ActorKind, Event, EventId, Fact, Subject};
-use crate::model::incident::{Incident, Joined, Milestone, MilestoneKind, ReviewState, Verdict};
+use crate::model::event::{ActorKind, Event, Fact};
+use crate::model::id::{EventId, Subject};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::ReviewState;
+use crate::model::member::Joined;
+use crate::model::milestone::{Milestone, MilestoneKind};
 use crate::model::on_call::Duty;
 use crate::model::postmortem::Postmortem;
+use crate::model::time::Time;
+use crate::model::verdict::Verdict;
 
 /// Parts offered to be moved at the most.
 const PARTS: usize = 100;
@@ -208,7 +213,8 @@ mod tests {
     use crate::http::pages::{Notice, sample};
     use crate::model::directory::Identities;
     use crate::model::event::{Fact, Link, Note};
-    use crate::model::incident::{Incident, ReviewState};
+    use crate::model::incident::Incident;
+    use crate::model::lifecycle::ReviewState;
 
     fn page(incident: &Incident) -> String {
         with_pictures(incident, &[])

@@ -7,8 +7,8 @@ use crate::app::ledger::Row;
 use crate::http::format;
 use crate::http::format::Names;
 use crate::model::directory::{Identities, Who};
-use crate::model::incident::{Decision, Verdict};
 use crate::model::ledger::LedgerEntry;
+use crate::model::verdict::{Decision, Verdict};
 
 /// What the page shows.
 pub(crate) struct View<'a> {

@@ -4,7 +4,7 @@ use askama::Template;
 
 use super::{Tab, show};
 use crate::app::people::maintenance::Planned;
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// What the page shows. Fields of `POST /maintenance`: `service`, `from`, `to` (UTC), `why`.
 #[derive(Debug, Clone)]

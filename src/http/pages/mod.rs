@@ -30,7 +30,7 @@ use std::fmt;
 use askama::Template;
 use askama::filters::HtmlSafe;
 
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// The style sheet, `text/css; charset=utf-8`.
 pub(crate) const STYLE: &str = include_str!("../style.css");

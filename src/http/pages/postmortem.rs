@@ -7,7 +7,8 @@ use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
 use super::{Tab, show};
 use crate::http::format;
-use crate::model::postmortem::{Meeting, Postmortem};
+use crate::model::meeting::Meeting;
+use crate::model::postmortem::Postmortem;
 
 /// What the page shows.
 pub(crate) struct View<'a> {

@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::{Tab, show};
 use crate::http::format;
-use crate::model::postmortem::{Meeting, Postmortem};
+use crate::model::meeting::Meeting;
+use crate::model::postmortem::Postmortem;
 
 /// What the page shows.
 pub(crate) struct View<'a> {

@@ -7,7 +7,7 @@ use askama::Template;
 
 use super::{Notice, Tab, show};
 use crate::http::format::Badge;
-use crate::model::Time;
+use crate::model::time::Time;
 use crate::store::quarantine::QuarantineState;
 
 /// Bytes of text shown at the most.

@@ -3,8 +3,9 @@
 use chrono_tz::Tz;
 
 use crate::http::format::REASONS;
-use crate::model::Time;
-use crate::model::incident::{Incident, Phase, ReviewState};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::time::Time;
 
 /// The meeting that accepting would call.
 #[derive(Debug, Clone)]
@@ -85,7 +86,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::form;
     use crate::http::pages::sample;
-    use crate::model::incident::{Phase, ReviewState};
+    use crate::model::lifecycle::{Phase, ReviewState};
 
     #[test]
     fn the_button_says_what_accepting_does() {

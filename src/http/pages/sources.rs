@@ -7,8 +7,8 @@ use super::{Tab, human, show};
 use crate::app::intake::source_status;
 use crate::app::intake::source_status::{SourceShown, Speaks};
 use crate::config::{Auth, SilentAfter, SourceAuth};
-use crate::model::Time;
 use crate::model::source::SourceKind;
+use crate::model::time::Time;
 use crate::store::quarantine::Waiting;
 
 /// What the page shows.

@@ -6,8 +6,9 @@ use super::review;
 use super::review::{Form, Invitation};
 use super::{Notice, Tab, show};
 use crate::http::format;
-use crate::model::Time;
-use crate::model::incident::{Incident, Phase};
+use crate::model::incident::Incident;
+use crate::model::lifecycle::Phase;
+use crate::model::time::Time;
 
 /// What the page shows.
 pub(crate) struct View<'a> {

@@ -8,10 +8,10 @@ use serde_json::json;
 
 use super::{Answers, Held, Listing, Looked, Moment};
 use crate::ingest::{alertmanager, time};
-use crate::model::Time;
 use crate::model::event::{Event, Fact};
-use crate::model::incident::IncidentId;
+use crate::model::id::IncidentId;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 fn at(text: &str) -> Time {
     time::parse(&format!("2026-11-23T{text}Z")).unwrap()

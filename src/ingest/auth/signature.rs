@@ -15,8 +15,8 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::ingest::message::Headers;
-use crate::model::Time;
 use crate::model::source::Signing;
+use crate::model::time::Time;
 
 /// How far the time of a signature may be from ours, either way, in seconds: what Slack and Standard Webhooks ask of receivers.
 /// Grafana leaves it to us.

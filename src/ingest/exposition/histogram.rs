@@ -1,6 +1,6 @@
 //! What the buckets, the count and the sum of one histogram of OpenMetrics must agree on.
 
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 
 use super::line::Line;
 use super::number;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 
 use super::cursor::{Cursor, Misread};
 use super::number;

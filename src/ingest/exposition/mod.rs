@@ -24,8 +24,8 @@ mod text;
 
 use memchr::memchr;
 
-use crate::model::Time;
 use crate::model::sample::Sample;
+use crate::model::time::Time;
 
 use super::metric_filter::Wanted;
 use comment::Comment;

@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 
 use super::comment::{Comment, Type};
 use super::cursor::Misread;

@@ -9,8 +9,8 @@ use proptest::test_runner::TestCaseError;
 
 use super::{Format, MOST_LABELS, PageFault, check as check_page, read};
 use crate::ingest::metric_filter::Wanted;
-use crate::model::Time;
 use crate::model::sample::{Sample, is_stale};
+use crate::model::time::Time;
 
 const TEXT: Format = Format::Text;
 const OPEN: Format = Format::OpenMetrics;
@@ -626,7 +626,7 @@ proptest! {
         value: f64,
         millis in option::of(0_i64..4_000_000_000_000),
     ) {
-        let labels: crate::model::event::Labels = labels.into_iter().filter(|(name, _)| name != "__name__").collect();
+        let labels: crate::model::labels::Labels = labels.into_iter().filter(|(name, _)| name != "__name__").collect();
         let at = millis.map_or_else(now, |millis| Time::from_timestamp_millis(millis).unwrap());
         let samples: Vec<Sample> = names.into_iter().map(|name| Sample { name, labels: labels.clone(), at, value }).collect();
         let page = print(&samples, TEXT);

@@ -28,8 +28,8 @@ use super::header_filter;
 use super::message::Headers;
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, not_readable};
 use crate::expr::json::{Failure, Formula, Given};
-use crate::model::Time;
 use crate::model::event::Event;
+use crate::model::time::Time;
 
 pub(crate) use compile::{Line, MapFault, compile, keys};
 

@@ -5,9 +5,9 @@ use serde_json::{Map, Value};
 
 use super::{Place, written};
 use crate::ingest::{MemberFault, Start, alert_payload, events, json_fields, time};
-use crate::model::Time;
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 const TIMES: [&str; 4] = ["occurred_at", "starts_at", "ends_at", "since"];
 const LINES: [&str; 15] = [

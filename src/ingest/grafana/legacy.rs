@@ -16,7 +16,8 @@ use serde_json::Value;
 use crate::ingest::json_fields;
 use crate::ingest::json_fields::Told;
 use crate::ingest::{IngestFault, MemberFault, Message, Reading, Reported, Start};
-use crate::model::event::{AlertStatus, EndReason, Labels};
+use crate::model::event::{AlertStatus, EndReason};
+use crate::model::labels::Labels;
 
 /// Matching series that are told at the most.
 const MATCHES: usize = 10;

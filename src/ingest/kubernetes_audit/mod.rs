@@ -33,9 +33,9 @@ use super::json_fields::line;
 use super::{
     IngestFault, MemberFault, Message, Reading, begins, found, not_readable, service_mapping, time,
 };
-use crate::model::Time;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::source::Naming;
+use crate::model::time::Time;
 
 /// Longer objects are not looked into: what people do by hand is small, and a parsed object takes many times its text.
 const LONGEST: usize = 256 * 1024;

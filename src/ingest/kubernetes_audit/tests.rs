@@ -4,10 +4,10 @@ use serde_json::{Value, json};
 
 use super::{Reading, webhook};
 use crate::ingest::message::{Headers, Message};
-use crate::model::Time;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::settings::LabelNames;
 use crate::model::source::Naming;
+use crate::model::time::Time;
 
 fn read_as(body: &[u8], naming: &Naming) -> Result<Reading, crate::ingest::IngestFault> {
     let (names, headers) = (LabelNames::default(), Headers::default());

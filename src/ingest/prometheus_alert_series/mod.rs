@@ -18,11 +18,10 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::labels;
-use crate::model::Time;
-use crate::model::event::{
-    Alert, AlertStatus, EndReason, Event, Fact, LabelSet, Labels, Lapsed, NearMiss, Severity,
-};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Lapsed, NearMiss, Severity};
+use crate::model::labels::{LabelSet, Labels};
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// How far it must have come, as a share of its `for`, to have nearly fired.
 const NEARLY: f64 = 0.5;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::{Memory, Rule};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// So many steps from one evaluation to the next are needed to know how long one is.
 const KNOWN_BY: usize = 4;

@@ -3,9 +3,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::TimeDelta;
 
 use super::{Memory, Reader, Recalled, Rule};
-use crate::model::Time;
-use crate::model::event::{Event, Fact, Labels};
+use crate::model::event::{Event, Fact};
+use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 /// The instant `seconds` and 418 ms after a whole minute: evaluations have their own beat.
 fn at(seconds: i64) -> Time {

@@ -19,7 +19,7 @@ use chrono::DateTime;
 use prost::Message;
 
 use super::metric_filter::Wanted;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 use crate::model::sample::Sample;
 use wire::{Broken, Fields};
 

@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::ingest::json_fields;
 use crate::ingest::json_fields::{Told, at, fault, line, need, prose, text, word};
 use crate::ingest::{MemberFault, Message, Reading, Reported, Start, labels, tags, time};
-use crate::model::Time;
-use crate::model::event::{AlertStatus, EndReason, Fact, LabelSet, Labels, Link, Note, Severity};
+use crate::model::event::{AlertStatus, EndReason, Fact, Link, Note, Severity};
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
 
 /// Dimensions that name what people call a service, where the source's `labels` name none of the alarm's.
 const SERVICES: [&str; 3] = ["ServiceName", "FunctionName", "ApiName"];

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::ingest::{IngestFault, begins, not_readable, time};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// How many envelopes one body may hold. A function gets one at a time.
 const MOST: usize = 100;

@@ -14,7 +14,7 @@ use url::Url;
 use x509_cert::Certificate;
 
 use super::envelope::{Envelope, Kind};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// How old a message may be: SNS tries for an hour at the most.
 const FRESH: TimeDelta = TimeDelta::hours(1);

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::envelope::{Envelope, envelopes};
 use super::signature::{Doubt, canonical, certificate_url, subscribe_url, verify};
-use crate::model::Time;
+use crate::model::time::Time;
 
 /// Signed by the key of a certificate made for these tests, which is in no use.
 const SIGNED: &str = include_str!("tests/signed.json");

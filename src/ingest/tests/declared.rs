@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use crate::ingest::dispatch::{Reader, kept, read};
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{IngestFault, Reading, slack};
-use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::settings::LabelNames;
 use crate::model::source::{Declares, Naming, SourceKind};
+use crate::model::time::Time;
 
 fn told(reader: &Reader, body: &[u8], now: &str) -> Result<Reading, IngestFault> {
     let (headers, names) = (Headers::default(), LabelNames::default());

@@ -9,9 +9,9 @@ use std::fmt::Write;
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
 use super::{IngestFault, Reading, Start, alertmanager, events, people, prometheus, time};
-use crate::model::Time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 const GROUP: &[u8] =
     include_bytes!("../../../tests/payloads/alertmanager/lab_group_two_firing.json");

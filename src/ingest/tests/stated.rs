@@ -3,9 +3,9 @@
 
 use super::{EVERY_KIND, alert, at, given, now, told};
 use crate::ingest::{IngestFault, events, people};
-use crate::model::Time;
 use crate::model::event::{Event, Severity};
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 
 #[test]
 fn every_kind_of_event_can_be_sent() {

@@ -2,7 +2,7 @@
 
 use super::{SHIPPED, load};
 use crate::model::event::{ConditionState, Severity};
-use crate::model::incident::Decision;
+use crate::model::verdict::Decision;
 use crate::rules::{Comparison, Criterion, RuleSet, Test, Threshold};
 
 fn rules(text: &str) -> RuleSet {

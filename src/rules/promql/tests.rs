@@ -1,5 +1,5 @@
 use super::{Arithmetic, Fold, Groups, Query, understand};
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 
 fn query(text: &str) -> Query {
     let understood = understand(text);

@@ -7,9 +7,10 @@ use serde::Deserialize;
 use super::{AlertTold, Samples, ScenarioEvent, Told, series};
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy,
-    EndReason, Intervention, Labels, NearMiss, Note, Request, Severity,
+    EndReason, Intervention, NearMiss, Note, Request, Severity,
 };
 use crate::model::fault::{Fault, nearest};
+use crate::model::labels::Labels;
 use crate::rules::Seconds;
 use crate::yaml;
 use crate::yaml::{Duration, Node, Spanned, Value};

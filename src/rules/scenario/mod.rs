@@ -8,13 +8,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::{RuleSet, Seconds};
-use crate::model::Time;
 use crate::model::event::{
     Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact,
-    Intervention, LabelSet, Labels, NearMiss, Note, Request,
+    Intervention, NearMiss, Note, Request,
 };
 use crate::model::fault::{Fault, nearest};
-use crate::model::incident::{Decision, Outcome};
+use crate::model::labels::{LabelSet, Labels};
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome};
 use crate::yaml;
 use crate::yaml::{Duration, Node, Position, Spanned, Value};
 

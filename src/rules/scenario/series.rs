@@ -1,8 +1,8 @@
 //! `samples:` of a scenario: the values of a condition's query, in the notation of promtool's unit tests.
 
 use super::Samples;
-use crate::model::event::Labels;
 use crate::model::fault::Fault;
+use crate::model::labels::Labels;
 use crate::yaml::Spanned;
 
 /// More values than any scenario needs; a few letters must not fill the memory.

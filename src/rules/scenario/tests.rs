@@ -3,9 +3,9 @@
 use chrono::{TimeDelta, TimeZone, Utc};
 
 use super::{Scenario, ScenarioFile, parse};
-use crate::model::Time;
 use crate::model::event::{AlertStatus, Condition, ConditionState, Event, Fact, Severity};
-use crate::model::incident::{Decision, Outcome};
+use crate::model::time::Time;
+use crate::model::verdict::{Decision, Outcome};
 
 fn origin() -> Time {
     Utc.with_ymd_and_hms(2026, 1, 5, 9, 0, 0).unwrap()

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 use super::{at, incident, note, record};
-use crate::model::incident::Phase;
+use crate::model::lifecycle::Phase;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
 use crate::store::log::{Beside, NewRecord, Raw};
@@ -171,7 +171,7 @@ fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
     file.execute_batch("create table migration (version bigint primary key, hash text not null, applied_at bigint not null)").unwrap();
     for step in STEPS.iter().filter(|step| step.version < 4) {
         file.execute_batch(step.text).unwrap();
-        let hash = crate::model::event::hex(step.text, 32);
+        let hash = crate::model::id::hex(step.text, 32);
         file.execute(
             "insert into migration (version, hash, applied_at) values (?1, ?2, 0)",
             (step.version, hash),

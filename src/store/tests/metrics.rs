@@ -2,10 +2,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{apply, at, incident, note, record};
-use crate::model::event::{Labels, Severity, hex};
-use crate::model::incident::{Incident, IncidentId, Phase, Signal, SignalKind, Sort};
+use crate::model::event::Severity;
+use crate::model::id::{IncidentId, hex};
+use crate::model::incident::Incident;
+use crate::model::labels::Labels;
+use crate::model::lifecycle::Phase;
 use crate::model::plot::Plot;
 use crate::model::sample::{STALE, Sample};
+use crate::model::signal::{Signal, SignalKind, Sort};
 use crate::store::apply::Changes;
 use crate::store::condition_state::{Memory, Remembered};
 use crate::store::error::StoreError;

@@ -18,17 +18,19 @@ use super::incident::IncidentFilter;
 use super::ledger::LedgerFilter;
 use super::log::{Beside, NewRecord};
 use super::testbed::stores;
-use crate::model::Time;
-use crate::model::event::{
-    Alert, AlertStatus, EndReason, Event, Fact, Labels, Note, Severity, Subject,
-};
-use crate::model::incident::{
-    Decision, Incident, IncidentId, Joined, Member, Milestones, Phase, ReviewState,
-};
+use crate::model::delivery::{Action, Delivery};
+use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Note, Severity};
+use crate::model::id::{IncidentId, PostmortemId, Subject};
+use crate::model::incident::Incident;
+use crate::model::labels::Labels;
 use crate::model::ledger::{Became, LedgerEntry};
-use crate::model::postmortem::{
-    Action, Delivery, Meeting, Postmortem, PostmortemId, PostmortemStatus,
-};
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::meeting::Meeting;
+use crate::model::member::{Joined, Member};
+use crate::model::milestone::Milestones;
+use crate::model::postmortem::{Postmortem, PostmortemStatus};
+use crate::model::time::Time;
+use crate::model::verdict::Decision;
 
 fn at(seconds: i64) -> Time {
     Time::from_timestamp(1_800_000_000 + seconds, 0).unwrap()

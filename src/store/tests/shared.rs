@@ -2,9 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{alert, apply, at, delivery, due, incident, note, record};
-use crate::model::event::Subject;
-use crate::model::incident::{Incident, IncidentId, Joined, Member, Phase};
+use crate::model::id::{IncidentId, Subject};
+use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
+use crate::model::lifecycle::Phase;
+use crate::model::member::{Joined, Member};
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
 use crate::store::log::{Beside, NewRecord};

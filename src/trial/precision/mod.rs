@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::model::event::{Answer, DismissReason};
-use crate::model::incident::{
-    CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, Verdict,
-};
+use crate::model::correction::{Answer, DismissReason};
+use crate::model::id::IncidentId;
 use crate::model::ledger::{Became, LedgerEntry, Ledgered};
+use crate::model::lifecycle::Phase;
+use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Verdict};
 use crate::rules::Criterion;
 use proportion::Share;
 

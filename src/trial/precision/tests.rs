@@ -3,14 +3,16 @@
 use chrono::TimeDelta;
 
 use super::{Precision, Record, Tally};
-use crate::model::Time;
-use crate::model::event::{Answer, DismissReason, Severity, SnoozeUntil};
-use crate::model::incident::{
-    Announced, CriterionKind, Decision, IncidentId, Measure, Milestones, Outcome, ReviewState,
-    Reviewed, Unit, Verdict,
-};
+use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
+use crate::model::event::Severity;
+use crate::model::id::{IncidentId, PostmortemId};
+use crate::model::incident::{Announced, Reviewed};
 use crate::model::ledger::{Filed, LedgerEntry, Ledgered};
-use crate::model::postmortem::{PostmortemId, PostmortemStatus};
+use crate::model::lifecycle::ReviewState;
+use crate::model::milestone::Milestones;
+use crate::model::postmortem::PostmortemStatus;
+use crate::model::time::Time;
+use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit, Verdict};
 use crate::rules::parse;
 
 fn at(minutes: i64) -> Time {

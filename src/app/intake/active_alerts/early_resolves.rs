@@ -4,8 +4,8 @@ use chrono::TimeDelta;
 
 use super::Sights;
 use super::row::LabelsKey;
-use crate::model::Time;
 use crate::model::event::{AlertStatus, Event, Fact};
+use crate::model::time::Time;
 
 /// How long an end that found nothing on waits for its beginning, which its sender may have to send again.
 const EARLY: TimeDelta = TimeDelta::hours(1);

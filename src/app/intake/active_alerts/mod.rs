@@ -15,8 +15,10 @@ use hashbrown::HashTable;
 use siphasher::sip128::SipHasher13;
 
 use crate::ingest::AlertRef;
-use crate::model::Time;
-use crate::model::event::{Alert, AlertStatus, Event, Fact, LabelSet, Subject};
+use crate::model::event::{Alert, AlertStatus, Event, Fact};
+use crate::model::id::Subject;
+use crate::model::labels::LabelSet;
+use crate::model::time::Time;
 use crate::store::Store;
 use row::{
     Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, ending, episode_hash, micros, mixed, time,
@@ -629,10 +631,10 @@ mod tests {
     use chrono::TimeDelta;
 
     use super::{AlertRef, NEVER, Sight, Sights, TOLD_AT_ONCE, UNSTATED_LEASE};
-    use crate::model::Time;
-    use crate::model::event::{
-        Alert, AlertStatus, EndReason, Event, Fact, Labels, Severity, Subject,
-    };
+    use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
+    use crate::model::id::Subject;
+    use crate::model::labels::Labels;
+    use crate::model::time::Time;
 
     fn at(seconds: i64) -> Time {
         Time::UNIX_EPOCH + TimeDelta::seconds(seconds)

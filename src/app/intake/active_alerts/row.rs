@@ -2,8 +2,9 @@
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
-use crate::model::event::{Event, Fact, Lapsed, Subject};
+use crate::model::event::{Event, Fact, Lapsed};
+use crate::model::id::Subject;
+use crate::model::time::Time;
 
 /// A webhook has no lease. Its sender repeats firing alerts, daily at the least by any usual `repeat_interval`.
 pub(crate) const UNSTATED_LEASE: TimeDelta = TimeDelta::hours(25);

@@ -10,8 +10,8 @@ use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::config::Source;
 use crate::ingest::message::{Headers, Message};
-use crate::model::Time;
 use crate::model::settings::LabelNames;
+use crate::model::time::Time;
 use crate::store::Store;
 
 const SIGNED: &str = include_str!("../../../ingest/sns/tests/signed.json");

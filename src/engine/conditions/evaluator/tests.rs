@@ -4,9 +4,10 @@ use chrono::TimeDelta;
 
 use super::{ConditionEvaluator, QueryResult};
 use crate::engine::{Policy, State};
-use crate::model::Time;
-use crate::model::event::{Event, Fact, Labels};
-use crate::model::incident::SpanState;
+use crate::model::event::{Event, Fact};
+use crate::model::labels::Labels;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
 use crate::rules::{ConditionRule, RuleSet, parse};
 
 fn rules(more: &str) -> RuleSet {

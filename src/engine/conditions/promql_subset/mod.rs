@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use chrono::TimeDelta;
 
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 use crate::model::sample::{Sample, is_stale};
+use crate::model::time::Time;
 use crate::rules::promql::{Arithmetic, Fold, Query, Selector};
 
 /// How long a sample stands for its series while nothing newer is known: what Prometheus calls lookback.

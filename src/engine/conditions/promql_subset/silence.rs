@@ -6,9 +6,9 @@ use chrono::TimeDelta;
 
 use super::{LE, LOOKBACK, PACED, SampleBuffer, UP, last};
 use crate::engine::conditions::evaluator::QueryResult;
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 use crate::model::sample::is_stale;
+use crate::model::time::Time;
 use crate::rules::promql::Query;
 
 /// Whose series it is: of the target that `job` and `instance` name, or its own where it has not both.

@@ -2,9 +2,9 @@ use chrono::TimeDelta;
 
 use super::{LOOKBACK, MOST_SERIES, SampleBuffer};
 use crate::engine::conditions::evaluator::QueryResult;
-use crate::model::Time;
-use crate::model::event::Labels;
+use crate::model::labels::Labels;
 use crate::model::sample::{STALE, Sample};
+use crate::model::time::Time;
 use crate::rules::promql::understand;
 
 fn at(seconds: i64) -> Time {

@@ -3,8 +3,9 @@
 use chrono::TimeDelta;
 
 use super::{AlertPhase, ConditionIdentity, Observation, SeriesStateMachine};
-use crate::model::Time;
-use crate::model::event::{ConditionState, Fact, Labels, Severity};
+use crate::model::event::{ConditionState, Fact, Severity};
+use crate::model::labels::Labels;
+use crate::model::time::Time;
 use crate::rules::{ConditionRule, parse};
 
 /// A condition that is degraded above 2 and evaluated every minute, and what else is given.

@@ -12,20 +12,25 @@ use super::{
 };
 use crate::app::people::on_call::Shown;
 use crate::http::format::Names;
-use crate::model::Time;
 use crate::model::directory::{Identities, Who};
 use crate::model::event::{
-    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, EventId, Fact,
-    Intervention, Labels, Link, Note, Severity, Subject,
+    Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, Fact,
+    Intervention, Link, Note, Severity,
 };
-use crate::model::incident::{
-    Announced, Certainty, CriterionKind, Decision, Incident, IncidentId, Joined, Measure, Member,
-    Milestone, Milestones, Outcome, Phase, ReviewState, Signal, SignalKind, Sort, Span, SpanState,
-    Unit, Verdict,
-};
+use crate::model::id::{EventId, IncidentId, PostmortemId, Subject};
+use crate::model::incident::{Announced, Incident};
+use crate::model::labels::Labels;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::meeting::{Attendee, Meeting};
+use crate::model::member::{Joined, Member};
+use crate::model::milestone::{Certainty, Milestone, Milestones};
 use crate::model::on_call::{Duty, OnCall, OnDuty};
-use crate::model::postmortem::{Attendee, Meeting, Postmortem, PostmortemId, PostmortemStatus};
+use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::{Hours, LabelNames, Person};
+use crate::model::signal::{Signal, SignalKind, Sort};
+use crate::model::spans::{Span, SpanState};
+use crate::model::time::Time;
+use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit, Verdict};
 use crate::store::quarantine::{QuarantineState, Waiting};
 
 /// So many seconds after 10:02 on 23 November 2026.

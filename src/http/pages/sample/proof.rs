@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use super::{at, incident, meeting, postmortem};
 use crate::app::ledger::Row;
 use crate::http::pages::ledger::{Entered, View};
+use crate::model::correction::{Answer, DismissReason};
 use crate::model::directory::Who;
-use crate::model::event::{Answer, DismissReason};
-use crate::model::incident::{
-    CriterionKind, Decision, IncidentId, Measure, Outcome, Phase, ReviewState, Reviewed, Unit,
-};
+use crate::model::id::IncidentId;
+use crate::model::incident::Reviewed;
 use crate::model::ledger::{Became, Booked, Filed, LedgerEntry, Ledgered};
+use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::postmortem::PostmortemStatus;
+use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit};
 use crate::trial::precision::{Closest, Held, Missed, Precision, Record, Suggested};
 
 fn entry() -> LedgerEntry {

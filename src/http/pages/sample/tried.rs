@@ -8,7 +8,8 @@ use crate::app::backtest::jobs::{Job, State, Wanted};
 use crate::http::pages::backtests::{Entered, View};
 use crate::http::pages::{backtest, backtests};
 use crate::model::event::RuleFile;
-use crate::model::incident::{Decision, IncidentId};
+use crate::model::id::IncidentId;
+use crate::model::verdict::Decision;
 use crate::trial::backtest::{Case, Counted};
 use crate::trial::comparison::{Compared, Report, Shift, Tally};
 

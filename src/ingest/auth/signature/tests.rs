@@ -6,8 +6,8 @@ use chrono::TimeZone;
 
 use super::{Once, Refusal, Signature, mac};
 use crate::ingest::message::Headers;
-use crate::model::Time;
 use crate::model::source::Signing;
+use crate::model::time::Time;
 
 const NOW: i64 = 1_800_000_000;
 
