@@ -21,8 +21,8 @@
 
 use std::alloc::System;
 
-use afterword::ingest::metric_filter::Wanted;
-use afterword::ingest::remote_write::{Written, read};
+use afterword::ingest::metric_filter::MetricFilter;
+use afterword::ingest::remote_write::{ReceivedSamples, read};
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use prost::Message;
@@ -80,7 +80,7 @@ fn one_in_a_thousand(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn all(bencher: Bencher<'_, '_>) {
-    let (body, wanted) = (body(OFFERED), Wanted::all());
+    let (body, wanted) = (body(OFFERED), MetricFilter::all());
     bencher
         .counter(ItemsCount::new(OFFERED))
         .bench_local(|| taken(black_box(&body), &wanted));
@@ -115,7 +115,7 @@ fn unpacked_into_kept_memory(bencher: Bencher<'_, '_>) {
 }
 
 #[expect(clippy::unwrap_used, reason = "a panic is how a benchmark fails")]
-fn taken(body: &[u8], wanted: &Wanted) -> Written {
+fn taken(body: &[u8], wanted: &MetricFilter) -> ReceivedSamples {
     read(body, wanted, LIMIT).unwrap()
 }
 
@@ -130,7 +130,7 @@ fn decoded(body: &[u8]) -> WriteRequest {
 }
 
 /// 50 names, `present` of which are in a request.
-fn wanted(present: usize) -> Wanted {
+fn wanted(present: usize) -> MetricFilter {
     let names: Vec<_> = (0..50)
         .map(|number| {
             if number < present {
@@ -140,7 +140,7 @@ fn wanted(present: usize) -> Wanted {
             }
         })
         .collect();
-    Wanted::these(names.iter().map(String::as_str))
+    MetricFilter::these(names.iter().map(String::as_str))
 }
 
 fn metric(number: usize) -> String {

@@ -21,7 +21,7 @@
 use std::fmt::Write as _;
 
 use afterword::ingest::exposition::{Format, read};
-use afterword::ingest::metric_filter::Wanted;
+use afterword::ingest::metric_filter::MetricFilter;
 use afterword::model::time::Time;
 use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
@@ -90,7 +90,7 @@ fn page(format: Format) -> String {
 }
 
 /// Twenty names, of which the page has `hits`.
-fn wanted(hits: usize) -> Wanted {
+fn wanted(hits: usize) -> MetricFilter {
     let names: Vec<String> = (0..20)
         .map(|place| {
             if place < hits {
@@ -100,7 +100,7 @@ fn wanted(hits: usize) -> Wanted {
             }
         })
         .collect();
-    Wanted::these(names.iter().map(String::as_str))
+    MetricFilter::these(names.iter().map(String::as_str))
 }
 
 fn lines_of(page: &str) -> ItemsCount {
@@ -115,7 +115,7 @@ fn lines(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &Wanted) {
+fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &MetricFilter) {
     let page = page(format);
     bencher.counter(lines_of(&page)).bench_local(|| {
         read(
@@ -142,7 +142,7 @@ fn ours_openmetrics(bencher: Bencher<'_, '_>, hits: usize) {
 
 #[divan::bench(sample_count = 20)]
 fn ours_all(bencher: Bencher<'_, '_>) {
-    bench(bencher, Format::Text, &Wanted::all());
+    bench(bencher, Format::Text, &MetricFilter::all());
 }
 
 #[divan::bench(sample_count = 5, sample_size = 1)]

@@ -2,7 +2,7 @@
 #![no_main]
 
 use afterword::ingest::remote_write::read;
-use afterword::ingest::metric_filter::Wanted;
+use afterword::ingest::metric_filter::MetricFilter;
 use libfuzzer_sys::fuzz_target;
 
 /// Large enough for any input of the fuzzer, small enough to be met by headers that lie.
@@ -11,8 +11,8 @@ const LIMIT: usize = 1 << 20;
 fuzz_target!(|bytes: &[u8]| {
     let packed = snap::raw::Encoder::new().compress_vec(bytes).expect("the fuzzer's inputs are short");
     for body in [bytes, &packed] {
-        let all = read(body, &Wanted::all(), LIMIT);
-        let few = read(body, &Wanted::these(["up"]), LIMIT);
+        let all = read(body, &MetricFilter::all(), LIMIT);
+        let few = read(body, &MetricFilter::these(["up"]), LIMIT);
         // Too much for all may be little enough for few; any other fault is one of the framing, which is looked at for both.
         if let (Ok(all), Ok(few)) = (&all, &few) {
             assert_eq!(all.seen, few.seen);

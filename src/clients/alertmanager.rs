@@ -9,7 +9,7 @@ use super::error::Fault;
 use super::http::{Http, Redirects};
 use super::prometheus_response::Heard;
 use crate::config::api::AlertmanagerApi;
-use crate::ingest::alertmanager_api::Answers;
+use crate::ingest::alertmanager_api::PollResponses;
 
 /// The largest answer that is read, packed and unpacked.
 const LARGEST: usize = 64 << 20;
@@ -39,13 +39,13 @@ impl Client {
     ///
     /// # Errors
     /// See [`Fault`].
-    pub(crate) async fn look(&self) -> Result<(Answers, Heard), Fault> {
+    pub(crate) async fn look(&self) -> Result<(PollResponses, Heard), Fault> {
         let (before, _) = self.get("status").await?;
         let (alerts, heard) = self.get("alerts").await?;
         let (silences, _) = self.get("silences").await?;
         let (after, _) = self.get("status").await?;
         Ok((
-            Answers {
+            PollResponses {
                 before,
                 alerts,
                 silences,

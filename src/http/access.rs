@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use super::error::Error;
 use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
-use crate::ingest::auth::{Proof, authentic};
+use crate::ingest::auth::{Authentication, authentic};
 
 /// Middleware that requires the token of `access:`, as a bearer token or as the password of any
 /// user. Without `access:` it admits loopback connections only.
@@ -44,12 +44,12 @@ pub(crate) async fn require_access(
 }
 
 /// True when the token is sent as the password of a user, which is all that browsers can send.
-fn is_token_as_password(proof: &Proof, headers: &HeaderMap) -> bool {
-    let Proof::Bearer(tokens) = proof else {
+fn is_token_as_password(proof: &Authentication, headers: &HeaderMap) -> bool {
+    let Authentication::Bearer(tokens) = proof else {
         return false;
     };
     ["afterword", ""].iter().any(|user| {
-        let basic = Proof::Basic {
+        let basic = Authentication::Basic {
             username: (*user).to_owned(),
             passwords: tokens.clone(),
         };

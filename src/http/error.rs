@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, http};
 
 use crate::app::intake::commit::Unstored;
-use crate::ingest::remote_write::Unsupported;
+use crate::ingest::remote_write::UnsupportedHeader;
 use crate::store::error::StoreError;
 
 /// Why a request was not served. Each says what to do; internals stay in the log.
@@ -31,7 +31,7 @@ pub(crate) enum Error {
     Encoding,
     /// 415: another protocol than the one spoken there.
     #[error(transparent)]
-    Unspoken(#[from] Unsupported),
+    Unspoken(#[from] UnsupportedHeader),
     /// 429 with `Retry-After`, in seconds: more than the source may send.
     #[error(
         "more than `limits.rate` of this source; try again in {0}s, or raise it in the settings"

@@ -12,9 +12,9 @@ use super::error::Error;
 use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
 use crate::config::metrics::MetricsKind;
-use crate::ingest::auth::{Proof, authentic};
+use crate::ingest::auth::{Authentication, authentic};
 use crate::ingest::remote_write;
-use crate::ingest::remote_write::{Fault, MOST_KEPT};
+use crate::ingest::remote_write::{MOST_KEPT, RemoteWriteFault};
 
 /// No byte of snappy says more than so many.
 const GROWTH: usize = 22;
@@ -35,7 +35,7 @@ pub(crate) async fn write(
         let asked = settings.asked.get(&name).cloned().unwrap_or_default();
         let written =
             remote_write::read(&body, &asked.wanted, LIMIT).map_err(|fault| match fault {
-                Fault::TooLarge { limit, .. } => Error::TooLarge(limit),
+                RemoteWriteFault::TooLarge { limit, .. } => Error::TooLarge(limit),
                 other => Error::BadRequest(other.to_string()),
             })?;
         // Taken until they are stored.
@@ -74,9 +74,9 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
                 .to_owned(),
         ));
     }
-    let proven = |proof: &Proof| {
+    let proven = |proof: &Authentication| {
         // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
-        let open = matches!(proof, Proof::None) && settings.access.is_none();
+        let open = matches!(proof, Authentication::None) && settings.access.is_none();
         authentic(proof, &header_pairs(headers)) && (!open || is_loopback_host(headers))
     };
     match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {

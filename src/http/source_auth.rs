@@ -10,8 +10,8 @@ use crate::app::App;
 use crate::app::intake::rate_limit::Away;
 use crate::app::settings::Settings;
 use crate::config::Source;
-use crate::ingest::auth::signature::{Once, Refusal, Signature};
-use crate::ingest::auth::{Proof, authentic_with, is_unsigned_check};
+use crate::ingest::auth::signature::{ReplayKey, SignatureFault, SignatureVerifier};
+use crate::ingest::auth::{Authentication, authentic_with, is_unsigned_check};
 
 const MISSING: &str =
     "the credentials are missing or wrong; compare the sender's with `sources:` of the settings";
@@ -32,7 +32,7 @@ pub(crate) struct Beside<'a> {
 pub(crate) struct Admitted {
     pub(crate) body: Whole,
     /// What tells this delivery from others, where its signature covers that.
-    pub(crate) once: Option<Once>,
+    pub(crate) once: Option<ReplayKey>,
 }
 
 /// Reads the body of a message that its source may send. `None`: there is nothing in it to be taken, and its sender waits for a 2xx.
@@ -52,16 +52,16 @@ pub(crate) async fn admitted(
     };
     let proof = settings.proofs.get(&source.name);
     let signature = match proof {
-        Some(Proof::Signature(signature)) => Some(signature),
+        Some(Authentication::Signature(signature)) => Some(signature),
         shown if is_shown(shown, settings, beside) => None,
         // Amazon SNS shows a password only to whoever asks for one.
-        Some(Proof::Basic { .. }) => {
+        Some(Authentication::Basic { .. }) => {
             return refuse(Away::Credentials, Error::Unauthorized(PASSWORD));
         }
         _ => return refuse(Away::Credentials, Error::Unauthorized(MISSING)),
     };
     // Whoever signs is only known later: until then nothing is taken from the bucket, which a stranger could empty otherwise.
-    let is_known = signature.is_none() && proof != Some(&Proof::Certificate);
+    let is_known = signature.is_none() && proof != Some(&Authentication::Certificate);
     if let Err(wait) = app.pace(&source.name, source.limits.rate, is_known) {
         return refuse(Away::Rate, Error::TooMany(wait));
     }
@@ -77,26 +77,26 @@ pub(crate) async fn admitted(
             Ok(()) => Ok(Some(Admitted { body, once })),
             Err(wait) => refuse(Away::Rate, Error::TooMany(wait)),
         },
-        Err(Refusal::Wrong) if is_unsigned_check(source.kind, &body) => Ok(None),
-        Err(Refusal::Wrong) => refuse(Away::Credentials, Error::Unauthorized(UNSIGNED)),
-        Err(Refusal::Stale) => refuse(Away::Stale, Error::Unauthorized(STALE)),
+        Err(SignatureFault::Wrong) if is_unsigned_check(source.kind, &body) => Ok(None),
+        Err(SignatureFault::Wrong) => refuse(Away::Credentials, Error::Unauthorized(UNSIGNED)),
+        Err(SignatureFault::Stale) => refuse(Away::Stale, Error::Unauthorized(STALE)),
     }
 }
 
 /// Whether the proof is shown beside the body.
-fn is_shown(proof: Option<&Proof>, settings: &Settings, beside: Beside<'_>) -> bool {
+fn is_shown(proof: Option<&Authentication>, settings: &Settings, beside: Beside<'_>) -> bool {
     // Whoever shows nothing must at least mean this machine; a foreign site that resolves to it does not.
-    let open = matches!(proof, Some(Proof::None)) && settings.access.is_none();
+    let open = matches!(proof, Some(Authentication::None)) && settings.access.is_none();
     proof.is_some_and(|proof| authentic_with(proof, &header_pairs(beside.headers), beside.query))
         && (!open || is_loopback_host(beside.headers))
 }
 
 /// By the time at which the whole body is here: a slow sender's signature may have become stale meanwhile.
 fn verified(
-    signature: &Signature,
+    signature: &SignatureVerifier,
     beside: Beside<'_>,
     body: &[u8],
     app: &App,
-) -> Result<Option<Once>, Refusal> {
+) -> Result<Option<ReplayKey>, SignatureFault> {
     signature.verify(&header_pairs(beside.headers), body, app.now())
 }

@@ -4,14 +4,14 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::alert_payload;
-use super::alert_payload::{Place, Sent};
+use super::alert_payload::{AlertPayload, Place};
 use super::replicas::Replicas;
 use super::{MemberFault, Message, Reading, RenewalFilter};
 use crate::model::event::{AlertStatus, Event};
 
 /// The part of the body that is read; anything else may be there.
 #[derive(Deserialize)]
-pub(crate) struct Group<'a> {
+pub(crate) struct AlertGroup<'a> {
     #[serde(borrow)]
     pub(crate) version: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -25,16 +25,16 @@ pub(crate) struct Group<'a> {
 }
 
 /// What one of the senders means beyond what both do.
-pub(crate) struct Manner {
+pub(crate) struct Dialect {
     /// What the link to the sender is called.
     pub(crate) home: &'static str,
     /// Whether an alert is left out.
-    pub(crate) left_out: fn(&Sent<'_>) -> bool,
+    pub(crate) left_out: fn(&AlertPayload<'_>) -> bool,
     /// What is put right of an event.
     pub(crate) put_right: fn(Event) -> Event,
 }
 
-impl Group<'_> {
+impl AlertGroup<'_> {
     /// One event for each of `alerts`, without the firing ones that `renewed` takes.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl Group<'_> {
         alerts: &RawValue,
         message: &Message<'_>,
         renewed: &mut RenewalFilter<'_>,
-        manner: &Manner,
+        manner: &Dialect,
     ) -> Result<Reading, MemberFault> {
         let Message {
             source, names, now, ..
@@ -72,7 +72,7 @@ impl Group<'_> {
         faults.extend(alert_payload::each(
             alerts,
             "alerts",
-            |place: Place, mut sent: Sent<'_>| {
+            |place: Place, mut sent: AlertPayload<'_>| {
                 if (manner.left_out)(&sent) {
                     return Ok(());
                 }

@@ -24,13 +24,13 @@ const MEMBERS: usize = 100_000;
 /// A string borrowed from the body where it holds no escapes. The newtype matters: serde's `borrow` does not reach a bare
 /// `Cow` inside another type.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct BorrowedStr<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// Names with strings: in the order of the names, each once, the last one sent. So a map would have it, without a map's cost.
 #[derive(Default)]
-pub(crate) struct Pairs<'a>(pub(crate) Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub(crate) struct LabelPairs<'a>(pub(crate) Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Pairs<'_> {
+impl LabelPairs<'_> {
     fn get(&self, name: &str) -> Option<&str> {
         self.0
             .binary_search_by(|(other, _)| other.as_ref().cmp(name))
@@ -47,11 +47,11 @@ impl Pairs<'_> {
     }
 }
 
-impl<'de> Deserialize<'de> for Pairs<'de> {
+impl<'de> Deserialize<'de> for LabelPairs<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct All;
         impl<'de> Visitor<'de> for All {
-            type Value = Pairs<'de>;
+            type Value = LabelPairs<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("names with strings")
@@ -60,7 +60,7 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
                 let mut pairs: Vec<(Cow<'de, str>, Cow<'de, str>)> = Vec::new();
                 let mut in_order = true;
-                while let Some((Text(name), Text(value))) = map.next_entry()? {
+                while let Some((BorrowedStr(name), BorrowedStr(value))) = map.next_entry()? {
                     if pairs.is_empty() {
                         pairs.reserve(8);
                     }
@@ -73,7 +73,7 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
                     pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
                     pairs.dedup_by(|(later, _), (first, _)| later == first);
                 }
-                Ok(Pairs(pairs))
+                Ok(LabelPairs(pairs))
             }
         }
         deserializer.deserialize_map(All)
@@ -82,7 +82,7 @@ impl<'de> Deserialize<'de> for Pairs<'de> {
 
 /// The fields, each still unread, so that a fault can name its own.
 #[derive(Deserialize)]
-struct Raw<'a> {
+struct RawFields<'a> {
     #[serde(borrow)]
     status: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -103,7 +103,7 @@ struct Raw<'a> {
     silence_url: Option<&'a RawValue>,
 }
 
-/// The fields of [`Raw`] in one pass, for a list without a fault. Whatever this refuses, [`read`] looks at closely.
+/// The fields of [`RawFields`] in one pass, for a list without a fault. Whatever this refuses, [`read`] looks at closely.
 #[derive(Deserialize)]
 #[serde(field_identifier)]
 enum Field {
@@ -130,13 +130,13 @@ enum Field {
 }
 
 /// The members of a list, still unread.
-pub(crate) struct Unread<'a>(pub(crate) Vec<&'a RawValue>);
+pub(crate) struct RawList<'a>(pub(crate) Vec<&'a RawValue>);
 
-impl<'de> Deserialize<'de> for Unread<'de> {
+impl<'de> Deserialize<'de> for RawList<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Unread<'de>;
+            type Value = RawList<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list")
@@ -152,7 +152,7 @@ impl<'de> Deserialize<'de> for Unread<'de> {
                     }
                     all.push(raw);
                 }
-                Ok(Unread(all))
+                Ok(RawList(all))
             }
         }
         deserializer.deserialize_seq(List)
@@ -160,13 +160,13 @@ impl<'de> Deserialize<'de> for Unread<'de> {
 }
 
 /// A list of alerts without a fault.
-pub(crate) struct Faultless<'a>(pub(crate) Vec<Sent<'a>>);
+pub(crate) struct AlertList<'a>(pub(crate) Vec<AlertPayload<'a>>);
 
-impl<'de> Deserialize<'de> for Faultless<'de> {
+impl<'de> Deserialize<'de> for AlertList<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct List;
         impl<'de> Visitor<'de> for List {
-            type Value = Faultless<'de>;
+            type Value = AlertList<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a list of alerts")
@@ -183,18 +183,18 @@ impl<'de> Deserialize<'de> for Faultless<'de> {
                     }
                     all.push(sent);
                 }
-                Ok(Faultless(all))
+                Ok(AlertList(all))
             }
         }
         deserializer.deserialize_seq(List)
     }
 }
 
-impl<'de> Deserialize<'de> for Sent<'de> {
+impl<'de> Deserialize<'de> for AlertPayload<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Member;
         impl<'de> Visitor<'de> for Member {
-            type Value = Sent<'de>;
+            type Value = AlertPayload<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an alert")
@@ -208,10 +208,12 @@ impl<'de> Deserialize<'de> for Sent<'de> {
                     match field {
                         Field::Status => once(&mut status, &mut map, text_as_is)?,
                         Field::Labels => {
-                            once(&mut labels, &mut map, |pairs: Pairs<'de>| Ok(pairs))?;
+                            once(&mut labels, &mut map, |pairs: LabelPairs<'de>| Ok(pairs))?;
                         }
                         Field::Annotations => {
-                            once(&mut annotations, &mut map, |pairs: Pairs<'de>| Ok(pairs))?;
+                            once(&mut annotations, &mut map, |pairs: LabelPairs<'de>| {
+                                Ok(pairs)
+                            })?;
                         }
                         Field::StartsAt => once(&mut starts_at, &mut map, text_as_time)?,
                         Field::EndsAt => once(&mut ends_at, &mut map, text_as_time)?,
@@ -227,7 +229,7 @@ impl<'de> Deserialize<'de> for Sent<'de> {
                 if labels.0.is_empty() {
                     return Err(Error::custom("no labels"));
                 }
-                Ok(Sent {
+                Ok(AlertPayload {
                     status: status.flatten(),
                     labels,
                     annotations: annotations.flatten().unwrap_or_default(),
@@ -262,11 +264,11 @@ fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>, U>(
     Ok(())
 }
 
-fn text_as_is(Text(text): Text<'_>) -> Result<Cow<'_, str>, String> {
+fn text_as_is(BorrowedStr(text): BorrowedStr<'_>) -> Result<Cow<'_, str>, String> {
     Ok(text)
 }
 
-fn text_as_time(Text(text): Text<'_>) -> Result<Option<Time>, String> {
+fn text_as_time(BorrowedStr(text): BorrowedStr<'_>) -> Result<Option<Time>, String> {
     time::parse_go(&text)
 }
 
@@ -292,11 +294,11 @@ impl Place {
 }
 
 /// An alert as sent; what is absent or Go's zero time is `None`.
-pub(crate) struct Sent<'a> {
+pub(crate) struct AlertPayload<'a> {
     pub(crate) status: Option<Cow<'a, str>>,
     /// Never empty, and none without a value.
-    pub(crate) labels: Pairs<'a>,
-    pub(crate) annotations: Pairs<'a>,
+    pub(crate) labels: LabelPairs<'a>,
+    pub(crate) annotations: LabelPairs<'a>,
     pub(crate) starts_at: Option<Time>,
     pub(crate) ends_at: Option<Time>,
     pub(crate) generator_url: Option<Cow<'a, str>>,
@@ -308,14 +310,14 @@ pub(crate) struct Sent<'a> {
 
 /// What an alert's times mean, by the rules of the way it came.
 #[derive(Clone, Copy)]
-pub(crate) struct Episode {
+pub(crate) struct EpisodeTimes {
     pub(crate) status: AlertStatus,
     pub(crate) starts_at: Time,
     pub(crate) ends_at: Option<Time>,
     pub(crate) end_reason: EndReason,
 }
 
-impl Sent<'_> {
+impl AlertPayload<'_> {
     /// Drops labels that only tell replicas of one sender apart, unless nothing else would be left; whether there were any.
     pub(crate) fn drop_labels(&mut self, ignored: &[String]) -> bool {
         let is_ignored = |name: &str| ignored.iter().any(|ignored| ignored == name);
@@ -354,15 +356,15 @@ impl Sent<'_> {
 pub(crate) fn each<'a>(
     raw: &'a RawValue,
     list: &'static str,
-    mut take: impl FnMut(Place, Sent<'a>) -> Result<(), MemberFault>,
+    mut take: impl FnMut(Place, AlertPayload<'a>) -> Result<(), MemberFault>,
 ) -> Result<Vec<MemberFault>, MemberFault> {
-    if let Ok(Faultless(alerts)) = serde_json::from_str(raw.get()) {
+    if let Ok(AlertList(alerts)) = serde_json::from_str(raw.get()) {
         let alerts = alerts.into_iter().enumerate();
         return Ok(alerts
             .filter_map(|(index, sent)| take(Place { list, index }, sent).err())
             .collect());
     }
-    let Unread(alerts) = serde_json::from_str(raw.get()).map_err(|error| {
+    let RawList(alerts) = serde_json::from_str(raw.get()).map_err(|error| {
         let message = match found(raw.get().as_bytes()) {
             "a list" => error.to_string(),
             other => format!("a list belongs here, not {other}"),
@@ -384,7 +386,11 @@ pub(crate) fn each<'a>(
 
 /// What the webhooks of Alertmanager and Grafana mean by an alert's status and times. A resolved alert without `endsAt` has ended by `now`, and
 /// why is unknown.
-pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
+pub(crate) fn episode(
+    sent: &AlertPayload<'_>,
+    place: Place,
+    now: Time,
+) -> Result<EpisodeTimes, MemberFault> {
     let Some(starts_at) = sent.starts_at else {
         return Err(place.fault(
             "startsAt",
@@ -392,7 +398,7 @@ pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episod
         ));
     };
     match sent.status.as_deref() {
-        Some("firing") => Ok(Episode {
+        Some("firing") => Ok(EpisodeTimes {
             status: AlertStatus::Firing,
             starts_at,
             ends_at: None,
@@ -409,7 +415,7 @@ pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episod
                 Some(ends_at) => (ends_at, end_reason(&sent.annotations)),
                 None => (now.max(starts_at), EndReason::Unknown),
             };
-            Ok(Episode {
+            Ok(EpisodeTimes {
                 status: AlertStatus::Resolved,
                 starts_at,
                 ends_at: Some(ends_at),
@@ -422,11 +428,11 @@ pub(crate) fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episod
 }
 
 /// Reads one member closely, and says what is wrong with it.
-pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, MemberFault> {
+pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<AlertPayload<'a>, MemberFault> {
     // serde would take a list for a struct, by position.
     let fields = Some(raw.get())
         .filter(|text| text.starts_with('{'))
-        .and_then(|text| serde_json::from_str::<Raw<'a>>(text).ok());
+        .and_then(|text| serde_json::from_str::<RawFields<'a>>(text).ok());
     let Some(fields) = fields else {
         return Err(place.fault(
             "",
@@ -445,7 +451,7 @@ pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, Memb
             "an alert needs at least one label that is not empty, `alertname` above all",
         ));
     }
-    Ok(Sent {
+    Ok(AlertPayload {
         status: fields
             .status
             .map(|raw| text(raw, place, "status"))
@@ -472,14 +478,14 @@ pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<Sent<'a>, Memb
 
 /// What an alert states. `home` is where its sender is found, by a title.
 pub(crate) fn event(
-    sent: Sent<'_>,
-    episode: Episode,
+    sent: AlertPayload<'_>,
+    episode: EpisodeTimes,
     home: Option<(&'static str, &str)>,
     source: &str,
     names: &LabelNames,
     now: Time,
 ) -> Event {
-    let Episode {
+    let EpisodeTimes {
         status,
         starts_at,
         ends_at,
@@ -526,7 +532,7 @@ pub(crate) fn event(
 
 /// Grafana says in an annotation when a resolved alert did not recover; others say nothing and are believed. Several reasons stand in one
 /// text: `NoData, KeepLast`.
-pub(crate) fn end_reason(annotations: &Pairs<'_>) -> EndReason {
+pub(crate) fn end_reason(annotations: &LabelPairs<'_>) -> EndReason {
     let reasons = annotations.get("grafana_state_reason").unwrap_or_default();
     let mut reasons = reasons
         .split(',')
@@ -567,8 +573,8 @@ fn unnamed(labels: &LabelSet) -> String {
 }
 
 fn text<'a>(raw: &'a RawValue, place: Place, field: &str) -> Result<Cow<'a, str>, MemberFault> {
-    match serde_json::from_str::<Text<'a>>(raw.get()) {
-        Ok(Text(text)) => Ok(text),
+    match serde_json::from_str::<BorrowedStr<'a>>(raw.get()) {
+        Ok(BorrowedStr(text)) => Ok(text),
         Err(_) if raw.get().starts_with('"') => Err(place.fault(
             field,
             "a string of Unicode text belongs here; this one has half a character",
@@ -590,9 +596,9 @@ fn pairs<'a>(
     raw: Option<&'a RawValue>,
     place: Place,
     field: &str,
-) -> Result<Pairs<'a>, MemberFault> {
+) -> Result<LabelPairs<'a>, MemberFault> {
     let Some(raw) = raw else {
-        return Ok(Pairs::default());
+        return Ok(LabelPairs::default());
     };
     serde_json::from_str(raw.get()).map_err(|_| {
         // Only now does it pay to look which of them it is.
@@ -600,7 +606,7 @@ fn pairs<'a>(
             serde_json::from_str(raw.get()).unwrap_or_default();
         match all
             .iter()
-            .find(|(_, value)| serde_json::from_str::<Text<'_>>(value.get()).is_err())
+            .find(|(_, value)| serde_json::from_str::<BorrowedStr<'_>>(value.get()).is_err())
         {
             Some((name, value)) => place.fault(
                 &format!("{field}.{name}"),

@@ -18,13 +18,13 @@
 //! an alert that was cut off fires; `commonLabels` change with the cut, `groupKey` with the routing, and `fingerprint` is not
 //! what other views of the same alert have. `alerts[]` itself says all that is needed.
 
-use super::alert_group::{Group, Manner};
+use super::alert_group::{AlertGroup, Dialect};
 use super::message::Headers;
 use super::{IngestFault, Message, Reading, RenewalFilter, begins, not_readable};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-const MANNER: Manner = Manner {
+const MANNER: Dialect = Dialect {
     home: "Alertmanager",
     left_out: |_| false,
     put_right: |event| event,
@@ -65,7 +65,7 @@ pub(crate) fn news(
 ) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the default body of Alertmanager's webhook";
     begins(message.body, b'{', EXPECTED)?;
-    let group: Group<'_> =
+    let group: AlertGroup<'_> =
         serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
     let Some(version) = group.version else {
         return Err(IngestFault::Missing {

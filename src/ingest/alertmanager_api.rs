@@ -36,7 +36,7 @@ const WEBHOOK: TimeDelta = TimeDelta::minutes(6);
 
 /// One look, as it was answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Answers {
+pub(crate) struct PollResponses {
     /// `/api/v2/status`, before all else.
     pub before: Vec<u8>,
     /// `/api/v2/alerts`
@@ -49,7 +49,7 @@ pub(crate) struct Answers {
 
 /// An alert that came from the source, as its incident has it.
 #[derive(Debug, Clone)]
-pub(crate) struct Held {
+pub(crate) struct TrackedAlert {
     /// The incident.
     pub incident: IncidentId,
     /// What said that it fires.
@@ -62,7 +62,7 @@ pub(crate) struct Held {
 
 /// When a look was.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Moment {
+pub(crate) struct PollTime {
     /// By our clock.
     pub ours: Time,
     /// By the Alertmanager's.
@@ -71,7 +71,7 @@ pub(crate) struct Moment {
 
 /// What a look makes known.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Looked {
+pub(crate) struct PollResult {
     /// Alerts that are on, as was known.
     pub renewed: Vec<Subject>,
     /// What is new.
@@ -80,15 +80,15 @@ pub(crate) struct Looked {
 
 /// What is known of one Alertmanager's lists, from one look to the next.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Listing {
-    alerts: HashMap<Subject, Seen>,
+pub(crate) struct AlertmanagerState {
+    alerts: HashMap<Subject, LastListed>,
     /// What was told of silences and inhibitions, by incident.
     told: BTreeSet<(IncidentId, String)>,
 }
 
 /// How an alert was listed last.
 #[derive(Debug, Clone)]
-struct Seen {
+struct LastListed {
     /// Since when the Alertmanager ran then. `None`: it was not listed yet.
     up_since: Option<Time>,
     /// Until when its sender promised to speak again.
@@ -97,12 +97,12 @@ struct Seen {
     spoken_at: Time,
     /// Whether no webhook will tell its end.
     suppressed: bool,
-    gone: Option<Gone>,
+    gone: Option<Disappearance>,
 }
 
 /// What an alert's absence was taken for when it was noticed.
 #[derive(Debug, Clone, Copy)]
-struct Gone {
+struct Disappearance {
     noticed: Time,
     ends_at: Time,
     reason: EndReason,
@@ -148,7 +148,7 @@ struct RawStatus {
 }
 
 /// A listed alert.
-struct Listed {
+struct ListedAlert {
     name: String,
     starts_at: Time,
     until: Time,
@@ -158,12 +158,12 @@ struct Listed {
 }
 
 /// What a look found, by what it is looked for.
-struct Found {
-    alerts: HashMap<LabelSet, Vec<Listed>>,
+struct Snapshot {
+    alerts: HashMap<LabelSet, Vec<ListedAlert>>,
     silences: BTreeMap<String, RawSilence>,
 }
 
-impl Listing {
+impl AlertmanagerState {
     /// Reads a look. `held` is what was held before it, so that what came meanwhile is not missed in it; `ignored` are labels that only tell
     /// replicas apart.
     ///
@@ -171,19 +171,19 @@ impl Listing {
     /// When an answer cannot be read whole: then nothing is known of what is absent in it, and nothing is concluded.
     pub(crate) fn read(
         &mut self,
-        answers: &Answers,
-        held: &[Held],
+        answers: &PollResponses,
+        held: &[TrackedAlert],
         source: &str,
         ignored: &[String],
-        at: Moment,
-    ) -> Result<Looked, IngestFault> {
+        at: PollTime,
+    ) -> Result<PollResult, IngestFault> {
         let (before, up_since) = (uptime(&answers.before)?, uptime(&answers.after)?);
-        let found = Found::read(answers, ignored)?;
+        let found = Snapshot::read(answers, ignored)?;
         if before != up_since {
             // Nobody can say which of the two answered.
-            return Ok(Looked::default());
+            return Ok(PollResult::default());
         }
-        let mut looked = Looked::default();
+        let mut looked = PollResult::default();
         let mut alerts = HashMap::with_capacity(held.len());
         for held in held {
             let Fact::Alert(alert) = &held.event.fact else {
@@ -203,7 +203,7 @@ impl Listing {
                 let (until, spoken_at) = (listed.until, listed.spoken_at);
                 alerts.insert(
                     held.event.subject,
-                    Seen {
+                    LastListed {
                         up_since,
                         until,
                         spoken_at,
@@ -212,7 +212,7 @@ impl Listing {
                     },
                 );
             } else if held.on {
-                let mut seen = before.unwrap_or_else(|| Seen::never(held));
+                let mut seen = before.unwrap_or_else(|| LastListed::never(held));
                 match seen.over(up_since, at.theirs) {
                     Some(gone) => looked
                         .events
@@ -232,12 +232,12 @@ impl Listing {
     /// hides nothing.
     fn hushed(
         &mut self,
-        held: &Held,
+        held: &TrackedAlert,
         alert: &Alert,
-        listed: &Listed,
-        found: &Found,
+        listed: &ListedAlert,
+        found: &Snapshot,
         source: &str,
-        at: Moment,
+        at: PollTime,
     ) -> Vec<Event> {
         let mut events = Vec::new();
         let mut tell = |occurred_at: Time, actor: Option<&str>, fact: Fact| {
@@ -331,9 +331,9 @@ impl Listing {
     }
 }
 
-impl Seen {
+impl LastListed {
     /// An alert that is held and was not listed since this began to look.
-    fn never(held: &Held) -> Self {
+    fn never(held: &TrackedAlert) -> Self {
         Self {
             up_since: None,
             until: held.last_seen,
@@ -344,7 +344,7 @@ impl Seen {
     }
 
     /// What its absence comes to, once nothing else is to be waited for.
-    fn over(&mut self, up_since: Option<Time>, now: Time) -> Option<Gone> {
+    fn over(&mut self, up_since: Option<Time>, now: Time) -> Option<Disappearance> {
         // Senders may not have spoken yet to one that has only begun.
         if up_since.is_some_and(|since| now - since < STARTED) && self.up_since != up_since {
             return None;
@@ -352,17 +352,17 @@ impl Seen {
         let same = up_since.is_some() && self.up_since == up_since;
         let gone = *self.gone.get_or_insert(match same {
             // Its sender called it over before it had to speak again.
-            true if now < self.until => Gone {
+            true if now < self.until => Disappearance {
                 noticed: now,
                 ends_at: now,
                 reason: EndReason::Recovered,
             },
-            true => Gone {
+            true => Disappearance {
                 noticed: now,
                 ends_at: self.spoken_at,
                 reason: EndReason::SourceLost,
             },
-            false => Gone {
+            false => Disappearance {
                 noticed: now,
                 ends_at: self.spoken_at,
                 reason: EndReason::Unknown,
@@ -372,9 +372,9 @@ impl Seen {
     }
 }
 
-impl Found {
-    fn read(answers: &Answers, ignored: &[String]) -> Result<Self, IngestFault> {
-        let mut alerts: HashMap<LabelSet, Vec<Listed>> = HashMap::new();
+impl Snapshot {
+    fn read(answers: &PollResponses, ignored: &[String]) -> Result<Self, IngestFault> {
+        let mut alerts: HashMap<LabelSet, Vec<ListedAlert>> = HashMap::new();
         for (index, raw) in list::<RawAlert>(
             &answers.alerts,
             "a list of alerts, as Alertmanager's GET /api/v2/alerts answers",
@@ -394,7 +394,7 @@ impl Found {
                 .get("alertname")
                 .map(|name| json_fields::line(name))
                 .unwrap_or_default();
-            let listed = Listed {
+            let listed = ListedAlert {
                 name,
                 starts_at: instant("startsAt", &raw.starts_at)?,
                 until: instant("endsAt", &raw.ends_at)?,
@@ -422,8 +422,8 @@ impl Found {
     }
 
     /// An alert as it is listed: its beginning is cut to milliseconds. Of replicas any will do.
-    fn alert(&self, alert: &Alert, of_replicas: bool) -> Option<&Listed> {
-        let same = |listed: &&Listed| {
+    fn alert(&self, alert: &Alert, of_replicas: bool) -> Option<&ListedAlert> {
+        let same = |listed: &&ListedAlert| {
             listed.starts_at.trunc_subsecs(3) == alert.starts_at.trunc_subsecs(3)
         };
         let all = self.alerts.get(&alert.labels)?;
@@ -434,7 +434,7 @@ impl Found {
 }
 
 /// The end of an alert that is listed no more.
-fn ended(event: &Event, alert: &Alert, gone: Gone, source: &str, at: Moment) -> Event {
+fn ended(event: &Event, alert: &Alert, gone: Disappearance, source: &str, at: PollTime) -> Event {
     let ends_at = gone.ends_at.max(alert.starts_at);
     let fact = Fact::Alert(Alert {
         status: AlertStatus::Resolved,

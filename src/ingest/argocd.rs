@@ -26,7 +26,7 @@ use crate::model::source::Naming;
 use crate::model::time::Time;
 
 /// An application and its last operation, wherever they stand in the body.
-struct Told<'a> {
+struct Application<'a> {
     name: &'a str,
     home: &'a Value,
     labels: &'a Value,
@@ -125,7 +125,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
 fn event(
     message: &Message<'_>,
     naming: &Naming,
-    told: &Told<'_>,
+    told: &Application<'_>,
     finished: Option<Time>,
     (actor, fact, link): (Option<Box<Actor>>, Fact, Option<Link>),
 ) -> Event {
@@ -151,7 +151,7 @@ fn event(
     event
 }
 
-fn told(body: &Value) -> Result<Told<'_>, IngestFault> {
+fn told(body: &Value) -> Result<Application<'_>, IngestFault> {
     const NULL: &Value = &Value::Null;
     // The template's `app` is a name; of whoever sends the application as it is, it is an object, or the body itself.
     let whole = at(body, "app")
@@ -186,7 +186,7 @@ fn told(body: &Value) -> Result<Told<'_>, IngestFault> {
         part("labels", "metadata.labels"),
         part("destination", "spec.destination"),
     );
-    Ok(Told {
+    Ok(Application {
         name,
         home,
         labels,

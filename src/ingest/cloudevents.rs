@@ -16,8 +16,8 @@ use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
 use super::event_envelope;
-use super::event_envelope::Carried;
-use super::generic::{Mapping, Place, Run};
+use super::event_envelope::EnvelopedEvent;
+use super::generic::{Mapping, MappingRun, Place};
 use super::message::Headers;
 use super::{IngestFault, MemberFault, Message, Reading, begins, not_readable};
 
@@ -36,7 +36,7 @@ pub(crate) fn says_so(headers: &Headers<'_>) -> bool {
 /// # Errors
 /// When it is no CloudEvent in any of the three modes.
 pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
-    let mut run = Run::new(message);
+    let mut run = MappingRun::new(message);
     let mut seen = BTreeSet::new();
     let (members, batch) = members(message)?;
     for (index, member) in members.into_iter().enumerate() {
@@ -60,7 +60,7 @@ pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Readin
     Ok(run.reading)
 }
 
-type Members = Vec<Result<Carried, MemberFault>>;
+type Members = Vec<Result<EnvelopedEvent, MemberFault>>;
 
 /// The events of a message, and whether it is a batch.
 fn members(message: &Message<'_>) -> Result<(Members, bool), IngestFault> {
@@ -115,7 +115,7 @@ fn listed(list: Value) -> Members {
 }
 
 /// One event in the JSON format.
-fn structured(value: Value, index: Option<usize>) -> Result<Carried, MemberFault> {
+fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
     let place = Place { index };
     let Value::Object(mut object) = value else {
         return Err(place.fault("", "a CloudEvent belongs here, which is an object"));
@@ -152,11 +152,11 @@ fn structured(value: Value, index: Option<usize>) -> Result<Carried, MemberFault
             )?
         }
     };
-    Ok(Carried { around, data })
+    Ok(EnvelopedEvent { around, data })
 }
 
 /// The event whose attributes stand in the headers.
-fn binary(message: &Message<'_>, kind: &str) -> Result<Carried, MemberFault> {
+fn binary(message: &Message<'_>, kind: &str) -> Result<EnvelopedEvent, MemberFault> {
     let place = Place { index: None };
     let mut around = Map::new();
     for (name, value) in message.headers.iter() {
@@ -178,7 +178,7 @@ fn binary(message: &Message<'_>, kind: &str) -> Result<Carried, MemberFault> {
     if !kind.is_empty() {
         around.insert("datacontenttype".to_owned(), kind.into());
     }
-    Ok(Carried { around, data })
+    Ok(EnvelopedEvent { around, data })
 }
 
 /// A header's value: quotes taken off as RFC 9110 §5.6.4 has it, then percent-decoded once.
@@ -240,7 +240,7 @@ fn fit(name: &str) -> bool {
 }
 
 /// An event with all that it must have.
-fn whole(event: Carried, index: Option<usize>) -> Result<Carried, MemberFault> {
+fn whole(event: EnvelopedEvent, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
     let place = Place { index };
     match event.around.get("specversion").and_then(Value::as_str) {
         Some("1.0") => {}

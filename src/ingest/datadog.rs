@@ -18,7 +18,7 @@ use std::borrow::Cow;
 use serde_json::{Map, Value};
 
 use super::json_fields;
-use super::json_fields::{Told, fault, line, object, prose, word};
+use super::json_fields::{VendorAlert, fault, line, object, prose, word};
 use super::{IngestFault, Message, Reading, Reported, Start, labels, tags};
 use crate::model::event::{AlertStatus, EndReason, Event, Fact, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
@@ -52,7 +52,7 @@ impl Level {
 /// When it is neither a JSON object nor a form.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = body(message)?;
-    let told = Monitor {
+    let told = MonitorMessage {
         message,
         body: &body,
     };
@@ -125,12 +125,12 @@ fn body(message: &Message<'_>) -> Result<Value, IngestFault> {
 }
 
 /// A message about a monitor.
-struct Monitor<'a> {
+struct MonitorMessage<'a> {
     message: &'a Message<'a>,
     body: &'a Value,
 }
 
-impl Monitor<'_> {
+impl MonitorMessage<'_> {
     /// It is at that level, as it `still` may have been before.
     fn on(&self, level: Level, still: bool) -> Reading {
         let mut reading = Reading::default();
@@ -182,7 +182,7 @@ impl Monitor<'_> {
     }
 
     fn event(&self, level: Level, status: AlertStatus, at: Time, end_reason: EndReason) -> Event {
-        let told = Told {
+        let told = VendorAlert {
             name: self.name(),
             status,
             labels: self.labels(level),

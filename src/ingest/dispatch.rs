@@ -11,13 +11,13 @@ use crate::model::time::Time;
 
 /// How a source is read.
 #[derive(Debug, Clone)]
-pub enum Reader {
+pub enum SourceParser {
     /// By the file of its kind, with what is called here what it tells of.
     Named(SourceKind, Naming),
     /// PagerDuty's, which may declare some of its incidents.
     PagerDuty(Declares),
     /// Slack's, which answers.
-    Slack(slack::Desk),
+    Slack(slack::SlackContext),
     /// By expressions, which are for what a body of this kind carries.
     Mapped(SourceKind, generic::Mapping),
 }
@@ -28,12 +28,12 @@ pub enum Reader {
 /// # Errors
 /// When the body as a whole is nothing that the source sends.
 pub fn read(
-    reader: &Reader,
+    reader: &SourceParser,
     message: &Message<'_>,
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     let mut reading = by_kind(reader, message, renewed)?;
-    let renews = matches!(reader, Reader::Named(kind, _) if RENEWING.contains(kind));
+    let renews = matches!(reader, SourceParser::Named(kind, _) if RENEWING.contains(kind));
     if !renews {
         hold(&mut reading);
     }
@@ -58,21 +58,21 @@ fn hold(reading: &mut Reading) {
 }
 
 fn by_kind(
-    reader: &Reader,
+    reader: &SourceParser,
     message: &Message<'_>,
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     let (kind, naming) = match reader {
-        Reader::Mapped(SourceKind::CloudEvents, mapping) => {
+        SourceParser::Mapped(SourceKind::CloudEvents, mapping) => {
             return cloudevents::webhook(mapping, message);
         }
-        Reader::Mapped(SourceKind::StandardWebhooks, mapping) => {
+        SourceParser::Mapped(SourceKind::StandardWebhooks, mapping) => {
             return standard_webhooks::webhook(mapping, message);
         }
-        Reader::Mapped(_, mapping) => return generic::webhook(mapping, message),
-        Reader::PagerDuty(declares) => return pagerduty::webhook(message, declares),
-        Reader::Slack(desk) => return slack::webhook(message, desk),
-        Reader::Named(kind, naming) => (kind, naming),
+        SourceParser::Mapped(_, mapping) => return generic::webhook(mapping, message),
+        SourceParser::PagerDuty(declares) => return pagerduty::webhook(message, declares),
+        SourceParser::Slack(desk) => return slack::webhook(message, desk),
+        SourceParser::Named(kind, naming) => (kind, naming),
     };
     match kind {
         SourceKind::Alertmanager => alertmanager::news(message, renewed),
@@ -88,7 +88,7 @@ fn by_kind(
         SourceKind::ArgoCd => argocd::webhook(message, naming),
         SourceKind::GitHub => github::webhook(message, naming),
         SourceKind::GitLab => gitlab::webhook(message, naming),
-        SourceKind::Slack => slack::webhook(message, &slack::Desk::default()),
+        SourceKind::Slack => slack::webhook(message, &slack::SlackContext::default()),
         // Read by expressions, and so never by a file alone.
         SourceKind::CloudEvents
         | SourceKind::StandardWebhooks
@@ -108,33 +108,38 @@ fn by_kind(
 
 /// The headers that settings have a source read, beside those that its kind needs.
 #[must_use]
-pub fn headers(reader: &Reader) -> &[String] {
+pub fn headers(reader: &SourceParser) -> &[String] {
     match reader {
-        Reader::Mapped(_, mapping) => mapping.headers(),
+        SourceParser::Mapped(_, mapping) => mapping.headers(),
         _ => &[],
     }
 }
 
 /// What may be kept of a body, for people to look at: `None`, it as it came. Some senders put secrets of theirs there.
 #[must_use]
-pub fn kept(reader: &Reader, body: &[u8]) -> Option<Vec<u8>> {
+pub fn kept(reader: &SourceParser, body: &[u8]) -> Option<Vec<u8>> {
     match reader {
-        Reader::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
-        Reader::Slack(_) | Reader::Named(SourceKind::Slack, _) => Some(slack::kept(body)),
-        Reader::Named(SourceKind::Sns, _) => Some(sns::kept(body)),
+        SourceParser::Named(SourceKind::Statuspage, _) => Some(statuspage::kept(body)),
+        SourceParser::Slack(_) | SourceParser::Named(SourceKind::Slack, _) => {
+            Some(slack::kept(body))
+        }
+        SourceParser::Named(SourceKind::Sns, _) => Some(sns::kept(body)),
         _ => None,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Reader, kept};
+    use super::{SourceParser, kept};
     use crate::model::source::{Naming, SourceKind};
 
     #[track_caller]
     fn check(kind: SourceKind, body: &str, expected: &str) {
-        let kept =
-            kept(&Reader::Named(kind, Naming::default()), body.as_bytes()).unwrap_or_default();
+        let kept = kept(
+            &SourceParser::Named(kind, Naming::default()),
+            body.as_bytes(),
+        )
+        .unwrap_or_default();
         assert_eq!(String::from_utf8_lossy(&kept), expected, "{body}");
     }
 

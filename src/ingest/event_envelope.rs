@@ -7,20 +7,20 @@
 use serde_json::{Map, Value};
 
 use super::events;
-use super::generic::{Mapping, Place, Run, Told};
+use super::generic::{Mapping, MappingInput, MappingRun, Place};
 use super::strict_fields::LINE;
 use super::{Message, Start};
 
 /// An event with what it carries.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Carried {
+pub(crate) struct EnvelopedEvent {
     /// What stands around it: `type`, `id`, `source`, `subject`, `time`, and whatever else its sender adds.
     pub(crate) around: Map<String, Value>,
     /// What it carries; null: nothing.
     pub(crate) data: Value,
 }
 
-impl Carried {
+impl EnvelopedEvent {
     fn text(&self, key: &str) -> Option<&str> {
         self.around
             .get(key)
@@ -32,9 +32,9 @@ impl Carried {
 
 /// Adds to the reading what this means.
 pub(crate) fn tell(
-    run: &mut Run<'_>,
+    run: &mut MappingRun<'_>,
     mapping: &Mapping,
-    carried: Carried,
+    carried: EnvelopedEvent,
     index: Option<usize>,
     message: &Message<'_>,
 ) {
@@ -63,7 +63,7 @@ pub(crate) fn tell(
     let around = Value::Object(carried.around);
     run.tell(
         mapping,
-        Told {
+        MappingInput {
             body: &carried.data,
             event: Some(&around),
             otherwise: &otherwise,
@@ -73,7 +73,7 @@ pub(crate) fn tell(
 }
 
 fn own(
-    run: &mut Run<'_>,
+    run: &mut MappingRun<'_>,
     kind: &str,
     data: Value,
     otherwise: Map<String, Value>,

@@ -23,7 +23,7 @@
 
 use serde_json::Value;
 
-use super::strict_fields::Fields;
+use super::strict_fields::StrictFields;
 use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
@@ -175,7 +175,7 @@ pub(crate) fn event(
     names: &LabelNames,
     now: Time,
 ) -> Result<Event, MemberFault> {
-    let fields = Fields::open(value, index)?;
+    let fields = StrictFields::open(value, index)?;
     let kind = fields.need(
         "kind",
         fields.line("kind")?,
@@ -237,7 +237,7 @@ pub(crate) fn event(
     Ok(event)
 }
 
-fn actor(fields: &Fields<'_>) -> Result<Option<Actor>, MemberFault> {
+fn actor(fields: &StrictFields<'_>) -> Result<Option<Actor>, MemberFault> {
     // A bare name is enough; only whether it is a robot's cannot be said with it.
     if let Ok(Some(id)) = fields.line("actor") {
         return Ok(Some(Actor {
@@ -261,7 +261,7 @@ fn actor(fields: &Fields<'_>) -> Result<Option<Actor>, MemberFault> {
 }
 
 fn alert(
-    fields: &Fields<'_>,
+    fields: &StrictFields<'_>,
     service: Option<&str>,
     environment: Option<&str>,
     at: Time,
@@ -335,7 +335,7 @@ fn alert(
     Ok((ends_at.unwrap_or(starts_at), Fact::Alert(alert)))
 }
 
-fn condition(fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
+fn condition(fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
     let labels = LabelSet::from(fields.labels("labels")?);
     Ok(Fact::Condition(Condition {
         name: fields.need(
@@ -358,7 +358,7 @@ fn condition(fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFaul
 }
 
 /// The kinds that carry no labels.
-fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
+fn plain(kind: &str, fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
     Ok(match kind {
         "declaration" => Fact::Declaration(declaration(fields, names)?),
         "intervention" => Fact::Intervention(Intervention {
@@ -403,7 +403,7 @@ fn plain(kind: &str, fields: &Fields<'_>, names: &LabelNames) -> Result<Fact, Me
     })
 }
 
-fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
+fn subject(fields: &StrictFields<'_>) -> Result<Option<Subject>, MemberFault> {
     let Some(text) = fields.line("of")? else {
         // With neither, nobody could say what was taken on.
         let about = fields.line("incident")?.or(fields.line("service")?);
@@ -421,7 +421,7 @@ fn subject(fields: &Fields<'_>) -> Result<Option<Subject>, MemberFault> {
 
 /// A declaration's own fields, for everybody who may state one.
 pub(crate) fn declaration(
-    fields: &Fields<'_>,
+    fields: &StrictFields<'_>,
     names: &LabelNames,
 ) -> Result<Declaration, MemberFault> {
     let status = fields
@@ -448,7 +448,7 @@ pub(crate) fn declaration(
 }
 
 /// The fields of planned work, for everybody who may tell of it.
-pub(crate) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
+pub(crate) fn window(fields: &StrictFields<'_>) -> Result<Window, MemberFault> {
     let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
     let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
     if to < from {
@@ -471,7 +471,10 @@ pub(crate) fn window(fields: &Fields<'_>) -> Result<Window, MemberFault> {
 }
 
 /// A near miss's own fields, for everybody who may report one.
-pub(crate) fn near_miss(fields: &Fields<'_>, names: &LabelNames) -> Result<NearMiss, MemberFault> {
+pub(crate) fn near_miss(
+    fields: &StrictFields<'_>,
+    names: &LabelNames,
+) -> Result<NearMiss, MemberFault> {
     let closeness = fields.number("closeness")?;
     if closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
         return Err(fields.fault(

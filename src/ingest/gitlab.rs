@@ -26,7 +26,7 @@ use crate::model::source::Naming;
 use crate::model::time::Time;
 
 /// What an event is made of, beside what every body has.
-struct Told {
+struct EventParts {
     at: Option<Time>,
     environment: Option<String>,
     fact: Fact,
@@ -58,7 +58,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
 }
 
 /// A deployment that has come to an end.
-fn deployment(body: &Value) -> Result<Option<Told>, MemberFault> {
+fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     let status = need(
         body,
         "status",
@@ -102,7 +102,7 @@ fn deployment(body: &Value) -> Result<Option<Told>, MemberFault> {
     // A deployment by API has no job.
     let link = json_fields::link(body, "deployable_url", "Job")
         .or_else(|| json_fields::link(body, "commit_url", "Commit"));
-    Ok(Some(Told {
+    Ok(Some(EventParts {
         at: instant(body, "status_changed_at")?,
         environment: tier.map(str::to_owned),
         fact,
@@ -123,7 +123,7 @@ fn revision(body: &Value) -> Option<String> {
 }
 
 /// A pipeline that somebody started on the page. Told each time its status changes, and always the same.
-fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
+fn pipeline(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     if text(body, "object_attributes.source") != Some("web")
         || actor(body).is_some_and(|actor| actor.kind == ActorKind::Robot)
     {
@@ -147,7 +147,7 @@ fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
         planned: false,
     });
     let link = json_fields::link(body, "object_attributes.url", "Pipeline");
-    Ok(Some(Told {
+    Ok(Some(EventParts {
         at: instant(body, "object_attributes.created_at")?,
         environment: None,
         fact,
@@ -156,7 +156,7 @@ fn pipeline(body: &Value) -> Result<Option<Told>, MemberFault> {
 }
 
 /// An incident is a declared outage: opened, taken on, over.
-fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberFault> {
+fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, MemberFault> {
     let kind = ["object_attributes.type", "object_attributes.issue_type"]
         .iter()
         .find_map(|path| text(body, path));
@@ -177,7 +177,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
         ("update", Some("acknowledged")) => {
             let at = instant(body, "object_attributes.updated_at")?;
             let link = json_fields::link(body, "object_attributes.url", "Incident");
-            return Ok(Some(Told {
+            return Ok(Some(EventParts {
                 at,
                 environment: scoped(body, "environment"),
                 fact: Fact::Acknowledgement(Acknowledgement { of: None }),
@@ -209,7 +209,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
         None => instant(body, "object_attributes.updated_at")?,
         at => at,
     };
-    Ok(Some(Told {
+    Ok(Some(EventParts {
         at,
         environment: scoped(body, "environment"),
         fact,
@@ -217,7 +217,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<Told>, MemberF
     }))
 }
 
-fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: Told) -> Event {
+fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: EventParts) -> Event {
     let path = text(body, "project.path_with_namespace").unwrap_or_default();
     let labelled = scoped(body, "service");
     let last = path

@@ -1,6 +1,6 @@
 //! Which headers are kept beside a body, so that it can be read again: those that say what it is, and never one that proves who sent it.
 
-use super::auth::Proof;
+use super::auth::Authentication;
 use super::message::Headers;
 
 /// Kept by name.
@@ -58,10 +58,10 @@ pub(crate) fn is_secret(name: &str) -> bool {
 
 /// The headers that a reader may see: all but the one in which `proof` is shown, whatever its name.
 #[must_use]
-pub(crate) fn without<'a>(headers: &Headers<'a>, proof: Option<&Proof>) -> Headers<'a> {
+pub(crate) fn without<'a>(headers: &Headers<'a>, proof: Option<&Authentication>) -> Headers<'a> {
     let shown = match proof {
-        Some(Proof::Header { name, .. }) => name,
-        Some(Proof::Signature(signature)) => signature.header(),
+        Some(Authentication::Header { name, .. }) => name,
+        Some(Authentication::Signature(signature)) => signature.header(),
         _ => "",
     };
     headers
@@ -94,10 +94,10 @@ pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(
 #[cfg(test)]
 mod tests {
     use super::{kept, without};
-    use crate::ingest::auth::Proof;
+    use crate::ingest::auth::Authentication;
     use crate::ingest::message::Headers;
 
-    fn check(given: &[(&str, &str)], proof: Option<&Proof>, expected: &[&str]) {
+    fn check(given: &[(&str, &str)], proof: Option<&Authentication>, expected: &[&str]) {
         let headers: Headers<'_> = given
             .iter()
             .map(|(name, value)| (*name, value.as_bytes()))
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn a_header_that_is_the_proof_is_not_kept_whatever_its_name() {
-        let proof = Proof::Header {
+        let proof = Authentication::Header {
             name: "X-Webhook-Id".to_owned(),
             values: vec![b"s3cret".to_vec()],
         };

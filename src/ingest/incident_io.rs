@@ -72,7 +72,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
         return Ok(Reading::default());
     }
     let mut reading = Reading::default();
-    let told = Told::read(message, incident, &mut reading.faults)?;
+    let told = Incident::read(message, incident, &mut reading.faults)?;
     let mut events = told.state(incident, &mut reading.faults);
     if rest.starts_with("status_updated") && !events.is_empty() {
         events.extend(told.reopened(data, incident));
@@ -83,7 +83,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 }
 
 /// What all that is told of an incident has in common.
-struct Told<'a> {
+struct Incident<'a> {
     message: &'a Message<'a>,
     key: String,
     title: String,
@@ -94,7 +94,7 @@ struct Told<'a> {
     updated: Option<Time>,
 }
 
-impl<'a> Told<'a> {
+impl<'a> Incident<'a> {
     fn read(
         message: &'a Message<'a>,
         incident: &Value,

@@ -141,7 +141,7 @@ pub(crate) fn actor(scheme: &str, id: &str, kind: ActorKind) -> Option<Box<Actor
 
 /// An alert of a source that is not Alertmanager's kin.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct VendorAlert {
     /// Its name, the same from one episode to the next.
     pub(crate) name: String,
     /// Firing or resolved.
@@ -162,7 +162,7 @@ pub(crate) struct Told {
     pub(crate) links: Vec<Link>,
 }
 
-impl Told {
+impl VendorAlert {
     /// The event. It happened at its beginning or end.
     pub(crate) fn event(self, message: &Message<'_>) -> Event {
         let labels: crate::model::labels::LabelSet = self.labels.into();

@@ -1,6 +1,6 @@
 //! Whether what somebody asks of a target is there to be had: found out when the target is first seen, not when it is needed.
 
-use super::exposition::offer::{Kind, Offered};
+use super::exposition::offer::{MetricKind, MetricMetadata};
 use crate::model::fault::nearest;
 
 /// What is wrong with asking a target that offers this for metrics of these names, of which `counters` are asked how fast they grow.
@@ -9,7 +9,7 @@ use crate::model::fault::nearest;
 pub(crate) fn fault<'a>(
     names: &[&'a str],
     counters: &[&'a str],
-    offered: &[Offered],
+    offered: &[MetricMetadata],
     read: &[&str],
 ) -> Option<String> {
     // Names of recording rules and quoted ones are not among what is offered even where they are there.
@@ -32,7 +32,7 @@ pub(crate) fn fault<'a>(
     let gauge = counters.iter().find(|name| {
         offered
             .iter()
-            .any(|metric| metric.kind == Kind::Gauge && metric.has(name))
+            .any(|metric| metric.kind == MetricKind::Gauge && metric.has(name))
     });
     gauge.map(|name| format!("`{name}` is a gauge: it goes up and down, so rate and increase would take each fall for a restart"))
 }

@@ -2,22 +2,22 @@
 
 /// A set of metric names, quick to say no: it is asked once a line of a page, and most lines are not for us.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Wanted {
+pub struct MetricFilter {
     /// In order, each once.
     names: Vec<Box<[u8]>>,
     /// Open addressing over a power of two of slots, at most a quarter of them taken; none when no name is wanted.
-    slots: Vec<Slot>,
+    slots: Vec<HashSlot>,
     all: bool,
 }
 
 /// Where a name stands: a part of its hash, and its place in `names` counted from 1. 0 is an empty slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Slot {
+struct HashSlot {
     tag: u32,
     place: u32,
 }
 
-impl Wanted {
+impl MetricFilter {
     /// These names and no others.
     pub fn these<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names: Vec<Box<[u8]>> = names
@@ -27,7 +27,7 @@ impl Wanted {
         names.sort();
         names.dedup();
         let mut slots = vec![
-            Slot::default();
+            HashSlot::default();
             if names.is_empty() {
                 0
             } else {
@@ -40,7 +40,7 @@ impl Wanted {
             while slots[at].place != 0 {
                 at = (at + 1) % slots.len();
             }
-            slots[at] = Slot {
+            slots[at] = HashSlot {
                 tag: tag(hash),
                 place,
             };
@@ -61,7 +61,7 @@ impl Wanted {
         }
     }
 
-    /// Whether it is [`Wanted::all`].
+    /// Whether it is [`MetricFilter::all`].
     #[must_use]
     pub fn is_all(&self) -> bool {
         self.all
@@ -77,7 +77,7 @@ impl Wanted {
         let hash = hash(name);
         let mut at = first_slot(hash, self.slots.len());
         loop {
-            let Slot { tag: found, place } = self.slots[at];
+            let HashSlot { tag: found, place } = self.slots[at];
             if place == 0 {
                 return false;
             }
@@ -122,11 +122,11 @@ mod tests {
 
     use proptest::prelude::{any, proptest};
 
-    use super::Wanted;
+    use super::MetricFilter;
 
     #[test]
     fn names_that_share_their_ends_are_told_apart() {
-        let wanted = Wanted::these([
+        let wanted = MetricFilter::these([
             "up",
             "http_requests_a_seconds_count",
             "http_requests_b_seconds_count",
@@ -153,17 +153,20 @@ mod tests {
 
     #[test]
     fn none_and_all() {
-        assert!(!Wanted::default().has(b"up"));
-        assert!(!Wanted::these([]).has(b""));
-        assert!(Wanted::all().has(b"up"));
-        assert!(Wanted::all().is_all());
-        assert_eq!(Wanted::these(["b", "a", "b"]), Wanted::these(["a", "b"]));
+        assert!(!MetricFilter::default().has(b"up"));
+        assert!(!MetricFilter::these([]).has(b""));
+        assert!(MetricFilter::all().has(b"up"));
+        assert!(MetricFilter::all().is_all());
+        assert_eq!(
+            MetricFilter::these(["b", "a", "b"]),
+            MetricFilter::these(["a", "b"])
+        );
     }
 
     proptest! {
         #[test]
         fn it_is_a_set(names: BTreeSet<String>, others: Vec<String>, all in any::<bool>()) {
-            let wanted = if all { Wanted::all() } else { Wanted::these(names.iter().map(String::as_str)) };
+            let wanted = if all { MetricFilter::all() } else { MetricFilter::these(names.iter().map(String::as_str)) };
             for name in names.iter().chain(&others) {
                 assert_eq!(wanted.has(name.as_bytes()), all || names.contains(name), "{name}");
             }

@@ -15,7 +15,7 @@
 use serde_json::Value;
 
 use super::json_fields;
-use super::json_fields::{Told, actor, fault, line, need, object, prose, text, word};
+use super::json_fields::{VendorAlert, actor, fault, line, need, object, prose, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels, tags};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity,
@@ -49,7 +49,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
             .flatten()
     };
     let (created, updated) = (time("alert.createdAt"), time("alert.updatedAt"));
-    let about = About {
+    let about = AlertAction {
         message,
         body: &body,
         id,
@@ -80,7 +80,7 @@ fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
 }
 
 /// A message, and the alert that it is about.
-struct About<'a> {
+struct AlertAction<'a> {
     message: &'a Message<'a>,
     body: &'a Value,
     id: String,
@@ -89,7 +89,7 @@ struct About<'a> {
     updated: Option<Time>,
 }
 
-impl About<'_> {
+impl AlertAction<'_> {
     fn begins(&self) -> Reading {
         let starts_at = self.created.or(self.updated).unwrap_or(self.message.now);
         let mut event = self.alert(AlertStatus::Firing, starts_at, None, EndReason::default());
@@ -160,7 +160,7 @@ impl About<'_> {
         ends_at: Option<Time>,
         end_reason: EndReason,
     ) -> Event {
-        let told = Told {
+        let told = VendorAlert {
             name: self.name(),
             status,
             labels: self.labels(),

@@ -57,7 +57,7 @@ pub(crate) fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Read
     let occurred_at = instant(event, "occurred_at")?;
     let occurred_at = occurred_at
         .ok_or_else(|| json_fields::fault("event.occurred_at", "missing. It says when this was"))?;
-    let about = About {
+    let about = IncidentContext {
         message,
         incident: format!("pagerduty:{}", line(&id)),
         service: text(data, "service.summary"),
@@ -80,7 +80,7 @@ pub(crate) fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Read
 }
 
 /// What all that a message tells has in common.
-struct About<'a> {
+struct IncidentContext<'a> {
     message: &'a Message<'a>,
     incident: String,
     service: Option<&'a str>,
@@ -89,7 +89,7 @@ struct About<'a> {
     at: Time,
 }
 
-impl About<'_> {
+impl IncidentContext<'_> {
     fn event(&self, at: Time, actor: Option<Box<Actor>>, fact: Fact) -> Event {
         let mut event = Event::new(self.message.source, at, fact);
         event.service = self
@@ -114,12 +114,12 @@ impl About<'_> {
         self.did(Fact::Note(Note { text: prose(words) }))
     }
 
-    fn alert(&self, told: &Told<'_>, end: Option<(Time, EndReason)>) -> Event {
+    fn alert(&self, told: &IncidentState<'_>, end: Option<(Time, EndReason)>) -> Event {
         let labels = Labels::from([(
             "pagerduty_incident".to_owned(),
             self.incident.replacen("pagerduty:", "", 1),
         )]);
-        let alert = json_fields::Told {
+        let alert = json_fields::VendorAlert {
             name: told.title.clone(),
             status: if end.is_some() {
                 AlertStatus::Resolved
@@ -140,7 +140,7 @@ impl About<'_> {
 
     fn declaration(
         &self,
-        told: &Told<'_>,
+        told: &IncidentState<'_>,
         at: Time,
         status: AlertStatus,
         actor: Option<Box<Actor>>,
@@ -173,7 +173,7 @@ fn who(reference: &Value) -> Option<Box<Actor>> {
 }
 
 /// An incident as a message describes it.
-struct Told<'a> {
+struct IncidentState<'a> {
     title: String,
     severity: Severity,
     /// Since when it has been on, this time.
@@ -186,8 +186,13 @@ struct Told<'a> {
     urgency: Option<&'a str>,
 }
 
-impl<'a> Told<'a> {
-    fn read(data: &'a Value, kind: &str, about: &About<'_>, faults: &mut Vec<MemberFault>) -> Self {
+impl<'a> IncidentState<'a> {
+    fn read(
+        data: &'a Value,
+        kind: &str,
+        about: &IncidentContext<'_>,
+        faults: &mut Vec<MemberFault>,
+    ) -> Self {
         let (created, reopened) = (
             instant_if_any(data, "created_at", faults),
             instant_if_any(data, "reopened_at", faults),
@@ -241,9 +246,9 @@ impl<'a> Told<'a> {
 }
 
 /// A message that describes the incident whole: what it is, and what happened to it.
-fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) -> Reading {
+fn incident(about: &IncidentContext<'_>, kind: &str, data: &Value, declares: &Declares) -> Reading {
     let mut reading = Reading::default();
-    let told = Told::read(data, kind, about, &mut reading.faults);
+    let told = IncidentState::read(data, kind, about, &mut reading.faults);
     let declared = told.is_declared(kind, about.agent.as_deref(), declares);
     // An end without a beginning says nothing of one.
     let begun = kind != "resolved" || !told.undated;
@@ -302,8 +307,8 @@ fn incident(about: &About<'_>, kind: &str, data: &Value, declares: &Declares) ->
 
 fn alert(
     reading: &mut Reading,
-    about: &About<'_>,
-    told: &Told<'_>,
+    about: &IncidentContext<'_>,
+    told: &IncidentState<'_>,
     end: Option<(Time, EndReason)>,
 ) {
     let event = about.alert(told, end);
@@ -317,7 +322,12 @@ fn alert(
 }
 
 /// The end, of the outage and of the alert: which of them it was told as before is not known any more.
-fn resolved(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, data: &Value) {
+fn resolved(
+    reading: &mut Reading,
+    about: &IncidentContext<'_>,
+    told: &IncidentState<'_>,
+    data: &Value,
+) {
     // What begins and ends at once would be told in either order.
     let end = about.at.max(told.since + TimeDelta::milliseconds(1));
     let other = text(data, "resolve_reason.incident.id");
@@ -342,7 +352,7 @@ fn resolved(reading: &mut Reading, about: &About<'_>, told: &Told<'_>, data: &Va
 }
 
 /// A message that only names the incident.
-fn beside(about: &About<'_>, kind: &str, data: &Value) -> Vec<Event> {
+fn beside(about: &IncidentContext<'_>, kind: &str, data: &Value) -> Vec<Event> {
     let cut = if at(data, "trimmed") == Some(&Value::Bool(true)) {
         TRIMMED
     } else {
@@ -381,7 +391,7 @@ fn after(words: Option<String>) -> String {
 }
 
 /// A note, and proof that an outage was declared: an instant of it, since nothing says when it began or ended.
-fn status_update(about: &About<'_>, data: &Value, words: Option<String>) -> Vec<Event> {
+fn status_update(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> Vec<Event> {
     let title = text(data, "incident.summary").map_or_else(|| about.incident.clone(), line);
     let declared = |at, status| {
         let declared = Declaration {
@@ -405,7 +415,7 @@ fn status_update(about: &About<'_>, data: &Value, words: Option<String>) -> Vec<
 }
 
 /// Who was asked to join, and did or could not.
-fn replied(about: &About<'_>, data: &Value, words: Option<String>) -> Option<Event> {
+fn replied(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> Option<Event> {
     let user = at(data, "user").or_else(|| at(data, "escalation_policy"))?;
     // Whoever could not join has not worked on it.
     let (did, actor) = match text(data, "state")? {
@@ -424,7 +434,7 @@ fn replied(about: &About<'_>, data: &Value, words: Option<String>) -> Option<Eve
 }
 
 /// Automation that somebody, or a rule, set off from the incident.
-fn ran(about: &About<'_>, data: &Value, what: &str) -> Option<Event> {
+fn ran(about: &IncidentContext<'_>, data: &Value, what: &str) -> Option<Event> {
     let named = [
         "incident_workflow.name",
         "incident_workflow.summary",

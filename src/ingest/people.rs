@@ -5,7 +5,7 @@
 
 use serde_json::Value;
 
-use super::strict_fields::Fields;
+use super::strict_fields::StrictFields;
 use super::{IngestFault, MemberFault, events, labels, not_readable, time};
 use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, Request};
 use crate::model::settings::LabelNames;
@@ -143,7 +143,7 @@ pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
-    let fields = Fields::open(&body, None)?;
+    let fields = StrictFields::open(&body, None)?;
     fields.only(&["service", "from", "to", "why", "actor"])?;
     let mut event = Event::new(SOURCE, now, Fact::Maintenance(events::window(&fields)?));
     event.service = fields.line("service")?.map(Into::into);
@@ -158,7 +158,7 @@ pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> 
 }
 
 /// Only a request may leave open what it is about: whoever asks need not know our names.
-fn concerning(fields: &Fields<'_>) -> Result<(), MemberFault> {
+fn concerning(fields: &StrictFields<'_>) -> Result<(), MemberFault> {
     let about = fields.line("service")?.or(fields.line("incident")?);
     fields
         .need(
@@ -174,11 +174,11 @@ fn state(
     body: &[u8],
     own: &[&str],
     now: Time,
-    read: impl FnOnce(&Fields<'_>) -> Result<(Fact, Option<String>), MemberFault>,
+    read: impl FnOnce(&StrictFields<'_>) -> Result<(Fact, Option<String>), MemberFault>,
 ) -> Result<Event, IngestFault> {
     let body: Value =
         serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
-    let fields = Fields::open(&body, None)?;
+    let fields = StrictFields::open(&body, None)?;
     fields.only(&[own, &COMMON].concat())?;
     let (fact, person) = read(&fields)?;
     let at = match (fields.time("at")?, fields.time("occurred_at")?) {

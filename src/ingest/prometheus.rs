@@ -12,7 +12,7 @@
 use chrono::TimeDelta;
 
 use super::alert_payload;
-use super::alert_payload::{Episode, Faultless, Place, Sent, Unread};
+use super::alert_payload::{AlertList, AlertPayload, EpisodeTimes, Place, RawList};
 use super::{
     IngestFault, MemberFault, Reading, RenewalFilter, Reported, Start, begins, not_readable,
 };
@@ -54,7 +54,7 @@ pub(crate) fn news_v2(
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
     begins(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
-    let mut take = |place: Place, sent: Sent<'_>| {
+    let mut take = |place: Place, sent: AlertPayload<'_>| {
         let episode = episode(&sent, place, now)?;
         let until = (episode.status == AlertStatus::Firing)
             .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
@@ -73,7 +73,7 @@ pub(crate) fn news_v2(
     };
     let mut faults: Vec<MemberFault> = Vec::new();
     // One check of the whole body is cheaper than one a string.
-    if let Some(Faultless(alerts)) = std::str::from_utf8(body)
+    if let Some(AlertList(alerts)) = std::str::from_utf8(body)
         .ok()
         .and_then(|text| serde_json::from_str(text).ok())
     {
@@ -81,7 +81,7 @@ pub(crate) fn news_v2(
         faults
             .extend(alerts.filter_map(|(index, sent)| take(Place { list: "", index }, sent).err()));
     } else {
-        let Unread(alerts) =
+        let RawList(alerts) =
             serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
             let place = Place { list: "", index };
@@ -96,7 +96,7 @@ pub(crate) fn news_v2(
     Ok(reading)
 }
 
-fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFault> {
+fn episode(sent: &AlertPayload<'_>, place: Place, now: Time) -> Result<EpisodeTimes, MemberFault> {
     let starts_at = sent
         .starts_at
         .unwrap_or_else(|| sent.ends_at.map_or(now, |ends_at| ends_at.min(now)));
@@ -107,14 +107,14 @@ fn episode(sent: &Sent<'_>, place: Place, now: Time) -> Result<Episode, MemberFa
         )),
         Some(ends_at) if ends_at <= now => {
             let end_reason = alert_payload::end_reason(&sent.annotations);
-            Ok(Episode {
+            Ok(EpisodeTimes {
                 status: AlertStatus::Resolved,
                 starts_at,
                 ends_at: Some(ends_at),
                 end_reason,
             })
         }
-        _ => Ok(Episode {
+        _ => Ok(EpisodeTimes {
             status: AlertStatus::Firing,
             starts_at,
             ends_at: None,

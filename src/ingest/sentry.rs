@@ -23,7 +23,9 @@ use chrono::TimeDelta;
 use serde_json::Value;
 
 use super::json_fields;
-use super::json_fields::{Told, actor, at, fault, instant, line, need, object, prose, text, word};
+use super::json_fields::{
+    VendorAlert, actor, at, fault, instant, line, need, object, prose, text, word,
+};
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, tags};
 use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
@@ -80,7 +82,7 @@ struct Hook<'a> {
 }
 
 /// An alert, but for whether it is on.
-struct Sketch {
+struct AlertTemplate {
     name: String,
     labels: Labels,
     annotations: Labels,
@@ -121,7 +123,7 @@ impl Hook<'_> {
         } else {
             None
         };
-        let sketch = |level: &str, severity| Sketch {
+        let sketch = |level: &str, severity| AlertTemplate {
             name: name.clone(),
             // A rule that is renamed keeps its id.
             labels: Labels::from([
@@ -176,7 +178,7 @@ impl Hook<'_> {
         let name = text(self.body, "data.issue.title").map_or_else(|| format!("issue {id}"), line);
         let severe = text(self.body, "data.issue.priority") == Some("high")
             || text(self.body, "data.issue.level") == Some("fatal");
-        let sketch = Sketch {
+        let sketch = AlertTemplate {
             name,
             labels: Labels::from([
                 ("alertname".to_owned(), format!("issue {id}")),
@@ -277,7 +279,7 @@ impl Hook<'_> {
         let mut labels = Labels::from([("alertname".to_owned(), name.clone())]);
         labels.extend(issue.map(|issue| ("issue".to_owned(), line(&issue))));
         let fatal = text(self.body, "data.event.level") == Some("fatal");
-        let sketch = Sketch {
+        let sketch = AlertTemplate {
             name,
             labels,
             annotations: self.annotations(&[
@@ -329,7 +331,7 @@ impl Hook<'_> {
         })
     }
 
-    fn on(&self, reading: &mut Reading, sketch: Sketch, when: Option<Time>, start: Start) {
+    fn on(&self, reading: &mut Reading, sketch: AlertTemplate, when: Option<Time>, start: Start) {
         let event = self.alert(sketch, AlertStatus::Firing, when, EndReason::default());
         reading.reports.push(Reported::new(event, start));
     }
@@ -338,13 +340,13 @@ impl Hook<'_> {
     fn over(
         &self,
         reading: &mut Reading,
-        sketch: Sketch,
+        sketch: AlertTemplate,
         when: Option<Time>,
         reason: EndReason,
         only_if_firing: bool,
     ) {
         // An end is told of a level that was never reached too, and must not make more of it than there was.
-        let sketch = Sketch {
+        let sketch = AlertTemplate {
             severity: sketch.severity.min(Severity::Warning),
             ..sketch
         };
@@ -358,13 +360,13 @@ impl Hook<'_> {
 
     fn alert(
         &self,
-        sketch: Sketch,
+        sketch: AlertTemplate,
         status: AlertStatus,
         when: Option<Time>,
         end_reason: EndReason,
     ) -> Event {
         let when = when.unwrap_or(self.message.now);
-        let told = Told {
+        let told = VendorAlert {
             name: sketch.name,
             status,
             labels: sketch.labels,

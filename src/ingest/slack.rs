@@ -28,7 +28,7 @@ use crate::model::time::Time;
 
 /// What answers and requests are made with.
 #[derive(Debug, Clone, Default)]
-pub struct Desk {
+pub struct SlackContext {
     /// Names of services that a request may begin with.
     pub services: Vec<String>,
     /// Where people look, without a slash at its end.
@@ -48,7 +48,7 @@ const JSON: &str = "application/json; charset=utf-8";
 ///
 /// # Errors
 /// When a payload is no JSON object.
-pub(crate) fn webhook(message: &Message<'_>, desk: &Desk) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(message: &Message<'_>, desk: &SlackContext) -> Result<Reading, IngestFault> {
     if redaction::is_json(message.body) {
         return challenge(message);
     }
@@ -117,7 +117,13 @@ fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
 }
 
 /// A slash command.
-fn asked(message: &Message<'_>, desk: &Desk, command: &str, user: &str, words: &str) -> Reading {
+fn asked(
+    message: &Message<'_>,
+    desk: &SlackContext,
+    command: &str,
+    user: &str,
+    words: &str,
+) -> Reading {
     if words.is_empty() || words.eq_ignore_ascii_case("help") {
         let command = line(command);
         let help = format!(
@@ -129,7 +135,7 @@ fn asked(message: &Message<'_>, desk: &Desk, command: &str, user: &str, words: &
             ..Reading::default()
         };
     }
-    let who = Who {
+    let who = SlackUser {
         message,
         user,
         at: sent_at(message),
@@ -192,16 +198,16 @@ fn stamp(text: &str) -> Option<Time> {
 }
 
 /// Somebody, at a time, perhaps about an incident.
-struct Who<'a> {
+struct SlackUser<'a> {
     message: &'a Message<'a>,
     user: &'a str,
     at: Time,
     incident: Option<&'a str>,
 }
 
-impl Who<'_> {
+impl SlackUser<'_> {
     /// A wish for a postmortem, about the service that it begins with, if that is one.
-    fn request(&self, desk: &Desk, words: &str) -> Event {
+    fn request(&self, desk: &SlackContext, words: &str) -> Event {
         let first = words
             .split_whitespace()
             .next()
@@ -240,7 +246,7 @@ impl Who<'_> {
     }
 
     /// What is asked for or noted by something of that name; `None`: it is none of ours.
-    fn by(&self, name: &str, desk: &Desk, words: &str) -> Option<Event> {
+    fn by(&self, name: &str, desk: &SlackContext, words: &str) -> Option<Event> {
         match name {
             "afterword_request" => Some(self.request(desk, words)),
             "afterword_note" => Some(self.note(words)),
@@ -250,7 +256,7 @@ impl Who<'_> {
 }
 
 /// What people pressed or filled in.
-fn pressed(message: &Message<'_>, desk: &Desk, payload: &Value) -> Vec<Event> {
+fn pressed(message: &Message<'_>, desk: &SlackContext, payload: &Value) -> Vec<Event> {
     let Some(user) = text(payload, "user.id") else {
         return Vec::new();
     };
@@ -272,7 +278,7 @@ fn pressed(message: &Message<'_>, desk: &Desk, payload: &Value) -> Vec<Event> {
             let at = text(payload, "action_ts")
                 .and_then(stamp)
                 .unwrap_or_else(|| sent_at(message));
-            let who = Who {
+            let who = SlackUser {
                 message,
                 user,
                 at,
@@ -292,11 +298,11 @@ fn pressed(message: &Message<'_>, desk: &Desk, payload: &Value) -> Vec<Event> {
 }
 
 /// A button. It may be told twice, and after its message has changed: it was pressed at one time, by which it is one event.
-fn button(message: &Message<'_>, desk: &Desk, user: &str, action: &Value) -> Option<Event> {
+fn button(message: &Message<'_>, desk: &SlackContext, user: &str, action: &Value) -> Option<Event> {
     let at = text(action, "action_ts").and_then(stamp)?;
     let incident = text(action, "block_id").filter(|block| block.starts_with("i-"));
     let words = text(action, "value").or_else(|| text(action, "text.text"))?;
-    Who {
+    SlackUser {
         message,
         user,
         at,
@@ -306,7 +312,12 @@ fn button(message: &Message<'_>, desk: &Desk, user: &str, action: &Value) -> Opt
 }
 
 /// A form that was filled in: its fields `reason` and `service`. Unseen it carries the incident.
-fn filled_in(message: &Message<'_>, desk: &Desk, user: &str, payload: &Value) -> Option<Event> {
+fn filled_in(
+    message: &Message<'_>,
+    desk: &SlackContext,
+    user: &str,
+    payload: &Value,
+) -> Option<Event> {
     let blocks = at(payload, "view.state.values").and_then(Value::as_object)?;
     let entered = |name: &str| {
         let field = blocks.values().find_map(|block| at(block, name))?;
@@ -319,7 +330,7 @@ fn filled_in(message: &Message<'_>, desk: &Desk, user: &str, payload: &Value) ->
     );
     let incident =
         text(payload, "view.private_metadata").filter(|incident| incident.starts_with("i-"));
-    Who {
+    SlackUser {
         message,
         user,
         at: sent_at(message),

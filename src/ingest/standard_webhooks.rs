@@ -10,8 +10,8 @@
 use serde_json::{Map, Value};
 
 use super::event_envelope;
-use super::event_envelope::Carried;
-use super::generic::{Mapping, Run};
+use super::event_envelope::EnvelopedEvent;
+use super::generic::{Mapping, MappingRun};
 use super::{IngestFault, Message, Reading, not_readable};
 
 /// Reads a message.
@@ -41,7 +41,13 @@ pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Readin
         }
         other => other,
     };
-    let mut run = Run::new(message);
-    event_envelope::tell(&mut run, mapping, Carried { around, data }, None, message);
+    let mut run = MappingRun::new(message);
+    event_envelope::tell(
+        &mut run,
+        mapping,
+        EnvelopedEvent { around, data },
+        None,
+        message,
+    );
     Ok(run.reading)
 }

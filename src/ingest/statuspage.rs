@@ -91,7 +91,7 @@ fn outage(
             })?
         }
     };
-    let told = Told {
+    let told = OutageContext {
         message,
         key,
         link: link(incident, "shortlink", "Statuspage"),
@@ -223,13 +223,13 @@ fn dated<'a>(incident: &'a Value, faults: &mut Vec<MemberFault>) -> Vec<(&'a Val
 }
 
 /// What all that is told of an outage has in common.
-struct Told<'a> {
+struct OutageContext<'a> {
     message: &'a Message<'a>,
     key: String,
     link: Option<crate::model::event::Link>,
 }
 
-impl Told<'_> {
+impl OutageContext<'_> {
     fn event(&self, at: Time, service: Option<&str>, fact: Fact) -> Event {
         let mut event = Event::new(self.message.source, at, fact);
         event.service = service

@@ -14,13 +14,13 @@ pub(crate) const LINE: usize = 300;
 pub(crate) const PROSE: usize = 4000;
 
 /// One object, and where it stands.
-pub(crate) struct Fields<'a> {
+pub(crate) struct StrictFields<'a> {
     index: Option<usize>,
     path: String,
     map: &'a Map<String, Value>,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> StrictFields<'a> {
     /// Opens `value`, the `index`th member of a list or the whole body.
     pub(crate) fn open(value: &'a Value, index: Option<usize>) -> Result<Self, MemberFault> {
         Self::open_at(
@@ -264,9 +264,9 @@ impl<'a> Fields<'a> {
         Ok(labels)
     }
 
-    pub(crate) fn object(&self, key: &str) -> Result<Option<Fields<'a>>, MemberFault> {
+    pub(crate) fn object(&self, key: &str) -> Result<Option<StrictFields<'a>>, MemberFault> {
         self.get(key)
-            .map(|value| Fields::open_at(value, self.index, self.fault(key, "").path))
+            .map(|value| StrictFields::open_at(value, self.index, self.fault(key, "").path))
             .transpose()
     }
 
@@ -283,7 +283,7 @@ impl<'a> Fields<'a> {
             }
         };
         let read = |(place, value): (usize, &'a Value)| {
-            let fields = Fields::open_at(
+            let fields = StrictFields::open_at(
                 value,
                 self.index,
                 self.fault(&format!("{key}[{place}]"), "").path,

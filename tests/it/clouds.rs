@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use afterword::ingest::dispatch::{Reader, read};
+use afterword::ingest::dispatch::{SourceParser, read};
 use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::{IngestFault, Reading};
 use afterword::model::settings::LabelNames;
@@ -247,7 +247,7 @@ impl Payload {
             now,
         };
         read(
-            &Reader::Named(self.kind, Naming::default()),
+            &SourceParser::Named(self.kind, Naming::default()),
             &message,
             &mut |_| false,
         )

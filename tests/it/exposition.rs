@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use afterword::ingest::exposition::{ACCEPT, Format, check, read};
-use afterword::ingest::metric_filter::Wanted;
+use afterword::ingest::metric_filter::MetricFilter;
 use afterword::model::labels::Labels;
 use afterword::model::time::Time;
 use serde_json::Value;
@@ -324,7 +324,7 @@ fn prometheus_scrapes_the_same_samples() {
         let mut ours: Vec<Found> = read(
             page.as_bytes(),
             Format::of(kinds[place]),
-            &Wanted::all(),
+            &MetricFilter::all(),
             at,
             true,
         )

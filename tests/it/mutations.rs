@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use afterword::ingest::dispatch::{Reader, read};
+use afterword::ingest::dispatch::{SourceParser, read};
 use afterword::ingest::message::{Headers, Message};
 use afterword::model::settings::LabelNames;
 use afterword::model::time::Time;
@@ -83,7 +83,7 @@ fn deep_and_long_bodies_break_no_reader() {
     }
 }
 
-fn check(reader: &Reader, payload: &Payload, body: &[u8]) {
+fn check(reader: &SourceParser, payload: &Payload, body: &[u8]) {
     let headers: Headers<'_> = payload
         .headers
         .iter()

@@ -7,7 +7,7 @@ use std::time::Duration;
 use afterword::engine::replay::Replay;
 use afterword::engine::{IncidentChanges, Policy};
 use afterword::ingest::Reading;
-use afterword::ingest::auth::signature::{Refusal, Signature};
+use afterword::ingest::auth::signature::{SignatureFault, SignatureVerifier};
 use afterword::ingest::dispatch::read;
 use afterword::ingest::message::{Headers, Message};
 use afterword::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
@@ -320,7 +320,7 @@ fn q08_signatures_are_written_and_keyed_differently() {
                   secret: &str,
                   shown: &[(&str, &str)],
                   body: &[u8]| {
-        let signature = Signature::new(
+        let signature = SignatureVerifier::new(
             signing(kind),
             None,
             timestamp,
@@ -358,7 +358,7 @@ fn q08_signatures_are_written_and_keyed_differently() {
             &[("x-pagerduty-signature", &wrong)],
             body
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     let signed = [b"msg_1.", time.as_bytes(), b".", body].concat();
     let shown = format!("v1,{}", STANDARD.encode(mac(&decoded, &signed)));
@@ -450,7 +450,7 @@ fn q08_signatures_are_written_and_keyed_differently() {
     );
     assert_eq!(
         verify(SourceKind::Slack, None, "s3cret", &slack, b"payload={}"),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     let github = format!("sha256={plain}");
     assert_eq!(

@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-use afterword::ingest::metric_filter::Wanted;
+use afterword::ingest::metric_filter::MetricFilter;
 use afterword::ingest::remote_write::{read, spoken};
 use afterword::model::labels::Labels;
 use afterword::model::sample::{Sample, is_stale};
@@ -49,13 +49,13 @@ remote_write:
     metadata_config: {{send_interval: 1s}}
 "
     ));
-    let gauges = || pushed(&bodies, &Wanted::these(["lab_gauge"]));
+    let gauges = || pushed(&bodies, &MetricFilter::these(["lab_gauge"]));
     until("three scrapes are pushed", PATIENCE, || {
         (gauges().len() >= 6).then_some(())
     });
     is_up.store(false, Ordering::Relaxed);
     let ended = || {
-        pushed(&bodies, &Wanted::all())
+        pushed(&bodies, &MetricFilter::all())
             .iter()
             .filter(|sample| of_page(sample) && is_stale(sample.value))
             .count()
@@ -64,7 +64,7 @@ remote_write:
         (ended() >= SERIES).then_some(())
     });
 
-    let samples = pushed(&bodies, &Wanted::all());
+    let samples = pushed(&bodies, &MetricFilter::all());
     // What is asked for is the same as everything, less what nobody asked for.
     let of_all: Vec<_> = samples
         .iter()
@@ -156,7 +156,7 @@ fn answered(prometheus: &Http, selector: &str, at: Option<i64>) -> BTreeMap<Labe
 }
 
 /// The samples of all requests so far, each of which must be good.
-fn pushed(bodies: &Mutex<Vec<Vec<u8>>>, wanted: &Wanted) -> Vec<Sample> {
+fn pushed(bodies: &Mutex<Vec<Vec<u8>>>, wanted: &MetricFilter) -> Vec<Sample> {
     let mut samples = Vec::new();
     for body in &*bodies.lock().unwrap() {
         let written = read(body, wanted, LIMIT).unwrap();

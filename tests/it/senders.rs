@@ -8,8 +8,8 @@ use std::time::Duration;
 use afterword::app::clock::Clock;
 use afterword::app::settings::Settings;
 use afterword::app::{App, background_tasks};
-use afterword::ingest::auth::Proof;
-use afterword::ingest::auth::signature::Signature;
+use afterword::ingest::auth::Authentication;
+use afterword::ingest::auth::signature::SignatureVerifier;
 use afterword::model::source::{Signing, SourceKind};
 use afterword::model::time::Time;
 use afterword::store::Store;
@@ -576,10 +576,11 @@ impl Inside {
         .unwrap();
         let mut settings = Settings::load(Some(&file)).unwrap();
         settings.config.sources[0].kind = kind;
-        let signature = Signature::new(signing, None, None, &[secret.as_bytes().to_vec()]).unwrap();
+        let signature =
+            SignatureVerifier::new(signing, None, None, &[secret.as_bytes().to_vec()]).unwrap();
         settings
             .proofs
-            .insert("hook".to_owned(), Proof::Signature(signature));
+            .insert("hook".to_owned(), Authentication::Signature(signature));
         let time = Arc::new(Mutex::new(Some("2026-11-23T12:00:00Z".parse().unwrap())));
         let clock = Clock::Set(Arc::clone(&time));
         let store = Store::open(&dir.path().join("afterword.db"), clock.now()).unwrap();

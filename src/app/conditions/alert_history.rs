@@ -14,7 +14,9 @@ use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response::{AlertRule, Answer, Heard};
 use crate::config::metrics::PrometheusServer as Settings;
-use crate::ingest::prometheus_alert_series::{Memory as Stretch, Reader, Recalled, Rule};
+use crate::ingest::prometheus_alert_series::{
+    AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow as Stretch,
+};
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
@@ -43,7 +45,7 @@ const RULES_EVERY: TimeDelta = TimeDelta::minutes(2);
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     /// Its rules, by the names of their alerts.
-    pub(crate) rules: BTreeMap<String, Vec<Rule>>,
+    pub(crate) rules: BTreeMap<String, Vec<AlertingRule>>,
     /// Labels that it adds to what it sends.
     pub(crate) external: Labels,
     read_at: Option<Time>,
@@ -55,7 +57,7 @@ pub(crate) struct Known {
 struct Recall {
     entry: Entry,
     client: Arc<Client>,
-    recalled: Recalled,
+    recalled: AlertSeriesState,
     known: Known,
     saved_at: Time,
 }
@@ -73,7 +75,7 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Cl
         .into_iter()
         .find(|one| one.name == entry.name)
         .and_then(|one| one.state);
-    let recalled: Recalled = state
+    let recalled: AlertSeriesState = state
         .and_then(|state| serde_json::from_str(&state).ok())
         .unwrap_or_default();
     let saved_at = entry.app.now();
@@ -209,8 +211,8 @@ impl Recall {
     }
 }
 
-fn reader<'a>(entry: &'a Entry, known: &'a Known) -> Reader<'a> {
-    Reader {
+fn reader<'a>(entry: &'a Entry, known: &'a Known) -> SeriesReader<'a> {
+    SeriesReader {
         source: &entry.name,
         names: &entry.settings.config.labels,
         rules: &known.rules,
@@ -250,13 +252,13 @@ impl Known {
     }
 }
 
-fn rule(found: AlertRule) -> Rule {
+fn rule(found: AlertRule) -> AlertingRule {
     // A label without a value is none.
     let fixed = found
         .labels
         .into_iter()
         .filter(|(_, value)| !value.is_empty() && !value.contains("{{"));
-    Rule {
+    AlertingRule {
         labels: fixed.collect(),
         hold: i64::try_from(found.hold.as_secs()).unwrap_or(i64::MAX),
         keep: i64::try_from(found.keep_firing.as_secs()).unwrap_or(i64::MAX),
@@ -266,7 +268,7 @@ fn rule(found: AlertRule) -> Rule {
 
 async fn stretch(
     client: &Client,
-    recalled: &mut Recalled,
+    recalled: &mut AlertSeriesState,
     from: Time,
     until: Time,
 ) -> Result<(Stretch, Heard), Fault> {
@@ -299,7 +301,7 @@ async fn stretch(
 /// When it looked at the target that it looked at most often. `None`: it has no `up`, so that nobody can say.
 async fn looks(
     client: &Client,
-    recalled: &mut Recalled,
+    recalled: &mut AlertSeriesState,
     from: Time,
     until: Time,
 ) -> Result<(Option<Vec<Time>>, Heard), Fault> {

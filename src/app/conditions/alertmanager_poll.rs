@@ -13,7 +13,7 @@ use crate::clients::credentials::Reach;
 use crate::clients::error::Fault;
 use crate::config::Source;
 use crate::config::api::AlertmanagerApi;
-use crate::ingest::alertmanager_api::{Held, Listing, Looked, Moment};
+use crate::ingest::alertmanager_api::{AlertmanagerState, PollResult, PollTime, TrackedAlert};
 use crate::model::event::{AlertStatus, Fact};
 use crate::model::id::{IncidentId, Subject};
 use crate::model::lifecycle::Phase;
@@ -28,7 +28,7 @@ pub(crate) async fn list_loop(
 ) {
     let ignored = source.labels.map(|names| names.ignored).unwrap_or_default();
     let every = Duration::from_secs(api.every.unsigned_abs());
-    let (mut listing, mut attempts) = (Listing::default(), 0);
+    let (mut listing, mut attempts) = (AlertmanagerState::default(), 0);
     loop {
         let wait = match look(&entry, &client, &mut listing, &ignored).await {
             Ok(()) => {
@@ -56,7 +56,7 @@ pub(crate) async fn list_loop(
 async fn look(
     entry: &Entry,
     client: &Client,
-    listing: &mut Listing,
+    listing: &mut AlertmanagerState,
     ignored: &[String],
 ) -> Result<(), Fault> {
     // First what is held: what comes while it answers may be missing in the answer.
@@ -66,7 +66,7 @@ async fn look(
         .unwrap_or_default();
     let (answers, heard) = client.look().await?;
     let ours = entry.app.now();
-    let at = Moment {
+    let at = PollTime {
         ours,
         theirs: Skew::of(&heard, ours).theirs(ours),
     };
@@ -79,13 +79,13 @@ async fn look(
 
 impl App {
     /// The alerts of a source that belong to incidents which are not closed. Blocks.
-    fn held(&self, source: &str) -> Vec<Held> {
+    fn held(&self, source: &str) -> Vec<TrackedAlert> {
         let judge = lock(&self.judge);
         let incidents = judge
             .iter()
             .flat_map(Judge::incidents)
             .filter(|incident| incident.phase != Phase::Closed);
-        let mut found: HashMap<Subject, Held> = HashMap::new();
+        let mut found: HashMap<Subject, TrackedAlert> = HashMap::new();
         let sights = lock(&self.sights);
         for incident in incidents {
             for member in &incident.members {
@@ -105,7 +105,7 @@ impl App {
                         (incident.id.clone(), std::sync::Arc::clone(event));
                     found.insert(
                         event.subject,
-                        Held {
+                        TrackedAlert {
                             incident,
                             event,
                             on,
@@ -115,15 +115,15 @@ impl App {
                 }
             }
         }
-        let mut held: Vec<Held> = found.into_values().collect();
+        let mut held: Vec<TrackedAlert> = found.into_values().collect();
         // What is told once of an incident is told of the alert that began first.
         held.sort_by_key(|held| (held.event.occurred_at, held.event.id));
         held
     }
 
     /// Takes in what a look made known.
-    async fn listed(&self, source: &str, looked: Looked, now: Time) {
-        let Looked {
+    async fn listed(&self, source: &str, looked: PollResult, now: Time) {
+        let PollResult {
             renewed,
             mut events,
         } = looked;

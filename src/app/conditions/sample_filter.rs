@@ -2,7 +2,7 @@
 
 use crate::config::metrics::{MetricsKind, MetricsSource};
 use crate::engine::conditions::promql_subset::UP;
-use crate::ingest::metric_filter::Wanted;
+use crate::ingest::metric_filter::MetricFilter;
 use crate::model::fault::{Fault, nearest};
 use crate::model::sample::Sample;
 use crate::rules::ConditionRule;
@@ -12,7 +12,7 @@ use crate::rules::promql::Selector;
 #[derive(Debug, Clone, Default)]
 pub struct Asked {
     /// By the names of their metrics.
-    pub wanted: Wanted,
+    pub wanted: MetricFilter,
     selectors: Vec<Selector>,
 }
 
@@ -25,7 +25,7 @@ impl Asked {
             .flat_map(|query| query.selectors().into_iter().cloned())
             .collect();
         Self {
-            wanted: Wanted::these(
+            wanted: MetricFilter::these(
                 selectors
                     .iter()
                     .map(|selector| selector.name.as_str())

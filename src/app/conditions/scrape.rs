@@ -16,7 +16,7 @@ use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
 use crate::ingest::exposition;
 use crate::ingest::exposition::{Format, offer};
 use crate::ingest::metric_check;
-use crate::ingest::metric_filter::Wanted;
+use crate::ingest::metric_filter::MetricFilter;
 use crate::model::id::hex;
 use crate::model::labels::Labels;
 use crate::model::sample::{STALE, Sample};
@@ -168,7 +168,7 @@ fn labelled(mut sample: Sample, ours: &Labels, honor: bool) -> Sample {
 
 fn read(
     page: &Page,
-    wanted: &Wanted,
+    wanted: &MetricFilter,
     at: Time,
     settings: &ScrapeConfig,
     skew: Skew,

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::source_stats::What;
 use crate::app::{App, lock};
 use crate::config::RateLimit;
-use crate::ingest::auth::signature::{Once, TOLERANCE};
+use crate::ingest::auth::signature::{ReplayKey, TOLERANCE};
 use crate::model::time::Time;
 
 /// How long a delivery is remembered: from the earliest time by which its signature may hold to the latest.
@@ -55,7 +55,7 @@ pub(crate) struct Gates {
 }
 
 /// A delivery of a source: two sources may number theirs alike.
-type Delivered = (String, Once);
+type Delivered = (String, ReplayKey);
 
 /// Deliveries that are durable, the oldest first.
 #[derive(Debug, Default)]
@@ -152,7 +152,7 @@ impl App {
     /// Whether a delivery is known to be durable here. Other replicas, and this one after a restart, do not know; what it states is an
     /// event that they have.
     #[must_use]
-    pub fn has_taken(&self, source: &str, once: &Once) -> bool {
+    pub fn has_taken(&self, source: &str, once: &ReplayKey) -> bool {
         let now = self.now();
         let mut gates = lock(&self.gates);
         gates.taken.forget(now);
@@ -160,7 +160,7 @@ impl App {
     }
 
     /// Notes that a delivery is durable.
-    pub fn note_taken(&self, source: &str, once: Once) {
+    pub fn note_taken(&self, source: &str, once: ReplayKey) {
         let now = self.now();
         lock(&self.gates).taken.note((source.to_owned(), once), now);
     }

@@ -7,7 +7,7 @@ use crate::config::{Auth, Source, SourceAuth};
 use crate::deliver::Performed;
 use crate::ingest::message::Message;
 use crate::ingest::sns;
-use crate::ingest::sns::envelope::{Envelope, envelopes};
+use crate::ingest::sns::envelope::{SnsEnvelope, envelopes};
 use crate::ingest::sns::signature;
 use crate::model::delivery::{Action, Delivery};
 use crate::model::id::hex;
@@ -80,10 +80,10 @@ impl App {
 
     async fn signed_by_its_topic(
         &self,
-        envelope: &Envelope,
+        envelope: &SnsEnvelope,
         message: &Message<'_>,
     ) -> Result<(), Unvouched> {
-        let refused = |doubt: signature::Doubt| Unvouched::Refused(doubt.to_string());
+        let refused = |doubt: signature::SnsFault| Unvouched::Refused(doubt.to_string());
         let url = signature::certificate_url(envelope, message.now).map_err(refused)?;
         let certificate = self.sns.certificate(&url, message.now).await;
         let certificate = certificate

@@ -13,7 +13,9 @@ use crate::app::conditions::alert_history::Known;
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response::Answer;
-use crate::ingest::prometheus_alert_series::{Memory, Reader, Recalled, Rule};
+use crate::ingest::prometheus_alert_series::{
+    AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow,
+};
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
@@ -25,7 +27,7 @@ type Samples = Vec<(Labels, Vec<(Time, f64)>)>;
 /// Where reading alerts stands.
 #[derive(Debug, Default)]
 pub(crate) struct Alerts {
-    recalled: Recalled,
+    recalled: AlertSeriesState,
     /// The first sign of anything.
     first: Option<Time>,
     step: Option<TimeDelta>,
@@ -66,7 +68,7 @@ impl Alerts {
                 Ok((alerts, active)) => {
                     self.piece.answered();
                     let read_on = read_on || to < until;
-                    let mut memory = Memory {
+                    let mut memory = SeriesWindow {
                         alerts,
                         active,
                         looks: looks.times(),
@@ -81,7 +83,7 @@ impl Alerts {
                     }
                     if self.first.is_some() {
                         let rules = memory.paced(&rules);
-                        let reader = Reader {
+                        let reader = SeriesReader {
                             source: server.name(),
                             names,
                             rules: &rules,
@@ -103,7 +105,7 @@ impl Alerts {
     }
 
     /// The rules as they are seen at every `step`.
-    fn rules(&self, known: &Known) -> BTreeMap<String, Vec<Rule>> {
+    fn rules(&self, known: &Known) -> BTreeMap<String, Vec<AlertingRule>> {
         let mut rules = known.rules.clone();
         for rule in rules.values_mut().flatten() {
             rule.interval = rule.interval.max(self.step.unwrap_or_default());

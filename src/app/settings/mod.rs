@@ -15,8 +15,8 @@ use crate::clients::credentials::Reach;
 use crate::config;
 use crate::config::{Config, Storage, metrics};
 use crate::engine::{Policy, ServiceAliases};
-use crate::ingest::auth::Proof;
-use crate::ingest::dispatch::Reader;
+use crate::ingest::auth::Authentication;
+use crate::ingest::dispatch::SourceParser;
 use crate::ingest::generic::Mapping;
 use crate::model::directory::Who;
 use crate::model::event::{Event, Fact, RuleFile, Settings as Logged};
@@ -35,9 +35,9 @@ pub struct Settings {
     /// What the engine needs of it.
     pub policy: Policy,
     /// How each source proves who it is.
-    pub proofs: BTreeMap<String, Proof>,
+    pub proofs: BTreeMap<String, Authentication>,
     /// How each source is read.
-    pub readers: BTreeMap<String, Reader>,
+    pub readers: BTreeMap<String, SourceParser>,
     /// What CloudEvents mean that come to no source.
     pub cloudevents: Option<Mapping>,
     /// What is shown to the servers of each entry of `metrics:` that fetches samples.
@@ -45,13 +45,13 @@ pub struct Settings {
     /// What is shown to those sources that are asked what they know.
     pub api_reach: BTreeMap<String, Reach>,
     /// How whoever pushes samples proves who it is, by the entry's name.
-    pub pushes: BTreeMap<String, Proof>,
+    pub pushes: BTreeMap<String, Authentication>,
     /// What conditions ask of the samples of each entry of `metrics:`, by its name.
     pub asked: BTreeMap<String, Asked>,
     /// What may be wrong in the rules, and does not keep them from being in force.
     pub warnings: Vec<Fault>,
     /// What people show who do not come from this machine; `None`: loopback only.
-    pub access: Option<Proof>,
+    pub access: Option<Authentication>,
     /// Where the database is.
     pub place: Place,
     /// All of it as text, for the log.
@@ -137,7 +137,7 @@ impl Settings {
         let access = config
             .access
             .as_ref()
-            .map(|access| Proof::Bearer(secret(&access.token)));
+            .map(|access| Authentication::Bearer(secret(&access.token)));
         let place = match &config.storage {
             Storage::Sqlite(path) => Place::Sqlite(PathBuf::from(path)),
             Storage::Postgres { url, password } => {

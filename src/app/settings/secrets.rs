@@ -7,8 +7,8 @@ use crate::clients::credentials::{Credentials, Reach, Tls};
 use crate::config::metrics;
 use crate::config::metrics::{HttpClientConfig, MetricsSource};
 use crate::config::{Auth, SecretRef, Source, SourceAuth};
-use crate::ingest::auth::Proof;
-use crate::ingest::auth::signature::Signature;
+use crate::ingest::auth::Authentication;
+use crate::ingest::auth::signature::SignatureVerifier;
 use crate::model::fault::Fault;
 use crate::model::source::signing;
 
@@ -76,15 +76,15 @@ impl Place {
     }
 
     /// What a sender has to show.
-    pub(crate) fn proof(&self, auth: &Auth) -> Result<Proof, Fault> {
+    pub(crate) fn proof(&self, auth: &Auth) -> Result<Authentication, Fault> {
         Ok(match auth {
-            Auth::None => Proof::None,
-            Auth::Bearer(token) => Proof::Bearer(self.all(token)?),
-            Auth::Basic { username, password } => Proof::Basic {
+            Auth::None => Authentication::None,
+            Auth::Bearer(token) => Authentication::Bearer(self.all(token)?),
+            Auth::Basic { username, password } => Authentication::Basic {
                 username: username.clone(),
                 passwords: self.all(password)?,
             },
-            Auth::Header { name, value } => Proof::Header {
+            Auth::Header { name, value } => Authentication::Header {
                 name: name.clone(),
                 values: self.all(value)?,
             },
@@ -92,11 +92,11 @@ impl Place {
     }
 
     /// What a source has to show, or how it signs.
-    pub(crate) fn source(&self, source: &Source) -> Result<Proof, Fault> {
+    pub(crate) fn source(&self, source: &Source) -> Result<Authentication, Fault> {
         match &source.auth {
             SourceAuth::Shown(auth) => self.proof(auth),
-            SourceAuth::Certificate => Ok(Proof::Certificate),
-            SourceAuth::Query { name, value } => Ok(Proof::Query {
+            SourceAuth::Certificate => Ok(Authentication::Certificate),
+            SourceAuth::Query { name, value } => Ok(Authentication::Query {
                 name: name.clone(),
                 values: self.all(value)?,
             }),
@@ -104,13 +104,13 @@ impl Place {
                 secret,
                 header,
                 timestamp,
-            } => Signature::new(
+            } => SignatureVerifier::new(
                 signing(source.kind),
                 header.as_deref(),
                 timestamp.as_deref(),
                 &self.all(secret)?,
             )
-            .map(Proof::Signature)
+            .map(Authentication::Signature)
             .map_err(|why| {
                 fault(
                     &self.file,

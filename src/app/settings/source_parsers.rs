@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use crate::config::mapping;
 use crate::config::mapping::{MappingEntry, MappingRules};
 use crate::config::{Config, Source};
-use crate::ingest::dispatch::Reader;
+use crate::ingest::dispatch::SourceParser;
 use crate::ingest::generic;
-use crate::ingest::generic::{Line, MapFault, Mapping, shipped};
+use crate::ingest::generic::{MapFault, Mapping, MappingLine, shipped};
 use crate::ingest::slack;
 use crate::model::fault::Fault;
 use crate::model::source::SourceKind;
@@ -25,7 +25,7 @@ pub(crate) fn readers(
     config: &Config,
     file: &str,
     faults: &mut Vec<Fault>,
-) -> BTreeMap<String, Reader> {
+) -> BTreeMap<String, SourceParser> {
     let mut readers = BTreeMap::new();
     for source in &config.sources {
         match reader(config, source, file) {
@@ -43,7 +43,7 @@ pub(crate) fn cloudevents(faults: &mut Vec<Fault>) -> Option<Mapping> {
     rules.map_err(|found| faults.extend(found)).ok()
 }
 
-fn reader(config: &Config, source: &Source, file: &str) -> Result<Reader, Vec<Fault>> {
+fn reader(config: &Config, source: &Source, file: &str) -> Result<SourceParser, Vec<Fault>> {
     let shipped = shipped_rules(source.kind)?;
     let rules = match &source.map {
         None if shipped.is_empty() => return Ok(own(config, source)),
@@ -55,14 +55,16 @@ fn reader(config: &Config, source: &Source, file: &str) -> Result<Reader, Vec<Fa
             .collect(),
         Some(map) => of(map.clone(), file),
     };
-    compiled(&rules, source.kind).map(|mapping| Reader::Mapped(source.kind, mapping))
+    compiled(&rules, source.kind).map(|mapping| SourceParser::Mapped(source.kind, mapping))
 }
 
 /// A source that is read by the file of its kind.
-fn own(config: &Config, source: &Source) -> Reader {
+fn own(config: &Config, source: &Source) -> SourceParser {
     match source.kind {
-        SourceKind::PagerDuty => Reader::PagerDuty(source.declares.clone().unwrap_or_default()),
-        SourceKind::Slack => Reader::Slack(slack::Desk {
+        SourceKind::PagerDuty => {
+            SourceParser::PagerDuty(source.declares.clone().unwrap_or_default())
+        }
+        SourceKind::Slack => SourceParser::Slack(slack::SlackContext {
             services: config
                 .services
                 .iter()
@@ -70,7 +72,7 @@ fn own(config: &Config, source: &Source) -> Reader {
                 .collect(),
             address: config.external_url.trim_end_matches('/').to_owned(),
         }),
-        kind => Reader::Named(kind, source.naming.clone()),
+        kind => SourceParser::Named(kind, source.naming.clone()),
     }
 }
 
@@ -115,11 +117,11 @@ fn compiled(rules: &[Rule<'_>], kind: SourceKind) -> Result<Mapping, Vec<Fault>>
         .iter()
         .map(|rule| rule.lines.iter().map(line).collect())
         .collect();
-    let lines: Vec<Vec<Line<'_>>> = texts
+    let lines: Vec<Vec<MappingLine<'_>>> = texts
         .iter()
         .map(|rule| {
             rule.iter()
-                .map(|(path, text)| Line { path, text })
+                .map(|(path, text)| MappingLine { path, text })
                 .collect()
         })
         .collect();
@@ -147,7 +149,7 @@ mod tests {
     use super::readers;
     use crate::config::parse;
     use crate::ingest::dispatch;
-    use crate::ingest::dispatch::Reader;
+    use crate::ingest::dispatch::SourceParser;
     use crate::ingest::message::{Headers, Message};
     use crate::model::settings::LabelNames;
     use crate::model::source::{KINDS, SourceKind};
@@ -256,7 +258,7 @@ mod tests {
     /// What a body says to the shipped mapping of a kind.
     fn read_by(kind: SourceKind, body: &serde_json::Value) -> usize {
         let rules = super::shipped_rules(kind).unwrap();
-        let reader = Reader::Mapped(kind, super::compiled(&rules, kind).unwrap());
+        let reader = SourceParser::Mapped(kind, super::compiled(&rules, kind).unwrap());
         let body = body.to_string();
         let now = "2026-11-23T12:00:00Z".parse().unwrap();
         let message = Message {

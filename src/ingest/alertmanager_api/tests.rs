@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Answers, Held, Listing, Looked, Moment};
+use super::{AlertmanagerState, PollResponses, PollResult, PollTime, TrackedAlert};
 use crate::ingest::{alertmanager, time};
 use crate::model::event::{Event, Fact};
 use crate::model::id::IncidentId;
@@ -18,7 +18,7 @@ fn at(text: &str) -> Time {
 }
 
 /// What is held of an alert of that name that began at 11:00 and some microseconds.
-fn held(name: &str) -> Held {
+fn held(name: &str) -> TrackedAlert {
     let body = json!({"version": "4", "alerts": [{"status": "firing", "startsAt": "2026-11-23T11:00:00.123456Z",
         "labels": {"alertname": name, "service": "checkout", "replica": "a"}}]});
     let names = LabelNames {
@@ -28,7 +28,7 @@ fn held(name: &str) -> Held {
     let reading =
         alertmanager::webhook(body.to_string().as_bytes(), "am", &names, at("11:00:01")).unwrap();
     let event = Arc::new(reading.into_events().into_iter().next().unwrap());
-    Held {
+    TrackedAlert {
         incident: IncidentId("i-0000000001".into()),
         event,
         on: true,
@@ -57,10 +57,10 @@ fn answers(
     alerts: &[serde_json::Value],
     silences: &[serde_json::Value],
     up_since: &str,
-) -> Answers {
+) -> PollResponses {
     let text = |value: serde_json::Value| value.to_string().into_bytes();
     let status = text(json!({"uptime": format!("2026-11-23T{up_since}Z")}));
-    Answers {
+    PollResponses {
         before: status.clone(),
         alerts: text(json!(alerts)),
         silences: text(json!(silences)),
@@ -68,8 +68,13 @@ fn answers(
     }
 }
 
-fn look(listing: &mut Listing, answers: &Answers, held: &[Held], now: &str) -> Looked {
-    let moment = Moment {
+fn look(
+    listing: &mut AlertmanagerState,
+    answers: &PollResponses,
+    held: &[TrackedAlert],
+    now: &str,
+) -> PollResult {
+    let moment = PollTime {
         ours: at(now),
         theirs: at(now),
     };
@@ -79,7 +84,7 @@ fn look(listing: &mut Listing, answers: &Answers, held: &[Held], now: &str) -> L
 }
 
 /// What a look makes known, a line an event.
-fn told(looked: &Looked) -> String {
+fn told(looked: &PollResult) -> String {
     let mut text = String::new();
     let mut say = |event: &Event, what: String| {
         writeln!(text, "{} {what}", event.occurred_at.format("%H:%M:%S")).unwrap();
@@ -119,7 +124,7 @@ fn told(looked: &Looked) -> String {
 /// An alert is listed once, then no more: what is said at each of the later looks.
 #[track_caller]
 fn check_end(first: serde_json::Value, looks: &[(&str, &str, &str)]) {
-    let (mut listing, all) = (Listing::default(), [held("A")]);
+    let (mut listing, all) = (AlertmanagerState::default(), [held("A")]);
     let silences = [silence("s1", "10:00:00")];
     assert_eq!(
         look(
@@ -181,7 +186,7 @@ fn an_alertmanager_that_was_started_anew_says_nothing_of_what_is_absent() {
 
 #[test]
 fn nothing_is_concluded_of_an_answer_that_is_not_whole() {
-    let (mut listing, all) = (Listing::default(), [held("A")]);
+    let (mut listing, all) = (AlertmanagerState::default(), [held("A")]);
     let whole = answers(
         &[listed("A", &["s1"], &[])],
         &[silence("s1", "10:00:00")],
@@ -189,41 +194,41 @@ fn nothing_is_concluded_of_an_answer_that_is_not_whole() {
     );
     look(&mut listing, &whole, &all, "11:10:00");
     let empty = answers(&[], &[], "08:00:00");
-    let moment = Moment {
+    let moment = PollTime {
         ours: at("11:10:30"),
         theirs: at("11:10:30"),
     };
     for broken in [
-        Answers {
+        PollResponses {
             alerts: b"<html>".to_vec(),
             ..empty.clone()
         },
-        Answers {
+        PollResponses {
             alerts: br#"[{"labels": {"alertname": "B"}}]"#.to_vec(),
             ..empty.clone()
         },
-        Answers {
+        PollResponses {
             alerts: br#"{"alerts": []}"#.to_vec(),
             ..empty.clone()
         },
-        Answers {
+        PollResponses {
             silences: b"null".to_vec(),
             ..empty.clone()
         },
-        Answers {
+        PollResponses {
             after: Vec::new(),
             ..empty.clone()
         },
     ] {
         listing.read(&broken, &all, "am", &[], moment).unwrap_err();
     }
-    let started_between = Answers {
+    let started_between = PollResponses {
         after: answers(&[], &[], "11:10:29").after,
         ..empty.clone()
     };
     assert_eq!(
         look(&mut listing, &started_between, &all, "11:10:30"),
-        Looked::default()
+        PollResult::default()
     );
     assert_eq!(
         told(&look(&mut listing, &empty, &all, "11:11:00")),
@@ -233,11 +238,11 @@ fn nothing_is_concluded_of_an_answer_that_is_not_whole() {
 
 #[test]
 fn what_was_never_listed_ends_as_unknown_when_it_was_last_seen() {
-    let (mut listing, all) = (Listing::default(), [held("A")]);
+    let (mut listing, all) = (AlertmanagerState::default(), [held("A")]);
     for now in ["11:10:00", "11:15:59"] {
         assert_eq!(
             look(&mut listing, &answers(&[], &[], "08:00:00"), &all, now),
-            Looked::default()
+            PollResult::default()
         );
     }
     assert_eq!(
@@ -254,8 +259,8 @@ fn what_was_never_listed_ends_as_unknown_when_it_was_last_seen() {
 #[test]
 fn an_alert_that_was_given_up_and_is_listed_is_on_again() {
     let (mut listing, all) = (
-        Listing::default(),
-        [Held {
+        AlertmanagerState::default(),
+        [TrackedAlert {
             on: false,
             ..held("A")
         }],
@@ -274,7 +279,7 @@ fn an_alert_that_was_given_up_and_is_listed_is_on_again() {
 
 #[test]
 fn a_silence_after_the_onset_is_an_acknowledgement_and_one_before_is_not() {
-    let (mut listing, all) = (Listing::default(), [held("A"), held("B")]);
+    let (mut listing, all) = (AlertmanagerState::default(), [held("A"), held("B")]);
     let alerts = [
         listed("A", &["before", "after"], &[]),
         listed("B", &["after", "nowhere"], &["of-A"]),
@@ -295,8 +300,8 @@ fn a_silence_after_the_onset_is_an_acknowledgement_and_one_before_is_not() {
         "",
         "each is told once"
     );
-    let again = look(&mut Listing::default(), &now, &all, "11:20:00");
-    let before = look(&mut Listing::default(), &now, &all, "11:10:00");
+    let again = look(&mut AlertmanagerState::default(), &now, &all, "11:20:00");
+    let before = look(&mut AlertmanagerState::default(), &now, &all, "11:10:00");
     assert_eq!(
         again.events, before.events,
         "and is the same event after a restart"

@@ -9,12 +9,12 @@ use subtle::{Choice, ConstantTimeEq};
 
 use super::message::Headers;
 use crate::model::source::SourceKind;
-use signature::Signature;
+use signature::SignatureVerifier;
 
 /// What a sender has to show. Lists hold every secret that is live, so that one can be changed without a gap.
 /// An empty secret matches nothing.
 #[derive(Clone, PartialEq, Eq)]
-pub enum Proof {
+pub enum Authentication {
     /// Nothing.
     None,
     /// Nothing beside its body, in which each message is signed: see [`super::sns::signature`].
@@ -43,10 +43,10 @@ pub enum Proof {
         values: Vec<Vec<u8>>,
     },
     /// A signature over the body: nothing can be said before that is read.
-    Signature(Signature),
+    Signature(SignatureVerifier),
 }
 
-impl std::fmt::Debug for Proof {
+impl std::fmt::Debug for Authentication {
     // Secrets must not reach a log by way of somebody's `{:?}`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
@@ -63,20 +63,20 @@ impl std::fmt::Debug for Proof {
 
 /// True when the headers show the proof.
 #[must_use]
-pub fn authentic(proof: &Proof, headers: &Headers<'_>) -> bool {
+pub fn authentic(proof: &Authentication, headers: &Headers<'_>) -> bool {
     authentic_with(proof, headers, "")
 }
 
-/// True when the headers, or the query of the address, show the proof. Never for a signature, which [`Signature::verify`] looks at.
+/// True when the headers, or the query of the address, show the proof. Never for a signature, which [`SignatureVerifier::verify`] looks at.
 #[must_use]
-pub fn authentic_with(proof: &Proof, headers: &Headers<'_>, query: &str) -> bool {
+pub fn authentic_with(proof: &Authentication, headers: &Headers<'_>, query: &str) -> bool {
     match proof {
-        Proof::None | Proof::Certificate => true,
-        Proof::Bearer(tokens) => headers.get("authorization").is_some_and(|value| {
+        Authentication::None | Authentication::Certificate => true,
+        Authentication::Bearer(tokens) => headers.get("authorization").is_some_and(|value| {
             credentials(value, b"bearer")
                 .is_some_and(|shown| one_of(tokens.iter().map(Vec::as_slice), shown))
         }),
-        Proof::Basic {
+        Authentication::Basic {
             username,
             passwords,
         } => headers.get("authorization").is_some_and(|value| {
@@ -89,13 +89,13 @@ pub fn authentic_with(proof: &Proof, headers: &Headers<'_>, query: &str) -> bool
             credentials(value, b"basic")
                 .is_some_and(|shown| one_of(expected.iter().map(String::as_bytes), shown))
         }),
-        Proof::Header { name, values } => headers
+        Authentication::Header { name, values } => headers
             .get(&name.to_ascii_lowercase())
             .is_some_and(|shown| one_of(values.iter().map(Vec::as_slice), shown)),
-        Proof::Query { name, values } => form_urlencoded::parse(query.as_bytes())
+        Authentication::Query { name, values } => form_urlencoded::parse(query.as_bytes())
             .find(|(given, _)| given == name)
             .is_some_and(|(_, shown)| one_of(values.iter().map(Vec::as_slice), shown.as_bytes())),
-        Proof::Signature(_) => false,
+        Authentication::Signature(_) => false,
     }
 }
 

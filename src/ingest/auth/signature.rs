@@ -25,18 +25,18 @@ pub const TOLERANCE: i64 = 300;
 const MOST: usize = 16;
 
 /// Tells one signed delivery from another: equal for equal ones.
-pub type Once = [u8; 32];
+pub type ReplayKey = [u8; 32];
 
 /// What a sender signs with, and how.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Signature {
-    scheme: Scheme,
-    keys: Vec<Key>,
+pub struct SignatureVerifier {
+    scheme: SignatureScheme,
+    keys: Vec<VerificationKey>,
 }
 
 /// How a signature is written, and over what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Scheme {
+enum SignatureScheme {
     /// HMAC-SHA256 in hex over the body, after one of these prefixes.
     Body {
         header: String,
@@ -51,21 +51,21 @@ enum Scheme {
 }
 
 #[derive(Clone, PartialEq, Eq)]
-enum Key {
+enum VerificationKey {
     Hmac(Vec<u8>),
     Ed25519(Vec<u8>),
 }
 
 /// Why a message is not taken for its sender's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
+pub enum SignatureFault {
     /// No signature, or none that is right.
     Wrong,
     /// A right one whose time is too far from ours.
     Stale,
 }
 
-impl Signature {
+impl SignatureVerifier {
     /// Signatures as `signing` has them, by any of these secrets. `header` is where Grafana and plain senders put theirs, `timestamp`
     /// where Grafana puts the time, if it does.
     ///
@@ -79,32 +79,32 @@ impl Signature {
     ) -> Result<Self, String> {
         let header = |otherwise: &str| header.unwrap_or(otherwise).to_ascii_lowercase();
         let scheme = match (signing, timestamp) {
-            (Signing::Grafana, Some(timestamp)) => Scheme::TimedBody {
+            (Signing::Grafana, Some(timestamp)) => SignatureScheme::TimedBody {
                 header: header(GRAFANA),
                 timestamp: timestamp.to_ascii_lowercase(),
             },
-            (Signing::Grafana, None) => Scheme::Body {
+            (Signing::Grafana, None) => SignatureScheme::Body {
                 header: header(GRAFANA),
                 prefixes: &[""],
             },
-            (Signing::PagerDuty, _) => Scheme::Body {
+            (Signing::PagerDuty, _) => SignatureScheme::Body {
                 header: "x-pagerduty-signature".to_owned(),
                 prefixes: &["v1="],
             },
-            (Signing::Sentry, _) => Scheme::Body {
+            (Signing::Sentry, _) => SignatureScheme::Body {
                 header: "sentry-hook-signature".to_owned(),
                 prefixes: &[""],
             },
-            (Signing::GitHub, _) => Scheme::Body {
+            (Signing::GitHub, _) => SignatureScheme::Body {
                 header: "x-hub-signature-256".to_owned(),
                 prefixes: &["sha256="],
             },
-            (Signing::Plain, _) => Scheme::Body {
+            (Signing::Plain, _) => SignatureScheme::Body {
                 header: header("x-hub-signature-256"),
                 prefixes: &["sha256=", ""],
             },
-            (Signing::Slack, _) => Scheme::Slack,
-            (Signing::StandardWebhooks, _) => Scheme::StandardWebhooks,
+            (Signing::Slack, _) => SignatureScheme::Slack,
+            (Signing::StandardWebhooks, _) => SignatureScheme::StandardWebhooks,
         };
         let mut keys = Vec::new();
         for (place, secret) in secrets
@@ -113,12 +113,12 @@ impl Signature {
             .filter(|(_, secret)| !secret.is_empty())
         {
             keys.push(match &scheme {
-                Scheme::StandardWebhooks => {
+                SignatureScheme::StandardWebhooks => {
                     standard_key(secret).map_err(|why| format!("secret {}: {why}", place + 1))?
                 }
-                Scheme::Body { .. } | Scheme::TimedBody { .. } | Scheme::Slack => {
-                    Key::Hmac(secret.clone())
-                }
+                SignatureScheme::Body { .. }
+                | SignatureScheme::TimedBody { .. }
+                | SignatureScheme::Slack => VerificationKey::Hmac(secret.clone()),
             });
         }
         Ok(Self { scheme, keys })
@@ -128,9 +128,11 @@ impl Signature {
     #[must_use]
     pub fn header(&self) -> &str {
         match &self.scheme {
-            Scheme::Body { header, .. } | Scheme::TimedBody { header, .. } => header,
-            Scheme::Slack => "x-slack-signature",
-            Scheme::StandardWebhooks => "webhook-signature",
+            SignatureScheme::Body { header, .. } | SignatureScheme::TimedBody { header, .. } => {
+                header
+            }
+            SignatureScheme::Slack => "x-slack-signature",
+            SignatureScheme::StandardWebhooks => "webhook-signature",
         }
     }
 
@@ -144,24 +146,24 @@ impl Signature {
         headers: &Headers<'_>,
         body: &[u8],
         now: Time,
-    ) -> Result<Option<Once>, Refusal> {
+    ) -> Result<Option<ReplayKey>, SignatureFault> {
         match &self.scheme {
-            Scheme::Body { header, prefixes } => {
+            SignatureScheme::Body { header, prefixes } => {
                 self.hex(headers, header, prefixes, &[body]).map(|()| None)
             }
-            Scheme::TimedBody { header, timestamp } => {
+            SignatureScheme::TimedBody { header, timestamp } => {
                 let (text, time) = self::time(headers, timestamp)?;
                 let signed = [text, b":", body];
                 self.hex(headers, header, &[""], &signed)?;
                 fresh(time, now).map(|()| self.once(&signed))
             }
-            Scheme::Slack => {
+            SignatureScheme::Slack => {
                 let (text, time) = time(headers, "x-slack-request-timestamp")?;
                 let signed = [b"v0:", text, b":", body];
                 self.hex(headers, "x-slack-signature", &["v0="], &signed)?;
                 fresh(time, now).map(|()| self.once(&signed))
             }
-            Scheme::StandardWebhooks => self.standard(headers, body, now).map(Some),
+            SignatureScheme::StandardWebhooks => self.standard(headers, body, now).map(Some),
         }
     }
 
@@ -172,7 +174,7 @@ impl Signature {
         header: &str,
         prefixes: &[&str],
         signed: &[&[u8]],
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SignatureFault> {
         let shown = headers
             .iter()
             .filter(|(name, _)| *name == header)
@@ -186,11 +188,16 @@ impl Signature {
         if self.right(&shown, &[], signed) {
             Ok(())
         } else {
-            Err(Refusal::Wrong)
+            Err(SignatureFault::Wrong)
         }
     }
 
-    fn standard(&self, headers: &Headers<'_>, body: &[u8], now: Time) -> Result<Once, Refusal> {
+    fn standard(
+        &self,
+        headers: &Headers<'_>,
+        body: &[u8],
+        now: Time,
+    ) -> Result<ReplayKey, SignatureFault> {
         let names = [
             ["webhook-id", "webhook-timestamp", "webhook-signature"],
             ["svix-id", "svix-timestamp", "svix-signature"],
@@ -198,14 +205,14 @@ impl Signature {
         let [id, timestamp, signature] = names
             .into_iter()
             .find(|names| headers.get(names[0]).is_some())
-            .ok_or(Refusal::Wrong)?;
+            .ok_or(SignatureFault::Wrong)?;
         let id = headers
             .get(id)
             .filter(|id| !id.is_empty())
-            .ok_or(Refusal::Wrong)?;
+            .ok_or(SignatureFault::Wrong)?;
         // With a dot in it, the border between id, time and body could be moved under one signature.
         if id.contains(&b'.') {
-            return Err(Refusal::Wrong);
+            return Err(SignatureFault::Wrong);
         }
         let (text, time) = self::time(headers, timestamp)?;
         let (mut macs, mut others) = (Vec::new(), Vec::new());
@@ -230,7 +237,7 @@ impl Signature {
             }
         }
         if !self.right(&macs, &others, &[id, b".", text, b".", body]) {
-            return Err(Refusal::Wrong);
+            return Err(SignatureFault::Wrong);
         }
         fresh(time, now)?;
         // The id alone: it stays the same when a delivery is tried again at another time.
@@ -247,7 +254,7 @@ impl Signature {
         };
         for key in &self.keys {
             match key {
-                Key::Hmac(key) => {
+                VerificationKey::Hmac(key) => {
                     let Some(expected) = mac(key, signed) else {
                         continue;
                     };
@@ -257,7 +264,7 @@ impl Signature {
                         .map(|shown| expected.as_slice().ct_eq(shown))
                         .fold(Choice::from(0), |all, equal| all | equal);
                 }
-                Key::Ed25519(public) => {
+                VerificationKey::Ed25519(public) => {
                     let key = UnparsedPublicKey::new(&ED25519, public);
                     let right = others
                         .iter()
@@ -271,9 +278,9 @@ impl Signature {
     }
 
     /// By the first key, whichever one signed: two secrets in turn must not make two deliveries of one.
-    fn once(&self, signed: &[&[u8]]) -> Option<Once> {
+    fn once(&self, signed: &[&[u8]]) -> Option<ReplayKey> {
         self.keys.iter().find_map(|key| {
-            if let Key::Hmac(key) = key {
+            if let VerificationKey::Hmac(key) = key {
                 mac(key, signed)
             } else {
                 None
@@ -299,15 +306,15 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
 
 /// The time in a header, as it stands there, and what it says. Digits and nothing else: a sign, a blank or a colon would leave open where
 /// it ends and the body begins.
-fn time<'a>(headers: &Headers<'a>, name: &str) -> Result<(&'a [u8], i64), Refusal> {
+fn time<'a>(headers: &Headers<'a>, name: &str) -> Result<(&'a [u8], i64), SignatureFault> {
     let text = headers
         .get(name)
         .filter(|text| text.iter().all(u8::is_ascii_digit))
-        .ok_or(Refusal::Wrong)?;
+        .ok_or(SignatureFault::Wrong)?;
     let seconds = std::str::from_utf8(text)
         .ok()
         .and_then(|text| text.parse().ok())
-        .ok_or(Refusal::Wrong)?;
+        .ok_or(SignatureFault::Wrong)?;
     Ok((text, seconds))
 }
 
@@ -324,16 +331,16 @@ fn unhex(text: &[u8]) -> Option<Vec<u8>> {
         .collect()
 }
 
-fn fresh(time: i64, now: Time) -> Result<(), Refusal> {
+fn fresh(time: i64, now: Time) -> Result<(), SignatureFault> {
     if now.timestamp().abs_diff(time) <= TOLERANCE.unsigned_abs() {
         Ok(())
     } else {
-        Err(Refusal::Stale)
+        Err(SignatureFault::Stale)
     }
 }
 
 /// `whsec_` or `whpk_` and base64; without either, as Svix shows some, a secret.
-fn standard_key(text: &[u8]) -> Result<Key, &'static str> {
+fn standard_key(text: &[u8]) -> Result<VerificationKey, &'static str> {
     let decoded = |text: &[u8]| {
         let end = text
             .iter()
@@ -352,12 +359,12 @@ fn standard_key(text: &[u8]) -> Result<Key, &'static str> {
     if let Some(rest) = text.strip_prefix(b"whpk_") {
         return decoded(rest)
             .filter(|key| key.len() == 32)
-            .map(Key::Ed25519)
+            .map(VerificationKey::Ed25519)
             .ok_or("after `whpk_` stand 32 bytes in base64");
     }
     let rest = text.strip_prefix(b"whsec_").unwrap_or(text);
     decoded(rest)
-        .map(Key::Hmac)
+        .map(VerificationKey::Hmac)
         .ok_or("a secret of Standard Webhooks is `whsec_` and base64; copy it whole")
 }
 

@@ -1,9 +1,9 @@
-use super::signature::Signature;
-use super::{Proof, authentic, authentic_with, is_unsigned_check};
+use super::signature::SignatureVerifier;
+use super::{Authentication, authentic, authentic_with, is_unsigned_check};
 use crate::ingest::message::Headers;
 use crate::model::source::{Signing, SourceKind};
 
-fn check(proof: &Proof, header: Option<(&str, &str)>, wanted: bool) {
+fn check(proof: &Authentication, header: Option<(&str, &str)>, wanted: bool) {
     let headers = header
         .iter()
         .map(|&(name, value)| (name, value.as_bytes()))
@@ -13,12 +13,12 @@ fn check(proof: &Proof, header: Option<(&str, &str)>, wanted: bool) {
 
 #[test]
 fn no_proof_asked_is_always_shown() {
-    check(&Proof::None, None, true);
+    check(&Authentication::None, None, true);
 }
 
 #[test]
 fn bearer() {
-    let proof = Proof::Bearer(vec![b"old".to_vec(), b"new".to_vec()]);
+    let proof = Authentication::Bearer(vec![b"old".to_vec(), b"new".to_vec()]);
     check(&proof, Some(("authorization", "Bearer new")), true);
     check(&proof, Some(("authorization", "bearer old")), true);
     for header in [
@@ -40,17 +40,17 @@ fn bearer() {
 #[test]
 fn an_empty_secret_opens_nothing() {
     check(
-        &Proof::Bearer(vec![Vec::new()]),
+        &Authentication::Bearer(vec![Vec::new()]),
         Some(("authorization", "Bearer ")),
         false,
     );
     check(
-        &Proof::Bearer(Vec::new()),
+        &Authentication::Bearer(Vec::new()),
         Some(("authorization", "Bearer x")),
         false,
     );
     check(
-        &Proof::Header {
+        &Authentication::Header {
             name: "x-token".to_owned(),
             values: vec![Vec::new()],
         },
@@ -58,7 +58,7 @@ fn an_empty_secret_opens_nothing() {
         false,
     );
     check(
-        &Proof::Basic {
+        &Authentication::Basic {
             username: "am".to_owned(),
             passwords: vec![Vec::new()],
         },
@@ -69,7 +69,7 @@ fn an_empty_secret_opens_nothing() {
 
 #[test]
 fn basic_as_in_rfc_7617() {
-    let proof = Proof::Basic {
+    let proof = Authentication::Basic {
         username: "Aladdin".to_owned(),
         passwords: vec![b"open sesame".to_vec()],
     };
@@ -97,7 +97,7 @@ fn basic_as_in_rfc_7617() {
 
 #[test]
 fn header() {
-    let proof = Proof::Header {
+    let proof = Authentication::Header {
         name: "X-Token".to_owned(),
         values: vec![b"one".to_vec(), b"two".to_vec()],
     };
@@ -109,10 +109,11 @@ fn header() {
 #[test]
 fn secrets_do_not_show() {
     let secret = || vec![b"s3cret".to_vec()];
-    let signature = Signature::new(Signing::GitHub, None, None, &secret()).map(Proof::Signature);
+    let signature = SignatureVerifier::new(Signing::GitHub, None, None, &secret())
+        .map(Authentication::Signature);
     for proof in [
-        Ok(Proof::Bearer(secret())),
-        Ok(Proof::Query {
+        Ok(Authentication::Bearer(secret())),
+        Ok(Authentication::Query {
             name: "token".to_owned(),
             values: secret(),
         }),
@@ -128,7 +129,7 @@ fn secrets_do_not_show() {
 
 #[test]
 fn a_token_in_the_address() {
-    let proof = Proof::Query {
+    let proof = Authentication::Query {
         name: "token".to_owned(),
         values: vec![b"old".to_vec(), b"a b+c/\xc3\xa9=".to_vec()],
     };
@@ -159,7 +160,7 @@ fn a_token_in_the_address() {
     ] {
         check(query, false);
     }
-    let empty = Proof::Query {
+    let empty = Authentication::Query {
         name: "token".to_owned(),
         values: vec![Vec::new()],
     };
@@ -169,10 +170,10 @@ fn a_token_in_the_address() {
 
 #[test]
 fn a_signature_is_never_shown_by_headers_alone() {
-    let signature =
-        Signature::new(Signing::GitHub, None, None, &[b"x".to_vec()]).map(Proof::Signature);
+    let signature = SignatureVerifier::new(Signing::GitHub, None, None, &[b"x".to_vec()])
+        .map(Authentication::Signature);
     check(
-        signature.as_ref().unwrap_or(&Proof::None),
+        signature.as_ref().unwrap_or(&Authentication::None),
         Some(("x-hub-signature-256", "sha256=00")),
         false,
     );

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::cursor::{Cursor, Misread};
+use super::cursor::{LineCursor, SyntaxFault};
 use super::{Format, LONGEST_LINE};
 
 /// What such a line says.
@@ -52,12 +52,12 @@ impl Type {
 pub(crate) const END: &[u8] = b"# EOF";
 
 /// Reads a line whose first byte, blanks aside, is `#`.
-pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> {
+pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, SyntaxFault> {
     if format == Format::OpenMetrics && line == END {
         return Ok(Comment::End);
     }
     if line.len() > LONGEST_LINE {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             0,
             format!(
                 "this line has {} bytes, and {LONGEST_LINE} are the most that is read",
@@ -65,7 +65,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
             ),
         ));
     }
-    let mut cursor = Cursor::new(line, format);
+    let mut cursor = LineCursor::new(line, format);
     cursor.blanks();
     cursor.takes(b'#');
     let is_spaced = cursor.gap();
@@ -75,7 +75,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
     if !(is_spaced && is_known && cursor.gap()) {
         return match format {
             Format::Text => Ok(Comment::Remark),
-            Format::OpenMetrics => Err(Misread::new(
+            Format::OpenMetrics => Err(SyntaxFault::new(
                 0,
                 "no such line is known. Expected # HELP, # TYPE, # UNIT or # EOF, with single spaces",
             )),
@@ -91,7 +91,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
     // In the text format a metric may go without help, but not without a space before its type.
     let may_end = format == Format::Text && keyword == b"HELP" && cursor.peek().is_none();
     if name.is_empty() || !separated && !may_end {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             begins,
             format!(
                 "{}. Expected a metric's name and what there is to say of it",
@@ -109,7 +109,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
                     "counter, gauge, histogram, gaugehistogram, summary, info, stateset or unknown"
                 }
             };
-            Misread::new(
+            SyntaxFault::new(
                 begins,
                 format!(
                     "this is no type of a metric. Expected {expected}, and the end of the line"
@@ -119,7 +119,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Comment<'_>, Misread> 
         return Ok(Comment::Type(name, known));
     }
     let text = std::str::from_utf8(text).map_err(|error| {
-        Misread::new(
+        SyntaxFault::new(
             begins + error.valid_up_to(),
             "this is no UTF-8. Pages are written in UTF-8",
         )

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 
 use super::Format;
 
-/// What is wrong, and at which byte: of the line where a line is read, of the page once [`Misread::in_page`] was told where that begins.
+/// What is wrong, and at which byte: of the line where a line is read, of the page once [`SyntaxFault::in_page`] was told where that begins.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Misread {
+pub(crate) struct SyntaxFault {
     pub(crate) at: usize,
     pub(crate) message: String,
 }
 
-impl Misread {
+impl SyntaxFault {
     pub(crate) fn new(at: usize, message: impl Into<String>) -> Self {
         Self {
             at,
@@ -28,13 +28,13 @@ impl Misread {
 }
 
 /// Reads a line from left to right.
-pub(crate) struct Cursor<'a> {
+pub(crate) struct LineCursor<'a> {
     line: &'a [u8],
     pub(crate) at: usize,
     format: Format,
 }
 
-impl<'a> Cursor<'a> {
+impl<'a> LineCursor<'a> {
     pub(crate) fn new(line: &'a [u8], format: Format) -> Self {
         Self {
             line,
@@ -113,14 +113,14 @@ impl<'a> Cursor<'a> {
 
     /// A text in double quotes, the first of which is the next byte. `\\`, `\"` and `\n` are what they stand for; a backslash before anything
     /// else is itself, as Prometheus and the cases of OpenMetrics have it.
-    pub(crate) fn quoted(&mut self) -> Result<Cow<'a, str>, Misread> {
+    pub(crate) fn quoted(&mut self) -> Result<Cow<'a, str>, SyntaxFault> {
         let begins = self.at;
         let body = &self.line[begins + 1..];
         let mut end = 0;
         let mut escapes = false;
         loop {
             let Some(step) = memchr::memchr2(b'"', b'\\', &body[end.min(body.len())..]) else {
-                return Err(Misread::new(
+                return Err(SyntaxFault::new(
                     begins,
                     "a quoted text begins here and does not end. Close it with \"; a new line within it is written \\n",
                 ));
@@ -134,7 +134,7 @@ impl<'a> Cursor<'a> {
         }
         self.at = begins + 1 + end + 1;
         let text = std::str::from_utf8(&body[..end]).map_err(|error| {
-            Misread::new(
+            SyntaxFault::new(
                 begins + 1 + error.valid_up_to(),
                 "this is no UTF-8. Pages are written in UTF-8",
             )

@@ -2,7 +2,7 @@
 
 use crate::model::labels::Labels;
 
-use super::line::Line;
+use super::line::SampleLine;
 use super::number;
 
 /// The histogram being read; between metrics, none.
@@ -28,7 +28,7 @@ impl Histogram {
         group: &Labels,
         seconds: Option<f64>,
         suffix: &str,
-        line: &Line,
+        line: &SampleLine,
     ) -> Result<(), String> {
         let is_same = self
             .of

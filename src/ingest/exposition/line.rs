@@ -4,26 +4,26 @@ use std::borrow::Cow;
 
 use crate::model::labels::Labels;
 
-use super::cursor::{Cursor, Misread};
+use super::cursor::{LineCursor, SyntaxFault};
 use super::number;
-use super::number::Stamp;
+use super::number::SampleTime;
 use super::{Format, LONGEST_LINE, MOST_LABELS};
 
 /// A sample as its line states it.
-pub(crate) struct Line {
+pub(crate) struct SampleLine {
     pub(crate) name: String,
     /// Each name once. A label without a value is none.
     pub(crate) labels: Labels,
     pub(crate) value: f64,
-    pub(crate) stamp: Option<Stamp>,
+    pub(crate) stamp: Option<SampleTime>,
     /// The characters in names and values of the exemplar's labels, where there is one.
     pub(crate) exemplar: Option<usize>,
 }
 
 /// Reads a line without its end.
-pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
+pub(crate) fn read(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFault> {
     if line.len() > LONGEST_LINE {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             0,
             format!(
                 "this line has {} bytes, and {LONGEST_LINE} are the most that is read",
@@ -32,19 +32,19 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
         ));
     }
     if line.last() == Some(&b'\r') {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             line.len() - 1,
             "the line ends with CR LF. End lines with LF alone, as Prometheus demands",
         ));
     }
-    let mut cursor = Cursor::new(line, format);
+    let mut cursor = LineCursor::new(line, format);
     cursor.blanks();
     let begins = cursor.at;
     let mut name = match cursor.name(true) {
         "" if cursor.peek() == Some(b'{') => None,
         "" => {
             let found = cursor.found();
-            return Err(Misread::new(
+            return Err(SyntaxFault::new(
                 cursor.at,
                 format!(
                     "{found}. Expected a metric's name: letters, digits, _ and :, no digit first"
@@ -63,14 +63,14 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
         Labels::new()
     };
     let Some(name) = name else {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             begins,
             "no metric is named. Write its name before the { or, in quotes, first within it",
         ));
     };
     // Prometheus reads `a{b="c"}1` in the text format, and so does promtool.
     if !(cursor.gap() || has_braces && format == Format::Text) {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             cursor.at,
             format!(
                 "{}. Expected a space and a value, as in {name} 1",
@@ -93,12 +93,12 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
     }
     cursor.blanks();
     if cursor.peek().is_some() {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             cursor.at,
             format!("{}. Expected the end of the line", cursor.found()),
         ));
     }
-    Ok(Line {
+    Ok(SampleLine {
         name: name.into_owned(),
         labels,
         value,
@@ -109,7 +109,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<Line, Misread> {
 
 /// The metric that a line beginning with a brace names, where one look tells.
 pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>> {
-    let mut cursor = Cursor::new(line, format);
+    let mut cursor = LineCursor::new(line, format);
     cursor.takes(b'{');
     cursor.blanks();
     if cursor.peek() != Some(b'"') {
@@ -123,9 +123,9 @@ pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>
 /// Labels up to and with the closing brace. A text in quotes that is not followed by `=` names the metric, for which `name` has room where
 /// one may stand. A comma may stand before the brace.
 fn labels(
-    cursor: &mut Cursor<'_>,
+    cursor: &mut LineCursor<'_>,
     mut name: Option<&mut Option<Cow<'_, str>>>,
-) -> Result<Labels, Misread> {
+) -> Result<Labels, SyntaxFault> {
     let mut labels = Labels::new();
     loop {
         cursor.blanks();
@@ -141,7 +141,7 @@ fn labels(
         };
         if key.is_empty() {
             cursor.at = begins;
-            return Err(Misread::new(
+            return Err(SyntaxFault::new(
                 begins,
                 format!("{}. Expected a label's name or }}", cursor.found()),
             ));
@@ -150,7 +150,7 @@ fn labels(
         match (&mut name, cursor.peek()) {
             (Some(name), Some(b',' | b'}')) if is_quoted => {
                 if let Some(first) = &**name {
-                    return Err(Misread::new(
+                    return Err(SyntaxFault::new(
                         begins,
                         format!(
                             "a second name, {key:?}, for the metric {first}. Expected = and a value after it"
@@ -163,13 +163,13 @@ fn labels(
                 let value = label_value(cursor, &key)?;
                 // A label without a value is none to Prometheus, but two of one name are two.
                 if key == "__name__" || labels.insert(key.clone().into_owned(), value).is_some() {
-                    return Err(Misread::new(
+                    return Err(SyntaxFault::new(
                         begins,
                         format!("the label {key} is here twice. Expected each label once"),
                     ));
                 }
                 if labels.len() > MOST_LABELS {
-                    return Err(Misread::new(
+                    return Err(SyntaxFault::new(
                         begins,
                         format!("more than {MOST_LABELS} labels, the most that is read"),
                     ));
@@ -178,7 +178,7 @@ fn labels(
         }
         cursor.blanks();
         if !cursor.takes(b',') && cursor.peek() != Some(b'}') {
-            return Err(Misread::new(
+            return Err(SyntaxFault::new(
                 cursor.at,
                 format!("{}. Expected , or }} after a label", cursor.found()),
             ));
@@ -188,16 +188,16 @@ fn labels(
     Ok(labels)
 }
 
-fn label_value(cursor: &mut Cursor<'_>, key: &str) -> Result<String, Misread> {
+fn label_value(cursor: &mut LineCursor<'_>, key: &str) -> Result<String, SyntaxFault> {
     if !cursor.takes(b'=') {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             cursor.at,
             format!("{}. Expected = after the label {key}", cursor.found()),
         ));
     }
     cursor.blanks();
     if cursor.peek() != Some(b'"') {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             cursor.at,
             format!(
                 "{}. Expected the label's value in double quotes",
@@ -208,11 +208,11 @@ fn label_value(cursor: &mut Cursor<'_>, key: &str) -> Result<String, Misread> {
     Ok(cursor.quoted()?.into_owned())
 }
 
-fn value(cursor: &mut Cursor<'_>) -> Result<f64, Misread> {
+fn value(cursor: &mut LineCursor<'_>) -> Result<f64, SyntaxFault> {
     let begins = cursor.at;
     let word = cursor.word();
     if word.is_empty() {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             begins,
             format!(
                 "{}. Expected a value: a number, NaN, +Inf or -Inf",
@@ -221,7 +221,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<f64, Misread> {
         ));
     }
     number::float(word).ok_or_else(|| {
-        Misread::new(
+        SyntaxFault::new(
             begins,
             format!(
                 "{} is no value. Expected a number, NaN, +Inf or -Inf",
@@ -231,7 +231,7 @@ fn value(cursor: &mut Cursor<'_>) -> Result<f64, Misread> {
     })
 }
 
-fn read_stamp(cursor: &mut Cursor<'_>, format: Format) -> Result<Stamp, Misread> {
+fn read_stamp(cursor: &mut LineCursor<'_>, format: Format) -> Result<SampleTime, SyntaxFault> {
     let begins = cursor.at;
     let word = cursor.word();
     let (stamp, expected) = match format {
@@ -242,7 +242,7 @@ fn read_stamp(cursor: &mut Cursor<'_>, format: Format) -> Result<Stamp, Misread>
         Format::OpenMetrics => (number::seconds(word), "seconds since 1970, a number"),
     };
     stamp.ok_or_else(|| {
-        Misread::new(
+        SyntaxFault::new(
             begins,
             format!(
                 "{} is no time. Expected {expected}, or the end of the line",
@@ -253,9 +253,9 @@ fn read_stamp(cursor: &mut Cursor<'_>, format: Format) -> Result<Stamp, Misread>
 }
 
 /// `# {labels} value`, and the time if there is one. Only whether it is well written matters to a reader of samples.
-fn read_exemplar(cursor: &mut Cursor<'_>) -> Result<usize, Misread> {
+fn read_exemplar(cursor: &mut LineCursor<'_>) -> Result<usize, SyntaxFault> {
     if !(cursor.takes(b'#') && cursor.takes(b' ') && cursor.takes(b'{')) {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             cursor.at,
             format!(
                 "{}. Expected an exemplar, as in # {{trace_id=\"x\"}} 0.67",
@@ -265,7 +265,7 @@ fn read_exemplar(cursor: &mut Cursor<'_>) -> Result<usize, Misread> {
     }
     let labels = labels(cursor, None)?;
     if !cursor.gap() {
-        return Err(Misread::new(
+        return Err(SyntaxFault::new(
             cursor.at,
             format!(
                 "{}. Expected a space and the exemplar's value",

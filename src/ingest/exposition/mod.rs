@@ -27,10 +27,10 @@ use memchr::memchr;
 use crate::model::sample::Sample;
 use crate::model::time::Time;
 
-use super::metric_filter::Wanted;
+use super::metric_filter::MetricFilter;
 use comment::Comment;
-use cursor::Misread;
-use line::Line;
+use cursor::SyntaxFault;
+use line::SampleLine;
 use rules::Rules;
 
 /// The longest line that is read, in bytes. A longer one is refused.
@@ -85,21 +85,21 @@ pub struct PageFault {
 /// A line without a time is at `scraped_at`; one with a time is at that time if `honor_timestamps`, to the millisecond.
 ///
 /// # Errors
-/// As in Prometheus, one bad line fails the page. Lines that nobody wants are not looked at; with [`Wanted::all`] each is, comments too.
+/// As in Prometheus, one bad line fails the page. Lines that nobody wants are not looked at; with [`MetricFilter::all`] each is, comments too.
 pub fn read(
     page: &[u8],
     format: Format,
-    wanted: &Wanted,
+    wanted: &MetricFilter,
     scraped_at: Time,
     honor_timestamps: bool,
 ) -> Result<Vec<Sample>, PageFault> {
     let mut samples = Vec::new();
-    let mut take = |line: Line| {
+    let mut take = |line: SampleLine| {
         let at = match line.stamp {
             // A time that no calendar has is none, so that it only matters where it would be used.
             Some(stamp) if honor_timestamps => Time::from_timestamp_millis(stamp.millis)
                 .ok_or_else(|| {
-                    Misread::new(
+                    SyntaxFault::new(
                         0,
                         "this time is too far away. Expected one within 260,000 years",
                     )
@@ -135,15 +135,15 @@ pub fn check(page: &[u8], format: Format) -> Result<(), PageFault> {
         .map_err(|misread| fault(page, &misread))
 }
 
-type Take<'a> = dyn FnMut(Line) -> Result<(), Misread> + 'a;
+type Take<'a> = dyn FnMut(SampleLine) -> Result<(), SyntaxFault> + 'a;
 
 /// Finds the lines that are wanted; of the others, only where they end and what they begin with.
 fn read_wanted(
     page: &[u8],
     format: Format,
-    wanted: &Wanted,
+    wanted: &MetricFilter,
     take: &mut Take<'_>,
-) -> Result<(), Misread> {
+) -> Result<(), SyntaxFault> {
     let mut begins = 0;
     let mut is_ended = false;
     while begins < page.len() {
@@ -180,7 +180,7 @@ fn read_all(
     format: Format,
     mut rules: Option<&mut Rules>,
     take: &mut Take<'_>,
-) -> Result<(), Misread> {
+) -> Result<(), SyntaxFault> {
     let mut is_ended = false;
     let mut begins = 0;
     while begins < page.len() {
@@ -192,7 +192,7 @@ fn read_all(
         let read = match (first, format) {
             (None, Format::Text) => Ok(()),
             (None, Format::OpenMetrics) => {
-                Err(Misread::new(0, "an empty line. OpenMetrics has none"))
+                Err(SyntaxFault::new(0, "an empty line. OpenMetrics has none"))
             }
             (Some(b'#'), _) => comment::read(line, format).and_then(|comment| {
                 is_ended = matches!(comment, Comment::End);
@@ -220,7 +220,7 @@ fn read_all(
 }
 
 /// Whether a line states a sample that is wanted, or may.
-fn is_wanted(line: &[u8], format: Format, wanted: &Wanted) -> bool {
+fn is_wanted(line: &[u8], format: Format, wanted: &MetricFilter) -> bool {
     let blanks = if format == Format::Text {
         line.iter()
             .take_while(|byte| matches!(byte, b' ' | b'\t'))
@@ -239,18 +239,18 @@ fn is_wanted(line: &[u8], format: Format, wanted: &Wanted) -> bool {
     }
 }
 
-fn end_of_page(page: &[u8], ends: usize) -> Result<(), Misread> {
+fn end_of_page(page: &[u8], ends: usize) -> Result<(), SyntaxFault> {
     match page.get(ends + 1) {
         None => Ok(()),
-        Some(_) => Err(Misread::new(
+        Some(_) => Err(SyntaxFault::new(
             ends + 1,
             "something follows # EOF. Expected the end of the page",
         )),
     }
 }
 
-fn not_ended(page: &[u8]) -> Misread {
-    Misread::new(
+fn not_ended(page: &[u8]) -> SyntaxFault {
+    SyntaxFault::new(
         page.len(),
         "the page ends here. Expected # EOF as its last line: without it, it was cut off or is no OpenMetrics",
     )
@@ -280,7 +280,7 @@ fn name_end(line: &[u8]) -> usize {
         .count()
 }
 
-fn fault(page: &[u8], misread: &Misread) -> PageFault {
+fn fault(page: &[u8], misread: &SyntaxFault) -> PageFault {
     let before = &page[..misread.at.min(page.len())];
     let begins = memchr::memrchr(b'\n', before).map_or(0, |end| end + 1);
     PageFault {

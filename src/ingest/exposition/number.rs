@@ -21,7 +21,7 @@ pub(crate) fn float(text: &[u8]) -> Option<f64> {
 
 /// An instant as a line states it.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Stamp {
+pub(crate) struct SampleTime {
     /// Milliseconds since 1970.
     pub(crate) millis: i64,
     /// The same in seconds, as exact as it is written.
@@ -29,18 +29,18 @@ pub(crate) struct Stamp {
 }
 
 /// Milliseconds, an integer with or without a sign: text format 0.0.4.
-pub(crate) fn millis(text: &[u8]) -> Option<Stamp> {
+pub(crate) fn millis(text: &[u8]) -> Option<SampleTime> {
     let millis: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(Stamp {
+    Some(SampleTime {
         millis,
         seconds: millis as f64 / 1000.0,
     })
 }
 
 /// Seconds, a number: OpenMetrics. Parts of a millisecond are cut off, as Prometheus cuts them.
-pub(crate) fn seconds(text: &[u8]) -> Option<Stamp> {
+pub(crate) fn seconds(text: &[u8]) -> Option<SampleTime> {
     let seconds = float(text).filter(|seconds| seconds.is_finite())?;
-    Some(Stamp {
+    Some(SampleTime {
         millis: (seconds * 1000.0) as i64,
         seconds,
     })

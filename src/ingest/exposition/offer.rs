@@ -2,7 +2,7 @@
 //! whose losses matter little there: a name it does not see is answered with "not found", and the sample is read all the same.
 //!
 //! It does not see names with `:` or in quotes, lines with `}` in a label's value, nor types that only OpenMetrics has, whose metrics are
-//! [`Kind::Untyped`], each sample's name for itself. It does not decode escapes in help. It takes about 3 µs a line, two hundred times
+//! [`MetricKind::Untyped`], each sample's name for itself. It does not decode escapes in help. It takes about 3 µs a line, two hundred times
 //! as long as [`super::read`].
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use prometheus_parse::{LineInfo, SampleType};
 
 /// What a metric is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows, but for restarts: ask for its rate.
     Counter,
     /// It goes up and down.
@@ -26,16 +26,16 @@ pub enum Kind {
 
 /// One metric of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offered {
-    /// Its name, of which the names of its samples are made; see [`Offered::has`].
+pub struct MetricMetadata {
+    /// Its name, of which the names of its samples are made; see [`MetricMetadata::has`].
     pub name: String,
     /// What it is.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// What it means in its author's words; empty where they gave none.
     pub help: String,
 }
 
-impl Offered {
+impl MetricMetadata {
     /// Whether samples of this name belong to the metric: `x_bucket`, `x_sum` and `x_count` to a histogram `x`, `x_total` to a counter of
     /// OpenMetrics.
     #[must_use]
@@ -46,18 +46,18 @@ impl Offered {
     }
 }
 
-fn suffixes(kind: Kind) -> &'static [&'static str] {
+fn suffixes(kind: MetricKind) -> &'static [&'static str] {
     match kind {
-        Kind::Counter => &["", "_total", "_created"],
-        Kind::Histogram => &["_bucket", "_sum", "_count", "_created"],
-        Kind::Summary => &["", "_sum", "_count", "_created"],
-        Kind::Gauge | Kind::Untyped => &[""],
+        MetricKind::Counter => &["", "_total", "_created"],
+        MetricKind::Histogram => &["_bucket", "_sum", "_count", "_created"],
+        MetricKind::Summary => &["", "_sum", "_count", "_created"],
+        MetricKind::Gauge | MetricKind::Untyped => &[""],
     }
 }
 
 /// The metrics of a page, in its order. One that is described and has no samples yet is offered too.
 #[must_use]
-pub fn offer(page: &str) -> Vec<Offered> {
+pub fn offer(page: &str) -> Vec<MetricMetadata> {
     let mut offered = Vec::new();
     let mut places = HashMap::new();
     for line in page.lines() {
@@ -73,11 +73,11 @@ pub fn offer(page: &str) -> Vec<Offered> {
                 // The crate calls a histogram by its buckets.
                 let name = metric_alias.unwrap_or(metric_name);
                 place(&mut offered, &mut places, &name).kind = match sample_type {
-                    SampleType::Counter => Kind::Counter,
-                    SampleType::Gauge => Kind::Gauge,
-                    SampleType::Histogram => Kind::Histogram,
-                    SampleType::Summary => Kind::Summary,
-                    SampleType::Untyped => Kind::Untyped,
+                    SampleType::Counter => MetricKind::Counter,
+                    SampleType::Gauge => MetricKind::Gauge,
+                    SampleType::Histogram => MetricKind::Histogram,
+                    SampleType::Summary => MetricKind::Summary,
+                    SampleType::Untyped => MetricKind::Untyped,
                 };
             }
             LineInfo::Sample { metric_name, .. } => {
@@ -101,14 +101,14 @@ pub fn offer(page: &str) -> Vec<Offered> {
 
 /// The metric of this name, at the end if it is new.
 fn place<'a>(
-    offered: &'a mut Vec<Offered>,
+    offered: &'a mut Vec<MetricMetadata>,
     places: &mut HashMap<String, usize>,
     name: &str,
-) -> &'a mut Offered {
+) -> &'a mut MetricMetadata {
     let place = *places.entry(name.to_owned()).or_insert_with(|| {
-        offered.push(Offered {
+        offered.push(MetricMetadata {
             name: name.to_owned(),
-            kind: Kind::Untyped,
+            kind: MetricKind::Untyped,
             help: String::new(),
         });
         offered.len() - 1
@@ -118,7 +118,7 @@ fn place<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{Kind, Offered, offer};
+    use super::{MetricKind, MetricMetadata, offer};
 
     const PAGE: &str = "# HELP http_seconds How long requests took.
 # TYPE http_seconds histogram
@@ -150,23 +150,27 @@ level:errors:rate5m 0.1
     #[test]
     fn names_and_kinds() {
         let found = offer(PAGE);
-        let shown: Vec<(&str, Kind, &str)> = found
+        let shown: Vec<(&str, MetricKind, &str)> = found
             .iter()
             .map(|offered| (&*offered.name, offered.kind, &*offered.help))
             .collect();
         assert_eq!(
             shown,
             [
-                ("http_seconds", Kind::Histogram, "How long requests took."),
-                ("rpc_seconds", Kind::Summary, ""),
-                ("jobs", Kind::Counter, ""),
-                ("old_total", Kind::Counter, ""),
-                ("queue_length", Kind::Gauge, "Waiting jobs."),
-                ("queue_length_count", Kind::Untyped, ""),
-                ("bare", Kind::Untyped, ""),
-                ("sizes", Kind::Untyped, ""),
-                ("sizes_bucket", Kind::Untyped, ""),
-                ("sizes_gcount", Kind::Untyped, ""),
+                (
+                    "http_seconds",
+                    MetricKind::Histogram,
+                    "How long requests took."
+                ),
+                ("rpc_seconds", MetricKind::Summary, ""),
+                ("jobs", MetricKind::Counter, ""),
+                ("old_total", MetricKind::Counter, ""),
+                ("queue_length", MetricKind::Gauge, "Waiting jobs."),
+                ("queue_length_count", MetricKind::Untyped, ""),
+                ("bare", MetricKind::Untyped, ""),
+                ("sizes", MetricKind::Untyped, ""),
+                ("sizes_bucket", MetricKind::Untyped, ""),
+                ("sizes_gcount", MetricKind::Untyped, ""),
             ]
         );
     }
@@ -174,7 +178,7 @@ level:errors:rate5m 0.1
     #[test]
     fn whose_sample_it_is() {
         let check = |name: &str, kind, sample: &str, has: bool| {
-            let offered = Offered {
+            let offered = MetricMetadata {
                 name: name.to_owned(),
                 kind,
                 help: String::new(),
@@ -182,15 +186,15 @@ level:errors:rate5m 0.1
             assert_eq!(offered.has(sample), has, "{sample} of the {kind:?} {name}");
         };
         for part in ["x_bucket", "x_sum", "x_count"] {
-            check("x", Kind::Histogram, part, true);
-            check("x", Kind::Gauge, part, false);
-            check("xx", Kind::Histogram, part, false);
+            check("x", MetricKind::Histogram, part, true);
+            check("x", MetricKind::Gauge, part, false);
+            check("xx", MetricKind::Histogram, part, false);
         }
-        check("x", Kind::Histogram, "x", false);
-        check("x", Kind::Summary, "x", true);
-        check("x", Kind::Summary, "x_bucket", false);
-        check("x", Kind::Counter, "x_total", true);
-        check("x_total", Kind::Counter, "x_total", true);
-        check("x", Kind::Untyped, "x_total", false);
+        check("x", MetricKind::Histogram, "x", false);
+        check("x", MetricKind::Summary, "x", true);
+        check("x", MetricKind::Summary, "x_bucket", false);
+        check("x", MetricKind::Counter, "x_total", true);
+        check("x_total", MetricKind::Counter, "x_total", true);
+        check("x", MetricKind::Untyped, "x_total", false);
     }
 }

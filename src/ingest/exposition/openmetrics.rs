@@ -7,9 +7,9 @@ use std::collections::HashSet;
 use crate::model::labels::Labels;
 
 use super::comment::{Comment, Type};
-use super::cursor::Misread;
+use super::cursor::SyntaxFault;
 use super::histogram::Histogram;
-use super::line::Line;
+use super::line::SampleLine;
 use super::number;
 
 /// The most characters in an exemplar's labels.
@@ -37,7 +37,7 @@ struct Metric {
 }
 
 impl Metrics {
-    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), SyntaxFault> {
         let name = match comment {
             Comment::Help(name) | Comment::Type(name, _) | Comment::Unit(name, _) => name,
             Comment::End | Comment::Remark => return Ok(()),
@@ -63,7 +63,7 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    pub(crate) fn sample(&mut self, line: &SampleLine) -> Result<(), SyntaxFault> {
         let belongs = self.open.as_ref().is_some_and(|metric| {
             line.name
                 .strip_prefix(&metric.name)
@@ -86,12 +86,12 @@ impl Metrics {
     }
 
     /// The page is over.
-    pub(crate) fn end(&mut self) -> Result<(), Misread> {
+    pub(crate) fn end(&mut self) -> Result<(), SyntaxFault> {
         self.close()
     }
 
     /// The metric of this name, which is the one being read or the next.
-    fn metric(&mut self, name: &str) -> Result<&mut Metric, Misread> {
+    fn metric(&mut self, name: &str) -> Result<&mut Metric, SyntaxFault> {
         if self.open.as_ref().is_none_or(|metric| metric.name != name) {
             self.close()?;
         }
@@ -101,7 +101,7 @@ impl Metrics {
         }))
     }
 
-    fn close(&mut self) -> Result<(), Misread> {
+    fn close(&mut self) -> Result<(), SyntaxFault> {
         let Some(metric) = self.open.take() else {
             return Ok(());
         };
@@ -140,7 +140,7 @@ impl Metrics {
 }
 
 impl Metric {
-    fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    fn sample(&mut self, line: &SampleLine) -> Result<(), SyntaxFault> {
         let suffix = &line.name[self.name.len()..];
         let kind = self.kind.unwrap_or(Type::Unknown);
         self.check_labels(kind, suffix, line).or_else(refuse)?;
@@ -196,7 +196,7 @@ impl Metric {
         Ok(())
     }
 
-    fn check_labels(&self, kind: Type, suffix: &str, line: &Line) -> Result<(), String> {
+    fn check_labels(&self, kind: Type, suffix: &str, line: &SampleLine) -> Result<(), String> {
         let number = |name: &str| {
             let text = line.labels.get(name)?;
             let value = number::float(text.as_bytes()).filter(|value| !value.is_nan())?;
@@ -224,7 +224,7 @@ impl Metric {
         }
     }
 
-    fn group_of(&self, kind: Type, suffix: &str, line: &Line) -> Labels {
+    fn group_of(&self, kind: Type, suffix: &str, line: &SampleLine) -> Labels {
         let mut group = line.labels.clone();
         match (kind, suffix) {
             (Type::Info, _) => group.clear(),
@@ -266,6 +266,6 @@ fn check_value(kind: Type, suffix: &str, value: f64) -> Result<(), String> {
     Err(format!("the value is {value}. Expected {expected}"))
 }
 
-fn refuse<T>(message: impl Into<String>) -> Result<T, Misread> {
-    Err(Misread::new(0, message))
+fn refuse<T>(message: impl Into<String>) -> Result<T, SyntaxFault> {
+    Err(SyntaxFault::new(0, message))
 }

@@ -2,8 +2,8 @@
 
 use super::Format;
 use super::comment::Comment;
-use super::cursor::Misread;
-use super::line::Line;
+use super::cursor::SyntaxFault;
+use super::line::SampleLine;
 use super::openmetrics::Metrics;
 use super::text::Families;
 
@@ -21,14 +21,14 @@ impl Rules {
         }
     }
 
-    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), SyntaxFault> {
         match self {
             Self::Text(families) => families.comment(comment),
             Self::OpenMetrics(metrics) => metrics.comment(comment),
         }
     }
 
-    pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    pub(crate) fn sample(&mut self, line: &SampleLine) -> Result<(), SyntaxFault> {
         match self {
             Self::Text(families) => families.sample(line),
             Self::OpenMetrics(metrics) => metrics.sample(line),
@@ -36,7 +36,7 @@ impl Rules {
     }
 
     /// The page is over.
-    pub(crate) fn end(&mut self) -> Result<(), Misread> {
+    pub(crate) fn end(&mut self) -> Result<(), SyntaxFault> {
         match self {
             Self::Text(_) => Ok(()),
             Self::OpenMetrics(metrics) => metrics.end(),

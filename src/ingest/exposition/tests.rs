@@ -8,7 +8,7 @@ use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 use proptest::test_runner::TestCaseError;
 
 use super::{Format, MOST_LABELS, PageFault, check as check_page, read};
-use crate::ingest::metric_filter::Wanted;
+use crate::ingest::metric_filter::MetricFilter;
 use crate::model::sample::{Sample, is_stale};
 use crate::model::time::Time;
 
@@ -20,7 +20,7 @@ fn now() -> Time {
 }
 
 fn all(page: &[u8], format: Format) -> Result<Vec<Sample>, PageFault> {
-    read(page, format, &Wanted::all(), now(), true)
+    read(page, format, &MetricFilter::all(), now(), true)
 }
 
 /// Samples as text: bits for values, milliseconds for times, `now` for those without.
@@ -324,7 +324,7 @@ fn bytes_that_are_no_utf8_are_refused_where_they_are_read() {
     let fault = all(page, TEXT).unwrap_err();
     assert_eq!((fault.line, fault.column), (1, 6));
     assert!(fault.to_string().contains("no UTF-8"), "{fault}");
-    let read = read(page, TEXT, &Wanted::these(["c"]), now(), true);
+    let read = read(page, TEXT, &MetricFilter::these(["c"]), now(), true);
     assert_eq!(
         read.map(|samples| shown(&samples)),
         Ok(vec!["c {} 1 now".to_owned()])
@@ -377,7 +377,7 @@ fn times_are_honoured_or_not() {
         read(
             b"a 1 5\nb 1 9200000000000000\n",
             TEXT,
-            &Wanted::these(["a", "b"]),
+            &MetricFilter::these(["a", "b"]),
             now(),
             honor,
         )
@@ -394,7 +394,7 @@ fn times_are_honoured_or_not() {
 fn only_what_is_wanted_is_looked_at() {
     let page = "broken{\n\nup 1\nupp 2\nu 3\n  up{a=\"b\"} 4\n\tother 5\n{\"up\",c=\"d\"} 6\n{\"my.metric\"} 7\n{\"other\", broken\n\
                 # up 8\n1up 9\nup\t10\nhttp_requests_total_by_status_code{code=\"200\"} 11\n";
-    let wanted = Wanted::these([
+    let wanted = MetricFilter::these([
         "up",
         "my.metric",
         "http_requests_total_by_status_code",
@@ -404,7 +404,7 @@ fn only_what_is_wanted_is_looked_at() {
     let values: Vec<f64> = samples.iter().map(|sample| sample.value).collect();
     assert_eq!(values, [1.0, 4.0, 6.0, 7.0, 10.0, 11.0]);
     assert_eq!(
-        read(page.as_bytes(), TEXT, &Wanted::default(), now(), true),
+        read(page.as_bytes(), TEXT, &MetricFilter::default(), now(), true),
         Ok(Vec::new())
     );
     // What is wanted by a name that can only stand in quotes is wrong without.
@@ -418,7 +418,7 @@ fn only_what_is_wanted_is_looked_at() {
 
 #[test]
 fn a_page_that_was_cut_off_is_known_by_its_end() {
-    let wanted = Wanted::these(["up"]);
+    let wanted = MetricFilter::these(["up"]);
     let read =
         |page: &str| read(page.as_bytes(), OPEN, &wanted, now(), true).map(|samples| samples.len());
     assert_eq!(read("other 1\nup 1\n# EOF\n"), Ok(1));
@@ -575,7 +575,7 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 
 /// Both formats, everything and a little: no panic, and who asks for a little gets what is in everything.
 fn survives(page: &[u8]) {
-    let wanted = Wanted::these(["a", "b", "c", "a_bucket"]);
+    let wanted = MetricFilter::these(["a", "b", "c", "a_bucket"]);
     for format in [TEXT, OPEN] {
         let everything = all(page, format);
         assert!(everything.is_ok() || check_page(page, format).is_err());
@@ -604,7 +604,7 @@ proptest! {
         // Parts of a millisecond are cut off: a number of seconds that is not exact may lose one.
         let whole: Vec<Sample> = samples.iter().cloned().map(|sample| Sample { at: whole_second(sample.at), ..sample }).collect();
         let names: Vec<&str> = samples.iter().map(|sample| sample.name.as_str()).collect();
-        same(&read(print(&whole, OPEN).as_bytes(), OPEN, &Wanted::these(names), now(), true).unwrap(), &whole);
+        same(&read(print(&whole, OPEN).as_bytes(), OPEN, &MetricFilter::these(names), now(), true).unwrap(), &whole);
         assert!(!whole.iter().any(|sample| is_stale(sample.value)));
     }
 
@@ -612,7 +612,7 @@ proptest! {
     fn who_asks_for_some_gets_what_is_in_all(samples in vec(sample(), 0..20), others in vec("[a-c]", 0..3), chosen: u64) {
         let page = print(&samples, TEXT);
         let names = samples.iter().zip(0..).filter(|(_, bit)| chosen >> bit & 1 == 1).map(|(sample, _)| sample.name.as_str());
-        let wanted = Wanted::these(names.chain(others.iter().map(String::as_str)));
+        let wanted = MetricFilter::these(names.chain(others.iter().map(String::as_str)));
         let mut expected = all(page.as_bytes(), TEXT).unwrap();
         expected.retain(|sample| wanted.has(sample.name.as_bytes()));
         same(&read(page.as_bytes(), TEXT, &wanted, now(), true).unwrap(), &expected);

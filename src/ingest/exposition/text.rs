@@ -4,8 +4,8 @@
 use std::collections::HashMap;
 
 use super::comment::{Comment, Type};
-use super::cursor::Misread;
-use super::line::Line;
+use super::cursor::SyntaxFault;
+use super::line::SampleLine;
 use super::number;
 
 #[derive(Default)]
@@ -22,12 +22,12 @@ pub(crate) struct Families {
 }
 
 impl Families {
-    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), Misread> {
+    pub(crate) fn comment(&mut self, comment: &Comment<'_>) -> Result<(), SyntaxFault> {
         match comment {
             Comment::Help(name) => {
                 let family = self.family(name);
                 if std::mem::replace(&mut family.has_help, true) {
-                    return Err(Misread::new(
+                    return Err(SyntaxFault::new(
                         0,
                         format!("a second # HELP for {name}. Expected one"),
                     ));
@@ -36,7 +36,7 @@ impl Families {
             Comment::Type(name, kind) => {
                 let family = self.family(name);
                 if family.kind.is_some() {
-                    return Err(Misread::new(
+                    return Err(SyntaxFault::new(
                         0,
                         format!(
                             "a second # TYPE for {name}, or one after its samples. Expected one before them"
@@ -50,7 +50,7 @@ impl Families {
         Ok(())
     }
 
-    pub(crate) fn sample(&mut self, line: &Line) -> Result<(), Misread> {
+    pub(crate) fn sample(&mut self, line: &SampleLine) -> Result<(), SyntaxFault> {
         let kind = *self.family(&line.name).kind.get_or_insert(Type::Unknown);
         let bound = match kind {
             Type::Histogram => "le",
@@ -58,7 +58,7 @@ impl Families {
             _ => return Ok(()),
         };
         match line.labels.get(bound) {
-            Some(value) if number::float(value.as_bytes()).is_none() => Err(Misread::new(
+            Some(value) if number::float(value.as_bytes()).is_none() => Err(SyntaxFault::new(
                 0,
                 format!(
                     "the label {bound} is {value:?}. Expected a number, since {} is of a {kind:?}",

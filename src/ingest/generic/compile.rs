@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Compiled, Mapping, Rule};
+use super::{CompiledMapping, Mapping, MappingRule};
 use crate::expr::json;
 use crate::ingest::events;
 use crate::model::fault::nearest;
@@ -16,7 +16,7 @@ const NAMES: [&str; 5] = ["body", "item", "headers", "now", "event"];
 
 /// An expression and the key it gives, as written.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Line<'a> {
+pub(crate) struct MappingLine<'a> {
     /// The key; below `labels` and the like with its name, as `labels.host`.
     pub path: &'a str,
     /// The expression.
@@ -56,9 +56,12 @@ pub(crate) fn keys() -> Vec<&'static str> {
 ///
 /// # Errors
 /// Every fault found.
-pub(crate) fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, Vec<MapFault>> {
+pub(crate) fn compile(
+    rules: &[Vec<MappingLine<'_>>],
+    event: bool,
+) -> Result<Mapping, Vec<MapFault>> {
     let mut faults = Vec::new();
-    let rules: Vec<Rule> = rules
+    let rules: Vec<MappingRule> = rules
         .iter()
         .enumerate()
         .map(|(place, lines)| rule(place, lines, event, &mut faults))
@@ -77,14 +80,19 @@ pub(crate) fn compile(rules: &[Vec<Line<'_>>], event: bool) -> Result<Mapping, V
     let headers = formulas
         .flat_map(|formula| formula.fields("headers").map(str::to_owned))
         .collect();
-    Ok(Mapping(Arc::new(Compiled { rules, headers })))
+    Ok(Mapping(Arc::new(CompiledMapping { rules, headers })))
 }
 
-fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault>) -> Rule {
+fn rule(
+    place: usize,
+    lines: &[MappingLine<'_>],
+    event: bool,
+    faults: &mut Vec<MapFault>,
+) -> MappingRule {
     let before = faults.len();
     let names = if event { NAMES.as_slice() } else { &NAMES[..4] };
     let known = keys();
-    let mut rule = Rule {
+    let mut rule = MappingRule {
         each: None,
         when: None,
         kind: None,
@@ -163,7 +171,7 @@ fn rule(place: usize, lines: &[Line<'_>], event: bool, faults: &mut Vec<MapFault
 }
 
 /// Faults for keys that no kind of this rule has, and for those that one cannot do without.
-fn of_kinds(place: usize, rule: &Rule, numbers: &[usize], faults: &mut Vec<MapFault>) {
+fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Vec<MapFault>) {
     let kinds: Vec<&str> = match &rule.kind {
         None => vec!["alert"],
         Some(kind) => match kind.texts() {

@@ -31,7 +31,7 @@ use crate::expr::json::{Failure, Formula, Given};
 use crate::model::event::Event;
 use crate::model::time::Time;
 
-pub(crate) use compile::{Line, MapFault, compile, keys};
+pub(crate) use compile::{MapFault, MappingLine, compile, keys};
 
 /// How many steps the expressions of one message may take together, and so many more as its body has bytes.
 const STEPS: u64 = 2_000_000;
@@ -40,11 +40,11 @@ const FAULTS: usize = 100;
 
 /// Expressions that say what a body means. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Mapping(Arc<Compiled>);
+pub struct Mapping(Arc<CompiledMapping>);
 
 #[derive(Debug)]
-struct Compiled {
-    rules: Vec<Rule>,
+struct CompiledMapping {
+    rules: Vec<MappingRule>,
     /// Headers that they read by name.
     headers: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Mapping {
 }
 
 #[derive(Debug)]
-struct Rule {
+struct MappingRule {
     each: Option<Formula>,
     when: Option<Formula>,
     kind: Option<Formula>,
@@ -68,7 +68,7 @@ struct Rule {
 
 /// What a body, or an event that carries something, gives to the expressions.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Told<'a> {
+pub(crate) struct MappingInput<'a> {
     /// `body`
     pub(crate) body: &'a Value,
     /// `event`, where there is one.
@@ -86,10 +86,10 @@ pub(crate) struct Told<'a> {
 pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body: Value = serde_json::from_slice(message.body)
         .map_err(|error| not_readable(&error, "one JSON document"))?;
-    let mut run = Run::new(message);
+    let mut run = MappingRun::new(message);
     run.tell(
         mapping,
-        Told {
+        MappingInput {
             body: &body,
             event: None,
             otherwise: &Map::new(),
@@ -100,7 +100,7 @@ pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Readin
 }
 
 /// The reading of one message.
-pub(crate) struct Run<'m> {
+pub(crate) struct MappingRun<'m> {
     message: &'m Message<'m>,
     headers: Arc<Value>,
     now: Arc<Value>,
@@ -111,14 +111,14 @@ pub(crate) struct Run<'m> {
 
 /// What became of a rule.
 #[derive(PartialEq, Eq)]
-enum Outcome {
+enum RuleOutcome {
     /// Something came of it, if only a fault.
     Taken,
     /// It is not for this.
     Passed,
 }
 
-impl<'m> Run<'m> {
+impl<'m> MappingRun<'m> {
     pub(crate) fn new(message: &'m Message<'m>) -> Self {
         Self {
             message,
@@ -131,9 +131,9 @@ impl<'m> Run<'m> {
     }
 
     /// Adds to the reading what the first fitting rule makes of this.
-    pub(crate) fn tell(&mut self, mapping: &Mapping, told: Told<'_>) {
+    pub(crate) fn tell(&mut self, mapping: &Mapping, told: MappingInput<'_>) {
         for rule in &mapping.0.rules {
-            if self.rule(rule, told, mapping.0.rules.len() > 1) == Outcome::Taken {
+            if self.rule(rule, told, mapping.0.rules.len() > 1) == RuleOutcome::Taken {
                 return;
             }
         }
@@ -160,7 +160,7 @@ impl<'m> Run<'m> {
         self.reading.reports.push(Reported::new(event, start));
     }
 
-    fn rule(&mut self, rule: &Rule, told: Told<'_>, others: bool) -> Outcome {
+    fn rule(&mut self, rule: &MappingRule, told: MappingInput<'_>, others: bool) -> RuleOutcome {
         let (headers, now) = (Arc::clone(&self.headers), Arc::clone(&self.now));
         let given = Given::default()
             .with("body", told.body)
@@ -176,10 +176,10 @@ impl<'m> Run<'m> {
         let place = Place { index: told.index };
         let list = match each.evaluate(&given, &mut self.steps) {
             Ok(list) => list,
-            Err(Failure::Absent(_)) if others => return Outcome::Passed,
+            Err(Failure::Absent(_)) if others => return RuleOutcome::Passed,
             Err(failure) => {
                 self.fault(place.failed("each", &failure));
-                return Outcome::Taken;
+                return RuleOutcome::Taken;
             }
         };
         let members = match list.as_ref() {
@@ -187,10 +187,10 @@ impl<'m> Run<'m> {
             Value::Null => &[],
             _ => {
                 self.fault(place.fault("each", "`map` gives no list here"));
-                return Outcome::Taken;
+                return RuleOutcome::Taken;
             }
         };
-        let mut outcome = Outcome::Passed;
+        let mut outcome = RuleOutcome::Passed;
         for (index, member) in members.iter().enumerate() {
             // The list may have been made by the expression, and so does not live as long as the body: each member is looked at for itself.
             let given = Given::default()
@@ -201,8 +201,8 @@ impl<'m> Run<'m> {
             let given = told
                 .event
                 .map_or(given.clone(), |event| given.with("event", event));
-            if self.member(rule, &given, told, Some(index), others) == Outcome::Taken {
-                outcome = Outcome::Taken;
+            if self.member(rule, &given, told, Some(index), others) == RuleOutcome::Taken {
+                outcome = RuleOutcome::Taken;
             }
             if self.steps == 0 {
                 let message = format!(
@@ -213,7 +213,7 @@ impl<'m> Run<'m> {
                     path: format!("[{index}]"),
                     message,
                 });
-                return Outcome::Taken;
+                return RuleOutcome::Taken;
             }
         }
         outcome
@@ -221,46 +221,46 @@ impl<'m> Run<'m> {
 
     fn member(
         &mut self,
-        rule: &Rule,
+        rule: &MappingRule,
         given: &Given<'_>,
-        told: Told<'_>,
+        told: MappingInput<'_>,
         index: Option<usize>,
         others: bool,
-    ) -> Outcome {
+    ) -> RuleOutcome {
         let place = Place { index };
         if let Some(when) = &rule.when {
             match self.evaluate(when, given) {
                 Ok(Value::Bool(true)) => {}
-                Ok(Value::Bool(false)) => return Outcome::Passed,
-                Err(Failure::Absent(_)) if others => return Outcome::Passed,
+                Ok(Value::Bool(false)) => return RuleOutcome::Passed,
+                Err(Failure::Absent(_)) if others => return RuleOutcome::Passed,
                 Ok(other) => {
                     self.fault(place.fault(
                         "when",
                         format!("`map` gives {other} here; true or false is needed"),
                     ));
-                    return Outcome::Taken;
+                    return RuleOutcome::Taken;
                 }
                 Err(failure) => {
                     self.fault(place.failed("when", &failure));
-                    return Outcome::Taken;
+                    return RuleOutcome::Taken;
                 }
             }
         }
         let kind = match rule.kind.as_ref().map(|kind| self.evaluate(kind, given)) {
             None => "alert".to_owned(),
             // By this an expression may say that nothing is to come of it.
-            Some(Ok(Value::Null)) => return Outcome::Taken,
+            Some(Ok(Value::Null)) => return RuleOutcome::Taken,
             Some(Ok(Value::String(kind))) => kind,
             Some(Ok(other)) => {
                 self.fault(place.fault(
                     "kind",
                     format!("`map` gives {other} here; a text is needed"),
                 ));
-                return Outcome::Taken;
+                return RuleOutcome::Taken;
             }
             Some(Err(failure)) => {
                 self.fault(place.failed("kind", &failure));
-                return Outcome::Taken;
+                return RuleOutcome::Taken;
             }
         };
         let Some((_, own)) = events::KINDS.iter().find(|(name, _)| *name == kind) else {
@@ -273,9 +273,9 @@ impl<'m> Run<'m> {
                     known.join(", ")
                 ),
             ));
-            return Outcome::Taken;
+            return RuleOutcome::Taken;
         };
-        let mut made = normalize::Made::new(&kind, self.message.source);
+        let mut made = normalize::EventDraft::new(&kind, self.message.source);
         for (key, name, formula) in &rule.lines {
             if !events::COMMON.contains(&key.as_str()) && !own.contains(&key.as_str()) {
                 continue;
@@ -301,7 +301,7 @@ impl<'m> Run<'m> {
         if let Some((event, start)) = event {
             self.event(event, start);
         }
-        Outcome::Taken
+        RuleOutcome::Taken
     }
 
     fn evaluate(&mut self, formula: &Formula, given: &Given<'_>) -> Result<Value, Failure> {

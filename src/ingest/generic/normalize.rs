@@ -30,14 +30,14 @@ const LINES: [&str; 15] = [
 const PROSE: [&str; 3] = ["why", "reason", "text"];
 
 /// An event on its way.
-pub(crate) struct Made {
+pub(crate) struct EventDraft {
     object: Map<String, Value>,
     alert: bool,
     /// By key, what its expression read that was not there.
     absent: Vec<(String, String)>,
 }
 
-impl Made {
+impl EventDraft {
     pub(crate) fn new(kind: &str, source: &str) -> Self {
         let object = [("kind", kind), ("source", source)]
             .map(|(key, value)| (key.to_owned(), Value::from(value)));

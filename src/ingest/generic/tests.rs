@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{FAULTS, Line, Mapping, compile, webhook};
+use super::{FAULTS, Mapping, MappingLine, compile, webhook};
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{Reading, Start};
 use crate::model::event::Fact;
 use crate::model::settings::LabelNames;
 
 fn mapping(rules: &[&[(&'static str, &'static str)]]) -> Result<Mapping, Vec<super::MapFault>> {
-    let rules: Vec<Vec<Line<'_>>> = rules
+    let rules: Vec<Vec<MappingLine<'_>>> = rules
         .iter()
         .map(|rule| {
             rule.iter()
-                .map(|&(path, text)| Line { path, text })
+                .map(|&(path, text)| MappingLine { path, text })
                 .collect()
         })
         .collect();

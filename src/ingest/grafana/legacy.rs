@@ -14,7 +14,7 @@
 use serde_json::Value;
 
 use crate::ingest::json_fields;
-use crate::ingest::json_fields::Told;
+use crate::ingest::json_fields::VendorAlert;
 use crate::ingest::{IngestFault, MemberFault, Message, Reading, Reported, Start};
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::labels::Labels;
@@ -59,7 +59,7 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
     };
     let name = json_fields::line(&name);
     let (labels, fault) = labels(body, &name);
-    let told = Told {
+    let told = VendorAlert {
         name,
         status,
         labels,

@@ -24,14 +24,14 @@ mod legacy;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::alert_group::{Group, Manner};
-use super::alert_payload::Sent;
+use super::alert_group::{AlertGroup, Dialect};
+use super::alert_payload::AlertPayload;
 use super::{IngestFault, MemberFault, Message, Reading, RenewalFilter, begins, not_readable};
 use crate::model::event::{Event, Fact};
 
 const EXPECTED: &str = "the default body of Grafana's contact point";
 
-const MANNER: Manner = Manner {
+const MANNER: Dialect = Dialect {
     home: "Grafana",
     left_out: is_test,
     put_right: named,
@@ -54,7 +54,7 @@ pub(crate) fn news(
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     begins(message.body, b'{', EXPECTED)?;
-    let group: Group<'_> =
+    let group: AlertGroup<'_> =
         serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
     match group.alerts {
         Some(alerts) => unified(&group, alerts, message, renewed),
@@ -63,7 +63,7 @@ pub(crate) fn news(
 }
 
 fn unified(
-    group: &Group<'_>,
+    group: &AlertGroup<'_>,
     alerts: &RawValue,
     message: &Message<'_>,
     renewed: &mut RenewalFilter<'_>,
@@ -91,7 +91,7 @@ fn unified(
 }
 
 /// Whether it is what the button "Test" of a contact point sends: of no rule, so that its address leads to none.
-fn is_test(sent: &Sent<'_>) -> bool {
+fn is_test(sent: &AlertPayload<'_>) -> bool {
     let address = sent.generator_url.as_deref().unwrap_or_default().trim();
     sent.label("alertname") == Some("TestAlert") && (address.is_empty() || address.starts_with('?'))
 }

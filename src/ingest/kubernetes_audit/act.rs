@@ -18,11 +18,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::Object;
+use super::ObjectRef;
 use crate::ingest::json_fields::at;
 
 /// A step.
-pub(crate) struct Act {
+pub(crate) struct ManualStep {
     /// What kind of step, as `services[].automatic` names it.
     pub(crate) action: &'static str,
     /// What was done to what.
@@ -60,7 +60,7 @@ pub(crate) fn may_change(verb: &str) -> bool {
 }
 
 /// Whether a request can be a step, by what it is about.
-pub(crate) fn concerns(verb: &str, object: &Object) -> bool {
+pub(crate) fn concerns(verb: &str, object: &ObjectRef) -> bool {
     let resource = object.resource.as_deref().unwrap_or_default();
     match object.subresource.as_deref().unwrap_or_default() {
         "exec" | "attach" => resource == "pods",
@@ -78,10 +78,10 @@ pub(crate) fn concerns(verb: &str, object: &Object) -> bool {
 /// The step that a request is, if it is one. `request` gives its body.
 pub(crate) fn of(
     verb: &str,
-    object: &Object,
+    object: &ObjectRef,
     uri: &str,
     request: impl Fn() -> Option<Value>,
-) -> Option<Act> {
+) -> Option<ManualStep> {
     let resource = object.resource.as_deref().unwrap_or_default();
     let asked_for = |name: &str, wanted: &str| {
         query(uri).any(|(key, value)| key == name && value.eq_ignore_ascii_case(wanted))
@@ -120,7 +120,7 @@ pub(crate) fn of(
     if not_told {
         words.push_str(" (what was changed is not in the log)");
     }
-    Some(Act {
+    Some(ManualStep {
         action,
         words,
         dry_run,
@@ -128,7 +128,7 @@ pub(crate) fn of(
 }
 
 /// `deployments/checkout, namespace shop`.
-fn named(object: &Object) -> String {
+fn named(object: &ObjectRef) -> String {
     let resource = object.resource.as_deref().unwrap_or("something");
     let name = object
         .name

@@ -27,7 +27,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::alert_payload::{Place, Unread};
+use super::alert_payload::{Place, RawList};
 use super::json_fields;
 use super::json_fields::line;
 use super::{
@@ -42,7 +42,7 @@ const LONGEST: usize = 256 * 1024;
 
 /// The list, or a single event in its place.
 #[derive(Deserialize)]
-struct Body<'a> {
+struct AuditBody<'a> {
     #[serde(borrow)]
     kind: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -53,7 +53,7 @@ struct Body<'a> {
 
 /// An event, its parts still unread: most are passed over after a look at the first few.
 #[derive(Deserialize)]
-struct Item<'a> {
+struct AuditEvent<'a> {
     #[serde(borrow, rename = "auditID")]
     audit_id: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -86,7 +86,7 @@ struct Item<'a> {
 /// What is said to have been acted upon.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
-struct Object {
+struct ObjectRef {
     resource: Option<String>,
     namespace: Option<String>,
     name: Option<String>,
@@ -95,7 +95,7 @@ struct Object {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Status {
+struct ResponseStatus {
     code: Option<i64>,
 }
 
@@ -108,9 +108,9 @@ struct Status {
 pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
     begins(message.body, b'{', EXPECTED)?;
-    let body: Body<'_> =
+    let body: AuditBody<'_> =
         serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
-    let mut reader = Reader {
+    let mut reader = AuditReader {
         message,
         naming,
         reading: Reading::default(),
@@ -119,7 +119,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
     };
     match (body.items, body.audit_id) {
         (Some(items), _) => {
-            let Unread(items) = serde_json::from_str(items.get()).map_err(|error| {
+            let RawList(items) = serde_json::from_str(items.get()).map_err(|error| {
                 let message = match found(items.get().as_bytes()) {
                     "a list" => error.to_string(),
                     other => format!("a list belongs here, not {other}"),
@@ -153,7 +153,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
 }
 
 /// Reads one event after another.
-struct Reader<'a> {
+struct AuditReader<'a> {
     message: &'a Message<'a>,
     naming: &'a Naming,
     reading: Reading,
@@ -163,7 +163,7 @@ struct Reader<'a> {
     refused: BTreeSet<(String, String)>,
 }
 
-impl Reader<'_> {
+impl AuditReader<'_> {
     fn take(&mut self, raw: &str, place: Place) {
         match self.read(raw, place) {
             Ok(Some((id, event))) if id.as_ref().is_none_or(|id| self.seen.insert(id.clone())) => {
@@ -197,7 +197,7 @@ impl Reader<'_> {
         // serde would take a list for a struct, by position.
         let item = Some(raw)
             .filter(|text| text.trim_start().starts_with('{'))
-            .and_then(|text| serde_json::from_str::<Item<'_>>(text).ok());
+            .and_then(|text| serde_json::from_str::<AuditEvent<'_>>(text).ok());
         let item = item.ok_or_else(|| {
             place.fault(
                 "",
@@ -214,7 +214,7 @@ impl Reader<'_> {
         let Some(object) = item.object.filter(|raw| raw.get() != "null") else {
             return Ok(None);
         };
-        let object: Object = serde_json::from_str(object.get()).map_err(|_| {
+        let object: ObjectRef = serde_json::from_str(object.get()).map_err(|_| {
             place.fault(
                 "objectRef",
                 "an object with `resource`, `namespace` and `name` belongs here",
@@ -242,7 +242,7 @@ impl Reader<'_> {
         if act::changed_nothing(item.request, item.response) {
             return Ok(None);
         }
-        let status: Status = item
+        let status: ResponseStatus = item
             .status
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
             .unwrap_or_default();
@@ -273,7 +273,7 @@ impl Reader<'_> {
     }
 
     /// When the request came: its stages share that. Where it is not told, what is told of the stage.
-    fn occurred_at(&self, item: &Item<'_>, place: Place) -> Result<Time, MemberFault> {
+    fn occurred_at(&self, item: &AuditEvent<'_>, place: Place) -> Result<Time, MemberFault> {
         let told = [
             ("requestReceivedTimestamp", item.received),
             ("stageTimestamp", item.staged),

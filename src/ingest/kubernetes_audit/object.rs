@@ -1,6 +1,6 @@
 //! Which service an object of the cluster is part of: what the settings say, else the name of the workload, where that is certain.
 
-use super::Object;
+use super::ObjectRef;
 use crate::ingest::service_mapping;
 use crate::model::source::Naming;
 
@@ -13,7 +13,7 @@ const HASHED: &[u8] = b"456789bcdf";
 ///
 /// Patterns of the settings are held against `namespace/workload`, then `namespace/name`; for what is in no namespace against
 /// `resource/name`, as `nodes/worker-1`.
-pub(crate) fn service(object: &Object, naming: &Naming) -> Option<String> {
+pub(crate) fn service(object: &ObjectRef, naming: &Naming) -> Option<String> {
     let name = object.name.as_deref().unwrap_or_default();
     let workload = workload(object.resource.as_deref().unwrap_or_default(), name);
     let place = match object

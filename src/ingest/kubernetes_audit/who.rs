@@ -11,13 +11,13 @@ use crate::model::event::ActorKind;
 /// A user as the API server knows them.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct User {
+pub(crate) struct AuditUser {
     username: Option<String>,
     groups: Option<Vec<String>>,
 }
 
 /// Reads a user; `None`: there is none.
-pub(crate) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str> {
+pub(crate) fn user(raw: Option<&RawValue>) -> Result<Option<AuditUser>, &'static str> {
     match raw {
         None => Ok(None),
         Some(raw) => serde_json::from_str(raw.get())
@@ -29,7 +29,10 @@ pub(crate) fn user(raw: Option<&RawValue>) -> Result<Option<User>, &'static str>
 ///
 /// Where somebody acts as somebody else, it is whichever of the two is a person: who impersonates acts, unless that is a proxy that people
 /// go through.
-pub(crate) fn actor(user: Option<User>, impersonated: Option<User>) -> (String, ActorKind) {
+pub(crate) fn actor(
+    user: Option<AuditUser>,
+    impersonated: Option<AuditUser>,
+) -> (String, ActorKind) {
     let user = user.unwrap_or_default();
     let kind_of_user = kind(&user);
     match impersonated {
@@ -40,7 +43,7 @@ pub(crate) fn actor(user: Option<User>, impersonated: Option<User>) -> (String, 
     }
 }
 
-fn kind(user: &User) -> ActorKind {
+fn kind(user: &AuditUser) -> ActorKind {
     let name = user.username.as_deref().unwrap_or_default().trim();
     let in_group = |group: &str| user.groups.iter().flatten().any(|name| name == group);
     match name {

@@ -36,7 +36,7 @@ const SILENT: TimeDelta = TimeDelta::seconds(25);
 
 /// What is known of the alerts of one Prometheus, from one look at its memory to the next. All times are by its clock.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Recalled {
+pub(crate) struct AlertSeriesState {
     /// Up to when its memory has been read.
     #[serde(default)]
     pub until: Option<Time>,
@@ -49,12 +49,12 @@ pub(crate) struct Recalled {
     /// Labels that it adds to the alerts it sends, as of the last look.
     #[serde(default)]
     external: Labels,
-    on: Vec<Episode>,
+    on: Vec<AlertEpisode>,
 }
 
 /// An alert that is pending or fires, or did until lately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Episode {
+struct AlertEpisode {
     labels: Labels,
     active_at: Time,
     /// The value of `ALERTS_FOR_STATE`, which another episode of the same labels has not.
@@ -68,13 +68,13 @@ struct Episode {
     #[serde(default)]
     interval: Option<i64>,
     #[serde(default)]
-    last_word: LastWord,
+    last_word: LastReport,
 }
 
 /// What was told last of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum LastWord {
+enum LastReport {
     /// That it is on, if anything.
     #[default]
     On,
@@ -86,7 +86,7 @@ enum LastWord {
 
 /// A stretch of the memory.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Memory {
+pub(crate) struct SeriesWindow {
     /// Samples of `ALERTS`, by labels.
     pub alerts: Vec<(Labels, Vec<(Time, f64)>)>,
     /// Samples of `ALERTS_FOR_STATE`, by labels.
@@ -103,7 +103,7 @@ pub(crate) struct Memory {
 
 /// What is known of an alerting rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rule {
+pub(crate) struct AlertingRule {
     /// The labels that all of its alerts have: those that are no templates.
     pub labels: Labels,
     /// `for`, in seconds.
@@ -116,20 +116,20 @@ pub(crate) struct Rule {
 
 /// How what is read becomes events.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct SeriesReader<'a> {
     /// The name of the source.
     pub source: &'a str,
     /// Which labels give what.
     pub names: &'a LabelNames,
     /// The rules by the names of their alerts; several may have one name.
-    pub rules: &'a BTreeMap<String, Vec<Rule>>,
+    pub rules: &'a BTreeMap<String, Vec<AlertingRule>>,
     /// Labels that it adds to the alerts it sends.
     pub external: &'a Labels,
 }
 
 /// What the rules that an alert may be of agree on.
 #[derive(Clone, Copy, Default)]
-struct Ruled {
+struct RuleTiming {
     hold: Option<i64>,
     keep: Option<i64>,
     interval: Option<TimeDelta>,
@@ -139,20 +139,20 @@ struct Ruled {
 
 /// One evaluation of one alert.
 #[derive(Clone, Copy)]
-struct Seen {
+struct Evaluation {
     firing: bool,
     mark: Option<i64>,
 }
 
-impl Recalled {
+impl AlertSeriesState {
     /// Reads a stretch that begins where the last one ended, or before; gives what it makes known.
-    pub(crate) fn read(&mut self, memory: &Memory, reader: &Reader<'_>) -> Vec<Event> {
+    pub(crate) fn read(&mut self, memory: &SeriesWindow, reader: &SeriesReader<'_>) -> Vec<Event> {
         let mut events = Vec::new();
         let whole_from = self
             .whole_from
             .filter(|_| self.until.is_some_and(|until| memory.from <= until))
             .unwrap_or(memory.from);
-        let mut on: BTreeMap<Labels, Episode> = std::mem::take(&mut self.on)
+        let mut on: BTreeMap<Labels, AlertEpisode> = std::mem::take(&mut self.on)
             .into_iter()
             .map(|episode| (episode.labels.clone(), episode))
             .collect();
@@ -171,7 +171,7 @@ impl Recalled {
                     episode.take_if(|episode| !episode.goes_on(at, seen, interval, ruled, memory));
                 if let Some(ended) = ended
                     .as_ref()
-                    .filter(|ended| ended.last_word != LastWord::Ended)
+                    .filter(|ended| ended.last_word != LastReport::Ended)
                 {
                     let recovered =
                         reason(ended, interval, Some(at), memory) == Some(EndReason::Recovered);
@@ -198,7 +198,7 @@ impl Recalled {
                 if known.fired_at.is_some() {
                     if !std::mem::replace(&mut known.told, true) {
                         events.extend(alert(known, None, None, reader));
-                    } else if before != LastWord::On {
+                    } else if before != LastReport::On {
                         events.extend(alert(known, None, Some(at), reader));
                     }
                 }
@@ -207,7 +207,7 @@ impl Recalled {
         }
         for (labels, mut episode) in on {
             let interval = interval(ruled(reader, &labels), &BTreeMap::new(), Some(&episode));
-            if episode.last_word != LastWord::Ended
+            if episode.last_word != LastReport::Ended
                 && let Some(reason) = found_over(&episode, interval, memory)
             {
                 events.extend(end(
@@ -216,10 +216,10 @@ impl Recalled {
                     reason == EndReason::Recovered,
                     reader,
                 ));
-                episode.last_word = LastWord::Ended;
+                episode.last_word = LastReport::Ended;
             }
             // What ended is known for as long as it may turn out to go on, and as what was read may be read again.
-            if episode.last_word != LastWord::Ended
+            if episode.last_word != LastReport::Ended
                 || memory.until - episode.seen_at <= GAP.max(interval * 4)
             {
                 self.on.push(episode);
@@ -236,7 +236,7 @@ impl Recalled {
     pub(crate) fn told_until(&self) -> Option<Time> {
         self.on
             .iter()
-            .filter(|episode| episode.last_word != LastWord::Ended)
+            .filter(|episode| episode.last_word != LastReport::Ended)
             .map(|episode| episode.seen_at)
             .min()
     }
@@ -246,10 +246,10 @@ impl Recalled {
     pub(crate) fn lapse(
         &mut self,
         now: Time,
-        reader: &Reader<'_>,
+        reader: &SeriesReader<'_>,
         left: impl Fn(&Event) -> bool,
     ) -> Vec<Event> {
-        let reader = Reader {
+        let reader = SeriesReader {
             external: &self.external,
             ..*reader
         };
@@ -260,7 +260,7 @@ impl Recalled {
                 &BTreeMap::new(),
                 Some(episode),
             );
-            let on = episode.told && episode.last_word == LastWord::On;
+            let on = episode.told && episode.last_word == LastReport::On;
             if !on || now - episode.seen_at <= SILENT.max(interval * 4) {
                 continue;
             }
@@ -274,22 +274,22 @@ impl Recalled {
                     episode.seen_at,
                     Fact::Lapsed(lapsed),
                 ));
-                episode.last_word = LastWord::Lapsed;
+                episode.last_word = LastReport::Lapsed;
             }
         }
         events
     }
 }
 
-impl Episode {
+impl AlertEpisode {
     /// Whether what was evaluated at `at` is of this episode.
     fn goes_on(
         &self,
         at: Time,
-        seen: Seen,
+        seen: Evaluation,
         interval: TimeDelta,
-        ruled: Ruled,
-        memory: &Memory,
+        ruled: RuleTiming,
+        memory: &SeriesWindow,
     ) -> bool {
         let gap = at - self.seen_at;
         let fired = self.fired_at.is_some();
@@ -305,13 +305,13 @@ impl Episode {
             (Some(_), Some(_)) => {
                 gap <= GAP.max(interval * 4) || memory.from > self.seen_at + interval
             }
-            _ => gap < interval * 3 / 2 && self.last_word != LastWord::Ended,
+            _ => gap < interval * 3 / 2 && self.last_word != LastReport::Ended,
         }
     }
 }
 
 /// What was evaluated, by labels and time.
-fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
+fn evaluations(memory: &SeriesWindow) -> BTreeMap<Labels, BTreeMap<Time, Evaluation>> {
     let bare = |labels: &Labels| {
         let mut bare = labels.clone();
         bare.remove("__name__");
@@ -329,7 +329,7 @@ fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
             .or_default()
             .extend(points.iter().map(|(at, value)| (*at, *value as i64)));
     }
-    let mut seen: BTreeMap<Labels, BTreeMap<Time, Seen>> = BTreeMap::new();
+    let mut seen: BTreeMap<Labels, BTreeMap<Time, Evaluation>> = BTreeMap::new();
     for (labels, points) in &memory.alerts {
         let mut bare = bare(labels);
         let firing = bare
@@ -339,7 +339,7 @@ fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
         let points = points.iter().map(|(at, _)| {
             (
                 *at,
-                Seen {
+                Evaluation {
                     firing,
                     mark: own.and_then(|marks| marks.get(at).copied()),
                 },
@@ -351,19 +351,19 @@ fn evaluations(memory: &Memory) -> BTreeMap<Labels, BTreeMap<Time, Seen>> {
 }
 
 /// What is known of the rule of an alert: what all rules of its name whose labels it has agree on.
-fn ruled(reader: &Reader<'_>, labels: &Labels) -> Ruled {
+fn ruled(reader: &SeriesReader<'_>, labels: &Labels) -> RuleTiming {
     let named = labels
         .get("alertname")
         .and_then(|name| reader.rules.get(name))
         .map(Vec::as_slice)
         .unwrap_or_default();
-    let may_be = |rule: &&Rule| {
+    let may_be = |rule: &&AlertingRule| {
         rule.labels
             .iter()
             .all(|(name, value)| labels.get(name) == Some(value))
     };
-    let candidates: Vec<&Rule> = named.iter().filter(may_be).collect();
-    Ruled {
+    let candidates: Vec<&AlertingRule> = named.iter().filter(may_be).collect();
+    RuleTiming {
         hold: agreed(candidates.iter().map(|rule| rule.hold)),
         keep: agreed(candidates.iter().map(|rule| rule.keep)),
         interval: agreed(candidates.iter().map(|rule| rule.interval)),
@@ -379,9 +379,9 @@ fn agreed<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
 
 /// From one evaluation to the next: as the rule says, else as the samples do.
 fn interval(
-    ruled: Ruled,
-    evaluations: &BTreeMap<Time, Seen>,
-    episode: Option<&Episode>,
+    ruled: RuleTiming,
+    evaluations: &BTreeMap<Time, Evaluation>,
+    episode: Option<&AlertEpisode>,
 ) -> TimeDelta {
     let apart = || {
         let apart = evaluations
@@ -415,12 +415,12 @@ fn middle(mut apart: Vec<TimeDelta>) -> Option<TimeDelta> {
 fn begin(
     labels: &Labels,
     at: Time,
-    seen: Seen,
+    seen: Evaluation,
     interval: TimeDelta,
-    ended: Option<&Episode>,
+    ended: Option<&AlertEpisode>,
     whole_from: Time,
-    reader: &Reader<'_>,
-) -> Episode {
+    reader: &SeriesReader<'_>,
+) -> AlertEpisode {
     // What was not read may have been another episode's.
     let ended = ended.filter(|ended| whole_from <= ended.seen_at + interval);
     let steps = |length: TimeDelta| {
@@ -443,7 +443,7 @@ fn begin(
         let hold = TimeDelta::seconds(ruled(reader, labels).hold.unwrap_or(0));
         (active_at + interval * steps(hold + interval - TimeDelta::milliseconds(1))).min(at)
     });
-    Episode {
+    AlertEpisode {
         labels: labels.clone(),
         active_at,
         mark: seen.mark,
@@ -451,12 +451,16 @@ fn begin(
         told: false,
         seen_at: at,
         interval: None,
-        last_word: LastWord::On,
+        last_word: LastReport::On,
     }
 }
 
 /// Why an episode is over by the end of the stretch. `None`: it is on, or that cannot be told yet.
-fn found_over(episode: &Episode, interval: TimeDelta, memory: &Memory) -> Option<EndReason> {
+fn found_over(
+    episode: &AlertEpisode,
+    interval: TimeDelta,
+    memory: &SeriesWindow,
+) -> Option<EndReason> {
     // An evaluation may be late, and what it wrote is seen a little later.
     let wait = if memory.read_on {
         GAP.max(interval * 4)
@@ -472,10 +476,10 @@ fn found_over(episode: &Episode, interval: TimeDelta, memory: &Memory) -> Option
 /// Why an episode is over that was not seen any more, except that its labels were evaluated `again`: it recovered where an evaluation did not
 /// find it, and its source is lost where there was none.
 fn reason(
-    episode: &Episode,
+    episode: &AlertEpisode,
     interval: TimeDelta,
     again: Option<Time>,
-    memory: &Memory,
+    memory: &SeriesWindow,
 ) -> Option<EndReason> {
     let Some(looks) = &memory.looks else {
         return Some(EndReason::Recovered);
@@ -497,10 +501,10 @@ fn reason(
 
 /// What the end of an episode makes known.
 fn end(
-    episode: &Episode,
+    episode: &AlertEpisode,
     interval: TimeDelta,
     recovered: bool,
-    reader: &Reader<'_>,
+    reader: &SeriesReader<'_>,
 ) -> Option<Event> {
     // The evaluation that did not find it any more, if there was one.
     let next = episode.seen_at + interval;
@@ -542,10 +546,10 @@ fn end(
 
 /// The alert as its Prometheus sends it, with what only its memory knows.
 fn alert(
-    episode: &Episode,
+    episode: &AlertEpisode,
     end: Option<(Time, EndReason)>,
     seen_again: Option<Time>,
-    reader: &Reader<'_>,
+    reader: &SeriesReader<'_>,
 ) -> Option<Event> {
     let starts_at = episode.fired_at?;
     let mut labels = reader.external.clone();
@@ -574,7 +578,7 @@ fn alert(
     Some(event(&labels, at, Fact::Alert(alert), reader))
 }
 
-fn event(labels: &LabelSet, at: Time, fact: Fact, reader: &Reader<'_>) -> Event {
+fn event(labels: &LabelSet, at: Time, fact: Fact, reader: &SeriesReader<'_>) -> Event {
     let mut event = Event::new(reader.source, at, fact);
     event.service = labels::service(labels, reader.names).map(|(_, service)| service.into());
     event.environment = labels::environment(labels, reader.names).map(Into::into);

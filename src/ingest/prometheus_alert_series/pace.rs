@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{Memory, Rule};
+use super::{AlertingRule, SeriesWindow};
 use crate::model::time::Time;
 
 /// So many steps from one evaluation to the next are needed to know how long one is.
 const KNOWN_BY: usize = 4;
 
-impl Memory {
+impl SeriesWindow {
     /// The first sample in it.
     #[must_use]
     pub(crate) fn first(&self) -> Option<Time> {
@@ -33,7 +33,10 @@ impl Memory {
     /// The rules with the intervals that they had in this stretch. One that was evaluated every minute and now is every 15 s would otherwise seem
     /// to have ended after each evaluation.
     #[must_use]
-    pub(crate) fn paced(&self, rules: &BTreeMap<String, Vec<Rule>>) -> BTreeMap<String, Vec<Rule>> {
+    pub(crate) fn paced(
+        &self,
+        rules: &BTreeMap<String, Vec<AlertingRule>>,
+    ) -> BTreeMap<String, Vec<AlertingRule>> {
         let mut paced = rules.clone();
         for (name, rules) in &mut paced {
             for rule in rules {

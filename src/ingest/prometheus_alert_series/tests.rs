@@ -2,7 +2,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::{Memory, Reader, Recalled, Rule};
+use super::{AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow};
 use crate::model::event::{Event, Fact};
 use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
@@ -30,11 +30,11 @@ fn labels(state: &str) -> Labels {
 
 /// One letter each 15 s from `first` on: `p`ending, `f`iring, `.` nothing (and looked), `_` nothing and not looked either. An episode is marked
 /// by when it began unless `marks` says otherwise.
-fn memory(first: i64, letters: &str, mark: Option<i64>) -> Memory {
-    let mut memory = Memory {
+fn memory(first: i64, letters: &str, mark: Option<i64>) -> SeriesWindow {
+    let mut memory = SeriesWindow {
         from: at(first),
         looks: Some(Vec::new()),
-        ..Memory::default()
+        ..SeriesWindow::default()
     };
     let (mut pending, mut firing, mut active, mut began) =
         (Vec::new(), Vec::new(), Vec::new(), mark);
@@ -66,16 +66,16 @@ fn memory(first: i64, letters: &str, mark: Option<i64>) -> Memory {
     memory
 }
 
-fn read(recalled: &mut Recalled, memory: &Memory) -> Vec<Event> {
+fn read(recalled: &mut AlertSeriesState, memory: &SeriesWindow) -> Vec<Event> {
     read_by(recalled, memory, &[rule(60, 15, &[])])
 }
 
-fn rule(hold: i64, interval: i64, labels: &[(&str, &str)]) -> Rule {
+fn rule(hold: i64, interval: i64, labels: &[(&str, &str)]) -> AlertingRule {
     let labels = labels
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
-    Rule {
+    AlertingRule {
         labels,
         hold,
         keep: 0,
@@ -83,12 +83,16 @@ fn rule(hold: i64, interval: i64, labels: &[(&str, &str)]) -> Rule {
     }
 }
 
-fn read_by(recalled: &mut Recalled, memory: &Memory, rules: &[Rule]) -> Vec<Event> {
+fn read_by(
+    recalled: &mut AlertSeriesState,
+    memory: &SeriesWindow,
+    rules: &[AlertingRule],
+) -> Vec<Event> {
     let rules = BTreeMap::from([("Down".to_owned(), rules.to_vec())]);
     let external = Labels::from([("cluster".to_owned(), "eu".to_owned())]);
     recalled.read(
         memory,
-        &Reader {
+        &SeriesReader {
             source: "prom",
             names: &LabelNames::default(),
             rules: &rules,
@@ -133,7 +137,7 @@ fn told(event: &Event) -> String {
 
 #[track_caller]
 fn check(letters: &str, expected: &[&str]) {
-    let events = read(&mut Recalled::default(), &memory(0, letters, None));
+    let events = read(&mut AlertSeriesState::default(), &memory(0, letters, None));
     assert_eq!(
         events.iter().map(told).collect::<Vec<_>>(),
         expected,
@@ -141,7 +145,7 @@ fn check(letters: &str, expected: &[&str]) {
     );
     // In two looks at any place, with a restart between, the same is told; what both saw is told alike.
     for cut in 1..letters.len() {
-        let mut recalled = Recalled::default();
+        let mut recalled = AlertSeriesState::default();
         let mut split: Vec<String> = read(&mut recalled, &memory(0, &letters[..cut], None))
             .iter()
             .map(told)
@@ -200,7 +204,7 @@ fn when_the_prometheus_was_away_nobody_knows_the_end() {
 fn an_alert_that_fired_before_the_stretch_began_is_reckoned() {
     // Its mark is second 0 of the same beat; it has fired since second 60.
     let events = read(
-        &mut Recalled::default(),
+        &mut AlertSeriesState::default(),
         &memory(600, "ffff...", Some(at(0).timestamp())),
     );
     assert_eq!(
@@ -210,7 +214,7 @@ fn an_alert_that_fired_before_the_stretch_began_is_reckoned() {
 }
 
 /// The same as [`memory`] of one episode that is marked by second 0, of which `_` were not written and were looked at all the same.
-fn skipping(letters: &str) -> Memory {
+fn skipping(letters: &str) -> SeriesWindow {
     let mut memory = memory(0, letters, Some(at(0).timestamp()));
     let mark = (0..letters.len()).filter(|index| "pf".contains(&letters[*index..=*index]));
     memory.active[0].1 = mark
@@ -225,20 +229,20 @@ fn skipping(letters: &str) -> Memory {
 }
 
 #[track_caller]
-fn check_by(rules: &[Rule], memory: &Memory, expected: &[&str]) {
-    let events = read_by(&mut Recalled::default(), memory, rules);
+fn check_by(rules: &[AlertingRule], memory: &SeriesWindow, expected: &[&str]) {
+    let events = read_by(&mut AlertSeriesState::default(), memory, rules);
     assert_eq!(events.iter().map(told).collect::<Vec<_>>(), expected);
 }
 
 #[test]
 fn an_outage_longer_than_the_stretch_is_no_recovery() {
-    let mut recalled = Recalled::default();
+    let mut recalled = AlertSeriesState::default();
     assert_eq!(read(&mut recalled, &memory(0, "ppppff", None)).len(), 1);
-    let away = Memory {
+    let away = SeriesWindow {
         looks: Some(Vec::new()),
         from: at(600),
         until: at(900),
-        ..Memory::default()
+        ..SeriesWindow::default()
     };
     assert_eq!(
         read(&mut recalled, &away)
@@ -248,9 +252,9 @@ fn an_outage_longer_than_the_stretch_is_no_recovery() {
         ["fired 60-60..75 SourceLost"]
     );
     assert_eq!(read(&mut recalled, &away), []);
-    let mut believed = Recalled::default();
+    let mut believed = AlertSeriesState::default();
     read(&mut believed, &memory(0, "ppppff", None));
-    let without_up = Memory {
+    let without_up = SeriesWindow {
         looks: None,
         ..away
     };
@@ -281,7 +285,7 @@ fn evaluations_that_are_missing_end_nothing_while_the_mark_is_the_same() {
         &skipping("pp__pff..."),
         &["fired 75-75", "fired 75-75..105 Recovered"],
     );
-    let just_now = |mut memory: Memory| {
+    let just_now = |mut memory: SeriesWindow| {
         (memory.until, memory.looks) = (at(105), Some(vec![at(2), at(62)]));
         memory
     };
@@ -325,7 +329,7 @@ fn a_restart_that_restores_the_mark_is_another_episode() {
 
 #[test]
 fn an_end_that_was_told_too_early_is_taken_back() {
-    let mut recalled = Recalled::default();
+    let mut recalled = AlertSeriesState::default();
     let mut said = Vec::new();
     for letters in [
         "ppppff__",
@@ -371,17 +375,18 @@ fn rules_of_one_name_are_told_apart_by_their_labels() {
 #[test]
 fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
     let (names, rules, external) = (LabelNames::default(), BTreeMap::new(), Labels::new());
-    let reader = Reader {
+    let reader = SeriesReader {
         source: "prom",
         names: &names,
         rules: &rules,
         external: &external,
     };
-    let mut recalled = Recalled::default();
+    let mut recalled = AlertSeriesState::default();
     let alert = read(&mut recalled, &memory(0, "ppppff", None)).remove(0);
     recalled =
         serde_json::from_str(&serde_json::to_string(&recalled).expect("text")).expect("recalled");
-    let lapse = |recalled: &mut Recalled, second| recalled.lapse(at(second), &reader, |_| false);
+    let lapse =
+        |recalled: &mut AlertSeriesState, second| recalled.lapse(at(second), &reader, |_| false);
     assert_eq!(lapse(&mut recalled, 135), []);
     assert_eq!(
         recalled.lapse(at(136), &reader, |event| event.subject == alert.subject),
@@ -411,7 +416,7 @@ fn what_can_be_read_no_more_is_unknown_until_it_is_seen_again() {
 }
 
 /// What is read in stretches that follow on each other, cut at these seconds.
-fn read_on(letters: &str, cuts: &[usize], rules: &[Rule]) -> Vec<String> {
+fn read_on(letters: &str, cuts: &[usize], rules: &[AlertingRule]) -> Vec<String> {
     let whole = memory(0, letters, None);
     let within = |points: &[(Time, f64)], from: Time, until: Time| {
         points
@@ -420,7 +425,7 @@ fn read_on(letters: &str, cuts: &[usize], rules: &[Rule]) -> Vec<String> {
             .copied()
             .collect::<Vec<_>>()
     };
-    let mut recalled = Recalled::default();
+    let mut recalled = AlertSeriesState::default();
     let mut from = whole.from - TimeDelta::seconds(1);
     let (mut events, mut told_until) = (Vec::new(), from);
     for until in cuts
@@ -434,7 +439,7 @@ fn read_on(letters: &str, cuts: &[usize], rules: &[Rule]) -> Vec<String> {
                 .collect::<Vec<_>>()
         };
         let looks = whole.looks.clone();
-        let memory = Memory {
+        let memory = SeriesWindow {
             alerts: cut(&whole.alerts),
             active: cut(&whole.active),
             looks,
@@ -493,22 +498,22 @@ fn a_mark_from_before_an_outage_is_not_believed_where_all_was_read_since() {
         ],
     );
     // In two stretches that follow on each other it is no other.
-    let later = Memory {
+    let later = SeriesWindow {
         from: at(900),
         alerts: after(&restored.alerts, 900),
         active: after(&restored.active, 900),
         ..restored.clone()
     };
-    let before = Memory {
+    let before = SeriesWindow {
         until: at(900),
         read_on: true,
         ..skipping(&format!("{}ff", "p".repeat(40)))
     };
-    let before = Memory {
+    let before = SeriesWindow {
         looks: restored.looks.clone(),
         ..before
     };
-    let mut recalled = Recalled::default();
+    let mut recalled = AlertSeriesState::default();
     let mut said: Vec<String> = read_by(&mut recalled, &before, &rules)
         .iter()
         .map(told)
@@ -524,7 +529,7 @@ fn a_mark_from_before_an_outage_is_not_believed_where_all_was_read_since() {
         ]
     );
     // Where the time of the mark was not read, it is all that is known.
-    let mut unread = Recalled::default();
+    let mut unread = AlertSeriesState::default();
     assert_eq!(
         told(&read_by(&mut unread, &later, &rules)[0]),
         "fired 1230-1230"

@@ -18,10 +18,10 @@ use std::iter::repeat_n;
 use chrono::DateTime;
 use prost::Message;
 
-use super::metric_filter::Wanted;
+use super::metric_filter::MetricFilter;
 use crate::model::labels::Labels;
 use crate::model::sample::Sample;
-use wire::{Broken, Fields};
+use wire::{WireFault, WireFields};
 
 /// The label that names the metric.
 const NAME: &[u8] = b"__name__";
@@ -41,7 +41,7 @@ const MOST_FAULTS: usize = 8;
 
 /// What one request says.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Written {
+pub struct ReceivedSamples {
     /// Samples of the series asked for, in the order of the request. What says that a series ended has the bits
     /// [`STALE`](crate::model::sample::STALE).
     pub samples: Vec<Sample>,
@@ -72,7 +72,7 @@ pub struct SeriesFault {
 
 /// Why a whole request cannot be read. Sent again it would fail again: answer 400, upon which the sender drops it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum RemoteWriteFault {
     /// It says itself that it is larger than is taken; nothing was unpacked.
     #[error(
         "{bytes} bytes when unpacked, and at most {limit} are taken. Send less at once: lower max_samples_per_send."
@@ -109,8 +109,8 @@ pub enum Fault {
     },
 }
 
-impl From<Broken> for Fault {
-    fn from(Broken { at, expected }: Broken) -> Self {
+impl From<WireFault> for RemoteWriteFault {
+    fn from(WireFault { at, expected }: WireFault) -> Self {
         Self::Malformed { at, expected }
     }
 }
@@ -119,7 +119,7 @@ impl From<Broken> for Fault {
 /// (`prometheus.io/docs/specs/prw/remote_write_spec_2_0`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{header}: {found} is not spoken here; remote write 1.0 is: {spoken}")]
-pub struct Unsupported {
+pub struct UnsupportedHeader {
     /// The header.
     pub header: &'static str,
     /// Its value as sent, or `nothing`.
@@ -135,8 +135,8 @@ pub struct Unsupported {
 pub fn spoken(
     content_type: Option<&str>,
     content_encoding: Option<&str>,
-) -> Result<(), Unsupported> {
-    let unsupported = |header, found: Option<&str>, spoken| Unsupported {
+) -> Result<(), UnsupportedHeader> {
+    let unsupported = |header, found: Option<&str>, spoken| UnsupportedHeader {
         header,
         found: found.unwrap_or("nothing").to_owned(),
         spoken,
@@ -173,8 +173,12 @@ fn is_write_request(content_type: &str) -> bool {
 /// A label without a value is none. Metadata, exemplars, native histograms and fields that are not known are passed over.
 ///
 /// # Errors
-/// When the request as a whole cannot be read; a series that cannot is among [`Written::faults`].
-pub fn read(body: &[u8], wanted: &Wanted, limit: usize) -> Result<Written, Fault> {
+/// When the request as a whole cannot be read; a series that cannot is among [`ReceivedSamples::faults`].
+pub fn read(
+    body: &[u8],
+    wanted: &MetricFilter,
+    limit: usize,
+) -> Result<ReceivedSamples, RemoteWriteFault> {
     skim(
         &unpacked(body, limit)?,
         wanted,
@@ -182,26 +186,26 @@ pub fn read(body: &[u8], wanted: &Wanted, limit: usize) -> Result<Written, Fault
     )
 }
 
-fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
+fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, RemoteWriteFault> {
     let not_snappy = |error: snap::Error| match error {
-        snap::Error::TooBig { given, .. } => Fault::TooLarge {
+        snap::Error::TooBig { given, .. } => RemoteWriteFault::TooLarge {
             bytes: given,
             limit,
         },
-        other => Fault::NotSnappy {
+        other => RemoteWriteFault::NotSnappy {
             message: other.to_string(),
         },
     };
     let size = snap::raw::decompress_len(body).map_err(not_snappy)?;
     if size > limit {
-        return Err(Fault::TooLarge {
+        return Err(RemoteWriteFault::TooLarge {
             bytes: size as u64,
             limit,
         });
     }
     // What the header says is taken for true only as far as the body could keep it.
     if size > body.len().saturating_mul(MOST_OF_A_BYTE) {
-        return Err(Fault::NotSnappy {
+        return Err(RemoteWriteFault::NotSnappy {
             message: format!(
                 "{} bytes cannot unpack to the {size} of the header",
                 body.len()
@@ -217,20 +221,24 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, Fault> {
 }
 
 /// Reads an unpacked request whose samples may take up `most` bytes.
-fn skim(request: &[u8], wanted: &Wanted, most: usize) -> Result<Written, Fault> {
-    let mut written = Written::default();
+fn skim(
+    request: &[u8],
+    wanted: &MetricFilter,
+    most: usize,
+) -> Result<ReceivedSamples, RemoteWriteFault> {
+    let mut written = ReceivedSamples::default();
     let mut index = 0;
-    for field in Fields::of(request, 0) {
+    for field in WireFields::of(request, 0) {
         let field = field?;
         // The others are metadata, or not known.
         if field.number != 1 {
             continue;
         }
-        let bytes = field.bytes.ok_or(Fault::Malformed {
+        let bytes = field.bytes.ok_or(RemoteWriteFault::Malformed {
             at: field.at,
             expected: "a series (field 1 of wire type 2)",
         })?;
-        let series = Glance::of(bytes, field.at)?;
+        let series = SeriesSummary::of(bytes, field.at)?;
         written.seen += series.samples as u64;
         let asked = wanted.has(series.name.unwrap_or_default());
         written.histograms += u64::from(asked && series.histograms);
@@ -242,7 +250,7 @@ fn skim(request: &[u8], wanted: &Wanted, most: usize) -> Result<Written, Fault> 
             written.bytes = written.bytes.saturating_add(series.size());
             // Before it is decoded: a label or a sample without content is two bytes in the request.
             if written.bytes > most {
-                return Err(Fault::TooMuch { most });
+                return Err(RemoteWriteFault::TooMuch { most });
             }
             if let Err(message) = decode(bytes, &mut written.samples) {
                 written.faulty += 1;
@@ -258,7 +266,7 @@ fn skim(request: &[u8], wanted: &Wanted, most: usize) -> Result<Written, Fault> 
 
 /// What can be said of a series without decoding it.
 #[derive(Debug, Default)]
-struct Glance<'a> {
+struct SeriesSummary<'a> {
     name: Option<&'a [u8]>,
     labels: usize,
     label_bytes: usize,
@@ -267,10 +275,10 @@ struct Glance<'a> {
     histograms: bool,
 }
 
-impl<'a> Glance<'a> {
-    fn of(series: &'a [u8], before: usize) -> Result<Self, Broken> {
+impl<'a> SeriesSummary<'a> {
+    fn of(series: &'a [u8], before: usize) -> Result<Self, WireFault> {
         let mut glance = Self::default();
-        for field in Fields::of(series, before) {
+        for field in WireFields::of(series, before) {
             let field = field?;
             match field.number {
                 1 => {
@@ -301,7 +309,7 @@ impl<'a> Glance<'a> {
 /// The value of a label if it is the one that names the metric. One that is broken is not: decoding it says so.
 fn name(label: &[u8]) -> Option<&[u8]> {
     let (mut name, mut value) = (&[][..], &[][..]);
-    for field in Fields::of(label, 0) {
+    for field in WireFields::of(label, 0) {
         match field {
             Ok(field) if field.number == 1 => name = field.bytes?,
             Ok(field) if field.number == 2 => value = field.bytes?,

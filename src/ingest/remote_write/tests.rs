@@ -6,8 +6,8 @@ use std::fmt::Write;
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use prost::Message;
 
-use super::{Fault, Label, Point, TimeSeries, Written, read, spoken};
-use crate::ingest::metric_filter::Wanted;
+use super::{Label, Point, ReceivedSamples, RemoteWriteFault, TimeSeries, read, spoken};
+use crate::ingest::metric_filter::MetricFilter;
 use crate::model::sample::{STALE, Sample, is_stale};
 
 /// The first request of a Prometheus 2.42 that scrapes a page with a zero, a not-a-number and an infinity on it.
@@ -72,18 +72,18 @@ fn packed(request: &[u8]) -> Vec<u8> {
     snap::raw::Encoder::new().compress_vec(request).unwrap()
 }
 
-fn all(timeseries: &[Series]) -> Written {
-    read(&packed(&request(timeseries)), &Wanted::all(), LIMIT).unwrap()
+fn all(timeseries: &[Series]) -> ReceivedSamples {
+    read(&packed(&request(timeseries)), &MetricFilter::all(), LIMIT).unwrap()
 }
 
-fn fault(request: &[u8]) -> Fault {
-    read(&packed(request), &Wanted::all(), LIMIT).unwrap_err()
+fn fault(request: &[u8]) -> RemoteWriteFault {
+    read(&packed(request), &MetricFilter::all(), LIMIT).unwrap_err()
 }
 
 /// A reading as a person would tell it. Not-a-numbers by their bits, so that they are equal to themselves.
-fn told(written: &Written) -> String {
+fn told(written: &ReceivedSamples) -> String {
     let mut text = samples_told(&written.samples);
-    let Written {
+    let ReceivedSamples {
         seen,
         left_out,
         histograms,
@@ -133,7 +133,7 @@ fn samples_told<'a>(samples: impl IntoIterator<Item = &'a Sample>) -> String {
 
 #[test]
 fn a_captured_request_is_read() {
-    insta::assert_snapshot!(told(&read(CAPTURED, &Wanted::all(), LIMIT).unwrap()), @r#"
+    insta::assert_snapshot!(told(&read(CAPTURED, &MetricFilter::all(), LIMIT).unwrap()), @r#"
 lab_up{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a",svc="checkout"} 1 @1795417374926
 lab_nan{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} NaN 7ff8000000000001 @1795417374926
 lab_inf{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} inf @1795417374926
@@ -146,7 +146,7 @@ scrape_samples_post_metric_relabeling{cluster="lab",instance="127.0.0.1:5902",jo
 scrape_series_added{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 5 @1795417374926
 seen 10, left out 0, histograms 0, faulty 0
 "#);
-    insta::assert_snapshot!(told(&read(CAPTURED, &Wanted::these(["lab_nan", "up"]), LIMIT).unwrap()), @r#"
+    insta::assert_snapshot!(told(&read(CAPTURED, &MetricFilter::these(["lab_nan", "up"]), LIMIT).unwrap()), @r#"
 lab_nan{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} NaN 7ff8000000000001 @1795417374926
 up{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 1 @1795417374926
 seen 10, left out 8, histograms 0, faulty 0
@@ -224,7 +224,7 @@ fn what_is_no_sample_is_passed_over() {
         not_known: "x".to_owned(),
     };
     let body = packed(&request.encode_to_vec());
-    insta::assert_snapshot!(told(&read(&body, &Wanted::these(["up", "latency", "both"]), LIMIT).unwrap()), @r"
+    insta::assert_snapshot!(told(&read(&body, &MetricFilter::these(["up", "latency", "both"]), LIMIT).unwrap()), @r"
 both{} 1 @1
 seen 4, left out 3, histograms 2, faulty 0
 ");
@@ -233,10 +233,15 @@ seen 4, left out 3, histograms 2, faulty 0
         ..WriteRequest::default()
     };
     assert_eq!(
-        read(&packed(&metadata.encode_to_vec()), &Wanted::all(), LIMIT).unwrap(),
-        Written::default()
+        read(
+            &packed(&metadata.encode_to_vec()),
+            &MetricFilter::all(),
+            LIMIT
+        )
+        .unwrap(),
+        ReceivedSamples::default()
     );
-    assert_eq!(all(&[]), Written::default());
+    assert_eq!(all(&[]), ReceivedSamples::default());
 }
 
 #[test]
@@ -266,7 +271,7 @@ fn a_series_that_cannot_be_read_costs_the_others_nothing() {
         request(&[series(&[], &[]), series(&["__name__=down"], &[(2.0, 2)])]),
     ]
     .concat();
-    insta::assert_snapshot!(told(&read(&packed(&request), &Wanted::all(), LIMIT).unwrap()), @r#"
+    insta::assert_snapshot!(told(&read(&packed(&request), &MetricFilter::all(), LIMIT).unwrap()), @r#"
 up{} 1 @1
 down{} 2 @2
 seen 9, left out 0, histograms 0, faulty 9
@@ -280,7 +285,7 @@ timeseries[7]: failed to decode Protobuf message: Label.name: TimeSeries.labels:
 timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wire type: Varint (expected LengthDelimited)
 "#);
     // Nobody asked for a series that has no name.
-    insta::assert_snapshot!(told(&read(&packed(&request), &Wanted::these(["up"]), LIMIT).unwrap()), @r#"
+    insta::assert_snapshot!(told(&read(&packed(&request), &MetricFilter::these(["up"]), LIMIT).unwrap()), @r#"
 up{} 1 @1
 seen 9, left out 4, histograms 0, faulty 6
 timeseries[3]: the label "job" is there twice
@@ -326,9 +331,9 @@ fn what_is_no_request_is_refused_with_the_place() {
         &request(&[series(&["__name__=up"], &[(1.0, 1)])]),
         b"\xff\x06\x00\x00sNaPpY",
     ] {
-        let fault = read(body, &Wanted::all(), LIMIT).unwrap_err();
+        let fault = read(body, &MetricFilter::all(), LIMIT).unwrap_err();
         assert!(
-            matches!(fault, Fault::NotSnappy { .. }),
+            matches!(fault, RemoteWriteFault::NotSnappy { .. }),
             "{body:x?}: {fault}"
         );
     }
@@ -336,24 +341,24 @@ fn what_is_no_request_is_refused_with_the_place() {
 
 #[test]
 fn a_request_cut_short_anywhere_is_refused_or_holds_less() {
-    let whole = read(CAPTURED, &Wanted::all(), LIMIT).unwrap();
+    let whole = read(CAPTURED, &MetricFilter::all(), LIMIT).unwrap();
     let request = super::unpacked(CAPTURED, LIMIT).unwrap();
     for length in 0..CAPTURED.len() {
         assert!(
             matches!(
-                read(&CAPTURED[..length], &Wanted::all(), LIMIT),
-                Err(Fault::NotSnappy { .. })
+                read(&CAPTURED[..length], &MetricFilter::all(), LIMIT),
+                Err(RemoteWriteFault::NotSnappy { .. })
             ),
             "{length}"
         );
     }
     for length in 0..request.len() {
-        match read(&packed(&request[..length]), &Wanted::all(), LIMIT) {
+        match read(&packed(&request[..length]), &MetricFilter::all(), LIMIT) {
             Ok(written) => {
                 assert!(written.faults.is_empty() && written.samples.len() < whole.samples.len());
                 assert!(samples_told(&whole.samples).starts_with(&samples_told(&written.samples)));
             }
-            Err(Fault::Malformed { at, .. }) => assert!(at <= length),
+            Err(RemoteWriteFault::Malformed { at, .. }) => assert!(at <= length),
             Err(other) => panic!("{length}: {other}"),
         }
     }
@@ -363,7 +368,7 @@ fn a_request_cut_short_anywhere_is_refused_or_holds_less() {
 fn bombs_do_not_go_off() {
     let check = |body: &[u8], wanted: &str| {
         assert_eq!(
-            read(body, &Wanted::all(), LIMIT)
+            read(body, &MetricFilter::all(), LIMIT)
                 .unwrap_err()
                 .to_string()
                 .split('.')
@@ -390,8 +395,8 @@ fn bombs_do_not_go_off() {
     );
     // What packs best is less than what a header is believed.
     assert!(matches!(
-        read(&packed(&vec![0; LIMIT]), &Wanted::all(), LIMIT),
-        Err(Fault::Malformed { at: 0, .. })
+        read(&packed(&vec![0; LIMIT]), &MetricFilter::all(), LIMIT),
+        Err(RemoteWriteFault::Malformed { at: 0, .. })
     ));
     // Small in the request, large when decoded: one long label for many samples, labels without content, series without content.
     let most = "its samples with their labels take up more than 8388608 bytes";
@@ -415,14 +420,19 @@ fn bombs_do_not_go_off() {
     assert_eq!(
         read(
             &packed(&b"\x0a\x00".repeat(LIMIT / 2)),
-            &Wanted::these(["up"]),
+            &MetricFilter::these(["up"]),
             LIMIT
         )
         .unwrap()
         .left_out,
         LIMIT as u64 / 2
     );
-    let faulty = read(&packed(&b"\x0a\x00".repeat(50_000)), &Wanted::all(), LIMIT).unwrap();
+    let faulty = read(
+        &packed(&b"\x0a\x00".repeat(50_000)),
+        &MetricFilter::all(),
+        LIMIT,
+    )
+    .unwrap();
     assert_eq!((faulty.faulty, faulty.faults.len()), (50_000, 8));
 }
 
@@ -568,7 +578,7 @@ fn good_series() -> impl Strategy<Value = Series> {
 }
 
 /// What is left out of everything.
-fn filtered<'a>(all: &'a Written, names: &[&str]) -> Vec<&'a Sample> {
+fn filtered<'a>(all: &'a ReceivedSamples, names: &[&str]) -> Vec<&'a Sample> {
     all.samples
         .iter()
         .filter(|sample| names.contains(&sample.name.as_str()))
@@ -579,7 +589,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
         for body in [&bytes, &packed(&bytes)] {
-            for wanted in [Wanted::all(), Wanted::these(["up"])] {
+            for wanted in [MetricFilter::all(), MetricFilter::these(["up"])] {
                 let _ = read(body, &wanted, LIMIT).map_err(|fault| fault.to_string());
             }
         }
@@ -595,7 +605,7 @@ proptest! {
             let place = place.index(request.len());
             request[place] = byte;
         }
-        let (all, up) = (read(&packed(&request), &Wanted::all(), LIMIT), read(&packed(&request), &Wanted::these(["up"]), LIMIT));
+        let (all, up) = (read(&packed(&request), &MetricFilter::all(), LIMIT), read(&packed(&request), &MetricFilter::these(["up"]), LIMIT));
         // The framing is looked at whoever asks, so that what is malformed is so for all.
         match (all, up) {
             (Ok(all), Ok(up)) => prop_assert_eq!(samples_told(filtered(&all, &["up"])), samples_told(&up.samples)),
@@ -607,7 +617,7 @@ proptest! {
     fn what_is_asked_for_is_what_everything_holds_of_it(series in proptest::collection::vec(any_series(), 0..12)) {
         let all = all(&series);
         for names in [&["up"][..], &["up", "down"], &["neither"], &[]] {
-            let some = read(&packed(&request(&series)), &Wanted::these(names.iter().copied()), LIMIT).unwrap();
+            let some = read(&packed(&request(&series)), &MetricFilter::these(names.iter().copied()), LIMIT).unwrap();
             prop_assert_eq!(samples_told(filtered(&all, names)), samples_told(&some.samples));
             prop_assert_eq!(all.seen, some.seen);
             prop_assert!(some.faulty <= all.faulty && some.left_out >= all.left_out);

@@ -2,7 +2,7 @@
 
 /// A place at which the bytes are no protobuf.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Broken {
+pub(crate) struct WireFault {
     /// Bytes before it.
     pub(crate) at: usize,
     /// What belongs there.
@@ -11,7 +11,7 @@ pub(crate) struct Broken {
 
 /// One field of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Field<'a> {
+pub(crate) struct WireField<'a> {
     /// Its number in the schema.
     pub(crate) number: u64,
     /// The bytes of a string or of a message within; `None` is a field of another kind.
@@ -22,7 +22,7 @@ pub(crate) struct Field<'a> {
 
 /// The fields of one message, in the order of the bytes. After the first that is broken there are no more.
 #[derive(Debug, Clone)]
-pub(crate) struct Fields<'a> {
+pub(crate) struct WireFields<'a> {
     message: &'a [u8],
     /// Where in `message` the next field begins.
     at: usize,
@@ -30,7 +30,7 @@ pub(crate) struct Fields<'a> {
     before: usize,
 }
 
-impl<'a> Fields<'a> {
+impl<'a> WireFields<'a> {
     /// Those of a message with so many bytes before it.
     pub(crate) fn of(message: &'a [u8], before: usize) -> Self {
         Self {
@@ -41,7 +41,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    fn field(&mut self) -> Result<Field<'a>, Broken> {
+    fn field(&mut self) -> Result<WireField<'a>, WireFault> {
         let begin = self.at;
         let key = self.varint("the key of a field")?;
         let number = key >> 3;
@@ -52,14 +52,14 @@ impl<'a> Fields<'a> {
         if key & 7 == 2 {
             let length = self.varint("the length of a field")?;
             let bytes = self.take(length, "as many bytes as the field's length says")?;
-            return Ok(Field {
+            return Ok(WireField {
                 number,
                 bytes: Some(bytes),
                 at: self.before + self.at - bytes.len(),
             });
         }
         self.pass_over(key, begin)?;
-        Ok(Field {
+        Ok(WireField {
             number,
             bytes: None,
             at: self.before + begin,
@@ -67,7 +67,7 @@ impl<'a> Fields<'a> {
     }
 
     /// Passes over what follows the key of a field that is no bytes.
-    fn pass_over(&mut self, key: u64, begin: usize) -> Result<(), Broken> {
+    fn pass_over(&mut self, key: u64, begin: usize) -> Result<(), WireFault> {
         // A group holds fields and may hold groups: only the depth is kept, so that no nesting can exhaust the stack.
         let mut depth = 0_usize;
         let mut key = key;
@@ -92,7 +92,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    fn varint(&mut self, expected: &'static str) -> Result<u64, Broken> {
+    fn varint(&mut self, expected: &'static str) -> Result<u64, WireFault> {
         // Nearly every key and length fits into one byte.
         if let Some(&byte) = self.message.get(self.at)
             && byte < 0x80
@@ -103,7 +103,7 @@ impl<'a> Fields<'a> {
         self.long_varint(expected)
     }
 
-    fn long_varint(&mut self, expected: &'static str) -> Result<u64, Broken> {
+    fn long_varint(&mut self, expected: &'static str) -> Result<u64, WireFault> {
         let mut value = 0;
         for (step, &byte) in self.message[self.at..].iter().take(10).enumerate() {
             // The tenth byte has room for the sixty-fourth bit only.
@@ -120,7 +120,7 @@ impl<'a> Fields<'a> {
     }
 
     #[inline]
-    fn take(&mut self, length: u64, expected: &'static str) -> Result<&'a [u8], Broken> {
+    fn take(&mut self, length: u64, expected: &'static str) -> Result<&'a [u8], WireFault> {
         let end = usize::try_from(length)
             .ok()
             .and_then(|length| self.at.checked_add(length));
@@ -131,16 +131,16 @@ impl<'a> Fields<'a> {
         Ok(taken)
     }
 
-    fn broken(&self, at: usize, expected: &'static str) -> Broken {
-        Broken {
+    fn broken(&self, at: usize, expected: &'static str) -> WireFault {
+        WireFault {
             at: self.before + at,
             expected,
         }
     }
 }
 
-impl<'a> Iterator for Fields<'a> {
-    type Item = Result<Field<'a>, Broken>;
+impl<'a> Iterator for WireFields<'a> {
+    type Item = Result<WireField<'a>, WireFault>;
 
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
@@ -157,22 +157,22 @@ impl<'a> Iterator for Fields<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Broken, Field, Fields};
+    use super::{WireFault, WireField, WireFields};
 
-    fn check(message: &[u8], wanted: &[Result<Field<'_>, Broken>]) {
+    fn check(message: &[u8], wanted: &[Result<WireField<'_>, WireFault>]) {
         assert_eq!(
-            Fields::of(message, 100).collect::<Vec<_>>(),
+            WireFields::of(message, 100).collect::<Vec<_>>(),
             wanted,
             "{message:x?}"
         );
     }
 
-    fn broken(at: usize, expected: &'static str) -> Result<Field<'static>, Broken> {
-        Err(Broken { at, expected })
+    fn broken(at: usize, expected: &'static str) -> Result<WireField<'static>, WireFault> {
+        Err(WireFault { at, expected })
     }
 
-    fn other(number: u64, at: usize) -> Result<Field<'static>, Broken> {
-        Ok(Field {
+    fn other(number: u64, at: usize) -> Result<WireField<'static>, WireFault> {
+        Ok(WireField {
             number,
             bytes: None,
             at,
@@ -184,7 +184,7 @@ mod tests {
         check(b"", &[]);
         check(
             b"\x0a\x02ab",
-            &[Ok(Field {
+            &[Ok(WireField {
                 number: 1,
                 bytes: Some(b"ab"),
                 at: 102,
@@ -192,7 +192,7 @@ mod tests {
         );
         check(
             b"\x0a\x82\x00ab",
-            &[Ok(Field {
+            &[Ok(WireField {
                 number: 1,
                 bytes: Some(b"ab"),
                 at: 103,
@@ -202,7 +202,7 @@ mod tests {
             b"\x10\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01\x1a\x00",
             &[
                 other(2, 100),
-                Ok(Field {
+                Ok(WireField {
                     number: 3,
                     bytes: Some(b""),
                     at: 113,

@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use crate::ingest::json_fields;
-use crate::ingest::json_fields::{Told, at, fault, line, need, prose, text, word};
+use crate::ingest::json_fields::{VendorAlert, at, fault, line, need, prose, text, word};
 use crate::ingest::{MemberFault, Message, Reading, Reported, Start, labels, tags, time};
 use crate::model::event::{AlertStatus, EndReason, Fact, Link, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
@@ -64,7 +64,7 @@ pub(crate) fn read(
         .extend(text(alarm, "NewStateReason").map(|text| ("summary".to_owned(), prose(text))));
     annotations.extend(text(alarm, "AlarmRule").map(|rule| ("rule".to_owned(), prose(rule))));
     annotations.extend(metric(alarm).map(|metric| ("metric".to_owned(), line(&metric))));
-    let told = Told {
+    let told = VendorAlert {
         labels: identity(alarm, &name, topic),
         links: console(alarm, &name).into_iter().collect(),
         name,

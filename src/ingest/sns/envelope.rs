@@ -10,11 +10,11 @@ const MOST: usize = 100;
 
 /// One message of a topic.
 #[derive(Debug, Clone)]
-pub(crate) struct Envelope(Map<String, Value>);
+pub(crate) struct SnsEnvelope(Map<String, Value>);
 
 /// What an envelope is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum SnsMessageType {
     /// Something was published.
     Notification,
     /// Somebody asks that the topic's messages be sent here.
@@ -23,7 +23,7 @@ pub(crate) enum Kind {
     UnsubscribeConfirmation,
 }
 
-impl Envelope {
+impl SnsEnvelope {
     /// A text in it, byte by byte as it was sent. A function that passes the envelope on writes `Url` for `URL`.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
@@ -36,11 +36,11 @@ impl Envelope {
 
     /// What it is for; `None`: nothing that is known.
     #[must_use]
-    pub(crate) fn kind(&self) -> Option<Kind> {
+    pub(crate) fn kind(&self) -> Option<SnsMessageType> {
         Some(match self.get("Type")? {
-            "Notification" => Kind::Notification,
-            "SubscriptionConfirmation" => Kind::SubscriptionConfirmation,
-            "UnsubscribeConfirmation" => Kind::UnsubscribeConfirmation,
+            "Notification" => SnsMessageType::Notification,
+            "SubscriptionConfirmation" => SnsMessageType::SubscriptionConfirmation,
+            "UnsubscribeConfirmation" => SnsMessageType::UnsubscribeConfirmation,
             _ => return None,
         })
     }
@@ -56,7 +56,7 @@ impl Envelope {
 ///
 /// # Errors
 /// When it is no JSON object. Text may be published too, but bare text names no topic and is signed by nobody.
-pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
+pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<SnsEnvelope>, IngestFault> {
     const EXPECTED: &str = "a message of Amazon SNS";
     begins(body, b'{', EXPECTED)?;
     let Value::Object(mut whole) =
@@ -70,11 +70,11 @@ pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
     if let Some(Value::Array(records)) = whole.get_mut("Records") {
         let inside = records.iter_mut().take(MOST).filter_map(|record| {
             match record.get_mut("Sns").map(Value::take) {
-                Some(Value::Object(envelope)) => Some(Envelope(envelope)),
+                Some(Value::Object(envelope)) => Some(SnsEnvelope(envelope)),
                 _ => None,
             }
         });
-        let inside: Vec<Envelope> = inside.collect();
+        let inside: Vec<SnsEnvelope> = inside.collect();
         if inside.is_empty() {
             return Err(IngestFault::Missing {
                 field: "Records[0].Sns",
@@ -88,7 +88,7 @@ pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<Envelope>, IngestFault> {
         .iter()
         .all(|key| whole.contains_key(*key));
     Ok(if enveloped {
-        vec![Envelope(whole)]
+        vec![SnsEnvelope(whole)]
     } else {
         Vec::new()
     })

@@ -21,7 +21,7 @@ use super::json_fields;
 use super::json_fields::{fault, line, prose};
 use super::{IngestFault, MemberFault, Message, Reading, redaction};
 use crate::model::event::{Fact, Note};
-use envelope::{Envelope, Kind, envelopes};
+use envelope::{SnsEnvelope, SnsMessageType, envelopes};
 
 /// The header that names the topic of a message, in lower case. Raw delivery has it nowhere else.
 const TOPIC: &str = "x-amz-sns-topic-arn";
@@ -69,20 +69,20 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
 fn enveloped(
     message: &Message<'_>,
     reading: &mut Reading,
-    envelope: &Envelope,
+    envelope: &SnsEnvelope,
 ) -> Result<(), MemberFault> {
     let text = envelope.get("Message").unwrap_or_default();
     let topic = line(envelope.get("TopicArn").unwrap_or("no topic"));
     let told = |reading: &mut Reading, text: String| note(message, reading, &text, Some(envelope));
     match envelope.kind() {
-        Some(Kind::Notification) => said(
+        Some(SnsMessageType::Notification) => said(
             message,
             reading,
             text,
             envelope.get("Subject"),
             Some(envelope),
         )?,
-        Some(Kind::SubscriptionConfirmation) => {
+        Some(SnsMessageType::SubscriptionConfirmation) => {
             told(
                 reading,
                 format!("Amazon SNS asks to confirm the subscription to {topic}"),
@@ -92,7 +92,7 @@ fn enveloped(
             reading.confirm = Some(url);
         }
         // Its address would subscribe again.
-        Some(Kind::UnsubscribeConfirmation) => {
+        Some(SnsMessageType::UnsubscribeConfirmation) => {
             told(reading, format!("The subscription to {topic} has ended"));
         }
         None => {
@@ -111,7 +111,7 @@ fn said(
     reading: &mut Reading,
     text: &str,
     subject: Option<&str>,
-    envelope: Option<&Envelope>,
+    envelope: Option<&SnsEnvelope>,
 ) -> Result<(), MemberFault> {
     let alarm = serde_json::from_str::<Value>(text)
         .ok()
@@ -131,11 +131,11 @@ fn said(
     }
 }
 
-fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Option<&Envelope>) {
+fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Option<&SnsEnvelope>) {
     let text = prose(text);
     if !text.is_empty() {
         let at = envelope
-            .and_then(Envelope::timestamp)
+            .and_then(SnsEnvelope::timestamp)
             .unwrap_or(message.now);
         reading.push(json_fields::event(
             message,
@@ -150,8 +150,8 @@ fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Opti
 /// for people to look at.
 #[must_use]
 pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
-    let unread = |envelope: &Envelope| {
-        envelope.kind() == Some(Kind::SubscriptionConfirmation)
+    let unread = |envelope: &SnsEnvelope| {
+        envelope.kind() == Some(SnsMessageType::SubscriptionConfirmation)
             && signature::subscribe_url(envelope).is_err()
     };
     let unread = envelopes(body).is_ok_and(|all| !all.is_empty() && all.iter().all(unread));

@@ -13,7 +13,7 @@ use chrono::TimeDelta;
 use url::Url;
 use x509_cert::Certificate;
 
-use super::envelope::{Envelope, Kind};
+use super::envelope::{SnsEnvelope, SnsMessageType};
 use crate::model::time::Time;
 
 /// How old a message may be: SNS tries for an hour at the most.
@@ -23,7 +23,7 @@ const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
 /// Why a message is not taken for what it says it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Doubt {
+pub(crate) enum SnsFault {
     /// A field without which it is not signed.
     #[error("{0} is missing")]
     Missing(&'static str),
@@ -53,17 +53,17 @@ pub(crate) enum Doubt {
 ///
 /// # Errors
 /// What speaks against it.
-pub(crate) fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, Doubt> {
-    let timestamp = envelope.timestamp().ok_or(Doubt::Missing("Timestamp"))?;
+pub(crate) fn certificate_url(envelope: &SnsEnvelope, now: Time) -> Result<String, SnsFault> {
+    let timestamp = envelope.timestamp().ok_or(SnsFault::Missing("Timestamp"))?;
     if now - timestamp > FRESH || timestamp - now > AHEAD {
-        return Err(Doubt::Stale);
+        return Err(SnsFault::Stale);
     }
     if canonical(envelope).is_none() || envelope.get("Signature").is_none() {
-        return Err(Doubt::Missing("a field that is signed, or Signature"));
+        return Err(SnsFault::Missing("a field that is signed, or Signature"));
     }
     let url = amazons(envelope, "SigningCertURL")?;
     if !url.path().ends_with(".pem") {
-        return Err(Doubt::Elsewhere {
+        return Err(SnsFault::Elsewhere {
             field: "SigningCertURL",
             why: "its path does not end in .pem",
         });
@@ -75,14 +75,14 @@ pub(crate) fn certificate_url(envelope: &Envelope, now: Time) -> Result<String, 
 ///
 /// # Errors
 /// What speaks against it.
-pub(crate) fn subscribe_url(envelope: &Envelope) -> Result<String, Doubt> {
+pub(crate) fn subscribe_url(envelope: &SnsEnvelope) -> Result<String, SnsFault> {
     amazons(envelope, "SubscribeURL").map(Into::into)
 }
 
 /// An address of SNS: `https`, a host `sns.REGION.amazonaws.com` or the same in China, no port, nobody's name.
-fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
-    let text = envelope.get(field).ok_or(Doubt::Missing(field))?;
-    let elsewhere = |why| Doubt::Elsewhere { field, why };
+fn amazons(envelope: &SnsEnvelope, field: &'static str) -> Result<Url, SnsFault> {
+    let text = envelope.get(field).ok_or(SnsFault::Missing(field))?;
+    let elsewhere = |why| SnsFault::Elsewhere { field, why };
     // What a browser would mend is not what was signed.
     if text
         .chars()
@@ -120,9 +120,9 @@ fn amazons(envelope: &Envelope, field: &'static str) -> Result<Url, Doubt> {
 /// The text that is signed: names and values of the fields that count, a line each, names in the order of their bytes. `None` where one that
 /// must be there is not.
 #[must_use]
-pub(crate) fn canonical(envelope: &Envelope) -> Option<String> {
+pub(crate) fn canonical(envelope: &SnsEnvelope) -> Option<String> {
     let fields: &[&str] = match envelope.kind()? {
-        Kind::Notification => &[
+        SnsMessageType::Notification => &[
             "Message",
             "MessageId",
             "Subject",
@@ -130,7 +130,7 @@ pub(crate) fn canonical(envelope: &Envelope) -> Option<String> {
             "TopicArn",
             "Type",
         ],
-        Kind::SubscriptionConfirmation | Kind::UnsubscribeConfirmation => &[
+        SnsMessageType::SubscriptionConfirmation | SnsMessageType::UnsubscribeConfirmation => &[
             "Message",
             "MessageId",
             "SubscribeURL",
@@ -159,31 +159,37 @@ pub(crate) fn canonical(envelope: &Envelope) -> Option<String> {
 ///
 /// # Errors
 /// What speaks against it.
-pub(crate) fn verify(envelope: &Envelope, certificate: &[u8], now: Time) -> Result<(), Doubt> {
+pub(crate) fn verify(
+    envelope: &SnsEnvelope,
+    certificate: &[u8],
+    now: Time,
+) -> Result<(), SnsFault> {
     let how: &'static RsaParameters = match envelope.get("SignatureVersion") {
         // SNS signs with SHA-1 unless the topic is told otherwise.
         Some("1") => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
         Some("2") => &RSA_PKCS1_2048_8192_SHA256,
-        _ => return Err(Doubt::Version),
+        _ => return Err(SnsFault::Version),
     };
-    let text = canonical(envelope).ok_or(Doubt::Missing("a field that is signed"))?;
+    let text = canonical(envelope).ok_or(SnsFault::Missing("a field that is signed"))?;
     let signature = envelope
         .get("Signature")
-        .ok_or(Doubt::Missing("Signature"))?;
-    let signature = STANDARD.decode(signature).map_err(|_| Doubt::Signature)?;
+        .ok_or(SnsFault::Missing("Signature"))?;
+    let signature = STANDARD
+        .decode(signature)
+        .map_err(|_| SnsFault::Signature)?;
     let key = key(certificate, now)?;
     UnparsedPublicKey::new(how, key)
         .verify(text.as_bytes(), &signature)
-        .map_err(|_| Doubt::Signature)
+        .map_err(|_| SnsFault::Signature)
 }
 
 /// The public key in the first certificate of a PEM file, while that is valid.
-fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, Doubt> {
+fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, SnsFault> {
     let chain = Certificate::load_pem_chain(pem)
-        .map_err(|_| Doubt::Certificate("it is no certificate in PEM"))?;
+        .map_err(|_| SnsFault::Certificate("it is no certificate in PEM"))?;
     let certificate = chain
         .first()
-        .ok_or(Doubt::Certificate("the file holds none"))?
+        .ok_or(SnsFault::Certificate("the file holds none"))?
         .tbs_certificate();
     let validity = certificate.validity();
     let at = |time: &x509_cert::time::Time| {
@@ -191,12 +197,12 @@ fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, Doubt> {
     };
     let now = now.timestamp();
     if now < at(&validity.not_before) || at(&validity.not_after) < now {
-        return Err(Doubt::Certificate("it is not valid now"));
+        return Err(SnsFault::Certificate("it is not valid now"));
     }
     let key = certificate
         .subject_public_key_info()
         .subject_public_key
         .as_bytes();
     key.map(<[u8]>::to_vec)
-        .ok_or(Doubt::Certificate("it holds no key"))
+        .ok_or(SnsFault::Certificate("it holds no key"))
 }

@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use serde_json::{Value, json};
 
-use super::envelope::{Envelope, envelopes};
-use super::signature::{Doubt, canonical, certificate_url, subscribe_url, verify};
+use super::envelope::{SnsEnvelope, envelopes};
+use super::signature::{SnsFault, canonical, certificate_url, subscribe_url, verify};
 use crate::model::time::Time;
 
 /// Signed by the key of a certificate made for these tests, which is in no use.
@@ -20,13 +20,13 @@ fn signed(name: &str) -> Value {
     serde_json::from_str::<Value>(SIGNED).unwrap()[name].take()
 }
 
-fn envelope(body: &Value) -> Envelope {
+fn envelope(body: &Value) -> SnsEnvelope {
     envelopes(body.to_string().as_bytes()).unwrap().remove(0)
 }
 
 /// The message, with some of its fields changed, is found to be authentic, or why not.
 #[track_caller]
-fn check(name: &str, changed: &[(&str, Value)], certificate: &[u8], expected: Option<&Doubt>) {
+fn check(name: &str, changed: &[(&str, Value)], certificate: &[u8], expected: Option<&SnsFault>) {
     let mut body = signed(name);
     for (field, value) in changed {
         body[*field] = value.clone();
@@ -57,7 +57,7 @@ fn what_is_signed_is_authentic() {
 
 #[test]
 fn what_is_changed_is_not() {
-    let doubt = || Some(&Doubt::Signature);
+    let doubt = || Some(&SnsFault::Signature);
     for name in ["version_1", "version_2", "without_subject", "confirmation"] {
         check(name, &[], ANOTHER, doubt());
         for field in ["Message", "MessageId", "Timestamp", "TopicArn"] {
@@ -120,13 +120,13 @@ fn what_is_changed_is_not() {
         "version_2",
         &[("Type", json!("SubscriptionConfirmation"))],
         CERTIFICATE,
-        Some(&Doubt::Missing("a field that is signed")),
+        Some(&SnsFault::Missing("a field that is signed")),
     );
     check(
         "version_2",
         &[("Type", json!("Other"))],
         CERTIFICATE,
-        Some(&Doubt::Missing("a field that is signed")),
+        Some(&SnsFault::Missing("a field that is signed")),
     );
 }
 
@@ -136,20 +136,20 @@ fn a_version_is_what_it_says() {
         "version_1",
         &[("SignatureVersion", json!("2"))],
         CERTIFICATE,
-        Some(&Doubt::Signature),
+        Some(&SnsFault::Signature),
     );
     check(
         "version_2",
         &[("SignatureVersion", json!("1"))],
         CERTIFICATE,
-        Some(&Doubt::Signature),
+        Some(&SnsFault::Signature),
     );
     for version in [json!("3"), json!(2), Value::Null] {
         check(
             "version_2",
             &[("SignatureVersion", version)],
             CERTIFICATE,
-            Some(&Doubt::Version),
+            Some(&SnsFault::Version),
         );
     }
 }
@@ -163,7 +163,7 @@ fn a_certificate_must_be_one_and_valid() {
     ] {
         let verified = verify(&envelope(&signed("version_2")), bad, now());
         assert!(
-            matches!(verified, Err(Doubt::Certificate(_))),
+            matches!(verified, Err(SnsFault::Certificate(_))),
             "{verified:?}"
         );
     }
@@ -173,7 +173,7 @@ fn a_certificate_must_be_one_and_valid() {
             CERTIFICATE,
             when.parse().unwrap(),
         );
-        assert_eq!(verified, Err(Doubt::Certificate("it is not valid now")));
+        assert_eq!(verified, Err(SnsFault::Certificate("it is not valid now")));
     }
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ingest::dispatch::{Reader, kept, read};
+use crate::ingest::dispatch::{SourceParser, kept, read};
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::{IngestFault, Reading, slack};
 use crate::model::event::{AlertStatus, Event, Fact};
@@ -11,7 +11,7 @@ use crate::model::settings::LabelNames;
 use crate::model::source::{Declares, Naming, SourceKind};
 use crate::model::time::Time;
 
-fn told(reader: &Reader, body: &[u8], now: &str) -> Result<Reading, IngestFault> {
+fn told(reader: &SourceParser, body: &[u8], now: &str) -> Result<Reading, IngestFault> {
     let (headers, names) = (Headers::default(), LabelNames::default());
     let now: Time = now.parse().unwrap();
     read(
@@ -27,19 +27,19 @@ fn told(reader: &Reader, body: &[u8], now: &str) -> Result<Reading, IngestFault>
     )
 }
 
-fn readers() -> [Reader; 4] {
-    let desk = slack::Desk {
+fn readers() -> [SourceParser; 4] {
+    let desk = slack::SlackContext {
         services: vec!["checkout".to_owned()],
         address: "https://a.example".to_owned(),
     };
     let own = [SourceKind::Statuspage, SourceKind::IncidentIo]
-        .map(|kind| Reader::Named(kind, Naming::default()));
+        .map(|kind| SourceParser::Named(kind, Naming::default()));
     let [one, other] = own;
     [
-        Reader::PagerDuty(Declares::default()),
+        SourceParser::PagerDuty(Declares::default()),
         one,
         other,
-        Reader::Slack(desk),
+        SourceParser::Slack(desk),
     ]
 }
 
@@ -175,7 +175,7 @@ fn what_is_declared_is_as_the_settings_say() {
     ] {
         let priority = priority.map_or(Value::Null, |word| json!({"summary": word}));
         let reading = told(
-            &Reader::PagerDuty(declares),
+            &SourceParser::PagerDuty(declares),
             incident(&priority, urgency).as_bytes(),
             "2026-11-23T12:00:00Z",
         )
@@ -193,8 +193,9 @@ fn what_is_declared_is_as_the_settings_say() {
 fn secrets_of_senders_are_not_kept() {
     let [pagerduty, statuspage, _, slack] = readers();
     assert_eq!(kept(&pagerduty, b"{}"), None);
-    let text =
-        |reader: &Reader, body: &[u8]| String::from_utf8(kept(reader, body).unwrap()).unwrap();
+    let text = |reader: &SourceParser, body: &[u8]| {
+        String::from_utf8(kept(reader, body).unwrap()).unwrap()
+    };
     assert_eq!(
         text(
             &statuspage,

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use chrono::TimeZone;
 
-use super::{Once, Refusal, Signature, mac};
+use super::{ReplayKey, SignatureFault, SignatureVerifier, mac};
 use crate::ingest::message::Headers;
 use crate::model::source::Signing;
 use crate::model::time::Time;
@@ -15,7 +15,7 @@ fn at(seconds: i64) -> Time {
     chrono::Utc.timestamp_opt(seconds, 0).unwrap()
 }
 
-fn signature(signing: Signing, secrets: &[&str]) -> Signature {
+fn signature(signing: Signing, secrets: &[&str]) -> SignatureVerifier {
     named(signing, None, None, secrets)
 }
 
@@ -24,20 +24,20 @@ fn named(
     header: Option<&str>,
     timestamp: Option<&str>,
     secrets: &[&str],
-) -> Signature {
+) -> SignatureVerifier {
     let secrets: Vec<Vec<u8>> = secrets
         .iter()
         .map(|secret| secret.as_bytes().to_vec())
         .collect();
-    Signature::new(signing, header, timestamp, &secrets).unwrap()
+    SignatureVerifier::new(signing, header, timestamp, &secrets).unwrap()
 }
 
 fn verify(
-    signature: &Signature,
+    signature: &SignatureVerifier,
     headers: &[(&str, &str)],
     body: &[u8],
     now: i64,
-) -> Result<Option<Once>, Refusal> {
+) -> Result<Option<ReplayKey>, SignatureFault> {
     let headers: Headers<'_> = headers
         .iter()
         .map(|(name, value)| (*name, value.as_bytes()))
@@ -55,12 +55,18 @@ fn hex(secret: &str, signed: &[u8]) -> String {
 }
 
 /// What an upstream project or its documentation states, and every small change to it.
-fn check(what: &str, signature: &Signature, headers: &[(&str, &str)], body: &[u8], now: i64) {
+fn check(
+    what: &str,
+    signature: &SignatureVerifier,
+    headers: &[(&str, &str)],
+    body: &[u8],
+    now: i64,
+) {
     verify(signature, headers, body, now).unwrap_or_else(|refusal| panic!("{what}: {refusal:?}"));
     let refused = |change: &str, headers: &[(&str, &str)], body: &[u8]| {
         assert_eq!(
             verify(signature, headers, body, now),
-            Err(Refusal::Wrong),
+            Err(SignatureFault::Wrong),
             "{what}, {change}"
         );
     };
@@ -108,7 +114,7 @@ fn check(what: &str, signature: &Signature, headers: &[(&str, &str)], body: &[u8
         format!("{prefix}{prefix}{digits}x"),
         format!("{prefix}é{}", &digits[2..]),
     ] {
-        assert_eq!(shown(&wrong), Err(Refusal::Wrong), "{what}, {wrong}");
+        assert_eq!(shown(&wrong), Err(SignatureFault::Wrong), "{what}, {wrong}");
     }
 }
 
@@ -293,18 +299,22 @@ fn only_the_way_of_the_kind_is_taken() {
                 "{signing:?} {value}"
             );
         });
-        refused
-            .iter()
-            .for_each(|value| assert_eq!(got(value), Err(Refusal::Wrong), "{signing:?} {value}"));
+        refused.iter().for_each(|value| {
+            assert_eq!(
+                got(value),
+                Err(SignatureFault::Wrong),
+                "{signing:?} {value}"
+            )
+        });
         let base64 = BASE64.encode(mac(b"k", &[b"body"]).unwrap());
         assert_eq!(
             got(&taken[0].replace('@', &base64)),
-            Err(Refusal::Wrong),
+            Err(SignatureFault::Wrong),
             "{signing:?} in base64"
         );
         assert_eq!(
             verify(&signature, &[("x-other", &right)], b"body", NOW),
-            Err(Refusal::Wrong),
+            Err(SignatureFault::Wrong),
             "{signing:?} elsewhere"
         );
     }
@@ -330,7 +340,7 @@ fn the_header_may_be_named() {
                 b"body",
                 NOW
             ),
-            Err(Refusal::Wrong)
+            Err(SignatureFault::Wrong)
         );
         assert_eq!(
             verify(
@@ -339,7 +349,7 @@ fn the_header_may_be_named() {
                 b"body",
                 NOW
             ),
-            Err(Refusal::Wrong)
+            Err(SignatureFault::Wrong)
         );
     }
 }
@@ -357,7 +367,7 @@ fn two_secrets_are_live_while_one_is_changed() {
     assert_eq!(got(&format!("v1={new}")), Ok(None));
     // The sender signs with both while it changes its own.
     assert_eq!(got(&format!("v1={gone},v1={new}")), Ok(None));
-    assert_eq!(got(&format!("v1={gone}")), Err(Refusal::Wrong));
+    assert_eq!(got(&format!("v1={gone}")), Err(SignatureFault::Wrong));
     assert_eq!(
         verify(
             &both,
@@ -390,7 +400,7 @@ fn two_secrets_are_live_while_one_is_changed() {
             STANDARD_BODY,
             STANDARD_AT
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
 
     // Whichever signs, it is the same delivery.
@@ -474,8 +484,8 @@ fn a_public_key_checks_only_its_own_kind() {
             && got(&[STANDARD_SECRET], &both).is_ok()
             && got(&[public, STANDARD_SECRET], signed).is_ok()
     );
-    assert_eq!(got(&[STANDARD_SECRET], signed), Err(Refusal::Wrong));
-    assert_eq!(got(&[public], STANDARD[2].1), Err(Refusal::Wrong));
+    assert_eq!(got(&[STANDARD_SECRET], signed), Err(SignatureFault::Wrong));
+    assert_eq!(got(&[public], STANDARD[2].1), Err(SignatureFault::Wrong));
     // Everybody knows the public key: an HMAC by it proves nothing.
     let key = BASE64
         .decode(public.strip_prefix("whpk_").unwrap().as_bytes())
@@ -490,14 +500,14 @@ fn a_public_key_checks_only_its_own_kind() {
     .unwrap();
     assert_eq!(
         got(&[public], &format!("v1,{}", BASE64.encode(by_public))),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
 }
 
 #[test]
 fn secrets_of_standard_webhooks_are_checked_when_they_are_read() {
     let read = |secret: &str| {
-        Signature::new(
+        SignatureVerifier::new(
             Signing::StandardWebhooks,
             None,
             None,
@@ -541,10 +551,10 @@ fn five_minutes_either_way() {
         (0, None),
         (300, None),
         (-300, None),
-        (301, Some(Refusal::Stale)),
-        (-301, Some(Refusal::Stale)),
-        (86_400 * 365, Some(Refusal::Stale)),
-        (-NOW, Some(Refusal::Stale)),
+        (301, Some(SignatureFault::Stale)),
+        (-301, Some(SignatureFault::Stale)),
+        (86_400 * 365, Some(SignatureFault::Stale)),
+        (-NOW, Some(SignatureFault::Stale)),
     ] {
         let time = (NOW + off).to_string();
         let key: Vec<u8> = (0..24).collect();
@@ -587,7 +597,10 @@ fn five_minutes_either_way() {
             ("x-time", time.as_str()),
             ("x-grafana-alerting-signature", &"0".repeat(64)),
         ];
-        assert_eq!(verify(&grafana, &shown, b"body", NOW), Err(Refusal::Wrong));
+        assert_eq!(
+            verify(&grafana, &shown, b"body", NOW),
+            Err(SignatureFault::Wrong)
+        );
     }
 }
 
@@ -624,9 +637,9 @@ fn a_time_is_digits_and_nothing_else() {
         "१८००००००००",
         "1800000000,1800000000",
     ]) {
-        assert_eq!(got(time), Err(Refusal::Wrong), "{time}");
+        assert_eq!(got(time), Err(SignatureFault::Wrong), "{time}");
     }
-    assert_eq!(got("9223372036854775807"), Err(Refusal::Stale));
+    assert_eq!(got("9223372036854775807"), Err(SignatureFault::Stale));
     // Another writing of the time under the same signature.
     let signed = format!("v0={}", hex("k", b"v0:1800000000:body"));
     assert_eq!(
@@ -639,7 +652,7 @@ fn a_time_is_digits_and_nothing_else() {
             b"body",
             NOW
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
 }
 
@@ -659,10 +672,13 @@ fn grafana_cannot_be_talked_down() {
             .unwrap()
             .is_some()
     );
-    assert_eq!(got(None, b"body", b"body"), Err(Refusal::Wrong));
-    assert_eq!(got(Some(&now), b"body", b"body"), Err(Refusal::Wrong));
-    assert_eq!(got(Some(""), b":body", b"body"), Err(Refusal::Wrong));
-    assert_eq!(got(Some(""), b"body", b"body"), Err(Refusal::Wrong));
+    assert_eq!(got(None, b"body", b"body"), Err(SignatureFault::Wrong));
+    assert_eq!(
+        got(Some(&now), b"body", b"body"),
+        Err(SignatureFault::Wrong)
+    );
+    assert_eq!(got(Some(""), b":body", b"body"), Err(SignatureFault::Wrong));
+    assert_eq!(got(Some(""), b"body", b"body"), Err(SignatureFault::Wrong));
     // One that was signed without a time, whose body begins as if it had one.
     assert_eq!(
         got(
@@ -670,12 +686,12 @@ fn grafana_cannot_be_talked_down() {
             format!("{now}:body").as_bytes(),
             format!("{now}:body").as_bytes()
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     let signed = format!("{now}:1:body");
     assert_eq!(
         got(Some(&format!("{now}:1")), signed.as_bytes(), b"body"),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     assert!(got(Some(&now), signed.as_bytes(), b"1:body").is_ok());
     // And where none is asked for, a time beside it is not looked at.
@@ -703,7 +719,7 @@ fn grafana_cannot_be_talked_down() {
             b"body",
             NOW
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
 }
 
@@ -744,17 +760,17 @@ fn the_id_is_signed_and_holds_no_dot() {
     );
     assert_eq!(
         got(&format!("a.{now}.body"), "b", &now, "body"),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     assert_eq!(
         got(&format!(".{now}.body"), "", &now, "body"),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     // One signature, two readings: `a.1` at now, and `a` at 1 with another body.
     let signed = format!("a.{now}.{now}.body");
     assert_eq!(
         got(&signed, &format!("a.{now}"), &now, "body"),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
 }
 
@@ -791,7 +807,7 @@ fn a_body_need_not_be_text() {
             b"payload=%7B%7D%20",
             NOW
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
     let shown = "sha256=53d804bbed467ef8ba889c37a3167e2f64427ad8289cf4cfcd4daeb683e6907f";
     assert_eq!(
@@ -818,12 +834,12 @@ fn an_empty_secret_opens_nothing() {
                 b"body",
                 NOW
             ),
-            Err(Refusal::Wrong)
+            Err(SignatureFault::Wrong)
         );
         let standard = signature(Signing::StandardWebhooks, &secrets);
         assert_eq!(
             verify(&standard, &STANDARD, STANDARD_BODY, STANDARD_AT),
-            Err(Refusal::Wrong)
+            Err(SignatureFault::Wrong)
         );
     }
     assert!(
@@ -845,7 +861,7 @@ fn an_empty_secret_opens_nothing() {
             b"body",
             NOW
         ),
-        Err(Refusal::Wrong)
+        Err(SignatureFault::Wrong)
     );
 }
 
