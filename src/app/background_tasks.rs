@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use super::judge::Judged;
 use super::people::on_call;
 use super::settings::config_watcher::Noticed;
+use super::sync::{blocking, lock};
 use super::worker_thread::Thread;
-use super::{App, conditions, lock};
+use super::{App, conditions};
 use crate::model::time::Time;
 use crate::store::head::LEASE;
 
@@ -55,14 +56,14 @@ async fn step<T: Send + 'static>(
     work: fn(&App) -> anyhow::Result<T>,
 ) -> Option<T> {
     let ours = Arc::clone(app);
-    match tokio::task::spawn_blocking(move || work(&ours)).await {
+    match blocking(move || work(&ours)).await {
         Ok(Ok(done)) => Some(done),
         Ok(Err(fault)) => {
-            app.trouble(what, &fault);
+            app.faults.report(what, &fault);
             None
         }
         Err(panic) => {
-            app.trouble(what, &anyhow::anyhow!(panic));
+            app.faults.report(what, &panic);
             None
         }
     }
@@ -76,12 +77,12 @@ fn wait(app: &App, next: Option<Time>) -> Duration {
 
 async fn judge_loop(app: Arc<App>) {
     let thread = Thread::named("judge");
-    let mut head = app.head.subscribe();
+    let mut head = app.progress.head_changes();
     loop {
         head.mark_unchanged();
         let ours = Arc::clone(&app);
         let judged = thread.run(move || ours.judge_step()).await.flatten();
-        let pause = match judged.inspect_err(|fault| app.trouble("judging failed", fault)) {
+        let pause = match judged.inspect_err(|fault| app.faults.report("judging failed", fault)) {
             Ok(judged) if judged.more => continue,
             Ok(Judged {
                 open_until: Some(end),
@@ -103,7 +104,7 @@ async fn judge_loop(app: Arc<App>) {
 }
 
 async fn deliver_loop(app: Arc<App>) {
-    let mut applied = app.applied.subscribe();
+    let mut applied = app.progress.applied_changes();
     loop {
         applied.mark_unchanged();
         let pause = match step(&app, "delivering failed", App::deliver_step).await {

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use chrono::SubsecRound;
 
+use super::sync::lock;
 use crate::model::time::Time;
 
 /// Where the time comes from.
@@ -18,7 +19,7 @@ pub enum Clock {
 impl Clock {
     /// Whether the time is set by hand: it then stands still between steps.
     pub(crate) fn is_set(&self) -> bool {
-        matches!(self, Self::Set(time) if super::lock(time).is_some())
+        matches!(self, Self::Set(time) if lock(time).is_some())
     }
 
     /// The time, in microseconds: what the database keeps.
@@ -26,7 +27,7 @@ impl Clock {
     pub fn now(&self) -> Time {
         let set = match self {
             Self::System => None,
-            Self::Set(time) => *super::lock(time),
+            Self::Set(time) => *lock(time),
         };
         set.unwrap_or_else(system)
     }

@@ -28,11 +28,11 @@ impl App {
             let now = self.now();
             match performed {
                 Performed::Delivered => {
-                    self.counts.delivered.fetch_add(1, Ordering::Relaxed);
+                    self.counters.delivered.fetch_add(1, Ordering::Relaxed);
                     self.store.delivered(&item.key, now)?;
                 }
                 Performed::Retry(why) => {
-                    self.counts
+                    self.counters
                         .delivery_failures
                         .fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(
@@ -47,7 +47,7 @@ impl App {
                     )?;
                 }
                 Performed::Refused(why) => {
-                    self.counts
+                    self.counters
                         .delivery_failures
                         .fetch_add(1, Ordering::Relaxed);
                     tracing::error!(key = item.key, "a delivery cannot be made: {why}");
@@ -64,8 +64,7 @@ impl App {
     /// When the store fails.
     pub fn retry_delivery(&self, key: &str) -> Result<bool, StoreError> {
         let tried = self.store.try_again(key, self.now())?;
-        // Wakes the deliverer.
-        self.applied.send_modify(|_| {});
+        self.progress.wake_delivery();
         Ok(tried)
     }
 

@@ -1,55 +1,51 @@
-//! The only place where the modules meet: receives, judges, delivers; owns the clock and the loops.
+//! Wiring: the only place where the components of a running service meet.
 
 pub mod background_tasks;
 pub(crate) mod backtest;
 pub mod clock;
 pub(crate) mod conditions;
+pub mod core;
+pub mod counters;
 pub(crate) mod criteria_readiness;
 pub(crate) mod delivery;
+pub mod fault_log;
 pub(crate) mod intake;
 pub(crate) mod judge;
 pub(crate) mod ledger;
+pub(crate) mod log_progress;
 pub(crate) mod people;
 pub mod prometheus_history;
 pub mod settings;
+pub(crate) mod sync;
 mod worker_thread;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::{self, mpsc};
+use tokio::sync::{Semaphore, mpsc};
 
 use crate::clients::sns::Sns;
-use crate::model::time::Time;
 use crate::store::Store;
 
+use self::core::Core;
 use clock::Clock;
 use settings::Settings;
 
 /// How many arrivals may wait for a commit before senders are asked to come back.
 const INBOX: usize = 4096;
 
-/// How long the same fault is not told again.
-const SAME_AGAIN: chrono::TimeDelta = chrono::TimeDelta::seconds(10);
 /// How many bytes of messages may be here between their first byte and their commit.
 const ROOM: usize = 64 << 20;
 
 /// A running Afterword, shared by loops and requests.
 #[derive(Debug)]
 pub struct App {
-    /// The database.
-    pub store: Store,
-    clock: Clock,
-    settings: RwLock<Arc<Settings>>,
+    core: Arc<Core>,
     inbox: mpsc::Sender<intake::commit::Waiting>,
     /// What is left of [`ROOM`], a permit a byte.
-    room: Arc<sync::Semaphore>,
+    room: Arc<Semaphore>,
     outbox: Mutex<Option<mpsc::Receiver<intake::commit::Waiting>>>,
-    /// The last position committed to the log.
-    head: sync::watch::Sender<u64>,
-    /// The last position the judge has applied.
-    applied: sync::watch::Sender<u64>,
     /// The engine while this process is the judge; `None` before it has loaded, and on the other replicas.
     judge: Mutex<Option<judge::Judge>>,
     /// The epoch in which this process is in office; 0: it is not.
@@ -69,46 +65,12 @@ pub struct App {
     gates: Mutex<intake::rate_limit::Gates>,
     /// What is known of the certificates of Amazon SNS.
     sns: Sns,
-    /// Counters for `/metrics`.
-    pub counts: Counts,
-    /// The last faults of the loops, newest last, for the pages.
-    troubles: Mutex<VecDeque<(Time, String)>>,
     /// A record that made the engine panic, or that one among several did, for the judge that begins again.
     suspect: Mutex<(Option<(u64, String)>, bool)>,
     /// Held while settings are read again.
     reloading: Mutex<()>,
     /// Backtests in the background.
     backtests: backtest::jobs::Jobs,
-}
-
-/// What is counted for `/metrics`.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Arrivals committed.
-    pub arrivals: std::sync::atomic::AtomicU64,
-    /// Events committed.
-    pub events: std::sync::atomic::AtomicU64,
-    /// Alerts that only renewed a sight.
-    pub heartbeats: std::sync::atomic::AtomicU64,
-    /// Samples pushed to us, whether or not anybody asked for them.
-    pub pushed: std::sync::atomic::AtomicU64,
-    /// Arrivals refused because they were not authentic.
-    pub refused: std::sync::atomic::AtomicU64,
-    /// Deliveries performed.
-    pub delivered: std::sync::atomic::AtomicU64,
-    /// Attempts at a delivery that failed.
-    pub delivery_failures: std::sync::atomic::AtomicU64,
-    /// Reloads of the settings that failed.
-    pub reload_failures: std::sync::atomic::AtomicU64,
-    /// The last reload failed: what is in force is older than what the files say.
-    pub reload_failed: std::sync::atomic::AtomicBool,
-    /// When the settings in force were read, in seconds since 1970.
-    pub reloaded_at: std::sync::atomic::AtomicI64,
-}
-
-/// Locks even after a panic elsewhere: what is guarded here is rebuilt from the store, never half-trusted.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl App {
@@ -133,14 +95,10 @@ impl App {
         let tallies = intake::source_stats::Tallies::load(&store, clock.now())?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
-            head: sync::watch::Sender::new(store.head()?.next.saturating_sub(1)),
-            applied: sync::watch::Sender::new(applied),
             watched: Mutex::new(settings::config_watcher::Watched::new(&settings)),
-            store,
-            clock,
-            settings: RwLock::new(Arc::new(settings)),
+            core: Arc::new(Core::new(store, settings, clock, applied)?),
             inbox,
-            room: Arc::new(sync::Semaphore::new(ROOM)),
+            room: Arc::new(Semaphore::new(ROOM)),
             outbox: Mutex::new(Some(outbox)),
             judge: Mutex::new(judge),
             office: AtomicU64::new(office.unwrap_or(0)),
@@ -152,58 +110,25 @@ impl App {
             rotas: Mutex::default(),
             gates: Mutex::default(),
             sns: Sns::default(),
-            counts: Counts::default(),
-            troubles: Mutex::default(),
             suspect: Mutex::default(),
             reloading: Mutex::default(),
             backtests: backtest::jobs::Jobs::default(),
         });
-        app.counts
-            .reloaded_at
-            .store(app.now().timestamp(), std::sync::atomic::Ordering::Relaxed);
         app.record_settings()?;
         Ok(app)
-    }
-
-    /// The time by the service's clock.
-    #[must_use]
-    pub fn now(&self) -> Time {
-        self.clock.now()
-    }
-
-    /// The settings in force.
-    #[must_use]
-    pub fn settings(&self) -> Arc<Settings> {
-        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// How far the log and the judge are: `(head, applied)`.
     #[must_use]
     pub fn progress(&self) -> (u64, u64) {
-        (*self.head.borrow(), *self.applied.borrow())
+        self.progress.positions()
     }
+}
 
-    /// Notes a fault of a loop, once, for the log and the pages.
-    fn trouble(&self, what: &str, fault: &anyhow::Error) {
-        let (now, told) = (self.clock.now(), format!("{what}: {fault:#}"));
-        let mut troubles = lock(&self.troubles);
-        // A database that is away fails every arrival: once in a while says as much as each time.
-        if troubles
-            .iter()
-            .any(|(at, before)| *before == told && now - *at < SAME_AGAIN)
-        {
-            return;
-        }
-        tracing::error!("{told}");
-        troubles.push_back((now, told));
-        if troubles.len() > 20 {
-            troubles.pop_front();
-        }
-    }
+impl std::ops::Deref for App {
+    type Target = Core;
 
-    /// The last faults of the loops, newest first.
-    #[must_use]
-    pub fn troubles(&self) -> Vec<(Time, String)> {
-        lock(&self.troubles).iter().rev().cloned().collect()
+    fn deref(&self) -> &Core {
+        &self.core
     }
 }

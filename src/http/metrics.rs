@@ -33,7 +33,7 @@ pub(crate) async fn metrics(
 ) -> Result<([(HeaderName, &'static str); 1], String), Error> {
     let stored = read_store(&app, |app| app.store.counts()).await?;
     let mut registry = Registry::with_prefix("afterword");
-    let counted = &app.counts;
+    let counted = &app.counters;
     let mut counter = |name: &str, help: &str, value: &AtomicU64| {
         let counter = Counter::<u64>::default();
         counter.inc_by(value.load(Ordering::Relaxed));

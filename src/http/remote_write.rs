@@ -82,7 +82,7 @@ fn whose(app: &App, headers: &HeaderMap) -> Result<String, Error> {
     match entries().find(|entry| settings.pushes.get(&entry.name).is_some_and(proven)) {
         Some(entry) => Ok(entry.name.clone()),
         None => {
-            app.counts.refused.fetch_add(1, Ordering::Relaxed);
+            app.counters.refused.fetch_add(1, Ordering::Relaxed);
             Err(Error::Unauthorized(
                 "the credentials are missing or wrong; compare the sender's with `metrics:` of the settings",
             ))

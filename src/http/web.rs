@@ -173,7 +173,7 @@ async fn home(State(app): State<Arc<App>>) -> Page {
         .as_ref()
         .and_then(|event| event.service.as_deref().map(str::to_owned));
     let alert = alert.map(|alert| pages::home::LastAlert { service, ..alert });
-    let trouble = app.troubles().into_iter().next();
+    let trouble = app.faults.recent().into_iter().next();
     let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
     let view = pages::home::View {
         now: app.now(),

@@ -9,7 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::{Ask, Facts, Fault, Progress, prometheus, run};
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::model::event::RuleFile;
 use crate::model::fault;
 use crate::model::time::Time;

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use super::clock_skew::Skew;
 use super::prometheus::{BUSIEST, selector};
 use super::{Entry, SAVED_EVERY};
-use crate::app::lock;
+use crate::app::sync::lock;
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::clients::prometheus_response::{AlertRule, Answer, Heard};

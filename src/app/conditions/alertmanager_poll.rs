@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::Entry;
 use super::clock_skew::Skew;
+use crate::app::App;
 use crate::app::intake::commit::Arrival;
 use crate::app::judge::Judge;
-use crate::app::{App, lock};
+use crate::app::sync::{blocking, lock};
 use crate::clients::alertmanager::Client;
 use crate::clients::credentials::Reach;
 use crate::clients::error::Fault;
@@ -61,9 +62,7 @@ async fn look(
 ) -> Result<(), Fault> {
     // First what is held: what comes while it answers may be missing in the answer.
     let (app, name) = (std::sync::Arc::clone(&entry.app), entry.name.clone());
-    let held = tokio::task::spawn_blocking(move || app.held(&name))
-        .await
-        .unwrap_or_default();
+    let held = blocking(move || app.held(&name)).await.unwrap_or_default();
     let (answers, heard) = client.look().await?;
     let ours = entry.app.now();
     let at = PollTime {
@@ -146,7 +145,7 @@ impl App {
             ..Arrival::default()
         };
         if let Err(fault) = self.receive(arrival).await {
-            self.trouble(
+            self.faults.report(
                 "what an Alertmanager lists could not be stored",
                 &anyhow::Error::new(fault),
             );
@@ -161,7 +160,7 @@ impl Entry {
         if lock(&self.app.measured).heard(&self.name, "api", now, heard.clone())
             && let Err(why) = heard
         {
-            self.app.trouble(
+            self.app.faults.report(
                 &format!("the api of source `{}`", self.name),
                 &anyhow::anyhow!(why),
             );
@@ -174,7 +173,7 @@ impl Entry {
             return None;
         }
         let (settings, name) = (std::sync::Arc::clone(&self.settings), self.name.clone());
-        tokio::task::spawn_blocking(move || settings.api_reach_again(&name))
+        blocking(move || settings.api_reach_again(&name))
             .await
             .ok()?
             .ok()?

@@ -27,9 +27,10 @@ use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::App;
 use super::intake::commit::Unstored;
 use super::settings::Settings;
-use super::{App, lock};
+use super::sync::{blocking, lock};
 use crate::clients::alertmanager;
 use crate::clients::credentials::Reach;
 use crate::clients::error::Fault;
@@ -72,7 +73,7 @@ pub(crate) async fn measure_loop(app: Arc<App>) {
                 Some(ended) = tasks.join_next() => match ended {
                     Ok(()) => {}
                     Err(panic) => {
-                        app.trouble("measuring broke off and begins again", &anyhow::anyhow!(panic));
+                        app.faults.report("measuring broke off and begins again", &anyhow::anyhow!(panic));
                         whole = false;
                     }
                 },
@@ -98,13 +99,14 @@ impl App {
         mut samples: Vec<Sample>,
         seen: u64,
     ) -> Result<usize, Unstored> {
-        self.counts.pushed.fetch_add(seen, Ordering::Relaxed);
+        self.counters.pushed.fetch_add(seen, Ordering::Relaxed);
         let (now, back) = (self.now(), kept_back(&self.settings(), name));
         let out_of_bounds = self.keep(name, &mut samples, now, back);
         self.store
             .add_samples(name, &samples, now)
             .map_err(|fault| {
-                self.trouble("samples could not be stored", &anyhow::Error::new(fault));
+                self.faults
+                    .report("samples could not be stored", &anyhow::Error::new(fault));
                 Unstored::Store("the samples could not be stored; try again".to_owned())
             })?;
         let _ = lock(&self.measured).heard(name, "", now, Ok(()));
@@ -229,7 +231,7 @@ fn start(
                         plots::Past::server(server, client),
                     )));
                 }
-                Err(why) => app.trouble(
+                Err(why) => app.faults.report(
                     &format!("metrics `{}` cannot be asked", metrics.name),
                     &anyhow::anyhow!(why),
                 ),
@@ -252,7 +254,7 @@ fn start(
                     )));
                     spawn(Box::pin(plots::draw_loop(entry(), plots::Past::Samples)));
                 }
-                Err(why) => app.trouble(
+                Err(why) => app.faults.report(
                     &format!("metrics `{}` cannot be scraped", metrics.name),
                     &anyhow::anyhow!(why),
                 ),
@@ -286,7 +288,7 @@ fn start(
                 api.clone(),
                 client,
             ))),
-            Err(why) => app.trouble(
+            Err(why) => app.faults.report(
                 &format!("the api of source `{}` cannot be asked", source.name),
                 &anyhow::anyhow!(why),
             ),
@@ -321,11 +323,11 @@ impl Entry {
         let work = Arc::new(work);
         loop {
             let (app, ours) = (Arc::clone(&self.app), Arc::clone(&work));
-            match tokio::task::spawn_blocking(move || ours(&app)).await {
+            match blocking(move || ours(&app)).await {
                 Ok(Ok(done)) => return Some(done),
                 Ok(Err(StoreError::Fenced)) => return None,
-                Ok(Err(fault)) => self.app.trouble(what, &anyhow::Error::new(fault)),
-                Err(panic) => self.app.trouble(what, &anyhow::anyhow!(panic)),
+                Ok(Err(fault)) => self.app.faults.report(what, &anyhow::Error::new(fault)),
+                Err(panic) => self.app.faults.report(what, &panic),
             }
             tokio::time::sleep(AFTER_A_FAULT).await;
         }
@@ -395,10 +397,8 @@ impl Entry {
             let logged = app
                 .store
                 .remember(epoch, memory, &remembered, &records, app.now())?;
-            if let Some(last) = logged.last() {
-                app.head
-                    .send_modify(|head| *head = last.position.max(*head));
-            }
+            app.progress
+                .advance_head(logged.last().map(|last| last.position));
             Ok(())
         };
         self.stored("what was measured could not be stored", work)
@@ -419,7 +419,7 @@ impl Entry {
             return None;
         }
         let (settings, name) = (Arc::clone(&self.settings), self.name.clone());
-        tokio::task::spawn_blocking(move || settings.reach_again(&name))
+        blocking(move || settings.reach_again(&name))
             .await
             .ok()?
             .ok()?
@@ -432,7 +432,8 @@ impl Entry {
             && let Err(why) = heard
         {
             self.app
-                .trouble(&format!("metrics `{}`", self.name), &anyhow::anyhow!(why));
+                .faults
+                .report(&format!("metrics `{}`", self.name), &anyhow::anyhow!(why));
         }
     }
 }

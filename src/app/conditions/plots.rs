@@ -11,7 +11,8 @@ use super::plot_schedule::{Rests, due, stretch};
 use super::prometheus::Server;
 use super::samples::History;
 use super::{DRAWN_BACK, Entry};
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::clients::error::Fault;
 use crate::clients::prometheus::Client;
 use crate::config::metrics::PrometheusServer as Settings;
@@ -457,7 +458,8 @@ impl App {
         self.store
             .save_plots(incident, std::slice::from_ref(drawn))?;
         if let Err(fault) = self.redraft(incident) {
-            self.trouble("a draft could not be brought up to date", &fault);
+            self.faults
+                .report("a draft could not be brought up to date", &fault);
         }
         Ok(())
     }

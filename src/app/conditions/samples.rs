@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::{DRAWN_BACK, Entry, instant, kept, looks_back, wait_until};
-use crate::app::lock;
+use crate::app::sync::lock;
 use crate::config::metrics::ScrapeConfig;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 use super::clock_skew::Skew;
 use super::sample_filter::Asked;
 use super::{Entry, kept, kept_back, wait_until};
-use crate::app::lock;
+use crate::app::sync::lock;
 use crate::clients::scrape::{Page, Scraper};
 use crate::config::metrics::{ScrapeConfig, ScrapeTarget as Target};
 use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
@@ -218,7 +218,7 @@ fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
         if lock(&entry.app.measured).offered(&rule.name, fault.clone())
             && let Some(fault) = fault
         {
-            entry.app.trouble(
+            entry.app.faults.report(
                 &format!("condition `{}`", rule.name),
                 &anyhow::anyhow!(fault),
             );

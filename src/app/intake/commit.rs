@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::active_alerts::row::NEVER;
 use super::source_stats::What;
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::app::worker_thread::Thread;
-use crate::app::{App, lock};
 use crate::ingest::{AlertRef, Reported, Start};
 use crate::model::event::{Event, Fact};
 use crate::model::id::EventId;
@@ -112,8 +112,6 @@ pub struct Told {
 
 /// Arrivals committed together at the most.
 const BATCH: usize = 512;
-/// How long a person waits to see the effect of what they said.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 impl App {
     /// Makes an arrival durable. Pure repetitions of what is durable renew their sights and are answered at once.
@@ -144,7 +142,7 @@ impl App {
             .filter(|event| !matches!(event.fact, Fact::Lapsed(_)))
             .count();
         if arrival.again.is_none() {
-            self.counts
+            self.counters
                 .heartbeats
                 .fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
         }
@@ -282,10 +280,7 @@ impl App {
 
     /// Waits until the judge has applied `position`, two seconds at most.
     pub async fn wait_until_applied(&self, position: u64) -> bool {
-        let mut applied = self.applied.subscribe();
-        tokio::time::timeout(PATIENCE, applied.wait_for(|applied| *applied >= position))
-            .await
-            .is_ok_and(|seen| seen.is_ok())
+        self.progress.wait_until_applied(position).await
     }
 
     /// Commits whatever waits, in one transaction. Blocks.
@@ -306,16 +301,14 @@ impl App {
         match self.store.append(&records, self.now()) {
             Ok(logged) => {
                 let events: usize = records.iter().map(|record| record.events.len()).sum();
-                self.counts
+                self.counters
                     .arrivals
                     .fetch_add(records.len() as u64, Ordering::Relaxed);
-                self.counts
+                self.counters
                     .events
                     .fetch_add(events as u64, Ordering::Relaxed);
-                if let Some(last) = logged.last() {
-                    self.head
-                        .send_modify(|head| *head = last.position.max(*head));
-                }
+                self.progress
+                    .advance_head(logged.last().map(|last| last.position));
                 let settings = self.settings();
                 for ((record, (leases, received_at, room, done)), logged) in
                     records.into_iter().zip(rest).zip(logged)
@@ -339,7 +332,8 @@ impl App {
             }
             Err(fault) => {
                 let told = Unstored::Store(advice(&fault));
-                self.trouble("an arrival could not be stored", &anyhow::Error::new(fault));
+                self.faults
+                    .report("an arrival could not be stored", &anyhow::Error::new(fault));
                 for (.., done) in rest {
                     let _ = done.send(Err(told.clone()));
                 }
@@ -374,9 +368,8 @@ impl App {
             self.tally(&record.source, What::Message);
             self.tally(&record.source, What::Events(record.events.len()));
         }
-        self.head.send_modify(|head| {
-            *head = logged.last().map_or(*head, |last| last.position.max(*head));
-        });
+        self.progress
+            .advance_head(logged.last().map(|last| last.position));
         let mut sights = lock(&self.sights);
         for event in records.iter().flat_map(|record| &record.events) {
             sights.saw(event, None, now);
@@ -393,7 +386,7 @@ impl App {
         while let Some(batch) = gather(&mut outbox).await {
             let app = Arc::clone(&self);
             if let Err(fault) = thread.run(move || app.commit(batch)).await {
-                self.trouble("arrivals could not be stored", &fault);
+                self.faults.report("arrivals could not be stored", &fault);
             }
         }
     }
@@ -411,9 +404,8 @@ impl App {
             beside: Beside::default(),
         };
         let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
-        self.head.send_modify(|head| {
-            *head = logged.last().map_or(*head, |last| last.position.max(*head));
-        });
+        self.progress
+            .advance_head(logged.last().map(|last| last.position));
         Ok(())
     }
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::Ordering;
 use chrono::TimeDelta;
 
 use super::source_stats::What;
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::config::RateLimit;
 use crate::ingest::auth::signature::{ReplayKey, TOLERANCE};
 use crate::model::time::Time;
@@ -123,7 +124,7 @@ impl App {
     /// Counts a message of a source that was not taken. The one place where that is noted.
     pub fn turn_away(&self, source: &str, why: Away) {
         if matches!(why, Away::Credentials | Away::Stale) {
-            self.counts.refused.fetch_add(1, Ordering::Relaxed);
+            self.counters.refused.fetch_add(1, Ordering::Relaxed);
         }
         *lock(&self.gates)
             .away

@@ -36,7 +36,7 @@ impl App {
         }
         let vouched = self.signed(source, message).await;
         if let Err(why) = &vouched {
-            self.trouble(
+            self.faults.report(
                 &format!("a message to `{}` was not taken in", source.name),
                 &anyhow::anyhow!("{why}"),
             );
@@ -116,7 +116,7 @@ impl App {
         let ordered =
             tokio::task::spawn_blocking(move || app.store.order(&delivery, app.now())).await;
         // Wakes the deliverer.
-        self.applied.send_modify(|_| {});
+        self.progress.wake_delivery();
         match ordered {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),

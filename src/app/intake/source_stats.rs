@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::config::SilentAfter;
 use crate::model::time::Time;
 use crate::store::Store;

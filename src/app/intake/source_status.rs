@@ -4,7 +4,8 @@ use chrono::TimeDelta;
 
 use super::reprocess::{API, PROMETHEUS};
 use super::source_stats::{Rhythm, Tally};
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::config::{Auth, SilentAfter, SourceAuth};
 use crate::model::source::{KINDS, SourceKind};
 use crate::store::error::StoreError;

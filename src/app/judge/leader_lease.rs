@@ -4,7 +4,8 @@ use std::sync::atomic::Ordering;
 
 use chrono::TimeDelta;
 
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::model::id::{EventId, IncidentId};
 use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
@@ -39,7 +40,7 @@ impl App {
             }
             self.office.store(held.unwrap_or(0), Ordering::Release);
             // Wakes the judge's loop, which loads what stands, or lets go of it.
-            self.head.send_modify(|_| {});
+            self.progress.wake_judge();
         }
         Ok(())
     }
@@ -80,11 +81,8 @@ impl App {
             }
         }
         let head = self.store.head()?;
-        self.head
-            .send_if_modified(|known| head.next - 1 > std::mem::replace(known, head.next - 1));
-        self.applied.send_if_modified(|known| {
-            head.applied > std::mem::replace(known, head.applied.max(*known))
-        });
+        self.progress.follow_head(head.next - 1);
+        self.progress.follow_applied(head.applied);
         Ok(())
     }
 

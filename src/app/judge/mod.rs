@@ -5,8 +5,9 @@ pub(crate) mod leader_lease;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::App;
 use super::settings::{Settings, as_logged, put_in_force};
-use super::{App, lock};
+use super::sync::lock;
 use crate::engine::replay::{WINDOW, window_end, window_of};
 use crate::engine::{IncidentChanges, Policy, State};
 use crate::model::event::{Event, Fact, Settings as SettingsFact};
@@ -146,9 +147,7 @@ impl App {
             None => self.take_up(epoch, &settings)?,
         };
         let result = self.step(&mut judging, &settings);
-        self.applied.send_if_modified(|applied| {
-            std::mem::replace(applied, judging.applied) != judging.applied
-        });
+        self.progress.set_applied(judging.applied);
         // After a fault what the engine has in memory may be ahead of the store: the next step begins again from there.
         if result.is_ok() {
             *judge = Some(judging);
@@ -396,7 +395,7 @@ impl App {
         effects::effects(&self.store, known, &bundled, at_hand, now, &mut stored)?;
         self.store
             .apply(judge.epoch, judge.applied, judge.applied, &stored)?;
-        self.applied.send_modify(|_| {});
+        self.progress.wake_delivery();
         Ok(())
     }
 }

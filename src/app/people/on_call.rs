@@ -9,9 +9,10 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use futures_util::StreamExt;
 
+use crate::app::App;
 use crate::app::judge::Judge;
 use crate::app::settings::{Settings, base};
-use crate::app::{App, lock};
+use crate::app::sync::{blocking, lock};
 use crate::clients::calendar_feed::{Client, LARGEST, Seen, too_large};
 use crate::config::OnCallCalendar;
 use crate::ical::on_call_feed;
@@ -231,7 +232,8 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
     let client = match Client::new() {
         Ok(client) => client,
         Err(why) => {
-            app.trouble("calendars cannot be asked for", &anyhow::anyhow!(why));
+            app.faults
+                .report("calendars cannot be asked for", &anyhow::anyhow!(why));
             return;
         }
     };
@@ -279,7 +281,7 @@ async fn look(
     let read = match text(settings, client, &feed, &known.seen).await {
         Ok(None) => Ok(None),
         Ok(Some((text, seen))) => {
-            let parsed = tokio::task::spawn_blocking(move || on_call_feed::read(&text, zone)).await;
+            let parsed = blocking(move || on_call_feed::read(&text, zone)).await;
             parsed
                 .unwrap_or_else(|_| Err("reading it failed".to_owned()))
                 .map(|rota| Some((rota, seen)))
@@ -317,7 +319,7 @@ async fn look(
                 .collect::<Vec<_>>()
                 .join(", ");
             if known.fault.as_ref() != Some(&why) {
-                app.trouble(
+                app.faults.report(
                     &format!("who is on call for {services} is not known"),
                     &anyhow::anyhow!(unreadable(&why)),
                 );
@@ -343,13 +345,9 @@ async fn look(
     lock(&app.rotas).0.insert(feed, known);
     if changed {
         let ours = Arc::clone(app);
-        let redrafted = tokio::task::spawn_blocking(move || ours.redraft_of(&services)).await;
-        if let Some(fault) = redrafted
-            .map_err(anyhow::Error::from)
-            .and_then(|done| done)
-            .err()
-        {
-            app.trouble(
+        let redrafted = blocking(move || ours.redraft_of(&services)).await;
+        if let Err(fault) = redrafted.and_then(|done| done) {
+            app.faults.report(
                 "drafts could not be brought up to date with who was on call",
                 &fault,
             );
@@ -377,7 +375,7 @@ async fn text(
     match feed {
         OnCallCalendar::File(path) => {
             let path = base(settings.file.as_deref()).join(path);
-            let read = tokio::task::spawn_blocking(move || file(&path)).await;
+            let read = blocking(move || file(&path)).await;
             let text = read.unwrap_or_else(|_| Err("reading it failed".to_owned()))?;
             let now = Seen::text(&text);
             Ok((now != *seen).then_some((text, now)))
@@ -385,7 +383,7 @@ async fn text(
         OnCallCalendar::Url(address) => client.fetch(address, seen).await,
         OnCallCalendar::Secret(secret) => {
             let (settings, secret) = (Arc::clone(settings), secret.clone());
-            let read = tokio::task::spawn_blocking(move || settings.address(&secret)).await;
+            let read = blocking(move || settings.address(&secret)).await;
             let address = read
                 .map_err(|_| "its address cannot be read".to_owned())?
                 .map_err(|fault| fault.message)?;

@@ -103,7 +103,8 @@ impl App {
     #[must_use]
     pub fn incident_of(&self, event: &EventId) -> Option<IncidentId> {
         self.find_incident_of(event).unwrap_or_else(|fault| {
-            self.trouble("an incident could not be looked for", &fault);
+            self.faults
+                .report("an incident could not be looked for", &fault);
             None
         })
     }

@@ -4,7 +4,8 @@
 //! disk on the network all count, and so does a new file that a glob of `rules:` names.
 
 use super::{Settings, fingerprint};
-use crate::app::{App, lock};
+use crate::app::App;
+use crate::app::sync::lock;
 use crate::model::fault::Fault;
 
 /// What the files said when they were last looked at.

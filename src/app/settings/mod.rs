@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::conditions::sample_filter;
 use super::conditions::sample_filter::Asked;
-use super::lock;
+use super::sync::lock;
 use crate::clients::credentials::Reach;
 use crate::config;
 use crate::config::{Config, Storage, metrics};
@@ -393,20 +393,14 @@ impl super::App {
         }
         let loaded =
             Settings::load(before.file.as_deref()).and_then(|settings| before.may_become(settings));
-        self.counts.reload_failed.store(loaded.is_err(), Relaxed);
+        self.counters.reload_failed.store(loaded.is_err(), Relaxed);
         let settings = loaded.inspect_err(|_| {
-            self.counts.reload_failures.fetch_add(1, Relaxed);
+            self.counters.reload_failures.fetch_add(1, Relaxed);
         })?;
-        self.counts
-            .reloaded_at
-            .store(self.now().timestamp(), Relaxed);
-        *self
-            .settings
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner) = std::sync::Arc::new(settings);
+        self.put_in_force(settings);
         // The judge decides everything again once it reads in the log that they are in force.
         if let Err(fault) = self.record_settings() {
-            self.trouble(
+            self.faults.report(
                 "the new settings are in force, but their effect could not be stored yet",
                 &fault,
             );

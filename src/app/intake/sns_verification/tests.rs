@@ -151,7 +151,8 @@ async fn nothing_else_is() {
     assert!(
         world
             .app
-            .troubles()
+            .faults
+            .recent()
             .iter()
             .any(|(_, told)| told.contains("a message to `aws` was not taken in"))
     );

@@ -1,0 +1,68 @@
+//! Services that every component works with: database, clock, settings in force, log positions,
+//! counters and recent faults.
+
+use std::sync::{Arc, PoisonError, RwLock};
+
+use super::clock::Clock;
+use super::counters::Counters;
+use super::fault_log::FaultLog;
+use super::log_progress::LogProgress;
+use super::settings::Settings;
+use crate::model::time::Time;
+use crate::store::Store;
+
+/// Shared by all components of a running service.
+#[derive(Debug)]
+pub struct Core {
+    /// The database.
+    pub store: Store,
+    pub(crate) clock: Clock,
+    settings: RwLock<Arc<Settings>>,
+    pub(crate) progress: LogProgress,
+    /// Counters for `/metrics`.
+    pub counters: Counters,
+    /// Recent faults of background tasks.
+    pub faults: FaultLog,
+}
+
+impl Core {
+    /// Opens on a database; `applied` is the position of the last judge.
+    pub(crate) fn new(
+        store: Store,
+        settings: Settings,
+        clock: Clock,
+        applied: u64,
+    ) -> anyhow::Result<Self> {
+        let core = Self {
+            progress: LogProgress::new(store.head()?.next.saturating_sub(1), applied),
+            store,
+            faults: FaultLog::new(clock.clone()),
+            clock,
+            settings: RwLock::new(Arc::new(settings)),
+            counters: Counters::default(),
+        };
+        core.counters.note_reload(core.now());
+        Ok(core)
+    }
+
+    /// The time by the service's clock.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        self.clock.now()
+    }
+
+    /// The settings in force.
+    #[must_use]
+    pub fn settings(&self) -> Arc<Settings> {
+        Arc::clone(&self.settings.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts `settings` in force.
+    pub(crate) fn put_in_force(&self, settings: Settings) {
+        *self
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(settings);
+        self.counters.note_reload(self.now());
+    }
+}
