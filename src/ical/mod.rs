@@ -1,4 +1,9 @@
 //! iCalendar text (RFC 5545): invites written for meetings, on-call calendars read from feeds.
 
+pub(crate) mod content_line;
+pub(crate) mod date_time;
 pub(crate) mod invite;
 pub(crate) mod on_call_feed;
+pub(crate) mod recurrence_rule;
+pub(crate) mod series;
+pub(crate) mod time_zone;

@@ -16,7 +16,7 @@ use crate::app::sync::{blocking, lock};
 use crate::clients::calendar_feed::{Client, LARGEST, Seen, too_large};
 use crate::config::OnCallCalendar;
 use crate::ical::on_call_feed;
-use crate::ical::on_call_feed::Rota;
+use crate::ical::on_call_feed::OnCallFeed;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::{Phase, ReviewState};
@@ -46,7 +46,7 @@ pub struct Rotas(BTreeMap<OnCallCalendar, Known>);
 #[derive(Debug, Clone, Default)]
 struct Known {
     /// As it was read last, and when.
-    rota: Option<(Arc<Rota>, Time)>,
+    rota: Option<(Arc<OnCallFeed>, Time)>,
     /// Why it cannot be read now.
     fault: Option<String>,
     seen: Seen,
@@ -295,7 +295,7 @@ async fn look(
         Ok(read) => {
             if let Some((rota, seen)) = read {
                 known.seen = seen;
-                let rota = before.iter().fold(rota, |rota, before| rota.after(before));
+                let rota = before.iter().fold(rota, |rota, before| rota.with_past_of(before));
                 let rota = before
                     .clone()
                     .filter(|before| **before == rota)
