@@ -23,10 +23,10 @@ use super::content_line::{Component, Property, read_calendars};
 use super::recurrence_rule::Budget;
 use super::series::{Event, Occurrence, Series};
 use super::time_zone::Zones;
-use crate::model::time::Time;
 use crate::model::directory::{Identities, Who};
 use crate::model::on_call::{OnCall, OnDuty};
 use crate::model::settings::Person;
+use crate::model::time::Time;
 
 /// Past shifts that are kept when a feed leaves them out.
 const MAX_PAST: usize = 100_000;

@@ -295,7 +295,9 @@ async fn look(
         Ok(read) => {
             if let Some((rota, seen)) = read {
                 known.seen = seen;
-                let rota = before.iter().fold(rota, |rota, before| rota.with_past_of(before));
+                let rota = before
+                    .iter()
+                    .fold(rota, |rota, before| rota.with_past_of(before));
                 let rota = before
                     .clone()
                     .filter(|before| **before == rota)

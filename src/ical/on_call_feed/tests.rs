@@ -1,10 +1,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{OnCallFeed, read};
-use crate::model::time::Time;
 use crate::model::directory::Who;
 use crate::model::on_call::OnCall;
 use crate::model::settings::{Hours, Person};
+use crate::model::time::Time;
 
 fn who() -> Who {
     let person = |id: &str, name: &str, alias: &str| Person {
