@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use super::App;
 use super::settings::Settings;
-use crate::deliver::{Performed, backoff, files};
+use crate::deliver::outcome::DeliveryOutcome;
+use crate::deliver::{backoff, files};
 use crate::model::delivery::Action;
 use crate::model::time::Time;
 use crate::postmortem;
@@ -27,11 +28,11 @@ impl App {
             let performed = self.perform(&item.delivery.action, &settings)?;
             let now = self.now();
             match performed {
-                Performed::Delivered => {
+                DeliveryOutcome::Delivered => {
                     self.counters.delivered.fetch_add(1, Ordering::Relaxed);
                     self.store.delivered(&item.key, now)?;
                 }
-                Performed::Retry(why) => {
+                DeliveryOutcome::Retry(why) => {
                     self.counters
                         .delivery_failures
                         .fetch_add(1, Ordering::Relaxed);
@@ -46,7 +47,7 @@ impl App {
                         &why,
                     )?;
                 }
-                Performed::Refused(why) => {
+                DeliveryOutcome::Refused(why) => {
                     self.counters
                         .delivery_failures
                         .fetch_add(1, Ordering::Relaxed);
@@ -76,7 +77,7 @@ impl App {
         Ok(self.store.next_delivery_at()?)
     }
 
-    fn perform(&self, action: &Action, settings: &Settings) -> Result<Performed, StoreError> {
+    fn perform(&self, action: &Action, settings: &Settings) -> Result<DeliveryOutcome, StoreError> {
         let directory = settings.path(&settings.config.postmortems_directory);
         Ok(match action {
             Action::WriteDraft {
@@ -88,9 +89,9 @@ impl App {
                 condition,
             } => match self.store.plot(incident, condition)? {
                 Some(drawn) => files::write(&directory, file, &drawn.svg),
-                None => {
-                    Performed::Refused(format!("nothing is drawn of `{condition}` in {incident}"))
-                }
+                None => DeliveryOutcome::Refused(format!(
+                    "nothing is drawn of `{condition}` in {incident}"
+                )),
             },
             Action::Confirm { url, .. } => self.visit(url),
             Action::WriteInvite { file, text } => files::write(
@@ -103,7 +104,7 @@ impl App {
 }
 
 /// Brings the file up to date; sections that somebody has touched stay as they are.
-fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> Performed {
+fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> DeliveryOutcome {
     match files::read(directory, file) {
         Ok(None) => files::write(directory, file, text),
         Ok(Some(current)) => files::replace(
@@ -112,7 +113,7 @@ fn write_draft(directory: &Path, file: &str, before: &str, text: &str) -> Perfor
             Some(&current),
             &postmortem::merge::merge(before, text, &current),
         ),
-        Err(fault) => Performed::Retry(format!(
+        Err(fault) => DeliveryOutcome::Retry(format!(
             "{file} in {} cannot be read: {fault}",
             directory.display()
         )),

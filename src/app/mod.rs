@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex};
 
 use tokio::sync::{Semaphore, mpsc};
 
-use crate::clients::sns::Sns;
+use crate::clients::sns::SnsClient;
 use crate::store::Store;
 
 use self::core::Core;
@@ -64,7 +64,7 @@ pub struct App {
     /// What was turned away at each source, and what must not be taken twice.
     gates: Mutex<intake::rate_limit::Gates>,
     /// What is known of the certificates of Amazon SNS.
-    sns: Sns,
+    sns: SnsClient,
     /// A record that made the engine panic, or that one among several did, for the judge that begins again.
     suspect: Mutex<(Option<(u64, String)>, bool)>,
     /// Held while settings are read again.
@@ -109,7 +109,7 @@ impl App {
             kept: Mutex::default(),
             rotas: Mutex::default(),
             gates: Mutex::default(),
-            sns: Sns::default(),
+            sns: SnsClient::default(),
             suspect: Mutex::default(),
             reloading: Mutex::default(),
             backtests: backtest::jobs::Jobs::default(),

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use reqwest::Url;
 
-use super::credentials::Reach;
-use super::error::Fault;
-use super::http::{Http, Redirects};
-use super::prometheus_response::Heard;
+use super::credentials::ServerAccess;
+use super::error::ClientError;
+use super::exchange_times::ExchangeTimes;
+use super::http::{HttpClient, RedirectPolicy};
 use crate::config::api::AlertmanagerApi;
 use crate::ingest::alertmanager_api::PollResponses;
 
@@ -16,19 +16,24 @@ const LARGEST: usize = 64 << 20;
 
 /// One Alertmanager. Changed settings make a new one.
 #[derive(Debug)]
-pub(crate) struct Client {
-    http: Http,
+pub(crate) struct AlertmanagerClient {
+    http: HttpClient,
     api: String,
 }
 
-impl Client {
+impl AlertmanagerClient {
     /// A client for the server of these settings; `reach` is what their `door` names, read.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub(crate) fn new(settings: &AlertmanagerApi, reach: &Reach) -> Result<Self, String> {
+    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
+    pub(crate) fn new(settings: &AlertmanagerApi, reach: &ServerAccess) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
-        let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
+        let http = HttpClient::new(
+            reach,
+            timeout,
+            RedirectPolicy::Stop,
+            [settings.url.as_str()],
+        )?;
         Ok(Self {
             http,
             api: format!("{}/api/v2/", settings.url),
@@ -38,8 +43,8 @@ impl Client {
     /// Everything that it lists, between two looks at whether it was started anew, and when the list of alerts came.
     ///
     /// # Errors
-    /// See [`Fault`].
-    pub(crate) async fn look(&self) -> Result<(PollResponses, Heard), Fault> {
+    /// See [`ClientError`].
+    pub(crate) async fn fetch_state(&self) -> Result<(PollResponses, ExchangeTimes), ClientError> {
         let (before, _) = self.get("status").await?;
         let (alerts, heard) = self.get("alerts").await?;
         let (silences, _) = self.get("silences").await?;
@@ -55,10 +60,11 @@ impl Client {
         ))
     }
 
-    async fn get(&self, path: &str) -> Result<(Vec<u8>, Heard), Fault> {
+    async fn get(&self, path: &str) -> Result<(Vec<u8>, ExchangeTimes), ClientError> {
         let url = Url::parse(&format!("{}{path}", self.api));
-        let url = url
-            .map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        let url = url.map_err(|error| {
+            ClientError::Unreachable(format!("the address cannot be used: {error}"))
+        })?;
         let mut reply = self
             .http
             .send(
@@ -70,7 +76,7 @@ impl Client {
             reply.body(LARGEST).map(|bytes| (reply.head, bytes))
         });
         let (head, bytes) = reading.await.unwrap_or_else(|error| {
-            Err(Fault::Unreadable(format!(
+            Err(ClientError::Unreadable(format!(
                 "reading the answer failed: {error}"
             )))
         })?;

@@ -16,21 +16,21 @@ const MOST_REDIRECTS: usize = 5;
 
 /// Asks servers for calendars.
 #[derive(Debug, Clone)]
-pub struct Client(reqwest::Client);
+pub struct CalendarClient(reqwest::Client);
 
 /// What a server said of the calendar that it gave last, by which it knows that none has changed since.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Seen {
+pub struct CacheValidators {
     /// `ETag`.
     etag: Option<String>,
     /// `Last-Modified`.
     modified: Option<String>,
 }
 
-impl Seen {
+impl CacheValidators {
     /// What is known of a calendar by its text alone: where no server tells whether it is another one.
     #[must_use]
-    pub fn text(text: &str) -> Self {
+    pub fn from_text(text: &str) -> Self {
         Self {
             etag: Some(hex(text, 16)),
             modified: None,
@@ -38,7 +38,7 @@ impl Seen {
     }
 }
 
-impl Client {
+impl CalendarClient {
     /// A client that goes through no proxy, and never from `https` on to `http`.
     ///
     /// # Errors
@@ -74,8 +74,8 @@ impl Client {
     pub async fn fetch(
         &self,
         address: &str,
-        seen: &Seen,
-    ) -> Result<Option<(String, Seen)>, String> {
+        seen: &CacheValidators,
+    ) -> Result<Option<(String, CacheValidators)>, String> {
         let address =
             Url::parse(address).map_err(|error| format!("its address cannot be used: {error}"))?;
         let mut request = self
@@ -92,7 +92,7 @@ impl Client {
         }
         let mut response = request.send().await.map_err(told)?;
         let status = response.status();
-        if status == StatusCode::NOT_MODIFIED && *seen != Seen::default() {
+        if status == StatusCode::NOT_MODIFIED && *seen != CacheValidators::default() {
             return Ok(None);
         }
         if status != StatusCode::OK {
@@ -108,7 +108,7 @@ impl Client {
                 .and_then(|value| value.to_str().ok())
                 .map(str::to_owned)
         };
-        let now = Seen {
+        let now = CacheValidators {
             etag: header(ETAG),
             modified: header(LAST_MODIFIED),
         };

@@ -4,13 +4,13 @@ use std::fmt;
 
 /// What is shown to reach a server. Equal ones make equal clients, so that only what changed needs a new one.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Reach {
+pub struct ServerAccess {
     /// How we prove who we are.
     pub credentials: Credentials,
     /// Further headers.
     pub headers: Vec<(String, String)>,
     /// What TLS needs to know.
-    pub tls: Tls,
+    pub tls: TlsMaterial,
 }
 
 /// How we prove who we are.
@@ -39,7 +39,7 @@ pub enum Credentials {
 
 /// What TLS needs to know.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Tls {
+pub struct TlsMaterial {
     /// The certificates (PEM) that a server's must descend from; `None`: those of the system.
     pub ca: Option<Vec<u8>>,
     /// Our own certificate, with those between it and its root, and its key (PEM).
@@ -50,11 +50,11 @@ pub struct Tls {
     pub insecure: bool,
 }
 
-impl fmt::Debug for Reach {
+impl fmt::Debug for ServerAccess {
     // Secrets must not reach a log by way of somebody's `{:?}`; a header may hold one, whatever the settings say.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<&str> = self.headers.iter().map(|(name, _)| name.as_str()).collect();
-        f.debug_struct("Reach")
+        f.debug_struct("ServerAccess")
             .field("credentials", &self.credentials)
             .field("headers", &names)
             .field("tls", &self.tls)
@@ -73,18 +73,18 @@ impl fmt::Debug for Credentials {
     }
 }
 
-impl fmt::Debug for Tls {
+impl fmt::Debug for TlsMaterial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (ca, own) = (self.ca.is_some(), self.own.is_some());
         write!(
             f,
-            "Tls {{ ca: {ca}, own: {own}, server_name: {:?}, insecure: {} }}",
+            "TlsMaterial {{ ca: {ca}, own: {own}, server_name: {:?}, insecure: {} }}",
             self.server_name, self.insecure
         )
     }
 }
 
-impl Reach {
+impl ServerAccess {
     /// What is wrong with it, in a sentence that repeats none of it.
     ///
     /// # Errors
@@ -103,7 +103,7 @@ impl Reach {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{Credentials, Reach, Tls};
+    use super::{Credentials, ServerAccess, TlsMaterial};
 
     #[test]
     fn secrets_do_not_show() {
@@ -119,14 +119,14 @@ mod tests {
                 value: secret(),
             },
         ] {
-            let tls = Tls {
+            let tls = TlsMaterial {
                 own: Some(b"s3cret".to_vec()),
                 ca: Some(b"s3cret".to_vec()),
-                ..Tls::default()
+                ..TlsMaterial::default()
             };
             let shown = format!(
                 "{:?}",
-                Reach {
+                ServerAccess {
                     credentials,
                     headers: vec![("X-A".to_owned(), secret())],
                     tls
@@ -141,36 +141,36 @@ mod tests {
 
     #[test]
     fn what_no_server_could_be_shown_is_told() {
-        let check = |reach: &Reach, expected: &str| {
+        let check = |reach: &ServerAccess, expected: &str| {
             let why = reach.check().unwrap_err();
             assert!(why.contains(expected) && !why.contains("s3cret"), "{why}");
         };
         let pem = |text: &str| Some(text.as_bytes().to_vec());
-        assert_eq!(Reach::default().check(), Ok(()));
+        assert_eq!(ServerAccess::default().check(), Ok(()));
         check(
-            &Reach {
+            &ServerAccess {
                 credentials: Credentials::Bearer("s3cret\u{1}".to_owned()),
-                ..Reach::default()
+                ..ServerAccess::default()
             },
             "no header can hold",
         );
         check(
-            &Reach {
-                tls: Tls {
+            &ServerAccess {
+                tls: TlsMaterial {
                     ca: pem("s3cret"),
-                    ..Tls::default()
+                    ..TlsMaterial::default()
                 },
-                ..Reach::default()
+                ..ServerAccess::default()
             },
             "holds no certificate",
         );
         check(
-            &Reach {
-                tls: Tls {
+            &ServerAccess {
+                tls: TlsMaterial {
                     own: pem("s3cret"),
-                    ..Tls::default()
+                    ..TlsMaterial::default()
                 },
-                ..Reach::default()
+                ..ServerAccess::default()
             },
             "`cert_file` and `key_file`",
         );

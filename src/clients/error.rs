@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::TimeDelta;
 
-use super::prometheus_response::Answer;
+use super::query_response::QueryResponse;
 use crate::model::backoff::backoff;
 
 /// The longest wait between two attempts, unless a server asks for more.
@@ -14,7 +14,7 @@ const HEARD: TimeDelta = TimeDelta::minutes(10);
 
 /// Why there is no answer, or not the whole of it. None of these says that nothing is wrong with what was asked about: it is unknown.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Fault {
+pub enum ClientError {
     /// Nobody answers: no connection, no trust, too slow, cut off in the middle, or a status of 500 and above. A later attempt may succeed.
     #[error("{0}")]
     Unreachable(String),
@@ -49,28 +49,15 @@ pub enum Fault {
         /// What it says.
         why: String,
         /// What did come, of a query.
-        rest: Option<Box<Answer>>,
+        rest: Option<Box<QueryResponse>>,
     },
 }
 
-impl Fault {
-    /// Whether asking the same again, later, may go better without anybody changing anything.
-    #[must_use]
-    pub fn may_pass(&self) -> bool {
-        match self {
-            Self::Unreachable(_)
-            | Self::Busy { .. }
-            | Self::Partial { .. }
-            | Self::Unreadable(_) => true,
-            Self::Refused { error_type, .. } => error_type == "execution",
-            Self::Unauthorized(_) => false,
-        }
-    }
-
+impl ClientError {
     /// How long to wait after `attempts` attempts (from 1) of asking `whom`: a second, doubled each time, at most a minute; longer where a
     /// server asks for it. Up to a quarter less, by `whom`, so that not all come back at once.
     #[must_use]
-    pub fn wait(&self, attempts: u32, whom: &str) -> TimeDelta {
+    pub fn retry_delay(&self, attempts: u32, whom: &str) -> TimeDelta {
         let asked = match self {
             Self::Busy {
                 retry_after: Some(asked),

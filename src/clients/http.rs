@@ -15,16 +15,16 @@ use reqwest::header::{
 use reqwest::{Certificate, Identity, Url, redirect};
 use tokio::time::Instant;
 
-use super::credentials::{Credentials, Reach};
-use super::error::Fault;
-use super::prometheus_response::Heard;
+use super::credentials::{Credentials, ServerAccess};
+use super::error::ClientError;
+use super::exchange_times::ExchangeTimes;
 use crate::model::time::Time;
 
 const MOST_REDIRECTS: usize = 5;
 
 /// Whether an answer that names another address is followed there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Redirects {
+pub(crate) enum RedirectPolicy {
     /// It is the answer: what was posted would be lost on the way.
     Stop,
     /// On the same server, and further only by who shows nothing that is not meant for others.
@@ -33,7 +33,7 @@ pub(crate) enum Redirects {
 
 /// Speaks to the servers of one entry of the settings.
 #[derive(Debug)]
-pub(crate) struct Http {
+pub(crate) struct HttpClient {
     client: reqwest::Client,
     /// Where certificates are in another name than the host's: a client for each host.
     renamed: BTreeMap<String, reqwest::Client>,
@@ -44,16 +44,16 @@ pub(crate) struct Http {
 
 /// What came, its body still packed.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub(crate) struct HttpResponse {
     /// What came before the body.
-    pub(crate) head: Head,
+    pub(crate) head: ResponseHead,
     gzip: bool,
     packed: Vec<u8>,
 }
 
 /// What comes before a body.
 #[derive(Debug)]
-pub(crate) struct Head {
+pub(crate) struct ResponseHead {
     /// The status of HTTP.
     pub(crate) status: u16,
     /// `Content-Type`.
@@ -63,15 +63,15 @@ pub(crate) struct Head {
     /// `Location`.
     pub(crate) location: Option<String>,
     /// When.
-    pub(crate) heard: Heard,
+    pub(crate) heard: ExchangeTimes,
 }
 
-impl Http {
+impl HttpClient {
     /// For these addresses. Their hosts matter only where `reach` gives the name in their certificates.
     pub(crate) fn new<'a>(
-        reach: &Reach,
+        reach: &ServerAccess,
         timeout: Duration,
-        redirects: Redirects,
+        redirects: RedirectPolicy,
         urls: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, String> {
         check(reach)?;
@@ -149,7 +149,7 @@ impl Http {
         &self,
         request: reqwest::RequestBuilder,
         limit: usize,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<HttpResponse, ClientError> {
         let sent = Instant::now();
         let mut response = request.send().await.map_err(|error| self.fault(error))?;
         let received = Instant::now();
@@ -171,7 +171,7 @@ impl Http {
             "" | "identity" => false,
             "gzip" | "x-gzip" => true,
             other => {
-                return Err(Fault::Unreadable(format!(
+                return Err(ClientError::Unreadable(format!(
                     "the answer is packed as {}, which nobody asked for",
                     shown(other)
                 )));
@@ -185,13 +185,13 @@ impl Http {
             packed.extend_from_slice(&chunk);
         }
         let status = response.status().as_u16();
-        let heard = Heard {
+        let heard = ExchangeTimes {
             sent,
             received,
             server_time,
         };
-        Ok(Reply {
-            head: Head {
+        Ok(HttpResponse {
+            head: ResponseHead {
                 status,
                 content_type,
                 retry_after,
@@ -203,9 +203,9 @@ impl Http {
         })
     }
 
-    fn fault(&self, error: reqwest::Error) -> Fault {
+    fn fault(&self, error: reqwest::Error) -> ClientError {
         if error.is_timeout() {
-            return Fault::Unreachable(format!(
+            return ClientError::Unreachable(format!(
                 "there is no whole answer within {}s",
                 self.timeout.as_secs_f64()
             ));
@@ -221,13 +221,13 @@ impl Http {
             }
             source = cause.source();
         }
-        Fault::Unreachable(why)
+        ClientError::Unreachable(why)
     }
 }
 
-impl Reply {
+impl HttpResponse {
     /// The body, unpacked, and no more than `limit` bytes of it. Takes its time: not for a thread that others wait for.
-    pub(crate) fn body(&mut self, limit: usize) -> Result<Vec<u8>, Fault> {
+    pub(crate) fn body(&mut self, limit: usize) -> Result<Vec<u8>, ClientError> {
         let packed = std::mem::take(&mut self.packed);
         if !self.gzip {
             return Ok(packed);
@@ -238,7 +238,7 @@ impl Reply {
             .take(most)
             .read_to_end(&mut body)
             .map_err(|error| {
-                Fault::Unreadable(format!("the answer cannot be unpacked: {error}"))
+                ClientError::Unreadable(format!("the answer cannot be unpacked: {error}"))
             })?;
         if body.len() > limit {
             Err(too_large(limit))
@@ -248,9 +248,9 @@ impl Reply {
     }
 }
 
-impl Head {
+impl ResponseHead {
     /// The fault of an answer that is none, going by its status alone; `said` is what its body says.
-    pub(crate) fn refusal(&self, error_type: &str, said: &str) -> Fault {
+    pub(crate) fn refusal(&self, error_type: &str, said: &str) -> ClientError {
         let (status, said) = (self.status, shown(said));
         let told = |what: &str| {
             if said.is_empty() {
@@ -260,12 +260,14 @@ impl Head {
             }
         };
         match status {
-            401 | 403 => Fault::Unauthorized(told("the server does not accept the credentials")),
-            429 | 503 => Fault::Busy {
+            401 | 403 => {
+                ClientError::Unauthorized(told("the server does not accept the credentials"))
+            }
+            429 | 503 => ClientError::Busy {
                 retry_after: self.retry_after,
                 why: told("the server cannot answer now"),
             },
-            500.. => Fault::Unreachable(told("the server failed")),
+            500.. => ClientError::Unreachable(told("the server failed")),
             300..=399 => {
                 let to = self
                     .location
@@ -276,13 +278,13 @@ impl Head {
                 let message = format!(
                     "the server sends us on to {to}; where that is right, write it in the settings"
                 );
-                Fault::Refused {
+                ClientError::Refused {
                     status,
                     error_type: String::new(),
                     message,
                 }
             }
-            _ => Fault::Refused {
+            _ => ClientError::Refused {
                 status,
                 error_type: error_type.to_owned(),
                 message: said,
@@ -292,7 +294,7 @@ impl Head {
 }
 
 /// What is wrong with `reach`; repeats none of it.
-pub(crate) fn check(reach: &Reach) -> Result<(), String> {
+pub(crate) fn check(reach: &ServerAccess) -> Result<(), String> {
     let held = |what: &str, value: &str| {
         HeaderValue::from_str(value)
             .map(drop)
@@ -310,7 +312,7 @@ pub(crate) fn check(reach: &Reach) -> Result<(), String> {
     Ok(())
 }
 
-fn default_headers(reach: &Reach) -> Result<HeaderMap, String> {
+fn default_headers(reach: &ServerAccess) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
     for (name, value) in &reach.headers {
         let key = HeaderName::from_bytes(name.as_bytes())
@@ -324,7 +326,7 @@ fn default_headers(reach: &Reach) -> Result<HeaderMap, String> {
     Ok(headers)
 }
 
-fn authorities(reach: &Reach) -> Result<Option<Vec<Certificate>>, String> {
+fn authorities(reach: &ServerAccess) -> Result<Option<Vec<Certificate>>, String> {
     let Some(pem) = &reach.tls.ca else {
         return Ok(None);
     };
@@ -334,7 +336,7 @@ fn authorities(reach: &Reach) -> Result<Option<Vec<Certificate>>, String> {
     }
 }
 
-fn identity(reach: &Reach) -> Result<Option<Identity>, String> {
+fn identity(reach: &ServerAccess) -> Result<Option<Identity>, String> {
     let own = reach
         .tls
         .own
@@ -345,15 +347,15 @@ fn identity(reach: &Reach) -> Result<Option<Identity>, String> {
 }
 
 fn build(
-    reach: &Reach,
-    redirects: Redirects,
+    reach: &ServerAccess,
+    redirects: RedirectPolicy,
     renamed: Option<&Url>,
 ) -> Result<reqwest::Client, String> {
     let mut headers = default_headers(reach)?;
     let bound = reach.is_private() || renamed.is_some();
     let policy = match redirects {
-        Redirects::Stop => redirect::Policy::none(),
-        Redirects::Follow => redirect::Policy::custom(move |attempt| {
+        RedirectPolicy::Stop => redirect::Policy::none(),
+        RedirectPolicy::Follow => redirect::Policy::custom(move |attempt| {
             let same = attempt
                 .previous()
                 .first()
@@ -424,8 +426,8 @@ impl Resolve for Fixed {
     }
 }
 
-fn too_large(limit: usize) -> Fault {
-    Fault::Unreadable(format!(
+fn too_large(limit: usize) -> ClientError {
+    ClientError::Unreadable(format!(
         "the answer is larger than {} MB; ask for less",
         limit / 1_000_000
     ))

@@ -7,11 +7,12 @@ use std::time::Duration;
 use reqwest::Url;
 use tokio::sync::Semaphore;
 
-use super::credentials::Reach;
-use super::error::Fault;
-use super::http::{Head, Http, Redirects, Reply};
+use super::credentials::ServerAccess;
+use super::error::ClientError;
+use super::http::{HttpClient, HttpResponse, RedirectPolicy, ResponseHead};
 use super::prometheus_response;
-use super::prometheus_response::{ActiveAlert, AlertRule, Answer, Series};
+use super::prometheus_response::AlertRule;
+use super::query_response::{QueryResponse, Series};
 use crate::config::metrics::PrometheusServer;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
@@ -25,8 +26,8 @@ const MOST_PIECES: usize = 100;
 
 /// One server. Cheap to share; changed settings make a new one.
 #[derive(Debug)]
-pub struct Client {
-    http: Http,
+pub struct PrometheusClient {
+    http: HttpClient,
     api: String,
     timeout: Duration,
     room: Semaphore,
@@ -37,14 +38,19 @@ pub struct Client {
 /// Names and values that go with a request.
 type Form = Vec<(&'static str, String)>;
 
-impl Client {
+impl PrometheusClient {
     /// A client for the server of these settings; `reach` is what its `door` names, read.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub fn new(settings: &PrometheusServer, reach: &Reach) -> Result<Self, String> {
+    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
+    pub fn new(settings: &PrometheusServer, reach: &ServerAccess) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
-        let http = Http::new(reach, timeout, Redirects::Stop, [settings.url.as_str()])?;
+        let http = HttpClient::new(
+            reach,
+            timeout,
+            RedirectPolicy::Stop,
+            [settings.url.as_str()],
+        )?;
         let (api, room) = (
             format!("{}/api/v1/", settings.url),
             Semaphore::new(settings.concurrency),
@@ -61,8 +67,8 @@ impl Client {
     /// The value of `expr` at an instant (cut to milliseconds).
     ///
     /// # Errors
-    /// See [`Fault`]. That an answer is not whole is one, because what is absent in it may exist.
-    pub async fn query(&self, expr: &str, at: Time) -> Result<Answer, Fault> {
+    /// See [`ClientError`]. That an answer is not whole is one, because what is absent in it may exist.
+    pub async fn query(&self, expr: &str, at: Time) -> Result<QueryResponse, ClientError> {
         let form = [
             ("query", expr.to_owned()),
             ("time", seconds(at.timestamp_millis())),
@@ -75,14 +81,14 @@ impl Client {
     /// The values of `expr` at `from` and every `step` after it until `to`, both included (all cut to milliseconds).
     ///
     /// # Errors
-    /// As [`Client::query`].
+    /// As [`PrometheusClient::query`].
     pub async fn query_range(
         &self,
         expr: &str,
         from: Time,
         to: Time,
         step: Duration,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<QueryResponse, ClientError> {
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
         let mut whole: Option<Joined> = None;
         for (from, to) in pieces(from.timestamp_millis(), to.timestamp_millis(), step)? {
@@ -99,7 +105,7 @@ impl Client {
                 .collect();
             let (answer, why) = match self.post("query_range", form).await {
                 Ok(answer) => (answer, None),
-                Err(Fault::Partial {
+                Err(ClientError::Partial {
                     why,
                     rest: Some(rest),
                 }) => (*rest, Some(why)),
@@ -117,13 +123,17 @@ impl Client {
     /// sample exactly at the far end of the range is among them, since 3.0 it is not.
     ///
     /// # Errors
-    /// As [`Client::query`]; [`Fault::Refused`] when `selector` has no range.
-    pub async fn raw(&self, selector: &str, at: Time) -> Result<Answer, Fault> {
+    /// As [`PrometheusClient::query`]; [`ClientError::Refused`] when `selector` has no range.
+    pub async fn raw_samples(
+        &self,
+        selector: &str,
+        at: Time,
+    ) -> Result<QueryResponse, ClientError> {
         // Anything else is evaluated at `at`, and its points have that time and not their own.
         if !selector.trim_end().ends_with(']') {
             let message =
                 "samples themselves are those of a selector with a range, as up[5m]".to_owned();
-            return Err(Fault::Refused {
+            return Err(ClientError::Refused {
                 status: 400,
                 error_type: "bad_data".to_owned(),
                 message,
@@ -135,28 +145,19 @@ impl Client {
     /// Its rules that make alerts.
     ///
     /// # Errors
-    /// As [`Client::query`].
-    pub async fn rules(&self) -> Result<Vec<AlertRule>, Fault> {
+    /// As [`PrometheusClient::query`].
+    pub async fn rules(&self) -> Result<Vec<AlertRule>, ClientError> {
         let reply = self
             .send("rules", &[("type", "alert".to_owned())], false)
             .await?;
         read(reply, prometheus_response::rules).await
     }
 
-    /// Its alerts that are pending or fire.
-    ///
-    /// # Errors
-    /// As [`Client::query`].
-    pub async fn alerts(&self) -> Result<Vec<ActiveAlert>, Fault> {
-        let reply = self.send("alerts", &[], false).await?;
-        read(reply, prometheus_response::alerts).await
-    }
-
     /// The labels that it adds to the alerts it sends: `external_labels` of its settings.
     ///
     /// # Errors
-    /// As [`Client::query`]; [`Fault::Refused`] from servers that do not show their settings.
-    pub async fn external_labels(&self) -> Result<Labels, Fault> {
+    /// As [`PrometheusClient::query`]; [`ClientError::Refused`] from servers that do not show their settings.
+    pub async fn external_labels(&self) -> Result<Labels, ClientError> {
         let reply = self.send("status/config", &[], false).await?;
         read(reply, prometheus_response::external_labels).await
     }
@@ -164,8 +165,13 @@ impl Client {
     /// The names of the series that `selector` finds between two instants, or of more: servers may tell of whole blocks of time.
     ///
     /// # Errors
-    /// As [`Client::query`].
-    pub async fn names(&self, selector: &str, from: Time, to: Time) -> Result<Vec<String>, Fault> {
+    /// As [`PrometheusClient::query`].
+    pub async fn metric_names(
+        &self,
+        selector: &str,
+        from: Time,
+        to: Time,
+    ) -> Result<Vec<String>, ClientError> {
         let times = [
             ("start", seconds(from.timestamp_millis())),
             ("end", seconds(to.timestamp_millis())),
@@ -183,7 +189,7 @@ impl Client {
         ("timeout", format!("{}ms", self.timeout.as_millis()))
     }
 
-    async fn post(&self, path: &str, form: Form) -> Result<Answer, Fault> {
+    async fn post(&self, path: &str, form: Form) -> Result<QueryResponse, ClientError> {
         if !self.only_get.load(Relaxed) {
             // A query may be longer than what fits into an address.
             let reply = self.send(path, &form, true).await?;
@@ -203,16 +209,17 @@ impl Client {
         path: &str,
         form: &[(&'static str, String)],
         post: bool,
-    ) -> Result<Reply, Fault> {
+    ) -> Result<HttpResponse, ClientError> {
         let address = format!("{}{path}", self.api);
-        let mut url = Url::parse(&address)
-            .map_err(|error| Fault::Unreachable(format!("the address cannot be used: {error}")))?;
+        let mut url = Url::parse(&address).map_err(|error| {
+            ClientError::Unreachable(format!("the address cannot be used: {error}"))
+        })?;
         // Nobody closes it.
         let _permit = self
             .room
             .acquire()
             .await
-            .map_err(|error| Fault::Unreachable(error.to_string()))?;
+            .map_err(|error| ClientError::Unreachable(error.to_string()))?;
         let request = if post {
             self.http.post(url).form(form)
         } else {
@@ -229,15 +236,15 @@ impl Client {
 
 /// Unpacks and reads an answer where nobody waits for the thread.
 async fn read<T: Send + 'static>(
-    mut reply: Reply,
-    read: fn(&Head, &[u8]) -> Result<T, Fault>,
-) -> Result<T, Fault> {
+    mut reply: HttpResponse,
+    read: fn(&ResponseHead, &[u8]) -> Result<T, ClientError>,
+) -> Result<T, ClientError> {
     let reading = tokio::task::spawn_blocking(move || {
         let body = reply.body(LARGEST)?;
         read(&reply.head, &body)
     });
     reading.await.unwrap_or_else(|error| {
-        Err(Fault::Unreadable(format!(
+        Err(ClientError::Unreadable(format!(
             "reading the answer failed: {error}"
         )))
     })
@@ -264,7 +271,7 @@ fn seconds(millis: i64) -> String {
 
 /// The range in pieces of so many points that the server gives them, each one step after the one before, so that the points are those of
 /// the whole. Milliseconds.
-fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, Fault> {
+fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, ClientError> {
     let mut pieces = Vec::new();
     let mut at = from;
     loop {
@@ -285,11 +292,11 @@ fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, Fault> {
     }
 }
 
-fn too_many_points() -> Fault {
+fn too_many_points() -> ClientError {
     let message =
         "the range has more than a million points; ask for a longer step or a shorter range"
             .to_owned();
-    Fault::Refused {
+    ClientError::Refused {
         status: 400,
         error_type: "bad_data".to_owned(),
         message,
@@ -298,13 +305,13 @@ fn too_many_points() -> Fault {
 
 /// Answers of one query one after another in time, as one.
 struct Joined {
-    answer: Answer,
+    answer: QueryResponse,
     places: HashMap<Labels, usize>,
     why: Vec<String>,
 }
 
 impl Joined {
-    fn new(answer: Answer, why: Option<String>) -> Self {
+    fn new(answer: QueryResponse, why: Option<String>) -> Self {
         let places = answer
             .series
             .iter()
@@ -318,7 +325,7 @@ impl Joined {
         }
     }
 
-    fn add(&mut self, next: Answer, why: Option<String>) {
+    fn add(&mut self, next: QueryResponse, why: Option<String>) {
         for Series { labels, points } in next.series {
             if let Some(series) = self
                 .places
@@ -341,11 +348,11 @@ impl Joined {
         self.why.extend(why.filter(|why| !self.why.contains(why)));
     }
 
-    fn done(self) -> Result<Answer, Fault> {
+    fn done(self) -> Result<QueryResponse, ClientError> {
         if self.why.is_empty() {
             return Ok(self.answer);
         }
-        Err(Fault::Partial {
+        Err(ClientError::Partial {
             why: self.why.join("; "),
             rest: Some(Box::new(self.answer)),
         })

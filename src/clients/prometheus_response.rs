@@ -1,52 +1,19 @@
-//! What a Prometheus-compatible server answers (<https://prometheus.io/docs/prometheus/latest/querying/api/>): bytes to [`Answer`], alerts
+//! What a Prometheus-compatible server answers (<https://prometheus.io/docs/prometheus/latest/querying/api/>): bytes to [`QueryResponse`], alerts
 //! and rules.
 
 use std::borrow::Cow;
 use std::time::Duration;
 
-use chrono::{DateTime, Datelike, Utc};
+use chrono::DateTime;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
-use tokio::time::Instant;
 
-use super::error::Fault;
-use super::http::{Head, shown};
+use super::error::ClientError;
+use super::http::{ResponseHead, shown};
+use super::query_response::{QueryResponse, Series};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-
-/// What a query gave.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer {
-    /// The series; a scalar is one without labels. A series that is absent has no value then: the answer is whole.
-    pub series: Vec<Series>,
-    /// What the server remarks on the query: `PromQL warning: …`, and what was left out here.
-    pub warnings: Vec<String>,
-    /// Samples that are native histograms. They are left out, and so are series that hold nothing else.
-    pub histograms: usize,
-    /// When it was asked and answered; of a query in pieces, the last.
-    pub heard: Heard,
-}
-
-/// One series.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Series {
-    /// Its labels, with `__name__` where it has a name.
-    pub labels: Labels,
-    /// Its values, in the order of time. Not-a-numbers and infinities are values.
-    pub points: Vec<(Time, f64)>,
-}
-
-/// When an answer came, by our clock and by the server's, so that a caller can tell how far these are apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heard {
-    /// When the request went out.
-    pub sent: Instant,
-    /// When the head of the answer was there.
-    pub received: Instant,
-    /// The server's clock in between, cut to whole seconds: the header `Date`.
-    pub server_time: Option<Time>,
-}
 
 /// A rule that makes alerts, as `/api/v1/rules` lists it.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,28 +34,6 @@ pub struct AlertRule {
     pub labels: Labels,
     /// From one evaluation to the next.
     pub interval: Duration,
-}
-
-/// An alert, as `/api/v1/alerts` lists it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ActiveAlert {
-    /// Its labels, `alertname` among them; without those that the server adds only when it sends alerts.
-    pub labels: Labels,
-    /// Whether it fires.
-    pub state: AlertState,
-    /// The evaluation that found it first.
-    pub active_at: Time,
-    /// The evaluation that found it no longer, while it fires on only because of `keep_firing_for`.
-    pub keep_firing_since: Option<Time>,
-}
-
-/// How far an alert is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AlertState {
-    /// It is active for less than its rule's `for`.
-    Pending,
-    /// It fires.
-    Firing,
 }
 
 /// The `data` of `/api/v1/status/config`.
@@ -184,22 +129,8 @@ struct RawRule {
     labels: Option<Labels>,
 }
 
-#[derive(Deserialize)]
-struct RawAlerts {
-    alerts: Vec<RawAlert>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawAlert {
-    labels: Labels,
-    state: String,
-    active_at: DateTime<Utc>,
-    keep_firing_since: Option<DateTime<Utc>>,
-}
-
 /// What a query gave.
-pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
+pub(crate) fn query(head: &ResponseHead, body: &[u8]) -> Result<QueryResponse, ClientError> {
     let Data {
         data,
         mut warnings,
@@ -220,14 +151,14 @@ pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
         }],
         "string" => {
             let message = "the query gives a text, which is no value".to_owned();
-            return Err(Fault::Refused {
+            return Err(ClientError::Refused {
                 status: head.status,
                 error_type: "bad_data".to_owned(),
                 message,
             });
         }
         other => {
-            return Err(Fault::Unreadable(format!(
+            return Err(ClientError::Unreadable(format!(
                 "the answer is of an unknown type, {}",
                 shown(other)
             )));
@@ -261,7 +192,7 @@ pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
             "left out: {histograms} samples that are native histograms"
         ));
     }
-    let answer = Answer {
+    let answer = QueryResponse {
         series,
         warnings,
         histograms,
@@ -269,7 +200,7 @@ pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
     };
     match missing {
         None => Ok(answer),
-        Some(why) => Err(Fault::Partial {
+        Some(why) => Err(ClientError::Partial {
             why,
             rest: Some(Box::new(answer)),
         }),
@@ -277,7 +208,7 @@ pub(crate) fn query(head: &Head, body: &[u8]) -> Result<Answer, Fault> {
 }
 
 /// The rules that make alerts; others are left out.
-pub(crate) fn rules(head: &Head, body: &[u8]) -> Result<Vec<AlertRule>, Fault> {
+pub(crate) fn rules(head: &ResponseHead, body: &[u8]) -> Result<Vec<AlertRule>, ClientError> {
     let RawGroups { groups } = whole(head, body)?;
     let mut rules = Vec::new();
     for group in groups {
@@ -303,10 +234,10 @@ pub(crate) fn rules(head: &Head, body: &[u8]) -> Result<Vec<AlertRule>, Fault> {
 }
 
 /// The labels that it adds to whatever it sends, by its settings.
-pub(crate) fn external_labels(head: &Head, body: &[u8]) -> Result<Labels, Fault> {
+pub(crate) fn external_labels(head: &ResponseHead, body: &[u8]) -> Result<Labels, ClientError> {
     let RawSettings { yaml } = whole(head, body)?;
     let settings: Settings = serde_saphyr::from_str(&yaml).map_err(|error| {
-        Fault::Unreadable(format!("the settings it shows cannot be read: {error}"))
+        ClientError::Unreadable(format!("the settings it shows cannot be read: {error}"))
     })?;
     Ok(settings
         .global
@@ -315,53 +246,21 @@ pub(crate) fn external_labels(head: &Head, body: &[u8]) -> Result<Labels, Fault>
         .unwrap_or_default())
 }
 
-/// The alerts that are pending or fire.
-pub(crate) fn alerts(head: &Head, body: &[u8]) -> Result<Vec<ActiveAlert>, Fault> {
-    let RawAlerts { alerts } = whole(head, body)?;
-    let mut active = Vec::new();
-    for RawAlert {
-        labels,
-        state,
-        active_at,
-        keep_firing_since,
-    } in alerts
-    {
-        let state = match state.as_str() {
-            "pending" => AlertState::Pending,
-            "firing" => AlertState::Firing,
-            // VictoriaMetrics lists what is over for a while.
-            "inactive" => continue,
-            other => {
-                return Err(Fault::Unreadable(format!(
-                    "an alert is in an unknown state, {}",
-                    shown(other)
-                )));
-            }
-        };
-        // Go's zero time stands for none.
-        let keep_firing_since = keep_firing_since.filter(|since| since.year() > 1);
-        active.push(ActiveAlert {
-            labels,
-            state,
-            active_at,
-            keep_firing_since,
-        });
-    }
-    Ok(active)
-}
-
 /// The values of a label.
-pub(crate) fn names(head: &Head, body: &[u8]) -> Result<Vec<String>, Fault> {
+pub(crate) fn names(head: &ResponseHead, body: &[u8]) -> Result<Vec<String>, ClientError> {
     whole(head, body)
 }
 
 /// The `data` of what is a list of all there is, or nothing: without a part of it nobody can tell what is over.
-fn whole<T: DeserializeOwned>(head: &Head, body: &[u8]) -> Result<T, Fault> {
+fn whole<T: DeserializeOwned>(head: &ResponseHead, body: &[u8]) -> Result<T, ClientError> {
     let Data { data, missing, .. } = data(head, body)?;
-    missing.map_or_else(|| part(data), |why| Err(Fault::Partial { why, rest: None }))
+    missing.map_or_else(
+        || part(data),
+        |why| Err(ClientError::Partial { why, rest: None }),
+    )
 }
 
-fn data<'a>(head: &Head, body: &'a [u8]) -> Result<Data<'a>, Fault> {
+fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError> {
     let fine = (200..300).contains(&head.status);
     let envelope = match serde_json::from_slice::<Envelope<'a>>(body) {
         Ok(envelope) => envelope,
@@ -372,7 +271,7 @@ fn data<'a>(head: &Head, body: &'a [u8]) -> Result<Data<'a>, Fault> {
             } else {
                 format!("it begins with {text:?}")
             };
-            return Err(Fault::Unreadable(format!(
+            return Err(ClientError::Unreadable(format!(
                 "this is no answer of Prometheus's API; {why}"
             )));
         }
@@ -439,17 +338,17 @@ fn data<'a>(head: &Head, body: &'a [u8]) -> Result<Data<'a>, Fault> {
     })
 }
 
-fn part<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, Fault> {
+fn part<'a, T: Deserialize<'a>>(data: &'a RawValue) -> Result<T, ClientError> {
     serde_json::from_str(data.get()).map_err(|error| {
-        Fault::Unreadable(format!("the answer is not as the API gives it: {error}"))
+        ClientError::Unreadable(format!("the answer is not as the API gives it: {error}"))
     })
 }
 
-fn empty() -> Fault {
-    Fault::Unreadable("the answer says that it is a success, and holds nothing".to_owned())
+fn empty() -> ClientError {
+    ClientError::Unreadable("the answer says that it is a success, and holds nothing".to_owned())
 }
 
-fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), Fault> {
+fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), ClientError> {
     // Prometheus keeps milliseconds, and a float has the digits for them for longer than anybody measures.
     #[expect(
         clippy::cast_possible_truncation,
@@ -457,17 +356,17 @@ fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), Fault> {
     )]
     let millis = (seconds * 1000.0).round() as i64;
     let at = DateTime::from_timestamp_millis(millis)
-        .ok_or_else(|| Fault::Unreadable(format!("{seconds} is no time")))?;
+        .ok_or_else(|| ClientError::Unreadable(format!("{seconds} is no time")))?;
     // Go writes NaN, +Inf, -Inf and 1e-06, and Rust reads them.
     let value = value
         .parse()
-        .map_err(|_| Fault::Unreadable(format!("{:?} is no value", shown(value))))?;
+        .map_err(|_| ClientError::Unreadable(format!("{:?} is no value", shown(value))))?;
     Ok((at, value))
 }
 
-fn length(seconds: f64) -> Result<Duration, Fault> {
+fn length(seconds: f64) -> Result<Duration, ClientError> {
     Duration::try_from_secs_f64(seconds)
-        .map_err(|_| Fault::Unreadable(format!("{seconds} is no length of time")))
+        .map_err(|_| ClientError::Unreadable(format!("{seconds} is no length of time")))
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 
-use crate::deliver::Performed;
+use crate::deliver::outcome::DeliveryOutcome;
 use crate::model::time::Time;
 
 /// SNS waits fifteen seconds for us, and we answer after this.
@@ -26,19 +26,19 @@ const NOT_AGAIN: TimeDelta = TimeDelta::seconds(30);
 
 /// What is known of certificates, and a way to ask for more.
 #[derive(Debug)]
-pub(crate) struct Sns {
+pub(crate) struct SnsClient {
     client: OnceLock<Result<reqwest::Client, String>>,
-    known: Mutex<BTreeMap<String, Known>>,
+    known: Mutex<BTreeMap<String, CachedCertificate>>,
     fetching: Semaphore,
 }
 
 #[derive(Debug, Clone)]
-enum Known {
+enum CachedCertificate {
     Certificate(Arc<[u8]>),
     Failed { until: Time, why: String },
 }
 
-impl Default for Sns {
+impl Default for SnsClient {
     fn default() -> Self {
         Self {
             client: OnceLock::new(),
@@ -48,15 +48,15 @@ impl Default for Sns {
     }
 }
 
-impl Sns {
+impl SnsClient {
     /// The certificate at a checked address, in PEM.
     ///
     /// # Errors
     /// Why it cannot be had now.
     pub(crate) async fn certificate(&self, url: &str, now: Time) -> Result<Arc<[u8]>, String> {
         match self.known(url) {
-            Some(Known::Certificate(pem)) => return Ok(pem),
-            Some(Known::Failed { until, why }) if now < until => return Err(why),
+            Some(CachedCertificate::Certificate(pem)) => return Ok(pem),
+            Some(CachedCertificate::Failed { until, why }) if now < until => return Err(why),
             _ => {}
         }
         let Ok(_permit) = self.fetching.try_acquire() else {
@@ -69,13 +69,13 @@ impl Sns {
         match fetched {
             Ok(pem) => {
                 let pem: Arc<[u8]> = pem.into();
-                self.keep(url, &pem);
+                self.cache(url, &pem);
                 Ok(pem)
             }
             Err(why) => {
                 self.note(
                     url,
-                    Known::Failed {
+                    CachedCertificate::Failed {
                         until: now + NOT_AGAIN,
                         why: why.clone(),
                     },
@@ -86,25 +86,25 @@ impl Sns {
     }
 
     /// Keeps the certificate of an address: it never changes under the same name.
-    pub(crate) fn keep(&self, url: &str, pem: &Arc<[u8]>) {
-        self.note(url, Known::Certificate(Arc::clone(pem)));
+    pub(crate) fn cache(&self, url: &str, pem: &Arc<[u8]>) {
+        self.note(url, CachedCertificate::Certificate(Arc::clone(pem)));
     }
 
     /// Visits a checked address that confirms a subscription. To do it again is harmless.
-    pub(crate) async fn confirm(&self, url: &str) -> Performed {
+    pub(crate) async fn confirm(&self, url: &str) -> DeliveryOutcome {
         match self.get(url).await {
-            Ok((200..=299, _)) => Performed::Delivered,
+            Ok((200..=299, _)) => DeliveryOutcome::Delivered,
             Ok((status @ (408 | 429 | 500..), _)) => {
-                Performed::Retry(format!("Amazon SNS answers with status {status}"))
+                DeliveryOutcome::Retry(format!("Amazon SNS answers with status {status}"))
             }
-            Ok((status, _)) => Performed::Refused(format!(
+            Ok((status, _)) => DeliveryOutcome::Refused(format!(
                 "Amazon SNS answers with status {status}; have the confirmation sent again, in the list of subscriptions"
             )),
-            Err(why) => Performed::Retry(why),
+            Err(why) => DeliveryOutcome::Retry(why),
         }
     }
 
-    fn known(&self, url: &str) -> Option<Known> {
+    fn known(&self, url: &str) -> Option<CachedCertificate> {
         self.known
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -112,13 +112,13 @@ impl Sns {
             .cloned()
     }
 
-    fn note(&self, url: &str, what: Known) {
+    fn note(&self, url: &str, what: CachedCertificate) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if known.len() >= KEPT && !known.contains_key(url) {
             // Those that are in use are fetched again.
             let failed = known
                 .iter()
-                .find(|(_, known)| matches!(known, Known::Failed { .. }))
+                .find(|(_, known)| matches!(known, CachedCertificate::Failed { .. }))
                 .map(|(url, _)| url.clone());
             match failed {
                 Some(failed) => drop(known.remove(&failed)),

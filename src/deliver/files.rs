@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
-use super::Performed;
+use super::outcome::DeliveryOutcome;
 
 /// The longest name written: file systems take 255 bytes, and the temporary name needs a few.
 const LONGEST_NAME: usize = 240;
@@ -12,14 +12,19 @@ const LONGEST_NAME: usize = 240;
 /// Brings the file to `text`; makes the directory if there is none. A file that already reads so is not touched.
 /// A name with parts of a path in it is refused.
 #[must_use]
-pub(crate) fn write(directory: &Path, file: &str, text: &str) -> Performed {
+pub(crate) fn write(directory: &Path, file: &str, text: &str) -> DeliveryOutcome {
     put(directory, file, text, None)
 }
 
 /// As [`write`], but only while the file still reads as `seen` (`None`: is not there), so that what a person saved since it
-/// was read is not lost. Otherwise [`Performed::Retry`]: read it again.
+/// was read is not lost. Otherwise [`DeliveryOutcome::Retry`]: read it again.
 #[must_use]
-pub(crate) fn replace(directory: &Path, file: &str, seen: Option<&str>, text: &str) -> Performed {
+pub(crate) fn replace(
+    directory: &Path,
+    file: &str,
+    seen: Option<&str>,
+    text: &str,
+) -> DeliveryOutcome {
     put(directory, file, text, Some(seen))
 }
 
@@ -45,17 +50,17 @@ pub(crate) fn read(directory: &Path, file: &str) -> io::Result<Option<String>> {
     }
 }
 
-fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> Performed {
+fn put(directory: &Path, file: &str, text: &str, seen: Option<Option<&str>>) -> DeliveryOutcome {
     if let Some(fault) = misnamed(file) {
-        return Performed::Refused(fault);
+        return DeliveryOutcome::Refused(fault);
     }
     match try_put(directory, file, text, seen) {
-        Ok(true) => Performed::Delivered,
-        Ok(false) => Performed::Retry(format!(
+        Ok(true) => DeliveryOutcome::Delivered,
+        Ok(false) => DeliveryOutcome::Retry(format!(
             "{} was edited in the same moment; it is read again",
             directory.join(file).display()
         )),
-        Err(error) => Performed::Retry(advice(directory, file, &error)),
+        Err(error) => DeliveryOutcome::Retry(advice(directory, file, &error)),
     }
 }
 
@@ -188,8 +193,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join("a/b");
         assert_eq!(read(&directory, "x.md").unwrap(), None);
-        assert_eq!(write(&directory, "x.md", "one ü\n"), Performed::Delivered);
-        assert_eq!(write(&directory, "x.md", "two\n"), Performed::Delivered);
+        assert_eq!(
+            write(&directory, "x.md", "one ü\n"),
+            DeliveryOutcome::Delivered
+        );
+        assert_eq!(
+            write(&directory, "x.md", "two\n"),
+            DeliveryOutcome::Delivered
+        );
         assert_eq!(read(&directory, "x.md").unwrap().as_deref(), Some("two\n"));
         assert_eq!(names(&directory), ["x.md"]);
     }
@@ -200,12 +211,21 @@ mod tests {
         use std::os::unix::fs::{MetadataExt, PermissionsExt};
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("x.md");
-        assert_eq!(write(home.path(), "x.md", "one"), Performed::Delivered);
+        assert_eq!(
+            write(home.path(), "x.md", "one"),
+            DeliveryOutcome::Delivered
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o664)).unwrap();
         let before = fs::metadata(&path).unwrap().ino();
-        assert_eq!(write(home.path(), "x.md", "one"), Performed::Delivered);
+        assert_eq!(
+            write(home.path(), "x.md", "one"),
+            DeliveryOutcome::Delivered
+        );
         assert_eq!(fs::metadata(&path).unwrap().ino(), before);
-        assert_eq!(write(home.path(), "x.md", "two"), Performed::Delivered);
+        assert_eq!(
+            write(home.path(), "x.md", "two"),
+            DeliveryOutcome::Delivered
+        );
         let after = fs::metadata(&path).unwrap();
         assert_ne!(after.ino(), before);
         assert_eq!(after.mode() & 0o777, 0o664);
@@ -227,7 +247,7 @@ mod tests {
             &"x".repeat(300),
         ] {
             assert!(
-                matches!(write(&inner, file, "text"), Performed::Refused(_)),
+                matches!(write(&inner, file, "text"), DeliveryOutcome::Refused(_)),
                 "{file:?}"
             );
             assert_eq!(
@@ -243,7 +263,7 @@ mod tests {
     fn says_what_to_do_when_the_directory_is_a_file() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("drafts"), "").unwrap();
-        let Performed::Retry(why) = write(&home.path().join("drafts"), "x.md", "text") else {
+        let DeliveryOutcome::Retry(why) = write(&home.path().join("drafts"), "x.md", "text") else {
             panic!("not a retry")
         };
         assert!(
@@ -263,7 +283,7 @@ mod tests {
     fn a_directory_in_the_way_leaves_no_temporary_file() {
         let home = tempfile::tempdir().unwrap();
         fs::create_dir(home.path().join("x.md")).unwrap();
-        let Performed::Retry(why) = write(home.path(), "x.md", "text") else {
+        let DeliveryOutcome::Retry(why) = write(home.path(), "x.md", "text") else {
             panic!("not a retry")
         };
         assert!(why.contains("a directory of that name"), "{why}");
@@ -274,7 +294,10 @@ mod tests {
     fn what_a_crash_left_is_cleared_away() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join(".x.md.tmp"), "half").unwrap();
-        assert_eq!(write(home.path(), "x.md", "whole"), Performed::Delivered);
+        assert_eq!(
+            write(home.path(), "x.md", "whole"),
+            DeliveryOutcome::Delivered
+        );
         assert_eq!(names(home.path()), ["x.md"]);
         assert_eq!(read(home.path(), "x.md").unwrap().as_deref(), Some("whole"));
     }
@@ -294,21 +317,21 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         assert_eq!(
             replace(home.path(), "x.md", None, "one"),
-            Performed::Delivered
+            DeliveryOutcome::Delivered
         );
         fs::write(home.path().join("x.md"), "edited").unwrap();
         assert!(matches!(
             replace(home.path(), "x.md", Some("one"), "two"),
-            Performed::Retry(_)
+            DeliveryOutcome::Retry(_)
         ));
         assert!(matches!(
             replace(home.path(), "x.md", None, "two"),
-            Performed::Retry(_)
+            DeliveryOutcome::Retry(_)
         ));
         assert_eq!(names(home.path()), ["x.md"]);
         assert_eq!(
             replace(home.path(), "x.md", Some("edited"), "merged"),
-            Performed::Delivered
+            DeliveryOutcome::Delivered
         );
         assert_eq!(
             read(home.path(), "x.md").unwrap().as_deref(),

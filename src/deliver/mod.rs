@@ -2,6 +2,7 @@
 //! so each must be harmless when repeated. And asks the outside what has to be known of it.
 
 pub(crate) mod files;
+pub(crate) mod outcome;
 
 use chrono::Duration;
 
@@ -9,17 +10,6 @@ use crate::model;
 
 /// The longest wait between two attempts.
 const LONGEST: Duration = Duration::minutes(10);
-
-/// What became of an attempt.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Performed {
-    /// It is done, now or before.
-    Delivered,
-    /// Not done, but a later attempt may succeed; what is in the way and what to do, in a sentence.
-    Retry(String),
-    /// Not done, and no later attempt will; why, in a sentence.
-    Refused(String),
-}
 
 /// How long to wait after `attempts` attempts (from 1): a second, doubled each time, at most ten minutes. Up to a quarter
 /// less, by the key, so that deliveries held up together do not all come back at once.

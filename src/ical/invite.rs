@@ -14,7 +14,7 @@ const LINE: usize = 75;
 /// The method under which a meeting is told to those it concerns: `REQUEST`, `CANCEL` once called off, `PUBLISH` when
 /// nobody is asked to answer. `None` without an organizer, whom each of these requires (RFC 5546 §3.2).
 #[must_use]
-pub(crate) fn method(meeting: &Meeting) -> Option<&'static str> {
+pub(crate) fn itip_method(meeting: &Meeting) -> Option<&'static str> {
     mailto(&meeting.organizer)?;
     Some(match (meeting.cancelled, attendees(meeting).is_empty()) {
         (true, _) => "CANCEL",
@@ -29,7 +29,7 @@ pub(crate) fn method(meeting: &Meeting) -> Option<&'static str> {
 /// resources must not carry METHOD (RFC 4791 §4.1). With `PUBLISH` no attendee is written (RFC 5546 §3.2.1).
 /// TRANSP is left out: opaque is the default, and a server was seen to write it twice.
 #[must_use]
-pub(crate) fn invite(meeting: &Meeting, method: Option<&str>) -> String {
+pub(crate) fn render_invite(meeting: &Meeting, method: Option<&str>) -> String {
     let mut out = String::with_capacity(1024);
     line(&mut out, "BEGIN:VCALENDAR");
     line(&mut out, "VERSION:2.0");
@@ -236,7 +236,7 @@ fn line(out: &mut String, content: &str) {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{invite, method};
+    use super::{itip_method, render_invite};
     use crate::model::id::PostmortemId;
     use crate::model::meeting::{Attendee, Meeting};
     use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn a_request_says_all_that_a_client_needs() {
-        let text = invite(&meeting(), Some("REQUEST"));
+        let text = render_invite(&meeting(), Some("REQUEST"));
         insta::assert_snapshot!(lines(&text).join("\n"), @r"
         BEGIN:VCALENDAR
         VERSION:2.0
@@ -316,21 +316,21 @@ mod tests {
 
     #[test]
     fn a_server_gets_no_method_and_a_cancelled_meeting_says_so() {
-        assert!(!invite(&meeting(), None).contains("METHOD"));
+        assert!(!render_invite(&meeting(), None).contains("METHOD"));
         let cancelled = Meeting {
             cancelled: true,
             sequence: 3,
             ..meeting()
         };
-        assert_eq!(method(&cancelled), Some("CANCEL"));
-        let text = invite(&cancelled, method(&cancelled));
+        assert_eq!(itip_method(&cancelled), Some("CANCEL"));
+        let text = render_invite(&cancelled, itip_method(&cancelled));
         assert!(
             text.contains("METHOD:CANCEL\r\n")
                 && text.contains("STATUS:CANCELLED\r\n")
                 && text.contains("SEQUENCE:3\r\n")
         );
         // One person taken off the list is told by CANCEL while the meeting stands.
-        assert!(invite(&meeting(), Some("CANCEL")).contains("STATUS:CANCELLED\r\n"));
+        assert!(render_invite(&meeting(), Some("CANCEL")).contains("STATUS:CANCELLED\r\n"));
     }
 
     #[test]
@@ -339,12 +339,12 @@ mod tests {
             attendees: vec![],
             ..meeting()
         };
-        assert_eq!(method(&alone), Some("PUBLISH"));
-        assert!(!invite(&alone, None).contains("ORGANIZER"));
-        assert!(invite(&alone, Some("PUBLISH")).contains("ORGANIZER"));
-        assert!(!invite(&meeting(), Some("PUBLISH")).contains("ATTENDEE"));
+        assert_eq!(itip_method(&alone), Some("PUBLISH"));
+        assert!(!render_invite(&alone, None).contains("ORGANIZER"));
+        assert!(render_invite(&alone, Some("PUBLISH")).contains("ORGANIZER"));
+        assert!(!render_invite(&meeting(), Some("PUBLISH")).contains("ATTENDEE"));
         assert_eq!(
-            method(&Meeting {
+            itip_method(&Meeting {
                 organizer: String::new(),
                 ..meeting()
             }),
@@ -365,7 +365,7 @@ mod tests {
                 attendees: vec![attendee(name, "ada@example.com")],
                 ..meeting()
             };
-            let lines = lines(&invite(&meeting, Some("REQUEST")));
+            let lines = lines(&render_invite(&meeting, Some("REQUEST")));
             let attendees: Vec<_> = lines
                 .iter()
                 .filter(|line| line.starts_with("ATTENDEE"))
@@ -382,7 +382,7 @@ mod tests {
             url: "https://x/\r\nATTENDEE:mailto:evil@x".into(),
             ..meeting()
         };
-        let lines = lines(&invite(&summary, Some("REQUEST\r\nATTENDEE:x")));
+        let lines = lines(&render_invite(&summary, Some("REQUEST\r\nATTENDEE:x")));
         assert_eq!(
             lines
                 .iter()
@@ -406,7 +406,7 @@ mod tests {
             ],
             ..meeting()
         };
-        let all = lines(&invite(&names, Some("REQUEST")));
+        let all = lines(&render_invite(&names, Some("REQUEST")));
         let got: Vec<_> = all
             .iter()
             .filter_map(|line| line.strip_prefix("ATTENDEE;CUTYPE=INDIVIDUAL;ROLE=REQ-PARTICIPANT;PARTSTAT=NEEDS-ACTION;RSVP=TRUE"))
@@ -432,7 +432,7 @@ mod tests {
                     attendees: vec![attendee(&long, "a@example.com")],
                     ..meeting()
                 };
-                let lines = lines(&invite(&meeting, Some("REQUEST")));
+                let lines = lines(&render_invite(&meeting, Some("REQUEST")));
                 assert!(lines.contains(&format!("SUMMARY:{long}")));
             }
         }
@@ -443,7 +443,7 @@ mod tests {
         #[test]
         fn whatever_the_text_the_lines_are_the_same(name in any::<String>(), summary in any::<String>(), url in any::<String>(), email in any::<String>()) {
             let meeting = Meeting { summary, url: format!("https://{url}"), attendees: vec![attendee(&name, "a@example.com"), attendee(&name, &email)], ..meeting() };
-            let lines = lines(&invite(&meeting, Some("REQUEST")));
+            let lines = lines(&render_invite(&meeting, Some("REQUEST")));
             let extra = lines.iter().filter(|line| line.starts_with("ATTENDEE;")).count();
             prop_assert!((1..=2).contains(&extra));
             prop_assert_eq!(lines.len(), 18 + extra);

@@ -11,7 +11,7 @@ const REQUIRED: usize = 12;
 
 /// Those whom a postmortem concerns, by the ids of the settings. Ids that name nobody are passed over.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Concerned<'a> {
+pub(crate) struct Candidates<'a> {
     /// The postmortem.
     pub postmortem: &'a PostmortemId,
     /// Who worked on it.
@@ -28,7 +28,7 @@ pub(crate) struct Concerned<'a> {
 
 /// Who is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Guests {
+pub(crate) struct Invitees {
     /// Who worked on it, then the owners, then the facilitator; 12 at most.
     pub required: Vec<Attendee>,
     /// Ids of the required, in the same order: their working hours choose the slot.
@@ -43,7 +43,7 @@ pub(crate) struct Guests {
 
 /// Chooses the guests. The same arguments give the same guests, whatever the order of the pool.
 #[must_use]
-pub(crate) fn choose(concerned: &Concerned) -> Guests {
+pub(crate) fn choose_attendees(concerned: &Candidates) -> Invitees {
     let facilitator = facilitator(concerned);
     let mut seen = BTreeSet::new();
     let mut taken = |id: &str| {
@@ -84,7 +84,7 @@ pub(crate) fn choose(concerned: &Concerned) -> Guests {
         })
         .collect();
     let (required_ids, required): (Vec<_>, Vec<_>) = required.into_iter().unzip();
-    Guests {
+    Invitees {
         reachable: required.len() + optional.len(),
         required,
         required_ids,
@@ -95,7 +95,7 @@ pub(crate) fn choose(concerned: &Concerned) -> Guests {
 
 /// One of the pool who did not respond, by a hash of postmortem and person: the turn goes round, and neither the order of the pool nor
 /// a newcomer changes it for the others.
-fn facilitator<'a>(concerned: &Concerned<'a>) -> Option<&'a Person> {
+fn facilitator<'a>(concerned: &Candidates<'a>) -> Option<&'a Person> {
     let person = |id: &String| concerned.people.iter().find(|person| person.id == *id);
     let responded: BTreeSet<_> = concerned
         .responders
@@ -127,7 +127,7 @@ fn reach(person: &Person) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Concerned, Guests, choose};
+    use super::{Candidates, Invitees, choose_attendees};
     use crate::model::id::PostmortemId;
     use crate::model::settings::{Hours, Person};
 
@@ -157,8 +157,8 @@ mod tests {
         stakeholders: &str,
         facilitators: &str,
         people: &[Person],
-    ) -> Guests {
-        choose(&Concerned {
+    ) -> Invitees {
+        choose_attendees(&Candidates {
             postmortem: &PostmortemId(postmortem.into()),
             responders: &ids(responders),
             owners: &ids(owners),

@@ -25,7 +25,7 @@ const DAY: u32 = 24 * 60;
 
 /// What a slot is asked for.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Ask<'a> {
+pub(crate) struct SlotRequest<'a> {
     /// When the incident ended.
     pub ended_at: Time,
     /// Those who are needed.
@@ -46,12 +46,12 @@ pub(crate) struct Slot {
     /// When it starts.
     pub starts_at: Time,
     /// What was relaxed.
-    pub relaxed: Relaxed,
+    pub relaxed: Relaxation,
 }
 
 /// The steps by which working hours give way, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Relaxed {
+pub(crate) enum Relaxation {
     /// Nothing: all are in their own working hours.
     Nothing,
     /// An hour before or after somebody's working hours, between 07:00 and 21:00 of theirs.
@@ -67,7 +67,7 @@ pub(crate) enum Relaxed {
 /// Asked so late that this window has nothing left, it takes the five business days after now.
 /// `None` when even the default hours have no room for so long a meeting.
 #[must_use]
-pub(crate) fn slot(ask: &Ask) -> Option<Slot> {
+pub(crate) fn find_slot(ask: &SlotRequest) -> Option<Slot> {
     let earliest = ask
         .ended_at
         .checked_add_signed(PREPARE)?
@@ -76,9 +76,9 @@ pub(crate) fn slot(ask: &Ask) -> Option<Slot> {
     let search = |last: Time| {
         let days = days(first, last)?;
         let steps = [
-            (Relaxed::Nothing, 0),
-            (Relaxed::OneHour, 60),
-            (Relaxed::TwoHours, 120),
+            (Relaxation::Nothing, 0),
+            (Relaxation::OneHour, 60),
+            (Relaxation::TwoHours, 120),
         ];
         let common = steps.into_iter().find_map(|(relaxed, by)| {
             let calendars: Vec<Calendar> = ask
@@ -95,9 +95,9 @@ pub(crate) fn slot(ask: &Ask) -> Option<Slot> {
         });
         common.or_else(|| {
             let relaxed = if ask.people.is_empty() {
-                Relaxed::Nothing
+                Relaxation::Nothing
             } else {
-                Relaxed::DefaultHours
+                Relaxation::DefaultHours
             };
             let house = [Calendar::new(ask.default_hours, ask.default_zone, days)];
             first_free(ask, &house, first, last).map(|starts_at| Slot { starts_at, relaxed })
@@ -163,7 +163,7 @@ impl Calendar {
     }
 }
 
-fn first_free(ask: &Ask, calendars: &[Calendar], first: Time, last: Time) -> Option<Time> {
+fn first_free(ask: &SlotRequest, calendars: &[Calendar], first: Time, last: Time) -> Option<Time> {
     let length = TimeDelta::try_minutes(ask.minutes.max(1))?;
     let later_day = |start: Time, zone: Tz| {
         start.with_timezone(&zone).date_naive() > ask.ended_at.with_timezone(&zone).date_naive()
@@ -183,7 +183,7 @@ fn first_free(ask: &Ask, calendars: &[Calendar], first: Time, last: Time) -> Opt
 }
 
 /// The end of the fifth business day after the day of `from`, in the default zone.
-fn deadline(ask: &Ask, from: Time) -> Option<Time> {
+fn deadline(ask: &SlotRequest, from: Time) -> Option<Time> {
     end_of_working_day(from, BUSINESS_DAYS, ask.default_hours, ask.default_zone)
 }
 
@@ -278,7 +278,7 @@ fn on_grid(at: Time) -> Option<Time> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{Ask, Relaxed, Slot, end_of_working_day, next_working_day, slot};
+    use super::{Relaxation, Slot, SlotRequest, end_of_working_day, find_slot, next_working_day};
     use crate::model::settings::{Hours, Person};
     use crate::model::time::Time;
     use chrono::{Datelike, TimeDelta, Timelike};
@@ -356,7 +356,7 @@ mod tests {
 
     fn ask(ended_at: &str, now: &str, people: &[Person], minutes: i64) -> Option<Slot> {
         let people: Vec<&Person> = people.iter().collect();
-        slot(&Ask {
+        find_slot(&SlotRequest {
             ended_at: at(ended_at),
             people: &people,
             default_hours: &hours(9, 17),
@@ -366,7 +366,7 @@ mod tests {
         })
     }
 
-    fn is(starts_at: &str, relaxed: Relaxed) -> Option<Slot> {
+    fn is(starts_at: &str, relaxed: Relaxation) -> Option<Slot> {
         Some(Slot {
             starts_at: at(starts_at),
             relaxed,
@@ -378,24 +378,24 @@ mod tests {
         // Monday 2026-11-23.
         assert_eq!(
             nine_to_five("2026-11-23T10:10:00Z", &["UTC"]),
-            is("2026-11-24T10:30:00Z", Relaxed::Nothing)
+            is("2026-11-24T10:30:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five("2026-11-23T10:00:00Z", &["UTC"]),
-            is("2026-11-24T10:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T10:00:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five("2026-11-23T10:00:00.000001Z", &["UTC"]),
-            is("2026-11-24T10:30:00Z", Relaxed::Nothing)
+            is("2026-11-24T10:30:00Z", Relaxation::Nothing)
         );
         // A meeting ends within working hours, too.
         assert_eq!(
             nine_to_five("2026-11-23T16:30:00Z", &["UTC"]),
-            is("2026-11-25T09:00:00Z", Relaxed::Nothing)
+            is("2026-11-25T09:00:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five("2026-11-23T10:00:00Z", &[]),
-            is("2026-11-24T10:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T10:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -403,16 +403,16 @@ mod tests {
     fn friday_evening_and_weekend_wait_for_monday() {
         assert_eq!(
             nine_to_five("2026-11-27T18:00:00Z", &["Europe/Berlin"]),
-            is("2026-11-30T08:00:00Z", Relaxed::Nothing)
+            is("2026-11-30T08:00:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five("2026-11-28T12:00:00Z", &["UTC"]),
-            is("2026-11-30T09:00:00Z", Relaxed::Nothing)
+            is("2026-11-30T09:00:00Z", Relaxation::Nothing)
         );
         // Sunday noon plus a day is Monday noon.
         assert_eq!(
             nine_to_five("2026-11-29T12:00:00Z", &["UTC"]),
-            is("2026-11-30T12:00:00Z", Relaxed::Nothing)
+            is("2026-11-30T12:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -424,7 +424,7 @@ mod tests {
                 "2026-11-23T10:00:00Z",
                 &["Pacific/Auckland", "Pacific/Pago_Pago"]
             ),
-            is("2026-11-24T20:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T20:00:00Z", Relaxation::Nothing)
         );
         // Ended on Thursday 20:00 UTC: Auckland's Saturday is out, and so is Pago Pago's Sunday.
         assert_eq!(
@@ -432,11 +432,11 @@ mod tests {
                 "2026-11-26T20:00:00Z",
                 &["Pacific/Auckland", "Pacific/Pago_Pago"]
             ),
-            is("2026-11-30T20:00:00Z", Relaxed::Nothing)
+            is("2026-11-30T20:00:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five("2026-11-23T10:00:00Z", &["Asia/Kathmandu", "UTC"]),
-            is("2026-11-24T10:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T10:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -448,14 +448,14 @@ mod tests {
                 "2026-11-23T10:00:00Z",
                 &["Europe/Berlin", "America/New_York"]
             ),
-            is("2026-11-24T14:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T14:00:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five(
                 "2026-11-23T10:00:00Z",
                 &["Europe/Berlin", "America/Los_Angeles"]
             ),
-            is("2026-11-24T16:00:00Z", Relaxed::OneHour)
+            is("2026-11-24T16:00:00Z", Relaxation::OneHour)
         );
         // Moscow 06:00 to 14:00: two hours on either side just meet.
         assert_eq!(
@@ -463,14 +463,14 @@ mod tests {
                 "2026-11-23T10:00:00Z",
                 &["Europe/Moscow", "America/Los_Angeles"]
             ),
-            is("2026-11-24T15:00:00Z", Relaxed::TwoHours)
+            is("2026-11-24T15:00:00Z", Relaxation::TwoHours)
         );
         // Sydney and London never meet within the bounds; Los Angeles makes it hopeless.
         let got = nine_to_five(
             "2026-11-23T10:00:00Z",
             &["Asia/Tokyo", "Europe/London", "America/Los_Angeles"],
         );
-        assert_eq!(got, is("2026-11-24T10:00:00Z", Relaxed::DefaultHours));
+        assert_eq!(got, is("2026-11-24T10:00:00Z", Relaxation::DefaultHours));
     }
 
     #[test]
@@ -482,12 +482,12 @@ mod tests {
         // 08:00 to 10:00 against 04:00 to 06:00 UTC: extended to 07:00..12:00 and to 04:00..08:00.
         assert_eq!(
             ask("2026-11-23T00:00:00Z", "2026-11-23T00:00:00Z", &early, 60),
-            is("2026-11-24T07:00:00Z", Relaxed::TwoHours)
+            is("2026-11-24T07:00:00Z", Relaxation::TwoHours)
         );
         let night = [person("UTC", hours(22, 6))];
         assert_eq!(
             ask("2026-11-23T03:00:00Z", "2026-11-23T03:00:00Z", &night, 60),
-            is("2026-11-24T03:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T03:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -496,11 +496,11 @@ mod tests {
         // Berlin: summer time ends on Sunday 2026-10-25. Nine o'clock is 07:00 UTC on Friday, 08:00 on Monday.
         assert_eq!(
             nine_to_five("2026-10-22T05:00:00Z", &["Europe/Berlin"]),
-            is("2026-10-23T07:00:00Z", Relaxed::Nothing)
+            is("2026-10-23T07:00:00Z", Relaxation::Nothing)
         );
         assert_eq!(
             nine_to_five("2026-10-24T05:00:00Z", &["Europe/Berlin"]),
-            is("2026-10-26T08:00:00Z", Relaxed::Nothing)
+            is("2026-10-26T08:00:00Z", Relaxation::Nothing)
         );
         // New York and Berlin are five hours apart for one week.
         assert_eq!(
@@ -508,7 +508,7 @@ mod tests {
                 "2026-10-26T00:00:00Z",
                 &["Europe/Berlin", "America/New_York"]
             ),
-            is("2026-10-27T13:00:00Z", Relaxed::Nothing)
+            is("2026-10-27T13:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -530,7 +530,7 @@ mod tests {
                 &[nights(150, 360)],
                 60
             ),
-            is("2026-03-29T01:00:00Z", Relaxed::Nothing)
+            is("2026-03-29T01:00:00Z", Relaxation::Nothing)
         );
         // 02:30 comes twice on 2026-10-25, at 00:30 and 01:30 UTC: only after the second is it certainly working time.
         assert_eq!(
@@ -540,7 +540,7 @@ mod tests {
                 &[nights(150, 360)],
                 60
             ),
-            is("2026-10-25T01:30:00Z", Relaxed::Nothing)
+            is("2026-10-25T01:30:00Z", Relaxation::Nothing)
         );
         // A 25 hour day: 24 hours after 00:30 it is still the day of the incident.
         let house = Person {
@@ -553,7 +553,7 @@ mod tests {
         };
         assert_eq!(
             ask("2026-10-24T22:30:00Z", "2026-10-24T22:30:00Z", &[house], 60),
-            is("2026-10-25T23:00:00Z", Relaxed::Nothing)
+            is("2026-10-25T23:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -563,17 +563,17 @@ mod tests {
         // Within the window, but not in the next hour.
         assert_eq!(
             ask("2026-11-23T10:00:00Z", "2026-11-25T10:10:00Z", &people, 60),
-            is("2026-11-25T11:30:00Z", Relaxed::Nothing)
+            is("2026-11-25T11:30:00Z", Relaxation::Nothing)
         );
         // The window of 2026-11-02 closed on the 9th.
         assert_eq!(
             ask("2026-11-02T10:00:00Z", "2026-11-23T20:00:00Z", &people, 60),
-            is("2026-11-24T09:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T09:00:00Z", Relaxation::Nothing)
         );
         // Its last day has no hour left.
         assert_eq!(
             ask("2026-11-16T10:00:00Z", "2026-11-23T18:30:00Z", &people, 60),
-            is("2026-11-24T09:00:00Z", Relaxed::Nothing)
+            is("2026-11-24T09:00:00Z", Relaxation::Nothing)
         );
     }
 
@@ -594,7 +594,7 @@ mod tests {
             std::slice::from_ref(&monday),
             60,
         );
-        assert_eq!(got, is("2026-11-30T09:00:00Z", Relaxed::Nothing));
+        assert_eq!(got, is("2026-11-30T09:00:00Z", Relaxation::Nothing));
         // Only on Sundays and ended on a Sunday: its next Sunday is too late.
         let sunday = Person {
             hours: Hours {
@@ -609,7 +609,7 @@ mod tests {
             &[sunday],
             60,
         );
-        assert_eq!(got, is("2026-11-23T10:00:00Z", Relaxed::DefaultHours));
+        assert_eq!(got, is("2026-11-23T10:00:00Z", Relaxation::DefaultHours));
     }
 
     #[test]
@@ -623,7 +623,7 @@ mod tests {
             from: 540,
             to: 1020,
         };
-        let asked = Ask {
+        let asked = SlotRequest {
             ended_at: at("2026-11-23T10:00:00Z"),
             people: &[],
             default_hours: &never,
@@ -631,16 +631,16 @@ mod tests {
             minutes: 60,
             now: at("2026-11-23T10:00:00Z"),
         };
-        assert_eq!(slot(&asked), None);
+        assert_eq!(find_slot(&asked), None);
         assert_eq!(
-            slot(&Ask {
+            find_slot(&SlotRequest {
                 ended_at: Time::MAX_UTC,
                 ..asked
             }),
             None
         );
         assert_eq!(
-            slot(&Ask {
+            find_slot(&SlotRequest {
                 minutes: i64::MAX,
                 default_hours: &hours(9, 17),
                 ..asked
@@ -700,11 +700,11 @@ mod tests {
             let now = ended_at + TimeDelta::minutes(late);
             let people: Vec<_> = zones.iter().map(|zone| person(zone, hours(9, 17))).collect();
             let people: Vec<&Person> = people.iter().collect();
-            let got = slot(&Ask { ended_at, people: &people, default_hours: &hours(9, 17), default_zone: Tz::UTC, minutes: 60, now }).unwrap();
+            let got = find_slot(&SlotRequest { ended_at, people: &people, default_hours: &hours(9, 17), default_zone: Tz::UTC, minutes: 60, now }).unwrap();
             prop_assert!(got.starts_at >= ended_at + TimeDelta::hours(24) && got.starts_at > now);
             prop_assert!(got.starts_at - now <= TimeDelta::days(9));
             prop_assert!(got.starts_at.minute().is_multiple_of(30) && got.starts_at.second() == 0);
-            let give = match got.relaxed { Relaxed::Nothing => 0, Relaxed::OneHour => 1, Relaxed::TwoHours => 2, Relaxed::DefaultHours => return Ok(()) };
+            let give = match got.relaxed { Relaxation::Nothing => 0, Relaxation::OneHour => 1, Relaxation::TwoHours => 2, Relaxation::DefaultHours => return Ok(()) };
             for person in people {
                 let (start, end) = (got.starts_at.with_timezone(&person.time_zone), (got.starts_at + TimeDelta::minutes(60)).with_timezone(&person.time_zone));
                 prop_assert!(start.weekday().num_days_from_monday() < 5);

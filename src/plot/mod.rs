@@ -12,6 +12,7 @@ mod text;
 
 use crate::model::plot::Plot;
 use clip::Seen;
+use table::Table;
 
 /// The condition as a standalone SVG file of at most 100 kB: no script, nothing to load, light or dark as its reader prefers.
 ///
@@ -26,15 +27,6 @@ pub(crate) fn svg(plot: &Plot) -> String {
 #[must_use]
 pub(crate) fn describe(plot: &Plot) -> String {
     describe::sentences(&Seen::new(plot))
-}
-
-/// The condition as a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Table {
-    /// The names of the columns: the time, one for each series drawn, and what it was; plain text.
-    pub head: Vec<String>,
-    /// At most thirty rows in order of time, each with as many cells as the head; plain text.
-    pub rows: Vec<Vec<String>>,
 }
 
 /// The picture as a table: each turn of state and of the incident, each extreme, and values evenly between.

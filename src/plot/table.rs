@@ -3,13 +3,21 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::Table;
 use super::clip::{Sample, Seen, Trace, instant, milestone_name, state_name};
 use super::describe::same_day;
 use super::scale::number;
 use crate::postmortem::escape;
 
 const ROWS: usize = 30;
+
+/// The condition as a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Table {
+    /// The names of the columns: the time, one for each series drawn, and what it was; plain text.
+    pub head: Vec<String>,
+    /// At most thirty rows in order of time, each with as many cells as the head; plain text.
+    pub rows: Vec<Vec<String>>,
+}
 
 /// The table of what is seen.
 pub(crate) fn table(seen: &Seen) -> Table {

@@ -2,24 +2,25 @@
 
 use std::collections::BTreeMap;
 
-use super::{Draft, Names, escape};
+use super::draft_input::{DraftInput, PersonNaming};
+use super::escape;
 use crate::model::event::{Actor, ActorKind, Event, Fact};
 use crate::model::settings::Person;
 
 /// The names by which a draft calls people, escaped.
-pub(crate) struct Called<'a> {
-    draft: &'a Draft<'a>,
+pub(crate) struct DisplayNames<'a> {
+    draft: &'a DraftInput<'a>,
     roles: BTreeMap<String, String>,
 }
 
-impl<'a> Called<'a> {
+impl<'a> DisplayNames<'a> {
     /// Numbers the roles in the order in which people appear.
-    pub(crate) fn new(draft: &'a Draft<'a>) -> Self {
+    pub(crate) fn new(draft: &'a DraftInput<'a>) -> Self {
         let mut called = Self {
             draft,
             roles: BTreeMap::new(),
         };
-        if draft.names == Names::Role {
+        if draft.names == PersonNaming::Role {
             let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
             for member in &draft.incident.members {
                 for (key, asks) in called.keys(&member.event) {
@@ -56,7 +57,7 @@ impl<'a> Called<'a> {
         match (self.roles.get(key), person) {
             _ if kind == ActorKind::Robot => escape::text(id),
             (Some(role), _) => role.clone(),
-            (None, _) if self.draft.names == Names::Role => "somebody".to_owned(),
+            (None, _) if self.draft.names == PersonNaming::Role => "somebody".to_owned(),
             (None, Some(person)) => escape::text(&person.name),
             (None, None) => escape::text(id),
         }
@@ -96,13 +97,13 @@ impl<'a> Called<'a> {
     pub(crate) fn lead(&self) -> Option<String> {
         let owner = self.draft.owners.first()?;
         match self.draft.names {
-            Names::Full => Some(
+            PersonNaming::Full => Some(
                 self.draft
                     .who
                     .by_id(owner)
                     .map_or_else(|| owner.clone(), |person| person.name.clone()),
             ),
-            Names::Role => Some(
+            PersonNaming::Role => Some(
                 self.roles
                     .get(owner)
                     .cloned()

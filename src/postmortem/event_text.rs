@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::contributors::Called;
-use super::timeline::source;
-use super::{Draft, escape};
+use super::contributors::DisplayNames;
+use super::draft_input::DraftInput;
+use super::escape;
+use super::references::source;
 use crate::model::correction::{Answer, Edit, SnoozeUntil};
 use crate::model::event::{
     ActorKind, Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity,
@@ -37,7 +38,7 @@ pub(crate) fn noun(event: &Event) -> String {
 }
 
 /// What happened, in words.
-pub(crate) fn what(draft: &Draft, called: &Called, event: &Event) -> String {
+pub(crate) fn what(draft: &DraftInput, called: &DisplayNames, event: &Event) -> String {
     let who = called.actor(event);
     let by = who
         .as_ref()
@@ -225,7 +226,7 @@ pub(crate) fn signal_noun(kind: SignalKind, name: &str) -> String {
 }
 
 /// One row's words for several alerts; each of them gets its own line in `merged`.
-pub(crate) fn many(events: &[&Event], merged: &mut Vec<String>, draft: &Draft) -> String {
+pub(crate) fn many(events: &[&Event], merged: &mut Vec<String>, draft: &DraftInput) -> String {
     let alerts: Vec<&Alert> = events
         .iter()
         .filter_map(|event| {

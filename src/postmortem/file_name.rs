@@ -33,7 +33,7 @@ pub(crate) fn file_name(began: Time, service: Option<&str>, title: &str) -> Stri
 /// The name of the picture of a condition beside the draft in `file`: `2026-11-23-checkout-high-error-rate--checkout-errors.svg`. No other
 /// condition's has it, and since no draft's name holds two dashes, no other draft's.
 #[must_use]
-pub(crate) fn picture_name(file: &str, condition: &str) -> String {
+pub(crate) fn plot_file_name(file: &str, condition: &str) -> String {
     let (file, slug) = (file.trim_end_matches(".md"), slug(condition, TITLE));
     // What names lose on their way to words is what may tell two of them apart.
     if slug == condition {
@@ -92,7 +92,7 @@ mod tests {
 
     use std::collections::BTreeSet;
 
-    use super::{file_name, picture_name};
+    use super::{file_name, plot_file_name};
     use proptest::prelude::{any, prop_assert, proptest};
 
     fn name(service: Option<&str>, title: &str) -> String {
@@ -149,11 +149,11 @@ mod tests {
     #[test]
     fn each_condition_of_each_draft_has_a_picture_of_its_own() {
         assert_eq!(
-            picture_name("2026-11-23-checkout.md", "checkout-errors"),
+            plot_file_name("2026-11-23-checkout.md", "checkout-errors"),
             "2026-11-23-checkout--checkout-errors.svg"
         );
         assert_eq!(
-            picture_name("2026-11-23-checkout.md", "checkout_errors"),
+            plot_file_name("2026-11-23-checkout.md", "checkout_errors"),
             "2026-11-23-checkout--checkout-errors-e927440e.svg"
         );
         let long = "a".repeat(100);
@@ -178,7 +178,7 @@ mod tests {
         let files = ["2026-11-23-a.md", "2026-11-23-a-b.md"];
         let names: BTreeSet<String> = files
             .iter()
-            .flat_map(|file| conditions.iter().map(|name| picture_name(file, name)))
+            .flat_map(|file| conditions.iter().map(|name| plot_file_name(file, name)))
             .collect();
         assert_eq!(names.len(), files.len() * conditions.len(), "{names:#?}");
         let plain = |char: char| char.is_ascii_lowercase() || char.is_ascii_digit() || char == '-';

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::contributors::Called;
+use super::contributors::DisplayNames;
+use super::draft_input::DraftInput;
+use super::escape;
 use super::event_text::{answer, noun, signal_noun, what};
-use super::timeline::{certainty, event, incident_page, page, source};
-use super::{Draft, escape};
+use super::references::{certainty, event, incident_page, page, source};
 use crate::model::correction::Answer;
 use crate::model::event::{ActorKind, Event, Fact};
 use crate::model::id::EventId;
@@ -26,7 +27,7 @@ const SOURCES: usize = 3;
 const BUNDLED: usize = 20;
 
 /// Why it is held: the announced sentence, the criteria that are met, and who accepted it.
-pub(crate) fn why(draft: &Draft, called: &Called) -> Vec<String> {
+pub(crate) fn why(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
     let incident = draft.incident;
     let met = || {
         incident
@@ -113,7 +114,7 @@ fn titled(incident: &Incident) -> String {
 }
 
 /// How long it was degraded, as machines measured it, in all and by service.
-pub(crate) fn impact(draft: &Draft) -> Vec<String> {
+pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
     let felt = |signal: &&Signal| {
         signal.kind != SignalKind::Declaration && signal.role.as_deref() != Some("cause")
     };
@@ -147,7 +148,7 @@ pub(crate) fn impact(draft: &Draft) -> Vec<String> {
     facts
 }
 
-fn degraded(begins: &str, signals: &[&Signal], draft: &Draft) -> Option<String> {
+fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<String> {
     let is = |state| state == SpanState::Degraded;
     let stretches = union(signals, is);
     let since = signals
@@ -243,7 +244,7 @@ fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Ti
 }
 
 /// What came first, and the changes before it. Before in time is not a cause, and the text says so.
-pub(crate) fn trigger(draft: &Draft, called: &Called) -> Vec<String> {
+pub(crate) fn trigger(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
     let opened = draft
         .incident
         .members
@@ -271,7 +272,7 @@ pub(crate) fn trigger(draft: &Draft, called: &Called) -> Vec<String> {
 }
 
 /// The changes known from before it was felt or noticed.
-pub(crate) fn changes<'a>(draft: &Draft<'a>) -> impl Iterator<Item = &'a Event> {
+pub(crate) fn changes<'a>(draft: &DraftInput<'a>) -> impl Iterator<Item = &'a Event> {
     let incident = draft.incident;
     let opened = incident
         .members
@@ -292,7 +293,7 @@ pub(crate) fn changes<'a>(draft: &Draft<'a>) -> impl Iterator<Item = &'a Event> 
 }
 
 /// What was done, when it was mitigated and resolved, and who worked on it.
-pub(crate) fn resolution(draft: &Draft, called: &Called) -> Vec<String> {
+pub(crate) fn resolution(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let rollbacks = &draft.incident.rollbacks;
     let answers =
@@ -340,7 +341,7 @@ pub(crate) fn resolution(draft: &Draft, called: &Called) -> Vec<String> {
 }
 
 /// When it was noticed, by what, how long that took, and who was on call.
-pub(crate) fn detection(draft: &Draft, called: &Called) -> Vec<String> {
+pub(crate) fn detection(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let mut facts = Vec::new();
     if let Some(detected) = &milestones.detected {
@@ -377,7 +378,7 @@ pub(crate) fn detection(draft: &Draft, called: &Called) -> Vec<String> {
 }
 
 /// Who was on call for a service at detection.
-fn on_call(duty: &Duty, called: &Called) -> String {
+fn on_call(duty: &Duty, called: &DisplayNames) -> String {
     let service = escape::text(&duty.service);
     match &duty.who {
         OnCall::These(these) => {
@@ -403,7 +404,7 @@ fn on_call(duty: &Duty, called: &Called) -> String {
 }
 
 /// Every address that the events bring along, each once.
-pub(crate) fn supporting(draft: &Draft) -> Vec<String> {
+pub(crate) fn supporting(draft: &DraftInput) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut links = Vec::new();
     let mut add = |title: &str, address: &str| {
@@ -436,7 +437,7 @@ pub(crate) fn supporting(draft: &Draft) -> Vec<String> {
 }
 
 /// `Detected at 2026-11-23 10:00:00 UTC (stated; source)`.
-fn reached(draft: &Draft, name: &str, turn: &Milestone) -> String {
+fn reached(draft: &DraftInput, name: &str, turn: &Milestone) -> String {
     let from = turn
         .source
         .as_ref()
@@ -451,12 +452,12 @@ fn reached(draft: &Draft, name: &str, turn: &Milestone) -> String {
 }
 
 /// What happened, with its source.
-fn told(draft: &Draft, called: &Called, event: &Event) -> String {
+fn told(draft: &DraftInput, called: &DisplayNames, event: &Event) -> String {
     format!("{} ({})", what(draft, called, event), source(draft, event))
 }
 
 /// `; source, source`, the first few: the timeline has them all.
-fn sources(draft: &Draft, evidence: &[EventId]) -> String {
+fn sources(draft: &DraftInput, evidence: &[EventId]) -> String {
     let evidence: BTreeSet<_> = evidence.iter().collect();
     let mut named = Vec::new();
     for event in draft

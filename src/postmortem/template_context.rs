@@ -2,11 +2,13 @@
 
 use serde::Serialize;
 
-use super::contributors::Called;
+use super::contributors::DisplayNames;
+use super::draft_input::DraftInput;
 use super::event_text::severity_name;
-use super::file_name::picture_name;
-use super::timeline::{Row, incident_page, timeline};
-use super::{Draft, escape, sections};
+use super::file_name::plot_file_name;
+use super::references::incident_page;
+use super::timeline::{TimelineRow, timeline};
+use super::{escape, sections};
 use crate::model::event::Fact;
 use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
@@ -17,7 +19,7 @@ const BLAMELESS: &str = "We assume that every person made the correct decision a
 
 /// The values of a draft.
 #[derive(Debug, Serialize)]
-pub(crate) struct View {
+pub(crate) struct TemplateContext {
     /// The lines between the `---`.
     pub(crate) front_matter: String,
     /// The title.
@@ -41,7 +43,7 @@ pub(crate) struct View {
     /// How it was noticed.
     detection: Vec<String>,
     /// Rows with `time`, `what` and `source`.
-    pub(crate) timeline: Vec<Row>,
+    pub(crate) timeline: Vec<TimelineRow>,
     /// Alerts that share a row of the timeline, one by one.
     merged: Vec<String>,
     /// Links.
@@ -64,20 +66,20 @@ struct Picture {
 }
 
 /// The pictures that stand beside the draft.
-fn pictures(draft: &Draft) -> Vec<Picture> {
+fn pictures(draft: &DraftInput) -> Vec<Picture> {
     let picture = |plot: &&Plot| Picture {
         name: escape::text(&plot.condition),
-        file: picture_name(&draft.postmortem.file, &plot.condition),
+        file: plot_file_name(&draft.postmortem.file, &plot.condition),
         words: escape::text(&plot::describe(plot)),
         table: plot::markdown(&plot::table(plot)),
     };
     draft.plots.iter().map(picture).collect()
 }
 
-impl View {
+impl TemplateContext {
     /// Gathers what is known.
-    pub(crate) fn new(draft: &Draft) -> Self {
-        let called = Called::new(draft);
+    pub(crate) fn new(draft: &DraftInput) -> Self {
+        let called = DisplayNames::new(draft);
         let incident = draft.incident;
         let (timeline, merged) = timeline(draft, &called);
         // Planned work may have been told of long before.
@@ -98,7 +100,7 @@ impl View {
             title: escape::text(title(draft)),
             date: date.format("%Y-%m-%d").to_string(),
             status: match draft.postmortem.status {
-                PostmortemStatus::Draft => "Draft",
+                PostmortemStatus::Draft => "DraftInput",
                 PostmortemStatus::InDiscussion => "In discussion",
                 PostmortemStatus::Completed => "Completed",
                 PostmortemStatus::Declined => "Declined",
@@ -118,7 +120,7 @@ impl View {
     }
 }
 
-fn title<'a>(draft: &Draft<'a>) -> &'a str {
+fn title<'a>(draft: &DraftInput<'a>) -> &'a str {
     [&draft.postmortem.title, &draft.incident.title]
         .into_iter()
         .find(|title| !escape::plain(title).is_empty())
@@ -126,7 +128,7 @@ fn title<'a>(draft: &Draft<'a>) -> &'a str {
 }
 
 /// YAML of one line a key; every text is quoted, so none can end the front matter or add a key.
-fn front_matter(draft: &Draft, called: &Called) -> String {
+fn front_matter(draft: &DraftInput, called: &DisplayNames) -> String {
     let incident = draft.incident;
     let list = |names: &[&str]| {
         format!(

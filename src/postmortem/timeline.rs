@@ -3,12 +3,14 @@
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::contributors::Called;
+use super::contributors::DisplayNames;
+use super::draft_input::DraftInput;
+use super::escape;
 use super::event_text::{many, noun, what};
-use super::{Draft, escape};
+use super::references::{certainty, event, incident_page, source};
 use crate::model::event::{AlertStatus, Event, Fact};
-use crate::model::id::{EventId, IncidentId, Subject};
-use crate::model::milestone::{Certainty, Milestone};
+use crate::model::id::Subject;
+use crate::model::milestone::Milestone;
 use crate::model::time::Time;
 
 /// Alerts of one name within so long of the first are one row.
@@ -16,7 +18,7 @@ const REPEAT: TimeDelta = TimeDelta::minutes(5);
 
 /// A row as templates see it.
 #[derive(Debug, Serialize)]
-pub(crate) struct Row {
+pub(crate) struct TimelineRow {
     /// The time of day, with the date where the timeline spans days.
     time: String,
     /// What happened.
@@ -26,7 +28,7 @@ pub(crate) struct Row {
 }
 
 /// A row being made.
-struct Draught<'a> {
+struct RowBuilder<'a> {
     at: Time,
     callouts: Vec<String>,
     what: String,
@@ -35,7 +37,10 @@ struct Draught<'a> {
 }
 
 /// The rows, and a line for each alert that shares a row with others.
-pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>) {
+pub(crate) fn timeline(
+    draft: &DraftInput,
+    called: &DisplayNames,
+) -> (Vec<TimelineRow>, Vec<String>) {
     let members = &draft.incident.members;
     let mut events: Vec<&Event> = members
         .iter()
@@ -43,7 +48,7 @@ pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>
         .filter(|event| !members.closes_an_instant(event))
         .collect();
     events.sort_by(|a, b| (a.occurred_at, &a.id).cmp(&(b.occurred_at, &b.id)));
-    let mut rows: Vec<Draught> = Vec::new();
+    let mut rows: Vec<RowBuilder> = Vec::new();
     for event in events {
         match rows
             .iter_mut()
@@ -52,7 +57,7 @@ pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>
             .find(|row| repeats(row.events[0], event))
         {
             Some(row) => row.events.push(event),
-            None => rows.push(Draught {
+            None => rows.push(RowBuilder {
                 at: event.occurred_at,
                 callouts: Vec::new(),
                 what: String::new(),
@@ -87,58 +92,13 @@ pub(crate) fn timeline(draft: &Draft, called: &Called) -> (Vec<Row>, Vec<String>
             (false, true) => callouts,
             (false, false) => format!("{callouts}: {}", row.what),
         };
-        Row {
+        TimelineRow {
             time: row.at.format(format).to_string(),
             what,
             source: row.source,
         }
     });
     (rows.collect(), merged)
-}
-
-/// The event's source, linked to its own page, or else to the incident's.
-pub(crate) fn source(draft: &Draft, event: &Event) -> String {
-    let own = event
-        .links
-        .iter()
-        .find(|link| escape::url(&link.url).is_some())
-        .map(|link| link.url.clone());
-    escape::link(
-        &event.source,
-        &own.unwrap_or_else(|| format!("{}#{}", incident_page(draft), event.id)),
-    )
-}
-
-/// The page of the incident.
-pub(crate) fn incident_page(draft: &Draft) -> String {
-    page(draft, &draft.incident.id)
-}
-
-/// The page of any incident.
-pub(crate) fn page(draft: &Draft, incident: &IncidentId) -> String {
-    format!(
-        "{}/incidents/{incident}",
-        draft.external_url.trim_end_matches('/')
-    )
-}
-
-/// The event of that id.
-pub(crate) fn event<'a>(draft: &Draft<'a>, id: &EventId) -> Option<&'a Event> {
-    draft
-        .incident
-        .members
-        .iter()
-        .map(|member| &*member.event)
-        .find(|event| event.id == *id)
-}
-
-/// ` (stated)`, ` (inferred)`, or nothing for what was measured.
-pub(crate) fn certainty(certainty: Certainty) -> &'static str {
-    match certainty {
-        Certainty::Measured => "",
-        Certainty::Stated => " (stated)",
-        Certainty::Inferred => " (inferred)",
-    }
 }
 
 /// True for a second alert of the same kind, from another instance.
@@ -156,7 +116,7 @@ fn repeats(first: &Event, event: &Event) -> bool {
     }
 }
 
-fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
+fn call_out(draft: &DraftInput, rows: &mut Vec<RowBuilder>) {
     let milestones = &draft.incident.milestones;
     let outage = |event: &Event| match &event.fact {
         Fact::Declaration(declared) => declared.status == AlertStatus::Firing && !declared.planned,
@@ -190,7 +150,7 @@ fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
             Some(row) => rows[row].callouts.push(callout),
             None => {
                 let origin = turn.source.as_ref().and_then(|id| event(draft, id));
-                let row = Draught {
+                let row = RowBuilder {
                     at: turn.at,
                     callouts: vec![callout],
                     what: origin
@@ -215,7 +175,7 @@ fn call_out(draft: &Draft, rows: &mut Vec<Draught>) {
 
 /// The row that tells of the milestone: of its instant, and best of its event, else of the same subject, else, where no event is
 /// named, the last one.
-fn place(draft: &Draft, rows: &[Draught], turn: &Milestone) -> Option<usize> {
+fn place(draft: &DraftInput, rows: &[RowBuilder], turn: &Milestone) -> Option<usize> {
     let at: Vec<usize> = rows
         .iter()
         .enumerate()

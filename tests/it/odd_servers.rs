@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use afterword::clients::error::Fault;
-use afterword::clients::prometheus_response::Answer;
-use afterword::clients::scrape::Page;
+use afterword::clients::error::ClientError;
+use afterword::clients::query_response::QueryResponse;
+use afterword::clients::scrape::ScrapedPage;
 use chrono::DateTime;
 
 use crate::measure::{client, scraper, wait};
@@ -88,11 +88,11 @@ fn gzip(length: usize) -> Vec<u8> {
 
 const ONE: &str = r#"{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[1,"1"]}]}}"#;
 
-fn ask(server: &Server) -> Result<Answer, Fault> {
+fn ask(server: &Server) -> Result<QueryResponse, ClientError> {
     ask_for(server, "1m")
 }
 
-fn ask_for(server: &Server, timeout: &str) -> Result<Answer, Fault> {
+fn ask_for(server: &Server, timeout: &str) -> Result<QueryResponse, ClientError> {
     let entry = format!(
         "{{name: prom, kind: prometheus, url: http://127.0.0.1:{}, timeout: {timeout}}}",
         server.port
@@ -100,7 +100,7 @@ fn ask_for(server: &Server, timeout: &str) -> Result<Answer, Fault> {
     wait(client(&World::new(), &entry).query("up", DateTime::UNIX_EPOCH))
 }
 
-fn scrape_with(server: &Server, rest: &str) -> Result<Page, Fault> {
+fn scrape_with(server: &Server, rest: &str) -> Result<ScrapedPage, ClientError> {
     let world = World::new();
     world.write("token", "s3cret");
     let url = format!("http://127.0.0.1:{}/metrics", server.port);
@@ -113,13 +113,13 @@ fn scrape_with(server: &Server, rest: &str) -> Result<Page, Fault> {
     )
 }
 
-fn scrape(server: &Server) -> Result<Page, Fault> {
+fn scrape(server: &Server) -> Result<ScrapedPage, ClientError> {
     scrape_with(server, ", timeout: 1m")
 }
 
 /// Both clients give this kind of fault, and say this.
 #[track_caller]
-fn check(server: &Server, kind: fn(&Fault) -> bool, expected: &str) {
+fn check(server: &Server, kind: fn(&ClientError) -> bool, expected: &str) {
     for fault in [ask(server).unwrap_err(), scrape(server).unwrap_err()] {
         assert!(
             kind(&fault) && fault.to_string().contains(expected),
@@ -128,8 +128,8 @@ fn check(server: &Server, kind: fn(&Fault) -> bool, expected: &str) {
     }
 }
 
-const UNREACHABLE: fn(&Fault) -> bool = |fault| matches!(fault, Fault::Unreachable(_));
-const UNREADABLE: fn(&Fault) -> bool = |fault| matches!(fault, Fault::Unreadable(_));
+const UNREACHABLE: fn(&ClientError) -> bool = |fault| matches!(fault, ClientError::Unreachable(_));
+const UNREADABLE: fn(&ClientError) -> bool = |fault| matches!(fault, ClientError::Unreadable(_));
 
 #[test]
 fn garbage_and_half_answers() {
@@ -261,33 +261,33 @@ fn busy_servers_say_when() {
         let busy = Server::always(http(status, "retry-after: 7\r\n", b"later, please"));
         for fault in [ask(&busy).unwrap_err(), scrape(&busy).unwrap_err()] {
             assert!(
-                matches!(&fault, Fault::Busy { retry_after: Some(after), why } if after.as_secs() == 7 && why.contains("later, please"))
+                matches!(&fault, ClientError::Busy { retry_after: Some(after), why } if after.as_secs() == 7 && why.contains("later, please"))
             );
-            assert_eq!(fault.wait(1, "prom").num_seconds(), 7);
+            assert_eq!(fault.retry_delay(1, "prom").num_seconds(), 7);
         }
     }
     let silent = scrape(&Server::always(http("503 Service Unavailable", "", b""))).unwrap_err();
     assert!(
         matches!(
             silent,
-            Fault::Busy {
+            ClientError::Busy {
                 retry_after: None,
                 ..
             }
-        ) && silent.wait(1, "prom").num_milliseconds() <= 1000
+        ) && silent.retry_delay(1, "prom").num_milliseconds() <= 1000
     );
-    assert!((45..=60).contains(&silent.wait(99, "prom").num_seconds()));
+    assert!((45..=60).contains(&silent.retry_delay(99, "prom").num_seconds()));
     assert!(matches!(
         scrape(&Server::always(http("404 Not Found", "", b"no"))),
-        Err(Fault::Refused { status: 404, .. })
+        Err(ClientError::Refused { status: 404, .. })
     ));
     assert!(matches!(
         scrape(&Server::always(http("204 No Content", "", b""))),
-        Err(Fault::Refused { status: 204, .. })
+        Err(ClientError::Refused { status: 204, .. })
     ));
     assert!(matches!(
         scrape(&Server::always(http("401 Unauthorized", "", b""))),
-        Err(Fault::Unauthorized(_))
+        Err(ClientError::Unauthorized(_))
     ));
 }
 
@@ -327,7 +327,7 @@ fn who_takes_no_post_is_asked_by_get() {
     assert_eq!(asked, ["post /a/b/api/v1/query http/1.1", get, get]);
     let neither = ask(&Server::always(http("405 Method Not Allowed", "", b""))).unwrap_err();
     assert!(
-        matches!(neither, Fault::Refused { status: 405, .. }),
+        matches!(neither, ClientError::Refused { status: 405, .. }),
         "{neither:?}"
     );
 }
@@ -406,7 +406,7 @@ fn credentials_stay_with_their_server() {
     ] {
         let fault = scrape_with(&server, rest).unwrap_err();
         assert!(
-            matches!(&fault, Fault::Refused { status: 302, .. })
+            matches!(&fault, ClientError::Refused { status: 302, .. })
                 && fault.to_string().contains(&other.port.to_string()),
             "{fault:?}"
         );
@@ -416,7 +416,7 @@ fn credentials_stay_with_their_server() {
 
     let fault = ask(&server).unwrap_err();
     assert!(
-        matches!(&fault, Fault::Refused { status: 302, message, .. } if message.contains("sends us on to")),
+        matches!(&fault, ClientError::Refused { status: 302, message, .. } if message.contains("sends us on to")),
         "{fault:?}"
     );
     assert_eq!(other.asked().len(), 1);

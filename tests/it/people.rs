@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use afterword::clients::calendar_feed::{Client, LARGEST, Seen};
+use afterword::clients::calendar_feed::{CacheValidators, CalendarClient, LARGEST};
 use serde_json::{Value, json};
 
 use crate::world::{PATIENCE, World, alert, free_port, stamp, until, wall, webhook};
@@ -309,9 +309,9 @@ fn a_server_gives_a_calendar_once_while_it_is_the_same() {
         .enable_all()
         .build()
         .unwrap();
-    let client = Client::new().unwrap();
-    let ask = |seen: &Seen| runtime.block_on(client.fetch(&address, seen));
-    let (text, seen) = ask(&Seen::default()).unwrap().unwrap();
+    let client = CalendarClient::new().unwrap();
+    let ask = |seen: &CacheValidators| runtime.block_on(client.fetch(&address, seen));
+    let (text, seen) = ask(&CacheValidators::default()).unwrap().unwrap();
     assert_eq!(text, "cal1");
     assert_eq!(ask(&seen), Ok(None));
     version.store(2, Ordering::Relaxed);

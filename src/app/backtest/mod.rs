@@ -15,7 +15,7 @@ use chrono::TimeDelta;
 use super::prometheus_history::Span;
 use super::prometheus_history::server::Server;
 use super::settings::{Settings, as_logged, in_force, put_in_force};
-use crate::clients::credentials::Reach;
+use crate::clients::credentials::ServerAccess;
 use crate::config::Config;
 use crate::config::metrics::MetricsKind;
 use crate::engine::Policy;
@@ -372,7 +372,10 @@ pub(crate) fn prometheus(settings: &Settings, named: &str) -> Result<Server, Str
         MetricsKind::Prometheus(door) => Server::entry(
             named,
             door,
-            settings.reach.get(named).unwrap_or(&Reach::default()),
+            settings
+                .reach
+                .get(named)
+                .unwrap_or(&ServerAccess::default()),
         ),
         _ => Err(format!(
             "`{named}` of `metrics:` is no Prometheus: only one remembers"

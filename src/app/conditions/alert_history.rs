@@ -10,9 +10,11 @@ use super::clock_skew::Skew;
 use super::prometheus::{BUSIEST, selector};
 use super::{Entry, SAVED_EVERY};
 use crate::app::sync::lock;
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
-use crate::clients::prometheus_response::{AlertRule, Answer, Heard};
+use crate::clients::error::ClientError;
+use crate::clients::exchange_times::ExchangeTimes;
+use crate::clients::prometheus::PrometheusClient;
+use crate::clients::prometheus_response::AlertRule;
+use crate::clients::query_response::QueryResponse;
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::ingest::prometheus_alert_series::{
     AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow as Stretch,
@@ -56,13 +58,13 @@ pub(crate) struct Known {
 /// Where reading one Prometheus's memory stands.
 struct Recall {
     entry: Entry,
-    client: Arc<Client>,
+    client: Arc<PrometheusClient>,
     recalled: AlertSeriesState,
     known: Known,
     saved_at: Time,
 }
 
-pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
+pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<PrometheusClient>) {
     let Some(remembered) = entry
         .stored("what was read of alerts could not be read", |app| {
             app.store.remembered(Memory::Alerts)
@@ -101,13 +103,13 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Cl
                     .entry
                     .shown_anew(&fault)
                     .await
-                    .map(|reach| Client::new(&settings, &reach))
+                    .map(|reach| PrometheusClient::new(&settings, &reach))
                 {
                     recall.client = Arc::new(anew);
                 }
                 attempts += 1;
                 let wait = fault
-                    .wait(attempts, &recall.entry.name)
+                    .retry_delay(attempts, &recall.entry.name)
                     .to_std()
                     .unwrap_or(EVERY);
                 if !recall.wait_in_the_dark(wait).await {
@@ -120,7 +122,7 @@ pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<Cl
 
 impl Recall {
     /// Reads up to now, stretch by stretch. `false`: another process is the judge by now.
-    async fn look(&mut self) -> Result<bool, Fault> {
+    async fn look(&mut self) -> Result<bool, ClientError> {
         self.known
             .refresh(&self.client, self.entry.app.now())
             .await?;
@@ -222,7 +224,11 @@ fn reader<'a>(entry: &'a Entry, known: &'a Known) -> SeriesReader<'a> {
 
 impl Known {
     /// Asks for what is not known or was asked for a while ago.
-    pub(crate) async fn refresh(&mut self, client: &Client, now: Time) -> Result<(), Fault> {
+    pub(crate) async fn refresh(
+        &mut self,
+        client: &PrometheusClient,
+        now: Time,
+    ) -> Result<(), ClientError> {
         if self
             .read_at
             .is_some_and(|at| now - at < RULES_EVERY && now >= at)
@@ -232,7 +238,7 @@ impl Known {
         // Not every server that answers queries has rules, or tells of its settings.
         let rules = match client.rules().await {
             Ok(rules) => rules,
-            Err(Fault::Refused { .. } | Fault::Unreadable(_)) => Vec::new(),
+            Err(ClientError::Refused { .. } | ClientError::Unreadable(_)) => Vec::new(),
             Err(fault) => return Err(fault),
         };
         self.rules.clear();
@@ -244,7 +250,7 @@ impl Known {
         }
         self.external = match client.external_labels().await {
             Ok(labels) => labels,
-            Err(Fault::Refused { .. } | Fault::Unreadable(_)) => Labels::new(),
+            Err(ClientError::Refused { .. } | ClientError::Unreadable(_)) => Labels::new(),
             Err(fault) => return Err(fault),
         };
         self.read_at = Some(now);
@@ -267,18 +273,20 @@ fn rule(found: AlertRule) -> AlertingRule {
 }
 
 async fn stretch(
-    client: &Client,
+    client: &PrometheusClient,
     recalled: &mut AlertSeriesState,
     from: Time,
     until: Time,
-) -> Result<(Stretch, Heard), Fault> {
+) -> Result<(Stretch, ExchangeTimes), ClientError> {
     let window = window(from, until);
-    let alerts = client.raw(&format!("ALERTS{window}"), until).await?;
+    let alerts = client
+        .raw_samples(&format!("ALERTS{window}"), until)
+        .await?;
     let active = client
-        .raw(&format!("ALERTS_FOR_STATE{window}"), until)
+        .raw_samples(&format!("ALERTS_FOR_STATE{window}"), until)
         .await?;
     let (looks, heard) = looks(client, recalled, from - BEFORE, until).await?;
-    let series = |answer: Answer| {
+    let series = |answer: QueryResponse| {
         answer
             .series
             .into_iter()
@@ -300,11 +308,11 @@ async fn stretch(
 
 /// When it looked at the target that it looked at most often. `None`: it has no `up`, so that nobody can say.
 async fn looks(
-    client: &Client,
+    client: &PrometheusClient,
     recalled: &mut AlertSeriesState,
     from: Time,
     until: Time,
-) -> Result<(Option<Vec<Time>>, Heard), Fault> {
+) -> Result<(Option<Vec<Time>>, ExchangeTimes), ClientError> {
     let window = window(from, until);
     let busiest = client
         .query(&format!("topk(1, count_over_time(up{window}))"), until)
@@ -317,7 +325,7 @@ async fn looks(
     };
     recalled.up_at = recalled.up_at.max(Some(until));
     let up = client
-        .raw(&format!("up{}{window}", selector(&series.labels)), until)
+        .raw_samples(&format!("up{}{window}", selector(&series.labels)), until)
         .await?;
     let looks = up
         .series

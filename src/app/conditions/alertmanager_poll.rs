@@ -9,9 +9,9 @@ use crate::app::App;
 use crate::app::intake::commit::Arrival;
 use crate::app::judge::Judge;
 use crate::app::sync::{blocking, lock};
-use crate::clients::alertmanager::Client;
-use crate::clients::credentials::Reach;
-use crate::clients::error::Fault;
+use crate::clients::alertmanager::AlertmanagerClient;
+use crate::clients::credentials::ServerAccess;
+use crate::clients::error::ClientError;
 use crate::config::Source;
 use crate::config::api::AlertmanagerApi;
 use crate::ingest::alertmanager_api::{AlertmanagerState, PollResult, PollTime, TrackedAlert};
@@ -25,7 +25,7 @@ pub(crate) async fn list_loop(
     entry: Entry,
     source: Source,
     api: AlertmanagerApi,
-    mut client: Client,
+    mut client: AlertmanagerClient,
 ) {
     let ignored = source.labels.map(|names| names.ignored).unwrap_or_default();
     let every = Duration::from_secs(api.every.unsigned_abs());
@@ -42,12 +42,15 @@ pub(crate) async fn list_loop(
                 if let Some(Ok(anew)) = entry
                     .api_anew(&fault)
                     .await
-                    .map(|reach| Client::new(&api, &reach))
+                    .map(|reach| AlertmanagerClient::new(&api, &reach))
                 {
                     client = anew;
                 }
                 attempts += 1;
-                fault.wait(attempts, &entry.name).to_std().unwrap_or(every)
+                fault
+                    .retry_delay(attempts, &entry.name)
+                    .to_std()
+                    .unwrap_or(every)
             }
         };
         tokio::time::sleep(wait).await;
@@ -56,14 +59,14 @@ pub(crate) async fn list_loop(
 
 async fn look(
     entry: &Entry,
-    client: &Client,
+    client: &AlertmanagerClient,
     listing: &mut AlertmanagerState,
     ignored: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), ClientError> {
     // First what is held: what comes while it answers may be missing in the answer.
     let (app, name) = (std::sync::Arc::clone(&entry.app), entry.name.clone());
     let held = blocking(move || app.held(&name)).await.unwrap_or_default();
-    let (answers, heard) = client.look().await?;
+    let (answers, heard) = client.fetch_state().await?;
     let ours = entry.app.now();
     let at = PollTime {
         ours,
@@ -71,7 +74,7 @@ async fn look(
     };
     let looked = listing
         .read(&answers, &held, &entry.name, ignored, at)
-        .map_err(|fault| Fault::Unreadable(fault.to_string()))?;
+        .map_err(|fault| ClientError::Unreadable(fault.to_string()))?;
     entry.app.listed(&entry.name, looked, ours).await;
     Ok(())
 }
@@ -168,8 +171,8 @@ impl Entry {
     }
 
     /// What is to be shown from now on, where it no longer accepts who we are and the files of our credentials have changed.
-    async fn api_anew(&self, fault: &Fault) -> Option<Reach> {
-        if !matches!(fault, Fault::Unauthorized(_)) {
+    async fn api_anew(&self, fault: &ClientError) -> Option<ServerAccess> {
+        if !matches!(fault, ClientError::Unauthorized(_)) {
             return None;
         }
         let (settings, name) = (std::sync::Arc::clone(&self.settings), self.name.clone());

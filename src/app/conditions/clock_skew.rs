@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::clients::prometheus_response::Heard;
+use crate::clients::exchange_times::ExchangeTimes;
 use crate::model::time::Time;
 
 /// A smaller difference is not told from the second that the header is cut to, and from how long an answer takes.
@@ -14,7 +14,7 @@ pub(crate) struct Skew(TimeDelta);
 
 impl Skew {
     /// As an answer tells it that came just now. Without a word about it the clocks agree.
-    pub(crate) fn of(heard: &Heard, now: Time) -> Self {
+    pub(crate) fn of(heard: &ExchangeTimes, now: Time) -> Self {
         let Some(server) = heard.server_time else {
             return Self::default();
         };

@@ -32,9 +32,9 @@ use super::intake::commit::Unstored;
 use super::settings::Settings;
 use super::sync::{blocking, lock};
 use crate::clients::alertmanager;
-use crate::clients::credentials::Reach;
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
+use crate::clients::credentials::ServerAccess;
+use crate::clients::error::ClientError;
+use crate::clients::prometheus::PrometheusClient;
 use crate::clients::scrape::Scraper;
 use crate::config::metrics::MetricsKind;
 use crate::engine::conditions::evaluator::ConditionEvaluator;
@@ -212,30 +212,32 @@ fn start(
             .cloned()
             .unwrap_or_default();
         match &metrics.kind {
-            MetricsKind::Prometheus(server) => match Client::new(server, &reach).map(Arc::new) {
-                Ok(client) => {
-                    spawn(Box::pin(prometheus::evaluate_loop(
-                        entry(),
-                        server.clone(),
-                        Arc::clone(&client),
-                    )));
-                    if server.alerts {
-                        spawn(Box::pin(alert_history::recall_loop(
+            MetricsKind::Prometheus(server) => {
+                match PrometheusClient::new(server, &reach).map(Arc::new) {
+                    Ok(client) => {
+                        spawn(Box::pin(prometheus::evaluate_loop(
                             entry(),
                             server.clone(),
                             Arc::clone(&client),
                         )));
+                        if server.alerts {
+                            spawn(Box::pin(alert_history::recall_loop(
+                                entry(),
+                                server.clone(),
+                                Arc::clone(&client),
+                            )));
+                        }
+                        spawn(Box::pin(plots::draw_loop(
+                            entry(),
+                            plots::Past::server(server, client),
+                        )));
                     }
-                    spawn(Box::pin(plots::draw_loop(
-                        entry(),
-                        plots::Past::server(server, client),
-                    )));
+                    Err(why) => app.faults.report(
+                        &format!("metrics `{}` cannot be asked", metrics.name),
+                        &anyhow::anyhow!(why),
+                    ),
                 }
-                Err(why) => app.faults.report(
-                    &format!("metrics `{}` cannot be asked", metrics.name),
-                    &anyhow::anyhow!(why),
-                ),
-            },
+            }
             MetricsKind::Scrape(scrape) => match Scraper::new(scrape, &reach).map(Arc::new) {
                 Ok(scraper) => {
                     let live = scrape::Live::default();
@@ -281,7 +283,7 @@ fn start(
             epoch,
             name: source.name.clone(),
         };
-        match alertmanager::Client::new(api, &reach) {
+        match alertmanager::AlertmanagerClient::new(api, &reach) {
             Ok(client) => spawn(Box::pin(alertmanager_poll::list_loop(
                 entry,
                 source.clone(),
@@ -414,8 +416,8 @@ impl Entry {
     }
 
     /// What is to be shown from now on, where a server no longer accepts who we are and the files of our credentials have changed.
-    async fn shown_anew(&self, fault: &Fault) -> Option<Reach> {
-        if !matches!(fault, Fault::Unauthorized(_)) {
+    async fn shown_anew(&self, fault: &ClientError) -> Option<ServerAccess> {
+        if !matches!(fault, ClientError::Unauthorized(_)) {
             return None;
         }
         let (settings, name) = (Arc::clone(&self.settings), self.name.clone());

@@ -13,8 +13,8 @@ use super::samples::History;
 use super::{DRAWN_BACK, Entry};
 use crate::app::App;
 use crate::app::sync::lock;
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
+use crate::clients::error::ClientError;
+use crate::clients::prometheus::PrometheusClient;
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
@@ -25,7 +25,7 @@ use crate::model::signal::SignalKind;
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 use crate::plot::{describe, svg, table};
-use crate::postmortem::file_name::picture_name;
+use crate::postmortem::file_name::plot_file_name;
 use crate::rules::{Comparison, ConditionRule, Threshold};
 use crate::store::error::StoreError;
 use crate::store::plot::{Drawn, Outline};
@@ -50,7 +50,7 @@ pub(crate) enum Past {
 }
 
 impl Past {
-    pub(crate) fn server(settings: &Settings, client: Arc<Client>) -> Self {
+    pub(crate) fn server(settings: &Settings, client: Arc<PrometheusClient>) -> Self {
         Self::Server(Box::new(settings.clone()), Box::new(Server::new(client)))
     }
 }
@@ -79,7 +79,7 @@ pub(crate) async fn draw_loop(entry: Entry, mut past: Past) {
             Err(fault) => {
                 attempts += 1;
                 wait = fault
-                    .wait(attempts + DOUBLED, &entry.name)
+                    .retry_delay(attempts + DOUBLED, &entry.name)
                     .to_std()
                     .unwrap_or(EVERY)
                     .max(EVERY);
@@ -93,7 +93,7 @@ async fn turn(
     entry: &Entry,
     past: &mut Past,
     due: Vec<(Incident, Vec<String>)>,
-) -> Result<bool, Fault> {
+) -> Result<bool, ClientError> {
     let Some(source) = Source::of(entry, past).await else {
         return Ok(false);
     };
@@ -116,7 +116,9 @@ async fn turn(
                     // What is refused of one condition may be answered of another; whoever is in trouble is left alone.
                     let is_alone = matches!(
                         fault,
-                        Fault::Refused { .. } | Fault::Unreadable(_) | Fault::Partial { .. }
+                        ClientError::Refused { .. }
+                            | ClientError::Unreadable(_)
+                            | ClientError::Partial { .. }
                     );
                     trouble = Some(fault);
                     if !is_alone {
@@ -142,7 +144,7 @@ async fn turn(
     if let Some(Ok(client)) = entry
         .shown_anew(&fault)
         .await
-        .map(|reach| Client::new(settings, &reach))
+        .map(|reach| PrometheusClient::new(settings, &reach))
     {
         **server = Server::new(Arc::new(client));
     }
@@ -155,7 +157,7 @@ async fn draw(
     source: &mut Source<'_>,
     incident: &Incident,
     rule: &ConditionRule,
-) -> Result<bool, Fault> {
+) -> Result<bool, ClientError> {
     let now = entry.app.now();
     let plot = outline(incident, rule, now);
     let step = rule
@@ -353,7 +355,7 @@ enum Source<'a> {
 
 impl<'a> Source<'a> {
     /// `None`: another process is the judge by now.
-    async fn of(entry: &Entry, past: &'a mut Past) -> Option<Result<Self, Fault>> {
+    async fn of(entry: &Entry, past: &'a mut Past) -> Option<Result<Self, ClientError>> {
         match past {
             Past::Server(_, server) => Some(
                 server
@@ -373,7 +375,7 @@ impl<'a> Source<'a> {
         to: Time,
         step: i64,
         now: Time,
-    ) -> Result<Vec<Line>, Fault> {
+    ) -> Result<Vec<Line>, ClientError> {
         let values = match self {
             Self::Server(server) => server.values(rule, from, to, step).await?,
             // Older ones are being forgotten, and of what looks back at half of them something else would be said.
@@ -442,7 +444,7 @@ impl App {
             }
             let mut drawn = self.store.drawn_at(&postmortem.incident)?.into_keys();
             if let Some(condition) =
-                drawn.find(|condition| picture_name(&postmortem.file, condition) == file)
+                drawn.find(|condition| plot_file_name(&postmortem.file, condition) == file)
             {
                 return Ok(self
                     .store

@@ -14,9 +14,9 @@ use futures_util::future::join_all;
 use super::clock_skew::Skew;
 use super::{Entry, instant, wait_until};
 use crate::app::App;
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
-use crate::clients::prometheus_response;
+use crate::clients::error::ClientError;
+use crate::clients::prometheus::PrometheusClient;
+use crate::clients::query_response::QueryResponse;
 use crate::config::metrics::PrometheusServer as Settings;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::InstantVector;
@@ -48,7 +48,7 @@ const PIECES: usize = 8;
 /// Between two attempts to ask a server that does not answer, in evaluations: what was not asked meanwhile is asked later.
 const WAITS: i32 = 4;
 
-pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<Client>) {
+pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<PrometheusClient>) {
     let Some(mut book) = entry.load().await else {
         return;
     };
@@ -79,7 +79,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, settings: Settings, client: Arc<
                     && let Some(Ok(client)) = entry
                         .shown_anew(fault)
                         .await
-                        .map(|reach| Client::new(&settings, &reach))
+                        .map(|reach| PrometheusClient::new(&settings, &reach))
                 {
                     server = Server::new(Arc::new(client));
                 }
@@ -132,7 +132,7 @@ async fn round(
     server: &mut Server,
     watches: &mut BTreeMap<String, ConditionEvaluator>,
     due: &[(&ConditionRule, Time)],
-) -> (Vec<Event>, Option<Fault>) {
+) -> (Vec<Event>, Option<ClientError>) {
     if let Err(fault) = server.prepare(&entry.app).await {
         entry.heard("", Err(fault.to_string()));
         return (failed(watches, due), Some(fault));
@@ -173,7 +173,7 @@ async fn round(
                 heard = Err(format!("condition `{}`: {fault}", rule.name));
                 // One query that it refuses says nothing about the others.
                 trouble = Some(fault)
-                    .filter(|fault| !matches!(fault, Fault::Refused { .. }))
+                    .filter(|fault| !matches!(fault, ClientError::Refused { .. }))
                     .or(trouble);
                 events.extend(watches.evaluate(rule, *at, &QueryResult::Failed));
             }
@@ -196,18 +196,18 @@ impl Pause {
     }
 
     /// How the last attempt went, and how long it waits at the most.
-    fn note(&mut self, fault: Option<&Fault>, whom: &str, now: Time, most: TimeDelta) {
+    fn note(&mut self, fault: Option<&ClientError>, whom: &str, now: Time, most: TimeDelta) {
         self.attempts = if fault.is_some() {
             self.attempts + 1
         } else {
             0
         };
         self.until = fault.map(|fault| {
-            let wait = fault.wait(self.attempts, whom);
+            let wait = fault.retry_delay(self.attempts, whom);
             // Who asks to be left alone for longer is.
             now + if matches!(
                 fault,
-                Fault::Busy {
+                ClientError::Busy {
                     retry_after: Some(_),
                     ..
                 }
@@ -237,7 +237,7 @@ fn first_asked(watches: Option<&ConditionEvaluator>, rule: &ConditionRule, at: T
 
 /// A Prometheus and what was found out about it.
 pub(crate) struct Server {
-    client: Arc<Client>,
+    client: Arc<PrometheusClient>,
     skew: Skew,
     /// How often it looks at the target it looks at most often. `None`: nobody can say.
     pace: Option<TimeDelta>,
@@ -258,7 +258,7 @@ struct Look {
 }
 
 impl Server {
-    pub(crate) fn new(client: Arc<Client>) -> Self {
+    pub(crate) fn new(client: Arc<PrometheusClient>) -> Self {
         Self {
             client,
             skew: Skew::default(),
@@ -269,7 +269,7 @@ impl Server {
     }
 
     /// Finds out how often it looks and how its clock is.
-    pub(crate) async fn prepare(&mut self, app: &App) -> Result<(), Fault> {
+    pub(crate) async fn prepare(&mut self, app: &App) -> Result<(), ClientError> {
         let now = app.now();
         if self
             .prepared_at
@@ -292,7 +292,7 @@ impl Server {
         if let Some(busiest) = answer.series.first() {
             let raw = self
                 .client
-                .raw(
+                .raw_samples(
                     &format!("up{}[{window}]", selector(&busiest.labels)),
                     theirs,
                 )
@@ -332,7 +332,7 @@ impl Server {
         rule: &ConditionRule,
         from: Time,
         to: Time,
-    ) -> Result<Look, Fault> {
+    ) -> Result<Look, ClientError> {
         if to - from <= PIECE {
             match self.ask(app, rule, from, to).await {
                 Ok((past, skew)) => {
@@ -344,7 +344,7 @@ impl Server {
                     });
                 }
                 // One instant of the past may be what it refuses.
-                Err(Fault::Refused { .. }) if from < to => {}
+                Err(ClientError::Refused { .. }) if from < to => {}
                 Err(fault) => return Err(fault),
             }
         }
@@ -377,16 +377,16 @@ impl Server {
         rule: &ConditionRule,
         from: Time,
         to: Time,
-    ) -> Result<Vec<(Time, QueryResult)>, Fault> {
+    ) -> Result<Vec<(Time, QueryResult)>, ClientError> {
         let every = TimeDelta::seconds(rule.every);
         let (mut answers, mut ranges) = (Vec::new(), vec![(from, to)]);
         while let Some((from, to)) = ranges.pop() {
             match self.ask(app, rule, from, to).await {
                 Ok((found, _)) => answers.extend(found),
-                Err(Fault::Refused { .. }) if to - from < every => {
+                Err(ClientError::Refused { .. }) if to - from < every => {
                     answers.push((from, QueryResult::Failed));
                 }
-                Err(Fault::Refused { .. }) => {
+                Err(ClientError::Refused { .. }) => {
                     let half = from
                         + every
                             * i32::try_from((to - from).num_seconds() / rule.every / 2)
@@ -407,7 +407,7 @@ impl Server {
         rule: &ConditionRule,
         from: Time,
         to: Time,
-    ) -> Result<(Vec<(Time, QueryResult)>, Skew), Fault> {
+    ) -> Result<(Vec<(Time, QueryResult)>, Skew), ClientError> {
         // What some of those know who were asked is no answer: a sum of it is wrong and looks like any other.
         let asked = self.range(&rule.query, from, to, rule.every).await?;
         // Of those that were asked, the ones that told when they looked have looked.
@@ -444,12 +444,12 @@ impl Server {
         from: Time,
         to: Time,
         step: i64,
-    ) -> Result<BTreeMap<Time, InstantVector>, Fault> {
+    ) -> Result<BTreeMap<Time, InstantVector>, ClientError> {
         let (_, asked) = unless_partial(self.range(&rule.query, from, to, step).await)?;
         Ok(self.by_time(asked))
     }
 
-    fn by_time(&self, answer: prometheus_response::Answer) -> BTreeMap<Time, InstantVector> {
+    fn by_time(&self, answer: QueryResponse) -> BTreeMap<Time, InstantVector> {
         let mut values: BTreeMap<Time, InstantVector> = BTreeMap::new();
         for mut series in answer.series {
             series.labels.remove("__name__");
@@ -470,7 +470,7 @@ impl Server {
         from: Time,
         to: Time,
         step: i64,
-    ) -> Result<prometheus_response::Answer, Fault> {
+    ) -> Result<QueryResponse, ClientError> {
         let (from, to) = (self.skew.theirs(from), self.skew.theirs(to));
         if from < to {
             self.client
@@ -494,11 +494,11 @@ impl Server {
 
 /// An answer, and whether it is whole.
 fn unless_partial(
-    answer: Result<prometheus_response::Answer, Fault>,
-) -> Result<(bool, prometheus_response::Answer), Fault> {
+    answer: Result<QueryResponse, ClientError>,
+) -> Result<(bool, QueryResponse), ClientError> {
     match answer {
         Ok(answer) => Ok((true, answer)),
-        Err(Fault::Partial {
+        Err(ClientError::Partial {
             rest: Some(rest), ..
         }) => Ok((false, *rest)),
         Err(fault) => Err(fault),

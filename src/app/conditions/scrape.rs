@@ -10,7 +10,7 @@ use super::clock_skew::Skew;
 use super::sample_filter::Asked;
 use super::{Entry, kept, kept_back, wait_until};
 use crate::app::sync::lock;
-use crate::clients::scrape::{Page, Scraper};
+use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{ScrapeConfig, ScrapeTarget as Target};
 use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
 use crate::ingest::exposition;
@@ -167,7 +167,7 @@ fn labelled(mut sample: Sample, ours: &Labels, honor: bool) -> Sample {
 }
 
 fn read(
-    page: &Page,
+    page: &ScrapedPage,
     wanted: &MetricFilter,
     at: Time,
     settings: &ScrapeConfig,
@@ -210,7 +210,7 @@ async fn live(entry: &Entry, ours: &Labels, before: Live) -> Option<BTreeSet<Ser
 }
 
 /// Compares what conditions ask for with what a target offers when it is first seen. `true`: nothing is in the way.
-fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
+fn compare(entry: &Entry, page: &ScrapedPage, samples: &[Sample]) -> bool {
     let mut fine = true;
     for rule in entry.conditions() {
         let fault = fault(rule, page, samples);
@@ -228,7 +228,7 @@ fn compare(entry: &Entry, page: &Page, samples: &[Sample]) -> bool {
 }
 
 /// Why a condition cannot be evaluated on what a target offers, if anything is in the way. `read`: samples that its page was found to have.
-pub(crate) fn fault(rule: &ConditionRule, page: &Page, read: &[Sample]) -> Option<String> {
+pub(crate) fn fault(rule: &ConditionRule, page: &ScrapedPage, read: &[Sample]) -> Option<String> {
     let (query, text) = (
         rule.understood.of_samples.as_ref().ok()?,
         std::str::from_utf8(&page.bytes).ok()?,

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use super::scrape::fault;
 use crate::app::settings::Settings;
-use crate::clients::scrape::{Page, Scraper};
+use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{MetricsKind, ScrapeConfig};
 use crate::model::fault::Fault;
 use crate::rules::ConditionRule;
@@ -64,7 +64,7 @@ pub(crate) async fn compare(settings: &Settings) -> (Vec<Fault>, Vec<Fault>) {
     (faults, warnings)
 }
 
-async fn pages(scraper: &Scraper, scrape: &ScrapeConfig) -> Vec<Result<Page, String>> {
+async fn pages(scraper: &Scraper, scrape: &ScrapeConfig) -> Vec<Result<ScrapedPage, String>> {
     join_all(scrape.targets.iter().map(async |target| {
         let fetched = tokio::time::timeout(PATIENCE, scraper.fetch(&target.url)).await;
         let told = |why: String| format!("{}: {why}", target.url);

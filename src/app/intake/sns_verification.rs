@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::app::App;
 use crate::config::{Auth, Source, SourceAuth};
-use crate::deliver::Performed;
+use crate::deliver::outcome::DeliveryOutcome;
 use crate::ingest::message::Message;
 use crate::ingest::sns;
 use crate::ingest::sns::envelope::{SnsEnvelope, envelopes};
@@ -124,10 +124,10 @@ impl App {
     }
 
     /// Visits an address that confirms a subscription. Blocks.
-    pub(crate) fn visit(&self, url: &str) -> Performed {
+    pub(crate) fn visit(&self, url: &str) -> DeliveryOutcome {
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => runtime.block_on(self.sns.confirm(url)),
-            Err(_) => Performed::Retry("nothing can be reached from here".to_owned()),
+            Err(_) => DeliveryOutcome::Retry("nothing can be reached from here".to_owned()),
         }
     }
 }

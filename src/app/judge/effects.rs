@@ -3,8 +3,8 @@
 use crate::config;
 use crate::config::InviteSending;
 use crate::ical::invite;
-use crate::meeting::attendees::{Concerned, Guests, choose};
-use crate::meeting::slot::{Ask, next_working_day, slot};
+use crate::meeting::attendees::{Candidates, Invitees, choose_attendees};
+use crate::meeting::slot::{SlotRequest, find_slot, next_working_day};
 use crate::model::correction::{Answer, SnoozeUntil};
 use crate::model::delivery::{Action, Delivery};
 use crate::model::event::Fact;
@@ -20,8 +20,8 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::postmortem;
-use crate::postmortem::Draft;
-use crate::postmortem::file_name::{file_name, picture_name};
+use crate::postmortem::draft_input::{DraftInput, PersonNaming};
+use crate::postmortem::file_name::{file_name, plot_file_name};
 use crate::store::Store;
 use crate::store::apply::Changes;
 
@@ -117,7 +117,7 @@ pub(crate) fn effects(
             ),
             destination: format!("draft {}", postmortem.id),
             action: Action::WritePicture {
-                file: picture_name(&postmortem.file, &picture.plot.condition),
+                file: plot_file_name(&postmortem.file, &picture.plot.condition),
                 incident: incident.id.clone(),
                 condition: picture.plot.condition.clone(),
             },
@@ -125,7 +125,7 @@ pub(crate) fn effects(
     }
     let plots: Vec<&Plot> = drawn.iter().map(|drawn| &drawn.plot).collect();
     let on_call = rotas.at_detection(incident, settings);
-    let text = postmortem::render(&Draft {
+    let text = postmortem::render(&DraftInput {
         incident,
         bundled,
         postmortem: &postmortem,
@@ -135,8 +135,8 @@ pub(crate) fn effects(
         external_url: &settings.config.external_url,
         owners: &incident.scope,
         names: match settings.config.names {
-            config::NameStyle::Full => postmortem::Names::Full,
-            config::NameStyle::Role => postmortem::Names::Role,
+            config::NameStyle::Full => PersonNaming::Full,
+            config::NameStyle::Role => PersonNaming::Role,
         },
         plots: &plots,
         on_call: &on_call,
@@ -251,7 +251,7 @@ fn person<'a>(settings: &'a Settings, id: &str) -> Option<&'a Person> {
 }
 
 /// Whom the postmortem concerns: who worked on it, who owns it, who cares.
-fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -> Guests {
+fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -> Invitees {
     let config = &settings.config;
     let concerned = config
         .services
@@ -260,7 +260,7 @@ fn guests(incident: &Incident, postmortem: &PostmortemId, settings: &Settings) -
     let stakeholders: Vec<String> = concerned
         .flat_map(|service| service.stakeholders.iter().cloned())
         .collect();
-    choose(&Concerned {
+    choose_attendees(&Candidates {
         postmortem,
         responders: &responders(incident, settings),
         owners: &incident.scope,
@@ -341,7 +341,7 @@ fn meeting(
     scheduled: Option<&Meeting>,
     incident: &Incident,
     postmortem: &Postmortem,
-    guests: &Guests,
+    guests: &Invitees,
     settings: &Settings,
     now: Time,
 ) -> Option<Meeting> {
@@ -444,14 +444,14 @@ fn is_over(incident: &Incident) -> bool {
 }
 
 /// The first slot at which all who are required can come.
-fn first_slot(guests: &Guests, ended_at: Time, settings: &Settings, now: Time) -> Option<Time> {
+fn first_slot(guests: &Invitees, ended_at: Time, settings: &Settings, now: Time) -> Option<Time> {
     let config = &settings.config;
     let people: Vec<&Person> = guests
         .required_ids
         .iter()
         .filter_map(|id| person(settings, id))
         .collect();
-    let ask = Ask {
+    let ask = SlotRequest {
         ended_at,
         people: &people,
         default_hours: &config.hours,
@@ -459,7 +459,7 @@ fn first_slot(guests: &Guests, ended_at: Time, settings: &Settings, now: Time) -
         minutes: config.meetings.minutes,
         now,
     };
-    slot(&ask).map(|slot| slot.starts_at)
+    find_slot(&ask).map(|slot| slot.starts_at)
 }
 
 fn title(incident: &Incident) -> String {
@@ -475,7 +475,7 @@ fn invite(meeting: &Meeting) -> Delivery {
         destination: format!("invite {}", meeting.id),
         action: Action::WriteInvite {
             file: format!("{}.ics", meeting.id),
-            text: invite::invite(meeting, invite::method(meeting)),
+            text: invite::render_invite(meeting, invite::itip_method(meeting)),
         },
     }
 }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::app::judge::Judge;
 use crate::app::settings::{Settings, base};
 use crate::app::sync::{blocking, lock};
-use crate::clients::calendar_feed::{Client, LARGEST, Seen, too_large};
+use crate::clients::calendar_feed::{CacheValidators, CalendarClient, LARGEST, too_large};
 use crate::config::OnCallCalendar;
 use crate::ical::on_call_feed;
 use crate::ical::on_call_feed::OnCallFeed;
@@ -49,7 +49,7 @@ struct Known {
     rota: Option<(Arc<OnCallFeed>, Time)>,
     /// Why it cannot be read now.
     fault: Option<String>,
-    seen: Seen,
+    seen: CacheValidators,
     /// When to look again.
     due: Option<Time>,
 }
@@ -229,7 +229,7 @@ impl App {
 
 /// Keeps the calendars at hand.
 pub(crate) async fn rota_loop(app: Arc<App>) {
-    let client = match Client::new() {
+    let client = match CalendarClient::new() {
         Ok(client) => client,
         Err(why) => {
             app.faults
@@ -247,7 +247,7 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
                 .0
                 .retain(|feed, _| settings.config.on_call.values().any(|named| named == feed));
             for known in rotas.0.values_mut() {
-                (known.seen, known.due) = (Seen::default(), None);
+                (known.seen, known.due) = (CacheValidators::default(), None);
             }
         }
         let feeds: BTreeSet<OnCallCalendar> = settings.config.on_call.values().cloned().collect();
@@ -273,7 +273,7 @@ pub(crate) async fn rota_loop(app: Arc<App>) {
 async fn look(
     app: &Arc<App>,
     settings: &Arc<Settings>,
-    client: &Client,
+    client: &CalendarClient,
     feed: OnCallCalendar,
     mut known: Known,
 ) {
@@ -327,7 +327,7 @@ async fn look(
                 );
             }
             // Whatever comes next is read whole.
-            known.seen = Seen::default();
+            known.seen = CacheValidators::default();
             known.fault = Some(why);
             known.due = Some(
                 now + if matches!(feed, OnCallCalendar::File(_)) {
@@ -370,16 +370,16 @@ fn of(settings: &Settings, feed: &OnCallCalendar) -> BTreeSet<String> {
 /// A calendar's text; `None`: it has not changed.
 async fn text(
     settings: &Arc<Settings>,
-    client: &Client,
+    client: &CalendarClient,
     feed: &OnCallCalendar,
-    seen: &Seen,
-) -> Result<Option<(String, Seen)>, String> {
+    seen: &CacheValidators,
+) -> Result<Option<(String, CacheValidators)>, String> {
     match feed {
         OnCallCalendar::File(path) => {
             let path = base(settings.file.as_deref()).join(path);
             let read = blocking(move || file(&path)).await;
             let text = read.unwrap_or_else(|_| Err("reading it failed".to_owned()))?;
-            let now = Seen::text(&text);
+            let now = CacheValidators::from_text(&text);
             Ok((now != *seen).then_some((text, now)))
         }
         OnCallCalendar::Url(address) => client.fetch(address, seen).await,

@@ -10,9 +10,9 @@ use super::error::PastFault;
 use super::scrape_coverage::{Looks, after, at_or_before};
 use super::server::Server;
 use crate::app::conditions::alert_history::Known;
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
-use crate::clients::prometheus_response::Answer;
+use crate::clients::error::ClientError;
+use crate::clients::prometheus::PrometheusClient;
+use crate::clients::query_response::QueryResponse;
 use crate::ingest::prometheus_alert_series::{
     AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow,
 };
@@ -115,13 +115,13 @@ impl Alerts {
 
     async fn ask(
         &self,
-        client: &Client,
+        client: &PrometheusClient,
         from: Time,
         to: Time,
-    ) -> Result<(Samples, Samples), Fault> {
+    ) -> Result<(Samples, Samples), ClientError> {
         let ask = async |name: &str| match self.step {
             None => client
-                .raw(
+                .raw_samples(
                     &format!("{name}[{}s]", (to - from).num_seconds().max(1)),
                     to,
                 )
@@ -142,7 +142,7 @@ impl Alerts {
     }
 }
 
-fn samples(answer: Answer) -> Samples {
+fn samples(answer: QueryResponse) -> Samples {
     answer
         .series
         .into_iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 
 use super::STRETCH;
-use crate::clients::error::Fault;
+use crate::clients::error::ClientError;
 use crate::model::time::Time;
 
 /// What a server that answers at all can answer.
@@ -47,9 +47,9 @@ impl Piece {
     pub(crate) async fn failed(
         &mut self,
         asked: TimeDelta,
-        fault: Fault,
+        fault: ClientError,
         whom: &str,
-    ) -> Result<(), Fault> {
+    ) -> Result<(), ClientError> {
         match self.again(asked, &fault, whom) {
             Some(wait) => {
                 tokio::time::sleep(wait).await;
@@ -65,15 +65,15 @@ impl Piece {
     }
 
     /// How long to wait before the next attempt, which asks for less where that is possible; `None`: there is none.
-    fn again(&mut self, asked: TimeDelta, fault: &Fault, whom: &str) -> Option<Duration> {
-        if matches!(fault, Fault::Unauthorized(_)) {
+    fn again(&mut self, asked: TimeDelta, fault: &ClientError, whom: &str) -> Option<Duration> {
+        if matches!(fault, ClientError::Unauthorized(_)) {
             return None;
         }
         if Self::can_be_less(asked) {
             self.length = SMALLEST.max(asked / 2);
             let asks_to_wait = matches!(
                 fault,
-                Fault::Busy {
+                ClientError::Busy {
                     retry_after: Some(_),
                     ..
                 }
@@ -87,14 +87,17 @@ impl Piece {
         self.attempts += 1;
         let may_pass = matches!(
             fault,
-            Fault::Unreachable(_) | Fault::Busy { .. } | Fault::Partial { .. }
+            ClientError::Unreachable(_) | ClientError::Busy { .. } | ClientError::Partial { .. }
         );
         (may_pass && self.attempts < ATTEMPTS).then(|| wait(fault, self.attempts, whom))
     }
 }
 
-fn wait(fault: &Fault, attempts: u32, whom: &str) -> Duration {
-    fault.wait(attempts, whom).to_std().unwrap_or_default()
+fn wait(fault: &ClientError, attempts: u32, whom: &str) -> Duration {
+    fault
+        .retry_delay(attempts, whom)
+        .to_std()
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -104,13 +107,13 @@ mod tests {
     use std::time::Duration;
 
     use super::{ATTEMPTS, Piece, SMALLEST, STRETCH, Time};
-    use crate::clients::error::Fault;
+    use crate::clients::error::ClientError;
 
     #[test]
     fn less_is_asked_for_until_there_is_an_answer_and_then_more_again() {
         let (from, until) = (Time::UNIX_EPOCH, Time::UNIX_EPOCH + STRETCH * 3);
         let mut piece = Piece::default();
-        let large = Fault::Unreadable("the answer is larger than 67 MB".to_owned());
+        let large = ClientError::Unreadable("the answer is larger than 67 MB".to_owned());
         let mut halves = 0;
         while piece.end(from, until) - from > SMALLEST {
             let asked = piece.end(from, until) - from;
@@ -131,7 +134,7 @@ mod tests {
     #[test]
     fn the_smallest_is_asked_for_some_times_and_a_stranger_once() {
         let mut piece = Piece::default();
-        let busy = Fault::Busy {
+        let busy = ClientError::Busy {
             retry_after: Some(Duration::from_secs(7)),
             why: String::new(),
         };
@@ -141,7 +144,7 @@ mod tests {
             .count();
         assert_eq!(attempts + 1, ATTEMPTS as usize);
         assert_eq!(
-            Piece::default().again(STRETCH, &Fault::Unauthorized(String::new()), "prom"),
+            Piece::default().again(STRETCH, &ClientError::Unauthorized(String::new()), "prom"),
             None
         );
     }

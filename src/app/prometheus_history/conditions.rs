@@ -10,8 +10,8 @@ use super::chunking::Piece;
 use super::error::PastFault;
 use super::scrape_coverage::{Looks, after, at_or_before};
 use super::server::Server;
-use crate::clients::error::Fault;
-use crate::clients::prometheus_response::Series;
+use crate::clients::error::ClientError;
+use crate::clients::query_response::Series;
 use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::InstantVector;
 use crate::model::event::Event;
@@ -114,9 +114,9 @@ impl Watched {
             let series = match answer {
                 Ok(answer) => Some(answer.series),
                 // What some of those know who were asked is no answer.
-                Err(Fault::Partial { why, .. }) => self.refuse(why),
+                Err(ClientError::Partial { why, .. }) => self.refuse(why),
                 // One instant may be what it refuses: two series where it wants one, say.
-                Err(Fault::Refused {
+                Err(ClientError::Refused {
                     error_type,
                     message,
                     ..

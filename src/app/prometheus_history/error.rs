@@ -1,6 +1,6 @@
 //! Why the past cannot be read, for people: which query, of when, what the server said, and what to do.
 
-use crate::clients::error::Fault;
+use crate::clients::error::ClientError;
 use crate::model::time::Time;
 
 /// Why the past cannot be read further.
@@ -19,31 +19,33 @@ pub struct PastFault {
     /// Until then.
     pub until: Time,
     /// What it said, or why nobody answered.
-    pub said: Box<Fault>,
+    pub said: Box<ClientError>,
 }
 
 fn shown(time: Time) -> String {
     time.format("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
-fn advice(said: &Fault) -> &'static str {
+fn advice(said: &ClientError) -> &'static str {
     match said {
-        Fault::Unreachable(_) => {
+        ClientError::Unreachable(_) => {
             "See whether it runs and can be reached from here; a server that is slow answers a shorter span or a longer step sooner."
         }
-        Fault::Busy { .. } => {
+        ClientError::Busy { .. } => {
             "Try again when it has less to do, or ask for a shorter span or a longer step."
         }
-        Fault::Unauthorized(_) => {
+        ClientError::Unauthorized(_) => {
             "Name the entry of `metrics:` that has the credentials, or write a user into the address: https://user:password@host."
         }
-        Fault::Refused { error_type, .. } if error_type == "bad_data" => {
+        ClientError::Refused { error_type, .. } if error_type == "bad_data" => {
             "See whether the query is right, by asking the same on the server's own page."
         }
-        Fault::Refused { .. } => "Ask for a shorter span or a longer step, or for fewer series.",
-        Fault::Unreadable(_) => {
+        ClientError::Refused { .. } => {
+            "Ask for a shorter span or a longer step, or for fewer series."
+        }
+        ClientError::Unreadable(_) => {
             "See whether the address is that of a server that speaks Prometheus's HTTP API, and ask for fewer series."
         }
-        Fault::Partial { .. } => "Try again when all that it asks itself answers.",
+        ClientError::Partial { .. } => "Try again when all that it asks itself answers.",
     }
 }

@@ -2,8 +2,8 @@
 
 use chrono::TimeDelta;
 
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
+use crate::clients::error::ClientError;
+use crate::clients::prometheus::PrometheusClient;
 use crate::model::time::Time;
 
 /// What every Prometheus with targets or alerts has.
@@ -27,10 +27,14 @@ pub(crate) enum Beginning {
 }
 
 /// Finds it; servers tell of whole blocks, so that it may be later.
-pub(crate) async fn find(client: &Client, from: Time, until: Time) -> Result<Beginning, Fault> {
-    let names = match client.names(ANYTHING, from, until).await {
+pub(crate) async fn find(
+    client: &PrometheusClient,
+    from: Time,
+    until: Time,
+) -> Result<Beginning, ClientError> {
+    let names = match client.metric_names(ANYTHING, from, until).await {
         Ok(names) => names,
-        Err(fault @ Fault::Unauthorized(_)) => return Err(fault),
+        Err(fault @ ClientError::Unauthorized(_)) => return Err(fault),
         Err(_) => return Ok(Beginning::Unknown),
     };
     if names.is_empty() {
@@ -40,7 +44,7 @@ pub(crate) async fn find(client: &Client, from: Time, until: Time) -> Result<Beg
     let (mut before, mut by) = (from, until);
     while by - before > CLOSE {
         let middle = before + (by - before) / 2;
-        match client.names(ANYTHING, from, middle).await {
+        match client.metric_names(ANYTHING, from, middle).await {
             Ok(names) if names.is_empty() => before = middle,
             Ok(_) => by = middle,
             Err(_) => break,

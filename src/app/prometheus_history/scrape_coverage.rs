@@ -5,8 +5,8 @@ use chrono::TimeDelta;
 use super::chunking::Piece;
 use super::error::PastFault;
 use super::server::Server;
-use crate::clients::error::Fault;
-use crate::clients::prometheus_response::Answer;
+use crate::clients::error::ClientError;
+use crate::clients::query_response::QueryResponse;
 use crate::model::time::Time;
 
 /// The newest time at which it had looked at any target.
@@ -73,7 +73,7 @@ impl Looks {
                 .await
             {
                 // Of those that were asked, the ones that told when they looked have looked.
-                Err(Fault::Partial {
+                Err(ClientError::Partial {
                     rest: Some(rest), ..
                 }) => Ok(*rest),
                 answer => answer,
@@ -102,7 +102,7 @@ impl Looks {
         Ok(())
     }
 
-    fn take(&mut self, answer: Answer) {
+    fn take(&mut self, answer: QueryResponse) {
         #[expect(
             clippy::cast_possible_truncation,
             reason = "what is out of range becomes the last instant, which is none"

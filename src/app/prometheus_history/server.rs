@@ -6,9 +6,9 @@ use percent_encoding::percent_decode_str;
 use reqwest::Url;
 
 use super::error::PastFault;
-use crate::clients::credentials::{Credentials, Reach};
-use crate::clients::error::Fault;
-use crate::clients::prometheus::Client;
+use crate::clients::credentials::{Credentials, ServerAccess};
+use crate::clients::error::ClientError;
+use crate::clients::prometheus::PrometheusClient;
 use crate::config::Auth;
 use crate::config::metrics::{HttpClientConfig, PrometheusServer, TlsConfig};
 use crate::model::time::Time;
@@ -26,7 +26,7 @@ pub struct Server {
     all: bool,
     /// Its address, without secrets.
     address: String,
-    client: Client,
+    client: PrometheusClient,
 }
 
 impl fmt::Debug for Server {
@@ -42,13 +42,17 @@ impl Server {
     /// The server of an entry of `metrics:`, which is asked for the conditions that name it; `reach` is what its `door` names, read.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`Reach::check`].
-    pub fn entry(name: &str, settings: &PrometheusServer, reach: &Reach) -> Result<Self, String> {
+    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
+    pub fn entry(
+        name: &str,
+        settings: &PrometheusServer,
+        reach: &ServerAccess,
+    ) -> Result<Self, String> {
         let settings = PrometheusServer {
             timeout: settings.timeout.max(PATIENCE),
             ..settings.clone()
         };
-        let client = Client::new(&settings, reach)?;
+        let client = PrometheusClient::new(&settings, reach)?;
         Ok(Self {
             name: name.to_owned(),
             all: false,
@@ -113,11 +117,11 @@ impl Server {
             alerts: true,
             door,
         };
-        let client = Client::new(
+        let client = PrometheusClient::new(
             &settings,
-            &Reach {
+            &ServerAccess {
                 credentials,
-                ..Reach::default()
+                ..ServerAccess::default()
             },
         )?;
         Ok(Self {
@@ -143,11 +147,16 @@ impl Server {
         &self.name
     }
 
-    pub(crate) fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &PrometheusClient {
         &self.client
     }
 
-    pub(crate) fn fault(&self, query: &str, (from, until): (Time, Time), said: Fault) -> PastFault {
+    pub(crate) fn fault(
+        &self,
+        query: &str,
+        (from, until): (Time, Time),
+        said: ClientError,
+    ) -> PastFault {
         PastFault {
             server: self.address.clone(),
             query: query.to_owned(),

@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::conditions::sample_filter;
 use super::conditions::sample_filter::Asked;
 use super::sync::lock;
-use crate::clients::credentials::Reach;
+use crate::clients::credentials::ServerAccess;
 use crate::config;
 use crate::config::{Config, Storage, metrics};
 use crate::engine::{Policy, ServiceAliases};
@@ -41,9 +41,9 @@ pub struct Settings {
     /// What CloudEvents mean that come to no source.
     pub cloudevents: Option<Mapping>,
     /// What is shown to the servers of each entry of `metrics:` that fetches samples.
-    pub reach: BTreeMap<String, Reach>,
+    pub reach: BTreeMap<String, ServerAccess>,
     /// What is shown to those sources that are asked what they know.
-    pub api_reach: BTreeMap<String, Reach>,
+    pub api_reach: BTreeMap<String, ServerAccess>,
     /// How whoever pushes samples proves who it is, by the entry's name.
     pub pushes: BTreeMap<String, Authentication>,
     /// What conditions ask of the samples of each entry of `metrics:`, by its name.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Settings, base, fault};
-use crate::clients::credentials::{Credentials, Reach, Tls};
+use crate::clients::credentials::{Credentials, ServerAccess, TlsMaterial};
 use crate::config::metrics;
 use crate::config::metrics::{HttpClientConfig, MetricsSource};
 use crate::config::{Auth, SecretRef, Source, SourceAuth};
@@ -121,7 +121,7 @@ impl Place {
     }
 
     /// What we show to those that `named` fetches samples from; `None`: it fetches none.
-    pub(crate) fn reach(&self, named: &MetricsSource) -> Result<Option<Reach>, Fault> {
+    pub(crate) fn reach(&self, named: &MetricsSource) -> Result<Option<ServerAccess>, Fault> {
         let door = match &named.kind {
             metrics::MetricsKind::Prometheus(server) => &server.door,
             metrics::MetricsKind::Scrape(pages) => &pages.door,
@@ -132,7 +132,7 @@ impl Place {
     }
 
     /// What we show to a source that is asked what it knows; `None`: it is not.
-    pub(crate) fn api_reach(&self, source: &Source) -> Result<Option<Reach>, Fault> {
+    pub(crate) fn api_reach(&self, source: &Source) -> Result<Option<ServerAccess>, Fault> {
         source
             .api
             .as_ref()
@@ -141,7 +141,7 @@ impl Place {
     }
 
     /// What we show at a door; `whose` names it in faults.
-    fn through(&self, door: &HttpClientConfig, whose: &str) -> Result<Reach, Fault> {
+    fn through(&self, door: &HttpClientConfig, whose: &str) -> Result<ServerAccess, Fault> {
         let HttpClientConfig { auth, headers, tls } = door;
         let credentials = match auth {
             Auth::None => Credentials::None,
@@ -162,13 +162,13 @@ impl Place {
             None => None,
         };
         let ca = tls.ca.as_ref().map(|path| self.pem(path)).transpose()?;
-        let tls = Tls {
+        let tls = TlsMaterial {
             ca,
             own,
             server_name: tls.server_name.clone(),
             insecure: tls.insecure,
         };
-        let reach = Reach {
+        let reach = ServerAccess {
             credentials,
             headers: headers.clone().into_iter().collect(),
             tls,
@@ -206,7 +206,7 @@ impl Settings {
     ///
     /// # Errors
     /// What is missing or cannot be used.
-    pub fn reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
+    pub fn reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
         let named = self
             .config
             .metrics
@@ -221,7 +221,7 @@ impl Settings {
     ///
     /// # Errors
     /// What is missing or cannot be used.
-    pub fn api_reach_again(&self, name: &str) -> Result<Option<Reach>, Fault> {
+    pub fn api_reach_again(&self, name: &str) -> Result<Option<ServerAccess>, Fault> {
         let named = self
             .config
             .sources

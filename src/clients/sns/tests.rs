@@ -8,8 +8,8 @@ use std::sync::{Arc, OnceLock};
 use chrono::TimeDelta;
 use reqwest::redirect::Policy;
 
-use super::{LARGEST, Sns, client};
-use crate::deliver::Performed;
+use super::{LARGEST, SnsClient, client};
+use crate::deliver::outcome::DeliveryOutcome;
 use crate::model::time::Time;
 
 /// Answers everybody the same, and counts them.
@@ -37,15 +37,15 @@ fn answer(status: &str, body: &str) -> String {
 }
 
 /// As the real one, but for `https`.
-fn plain() -> Sns {
+fn plain() -> SnsClient {
     let client = reqwest::Client::builder()
         .no_proxy()
         .redirect(Policy::none())
         .build()
         .unwrap();
-    Sns {
+    SnsClient {
         client: OnceLock::from(Ok(client)),
-        ..Sns::default()
+        ..SnsClient::default()
     }
 }
 
@@ -104,9 +104,9 @@ async fn nobody_sends_us_elsewhere_or_more_than_a_certificate() {
 #[tokio::test]
 async fn without_tls_nothing_is_asked() {
     let (url, asked) = server(answer("200 OK", "pem"));
-    let sns = Sns {
+    let sns = SnsClient {
         client: OnceLock::from(client()),
-        ..Sns::default()
+        ..SnsClient::default()
     };
     assert!(sns.certificate(&url, at(0)).await.is_err());
     assert_eq!(asked.load(Ordering::SeqCst), 0);
@@ -116,7 +116,7 @@ async fn without_tls_nothing_is_asked() {
 async fn few_certificates_are_kept() {
     let sns = plain();
     for number in 0..200 {
-        sns.keep(
+        sns.cache(
             &format!("https://sns.eu-west-1.amazonaws.com/{number:03}.pem"),
             &Arc::from(b"pem".as_slice()),
         );
@@ -126,26 +126,29 @@ async fn few_certificates_are_kept() {
 
 #[tokio::test]
 async fn a_confirmation_is_tried_again_only_where_that_makes_sense() {
-    let check = async |status: &str, expected: fn(&Performed) -> bool| {
+    let check = async |status: &str, expected: fn(&DeliveryOutcome) -> bool| {
         let (url, _) = server(answer(status, ""));
         let performed = plain().confirm(&url).await;
         assert!(expected(&performed), "{status}: {performed:?}");
     };
-    check("200 OK", |performed| *performed == Performed::Delivered).await;
+    check("200 OK", |performed| {
+        *performed == DeliveryOutcome::Delivered
+    })
+    .await;
     check("503 Busy", |performed| {
-        matches!(performed, Performed::Retry(_))
+        matches!(performed, DeliveryOutcome::Retry(_))
     })
     .await;
     check("302 Found", |performed| {
-        matches!(performed, Performed::Refused(_))
+        matches!(performed, DeliveryOutcome::Refused(_))
     })
     .await;
     check("403 Forbidden", |performed| {
-        matches!(performed, Performed::Refused(_))
+        matches!(performed, DeliveryOutcome::Refused(_))
     })
     .await;
     assert!(matches!(
         plain().confirm("http://127.0.0.1:1/").await,
-        Performed::Retry(_)
+        DeliveryOutcome::Retry(_)
     ));
 }

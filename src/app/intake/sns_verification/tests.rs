@@ -49,7 +49,7 @@ fn world(auth: &str) -> World {
         Clock::Set(Arc::new(Mutex::new(Some(now())))),
     )
     .unwrap();
-    app.sns.keep(
+    app.sns.cache(
         signed("version_2")["SigningCertURL"].as_str().unwrap(),
         &Arc::from(CERTIFICATE),
     );

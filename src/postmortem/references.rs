@@ -1,0 +1,52 @@
+//! Links from a draft to the sources of its facts.
+
+use super::draft_input::DraftInput;
+use super::escape;
+use crate::model::event::Event;
+use crate::model::id::{EventId, IncidentId};
+use crate::model::milestone::Certainty;
+
+/// The event's source, linked to its own page, or else to the incident's.
+pub(crate) fn source(draft: &DraftInput, event: &Event) -> String {
+    let own = event
+        .links
+        .iter()
+        .find(|link| escape::url(&link.url).is_some())
+        .map(|link| link.url.clone());
+    escape::link(
+        &event.source,
+        &own.unwrap_or_else(|| format!("{}#{}", incident_page(draft), event.id)),
+    )
+}
+
+/// The page of the incident.
+pub(crate) fn incident_page(draft: &DraftInput) -> String {
+    page(draft, &draft.incident.id)
+}
+
+/// The page of any incident.
+pub(crate) fn page(draft: &DraftInput, incident: &IncidentId) -> String {
+    format!(
+        "{}/incidents/{incident}",
+        draft.external_url.trim_end_matches('/')
+    )
+}
+
+/// The event of that id.
+pub(crate) fn event<'a>(draft: &DraftInput<'a>, id: &EventId) -> Option<&'a Event> {
+    draft
+        .incident
+        .members
+        .iter()
+        .map(|member| &*member.event)
+        .find(|event| event.id == *id)
+}
+
+/// ` (stated)`, ` (inferred)`, or nothing for what was measured.
+pub(crate) fn certainty(certainty: Certainty) -> &'static str {
+    match certainty {
+        Certainty::Measured => "",
+        Certainty::Stated => " (stated)",
+        Certainty::Inferred => " (inferred)",
+    }
+}
