@@ -1,4 +1,4 @@
-//! The loops: commit, judge, deliver, save sights, watch the settings, know who is on call. Each waits for news or for time, and exposes one step elsewhere.
+//! The loops: commit, judge, deliver, save active alerts, watch the settings, know who is on call. Each waits for news or for time, and exposes one step elsewhere.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -31,7 +31,7 @@ pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     loops.spawn(until(stop.clone(), Arc::clone(app).commit_loop()));
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
-    loops.spawn(until(stop.clone(), sight_loop(Arc::clone(app))));
+    loops.spawn(until(stop.clone(), save_loop(Arc::clone(app))));
     loops.spawn(until(
         stop.clone(),
         conditions::measure_loop(Arc::clone(app)),
@@ -93,7 +93,7 @@ async fn judge_loop(app: Arc<App>) {
                 continue;
             }
             Ok(judged) => {
-                let lease = lock(&app.sights).next();
+                let lease = lock(&app.active_alerts).next_due();
                 wait(&app, judged.next.into_iter().chain(lease).min())
             }
             Err(_) => AFTER_A_FAULT,
@@ -119,10 +119,15 @@ async fn deliver_loop(app: Arc<App>) {
     }
 }
 
-async fn sight_loop(app: Arc<App>) {
+async fn save_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(AT_THE_LATEST).await;
-        step(&app, "sights could not be saved", App::save_sights).await;
+        step(
+            &app,
+            "active alerts could not be saved",
+            App::save_active_alerts,
+        )
+        .await;
         step(&app, "what sources sent could not be counted", |app| {
             app.save_tallies(false)
         })
@@ -177,11 +182,11 @@ async fn watch_loop(app: Arc<App>) {
 }
 
 impl App {
-    /// Saves the sights that moved if it is time. Blocks.
+    /// Saves the active alerts that changed if it is time. Blocks.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn save_sights(&self) -> anyhow::Result<()> {
+    pub fn save_active_alerts(&self) -> anyhow::Result<()> {
         // The judge among replicas goes by what the others saved.
         let every = if self.store.is_shared() {
             TimeDelta::seconds(5)
@@ -189,11 +194,15 @@ impl App {
             TimeDelta::minutes(1)
         };
         loop {
-            let Some(sights) = lock(&self.sights).due_for_saving(self.now(), every) else {
+            let unsaved = lock(&self.active_alerts).take_unsaved(self.now(), every);
+            let Some(unsaved) = unsaved else {
                 return Ok(());
             };
-            if let Err(fault) = self.store.save_sights(&sights) {
-                lock(&self.sights).unsaved(&sights);
+            let saved = self
+                .store
+                .save_active_alerts(&unsaved.firing, &unsaved.ended);
+            if let Err(fault) = saved {
+                lock(&self.active_alerts).restore_unsaved(unsaved);
                 return Err(fault.into());
             }
         }

@@ -50,9 +50,9 @@ pub struct App {
     judge: Mutex<Option<judge::Judge>>,
     /// The epoch in which this process is in office; 0: it is not.
     office: AtomicU64,
-    /// Up to where the sights know the log of a shared database.
+    /// Up to where the active alerts know the log of a shared database.
     followed: Mutex<u64>,
-    sights: Mutex<intake::active_alerts::Sights>,
+    active_alerts: Mutex<intake::active_alerts::ActiveAlerts>,
     tallies: Mutex<intake::source_stats::Tallies>,
     watched: Mutex<settings::config_watcher::Watched>,
     /// What is known of conditions and of where their samples are from.
@@ -87,11 +87,11 @@ impl App {
         }
         let loaded = judge::load(&store, &settings)?;
         let applied = loaded.applied;
-        let sights = intake::active_alerts::Sights::load(
-            &store,
+        let active_alerts = intake::active_alerts::ActiveAlerts::load(
+            &store.active_alerts()?,
             judge::alerts(&loaded.incidents),
             clock.now(),
-        )?;
+        );
         let tallies = intake::source_stats::Tallies::load(&store, clock.now())?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
@@ -103,7 +103,7 @@ impl App {
             judge: Mutex::new(judge),
             office: AtomicU64::new(office.unwrap_or(0)),
             followed: Mutex::new(applied),
-            sights: Mutex::new(sights),
+            active_alerts: Mutex::new(active_alerts),
             tallies: Mutex::new(tallies),
             measured: Mutex::default(),
             kept: Mutex::default(),

@@ -116,13 +116,13 @@ pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
     let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
     loops.shutdown().await;
     let left = tokio::task::spawn_blocking(move || {
-        app.save_sights()
+        app.save_active_alerts()
             .and(app.save_tallies(true))
             .and(app.leave_office())
     })
     .await?;
     if let Err(fault) = left {
-        tracing::error!("the last sights could not be saved: {fault:#}");
+        tracing::error!("the last active alerts could not be saved: {fault:#}");
     }
     match served {
         Ok(done) => Ok(done?),

@@ -1,38 +1,53 @@
-//! Sights: when a firing alert was last seen, and when its sender's lease ends.
+//! Alerts that fire: when each was last reported, and when its lease ends.
 
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::values;
 use crate::model::id::Subject;
 use crate::model::time::Time;
 
-const NOUN: &str = "sight";
+const NOUN: &str = "active_alert";
 
-/// A subject, when it was last seen, and when its lease ends if the sender gives one.
-pub(crate) type Sight = (Subject, Time, Option<Time>);
+/// A firing alert as stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ActiveAlert {
+    pub(crate) subject: Subject,
+    pub(crate) last_seen: Time,
+    /// `None` where the sender gives no lease.
+    pub(crate) lease_end: Option<Time>,
+}
 
 impl Store {
-    /// Saves sights; a later sight of the same subject replaces the earlier.
+    /// Removes the alerts that have `ended`, then saves those that are `firing` over earlier rows
+    /// of the same subjects.
     ///
     /// # Errors
-    /// [`StoreError::Full`] when the disk takes no more.
-    pub fn save_sights(&self, sights: &[Sight]) -> Result<(), StoreError> {
-        let text = "insert into sight (subject, last_seen, lease_end) values ($1, $2, $3) \
-                    on conflict (subject) do update set last_seen = excluded.last_seen, lease_end = excluded.lease_end";
-        if sights.is_empty() {
+    /// [`StoreError::Full`] when the disk is full.
+    pub(crate) fn save_active_alerts(
+        &self,
+        firing: &[ActiveAlert],
+        ended: &[Subject],
+    ) -> Result<(), StoreError> {
+        if firing.is_empty() && ended.is_empty() {
             return Ok(());
         }
+        let delete = "delete from active_alert where subject = $1";
+        let insert = "insert into active_alert (subject, last_seen, lease_end) values ($1, $2, $3) \
+                      on conflict (subject) do update set last_seen = excluded.last_seen, lease_end = excluded.lease_end";
         self.write(NOUN, |at| {
-            for (subject, last_seen, lease_end) in sights {
+            for subject in ended {
+                sql::execute(at, NOUN, delete, values![subject.to_string()])?;
+            }
+            for alert in firing {
                 sql::execute(
                     at,
                     NOUN,
-                    text,
+                    insert,
                     values![
-                        subject.to_string(),
-                        sql::micros(*last_seen),
-                        lease_end.map(sql::micros)
+                        alert.subject.to_string(),
+                        sql::micros(alert.last_seen),
+                        alert.lease_end.map(sql::micros)
                     ],
                 )?;
             }
@@ -40,46 +55,21 @@ impl Store {
         })
     }
 
-    /// All sights, by subject.
+    /// All active alerts, by subject.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn sights(&self) -> Result<Vec<Sight>, StoreError> {
-        let text = "select subject, last_seen, lease_end from sight order by subject";
+    pub(crate) fn active_alerts(&self) -> Result<Vec<ActiveAlert>, StoreError> {
+        let text = "select subject, last_seen, lease_end from active_alert order by subject";
         self.read(NOUN, |at| {
             sql::rows(at, NOUN, text, &[], |row| {
                 let subject: String = row.get(0)?;
-                let subject = subject.parse().map_err(|_| sql::unreadable(0, &subject))?;
-                Ok((
-                    subject,
-                    sql::read_time(row, 1)?,
-                    sql::read_time_if_any(row, 2)?,
-                ))
+                Ok(ActiveAlert {
+                    subject: subject.parse().map_err(|_| sql::unreadable(0, &subject))?,
+                    last_seen: sql::read_time(row, 1)?,
+                    lease_end: sql::read_time_if_any(row, 2)?,
+                })
             })
         })
     }
-
-    /// Forgets the sights of subjects that no longer fire.
-    ///
-    /// # Errors
-    /// When the database cannot be written.
-    pub fn remove_sights(&self, subjects: &[Subject]) -> Result<(), StoreError> {
-        if subjects.is_empty() {
-            return Ok(());
-        }
-        self.write(NOUN, |at| remove(at, subjects))
-    }
-}
-
-/// Forgets sights within a transaction.
-pub(crate) fn remove(at: &At<'_>, subjects: &[Subject]) -> Result<(), StoreError> {
-    for subject in subjects {
-        sql::execute(
-            at,
-            NOUN,
-            "delete from sight where subject = $1",
-            values![subject.to_string()],
-        )?;
-    }
-    Ok(())
 }

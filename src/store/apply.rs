@@ -6,10 +6,10 @@ use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{At, values};
-use super::{active_alerts, delivery, head, incident, ledger, postgresql, postmortem, quarantine};
+use super::{delivery, head, incident, ledger, postgresql, postmortem, quarantine};
 use crate::model::delivery::Delivery;
 use crate::model::event::Event;
-use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::meeting::Meeting;
@@ -39,8 +39,6 @@ pub struct Changes {
     pub deliveries: Vec<Delivery>,
     /// Closed incidents; a second entry for one amends the first.
     pub ledger: Vec<LedgerEntry>,
-    /// Subjects that fire no more, so that their sights can go.
-    pub lapsed: Vec<Subject>,
     /// Records that the engine could not take: position and why.
     pub quarantined: Vec<(u64, String)>,
     /// Up to when the engine has judged: the time of the last record or timer.
@@ -157,7 +155,6 @@ fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
         .ledger
         .iter()
         .try_for_each(|entry| ledger::save(at, entry, now))?;
-    active_alerts::remove(at, &changes.lapsed)?;
     changes
         .quarantined
         .iter()

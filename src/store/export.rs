@@ -18,6 +18,10 @@ use super::{Store, migration};
 use crate::model::time::Time;
 
 const NOUN: &str = "export";
+/// The oldest database version whose exports can be read: since then tables were only renamed.
+const OLDEST: u32 = 4;
+/// Tables under their earlier names, with their present ones.
+const RENAMED: [(&str, &str); 1] = [("sight", "active_alert")];
 /// Rows read at once.
 const PAGE: i64 = 500;
 
@@ -121,7 +125,7 @@ const TABLES: &[Table] = &[
         ],
     },
     Table {
-        name: "sight",
+        name: "active_alert",
         key: &["subject"],
         columns: &[("subject", T), ("last_seen", I), ("lease_end", I)],
     },
@@ -444,7 +448,7 @@ fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
         let line = serde_json::from_str(&text)
             .map_err(|error| anyhow!("line {number}: not a line of an export: {error}"))?;
         match line {
-            Line::Begin { afterword } if number == 1 && afterword == known => {}
+            Line::Begin { afterword } if number == 1 && (OLDEST..=known).contains(&afterword) => {}
             Line::Begin { afterword } if number == 1 => {
                 bail!(
                     "the export is of database version {afterword}, this program knows {known}: import it with the version that wrote it, then migrate"
@@ -467,6 +471,8 @@ fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
 }
 
 fn insert(at: &At<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
+    let renamed = RENAMED.iter().find(|(earlier, _)| *earlier == table);
+    let table = renamed.map_or(table, |(_, present)| present);
     let table = TABLES
         .iter()
         .find(|known| known.name == table)

@@ -28,6 +28,10 @@ pub(crate) const STEPS: &[Step] = &[
         version: 4,
         text: include_str!("../../migrations/0004_sources.sql"),
     },
+    Step {
+        version: 5,
+        text: include_str!("../../migrations/0005_active_alerts.sql"),
+    },
 ];
 
 /// One step from a version to the next.

@@ -24,7 +24,7 @@ pub(crate) mod source_stats;
 mod sql;
 mod sqlite;
 #[cfg(test)]
-mod testbed;
+pub(crate) mod testbed;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -176,8 +176,9 @@ impl Recall {
                 .theirs(self.entry.app.now());
             let (app, policy) = (&self.entry.app, &self.entry.settings.policy);
             // What is received as well has a lease of its own; what the engine ignores has no end that anybody would miss.
-            let left =
-                |alert: &Event| policy.ignores(alert) || lock(&app.sights).knows(&alert.subject);
+            let left = |alert: &Event| {
+                policy.ignores(alert) || lock(&app.active_alerts).contains(&alert.subject)
+            };
             let lapsed = self
                 .recalled
                 .lapse(now, &reader(&self.entry, &self.known), left);

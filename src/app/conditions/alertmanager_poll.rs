@@ -88,7 +88,7 @@ impl App {
             .flat_map(Judge::incidents)
             .filter(|incident| incident.phase != Phase::Closed);
         let mut found: HashMap<Subject, TrackedAlert> = HashMap::new();
-        let sights = lock(&self.sights);
+        let alerts = lock(&self.active_alerts);
         for incident in incidents {
             for member in &incident.members {
                 let event = &member.event;
@@ -102,7 +102,7 @@ impl App {
                 {
                     continue;
                 }
-                if let Some((on, last_seen)) = sights.state_of(&event.subject) {
+                if let Some((on, last_seen)) = alerts.firing_and_last_seen(&event.subject) {
                     let (incident, event): (IncidentId, _) =
                         (incident.id.clone(), std::sync::Arc::clone(event));
                     found.insert(
@@ -130,10 +130,14 @@ impl App {
             mut events,
         } = looked;
         {
-            let mut sights = lock(&self.sights);
-            sights.renew_all(&renewed, now);
+            let mut alerts = lock(&self.active_alerts);
+            alerts.renew_all(&renewed, now);
             // Its webhook may have told the end meanwhile, and knows it better.
-            let on = |subject: &Subject| sights.state_of(subject).is_some_and(|(on, _)| on);
+            let on = |subject: &Subject| {
+                alerts
+                    .firing_and_last_seen(subject)
+                    .is_some_and(|(on, _)| on)
+            };
             events.retain(|event| {
                 !matches!(&event.fact, Fact::Alert(alert) if alert.status == AlertStatus::Resolved)
                     || on(&event.subject)

@@ -11,7 +11,7 @@ use super::source_stats::What;
 use crate::app::App;
 use crate::app::sync::lock;
 use crate::app::worker_thread::Thread;
-use crate::ingest::{AlertRef, Reported, Start};
+use crate::ingest::{AlertRef, Reported};
 use crate::model::event::{Event, Fact};
 use crate::model::id::EventId;
 use crate::model::time::Time;
@@ -114,7 +114,7 @@ pub struct Told {
 const BATCH: usize = 512;
 
 impl App {
-    /// Makes an arrival durable. Pure repetitions of what is durable renew their sights and are answered at once.
+    /// Makes an arrival durable. Pure repetitions of what is durable renew their alerts and are answered at once.
     ///
     /// # Errors
     /// When it could not be made durable.
@@ -136,7 +136,14 @@ impl App {
     ) -> Result<Kept, Unstored> {
         let received_at = arrival.beside.came_at.unwrap_or_else(|| self.now());
         let all = arrival.reports.len() + arrival.renewed;
-        let (mut events, mut leases) = self.news(&mut arrival, received_at);
+        let (mut events, mut leases): (Vec<_>, Vec<_>) = lock(&self.active_alerts)
+            .new_events(
+                std::mem::take(&mut arrival.reports),
+                arrival.again.as_ref(),
+                received_at,
+            )
+            .into_iter()
+            .unzip();
         let news = events
             .iter()
             .filter(|event| !matches!(event.fact, Fact::Lapsed(_)))
@@ -188,52 +195,10 @@ impl App {
         })
     }
 
-    /// What of an arrival is to be made durable, each with its lease.
-    fn news(&self, arrival: &mut Arrival, now: Time) -> (Vec<Event>, Vec<Option<Time>>) {
-        let reports = std::mem::take(&mut arrival.reports);
-        let mut kept = (
-            Vec::with_capacity(reports.len()),
-            Vec::with_capacity(reports.len()),
-        );
-        let again = arrival.again.as_ref();
-        let mut sights = lock(&self.sights);
-        for report in reports {
-            let Reported { event, lease, .. } = report;
-            let guessed = report.start == Start::Guessed;
-            if report.only_if_firing && !sights.is_on(&event) {
-                if guessed {
-                    sights.note_early(event, now);
-                }
-                continue;
-            }
-            let event = if guessed {
-                let Some(dated) = sights.dated(event.clone()) else {
-                    sights.note_early(event, now);
-                    continue;
-                };
-                dated
-            } else {
-                event
-            };
-            // What is read again is old: it may be known since, or over.
-            if again.is_some_and(|again| again.contains(&event.id) || sights.has_ended(&event)) {
-                continue;
-            }
-            let overtaken = sights.overtaken(&event).map(|lapsed| (lapsed, None));
-            let news = sights.news(event, lease, now).map(|event| (event, lease));
-            let ended = news
-                .as_ref()
-                .and_then(|(event, _)| sights.ended_early(event))
-                .map(|end| (end, None));
-            kept.extend(overtaken.into_iter().chain(news).chain(ended));
-        }
-        kept
-    }
-
-    /// Whether a firing alert only repeats what is durable; then its sight is renewed, and nothing more is to be done about it.
+    /// Whether a firing alert only repeats what is durable; then it is renewed, and nothing more is to be done about it.
     #[must_use]
     pub fn renewed(&self, alert: &AlertRef<'_>, now: Time) -> bool {
-        lock(&self.sights).renewed(alert, now)
+        lock(&self.active_alerts).renew(alert, now)
     }
 
     /// Takes room for so many bytes, before they are read.
@@ -313,7 +278,7 @@ impl App {
                 for ((record, (leases, received_at, room, done)), logged) in
                     records.into_iter().zip(rest).zip(logged)
                 {
-                    let mut sights = lock(&self.sights);
+                    let mut alerts = lock(&self.active_alerts);
                     for (event, lease) in record.events.iter().zip(leases) {
                         // What the engine ignores has no end that anybody would miss.
                         let lease = if settings.policy.ignores(event) {
@@ -321,10 +286,9 @@ impl App {
                         } else {
                             lease
                         };
-                        sights.forget(std::slice::from_ref(event), received_at);
-                        sights.saw(event, lease, received_at);
+                        alerts.record(event, lease, received_at);
                     }
-                    drop(sights);
+                    drop(alerts);
                     drop(room);
                     // A sender that went away has its fact durable all the same.
                     let _ = done.send(Ok(logged.position));
@@ -370,9 +334,9 @@ impl App {
         }
         self.progress
             .advance_head(logged.last().map(|last| last.position));
-        let mut sights = lock(&self.sights);
+        let mut alerts = lock(&self.active_alerts);
         for event in records.iter().flat_map(|record| &record.events) {
-            sights.saw(event, None, now);
+            alerts.record(event, None, now);
         }
         Ok(())
     }

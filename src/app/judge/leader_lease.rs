@@ -72,7 +72,7 @@ impl App {
             let now = self.now();
             records
                 .iter()
-                .for_each(|record| lock(&self.sights).follow(&record.events, now));
+                .for_each(|record| lock(&self.active_alerts).follow(&record.events, now));
             if let Some(last) = records.last() {
                 *followed = last.position;
             }
@@ -93,15 +93,18 @@ impl App {
         } else {
             now
         };
-        let mut lapsed = lock(&self.sights).lapsed(by);
-        if self.store.is_shared() && !lapsed.is_empty() {
-            let saved = self.store.sights()?;
-            let mut sights = lock(&self.sights);
-            sights.take_over(saved);
-            lapsed = sights.lapsed(by);
+        let mut lapses = lock(&self.active_alerts).lapses(by);
+        if self.store.is_shared() && !lapses.is_empty() {
+            let saved = self.store.active_alerts()?;
+            let mut alerts = lock(&self.active_alerts);
+            alerts.merge_saved(&saved);
+            lapses = alerts.lapses(by);
         }
-        self.append_own(epoch, lapsed.clone())?;
-        lock(&self.sights).forget(&lapsed, now);
+        self.append_own(epoch, lapses.clone())?;
+        let mut alerts = lock(&self.active_alerts);
+        for lapse in &lapses {
+            alerts.record(lapse, None, now);
+        }
         Ok(())
     }
 

@@ -11,6 +11,7 @@ use std::collections::BTreeSet;
 use chrono::Duration;
 
 use super::Store;
+use super::active_alerts::ActiveAlert;
 use super::apply::Changes;
 use super::delivery::DeliveryState;
 use super::error::StoreError;
@@ -376,11 +377,13 @@ fn a_restart_finds_everything() {
             ..Changes::default()
         };
         store.apply(epoch, 0, 1, &changes).unwrap();
-        let sights = [
-            (Subject::from(1), at(5), None),
-            (Subject::from(2), at(6), Some(at(60))),
-        ];
-        store.save_sights(&sights).unwrap();
+        let active = |subject: u64, seconds, lease_end| ActiveAlert {
+            subject: Subject::from(subject),
+            last_seen: at(seconds),
+            lease_end,
+        };
+        let alerts = [active(1, 5, None), active(2, 6, Some(at(60)))];
+        store.save_active_alerts(&alerts, &[]).unwrap();
         drop(store);
 
         let store = Store::open_at(&home.place, at(100)).unwrap();
@@ -392,20 +395,14 @@ fn a_restart_finds_everything() {
         assert_eq!(store.load(at(0)).unwrap().incidents, [precise]);
         assert_eq!(store.log_after(0, 9).unwrap()[0].events, [alert("One")]);
         assert_eq!(store.meeting(&meeting.id).unwrap(), Some(meeting));
-        assert_eq!(store.sights().unwrap(), sights);
-        apply(
-            &store,
-            &Changes {
-                lapsed: vec![Subject::from(1)],
-                ..Changes::default()
-            },
-        );
+        assert_eq!(store.active_alerts().unwrap(), alerts);
+        let later = [active(2, 7, None)];
         store
-            .save_sights(&[(Subject::from(2), at(7), None)])
+            .save_active_alerts(&later, &[Subject::from(1)])
             .unwrap();
-        assert_eq!(store.sights().unwrap(), [(Subject::from(2), at(7), None)]);
-        store.remove_sights(&[Subject::from(2)]).unwrap();
-        assert_eq!(store.sights().unwrap(), []);
+        assert_eq!(store.active_alerts().unwrap(), later);
+        store.save_active_alerts(&[], &[Subject::from(2)]).unwrap();
+        assert_eq!(store.active_alerts().unwrap(), []);
     }
 }
 

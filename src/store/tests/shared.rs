@@ -7,13 +7,14 @@ use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::lifecycle::Phase;
 use crate::model::member::{Joined, Member};
+use crate::store::active_alerts::ActiveAlert;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
 use crate::store::log::{Beside, NewRecord};
 use crate::store::source_stats::{Hour, Seen};
 use crate::store::sql::values;
 use crate::store::testbed::stores;
-use crate::store::{Store, sql};
+use crate::store::{Store, migration, sql};
 
 #[test]
 fn many_writers_and_a_reader_agree_on_one_order() {
@@ -244,9 +245,12 @@ fn a_site_moves_between_databases_without_loss() {
         };
         let epoch = store.take_epoch().unwrap();
         store.apply(epoch, 0, 700, &changes).unwrap();
-        store
-            .save_sights(&[(Subject::from(0xaa), at(5), None)])
-            .unwrap();
+        let active = ActiveAlert {
+            subject: Subject::from(0xaa),
+            last_seen: at(5),
+            lease_end: None,
+        };
+        store.save_active_alerts(&[active], &[]).unwrap();
         let hour = (
             at(0),
             Hour {
@@ -315,5 +319,54 @@ fn an_export_knows_every_column() {
     for (_home, store) in stores() {
         let tables = store.tables_unknown_to_export().unwrap();
         assert_eq!(tables, [""; 0]);
+    }
+}
+
+fn active(subject: u64, lease_end: i64) -> ActiveAlert {
+    ActiveAlert {
+        subject: Subject::from(subject),
+        last_seen: at(5),
+        lease_end: Some(at(lease_end)),
+    }
+}
+
+#[test]
+fn migration_removes_active_alerts_whose_lease_ran_out_long_ago() {
+    for (_home, store) in stores() {
+        let alerts = [active(1, 60), active(2, 3_700), active(3, 90_000)];
+        store.save_active_alerts(&alerts, &[]).unwrap();
+        store
+            .append(&[record("a", &[note("newest")])], at(7_200))
+            .unwrap();
+        let undo =
+            "alter table active_alert rename to sight; delete from migration where version = 5;";
+        store
+            .write("test", |at| sql::batch(at, "test", undo))
+            .unwrap();
+        store
+            .write("test", |now| {
+                migration::migrate(now, migration::STEPS, at(1))
+            })
+            .unwrap();
+        assert_eq!(store.active_alerts().unwrap(), alerts[1..]);
+    }
+}
+
+#[test]
+fn export_of_the_version_before_active_alerts_were_renamed_is_imported() {
+    for ((_home, from), (_other, to)) in stores().into_iter().zip(stores()) {
+        let alerts = [active(1, 60)];
+        from.save_active_alerts(&alerts, &[]).unwrap();
+        let mut exported = Vec::new();
+        from.export(&mut exported).unwrap();
+        let exported = String::from_utf8(exported).unwrap();
+        let version = migration::STEPS.len();
+        let begin = |version: usize| format!("{{\"afterword\":{version}}}");
+        let earlier = exported
+            .replace("\"active_alert\"", "\"sight\"")
+            .replace(&begin(version), &begin(4));
+        assert_ne!(earlier, exported);
+        to.import(&mut earlier.as_bytes()).unwrap();
+        assert_eq!(to.active_alerts().unwrap(), alerts);
     }
 }

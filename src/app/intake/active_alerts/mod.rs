@@ -1,1071 +1,590 @@
-//! Sights: when each alert was last seen firing. Renewals move a sight and are no facts.
+//! Active alerts: firing alerts with the end of their lease, and the episodes that ended lately.
 //!
-//! Made for a million open alerts: a sight is a row of 56 bytes, about 100 with its places in indexes and lists, found by a keyed hash of
-//! its labels, and what is due is found in buckets of time. A row stands in the bucket of the time that it had to wait for when it was put there; when that comes, it moves
-//! on to the bucket of the time that it has by then. So a renewal costs no move, and looking for what is due no search.
+//! A firing alert sent again renews the lease in memory and is no event, so it is answered without
+//! a commit. Leases are saved now and then. An episode is dropped, here and in the database, once
+//! its end or lapse is recorded and no late message can be about it any more.
 
 mod early_resolves;
 pub(crate) mod row;
+mod table;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, Hasher, RandomState};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
-use hashbrown::HashTable;
-use siphasher::sip128::SipHasher13;
 
-use crate::ingest::AlertRef;
+use crate::ingest::{AlertRef, Reported, Start};
 use crate::model::event::{Alert, AlertStatus, Event, Fact};
-use crate::model::id::Subject;
-use crate::model::labels::LabelSet;
+use crate::model::id::{EventId, Subject};
 use crate::model::time::Time;
-use crate::store::Store;
+use crate::store::active_alerts::ActiveAlert;
+use early_resolves::EarlyResolves;
 use row::{
-    Known, LabelsKey, NEVER, Sight, UNSTATED_LEASE, ending, episode_hash, micros, mixed, time,
-    until,
+    AlertRow, DEFAULT_LEASE, EpisodeState, NEVER, RETENTION, end_key, lease_end, micros, time,
 };
+use table::{AlertTable, RowId};
 
-/// How much time senders get after a start of ours to renew what they could not while we were down.
-const GRACE: TimeDelta = TimeDelta::minutes(5);
-/// A firing message this soon after the end was sent before it.
-const STRAGGLING: TimeDelta = TimeDelta::minutes(1);
-/// Lapses told in one step at the most: more than this fall silent together only when their sender is gone.
-const TOLD_AT_ONCE: usize = 10_000;
-/// Sights saved in one transaction at the most.
-const SAVED_AT_ONCE: usize = 20_000;
+/// Time senders get after a start of the service to renew the alerts they could not while it was
+/// down.
+const RESTART_GRACE: TimeDelta = TimeDelta::minutes(5);
+/// A firing message received so soon after the end was sent before it.
+const STRAGGLER_WINDOW: TimeDelta = TimeDelta::minutes(1);
+/// Lapses recorded in one step. More than this fall silent together only when their sender is gone.
+const MAX_LAPSES: usize = 10_000;
+/// Rows saved or removed in one transaction.
+const MAX_SAVED: usize = 20_000;
 
-/// The sights of all alerts that were seen lately.
-#[derive(Debug)]
-pub(crate) struct Sights {
-    /// Keys of the hashes, new in every process.
-    keys: [u64; 2],
-    rows: Vec<Sight>,
-    free: Vec<u32>,
-    /// Rows by labels and start.
-    episodes: HashTable<u32>,
-    /// By labels: the row of the episode that began last, unless it ended.
-    open: HashTable<u32>,
-    subjects: HashTable<u32>,
-    /// Rows by the second, since 1970, in which they must be looked at. A row stands only where its `bucket` says; other places are stale.
-    due: BTreeMap<u32, Vec<u32>>,
-    /// Rows told as lapsed, until that is committed.
-    telling: Vec<u32>,
-    /// Rows that moved since they were saved.
-    changed: Vec<u32>,
-    /// Rows being saved.
-    saving: Vec<u32>,
+/// All episodes that fire or ended lately.
+#[derive(Debug, Default)]
+pub(crate) struct ActiveAlerts {
+    table: AlertTable,
+    /// Rows whose lapse was handed out and is not durable yet.
+    lapsing: Vec<RowId>,
+    /// Rows that changed since they were saved.
+    changed: Vec<RowId>,
+    /// Rows of the saving under way that are not handed out yet.
+    saving: Vec<RowId>,
+    /// Subjects that fire no more and still have a row in the database.
+    ended: Vec<Subject>,
+    /// Of these, those that the saving under way has not handed out yet.
+    removing: Vec<Subject>,
     saved_at: Option<Time>,
-    /// Ends without a start that found nothing on, the newest last, with when they came: what they end may be late.
-    early: VecDeque<(LabelsKey, Time, Event)>,
+    early: EarlyResolves,
 }
 
-impl Default for Sights {
-    fn default() -> Self {
-        Self {
-            keys: [(); 2].map(|()| RandomState::new().build_hasher().finish()),
-            rows: Vec::new(),
-            free: Vec::new(),
-            episodes: HashTable::new(),
-            open: HashTable::new(),
-            subjects: HashTable::new(),
-            due: BTreeMap::new(),
-            telling: Vec::new(),
-            changed: Vec::new(),
-            saving: Vec::new(),
-            saved_at: None,
-            early: VecDeque::new(),
-        }
-    }
+/// Rows to write to the database and to remove from it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct UnsavedAlerts {
+    pub(crate) firing: Vec<ActiveAlert>,
+    pub(crate) ended: Vec<Subject>,
 }
 
-impl Sights {
-    /// The alerts of the incidents as stored, with the sights saved before the last stop. What is missing is only
-    /// committed again, and deduplicated by the engine.
+/// An event to commit, with the end of its lease where its sender gives one.
+pub(crate) type NewEvent = (Event, Option<Time>);
+
+impl ActiveAlerts {
+    /// Restores the alerts in `events`, those of the stored incidents, with the leases `saved`
+    /// before the last stop. An alert missing here is committed again, and the engine drops the
+    /// duplicate.
     pub(crate) fn load<'a>(
-        store: &Store,
+        saved: &[ActiveAlert],
         events: impl Iterator<Item = &'a Event>,
         now: Time,
-    ) -> anyhow::Result<Self> {
-        let saved = store
-            .sights()?
-            .into_iter()
-            .map(|(subject, last_seen, lease_end)| (subject.number(), (last_seen, lease_end)));
-        let saved: HashMap<u64, (Time, Option<Time>)> = saved.collect();
-        let mut sights = Self::default();
+    ) -> Self {
+        let by_subject: HashMap<u64, &ActiveAlert> = saved
+            .iter()
+            .map(|alert| (alert.subject.number(), alert))
+            .collect();
+        let mut alerts = Self::default();
         for event in events {
-            if let Fact::Lapsed(lapsed) = &event.fact {
-                sights.forget(std::slice::from_ref(event), lapsed.last_seen);
-                continue;
-            }
-            if recalled(event) {
-                continue;
-            }
-            let (last_seen, lease_end) = saved
-                .get(&event.subject.number())
-                .copied()
-                .unwrap_or((now, None));
-            // Whoever renews did so in vain while we were down: they get the time to do it again.
-            sights.saw(
-                event,
-                Some(
-                    lease_end
-                        .unwrap_or(assumed_lease(event, now))
-                        .max(now + GRACE),
-                ),
-                last_seen,
-            );
+            let alert = match &event.fact {
+                Fact::Alert(alert) if !alert.recalled => alert,
+                Fact::Lapsed(lapsed) => {
+                    alerts.record_lapse(&event.subject, lapsed.last_seen);
+                    continue;
+                }
+                _ => continue,
+            };
+            let saved = by_subject.get(&event.subject.number());
+            let unsaved = match alert.status {
+                AlertStatus::Firing => now,
+                AlertStatus::Resolved => event.occurred_at.min(now),
+            };
+            let last_seen = saved.map_or(unsaved, |saved| saved.last_seen);
+            let lease = saved.and_then(|saved| saved.lease_end);
+            // Renewals were lost while the service was down.
+            let lease = lease
+                .unwrap_or(assumed_lease(event, now))
+                .max(now + RESTART_GRACE);
+            alerts.record(event, Some(lease), last_seen);
         }
-        Ok(sights)
+        for saved in saved {
+            match alerts.table.by_subject(&saved.subject) {
+                Some(row) => alerts.table.row_mut(row).saved = true,
+                None if now - saved.last_seen > RETENTION => alerts.ended.push(saved.subject),
+                // It may be in a record of another replica that is not applied yet.
+                None => {}
+            }
+        }
+        alerts
     }
 
-    /// Whether its sender told of it lately, so that the end of its lease is told here.
-    pub(crate) fn knows(&self, subject: &Subject) -> bool {
-        self.by_subject(subject).is_some()
+    /// Set if the alert is known, so that the end of its lease will be recorded.
+    pub(crate) fn contains(&self, subject: &Subject) -> bool {
+        self.table.by_subject(subject).is_some()
     }
 
-    /// Whether an alert is on, and when it was last seen; `None`: nothing is known of it.
-    pub(crate) fn state_of(&self, subject: &Subject) -> Option<(bool, Time)> {
-        let sight = self.rows[at(self.by_subject(subject)?)];
-        Some((sight.known == Known::On, time(sight.last_seen)))
+    /// Whether a known alert fires, and when it was last reported.
+    pub(crate) fn firing_and_last_seen(&self, subject: &Subject) -> Option<(bool, Time)> {
+        let row = self.table.row(self.table.by_subject(subject)?);
+        Some((row.is_firing(), time(row.last_seen)))
     }
 
-    /// Renews the sights of those that are on.
+    /// Renews the alerts that fire.
     pub(crate) fn renew_all(&mut self, subjects: &[Subject], now: Time) {
         for subject in subjects {
-            if let Some(row) = self
-                .by_subject(subject)
-                .filter(|row| self.rows[at(*row)].known == Known::On)
+            if let Some(row) = self.table.by_subject(subject)
+                && self.table.row(row).is_firing()
             {
-                self.renew(row, None, now);
+                self.renew_row(row, None, now);
             }
         }
     }
 
-    /// Whether a firing alert only repeats what is known; then its sight is renewed.
-    pub(crate) fn renewed(&mut self, alert: &AlertRef<'_>, now: Time) -> bool {
-        let labels = self.labels_key(
-            alert
-                .labels
-                .iter()
-                .map(|(name, value)| (name.as_ref(), value.as_ref())),
-        );
-        let Some(row) = self.episode(labels, micros(alert.starts_at)) else {
+    /// Renews a firing alert whose episode is open; `false` if it may be new and has to be parsed.
+    pub(crate) fn renew(&mut self, alert: &AlertRef<'_>, now: Time) -> bool {
+        let labels = alert.labels.iter();
+        let labels = self
+            .table
+            .key_of_pairs(labels.map(|(name, value)| (name.as_ref(), value.as_ref())));
+        let Some(id) = self.table.episode(labels, micros(alert.starts_at)) else {
             return false;
         };
-        let sight = self.rows[at(row)];
-        match sight.known {
-            Known::On if sight.open => self.renew(row, alert.lease, now),
-            // A straggler: sent before the end, and overtaken by it.
-            Known::Ended if sight.was_on && self.straggles(row, now) => {}
-            Known::On | Known::Ended | Known::Lapsed | Known::Nothing => return false,
+        let row = self.table.row(id);
+        match row.state {
+            EpisodeState::Firing if row.open => self.renew_row(id, alert.lease, now),
+            // Sent before the end, and overtaken by it.
+            EpisodeState::Ended if is_straggler(row, now) => {}
+            _ => return false,
         }
         true
     }
 
-    /// Reads an event against what is known: `None` when it only repeats that, and renews its sight.
-    pub(crate) fn news(
+    /// The events of a message that have to be committed: those that are new, and the ends and
+    /// lapses that follow from them. Repeats renew their alert. `replayed` are the events already
+    /// logged of a message that is read again.
+    pub(crate) fn new_events(
+        &mut self,
+        reports: Vec<Reported>,
+        replayed: Option<&BTreeSet<EventId>>,
+        now: Time,
+    ) -> Vec<NewEvent> {
+        let mut new = Vec::with_capacity(reports.len());
+        for Reported {
+            mut event,
+            lease,
+            start,
+            only_if_firing,
+        } in reports
+        {
+            let guessed = start == Start::Guessed;
+            if only_if_firing && !self.is_firing_at(&event) {
+                if guessed {
+                    self.keep_early(event, now);
+                }
+                continue;
+            }
+            if guessed && !self.adopt_start(&mut event) {
+                self.keep_early(event, now);
+                continue;
+            }
+            // A message read again is old: its alert may be known by now, or over.
+            if replayed.is_some_and(|logged| logged.contains(&event.id) || self.has_ended(&event)) {
+                continue;
+            }
+            new.extend(self.lapse_of_earlier(&event).map(|lapse| (lapse, None)));
+            if let Some(event) = self.unless_repeated(event, lease, now) {
+                let end = self.take_early(&event);
+                new.push((event, lease));
+                new.extend(end.map(|end| (end, None)));
+            }
+        }
+        new
+    }
+
+    /// The event unless it repeats what is known; a repeat renews the alert.
+    fn unless_repeated(
         &mut self,
         mut event: Event,
         lease: Option<Time>,
         now: Time,
     ) -> Option<Event> {
-        let ending = ending(&event);
+        let end = end_key(&event);
         let Fact::Alert(alert) = &mut event.fact else {
             return Some(event);
         };
-        let Some(row) = self.of(alert) else {
+        let Some(id) = self.table.episode_of(alert) else {
             return Some(event);
         };
-        let sight = self.rows[at(row)];
-        match (sight.known, alert.status) {
-            // Another end than the one known is news.
-            (Known::Ended, AlertStatus::Resolved) if sight.end == ending => {}
+        let row = self.table.row(id);
+        match (row.state, alert.status) {
+            // Another end than the recorded one is new.
+            (EpisodeState::Ended | EpisodeState::EndedUnseen, AlertStatus::Resolved)
+                if row.end == end => {}
             (_, AlertStatus::Resolved) => return Some(event),
-            (Known::On, AlertStatus::Firing) => {}
-            // Its end came first: it is as it says.
-            (Known::Ended, AlertStatus::Firing) if !sight.was_on => return Some(event),
-            // Who tells each change once only repeats itself: the end is the later word.
-            (Known::Ended, AlertStatus::Firing)
-                if lease == Some(NEVER) || self.straggles(row, now) =>
+            (EpisodeState::Firing, AlertStatus::Firing) => {}
+            // Its end came first.
+            (EpisodeState::EndedUnseen, AlertStatus::Firing) => return Some(event),
+            // A sender that reports each change once only repeats the start: the end is later.
+            (EpisodeState::Ended, AlertStatus::Firing)
+                if lease == Some(NEVER) || is_straggler(row, now) =>
             {
                 return None;
             }
-            (Known::Lapsed | Known::Ended | Known::Nothing, AlertStatus::Firing) => {
+            (_, AlertStatus::Firing) => {
                 alert.seen_again = Some(now);
                 event.occurred_at = now;
                 event.identify();
                 return Some(event);
             }
         }
-        self.renew(row, lease, now);
+        self.renew_row(id, lease, now);
         None
     }
 
-    /// An alert that fires anew while its earlier episode is believed to be on: that one ended, at a time nobody saw, after it was last seen.
-    pub(crate) fn overtaken(&self, event: &Event) -> Option<Event> {
+    /// The lapse of an earlier episode that still counts as firing when the same alert fires anew:
+    /// it ended at an unknown time after it was last reported.
+    fn lapse_of_earlier(&self, event: &Event) -> Option<Event> {
         let Fact::Alert(alert) = &event.fact else {
             return None;
         };
-        let sight = self.rows[at(self.open_episode(&alert.labels)?)];
+        let row = self.table.row(self.table.open_episode(&alert.labels)?);
         let overtaken = alert.status == AlertStatus::Firing
-            && sight.known == Known::On
-            && sight.started < micros(alert.starts_at);
-        overtaken.then(|| sight.lapse(time(sight.last_seen).min(alert.starts_at)))
+            && row.is_firing()
+            && row.started < micros(alert.starts_at);
+        overtaken.then(|| row.lapse(time(row.last_seen).min(alert.starts_at)))
     }
 
-    /// Whether an episode with the labels of this alert is open, and was when this happened.
-    pub(crate) fn is_on(&self, event: &Event) -> bool {
+    /// Set if an episode with the labels of this alert is open and had begun at the time of the
+    /// event.
+    fn is_firing_at(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else {
             return false;
         };
-        self.open_episode(&alert.labels)
-            .is_some_and(|row| self.rows[at(row)].started <= micros(event.occurred_at))
+        self.table
+            .open_episode(&alert.labels)
+            .is_some_and(|row| self.table.row(row).started <= micros(event.occurred_at))
     }
 
-    /// A message without `startsAt` about an alert that is on is about its open episode: gives the event so dated. `None`: the end of
-    /// nothing that is on, as an end that is told again, or late and of an episode before this one.
-    pub(crate) fn dated(&self, mut event: Event) -> Option<Event> {
+    /// Gives an event with a guessed start the start of the open episode with its labels. `false`
+    /// for the end of no open episode: a repeated one, or a late one of an earlier episode.
+    fn adopt_start(&self, event: &mut Event) -> bool {
         let Fact::Alert(alert) = &mut event.fact else {
-            return Some(event);
+            return true;
         };
         let ended = alert.status == AlertStatus::Resolved;
-        let Some(row) = self.open_episode(&alert.labels) else {
-            return (!ended).then_some(event);
+        let Some(row) = self.table.open_episode(&alert.labels) else {
+            return !ended;
         };
-        let started = self.rows[at(row)].started;
-        // Where the start is ours, and not its sender's, their clocks may differ.
+        let started = time(self.table.row(row).started);
+        // The start may be by this service's clock, and the end by the sender's.
         if ended
             && alert
                 .ends_at
-                .is_some_and(|end| end + STRAGGLING < time(started))
+                .is_some_and(|end| end + STRAGGLER_WINDOW < started)
         {
-            return None;
+            return false;
         }
-        alert.starts_at = time(started);
-        alert.ends_at = alert.ends_at.map(|end| end.max(alert.starts_at));
+        alert.starts_at = started;
+        alert.ends_at = alert.ends_at.map(|end| end.max(started));
         if !ended {
-            event.occurred_at = alert.starts_at;
+            event.occurred_at = started;
         }
         event.identify();
-        Some(event)
+        true
     }
 
-    /// Whether an alert that is told to fire is known to have ended by now. Its start may be a guess: then any end of such an alert counts
-    /// that came later.
-    pub(crate) fn has_ended(&self, event: &Event) -> bool {
+    /// Set if the episode of a firing alert has ended by now. The start may be a guess, so any
+    /// later end with the same labels counts.
+    fn has_ended(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else {
             return false;
         };
-        let labels = self.labels_of(&alert.labels);
-        let ended = |sight: &Sight| {
-            sight.labels == labels
-                && sight.known == Known::Ended
-                && (sight.started == micros(alert.starts_at)
-                    || sight.last_seen >= micros(event.occurred_at))
+        let labels = self.table.labels_key(&alert.labels);
+        let ended = |row: &AlertRow| {
+            row.labels == labels
+                && row.has_ended()
+                && (row.started == micros(alert.starts_at)
+                    || row.last_seen >= micros(event.occurred_at))
         };
-        alert.status == AlertStatus::Firing && self.rows.iter().any(ended)
+        alert.status == AlertStatus::Firing && self.table.rows().any(ended)
     }
 
-    /// Remembers a committed event.
-    pub(crate) fn saw(&mut self, event: &Event, lease: Option<Time>, now: Time) {
-        let Fact::Alert(alert) = &event.fact else {
-            return;
-        };
-        let Some(row) = self.of(alert).or_else(|| self.add(event, alert)) else {
-            return;
-        };
-        let labels = self.rows[at(row)].labels;
-        let found = self
-            .open
-            .find_entry(labels[0], |other| self.rows[at(*other)].labels == labels);
-        let before = self.rows[at(row)];
-        let (known, end) = match alert.status {
-            // The beginning of what is known to have ended: the end came first.
-            AlertStatus::Firing if before.known == Known::Ended && alert.seen_again.is_none() => {
-                (before.known, before.end)
-            }
-            AlertStatus::Firing => {
-                match found {
-                    Ok(mut before) => {
-                        self.rows[at(std::mem::replace(before.get_mut(), row))].open = false;
-                    }
-                    Err(_) => drop(
-                        self.open
-                            .insert_unique(labels[0], row, |row| self.rows[at(*row)].labels[0]),
-                    ),
-                }
-                (Known::On, until(lease.unwrap_or(now + UNSTATED_LEASE)))
-            }
-            AlertStatus::Resolved => {
-                if let Ok(open) = found
-                    && *open.get() == row
-                {
-                    open.remove();
-                }
-                (Known::Ended, ending(event))
-            }
-        };
-        let sight = &mut self.rows[at(row)];
-        (sight.known, sight.end, sight.last_seen, sight.open) =
-            (known, end, micros(now), known == Known::On);
-        sight.was_on |= alert.status == AlertStatus::Firing;
-        self.moved(row);
-        self.stand(row);
-    }
-
-    /// Takes note of what has been told as lapsed.
-    pub(crate) fn forget(&mut self, lapsed: &[Event], now: Time) {
-        for event in lapsed
-            .iter()
-            .filter(|event| matches!(event.fact, Fact::Lapsed(_)))
-        {
-            if let Some(row) = self.by_subject(&event.subject) {
-                let sight = &mut self.rows[at(row)];
-                sight.known = Known::Lapsed;
-                sight.last_seen = sight.last_seen.max(micros(now));
-                self.stand(row);
-            }
+    fn keep_early(&mut self, event: Event, now: Time) {
+        if let Fact::Alert(alert) = &event.fact {
+            let labels = self.table.labels_key(&alert.labels);
+            self.early.push(labels, event, now);
         }
     }
 
-    /// Takes note of records that another replica appended, as they stand in the log. Those known already change nothing.
+    fn take_early(&mut self, event: &Event) -> Option<Event> {
+        match &event.fact {
+            Fact::Alert(alert) if !self.early.is_empty() => {
+                let labels = self.table.labels_key(&alert.labels);
+                self.early.take(labels, event)
+            }
+            _ => None,
+        }
+    }
+
+    /// Takes in a committed event, if it is of an alert or of a lapse.
+    pub(crate) fn record(&mut self, event: &Event, lease: Option<Time>, now: Time) {
+        let alert = match &event.fact {
+            Fact::Alert(alert) => alert,
+            Fact::Lapsed(_) => return self.record_lapse(&event.subject, now),
+            _ => return,
+        };
+        let Some(id) = self
+            .table
+            .episode_of(alert)
+            .or_else(|| self.insert(event, alert))
+        else {
+            return;
+        };
+        let before = *self.table.row(id);
+        let (state, end) = match alert.status {
+            // The start of an episode whose end came first.
+            AlertStatus::Firing if before.has_ended() && alert.seen_again.is_none() => {
+                (EpisodeState::Ended, before.end)
+            }
+            AlertStatus::Firing => (
+                EpisodeState::Firing,
+                lease_end(lease.unwrap_or(now + DEFAULT_LEASE)),
+            ),
+            AlertStatus::Resolved => {
+                let unseen = matches!(before.state, EpisodeState::Free | EpisodeState::EndedUnseen);
+                let state = if unseen {
+                    EpisodeState::EndedUnseen
+                } else {
+                    EpisodeState::Ended
+                };
+                (state, end_key(event))
+            }
+        };
+        let row = self.table.row_mut(id);
+        (row.state, row.end, row.last_seen) = (state, end, micros(now));
+        if state == EpisodeState::Firing {
+            self.table.open(id);
+            self.mark_changed(id);
+        } else {
+            self.table.close(id);
+            self.unsave(id);
+        }
+        self.table.schedule(id);
+    }
+
+    fn record_lapse(&mut self, subject: &Subject, now: Time) {
+        if let Some(id) = self.table.by_subject(subject) {
+            let row = self.table.row_mut(id);
+            row.state = EpisodeState::Lapsed;
+            row.last_seen = row.last_seen.max(micros(now));
+            self.unsave(id);
+            self.table.schedule(id);
+        }
+    }
+
+    /// Takes in events that another replica logged. Those known already change nothing.
     pub(crate) fn follow(&mut self, events: &[Event], now: Time) {
         for event in events {
-            let Fact::Alert(alert) = &event.fact else {
-                let on = self
-                    .by_subject(&event.subject)
-                    .is_some_and(|row| self.rows[at(row)].known == Known::On);
-                if on {
-                    self.forget(std::slice::from_ref(event), now);
+            let alert = match &event.fact {
+                Fact::Alert(alert) if !alert.recalled => alert,
+                Fact::Lapsed(_) => {
+                    if self
+                        .firing_and_last_seen(&event.subject)
+                        .is_some_and(|(firing, _)| firing)
+                    {
+                        self.record_lapse(&event.subject, now);
+                    }
+                    continue;
                 }
-                continue;
+                _ => continue,
             };
-            if recalled(event) {
-                continue;
-            }
-            let sight = self.of(alert).map(|row| self.rows[at(row)]);
-            let known = sight.is_some_and(|sight| match (sight.known, alert.status) {
-                (Known::On, AlertStatus::Firing) => true,
-                // Older than the end that is known: who sees it again after that says so.
-                (Known::Ended | Known::Lapsed, AlertStatus::Firing) => alert
+            let row = self.table.episode_of(alert).map(|id| self.table.row(id));
+            let known = row.is_some_and(|row| match (row.state, alert.status) {
+                (EpisodeState::Free, _) => false,
+                (EpisodeState::Firing, status) => status == AlertStatus::Firing,
+                // Older than the recorded end, unless it says that it fires again since.
+                (_, AlertStatus::Firing) => alert
                     .seen_again
-                    .is_none_or(|again| micros(again) < sight.last_seen),
-                (Known::Ended, AlertStatus::Resolved) => sight.end == ending(event),
-                (Known::On | Known::Lapsed, AlertStatus::Resolved) | (Known::Nothing, _) => false,
+                    .is_none_or(|again| micros(again) < row.last_seen),
+                (EpisodeState::Lapsed, AlertStatus::Resolved) => false,
+                (_, AlertStatus::Resolved) => row.end == end_key(event),
             });
             if !known {
-                self.saw(event, Some(assumed_lease(event, now)), now);
+                self.record(event, Some(assumed_lease(event, now)), now);
             }
         }
     }
 
-    /// Takes over what another replica saved of alerts that are on here too: sights and leases only move ahead.
-    pub(crate) fn take_over(&mut self, saved: Vec<(Subject, Time, Option<Time>)>) {
-        for (subject, last_seen, lease_end) in saved {
-            let Some(row) = self.by_subject(&subject) else {
+    /// Takes in leases that other replicas saved, which only move forward.
+    pub(crate) fn merge_saved(&mut self, saved: &[ActiveAlert]) {
+        for saved in saved {
+            let Some(id) = self.table.by_subject(&saved.subject) else {
                 continue;
             };
-            let sight = &mut self.rows[at(row)];
-            if sight.known == Known::On {
-                sight.last_seen = sight.last_seen.max(micros(last_seen));
-                sight.end = sight.end.max(lease_end.map_or(0, until));
+            let row = self.table.row_mut(id);
+            if row.is_firing() {
+                row.saved = true;
+                row.last_seen = row.last_seen.max(micros(saved.last_seen));
+                row.end = row.end.max(saved.lease_end.map_or(0, lease_end));
             }
         }
     }
 
-    /// Facts for the leases that ran out by `now`; each is told until it is forgotten. At most ten thousand: [`Sights::next`] says whether
-    /// there are more.
-    pub(crate) fn lapsed(&mut self, now: Time) -> Vec<Event> {
-        let mut lapsed = Vec::new();
-        // Those told before whose fact did not become durable.
-        for row in std::mem::take(&mut self.telling) {
-            let sight = self.rows[at(row)];
-            if sight.known == Known::On && sight.bucket == 0 {
-                self.look_at(row, now, &mut lapsed);
+    /// Lapses of the leases that ran out by `now`, ten thousand at most: [`Self::next_due`] says
+    /// whether there are more. Each is returned again until it is recorded.
+    pub(crate) fn lapses(&mut self, now: Time) -> Vec<Event> {
+        let mut lapses = Vec::new();
+        for row in std::mem::take(&mut self.lapsing) {
+            let AlertRow { state, bucket, .. } = *self.table.row(row);
+            if state == EpisodeState::Firing && bucket == 0 {
+                lapses.extend(self.lapse_if_due(row, now));
             }
         }
-        while let Some(bucket) = self
-            .due
-            .first_entry()
-            .filter(|bucket| i64::from(*bucket.key()) <= now.timestamp())
+        while lapses.len() < MAX_LAPSES
+            && let Some(row) = self.table.pop_due(now)
         {
-            let (bucket, mut rows) = bucket.remove_entry();
-            while let Some(row) = rows.pop() {
-                if lapsed.len() >= TOLD_AT_ONCE {
-                    rows.push(row);
-                    self.due.insert(bucket, rows);
-                    return lapsed;
-                }
-                if self.rows[at(row)].bucket == bucket {
-                    self.look_at(row, now, &mut lapsed);
-                }
+            lapses.extend(self.lapse_if_due(row, now));
+        }
+        lapses
+    }
+
+    fn lapse_if_due(&mut self, id: RowId, now: Time) -> Option<Event> {
+        let row = self.table.row(id);
+        if row.due() > micros(now) {
+            self.table.schedule(id);
+        } else if row.is_firing() && !row.never_lapses() {
+            let lapse = row.lapse(time(row.last_seen));
+            self.lapsing.push(id);
+            return Some(lapse);
+        } else {
+            self.remove(id);
+        }
+        None
+    }
+
+    /// Drops the episodes that nothing refers to any more. A lease that ran out is left to
+    /// [`Self::lapses`], which only the judge calls.
+    fn prune(&mut self, now: Time) {
+        let mut expired = Vec::new();
+        while let Some(id) = self.table.pop_due(now) {
+            let row = self.table.row(id);
+            if row.is_firing() && !row.never_lapses() && row.due() <= micros(now) {
+                expired.push(id);
+            } else {
+                self.lapse_if_due(id, now);
             }
         }
-        lapsed
-    }
-
-    fn look_at(&mut self, row: u32, now: Time, lapsed: &mut Vec<Event>) {
-        let sight = &mut self.rows[at(row)];
-        sight.bucket = 0;
-        if sight.waits_for() > micros(now) {
-            self.stand(row);
-        } else if sight.known == Known::On && sight.end.cast_signed() != NEVER.timestamp_micros() {
-            lapsed.push(sight.lapse(time(sight.last_seen)));
-            self.telling.push(row);
-        } else {
-            self.remove(row);
+        for id in expired {
+            self.table.schedule(id);
         }
     }
 
-    /// When something may have to be told next: a lease may run out.
-    pub(crate) fn next(&self) -> Option<Time> {
-        self.due
-            .first_key_value()
-            .map(|(bucket, _)| time(i64::from(*bucket) * 1_000_000))
+    /// Time at which a lease may run out next.
+    pub(crate) fn next_due(&self) -> Option<Time> {
+        self.table
+            .first_due()
+            .map(|second| time(i64::from(second) * 1_000_000))
     }
 
-    /// What moved since it was saved last: once a minute, not with every renewal, and then in parts until there is no more.
-    pub(crate) fn due_for_saving(
-        &mut self,
-        now: Time,
-        every: TimeDelta,
-    ) -> Option<Vec<(Subject, Time, Option<Time>)>> {
-        if self.saving.is_empty() {
+    /// Drops what nothing refers to any more, and takes what changed since the last saving, if
+    /// that is `every` ago: in parts, until it gives none.
+    pub(crate) fn take_unsaved(&mut self, now: Time, every: TimeDelta) -> Option<UnsavedAlerts> {
+        if self.saving.is_empty() && self.removing.is_empty() {
             if self.saved_at.is_some_and(|at| now - at < every) {
                 return None;
             }
             self.saved_at = Some(now);
+            self.prune(now);
             self.saving = std::mem::take(&mut self.changed);
+            self.removing = std::mem::take(&mut self.ended);
         }
-        let part = self
-            .saving
-            .split_off(self.saving.len().saturating_sub(SAVED_AT_ONCE));
-        if self.saving.is_empty() {
-            self.saving = Vec::new();
+        let part = split_last(&mut self.saving);
+        let mut unsaved = UnsavedAlerts {
+            firing: Vec::new(),
+            ended: split_last(&mut self.removing),
+        };
+        for id in part {
+            let row = self.table.row_mut(id);
+            if std::mem::take(&mut row.changed) && row.is_firing() {
+                row.saved = true;
+                unsaved.firing.push(ActiveAlert {
+                    subject: Subject::from(row.subject),
+                    last_seen: time(row.last_seen),
+                    lease_end: Some(time(row.end.cast_signed())),
+                });
+            }
         }
-        let open = part.into_iter().filter_map(|row| {
-            let sight = &mut self.rows[at(row)];
-            let due = std::mem::take(&mut sight.changed) && sight.known == Known::On;
-            due.then(|| {
-                (
-                    Subject::from(sight.subject),
-                    time(sight.last_seen),
-                    Some(time(sight.end.cast_signed())),
-                )
-            })
+        // One that fires again keeps its row.
+        unsaved.ended.retain(|subject| {
+            let row = self.table.by_subject(subject);
+            let Some(row) = row.map(|id| self.table.row_mut(id)) else {
+                return true;
+            };
+            row.saved |= row.is_firing();
+            !row.is_firing()
         });
-        let open: Vec<_> = open.collect();
-        (!open.is_empty() || !self.saving.is_empty()).then_some(open)
+        let more = !self.saving.is_empty() || !self.removing.is_empty();
+        (more || unsaved != UnsavedAlerts::default()).then_some(unsaved)
     }
 
-    /// Takes back what could not be saved, so that it is tried again.
-    pub(crate) fn unsaved(&mut self, sights: &[(Subject, Time, Option<Time>)]) {
-        for (subject, _, _) in sights {
-            if let Some(row) = self.by_subject(subject) {
-                self.moved(row);
+    /// Takes back what could not be saved.
+    pub(crate) fn restore_unsaved(&mut self, unsaved: UnsavedAlerts) {
+        for alert in unsaved.firing {
+            if let Some(row) = self.table.by_subject(&alert.subject) {
+                self.mark_changed(row);
             }
         }
+        self.ended.extend(unsaved.ended);
         self.changed.append(&mut self.saving);
+        self.ended.append(&mut self.removing);
     }
 
-    fn renew(&mut self, row: u32, lease: Option<Time>, now: Time) {
-        let sight = &mut self.rows[at(row)];
-        sight.last_seen = sight.last_seen.max(micros(now));
-        if sight.known == Known::On {
-            // No move to another bucket: it is looked at when this one is due.
-            sight.end = sight.end.max(until(lease.unwrap_or(now + UNSTATED_LEASE)));
-        }
-        self.moved(row);
-    }
-
-    fn straggles(&self, row: u32, now: Time) -> bool {
-        now - time(self.rows[at(row)].last_seen) < STRAGGLING
-    }
-
-    fn moved(&mut self, row: u32) {
-        if !std::mem::replace(&mut self.rows[at(row)].changed, true) {
-            self.changed.push(row);
+    fn renew_row(&mut self, id: RowId, lease: Option<Time>, now: Time) {
+        let row = self.table.row_mut(id);
+        row.last_seen = row.last_seen.max(micros(now));
+        if row.is_firing() {
+            // It stays in its bucket, and moves on when that comes.
+            row.end = row.end.max(lease_end(lease.unwrap_or(now + DEFAULT_LEASE)));
+            self.mark_changed(id);
         }
     }
 
-    /// Puts a row into the bucket of what it waits for, unless it stands in an earlier one.
-    fn stand(&mut self, row: u32) {
-        let sight = &mut self.rows[at(row)];
-        // The second after, so that nothing is looked at in vain.
-        let second = sight
-            .waits_for()
-            .saturating_add(999_999)
-            .div_euclid(1_000_000)
-            .clamp(1, i64::from(u32::MAX));
-        let second = u32::try_from(second).unwrap_or(u32::MAX);
-        if sight.bucket == 0 || second < sight.bucket {
-            sight.bucket = second;
-            self.due.entry(second).or_default().push(row);
+    fn mark_changed(&mut self, id: RowId) {
+        if !std::mem::replace(&mut self.table.row_mut(id).changed, true) {
+            self.changed.push(id);
         }
     }
 
-    fn of(&self, alert: &Alert) -> Option<u32> {
-        self.episode(self.labels_of(&alert.labels), micros(alert.starts_at))
-    }
-
-    fn episode(&self, labels: LabelsKey, started: i64) -> Option<u32> {
-        let same = |row: &u32| {
-            self.rows[at(*row)].labels == labels && self.rows[at(*row)].started == started
-        };
-        self.episodes
-            .find(episode_hash(labels, started), same)
-            .copied()
-    }
-
-    fn open_episode(&self, labels: &LabelSet) -> Option<u32> {
-        let labels = self.labels_of(labels);
-        self.open
-            .find(labels[0], |row| self.rows[at(*row)].labels == labels)
-            .copied()
-    }
-
-    fn by_subject(&self, subject: &Subject) -> Option<u32> {
-        let subject = subject.number();
-        self.subjects
-            .find(mixed(subject, self.keys), |row| {
-                self.rows[at(*row)].subject == subject
-            })
-            .copied()
-    }
-
-    fn labels_of(&self, labels: &LabelSet) -> LabelsKey {
-        self.labels_key(labels.iter())
-    }
-
-    fn labels_key<'a>(&self, labels: impl Iterator<Item = (&'a str, &'a str)>) -> LabelsKey {
-        let mut stated = Vec::with_capacity(512);
-        for (name, value) in labels {
-            stated.extend_from_slice(name.as_bytes());
-            // No UTF-8 has this byte.
-            stated.push(0xff);
-            stated.extend_from_slice(value.as_bytes());
-            stated.push(0xff);
+    /// Has the row of an alert that fires no more removed from the database.
+    fn unsave(&mut self, id: RowId) {
+        let row = self.table.row_mut(id);
+        if std::mem::take(&mut row.saved) {
+            self.ended.push(Subject::from(row.subject));
         }
-        let hash = SipHasher13::new_with_keys(self.keys[0], self.keys[1]).hash(&stated);
-        [hash.h1, hash.h2]
     }
 
-    fn add(&mut self, event: &Event, alert: &Alert) -> Option<u32> {
-        let (labels, started, subject) = (
-            self.labels_of(&alert.labels),
-            micros(alert.starts_at),
-            event.subject.number(),
-        );
-        let sight = Sight {
-            labels,
-            started,
-            subject,
-            last_seen: 0,
-            end: 0,
-            bucket: 0,
-            known: Known::Nothing,
-            open: false,
-            changed: false,
-            was_on: false,
-        };
-        let row = match self.free.pop() {
-            Some(row) => {
-                self.rows[at(row)] = sight;
-                row
-            }
-            None => {
-                self.rows.push(sight);
-                u32::try_from(self.rows.len() - 1).ok()?
-            }
-        };
-        let (rows, keys) = (&self.rows, self.keys);
-        let again = |row: &u32| episode_hash(rows[at(*row)].labels, rows[at(*row)].started);
-        self.episodes
-            .insert_unique(episode_hash(labels, started), row, again);
-        self.subjects
-            .insert_unique(mixed(subject, keys), row, |row| {
-                mixed(rows[at(*row)].subject, keys)
-            });
-        Some(row)
+    fn insert(&mut self, event: &Event, alert: &Alert) -> Option<RowId> {
+        let labels = self.table.labels_key(&alert.labels);
+        let started = micros(alert.starts_at);
+        self.table
+            .insert(AlertRow::new(labels, started, event.subject.number()))
     }
 
-    fn remove(&mut self, row: u32) {
-        let sight = self.rows[at(row)];
-        let same = |other: &u32| *other == row;
-        let places = [
-            self.episodes
-                .find_entry(episode_hash(sight.labels, sight.started), same),
-            self.subjects
-                .find_entry(mixed(sight.subject, self.keys), same),
-            self.open.find_entry(sight.labels[0], same),
-        ];
-        for place in places.into_iter().flatten() {
-            place.remove();
-        }
-        let sight = &mut self.rows[at(row)];
-        (sight.known, sight.changed) = (Known::Nothing, false);
-        self.free.push(row);
+    fn remove(&mut self, id: RowId) {
+        self.unsave(id);
+        self.table.remove(id);
     }
 }
 
-/// Whether it was read from what its Prometheus remembers: nobody sends that, and who reads it tells when it can be read no more.
-fn recalled(event: &Event) -> bool {
-    matches!(&event.fact, Fact::Alert(alert) if alert.recalled)
+fn split_last<T>(list: &mut Vec<T>) -> Vec<T> {
+    if list.len() <= MAX_SAVED {
+        return std::mem::take(list);
+    }
+    list.split_off(list.len() - MAX_SAVED)
 }
 
-/// How long an alert holds whose lease nobody here has seen.
+fn is_straggler(row: &AlertRow, now: Time) -> bool {
+    now - time(row.last_seen) < STRAGGLER_WINDOW
+}
+
+/// The lease of an alert that this replica has not received itself.
 fn assumed_lease(event: &Event, now: Time) -> Time {
     if *event.source == *"prometheus" {
-        now + GRACE
+        now + RESTART_GRACE
     } else {
-        now + UNSTATED_LEASE
+        now + DEFAULT_LEASE
     }
-}
-
-fn at(row: u32) -> usize {
-    row as usize
 }
 
 #[cfg(test)]
-mod tests {
-    use chrono::TimeDelta;
-
-    use super::{AlertRef, NEVER, Sight, Sights, TOLD_AT_ONCE, UNSTATED_LEASE};
-    use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
-    use crate::model::id::Subject;
-    use crate::model::labels::Labels;
-    use crate::model::time::Time;
-
-    fn at(seconds: i64) -> Time {
-        Time::UNIX_EPOCH + TimeDelta::seconds(seconds)
-    }
-
-    fn alert(end: Option<i64>) -> Event {
-        let fact = Fact::Alert(Alert {
-            name: "A".to_owned().into(),
-            status: if end.is_some() {
-                AlertStatus::Resolved
-            } else {
-                AlertStatus::Firing
-            },
-            labels: Labels::from([("alertname".to_owned(), "A".to_owned())]).into(),
-            annotations: Labels::new().into(),
-            severity: Severity::Critical,
-            starts_at: at(0),
-            ends_at: end.map(at),
-            pending_for: None,
-            keep_firing_for: None,
-            end_reason: EndReason::Recovered,
-            seen_again: None,
-            recalled: false,
-        });
-        Event::new("test", at(end.unwrap_or(0)), fact)
-    }
-
-    /// What `event` is at `now`: nothing new, news as it came, or told again.
-    fn check(sights: &mut Sights, event: &Event, now: i64, expected: &str) {
-        let got = match sights.news(event.clone(), None, at(now)) {
-            None => "renewal",
-            Some(news) if news == *event => "news",
-            Some(news)
-                if news.occurred_at == at(now)
-                    && news.subject == event.subject
-                    && news.id != event.id =>
-            {
-                "again"
-            }
-            Some(_) => "something else",
-        };
-        assert_eq!(got, expected, "{:?} at {now}", event.fact);
-    }
-
-    /// As [`check`], for an alert of which nothing has been built.
-    fn glimpsed(sights: &mut Sights, starts_at: i64, until: Option<i64>, now: i64) -> bool {
-        let labels = [("alertname".into(), "A".into())];
-        sights.renewed(
-            &AlertRef {
-                labels: &labels,
-                starts_at: at(starts_at),
-                lease: until.map(at),
-            },
-            at(now),
-        )
-    }
-
-    #[test]
-    fn at_a_glimpse_a_renewal_is_known_and_moves_the_lease() {
-        let mut sights = Sights::default();
-        assert!(!glimpsed(&mut sights, 0, Some(240), 0));
-        sights.saw(&alert(None), Some(at(240)), at(0));
-        assert!(glimpsed(&mut sights, 0, Some(300), 60));
-        assert!(!glimpsed(&mut sights, 1, Some(300), 60), "another episode");
-        assert_eq!(sights.lapsed(at(299)), []);
-        assert_eq!(sights.next(), Some(at(300)));
-        assert_eq!(
-            sights
-                .lapsed(at(300))
-                .first()
-                .map(|event| event.occurred_at),
-            Some(at(60))
-        );
-        sights.saw(&alert(Some(310)), None, at(310));
-        assert!(glimpsed(&mut sights, 0, Some(400), 320), "a straggler");
-        assert!(!glimpsed(&mut sights, 0, Some(800), 500), "told again");
-    }
-
-    #[test]
-    fn a_lapse_is_told_until_it_is_forgotten() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(None), Some(at(240)), at(0));
-        assert_eq!(sights.lapsed(at(240)), sights.lapsed(at(241)));
-        assert!(glimpsed(&mut sights, 0, Some(300), 250));
-        assert_eq!(
-            sights.lapsed(at(260)),
-            [],
-            "seen again before the lapse was durable"
-        );
-        assert_eq!(sights.next(), Some(at(300)));
-    }
-
-    #[test]
-    fn what_ended_is_forgotten_after_a_day() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(Some(90)), None, at(91));
-        let day = 24 * 3600;
-        assert_eq!(
-            (
-                sights.lapsed(at(90 + day)).len(),
-                sights.rows.len() - sights.free.len()
-            ),
-            (0, 1)
-        );
-        assert_eq!(
-            (
-                sights.lapsed(at(91 + day)).len(),
-                sights.rows.len() - sights.free.len()
-            ),
-            (0, 0)
-        );
-        check(&mut sights, &alert(None), 92 + day, "news");
-        sights.saw(&alert(None), Some(NEVER), at(100 + day));
-        assert_eq!(sights.rows.len(), 1, "the row is used again");
-        assert_eq!(sights.lapsed(at(100 + 2 * day)), []);
-        assert!(glimpsed(&mut sights, 0, None, 101 + 2 * day));
-        assert_eq!(
-            (sights.lapsed(at(100 + 30 * day)).len(), sights.free.len()),
-            (0, 1),
-            "an ignored one never lapses"
-        );
-    }
-
-    #[test]
-    fn who_tells_each_change_once_does_not_revive_what_ended() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(None), Some(NEVER), at(0));
-        sights.saw(&alert(Some(90)), None, at(91));
-        assert_eq!(sights.news(alert(None), Some(NEVER), at(9000)), None);
-        check(&mut sights, &alert(None), 9000, "again");
-    }
-
-    #[test]
-    fn only_what_moved_is_saved() {
-        let mut sights = Sights::default();
-        assert_eq!(sights.due_for_saving(at(0), TimeDelta::minutes(1)), None);
-        sights.saw(&alert(None), Some(at(240)), at(0));
-        assert_eq!(sights.due_for_saving(at(59), TimeDelta::minutes(1)), None);
-        let saved = vec![(alert(None).subject, at(0), Some(at(240)))];
-        assert_eq!(
-            sights.due_for_saving(at(60), TimeDelta::minutes(1)),
-            Some(saved.clone())
-        );
-        sights.unsaved(&saved);
-        assert_eq!(
-            sights.due_for_saving(at(120), TimeDelta::minutes(1)),
-            Some(saved)
-        );
-        assert_eq!(sights.due_for_saving(at(180), TimeDelta::minutes(1)), None);
-        assert!(glimpsed(&mut sights, 0, None, 200));
-        assert_eq!(
-            sights
-                .due_for_saving(at(240), TimeDelta::minutes(1))
-                .map(|saved| saved.len()),
-            Some(1)
-        );
-    }
-
-    #[test]
-    fn the_records_of_another_replica_are_taken_in_once() {
-        let mut sights = Sights::default();
-        sights.follow(&[alert(None)], at(0));
-        check(&mut sights, &alert(None), 60, "renewal");
-        sights.follow(&[alert(Some(90))], at(91));
-        sights.follow(&[alert(None), alert(Some(90))], at(95));
-        check(&mut sights, &alert(Some(90)), 100, "renewal");
-        check(&mut sights, &alert(None), 120, "renewal");
-        let mut again = alert(None);
-        if let Fact::Alert(alert) = &mut again.fact {
-            alert.seen_again = Some(at(400));
-        }
-        again.identify();
-        sights.follow(&[again], at(400));
-        check(&mut sights, &alert(None), 460, "renewal");
-        let lapsed = sights.lapsed(at(1_000_000));
-        assert_eq!(lapsed.len(), 1);
-        sights.follow(&lapsed, at(1_000_000));
-        check(&mut sights, &alert(None), 1_000_100, "again");
-    }
-
-    #[test]
-    fn what_a_prometheus_remembers_takes_no_lease() {
-        let mut sights = Sights::default();
-        let mut read = alert(None);
-        if let Fact::Alert(alert) = &mut read.fact {
-            alert.recalled = true;
-        }
-        sights.follow(&[read.clone()], at(0));
-        assert!(!sights.knows(&read.subject));
-        assert_eq!(sights.lapsed(at(1_000_000)), []);
-        sights.saw(&alert(None), Some(at(240)), at(0));
-        assert!(sights.knows(&read.subject), "it was received, too");
-    }
-
-    #[test]
-    fn what_another_replica_saw_only_moves_ahead() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(None), Some(at(240)), at(100));
-        let subject = alert(None).subject;
-        sights.take_over(vec![
-            (subject, at(50), Some(at(120))),
-            (Subject::from(0), at(50), None),
-        ]);
-        assert_eq!(
-            sights.due_for_saving(at(101), TimeDelta::minutes(1)),
-            Some(vec![(subject, at(100), Some(at(240)))])
-        );
-        sights.take_over(vec![(subject, at(200), Some(at(300)))]);
-        assert_eq!(sights.lapsed(at(299)), []);
-        assert_eq!(
-            sights
-                .lapsed(at(300))
-                .first()
-                .map(|event| event.occurred_at),
-            Some(at(200))
-        );
-    }
-
-    #[test]
-    fn a_late_word_of_an_earlier_episode_is_closed_by_the_open_one() {
-        let mut sights = Sights::default();
-        let mut later = alert(None);
-        if let Fact::Alert(alert) = &mut later.fact {
-            alert.starts_at = at(50);
-        }
-        later.identify();
-        sights.saw(&later, None, at(60));
-        assert!(glimpsed(&mut sights, 50, None, 70));
-        sights.saw(&alert(None), None, at(80));
-        assert!(!glimpsed(&mut sights, 50, None, 90), "to be read in full");
-        assert_eq!(
-            sights.overtaken(&later).map(|lapsed| lapsed.subject),
-            Some(alert(None).subject)
-        );
-    }
-
-    #[test]
-    fn a_sight_is_small() {
-        assert_eq!(size_of::<Sight>(), 56);
-    }
-
-    #[test]
-    fn many_lapses_are_told_in_parts() {
-        let mut sights = Sights::default();
-        let count = 2 * TOLD_AT_ONCE + 1;
-        for number in 0..count {
-            let mut event = alert(None);
-            if let Fact::Alert(alert) = &mut event.fact {
-                alert.labels = [("number".to_owned(), number.to_string())].into();
-            }
-            event.identify();
-            sights.saw(&event, Some(at(240)), at(0));
-        }
-        let mut told = 0;
-        while sights.next().is_some_and(|next| next <= at(240)) {
-            let lapsed = sights.lapsed(at(240));
-            assert!(lapsed.len() <= TOLD_AT_ONCE);
-            told += lapsed.len();
-            sights.forget(&lapsed, at(240));
-        }
-        assert_eq!(told, count);
-    }
-
-    #[test]
-    fn a_firing_alert_renews_until_its_end_which_is_news_once() {
-        let mut sights = Sights::default();
-        check(&mut sights, &alert(None), 0, "news");
-        sights.saw(&alert(None), None, at(0));
-        check(&mut sights, &alert(None), 60, "renewal");
-        check(&mut sights, &alert(Some(90)), 91, "news");
-        sights.saw(&alert(Some(90)), None, at(91));
-        check(&mut sights, &alert(Some(90)), 100, "renewal");
-        check(&mut sights, &alert(Some(95)), 100, "news");
-    }
-
-    #[test]
-    fn firing_after_the_end_is_a_straggler_at_first_and_news_later() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(None), None, at(0));
-        sights.saw(&alert(Some(90)), None, at(91));
-        check(&mut sights, &alert(None), 120, "renewal");
-        check(&mut sights, &alert(None), 300, "again");
-    }
-
-    #[test]
-    fn a_beginning_that_comes_after_its_end_is_news_and_revives_nothing() {
-        for late in [92, 300] {
-            let mut sights = Sights::default();
-            sights.saw(&alert(Some(90)), None, at(91));
-            assert!(!glimpsed(&mut sights, 0, None, late));
-            check(&mut sights, &alert(None), late, "news");
-            sights.saw(&alert(None), None, at(late));
-            assert_eq!(
-                sights.state_of(&alert(None).subject).map(|(on, _)| on),
-                Some(false)
-            );
-            check(&mut sights, &alert(None), late + 1, "renewal");
-        }
-    }
-
-    #[test]
-    fn an_end_without_a_start_waits_for_its_beginning() {
-        let mut sights = Sights::default();
-        sights.note_early(alert(Some(90)), at(91));
-        let mut later = alert(None);
-        if let Fact::Alert(alert) = &mut later.fact {
-            alert.starts_at = at(95);
-        }
-        assert_eq!(sights.ended_early(&later), None, "another episode");
-        let end = sights
-            .ended_early(&alert(None))
-            .map(|end| (end.subject, end.occurred_at));
-        assert_eq!(end, Some((alert(None).subject, at(90))));
-        assert_eq!(sights.ended_early(&alert(None)), None);
-    }
-
-    #[test]
-    fn a_lease_that_runs_out_is_told_once_and_renewing_it_is_news() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(None), Some(at(240)), at(0));
-        assert_eq!(sights.lapsed(at(239)), []);
-        let lapsed = sights.lapsed(at(240));
-        assert_eq!(lapsed.len(), 1);
-        assert_eq!(
-            (&lapsed[0].subject, lapsed[0].occurred_at),
-            (&alert(None).subject, at(0))
-        );
-        sights.forget(&lapsed, at(240));
-        assert_eq!(sights.lapsed(at(500)), []);
-        check(&mut sights, &alert(None), 500, "again");
-    }
-
-    #[test]
-    fn firing_anew_closes_the_episode_before_at_its_last_sight() {
-        let mut sights = Sights::default();
-        let mut later = alert(None);
-        if let Fact::Alert(alert) = &mut later.fact {
-            alert.starts_at = at(500);
-        }
-        later.identify();
-        assert_eq!(sights.overtaken(&later), None);
-        sights.saw(&alert(None), None, at(0));
-        check(&mut sights, &alert(None), 240, "renewal");
-        assert_eq!(sights.overtaken(&alert(None)), None);
-        let lapsed = sights
-            .overtaken(&later)
-            .map(|lapsed| (lapsed.subject, lapsed.occurred_at));
-        assert_eq!(lapsed, Some((alert(None).subject, at(240))));
-        sights.saw(&later, None, at(500));
-        assert_eq!(sights.overtaken(&later), None);
-    }
-
-    #[test]
-    fn without_a_lease_a_day_of_silence_passes_first() {
-        let mut sights = Sights::default();
-        sights.saw(&alert(None), None, at(0));
-        assert_eq!(sights.next(), Some(at(0) + UNSTATED_LEASE));
-    }
-
-    #[test]
-    fn an_end_is_of_the_episode_that_was_open_then() {
-        let mut sights = Sights::default();
-        let end = |seconds: i64| {
-            let mut end = alert(Some(seconds));
-            if let Fact::Alert(alert) = &mut end.fact {
-                alert.starts_at = at(seconds);
-            }
-            end.identify();
-            end
-        };
-        assert!(!sights.is_on(&end(500)));
-        let mut open = alert(None);
-        if let Fact::Alert(alert) = &mut open.fact {
-            alert.starts_at = at(400);
-        }
-        open.identify();
-        sights.saw(&open, None, at(400));
-        assert_eq!(
-            (sights.is_on(&end(500)), sights.is_on(&end(399))),
-            (true, false)
-        );
-        assert_eq!(
-            sights.dated(end(500)).map(|end| end.subject),
-            Some(open.subject)
-        );
-        assert_eq!(
-            sights.dated(end(399)).map(|end| end.subject),
-            Some(open.subject),
-            "clocks may differ"
-        );
-        assert_eq!(sights.dated(end(200)), None, "of the episode before");
-    }
-
-    #[test]
-    fn an_alert_posted_without_a_start_is_about_its_open_episode() {
-        let mut sights = Sights::default();
-        let mut later = alert(None);
-        if let Fact::Alert(alert) = &mut later.fact {
-            alert.starts_at = at(50);
-        }
-        later.identify();
-        assert_eq!(
-            sights.dated(later.clone()).map(|event| event.subject),
-            Some(later.subject)
-        );
-        sights.saw(&alert(None), None, at(0));
-        assert_eq!(
-            sights.dated(later).map(|event| event.id),
-            Some(alert(None).id)
-        );
-    }
-
-    #[test]
-    fn an_end_without_a_start_is_that_of_the_open_episode_or_of_none() {
-        let mut sights = Sights::default();
-        let end = |seconds: i64| {
-            let mut event = alert(Some(seconds));
-            if let Fact::Alert(alert) = &mut event.fact {
-                alert.starts_at = at(seconds);
-            }
-            event.identify();
-            event
-        };
-        assert_eq!(sights.dated(end(60)), None);
-        sights.saw(&alert(None), None, at(0));
-        assert_eq!(sights.dated(end(-120)), None);
-        assert_eq!(
-            sights.dated(end(60)).map(|event| event.id),
-            Some(alert(Some(60)).id)
-        );
-        sights.saw(&alert(Some(60)), None, at(61));
-        assert_eq!(sights.dated(end(60)), None, "told again");
-    }
-}
+mod tests;
