@@ -1,23 +1,35 @@
 //! `GET /ask` and what follows `POST /ask`: a stakeholder asks for a postmortem without knowing the tool.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::app::App;
+use crate::http::api::recorded::record_event;
+use crate::http::handler::service_names;
+use crate::http::pages::error::PageError;
+use crate::http::pages::layout::{Tab, render_template};
+use crate::ingest::people;
+
+use crate::http::pages::form::{FormFields, json_body};
 
 /// What the form shows. Fields: `reason`, `service`, `when`, `requester`; on an incident's page also `incident`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct View {
-    /// Names to choose from.
+pub(crate) struct AskView {
+    /// DisplayNames to choose from.
     pub(crate) services: Vec<String>,
     /// What was entered before, when the form comes back.
-    pub(crate) entered: Entered,
+    pub(crate) entered: AskInput,
     /// What is missing, and what to do.
     pub(crate) fault: Option<String>,
 }
 
 /// What a person entered.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entered {
+pub(crate) struct AskInput {
     /// What they want to understand.
     pub(crate) reason: String,
     /// The service, as they know it.
@@ -30,14 +42,14 @@ pub(crate) struct Entered {
 
 #[derive(Template)]
 #[template(path = "http/pages/ask.html")]
-struct Form<'a> {
+struct AskTemplate<'a> {
     tab: Tab,
-    view: &'a View,
+    view: &'a AskView,
 }
 
 /// The form.
-pub(crate) fn render(view: &View) -> String {
-    show(&Form {
+pub(crate) fn render(view: &AskView) -> String {
+    render_template(&AskTemplate {
         tab: Tab::Ask,
         view,
     })
@@ -45,26 +57,64 @@ pub(crate) fn render(view: &View) -> String {
 
 #[derive(Template)]
 #[template(path = "http/pages/asked.html")]
-struct Asked<'a> {
+struct AskedTemplate<'a> {
     tab: Tab,
     status_url: &'a str,
 }
 
 /// Thanks, with the address at which to hear what became of it: made by us, never what a person entered.
 pub(crate) fn render_asked(status_url: &str) -> String {
-    show(&Asked {
+    render_template(&AskedTemplate {
         tab: Tab::Ask,
         status_url,
     })
 }
 
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Html<String> {
+    Html(render(&AskView {
+        services: service_names(&app),
+        ..AskView::default()
+    }))
+}
+
+pub(crate) async fn post(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<FormFields>,
+) -> Result<Response, PageError> {
+    let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
+    match people::request(&json_body(&posted), app.now()) {
+        Ok(event) => {
+            let (_, said) = record_event(&app, event).await?;
+            let status = said
+                .0
+                .incident
+                .map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
+            Ok(Html(render_asked(&status)).into_response())
+        }
+        Err(fault) => {
+            let entered = AskInput {
+                reason: field("reason"),
+                service: field("service"),
+                when: field("when"),
+                requester: field("requester"),
+            };
+            let view = AskView {
+                services: service_names(&app),
+                entered,
+                fault: Some(fault.to_string()),
+            };
+            Ok((StatusCode::BAD_REQUEST, Html(render(&view))).into_response())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Entered, View, render, render_asked};
+    use super::{AskInput, AskView, render, render_asked};
 
     #[test]
     fn only_the_reason_is_required() {
-        let html = render(&View::default());
+        let html = render(&AskView::default());
         assert_eq!(html.matches(" required").count(), 1);
         let reason = html
             .split("name=\"reason\"")
@@ -75,13 +125,13 @@ mod tests {
 
     #[test]
     fn what_was_entered_comes_back_as_text() {
-        let entered = Entered {
+        let entered = AskInput {
             reason: "</textarea><script>x</script>".to_owned(),
             service: "\" autofocus".to_owned(),
-            ..Entered::default()
+            ..AskInput::default()
         };
         let fault = Some("The time is not one.".to_owned());
-        let html = render(&View {
+        let html = render(&AskView {
             services: vec!["checkout".to_owned()],
             entered,
             fault,

@@ -1,27 +1,36 @@
 //! `GET /backtests/{number}`: how far a backtest is, and what came of it.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
-use crate::app::backtest::jobs::{Job, State};
-use crate::trial::comparison::{Report, Shift};
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{Html, Redirect};
+
+use crate::app::App;
+use crate::app::backtest::jobs::{Job, State as JobState};
+use crate::http::api::backtests::find_job;
+use crate::http::format::time;
+use crate::http::pages::error::{PageError, PageResult};
+use crate::http::pages::layout::{Tab, render_template};
+use crate::trial::comparison::{Compared, Report, Shift};
 use crate::trial::csv;
 
 /// Incidents that fare as before and are listed.
 const UNCHANGED: usize = 50;
+
 /// Incidents that fare otherwise and are listed.
 const CHANGED: usize = 1000;
 
 #[derive(Template)]
 #[template(path = "http/pages/backtest.html")]
-struct Page<'a> {
+struct BacktestTemplate<'a> {
     tab: Tab,
     job: &'a Job,
 }
 
-impl Page<'_> {
+impl BacktestTemplate<'_> {
     fn report(&self) -> Option<&Report> {
-        if let State::Done(report) = &self.job.state {
+        if let JobState::Done(report) = &self.job.state {
             Some(report)
         } else {
             None
@@ -31,9 +40,9 @@ impl Page<'_> {
     /// How far it is, while it is not over: from 0 to 100.
     fn done(&self) -> Option<f64> {
         match &self.job.state {
-            State::Waiting => Some(0.0),
-            State::Running(progress) => Some((progress.done * 100.0).floor()),
-            State::Done(_) | State::Failed(_) | State::Cancelled => None,
+            JobState::Waiting => Some(0.0),
+            JobState::Running(progress) => Some((progress.done * 100.0).floor()),
+            JobState::Done(_) | JobState::Failed(_) | JobState::Cancelled => None,
         }
     }
 
@@ -42,10 +51,7 @@ impl Page<'_> {
     }
 
     /// Those that are listed, in the order of the report, and how many are not.
-    fn listed<'r>(
-        &self,
-        report: &'r Report,
-    ) -> (Vec<&'r crate::trial::comparison::Compared>, usize) {
+    fn listed<'r>(&self, report: &'r Report) -> (Vec<&'r Compared>, usize) {
         let of = |changed: bool| {
             report
                 .incidents
@@ -63,8 +69,23 @@ impl Page<'_> {
 
 /// The page.
 pub(crate) fn render(job: &Job) -> String {
-    show(&Page {
+    render_template(&BacktestTemplate {
         tab: Tab::Criteria,
         job,
     })
+}
+
+/// `GET /backtests/{number}`
+pub(crate) async fn page(State(app): State<Arc<App>>, Path(number): Path<u64>) -> PageResult {
+    Ok(Html(render(&find_job(&app, number)?)))
+}
+
+/// `POST /backtests/{number}/cancel`
+pub(crate) async fn cancel(
+    State(app): State<Arc<App>>,
+    Path(number): Path<u64>,
+) -> Result<Redirect, PageError> {
+    find_job(&app, number)?;
+    app.cancel_backtest(number);
+    Ok(Redirect::to(&format!("/backtests/{number}")))
 }

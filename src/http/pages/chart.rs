@@ -1,8 +1,8 @@
 //! Signals as bars over time: numbers for the drawing, and the same in words.
 
-use super::human;
-use crate::http::format;
-use crate::http::format::Badge;
+use crate::http::format::badge::Badge;
+use crate::http::format::time::duration;
+use crate::http::format::{badge, terms};
 use crate::model::event::Fact;
 use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
@@ -18,21 +18,21 @@ const WIDTH: i64 = 1000;
 pub(crate) struct Chart {
     pub(crate) from: Time,
     pub(crate) to: Time,
-    pub(crate) rows: Vec<Row>,
-    pub(crate) marks: Vec<Mark>,
+    pub(crate) rows: Vec<ChartRow>,
+    pub(crate) marks: Vec<ChartMark>,
 }
 
 /// One signal.
-pub(crate) struct Row {
+pub(crate) struct ChartRow {
     pub(crate) name: String,
     pub(crate) about: String,
     pub(crate) words: String,
-    pub(crate) bars: Vec<Bar>,
-    pub(crate) stretches: Vec<Stretch>,
+    pub(crate) bars: Vec<ChartBar>,
+    pub(crate) stretches: Vec<ChartSpan>,
 }
 
 /// A rectangle. States differ by height and place too, so that they can be told apart without colour.
-pub(crate) struct Bar {
+pub(crate) struct ChartBar {
     pub(crate) x: i64,
     pub(crate) width: i64,
     pub(crate) y: u8,
@@ -41,7 +41,7 @@ pub(crate) struct Bar {
 }
 
 /// A span in words.
-pub(crate) struct Stretch {
+pub(crate) struct ChartSpan {
     pub(crate) state: Badge,
     pub(crate) start: Time,
     pub(crate) end: Option<Time>,
@@ -49,7 +49,7 @@ pub(crate) struct Stretch {
 }
 
 /// A milestone on the axis.
-pub(crate) struct Mark {
+pub(crate) struct ChartMark {
     pub(crate) x: i64,
     pub(crate) name: &'static str,
 }
@@ -79,15 +79,15 @@ pub(crate) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     .into_iter()
     .filter_map(|(kind, turn)| turn.as_ref().map(|turn| (kind, turn.at)))
     .filter(|(_, at)| (axis.from..=axis.to).contains(at))
-    .map(|(kind, at)| Mark {
+    .map(|(kind, at)| ChartMark {
         x: axis.place(at),
-        name: format::milestone(kind),
+        name: terms::milestone(kind),
     })
     .collect();
     let rows = incident
         .signals
         .iter()
-        .map(|signal| row(signal, &told_apart(incident, signal), &axis, now))
+        .map(|signal| row(signal, &distinguishing_labels(incident, signal), &axis, now))
         .collect();
     Some(Chart {
         from: axis.from,
@@ -110,7 +110,7 @@ impl Axis {
 }
 
 /// The labels by which the series of one condition differ.
-fn told_apart(incident: &Incident, signal: &Signal) -> String {
+fn distinguishing_labels(incident: &Incident, signal: &Signal) -> String {
     let namesakes = || {
         incident
             .signals
@@ -146,14 +146,14 @@ fn told_apart(incident: &Incident, signal: &Signal) -> String {
         .collect()
 }
 
-fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
+fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> ChartRow {
     let service = signal.service.as_deref().unwrap_or("unassigned");
     let about = format!(
         "{}, {service}, {}{apart}",
-        format::signal(signal.kind),
-        format::severity(&signal.severity).text
+        terms::signal(signal.kind),
+        badge::severity(&signal.severity).text
     );
-    let stretches: Vec<Stretch> = signal.spans.iter().map(|span| stretch(span, now)).collect();
+    let stretches: Vec<ChartSpan> = signal.spans.iter().map(|span| stretch(span, now)).collect();
     let told: Vec<String> = stretches
         .iter()
         .map(|stretch| {
@@ -174,7 +174,7 @@ fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
         .iter()
         .map(|span| bar(span, axis, now))
         .collect();
-    Row {
+    ChartRow {
         name: signal.name.to_string(),
         about,
         words,
@@ -183,7 +183,7 @@ fn row(signal: &Signal, apart: &str, axis: &Axis, now: Time) -> Row {
     }
 }
 
-fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {
+fn bar(span: &Span, axis: &Axis, now: Time) -> ChartBar {
     let x = axis.place(span.start);
     let width = (axis.place(span.end.unwrap_or(now)) - x).max(2);
     let (y, height) = match span.state {
@@ -192,24 +192,24 @@ fn bar(span: &Span, axis: &Axis, now: Time) -> Bar {
         SpanState::Unknown => (5, 10),
         SpanState::Planned => (16, 4),
     };
-    Bar {
+    ChartBar {
         x,
         width,
         y,
         height,
-        class: format::span(span.state).class,
+        class: badge::span(span.state).class,
     }
 }
 
-fn stretch(span: &Span, now: Time) -> Stretch {
+fn stretch(span: &Span, now: Time) -> ChartSpan {
     let seconds = (span.end.unwrap_or(now) - span.start).num_seconds();
     let lasted = if span.end.is_some() {
-        human(seconds)
+        duration(seconds)
     } else {
-        format!("{} so far", human(seconds))
+        format!("{} so far", duration(seconds))
     };
-    Stretch {
-        state: format::span(span.state),
+    ChartSpan {
+        state: badge::span(span.state),
         start: span.start,
         end: span.end,
         lasted,
@@ -224,8 +224,8 @@ mod tests {
 
     #[test]
     fn bars_keep_their_order_and_stay_within_the_drawing() {
-        let incident = sample::incident();
-        let chart = chart(&incident, sample::at(4000)).unwrap();
+        let incident = sample::model::incident();
+        let chart = chart(&incident, sample::model::at(4000)).unwrap();
         assert_eq!(chart.rows.len(), incident.signals.len());
         for bar in chart.rows.iter().flat_map(|row| &row.bars) {
             assert!(
@@ -240,9 +240,9 @@ mod tests {
 
     #[test]
     fn an_open_stretch_lasts_until_now_and_says_so() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.signals[0].spans[0].end = None;
-        let chart = chart(&incident, sample::at(3720)).unwrap();
+        let chart = chart(&incident, sample::model::at(3720)).unwrap();
         assert_eq!(chart.rows[0].stretches[0].lasted, "1h so far");
         assert!(
             chart.rows[0].words.contains("degraded from"),
@@ -253,8 +253,8 @@ mod tests {
 
     #[test]
     fn without_signals_there_is_no_chart() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.signals.clear();
-        assert!(chart(&incident, sample::at(0)).is_none());
+        assert!(chart(&incident, sample::model::at(0)).is_none());
     }
 }

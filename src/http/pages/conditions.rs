@@ -1,26 +1,33 @@
 //! `GET /conditions`: what is measured, how it is now, and what is in the way of measuring it.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
-use crate::app::conditions::status::Shown;
-use crate::http::format;
-use crate::http::format::Badge;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use crate::app::App;
+use crate::app::conditions::status::{Shown, SourceStatus};
+use crate::http::format::badge::Badge;
+use crate::http::format::{badge, time};
+use crate::http::handler::read_store;
+use crate::http::pages::error::PageResult;
+use crate::http::pages::layout::{Tab, render_template};
 use crate::model::event::ConditionState;
 use crate::model::time::Time;
 
 /// What the page shows.
-pub(crate) struct View {
+pub(crate) struct ConditionsView {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// In the order of the rules.
     pub(crate) conditions: Vec<Shown>,
     /// Entries of `metrics:` and their targets.
-    pub(crate) sources: Vec<Source>,
+    pub(crate) sources: Vec<MetricsSource>,
 }
 
 /// Where samples are from.
-pub(crate) struct Source {
+pub(crate) struct MetricsSource {
     /// Its name.
     pub(crate) name: String,
     /// When it last answered.
@@ -33,28 +40,59 @@ pub(crate) struct Source {
 
 #[derive(Template)]
 #[template(path = "http/pages/conditions.html")]
-struct Page<'a> {
+struct ConditionsTemplate<'a> {
     tab: Tab,
-    view: &'a View,
+    view: &'a ConditionsView,
 }
 
-impl Page<'_> {
+impl ConditionsTemplate<'_> {
     fn state(&self, state: &ConditionState) -> Badge {
-        format::condition(*state)
+        badge::condition(*state)
     }
 }
 
 /// The page.
-pub(crate) fn render(view: &View) -> String {
-    show(&Page {
-        tab: Tab::Watched,
+pub(crate) fn render(view: &ConditionsView) -> String {
+    render_template(&ConditionsTemplate {
+        tab: Tab::Overview,
         view,
     })
 }
 
+pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
+    let (conditions, measured) =
+        read_store(&app, |app| Ok((app.conditions()?, app.measured()?))).await?;
+    let source = |(name, status): (&String, &SourceStatus)| MetricsSource {
+        name: name.clone(),
+        answered: status.answered,
+        fault: status.fault.clone(),
+        left_out: status.left_out,
+    };
+    // Of an entry with targets, those tell; what was left out is the entry's.
+    let has_targets = |name: &str| {
+        measured.sources().keys().any(|other| {
+            other
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(' '))
+        })
+    };
+    let sources = measured
+        .sources()
+        .iter()
+        .filter(|(name, status)| status.left_out > 0 || !has_targets(name))
+        .map(source)
+        .collect();
+    let view = ConditionsView {
+        now: app.now(),
+        conditions,
+        sources,
+    };
+    Ok(Html(render(&view)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{ConditionState, Shown, Source, View, render};
+    use super::{ConditionState, ConditionsView, MetricsSource, Shown, render};
     use crate::app::conditions::status::ConditionStatus;
     use crate::http::pages::sample;
     use crate::model::labels::Labels;
@@ -70,7 +108,7 @@ mod tests {
             bounds: vec![("degraded".to_owned(), "> 0.02".to_owned())],
             max_series: 100,
             status: ConditionStatus {
-                last: Some(sample::at(80)),
+                last: Some(sample::model::at(80)),
                 series: series(ConditionState::Healthy, 98)
                     .chain(series(ConditionState::Degraded, 2))
                     .collect(),
@@ -79,14 +117,14 @@ mod tests {
                 ..ConditionStatus::default()
             },
         };
-        let source = Source {
+        let source = MetricsSource {
             name: "prom".to_owned(),
             answered: None,
             fault: Some("connection refused".to_owned()),
             left_out: 23,
         };
-        let html = render(&View {
-            now: sample::at(90),
+        let html = render(&ConditionsView {
+            now: sample::model::at(90),
             conditions: vec![watched],
             sources: vec![source],
         });

@@ -1,17 +1,23 @@
 //! `GET /criteria`: how often each criterion was right, by what people answered.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
 
-use super::{Tab, show};
-use crate::http::format;
+use crate::app::App;
+use crate::http::api::criteria::{PeriodQueryResult, read_precision};
+use crate::http::format::{terms, time};
+use crate::http::pages::error::PageResult;
+use crate::http::pages::layout::{Tab, render_template};
 use crate::model::correction::DismissReason;
 use crate::model::time::Time;
 use crate::trial::precision::{Precision, Record};
+use std::collections::BTreeMap;
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct CriteriaView<'a> {
     /// The first instant of the stretch.
     pub(crate) since: Time,
     /// The first instant after it.
@@ -22,12 +28,12 @@ pub(crate) struct View<'a> {
 
 #[derive(Template)]
 #[template(path = "http/pages/criteria.html")]
-struct Page<'a> {
+struct CriteriaTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a CriteriaView<'a>,
 }
 
-impl Page<'_> {
+impl CriteriaTemplate<'_> {
     /// "too small 3, noise 1"
     fn reasons(&self, dismissed: &BTreeMap<DismissReason, usize>) -> String {
         let told = dismissed
@@ -97,24 +103,34 @@ impl Page<'_> {
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page {
+pub(crate) fn render(view: &CriteriaView<'_>) -> String {
+    render_template(&CriteriaTemplate {
         tab: Tab::Criteria,
         view,
     })
 }
 
+/// `GET /criteria`
+pub(crate) async fn page(State(app): State<Arc<App>>, queried: PeriodQueryResult) -> PageResult {
+    let (since, until, found) = read_precision(&app, queried).await?;
+    Ok(Html(render(&CriteriaView {
+        since,
+        until,
+        found: &found,
+    })))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{View, render};
+    use super::{CriteriaView, render};
     use crate::http::pages::sample;
 
     #[test]
     fn counts_are_said_with_their_interval() {
-        let html = render(&View {
-            since: sample::at(0),
-            until: sample::at(86_400),
-            found: &sample::proof::precision(),
+        let html = render(&CriteriaView {
+            since: sample::model::at(0),
+            until: sample::model::at(86_400),
+            found: &sample::ledger::precision(),
         });
         for wanted in [
             "7 of 9 answered suggestions were accepted (45 % to 94 %)",

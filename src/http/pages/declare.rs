@@ -1,23 +1,35 @@
 //! `GET /declare`: a person says that there is an outage, or that one is over.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use crate::app::App;
+use crate::http::api::recorded::record_event;
+use crate::http::handler::service_names;
+use crate::http::pages::error::PageError;
+use crate::http::pages::layout::{Tab, render_template};
+use crate::ingest::people;
+
+use crate::http::pages::form::{FormFields, json_body};
 
 /// What the form shows. Fields of `POST /declare`: `title`, `service`, `severity` (`critical`, `warning`), `status` (`firing`, `resolved`), `when`.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct View {
-    /// Names to choose from.
+pub(crate) struct DeclareView {
+    /// DisplayNames to choose from.
     pub(crate) services: Vec<String>,
     /// What was entered before, when the form comes back.
-    pub(crate) entered: Entered,
+    pub(crate) entered: DeclareInput,
     /// What is missing, and what to do.
     pub(crate) fault: Option<String>,
 }
 
 /// What a person entered.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entered {
+pub(crate) struct DeclareInput {
     /// What is the matter.
     pub(crate) title: String,
     /// The service.
@@ -28,26 +40,63 @@ pub(crate) struct Entered {
 
 #[derive(Template)]
 #[template(path = "http/pages/declare.html")]
-struct Page<'a> {
+struct DeclareTemplate<'a> {
     tab: Tab,
-    view: &'a View,
+    view: &'a DeclareView,
 }
 
 /// The page.
-pub(crate) fn render(view: &View) -> String {
-    show(&Page {
+pub(crate) fn render(view: &DeclareView) -> String {
+    render_template(&DeclareTemplate {
         tab: Tab::Elsewhere,
         view,
     })
 }
 
+pub(crate) async fn page(State(app): State<Arc<App>>) -> Html<String> {
+    Html(render(&DeclareView {
+        services: service_names(&app),
+        ..DeclareView::default()
+    }))
+}
+
+pub(crate) async fn post(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<FormFields>,
+) -> Result<Response, PageError> {
+    let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
+    match people::declaration(&json_body(&posted), app.now()) {
+        Ok(event) => {
+            let (_, said) = record_event(&app, event).await?;
+            let to = said
+                .0
+                .incident
+                .map_or_else(|| "/incidents".to_owned(), |id| format!("/incidents/{id}"));
+            Ok(Redirect::to(&to).into_response())
+        }
+        Err(fault) => {
+            let entered = DeclareInput {
+                title: field("title"),
+                service: field("service"),
+                when: field("when"),
+            };
+            let view = DeclareView {
+                services: service_names(&app),
+                entered,
+                fault: Some(fault.to_string()),
+            };
+            Ok((StatusCode::BAD_REQUEST, Html(render(&view))).into_response())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{View, render};
+    use super::{DeclareView, render};
 
     #[test]
     fn it_sends_words_that_the_model_reads() {
-        let html = render(&View::default());
+        let html = render(&DeclareView::default());
         for (field, values) in [
             ("severity", ["critical", "warning"]),
             ("status", ["firing", "resolved"]),

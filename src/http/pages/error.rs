@@ -1,12 +1,15 @@
 //! What a person sees instead of a page: what is the matter and what to do.
 
 use askama::Template;
+use axum::response::{Html, IntoResponse, Response};
 
-use super::{Tab, show};
+use crate::http::error::Error;
+use crate::http::pages::layout::{Tab, render_template};
+use axum::extract::OriginalUri;
 
 /// What the page shows.
 #[derive(Debug, Clone)]
-pub(crate) struct View<'a> {
+pub(crate) struct ErrorView<'a> {
     /// The HTTP status.
     pub(crate) status: u16,
     /// What is the matter, as a short heading.
@@ -17,26 +20,62 @@ pub(crate) struct View<'a> {
 
 #[derive(Template)]
 #[template(path = "http/pages/error.html")]
-struct Page<'a> {
+struct ErrorTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a ErrorView<'a>,
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page {
+pub(crate) fn render(view: &ErrorView<'_>) -> String {
+    render_template(&ErrorTemplate {
         tab: Tab::Elsewhere,
         view,
     })
 }
 
+/// Whatever no route leads to: JSON for scripts, a page for people.
+pub(crate) async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
+    let fault = Error::NotFound(format!("there is nothing at {}", uri.path()));
+    if uri.path().starts_with("/api/") || uri.path().starts_with("/ingest/") {
+        fault.into_response()
+    } else {
+        PageError(fault).into_response()
+    }
+}
+
+/// A fault shown as a page.
+pub(crate) struct PageError(Error);
+
+impl<E: Into<Error>> From<E> for PageError {
+    fn from(fault: E) -> Self {
+        Self(fault.into())
+    }
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let status = self.0.status();
+        let told = self.0.to_string();
+        let view = ErrorView {
+            status: status.as_u16(),
+            what: status.canonical_reason().unwrap_or("Fault"),
+            what_to_do: &told,
+        };
+        let mut response = (status, Html(render(&view))).into_response();
+        self.0.mark(response.headers_mut());
+        response
+    }
+}
+
+pub(crate) type PageResult = Result<Html<String>, PageError>;
+
 #[cfg(test)]
 mod tests {
-    use super::{View, render};
+    use super::{ErrorView, render};
 
     #[test]
     fn it_says_what_is_the_matter_as_text() {
-        let html = render(&View {
+        let html = render(&ErrorView {
             status: 404,
             what: "No incident <i>x</i>",
             what_to_do: "Look at the list.",

@@ -1,19 +1,35 @@
 //! `GET /`: what is watched now, what was read from it, and what that is enough for.
 
-use askama::Template;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::{Notice, Tab, show};
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::response::{Html, Redirect};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::app::criteria_readiness::{self, Reach};
 use crate::app::people::on_call::Shown;
-use crate::http::format;
+use crate::http::api::recorded::record_event;
+use crate::http::error::Error;
+use crate::http::format::source::silence_sentence;
+use crate::http::format::{badge, terms, time};
+use crate::http::handler::{PAGE_ROWS, read_store, service_names};
+use crate::http::pages::error::{PageError, PageResult};
+use crate::http::pages::layout::{Notice, Tab, render_template};
+use crate::model::correction::Edit;
 use crate::model::event::{AlertStatus, Event, Fact, Severity};
 use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
+use crate::model::lifecycle::Phase;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, Verdict};
+use crate::store::incident::IncidentFilter;
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct HomeView<'a> {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// How people and senders reach this service, without a slash at the end.
@@ -25,13 +41,13 @@ pub(crate) struct View<'a> {
     /// Incidents that are not closed, newest first.
     pub(crate) open: Vec<&'a Incident>,
     /// The incident that came closest to a criterion without meeting it.
-    pub(crate) closest: Option<Closest<'a>>,
+    pub(crate) closest: Option<ClosestCall<'a>>,
     /// Correlation keys of alerts without a service.
-    pub(crate) unassigned: Vec<Unassigned>,
-    /// Names to choose from.
+    pub(crate) unassigned: Vec<UnassignedGroup>,
+    /// DisplayNames to choose from.
     pub(crate) services: Vec<String>,
     /// Who sends.
-    pub(crate) sources: Vec<SourceSeen>,
+    pub(crate) sources: Vec<SourceSummary>,
     /// Who is on call for the services that name a calendar.
     pub(crate) on_call: Vec<Shown>,
     /// A word at the top.
@@ -61,7 +77,7 @@ pub(crate) struct LastAlert {
 
 impl LastAlert {
     /// Reads back from an alert which of `names` gave its service and severity; `None` for any other event.
-    pub(crate) fn read(event: &Event, names: &LabelNames) -> Option<Self> {
+    pub(crate) fn new(event: &Event, names: &LabelNames) -> Option<Self> {
         let Fact::Alert(alert) = &event.fact else {
             return None;
         };
@@ -92,23 +108,8 @@ fn present(labels: &LabelSet, names: &[String]) -> Option<(String, String)> {
         .find_map(|name| Some((name.clone(), labels.get(name)?.to_owned())))
 }
 
-/// Whether a criterion can be met with what is being sent.
-#[derive(Debug, Clone)]
-pub(crate) struct Reach {
-    /// Its name in the rules.
-    pub(crate) criterion: String,
-    /// What it leads to.
-    pub(crate) decision: Decision,
-    /// Only records what it would lead to.
-    pub(crate) shadow: bool,
-    /// True when what it needs is being sent.
-    pub(crate) possible: bool,
-    /// Why, or what is missing.
-    pub(crate) why: String,
-}
-
 /// An incident that came close to a criterion.
-pub(crate) struct Closest<'a> {
+pub(crate) struct ClosestCall<'a> {
     /// The incident.
     pub(crate) incident: &'a Incident,
     /// The verdict that was closest to being met.
@@ -118,7 +119,7 @@ pub(crate) struct Closest<'a> {
 /// The incident and verdict with the greatest part of what it takes, among those not met. Shadow criteria do not count.
 pub(crate) fn closest<'a>(
     incidents: impl IntoIterator<Item = &'a Incident>,
-) -> Option<Closest<'a>> {
+) -> Option<ClosestCall<'a>> {
     incidents
         .into_iter()
         .filter(|incident| incident.decision == Decision::None)
@@ -126,7 +127,7 @@ pub(crate) fn closest<'a>(
             incident
                 .verdicts
                 .iter()
-                .map(move |verdict| Closest { incident, verdict })
+                .map(move |verdict| ClosestCall { incident, verdict })
         })
         .filter(|close| {
             !close.verdict.shadow && close.verdict.outcome != Outcome::Met && part(close) > 0.0
@@ -134,13 +135,13 @@ pub(crate) fn closest<'a>(
         .max_by(|a, b| part(a).total_cmp(&part(b)))
 }
 
-fn part(close: &Closest<'_>) -> f64 {
-    format::closeness(close.verdict.measure.as_ref())
+fn part(close: &ClosestCall<'_>) -> f64 {
+    terms::closeness(close.verdict.measure.as_ref())
 }
 
 /// Alerts that share a correlation key and name no service.
 #[derive(Debug, Clone)]
-pub(crate) struct Unassigned {
+pub(crate) struct UnassignedGroup {
     /// The correlation key; sent back by the form as it is.
     pub(crate) key: String,
     /// How many incidents have it.
@@ -151,7 +152,7 @@ pub(crate) struct Unassigned {
 
 /// A sender of events.
 #[derive(Debug, Clone)]
-pub(crate) struct SourceSeen {
+pub(crate) struct SourceSummary {
     /// Its name.
     pub(crate) name: String,
     /// When it sent something last; `None`: never.
@@ -164,15 +165,15 @@ pub(crate) struct SourceSeen {
 
 #[derive(Template)]
 #[template(path = "http/pages/home.html")]
-struct Page<'a> {
+struct HomeTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a HomeView<'a>,
     /// `host:port`, for Prometheus's list of Alertmanagers.
     host: &'a str,
     scheme: &'a str,
 }
 
-impl Page<'_> {
+impl HomeTemplate<'_> {
     fn silent(&self) -> bool {
         self.view.last_alert.is_none()
             && self.view.sources.iter().all(|source| source.last.is_none())
@@ -180,32 +181,149 @@ impl Page<'_> {
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
+pub(crate) fn render(view: &HomeView<'_>) -> String {
     let (scheme, host) = view
         .address
         .split_once("://")
         .unwrap_or(("http", view.address));
-    show(&Page {
-        tab: Tab::Watched,
+    render_template(&HomeTemplate {
+        tab: Tab::Overview,
         view,
         host,
         scheme,
     })
 }
 
+pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
+    let (incidents, last, sent) = read_store(&app, |app| {
+        let filter = IncidentFilter {
+            open_only: false,
+            limit: PAGE_ROWS,
+        };
+        Ok((
+            app.store.incidents(filter)?,
+            app.store.last_alert()?,
+            app.sources()?,
+        ))
+    })
+    .await?;
+    let settings = app.settings();
+    let mut unassigned: BTreeMap<&str, (usize, Time)> = BTreeMap::new();
+    for incident in &incidents {
+        let Some(key) = &incident.unassigned else {
+            continue;
+        };
+        let last = incident
+            .members
+            .last()
+            .map_or(incident.phase_since, |member| member.event.occurred_at);
+        let entry = unassigned.entry(key).or_insert((0, last));
+        *entry = (entry.0 + 1, entry.1.max(last));
+    }
+    let sources: Vec<SourceSummary> = sent
+        .iter()
+        .map(|source| SourceSummary {
+            name: source.name.clone(),
+            last: source.tally.seen.last_message,
+            quarantined: source.waiting.as_ref().map_or(0, |waiting| waiting.count),
+            silent: silence_sentence(source),
+        })
+        // The ways in that are always there are no news before they are used.
+        .filter(|seen| {
+            seen.last.is_some()
+                || settings
+                    .config
+                    .sources
+                    .iter()
+                    .any(|source| source.name == seen.name)
+        })
+        .collect();
+    let alert = last
+        .as_ref()
+        .and_then(|(_, event)| LastAlert::new(event, &settings.config.labels));
+    let last = last.map(|(_, mut event)| {
+        settings.policy.name_service(&mut event);
+        event
+    });
+    // What its source calls the service is its label's value, and the service's name is ours.
+    let service = last
+        .as_ref()
+        .and_then(|event| event.service.as_deref().map(str::to_owned));
+    let alert = alert.map(|alert| LastAlert { service, ..alert });
+    let trouble = app.faults.recent().into_iter().next();
+    let reachable = criteria_readiness::reach(&settings.policy.rules, &incidents, last.as_ref());
+    let view = HomeView {
+        now: app.now(),
+        address: settings.config.external_url.trim_end_matches('/'),
+        last_alert: alert,
+        criteria: reachable,
+        open: incidents
+            .iter()
+            .filter(|incident| incident.phase != Phase::Closed)
+            .collect(),
+        closest: closest(&incidents),
+        unassigned: unassigned
+            .into_iter()
+            .map(|(key, (incidents, last))| UnassignedGroup {
+                key: key.to_owned(),
+                incidents,
+                last,
+            })
+            .collect(),
+        services: service_names(&app),
+        sources,
+        on_call: app.rotas().shown(&settings, app.now()),
+        notice: trouble
+            .filter(|(at, _)| app.now() - *at < chrono::TimeDelta::minutes(10))
+            .map(|(_, text)| Notice {
+                warning: true,
+                text,
+            }),
+    };
+    Ok(Html(render(&view)))
+}
+
+#[derive(Deserialize)]
+pub(crate) struct Assignment {
+    key: String,
+    service: String,
+}
+
+pub(crate) async fn assign(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<Assignment>,
+) -> Result<Redirect, PageError> {
+    let service: String = posted.service.trim().chars().take(200).collect();
+    if service.is_empty() || posted.key.is_empty() {
+        return Err(
+            Error::BadRequest("name the service that these alerts concern".to_owned()).into(),
+        );
+    }
+    let event = Event::new(
+        "people",
+        app.now(),
+        Fact::Edit(Edit::Assign {
+            key: posted.key,
+            service,
+        }),
+    );
+    let _ = record_event(&app, event).await?;
+    Ok(Redirect::to("/"))
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-    use super::{LastAlert, View, closest, render};
+    use super::{HomeView, LastAlert, closest, render};
     use crate::http::pages::sample;
     use crate::model::settings::LabelNames;
     use crate::model::verdict::{Decision, Outcome};
 
     #[test]
     fn the_last_alert_says_which_labels_were_read() {
-        let incident = sample::incident();
+        let incident = sample::model::incident();
         let event = &incident.members[0].event;
-        let read = LastAlert::read(event, &LabelNames::default()).unwrap();
+        let read = LastAlert::new(event, &LabelNames::default()).unwrap();
         assert_eq!(read.service_label.as_deref(), Some("service"));
         assert_eq!(
             read.severity_label,
@@ -215,10 +333,11 @@ mod tests {
 
     #[test]
     fn an_assigned_service_has_no_label() {
-        let mut event = crate::model::event::Event::clone(&sample::incident().members[0].event);
+        let mut event =
+            crate::model::event::Event::clone(&sample::model::incident().members[0].event);
         event.service = Some("other".to_owned().into());
         assert_eq!(
-            LastAlert::read(&event, &LabelNames::default())
+            LastAlert::new(&event, &LabelNames::default())
                 .unwrap()
                 .service_label,
             None
@@ -227,7 +346,7 @@ mod tests {
 
     #[test]
     fn the_closest_has_the_smallest_margin_and_is_not_met() {
-        let (mut near, mut far) = (sample::incident(), sample::incident());
+        let (mut near, mut far) = (sample::model::incident(), sample::model::incident());
         for (incident, seen) in [(&mut near, 1440.0), (&mut far, 600.0)] {
             incident.decision = Decision::None;
             incident.verdicts.truncate(1);
@@ -238,15 +357,15 @@ mod tests {
         let found = closest(&incidents).unwrap();
         assert!((found.verdict.measure.unwrap().upper - 1440.0).abs() < f64::EPSILON);
         assert!(
-            closest(&[sample::incident()]).is_none(),
+            closest(&[sample::model::incident()]).is_none(),
             "what was decided is not close, it is there"
         );
     }
 
     #[test]
     fn on_the_first_day_the_page_says_how_to_connect() {
-        let view = View {
-            now: sample::at(0),
+        let view = HomeView {
+            now: sample::model::at(0),
             address: "http://afterword.example.com:9099",
             last_alert: None,
             criteria: Vec::new(),

@@ -1,17 +1,30 @@
 //! `GET /incidents/{id}`: one incident, what was decided and why, and what people can add.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::chart;
-use super::chart::Chart;
-use super::review;
-use super::review::{Form, Invitation};
-use super::{Notice, Tab, show};
+use askama::Template;
+use axum::extract::{Form, Path, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
+
+use crate::app::App;
 use crate::app::conditions::plots::Picture;
-use crate::http::format;
-use crate::http::format::Names;
+use crate::http::api::recorded::record_event;
+use crate::http::api::reviews::{ReviewBody, submit_review};
+use crate::http::error::Error;
+use crate::http::format::event::DisplayNames;
+use crate::http::format::link;
+use crate::http::format::{badge, event, terms, time};
+use crate::http::handler::{PAGE_ROWS, find_incident, read_store};
+use crate::http::pages::chart;
+use crate::http::pages::chart::Chart;
+use crate::http::pages::error::{PageError, PageResult};
+use crate::http::pages::layout::SVG_HEADERS;
+use crate::http::pages::layout::{Notice, Tab, render_template};
+use crate::http::pages::review::{ProposedMeeting, ReviewForm, proposed_meeting, review_form};
 use crate::model::directory::key;
-use crate::model::event::{ActorKind, Event, Fact};
+use crate::model::event::{ActorKind, Event, Fact, Note};
 use crate::model::id::{EventId, Subject};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
@@ -21,14 +34,16 @@ use crate::model::on_call::Duty;
 use crate::model::postmortem::Postmortem;
 use crate::model::time::Time;
 use crate::model::verdict::Verdict;
+use crate::store::incident::IncidentFilter;
 
 /// Parts offered to be moved at the most.
-const PARTS: usize = 100;
-/// Names that are asked about at the most.
-const STRANGERS: usize = 20;
+const MAX_PARTS: usize = 100;
+
+/// DisplayNames that are asked about at the most.
+const MAX_UNKNOWN_ACTORS: usize = 20;
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct IncidentView<'a> {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// The incident.
@@ -36,7 +51,7 @@ pub(crate) struct View<'a> {
     /// Its postmortem, once opened.
     pub(crate) postmortem: Option<&'a Postmortem>,
     /// What accepting would call, where a slot was found.
-    pub(crate) invitation: Option<Invitation>,
+    pub(crate) invitation: Option<ProposedMeeting>,
     /// The incident that speaks for it, where it waits in a bundle.
     pub(crate) lead: Option<&'a Incident>,
     /// Those that wait in its bundle.
@@ -48,28 +63,28 @@ pub(crate) struct View<'a> {
     /// Who was on call for its services when it was detected, where that is asked.
     pub(crate) on_call: &'a [Duty],
     /// What people are called.
-    pub(crate) names: Names<'a>,
+    pub(crate) names: DisplayNames<'a>,
     /// A word at the top: an answer taken, or "this changed since you looked".
     pub(crate) notice: Option<Notice>,
 }
 
 #[derive(Template)]
 #[template(path = "http/pages/incident.html")]
-struct Page<'a> {
+struct IncidentTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a IncidentView<'a>,
     incident: &'a Incident,
     chart: Option<Chart>,
 }
 
 /// A milestone, known or not.
-struct Turn<'a> {
+struct MilestoneRow<'a> {
     name: &'static str,
     known: Option<&'a Milestone>,
 }
 
 /// A name that the settings do not know.
-struct Stranger<'a> {
+struct UnknownActor<'a> {
     /// As it came.
     name: &'a str,
     /// Whose it is, by what somebody stated: the person's id.
@@ -77,17 +92,17 @@ struct Stranger<'a> {
 }
 
 /// A verdict's evidence: where it stands in the timeline below, when it is there.
-struct Evidence {
+struct EvidenceLink {
     href: Option<String>,
     text: String,
 }
 
-impl Page<'_> {
-    fn form(&self) -> Option<Form> {
-        review::form(self.incident, self.view.invitation.as_ref())
+impl IncidentTemplate<'_> {
+    fn form(&self) -> Option<ReviewForm> {
+        review_form(self.incident, self.view.invitation.as_ref())
     }
 
-    fn turns(&self) -> Vec<Turn<'_>> {
+    fn milestone_rows(&self) -> Vec<MilestoneRow<'_>> {
         let turns = &self.incident.milestones;
         [
             (MilestoneKind::Began, &turns.began),
@@ -96,30 +111,30 @@ impl Page<'_> {
             (MilestoneKind::Mitigated, &turns.mitigated),
             (MilestoneKind::Resolved, &turns.resolved),
         ]
-        .map(|(kind, known)| Turn {
-            name: format::milestone(kind),
+        .map(|(kind, known)| MilestoneRow {
+            name: terms::milestone(kind),
             known: known.as_ref(),
         })
         .into()
     }
 
-    fn evidence(&self, verdict: &Verdict) -> Vec<Evidence> {
+    fn evidence(&self, verdict: &Verdict) -> Vec<EvidenceLink> {
         verdict.evidence.iter().map(|id| self.cite(id)).collect()
     }
 
     /// An event by its time, linked to its row; one that is not of this incident by the beginning of its id.
-    fn cite(&self, id: &EventId) -> Evidence {
+    fn cite(&self, id: &EventId) -> EvidenceLink {
         match self
             .incident
             .members
             .iter()
             .find(|member| member.event.id == *id)
         {
-            Some(member) => Evidence {
+            Some(member) => EvidenceLink {
                 href: Some(format!("#e-{id}")),
                 text: member.event.occurred_at.format("%H:%M:%S").to_string(),
             },
-            None => Evidence {
+            None => EvidenceLink {
                 href: None,
                 text: format!(
                     "event {}",
@@ -130,17 +145,17 @@ impl Page<'_> {
     }
 
     fn would_have(&self, shadow: &Verdict) -> &'static str {
-        format::would_have(shadow.leads_to(self.view.incident.phase))
+        terms::shadow_effect(shadow.leads_to(self.view.incident.phase))
     }
 
-    fn called<'n>(&'n self, id: &'n str) -> &'n str {
-        self.view.names.called("", id)
+    fn display_name<'n>(&'n self, id: &'n str) -> &'n str {
+        self.view.names.display_name("", id)
     }
 
-    /// Names here of which nobody could say whose they are, or somebody did.
-    fn strangers(&self) -> Vec<Stranger<'_>> {
-        let Names { who, stated } = self.view.names;
-        let mut found: Vec<Stranger<'_>> = Vec::new();
+    /// DisplayNames here of which nobody could say whose they are, or somebody did.
+    fn unknown_actors(&self) -> Vec<UnknownActor<'_>> {
+        let DisplayNames { who, stated } = self.view.names;
+        let mut found: Vec<UnknownActor<'_>> = Vec::new();
         if who.people().is_empty() {
             return found;
         }
@@ -155,10 +170,10 @@ impl Page<'_> {
                 || who.person(&event.source, &actor.id, stated).is_none()
                     && who.kind(&event.source, actor, stated) != ActorKind::Robot;
             if unknown
-                && found.len() < STRANGERS
+                && found.len() < MAX_UNKNOWN_ACTORS
                 && !found.iter().any(|known| key(known.name) == key(&actor.id))
             {
-                found.push(Stranger {
+                found.push(UnknownActor {
                     name: &actor.id,
                     person,
                 });
@@ -183,7 +198,7 @@ impl Page<'_> {
         });
         firsts
             .filter(|event| !matches!(event.fact, Fact::Edit(_) | Fact::Review(_)))
-            .take(PARTS)
+            .take(MAX_PARTS)
             .collect()
     }
 
@@ -191,14 +206,14 @@ impl Page<'_> {
     fn drifted(&self) -> Option<&'static str> {
         let announced = self.incident.announced.as_ref()?;
         (announced.decision != self.incident.decision)
-            .then(|| format::decision(&self.incident.decision))
+            .then(|| terms::decision(&self.incident.decision))
     }
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
+pub(crate) fn render(view: &IncidentView<'_>) -> String {
     let chart = chart::chart(view.incident, view.now);
-    show(&Page {
+    render_template(&IncidentTemplate {
         tab: Tab::Incidents,
         view,
         incident: view.incident,
@@ -206,11 +221,126 @@ pub(crate) fn render(view: &View<'_>) -> String {
     })
 }
 
+/// Other incidents offered to be merged at the most.
+const MAX_OTHERS: usize = 50;
+
+pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> PageResult {
+    incident_page(&app, &id, None).await
+}
+
+async fn incident_page(app: &Arc<App>, id: &str, notice: Option<Notice>) -> PageResult {
+    let incident = find_incident(app, id).await?;
+    let wanted = incident.id.clone();
+    let lead = incident.bundle.clone();
+    let (postmortem, lead, pictures, mut others) = read_store(app, move |app| {
+        let lead = lead
+            .map(|lead| app.store.incident(&lead.0))
+            .transpose()?
+            .flatten();
+        let others = app.store.incidents(IncidentFilter {
+            open_only: false,
+            limit: PAGE_ROWS,
+        })?;
+        Ok((
+            app.store.postmortem_of(&wanted)?,
+            lead,
+            app.pictures(&wanted)?,
+            others,
+        ))
+    })
+    .await?;
+    others.retain(|other| other.id != incident.id);
+    let (bundled, others): (Vec<Incident>, Vec<Incident>) = others
+        .into_iter()
+        .partition(|other| other.bundle.as_ref() == Some(&incident.id));
+    let settings = app.settings();
+    let view = IncidentView {
+        now: app.now(),
+        incident: &incident,
+        postmortem: postmortem.as_ref(),
+        invitation: proposed_meeting(app, &incident),
+        lead: lead.as_ref(),
+        bundled: &bundled,
+        others: others.get(..MAX_OTHERS).unwrap_or(&others),
+        pictures: &pictures,
+        on_call: &app.rotas().at_detection(&incident, &settings),
+        names: DisplayNames {
+            who: &settings.policy.who,
+            stated: &incident.identities,
+        },
+        notice,
+    };
+    Ok(Html(render(&view)))
+}
+
+/// `GET /incidents/{id}/plots/{condition}.svg`
+pub(crate) async fn plot(
+    State(app): State<Arc<App>>,
+    Path((id, name)): Path<(String, String)>,
+) -> Result<Response, PageError> {
+    let incident = find_incident(&app, &id).await?.id;
+    // One ending only: a condition may itself be called `errors.svg`.
+    let condition = name.strip_suffix(".svg").unwrap_or(&name).to_owned();
+    let drawn = read_store(&app, move |app| app.store.plot(&incident, &condition)).await?;
+    let drawn = drawn
+        .ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
+    Ok((SVG_HEADERS, drawn.svg).into_response())
+}
+
+pub(crate) async fn review(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Form(posted): Form<ReviewBody>,
+) -> Result<Response, PageError> {
+    match submit_review(&app, &id, &posted).await {
+        Ok(_) => Ok(Redirect::to(&format!("/incidents/{id}")).into_response()),
+        Err(Error::Conflict(text)) => {
+            let page = incident_page(
+                &app,
+                &id,
+                Some(Notice {
+                    warning: true,
+                    text,
+                }),
+            )
+            .await?;
+            Ok((StatusCode::CONFLICT, page).into_response())
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+#[derive(Deserialize)]
+pub(crate) struct NoteForm {
+    text: String,
+}
+
+pub(crate) async fn note(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    Form(posted): Form<NoteForm>,
+) -> Result<Redirect, PageError> {
+    let incident = find_incident(&app, &id).await?;
+    let text: String = posted.text.trim().chars().take(4000).collect();
+    if text.is_empty() {
+        return Err(Error::BadRequest(
+            "the note is empty; write what was seen or done, and when".to_owned(),
+        )
+        .into());
+    }
+    let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
+    event.incident = Some(incident.id.0.clone().into());
+    event.identify();
+    let _ = record_event(&app, event).await?;
+    Ok(Redirect::to(&format!("/incidents/{}", incident.id)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Picture, View, render};
-    use crate::http::format::Names;
-    use crate::http::pages::{Notice, sample};
+    use super::{IncidentView, Picture, render};
+    use crate::http::format::event::DisplayNames;
+    use crate::http::pages::layout::Notice;
+    use crate::http::pages::sample;
     use crate::model::directory::Identities;
     use crate::model::event::{Fact, Link, Note};
     use crate::model::incident::Incident;
@@ -221,14 +351,14 @@ mod tests {
     }
 
     fn with_pictures(incident: &Incident, pictures: &[Picture]) -> String {
-        let (who, stated) = (sample::who(), Identities::new());
-        let names = Names {
+        let (who, stated) = (sample::model::who(), Identities::new());
+        let names = DisplayNames {
             who: &who,
             stated: &stated,
         };
-        let invitation = Some(sample::invitation());
-        render(&View {
-            now: sample::at(7200),
+        let invitation = Some(sample::model::invitation());
+        render(&IncidentView {
+            now: sample::model::at(7200),
             incident,
             postmortem: None,
             invitation,
@@ -250,13 +380,13 @@ mod tests {
             head: Vec::new(),
             rows: Vec::new(),
         };
-        let html = with_pictures(&sample::incident(), &[picture]);
+        let html = with_pictures(&sample::model::incident(), &[picture]);
         assert!(html.contains("/plots/a%20%2Fb%23c%3Fd%25e.svg\""), "{html}");
     }
 
     #[test]
     fn it_explains_itself() {
-        let html = page(&sample::incident());
+        let html = page(&sample::model::incident());
         for wanted in [
             "A postmortem is suggested",
             "Checkout was degraded for 47m in one stretch; 30m is enough.",
@@ -275,7 +405,7 @@ mod tests {
 
     #[test]
     fn evidence_leads_to_its_row() {
-        let incident = sample::incident();
+        let incident = sample::model::incident();
         let html = page(&incident);
         let id = &incident.verdicts[0].evidence[0];
         assert!(
@@ -285,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_milestone_nobody_knows_stays_unknown() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.milestones.mitigated = None;
         let html = page(&incident);
         let row = html
@@ -300,7 +430,7 @@ mod tests {
 
     #[test]
     fn hostile_text_stays_text() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.title = "<script>alert(1)</script>".to_owned();
         incident.services = vec!["\"><img src=x onerror=alert(1)>".to_owned()];
         let mut members = incident.members.to_vec();
@@ -323,20 +453,20 @@ mod tests {
 
     #[test]
     fn a_stale_answer_is_told_at_the_top() {
-        let incident = sample::incident();
+        let incident = sample::model::incident();
         let notice = Some(Notice {
             warning: true,
             text: "This changed since you looked.".to_owned(),
         });
         let html = {
-            let (who, stated) = (sample::who(), Identities::new());
-            let names = Names {
+            let (who, stated) = (sample::model::who(), Identities::new());
+            let names = DisplayNames {
                 who: &who,
                 stated: &stated,
             };
             let (lead, bundled, others) = (None, &[][..], &[][..]);
-            render(&View {
-                now: sample::at(7200),
+            render(&IncidentView {
+                now: sample::model::at(7200),
                 incident: &incident,
                 postmortem: None,
                 invitation: None,
@@ -356,7 +486,7 @@ mod tests {
 
     #[test]
     fn what_was_dismissed_is_not_asked_again() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.standing = ReviewState::Dismissed;
         assert!(!page(&incident).contains("name=\"answer\""));
     }

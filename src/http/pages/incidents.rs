@@ -1,13 +1,21 @@
 //! `GET /incidents`: all incidents, newest first.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
-use crate::http::format;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use crate::app::App;
+use crate::http::format::{badge, terms, time};
+use crate::http::handler::{PAGE_ROWS, read_store};
+use crate::http::pages::error::PageResult;
+use crate::http::pages::layout::{Tab, render_template};
 use crate::model::incident::Incident;
+use crate::store::incident::IncidentFilter;
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct IncidentsView<'a> {
     /// Newest first.
     pub(crate) incidents: Vec<&'a Incident>,
     /// Where older ones are found, when there are more.
@@ -16,29 +24,44 @@ pub(crate) struct View<'a> {
 
 #[derive(Template)]
 #[template(path = "http/pages/incidents.html")]
-struct Page<'a> {
+struct IncidentsTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a IncidentsView<'a>,
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page {
+pub(crate) fn render(view: &IncidentsView<'_>) -> String {
+    render_template(&IncidentsTemplate {
         tab: Tab::Incidents,
         view,
     })
 }
 
+pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
+    let list = read_store(&app, |app| {
+        app.store.incidents(IncidentFilter {
+            open_only: false,
+            limit: PAGE_ROWS,
+        })
+    })
+    .await?;
+    let view = IncidentsView {
+        incidents: list.iter().collect(),
+        older: (list.len() == PAGE_ROWS).then(|| "/api/v1/incidents".to_owned()),
+    };
+    Ok(Html(render(&view)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{View, render};
+    use super::{IncidentsView, render};
     use crate::http::pages::sample;
 
     #[test]
     fn each_incident_is_linked_with_its_state() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.milestones.began = None;
-        let html = render(&View {
+        let html = render(&IncidentsView {
             incidents: vec![&incident],
             older: Some("/incidents?before=12".to_owned()),
         });

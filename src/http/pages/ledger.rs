@@ -1,17 +1,25 @@
 //! `GET /ledger`: every closed incident, what was decided, what people answered and what came of it.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use crate::app::App;
 use crate::app::ledger::Row;
-use crate::http::format;
-use crate::http::format::Names;
+use crate::http::api::ledger_query::{LedgerQuery, LedgerQueryResult, read_rows};
+use crate::http::format::event::DisplayNames;
+use crate::http::format::{badge, terms, time};
+use crate::http::handler::service_names;
+use crate::http::pages::error::PageResult;
+use crate::http::pages::layout::{Tab, render_template};
 use crate::model::directory::{Identities, Who};
 use crate::model::ledger::LedgerEntry;
 use crate::model::verdict::{Decision, Verdict};
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct LedgerView<'a> {
     /// Closed last first.
     pub(crate) rows: &'a [Row],
     /// Who is who.
@@ -21,7 +29,7 @@ pub(crate) struct View<'a> {
     /// The criteria in force.
     pub(crate) criteria: Vec<String>,
     /// What is asked for.
-    pub(crate) asked: Entered,
+    pub(crate) asked: LedgerInput,
     /// The same as CSV.
     pub(crate) csv: String,
     /// Where older entries are found, when there are more.
@@ -30,7 +38,7 @@ pub(crate) struct View<'a> {
 
 /// What is asked for, as it was entered.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Entered {
+pub(crate) struct LedgerInput {
     /// Closed at or after this.
     pub(crate) since: String,
     /// Closed before this, or on this day.
@@ -45,28 +53,28 @@ pub(crate) struct Entered {
 
 #[derive(Template)]
 #[template(path = "http/pages/ledger.html")]
-struct Page<'a> {
+struct LedgerTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a LedgerView<'a>,
     stated: Identities,
 }
 
-impl Page<'_> {
-    fn called<'n>(&'n self, id: &'n str) -> &'n str {
-        Names {
+impl LedgerTemplate<'_> {
+    fn display_name<'n>(&'n self, id: &'n str) -> &'n str {
+        DisplayNames {
             who: self.view.who,
             stated: &self.stated,
         }
-        .called("", id)
+        .display_name("", id)
     }
 
     fn decided(&self, entry: &LedgerEntry) -> &'static str {
-        format::decision(&entry.decided())
+        terms::decision(&entry.decided())
     }
 
     /// Whether all of it is shown.
     fn is_all(&self) -> bool {
-        self.view.asked == Entered::default()
+        self.view.asked == LedgerInput::default()
     }
 
     /// Those shadows that would have asked for something, with what.
@@ -75,18 +83,51 @@ impl Page<'_> {
             .shadows()
             .filter(|(_, would_have)| *would_have != Decision::None);
         asked
-            .map(|(verdict, would_have)| (verdict, format::would_have(would_have)))
+            .map(|(verdict, would_have)| (verdict, terms::shadow_effect(would_have)))
             .collect()
     }
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page {
+pub(crate) fn render(view: &LedgerView<'_>) -> String {
+    render_template(&LedgerTemplate {
         tab: Tab::Ledger,
         view,
         stated: Identities::new(),
     })
+}
+
+/// Rows of a page at the most.
+const LEDGER_ROWS: usize = 100;
+
+/// `GET /ledger`
+pub(crate) async fn page(State(app): State<Arc<App>>, queried: LedgerQueryResult) -> PageResult {
+    let query = LedgerQuery::parse(queried)?;
+    let asked = query.selection(&app).await?;
+    let (rows, next) = read_rows(&app, &asked, LEDGER_ROWS).await?;
+    let settings = app.settings();
+    let criteria = settings
+        .policy
+        .rules
+        .criteria
+        .iter()
+        .map(|criterion| criterion.name.clone());
+    let view = LedgerView {
+        rows: &rows,
+        who: &settings.policy.who,
+        services: service_names(&app),
+        criteria: criteria.collect(),
+        csv: query.address("/api/v1/ledger", None, Some("csv")),
+        older: next.map(|next| query.address("/ledger", Some(next.0), None)),
+        asked: LedgerInput {
+            since: query.since.unwrap_or_default(),
+            until: query.until.unwrap_or_default(),
+            service: query.service.unwrap_or_default(),
+            decision: query.decision.unwrap_or_default(),
+            criterion: query.criterion.unwrap_or_default(),
+        },
+    };
+    Ok(Html(render(&view)))
 }
 
 #[cfg(test)]
@@ -96,8 +137,8 @@ mod tests {
 
     #[test]
     fn each_entry_has_what_was_decided_and_what_came_of_it() {
-        let (who, rows) = (sample::who(), sample::proof::rows());
-        let html = render(&sample::proof::ledger(&who, &rows));
+        let (who, rows) = (sample::model::who(), sample::ledger::rows());
+        let html = render(&sample::ledger::ledger(&who, &rows));
         for wanted in [
             "href=\"/incidents/i-3f2a91c0de\"",
             "href=\"/postmortems/pm-3f2a91c0de\"",

@@ -1,29 +1,41 @@
 //! `GET /maintenance`: planned work, which never counts as degradation, and a form to tell of more.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::{Tab, show};
+use askama::Template;
+use axum::extract::{Form, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Redirect, Response};
+
+use crate::app::App;
 use crate::app::people::maintenance::Planned;
+use crate::http::api::recorded::record_event;
+use crate::http::format::time;
+use crate::http::handler::{read_store, service_names};
+use crate::http::pages::error::{PageError, PageResult};
+use crate::http::pages::form::{FormFields, json_body};
+use crate::http::pages::layout::{Tab, render_template};
+use crate::ingest::people;
 use crate::model::time::Time;
 
 /// What the page shows. Fields of `POST /maintenance`: `service`, `from`, `to` (UTC), `why`.
 #[derive(Debug, Clone)]
-pub(crate) struct View {
+pub(crate) struct MaintenanceView {
     /// Now.
     pub(crate) now: Time,
     /// What is planned, in order of time.
     pub(crate) planned: Vec<Planned>,
-    /// Names to choose from.
+    /// DisplayNames to choose from.
     pub(crate) services: Vec<String>,
     /// What was entered before, when the form comes back.
-    pub(crate) entered: Entered,
+    pub(crate) entered: MaintenanceInput,
     /// What is missing, and what to do.
     pub(crate) fault: Option<String>,
 }
 
 /// What a person entered.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Entered {
+pub(crate) struct MaintenanceInput {
     /// What is done.
     pub(crate) why: String,
     /// The service.
@@ -36,12 +48,12 @@ pub(crate) struct Entered {
 
 #[derive(Template)]
 #[template(path = "http/pages/maintenance.html")]
-struct Page<'a> {
+struct MaintenanceTemplate<'a> {
     tab: Tab,
-    view: &'a View,
+    view: &'a MaintenanceView,
 }
 
-impl Page<'_> {
+impl MaintenanceTemplate<'_> {
     /// Whether people can still say that it ends earlier: what the settings name is changed there.
     fn can_end(&self, work: &Planned) -> bool {
         work.source == "people" && work.to > self.view.now
@@ -54,18 +66,61 @@ impl Page<'_> {
 }
 
 /// The page.
-pub(crate) fn render(view: &View) -> String {
-    show(&Page {
+pub(crate) fn render(view: &MaintenanceView) -> String {
+    render_template(&MaintenanceTemplate {
         tab: Tab::Elsewhere,
         view,
     })
+}
+
+pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
+    maintenance_page(&app, MaintenanceInput::default(), None).await
+}
+
+async fn maintenance_page(
+    app: &Arc<App>,
+    entered: MaintenanceInput,
+    fault: Option<String>,
+) -> PageResult {
+    let planned = read_store(app, App::planned).await?;
+    let view = MaintenanceView {
+        now: app.now(),
+        planned,
+        services: service_names(app),
+        entered,
+        fault,
+    };
+    Ok(Html(render(&view)))
+}
+
+pub(crate) async fn post(
+    State(app): State<Arc<App>>,
+    Form(posted): Form<FormFields>,
+) -> Result<Response, PageError> {
+    let field = |name: &str| posted.get(name).cloned().unwrap_or_default();
+    match people::maintenance(&json_body(&posted), app.now()) {
+        Ok(event) => {
+            let _ = record_event(&app, event).await?;
+            Ok(Redirect::to("/maintenance").into_response())
+        }
+        Err(fault) => {
+            let entered = MaintenanceInput {
+                why: field("why"),
+                service: field("service"),
+                from: field("from"),
+                to: field("to"),
+            };
+            let page = maintenance_page(&app, entered, Some(fault.to_string())).await?;
+            Ok((StatusCode::BAD_REQUEST, page).into_response())
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{Entered, Planned, Time, View, render};
+    use super::{MaintenanceInput, MaintenanceView, Planned, Time, render};
 
     fn at(text: &str) -> Time {
         text.parse().unwrap()
@@ -81,12 +136,12 @@ mod tests {
         }
     }
 
-    fn view(planned: Vec<Planned>) -> View {
-        View {
+    fn view(planned: Vec<Planned>) -> MaintenanceView {
+        MaintenanceView {
             now: at("2026-11-23T12:00:00Z"),
             planned,
             services: Vec::new(),
-            entered: Entered::default(),
+            entered: MaintenanceInput::default(),
             fault: None,
         }
     }

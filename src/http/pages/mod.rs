@@ -1,19 +1,23 @@
-//! The web pages: each a view of model data and a function from it to HTML. No server, clock or store is needed to make one.
+//! The web pages: one file a page, with its template, its view and its handlers.
 //!
-//! All of them work without scripts and under `default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'`:
-//! the only style sheet is [`STYLE`], served at `/style.css`, and no element carries styles or handlers of its own.
+//! Each page is rendered by a function from a view of model data to HTML, which needs no server.
+//! All of them work without scripts and under a content security policy that allows only the style
+//! sheet served at `/style.css`: no element carries styles or handlers of its own.
 
 pub(crate) mod ask;
 pub(crate) mod backtest;
 pub(crate) mod backtests;
 pub(crate) mod chart;
 pub(crate) mod conditions;
+pub(crate) mod corrections;
 pub(crate) mod criteria;
 pub(crate) mod declare;
 pub(crate) mod error;
+pub(crate) mod form;
 pub(crate) mod home;
 pub(crate) mod incident;
 pub(crate) mod incidents;
+pub(crate) mod layout;
 pub(crate) mod ledger;
 pub(crate) mod maintenance;
 pub(crate) mod postmortem;
@@ -25,192 +29,58 @@ pub(crate) mod sample;
 pub(crate) mod sources;
 pub(crate) mod suggestions;
 
-use std::fmt;
+use std::sync::Arc;
 
-use askama::Template;
-use askama::filters::HtmlSafe;
+use axum::Router;
+use axum::routing::{get, post};
 
-use crate::model::time::Time;
+use crate::app::App;
 
-/// The style sheet, `text/css; charset=utf-8`.
-pub(crate) const STYLE: &str = include_str!("../style.css");
-
-/// A template's text. Writing to a string fails only when a `Display` in it does; none of ours does.
-fn show(page: &impl Template) -> String {
-    page.render()
-        .unwrap_or_else(|fault| format!("This page could not be written: {fault}"))
-}
-
-/// The entries of the navigation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Tab {
-    Watched,
-    Suggestions,
-    Incidents,
-    Postmortems,
-    Ledger,
-    Criteria,
-    Sources,
-    Ask,
-    /// A page that no entry leads to.
-    Elsewhere,
-}
-
-/// One link of the navigation.
-struct NavLink {
-    href: &'static str,
-    text: &'static str,
-    current: bool,
-}
-
-impl Tab {
-    /// All links, the one to this page marked.
-    fn links(self) -> Vec<NavLink> {
-        [
-            (Self::Watched, "/", "Watched"),
-            (Self::Suggestions, "/suggestions", "Suggestions"),
-            (Self::Incidents, "/incidents", "Incidents"),
-            (Self::Postmortems, "/postmortems", "Postmortems"),
-            (Self::Ledger, "/ledger", "Ledger"),
-            (Self::Criteria, "/criteria", "Criteria"),
-            (Self::Sources, "/sources", "Sources"),
-            (Self::Ask, "/ask", "Ask for a postmortem"),
-        ]
-        .into_iter()
-        .map(|(tab, href, text)| NavLink {
-            href,
-            text,
-            current: tab == self,
-        })
-        .collect()
-    }
-}
-
-/// A word to the person at the top of a page: "this changed since you looked".
-#[derive(Debug, Clone)]
-pub(crate) struct Notice {
-    /// True when what they sent was not taken as they meant it.
-    pub(crate) warning: bool,
-    /// What to know.
-    pub(crate) text: String,
-}
-
-/// A duration in words, cut to what helps: `42s`, `2m 30s`, `42m`, `1h 5m`, `3d 4h`. Seconds go from ten minutes on; nothing is rounded up.
-pub(crate) fn human(seconds: i64) -> String {
-    let sign = if seconds < 0 { "-" } else { "" };
-    let all = seconds.unsigned_abs();
-    let (days, hours, minutes, rest) = (all / 86_400, all / 3600 % 24, all / 60 % 60, all % 60);
-    let two = |large: u64, unit: &str, small: u64, smaller: &str| match small {
-        0 => format!("{sign}{large}{unit}"),
-        _ => format!("{sign}{large}{unit} {small}{smaller}"),
-    };
-    match all {
-        0..60 => format!("{sign}{rest}s"),
-        60..600 => two(minutes, "m", rest, "s"),
-        600..3600 => format!("{sign}{minutes}m"),
-        3600..86_400 => two(hours, "h", minutes, "m"),
-        _ => two(days, "d", hours, "h"),
-    }
-}
-
-/// How long before `now` something was: `12m ago`.
-fn ago(now: &Time, at: &Time) -> String {
-    match (*now - *at).num_seconds() {
-        seconds if seconds < 0 => format!("in {}", human(-seconds)),
-        0 => "now".to_owned(),
-        seconds => format!("{} ago", human(seconds)),
-    }
-}
-
-/// An instant as a `<time>` element; the attribute has the full instant, whatever is shown.
-struct Moment {
-    at: Time,
-    shown: &'static str,
-}
-
-/// `23 Nov 2026, 10:02 UTC`
-fn moment(at: &Time) -> Moment {
-    Moment {
-        at: *at,
-        shown: "%-d %b %Y, %H:%M UTC",
-    }
-}
-
-/// `10:02:14`, for a list whose day is said elsewhere.
-fn clock(at: &Time) -> Moment {
-    Moment {
-        at: *at,
-        shown: "%H:%M:%S",
-    }
-}
-
-/// `23 Nov, 10:02:14`
-fn instant(at: &Time) -> Moment {
-    Moment {
-        at: *at,
-        shown: "%-d %b, %H:%M:%S",
-    }
-}
-
-impl fmt::Display for Moment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "<time datetime=\"{}\">{}</time>",
-            self.at.format("%Y-%m-%dT%H:%M:%SZ"),
-            self.at.format(self.shown)
+/// The routes of the pages and their forms. Only a POST acts.
+pub(crate) fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/", get(home::page))
+        .route("/assign", post(home::assign))
+        .route("/suggestions", get(suggestions::page))
+        .route("/incidents", get(incidents::page))
+        .route("/incidents/{id}", get(incident::page))
+        .route("/incidents/{id}/plots/{name}", get(incident::plot))
+        .route("/incidents/{id}/review", post(incident::review))
+        .route("/incidents/{id}/notes", post(incident::note))
+        .route("/incidents/{id}/merge", post(corrections::merge))
+        .route("/incidents/{id}/move", post(corrections::move_events))
+        .route("/incidents/{id}/identities", post(corrections::identity))
+        .route("/incidents/{id}/milestones", post(corrections::milestone))
+        .route("/postmortems", get(postmortems::page))
+        .route("/postmortems/{id}", get(postmortem::page))
+        .route("/ledger", get(ledger::page))
+        .route("/criteria", get(criteria::page))
+        .route("/ask", get(ask::page).post(ask::post))
+        .route("/declare", get(declare::page).post(declare::post))
+        .route(
+            "/maintenance",
+            get(maintenance::page).post(maintenance::post),
         )
-    }
-}
-
-// Made of digits, month names and our own markup only.
-impl HtmlSafe for Moment {}
-
-/// The address when a link may lead there: the web, or this service. Anything else (`javascript:`, `data:`) is shown as text.
-fn web(url: &str) -> Option<&str> {
-    let lower = url.trim_start().to_ascii_lowercase();
-    (lower.starts_with("https://") || lower.starts_with("http://")).then_some(url)
+        .route("/backtests", get(backtests::page).post(backtests::post))
+        .route("/backtests/{number}", get(backtest::page))
+        .route("/backtests/{number}/cancel", post(backtest::cancel))
+        .route("/conditions", get(conditions::page))
+        .route("/sources", get(sources::page))
+        .route("/quarantine", get(quarantine::page))
+        .route("/quarantine/retry", post(quarantine::retry_all))
+        .route("/quarantine/{position}", get(quarantine::message_page))
+        .route("/quarantine/{position}/body", get(quarantine::body))
+        .route("/quarantine/{position}/retry", post(quarantine::retry))
+        .route("/quarantine/{position}/dismiss", post(quarantine::dismiss))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{human, sample, web};
-
-    #[test]
-    fn durations_have_two_units_at_most() {
-        for (seconds, text) in [
-            (0, "0s"),
-            (59, "59s"),
-            (60, "1m"),
-            (150, "2m 30s"),
-            (1799, "29m"),
-            (2520, "42m"),
-            (3600, "1h"),
-            (3900, "1h 5m"),
-            (97_200, "1d 3h"),
-            (-90, "-1m 30s"),
-        ] {
-            assert_eq!(human(seconds), text);
-        }
-        assert_eq!(human(i64::MIN).split(' ').count(), 2);
-    }
-
-    #[test]
-    fn only_web_addresses_become_links() {
-        assert_eq!(web("https://example.com/x"), Some("https://example.com/x"));
-        for hostile in [
-            "javascript:alert(1)",
-            " JavaScript:alert(1)",
-            "data:text/html,x",
-            "//example.com",
-        ] {
-            assert_eq!(web(hostile), None, "{hostile}");
-        }
-    }
+    use super::sample;
 
     #[test]
     fn every_page_keeps_to_the_content_security_policy() {
-        for (name, html) in sample::pages() {
+        for (name, html) in sample::all::all() {
             let lower = html.to_lowercase();
             for banned in [
                 "<script",
@@ -250,7 +120,7 @@ mod tests {
             "<form method=\"get\" action=\"/ledger\"",
             "<form method=\"get\" action=\"/criteria\"",
         ];
-        for (name, html) in sample::pages() {
+        for (name, html) in sample::all::all() {
             let looking: usize = looks.iter().map(|form| html.matches(form).count()).sum();
             assert_eq!(
                 html.matches("<form").count(),

@@ -1,17 +1,27 @@
 //! `GET /postmortems/{id}`: the document as it is in its file, and the meeting about it.
 
-use ammonia::Builder;
+use std::sync::Arc;
+
 use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::{Html, IntoResponse, Response};
+
+use crate::app::App;
+use crate::http::error::Error;
+use crate::http::format::{badge, time};
+use crate::http::handler::read_store;
+use crate::http::pages::error::PageError;
+use crate::http::pages::layout::SVG_HEADERS;
+use crate::http::pages::layout::{Tab, render_template};
+use crate::model::id::PostmortemId;
+use crate::model::meeting::Meeting;
+use crate::model::postmortem::Postmortem;
+use ammonia::Builder;
 use chrono_tz::Tz;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-use super::{Tab, show};
-use crate::http::format;
-use crate::model::meeting::Meeting;
-use crate::model::postmortem::Postmortem;
-
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct PostmortemView<'a> {
     /// The record.
     pub(crate) postmortem: &'a Postmortem,
     /// Where the file is.
@@ -26,14 +36,14 @@ pub(crate) struct View<'a> {
 
 #[derive(Template)]
 #[template(path = "http/pages/postmortem.html")]
-struct Page<'a> {
+struct PostmortemTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a PostmortemView<'a>,
     front_matter: Option<&'a str>,
     document: Option<String>,
 }
 
-impl Page<'_> {
+impl PostmortemTemplate<'_> {
     fn meets(&self, meeting: &Meeting) -> String {
         let (from, to) = (
             meeting.starts_at.with_timezone(&self.view.zone),
@@ -49,9 +59,9 @@ impl Page<'_> {
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
+pub(crate) fn render(view: &PostmortemView<'_>) -> String {
     let (front_matter, body) = view.markdown.map(split).unzip();
-    show(&Page {
+    render_template(&PostmortemTemplate {
         tab: Tab::Postmortems,
         view,
         front_matter: front_matter.flatten(),
@@ -144,9 +154,57 @@ fn lower(level: HeadingLevel) -> HeadingLevel {
     }
 }
 
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Response, PageError> {
+    if id.ends_with(".svg") {
+        // The document names its pictures as they stand beside it.
+        let wanted = id.clone();
+        let picture = read_store(&app, move |app| app.picture(&wanted)).await?;
+        let picture = picture.ok_or_else(|| {
+            Error::NotFound(format!("there is no picture `{id}` beside any postmortem"))
+        })?;
+        return Ok((SVG_HEADERS, picture).into_response());
+    }
+    let wanted = PostmortemId(id.clone());
+    let found = read_store(&app, move |app| {
+        Ok((app.store.postmortem(&wanted)?, app.store.meeting(&wanted)?))
+    })
+    .await?;
+    let (Some(postmortem), meeting) = found else {
+        return Err(Error::NotFound(format!(
+            "there is no postmortem `{id}`; the list is at /postmortems"
+        ))
+        .into());
+    };
+    let settings = app.settings();
+    let path = settings
+        .path(&settings.config.postmortems_directory)
+        .join(&postmortem.file);
+    // The file is the document; what was generated last stands in while it is not there.
+    let file = tokio::task::spawn_blocking({
+        let path = path.clone();
+        move || std::fs::read_to_string(path)
+    });
+    let text = file
+        .await
+        .ok()
+        .and_then(Result::ok)
+        .unwrap_or_else(|| postmortem.generated.clone());
+    let view = PostmortemView {
+        postmortem: &postmortem,
+        path: &path.display().to_string(),
+        markdown: Some(&text),
+        meeting: meeting.as_ref(),
+        zone: settings.config.time_zone,
+    };
+    Ok(Html(render(&view)).into_response())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{View, below_title, document, render, split};
+    use super::{PostmortemView, below_title, document, render, split};
     use crate::http::pages::sample;
 
     #[test]
@@ -203,11 +261,11 @@ mod tests {
 
     #[test]
     fn it_shows_the_meeting_the_file_and_the_text() {
-        let (postmortem, meeting) = (sample::postmortem(), sample::meeting());
-        let html = render(&View {
+        let (postmortem, meeting) = (sample::model::postmortem(), sample::model::meeting());
+        let html = render(&PostmortemView {
             postmortem: &postmortem,
             path: "data/postmortems/x.md",
-            markdown: Some(sample::MARKDOWN),
+            markdown: Some(sample::model::MARKDOWN),
             meeting: Some(&meeting),
             zone: chrono_tz::Europe::Berlin,
         });
@@ -223,8 +281,8 @@ mod tests {
 
     #[test]
     fn a_file_that_is_gone_is_said_to_be() {
-        let postmortem = sample::postmortem();
-        let html = render(&View {
+        let postmortem = sample::model::postmortem();
+        let html = render(&PostmortemView {
             postmortem: &postmortem,
             path: "x.md",
             markdown: None,

@@ -1,24 +1,31 @@
 //! `GET /quarantine` and `/quarantine/{position}`: messages that were kept though they could not be read, and what becomes of them. Their
 //! bodies are hostile: they are shown as text and as nothing else.
 
-use std::fmt::Write as _;
+use std::sync::Arc;
 
 use askama::Template;
+use axum::extract::{Form, Path, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Redirect, Response};
+use serde::Deserialize;
 
-use super::{Notice, Tab, show};
-use crate::http::format::Badge;
+use crate::app::App;
+use crate::app::intake::reprocess::{API, MendFault, Mended, PROMETHEUS};
+use crate::http::api::quarantine::{QuarantineQuery, dismiss_message, find_message};
+use crate::http::body_preview::{BodyPreview, fault_context};
+use crate::http::error::Error;
+use crate::http::format::badge::Badge;
+use crate::http::format::time;
+use crate::http::handler::{PAGE_ROWS, read_store};
+use crate::http::pages::error::{PageError, PageResult};
+use crate::http::pages::layout::{Notice, Tab, render_template};
 use crate::model::time::Time;
-use crate::store::quarantine::QuarantineState;
-
-/// Bytes of text shown at the most.
-const TEXT: usize = 64 * 1024;
-/// Bytes shown in base 16 at the most.
-const HEX: usize = 4 * 1024;
-/// Characters shown before and after a place.
-const AROUND: usize = 60;
+use crate::store::log::Beside;
+use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
+use std::fmt::Write as _;
 
 /// What the list shows.
-pub(crate) struct View {
+pub(crate) struct QuarantineView {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// Of this source only.
@@ -26,17 +33,17 @@ pub(crate) struct View {
     /// Sources that may be read again, with how many messages wait.
     pub(crate) waiting: Vec<(String, u64)>,
     /// Newest first.
-    pub(crate) messages: Vec<Message>,
+    pub(crate) messages: Vec<QuarantinedMessage>,
     /// A word at the top.
     pub(crate) notice: Option<Notice>,
 }
 
 /// What the page of one message shows.
-pub(crate) struct One {
+pub(crate) struct QuarantinedView {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// The message.
-    pub(crate) message: Message,
+    pub(crate) message: QuarantinedMessage,
     /// What stood beside its body.
     pub(crate) headers: Vec<(String, String)>,
     /// The body; `None`: no longer kept.
@@ -49,7 +56,7 @@ pub(crate) struct One {
 
 /// A message that could not be read, or could in part.
 #[derive(Debug, Clone)]
-pub(crate) struct Message {
+pub(crate) struct QuarantinedMessage {
     /// Its position in the log.
     pub(crate) position: u64,
     /// The source it came to.
@@ -66,7 +73,7 @@ pub(crate) struct Message {
     pub(crate) mended_by: Option<u64>,
 }
 
-impl Message {
+impl QuarantinedMessage {
     fn badge(&self) -> Badge {
         match self.state {
             QuarantineState::Open => Badge {
@@ -87,174 +94,241 @@ impl Message {
 
 #[derive(Template)]
 #[template(path = "http/pages/quarantine.html")]
-struct Page<'a> {
+struct QuarantineTemplate<'a> {
     tab: Tab,
-    view: &'a View,
+    view: &'a QuarantineView,
 }
 
 #[derive(Template)]
 #[template(path = "http/pages/quarantined.html")]
-struct OnePage<'a> {
+struct QuarantinedTemplate<'a> {
     tab: Tab,
-    view: &'a One,
+    view: &'a QuarantinedView,
 }
 
 /// A body as it is shown.
-enum Text {
+enum MessageBody {
     Gone,
-    Shown(Shown),
+    Kept(BodyPreview),
 }
 
-/// What is shown of bytes.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Shown {
-    /// Text, or bytes in base 16.
-    pub(crate) text: String,
-    /// How many bytes there are.
-    pub(crate) bytes: usize,
-    /// Whether it is no text.
-    pub(crate) hex: bool,
-    /// Whether there is more than is shown.
-    pub(crate) cut: bool,
-}
-
-impl OnePage<'_> {
-    fn text(&self) -> Text {
-        self.view
-            .body
-            .as_deref()
-            .map_or(Text::Gone, |body| Text::Shown(shown(body)))
+impl QuarantinedTemplate<'_> {
+    fn body(&self) -> MessageBody {
+        self.view.body.as_deref().map_or(MessageBody::Gone, |body| {
+            MessageBody::Kept(BodyPreview::new(body))
+        })
     }
 
-    fn place(&self) -> Option<(String, String, String)> {
-        place(&self.view.message.fault, self.view.body.as_deref()?)
+    fn fault_context(&self) -> Option<(String, String, String)> {
+        fault_context(&self.view.message.fault, self.view.body.as_deref()?)
     }
-}
-
-/// Bytes as text where they are text, else in base 16.
-pub(crate) fn shown(body: &[u8]) -> Shown {
-    let bytes = body.len();
-    let head = body.get(..TEXT).unwrap_or(body);
-    let text = match std::str::from_utf8(head) {
-        Ok(text) => Some(text),
-        // Cut in the middle of a character.
-        Err(fault) if head.len() < bytes && fault.error_len().is_none() => {
-            std::str::from_utf8(&head[..fault.valid_up_to()]).ok()
-        }
-        Err(_) => None,
-    };
-    let is_text =
-        |text: &&str| !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
-    match text.filter(is_text) {
-        // Marks that turn the direction of writing would show something else than what is there.
-        Some(text) => Shown {
-            text: visible(text),
-            bytes,
-            hex: false,
-            cut: head.len() < bytes,
-        },
-        None => Shown {
-            text: hex(body.get(..HEX).unwrap_or(body)),
-            bytes,
-            hex: true,
-            cut: bytes > HEX,
-        },
-    }
-}
-
-fn visible(text: &str) -> String {
-    let turns = |c: char| matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    if text.contains(turns) {
-        text.chars()
-            .map(|c| if turns(c) { '\u{fffd}' } else { c })
-            .collect()
-    } else {
-        text.to_owned()
-    }
-}
-
-/// Sixteen bytes a line, with the letters among them beside.
-fn hex(bytes: &[u8]) -> String {
-    let mut text = String::new();
-    for (index, line) in bytes.chunks(16).enumerate() {
-        let digits: Vec<String> = line.iter().map(|byte| format!("{byte:02x}")).collect();
-        let letters: String = line
-            .iter()
-            .map(|byte| {
-                if byte.is_ascii_graphic() || *byte == b' ' {
-                    char::from(*byte)
-                } else {
-                    '.'
-                }
-            })
-            .collect();
-        let _ = writeln!(
-            text,
-            "{:06x}  {:<47}  {letters}",
-            16 * index,
-            digits.join(" ")
-        );
-    }
-    text
-}
-
-/// What stands where a fault says `line 3, column 7`: before, there, and after.
-fn place(fault: &str, body: &[u8]) -> Option<(String, String, String)> {
-    let rest = fault.strip_prefix("line ")?;
-    let (line, rest) = rest.split_once(", column ")?;
-    let digits = rest
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(rest.len());
-    let (line, column): (usize, usize) = (line.parse().ok()?, rest[..digits].parse().ok()?);
-    let text = body
-        .split(|byte| *byte == b'\n')
-        .nth(line.checked_sub(1)?)?;
-    // Columns count bytes.
-    let at = column.saturating_sub(1).min(text.len());
-    let end = (at + 1).min(text.len());
-    let clean = |bytes: &[u8]| {
-        visible(&String::from_utf8_lossy(bytes)).replace(char::is_control, "\u{fffd}")
-    };
-    let before = clean(&text[at.saturating_sub(AROUND)..at]);
-    let after = clean(&text[end..(end + AROUND).min(text.len())]);
-    (!text.is_empty()).then(|| {
-        (
-            before,
-            if at == end {
-                "\u{2423}".to_owned()
-            } else {
-                clean(&text[at..end])
-            },
-            after,
-        )
-    })
 }
 
 /// The list.
-pub(crate) fn render(view: &View) -> String {
-    show(&Page {
+pub(crate) fn render(view: &QuarantineView) -> String {
+    render_template(&QuarantineTemplate {
         tab: Tab::Elsewhere,
         view,
     })
 }
 
-/// One message.
-pub(crate) fn render_one(view: &One) -> String {
-    show(&OnePage {
+/// QuarantinedView message.
+pub(crate) fn render_message(view: &QuarantinedView) -> String {
+    render_template(&QuarantinedTemplate {
         tab: Tab::Elsewhere,
         view,
     })
+}
+
+/// `GET /quarantine`
+pub(crate) async fn page(
+    State(app): State<Arc<App>>,
+    Query(query): Query<QuarantineQuery>,
+) -> PageResult {
+    list(&app, query.source.filter(|source| !source.is_empty()), None).await
+}
+
+async fn list(app: &Arc<App>, source: Option<String>, notice: Option<Notice>) -> PageResult {
+    let wanted = source.clone();
+    let (rows, waiting) = read_store(app, move |app| {
+        let filter = QuarantineFilter {
+            source: wanted.as_deref(),
+            limit: PAGE_ROWS,
+            ..QuarantineFilter::default()
+        };
+        Ok((
+            app.store.quarantined(filter)?,
+            app.store.quarantine_by_source()?,
+        ))
+    })
+    .await?;
+    let fits = |name: &String| {
+        source.as_ref().is_none_or(|source| source == name) && has_reader(app, name)
+    };
+    let waiting = waiting
+        .into_iter()
+        .filter(|(name, _)| fits(name))
+        .map(|(name, waiting)| (name, waiting.count))
+        .collect();
+    let view = QuarantineView {
+        now: app.now(),
+        source,
+        waiting,
+        messages: rows.into_iter().map(message_view).collect(),
+        notice,
+    };
+    Ok(Html(render(&view)))
+}
+
+fn has_reader(app: &App, source: &str) -> bool {
+    matches!(source, PROMETHEUS | API) || app.settings().readers.contains_key(source)
+}
+
+fn message_view(row: Quarantined) -> QuarantinedMessage {
+    QuarantinedMessage {
+        position: row.position,
+        source: row.source,
+        at: row.logged_at,
+        fault: row.fault,
+        state: row.state,
+        tried_at: row.tried_at,
+        mended_by: row.mended_by,
+    }
+}
+
+/// `GET /quarantine/{position}`
+pub(crate) async fn message_page(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> PageResult {
+    show(&app, position, None).await
+}
+
+async fn show(app: &Arc<App>, position: u64, notice: Option<Notice>) -> PageResult {
+    let (row, raw) = find_message(&app, position).await?;
+    let can_be_read = row.passed || (raw.is_some() && has_reader(app, &row.source));
+    let (body, Beside { headers, .. }) = raw.map_or((None, Beside::default()), |raw| {
+        (Some(raw.body), raw.beside)
+    });
+    let view = QuarantinedView {
+        now: app.now(),
+        message: message_view(row),
+        headers,
+        body,
+        can_be_read,
+        notice,
+    };
+    Ok(Html(render_message(&view)))
+}
+
+/// `GET /quarantine/{position}/body`: as it came, and as nothing that a browser would run or show.
+pub(crate) async fn body(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Response, PageError> {
+    let raw = find_message(&app, position)
+        .await?
+        .1
+        .ok_or(MendFault::Gone)
+        .map_err(Error::from)?;
+    let name = format!("attachment; filename=\"message-{position}.txt\"");
+    Ok((
+        [
+            (header::CONTENT_TYPE, "text/plain; charset=utf-8".to_owned()),
+            (header::CONTENT_DISPOSITION, name),
+        ],
+        raw.body,
+    )
+        .into_response())
+}
+
+/// `POST /quarantine/{position}/retry`
+pub(crate) async fn retry(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Response, PageError> {
+    let (status, notice) = match app.mend(position).await {
+        Ok(Mended {
+            state: QuarantineState::Mended,
+            ..
+        }) => {
+            return Ok(Redirect::to(&format!("/quarantine/{position}")).into_response());
+        }
+        Ok(_) => (
+            StatusCode::OK,
+            "It still cannot be read; what is wrong now stands below.",
+        ),
+        Err(MendFault::Already) => (
+            StatusCode::CONFLICT,
+            "It was read already, since you looked.",
+        ),
+        Err(fault) => return Err(Error::from(fault).into()),
+    };
+    let page = show(
+        &app,
+        position,
+        Some(Notice {
+            warning: true,
+            text: notice.to_owned(),
+        }),
+    )
+    .await?;
+    Ok((status, page).into_response())
+}
+
+/// The source that is meant.
+#[derive(Debug, Deserialize)]
+pub(crate) struct RetryAllForm {
+    source: String,
+}
+
+/// `POST /quarantine/retry`
+pub(crate) async fn retry_all(
+    State(app): State<Arc<App>>,
+    Form(RetryAllForm { source }): Form<RetryAllForm>,
+) -> PageResult {
+    let done = app.mend_all(&source).await.map_err(Error::from)?;
+    let messages = if done.tried == 1 {
+        "message"
+    } else {
+        "messages"
+    };
+    let rest = if done.more {
+        " More wait; do it again for those."
+    } else {
+        ""
+    };
+    let text = format!(
+        "{} of {} {messages} of {source} could be read.{rest}",
+        done.mended, done.tried
+    );
+    list(
+        &app,
+        Some(source),
+        Some(Notice {
+            warning: done.mended < done.tried,
+            text,
+        }),
+    )
+    .await
+}
+
+/// `POST /quarantine/{position}/dismiss`
+pub(crate) async fn dismiss(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Redirect, PageError> {
+    dismiss_message(&app, position).await?;
+    Ok(Redirect::to(&format!("/quarantine/{position}")))
 }
 
 #[cfg(test)]
 mod tests {
-    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-    use super::{HEX, TEXT, place, shown};
     use crate::http::pages::sample;
 
     #[test]
     fn what_came_is_shown_as_text() {
-        for (name, html) in sample::pages()
+        for (name, html) in sample::all::all()
             .into_iter()
             .filter(|(name, _)| name.starts_with("quarantine"))
         {
@@ -262,78 +336,5 @@ mod tests {
                 assert!(!html.contains(raw), "{name}: {raw}");
             }
         }
-    }
-
-    #[test]
-    fn text_is_shown_as_text_and_anything_else_in_base_16() {
-        let text = shown("{\"ü\": 1}\n".as_bytes());
-        assert_eq!(
-            (text.text.as_str(), text.hex, text.cut, text.bytes),
-            ("{\"ü\": 1}\n", false, false, 10)
-        );
-        let bytes = shown(b"\x00\x9fPNG is this no text at all");
-        assert!(
-            bytes.hex && bytes.text.starts_with("000000  00 9f 50 4e 47 20"),
-            "{}",
-            bytes.text
-        );
-        assert!(
-            bytes
-                .text
-                .lines()
-                .next()
-                .unwrap()
-                .ends_with("..PNG is this no"),
-            "{}",
-            bytes.text
-        );
-        assert_eq!(shown("a\u{202e}b".as_bytes()).text, "a\u{fffd}b");
-        assert_eq!(shown(b"").bytes, 0);
-    }
-
-    #[test]
-    fn what_is_shown_is_bounded() {
-        let long = shown("ü".repeat(TEXT).as_bytes());
-        assert!(
-            !long.hex && long.cut && long.text.len() == TEXT,
-            "{}",
-            long.text.len()
-        );
-        let odd = format!("a{}", "ü".repeat(TEXT));
-        assert_eq!(shown(odd.as_bytes()).text.len(), TEXT - 1);
-        assert_eq!(shown(&vec![0; 1 << 20]).text.lines().count(), HEX / 16);
-    }
-
-    #[test]
-    fn the_place_of_a_fault_is_shown() {
-        let told = |fault: &str, body: &str| {
-            place(fault, body.as_bytes())
-                .map(|(before, at, after)| format!("{before}>{at}<{after}"))
-        };
-        assert_eq!(
-            told("line 2, column 3: not JSON", "{\n a?b}").as_deref(),
-            Some(" a>?<b}")
-        );
-        assert_eq!(
-            told("line 1, column 9: not JSON: EOF", "{\"a\": ").as_deref(),
-            Some("{\"a\": >\u{2423}<")
-        );
-        for (fault, body) in [
-            ("line 9, column 1: x", "{}"),
-            ("alerts[0]: missing", "{}"),
-            ("line 1, column 1: x", ""),
-        ] {
-            assert_eq!(told(fault, body), None, "{fault}");
-        }
-        assert_eq!(
-            told("line 1, column 2: x", "\u{0}ü").as_deref(),
-            Some("\u{fffd}>\u{fffd}<\u{fffd}")
-        );
-        assert!(
-            told("line 1, column 5000: x", &"y".repeat(10_000))
-                .unwrap()
-                .len()
-                < 130
-        );
     }
 }

@@ -1,15 +1,16 @@
 //! The form by which a person answers a suggestion. It names the revision they saw; the partial `review.html` shows it.
 
-use chrono_tz::Tz;
-
-use crate::http::format::REASONS;
+use crate::app::App;
+use crate::app::judge::effects;
+use crate::http::format::terms::REASONS;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::time::Time;
+use chrono_tz::Tz;
 
 /// The meeting that accepting would call.
 #[derive(Debug, Clone)]
-pub(crate) struct Invitation {
+pub(crate) struct ProposedMeeting {
     /// How many people would be asked.
     pub(crate) people: usize,
     /// When it would start.
@@ -21,7 +22,7 @@ pub(crate) struct Invitation {
 }
 
 /// `POST /incidents/{id}/review`: `revision`, `answer` and, by answer, `reason`, `until`, `comment`.
-pub(crate) struct Form {
+pub(crate) struct ReviewForm {
     pub(crate) id: String,
     pub(crate) revision: u64,
     /// The button that accepts; `None` where there is nothing to accept.
@@ -35,7 +36,10 @@ pub(crate) struct Form {
 }
 
 /// The form for an incident whose decision was announced and not refused; `None` for any other.
-pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Option<Form> {
+pub(crate) fn review_form(
+    incident: &Incident,
+    invitation: Option<&ProposedMeeting>,
+) -> Option<ReviewForm> {
     let asked = match incident.standing {
         ReviewState::Suggested | ReviewState::Snoozed => true,
         // What waits in a bundle may be given a postmortem of its own.
@@ -43,7 +47,7 @@ pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Opti
         ReviewState::None | ReviewState::Dismissed => return None,
     };
     let accept = match invitation {
-        Some(Invitation {
+        Some(ProposedMeeting {
             people,
             starts_at,
             zone,
@@ -58,14 +62,14 @@ pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Opti
         None => "Accept: open the postmortem".to_owned(),
     };
     let consequence = match invitation {
-        Some(Invitation { starts_at, ends_at, zone, .. }) => {
+        Some(ProposedMeeting { starts_at, ends_at, zone, .. }) => {
             let (from, to) = (starts_at.with_timezone(zone), ends_at.with_timezone(zone));
             format!("The meeting would be on {}–{} ({zone}).", from.format("%A, %-d %B %Y, %H:%M"), to.format("%H:%M"))
         }
         None if incident.phase == Phase::Active => "A time for the meeting is looked for once the incident is resolved.".to_owned(),
         None => "Fewer than two people could be invited: the postmortem would be written, without a meeting.".to_owned(),
     };
-    Some(Form {
+    Some(ReviewForm {
         id: incident.id.to_string(),
         revision: incident.revision,
         accept: asked.then_some(accept),
@@ -81,43 +85,55 @@ pub(crate) fn form(incident: &Incident, invitation: Option<&Invitation>) -> Opti
     })
 }
 
+pub(crate) fn proposed_meeting(app: &App, incident: &Incident) -> Option<ProposedMeeting> {
+    let settings = app.settings();
+    let (people, starts_at) = effects::invitation(incident, &settings, app.now())?;
+    let ends_at = starts_at + chrono::TimeDelta::minutes(settings.config.meetings.minutes);
+    Some(ProposedMeeting {
+        people,
+        starts_at,
+        ends_at,
+        zone: settings.config.time_zone,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-    use super::form;
+    use super::review_form;
     use crate::http::pages::sample;
     use crate::model::lifecycle::{Phase, ReviewState};
 
     #[test]
     fn the_button_says_what_accepting_does() {
-        let incident = sample::incident();
-        let with = form(&incident, Some(&sample::invitation())).unwrap();
+        let incident = sample::model::incident();
+        let with = review_form(&incident, Some(&sample::model::invitation())).unwrap();
         insta::assert_snapshot!(with.accept.unwrap(), @"Accept: invite 6 people, Tue 10:00");
         insta::assert_snapshot!(with.consequence.unwrap(), @"The meeting would be on Tuesday, 24 November 2026, 10:00–11:00 (Europe/Berlin).");
         assert_eq!(
-            form(&incident, None).unwrap().accept.unwrap(),
+            review_form(&incident, None).unwrap().accept.unwrap(),
             "Accept: open the postmortem"
         );
     }
 
     #[test]
     fn only_what_was_announced_can_be_answered() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         for standing in [ReviewState::None, ReviewState::Dismissed] {
             incident.standing = standing;
-            assert!(form(&incident, None).is_none());
+            assert!(review_form(&incident, None).is_none());
         }
         incident.standing = ReviewState::Held;
-        let held = form(&incident, None).unwrap();
+        let held = review_form(&incident, None).unwrap();
         assert!(held.accept.is_none() && !held.may_snooze);
     }
 
     #[test]
     fn while_it_lasts_no_meeting_is_denied() {
-        let mut incident = sample::incident();
+        let mut incident = sample::model::incident();
         incident.phase = Phase::Active;
         assert!(
-            form(&incident, None)
+            review_form(&incident, None)
                 .unwrap()
                 .consequence
                 .unwrap()

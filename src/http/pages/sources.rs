@@ -1,22 +1,30 @@
 //! `GET /sources`: who sends, how each is doing, and how to connect one that never did.
 
-use askama::Template;
-use chrono::TimeDelta;
+use std::sync::Arc;
 
-use super::{Tab, human, show};
-use crate::app::intake::source_status;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use crate::app::App;
 use crate::app::intake::source_status::{SourceShown, Speaks};
-use crate::config::{Auth, SilentAfter, SourceAuth};
+use crate::config::{Auth, SourceAuth};
+use crate::http::format::source;
+use crate::http::format::source::{authentication, expected_interval, silence_sentence};
+use crate::http::format::time;
+use crate::http::handler::read_store;
+use crate::http::pages::error::PageResult;
+use crate::http::pages::layout::{Tab, render_template};
 use crate::model::source::SourceKind;
 use crate::model::time::Time;
 use crate::store::quarantine::Waiting;
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct SourcesView<'a> {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// In the order of the settings.
-    pub(crate) rows: Vec<Row<'a>>,
+    pub(crate) rows: Vec<SourceCard<'a>>,
     /// Entries of `metrics:` and their targets: name, last answer, what is in the way.
     pub(crate) metrics: Vec<(String, Option<Time>, Option<String>)>,
     /// Whether other processes may receive too.
@@ -24,7 +32,7 @@ pub(crate) struct View<'a> {
 }
 
 /// A source.
-pub(crate) struct Row<'a> {
+pub(crate) struct SourceCard<'a> {
     /// Its name.
     pub(crate) name: String,
     /// What it speaks.
@@ -59,27 +67,32 @@ pub(crate) struct Row<'a> {
 
 #[derive(Template)]
 #[template(path = "http/pages/sources.html")]
-struct Page<'a> {
+struct SourcesTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a SourcesView<'a>,
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page {
+pub(crate) fn render(view: &SourcesView<'_>) -> String {
+    render_template(&SourcesTemplate {
         tab: Tab::Sources,
         view,
     })
 }
 
 /// A source as the page shows it; `base` is the address of this service, `guarded` whether `access:` is set.
-pub(crate) fn row<'a>(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Row<'a> {
+pub(crate) fn source_card<'a>(
+    source: &SourceShown,
+    base: &str,
+    guarded: bool,
+    now: Time,
+) -> SourceCard<'a> {
     let day = source.tally.last_day(now);
     let address = format!("{base}{}", source.path);
-    Row {
+    SourceCard {
         name: source.name.clone(),
         kind: source.speaks.word(),
-        proof: proof(source, guarded),
+        proof: authentication(source, guarded),
         last_message: source.tally.seen.last_message,
         last_event: source.tally.seen.last_event,
         messages: day.messages,
@@ -88,93 +101,22 @@ pub(crate) fn row<'a>(source: &SourceShown, base: &str, guarded: bool, now: Time
         last_refused: source.tally.seen.last_refused,
         limited: day.limited,
         waiting: source.waiting.clone(),
-        rhythm: rhythm(source),
-        silent: silence(source),
+        rhythm: expected_interval(source),
+        silent: silence_sentence(source),
         trial: source
             .tally
             .seen
             .last_message
             .is_none()
-            .then(|| trial(source, &address, guarded, now)),
+            .then(|| test_command(source, &address, guarded, now)),
         address,
     }
 }
 
-/// A count of 24 hours as so many an hour.
-pub(crate) fn rate(count: &u64) -> String {
-    match count {
-        0 => "0".to_owned(),
-        1..3 => "under 0.1".to_owned(),
-        3..240 => format!("{}.{}", count / 24, count * 10 / 24 % 10),
-        _ => (count / 24).to_string(),
-    }
-}
-
-/// That a source has fallen silent, in a sentence.
-pub(crate) fn silence(source: &SourceShown) -> Option<String> {
-    let (quiet, longest) = source_status::silence(source)?;
-    let (quiet, name) = (length(quiet), &source.name);
-    Some(match (source.silent_after, longest) {
-        (SilentAfter::After(stated), _) => {
-            format!(
-                "Nothing came from {name} for {quiet}; its silent_after expects something within {}.",
-                length(stated)
-            )
-        }
-        (_, Some(longest)) => {
-            format!(
-                "Nothing came from {name} for {quiet}; its longest silence in the fortnight before was {}.",
-                length(longest)
-            )
-        }
-        (_, None) => format!("Nothing came from {name} for {quiet}."),
-    })
-}
-
-fn length(length: TimeDelta) -> String {
-    human(length.num_seconds())
-}
-
-fn rhythm(source: &SourceShown) -> String {
-    let longest = source
-        .rhythm
-        .longest
-        .map(|longest| format!("its longest silence of late was {}", length(longest)));
-    match (source.silent_after, longest, source.rhythm.silent_after) {
-        (SilentAfter::Never, ..) => "it may be silent for as long as it likes, as silent_after says".to_owned(),
-        (SilentAfter::After(stated), ..) => format!("a silence longer than {} is told, as silent_after says", length(stated)),
-        (SilentAfter::Learned, Some(longest), Some(after)) => format!("{longest}; one longer than {} is told", length(after)),
-        (SilentAfter::Learned, ..) => {
-            "too little is known to tell whether a silence is unusual; silent_after in the settings can state it".to_owned()
-        }
-    }
-}
-
-fn proof(source: &SourceShown, guarded: bool) -> String {
-    match (&source.auth, source.speaks) {
-        (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
-            "the token under access in the settings".to_owned()
-        }
-        (SourceAuth::Shown(Auth::None), _) if guarded => {
-            "nothing: whoever reaches this address may send".to_owned()
-        }
-        (SourceAuth::Shown(Auth::None), _) => "nothing: only this machine may send".to_owned(),
-        (SourceAuth::Shown(Auth::Bearer(_)), _) => "a bearer token".to_owned(),
-        (SourceAuth::Shown(Auth::Basic { username, .. }), _) => {
-            format!("the password of the user {username}")
-        }
-        (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!("the header {name}"),
-        (SourceAuth::Query { name, .. }, _) => format!("{name} in the address"),
-        (SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => {
-            "a signature over each message".to_owned()
-        }
-    }
-}
-
 /// A line for a shell, with what the sender would show; the secret is left to whoever knows it.
-fn trial(source: &SourceShown, address: &str, guarded: bool, now: Time) -> String {
+fn test_command(source: &SourceShown, address: &str, guarded: bool, now: Time) -> String {
     let (header, body) = match source.speaks {
-        Speaks::Kind(kind) => beside(kind),
+        Speaks::Kind(kind) => test_message(kind),
         Speaks::Alertmanager => ("content-type: application/json", ALERT),
         Speaks::Events => (
             "content-type: application/json",
@@ -190,7 +132,7 @@ fn trial(source: &SourceShown, address: &str, guarded: bool, now: Time) -> Strin
             " -H \"authorization: Bearer $TOKEN\"".to_owned()
         }
         (SourceAuth::Shown(Auth::Basic { username, .. }), _) => {
-            format!(" -u {}:\"$PASSWORD\"", quoted(username))
+            format!(" -u {}:\"$PASSWORD\"", shell_quoted(username))
         }
         (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!(" -H \"{name}: $VALUE\""),
         // What is signed has to be made by whoever holds the secret, and what is in the address stands there.
@@ -206,20 +148,21 @@ fn trial(source: &SourceShown, address: &str, guarded: bool, now: Time) -> Strin
     let data = if body.starts_with('@') {
         format!("--data-binary {body}")
     } else {
-        format!("-d {}", quoted(&body))
+        format!("-d {}", shell_quoted(&body))
     };
     format!(
         "curl {}{shown} -H {} {data}",
-        quoted(&address),
-        quoted(header)
+        shell_quoted(&address),
+        shell_quoted(header)
     )
 }
 
 const ALERT: &str = r#"[{"labels":{"alertname":"Hello","service":"checkout","severity":"none"},"annotations":{},"startsAt":"NOW"}]"#;
+
 const WEBHOOK: &str = r#"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Hello","service":"checkout","severity":"none"},"annotations":{},"startsAt":"NOW"}]}"#;
 
 /// What each kind sends beside a body by which it is read, and a body: one to write, or a file with what the sender would send.
-fn beside(kind: SourceKind) -> (&'static str, &'static str) {
+fn test_message(kind: SourceKind) -> (&'static str, &'static str) {
     match kind {
         SourceKind::Alertmanager => ("content-type: application/json", WEBHOOK),
         SourceKind::Sentry => ("sentry-hook-resource: issue", "@message.json"),
@@ -239,15 +182,46 @@ fn beside(kind: SourceKind) -> (&'static str, &'static str) {
 }
 
 /// As one word of a shell.
-fn quoted(text: &str) -> String {
+fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
+}
+
+/// `GET /sources`
+pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
+    let (sources, measured) = read_store(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
+    let (settings, now) = (app.settings(), app.now());
+    let base = settings.config.external_url.trim_end_matches('/');
+    // Of an entry with targets, those tell.
+    let has_targets = |name: &str| {
+        measured.sources().keys().any(|other| {
+            other
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with(' '))
+        })
+    };
+    let asked = measured
+        .sources()
+        .iter()
+        .filter(|(name, _)| !has_targets(name));
+    let view = SourcesView {
+        now,
+        rows: sources
+            .iter()
+            .map(|source| source_card(source, base, settings.access.is_some(), now))
+            .collect(),
+        metrics: asked
+            .map(|(name, status)| (name.clone(), status.answered, status.fault.clone()))
+            .collect(),
+        replicas: app.store.is_shared(),
+    };
+    Ok(Html(render(&view)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Auth, SilentAfter, SourceAuth, SourceKind, SourceShown, Speaks, rate, row};
+    use super::{Auth, SourceAuth, SourceKind, SourceShown, Speaks, source_card};
     use crate::app::intake::source_stats::{Rhythm, Tally};
-    use crate::config::SecretRef;
+    use crate::config::{SecretRef, SilentAfter};
     use crate::http::pages::sample;
     use chrono::TimeDelta;
 
@@ -293,7 +267,7 @@ mod tests {
             ),
             (header, "the header X-Token", r#" -H "X-Token: $VALUE""#),
         ] {
-            let row = row(&source(auth), "http://a:9099", false, sample::at(0));
+            let row = source_card(&source(auth), "http://a:9099", false, sample::model::at(0));
             assert!(row.proof.contains(told), "{}", row.proof);
             let trial = format!(
                 "curl 'http://a:9099/ingest/guarded'{shown} -H 'x-github-event: deployment_status' --data-binary @message.json"
@@ -311,26 +285,14 @@ mod tests {
             silent_after: Some(hours(1)),
             quiet_for: Some(hours(5)),
         };
-        let told = row(&silent, "", false, sample::at(0)).silent;
+        let told = source_card(&silent, "", false, sample::model::at(0)).silent;
         let expected =
             "Nothing came from guarded for 5h; its longest silence in the fortnight before was 4m.";
         assert_eq!(told.as_deref(), Some(expected));
         silent.rhythm.quiet_for = Some(hours(1));
-        assert_eq!(row(&silent, "", false, sample::at(0)).silent, None);
-    }
-
-    #[test]
-    fn a_rate_is_so_many_an_hour() {
-        for (count, told) in [
-            (0, "0"),
-            (1, "under 0.1"),
-            (3, "0.1"),
-            (12, "0.5"),
-            (24, "1.0"),
-            (239, "9.9"),
-            (1440, "60"),
-        ] {
-            assert_eq!(rate(&count), told, "{count}");
-        }
+        assert_eq!(
+            source_card(&silent, "", false, sample::model::at(0)).silent,
+            None
+        );
     }
 }

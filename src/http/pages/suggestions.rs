@@ -1,73 +1,114 @@
 //! `GET /suggestions`: what waits for a person's answer.
 
-use askama::Template;
+use std::sync::Arc;
 
-use super::review;
-use super::review::{Form, Invitation};
-use super::{Notice, Tab, show};
-use crate::http::format;
+use askama::Template;
+use axum::extract::State;
+use axum::response::Html;
+
+use crate::app::App;
+use crate::http::api::suggestions::pending_and_snoozed;
+use crate::http::format::{badge, terms, time};
+use crate::http::pages::error::PageResult;
+use crate::http::pages::layout::{Notice, Tab, render_template};
+use crate::http::pages::review::{ProposedMeeting, ReviewForm, proposed_meeting, review_form};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 
 /// What the page shows.
-pub(crate) struct View<'a> {
+pub(crate) struct SuggestionsView<'a> {
     /// The time at which it is looked at.
     pub(crate) now: Time,
     /// Suggestions not yet answered, oldest first.
-    pub(crate) waiting: Vec<Suggestion<'a>>,
+    pub(crate) waiting: Vec<SuggestionCard<'a>>,
     /// Suggestions put off.
-    pub(crate) snoozed: Vec<Suggestion<'a>>,
+    pub(crate) snoozed: Vec<SuggestionCard<'a>>,
     /// A word at the top.
     pub(crate) notice: Option<Notice>,
 }
 
 /// One suggestion.
-pub(crate) struct Suggestion<'a> {
+pub(crate) struct SuggestionCard<'a> {
     /// The incident.
     pub(crate) incident: &'a Incident,
     /// How many others wait with it for one answer.
     pub(crate) bundled: usize,
     /// What accepting would call, where a slot was found.
-    pub(crate) invitation: Option<Invitation>,
+    pub(crate) invitation: Option<ProposedMeeting>,
 }
 
 #[derive(Template)]
 #[template(path = "http/pages/suggestions.html")]
-struct Page<'a> {
+struct SuggestionsTemplate<'a> {
     tab: Tab,
-    view: &'a View<'a>,
+    view: &'a SuggestionsView<'a>,
 }
 
-impl Suggestion<'_> {
-    fn form(&self) -> Option<Form> {
-        review::form(self.incident, self.invitation.as_ref())
+impl SuggestionCard<'_> {
+    fn form(&self) -> Option<ReviewForm> {
+        review_form(self.incident, self.invitation.as_ref())
     }
 }
 
 /// The page.
-pub(crate) fn render(view: &View<'_>) -> String {
-    show(&Page {
+pub(crate) fn render(view: &SuggestionsView<'_>) -> String {
+    render_template(&SuggestionsTemplate {
         tab: Tab::Suggestions,
         view,
     })
 }
 
+pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
+    let (waiting, resting) = pending_and_snoozed(&app).await?;
+    let now = app.now();
+    let in_bundle = |incident: &Incident| {
+        waiting
+            .iter()
+            .filter(|other| other.bundle.as_ref() == Some(&incident.id))
+            .count()
+    };
+    let show = |incident| SuggestionCard {
+        incident,
+        bundled: in_bundle(incident),
+        invitation: proposed_meeting(&app, incident),
+    };
+    let view = SuggestionsView {
+        now,
+        waiting: waiting
+            .iter()
+            .filter(|incident| is_bundle_lead(incident, &waiting))
+            .map(show)
+            .collect(),
+        snoozed: resting.iter().map(show).collect(),
+        notice: None,
+    };
+    Ok(Html(render(&view)))
+}
+
+/// Whether nobody else in the list speaks for it.
+fn is_bundle_lead(incident: &Incident, list: &[Incident]) -> bool {
+    incident
+        .bundle
+        .as_ref()
+        .is_none_or(|lead| !list.iter().any(|other| other.id == *lead))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Suggestion, View, render};
+    use super::{SuggestionCard, SuggestionsView, render};
     use crate::http::pages::sample;
 
     #[test]
     fn each_suggestion_has_its_sentence_and_its_answers() {
-        let incident = sample::incident();
-        let waiting = vec![Suggestion {
+        let incident = sample::model::incident();
+        let waiting = vec![SuggestionCard {
             incident: &incident,
             bundled: 29,
-            invitation: Some(sample::invitation()),
+            invitation: Some(sample::model::invitation()),
         }];
-        let html = render(&View {
-            now: sample::at(7200),
+        let html = render(&SuggestionsView {
+            now: sample::model::at(7200),
             waiting,
             snoozed: Vec::new(),
             notice: None,
@@ -87,8 +128,8 @@ mod tests {
 
     #[test]
     fn nothing_waiting_is_said_calmly() {
-        let html = render(&View {
-            now: sample::at(0),
+        let html = render(&SuggestionsView {
+            now: sample::model::at(0),
             waiting: Vec::new(),
             snoozed: Vec::new(),
             notice: None,

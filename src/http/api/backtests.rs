@@ -1,4 +1,4 @@
-//! Backtests from the browser and over the API: begun, looked at, broken off.
+//! `/api/v1/backtests`: start, list, show and cancel backtests.
 
 use std::sync::Arc;
 
@@ -6,42 +6,40 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{Html, IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::body::within;
-use super::error::Error;
-use super::web::{Page, PageError};
-use super::{pages, time_range};
 use crate::app::App;
 use crate::app::backtest::jobs::{Job, Refused, State as JobState, Wanted};
-use crate::config::metrics::MetricsKind;
+use crate::http::body::within;
+use crate::http::error::Error;
+use crate::http::time_range;
 use crate::model::event::RuleFile;
 use crate::trial::csv;
 
 /// Bytes of rules that are read.
-const LIMIT: usize = 2 << 20;
+pub(crate) const RULES_BYTES: usize = 2 << 20;
 
-/// What is asked for as JSON. Rules are the text of one file, or files with their names; those in force, if none are given.
+/// What is asked for as JSON. RulesBody are the text of one file, or files with their names; those in force, if none are given.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
-struct Asked {
-    rules: Option<Rules>,
-    against: Option<Rules>,
+struct BacktestBody {
+    rules: Option<RulesBody>,
+    against: Option<RulesBody>,
     since: Option<String>,
     prometheus: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(untagged)]
-enum Rules {
+enum RulesBody {
     Text(String),
     Files(Vec<RuleFile>),
 }
 
-impl Rules {
+impl RulesBody {
     fn files(self, name: &str) -> Vec<RuleFile> {
         match self {
             Self::Text(text) => vec![RuleFile {
@@ -63,14 +61,14 @@ impl From<Refused> for Error {
 }
 
 /// `POST /api/v1/backtests`: 202, and where to look.
-pub(crate) async fn begin(
+pub(crate) async fn post(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Response, Error> {
-    let body = within(LIMIT, &app, &headers, raw).await?;
-    let asked: Asked = if body.is_empty() {
-        Asked::default()
+    let body = within(RULES_BYTES, &app, &headers, raw).await?;
+    let asked: BacktestBody = if body.is_empty() {
+        BacktestBody::default()
     } else {
         serde_json::from_slice(&body)
             .map_err(|fault| Error::BadRequest(format!("not a backtest: {fault}")))?
@@ -90,41 +88,41 @@ pub(crate) async fn begin(
         from,
         prometheus: asked.prometheus,
     })?;
-    let job = known(&app, number)?;
+    let job = find_job(&app, number)?;
     let place = format!("/api/v1/backtests/{number}");
     Ok((
         StatusCode::ACCEPTED,
         [(header::LOCATION, place)],
-        Json(row(&job)),
+        Json(job_json(&job)),
     )
         .into_response())
 }
 
 /// `GET /api/v1/backtests`
-pub(crate) async fn listed(State(app): State<Arc<App>>) -> Json<Value> {
-    Json(app.backtests().iter().map(row).collect())
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(app.backtests().iter().map(job_json).collect())
 }
 
 /// How a backtest is told.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Told {
+pub(crate) struct ReportQuery {
     format: Option<String>,
 }
 
 /// `GET /api/v1/backtests/{number}`, with its report once there is one; `?format=csv`: the report's incidents.
-pub(crate) async fn one(
+pub(crate) async fn show(
     State(app): State<Arc<App>>,
     Path(number): Path<u64>,
-    Query(told): Query<Told>,
+    Query(query): Query<ReportQuery>,
 ) -> Result<Response, Error> {
-    let job = known(&app, number)?;
+    let job = find_job(&app, number)?;
     let report = if let JobState::Done(report) = &job.state {
         Some(report)
     } else {
         None
     };
-    match (told.format.as_deref(), report) {
+    match (query.format.as_deref(), report) {
         (Some("csv"), Some(report)) => Ok((
             [(header::CONTENT_TYPE, "text/csv; charset=utf-8")],
             csv::csv(report),
@@ -132,10 +130,10 @@ pub(crate) async fn one(
             .into_response()),
         (Some("csv"), None) => Err(Error::Conflict(format!(
             "backtest {number} has no report: it is {}",
-            word(&job.state)
+            state_name(&job.state)
         ))),
         (None | Some("json"), _) => {
-            let mut row = row(&job);
+            let mut row = job_json(&job);
             row["report"] = json!(report.map(|report| &**report));
             Ok(Json(row).into_response())
         }
@@ -150,12 +148,12 @@ pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     Path(number): Path<u64>,
 ) -> Result<Json<Value>, Error> {
-    known(&app, number)?;
+    find_job(&app, number)?;
     app.cancel_backtest(number);
-    Ok(Json(row(&known(&app, number)?)))
+    Ok(Json(job_json(&find_job(&app, number)?)))
 }
 
-fn known(app: &App, number: u64) -> Result<Job, Error> {
+pub(crate) fn find_job(app: &App, number: u64) -> Result<Job, Error> {
     let missing = || {
         Error::NotFound(format!(
             "there is no backtest {number}: the last ones are kept until the service ends"
@@ -164,7 +162,7 @@ fn known(app: &App, number: u64) -> Result<Job, Error> {
     app.backtest(number).ok_or_else(missing)
 }
 
-fn word(state: &JobState) -> &'static str {
+fn state_name(state: &JobState) -> &'static str {
     match state {
         JobState::Waiting => "waiting",
         JobState::Running(_) => "running",
@@ -174,7 +172,7 @@ fn word(state: &JobState) -> &'static str {
     }
 }
 
-fn row(job: &Job) -> Value {
+fn job_json(job: &Job) -> Value {
     let (done, events, fault) = match &job.state {
         JobState::Waiting | JobState::Cancelled => (0.0, 0, None),
         JobState::Running(progress) => (progress.done, progress.events, None),
@@ -183,7 +181,7 @@ fn row(job: &Job) -> Value {
     };
     json!({
         "id": job.number,
-        "state": word(&job.state),
+        "state": state_name(&job.state),
         "asked_at": job.asked_at,
         "since": job.wanted.from,
         "prometheus": job.wanted.prometheus,
@@ -192,92 +190,4 @@ fn row(job: &Job) -> Value {
         "fault": fault,
         "url": format!("/backtests/{}", job.number),
     })
-}
-
-/// `GET /backtests`
-pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
-    let files = app.settings().logged.rules.clone();
-    Ok(form(
-        &app,
-        pages::backtests::Entered {
-            files,
-            ..pages::backtests::Entered::default()
-        },
-        None,
-    ))
-}
-
-fn form(app: &App, entered: pages::backtests::Entered, fault: Option<String>) -> Html<String> {
-    let settings = app.settings();
-    let remembering = settings
-        .config
-        .metrics
-        .iter()
-        .filter(|entry| matches!(entry.kind, MetricsKind::Prometheus(_)));
-    let view = pages::backtests::View {
-        entered,
-        fault,
-        prometheis: remembering.map(|entry| entry.name.clone()).collect(),
-        jobs: app.backtests(),
-        replicas: app.store.is_shared(),
-    };
-    Html(pages::backtests::render(&view))
-}
-
-/// `POST /backtests`: fields `name` and `text` for each file, in turn, `since`, `prometheus`.
-pub(crate) async fn posted(
-    State(app): State<Arc<App>>,
-    headers: HeaderMap,
-    raw: Body,
-) -> Result<Response, PageError> {
-    let body = within(LIMIT, &app, &headers, raw).await?;
-    let mut entered = pages::backtests::Entered::default();
-    for (key, value) in form_urlencoded::parse(&body) {
-        match &*key {
-            "name" => entered.files.push(RuleFile {
-                name: value.into_owned(),
-                text: String::new(),
-            }),
-            "text" => {
-                // Browsers send lines as the mail does.
-                let text = value.replace("\r\n", "\n");
-                if let Some(file) = entered.files.last_mut() {
-                    file.text = text;
-                }
-            }
-            "since" => entered.since = value.into_owned(),
-            "prometheus" => entered.prometheus = value.into_owned(),
-            _ => {}
-        }
-    }
-    let begun = time_range::since(Some(&entered.since), app.now()).and_then(|from| {
-        let prometheus = Some(entered.prometheus.clone()).filter(|name| !name.is_empty());
-        Ok(app.begin_backtest(Wanted {
-            rules: entered.files.clone(),
-            against: Vec::new(),
-            from,
-            prometheus,
-        })?)
-    });
-    match begun {
-        Ok(number) => Ok(Redirect::to(&format!("/backtests/{number}")).into_response()),
-        Err(fault) => {
-            Ok((fault.status(), form(&app, entered, Some(fault.to_string()))).into_response())
-        }
-    }
-}
-
-/// `GET /backtests/{number}`
-pub(crate) async fn one_page(State(app): State<Arc<App>>, Path(number): Path<u64>) -> Page {
-    Ok(Html(pages::backtest::render(&known(&app, number)?)))
-}
-
-/// `POST /backtests/{number}/cancel`
-pub(crate) async fn cancel_form(
-    State(app): State<Arc<App>>,
-    Path(number): Path<u64>,
-) -> Result<Redirect, PageError> {
-    known(&app, number)?;
-    app.cancel_backtest(number);
-    Ok(Redirect::to(&format!("/backtests/{number}")))
 }

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{at, incident, meeting, postmortem};
+use super::model::{at, incident, meeting, postmortem};
 use crate::app::ledger::Row;
-use crate::http::pages::ledger::{Entered, View};
+use crate::http::pages::ledger::{LedgerInput, LedgerView};
 use crate::model::correction::{Answer, DismissReason};
 use crate::model::directory::Who;
 use crate::model::id::IncidentId;
@@ -87,16 +87,16 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// The ledger, narrowed down.
-pub(crate) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> View<'a> {
-    View {
+pub(crate) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> LedgerView<'a> {
+    LedgerView {
         rows,
         who,
         services: vec!["checkout".to_owned()],
         criteria: vec!["critical-alerts".to_owned()],
-        asked: Entered {
+        asked: LedgerInput {
             service: "check out".to_owned(),
             decision: "suggest".to_owned(),
-            ..Entered::default()
+            ..LedgerInput::default()
         },
         csv: "/api/v1/ledger?service=check%20out&format=csv".to_owned(),
         older: Some("/ledger?before=i-3f2a91c0de".to_owned()),

@@ -1,66 +1,33 @@
-//! Who sends: the page and the JSON of it.
+//! `GET /api/v1/sources`: the sources of alerts and events, and the activity of each.
 
 use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Html;
 use serde_json::{Value, json};
 
-use super::error::Error;
-use super::handler::read_store;
-use super::pages;
-use super::web::Page;
 use crate::app::App;
 use crate::app::intake::source_status::{SourceShown, Speaks};
 use crate::config::{Auth, SourceAuth};
+use crate::http::error::Error;
+use crate::http::format::source::silence_sentence;
+use crate::http::handler::read_store;
 use crate::model::time::Time;
 
-/// `GET /sources`
-pub(crate) async fn page(State(app): State<Arc<App>>) -> Page {
-    let (sources, measured) = read_store(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
-    let (settings, now) = (app.settings(), app.now());
-    let base = settings.config.external_url.trim_end_matches('/');
-    // Of an entry with targets, those tell.
-    let has_parts = |name: &str| {
-        measured.sources().keys().any(|other| {
-            other
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with(' '))
-        })
-    };
-    let asked = measured
-        .sources()
-        .iter()
-        .filter(|(name, _)| !has_parts(name));
-    let view = pages::sources::View {
-        now,
-        rows: sources
-            .iter()
-            .map(|source| pages::sources::row(source, base, settings.access.is_some(), now))
-            .collect(),
-        metrics: asked
-            .map(|(name, status)| (name.clone(), status.answered, status.fault.clone()))
-            .collect(),
-        replicas: app.store.is_shared(),
-    };
-    Ok(Html(pages::sources::render(&view)))
-}
-
 /// `GET /api/v1/sources`
-pub(crate) async fn listed(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
+pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
     let sources = read_store(&app, App::sources).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     Ok(Json(
         sources
             .iter()
-            .map(|source| row(source, base, settings.access.is_some(), now))
+            .map(|source| source_json(source, base, settings.access.is_some(), now))
             .collect(),
     ))
 }
 
-fn row(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Value {
+fn source_json(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Value {
     let day = source.tally.last_day(now);
     let proof = match &source.auth {
         SourceAuth::Shown(Auth::None)
@@ -91,6 +58,6 @@ fn row(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Value {
         "longest_silence_seconds": source.rhythm.longest.map(|longest| longest.num_seconds()),
         "silent_after_seconds": source.rhythm.silent_after.map(|after| after.num_seconds()),
         "silent": source.rhythm.is_silent(),
-        "told": pages::sources::silence(source),
+        "told": silence_sentence(source),
     })
 }

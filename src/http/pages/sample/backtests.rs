@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::at;
+use super::model::at;
 use crate::app::backtest::Progress;
 use crate::app::backtest::jobs::{Job, State, Wanted};
-use crate::http::pages::backtests::{Entered, View};
+use crate::http::pages::backtests::{BacktestsInput, BacktestsView};
 use crate::http::pages::{backtest, backtests};
 use crate::model::event::RuleFile;
 use crate::model::id::IncidentId;
@@ -66,7 +66,7 @@ fn job(state: State) -> Job {
 }
 
 /// Each page of them.
-pub(crate) fn pages() -> [(&'static str, String); 6] {
+pub(crate) fn all() -> [(&'static str, String); 6] {
     let running = || {
         job(State::Running(Progress {
             done: 0.42,
@@ -74,13 +74,13 @@ pub(crate) fn pages() -> [(&'static str, String); 6] {
         }))
     };
     let done = || job(State::Done(report().into()));
-    let view = View {
-        entered: Entered {
+    let view = BacktestsView {
+        entered: BacktestsInput {
             files: vec![RuleFile {
                 name: "rules.yaml".to_owned(),
                 text: "</textarea><script>alert(1)</script>".to_owned(),
             }],
-            ..Entered::default()
+            ..BacktestsInput::default()
         },
         fault: Some("rules.yaml:1:1: nothing is there".to_owned()),
         prometheis: vec!["prom".to_owned()],

@@ -1,42 +1,43 @@
-//! The criteria in force, and how often each was right: as JSON and as a page.
+//! `GET /api/v1/criteria`: the criteria in force and the precision of each.
 
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
-use axum::response::Html;
-use chrono::TimeDelta;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::error::Error;
-use super::handler::read_store;
-use super::web::Page;
-use super::{pages, time_range};
 use crate::app::App;
+use crate::http::error::Error;
+use crate::http::handler::read_store;
+use crate::http::time_range;
 use crate::model::time::Time;
 use crate::trial::precision::proportion::Share;
 use crate::trial::precision::{Precision, Record};
+use axum::extract::rejection::QueryRejection;
+use chrono::TimeDelta;
 
 /// What is looked at where nothing else is asked for: a quarter holds enough answers to tell something, and no rules that nobody remembers.
-const SPAN: TimeDelta = TimeDelta::days(90);
+const DEFAULT_PERIOD: TimeDelta = TimeDelta::days(90);
 
 /// The incidents that closed from the first until before the second.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Span {
+pub(crate) struct PeriodQuery {
     since: Option<String>,
     until: Option<String>,
 }
 
-type Queried = Result<Query<Span>, QueryRejection>;
+pub(crate) type PeriodQueryResult = Result<Query<PeriodQuery>, QueryRejection>;
 
-async fn found(app: &Arc<App>, queried: Queried) -> Result<(Time, Time, Precision), Error> {
+pub(crate) async fn read_precision(
+    app: &Arc<App>,
+    queried: PeriodQueryResult,
+) -> Result<(Time, Time, Precision), Error> {
     let Query(asked) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
     let now = app.now();
     let until = time_range::until(asked.until.as_deref(), now)?.unwrap_or(now);
-    let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - SPAN);
+    let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - DEFAULT_PERIOD);
     if since >= until {
         return Err(Error::BadRequest(
             "`since` is not before `until`".to_owned(),
@@ -47,11 +48,11 @@ async fn found(app: &Arc<App>, queried: Queried) -> Result<(Time, Time, Precisio
 }
 
 /// `GET /api/v1/criteria`
-pub(crate) async fn listed(
+pub(crate) async fn list(
     State(app): State<Arc<App>>,
-    queried: Queried,
+    queried: PeriodQueryResult,
 ) -> Result<Json<Value>, Error> {
-    let (since, until, found) = found(&app, queried).await?;
+    let (since, until, found) = read_precision(&app, queried).await?;
     let settings = app.settings();
     let rows = settings.policy.rules.criteria.iter().map(|criterion| {
         let record = found
@@ -66,13 +67,13 @@ pub(crate) async fn listed(
             "where": criterion.filter.as_ref().map(|filter| filter.source().to_owned()),
             "since": since,
             "until": until,
-            "record": record.map(|record| told(record, &found)),
+            "record": record.map(|record| record_json(record, &found)),
         })
     });
     Ok(Json(rows.collect()))
 }
 
-fn told(record: &Record, all: &Precision) -> Value {
+fn record_json(record: &Record, all: &Precision) -> Value {
     let share = |share: Share| {
         let told = share.told;
         json!({
@@ -104,14 +105,4 @@ fn told(record: &Record, all: &Precision) -> Value {
             "closest": record.missed.closest,
         },
     })
-}
-
-/// `GET /criteria`
-pub(crate) async fn page(State(app): State<Arc<App>>, queried: Queried) -> Page {
-    let (since, until, found) = found(&app, queried).await?;
-    Ok(Html(pages::criteria::render(&pages::criteria::View {
-        since,
-        until,
-        found: &found,
-    })))
 }

@@ -55,12 +55,12 @@ pub(crate) const COLUMNS: [&str; 36] = [
 ];
 
 /// The header row as CSV.
-pub(crate) fn head() -> Vec<u8> {
+pub(crate) fn header_row() -> Vec<u8> {
     lines(std::iter::once(COLUMNS.map(str::to_owned)))
 }
 
 /// A line for each entry, as it stands by now.
-pub(crate) fn body(rows: &[Row]) -> Vec<u8> {
+pub(crate) fn rows(rows: &[Row]) -> Vec<u8> {
     lines(rows.iter().map(cells))
 }
 
@@ -179,12 +179,12 @@ mod tests {
 
     use csv::ReaderBuilder;
 
-    use super::{COLUMNS, body, head};
+    use super::{COLUMNS, header_row, rows};
     use crate::app::ledger::Row;
-    use crate::http::pages;
+    use crate::http::pages::sample;
 
-    fn read(rows: &[Row]) -> Vec<Vec<String>> {
-        let text = [head(), body(rows)].concat();
+    fn read(entries: &[Row]) -> Vec<Vec<String>> {
+        let text = [header_row(), rows(entries)].concat();
         let read = ReaderBuilder::new()
             .has_headers(false)
             .from_reader(text.as_slice())
@@ -199,10 +199,11 @@ mod tests {
 
     #[test]
     fn each_entry_is_a_line_that_is_read_back() {
-        let mut rows = pages::sample::proof::rows();
-        rows[0].ledgered.entry.title = "=HYPERLINK(\"https://x\";\"y\"),\nline two, ö".to_owned();
-        rows[0].path = Some(PathBuf::from("@a.md"));
-        let table = read(&rows);
+        let mut entries = sample::ledger::rows();
+        entries[0].ledgered.entry.title =
+            "=HYPERLINK(\"https://x\";\"y\"),\nline two, ö".to_owned();
+        entries[0].path = Some(PathBuf::from("@a.md"));
+        let table = read(&entries);
         assert_eq!(
             (table.len(), &table[0][..]),
             (5, &COLUMNS.map(str::to_owned)[..])

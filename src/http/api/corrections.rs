@@ -1,0 +1,177 @@
+//! Corrections of an incident by people: merge, move, milestones, data loss and identities.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::app::people::corrections::CorrectionFault;
+use crate::http::api::recorded::{Recorded, record_event};
+use crate::http::body::body;
+use crate::http::error::Error;
+use crate::http::handler::find_incident;
+use crate::model::event::Event;
+use crate::model::milestone::MilestoneKind;
+use crate::model::time::Time;
+use serde::de::DeserializeOwned;
+
+type RecordedResult = Result<(StatusCode, Json<Recorded>), Error>;
+
+impl From<CorrectionFault> for Error {
+    fn from(fault: CorrectionFault) -> Self {
+        Self::BadRequest(fault.to_string())
+    }
+}
+
+/// Which incidents are one with the one in the path.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MergeBody {
+    pub(crate) from: Vec<String>,
+    pub(crate) by: Option<String>,
+}
+
+/// Which events belong elsewhere: to the incident `to`, or to one of their own.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MoveBody {
+    pub(crate) events: Vec<String>,
+    pub(crate) to: Option<String>,
+    pub(crate) by: Option<String>,
+}
+
+/// When a milestone was.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct MilestoneBody {
+    milestone: MilestoneKind,
+    at: Time,
+    pub(crate) by: Option<String>,
+}
+
+/// Whether data was lost.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DataLossBody {
+    lost: bool,
+    pub(crate) by: Option<String>,
+}
+
+/// Whose a name is; no `person`: nobody's any more.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct IdentityBody {
+    alias: String,
+    person: Option<String>,
+    pub(crate) by: Option<String>,
+}
+
+async fn read_json<T: DeserializeOwned>(
+    app: &App,
+    headers: &HeaderMap,
+    raw: Body,
+) -> Result<T, Error> {
+    let bytes = body(app, headers, raw).await?;
+    serde_json::from_slice(&bytes)
+        .map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))
+}
+
+/// Merges one after another; the answer is that of the last.
+pub(crate) async fn apply_merge(app: &Arc<App>, id: &str, body: &MergeBody) -> RecordedResult {
+    let into = find_incident(app, id).await?;
+    let mut events: Vec<Event> = Vec::new();
+    for name in &body.from {
+        let from = find_incident(app, name).await?;
+        events.push(app.merge(&into, &from, body.by.as_deref())?);
+    }
+    let mut answer = Err(Error::BadRequest(
+        "name the incidents that are one with this, as `from`".to_owned(),
+    ));
+    for event in events {
+        answer = Ok(record_event(app, event).await?);
+    }
+    answer
+}
+
+/// `POST /api/v1/incidents/{id}/merge`
+pub(crate) async fn merge(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> RecordedResult {
+    apply_merge(&app, &id, &read_json(&app, &headers, raw).await?).await
+}
+
+pub(crate) async fn apply_move(app: &Arc<App>, id: &str, body: &MoveBody) -> RecordedResult {
+    let from = find_incident(app, id).await?;
+    let to = match &body.to {
+        Some(to) => Some(find_incident(app, to).await?),
+        None => None,
+    };
+    record_event(
+        app,
+        app.part(&from, &body.events, to.as_ref(), body.by.as_deref())?,
+    )
+    .await
+}
+
+/// `POST /api/v1/incidents/{id}/move`
+pub(crate) async fn move_events(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> RecordedResult {
+    apply_move(&app, &id, &read_json(&app, &headers, raw).await?).await
+}
+
+/// `POST /api/v1/incidents/{id}/milestones`
+pub(crate) async fn milestone(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> RecordedResult {
+    let body: MilestoneBody = read_json(&app, &headers, raw).await?;
+    let incident = find_incident(&app, &id).await?;
+    record_event(
+        &app,
+        app.milestone(&incident, body.milestone, body.at, body.by.as_deref())?,
+    )
+    .await
+}
+
+/// `POST /api/v1/incidents/{id}/data-loss`
+pub(crate) async fn data_loss(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> RecordedResult {
+    let body: DataLossBody = read_json(&app, &headers, raw).await?;
+    let incident = find_incident(&app, &id).await?;
+    record_event(
+        &app,
+        app.data_loss(&incident, body.lost, body.by.as_deref()),
+    )
+    .await
+}
+
+/// `POST /api/v1/identities`
+pub(crate) async fn identity(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    raw: Body,
+) -> RecordedResult {
+    let body: IdentityBody = read_json(&app, &headers, raw).await?;
+    record_event(
+        &app,
+        app.identity(&body.alias, body.person.as_deref(), body.by.as_deref())?,
+    )
+    .await
+}

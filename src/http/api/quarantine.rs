@@ -1,0 +1,139 @@
+//! `/api/v1/quarantine`: messages that could not be parsed.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, Query, State};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::app::intake::reprocess::MendFault;
+use crate::http::body_preview::BodyPreview;
+use crate::http::error::Error;
+use crate::http::handler::{API_ROWS, read_store};
+use crate::store::log::Raw;
+use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
+
+/// What a list may be query to.
+#[derive(Debug, Default, Deserialize)]
+pub(crate) struct QuarantineQuery {
+    pub(crate) source: Option<String>,
+    /// Leave out those that were mended or dismissed.
+    #[serde(default)]
+    open: bool,
+}
+
+impl From<MendFault> for Error {
+    fn from(fault: MendFault) -> Self {
+        match fault {
+            MendFault::Unknown(_) => Self::NotFound(fault.to_string()),
+            MendFault::Already | MendFault::Gone | MendFault::NoSource(_) => {
+                Self::Conflict(fault.to_string())
+            }
+            MendFault::Unstored(fault) => fault.into(),
+            MendFault::Failed(fault) => Self::Internal(fault),
+        }
+    }
+}
+
+pub(crate) async fn find_message(
+    app: &Arc<App>,
+    position: u64,
+) -> Result<(Quarantined, Option<Raw>), Error> {
+    let found = read_store(app, move |app| {
+        Ok((
+            app.store.quarantined_at(position)?,
+            app.store.raw(position)?,
+        ))
+    })
+    .await?;
+    let (Some(row), raw) = found else {
+        return Err(MendFault::Unknown(position).into());
+    };
+    Ok((row, raw))
+}
+
+pub(crate) async fn dismiss_message(app: &Arc<App>, position: u64) -> Result<(), Error> {
+    let (row, _) = find_message(app, position).await?;
+    if row.state == QuarantineState::Mended {
+        return Err(MendFault::Already.into());
+    }
+    read_store(app, move |app| {
+        app.store.dismiss_quarantined(position, app.now())
+    })
+    .await
+    .map(drop)
+}
+
+fn message_json(row: &Quarantined) -> Value {
+    json!({
+        "position": row.position,
+        "source": row.source,
+        "logged_at": row.logged_at,
+        "fault": row.fault,
+        "state": row.state,
+        "tried_at": row.tried_at,
+        "record": row.mended_by,
+    })
+}
+
+/// `GET /api/v1/quarantine`
+pub(crate) async fn list(
+    State(app): State<Arc<App>>,
+    Query(query): Query<QuarantineQuery>,
+) -> Result<Json<Value>, Error> {
+    let rows = read_store(&app, move |app| {
+        let QuarantineQuery { source, open } = &query;
+        let filter = QuarantineFilter {
+            source: source.as_deref(),
+            open_only: *open,
+            oldest_first: false,
+            limit: API_ROWS,
+        };
+        app.store.quarantined(filter)
+    })
+    .await?;
+    Ok(Json(rows.iter().map(message_json).collect()))
+}
+
+/// `GET /api/v1/quarantine/{position}`
+pub(crate) async fn show(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Json<Value>, Error> {
+    let (row, raw) = find_message(&app, position).await?;
+    let mut answer = message_json(&row);
+    if let Some(raw) = raw {
+        let preview = BodyPreview::new(&raw.body);
+        answer["headers"] = json!(raw.beside.headers);
+        answer["body"] = json!({"text": preview.text, "bytes": preview.bytes, "base_16": preview.hex, "cut": preview.cut});
+    }
+    Ok(Json(answer))
+}
+
+/// `POST /api/v1/quarantine/{position}/retry`
+pub(crate) async fn retry(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Json<Value>, Error> {
+    let mended = app.mend(position).await?;
+    Ok(Json(json!({
+        "position": position,
+        "state": mended.state,
+        "record": mended.record,
+        "events": mended.events,
+        "fault": mended.fault,
+    })))
+}
+
+/// `POST /api/v1/quarantine/{position}/dismiss`
+pub(crate) async fn dismiss(
+    State(app): State<Arc<App>>,
+    Path(position): Path<u64>,
+) -> Result<Json<Value>, Error> {
+    dismiss_message(&app, position).await?;
+    Ok(Json(
+        json!({ "position": position, "state": QuarantineState::Dismissed }),
+    ))
+}

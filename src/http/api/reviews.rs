@@ -1,0 +1,92 @@
+//! `POST /api/v1/incidents/{id}/review`: answers to a suggestion.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::app::App;
+use crate::app::people::reviews::{Answered, ReviewFault};
+use crate::http::api::recorded::applied_status;
+use crate::http::body::body;
+use crate::http::error::Error;
+use crate::http::handler::find_incident;
+use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
+
+/// A person's answer as it is posted: JSON, or a form.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ReviewBody {
+    /// The revision that was looked at.
+    pub(crate) revision: u64,
+    /// `accept`, `dismiss` or `snooze`.
+    pub(crate) answer: String,
+    /// Of a dismissal.
+    pub(crate) reason: Option<DismissReason>,
+    /// Of a snooze.
+    pub(crate) until: Option<SnoozeUntil>,
+    /// A word.
+    #[serde(default)]
+    pub(crate) comment: String,
+    /// Who answers.
+    pub(crate) by: Option<String>,
+}
+
+impl ReviewBody {
+    pub(crate) fn answer(&self) -> Result<Answer, Error> {
+        match (self.answer.as_str(), self.reason, self.until) {
+            ("accept", ..) => Ok(Answer::Accept),
+            ("dismiss", Some(reason), _) => Ok(Answer::Dismiss { reason }),
+            ("dismiss", None, _) => Err(Error::BadRequest(
+                "a dismissal needs a reason: planned, test, duplicate, noise, too_small, already_covered or other".to_owned(),
+            )),
+            ("snooze", _, until) => Ok(Answer::Snooze { until: until.unwrap_or(SnoozeUntil::NextWorkingDay) }),
+            (other, ..) => Err(Error::BadRequest(format!("the answer `{other}` is not known: accept, dismiss or snooze"))),
+        }
+    }
+}
+
+/// Logs an answer; a stale one gives 409 and the news.
+pub(crate) async fn submit_review(
+    app: &Arc<App>,
+    id: &str,
+    body: &ReviewBody,
+) -> Result<Answered, Error> {
+    let incident = find_incident(app, id).await?;
+    let answer = body.answer()?;
+    app.review(
+        &incident,
+        body.revision,
+        answer,
+        &body.comment,
+        body.by.as_deref(),
+    )
+    .await
+    .map_err(|fault| match fault {
+        ReviewFault::Stale { .. } | ReviewFault::NothingToAnswer => {
+            Error::Conflict(fault.to_string())
+        }
+        ReviewFault::Unstored(fault) => fault.into(),
+    })
+}
+
+/// `POST /api/v1/incidents/{id}/review`
+pub(crate) async fn post(
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    raw: Body,
+) -> Result<(StatusCode, Json<Value>), Error> {
+    let bytes = body(&app, &headers, raw).await?;
+    let posted: ReviewBody = serde_json::from_slice(&bytes)
+        .map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))?;
+    let done = submit_review(&app, &id, &posted).await?;
+    Ok((
+        applied_status(done.applied),
+        Json(json!({ "applied": done.applied })),
+    ))
+}

@@ -1,0 +1,102 @@
+//! States as coloured badges.
+
+use crate::model::event::{ConditionState, Severity};
+use crate::model::ledger::Became;
+use crate::model::lifecycle::{Phase, ReviewState};
+use crate::model::postmortem::PostmortemStatus;
+use crate::model::spans::SpanState;
+use crate::model::verdict::Outcome;
+
+/// Text and the class that colours it; the text alone says all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Badge {
+    pub(crate) text: &'static str,
+    pub(crate) class: &'static str,
+}
+
+const fn badge(text: &'static str, class: &'static str) -> Badge {
+    Badge { text, class }
+}
+
+/// The state of a condition.
+pub(crate) fn condition(state: ConditionState) -> Badge {
+    match state {
+        ConditionState::Healthy => badge("healthy", "good"),
+        ConditionState::Degraded => badge("degraded", "bad"),
+        ConditionState::NearMiss => badge("near miss", "ask"),
+        ConditionState::Unknown => badge("unknown", "muted"),
+    }
+}
+
+pub(crate) fn phase(phase: &Phase) -> Badge {
+    match phase {
+        Phase::Active => badge("active", "warm"),
+        Phase::Resolved => badge("resolved", "good"),
+        Phase::Closed => badge("closed", "quiet"),
+    }
+}
+
+pub(crate) fn review_state(standing: &ReviewState) -> Badge {
+    match standing {
+        ReviewState::None => badge("no postmortem", "quiet"),
+        ReviewState::Suggested => badge("suggested", "ask"),
+        ReviewState::Snoozed => badge("snoozed", "quiet"),
+        ReviewState::Held => badge("postmortem", "strong"),
+        ReviewState::Dismissed => badge("dismissed", "quiet"),
+    }
+}
+
+pub(crate) fn severity(severity: &Severity) -> Badge {
+    match severity {
+        Severity::None => badge("none", "quiet"),
+        Severity::Info => badge("info", "quiet"),
+        Severity::Unknown => badge("severity unknown", "quiet"),
+        Severity::Warning => badge("warning", "ask"),
+        Severity::Critical => badge("critical", "warm"),
+    }
+}
+
+pub(crate) fn outcome(outcome: &Outcome) -> Badge {
+    match outcome {
+        Outcome::Met => badge("met", "strong"),
+        Outcome::NotMet => badge("not met", "quiet"),
+        Outcome::Unknown => badge("unknown", "ask"),
+    }
+}
+
+pub(crate) fn postmortem_status(status: &PostmortemStatus) -> Badge {
+    match status {
+        PostmortemStatus::Draft => badge("draft", "ask"),
+        PostmortemStatus::InDiscussion => badge("in discussion", "strong"),
+        PostmortemStatus::Completed => badge("completed", "good"),
+        PostmortemStatus::Declined => badge("declined", "quiet"),
+    }
+}
+
+/// What came of a closed incident.
+pub(crate) fn ledger_outcome(outcome: &Became) -> Badge {
+    match outcome {
+        Became::Nothing => badge("nothing", "quiet"),
+        Became::Waiting => badge("waiting for an answer", "ask"),
+        Became::Snoozed => badge("snoozed", "quiet"),
+        Became::Lapsed => badge("lapsed", "quiet"),
+        Became::Dismissed => badge("dismissed", "quiet"),
+        Became::Bundled => badge("in a bundle", "quiet"),
+        Became::Merged => badge("merged", "quiet"),
+        Became::Reopened => badge("open again", "warm"),
+        Became::Due => badge("postmortem due", "strong"),
+        Became::Draft => postmortem_status(&PostmortemStatus::Draft),
+        Became::InDiscussion => postmortem_status(&PostmortemStatus::InDiscussion),
+        Became::Completed => postmortem_status(&PostmortemStatus::Completed),
+        Became::Declined => postmortem_status(&PostmortemStatus::Declined),
+    }
+}
+
+pub(crate) fn span(state: SpanState) -> Badge {
+    match state {
+        SpanState::Degraded => badge("degraded", "degraded"),
+        SpanState::NearMiss => badge("near miss", "near"),
+        SpanState::Unknown => badge("unknown", "unknown"),
+        SpanState::Planned => badge("planned", "planned"),
+    }
+}

@@ -1,0 +1,210 @@
+//! Events as one line of a timeline, and the people in them by their display names.
+
+use crate::http::format::{badge, terms};
+use crate::model::correction::Edit;
+use crate::model::directory::{Identities, Who};
+use crate::model::event::{
+    Actor, ActorKind, Alert, AlertStatus, ConditionState, EndReason, Event, Fact,
+};
+use crate::model::incident::Incident;
+
+/// What people are called, in one incident.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DisplayNames<'a> {
+    /// Who is who.
+    pub(crate) who: &'a Who,
+    /// What people stated of it.
+    pub(crate) stated: &'a Identities,
+}
+
+impl<'a> DisplayNames<'a> {
+    /// The name that people know of whom `source` calls so; else as it came.
+    pub(crate) fn display_name(&self, source: &str, id: &'a str) -> &'a str {
+        self.who
+            .person(source, id, self.stated)
+            .map_or(id, |person| &person.name)
+    }
+}
+
+/// Who acted, by the name people know.
+pub(crate) fn actor_name(event: &Event, actor: &Actor, names: &DisplayNames<'_>) -> String {
+    match names.who.kind(&event.source, actor, names.stated) {
+        ActorKind::Robot => format!("{} (automatic)", actor.id),
+        ActorKind::Human | ActorKind::Unknown => {
+            names.display_name(&event.source, &actor.id).to_owned()
+        }
+    }
+}
+
+/// What an event says of an incident, in one line.
+pub(crate) fn describe_in(incident: &Incident, event: &Event) -> String {
+    match &event.fact {
+        Fact::Change(change) if incident.rollbacks.contains(&event.id) => {
+            let revision = change
+                .revision
+                .as_deref()
+                .map(|revision| format!(" to an earlier revision ({revision})"))
+                .unwrap_or_default();
+            let title = if change.title.is_empty() {
+                String::new()
+            } else {
+                format!(": {}", change.title)
+            };
+            format!("Rollback{revision}{title}")
+        }
+        _ => describe(event),
+    }
+}
+
+/// What an event states, in one line.
+pub(crate) fn describe(event: &Event) -> String {
+    match &event.fact {
+        Fact::Alert(alert) => describe_alert(alert),
+        Fact::Condition(condition) => {
+            let state = match condition.state {
+                ConditionState::Healthy => "healthy",
+                ConditionState::Degraded => "degraded",
+                ConditionState::NearMiss => "a near miss",
+                ConditionState::Unknown => "unknown: there is no data",
+            };
+            let value = condition
+                .value
+                .map(|value| format!(" (value {value})"))
+                .unwrap_or_default();
+            format!("{} is {state}{value}", condition.name)
+        }
+        Fact::Declaration(declared) => match (declared.status, declared.planned) {
+            (AlertStatus::Firing, false) => format!("Outage declared: {}", declared.title),
+            (AlertStatus::Firing, true) => format!("Planned work begins: {}", declared.title),
+            (AlertStatus::Resolved, false) => format!("Declared outage ended: {}", declared.title),
+            (AlertStatus::Resolved, true) => format!("Planned work ends: {}", declared.title),
+        },
+        Fact::Intervention(step) => {
+            let how = match (step.dry_run, step.refused) {
+                (true, _) => " (a dry run)",
+                (false, true) => " (refused by the system)",
+                (false, false) => "",
+            };
+            let why = if step.why.is_empty() {
+                String::new()
+            } else {
+                format!(" – {}", step.why)
+            };
+            format!("Manual step: {}{how}{why}", step.action)
+        }
+        Fact::Request(request) => match &request.requester {
+            Some(name) => format!("{name} asked for a postmortem: {}", request.reason),
+            None => format!("Somebody asked for a postmortem: {}", request.reason),
+        },
+        Fact::NearMiss(miss) => format!(
+            "Near miss: {}{}",
+            miss.what,
+            if miss.by_luck {
+                " (noticed by luck)"
+            } else {
+                ""
+            }
+        ),
+        Fact::Change(change) => {
+            let revision = change
+                .revision
+                .as_deref()
+                .map(|revision| format!(" ({revision})"))
+                .unwrap_or_default();
+            let title = if change.title.is_empty() {
+                "no title given"
+            } else {
+                &change.title
+            };
+            format!("Change, {}: {title}{revision}", change.what)
+        }
+        Fact::Acknowledgement(_) => "Acknowledged".to_owned(),
+        Fact::Note(note) => note.text.clone(),
+        Fact::Maintenance(window) if window.to <= window.from => {
+            format!("Planned work was called off: {}", window.why)
+        }
+        Fact::Maintenance(window) => {
+            let (from, to) = (
+                window.from.format("%-d %b %Y, %H:%M"),
+                window.to.format("%-d %b %Y, %H:%M UTC"),
+            );
+            format!("Planned work from {from} to {to}: {}", window.why)
+        }
+        Fact::Review(review) => match review.comment.as_str() {
+            "" => terms::answer(&review.answer),
+            comment => format!("{} – {comment}", terms::answer(&review.answer)),
+        },
+        Fact::Edit(Edit::Assign { key, service }) => format!("{key} assigned to {service}"),
+        Fact::Edit(Edit::Identity {
+            alias,
+            person: Some(person),
+        }) => format!("{alias} is {person}"),
+        Fact::Edit(Edit::Identity {
+            alias,
+            person: None,
+        }) => format!("Taken back: who {alias} is"),
+        Fact::Edit(Edit::Merge { from, into }) => format!("{from} was found to be one with {into}"),
+        Fact::Edit(Edit::Move { to: None, .. }) => {
+            "A part was found to be an incident of its own".to_owned()
+        }
+        Fact::Edit(Edit::Move { to: Some(to), .. }) => {
+            format!("A part was found to belong to {to}")
+        }
+        Fact::Edit(Edit::DataLoss { lost, .. }) => format!(
+            "Stated: {}",
+            if *lost {
+                "data was lost"
+            } else {
+                "no data was lost"
+            }
+        ),
+        Fact::Edit(Edit::Milestone {
+            milestone: which,
+            at,
+            ..
+        }) => {
+            format!(
+                "Stated: {} at {}",
+                terms::lower_first(terms::milestone(*which)),
+                at.format("%-d %b %Y, %H:%M:%S UTC")
+            )
+        }
+        Fact::Lapsed(lapsed) => {
+            format!(
+                "The sender stopped reporting; unknown since it was last seen at {}",
+                lapsed.last_seen.format("%H:%M:%S")
+            )
+        }
+        Fact::Settings(_) => "Rules and services put in force".to_owned(),
+    }
+}
+
+fn describe_alert(alert: &Alert) -> String {
+    let name = &alert.name;
+    match (alert.status, alert.end_reason) {
+        (AlertStatus::Firing, _) => {
+            let summary = alert
+                .annotations
+                .get("summary")
+                .map(|summary| format!(" – {summary}"))
+                .unwrap_or_default();
+            format!(
+                "{name} fires, {}{summary}",
+                badge::severity(&alert.severity).text
+            )
+        }
+        (_, EndReason::Recovered) => format!("{name} recovered"),
+        (_, EndReason::SourceLost) => {
+            format!("{name} ended because its source was lost; whether it recovered is unknown")
+        }
+        (_, EndReason::NoData) => {
+            format!("{name} ended because there was no data; whether it recovered is unknown")
+        }
+        (_, EndReason::Muted) => format!("{name} was muted; whether it recovered is unknown"),
+        (_, EndReason::Deleted) => {
+            format!("{name} ended because its rule was deleted; whether it recovered is unknown")
+        }
+        (_, EndReason::Superseded) => format!("{name} was replaced by a later episode"),
+        (_, EndReason::Unknown) => format!("{name} ended; its source does not say why"),
+    }
+}
