@@ -28,8 +28,8 @@ use afterword::model::id::hex;
 use afterword::model::settings::Service;
 use afterword::model::time::Time;
 use afterword::rules::parse;
-use afterword::trial::backtest::{Backtest, Result};
-use afterword::trial::comparison::Tally;
+use afterword::trial::backtest::{BacktestResult, Backtester};
+use afterword::trial::comparison::DecisionCounts;
 use mimalloc::MiMalloc;
 use serde_json::{Value as Json, json};
 
@@ -53,11 +53,11 @@ fn resident() -> u64 {
     clippy::disallowed_methods,
     reason = "a benchmark measures, and tells its figures"
 )]
-fn judge(log: &[(Time, Vec<Event>)]) -> Result {
+fn judge(log: &[(Time, Vec<Event>)]) -> BacktestResult {
     let rules = parse::load(&[("rules.yaml".to_owned(), world::rules())]).unwrap();
     let policy = Arc::new(Policy::new(rules, &year::services(), &[]));
     let (mut backtest, before, begun) = (
-        Backtest::under(policy, Time::UNIX_EPOCH),
+        Backtester::under(policy, Time::UNIX_EPOCH),
         resident(),
         Instant::now(),
     );
@@ -149,6 +149,6 @@ fn main() {
         "{} in {:?}: {:?}, digest {digest}",
         if two { "two rule sets" } else { "one rule set" },
         begun.elapsed(),
-        Tally::of(&result)
+        DecisionCounts::of(&result)
     );
 }

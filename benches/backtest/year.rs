@@ -8,7 +8,7 @@ use std::collections::BinaryHeap;
 
 use afterword::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention,
-    Request, Severity,
+    PostmortemRequest, Severity,
 };
 use afterword::model::labels::{LabelSet, Labels};
 use afterword::model::settings::Service;
@@ -161,7 +161,7 @@ impl Year {
                     later,
                     said(
                         later,
-                        Fact::Request(Request {
+                        Fact::Request(PostmortemRequest {
                             reason,
                             requester: None,
                         }),

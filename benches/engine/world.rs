@@ -7,7 +7,7 @@ use std::fmt::Write;
 use afterword::engine::{Policy, State};
 use afterword::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Condition, ConditionState, Declaration, EndReason, Event,
-    Fact, Intervention, NearMiss, Request, Severity,
+    Fact, Intervention, NearMissReport, PostmortemRequest, Severity,
 };
 use afterword::model::labels::Labels;
 use afterword::model::lifecycle::Phase;
@@ -227,14 +227,14 @@ fn incident(index: usize, now: Time, dice: &mut Dice) -> Vec<Event> {
     if dice.roll(30) == 0 {
         events.push(event(
             later,
-            Fact::Request(Request {
+            Fact::Request(PostmortemRequest {
                 reason: "a customer called".to_owned(),
                 requester: None,
             }),
         ));
     }
     if dice.roll(30) == 0 {
-        let near = NearMiss {
+        let near = NearMissReport {
             what: "the disk was nearly full".to_owned(),
             severity: Severity::Warning,
             closeness: Some(0.8),

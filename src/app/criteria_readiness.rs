@@ -4,7 +4,7 @@ use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
 use crate::model::signal::SignalKind;
 use crate::model::verdict::Decision;
-use crate::rules::{Criterion, RuleSet, Test};
+use crate::rules::{Criterion, CriterionTest, RuleSet};
 
 /// Whether one criterion can be met.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,14 +38,14 @@ fn row(
     last_alert: Option<&Event>,
 ) -> Reach {
     let (possible, why) = match &criterion.test {
-        Test::Outage => (true, "A person can declare an outage on the page, by API or by command.".to_owned()),
-        Test::Request => (true, "Anybody can ask, on the page, by API or by command.".to_owned()),
-        Test::Intervention { .. } => {
+        CriterionTest::Outage => (true, "A person can declare an outage on the page, by API or by command.".to_owned()),
+        CriterionTest::Request => (true, "Anybody can ask, on the page, by API or by command.".to_owned()),
+        CriterionTest::Intervention { .. } => {
             (true, "A manual step can be told by API or by command; the service's list automatic says what counts.".to_owned())
         }
-        Test::NearMiss { .. } => (true, "A near miss can be reported by API or by command.".to_owned()),
-        Test::Degradation { .. } => degradation(criterion, rules, seen, last_alert),
-        Test::Recurrence { .. } => match last_alert {
+        CriterionTest::NearMiss { .. } => (true, "A near miss can be reported by API or by command.".to_owned()),
+        CriterionTest::Degradation { .. } => degradation(criterion, rules, seen, last_alert),
+        CriterionTest::Recurrence { .. } => match last_alert {
             Some(_) => (true, "Alerts arrive.".to_owned()),
             None => (false, "No alert has arrived yet.".to_owned()),
         },

@@ -7,7 +7,7 @@ use super::App;
 use super::settings::Settings;
 use crate::deliver::outcome::DeliveryOutcome;
 use crate::deliver::{backoff, files};
-use crate::model::delivery::Action;
+use crate::model::delivery::DeliveryAction;
 use crate::model::time::Time;
 use crate::postmortem;
 use crate::store::error::StoreError;
@@ -77,13 +77,17 @@ impl App {
         Ok(self.store.next_delivery_at()?)
     }
 
-    fn perform(&self, action: &Action, settings: &Settings) -> Result<DeliveryOutcome, StoreError> {
+    fn perform(
+        &self,
+        action: &DeliveryAction,
+        settings: &Settings,
+    ) -> Result<DeliveryOutcome, StoreError> {
         let directory = settings.path(&settings.config.postmortems_directory);
         Ok(match action {
-            Action::WriteDraft {
+            DeliveryAction::WriteDraft {
                 file, before, text, ..
             } => write_draft(&directory, file, before, text),
-            Action::WritePicture {
+            DeliveryAction::WritePicture {
                 file,
                 incident,
                 condition,
@@ -93,8 +97,8 @@ impl App {
                     "nothing is drawn of `{condition}` in {incident}"
                 )),
             },
-            Action::Confirm { url, .. } => self.visit(url),
-            Action::WriteInvite { file, text } => files::write(
+            DeliveryAction::Confirm { url, .. } => self.visit(url),
+            DeliveryAction::WriteInvite { file, text } => files::write(
                 &settings.path(&settings.config.meetings.directory),
                 file,
                 text,

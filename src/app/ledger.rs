@@ -6,12 +6,12 @@ use super::App;
 use super::settings::Settings;
 use crate::meeting::slot::end_of_working_day;
 use crate::model::id::IncidentId;
-use crate::model::ledger::{Became, Ledgered};
+use crate::model::ledger::{Disposition, LedgerRecord};
 use crate::model::time::Time;
 use crate::model::verdict::Decision;
 use crate::store::error::StoreError;
 use crate::store::ledger::LedgerFilter;
-use crate::trial::precision::{Precision, Tally};
+use crate::trial::precision::{PrecisionCounter, PrecisionReport};
 
 /// A suggestion that nobody has answered after so many working days has lapsed.
 const LAPSES_AFTER: usize = 7;
@@ -39,9 +39,9 @@ pub struct Asked {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row {
     /// What is kept.
-    pub ledgered: Ledgered,
+    pub ledgered: LedgerRecord,
     /// What came of it.
-    pub became: Became,
+    pub became: Disposition,
     /// The file of its postmortem.
     pub path: Option<PathBuf>,
 }
@@ -55,7 +55,7 @@ impl Row {
 }
 
 impl Asked {
-    fn fits(&self, row: &Ledgered) -> bool {
+    fn fits(&self, row: &LedgerRecord) -> bool {
         let latest = row.latest();
         self.service
             .as_ref()
@@ -105,9 +105,9 @@ impl App {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn precision(&self, since: Time, until: Time) -> Result<Precision, StoreError> {
+    pub fn precision(&self, since: Time, until: Time) -> Result<PrecisionReport, StoreError> {
         let (settings, now) = (self.settings(), self.now());
-        let mut tally = Tally::default();
+        let mut tally = PrecisionCounter::default();
         let span = Asked {
             since: Some(since),
             until: Some(until),
@@ -126,7 +126,7 @@ impl App {
     fn each_page(
         &self,
         asked: &Asked,
-        mut take: impl FnMut(Vec<Ledgered>) -> bool,
+        mut take: impl FnMut(Vec<LedgerRecord>) -> bool,
     ) -> Result<(), StoreError> {
         let mut after = asked.after.clone();
         let all = LedgerFilter::default();
@@ -150,12 +150,12 @@ impl App {
 }
 
 /// The list is by what was entered first; that is never overwritten.
-fn place(row: &Ledgered) -> (Time, IncidentId) {
+fn place(row: &LedgerRecord) -> (Time, IncidentId) {
     (row.entry.closed_at, row.entry.incident.clone())
 }
 
 /// Whether the time to answer what was suggested is over.
-fn lapsed(row: &Ledgered, settings: &Settings, now: Time) -> bool {
+fn lapsed(row: &LedgerRecord, settings: &Settings, now: Time) -> bool {
     let over = |asked_at| {
         end_of_working_day(
             asked_at,

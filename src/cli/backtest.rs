@@ -20,8 +20,8 @@ use crate::model::time::Time;
 use crate::model::time_parse;
 use crate::rules;
 use crate::rules::RuleSet;
-use crate::store::{Place, Store};
-use crate::trial::comparison::{Compared, Report, Shift};
+use crate::store::{DatabaseLocation, Store};
+use crate::trial::comparison::{BacktestReport, DecisionChange, IncidentComparison};
 use crate::trial::csv;
 use crate::yaml::Duration;
 
@@ -140,10 +140,11 @@ pub(crate) fn backtest(asked: &Backtest) -> u8 {
     }
 }
 
-fn tried(settings: &Settings, ask: Ask) -> Result<Report, Fault> {
+fn tried(settings: &Settings, ask: Ask) -> Result<BacktestReport, Fault> {
     let store = match &ask.facts {
         Facts::File(_) | Facts::Prometheus(..) => None,
-        Facts::Log if matches!(&settings.place, Place::Sqlite(path) if !path.exists()) => {
+        Facts::Log if matches!(&settings.place, DatabaseLocation::Sqlite(path) if !path.exists()) =>
+        {
             return Err(anyhow::anyhow!(
                 "there is no database {} yet; name other facts by --events or --prometheus",
                 settings.place
@@ -202,7 +203,7 @@ fn rules_in(path: &Path) -> Result<RuleSet, u8> {
     Err(FAULTS)
 }
 
-fn table(report: &Report) -> String {
+fn table(report: &BacktestReport) -> String {
     let count = |shift| report.shifts.get(&shift).copied().unwrap_or_default();
     let time = |at: Time| at.format("%F %R").to_string();
     let (before, after) = (report.before, report.after);
@@ -216,12 +217,12 @@ fn table(report: &Report) -> String {
         report.against,
         after.held,
         before.held,
-        count(Shift::NewlyHeld),
-        count(Shift::NoLongerHeld),
+        count(DecisionChange::NewlyHeld),
+        count(DecisionChange::NoLongerHeld),
         after.suggested,
         before.suggested,
-        count(Shift::NewlySuggested),
-        count(Shift::NoLongerSuggested),
+        count(DecisionChange::NewlySuggested),
+        count(DecisionChange::NoLongerSuggested),
     );
     let (rose, fell) = (report.rose(), report.fell());
     if rose + fell > 0 {
@@ -236,19 +237,19 @@ fn table(report: &Report) -> String {
     let changed = report
         .incidents
         .iter()
-        .filter(|compared| compared.shift != Shift::Unchanged);
+        .filter(|compared| compared.shift != DecisionChange::Unchanged);
     let unchanged = report
         .incidents
         .iter()
-        .filter(|compared| compared.shift == Shift::Unchanged);
-    let shown: Vec<&Compared> = changed
+        .filter(|compared| compared.shift == DecisionChange::Unchanged);
+    let shown: Vec<&IncidentComparison> = changed
         .take(CHANGED)
         .chain(unchanged.take(UNCHANGED))
         .collect();
     let left_out = report.incidents.len() - shown.len();
     if !shown.is_empty() {
         let rows = shown.into_iter().map(|compared| {
-            let Compared { shift, case, .. } = compared;
+            let IncidentComparison { shift, case, .. } = compared;
             [
                 shift.word().to_owned(),
                 time(case.began),

@@ -9,7 +9,7 @@ use super::{
     SourceLimits, Storage,
 };
 use crate::model::settings::{Hours, LabelNames, Limits};
-use crate::model::source::{Naming, SourceKind};
+use crate::model::source::{ServiceMapping, SourceKind};
 
 /// Where the service listens: on this machine only.
 pub(crate) const LISTEN: &str = "127.0.0.1:9099";
@@ -30,7 +30,7 @@ impl Default for Config {
                 auth: SourceAuth::Shown(Auth::None),
                 labels: None,
                 api: None,
-                naming: Naming::default(),
+                naming: ServiceMapping::default(),
                 limits: SourceLimits::default(),
                 declares: None,
                 silent_after: SilentAfter::Learned,

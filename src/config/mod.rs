@@ -19,7 +19,7 @@ use chrono_tz::Tz;
 use serde::Deserialize;
 
 use crate::model::settings::{Hours, LabelNames, Limits, Maintenance, Person, Service};
-use crate::model::source::{Declares, Naming, SourceKind};
+use crate::model::source::{PagerDutyOutages, ServiceMapping, SourceKind};
 
 pub use parse::parse;
 
@@ -118,11 +118,11 @@ pub struct Source {
     /// Where it can be asked what it knows.
     pub api: Option<api::AlertmanagerApi>,
     /// What it calls by names of its own.
-    pub naming: Naming,
+    pub naming: ServiceMapping,
     /// How much it may send.
     pub limits: SourceLimits,
     /// What it declares, of PagerDuty.
-    pub declares: Option<Declares>,
+    pub declares: Option<PagerDutyOutages>,
     /// After how long a silence of it is told.
     pub silent_after: SilentAfter,
     /// What its bodies mean, or what of that is otherwise than shipped.

@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::scalars::{ByteSize, Text};
 use super::sources::{RawAuth, RawBasic, RawHeader, is_header, is_map, secret, shown};
 use super::{Auth, RateLimit, SourceAuth, SourceLimits};
-use crate::model::source::{Signing, SourceKind, signing};
+use crate::model::source::{SignatureFormat, SourceKind, signing};
 use crate::yaml::{Node, Quota, Spanned, Value};
 
 /// What `auth` of a source may hold.
@@ -171,14 +171,14 @@ pub(crate) fn fits(
     };
     let signing = signing(kind);
     match (signing, header) {
-        (Signing::Plain, None) => {
+        (SignatureFormat::Plain, None) => {
             let how = "add `signature_header`, the header that holds it; with nothing that signs, use `bearer_token_file` or `header`";
             reader.fault(
                 node.position(),
                 format!("kind `{given}` has no signature of its own; {how}"),
             );
         }
-        (Signing::Plain | Signing::Grafana, _) | (_, None) => {}
+        (SignatureFormat::Plain | SignatureFormat::Grafana, _) | (_, None) => {}
         (_, Some(_)) => {
             let at = node.key_position("signature_header");
             reader.fault(
@@ -189,7 +189,7 @@ pub(crate) fn fits(
             );
         }
     }
-    if timestamp.is_some() && signing != Signing::Grafana {
+    if timestamp.is_some() && signing != SignatureFormat::Grafana {
         let at = node.key_position("timestamp_header");
         reader.fault(
             at,

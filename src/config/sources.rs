@@ -10,7 +10,7 @@ use super::scalars::{Silence, StorageUrl, Text, TextList};
 use super::{Access, Auth, SecretRef, Source, SourceAuth, Storage, api, mapping, sns, source_auth};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
-use crate::model::source::{Declares, KINDS, Naming, SourceKind};
+use crate::model::source::{KINDS, PagerDutyOutages, ServiceMapping, SourceKind};
 use crate::yaml::{Node, Position, Spanned, Value};
 
 /// Kinds that `map` is for: their bodies are read by expressions, shipped or written there.
@@ -234,7 +234,7 @@ pub(crate) fn source(
             );
         }
     }
-    let naming = Naming {
+    let naming = ServiceMapping {
         services: services.unwrap_or_default(),
         environment: raw.environment.map(|word| word.value.0),
     };
@@ -364,7 +364,7 @@ fn declares(
     kind: SourceKind,
     raw: RawDeclares,
     at: Position,
-) -> Option<Declares> {
+) -> Option<PagerDutyOutages> {
     const URGENCIES: [&str; 2] = ["high", "low"];
     if kind != SourceKind::PagerDuty {
         reader.fault(
@@ -373,7 +373,7 @@ fn declares(
         );
         return None;
     }
-    let otherwise = Declares::default();
+    let otherwise = PagerDutyOutages::default();
     for word in raw
         .urgency
         .iter()
@@ -389,7 +389,7 @@ fn declares(
             format!("unknown urgency `{}`; {hint}", word.value.escape_debug()),
         );
     }
-    Some(Declares {
+    Some(PagerDutyOutages {
         priority: raw.priority.map_or(otherwise.priority, |words| words.0),
         urgency: raw.urgency.map_or(otherwise.urgency, |words| {
             words.into_iter().map(|word| word.value).collect()

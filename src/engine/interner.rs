@@ -7,16 +7,16 @@ use foldhash::{HashMap, HashSet};
 
 use super::criteria::signal_classes::RecentClasses;
 use crate::model::event::{Event, Fact, Link};
-use crate::model::labels::Common;
-use crate::model::member::{Joined, Member};
-use crate::model::signal::{Signal, Sort};
+use crate::model::labels::SharedLabels;
+use crate::model::member::{JoinReason, Member};
+use crate::model::signal::{Signal, SignalClass};
 
 /// What has been seen so far.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interner {
     texts: HashSet<Arc<str>>,
     links: HashSet<Arc<[Link]>>,
-    sorts: HashSet<Arc<Sort>>,
+    sorts: HashSet<Arc<SignalClass>>,
     alike: HashMap<AlertIdentity, CommonFields>,
 }
 
@@ -25,8 +25,8 @@ type AlertIdentity = (Arc<str>, Option<Arc<str>>);
 
 #[derive(Debug, Clone, Default)]
 struct CommonFields {
-    labels: Common,
-    annotations: Common,
+    labels: SharedLabels,
+    annotations: SharedLabels,
 }
 
 impl Interner {
@@ -69,7 +69,7 @@ impl Interner {
             self.share(event);
         }
         match &mut member.reason {
-            Joined::Labels { key: text } | Joined::Dependency { service: text } => {
+            JoinReason::Labels { key: text } | JoinReason::Dependency { service: text } => {
                 once(&mut self.texts, text);
             }
             _ => {}

@@ -18,12 +18,12 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::directory;
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId, Subject};
 use crate::model::incident::Incident;
-use crate::model::member::{Joined, Member};
+use crate::model::member::{JoinReason, Member};
 use crate::model::time::Time;
 
 pub use correlation::opens;
@@ -59,7 +59,7 @@ fn opener(incident: &Incident) -> Option<&Event> {
     incident
         .members
         .iter()
-        .find(|member| member.reason == Joined::Opened)
+        .find(|member| member.reason == JoinReason::Opened)
         .map(|member| &*member.event)
 }
 
@@ -85,7 +85,7 @@ fn named_after(incident: &Incident) -> Option<SweepKey> {
     let own = incident
         .members
         .iter()
-        .filter(|member| member.reason != Joined::Context);
+        .filter(|member| member.reason != JoinReason::Context);
     first
         .or_else(|| {
             own.map(|member| &*member.event)
@@ -198,7 +198,7 @@ impl State {
                 incident
                     .members
                     .iter()
-                    .filter(|member| member.reason != Joined::Context)
+                    .filter(|member| member.reason != JoinReason::Context)
                     .cloned()
                     .collect()
             })
@@ -351,7 +351,7 @@ impl State {
             policy.name_service(&mut event);
             self.pool.share(&mut event);
             let noted = self.places.note(&event, policy);
-            if let Fact::Edit(Edit::Identity { alias, .. }) = &event.fact {
+            if let Fact::Edit(Correction::Identity { alias, .. }) = &event.fact {
                 named.insert(directory::key(alias));
             }
             for (part, whole) in &noted.joined {

@@ -9,10 +9,10 @@ use super::RECONSIDER;
 use super::criteria::{expr_context, near_miss};
 use crate::expr::Truth;
 use crate::expr::facts::Scope;
-use crate::model::directory::Who;
+use crate::model::directory::Directory;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
-use crate::rules::{RuleSet, Test};
+use crate::rules::{CriterionTest, RuleSet};
 
 /// Environments that are judged but that the shipped criteria skip; `None` counts as this one.
 pub(crate) const PRODUCTION: &str = "production";
@@ -90,7 +90,7 @@ pub struct Policy {
     connected: BTreeMap<String, String>,
     pub(crate) limits: Limits,
     /// Who is who.
-    pub who: Who,
+    pub who: Directory,
     called: ServiceAliases,
 }
 
@@ -129,14 +129,14 @@ impl Policy {
             maintenance: maintenance.to_vec(),
             connected,
             limits: Limits::default(),
-            who: Who::new(&[], &[]),
+            who: Directory::new(&[], &[]),
             called: ServiceAliases::default(),
         }
     }
 
     /// Puts in force who is who.
     #[must_use]
-    pub fn with_people(self, who: Who) -> Self {
+    pub fn with_people(self, who: Directory) -> Self {
         Self { who, ..self }
     }
 
@@ -220,7 +220,7 @@ impl Policy {
         self.rules
             .criteria
             .iter()
-            .any(|criterion| matches!(criterion.test, Test::NearMiss { .. }))
+            .any(|criterion| matches!(criterion.test, CriterionTest::NearMiss { .. }))
     }
 
     /// How long after it something still counts as known or coming back; `None`: nobody asks.
@@ -230,8 +230,8 @@ impl Policy {
             .criteria
             .iter()
             .filter_map(|criterion| match criterion.test {
-                Test::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
-                Test::NearMiss { .. } => Some(near_miss::NEW_AFTER),
+                CriterionTest::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
+                CriterionTest::NearMiss { .. } => Some(near_miss::NEW_AFTER),
                 _ => None,
             });
         windows.max()
@@ -250,10 +250,10 @@ impl Policy {
             .criteria
             .iter()
             .map(|criterion| match criterion.test {
-                Test::NearMiss {
+                CriterionTest::NearMiss {
                     quiet_for, at_most, ..
                 } => (quiet_for + at_most.1).max(near_miss::NEW_AFTER.num_seconds()),
-                Test::Recurrence { within, .. } => within,
+                CriterionTest::Recurrence { within, .. } => within,
                 _ => 0,
             });
         RECONSIDER.max(TimeDelta::seconds(furthest.max().unwrap_or(0)))

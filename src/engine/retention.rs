@@ -6,10 +6,10 @@ use std::sync::Arc;
 use chrono::TimeDelta;
 
 use super::{IncidentChanges, Policy, State, SweepKey};
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 
 /// How often it is looked for.
 const TIDY: TimeDelta = TimeDelta::hours(1);
@@ -57,7 +57,7 @@ impl State {
                 .incident
                 .members
                 .iter()
-                .filter(|member| member.reason != Joined::Context);
+                .filter(|member| member.reason != JoinReason::Context);
             dropped
                 .entry(place.to_owned())
                 .or_default()
@@ -90,7 +90,8 @@ impl State {
                     .is_some_and(|window| window.id == event.id)
             };
             let holds_on = |event: &Event| match &event.fact {
-                Fact::Settings(_) | Fact::Edit(Edit::Assign { .. } | Edit::Identity { .. }) => true,
+                Fact::Settings(_)
+                | Fact::Edit(Correction::Assign { .. } | Correction::Identity { .. }) => true,
                 Fact::Maintenance(window) => window.to > horizon && stands(event),
                 _ => summary.contains(&event.id),
             };

@@ -11,7 +11,7 @@ use super::tree::{
     Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts,
 };
 use super::{Truth, tree};
-use crate::model::labels::LabelsOf;
+use crate::model::labels::LabelsRef;
 
 /// What `logic` says of `scope`.
 pub(crate) fn evaluate(logic: &tree::Logic, scope: &Scope<'_>) -> Truth {
@@ -297,7 +297,7 @@ impl Numbers {
 }
 
 impl Labels {
-    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, LabelsOf<'a>> {
+    fn of<'a>(&'a self, sight: &Sight<'a>) -> Found<'a, LabelsRef<'a>> {
         match self {
             Self::Field(read) => match sight.value(*read) {
                 FieldValue::Labels(labels) => Ok(labels),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::Root;
 use super::schema::{MOST_FIELDS, Type};
-use crate::model::labels::{LabelSet, LabelsOf};
+use crate::model::labels::{LabelSet, LabelsRef};
 
 /// The value of a field.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +22,7 @@ pub enum FieldValue<'a> {
     /// A list of text.
     Texts(&'a [String]),
     /// A map of text to text.
-    Labels(LabelsOf<'a>),
+    Labels(LabelsRef<'a>),
 }
 
 impl FieldValue<'_> {
@@ -85,8 +85,8 @@ impl<'a> From<&'a Vec<String>> for FieldValue<'a> {
     }
 }
 
-impl<'a> From<LabelsOf<'a>> for FieldValue<'a> {
-    fn from(labels: LabelsOf<'a>) -> Self {
+impl<'a> From<LabelsRef<'a>> for FieldValue<'a> {
+    fn from(labels: LabelsRef<'a>) -> Self {
         Self::Labels(labels)
     }
 }

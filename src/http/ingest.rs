@@ -250,8 +250,13 @@ pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
 }
 
 /// What is kept of how a message came, for whoever reads it again.
-pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String], now: Time) -> log::Beside {
-    log::Beside {
+pub(crate) fn kept(
+    headers: &Headers<'_>,
+    path: &str,
+    reads: &[String],
+    now: Time,
+) -> log::MessageContext {
+    log::MessageContext {
         headers: ingest::header_filter::kept(headers, path, reads),
         came_at: Some(now),
     }

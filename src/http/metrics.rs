@@ -16,7 +16,7 @@ use super::handler::read_store;
 use crate::app::App;
 use crate::app::intake::rate_limit::Away;
 use crate::app::intake::source_status::SourceShown;
-use crate::store::source_stats::Hour;
+use crate::store::source_stats::HourlyCounts;
 
 type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
 type Counters = Family<Vec<(&'static str, String)>, Counter>;
@@ -262,7 +262,7 @@ fn plain(open: &str) -> String {
 
 /// Each source: what this process counted of it, and how it is by what all of them know.
 fn sources(sources: &[SourceShown], registry: &mut Registry) {
-    type Counted = fn(&Hour) -> u64;
+    type Counted = fn(&HourlyCounts) -> u64;
     let label = |source: &SourceShown| vec![("source", source.name.clone())];
     let counters: [(&str, &str, Counted); 2] = [
         (

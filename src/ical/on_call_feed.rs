@@ -23,8 +23,8 @@ use super::content_line::{Component, Property, read_calendars};
 use super::recurrence_rule::Budget;
 use super::series::{Event, Occurrence, Series};
 use super::time_zone::Zones;
-use crate::model::directory::{Identities, Who};
-use crate::model::on_call::{OnCall, OnDuty};
+use crate::model::directory::{Directory, Identities};
+use crate::model::on_call::{OnCall, OnCallPerson};
 use crate::model::settings::Person;
 use crate::model::time::Time;
 
@@ -158,8 +158,8 @@ impl OnCallFeed {
 
     /// The people who are on call at an instant.
     #[must_use]
-    pub(crate) fn at(&self, at: Time, who: &Who) -> OnCall {
-        let mut found: Vec<OnDuty> = Vec::new();
+    pub(crate) fn at(&self, at: Time, who: &Directory) -> OnCall {
+        let mut found: Vec<OnCallPerson> = Vec::new();
         let mut budget = Budget(LOOKING);
         let mut too_many = false;
         let past = self
@@ -250,7 +250,7 @@ fn strip<'a>(text: &'a str, scheme: &str) -> &'a str {
 
 impl Entry {
     /// The people it names. A name that the settings do not know stays as it is written.
-    fn people(&self, who: &Who) -> Vec<OnDuty> {
+    fn people(&self, who: &Directory) -> Vec<OnCallPerson> {
         if !self.attendees.is_empty() {
             return self
                 .attendees
@@ -280,15 +280,15 @@ impl Entry {
     }
 }
 
-fn duty(said: &str, person: Option<&Person>) -> OnDuty {
-    OnDuty {
+fn duty(said: &str, person: Option<&Person>) -> OnCallPerson {
+    OnCallPerson {
         name: person.map_or(said, |person| &person.name).to_owned(),
         person: person.map(|person| person.id.clone()),
     }
 }
 
 /// The person of that address, id, name, or user name in a system that offers on-call feeds.
-fn by_name<'a>(said: &str, who: &'a Who) -> Option<&'a Person> {
+fn by_name<'a>(said: &str, who: &'a Directory) -> Option<&'a Person> {
     let none = Identities::new();
     let systems = ["people", "pagerduty", "opsgenie", "grafana"].into_iter();
     systems
@@ -315,7 +315,7 @@ fn parts(summary: &str) -> Vec<&str> {
 }
 
 /// The only person whose full name, of two words or more, occurs in the text.
-fn in_text<'a>(text: &str, who: &'a Who) -> Option<&'a Person> {
+fn in_text<'a>(text: &str, who: &'a Directory) -> Option<&'a Person> {
     let text = text.to_lowercase();
     let stands = |name: &str| {
         let name = name.trim().to_lowercase();

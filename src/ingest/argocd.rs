@@ -22,7 +22,7 @@ use super::json_fields::{at, line, text};
 use super::{IngestFault, Message, Reading, labels, service_mapping, time};
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Link, Note};
 use crate::model::labels::{LabelSet, Labels};
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
 /// An application and its last operation, wherever they stand in the body.
@@ -39,7 +39,10 @@ struct Application<'a> {
 ///
 /// # Errors
 /// When the body names no application, or says nothing of an operation.
-pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(
+    message: &Message<'_>,
+    naming: &ServiceMapping,
+) -> Result<Reading, IngestFault> {
     let body = json_fields::object(
         message.body,
         "what the template of our documentation says of an Argo CD application",
@@ -124,7 +127,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
 
 fn event(
     message: &Message<'_>,
-    naming: &Naming,
+    naming: &ServiceMapping,
     told: &Application<'_>,
     finished: Option<Time>,
     (actor, fact, link): (Option<Box<Actor>>, Fact, Option<Link>),

@@ -6,16 +6,16 @@ use super::{
     slack, sns, standard_webhooks, statuspage,
 };
 use crate::model::event::{Alert, AlertStatus, Fact};
-use crate::model::source::{Declares, Naming, SourceKind};
+use crate::model::source::{PagerDutyOutages, ServiceMapping, SourceKind};
 use crate::model::time::Time;
 
 /// How a source is read.
 #[derive(Debug, Clone)]
 pub enum SourceParser {
     /// By the file of its kind, with what is called here what it tells of.
-    Named(SourceKind, Naming),
+    Named(SourceKind, ServiceMapping),
     /// PagerDuty's, which may declare some of its incidents.
-    PagerDuty(Declares),
+    PagerDuty(PagerDutyOutages),
     /// Slack's, which answers.
     Slack(slack::SlackContext),
     /// By expressions, which are for what a body of this kind carries.
@@ -81,7 +81,7 @@ fn by_kind(
         SourceKind::Datadog => datadog::webhook(message),
         SourceKind::Sns => sns::webhook(message),
         SourceKind::Sentry => sentry::webhook(message),
-        SourceKind::PagerDuty => pagerduty::webhook(message, &Declares::default()),
+        SourceKind::PagerDuty => pagerduty::webhook(message, &PagerDutyOutages::default()),
         SourceKind::Statuspage => statuspage::webhook(message),
         SourceKind::IncidentIo => incident_io::webhook(message),
         SourceKind::KubernetesAudit => kubernetes_audit::webhook(message, naming),
@@ -131,12 +131,12 @@ pub fn kept(reader: &SourceParser, body: &[u8]) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::{SourceParser, kept};
-    use crate::model::source::{Naming, SourceKind};
+    use crate::model::source::{ServiceMapping, SourceKind};
 
     #[track_caller]
     fn check(kind: SourceKind, body: &str, expected: &str) {
         let kept = kept(
-            &SourceParser::Named(kind, Naming::default()),
+            &SourceParser::Named(kind, ServiceMapping::default()),
             body.as_bytes(),
         )
         .unwrap_or_default();

@@ -27,8 +27,8 @@ use super::strict_fields::StrictFields;
 use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
-    Declaration, DetectedBy, EndReason, Event, Fact, Intervention, NearMiss, Note, Request,
-    Severity, Window,
+    Declaration, DetectedBy, EndReason, Event, Fact, Intervention, MaintenanceWindow,
+    NearMissReport, Note, PostmortemRequest, Severity,
 };
 use crate::model::id::Subject;
 use crate::model::labels::LabelSet;
@@ -374,7 +374,7 @@ fn plain(kind: &str, fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fa
             refused: fields.flag("refused")?.unwrap_or(false),
             planned: fields.flag("planned")?.unwrap_or(false),
         }),
-        "request" => Fact::Request(Request {
+        "request" => Fact::Request(PostmortemRequest {
             reason: fields.need(
                 "reason",
                 fields.prose("reason")?,
@@ -448,7 +448,7 @@ pub(crate) fn declaration(
 }
 
 /// The fields of planned work, for everybody who may tell of it.
-pub(crate) fn window(fields: &StrictFields<'_>) -> Result<Window, MemberFault> {
+pub(crate) fn window(fields: &StrictFields<'_>) -> Result<MaintenanceWindow, MemberFault> {
     let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
     let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
     if to < from {
@@ -462,7 +462,7 @@ pub(crate) fn window(fields: &StrictFields<'_>) -> Result<Window, MemberFault> {
         fields.line("why")?,
         "Say in a few words what is done",
     )?;
-    Ok(Window {
+    Ok(MaintenanceWindow {
         key: fields.line("key")?.unwrap_or_default(),
         from,
         to,
@@ -474,7 +474,7 @@ pub(crate) fn window(fields: &StrictFields<'_>) -> Result<Window, MemberFault> {
 pub(crate) fn near_miss(
     fields: &StrictFields<'_>,
     names: &LabelNames,
-) -> Result<NearMiss, MemberFault> {
+) -> Result<NearMissReport, MemberFault> {
     let closeness = fields.number("closeness")?;
     if closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
         return Err(fields.fault(
@@ -482,7 +482,7 @@ pub(crate) fn near_miss(
             "a number from 0 (far off) to 1 (it all but happened) belongs here",
         ));
     }
-    Ok(NearMiss {
+    Ok(NearMissReport {
         what: fields.need(
             "what",
             fields.prose("what")?,

@@ -21,14 +21,17 @@ use super::json_fields;
 use super::json_fields::{at, fault, line, need, text, word};
 use super::{IngestFault, MemberFault, Message, Reading, service_mapping, time};
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Note};
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
 /// Reads a message. Pings, pushes and whatever else is of no concern here say nothing.
 ///
 /// # Errors
 /// When the body is none of GitHub's, or lacks what the event hangs on.
-pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(
+    message: &Message<'_>,
+    naming: &ServiceMapping,
+) -> Result<Reading, IngestFault> {
     let body = json_fields::object(&json(message), "the body of a GitHub webhook")?;
     let kind = message
         .headers
@@ -79,7 +82,7 @@ fn guessed(body: &Value) -> Option<&'static str> {
 /// A deployment that has come to an end.
 fn deployment(
     message: &Message<'_>,
-    naming: &Naming,
+    naming: &ServiceMapping,
     body: &Value,
 ) -> Result<Option<Event>, MemberFault> {
     let state = need(
@@ -158,7 +161,11 @@ fn deployment(
 }
 
 /// A workflow that a person started, or ran again. It is told when it is asked for, begins and ends: each time the same.
-fn run(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Event>, MemberFault> {
+fn run(
+    message: &Message<'_>,
+    naming: &ServiceMapping,
+    body: &Value,
+) -> Result<Option<Event>, MemberFault> {
     let attempt = at(body, "workflow_run.run_attempt")
         .and_then(Value::as_u64)
         .unwrap_or(1);
@@ -209,7 +216,7 @@ fn run(message: &Message<'_>, naming: &Naming, body: &Value) -> Result<Option<Ev
 }
 
 /// The same as it is asked for. It has no time of its own.
-fn dispatch(message: &Message<'_>, naming: &Naming, body: &Value) -> Option<Event> {
+fn dispatch(message: &Message<'_>, naming: &ServiceMapping, body: &Value) -> Option<Event> {
     let actor = actor(body, "sender").filter(|actor| actor.kind != ActorKind::Robot)?;
     let name = text(body, "workflow").map_or("without a name", |path| {
         path.rsplit('/').next().unwrap_or(path)
@@ -245,7 +252,7 @@ fn started(words: &str) -> Fact {
 
 fn event(
     message: &Message<'_>,
-    naming: &Naming,
+    naming: &ServiceMapping,
     body: &Value,
     (at, fact, environment): (Option<Time>, Fact, Option<&str>),
 ) -> Event {

@@ -22,7 +22,7 @@ use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention,
     Link, Note, Severity,
 };
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
 /// What an event is made of, beside what every body has.
@@ -37,7 +37,10 @@ struct EventParts {
 ///
 /// # Errors
 /// When the body is none of GitLab's, or lacks what the event hangs on.
-pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(
+    message: &Message<'_>,
+    naming: &ServiceMapping,
+) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "the body of a GitLab webhook")?;
     let Some(kind) = text(&body, "object_kind").or_else(|| text(&body, "event_name")) else {
         return Err(IngestFault::Missing {
@@ -217,7 +220,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, M
     }))
 }
 
-fn event(message: &Message<'_>, naming: &Naming, body: &Value, told: EventParts) -> Event {
+fn event(message: &Message<'_>, naming: &ServiceMapping, body: &Value, told: EventParts) -> Event {
     let path = text(body, "project.path_with_namespace").unwrap_or_default();
     let labelled = scoped(body, "service");
     let last = path

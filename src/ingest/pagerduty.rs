@@ -20,14 +20,14 @@ use serde_json::Value;
 use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
 use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels};
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, EndReason, Event, Fact,
     Intervention, Link, Note, Severity,
 };
 use crate::model::id::IncidentId;
 use crate::model::labels::Labels;
-use crate::model::source::Declares;
+use crate::model::source::PagerDutyOutages;
 use crate::model::time::Time;
 
 const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; the older ones are not read";
@@ -39,7 +39,10 @@ const TRIMMED: &str = " (cut short by PagerDuty)";
 ///
 /// # Errors
 /// When it is no event, or its incident or time cannot be told.
-pub(crate) fn webhook(message: &Message<'_>, declares: &Declares) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(
+    message: &Message<'_>,
+    declares: &PagerDutyOutages,
+) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
     let kind = need(&body, "event.event_type", ADVICE)?;
     // Services are settings, and a ping is a test; events of kinds that come later are nobody's fault.
@@ -226,7 +229,7 @@ impl<'a> IncidentState<'a> {
         }
     }
 
-    fn is_declared(&self, kind: &str, agent: Option<&Actor>, declares: &Declares) -> bool {
+    fn is_declared(&self, kind: &str, agent: Option<&Actor>, declares: &PagerDutyOutages) -> bool {
         match self.priority {
             Some(priority) => declares
                 .priority
@@ -246,7 +249,12 @@ impl<'a> IncidentState<'a> {
 }
 
 /// A message that describes the incident whole: what it is, and what happened to it.
-fn incident(about: &IncidentContext<'_>, kind: &str, data: &Value, declares: &Declares) -> Reading {
+fn incident(
+    about: &IncidentContext<'_>,
+    kind: &str,
+    data: &Value,
+    declares: &PagerDutyOutages,
+) -> Reading {
     let mut reading = Reading::default();
     let told = IncidentState::read(data, kind, about, &mut reading.faults);
     let declared = told.is_declared(kind, about.agent.as_deref(), declares);
@@ -345,7 +353,7 @@ fn resolved(
             IncidentId(format!("pagerduty:{}", line(other))),
             IncidentId(about.incident.clone()),
         );
-        reading.push(about.did(Fact::Edit(Edit::Merge { into, from })));
+        reading.push(about.did(Fact::Edit(Correction::Merge { into, from })));
     } else if merged {
         reading.push(about.note("Merged with another incident in PagerDuty"));
     }

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::strict_fields::StrictFields;
 use super::{IngestFault, MemberFault, events, labels, not_readable, time};
-use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, Request};
+use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, PostmortemRequest};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
@@ -37,7 +37,7 @@ pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
         )?;
         let requester = fields.line("requester")?;
         Ok((
-            Fact::Request(Request {
+            Fact::Request(PostmortemRequest {
                 reason,
                 requester: requester.clone(),
             }),

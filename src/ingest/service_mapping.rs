@@ -4,10 +4,10 @@ use super::json_fields::line;
 use super::labels;
 use crate::model::event::Event;
 use crate::model::glob::matches;
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 
 /// The service that the first pattern names which fits one of `names`.
-pub(crate) fn service<'a>(naming: &'a Naming, names: &[&str]) -> Option<&'a str> {
+pub(crate) fn service<'a>(naming: &'a ServiceMapping, names: &[&str]) -> Option<&'a str> {
     let fits = |(pattern, _): &&(String, String)| names.iter().any(|name| matches(pattern, name));
     naming
         .services
@@ -19,7 +19,7 @@ pub(crate) fn service<'a>(naming: &'a Naming, names: &[&str]) -> Option<&'a str>
 /// Gives an event its place, and with that its id.
 pub(crate) fn place(
     event: &mut Event,
-    naming: &Naming,
+    naming: &ServiceMapping,
     service: Option<&str>,
     environment: Option<&str>,
 ) {
@@ -36,7 +36,7 @@ pub(crate) fn place(
 
 #[cfg(test)]
 mod tests {
-    use super::{Naming, service};
+    use super::{ServiceMapping, service};
 
     #[test]
     fn the_first_pattern_that_fits_names_the_service() {
@@ -46,7 +46,7 @@ mod tests {
             ("*", "other"),
         ]
         .map(|(a, b)| (a.to_owned(), b.to_owned()));
-        let naming = Naming {
+        let naming = ServiceMapping {
             services: services.to_vec(),
             environment: None,
         };
@@ -56,6 +56,6 @@ mod tests {
             service(&naming, &["shop/x-1", "shop/checkout"]),
             Some("checkout")
         );
-        assert_eq!(service(&Naming::default(), &["shop/cart"]), None);
+        assert_eq!(service(&ServiceMapping::default(), &["shop/cart"]), None);
     }
 }

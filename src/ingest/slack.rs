@@ -23,7 +23,7 @@ use serde_json::{Value, json};
 
 use super::json_fields::{at, line, object, prose, text};
 use super::{IngestFault, Message, Reading, Reply, redaction};
-use crate::model::event::{Actor, ActorKind, Event, Fact, Note, Request};
+use crate::model::event::{Actor, ActorKind, Event, Fact, Note, PostmortemRequest};
 use crate::model::time::Time;
 
 /// What answers and requests are made with.
@@ -217,7 +217,7 @@ impl SlackUser<'_> {
             .services
             .iter()
             .find(|known| known.eq_ignore_ascii_case(first));
-        let request = Request {
+        let request = PostmortemRequest {
             reason: prose(words),
             requester: Some(self.name()),
         };

@@ -19,7 +19,9 @@ use super::json_fields::{
     at, event, instant_if_any as instant, line, link, list, need, prose, text,
 };
 use super::{IngestFault, MemberFault, Message, Reading, labels, redaction};
-use crate::model::event::{AlertStatus, Declaration, Event, Fact, Note, Severity, Window};
+use crate::model::event::{
+    AlertStatus, Declaration, Event, Fact, MaintenanceWindow, Note, Severity,
+};
 use crate::model::time::Time;
 
 /// Reads a message.
@@ -274,7 +276,7 @@ fn planned(
         .or_else(|| instant(incident, "created_at", faults))
         .unwrap_or(from);
     let why = text(incident, "name").map_or_else(|| key.clone(), line);
-    let window = Window { key, from, to, why };
+    let window = MaintenanceWindow { key, from, to, why };
     let services = list(incident, "components").filter_map(|component| text(component, "name"));
     let of = |service| {
         let mut event = event(

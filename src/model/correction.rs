@@ -87,7 +87,7 @@ pub enum SnoozeUntil {
 /// A person's correction.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "edit", rename_all = "snake_case")]
-pub enum Edit {
+pub enum Correction {
     /// Unassigned events with this correlation key belong to `service` from now on and back.
     Assign {
         /// The correlation key of the unassigned events.

@@ -12,13 +12,13 @@ pub struct Delivery {
     /// Deliveries to one destination go out in order.
     pub destination: String,
     /// What to do.
-    pub action: Action,
+    pub action: DeliveryAction,
 }
 
 /// What a delivery does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "action", rename_all = "snake_case")]
-pub enum Action {
+pub enum DeliveryAction {
     /// Bring the file of a postmortem up to date, sparing what people wrote.
     WriteDraft {
         /// Which.

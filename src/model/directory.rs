@@ -31,7 +31,7 @@ pub(crate) type Identities = BTreeMap<String, String>;
 
 /// The people of the settings, by every name they have, and what is a program.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Who {
+pub struct Directory {
     people: Vec<Person>,
     ids: BTreeMap<String, usize>,
     aliases: BTreeMap<String, usize>,
@@ -47,7 +47,7 @@ pub(crate) fn key(name: &str) -> String {
     name.trim().to_lowercase()
 }
 
-impl Who {
+impl Directory {
     /// Of these people, and with these patterns of programs beside [`ROBOTS`]: `*` stands for any text, and nothing else is special.
     #[must_use]
     pub fn new(people: &[Person], robots: &[String]) -> Self {
@@ -155,7 +155,7 @@ impl Who {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identities, Who};
+    use super::{Directory, Identities};
     use crate::model::event::{Actor, ActorKind};
     use crate::model::settings::{Hours, Person};
 
@@ -174,7 +174,7 @@ mod tests {
         }
     }
 
-    fn who() -> Who {
+    fn who() -> Directory {
         let people = [
             person(
                 "ada",
@@ -185,7 +185,7 @@ mod tests {
             person("bo", "Bo M.", None, &["kubernetes:bo@example.com"]),
             person("bo2", "Bo M.", None, &[]),
         ];
-        Who::new(
+        Directory::new(
             &people,
             &["kubernetes:ci-*".to_owned(), "deployer".to_owned()],
         )

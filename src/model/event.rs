@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::correction::{Edit, Review};
+use super::correction::{Correction, Review};
 use super::id::{EventId, Subject};
 use super::labels::LabelSet;
 use super::time::Time;
@@ -92,9 +92,9 @@ pub enum Fact {
     /// A human (or robot) acted on the system.
     Intervention(Intervention),
     /// Somebody asked for a postmortem.
-    Request(Request),
+    Request(PostmortemRequest),
     /// Somebody reported a near miss.
-    NearMiss(NearMiss),
+    NearMiss(NearMissReport),
     /// A deploy, rollback or flag: context, never an incident by itself.
     Change(Change),
     /// Somebody took note of a signal.
@@ -102,15 +102,15 @@ pub enum Fact {
     /// Free text for the timeline.
     Note(Note),
     /// Planned work, told beforehand or afterwards.
-    Maintenance(Window),
+    Maintenance(MaintenanceWindow),
     /// A person's answer to a suggestion.
     Review(Review),
     /// A person's correction of what was correlated or read.
-    Edit(Edit),
+    Edit(Correction),
     /// A sender stopped renewing a firing alert; its end is unknown.
-    Lapsed(Lapsed),
+    Lapsed(LeaseExpiry),
     /// Rules and services put in force.
-    Settings(Settings),
+    Settings(AppliedSettings),
 }
 
 /// An alert's state, Prometheus's or any other's.
@@ -299,7 +299,7 @@ pub struct Intervention {
 
 /// A stakeholder's wish for a postmortem.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Request {
+pub struct PostmortemRequest {
     /// Why, in their words.
     pub reason: String,
     /// Who asks, as they named themselves.
@@ -309,7 +309,7 @@ pub struct Request {
 
 /// Something that nearly happened, reported by a person.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct NearMiss {
+pub struct NearMissReport {
     /// What nearly happened.
     pub what: String,
     /// How bad it would have been.
@@ -359,7 +359,7 @@ pub struct Note {
 
 /// A stretch of planned work on the event's service; on all services where it names none. It opens nothing, and time in it counts as planned.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Window {
+pub struct MaintenanceWindow {
     /// Its key at the source: what is told later under the same key and service takes its place. Empty: the beginning stands in for it.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub key: String,
@@ -373,7 +373,7 @@ pub struct Window {
 
 /// A sender stopped renewing.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Lapsed {
+pub struct LeaseExpiry {
     /// The subject whose lease ran out.
     pub of: Subject,
     /// When it was last seen firing; unknown from then on.
@@ -382,7 +382,7 @@ pub struct Lapsed {
 
 /// What was put in force.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Settings {
+pub struct AppliedSettings {
     /// Hash of all texts.
     pub hash: String,
     /// The settings file, whole; empty where there is none. It holds no secrets, only where they are.

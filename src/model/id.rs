@@ -50,7 +50,7 @@ pub struct Subject(u64);
 /// Some text is no name of that kind: it has other than so many lower-case hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("{0} hex digits in lower case belong here")]
-pub struct NoId(usize);
+pub struct ParseIdError(usize);
 
 impl EventId {
     /// Before all others, where ids are in order.
@@ -133,32 +133,36 @@ impl fmt::Debug for Subject {
 }
 
 impl FromStr for EventId {
-    type Err = NoId;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, NoId> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         digits(text, 32)
-            .and_then(|text| u128::from_str_radix(text, 16).map_err(|_| NoId(32)))
+            .and_then(|text| u128::from_str_radix(text, 16).map_err(|_| ParseIdError(32)))
             .map(Self::from)
     }
 }
 
 impl FromStr for Subject {
-    type Err = NoId;
+    type Err = ParseIdError;
 
-    fn from_str(text: &str) -> Result<Self, NoId> {
+    fn from_str(text: &str) -> Result<Self, ParseIdError> {
         digits(text, 16)
-            .and_then(|text| u64::from_str_radix(text, 16).map_err(|_| NoId(16)))
+            .and_then(|text| u64::from_str_radix(text, 16).map_err(|_| ParseIdError(16)))
             .map(Self)
     }
 }
 
 /// `text`, where it is written in the one way in which we write a name: equal names are equal texts.
-fn digits(text: &str, length: usize) -> Result<&str, NoId> {
+fn digits(text: &str, length: usize) -> Result<&str, ParseIdError> {
     let fits = text.len() == length
         && text
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    if fits { Ok(text) } else { Err(NoId(length)) }
+    if fits {
+        Ok(text)
+    } else {
+        Err(ParseIdError(length))
+    }
 }
 
 impl Serialize for EventId {
@@ -185,7 +189,7 @@ impl<'de> Deserialize<'de> for Subject {
     }
 }
 
-fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = NoId>>(
+fn parse<'de, D: Deserializer<'de>, T: FromStr<Err = ParseIdError>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
     // Owned where the text has escapes, borrowed from it otherwise.

@@ -1,6 +1,6 @@
 //! Content-derived identity: an event's id and subject follow from what it states.
 
-use super::event::{Acknowledgement, AlertStatus, Change, Event, Fact};
+use super::event::{Acknowledgement, AlertStatus, Change, Event, Fact, PostmortemRequest};
 use super::id::{EventId, Subject};
 use super::labels::LabelSet;
 use super::time::Time;
@@ -154,14 +154,41 @@ impl Event {
             }
             fact => {
                 let stated = format!(
-                    "{service} {:?} {:?} {:?} {fact:?}",
-                    self.incident, self.occurred_at, self.actor
+                    "{service} {:?} {:?} {:?} {}",
+                    self.incident,
+                    self.occurred_at,
+                    self.actor,
+                    canonical_text(fact)
                 );
                 (Subject::of(&stated), stated)
             }
         };
         self.id = EventId::of(&stated);
         self.subject = subject;
+    }
+}
+
+/// The text of a fact that is hashed into its id. It was the `Debug` form of the types as they were
+/// first named, and stays so whatever they are called: stored ids are compared with new ones.
+fn canonical_text(fact: &Fact) -> String {
+    match fact {
+        Fact::Request(PostmortemRequest { reason, requester }) => {
+            format!("Request(Request {{ reason: {reason:?}, requester: {requester:?} }})")
+        }
+        Fact::NearMiss(report) => {
+            format!(
+                "NearMiss({})",
+                format!("{report:?}").replacen("NearMissReport", "NearMiss", 1)
+            )
+        }
+        Fact::Settings(applied) => {
+            format!(
+                "Settings({})",
+                format!("{applied:?}").replacen("AppliedSettings", "Settings", 1)
+            )
+        }
+        Fact::Edit(correction) => format!("Edit({correction:?})"),
+        fact => format!("{fact:?}"),
     }
 }
 

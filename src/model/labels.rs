@@ -24,14 +24,14 @@ pub struct LabelSet {
 
 /// Labels of a [`LabelSet`], borrowed.
 #[derive(Clone, Copy, Default)]
-pub struct LabelsOf<'a> {
+pub struct LabelsRef<'a> {
     own: &'a str,
     shared: &'a str,
 }
 
 /// What sets of labels have in common.
 #[derive(Debug, Clone, Default)]
-pub struct Common(Option<Arc<str>>);
+pub struct SharedLabels(Option<Arc<str>>);
 
 /// Fewer bytes in common take more than they save.
 const WORTH_SHARING: usize = 32;
@@ -52,7 +52,7 @@ impl LabelSet {
     }
 
     /// Keeps once what it and those before it have in `common`, which becomes what this one has of that too.
-    pub fn share(&mut self, common: &mut Common) {
+    pub fn share(&mut self, common: &mut SharedLabels) {
         let before = common.0.as_deref().unwrap_or_default();
         let both = packed(Met {
             of: self.all(),
@@ -87,14 +87,14 @@ impl LabelSet {
 
     /// All of them, in the order of the names.
     #[must_use]
-    pub fn iter(&self) -> LabelsOf<'_> {
+    pub fn iter(&self) -> LabelsRef<'_> {
         self.all()
     }
 
     /// They, borrowed.
     #[must_use]
-    pub fn all(&self) -> LabelsOf<'_> {
-        LabelsOf {
+    pub fn all(&self) -> LabelsRef<'_> {
+        LabelsRef {
             own: &self.own,
             shared: self.shared.as_deref().unwrap_or_default(),
         }
@@ -125,15 +125,15 @@ impl Hash for LabelSet {
     }
 }
 
-impl PartialEq for LabelsOf<'_> {
+impl PartialEq for LabelsRef<'_> {
     fn eq(&self, other: &Self) -> bool {
         Iterator::eq(*self, *other)
     }
 }
 
-impl Eq for LabelsOf<'_> {}
+impl Eq for LabelsRef<'_> {}
 
-impl<'a> LabelsOf<'a> {
+impl<'a> LabelsRef<'a> {
     /// The value of a name.
     #[must_use]
     pub fn get(self, name: &str) -> Option<&'a str> {
@@ -152,7 +152,7 @@ impl<'a> LabelsOf<'a> {
     }
 }
 
-impl<'a> Iterator for LabelsOf<'a> {
+impl<'a> Iterator for LabelsRef<'a> {
     type Item = (&'a str, &'a str);
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -171,7 +171,7 @@ impl<'a> Iterator for LabelsOf<'a> {
 
 /// Those `of` one set that a packed text has too, or, `apart`, those that it has not. Both are gone through once.
 struct Met<'a> {
-    of: LabelsOf<'a>,
+    of: LabelsRef<'a>,
     with: &'a str,
     apart: bool,
 }
@@ -246,7 +246,7 @@ impl fmt::Debug for LabelSet {
 }
 
 /// As a map: the ids of conditions are made from this.
-impl fmt::Debug for LabelsOf<'_> {
+impl fmt::Debug for LabelsRef<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map().entries(*self).finish()
     }
@@ -282,9 +282,9 @@ impl FromIterator<(String, String)> for LabelSet {
 
 impl<'a> IntoIterator for &'a LabelSet {
     type Item = (&'a str, &'a str);
-    type IntoIter = LabelsOf<'a>;
+    type IntoIter = LabelsRef<'a>;
 
-    fn into_iter(self) -> LabelsOf<'a> {
+    fn into_iter(self) -> LabelsRef<'a> {
         self.all()
     }
 }
@@ -315,7 +315,7 @@ impl<'de> Deserialize<'de> for LabelSet {
                         continue;
                     }
                     if !text.is_empty() && *last >= *name.0 {
-                        let before = LabelsOf {
+                        let before = LabelsRef {
                             own: &text,
                             shared: "",
                         };
@@ -346,7 +346,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::Labels;
-    use super::{Common, LabelSet};
+    use super::{LabelSet, SharedLabels};
     use proptest::prelude::{prop_assert_eq, proptest};
     use std::hash::BuildHasher;
 
@@ -371,7 +371,7 @@ mod tests {
             sets in proptest::collection::vec(proptest::collection::btree_map("[a-d]", "[xy]|[xy]{40}", 0..4), 0..8),
         ) {
             let whole: Vec<LabelSet> = sets.iter().map(|set: &Labels| LabelSet::from(set)).collect();
-            let (mut shared, mut common) = (whole.clone(), Common::default());
+            let (mut shared, mut common) = (whole.clone(), SharedLabels::default());
             shared.iter_mut().for_each(|set| set.share(&mut common));
             prop_assert_eq!(&shared, &whole);
             let hasher = std::hash::BuildHasherDefault::<std::hash::DefaultHasher>::default();
@@ -392,7 +392,7 @@ mod tests {
                     .map(|(name, value)| (name.to_owned(), value.to_owned())),
             )
         };
-        let (mut sets, mut common) = ([set("a"), set("b"), set("c")], Common::default());
+        let (mut sets, mut common) = ([set("a"), set("b"), set("c")], SharedLabels::default());
         sets.iter_mut().for_each(|set| set.share(&mut common));
         assert!(std::sync::Arc::ptr_eq(
             sets[1].shared.as_ref().unwrap(),

@@ -126,15 +126,15 @@ impl LedgerEntry {
 
 /// An entry with what became of it later.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Ledgered {
+pub struct LedgerRecord {
     /// As it stood at closing.
     pub entry: LedgerEntry,
     /// As it stands since late facts or a late answer, and when that was; `None` while nothing differs.
     pub amended: Option<(Time, LedgerEntry)>,
     /// Its postmortem.
-    pub postmortem: Option<Filed>,
+    pub postmortem: Option<PostmortemRef>,
     /// The meeting on that.
-    pub meeting: Option<Booked>,
+    pub meeting: Option<MeetingRef>,
     /// The incident that has its events since it was closed.
     pub merged_into: Option<IncidentId>,
     /// Late facts have joined it, and it has not closed again yet.
@@ -143,7 +143,7 @@ pub struct Ledgered {
 
 /// A postmortem in short.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Filed {
+pub struct PostmortemRef {
     /// Its name.
     pub id: PostmortemId,
     /// Where it is in its life.
@@ -154,7 +154,7 @@ pub struct Filed {
 
 /// A meeting in short.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-pub struct Booked {
+pub struct MeetingRef {
     /// When it starts.
     pub starts_at: Time,
     /// True once called off.
@@ -164,7 +164,7 @@ pub struct Booked {
 /// What came of a closed incident.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Became {
+pub enum Disposition {
     /// Nothing was decided, and nothing followed.
     Nothing,
     /// Suggested; nobody has answered yet.
@@ -193,7 +193,7 @@ pub enum Became {
     Declined,
 }
 
-impl Ledgered {
+impl LedgerRecord {
     /// As it stands by now.
     #[must_use]
     pub fn latest(&self) -> &LedgerEntry {
@@ -228,24 +228,24 @@ impl Ledgered {
 
     /// What came of it. `lapsed`: whether the time to answer is over.
     #[must_use]
-    pub fn became(&self, lapsed: bool) -> Became {
+    pub fn became(&self, lapsed: bool) -> Disposition {
         let latest = self.latest();
         match (&self.postmortem, latest.standing) {
-            _ if self.merged_into.is_some() => Became::Merged,
-            _ if self.reopened => Became::Reopened,
+            _ if self.merged_into.is_some() => Disposition::Merged,
+            _ if self.reopened => Disposition::Reopened,
             (Some(postmortem), _) => match postmortem.status {
-                PostmortemStatus::Draft => Became::Draft,
-                PostmortemStatus::InDiscussion => Became::InDiscussion,
-                PostmortemStatus::Completed => Became::Completed,
-                PostmortemStatus::Declined => Became::Declined,
+                PostmortemStatus::Draft => Disposition::Draft,
+                PostmortemStatus::InDiscussion => Disposition::InDiscussion,
+                PostmortemStatus::Completed => Disposition::Completed,
+                PostmortemStatus::Declined => Disposition::Declined,
             },
-            (None, ReviewState::None) => Became::Nothing,
-            (None, ReviewState::Dismissed) => Became::Dismissed,
-            (None, _) if latest.bundle.is_some() => Became::Bundled,
-            (None, ReviewState::Held) => Became::Due,
-            (None, _) if lapsed => Became::Lapsed,
-            (None, ReviewState::Suggested) => Became::Waiting,
-            (None, ReviewState::Snoozed) => Became::Snoozed,
+            (None, ReviewState::None) => Disposition::Nothing,
+            (None, ReviewState::Dismissed) => Disposition::Dismissed,
+            (None, _) if latest.bundle.is_some() => Disposition::Bundled,
+            (None, ReviewState::Held) => Disposition::Due,
+            (None, _) if lapsed => Disposition::Lapsed,
+            (None, ReviewState::Suggested) => Disposition::Waiting,
+            (None, ReviewState::Snoozed) => Disposition::Snoozed,
         }
     }
 }

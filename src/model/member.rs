@@ -14,7 +14,7 @@ pub struct Member {
     /// The event; whoever holds the incident shares it.
     pub event: Arc<Event>,
     /// Why it belongs here.
-    pub reason: Joined,
+    pub reason: JoinReason,
 }
 
 impl PartialEq for Member {
@@ -28,7 +28,7 @@ impl PartialEq for Member {
 /// Why an event belongs to an incident, by order of precedence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "joined", rename_all = "snake_case")]
-pub enum Joined {
+pub enum JoinReason {
     /// Shortly before the incident opened: a change, a step that was taken, or a measurement that had fallen silent.
     Context,
     /// It opened the incident.
@@ -51,7 +51,7 @@ pub enum Joined {
     Person,
 }
 
-impl Joined {
+impl JoinReason {
     /// A number for each reason, and by what it is, where that is part of the reason.
     pub(crate) fn parts(&self) -> (u128, &str) {
         match self {

@@ -4,7 +4,7 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OnCall {
     /// These; at least one.
-    These(Vec<OnDuty>),
+    These(Vec<OnCallPerson>),
     /// Nobody: the rota is known, and names nobody then.
     Nobody,
     /// Nobody can say; why, in a few words.
@@ -13,7 +13,7 @@ pub enum OnCall {
 
 /// Somebody on call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OnDuty {
+pub struct OnCallPerson {
     /// Their name; of whom the settings do not know, what the rota says.
     pub name: String,
     /// Their id, where the settings know them.
@@ -22,7 +22,7 @@ pub struct OnDuty {
 
 /// Who was on call for a service at an instant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duty {
+pub struct ServiceOnCall {
     /// The service.
     pub service: String,
     /// Who.

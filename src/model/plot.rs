@@ -21,9 +21,9 @@ pub struct Plot {
     /// The last instant drawn.
     pub to: Time,
     /// One line a series, in the order of their labels.
-    pub lines: Vec<Line>,
+    pub lines: Vec<PlotSeries>,
     /// Lines across, in the order `degraded`, `near_miss`, `recovered`.
-    pub bounds: Vec<Bound>,
+    pub bounds: Vec<ThresholdLine>,
     /// What the condition was when, over all series; see [`Span`].
     pub spans: Vec<Span>,
     /// The incident's turns within, in order of time.
@@ -35,7 +35,7 @@ pub struct Plot {
 
 /// A series.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Line {
+pub struct PlotSeries {
     /// Its labels; empty where there is only one.
     pub labels: Labels,
     /// Its values by time. `None`: there was none, and the line is broken there.
@@ -44,7 +44,7 @@ pub struct Line {
 
 /// A threshold.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Bound {
+pub struct ThresholdLine {
     /// `degraded`, `near_miss` or `recovered`.
     pub name: String,
     /// As the rules write it: `> 0.02`.

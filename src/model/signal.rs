@@ -16,7 +16,7 @@ pub struct Signal {
     pub subject: Subject,
     /// What it says of itself; a storm has many that say the same.
     #[serde(flatten)]
-    pub sort: Arc<Sort>,
+    pub sort: Arc<SignalClass>,
     /// What it was when, in order, without overlap. An open stretch has no end.
     pub spans: Spans,
     /// The event it began with.
@@ -24,16 +24,16 @@ pub struct Signal {
 }
 
 impl Deref for Signal {
-    type Target = Sort;
+    type Target = SignalClass;
 
-    fn deref(&self) -> &Sort {
+    fn deref(&self) -> &SignalClass {
         &self.sort
     }
 }
 
 /// What a signal says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct Sort {
+pub struct SignalClass {
     /// `alert`, `condition`, `declaration`.
     pub kind: SignalKind,
     /// The alert's, condition's or declaration's name.

@@ -66,7 +66,7 @@ impl SourceKind {
 
 /// What the things are called here of which a source tells under names of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Naming {
+pub struct ServiceMapping {
     /// Patterns with the services that they stand for; the first that fits names the service.
     pub services: Vec<(String, String)>,
     /// The environment of everything of which the source does not say where it is.
@@ -75,7 +75,7 @@ pub struct Naming {
 
 /// Which of PagerDuty's incidents are declared outages; the others are alerts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Declares {
+pub struct PagerDutyOutages {
     /// Those with one of these priorities, in whatever case.
     pub priority: Vec<String>,
     /// Of those without a priority, those with one of these urgencies: `high`, `low`.
@@ -84,7 +84,7 @@ pub struct Declares {
     pub by_hand: bool,
 }
 
-impl Default for Declares {
+impl Default for PagerDutyOutages {
     fn default() -> Self {
         Self {
             priority: vec!["P1".to_owned(), "P2".to_owned()],
@@ -130,7 +130,7 @@ pub const KINDS: [(SourceKind, &[&str]); 24] = [
 
 /// How a kind signs what it sends, where it is asked to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Signing {
+pub enum SignatureFormat {
     /// Hex in a header of its settings, which may name another header for the time; then that is signed with the body.
     Grafana,
     /// `X-PagerDuty-Signature: v1=HEX[,v1=HEX]`
@@ -149,15 +149,15 @@ pub enum Signing {
 
 /// How a kind signs.
 #[must_use]
-pub const fn signing(kind: SourceKind) -> Signing {
+pub const fn signing(kind: SourceKind) -> SignatureFormat {
     match kind {
-        SourceKind::Grafana => Signing::Grafana,
-        SourceKind::PagerDuty => Signing::PagerDuty,
-        SourceKind::Sentry => Signing::Sentry,
-        SourceKind::GitHub => Signing::GitHub,
-        SourceKind::Slack => Signing::Slack,
+        SourceKind::Grafana => SignatureFormat::Grafana,
+        SourceKind::PagerDuty => SignatureFormat::PagerDuty,
+        SourceKind::Sentry => SignatureFormat::Sentry,
+        SourceKind::GitHub => SignatureFormat::GitHub,
+        SourceKind::Slack => SignatureFormat::Slack,
         SourceKind::StandardWebhooks | SourceKind::IncidentIo | SourceKind::GitLab => {
-            Signing::StandardWebhooks
+            SignatureFormat::StandardWebhooks
         }
         SourceKind::Alertmanager
         | SourceKind::Opsgenie
@@ -174,6 +174,6 @@ pub const fn signing(kind: SourceKind) -> Signing {
         | SourceKind::Pingdom
         | SourceKind::Statuspage
         | SourceKind::KubernetesAudit
-        | SourceKind::ArgoCd => Signing::Plain,
+        | SourceKind::ArgoCd => SignatureFormat::Plain,
     }
 }

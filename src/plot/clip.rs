@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::text;
 use crate::model::labels::Labels;
 use crate::model::milestone::MilestoneKind;
-use crate::model::plot::{Bound, Line, Plot};
+use crate::model::plot::{Plot, PlotSeries, ThresholdLine};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 
@@ -81,7 +81,7 @@ pub(crate) struct Stretch {
 impl Seen {
     pub(crate) fn new(plot: &Plot) -> Self {
         let (from, to) = window(plot.from.timestamp_millis(), plot.to.timestamp_millis());
-        let known: Vec<(&Line, Vec<Sample>, i64)> = plot
+        let known: Vec<(&PlotSeries, Vec<Sample>, i64)> = plot
             .lines
             .iter()
             .filter_map(|line| {
@@ -214,7 +214,7 @@ fn window(from: i64, to: i64) -> (i64, i64) {
 }
 
 /// The known values of a line, and how long each of them holds.
-fn samples(line: &Line, from: i64, to: i64) -> (Vec<Sample>, i64) {
+fn samples(line: &PlotSeries, from: i64, to: i64) -> (Vec<Sample>, i64) {
     let mut points: Vec<(i64, Option<f64>)> = line
         .points
         .iter()
@@ -264,7 +264,7 @@ fn drawable(value: f64) -> f64 {
 }
 
 /// Names of labels whose values are not the same for all lines.
-fn differing(lines: &[Line]) -> BTreeSet<&String> {
+fn differing(lines: &[PlotSeries]) -> BTreeSet<&String> {
     let Some(first) = lines.first() else {
         return BTreeSet::new();
     };
@@ -282,7 +282,7 @@ fn differing(lines: &[Line]) -> BTreeSet<&String> {
         .collect()
 }
 
-fn name(line: &Line, differing: &BTreeSet<&String>, place: usize, count: usize) -> String {
+fn name(line: &PlotSeries, differing: &BTreeSet<&String>, place: usize, count: usize) -> String {
     let own: &Labels = &line.labels;
     let pairs: Vec<String> = own
         .iter()
@@ -296,7 +296,7 @@ fn name(line: &Line, differing: &BTreeSet<&String>, place: usize, count: usize) 
     }
 }
 
-fn threshold(bound: &Bound) -> Option<Threshold> {
+fn threshold(bound: &ThresholdLine) -> Option<Threshold> {
     let words = text::plain(
         &format!("{} {}", bound.name.replace('_', " "), bound.text),
         40,

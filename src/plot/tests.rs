@@ -12,7 +12,7 @@ use super::svg::axis;
 use super::{describe, markdown, scale, svg, table, text};
 use crate::model::labels::Labels;
 use crate::model::milestone::MilestoneKind;
-use crate::model::plot::{Bound, Line, Plot};
+use crate::model::plot::{Plot, PlotSeries, ThresholdLine};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 
@@ -28,8 +28,8 @@ fn span(start: &str, end: Option<&str>, state: SpanState) -> Span {
     }
 }
 
-fn bound(name: &str, text: &str, value: f64) -> Bound {
-    Bound {
+fn bound(name: &str, text: &str, value: f64) -> ThresholdLine {
+    ThresholdLine {
         name: name.into(),
         text: text.into(),
         value,
@@ -44,7 +44,7 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 }
 
 /// A value every fifteen seconds, some noise on it.
-fn line(labels: Labels, from: &str, to: &str, value: impl Fn(f64) -> Option<f64>) -> Line {
+fn line(labels: Labels, from: &str, to: &str, value: impl Fn(f64) -> Option<f64>) -> PlotSeries {
     let (from, to) = (at(from), at(to));
     let points = (0..)
         .map(|step| from + chrono::Duration::seconds(15 * step))
@@ -56,10 +56,10 @@ fn line(labels: Labels, from: &str, to: &str, value: impl Fn(f64) -> Option<f64>
             (at, value(minute).map(|value| value * (1.0 + noise * 0.35)))
         })
         .collect();
-    Line { labels, points }
+    PlotSeries { labels, points }
 }
 
-fn plot(lines: Vec<Line>) -> Plot {
+fn plot(lines: Vec<PlotSeries>) -> Plot {
     Plot {
         condition: "error-ratio".into(),
         service: "checkout".into(),
@@ -359,7 +359,7 @@ fn a_line_is_broken_where_nothing_is_known() {
             from: at("10:00:00"),
             to: at("10:10:00"),
             bounds: vec![bound("degraded", "> 4", 4.0)],
-            ..plot(vec![Line {
+            ..plot(vec![PlotSeries {
                 labels: Labels::new(),
                 points,
             }])
@@ -415,10 +415,10 @@ fn any_value() -> impl Strategy<Value = f64> {
     prop_oneof![4 => 0.0..1.0, 2 => -1e6..1e6, 1 => any::<f64>(), 1 => Just(f64::NAN), 1 => Just(f64::INFINITY), 1 => Just(f64::MAX), 1 => Just(5e-324), 1 => Just(7.0)]
 }
 
-fn any_line() -> impl Strategy<Value = Line> {
+fn any_line() -> impl Strategy<Value = PlotSeries> {
     let points = vec((any_time(), option::weighted(0.8, any_value())), 0..60);
     (btree_map("[a-c]", any::<String>(), 0..3), points)
-        .prop_map(|(labels, points)| Line { labels, points })
+        .prop_map(|(labels, points)| PlotSeries { labels, points })
 }
 
 fn any_plot() -> impl Strategy<Value = Plot> {
@@ -680,7 +680,7 @@ fn large_pictures_stay_small() {
     let pod = |of: i64| labels(&[("pod", &of.to_string())]);
     let full = plot(
         (0..20)
-            .map(|of| Line {
+            .map(|of| PlotSeries {
                 labels: pod(of),
                 points: points(of),
             })
@@ -689,7 +689,7 @@ fn large_pictures_stay_small() {
     check_picture(&full);
     let holes = plot(
         (0..20)
-            .map(|of| Line {
+            .map(|of| PlotSeries {
                 labels: pod(of),
                 points: broken(of),
             })
@@ -700,7 +700,7 @@ fn large_pictures_stay_small() {
         ..holes
     });
     // One line alone keeps the lowest and the highest of each column.
-    let one = plot(vec![Line {
+    let one = plot(vec![PlotSeries {
         labels: Labels::new(),
         points: points(0),
     }]);

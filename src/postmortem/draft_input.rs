@@ -1,9 +1,9 @@
 //! The input of a draft.
 
-use crate::model::directory::Who;
+use crate::model::directory::Directory;
 use crate::model::incident::Incident;
 use crate::model::meeting::Meeting;
-use crate::model::on_call::Duty;
+use crate::model::on_call::ServiceOnCall;
 use crate::model::plot::Plot;
 use crate::model::postmortem::Postmortem;
 use crate::model::settings::Person;
@@ -17,11 +17,11 @@ pub(crate) struct DraftInput<'a> {
     pub bundled: &'a [&'a Incident],
     /// Its postmortem.
     pub postmortem: &'a Postmortem,
-    /// Who is who.
-    pub who: &'a Who,
+    /// Directory is who.
+    pub who: &'a Directory,
     /// Ids of the owners of the services; the first is named as lead until somebody else takes it.
     pub owners: &'a [String],
-    /// Who leads the meeting; `None`: one is wanted, or there is none.
+    /// Directory leads the meeting; `None`: one is wanted, or there is none.
     pub facilitator: Option<&'a Person>,
     /// The meeting, once there is one.
     pub meeting: Option<&'a Meeting>,
@@ -31,8 +31,8 @@ pub(crate) struct DraftInput<'a> {
     pub names: PersonNaming,
     /// Its conditions as they are drawn, in files beside the draft.
     pub plots: &'a [&'a Plot],
-    /// Who was on call for its services when it was detected, where their calendars are named.
-    pub on_call: &'a [Duty],
+    /// Directory was on call for its services when it was detected, where their calendars are named.
+    pub on_call: &'a [ServiceOnCall],
 }
 
 /// How people are called in a draft.

@@ -6,7 +6,7 @@ use super::contributors::DisplayNames;
 use super::draft_input::DraftInput;
 use super::escape;
 use super::references::source;
-use crate::model::correction::{Answer, Edit, SnoozeUntil};
+use crate::model::correction::{Answer, Correction, SnoozeUntil};
 use crate::model::event::{
     ActorKind, Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity,
 };
@@ -137,19 +137,19 @@ pub(crate) fn what(draft: &DraftInput, called: &DisplayNames, event: &Event) -> 
             )
         }
         Fact::Review(review) => format!("{}{by}{}", answer(review.answer), said(&review.comment)),
-        Fact::Edit(Edit::Assign { key, service }) => format!(
+        Fact::Edit(Correction::Assign { key, service }) => format!(
             "Assigned{by}: {} to {}",
             escape::text(key),
             escape::text(service)
         ),
-        Fact::Edit(Edit::Milestone { milestone, at, .. }) => {
+        Fact::Edit(Correction::Milestone { milestone, at, .. }) => {
             format!(
                 "Stated{by}: {} at {}",
                 milestone_name(*milestone),
                 at.format("%Y-%m-%d %H:%M:%S UTC")
             )
         }
-        Fact::Edit(Edit::Identity {
+        Fact::Edit(Correction::Identity {
             alias,
             person: Some(person),
         }) => {
@@ -159,18 +159,20 @@ pub(crate) fn what(draft: &DraftInput, called: &DisplayNames, event: &Event) -> 
                 called.name("", person, ActorKind::Human)
             )
         }
-        Fact::Edit(Edit::Identity {
+        Fact::Edit(Correction::Identity {
             alias,
             person: None,
         }) => format!("Taken back{by}: who {} is", escape::text(alias)),
-        Fact::Edit(Edit::Merge { .. }) => format!("Another incident was found to be this one{by}"),
-        Fact::Edit(Edit::Move { to: None, .. }) => {
+        Fact::Edit(Correction::Merge { .. }) => {
+            format!("Another incident was found to be this one{by}")
+        }
+        Fact::Edit(Correction::Move { to: None, .. }) => {
             format!("A part was found to be an incident of its own{by}")
         }
-        Fact::Edit(Edit::Move { .. }) => {
+        Fact::Edit(Correction::Move { .. }) => {
             format!("A part was found to belong to another incident{by}")
         }
-        Fact::Edit(Edit::DataLoss { lost, .. }) => format!(
+        Fact::Edit(Correction::DataLoss { lost, .. }) => format!(
             "Stated{by}: {}",
             if *lost {
                 "data was lost"

@@ -13,9 +13,9 @@ use crate::model::correction::Answer;
 use crate::model::event::{ActorKind, Event, Fact};
 use crate::model::id::EventId;
 use crate::model::incident::{Announced, Incident};
-use crate::model::member::{Joined, Member};
+use crate::model::member::{JoinReason, Member};
 use crate::model::milestone::Milestone;
-use crate::model::on_call::{Duty, OnCall, OnDuty};
+use crate::model::on_call::{OnCall, OnCallPerson, ServiceOnCall};
 use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
@@ -249,7 +249,7 @@ pub(crate) fn trigger(draft: &DraftInput, called: &DisplayNames) -> Vec<String> 
         .incident
         .members
         .iter()
-        .find(|member| member.reason == Joined::Opened)
+        .find(|member| member.reason == JoinReason::Opened)
         .map(|member| &*member.event);
     let mut facts: Vec<_> = opened
         .map(|event| {
@@ -277,7 +277,7 @@ pub(crate) fn changes<'a>(draft: &DraftInput<'a>) -> impl Iterator<Item = &'a Ev
     let opened = incident
         .members
         .iter()
-        .find(|member| member.reason == Joined::Opened)
+        .find(|member| member.reason == JoinReason::Opened)
         .map(|member| member.event.occurred_at);
     let until = incident
         .milestones
@@ -296,8 +296,9 @@ pub(crate) fn changes<'a>(draft: &DraftInput<'a>) -> impl Iterator<Item = &'a Ev
 pub(crate) fn resolution(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let rollbacks = &draft.incident.rollbacks;
-    let answers =
-        |member: &&Member| rollbacks.contains(&member.event.id) && member.reason != Joined::Context;
+    let answers = |member: &&Member| {
+        rollbacks.contains(&member.event.id) && member.reason != JoinReason::Context
+    };
     let step =
         |member: &&Member| matches!(member.event.fact, Fact::Intervention(_)) || answers(member);
     let steps = draft
@@ -378,12 +379,12 @@ pub(crate) fn detection(draft: &DraftInput, called: &DisplayNames) -> Vec<String
 }
 
 /// Who was on call for a service at detection.
-fn on_call(duty: &Duty, called: &DisplayNames) -> String {
+fn on_call(duty: &ServiceOnCall, called: &DisplayNames) -> String {
     let service = escape::text(&duty.service);
     match &duty.who {
         OnCall::These(these) => {
             // In a calendar, a name with more to it is no other source's: whoever the settings know is named by their id.
-            let name = |one: &OnDuty| {
+            let name = |one: &OnCallPerson| {
                 called.name(
                     "people",
                     one.person.as_deref().unwrap_or(&one.name),

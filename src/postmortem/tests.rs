@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 
 use super::draft_input::{DraftInput, PersonNaming};
 use super::render;
-use crate::model::directory::Who;
+use crate::model::directory::Directory;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Declaration, EndReason, Event,
-    Fact, Intervention, Link, Note, Request, Severity,
+    Fact, Intervention, Link, Note, PostmortemRequest, Severity,
 };
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::incident::Incident;
@@ -150,7 +150,7 @@ fn morning() -> Incident {
         "lin",
         "form",
         "10:50:00",
-        Fact::Request(Request {
+        Fact::Request(PostmortemRequest {
             reason: "Customers called".into(),
             requester: Some("lin".into()),
         }),
@@ -253,7 +253,7 @@ fn drafted<T>(
         incident,
         bundled: &[],
         postmortem: &postmortem,
-        who: &Who::new(&people, &[]),
+        who: &Directory::new(&people, &[]),
         owners: &owners,
         facilitator,
         meeting: None,

@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use super::parse::positive;
 use super::promql::understand;
-use super::{Comparison, ConditionRule, Places, Threshold};
+use super::{Comparison, ConditionPositions, ConditionRule, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
 use crate::yaml::{Duration, Node, Spanned, UniqueNames};
@@ -16,7 +16,7 @@ const MOST_SERIES: u32 = 10_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct ConditionEntry {
     name: Option<Spanned<String>>,
     service: Option<Spanned<String>>,
     /// A condition exists because users feel it.
@@ -46,7 +46,7 @@ pub(crate) fn read(
     faults: &mut Vec<Fault>,
 ) -> Option<ConditionRule> {
     let before = faults.len();
-    let entry: Entry = names.read(
+    let entry: ConditionEntry = names.read(
         file,
         node,
         &["name", "service", "metrics", "query", "degraded"],
@@ -115,7 +115,7 @@ pub(crate) fn read(
         name: entry.name?.value,
         service: entry.service?.value,
         severity: entry.severity,
-        places: Places {
+        places: ConditionPositions {
             file: file.to_owned(),
             metrics: metrics.position,
             query: query.position,

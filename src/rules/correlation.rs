@@ -11,7 +11,7 @@ use crate::yaml::{Duration, Node, Spanned, Value};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct CorrelationEntry {
     correlate_by: Option<Spanned<Vec<Spanned<String>>>>,
     join_within: Option<Duration>,
     settle: Option<Duration>,
@@ -27,7 +27,7 @@ pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlat
     if node.value == Value::Null {
         return defaults;
     }
-    let Some(entry) = yaml::read_entry::<Entry>(file, node, &[], faults) else {
+    let Some(entry) = yaml::read_entry::<CorrelationEntry>(file, node, &[], faults) else {
         return defaults;
     };
     if let Some(labels) = &entry.correlate_by {

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::parse::positive;
-use super::{Criterion, Seconds, Test};
+use super::{Criterion, CriterionTest, Seconds};
 use crate::expr;
 use crate::expr::{Expr, Root};
 use crate::model::fault::Fault;
@@ -14,7 +14,7 @@ const DAY: Seconds = 86_400;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct CriterionEntry {
     name: Option<Spanned<String>>,
     on: Option<CriterionKind>,
     decision: Option<Spanned<Decision>>,
@@ -31,13 +31,13 @@ struct Entry {
 }
 
 /// The word of `on:`, the parameters it takes, and what its `where` may name.
-struct Kind {
+struct KindFields {
     word: &'static str,
     parameters: &'static [&'static str],
     roots: &'static [Root],
 }
 
-fn kind(on: CriterionKind) -> Kind {
+fn kind(on: CriterionKind) -> KindFields {
     let (word, parameters, roots): (_, &[&str], &[Root]) = match on {
         CriterionKind::Outage => ("outage", &[], &[Root::Incident, Root::Signal]),
         CriterionKind::Degradation => (
@@ -58,7 +58,7 @@ fn kind(on: CriterionKind) -> Kind {
         ),
         CriterionKind::Recurrence => ("recurrence", &["times", "within"], &[Root::Incident]),
     };
-    Kind {
+    KindFields {
         word,
         parameters,
         roots,
@@ -74,7 +74,7 @@ pub(crate) fn read(
     faults: &mut Vec<Fault>,
 ) -> Option<Criterion> {
     let before = faults.len();
-    let entry: Entry = names.read(file, node, &["name", "on", "decision"], faults)?;
+    let entry: CriterionEntry = names.read(file, node, &["name", "on", "decision"], faults)?;
     if let Some(decision) = entry
         .decision
         .as_ref()
@@ -100,18 +100,18 @@ pub(crate) fn read(
         .r#where
         .as_ref()
         .and_then(|source| filter(file, source, kind.roots, faults));
-    let mut reader = Reader { file, node, faults };
+    let mut reader = CriterionReader { file, node, faults };
     let test = match on {
-        CriterionKind::Outage => Some(Test::Outage),
-        CriterionKind::Request => Some(Test::Request),
+        CriterionKind::Outage => Some(CriterionTest::Outage),
+        CriterionKind::Request => Some(CriterionTest::Request),
         CriterionKind::Degradation => reader.degradation(&entry),
-        CriterionKind::Intervention => Some(Test::Intervention {
+        CriterionKind::Intervention => Some(CriterionTest::Intervention {
             at_least: reader.count("at_least", entry.at_least.as_ref(), 1),
         }),
         CriterionKind::NearMiss => reader.near_miss(&entry),
         CriterionKind::Recurrence => reader.recurrence(&entry),
     };
-    let Entry {
+    let CriterionEntry {
         name,
         decision,
         shadow,
@@ -144,7 +144,12 @@ pub(crate) fn filter(
     }
 }
 
-fn refuse_parameters_of_others(file: &str, node: &Node, kind: &Kind, faults: &mut Vec<Fault>) {
+fn refuse_parameters_of_others(
+    file: &str,
+    node: &Node,
+    kind: &KindFields,
+    faults: &mut Vec<Fault>,
+) {
     for parameter in [
         "longest",
         "total",
@@ -177,13 +182,13 @@ fn refuse_parameters_of_others(file: &str, node: &Node, kind: &Kind, faults: &mu
     }
 }
 
-struct Reader<'a> {
+struct CriterionReader<'a> {
     file: &'a str,
     node: &'a Node,
     faults: &'a mut Vec<Fault>,
 }
 
-impl Reader<'_> {
+impl CriterionReader<'_> {
     fn fault_here(&mut self, message: &str) {
         self.faults
             .push(self.node.position().fault(self.file, message));
@@ -212,7 +217,7 @@ impl Reader<'_> {
         count.value
     }
 
-    fn degradation(&mut self, entry: &Entry) -> Option<Test> {
+    fn degradation(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         let longest = self.duration("longest", entry.longest.as_ref());
         let total = self.duration("total", entry.total.as_ref());
         let within = self.duration("within", entry.within.as_ref());
@@ -247,10 +252,10 @@ impl Reader<'_> {
                 "how long is long enough? give `longest` (one unbroken stretch), or `total` and `within` (summed over a window)",
             );
         }
-        Some(Test::Degradation { longest, total })
+        Some(CriterionTest::Degradation { longest, total })
     }
 
-    fn near_miss(&mut self, entry: &Entry) -> Option<Test> {
+    fn near_miss(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         let score_at_least = entry.score_at_least.as_ref().map_or(0.0, |score| {
             if !score.value.is_finite() || score.value < 0.0 {
                 self.faults.push(score.position.fault(
@@ -266,14 +271,14 @@ impl Reader<'_> {
         let at_most = entry
             .at_most
             .map_or((1, 7 * DAY), |quota| (quota.count, quota.seconds));
-        Some(Test::NearMiss {
+        Some(CriterionTest::NearMiss {
             score_at_least,
             quiet_for,
             at_most,
         })
     }
 
-    fn recurrence(&mut self, entry: &Entry) -> Option<Test> {
+    fn recurrence(&mut self, entry: &CriterionEntry) -> Option<CriterionTest> {
         if !self.node.mentions("times") {
             self.fault_here(
                 "`times` is missing: how often the same thing must have come, this time included",
@@ -284,6 +289,6 @@ impl Reader<'_> {
         }
         let times = self.count("times", entry.times.as_ref(), 2);
         let within = self.duration("within", entry.within.as_ref())?;
-        Some(Test::Recurrence { times, within })
+        Some(CriterionTest::Recurrence { times, within })
     }
 }

@@ -11,7 +11,7 @@ use crate::expr::Expr;
 use crate::model::event::{ConditionState, Severity};
 use crate::model::verdict::{CriterionKind, Decision};
 use crate::yaml::Position;
-use promql::Understood;
+use promql::ParsedQuery;
 
 /// Seconds; every duration of the rules.
 pub type Seconds = i64;
@@ -39,12 +39,12 @@ pub struct Criterion {
     /// What the incident (and its signal, intervention, request or near miss) must be.
     pub filter: Option<Expr>,
     /// What is asked.
-    pub test: Test,
+    pub test: CriterionTest,
 }
 
 /// What a criterion asks of an incident.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Test {
+pub enum CriterionTest {
     /// A declared outage.
     Outage,
     /// Degraded time; at least one of the two is set.
@@ -79,7 +79,7 @@ pub enum Test {
     },
 }
 
-impl Test {
+impl CriterionTest {
     /// The kind, as `on:` names it.
     #[must_use]
     pub fn kind(&self) -> CriterionKind {
@@ -108,7 +108,7 @@ pub struct ConditionRule {
     /// PromQL.
     pub query: String,
     /// The query as far as it is understood here.
-    pub understood: Understood,
+    pub understood: ParsedQuery,
     /// Degraded when the value is so.
     pub degraded: Threshold,
     /// A near miss when the value is so.
@@ -126,12 +126,12 @@ pub struct ConditionRule {
     /// How many series are watched at the most; further ones are left out, visibly.
     pub max_series: usize,
     /// Where it stands.
-    pub places: Places,
+    pub places: ConditionPositions,
 }
 
 /// Where parts of a condition stand, for faults that only show beside the settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Places {
+pub struct ConditionPositions {
     /// The rule file.
     pub file: String,
     /// Of `metrics:`.

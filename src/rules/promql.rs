@@ -19,7 +19,7 @@ const DEEPEST: usize = 24;
 
 /// What is asked of samples.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Query {
+pub enum PromqlQuery {
     /// `selector`: the newest value of each series.
     Newest(Selector),
     /// `rate(selector[over])` or `increase(selector[over])`, as Prometheus extrapolates them.
@@ -34,27 +34,27 @@ pub enum Query {
     /// `sum by (…) (of)` and its like.
     Fold {
         /// How values become one.
-        how: Fold,
+        how: Aggregation,
         /// The values.
-        of: Box<Query>,
+        of: Box<PromqlQuery>,
         /// Which labels tell groups apart.
-        groups: Groups,
+        groups: Grouping,
     },
     /// `of / to`, of series that agree in the labels that count.
     Ratio {
         /// What is divided.
-        of: Box<Query>,
+        of: Box<PromqlQuery>,
         /// By what.
-        to: Box<Query>,
+        to: Box<PromqlQuery>,
         /// Which labels must agree.
-        agree: Groups,
+        agree: Grouping,
     },
     /// Arithmetic with a number.
     Scaled {
         /// The values.
-        of: Box<Query>,
+        of: Box<PromqlQuery>,
         /// What is done.
-        how: Arithmetic,
+        how: BinaryOperator,
         /// With which number.
         number: f64,
         /// The number stands first: `1 - of`.
@@ -65,7 +65,7 @@ pub enum Query {
         /// The quantile, usually between 0 and 1.
         share: f64,
         /// The buckets, told apart by `le`.
-        of: Box<Query>,
+        of: Box<PromqlQuery>,
     },
 }
 
@@ -98,7 +98,7 @@ impl Selector {
 
 /// How several values become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fold {
+pub enum Aggregation {
     /// `sum`
     Sum,
     /// `avg`
@@ -113,14 +113,14 @@ pub enum Fold {
 
 /// Which labels tell groups apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Groups {
+pub enum Grouping {
     /// These alone: `by`, `on`.
     By(Vec<String>),
     /// All but these: `without`, `ignoring`.
     Without(Vec<String>),
 }
 
-impl Groups {
+impl Grouping {
     /// The labels that tell a group apart.
     #[must_use]
     pub fn of(&self, labels: &Labels) -> Labels {
@@ -138,7 +138,7 @@ impl Groups {
 
 /// What is done with a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Arithmetic {
+pub enum BinaryOperator {
     /// `+`
     Add,
     /// `-`
@@ -149,7 +149,7 @@ pub enum Arithmetic {
     Divide,
 }
 
-impl Query {
+impl PromqlQuery {
     /// The selectors in it, in order.
     #[must_use]
     pub fn selectors(&self) -> Vec<&Selector> {
@@ -193,32 +193,32 @@ impl Query {
 
 /// A query as it was understood here.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Understood {
+pub struct ParsedQuery {
     /// Why it is no PromQL as far as we can tell. Only a Prometheus has the last word on that.
     pub doubt: Option<String>,
     /// What samples can answer of it, or why they cannot.
-    pub of_samples: Result<Query, String>,
+    pub of_samples: Result<PromqlQuery, String>,
 }
 
 /// Reads a query.
 #[must_use]
-pub fn understand(text: &str) -> Understood {
+pub fn understand(text: &str) -> ParsedQuery {
     if text.len() > LONGEST {
         let why = format!(
             "a query of {} bytes is too long to be looked at; {LONGEST} are read",
             text.len()
         );
-        return Understood {
+        return ParsedQuery {
             doubt: Some(why.clone()),
             of_samples: Err(why),
         };
     }
     match parser::parse(text) {
-        Ok(expression) => Understood {
+        Ok(expression) => ParsedQuery {
             doubt: None,
             of_samples: read(&expression, DEEPEST),
         },
-        Err(why) => Understood {
+        Err(why) => ParsedQuery {
             doubt: Some(why.clone()),
             of_samples: Err(format!("this is no PromQL: {why}")),
         },
@@ -232,13 +232,13 @@ fn richer<T>(what: &str) -> Result<T, String> {
     Err(format!("{what} needs a Prometheus: {RICHER}"))
 }
 
-fn read(expression: &Expr, depth: usize) -> Result<Query, String> {
+fn read(expression: &Expr, depth: usize) -> Result<PromqlQuery, String> {
     let Some(depth) = depth.checked_sub(1) else {
         return richer("a query that nests so deep");
     };
     match expression {
         Expr::Paren(inner) => read(&inner.expr, depth),
-        Expr::VectorSelector(inner) => selector(inner).map(Query::Newest),
+        Expr::VectorSelector(inner) => selector(inner).map(PromqlQuery::Newest),
         Expr::Call(call) => function(call, depth),
         Expr::Aggregate(inner) => fold(inner, depth),
         Expr::Binary(inner) => binary(inner, depth),
@@ -281,7 +281,7 @@ fn selector(found: &VectorSelector) -> Result<Selector, String> {
     }
 }
 
-fn function(call: &Call, depth: usize) -> Result<Query, String> {
+fn function(call: &Call, depth: usize) -> Result<PromqlQuery, String> {
     let arguments = &call.args.args;
     match (call.func.name, arguments.as_slice()) {
         (name @ ("rate" | "increase"), [argument]) => match unwrapped(argument) {
@@ -290,7 +290,7 @@ fn function(call: &Call, depth: usize) -> Result<Query, String> {
                 if over == 0 {
                     return Err(format!("the window of {name} is shorter than a second"));
                 }
-                Ok(Query::Change {
+                Ok(PromqlQuery::Change {
                     of: selector(&matrix.vs)?,
                     over,
                     per_second: name == "rate",
@@ -299,7 +299,7 @@ fn function(call: &Call, depth: usize) -> Result<Query, String> {
             _ => richer(&format!("{name} of anything but a selector")),
         },
         ("histogram_quantile", [share, of]) => match unwrapped(share) {
-            Expr::NumberLiteral(share) => Ok(Query::Quantile {
+            Expr::NumberLiteral(share) => Ok(PromqlQuery::Quantile {
                 share: share.val,
                 of: Box::new(read(of, depth)?),
             }),
@@ -309,42 +309,42 @@ fn function(call: &Call, depth: usize) -> Result<Query, String> {
     }
 }
 
-fn fold(found: &AggregateExpr, depth: usize) -> Result<Query, String> {
+fn fold(found: &AggregateExpr, depth: usize) -> Result<PromqlQuery, String> {
     let how = match found.op.to_string().as_str() {
-        "sum" => Fold::Sum,
-        "avg" => Fold::Average,
-        "min" => Fold::Least,
-        "max" => Fold::Most,
-        "count" => Fold::Count,
+        "sum" => Aggregation::Sum,
+        "avg" => Aggregation::Average,
+        "min" => Aggregation::Least,
+        "max" => Aggregation::Most,
+        "count" => Aggregation::Count,
         other => return richer(&format!("`{other}`")),
     };
     let groups = found
         .modifier
         .as_ref()
-        .map_or(Groups::By(Vec::new()), groups);
-    Ok(Query::Fold {
+        .map_or(Grouping::By(Vec::new()), groups);
+    Ok(PromqlQuery::Fold {
         how,
         of: Box::new(read(&found.expr, depth)?),
         groups,
     })
 }
 
-fn groups(modifier: &LabelModifier) -> Groups {
+fn groups(modifier: &LabelModifier) -> Grouping {
     let names = modifier.labels().labels.clone();
     if modifier.is_include() {
-        Groups::By(names)
+        Grouping::By(names)
     } else {
-        Groups::Without(names)
+        Grouping::Without(names)
     }
 }
 
-fn binary(found: &BinaryExpr, depth: usize) -> Result<Query, String> {
+fn binary(found: &BinaryExpr, depth: usize) -> Result<PromqlQuery, String> {
     let sign = found.op.to_string();
     let how = match sign.as_str() {
-        "+" => Arithmetic::Add,
-        "-" => Arithmetic::Subtract,
-        "*" => Arithmetic::Multiply,
-        "/" => Arithmetic::Divide,
+        "+" => BinaryOperator::Add,
+        "-" => BinaryOperator::Subtract,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
         ">" | "<" | ">=" | "<=" | "==" | "!=" => {
             return Err(format!(
                 "`{sign}` does not belong into the query: write it under `degraded`, `near_miss` or `recovered`"
@@ -356,27 +356,27 @@ fn binary(found: &BinaryExpr, depth: usize) -> Result<Query, String> {
         (Expr::NumberLiteral(_), Expr::NumberLiteral(_)) => {
             Err(format!("the query names no metric; {RICHER}"))
         }
-        (of, Expr::NumberLiteral(number)) => Ok(Query::Scaled {
+        (of, Expr::NumberLiteral(number)) => Ok(PromqlQuery::Scaled {
             of: Box::new(read(of, depth)?),
             how,
             number: number.val,
             number_first: false,
         }),
-        (Expr::NumberLiteral(number), of) => Ok(Query::Scaled {
+        (Expr::NumberLiteral(number), of) => Ok(PromqlQuery::Scaled {
             of: Box::new(read(of, depth)?),
             how,
             number: number.val,
             number_first: true,
         }),
-        (of, to) if how == Arithmetic::Divide => {
+        (of, to) if how == BinaryOperator::Divide => {
             let modifier = found.modifier.as_ref();
             if modifier.is_some_and(|modifier| modifier.card != VectorMatchCardinality::OneToOne) {
                 return richer("`group_left` or `group_right`");
             }
             let agree = modifier
                 .and_then(|modifier| modifier.matching.as_ref())
-                .map_or(Groups::Without(Vec::new()), groups);
-            Ok(Query::Ratio {
+                .map_or(Grouping::Without(Vec::new()), groups);
+            Ok(PromqlQuery::Ratio {
                 of: Box::new(read(of, depth)?),
                 to: Box::new(read(to, depth)?),
                 agree,

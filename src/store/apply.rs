@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use super::{delivery, head, incident, ledger, postgresql, postmortem, quarantine};
 use crate::model::delivery::Delivery;
 use crate::model::event::Event;
@@ -49,7 +49,7 @@ pub struct Changes {
 
 /// What a judge needs to go on where the last one stopped.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Loaded {
+pub struct StoredState {
     /// The position of the last record applied.
     pub applied: u64,
     /// Up to when it was judged: the time of the last record or timer; 1970 before the first.
@@ -67,11 +67,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn load(&self, since: Time) -> Result<Loaded, StoreError> {
+    pub fn load(&self, since: Time) -> Result<StoredState, StoreError> {
         self.read(NOUN, |at| {
             let applied = head::head(at)?.applied;
             let text = "select judged_at from head where id = 1";
-            Ok(Loaded {
+            Ok(StoredState {
                 applied,
                 judged_until: sql::row(at, NOUN, text, &[], |row| sql::read_time(row, 0))?
                     .ok_or_else(head::missing)?,
@@ -117,7 +117,7 @@ impl Store {
     }
 }
 
-fn write(at: &At<'_>, changes: &Changes) -> Result<(), StoreError> {
+fn write(at: &SqlConnection<'_>, changes: &Changes) -> Result<(), StoreError> {
     let now = changes.now;
     changes
         .removed

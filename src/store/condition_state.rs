@@ -3,16 +3,16 @@
 use super::Store;
 use super::error::StoreError;
 use super::log;
-use super::log::{Logged, NewRecord};
+use super::log::{LogPosition, NewRecord};
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use crate::model::time::Time;
 
 const NOUN: &str = "watch";
 
 /// What is remembered under a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
+pub struct SavedState {
     /// The condition, or the entry of `metrics:`.
     pub name: String,
     /// What is known of it; `None`: it is forgotten.
@@ -21,14 +21,14 @@ pub struct Remembered {
 
 /// Who remembers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Memory {
+pub enum StateOwner {
     /// Conditions.
     Conditions,
     /// What was read of the alerts of a Prometheus.
     Alerts,
 }
 
-impl Memory {
+impl StateOwner {
     /// The table and its key.
     fn place(self) -> (&'static str, &'static str) {
         match self {
@@ -43,12 +43,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn remembered(&self, memory: Memory) -> Result<Vec<Remembered>, StoreError> {
+    pub fn remembered(&self, memory: StateOwner) -> Result<Vec<SavedState>, StoreError> {
         let (table, key) = memory.place();
         let text = format!("select {key}, state from {table} order by {key}");
         self.read(NOUN, |at| {
             sql::rows(at, NOUN, &text, &[], |row| {
-                Ok(Remembered {
+                Ok(SavedState {
                     name: row.get(0)?,
                     state: row.get(1)?,
                 })
@@ -63,11 +63,11 @@ impl Store {
     pub fn remember(
         &self,
         epoch: u64,
-        memory: Memory,
-        remembered: &[Remembered],
+        memory: StateOwner,
+        remembered: &[SavedState],
         records: &[NewRecord],
         now: Time,
-    ) -> Result<Vec<Logged>, StoreError> {
+    ) -> Result<Vec<LogPosition>, StoreError> {
         let events = log::written(records)?;
         self.write(NOUN, |at| {
             for one in remembered {
@@ -88,7 +88,7 @@ impl Store {
     }
 }
 
-fn save(at: &At<'_>, memory: Memory, one: &Remembered) -> Result<(), StoreError> {
+fn save(at: &SqlConnection<'_>, memory: StateOwner, one: &SavedState) -> Result<(), StoreError> {
     let (table, key) = memory.place();
     match &one.state {
         Some(state) => {

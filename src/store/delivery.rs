@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, Row, values};
+use super::sql::{SqlConnection, SqlRow, values};
 use super::{Store, head, postgresql};
 use crate::model::delivery::Delivery;
 use crate::model::time::Time;
@@ -15,7 +15,7 @@ pub(crate) const CLAIM: Duration = Duration::from_secs(60);
 
 /// A delivery that is due.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Due {
+pub struct DueDelivery {
     /// Its key.
     pub key: String,
     /// What to do.
@@ -60,7 +60,11 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn claim_deliveries(&self, now: Time, limit: usize) -> Result<Vec<Due>, StoreError> {
+    pub fn claim_deliveries(
+        &self,
+        now: Time,
+        limit: usize,
+    ) -> Result<Vec<DueDelivery>, StoreError> {
         let clock = if self.is_shared() {
             head::DATABASE_CLOCK
         } else {
@@ -87,7 +91,7 @@ impl Store {
                     let delivery = delivery(row)?;
                     Ok((
                         sql::read_count(row, 4)?,
-                        Due {
+                        DueDelivery {
                             key: delivery.key.clone(),
                             delivery,
                             attempts: row.get(3)?,
@@ -219,7 +223,11 @@ impl Store {
 }
 
 /// Adds a delivery, due at once; does nothing when its key is there already. One that waits to do the very same is no longer needed.
-pub(crate) fn insert(at: &At<'_>, delivery: &Delivery, now: Time) -> Result<(), StoreError> {
+pub(crate) fn insert(
+    at: &SqlConnection<'_>,
+    delivery: &Delivery,
+    now: Time,
+) -> Result<(), StoreError> {
     // What somebody is at stays: it may have read what it writes before this one was decided on.
     let same = "delete from delivery where state = 'pending' and destination = $1 and action = $2 and key <> $3 and claimed_until = 0";
     let text = "insert into delivery (key, destination, action, state, attempts, next_at, created_at) \
@@ -249,7 +257,7 @@ fn state(word: &str) -> DeliveryState {
     }
 }
 
-fn delivery(row: &Row<'_>) -> Result<Delivery, StoreError> {
+fn delivery(row: &SqlRow<'_>) -> Result<Delivery, StoreError> {
     Ok(Delivery {
         key: row.get(0)?,
         destination: row.get(1)?,

@@ -11,9 +11,9 @@ use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use super::error::StoreError;
-use super::log::Record;
+use super::log::LogRecord;
 use super::sql;
-use super::sql::{At, Row, Value};
+use super::sql::{SqlConnection, SqlRow, SqlValue};
 use super::{Store, migration};
 use crate::model::time::Time;
 
@@ -27,7 +27,7 @@ const PAGE: i64 = 500;
 
 /// What a column holds.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum ColumnKind {
     Integer,
     Text,
     Bytes,
@@ -37,10 +37,10 @@ enum Kind {
 struct Table {
     name: &'static str,
     key: &'static [&'static str],
-    columns: &'static [(&'static str, Kind)],
+    columns: &'static [(&'static str, ColumnKind)],
 }
 
-use Kind::{Bytes as B, Integer as I, Text as T};
+use ColumnKind::{Bytes as B, Integer as I, Text as T};
 
 /// Every table but `migration`, which each database has of its own. A test compares them with the migrations.
 const TABLES: &[Table] = &[
@@ -256,7 +256,7 @@ const HEADS: [&str; 2] = ["head", "sample_head"];
 
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
-enum Line {
+enum ExportLine {
     Begin { afterword: u32 },
     Row { table: String, row: Vec<Json> },
     End { end: u64 },
@@ -264,7 +264,7 @@ enum Line {
 
 /// A [`Line`] whose row is not read unless it is asked for: most of a large export is of no use to a backtest.
 #[derive(Deserialize)]
-struct Glance<'a> {
+struct LineHeader<'a> {
     table: Option<&'a str>,
     #[serde(borrow)]
     row: Option<&'a RawValue>,
@@ -280,12 +280,12 @@ impl Store {
     pub fn export(&self, out: &mut dyn Write) -> Result<u64, StoreError> {
         self.read(NOUN, |at| {
             let version = migration::STEPS.last().map_or(0, |step| step.version);
-            line(out, &Line::Begin { afterword: version })?;
+            line(out, &ExportLine::Begin { afterword: version })?;
             let mut rows = 0;
             for table in TABLES {
                 rows += write_table(at, table, out)?;
             }
-            line(out, &Line::End { end: rows })?;
+            line(out, &ExportLine::End { end: rows })?;
             Ok(rows)
         })
     }
@@ -305,7 +305,7 @@ impl Store {
                 sql::execute(at, NOUN, &format!("delete from {table}"), &[])?;
             }
             let rows = read_all(at, from)?;
-            if let At::Postgres(_) = at {
+            if let SqlConnection::Postgres(_) = at {
                 let text = "select setval(pg_get_serial_sequence('delivery', 'sequence'), (select coalesce(max(sequence), 0) + 1 from delivery), false)";
                 sql::rows(at, NOUN, text, &[], |_| Ok(()))?;
             }
@@ -316,12 +316,16 @@ impl Store {
     }
 }
 
-fn line(out: &mut dyn Write, line: &Line) -> anyhow::Result<()> {
+fn line(out: &mut dyn Write, line: &ExportLine) -> anyhow::Result<()> {
     serde_json::to_writer(&mut *out, line)?;
     out.write_all(b"\n").context("the export cannot be written")
 }
 
-fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, StoreError> {
+fn write_table(
+    at: &SqlConnection<'_>,
+    table: &Table,
+    out: &mut dyn Write,
+) -> Result<u64, StoreError> {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let (names, key) = (names.join(", "), table.key.join(", "));
     let after: Vec<String> = (1..=table.key.len())
@@ -340,7 +344,7 @@ fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, S
     let mut count = 0;
     loop {
         let place: Vec<Json> = last.iter().flat_map(|row| key_of(table, row)).collect();
-        let values: Vec<Value<'_>> = place.iter().map(|value| given(value, I, &[])).collect();
+        let values: Vec<SqlValue<'_>> = place.iter().map(|value| given(value, I, &[])).collect();
         let text = if last.is_some() { &next } else { &first };
         let rows = sql::rows(at, table.name, text, &values, |row| {
             table
@@ -357,7 +361,7 @@ fn write_table(at: &At<'_>, table: &Table, out: &mut dyn Write) -> Result<u64, S
             count += 1;
             line(
                 out,
-                &Line::Row {
+                &ExportLine::Row {
                     table: table.name.to_owned(),
                     row,
                 },
@@ -376,7 +380,7 @@ fn key_of<'a>(table: &'a Table, row: &'a [Json]) -> impl Iterator<Item = Json> +
         .filter_map(|index| row.get(index).cloned())
 }
 
-fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
+fn read(row: &SqlRow<'_>, index: usize, kind: ColumnKind) -> Result<Json, StoreError> {
     Ok(match kind {
         I => row
             .get::<Option<i64>>(index)?
@@ -397,10 +401,10 @@ fn read(row: &Row<'_>, index: usize, kind: Kind) -> Result<Json, StoreError> {
 ///
 /// # Errors
 /// When it is no line of an export.
-pub(crate) fn logged(line: &str) -> Result<Option<Record>, StoreError> {
+pub(crate) fn logged(line: &str) -> Result<Option<LogRecord>, StoreError> {
     let bad =
         |error: serde_json::Error| StoreError::from(anyhow!("not a line of an export: {error}"));
-    let line: Glance<'_> = serde_json::from_str(line).map_err(bad)?;
+    let line: LineHeader<'_> = serde_json::from_str(line).map_err(bad)?;
     let row = match (line.table, line.row) {
         (Some("log"), Some(row)) => row,
         (Some(_), Some(_)) => return Ok(None),
@@ -414,7 +418,7 @@ pub(crate) fn logged(line: &str) -> Result<Option<Record>, StoreError> {
     let (position, micros, source, events): (u64, i64, String, String) =
         serde_json::from_str(row.get()).map_err(bad)?;
     let logged_at = Time::from_timestamp_micros(micros).context("a time that cannot be")?;
-    Ok(Some(Record {
+    Ok(Some(LogRecord {
         position,
         logged_at,
         source,
@@ -423,16 +427,16 @@ pub(crate) fn logged(line: &str) -> Result<Option<Record>, StoreError> {
 }
 
 /// A value of a line as a parameter; `bytes` holds what a column of bytes stands for.
-fn given<'a>(value: &'a Json, kind: Kind, bytes: &'a [u8]) -> Value<'a> {
+fn given<'a>(value: &'a Json, kind: ColumnKind, bytes: &'a [u8]) -> SqlValue<'a> {
     match (value, kind) {
-        (_, B) => Value::Bytes(bytes),
-        (Json::String(text), _) => Value::Text(text),
-        (Json::Number(number), _) => number.as_i64().map_or(Value::Null, Value::Integer),
-        _ => Value::Null,
+        (_, B) => SqlValue::Bytes(bytes),
+        (Json::String(text), _) => SqlValue::Text(text),
+        (Json::Number(number), _) => number.as_i64().map_or(SqlValue::Null, SqlValue::Integer),
+        _ => SqlValue::Null,
     }
 }
 
-fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
+fn read_all(at: &SqlConnection<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
     let known = migration::STEPS.last().map_or(0, |step| step.version);
     let (mut rows, mut ended) = (0, false);
     let mut text = String::new();
@@ -448,18 +452,19 @@ fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
         let line = serde_json::from_str(&text)
             .map_err(|error| anyhow!("line {number}: not a line of an export: {error}"))?;
         match line {
-            Line::Begin { afterword } if number == 1 && (OLDEST..=known).contains(&afterword) => {}
-            Line::Begin { afterword } if number == 1 => {
+            ExportLine::Begin { afterword }
+                if number == 1 && (OLDEST..=known).contains(&afterword) => {}
+            ExportLine::Begin { afterword } if number == 1 => {
                 bail!(
                     "the export is of database version {afterword}, this program knows {known}: import it with the version that wrote it, then migrate"
                 );
             }
-            Line::Row { table, row } if number > 1 && !ended => {
+            ExportLine::Row { table, row } if number > 1 && !ended => {
                 insert(at, &table, &row).with_context(|| format!("line {number}"))?;
                 rows += 1;
             }
-            Line::End { end } if end == rows && !ended => ended = true,
-            Line::Begin { .. } | Line::Row { .. } | Line::End { .. } => {
+            ExportLine::End { end } if end == rows && !ended => ended = true,
+            ExportLine::Begin { .. } | ExportLine::Row { .. } | ExportLine::End { .. } => {
                 bail!("line {number} does not belong here: the file is no whole export")
             }
         }
@@ -470,7 +475,7 @@ fn read_all(at: &At<'_>, from: &mut dyn BufRead) -> anyhow::Result<u64> {
     Ok(rows)
 }
 
-fn insert(at: &At<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
+fn insert(at: &SqlConnection<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
     let renamed = RENAMED.iter().find(|(earlier, _)| *earlier == table);
     let table = renamed.map_or(table, |(_, present)| present);
     let table = TABLES
@@ -497,7 +502,7 @@ fn insert(at: &At<'_>, table: &str, row: &[Json]) -> anyhow::Result<()> {
         })
         .collect::<Option<_>>()
         .context("bytes are written in base 16")?;
-    let values: Vec<Value<'_>> = row
+    let values: Vec<SqlValue<'_>> = row
         .iter()
         .zip(table.columns)
         .zip(&bytes)
@@ -536,11 +541,11 @@ impl Store {
     pub(crate) fn tables_unknown_to_export(&self) -> Result<Vec<String>, StoreError> {
         self.read(NOUN, |at| {
             let text = match at {
-                At::Sqlite(_) => {
+                SqlConnection::Sqlite(_) => {
                     "select t.name || '.' || c.name from sqlite_master t, pragma_table_info(t.name) c \
                      where t.type = 'table' and t.name not like 'sqlite_%'"
                 }
-                At::Postgres(_) => {
+                SqlConnection::Postgres(_) => {
                     "select table_name || '.' || column_name from information_schema.columns where table_schema = current_schema()"
                 }
             };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use super::{Store, postgresql};
 use crate::model::time::Time;
 
@@ -17,7 +17,7 @@ pub(crate) const DATABASE_CLOCK: &str = "(extract(epoch from clock_timestamp()) 
 
 /// The one row that appending and judging go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
+pub struct LogHead {
     /// The position that the next record gets; the first is 1.
     pub next: u64,
     /// When the newest record was logged; 1970 while there is none.
@@ -30,7 +30,7 @@ pub struct Head {
 
 /// How much there is of what, for metrics and the first page.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Counts {
+pub struct IncidentCounts {
     /// Records ever logged.
     pub records: u64,
     /// Records logged and not yet applied.
@@ -52,7 +52,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn head(&self) -> Result<Head, StoreError> {
+    pub fn head(&self) -> Result<LogHead, StoreError> {
         self.read(NOUN, head)
     }
 
@@ -96,7 +96,7 @@ impl Store {
              returning epoch"
         );
         self.write(NOUN, |at| {
-            let epoch = |row: &sql::Row<'_>| sql::read_count(row, 0);
+            let epoch = |row: &sql::SqlRow<'_>| sql::read_count(row, 0);
             if let Some(mine) = mine
                 && let Some(held) = sql::row(
                     at,
@@ -128,7 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn counts(&self) -> Result<Counts, StoreError> {
+    pub fn counts(&self) -> Result<IncidentCounts, StoreError> {
         self.read(NOUN, |at| {
             let by = |text| -> Result<BTreeMap<String, u64>, StoreError> {
                 Ok(sql::rows(at, NOUN, text, &[], |row| {
@@ -145,7 +145,7 @@ impl Store {
                 &[],
                 |row| sql::read_count(row, 0),
             )?;
-            Ok(Counts {
+            Ok(IncidentCounts {
                 records: head.next - 1,
                 waiting: (head.next - 1).saturating_sub(head.applied),
                 quarantined: quarantined.unwrap_or(0),
@@ -159,14 +159,14 @@ impl Store {
 }
 
 /// The head within a transaction.
-pub(crate) fn head(at: &At<'_>) -> Result<Head, StoreError> {
+pub(crate) fn head(at: &SqlConnection<'_>) -> Result<LogHead, StoreError> {
     sql::row(
         at,
         NOUN,
         "select next, clock, applied, epoch from head where id = 1",
         &[],
         |row| {
-            Ok(Head {
+            Ok(LogHead {
                 next: sql::read_count(row, 0)?,
                 clock: sql::read_time(row, 1)?,
                 applied: sql::read_count(row, 2)?,

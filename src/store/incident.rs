@@ -2,7 +2,7 @@
 
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use super::{Store, incident_parts};
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
@@ -93,14 +93,17 @@ impl Store {
 }
 
 /// Incidents not closed, or closed after `since`, oldest first.
-pub(crate) fn unfinished(at: &At<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
+pub(crate) fn unfinished(at: &SqlConnection<'_>, since: Time) -> Result<Vec<Incident>, StoreError> {
     let text = "select state, parts from incident where phase in ('active', 'resolved') or (phase = 'closed' and phase_since > $1) \
                 order by opened_at, id";
     incident_parts::found(at, text, values![sql::micros(since)])
 }
 
 /// The other names of those incidents.
-pub(crate) fn aliases(at: &At<'_>, since: Time) -> Result<Vec<(String, IncidentId)>, StoreError> {
+pub(crate) fn aliases(
+    at: &SqlConnection<'_>,
+    since: Time,
+) -> Result<Vec<(String, IncidentId)>, StoreError> {
     let text = "select a.alias, a.incident from alias a join incident i on i.id = a.incident \
                 where i.phase in ('active', 'resolved') or (i.phase = 'closed' and i.phase_since > $1) order by a.alias";
     sql::rows(at, "alias", text, values![sql::micros(since)], |row| {
@@ -109,7 +112,7 @@ pub(crate) fn aliases(at: &At<'_>, since: Time) -> Result<Vec<(String, IncidentI
 }
 
 /// All loose events, oldest first.
-pub(crate) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
+pub(crate) fn loose(at: &SqlConnection<'_>) -> Result<Vec<Event>, StoreError> {
     sql::rows(
         at,
         "loose",
@@ -120,7 +123,11 @@ pub(crate) fn loose(at: &At<'_>) -> Result<Vec<Event>, StoreError> {
 }
 
 /// Writes an incident over what was there.
-pub(crate) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), StoreError> {
+pub(crate) fn save(
+    at: &SqlConnection<'_>,
+    incident: &Incident,
+    now: Time,
+) -> Result<(), StoreError> {
     let parts = incident_parts::save(at, incident)?;
     let shell = (parts > 0).then(|| incident_parts::shell(incident));
     let measured = i64::from(
@@ -162,7 +169,7 @@ pub(crate) fn save(at: &At<'_>, incident: &Incident, now: Time) -> Result<(), St
 }
 
 /// Removes an incident that fell together with another.
-pub(crate) fn remove(at: &At<'_>, id: &IncidentId) -> Result<(), StoreError> {
+pub(crate) fn remove(at: &SqlConnection<'_>, id: &IncidentId) -> Result<(), StoreError> {
     sql::execute(
         at,
         NOUN,
@@ -180,7 +187,7 @@ pub(crate) fn remove(at: &At<'_>, id: &IncidentId) -> Result<(), StoreError> {
 
 /// Lets `alias` name `incident`, and with it every name that `alias` stood for.
 pub(crate) fn save_alias(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     alias: &str,
     incident: &IncidentId,
 ) -> Result<(), StoreError> {
@@ -212,7 +219,7 @@ impl Store {
 }
 
 /// Keeps a loose event.
-pub(crate) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
+pub(crate) fn save_loose(at: &SqlConnection<'_>, event: &Event) -> Result<(), StoreError> {
     let text = "insert into loose (event_id, occurred_at, event) values ($1, $2, $3) \
                 on conflict (event_id) do update set occurred_at = excluded.occurred_at, event = excluded.event";
     sql::execute(
@@ -229,7 +236,7 @@ pub(crate) fn save_loose(at: &At<'_>, event: &Event) -> Result<(), StoreError> {
 }
 
 /// Forgets a loose event: it joined an incident, or is too old to.
-pub(crate) fn remove_loose(at: &At<'_>, id: EventId) -> Result<(), StoreError> {
+pub(crate) fn remove_loose(at: &SqlConnection<'_>, id: EventId) -> Result<(), StoreError> {
     sql::execute(
         at,
         "loose",

@@ -5,10 +5,10 @@ use std::hash::{Hash, Hasher};
 
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, Value, values};
+use super::sql::{SqlConnection, SqlValue, values};
 use crate::model::id::EventId;
 use crate::model::incident::Incident;
-use crate::model::member::{Joined, Member, Members};
+use crate::model::member::{JoinReason, Member, Members};
 use crate::model::signal::Signal;
 use crate::model::verdict::Verdict;
 
@@ -26,9 +26,9 @@ const OF_A_VERDICT: i64 = 1_000_000;
 
 /// Incidents that `text` selects by `state, parts`, each put together again.
 pub(crate) fn found(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     text: &str,
-    values: &[Value<'_>],
+    values: &[SqlValue<'_>],
 ) -> Result<Vec<Incident>, StoreError> {
     let rows = sql::rows(at, "incident", text, values, |row| {
         Ok((sql::read_json::<Incident>(row, 0)?, row.get::<i64>(1)?))
@@ -44,7 +44,7 @@ pub(crate) fn found(
         .collect()
 }
 
-fn whole(at: &At<'_>, shell: Incident) -> Result<Incident, StoreError> {
+fn whole(at: &SqlConnection<'_>, shell: Incident) -> Result<Incident, StoreError> {
     let text = "select state from part where incident = $1 and kind = $2 order by number";
     let members = sql::rows(at, NOUN, text, values![&shell.id.0, "member"], |row| {
         sql::read_json::<Vec<Member>>(row, 0)
@@ -126,7 +126,7 @@ fn short(verdict: &Verdict) -> Verdict {
 }
 
 /// Writes the parts that differ from what is stored; gives their number, 0 for an incident that is kept whole.
-pub(crate) fn save(at: &At<'_>, incident: &Incident) -> Result<i64, StoreError> {
+pub(crate) fn save(at: &SqlConnection<'_>, incident: &Incident) -> Result<i64, StoreError> {
     let id = &incident.id.0;
     if incident.members.len() <= WHOLE {
         // It may have been larger before somebody took it apart.
@@ -215,9 +215,13 @@ fn digest(members: &[Member]) -> i64 {
         member.event.service.hash(&mut hasher);
         std::mem::discriminant(&member.reason).hash(&mut hasher);
         match &member.reason {
-            Joined::Labels { key } => key.hash(&mut hasher),
-            Joined::Dependency { service } => service.hash(&mut hasher),
-            Joined::Context | Joined::Opened | Joined::Key | Joined::Subject | Joined::Person => {}
+            JoinReason::Labels { key } => key.hash(&mut hasher),
+            JoinReason::Dependency { service } => service.hash(&mut hasher),
+            JoinReason::Context
+            | JoinReason::Opened
+            | JoinReason::Key
+            | JoinReason::Subject
+            | JoinReason::Person => {}
         }
     }
     hasher.finish().cast_signed()

@@ -3,9 +3,9 @@
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use crate::model::id::IncidentId;
-use crate::model::ledger::{LedgerEntry, Ledgered};
+use crate::model::ledger::{LedgerEntry, LedgerRecord};
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::time::Time;
 
@@ -43,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn ledger(&self, filter: LedgerFilter<'_>) -> Result<Vec<Ledgered>, StoreError> {
+    pub fn ledger(&self, filter: LedgerFilter<'_>) -> Result<Vec<LedgerRecord>, StoreError> {
         // What was made known stands in some way; what was not stands in none.
         let standing = match filter.announced {
             None => "",
@@ -80,7 +80,7 @@ impl Store {
                     Some(at) => Some((at, sql::read_json(row, 2)?)),
                     None => None,
                 };
-                Ok(Ledgered {
+                Ok(LedgerRecord {
                     entry: sql::read_json(row, 0)?,
                     amended,
                     postmortem: sql::read_json_if_any(row, 3)?,
@@ -109,7 +109,11 @@ impl Store {
 }
 
 /// Enters a closed incident; what was entered before is never overwritten, only amended beside.
-pub(crate) fn save(at: &At<'_>, entry: &LedgerEntry, now: Time) -> Result<(), StoreError> {
+pub(crate) fn save(
+    at: &SqlConnection<'_>,
+    entry: &LedgerEntry,
+    now: Time,
+) -> Result<(), StoreError> {
     let text = "insert into ledger (incident, closed_at, decision, standing, entry) values ($1, $2, $3, $4, $5) \
                 on conflict (incident) do update set decision = excluded.decision, standing = excluded.standing, \
                 amended_at = $6, amended = excluded.entry where coalesce(ledger.amended, ledger.entry) <> excluded.entry";

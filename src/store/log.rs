@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, Row, Value, values};
+use super::sql::{SqlConnection, SqlRow, SqlValue, values};
 use super::{head, postgresql, quarantine};
 use crate::model::event::{Event, Fact};
 use crate::model::time::Time;
@@ -24,12 +24,12 @@ pub struct NewRecord {
     /// What could not be read; such a record is listed in quarantine too.
     pub fault: Option<String>,
     /// What stood beside the bytes, as far as it matters for reading them again.
-    pub beside: Beside,
+    pub beside: MessageContext,
 }
 
 /// What is kept of how a message came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Beside {
+pub struct MessageContext {
     /// Names, in lower case, with values. Never credentials or signatures.
     pub headers: Vec<(String, String)>,
     /// When it came.
@@ -38,16 +38,16 @@ pub struct Beside {
 
 /// A message as it came.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Raw {
+pub struct RawMessage {
     /// Its bytes.
     pub body: Vec<u8>,
     /// What stood beside them.
-    pub beside: Beside,
+    pub beside: MessageContext,
 }
 
 /// Where and when a record was logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Logged {
+pub struct LogPosition {
     /// Its position; the first is 1, and there are no gaps.
     pub position: u64,
     /// When it was logged; later than every record before it.
@@ -56,7 +56,7 @@ pub struct Logged {
 
 /// A record of the log.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Record {
+pub struct LogRecord {
     /// Its position.
     pub position: u64,
     /// When it was logged.
@@ -89,7 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Full`] when the disk takes no more; nothing is kept then.
-    pub fn append(&self, records: &[NewRecord], now: Time) -> Result<Vec<Logged>, StoreError> {
+    pub fn append(&self, records: &[NewRecord], now: Time) -> Result<Vec<LogPosition>, StoreError> {
         self.append_as(None, records, now)
     }
 
@@ -102,7 +102,7 @@ impl Store {
         epoch: Option<u64>,
         records: &[NewRecord],
         now: Time,
-    ) -> Result<Vec<Logged>, StoreError> {
+    ) -> Result<Vec<LogPosition>, StoreError> {
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -115,7 +115,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn log_after(&self, position: u64, limit: usize) -> Result<Vec<Record>, StoreError> {
+    pub fn log_after(&self, position: u64, limit: usize) -> Result<Vec<LogRecord>, StoreError> {
         let text = "select position, logged_at, source, events from log where position > $1 order by position limit $2";
         self.read(NOUN, |at| {
             sql::rows(
@@ -136,7 +136,7 @@ impl Store {
         &self,
         source: Option<&str>,
         limit: usize,
-    ) -> Result<Vec<Record>, StoreError> {
+    ) -> Result<Vec<LogRecord>, StoreError> {
         let limit = sql::integer(limit);
         self.read(NOUN, |at| match source {
             None => {
@@ -154,7 +154,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn last_alert(&self) -> Result<Option<(Record, Event)>, StoreError> {
+    pub fn last_alert(&self) -> Result<Option<(LogRecord, Event)>, StoreError> {
         let text = "select position, logged_at, source, events from log where position = (select last_alert from head where id = 1)";
         let found = self.read(NOUN, |at| sql::row(at, NOUN, text, &[], record))?;
         Ok(found.and_then(|record| {
@@ -172,15 +172,15 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn raw(&self, position: u64) -> Result<Option<Raw>, StoreError> {
+    pub fn raw(&self, position: u64) -> Result<Option<RawMessage>, StoreError> {
         let text = "select body, headers, came_at from raw where position = $1";
         self.read(NOUN, |at| {
             sql::row(at, NOUN, text, values![sql::integer(position)], |row| {
-                let beside = Beside {
+                let beside = MessageContext {
                     headers: sql::read_json(row, 1)?,
                     came_at: sql::read_time_if_any(row, 2)?,
                 };
-                Ok(Raw {
+                Ok(RawMessage {
                     body: row.get(0)?,
                     beside,
                 })
@@ -192,7 +192,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn record(&self, position: u64) -> Result<Option<Record>, StoreError> {
+    pub fn record(&self, position: u64) -> Result<Option<LogRecord>, StoreError> {
         let text = "select position, logged_at, source, events from log where position = $1";
         self.read(NOUN, |at| {
             sql::row(at, NOUN, text, values![sql::integer(position)], record)
@@ -230,12 +230,12 @@ pub(crate) fn written(records: &[NewRecord]) -> Result<Vec<String>, StoreError> 
 
 /// Appends records, at least one, within a transaction.
 pub(crate) fn append(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     epoch: Option<u64>,
     records: &[NewRecord],
     events: &[String],
     now: Time,
-) -> Result<Vec<Logged>, StoreError> {
+) -> Result<Vec<LogPosition>, StoreError> {
     let logged = number(at, epoch, records, now)?;
     insert(at, records, events, &logged)?;
     count(at, records, &logged)?;
@@ -247,8 +247,8 @@ fn is_alert(event: &Event) -> bool {
     matches!(event.fact, Fact::Alert(_))
 }
 
-fn record(row: &Row<'_>) -> Result<Record, StoreError> {
-    Ok(Record {
+fn record(row: &SqlRow<'_>) -> Result<LogRecord, StoreError> {
+    Ok(LogRecord {
         position: sql::read_count(row, 0)?,
         logged_at: sql::read_time(row, 1)?,
         source: row.get(2)?,
@@ -258,11 +258,11 @@ fn record(row: &Row<'_>) -> Result<Record, StoreError> {
 
 /// Takes positions and times from the head. The clock never goes back, and no two records share an instant.
 fn number(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     epoch: Option<u64>,
     records: &[NewRecord],
     now: Time,
-) -> Result<Vec<Logged>, StoreError> {
+) -> Result<Vec<LogPosition>, StoreError> {
     let text = "update head set next = next + $1, \
                 clock = (case when $2 > clock then $2 else clock + 1 end) + $1 - 1, \
                 last_alert = case when $3 >= 0 then next + $3 else last_alert end \
@@ -295,7 +295,7 @@ fn number(
             let logged_at = Time::from_timestamp_micros(clock - count + 1 + index);
             position
                 .zip(logged_at)
-                .map(|(position, logged_at)| Logged {
+                .map(|(position, logged_at)| LogPosition {
                     position,
                     logged_at,
                 })
@@ -305,10 +305,10 @@ fn number(
 }
 
 fn insert(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     records: &[NewRecord],
     events: &[String],
-    logged: &[Logged],
+    logged: &[LogPosition],
 ) -> Result<(), StoreError> {
     let (mut log, mut raw) = (
         Vec::with_capacity(4 * records.len()),
@@ -320,23 +320,23 @@ fn insert(
         .collect::<Result<_, _>>()?;
     for (((record, events), beside), logged) in records.iter().zip(events).zip(&beside).zip(logged)
     {
-        let position = Value::Integer(sql::integer(logged.position));
+        let position = SqlValue::Integer(sql::integer(logged.position));
         log.extend([
             position,
-            Value::Integer(sql::micros(logged.logged_at)),
-            Value::Text(&record.source),
-            Value::Text(events),
+            SqlValue::Integer(sql::micros(logged.logged_at)),
+            SqlValue::Text(&record.source),
+            SqlValue::Text(events),
         ]);
         // Nothing at all is a message too, and one that is not understood.
         if !record.body.is_empty() || record.fault.is_some() {
             let came_at = record
                 .beside
                 .came_at
-                .map_or(Value::Null, |at| Value::Integer(sql::micros(at)));
+                .map_or(SqlValue::Null, |at| SqlValue::Integer(sql::micros(at)));
             raw.extend([
                 position,
-                Value::Bytes(&record.body),
-                Value::Text(beside),
+                SqlValue::Bytes(&record.body),
+                SqlValue::Text(beside),
                 came_at,
             ]);
         }
@@ -366,8 +366,12 @@ fn insert(
 }
 
 /// Adds a batch to the counts of its sources, one row a source.
-fn count(at: &At<'_>, records: &[NewRecord], logged: &[Logged]) -> Result<(), StoreError> {
-    let mut sources: BTreeMap<&str, (i64, i64, i64, Logged)> = BTreeMap::new();
+fn count(
+    at: &SqlConnection<'_>,
+    records: &[NewRecord],
+    logged: &[LogPosition],
+) -> Result<(), StoreError> {
+    let mut sources: BTreeMap<&str, (i64, i64, i64, LogPosition)> = BTreeMap::new();
     for (record, logged) in records.iter().zip(logged) {
         let (count, events, faults, last) =
             sources.entry(&record.source).or_insert((0, 0, 0, *logged));

@@ -4,45 +4,45 @@ use anyhow::anyhow;
 
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use crate::model::id::hex;
 use crate::model::time::Time;
 
 const NOUN: &str = "migration";
 
 /// All steps, in order; a step that was released is never edited.
-pub(crate) const STEPS: &[Step] = &[
-    Step {
+pub(crate) const STEPS: &[Migration] = &[
+    Migration {
         version: 1,
         text: include_str!("../../migrations/0001_start.sql"),
     },
-    Step {
+    Migration {
         version: 2,
         text: include_str!("../../migrations/0002_replicas.sql"),
     },
-    Step {
+    Migration {
         version: 3,
         text: include_str!("../../migrations/0003_metrics.sql"),
     },
-    Step {
+    Migration {
         version: 4,
         text: include_str!("../../migrations/0004_sources.sql"),
     },
-    Step {
+    Migration {
         version: 5,
         text: include_str!("../../migrations/0005_active_alerts.sql"),
     },
 ];
 
 /// One step from a version to the next.
-pub(crate) struct Step {
+pub(crate) struct Migration {
     pub(crate) version: u32,
     pub(crate) text: &'static str,
 }
 
 /// What a migration did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Migrated {
+pub struct MigrationReport {
     /// The version found; 0 for an empty database.
     pub from: u32,
     /// The version it has now.
@@ -50,10 +50,14 @@ pub struct Migrated {
 }
 
 /// Applies the steps that are missing, all or none: the caller commits.
-pub(crate) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated, StoreError> {
+pub(crate) fn migrate(
+    at: &SqlConnection<'_>,
+    steps: &[Migration],
+    now: Time,
+) -> Result<MigrationReport, StoreError> {
     let tables = match at {
-        At::Sqlite(_) => "select name from sqlite_master where type = 'table'",
-        At::Postgres(_) => {
+        SqlConnection::Sqlite(_) => "select name from sqlite_master where type = 'table'",
+        SqlConnection::Postgres(_) => {
             // Replicas start together; one migrates, the others find it done. Any number no other program is likely to take.
             sql::rows(
                 at,
@@ -119,5 +123,5 @@ pub(crate) fn migrate(at: &At<'_>, steps: &[Step], now: Time) -> Result<Migrated
             }
         }
     }
-    Ok(Migrated { from, to: known })
+    Ok(MigrationReport { from, to: known })
 }

@@ -32,32 +32,32 @@ use std::time::Duration;
 
 use crate::model::time::Time;
 use error::StoreError;
-use migration::Migrated;
+use migration::MigrationReport;
 use postgresql::Postgres;
-use sql::At;
+use sql::SqlConnection;
 use sqlite::Sqlite;
 
 /// Where a database is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
+pub enum DatabaseLocation {
     /// A file of this process alone.
     Sqlite(PathBuf),
     /// A server that replicas may share.
-    Postgres(Address),
+    Postgres(PostgresAddress),
 }
 
 /// How a PostgreSQL database is reached.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Address {
+pub struct PostgresAddress {
     /// `postgres://user@host:port/database`, without a password.
     pub url: String,
     /// The password, where one is asked for.
     pub password: Option<Vec<u8>>,
 }
 
-impl std::fmt::Debug for Address {
+impl std::fmt::Debug for PostgresAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Address(…)")
+        f.write_str("PostgresAddress(…)")
     }
 }
 
@@ -79,14 +79,14 @@ impl Store {
     /// # Errors
     /// [`StoreError::Newer`] for a database of a newer version; otherwise why the file cannot be used.
     pub fn open(path: &Path, now: Time) -> Result<Self, StoreError> {
-        Self::open_at(&Place::Sqlite(path.to_owned()), now)
+        Self::open_at(&DatabaseLocation::Sqlite(path.to_owned()), now)
     }
 
     /// Opens the database at `place` and migrates it.
     ///
     /// # Errors
     /// As for [`Store::open`]; [`StoreError::Away`] when the server cannot be reached.
-    pub fn open_at(place: &Place, now: Time) -> Result<Self, StoreError> {
+    pub fn open_at(place: &DatabaseLocation, now: Time) -> Result<Self, StoreError> {
         open_and_migrate(place, now).map(|(store, _)| store)
     }
 
@@ -112,7 +112,7 @@ impl Store {
     fn write<T>(
         &self,
         noun: &str,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match &self.database {
             Database::Sqlite(database) => database.write(noun, work),
@@ -124,7 +124,7 @@ impl Store {
     fn read<T>(
         &self,
         noun: &str,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match &self.database {
             Database::Sqlite(database) => database.read(noun, work),
@@ -137,14 +137,19 @@ impl Store {
 ///
 /// # Errors
 /// As for [`Store::open_at`].
-pub fn migrate(place: &Place, now: Time) -> Result<Migrated, StoreError> {
+pub fn migrate(place: &DatabaseLocation, now: Time) -> Result<MigrationReport, StoreError> {
     open_and_migrate(place, now).map(|(_, migrated)| migrated)
 }
 
-fn open_and_migrate(place: &Place, now: Time) -> Result<(Store, Migrated), StoreError> {
+fn open_and_migrate(
+    place: &DatabaseLocation,
+    now: Time,
+) -> Result<(Store, MigrationReport), StoreError> {
     let database = match place {
-        Place::Sqlite(path) => Database::Sqlite(Box::new(Sqlite::open(path)?)),
-        Place::Postgres(address) => Database::Postgres(Box::new(Postgres::new(address)?)),
+        DatabaseLocation::Sqlite(path) => Database::Sqlite(Box::new(Sqlite::open(path)?)),
+        DatabaseLocation::Postgres(address) => {
+            Database::Postgres(Box::new(Postgres::new(address)?))
+        }
     };
     let store = Store { database };
     let migrated = store.write("migration", |at| {
@@ -158,7 +163,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for DatabaseLocation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "{}", path.display()),

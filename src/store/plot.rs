@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, Row, values};
+use super::sql::{SqlConnection, SqlRow, values};
 use crate::model::id::{IncidentId, hex};
 use crate::model::plot::Plot;
 use crate::model::time::Time;
@@ -14,7 +14,7 @@ const NOUN: &str = "plot";
 
 /// A drawing and what it shows.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Drawn {
+pub struct StoredPlot {
     /// What it shows.
     pub plot: Plot,
     /// The drawing, a whole SVG file.
@@ -25,7 +25,7 @@ pub struct Drawn {
 
 /// What a drawing shows, without the drawing.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outline {
+pub struct PlotHeader {
     /// What it shows.
     pub plot: Plot,
     /// A hash of the drawing.
@@ -37,10 +37,10 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn outlines(&self, incident: &IncidentId) -> Result<Vec<Outline>, StoreError> {
+    pub fn outlines(&self, incident: &IncidentId) -> Result<Vec<PlotHeader>, StoreError> {
         let text = "select state, hash from plot where incident = $1 order by condition";
-        let outline = |row: &Row<'_>| {
-            Ok(Outline {
+        let outline = |row: &SqlRow<'_>| {
+            Ok(PlotHeader {
                 plot: sql::read_json(row, 0)?,
                 hash: row.get(1)?,
             })
@@ -56,7 +56,7 @@ impl Store {
     /// When the database cannot be read.
     pub fn drawn_at(&self, incident: &IncidentId) -> Result<BTreeMap<String, Time>, StoreError> {
         let text = "select condition, drawn_at from plot where incident = $1";
-        let drawn_at = |row: &Row<'_>| Ok((row.get(0)?, sql::read_time(row, 1)?));
+        let drawn_at = |row: &SqlRow<'_>| Ok((row.get(0)?, sql::read_time(row, 1)?));
         Ok(self
             .read(NOUN, |at| {
                 sql::rows(at, NOUN, text, values![&incident.0], drawn_at)
@@ -73,7 +73,7 @@ impl Store {
         &self,
         incident: &IncidentId,
         condition: &str,
-    ) -> Result<Option<Drawn>, StoreError> {
+    ) -> Result<Option<StoredPlot>, StoreError> {
         let text = "select state, svg, drawn_at from plot where incident = $1 and condition = $2";
         self.read(NOUN, |at| {
             sql::row(at, NOUN, text, values![&incident.0, condition], drawn)
@@ -84,7 +84,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Full`] when the disk takes no more.
-    pub fn save_plots(&self, incident: &IncidentId, drawings: &[Drawn]) -> Result<(), StoreError> {
+    pub fn save_plots(
+        &self,
+        incident: &IncidentId,
+        drawings: &[StoredPlot],
+    ) -> Result<(), StoreError> {
         self.write(NOUN, |at| {
             drawings
                 .iter()
@@ -93,7 +97,11 @@ impl Store {
     }
 }
 
-fn save(at: &At<'_>, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreError> {
+fn save(
+    at: &SqlConnection<'_>,
+    incident: &IncidentId,
+    drawn: &StoredPlot,
+) -> Result<(), StoreError> {
     let text = "insert into plot (incident, condition, drawn_at, state, svg, hash) values ($1, $2, $3, $4, $5, $6) \
                 on conflict (incident, condition) do update set drawn_at = excluded.drawn_at, state = excluded.state, svg = excluded.svg, \
                 hash = excluded.hash";
@@ -114,8 +122,8 @@ fn save(at: &At<'_>, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreEr
     Ok(())
 }
 
-fn drawn(row: &Row<'_>) -> Result<Drawn, StoreError> {
-    Ok(Drawn {
+fn drawn(row: &SqlRow<'_>) -> Result<StoredPlot, StoreError> {
+    Ok(StoredPlot {
         plot: sql::read_json(row, 0)?,
         svg: row.get(1)?,
         at: sql::read_time(row, 2)?,

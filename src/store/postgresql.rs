@@ -10,8 +10,8 @@ use postgres::fallible_iterator::FallibleIterator;
 use postgres::{Client, Config, IsolationLevel, NoTls};
 
 use super::error::{StoreError, postgres_fault};
-use super::sql::{At, Session};
-use super::{Address, lock};
+use super::sql::{Session, SqlConnection};
+use super::{PostgresAddress, lock};
 
 /// Connections at the most; whoever finds them all in use waits.
 const CONNECTIONS: usize = 12;
@@ -56,7 +56,7 @@ impl std::fmt::Debug for Postgres {
 
 impl Postgres {
     /// Makes ready to connect; nothing is connected yet.
-    pub(crate) fn new(address: &Address) -> Result<Self, StoreError> {
+    pub(crate) fn new(address: &PostgresAddress) -> Result<Self, StoreError> {
         let mut config: Config = address
             .url
             .parse()
@@ -107,7 +107,7 @@ impl Postgres {
     pub(crate) fn write<T>(
         &self,
         noun: &str,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.transact(noun, false, work)
     }
@@ -115,7 +115,7 @@ impl Postgres {
     pub(crate) fn read<T>(
         &self,
         noun: &str,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         self.transact(noun, true, work)
     }
@@ -124,7 +124,7 @@ impl Postgres {
         &self,
         noun: &str,
         reads: bool,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         off_the_runtime(|| self.transact_here(noun, reads, work))
     }
@@ -133,7 +133,7 @@ impl Postgres {
         &self,
         noun: &str,
         reads: bool,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut lent = self.lend(noun)?;
         // A kept connection may have died with the server; a fresh one shows whether the server is back. Nothing was done on the old one.
@@ -155,12 +155,12 @@ impl Postgres {
         let transaction = begin
             .start()
             .map_err(|error| postgres_fault(noun, &error))?;
-        let at = At::Postgres(std::cell::RefCell::new(Session {
+        let at = SqlConnection::Postgres(std::cell::RefCell::new(Session {
             transaction,
             statements,
         }));
         let result = work(&at)?;
-        if let At::Postgres(session) = at {
+        if let SqlConnection::Postgres(session) = at {
             session
                 .into_inner()
                 .transaction
@@ -244,10 +244,10 @@ fn off_the_runtime<T>(work: impl FnOnce() -> T) -> T {
 }
 
 /// Tells all who wait, when the transaction commits.
-pub(crate) fn tell(at: &At<'_>) -> Result<(), StoreError> {
+pub(crate) fn tell(at: &SqlConnection<'_>) -> Result<(), StoreError> {
     match at {
-        At::Sqlite(_) => Ok(()),
-        At::Postgres(_) => {
+        SqlConnection::Sqlite(_) => Ok(()),
+        SqlConnection::Postgres(_) => {
             super::sql::execute(at, "notify", "select pg_notify('afterword', '')", &[]).map(drop)
         }
     }

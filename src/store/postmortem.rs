@@ -3,7 +3,7 @@
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, values};
+use super::sql::{SqlConnection, values};
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::meeting::Meeting;
 use crate::model::postmortem::Postmortem;
@@ -63,7 +63,7 @@ impl Store {
 }
 
 /// Writes a postmortem over what was there.
-pub(crate) fn save(at: &At<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
+pub(crate) fn save(at: &SqlConnection<'_>, postmortem: &Postmortem) -> Result<(), StoreError> {
     let text = "insert into postmortem (id, incident, status, opened_at, state) values ($1, $2, $3, $4, $5) \
                 on conflict (id) do update set incident = excluded.incident, status = excluded.status, \
                 opened_at = excluded.opened_at, state = excluded.state";
@@ -83,7 +83,7 @@ pub(crate) fn save(at: &At<'_>, postmortem: &Postmortem) -> Result<(), StoreErro
 }
 
 /// Writes a meeting over what was there.
-pub(crate) fn save_meeting(at: &At<'_>, meeting: &Meeting) -> Result<(), StoreError> {
+pub(crate) fn save_meeting(at: &SqlConnection<'_>, meeting: &Meeting) -> Result<(), StoreError> {
     let text = "insert into meeting (id, sequence, starts_at, state) values ($1, $2, $3, $4) \
                 on conflict (id) do update set sequence = excluded.sequence, starts_at = excluded.starts_at, state = excluded.state";
     sql::execute(

@@ -8,14 +8,14 @@ use serde::{Deserialize, Serialize};
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{At, Row, values};
+use super::sql::{SqlConnection, SqlRow, values};
 use crate::model::time::Time;
 
 const NOUN: &str = "quarantine";
 
 /// A record in quarantine. [`Store::raw`] has its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quarantined {
+pub struct QuarantineEntry {
     /// Its position in the log.
     pub position: u64,
     /// When it was logged.
@@ -61,7 +61,7 @@ pub struct QuarantineFilter<'a> {
 
 /// How much of a source waits in quarantine, and its newest fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Waiting {
+pub struct QuarantineBacklog {
     /// How many records.
     pub count: u64,
     /// When the newest was logged.
@@ -80,7 +80,7 @@ impl Store {
     pub fn quarantined(
         &self,
         filter: QuarantineFilter<'_>,
-    ) -> Result<Vec<Quarantined>, StoreError> {
+    ) -> Result<Vec<QuarantineEntry>, StoreError> {
         let order = if filter.oldest_first { "asc" } else { "desc" };
         let text = format!(
             "select {COLUMNS} from quarantine where ($1 = '' or source = $1) and ($2 = 0 or state = 'open') order by position {order} limit $3"
@@ -105,7 +105,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn quarantined_at(&self, position: u64) -> Result<Option<Quarantined>, StoreError> {
+    pub fn quarantined_at(&self, position: u64) -> Result<Option<QuarantineEntry>, StoreError> {
         let text = format!("select {COLUMNS} from quarantine where position = $1");
         self.read(NOUN, |at| {
             sql::row(
@@ -122,12 +122,12 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn quarantine_by_source(&self) -> Result<BTreeMap<String, Waiting>, StoreError> {
+    pub fn quarantine_by_source(&self) -> Result<BTreeMap<String, QuarantineBacklog>, StoreError> {
         let text = "select q.source, n.waiting, q.logged_at, q.fault from quarantine q join \
                     (select source, count(*) as waiting, max(position) as newest from quarantine where state = 'open' group by source) n \
                     on q.position = n.newest";
-        let read = |row: &Row<'_>| {
-            let waiting = Waiting {
+        let read = |row: &SqlRow<'_>| {
+            let waiting = QuarantineBacklog {
                 count: sql::read_count(row, 1)?,
                 last_at: sql::read_time(row, 2)?,
                 last_fault: row.get(3)?,
@@ -195,9 +195,9 @@ impl Store {
     }
 }
 
-fn quarantined(row: &Row<'_>) -> Result<Quarantined, StoreError> {
+fn quarantined(row: &SqlRow<'_>) -> Result<QuarantineEntry, StoreError> {
     let state: String = row.get(4)?;
-    Ok(Quarantined {
+    Ok(QuarantineEntry {
         position: sql::read_count(row, 0)?,
         logged_at: sql::read_time(row, 1)?,
         source: row.get(2)?,
@@ -218,7 +218,7 @@ fn quarantined(row: &Row<'_>) -> Result<Quarantined, StoreError> {
 
 /// Lists a logged record; a second fault is told beside the first. `passed`: the engine could not take it.
 pub(crate) fn insert(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     position: u64,
     fault: &str,
     passed: bool,

@@ -12,7 +12,7 @@ const NOUN: &str = "sample";
 
 /// Samples that came together.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Batch {
+pub struct SampleBatch {
     /// Where they stand in the order of their coming, from 1.
     pub position: u64,
     /// The samples.
@@ -20,7 +20,7 @@ pub struct Batch {
 }
 
 /// A sample as it is stored. The value as its bits: JSON knows no not-a-number, and the mark of an end is one.
-type Stored = (String, Labels, i64, i64);
+type SeriesRow = (String, Labels, i64, i64);
 
 impl Store {
     /// Keeps samples that came at `now`; they are durable when this returns.
@@ -73,7 +73,7 @@ impl Store {
         metrics: &str,
         position: u64,
         limit: usize,
-    ) -> Result<Vec<Batch>, StoreError> {
+    ) -> Result<Vec<SampleBatch>, StoreError> {
         let text = "select position, samples from sample where metrics = $1 and position > $2 order by position limit $3";
         self.read(NOUN, |at| {
             sql::rows(
@@ -82,7 +82,7 @@ impl Store {
                 text,
                 values![metrics, sql::integer(position), sql::integer(limit)],
                 |row| {
-                    let stored: Vec<Stored> = sql::read_json(row, 1)?;
+                    let stored: Vec<SeriesRow> = sql::read_json(row, 1)?;
                     let samples = stored.into_iter().map(|(name, labels, at, bits)| {
                         let at = Time::from_timestamp_micros(at)
                             .ok_or_else(|| sql::unreadable(1, &at))?;
@@ -94,7 +94,7 @@ impl Store {
                         })
                     });
                     let samples = samples.collect::<Result<_, StoreError>>()?;
-                    Ok(Batch {
+                    Ok(SampleBatch {
                         position: sql::read_count(row, 0)?,
                         samples,
                     })

@@ -3,14 +3,14 @@
 use super::Store;
 use super::error::StoreError;
 use super::sql;
-use super::sql::{Row, values};
+use super::sql::{SqlRow, values};
 use crate::model::time::Time;
 
 const NOUN: &str = "tally";
 
 /// When a source was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Seen {
+pub struct SourceActivity {
     /// Its last message, a mere repetition included.
     pub last_message: Option<Time>,
     /// Its last message that stated something new.
@@ -23,7 +23,7 @@ pub struct Seen {
 
 /// What came from a source in an hour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Hour {
+pub struct HourlyCounts {
     /// Messages.
     pub messages: u64,
     /// Events that were new in them.
@@ -39,7 +39,7 @@ pub struct Hour {
 }
 
 /// What is added for one source: when it was heard, and each hour by its beginning.
-pub(crate) type Added = (String, Seen, Vec<(Time, Hour)>);
+pub(crate) type SourceStatsDelta = (String, SourceActivity, Vec<(Time, HourlyCounts)>);
 
 impl Store {
     /// Adds what was counted since it was added last, and forgets the hours of each of these sources that ended before the time named
@@ -47,7 +47,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Full`] when the disk takes no more.
-    pub fn add_tallies(&self, added: &[(Added, Time)]) -> Result<(), StoreError> {
+    pub fn add_tallies(&self, added: &[(SourceStatsDelta, Time)]) -> Result<(), StoreError> {
         const SEEN: &str = "insert into source_seen (source, last_message, last_event, last_refused, last_limited) values ($1, $2, $3, $4, $5) \
              on conflict (source) do update set \
              last_message = case when excluded.last_message > coalesce(source_seen.last_message, 0) then excluded.last_message else source_seen.last_message end, \
@@ -117,15 +117,15 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn tallies(&self) -> Result<Vec<Added>, StoreError> {
+    pub fn tallies(&self) -> Result<Vec<SourceStatsDelta>, StoreError> {
         let seen = "select source, last_message, last_event, last_refused, last_limited from source_seen order by source";
         let hours = "select source, hour, messages, events, refused, limited, first_message, longest from source_hour order by source, hour";
         self.read(NOUN, |at| {
-            let mut all: Vec<Added> = sql::rows(at, NOUN, seen, &[], |row| {
+            let mut all: Vec<SourceStatsDelta> = sql::rows(at, NOUN, seen, &[], |row| {
                 let time = |column| sql::read_time_if_any(row, column);
                 Ok((
                     row.get(0)?,
-                    Seen {
+                    SourceActivity {
                         last_message: time(1)?,
                         last_event: time(2)?,
                         last_refused: time(3)?,
@@ -144,8 +144,8 @@ impl Store {
     }
 }
 
-fn hour(row: &Row<'_>) -> Result<(String, Time, Hour), StoreError> {
-    let counted = Hour {
+fn hour(row: &SqlRow<'_>) -> Result<(String, Time, HourlyCounts), StoreError> {
+    let counted = HourlyCounts {
         messages: sql::read_count(row, 2)?,
         events: sql::read_count(row, 3)?,
         refused: sql::read_count(row, 4)?,

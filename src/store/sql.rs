@@ -18,7 +18,7 @@ use crate::model::time::Time;
 pub(crate) const SKIP_LOCKED: &str = "/* skip locked */";
 
 /// A transaction on either database.
-pub(crate) enum At<'a> {
+pub(crate) enum SqlConnection<'a> {
     /// On the one writer, or on a reader of its own.
     Sqlite(&'a rusqlite::Connection),
     /// On a connection of the pool. Its client wants to be borrowed mutably even for reading.
@@ -46,7 +46,7 @@ impl Session<'_> {
 
 /// A parameter.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Value<'a> {
+pub(crate) enum SqlValue<'a> {
     Null,
     Integer(i64),
     Text(&'a str),
@@ -55,7 +55,7 @@ pub(crate) enum Value<'a> {
 
 macro_rules! parameters {
     ($($type:ty: |$value:ident| $into:expr),* $(,)?) => {$(
-        impl<'a> From<&'a $type> for Value<'a> {
+        impl<'a> From<&'a $type> for SqlValue<'a> {
             fn from($value: &'a $type) -> Self {
                 $into
             }
@@ -74,11 +74,11 @@ parameters! {
 
 /// Parameters in order.
 macro_rules! values {
-    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::Value::from(&$value)),*] };
+    ($($value:expr),* $(,)?) => { &[$($crate::store::sql::SqlValue::from(&$value)),*] };
 }
 pub(crate) use values;
 
-impl rusqlite::ToSql for Value<'_> {
+impl rusqlite::ToSql for SqlValue<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(match self {
             Self::Null => ValueRef::Null,
@@ -89,7 +89,7 @@ impl rusqlite::ToSql for Value<'_> {
     }
 }
 
-impl ToSql for Value<'_> {
+impl ToSql for SqlValue<'_> {
     fn to_sql(
         &self,
         ty: &Type,
@@ -117,23 +117,23 @@ impl ToSql for Value<'_> {
 }
 
 /// A row of a result.
-pub(crate) enum Row<'a> {
+pub(crate) enum SqlRow<'a> {
     Sqlite(&'a rusqlite::Row<'a>),
     Postgres(&'a postgres::Row),
 }
 
 /// What a column can be read as.
 pub(crate) trait Column: Sized {
-    fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError>;
+    fn read(row: &SqlRow<'_>, column: usize) -> Result<Self, StoreError>;
 }
 
 macro_rules! columns {
     ($($type:ty),*) => {$(
         impl Column for $type {
-            fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError> {
+            fn read(row: &SqlRow<'_>, column: usize) -> Result<Self, StoreError> {
                 match row {
-                    Row::Sqlite(row) => row.get(column).map_err(|error| fault(COLUMN, error)),
-                    Row::Postgres(row) => row.try_get(column).map_err(|error| postgres_fault(COLUMN, &error)),
+                    SqlRow::Sqlite(row) => row.get(column).map_err(|error| fault(COLUMN, error)),
+                    SqlRow::Postgres(row) => row.try_get(column).map_err(|error| postgres_fault(COLUMN, &error)),
                 }
             }
         }
@@ -142,7 +142,7 @@ macro_rules! columns {
 columns!(i64, Option<i64>, String, Option<String>, Vec<u8>);
 
 impl Column for u32 {
-    fn read(row: &Row<'_>, column: usize) -> Result<Self, StoreError> {
+    fn read(row: &SqlRow<'_>, column: usize) -> Result<Self, StoreError> {
         let number: i64 = row.get(column)?;
         Self::try_from(number).map_err(|_| unreadable(column, &number))
     }
@@ -150,7 +150,7 @@ impl Column for u32 {
 
 const COLUMN: &str = "column";
 
-impl Row<'_> {
+impl SqlRow<'_> {
     /// The column as that type.
     pub(crate) fn get<T: Column>(&self, column: usize) -> Result<T, StoreError> {
         T::read(self, column)
@@ -159,11 +159,11 @@ impl Row<'_> {
     /// The text of a column without a copy.
     fn text(&self, column: usize) -> Result<&str, StoreError> {
         match self {
-            Row::Sqlite(row) => {
+            SqlRow::Sqlite(row) => {
                 let value = row.get_ref(column).map_err(|error| fault(COLUMN, error))?;
                 value.as_str().map_err(|error| unreadable(column, &error))
             }
-            Row::Postgres(row) => row
+            SqlRow::Postgres(row) => row
                 .try_get(column)
                 .map_err(|error| postgres_fault(COLUMN, &error)),
         }
@@ -172,18 +172,18 @@ impl Row<'_> {
 
 /// Runs a statement that returns no rows; gives the number of rows it touched.
 pub(crate) fn execute(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     noun: &str,
     text: &str,
-    values: &[Value<'_>],
+    values: &[SqlValue<'_>],
 ) -> Result<u64, StoreError> {
     match at {
-        At::Sqlite(connection) => connection
+        SqlConnection::Sqlite(connection) => connection
             .prepare_cached(&numbered(text))
             .and_then(|mut statement| statement.execute(rusqlite::params_from_iter(values)))
             .map(|count| count as u64)
             .map_err(|error| fault(noun, error)),
-        At::Postgres(session) => {
+        SqlConnection::Postgres(session) => {
             let session = &mut *session.borrow_mut();
             let done = session
                 .prepare(text)
@@ -195,14 +195,14 @@ pub(crate) fn execute(
 
 /// All rows of a query, read by `read`.
 pub(crate) fn rows<T>(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     noun: &str,
     text: &str,
-    values: &[Value<'_>],
-    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    values: &[SqlValue<'_>],
+    mut read: impl FnMut(&SqlRow<'_>) -> Result<T, StoreError>,
 ) -> Result<Vec<T>, StoreError> {
     match at {
-        At::Sqlite(connection) => {
+        SqlConnection::Sqlite(connection) => {
             let mut statement = connection
                 .prepare_cached(&numbered(text))
                 .map_err(|error| fault(noun, error))?;
@@ -211,11 +211,11 @@ pub(crate) fn rows<T>(
                 .map_err(|error| fault(noun, error))?;
             let mut all = Vec::new();
             while let Some(row) = found.next().map_err(|error| fault(noun, error))? {
-                all.push(read(&Row::Sqlite(row)).map_err(|error| error.about(noun))?);
+                all.push(read(&SqlRow::Sqlite(row)).map_err(|error| error.about(noun))?);
             }
             Ok(all)
         }
-        At::Postgres(session) => {
+        SqlConnection::Postgres(session) => {
             let session = &mut *session.borrow_mut();
             let found = session
                 .prepare(text)
@@ -223,7 +223,7 @@ pub(crate) fn rows<T>(
             let found = found.map_err(|error| postgres_fault(noun, &error))?;
             found
                 .iter()
-                .map(|row| read(&Row::Postgres(row)).map_err(|error| error.about(noun)))
+                .map(|row| read(&SqlRow::Postgres(row)).map_err(|error| error.about(noun)))
                 .collect()
         }
     }
@@ -231,11 +231,11 @@ pub(crate) fn rows<T>(
 
 /// The first row of a query, if there is one.
 pub(crate) fn row<T>(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     noun: &str,
     text: &str,
-    values: &[Value<'_>],
-    read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+    values: &[SqlValue<'_>],
+    read: impl FnMut(&SqlRow<'_>) -> Result<T, StoreError>,
 ) -> Result<Option<T>, StoreError> {
     Ok(rows(at, noun, text, values, read)?.into_iter().next())
 }
@@ -245,11 +245,11 @@ const TOGETHER: usize = 32;
 
 /// Inserts rows of `columns` values each; `into` is all of the statement before the rows, `then` all after them.
 pub(crate) fn insert(
-    at: &At<'_>,
+    at: &SqlConnection<'_>,
     noun: &str,
     into: &str,
     columns: usize,
-    values: &[Value<'_>],
+    values: &[SqlValue<'_>],
     then: &str,
 ) -> Result<(), StoreError> {
     let (whole, rest) = values.split_at(values.len() - values.len() % (columns * TOGETHER));
@@ -270,12 +270,12 @@ pub(crate) fn insert(
 }
 
 /// Runs several statements without parameters, as migrations have.
-pub(crate) fn batch(at: &At<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
+pub(crate) fn batch(at: &SqlConnection<'_>, noun: &str, text: &str) -> Result<(), StoreError> {
     match at {
-        At::Sqlite(connection) => connection
+        SqlConnection::Sqlite(connection) => connection
             .execute_batch(text)
             .map_err(|error| fault(noun, error)),
-        At::Postgres(session) => session
+        SqlConnection::Postgres(session) => session
             .borrow_mut()
             .transaction
             .batch_execute(&to_postgres(text))
@@ -294,7 +294,7 @@ fn to_postgres(ddl: &str) -> String {
     .replace(" text", " text collate \"C\"")
 }
 
-fn borrowed<'a>(values: &'a [Value<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
+fn borrowed<'a>(values: &'a [SqlValue<'a>]) -> Vec<&'a (dyn ToSql + Sync)> {
     values
         .iter()
         .map(|value| value as &(dyn ToSql + Sync))
@@ -329,20 +329,23 @@ pub(crate) fn integer(number: impl TryInto<i64>) -> i64 {
 
 /// Reads JSON text.
 pub(crate) fn read_json<T: DeserializeOwned>(
-    row: &Row<'_>,
+    row: &SqlRow<'_>,
     column: usize,
 ) -> Result<T, StoreError> {
     serde_json::from_str(row.text(column)?).map_err(|error| unreadable(column, &error))
 }
 
 /// Reads a time.
-pub(crate) fn read_time(row: &Row<'_>, column: usize) -> Result<Time, StoreError> {
+pub(crate) fn read_time(row: &SqlRow<'_>, column: usize) -> Result<Time, StoreError> {
     let micros: i64 = row.get(column)?;
     Time::from_timestamp_micros(micros).ok_or_else(|| unreadable(column, &micros))
 }
 
 /// Reads a time that may be absent.
-pub(crate) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Time>, StoreError> {
+pub(crate) fn read_time_if_any(
+    row: &SqlRow<'_>,
+    column: usize,
+) -> Result<Option<Time>, StoreError> {
     match row.get::<Option<i64>>(column)? {
         None => Ok(None),
         Some(_) => read_time(row, column).map(Some),
@@ -351,7 +354,7 @@ pub(crate) fn read_time_if_any(row: &Row<'_>, column: usize) -> Result<Option<Ti
 
 /// Reads JSON text that may be absent.
 pub(crate) fn read_json_if_any<T: DeserializeOwned>(
-    row: &Row<'_>,
+    row: &SqlRow<'_>,
     column: usize,
 ) -> Result<Option<T>, StoreError> {
     match row.get::<Option<String>>(column)? {
@@ -363,7 +366,7 @@ pub(crate) fn read_json_if_any<T: DeserializeOwned>(
 }
 
 /// Reads a count or position.
-pub(crate) fn read_count(row: &Row<'_>, column: usize) -> Result<u64, StoreError> {
+pub(crate) fn read_count(row: &SqlRow<'_>, column: usize) -> Result<u64, StoreError> {
     let number: i64 = row.get(column)?;
     u64::try_from(number).map_err(|_| unreadable(column, &number))
 }

@@ -11,7 +11,7 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, fault};
 use super::lock;
-use super::sql::At;
+use super::sql::SqlConnection;
 
 /// How long a connection waits for another process, such as a back-up, to let go of the file.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -49,13 +49,13 @@ impl Sqlite {
     pub(crate) fn write<T>(
         &self,
         noun: &str,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let mut writer = lock(&self.writer);
         let transaction = writer
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(|error| fault(noun, error))?;
-        let result = work(&At::Sqlite(&transaction))?;
+        let result = work(&SqlConnection::Sqlite(&transaction))?;
         transaction.commit().map_err(|error| fault(noun, error))?;
         Ok(result)
     }
@@ -64,7 +64,7 @@ impl Sqlite {
     pub(crate) fn read<T>(
         &self,
         noun: &str,
-        work: impl FnOnce(&At<'_>) -> Result<T, StoreError>,
+        work: impl FnOnce(&SqlConnection<'_>) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let kept = lock(&self.readers).pop();
         let mut reader = match kept {
@@ -72,7 +72,7 @@ impl Sqlite {
             None => open_reader(&self.path)?,
         };
         let transaction = reader.transaction().map_err(|error| fault(noun, error))?;
-        let result = work(&At::Sqlite(&transaction));
+        let result = work(&SqlConnection::Sqlite(&transaction));
         drop(transaction);
         let mut readers = lock(&self.readers);
         if readers.len() < KEPT_READERS {

@@ -9,30 +9,30 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{Address, Place, Store};
+use super::{DatabaseLocation, PostgresAddress, Store};
 use crate::model::time::Time;
 
 /// Where a store of a test is.
-pub(crate) struct Home {
-    pub(crate) place: Place,
+pub(crate) struct TestDatabase {
+    pub(crate) place: DatabaseLocation,
     _dir: Option<TempDir>,
 }
 
 /// A new store of each kind. The same test runs on both.
-pub(crate) fn stores() -> Vec<(Home, Store)> {
+pub(crate) fn stores() -> Vec<(TestDatabase, Store)> {
     let dir = tempfile::tempdir().unwrap();
-    let file = Place::Sqlite(dir.path().join("data/afterword.db"));
+    let file = DatabaseLocation::Sqlite(dir.path().join("data/afterword.db"));
     let homes = [
-        Home {
+        TestDatabase {
             place: file,
             _dir: Some(dir),
         },
-        Home {
+        TestDatabase {
             place: database(),
             _dir: None,
         },
     ];
-    let open = |home: Home| {
+    let open = |home: TestDatabase| {
         let store =
             Store::open_at(&home.place, Time::from_timestamp(1_800_000_000, 0).unwrap()).unwrap();
         (home, store)
@@ -41,7 +41,7 @@ pub(crate) fn stores() -> Vec<(Home, Store)> {
 }
 
 /// A database of its own on the shared server.
-fn database() -> Place {
+fn database() -> DatabaseLocation {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let name = format!("t{}", NEXT.fetch_add(1, Ordering::Relaxed));
     let port = server().port;
@@ -49,7 +49,7 @@ fn database() -> Place {
     client
         .batch_execute(&format!("create database {name} template template0"))
         .unwrap();
-    Place::Postgres(Address {
+    DatabaseLocation::Postgres(PostgresAddress {
         url: format!("postgres://postgres@127.0.0.1:{port}/{name}"),
         password: None,
     })

@@ -16,23 +16,23 @@ use crate::model::verdict::{Decision, Outcome};
 
 /// A log under one rule set, as far as it has been read.
 #[derive(Debug)]
-pub struct Backtest {
+pub struct Backtester {
     replay: Replay,
     from: Time,
-    seen: BTreeMap<IncidentId, Seen>,
+    seen: BTreeMap<IncidentId, TrackedIncident>,
 }
 
 /// An incident as it was seen last, at its closing or at the end.
 #[derive(Debug)]
-struct Seen {
-    case: Case,
+struct TrackedIncident {
+    case: IncidentOutcome,
     /// Of each criterion that is met, or of which nobody can say: its name.
     met: Vec<(Arc<str>, Outcome)>,
 }
 
 /// What came of an incident.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Case {
+pub struct IncidentOutcome {
     /// The incident.
     pub incident: IncidentId,
     /// What it was about.
@@ -55,7 +55,7 @@ pub struct Case {
 
 /// How often a criterion was met.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counted {
+pub struct CriterionCounts {
     /// Its name.
     pub criterion: String,
     /// Whether it only watches.
@@ -70,14 +70,14 @@ pub struct Counted {
 
 /// What came of a whole log under one rule set.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Result {
+pub struct BacktestResult {
     /// One case an incident, by incident.
-    pub cases: BTreeMap<IncidentId, Case>,
+    pub cases: BTreeMap<IncidentId, IncidentOutcome>,
     /// In the order of the rules.
-    pub criteria: Vec<Counted>,
+    pub criteria: Vec<CriterionCounts>,
 }
 
-impl Backtest {
+impl Backtester {
     /// Begins one. Incidents that began before `from` are not told of; the log before it is what they and the rules look back at.
     #[must_use]
     pub fn under(policy: Arc<Policy>, from: Time) -> Self {
@@ -113,21 +113,21 @@ impl Backtest {
 
     /// What came of it by `now`.
     #[must_use]
-    pub fn end(mut self, now: Time) -> Result {
+    pub fn end(mut self, now: Time) -> BacktestResult {
         self.pass(now);
         let open = self
             .replay
             .state()
             .incidents()
             .filter(|incident| incident.phase != Phase::Closed);
-        let open: Vec<(IncidentId, Seen)> = open
-            .map(|incident| (incident.id.clone(), Seen::of(incident)))
+        let open: Vec<(IncidentId, TrackedIncident)> = open
+            .map(|incident| (incident.id.clone(), TrackedIncident::of(incident)))
             .collect();
         self.seen.extend(open);
         self.seen.retain(|_, seen| seen.case.began >= self.from);
         let criteria = self.replay.policy().rules.criteria.iter().map(|criterion| {
             let found = |wanted: Outcome| {
-                let has = |seen: &&Seen| {
+                let has = |seen: &&TrackedIncident| {
                     seen.met
                         .iter()
                         .any(|(name, outcome)| **name == *criterion.name && *outcome == wanted)
@@ -140,7 +140,7 @@ impl Backtest {
                 .filter(|seen| seen.case.criteria.contains(&criterion.name))
                 .count();
             let (met, unknown) = (found(Outcome::Met), found(Outcome::Unknown));
-            Counted {
+            CriterionCounts {
                 criterion: criterion.name.clone(),
                 shadow: criterion.shadow,
                 met,
@@ -148,7 +148,7 @@ impl Backtest {
                 decided,
             }
         });
-        Result {
+        BacktestResult {
             criteria: criteria.collect(),
             cases: self
                 .seen
@@ -170,19 +170,20 @@ impl Backtest {
             .filter_map(|id| state.incident(id))
             .filter(|incident| incident.phase == Phase::Closed)
         {
-            self.seen.insert(incident.id.clone(), Seen::of(incident));
+            self.seen
+                .insert(incident.id.clone(), TrackedIncident::of(incident));
         }
     }
 }
 
-impl Seen {
+impl TrackedIncident {
     fn of(incident: &Incident) -> Self {
         let told = incident
             .verdicts
             .iter()
             .filter(|verdict| verdict.outcome != Outcome::NotMet);
         Self {
-            case: Case::of(incident),
+            case: IncidentOutcome::of(incident),
             met: told
                 .map(|verdict| (verdict.criterion.as_str().into(), verdict.outcome))
                 .collect(),
@@ -190,7 +191,7 @@ impl Seen {
     }
 }
 
-impl Case {
+impl IncidentOutcome {
     fn of(incident: &Incident) -> Self {
         let opened = incident
             .members

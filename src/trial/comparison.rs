@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::backtest::{Case, Counted, Result};
+use super::backtest::{BacktestResult, CriterionCounts, IncidentOutcome};
 use crate::model::time::Time;
 use crate::model::verdict::Decision;
 use crate::rules::{ConditionRule, RuleSet};
 
 /// How two rule sets differ over the same facts; this is also its shape as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Report {
+pub struct BacktestReport {
     /// Incidents that began since then are told of.
     pub from: Time,
     /// Until when the facts reach.
@@ -23,26 +23,26 @@ pub struct Report {
     /// What the other rules are.
     pub against: String,
     /// What came of it under those.
-    pub before: Tally,
+    pub before: DecisionCounts,
     /// What came of it under the rules that are tried.
-    pub after: Tally,
+    pub after: DecisionCounts,
     /// How many incidents fare how.
-    pub shifts: BTreeMap<Shift, usize>,
+    pub shifts: BTreeMap<DecisionChange, usize>,
     /// Each criterion of the rules that are tried, in their order.
-    pub criteria: Vec<Counted>,
+    pub criteria: Vec<CriterionCounts>,
     /// Every incident that is held or suggested under either rule set: what has changed first, then by its beginning.
-    pub incidents: Vec<Compared>,
+    pub incidents: Vec<IncidentComparison>,
     /// What to bear in mind: facts that could not be read, or that these rules would have asked for otherwise.
     pub notes: Vec<String>,
 }
 
-impl Report {
+impl BacktestReport {
     /// How many of the newly held were suggested before.
     #[must_use]
     pub fn rose(&self) -> usize {
         self.incidents
             .iter()
-            .filter(|row| row.shift == Shift::NewlyHeld && row.before == Decision::Suggest)
+            .filter(|row| row.shift == DecisionChange::NewlyHeld && row.before == Decision::Suggest)
             .count()
     }
 
@@ -52,7 +52,7 @@ impl Report {
         self.incidents
             .iter()
             .filter(|row| {
-                row.shift == Shift::NoLongerHeld && row.case.decision == Decision::Suggest
+                row.shift == DecisionChange::NoLongerHeld && row.case.decision == Decision::Suggest
             })
             .count()
     }
@@ -61,7 +61,7 @@ impl Report {
 /// How an incident fares under other rules.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Shift {
+pub enum DecisionChange {
     /// Held now, and was not.
     NewlyHeld,
     /// Was held, and is not now.
@@ -74,7 +74,7 @@ pub enum Shift {
     Unchanged,
 }
 
-impl Shift {
+impl DecisionChange {
     /// For people.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -90,21 +90,21 @@ impl Shift {
 
 /// An incident under two rule sets.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Compared {
+pub struct IncidentComparison {
     /// How it fares.
-    pub shift: Shift,
+    pub shift: DecisionChange,
     /// The decision under the rules it is compared with.
     pub before: Decision,
     /// The criteria that that rested on.
     pub before_criteria: Vec<String>,
     /// What came of it; the sentence is of the verdict that tipped it.
     #[serde(flatten)]
-    pub case: Case,
+    pub case: IncidentOutcome,
 }
 
 /// How many were held and suggested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Tally {
+pub struct DecisionCounts {
     /// All incidents.
     pub incidents: usize,
     /// Held.
@@ -115,10 +115,10 @@ pub struct Tally {
     pub bundled: usize,
 }
 
-impl Tally {
+impl DecisionCounts {
     /// Of one result.
     #[must_use]
-    pub fn of(result: &Result) -> Self {
+    pub fn of(result: &BacktestResult) -> Self {
         let count = |decision| {
             result
                 .cases
@@ -142,13 +142,13 @@ impl Tally {
 
 /// Every incident that is held or suggested under either rule set: what has changed first, then by its beginning.
 #[must_use]
-pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
+pub fn compare(before: &BacktestResult, after: &BacktestResult) -> Vec<IncidentComparison> {
     let mut all = Vec::new();
     for (id, case) in &after.cases {
         let known = before.cases.get(id);
         let was = known.map_or(Decision::None, |case| case.decision);
         let before_criteria = known.map(|case| case.criteria.clone()).unwrap_or_default();
-        all.extend(shift(was, case.decision).map(|shift| Compared {
+        all.extend(shift(was, case.decision).map(|shift| IncidentComparison {
             shift,
             before: was,
             before_criteria,
@@ -161,7 +161,7 @@ pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
         .values()
         .filter(|case| !after.cases.contains_key(&case.incident))
     {
-        let other = Case {
+        let other = IncidentOutcome {
             decision: Decision::None,
             decided_at: None,
             bundle: None,
@@ -169,7 +169,7 @@ pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
             sentence: "Under these rules it is no incident of its own.".to_owned(),
             ..case.clone()
         };
-        let compared = |shift| Compared {
+        let compared = |shift| IncidentComparison {
             shift,
             before: case.decision,
             before_criteria: case.criteria.clone(),
@@ -187,22 +187,22 @@ pub fn compare(before: &Result, after: &Result) -> Vec<Compared> {
     all
 }
 
-fn shift(before: Decision, after: Decision) -> Option<Shift> {
+fn shift(before: Decision, after: Decision) -> Option<DecisionChange> {
     match (before, after) {
         (Decision::None, Decision::None) => None,
         (Decision::Hold, Decision::Hold) | (Decision::Suggest, Decision::Suggest) => {
-            Some(Shift::Unchanged)
+            Some(DecisionChange::Unchanged)
         }
-        (_, Decision::Hold) => Some(Shift::NewlyHeld),
-        (Decision::Hold, _) => Some(Shift::NoLongerHeld),
-        (Decision::None, Decision::Suggest) => Some(Shift::NewlySuggested),
-        (Decision::Suggest, Decision::None) => Some(Shift::NoLongerSuggested),
+        (_, Decision::Hold) => Some(DecisionChange::NewlyHeld),
+        (Decision::Hold, _) => Some(DecisionChange::NoLongerHeld),
+        (Decision::None, Decision::Suggest) => Some(DecisionChange::NewlySuggested),
+        (Decision::Suggest, Decision::None) => Some(DecisionChange::NoLongerSuggested),
     }
 }
 
 /// How many of each shift there are.
 #[must_use]
-pub fn shifts(incidents: &[Compared]) -> BTreeMap<Shift, usize> {
+pub fn shifts(incidents: &[IncidentComparison]) -> BTreeMap<DecisionChange, usize> {
     let mut shifts = BTreeMap::new();
     for compared in incidents {
         *shifts.entry(compared.shift).or_default() += 1;

@@ -1,6 +1,6 @@
 //! A report as a sheet: CSV for spreadsheets and scripts, one row an incident.
 
-use super::comparison::{Compared, Report};
+use super::comparison::{BacktestReport, IncidentComparison};
 use crate::model::time::Time;
 use crate::model::verdict::Decision;
 
@@ -21,7 +21,7 @@ const HEADER: [&str; 12] = [
 
 /// The report's incidents.
 #[must_use]
-pub(crate) fn csv(report: &Report) -> String {
+pub(crate) fn csv(report: &BacktestReport) -> String {
     let rows = report.incidents.iter().map(row);
     String::from_utf8(lines(
         std::iter::once(HEADER.map(str::to_owned)).chain(rows),
@@ -49,8 +49,8 @@ fn harmless(cell: String) -> String {
     }
 }
 
-fn row(compared: &Compared) -> [String; 12] {
-    let Compared {
+fn row(compared: &IncidentComparison) -> [String; 12] {
+    let IncidentComparison {
         shift,
         before,
         before_criteria,

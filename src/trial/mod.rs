@@ -18,11 +18,11 @@ use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
 use crate::model::time::Time;
 use crate::model::verdict::Decision;
-use crate::rules::scenario::{Expect, Scenario};
+use crate::rules::scenario::{Expectation, Scenario};
 
 /// A scenario that did not go as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct ScenarioFailure {
     /// The scenario.
     pub scenario: String,
     /// Its line.
@@ -75,13 +75,13 @@ const ORIGIN: Time = match Time::from_timestamp(1_767_603_600, 0) {
 
 /// Runs a scenario under the rules in force.
 #[must_use]
-pub fn run(scenario: &Scenario, policy: &Policy) -> Option<Failure> {
+pub fn run(scenario: &Scenario, policy: &Policy) -> Option<ScenarioFailure> {
     let mut made: Vec<Event> = scenario
         .events
         .iter()
         .map(|event| event.event(ORIGIN))
         .collect();
-    let failure = |differences| Failure {
+    let failure = |differences| ScenarioFailure {
         scenario: scenario.name.clone(),
         line: scenario.line,
         differences,
@@ -92,7 +92,7 @@ pub fn run(scenario: &Scenario, policy: &Policy) -> Option<Failure> {
     }
     made.sort_by_key(|event| event.occurred_at);
     let mut events = VecDeque::from(made);
-    let mut expected: Vec<&Expect> = scenario.expect.iter().collect();
+    let mut expected: Vec<&Expectation> = scenario.expect.iter().collect();
     expected.sort_by_key(|expect| expect.at);
     let mut state = State::default();
     let mut differences = Vec::new();
@@ -110,7 +110,7 @@ pub fn run(scenario: &Scenario, policy: &Policy) -> Option<Failure> {
     (!differences.is_empty()).then(|| failure(differences))
 }
 
-fn compare(expect: &Expect, state: &State, differences: &mut Vec<Difference>) {
+fn compare(expect: &Expectation, state: &State, differences: &mut Vec<Difference>) {
     let of_service = |incident: &&Incident| {
         expect
             .service

@@ -13,14 +13,14 @@ use crate::model::fault::nearest;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 use crate::rules::ConditionRule;
-use crate::rules::scenario::Samples;
+use crate::rules::scenario::ScenarioSamples;
 
 /// The turns of all series, in no order. After the last sample of a series its last state lasts.
 ///
 /// # Errors
 /// A difference for each entry whose condition the rules do not have.
 pub(crate) fn events(
-    samples: &[Samples],
+    samples: &[ScenarioSamples],
     conditions: &[ConditionRule],
     origin: Time,
 ) -> Result<Vec<Event>, Vec<Difference>> {
@@ -72,7 +72,7 @@ impl Series<'_> {
     }
 }
 
-fn no_condition(entry: &Samples, conditions: &[ConditionRule]) -> Difference {
+fn no_condition(entry: &ScenarioSamples, conditions: &[ConditionRule]) -> Difference {
     let known = conditions.iter().map(|rule| rule.name.as_str());
     let meant = nearest(&entry.condition, known)
         .map(|name| format!("did you mean `{name}`?"))

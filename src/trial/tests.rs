@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::backtest::Backtest;
+use super::backtest::Backtester;
 use super::run;
 use crate::engine::Policy;
-use crate::model::event::{AlertStatus, Declaration, Event, Fact, Request, Severity};
+use crate::model::event::{AlertStatus, Declaration, Event, Fact, PostmortemRequest, Severity};
 use crate::model::time::Time;
 use crate::rules::{parse, scenario};
 
@@ -109,14 +109,14 @@ fn an_incident_that_nobody_speaks_of_for_months_is_counted() {
         &[],
         &[],
     );
-    let mut backtest = Backtest::under(Arc::new(policy), Time::UNIX_EPOCH);
+    let mut backtest = Backtester::under(Arc::new(policy), Time::UNIX_EPOCH);
     let at =
         |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
     for day in [0, 100, 101, 300] {
         let mut event = Event::new(
             "test",
             at(day),
-            Fact::Request(Request {
+            Fact::Request(PostmortemRequest {
                 reason: "calls".to_owned(),
                 requester: None,
             }),
@@ -136,7 +136,7 @@ fn an_outage_of_months_is_one_incident() {
         &[],
         &[],
     );
-    let mut backtest = Backtest::under(Arc::new(policy), Time::UNIX_EPOCH);
+    let mut backtest = Backtester::under(Arc::new(policy), Time::UNIX_EPOCH);
     let at =
         |day: i64| Time::from_timestamp(1_767_603_600, 0).unwrap() + chrono::TimeDelta::days(day);
     let declared = |service: &str, day: i64, status: AlertStatus| {

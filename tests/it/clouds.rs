@@ -7,7 +7,7 @@ use afterword::ingest::dispatch::{SourceParser, read};
 use afterword::ingest::message::{Headers, Message};
 use afterword::ingest::{IngestFault, Reading};
 use afterword::model::settings::LabelNames;
-use afterword::model::source::{Naming, SourceKind};
+use afterword::model::source::{ServiceMapping, SourceKind};
 use afterword::model::time::Time;
 use serde_json::{Value, json};
 
@@ -247,7 +247,7 @@ impl Payload {
             now,
         };
         read(
-            &SourceParser::Named(self.kind, Naming::default()),
+            &SourceParser::Named(self.kind, ServiceMapping::default()),
             &message,
             &mut |_| false,
         )

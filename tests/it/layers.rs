@@ -150,7 +150,7 @@ fn the_laws_can_be_broken() {
     };
     check(
         "engine/fold.rs",
-        "use crate::model::event::Event;\nuse crate::{rules::Test, expr};",
+        "use crate::model::event::Event;\nuse crate::{rules::CriterionTest, expr};",
         &[],
     );
     check(

@@ -14,7 +14,7 @@ use afterword::model::settings::LabelNames;
 use afterword::model::time::Time;
 use afterword::model::verdict::Decision;
 use afterword::rules::{RuleSet, parse};
-use afterword::trial::backtest::Backtest;
+use afterword::trial::backtest::Backtester;
 use chrono::TimeDelta;
 
 use crate::world::{Http, PATIENCE, World, free_port, until, wall};
@@ -449,7 +449,7 @@ fn forty_days_are_read_as_they_were_written() {
     );
     assert_eq!(past.remarks(), [""; 0]);
 
-    let mut backtest = Backtest::under(Arc::new(Policy::new(rules, &[], &[])), Time::UNIX_EPOCH);
+    let mut backtest = Backtester::under(Arc::new(Policy::new(rules, &[], &[])), Time::UNIX_EPOCH);
     for record in records {
         backtest.take(record.logged_at, record.events);
     }

@@ -10,7 +10,7 @@ use afterword::app::settings::Settings;
 use afterword::app::{App, background_tasks};
 use afterword::ingest::auth::Authentication;
 use afterword::ingest::auth::signature::SignatureVerifier;
-use afterword::model::source::{Signing, SourceKind};
+use afterword::model::source::{SignatureFormat, SourceKind};
 use afterword::model::time::Time;
 use afterword::store::Store;
 use base64::Engine;
@@ -566,7 +566,7 @@ struct Inside {
 }
 
 impl Inside {
-    fn start(kind: SourceKind, signing: Signing, secret: &str) -> Self {
+    fn start(kind: SourceKind, signing: SignatureFormat, secret: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let file = dir.path().join("afterword.yaml");
         std::fs::write(
@@ -654,7 +654,7 @@ impl Drop for Inside {
 fn a_signed_delivery_is_taken_once() {
     let inside = Inside::start(
         SourceKind::Alertmanager,
-        Signing::StandardWebhooks,
+        SignatureFormat::StandardWebhooks,
         &format!("whsec_{}", BASE64.encode([7; 24])),
     );
     let before = inside.records();
@@ -694,7 +694,7 @@ fn a_signed_delivery_is_taken_once() {
 fn a_delivery_that_could_not_be_stored_is_taken_when_it_comes_again() {
     let inside = Inside::start(
         SourceKind::Alertmanager,
-        Signing::StandardWebhooks,
+        SignatureFormat::StandardWebhooks,
         &format!("whsec_{}", BASE64.encode([7; 24])),
     );
     let before = inside.records();
@@ -716,7 +716,7 @@ fn a_delivery_that_could_not_be_stored_is_taken_when_it_comes_again() {
 
 #[test]
 fn slack_is_answered_by_its_signature_and_for_its_certificate_check() {
-    let inside = Inside::start(SourceKind::Slack, Signing::Slack, "s");
+    let inside = Inside::start(SourceKind::Slack, SignatureFormat::Slack, "s");
     let before = inside.records();
     let slash = |body: &str, off: i64| {
         let time = (inside.now().timestamp() + off).to_string();

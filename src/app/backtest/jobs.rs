@@ -16,7 +16,7 @@ use crate::model::fault;
 use crate::model::time::Time;
 use crate::rules;
 use crate::rules::RuleSet;
-use crate::trial::comparison::Report;
+use crate::trial::comparison::BacktestReport;
 
 /// Those that are kept once they are over.
 const KEPT: usize = 20;
@@ -44,7 +44,7 @@ pub enum State {
     /// It runs.
     Running(Progress),
     /// It is over.
-    Done(Arc<Report>),
+    Done(Arc<BacktestReport>),
     /// It could not be done.
     Failed(String),
     /// Somebody wanted no more of it.

@@ -19,12 +19,12 @@ use crate::clients::credentials::ServerAccess;
 use crate::config::Config;
 use crate::config::metrics::MetricsKind;
 use crate::engine::Policy;
-use crate::model::event::Settings as Logged;
+use crate::model::event::AppliedSettings as Logged;
 use crate::model::time::Time;
 use crate::rules::RuleSet;
 use crate::store::Store;
-use crate::trial::backtest::{Backtest, Result as Outcome};
-use crate::trial::comparison::{Report, Tally, asked_otherwise, compare, shifts};
+use crate::trial::backtest::{BacktestResult, Backtester};
+use crate::trial::comparison::{BacktestReport, DecisionCounts, asked_otherwise, compare, shifts};
 use event_source::{Origin, Told};
 
 /// How far back a Prometheus is asked when nobody says.
@@ -109,7 +109,7 @@ pub(crate) fn run(
     store: Option<&Store>,
     ask: Ask,
     told: &mut dyn FnMut(Progress) -> ControlFlow<()>,
-) -> Result<Report, Fault> {
+) -> Result<BacktestReport, Fault> {
     let tried = Arc::new(in_force(ask.rules.clone(), &ask.config));
     let other = ask
         .against
@@ -169,7 +169,7 @@ pub(crate) fn run(
     }
     notes.extend(origin.notes(ask.from));
     let incidents = compare(&before, &after);
-    Ok(Report {
+    Ok(BacktestReport {
         from: ask
             .from
             .or(after
@@ -183,8 +183,8 @@ pub(crate) fn run(
         records: fed.records,
         events: fed.events,
         against: baseline.told.to_owned(),
-        before: Tally::of(&before),
-        after: Tally::of(&after),
+        before: DecisionCounts::of(&before),
+        after: DecisionCounts::of(&after),
         shifts: shifts(&incidents),
         criteria: after.criteria,
         incidents,
@@ -287,8 +287,8 @@ fn judge(
     from: Time,
     place: usize,
     held: bool,
-) -> anyhow::Result<(Outcome, Vec<String>)> {
-    let mut backtest = Backtest::under(policy, from);
+) -> anyhow::Result<(BacktestResult, Vec<String>)> {
+    let mut backtest = Backtester::under(policy, from);
     let mut notes = Vec::new();
     for work in work {
         let stretch = match work {

@@ -22,7 +22,7 @@ use crate::ingest::prometheus_alert_series::{
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::store::condition_state::{Memory, Remembered};
+use crate::store::condition_state::{SavedState, StateOwner};
 
 /// Between two looks.
 const EVERY: Duration = Duration::from_secs(15);
@@ -67,7 +67,7 @@ struct Recall {
 pub(crate) async fn recall_loop(entry: Entry, settings: Settings, client: Arc<PrometheusClient>) {
     let Some(remembered) = entry
         .stored("what was read of alerts could not be read", |app| {
-            app.store.remembered(Memory::Alerts)
+            app.store.remembered(StateOwner::Alerts)
         })
         .await
     else {
@@ -203,8 +203,8 @@ impl Recall {
         self.saved_at = now;
         self.entry
             .append(
-                Memory::Alerts,
-                vec![Remembered {
+                StateOwner::Alerts,
+                vec![SavedState {
                     name: self.entry.name.clone(),
                     state,
                 }],

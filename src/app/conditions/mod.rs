@@ -43,9 +43,9 @@ use crate::model::event::Event;
 use crate::model::sample::Sample;
 use crate::model::time::Time;
 use crate::rules::ConditionRule;
-use crate::store::condition_state::{Memory, Remembered};
+use crate::store::condition_state::{SavedState, StateOwner};
 use crate::store::error::StoreError;
-use crate::store::log::{Beside, NewRecord};
+use crate::store::log::{MessageContext, NewRecord};
 
 use status::{Measured, Shown};
 
@@ -132,7 +132,7 @@ impl App {
         }
         let mut measured = Measured::default();
         measured.begin(&self.settings());
-        for one in self.store.remembered(Memory::Conditions)? {
+        for one in self.store.remembered(StateOwner::Conditions)? {
             if let Some(watches) = one
                 .state
                 .and_then(|state| serde_json::from_str(&state).ok())
@@ -339,7 +339,7 @@ impl Entry {
     async fn load(&self) -> Option<Book> {
         let remembered = self
             .stored("what conditions remember could not be read", |app| {
-                app.store.remembered(Memory::Conditions)
+                app.store.remembered(StateOwner::Conditions)
             })
             .await?;
         let states: BTreeMap<String, ConditionEvaluator> = remembered
@@ -366,22 +366,23 @@ impl Entry {
             return true;
         }
         book.saved_at = now;
-        let remembered: Vec<Remembered> = book
+        let remembered: Vec<SavedState> = book
             .watches
             .iter()
-            .map(|(name, watches)| Remembered {
+            .map(|(name, watches)| SavedState {
                 name: name.clone(),
                 state: serde_json::to_string(watches).ok(),
             })
             .collect();
-        self.append(Memory::Conditions, remembered, events).await
+        self.append(StateOwner::Conditions, remembered, events)
+            .await
     }
 
     /// Appends events with what is remembered, both or neither. `false`: another process is the judge by now.
     async fn append(
         &self,
-        memory: Memory,
-        remembered: Vec<Remembered>,
+        memory: StateOwner,
+        remembered: Vec<SavedState>,
         events: Vec<Event>,
     ) -> bool {
         let (epoch, source) = (self.epoch, self.name.clone());
@@ -391,7 +392,7 @@ impl Entry {
                 body: Vec::new(),
                 events,
                 fault: None,
-                beside: Beside::default(),
+                beside: MessageContext::default(),
             })
             .into_iter()
             .collect();
@@ -524,7 +525,7 @@ async fn forget_loop(entry: Entry) {
 async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
     let Some(remembered) = entry
         .stored("what conditions remember could not be read", |app| {
-            app.store.remembered(Memory::Conditions)
+            app.store.remembered(StateOwner::Conditions)
         })
         .await
     else {
@@ -541,9 +542,12 @@ async fn end_forgotten(entry: &Entry, names: &[String]) -> bool {
             .as_deref()
             .and_then(|state| serde_json::from_str(state).ok());
         events.extend(watches.iter().flat_map(|watches| watches.end(now)));
-        forgotten.push(Remembered { state: None, ..one });
+        forgotten.push(SavedState { state: None, ..one });
     }
-    forgotten.is_empty() || entry.append(Memory::Conditions, forgotten, events).await
+    forgotten.is_empty()
+        || entry
+            .append(StateOwner::Conditions, forgotten, events)
+            .await
 }
 
 /// All samples kept of an entry.

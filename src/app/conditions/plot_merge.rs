@@ -5,18 +5,18 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use crate::model::labels::Labels;
-use crate::model::plot::Line;
+use crate::model::plot::PlotSeries;
 use crate::model::time::Time;
 
 /// The lines of `new`, and of `old` what `new` does not know, from `from` to `to`; in the order of their labels. Where both know something the
 /// new is right: an old point stands only where no new one of its line is within `step`. Old ones closer together than half of that are
 /// thinned out, or all others would seem far apart.
 pub(crate) fn joined(
-    old: &[Line],
-    new: Vec<Line>,
+    old: &[PlotSeries],
+    new: Vec<PlotSeries>,
     (from, to): (Time, Time),
     step: TimeDelta,
-) -> Vec<Line> {
+) -> Vec<PlotSeries> {
     let mut lines: BTreeMap<Labels, Vec<(Time, Option<f64>)>> = new
         .into_iter()
         .map(|line| (line.labels, line.points))
@@ -44,7 +44,7 @@ pub(crate) fn joined(
     lines
         .into_iter()
         .filter(|(_, points)| !points.is_empty())
-        .map(|(labels, points)| Line { labels, points })
+        .map(|(labels, points)| PlotSeries { labels, points })
         .collect()
 }
 
@@ -52,15 +52,15 @@ pub(crate) fn joined(
 mod tests {
     use chrono::TimeDelta;
 
-    use super::{Labels, Line, Time, joined};
+    use super::{Labels, PlotSeries, Time, joined};
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(second, 0).unwrap_or_default()
     }
 
-    fn line(name: &str, points: &[(i64, f64)]) -> Line {
+    fn line(name: &str, points: &[(i64, f64)]) -> PlotSeries {
         let labels = Labels::from([("instance".to_owned(), name.to_owned())]);
-        Line {
+        PlotSeries {
             labels,
             points: points
                 .iter()
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(old: &[Line], new: &[Line], expected: &[Line]) {
+    fn check(old: &[PlotSeries], new: &[PlotSeries], expected: &[PlotSeries]) {
         assert_eq!(
             joined(old, new.to_vec(), (at(0), at(1000)), TimeDelta::seconds(10)),
             expected

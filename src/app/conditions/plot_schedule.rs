@@ -124,11 +124,11 @@ mod tests {
     use crate::model::lifecycle::ReviewState;
     use crate::model::milestone::Milestones;
     use crate::model::plot::Plot;
-    use crate::model::signal::{Signal, Sort};
+    use crate::model::signal::{Signal, SignalClass};
     use crate::model::spans::{Span, SpanState};
     use crate::model::verdict::Decision;
     use crate::store::apply::Changes;
-    use crate::store::plot::Drawn;
+    use crate::store::plot::StoredPlot;
 
     fn at(second: i64) -> Time {
         Time::from_timestamp(1_800_000_000 + second, 0).unwrap()
@@ -142,7 +142,7 @@ mod tests {
                 text: "x".to_owned(),
             }),
         );
-        let sort = Sort {
+        let sort = SignalClass {
             kind: SignalKind::Condition,
             name: "errors".into(),
             severity: Severity::Critical,
@@ -232,7 +232,7 @@ mod tests {
             self.store
                 .save_plots(
                     &IncidentId("i-1".to_owned()),
-                    &[Drawn {
+                    &[StoredPlot {
                         plot,
                         svg: String::new(),
                         at: at(now),

@@ -20,7 +20,7 @@ use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
 use crate::model::milestone::MilestoneKind;
-use crate::model::plot::{Bound, Line, Plot};
+use crate::model::plot::{Plot, PlotSeries, ThresholdLine};
 use crate::model::signal::SignalKind;
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
@@ -28,7 +28,7 @@ use crate::plot::{describe, svg, table};
 use crate::postmortem::file_name::plot_file_name;
 use crate::rules::{Comparison, ConditionRule, Threshold};
 use crate::store::error::StoreError;
-use crate::store::plot::{Drawn, Outline};
+use crate::store::plot::{PlotHeader, StoredPlot};
 
 /// Between two looks at what is to be drawn.
 const EVERY: Duration = Duration::from_secs(10);
@@ -173,12 +173,12 @@ async fn draw(
     else {
         return Ok(false);
     };
-    let is_news = |last: &Drawn| {
+    let is_news = |last: &StoredPlot| {
         !lines.is_empty()
             || (last.plot.query == plot.query && last.plot.milestones != plot.milestones)
     };
     let drawn = match last {
-        Some(last) if !is_news(&last) => Drawn { at: now, ..last },
+        Some(last) if !is_news(&last) => StoredPlot { at: now, ..last },
         last => {
             let plot = filled(
                 plot,
@@ -187,7 +187,7 @@ async fn draw(
                 TimeDelta::seconds(step),
                 rule,
             );
-            Drawn {
+            StoredPlot {
                 svg: svg(&plot),
                 plot,
                 at: now,
@@ -207,7 +207,7 @@ async fn draw(
 fn filled(
     mut plot: Plot,
     last: Option<Plot>,
-    new: Vec<Line>,
+    new: Vec<PlotSeries>,
     step: TimeDelta,
     rule: &ConditionRule,
 ) -> Plot {
@@ -261,7 +261,7 @@ fn outline(incident: &Incident, rule: &ConditionRule, now: Time) -> Plot {
 }
 
 /// The thresholds of a condition.
-pub(crate) fn bounds(rule: &ConditionRule) -> Vec<Bound> {
+pub(crate) fn bounds(rule: &ConditionRule) -> Vec<ThresholdLine> {
     let bounds = [
         ("degraded", Some(rule.degraded)),
         ("near_miss", rule.near_miss),
@@ -273,7 +273,7 @@ pub(crate) fn bounds(rule: &ConditionRule) -> Vec<Bound> {
         .collect()
 }
 
-fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
+fn told(name: &str, Threshold { comparison, value }: Threshold) -> ThresholdLine {
     let sign = match comparison {
         Comparison::Above => ">",
         Comparison::AtLeast => ">=",
@@ -282,7 +282,7 @@ fn told(name: &str, Threshold { comparison, value }: Threshold) -> Bound {
         Comparison::Equal => "==",
         Comparison::NotEqual => "!=",
     };
-    Bound {
+    ThresholdLine {
         name: name.to_owned(),
         text: format!("{sign} {value}"),
         value,
@@ -322,12 +322,12 @@ fn together(spans: &[Span], to: Time) -> Vec<Span> {
 }
 
 /// The lines that went furthest beyond the threshold, and how many others there are.
-fn worst_first(mut lines: Vec<Line>, rule: &ConditionRule) -> (Vec<Line>, usize) {
+fn worst_first(mut lines: Vec<PlotSeries>, rule: &ConditionRule) -> (Vec<PlotSeries>, usize) {
     let low = matches!(
         rule.degraded.comparison,
         Comparison::Below | Comparison::AtMost
     );
-    let extreme = |line: &Line| {
+    let extreme = |line: &PlotSeries| {
         let values = line
             .points
             .iter()
@@ -375,7 +375,7 @@ impl<'a> Source<'a> {
         to: Time,
         step: i64,
         now: Time,
-    ) -> Result<Vec<Line>, ClientError> {
+    ) -> Result<Vec<PlotSeries>, ClientError> {
         let values = match self {
             Self::Server(server) => server.values(rule, from, to, step).await?,
             // Older ones are being forgotten, and of what looks back at half of them something else would be said.
@@ -392,7 +392,7 @@ impl<'a> Source<'a> {
         }
         Ok(lines
             .into_iter()
-            .map(|(labels, points)| Line { labels, points })
+            .map(|(labels, points)| PlotSeries { labels, points })
             .collect())
     }
 }
@@ -416,7 +416,7 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub fn pictures(&self, incident: &IncidentId) -> Result<Vec<Picture>, StoreError> {
-        let picture = |Outline { plot, .. }: Outline| {
+        let picture = |PlotHeader { plot, .. }: PlotHeader| {
             let table = table(&plot);
             Picture {
                 words: describe(&plot),
@@ -456,7 +456,7 @@ impl App {
     }
 
     /// Keeps a drawing, and brings the draft that shows it up to date. Blocks.
-    fn drew(&self, incident: &IncidentId, drawn: &Drawn) -> Result<(), StoreError> {
+    fn drew(&self, incident: &IncidentId, drawn: &StoredPlot) -> Result<(), StoreError> {
         self.store
             .save_plots(incident, std::slice::from_ref(drawn))?;
         if let Err(fault) = self.redraft(incident) {
@@ -470,7 +470,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     use super::{
-        ConditionRule, Labels, Line, Plot, Span, SpanState, Time, TimeDelta, filled, together,
+        ConditionRule, Labels, Plot, PlotSeries, Span, SpanState, Time, TimeDelta, filled, together,
     };
     use crate::rules::parse;
 
@@ -495,7 +495,7 @@ mod tests {
             query: query.to_owned(),
             from: at(0),
             to: at(3600),
-            lines: vec![Line {
+            lines: vec![PlotSeries {
                 labels: Labels::new(),
                 points,
             }],

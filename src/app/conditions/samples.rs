@@ -12,7 +12,7 @@ use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};
 use crate::model::event::Event;
 use crate::model::time::Time;
 use crate::rules::ConditionRule;
-use crate::rules::promql::Query;
+use crate::rules::promql::PromqlQuery;
 
 /// Instants evaluated before what they make known is stored.
 const TOGETHER: usize = 1000;
@@ -45,7 +45,7 @@ impl Pace {
     }
 
     /// What samples say at an instant, as far as somebody looked.
-    fn answer(self, samples: &SampleBuffer, query: &Query, at: Time) -> QueryResult {
+    fn answer(self, samples: &SampleBuffer, query: &PromqlQuery, at: Time) -> QueryResult {
         match self.looked {
             None => samples.answer_of_pushed(query, at),
             Some(within)
@@ -120,7 +120,7 @@ pub(crate) async fn evaluate_loop(entry: Entry, pace: Pace) {
 /// Evaluates the instants of one condition that are due; whether there are more.
 fn evaluate(
     rule: &ConditionRule,
-    query: Option<&Query>,
+    query: Option<&PromqlQuery>,
     watches: &mut ConditionEvaluator,
     samples: &SampleBuffer,
     now: Time,

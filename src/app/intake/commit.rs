@@ -16,7 +16,7 @@ use crate::model::event::{Event, Fact};
 use crate::model::id::EventId;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
-use crate::store::log::{Beside, NewRecord};
+use crate::store::log::{MessageContext, NewRecord};
 
 /// One inbound message as it came, and what was read from it.
 #[derive(Debug, Default)]
@@ -32,7 +32,7 @@ pub struct Arrival {
     /// What could not be read, if anything.
     pub fault: Option<String>,
     /// How it came, as far as that is kept.
-    pub beside: Beside,
+    pub beside: MessageContext,
     /// Of a message that is read again: its events that are durable from the first time.
     pub again: Option<BTreeSet<EventId>>,
     /// The room that its body takes.
@@ -365,7 +365,7 @@ impl App {
             body: Vec::new(),
             events,
             fault: None,
-            beside: Beside::default(),
+            beside: MessageContext::default(),
         };
         let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
         self.progress

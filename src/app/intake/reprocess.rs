@@ -16,8 +16,8 @@ use crate::ingest::{IngestFault, Reading};
 use crate::model::event::Event;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
-use crate::store::log::{Beside, Raw};
-use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
+use crate::store::log::{MessageContext, RawMessage};
+use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 
 /// The name under which what comes to Alertmanager's own API is logged.
 pub(crate) const PROMETHEUS: &str = "prometheus";
@@ -227,7 +227,7 @@ impl App {
         let arrival = Arrival {
             source: waits.source,
             reports: reading.reports,
-            beside: Beside {
+            beside: MessageContext {
                 headers: Vec::new(),
                 came_at: Some(came_at),
             },
@@ -255,8 +255,8 @@ impl App {
     /// What the bytes say today, and when they came.
     fn read_raw(
         &self,
-        waits: &Quarantined,
-        raw: &Raw,
+        waits: &QuarantineEntry,
+        raw: &RawMessage,
     ) -> Result<(Result<Reading, IngestFault>, Time), MendFault> {
         let settings = self.settings();
         let source = waits.source.as_str();

@@ -9,7 +9,7 @@ use crate::ingest::message::Message;
 use crate::ingest::sns;
 use crate::ingest::sns::envelope::{SnsEnvelope, envelopes};
 use crate::ingest::sns::signature;
-use crate::model::delivery::{Action, Delivery};
+use crate::model::delivery::{Delivery, DeliveryAction};
 use crate::model::id::hex;
 use crate::model::source::SourceKind;
 use crate::store::error::StoreError;
@@ -110,7 +110,7 @@ impl App {
         let delivery = Delivery {
             key,
             destination: format!("subscription to {topic}"),
-            action: Action::Confirm { topic, url },
+            action: DeliveryAction::Confirm { topic, url },
         };
         let app = Arc::clone(self);
         let ordered =

@@ -12,7 +12,7 @@ use crate::app::sync::lock;
 use crate::config::SilentAfter;
 use crate::model::time::Time;
 use crate::store::Store;
-use crate::store::source_stats::{Added, Hour, Seen};
+use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};
 
 /// Silences are remembered for so long before the last message.
 pub(crate) const REMEMBERED: TimeDelta = TimeDelta::days(14);
@@ -50,13 +50,13 @@ pub enum What {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Tally {
     /// When it was heard, by any process.
-    pub seen: Seen,
+    pub seen: SourceActivity,
     /// What this process counted since it began.
-    pub counted: Hour,
+    pub counted: HourlyCounts,
     /// What came in each hour, to any process, by the beginning of the hour.
-    hours: BTreeMap<Time, Hour>,
+    hours: BTreeMap<Time, HourlyCounts>,
     /// What of that is not saved yet.
-    unsaved: (Seen, BTreeMap<Time, Hour>),
+    unsaved: (SourceActivity, BTreeMap<Time, HourlyCounts>),
 }
 
 /// Whether a source talks as it used to.
@@ -134,11 +134,11 @@ impl Tallies {
             listened(deaf, last, now).num_microseconds().unwrap_or(0)
         });
         let hour = hour_of(now);
-        let mut one = (Seen::default(), Hour::default());
+        let mut one = (SourceActivity::default(), HourlyCounts::default());
         match what {
             What::Message => {
                 one.0.last_message = Some(now);
-                one.1 = Hour {
+                one.1 = HourlyCounts {
                     messages: 1,
                     first_message: Some(now),
                     longest: silence.max(0),
@@ -209,7 +209,11 @@ impl Tallies {
     }
 
     /// What was counted since it was saved last, if it is time: with each source, up to when its hours are forgotten.
-    fn due_for_saving(&mut self, now: Time, every: TimeDelta) -> Option<Vec<(Added, Time)>> {
+    fn due_for_saving(
+        &mut self,
+        now: Time,
+        every: TimeDelta,
+    ) -> Option<Vec<(SourceStatsDelta, Time)>> {
         // While nothing comes, only until when we listened is to be saved.
         let idle = self
             .sources
@@ -222,9 +226,9 @@ impl Tallies {
         self.saved_at = Some(now);
         let ourselves = (
             OURSELVES.to_owned(),
-            Seen {
+            SourceActivity {
                 last_message: Some(now),
-                ..Seen::default()
+                ..SourceActivity::default()
             },
             Vec::new(),
         );
@@ -237,7 +241,7 @@ impl Tallies {
     }
 
     /// Takes back what could not be saved.
-    fn unsaved(&mut self, added: Vec<(Added, Time)>) {
+    fn unsaved(&mut self, added: Vec<(SourceStatsDelta, Time)>) {
         self.saved_at = None;
         for ((name, seen, hours), _) in added {
             let Some(tally) = self.sources.get_mut(&name) else {
@@ -252,7 +256,7 @@ impl Tallies {
     }
 
     /// Takes over what all processes saved; what this one has not saved yet comes on top.
-    fn take_over(&mut self, saved: Vec<Added>) {
+    fn take_over(&mut self, saved: Vec<SourceStatsDelta>) {
         for (name, seen, hours) in saved {
             let tally = self.sources.entry(name).or_default();
             tally.seen = latest(seen, tally.unsaved.0);
@@ -268,12 +272,12 @@ impl Tallies {
 impl Tally {
     /// What came in the 24 hours before `now`. The hour in which they begin counts in part.
     #[must_use]
-    pub fn last_day(&self, now: Time) -> Hour {
+    pub fn last_day(&self, now: Time) -> HourlyCounts {
         let from = now - TimeDelta::hours(24);
         self.hours
             .range(hour_of(from) + TimeDelta::hours(1)..)
             .map(|(_, hour)| *hour)
-            .fold(Hour::default(), sum)
+            .fold(HourlyCounts::default(), sum)
     }
 
     /// The longest silence that is remembered; `None` while too little is known.
@@ -303,8 +307,8 @@ fn listened(deaf: (Time, Time), from: Time, to: Time) -> TimeDelta {
     to - from - missed.max(TimeDelta::zero())
 }
 
-fn latest(one: Seen, other: Seen) -> Seen {
-    Seen {
+fn latest(one: SourceActivity, other: SourceActivity) -> SourceActivity {
+    SourceActivity {
         last_message: one.last_message.max(other.last_message),
         last_event: one.last_event.max(other.last_event),
         last_refused: one.last_refused.max(other.last_refused),
@@ -312,8 +316,8 @@ fn latest(one: Seen, other: Seen) -> Seen {
     }
 }
 
-fn sum(one: Hour, other: Hour) -> Hour {
-    Hour {
+fn sum(one: HourlyCounts, other: HourlyCounts) -> HourlyCounts {
+    HourlyCounts {
         messages: one.messages + other.messages,
         events: one.events + other.events,
         refused: one.refused + other.refused,

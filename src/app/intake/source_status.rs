@@ -9,7 +9,7 @@ use crate::app::sync::lock;
 use crate::config::{Auth, SilentAfter, SourceAuth};
 use crate::model::source::{KINDS, SourceKind};
 use crate::store::error::StoreError;
-use crate::store::quarantine::Waiting;
+use crate::store::quarantine::QuarantineBacklog;
 
 /// A source and how it is.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +29,7 @@ pub struct SourceShown {
     /// What the settings say of its silence.
     pub silent_after: SilentAfter,
     /// What of it waits in quarantine.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<QuarantineBacklog>,
 }
 
 /// What a source speaks.

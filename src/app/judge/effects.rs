@@ -6,13 +6,13 @@ use crate::ical::invite;
 use crate::meeting::attendees::{Candidates, Invitees, choose_attendees};
 use crate::meeting::slot::{SlotRequest, find_slot, next_working_day};
 use crate::model::correction::{Answer, SnoozeUntil};
-use crate::model::delivery::{Action, Delivery};
+use crate::model::delivery::{Delivery, DeliveryAction};
 use crate::model::event::Fact;
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::meeting::Meeting;
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::plot::Plot;
 use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::Person;
@@ -116,7 +116,7 @@ pub(crate) fn effects(
                 postmortem.id, picture.plot.condition, picture.hash
             ),
             destination: format!("draft {}", postmortem.id),
-            action: Action::WritePicture {
+            action: DeliveryAction::WritePicture {
                 file: plot_file_name(&postmortem.file, &picture.plot.condition),
                 incident: incident.id.clone(),
                 condition: picture.plot.condition.clone(),
@@ -145,7 +145,7 @@ pub(crate) fn effects(
         stored.deliveries.push(Delivery {
             key: format!("draft {} {}", postmortem.id, now.timestamp_micros()),
             destination: format!("draft {}", postmortem.id),
-            action: Action::WriteDraft {
+            action: DeliveryAction::WriteDraft {
                 postmortem: postmortem.id.clone(),
                 file: postmortem.file.clone(),
                 before: before.generated.clone(),
@@ -222,7 +222,7 @@ fn open(
             incident
                 .members
                 .iter()
-                .find(|member| member.reason == Joined::Opened)
+                .find(|member| member.reason == JoinReason::Opened)
                 .map(|member| member.event.occurred_at)
         })
         .unwrap_or(now);
@@ -473,7 +473,7 @@ fn invite(meeting: &Meeting) -> Delivery {
     Delivery {
         key: format!("invite {} {}", meeting.id, meeting.sequence),
         destination: format!("invite {}", meeting.id),
-        action: Action::WriteInvite {
+        action: DeliveryAction::WriteInvite {
             file: format!("{}.ics", meeting.id),
             text: invite::render_invite(meeting, invite::itip_method(meeting)),
         },

@@ -10,7 +10,7 @@ use super::settings::{Settings, as_logged, put_in_force};
 use super::sync::lock;
 use crate::engine::replay::{WINDOW, window_end, window_of};
 use crate::engine::{IncidentChanges, Policy, State};
-use crate::model::event::{Event, Fact, Settings as SettingsFact};
+use crate::model::event::{AppliedSettings, Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
@@ -18,8 +18,8 @@ use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 use crate::store::Store;
 use crate::store::apply;
-use crate::store::apply::Loaded;
-use crate::store::log::Record;
+use crate::store::apply::StoredState;
+use crate::store::log::LogRecord;
 
 /// Records judged in one transaction at the most.
 const BATCH: usize = 1000;
@@ -42,13 +42,13 @@ pub(crate) struct Judge {
 
 /// Records that are judged together.
 struct Windows {
-    complete: Vec<Vec<Record>>,
+    complete: Vec<Vec<LogRecord>>,
     /// When the window of the newest ones ends, if it has not.
     open_until: Option<Time>,
 }
 
 /// What a judge takes up: what stands and what the engine remembers of what is closed, and how far the log was applied to it.
-pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<Loaded> {
+pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<StoredState> {
     let clock = store.head()?.clock;
     Ok(store.load(clock - settings.policy.remembers())?)
 }
@@ -65,7 +65,7 @@ pub(crate) fn alerts(incidents: &[Incident]) -> impl Iterator<Item = &Event> {
 impl Judge {
     /// Takes up where the last judge stopped, at the time it had come to: later records are judged at theirs, whenever that is
     /// done.
-    pub(crate) fn of(loaded: Loaded, epoch: u64, settings: &Settings) -> Self {
+    pub(crate) fn of(loaded: StoredState, epoch: u64, settings: &Settings) -> Self {
         let now = loaded.judged_until;
         let in_force = loaded.loose.iter().filter_map(|event| match &event.fact {
             Fact::Settings(fact) => Some((event.occurred_at, fact)),
@@ -92,7 +92,7 @@ impl Judge {
     }
 
     /// Decides everything again under what the log puts in force.
-    fn adopt(&mut self, fact: &SettingsFact, at: Time, changes: &mut IncidentChanges) {
+    fn adopt(&mut self, fact: &AppliedSettings, at: Time, changes: &mut IncidentChanges) {
         match as_logged(fact) {
             Ok(policy) => self.policy = policy,
             Err(faults) => {
@@ -215,7 +215,7 @@ impl App {
         loop {
             let records = self.store.log_after(judge.applied, limit)?;
             let more = records.len() == limit;
-            let mut complete: Vec<Vec<Record>> = Vec::new();
+            let mut complete: Vec<Vec<LogRecord>> = Vec::new();
             for record in records {
                 match complete.last_mut().filter(|window| {
                     !judge.careful && window_of(window[0].logged_at) == window_of(record.logged_at)
@@ -251,7 +251,7 @@ impl App {
     fn apply_window(
         &self,
         judge: &mut Judge,
-        window: Vec<Record>,
+        window: Vec<LogRecord>,
         at: Time,
         changes: &mut IncidentChanges,
     ) -> anyhow::Result<()> {

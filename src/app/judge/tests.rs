@@ -20,8 +20,8 @@ use crate::model::event::Event;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
 use crate::store::incident::IncidentFilter;
-use crate::store::{Place, Store};
-use crate::trial::backtest::Backtest;
+use crate::store::{DatabaseLocation, Store};
+use crate::trial::backtest::Backtester;
 
 const CASES: u32 = 64;
 
@@ -106,7 +106,7 @@ fn write(dir: &Path, number: usize, note: &str) {
 
 fn start(dir: &Path, time: &Arc<Mutex<Option<Time>>>) -> Arc<App> {
     let now = time.lock().unwrap().unwrap();
-    let store = Store::open_at(&Place::Sqlite(dir.join("afterword.db")), now).unwrap();
+    let store = Store::open_at(&DatabaseLocation::Sqlite(dir.join("afterword.db")), now).unwrap();
     App::start(
         store,
         Settings::load(Some(&dir.join("afterword.yaml"))).unwrap(),
@@ -125,7 +125,7 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
         .find_map(|record| put_in_force(&record.events))
         .map(read)
         .unwrap();
-    let mut backtest = Backtest::under(first, Time::UNIX_EPOCH);
+    let mut backtest = Backtester::under(first, Time::UNIX_EPOCH);
     for record in log {
         let next = put_in_force(&record.events).map(read);
         backtest.take(record.logged_at, record.events);

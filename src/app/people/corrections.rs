@@ -6,12 +6,12 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::engine::opens;
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{Actor, ActorKind, Event, Fact};
 use crate::model::fault::nearest;
 use crate::model::id::{EventId, IncidentId, Subject};
 use crate::model::incident::Incident;
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::milestone::MilestoneKind;
 use crate::model::time::Time;
 
@@ -66,7 +66,7 @@ impl App {
         }
         Ok(self.edit(
             &into.id,
-            Edit::Merge {
+            Correction::Merge {
                 into: into.id.clone(),
                 from: from.id.clone(),
             },
@@ -92,9 +92,9 @@ impl App {
         let mut subjects: BTreeSet<Subject> = BTreeSet::new();
         for id in events {
             let own = |wanted: EventId| {
-                from.members
-                    .iter()
-                    .find(|member| member.event.id == wanted && member.reason != Joined::Context)
+                from.members.iter().find(|member| {
+                    member.event.id == wanted && member.reason != JoinReason::Context
+                })
             };
             let here = id
                 .parse()
@@ -110,7 +110,7 @@ impl App {
         let own = from
             .members
             .iter()
-            .filter(|member| member.reason != Joined::Context)
+            .filter(|member| member.reason != JoinReason::Context)
             .map(|member| &*member.event);
         let (moving, staying): (Vec<&Event>, Vec<&Event>) =
             own.partition(|event| subjects.contains(&event.subject));
@@ -120,7 +120,7 @@ impl App {
         if to.is_none() && !moving.into_iter().any(opens) {
             return Err(CorrectionFault::NothingOpens("what moves"));
         }
-        let edit = Edit::Move {
+        let edit = Correction::Move {
             from: from.id.clone(),
             events: named.into_iter().collect(),
             to: to.map(|to| to.id.clone()),
@@ -144,7 +144,7 @@ impl App {
         }
         Ok(self.edit(
             &of.id,
-            Edit::Milestone {
+            Correction::Milestone {
                 of: of.id.clone(),
                 milestone,
                 at,
@@ -157,7 +157,7 @@ impl App {
     pub fn data_loss(&self, of: &Incident, lost: bool, by: Option<&str>) -> Event {
         self.edit(
             &of.id,
-            Edit::DataLoss {
+            Correction::DataLoss {
                 of: of.id.clone(),
                 lost,
             },
@@ -202,7 +202,7 @@ impl App {
         let mut event = Event::new(
             "people",
             self.now(),
-            Fact::Edit(Edit::Identity {
+            Fact::Edit(Correction::Identity {
                 alias: alias.to_owned(),
                 person,
             }),
@@ -212,7 +212,7 @@ impl App {
         Ok(event)
     }
 
-    fn edit(&self, incident: &IncidentId, edit: Edit, by: Option<&str>) -> Event {
+    fn edit(&self, incident: &IncidentId, edit: Correction, by: Option<&str>) -> Event {
         let mut event = Event::new("people", self.now(), Fact::Edit(edit));
         event.incident = Some(incident.0.clone().into());
         event.actor = actor(by);

@@ -20,7 +20,7 @@ use crate::ical::on_call_feed::OnCallFeed;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::{Phase, ReviewState};
-use crate::model::on_call::{Duty, OnCall};
+use crate::model::on_call::{OnCall, ServiceOnCall};
 use crate::model::time::Time;
 
 /// Between two looks at a file.
@@ -109,9 +109,9 @@ impl Rotas {
 
     /// Who was on call for each service of an incident at an instant, where a calendar is named.
     #[must_use]
-    pub fn duties(&self, incident: &Incident, at: Time, settings: &Settings) -> Vec<Duty> {
+    pub fn duties(&self, incident: &Incident, at: Time, settings: &Settings) -> Vec<ServiceOnCall> {
         let duty = |service: &String| {
-            Some(Duty {
+            Some(ServiceOnCall {
                 service: service.clone(),
                 who: self.on_call_at(service, at, settings)?,
             })
@@ -121,7 +121,7 @@ impl Rotas {
 
     /// The same when it was detected; nothing where nobody can say when that was.
     #[must_use]
-    pub fn at_detection(&self, incident: &Incident, settings: &Settings) -> Vec<Duty> {
+    pub fn at_detection(&self, incident: &Incident, settings: &Settings) -> Vec<ServiceOnCall> {
         let detected = incident.milestones.detected.as_ref();
         detected.map_or_else(Vec::new, |detected| {
             self.duties(incident, detected.at, settings)
@@ -131,7 +131,7 @@ impl Rotas {
     /// Whom to tell of an incident: who was on call at detection, else who is now, else the owners.
     #[must_use]
     pub fn addressees(&self, incident: &Incident, settings: &Settings, now: Time) -> Addressees {
-        let known = |duties: Vec<Duty>| {
+        let known = |duties: Vec<ServiceOnCall>| {
             let mut ids: Vec<String> = Vec::new();
             for duty in duties {
                 let OnCall::These(on_duty) = duty.who else {
@@ -415,9 +415,9 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::{Because, Known, OnCallCalendar, Rotas, Settings, on_call_feed};
-    use crate::model::directory::Who;
+    use crate::model::directory::Directory;
     use crate::model::incident::Incident;
-    use crate::model::on_call::{OnCall, OnDuty};
+    use crate::model::on_call::{OnCall, OnCallPerson};
     use crate::model::settings::{Hours, Person};
     use crate::model::time::Time;
     use std::sync::Arc;
@@ -440,9 +440,10 @@ mod tests {
             aliases: Vec::new(),
         };
         let mut settings = Settings::load(None).unwrap();
-        settings.policy = settings
-            .policy
-            .with_people(Who::new(&[person("ada"), person("bo"), person("lin")], &[]));
+        settings.policy = settings.policy.with_people(Directory::new(
+            &[person("ada"), person("bo"), person("lin")],
+            &[],
+        ));
         settings.config.on_call.insert(
             "checkout".to_owned(),
             OnCallCalendar::File("rota.ics".to_owned()),
@@ -520,7 +521,7 @@ mod tests {
         let settings = settings();
         let broken = rotas(&[("01T000000", "30T000000", "ada")], Some("status 500"));
         let on = |time: &str| broken.on_call_at("checkout", at(time), &settings).unwrap();
-        let ada = OnCall::These(vec![OnDuty {
+        let ada = OnCall::These(vec![OnCallPerson {
             name: "ADA".to_owned(),
             person: Some("ada".to_owned()),
         }]);

@@ -18,14 +18,14 @@ use crate::engine::{Policy, ServiceAliases};
 use crate::ingest::auth::Authentication;
 use crate::ingest::dispatch::SourceParser;
 use crate::ingest::generic::Mapping;
-use crate::model::directory::Who;
-use crate::model::event::{Event, Fact, RuleFile, Settings as Logged};
+use crate::model::directory::Directory;
+use crate::model::event::{AppliedSettings, Event, Fact, RuleFile};
 use crate::model::fault::Fault;
 use crate::model::id::hex;
 use crate::rules;
 use crate::rules::RuleSet;
 use crate::rules::parse::SHIPPED;
-use crate::store::{Address, Place};
+use crate::store::{DatabaseLocation, PostgresAddress};
 
 /// The settings in force, with everything they refer to.
 #[derive(Debug)]
@@ -53,9 +53,9 @@ pub struct Settings {
     /// What people show who do not come from this machine; `None`: loopback only.
     pub access: Option<Authentication>,
     /// Where the database is.
-    pub place: Place,
+    pub place: DatabaseLocation,
     /// All of it as text, for the log.
-    pub logged: Logged,
+    pub logged: AppliedSettings,
     /// The settings file; `None`: the defaults.
     pub file: Option<PathBuf>,
 }
@@ -139,12 +139,12 @@ impl Settings {
             .as_ref()
             .map(|access| Authentication::Bearer(secret(&access.token)));
         let place = match &config.storage {
-            Storage::Sqlite(path) => Place::Sqlite(PathBuf::from(path)),
+            Storage::Sqlite(path) => DatabaseLocation::Sqlite(PathBuf::from(path)),
             Storage::Postgres { url, password } => {
                 let password = password
                     .as_ref()
                     .map(|password| secret(password).into_iter().next().unwrap_or_default());
-                Place::Postgres(Address {
+                DatabaseLocation::Postgres(PostgresAddress {
                     url: url.clone(),
                     password,
                 })
@@ -185,7 +185,7 @@ impl Settings {
             warnings,
             access,
             place,
-            logged: Logged {
+            logged: AppliedSettings {
                 hash: hex(&together(files, text), 16),
                 text: text.to_owned(),
                 rules: files.iter().map(file_of).collect(),
@@ -223,13 +223,13 @@ fn schemes(config: &Config) -> Vec<(&str, &str)> {
 pub fn in_force(rules: RuleSet, config: &Config) -> Policy {
     Policy::new(rules, &config.services, &config.maintenance)
         .with_limits(config.limits)
-        .with_people(Who::new(&config.people, &config.robots))
+        .with_people(Directory::new(&config.people, &config.robots))
         .with_aliases(ServiceAliases::new(&config.services, &schemes(config)))
 }
 
 /// What these events put in force last, if anything.
 #[must_use]
-pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
+pub fn put_in_force(events: &[Event]) -> Option<&AppliedSettings> {
     events.iter().rev().find_map(|event| {
         if let Fact::Settings(fact) = &event.fact {
             Some(fact)
@@ -243,7 +243,7 @@ pub fn put_in_force(events: &[Event]) -> Option<&Logged> {
 ///
 /// # Errors
 /// Every fault, where this version reads those settings otherwise than the one that wrote them.
-pub fn as_logged(fact: &Logged) -> Result<Policy, Vec<Fault>> {
+pub fn as_logged(fact: &AppliedSettings) -> Result<Policy, Vec<Fault>> {
     let name = "the settings in the log";
     if fact.rules.is_empty() {
         let message =

@@ -6,7 +6,7 @@ pub(crate) mod explanation;
 use super::Policy;
 use super::criteria::OtherIncidents;
 use super::criteria::near_miss;
-use crate::model::correction::{Answer, Edit};
+use crate::model::correction::{Answer, Correction};
 use crate::model::event::Fact;
 use crate::model::id::EventId;
 use crate::model::incident::{Announced, Incident, Reviewed};
@@ -111,7 +111,7 @@ fn moved_away(incident: &mut Incident) {
     let moved = incident
         .members
         .told()
-        .filter(|member| matches!(member.event.fact, Fact::Edit(Edit::Move { .. })));
+        .filter(|member| matches!(member.event.fact, Fact::Edit(Correction::Move { .. })));
     let Some(moved_at) = moved.map(|member| member.event.occurred_at).max() else {
         return;
     };

@@ -8,10 +8,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{EventGroup, opens};
 use crate::engine::incident::id::{is_foreign, natural_name};
 use crate::engine::{Policy, moment};
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId, Subject};
-use crate::model::member::{Joined, Member};
+use crate::model::member::{JoinReason, Member};
 
 /// A member with the number of the group where the sweep put it.
 type PlacedMember<'a> = (usize, &'a Member);
@@ -20,7 +20,7 @@ type PlacedMember<'a> = (usize, &'a Member);
 pub(crate) fn corrects(event: &Event) -> bool {
     matches!(
         event.fact,
-        Fact::Edit(Edit::Merge { .. } | Edit::Move { .. })
+        Fact::Edit(Correction::Merge { .. } | Correction::Move { .. })
     )
 }
 
@@ -55,8 +55,8 @@ pub(crate) fn corrected<'a>(
         .collect();
     for edit in edits {
         match &edit.fact {
-            Fact::Edit(Edit::Merge { into, from }) => merge(&mut pieces, into, from),
-            Fact::Edit(Edit::Move { from, events, to }) => {
+            Fact::Edit(Correction::Merge { into, from }) => merge(&mut pieces, into, from),
+            Fact::Edit(Correction::Move { from, events, to }) => {
                 part(&mut pieces, from, events, to.as_ref());
             }
             _ => {}
@@ -145,9 +145,9 @@ fn group(
     let home = piece[opener].0;
     let members = piece.iter().enumerate().map(|(index, (number, member))| {
         let reason = match &member.reason {
-            _ if index == opener => Joined::Opened,
-            reason if *number == home && *reason != Joined::Opened => reason.clone(),
-            _ => Joined::Person,
+            _ if index == opener => JoinReason::Opened,
+            reason if *number == home && *reason != JoinReason::Opened => reason.clone(),
+            _ => JoinReason::Person,
         };
         Member {
             event: member.event.clone(),

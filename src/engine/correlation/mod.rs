@@ -22,7 +22,7 @@ use super::{Policy, SweepKey, moment};
 use crate::model::event::{Alert, AlertStatus, ConditionState, Event, Fact};
 use crate::model::id::{EventId, IncidentId, Subject};
 use crate::model::identity::declared_subject;
-use crate::model::member::{Joined, Member, Members};
+use crate::model::member::{JoinReason, Member, Members};
 use crate::model::time::Time;
 use deploy_history::DeployHistory;
 
@@ -87,7 +87,7 @@ impl EventGroup {
     ) -> Self {
         let opener = members
             .iter()
-            .position(|member| member.reason == Joined::Opened)
+            .position(|member| member.reason == JoinReason::Opened)
             .unwrap_or(0);
         let mut group = Self {
             opener,
@@ -107,11 +107,11 @@ impl EventGroup {
             },
         };
         for Member { event, reason } in members {
-            if reason != Joined::Key || opens(&event) {
+            if reason != JoinReason::Key || opens(&event) {
                 let key = key(&event, policy, assigned);
                 // Rules may have changed since it joined.
                 group.rekeyed |=
-                    matches!(&reason, Joined::Labels { key: by } if key.as_deref() != Some(by));
+                    matches!(&reason, JoinReason::Labels { key: by } if key.as_deref() != Some(by));
                 group.keys.extend(
                     key.filter(|key| !group.keys.contains(&**key))
                         .map(Arc::from),
@@ -126,19 +126,21 @@ impl EventGroup {
     fn join(
         &mut self,
         event: Arc<Event>,
-        reason: Joined,
+        reason: JoinReason,
         policy: &Policy,
         assigned: &BTreeMap<String, String>,
     ) {
         // What joins by its key brings none.
-        if !matches!(reason, Joined::Labels { .. }) && (reason != Joined::Key || opens(&event)) {
+        if !matches!(reason, JoinReason::Labels { .. })
+            && (reason != JoinReason::Key || opens(&event))
+        {
             self.keys
                 .extend(key(&event, policy, assigned).map(Arc::from));
         }
         self.add(event, reason);
     }
 
-    fn add(&mut self, event: Arc<Event>, reason: Joined) {
+    fn add(&mut self, event: Arc<Event>, reason: JoinReason) {
         self.names
             .extend(event.incident.as_deref().map(str::to_owned));
         self.subjects
@@ -232,7 +234,7 @@ impl EventGroup {
     fn undo(mut self, kept: usize) -> Result<(Self, Vec<Member>), Members> {
         // Nearly all of a storm is alerts of which this is the only word, and which joined by a key that was there before.
         let leaves_no_trace = |Member { event, reason }: &Member| {
-            matches!(reason, Joined::Labels { .. }) && self.speaks_alone(event)
+            matches!(reason, JoinReason::Labels { .. }) && self.speaks_alone(event)
         };
         let before = self.members[..kept]
             .iter()
@@ -560,7 +562,7 @@ impl Partition {
                     self.groups.push(EventGroup::of(
                         vec![Member {
                             event,
-                            reason: Joined::Opened,
+                            reason: JoinReason::Opened,
                         }],
                         policy,
                         assigned,
@@ -613,7 +615,7 @@ impl Partition {
         event: &Event,
         policy: &Policy,
         assigned: &BTreeMap<String, String>,
-    ) -> Option<(usize, Joined)> {
+    ) -> Option<(usize, JoinReason)> {
         if matches!(event.fact, Fact::Maintenance(_)) || self.ends_nothing(event) {
             return None;
         }
@@ -631,7 +633,7 @@ impl Partition {
         if let Some(named) = &event.incident
             && let Some(index) = first(&|group| group.is_named(named))
         {
-            return Some((index, Joined::Key));
+            return Some((index, JoinReason::Key));
         }
         let now = event.occurred_at;
         let near = TimeDelta::seconds(rules.reopen_within);
@@ -642,7 +644,7 @@ impl Partition {
             same(group)
                 && (!comes_back || group.is_on(event.subject) || group.quiet_at(now) <= near)
         }) {
-            return Some((index, Joined::Subject));
+            return Some((index, JoinReason::Subject));
         }
         let young = |group: &EventGroup| {
             now - group.opener().occurred_at <= TimeDelta::seconds(rules.lifetime)
@@ -657,7 +659,7 @@ impl Partition {
                 .get(&*key)
                 .cloned()
                 .unwrap_or_else(|| key.into());
-            return Some((index, Joined::Labels { key }));
+            return Some((index, JoinReason::Labels { key }));
         }
         let service = event.service.as_deref()?;
         let window = TimeDelta::seconds(rules.join_within);
@@ -677,6 +679,6 @@ impl Partition {
             .service
             .clone()
             .unwrap_or_default();
-        Some((index, Joined::Dependency { service }))
+        Some((index, JoinReason::Dependency { service }))
     }
 }

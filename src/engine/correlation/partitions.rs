@@ -14,7 +14,7 @@ use crate::engine::ids::IdMap;
 use crate::engine::incident::id::{is_foreign, name_of, natural_number, number_of};
 use crate::engine::policy::unassigned_key;
 use crate::engine::{Policy, SweepKey, correlation, is_signal, moment};
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::directory::key;
 use crate::model::event::{Acknowledgement, Event, Fact};
 use crate::model::id::{EventId, IncidentId, Subject};
@@ -120,11 +120,11 @@ impl PartitionIndex {
     pub(crate) fn note(&mut self, event: &Event, policy: &Policy) -> PartitionAssignment {
         let mut noted = PartitionAssignment::default();
         match &event.fact {
-            Fact::Edit(Edit::Assign { key, service }) => {
+            Fact::Edit(Correction::Assign { key, service }) => {
                 self.assigned.insert(key.clone(), service.clone());
                 self.join(&policy.place(service), key, &mut noted);
             }
-            Fact::Edit(Edit::Identity { alias, person }) => {
+            Fact::Edit(Correction::Identity { alias, person }) => {
                 let word = (moment(event), person.clone());
                 let known = self
                     .identities
@@ -135,11 +135,11 @@ impl PartitionIndex {
                 }
             }
             Fact::Edit(
-                Edit::Merge {
+                Correction::Merge {
                     into: one,
                     from: other,
                 }
-                | Edit::Move {
+                | Correction::Move {
                     from: one,
                     to: Some(other),
                     ..

@@ -5,10 +5,11 @@ use crate::engine::ids::IdMap;
 use crate::engine::policy::{PRODUCTION, environment};
 use crate::expr::Root;
 use crate::expr::facts::Facts;
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::directory::Identities;
 use crate::model::event::{
-    ActorKind, Alert, DetectedBy, Event, Fact, Intervention, NearMiss, Request, Severity,
+    ActorKind, Alert, DetectedBy, Event, Fact, Intervention, NearMissReport, PostmortemRequest,
+    Severity,
 };
 use crate::model::id::EventId;
 use crate::model::incident::Incident;
@@ -60,7 +61,7 @@ fn data_loss(incident: &Incident) -> Option<bool> {
             .map(|member| &member.event.fact)
     };
     let corrected = events().find_map(|fact| match fact {
-        Fact::Edit(Edit::DataLoss { lost, .. }) => Some(*lost),
+        Fact::Edit(Correction::DataLoss { lost, .. }) => Some(*lost),
         _ => None,
     });
     let declared = || {
@@ -202,7 +203,7 @@ fn should_be_automatic(event: &Event, step: &Intervention, policy: &Policy) -> b
 }
 
 /// `request`
-pub(crate) fn request<'a>(event: &'a Event, request: &'a Request) -> Facts<'a> {
+pub(crate) fn request<'a>(event: &'a Event, request: &'a PostmortemRequest) -> Facts<'a> {
     let mut facts = Facts::new(Root::Request);
     facts
         .set("reason", &request.reason)
@@ -215,7 +216,11 @@ pub(crate) fn request<'a>(event: &'a Event, request: &'a Request) -> Facts<'a> {
 }
 
 /// `near_miss`
-pub(crate) fn near_miss<'a>(event: &'a Event, near_miss: &'a NearMiss, score: f64) -> Facts<'a> {
+pub(crate) fn near_miss<'a>(
+    event: &'a Event,
+    near_miss: &'a NearMissReport,
+    score: f64,
+) -> Facts<'a> {
     let mut facts = Facts::new(Root::NearMiss);
     facts
         .set("what", &near_miss.what)

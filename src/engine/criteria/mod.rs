@@ -25,7 +25,7 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::{Factor, Measure, Outcome, Unit, Verdict};
-use crate::rules::{Criterion, Test};
+use crate::rules::{Criterion, CriterionTest};
 use signal_classes::SignalClasses;
 
 /// The four weeks over which a service's objective allows bad time.
@@ -165,13 +165,13 @@ impl<'a> EvaluationContext<'a> {
 
     fn verdict(&self, criterion: &'a Criterion, next: &mut Option<Time>) -> Verdict {
         let finding = match &criterion.test {
-            Test::Outage => self.outage(criterion),
-            Test::Degradation { longest, total } => {
+            CriterionTest::Outage => self.outage(criterion),
+            CriterionTest::Degradation { longest, total } => {
                 self.degradation(criterion, *longest, *total, next)
             }
-            Test::Intervention { at_least } => self.intervention(criterion, *at_least),
-            Test::Request => self.request(criterion),
-            Test::NearMiss {
+            CriterionTest::Intervention { at_least } => self.intervention(criterion, *at_least),
+            CriterionTest::Request => self.request(criterion),
+            CriterionTest::NearMiss {
                 score_at_least,
                 quiet_for,
                 at_most,
@@ -182,7 +182,7 @@ impl<'a> EvaluationContext<'a> {
                 (at_most.0, TimeDelta::seconds(at_most.1)),
                 next,
             ),
-            Test::Recurrence { times, within } => {
+            CriterionTest::Recurrence { times, within } => {
                 self.recurrence(criterion, *times, TimeDelta::seconds(*within))
             }
         };

@@ -18,7 +18,7 @@ use crate::model::signal::Signal;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Factor, Measure, Outcome, Unit, Verdict};
-use crate::rules::{Comparison, Criterion, Test};
+use crate::rules::{Comparison, Criterion, CriterionTest};
 
 /// What was not seen for so long is new.
 pub(crate) const NEW_AFTER: TimeDelta = TimeDelta::days(90);
@@ -544,7 +544,7 @@ pub(crate) fn quota_is_used(
             .iter()
             .find(|criterion| criterion.name == name)
             .and_then(|criterion| match criterion.test {
-                Test::NearMiss { at_most, .. } => Some(at_most),
+                CriterionTest::NearMiss { at_most, .. } => Some(at_most),
                 _ => None,
             })
     };

@@ -9,8 +9,8 @@ use super::expr_context;
 use crate::expr::Truth;
 use crate::expr::facts::Facts;
 use crate::model::incident::Incident;
-use crate::model::labels::LabelsOf;
-use crate::model::signal::{Signal, Sort};
+use crate::model::labels::LabelsRef;
+use crate::model::signal::{Signal, SignalClass};
 
 /// How many sorts are kept at hand.
 const AT_HAND: usize = 8;
@@ -18,7 +18,7 @@ const AT_HAND: usize = 8;
 /// The sorts that were met last, with what was found for each: of a storm's signals nearly all have one of a few.
 #[derive(Debug)]
 pub(crate) struct RecentClasses<T> {
-    met: [Option<(Arc<Sort>, T)>; AT_HAND],
+    met: [Option<(Arc<SignalClass>, T)>; AT_HAND],
     next: usize,
 }
 
@@ -33,7 +33,7 @@ impl<T> Default for RecentClasses<T> {
 
 impl<T: Clone> RecentClasses<T> {
     /// What was found for that very sort, or what `find` finds.
-    pub(crate) fn or_find(&mut self, sort: &Arc<Sort>, find: impl FnOnce() -> T) -> T {
+    pub(crate) fn or_find(&mut self, sort: &Arc<SignalClass>, find: impl FnOnce() -> T) -> T {
         if let Some((_, found)) = self
             .met
             .iter()
@@ -57,12 +57,12 @@ pub(crate) struct SignalClasses<'a> {
     /// What is seen of each sort, its labels not known.
     facts: Vec<Facts<'a>>,
     /// The labels of each signal, once some criterion asks for them.
-    labels: OnceCell<Vec<LabelsOf<'a>>>,
+    labels: OnceCell<Vec<LabelsRef<'a>>>,
 }
 
 impl<'a> SignalClasses<'a> {
     pub(crate) fn of(incident: &'a Incident) -> Self {
-        let mut known: HashMap<&'a Sort, u32> = HashMap::default();
+        let mut known: HashMap<&'a SignalClass, u32> = HashMap::default();
         let mut lately = RecentClasses::default();
         let mut sorts = Self {
             incident,
@@ -82,7 +82,7 @@ impl<'a> SignalClasses<'a> {
         sorts
     }
 
-    fn labels(&self) -> &[LabelsOf<'a>] {
+    fn labels(&self) -> &[LabelsRef<'a>] {
         self.labels.get_or_init(|| {
             let stated = expr_context::labels(self.incident);
             let of = |signal: &Signal| {

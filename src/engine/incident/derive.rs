@@ -20,7 +20,7 @@ use crate::model::event::{Event, Fact, Severity};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::{Phase, ReviewState};
-use crate::model::member::{Joined, Member, Members};
+use crate::model::member::{JoinReason, Member, Members};
 use crate::model::signal::Signal;
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome};
@@ -206,7 +206,7 @@ fn whole(
     }
     let context = context.into_iter().map(|event| Member {
         event,
-        reason: Joined::Context,
+        reason: JoinReason::Context,
     });
     let mut members: Vec<Member> = context.chain(group.members.iter().cloned()).collect();
     if !planned.is_empty() {
@@ -230,7 +230,7 @@ impl MemberFingerprint {
         let (context, own): (Vec<&Member>, Vec<&Member>) = incident
             .members
             .iter()
-            .partition(|member| member.reason == Joined::Context);
+            .partition(|member| member.reason == JoinReason::Context);
         let sum = own.into_iter().cloned().collect::<Members>().sum();
         let context = context.iter().map(|member| member.event.id).collect();
         Self {

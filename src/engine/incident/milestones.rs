@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{ActorKind, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
 use crate::model::lifecycle::Phase;
@@ -50,7 +50,7 @@ fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
         .told()
         .rev()
         .find_map(|Member { event, .. }| match &event.fact {
-            Fact::Edit(Edit::Milestone {
+            Fact::Edit(Correction::Milestone {
                 milestone: kind,
                 at,
                 ..

@@ -9,13 +9,13 @@ use foldhash::{HashMap, HashSet};
 use super::id::is_foreign;
 use crate::engine::Policy;
 use crate::engine::ids::IdMap;
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity};
 use crate::model::id::Subject;
 use crate::model::labels::LabelSet;
 use crate::model::member::Member;
 use crate::model::settings::Maintenance;
-use crate::model::signal::{Signal, SignalKind, Sort};
+use crate::model::signal::{Signal, SignalClass, SignalKind};
 use crate::model::spans::{Span, SpanState, Spans};
 use crate::model::time::Time;
 
@@ -28,7 +28,7 @@ pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<S
     let mut found: IdMap<Subject, Signal> =
         IdMap::with_capacity_and_hasher(room, RandomState::default());
     let mut episodes: HashMap<&LabelSet, Vec<(Time, Subject)>> = HashMap::default();
-    let mut sorts: Vec<Arc<Sort>> = Vec::new();
+    let mut sorts: Vec<Arc<SignalClass>> = Vec::new();
     let ended = |alert: &Alert| alert.recalled && alert.status == AlertStatus::Resolved;
     let known: HashSet<&Subject> = members
         .iter()
@@ -149,7 +149,7 @@ fn taken_over(members: &[Member]) -> Vec<Subject> {
     let merges = members
         .iter()
         .filter_map(|member| match &member.event.fact {
-            Fact::Edit(Edit::Merge { into, from }) if is_foreign(&from.0) => {
+            Fact::Edit(Correction::Merge { into, from }) if is_foreign(&from.0) => {
                 Some((&*into.0, &*from.0))
             }
             _ => None,
@@ -202,7 +202,7 @@ pub(crate) fn windows(members: &[Member]) -> Vec<Maintenance> {
 pub(crate) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Option<Vec<Signal>> {
     let mut new: Vec<Signal> = Vec::with_capacity(joined.len());
     let mut known = 0;
-    let mut sorts: Vec<Arc<Sort>> = Vec::new();
+    let mut sorts: Vec<Arc<SignalClass>> = Vec::new();
     for event in joined {
         let Fact::Alert(alert) = &event.fact else {
             return None;
@@ -261,14 +261,14 @@ const ALIKE: usize = 8;
 
 /// A signal that has no spans yet. What it says of itself it shares with the last ones that say the same.
 fn begin(
-    sorts: &mut Vec<Arc<Sort>>,
+    sorts: &mut Vec<Arc<SignalClass>>,
     event: &Event,
     kind: SignalKind,
     name: &Arc<str>,
     severity: Severity,
     role: Option<&str>,
 ) -> Signal {
-    let same = |sort: &&Arc<Sort>| {
+    let same = |sort: &&Arc<SignalClass>| {
         sort.kind == kind
             && sort.severity == severity
             && sort.name == *name
@@ -283,7 +283,7 @@ fn begin(
             event.service.clone(),
             event.environment.clone(),
         );
-        let sort = Arc::new(Sort {
+        let sort = Arc::new(SignalClass {
             kind,
             name,
             severity,

@@ -4,14 +4,15 @@ use chrono::TimeDelta;
 
 use super::{alert, at, only, pass, policy};
 use crate::engine::State;
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{
-    AlertStatus, Declaration, EndReason, Event, Fact, Intervention, Note, Severity, Window,
+    AlertStatus, Declaration, EndReason, Event, Fact, Intervention, MaintenanceWindow, Note,
+    Severity,
 };
 use crate::model::id::IncidentId;
 use crate::model::identity::declared_subject;
 use crate::model::lifecycle::ReviewState;
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::milestone::Certainty;
 use crate::model::spans::SpanState;
 use crate::model::verdict::Outcome;
@@ -87,7 +88,7 @@ fn told_as_alert(name: &str, start: i64, end: Option<i64>) -> Event {
 }
 
 fn planned(service: Option<&str>, told: i64, from: i64, to: i64) -> Event {
-    let window = Window {
+    let window = MaintenanceWindow {
         key: String::new(),
         from: at(from),
         to: at(to),
@@ -121,7 +122,7 @@ fn what_is_told_of_a_sources_incident_belongs_together_in_whatever_order() {
                 .members
                 .iter()
                 .skip(1)
-                .all(|member| member.reason == Joined::Key),
+                .all(|member| member.reason == JoinReason::Key),
             "{turn}"
         );
         assert_eq!(incident.services, ["checkout", "search"]);
@@ -233,7 +234,11 @@ fn merged(minutes: i64) -> Vec<Event> {
         IncidentId(NAME.to_owned()),
         IncidentId("pagerduty:P2".to_owned()),
     );
-    let merge = Event::new("test", at(minutes), Fact::Edit(Edit::Merge { into, from }));
+    let merge = Event::new(
+        "test",
+        at(minutes),
+        Fact::Edit(Correction::Merge { into, from }),
+    );
     vec![of("pagerduty:P2", None, merge), end]
 }
 
@@ -318,7 +323,7 @@ fn planned_work_told_of_before_or_after_is_no_degradation() {
             incident
                 .members
                 .iter()
-                .any(|member| member.reason == Joined::Context),
+                .any(|member| member.reason == JoinReason::Context),
             "it is shown beside the incident"
         );
         assert_eq!(incident.services, ["checkout"]);

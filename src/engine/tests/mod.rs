@@ -11,16 +11,16 @@ mod shadows;
 use chrono::TimeDelta;
 
 use super::{Policy, State};
-use crate::model::correction::{Answer, DismissReason, Edit, Review};
+use crate::model::correction::{Answer, Correction, DismissReason, Review};
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention,
-    Lapsed, Request, Severity,
+    LeaseExpiry, PostmortemRequest, Severity,
 };
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
 use crate::model::lifecycle::{Phase, ReviewState};
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::settings::Service;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
@@ -94,7 +94,7 @@ fn request(incident: &Incident, minutes: i64) -> Event {
     let mut event = Event::new(
         "test",
         at(minutes),
-        Fact::Request(Request {
+        Fact::Request(PostmortemRequest {
             reason: "calls".to_owned(),
             requester: None,
         }),
@@ -249,7 +249,7 @@ fn dependent_services_join_and_others_do_not() {
         .unwrap();
     assert_eq!(
         main.members[1].reason,
-        Joined::Dependency {
+        JoinReason::Dependency {
             service: "checkout".to_owned().into()
         }
     );
@@ -262,7 +262,7 @@ fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
     let lapsed = Event::new(
         "afterword",
         at(20),
-        Fact::Lapsed(Lapsed {
+        Fact::Lapsed(LeaseExpiry {
             of,
             last_seen: at(20),
         }),
@@ -557,7 +557,7 @@ fn a_decision_stays_with_the_part_that_holds_its_evidence() {
     let mut split = Event::new(
         "people",
         at(6),
-        Fact::Edit(Edit::Move {
+        Fact::Edit(Correction::Move {
             from: ids[0].clone(),
             events: vec![declared],
             to: None,
@@ -597,7 +597,7 @@ fn what_hangs_on_unknown_time_is_unknown() {
     let lapsed = Event::new(
         "afterword",
         at(20),
-        Fact::Lapsed(Lapsed {
+        Fact::Lapsed(LeaseExpiry {
             of,
             last_seen: at(20),
         }),

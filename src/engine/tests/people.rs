@@ -2,8 +2,8 @@
 
 use super::{alert, at, force_of, only};
 use crate::engine::{Policy, ServiceAliases, State};
-use crate::model::correction::Edit;
-use crate::model::directory::Who;
+use crate::model::correction::Correction;
+use crate::model::directory::Directory;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention};
 use crate::model::incident::Incident;
 use crate::model::settings::{Hours, Person, Service};
@@ -24,7 +24,7 @@ fn policy() -> Policy {
         },
         aliases: vec![alias.to_owned()],
     };
-    force_of(RULES).with_people(Who::new(
+    force_of(RULES).with_people(Directory::new(
         &[person("ada", "github:ada"), person("bo", "slack:U1")],
         &["deploy:*".to_owned()],
     ))
@@ -54,7 +54,7 @@ fn identity(alias: &str, person: Option<&str>, minutes: i64) -> Event {
     Event::new(
         "people",
         at(minutes),
-        Fact::Edit(Edit::Identity {
+        Fact::Edit(Correction::Identity {
             alias: alias.to_owned(),
             person: person.map(str::to_owned),
         }),

@@ -10,16 +10,17 @@ use serde_json::{Value, json};
 use super::{alert, at, force_of, pass};
 use crate::engine::incident::id::natural_name;
 use crate::engine::{Policy, State, opener};
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason,
-    Event, Fact, Intervention, Lapsed, NearMiss, Note, Request, Severity, Window,
+    Event, Fact, Intervention, LeaseExpiry, MaintenanceWindow, NearMissReport, Note,
+    PostmortemRequest, Severity,
 };
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
 use crate::model::lifecycle::ReviewState;
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::verdict::Outcome;
 
 /// Every kind of criterion but near misses, which ask when others were made known.
@@ -66,7 +67,7 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                     let lapsed = Event::new(
                         "test",
                         last_seen,
-                        Fact::Lapsed(Lapsed {
+                        Fact::Lapsed(LeaseExpiry {
                             of: firing.subject,
                             last_seen,
                         }),
@@ -146,14 +147,14 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                 }
                 7 => vec![said(
                     start,
-                    Fact::Request(Request {
+                    Fact::Request(PostmortemRequest {
                         reason: name,
                         requester: None,
                     }),
                 )],
                 8 => {
                     let closeness = three.then_some(0.5);
-                    let near = NearMiss {
+                    let near = NearMissReport {
                         what: name,
                         severity: Severity::Warning,
                         closeness,
@@ -164,7 +165,7 @@ fn story() -> impl Strategy<Value = Vec<Event>> {
                 }
                 9 => {
                     let (from, to) = (at(start + 60), at(start + 60 + length));
-                    let window = Window {
+                    let window = MaintenanceWindow {
                         key: if two { name } else { String::new() },
                         from,
                         to: if three { to } else { from },
@@ -264,7 +265,7 @@ fn foreign(
                 IncidentId("pagerduty:B".to_owned()),
                 IncidentId("pagerduty:A".to_owned()),
             );
-            events.push(plain(end, Fact::Edit(Edit::Merge { into, from })));
+            events.push(plain(end, Fact::Edit(Correction::Merge { into, from })));
         }
         events.extend([declared(end, AlertStatus::Resolved), over]);
     }
@@ -294,16 +295,16 @@ pub(crate) fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) ->
         let (one, other) = (*one.get(&openers), *other.get(&openers));
         let name = |event: &Event| IncidentId(natural_name(event));
         let edit = match kind {
-            0 => Edit::Merge {
+            0 => Correction::Merge {
                 into: name(one),
                 from: name(other),
             },
-            1 => Edit::Move {
+            1 => Correction::Move {
                 from: name(one),
                 events: vec![other.id],
                 to: None,
             },
-            _ => Edit::Move {
+            _ => Correction::Move {
                 from: name(one),
                 events: vec![one.id],
                 to: Some(name(other)),
@@ -314,7 +315,7 @@ pub(crate) fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) ->
     all
 }
 
-fn said_of(incident: &IncidentId, minutes: i64, edit: Edit) -> Event {
+fn said_of(incident: &IncidentId, minutes: i64, edit: Correction) -> Event {
     let mut event = Event::new("people", at(minutes), Fact::Edit(edit));
     event.incident = Some(incident.0.clone().into());
     event.identify();
@@ -425,7 +426,7 @@ fn ids(state: &State) -> Vec<EventId> {
     let own = state
         .incidents()
         .flat_map(|incident| &incident.members)
-        .filter(|member| member.reason != Joined::Context);
+        .filter(|member| member.reason != JoinReason::Context);
     let mut ids: Vec<EventId> = own.map(|member| member.event.id).collect();
     ids.extend(
         state
@@ -503,12 +504,12 @@ proptest! {
             incidents
         };
         let untouched = unedited(settled(state.clone(), &policy));
-        state.apply(vec![said_of(&one.id, 410, Edit::Merge { into: one.id.clone(), from: other.id.clone() })], &policy, at(410));
+        state.apply(vec![said_of(&one.id, 410, Correction::Merge { into: one.id.clone(), from: other.id.clone() })], &policy, at(410));
         prop_assert_eq!(state.incidents().count(), all.len() - 1);
         let merged = state.incident_of(&opener(one).unwrap().id).unwrap();
-        let members = other.members.iter().filter(|member| member.reason != Joined::Context);
+        let members = other.members.iter().filter(|member| member.reason != JoinReason::Context);
         let events: Vec<EventId> = members.map(|member| member.event.id).collect();
-        state.apply(vec![said_of(&merged, 411, Edit::Move { from: merged.clone(), events, to: None })], &policy, at(411));
+        state.apply(vec![said_of(&merged, 411, Correction::Move { from: merged.clone(), events, to: None })], &policy, at(411));
         let split = unedited(settled(state, &policy));
         prop_assert_eq!(difference(&split, &untouched), "");
     }

@@ -6,7 +6,7 @@ use super::properties::{difference, history};
 use super::{alert, answer, at, force_of, only, pass, request};
 use crate::engine::{Policy, State};
 use crate::model::correction::{Answer, DismissReason};
-use crate::model::event::{Event, Fact, NearMiss, Severity};
+use crate::model::event::{Event, Fact, NearMissReport, Severity};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::verdict::{Decision, Outcome};
@@ -151,7 +151,7 @@ fn a_shadow_brings_no_dismissed_decision_back() {
 fn a_shadow_takes_no_place_of_a_near_miss() {
     let near = |minutes: i64| {
         let what = format!("the disk was full to {} %", 90 + minutes / 10);
-        let fact = NearMiss {
+        let fact = NearMissReport {
             what,
             severity: Severity::Critical,
             closeness: Some(0.9),

@@ -12,8 +12,8 @@ use crate::http::error::Error;
 use crate::http::handler::read_store;
 use crate::http::time_range;
 use crate::model::time::Time;
-use crate::trial::precision::proportion::Share;
-use crate::trial::precision::{Precision, Record};
+use crate::trial::precision::proportion::Proportion;
+use crate::trial::precision::{CriterionRecord, PrecisionReport};
 use axum::extract::rejection::QueryRejection;
 use chrono::TimeDelta;
 
@@ -33,7 +33,7 @@ pub(crate) type PeriodQueryResult = Result<Query<PeriodQuery>, QueryRejection>;
 pub(crate) async fn read_precision(
     app: &Arc<App>,
     queried: PeriodQueryResult,
-) -> Result<(Time, Time, Precision), Error> {
+) -> Result<(Time, Time, PrecisionReport), Error> {
     let Query(asked) = queried.map_err(|fault| Error::BadRequest(fault.body_text()))?;
     let now = app.now();
     let until = time_range::until(asked.until.as_deref(), now)?.unwrap_or(now);
@@ -73,8 +73,8 @@ pub(crate) async fn list(
     Ok(Json(rows.collect()))
 }
 
-fn record_json(record: &Record, all: &Precision) -> Value {
-    let share = |share: Share| {
+fn record_json(record: &CriterionRecord, all: &PrecisionReport) -> Value {
+    let share = |share: Proportion| {
         let told = share.told;
         json!({
             "accepted": share.right,

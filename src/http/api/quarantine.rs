@@ -12,8 +12,8 @@ use crate::app::intake::reprocess::MendFault;
 use crate::http::body_preview::BodyPreview;
 use crate::http::error::Error;
 use crate::http::handler::{API_ROWS, read_store};
-use crate::store::log::Raw;
-use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
+use crate::store::log::RawMessage;
+use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 
 /// What a list may be query to.
 #[derive(Debug, Default, Deserialize)]
@@ -40,7 +40,7 @@ impl From<MendFault> for Error {
 pub(crate) async fn find_message(
     app: &Arc<App>,
     position: u64,
-) -> Result<(Quarantined, Option<Raw>), Error> {
+) -> Result<(QuarantineEntry, Option<RawMessage>), Error> {
     let found = read_store(app, move |app| {
         Ok((
             app.store.quarantined_at(position)?,
@@ -66,7 +66,7 @@ pub(crate) async fn dismiss_message(app: &Arc<App>, position: u64) -> Result<(),
     .map(drop)
 }
 
-fn message_json(row: &Quarantined) -> Value {
+fn message_json(row: &QuarantineEntry) -> Value {
     json!({
         "position": row.position,
         "source": row.source,

@@ -1,7 +1,7 @@
 //! States as coloured badges.
 
 use crate::model::event::{ConditionState, Severity};
-use crate::model::ledger::Became;
+use crate::model::ledger::Disposition;
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::spans::SpanState;
@@ -74,21 +74,21 @@ pub(crate) fn postmortem_status(status: &PostmortemStatus) -> Badge {
 }
 
 /// What came of a closed incident.
-pub(crate) fn ledger_outcome(outcome: &Became) -> Badge {
+pub(crate) fn ledger_outcome(outcome: &Disposition) -> Badge {
     match outcome {
-        Became::Nothing => badge("nothing", "quiet"),
-        Became::Waiting => badge("waiting for an answer", "ask"),
-        Became::Snoozed => badge("snoozed", "quiet"),
-        Became::Lapsed => badge("lapsed", "quiet"),
-        Became::Dismissed => badge("dismissed", "quiet"),
-        Became::Bundled => badge("in a bundle", "quiet"),
-        Became::Merged => badge("merged", "quiet"),
-        Became::Reopened => badge("open again", "warm"),
-        Became::Due => badge("postmortem due", "strong"),
-        Became::Draft => postmortem_status(&PostmortemStatus::Draft),
-        Became::InDiscussion => postmortem_status(&PostmortemStatus::InDiscussion),
-        Became::Completed => postmortem_status(&PostmortemStatus::Completed),
-        Became::Declined => postmortem_status(&PostmortemStatus::Declined),
+        Disposition::Nothing => badge("nothing", "quiet"),
+        Disposition::Waiting => badge("waiting for an answer", "ask"),
+        Disposition::Snoozed => badge("snoozed", "quiet"),
+        Disposition::Lapsed => badge("lapsed", "quiet"),
+        Disposition::Dismissed => badge("dismissed", "quiet"),
+        Disposition::Bundled => badge("in a bundle", "quiet"),
+        Disposition::Merged => badge("merged", "quiet"),
+        Disposition::Reopened => badge("open again", "warm"),
+        Disposition::Due => badge("postmortem due", "strong"),
+        Disposition::Draft => postmortem_status(&PostmortemStatus::Draft),
+        Disposition::InDiscussion => postmortem_status(&PostmortemStatus::InDiscussion),
+        Disposition::Completed => postmortem_status(&PostmortemStatus::Completed),
+        Disposition::Declined => postmortem_status(&PostmortemStatus::Declined),
     }
 }
 

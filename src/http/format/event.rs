@@ -1,8 +1,8 @@
 //! Events as one line of a timeline, and the people in them by their display names.
 
 use crate::http::format::{badge, terms};
-use crate::model::correction::Edit;
-use crate::model::directory::{Identities, Who};
+use crate::model::correction::Correction;
+use crate::model::directory::{Directory, Identities};
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, ConditionState, EndReason, Event, Fact,
 };
@@ -11,8 +11,8 @@ use crate::model::incident::Incident;
 /// What people are called, in one incident.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DisplayNames<'a> {
-    /// Who is who.
-    pub(crate) who: &'a Who,
+    /// Directory is who.
+    pub(crate) who: &'a Directory,
     /// What people stated of it.
     pub(crate) stated: &'a Identities,
 }
@@ -26,7 +26,7 @@ impl<'a> DisplayNames<'a> {
     }
 }
 
-/// Who acted, by the name people know.
+/// Directory acted, by the name people know.
 pub(crate) fn actor_name(event: &Event, actor: &Actor, names: &DisplayNames<'_>) -> String {
     match names.who.kind(&event.source, actor, names.stated) {
         ActorKind::Robot => format!("{} (automatic)", actor.id),
@@ -134,23 +134,25 @@ pub(crate) fn describe(event: &Event) -> String {
             "" => terms::answer(&review.answer),
             comment => format!("{} – {comment}", terms::answer(&review.answer)),
         },
-        Fact::Edit(Edit::Assign { key, service }) => format!("{key} assigned to {service}"),
-        Fact::Edit(Edit::Identity {
+        Fact::Edit(Correction::Assign { key, service }) => format!("{key} assigned to {service}"),
+        Fact::Edit(Correction::Identity {
             alias,
             person: Some(person),
         }) => format!("{alias} is {person}"),
-        Fact::Edit(Edit::Identity {
+        Fact::Edit(Correction::Identity {
             alias,
             person: None,
         }) => format!("Taken back: who {alias} is"),
-        Fact::Edit(Edit::Merge { from, into }) => format!("{from} was found to be one with {into}"),
-        Fact::Edit(Edit::Move { to: None, .. }) => {
+        Fact::Edit(Correction::Merge { from, into }) => {
+            format!("{from} was found to be one with {into}")
+        }
+        Fact::Edit(Correction::Move { to: None, .. }) => {
             "A part was found to be an incident of its own".to_owned()
         }
-        Fact::Edit(Edit::Move { to: Some(to), .. }) => {
+        Fact::Edit(Correction::Move { to: Some(to), .. }) => {
             format!("A part was found to belong to {to}")
         }
-        Fact::Edit(Edit::DataLoss { lost, .. }) => format!(
+        Fact::Edit(Correction::DataLoss { lost, .. }) => format!(
             "Stated: {}",
             if *lost {
                 "data was lost"
@@ -158,7 +160,7 @@ pub(crate) fn describe(event: &Event) -> String {
                 "no data was lost"
             }
         ),
-        Fact::Edit(Edit::Milestone {
+        Fact::Edit(Correction::Milestone {
             milestone: which,
             at,
             ..

@@ -4,7 +4,7 @@ use crate::http::format::time::duration;
 use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::milestone::{Certainty, MilestoneKind};
 use crate::model::on_call::OnCall;
 use crate::model::signal::SignalKind;
@@ -103,15 +103,15 @@ pub(crate) fn answer(answer: &Answer) -> String {
 }
 
 /// Why an event belongs to its incident.
-pub(crate) fn join_reason(reason: &Joined) -> String {
+pub(crate) fn join_reason(reason: &JoinReason) -> String {
     match reason {
-        Joined::Context => "shortly before".to_owned(),
-        Joined::Opened => "opened this incident".to_owned(),
-        Joined::Key => "names this incident".to_owned(),
-        Joined::Subject => "about something already here".to_owned(),
-        Joined::Labels { key } => format!("same {key}"),
-        Joined::Dependency { service } => format!("{service} is one dependency away"),
-        Joined::Person => "a person said so".to_owned(),
+        JoinReason::Context => "shortly before".to_owned(),
+        JoinReason::Opened => "opened this incident".to_owned(),
+        JoinReason::Key => "names this incident".to_owned(),
+        JoinReason::Subject => "about something already here".to_owned(),
+        JoinReason::Labels { key } => format!("same {key}"),
+        JoinReason::Dependency { service } => format!("{service} is one dependency away"),
+        JoinReason::Person => "a person said so".to_owned(),
     }
 }
 

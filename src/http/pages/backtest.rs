@@ -12,7 +12,7 @@ use crate::http::api::backtests::find_job;
 use crate::http::format::time;
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Tab, render_template};
-use crate::trial::comparison::{Compared, Report, Shift};
+use crate::trial::comparison::{BacktestReport, DecisionChange, IncidentComparison};
 use crate::trial::csv;
 
 /// Incidents that fare as before and are listed.
@@ -29,7 +29,7 @@ struct BacktestTemplate<'a> {
 }
 
 impl BacktestTemplate<'_> {
-    fn report(&self) -> Option<&Report> {
+    fn report(&self) -> Option<&BacktestReport> {
         if let JobState::Done(report) = &self.job.state {
             Some(report)
         } else {
@@ -46,17 +46,17 @@ impl BacktestTemplate<'_> {
         }
     }
 
-    fn count(&self, report: &Report, shift: Shift) -> usize {
+    fn count(&self, report: &BacktestReport, shift: DecisionChange) -> usize {
         report.shifts.get(&shift).copied().unwrap_or_default()
     }
 
     /// Those that are listed, in the order of the report, and how many are not.
-    fn listed<'r>(&self, report: &'r Report) -> (Vec<&'r Compared>, usize) {
+    fn listed<'r>(&self, report: &'r BacktestReport) -> (Vec<&'r IncidentComparison>, usize) {
         let of = |changed: bool| {
             report
                 .incidents
                 .iter()
-                .filter(move |compared| (compared.shift != Shift::Unchanged) == changed)
+                .filter(move |compared| (compared.shift != DecisionChange::Unchanged) == changed)
         };
         let listed: Vec<_> = of(true)
             .take(CHANGED)

@@ -13,7 +13,7 @@ use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Tab, render_template};
 use crate::model::correction::DismissReason;
 use crate::model::time::Time;
-use crate::trial::precision::{Precision, Record};
+use crate::trial::precision::{CriterionRecord, PrecisionReport};
 use std::collections::BTreeMap;
 
 /// What the page shows.
@@ -23,7 +23,7 @@ pub(crate) struct CriteriaView<'a> {
     /// The first instant after it.
     pub(crate) until: Time,
     /// What the ledger says.
-    pub(crate) found: &'a Precision,
+    pub(crate) found: &'a PrecisionReport,
 }
 
 #[derive(Template)]
@@ -43,7 +43,7 @@ impl CriteriaTemplate<'_> {
     }
 
     /// What became of those that nobody answered, and of what was never asked.
-    fn rest(&self, record: &Record) -> Vec<String> {
+    fn rest(&self, record: &CriterionRecord) -> Vec<String> {
         let suggested = &record.suggested;
         let counts = [
             (suggested.waiting, "waiting for an answer"),
@@ -69,7 +69,7 @@ impl CriteriaTemplate<'_> {
             .collect()
     }
 
-    fn held(&self, record: &Record) -> Vec<String> {
+    fn held(&self, record: &CriterionRecord) -> Vec<String> {
         let held = &record.held;
         let counts = [
             (held.completed, "completed"),
@@ -84,7 +84,7 @@ impl CriteriaTemplate<'_> {
             .collect()
     }
 
-    fn missed(&self, record: &Record) -> Vec<String> {
+    fn missed(&self, record: &CriterionRecord) -> Vec<String> {
         let missed = &record.missed;
         let counts = [
             (missed.not_met, "not met"),

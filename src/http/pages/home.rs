@@ -18,7 +18,7 @@ use crate::http::format::{badge, terms, time};
 use crate::http::handler::{PAGE_ROWS, read_store, service_names};
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Notice, Tab, render_template};
-use crate::model::correction::Edit;
+use crate::model::correction::Correction;
 use crate::model::event::{AlertStatus, Event, Fact, Severity};
 use crate::model::incident::Incident;
 use crate::model::labels::LabelSet;
@@ -302,7 +302,7 @@ pub(crate) async fn assign(
     let event = Event::new(
         "people",
         app.now(),
-        Fact::Edit(Edit::Assign {
+        Fact::Edit(Correction::Assign {
             key: posted.key,
             service,
         }),

@@ -28,9 +28,9 @@ use crate::model::event::{ActorKind, Event, Fact, Note};
 use crate::model::id::{EventId, Subject};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
-use crate::model::member::Joined;
+use crate::model::member::JoinReason;
 use crate::model::milestone::{Milestone, MilestoneKind};
-use crate::model::on_call::Duty;
+use crate::model::on_call::ServiceOnCall;
 use crate::model::postmortem::Postmortem;
 use crate::model::time::Time;
 use crate::model::verdict::Verdict;
@@ -61,7 +61,7 @@ pub(crate) struct IncidentView<'a> {
     /// Its conditions over time.
     pub(crate) pictures: &'a [Picture],
     /// Who was on call for its services when it was detected, where that is asked.
-    pub(crate) on_call: &'a [Duty],
+    pub(crate) on_call: &'a [ServiceOnCall],
     /// What people are called.
     pub(crate) names: DisplayNames<'a>,
     /// A word at the top: an answer taken, or "this changed since you looked".
@@ -189,7 +189,7 @@ impl IncidentTemplate<'_> {
             .incident
             .members
             .iter()
-            .filter(|member| member.reason != Joined::Context)
+            .filter(|member| member.reason != JoinReason::Context)
             .map(|member| &*member.event);
         let firsts = own.filter(|event| {
             let new = !seen.contains(&&event.subject);

@@ -14,7 +14,7 @@ use crate::http::format::{badge, terms, time};
 use crate::http::handler::service_names;
 use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Tab, render_template};
-use crate::model::directory::{Identities, Who};
+use crate::model::directory::{Directory, Identities};
 use crate::model::ledger::LedgerEntry;
 use crate::model::verdict::{Decision, Verdict};
 
@@ -23,7 +23,7 @@ pub(crate) struct LedgerView<'a> {
     /// Closed last first.
     pub(crate) rows: &'a [Row],
     /// Who is who.
-    pub(crate) who: &'a Who,
+    pub(crate) who: &'a Directory,
     /// The services that are known.
     pub(crate) services: Vec<String>,
     /// The criteria in force.

@@ -20,8 +20,8 @@ use crate::http::handler::{PAGE_ROWS, read_store};
 use crate::http::pages::error::{PageError, PageResult};
 use crate::http::pages::layout::{Notice, Tab, render_template};
 use crate::model::time::Time;
-use crate::store::log::Beside;
-use crate::store::quarantine::{QuarantineFilter, QuarantineState, Quarantined};
+use crate::store::log::MessageContext;
+use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 use std::fmt::Write as _;
 
 /// What the list shows.
@@ -184,7 +184,7 @@ fn has_reader(app: &App, source: &str) -> bool {
     matches!(source, PROMETHEUS | API) || app.settings().readers.contains_key(source)
 }
 
-fn message_view(row: Quarantined) -> QuarantinedMessage {
+fn message_view(row: QuarantineEntry) -> QuarantinedMessage {
     QuarantinedMessage {
         position: row.position,
         source: row.source,
@@ -207,9 +207,10 @@ pub(crate) async fn message_page(
 async fn show(app: &Arc<App>, position: u64, notice: Option<Notice>) -> PageResult {
     let (row, raw) = find_message(&app, position).await?;
     let can_be_read = row.passed || (raw.is_some() && has_reader(app, &row.source));
-    let (body, Beside { headers, .. }) = raw.map_or((None, Beside::default()), |raw| {
-        (Some(raw.body), raw.beside)
-    });
+    let (body, MessageContext { headers, .. }) = raw
+        .map_or((None, MessageContext::default()), |raw| {
+            (Some(raw.body), raw.beside)
+        });
     let view = QuarantinedView {
         now: app.now(),
         message: message_view(row),

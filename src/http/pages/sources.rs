@@ -17,7 +17,7 @@ use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Tab, render_template};
 use crate::model::source::SourceKind;
 use crate::model::time::Time;
-use crate::store::quarantine::Waiting;
+use crate::store::quarantine::QuarantineBacklog;
 
 /// What the page shows.
 pub(crate) struct SourcesView<'a> {
@@ -56,7 +56,7 @@ pub(crate) struct SourceCard<'a> {
     /// Too many, in the last 24 hours.
     pub(crate) limited: u64,
     /// What waits in quarantine.
-    pub(crate) waiting: Option<Waiting>,
+    pub(crate) waiting: Option<QuarantineBacklog>,
     /// How often it talks, in a sentence.
     pub(crate) rhythm: String,
     /// That it has fallen silent, in a sentence.

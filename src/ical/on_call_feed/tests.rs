@@ -1,12 +1,12 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{OnCallFeed, read};
-use crate::model::directory::Who;
+use crate::model::directory::Directory;
 use crate::model::on_call::OnCall;
 use crate::model::settings::{Hours, Person};
 use crate::model::time::Time;
 
-fn who() -> Who {
+fn who() -> Directory {
     let person = |id: &str, name: &str, alias: &str| Person {
         id: id.into(),
         name: name.into(),
@@ -24,7 +24,7 @@ fn who() -> Who {
         person("bo", "Bo M.", "opsgenie:bo"),
         person("lin", "Lin", "github:lin"),
     ];
-    Who::new(&people, &[])
+    Directory::new(&people, &[])
 }
 
 fn calendar(events: &[&str]) -> String {
@@ -48,7 +48,7 @@ fn at(time: &str) -> Time {
 fn on(rota: &OnCallFeed, time: &str) -> String {
     match rota.at(at(time), &who()) {
         OnCall::These(duties) => {
-            let named = |duty: &crate::model::on_call::OnDuty| {
+            let named = |duty: &crate::model::on_call::OnCallPerson| {
                 duty.person
                     .clone()
                     .unwrap_or_else(|| format!("“{}”", duty.name))

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
 use crate::ingest::message::Headers;
-use crate::model::source::Signing;
+use crate::model::source::SignatureFormat;
 use crate::model::time::Time;
 
 /// How far the time of a signature may be from ours, either way, in seconds: what Slack and Standard Webhooks ask of receivers.
@@ -72,39 +72,39 @@ impl SignatureVerifier {
     /// # Errors
     /// When a secret is none of that scheme; the text says which, by its place, and not what it is.
     pub fn new(
-        signing: Signing,
+        signing: SignatureFormat,
         header: Option<&str>,
         timestamp: Option<&str>,
         secrets: &[Vec<u8>],
     ) -> Result<Self, String> {
         let header = |otherwise: &str| header.unwrap_or(otherwise).to_ascii_lowercase();
         let scheme = match (signing, timestamp) {
-            (Signing::Grafana, Some(timestamp)) => SignatureScheme::TimedBody {
+            (SignatureFormat::Grafana, Some(timestamp)) => SignatureScheme::TimedBody {
                 header: header(GRAFANA),
                 timestamp: timestamp.to_ascii_lowercase(),
             },
-            (Signing::Grafana, None) => SignatureScheme::Body {
+            (SignatureFormat::Grafana, None) => SignatureScheme::Body {
                 header: header(GRAFANA),
                 prefixes: &[""],
             },
-            (Signing::PagerDuty, _) => SignatureScheme::Body {
+            (SignatureFormat::PagerDuty, _) => SignatureScheme::Body {
                 header: "x-pagerduty-signature".to_owned(),
                 prefixes: &["v1="],
             },
-            (Signing::Sentry, _) => SignatureScheme::Body {
+            (SignatureFormat::Sentry, _) => SignatureScheme::Body {
                 header: "sentry-hook-signature".to_owned(),
                 prefixes: &[""],
             },
-            (Signing::GitHub, _) => SignatureScheme::Body {
+            (SignatureFormat::GitHub, _) => SignatureScheme::Body {
                 header: "x-hub-signature-256".to_owned(),
                 prefixes: &["sha256="],
             },
-            (Signing::Plain, _) => SignatureScheme::Body {
+            (SignatureFormat::Plain, _) => SignatureScheme::Body {
                 header: header("x-hub-signature-256"),
                 prefixes: &["sha256=", ""],
             },
-            (Signing::Slack, _) => SignatureScheme::Slack,
-            (Signing::StandardWebhooks, _) => SignatureScheme::StandardWebhooks,
+            (SignatureFormat::Slack, _) => SignatureScheme::Slack,
+            (SignatureFormat::StandardWebhooks, _) => SignatureScheme::StandardWebhooks,
         };
         let mut keys = Vec::new();
         for (place, secret) in secrets

@@ -1,7 +1,7 @@
 use super::signature::SignatureVerifier;
 use super::{Authentication, authentic, authentic_with, is_unsigned_check};
 use crate::ingest::message::Headers;
-use crate::model::source::{Signing, SourceKind};
+use crate::model::source::{SignatureFormat, SourceKind};
 
 fn check(proof: &Authentication, header: Option<(&str, &str)>, wanted: bool) {
     let headers = header
@@ -109,7 +109,7 @@ fn header() {
 #[test]
 fn secrets_do_not_show() {
     let secret = || vec![b"s3cret".to_vec()];
-    let signature = SignatureVerifier::new(Signing::GitHub, None, None, &secret())
+    let signature = SignatureVerifier::new(SignatureFormat::GitHub, None, None, &secret())
         .map(Authentication::Signature);
     for proof in [
         Ok(Authentication::Bearer(secret())),
@@ -170,7 +170,7 @@ fn a_token_in_the_address() {
 
 #[test]
 fn a_signature_is_never_shown_by_headers_alone() {
-    let signature = SignatureVerifier::new(Signing::GitHub, None, None, &[b"x".to_vec()])
+    let signature = SignatureVerifier::new(SignatureFormat::GitHub, None, None, &[b"x".to_vec()])
         .map(Authentication::Signature);
     check(
         signature.as_ref().unwrap_or(&Authentication::None),

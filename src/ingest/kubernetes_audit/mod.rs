@@ -34,7 +34,7 @@ use super::{
     IngestFault, MemberFault, Message, Reading, begins, found, not_readable, service_mapping, time,
 };
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
 /// Longer objects are not looked into: what people do by hand is small, and a parsed object takes many times its text.
@@ -105,7 +105,10 @@ struct ResponseStatus {
 ///
 /// # Errors
 /// When the body as a whole is no list of audit events.
-pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading, IngestFault> {
+pub(crate) fn webhook(
+    message: &Message<'_>,
+    naming: &ServiceMapping,
+) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
     begins(message.body, b'{', EXPECTED)?;
     let body: AuditBody<'_> =
@@ -155,7 +158,7 @@ pub(crate) fn webhook(message: &Message<'_>, naming: &Naming) -> Result<Reading,
 /// Reads one event after another.
 struct AuditReader<'a> {
     message: &'a Message<'a>,
-    naming: &'a Naming,
+    naming: &'a ServiceMapping,
     reading: Reading,
     /// The requests that were told.
     seen: BTreeSet<String>,

@@ -2,7 +2,7 @@
 
 use super::ObjectRef;
 use crate::ingest::service_mapping;
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 
 /// The letters that Kubernetes makes random suffixes of: none with which a word could be made.
 const RANDOM: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -13,7 +13,7 @@ const HASHED: &[u8] = b"456789bcdf";
 ///
 /// Patterns of the settings are held against `namespace/workload`, then `namespace/name`; for what is in no namespace against
 /// `resource/name`, as `nodes/worker-1`.
-pub(crate) fn service(object: &ObjectRef, naming: &Naming) -> Option<String> {
+pub(crate) fn service(object: &ObjectRef, naming: &ServiceMapping) -> Option<String> {
     let name = object.name.as_deref().unwrap_or_default();
     let workload = workload(object.resource.as_deref().unwrap_or_default(), name);
     let place = match object

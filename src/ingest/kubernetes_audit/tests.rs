@@ -6,10 +6,10 @@ use super::{Reading, webhook};
 use crate::ingest::message::{Headers, Message};
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::settings::LabelNames;
-use crate::model::source::Naming;
+use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
-fn read_as(body: &[u8], naming: &Naming) -> Result<Reading, crate::ingest::IngestFault> {
+fn read_as(body: &[u8], naming: &ServiceMapping) -> Result<Reading, crate::ingest::IngestFault> {
     let (names, headers) = (LabelNames::default(), Headers::default());
     let now: Time = "2026-11-23T12:00:00Z".parse().unwrap();
     webhook(
@@ -26,7 +26,7 @@ fn read_as(body: &[u8], naming: &Naming) -> Result<Reading, crate::ingest::Inges
 
 fn read(items: &[Value]) -> Reading {
     let body = json!({"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": items});
-    read_as(body.to_string().as_bytes(), &Naming::default()).unwrap()
+    read_as(body.to_string().as_bytes(), &ServiceMapping::default()).unwrap()
 }
 
 /// A request that a person makes of the Deployment checkout, with parts of it changed; null takes one away.
@@ -438,7 +438,7 @@ fn services_are_those_of_the_settings_else_what_is_certain() {
     let services = patterns
         .map(|(pattern, service)| (pattern.to_owned(), service.to_owned()))
         .to_vec();
-    let naming = Naming {
+    let naming = ServiceMapping {
         services,
         environment: Some("Stage".to_owned()),
     };
@@ -542,7 +542,7 @@ fn bodies_of_another_shape_are_faults() {
         "\u{0}",
     ] {
         assert!(
-            read_as(body.as_bytes(), &Naming::default()).is_err(),
+            read_as(body.as_bytes(), &ServiceMapping::default()).is_err(),
             "{body}"
         );
     }
@@ -551,12 +551,16 @@ fn bodies_of_another_shape_are_faults() {
         r#"{"kind": "EventList", "items": []}"#,
     ] {
         assert_eq!(
-            read_as(body.as_bytes(), &Naming::default()).unwrap(),
+            read_as(body.as_bytes(), &ServiceMapping::default()).unwrap(),
             Reading::default()
         );
     }
     // One event alone, as some forwarders post it.
-    let alone = read_as(item(&json!({})).to_string().as_bytes(), &Naming::default()).unwrap();
+    let alone = read_as(
+        item(&json!({})).to_string().as_bytes(),
+        &ServiceMapping::default(),
+    )
+    .unwrap();
     assert_eq!(alone.reports.len(), 1);
 }
 

@@ -18,7 +18,9 @@ use chrono::TimeDelta;
 use serde::{Deserialize, Serialize};
 
 use super::labels;
-use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Lapsed, NearMiss, Severity};
+use crate::model::event::{
+    Alert, AlertStatus, EndReason, Event, Fact, LeaseExpiry, NearMissReport, Severity,
+};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -265,7 +267,7 @@ impl AlertSeriesState {
                 continue;
             }
             if let Some(alert) = alert(episode, None, None, &reader).filter(|alert| !left(alert)) {
-                let lapsed = Lapsed {
+                let lapsed = LeaseExpiry {
                     of: alert.subject,
                     last_seen: episode.seen_at,
                 };
@@ -534,7 +536,7 @@ fn end(
         .get("alertname")
         .map_or("An alert", String::as_str);
     let what = format!("{name} was pending for {waited:.0}s of the {hold}s after which it fires");
-    let fact = Fact::NearMiss(NearMiss {
+    let fact = Fact::NearMiss(NearMissReport {
         what,
         severity,
         closeness: Some(closeness),

@@ -8,7 +8,7 @@ use crate::ingest::message::{Headers, Message};
 use crate::ingest::{IngestFault, Reading, slack};
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::settings::LabelNames;
-use crate::model::source::{Declares, Naming, SourceKind};
+use crate::model::source::{PagerDutyOutages, ServiceMapping, SourceKind};
 use crate::model::time::Time;
 
 fn told(reader: &SourceParser, body: &[u8], now: &str) -> Result<Reading, IngestFault> {
@@ -33,10 +33,10 @@ fn readers() -> [SourceParser; 4] {
         address: "https://a.example".to_owned(),
     };
     let own = [SourceKind::Statuspage, SourceKind::IncidentIo]
-        .map(|kind| SourceParser::Named(kind, Naming::default()));
+        .map(|kind| SourceParser::Named(kind, ServiceMapping::default()));
     let [one, other] = own;
     [
-        SourceParser::PagerDuty(Declares::default()),
+        SourceParser::PagerDuty(PagerDutyOutages::default()),
         one,
         other,
         SourceParser::Slack(desk),
@@ -154,19 +154,19 @@ fn what_is_declared_is_as_the_settings_say() {
             .map(|word| (*word).to_owned())
             .collect::<Vec<_>>()
     };
-    let urgent = Declares {
+    let urgent = PagerDutyOutages {
         urgency: words(&["high"]),
-        ..Declares::default()
+        ..PagerDutyOutages::default()
     };
-    let own = Declares {
+    let own = PagerDutyOutages {
         priority: words(&["SEV-1"]),
         ..urgent.clone()
     };
     for (declares, priority, urgency, declared) in [
-        (Declares::default(), Some("P2"), "low", true),
-        (Declares::default(), Some("p1"), "high", true),
-        (Declares::default(), Some("P3"), "high", false),
-        (Declares::default(), None, "high", false),
+        (PagerDutyOutages::default(), Some("P2"), "low", true),
+        (PagerDutyOutages::default(), Some("p1"), "high", true),
+        (PagerDutyOutages::default(), Some("P3"), "high", false),
+        (PagerDutyOutages::default(), None, "high", false),
         (urgent.clone(), None, "high", true),
         (urgent.clone(), None, "low", false),
         (urgent, Some("P5"), "high", false),

@@ -3,7 +3,7 @@
 use super::{SHIPPED, load};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::verdict::Decision;
-use crate::rules::{Comparison, Criterion, RuleSet, Test, Threshold};
+use crate::rules::{Comparison, Criterion, CriterionTest, RuleSet, Threshold};
 
 fn rules(text: &str) -> RuleSet {
     load(&[("r.yaml".to_owned(), text.to_owned())])
@@ -49,7 +49,7 @@ fn every_kind_is_read_with_its_defaults() {
   - {name: h, on: recurrence, times: 3, within: 7d, decision: suggest}
 ",
     );
-    let tests: Vec<&Test> = set
+    let tests: Vec<&CriterionTest> = set
         .criteria
         .iter()
         .map(|criterion| &criterion.test)
@@ -58,28 +58,28 @@ fn every_kind_is_read_with_its_defaults() {
     assert_eq!(
         tests,
         [
-            &Test::Outage,
-            &Test::Degradation {
+            &CriterionTest::Outage,
+            &CriterionTest::Degradation {
                 longest: Some(1800),
                 total: None
             },
-            &Test::Degradation {
+            &CriterionTest::Degradation {
                 longest: None,
                 total: Some((3600, day))
             },
-            &Test::Intervention { at_least: 1 },
-            &Test::Request,
-            &Test::NearMiss {
+            &CriterionTest::Intervention { at_least: 1 },
+            &CriterionTest::Request,
+            &CriterionTest::NearMiss {
                 score_at_least: 0.0,
                 quiet_for: 30 * day,
                 at_most: (1, 7 * day)
             },
-            &Test::NearMiss {
+            &CriterionTest::NearMiss {
                 score_at_least: 5.0,
                 quiet_for: 14 * day,
                 at_most: (2, day)
             },
-            &Test::Recurrence {
+            &CriterionTest::Recurrence {
                 times: 3,
                 within: 7 * day
             },

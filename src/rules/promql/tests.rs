@@ -1,7 +1,7 @@
-use super::{Arithmetic, Fold, Groups, Query, understand};
+use super::{Aggregation, BinaryOperator, Grouping, PromqlQuery, understand};
 use crate::model::labels::Labels;
 
-fn query(text: &str) -> Query {
+fn query(text: &str) -> PromqlQuery {
     let understood = understand(text);
     assert_eq!(understood.doubt, None, "{text}");
     understood
@@ -23,23 +23,23 @@ fn labels(pairs: &[(&str, &str)]) -> Labels {
 
 #[test]
 fn what_samples_can_answer_is_read() {
-    let Query::Ratio { of, to, agree } = query(
+    let PromqlQuery::Ratio { of, to, agree } = query(
         r#"sum(rate(http_requests_total{code=~"5.."}[5m])) / sum(rate(http_requests_total[1m30s]))"#,
     ) else {
         panic!("no ratio")
     };
-    assert_eq!(agree, Groups::Without(Vec::new()));
+    assert_eq!(agree, Grouping::Without(Vec::new()));
     assert_eq!((of.looks_back(), to.looks_back()), (300, 90));
-    let Query::Fold {
-        how: Fold::Sum,
+    let PromqlQuery::Fold {
+        how: Aggregation::Sum,
         of,
         groups,
     } = *of
     else {
         panic!("no sum")
     };
-    assert_eq!(groups, Groups::By(Vec::new()));
-    let Query::Change {
+    assert_eq!(groups, Grouping::By(Vec::new()));
+    let PromqlQuery::Change {
         of,
         per_second: true,
         ..
@@ -55,12 +55,12 @@ fn what_samples_can_answer_is_read() {
 
     let quantile =
         query(r#"histogram_quantile(0.99, sum by (le, instance) (increase(seconds_bucket[10m])))"#);
-    assert!(matches!(quantile, Query::Quantile { share, .. } if (share - 0.99).abs() < 1e-9));
+    assert!(matches!(quantile, PromqlQuery::Quantile { share, .. } if (share - 0.99).abs() < 1e-9));
     assert_eq!(quantile.selectors()[0].name, "seconds_bucket");
 
     let scaled = query("1 - (free / on(device) size)");
-    let Query::Scaled {
-        how: Arithmetic::Subtract,
+    let PromqlQuery::Scaled {
+        how: BinaryOperator::Subtract,
         number_first: true,
         of,
         ..
@@ -68,7 +68,9 @@ fn what_samples_can_answer_is_read() {
     else {
         panic!("{scaled:?}")
     };
-    assert!(matches!(*of, Query::Ratio { agree: Groups::By(names), .. } if names == ["device"]));
+    assert!(
+        matches!(*of, PromqlQuery::Ratio { agree: Grouping::By(names), .. } if names == ["device"])
+    );
     assert_eq!(query(r#"{__name__="a", b!="c"}"#).selectors()[0].name, "a");
 }
 

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{AlertTold, Samples, ScenarioEvent, Told, series};
+use super::{ScenarioAlert, ScenarioEvent, ScenarioFact, ScenarioSamples, series};
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy,
-    EndReason, Intervention, NearMiss, Note, Request, Severity,
+    EndReason, Intervention, NearMissReport, Note, PostmortemRequest, Severity,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::model::labels::Labels;
@@ -64,7 +64,7 @@ pub(crate) const COMMON: [&str; 6] = [
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Entry {
+struct EventEntry {
     at: Option<Spanned<Duration>>,
     alert: Option<String>,
     condition: Option<String>,
@@ -118,12 +118,12 @@ pub(crate) fn events(
     file: &str,
     nodes: &[Node],
     faults: &mut Vec<Fault>,
-) -> (Vec<ScenarioEvent>, Vec<Samples>) {
+) -> (Vec<ScenarioEvent>, Vec<ScenarioSamples>) {
     let mut above = Before::default();
     let mut lost = false;
     for node in nodes {
         let before = faults.len();
-        let Some(entry) = yaml::read_entry::<Entry>(file, node, &["at"], faults) else {
+        let Some(entry) = yaml::read_entry::<EventEntry>(file, node, &["at"], faults) else {
             continue;
         };
         if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {
@@ -160,7 +160,7 @@ pub(crate) fn events(
 struct Before {
     at: Seconds,
     events: Vec<ScenarioEvent>,
-    samples: Vec<Samples>,
+    samples: Vec<ScenarioSamples>,
 }
 
 /// The one key that says what kind of event this is; a fault for each other key that does not fit it.
@@ -207,8 +207,8 @@ fn kind(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<&'static str
     Some(kind)
 }
 
-fn samples(file: &str, node: &Node, entry: Entry) -> Result<Samples, Fault> {
-    let Entry {
+fn samples(file: &str, node: &Node, entry: EventEntry) -> Result<ScenarioSamples, Fault> {
+    let EventEntry {
         at,
         samples,
         values,
@@ -223,7 +223,7 @@ fn samples(file: &str, node: &Node, entry: Entry) -> Result<Samples, Fault> {
     let missing = || {
         node.position().fault(file, "`values` is missing: for example \"0x3 0.03x40 _x2 stale 0\", one each time it is evaluated")
     };
-    let given = series::Given {
+    let given = series::SeriesValues {
         condition,
         values: values.ok_or_else(missing)?,
         labels,
@@ -236,7 +236,7 @@ fn event(
     file: &str,
     node: &Node,
     kind: &str,
-    entry: Entry,
+    entry: EventEntry,
     before: &Before,
 ) -> Result<ScenarioEvent, Fault> {
     let fault = |key: &str, message: String| node.key_position(key).fault(file, message);
@@ -252,7 +252,7 @@ fn event(
             )
         })
     };
-    let Entry {
+    let EventEntry {
         at,
         service,
         environment,
@@ -266,7 +266,7 @@ fn event(
         "alert" => {
             let name = name(entry.alert)?;
             let status = status.ok_or_else(|| needed("status", "`firing` or `resolved`"))?;
-            let alert = AlertTold {
+            let alert = ScenarioAlert {
                 severity: severity.unwrap_or_default(),
                 end_reason: entry.end_reason.unwrap_or_default(),
                 name: name.clone(),
@@ -281,7 +281,7 @@ fn event(
                         severity,
                         entry.labels,
                     );
-                    Told::Alert {
+                    ScenarioFact::Alert {
                         alert,
                         labels,
                         starts: at,
@@ -290,8 +290,8 @@ fn event(
                 AlertStatus::Resolved => {
                     let (labels, starts, severity) = firing(&before.events, &name, service.as_deref(), &entry.labels)
                         .ok_or_else(|| fault("alert", format!("no firing `{name}` with the same service and labels stands before this")))?;
-                    Told::Alert {
-                        alert: AlertTold { severity, ..alert },
+                    ScenarioFact::Alert {
+                        alert: ScenarioAlert { severity, ..alert },
                         labels,
                         starts,
                     }
@@ -304,7 +304,7 @@ fn event(
             })?;
             let severity = severity.unwrap_or(Severity::Critical);
             let name = name(entry.condition)?;
-            Told::Condition(Condition {
+            ScenarioFact::Condition(Condition {
                 name,
                 state,
                 severity,
@@ -313,7 +313,7 @@ fn event(
                 since: None,
             })
         }
-        "declaration" => Told::Declaration(Declaration {
+        "declaration" => ScenarioFact::Declaration(Declaration {
             key: entry.key,
             title: name(entry.declaration)?,
             severity: severity.unwrap_or(Severity::Critical),
@@ -322,7 +322,7 @@ fn event(
             data_loss: entry.data_loss,
             detected_by: entry.detected_by,
         }),
-        "intervention" => Told::Intervention(Intervention {
+        "intervention" => ScenarioFact::Intervention(Intervention {
             action: name(entry.intervention)?,
             why: entry.why,
             stated: entry.stated.unwrap_or(true),
@@ -331,7 +331,7 @@ fn event(
             refused: entry.refused,
             planned: entry.planned,
         }),
-        "request" => Told::Request(Request {
+        "request" => ScenarioFact::Request(PostmortemRequest {
             reason: name(entry.request)?,
             requester: entry.requester,
         }),
@@ -345,7 +345,7 @@ fn event(
                     "`closeness` goes from 0 to 1".to_owned(),
                 ));
             }
-            Told::NearMiss(NearMiss {
+            ScenarioFact::NearMiss(NearMissReport {
                 what: name(entry.near_miss)?,
                 severity: severity.unwrap_or_default(),
                 closeness: entry.closeness,
@@ -353,18 +353,18 @@ fn event(
                 barriers_left: entry.barriers_left,
             })
         }
-        "change" => Told::Change(Change {
+        "change" => ScenarioFact::Change(Change {
             what: name(entry.change)?,
             title: entry.title,
             revision: entry.revision,
             line: None,
         }),
-        "note" => Told::Note(Note {
+        "note" => ScenarioFact::Note(Note {
             text: name(entry.note)?,
         }),
         _ => match entry.acknowledgement.as_deref().unwrap_or_default() {
-            "" | "incident" => Told::Acknowledgement(None),
-            name => Told::Acknowledgement(Some(Box::new(
+            "" | "incident" => ScenarioFact::Acknowledgement(None),
+            name => ScenarioFact::Acknowledgement(Some(Box::new(
                 acknowledged(before, name).map_err(|message| fault("acknowledgement", message))?,
             ))),
         },
@@ -424,7 +424,7 @@ fn firing(
             .all(|(name, value)| labels.get(name) == Some(value))
     };
     before.iter().rev().find_map(|event| match &event.told {
-        Told::Alert {
+        ScenarioFact::Alert {
             alert,
             labels,
             starts,
@@ -437,7 +437,7 @@ fn firing(
 }
 
 /// An event about the same subject as those that the samples will make.
-fn stand_in(samples: &Samples) -> ScenarioEvent {
+fn stand_in(samples: &ScenarioSamples) -> ScenarioEvent {
     let condition = Condition {
         name: samples.condition.clone(),
         state: ConditionState::Unknown,
@@ -446,7 +446,7 @@ fn stand_in(samples: &Samples) -> ScenarioEvent {
         value: None,
         since: None,
     };
-    let (at, line, told) = (samples.at, samples.line, Told::Condition(condition));
+    let (at, line, told) = (samples.at, samples.line, ScenarioFact::Condition(condition));
     ScenarioEvent {
         at,
         line,
@@ -460,9 +460,9 @@ fn stand_in(samples: &Samples) -> ScenarioEvent {
 
 fn signal_name(event: &ScenarioEvent) -> Option<&str> {
     match &event.told {
-        Told::Alert { alert, .. } => Some(&alert.name),
-        Told::Condition(condition) => Some(&condition.name),
-        Told::Declaration(declaration) => Some(&declaration.title),
+        ScenarioFact::Alert { alert, .. } => Some(&alert.name),
+        ScenarioFact::Condition(condition) => Some(&condition.name),
+        ScenarioFact::Declaration(declaration) => Some(&declaration.title),
         _ => None,
     }
 }

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::{RuleSet, Seconds};
 use crate::model::event::{
     Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact,
-    Intervention, NearMiss, Note, Request,
+    Intervention, NearMissReport, Note, PostmortemRequest,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::model::labels::{LabelSet, Labels};
@@ -72,9 +72,9 @@ pub struct Scenario {
     /// In the order of time.
     pub events: Vec<ScenarioEvent>,
     /// What the metrics said meanwhile, in the order of time.
-    pub samples: Vec<Samples>,
+    pub samples: Vec<ScenarioSamples>,
     /// In the order of the file.
-    pub expect: Vec<Expect>,
+    pub expect: Vec<Expectation>,
 }
 
 /// One event of a scenario.
@@ -88,12 +88,12 @@ pub struct ScenarioEvent {
     environment: Option<String>,
     incident: Option<String>,
     actor: Option<Actor>,
-    told: Told,
+    told: ScenarioFact,
 }
 
 /// Values of a condition's query, one each time that the condition is evaluated.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Samples {
+pub struct ScenarioSamples {
     /// When the first is found, from the beginning of the scenario.
     pub at: Seconds,
     /// Where it stands in its file, from 1.
@@ -108,10 +108,10 @@ pub struct Samples {
 
 /// What an event states, with times still counted from the beginning.
 #[derive(Debug, Clone, PartialEq)]
-enum Told {
+enum ScenarioFact {
     /// `labels` are those of the firing, whatever the resolved event repeats, so that both are about one subject.
     Alert {
-        alert: AlertTold,
+        alert: ScenarioAlert,
         labels: Labels,
         starts: Seconds,
     },
@@ -120,14 +120,14 @@ enum Told {
     Condition(Condition),
     Declaration(Declaration),
     Intervention(Intervention),
-    Request(Request),
-    NearMiss(NearMiss),
+    Request(PostmortemRequest),
+    NearMiss(NearMissReport),
     Change(Change),
     Note(Note),
 }
 
 #[derive(Debug, Clone, PartialEq)]
-struct AlertTold {
+struct ScenarioAlert {
     name: String,
     status: AlertStatus,
     severity: crate::model::event::Severity,
@@ -136,7 +136,7 @@ struct AlertTold {
 
 /// What must be so at an instant.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Expect {
+pub struct Expectation {
     /// When, from the beginning of the scenario.
     pub at: Seconds,
     /// Where it stands in its file, from 1.
@@ -159,7 +159,7 @@ impl ScenarioEvent {
     pub fn event(&self, origin: Time) -> Event {
         let instant = |seconds| origin + chrono::TimeDelta::seconds(seconds);
         let fact = match &self.told {
-            Told::Alert {
+            ScenarioFact::Alert {
                 alert,
                 labels,
                 starts,
@@ -177,16 +177,16 @@ impl ScenarioEvent {
                 keep_firing_for: None,
                 end_reason: alert.end_reason,
             }),
-            Told::Acknowledgement(of) => Fact::Acknowledgement(Acknowledgement {
+            ScenarioFact::Acknowledgement(of) => Fact::Acknowledgement(Acknowledgement {
                 of: of.as_ref().map(|event| event.event(origin).subject),
             }),
-            Told::Condition(condition) => Fact::Condition(condition.clone()),
-            Told::Declaration(declaration) => Fact::Declaration(declaration.clone()),
-            Told::Intervention(intervention) => Fact::Intervention(intervention.clone()),
-            Told::Request(request) => Fact::Request(request.clone()),
-            Told::NearMiss(near_miss) => Fact::NearMiss(near_miss.clone()),
-            Told::Change(change) => Fact::Change(change.clone()),
-            Told::Note(note) => Fact::Note(note.clone()),
+            ScenarioFact::Condition(condition) => Fact::Condition(condition.clone()),
+            ScenarioFact::Declaration(declaration) => Fact::Declaration(declaration.clone()),
+            ScenarioFact::Intervention(intervention) => Fact::Intervention(intervention.clone()),
+            ScenarioFact::Request(request) => Fact::Request(request.clone()),
+            ScenarioFact::NearMiss(near_miss) => Fact::NearMiss(near_miss.clone()),
+            ScenarioFact::Change(change) => Fact::Change(change.clone()),
+            ScenarioFact::Note(note) => Fact::Note(note.clone()),
         };
         let mut event = Event::new(SOURCE, instant(self.at), fact);
         event.service = self.service.as_deref().map(Into::into);
@@ -200,7 +200,7 @@ impl ScenarioEvent {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct ExpectEntry {
+struct ExpectationEntry {
     at: Option<Duration>,
     service: Option<String>,
     decision: Option<Decision>,
@@ -287,9 +287,9 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
     Some(scenario)
 }
 
-fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expect> {
+fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectation> {
     let before = faults.len();
-    let ExpectEntry {
+    let ExpectationEntry {
         at,
         service,
         decision,
@@ -309,7 +309,7 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expect> {
             "nothing is expected here; give `decision`, `criteria`, `incidents` or `postmortems`",
         ));
     }
-    Some(Expect {
+    Some(Expectation {
         at: at?.seconds,
         line: node.line,
         service,

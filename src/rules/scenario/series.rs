@@ -1,6 +1,6 @@
 //! `samples:` of a scenario: the values of a condition's query, in the notation of promtool's unit tests.
 
-use super::Samples;
+use super::ScenarioSamples;
 use crate::model::fault::Fault;
 use crate::model::labels::Labels;
 use crate::yaml::Spanned;
@@ -9,7 +9,7 @@ use crate::yaml::Spanned;
 const MOST_VALUES: usize = 10_000;
 
 /// What `samples:` gives beside `at`.
-pub(crate) struct Given {
+pub(crate) struct SeriesValues {
     pub(crate) condition: String,
     pub(crate) values: Spanned<String>,
     pub(crate) labels: Labels,
@@ -20,9 +20,9 @@ pub(crate) fn read(
     file: &str,
     at: super::Seconds,
     line: u64,
-    given: Given,
-) -> Result<Samples, Fault> {
-    let Given {
+    given: SeriesValues,
+) -> Result<ScenarioSamples, Fault> {
+    let SeriesValues {
         condition,
         values: text,
         labels,
@@ -42,7 +42,7 @@ pub(crate) fn read(
             "`values` is empty; write for example \"0x3 0.03x40 _x2 stale 0\"",
         ));
     }
-    Ok(Samples {
+    Ok(ScenarioSamples {
         at,
         line,
         condition,

@@ -9,9 +9,9 @@ use super::{at, incident, note, record};
 use crate::model::lifecycle::Phase;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
-use crate::store::log::{Beside, NewRecord, Raw};
+use crate::store::log::{MessageContext, NewRecord, RawMessage};
 use crate::store::migration;
-use crate::store::migration::{STEPS, Step};
+use crate::store::migration::{Migration, STEPS};
 use crate::store::quarantine::QuarantineState;
 use crate::store::testbed::stores;
 use crate::store::{Database, Store, lock, sql};
@@ -58,7 +58,7 @@ fn a_full_disk_costs_nothing_that_was_stored() {
         body: vec![7; 200_000],
         events: Vec::new(),
         fault: None,
-        beside: Beside::default(),
+        beside: MessageContext::default(),
     };
     let error = store
         .append(&[record("a", &[note("with it")]), large.clone()], at(1))
@@ -121,21 +121,23 @@ fn a_step_is_applied_to_a_database_with_data_and_only_once() {
         let with = |text| {
             STEPS
                 .iter()
-                .map(|step| Step {
+                .map(|step| Migration {
                     version: step.version,
                     text: step.text,
                 })
-                .chain([Step {
+                .chain([Migration {
                     version: LAST + 1,
                     text,
                 }])
                 .collect()
         };
-        let next: Vec<Step> = with("alter table log add column size bigint not null default 0;");
-        let broken: Vec<Step> = with("drop table raw; alter table nowhere add column x bigint;");
-        let other: Vec<Step> = with("select 1;");
+        let next: Vec<Migration> =
+            with("alter table log add column size bigint not null default 0;");
+        let broken: Vec<Migration> =
+            with("drop table raw; alter table nowhere add column x bigint;");
+        let other: Vec<Migration> = with("select 1;");
         let migrate =
-            |steps: &[Step]| store.write("test", |at_| migration::migrate(at_, steps, at(1)));
+            |steps: &[Migration]| store.write("test", |at_| migration::migrate(at_, steps, at(1)));
         assert!(migrate(&broken).is_err());
         let migrated = migrate(&next).unwrap();
         assert_eq!((migrated.from, migrated.to), (LAST, LAST + 1));
@@ -195,9 +197,9 @@ fn what_was_in_quarantine_before_its_headers_were_kept_waits_there_after() {
     );
     assert_eq!(
         store.raw(1).unwrap().unwrap(),
-        Raw {
+        RawMessage {
             body: b"{".to_vec(),
-            beside: Beside::default()
+            beside: MessageContext::default()
         }
     );
     assert!(store.mended(1, Some(1), at(2)).unwrap());

@@ -9,11 +9,11 @@ use crate::model::labels::Labels;
 use crate::model::lifecycle::Phase;
 use crate::model::plot::Plot;
 use crate::model::sample::{STALE, Sample};
-use crate::model::signal::{Signal, SignalKind, Sort};
+use crate::model::signal::{Signal, SignalClass, SignalKind};
 use crate::store::apply::Changes;
-use crate::store::condition_state::{Memory, Remembered};
+use crate::store::condition_state::{SavedState, StateOwner};
 use crate::store::error::StoreError;
-use crate::store::plot::Drawn;
+use crate::store::plot::StoredPlot;
 use crate::store::testbed::stores;
 
 fn sample(second: i64, value: f64) -> Sample {
@@ -25,8 +25,8 @@ fn sample(second: i64, value: f64) -> Sample {
     }
 }
 
-fn remembered(name: &str, state: Option<&str>) -> Remembered {
-    Remembered {
+fn remembered(name: &str, state: Option<&str>) -> SavedState {
+    SavedState {
         name: name.to_owned(),
         state: state.map(str::to_owned),
     }
@@ -94,14 +94,14 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
         let both = [remembered("a", Some("1")), remembered("b", Some("2"))];
         assert_eq!(
             store
-                .remember(epoch, Memory::Conditions, &both, &[], at(1))
+                .remember(epoch, StateOwner::Conditions, &both, &[], at(1))
                 .unwrap(),
             []
         );
         let logged = store
             .remember(
                 epoch,
-                Memory::Conditions,
+                StateOwner::Conditions,
                 &[remembered("a", None)],
                 &[record("prom", &[note("x")])],
                 at(2),
@@ -111,7 +111,7 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
         store
             .remember(
                 epoch,
-                Memory::Alerts,
+                StateOwner::Alerts,
                 &[remembered("prom", Some("3"))],
                 &[],
                 at(2),
@@ -121,7 +121,7 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
         for records in [&[][..], &[record("prom", &[note("y")])]] {
             let refused = store.remember(
                 epoch,
-                Memory::Conditions,
+                StateOwner::Conditions,
                 &[remembered("b", Some("9"))],
                 records,
                 at(3),
@@ -129,25 +129,25 @@ fn what_a_condition_remembers_is_stored_with_what_it_made_known_or_not_at_all() 
             assert!(matches!(refused, Err(StoreError::Fenced)), "{refused:?}");
         }
         assert_eq!(
-            store.remembered(Memory::Conditions).unwrap(),
+            store.remembered(StateOwner::Conditions).unwrap(),
             [remembered("b", Some("2"))]
         );
         assert_eq!(
-            store.remembered(Memory::Alerts).unwrap(),
+            store.remembered(StateOwner::Alerts).unwrap(),
             [remembered("prom", Some("3"))]
         );
         assert_eq!(store.log_after(0, 10).unwrap().len(), 1);
         store
             .remember(
                 later,
-                Memory::Conditions,
+                StateOwner::Conditions,
                 &[remembered("b", Some("4"))],
                 &[],
                 at(4),
             )
             .unwrap();
         assert_eq!(
-            store.remembered(Memory::Conditions).unwrap(),
+            store.remembered(StateOwner::Conditions).unwrap(),
             [remembered("b", Some("4"))]
         );
     }
@@ -169,7 +169,7 @@ fn the_last_drawing_of_a_condition_is_kept() {
             left_out: 0,
         };
         let id = IncidentId("i-1".to_owned());
-        let drawn = |condition, svg: &str, second| Drawn {
+        let drawn = |condition, svg: &str, second| StoredPlot {
             plot: plot(condition),
             svg: svg.to_owned(),
             at: at(second),
@@ -209,7 +209,7 @@ fn the_last_drawing_of_a_condition_is_kept() {
 fn incidents_with_a_condition_are_found_while_open_and_a_while_after() {
     for (_home, store) in stores() {
         let measured = |id: &str, phase, kind| {
-            let sort = Sort {
+            let sort = SignalClass {
                 kind,
                 name: "errors".into(),
                 severity: Severity::Critical,

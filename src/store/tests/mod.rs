@@ -17,17 +17,17 @@ use super::delivery::DeliveryState;
 use super::error::StoreError;
 use super::incident::IncidentFilter;
 use super::ledger::LedgerFilter;
-use super::log::{Beside, NewRecord};
+use super::log::{MessageContext, NewRecord};
 use super::testbed::stores;
-use crate::model::delivery::{Action, Delivery};
+use crate::model::delivery::{Delivery, DeliveryAction};
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Note, Severity};
 use crate::model::id::{IncidentId, PostmortemId, Subject};
 use crate::model::incident::Incident;
 use crate::model::labels::Labels;
-use crate::model::ledger::{Became, LedgerEntry};
+use crate::model::ledger::{Disposition, LedgerEntry};
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::meeting::Meeting;
-use crate::model::member::{Joined, Member};
+use crate::model::member::{JoinReason, Member};
 use crate::model::milestone::Milestones;
 use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::time::Time;
@@ -71,7 +71,7 @@ fn record(source: &str, events: &[Event]) -> NewRecord {
         body: b"body".to_vec(),
         events: events.to_vec(),
         fault: None,
-        beside: Beside::default(),
+        beside: MessageContext::default(),
     }
 }
 
@@ -93,7 +93,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
         signals: Vec::new(),
         members: vec![Member {
             event: event.into(),
-            reason: Joined::Opened,
+            reason: JoinReason::Opened,
         }]
         .into(),
         rollbacks: Vec::new(),
@@ -109,7 +109,7 @@ fn incident(id: &str, began: i64, phase: Phase) -> Incident {
 }
 
 fn delivery(key: &str, destination: &str) -> Delivery {
-    let action = Action::WriteInvite {
+    let action = DeliveryAction::WriteInvite {
         file: format!("{key}.ics"),
         text: "BEGIN:VCALENDAR".to_owned(),
     };
@@ -714,11 +714,11 @@ fn the_ledger_is_read_in_order_page_by_page_with_what_came_of_each() {
         assert_eq!(
             rows.iter().map(|row| row.became(false)).collect::<Vec<_>>(),
             [
-                Became::Reopened,
-                Became::Waiting,
-                Became::InDiscussion,
-                Became::Nothing,
-                Became::Merged
+                Disposition::Reopened,
+                Disposition::Waiting,
+                Disposition::InDiscussion,
+                Disposition::Nothing,
+                Disposition::Merged
             ]
         );
     }

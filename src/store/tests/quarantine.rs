@@ -4,13 +4,13 @@
 use super::{at, note, record};
 use crate::store::Store;
 use crate::store::apply::Changes;
-use crate::store::log::{Beside, NewRecord, Raw};
+use crate::store::log::{MessageContext, NewRecord, RawMessage};
 use crate::store::quarantine::{QuarantineFilter, QuarantineState};
-use crate::store::source_stats::{Added, Hour, Seen};
+use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};
 use crate::store::testbed::stores;
 
 fn broken(source: &str) -> NewRecord {
-    let beside = Beside {
+    let beside = MessageContext {
         headers: vec![("content-type".to_owned(), "text/plain".to_owned())],
         came_at: Some(at(-1)),
     };
@@ -38,7 +38,7 @@ fn a_record_with_a_fault_is_kept_and_listed() {
         store.append(&[broken("a")], at(0)).unwrap();
         assert_eq!(
             store.raw(1).unwrap(),
-            Some(Raw {
+            Some(RawMessage {
                 body: vec![0, 159],
                 beside: broken("a").beside
             })
@@ -177,14 +177,14 @@ fn what_is_mended_or_dismissed_waits_no_more_and_stays_listed() {
 #[test]
 fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
     for (_home, store) in stores() {
-        let hour = |messages, first, longest| Hour {
+        let hour = |messages, first, longest| HourlyCounts {
             messages,
             events: 2,
             first_message: first,
             longest,
-            ..Hour::default()
+            ..HourlyCounts::default()
         };
-        let add = |seen: Seen, hours: Vec<(i64, Hour)>, forget: i64| {
+        let add = |seen: SourceActivity, hours: Vec<(i64, HourlyCounts)>, forget: i64| {
             let hours = hours
                 .into_iter()
                 .map(|(hour, counted)| (at(hour), counted))
@@ -193,10 +193,10 @@ fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
                 .add_tallies(&[(("a".to_owned(), seen, hours), at(forget))])
                 .unwrap();
         };
-        let seen = |message: i64, refused: Option<i64>| Seen {
+        let seen = |message: i64, refused: Option<i64>| SourceActivity {
             last_message: Some(at(message)),
             last_refused: refused.map(at),
-            ..Seen::default()
+            ..SourceActivity::default()
         };
         add(
             seen(50, Some(3)),
@@ -204,13 +204,13 @@ fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
             0,
         );
         add(seen(40, None), vec![(0, hour(4, Some(at(5)), 2))], 0);
-        let expected: Added = ("a".to_owned(), seen(50, Some(3)), Vec::new());
-        let first = Hour {
+        let expected: SourceStatsDelta = ("a".to_owned(), seen(50, Some(3)), Vec::new());
+        let first = HourlyCounts {
             messages: 5,
             events: 4,
             first_message: Some(at(5)),
             longest: 7,
-            ..Hour::default()
+            ..HourlyCounts::default()
         };
         assert_eq!(
             store.tallies().unwrap(),
@@ -220,7 +220,7 @@ fn counts_of_several_processes_add_up_and_the_later_instant_stands() {
                 vec![(at(0), first), (at(3600), hour(1, None, 0))]
             )]
         );
-        add(Seen::default(), Vec::new(), 3600);
+        add(SourceActivity::default(), Vec::new(), 3600);
         assert_eq!(
             store.tallies().unwrap(),
             [(expected.0, expected.1, vec![(at(3600), hour(1, None, 0))])],

@@ -6,12 +6,12 @@ use crate::model::id::{IncidentId, Subject};
 use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::lifecycle::Phase;
-use crate::model::member::{Joined, Member};
+use crate::model::member::{JoinReason, Member};
 use crate::store::active_alerts::ActiveAlert;
 use crate::store::apply::Changes;
 use crate::store::error::StoreError;
-use crate::store::log::{Beside, NewRecord};
-use crate::store::source_stats::{Hour, Seen};
+use crate::store::log::{MessageContext, NewRecord};
+use crate::store::source_stats::{HourlyCounts, SourceActivity};
 use crate::store::sql::values;
 use crate::store::testbed::stores;
 use crate::store::{Store, migration, sql};
@@ -126,7 +126,7 @@ fn a_large_incident_is_kept_in_parts_and_found_whole() {
             for index in incident.members.len()..to {
                 incident.members.push(Member {
                     event: note(&format!("n{index}")).into(),
-                    reason: Joined::Subject,
+                    reason: JoinReason::Subject,
                 });
             }
         };
@@ -213,7 +213,7 @@ fn a_delivery_is_left_to_who_took_it() {
 #[test]
 fn a_site_moves_between_databases_without_loss() {
     let fill = |store: &Store| {
-        let beside = Beside {
+        let beside = MessageContext {
             headers: vec![("ce-type".to_owned(), "a.b".to_owned())],
             came_at: Some(at(1)),
         };
@@ -232,7 +232,7 @@ fn a_site_moves_between_databases_without_loss() {
         large.members = (0..400)
             .map(|index| Member {
                 event: note(&format!("n{index}")).into(),
-                reason: Joined::Subject,
+                reason: JoinReason::Subject,
             })
             .collect();
         let changes = Changes {
@@ -253,19 +253,19 @@ fn a_site_moves_between_databases_without_loss() {
         store.save_active_alerts(&[active], &[]).unwrap();
         let hour = (
             at(0),
-            Hour {
+            HourlyCounts {
                 messages: 3,
                 first_message: Some(at(1)),
-                ..Hour::default()
+                ..HourlyCounts::default()
             },
         );
         store
             .add_tallies(&[(
                 (
                     "a".to_owned(),
-                    Seen {
+                    SourceActivity {
                         last_message: Some(at(2)),
-                        ..Seen::default()
+                        ..SourceActivity::default()
                     },
                     vec![hour],
                 ),

@@ -9,11 +9,11 @@ use serde::Serialize;
 
 use crate::model::correction::{Answer, DismissReason};
 use crate::model::id::IncidentId;
-use crate::model::ledger::{Became, LedgerEntry, Ledgered};
+use crate::model::ledger::{Disposition, LedgerEntry, LedgerRecord};
 use crate::model::lifecycle::Phase;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Verdict};
 use crate::rules::Criterion;
-use proportion::Share;
+use proportion::Proportion;
 
 /// Reasons of a dismissal that say that the criterion should not have asked: the signal was wrong, it was not worth it, or no other reason
 /// was given. The others are about the incident (planned, a test, a duplicate) or say that it is looked into already, and count neither way.
@@ -25,8 +25,8 @@ pub(crate) const AGAINST: [DismissReason; 3] = [
 
 /// Counts while the ledger is read; as large as there are criteria, however long the ledger is.
 #[derive(Debug, Default)]
-pub(crate) struct Tally {
-    criteria: BTreeMap<(String, bool), Record>,
+pub(crate) struct PrecisionCounter {
+    criteria: BTreeMap<(String, bool), CriterionRecord>,
     incidents: usize,
     requested: usize,
     missed: usize,
@@ -34,7 +34,7 @@ pub(crate) struct Tally {
 
 /// What the ledger says of all criteria.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Precision {
+pub struct PrecisionReport {
     /// Incidents that were looked at.
     pub incidents: usize,
     /// Those for which a person asked.
@@ -42,12 +42,12 @@ pub struct Precision {
     /// Those of them that no other criterion had suggested or held.
     pub missed: usize,
     /// Those in force in the order of the rules, then those that no longer are, by name.
-    pub criteria: Vec<Record>,
+    pub criteria: Vec<CriterionRecord>,
 }
 
 /// What the ledger says of one criterion.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Record {
+pub struct CriterionRecord {
     /// Its name.
     pub criterion: String,
     /// Whether it only watched. One that was first a shadow has a record as each.
@@ -63,20 +63,20 @@ pub struct Record {
     /// Incidents on which nobody can say.
     pub unknown: usize,
     /// What came of what it suggested; of a shadow: of what it would have asked for and others suggested.
-    pub suggested: Suggested,
+    pub suggested: SuggestionCounts,
     /// What came of what it held; of a shadow: of what it would have asked for and others held.
-    pub held: Held,
+    pub held: HoldCounts,
     /// Incidents on which it was met when something stronger had decided, so that nobody was asked for its sake.
     pub outranked: usize,
     /// Incidents on which it would have asked, and nobody was: nobody knows what they would have answered.
     pub unasked: usize,
     /// How it stood on what was missed.
-    pub missed: Missed,
+    pub missed: MissCounts,
 }
 
 /// What came of suggestions.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Suggested {
+pub struct SuggestionCounts {
     /// A person wanted the postmortem.
     pub accepted: usize,
     /// A person did not, by the reason they gave.
@@ -91,7 +91,7 @@ pub struct Suggested {
 
 /// What came of postmortems that were opened by rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
-pub struct Held {
+pub struct HoldCounts {
     /// Done.
     pub completed: usize,
     /// Not held after all.
@@ -106,7 +106,7 @@ pub struct Held {
 
 /// How a criterion stood on incidents for which a person had to ask.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Missed {
+pub struct MissCounts {
     /// Not met.
     pub not_met: usize,
     /// Unknown.
@@ -114,23 +114,23 @@ pub struct Missed {
     /// Met as a shadow: it would have suggested them.
     pub caught: usize,
     /// The one that came closest to being met, where that is counted.
-    pub closest: Option<Closest>,
+    pub closest: Option<ClosestMiss>,
 }
 
 /// A miss with how close it was.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Closest {
+pub struct ClosestMiss {
     /// The incident.
     pub incident: IncidentId,
     /// What was observed against what it takes.
     pub measure: Measure,
 }
 
-impl Tally {
+impl PrecisionCounter {
     /// Counts an entry of the ledger, as it stands by now.
-    pub(crate) fn take(&mut self, row: &Ledgered, became: Became) {
+    pub(crate) fn take(&mut self, row: &LedgerRecord, became: Disposition) {
         // What fell together with another is counted there, what is open again once it has closed.
-        if matches!(became, Became::Merged | Became::Reopened) {
+        if matches!(became, Disposition::Merged | Disposition::Reopened) {
             return;
         }
         let entry = row.latest();
@@ -155,10 +155,10 @@ impl Tally {
         }
     }
 
-    fn record(&mut self, verdict: &Verdict) -> &mut Record {
+    fn record(&mut self, verdict: &Verdict) -> &mut CriterionRecord {
         let key = (verdict.criterion.clone(), verdict.shadow);
         self.criteria.entry(key).or_insert_with(|| {
-            Record::new(
+            CriterionRecord::new(
                 &verdict.criterion,
                 verdict.shadow,
                 verdict.on,
@@ -169,13 +169,14 @@ impl Tally {
 
     /// All that was counted, beside the criteria in force.
     #[must_use]
-    pub(crate) fn end(mut self, rules: &[Criterion]) -> Precision {
-        let mut criteria: Vec<Record> = Vec::new();
+    pub(crate) fn end(mut self, rules: &[Criterion]) -> PrecisionReport {
+        let mut criteria: Vec<CriterionRecord> = Vec::new();
         for criterion in rules {
             let (name, shadow, on) = (&criterion.name, criterion.shadow, criterion.test.kind());
             let known = self.criteria.remove(&(name.clone(), shadow));
-            let record = known.unwrap_or_else(|| Record::new(name, shadow, on, criterion.decision));
-            criteria.push(Record {
+            let record =
+                known.unwrap_or_else(|| CriterionRecord::new(name, shadow, on, criterion.decision));
+            criteria.push(CriterionRecord {
                 in_force: true,
                 on,
                 decision: criterion.decision,
@@ -183,7 +184,7 @@ impl Tally {
             });
         }
         criteria.extend(self.criteria.into_values());
-        Precision {
+        PrecisionReport {
             incidents: self.incidents,
             requested: self.requested,
             missed: self.missed,
@@ -209,7 +210,7 @@ fn was_seen(entry: &LedgerEntry) -> bool {
     before || entry.verdicts.iter().any(decided)
 }
 
-impl Record {
+impl CriterionRecord {
     fn new(criterion: &str, shadow: bool, on: CriterionKind, decision: Decision) -> Self {
         Self {
             criterion: criterion.to_owned(),
@@ -219,34 +220,34 @@ impl Record {
             decision,
             met: 0,
             unknown: 0,
-            suggested: Suggested::default(),
-            held: Held::default(),
+            suggested: SuggestionCounts::default(),
+            held: HoldCounts::default(),
             outranked: 0,
             unasked: 0,
-            missed: Missed::default(),
+            missed: MissCounts::default(),
         }
     }
 
     /// Of the suggestions whose answer speaks for or against the criterion: how many were accepted.
     #[must_use]
-    pub fn precision(&self) -> Share {
+    pub fn precision(&self) -> Proportion {
         let against = AGAINST
             .iter()
             .filter_map(|reason| self.suggested.dismissed.get(reason))
             .sum::<usize>();
-        Share::of(self.suggested.accepted, self.suggested.accepted + against)
+        Proportion::of(self.suggested.accepted, self.suggested.accepted + against)
     }
 
     /// Of all suggestions that were answered: how many were accepted.
     #[must_use]
-    pub fn of_all_answers(&self) -> Share {
-        Share::of(
+    pub fn of_all_answers(&self) -> Proportion {
+        Proportion::of(
             self.suggested.accepted,
             self.suggested.accepted + self.suggested.dismissed.values().sum::<usize>(),
         )
     }
 
-    fn count(&mut self, verdict: &Verdict, entry: &LedgerEntry, became: Became) {
+    fn count(&mut self, verdict: &Verdict, entry: &LedgerEntry, became: Disposition) {
         let named = |criteria: &[String]| !verdict.shadow && criteria.contains(&verdict.criterion);
         let asks = verdict.leads_to(Phase::Closed);
         let Some(announced) = &entry.announced else {
@@ -279,20 +280,20 @@ impl Record {
                 self.held.count(review.map(|review| review.answer), became);
             }
             _ => match became {
-                Became::Lapsed => self.suggested.lapsed += 1,
-                Became::Bundled => self.suggested.bundled += 1,
+                Disposition::Lapsed => self.suggested.lapsed += 1,
+                Disposition::Bundled => self.suggested.bundled += 1,
                 _ => self.suggested.waiting += 1,
             },
         }
     }
 }
 
-impl Held {
-    fn count(&mut self, answer: Option<Answer>, became: Became) {
+impl HoldCounts {
+    fn count(&mut self, answer: Option<Answer>, became: Disposition) {
         match (became, answer) {
-            (Became::Completed, _) => self.completed += 1,
-            (Became::Bundled, _) => self.bundled += 1,
-            (Became::Declined | Became::Dismissed, answer) => {
+            (Disposition::Completed, _) => self.completed += 1,
+            (Disposition::Bundled, _) => self.bundled += 1,
+            (Disposition::Declined | Disposition::Dismissed, answer) => {
                 self.declined += 1;
                 if let Some(Answer::Dismiss { reason }) = answer {
                     *self.dismissed.entry(reason).or_default() += 1;
@@ -303,7 +304,7 @@ impl Held {
     }
 }
 
-impl Missed {
+impl MissCounts {
     fn count(&mut self, verdict: &Verdict, entry: &LedgerEntry) {
         match verdict.outcome {
             Outcome::Met => self.caught += 1,
@@ -319,7 +320,7 @@ impl Missed {
             .as_ref()
             .is_none_or(|closest| share(&measure) > share(&closest.measure))
         {
-            self.closest = Some(Closest {
+            self.closest = Some(ClosestMiss {
                 incident: entry.incident.clone(),
                 measure,
             });

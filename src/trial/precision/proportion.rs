@@ -11,19 +11,19 @@ pub(crate) const ENOUGH: usize = 8;
 
 /// How many of how many.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Share {
+pub struct Proportion {
     /// How many.
     pub right: usize,
     /// Of how many.
     pub of: usize,
     /// The share, with the bounds of its interval; `None`: too few to tell.
     #[serde(flatten)]
-    pub told: Option<Told>,
+    pub told: Option<ProportionInterval>,
 }
 
 /// A share that rests on enough.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Told {
+pub struct ProportionInterval {
     /// From 0 to 1.
     pub share: f64,
     /// Below this it is in one case of forty.
@@ -32,13 +32,13 @@ pub struct Told {
     pub high: f64,
 }
 
-impl Share {
+impl Proportion {
     /// `right` of `of`.
     #[must_use]
     pub fn of(right: usize, of: usize) -> Self {
         let told = (of >= ENOUGH).then(|| {
             let (low, high) = wilson(right, of);
-            Told {
+            ProportionInterval {
                 share: number(right) / number(of),
                 low,
                 high,
@@ -78,7 +78,7 @@ fn number(count: usize) -> f64 {
 mod tests {
     use proptest::prelude::{Strategy, prop_assert, proptest};
 
-    use super::{ENOUGH, Share, Z, wilson};
+    use super::{ENOUGH, Proportion, Z, wilson};
 
     #[test]
     fn it_gives_published_intervals() {
@@ -105,7 +105,7 @@ mod tests {
         let width = |of| 1.0 - wilson(of, of).0;
         assert!(width(ENOUGH - 1) > 1.0 / 3.0 && width(ENOUGH) < 1.0 / 3.0);
         assert!((width(5) - Z * Z / (5.0 + Z * Z)).abs() < 1e-12);
-        assert!(Share::of(7, 7).told.is_none() && Share::of(0, 8).told.is_some());
+        assert!(Proportion::of(7, 7).told.is_none() && Proportion::of(0, 8).told.is_some());
     }
 
     proptest! {

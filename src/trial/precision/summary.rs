@@ -1,8 +1,8 @@
 //! What the counts say, in sentences.
 
-use super::{Precision, Record, Share};
+use super::{CriterionRecord, PrecisionReport, Proportion};
 
-impl Record {
+impl CriterionRecord {
     /// How many of its suggestions were accepted, and how sure that makes us.
     #[must_use]
     pub fn sentence(&self) -> String {
@@ -70,7 +70,7 @@ fn them(count: usize) -> &'static str {
     if count == 1 { "it" } else { "them" }
 }
 
-fn accepted(share: &Share) -> String {
+fn accepted(share: &Proportion) -> String {
     let were = if share.right == 1 { "was" } else { "were" };
     match share.told {
         Some(told) => format!(
@@ -82,7 +82,7 @@ fn accepted(share: &Share) -> String {
     }
 }
 
-impl Precision {
+impl PrecisionReport {
     /// How many of the incidents for which people asked the criteria had not seen.
     #[must_use]
     pub fn sentence(&self) -> String {

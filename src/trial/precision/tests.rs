@@ -2,12 +2,12 @@
 
 use chrono::TimeDelta;
 
-use super::{Precision, Record, Tally};
+use super::{CriterionRecord, PrecisionCounter, PrecisionReport};
 use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
 use crate::model::event::Severity;
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::incident::{Announced, Reviewed};
-use crate::model::ledger::{Filed, LedgerEntry, Ledgered};
+use crate::model::ledger::{LedgerEntry, LedgerRecord, PostmortemRef};
 use crate::model::lifecycle::ReviewState;
 use crate::model::milestone::Milestones;
 use crate::model::postmortem::PostmortemStatus;
@@ -39,7 +39,7 @@ fn verdict(criterion: &str, outcome: Outcome, decision: Decision) -> Verdict {
 }
 
 /// Suggested by those criteria (a `~` before a name makes a shadow), and not answered.
-fn suggested(criteria: &[&str]) -> Ledgered {
+fn suggested(criteria: &[&str]) -> LedgerRecord {
     let live = criteria
         .iter()
         .filter(|name| !name.starts_with('~'))
@@ -73,7 +73,7 @@ fn suggested(criteria: &[&str]) -> Ledgered {
         requested_at: None,
         bundle: None,
     };
-    Ledgered {
+    LedgerRecord {
         entry,
         amended: None,
         postmortem: None,
@@ -84,7 +84,7 @@ fn suggested(criteria: &[&str]) -> Ledgered {
 }
 
 /// Nothing was made known; each criterion with its outcome.
-fn quiet(verdicts: &[(&str, Outcome)]) -> Ledgered {
+fn quiet(verdicts: &[(&str, Outcome)]) -> LedgerRecord {
     let mut row = suggested(&[]);
     (row.entry.decision, row.entry.announced, row.entry.standing) =
         (Decision::None, None, ReviewState::None);
@@ -95,7 +95,7 @@ fn quiet(verdicts: &[(&str, Outcome)]) -> Ledgered {
     row
 }
 
-fn answered(mut row: Ledgered, answer: Answer) -> Ledgered {
+fn answered(mut row: LedgerRecord, answer: Answer) -> LedgerRecord {
     let decision = row.entry.decided();
     row.entry.standing = match answer {
         Answer::Accept => ReviewState::Held,
@@ -112,17 +112,17 @@ fn answered(mut row: Ledgered, answer: Answer) -> Ledgered {
     row
 }
 
-fn dismissed(row: Ledgered, reason: DismissReason) -> Ledgered {
+fn dismissed(row: LedgerRecord, reason: DismissReason) -> LedgerRecord {
     answered(row, Answer::Dismiss { reason })
 }
 
 /// Held by that criterion, with a postmortem that came to that.
-fn held(criterion: &str, status: PostmortemStatus) -> Ledgered {
+fn held(criterion: &str, status: PostmortemStatus) -> LedgerRecord {
     let mut row = suggested(&[criterion]);
     row.entry.verdicts[0].decision = Decision::Hold;
     row.entry.announced.as_mut().unwrap().decision = Decision::Hold;
     row.entry.standing = ReviewState::Held;
-    row.postmortem = Some(Filed {
+    row.postmortem = Some(PostmortemRef {
         id: PostmortemId("pm-1".to_owned()),
         status,
         file: String::new(),
@@ -131,7 +131,7 @@ fn held(criterion: &str, status: PostmortemStatus) -> Ledgered {
 }
 
 /// A person asks at that minute, and it is held for that.
-fn requested(mut row: Ledgered, minutes: i64) -> Ledgered {
+fn requested(mut row: LedgerRecord, minutes: i64) -> LedgerRecord {
     row.entry.requested_at = Some(at(minutes));
     row.entry
         .verdicts
@@ -153,8 +153,8 @@ fn requested(mut row: Ledgered, minutes: i64) -> Ledgered {
     row
 }
 
-fn counted(rows: &[Ledgered]) -> Precision {
-    let mut tally = Tally::default();
+fn counted(rows: &[LedgerRecord]) -> PrecisionReport {
+    let mut tally = PrecisionCounter::default();
     for row in rows {
         tally.take(
             row,
@@ -164,7 +164,7 @@ fn counted(rows: &[Ledgered]) -> Precision {
     tally.end(&[])
 }
 
-fn of(rows: &[Ledgered], criterion: &str) -> Record {
+fn of(rows: &[LedgerRecord], criterion: &str) -> CriterionRecord {
     let found = counted(rows);
     let record = found.criteria.iter().find(|record| {
         record.criterion == criterion.trim_start_matches('~')
@@ -173,7 +173,7 @@ fn of(rows: &[Ledgered], criterion: &str) -> Record {
     record.unwrap_or_else(|| panic!("no {criterion}")).clone()
 }
 
-fn closest(record: &Record) -> Option<(&str, f64)> {
+fn closest(record: &CriterionRecord) -> Option<(&str, f64)> {
     record
         .missed
         .closest
@@ -184,7 +184,7 @@ fn closest(record: &Record) -> Option<(&str, f64)> {
 #[test]
 fn answers_are_counted_for_and_against() {
     let accepted = || answered(suggested(&["long"]), Answer::Accept);
-    let mut rows: Vec<Ledgered> = (0..7).map(|_| accepted()).collect();
+    let mut rows: Vec<LedgerRecord> = (0..7).map(|_| accepted()).collect();
     rows.extend(
         [DismissReason::TooSmall, DismissReason::Noise]
             .map(|reason| dismissed(suggested(&["long"]), reason)),
@@ -376,7 +376,7 @@ fn what_people_had_to_ask_for_was_missed() {
     assert_eq!(of(&rows, "~tried").missed.caught, 3);
     assert_eq!(
         of(&rows, "asked").missed,
-        super::Missed::default(),
+        super::MissCounts::default(),
         "a request is no miss of itself"
     );
     assert_eq!(
@@ -404,7 +404,7 @@ fn the_latest_word_counts_and_the_rules_give_the_order() {
     late.amended = Some((at(90), answered(late.clone(), Answer::Accept).entry));
     let rules = "criteria: [{name: new, on: outage, decision: hold}, {name: long, on: degradation, longest: 30m, decision: hold}]";
     let rules = parse::load(&[("r.yaml".to_owned(), rules.to_owned())]).unwrap();
-    let mut tally = Tally::default();
+    let mut tally = PrecisionCounter::default();
     tally.take(&late, late.became(false));
     let found = tally.end(&rules.criteria);
     let told: Vec<_> = found

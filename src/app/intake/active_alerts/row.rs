@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::model::event::{Event, Fact, Lapsed};
+use crate::model::event::{Event, Fact, LeaseExpiry};
 use crate::model::id::Subject;
 use crate::model::time::Time;
 
@@ -103,7 +103,7 @@ impl AlertRow {
         Event::new(
             "afterword",
             last_seen,
-            Fact::Lapsed(Lapsed {
+            Fact::Lapsed(LeaseExpiry {
                 of: Subject::from(self.subject),
                 last_seen,
             }),

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 use crate::model::labels::Labels;
 use crate::model::sample::{Sample, is_stale};
 use crate::model::time::Time;
-use crate::rules::promql::{Arithmetic, Fold, Query, Selector};
+use crate::rules::promql::{Aggregation, BinaryOperator, PromqlQuery, Selector};
 
 /// How long a sample stands for its series while nothing newer is known: what Prometheus calls lookback.
 pub const LOOKBACK: TimeDelta = TimeDelta::minutes(5);
@@ -101,10 +101,10 @@ impl SampleBuffer {
 
     /// What the query gives at `at`, in no order; series without a value are absent.
     #[must_use]
-    pub fn answer(&self, query: &Query, at: Time) -> InstantVector {
+    pub fn answer(&self, query: &PromqlQuery, at: Time) -> InstantVector {
         match query {
-            Query::Newest(selector) => self.each(selector, |samples| newest(samples, at)),
-            Query::Change {
+            PromqlQuery::Newest(selector) => self.each(selector, |samples| newest(samples, at)),
+            PromqlQuery::Change {
                 of,
                 over,
                 per_second,
@@ -120,15 +120,15 @@ impl SampleBuffer {
                     })
                 })
             }
-            Query::Fold { how, of, groups } => {
+            PromqlQuery::Fold { how, of, groups } => {
                 fold(*how, self.answer(of, at), |labels| groups.of(labels))
             }
-            Query::Ratio { of, to, agree } => {
+            PromqlQuery::Ratio { of, to, agree } => {
                 ratio(self.answer(of, at), self.answer(to, at), |labels| {
                     agree.of(labels)
                 })
             }
-            Query::Scaled {
+            PromqlQuery::Scaled {
                 of,
                 how,
                 number,
@@ -146,7 +146,7 @@ impl SampleBuffer {
                     .map(|(labels, value)| (labels, scaled(value)))
                     .collect()
             }
-            Query::Quantile { share, of } => quantiles(*share, self.answer(of, at)),
+            PromqlQuery::Quantile { share, of } => quantiles(*share, self.answer(of, at)),
         }
     }
 
@@ -226,7 +226,11 @@ fn change(samples: &VecDeque<(Time, f64)>, from: Time, to: Time) -> Option<f64> 
     Some(rise * ((sampled + reach(to_start) + reach(to_end)) / sampled))
 }
 
-fn fold(how: Fold, values: InstantVector, group: impl Fn(&Labels) -> Labels) -> InstantVector {
+fn fold(
+    how: Aggregation,
+    values: InstantVector,
+    group: impl Fn(&Labels) -> Labels,
+) -> InstantVector {
     let mut groups: BTreeMap<Labels, (f64, f64)> = BTreeMap::new();
     for (labels, value) in values {
         groups
@@ -234,19 +238,19 @@ fn fold(how: Fold, values: InstantVector, group: impl Fn(&Labels) -> Labels) -> 
             .and_modify(|(folded, count)| {
                 *count += 1.0;
                 *folded = match how {
-                    Fold::Sum | Fold::Average | Fold::Count => *folded + value,
+                    Aggregation::Sum | Aggregation::Average | Aggregation::Count => *folded + value,
                     // As in Prometheus, not-a-number loses against any number.
-                    Fold::Least if value < *folded || folded.is_nan() => value,
-                    Fold::Most if value > *folded || folded.is_nan() => value,
-                    Fold::Least | Fold::Most => *folded,
+                    Aggregation::Least if value < *folded || folded.is_nan() => value,
+                    Aggregation::Most if value > *folded || folded.is_nan() => value,
+                    Aggregation::Least | Aggregation::Most => *folded,
                 };
             })
             .or_insert((value, 1.0));
     }
     let value = |(folded, count): (f64, f64)| match how {
-        Fold::Sum | Fold::Least | Fold::Most => folded,
-        Fold::Average => folded / count,
-        Fold::Count => count,
+        Aggregation::Sum | Aggregation::Least | Aggregation::Most => folded,
+        Aggregation::Average => folded / count,
+        Aggregation::Count => count,
     };
     groups
         .into_iter()
@@ -272,12 +276,12 @@ fn ratio(of: InstantVector, to: InstantVector, agree: impl Fn(&Labels) -> Labels
     both.map(|(value, labels)| (labels, value)).collect()
 }
 
-fn calculate(how: Arithmetic, left: f64, right: f64) -> f64 {
+fn calculate(how: BinaryOperator, left: f64, right: f64) -> f64 {
     match how {
-        Arithmetic::Add => left + right,
-        Arithmetic::Subtract => left - right,
-        Arithmetic::Multiply => left * right,
-        Arithmetic::Divide => left / right,
+        BinaryOperator::Add => left + right,
+        BinaryOperator::Subtract => left - right,
+        BinaryOperator::Multiply => left * right,
+        BinaryOperator::Divide => left / right,
     }
 }
 

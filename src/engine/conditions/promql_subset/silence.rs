@@ -9,7 +9,7 @@ use crate::engine::conditions::evaluator::QueryResult;
 use crate::model::labels::Labels;
 use crate::model::sample::is_stale;
 use crate::model::time::Time;
-use crate::rules::promql::Query;
+use crate::rules::promql::PromqlQuery;
 
 /// Whose series it is: of the target that `job` and `instance` name, or its own where it has not both.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -35,7 +35,7 @@ impl SampleBuffer {
     /// A target that fell silent without an end leaves open what its series would say. Where the query has no series that goes on, whoever it may
     /// be about must go on: without anybody, or with one of them silent, there is no answer.
     #[must_use]
-    pub fn answer_of_pushed(&self, query: &Query, at: Time) -> QueryResult {
+    pub fn answer_of_pushed(&self, query: &PromqlQuery, at: Time) -> QueryResult {
         let (mut targets, mut own) = (BTreeMap::new(), Vec::new());
         let selectors = query.selectors();
         for selector in &selectors {
@@ -128,13 +128,13 @@ fn within(samples: &VecDeque<(Time, f64)>) -> TimeDelta {
 }
 
 /// The labels by which a query tells of a series with `labels`.
-fn told_as(query: &Query, labels: &Labels) -> Labels {
+fn told_as(query: &PromqlQuery, labels: &Labels) -> Labels {
     match query {
-        Query::Newest(_) | Query::Change { .. } => labels.clone(),
-        Query::Fold { of, groups, .. } => groups.of(&told_as(of, labels)),
-        Query::Ratio { of, agree, .. } => agree.of(&told_as(of, labels)),
-        Query::Scaled { of, .. } => told_as(of, labels),
-        Query::Quantile { of, .. } => {
+        PromqlQuery::Newest(_) | PromqlQuery::Change { .. } => labels.clone(),
+        PromqlQuery::Fold { of, groups, .. } => groups.of(&told_as(of, labels)),
+        PromqlQuery::Ratio { of, agree, .. } => agree.of(&told_as(of, labels)),
+        PromqlQuery::Scaled { of, .. } => told_as(of, labels),
+        PromqlQuery::Quantile { of, .. } => {
             let mut labels = told_as(of, labels);
             labels.remove(LE);
             labels

@@ -14,7 +14,7 @@ use crate::model::directory::Identities;
 use crate::model::lifecycle::ReviewState;
 use crate::model::settings::LabelNames;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit};
-use crate::store::quarantine::{QuarantineState, Waiting};
+use crate::store::quarantine::{QuarantineBacklog, QuarantineState};
 
 fn first_day() -> home::HomeView<'static> {
     home::HomeView {
@@ -293,7 +293,7 @@ fn sources_view() -> sources::SourcesView<'static> {
         refused: 2,
         last_refused: last.map(at),
         limited: 1,
-        waiting: last.map(|_| Waiting {
+        waiting: last.map(|_| QuarantineBacklog {
             count: 3,
             last_at: at(600),
             last_fault: "alerts[0].startsAt: <missing>".to_owned(),

@@ -10,11 +10,13 @@ use crate::http::pages::{backtest, backtests};
 use crate::model::event::RuleFile;
 use crate::model::id::IncidentId;
 use crate::model::verdict::Decision;
-use crate::trial::backtest::{Case, Counted};
-use crate::trial::comparison::{Compared, Report, Shift, Tally};
+use crate::trial::backtest::{CriterionCounts, IncidentOutcome};
+use crate::trial::comparison::{
+    BacktestReport, DecisionChange, DecisionCounts, IncidentComparison,
+};
 
-fn report() -> Report {
-    let case = Case {
+fn report() -> BacktestReport {
+    let case = IncidentOutcome {
         incident: IncidentId("i-3f2a91c0de".to_owned()),
         title: "<b>HighErrorRate".to_owned(),
         services: vec!["checkout".to_owned()],
@@ -25,34 +27,34 @@ fn report() -> Report {
         criteria: vec!["quick".to_owned()],
         sentence: "Checkout has been degraded for 20m in one stretch; 20m is enough.".to_owned(),
     };
-    Report {
+    BacktestReport {
         from: at(0),
         until: at(86_400),
         records: 12,
         events: 20,
         against: "the rules that held at the time".to_owned(),
-        before: Tally {
+        before: DecisionCounts {
             incidents: 3,
             held: 0,
             suggested: 1,
             bundled: 0,
         },
-        after: Tally {
+        after: DecisionCounts {
             incidents: 3,
             held: 1,
             suggested: 0,
             bundled: 0,
         },
-        shifts: BTreeMap::from([(Shift::NewlyHeld, 1)]),
-        criteria: vec![Counted {
+        shifts: BTreeMap::from([(DecisionChange::NewlyHeld, 1)]),
+        criteria: vec![CriterionCounts {
             criterion: "quick".to_owned(),
             shadow: true,
             met: 1,
             unknown: 0,
             decided: 1,
         }],
-        incidents: vec![Compared {
-            shift: Shift::NewlyHeld,
+        incidents: vec![IncidentComparison {
+            shift: DecisionChange::NewlyHeld,
             before: Decision::Suggest,
             before_criteria: vec!["long".to_owned()],
             case,

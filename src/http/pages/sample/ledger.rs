@@ -6,14 +6,16 @@ use super::model::{at, incident, meeting, postmortem};
 use crate::app::ledger::Row;
 use crate::http::pages::ledger::{LedgerInput, LedgerView};
 use crate::model::correction::{Answer, DismissReason};
-use crate::model::directory::Who;
+use crate::model::directory::Directory;
 use crate::model::id::IncidentId;
 use crate::model::incident::Reviewed;
-use crate::model::ledger::{Became, Booked, Filed, LedgerEntry, Ledgered};
+use crate::model::ledger::{Disposition, LedgerEntry, LedgerRecord, MeetingRef, PostmortemRef};
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit};
-use crate::trial::precision::{Closest, Held, Missed, Precision, Record, Suggested};
+use crate::trial::precision::{
+    ClosestMiss, CriterionRecord, HoldCounts, MissCounts, PrecisionReport, SuggestionCounts,
+};
 
 fn entry() -> LedgerEntry {
     let mut incident = incident();
@@ -27,7 +29,7 @@ fn entry() -> LedgerEntry {
 }
 
 fn row(entry: LedgerEntry) -> Row {
-    let ledgered = Ledgered {
+    let ledgered = LedgerRecord {
         entry,
         amended: None,
         postmortem: None,
@@ -46,12 +48,12 @@ fn row(entry: LedgerEntry) -> Row {
 pub(crate) fn rows() -> Vec<Row> {
     let mut completed = row(entry());
     let filed = postmortem();
-    completed.ledgered.postmortem = Some(Filed {
+    completed.ledgered.postmortem = Some(PostmortemRef {
         id: filed.id,
         status: PostmortemStatus::Completed,
         file: filed.file,
     });
-    completed.ledgered.meeting = Some(Booked {
+    completed.ledgered.meeting = Some(MeetingRef {
         starts_at: meeting().starts_at,
         cancelled: false,
     });
@@ -75,7 +77,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ..entry()
     };
     dismissed.ledgered.amended = Some((at(7200), late));
-    dismissed.became = Became::Dismissed;
+    dismissed.became = Disposition::Dismissed;
     let bundled = row(LedgerEntry {
         bundle: Some(IncidentId("i-0".to_owned())),
         ..entry()
@@ -87,7 +89,7 @@ pub(crate) fn rows() -> Vec<Row> {
 }
 
 /// The ledger, narrowed down.
-pub(crate) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> LedgerView<'a> {
+pub(crate) fn ledger<'a>(who: &'a Directory, rows: &'a [Row]) -> LedgerView<'a> {
     LedgerView {
         rows,
         who,
@@ -104,8 +106,8 @@ pub(crate) fn ledger<'a>(who: &'a Who, rows: &'a [Row]) -> LedgerView<'a> {
 }
 
 /// One with answers enough, one with too few, one that only watches, and one of former rules.
-pub(crate) fn precision() -> Precision {
-    let record = |criterion: &str, shadow, in_force| Record {
+pub(crate) fn precision() -> PrecisionReport {
+    let record = |criterion: &str, shadow, in_force| CriterionRecord {
         criterion: criterion.to_owned(),
         shadow,
         in_force,
@@ -113,59 +115,59 @@ pub(crate) fn precision() -> Precision {
         decision: Decision::Suggest,
         met: 12,
         unknown: 1,
-        suggested: Suggested::default(),
-        held: Held::default(),
+        suggested: SuggestionCounts::default(),
+        held: HoldCounts::default(),
         outranked: 0,
         unasked: 0,
-        missed: Missed::default(),
+        missed: MissCounts::default(),
     };
-    let enough = Record {
-        suggested: Suggested {
+    let enough = CriterionRecord {
+        suggested: SuggestionCounts {
             accepted: 7,
             dismissed: [(DismissReason::TooSmall, 2), (DismissReason::Planned, 3)].into(),
             lapsed: 1,
             waiting: 1,
             bundled: 1,
         },
-        missed: Missed {
+        missed: MissCounts {
             not_met: 2,
             unknown: 0,
             caught: 0,
-            closest: Some(Closest {
+            closest: Some(ClosestMiss {
                 incident: IncidentId("i-7".to_owned()),
                 measure: Measure::new(1440.0, 1440.0, 1800.0, Unit::Seconds),
             }),
         },
         ..record("a & b", false, true)
     };
-    let few = Record {
-        suggested: Suggested {
+    let few = CriterionRecord {
+        suggested: SuggestionCounts {
             accepted: 3,
-            ..Suggested::default()
+            ..SuggestionCounts::default()
         },
         ..record("few", false, true)
     };
-    let shadow = Record {
+    let shadow = CriterionRecord {
         unasked: 4,
-        missed: Missed {
+        missed: MissCounts {
             caught: 1,
-            ..Missed::default()
+            ..MissCounts::default()
         },
         ..record("tried", true, true)
     };
-    let held = Held {
+    let held = HoldCounts {
         completed: 2,
         declined: 1,
         open: 1,
         bundled: 0,
         dismissed: [(DismissReason::Duplicate, 1)].into(),
     };
-    let former = Record {
+    let former = CriterionRecord {
         held,
         decision: Decision::Hold,
         ..record("former", false, false)
     };
-    Precision {
+    PrecisionReport {
         incidents: 40,
         requested: 5,
         missed: 2,

@@ -1,6 +1,6 @@
 //! An incident with its postmortem, meeting and people, for the tests of the pages.
 
-use crate::model::directory::Who;
+use crate::model::directory::Directory;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, EndReason, Event, Fact,
     Intervention, Link, Note, Severity,
@@ -10,12 +10,12 @@ use crate::model::incident::{Announced, Incident};
 use crate::model::labels::Labels;
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::meeting::{Attendee, Meeting};
-use crate::model::member::{Joined, Member};
+use crate::model::member::{JoinReason, Member};
 use crate::model::milestone::{Certainty, Milestone, Milestones};
-use crate::model::on_call::{Duty, OnCall, OnDuty};
+use crate::model::on_call::{OnCall, OnCallPerson, ServiceOnCall};
 use crate::model::postmortem::{Postmortem, PostmortemStatus};
 use crate::model::settings::{Hours, Person};
-use crate::model::signal::{Signal, SignalKind, Sort};
+use crate::model::signal::{Signal, SignalClass, SignalKind};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit, Verdict};
@@ -91,7 +91,7 @@ fn alert(
 }
 
 fn members() -> Vec<Member> {
-    let by_key = || Joined::Labels {
+    let by_key = || JoinReason::Labels {
         key: "service=checkout".to_owned().into(),
     };
     let mut opening = event(
@@ -129,7 +129,7 @@ fn members() -> Vec<Member> {
         planned: false,
     };
     [
-        (opening, Joined::Opened),
+        (opening, JoinReason::Opened),
         (
             event(2, 0, "checkout", None, Fact::Change(change)),
             by_key(),
@@ -149,7 +149,7 @@ fn members() -> Vec<Member> {
                     None,
                 ),
             ),
-            Joined::Dependency {
+            JoinReason::Dependency {
                 service: "payments".to_owned().into(),
             },
         ),
@@ -173,7 +173,7 @@ fn members() -> Vec<Member> {
                     text: "All connections are taken; new orders wait for one.".to_owned(),
                 }),
             ),
-            Joined::Key,
+            JoinReason::Key,
         ),
         (
             event(
@@ -200,7 +200,7 @@ fn members() -> Vec<Member> {
                     Some(2940),
                 ),
             ),
-            Joined::Subject,
+            JoinReason::Subject,
         ),
     ]
     .map(|(event, reason)| Member {
@@ -221,7 +221,7 @@ fn signal(
         end: Some(at(end)),
         state,
     };
-    let sort = Sort {
+    let sort = SignalClass {
         kind: SignalKind::Alert,
         name: name.to_owned().into(),
         severity,
@@ -312,7 +312,12 @@ pub(crate) fn incident() -> Incident {
         })
     };
     let mut members = members();
-    members.sort_by_key(|member| (member.reason != Joined::Opened, member.event.occurred_at));
+    members.sort_by_key(|member| {
+        (
+            member.reason != JoinReason::Opened,
+            member.event.occurred_at,
+        )
+    });
     Incident {
         id: IncidentId("i-3f2a91c0de".to_owned()),
         revision: 7,
@@ -425,7 +430,7 @@ pub(crate) fn meeting() -> Meeting {
 pub(crate) const MARKDOWN: &str = "---\nid: pm-3f2a91c0de\nservices: [checkout, payments]\nlead: ada\n---\n\n# HighErrorRate on checkout\n\n**Date:** 2026-11-23\n\n> We assume that every person made the correct decision at every point.\n\n## Summary\n\nCheckout was degraded for 47m. *What did people who use it notice?*\n\n## Action items\n\n| Action item | Type | Owner | Due | Status | Link |\n|---|---|---|---|---|---|\n| Make the pool shrink back | prevent | ada | 2026-12-07 | open | [#12](https://tracker.example.com/12) |\n\n## Lessons learned\n\n- What went well?\n- Where did we get lucky?\n\n```promql\nsum(rate(http_requests_total{job=\"checkout\",code=~\"5..\"}[1m]))\n```\n";
 
 /// Two people, one by an alias.
-pub(crate) fn who() -> Who {
+pub(crate) fn who() -> Directory {
     let person = |id: &str, name: &str, aliases: &[&str]| Person {
         id: id.to_owned(),
         name: name.to_owned(),
@@ -438,7 +443,7 @@ pub(crate) fn who() -> Who {
         },
         aliases: aliases.iter().map(|&alias| alias.to_owned()).collect(),
     };
-    Who::new(
+    Directory::new(
         &[
             person("ada", "Ada L.", &["pagerduty:ada"]),
             person("sam", "Sam R.", &[]),
@@ -448,17 +453,17 @@ pub(crate) fn who() -> Who {
 }
 
 /// A service whose rota is known, and one whose is not.
-pub(crate) fn duties() -> [Duty; 2] {
-    let ada = OnDuty {
+pub(crate) fn duties() -> [ServiceOnCall; 2] {
+    let ada = OnCallPerson {
         name: "Ada L.".to_owned(),
         person: Some("ada".to_owned()),
     };
     [
-        Duty {
+        ServiceOnCall {
             service: "checkout".to_owned(),
             who: OnCall::These(vec![ada]),
         },
-        Duty {
+        ServiceOnCall {
             service: "payments".to_owned(),
             who: OnCall::Unknown("its calendar cannot be read: <b>".to_owned()),
         },

@@ -6,7 +6,7 @@ use chrono::TimeZone;
 
 use super::{ReplayKey, SignatureFault, SignatureVerifier, mac};
 use crate::ingest::message::Headers;
-use crate::model::source::Signing;
+use crate::model::source::SignatureFormat;
 use crate::model::time::Time;
 
 const NOW: i64 = 1_800_000_000;
@@ -15,12 +15,12 @@ fn at(seconds: i64) -> Time {
     chrono::Utc.timestamp_opt(seconds, 0).unwrap()
 }
 
-fn signature(signing: Signing, secrets: &[&str]) -> SignatureVerifier {
+fn signature(signing: SignatureFormat, secrets: &[&str]) -> SignatureVerifier {
     named(signing, None, None, secrets)
 }
 
 fn named(
-    signing: Signing,
+    signing: SignatureFormat,
     header: Option<&str>,
     timestamp: Option<&str>,
     secrets: &[&str],
@@ -144,7 +144,7 @@ const SLACK_SHOWN: [(&str, &str); 2] = [
 /// From the documentation of GitHub, go-pagerduty, python-slack-sdk and standard-webhooks; Grafana's and Sentry's by `openssl dgst -hmac`.
 #[test]
 fn what_senders_publish() {
-    let github = signature(Signing::GitHub, &["It's a Secret to Everybody"]);
+    let github = signature(SignatureFormat::GitHub, &["It's a Secret to Everybody"]);
     let shown = [(
         "x-hub-signature-256",
         "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17",
@@ -153,7 +153,7 @@ fn what_senders_publish() {
 
     // Looks like base64, and is used as it stands.
     let pagerduty = signature(
-        Signing::PagerDuty,
+        SignatureFormat::PagerDuty,
         &["lDQHScfUeXUKaQRNF+8XIiDKZ7XX3itBAYzwU0TARw8lJqRnkKl2iB1anSb0Z+IK"],
     );
     let shown = [(
@@ -170,14 +170,17 @@ fn what_senders_publish() {
 
     check(
         "slack",
-        &signature(Signing::Slack, &["8f742231b10e8888abcd99yyyzzz85a5"]),
+        &signature(
+            SignatureFormat::Slack,
+            &["8f742231b10e8888abcd99yyyzzz85a5"],
+        ),
         &SLACK_SHOWN,
         SLACK.as_bytes(),
         1_531_420_618,
     );
     check(
         "standard webhooks",
-        &signature(Signing::StandardWebhooks, &[STANDARD_SECRET]),
+        &signature(SignatureFormat::StandardWebhooks, &[STANDARD_SECRET]),
         &STANDARD,
         STANDARD_BODY,
         STANDARD_AT,
@@ -190,7 +193,7 @@ fn what_senders_publish() {
     ];
     check(
         "svix",
-        &signature(Signing::StandardWebhooks, &[STANDARD_SECRET]),
+        &signature(SignatureFormat::StandardWebhooks, &[STANDARD_SECRET]),
         &svix,
         STANDARD_BODY,
         STANDARD_AT,
@@ -198,7 +201,7 @@ fn what_senders_publish() {
 
     // The key whose seed is 00 01 … 1f; signed by another library.
     let public = signature(
-        Signing::StandardWebhooks,
+        SignatureFormat::StandardWebhooks,
         &["whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="],
     );
     let signed = "v1a,CnkujwXFUOk59gNZFCCzmJ2MkkC0yKa+OmyYFXFtPnxkRhEkUBAd4PGNNNjLh4huOXNuqy+Eyxud5+wHP2ezBA==";
@@ -217,12 +220,17 @@ fn what_senders_publish() {
     )];
     check(
         "grafana",
-        &signature(Signing::Grafana, &["test-secret"]),
+        &signature(SignatureFormat::Grafana, &["test-secret"]),
         &plain,
         body,
         NOW,
     );
-    let timed = named(Signing::Grafana, None, Some("X-Time"), &["test-secret"]);
+    let timed = named(
+        SignatureFormat::Grafana,
+        None,
+        Some("X-Time"),
+        &["test-secret"],
+    );
     let shown = [
         ("x-time", "1715263200"),
         (
@@ -238,7 +246,7 @@ fn what_senders_publish() {
     )];
     check(
         "sentry",
-        &signature(Signing::Sentry, &["s3ntry"]),
+        &signature(SignatureFormat::Sentry, &["s3ntry"]),
         &shown,
         br#"{"action":"resolved"}"#,
         NOW,
@@ -250,31 +258,31 @@ fn only_the_way_of_the_kind_is_taken() {
     let right = hex("k", b"body");
     for (signing, header, taken, refused) in [
         (
-            Signing::GitHub,
+            SignatureFormat::GitHub,
             "x-hub-signature-256",
             vec!["sha256=@"],
             vec!["@", "sha1=@", "SHA256=@", "v1=@", "sha256= @"],
         ),
         (
-            Signing::PagerDuty,
+            SignatureFormat::PagerDuty,
             "x-pagerduty-signature",
             vec!["v1=@", "v0=00,v1=@", "v1=00, v1=@"],
             vec!["@", "v2=@", "v1=@ v1=00", "sha256=@"],
         ),
         (
-            Signing::Sentry,
+            SignatureFormat::Sentry,
             "sentry-hook-signature",
             vec!["@"],
             vec!["sha256=@", "v1=@"],
         ),
         (
-            Signing::Grafana,
+            SignatureFormat::Grafana,
             "x-grafana-alerting-signature",
             vec!["@"],
             vec!["sha256=@", "v1=@", "\"@\""],
         ),
         (
-            Signing::Plain,
+            SignatureFormat::Plain,
             "x-hub-signature-256",
             vec!["@", "sha256=@"],
             vec!["sha1=@", "v1=@"],
@@ -322,7 +330,7 @@ fn only_the_way_of_the_kind_is_taken() {
 
 #[test]
 fn the_header_may_be_named() {
-    for signing in [Signing::Plain, Signing::Grafana] {
+    for signing in [SignatureFormat::Plain, SignatureFormat::Grafana] {
         let signature = named(signing, Some("X-My-Signature"), None, &["k"]);
         assert_eq!(
             verify(
@@ -361,7 +369,7 @@ fn two_secrets_are_live_while_one_is_changed() {
         hex("new", b"body"),
         hex("gone", b"body"),
     );
-    let both = signature(Signing::PagerDuty, &["old", "new"]);
+    let both = signature(SignatureFormat::PagerDuty, &["old", "new"]);
     let got = |value: &str| verify(&both, &[("x-pagerduty-signature", value)], b"body", NOW);
     assert_eq!(got(&format!("v1={old}")), Ok(None));
     assert_eq!(got(&format!("v1={new}")), Ok(None));
@@ -385,7 +393,7 @@ fn two_secrets_are_live_while_one_is_changed() {
     for secrets in [[STANDARD_SECRET, other], [other, STANDARD_SECRET]] {
         assert!(
             verify(
-                &signature(Signing::StandardWebhooks, &secrets),
+                &signature(SignatureFormat::StandardWebhooks, &secrets),
                 &STANDARD,
                 STANDARD_BODY,
                 STANDARD_AT
@@ -395,7 +403,7 @@ fn two_secrets_are_live_while_one_is_changed() {
     }
     assert_eq!(
         verify(
-            &signature(Signing::StandardWebhooks, &[other]),
+            &signature(SignatureFormat::StandardWebhooks, &[other]),
             &STANDARD,
             STANDARD_BODY,
             STANDARD_AT
@@ -407,7 +415,7 @@ fn two_secrets_are_live_while_one_is_changed() {
     let slack = |secrets: &[&str], by: &str| {
         let shown = format!("v0={}", hex(by, format!("v0:{NOW}:body").as_bytes()));
         verify(
-            &signature(Signing::Slack, secrets),
+            &signature(SignatureFormat::Slack, secrets),
             &[
                 ("x-slack-request-timestamp", &NOW.to_string()),
                 ("x-slack-signature", &shown),
@@ -422,7 +430,7 @@ fn two_secrets_are_live_while_one_is_changed() {
 
 #[test]
 fn a_list_of_standard_webhooks_may_hold_what_is_not_known() {
-    let signature = signature(Signing::StandardWebhooks, &[STANDARD_SECRET]);
+    let signature = signature(SignatureFormat::StandardWebhooks, &[STANDARD_SECRET]);
     let right = STANDARD[2].1;
     let wrong = "v1,tFtCZ5RDCPxzWQRWXWPgrCgE2frDBe9gjpbWQxnVfsQ=";
     let got = |list: &str| {
@@ -472,7 +480,7 @@ fn a_public_key_checks_only_its_own_kind() {
     let got = |secrets: &[&str], list: &str| {
         let headers = [STANDARD[0], STANDARD[1], ("webhook-signature", list)];
         verify(
-            &signature(Signing::StandardWebhooks, secrets),
+            &signature(SignatureFormat::StandardWebhooks, secrets),
             &headers,
             STANDARD_BODY,
             STANDARD_AT,
@@ -508,7 +516,7 @@ fn a_public_key_checks_only_its_own_kind() {
 fn secrets_of_standard_webhooks_are_checked_when_they_are_read() {
     let read = |secret: &str| {
         SignatureVerifier::new(
-            Signing::StandardWebhooks,
+            SignatureFormat::StandardWebhooks,
             None,
             None,
             &[b"whsec_AAAA".to_vec(), secret.as_bytes().to_vec()],
@@ -542,11 +550,11 @@ fn secrets_of_standard_webhooks_are_checked_when_they_are_read() {
 #[test]
 fn five_minutes_either_way() {
     let standard = signature(
-        Signing::StandardWebhooks,
+        SignatureFormat::StandardWebhooks,
         &["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"],
     );
-    let slack = signature(Signing::Slack, &["k"]);
-    let grafana = named(Signing::Grafana, None, Some("x-time"), &["k"]);
+    let slack = signature(SignatureFormat::Slack, &["k"]);
+    let grafana = named(SignatureFormat::Grafana, None, Some("x-time"), &["k"]);
     for (off, expected) in [
         (0, None),
         (300, None),
@@ -606,7 +614,7 @@ fn five_minutes_either_way() {
 
 #[test]
 fn a_time_is_digits_and_nothing_else() {
-    let slack = signature(Signing::Slack, &["k"]);
+    let slack = signature(SignatureFormat::Slack, &["k"]);
     let got = |time: &str| {
         let signed = format!("v0={}", hex("k", format!("v0:{time}:body").as_bytes()));
         verify(
@@ -659,7 +667,7 @@ fn a_time_is_digits_and_nothing_else() {
 /// What was signed without a time must not pass where one is asked for, nor may the border between time and body move.
 #[test]
 fn grafana_cannot_be_talked_down() {
-    let timed = named(Signing::Grafana, None, Some("X-Time"), &["k"]);
+    let timed = named(SignatureFormat::Grafana, None, Some("X-Time"), &["k"]);
     let got = |time: Option<&str>, signed: &[u8], body: &[u8]| {
         let shown = hex("k", signed);
         let mut headers = vec![("x-grafana-alerting-signature", shown.as_str())];
@@ -695,7 +703,7 @@ fn grafana_cannot_be_talked_down() {
     );
     assert!(got(Some(&now), signed.as_bytes(), b"1:body").is_ok());
     // And where none is asked for, a time beside it is not looked at.
-    let plain = signature(Signing::Grafana, &["k"]);
+    let plain = signature(SignatureFormat::Grafana, &["k"]);
     let shown = hex("k", b"body");
     assert_eq!(
         verify(
@@ -727,7 +735,7 @@ fn grafana_cannot_be_talked_down() {
 fn the_id_is_signed_and_holds_no_dot() {
     let key: Vec<u8> = (0..24).collect();
     let standard = signature(
-        Signing::StandardWebhooks,
+        SignatureFormat::StandardWebhooks,
         &["whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"],
     );
     let got = |signed: &str, id: &str, time: &str, body: &str| {
@@ -783,13 +791,13 @@ fn a_body_need_not_be_text() {
     )];
     check(
         "not UTF-8",
-        &signature(Signing::GitHub, &["shared"]),
+        &signature(SignatureFormat::GitHub, &["shared"]),
         &shown,
         body,
         NOW,
     );
     // A form is signed as it was sent; another coding of the same is another body.
-    let form = signature(Signing::GitHub, &["k"]);
+    let form = signature(SignatureFormat::GitHub, &["k"]);
     let shown = format!("sha256={}", hex("k", b"payload=%7b%7D+"));
     assert!(
         verify(
@@ -812,7 +820,7 @@ fn a_body_need_not_be_text() {
     let shown = "sha256=53d804bbed467ef8ba889c37a3167e2f64427ad8289cf4cfcd4daeb683e6907f";
     assert_eq!(
         verify(
-            &signature(Signing::GitHub, &["shared"]),
+            &signature(SignatureFormat::GitHub, &["shared"]),
             &[("x-hub-signature-256", shown)],
             b"",
             NOW
@@ -826,7 +834,7 @@ fn a_body_need_not_be_text() {
 fn an_empty_secret_opens_nothing() {
     let by_none = hex("", b"body");
     for secrets in [vec![], vec![""], vec!["", ""]] {
-        let github = signature(Signing::GitHub, &secrets);
+        let github = signature(SignatureFormat::GitHub, &secrets);
         assert_eq!(
             verify(
                 &github,
@@ -836,7 +844,7 @@ fn an_empty_secret_opens_nothing() {
             ),
             Err(SignatureFault::Wrong)
         );
-        let standard = signature(Signing::StandardWebhooks, &secrets);
+        let standard = signature(SignatureFormat::StandardWebhooks, &secrets);
         assert_eq!(
             verify(&standard, &STANDARD, STANDARD_BODY, STANDARD_AT),
             Err(SignatureFault::Wrong)
@@ -844,7 +852,7 @@ fn an_empty_secret_opens_nothing() {
     }
     assert!(
         verify(
-            &signature(Signing::GitHub, &["", "k"]),
+            &signature(SignatureFormat::GitHub, &["", "k"]),
             &[(
                 "x-hub-signature-256",
                 &format!("sha256={}", hex("k", b"body"))
@@ -856,7 +864,7 @@ fn an_empty_secret_opens_nothing() {
     );
     assert_eq!(
         verify(
-            &signature(Signing::GitHub, &["", "k"]),
+            &signature(SignatureFormat::GitHub, &["", "k"]),
             &[("x-hub-signature-256", &format!("sha256={by_none}"))],
             b"body",
             NOW
@@ -868,8 +876,8 @@ fn an_empty_secret_opens_nothing() {
 proptest::proptest! {
     #[test]
     fn nothing_makes_it_panic(value in proptest::collection::vec(proptest::num::u8::ANY, 0..80), body in proptest::collection::vec(proptest::num::u8::ANY, 0..40)) {
-        for signing in [Signing::Grafana, Signing::PagerDuty, Signing::Slack, Signing::StandardWebhooks, Signing::Plain] {
-            let signature = named(signing, None, Some("x-time").filter(|_| signing == Signing::Grafana), &[STANDARD_SECRET]);
+        for signing in [SignatureFormat::Grafana, SignatureFormat::PagerDuty, SignatureFormat::Slack, SignatureFormat::StandardWebhooks, SignatureFormat::Plain] {
+            let signature = named(signing, None, Some("x-time").filter(|_| signing == SignatureFormat::Grafana), &[STANDARD_SECRET]);
             let names = [
                 "x-time", "x-grafana-alerting-signature", "x-pagerduty-signature", "x-slack-signature", "x-slack-request-timestamp",
                 "webhook-id", "webhook-timestamp", "webhook-signature", "x-hub-signature-256",
