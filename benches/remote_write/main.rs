@@ -140,7 +140,7 @@ fn wanted(present: usize) -> MetricFilter {
             }
         })
         .collect();
-    MetricFilter::these(names.iter().map(String::as_str))
+    MetricFilter::from_names(names.iter().map(String::as_str))
 }
 
 fn metric(number: usize) -> String {

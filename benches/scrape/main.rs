@@ -20,7 +20,8 @@
 
 use std::fmt::Write as _;
 
-use afterword::ingest::exposition::{Format, read};
+use afterword::ingest::exposition::format::Format;
+use afterword::ingest::exposition::parse;
 use afterword::ingest::metric_filter::MetricFilter;
 use afterword::model::time::Time;
 use divan::counter::ItemsCount;
@@ -90,7 +91,7 @@ fn page(format: Format) -> String {
 }
 
 /// Twenty names, of which the page has `hits`.
-fn wanted(hits: usize) -> MetricFilter {
+fn filter(hits: usize) -> MetricFilter {
     let names: Vec<String> = (0..20)
         .map(|place| {
             if place < hits {
@@ -100,7 +101,7 @@ fn wanted(hits: usize) -> MetricFilter {
             }
         })
         .collect();
-    MetricFilter::these(names.iter().map(String::as_str))
+    MetricFilter::from_names(names.iter().map(String::as_str))
 }
 
 fn lines_of(page: &str) -> ItemsCount {
@@ -115,13 +116,13 @@ fn lines(bencher: Bencher<'_, '_>) {
     });
 }
 
-fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &MetricFilter) {
+fn bench(bencher: Bencher<'_, '_>, format: Format, filter: &MetricFilter) {
     let page = page(format);
     bencher.counter(lines_of(&page)).bench_local(|| {
-        read(
+        parse(
             black_box(page.as_bytes()),
             format,
-            wanted,
+            filter,
             Time::UNIX_EPOCH,
             true,
         )
@@ -132,12 +133,12 @@ fn bench(bencher: Bencher<'_, '_>, format: Format, wanted: &MetricFilter) {
 
 #[divan::bench(args = [0, 1, 4, 20])]
 fn ours(bencher: Bencher<'_, '_>, hits: usize) {
-    bench(bencher, Format::Text, &wanted(hits));
+    bench(bencher, Format::Text, &filter(hits));
 }
 
 #[divan::bench(args = [0, 4])]
 fn ours_openmetrics(bencher: Bencher<'_, '_>, hits: usize) {
-    bench(bencher, Format::OpenMetrics, &wanted(hits));
+    bench(bencher, Format::OpenMetrics, &filter(hits));
 }
 
 #[divan::bench(sample_count = 20)]

@@ -1,8 +1,9 @@
-//! Arbitrary bytes as pages of both formats: no panic, and who asks for a few names gets what is in a page that is read as a whole.
+//! Arbitrary bytes as pages of both formats: no panic, and a small filter gives the matching part of
+//! what a full one gives.
 #![no_main]
 
-use afterword::ingest::exposition::offer::offer;
-use afterword::ingest::exposition::{Format, check, read};
+use afterword::ingest::exposition::format::Format;
+use afterword::ingest::exposition::{metadata, parse};
 use afterword::ingest::metric_filter::MetricFilter;
 use afterword::model::sample::{Sample, is_stale};
 use libfuzzer_sys::fuzz_target;
@@ -13,24 +14,23 @@ fn same(one: &Sample, other: &Sample) -> bool {
 
 fuzz_target!(|page: &[u8]| {
     let now = chrono::DateTime::UNIX_EPOCH;
-    let wanted = MetricFilter::these(["a", "a_total", "a_bucket", "up", "my.metric", "http_requests_total"]);
+    let filter = MetricFilter::from_names(["a", "a_total", "a_bucket", "up", "my.metric", "http_requests_total"]);
     for format in [Format::Text, Format::OpenMetrics] {
         for honor in [false, true] {
-            let few = read(page, format, &wanted, now, honor);
-            if let Ok(mut all) = read(page, format, &MetricFilter::all(), now, honor) {
-                all.retain(|sample| wanted.has(sample.name.as_bytes()));
+            let few = parse(page, format, &filter, now, honor);
+            if let Ok(mut all) = parse(page, format, &MetricFilter::all(), now, honor) {
+                all.retain(|sample| filter.matches(sample.name.as_bytes()));
                 let few = few.expect("a page that is good as a whole is good in part");
                 assert!(few.len() == all.len() && few.iter().zip(&all).all(|(one, other)| same(one, other)), "{few:?} {all:?}");
             } else if let Err(fault) = few {
                 assert!(fault.line > 0 && fault.column > 0 && !fault.message.is_empty());
             }
-            assert_eq!(read(page, format, &MetricFilter::default(), now, honor).map_or(0, |samples| samples.len()), 0);
-            let _ = check(page, format);
-            let samples = read(page, format, &MetricFilter::all(), now, honor).unwrap_or_default();
+            assert_eq!(parse(page, format, &MetricFilter::default(), now, honor).map_or(0, |samples| samples.len()), 0);
+            let samples = parse(page, format, &MetricFilter::all(), now, honor).unwrap_or_default();
             assert!(!samples.iter().any(|sample| is_stale(sample.value) || sample.labels.len() > 64));
         }
     }
     if let Ok(page) = std::str::from_utf8(page) {
-        let _ = offer(page);
+        let _ = metadata::parse(page);
     }
 });

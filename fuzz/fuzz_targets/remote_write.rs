@@ -12,7 +12,7 @@ fuzz_target!(|bytes: &[u8]| {
     let packed = snap::raw::Encoder::new().compress_vec(bytes).expect("the fuzzer's inputs are short");
     for body in [bytes, &packed] {
         let all = read(body, &MetricFilter::all(), LIMIT);
-        let few = read(body, &MetricFilter::these(["up"]), LIMIT);
+        let few = read(body, &MetricFilter::from_names(["up"]), LIMIT);
         // Too much for all may be little enough for few; any other fault is one of the framing, which is looked at for both.
         if let (Ok(all), Ok(few)) = (&all, &few) {
             assert_eq!(all.seen, few.seen);

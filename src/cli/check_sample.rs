@@ -10,8 +10,10 @@ use serde_json::Value;
 use super::{FAULTS, USAGE, complain, json, say};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
+use crate::ingest::error::MemberFault;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{MemberFault, Reading, Reported, Start, dispatch, header_filter};
+use crate::ingest::reading::{Reading, Reported, Start};
+use crate::ingest::{dispatch, header_filter};
 use crate::model::fault::Fault;
 use crate::model::time::Time;
 

@@ -16,7 +16,7 @@ use crate::app::clock::Clock;
 use crate::app::intake::commit::Arrival;
 use crate::app::settings::Settings;
 use crate::ingest;
-use crate::ingest::Reported;
+use crate::ingest::reading::Reported;
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::time::Time;
 use crate::rules::parse::SHIPPED;
@@ -197,7 +197,7 @@ fn arrival(app: &App, step: &Step, began: Time) -> anyhow::Result<Arrival> {
         "/api/v1/events" => ("api", ingest::events::events(&body, names, now)?),
         "/api/v1/interventions" => {
             let event = ingest::people::intervention(&body, now)?;
-            ("people", ingest::Reading::from_iter([event]))
+            ("people", ingest::reading::Reading::from_iter([event]))
         }
         other => anyhow::bail!("the recording has a step to {other}, which the demo does not know"),
     };

@@ -9,7 +9,7 @@ use super::error::ClientError;
 use super::exchange_times::ExchangeTimes;
 use super::http::{HttpClient, RedirectPolicy};
 use crate::config::metrics::ScrapeConfig;
-use crate::ingest::exposition::ACCEPT;
+use crate::ingest::exposition::format::ACCEPT;
 
 /// The largest page, packed and unpacked, in bytes.
 const LARGEST: usize = 10_000_000;

@@ -20,7 +20,7 @@ use crate::config::SourceAuth;
 use crate::ingest;
 use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{AlertRef, Reading};
+use crate::ingest::reading::{AlertRef, Reading};
 use crate::model::source::SourceKind;
 use crate::model::time::Time;
 use crate::store::log;

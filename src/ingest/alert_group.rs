@@ -4,9 +4,11 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::alert_payload;
-use super::alert_payload::{AlertPayload, Place};
+use super::alert_payload::AlertPayload;
+use super::error::{MemberFault, Position};
+use super::message::Message;
+use super::reading::{Reading, RenewalFilter};
 use super::replicas::Replicas;
-use super::{MemberFault, Message, Reading, RenewalFilter};
 use crate::model::event::{AlertStatus, Event};
 
 /// The part of the body that is read; anything else may be there.
@@ -64,7 +66,7 @@ impl AlertGroup<'_> {
             Some(Err(_)) => faults.push(MemberFault {
                 index: None,
                 path: "truncatedAlerts".to_owned(),
-                message: "a whole number, zero or more, belongs here; taken as 0".to_owned(),
+                message: "expected a whole number, zero or more; read as 0".to_owned(),
             }),
             None => {}
         }
@@ -72,12 +74,12 @@ impl AlertGroup<'_> {
         faults.extend(alert_payload::each(
             alerts,
             "alerts",
-            |place: Place, mut sent: AlertPayload<'_>| {
+            |position: Position, mut sent: AlertPayload<'_>| {
                 if (manner.left_out)(&sent) {
                     return Ok(());
                 }
                 let of_replica = sent.drop_labels(&names.ignored);
-                let episode = alert_payload::episode(&sent, place, now)?;
+                let episode = alert_payload::episode(&sent, position, now)?;
                 if of_replica {
                     replicas.note(reading.reports.len());
                 } else if episode.status == AlertStatus::Firing

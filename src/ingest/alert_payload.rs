@@ -7,7 +7,9 @@ use serde::de::{Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
 
-use super::{AlertRef, MemberFault, found, labels, time};
+use super::error::{MemberFault, Position, json_kind, plain_words};
+use super::reading::AlertRef;
+use super::{labels, time};
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Link};
 use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
@@ -147,7 +149,7 @@ impl<'de> Deserialize<'de> for RawList<'de> {
                 while let Some(raw) = list.next_element()? {
                     if all.len() == MEMBERS {
                         return Err(Error::custom(format_args!(
-                            "more than {MEMBERS} members stand in one list; send fewer at a time"
+                            "more than {MEMBERS} members in one list; send fewer at a time"
                         )));
                     }
                     all.push(raw);
@@ -272,27 +274,6 @@ fn text_as_time(BorrowedStr(text): BorrowedStr<'_>) -> Result<Option<Time>, Stri
     time::parse_go(&text)
 }
 
-/// Where a member stands.
-#[derive(Clone, Copy)]
-pub(crate) struct Place {
-    /// The list's name; empty where the body is the list.
-    pub(crate) list: &'static str,
-    /// Position in the list.
-    pub(crate) index: usize,
-}
-
-impl Place {
-    pub(crate) fn fault(self, field: &str, message: impl Into<String>) -> MemberFault {
-        let Self { list, index } = self;
-        let dot = if field.is_empty() { "" } else { "." };
-        MemberFault {
-            index: Some(index),
-            path: format!("{list}[{index}]{dot}{field}"),
-            message: message.into(),
-        }
-    }
-}
-
 /// An alert as sent; what is absent or Go's zero time is `None`.
 pub(crate) struct AlertPayload<'a> {
     pub(crate) status: Option<Cow<'a, str>>,
@@ -356,45 +337,56 @@ impl AlertPayload<'_> {
 pub(crate) fn each<'a>(
     raw: &'a RawValue,
     list: &'static str,
-    mut take: impl FnMut(Place, AlertPayload<'a>) -> Result<(), MemberFault>,
+    mut take: impl FnMut(Position, AlertPayload<'a>) -> Result<(), MemberFault>,
 ) -> Result<Vec<MemberFault>, MemberFault> {
     if let Ok(AlertList(alerts)) = serde_json::from_str(raw.get()) {
         let alerts = alerts.into_iter().enumerate();
         return Ok(alerts
-            .filter_map(|(index, sent)| take(Place { list, index }, sent).err())
+            .filter_map(|(index, sent)| take(Position::in_list(list, index), sent).err())
             .collect());
     }
-    let RawList(alerts) = serde_json::from_str(raw.get()).map_err(|error| {
-        let message = match found(raw.get().as_bytes()) {
-            "a list" => error.to_string(),
-            other => format!("a list belongs here, not {other}"),
-        };
-        MemberFault {
-            index: None,
-            path: list.to_owned(),
-            message,
-        }
-    })?;
+    let RawList(alerts) = raw_list(raw, list)?;
     let alerts = alerts
         .into_iter()
         .enumerate()
-        .map(|(index, raw)| (Place { list, index }, raw));
+        .map(|(index, raw)| (Position::in_list(list, index), raw));
     Ok(alerts
-        .filter_map(|(place, raw)| read(raw, place).and_then(|sent| take(place, sent)).err())
+        .filter_map(|(position, raw)| {
+            read(raw, position)
+                .and_then(|sent| take(position, sent))
+                .err()
+        })
         .collect())
+}
+
+/// Splits a list into its members.
+///
+/// # Errors
+/// When it is not a list, or too long.
+pub(crate) fn raw_list<'a>(
+    raw: &'a RawValue,
+    field: &'static str,
+) -> Result<RawList<'a>, MemberFault> {
+    serde_json::from_str(raw.get()).map_err(|error| {
+        let message = match json_kind(raw.get().as_bytes()) {
+            "a list" => plain_words(&error.to_string()),
+            other => format!("expected a list, found {other}"),
+        };
+        Position::default().fault(field, message)
+    })
 }
 
 /// What the webhooks of Alertmanager and Grafana mean by an alert's status and times. A resolved alert without `endsAt` has ended by `now`, and
 /// why is unknown.
 pub(crate) fn episode(
     sent: &AlertPayload<'_>,
-    place: Place,
+    position: Position,
     now: Time,
 ) -> Result<EpisodeTimes, MemberFault> {
     let Some(starts_at) = sent.starts_at else {
-        return Err(place.fault(
+        return Err(position.fault(
             "startsAt",
-            "missing; without it one episode of an alert cannot be told from the next",
+            "missing; it identifies the episode of the alert",
         ));
     };
     match sent.status.as_deref() {
@@ -407,7 +399,7 @@ pub(crate) fn episode(
         Some("resolved") => {
             let (ends_at, end_reason) = match sent.ends_at {
                 Some(ends_at) if ends_at < starts_at => {
-                    return Err(place.fault(
+                    return Err(position.fault(
                         "endsAt",
                         "before startsAt; an alert cannot end before it begins",
                     ));
@@ -422,31 +414,34 @@ pub(crate) fn episode(
                 end_reason,
             })
         }
-        Some(_) => Err(place.fault("status", "neither `firing` nor `resolved`")),
-        None => Err(place.fault("status", "missing; it is `firing` or `resolved`")),
+        Some(_) => Err(position.fault("status", "expected `firing` or `resolved`")),
+        None => Err(position.fault("status", "missing; expected `firing` or `resolved`")),
     }
 }
 
 /// Reads one member closely, and says what is wrong with it.
-pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<AlertPayload<'a>, MemberFault> {
+pub(crate) fn read<'a>(
+    raw: &'a RawValue,
+    position: Position,
+) -> Result<AlertPayload<'a>, MemberFault> {
     // serde would take a list for a struct, by position.
     let fields = Some(raw.get())
         .filter(|text| text.starts_with('{'))
         .and_then(|text| serde_json::from_str::<RawFields<'a>>(text).ok());
     let Some(fields) = fields else {
-        return Err(place.fault(
+        return Err(position.fault(
             "",
             format!(
-                "an alert with `labels` and `startsAt` belongs here, not {}",
-                found(raw.get().as_bytes())
+                "expected an alert with `labels` and `startsAt`, found {}",
+                json_kind(raw.get().as_bytes())
             ),
         ));
     };
-    let mut labels = pairs(fields.labels, place, "labels")?;
+    let mut labels = pairs(fields.labels, position, "labels")?;
     // In Prometheus an empty label is the same as none.
     labels.0.retain(|(_, value)| !value.is_empty());
     if labels.0.is_empty() {
-        return Err(place.fault(
+        return Err(position.fault(
             "labels",
             "an alert needs at least one label that is not empty, `alertname` above all",
         ));
@@ -454,25 +449,25 @@ pub(crate) fn read<'a>(raw: &'a RawValue, place: Place) -> Result<AlertPayload<'
     Ok(AlertPayload {
         status: fields
             .status
-            .map(|raw| text(raw, place, "status"))
+            .map(|raw| text(raw, position, "status"))
             .transpose()?,
         labels,
-        annotations: pairs(fields.annotations, place, "annotations")?,
-        starts_at: instant(fields.starts_at, place, "startsAt")?,
-        ends_at: instant(fields.ends_at, place, "endsAt")?,
+        annotations: pairs(fields.annotations, position, "annotations")?,
+        starts_at: instant(fields.starts_at, position, "startsAt")?,
+        ends_at: instant(fields.ends_at, position, "endsAt")?,
         generator_url: fields
             .generator_url
-            .map(|raw| text(raw, place, "generatorURL"))
+            .map(|raw| text(raw, position, "generatorURL"))
             .transpose()?,
         dashboard_url: fields
             .dashboard_url
-            .and_then(|raw| text(raw, place, "dashboardURL").ok()),
+            .and_then(|raw| text(raw, position, "dashboardURL").ok()),
         panel_url: fields
             .panel_url
-            .and_then(|raw| text(raw, place, "panelURL").ok()),
+            .and_then(|raw| text(raw, position, "panelURL").ok()),
         silence_url: fields
             .silence_url
-            .and_then(|raw| text(raw, place, "silenceURL").ok()),
+            .and_then(|raw| text(raw, position, "silenceURL").ok()),
     })
 }
 
@@ -572,29 +567,39 @@ fn unnamed(labels: &LabelSet) -> String {
     format!("{{{}}}", pairs.join(", "))
 }
 
-fn text<'a>(raw: &'a RawValue, place: Place, field: &str) -> Result<Cow<'a, str>, MemberFault> {
+fn text<'a>(
+    raw: &'a RawValue,
+    position: Position,
+    field: &str,
+) -> Result<Cow<'a, str>, MemberFault> {
     match serde_json::from_str::<BorrowedStr<'a>>(raw.get()) {
         Ok(BorrowedStr(text)) => Ok(text),
-        Err(_) if raw.get().starts_with('"') => Err(place.fault(
+        Err(_) if raw.get().starts_with('"') => {
+            Err(position.fault(field, "not valid Unicode: half of a surrogate pair"))
+        }
+        Err(_) => Err(position.fault(
             field,
-            "a string of Unicode text belongs here; this one has half a character",
-        )),
-        Err(_) => Err(place.fault(
-            field,
-            format!("a string belongs here, not {}", found(raw.get().as_bytes())),
+            format!(
+                "expected a string, found {}",
+                json_kind(raw.get().as_bytes())
+            ),
         )),
     }
 }
 
-fn instant(raw: Option<&RawValue>, place: Place, field: &str) -> Result<Option<Time>, MemberFault> {
+fn instant(
+    raw: Option<&RawValue>,
+    position: Position,
+    field: &str,
+) -> Result<Option<Time>, MemberFault> {
     let Some(raw) = raw else { return Ok(None) };
-    let text = text(raw, place, field)?;
-    time::parse_go(&text).map_err(|message| place.fault(field, message))
+    let text = text(raw, position, field)?;
+    time::parse_go(&text).map_err(|message| position.fault(field, message))
 }
 
 fn pairs<'a>(
     raw: Option<&'a RawValue>,
-    place: Place,
+    position: Position,
     field: &str,
 ) -> Result<LabelPairs<'a>, MemberFault> {
     let Some(raw) = raw else {
@@ -608,18 +613,18 @@ fn pairs<'a>(
             .iter()
             .find(|(_, value)| serde_json::from_str::<BorrowedStr<'_>>(value.get()).is_err())
         {
-            Some((name, value)) => place.fault(
+            Some((name, value)) => position.fault(
                 &format!("{field}.{name}"),
                 format!(
-                    "a string belongs here, not {}",
-                    found(value.get().as_bytes())
+                    "expected a string, found {}",
+                    json_kind(value.get().as_bytes())
                 ),
             ),
-            None => place.fault(
+            None => position.fault(
                 field,
                 format!(
-                    "names with strings belong here, not {}",
-                    found(raw.get().as_bytes())
+                    "expected an object of strings, found {}",
+                    json_kind(raw.get().as_bytes())
                 ),
             ),
         }

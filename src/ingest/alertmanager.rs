@@ -19,8 +19,10 @@
 //! what other views of the same alert have. `alerts[]` itself says all that is needed.
 
 use super::alert_group::{AlertGroup, Dialect};
+use super::error::{IngestFault, expect_opening, json_fault};
 use super::message::Headers;
-use super::{IngestFault, Message, Reading, RenewalFilter, begins, not_readable};
+use super::message::Message;
+use super::reading::{Reading, RenewalFilter};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
@@ -64,13 +66,13 @@ pub(crate) fn news(
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the default body of Alertmanager's webhook";
-    begins(message.body, b'{', EXPECTED)?;
+    expect_opening(message.body, b'{', EXPECTED)?;
     let group: AlertGroup<'_> =
-        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+        serde_json::from_slice(message.body).map_err(|error| json_fault(&error, EXPECTED))?;
     let Some(version) = group.version else {
         return Err(IngestFault::Missing {
             field: "version",
-            advice: "This is not the default body of Alertmanager's webhook: take `payload` out of the receiver's `webhook_configs`.",
+            advice: "This is not the default body of Alertmanager's webhook: remove `payload` from the receiver's `webhook_configs`.",
         });
     };
     if !matches!(version.get().trim_matches('"'), "3" | "4") {
@@ -81,7 +83,7 @@ pub(crate) fn news(
     let Some(alerts) = group.alerts else {
         return Err(IngestFault::Missing {
             field: "alerts",
-            advice: "Alertmanager's webhook always has this list: look for what changes it on the way.",
+            advice: "Alertmanager's webhook always has this list: check what changes the body in transit.",
         });
     };
     let mut reading = group.read(alerts, message, renewed, &MANNER)?;

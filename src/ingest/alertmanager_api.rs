@@ -21,7 +21,8 @@ use chrono::{SubsecRound, TimeDelta};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use super::{IngestFault, MemberFault, begins, json_fields, not_readable, time};
+use super::error::{IngestFault, MemberFault, expect_opening, json_fault};
+use super::{json_fields, time};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Note,
 };
@@ -458,15 +459,15 @@ fn ended(event: &Event, alert: &Alert, gone: Disappearance, source: &str, at: Po
 /// Since when it runs, where it says so.
 fn uptime(body: &[u8]) -> Result<Option<Time>, IngestFault> {
     const EXPECTED: &str = "an object, as Alertmanager's GET /api/v2/status answers";
-    begins(body, b'{', EXPECTED)?;
+    expect_opening(body, b'{', EXPECTED)?;
     let status: RawStatus =
-        serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+        serde_json::from_slice(body).map_err(|error| json_fault(&error, EXPECTED))?;
     Ok(status.uptime.and_then(|text| time::parse(&text).ok()))
 }
 
 fn list<T: DeserializeOwned>(body: &[u8], expected: &'static str) -> Result<Vec<T>, IngestFault> {
-    begins(body, b'[', expected)?;
-    serde_json::from_slice(body).map_err(|error| not_readable(&error, expected))
+    expect_opening(body, b'[', expected)?;
+    serde_json::from_slice(body).map_err(|error| json_fault(&error, expected))
 }
 
 #[cfg(test)]

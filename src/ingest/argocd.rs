@@ -17,9 +17,12 @@
 
 use serde_json::Value;
 
+use super::error::IngestFault;
 use super::json_fields;
 use super::json_fields::{at, line, text};
-use super::{IngestFault, Message, Reading, labels, service_mapping, time};
+use super::message::Message;
+use super::reading::Reading;
+use super::{labels, service_mapping, time};
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Link, Note};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::source::ServiceMapping;
@@ -45,7 +48,7 @@ pub(crate) fn webhook(
 ) -> Result<Reading, IngestFault> {
     let body = json_fields::object(
         message.body,
-        "what the template of our documentation says of an Argo CD application",
+        "the body of the Argo CD template in docs/sources/argocd.md",
     )?;
     let told = told(&body)?;
     let operation = told.operation;
@@ -171,14 +174,14 @@ fn told(body: &Value) -> Result<Application<'_>, IngestFault> {
     let Some(name) = name else {
         return Err(IngestFault::Missing {
             field: "app",
-            advice: "Use the template of our documentation, which names the application.",
+            advice: "Use the template in docs/sources/argocd.md: it names the application.",
         });
     };
     let operation = part("operationState", "status.operationState");
     if !operation.is_object() {
         return Err(IngestFault::Missing {
             field: "operationState",
-            advice: "Use the template of our documentation: without it nobody can say what was synced, when and by whom.",
+            advice: "Use the template in docs/sources/argocd.md: it states what was synced, when and by whom.",
         });
     }
     let home = whole.map_or(body, |whole| at(whole, "metadata").unwrap_or(NULL));

@@ -15,11 +15,14 @@ use base64::engine::general_purpose::STANDARD;
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
+use super::error::{IngestFault, MemberFault, Position, expect_opening, json_fault};
 use super::event_envelope;
 use super::event_envelope::EnvelopedEvent;
-use super::generic::{Mapping, MappingRun, Place};
+use super::generic::mapping::Mapping;
+use super::generic::run::MappingRun;
 use super::message::Headers;
-use super::{IngestFault, MemberFault, Message, Reading, begins, not_readable};
+use super::message::Message;
+use super::reading::Reading;
 
 const EVENT: &str =
     "a CloudEvent, or a list of them with the content type application/cloudevents-batch+json";
@@ -71,7 +74,7 @@ fn members(message: &Message<'_>) -> Result<(Members, bool), IngestFault> {
         && !matches!(format, "" | "+json")
     {
         let advice =
-            format!("{kind} is not read; send the JSON format, application/cloudevents+json");
+            format!("{kind} is not supported; send the JSON format, application/cloudevents+json");
         return Err(MemberFault {
             index: None,
             path: "content-type".to_owned(),
@@ -79,15 +82,14 @@ fn members(message: &Message<'_>) -> Result<(Members, bool), IngestFault> {
         }
         .into());
     }
-    let body = || {
-        serde_json::from_slice::<Value>(message.body).map_err(|error| not_readable(&error, EVENT))
-    };
+    let body =
+        || serde_json::from_slice::<Value>(message.body).map_err(|error| json_fault(&error, EVENT));
     if kind.starts_with("application/cloudevents-batch") {
-        begins(message.body, b'[', "a list of CloudEvents")?;
+        expect_opening(message.body, b'[', "a list of CloudEvents")?;
         return Ok((listed(body()?), true));
     }
     if kind.starts_with("application/cloudevents") {
-        begins(message.body, b'{', "a CloudEvent")?;
+        expect_opening(message.body, b'{', "a CloudEvent")?;
         return Ok((vec![structured(body()?, None)], false));
     }
     if message.headers.get("ce-specversion").is_some() {
@@ -116,9 +118,9 @@ fn listed(list: Value) -> Members {
 
 /// One event in the JSON format.
 fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
-    let place = Place { index };
+    let position = Position::in_body(index);
     let Value::Object(mut object) = value else {
-        return Err(place.fault("", "a CloudEvent belongs here, which is an object"));
+        return Err(position.fault("", "expected a CloudEvent, which is an object"));
     };
     let (plain, coded) = (
         object.remove("data").filter(|data| !data.is_null()),
@@ -130,7 +132,7 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
     });
     let data = match (plain, coded) {
         (Some(_), Some(_)) => {
-            return Err(place.fault(
+            return Err(position.fault(
                 "data_base64",
                 "`data` is given too; an event has one of them",
             ));
@@ -141,14 +143,14 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
             let bytes = coded
                 .as_str()
                 .and_then(|text| STANDARD.decode(text.trim()).ok());
-            let bytes = bytes.ok_or_else(|| place.fault("data_base64", "this is not base64"))?;
+            let bytes = bytes.ok_or_else(|| position.fault("data_base64", "this is not base64"))?;
             content(
                 &bytes,
                 around
                     .get("datacontenttype")
                     .and_then(Value::as_str)
                     .unwrap_or_default(),
-                place,
+                position,
             )?
         }
     };
@@ -157,7 +159,7 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
 
 /// The event whose attributes stand in the headers.
 fn binary(message: &Message<'_>, kind: &str) -> Result<EnvelopedEvent, MemberFault> {
-    let place = Place { index: None };
+    let position = Position::default();
     let mut around = Map::new();
     for (name, value) in message.headers.iter() {
         let Some(name) = name.strip_prefix("ce-").filter(|name| fit(name)) else {
@@ -167,14 +169,14 @@ fn binary(message: &Message<'_>, kind: &str) -> Result<EnvelopedEvent, MemberFau
             .ok()
             .and_then(|text| decoded(text.trim()));
         let text = text.ok_or_else(|| {
-            place.fault(
+            position.fault(
                 &format!("ce-{name}"),
                 "this is not UTF-8, percent-encoded where it is not ASCII",
             )
         })?;
         around.insert(name.to_owned(), text.into());
     }
-    let data = content(message.body, kind, place)?;
+    let data = content(message.body, kind, position)?;
     if !kind.is_empty() {
         around.insert("datacontenttype".to_owned(), kind.into());
     }
@@ -209,7 +211,7 @@ fn decoded(text: &str) -> Option<String> {
 }
 
 /// What is carried, by its media type. Without one it is JSON where it is JSON.
-fn content(bytes: &[u8], kind: &str, place: Place) -> Result<Value, MemberFault> {
+fn content(bytes: &[u8], kind: &str, position: Position) -> Result<Value, MemberFault> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Value::Null);
     }
@@ -225,7 +227,7 @@ fn content(bytes: &[u8], kind: &str, place: Place) -> Result<Value, MemberFault>
             Ok(value)
         }
         Err(error) if kind.ends_with("/json") || kind.ends_with("+json") => {
-            Err(place.fault("data", format!("not JSON: {error}")))
+            Err(position.fault("data", format!("not JSON: {error}")))
         }
         _ => Ok(text()),
     }
@@ -241,17 +243,17 @@ fn fit(name: &str) -> bool {
 
 /// An event with all that it must have.
 fn whole(event: EnvelopedEvent, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
-    let place = Place { index };
+    let position = Position::in_body(index);
     match event.around.get("specversion").and_then(Value::as_str) {
         Some("1.0") => {}
         Some(other) => {
             let other: String = other.chars().take(20).collect();
-            return Err(place.fault(
+            return Err(position.fault(
                 "specversion",
-                format!("version {other} of CloudEvents is not read, only 1.0 is"),
+                format!("version {other} of CloudEvents is not supported, only 1.0 is"),
             ));
         }
-        None => return Err(place.fault("specversion", "missing. Write 1.0")),
+        None => return Err(position.fault("specversion", "missing. Write 1.0")),
     }
     for name in ["id", "source", "type"] {
         if event
@@ -260,7 +262,7 @@ fn whole(event: EnvelopedEvent, index: Option<usize>) -> Result<EnvelopedEvent, 
             .and_then(Value::as_str)
             .is_none_or(|text| text.trim().is_empty())
         {
-            return Err(place.fault(name, "missing. A CloudEvent has `id`, `source` and `type`"));
+            return Err(position.fault(name, "missing. A CloudEvent has `id`, `source` and `type`"));
         }
     }
     Ok(event)

@@ -17,14 +17,17 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::error::IngestFault;
 use super::json_fields;
 use super::json_fields::{VendorAlert, fault, line, object, prose, word};
-use super::{IngestFault, Message, Reading, Reported, Start, labels, tags};
+use super::message::Message;
+use super::reading::{Reading, Reported, Start};
+use super::{labels, tags};
 use crate::model::event::{AlertStatus, EndReason, Event, Fact, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 
-const ADVICE: &str = "Give the webhook the payload of docs/sources/datadog.md: without it a beginning cannot be told from an end";
+const ADVICE: &str = "Give the webhook the payload of docs/sources/datadog.md, which states whether the alert begins or ends";
 
 /// What a monitor can have come to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,10 +90,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
                 let mut reading = told.note(&title);
                 reading.faults.push(fault(
                     "alert_transition",
-                    format!(
-                        "`{}` is no transition that is known here",
-                        line(&transition)
-                    ),
+                    format!("`{}` is not a supported transition", line(&transition)),
                 ));
                 reading
             }

@@ -1,9 +1,11 @@
 //! Which file reads what a source sends.
 
+use super::error::IngestFault;
+use super::message::Message;
+use super::reading::{Reading, RenewalFilter};
 use super::{
-    IngestFault, Message, Reading, RenewalFilter, alertmanager, argocd, cloudevents, datadog,
-    generic, github, gitlab, grafana, incident_io, kubernetes_audit, opsgenie, pagerduty, sentry,
-    slack, sns, standard_webhooks, statuspage,
+    alertmanager, argocd, cloudevents, datadog, generic, github, gitlab, grafana, incident_io,
+    kubernetes_audit, opsgenie, pagerduty, sentry, slack, sns, standard_webhooks, statuspage,
 };
 use crate::model::event::{Alert, AlertStatus, Fact};
 use crate::model::source::{PagerDutyOutages, ServiceMapping, SourceKind};
@@ -19,7 +21,7 @@ pub enum SourceParser {
     /// Slack's, which answers.
     Slack(slack::SlackContext),
     /// By expressions, which are for what a body of this kind carries.
-    Mapped(SourceKind, generic::Mapping),
+    Mapped(SourceKind, generic::mapping::Mapping),
 }
 
 /// Parses a message into one report per fact. Firing alerts that `renewed` takes are left out and
@@ -101,7 +103,7 @@ fn by_kind(
         | SourceKind::NewRelic
         | SourceKind::Pingdom => Err(IngestFault::Missing {
             field: "map",
-            advice: "Without expressions nothing is read of this.",
+            advice: "A source of this kind needs expressions in `map`.",
         }),
     }
 }

@@ -6,10 +6,13 @@
 
 use serde_json::{Map, Value};
 
+use super::error::Position;
 use super::events;
-use super::generic::{Mapping, MappingInput, MappingRun, Place};
+use super::generic::mapping::Mapping;
+use super::generic::run::{MappingInput, MappingRun};
+use super::message::Message;
+use super::reading::Start;
 use super::strict_fields::LINE;
-use super::{Message, Start};
 
 /// An event with what it carries.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,9 +41,9 @@ pub(crate) fn tell(
     index: Option<usize>,
     message: &Message<'_>,
 ) {
-    let mut otherwise = Map::new();
+    let mut defaults = Map::new();
     if let Some(time) = carried.text("time") {
-        otherwise.insert("occurred_at".to_owned(), time.into());
+        defaults.insert("occurred_at".to_owned(), time.into());
     }
     // A path of some store's or broker's is no service.
     let plain = |subject: &&str| {
@@ -48,7 +51,7 @@ pub(crate) fn tell(
             && !subject.contains(|letter: char| letter == '/' || letter.is_whitespace())
     };
     if let Some(subject) = carried.text("subject").filter(plain) {
-        otherwise.insert("service".to_owned(), subject.into());
+        defaults.insert("service".to_owned(), subject.into());
     }
     let kind = carried.text("type").and_then(|kind| {
         kind.strip_prefix("com.")
@@ -57,16 +60,16 @@ pub(crate) fn tell(
     });
     if let Some(kind) = kind {
         let kind = kind.replace('-', "_");
-        own(run, &kind, carried.data, otherwise, index, message);
+        own(run, &kind, carried.data, defaults, index, message);
         return;
     }
     let around = Value::Object(carried.around);
-    run.tell(
+    run.apply(
         mapping,
         MappingInput {
             body: &carried.data,
             event: Some(&around),
-            otherwise: &otherwise,
+            defaults: &defaults,
             index,
         },
     );
@@ -76,19 +79,19 @@ fn own(
     run: &mut MappingRun<'_>,
     kind: &str,
     data: Value,
-    otherwise: Map<String, Value>,
+    defaults: Map<String, Value>,
     index: Option<usize>,
     message: &Message<'_>,
 ) {
     let Value::Object(mut object) = data else {
-        run.fault(Place { index }.fault(
+        run.fault(Position::in_body(index).fault(
             "data",
-            "an event of ours belongs here, as for POST /api/v1/events",
+            "expected an event object, as for POST /api/v1/events",
         ));
         return;
     };
     object.entry("kind").or_insert_with(|| kind.into());
-    for (key, value) in otherwise {
+    for (key, value) in defaults {
         object.entry(key).or_insert(value);
     }
     if message.source != "api" {

@@ -23,8 +23,10 @@
 
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault, json_fault};
+use super::reading::Reading;
 use super::strict_fields::StrictFields;
-use super::{IngestFault, MemberFault, Reading, labels, not_readable, time};
+use super::{labels, time};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, Alert, AlertStatus, Change, Condition, ConditionState,
     Declaration, DetectedBy, EndReason, Event, Fact, Intervention, MaintenanceWindow,
@@ -148,8 +150,7 @@ pub(crate) const END_REASONS: [(&str, EndReason); 7] = [
 /// When the body is neither an object nor a list.
 pub(crate) fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "one event or a list of events";
-    let body: Value =
-        serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+    let body: Value = serde_json::from_slice(body).map_err(|error| json_fault(&error, EXPECTED))?;
     let read: Vec<Result<Event, MemberFault>> = match &body {
         Value::Array(list) => list
             .iter()
@@ -179,18 +180,16 @@ pub(crate) fn event(
     let kind = fields.need(
         "kind",
         fields.line("kind")?,
-        "Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance",
+        "State the kind: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance",
     )?;
     let advice = match kind.as_str() {
-        "review" => {
-            Some("an answer is given where it is asked for: POST /api/v1/incidents/{id}/review")
-        }
-        "edit" => Some("a correction is made on the incident it corrects"),
-        "lapsed" | "settings" => Some("only Afterword itself states this"),
+        "review" => Some("send an answer to POST /api/v1/incidents/{id}/review"),
+        "edit" => Some("correct the incident itself"),
+        "lapsed" | "settings" => Some("only Afterword itself writes this kind"),
         _ => None,
     };
     if let Some(advice) = advice {
-        return Err(fields.fault("kind", format!("`{kind}` is not taken here: {advice}")));
+        return Err(fields.fault("kind", format!("`{kind}` is not accepted here: {advice}")));
     }
     let kinds = KINDS.map(|(name, keys)| (name, (name, keys)));
     let (kind, own) = fields.need("kind", fields.word("kind", &kinds)?, "Say what it states")?;
@@ -293,14 +292,14 @@ fn alert(
     let ends_at = fields.time("ends_at")?;
     let (starts_at, ends_at) = match status {
         AlertStatus::Firing if ends_at.is_some() => {
-            return Err(fields.fault("ends_at", "an alert that is firing has no end yet"));
+            return Err(fields.fault("ends_at", "a firing alert has no end yet"));
         }
         AlertStatus::Firing => (starts_at.unwrap_or(at), None),
         AlertStatus::Resolved => {
             let starts_at = fields.need(
                 "starts_at",
                 starts_at,
-                "A resolved alert is matched by the `starts_at` with which it fired: send the same one",
+                "A resolved alert is matched by the `starts_at` it fired with: send the same one",
             )?;
             let ends_at = ends_at.unwrap_or(at);
             if ends_at < starts_at {
@@ -309,7 +308,7 @@ fn alert(
                 } else {
                     "starts_at"
                 };
-                return Err(fields.fault(key, "the end is before the beginning"));
+                return Err(fields.fault(key, "the end is before the start"));
             }
             (starts_at, Some(ends_at))
         }
@@ -416,7 +415,7 @@ fn subject(fields: &StrictFields<'_>) -> Result<Option<Subject>, MemberFault> {
     };
     text.parse()
         .map(Some)
-        .map_err(|_| fields.fault("of", "a subject belongs here: 16 hex digits in lower case"))
+        .map_err(|_| fields.fault("of", "expected a subject: 16 hex digits in lower case"))
 }
 
 /// A declaration's own fields, for everybody who may state one.
@@ -479,7 +478,7 @@ pub(crate) fn near_miss(
     if closeness.is_some_and(|closeness| !(0.0..=1.0).contains(&closeness)) {
         return Err(fields.fault(
             "closeness",
-            "a number from 0 (far off) to 1 (it all but happened) belongs here",
+            "expected a number from 0 (far off) to 1 (it almost happened)",
         ));
     }
     Ok(NearMissReport {

@@ -17,9 +17,12 @@ use std::borrow::Cow;
 
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{at, fault, line, need, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, service_mapping, time};
+use super::message::Message;
+use super::reading::Reading;
+use super::{service_mapping, time};
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, Note};
 use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
@@ -45,7 +48,7 @@ pub(crate) fn webhook(
         None => {
             return Err(IngestFault::Missing {
                 field: "X-GitHub-Event",
-                advice: "GitHub names the event in this header: look for what takes it away on the way.",
+                advice: "GitHub names the event in this header: check what removes it in transit.",
             });
         }
     };
@@ -88,18 +91,14 @@ fn deployment(
     let state = need(
         body,
         "deployment_status.state",
-        "It is `success`, `failure`, … Send the event as GitHub does.",
+        "Expected `success`, `failure`, … as GitHub sends it.",
     )?;
     let succeeded = state == "success";
     // `inactive` is set by itself on what a later deployment replaces.
     if !succeeded && !matches!(state.as_str(), "failure" | "error") {
         return Ok(None);
     }
-    let id = need(
-        body,
-        "deployment.id",
-        "Without it one deployment cannot be told from the next.",
-    )?;
+    let id = need(body, "deployment.id", "It identifies the deployment.")?;
     let named = text(body, "deployment.environment")
         .or_else(|| text(body, "deployment_status.environment"));
     let production = at(body, "deployment.production_environment") == Some(&Value::Bool(true));

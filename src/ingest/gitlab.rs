@@ -15,9 +15,12 @@
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{at, fault, line, need, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, labels, service_mapping, time};
+use super::message::Message;
+use super::reading::Reading;
+use super::{labels, service_mapping, time};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Change, Declaration, Event, Fact, Intervention,
     Link, Note, Severity,
@@ -45,7 +48,7 @@ pub(crate) fn webhook(
     let Some(kind) = text(&body, "object_kind").or_else(|| text(&body, "event_name")) else {
         return Err(IngestFault::Missing {
             field: "object_kind",
-            advice: "GitLab always sends it: look for what changes the body on the way.",
+            advice: "GitLab always sends it: check what changes the body in transit.",
         });
     };
     let told = match kind {
@@ -65,17 +68,13 @@ fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     let status = need(
         body,
         "status",
-        "It is `success`, `failed`, … Send the event as GitLab does.",
+        "Expected `success`, `failed`, … as GitLab sends it.",
     )?;
     let succeeded = status == "success";
     if !succeeded && status != "failed" {
         return Ok(None);
     }
-    let id = need(
-        body,
-        "deployment_id",
-        "Without it one deployment cannot be told from the next.",
-    )?;
+    let id = need(body, "deployment_id", "It identifies the deployment.")?;
     let environment = text(body, "environment");
     // The tier is what GitLab makes of the name, or what the team said.
     let tier = text(body, "environment_tier")
@@ -132,11 +131,7 @@ fn pipeline(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     {
         return Ok(None);
     }
-    let id = need(
-        body,
-        "object_attributes.id",
-        "Without it one pipeline cannot be told from the next.",
-    )?;
+    let id = need(body, "object_attributes.id", "It identifies the pipeline.")?;
     let branch = text(body, "object_attributes.ref")
         .map(|name| format!(" on {name}"))
         .unwrap_or_default();
@@ -166,11 +161,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, M
     if !kind.is_some_and(|kind| kind.eq_ignore_ascii_case("incident")) {
         return Ok(None);
     }
-    let number = need(
-        body,
-        "object_attributes.iid",
-        "Without it one incident cannot be told from the next.",
-    )?;
+    let number = need(body, "object_attributes.iid", "It identifies the incident.")?;
     let project = word(body, "project.id").unwrap_or_default();
     let action = text(body, "object_attributes.action").unwrap_or("open");
     let escalated = text(body, "changes.escalation_status.current").filter(|_| action == "update");

@@ -18,15 +18,18 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, link, list, need, prose, text};
-use super::{IngestFault, MemberFault, Message, Reading, labels};
+use super::labels;
+use super::message::Message;
+use super::reading::Reading;
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Declaration, Event, Fact, Link, Note, Severity,
 };
 use crate::model::time::Time;
 
-const ADVICE: &str = "incident.io names the kind of each message there";
+const ADVICE: &str = "incident.io states the type of each message there";
 /// Names of the field that says which service is meant, beside those of the settings.
 const SERVICE_FIELDS: [&str; 4] = [
     "services",
@@ -61,7 +64,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let data = body.get(&kind).ok_or_else(|| {
         json_fields::fault(
             &kind,
-            "missing. What happened stands under the name of its kind",
+            "missing. The content is expected under the name of its event type",
         )
     })?;
     let incident = at(data, "incident").unwrap_or(data);
@@ -102,11 +105,7 @@ impl<'a> Incident<'a> {
     ) -> Result<Self, MemberFault> {
         let key = format!(
             "incident_io:{}",
-            line(&need(
-                incident,
-                "id",
-                "Without it nobody can tell which incident is meant"
-            )?)
+            line(&need(incident, "id", "It identifies the incident")?)
         );
         let created = instant(incident, "created_at")?;
         let pages = [
@@ -126,7 +125,7 @@ impl<'a> Incident<'a> {
             created: created.ok_or_else(|| {
                 json_fields::fault(
                     "incident.created_at",
-                    "missing. It says when the incident was declared",
+                    "missing. It states when the incident was declared",
                 )
             })?,
             updated: instant_if_any(incident, "updated_at", faults),

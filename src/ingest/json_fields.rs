@@ -5,8 +5,10 @@
 
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault, expect_opening, json_fault};
+use super::message::Message;
 use super::strict_fields::{LINE, PROSE};
-use super::{IngestFault, MemberFault, Message, alert_payload, begins, labels, not_readable, time};
+use super::{alert_payload, labels, time};
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, EndReason, Event, Fact, Link, Severity,
 };
@@ -18,8 +20,8 @@ const MEMBERS: usize = 100;
 
 /// Reads a body that is one JSON object; `expected` says of what.
 pub(crate) fn object(body: &[u8], expected: &'static str) -> Result<Value, IngestFault> {
-    begins(body, b'{', expected)?;
-    serde_json::from_slice(body).map_err(|error| not_readable(&error, expected))
+    expect_opening(body, b'{', expected)?;
+    serde_json::from_slice(body).map_err(|error| json_fault(&error, expected))
 }
 
 /// The value at a path of keys, `data.incident.id`; null is as good as absent.

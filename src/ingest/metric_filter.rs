@@ -1,25 +1,28 @@
-//! Which metrics anybody asks for. Everything else a target offers or a sender pushes is skipped before it is decoded.
+//! The set of metric names that conditions query. Samples of other metrics are skipped before they
+//! are decoded, whether scraped or pushed.
 
-/// A set of metric names, quick to say no: it is asked once a line of a page, and most lines are not for us.
+/// A set of metric names, fast at rejecting: it is consulted for every line of a page, and few lines
+/// match.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct MetricFilter {
-    /// In order, each once.
+    /// Sorted, each once.
     names: Vec<Box<[u8]>>,
-    /// Open addressing over a power of two of slots, at most a quarter of them taken; none when no name is wanted.
+    /// Open addressing over a power of two of slots, at most a quarter of them taken; empty if
+    /// there are no names.
     slots: Vec<HashSlot>,
     all: bool,
 }
 
-/// Where a name stands: a part of its hash, and its place in `names` counted from 1. 0 is an empty slot.
+/// A part of a name's hash, and the position of the name in `names` from 1; 0 marks an empty slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct HashSlot {
     tag: u32,
-    place: u32,
+    position: u32,
 }
 
 impl MetricFilter {
-    /// These names and no others.
-    pub fn these<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+    /// A filter that matches these names.
+    pub fn from_names<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
         let mut names: Vec<Box<[u8]>> = names
             .into_iter()
             .map(|name| name.as_bytes().into())
@@ -34,15 +37,15 @@ impl MetricFilter {
                 (names.len() * 4).next_power_of_two()
             }
         ];
-        for (name, place) in names.iter().zip(1..) {
+        for (name, position) in names.iter().zip(1..) {
             let hash = hash(name);
             let mut at = first_slot(hash, slots.len());
-            while slots[at].place != 0 {
+            while slots[at].position != 0 {
                 at = (at + 1) % slots.len();
             }
             slots[at] = HashSlot {
                 tag: tag(hash),
-                place,
+                position,
             };
         }
         Self {
@@ -52,7 +55,7 @@ impl MetricFilter {
         }
     }
 
-    /// Every name.
+    /// A filter that matches every name, to compare with.
     #[must_use]
     pub fn all() -> Self {
         Self {
@@ -61,27 +64,24 @@ impl MetricFilter {
         }
     }
 
-    /// Whether it is [`MetricFilter::all`].
-    #[must_use]
-    pub fn is_all(&self) -> bool {
-        self.all
-    }
-
-    /// Whether a metric of this name is asked for.
+    /// Tests whether the name is in the set.
     #[must_use]
     #[inline]
-    pub fn has(&self, name: &[u8]) -> bool {
+    pub fn matches(&self, name: &[u8]) -> bool {
         if self.slots.is_empty() {
             return self.all;
         }
         let hash = hash(name);
         let mut at = first_slot(hash, self.slots.len());
         loop {
-            let HashSlot { tag: found, place } = self.slots[at];
-            if place == 0 {
+            let HashSlot {
+                tag: found,
+                position,
+            } = self.slots[at];
+            if position == 0 {
                 return false;
             }
-            if found == tag(hash) && *self.names[place as usize - 1] == *name {
+            if found == tag(hash) && *self.names[position as usize - 1] == *name {
                 return true;
             }
             at = (at + 1) & (self.slots.len() - 1);
@@ -89,8 +89,8 @@ impl MetricFilter {
     }
 }
 
-/// The ends and the length of a name, mixed. Names that differ only in the middle share it and are told apart by comparing them: what is
-/// wanted is chosen by whoever runs this, so nobody can choose names that collide.
+/// A hash of the ends and the length of a name. Names that differ only in the middle collide and
+/// are compared. Collisions cannot be forced from outside: the names come from the rules.
 #[inline]
 fn hash(name: &[u8]) -> u64 {
     let (first, last) = match (name.first_chunk::<8>(), name.last_chunk::<8>()) {
@@ -125,8 +125,8 @@ mod tests {
     use super::MetricFilter;
 
     #[test]
-    fn names_that_share_their_ends_are_told_apart() {
-        let wanted = MetricFilter::these([
+    fn names_with_equal_ends_are_distinguished() {
+        let filter = MetricFilter::from_names([
             "up",
             "http_requests_a_seconds_count",
             "http_requests_b_seconds_count",
@@ -139,7 +139,7 @@ mod tests {
             "http_requests_b_seconds_count",
             "",
         ] {
-            assert!(wanted.has(name.as_bytes()), "{name}");
+            assert!(filter.matches(name.as_bytes()), "{name}");
         }
         for name in [
             "u",
@@ -147,28 +147,27 @@ mod tests {
             "http_requests_c_seconds_count",
             "http_requests_a_seconds_count_",
         ] {
-            assert!(!wanted.has(name.as_bytes()), "{name}");
+            assert!(!filter.matches(name.as_bytes()), "{name}");
         }
     }
 
     #[test]
-    fn none_and_all() {
-        assert!(!MetricFilter::default().has(b"up"));
-        assert!(!MetricFilter::these([]).has(b""));
-        assert!(MetricFilter::all().has(b"up"));
-        assert!(MetricFilter::all().is_all());
+    fn empty_filter_matches_nothing_and_all_everything() {
+        assert!(!MetricFilter::default().matches(b"up"));
+        assert!(!MetricFilter::from_names([]).matches(b""));
+        assert!(MetricFilter::all().matches(b"up"));
         assert_eq!(
-            MetricFilter::these(["b", "a", "b"]),
-            MetricFilter::these(["a", "b"])
+            MetricFilter::from_names(["b", "a", "b"]),
+            MetricFilter::from_names(["a", "b"])
         );
     }
 
     proptest! {
         #[test]
-        fn it_is_a_set(names: BTreeSet<String>, others: Vec<String>, all in any::<bool>()) {
-            let wanted = if all { MetricFilter::all() } else { MetricFilter::these(names.iter().map(String::as_str)) };
+        fn filter_behaves_as_a_set(names: BTreeSet<String>, others: Vec<String>, all in any::<bool>()) {
+            let filter = if all { MetricFilter::all() } else { MetricFilter::from_names(names.iter().map(String::as_str)) };
             for name in names.iter().chain(&others) {
-                assert_eq!(wanted.has(name.as_bytes()), all || names.contains(name), "{name}");
+                assert_eq!(filter.matches(name.as_bytes()), all || names.contains(name), "{name}");
             }
         }
     }

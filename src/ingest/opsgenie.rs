@@ -14,9 +14,12 @@
 
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{VendorAlert, actor, fault, line, need, object, prose, text, word};
-use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels, tags};
+use super::message::Message;
+use super::reading::{Reading, Reported, Start};
+use super::{labels, tags};
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity,
 };
@@ -33,13 +36,9 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let action = need(
         &body,
         "action",
-        "Opsgenie's webhook always has it: look for what changes the message on the way.",
+        "Opsgenie's webhook always has it: check what changes the body in transit.",
     )?;
-    let id = line(&need(
-        &body,
-        "alert.alertId",
-        "Without it nobody can say what was done to what.",
-    )?);
+    let id = line(&need(&body, "alert.alertId", "It identifies the alert.")?);
     let mut faults = Vec::new();
     // A time that cannot be read costs no more than itself.
     let mut time = |path: &str| {
@@ -57,7 +56,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
         updated,
     };
     let read = match action.as_str() {
-        "Create" => about.begins(),
+        "Create" => about.started(),
         "Close" => about.ends(EndReason::Recovered),
         "Delete" => about.ends(EndReason::Deleted),
         "Acknowledge" => about.acknowledged(),
@@ -74,7 +73,7 @@ fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
     read.map(Some).ok_or_else(|| {
         fault(
             path,
-            "not a time: milliseconds or nanoseconds since 1970 belong here, as a whole number",
+            "not a time; expected milliseconds or nanoseconds since 1970, as a whole number",
         )
     })
 }
@@ -90,7 +89,7 @@ struct AlertAction<'a> {
 }
 
 impl AlertAction<'_> {
-    fn begins(&self) -> Reading {
+    fn started(&self) -> Reading {
         let starts_at = self.created.or(self.updated).unwrap_or(self.message.now);
         let mut event = self.alert(AlertStatus::Firing, starts_at, None, EndReason::default());
         tags::place(&mut event, &self.tags(), self.message);

@@ -17,9 +17,12 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{at, instant, instant_if_any, line, need, prose, text};
-use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, labels};
+use super::labels;
+use super::message::Message;
+use super::reading::{Reading, Reported, Start};
 use crate::model::correction::Correction;
 use crate::model::event::{
     Acknowledgement, Actor, ActorKind, AlertStatus, Declaration, EndReason, Event, Fact,
@@ -30,7 +33,7 @@ use crate::model::labels::Labels;
 use crate::model::source::PagerDutyOutages;
 use crate::model::time::Time;
 
-const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; the older ones are not read";
+const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; older versions are not supported";
 
 /// Where this text is cut short, PagerDuty has the rest.
 const TRIMMED: &str = " (cut short by PagerDuty)";
@@ -55,11 +58,15 @@ pub(crate) fn webhook(
     let id = need(
         event,
         if whole { "data.id" } else { "data.incident.id" },
-        "Without it nobody can tell which incident is meant",
+        "It identifies the incident",
     )?;
     let occurred_at = instant(event, "occurred_at")?;
-    let occurred_at = occurred_at
-        .ok_or_else(|| json_fields::fault("event.occurred_at", "missing. It says when this was"))?;
+    let occurred_at = occurred_at.ok_or_else(|| {
+        json_fields::fault(
+            "event.occurred_at",
+            "missing. It states when the event occurred",
+        )
+    })?;
     let about = IncidentContext {
         message,
         incident: format!("pagerduty:{}", line(&id)),

@@ -5,8 +5,9 @@
 
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault, json_fault};
 use super::strict_fields::StrictFields;
-use super::{IngestFault, MemberFault, events, labels, not_readable, time};
+use super::{events, labels, time};
 use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, PostmortemRequest};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -142,7 +143,7 @@ pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
 /// The first fault, with its field.
 pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     let body: Value =
-        serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
+        serde_json::from_slice(body).map_err(|error| json_fault(&error, "one object"))?;
     let fields = StrictFields::open(&body, None)?;
     fields.only(&["service", "from", "to", "why", "actor"])?;
     let mut event = Event::new(SOURCE, now, Fact::Maintenance(events::window(&fields)?));
@@ -177,7 +178,7 @@ fn state(
     read: impl FnOnce(&StrictFields<'_>) -> Result<(Fact, Option<String>), MemberFault>,
 ) -> Result<Event, IngestFault> {
     let body: Value =
-        serde_json::from_slice(body).map_err(|error| not_readable(&error, "one object"))?;
+        serde_json::from_slice(body).map_err(|error| json_fault(&error, "one object"))?;
     let fields = StrictFields::open(&body, None)?;
     fields.only(&[own, &COMMON].concat())?;
     let (fact, person) = read(&fields)?;
@@ -186,7 +187,7 @@ fn state(
             return Err(fields
                 .fault(
                     "at",
-                    "says the same as `occurred_at`; leave one of them out",
+                    "has the same meaning as `occurred_at`; leave one of them out",
                 )
                 .into());
         }

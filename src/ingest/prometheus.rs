@@ -12,10 +12,9 @@
 use chrono::TimeDelta;
 
 use super::alert_payload;
-use super::alert_payload::{AlertList, AlertPayload, EpisodeTimes, Place, RawList};
-use super::{
-    IngestFault, MemberFault, Reading, RenewalFilter, Reported, Start, begins, not_readable,
-};
+use super::alert_payload::{AlertList, AlertPayload, EpisodeTimes, RawList};
+use super::error::{IngestFault, MemberFault, Position, expect_opening, json_fault};
+use super::reading::{Reading, RenewalFilter, Reported, Start};
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -52,10 +51,10 @@ pub(crate) fn news_v2(
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "a list of alerts, as for Alertmanager's POST /api/v2/alerts";
-    begins(body, b'[', EXPECTED)?;
+    expect_opening(body, b'[', EXPECTED)?;
     let mut reading = Reading::default();
-    let mut take = |place: Place, sent: AlertPayload<'_>| {
-        let episode = episode(&sent, place, now)?;
+    let mut take = |position: Position, sent: AlertPayload<'_>| {
+        let episode = episode(&sent, position, now)?;
         let until = (episode.status == AlertStatus::Firing)
             .then(|| sent.ends_at.unwrap_or(now + RESOLVE_TIMEOUT));
         if until.is_some() && sent.alert_ref(until).is_some_and(|alert| renewed(&alert)) {
@@ -78,16 +77,17 @@ pub(crate) fn news_v2(
         .and_then(|text| serde_json::from_str(text).ok())
     {
         let alerts = alerts.into_iter().enumerate();
-        faults
-            .extend(alerts.filter_map(|(index, sent)| take(Place { list: "", index }, sent).err()));
+        faults.extend(
+            alerts.filter_map(|(index, sent)| take(Position::in_list("", index), sent).err()),
+        );
     } else {
         let RawList(alerts) =
-            serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?;
+            serde_json::from_slice(body).map_err(|error| json_fault(&error, EXPECTED))?;
         for (index, raw) in alerts.into_iter().enumerate() {
-            let place = Place { list: "", index };
+            let position = Position::in_list("", index);
             faults.extend(
-                alert_payload::read(raw, place)
-                    .and_then(|sent| take(place, sent))
+                alert_payload::read(raw, position)
+                    .and_then(|sent| take(position, sent))
                     .err(),
             );
         }
@@ -96,12 +96,16 @@ pub(crate) fn news_v2(
     Ok(reading)
 }
 
-fn episode(sent: &AlertPayload<'_>, place: Place, now: Time) -> Result<EpisodeTimes, MemberFault> {
+fn episode(
+    sent: &AlertPayload<'_>,
+    position: Position,
+    now: Time,
+) -> Result<EpisodeTimes, MemberFault> {
     let starts_at = sent
         .starts_at
         .unwrap_or_else(|| sent.ends_at.map_or(now, |ends_at| ends_at.min(now)));
     match sent.ends_at {
-        Some(ends_at) if ends_at < starts_at => Err(place.fault(
+        Some(ends_at) if ends_at < starts_at => Err(position.fault(
             "endsAt",
             "before startsAt; an alert cannot end before it begins",
         )),

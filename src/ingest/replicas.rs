@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::Reading;
-use super::{Reported, Start};
+use super::reading::Reading;
+use super::reading::{Reported, Start};
 use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::labels::LabelSet;
 

@@ -22,11 +22,14 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{
     VendorAlert, actor, at, fault, instant, line, need, object, prose, text, word,
 };
-use super::{IngestFault, MemberFault, Message, Reading, Reported, Start, tags};
+use super::message::Message;
+use super::reading::{Reading, Reported, Start};
+use super::tags;
 use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
@@ -61,7 +64,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
         if at(&body, "data").is_some() || at(&body, "installation").is_some() {
             return Ok(Reading::default());
         }
-        let advice = "This is no message of the integration platform: the older plugin `WebHooks` cannot be read, take an internal integration instead.";
+        let advice = "This is not a message of Sentry's integration platform. The older plugin `WebHooks` is not supported; create an internal integration instead.";
         return Err(IngestFault::Missing {
             field: "data",
             advice,
@@ -97,7 +100,7 @@ impl Hook<'_> {
         let id = line(&need(
             self.body,
             "data.metric_alert.id",
-            "Without it the alert's end cannot be told from another's.",
+            "It identifies the alert.",
         )?);
         let rule = [
             "data.metric_alert.alert_rule.name",
@@ -173,7 +176,7 @@ impl Hook<'_> {
         let id = line(&need(
             self.body,
             "data.issue.id",
-            "Without it one issue cannot be told from another.",
+            "It identifies the issue.",
         )?);
         let name = text(self.body, "data.issue.title").map_or_else(|| format!("issue {id}"), line);
         let severe = text(self.body, "data.issue.priority") == Some("high")
@@ -271,7 +274,7 @@ impl Hook<'_> {
         let Some(name) = rule.or(title).map(line) else {
             return Err(fault(
                 "data.triggered_rule",
-                "missing, and so is the event's title: nobody can say what this is about",
+                "missing, and so is the event's title; one of them must name the alert",
             ));
         };
         let tags = self.tags();
@@ -412,7 +415,7 @@ impl Hook<'_> {
         text(self.body, "action").ok_or_else(|| {
             fault(
                 "action",
-                "missing. Sentry always has it: look for what changes the message on the way",
+                "missing. Sentry always has it: check what changes the body in transit",
             )
         })
     }

@@ -21,8 +21,11 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+use super::error::IngestFault;
 use super::json_fields::{at, line, object, prose, text};
-use super::{IngestFault, Message, Reading, Reply, redaction};
+use super::message::Message;
+use super::reading::{Reading, ReplyBody};
+use super::redaction;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Note, PostmortemRequest};
 use crate::model::time::Time;
 
@@ -106,7 +109,7 @@ fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let reply = (text(&body, "type") == Some("url_verification"))
         .then(|| text(&body, "challenge"))
         .flatten();
-    let reply = reply.map(|challenge| Reply {
+    let reply = reply.map(|challenge| ReplyBody {
         media_type: JSON,
         body: json!({"challenge": line(challenge)}).to_string(),
     });
@@ -158,8 +161,8 @@ fn asked(
     }
 }
 
-fn reply(words: &str) -> Reply {
-    Reply {
+fn reply(words: &str) -> ReplyBody {
+    ReplyBody {
         media_type: JSON,
         body: json!({"response_type": "ephemeral", "text": words}).to_string(),
     }

@@ -9,10 +9,13 @@
 
 use serde_json::{Map, Value};
 
+use super::error::{IngestFault, json_fault};
 use super::event_envelope;
 use super::event_envelope::EnvelopedEvent;
-use super::generic::{Mapping, MappingRun};
-use super::{IngestFault, Message, Reading, not_readable};
+use super::generic::mapping::Mapping;
+use super::generic::run::MappingRun;
+use super::message::Message;
+use super::reading::Reading;
 
 /// Reads a message.
 ///
@@ -20,7 +23,7 @@ use super::{IngestFault, Message, Reading, not_readable};
 /// When the body is not JSON.
 pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body: Value = serde_json::from_slice(message.body)
-        .map_err(|error| not_readable(&error, "one JSON document"))?;
+        .map_err(|error| json_fault(&error, "one JSON document"))?;
     let mut around = Map::new();
     // Svix, whose form the convention grew from, sends its own names beside or instead.
     let id = message

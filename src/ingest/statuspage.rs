@@ -14,11 +14,14 @@
 use chrono::TimeDelta;
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{
     at, event, instant_if_any as instant, line, link, list, need, prose, text,
 };
-use super::{IngestFault, MemberFault, Message, Reading, labels, redaction};
+use super::message::Message;
+use super::reading::Reading;
+use super::{labels, redaction};
 use crate::model::event::{
     AlertStatus, Declaration, Event, Fact, MaintenanceWindow, Note, Severity,
 };
@@ -33,11 +36,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let mut reading = Reading::default();
     let faults = &mut reading.faults;
     let events = if let Some(incident) = at(&body, "incident") {
-        let id = line(&need(
-            incident,
-            "id",
-            "Without it nobody can tell which incident is meant",
-        )?);
+        let id = line(&need(incident, "id", "It identifies the incident")?);
         let key = format!("statuspage:{id}");
         let status = text(incident, "status").unwrap_or_default();
         let scheduled = at(incident, "scheduled_for").is_some()
@@ -88,7 +87,7 @@ fn outage(
             first.ok_or_else(|| {
                 json_fields::fault(
                     "incident.created_at",
-                    "missing. It says when the outage was declared",
+                    "missing. It states when the outage was declared",
                 )
             })?
         }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use super::{MemberFault, alert_payload, time};
+use super::error::MemberFault;
+use super::{alert_payload, time};
 use crate::model::event::{Link, Severity};
 use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
@@ -36,7 +37,7 @@ impl<'a> StrictFields<'a> {
             other => Err(MemberFault {
                 index,
                 path,
-                message: format!("an object belongs here, not {}", what(other)),
+                message: format!("expected an object, found {}", what(other)),
             }),
         }
     }
@@ -44,10 +45,7 @@ impl<'a> StrictFields<'a> {
     /// Refuses keys that are not in `known`.
     pub(crate) fn only(&self, known: &[&str]) -> Result<(), MemberFault> {
         match self.map.keys().find(|key| !known.contains(&key.as_str())) {
-            Some(key) => Err(self.fault(
-                key,
-                format!("not a key that is known here{}", nearest(key, known)),
-            )),
+            Some(key) => Err(self.fault(key, format!("unknown key{}", nearest(key, known)))),
             None => Ok(()),
         }
     }
@@ -79,14 +77,14 @@ impl<'a> StrictFields<'a> {
             None => return Ok(None),
             Some(Value::String(text)) => text.trim(),
             Some(other) => {
-                return Err(self.fault(key, format!("a string belongs here, not {}", what(other))));
+                return Err(self.fault(key, format!("expected a string, found {}", what(other))));
             }
         };
         let length = text.chars().count();
         if length > most {
             return Err(self.fault(
                 key,
-                format!("{length} characters; {most} are the most. Say the rest behind a link"),
+                format!("{length} characters; at most {most} are accepted. Link to the rest"),
             ));
         }
         // Forms send what was left empty as an empty string.
@@ -97,10 +95,7 @@ impl<'a> StrictFields<'a> {
     pub(crate) fn line(&self, key: &str) -> Result<Option<String>, MemberFault> {
         let text = self.string(key, LINE)?;
         if text.is_some_and(|text| text.chars().any(char::is_control)) {
-            return Err(self.fault(
-                key,
-                "one line of text belongs here, without control characters",
-            ));
+            return Err(self.fault(key, "expected one line of text without control characters"));
         }
         Ok(text.map(str::to_owned))
     }
@@ -114,7 +109,7 @@ impl<'a> StrictFields<'a> {
             text.chars()
                 .any(|letter| letter.is_control() && !matches!(letter, '\n' | '\t'))
         }) {
-            return Err(self.fault(key, "text belongs here, without control characters"));
+            return Err(self.fault(key, "expected text without control characters"));
         }
         Ok(text)
     }
@@ -149,7 +144,7 @@ impl<'a> StrictFields<'a> {
             Some(Value::Bool(flag)) => Ok(Some(*flag)),
             Some(other) => Err(self.fault(
                 key,
-                format!("true or false belongs here, not {}", what(other)),
+                format!("expected true or false, found {}", what(other)),
             )),
         }
     }
@@ -159,7 +154,7 @@ impl<'a> StrictFields<'a> {
             None => Ok(None),
             Some(Value::Number(number)) => Ok(number.as_f64()),
             Some(other) => {
-                Err(self.fault(key, format!("a number belongs here, not {}", what(other))))
+                Err(self.fault(key, format!("expected a number, found {}", what(other))))
             }
         }
     }
@@ -173,10 +168,7 @@ impl<'a> StrictFields<'a> {
                 .filter(|seconds| (0..=366 * 86_400).contains(seconds))
             {
                 Some(seconds) => Ok(Some(seconds)),
-                None => Err(self.fault(
-                    key,
-                    "whole seconds belong here, zero or more, at most a year",
-                )),
+                None => Err(self.fault(key, "expected whole seconds from 0 to one year")),
             },
         }
     }
@@ -187,7 +179,7 @@ impl<'a> StrictFields<'a> {
             None => Ok(None),
             Some(value) => match value.as_u64().and_then(|count| u32::try_from(count).ok()) {
                 Some(count) => Ok(Some(count)),
-                None => Err(self.fault(key, "a whole number belongs here, zero or more")),
+                None => Err(self.fault(key, "expected a whole number, zero or more")),
             },
         }
     }
@@ -208,7 +200,7 @@ impl<'a> StrictFields<'a> {
                 Err(self.fault(
                     key,
                     format!(
-                        "`{}` is not a word that is known here{}",
+                        "`{}` is not a valid value{}",
                         text.chars().take(40).collect::<String>(),
                         nearest(&text, &known)
                     ),
@@ -229,7 +221,7 @@ impl<'a> StrictFields<'a> {
             Some(severity) => Ok(Some(severity)),
             None => Err(self.fault(
                 key,
-                "not a severity that is known. Write critical, warning, info, none or unknown, or add the word to `labels.severities`",
+                "unknown severity. Write critical, warning, info, none or unknown, or add the word to `labels.severities`",
             )),
         }
     }
@@ -242,7 +234,7 @@ impl<'a> StrictFields<'a> {
             Some(other) => {
                 return Err(self.fault(
                     key,
-                    format!("an object of strings belongs here, not {}", what(other)),
+                    format!("expected an object of strings, found {}", what(other)),
                 ));
             }
         };
@@ -256,7 +248,7 @@ impl<'a> StrictFields<'a> {
                 other => {
                     return Err(self.fault(
                         &format!("{key}.{name}"),
-                        format!("a string belongs here, not {}", what(other)),
+                        format!("expected a string, found {}", what(other)),
                     ));
                 }
             }
@@ -278,7 +270,7 @@ impl<'a> StrictFields<'a> {
             Some(other) => {
                 return Err(self.fault(
                     key,
-                    format!("a list of links belongs here, not {}", what(other)),
+                    format!("expected a list of links, found {}", what(other)),
                 ));
             }
         };
@@ -318,7 +310,7 @@ fn nearest(word: &str, known: &[&str]) -> String {
         Some((distance, known)) if distance <= 1 + known.len() / 4 => {
             format!("; did you mean `{known}`?")
         }
-        _ => format!("; known are {}", known.join(", ")),
+        _ => format!("; expected one of {}", known.join(", ")),
     }
 }
 

@@ -3,7 +3,8 @@
 use chrono::SubsecRound;
 use serde_json::Value;
 
-use super::{Message, labels, time};
+use super::message::Message;
+use super::{labels, time};
 use crate::model::event::{Actor, Event, Fact};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;

@@ -1,6 +1,6 @@
 //! Instants as senders write them.
 
-use chrono::{DateTime, Datelike, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Utc};
 
 use crate::model::event::Event;
 use crate::model::time::Time;
@@ -91,6 +91,11 @@ fn days(year: i64, month: i64) -> i64 {
 /// As [`parse`], where Go's zero time (the year 1) means that there is none.
 pub(crate) fn parse_go(text: &str) -> Result<Option<Time>, String> {
     parse(text).map(|time| Some(time).filter(|time| time.year() > 1))
+}
+
+/// Formats a time as our events have it: RFC 3339 in UTC, with as many digits as needed.
+pub(crate) fn format_rfc3339(time: Time) -> String {
+    time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
 /// Takes a time too far ahead back to `now`, and marks it. Comes after [`Event::identify`]: the id rests on what was sent,

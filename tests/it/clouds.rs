@@ -4,8 +4,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use afterword::ingest::dispatch::{SourceParser, read};
+use afterword::ingest::error::IngestFault;
 use afterword::ingest::message::{Headers, Message};
-use afterword::ingest::{IngestFault, Reading};
+use afterword::ingest::reading::Reading;
 use afterword::model::settings::LabelNames;
 use afterword::model::source::{ServiceMapping, SourceKind};
 use afterword::model::time::Time;

@@ -382,7 +382,7 @@ fn what_is_shown_to_a_page() {
         "x-prometheus-scrape-timeout-seconds: 10",
         &format!(
             "accept: {}",
-            afterword::ingest::exposition::ACCEPT.to_lowercase()
+            afterword::ingest::exposition::format::ACCEPT.to_lowercase()
         ),
         "accept-encoding: gzip",
         &format!("user-agent: afterword/{}", env!("CARGO_PKG_VERSION")),

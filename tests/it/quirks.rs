@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use afterword::engine::replay::Replay;
 use afterword::engine::{IncidentChanges, Policy};
-use afterword::ingest::Reading;
 use afterword::ingest::auth::signature::{SignatureFault, SignatureVerifier};
 use afterword::ingest::dispatch::read;
 use afterword::ingest::message::{Headers, Message};
+use afterword::ingest::reading::Reading;
 use afterword::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use afterword::model::source::{SourceKind, signing};
 use afterword::model::time::Time;

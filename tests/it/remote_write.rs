@@ -49,7 +49,7 @@ remote_write:
     metadata_config: {{send_interval: 1s}}
 "
     ));
-    let gauges = || pushed(&bodies, &MetricFilter::these(["lab_gauge"]));
+    let gauges = || pushed(&bodies, &MetricFilter::from_names(["lab_gauge"]));
     until("three scrapes are pushed", PATIENCE, || {
         (gauges().len() >= 6).then_some(())
     });

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use afterword::app::settings::Settings;
 use afterword::ingest::message::{Headers, Message};
-use afterword::ingest::{Reading, Reported, Start};
+use afterword::ingest::reading::{Reading, Reported, Start};
 use afterword::model::time::Time;
 
 /// When every message comes.

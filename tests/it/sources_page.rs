@@ -233,7 +233,7 @@ fn a_message_that_could_not_be_read_is_shown_and_makes_its_alert_once_it_can() {
     expect(
         &page,
         &[
-            "of Alertmanager&#39;s webhook is not known",
+            "of Alertmanager&#39;s webhook is not supported",
             "&#60;script&#62;alert(1)",
             "Alertmanager/9",
             "application/json",

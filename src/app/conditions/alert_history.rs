@@ -16,9 +16,10 @@ use crate::clients::prometheus::PrometheusClient;
 use crate::clients::prometheus_response::AlertRule;
 use crate::clients::query_response::QueryResponse;
 use crate::config::metrics::PrometheusServer as Settings;
-use crate::ingest::prometheus_alert_series::{
-    AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow as Stretch,
+use crate::ingest::prometheus_alert_series::series_window::{
+    AlertingRule, SeriesWindow as Stretch,
 };
+use crate::ingest::prometheus_alert_series::{AlertSeriesState, SeriesReader};
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;

@@ -25,7 +25,7 @@ impl Asked {
             .flat_map(|query| query.selectors().into_iter().cloned())
             .collect();
         Self {
-            wanted: MetricFilter::these(
+            wanted: MetricFilter::from_names(
                 selectors
                     .iter()
                     .map(|selector| selector.name.as_str())

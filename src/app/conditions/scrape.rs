@@ -14,7 +14,8 @@ use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{ScrapeConfig, ScrapeTarget as Target};
 use crate::engine::conditions::promql_subset::{SampleBuffer, UP};
 use crate::ingest::exposition;
-use crate::ingest::exposition::{Format, offer};
+use crate::ingest::exposition::format::Format;
+use crate::ingest::exposition::metadata;
 use crate::ingest::metric_check;
 use crate::ingest::metric_filter::MetricFilter;
 use crate::model::id::hex;
@@ -173,8 +174,8 @@ fn read(
     settings: &ScrapeConfig,
     skew: Skew,
 ) -> Result<Vec<Sample>, String> {
-    let format = Format::of(page.content_type.as_deref().unwrap_or_default());
-    let mut samples = exposition::read(&page.bytes, format, wanted, at, settings.honor_timestamps)
+    let format = Format::from_content_type(page.content_type.as_deref().unwrap_or_default());
+    let mut samples = exposition::parse(&page.bytes, format, wanted, at, settings.honor_timestamps)
         .map_err(|fault| fault.to_string())?;
     for sample in samples.iter_mut().filter(|sample| sample.at != at) {
         // A time that the target states is by its own clock.
@@ -237,7 +238,7 @@ pub(crate) fn fault(rule: &ConditionRule, page: &ScrapedPage, read: &[Sample]) -
     metric_check::fault(
         &names(query.selectors()),
         &names(query.counters()),
-        &offer::offer(text),
+        &metadata::parse(text),
         &read,
     )
 }

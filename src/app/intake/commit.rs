@@ -11,7 +11,7 @@ use super::source_stats::What;
 use crate::app::App;
 use crate::app::sync::lock;
 use crate::app::worker_thread::Thread;
-use crate::ingest::{AlertRef, Reported};
+use crate::ingest::reading::{AlertRef, Reported};
 use crate::model::event::{Event, Fact};
 use crate::model::id::EventId;
 use crate::model::time::Time;

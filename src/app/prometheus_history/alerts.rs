@@ -13,9 +13,8 @@ use crate::app::conditions::alert_history::Known;
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
 use crate::clients::query_response::QueryResponse;
-use crate::ingest::prometheus_alert_series::{
-    AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow,
-};
+use crate::ingest::prometheus_alert_series::series_window::{AlertingRule, SeriesWindow};
+use crate::ingest::prometheus_alert_series::{AlertSeriesState, SeriesReader};
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;

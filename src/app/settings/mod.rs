@@ -17,7 +17,7 @@ use crate::config::{Config, Storage, metrics};
 use crate::engine::{Policy, ServiceAliases};
 use crate::ingest::auth::Authentication;
 use crate::ingest::dispatch::SourceParser;
-use crate::ingest::generic::Mapping;
+use crate::ingest::generic::mapping::Mapping;
 use crate::model::directory::Directory;
 use crate::model::event::{AppliedSettings, Event, Fact, RuleFile};
 use crate::model::fault::Fault;

@@ -6,8 +6,9 @@ use crate::config::mapping;
 use crate::config::mapping::{MappingEntry, MappingRules};
 use crate::config::{Config, Source};
 use crate::ingest::dispatch::SourceParser;
-use crate::ingest::generic;
-use crate::ingest::generic::{MapFault, Mapping, MappingLine, shipped};
+use crate::ingest::generic::compile::{MapFault, MappingLine, compile};
+use crate::ingest::generic::mapping::Mapping;
+use crate::ingest::generic::shipped;
 use crate::ingest::slack;
 use crate::model::fault::Fault;
 use crate::model::source::SourceKind;
@@ -125,7 +126,7 @@ fn compiled(rules: &[Rule<'_>], kind: SourceKind) -> Result<Mapping, Vec<Fault>>
                 .collect()
         })
         .collect();
-    generic::compile(&lines, carried(kind))
+    compile(&lines, carried(kind))
         .map_err(|faults| faults.iter().map(|fault| placed(rules, fault)).collect())
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn shape() -> Value {
 
 fn rule() -> Value {
     let text = json!({"type": ["string", "number", "boolean"]});
-    let properties = generic::keys().into_iter().map(|key| {
+    let properties = generic::compile::keys().into_iter().map(|key| {
         let mut shape = if NESTED.contains(&key) {
             json!({"oneOf": [text, {"type": "object", "additionalProperties": text}]})
         } else {

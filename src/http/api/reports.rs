@@ -13,7 +13,7 @@ use crate::http::body::body;
 use crate::http::error::Error;
 use crate::http::handler::find_incident;
 use crate::ingest;
-use crate::ingest::IngestFault;
+use crate::ingest::error::IngestFault;
 use crate::model::event::Event;
 use crate::model::time::Time;
 

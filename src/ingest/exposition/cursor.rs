@@ -1,10 +1,11 @@
-//! A place in a line, and the pieces that all lines are made of: names, quoted texts, blanks.
+//! Lexer of a line: names, quoted strings, blanks.
 
 use std::borrow::Cow;
 
-use super::Format;
+use super::format::Format;
 
-/// What is wrong, and at which byte: of the line where a line is read, of the page once [`SyntaxFault::in_page`] was told where that begins.
+/// A syntax error and its byte offset: within the line until [`SyntaxFault::in_page`] adds the
+/// offset of the line.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct SyntaxFault {
     pub(crate) at: usize,
@@ -27,7 +28,7 @@ impl SyntaxFault {
     }
 }
 
-/// Reads a line from left to right.
+/// A position in a line, moved from left to right.
 pub(crate) struct LineCursor<'a> {
     line: &'a [u8],
     pub(crate) at: usize,
@@ -51,14 +52,14 @@ impl<'a> LineCursor<'a> {
         &self.line[self.at..]
     }
 
-    /// Passes this byte if it is the next.
+    /// Skips this byte if it is the next.
     pub(crate) fn takes(&mut self, byte: u8) -> bool {
         let is_next = self.peek() == Some(byte);
         self.at += usize::from(is_next);
         is_next
     }
 
-    /// Passes blanks where they mean nothing, which is nowhere in OpenMetrics.
+    /// Skips blanks where they are optional, which is nowhere in OpenMetrics.
     pub(crate) fn blanks(&mut self) {
         if self.format == Format::Text {
             self.at += self
@@ -69,7 +70,8 @@ impl<'a> LineCursor<'a> {
         }
     }
 
-    /// Passes what stands between two parts of a line: blanks, or exactly one space in OpenMetrics. False when it is not there.
+    /// Skips the separator between two parts of a line: blanks, or exactly one space in OpenMetrics.
+    /// Returns `false` if there is none.
     pub(crate) fn gap(&mut self) -> bool {
         let before = self.at;
         match self.format {
@@ -81,7 +83,7 @@ impl<'a> LineCursor<'a> {
         self.at > before
     }
 
-    /// What stands before the next blank.
+    /// The bytes before the next blank.
     pub(crate) fn word(&mut self) -> &'a [u8] {
         let rest = self.rest();
         let length = rest
@@ -92,7 +94,8 @@ impl<'a> LineCursor<'a> {
         &rest[..length]
     }
 
-    /// A name without quotes: letters, digits, `_`, and `:` in names of metrics. Empty when none stands here.
+    /// A name without quotes: letters, digits, `_`, and `:` in names of metrics. Empty if there is
+    /// none.
     pub(crate) fn name(&mut self, colons: bool) -> &'a str {
         let rest = self.rest();
         let fits = |(place, byte): (usize, &u8)| match byte {
@@ -111,8 +114,9 @@ impl<'a> LineCursor<'a> {
         std::str::from_utf8(&rest[..length]).unwrap_or_default()
     }
 
-    /// A text in double quotes, the first of which is the next byte. `\\`, `\"` and `\n` are what they stand for; a backslash before anything
-    /// else is itself, as Prometheus and the cases of OpenMetrics have it.
+    /// A string in double quotes, the first of which is the next byte. `\\`, `\"` and `\n` are
+    /// unescaped; a backslash before anything else is itself, as in Prometheus and the OpenMetrics
+    /// conformance cases.
     pub(crate) fn quoted(&mut self) -> Result<Cow<'a, str>, SyntaxFault> {
         let begins = self.at;
         let body = &self.line[begins + 1..];
@@ -122,7 +126,7 @@ impl<'a> LineCursor<'a> {
             let Some(step) = memchr::memchr2(b'"', b'\\', &body[end.min(body.len())..]) else {
                 return Err(SyntaxFault::new(
                     begins,
-                    "a quoted text begins here and does not end. Close it with \"; a new line within it is written \\n",
+                    "a quoted string begins here and does not end. Close it with \"; a new line within it is written \\n",
                 ));
             };
             end += step;
@@ -136,7 +140,7 @@ impl<'a> LineCursor<'a> {
         let text = std::str::from_utf8(&body[..end]).map_err(|error| {
             SyntaxFault::new(
                 begins + 1 + error.valid_up_to(),
-                "this is no UTF-8. Pages are written in UTF-8",
+                "not UTF-8. Pages are encoded in UTF-8",
             )
         })?;
         Ok(if escapes {
@@ -146,15 +150,15 @@ impl<'a> LineCursor<'a> {
         })
     }
 
-    /// What stands here, for a sentence that says that something else should.
+    /// A description of the next character, for error messages.
     pub(crate) fn found(&self) -> String {
         let rest = self.rest();
         let shown = String::from_utf8_lossy(&rest[..rest.len().min(80)]);
         match shown.chars().next() {
             None => "the line ends here".to_owned(),
             Some('\r') => "the line ends with CR LF here".to_owned(),
-            Some(' ') => "a space stands here".to_owned(),
-            Some(sign) => format!("{sign:?} stands here"),
+            Some(' ') => "found a space".to_owned(),
+            Some(sign) => format!("found {sign:?}"),
         }
     }
 }

@@ -1,32 +1,36 @@
-//! One line that states a sample.
+//! Parser of a line that states a sample.
 
 use std::borrow::Cow;
 
 use crate::model::labels::Labels;
 
 use super::cursor::{LineCursor, SyntaxFault};
+use super::format::Format;
 use super::number;
-use super::number::SampleTime;
-use super::{Format, LONGEST_LINE, MOST_LABELS};
 
-/// A sample as its line states it.
+/// The longest line that is parsed, in bytes. A longer one is refused.
+pub(crate) const MAX_LINE_BYTES: usize = 64 * 1024;
+
+/// The most labels of a sample, its name not counted. A sample with more is refused.
+pub(crate) const MAX_LABELS: usize = 64;
+
+/// A parsed line.
 pub(crate) struct SampleLine {
     pub(crate) name: String,
-    /// Each name once. A label without a value is none.
+    /// Each name once; labels with an empty value are dropped.
     pub(crate) labels: Labels,
     pub(crate) value: f64,
-    pub(crate) stamp: Option<SampleTime>,
-    /// The characters in names and values of the exemplar's labels, where there is one.
-    pub(crate) exemplar: Option<usize>,
+    /// Milliseconds since 1970, if the line states a time.
+    pub(crate) millis: Option<i64>,
 }
 
-/// Reads a line without its end.
-pub(crate) fn read(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFault> {
-    if line.len() > LONGEST_LINE {
+/// Parses a line without its line break.
+pub(crate) fn parse(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFault> {
+    if line.len() > MAX_LINE_BYTES {
         return Err(SyntaxFault::new(
             0,
             format!(
-                "this line has {} bytes, and {LONGEST_LINE} are the most that is read",
+                "this line has {} bytes; at most {MAX_LINE_BYTES} are accepted",
                 line.len()
             ),
         ));
@@ -65,7 +69,7 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFaul
     let Some(name) = name else {
         return Err(SyntaxFault::new(
             begins,
-            "no metric is named. Write its name before the { or, in quotes, first within it",
+            "the metric name is missing. Write it before the { or, in quotes, first within it",
         ));
     };
     // Prometheus reads `a{b="c"}1` in the text format, and so does promtool.
@@ -79,16 +83,15 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFaul
         ));
     }
     let value = value(&mut cursor)?;
-    let mut stamp = None;
-    let mut exemplar = None;
+    let mut millis = None;
     // Blanks may end a line of the text format.
     if cursor.gap() && (format == Format::OpenMetrics || cursor.peek().is_some()) {
         let is_exemplar = format == Format::OpenMetrics && cursor.peek() == Some(b'#');
         if !is_exemplar {
-            stamp = Some(read_stamp(&mut cursor, format)?);
+            millis = Some(timestamp(&mut cursor, format)?);
         }
         if is_exemplar || format == Format::OpenMetrics && cursor.gap() {
-            exemplar = Some(read_exemplar(&mut cursor)?);
+            exemplar(&mut cursor)?;
         }
     }
     cursor.blanks();
@@ -102,12 +105,11 @@ pub(crate) fn read(line: &[u8], format: Format) -> Result<SampleLine, SyntaxFaul
         name: name.into_owned(),
         labels,
         value,
-        stamp,
-        exemplar,
+        millis,
     })
 }
 
-/// The metric that a line beginning with a brace names, where one look tells.
+/// The metric name in a line that begins with a brace, if it comes first.
 pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>> {
     let mut cursor = LineCursor::new(line, format);
     cursor.takes(b'{');
@@ -120,8 +122,8 @@ pub(crate) fn name_in_braces(line: &[u8], format: Format) -> Option<Cow<'_, str>
     matches!(cursor.peek(), Some(b',' | b'}')).then_some(name)
 }
 
-/// Labels up to and with the closing brace. A text in quotes that is not followed by `=` names the metric, for which `name` has room where
-/// one may stand. A comma may stand before the brace.
+/// Parses labels up to and including the closing brace. A quoted string that is not followed by
+/// `=` names the metric and is stored in `name`, if given. A trailing comma is allowed.
 fn labels(
     cursor: &mut LineCursor<'_>,
     mut name: Option<&mut Option<Cow<'_, str>>>,
@@ -161,17 +163,17 @@ fn labels(
             }
             _ => {
                 let value = label_value(cursor, &key)?;
-                // A label without a value is none to Prometheus, but two of one name are two.
+                // Prometheus drops labels with an empty value, but a repeated name stays an error.
                 if key == "__name__" || labels.insert(key.clone().into_owned(), value).is_some() {
                     return Err(SyntaxFault::new(
                         begins,
-                        format!("the label {key} is here twice. Expected each label once"),
+                        format!("the label {key} appears twice. Expected each label once"),
                     ));
                 }
-                if labels.len() > MOST_LABELS {
+                if labels.len() > MAX_LABELS {
                     return Err(SyntaxFault::new(
                         begins,
-                        format!("more than {MOST_LABELS} labels, the most that is read"),
+                        format!("more than {MAX_LABELS} labels, the most that is accepted"),
                     ));
                 }
             }
@@ -224,36 +226,39 @@ fn value(cursor: &mut LineCursor<'_>) -> Result<f64, SyntaxFault> {
         SyntaxFault::new(
             begins,
             format!(
-                "{} is no value. Expected a number, NaN, +Inf or -Inf",
+                "{} is not a value. Expected a number, NaN, +Inf or -Inf",
                 shown(word)
             ),
         )
     })
 }
 
-fn read_stamp(cursor: &mut LineCursor<'_>, format: Format) -> Result<SampleTime, SyntaxFault> {
+fn timestamp(cursor: &mut LineCursor<'_>, format: Format) -> Result<i64, SyntaxFault> {
     let begins = cursor.at;
     let word = cursor.word();
-    let (stamp, expected) = match format {
+    let (millis, expected) = match format {
         Format::Text => (
             number::millis(word),
             "milliseconds since 1970, a whole number",
         ),
-        Format::OpenMetrics => (number::seconds(word), "seconds since 1970, a number"),
+        Format::OpenMetrics => (
+            number::millis_of_seconds(word),
+            "seconds since 1970, a number",
+        ),
     };
-    stamp.ok_or_else(|| {
+    millis.ok_or_else(|| {
         SyntaxFault::new(
             begins,
             format!(
-                "{} is no time. Expected {expected}, or the end of the line",
+                "{} is not a time. Expected {expected}, or the end of the line",
                 shown(word)
             ),
         )
     })
 }
 
-/// `# {labels} value`, and the time if there is one. Only whether it is well written matters to a reader of samples.
-fn read_exemplar(cursor: &mut LineCursor<'_>) -> Result<usize, SyntaxFault> {
+/// Checks and skips an exemplar: `# {labels} value`, and a time if there is one.
+fn exemplar(cursor: &mut LineCursor<'_>) -> Result<(), SyntaxFault> {
     if !(cursor.takes(b'#') && cursor.takes(b' ') && cursor.takes(b'{')) {
         return Err(SyntaxFault::new(
             cursor.at,
@@ -263,7 +268,7 @@ fn read_exemplar(cursor: &mut LineCursor<'_>) -> Result<usize, SyntaxFault> {
             ),
         ));
     }
-    let labels = labels(cursor, None)?;
+    labels(cursor, None)?;
     if !cursor.gap() {
         return Err(SyntaxFault::new(
             cursor.at,
@@ -275,15 +280,12 @@ fn read_exemplar(cursor: &mut LineCursor<'_>) -> Result<usize, SyntaxFault> {
     }
     value(cursor)?;
     if cursor.gap() {
-        read_stamp(cursor, Format::OpenMetrics)?;
+        timestamp(cursor, Format::OpenMetrics)?;
     }
-    Ok(labels
-        .iter()
-        .map(|(name, value)| name.chars().count() + value.chars().count())
-        .sum())
+    Ok(())
 }
 
-/// A word for a sentence; a long one is shown in part.
+/// A word quoted for an error message, shortened if it is long.
 fn shown(word: &[u8]) -> String {
     let text = String::from_utf8_lossy(&word[..word.len().min(200)]);
     let short: String = text.chars().take(40).collect();

@@ -1,10 +1,12 @@
-//! Numbers as Prometheus reads them: Go's `strconv.ParseFloat` without what it learnt in Go 1.13, underscores and binary exponents
-//! (`model/textparse/promparse.go`, `parseFloat`).
+//! Numbers as Prometheus parses them: Go's `strconv.ParseFloat` without the underscores and binary
+//! exponents of Go 1.13 (`model/textparse/promparse.go`, `parseFloat`).
 
-/// What Prometheus stores for every not-a-number of a page (`model/value/value.go`, `NormalNaN`): a value, and not its mark of staleness.
+/// The bits Prometheus stores for every NaN of a page (`model/value/value.go`, `NormalNaN`), distinct
+/// from its staleness marker.
 const NAN: u64 = 0x7ff8_0000_0000_0001;
 
-/// A value. `None` for what is no number or beyond the largest: Go calls `1e400` out of range, where Rust would make it infinite.
+/// A sample value; `None` if the text is not a number or is out of range: Go refuses `1e400`, which
+/// Rust would make infinite.
 pub(crate) fn float(text: &[u8]) -> Option<f64> {
     let bare = text
         .strip_prefix(b"+")
@@ -13,46 +15,31 @@ pub(crate) fn float(text: &[u8]) -> Option<f64> {
     let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
     match bare.first()? {
         b'i' | b'I' => Some(value),
-        // With a sign it is no number to Go.
+        // Go refuses a signed NaN.
         b'n' | b'N' => (bare.len() == text.len()).then(|| f64::from_bits(NAN)),
         _ => Some(value).filter(|value| value.is_finite()),
     }
 }
 
-/// An instant as a line states it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SampleTime {
-    /// Milliseconds since 1970.
-    pub(crate) millis: i64,
-    /// The same in seconds, as exact as it is written.
-    pub(crate) seconds: f64,
+/// Milliseconds since 1970 from an integer with or without a sign: the text format.
+pub(crate) fn millis(text: &[u8]) -> Option<i64> {
+    std::str::from_utf8(text).ok()?.parse().ok()
 }
 
-/// Milliseconds, an integer with or without a sign: text format 0.0.4.
-pub(crate) fn millis(text: &[u8]) -> Option<SampleTime> {
-    let millis: i64 = std::str::from_utf8(text).ok()?.parse().ok()?;
-    Some(SampleTime {
-        millis,
-        seconds: millis as f64 / 1000.0,
-    })
-}
-
-/// Seconds, a number: OpenMetrics. Parts of a millisecond are cut off, as Prometheus cuts them.
-pub(crate) fn seconds(text: &[u8]) -> Option<SampleTime> {
+/// Milliseconds since 1970 from a number of seconds: OpenMetrics. Parts of a millisecond are cut
+/// off, as in Prometheus.
+pub(crate) fn millis_of_seconds(text: &[u8]) -> Option<i64> {
     let seconds = float(text).filter(|seconds| seconds.is_finite())?;
-    Some(SampleTime {
-        millis: (seconds * 1000.0) as i64,
-        seconds,
-    })
+    Some((seconds * 1000.0) as i64)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{float, millis, seconds};
+    use super::{float, millis, millis_of_seconds};
     use crate::model::sample::is_stale;
 
     #[test]
-    fn as_go_reads_them() {
+    fn numbers_are_those_of_go_parse_float() {
         for (text, value) in [
             ("1", 1.0),
             ("+1", 1.0),
@@ -96,14 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn stamps() {
-        let millis = |text: &str| millis(text.as_bytes()).map(|stamp| stamp.millis);
+    fn times_in_milliseconds_and_seconds() {
+        let millis = |text: &str| millis(text.as_bytes());
         assert_eq!(millis("1395066363000"), Some(1_395_066_363_000));
         assert_eq!(millis("-3982045"), Some(-3_982_045));
         for text in ["1.5", "1e3", "", "9223372036854775808", "NaN", "1\r"] {
             assert_eq!(millis(text), None, "{text}");
         }
-        let seconds = |text: &str| seconds(text.as_bytes()).map(|stamp| stamp.millis);
+        let seconds = |text: &str| millis_of_seconds(text.as_bytes());
         assert_eq!(
             seconds("1520879607.789"),
             Some((1_520_879_607.789_f64 * 1000.0) as i64)

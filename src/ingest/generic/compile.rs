@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{CompiledMapping, Mapping, MappingRule};
+use super::mapping::{CompiledMapping, Mapping, MappingRule};
 use crate::expr::json;
 use crate::ingest::events;
 use crate::model::fault::nearest;
@@ -125,7 +125,7 @@ fn rule(
             fault(
                 None,
                 format!(
-                    "nothing stands below `{key}`, only below {}",
+                    "`{key}` has no keys below it; only these have: {}",
                     listed(&NESTED)
                 ),
             );
@@ -149,7 +149,10 @@ fn rule(
                     || format!("known: {}", listed(&words)),
                     |meant| format!("did you mean \"{meant}\"?"),
                 );
-                fault(Some(*offset), format!("\"{text}\" is no `{key}`; {hint}"));
+                fault(
+                    Some(*offset),
+                    format!("\"{text}\" is not a valid `{key}`; {hint}"),
+                );
             }
         }
         match key {
@@ -193,7 +196,7 @@ fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Ve
     for ((key, ..), number) in rule.lines.iter().zip(numbers) {
         if !own.contains(&key.as_str()) {
             let message = format!(
-                "`{key}` is no key of {named}; its keys are {}",
+                "`{key}` is not a key of {named}; its keys are {}",
                 listed(&own)
             );
             faults.push(MapFault {
@@ -224,7 +227,7 @@ fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Ve
             _ => &[],
         };
         for key in needed.iter().filter(|key| !has(key)) {
-            let message = format!("`{key}` is missing: `{kind}` cannot do without it");
+            let message = format!("`{key}` is missing: `{kind}` requires it");
             faults.push(MapFault {
                 rule: place,
                 line: None,

@@ -3,8 +3,10 @@
 
 use serde_json::{Map, Value};
 
-use super::{Place, written};
-use crate::ingest::{MemberFault, Start, alert_payload, events, json_fields, time};
+use crate::ingest::error::{MemberFault, Position};
+use crate::ingest::reading::Start;
+use crate::ingest::time::format_rfc3339;
+use crate::ingest::{alert_payload, events, json_fields, time};
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -68,7 +70,7 @@ impl EventDraft {
     }
 
     /// The same for a key that has none yet.
-    pub(crate) fn otherwise(&mut self, key: &str, value: &Value) {
+    pub(crate) fn set_default(&mut self, key: &str, value: &Value) {
         self.object.entry(key).or_insert_with(|| value.clone());
     }
 
@@ -79,7 +81,7 @@ impl EventDraft {
     /// The event, with whether its beginning is a guess, and what of it could not be read.
     pub(crate) fn event(
         mut self,
-        place: Place,
+        position: Position,
         names: &LabelNames,
         now: Time,
     ) -> (Option<(Event, Start)>, Vec<MemberFault>) {
@@ -89,18 +91,23 @@ impl EventDraft {
             .filter_map(|(key, value)| Some((tidy(&key, value)?, key)))
             .map(|(value, key)| (key, value))
             .collect();
-        let times = TIMES.map(|key| self.time(key, place, &mut faults));
+        let times = TIMES.map(|key| self.time(key, position, &mut faults));
         let start = Start::stated_if(!(self.alert && self.episode(times, now)));
-        let event = self.read(place, names, now, &mut faults);
+        let event = self.read(position, names, now, &mut faults);
         (event.map(|event| (event, start)), faults)
     }
 
     /// A time that can be read; one that cannot is left out.
-    fn time(&mut self, key: &str, place: Place, faults: &mut Vec<MemberFault>) -> Option<Time> {
+    fn time(
+        &mut self,
+        key: &str,
+        position: Position,
+        faults: &mut Vec<MemberFault>,
+    ) -> Option<Time> {
         let read = match self.object.get(key)? {
             Value::String(text) => time::parse_go(text),
             Value::Number(number) => Err(format!(
-                "the number {number} is no time; `seconds(…)` or `millis(…)` makes one of it"
+                "the number {number} is not a time; convert it with `seconds(…)` or `millis(…)`"
             )),
             _ => Err("not a time".to_owned()),
         };
@@ -108,7 +115,7 @@ impl EventDraft {
             self.object.remove(key);
         }
         read.unwrap_or_else(|message| {
-            faults.push(place.fault(key, message));
+            faults.push(position.fault(key, message));
             None
         })
     }
@@ -123,16 +130,16 @@ impl EventDraft {
         let end = ends.or(occurred).unwrap_or(now);
         let start = starts.unwrap_or(end);
         self.object
-            .insert("starts_at".to_owned(), written(start).into());
+            .insert("starts_at".to_owned(), format_rfc3339(start).into());
         self.object
-            .insert("ends_at".to_owned(), written(end.max(start)).into());
+            .insert("ends_at".to_owned(), format_rfc3339(end.max(start)).into());
         starts.is_none()
     }
 
     /// Reads it as one of our own events, without what keeps it from being one.
     fn read(
         &mut self,
-        place: Place,
+        position: Position,
         names: &LabelNames,
         now: Time,
         faults: &mut Vec<MemberFault>,
@@ -153,7 +160,7 @@ impl EventDraft {
                 .chars()
                 .take_while(|letter| !matches!(letter, '.' | '['))
                 .collect();
-            let mut told = place.fault(&fault.path, fault.message);
+            let mut told = position.fault(&fault.path, fault.message);
             if self.object.remove(&key).is_some() {
                 faults.push(told);
                 continue;
@@ -165,7 +172,7 @@ impl EventDraft {
                 );
             }
             // Missing since it was taken away: that has been told.
-            let mine = place.fault(&key, "").path;
+            let mine = position.fault(&key, "").path;
             if !faults[before..].iter().any(|fault| fault.path == mine) {
                 faults.push(told);
             }

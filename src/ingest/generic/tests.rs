@@ -2,13 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::{FAULTS, Mapping, MappingLine, compile, webhook};
+use super::compile::{MappingLine, compile};
+use super::mapping::Mapping;
+use super::run::MAX_FAULTS;
+use super::webhook;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{Reading, Start};
+use crate::ingest::reading::{Reading, Start};
 use crate::model::event::Fact;
 use crate::model::settings::LabelNames;
 
-fn mapping(rules: &[&[(&'static str, &'static str)]]) -> Result<Mapping, Vec<super::MapFault>> {
+fn mapping(
+    rules: &[&[(&'static str, &'static str)]],
+) -> Result<Mapping, Vec<super::compile::MapFault>> {
     let rules: Vec<Vec<MappingLine<'_>>> = rules
         .iter()
         .map(|rule| {
@@ -81,7 +86,7 @@ fn what_is_wrong_with_a_mapping_is_found_before_a_body_comes() {
     check_fault(
         &[("name", "body.a"), status, ("action", "body.b")],
         Some((2, None)),
-        "`action` is no key of `alert`",
+        "`action` is not a key of `alert`",
     );
     check_fault(
         &[("kind", "\"chnage\""), ("what", "body.a")],
@@ -99,7 +104,7 @@ fn what_is_wrong_with_a_mapping_is_found_before_a_body_comes() {
     check_fault(
         &[("name.x", "body.a"), status],
         Some((0, None)),
-        "nothing stands below `name`",
+        "`name` has no keys below it",
     );
     check_fault(
         &[("source", "body.a"), ("name", "body.a"), status],
@@ -258,7 +263,7 @@ fn hostile_bodies_cost_little() {
     ]])
     .unwrap();
     let reading = read(&plain, &vec![Value::Null; 30_000].into());
-    assert_eq!(reading.faults.len(), FAULTS);
+    assert_eq!(reading.faults.len(), MAX_FAULTS);
     assert!(
         reading
             .faults

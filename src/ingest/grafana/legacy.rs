@@ -13,9 +13,11 @@
 
 use serde_json::Value;
 
+use crate::ingest::error::{IngestFault, MemberFault};
 use crate::ingest::json_fields;
 use crate::ingest::json_fields::VendorAlert;
-use crate::ingest::{IngestFault, MemberFault, Message, Reading, Reported, Start};
+use crate::ingest::message::Message;
+use crate::ingest::reading::{Reading, Reported, Start};
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::labels::Labels;
 
@@ -28,7 +30,7 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
     let name = json_fields::need(
         body,
         "ruleName",
-        "Grafana's legacy alerting always names its rule: look for what changes it on the way.",
+        "Grafana's legacy alerting always names its rule: check what changes the body in transit.",
     )?;
     let state = json_fields::need(
         body,
@@ -51,7 +53,7 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         "pending" | "unknown" => return Ok(Reading::default()),
         other => {
             let advice = format!(
-                "{:?} is none of alerting, ok, no_data, paused, pending",
+                "{:?} is not one of alerting, ok, no_data, paused, pending",
                 json_fields::line(other)
             );
             return Err(json_fields::fault("state", advice).into());
@@ -102,7 +104,7 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
         Some(_) => {
             fault = Some(json_fields::fault(
                 "tags",
-                "names with strings belong here; taken as none",
+                "expected an object of strings; ignored",
             ));
         }
         None => {}

@@ -26,7 +26,9 @@ use serde_json::{Map, Value};
 
 use super::alert_group::{AlertGroup, Dialect};
 use super::alert_payload::AlertPayload;
-use super::{IngestFault, MemberFault, Message, Reading, RenewalFilter, begins, not_readable};
+use super::error::{IngestFault, MemberFault, expect_opening, json_fault};
+use super::message::Message;
+use super::reading::{Reading, RenewalFilter};
 use crate::model::event::{Event, Fact};
 
 const EXPECTED: &str = "the default body of Grafana's contact point";
@@ -53,9 +55,9 @@ pub(crate) fn news(
     message: &Message<'_>,
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
-    begins(message.body, b'{', EXPECTED)?;
+    expect_opening(message.body, b'{', EXPECTED)?;
     let group: AlertGroup<'_> =
-        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+        serde_json::from_slice(message.body).map_err(|error| json_fault(&error, EXPECTED))?;
     match group.alerts {
         Some(alerts) => unified(&group, alerts, message, renewed),
         None => other(message),
@@ -76,7 +78,7 @@ fn unified(
     {
         let version: String = version.chars().take(20).collect();
         let message = format!(
-            "{version} of Grafana's webhook is not known, only \"1\" is; what could be read was read as that"
+            "{version} of Grafana's webhook is not supported, only \"1\" is; parsed as version 1"
         );
         reading.faults.insert(
             0,
@@ -110,7 +112,7 @@ fn named(mut event: Event) -> Event {
 /// A body without a list of alerts.
 fn other(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body: Map<String, Value> =
-        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+        serde_json::from_slice(message.body).map_err(|error| json_fault(&error, EXPECTED))?;
     if ["ruleId", "ruleName", "evalMatches"]
         .iter()
         .any(|name| body.contains_key(*name))

@@ -2,8 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{news, webhook};
+use crate::ingest::error::IngestFault;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{IngestFault, Reading, Start, time};
+use crate::ingest::reading::{Reading, Start};
+use crate::ingest::time;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact};
 use crate::model::settings::LabelNames;
 
@@ -107,7 +109,7 @@ fn another_version_is_read_and_told() {
     assert_eq!(reading.reports.len(), 1);
     assert_eq!(
         reading.faults[0].to_string(),
-        r#"version: "2" of Grafana's webhook is not known, only "1" is; what could be read was read as that"#
+        r#"version: "2" of Grafana's webhook is not supported, only "1" is; parsed as version 1"#
     );
 }
 
@@ -136,13 +138,13 @@ fn what_no_grafana_sends_by_itself_says_what_to_do() {
         ]
         .join("\n"),
         @r#"
-line 1, column 1: a list stands here. Expected the default body of Grafana's contact point.
-line 1, column 1: not JSON: EOF while parsing an object. Send one complete JSON document in UTF-8.
+line 1, column 1: found a list. Expected the default body of Grafana's contact point.
+line 1, column 1: invalid JSON: the document ends inside an object. Send one complete JSON document in UTF-8.
 alerts: missing. This is not the default body of Grafana's contact point: clear `Custom Payload` under its optional webhook settings, or give it a source of kind `generic`.
-alerts: a list belongs here, not a number
-ruleName: missing. Grafana's legacy alerting always names its rule: look for what changes it on the way.
+alerts: expected a list, found a number
+ruleName: missing. Grafana's legacy alerting always names its rule: check what changes the body in transit.
 state: missing. It is one of alerting, ok, no_data, paused, pending.
-state: "on fire" is none of alerting, ok, no_data, paused, pending
+state: "on fire" is not one of alerting, ok, no_data, paused, pending
 "#
     );
 }

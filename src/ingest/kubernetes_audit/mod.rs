@@ -18,24 +18,26 @@
 //!
 //! Meanings are those of the API reference, `kube-apiserver-audit.v1` and `v1beta1`.
 
-mod act;
 mod object;
-mod who;
+mod step;
+mod user;
 
 use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::alert_payload::{Place, RawList};
+use super::alert_payload::{RawList, raw_list};
+use super::error::{IngestFault, MemberFault, Position, expect_opening, json_fault, json_kind};
 use super::json_fields;
 use super::json_fields::line;
-use super::{
-    IngestFault, MemberFault, Message, Reading, begins, found, not_readable, service_mapping, time,
-};
+use super::message::Message;
+use super::reading::Reading;
+use super::{service_mapping, time};
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
+use object::ObjectRef;
 
 /// Longer objects are not looked into: what people do by hand is small, and a parsed object takes many times its text.
 const LONGEST: usize = 256 * 1024;
@@ -83,16 +85,6 @@ struct AuditEvent<'a> {
     timestamp: Option<&'a RawValue>,
 }
 
-/// What is said to have been acted upon.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-struct ObjectRef {
-    resource: Option<String>,
-    namespace: Option<String>,
-    name: Option<String>,
-    subresource: Option<String>,
-}
-
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct ResponseStatus {
@@ -110,9 +102,9 @@ pub(crate) fn webhook(
     naming: &ServiceMapping,
 ) -> Result<Reading, IngestFault> {
     const EXPECTED: &str = "the EventList of a Kubernetes audit webhook";
-    begins(message.body, b'{', EXPECTED)?;
+    expect_opening(message.body, b'{', EXPECTED)?;
     let body: AuditBody<'_> =
-        serde_json::from_slice(message.body).map_err(|error| not_readable(&error, EXPECTED))?;
+        serde_json::from_slice(message.body).map_err(|error| json_fault(&error, EXPECTED))?;
     let mut reader = AuditReader {
         message,
         naming,
@@ -122,33 +114,21 @@ pub(crate) fn webhook(
     };
     match (body.items, body.audit_id) {
         (Some(items), _) => {
-            let RawList(items) = serde_json::from_str(items.get()).map_err(|error| {
-                let message = match found(items.get().as_bytes()) {
-                    "a list" => error.to_string(),
-                    other => format!("a list belongs here, not {other}"),
-                };
-                json_fields::fault("items", message)
-            })?;
+            let RawList(items) = raw_list(items, "items")?;
             for (index, raw) in items.into_iter().enumerate() {
-                reader.take(
-                    raw.get(),
-                    Place {
-                        list: "items",
-                        index,
-                    },
-                );
+                reader.take(raw.get(), Position::in_list("items", index));
             }
         }
         (None, Some(_)) => {
             let whole = std::str::from_utf8(message.body).unwrap_or_default();
-            reader.take(whole, Place { list: "", index: 0 });
+            reader.take(whole, Position::in_list("", 0));
         }
         // A list of Go without members is null.
         (None, None) if text(body.kind).as_deref() == Some("EventList") => {}
         (None, None) => {
             return Err(IngestFault::Missing {
                 field: "items",
-                advice: "An API server sends an EventList: look what else posts to this address.",
+                advice: "An API server sends an EventList: check what else posts to this address.",
             });
         }
     }
@@ -167,8 +147,8 @@ struct AuditReader<'a> {
 }
 
 impl AuditReader<'_> {
-    fn take(&mut self, raw: &str, place: Place) {
-        match self.read(raw, place) {
+    fn take(&mut self, raw: &str, position: Position) {
+        match self.read(raw, position) {
             Ok(Some((id, event))) if id.as_ref().is_none_or(|id| self.seen.insert(id.clone())) => {
                 let Fact::Intervention(step) = &event.fact else {
                     return;
@@ -195,41 +175,43 @@ impl AuditReader<'_> {
     fn read(
         &self,
         raw: &str,
-        place: Place,
+        position: Position,
     ) -> Result<Option<(Option<String>, Event)>, MemberFault> {
         // serde would take a list for a struct, by position.
         let item = Some(raw)
             .filter(|text| text.trim_start().starts_with('{'))
             .and_then(|text| serde_json::from_str::<AuditEvent<'_>>(text).ok());
         let item = item.ok_or_else(|| {
-            place.fault(
+            position.fault(
                 "",
-                format!("an audit event belongs here, not {}", found(raw.as_bytes())),
+                format!(
+                    "expected an audit event, found {}",
+                    json_kind(raw.as_bytes())
+                ),
             )
         })?;
-        let verb = text(item.verb).ok_or_else(|| {
-            place.fault("verb", "missing; without it nobody can say what was done")
-        })?;
+        let verb = text(item.verb)
+            .ok_or_else(|| position.fault("verb", "missing; it names the operation"))?;
         let verb = verb.to_ascii_lowercase();
-        if !act::may_change(&verb) || text(item.stage).as_deref() == Some("RequestReceived") {
+        if !step::may_change(&verb) || text(item.stage).as_deref() == Some("RequestReceived") {
             return Ok(None);
         }
         let Some(object) = item.object.filter(|raw| raw.get() != "null") else {
             return Ok(None);
         };
         let object: ObjectRef = serde_json::from_str(object.get()).map_err(|_| {
-            place.fault(
+            position.fault(
                 "objectRef",
-                "an object with `resource`, `namespace` and `name` belongs here",
+                "expected an object with `resource`, `namespace` and `name`",
             )
         })?;
-        if !act::concerns(&verb, &object) {
+        if !step::concerns(&verb, &object) {
             return Ok(None);
         }
-        let user = who::user(item.user).map_err(|message| place.fault("user", message))?;
-        let impersonated = who::user(item.impersonated)
-            .map_err(|message| place.fault("impersonatedUser", message))?;
-        let (name, kind) = who::actor(user, impersonated);
+        let user = user::parse(item.user).map_err(|message| position.fault("user", message))?;
+        let impersonated = user::parse(item.impersonated)
+            .map_err(|message| position.fault("impersonatedUser", message))?;
+        let (name, kind) = user::actor(user, impersonated);
         if kind == ActorKind::Robot {
             return Ok(None);
         }
@@ -239,10 +221,10 @@ impl AuditReader<'_> {
                 .filter(|raw| raw.get().len() <= LONGEST)
                 .and_then(|raw| serde_json::from_str(raw.get()).ok())
         };
-        let Some(act) = act::of(&verb, &object, &uri, request) else {
+        let Some(step) = step::classify(&verb, &object, &uri, request) else {
             return Ok(None);
         };
-        if act::changed_nothing(item.request, item.response) {
+        if step::changed_nothing(item.request, item.response) {
             return Ok(None);
         }
         let status: ResponseStatus = item
@@ -250,20 +232,24 @@ impl AuditReader<'_> {
             .and_then(|raw| serde_json::from_str(raw.get()).ok())
             .unwrap_or_default();
         let code = status.code.filter(|code| *code >= 400);
-        let step = Intervention {
-            action: act.action.to_owned(),
+        let intervention = Intervention {
+            action: step.action.to_owned(),
             why: line(&match code {
-                Some(code) => format!("{}, answered {code}", act.words),
-                None => act.words,
+                Some(code) => format!("{}, answered {code}", step.words),
+                None => step.words,
             }),
             stated: false,
             should_be_automatic: None,
-            dry_run: act.dry_run,
+            dry_run: step.dry_run,
             refused: code.is_some(),
             planned: false,
         };
-        let occurred_at = self.occurred_at(&item, place)?;
-        let mut event = Event::new(self.message.source, occurred_at, Fact::Intervention(step));
+        let occurred_at = self.occurred_at(&item, position)?;
+        let mut event = Event::new(
+            self.message.source,
+            occurred_at,
+            Fact::Intervention(intervention),
+        );
         event.actor = json_fields::actor("kubernetes", &name, kind);
         service_mapping::place(
             &mut event,
@@ -276,7 +262,7 @@ impl AuditReader<'_> {
     }
 
     /// When the request came: its stages share that. Where it is not told, what is told of the stage.
-    fn occurred_at(&self, item: &AuditEvent<'_>, place: Place) -> Result<Time, MemberFault> {
+    fn occurred_at(&self, item: &AuditEvent<'_>, position: Position) -> Result<Time, MemberFault> {
         let told = [
             ("requestReceivedTimestamp", item.received),
             ("stageTimestamp", item.staged),
@@ -285,7 +271,7 @@ impl AuditReader<'_> {
         for (field, raw) in told {
             let Some(text) = text(raw) else { continue };
             if let Some(time) =
-                time::parse_go(&text).map_err(|message| place.fault(field, message))?
+                time::parse_go(&text).map_err(|message| position.fault(field, message))?
             {
                 return Ok(time);
             }

@@ -1,8 +1,19 @@
 //! Which service an object of the cluster is part of: what the settings say, else the name of the workload, where that is certain.
 
-use super::ObjectRef;
+use serde::Deserialize;
+
 use crate::ingest::service_mapping;
 use crate::model::source::ServiceMapping;
+
+/// The `objectRef` of an audit event: the object that was acted upon.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ObjectRef {
+    pub(crate) resource: Option<String>,
+    pub(crate) namespace: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) subresource: Option<String>,
+}
 
 /// The letters that Kubernetes makes random suffixes of: none with which a word could be made.
 const RANDOM: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";

@@ -9,7 +9,10 @@ use crate::model::settings::LabelNames;
 use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
-fn read_as(body: &[u8], naming: &ServiceMapping) -> Result<Reading, crate::ingest::IngestFault> {
+fn read_as(
+    body: &[u8],
+    naming: &ServiceMapping,
+) -> Result<Reading, crate::ingest::error::IngestFault> {
     let (names, headers) = (LabelNames::default(), Headers::default());
     let now: Time = "2026-11-23T12:00:00Z".parse().unwrap();
     webhook(

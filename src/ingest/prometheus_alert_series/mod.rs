@@ -10,7 +10,7 @@
 //! the millisecond, so that what is read here and what comes by a webhook are one alert. Absence is the end (`rules/alerting.go`). Unlike
 //! webhooks these series miss nothing: no flap, no alert that came and went between two messages, and none that was pending and never fired.
 
-mod pace;
+pub(crate) mod series_window;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +24,7 @@ use crate::model::event::{
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
+use series_window::{AlertingRule, SeriesWindow};
 
 /// How far it must have come, as a share of its `for`, to have nearly fired.
 const NEARLY: f64 = 0.5;
@@ -84,36 +85,6 @@ enum LastReport {
     Lapsed,
     /// That it ended.
     Ended,
-}
-
-/// A stretch of the memory.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct SeriesWindow {
-    /// Samples of `ALERTS`, by labels.
-    pub alerts: Vec<(Labels, Vec<(Time, f64)>)>,
-    /// Samples of `ALERTS_FOR_STATE`, by labels.
-    pub active: Vec<(Labels, Vec<(Time, f64)>)>,
-    /// When it looked at its targets, in order; `None`: nobody can say, and it is believed to have.
-    pub looks: Option<Vec<Time>>,
-    /// The beginning of the stretch.
-    pub from: Time,
-    /// Its end.
-    pub until: Time,
-    /// Whether what came after it is read next: what may turn out to go on is not over before that.
-    pub read_on: bool,
-}
-
-/// What is known of an alerting rule.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct AlertingRule {
-    /// The labels that all of its alerts have: those that are no templates.
-    pub labels: Labels,
-    /// `for`, in seconds.
-    pub hold: i64,
-    /// `keep_firing_for`, in seconds.
-    pub keep: i64,
-    /// From one evaluation to the next.
-    pub interval: TimeDelta,
 }
 
 /// How what is read becomes events.

@@ -2,7 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use super::{AlertSeriesState, AlertingRule, SeriesReader, SeriesWindow};
+use super::series_window::{AlertingRule, SeriesWindow};
+use super::{AlertSeriesState, SeriesReader};
 use crate::model::event::{Event, Fact};
 use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;

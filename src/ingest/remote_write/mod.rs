@@ -176,12 +176,12 @@ fn is_write_request(content_type: &str) -> bool {
 /// When the request as a whole cannot be read; a series that cannot is among [`ReceivedSamples::faults`].
 pub fn read(
     body: &[u8],
-    wanted: &MetricFilter,
+    filter: &MetricFilter,
     limit: usize,
 ) -> Result<ReceivedSamples, RemoteWriteFault> {
     skim(
         &unpacked(body, limit)?,
-        wanted,
+        filter,
         limit.saturating_mul(MOST_GROWTH).min(MOST_KEPT),
     )
 }
@@ -223,7 +223,7 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, RemoteWriteFault> {
 /// Reads an unpacked request whose samples may take up `most` bytes.
 fn skim(
     request: &[u8],
-    wanted: &MetricFilter,
+    filter: &MetricFilter,
     most: usize,
 ) -> Result<ReceivedSamples, RemoteWriteFault> {
     let mut written = ReceivedSamples::default();
@@ -240,7 +240,7 @@ fn skim(
         })?;
         let series = SeriesSummary::of(bytes, field.at)?;
         written.seen += series.samples as u64;
-        let asked = wanted.has(series.name.unwrap_or_default());
+        let asked = filter.matches(series.name.unwrap_or_default());
         written.histograms += u64::from(asked && series.histograms);
         // A series that cannot be read is told even where it holds nothing.
         let empty = series.samples == 0 && (series.histograms || series.exemplars);

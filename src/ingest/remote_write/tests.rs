@@ -146,7 +146,7 @@ scrape_samples_post_metric_relabeling{cluster="lab",instance="127.0.0.1:5902",jo
 scrape_series_added{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 5 @1795417374926
 seen 10, left out 0, histograms 0, faulty 0
 "#);
-    insta::assert_snapshot!(told(&read(CAPTURED, &MetricFilter::these(["lab_nan", "up"]), LIMIT).unwrap()), @r#"
+    insta::assert_snapshot!(told(&read(CAPTURED, &MetricFilter::from_names(["lab_nan", "up"]), LIMIT).unwrap()), @r#"
 lab_nan{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} NaN 7ff8000000000001 @1795417374926
 up{cluster="lab",instance="127.0.0.1:5902",job="lab",replica="a"} 1 @1795417374926
 seen 10, left out 8, histograms 0, faulty 0
@@ -224,7 +224,7 @@ fn what_is_no_sample_is_passed_over() {
         not_known: "x".to_owned(),
     };
     let body = packed(&request.encode_to_vec());
-    insta::assert_snapshot!(told(&read(&body, &MetricFilter::these(["up", "latency", "both"]), LIMIT).unwrap()), @r"
+    insta::assert_snapshot!(told(&read(&body, &MetricFilter::from_names(["up", "latency", "both"]), LIMIT).unwrap()), @r"
 both{} 1 @1
 seen 4, left out 3, histograms 2, faulty 0
 ");
@@ -285,7 +285,7 @@ timeseries[7]: failed to decode Protobuf message: Label.name: TimeSeries.labels:
 timeseries[8]: failed to decode Protobuf message: TimeSeries.samples: invalid wire type: Varint (expected LengthDelimited)
 "#);
     // Nobody asked for a series that has no name.
-    insta::assert_snapshot!(told(&read(&packed(&request), &MetricFilter::these(["up"]), LIMIT).unwrap()), @r#"
+    insta::assert_snapshot!(told(&read(&packed(&request), &MetricFilter::from_names(["up"]), LIMIT).unwrap()), @r#"
 up{} 1 @1
 seen 9, left out 4, histograms 0, faulty 6
 timeseries[3]: the label "job" is there twice
@@ -420,7 +420,7 @@ fn bombs_do_not_go_off() {
     assert_eq!(
         read(
             &packed(&b"\x0a\x00".repeat(LIMIT / 2)),
-            &MetricFilter::these(["up"]),
+            &MetricFilter::from_names(["up"]),
             LIMIT
         )
         .unwrap()
@@ -589,7 +589,7 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes: Vec<u8>) {
         for body in [&bytes, &packed(&bytes)] {
-            for wanted in [MetricFilter::all(), MetricFilter::these(["up"])] {
+            for wanted in [MetricFilter::all(), MetricFilter::from_names(["up"])] {
                 let _ = read(body, &wanted, LIMIT).map_err(|fault| fault.to_string());
             }
         }
@@ -605,7 +605,7 @@ proptest! {
             let place = place.index(request.len());
             request[place] = byte;
         }
-        let (all, up) = (read(&packed(&request), &MetricFilter::all(), LIMIT), read(&packed(&request), &MetricFilter::these(["up"]), LIMIT));
+        let (all, up) = (read(&packed(&request), &MetricFilter::all(), LIMIT), read(&packed(&request), &MetricFilter::from_names(["up"]), LIMIT));
         // The framing is looked at whoever asks, so that what is malformed is so for all.
         match (all, up) {
             (Ok(all), Ok(up)) => prop_assert_eq!(samples_told(filtered(&all, &["up"])), samples_told(&up.samples)),
@@ -617,7 +617,7 @@ proptest! {
     fn what_is_asked_for_is_what_everything_holds_of_it(series in proptest::collection::vec(any_series(), 0..12)) {
         let all = all(&series);
         for names in [&["up"][..], &["up", "down"], &["neither"], &[]] {
-            let some = read(&packed(&request(&series)), &MetricFilter::these(names.iter().copied()), LIMIT).unwrap();
+            let some = read(&packed(&request(&series)), &MetricFilter::from_names(names.iter().copied()), LIMIT).unwrap();
             prop_assert_eq!(samples_told(filtered(&all, names)), samples_told(&some.samples));
             prop_assert_eq!(all.seen, some.seen);
             prop_assert!(some.faulty <= all.faulty && some.left_out >= all.left_out);

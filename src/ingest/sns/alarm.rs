@@ -5,9 +5,12 @@
 
 use serde_json::Value;
 
+use crate::ingest::error::MemberFault;
 use crate::ingest::json_fields;
 use crate::ingest::json_fields::{VendorAlert, at, fault, line, need, prose, text, word};
-use crate::ingest::{MemberFault, Message, Reading, Reported, Start, labels, tags, time};
+use crate::ingest::message::Message;
+use crate::ingest::reading::{Reading, Reported, Start};
+use crate::ingest::{labels, tags, time};
 use crate::model::event::{AlertStatus, EndReason, Fact, Link, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
@@ -51,7 +54,7 @@ pub(crate) fn read(
         _ => {
             return Err(fault(
                 "NewStateValue",
-                "neither ALARM nor OK nor INSUFFICIENT_DATA",
+                "expected ALARM, OK or INSUFFICIENT_DATA",
             ));
         }
     };

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-use crate::ingest::{IngestFault, begins, not_readable, time};
+use crate::ingest::error::{IngestFault, expect_opening, json_fault};
+use crate::ingest::time;
 use crate::model::time::Time;
 
 /// How many envelopes one body may hold. A function gets one at a time.
@@ -58,9 +59,9 @@ impl SnsEnvelope {
 /// When it is no JSON object. Text may be published too, but bare text names no topic and is signed by nobody.
 pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<SnsEnvelope>, IngestFault> {
     const EXPECTED: &str = "a message of Amazon SNS";
-    begins(body, b'{', EXPECTED)?;
+    expect_opening(body, b'{', EXPECTED)?;
     let Value::Object(mut whole) =
-        serde_json::from_slice(body).map_err(|error| not_readable(&error, EXPECTED))?
+        serde_json::from_slice(body).map_err(|error| json_fault(&error, EXPECTED))?
     else {
         return Err(IngestFault::Missing {
             field: "Type",
@@ -78,7 +79,7 @@ pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<SnsEnvelope>, IngestFault> {
         if inside.is_empty() {
             return Err(IngestFault::Missing {
                 field: "Records[0].Sns",
-                advice: "No message of Amazon SNS is among the records.",
+                advice: "The records contain no message of Amazon SNS.",
             });
         }
         return Ok(inside);

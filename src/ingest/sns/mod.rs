@@ -17,9 +17,12 @@ pub(crate) mod signature;
 
 use serde_json::Value;
 
+use super::error::{IngestFault, MemberFault};
 use super::json_fields;
 use super::json_fields::{fault, line, prose};
-use super::{IngestFault, MemberFault, Message, Reading, redaction};
+use super::message::Message;
+use super::reading::Reading;
+use super::redaction;
 use crate::model::event::{Fact, Note};
 use envelope::{SnsEnvelope, SnsMessageType, envelopes};
 
@@ -98,7 +101,7 @@ fn enveloped(
         None => {
             return Err(fault(
                 "Type",
-                "neither Notification nor SubscriptionConfirmation nor UnsubscribeConfirmation",
+                "expected Notification, SubscriptionConfirmation or UnsubscribeConfirmation",
             ));
         }
     }

@@ -186,7 +186,7 @@ pub(crate) fn verify(
 /// The public key in the first certificate of a PEM file, while that is valid.
 fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, SnsFault> {
     let chain = Certificate::load_pem_chain(pem)
-        .map_err(|_| SnsFault::Certificate("it is no certificate in PEM"))?;
+        .map_err(|_| SnsFault::Certificate("it is not a PEM certificate"))?;
     let certificate = chain
         .first()
         .ok_or(SnsFault::Certificate("the file holds none"))?

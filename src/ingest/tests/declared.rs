@@ -4,8 +4,10 @@
 use serde_json::{Value, json};
 
 use crate::ingest::dispatch::{SourceParser, kept, read};
+use crate::ingest::error::IngestFault;
 use crate::ingest::message::{Headers, Message};
-use crate::ingest::{IngestFault, Reading, slack};
+use crate::ingest::reading::Reading;
+use crate::ingest::slack;
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::settings::LabelNames;
 use crate::model::source::{PagerDutyOutages, ServiceMapping, SourceKind};

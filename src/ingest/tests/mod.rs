@@ -8,7 +8,9 @@ use std::fmt::Write;
 
 use proptest::prelude::{Just, Strategy, any, prop_oneof, proptest};
 
-use super::{IngestFault, Reading, Start, alertmanager, events, people, prometheus, time};
+use super::error::IngestFault;
+use super::reading::{Reading, Start};
+use super::{alertmanager, events, people, prometheus, time};
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -192,15 +194,15 @@ fn a_bad_member_does_not_cost_the_good_ones() {
     insta::assert_snapshot!(told(&reading), @r#"
 {"id":"86602e512e09a9dacda096e13a303467","subject":"510c7f8e3e15395a","occurred_at":"2026-11-23T07:00:00Z","source":"am","service":"checkout","fact":{"kind":"alert","name":"Good","status":"firing","labels":{"alertname":"Good","service":"checkout"},"severity":"unknown","starts_at":"2026-11-23T07:00:00Z","end_reason":"recovered"}}
 {"id":"4baff463b919b8d6421de32022b816b6","subject":"4520ed6713d922b0","occurred_at":"2026-11-23T07:10:00Z","source":"am","fact":{"kind":"alert","name":"NoEnd","status":"resolved","labels":{"alertname":"NoEnd"},"severity":"unknown","starts_at":"2026-11-23T07:00:00Z","ends_at":"2026-11-23T07:10:00Z","end_reason":"unknown"}}
-fault alerts[1].startsAt: missing; without it one episode of an alert cannot be told from the next
-fault alerts[2].startsAt: missing; without it one episode of an alert cannot be told from the next
+fault alerts[1].startsAt: missing; it identifies the episode of the alert
+fault alerts[2].startsAt: missing; it identifies the episode of the alert
 fault alerts[3].startsAt: not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00
-fault alerts[4].labels.shard: a string belongs here, not a number
+fault alerts[4].labels.shard: expected a string, found a number
 fault alerts[5].labels: an alert needs at least one label that is not empty, `alertname` above all
 fault alerts[6].endsAt: before startsAt; an alert cannot end before it begins
-fault alerts[7].status: neither `firing` nor `resolved`
-fault alerts[8].status: missing; it is `firing` or `resolved`
-fault alerts[9]: an alert with `labels` and `startsAt` belongs here, not a string
+fault alerts[7].status: expected `firing` or `resolved`
+fault alerts[8].status: missing; expected `firing` or `resolved`
+fault alerts[9]: expected an alert with `labels` and `startsAt`, found a string
 "#);
 }
 
@@ -342,14 +344,14 @@ fn another_body_says_what_is_wrong_and_what_to_do() {
         ]
         .join("\n"),
         @r#"
-line 1, column 1: not JSON: EOF while parsing a value. Send one complete JSON document in UTF-8.
-line 2, column 13: not JSON: expected value. Send one complete JSON document in UTF-8.
-version: missing. This is not the default body of Alertmanager's webhook: take `payload` out of the receiver's `webhook_configs`.
-version: "5" of Alertmanager's webhook is not known, only "3" and "4" are. Update Afterword, or send one of these.
-line 1, column 39: duplicate field `alerts`. Expected the default body of Alertmanager's webhook.
-alerts: missing. Alertmanager's webhook always has this list: look for what changes it on the way.
-alerts: a list belongs here, not an object
-line 1, column 1: a list stands here. Expected the default body of Alertmanager's webhook.
+line 1, column 1: invalid JSON: the document ends where a value should follow. Send one complete JSON document in UTF-8.
+line 2, column 13: invalid JSON: a value is missing or misspelled. Send one complete JSON document in UTF-8.
+version: missing. This is not the default body of Alertmanager's webhook: remove `payload` from the receiver's `webhook_configs`.
+version: "5" of Alertmanager's webhook is not supported; supported are "3" and "4". Update Afterword, or send one of these.
+line 1, column 39: `alerts` appears twice. Expected the default body of Alertmanager's webhook.
+alerts: missing. Alertmanager's webhook always has this list: check what changes the body in transit.
+alerts: expected a list, found an object
+line 1, column 1: found a list. Expected the default body of Alertmanager's webhook.
 "#
     );
     // A version that became a number on the way is still that version.
@@ -459,15 +461,15 @@ fn faults_of_posted_alerts_have_their_place() {
     assert_eq!(reading.reports.len(), 1);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
 [1].labels: an alert needs at least one label that is not empty, `alertname` above all
-[2].startsAt: a string belongs here, not a number
-[3].labels.n: a string belongs here, not null
+[2].startsAt: expected a string, found a number
+[3].labels.n: expected a string, found null
 [4].endsAt: before startsAt; an alert cannot end before it begins
-[5]: an alert with `labels` and `startsAt` belongs here, not a number
-[6]: an alert with `labels` and `startsAt` belongs here, not a list
+[5]: expected an alert with `labels` and `startsAt`, found a number
+[6]: expected an alert with `labels` and `startsAt`, found a list
 ");
     let fault =
         prometheus::alerts_v2(br#"{"alerts":[]}"#, "p", &LabelNames::default(), now()).unwrap_err();
-    insta::assert_snapshot!(fault, @"line 1, column 1: an object stands here. Expected a list of alerts, as for Alertmanager's POST /api/v2/alerts.");
+    insta::assert_snapshot!(fault, @"line 1, column 1: found an object. Expected a list of alerts, as for Alertmanager's POST /api/v2/alerts.");
 }
 
 /// Reads `body` in every way there is.

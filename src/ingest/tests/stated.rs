@@ -2,7 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{EVERY_KIND, alert, at, given, now, told};
-use crate::ingest::{IngestFault, events, people};
+use crate::ingest::error::IngestFault;
+use crate::ingest::{events, people};
 use crate::model::event::{Event, Severity};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
@@ -83,25 +84,25 @@ fn faults_of_events_name_the_place_and_the_nearest_key() {
     );
     assert_eq!(reading.reports.len(), 1);
     insta::assert_snapshot!(reading.faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"), @r"
-[1].status: `fireing` is not a word that is known here; did you mean `firing`?
-[2].start_at: not a key that is known here; did you mean `starts_at`?
+[1].status: `fireing` is not a valid value; did you mean `firing`?
+[2].start_at: unknown key; did you mean `starts_at`?
 [3].starts_at: not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00
-[4].starts_at: missing. A resolved alert is matched by the `starts_at` with which it fired: send the same one
-[5].ends_at: the end is before the beginning
-[6].severity: not a severity that is known. Write critical, warning, info, none or unknown, or add the word to `labels.severities`
-[7].labels.shard: a string belongs here, not a number
-[8].kind: `review` is not taken here: an answer is given where it is asked for: POST /api/v1/incidents/{id}/review
-[9].kind: `settings` is not taken here: only Afterword itself states this
-[10].kind: `alarm` is not a word that is known here; did you mean `alert`?
-[11].kind: missing. Say what it states: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance
+[4].starts_at: missing. A resolved alert is matched by the `starts_at` it fired with: send the same one
+[5].ends_at: the end is before the start
+[6].severity: unknown severity. Write critical, warning, info, none or unknown, or add the word to `labels.severities`
+[7].labels.shard: expected a string, found a number
+[8].kind: `review` is not accepted here: send an answer to POST /api/v1/incidents/{id}/review
+[9].kind: `settings` is not accepted here: only Afterword itself writes this kind
+[10].kind: `alarm` is not a valid value; did you mean `alert`?
+[11].kind: missing. State the kind: alert, condition, declaration, intervention, request, near_miss, change, acknowledgement, note or maintenance
 [12].text: blank. Write what was noted
-[13].occurred_at: a string belongs here, not a number
+[13].occurred_at: expected a string, found a number
 [14].links[1].url: not an address that begins with https:// or http:// and has no spaces
-[15].actor.kind: `person` is not a word that is known here; known are human, robot, unknown
-[16].closeness: a number from 0 (far off) to 1 (it all but happened) belongs here
+[15].actor.kind: `person` is not a valid value; expected one of human, robot, unknown
+[16].closeness: expected a number from 0 (far off) to 1 (it almost happened)
 [17].incident: missing. An acknowledgement is `of` a subject, or of the incident or the service named here
-[18].of: a subject belongs here: 16 hex digits in lower case
-[19]: an object belongs here, not a number
+[18].of: expected a subject: 16 hex digits in lower case
+[19]: expected an object, found a number
 ");
     assert_eq!(
         given(r#"{"kind":"note"}"#).faults[0].path,
@@ -162,11 +163,11 @@ fn a_request_needs_only_a_reason() {
 {"id":"765e8cbe004c38eae5cbe310054cffd1","subject":"765e8cbe004c38ea","occurred_at":"2026-11-23T07:10:00Z","source":"people","fact":{"kind":"request","reason":"x"}}
 fault reason: blank. Say in a sentence what happened and when; nothing else is needed
 fault reason: missing. Say in a sentence what happened and when; nothing else is needed
-fault reson: not a key that is known here; did you mean `reason`?
-fault service: one line of text belongs here, without control characters
-fault at: says the same as `occurred_at`; leave one of them out
-fault line 1, column 1: not JSON: expected value. Send one complete JSON document in UTF-8.
-fault an object belongs here, not a list
+fault reson: unknown key; did you mean `reason`?
+fault service: expected one line of text without control characters
+fault at: has the same meaning as `occurred_at`; leave one of them out
+fault line 1, column 1: invalid JSON: a value is missing or misspelled. Send one complete JSON document in UTF-8.
+fault expected an object, found a list
 "#
     );
 }
@@ -178,7 +179,7 @@ fn text_has_a_bound() {
     let fault = people::request(body(4001).as_bytes(), now()).unwrap_err();
     assert_eq!(
         fault.to_string(),
-        "reason: 4001 characters; 4000 are the most. Say the rest behind a link"
+        "reason: 4001 characters; at most 4000 are accepted. Link to the rest"
     );
 }
 
@@ -225,9 +226,9 @@ fn interventions_and_near_misses() {
         @r#"
 {"id":"fe6bd5143d4b0c611fc63893b0036c02","subject":"fe6bd5143d4b0c61","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","actor":{"id":"Ada","kind":"human"},"fact":{"kind":"intervention","action":"restart","why":"It hung","stated":true,"should_be_automatic":true}}
 fault why: missing. Say in a sentence what made the step necessary
-fault should_be_automatic: true or false belongs here, not a string
+fault should_be_automatic: expected true or false, found a string
 {"id":"5e76ba1004193d7242ccd894dc159783","subject":"5e76ba1004193d72","occurred_at":"2026-11-23T07:10:00Z","source":"people","service":"checkout","fact":{"kind":"near_miss","what":"40 MB were left","severity":"critical","closeness":1.0,"by_luck":true}}
-fault closeness: a number from 0 (far off) to 1 (it all but happened) belongs here
+fault closeness: expected a number from 0 (far off) to 1 (it almost happened)
 "#
     );
 }
@@ -249,7 +250,7 @@ fn planned_work_has_two_ends_and_a_reason() {
         ),
         (
             r#"{"form":"2026-11-23T07:00:00Z","to":"2026-11-23T06:59:00Z","why":"x"}"#,
-            "form: not a key that is known here; did you mean `from`?",
+            "form: unknown key; did you mean `from`?",
         ),
     ] {
         let fault = people::maintenance(body.as_bytes(), now())

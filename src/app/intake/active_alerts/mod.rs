@@ -12,7 +12,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono::TimeDelta;
 
-use crate::ingest::{AlertRef, Reported, Start};
+use crate::ingest::reading::{AlertRef, Reported, Start};
 use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::id::{EventId, Subject};
 use crate::model::time::Time;

@@ -3,7 +3,7 @@ use chrono::TimeDelta;
 
 use super::row::{AlertRow, DEFAULT_LEASE, NEVER};
 use super::{ActiveAlerts, MAX_LAPSES, UnsavedAlerts};
-use crate::ingest::AlertRef;
+use crate::ingest::reading::AlertRef;
 use crate::model::event::{Alert, AlertStatus, EndReason, Event, Fact, Severity};
 use crate::model::id::Subject;
 use crate::model::labels::Labels;

@@ -1,45 +1,48 @@
-//! What a target offers, for checking the names that somebody wrote against it when it is first seen. By the `prometheus-parse` crate,
-//! whose losses matter little there: a name it does not see is answered with "not found", and the sample is read all the same.
+//! Names, types and help texts of a target's metrics, for checking configured names when the target
+//! is first scraped. Parsed by the `prometheus-parse` crate, whose gaps matter little here: a name it
+//! misses is reported as not found, and its samples are read all the same.
 //!
-//! It does not see names with `:` or in quotes, lines with `}` in a label's value, nor types that only OpenMetrics has, whose metrics are
-//! [`MetricKind::Untyped`], each sample's name for itself. It does not decode escapes in help. It takes about 3 µs a line, two hundred times
-//! as long as [`super::read`].
+//! The crate misses names with `:` or in quotes, lines with `}` in a label's value, and types that
+//! only OpenMetrics has: their metrics are [`MetricKind::Untyped`], one for each name of a sample. It
+//! does not unescape help. It takes about 3 µs a line, two hundred times as long as
+//! [`super::parse`].
 
 use std::collections::HashMap;
 
 use prometheus_parse::{LineInfo, SampleType};
 
-/// What a metric is.
+/// The type of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MetricKind {
-    /// It only grows, but for restarts: ask for its rate.
+    /// Grows except at restarts: ask for its rate.
     Counter,
-    /// It goes up and down.
+    /// Goes up and down.
     Gauge,
-    /// Counts in buckets by upper bound, `le`.
+    /// Counts by upper bound, `le`.
     Histogram,
-    /// Quantiles that the target worked out.
+    /// Quantiles computed by the target.
     Summary,
-    /// Not said, or of a type that is none of the others.
+    /// Not stated, or of another type.
     Untyped,
 }
 
-/// One metric of a target.
+/// Metadata of one metric of a target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MetricMetadata {
-    /// Its name, of which the names of its samples are made; see [`MetricMetadata::has`].
+    /// Name of the metric, from which the names of its samples are built; see
+    /// [`MetricMetadata::has_sample`].
     pub name: String,
-    /// What it is.
+    /// Type of the metric.
     pub kind: MetricKind,
-    /// What it means in its author's words; empty where they gave none.
+    /// Help text; empty if there is none.
     pub help: String,
 }
 
 impl MetricMetadata {
-    /// Whether samples of this name belong to the metric: `x_bucket`, `x_sum` and `x_count` to a histogram `x`, `x_total` to a counter of
-    /// OpenMetrics.
+    /// Tests whether samples of this name belong to the metric: `x_bucket`, `x_sum` and `x_count` to
+    /// a histogram `x`, `x_total` to a counter of OpenMetrics.
     #[must_use]
-    pub fn has(&self, sample: &str) -> bool {
+    pub fn has_sample(&self, sample: &str) -> bool {
         sample
             .strip_prefix(self.name.as_str())
             .is_some_and(|suffix| suffixes(self.kind).contains(&suffix))
@@ -55,9 +58,9 @@ fn suffixes(kind: MetricKind) -> &'static [&'static str] {
     }
 }
 
-/// The metrics of a page, in its order. One that is described and has no samples yet is offered too.
+/// Extracts the metrics of a page in its order, those without samples included.
 #[must_use]
-pub fn offer(page: &str) -> Vec<MetricMetadata> {
+pub fn parse(page: &str) -> Vec<MetricMetadata> {
     let mut offered = Vec::new();
     let mut places = HashMap::new();
     for line in page.lines() {
@@ -70,7 +73,7 @@ pub fn offer(page: &str) -> Vec<MetricMetadata> {
                 metric_alias,
                 sample_type,
             } => {
-                // The crate calls a histogram by its buckets.
+                // The crate names a histogram after its buckets.
                 let name = metric_alias.unwrap_or(metric_name);
                 place(&mut offered, &mut places, &name).kind = match sample_type {
                     SampleType::Counter => MetricKind::Counter,
@@ -87,7 +90,7 @@ pub fn offer(page: &str) -> Vec<MetricMetadata> {
                         let whole = metric_name
                             .strip_suffix(suffix)
                             .and_then(|whole| places.get(whole));
-                        whole.is_some_and(|&place: &usize| offered[place].has(metric_name))
+                        whole.is_some_and(|&place: &usize| offered[place].has_sample(metric_name))
                     });
                 if !is_part {
                     place(&mut offered, &mut places, metric_name);
@@ -99,7 +102,7 @@ pub fn offer(page: &str) -> Vec<MetricMetadata> {
     offered
 }
 
-/// The metric of this name, at the end if it is new.
+/// The metric of this name, appended if it is new.
 fn place<'a>(
     offered: &'a mut Vec<MetricMetadata>,
     places: &mut HashMap<String, usize>,
@@ -118,7 +121,7 @@ fn place<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::{MetricKind, MetricMetadata, offer};
+    use super::{MetricKind, MetricMetadata, parse};
 
     const PAGE: &str = "# HELP http_seconds How long requests took.
 # TYPE http_seconds histogram
@@ -148,8 +151,8 @@ level:errors:rate5m 0.1
 ";
 
     #[test]
-    fn names_and_kinds() {
-        let found = offer(PAGE);
+    fn page_gives_names_types_and_help() {
+        let found = parse(PAGE);
         let shown: Vec<(&str, MetricKind, &str)> = found
             .iter()
             .map(|offered| (&*offered.name, offered.kind, &*offered.help))
@@ -176,14 +179,18 @@ level:errors:rate5m 0.1
     }
 
     #[test]
-    fn whose_sample_it_is() {
+    fn sample_belongs_to_a_metric_by_its_suffix() {
         let check = |name: &str, kind, sample: &str, has: bool| {
             let offered = MetricMetadata {
                 name: name.to_owned(),
                 kind,
                 help: String::new(),
             };
-            assert_eq!(offered.has(sample), has, "{sample} of the {kind:?} {name}");
+            assert_eq!(
+                offered.has_sample(sample),
+                has,
+                "{sample} of the {kind:?} {name}"
+            );
         };
         for part in ["x_bucket", "x_sum", "x_count"] {
             check("x", MetricKind::Histogram, part, true);

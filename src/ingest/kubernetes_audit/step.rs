@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::ObjectRef;
+use super::object::ObjectRef;
 use crate::ingest::json_fields::at;
 
 /// A step.
@@ -76,7 +76,7 @@ pub(crate) fn concerns(verb: &str, object: &ObjectRef) -> bool {
 }
 
 /// The step that a request is, if it is one. `request` gives its body.
-pub(crate) fn of(
+pub(crate) fn classify(
     verb: &str,
     object: &ObjectRef,
     uri: &str,

@@ -4,11 +4,41 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{AlertingRule, SeriesWindow};
+use crate::model::labels::Labels;
 use crate::model::time::Time;
 
 /// So many steps from one evaluation to the next are needed to know how long one is.
 const KNOWN_BY: usize = 4;
+
+/// A stretch of the memory.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SeriesWindow {
+    /// Samples of `ALERTS`, by labels.
+    pub alerts: Vec<(Labels, Vec<(Time, f64)>)>,
+    /// Samples of `ALERTS_FOR_STATE`, by labels.
+    pub active: Vec<(Labels, Vec<(Time, f64)>)>,
+    /// When it looked at its targets, in order; `None`: nobody can say, and it is believed to have.
+    pub looks: Option<Vec<Time>>,
+    /// The beginning of the stretch.
+    pub from: Time,
+    /// Its end.
+    pub until: Time,
+    /// Whether what came after it is read next: what may turn out to go on is not over before that.
+    pub read_on: bool,
+}
+
+/// What is known of an alerting rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AlertingRule {
+    /// The labels that all of its alerts have: those that are no templates.
+    pub labels: Labels,
+    /// `for`, in seconds.
+    pub hold: i64,
+    /// `keep_firing_for`, in seconds.
+    pub keep: i64,
+    /// From one evaluation to the next.
+    pub interval: TimeDelta,
+}
 
 impl SeriesWindow {
     /// The first sample in it.

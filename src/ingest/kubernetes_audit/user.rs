@@ -17,11 +17,11 @@ pub(crate) struct AuditUser {
 }
 
 /// Reads a user; `None`: there is none.
-pub(crate) fn user(raw: Option<&RawValue>) -> Result<Option<AuditUser>, &'static str> {
+pub(crate) fn parse(raw: Option<&RawValue>) -> Result<Option<AuditUser>, &'static str> {
     match raw {
         None => Ok(None),
         Some(raw) => serde_json::from_str(raw.get())
-            .map_err(|_| "an object with `username` and `groups` belongs here"),
+            .map_err(|_| "expected an object with `username` and `groups`"),
     }
 }
 
