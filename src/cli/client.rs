@@ -58,7 +58,7 @@ async fn request(
         ))
     };
     // A redirected POST can become a GET, and a proxy of the environment knows nothing of this machine's own addresses.
-    let mut builder = reqwest::Client::builder()
+    let mut builder = crate::clients::tls::client_builder()
         .timeout(PATIENCE)
         .redirect(Policy::none());
     if ["://127.", "://localhost", "://[::1]"]

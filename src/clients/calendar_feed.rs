@@ -56,7 +56,7 @@ impl CalendarClient {
                 attempt.follow()
             }
         });
-        let builder = reqwest::Client::builder()
+        let builder = crate::clients::tls::client_builder()
             .no_proxy()
             .redirect(policy)
             .timeout(PATIENCE);

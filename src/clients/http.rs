@@ -370,7 +370,7 @@ fn build(
         }),
     };
     // What goes through a proxy is not what the settings say; nothing else of the environment counts either.
-    let mut builder = reqwest::Client::builder()
+    let mut builder = crate::clients::tls::client_builder()
         .no_proxy()
         .redirect(policy)
         .user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")));

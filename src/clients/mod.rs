@@ -11,3 +11,4 @@ pub mod prometheus_response;
 pub mod query_response;
 pub mod scrape;
 pub(crate) mod sns;
+pub mod tls;

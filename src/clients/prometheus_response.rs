@@ -14,6 +14,7 @@ use super::http::{ResponseHead, shown};
 use super::query_response::{QueryResponse, Series};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
+use crate::yaml;
 
 /// A rule that makes alerts, as `/api/v1/rules` lists it.
 #[derive(Debug, Clone, PartialEq)]
@@ -236,9 +237,9 @@ pub(crate) fn rules(head: &ResponseHead, body: &[u8]) -> Result<Vec<AlertRule>, 
 /// The labels that it adds to whatever it sends, by its settings.
 pub(crate) fn external_labels(head: &ResponseHead, body: &[u8]) -> Result<Labels, ClientError> {
     let RawSettings { yaml } = whole(head, body)?;
-    let settings: Settings = serde_saphyr::from_str(&yaml).map_err(|error| {
-        ClientError::Unreadable(format!("the settings it shows cannot be read: {error}"))
-    })?;
+    let settings: Settings = yaml::parse("its settings", &yaml)
+        .and_then(|node| yaml::read("its settings", &node))
+        .map_err(|fault| ClientError::Unreadable(format!("its settings cannot be read: {fault}")))?;
     Ok(settings
         .global
         .unwrap_or_default()

@@ -161,7 +161,7 @@ impl SnsClient {
 
 fn client() -> Result<reqwest::Client, String> {
     // As everywhere, nothing of the environment counts.
-    let builder = reqwest::Client::builder()
+    let builder = crate::clients::tls::client_builder()
         .no_proxy()
         .https_only(true)
         .redirect(Policy::none());

@@ -2,9 +2,7 @@
 
 use std::collections::HashMap;
 
-use serde_saphyr::granit_parser::{
-    Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options,
-};
+use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options};
 
 use super::error::YamlError;
 use super::{Key, Node, Position, Value};

@@ -76,7 +76,7 @@ const LAYERS: &[Layer] = &[
     pure("plot", &["model", "postmortem"]),
     pure("engine", &["model", "expr", "rules"]),
     pure("trial", &["model", "rules", "engine", "yaml"]),
-    acts("clients", &["model", "config", "ingest"]),
+    acts("clients", &["model", "yaml", "config", "ingest"]),
     acts("deliver", &["model"]),
     acts("store", &["model", "config"]),
     acts("app", ALL_BUT_FACES),

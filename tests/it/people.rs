@@ -123,7 +123,10 @@ fn posts_form(world: &World, path: &str, form: &str) -> u16 {
         .build()
         .unwrap();
     runtime.block_on(async {
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
+        let client = afterword::clients::tls::client_builder()
+            .no_proxy()
+            .build()
+            .unwrap();
         let request = client.post(format!("http://127.0.0.1:{}{path}", world.port));
         let request = request
             .header("content-type", "application/x-www-form-urlencoded")

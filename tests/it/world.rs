@@ -130,7 +130,7 @@ impl Http {
             .build()
             .unwrap();
         // A killed server leaves dead connections behind; each request makes its own.
-        let client = reqwest::Client::builder()
+        let client = afterword::clients::tls::client_builder()
             .no_proxy()
             .pool_max_idle_per_host(0)
             .timeout(PATIENCE)

@@ -38,7 +38,7 @@ fn answer(status: &str, body: &str) -> String {
 
 /// As the real one, but for `https`.
 fn plain() -> SnsClient {
-    let client = reqwest::Client::builder()
+    let client = crate::clients::tls::client_builder()
         .no_proxy()
         .redirect(Policy::none())
         .build()

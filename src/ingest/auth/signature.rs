@@ -7,10 +7,10 @@
 //! The body is the one that the sender's program made: a `Content-Encoding` is undone first, because whatever stands between may have added
 //! it, and nothing else is, no text, no form and no JSON. It need not be UTF-8.
 
-use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
+use ring::signature::{ED25519, UnparsedPublicKey};
 use sha2::{Digest, Sha256};
 use subtle::{Choice, ConstantTimeEq};
 
