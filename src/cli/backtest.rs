@@ -23,7 +23,7 @@ use crate::rules::RuleSet;
 use crate::store::{DatabaseLocation, Store};
 use crate::trial::comparison::{BacktestReport, DecisionChange, IncidentComparison};
 use crate::trial::csv;
-use crate::yaml::Duration;
+use crate::yaml::scalar::Duration;
 
 /// Incidents that fare as before and are listed by a table; the other formats list all.
 const UNCHANGED: usize = 20;

@@ -237,9 +237,11 @@ pub(crate) fn rules(head: &ResponseHead, body: &[u8]) -> Result<Vec<AlertRule>, 
 /// The labels that it adds to whatever it sends, by its settings.
 pub(crate) fn external_labels(head: &ResponseHead, body: &[u8]) -> Result<Labels, ClientError> {
     let RawSettings { yaml } = whole(head, body)?;
-    let settings: Settings = yaml::parse("its settings", &yaml)
-        .and_then(|node| yaml::read("its settings", &node))
-        .map_err(|fault| ClientError::Unreadable(format!("its settings cannot be read: {fault}")))?;
+    let settings: Settings = yaml::tree::parse("its settings", &yaml)
+        .and_then(|node| yaml::reader::read("its settings", &node))
+        .map_err(|fault| {
+            ClientError::Unreadable(format!("its settings cannot be read: {fault}"))
+        })?;
     Ok(settings
         .global
         .unwrap_or_default()

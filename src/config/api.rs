@@ -8,12 +8,13 @@ use serde::de::IgnoredAny;
 use super::Auth;
 use super::metrics;
 use super::metrics::{HttpClientConfig, RawTls};
-use super::reader::{Reader, given};
 use super::scalars::HttpUrl;
 use super::scalars::Text;
 use super::sources;
 use crate::model::source::SourceKind;
-use crate::yaml::{Duration, Node, Spanned, Value};
+use crate::yaml::node::{Node, Value};
+use crate::yaml::reader::{Reader, given};
+use crate::yaml::scalar::{Duration, Spanned};
 
 /// Kinds that can be asked.
 pub(crate) const ASKED: &[SourceKind] = &[SourceKind::Alertmanager];

@@ -1,9 +1,10 @@
 //! `map:` of a source: expressions by the key they give. What keys there are, and whether an expression is one, is for whoever compiles it.
 
-use super::reader::Reader;
 use crate::model::fault::Fault;
 use crate::yaml;
-use crate::yaml::{Key, Node, Position, Spanned, Value};
+use crate::yaml::node::{Key, Node, Position, Value};
+use crate::yaml::reader::Reader;
+use crate::yaml::scalar::Spanned;
 
 /// Keys below which names stand, each with an expression of its own.
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
@@ -42,7 +43,7 @@ pub struct MappingEntry {
 /// # Errors
 /// Every fault of its shape.
 pub(crate) fn parse(file: &str, text: &str) -> Result<MappingRules, Vec<Fault>> {
-    let root = yaml::parse(file, text).map_err(|fault| vec![fault])?;
+    let root = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
     let mut reader = Reader::new(file);
     let map = map(&mut reader, &root);
     match map {

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::reader::{Reader, given};
 use super::scalars::{HttpUrl, Text};
 use super::sources;
 use super::{Auth, Config};
-use crate::yaml::{Duration, Node, Position, Spanned, Value};
+use crate::yaml::node::{Node, Position, Value};
+use crate::yaml::reader::{Reader, given};
+use crate::yaml::scalar::{Duration, Spanned};
 
 const KINDS: [&str; 3] = ["prometheus", "scrape", "remote_write"];
 

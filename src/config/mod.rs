@@ -6,7 +6,6 @@ pub(crate) mod mapping;
 pub mod metrics;
 pub(crate) mod parse;
 mod people;
-mod reader;
 mod scalars;
 mod sns;
 mod source_auth;

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::reader::{Reader, Supported, given};
 use super::scalars::{BaseUrl, Email, Listen, Text, TextList, TimeZone, WorkingHours};
 use super::{Config, InviteSending, Meetings, NameStyle, metrics, people, sources};
 use crate::model::event::Severity;
 use crate::model::fault::{Fault, nearest};
 use crate::model::settings::{LabelNames, Limits};
 use crate::yaml;
-use crate::yaml::{Duration, Node, Quota, Spanned, Value};
+use crate::yaml::node::{Node, Value};
+use crate::yaml::reader::{Reader, Supported, given};
+use crate::yaml::scalar::{Duration, Quota, Spanned};
 
 /// Keys of the file.
 const KNOWN: [&str; 16] = [
@@ -129,7 +130,7 @@ impl From<RawSeverity> for Severity {
 /// # Errors
 /// Every fault of the text, in the order of the file. An unknown key is one, and so is a key of a later version.
 pub fn parse(file: &str, text: &str) -> Result<Config, Vec<Fault>> {
-    let root = yaml::parse(file, text).map_err(|fault| vec![fault])?;
+    let root = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
     let mut reader = Reader::new(file);
     let config = read(&mut reader, &root);
     let mut faults = reader.faults;

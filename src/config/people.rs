@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::reader::{Reader, Supported, given};
 use super::scalars::{Email, HttpUrl, Text, TimeZone, Timestamp, WorkingHours};
 use super::{Config, OnCallCalendar, sources};
 use crate::model::settings::{Maintenance, Person, Service};
-use crate::yaml::{Node, Position, Spanned, Value};
+use crate::yaml::node::{Node, Position, Value};
+use crate::yaml::reader::{Reader, Supported, given};
+use crate::yaml::scalar::Spanned;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

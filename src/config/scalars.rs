@@ -12,7 +12,7 @@ use super::{SilentAfter, Storage};
 use crate::model::fault::nearest;
 use crate::model::settings::Hours;
 use crate::model::time::Time;
-use crate::yaml::Duration;
+use crate::yaml::scalar::Duration;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
 

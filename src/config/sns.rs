@@ -1,10 +1,11 @@
 //! What a source of kind `sns` has beside the others: topics, and messages that are signed.
 
 use super::SourceAuth;
-use super::reader::Reader;
 use super::scalars::Text;
 use super::source_auth::PROOFS;
-use crate::yaml::{Node, Spanned};
+use crate::yaml::node::Node;
+use crate::yaml::reader::Reader;
+use crate::yaml::scalar::Spanned;
 
 /// `auth: signature`
 pub(crate) fn signature(reader: &mut Reader<'_>, node: &Node, is_sns: bool) -> Option<SourceAuth> {

@@ -2,12 +2,13 @@
 
 use serde::Deserialize;
 
-use super::reader::Reader;
 use super::scalars::{ByteSize, Text};
 use super::sources::{RawAuth, RawBasic, RawHeader, is_header, is_map, secret, shown};
 use super::{Auth, RateLimit, SourceAuth, SourceLimits};
 use crate::model::source::{SignatureFormat, SourceKind, signing};
-use crate::yaml::{Node, Quota, Spanned, Value};
+use crate::yaml::node::{Node, Value};
+use crate::yaml::reader::Reader;
+use crate::yaml::scalar::{Quota, Spanned};
 
 /// What `auth` of a source may hold.
 pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic`, `header`, `query`, `hmac_secret_file` or `hmac_secret`";

@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use super::parse::RawLabels;
-use super::reader::{Reader, Supported, given};
 use super::scalars::{Silence, StorageUrl, Text, TextList};
 use super::{Access, Auth, SecretRef, Source, SourceAuth, Storage, api, mapping, sns, source_auth};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
 use crate::model::source::{KINDS, PagerDutyOutages, ServiceMapping, SourceKind};
-use crate::yaml::{Node, Position, Spanned, Value};
+use crate::yaml::node::{Node, Position, Value};
+use crate::yaml::reader::{Reader, Supported, given};
+use crate::yaml::scalar::Spanned;
 
 /// Kinds that `map` is for: their bodies are read by expressions, shipped or written there.
 const MAPPED: &[SourceKind] = &[

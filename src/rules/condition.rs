@@ -7,7 +7,9 @@ use super::promql::understand;
 use super::{Comparison, ConditionPositions, ConditionRule, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
-use crate::yaml::{Duration, Node, Spanned, UniqueNames};
+use crate::yaml::node::Node;
+use crate::yaml::scalar::{Duration, Spanned};
+use crate::yaml::unique_names::UniqueNames;
 
 const DEFAULT_EVERY: i64 = 15;
 const DEFAULT_SERIES: u32 = 100;

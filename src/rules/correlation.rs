@@ -7,7 +7,8 @@ use super::{Correlation, criterion};
 use crate::expr::Root;
 use crate::model::fault::Fault;
 use crate::yaml;
-use crate::yaml::{Duration, Node, Spanned, Value};
+use crate::yaml::node::{Node, Value};
+use crate::yaml::scalar::{Duration, Spanned};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -27,7 +28,7 @@ pub(crate) fn read(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Correlat
     if node.value == Value::Null {
         return defaults;
     }
-    let Some(entry) = yaml::read_entry::<CorrelationEntry>(file, node, &[], faults) else {
+    let Some(entry) = yaml::entry::read_entry::<CorrelationEntry>(file, node, &[], faults) else {
         return defaults;
     };
     if let Some(labels) = &entry.correlate_by {

@@ -8,7 +8,9 @@ use crate::expr;
 use crate::expr::{Expr, Root};
 use crate::model::fault::Fault;
 use crate::model::verdict::{CriterionKind, Decision};
-use crate::yaml::{Duration, Node, Quota, Spanned, UniqueNames};
+use crate::yaml::node::Node;
+use crate::yaml::scalar::{Duration, Quota, Spanned};
+use crate::yaml::unique_names::UniqueNames;
 
 const DAY: Seconds = 86_400;
 

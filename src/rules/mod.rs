@@ -10,7 +10,7 @@ pub mod scenario;
 use crate::expr::Expr;
 use crate::model::event::{ConditionState, Severity};
 use crate::model::verdict::{CriterionKind, Decision};
-use crate::yaml::Position;
+use crate::yaml::node::Position;
 use promql::ParsedQuery;
 
 /// Seconds; every duration of the rules.

@@ -3,7 +3,9 @@
 use super::{RuleSet, Seconds, condition, correlation, criterion};
 use crate::model::fault::Fault;
 use crate::yaml;
-use crate::yaml::{Duration, Key, Node, Spanned, UniqueNames, Value};
+use crate::yaml::node::{Key, Node, Value};
+use crate::yaml::scalar::{Duration, Spanned};
+use crate::yaml::unique_names::UniqueNames;
 
 /// The rules in force where nobody wrote any: name and text.
 pub const SHIPPED: (&str, &str) = (
@@ -27,7 +29,7 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
     );
     for (file, text) in files {
         let file = file.as_str();
-        let node = match yaml::parse(file, text) {
+        let node = match yaml::tree::parse(file, text) {
             Ok(node) => node,
             Err(fault) => {
                 faults.push(fault);
@@ -35,13 +37,13 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
             }
         };
         let mut found = Vec::new();
-        let sections = yaml::sections(file, &node, &SECTIONS, &mut found);
+        let sections = yaml::reader::sections(file, &node, &SECTIONS, &mut found);
         let shadow = shadow(file, &sections, &mut found);
         for (key, section) in sections {
             match key.name.as_str() {
                 "shadow" => {}
                 "criteria" => {
-                    for entry in yaml::entries(file, section, &mut found) {
+                    for entry in yaml::reader::entries(file, section, &mut found) {
                         rules.criteria.extend(criterion::read(
                             file,
                             entry,
@@ -52,7 +54,7 @@ pub fn load(files: &[(String, String)]) -> Result<RuleSet, Vec<Fault>> {
                     }
                 }
                 "conditions" => {
-                    for entry in yaml::entries(file, section, &mut found) {
+                    for entry in yaml::reader::entries(file, section, &mut found) {
                         rules.conditions.extend(condition::read(
                             file,
                             entry,
@@ -85,7 +87,7 @@ fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bo
     else {
         return false;
     };
-    let shadow = yaml::read::<bool>(file, node).unwrap_or_else(|fault| {
+    let shadow = yaml::reader::read::<bool>(file, node).unwrap_or_else(|fault| {
         faults.push(fault);
         false
     });

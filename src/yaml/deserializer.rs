@@ -11,8 +11,8 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::error::YamlError;
+use super::node::{Key, Node, Value};
 use super::scalar::SPANNED;
-use super::{Key, Node, Value};
 
 impl Node {
     fn unexpected(&self) -> Unexpected<'_> {
@@ -223,7 +223,7 @@ impl<'de> MapAccess<'de> for Fields<'de> {
     }
 }
 
-/// What [`super::Spanned`] reads: line, column, the text as written, the value.
+/// What [`super::scalar::Spanned`] reads: line, column, the text as written, the value.
 struct WithPlace<'de> {
     node: &'de Node,
     step: u8,

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use super::error::YamlError;
-use super::{Node, Position, Value};
+use super::node::{Node, Position, Value};
 use crate::model::fault::Fault;
 
 /// Reads a node as a `T`, with a fault for everything in it that keeps it from being one: each unknown key, each wrong value, and each key

@@ -4,7 +4,8 @@ use std::fmt::{self, Display};
 
 use serde::de::{Expected, Unexpected};
 
-use super::Position;
+use super::excerpt::excerpt;
+use super::node::Position;
 use crate::model::fault::{Fault, nearest};
 
 /// What is wrong in a YAML text and, once known, where.
@@ -117,21 +118,12 @@ pub(crate) fn unknown(what: &str, word: &str, known: &[&str]) -> String {
     let separator = if meant.is_empty() { ";" } else { "" };
     format!(
         "unknown {what} {}{meant}{separator} known: {list}",
-        shown_code(word)
+        quoted_code(word)
     )
 }
 
-/// Text as a message shows it: short, on one line.
-pub(crate) fn shown(text: &str) -> String {
-    let mut short: String = text.chars().take(40).collect();
-    if short.len() < text.len() {
-        short.push('…');
-    }
-    format!("{short:?}")
-}
-
-fn shown_code(word: &str) -> String {
-    let quoted = shown(word);
+fn quoted_code(word: &str) -> String {
+    let quoted = excerpt(word);
     format!("`{}`", quoted.trim_matches('"'))
 }
 
@@ -158,7 +150,7 @@ impl Display for Found<'_> {
             Unexpected::Signed(value) => write!(f, "the number {value}"),
             Unexpected::Unsigned(value) => write!(f, "the number {value}"),
             Unexpected::Float(value) => write!(f, "the number {value}"),
-            Unexpected::Str(text) => write!(f, "the text {}", shown(text)),
+            Unexpected::Str(text) => write!(f, "the text {}", excerpt(text)),
             Unexpected::Unit | Unexpected::Option => f.write_str("nothing"),
             Unexpected::Seq => f.write_str("a list"),
             Unexpected::Map => f.write_str("a map"),

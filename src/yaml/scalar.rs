@@ -6,7 +6,7 @@ use std::marker::PhantomData;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, SeqAccess, Visitor};
 
-use super::Position;
+use super::node::Position;
 
 /// The name under which the reader hands out places.
 pub(crate) const SPANNED: &str = "$afterword::Spanned";

@@ -2,7 +2,11 @@
 
 use serde::Deserialize;
 
-use super::{Duration, Node, Position, Spanned, Value, parse, read, read_entry, read_list};
+use super::entry::read_entry;
+use super::node::{Node, Position, Value};
+use super::reader::{read, read_list};
+use super::scalar::{Duration, Spanned};
+use super::tree::parse;
 
 #[derive(Debug, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields)]

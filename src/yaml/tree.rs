@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span, StrInput, Tag, options};
 
 use super::error::YamlError;
-use super::{Key, Node, Position, Value};
+use super::node::{Key, Node, Position, Value};
+use crate::model::fault::Fault;
 
 /// Longer than any settings file should be.
 const MOST_BYTES: usize = 4 << 20;
@@ -14,8 +15,15 @@ const MOST_WEIGHT: usize = 400_000;
 /// Deeper than any settings file should be; readers recurse.
 const MOST_DEPTH: usize = 48;
 
-/// The one document of `text`.
-pub(crate) fn build(text: &str) -> Result<Node, YamlError> {
+/// Reads `text` as one YAML document. An empty one is [`Value::Null`].
+///
+/// # Errors
+/// The first place at which it is not YAML, holds a key twice, or is larger than any settings file should be.
+pub(crate) fn parse(file: &str, text: &str) -> Result<Node, Fault> {
+    build(text).map_err(|error| error.fault(file, Position { line: 1, column: 1 }))
+}
+
+fn build(text: &str) -> Result<Node, YamlError> {
     if text.len() > MOST_BYTES {
         return Err(YamlError::at(
             Position { line: 1, column: 1 },

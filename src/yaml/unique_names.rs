@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use serde::de::DeserializeOwned;
 
-use super::{Node, Position, Spanned};
+use super::node::{Node, Position};
+use super::scalar::Spanned;
+use super::{entry, reader};
 use crate::model::fault::Fault;
 
 /// Names given so far, with their places.
@@ -45,7 +47,7 @@ impl UniqueNames {
         }
     }
 
-    /// Reads an entry as [`super::read_entry`] does and notes its `name`, which counts even when another part of it has a fault.
+    /// Reads an entry as [`entry::read_entry`] does and notes its `name`, which counts even when another part of it has a fault.
     pub(crate) fn read<T: DeserializeOwned>(
         &mut self,
         file: &str,
@@ -55,11 +57,11 @@ impl UniqueNames {
     ) -> Option<T> {
         if let Some(Ok(name)) = entry
             .get("name")
-            .map(|node| super::read::<Spanned<String>>(file, node))
+            .map(|node| reader::read::<Spanned<String>>(file, node))
         {
             self.declare_word(file, &name, faults);
         }
-        super::read_entry(file, entry, required, faults)
+        entry::read_entry(file, entry, required, faults)
     }
 
     /// Notes a name that stands in paths, metrics and other files, and so must be one word.

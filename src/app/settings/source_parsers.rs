@@ -12,7 +12,7 @@ use crate::ingest::generic::shipped;
 use crate::ingest::slack;
 use crate::model::fault::Fault;
 use crate::model::source::SourceKind;
-use crate::yaml::Position;
+use crate::yaml::node::Position;
 
 /// A rule with the file that each of its lines stands in.
 struct Rule<'a> {

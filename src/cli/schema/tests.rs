@@ -13,7 +13,7 @@ use crate::model::settings::LabelNames;
 use crate::rules::parse::load;
 use crate::rules::scenario::{entry, parse as read_scenario};
 use crate::yaml;
-use crate::yaml::{Node, Value};
+use crate::yaml::node::{Node, Value};
 
 /// The faults of a text under its parser, as people see them.
 fn faults(of: Of, text: &str) -> Vec<String> {
@@ -355,7 +355,7 @@ fn shipped_files_are_valid() {
     for (of, path) in files {
         let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
-            errors(of, &plain(&yaml::parse("f", &text).unwrap())),
+            errors(of, &plain(&yaml::tree::parse("f", &text).unwrap())),
             [""; 0],
             "{}",
             path.display()
@@ -379,7 +379,7 @@ fn parsers_and_schemas_agree() {
             "the parser of {text}: {:?}",
             faults(of, text)
         );
-        let errors = errors(of, &plain(&yaml::parse("f", text).unwrap()));
+        let errors = errors(of, &plain(&yaml::tree::parse("f", text).unwrap()));
         assert_eq!(errors.is_empty(), valid, "the schema of {text}: {errors:?}");
     };
     check(Of::Rules, "", true);

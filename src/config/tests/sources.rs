@@ -187,8 +187,8 @@ fn a_source_signs_or_shows_a_token_in_its_address() {
     );
 
     let fits = |kind: SourceKind, text: &str| {
-        let node = crate::yaml::parse("f", text).unwrap();
-        let mut reader = crate::config::reader::Reader::new("f");
+        let node = crate::yaml::tree::parse("f", text).unwrap();
+        let mut reader = crate::yaml::reader::Reader::new("f");
         let auth = source_auth::auth(&mut reader, &node);
         source_auth::fits(&mut reader, Some(&node), kind, "k", auth.as_ref());
         reader
@@ -299,7 +299,7 @@ fn a_mapping_is_text_with_places() {
     assert_eq!(paths, ["name", "labels.host", "labels.n", "labels.more"]);
     assert_eq!(
         map.rules[0].lines[1].text.place(5),
-        crate::yaml::Position {
+        crate::yaml::node::Position {
             line: 7,
             column: 26
         }

@@ -13,7 +13,8 @@ use crate::model::fault::{Fault, nearest};
 use crate::model::labels::Labels;
 use crate::rules::Seconds;
 use crate::yaml;
-use crate::yaml::{Duration, Node, Spanned, Value};
+use crate::yaml::node::{Node, Value};
+use crate::yaml::scalar::{Duration, Spanned};
 
 /// A key for each kind of event, and the keys it takes beside those every event takes.
 pub(crate) const KINDS: [(&str, &[&str]); 10] = [
@@ -123,7 +124,7 @@ pub(crate) fn events(
     let mut lost = false;
     for node in nodes {
         let before = faults.len();
-        let Some(entry) = yaml::read_entry::<EventEntry>(file, node, &["at"], faults) else {
+        let Some(entry) = yaml::entry::read_entry::<EventEntry>(file, node, &["at"], faults) else {
             continue;
         };
         if let Some(at) = entry.at.as_ref().filter(|at| at.value.seconds < above.at) {

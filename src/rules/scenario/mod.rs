@@ -17,7 +17,8 @@ use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome};
 use crate::yaml;
-use crate::yaml::{Duration, Node, Position, Spanned, Value};
+use crate::yaml::node::{Node, Position, Value};
+use crate::yaml::scalar::{Duration, Spanned};
 
 /// The source that events of scenarios name.
 pub const SOURCE: &str = "scenario";
@@ -214,21 +215,22 @@ struct ExpectationEntry {
 /// # Errors
 /// All its faults, in their order.
 pub fn parse(file: &str, text: &str) -> Result<ScenarioFile, Vec<Fault>> {
-    let node = yaml::parse(file, text).map_err(|fault| vec![fault])?;
+    let node = yaml::tree::parse(file, text).map_err(|fault| vec![fault])?;
     let mut faults = Vec::new();
     let mut read = ScenarioFile {
         rules: Vec::new(),
         scenarios: Vec::new(),
         named: Vec::new(),
     };
-    for (key, section) in yaml::sections(file, &node, &["rules", "scenarios"], &mut faults) {
+    for (key, section) in yaml::reader::sections(file, &node, &["rules", "scenarios"], &mut faults)
+    {
         if key.name == "rules" {
-            read.rules = yaml::read_list::<Spanned<String>>(file, section, &mut faults)
+            read.rules = yaml::reader::read_list::<Spanned<String>>(file, section, &mut faults)
                 .into_iter()
                 .map(|(_, path)| path)
                 .collect();
         } else {
-            let entries = yaml::entries(file, section, &mut faults);
+            let entries = yaml::reader::entries(file, section, &mut faults);
             read.scenarios = entries
                 .iter()
                 .filter_map(|entry| scenario(file, entry, &mut faults))
@@ -259,19 +261,20 @@ fn scenario(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Scenario
         samples: Vec::new(),
         expect: Vec::new(),
     };
-    for (key, section) in yaml::sections(file, node, &["name", "events", "expect"], faults) {
+    for (key, section) in yaml::reader::sections(file, node, &["name", "events", "expect"], faults)
+    {
         match key.name.as_str() {
             "name" => {
-                name = yaml::read::<Spanned<String>>(file, section)
+                name = yaml::reader::read::<Spanned<String>>(file, section)
                     .map_err(|fault| faults.push(fault))
                     .ok();
             }
             "events" => {
                 (scenario.events, scenario.samples) =
-                    entry::events(file, yaml::entries(file, section, faults), faults);
+                    entry::events(file, yaml::reader::entries(file, section, faults), faults);
             }
             _ => {
-                let entries = yaml::entries(file, section, faults).iter();
+                let entries = yaml::reader::entries(file, section, faults).iter();
                 scenario.expect = entries
                     .filter_map(|entry| expect(file, entry, faults))
                     .collect();
@@ -296,7 +299,7 @@ fn expect(file: &str, node: &Node, faults: &mut Vec<Fault>) -> Option<Expectatio
         criteria,
         incidents,
         postmortems,
-    } = yaml::read_entry(file, node, &["at"], faults)?;
+    } = yaml::entry::read_entry(file, node, &["at"], faults)?;
     let criteria = criteria.unwrap_or_default();
     if faults.len() == before
         && decision.is_none()

@@ -3,7 +3,7 @@
 use super::ScenarioSamples;
 use crate::model::fault::Fault;
 use crate::model::labels::Labels;
-use crate::yaml::Spanned;
+use crate::yaml::scalar::Spanned;
 
 /// More values than any scenario needs; a few letters must not fill the memory.
 const MOST_VALUES: usize = 10_000;

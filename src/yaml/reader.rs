@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
+use super::entry::read_entry;
+use super::error;
+use super::node::{Key, Node, Position, Value};
+use super::scalar::Spanned;
 use crate::model::fault::{Fault, nearest};
-use crate::yaml;
-use crate::yaml::{Node, Position, Spanned, Value};
 
 /// Reads sections of one file and keeps what is wrong with them.
 pub(crate) struct Reader<'a> {
@@ -42,7 +44,7 @@ impl<'a> Reader<'a> {
         node: &Node,
         required: &[&str],
     ) -> Option<T> {
-        yaml::read_entry(self.file, node, required, &mut self.faults)
+        read_entry(self.file, node, required, &mut self.faults)
     }
 
     /// The same for what must be whole to be worth a look: `None` once a fault is kept.
@@ -147,4 +149,75 @@ impl<'a> Reader<'a> {
 /// The node of a key that has a value.
 pub(crate) fn given<'n>(root: &'n Node, name: &str) -> Option<&'n Node> {
     root.get(name).filter(|node| node.value != Value::Null)
+}
+
+/// Reads a node as a `T`.
+///
+/// # Errors
+/// The first place at which it is none.
+pub(crate) fn read<T: DeserializeOwned>(file: &str, node: &Node) -> Result<T, Fault> {
+    T::deserialize(node).map_err(|error| error.fault(file, node.position()))
+}
+
+/// The entries of a list; none, and a fault, when it is no list. Nothing is an empty list.
+pub(crate) fn entries<'a>(file: &str, node: &'a Node, faults: &mut Vec<Fault>) -> &'a [Node] {
+    match &node.value {
+        Value::List(entries) => entries,
+        Value::Null => &[],
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::Map(_) => {
+            faults.push(
+                node.position()
+                    .fault(file, format!("expected a list, found {}", node.describe())),
+            );
+            &[]
+        }
+    }
+}
+
+/// The sections of a map with keys out of `known`; a fault for each other key, or when it is no map. Nothing is an empty map.
+pub(crate) fn sections<'a>(
+    file: &str,
+    node: &'a Node,
+    known: &[&str],
+    faults: &mut Vec<Fault>,
+) -> Vec<(&'a Key, &'a Node)> {
+    let sections = match &node.value {
+        Value::Map(sections) => sections.as_slice(),
+        Value::Null => &[],
+        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::String(_) | Value::List(_) => {
+            faults.push(
+                node.position()
+                    .fault(file, format!("expected a map, found {}", node.describe())),
+            );
+            &[]
+        }
+    };
+    let (right, wrong): (Vec<_>, Vec<_>) = sections
+        .iter()
+        .map(|(key, node)| (key, node))
+        .partition(|(key, _)| known.contains(&key.name.as_str()));
+    faults.extend(wrong.iter().map(|(key, _)| {
+        key.position()
+            .fault(file, error::unknown("key", &key.name, known))
+    }));
+    right
+}
+
+/// Reads every entry of a list as a `T`, with its place; a fault for whatever keeps an entry from being one. Nothing is an empty list.
+pub(crate) fn read_list<T: DeserializeOwned>(
+    file: &str,
+    node: &Node,
+    faults: &mut Vec<Fault>,
+) -> Vec<(Position, T)> {
+    let mut values = Vec::new();
+    for entry in entries(file, node, faults) {
+        let before = faults.len();
+        let value = read_entry(file, entry, &[], faults);
+        values.extend(
+            value
+                .filter(|_| faults.len() == before)
+                .map(|value| (entry.position(), value)),
+        );
+    }
+    values
 }
