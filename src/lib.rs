@@ -10,7 +10,7 @@ pub(crate) mod deliver;
 pub mod engine;
 pub mod expr;
 pub mod http;
-pub(crate) mod ical;
+pub mod ical;
 pub mod ingest;
 pub(crate) mod meeting;
 pub mod model;

@@ -38,15 +38,16 @@ if [ ${#packages[@]} -gt 0 ]; then
   "${as_root[@]}" env RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}"
 fi
 
-# A calendar library that is not ours reads the invites we write.
-icalendar=7.3.0
+# Calendar libraries that are not ours: one reads the invites we write, one the on-call calendars we read.
+libraries=(icalendar==7.3.0 recurring-ical-events==3.8.2)
 venv=target/python
 mkdir -p target
-if ! "$venv/bin/python" -c "import icalendar; assert icalendar.__version__ == '$icalendar'" 2>/dev/null; then
-  echo "installing: icalendar $icalendar into $venv"
+if [ "$(cat "$venv/libraries" 2>/dev/null)" != "${libraries[*]}" ]; then
+  echo "installing: ${libraries[*]} into $venv"
   rm -rf "$venv"
   python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "icalendar==$icalendar"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "${libraries[@]}"
+  echo "${libraries[*]}" > "$venv/libraries"
 fi
 
 cargo build --locked

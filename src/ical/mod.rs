@@ -3,7 +3,7 @@
 pub(crate) mod content_line;
 pub(crate) mod date_time;
 pub(crate) mod invite;
-pub(crate) mod on_call_feed;
+pub mod on_call_feed;
 pub(crate) mod recurrence_rule;
 pub(crate) mod series;
 pub(crate) mod time_zone;

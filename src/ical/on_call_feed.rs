@@ -40,7 +40,7 @@ const LOOKING: u64 = 1_000_000;
 
 /// The shifts of a feed: a few are written out, most follow from rules when somebody asks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct OnCallFeed {
+pub struct OnCallFeed {
     series: Vec<Series>,
     /// Shifts that an earlier version of the feed had, from before this one begins.
     past: Vec<Occurrence>,
@@ -64,7 +64,7 @@ struct Entry {
 ///
 /// # Errors
 /// Why it is no calendar, or not a whole one.
-pub(crate) fn read(text: &str, zone: Tz) -> Result<OnCallFeed, String> {
+pub fn read(text: &str, zone: Tz) -> Result<OnCallFeed, String> {
     let mut feed = OnCallFeed::default();
     let mut budget = Budget(READING);
     for calendar in read_calendars(text)? {
@@ -158,7 +158,7 @@ impl OnCallFeed {
 
     /// The people who are on call at an instant.
     #[must_use]
-    pub(crate) fn at(&self, at: Time, who: &Directory) -> OnCall {
+    pub fn at(&self, at: Time, who: &Directory) -> OnCall {
         let mut found: Vec<OnCallPerson> = Vec::new();
         let mut budget = Budget(LOOKING);
         let mut too_many = false;

@@ -177,7 +177,9 @@ impl Event {
                 .filter(|text| !text.trim().is_empty())
             {
                 match DateTimeValue::parse(text) {
-                    Some(DateTimeValue::Date(date)) => drop(self.removed_days.insert(date)),
+                    Some(DateTimeValue::Date(date)) if !matches!(start, DateTimeValue::Date(_)) => {
+                        drop(self.removed_days.insert(date));
+                    }
                     Some(value) => drop(self.removed.insert(self.clock_of(value, &zone))),
                     None => return Err(format!("it has an EXDATE that cannot be read: {text}")),
                 }
@@ -460,7 +462,8 @@ impl Series {
             add(event, base.zone.instant(start), end);
         }
         for (original, event) in &self.changed {
-            if !self.is_removed(*original) {
+            // A removed day says less than a change of the very occurrence.
+            if !base.removed.contains(original) {
                 let end = event.length.end(event.start, &event.zone);
                 add(event, event.zone.instant(event.start), end);
             }

@@ -3,7 +3,7 @@
 pub(crate) mod backoff;
 pub mod correction;
 pub(crate) mod delivery;
-pub(crate) mod directory;
+pub mod directory;
 pub mod event;
 pub(crate) mod fault;
 pub(crate) mod glob;
@@ -16,7 +16,7 @@ pub mod lifecycle;
 pub(crate) mod meeting;
 pub(crate) mod member;
 pub(crate) mod milestone;
-pub(crate) mod on_call;
+pub mod on_call;
 pub(crate) mod plot;
 pub(crate) mod postmortem;
 pub mod sample;

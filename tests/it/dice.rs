@@ -22,6 +22,11 @@ impl Dice {
         Self(seed)
     }
 
+    /// The numbers of one seed, the same in every run.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        Self(seed)
+    }
+
     /// The next number. SplitMix64 (Steele, Lea, Flood 2014).
     pub(crate) fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);

@@ -22,6 +22,7 @@ mod mapped;
 mod measure;
 mod mutations;
 mod odd_servers;
+mod on_call_calendars;
 mod orders;
 mod past;
 mod people;

@@ -333,7 +333,7 @@ fn a_megabyte_of_hostile_rules_costs_other_entries_nothing() {
     check(
         &feed,
         &[
-            ("2026-11-10T07:30:00Z", "bo ada"),
+            ("2026-11-10T07:30:00Z", "ada bo"),
             ("2026-11-10T09:30:00Z", "?"),
         ],
     );
