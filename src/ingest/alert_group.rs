@@ -1,4 +1,4 @@
-//! A group of alerts: the body of Alertmanager's webhook, which Grafana's has too, with fields of its own beside it.
+//! The alert group of Alertmanager's webhook, which Grafana's webhook extends.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -11,7 +11,7 @@ use super::reading::{Reading, RenewalFilter};
 use super::replicas::Replicas;
 use crate::model::event::{AlertStatus, Event};
 
-/// The part of the body that is read; anything else may be there.
+/// The fields that are read; others are ignored.
 #[derive(Deserialize)]
 pub(crate) struct AlertGroup<'a> {
     #[serde(borrow)]
@@ -26,18 +26,18 @@ pub(crate) struct AlertGroup<'a> {
     truncated_alerts: Option<&'a RawValue>,
 }
 
-/// What one of the senders means beyond what both do.
+/// Differences between the senders of alert groups.
 pub(crate) struct Dialect {
-    /// What the link to the sender is called.
-    pub(crate) home: &'static str,
-    /// Whether an alert is left out.
-    pub(crate) left_out: fn(&AlertPayload<'_>) -> bool,
-    /// What is put right of an event.
-    pub(crate) put_right: fn(Event) -> Event,
+    /// Title of the link to the sender.
+    pub(crate) link_title: &'static str,
+    /// Tests whether an alert is ignored.
+    pub(crate) is_ignored: fn(&AlertPayload<'_>) -> bool,
+    /// Corrects an event.
+    pub(crate) correct: fn(Event) -> Event,
 }
 
 impl AlertGroup<'_> {
-    /// One event for each of `alerts`, without the firing ones that `renewed` takes.
+    /// Parses each of `alerts`, without the firing ones that `renewed` takes.
     ///
     /// # Errors
     /// When `alerts` is no list.
@@ -46,13 +46,13 @@ impl AlertGroup<'_> {
         alerts: &RawValue,
         message: &Message<'_>,
         renewed: &mut RenewalFilter<'_>,
-        manner: &Dialect,
+        dialect: &Dialect,
     ) -> Result<Reading, MemberFault> {
         let Message {
             source, names, now, ..
         } = *message;
         let home = string(self.external_url);
-        let home = home.as_deref().map(|url| (manner.home, url));
+        let home = home.as_deref().map(|url| (dialect.link_title, url));
         let mut reading = Reading {
             receiver: string(self.receiver),
             ..Reading::default()
@@ -71,30 +71,30 @@ impl AlertGroup<'_> {
             None => {}
         }
         let mut replicas = Replicas::default();
-        faults.extend(alert_payload::each(
+        faults.extend(alert_payload::for_each_alert(
             alerts,
             "alerts",
             |position: Position, mut sent: AlertPayload<'_>| {
-                if (manner.left_out)(&sent) {
+                if (dialect.is_ignored)(&sent) {
                     return Ok(());
                 }
                 let of_replica = sent.drop_labels(&names.ignored);
                 let episode = alert_payload::episode(&sent, position, now)?;
                 if of_replica {
-                    replicas.note(reading.reports.len());
+                    replicas.mark(reading.reports.len());
                 } else if episode.status == AlertStatus::Firing
                     && sent.alert_ref(None).is_some_and(|alert| renewed(&alert))
                 {
                     reading.renewed += 1;
                     return Ok(());
                 }
-                reading.push((manner.put_right)(alert_payload::event(
+                reading.push((dialect.correct)(alert_payload::event(
                     sent, episode, home, source, names, now,
                 )));
                 Ok(())
             },
         )?);
-        replicas.fold(&mut reading);
+        replicas.merge(&mut reading);
         reading.faults = faults;
         Ok(reading)
     }

@@ -1,4 +1,5 @@
-//! One alert of Alertmanager's webhook or API, or of Grafana's webhook: they share their fields, but not what a missing one means.
+//! One alert of Alertmanager's webhook or API, or of Grafana's webhook. They share their fields,
+//! but not the meaning of a missing one.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,12 +16,12 @@ use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-/// Members that are read borrowed, all before the first is looked at; a longer list goes one by one, or a body of tiny alerts would need
-/// many times its own memory.
+/// Maximum length of a list that is parsed borrowed, as a whole. A longer one is parsed member by
+/// member, or a body of tiny alerts would need many times its own memory.
 const TOGETHER: usize = 4096;
 
-/// Members of a body at the most. At the least that an alert takes as Alertmanager sends it, larger bodies are refused by their size first;
-/// without this, one of nothing but commas would become gigabytes of faults.
+/// Maximum length of a list. Real alerts reach the size limit of a body first; without this limit a
+/// body of commas would become gigabytes of faults.
 const MEMBERS: usize = 100_000;
 
 /// A string borrowed from the body where it holds no escapes. The newtype matters: serde's `borrow` does not reach a bare
@@ -28,7 +29,8 @@ const MEMBERS: usize = 100_000;
 #[derive(Deserialize)]
 struct BorrowedStr<'a>(#[serde(borrow)] Cow<'a, str>);
 
-/// Names with strings: in the order of the names, each once, the last one sent. So a map would have it, without a map's cost.
+/// String pairs sorted by name, each name once with the last value sent. Equal to a map, without
+/// its cost.
 #[derive(Default)]
 pub(crate) struct LabelPairs<'a>(pub(crate) Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
@@ -40,7 +42,7 @@ impl LabelPairs<'_> {
             .map(|at| self.0[at].1.as_ref())
     }
 
-    fn kept(self) -> LabelSet {
+    fn into_label_set(self) -> LabelSet {
         LabelSet::of_sorted(
             self.0
                 .iter()
@@ -70,7 +72,7 @@ impl<'de> Deserialize<'de> for LabelPairs<'de> {
                     pairs.push((name, value));
                 }
                 if !in_order {
-                    // Stable, and from the back: of equal names the last stays.
+                    // The sort is stable; reversing first makes the last of equal names win.
                     pairs.reverse();
                     pairs.sort_by(|(one, _), (other, _)| one.cmp(other));
                     pairs.dedup_by(|(later, _), (first, _)| later == first);
@@ -82,7 +84,7 @@ impl<'de> Deserialize<'de> for LabelPairs<'de> {
     }
 }
 
-/// The fields, each still unread, so that a fault can name its own.
+/// The fields unparsed, so that a fault can name its field.
 #[derive(Deserialize)]
 struct RawFields<'a> {
     #[serde(borrow)]
@@ -105,7 +107,8 @@ struct RawFields<'a> {
     silence_url: Option<&'a RawValue>,
 }
 
-/// The fields of [`RawFields`] in one pass, for a list without a fault. Whatever this refuses, [`read`] looks at closely.
+/// The fields of [`RawFields`] in one pass, for a list without faults. [`read`] diagnoses whatever
+/// this refuses.
 #[derive(Deserialize)]
 #[serde(field_identifier)]
 enum Field {
@@ -131,7 +134,7 @@ enum Field {
     Other,
 }
 
-/// The members of a list, still unread.
+/// The unparsed members of a list.
 pub(crate) struct RawList<'a>(pub(crate) Vec<&'a RawValue>);
 
 impl<'de> Deserialize<'de> for RawList<'de> {
@@ -161,7 +164,7 @@ impl<'de> Deserialize<'de> for RawList<'de> {
     }
 }
 
-/// A list of alerts without a fault.
+/// A list of alerts without faults.
 pub(crate) struct AlertList<'a>(pub(crate) Vec<AlertPayload<'a>>);
 
 impl<'de> Deserialize<'de> for AlertList<'de> {
@@ -248,7 +251,7 @@ impl<'de> Deserialize<'de> for AlertPayload<'de> {
     }
 }
 
-/// Reads a value that may be null, and may come once.
+/// Parses a nullable value, and refuses a repeated key.
 fn once<'de, A: MapAccess<'de>, T: Deserialize<'de>, U>(
     place: &mut Option<Option<U>>,
     map: &mut A,
@@ -274,22 +277,22 @@ fn text_as_time(BorrowedStr(text): BorrowedStr<'_>) -> Result<Option<Time>, Stri
     time::parse_go(&text)
 }
 
-/// An alert as sent; what is absent or Go's zero time is `None`.
+/// An alert as sent; absent fields and Go's zero time are `None`.
 pub(crate) struct AlertPayload<'a> {
     pub(crate) status: Option<Cow<'a, str>>,
-    /// Never empty, and none without a value.
+    /// Not empty, and no label has an empty value.
     pub(crate) labels: LabelPairs<'a>,
     pub(crate) annotations: LabelPairs<'a>,
     pub(crate) starts_at: Option<Time>,
     pub(crate) ends_at: Option<Time>,
     pub(crate) generator_url: Option<Cow<'a, str>>,
-    /// These three come from Grafana only.
+    /// Sent by Grafana only, as the next two.
     pub(crate) dashboard_url: Option<Cow<'a, str>>,
     pub(crate) panel_url: Option<Cow<'a, str>>,
     pub(crate) silence_url: Option<Cow<'a, str>>,
 }
 
-/// What an alert's times mean, by the rules of the way it came.
+/// Status and times of an alert, by the rules of its sender.
 #[derive(Clone, Copy)]
 pub(crate) struct EpisodeTimes {
     pub(crate) status: AlertStatus,
@@ -299,7 +302,8 @@ pub(crate) struct EpisodeTimes {
 }
 
 impl AlertPayload<'_> {
-    /// Drops labels that only tell replicas of one sender apart, unless nothing else would be left; whether there were any.
+    /// Removes labels that only distinguish replicas of one sender, unless no other label is left.
+    /// Returns whether there were any.
     pub(crate) fn drop_labels(&mut self, ignored: &[String]) -> bool {
         let is_ignored = |name: &str| ignored.iter().any(|ignored| ignored == name);
         let dropped = self
@@ -330,11 +334,11 @@ impl AlertPayload<'_> {
     }
 }
 
-/// Gives each alert of a list to `take`; what is wrong with some of them costs the others nothing.
+/// Passes each alert of a list to `take`. A fault in one does not affect the others.
 ///
 /// # Errors
 /// When it is no list.
-pub(crate) fn each<'a>(
+pub(crate) fn for_each_alert<'a>(
     raw: &'a RawValue,
     list: &'static str,
     mut take: impl FnMut(Position, AlertPayload<'a>) -> Result<(), MemberFault>,
@@ -376,8 +380,8 @@ pub(crate) fn raw_list<'a>(
     })
 }
 
-/// What the webhooks of Alertmanager and Grafana mean by an alert's status and times. A resolved alert without `endsAt` has ended by `now`, and
-/// why is unknown.
+/// Status and times by the rules of Alertmanager's and Grafana's webhooks. A resolved alert without
+/// `endsAt` ended by `now`, for an unknown reason.
 pub(crate) fn episode(
     sent: &AlertPayload<'_>,
     position: Position,
@@ -419,12 +423,12 @@ pub(crate) fn episode(
     }
 }
 
-/// Reads one member closely, and says what is wrong with it.
+/// Parses one member and diagnoses its faults.
 pub(crate) fn read<'a>(
     raw: &'a RawValue,
     position: Position,
 ) -> Result<AlertPayload<'a>, MemberFault> {
-    // serde would take a list for a struct, by position.
+    // serde would accept a list for a struct, by position.
     let fields = Some(raw.get())
         .filter(|text| text.starts_with('{'))
         .and_then(|text| serde_json::from_str::<RawFields<'a>>(text).ok());
@@ -471,7 +475,7 @@ pub(crate) fn read<'a>(
     })
 }
 
-/// What an alert states. `home` is where its sender is found, by a title.
+/// Builds the event of an alert. `home` is the link to its sender, with a title.
 pub(crate) fn event(
     sent: AlertPayload<'_>,
     episode: EpisodeTimes,
@@ -498,7 +502,7 @@ pub(crate) fn event(
         .into_iter()
         .filter_map(|(title, url)| link(title, url?))
         .collect();
-    let labels = sent.labels.kept();
+    let labels = sent.labels.into_label_set();
     let service = labels::service(&labels, names).map(|(_, service)| service.to_owned());
     let environment = labels::environment(&labels, names);
     let alert = Alert {
@@ -506,11 +510,11 @@ pub(crate) fn event(
         recalled: false,
         name: labels
             .get("alertname")
-            .map_or_else(|| unnamed(&labels).into(), Into::into),
+            .map_or_else(|| name_from_labels(&labels).into(), Into::into),
         status,
         severity: labels::severity(&labels, names),
         labels,
-        annotations: sent.annotations.kept(),
+        annotations: sent.annotations.into_label_set(),
         starts_at,
         ends_at,
         pending_for: None,
@@ -525,8 +529,8 @@ pub(crate) fn event(
     event
 }
 
-/// Grafana says in an annotation when a resolved alert did not recover; others say nothing and are believed. Several reasons stand in one
-/// text: `NoData, KeepLast`.
+/// Reason of a resolved alert's end. Grafana states in an annotation that an alert ended without
+/// recovering, as in `NoData, KeepLast`; other senders state nothing, which means recovery.
 pub(crate) fn end_reason(annotations: &LabelPairs<'_>) -> EndReason {
     let reasons = annotations.get("grafana_state_reason").unwrap_or_default();
     let mut reasons = reasons
@@ -538,12 +542,12 @@ pub(crate) fn end_reason(annotations: &LabelPairs<'_>) -> EndReason {
         Some("NoData" | "MissingSeries") => EndReason::NoData,
         Some("Paused") => EndReason::Muted,
         Some("RuleDeleted") => EndReason::Deleted,
-        // Error, Updated, and whatever comes to be: that nothing is wrong any more is in none of them.
+        // Error, Updated and future reasons do not say that the alert recovered.
         Some(_) => EndReason::Unknown,
     }
 }
 
-/// A link, if it is one that a page may offer: anything but `http` and `https` could run in the reader's browser.
+/// A link, if its scheme is http or https: others could run code in the reader's browser.
 pub(crate) fn link(title: &str, url: &str) -> Option<Link> {
     let url = url.trim();
     let (scheme, rest) = url.split_once("://")?;
@@ -558,8 +562,8 @@ pub(crate) fn link(title: &str, url: &str) -> Option<Link> {
     })
 }
 
-/// What stands in for `alertname`: the labels, which like a name do not change while the alert lasts.
-fn unnamed(labels: &LabelSet) -> String {
+/// The replacement of a missing `alertname`: the labels, which are equally stable.
+fn name_from_labels(labels: &LabelSet) -> String {
     let pairs: Vec<String> = labels
         .iter()
         .map(|(name, value)| format!("{name}={value:?}"))
@@ -606,7 +610,7 @@ fn pairs<'a>(
         return Ok(LabelPairs::default());
     };
     serde_json::from_str(raw.get()).map_err(|_| {
-        // Only now does it pay to look which of them it is.
+        // Locate the offending pair only on failure.
         let all: std::collections::BTreeMap<String, &RawValue> =
             serde_json::from_str(raw.get()).unwrap_or_default();
         match all

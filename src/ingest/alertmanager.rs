@@ -14,9 +14,9 @@
 //!    "annotations": {"summary": "…"}, "generatorURL": "http://prom:9090/graph?g0.expr=up", "fingerprint": "09f1eea487f03c6e"}]}
 //! ```
 //!
-//! Only `alerts[]` counts. The group's own status is computed after `max_alerts` has cut the list, so that it says `resolved` while
-//! an alert that was cut off fires; `commonLabels` change with the cut, `groupKey` with the routing, and `fingerprint` is not
-//! what other views of the same alert have. `alerts[]` itself says all that is needed.
+//! Only `alerts[]` is read. The group's own status is computed after `max_alerts` has cut the list,
+//! so it says `resolved` while an alert that was cut off fires; `commonLabels` change with the cut,
+//! `groupKey` with the routing, and `fingerprint` differs from other views of the same alert.
 
 use super::alert_group::{AlertGroup, Dialect};
 use super::error::{IngestFault, expect_opening, json_fault};
@@ -26,16 +26,17 @@ use super::reading::{Reading, RenewalFilter};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-const MANNER: Dialect = Dialect {
-    home: "Alertmanager",
-    left_out: |_| false,
-    put_right: |event| event,
+const DIALECT: Dialect = Dialect {
+    link_title: "Alertmanager",
+    is_ignored: |_| false,
+    correct: |event| event,
 };
 
-/// Reads a webhook of the source called `source`: one event an alert.
+/// Parses a webhook of the source called `source` into one event per alert.
 ///
-/// A firing alert happened at its `startsAt`, a resolved one at its `endsAt`. A resolved alert without `endsAt` has ended by `now`, and
-/// why is unknown. An alert that cannot be read becomes a [`MemberFault`] beside the events of the others.
+/// A firing alert occurred at its `startsAt`, a resolved one at its `endsAt`. A resolved alert
+/// without `endsAt` ended by `now`, for an unknown reason. An alert that cannot be parsed becomes a
+/// [`super::error::MemberFault`] beside the events of the others.
 ///
 /// # Errors
 /// When the body as a whole is no such webhook.
@@ -86,12 +87,12 @@ pub(crate) fn news(
             advice: "Alertmanager's webhook always has this list: check what changes the body in transit.",
         });
     };
-    let mut reading = group.read(alerts, message, renewed, &MANNER)?;
+    let mut reading = group.read(alerts, message, renewed, &DIALECT)?;
     reading.receiver = reading.receiver.map(|name| unquote(&name));
     Ok(reading)
 }
 
-/// Alertmanager sends a receiver's name quoted for use in a regular expression.
+/// Removes the regular-expression quoting that Alertmanager applies to receiver names.
 fn unquote(quoted: &str) -> String {
     let mut name = String::with_capacity(quoted.len());
     let mut letters = quoted.chars().peekable();

@@ -1,5 +1,6 @@
-//! What an Alertmanager lists when it is asked: alerts that are on, and silences. So are known the ends that no webhook tells, since of an alert that
-//! is silenced, inhibited or muted it never sends `resolved`. What it answers (0.25.0, captured):
+//! The alerts and silences that an Alertmanager lists when polled. They reveal the ends that no
+//! webhook reports: an alert that is silenced, inhibited or muted never sends `resolved`. Responses
+//! (0.25.0, captured):
 //!
 //! ```json
 //! [{"labels": {"alertname": "A", "severity": "critical"}, "annotations": {}, "receivers": [{"name": "x"}], "fingerprint": "09066144e4459257",
@@ -10,9 +11,10 @@
 //! {"uptime": "2026-11-25T12:36:20.658Z", "cluster": {"status": "disabled", "peers": []}}
 //! ```
 //!
-//! What is over is not listed. `endsAt` is until when the sender promised to say again that the alert fires: an alert that is gone before then was
-//! called over by its sender, and one that is gone after it is one that nobody spoke of any more. A list is kept in memory only, so that one that
-//! was started anew (`uptime` is since when it runs) says nothing of what is absent until senders had time to speak.
+//! Alerts that ended are not listed. `endsAt` is the time until which the sender promised to renew
+//! the alert: one that disappears before then was resolved by its sender, one that disappears after
+//! it was not renewed. The list is kept in memory only, so after a restart (`uptime` is the start
+//! time) an absent alert means nothing until senders had time to report.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -30,78 +32,78 @@ use crate::model::id::{IncidentId, Subject};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 
-/// How long senders get after a start of an Alertmanager to tell it what is on.
+/// Time that senders get after a restart of an Alertmanager to report firing alerts again.
 const STARTED: TimeDelta = TimeDelta::minutes(5);
-/// How long the webhook gets to tell an end that it should: a `group_interval` by default, and a minute.
+/// Time that the webhook gets to report an end first: a default `group_interval` and a minute.
 const WEBHOOK: TimeDelta = TimeDelta::minutes(6);
 
-/// One look, as it was answered.
+/// The response bodies of one poll.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct PollResponses {
-    /// `/api/v2/status`, before all else.
+    /// `/api/v2/status`, requested first.
     pub before: Vec<u8>,
     /// `/api/v2/alerts`
     pub alerts: Vec<u8>,
     /// `/api/v2/silences`
     pub silences: Vec<u8>,
-    /// `/api/v2/status`, after all else.
+    /// `/api/v2/status`, requested last.
     pub after: Vec<u8>,
 }
 
-/// An alert that came from the source, as its incident has it.
+/// An alert of the source in an incident.
 #[derive(Debug, Clone)]
 pub(crate) struct TrackedAlert {
     /// The incident.
     pub incident: IncidentId,
-    /// What said that it fires.
+    /// The event that reported it as firing.
     pub event: Arc<Event>,
-    /// Whether it is believed to be on.
+    /// Set while the alert counts as firing.
     pub on: bool,
-    /// When it was last seen.
+    /// Time of the last report.
     pub last_seen: Time,
 }
 
-/// When a look was.
+/// Time of a poll by both clocks.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PollTime {
-    /// By our clock.
+    /// Our clock.
     pub ours: Time,
-    /// By the Alertmanager's.
+    /// The Alertmanager's clock.
     pub theirs: Time,
 }
 
-/// What a look makes known.
+/// The result of a poll.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct PollResult {
-    /// Alerts that are on, as was known.
+    /// Firing alerts whose lease is renewed.
     pub renewed: Vec<Subject>,
-    /// What is new.
+    /// New events.
     pub events: Vec<Event>,
 }
 
-/// What is known of one Alertmanager's lists, from one look to the next.
+/// The state of one Alertmanager's lists between two polls.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AlertmanagerState {
     alerts: HashMap<Subject, LastListed>,
-    /// What was told of silences and inhibitions, by incident.
+    /// Silences and inhibitions already reported, by incident.
     told: BTreeSet<(IncidentId, String)>,
 }
 
-/// How an alert was listed last.
+/// The last listing of an alert.
 #[derive(Debug, Clone)]
 struct LastListed {
-    /// Since when the Alertmanager ran then. `None`: it was not listed yet.
+    /// Start time of the Alertmanager at that poll; `None` if the alert was not listed yet.
     up_since: Option<Time>,
-    /// Until when its sender promised to speak again.
+    /// Time until which its sender promised to renew it.
     until: Time,
-    /// When its sender spoke last.
+    /// Time of its sender's last report.
     spoken_at: Time,
-    /// Whether no webhook will tell its end.
+    /// Set if no webhook will report its end.
     suppressed: bool,
     gone: Option<Disappearance>,
 }
 
-/// What an alert's absence was taken for when it was noticed.
+/// The end inferred when an alert disappeared.
 #[derive(Debug, Clone, Copy)]
 struct Disappearance {
     noticed: Time,
@@ -158,18 +160,19 @@ struct ListedAlert {
     state: RawState,
 }
 
-/// What a look found, by what it is looked for.
+/// The lists of a poll, indexed.
 struct Snapshot {
     alerts: HashMap<LabelSet, Vec<ListedAlert>>,
     silences: BTreeMap<String, RawSilence>,
 }
 
 impl AlertmanagerState {
-    /// Reads a look. `held` is what was held before it, so that what came meanwhile is not missed in it; `ignored` are labels that only tell
-    /// replicas apart.
+    /// Evaluates a poll. `held` are the alerts tracked before it, so that an alert that arrived
+    /// during the poll is not taken for absent; `ignored` are labels that only distinguish
+    /// replicas.
     ///
     /// # Errors
-    /// When an answer cannot be read whole: then nothing is known of what is absent in it, and nothing is concluded.
+    /// When a response cannot be parsed as a whole: nothing is concluded from absence then.
     pub(crate) fn read(
         &mut self,
         answers: &PollResponses,
@@ -181,7 +184,7 @@ impl AlertmanagerState {
         let (before, up_since) = (uptime(&answers.before)?, uptime(&answers.after)?);
         let found = Snapshot::read(answers, ignored)?;
         if before != up_since {
-            // Nobody can say which of the two answered.
+            // A restart in between: the lists may be of either process.
             return Ok(PollResult::default());
         }
         let mut looked = PollResult::default();
@@ -229,8 +232,8 @@ impl AlertmanagerState {
         Ok(looked)
     }
 
-    /// What an incident is told once of the silences and inhibitions of an alert. A silence that began after the alert is an acknowledgement: it
-    /// hides nothing.
+    /// Reports the silences and inhibitions of an alert once. A silence that began after the alert
+    /// is an acknowledgement and hides nothing.
     fn hushed(
         &mut self,
         held: &TrackedAlert,
@@ -333,7 +336,7 @@ impl AlertmanagerState {
 }
 
 impl LastListed {
-    /// An alert that is held and was not listed since this began to look.
+    /// A tracked alert that was not listed since the first poll.
     fn never(held: &TrackedAlert) -> Self {
         Self {
             up_since: None,
@@ -344,15 +347,15 @@ impl LastListed {
         }
     }
 
-    /// What its absence comes to, once nothing else is to be waited for.
+    /// The inferred end of an absent alert, once the webhook had its time.
     fn over(&mut self, up_since: Option<Time>, now: Time) -> Option<Disappearance> {
-        // Senders may not have spoken yet to one that has only begun.
+        // After a restart senders may not have reported yet.
         if up_since.is_some_and(|since| now - since < STARTED) && self.up_since != up_since {
             return None;
         }
         let same = up_since.is_some() && self.up_since == up_since;
         let gone = *self.gone.get_or_insert(match same {
-            // Its sender called it over before it had to speak again.
+            // Its sender resolved it before the renewal was due.
             true if now < self.until => Disappearance {
                 noticed: now,
                 ends_at: now,
@@ -422,7 +425,8 @@ impl Snapshot {
         })
     }
 
-    /// An alert as it is listed: its beginning is cut to milliseconds. Of replicas any will do.
+    /// Finds a tracked alert among those listed, whose starts are cut to milliseconds. Of replicas,
+    /// any matches.
     fn alert(&self, alert: &Alert, of_replicas: bool) -> Option<&ListedAlert> {
         let same = |listed: &&ListedAlert| {
             listed.starts_at.trunc_subsecs(3) == alert.starts_at.trunc_subsecs(3)
@@ -434,7 +438,7 @@ impl Snapshot {
     }
 }
 
-/// The end of an alert that is listed no more.
+/// The event for the end of an alert that disappeared.
 fn ended(event: &Event, alert: &Alert, gone: Disappearance, source: &str, at: PollTime) -> Event {
     let ends_at = gone.ends_at.max(alert.starts_at);
     let fact = Fact::Alert(Alert {
@@ -456,7 +460,7 @@ fn ended(event: &Event, alert: &Alert, gone: Disappearance, source: &str, at: Po
     ended
 }
 
-/// Since when it runs, where it says so.
+/// The start time of the Alertmanager, if stated.
 fn uptime(body: &[u8]) -> Result<Option<Time>, IngestFault> {
     const EXPECTED: &str = "an object, as Alertmanager's GET /api/v2/status answers";
     expect_opening(body, b'{', EXPECTED)?;

@@ -12,8 +12,9 @@
 //!              {"id": 43, "revision": "591785b", "deployedAt": "2026-11-23T11:41:07Z"}]}
 //! ```
 //!
-//! A body that is the whole `Application`, or has it as `app`, says the same. A rollback is a sync like any other; only the history tells.
-//! Fields are those of `pkg/apis/application/v1alpha1/types.go`.
+//! A body that is the whole `Application`, or has it as `app`, means the same. A rollback is a sync
+//! like any other; only the history shows it. Fields are those of
+//! `pkg/apis/application/v1alpha1/types.go`.
 
 use serde_json::Value;
 
@@ -28,7 +29,7 @@ use crate::model::labels::{LabelSet, Labels};
 use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
-/// An application and its last operation, wherever they stand in the body.
+/// The parts of an application, from either form of the body.
 struct Application<'a> {
     name: &'a str,
     home: &'a Value,
@@ -38,10 +39,11 @@ struct Application<'a> {
     history: &'a [Value],
 }
 
-/// Reads a message: a sync that has ended is a change, or a note where it failed; one that a person began is an intervention too.
+/// Parses a message. A finished sync is a change, or a note if it failed; one that a person started
+/// is an intervention too.
 ///
 /// # Errors
-/// When the body names no application, or says nothing of an operation.
+/// When the body has no application or no operation.
 pub(crate) fn webhook(
     message: &Message<'_>,
     naming: &ServiceMapping,
@@ -101,7 +103,7 @@ pub(crate) fn webhook(
             text: line(&format!("Sync failed: {why}")),
         }));
     } else if !dry_run && !partial {
-        // What syncs only some of its objects brings no revision.
+        // A partial sync does not deploy the revision.
         facts.push(Fact::Change(Change {
             what: if went_back { "rollback" } else { "deploy" }.to_owned(),
             title: why,
@@ -114,7 +116,7 @@ pub(crate) fn webhook(
         }));
     }
     let link = json_fields::link(&body, "url", "Application");
-    // Whoever began what failed took no note of it; that they stepped in is said apart.
+    // A failed sync is noted without its initiator, whose intervention is reported apart.
     let actor = |fact: &Fact| actor.clone().filter(|_| !matches!(fact, Fact::Note(_)));
     let event = |fact: Fact| {
         event(
@@ -211,7 +213,7 @@ fn labels_of(value: &Value) -> LabelSet {
     LabelSet::from(pairs.take(64).collect::<Labels>())
 }
 
-/// The revision, or those of all sources as one.
+/// The revision, or the revisions of all sources joined.
 fn revision(value: &Value) -> Option<String> {
     let several = || {
         let all: Vec<&str> = at(value, "revisions")?
@@ -227,11 +229,11 @@ fn revision(value: &Value) -> Option<String> {
         .map(|revision| line(&revision))
 }
 
-/// Whether the history says that a revision was deployed before the one that it replaced was.
+/// Tests whether the history shows the revision deployed before the one it replaced.
 fn went_back(history: &[Value], reached: &str) -> bool {
     let all: Vec<Option<String>> = history.iter().map(revision).collect();
     let before = match all.split_last() {
-        // The sync itself is the last of the history, unless that was read before it was written.
+        // The sync itself is last in the history, unless that was read before it was written.
         Some((Some(last), before)) if last == reached => before,
         _ => &all[..],
     };
@@ -246,7 +248,7 @@ fn went_back(history: &[Value], reached: &str) -> bool {
     current != reached && first(reached) < first(current) && first(reached).is_some()
 }
 
-/// Who began the operation.
+/// The initiator of the operation.
 fn actor(operation: &Value) -> Option<Box<Actor>> {
     let begun_by = at(operation, "operation.initiatedBy")?;
     if at(begun_by, "automated") == Some(&Value::Bool(true)) {

@@ -5,8 +5,10 @@
 //!  "time": "2026-11-23T07:01:03Z", "data": {"what": "deploy", "revision": "4f2c1d9"}}
 //! ```
 //!
-//! Which of the three it is says the content type, and only where that names none of them the `ce-` headers. An attribute that is null is
-//! not set. See <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md> and the JSON format beside it.
+//! The content type selects the mode; if it names none, the `ce-` headers do. A null attribute is
+//! unset. See
+//! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>
+//! and the JSON format beside it.
 
 use std::collections::BTreeSet;
 
@@ -27,14 +29,14 @@ use super::reading::Reading;
 const EVENT: &str =
     "a CloudEvent, or a list of them with the content type application/cloudevents-batch+json";
 
-/// Whether a message says that it holds CloudEvents.
+/// Tests whether a message announces CloudEvents.
 #[must_use]
 pub(crate) fn says_so(headers: &Headers<'_>) -> bool {
     media_type(headers).starts_with("application/cloudevents")
         || headers.get("ce-specversion").is_some()
 }
 
-/// Reads a message. Of events with one source and id only the first counts.
+/// Parses a message. Of events with equal source and id only the first counts.
 ///
 /// # Errors
 /// When it is no CloudEvent in any of the three modes.
@@ -44,17 +46,17 @@ pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Readin
     let (members, batch) = members(message)?;
     for (index, member) in members.into_iter().enumerate() {
         let index = batch.then_some(index);
-        match member.and_then(|member| whole(member, index)) {
+        match member.and_then(|member| check_required(member, index)) {
             Ok(event) => {
                 let key = ["source", "id"].map(|key| {
                     event
-                        .around
+                        .attributes
                         .get(key)
                         .map(Value::to_string)
                         .unwrap_or_default()
                 });
                 if seen.insert(key) {
-                    event_envelope::tell(&mut run, mapping, event, index, message);
+                    event_envelope::add_reports(&mut run, mapping, event, index, message);
                 }
             }
             Err(fault) => run.fault(fault),
@@ -95,7 +97,7 @@ fn members(message: &Message<'_>) -> Result<(Members, bool), IngestFault> {
     if message.headers.get("ce-specversion").is_some() {
         return Ok((vec![binary(message, &kind)], false));
     }
-    // Some senders leave the content type at application/json; the body says what it is.
+    // Some senders leave the content type at application/json.
     match body()? {
         Value::Array(list) => Ok((listed(Value::Array(list)), true)),
         one if one.get("specversion").is_some() => Ok((vec![structured(one, None)], false)),
@@ -116,7 +118,7 @@ fn listed(list: Value) -> Members {
         .collect()
 }
 
-/// One event in the JSON format.
+/// Parses one event in the JSON format.
 fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
     let position = Position::in_body(index);
     let Value::Object(mut object) = value else {
@@ -126,9 +128,10 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
         object.remove("data").filter(|data| !data.is_null()),
         object.remove("data_base64").filter(|data| !data.is_null()),
     );
-    let mut around = object;
-    around.retain(|name, value| {
-        fit(name) && matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
+    let mut attributes = object;
+    attributes.retain(|name, value| {
+        is_attribute_name(name)
+            && matches!(value, Value::String(_) | Value::Number(_) | Value::Bool(_))
     });
     let data = match (plain, coded) {
         (Some(_), Some(_)) => {
@@ -146,7 +149,7 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
             let bytes = bytes.ok_or_else(|| position.fault("data_base64", "this is not base64"))?;
             content(
                 &bytes,
-                around
+                attributes
                     .get("datacontenttype")
                     .and_then(Value::as_str)
                     .unwrap_or_default(),
@@ -154,15 +157,18 @@ fn structured(value: Value, index: Option<usize>) -> Result<EnvelopedEvent, Memb
             )?
         }
     };
-    Ok(EnvelopedEvent { around, data })
+    Ok(EnvelopedEvent { attributes, data })
 }
 
 /// The event whose attributes stand in the headers.
 fn binary(message: &Message<'_>, kind: &str) -> Result<EnvelopedEvent, MemberFault> {
     let position = Position::default();
-    let mut around = Map::new();
+    let mut attributes = Map::new();
     for (name, value) in message.headers.iter() {
-        let Some(name) = name.strip_prefix("ce-").filter(|name| fit(name)) else {
+        let Some(name) = name
+            .strip_prefix("ce-")
+            .filter(|name| is_attribute_name(name))
+        else {
             continue;
         };
         let text = std::str::from_utf8(value)
@@ -174,16 +180,17 @@ fn binary(message: &Message<'_>, kind: &str) -> Result<EnvelopedEvent, MemberFau
                 "this is not UTF-8, percent-encoded where it is not ASCII",
             )
         })?;
-        around.insert(name.to_owned(), text.into());
+        attributes.insert(name.to_owned(), text.into());
     }
     let data = content(message.body, kind, position)?;
     if !kind.is_empty() {
-        around.insert("datacontenttype".to_owned(), kind.into());
+        attributes.insert("datacontenttype".to_owned(), kind.into());
     }
-    Ok(EnvelopedEvent { around, data })
+    Ok(EnvelopedEvent { attributes, data })
 }
 
-/// A header's value: quotes taken off as RFC 9110 §5.6.4 has it, then percent-decoded once.
+/// Decodes a header's value: quotes are removed as in RFC 9110 §5.6.4, then it is percent-decoded
+/// once.
 fn decoded(text: &str) -> Option<String> {
     let inner = text
         .strip_prefix('"')
@@ -210,7 +217,7 @@ fn decoded(text: &str) -> Option<String> {
         .map(std::borrow::Cow::into_owned)
 }
 
-/// What is carried, by its media type. Without one it is JSON where it is JSON.
+/// Parses the data by its media type. Without one it is JSON if it parses as JSON.
 fn content(bytes: &[u8], kind: &str, position: Position) -> Result<Value, MemberFault> {
     if bytes.trim_ascii().is_empty() {
         return Ok(Value::Null);
@@ -233,18 +240,21 @@ fn content(bytes: &[u8], kind: &str, position: Position) -> Result<Value, Member
     }
 }
 
-/// Names of attributes are lower-case letters and digits.
-fn fit(name: &str) -> bool {
+/// Tests an attribute name: lower-case letters and digits.
+fn is_attribute_name(name: &str) -> bool {
     !name.is_empty()
         && name
             .bytes()
             .all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit())
 }
 
-/// An event with all that it must have.
-fn whole(event: EnvelopedEvent, index: Option<usize>) -> Result<EnvelopedEvent, MemberFault> {
+/// Checks the required attributes of an event.
+fn check_required(
+    event: EnvelopedEvent,
+    index: Option<usize>,
+) -> Result<EnvelopedEvent, MemberFault> {
     let position = Position::in_body(index);
-    match event.around.get("specversion").and_then(Value::as_str) {
+    match event.attributes.get("specversion").and_then(Value::as_str) {
         Some("1.0") => {}
         Some(other) => {
             let other: String = other.chars().take(20).collect();
@@ -257,7 +267,7 @@ fn whole(event: EnvelopedEvent, index: Option<usize>) -> Result<EnvelopedEvent, 
     }
     for name in ["id", "source", "type"] {
         if event
-            .around
+            .attributes
             .get(name)
             .and_then(Value::as_str)
             .is_none_or(|text| text.trim().is_empty())

@@ -7,11 +7,12 @@
 //!  "link": "https://app.datadoghq.com/event/event?id=75"}
 //! ```
 //!
-//! Every value is text. A variable that means nothing for a message stays as it was written (`$ALERT_CYCLE_KEY`), is empty, or says `null`.
-//! A cycle key names one episode of one group of a monitor, from the first transition to the recovery; only the first says when that began.
-//! A monitor has three levels, alert, warning and no data, each an alert of its own here: a warning that becomes worse is news.
+//! Every value is text. A variable without a value stays as written (`$ALERT_CYCLE_KEY`), is empty,
+//! or is `null`. A cycle key identifies one episode of one group of a monitor, from the first
+//! transition to the recovery; only the first transition states the start. Alert, warning and no
+//! data are separate alerts here: a warning that becomes worse is news.
 //!
-//! The payload that Datadog fills in by itself has no state: nobody can tell a beginning from an end by it.
+//! Datadog's default payload has no state, so starts and ends cannot be distinguished.
 
 use std::borrow::Cow;
 
@@ -29,7 +30,7 @@ use crate::model::time::Time;
 
 const ADVICE: &str = "Give the webhook the payload of docs/sources/datadog.md, which states whether the alert begins or ends";
 
-/// What a monitor can have come to.
+/// The level of a monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Level {
     Alert,
@@ -60,7 +61,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
         body: &body,
     };
     let title = told.said("title").unwrap_or_default();
-    // Sent from the page where a monitor is made.
+    // A test sent from the monitor's edit page.
     if title.trim_start().starts_with("[TEST]") {
         return Ok(Reading::default());
     }
@@ -98,7 +99,8 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     )
 }
 
-/// The object that was sent, as JSON or as a form, whose fields are those of the object or hold it as a whole.
+/// The payload, sent as JSON or as a form whose fields are those of the object or contain it as a
+/// whole.
 fn body(message: &Message<'_>) -> Result<Value, IngestFault> {
     const EXPECTED: &str = "the object that docs/sources/datadog.md gives";
     let form = message.headers.text("content-type").is_some_and(|kind| {
@@ -131,11 +133,11 @@ struct MonitorMessage<'a> {
 }
 
 impl MonitorMessage<'_> {
-    /// It is at that level, as it `still` may have been before.
+    /// Reports the monitor at a level; `still` marks a repeated notification.
     fn on(&self, level: Level, still: bool) -> Reading {
         let mut reading = Reading::default();
         let at = self.at();
-        // What ended or became milder was on only if such an episode is open.
+        // A milder or ended level was firing only if such an episode is open.
         let (over, reason): (&[Level], EndReason) = match level {
             Level::Alert => (&[Level::NoData], EndReason::Recovered),
             Level::Warning => (&[Level::NoData, Level::Alert], EndReason::Recovered),
@@ -144,7 +146,8 @@ impl MonitorMessage<'_> {
         for over in over {
             self.end(&mut reading, *over, at, reason, true);
         }
-        // The cycle key tells episodes apart: an open one goes on. Without it, only a repetition is known to be about an open one.
+        // The cycle key identifies episodes. Without it, only a repeat is known to refer to an open
+        // one.
         let event = self.event(level, AlertStatus::Firing, at, EndReason::default());
         let start = Start::stated_if(!still && self.said("alert_cycle_key").is_none());
         reading.reports.push(Reported::new(event, start));
@@ -154,7 +157,7 @@ impl MonitorMessage<'_> {
     fn recovered(&self) -> Reading {
         let mut reading = Reading::default();
         for level in Level::ALL {
-            // The first is told in any case: what is known is that there is no alert any more.
+            // The first level is always reported: at least the monitor is healthy.
             self.end(
                 &mut reading,
                 level,
@@ -187,7 +190,8 @@ impl MonitorMessage<'_> {
             status,
             labels: self.labels(level),
             annotations: self.annotations(),
-            // An end is told of levels that were never reached too, and must not make more of them than there was.
+            // An end is also reported of levels that were never reached, and must not raise the
+            // severity.
             severity: Some(self.severity(if status == AlertStatus::Firing {
                 level
             } else {
@@ -205,7 +209,7 @@ impl MonitorMessage<'_> {
         event
     }
 
-    /// Something was said, and nobody knows of what state.
+    /// A note for a message without a known state.
     fn note(&self, title: &str) -> Reading {
         let text = if title.is_empty() {
             self.said("body").unwrap_or_default()
@@ -224,7 +228,7 @@ impl MonitorMessage<'_> {
         )])
     }
 
-    /// A value that was filled in.
+    /// A value that Datadog filled in.
     fn said(&self, key: &str) -> Option<String> {
         let word = word(self.body, key)?;
         let unset = word == "null"
@@ -245,10 +249,10 @@ impl MonitorMessage<'_> {
             .unwrap_or(self.message.now)
     }
 
-    /// What is the same from the first transition to the recovery.
+    /// Labels that stay the same from the first transition to the recovery.
     fn labels(&self, level: Level) -> Labels {
         let monitor = self.said("alert_id").map(|id| line(&id));
-        // A monitor may be renamed while it is on.
+        // A monitor may be renamed while it alerts.
         let name = monitor
             .as_ref()
             .map_or_else(|| self.name(), |id| format!("monitor {id}"));
@@ -264,7 +268,7 @@ impl MonitorMessage<'_> {
         labels
     }
 
-    /// The title without what Datadog puts before it: `[P2] [Triggered on {host:web-1}] `.
+    /// The title without Datadog's prefixes: `[P2] [Triggered on {host:web-1}] `.
     fn name(&self) -> String {
         let title = self.said("title").unwrap_or_default();
         let mut rest = title.trim();
@@ -299,7 +303,8 @@ impl MonitorMessage<'_> {
         tags::tags(tags.split(',').chain(scope.split(','))).into()
     }
 
-    /// What the monitor's priority says, at most a warning where it is no alert. Datadog calls the alert's threshold critical.
+    /// Severity by the monitor's priority, at most a warning below the alert level. Datadog calls
+    /// the alert's threshold critical.
     fn severity(&self, level: Level) -> Severity {
         let priority = self
             .said("alert_priority")

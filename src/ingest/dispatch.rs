@@ -1,4 +1,4 @@
-//! Which file reads what a source sends.
+//! Selection of the parser of a source.
 
 use super::error::IngestFault;
 use super::message::Message;
@@ -11,16 +11,16 @@ use crate::model::event::{Alert, AlertStatus, Fact};
 use crate::model::source::{PagerDutyOutages, ServiceMapping, SourceKind};
 use crate::model::time::Time;
 
-/// How a source is read.
+/// The parser of a source, with its settings.
 #[derive(Debug, Clone)]
 pub enum SourceParser {
-    /// By the file of its kind, with what is called here what it tells of.
+    /// The parser of the kind, with service names for its objects.
     Named(SourceKind, ServiceMapping),
-    /// PagerDuty's, which may declare some of its incidents.
+    /// PagerDuty's parser, with the incidents that count as declared outages.
     PagerDuty(PagerDutyOutages),
-    /// Slack's, which answers.
+    /// Slack's parser, which also replies.
     Slack(slack::SlackContext),
-    /// By expressions, which are for what a body of this kind carries.
+    /// Expressions, applied to the body of this kind.
     Mapped(SourceKind, generic::mapping::Mapping),
 }
 
@@ -37,17 +37,18 @@ pub fn read(
     let mut reading = by_kind(reader, message, renewed)?;
     let renews = matches!(reader, SourceParser::Named(kind, _) if RENEWING.contains(kind));
     if !renews {
-        hold(&mut reading);
+        set_unlimited_leases(&mut reading);
     }
     Ok(reading)
 }
 
-/// Kinds that say again and again that an alert fires. All others tell each change once: their silence means nothing, and a firing message
-/// that comes again, after the end too, only repeats the beginning.
+/// Kinds that repeat firing alerts. All others report each change once: their silence means
+/// nothing, and a repeated firing message, even after the end, only repeats the start.
 const RENEWING: &[SourceKind] = &[SourceKind::Alertmanager, SourceKind::Grafana];
 
-/// Firing alerts of whoever tells each change once never lapse, unless their reader says when.
-fn hold(reading: &mut Reading) {
+/// Gives firing alerts of senders that report each change once an unlimited lease, unless their
+/// parser set one.
+fn set_unlimited_leases(reading: &mut Reading) {
     for report in &mut reading.reports {
         if let Fact::Alert(Alert {
             status: AlertStatus::Firing,
@@ -91,7 +92,7 @@ fn by_kind(
         SourceKind::GitHub => github::webhook(message, naming),
         SourceKind::GitLab => gitlab::webhook(message, naming),
         SourceKind::Slack => slack::webhook(message, &slack::SlackContext::default()),
-        // Read by expressions, and so never by a file alone.
+        // Parsed by expressions only.
         SourceKind::CloudEvents
         | SourceKind::StandardWebhooks
         | SourceKind::Generic
@@ -108,7 +109,7 @@ fn by_kind(
     }
 }
 
-/// The headers that settings have a source read, beside those that its kind needs.
+/// Headers that the settings read by name, beside those the kind needs.
 #[must_use]
 pub fn headers(reader: &SourceParser) -> &[String] {
     match reader {
@@ -117,7 +118,7 @@ pub fn headers(reader: &SourceParser) -> &[String] {
     }
 }
 
-/// What may be kept of a body, for people to look at: `None`, it as it came. Some senders put secrets of theirs there.
+/// The body without the secrets of its sender, for storage; `None` if it has none.
 #[must_use]
 pub fn kept(reader: &SourceParser, body: &[u8]) -> Option<Vec<u8>> {
     match reader {
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn of_slack_no_token_is_kept_and_the_rest_is() {
+    fn slack_tokens_are_removed() {
         let check = |body, expected| check(SourceKind::Slack, body, expected);
         check(
             "token=S&command=%2Fpostmortem&trigger_id=S&text=a+b%20c&response_url=S",
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn of_statuspage_the_way_out_is_not_kept_and_the_rest_is() {
+    fn statuspage_unsubscribe_url_is_removed() {
         check(
             SourceKind::Statuspage,
             r#"{"meta":{"unsubscribe":"S"},"page":1}"#,
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn of_sns_nothing_that_ends_or_confirms_a_subscription_is_kept() {
+    fn sns_subscription_secrets_are_removed() {
         let check = |body: &str, expected: &str| check(SourceKind::Sns, body, expected);
         check(r#"{"AlarmName": "a"}"#, r#"{"AlarmName": "a"}"#);
         check("text", "text");

@@ -1,8 +1,9 @@
-//! Events that carry something, CloudEvents' and Standard Webhooks': what they mean.
+//! Events in an envelope, CloudEvents or Standard Webhooks, to reports.
 //!
-//! A type that begins with `afterword.` or `com.afterword.` says that our own event is carried (see [`super::events`]): the rest of the type is its
-//! kind unless it states one, its time and subject stand in for `occurred_at` and `service`. Anything else goes through the source's `map`,
-//! with `body` for what is carried and `event` for what stands around it.
+//! A type that begins with `afterword.` or `com.afterword.` marks our own event format (see
+//! [`super::events`]): the rest of the type is the default of `kind`, and time and subject are the
+//! defaults of `occurred_at` and `service`. Any other event goes through the source's `map`, with
+//! its data as `body` and its attributes as `event`.
 
 use serde_json::{Map, Value};
 
@@ -14,18 +15,18 @@ use super::message::Message;
 use super::reading::Start;
 use super::strict_fields::LINE;
 
-/// An event with what it carries.
+/// An event with its data.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct EnvelopedEvent {
-    /// What stands around it: `type`, `id`, `source`, `subject`, `time`, and whatever else its sender adds.
-    pub(crate) around: Map<String, Value>,
-    /// What it carries; null: nothing.
+    /// Attributes: `type`, `id`, `source`, `subject`, `time`, and extensions.
+    pub(crate) attributes: Map<String, Value>,
+    /// Data; null if there is none.
     pub(crate) data: Value,
 }
 
 impl EnvelopedEvent {
     fn text(&self, key: &str) -> Option<&str> {
-        self.around
+        self.attributes
             .get(key)
             .and_then(Value::as_str)
             .map(str::trim)
@@ -33,8 +34,8 @@ impl EnvelopedEvent {
     }
 }
 
-/// Adds to the reading what this means.
-pub(crate) fn tell(
+/// Adds the reports of an event to the reading.
+pub(crate) fn add_reports(
     run: &mut MappingRun<'_>,
     mapping: &Mapping,
     carried: EnvelopedEvent,
@@ -45,7 +46,7 @@ pub(crate) fn tell(
     if let Some(time) = carried.text("time") {
         defaults.insert("occurred_at".to_owned(), time.into());
     }
-    // A path of some store's or broker's is no service.
+    // A path in a store or broker is not a service name.
     let plain = |subject: &&str| {
         subject.len() <= LINE
             && !subject.contains(|letter: char| letter == '/' || letter.is_whitespace())
@@ -60,22 +61,22 @@ pub(crate) fn tell(
     });
     if let Some(kind) = kind {
         let kind = kind.replace('-', "_");
-        own(run, &kind, carried.data, defaults, index, message);
+        add_own_event(run, &kind, carried.data, defaults, index, message);
         return;
     }
-    let around = Value::Object(carried.around);
+    let attributes = Value::Object(carried.attributes);
     run.apply(
         mapping,
         MappingInput {
             body: &carried.data,
-            event: Some(&around),
+            event: Some(&attributes),
             defaults: &defaults,
             index,
         },
     );
 }
 
-fn own(
+fn add_own_event(
     run: &mut MappingRun<'_>,
     kind: &str,
     data: Value,

@@ -1,12 +1,14 @@
-//! Normalised events, `POST /api/v1/events`: for whatever has no source of its own. One object or a list of them:
+//! Our own event format, `POST /api/v1/events`, for senders without a source of their own. One
+//! object or a list:
 //!
 //! ```json
 //! {"kind": "alert", "name": "HighErrorRate", "status": "firing", "service": "checkout", "severity": "critical",
 //!  "starts_at": "2026-11-23T07:00:00Z", "labels": {"region": "eu"}, "links": [{"title": "Dashboard", "url": "https://…"}]}
 //! ```
 //!
-//! Keys of every kind: `kind`, `occurred_at` (RFC 3339; now), `source` (`api`), `service`, `environment`, `incident` (an incident's id),
-//! `actor` (`{"id", "kind": human|robot|unknown}`), `links` (`[{"title", "url"}]`). And by kind, `*` needed:
+//! Keys of every kind: `kind`, `occurred_at` (RFC 3339; now), `source` (`api`), `service`,
+//! `environment`, `incident` (an incident's id), `actor` (`{"id", "kind": human|robot|unknown}`),
+//! `links` (`[{"title", "url"}]`). Keys by kind, with `*` for required:
 //!
 //! | kind | keys |
 //! |---|---|
@@ -49,7 +51,7 @@ pub(crate) const COMMON: [&str; 8] = [
     "links",
 ];
 
-/// Kinds with their own keys.
+/// Kinds with the keys of each.
 pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     (
         "alert",
@@ -105,7 +107,7 @@ pub(crate) const KINDS: [(&str, &[&str]); 10] = [
     ("maintenance", &["key", "from", "to", "why"]),
 ];
 
-/// The words for an alert's or declaration's status.
+/// Status words of alerts and declarations.
 pub(crate) const STATUS: [(&str, AlertStatus); 2] = [
     ("firing", AlertStatus::Firing),
     ("resolved", AlertStatus::Resolved),
@@ -141,10 +143,11 @@ pub(crate) const END_REASONS: [(&str, EndReason); 7] = [
     ("unknown", EndReason::Unknown),
 ];
 
-/// Reads one event or a list.
+/// Parses one event or a list.
 ///
-/// Good events beside bad ones count: keep `events`, then answer 400 with the `faults` if there are any. An event that states its
-/// times is the same event when it is sent again, so a corrected repeat of the whole list does no harm.
+/// Good events beside bad ones count: keep the reports, then answer 400 with the `faults` if there
+/// are any. An event that states its times is the same event when it is sent again, so a corrected
+/// repeat of the whole list is harmless.
 ///
 /// # Errors
 /// When the body is neither an object nor a list.
@@ -169,7 +172,7 @@ pub(crate) fn events(body: &[u8], names: &LabelNames, now: Time) -> Result<Readi
     Ok(reading)
 }
 
-/// Reads one event, the `index`th of a list.
+/// Parses one event, the `index`th of a list.
 pub(crate) fn event(
     value: &Value,
     index: Option<usize>,
@@ -237,7 +240,7 @@ pub(crate) fn event(
 }
 
 fn actor(fields: &StrictFields<'_>) -> Result<Option<Actor>, MemberFault> {
-    // A bare name is enough; only whether it is a robot's cannot be said with it.
+    // A bare name is accepted; its kind is unknown.
     if let Ok(Some(id)) = fields.line("actor") {
         return Ok(Some(Actor {
             id,
@@ -276,7 +279,7 @@ fn alert(
         fields.word("status", &STATUS)?,
         "Say whether the alert is `firing` or `resolved`",
     )?;
-    // Labels are what tells one alert from another: without these, alerts of two services would be one.
+    // Labels identify an alert: without these, alerts of two services would be one.
     for (label, value) in [
         ("alertname", Some(name.as_str())),
         ("service", service),
@@ -356,7 +359,7 @@ fn condition(fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, Memb
     }))
 }
 
-/// The kinds that carry no labels.
+/// Parses the kinds without labels.
 fn plain(kind: &str, fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fact, MemberFault> {
     Ok(match kind {
         "declaration" => Fact::Declaration(declaration(fields, names)?),
@@ -404,7 +407,7 @@ fn plain(kind: &str, fields: &StrictFields<'_>, names: &LabelNames) -> Result<Fa
 
 fn subject(fields: &StrictFields<'_>) -> Result<Option<Subject>, MemberFault> {
     let Some(text) = fields.line("of")? else {
-        // With neither, nobody could say what was taken on.
+        // Without either, the acknowledgement refers to nothing.
         let about = fields.line("incident")?.or(fields.line("service")?);
         fields.need(
             "incident",
@@ -418,7 +421,7 @@ fn subject(fields: &StrictFields<'_>) -> Result<Option<Subject>, MemberFault> {
         .map_err(|_| fields.fault("of", "expected a subject: 16 hex digits in lower case"))
 }
 
-/// A declaration's own fields, for everybody who may state one.
+/// The keys of a declaration.
 pub(crate) fn declaration(
     fields: &StrictFields<'_>,
     names: &LabelNames,
@@ -446,7 +449,7 @@ pub(crate) fn declaration(
     })
 }
 
-/// The fields of planned work, for everybody who may tell of it.
+/// The keys of planned work.
 pub(crate) fn window(fields: &StrictFields<'_>) -> Result<MaintenanceWindow, MemberFault> {
     let from = fields.need("from", fields.time("from")?, "Say when the work begins")?;
     let to = fields.need("to", fields.time("to")?, "Say when it is to be over")?;
@@ -469,7 +472,7 @@ pub(crate) fn window(fields: &StrictFields<'_>) -> Result<MaintenanceWindow, Mem
     })
 }
 
-/// A near miss's own fields, for everybody who may report one.
+/// The keys of a near miss.
 pub(crate) fn near_miss(
     fields: &StrictFields<'_>,
     names: &LabelNames,

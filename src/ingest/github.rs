@@ -10,8 +10,8 @@
 //!  "repository": {"full_name": "shop/checkout", "name": "checkout"}, "sender": {"login": "ada", "type": "User"}}
 //! ```
 //!
-//! A form has the same as its field `payload`. Nothing says of a deployment that it is a rollback but its `task`, by custom; that its sha was
-//! there before is found where changes are judged.
+//! A form contains the same JSON in its field `payload`. A deployment is marked as a rollback only
+//! by its `task`, by custom; a repeated sha is detected where changes are judged.
 
 use std::borrow::Cow;
 
@@ -27,10 +27,10 @@ use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention, N
 use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
-/// Reads a message. Pings, pushes and whatever else is of no concern here say nothing.
+/// Parses a message. Pings, pushes and other events give nothing.
 ///
 /// # Errors
-/// When the body is none of GitHub's, or lacks what the event hangs on.
+/// When the body is not a GitHub event, or lacks a required field.
 pub(crate) fn webhook(
     message: &Message<'_>,
     naming: &ServiceMapping,
@@ -55,7 +55,7 @@ pub(crate) fn webhook(
     Ok(event.into_iter().collect())
 }
 
-/// The JSON, taken out of the form where it comes in one.
+/// The JSON, extracted from a form if necessary.
 fn json<'a>(message: &Message<'a>) -> Cow<'a, [u8]> {
     let form = message
         .headers
@@ -70,7 +70,7 @@ fn json<'a>(message: &Message<'a>) -> Cow<'a, [u8]> {
     Cow::Owned(payload.unwrap_or_default().into_bytes())
 }
 
-/// What an event is by its parts, where the header was lost.
+/// The event's name judged by its fields, if the header was lost.
 fn guessed(body: &Value) -> Option<&'static str> {
     let has = |key: &str| at(body, key).is_some();
     match () {
@@ -82,7 +82,7 @@ fn guessed(body: &Value) -> Option<&'static str> {
     }
 }
 
-/// A deployment that has come to an end.
+/// A finished deployment.
 fn deployment(
     message: &Message<'_>,
     naming: &ServiceMapping,
@@ -94,7 +94,7 @@ fn deployment(
         "Expected `success`, `failure`, … as GitHub sends it.",
     )?;
     let succeeded = state == "success";
-    // `inactive` is set by itself on what a later deployment replaces.
+    // GitHub sets `inactive` on deployments that a later one replaces.
     if !succeeded && !matches!(state.as_str(), "failure" | "error") {
         return Ok(None);
     }
@@ -142,7 +142,7 @@ fn deployment(
         ],
     )?;
     let mut event = event(message, naming, body, (at, fact, environment));
-    // Whoever deployed what failed took no note of it.
+    // A failed deployment is a note without an author.
     if succeeded {
         event.actor =
             actor(body, "deployment.creator").or_else(|| actor(body, "deployment_status.creator"));
@@ -159,7 +159,8 @@ fn deployment(
     Ok(Some(known(event, message)))
 }
 
-/// A workflow that a person started, or ran again. It is told when it is asked for, begins and ends: each time the same.
+/// A workflow that a person started or re-ran. It is sent when requested, started and completed,
+/// with the same content each time.
 fn run(
     message: &Message<'_>,
     naming: &ServiceMapping,
@@ -172,7 +173,7 @@ fn run(
     if attempt < 2 && !by_hand {
         return Ok(None);
     }
-    // Whoever runs it again is not who made it run at first.
+    // The person who re-runs is not the one who ran it first.
     let actor =
         actor(body, "workflow_run.triggering_actor").or_else(|| actor(body, "workflow_run.actor"));
     let Some(actor) = actor.filter(|actor| actor.kind != ActorKind::Robot) else {
@@ -214,7 +215,7 @@ fn run(
     Ok(Some(known(event, message)))
 }
 
-/// The same as it is asked for. It has no time of its own.
+/// A dispatch request, which has no time of its own.
 fn dispatch(message: &Message<'_>, naming: &ServiceMapping, body: &Value) -> Option<Event> {
     let actor = actor(body, "sender").filter(|actor| actor.kind != ActorKind::Robot)?;
     let name = text(body, "workflow").map_or("without a name", |path| {
@@ -265,14 +266,14 @@ fn event(
     event
 }
 
-/// The event with the id that its actor has part in.
+/// Sets the id, which includes the actor.
 fn known(mut event: Event, message: &Message<'_>) -> Event {
     event.identify();
     time::clamp(&mut event, message.now);
     event
 }
 
-/// The first of these times that is told.
+/// The first of these times that is present.
 fn occurred_at(body: &Value, paths: &[&str]) -> Result<Option<Time>, MemberFault> {
     for path in paths {
         if let Some(text) = text(body, path) {

@@ -9,8 +9,8 @@
 //!  "commit_url": "https://gitlab.example.com/shop/checkout/-/commit/279484c09fbe69ededfced8c1bb6e6d24616b468", "commit_title": "Smaller pool"}
 //! ```
 //!
-//! Its times come in three forms: `2026-11-23 12:40:55 +0100`, `2026-11-23 11:40:55 UTC` and RFC 3339. The button "Test" sends what the project
-//! did last, which says nothing new where that was told already.
+//! Times come in three forms: `2026-11-23 12:40:55 +0100`, `2026-11-23 11:40:55 UTC` and RFC 3339.
+//! The button "Test" repeats the project's last event.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 use serde_json::Value;
@@ -28,7 +28,7 @@ use crate::model::event::{
 use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 
-/// What an event is made of, beside what every body has.
+/// The parts of an event that depend on its kind.
 struct EventParts {
     at: Option<Time>,
     environment: Option<String>,
@@ -36,10 +36,10 @@ struct EventParts {
     link: Option<Link>,
 }
 
-/// Reads a message. Pushes, jobs and whatever else is of no concern here say nothing.
+/// Parses a message. Pushes, jobs and other events give nothing.
 ///
 /// # Errors
-/// When the body is none of GitLab's, or lacks what the event hangs on.
+/// When the body is not a GitLab event, or lacks a required field.
 pub(crate) fn webhook(
     message: &Message<'_>,
     naming: &ServiceMapping,
@@ -63,7 +63,7 @@ pub(crate) fn webhook(
         .collect())
 }
 
-/// A deployment that has come to an end.
+/// A finished deployment.
 fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     let status = need(
         body,
@@ -76,7 +76,7 @@ fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     }
     let id = need(body, "deployment_id", "It identifies the deployment.")?;
     let environment = text(body, "environment");
-    // The tier is what GitLab makes of the name, or what the team said.
+    // GitLab derives the tier from the name, or the team sets it.
     let tier = text(body, "environment_tier")
         .filter(|tier| *tier != "other")
         .or(environment);
@@ -112,7 +112,7 @@ fn deployment(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     }))
 }
 
-/// The whole sha, which only an address has, else its beginning.
+/// The full sha, which only the commit URL has, else the short one.
 fn revision(body: &Value) -> Option<String> {
     let short = text(body, "short_sha");
     let last = text(body, "commit_url").and_then(|url| url.rsplit('/').next());
@@ -124,7 +124,8 @@ fn revision(body: &Value) -> Option<String> {
         .map(line)
 }
 
-/// A pipeline that somebody started on the page. Told each time its status changes, and always the same.
+/// A pipeline started in the web interface. It is sent at each change of status, with the same
+/// content.
 fn pipeline(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     if text(body, "object_attributes.source") != Some("web")
         || actor(body).is_some_and(|actor| actor.kind == ActorKind::Robot)
@@ -153,7 +154,7 @@ fn pipeline(body: &Value) -> Result<Option<EventParts>, MemberFault> {
     }))
 }
 
-/// An incident is a declared outage: opened, taken on, over.
+/// An incident is a declared outage: opened, acknowledged, closed.
 fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, MemberFault> {
     let kind = ["object_attributes.type", "object_attributes.issue_type"]
         .iter()
@@ -190,7 +191,7 @@ fn incident(message: &Message<'_>, body: &Value) -> Result<Option<EventParts>, M
     let fact = Fact::Declaration(Declaration {
         key: line(&format!("gitlab {project}#{number}")),
         title: line(text(body, "object_attributes.title").unwrap_or("Incident")),
-        // Whoever declares an outage and says nothing of its severity does not mean that it is none.
+        // A declared outage without a severity still counts as one.
         severity: severity
             .filter(|severity| *severity != Severity::Unknown)
             .unwrap_or(Severity::Critical),
@@ -224,7 +225,7 @@ fn event(message: &Message<'_>, naming: &ServiceMapping, body: &Value, told: Eve
         .or_else(|| service_mapping::service(naming, &[path]))
         .or(last);
     let mut event = Event::new(message.source, told.at.unwrap_or(message.now), told.fact);
-    // Whoever deployed what failed took no note of it.
+    // A failed deployment is a note without an author.
     event.actor = actor(body).filter(|_| !matches!(event.fact, Fact::Note(_)));
     event.links = told.link.into_iter().collect();
     service_mapping::place(&mut event, naming, service, told.environment.as_deref());
@@ -232,7 +233,7 @@ fn event(message: &Message<'_>, naming: &ServiceMapping, body: &Value, told: Eve
     event
 }
 
-/// The value of a scoped label, `service::checkout`.
+/// The value of a scoped label such as `service::checkout`.
 fn scoped(body: &Value, scope: &str) -> Option<String> {
     let titles = at(body, "labels")?
         .as_array()?
@@ -247,7 +248,7 @@ fn scoped(body: &Value, scope: &str) -> Option<String> {
 
 fn actor(body: &Value) -> Option<Box<Actor>> {
     let name = text(body, "user.username").or_else(|| text(body, "user.name"))?;
-    // So are the users named that stand for access tokens of projects and groups.
+    // Access tokens of projects and groups have such user names.
     let bot = name.ends_with("[bot]")
         || ((name.starts_with("project_") || name.starts_with("group_")) && name.contains("_bot"));
     json_fields::actor(
@@ -261,7 +262,7 @@ fn actor(body: &Value) -> Option<Box<Actor>> {
     )
 }
 
-/// An instant in one of GitLab's three forms, where there is one.
+/// The time at a path in one of GitLab's three forms.
 fn instant(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
     let Some(text) = text(body, path) else {
         return Ok(None);

@@ -1,9 +1,10 @@
-//! Which headers are kept beside a body, so that it can be read again: those that say what it is, and never one that proves who sent it.
+//! Selection of the headers stored with a body for reprocessing: those that describe it, never
+//! credentials.
 
 use super::auth::Authentication;
 use super::message::Headers;
 
-/// Kept by name.
+/// Stored by name.
 const NAMES: &[&str] = &[
     "content-type",
     "user-agent",
@@ -28,9 +29,10 @@ const NAMES: &[&str] = &[
     "x-slack-request-timestamp",
     "x-slack-retry-num",
 ];
-/// Kept by how the name begins.
+/// Stored by prefix.
 const BEGINNINGS: &[&str] = &["ce-", "x-amz-sns-"];
-/// Never kept where the name has one of these: an attribute of an event may be called anything.
+/// Never stored if the name contains one of these: the name of a CloudEvents attribute is
+/// arbitrary.
 const SECRET: &[&str] = &[
     "auth",
     "token",
@@ -43,20 +45,21 @@ const SECRET: &[&str] = &[
     "apikey",
 ];
 
-/// The path by which a message came, beside its headers as HTTP/2 has it. No header is called so.
+/// Pseudo-header with the request path, as in HTTP/2. No real header has this name.
 pub(crate) const PATH: &str = ":path";
-/// Headers at the most.
+/// Maximum number of headers.
 const MOST: usize = 64;
-/// Bytes of a value at the most; a longer one is left out rather than cut, since half a value says something else.
+/// Maximum length of a value in bytes; a longer one is dropped, since a truncated value means
+/// something else.
 const LONGEST: usize = 1024;
 
-/// Whether a header of that name, in lower case, may prove who sends.
+/// Tests whether a header, by its lower-case name, may hold a credential.
 #[must_use]
 pub(crate) fn is_secret(name: &str) -> bool {
     SECRET.iter().any(|part| name.contains(part))
 }
 
-/// The headers that a reader may see: all but the one in which `proof` is shown, whatever its name.
+/// The headers a parser may see: all except the one that carries the credential.
 #[must_use]
 pub(crate) fn without<'a>(headers: &Headers<'a>, proof: Option<&Authentication>) -> Headers<'a> {
     let shown = match proof {
@@ -70,7 +73,8 @@ pub(crate) fn without<'a>(headers: &Headers<'a>, proof: Option<&Authentication>)
         .collect()
 }
 
-/// What is kept of the headers of a message that came by `path`, beside those that its source reads by name: `headers` as [`without`] has them.
+/// The headers to store for a message to `path`, including `reads`, which the source reads by name.
+/// `headers` come from [`without`].
 #[must_use]
 pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(String, String)> {
     let wanted = |name: &str| {
@@ -85,7 +89,7 @@ pub(crate) fn kept(headers: &Headers<'_>, path: &str, reads: &[String]) -> Vec<(
         .iter()
         .filter(|(name, value)| wanted(name) && value.len() <= LONGEST)
         .filter_map(|(name, value)| {
-            // What is no text was no text to the reader either.
+            // A value that is not UTF-8 was invisible to the parser too.
             Some((name.to_owned(), std::str::from_utf8(value).ok()?.to_owned()))
         });
     path.into_iter().chain(headers.take(MOST)).collect()
@@ -112,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_says_what_a_body_is_stays_and_what_proves_who_sent_it_does_not() {
+    fn descriptive_headers_are_stored_and_credentials_are_not() {
         check(
             &[
                 ("authorization", "Bearer x"),
@@ -145,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_is_the_proof_is_not_kept_whatever_its_name() {
+    fn credential_header_is_not_stored_whatever_its_name() {
         let proof = Authentication::Header {
             name: "X-Webhook-Id".to_owned(),
             values: vec![b"s3cret".to_vec()],
@@ -158,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_map_reads_by_name_is_kept_unless_it_is_a_secret() {
+    fn headers_read_by_a_map_are_stored_unless_secret() {
         check(
             &[("x-stage", "prod"), ("x-token", "s3cret"), ("x-other", "a")],
             None,
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_bounded() {
+    fn stored_headers_are_bounded() {
         let (long, many) = ("x".repeat(1025), [("ce-a", "1"); 500]);
         check(&[("user-agent", &long)], None, &[]);
         check(&many, None, &["ce-a"; 64]);

@@ -1,4 +1,5 @@
-//! incident.io's webhooks. What is told stands under the name of its kind. Made, with everything that is not read left out:
+//! incident.io's webhooks. The content is under the name of the event type. Made, without the
+//! fields that are not read:
 //!
 //! ```json
 //! {"event_type": "public_incident.incident_status_updated_v2",
@@ -12,8 +13,8 @@
 //!    "new_status": {"name": "Documenting"}, "previous_status": {"name": "Fixing"}, "message": "All orders go through."}}
 //! ```
 //!
-//! An incident is a declared outage while its status is a live one, and over afterwards. Private ones send nothing but an id; tests,
-//! tutorials and what is still being triaged are no outages.
+//! An incident is a declared outage while its status is a live one, and resolved afterwards.
+//! Private incidents send only an id; tests, tutorials and incidents in triage are not outages.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -30,14 +31,14 @@ use crate::model::event::{
 use crate::model::time::Time;
 
 const ADVICE: &str = "incident.io states the type of each message there";
-/// Names of the field that says which service is meant, beside those of the settings.
+/// Names of the custom field for the service, beside those of the settings.
 const SERVICE_FIELDS: [&str; 4] = [
     "services",
     "affected service",
     "affected services",
     "component",
 ];
-/// Names of the timestamp at which users began to feel it, and of those at which they ceased to, the best first.
+/// Names of the timestamps at which the impact started and ended, in order of preference.
 const STARTED: [&str; 3] = ["impact started", "impact started at", "started at"];
 const ENDED: [&str; 7] = [
     "impact ended",
@@ -49,18 +50,18 @@ const ENDED: [&str; 7] = [
     "canceled at",
 ];
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
-/// When it is no JSON object with a kind, or its incident or times cannot be told.
+/// When it is not a JSON object with an event type, or its incident or times are missing.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "a message as incident.io sends it")?;
     let kind = need(&body, "event_type", ADVICE)?;
-    // Follow-ups, actions and private incidents, of which only an id comes, say nothing that is judged here.
+    // Follow-ups, actions and private incidents, which send only an id, are not used.
     let Some(rest) = kind.strip_prefix("public_incident.incident_") else {
         return Ok(Reading::default());
     };
-    // The name has dots, so it is no path.
+    // The name contains dots, so it is not a path.
     let data = body.get(&kind).ok_or_else(|| {
         json_fields::fault(
             &kind,
@@ -85,7 +86,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     Ok(reading)
 }
 
-/// What all that is told of an incident has in common.
+/// Properties common to all events of an incident.
 struct Incident<'a> {
     message: &'a Message<'a>,
     key: String,
@@ -177,7 +178,7 @@ impl<'a> Incident<'a> {
         self.event(at, service, actor, Fact::Note(Note { text: prose(words) }))
     }
 
-    /// Whether it is an outage, since when and until when, and who has a role in it.
+    /// The declaration of the outage, its end, and notes about roles.
     fn state(&self, incident: &Value, faults: &mut Vec<MemberFault>) -> Vec<Event> {
         let began = timestamp(incident, &STARTED, faults)
             .map_or(self.created, |started| started.min(self.created));
@@ -185,7 +186,8 @@ impl<'a> Incident<'a> {
         let over = match category {
             "live" | "paused" => false,
             "learning" | "closed" => true,
-            // It proved to be none, or is told of under another: what was declared of it before ends, and where nothing was, nothing does.
+            // It was no outage, or belongs to another incident: an earlier declaration ends, and
+            // without one nothing does.
             "declined" | "merged" | "canceled" => {
                 let end = self.end(incident, began, faults);
                 return end
@@ -202,7 +204,8 @@ impl<'a> Incident<'a> {
                 self.note(began, Some(service), None, &format!("Affected: {service}"))
             }),
         );
-        // Nobody says since when; the time of the incident does not change, so that it is told once.
+        // The time of an assignment is not stated; the incident's own time does not change, so the
+        // note is not repeated.
         events.extend(
             list(incident, "incident_role_assignments").filter_map(|assignment| {
                 let (role, name) = (
@@ -231,14 +234,14 @@ impl<'a> Incident<'a> {
         events
     }
 
-    /// When it was over: as people say, else when that was told.
+    /// The end: as stated, else the time of the update.
     fn end(&self, incident: &Value, began: Time, faults: &mut Vec<MemberFault>) -> Option<Time> {
         let end = timestamp(incident, &ENDED, faults).or(self.updated);
-        // What begins and ends at once would be told in either order.
+        // Equal times would leave the order of start and end open.
         end.map(|end| end.max(began + TimeDelta::milliseconds(1)))
     }
 
-    /// That it is live again after it was over: of the outage from its beginning an end was told.
+    /// A second declaration if the incident is live again: the first one has ended.
     fn reopened(&self, data: &Value, incident: &Value) -> Option<Event> {
         let was_over = matches!(
             text(data, "previous_status.category")?,
@@ -252,7 +255,7 @@ impl<'a> Incident<'a> {
             .then(|| Some(self.declared(self.updated?, None, AlertStatus::Firing)))?
     }
 
-    /// From one status to another, with what was said of it.
+    /// A note about a change of status.
     fn turned(&self, data: &Value) -> Option<Event> {
         let to = text(data, "new_status.name").map(line)?;
         let from = text(data, "previous_status.name")
@@ -270,7 +273,7 @@ impl<'a> Incident<'a> {
     }
 }
 
-/// A word that we know, else the rank: of the usual three, minor is 1 and critical 3.
+/// The severity by name, else by rank: usually minor is 1 and critical 3.
 fn severity(message: &Message<'_>, incident: &Value) -> Severity {
     let named =
         text(incident, "severity.name").and_then(|word| labels::severity_word(word, message.names));
@@ -284,7 +287,7 @@ fn severity(message: &Message<'_>, incident: &Value) -> Severity {
     )
 }
 
-/// The services that a custom field names, by our names.
+/// The services in the custom field, by our names.
 fn services(message: &Message<'_>, incident: &Value) -> Vec<String> {
     let is_service = |entry: &&Value| {
         let name = text(entry, "custom_field.name")
@@ -334,7 +337,7 @@ fn timestamp(incident: &Value, names: &[&str], faults: &mut Vec<MemberFault>) ->
     names.iter().find_map(value)
 }
 
-/// Who declared it: a person, or an alert, workflow or program.
+/// The person, alert, workflow or API key that declared the incident.
 fn creator(incident: &Value) -> Option<Box<Actor>> {
     if let Some(user) = at(incident, "creator.user") {
         return json_fields::actor("incident_io", text(user, "id")?, ActorKind::Human);

@@ -1,7 +1,8 @@
-//! Reading bodies of other people's shape: what is missing or odd costs as little as can be, and what is read is bounded.
+//! Tolerant access to the JSON of foreign senders: missing or malformed fields cost as little as
+//! possible, and everything read is bounded.
 //!
-//! An alert's labels and its beginning are its identity, so that labels hold only what stays the same while it lasts; what may change
-//! (tags, a priority, a text) goes into its annotations and severity.
+//! An alert is identified by its labels and start, so its labels hold only what stays the same
+//! during the episode; tags, priority and text may change and go into annotations and severity.
 
 use serde_json::Value;
 
@@ -15,23 +16,23 @@ use crate::model::event::{
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 
-/// Members of a list that are looked at: services, updates, fields of one incident.
+/// Maximum number of members read from a list of services, updates or fields.
 const MEMBERS: usize = 100;
 
-/// Reads a body that is one JSON object; `expected` says of what.
+/// Parses a body that is one JSON object; `expected` describes it in the fault.
 pub(crate) fn object(body: &[u8], expected: &'static str) -> Result<Value, IngestFault> {
     expect_opening(body, b'{', expected)?;
     serde_json::from_slice(body).map_err(|error| json_fault(&error, expected))
 }
 
-/// The value at a path of keys, `data.incident.id`; null is as good as absent.
+/// The value at a dotted path such as `data.incident.id`; `None` for null.
 pub(crate) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(value, |value, key| value.get(key))
         .filter(|value| !value.is_null())
 }
 
-/// A text that is not blank, without blanks around it.
+/// The trimmed string at a path; `None` if it is blank.
 pub(crate) fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
     at(value, path)?
         .as_str()
@@ -39,7 +40,7 @@ pub(crate) fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
         .filter(|text| !text.is_empty())
 }
 
-/// A text, number or flag as text: senders are not of one mind about what an id is.
+/// The string, number or flag at a path as text: senders differ in the type of an id.
 pub(crate) fn word(value: &Value, path: &str) -> Option<String> {
     match at(value, path)? {
         Value::Number(number) => Some(number.to_string()),
@@ -48,7 +49,7 @@ pub(crate) fn word(value: &Value, path: &str) -> Option<String> {
     }
 }
 
-/// The members of a list at a path of keys; no list has none. At most [`MEMBERS`] of them.
+/// The members of the list at a path, at most [`MEMBERS`]; empty if there is no list.
 pub(crate) fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a Value> {
     at(value, path)
         .and_then(Value::as_array)
@@ -57,12 +58,12 @@ pub(crate) fn list<'a>(value: &'a Value, path: &str) -> impl Iterator<Item = &'a
         .take(MEMBERS)
 }
 
-/// What the body hangs on: [`word`], or a fault that names the place.
+/// The required [`word`] at a path, or a fault that names the path.
 pub(crate) fn need(value: &Value, path: &str, advice: &str) -> Result<String, MemberFault> {
     word(value, path).ok_or_else(|| fault(path, format!("missing. {advice}")))
 }
 
-/// A fault at a path of keys.
+/// A fault at a dotted path.
 pub(crate) fn fault(path: &str, message: impl Into<String>) -> MemberFault {
     MemberFault {
         index: None,
@@ -71,14 +72,14 @@ pub(crate) fn fault(path: &str, message: impl Into<String>) -> MemberFault {
     }
 }
 
-/// An instant in RFC 3339, where there is one; the year 1 is none.
+/// The RFC 3339 time at a path; the year 1 counts as absent.
 pub(crate) fn instant(value: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
     text(value, path).map_or(Ok(None), |text| {
         time::parse_go(text).map_err(|message| fault(path, message))
     })
 }
 
-/// The same where the rest says enough without it: what is no instant is only told.
+/// The optional time at a path: a malformed one is recorded as a fault and ignored.
 pub(crate) fn instant_if_any(
     value: &Value,
     path: &str,
@@ -90,7 +91,7 @@ pub(crate) fn instant_if_any(
     })
 }
 
-/// One line of at most [`LINE`] characters: what comes after is cut, control characters become blanks.
+/// Shortens text to one line of [`LINE`] characters; control characters become spaces.
 pub(crate) fn line(text: &str) -> String {
     let letters = text
         .trim()
@@ -99,7 +100,8 @@ pub(crate) fn line(text: &str) -> String {
     cut(letters, LINE)
 }
 
-/// Text of at most [`PROSE`] characters, of which only line breaks and tabs control anything.
+/// Shortens text to [`PROSE`] characters; control characters except line breaks and tabs become
+/// spaces.
 pub(crate) fn prose(text: &str) -> String {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     cut(
@@ -123,14 +125,14 @@ fn cut(mut letters: impl Iterator<Item = char>, most: usize) -> String {
     kept
 }
 
-/// A link to an address in the body, where there is one that a page may offer.
+/// The link at a path, if its scheme is safe to offer on a page.
 pub(crate) fn link(value: &Value, path: &str, title: &str) -> Option<Link> {
     text(value, path)
         .filter(|url| url.len() <= PROSE)
         .and_then(|url| alert_payload::link(title, url))
 }
 
-/// Somebody as a source names them: `github:ada`.
+/// An actor under the naming scheme of the source: `github:ada`.
 pub(crate) fn actor(scheme: &str, id: &str, kind: ActorKind) -> Option<Box<Actor>> {
     let id = line(id);
     (!id.is_empty()).then(|| {
@@ -141,31 +143,32 @@ pub(crate) fn actor(scheme: &str, id: &str, kind: ActorKind) -> Option<Box<Actor
     })
 }
 
-/// An alert of a source that is not Alertmanager's kin.
+/// An alert of a vendor whose payload differs from Alertmanager's.
 #[derive(Debug)]
 pub(crate) struct VendorAlert {
-    /// Its name, the same from one episode to the next.
+    /// Name of the alert, equal in all its episodes.
     pub(crate) name: String,
     /// Firing or resolved.
     pub(crate) status: AlertStatus,
-    /// What names the episode together with `starts_at`, and gives service and environment.
+    /// Labels that identify the episode together with `starts_at`, and give service and
+    /// environment.
     pub(crate) labels: Labels,
-    /// What may change while it lasts.
+    /// Properties that may change during the episode.
     pub(crate) annotations: Labels,
-    /// Where the sender gives one apart from the labels.
+    /// Severity, if the sender states it apart from the labels.
     pub(crate) severity: Option<Severity>,
-    /// When it began.
+    /// Start of the episode.
     pub(crate) starts_at: Time,
-    /// When it ended, if it did.
+    /// End of the episode.
     pub(crate) ends_at: Option<Time>,
-    /// Why it ended.
+    /// Reason of the end.
     pub(crate) end_reason: EndReason,
-    /// Where to read more.
+    /// Links of the alert.
     pub(crate) links: Vec<Link>,
 }
 
 impl VendorAlert {
-    /// The event. It happened at its beginning or end.
+    /// Builds the event. It occurred at the end of the episode, else at its start.
     pub(crate) fn event(self, message: &Message<'_>) -> Event {
         let labels: crate::model::labels::LabelSet = self.labels.into();
         let service =
@@ -205,7 +208,7 @@ impl VendorAlert {
     }
 }
 
-/// A fact of a source about a service, at a time.
+/// Builds an event about a service.
 pub(crate) fn event(
     message: &Message<'_>,
     occurred_at: Time,

@@ -1,11 +1,11 @@
-//! What labels say of service, severity and environment. Pure reading: which labels count is in [`LabelNames`].
+//! Service, severity and environment from labels, by the names in [`LabelNames`].
 
 use crate::model::event::Severity;
 use crate::model::labels::LabelSet;
 use crate::model::settings::LabelNames;
 
-/// Jobs that watch others, and the cluster's own machinery: an alert with such a job is about whatever they watch.
-/// `_` counts as `-`, and a leading `namespace/` does not count.
+/// Jobs that monitor others, and the cluster's own components: an alert with such a job is about
+/// what it monitors. `_` equals `-`, and a leading `namespace/` is ignored.
 const INFRASTRUCTURE: &[&str] = &[
     "apiserver",
     "cadvisor",
@@ -26,7 +26,7 @@ const INFRASTRUCTURE: &[&str] = &[
     "windows-exporter",
 ];
 
-/// As [`INFRASTRUCTURE`], for families of jobs.
+/// Prefixes of such jobs.
 const INFRASTRUCTURE_PREFIXES: &[&str] = &[
     "alertmanager",
     "blackbox",
@@ -36,10 +36,11 @@ const INFRASTRUCTURE_PREFIXES: &[&str] = &[
     "thanos-",
 ];
 
-/// The service and the label that gave it: the first of `names.service` that is present and not empty wins.
+/// The service and the label that gave it: the first of `names.service` that is present and not
+/// blank.
 ///
-/// `job` is no service when it is an infrastructure job. With such a job neither is a label ending in it, which the
-/// Prometheus operator adds (`service="stack-kube-state-metrics"`, `job="kube-state-metrics"`): it names the watcher.
+/// An infrastructure job is not a service. Neither is a label that ends in its name, which the
+/// Prometheus operator adds (`service="stack-kube-state-metrics"`, `job="kube-state-metrics"`).
 #[must_use]
 pub(crate) fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&'a str, &'a str)> {
     let watcher = labels
@@ -56,7 +57,7 @@ pub(crate) fn service<'a>(labels: &'a LabelSet, names: &LabelNames) -> Option<(&
     })
 }
 
-/// True when `job` watches others rather than being a service people rely on.
+/// Tests whether `job` monitors others rather than being a service.
 #[must_use]
 pub(crate) fn infrastructure(job: &str) -> bool {
     // Grafana's agent names all its own jobs `integrations/…`.
@@ -75,7 +76,8 @@ pub(crate) fn infrastructure(job: &str) -> bool {
             .any(|prefix| name.starts_with(prefix))
 }
 
-/// The severity: the word of the first of `names.severity` that is present, normalised; [`Severity::Unknown`] without one.
+/// The severity: the normalized word of the first of `names.severity` that is present, else
+/// [`Severity::Unknown`].
 #[must_use]
 pub(crate) fn severity(labels: &LabelSet, names: &LabelNames) -> Severity {
     severity_label(labels, names)
@@ -83,7 +85,7 @@ pub(crate) fn severity(labels: &LabelSet, names: &LabelNames) -> Severity {
         .unwrap_or_default()
 }
 
-/// The label that gives the severity, with its word as sent.
+/// The label that gives the severity, and its value as sent.
 #[must_use]
 pub(crate) fn severity_label<'a>(
     labels: &'a LabelSet,
@@ -92,7 +94,8 @@ pub(crate) fn severity_label<'a>(
     present(labels, &names.severity).next()
 }
 
-/// What a severity word means; `None` for a word we do not know. The team's own words come first; case and `-`, `_`, space do not count.
+/// The severity a word stands for; `None` for an unknown word. The team's own words come first;
+/// case and `-`, `_`, space are ignored.
 #[must_use]
 pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> {
     let lower = word.trim().to_lowercase();
@@ -117,7 +120,7 @@ pub(crate) fn severity_word(word: &str, names: &LabelNames) -> Option<Severity> 
     })
 }
 
-/// The environment: the first of `names.environment` that is present, normalised.
+/// The environment: the normalized value of the first of `names.environment` that is present.
 #[must_use]
 pub(crate) fn environment(labels: &LabelSet, names: &LabelNames) -> Option<String> {
     present(labels, &names.environment)
@@ -125,7 +128,7 @@ pub(crate) fn environment(labels: &LabelSet, names: &LabelNames) -> Option<Strin
         .map(|(_, word)| environment_word(word))
 }
 
-/// An environment in lower case, under the one name the rules know it by.
+/// Normalizes an environment to the lower-case name the rules use.
 #[must_use]
 pub(crate) fn environment_word(word: &str) -> String {
     let lower = word.trim().to_lowercase();
@@ -138,7 +141,7 @@ pub(crate) fn environment_word(word: &str) -> String {
     }
 }
 
-/// Those of `names` that are present and not blank, in the order of `names`.
+/// The labels in `names` that are present and not blank, in the order of `names`.
 fn present<'a>(labels: &'a LabelSet, names: &[String]) -> impl Iterator<Item = (&'a str, &'a str)> {
     names
         .iter()
@@ -170,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_label_present_gives_the_service() {
+    fn first_present_label_gives_the_service() {
         check_service(
             &[("app", "shop"), ("service", "checkout"), ("job", "api")],
             Some(("service", "checkout")),
@@ -184,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn an_infrastructure_job_is_no_service() {
+    fn infrastructure_job_is_not_a_service() {
         for job in [
             "node-exporter",
             "node_exporter",
@@ -215,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_named_after_its_watcher_is_none() {
+    fn service_named_after_its_monitoring_job_is_ignored() {
         check_service(
             &[
                 ("job", "kube-state-metrics"),
@@ -268,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn the_teams_own_words_come_first() {
+    fn own_severity_words_take_precedence() {
         let mut names = LabelNames {
             severity: vec!["urgency".to_owned()],
             ..LabelNames::default()
@@ -291,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn environments_have_one_name() {
+    fn environment_synonyms_are_normalized() {
         for (name, word, wanted) in [
             ("environment", "Production", "production"),
             ("env", "prod", "production"),

@@ -1,29 +1,29 @@
-//! One message as it came to a source, before anything is read of it.
+//! An inbound message before parsing.
 
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-/// One message as it came to a source.
+/// An inbound message.
 #[derive(Debug, Clone, Copy)]
 pub struct Message<'a> {
-    /// The name of the source.
+    /// Name of the source.
     pub source: &'a str,
-    /// What came beside the body.
+    /// Headers of the request.
     pub headers: &'a Headers<'a>,
     /// The body.
     pub body: &'a [u8],
-    /// Which labels give what, for this source.
+    /// Names of the labels that give service, severity and environment, for this source.
     pub names: &'a LabelNames,
-    /// When it came.
+    /// Time of arrival.
     pub now: Time,
 }
 
-/// Names, in lower case, with values; a name may come more than once.
+/// Header names in lower case with their values; a name may occur more than once.
 #[derive(Debug, Clone, Default)]
 pub struct Headers<'a>(Vec<(&'a str, &'a [u8])>);
 
 impl<'a> Headers<'a> {
-    /// The first value of a name, which is given in lower case.
+    /// The first value of a name, which must be given in lower case.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&'a [u8]> {
         self.0
@@ -32,7 +32,7 @@ impl<'a> Headers<'a> {
             .map(|(_, value)| *value)
     }
 
-    /// The same as text without blanks around it; `None` where it is not UTF-8 or says nothing.
+    /// The first value as trimmed text; `None` if it is empty or not UTF-8.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&'a str> {
         self.get(name)
@@ -41,7 +41,7 @@ impl<'a> Headers<'a> {
             .filter(|text| !text.is_empty())
     }
 
-    /// All of them, in their order.
+    /// All headers in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
         self.0.iter().copied()
     }

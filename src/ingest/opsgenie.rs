@@ -7,10 +7,10 @@
 //!            "createdAt": 1795417263120, "updatedAt": 1795417263120000110}}
 //! ```
 //!
-//! `createdAt` counts milliseconds and `updatedAt` nanoseconds. `Create` may come late, when a team's integration hears of an alert only once
-//! it was escalated to that team: the alert began at `createdAt` all the same. Tags, text and priority may change while an alert lasts, and
-//! `details` come with `Create` only, so that none of them is in its labels. `Escalate` has no more than the alert's id, by which all that is
-//! told of an alert is known to belong together.
+//! `createdAt` counts milliseconds and `updatedAt` nanoseconds. `Create` may come late, when an
+//! alert is escalated to a team only later; the alert still began at `createdAt`. Tags, text and
+//! priority may change during an alert, and `details` come with `Create` only, so none of them is a
+//! label. `Escalate` has nothing but the alert's id, which ties all events of an alert together.
 
 use serde_json::Value;
 
@@ -27,10 +27,10 @@ use crate::model::identity::alert_subject;
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 
-/// Reads a message: the alert's beginning or end, an acknowledgement, or a note of what else was done.
+/// Parses a message: start or end of the alert, an acknowledgement, or a note about another action.
 ///
 /// # Errors
-/// When it is no action on an alert.
+/// When it is not an action on an alert.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "an action on an alert of Opsgenie")?;
     let action = need(
@@ -40,7 +40,7 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     )?;
     let id = line(&need(&body, "alert.alertId", "It identifies the alert.")?);
     let mut faults = Vec::new();
-    // A time that cannot be read costs no more than itself.
+    // A malformed time costs only itself.
     let mut time = |path: &str| {
         time(&body, path)
             .map_err(|fault| faults.push(fault))
@@ -78,13 +78,13 @@ fn time(body: &Value, path: &str) -> Result<Option<Time>, MemberFault> {
     })
 }
 
-/// A message, and the alert that it is about.
+/// An action and its alert.
 struct AlertAction<'a> {
     message: &'a Message<'a>,
     body: &'a Value,
     id: String,
     created: Option<Time>,
-    /// When the action was taken.
+    /// Time of the action.
     updated: Option<Time>,
 }
 
@@ -96,12 +96,12 @@ impl AlertAction<'_> {
         if event.service.is_none() {
             event.service = text(self.body, "alert.entity").map(|entity| line(entity).into());
         }
-        // Who created it is seldom who noticed: mostly another program's integration.
+        // The creator is mostly another program's integration, seldom who noticed.
         event.actor = None;
         self.one(event)
     }
 
-    /// A person's `Close` is taken at its word; a person's `Delete` says nothing of the alert.
+    /// A person's `Close` counts as recovery; a person's `Delete` says nothing about the alert.
     fn ends(&self, reason: EndReason) -> Reading {
         let ends_at = self.updated.unwrap_or(self.message.now);
         let mut event = self.alert(
@@ -114,7 +114,7 @@ impl AlertAction<'_> {
         self.one(event)
     }
 
-    /// It names the alert by itself.
+    /// An acknowledgement that refers to the alert.
     fn acknowledged(&self) -> Reading {
         let Some(created) = self.created else {
             return self.noted("Acknowledge");
@@ -176,7 +176,7 @@ impl AlertAction<'_> {
         event
     }
 
-    /// An alert without `createdAt` is about its open episode.
+    /// A report whose start is guessed without `createdAt`.
     fn one(&self, event: Event) -> Reading {
         let start = Start::stated_if(self.created.is_some());
         Reading {
@@ -185,12 +185,13 @@ impl AlertAction<'_> {
         }
     }
 
-    /// The name that all that is told of the alert has in common.
+    /// The key common to all events of the alert.
     fn key(&self) -> String {
         format!("opsgenie:{}", self.id)
     }
 
-    /// What no action changes. An alias names an alert from one episode to the next, unless it is only the id again.
+    /// Labels that no action changes. An alias names an alert across its episodes, unless it
+    /// repeats the id.
     fn labels(&self) -> Labels {
         let alias = text(self.body, "alert.alias").map_or_else(|| self.id.clone(), line);
         Labels::from([
@@ -224,7 +225,7 @@ impl AlertAction<'_> {
         kept
     }
 
-    /// Tags that name something, and details.
+    /// Tags of the form `name:value`, and details.
     fn tags(&self) -> LabelSet {
         let mut tags = tags::tags(self.list("alert.tags"));
         if let Some(details) =
@@ -270,7 +271,7 @@ impl AlertAction<'_> {
         actor("opsgenie", name, kind)
     }
 
-    /// What was done, in words. An action of the team's own may have any name.
+    /// A sentence about an action. Custom actions may have any name.
     fn words(&self, action: &str) -> String {
         let said = |path: &str| {
             word(self.body, path)

@@ -1,5 +1,5 @@
-//! PagerDuty's webhooks, version 3: one event a message, at least once, and what is not taken is sent again for two days. Made, with
-//! everything that is not read left out:
+//! PagerDuty's webhooks, version 3: one event per message, delivered at least once, retried for two
+//! days. Made, without the fields that are not read:
 //!
 //! ```json
 //! {"event": {
@@ -10,9 +10,10 @@
 //!      "service": {"id": "PF9KMXH", "summary": "checkout"}, "urgency": "high", "priority": {"summary": "P1"}, "resolve_reason": null}}}
 //! ```
 //!
-//! An incident that the settings count as declared is a declared outage, any other an alert; what became one stays one, so the end of an
-//! incident ends both. All that is told of an incident carries its name, `pagerduty:PGR0VU2`: notes, responders and status updates have
-//! nothing else by which they could be joined. A published status update proves that an outage was declared, but not for how long.
+//! An incident that the settings count as declared is a declared outage, any other an alert. What
+//! became an outage stays one, so the end of an incident ends both. All events of an incident carry
+//! its key, `pagerduty:PGR0VU2`: notes, responders and status updates have nothing else to be
+//! joined by. A published status update proves that an outage was declared, but not its duration.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -35,20 +36,20 @@ use crate::model::time::Time;
 
 const ADVICE: &str = "Choose `Webhooks V3` in PagerDuty; older versions are not supported";
 
-/// Where this text is cut short, PagerDuty has the rest.
+/// Appended to text that PagerDuty truncated.
 const TRIMMED: &str = " (cut short by PagerDuty)";
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
-/// When it is no event, or its incident or time cannot be told.
+/// When it is not an event, or its incident or time is missing.
 pub(crate) fn webhook(
     message: &Message<'_>,
     declares: &PagerDutyOutages,
 ) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "an event as PagerDuty's webhooks V3 send it")?;
     let kind = need(&body, "event.event_type", ADVICE)?;
-    // Services are settings, and a ping is a test; events of kinds that come later are nobody's fault.
+    // Service events are settings, a ping is a test, and unknown kinds are ignored.
     let Some(kind) = kind.strip_prefix("incident.") else {
         return Ok(Reading::default());
     };
@@ -89,7 +90,7 @@ pub(crate) fn webhook(
     Ok(incident(&about, kind, data, declares))
 }
 
-/// What all that a message tells has in common.
+/// Properties common to all events of a message.
 struct IncidentContext<'a> {
     message: &'a Message<'a>,
     incident: String,
@@ -115,7 +116,7 @@ impl IncidentContext<'_> {
         event
     }
 
-    /// Somebody, or something, said or did something.
+    /// An event by the agent.
     fn did(&self, fact: Fact) -> Event {
         self.event(self.at, self.agent.clone(), fact)
     }
@@ -168,7 +169,7 @@ impl IncidentContext<'_> {
     }
 }
 
-/// Who did it: a person, or a service, integration or workflow.
+/// The agent: a person, or a service, integration or workflow.
 fn agent(event: &Value) -> Option<Box<Actor>> {
     who(at(event, "agent")?)
 }
@@ -182,15 +183,15 @@ fn who(reference: &Value) -> Option<Box<Actor>> {
     json_fields::actor("pagerduty", text(reference, "id")?, kind)
 }
 
-/// An incident as a message describes it.
+/// An incident as described in a message.
 struct IncidentState<'a> {
     title: String,
     severity: Severity,
-    /// Since when it has been on, this time.
+    /// Start of the current episode.
     since: Time,
-    /// Whether that may be another time than at which it began.
+    /// Set if the episode may have started at another time.
     unsure: bool,
-    /// Whether nobody says when it began.
+    /// Set if the start is not stated.
     undated: bool,
     priority: Option<&'a str>,
     urgency: Option<&'a str>,
@@ -208,7 +209,7 @@ impl<'a> IncidentState<'a> {
             instant_if_any(data, "reopened_at", faults),
         );
         let begins = matches!(kind, "triggered" | "reopened");
-        // Older messages say neither when it began nor whether it was opened again.
+        // Older messages state neither the start nor a reopening.
         let since = match kind {
             "reopened" => reopened.or(Some(about.at)),
             _ => reopened.max(created),
@@ -255,7 +256,7 @@ impl<'a> IncidentState<'a> {
     }
 }
 
-/// A message that describes the incident whole: what it is, and what happened to it.
+/// Reports of a message with the whole incident.
 fn incident(
     about: &IncidentContext<'_>,
     kind: &str,
@@ -265,10 +266,10 @@ fn incident(
     let mut reading = Reading::default();
     let told = IncidentState::read(data, kind, about, &mut reading.faults);
     let declared = told.is_declared(kind, about.agent.as_deref(), declares);
-    // An end without a beginning says nothing of one.
+    // An end without a stated start reports no start.
     let begun = kind != "resolved" || !told.undated;
     if declared && begun {
-        // Only of the first message is it known that its agent opened it.
+        // Only the agent of the first message opened it.
         let opened = about.agent.clone().filter(|_| kind == "triggered");
         reading.push(about.declaration(&told, told.since, AlertStatus::Firing, opened));
     } else if !declared && begun && (kind == "resolved" || text(data, "status") != Some("resolved"))
@@ -336,14 +337,14 @@ fn alert(
     });
 }
 
-/// The end, of the outage and of the alert: which of them it was told as before is not known any more.
+/// Ends both the outage and the alert: which of them was reported before is unknown here.
 fn resolved(
     reading: &mut Reading,
     about: &IncidentContext<'_>,
     told: &IncidentState<'_>,
     data: &Value,
 ) {
-    // What begins and ends at once would be told in either order.
+    // Equal times would leave the order of start and end open.
     let end = about.at.max(told.since + TimeDelta::milliseconds(1));
     let other = text(data, "resolve_reason.incident.id");
     let merged = other.is_some()
@@ -366,7 +367,7 @@ fn resolved(
     }
 }
 
-/// A message that only names the incident.
+/// Events of a message that only refers to the incident.
 fn beside(about: &IncidentContext<'_>, kind: &str, data: &Value) -> Vec<Event> {
     let cut = if at(data, "trimmed") == Some(&Value::Bool(true)) {
         TRIMMED
@@ -405,7 +406,7 @@ fn after(words: Option<String>) -> String {
     words.map(|words| format!(": {words}")).unwrap_or_default()
 }
 
-/// A note, and proof that an outage was declared: an instant of it, since nothing says when it began or ended.
+/// A note, and an instantaneous declaration: start and end of the outage are not stated.
 fn status_update(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> Vec<Event> {
     let title = text(data, "incident.summary").map_or_else(|| about.incident.clone(), line);
     let declared = |at, status| {
@@ -429,10 +430,10 @@ fn status_update(about: &IncidentContext<'_>, data: &Value, words: Option<String
     ]
 }
 
-/// Who was asked to join, and did or could not.
+/// A responder's answer.
 fn replied(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> Option<Event> {
     let user = at(data, "user").or_else(|| at(data, "escalation_policy"))?;
-    // Whoever could not join has not worked on it.
+    // A responder who declined did not take part.
     let (did, actor) = match text(data, "state")? {
         "accepted" => ("Joined", who(user).or_else(|| about.agent.clone())),
         "declined" => ("Cannot join", None),
@@ -448,7 +449,7 @@ fn replied(about: &IncidentContext<'_>, data: &Value, words: Option<String>) -> 
     ))
 }
 
-/// Automation that somebody, or a rule, set off from the incident.
+/// Automation started from the incident.
 fn ran(about: &IncidentContext<'_>, data: &Value, what: &str) -> Option<Event> {
     let named = [
         "incident_workflow.name",
@@ -467,7 +468,7 @@ fn ran(about: &IncidentContext<'_>, data: &Value, what: &str) -> Option<Event> {
         refused: false,
         planned: false,
     };
-    // PagerDuty names no agent where a rule of its own did it.
+    // PagerDuty names no agent for its own rules.
     let actor = about
         .agent
         .clone()

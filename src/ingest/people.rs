@@ -1,7 +1,9 @@
-//! What people state by API, command line or form: requests, declarations, manual steps, near misses, planned work.
+//! Statements of people by API, command line or form: requests, declarations, manual steps, near
+//! misses, planned work.
 //!
-//! All but planned work take `service`, `environment`, `incident` (an incident's id), `drill` (true for an exercise) and the time, as `at` or
-//! `occurred_at` (RFC 3339; now). A blank field counts as left out.
+//! All but planned work take `service`, `environment`, `incident` (an incident's id), `drill` (true
+//! for an exercise) and the time, as `at` or `occurred_at` (RFC 3339; now). A blank field counts as
+//! absent.
 
 use serde_json::Value;
 
@@ -12,10 +14,10 @@ use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention, Postmorte
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-/// The source of what people state.
+/// Source name of people's statements.
 const SOURCE: &str = "people";
 
-/// Keys that all but planned work take.
+/// Common keys of all but planned work.
 const COMMON: [&str; 6] = [
     "service",
     "environment",
@@ -25,7 +27,8 @@ const COMMON: [&str; 6] = [
     "occurred_at",
 ];
 
-/// A stakeholder's wish for a postmortem: `{"reason", "requester"?}`. Only the reason is needed.
+/// A stakeholder's request for a postmortem: `{"reason", "requester"?}`. Only the reason is
+/// required.
 ///
 /// # Errors
 /// The first fault, with its field.
@@ -47,8 +50,9 @@ pub(crate) fn request(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     })
 }
 
-/// An outage that somebody declares, or the end of one: `{"service", "title", "severity"?, "status"? (firing, resolved), "key"?, "planned"?,
-/// "data_loss"?, "detected_by"? (monitor, human, customer, unknown), "actor"?}`. The end needs no title; it is matched by service, incident and key.
+/// The declaration of an outage, or of its end: `{"service", "title", "severity"?, "status"?
+/// (firing, resolved), "key"?, "planned"?, "data_loss"?, "detected_by"? (monitor, human, customer,
+/// unknown), "actor"?}`. The end needs no title; it is matched by service, incident and key.
 ///
 /// # Errors
 /// The first fault, with its field.
@@ -76,7 +80,8 @@ pub(crate) fn declaration(body: &[u8], now: Time) -> Result<Event, IngestFault> 
     )
 }
 
-/// A manual step: `{"service", "action", "why", "should_be_automatic"?, "planned"?, "actor"?}`. It counts as stated: a person told us.
+/// A manual step: `{"service", "action", "why", "should_be_automatic"?, "planned"?, "actor"?}`. It
+/// counts as stated by a person.
 ///
 /// # Errors
 /// The first fault, with its field.
@@ -109,8 +114,8 @@ pub(crate) fn intervention(body: &[u8], now: Time) -> Result<Event, IngestFault>
     )
 }
 
-/// Something that nearly happened: `{"service", "what", "severity"?, "closeness"? (0 to 1), "by_luck"?, "barriers_left"?,
-/// "actor"?}`.
+/// A near miss: `{"service", "what", "severity"?, "closeness"? (0 to 1), "by_luck"?,
+/// "barriers_left"?, "actor"?}`.
 ///
 /// # Errors
 /// The first fault, with its field.
@@ -136,8 +141,9 @@ pub(crate) fn near_miss(body: &[u8], now: Time) -> Result<Event, IngestFault> {
     )
 }
 
-/// Planned work: `{"service"?, "from", "to", "why", "actor"?}`; without a service it is on everything. The same service and `from` again
-/// replace what was said before, and `to` as early as `from` calls it off.
+/// Planned work: `{"service"?, "from", "to", "why", "actor"?}`; without a service it applies to
+/// all. A repeat with the same service and `from` replaces the earlier statement, and `to` equal to
+/// `from` cancels the work.
 ///
 /// # Errors
 /// The first fault, with its field.
@@ -158,7 +164,8 @@ pub(crate) fn maintenance(body: &[u8], now: Time) -> Result<Event, IngestFault> 
     Ok(event)
 }
 
-/// Only a request may leave open what it is about: whoever asks need not know our names.
+/// Requires a service or an incident. Only a request may omit both: the requester need not know our
+/// names.
 fn concerning(fields: &StrictFields<'_>) -> Result<(), MemberFault> {
     let about = fields.line("service")?.or(fields.line("incident")?);
     fields
@@ -170,7 +177,8 @@ fn concerning(fields: &StrictFields<'_>) -> Result<(), MemberFault> {
         .map(drop)
 }
 
-/// Reads the body, its own part by `read`, which gives the fact and the name of the person.
+/// Parses the body: the common keys here, the others with `read`, which gives the fact and the
+/// person's name.
 fn state(
     body: &[u8],
     own: &[&str],

@@ -1,4 +1,5 @@
-//! Alertmanager's own API, `POST /api/v2/alerts`, so that Prometheus and every client of Alertmanager can send here. The body is a list:
+//! Alertmanager's `POST /api/v2/alerts`, so that Prometheus and all clients of Alertmanager can
+//! send here. The body is a list:
 //!
 //! ```json
 //! [{"labels": {"alertname": "CheckoutDown", "service": "checkout", "severity": "page"},
@@ -19,7 +20,7 @@ use crate::model::event::{AlertStatus, EndReason};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-/// Alertmanager's default `resolve_timeout`: how long an alert without `endsAt` is taken to fire.
+/// Alertmanager's default `resolve_timeout`: an alert without `endsAt` fires for this long.
 const RESOLVE_TIMEOUT: TimeDelta = TimeDelta::minutes(5);
 
 /// Reads a list of alerts posted by `source`, with Alertmanager's own meaning of what is left out: no `startsAt` is `now`, or `endsAt` if

@@ -1,30 +1,32 @@
-//! Bodies without the secrets that some senders put there. `{"meta": {"unsubscribe": "https://…SECRET"}, "incident": …}` is kept as
-//! `{"meta": {}, "incident": …}`, and where it is cut off, as `{"meta": {"unsubscribe": ""}, "inci`: what cannot be read is what people want
-//! to look at.
+//! Removal of secrets from bodies before they are stored. `{"meta": {"unsubscribe":
+//! "https://…SECRET"}, "incident": …}` becomes `{"meta": {}, "incident": …}`, and a truncated body
+//! `{"meta": {"unsubscribe": ""}, "inci`: people need to see what failed to parse.
 
 use serde_json::Value;
 
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// Whether a body means to be JSON: it begins an object or a list, perhaps with a mark of its encoding before it.
+/// Tests whether a body is meant as JSON: it begins an object or a list, perhaps after a byte order
+/// mark.
 pub(crate) fn is_json(body: &[u8]) -> bool {
     body.starts_with(BOM) || matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
-/// JSON without what is called so, at any depth; it as it came where nothing is. What is no JSON is taken as text.
+/// Removes the named keys at any depth. A body without them is returned unchanged; one that is not
+/// valid JSON is treated as text.
 pub(crate) fn json(body: &[u8], names: &[&str]) -> Vec<u8> {
     let (mark, rest) = body.split_at(if body.starts_with(BOM) { BOM.len() } else { 0 });
     let Ok(mut value) = serde_json::from_slice::<Value>(rest) else {
         return text(body, names);
     };
-    // Of what is given twice, only the last was seen.
+    // The parser keeps only the last of a repeated key.
     if !remove(&mut value, names) && text(rest, names) == rest {
         return body.to_vec();
     }
     [mark, value.to_string().as_bytes()].concat()
 }
 
-/// Takes out what is called so; whether there was any. No deeper than JSON is read.
+/// Removes the named keys and returns whether there were any. The depth is bounded by the parser.
 fn remove(value: &mut Value, names: &[&str]) -> bool {
     match value {
         Value::Object(map) => {
@@ -34,7 +36,7 @@ fn remove(value: &mut Value, names: &[&str]) -> bool {
             map.values_mut()
                 .fold(any, |any, inner| remove(inner, names) || any)
         }
-        // All of them, whichever had any.
+        // Visit every member, even after a hit.
         Value::Array(list) => {
             list.iter_mut()
                 .filter_map(|inner| remove(inner, names).then_some(()))
@@ -45,7 +47,8 @@ fn remove(value: &mut Value, names: &[&str]) -> bool {
     }
 }
 
-/// What may be a piece of JSON, with `""` for each value that stands after one of these names; the rest stays byte by byte.
+/// Replaces the value after each of the named keys by `""` in text that may be a fragment of JSON.
+/// All other bytes are kept.
 pub(crate) fn text(body: &[u8], names: &[&str]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(body.len());
     let mut rest = body;
@@ -71,7 +74,7 @@ pub(crate) fn text(body: &[u8], names: &[&str]) -> Vec<u8> {
     kept
 }
 
-/// How many bytes it is to the value, where this begins with `"name":`.
+/// Offset of the value if the text begins with `"name":`.
 fn ahead(text: &[u8], name: &str) -> Option<usize> {
     let after = text
         .strip_prefix(b"\"")?
@@ -82,7 +85,7 @@ fn ahead(text: &[u8], name: &str) -> Option<usize> {
     Some(text.len() - after.trim_ascii_start().len())
 }
 
-/// How long the value is with which this begins: as far as its text, list or map is closed, else to the end.
+/// Length of the value the text begins with: up to its closing quote or bracket, else all of it.
 fn length(text: &[u8]) -> usize {
     let (mut depth, mut quoted, mut escaped) = (0_usize, false, false);
     for (index, byte) in text.iter().enumerate() {
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_called_so_goes_at_any_depth() {
+    fn named_keys_are_removed_at_any_depth() {
         check(
             r#"{"token":"S","a":[{"token":1,"b":2}],"c":{"urls":[{"d":"S"}]}}"#,
             r#"{"a":[{"b":2}],"c":{}}"#,
@@ -131,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_secret_stays_as_it_came() {
+    fn bodies_without_secrets_are_unchanged() {
         for body in [
             r#"{ "a": 1.10, "b": "token" }"#,
             "",
@@ -144,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_is_no_json_only_the_value_goes() {
+    fn values_are_blanked_in_malformed_json() {
         check(
             r#"{"a": 1, "token" : "S\"S, S}", "b": ]"#,
             r#"{"a": 1, "token" : "", "b": ]"#,

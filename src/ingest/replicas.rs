@@ -1,7 +1,9 @@
-//! Several replicas of one sender that tell of one alert, each with a label of its own: `replica="a"`, `replica="b"`.
+//! Replicas of one sender that report the same alert, each with a label of its own: `replica="a"`,
+//! `replica="b"`.
 //!
-//! Without that label they are one alert. Each began to evaluate at its own instant, so that their beginnings differ; and one of them may be gone
-//! while another goes on. So the alert is on while any of them says so, and an episode that is on takes in what another replica says of it.
+//! Without that label they are one alert. Each replica started to evaluate at its own instant, so
+//! their starts differ, and one may be gone while another goes on. So the alert fires while any
+//! replica says so, and an open episode absorbs the reports of other replicas.
 
 use std::collections::HashMap;
 
@@ -10,18 +12,19 @@ use super::reading::{Reported, Start};
 use crate::model::event::{Alert, AlertStatus, Event, Fact};
 use crate::model::labels::LabelSet;
 
-/// Where the events of one body are that came with a label which only tells replicas apart.
+/// Indices of the reports that came with a label that only distinguishes replicas.
 #[derive(Debug, Default)]
 pub(crate) struct Replicas(Vec<usize>);
 
 impl Replicas {
-    /// The event that comes to stand there is of a replica.
-    pub(crate) fn note(&mut self, index: usize) {
+    /// Marks the report at this index as one of a replica.
+    pub(crate) fn mark(&mut self, index: usize) {
         self.0.push(index);
     }
 
-    /// Leaves one event an alert: firing since the first of them said so while any does, else resolved when the last of them was.
-    pub(crate) fn fold(self, reading: &mut Reading) {
+    /// Merges the reports of an alert into one: firing since the earliest start while any replica
+    /// fires, else resolved at the latest end.
+    pub(crate) fn merge(self, reading: &mut Reading) {
         if self.0.is_empty() {
             return;
         }
@@ -43,7 +46,7 @@ impl Replicas {
             match places.get(&labels) {
                 Some(place) => {
                     let kept = &mut kept[*place].event;
-                    if speaks_before(&report.event, kept) {
+                    if prevails_over(&report.event, kept) {
                         *kept = report.event;
                     }
                     reading.renewed += 1;
@@ -68,8 +71,8 @@ fn alert(event: &Event) -> Option<&Alert> {
     }
 }
 
-/// Whether the first of the two is what holds, by what both say.
-fn speaks_before(one: &Event, other: &Event) -> bool {
+/// Tests whether the first of two reports prevails.
+fn prevails_over(one: &Event, other: &Event) -> bool {
     let (Some(one), Some(other)) = (alert(one), alert(other)) else {
         return false;
     };

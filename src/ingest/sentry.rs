@@ -1,4 +1,5 @@
-//! Sentry's integration platform. What a message is about stands only in the header `Sentry-Hook-Resource`:
+//! Sentry's integration platform. Only the header `Sentry-Hook-Resource` states the subject of a
+//! message:
 //!
 //! ```text
 //! Sentry-Hook-Resource: metric_alert
@@ -11,13 +12,14 @@
 //!                            "alert_rule": {"id": "7", "name": "Failed checkouts"}, "projects": ["checkout"]}}}
 //! ```
 //!
-//! A metric alert has two levels, each an alert of its own here: a warning that becomes critical is news, and so is the way back. `date_started`
-//! is when the first of them began; the hook's time is when the message was made, and there is none beside it for an end, since `date_closed` is
-//! null even then.
+//! A metric alert has two levels, each a separate alert here: a warning that becomes critical is
+//! news, and so is the way back. `date_started` is the start of the first level. The hook's time is
+//! when the message was made, the only time of an end, since `date_closed` is null even then.
 //!
-//! An issue is an error in a program, seldom an outage, and so at most a warning. Sentry resolves one by itself when it was not seen for some
-//! time, and archives what nobody wants to see: neither is a recovery. An issue alert only says that its rule was met, never that it is not any
-//! more: it holds for an hour from each time, and what follows is unknown.
+//! An issue is an error in a program, seldom an outage, and so at most a warning. Sentry resolves
+//! issues that were not seen for some time and archives unwanted ones: neither is a recovery. An
+//! issue alert states that its rule matched, never that it stopped matching: it holds for an hour,
+//! and is unknown afterwards.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -34,20 +36,20 @@ use crate::model::event::{Actor, ActorKind, AlertStatus, EndReason, Event, Fact,
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 
-/// How long an issue alert holds. Its rule acts at most once in half an hour, unless it is told otherwise.
+/// Lease of an issue alert. By default its rule acts at most every half hour.
 const HOLDS: TimeDelta = TimeDelta::hours(1);
 
-/// Reads a message. What is no alert, issue or comment says nothing here: installations, single errors, and what may come later.
+/// Parses a message. Anything but alerts, issues and comments is ignored.
 ///
 /// # Errors
-/// When it is nothing that the integration platform sends.
+/// When it is not a message of the integration platform.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "a message of Sentry's integration platform")?;
     let hook = Hook {
         message,
         body: &body,
     };
-    // A gateway may have dropped the header, and what is inside tells most of them apart.
+    // A gateway may have removed the header; the content identifies most messages.
     let inside = || {
         let about = [
             ("data.metric_alert", "metric_alert"),
@@ -84,7 +86,7 @@ struct Hook<'a> {
     body: &'a Value,
 }
 
-/// An alert, but for whether it is on.
+/// The properties of an alert independent of its status.
 struct AlertTemplate {
     name: String,
     labels: Labels,
@@ -120,7 +122,7 @@ impl Hook<'_> {
             .flatten()
             .filter_map(Value::as_str)
             .collect();
-        // Of several projects none is the one.
+        // With several projects, none is the service.
         let project = if let [project] = projects[..] {
             Some(line(project))
         } else {
@@ -128,7 +130,7 @@ impl Hook<'_> {
         };
         let sketch = |level: &str, severity| AlertTemplate {
             name: name.clone(),
-            // A rule that is renamed keeps its id.
+            // A renamed rule keeps its id.
             labels: Labels::from([
                 (
                     "alertname".to_owned(),
@@ -218,7 +220,7 @@ impl Hook<'_> {
                     Start::stated_if(first.is_some()),
                 );
             }
-            // Seen again by itself, or taken up again by a person.
+            // Seen again, or reopened by a person.
             "unresolved" => {
                 let when = if self.is_application() {
                     self.seen(&mut reading, "data.issue.lastSeen")
@@ -305,7 +307,7 @@ impl Hook<'_> {
         };
         let mut reading = Reading::default();
         let when = self.seen(&mut reading, "data.event.datetime");
-        // The rule is met again and again while it goes on: that is one episode.
+        // The rule matches repeatedly during one episode.
         self.on(
             &mut reading,
             sketch,
@@ -339,7 +341,7 @@ impl Hook<'_> {
         reading.reports.push(Reported::new(event, start));
     }
 
-    /// Nothing in an end says when what ends began.
+    /// Reports an end, whose message does not state the start.
     fn over(
         &self,
         reading: &mut Reading,
@@ -348,7 +350,8 @@ impl Hook<'_> {
         reason: EndReason,
         only_if_firing: bool,
     ) {
-        // An end is told of a level that was never reached too, and must not make more of it than there was.
+        // An end is also reported of a level that was never reached, and must not raise the
+        // severity.
         let sketch = AlertTemplate {
             severity: sketch.severity.min(Severity::Warning),
             ..sketch
@@ -403,7 +406,7 @@ impl Hook<'_> {
         Reading::from_iter([event])
     }
 
-    /// A time in the body. One that cannot be read is a fault, and costs no more than itself.
+    /// The time at a path; a malformed one is a fault and costs only itself.
     fn seen(&self, reading: &mut Reading, path: &str) -> Option<Time> {
         instant(self.body, path).unwrap_or_else(|fault| {
             reading.faults.push(fault);
@@ -420,7 +423,7 @@ impl Hook<'_> {
         })
     }
 
-    /// When the message was made, by its header. Nothing signs it.
+    /// Time of the message by its header, which is not signed.
     fn told_at(&self) -> Option<Time> {
         let text = self.message.headers.text("sentry-hook-timestamp")?;
         tags::since_1970(&Value::String(text.to_owned()))
@@ -430,7 +433,7 @@ impl Hook<'_> {
         text(self.body, "actor.type") == Some("application")
     }
 
-    /// Not with a release or commit that has yet to reach anybody.
+    /// Tests that the resolution is not tied to a future release or commit.
     fn is_resolved_now(&self) -> bool {
         let later = ["inNextRelease", "inRelease", "inCommit"];
         let later = later
@@ -453,7 +456,7 @@ impl Hook<'_> {
         actor("sentry", &name, kind)
     }
 
-    /// The slug of the project, as it stands in the event's address: `/projects/ORGANISATION/PROJECT/events/…`.
+    /// The project's slug from the event's URL: `/projects/ORGANISATION/PROJECT/events/…`.
     fn project_in_url(&self) -> Option<&str> {
         let (_, rest) = text(self.body, "data.event.url")?.split_once("/projects/")?;
         rest.split('/').nth(1).filter(|slug| !slug.is_empty())
@@ -465,7 +468,7 @@ impl Hook<'_> {
         named.iter().filter_map(read).collect()
     }
 
-    /// An event's tags: pairs in lists.
+    /// An event's tags, sent as pairs.
     fn tags(&self) -> LabelSet {
         let list = at(self.body, "data.event.tags").and_then(Value::as_array);
         let pairs = list

@@ -1,4 +1,5 @@
-//! What the things are called here of which a source tells under names of its own: objects of a cluster, applications, repositories.
+//! Services of foreign objects by the patterns of the settings: cluster objects, applications,
+//! repositories.
 
 use super::json_fields::line;
 use super::labels;
@@ -6,7 +7,7 @@ use crate::model::event::Event;
 use crate::model::glob::matches;
 use crate::model::source::ServiceMapping;
 
-/// The service that the first pattern names which fits one of `names`.
+/// The service of the first pattern that matches one of `names`.
 pub(crate) fn service<'a>(naming: &'a ServiceMapping, names: &[&str]) -> Option<&'a str> {
     let fits = |(pattern, _): &&(String, String)| names.iter().any(|name| matches(pattern, name));
     naming
@@ -16,7 +17,7 @@ pub(crate) fn service<'a>(naming: &'a ServiceMapping, names: &[&str]) -> Option<
         .map(|(_, service)| service.as_str())
 }
 
-/// Gives an event its place, and with that its id.
+/// Sets service and environment of an event, and then its id.
 pub(crate) fn place(
     event: &mut Event,
     naming: &ServiceMapping,
@@ -39,7 +40,7 @@ mod tests {
     use super::{ServiceMapping, service};
 
     #[test]
-    fn the_first_pattern_that_fits_names_the_service() {
+    fn first_matching_pattern_gives_the_service() {
         let services = [
             ("shop/checkout", "checkout"),
             ("shop/*", "shop"),

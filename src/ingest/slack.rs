@@ -1,5 +1,5 @@
-//! Slack: a slash command, buttons and forms. A slash command comes as a form, here as a list of its fields, made and without what is not
-//! read:
+//! Slack's slash commands, buttons and forms. A slash command is sent as a form; here as a list of
+//! its fields, made, without those that are not read:
 //!
 //! ```text
 //! command=/postmortem
@@ -7,15 +7,16 @@
 //! user_id=U2CERLKJA
 //! ```
 //!
-//! and what people press as a form with one field, `payload`, which is JSON:
+//! Buttons and forms are sent as a form with one field, `payload`, which is JSON:
 //!
 //! ```json
 //! {"type": "block_actions", "user": {"id": "U2CERLKJA"}, "container": {"message_ts": "1795418463.000200"},
 //!  "actions": [{"action_id": "afterword_request", "block_id": "i-0a1b2c3d4e", "value": "Nobody could pay", "action_ts": "1795418465.194939"}]}
 //! ```
 //!
-//! A command asks for a postmortem, and so does what is called `afterword_request`; `afterword_note` notes something. The block of a button
-//! may name the incident. Slack waits three seconds for the answer, and shows it to whoever asked.
+//! A command requests a postmortem, and so does the action `afterword_request`; `afterword_note`
+//! adds a note. The block of a button may name the incident. Slack waits three seconds for the
+//! reply and shows it to the user.
 
 use std::borrow::Cow;
 
@@ -29,28 +30,28 @@ use super::redaction;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Note, PostmortemRequest};
 use crate::model::time::Time;
 
-/// What answers and requests are made with.
+/// Settings used for replies and requests.
 #[derive(Debug, Clone, Default)]
 pub struct SlackContext {
-    /// Names of services that a request may begin with.
+    /// Services a request may begin with.
     pub services: Vec<String>,
-    /// Where people look, without a slash at its end.
+    /// Base URL of the pages, without a trailing slash.
     pub address: String,
 }
 
-/// Fields of a form at the most.
+/// Maximum number of fields in a form.
 const FIELDS: usize = 100;
-/// Buttons pressed at once at the most.
+/// Maximum number of actions in a payload.
 const ACTIONS: usize = 20;
-/// What gives access to the workspace or speaks in its name, and is not kept.
+/// Fields that give access to the workspace and are never stored.
 const SECRETS: [&str; 4] = ["token", "trigger_id", "response_url", "response_urls"];
 
 const JSON: &str = "application/json; charset=utf-8";
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
-/// When a payload is no JSON object.
+/// When a payload is not a JSON object.
 pub(crate) fn webhook(message: &Message<'_>, desk: &SlackContext) -> Result<Reading, IngestFault> {
     if redaction::is_json(message.body) {
         return challenge(message);
@@ -76,12 +77,12 @@ pub(crate) fn webhook(message: &Message<'_>, desk: &SlackContext) -> Result<Read
             user,
             field("text").unwrap_or_default(),
         )),
-        // Slack looks now and then whether somebody answers, with `ssl_check=1`.
+        // Slack checks the address now and then, with `ssl_check=1`.
         _ => Ok(Reading::default()),
     }
 }
 
-/// What may be kept of a body: it without what gives access to the workspace.
+/// The body without the fields that give access to the workspace.
 #[must_use]
 pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
     if redaction::is_json(body) {
@@ -96,14 +97,14 @@ pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
                 let cleaned = form_urlencoded::byte_serialize(&cleaned).collect::<String>();
                 kept.push(format!("payload={cleaned}").into_bytes());
             }
-            // It may be anything that came here.
+            // The field may contain anything.
             _ => kept.push(redaction::text(field, &SECRETS)),
         }
     }
     kept.join(&b'&')
 }
 
-/// Slack asks whether this address is ours, and sends what happens in channels, which nobody asked it for.
+/// Replies to Slack's URL verification; channel events are ignored.
 fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = object(message.body, "an event as Slack sends it")?;
     let reply = (text(&body, "type") == Some("url_verification"))
@@ -119,7 +120,7 @@ fn challenge(message: &Message<'_>) -> Result<Reading, IngestFault> {
     })
 }
 
-/// A slash command.
+/// Handles a slash command.
 fn asked(
     message: &Message<'_>,
     desk: &SlackContext,
@@ -168,7 +169,7 @@ fn reply(words: &str) -> ReplyBody {
     }
 }
 
-/// Text that Slack shows as it is.
+/// Escapes text for Slack.
 fn plain(words: &str) -> String {
     words
         .replace('&', "&amp;")
@@ -176,7 +177,7 @@ fn plain(words: &str) -> String {
         .replace('>', "&gt;")
 }
 
-/// When Slack says that it sent this: a command states no other time.
+/// Time of the request by its header: a command states no other time.
 fn sent_at(message: &Message<'_>) -> Time {
     message
         .headers
@@ -185,7 +186,7 @@ fn sent_at(message: &Message<'_>) -> Time {
         .unwrap_or(message.now)
 }
 
-/// `1795418465.194939`, in seconds; the part after the point tells one from another in the same second.
+/// Parses `1795418465.194939`, in seconds; the fraction distinguishes events of the same second.
 fn stamp(text: &str) -> Option<Time> {
     let (seconds, micros) = text.split_once('.').unwrap_or((text, "0"));
     let number = |text: &str| {
@@ -200,7 +201,7 @@ fn stamp(text: &str) -> Option<Time> {
     )
 }
 
-/// Somebody, at a time, perhaps about an incident.
+/// A user's action at a time, perhaps about an incident.
 struct SlackUser<'a> {
     message: &'a Message<'a>,
     user: &'a str,
@@ -209,7 +210,7 @@ struct SlackUser<'a> {
 }
 
 impl SlackUser<'_> {
-    /// A wish for a postmortem, about the service that it begins with, if that is one.
+    /// A request for a postmortem, about the service that its first word names, if any.
     fn request(&self, desk: &SlackContext, words: &str) -> Event {
         let first = words
             .split_whitespace()
@@ -248,7 +249,7 @@ impl SlackUser<'_> {
         event
     }
 
-    /// What is asked for or noted by something of that name; `None`: it is none of ours.
+    /// The event of an action by its name; `None` if it is not one of ours.
     fn by(&self, name: &str, desk: &SlackContext, words: &str) -> Option<Event> {
         match name {
             "afterword_request" => Some(self.request(desk, words)),
@@ -258,7 +259,7 @@ impl SlackUser<'_> {
     }
 }
 
-/// What people pressed or filled in.
+/// Events of a payload.
 fn pressed(message: &Message<'_>, desk: &SlackContext, payload: &Value) -> Vec<Event> {
     let Some(user) = text(payload, "user.id") else {
         return Vec::new();
@@ -300,7 +301,8 @@ fn pressed(message: &Message<'_>, desk: &SlackContext, payload: &Value) -> Vec<E
     }
 }
 
-/// A button. It may be told twice, and after its message has changed: it was pressed at one time, by which it is one event.
+/// The event of a button. It may be sent twice, even after its message changed; the time of the
+/// action identifies it.
 fn button(message: &Message<'_>, desk: &SlackContext, user: &str, action: &Value) -> Option<Event> {
     let at = text(action, "action_ts").and_then(stamp)?;
     let incident = text(action, "block_id").filter(|block| block.starts_with("i-"));
@@ -314,7 +316,8 @@ fn button(message: &Message<'_>, desk: &SlackContext, user: &str, action: &Value
     .by(text(action, "action_id")?, desk, words)
 }
 
-/// A form that was filled in: its fields `reason` and `service`. Unseen it carries the incident.
+/// The event of a submitted form with the fields `reason` and `service`. Its private metadata holds
+/// the incident.
 fn filled_in(
     message: &Message<'_>,
     desk: &SlackContext,

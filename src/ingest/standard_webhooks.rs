@@ -1,11 +1,13 @@
-//! Standard Webhooks, whose bodies look like this by convention:
+//! Standard Webhooks. Bodies look like this by convention:
 //!
 //! ```json
 //! {"type": "deployment.finished", "timestamp": "2026-11-23T07:01:03Z", "data": {"service": "checkout", "sha": "4f2c1d9"}}
 //! ```
 //!
-//! The convention is advice: a body without `data` is carried whole, one without `type` has none. `webhook-id` is the event's id. What it
-//! means is as for CloudEvents, see [`super::event_envelope`]. See <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
+//! The convention is not binding: a body without `data` is the data as a whole, and `type` may be
+//! missing. `webhook-id` is the event's id. Events are handled as for CloudEvents, see
+//! [`super::event_envelope`]. See
+//! <https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>.
 
 use serde_json::{Map, Value};
 
@@ -17,22 +19,22 @@ use super::generic::run::MappingRun;
 use super::message::Message;
 use super::reading::Reading;
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
 /// When the body is not JSON.
 pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body: Value = serde_json::from_slice(message.body)
         .map_err(|error| json_fault(&error, "one JSON document"))?;
-    let mut around = Map::new();
-    // Svix, whose form the convention grew from, sends its own names beside or instead.
+    let mut attributes = Map::new();
+    // Svix, the origin of the convention, sends its own names beside or instead.
     let id = message
         .headers
         .text("webhook-id")
         .or_else(|| message.headers.text("svix-id"));
-    around.extend(id.map(|id| ("id".to_owned(), id.into())));
+    attributes.extend(id.map(|id| ("id".to_owned(), id.into())));
     for (key, name) in [("type", "type"), ("timestamp", "time")] {
-        around.extend(
+        attributes.extend(
             body.get(key)
                 .filter(|value| value.is_string())
                 .map(|value| (name.to_owned(), value.clone())),
@@ -45,10 +47,10 @@ pub(crate) fn webhook(mapping: &Mapping, message: &Message<'_>) -> Result<Readin
         other => other,
     };
     let mut run = MappingRun::new(message);
-    event_envelope::tell(
+    event_envelope::add_reports(
         &mut run,
         mapping,
-        EnvelopedEvent { around, data },
+        EnvelopedEvent { attributes, data },
         None,
         message,
     );

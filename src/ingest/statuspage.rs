@@ -1,4 +1,5 @@
-//! Statuspage's webhook: the whole incident at each update, or one component's change. Made, with everything that is not read left out:
+//! Statuspage's webhook: the whole incident at each update, or a change of one component. Made,
+//! without the fields that are not read:
 //!
 //! ```json
 //! {"meta": {"unsubscribe": "https://status.example.com/?unsubscribe=SECRET"},
@@ -8,8 +9,9 @@
 //!    "incident_updates": [{"status": "resolved", "body": "Orders go through again.", "display_at": "2026-11-23T07:48:30Z"}]}}
 //! ```
 //!
-//! An incident is a declared outage whatever its impact: `none` is what people leave it at. One that is scheduled is planned work. Messages
-//! have neither id nor kind, and say all that was said before, so that a lost one costs nothing.
+//! An incident is a declared outage whatever its impact, which people often leave at `none`. A
+//! scheduled incident is planned work. Messages have neither id nor kind and repeat everything, so
+//! a lost one costs nothing.
 
 use chrono::TimeDelta;
 use serde_json::Value;
@@ -27,10 +29,10 @@ use crate::model::event::{
 };
 use crate::model::time::Time;
 
-/// Reads a message.
+/// Parses a message.
 ///
 /// # Errors
-/// When it is no JSON object, or its incident or its beginning cannot be told.
+/// When it is not a JSON object, or its incident or start is missing.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let body = json_fields::object(message.body, "a message as Statuspage sends it")?;
     let mut reading = Reading::default();
@@ -56,13 +58,13 @@ pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     Ok(reading)
 }
 
-/// What may be kept of a body: it without the address by which whoever reads it could end the subscription.
+/// The body without the unsubscribe URL.
 #[must_use]
 pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
     redaction::json(body, &["unsubscribe"])
 }
 
-/// When an update was, as its author dates it.
+/// Time of an update, as dated by its author.
 fn shown(update: &Value, faults: &mut Vec<MemberFault>) -> Option<Time> {
     instant(update, "display_at", faults).or_else(|| instant(update, "created_at", faults))
 }
@@ -75,7 +77,7 @@ fn outage(
     faults: &mut Vec<MemberFault>,
 ) -> Result<Vec<Event>, MemberFault> {
     let updates: Vec<(&Value, Time)> = dated(incident, faults);
-    // What is published afterwards has old updates, and was created only now.
+    // An incident published afterwards has old updates, and was created only now.
     let began = match instant(incident, "started_at", faults) {
         Some(started) => started,
         None => {
@@ -155,7 +157,7 @@ fn outage(
         matches!(status, "resolved" | "postmortem"),
         faults,
     ) {
-        // What begins and ends at once would be told in either order.
+        // Equal times would leave the order of start and end open.
         since = at.max(since + TimeDelta::milliseconds(1));
         events.push(declared(since, status));
     }
@@ -172,7 +174,7 @@ fn outage(
     Ok(events)
 }
 
-/// When it ended and was open again, in turn, by its updates and whether it is over now.
+/// Ends and reopenings in order, from the updates and the current status.
 fn turns(
     incident: &Value,
     updates: &[(&Value, Time)],
@@ -184,7 +186,7 @@ fn turns(
         "investigating" | "identified" | "monitoring" => Some(AlertStatus::Firing),
         _ => None,
     };
-    // The newest comes first, also of those at one time.
+    // The newest update comes first, also among those of equal time.
     let mut ordered: Vec<(Time, AlertStatus)> = updates
         .iter()
         .rev()
@@ -194,14 +196,14 @@ fn turns(
     let mut turns: Vec<(Time, AlertStatus)> = Vec::new();
     for (at, status) in ordered {
         match (status, turns.last_mut()) {
-            // Of several ends in a row the last is the one.
+            // Of several ends in a row the last counts.
             (AlertStatus::Resolved, Some((end, AlertStatus::Resolved))) => *end = at,
             (AlertStatus::Resolved, _)
             | (AlertStatus::Firing, Some((_, AlertStatus::Resolved))) => turns.push((at, status)),
             (AlertStatus::Firing, _) => {}
         }
     }
-    // The status of the incident has the last word.
+    // The current status overrides the updates.
     let now = if over {
         AlertStatus::Resolved
     } else {
@@ -216,14 +218,14 @@ fn turns(
     turns
 }
 
-/// The updates with their times; those without are left out.
+/// The updates with a time; others are dropped.
 fn dated<'a>(incident: &'a Value, faults: &mut Vec<MemberFault>) -> Vec<(&'a Value, Time)> {
     list(incident, "incident_updates")
         .filter_map(|update| Some((update, shown(update, faults)?)))
         .collect()
 }
 
-/// What all that is told of an outage has in common.
+/// Properties common to all events of an outage.
 struct OutageContext<'a> {
     message: &'a Message<'a>,
     key: String,
@@ -245,7 +247,7 @@ impl OutageContext<'_> {
     }
 }
 
-/// Planned work on each of its components. Where it names none nobody knows what it is about, and it hides nothing.
+/// Planned work, for each component. Without a component it applies to nothing.
 fn planned(
     message: &Message<'_>,
     incident: &Value,
@@ -292,7 +294,7 @@ fn planned(
     services.map(of).collect()
 }
 
-/// A component's change: a word on the service, not an outage, which would be declared.
+/// A change of a component: a note, not an outage, which would be declared.
 fn component(message: &Message<'_>, body: &Value, faults: &mut Vec<MemberFault>) -> Option<Event> {
     let (name, to) = (
         text(body, "component.name")?,

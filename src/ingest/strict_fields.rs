@@ -1,4 +1,5 @@
-//! Reading bodies of our own shape strictly: every fault has its place, and an unknown key names the nearest known one.
+//! Strict access to the JSON of our own API: each fault names its path, and an unknown key names
+//! the nearest known one.
 
 use serde_json::{Map, Value};
 
@@ -9,12 +10,12 @@ use crate::model::labels::Labels;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 
-/// The longest text for a name: a service, a title, a key.
+/// Maximum length of a name in characters: a service, a title, a key.
 pub(crate) const LINE: usize = 300;
-/// The longest text for an explanation.
+/// Maximum length of an explanation in characters.
 pub(crate) const PROSE: usize = 4000;
 
-/// One object, and where it stands.
+/// An object and its path in the body.
 pub(crate) struct StrictFields<'a> {
     index: Option<usize>,
     path: String,
@@ -22,7 +23,7 @@ pub(crate) struct StrictFields<'a> {
 }
 
 impl<'a> StrictFields<'a> {
-    /// Opens `value`, the `index`th member of a list or the whole body.
+    /// Opens `value`, the `index`th member of a list, or the whole body.
     pub(crate) fn open(value: &'a Value, index: Option<usize>) -> Result<Self, MemberFault> {
         Self::open_at(
             value,
@@ -63,7 +64,7 @@ impl<'a> StrictFields<'a> {
         }
     }
 
-    /// A value that is there; `null` is as good as absent.
+    /// The value of a key; `None` for null.
     fn get(&self, key: &str) -> Option<&'a Value> {
         self.map.get(key).filter(|value| !value.is_null())
     }
@@ -114,7 +115,7 @@ impl<'a> StrictFields<'a> {
         Ok(text)
     }
 
-    /// `value`, or a fault that says what to write.
+    /// Unwraps a required value, or gives a fault with `advice`.
     pub(crate) fn need<T>(
         &self,
         key: &str,
@@ -184,7 +185,7 @@ impl<'a> StrictFields<'a> {
         }
     }
 
-    /// One of a few words.
+    /// The value of a key that accepts a fixed set of words.
     pub(crate) fn word<T: Copy>(
         &self,
         key: &str,
@@ -226,7 +227,7 @@ impl<'a> StrictFields<'a> {
         }
     }
 
-    /// Names with strings; empty ones are dropped, as in Prometheus.
+    /// An object of strings; empty strings are dropped, as in Prometheus.
     pub(crate) fn labels(&self, key: &str) -> Result<Labels, MemberFault> {
         let map = match self.get(key) {
             None => return Ok(Labels::new()),
@@ -314,7 +315,7 @@ fn nearest(word: &str, known: &[&str]) -> String {
     }
 }
 
-/// What a sender wrote, cut to what a message can hold.
+/// Shortens a sender's text for a message.
 fn short(text: &str) -> String {
     if text.chars().count() <= 80 {
         text.to_owned()

@@ -1,4 +1,4 @@
-//! What stands around an alert and is no part of its identity: tags that give its service, and times counted since 1970.
+//! Properties of an alert outside its identity: tags that give its service, and times since 1970.
 
 use chrono::SubsecRound;
 use serde_json::Value;
@@ -9,13 +9,15 @@ use crate::model::event::{Actor, Event, Fact};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 
-/// The largest counts since 1970 that are seconds, milliseconds and microseconds: all of them are times in the 32nd century or later.
+/// Upper bounds of counts since 1970 in seconds, milliseconds and microseconds: each is a time in
+/// the 32nd century or later.
 const SECONDS: i64 = 100_000_000_000;
 const MILLIS: i64 = SECONDS * 1000;
 const MICROS: i64 = MILLIS * 1000;
 
-/// A count since 1970, as a number or as digits in a string: seconds, milliseconds, microseconds or nanoseconds, which their size tells apart.
-/// A whole number stays one: nanoseconds are more than a floating-point number holds.
+/// Converts a count since 1970, a number or a string of digits, in seconds, milliseconds,
+/// microseconds or nanoseconds by its size. Integers stay integers: nanoseconds exceed the
+/// precision of a float.
 pub(crate) fn since_1970(value: &Value) -> Option<Time> {
     let count = match value {
         Value::Number(number) => number.as_i64()?,
@@ -32,8 +34,8 @@ pub(crate) fn since_1970(value: &Value) -> Option<Time> {
     Time::from_timestamp_micros(micros).map(|time| time.trunc_subsecs(6))
 }
 
-/// Tags as `service:checkout`: what stands before the first colon names what stands after. The first of a name counts, and a tag without a
-/// colon names nothing.
+/// Parses tags such as `service:checkout`, split at the first colon. The first tag of a name
+/// counts; a tag without a colon is ignored.
 pub(crate) fn tags<'a>(tags: impl IntoIterator<Item = &'a str>) -> Labels {
     let mut named = Labels::new();
     for (name, value) in tags.into_iter().filter_map(|tag| tag.split_once(':')) {
@@ -48,12 +50,13 @@ pub(crate) fn tags<'a>(tags: impl IntoIterator<Item = &'a str>) -> Labels {
     named
 }
 
-/// The service that tags give.
+/// The service named by tags.
 pub(crate) fn service(tags: &LabelSet, message: &Message<'_>) -> Option<String> {
     labels::service(tags, message.names).map(|(_, service)| service.to_owned())
 }
 
-/// Takes service and environment of an alert from tags, where its labels give none. An alert's identity rests on neither.
+/// Fills in the service and environment of an alert from tags, if its labels give none. The alert's
+/// identity depends on neither.
 pub(crate) fn place(event: &mut Event, tags: &LabelSet, message: &Message<'_>) {
     if event.service.is_none() {
         event.service = service(tags, message).map(Into::into);
@@ -63,7 +66,7 @@ pub(crate) fn place(event: &mut Event, tags: &LabelSet, message: &Message<'_>) {
     }
 }
 
-/// What somebody said or did about what an incident's name at the source stands for, or about a service.
+/// Builds an event about an incident, by its key at the source, or about a service.
 pub(crate) fn said(
     message: &Message<'_>,
     at: Time,
@@ -88,7 +91,7 @@ mod tests {
     use super::{since_1970, tags};
 
     #[test]
-    fn counts_since_1970_are_told_apart_by_their_size() {
+    fn unit_of_counts_since_1970_follows_their_size() {
         for (count, wanted) in [
             (json!(1_502_709_956), Some("2017-08-14T11:25:56Z")),
             (
@@ -124,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn tags_name_values_and_the_first_counts() {
+    fn first_tag_of_a_name_counts() {
         let named = tags([
             "service:checkout",
             "url:http://a",

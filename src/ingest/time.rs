@@ -1,25 +1,27 @@
-//! Instants as senders write them.
+//! Times in the formats of senders.
 
 use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, TimeDelta, Utc};
 
 use crate::model::event::Event;
 use crate::model::time::Time;
 
-/// How far a source's clock may be ahead of ours before we stop believing it.
+/// Maximum lead of a source's clock that is accepted.
 const AHEAD: TimeDelta = TimeDelta::minutes(2);
 
-/// Reads RFC 3339 with any offset and any number of fractional digits; microseconds are kept.
+/// Parses RFC 3339 with any offset and any number of fractional digits; microseconds are kept.
 pub(crate) fn parse(text: &str) -> Result<Time, String> {
     if let Some(time) = parse_utc(text.as_bytes()) {
         return Ok(time);
     }
     DateTime::parse_from_rfc3339(text.trim())
-        // Senders differ in precision, and identity must not: the log keeps microseconds, so nothing finer may enter.
+        // Senders differ in precision and identity must not: the log keeps microseconds, so nothing
+        // finer may enter.
         .map(|time| time.with_timezone(&Utc).trunc_subsecs(6))
         .map_err(|_| "not a time. Write it as RFC 3339 with an offset, as in 2026-11-23T07:01:03Z or 2026-11-23T08:01:03+01:00".to_owned())
 }
 
-/// The form that Go and most others write, `2026-11-23T07:01:03.61733Z`: an alert has two of them. `None` says nothing: [`parse`] decides.
+/// Parses the form that Go and most others write, `2026-11-23T07:01:03.61733Z`; an alert has two of
+/// them. On `None`, [`parse`] decides.
 fn parse_utc(text: &[u8]) -> Option<Time> {
     let number = |digits: &[u8]| {
         digits.iter().try_fold(0_i64, |number, digit| {
@@ -54,7 +56,7 @@ fn parse_utc(text: &[u8]) -> Option<Time> {
         number(&whole[14..16])?,
         number(&whole[17..])?,
     );
-    // A leap second is left to the other reader.
+    // chrono handles leap seconds.
     if !(1..=12).contains(&month)
         || !(1..=days(year, month)).contains(&day)
         || hour > 23
@@ -88,7 +90,7 @@ fn days(year: i64, month: i64) -> i64 {
     }
 }
 
-/// As [`parse`], where Go's zero time (the year 1) means that there is none.
+/// As [`parse`]; Go's zero time (the year 1) means absent.
 pub(crate) fn parse_go(text: &str) -> Result<Option<Time>, String> {
     parse(text).map(|time| Some(time).filter(|time| time.year() > 1))
 }
@@ -98,8 +100,8 @@ pub(crate) fn format_rfc3339(time: Time) -> String {
     time.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }
 
-/// Takes a time too far ahead back to `now`, and marks it. Comes after [`Event::identify`]: the id rests on what was sent,
-/// so that the same statement sent twice is one event.
+/// Sets a time too far in the future to `now`, and marks the event. To be called after
+/// [`Event::identify`]: the id depends on what was sent, so that a repeated statement is one event.
 pub(crate) fn clamp(event: &mut Event, now: Time) {
     if event.occurred_at.signed_duration_since(now) > AHEAD {
         event.occurred_at = now;
@@ -136,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn the_common_form_is_read_as_chrono_reads_it() {
+    fn fast_path_agrees_with_chrono() {
         let mut texts = vec![
             "2026-02-29T00:00:00Z",
             "2024-02-29T23:59:59.999999999Z",
@@ -180,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn the_year_1_is_no_time() {
+    fn year_1_means_absent() {
         assert_eq!(parse_go("0001-01-01T00:00:00Z").unwrap(), None);
         assert_eq!(parse_go("0001-01-01T00:00:00+03:00").unwrap(), None);
         assert!(parse_go("1970-01-01T00:00:00Z").unwrap().is_some());
     }
 
     #[test]
-    fn a_time_without_an_offset_is_refused() {
+    fn time_without_offset_is_refused() {
         for text in [
             "2026-11-23T07:01:03",
             "2026-11-23",

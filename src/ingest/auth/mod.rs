@@ -1,4 +1,4 @@
-//! Whether a sender shows what it should. The secrets come resolved; how long a comparison takes tells nothing about them.
+//! Authentication of senders. Secrets come resolved, and comparisons take constant time.
 
 pub mod signature;
 
@@ -11,13 +11,13 @@ use super::message::Headers;
 use crate::model::source::SourceKind;
 use signature::SignatureVerifier;
 
-/// What a sender has to show. Lists hold every secret that is live, so that one can be changed without a gap.
-/// An empty secret matches nothing.
+/// The credential a sender must present. Lists hold every live secret, so that one can be rotated
+/// without a gap. An empty secret matches nothing.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Authentication {
-    /// Nothing.
+    /// No credential.
     None,
-    /// Nothing beside its body, in which each message is signed: see [`super::sns::signature`].
+    /// A signature in the body: see [`super::sns::signature`].
     Certificate,
     /// `Authorization: Bearer …` with one of these.
     Bearer(Vec<Vec<u8>>),
@@ -35,19 +35,19 @@ pub enum Authentication {
         /// Live values.
         values: Vec<Vec<u8>>,
     },
-    /// A parameter of the address, for senders that can be given nothing but an address.
+    /// A query parameter, for senders that can only be given a URL.
     Query {
         /// Its name, as it is.
         name: String,
         /// Live values.
         values: Vec<Vec<u8>>,
     },
-    /// A signature over the body: nothing can be said before that is read.
+    /// A signature over the body, verified once that is read.
     Signature(SignatureVerifier),
 }
 
 impl std::fmt::Debug for Authentication {
-    // Secrets must not reach a log by way of somebody's `{:?}`.
+    // Secrets must not reach a log through `{:?}`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::None => "None",
@@ -61,13 +61,14 @@ impl std::fmt::Debug for Authentication {
     }
 }
 
-/// True when the headers show the proof.
+/// Tests the credential in the headers.
 #[must_use]
 pub fn authentic(proof: &Authentication, headers: &Headers<'_>) -> bool {
     authentic_with(proof, headers, "")
 }
 
-/// True when the headers, or the query of the address, show the proof. Never for a signature, which [`SignatureVerifier::verify`] looks at.
+/// Tests the credential in the headers or the query. Always `false` for a signature, which
+/// [`SignatureVerifier::verify`] checks.
 #[must_use]
 pub fn authentic_with(proof: &Authentication, headers: &Headers<'_>, query: &str) -> bool {
     match proof {
@@ -80,7 +81,7 @@ pub fn authentic_with(proof: &Authentication, headers: &Headers<'_>, query: &str
             username,
             passwords,
         } => headers.get("authorization").is_some_and(|value| {
-            // Comparing encoded text needs no decoder, and so none that an attacker can feed.
+            // Comparing encoded text avoids a decoder that an attacker could feed.
             let expected: Vec<String> = passwords
                 .iter()
                 .filter(|password| !password.is_empty())
@@ -99,20 +100,21 @@ pub fn authentic_with(proof: &Authentication, headers: &Headers<'_>, query: &str
     }
 }
 
-/// Whether a sender of this kind sends this unsigned by custom, and waits only for a 2xx: Slack looks at our certificate now and then.
+/// Tests for a message that this kind sends unsigned and that only needs a 2xx: Slack's certificate
+/// check.
 #[must_use]
 pub fn is_unsigned_check(kind: SourceKind, body: &[u8]) -> bool {
     kind == SourceKind::Slack
         && form_urlencoded::parse(body).any(|(name, value)| name == "ssl_check" && value == "1")
 }
 
-/// What follows the scheme, which is written in any case (RFC 9110 §11.1).
+/// The credentials after the scheme, which may be in any case (RFC 9110 §11.1).
 fn credentials<'a>(value: &'a [u8], scheme: &[u8]) -> Option<&'a [u8]> {
     let (head, rest) = value.split_at_checked(scheme.len())?;
     (head.eq_ignore_ascii_case(scheme) && rest.first() == Some(&b' ')).then(|| rest.trim_ascii())
 }
 
-/// Compares digests, which are all of one length, and goes through every secret whichever one matches.
+/// Compares digests, which have equal length, with every secret regardless of earlier matches.
 fn one_of<'a>(secrets: impl Iterator<Item = &'a [u8]>, shown: &[u8]) -> bool {
     let shown = Sha256::digest(shown);
     let found = secrets

@@ -1,11 +1,12 @@
-//! Signatures over a body: which bytes are signed, how a signature is written, how long one holds.
+//! Verification of signatures over a body.
 //!
 //! ```text
 //! X-PagerDuty-Signature: v1=0c0b9495b893a39e70d1fea2fe11fbe0a825f88b9f67846f6cc07dd2bc5476cd
 //! ```
 //!
-//! The body is the one that the sender's program made: a `Content-Encoding` is undone first, because whatever stands between may have added
-//! it, and nothing else is, no text, no form and no JSON. It need not be UTF-8.
+//! The signed body is the one the sender's program made: a `Content-Encoding` is undone first,
+//! because an intermediary may have added it. Nothing else is decoded, and the body need not be
+//! UTF-8.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
@@ -18,23 +19,23 @@ use crate::ingest::message::Headers;
 use crate::model::source::SignatureFormat;
 use crate::model::time::Time;
 
-/// How far the time of a signature may be from ours, either way, in seconds: what Slack and Standard Webhooks ask of receivers.
-/// Grafana leaves it to us.
+/// Maximum difference between a signature's time and ours in seconds, as Slack and Standard
+/// Webhooks ask of receivers. Grafana leaves it open.
 pub const TOLERANCE: i64 = 300;
-/// Signatures of one message that are looked at. Senders that change their secret show two.
+/// Maximum number of signatures checked. Senders that rotate their secret send two.
 const MOST: usize = 16;
 
-/// Tells one signed delivery from another: equal for equal ones.
+/// Identity of a signed delivery, equal for repeats.
 pub type ReplayKey = [u8; 32];
 
-/// What a sender signs with, and how.
+/// The scheme and keys of a sender.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignatureVerifier {
     scheme: SignatureScheme,
     keys: Vec<VerificationKey>,
 }
 
-/// How a signature is written, and over what it is.
+/// The signed text and its encoding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum SignatureScheme {
     /// HMAC-SHA256 in hex over the body, after one of these prefixes.
@@ -42,9 +43,9 @@ enum SignatureScheme {
         header: String,
         prefixes: &'static [&'static str],
     },
-    /// The same over `TIME:BODY`.
+    /// As [`Self::Body`], over `TIME:BODY`.
     TimedBody { header: String, timestamp: String },
-    /// The same over `v0:TIME:BODY`.
+    /// As [`Self::Body`], over `v0:TIME:BODY`.
     Slack,
     /// HMAC-SHA256 or Ed25519 in base64 over `ID.TIME.BODY`.
     StandardWebhooks,
@@ -56,7 +57,7 @@ enum VerificationKey {
     Ed25519(Vec<u8>),
 }
 
-/// Why a message is not taken for its sender's.
+/// The reason a signature was refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SignatureFault {
     /// No signature, or none that is right.
@@ -167,7 +168,7 @@ impl SignatureVerifier {
         }
     }
 
-    /// Whether one of the signatures in a header is right. Several stand in a list, or in several headers.
+    /// Checks the signatures in a header, listed or repeated, for a correct one.
     fn hex(
         &self,
         headers: &Headers<'_>,
@@ -210,7 +211,7 @@ impl SignatureVerifier {
             .get(id)
             .filter(|id| !id.is_empty())
             .ok_or(SignatureFault::Wrong)?;
-        // With a dot in it, the border between id, time and body could be moved under one signature.
+        // A dot would let the border between id, time and body move under one signature.
         if id.contains(&b'.') {
             return Err(SignatureFault::Wrong);
         }
@@ -232,7 +233,7 @@ impl SignatureVerifier {
             match version {
                 b"v1" => macs.push(decoded),
                 b"v1a" => others.push(decoded),
-                // Versions to come stand beside these.
+                // Future versions are ignored.
                 _ => {}
             }
         }
@@ -240,11 +241,11 @@ impl SignatureVerifier {
             return Err(SignatureFault::Wrong);
         }
         fresh(time, now)?;
-        // The id alone: it stays the same when a delivery is tried again at another time.
+        // The id alone: it stays the same when a delivery is retried later.
         Ok(Sha256::digest(id).into())
     }
 
-    /// Whether one of the shown signatures is right under one of the keys. Goes through all of them whichever one is.
+    /// Tests the signatures under every key, regardless of earlier matches.
     fn right(&self, macs: &[Vec<u8>], others: &[Vec<u8>], signed: &[&[u8]]) -> bool {
         let mut found = Choice::from(0);
         let whole = if others.is_empty() {
@@ -258,7 +259,7 @@ impl SignatureVerifier {
                     let Some(expected) = mac(key, signed) else {
                         continue;
                     };
-                    // Only the length of what is shown is told by a comparison of unequal lengths.
+                    // A comparison of unequal lengths reveals only the length.
                     found |= macs
                         .iter()
                         .map(|shown| expected.as_slice().ct_eq(shown))
@@ -277,7 +278,8 @@ impl SignatureVerifier {
         found.into()
     }
 
-    /// By the first key, whichever one signed: two secrets in turn must not make two deliveries of one.
+    /// Uses the first key, whichever one signed: two secrets used in turn must not make two
+    /// deliveries of one.
     fn once(&self, signed: &[&[u8]]) -> Option<ReplayKey> {
         self.keys.iter().find_map(|key| {
             if let VerificationKey::Hmac(key) = key {
@@ -291,7 +293,7 @@ impl SignatureVerifier {
 
 const GRAFANA: &str = "x-grafana-alerting-signature";
 
-/// A key of any length will do (RFC 2104 §3), so there always is one.
+/// HMAC accepts keys of any length (RFC 2104 §3), so this never fails.
 fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     let mac = Hmac::<Sha256>::new_from_slice(key).ok()?;
     Some(
@@ -304,8 +306,8 @@ fn mac(key: &[u8], parts: &[&[u8]]) -> Option<[u8; 32]> {
     )
 }
 
-/// The time in a header, as it stands there, and what it says. Digits and nothing else: a sign, a blank or a colon would leave open where
-/// it ends and the body begins.
+/// The time in a header, as text and as seconds. Digits only: a sign, a blank or a colon would
+/// leave open where it ends and the body begins.
 fn time<'a>(headers: &Headers<'a>, name: &str) -> Result<(&'a [u8], i64), SignatureFault> {
     let text = headers
         .get(name)
@@ -318,7 +320,7 @@ fn time<'a>(headers: &Headers<'a>, name: &str) -> Result<(&'a [u8], i64), Signat
     Ok((text, seconds))
 }
 
-/// A MAC of 32 bytes in hex of either case.
+/// Decodes a MAC of 32 bytes in hex of either case.
 fn unhex(text: &[u8]) -> Option<Vec<u8>> {
     let digit = |byte: u8| {
         char::from(byte)
@@ -339,7 +341,7 @@ fn fresh(time: i64, now: Time) -> Result<(), SignatureFault> {
     }
 }
 
-/// `whsec_` or `whpk_` and base64; without either, as Svix shows some, a secret.
+/// Parses `whsec_` or `whpk_` and base64; without a prefix, as Svix shows some, it is a secret.
 fn standard_key(text: &[u8]) -> Result<VerificationKey, &'static str> {
     let decoded = |text: &[u8]| {
         let end = text

@@ -1,4 +1,4 @@
-//! Text to a [`Mapping`]: what can be wrong with it is found before any body comes.
+//! Compilation of a mapping: all its faults are found before any message arrives.
 
 use std::sync::Arc;
 
@@ -7,11 +7,11 @@ use crate::expr::json;
 use crate::ingest::events;
 use crate::model::fault::nearest;
 
-/// Keys that say which parts of a body count, rather than what they state.
+/// Keys that select parts of a body.
 const OF_RULE: [&str; 3] = ["each", "when", "kind"];
-/// Keys below which names may stand.
+/// Keys that have names below them.
 const NESTED: [&str; 4] = ["labels", "annotations", "links", "actor"];
-/// Names that every expression may read.
+/// Variables of every expression.
 const NAMES: [&str; 5] = ["body", "item", "headers", "now", "event"];
 
 /// An expression and the key it gives, as written.
@@ -23,14 +23,15 @@ pub(crate) struct MappingLine<'a> {
     pub text: &'a str,
 }
 
-/// What is wrong with a mapping, and where.
+/// A fault of a mapping, with its position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct MapFault {
-    /// Which rule.
+    /// Index of the rule.
     pub rule: usize,
-    /// Which of its lines, and the offset in its expression in characters; with no offset, its key.
+    /// Index of the line, and the offset in its expression in characters; without an offset, the
+    /// key is meant.
     pub line: Option<(usize, Option<usize>)>,
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     pub message: String,
 }
 
@@ -38,7 +39,7 @@ pub(crate) struct MapFault {
 #[must_use]
 pub(crate) fn keys() -> Vec<&'static str> {
     let mut keys: Vec<&str> = OF_RULE.to_vec();
-    // The source is the one that it came to.
+    // The source is given by the address.
     let stated = events::COMMON.into_iter().chain(
         events::KINDS
             .into_iter()
@@ -52,7 +53,7 @@ pub(crate) fn keys() -> Vec<&'static str> {
     keys
 }
 
-/// Compiles rules; `event` says whether there is something around the body that expressions may read.
+/// Compiles rules. `event` tells whether the body has an envelope that expressions may read.
 ///
 /// # Errors
 /// Every fault found.
@@ -168,12 +169,12 @@ fn rule(
     if faults.len() == before {
         of_kinds(place, &rule, &kept, faults);
     }
-    // The whole of `labels` comes before single ones, which add to it.
+    // `labels` as a whole comes before single labels, which extend it.
     rule.lines.sort_by_key(|(_, name, _)| name.is_some());
     rule
 }
 
-/// Faults for keys that no kind of this rule has, and for those that one cannot do without.
+/// Reports keys that no kind of this rule has, and missing required keys.
 fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Vec<MapFault>) {
     let kinds: Vec<&str> = match &rule.kind {
         None => vec!["alert"],
@@ -237,7 +238,7 @@ fn of_kinds(place: usize, rule: &MappingRule, numbers: &[usize], faults: &mut Ve
     }
 }
 
-/// All that a key can be, where that is closed.
+/// All values of a key, if they are a closed set.
 fn words(key: &str) -> Option<Vec<&'static str>> {
     fn first<T>(words: &'static [(&'static str, T)]) -> Vec<&'static str> {
         words.iter().map(|(word, _)| *word).collect()

@@ -1,5 +1,5 @@
-//! What expressions gave, made fit for the reader of our own events: foreign text is cut rather than refused, and a key that cannot be
-//! read costs itself, not the event.
+//! Results of expressions, prepared for [`events`]: foreign text is shortened rather than refused,
+//! and a malformed key costs itself, not the event.
 
 use serde_json::{Map, Value};
 
@@ -31,11 +31,11 @@ const LINES: [&str; 15] = [
 ];
 const PROSE: [&str; 3] = ["why", "reason", "text"];
 
-/// An event on its way.
+/// An event under construction.
 pub(crate) struct EventDraft {
     object: Map<String, Value>,
     alert: bool,
-    /// By key, what its expression read that was not there.
+    /// By key, the absent value its expression read.
     absent: Vec<(String, String)>,
 }
 
@@ -50,7 +50,7 @@ impl EventDraft {
         }
     }
 
-    /// A key's value; with a name, one of those below it. Null is none.
+    /// Sets a key, or with `name` an entry below it. Null is ignored.
     pub(crate) fn put(&mut self, key: &str, name: Option<&str>, value: Value) {
         if value.is_null() {
             return;
@@ -59,7 +59,7 @@ impl EventDraft {
             self.object.insert(key.to_owned(), value);
             return;
         };
-        // A name beside an expression for the whole adds to what that gave.
+        // An entry extends the result of the expression for the whole key.
         if let Value::Object(inner) = self
             .object
             .entry(key)
@@ -69,7 +69,7 @@ impl EventDraft {
         }
     }
 
-    /// The same for a key that has none yet.
+    /// Sets a key that has no value yet.
     pub(crate) fn set_default(&mut self, key: &str, value: &Value) {
         self.object.entry(key).or_insert_with(|| value.clone());
     }
@@ -78,7 +78,7 @@ impl EventDraft {
         self.absent.push((key.to_owned(), what));
     }
 
-    /// The event, with whether its beginning is a guess, and what of it could not be read.
+    /// Builds the event, with the origin of its start and the faults of single keys.
     pub(crate) fn event(
         mut self,
         position: Position,
@@ -97,7 +97,7 @@ impl EventDraft {
         (event.map(|event| (event, start)), faults)
     }
 
-    /// A time that can be read; one that cannot is left out.
+    /// Parses a time; a malformed one is removed.
     fn time(
         &mut self,
         key: &str,
@@ -136,7 +136,7 @@ impl EventDraft {
         starts.is_none()
     }
 
-    /// Reads it as one of our own events, without what keeps it from being one.
+    /// Parses the draft as our own event format, removing keys that are refused.
     fn read(
         &mut self,
         position: Position,
@@ -171,7 +171,7 @@ impl EventDraft {
                     told.message
                 );
             }
-            // Missing since it was taken away: that has been told.
+            // Removed above, which has been reported.
             let mine = position.fault(&key, "").path;
             if !faults[before..].iter().any(|fault| fault.path == mine) {
                 faults.push(told);
@@ -181,7 +181,7 @@ impl EventDraft {
     }
 }
 
-/// A value as its key needs it; `None` where nothing is left of it.
+/// Converts a value to the form its key needs; `None` if nothing is left.
 fn tidy(key: &str, value: Value) -> Option<Value> {
     match key {
         "labels" | "annotations" => match value {
@@ -220,7 +220,7 @@ fn tidy(key: &str, value: Value) -> Option<Value> {
             }
             other => text(other, json_fields::line),
         },
-        // Of a change it is a word, of a near miss a sentence.
+        // A word for a change, a sentence for a near miss.
         "what" => text(value, json_fields::prose),
         _ if LINES.contains(&key) => text(value, json_fields::line),
         _ if PROSE.contains(&key) => text(value, json_fields::prose),
@@ -228,7 +228,7 @@ fn tidy(key: &str, value: Value) -> Option<Value> {
     }
 }
 
-/// A text, number or flag as text; blank is none.
+/// A string, number or flag as text; `None` if blank.
 fn text(value: Value, cut: fn(&str) -> String) -> Option<Value> {
     let text = match &value {
         Value::String(text) => cut(text),
@@ -239,7 +239,7 @@ fn text(value: Value, cut: fn(&str) -> String) -> Option<Value> {
     (!text.is_empty()).then(|| text.into())
 }
 
-/// A label or annotation. What is no text is none.
+/// A label or annotation; values that are not text are dropped.
 fn named(key: &str, name: &str, value: Value) -> Option<(String, Value)> {
     let cut = if key == "labels" {
         json_fields::line

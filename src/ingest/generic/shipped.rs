@@ -1,8 +1,8 @@
-//! Mappings that come with Afterword, as text. A source of such a kind may give single keys of its own.
+//! Built-in mappings as YAML text. A source of such a kind may override single keys.
 
 use crate::model::source::SourceKind;
 
-/// The name and the text of a kind's mapping.
+/// File name and text of a kind's mapping.
 #[must_use]
 pub(crate) fn text(kind: SourceKind) -> Option<(&'static str, &'static str)> {
     Some(match kind {

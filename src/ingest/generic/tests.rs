@@ -57,7 +57,7 @@ fn check_fault(
 }
 
 #[test]
-fn what_is_wrong_with_a_mapping_is_found_before_a_body_comes() {
+fn mapping_faults_are_found_at_compile_time() {
     let status = ("status", "\"firing\"");
     check_fault(
         &[("nmae", "body.a"), status],

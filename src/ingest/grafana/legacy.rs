@@ -1,4 +1,4 @@
-//! What Grafana's alerting before unified alerting sent (versions 4 to 10, made after what 8 sends):
+//! Grafana's legacy alerting (versions 4 to 10; payload made after version 8):
 //!
 //! ```json
 //! {"ruleId": 58, "ruleName": "Checkout errors", "ruleUrl": "https://grafana.example.com/d/x/y?tab=alert&viewPanel=2&orgId=1",
@@ -7,9 +7,9 @@
 //!  "evalMatches": [{"value": 0.07, "metric": "errors", "tags": {"instance": "a"}}]}
 //! ```
 //!
-//! A rule is one alert, whatever number of series match: `evalMatches` differs from message to message and is empty in the one that says `ok`. So
-//! an alert is known by its rule and that rule's own tags, and what matched is an annotation. Nothing says when it began or ended, so that this is
-//! when the message came.
+//! A rule is one alert, however many series match: `evalMatches` differs between messages and is
+//! empty when `state` is `ok`. So the rule and its own tags identify the alert, and matches are an
+//! annotation. Start and end are not stated and are the time of arrival.
 
 use serde_json::Value;
 
@@ -21,9 +21,9 @@ use crate::ingest::reading::{Reading, Reported, Start};
 use crate::model::event::{AlertStatus, EndReason};
 use crate::model::labels::Labels;
 
-/// Matching series that are told at the most.
+/// Maximum number of matching series in the annotation.
 const MATCHES: usize = 10;
-/// Tags of a rule that are read at the most.
+/// Maximum number of a rule's tags.
 const TAGS: usize = 64;
 
 pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, IngestFault> {
@@ -37,7 +37,7 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         "state",
         "It is one of alerting, ok, no_data, paused, pending.",
     )?;
-    // The button "Test" of a notification channel.
+    // The "Test" button of a notification channel.
     if name == "Test notification"
         && json_fields::text(body, "message")
             .is_some_and(|text| text.starts_with("Someone is testing the alert"))
@@ -49,7 +49,7 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
         "ok" => (AlertStatus::Resolved, EndReason::Recovered),
         "no_data" => (AlertStatus::Resolved, EndReason::NoData),
         "paused" => (AlertStatus::Resolved, EndReason::Muted),
-        // It may fire, or nobody has looked yet.
+        // It may fire yet, or was not evaluated.
         "pending" | "unknown" => return Ok(Reading::default()),
         other => {
             let advice = format!(
@@ -82,7 +82,7 @@ pub(crate) fn webhook(body: &Value, message: &Message<'_>) -> Result<Reading, In
     Ok(reading)
 }
 
-/// What is the same in all messages about a rule.
+/// Labels that are the same in all messages about a rule.
 fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
     let mut labels = Labels::new();
     let (mut fault, mut left) = (None, TAGS);
@@ -118,7 +118,7 @@ fn labels(body: &Value, name: &str) -> (Labels, Option<MemberFault>) {
     (labels, fault)
 }
 
-/// What may be another in the next message.
+/// Annotations that may differ between messages.
 fn annotations(body: &Value) -> Labels {
     let texts = [("summary", "title"), ("description", "message")];
     let mut annotations: Labels = texts

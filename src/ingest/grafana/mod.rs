@@ -1,5 +1,5 @@
-//! Grafana's contact point `webhook`: unified alerting, and the alerting before it ([`legacy`]). Unified alerting sends Alertmanager's shape with
-//! fields of its own (made after what 12.4 sends):
+//! Grafana's contact point `webhook`, of unified alerting and of legacy alerting ([`legacy`]).
+//! Unified alerting sends Alertmanager's shape with additional fields (made after 12.4):
 //!
 //! ```json
 //! {"receiver": "afterword", "status": "firing", "version": "1", "orgId": 1, "appVersion": "12.4.2", "state": "alerting", "truncatedAlerts": 0,
@@ -14,10 +14,11 @@
 //!    "silenceURL": "https://grafana.example.com/alerting/silence/new?…", "orgId": 1, "ruleUID": "a1"}]}
 //! ```
 //!
-//! What Alertmanager's webhook does not mean does not count here either: not the status of the group, and not the `fingerprint`, which was taken
-//! before labels like `__alert_rule_uid__` were removed. `values` may be null, addresses may be empty or relative, times have the offset of the
-//! server. When a rule finds no data or fails, that is an alert of its own, `DatasourceNoData` or `DatasourceError`, and the label `rulename` says
-//! which rule it is about.
+//! As with Alertmanager's webhook, the group's status is ignored, and so is `fingerprint`, which
+//! was computed before labels like `__alert_rule_uid__` were removed. `values` may be null,
+//! addresses may be empty or relative, times have the server's offset. A rule that finds no data or
+//! fails raises an alert of its own, `DatasourceNoData` or `DatasourceError`, whose label
+//! `rulename` names the rule.
 
 mod legacy;
 
@@ -33,24 +34,17 @@ use crate::model::event::{Event, Fact};
 
 const EXPECTED: &str = "the default body of Grafana's contact point";
 
-const MANNER: Dialect = Dialect {
-    home: "Grafana",
-    left_out: is_test,
-    put_right: named,
+const DIALECT: Dialect = Dialect {
+    link_title: "Grafana",
+    is_ignored: is_test,
+    correct: named,
 };
 
-/// Reads a message: one event an alert.
+/// Parses a message into one event per alert, without the firing alerts that `renewed` takes, which
+/// [`Reading::renewed`] counts.
 ///
 /// # Errors
-/// When the body is none that Grafana sends by itself.
-pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
-    news(message, &mut |_| false)
-}
-
-/// As [`webhook`], without the firing alerts that `known` says only repeat what is known: [`Reading::renewed`] counts them.
-///
-/// # Errors
-/// When the body is none that Grafana sends by itself.
+/// When the body is not the default body of Grafana.
 pub(crate) fn news(
     message: &Message<'_>,
     renewed: &mut RenewalFilter<'_>,
@@ -70,7 +64,7 @@ fn unified(
     message: &Message<'_>,
     renewed: &mut RenewalFilter<'_>,
 ) -> Result<Reading, IngestFault> {
-    let mut reading = group.read(alerts, message, renewed, &MANNER)?;
+    let mut reading = group.read(alerts, message, renewed, &DIALECT)?;
     if let Some(version) = group
         .version
         .map(RawValue::get)
@@ -92,13 +86,15 @@ fn unified(
     Ok(reading)
 }
 
-/// Whether it is what the button "Test" of a contact point sends: of no rule, so that its address leads to none.
+/// Tests for the alert of the contact point's "Test" button, which has no rule and so no generator
+/// URL.
 fn is_test(sent: &AlertPayload<'_>) -> bool {
     let address = sent.generator_url.as_deref().unwrap_or_default().trim();
     sent.label("alertname") == Some("TestAlert") && (address.is_empty() || address.starts_with('?'))
 }
 
-/// Names an alert that a rule found no data, or failed, after the rule: all rules share its own name.
+/// Names an alert about missing data or a failed rule after its rule: all rules share the original
+/// name.
 fn named(mut event: Event) -> Event {
     if let Fact::Alert(alert) = &mut event.fact
         && matches!(&*alert.name, "DatasourceNoData" | "DatasourceError")
@@ -119,7 +115,7 @@ fn other(message: &Message<'_>) -> Result<Reading, IngestFault> {
     {
         return legacy::webhook(&Value::Object(body), message);
     }
-    // Some versions test a contact point with this.
+    // Some versions send this as a test of the contact point.
     if body.len() == 1 && body.get("text").is_some_and(Value::is_string) {
         return Ok(Reading::default());
     }

@@ -1,7 +1,7 @@
 //! What is not seen in one body alone.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-use super::{news, webhook};
+use super::news;
 use crate::ingest::error::IngestFault;
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::{Reading, Start};
@@ -11,13 +11,16 @@ use crate::model::settings::LabelNames;
 
 fn read(body: &str, names: &LabelNames) -> Result<Reading, IngestFault> {
     let now = time::parse("2026-11-23T12:00:00Z").unwrap();
-    webhook(&Message {
-        source: "grafana",
-        headers: &Headers::default(),
-        body: body.as_bytes(),
-        names,
-        now,
-    })
+    news(
+        &Message {
+            source: "grafana",
+            headers: &Headers::default(),
+            body: body.as_bytes(),
+            names,
+            now,
+        },
+        &mut |_| false,
+    )
 }
 
 fn plain(body: &str) -> Reading {

@@ -1,5 +1,5 @@
-//! The audit webhook of a Kubernetes API server: who did what by hand. A body is an `EventList` of `audit.k8s.io/v1`, or `v1beta1` of old
-//! (made):
+//! The audit webhook of a Kubernetes API server: manual steps of people. A body is an `EventList`
+//! of `audit.k8s.io/v1`, or the older `v1beta1` (made):
 //!
 //! ```json
 //! {"kind": "EventList", "apiVersion": "audit.k8s.io/v1", "metadata": {}, "items": [
@@ -12,11 +12,11 @@
 //!    "requestReceivedTimestamp": "2026-11-23T11:40:02.104512Z", "stageTimestamp": "2026-11-23T11:40:02.120733Z"}]}
 //! ```
 //!
-//! Nearly all of what a cluster sends is machines at work or people who look; of these nothing becomes of. What a person did, tried out or
-//! was refused becomes an intervention each. A long request is told twice, when it starts and when it ends, under one `auditID`; both say
-//! the same, so that they are one event whether or not they come together.
+//! Nearly all events of a cluster are machines at work or people reading, which are ignored. A step
+//! that a person took, tried or was refused becomes an intervention. A long request is reported at
+//! its start and end under one `auditID`, with equal content, so both are one event.
 //!
-//! Meanings are those of the API reference, `kube-apiserver-audit.v1` and `v1beta1`.
+//! Fields follow the API reference, `kube-apiserver-audit.v1` and `v1beta1`.
 
 mod object;
 mod step;
@@ -39,7 +39,8 @@ use crate::model::source::ServiceMapping;
 use crate::model::time::Time;
 use object::ObjectRef;
 
-/// Longer objects are not looked into: what people do by hand is small, and a parsed object takes many times its text.
+/// Maximum size of an object that is parsed: manual changes are small, and a parsed object takes
+/// many times its text.
 const LONGEST: usize = 256 * 1024;
 
 /// The list, or a single event in its place.
@@ -53,7 +54,7 @@ struct AuditBody<'a> {
     audit_id: Option<&'a RawValue>,
 }
 
-/// An event, its parts still unread: most are passed over after a look at the first few.
+/// An event with unparsed fields: most events are skipped after the first few.
 #[derive(Deserialize)]
 struct AuditEvent<'a> {
     #[serde(borrow, rename = "auditID")]
@@ -91,12 +92,12 @@ struct ResponseStatus {
     code: Option<i64>,
 }
 
-/// Reads a message: an intervention for each step of a person.
+/// Parses a message: one intervention for each step of a person.
 ///
-/// An event that cannot be read becomes a [`MemberFault`] beside the others.
+/// An event that cannot be parsed becomes a [`MemberFault`] beside the others.
 ///
 /// # Errors
-/// When the body as a whole is no list of audit events.
+/// When the body is not a list of audit events.
 pub(crate) fn webhook(
     message: &Message<'_>,
     naming: &ServiceMapping,
@@ -123,7 +124,7 @@ pub(crate) fn webhook(
             let whole = std::str::from_utf8(message.body).unwrap_or_default();
             reader.take(whole, Position::in_list("", 0));
         }
-        // A list of Go without members is null.
+        // Go writes an empty list as null.
         (None, None) if text(body.kind).as_deref() == Some("EventList") => {}
         (None, None) => {
             return Err(IngestFault::Missing {
@@ -135,14 +136,14 @@ pub(crate) fn webhook(
     Ok(reader.reading)
 }
 
-/// Reads one event after another.
+/// The state of parsing a list.
 struct AuditReader<'a> {
     message: &'a Message<'a>,
     naming: &'a ServiceMapping,
     reading: Reading,
-    /// The requests that were told.
+    /// Ids of the requests reported.
     seen: BTreeSet<String>,
-    /// What was refused whom: a drain tries each eviction again every five seconds.
+    /// Refused steps by actor: a drain retries each eviction every five seconds.
     refused: BTreeSet<(String, String)>,
 }
 
@@ -171,7 +172,7 @@ impl AuditReader<'_> {
         }
     }
 
-    /// The step that an event tells of, with the id of its request; `None` where it tells of none.
+    /// The step of an event, with the id of its request; `None` if it is not a step.
     fn read(
         &self,
         raw: &str,
@@ -261,7 +262,7 @@ impl AuditReader<'_> {
         Ok(Some((text(item.audit_id), event)))
     }
 
-    /// When the request came: its stages share that. Where it is not told, what is told of the stage.
+    /// Time of the request, which its stages share; else the time of the stage.
     fn occurred_at(&self, item: &AuditEvent<'_>, position: Position) -> Result<Time, MemberFault> {
         let told = [
             ("requestReceivedTimestamp", item.received),
@@ -280,7 +281,7 @@ impl AuditReader<'_> {
     }
 }
 
-/// A text that is not blank.
+/// The string, if it is not blank.
 fn text(raw: Option<&RawValue>) -> Option<String> {
     serde_json::from_str::<String>(raw?.get())
         .ok()

@@ -1,4 +1,5 @@
-//! Which service an object of the cluster is part of: what the settings say, else the name of the workload, where that is certain.
+//! The service of a cluster object: by the settings, else the name of its workload where that is
+//! certain.
 
 use serde::Deserialize;
 
@@ -15,15 +16,15 @@ pub(crate) struct ObjectRef {
     pub(crate) subresource: Option<String>,
 }
 
-/// The letters that Kubernetes makes random suffixes of: none with which a word could be made.
+/// Letters of Kubernetes's random suffixes, without those that could form words.
 const RANDOM: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
-/// Those that a digit of the hash of a pod template can become.
+/// Letters that the hash of a pod template can contain.
 const HASHED: &[u8] = b"456789bcdf";
 
-/// The service; `None`: nobody can say.
+/// The service; `None` if it is uncertain.
 ///
-/// Patterns of the settings are held against `namespace/workload`, then `namespace/name`; for what is in no namespace against
-/// `resource/name`, as `nodes/worker-1`.
+/// Patterns of the settings are matched against `namespace/workload`, then `namespace/name`; for
+/// objects without a namespace against `resource/name`, as in `nodes/worker-1`.
 pub(crate) fn service(object: &ObjectRef, naming: &ServiceMapping) -> Option<String> {
     let name = object.name.as_deref().unwrap_or_default();
     let workload = workload(object.resource.as_deref().unwrap_or_default(), name);
@@ -46,21 +47,21 @@ pub(crate) fn service(object: &ObjectRef, naming: &ServiceMapping) -> Option<Str
         .map(str::to_owned)
 }
 
-/// The name of the workload that an object is or belongs to.
+/// The workload that an object is or belongs to.
 fn workload<'a>(resource: &str, name: &'a str) -> Option<&'a str> {
     let name = Some(name).filter(|name| !name.is_empty())?;
     match resource {
         "deployments" | "statefulsets" | "daemonsets" | "cronjobs" | "deploymentconfigs"
         | "rollouts" => Some(name),
         "replicasets" => without_hash(name),
-        // Those of a CronJob end with the minute for which they were due.
+        // Jobs of a CronJob end with the minute they were due.
         "jobs" => Some(
             name.rsplit_once('-')
                 .filter(|(_, minute)| is_of(minute, b"0123456789", 8..=8))
                 .map_or(name, |(owner, _)| owner),
         ),
-        // Of a Deployment's pod both suffixes are of letters that no name of a person's choice would be; five random letters alone, or the
-        // number of a StatefulSet's pod, may well be a part of a name.
+        // Both suffixes of a Deployment's pod use letters nobody would choose; five random letters
+        // alone, or the ordinal of a StatefulSet's pod, may be part of a name.
         "pods" => name
             .rsplit_once('-')
             .filter(|(_, suffix)| is_of(suffix, RANDOM, 5..=5))
@@ -69,7 +70,7 @@ fn workload<'a>(resource: &str, name: &'a str) -> Option<&'a str> {
     }
 }
 
-/// A name without the hash of a pod template at its end, if it has one.
+/// A name without the pod template hash at its end, if it has one.
 fn without_hash(name: &str) -> Option<&str> {
     name.rsplit_once('-')
         .filter(|(owner, hash)| !owner.is_empty() && is_of(hash, HASHED, 8..=10))

@@ -1,4 +1,4 @@
-//! What was done: the verb, what it was done to, and where the log has it, the body of the request.
+//! Classification of a step by its verb, its object and, if logged, the body of the request.
 //!
 //! | action | request |
 //! |---|---|
@@ -21,17 +21,17 @@ use serde_json::value::RawValue;
 use super::object::ObjectRef;
 use crate::ingest::json_fields::at;
 
-/// A step.
+/// A manual step.
 pub(crate) struct ManualStep {
-    /// What kind of step, as `services[].automatic` names it.
+    /// Action, as `services[].automatic` names it.
     pub(crate) action: &'static str,
-    /// What was done to what.
+    /// Description of the step.
     pub(crate) words: String,
-    /// It was only tried out.
+    /// Set for a dry run.
     pub(crate) dry_run: bool,
 }
 
-/// What machines keep up by themselves, and questions that are asked by writing.
+/// Resources that machines maintain, and queries that are made by writing.
 const NO_STEPS: [&str; 8] = [
     "events",
     "leases",
@@ -43,7 +43,7 @@ const NO_STEPS: [&str; 8] = [
     "localsubjectaccessreviews",
 ];
 
-/// Whether a request of that verb can be a step: opening a shell is a `get`.
+/// Tests whether a request with this verb can be a step: opening a shell is a `get`.
 pub(crate) fn may_change(verb: &str) -> bool {
     matches!(
         verb,
@@ -59,7 +59,7 @@ pub(crate) fn may_change(verb: &str) -> bool {
     )
 }
 
-/// Whether a request can be a step, by what it is about.
+/// Tests whether a request on this object can be a step.
 pub(crate) fn concerns(verb: &str, object: &ObjectRef) -> bool {
     let resource = object.resource.as_deref().unwrap_or_default();
     match object.subresource.as_deref().unwrap_or_default() {
@@ -75,7 +75,7 @@ pub(crate) fn concerns(verb: &str, object: &ObjectRef) -> bool {
     }
 }
 
-/// The step that a request is, if it is one. `request` gives its body.
+/// The step of a request, if it is one. `request` gives its body.
 pub(crate) fn classify(
     verb: &str,
     object: &ObjectRef,
@@ -140,7 +140,7 @@ fn named(object: &ObjectRef) -> String {
         .namespace
         .as_deref()
         .filter(|namespace| !namespace.is_empty());
-    // A namespace is said to be in itself.
+    // A namespace is logged as being in itself.
     let namespace = namespace
         .filter(|_| resource != "namespaces")
         .map(|namespace| format!(", namespace {namespace}"))
@@ -148,13 +148,13 @@ fn named(object: &ObjectRef) -> String {
     format!("{resource}{name}{namespace}")
 }
 
-/// What a change by hand comes to.
+/// Action and description of a patch or update.
 fn patched(verb: &str, resource: &str, body: &Value) -> (&'static str, &'static str) {
     const PATCH: (&str, &str) = ("patch", "patch");
     if let Value::Array(operations) = body {
         return by_operations(resource, operations).unwrap_or(PATCH);
     }
-    // Whoever updates sends the whole object: what it says of restarts may be of long ago.
+    // An update sends the whole object, whose restart annotation may be old.
     if verb != "patch" {
         return PATCH;
     }
@@ -227,7 +227,7 @@ fn by_operations(resource: &str, operations: &[Value]) -> Option<(&'static str, 
     }
 }
 
-/// Whether all that is patched of a pod template is the note of when it was restarted.
+/// Tests whether a patch of a pod template sets nothing but the restart annotation.
 fn restarts(template: &Value) -> bool {
     let only = |value: &Value, key: &str| {
         value
@@ -254,7 +254,7 @@ fn is_dry_run(options: &Value) -> bool {
         .is_some_and(|all| all.iter().any(|one| one == "All"))
 }
 
-/// The names and values behind the `?` of an address. What is escaped in them is none that is asked for.
+/// Parameters of a URL's query, undecoded: the values looked for have no escapes.
 fn query(uri: &str) -> impl Iterator<Item = (&str, &str)> {
     let query = uri.split_once('?').map_or("", |(_, query)| query);
     query
@@ -275,7 +275,7 @@ struct Version {
     resource_version: Option<String>,
 }
 
-/// Whether an object is the same after the update as it was before.
+/// Tests whether an update left the object unchanged.
 pub(crate) fn changed_nothing(request: Option<&RawValue>, response: Option<&RawValue>) -> bool {
     let version = |raw: Option<&RawValue>| {
         serde_json::from_str::<Versioned>(raw?.get())

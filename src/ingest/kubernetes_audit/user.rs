@@ -1,14 +1,15 @@
-//! Who did it, and whether that is a person.
+//! The actor of an audit event, and whether it is a person.
 //!
-//! The API server knows users by name only. Names of machines begin with `system:` by custom, all but `system:admin`, which is the certificate
-//! that a person takes who sets a cluster up; clouds name theirs in their own ways.
+//! The API server knows users by name only. By convention names of machines begin with `system:`,
+//! except `system:admin`, the certificate of a person who sets a cluster up; clouds use conventions
+//! of their own.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::model::event::ActorKind;
 
-/// A user as the API server knows them.
+/// A user as the API server knows it.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct AuditUser {
@@ -16,7 +17,7 @@ pub(crate) struct AuditUser {
     groups: Option<Vec<String>>,
 }
 
-/// Reads a user; `None`: there is none.
+/// Parses a user; `None` if there is none.
 pub(crate) fn parse(raw: Option<&RawValue>) -> Result<Option<AuditUser>, &'static str> {
     match raw {
         None => Ok(None),
@@ -25,10 +26,10 @@ pub(crate) fn parse(raw: Option<&RawValue>) -> Result<Option<AuditUser>, &'stati
     }
 }
 
-/// The name of whoever acted, and whether that is a person.
+/// Name and kind of the actor.
 ///
-/// Where somebody acts as somebody else, it is whichever of the two is a person: who impersonates acts, unless that is a proxy that people
-/// go through.
+/// With impersonation it is the one of the two who is a person: the impersonating user acts, unless
+/// it is a proxy that people go through.
 pub(crate) fn actor(
     user: Option<AuditUser>,
     impersonated: Option<AuditUser>,
@@ -47,7 +48,7 @@ fn kind(user: &AuditUser) -> ActorKind {
     let name = user.username.as_deref().unwrap_or_default().trim();
     let in_group = |group: &str| user.groups.iter().flatten().any(|name| name == group);
     match name {
-        // Nobody showed who they are.
+        // Not authenticated.
         "" | "system:anonymous" | "system:unauthenticated" => ActorKind::Unknown,
         "system:admin" => ActorKind::Human,
         _ if name.starts_with("system:")
@@ -56,7 +57,8 @@ fn kind(user: &AuditUser) -> ActorKind {
         {
             ActorKind::Robot
         }
-        // Those that Amazon, Azure and Google run in the clusters that they offer, and accounts of programs at Google.
+        // Accounts that Amazon, Azure and Google run in their clusters, and Google service
+        // accounts.
         "aksService" | "acsService" | "hcpService" => ActorKind::Robot,
         _ if name.starts_with("eks:") || name.ends_with(".gserviceaccount.com") => ActorKind::Robot,
         _ => ActorKind::Human,

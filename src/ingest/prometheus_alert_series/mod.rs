@@ -1,4 +1,5 @@
-//! What a Prometheus remembers of its alerts: its own series `ALERTS` and `ALERTS_FOR_STATE`, one sample an evaluation.
+//! Alerts from the series that Prometheus records of them, `ALERTS` and `ALERTS_FOR_STATE`, with
+//! one sample per evaluation.
 //!
 //! ```text
 //! ALERTS{alertname="CheckoutDown", alertstate="pending", service="checkout"}  1 @…:04.418  1 @…:19.418
@@ -6,9 +7,11 @@
 //! ALERTS_FOR_STATE{alertname="CheckoutDown", service="checkout"}              1763881384 @…:04.418  …
 //! ```
 //!
-//! The value of `ALERTS_FOR_STATE` is when the alert became active, in whole seconds; the first firing sample is the `startsAt` that is sent, to
-//! the millisecond, so that what is read here and what comes by a webhook are one alert. Absence is the end (`rules/alerting.go`). Unlike
-//! webhooks these series miss nothing: no flap, no alert that came and went between two messages, and none that was pending and never fired.
+//! The value of `ALERTS_FOR_STATE` is the time at which the alert became active, in whole seconds.
+//! The first firing sample is the `startsAt` that is sent, to the millisecond, so alerts read here
+//! and alerts from a webhook are the same. Absence is the end (`rules/alerting.go`). Unlike
+//! webhooks these series miss nothing: no flap, no alert between two messages, and no alert that
+//! was pending and never fired.
 
 pub(crate) mod series_window;
 
@@ -26,81 +29,82 @@ use crate::model::settings::LabelNames;
 use crate::model::time::Time;
 use series_window::{AlertingRule, SeriesWindow};
 
-/// How far it must have come, as a share of its `for`, to have nearly fired.
+/// Share of its `for` after which a pending alert counts as a near miss.
 const NEARLY: f64 = 0.5;
-/// How often rules are evaluated where nobody says: Prometheus's own default.
+/// Evaluation interval if none is known: Prometheus's default.
 const USUAL: TimeDelta = TimeDelta::minutes(1);
-/// So long may nothing have been written of an episode that goes on, or four evaluations where these are further apart.
+/// Longest gap within an episode, or four evaluations if these are further apart.
 const GAP: TimeDelta = TimeDelta::minutes(5);
-/// From this `for` on, in seconds, a Prometheus that restarts takes up the mark that it had (`--rules.alert.for-grace-period`), but fires anew.
+/// From this `for` on, in seconds, a restarted Prometheus restores the active time
+/// (`--rules.alert.for-grace-period`), but fires anew.
 const RESTORED: i64 = 600;
-/// After so long without a word an alert is unknown, or after four evaluations where these are further apart.
+/// Silence after which an alert is unknown, or four evaluations if these are further apart.
 const SILENT: TimeDelta = TimeDelta::seconds(25);
 
-/// What is known of the alerts of one Prometheus, from one look at its memory to the next. All times are by its clock.
+/// The state of the alerts of one Prometheus between two reads. All times are by its clock.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct AlertSeriesState {
-    /// Up to when its memory has been read.
+    /// End of the window read last.
     #[serde(default)]
     pub until: Option<Time>,
-    /// When it was last seen to have an `up`.
+    /// Time of its last `up` sample.
     #[serde(default)]
     pub up_at: Option<Time>,
-    /// Since when nothing of its memory was left out.
+    /// Start of the gapless windows.
     #[serde(default)]
     whole_from: Option<Time>,
-    /// Labels that it adds to the alerts it sends, as of the last look.
+    /// External labels as of the last read.
     #[serde(default)]
     external: Labels,
     on: Vec<AlertEpisode>,
 }
 
-/// An alert that is pending or fires, or did until lately.
+/// An alert that is pending or firing, or was until lately.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct AlertEpisode {
     labels: Labels,
     active_at: Time,
-    /// The value of `ALERTS_FOR_STATE`, which another episode of the same labels has not.
+    /// The value of `ALERTS_FOR_STATE`, which differs between episodes of the same labels.
     mark: Option<i64>,
     fired_at: Option<Time>,
-    /// Whether it was told that it fires.
+    /// Set once it was reported as firing.
     told: bool,
-    /// The last evaluation that it was seen in.
+    /// Time of the last evaluation that found it.
     seen_at: Time,
-    /// Milliseconds from one evaluation to the next.
+    /// Evaluation interval in milliseconds.
     #[serde(default)]
     interval: Option<i64>,
     #[serde(default)]
     last_word: LastReport,
 }
 
-/// What was told last of an episode.
+/// The last report of an episode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum LastReport {
-    /// That it is on, if anything.
+    /// Firing, or nothing yet.
     #[default]
     On,
-    /// That nobody knows how it is.
+    /// Lapsed: its state is unknown.
     Lapsed,
-    /// That it ended.
+    /// Ended.
     Ended,
 }
 
-/// How what is read becomes events.
+/// Context for turning samples into events.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SeriesReader<'a> {
     /// The name of the source.
     pub source: &'a str,
     /// Which labels give what.
     pub names: &'a LabelNames,
-    /// The rules by the names of their alerts; several may have one name.
+    /// Rules by alert name; a name may have several.
     pub rules: &'a BTreeMap<String, Vec<AlertingRule>>,
     /// Labels that it adds to the alerts it sends.
     pub external: &'a Labels,
 }
 
-/// What the rules that an alert may be of agree on.
+/// The timing on which all rules that may have produced an alert agree.
 #[derive(Clone, Copy, Default)]
 struct RuleTiming {
     hold: Option<i64>,
@@ -110,7 +114,7 @@ struct RuleTiming {
     longest: Option<TimeDelta>,
 }
 
-/// One evaluation of one alert.
+/// One evaluation of an alert.
 #[derive(Clone, Copy)]
 struct Evaluation {
     firing: bool,
@@ -118,7 +122,7 @@ struct Evaluation {
 }
 
 impl AlertSeriesState {
-    /// Reads a stretch that begins where the last one ended, or before; gives what it makes known.
+    /// Reads a window that begins at or before the end of the last one, and returns the new events.
     pub(crate) fn read(&mut self, memory: &SeriesWindow, reader: &SeriesReader<'_>) -> Vec<Event> {
         let mut events = Vec::new();
         let whole_from = self
@@ -191,7 +195,8 @@ impl AlertSeriesState {
                 ));
                 episode.last_word = LastReport::Ended;
             }
-            // What ended is known for as long as it may turn out to go on, and as what was read may be read again.
+            // An ended episode is kept while it may continue, and while its samples may be read
+            // again.
             if episode.last_word != LastReport::Ended
                 || memory.until - episode.seen_at <= GAP.max(interval * 4)
             {
@@ -204,7 +209,7 @@ impl AlertSeriesState {
         events
     }
 
-    /// Up to when all is told: what is read later tells of nothing before. `None`: as far as was read.
+    /// Time before which nothing new can be reported; `None`: the end of the window read last.
     #[must_use]
     pub(crate) fn told_until(&self) -> Option<Time> {
         self.on
@@ -214,8 +219,8 @@ impl AlertSeriesState {
             .min()
     }
 
-    /// What nobody knows any more by `now`, as the memory cannot be read: told once, until it is seen again. Not of alerts that are `left` to
-    /// others.
+    /// Reports alerts as lapsed, once, while the series cannot be read. Alerts for which `left`
+    /// holds are left to others.
     pub(crate) fn lapse(
         &mut self,
         now: Time,
@@ -255,7 +260,7 @@ impl AlertSeriesState {
 }
 
 impl AlertEpisode {
-    /// Whether what was evaluated at `at` is of this episode.
+    /// Tests whether an evaluation belongs to this episode.
     fn goes_on(
         &self,
         at: Time,
@@ -267,14 +272,14 @@ impl AlertEpisode {
         let gap = at - self.seen_at;
         let fired = self.fired_at.is_some();
         match (self.mark, seen.mark) {
-            // Nothing that fires becomes pending again.
+            // A firing alert never becomes pending again.
             _ if fired && !seen.firing => false,
             (Some(one), Some(other)) if one != other => false,
-            // After a restart two evaluations are not written: one that is missing is no restart.
+            // A restart skips two evaluations: one missing evaluation is not a restart.
             (Some(_), Some(_)) if fired && ruled.hold.is_none_or(|hold| hold >= RESTORED) => {
                 gap < interval * 5 / 2
             }
-            // What was not read may have been written.
+            // The unread part may hold more samples.
             (Some(_), Some(_)) => {
                 gap <= GAP.max(interval * 4) || memory.from > self.seen_at + interval
             }
@@ -283,7 +288,7 @@ impl AlertEpisode {
     }
 }
 
-/// What was evaluated, by labels and time.
+/// Evaluations by labels and time.
 fn evaluations(memory: &SeriesWindow) -> BTreeMap<Labels, BTreeMap<Time, Evaluation>> {
     let bare = |labels: &Labels| {
         let mut bare = labels.clone();
@@ -323,7 +328,7 @@ fn evaluations(memory: &SeriesWindow) -> BTreeMap<Labels, BTreeMap<Time, Evaluat
     seen
 }
 
-/// What is known of the rule of an alert: what all rules of its name whose labels it has agree on.
+/// The timing of an alert's rule: the values on which all rules with its name and labels agree.
 fn ruled(reader: &SeriesReader<'_>, labels: &Labels) -> RuleTiming {
     let named = labels
         .get("alertname")
@@ -344,13 +349,13 @@ fn ruled(reader: &SeriesReader<'_>, labels: &Labels) -> RuleTiming {
     }
 }
 
-/// The one value that all are.
+/// The common value, if all are equal.
 fn agreed<T: PartialEq>(mut values: impl Iterator<Item = T>) -> Option<T> {
     let first = values.next()?;
     values.all(|value| value == first).then_some(first)
 }
 
-/// From one evaluation to the next: as the rule says, else as the samples do.
+/// The evaluation interval: from the rule, else from the samples.
 fn interval(
     ruled: RuleTiming,
     evaluations: &BTreeMap<Time, Evaluation>,
@@ -377,14 +382,14 @@ fn interval(
         .max(TimeDelta::milliseconds(1))
 }
 
-/// What lies between most of them.
+/// The median.
 fn middle(mut apart: Vec<TimeDelta>) -> Option<TimeDelta> {
     apart.sort_unstable();
     apart.get(apart.len().saturating_sub(1) / 2).copied()
 }
 
-/// The first that is seen of an episode, after the one that `ended`. Where it fired before what is read begins, at `whole_from`, since when is
-/// reckoned.
+/// Starts an episode, after the one that `ended`. If it fired before the data begins at
+/// `whole_from`, its start is computed.
 fn begin(
     labels: &Labels,
     at: Time,
@@ -428,13 +433,14 @@ fn begin(
     }
 }
 
-/// Why an episode is over by the end of the stretch. `None`: it is on, or that cannot be told yet.
+/// The reason an episode ended within the window; `None` if it goes on or that cannot be decided
+/// yet.
 fn found_over(
     episode: &AlertEpisode,
     interval: TimeDelta,
     memory: &SeriesWindow,
 ) -> Option<EndReason> {
-    // An evaluation may be late, and what it wrote is seen a little later.
+    // An evaluation may be late, and its samples appear a little later.
     let wait = if memory.read_on {
         GAP.max(interval * 4)
     } else {
@@ -446,8 +452,8 @@ fn found_over(
         .flatten()
 }
 
-/// Why an episode is over that was not seen any more, except that its labels were evaluated `again`: it recovered where an evaluation did not
-/// find it, and its source is lost where there was none.
+/// The reason of an end: recovered if a later evaluation did not find the alert, source lost if
+/// there was none. `again` is the next evaluation of the same labels.
 fn reason(
     episode: &AlertEpisode,
     interval: TimeDelta,
@@ -472,7 +478,7 @@ fn reason(
     }
 }
 
-/// What the end of an episode makes known.
+/// The event for the end of an episode.
 fn end(
     episode: &AlertEpisode,
     interval: TimeDelta,
@@ -517,7 +523,7 @@ fn end(
     Some(event(&(&episode.labels).into(), next, fact, reader))
 }
 
-/// The alert as its Prometheus sends it, with what only its memory knows.
+/// The alert as Prometheus sends it, with what only its series show.
 fn alert(
     episode: &AlertEpisode,
     end: Option<(Time, EndReason)>,

@@ -1,4 +1,5 @@
-//! How often rules were evaluated in a stretch that is long past: as the samples say, where the rules of today say something else.
+//! Samples of a time window, and the evaluation intervals in it, which may differ from those of
+//! today's rules.
 
 use std::collections::BTreeMap;
 
@@ -7,41 +8,41 @@ use chrono::TimeDelta;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
 
-/// So many steps from one evaluation to the next are needed to know how long one is.
+/// Number of intervals needed to determine their length.
 const KNOWN_BY: usize = 4;
 
-/// A stretch of the memory.
+/// Samples of a time window.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct SeriesWindow {
     /// Samples of `ALERTS`, by labels.
     pub alerts: Vec<(Labels, Vec<(Time, f64)>)>,
     /// Samples of `ALERTS_FOR_STATE`, by labels.
     pub active: Vec<(Labels, Vec<(Time, f64)>)>,
-    /// When it looked at its targets, in order; `None`: nobody can say, and it is believed to have.
+    /// Times of scrapes, in order; `None` if unknown, in which case it is assumed to have scraped.
     pub looks: Option<Vec<Time>>,
-    /// The beginning of the stretch.
+    /// Start of the window.
     pub from: Time,
-    /// Its end.
+    /// End of the window.
     pub until: Time,
-    /// Whether what came after it is read next: what may turn out to go on is not over before that.
+    /// Set if the next window follows: an alert that may continue is not over before that.
     pub read_on: bool,
 }
 
-/// What is known of an alerting rule.
+/// An alerting rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AlertingRule {
-    /// The labels that all of its alerts have: those that are no templates.
+    /// Labels without templates, which all its alerts have.
     pub labels: Labels,
     /// `for`, in seconds.
     pub hold: i64,
     /// `keep_firing_for`, in seconds.
     pub keep: i64,
-    /// From one evaluation to the next.
+    /// Evaluation interval.
     pub interval: TimeDelta,
 }
 
 impl SeriesWindow {
-    /// The first sample in it.
+    /// Time of the first sample.
     #[must_use]
     pub(crate) fn first(&self) -> Option<Time> {
         let alerts = self
@@ -60,8 +61,8 @@ impl SeriesWindow {
             .min()
     }
 
-    /// The rules with the intervals that they had in this stretch. One that was evaluated every minute and now is every 15 s would otherwise seem
-    /// to have ended after each evaluation.
+    /// The rules with their intervals in this window. Otherwise an alert evaluated every minute,
+    /// whose rule is now evaluated every 15 s, would seem to end after each evaluation.
     #[must_use]
     pub(crate) fn paced(
         &self,
@@ -81,7 +82,7 @@ impl SeriesWindow {
                     .flat_map(|(_, points)| points.windows(2))
                     .map(|pair| pair[1].0 - pair[0].0)
                     .collect();
-                // Where it ended and came back in between, a step is longer.
+                // Where the alert ended and came back, a step is longer.
                 steps.sort_unstable();
                 let step = steps.get(steps.len() / 4).copied().unwrap_or(rule.interval);
                 let other = step * 2 > rule.interval * 3 || rule.interval * 2 > step * 3;

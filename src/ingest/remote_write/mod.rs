@@ -1,4 +1,4 @@
-//! Prometheus remote write 1.0: what a Prometheus pushes to samples.
+//! Prometheus remote write 1.0: pushed samples.
 //!
 //! A body is a `prometheus.WriteRequest` (`prompb/remote.proto`) in snappy's block format, sent with these headers:
 //!
@@ -8,8 +8,9 @@
 //! X-Prometheus-Remote-Write-Version: 0.1.0
 //! ```
 //!
-//! A Prometheus pushes all that it scrapes and conditions ask for little of that, so a request is skimmed: the name of a series is looked
-//! for in place, and only series that somebody asked for are decoded. The specification: `prometheus.io/docs/specs/prw/remote_write_spec`.
+//! Prometheus pushes all that it scrapes, and conditions query little of it. So the name of a
+//! series is looked up in place, and only series that the filter matches are decoded.
+//! Specification: `prometheus.io/docs/specs/prw/remote_write_spec`.
 
 mod wire;
 
@@ -26,41 +27,44 @@ use wire::{WireFault, WireFields};
 /// The label that names the metric.
 const NAME: &[u8] = b"__name__";
 
-/// No byte of snappy says more than this many bytes: a copy of 64 takes 3 (`google/snappy`, `format_description.txt`).
+/// Maximum expansion of a byte of snappy: a copy of 64 bytes takes 3 (`google/snappy`,
+/// `format_description.txt`).
 const MOST_OF_A_BYTE: usize = 22;
 
-/// Samples may take up so many times the limit of the bytes they come in. Each has labels of its own, so that one long series with many
-/// short samples could otherwise fill the memory. One sample a series, as a Prometheus sends them, stays below whatever its labels are.
+/// Maximum memory of the samples in multiples of the size limit. Each sample has labels of its own,
+/// so one long series of many samples could otherwise fill the memory. One sample per series, as
+/// Prometheus sends them, stays below it.
 const MOST_GROWTH: usize = 8;
 
-/// Nor more than so many bytes, whatever the limit: of all that a Prometheus sends, conditions ask for little.
+/// Maximum memory of the samples in bytes, whatever the limit.
 pub const MOST_KEPT: usize = 16 << 20;
 
-/// So many faults are told in full: a sender that does one thing wrong does it in all its series.
+/// Number of faults reported in full: a sender that makes one mistake makes it in all series.
 const MOST_FAULTS: usize = 8;
 
-/// What one request says.
+/// The content of one request.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct ReceivedSamples {
-    /// Samples of the series asked for, in the order of the request. What says that a series ended has the bits
+    /// Samples of the matched series, in the order of the request. Staleness markers have the bits
     /// [`STALE`](crate::model::sample::STALE).
     pub samples: Vec<Sample>,
-    /// About how many bytes of memory they take up.
+    /// Approximate memory of the samples in bytes.
     pub bytes: usize,
-    /// How many samples the request holds, whether asked for or not. Native histograms and exemplars are none.
+    /// Number of samples in the request, matched or not, without native histograms and exemplars.
     pub seen: u64,
-    /// How many series are passed over: nobody asked for them, or they hold no sample but a native histogram or an exemplar.
+    /// Number of skipped series: not matched, or with nothing but native histograms or exemplars.
     pub left_out: u64,
-    /// How many of the series asked for hold native histograms, which are not read.
+    /// Number of matched series with native histograms, which are not supported.
     pub histograms: u64,
-    /// How many of the series asked for cannot be read. They cost the others nothing, as in a Prometheus that receives such.
-    /// By the specification the answer then is 400, upon which the sender drops the request and does not send it again.
+    /// Number of matched series that cannot be decoded. The others are not affected, as in
+    /// Prometheus. The specification demands the answer 400, upon which the sender drops the
+    /// request.
     pub faulty: u64,
-    /// What is wrong with the first eight of them.
+    /// Faults of the first eight of them.
     pub faults: Vec<SeriesFault>,
 }
 
-/// A series that cannot be read.
+/// A series that cannot be decoded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("timeseries[{index}]: {message}")]
 pub struct SeriesFault {
@@ -70,10 +74,11 @@ pub struct SeriesFault {
     pub message: String,
 }
 
-/// Why a whole request cannot be read. Sent again it would fail again: answer 400, upon which the sender drops it.
+/// The reason a whole request was refused. A retry would fail again: answer 400, upon which the
+/// sender drops it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteWriteFault {
-    /// It says itself that it is larger than is taken; nothing was unpacked.
+    /// The stated size exceeds the limit; nothing was decompressed.
     #[error(
         "{bytes} bytes when unpacked, and at most {limit} are taken. Send less at once: lower max_samples_per_send."
     )]
@@ -83,7 +88,7 @@ pub enum RemoteWriteFault {
         /// The largest size that is taken, in bytes.
         limit: usize,
     },
-    /// Its samples would take up too much memory, since each has a copy of its labels.
+    /// The samples would take too much memory, since each copies its labels.
     #[error(
         "its samples with their labels take up more than {most} bytes. Send less at once: lower max_samples_per_send."
     )]
@@ -91,13 +96,13 @@ pub enum RemoteWriteFault {
         /// The most that is taken, in bytes.
         most: usize,
     },
-    /// It is not snappy.
+    /// Not snappy.
     #[error("not snappy in its block format: {message}")]
     NotSnappy {
         /// What the decoder met.
         message: String,
     },
-    /// What was unpacked is no `prometheus.WriteRequest`.
+    /// The decompressed bytes are not a `prometheus.WriteRequest`.
     #[error(
         "byte {at} of the unpacked request: expected {expected}. Send a prometheus.WriteRequest, as of remote write 1.0."
     )]
@@ -115,7 +120,7 @@ impl From<WireFault> for RemoteWriteFault {
     }
 }
 
-/// Headers that announce something else than remote write 1.0. Answer 415, so that a sender of 2.0 falls back to 1.0
+/// Headers of another protocol. Answer 415, so that a sender of 2.0 falls back to 1.0
 /// (`prometheus.io/docs/specs/prw/remote_write_spec_2_0`).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{header}: {found} is not spoken here; remote write 1.0 is: {spoken}")]
@@ -128,7 +133,8 @@ pub struct UnsupportedHeader {
     pub spoken: &'static str,
 }
 
-/// Whether headers announce what [`read`] reads. They have to be looked at: a body of 2.0 reads as an empty request of 1.0.
+/// Checks the headers of a request that [`read`] can parse: a body of 2.0 would parse as an empty
+/// request of 1.0.
 ///
 /// # Errors
 /// When they announce anything else, or nothing.
@@ -154,7 +160,7 @@ pub fn spoken(
     Ok(())
 }
 
-/// Whether a media type is that of 1.0, which need not name its message.
+/// Tests for the media type of 1.0, whose `proto` parameter is optional.
 fn is_write_request(content_type: &str) -> bool {
     let mut parts = content_type.split(';').map(str::trim);
     let media = parts.next().unwrap_or_default();
@@ -167,10 +173,12 @@ fn is_write_request(content_type: &str) -> bool {
         })
 }
 
-/// Reads a request whose size when unpacked is at most `limit` bytes. Of series not asked for only the framing is looked at.
+/// Parses a request of at most `limit` bytes when decompressed. Of series that `filter` does not
+/// match, only the framing is read.
 ///
-/// The rules for labels are Prometheus's own: a series has a name, names no label twice, and its names and values are UTF-8, in any order.
-/// A label without a value is none. Metadata, exemplars, native histograms and fields that are not known are passed over.
+/// Labels follow Prometheus: a series has a name and no repeated label; names and values are UTF-8,
+/// in any order. Empty labels, metadata, exemplars, native histograms and unknown fields are
+/// skipped.
 ///
 /// # Errors
 /// When the request as a whole cannot be read; a series that cannot is among [`ReceivedSamples::faults`].
@@ -203,7 +211,7 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, RemoteWriteFault> {
             limit,
         });
     }
-    // What the header says is taken for true only as far as the body could keep it.
+    // The stated size is believed only as far as the body could expand.
     if size > body.len().saturating_mul(MOST_OF_A_BYTE) {
         return Err(RemoteWriteFault::NotSnappy {
             message: format!(
@@ -212,7 +220,8 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, RemoteWriteFault> {
             ),
         });
     }
-    // Memory that is kept from one request to the next would save a fiftieth (`benches/remote_write`) and hold on to the largest request.
+    // A reused buffer would save two percent (`benches/remote_write`) and retain the largest
+    // request.
     let mut request = vec![0; size];
     snap::raw::Decoder::new()
         .decompress(body, &mut request)
@@ -220,7 +229,7 @@ fn unpacked(body: &[u8], limit: usize) -> Result<Vec<u8>, RemoteWriteFault> {
     Ok(request)
 }
 
-/// Reads an unpacked request whose samples may take up `most` bytes.
+/// Parses a decompressed request whose samples may take `most` bytes.
 fn skim(
     request: &[u8],
     filter: &MetricFilter,
@@ -230,7 +239,7 @@ fn skim(
     let mut index = 0;
     for field in WireFields::of(request, 0) {
         let field = field?;
-        // The others are metadata, or not known.
+        // Other fields are metadata or unknown.
         if field.number != 1 {
             continue;
         }
@@ -242,13 +251,13 @@ fn skim(
         written.seen += series.samples as u64;
         let asked = filter.matches(series.name.unwrap_or_default());
         written.histograms += u64::from(asked && series.histograms);
-        // A series that cannot be read is told even where it holds nothing.
+        // A malformed series is reported even if it is empty.
         let empty = series.samples == 0 && (series.histograms || series.exemplars);
         if !asked || empty {
             written.left_out += 1;
         } else {
             written.bytes = written.bytes.saturating_add(series.size());
-            // Before it is decoded: a label or a sample without content is two bytes in the request.
+            // Checked before decoding: an empty label or sample is two bytes in the request.
             if written.bytes > most {
                 return Err(RemoteWriteFault::TooMuch { most });
             }
@@ -264,7 +273,7 @@ fn skim(
     Ok(written)
 }
 
-/// What can be said of a series without decoding it.
+/// Properties of a series found without decoding it.
 #[derive(Debug, Default)]
 struct SeriesSummary<'a> {
     name: Option<&'a [u8]>,
@@ -298,7 +307,7 @@ impl<'a> SeriesSummary<'a> {
         Ok(glance)
     }
 
-    /// About how much memory its samples take up, in bytes, each with its labels.
+    /// Approximate memory of its samples in bytes, each with its labels.
     fn size(&self) -> usize {
         let each =
             size_of::<Sample>() + self.labels * size_of::<(String, String)>() + self.label_bytes;
@@ -306,7 +315,7 @@ impl<'a> SeriesSummary<'a> {
     }
 }
 
-/// The value of a label if it is the one that names the metric. One that is broken is not: decoding it says so.
+/// The metric name, if the label is `__name__`. Malformed labels are left to the decoder.
 fn name(label: &[u8]) -> Option<&[u8]> {
     let (mut name, mut value) = (&[][..], &[][..]);
     for field in WireFields::of(label, 0) {
@@ -320,7 +329,7 @@ fn name(label: &[u8]) -> Option<&[u8]> {
     (name == NAME).then_some(value)
 }
 
-/// Adds the samples of a series, all or none, or says what is wrong with it.
+/// Adds all samples of a series, or returns its fault.
 fn decode(series: &[u8], samples: &mut Vec<Sample>) -> Result<(), String> {
     let TimeSeries {
         labels: pairs,

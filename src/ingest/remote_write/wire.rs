@@ -1,11 +1,12 @@
-//! Protobuf's wire format (`protobuf.dev/programming-guides/encoding`), as far as passing over what nobody asked for needs it.
+//! Protobuf's wire format (`protobuf.dev/programming-guides/encoding`), as far as skipping fields
+//! needs it.
 
-/// A place at which the bytes are no protobuf.
+/// A syntax error of the wire format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct WireFault {
-    /// Bytes before it.
+    /// Byte offset.
     pub(crate) at: usize,
-    /// What belongs there.
+    /// The expected content.
     pub(crate) expected: &'static str,
 }
 
@@ -14,24 +15,24 @@ pub(crate) struct WireFault {
 pub(crate) struct WireField<'a> {
     /// Its number in the schema.
     pub(crate) number: u64,
-    /// The bytes of a string or of a message within; `None` is a field of another kind.
+    /// The bytes of a string or embedded message; `None` for other wire types.
     pub(crate) bytes: Option<&'a [u8]>,
-    /// Where `bytes` begins, or where the field does.
+    /// Offset of `bytes`, or of the field.
     pub(crate) at: usize,
 }
 
-/// The fields of one message, in the order of the bytes. After the first that is broken there are no more.
+/// The fields of a message in order. Iteration ends at the first malformed one.
 #[derive(Debug, Clone)]
 pub(crate) struct WireFields<'a> {
     message: &'a [u8],
-    /// Where in `message` the next field begins.
+    /// Offset of the next field in `message`.
     at: usize,
-    /// Bytes before `message`, for the places that are told.
+    /// Offset of `message` in the request, for errors.
     before: usize,
 }
 
 impl<'a> WireFields<'a> {
-    /// Those of a message with so many bytes before it.
+    /// The fields of a message at offset `before`.
     pub(crate) fn of(message: &'a [u8], before: usize) -> Self {
         Self {
             message,
@@ -45,7 +46,7 @@ impl<'a> WireFields<'a> {
         let begin = self.at;
         let key = self.varint("the key of a field")?;
         let number = key >> 3;
-        // Protobuf counts from 1; a 0 is what zeroed memory looks like.
+        // Field numbers begin at 1; zeroed memory looks like 0.
         if number == 0 || key > u64::from(u32::MAX) {
             return Err(self.broken(begin, "a field with a number from 1 to 536870911"));
         }
@@ -66,9 +67,9 @@ impl<'a> WireFields<'a> {
         })
     }
 
-    /// Passes over what follows the key of a field that is no bytes.
+    /// Skips the value of a field without bytes.
     fn pass_over(&mut self, key: u64, begin: usize) -> Result<(), WireFault> {
-        // A group holds fields and may hold groups: only the depth is kept, so that no nesting can exhaust the stack.
+        // Groups nest: only the depth is kept, so that nesting cannot exhaust the stack.
         let mut depth = 0_usize;
         let mut key = key;
         loop {
@@ -93,7 +94,7 @@ impl<'a> WireFields<'a> {
 
     #[inline]
     fn varint(&mut self, expected: &'static str) -> Result<u64, WireFault> {
-        // Nearly every key and length fits into one byte.
+        // Nearly all keys and lengths fit into one byte.
         if let Some(&byte) = self.message.get(self.at)
             && byte < 0x80
         {
@@ -106,7 +107,7 @@ impl<'a> WireFields<'a> {
     fn long_varint(&mut self, expected: &'static str) -> Result<u64, WireFault> {
         let mut value = 0;
         for (step, &byte) in self.message[self.at..].iter().take(10).enumerate() {
-            // The tenth byte has room for the sixty-fourth bit only.
+            // The tenth byte holds only the sixty-fourth bit.
             if step == 9 && byte > 1 {
                 break;
             }
@@ -180,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_of_all_kinds_are_told_apart() {
+    fn all_wire_types_are_recognized() {
         check(b"", &[]);
         check(
             b"\x0a\x02ab",
@@ -213,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_passed_over_whole() {
+    fn groups_are_skipped_as_a_whole() {
         check(
             b"\x0b\x10\x07\x13\x0a\x01x\x14\x0c\x10\x07",
             &[other(1, 100), other(2, 109)],
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_has_a_place() {
+    fn malformed_bytes_are_reported_with_their_offset() {
         check(
             b"\x0a\x02a",
             &[broken(102, "as many bytes as the field's length says")],

@@ -1,7 +1,8 @@
-//! A CloudWatch alarm: of one metric, of an expression over several, or of other alarms.
+//! A CloudWatch alarm on one metric, on an expression over several, or on other alarms.
 //!
-//! A message tells of a change of state, and an alarm has no id for an episode: what goes from `ALARM` to another state is paired with the open
-//! episode of that alarm. `INSUFFICIENT_DATA` is no recovery, and going from there to `OK` ends what was unknown.
+//! A message reports a change of state, and an episode has no id: leaving `ALARM` ends the open
+//! episode of that alarm. `INSUFFICIENT_DATA` is not a recovery, and going from there to `OK` ends
+//! what was unknown.
 
 use serde_json::Value;
 
@@ -15,7 +16,7 @@ use crate::model::event::{AlertStatus, EndReason, Fact, Link, Note, Severity};
 use crate::model::labels::{LabelSet, Labels};
 use crate::model::time::Time;
 
-/// Dimensions that name what people call a service, where the source's `labels` name none of the alarm's.
+/// Dimensions that name a service, if the source's `labels` match none.
 const SERVICES: [&str; 3] = ["ServiceName", "FunctionName", "ApiName"];
 
 pub(crate) fn read(
@@ -29,7 +30,7 @@ pub(crate) fn read(
         reading.faults.push(fault);
         None
     });
-    // Without a time of its own a beginning may be one that is known.
+    // Without a stated time, the start may be a known one.
     let dated = changed.is_some();
     let changed = changed.unwrap_or(message.now);
     let before = text(alarm, "OldStateValue").unwrap_or_default();
@@ -37,7 +38,7 @@ pub(crate) fn read(
         ("ALARM", _) => (AlertStatus::Firing, EndReason::default()),
         ("OK", _) => (AlertStatus::Resolved, EndReason::Recovered),
         ("INSUFFICIENT_DATA", "OK") => {
-            // It had not fired: nobody knows whether it would now.
+            // It had not fired, so its state is unknown but no alert ends.
             let dimensions: LabelSet = dimensions(alarm).into();
             let fact = Fact::Note(Note {
                 text: format!("The alarm \"{name}\" has no data"),
@@ -73,7 +74,8 @@ pub(crate) fn read(
         name,
         status,
         annotations,
-        // An end may be told of an alarm that never went off here, and must not make more of it than there was.
+        // An end may be reported of an alarm that never fired here, and must not raise the
+        // severity.
         severity: Some(if status == AlertStatus::Firing {
             severity(alarm, message)
         } else {
@@ -121,7 +123,8 @@ fn identity(alarm: &Value, name: &str, topic: Option<&str>) -> Labels {
     let mut labels = Labels::from([("alertname".to_owned(), name.to_owned())]);
     labels
         .extend(word(alarm, "AWSAccountId").map(|account| ("account".to_owned(), line(&account))));
-    // `Region` is a name to show, as "EU (Ireland)". An alarm acts on topics of its own region only.
+    // `Region` is a display name such as "EU (Ireland)". Alarms act on topics of their own region
+    // only.
     let region = arn(alarm)
         .map(|arn| arn.region)
         .or_else(|| topic?.split(':').nth(3))
@@ -130,7 +133,7 @@ fn identity(alarm: &Value, name: &str, topic: Option<&str>) -> Labels {
     labels
 }
 
-/// What `AlarmArn` says: `arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME`.
+/// The parts of `AlarmArn`: `arn:aws:cloudwatch:REGION:ACCOUNT:alarm:NAME`.
 struct Arn<'a> {
     partition: &'a str,
     region: &'a str,
@@ -152,7 +155,7 @@ fn arn(alarm: &Value) -> Option<Arn<'_>> {
     (is_name(region) && is_name(partition)).then_some(Arn { partition, region })
 }
 
-/// The alarm's page in the console of its partition and region.
+/// Link to the alarm in the console of its partition and region.
 fn console(alarm: &Value, name: &str) -> Option<Link> {
     let Arn { partition, region } = arn(alarm)?;
     let host = match partition {
@@ -169,7 +172,7 @@ fn console(alarm: &Value, name: &str) -> Option<Link> {
     })
 }
 
-/// The dimensions of its metric, or of all metrics of an expression where they do not contradict each other.
+/// The dimensions of the metric, or those on which all metrics of an expression agree.
 fn dimensions(alarm: &Value) -> Labels {
     let list = |value: &Value, path: &str| {
         at(value, path)
@@ -211,8 +214,8 @@ fn service(dimensions: &LabelSet, message: &Message<'_>) -> Option<String> {
     })
 }
 
-/// An alarm says how bad it is only by what people call it: `prod-checkout-5xx-critical`. Words that may as well say what it measures, as
-/// `high` and `error`, do not count, unless the settings name them.
+/// Severity from the alarm's name, as in `prod-checkout-5xx-critical`. Words that may describe the
+/// measurement, such as `high` and `error`, count only if the settings list them.
 fn severity(alarm: &Value, message: &Message<'_>) -> Severity {
     const WORDS: [&str; 7] = [
         "critical", "crit", "page", "warning", "warn", "info", "fatal",

@@ -1,4 +1,4 @@
-//! The envelope of Amazon SNS, in its two spellings.
+//! The envelope of Amazon SNS, in both spellings.
 
 use serde_json::{Map, Value};
 
@@ -6,26 +6,26 @@ use crate::ingest::error::{IngestFault, expect_opening, json_fault};
 use crate::ingest::time;
 use crate::model::time::Time;
 
-/// How many envelopes one body may hold. A function gets one at a time.
+/// Maximum number of envelopes in a body. A function gets one at a time.
 const MOST: usize = 100;
 
-/// One message of a topic.
+/// A message of a topic.
 #[derive(Debug, Clone)]
 pub(crate) struct SnsEnvelope(Map<String, Value>);
 
-/// What an envelope is for.
+/// The `Type` of an envelope.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SnsMessageType {
-    /// Something was published.
+    /// A published message.
     Notification,
-    /// Somebody asks that the topic's messages be sent here.
+    /// A request to confirm a subscription.
     SubscriptionConfirmation,
-    /// They will not be sent any more.
+    /// The end of a subscription.
     UnsubscribeConfirmation,
 }
 
 impl SnsEnvelope {
-    /// A text in it, byte by byte as it was sent. A function that passes the envelope on writes `Url` for `URL`.
+    /// A string field, byte by byte as sent. Forwarding functions write `Url` for `URL`.
     #[must_use]
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         let other = || {
@@ -35,7 +35,7 @@ impl SnsEnvelope {
         self.0.get(name).or_else(other).and_then(Value::as_str)
     }
 
-    /// What it is for; `None`: nothing that is known.
+    /// The type; `None` if it is unknown.
     #[must_use]
     pub(crate) fn kind(&self) -> Option<SnsMessageType> {
         Some(match self.get("Type")? {
@@ -46,17 +46,17 @@ impl SnsEnvelope {
         })
     }
 
-    /// When it was published.
+    /// Time of publication.
     #[must_use]
     pub(crate) fn timestamp(&self) -> Option<Time> {
         time::parse(self.get("Timestamp")?).ok()
     }
 }
 
-/// The envelopes in a body; none where what was published came bare.
+/// The envelopes in a body; none if the content came bare.
 ///
 /// # Errors
-/// When it is no JSON object. Text may be published too, but bare text names no topic and is signed by nobody.
+/// When it is not a JSON object. Bare text is not accepted: it names no topic and is not signed.
 pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<SnsEnvelope>, IngestFault> {
     const EXPECTED: &str = "a message of Amazon SNS";
     expect_opening(body, b'{', EXPECTED)?;
@@ -84,7 +84,7 @@ pub(crate) fn envelopes(body: &[u8]) -> Result<Vec<SnsEnvelope>, IngestFault> {
         }
         return Ok(inside);
     }
-    // Of an alarm that came bare, nothing is called so.
+    // A bare alarm has none of these fields.
     let enveloped = ["Type", "TopicArn", "MessageId"]
         .iter()
         .all(|key| whole.contains_key(*key));

@@ -1,4 +1,4 @@
-//! CloudWatch alarms by way of Amazon SNS. An envelope, and in it the alarm as text:
+//! CloudWatch alarms through Amazon SNS. An envelope contains the alarm as text:
 //!
 //! ```json
 //! {"Type": "Notification", "MessageId": "e288882d-…", "TopicArn": "arn:aws:sns:eu-west-1:123456789012:alarms",
@@ -7,9 +7,10 @@
 //!  "SignatureVersion": "2", "Signature": "Wui8Zx…", "SigningCertURL": "https://sns.eu-west-1.amazonaws.com/SimpleNotificationService-….pem"}
 //! ```
 //!
-//! It comes as `text/plain`. A function that passes it on wraps it in `Records[].Sns` and writes `SigningCertUrl`; with raw delivery the alarm
-//! comes bare, the topic in a header, and nothing is signed. A subscription begins with a message of its own that has to be confirmed.
-//! Whose a message is, is told by [`signature`]; what is read here has been found to be authentic, where the settings ask for it.
+//! The content type is `text/plain`. A forwarding function wraps the message in `Records[].Sns` and
+//! writes `SigningCertUrl`; with raw delivery the alarm comes bare and unsigned, with the topic in
+//! a header. A subscription begins with a message that must be confirmed. [`signature`]
+//! authenticates messages before they are parsed here, if the settings ask for it.
 
 mod alarm;
 pub(crate) mod envelope;
@@ -26,10 +27,10 @@ use super::redaction;
 use crate::model::event::{Fact, Note};
 use envelope::{SnsEnvelope, SnsMessageType, envelopes};
 
-/// The header that names the topic of a message, in lower case. Raw delivery has it nowhere else.
+/// Lower-case name of the topic's header. With raw delivery the topic is nowhere else.
 const TOPIC: &str = "x-amz-sns-topic-arn";
 
-/// What ends a subscription or confirms one, in both spellings.
+/// Fields that end or confirm a subscription, in both spellings.
 const SECRETS: [&str; 5] = [
     "UnsubscribeURL",
     "UnsubscribeUrl",
@@ -37,16 +38,16 @@ const SECRETS: [&str; 5] = [
     "SubscribeURL",
     "SubscribeUrl",
 ];
-/// Of them, those that are never kept.
+/// Number of those that are never stored.
 const NEVER: usize = 3;
 
-/// Reads a message: alarms, and a note of each message that is none.
+/// Parses a message: alarms, and a note for any other content.
 ///
 /// # Errors
-/// When it is neither an envelope of SNS nor what such a one holds.
+/// When it is neither an SNS envelope nor the content of one.
 pub(crate) fn webhook(message: &Message<'_>) -> Result<Reading, IngestFault> {
     let envelopes = match envelopes(message.body) {
-        // By raw delivery anything may come.
+        // With raw delivery, any content is possible.
         Err(_) if message.headers.text(TOPIC).is_some() => Vec::new(),
         read => read?,
     };
@@ -94,7 +95,7 @@ fn enveloped(
                 .map_err(|doubt| fault("SubscribeURL", doubt.to_string()))?;
             reading.confirm = Some(url);
         }
-        // Its address would subscribe again.
+        // Its URL would subscribe again.
         Some(SnsMessageType::UnsubscribeConfirmation) => {
             told(reading, format!("The subscription to {topic} has ended"));
         }
@@ -108,7 +109,7 @@ fn enveloped(
     Ok(())
 }
 
-/// What was published: an alarm, or anything.
+/// Handles the published content: an alarm, or anything else.
 fn said(
     message: &Message<'_>,
     reading: &mut Reading,
@@ -149,8 +150,8 @@ fn note(message: &Message<'_>, reading: &mut Reading, text: &str, envelope: Opti
     }
 }
 
-/// What may be kept of a body: it without what ends or confirms a subscription. The address of a confirmation that could not be read stays,
-/// for people to look at.
+/// The body without what ends or confirms a subscription. The URL of a confirmation that could not
+/// be verified stays, for people to look at.
 #[must_use]
 pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
     let unread = |envelope: &SnsEnvelope| {
@@ -161,7 +162,8 @@ pub(crate) fn kept(body: &[u8]) -> Vec<u8> {
     redaction::json(body, if unread { &SECRETS[..NEVER] } else { &SECRETS })
 }
 
-/// The topics that a message claims to be of: those of its envelopes, or the one in its header. `None` of them where one is not told.
+/// The topics a message claims to belong to, from its envelopes or its header; `None` if one is not
+/// stated.
 #[must_use]
 pub(crate) fn topics(message: &Message<'_>) -> Option<Vec<String>> {
     let envelopes = envelopes(message.body).unwrap_or_default();

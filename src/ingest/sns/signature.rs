@@ -1,5 +1,5 @@
-//! Whether a message is of the topic that it names: RSA over a canonical text, by the certificate that its own text names, so that where this
-//! is fetched from is checked before.
+//! Authentication of SNS messages: an RSA signature over a canonical text, by the certificate the
+//! message itself names, so the certificate's URL is checked first.
 //!
 //! <https://docs.aws.amazon.com/sns/latest/dg/sns-verify-signature-of-message.html>
 
@@ -16,43 +16,43 @@ use x509_cert::Certificate;
 use super::envelope::{SnsEnvelope, SnsMessageType};
 use crate::model::time::Time;
 
-/// How old a message may be: SNS tries for an hour at the most.
+/// Maximum age of a message: SNS retries for an hour at most.
 const FRESH: TimeDelta = TimeDelta::hours(1);
-/// How far its clock may be ahead of ours.
+/// Maximum lead of SNS's clock.
 const AHEAD: TimeDelta = TimeDelta::minutes(5);
 
-/// Why a message is not taken for what it says it is.
+/// The reason a message was refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SnsFault {
-    /// A field without which it is not signed.
+    /// A signed field is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// An address that is none of Amazon's.
+    /// A URL that is not Amazon's.
     #[error("{field} is not an address of Amazon SNS: {why}")]
     Elsewhere {
         /// The field.
         field: &'static str,
-        /// What is wrong with the address.
+        /// The problem of the URL.
         why: &'static str,
     },
-    /// Made too long ago, or in a time to come.
+    /// Too old, or in the future.
     #[error("Timestamp is not of the last hour")]
     Stale,
-    /// Signed in a way that is not known.
+    /// An unsupported signature version.
     #[error("SignatureVersion is neither 1 nor 2")]
     Version,
-    /// The certificate cannot be used.
+    /// The certificate is unusable.
     #[error("the certificate cannot be used: {0}")]
     Certificate(&'static str),
-    /// The signature is not of this text and this certificate.
+    /// The signature does not match text and certificate.
     #[error("the signature does not match")]
     Signature,
 }
 
-/// Where the certificate is that a message names, if it may be fetched from there. No more than this is done with a message that is too old.
+/// The URL of the certificate, if it is safe to fetch. Messages that are too old get no further.
 ///
 /// # Errors
-/// What speaks against it.
+/// When a check fails.
 pub(crate) fn certificate_url(envelope: &SnsEnvelope, now: Time) -> Result<String, SnsFault> {
     let timestamp = envelope.timestamp().ok_or(SnsFault::Missing("Timestamp"))?;
     if now - timestamp > FRESH || timestamp - now > AHEAD {
@@ -71,7 +71,7 @@ pub(crate) fn certificate_url(envelope: &SnsEnvelope, now: Time) -> Result<Strin
     Ok(url.into())
 }
 
-/// The address that confirms a subscription, if it is one of Amazon's.
+/// The URL that confirms a subscription, if it is Amazon's.
 ///
 /// # Errors
 /// What speaks against it.
@@ -79,11 +79,12 @@ pub(crate) fn subscribe_url(envelope: &SnsEnvelope) -> Result<String, SnsFault> 
     amazons(envelope, "SubscribeURL").map(Into::into)
 }
 
-/// An address of SNS: `https`, a host `sns.REGION.amazonaws.com` or the same in China, no port, nobody's name.
+/// Checks a URL of SNS: `https`, host `sns.REGION.amazonaws.com` or its Chinese equivalent, no port
+/// and no user.
 fn amazons(envelope: &SnsEnvelope, field: &'static str) -> Result<Url, SnsFault> {
     let text = envelope.get(field).ok_or(SnsFault::Missing(field))?;
     let elsewhere = |why| SnsFault::Elsewhere { field, why };
-    // What a browser would mend is not what was signed.
+    // A browser would alter these, so they were not part of the signed text.
     if text
         .chars()
         .any(|letter| letter.is_whitespace() || letter.is_control() || letter == '\\')
@@ -117,8 +118,8 @@ fn amazons(envelope: &SnsEnvelope, field: &'static str) -> Result<Url, SnsFault>
     Ok(url)
 }
 
-/// The text that is signed: names and values of the fields that count, a line each, names in the order of their bytes. `None` where one that
-/// must be there is not.
+/// The signed text: names and values of the signed fields, one per line, sorted by name. `None` if
+/// a required one is missing.
 #[must_use]
 pub(crate) fn canonical(envelope: &SnsEnvelope) -> Option<String> {
     let fields: &[&str] = match envelope.kind()? {
@@ -155,7 +156,7 @@ pub(crate) fn canonical(envelope: &SnsEnvelope) -> Option<String> {
     Some(text)
 }
 
-/// Checks a message against the certificate that it names, which comes in PEM.
+/// Verifies a message with the PEM certificate it names.
 ///
 /// # Errors
 /// What speaks against it.
@@ -165,7 +166,7 @@ pub(crate) fn verify(
     now: Time,
 ) -> Result<(), SnsFault> {
     let how: &'static RsaParameters = match envelope.get("SignatureVersion") {
-        // SNS signs with SHA-1 unless the topic is told otherwise.
+        // SNS signs with SHA-1 unless the topic is configured otherwise.
         Some("1") => &RSA_PKCS1_2048_8192_SHA1_FOR_LEGACY_USE_ONLY,
         Some("2") => &RSA_PKCS1_2048_8192_SHA256,
         _ => return Err(SnsFault::Version),
@@ -183,7 +184,7 @@ pub(crate) fn verify(
         .map_err(|_| SnsFault::Signature)
 }
 
-/// The public key in the first certificate of a PEM file, while that is valid.
+/// The public key of the first certificate in a PEM file, if it is valid now.
 fn key(pem: &[u8], now: Time) -> Result<Vec<u8>, SnsFault> {
     let chain = Certificate::load_pem_chain(pem)
         .map_err(|_| SnsFault::Certificate("it is not a PEM certificate"))?;

@@ -173,7 +173,7 @@ fault expected an object, found a list
 }
 
 #[test]
-fn text_has_a_bound() {
+fn too_long_text_is_refused() {
     let body = |length: usize| format!(r#"{{"reason":"{}"}}"#, "ö".repeat(length));
     assert!(people::request(body(4000).as_bytes(), now()).is_ok());
     let fault = people::request(body(4001).as_bytes(), now()).unwrap_err();
