@@ -17,8 +17,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use afterword::engine::State;
+use afterword::expr;
 use afterword::expr::facts::{Facts, FieldValue, Scope};
-use afterword::expr::{self, Root};
+use afterword::expr::root::Root;
 use afterword::model::labels::LabelSet;
 use cel::objects::{Key, Map};
 use cel::{Context, Env, Program, Value};

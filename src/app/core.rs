@@ -9,7 +9,7 @@ use super::fault_log::FaultLog;
 use super::log_progress::LogProgress;
 use super::settings::Settings;
 use crate::model::time::Time;
-use crate::store::Store;
+use crate::store::database::Store;
 
 /// Shared by all components of a running service.
 #[derive(Debug)]

@@ -4,7 +4,7 @@ use crate::model::event::{Event, Fact};
 use crate::model::incident::Incident;
 use crate::model::signal::SignalKind;
 use crate::model::verdict::Decision;
-use crate::rules::{Criterion, CriterionTest, RuleSet};
+use crate::rules::rule_set::{Criterion, CriterionTest, RuleSet};
 
 /// Whether one criterion can be met.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -11,7 +11,8 @@ use crate::model::time::Time;
 use crate::model::verdict::Decision;
 use crate::store::error::StoreError;
 use crate::store::ledger::LedgerFilter;
-use crate::trial::precision::{PrecisionCounter, PrecisionReport};
+use crate::trial::precision::PrecisionCounter;
+use crate::trial::precision::report::PrecisionReport;
 
 /// A suggestion that nobody has answered after so many working days has lapsed.
 const LAPSES_AFTER: usize = 7;

@@ -26,7 +26,7 @@ use std::sync::{Arc, Mutex};
 use tokio::sync::{Semaphore, mpsc};
 
 use crate::clients::sns::SnsClient;
-use crate::store::Store;
+use crate::store::database::Store;
 
 use self::core::Core;
 use clock::Clock;

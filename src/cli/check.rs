@@ -10,7 +10,7 @@ use crate::app::conditions::target_check;
 use crate::app::settings::Settings;
 use crate::model::fault::Fault;
 use crate::rules;
-use crate::rules::RuleSet;
+use crate::rules::rule_set::RuleSet;
 use crate::rules::scenario::ScenarioFile;
 
 /// What to check, and how to tell.

@@ -10,7 +10,7 @@ use clap::Args;
 use super::{FAULTS, SettingsFile, complain, serve};
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::store::Store;
+use crate::store::database::Store;
 
 #[derive(Debug, Args)]
 pub(crate) struct Export {

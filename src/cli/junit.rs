@@ -111,7 +111,7 @@ mod tests {
     use super::{document, escaped};
     use crate::cli::test::{Report, Tested, Tried};
     use crate::model::fault::Fault;
-    use crate::trial::Difference;
+    use crate::trial::difference::Difference;
 
     #[test]
     fn text_is_escaped() {

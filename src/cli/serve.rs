@@ -12,8 +12,7 @@ use crate::app::clock::Clock;
 use crate::app::settings::Settings;
 use crate::app::{App, background_tasks};
 use crate::http;
-use crate::store;
-use crate::store::Store;
+use crate::store::database::Store;
 
 /// Tells faults of the settings, one a line.
 pub(crate) fn load(file: Option<&Path>) -> Result<Settings, u8> {
@@ -158,7 +157,7 @@ pub(crate) fn migrate(file: Option<&Path>) -> u8 {
         Ok(settings) => settings,
         Err(code) => return code,
     };
-    match store::migrate(&settings.place, Clock::System.now()) {
+    match crate::store::database::migrate(&settings.place, Clock::System.now()) {
         Ok(done) => {
             let told = if done.from == done.to {
                 format!("is at version {}", done.to)

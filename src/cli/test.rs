@@ -11,7 +11,7 @@ use crate::engine::Policy;
 use crate::model::fault::Fault;
 use crate::rules;
 use crate::trial;
-use crate::trial::Difference;
+use crate::trial::difference::Difference;
 
 /// What to run, and how to tell.
 #[derive(Debug, Args)]

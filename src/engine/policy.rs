@@ -7,12 +7,12 @@ use chrono::TimeDelta;
 
 use super::RECONSIDER;
 use super::criteria::{expr_context, near_miss};
-use crate::expr::Truth;
 use crate::expr::facts::Scope;
+use crate::expr::truth::Truth;
 use crate::model::directory::Directory;
 use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
-use crate::rules::{CriterionTest, RuleSet};
+use crate::rules::rule_set::{CriterionTest, RuleSet};
 
 /// Environments that are judged but that the shipped criteria skip; `None` counts as this one.
 pub(crate) const PRODUCTION: &str = "production";

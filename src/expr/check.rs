@@ -10,7 +10,8 @@ use cel::common::ast::{
 use cel::parser::Expression;
 
 use super::schema::{Field, Type};
-use super::{ExprFault, Root};
+use crate::expr::fault::ExprFault;
+use crate::expr::root::Root;
 use crate::model::fault::nearest;
 
 type Reads = BTreeMap<Root, BTreeSet<(&'static str, Type)>>;

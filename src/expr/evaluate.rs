@@ -7,10 +7,11 @@
 use std::borrow::Cow;
 
 use super::facts::{FieldValue, Scope};
+use super::tree;
 use super::tree::{
     Arithmetic, Choice, Each, Labels, Logic, Number, Numbers, Order, Over, Part, Read, Text, Texts,
 };
-use super::{Truth, tree};
+use crate::expr::truth::Truth;
 use crate::model::labels::LabelsRef;
 
 /// What `logic` says of `scope`.

@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use super::Root;
 use super::schema::{MOST_FIELDS, Type};
+use crate::expr::root::Root;
 use crate::model::labels::{LabelSet, LabelsRef};
 
 /// The value of a field.

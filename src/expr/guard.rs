@@ -6,7 +6,7 @@
 use cel::common::ast::{EntryExpr, Expr, IdedEntryExpr};
 use cel::parser::{Expression, ParseErrors};
 
-use super::ExprFault;
+use crate::expr::fault::ExprFault;
 
 const MOST_BYTES: usize = 2048;
 const MOST_NESTING: usize = 12;

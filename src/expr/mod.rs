@@ -7,56 +7,25 @@
 //!
 //! The `cel` crate parses; what is checked is evaluated by a tree of our own, since every criterion is asked of every signal.
 
-#[cfg(test)]
-mod against_cel;
 mod check;
 mod evaluate;
 pub mod facts;
+pub mod fault;
 mod guard;
 pub(crate) mod json;
+pub mod root;
 mod schema;
 mod tree;
+pub mod truth;
 
 use std::sync::Arc;
 
 use cel::parser::Parser;
 
 use facts::Scope;
-
-/// The objects an expression may name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Root {
-    /// `incident`
-    Incident,
-    /// `signal`
-    Signal,
-    /// `intervention`
-    Intervention,
-    /// `request`
-    Request,
-    /// `near_miss`
-    NearMiss,
-}
-
-/// What an expression says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Truth {
-    /// It holds.
-    True,
-    /// It does not.
-    False,
-    /// It could not be evaluated, and why.
-    Unknown(String),
-}
-
-/// What is wrong with an expression, and where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ExprFault {
-    /// Offset into the source, in characters.
-    pub offset: usize,
-    /// What is wrong and what to do.
-    pub message: String,
-}
+use fault::ExprFault;
+use root::Root;
+use truth::Truth;
 
 /// A checked expression. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -104,12 +73,6 @@ impl Expr {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.0.source
-    }
-
-    /// True when it reads something of `root`.
-    #[must_use]
-    pub fn names(&self, root: Root) -> bool {
-        self.0.roots.contains(&root)
     }
 
     /// Evaluates it. Never panics, never runs long: at most once through each list for each mention of it.

@@ -1,6 +1,6 @@
 //! The fields an expression may read, with their types and, where these are closed, their words.
 
-use super::Root;
+use crate::expr::root::Root;
 
 /// The types of fields and of what expressions make of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

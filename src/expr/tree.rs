@@ -7,8 +7,8 @@ use cel::common::ast::{
 };
 use cel::parser::Expression;
 
-use super::Root;
 use super::schema::Type;
+use crate::expr::root::Root;
 
 /// A field, by its place in the schema.
 #[derive(Debug, Clone, Copy)]

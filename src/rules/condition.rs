@@ -2,11 +2,11 @@
 
 use serde::Deserialize;
 
-use super::parse::positive;
 use super::promql::understand;
-use super::{Comparison, ConditionPositions, ConditionRule, Threshold};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::fault::Fault;
+use crate::rules::positive::positive;
+use crate::rules::rule_set::{Comparison, ConditionPositions, ConditionRule, Threshold};
 use crate::yaml::node::Node;
 use crate::yaml::scalar::{Duration, Spanned};
 use crate::yaml::unique_names::UniqueNames;

@@ -2,10 +2,11 @@
 
 use serde::Deserialize;
 
-use super::parse::positive;
-use super::{Correlation, criterion};
-use crate::expr::Root;
+use super::criterion;
+use crate::expr::root::Root;
 use crate::model::fault::Fault;
+use crate::rules::positive::positive;
+use crate::rules::rule_set::Correlation;
 use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::scalar::{Duration, Spanned};

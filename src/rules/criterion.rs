@@ -2,12 +2,14 @@
 
 use serde::Deserialize;
 
-use super::parse::positive;
-use super::{Criterion, CriterionTest, Seconds};
 use crate::expr;
-use crate::expr::{Expr, Root};
+use crate::expr::Expr;
+use crate::expr::root::Root;
 use crate::model::fault::Fault;
 use crate::model::verdict::{CriterionKind, Decision};
+use crate::rules::positive::positive;
+use crate::rules::rule_set::{Criterion, CriterionTest};
+use crate::rules::seconds::Seconds;
 use crate::yaml::node::Node;
 use crate::yaml::scalar::{Duration, Quota, Spanned};
 use crate::yaml::unique_names::UniqueNames;

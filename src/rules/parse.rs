@@ -1,10 +1,10 @@
 //! Rule files to a [`RuleSet`], or every fault of every file with its place.
 
-use super::{RuleSet, Seconds, condition, correlation, criterion};
+use super::rule_set::RuleSet;
+use super::{condition, correlation, criterion};
 use crate::model::fault::Fault;
 use crate::yaml;
 use crate::yaml::node::{Key, Node, Value};
-use crate::yaml::scalar::{Duration, Spanned};
 use crate::yaml::unique_names::UniqueNames;
 
 /// The rules in force where nobody wrote any: name and text.
@@ -102,23 +102,6 @@ fn shadow(file: &str, sections: &[(&Key, &Node)], faults: &mut Vec<Fault>) -> bo
         faults.push(key.position().fault(file, message));
     }
     shadow
-}
-
-/// A duration that must not be zero, in seconds.
-pub(crate) fn positive(
-    file: &str,
-    key: &str,
-    duration: &Spanned<Duration>,
-    faults: &mut Vec<Fault>,
-) -> Seconds {
-    if duration.value.seconds == 0 {
-        faults.push(
-            duration
-                .position
-                .fault(file, format!("`{key}` must be longer than nothing")),
-        );
-    }
-    duration.value.seconds
 }
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use promql_parser::parser::{
     VectorSelector,
 };
 
-use super::Seconds;
 use crate::model::labels::Labels;
+use crate::rules::seconds::Seconds;
 
 /// The longest query read: beyond it a text is no query, and the reader's depth is bounded.
 const LONGEST: usize = 8 * 1024;

@@ -1,11 +1,11 @@
 //! Alerts that fire: when each was last reported, and when its lease ends.
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::values;
 use crate::model::id::Subject;
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "active_alert";
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, values};
@@ -15,6 +14,7 @@ use crate::model::ledger::LedgerEntry;
 use crate::model::meeting::Meeting;
 use crate::model::postmortem::Postmortem;
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "apply";
 

@@ -1,12 +1,12 @@
 //! What is remembered of conditions between evaluations, and of the alerts of a Prometheus: texts that only their owner reads.
 
-use super::Store;
 use super::error::StoreError;
 use super::log;
 use super::log::{LogPosition, NewRecord};
 use super::sql;
 use super::sql::{SqlConnection, values};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "watch";
 

@@ -5,9 +5,10 @@ use std::time::Duration;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, SqlRow, values};
-use super::{Store, head, postgresql};
+use super::{head, postgresql};
 use crate::model::delivery::Delivery;
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "delivery";
 /// How long a delivery is left to who took it. Past it, whoever took it counts as gone.

@@ -12,10 +12,11 @@ use serde_json::value::RawValue;
 
 use super::error::StoreError;
 use super::log::LogRecord;
+use super::migration;
 use super::sql;
 use super::sql::{SqlConnection, SqlRow, SqlValue};
-use super::{Store, migration};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "export";
 /// The oldest database version whose exports can be read: since then tables were only renamed.

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::error::StoreError;
+use super::postgresql;
 use super::sql;
 use super::sql::{SqlConnection, values};
-use super::{Store, postgresql};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "head";
 /// How long a judge is in office unless it renews.
@@ -54,14 +55,6 @@ impl Store {
     /// When the database cannot be read.
     pub fn head(&self) -> Result<LogHead, StoreError> {
         self.read(NOUN, head)
-    }
-
-    /// The position of the last record applied.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn applied(&self) -> Result<u64, StoreError> {
-        Ok(self.head()?.applied)
     }
 
     /// Puts a new judge in office; whoever was is refused from now on. Returns the new judge's epoch.

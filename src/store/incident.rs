@@ -1,15 +1,16 @@
 //! Incidents, the other names they go by, and loose events that may still join one.
 
 use super::error::StoreError;
+use super::incident_parts;
 use super::sql;
 use super::sql::{SqlConnection, values};
-use super::{Store, incident_parts};
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
 use crate::model::signal::SignalKind;
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "incident";
 

@@ -1,6 +1,5 @@
 //! The ledger, and what came of each entry since.
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, values};
@@ -8,6 +7,7 @@ use crate::model::id::IncidentId;
 use crate::model::ledger::{LedgerEntry, LedgerRecord};
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "ledger";
 

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, SqlRow, SqlValue, values};
 use super::{head, postgresql, quarantine};
 use crate::model::event::{Event, Fact};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "log";
 
@@ -125,28 +125,6 @@ impl Store {
                 values![sql::integer(position), sql::integer(limit)],
                 record,
             )
-        })
-    }
-
-    /// The newest records, newest first; of one source if named.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub fn log_recent(
-        &self,
-        source: Option<&str>,
-        limit: usize,
-    ) -> Result<Vec<LogRecord>, StoreError> {
-        let limit = sql::integer(limit);
-        self.read(NOUN, |at| match source {
-            None => {
-                let text = "select position, logged_at, source, events from log order by position desc limit $1";
-                sql::rows(at, NOUN, text, values![limit], record)
-            }
-            Some(source) => {
-                let text = "select position, logged_at, source, events from log where source = $1 order by position desc limit $2";
-                sql::rows(at, NOUN, text, values![source, limit], record)
-            }
         })
     }
 

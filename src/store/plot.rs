@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, SqlRow, values};
 use crate::model::id::{IncidentId, hex};
 use crate::model::plot::Plot;
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "plot";
 

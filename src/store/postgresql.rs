@@ -11,7 +11,7 @@ use postgres::{Client, Config, IsolationLevel, NoTls};
 
 use super::error::{StoreError, postgres_fault};
 use super::sql::{Session, SqlConnection};
-use super::{PostgresAddress, lock};
+use crate::store::mutex::lock;
 
 /// Connections at the most; whoever finds them all in use waits.
 const CONNECTIONS: usize = 12;
@@ -25,6 +25,21 @@ const LIMITS: &str = "-c idle_in_transaction_session_timeout=4000 -c lock_timeou
                       -c synchronous_commit=on -c client_min_messages=warning";
 /// The channel on which appending and applying are told.
 const CHANNEL: &str = "afterword";
+
+/// How a PostgreSQL database is reached.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PostgresAddress {
+    /// `postgres://user@host:port/database`, without a password.
+    pub url: String,
+    /// The password, where one is asked for.
+    pub password: Option<Vec<u8>>,
+}
+
+impl std::fmt::Debug for PostgresAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PostgresAddress(…)")
+    }
+}
 
 /// A connection with the statements prepared on it.
 struct Connection {

@@ -1,12 +1,12 @@
 //! Postmortems and their meetings.
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, values};
 use crate::model::id::{IncidentId, PostmortemId};
 use crate::model::meeting::Meeting;
 use crate::model::postmortem::Postmortem;
+use crate::store::database::Store;
 
 const NOUN: &str = "postmortem";
 

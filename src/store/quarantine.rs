@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlConnection, SqlRow, values};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "quarantine";
 

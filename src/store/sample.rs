@@ -1,12 +1,12 @@
 //! Samples that conditions ask for, as they were scraped or pushed, for as long as anybody looks back at them.
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::values;
 use crate::model::labels::Labels;
 use crate::model::sample::Sample;
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "sample";
 

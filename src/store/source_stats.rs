@@ -1,10 +1,10 @@
 //! Tallies: when each source was heard, and how much came in each hour. Every process adds what it counted.
 
-use super::Store;
 use super::error::StoreError;
 use super::sql;
 use super::sql::{SqlRow, values};
 use crate::model::time::Time;
+use crate::store::database::Store;
 
 const NOUN: &str = "tally";
 

@@ -10,8 +10,8 @@ use anyhow::{Context, anyhow};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::{StoreError, fault};
-use super::lock;
 use super::sql::SqlConnection;
+use crate::store::mutex::lock;
 
 /// How long a connection waits for another process, such as a back-up, to let go of the file.
 const PATIENCE: Duration = Duration::from_secs(5);

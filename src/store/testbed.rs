@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::{DatabaseLocation, PostgresAddress, Store};
 use crate::model::time::Time;
+use crate::store::database::{DatabaseLocation, Store};
+use crate::store::postgresql::PostgresAddress;
 
 /// Where a store of a test is.
 pub(crate) struct TestDatabase {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::replay::Replay;
-use crate::engine::{IncidentChanges, Policy, State};
+use crate::engine::{IncidentChanges, Policy};
 use crate::model::event::Event;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
@@ -103,12 +103,6 @@ impl Backtester {
     pub fn pass(&mut self, now: Time) {
         let changes = self.replay.until(now);
         self.note(&changes);
-    }
-
-    /// What has been decided so far.
-    #[must_use]
-    pub fn state(&self) -> &State {
-        self.replay.state()
     }
 
     /// What came of it by `now`.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::backtest::{BacktestResult, CriterionCounts, IncidentOutcome};
 use crate::model::time::Time;
 use crate::model::verdict::Decision;
-use crate::rules::{ConditionRule, RuleSet};
+use crate::rules::rule_set::{ConditionRule, RuleSet};
 
 /// How two rule sets differ over the same facts; this is also its shape as JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

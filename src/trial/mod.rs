@@ -3,14 +3,13 @@
 pub mod backtest;
 pub mod comparison;
 pub(crate) mod csv;
+pub mod difference;
 pub(crate) mod precision;
 mod samples;
 
 use std::collections::VecDeque;
-use std::fmt;
 
 use chrono::TimeDelta;
-use serde::Serialize;
 
 use crate::engine::{IncidentChanges, Policy, State};
 use crate::model::event::Event;
@@ -19,6 +18,7 @@ use crate::model::lifecycle::ReviewState;
 use crate::model::time::Time;
 use crate::model::verdict::Decision;
 use crate::rules::scenario::{Expectation, Scenario};
+use difference::{Difference, duration};
 
 /// A scenario that did not go as expected.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,42 +29,6 @@ pub struct ScenarioFailure {
     pub line: u64,
     /// Where it went otherwise; at least one.
     pub differences: Vec<Difference>,
-}
-
-/// One thing that was expected and did not come.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Difference {
-    /// When, from the beginning of the scenario: `30m`.
-    pub at: String,
-    /// The line of the expectation.
-    pub line: u64,
-    /// `decision`, `incidents`, or the name of a criterion.
-    pub what: String,
-    /// What was expected.
-    pub expected: String,
-    /// What came.
-    pub got: String,
-    /// Why, as far as that can be said.
-    pub why: String,
-}
-
-impl fmt::Display for Difference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            at,
-            what,
-            expected,
-            got,
-            why,
-            ..
-        } = self;
-        writeln!(f, "  at {at}: {what}\n    - {expected}\n    + {got}")?;
-        if why.is_empty() {
-            Ok(())
-        } else {
-            writeln!(f, "      {why}")
-        }
-    }
 }
 
 /// When scenarios begin: an ordinary Monday morning.
@@ -198,13 +162,6 @@ fn shown(word: &impl serde::Serialize) -> String {
         .unwrap_or_default()
         .trim_matches('"')
         .to_owned()
-}
-
-fn duration(seconds: i64) -> String {
-    match (seconds / 60, seconds % 60) {
-        (minutes, 0) => format!("{minutes}m"),
-        (minutes, rest) => format!("{minutes}m{rest}s"),
-    }
 }
 
 #[cfg(test)]

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
-use super::{Difference, duration};
 use crate::engine::conditions::state_machine::{
     ConditionIdentity, Observation, SeriesStateMachine,
 };
@@ -12,8 +11,9 @@ use crate::model::event::Event;
 use crate::model::fault::nearest;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
-use crate::rules::scenario::ScenarioSamples;
+use crate::rules::rule_set::ConditionRule;
+use crate::rules::scenario::event::ScenarioSamples;
+use crate::trial::difference::{Difference, duration};
 
 /// The turns of all series, in no order. After the last sample of a series its last state lasts.
 ///

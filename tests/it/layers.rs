@@ -182,7 +182,7 @@ fn the_laws_can_be_broken() {
     check("main.rs", "fn main() { afterword::cli::main() }", &[]);
     check(
         "main.rs",
-        "use afterword::store::Store;",
+        "use afterword::store::database::Store;",
         &["names store, which is not for main"],
     );
     check(

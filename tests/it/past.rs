@@ -13,7 +13,8 @@ use afterword::model::event::{Event, Fact};
 use afterword::model::settings::LabelNames;
 use afterword::model::time::Time;
 use afterword::model::verdict::Decision;
-use afterword::rules::{RuleSet, parse};
+use afterword::rules::parse;
+use afterword::rules::rule_set::RuleSet;
 use afterword::trial::backtest::Backtester;
 use chrono::TimeDelta;
 

@@ -8,7 +8,8 @@ use afterword::engine::conditions::state_machine::{
 use afterword::engine::{Policy, State};
 use afterword::model::labels::Labels;
 use afterword::model::time::Time;
-use afterword::rules::{ConditionRule, RuleSet, parse, scenario};
+use afterword::rules::rule_set::{ConditionRule, RuleSet};
+use afterword::rules::{parse, scenario};
 
 use crate::world::World;
 

@@ -12,7 +12,7 @@ use afterword::ingest::auth::Authentication;
 use afterword::ingest::auth::signature::SignatureVerifier;
 use afterword::model::source::{SignatureFormat, SourceKind};
 use afterword::model::time::Time;
-use afterword::store::Store;
+use afterword::store::database::Store;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use flate2::Compression;

@@ -18,8 +18,9 @@ use crate::ingest;
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
-use crate::rules::RuleSet;
-use crate::store::{Store, export};
+use crate::rules::rule_set::RuleSet;
+use crate::store::database::Store;
+use crate::store::export;
 
 /// Between two questions to who waits.
 const BETWEEN: Duration = Duration::from_millis(200);

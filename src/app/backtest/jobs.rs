@@ -15,7 +15,7 @@ use crate::model::event::RuleFile;
 use crate::model::fault;
 use crate::model::time::Time;
 use crate::rules;
-use crate::rules::RuleSet;
+use crate::rules::rule_set::RuleSet;
 use crate::trial::comparison::BacktestReport;
 
 /// Those that are kept once they are over.

@@ -42,7 +42,7 @@ use crate::engine::conditions::promql_subset::SampleBuffer;
 use crate::model::event::Event;
 use crate::model::sample::Sample;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
+use crate::rules::rule_set::ConditionRule;
 use crate::store::condition_state::{SavedState, StateOwner};
 use crate::store::error::StoreError;
 use crate::store::log::{MessageContext, NewRecord};

@@ -9,7 +9,7 @@ use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::signal::SignalKind;
 use crate::model::time::Time;
-use crate::store::Store;
+use crate::store::database::Store;
 use crate::store::error::StoreError;
 
 /// A drawing is made anew after a minute at the earliest, and after so many parts of what it shows: an incident of hours is not drawn each minute.

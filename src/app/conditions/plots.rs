@@ -26,7 +26,7 @@ use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 use crate::plot::{describe, svg, table};
 use crate::postmortem::file_name::plot_file_name;
-use crate::rules::{Comparison, ConditionRule, Threshold};
+use crate::rules::rule_set::{Comparison, ConditionRule, Threshold};
 use crate::store::error::StoreError;
 use crate::store::plot::{PlotHeader, StoredPlot};
 

@@ -23,7 +23,7 @@ use crate::engine::conditions::promql_subset::InstantVector;
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
+use crate::rules::rule_set::ConditionRule;
 
 /// How far a condition that is evaluated for the first time looks back, so that what began before us begins when it did.
 const FIRST_LOOK: TimeDelta = TimeDelta::hours(6);

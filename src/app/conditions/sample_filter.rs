@@ -5,8 +5,8 @@ use crate::engine::conditions::promql_subset::UP;
 use crate::ingest::metric_filter::MetricFilter;
 use crate::model::fault::{Fault, nearest};
 use crate::model::sample::Sample;
-use crate::rules::ConditionRule;
 use crate::rules::promql::Selector;
+use crate::rules::rule_set::ConditionRule;
 
 /// The series that are asked for.
 #[derive(Debug, Clone, Default)]

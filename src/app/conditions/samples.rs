@@ -11,8 +11,8 @@ use crate::engine::conditions::evaluator::{ConditionEvaluator, QueryResult};
 use crate::engine::conditions::promql_subset::{InstantVector, SampleBuffer, UP};
 use crate::model::event::Event;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
 use crate::rules::promql::PromqlQuery;
+use crate::rules::rule_set::ConditionRule;
 
 /// Instants evaluated before what they make known is stored.
 const TOGETHER: usize = 1000;

@@ -22,8 +22,8 @@ use crate::model::id::hex;
 use crate::model::labels::Labels;
 use crate::model::sample::{STALE, Sample};
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
 use crate::rules::promql::Selector;
+use crate::rules::rule_set::ConditionRule;
 
 /// A series, by its name and labels.
 type Series = (String, Labels);

@@ -9,7 +9,7 @@ use crate::app::settings::Settings;
 use crate::clients::scrape::{ScrapedPage, Scraper};
 use crate::config::metrics::{MetricsKind, ScrapeConfig};
 use crate::model::fault::Fault;
-use crate::rules::ConditionRule;
+use crate::rules::rule_set::ConditionRule;
 
 /// Nobody waits longer for a target to be checked against.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::app::sync::lock;
 use crate::config::SilentAfter;
 use crate::model::time::Time;
-use crate::store::Store;
+use crate::store::database::Store;
 use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};
 
 /// Silences are remembered for so long before the last message.
@@ -368,7 +368,7 @@ mod tests {
     use super::{AT_LEAST, SOURCES, Tallies, What};
     use crate::config::SilentAfter;
     use crate::model::time::Time;
-    use crate::store::Store;
+    use crate::store::database::Store;
     use chrono::TimeDelta;
 
     fn at(minutes: i64) -> Time {

@@ -22,8 +22,8 @@ use crate::model::time::Time;
 use crate::postmortem;
 use crate::postmortem::draft_input::{DraftInput, PersonNaming};
 use crate::postmortem::file_name::{file_name, plot_file_name};
-use crate::store::Store;
 use crate::store::apply::Changes;
+use crate::store::database::Store;
 
 use crate::app::people::on_call::Rotas;
 use crate::app::settings::Settings;

@@ -16,9 +16,9 @@ use crate::model::incident::Incident;
 use crate::model::ledger::LedgerEntry;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
-use crate::store::Store;
 use crate::store::apply;
 use crate::store::apply::StoredState;
+use crate::store::database::Store;
 use crate::store::log::LogRecord;
 
 /// Records judged in one transaction at the most.

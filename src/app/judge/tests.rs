@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::intake::commit::Arrival;
 use crate::app::settings::{Settings, as_logged, put_in_force};
+use crate::engine::replay::Replay;
 use crate::engine::tests::at;
 use crate::engine::tests::properties::{
     NEAR_MISSES, RULES, corrected, corrections, difference, history,
@@ -19,9 +20,8 @@ use crate::engine::tests::properties::{
 use crate::model::event::Event;
 use crate::model::incident::Incident;
 use crate::model::time::Time;
+use crate::store::database::{DatabaseLocation, Store};
 use crate::store::incident::IncidentFilter;
-use crate::store::{DatabaseLocation, Store};
-use crate::trial::backtest::Backtester;
 
 const CASES: u32 = 64;
 
@@ -125,16 +125,16 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
         .find_map(|record| put_in_force(&record.events))
         .map(read)
         .unwrap();
-    let mut backtest = Backtester::under(first, Time::UNIX_EPOCH);
+    let mut replay = Replay::under(first);
     for record in log {
         let next = put_in_force(&record.events).map(read);
-        backtest.take(record.logged_at, record.events);
+        let _ = replay.take(record.logged_at, record.events);
         if let Some(policy) = next {
-            backtest.adopt(policy);
+            replay.adopt(policy);
         }
     }
-    backtest.pass(until);
-    backtest.state().incidents().cloned().collect()
+    let _ = replay.until(until);
+    replay.state().incidents().cloned().collect()
 }
 
 /// What came of these events live, and what comes of the log by a backtest.

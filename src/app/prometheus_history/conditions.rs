@@ -17,7 +17,7 @@ use crate::engine::conditions::promql_subset::InstantVector;
 use crate::model::event::Event;
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
+use crate::rules::rule_set::ConditionRule;
 
 /// How many of the smallest pieces may be without an answer before the query is taken for wrong.
 const MOST_REFUSED: usize = 200;

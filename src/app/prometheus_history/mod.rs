@@ -22,7 +22,7 @@ use futures_util::future::{join, try_join_all};
 use super::conditions::alert_history::Known;
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
-use crate::rules::RuleSet;
+use crate::rules::rule_set::RuleSet;
 
 use alerts::Alerts;
 use conditions::Watched;

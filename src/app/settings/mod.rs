@@ -23,9 +23,10 @@ use crate::model::event::{AppliedSettings, Event, Fact, RuleFile};
 use crate::model::fault::Fault;
 use crate::model::id::hex;
 use crate::rules;
-use crate::rules::RuleSet;
 use crate::rules::parse::SHIPPED;
-use crate::store::{DatabaseLocation, PostgresAddress};
+use crate::rules::rule_set::RuleSet;
+use crate::store::database::DatabaseLocation;
+use crate::store::postgresql::PostgresAddress;
 
 /// The settings in force, with everything they refer to.
 #[derive(Debug)]

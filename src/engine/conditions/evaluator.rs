@@ -10,7 +10,7 @@ use super::state_machine::{ConditionIdentity, Observation, SeriesStateMachine, S
 use crate::model::event::{ConditionState, Event};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
+use crate::rules::rule_set::ConditionRule;
 
 /// A series that gave nothing for so long is not expected back.
 const GONE_AFTER: TimeDelta = TimeDelta::hours(1);

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::model::event::{Condition, ConditionState, Event, Fact, Severity};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::rules::ConditionRule;
+use crate::rules::rule_set::ConditionRule;
 
 /// What an evaluation found of one series.
 #[derive(Debug, Clone, Copy, PartialEq)]

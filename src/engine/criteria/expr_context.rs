@@ -3,8 +3,8 @@
 use crate::engine::Policy;
 use crate::engine::ids::IdMap;
 use crate::engine::policy::{PRODUCTION, environment};
-use crate::expr::Root;
 use crate::expr::facts::Facts;
+use crate::expr::root::Root;
 use crate::model::correction::Correction;
 use crate::model::directory::Identities;
 use crate::model::event::{

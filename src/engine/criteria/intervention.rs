@@ -13,11 +13,11 @@ use crate::engine::correlation::context::STEPPED;
 use crate::engine::incident::signals;
 use crate::engine::opener;
 use crate::engine::policy::environment;
-use crate::expr::Truth;
+use crate::expr::truth::Truth;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
-use crate::rules::Criterion;
+use crate::rules::rule_set::Criterion;
 
 /// What a step is called that brings an earlier revision back.
 const ROLLBACK: &str = "rollback";

@@ -16,8 +16,9 @@ use super::incident::degraded_time::{DegradationMetric, DegradedTime, degraded};
 use super::incident::index::{IncidentIndex, began, opening_thing};
 use super::incident::intervals;
 use super::{Policy, TrackedIncident, opener};
+use crate::expr::Expr;
 use crate::expr::facts::{Facts, Scope};
-use crate::expr::{Expr, Truth};
+use crate::expr::truth::Truth;
 use crate::model::event::{Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
@@ -25,7 +26,7 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::{Factor, Measure, Outcome, Unit, Verdict};
-use crate::rules::{Criterion, CriterionTest};
+use crate::rules::rule_set::{Criterion, CriterionTest};
 use signal_classes::SignalClasses;
 
 /// The four weeks over which a service's objective allows bad time.

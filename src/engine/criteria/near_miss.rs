@@ -7,8 +7,8 @@ use super::{EvaluationContext, Finding, OtherIncidents, sooner};
 use crate::engine::Policy;
 use crate::engine::announce::explanation;
 use crate::engine::incident::index::{RecurrenceKey, began, scopes};
-use crate::expr::Truth;
 use crate::expr::facts::Facts;
+use crate::expr::truth::Truth;
 use crate::model::correction::Answer;
 use crate::model::event::{ConditionState, Fact, Severity};
 use crate::model::id::{EventId, IncidentId};
@@ -18,7 +18,7 @@ use crate::model::signal::Signal;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Factor, Measure, Outcome, Unit, Verdict};
-use crate::rules::{Comparison, Criterion, CriterionTest};
+use crate::rules::rule_set::{Comparison, Criterion, CriterionTest};
 
 /// What was not seen for so long is new.
 pub(crate) const NEW_AFTER: TimeDelta = TimeDelta::days(90);

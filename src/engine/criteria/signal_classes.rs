@@ -6,8 +6,8 @@ use std::sync::Arc;
 use foldhash::HashMap;
 
 use super::expr_context;
-use crate::expr::Truth;
 use crate::expr::facts::Facts;
+use crate::expr::truth::Truth;
 use crate::model::incident::Incident;
 use crate::model::labels::LabelsRef;
 use crate::model::signal::{Signal, SignalClass};

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::intervals::{Interval, inside, longest, most_within, runs, union};
-use crate::expr::Truth;
+use crate::expr::truth::Truth;
 use crate::model::id::EventId;
 use crate::model::lifecycle::Phase;
 use crate::model::signal::Signal;

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use super::functions::number;
 use super::node::{Arithmetic, CALLS, Each, EachKind, FUNCTIONS, Node, Order};
 use super::times;
-use crate::expr::ExprFault;
+use crate::expr::fault::ExprFault;
 use crate::model::fault::nearest;
 
 /// How large a compiled pattern may be, in bytes.
@@ -23,23 +23,22 @@ type OfTwo = Box<dyn FnOnce(Box<(Node, Node)>) -> Node>;
 /// Names with the fields of theirs that are read by what they are called.
 pub(crate) type Fields = Vec<(&'static str, String)>;
 
-/// The tree, the names that it reads, and their fields.
+/// The tree, and the fields that it reads of names.
 pub(crate) fn node(
     expression: &Expression,
     source: &str,
     places: &SourceInfo,
     names: &[&'static str],
-) -> Result<(Node, Vec<&'static str>, Fields), ExprFault> {
+) -> Result<(Node, Fields), ExprFault> {
     let mut planter = Planter {
         source,
         places,
         names,
-        reads: Vec::new(),
         fields: Vec::new(),
         variables: Vec::new(),
     };
     let node = planter.node(expression)?;
-    Ok((node, planter.reads, planter.fields))
+    Ok((node, planter.fields))
 }
 
 /// Each text that an expression can give, where all of them stand in it.
@@ -71,7 +70,6 @@ struct Planter<'a> {
     source: &'a str,
     places: &'a SourceInfo,
     names: &'a [&'static str],
-    reads: Vec<&'static str>,
     fields: Fields,
     /// Of the macros that we are in, outermost first.
     variables: Vec<String>,
@@ -139,9 +137,6 @@ impl Planter<'_> {
             return Ok(Node::Variable(place, name.to_owned()));
         }
         if let Some(known) = self.names.iter().find(|known| **known == name) {
-            if !self.reads.contains(known) {
-                self.reads.push(known);
-            }
             return Ok(Node::Name(known));
         }
         let known = || {

@@ -9,7 +9,8 @@ use super::functions::{bounded, number, text};
 use super::node::{Arithmetic, Each, EachKind, Node, Order};
 use super::times;
 use super::times::what;
-use super::{Failure, Given};
+use crate::expr::json::failure::Failure;
+use crate::expr::json::inputs::Given;
 
 type Value<'a> = Cow<'a, Json>;
 

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 
 use serde_json::{Number, Value as Json};
 
-use super::Failure;
 use super::node::Function;
 use super::times::{since_1970, what};
+use crate::expr::json::failure::Failure;
 
 /// The most characters that one text may come to.
 const LONGEST: usize = 1 << 20;

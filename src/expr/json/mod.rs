@@ -9,7 +9,9 @@
 
 mod compile;
 mod evaluate;
+pub(crate) mod failure;
 mod functions;
+pub(crate) mod inputs;
 mod node;
 mod times;
 
@@ -19,39 +21,10 @@ use std::sync::Arc;
 use cel::parser::Parser;
 use serde_json::Value as Json;
 
-use super::{ExprFault, guard};
-
-/// Names for what stands below them, as an expression may use them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Given<'a>(Vec<(&'static str, &'a Json)>);
-
-impl<'a> Given<'a> {
-    /// The same with one more; a name given again means the latter.
-    #[must_use]
-    pub(crate) fn with(mut self, name: &'static str, value: &'a Json) -> Self {
-        self.0.retain(|(known, _)| *known != name);
-        self.0.push((name, value));
-        self
-    }
-
-    fn get(&self, name: &str) -> Option<&'a Json> {
-        self.0
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| *value)
-    }
-}
-
-/// Why an expression gave nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// What it reads is not there; what, in words.
-    Absent(String),
-    /// It cannot be done with what is there; why, in words.
-    Wrong(String),
-    /// It took more steps than it may.
-    Spent,
-}
+use super::fault::ExprFault;
+use super::guard;
+use failure::Failure;
+use inputs::Given;
 
 /// A checked expression. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -60,8 +33,6 @@ pub(crate) struct Formula(Arc<Compiled>);
 struct Compiled {
     source: String,
     node: node::Node,
-    /// The names it reads.
-    reads: Vec<&'static str>,
     fields: compile::Fields,
     /// Each text it can give, with its place, where all it can give are texts that stand in it.
     texts: Option<Vec<(usize, String)>>,
@@ -83,30 +54,17 @@ pub(crate) fn compile(source: &str, names: &[&'static str]) -> Result<Formula, E
         .parse_with_source_info(source)
         .map_err(|errors| guard::not_cel(source, &errors))?;
     guard::after_parsing(&expression)?;
-    let (node, reads, fields) = compile::node(&expression, source, &places, names)?;
+    let (node, fields) = compile::node(&expression, source, &places, names)?;
     let texts = compile::texts(&expression, &places);
     Ok(Formula(Arc::new(Compiled {
         source: source.to_owned(),
         node,
-        reads,
         fields,
         texts,
     })))
 }
 
 impl Formula {
-    /// The text it was made from.
-    #[must_use]
-    pub(crate) fn source(&self) -> &str {
-        &self.0.source
-    }
-
-    /// True when it reads something of `name`.
-    #[must_use]
-    pub(crate) fn reads(&self, name: &str) -> bool {
-        self.0.reads.contains(&name)
-    }
-
     /// The fields of `name` that it reads by what they are called: of `headers["x-stage"]` that is `x-stage`.
     pub(crate) fn fields(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0

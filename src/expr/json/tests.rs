@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use super::{Failure, Given, compile};
+use super::compile;
+use crate::expr::json::failure::Failure;
+use crate::expr::json::inputs::Given;
 
 const NAMES: [&str; 3] = ["body", "item", "now"];
 

@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset, LocalResult, NaiveDateTime, SecondsFormat, T
 use chrono_tz::Tz;
 use serde_json::Value as Json;
 
-use super::Failure;
+use crate::expr::json::failure::Failure;
 
 /// What a time that states no zone is in.
 #[derive(Debug, Clone, Copy)]

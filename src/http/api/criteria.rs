@@ -13,7 +13,7 @@ use crate::http::handler::read_store;
 use crate::http::time_range;
 use crate::model::time::Time;
 use crate::trial::precision::proportion::Proportion;
-use crate::trial::precision::{CriterionRecord, PrecisionReport};
+use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
 use axum::extract::rejection::QueryRejection;
 use chrono::TimeDelta;
 

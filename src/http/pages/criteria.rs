@@ -13,7 +13,7 @@ use crate::http::pages::error::PageResult;
 use crate::http::pages::layout::{Tab, render_template};
 use crate::model::correction::DismissReason;
 use crate::model::time::Time;
-use crate::trial::precision::{CriterionRecord, PrecisionReport};
+use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
 use std::collections::BTreeMap;
 
 /// What the page shows.

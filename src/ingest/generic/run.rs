@@ -6,7 +6,9 @@ use serde_json::{Map, Value};
 
 use super::mapping::{Mapping, MappingRule};
 use super::normalize::EventDraft;
-use crate::expr::json::{Failure, Formula, Given};
+use crate::expr::json::Formula;
+use crate::expr::json::failure::Failure;
+use crate::expr::json::inputs::Given;
 use crate::ingest::error::{MemberFault, Position};
 use crate::ingest::message::{Headers, Message};
 use crate::ingest::reading::{Reading, Reported, Start};

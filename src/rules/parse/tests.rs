@@ -3,7 +3,7 @@
 use super::{SHIPPED, load};
 use crate::model::event::{ConditionState, Severity};
 use crate::model::verdict::Decision;
-use crate::rules::{Comparison, Criterion, CriterionTest, RuleSet, Threshold};
+use crate::rules::rule_set::{Comparison, Criterion, CriterionTest, RuleSet, Threshold};
 
 fn rules(text: &str) -> RuleSet {
     load(&[("r.yaml".to_owned(), text.to_owned())])

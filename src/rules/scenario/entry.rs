@@ -4,14 +4,15 @@ use std::collections::BTreeSet;
 
 use serde::Deserialize;
 
-use super::{ScenarioAlert, ScenarioEvent, ScenarioFact, ScenarioSamples, series};
+use super::series;
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, DetectedBy,
     EndReason, Intervention, NearMissReport, Note, PostmortemRequest, Severity,
 };
 use crate::model::fault::{Fault, nearest};
 use crate::model::labels::Labels;
-use crate::rules::Seconds;
+use crate::rules::scenario::event::{ScenarioAlert, ScenarioEvent, ScenarioFact, ScenarioSamples};
+use crate::rules::seconds::Seconds;
 use crate::yaml;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::scalar::{Duration, Spanned};

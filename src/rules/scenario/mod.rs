@@ -1,27 +1,21 @@
 //! Scenario files, `*.test.yaml`: events at times from an imagined beginning, and what is expected of them.
 
 pub(crate) mod entry;
+pub mod event;
 mod series;
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::{RuleSet, Seconds};
-use crate::model::event::{
-    Acknowledgement, Actor, Alert, AlertStatus, Change, Condition, Declaration, Event, Fact,
-    Intervention, NearMissReport, Note, PostmortemRequest,
-};
+use super::rule_set::RuleSet;
+use super::seconds::Seconds;
 use crate::model::fault::{Fault, nearest};
-use crate::model::labels::{LabelSet, Labels};
-use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome};
 use crate::yaml;
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::scalar::{Duration, Spanned};
-
-/// The source that events of scenarios name.
-pub const SOURCE: &str = "scenario";
+use event::{ScenarioEvent, ScenarioSamples};
 
 /// A file of scenarios.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,63 +72,6 @@ pub struct Scenario {
     pub expect: Vec<Expectation>,
 }
 
-/// One event of a scenario.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScenarioEvent {
-    /// When, from the beginning of the scenario.
-    pub at: Seconds,
-    /// Where it stands in its file, from 1.
-    pub line: u64,
-    service: Option<String>,
-    environment: Option<String>,
-    incident: Option<String>,
-    actor: Option<Actor>,
-    told: ScenarioFact,
-}
-
-/// Values of a condition's query, one each time that the condition is evaluated.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ScenarioSamples {
-    /// When the first is found, from the beginning of the scenario.
-    pub at: Seconds,
-    /// Where it stands in its file, from 1.
-    pub line: u64,
-    /// The name of the condition in the rules.
-    pub condition: String,
-    /// Label set of the series.
-    pub labels: Labels,
-    /// In the unit of the query; `None`: the series is not in the answer.
-    pub values: Vec<Option<f64>>,
-}
-
-/// What an event states, with times still counted from the beginning.
-#[derive(Debug, Clone, PartialEq)]
-enum ScenarioFact {
-    /// `labels` are those of the firing, whatever the resolved event repeats, so that both are about one subject.
-    Alert {
-        alert: ScenarioAlert,
-        labels: Labels,
-        starts: Seconds,
-    },
-    /// What acknowledges an earlier event needs that event, whose subject depends on when the scenario begins.
-    Acknowledgement(Option<Box<ScenarioEvent>>),
-    Condition(Condition),
-    Declaration(Declaration),
-    Intervention(Intervention),
-    Request(PostmortemRequest),
-    NearMiss(NearMissReport),
-    Change(Change),
-    Note(Note),
-}
-
-#[derive(Debug, Clone, PartialEq)]
-struct ScenarioAlert {
-    name: String,
-    status: AlertStatus,
-    severity: crate::model::event::Severity,
-    end_reason: crate::model::event::EndReason,
-}
-
 /// What must be so at an instant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Expectation {
@@ -152,51 +89,6 @@ pub struct Expectation {
     pub incidents: Option<usize>,
     /// How many postmortems are held or suggested; a bundle is one.
     pub postmortems: Option<usize>,
-}
-
-impl ScenarioEvent {
-    /// The event in a scenario that begins at `origin`.
-    #[must_use]
-    pub fn event(&self, origin: Time) -> Event {
-        let instant = |seconds| origin + chrono::TimeDelta::seconds(seconds);
-        let fact = match &self.told {
-            ScenarioFact::Alert {
-                alert,
-                labels,
-                starts,
-            } => Fact::Alert(Alert {
-                seen_again: None,
-                recalled: false,
-                name: alert.name.as_str().into(),
-                status: alert.status,
-                labels: labels.into(),
-                annotations: LabelSet::default(),
-                severity: alert.severity,
-                starts_at: instant(*starts),
-                ends_at: (alert.status == AlertStatus::Resolved).then(|| instant(self.at)),
-                pending_for: None,
-                keep_firing_for: None,
-                end_reason: alert.end_reason,
-            }),
-            ScenarioFact::Acknowledgement(of) => Fact::Acknowledgement(Acknowledgement {
-                of: of.as_ref().map(|event| event.event(origin).subject),
-            }),
-            ScenarioFact::Condition(condition) => Fact::Condition(condition.clone()),
-            ScenarioFact::Declaration(declaration) => Fact::Declaration(declaration.clone()),
-            ScenarioFact::Intervention(intervention) => Fact::Intervention(intervention.clone()),
-            ScenarioFact::Request(request) => Fact::Request(request.clone()),
-            ScenarioFact::NearMiss(near_miss) => Fact::NearMiss(near_miss.clone()),
-            ScenarioFact::Change(change) => Fact::Change(change.clone()),
-            ScenarioFact::Note(note) => Fact::Note(note.clone()),
-        };
-        let mut event = Event::new(SOURCE, instant(self.at), fact);
-        event.service = self.service.as_deref().map(Into::into);
-        event.environment = self.environment.as_deref().map(Into::into);
-        event.incident = self.incident.as_deref().map(Into::into);
-        event.actor = self.actor.clone().map(Box::new);
-        event.identify();
-        event
-    }
 }
 
 #[derive(Deserialize)]

@@ -1,8 +1,8 @@
 //! `samples:` of a scenario: the values of a condition's query, in the notation of promtool's unit tests.
 
-use super::ScenarioSamples;
 use crate::model::fault::Fault;
 use crate::model::labels::Labels;
+use crate::rules::scenario::event::ScenarioSamples;
 use crate::yaml::scalar::Spanned;
 
 /// More values than any scenario needs; a few letters must not fill the memory.
@@ -18,7 +18,7 @@ pub(crate) struct SeriesValues {
 /// Reads one entry of samples, which begins at `at` and stands in `line`.
 pub(crate) fn read(
     file: &str,
-    at: super::Seconds,
+    at: crate::rules::seconds::Seconds,
     line: u64,
     given: SeriesValues,
 ) -> Result<ScenarioSamples, Fault> {

@@ -8,13 +8,16 @@ use tempfile::TempDir;
 use super::{at, incident, note, record};
 use crate::model::lifecycle::Phase;
 use crate::store::apply::Changes;
+use crate::store::database::Database;
+use crate::store::database::Store;
 use crate::store::error::StoreError;
 use crate::store::log::{MessageContext, NewRecord, RawMessage};
 use crate::store::migration;
 use crate::store::migration::{Migration, STEPS};
+use crate::store::mutex::lock;
 use crate::store::quarantine::QuarantineState;
+use crate::store::sql;
 use crate::store::testbed::stores;
-use crate::store::{Database, Store, lock, sql};
 
 fn home() -> (TempDir, PathBuf) {
     let home = tempfile::tempdir().unwrap();
@@ -81,7 +84,7 @@ fn a_full_disk_costs_nothing_that_was_stored() {
     assert_eq!(
         (
             store.log_after(0, 9).unwrap().len(),
-            store.applied().unwrap()
+            store.head().unwrap().applied
         ),
         (1, 0)
     );
@@ -288,7 +291,7 @@ fn a_panic_inside_a_transaction_undoes_it_and_the_store_goes_on() {
             })
         }));
         assert!(panicked.is_err());
-        assert_eq!(store.applied().unwrap(), 0);
+        assert_eq!(store.head().unwrap().applied, 0);
         assert_eq!(
             store.append(&[record("a", &[])], at(0)).unwrap()[0].position,
             1

@@ -2,8 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 use super::{at, note, record};
-use crate::store::Store;
 use crate::store::apply::Changes;
+use crate::store::database::Store;
 use crate::store::log::{MessageContext, NewRecord, RawMessage};
 use crate::store::quarantine::{QuarantineFilter, QuarantineState};
 use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};

@@ -9,12 +9,13 @@ use crate::model::lifecycle::Phase;
 use crate::model::member::{JoinReason, Member};
 use crate::store::active_alerts::ActiveAlert;
 use crate::store::apply::Changes;
+use crate::store::database::Store;
 use crate::store::error::StoreError;
 use crate::store::log::{MessageContext, NewRecord};
 use crate::store::source_stats::{HourlyCounts, SourceActivity};
 use crate::store::sql::values;
 use crate::store::testbed::stores;
-use crate::store::{Store, migration, sql};
+use crate::store::{migration, sql};
 
 #[test]
 fn many_writers_and_a_reader_agree_on_one_order() {

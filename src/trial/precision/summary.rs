@@ -1,6 +1,7 @@
 //! What the counts say, in sentences.
 
-use super::{CriterionRecord, PrecisionReport, Proportion};
+use super::proportion::Proportion;
+use super::report::{CriterionRecord, PrecisionReport};
 
 impl CriterionRecord {
     /// How many of its suggestions were accepted, and how sure that makes us.
@@ -58,7 +59,7 @@ impl CriterionRecord {
             .suggested
             .dismissed
             .keys()
-            .filter(|reason| !super::AGAINST.contains(reason));
+            .filter(|reason| !super::report::AGAINST.contains(reason));
         given
             .map(|reason| reason.word())
             .collect::<Vec<_>>()

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use super::{CriterionRecord, PrecisionCounter, PrecisionReport};
+use super::PrecisionCounter;
 use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
 use crate::model::event::Severity;
 use crate::model::id::{IncidentId, PostmortemId};
@@ -14,6 +14,7 @@ use crate::model::postmortem::PostmortemStatus;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit, Verdict};
 use crate::rules::parse;
+use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
 
 fn at(minutes: i64) -> Time {
     Time::from_timestamp(1_767_603_600, 0).unwrap() + TimeDelta::minutes(minutes)
@@ -376,7 +377,7 @@ fn what_people_had_to_ask_for_was_missed() {
     assert_eq!(of(&rows, "~tried").missed.caught, 3);
     assert_eq!(
         of(&rows, "asked").missed,
-        super::MissCounts::default(),
+        super::report::MissCounts::default(),
         "a request is no miss of itself"
     );
     assert_eq!(

@@ -12,7 +12,7 @@ use crate::config::Source;
 use crate::ingest::message::{Headers, Message};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;
-use crate::store::Store;
+use crate::store::database::Store;
 
 const SIGNED: &str = include_str!("../../../ingest/sns/tests/signed.json");
 const CERTIFICATE: &[u8] = include_bytes!("../../../ingest/sns/tests/certificate.pem");

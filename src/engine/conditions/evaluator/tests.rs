@@ -8,7 +8,8 @@ use crate::model::event::{Event, Fact};
 use crate::model::labels::Labels;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
-use crate::rules::{ConditionRule, RuleSet, parse};
+use crate::rules::parse;
+use crate::rules::rule_set::{ConditionRule, RuleSet};
 
 fn rules(more: &str) -> RuleSet {
     let text = format!(

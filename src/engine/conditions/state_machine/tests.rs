@@ -6,7 +6,8 @@ use super::{AlertPhase, ConditionIdentity, Observation, SeriesStateMachine};
 use crate::model::event::{ConditionState, Fact, Severity};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
-use crate::rules::{ConditionRule, parse};
+use crate::rules::parse;
+use crate::rules::rule_set::ConditionRule;
 
 /// A condition that is degraded above 2 and evaluated every minute, and what else is given.
 fn rule(more: &str) -> ConditionRule {

@@ -13,7 +13,7 @@ use crate::model::ledger::{Disposition, LedgerEntry, LedgerRecord, MeetingRef, P
 use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::verdict::{CriterionKind, Decision, Measure, Outcome, Unit};
-use crate::trial::precision::{
+use crate::trial::precision::report::{
     ClosestMiss, CriterionRecord, HoldCounts, MissCounts, PrecisionReport, SuggestionCounts,
 };
 

@@ -13,9 +13,11 @@ use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq};
 use proptest::strategy::{BoxedStrategy, Union};
 use proptest::test_runner::{Config, TestRunner};
 
-use super::facts::{Facts, FieldValue, Scope};
-use super::schema::Type;
-use super::{Root, Truth, check, compile};
+use crate::expr::facts::{Facts, FieldValue, Scope};
+use crate::expr::schema::Type;
+use crate::expr::root::Root;
+use crate::expr::truth::Truth;
+use crate::expr::{check, compile};
 use crate::model::labels::LabelSet;
 
 const ROOTS: [Root; 3] = [Root::Incident, Root::Signal, Root::Intervention];

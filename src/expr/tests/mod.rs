@@ -1,7 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
+use super::compile;
 use super::facts::{Facts, Scope};
-use super::{Root, Truth, compile};
+use crate::expr::root::Root;
+use crate::expr::truth::Truth;
 use crate::model::labels::LabelSet;
 
 const BOTH: &[Root] = &[Root::Incident, Root::Signal];

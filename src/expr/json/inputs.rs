@@ -1,0 +1,24 @@
+//! Named JSON values that an expression reads.
+
+use serde_json::Value as Json;
+
+/// Names for what stands below them, as an expression may use them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Given<'a>(Vec<(&'static str, &'a Json)>);
+
+impl<'a> Given<'a> {
+    /// The same with one more; a name given again means the latter.
+    #[must_use]
+    pub(crate) fn with(mut self, name: &'static str, value: &'a Json) -> Self {
+        self.0.retain(|(known, _)| *known != name);
+        self.0.push((name, value));
+        self
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&'a Json> {
+        self.0
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| *value)
+    }
+}
