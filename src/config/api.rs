@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::Auth;
-use super::metrics;
-use super::metrics::{HttpClientConfig, RawTls};
+use super::credentials;
+use super::credentials::Auth;
+use super::http_client;
+use super::http_client::{HttpClientConfig, RawTls};
 use super::scalars::HttpUrl;
 use super::scalars::Text;
-use super::sources;
 use crate::model::source::SourceKind;
 use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::{Reader, given};
@@ -56,11 +56,11 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
         );
         return None;
     }
-    let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
+    let auth = given(node, "auth").map_or(Some(Auth::None), |node| credentials::auth(reader, node));
     let raw: Raw = reader.read(node, &[])?;
     let url = match &raw.url {
         Some(written) => {
-            metrics::target(reader, written).and_then(|HttpUrl { url, query, .. }| {
+            http_client::target(reader, written).and_then(|HttpUrl { url, query, .. }| {
                 if query {
                     reader.fault(
                         written.position,
@@ -76,7 +76,7 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
             })
         }
         None => {
-            metrics::missing(
+            http_client::missing(
                 reader,
                 node,
                 "url",
@@ -85,16 +85,16 @@ pub(crate) fn api(reader: &mut Reader<'_>, node: &Node) -> Option<AlertmanagerAp
             None
         }
     };
-    let every = metrics::positive(reader, "every", raw.every.as_ref()).unwrap_or(30);
+    let every = http_client::positive(reader, "every", raw.every.as_ref()).unwrap_or(30);
     let timeout =
-        metrics::positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(every));
+        http_client::positive(reader, "timeout", raw.timeout.as_ref()).unwrap_or(10.min(every));
     if let Some(given) = raw.timeout.filter(|_| timeout > every) {
         reader.fault(
             given.position,
             format!("`timeout` is longer than `every`, which is {every}s"),
         );
     }
-    let door = metrics::door(reader, node, raw.headers, raw.tls, auth)?;
+    let door = http_client::door(reader, node, raw.headers, raw.tls, auth)?;
     Some(AlertmanagerApi {
         url: url?,
         every,

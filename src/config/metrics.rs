@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::scalars::{HttpUrl, Text};
-use super::sources;
-use super::{Auth, Config};
+use super::credentials;
+use super::credentials::Auth;
+use super::http_client::{HttpClientConfig, RawTls, door, missing, positive, target};
+use super::scalars::{HttpUrl, Text, entry_name};
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, given};
 use crate::yaml::scalar::{Duration, Spanned};
@@ -92,30 +93,6 @@ pub struct ScrapeTarget {
     pub instance: String,
 }
 
-/// What must be shown and checked to reach a server. Secrets and certificates are named, not read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpClientConfig {
-    /// How we prove who we are.
-    pub auth: Auth,
-    /// Further headers, by name; none of them is a secret.
-    pub headers: BTreeMap<String, String>,
-    /// What TLS needs to know.
-    pub tls: TlsConfig,
-}
-
-/// What TLS needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct TlsConfig {
-    /// File of the certificates (PEM) that a server's must descend from; `None`: those of the system.
-    pub ca: Option<String>,
-    /// Files of our own certificate and its key (PEM).
-    pub own: Option<(String, String)>,
-    /// The name in the server's certificate, where it is not the host of the address.
-    pub server_name: Option<String>,
-    /// Whether the server's certificate is not checked at all.
-    pub insecure: bool,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Raw {
@@ -137,24 +114,14 @@ struct Raw {
     tls: Option<RawTls>,
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawTls {
-    ca_file: Option<Text>,
-    cert_file: Option<Text>,
-    key_file: Option<Text>,
-    server_name: Option<Text>,
-    insecure_skip_verify: Option<bool>,
-}
-
 /// One entry of `metrics:`.
 pub(crate) fn metrics(
     reader: &mut Reader<'_>,
     node: &Node,
-    config: &Config,
+    open: Option<&str>,
     seen: &mut BTreeMap<String, Position>,
 ) -> Option<MetricsSource> {
-    let auth = given(node, "auth").map_or(Some(Auth::None), |node| sources::auth(reader, node));
+    let auth = given(node, "auth").map_or(Some(Auth::None), |node| credentials::auth(reader, node));
     let raw: Raw = reader.read(node, &["name", "kind"])?;
     if let Some(Spanned {
         position,
@@ -162,7 +129,7 @@ pub(crate) fn metrics(
         ..
     }) = &raw.name
     {
-        sources::name(reader, "metrics", name, *position, seen);
+        entry_name(reader, "metrics", name, *position, seen);
     }
     let (name, kind) = (
         raw.name.as_ref().map(|name| name.value.0.clone()),
@@ -183,7 +150,7 @@ pub(crate) fn metrics(
     let kind = match word {
         "prometheus" => prometheus(reader, node, raw, auth).map(MetricsKind::Prometheus),
         "scrape" => scrape(reader, node, raw, auth).map(MetricsKind::Scrape),
-        _ => pushed(reader, node, auth, config).map(MetricsKind::RemoteWrite),
+        _ => pushed(reader, node, auth, open).map(MetricsKind::RemoteWrite),
     };
     Some(MetricsSource {
         name: name?,
@@ -348,136 +315,19 @@ fn pushed(
     reader: &mut Reader<'_>,
     node: &Node,
     auth: Option<Auth>,
-    config: &Config,
+    open: Option<&str>,
 ) -> Option<Auth> {
     let auth = auth?;
-    if auth == Auth::None && !config.loopback {
-        let proofs = sources::PROOFS;
+    if let Some(listen) = open.filter(|_| auth == Auth::None) {
+        let proofs = credentials::PROOFS;
         reader.fault(
             node.key_position("auth"),
             format!(
-                "other machines can reach {}, so whoever pushes must prove who it is; write `auth` with one of {proofs}",
-                config.listen
+                "other machines can reach {listen}, so whoever pushes must prove who it is; write `auth` with one of {proofs}"
             ),
         );
     }
     Some(auth)
-}
-
-/// How a server is reached.
-pub(crate) fn door(
-    reader: &mut Reader<'_>,
-    node: &Node,
-    headers: Option<BTreeMap<String, Spanned<Text>>>,
-    tls: Option<RawTls>,
-    auth: Option<Auth>,
-) -> Option<HttpClientConfig> {
-    let headers = headers.unwrap_or_default();
-    for (name, value) in &headers {
-        let at = node
-            .get("headers")
-            .map_or(node.position(), |headers| headers.key_position(name));
-        if !sources::is_header(name) {
-            reader.fault(
-                at,
-                format!("{name:?} is no name of a header; write for example X-Scope-OrgID"),
-            );
-        } else if ["authorization", "proxy-authorization", "cookie"]
-            .contains(&name.to_ascii_lowercase().as_str())
-        {
-            reader.fault(
-                at,
-                format!("a secret does not stand in this file; put what `{name}` says in `auth`"),
-            );
-        } else if value.value.0.starts_with("${") {
-            reader.fault(
-                value.position,
-                "only `auth` takes values from the environment; put a header that is a secret in `auth: {header: …}`",
-            );
-        } else if !value.value.0.is_ascii() {
-            reader.fault(value.position, "the value of a header is ASCII text");
-        }
-    }
-    let tls = match tls {
-        Some(raw) => encryption(reader, node, raw),
-        None => Some(TlsConfig::default()),
-    };
-    let headers = headers
-        .into_iter()
-        .map(|(name, value)| (name, value.value.0))
-        .collect();
-    Some(HttpClientConfig {
-        auth: auth?,
-        headers,
-        tls: tls?,
-    })
-}
-
-fn encryption(reader: &mut Reader<'_>, node: &Node, raw: RawTls) -> Option<TlsConfig> {
-    let at = node.key_position("tls");
-    let own = match (raw.cert_file, raw.key_file) {
-        (Some(Text(cert)), Some(Text(key))) => Some((cert, key)),
-        (None, None) => None,
-        (cert, _) => {
-            let (given, other) = if cert.is_some() {
-                ("cert_file", "key_file")
-            } else {
-                ("key_file", "cert_file")
-            };
-            reader.fault(at, format!("`{given}` needs `{other}` beside it"));
-            return None;
-        }
-    };
-    let (ca, server_name) = (raw.ca_file.map(|file| file.0), raw.server_name);
-    let insecure = raw.insecure_skip_verify.unwrap_or(false);
-    if insecure && (ca.is_some() || server_name.is_some()) {
-        reader.fault(at, "with `insecure_skip_verify` nothing is checked; remove it, or `ca_file` and `server_name`");
-    }
-    let is_name =
-        |name: &str| super::scalars::is_host(name) && name.parse::<core::net::IpAddr>().is_err();
-    if let Some(Text(name)) = server_name.as_ref().filter(|name| !is_name(&name.0)) {
-        reader.fault(
-            at,
-            format!("{name:?} is no name of a server; write one as prometheus.example.com"),
-        );
-    }
-    Some(TlsConfig {
-        ca,
-        own,
-        server_name: server_name.map(|name| name.0),
-        insecure,
-    })
-}
-
-/// An address.
-pub(crate) fn target(reader: &mut Reader<'_>, written: &Spanned<Text>) -> Option<HttpUrl> {
-    HttpUrl::parse(&written.value.0)
-        .map_err(|why| reader.fault(written.position, why))
-        .ok()
-}
-
-/// A duration that is longer than nothing, in seconds.
-pub(crate) fn positive(
-    reader: &mut Reader<'_>,
-    name: &str,
-    given: Option<&Spanned<Duration>>,
-) -> Option<i64> {
-    let given = given?;
-    if given.value.seconds == 0 {
-        reader.fault(
-            given.position,
-            format!("`{name}` is longer than 0; write for example 10s"),
-        );
-        return None;
-    }
-    Some(given.value.seconds)
-}
-
-/// A fault for a key that must be given and is not.
-pub(crate) fn missing(reader: &mut Reader<'_>, node: &Node, name: &str, what: &str) {
-    if !node.mentions(name) {
-        reader.fault(node.position(), format!("`{name}` is missing: {what}"));
-    }
 }
 
 /// Prometheus's names of labels (`model/labels`), without those that it keeps for itself.

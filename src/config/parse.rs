@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::label_names::RawLabels;
 use super::scalars::{BaseUrl, Email, Listen, Text, TextList, TimeZone, WorkingHours};
-use super::{Config, InviteSending, Meetings, NameStyle, metrics, people, sources};
-use crate::model::event::Severity;
+use super::settings::{Config, InviteSending, Meetings, NameStyle};
+use super::{credentials, metrics, people, sources, storage};
 use crate::model::fault::{Fault, nearest};
 use crate::model::settings::{LabelNames, Limits};
 use crate::yaml;
@@ -36,25 +37,6 @@ const KNOWN: [&str; 16] = [
 
 /// Keys that only later versions know. They are refused, not skipped: who writes one counts on it.
 const LATER: [&str; 4] = ["smtp", "caldav", "notify", "retention"];
-
-/// `labels:`, here and in a source.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawLabels {
-    service: Option<TextList>,
-    severity: Option<TextList>,
-    environment: Option<TextList>,
-    severities: Option<BTreeMap<String, RawSeverity>>,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum RawSeverity {
-    Critical,
-    Warning,
-    Info,
-    None,
-}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -88,43 +70,6 @@ struct RawLimits {
     bundle_within: Option<Duration>,
 }
 
-impl RawLabels {
-    /// Whether it says which labels name the service.
-    pub(crate) fn names_service(&self) -> bool {
-        self.service.is_some()
-    }
-
-    /// What is left out here is as in `base`.
-    pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
-        let names = |words: Option<TextList>, base: &[String]| {
-            words.map_or_else(|| base.to_vec(), |words| words.0)
-        };
-        let severities = self.severities.map(|map| {
-            map.into_iter()
-                .map(|(word, severity)| (word.to_lowercase(), severity.into()))
-                .collect()
-        });
-        LabelNames {
-            service: names(self.service, &base.service),
-            severity: names(self.severity, &base.severity),
-            environment: names(self.environment, &base.environment),
-            severities: severities.unwrap_or_else(|| base.severities.clone()),
-            ignored: base.ignored.clone(),
-        }
-    }
-}
-
-impl From<RawSeverity> for Severity {
-    fn from(raw: RawSeverity) -> Self {
-        match raw {
-            RawSeverity::Critical => Self::Critical,
-            RawSeverity::Warning => Self::Warning,
-            RawSeverity::Info => Self::Info,
-            RawSeverity::None => Self::None,
-        }
-    }
-}
-
 /// Reads the text of `afterword.yaml`; `file` is its name in faults. What is left out is as in [`Config::default`].
 ///
 /// # Errors
@@ -146,7 +91,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     keys(reader, &root);
     let mut config = Config::default();
     addresses(reader, &root, &mut config);
-    if let Some(storage) = given(&root, "storage").and_then(|node| sources::storage(reader, node)) {
+    if let Some(storage) = given(&root, "storage").and_then(|node| storage::storage(reader, node)) {
         config.storage = storage;
     }
     if let Some(TextList(globs)) = value(reader, &root, "rules") {
@@ -162,10 +107,11 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
             .filter_map(|node| sources::source(reader, node, &config.labels, &mut seen))
             .collect();
     }
+    let open = (!config.loopback).then_some(config.listen.as_str());
     let mut seen = BTreeMap::new();
     let entries = reader.entries(&root, "metrics").iter();
     config.metrics = entries
-        .filter_map(|node| metrics::metrics(reader, node, &config, &mut seen))
+        .filter_map(|node| metrics::metrics(reader, node, open, &mut seen))
         .collect();
     if let Some(raw) = value::<RawDefaults>(reader, &root, "defaults") {
         config.time_zone = raw.time_zone.map_or(config.time_zone, |zone| zone.0);
@@ -173,7 +119,7 @@ fn read(reader: &mut Reader<'_>, root: &Node) -> Config {
     }
     let entries = reader.entries(&root, "people");
     let ids = people::ids(entries);
-    config.people = people::people(reader, entries, &config);
+    config.people = people::people(reader, entries, (config.time_zone, &config.hours));
     let entries = reader.entries(&root, "services");
     (config.services, config.on_call) = people::services(reader, entries, &ids);
     if let Some(TextList(globs)) = value(reader, &root, "robots") {
@@ -256,7 +202,7 @@ fn keys(reader: &mut Reader<'_>, root: &Node) {
 /// `listen`, `external_url` and `access`, which depend on each other.
 fn addresses(reader: &mut Reader<'_>, root: &Node, config: &mut Config) {
     if let Some(node) = given(root, "access") {
-        config.access = sources::access(reader, node);
+        config.access = credentials::access(reader, node);
     }
     if let Some(Spanned {
         position,

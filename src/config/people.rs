@@ -1,15 +1,40 @@
 //! Services, the people behind them, and planned work.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
+use chrono_tz::Tz;
 use serde::Deserialize;
 
+use super::credentials;
+use super::credentials::SecretRef;
 use super::scalars::{Email, HttpUrl, Text, TimeZone, Timestamp, WorkingHours};
-use super::{Config, OnCallCalendar, sources};
-use crate::model::settings::{Maintenance, Person, Service};
+use crate::model::settings::{Hours, Maintenance, Person, Service};
 use crate::yaml::node::{Node, Position, Value};
 use crate::yaml::reader::{Reader, Supported, given};
 use crate::yaml::scalar::Spanned;
+
+/// Where a calendar is found.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum OnCallCalendar {
+    /// In a file beside the settings.
+    File(String),
+    /// At an address.
+    Url(String),
+    /// At an address that is a secret.
+    Secret(SecretRef),
+}
+
+impl fmt::Debug for OnCallCalendar {
+    // Whoever knows the address of a calendar can read it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Url(_) => f.write_str("Url(…)"),
+            Self::Secret(place) => f.debug_tuple("SecretRef").field(place).finish(),
+        }
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -72,7 +97,11 @@ fn texts_at(entries: &[Node], key: &str) -> Vec<String> {
 }
 
 /// `people:`; what one leaves out is taken from `defaults`.
-pub(crate) fn people(reader: &mut Reader<'_>, entries: &[Node], defaults: &Config) -> Vec<Person> {
+pub(crate) fn people(
+    reader: &mut Reader<'_>,
+    entries: &[Node],
+    defaults: (Tz, &Hours),
+) -> Vec<Person> {
     let mut seen = BTreeMap::new();
     let mut aliases_seen = BTreeMap::new();
     entries
@@ -84,7 +113,7 @@ pub(crate) fn people(reader: &mut Reader<'_>, entries: &[Node], defaults: &Confi
 fn person(
     reader: &mut Reader<'_>,
     node: &Node,
-    defaults: &Config,
+    defaults: (Tz, &Hours),
     seen: &mut BTreeMap<String, Position>,
     aliases_seen: &mut BTreeMap<String, Position>,
 ) -> Option<Person> {
@@ -113,10 +142,10 @@ fn person(
         name: raw.name.map_or_else(|| id.clone(), |name| name.0),
         id,
         email: raw.email.map(|email| email.0),
-        time_zone: raw.time_zone.map_or(defaults.time_zone, |zone| zone.0),
+        time_zone: raw.time_zone.map_or(defaults.0, |zone| zone.0),
         hours: raw
             .hours
-            .map_or_else(|| defaults.hours.clone(), |hours| hours.0),
+            .map_or_else(|| defaults.1.clone(), |hours| hours.0),
         aliases,
     })
 }
@@ -126,7 +155,7 @@ fn feed(reader: &mut Reader<'_>, node: &Node) -> Option<OnCallCalendar> {
     const FORMS: &str = "write rota.ics, https://calendar.example.com/rota.ics, or {url_file: PATH} for an address that is a secret";
     if matches!(node.value, Value::Map(_)) {
         let raw: RawFeed = reader.read_whole(node, &[])?;
-        return sources::secret(reader, node.position(), "url", raw.url_file, raw.url)
+        return credentials::secret(reader, node.position(), "url", raw.url_file, raw.url)
             .map(OnCallCalendar::Secret);
     }
     let Value::String(text) = &node.value else {

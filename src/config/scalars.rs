@@ -1,6 +1,7 @@
 //! Single values as people write them: names, addresses, hours, time zones, instants.
 
 use core::net::IpAddr;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use chrono::{DateTime, Utc};
@@ -8,13 +9,33 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 
-use super::{SilentAfter, Storage};
 use crate::model::fault::nearest;
 use crate::model::settings::Hours;
 use crate::model::time::Time;
-use crate::yaml::scalar::Duration;
+use crate::yaml::node::Position;
+use crate::yaml::reader::Reader;
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
+
+/// The name of an entry that messages call `what`, which must be its own and fit into an address.
+pub(crate) fn entry_name(
+    reader: &mut Reader<'_>,
+    what: &str,
+    name: &str,
+    at: Position,
+    seen: &mut BTreeMap<String, Position>,
+) {
+    reader.unique(seen, what, name, at);
+    if !name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+    {
+        reader.fault(
+            at,
+            format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"),
+        );
+    }
+}
 
 /// Text with something in it, on one line.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -80,35 +101,6 @@ pub(crate) struct HttpUrl {
 #[serde(try_from = "String")]
 pub(crate) struct ByteSize(pub(crate) usize);
 
-/// Where the database is.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct StorageUrl(pub(crate) Storage);
-
-/// How long a source may be silent: a duration, or `never` to say that it may for ever.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(try_from = "String")]
-pub(crate) struct Silence(pub(crate) SilentAfter);
-
-impl TryFrom<String> for Silence {
-    type Error = String;
-
-    fn try_from(text: String) -> Result<Self, String> {
-        if text == "never" {
-            return Ok(Self(SilentAfter::Never));
-        }
-        match Duration::parse(&text) {
-            Ok(Duration { seconds: 0 }) => Err(
-                "no source talks without a pause; write a duration as 2h, or `never`".to_owned(),
-            ),
-            Ok(Duration { seconds }) => Ok(Self(SilentAfter::After(chrono::TimeDelta::seconds(
-                seconds,
-            )))),
-            Err(why) => Err(format!("{why}; or `never`")),
-        }
-    }
-}
-
 impl TryFrom<String> for Text {
     type Error = String;
 
@@ -127,8 +119,8 @@ impl TryFrom<String> for Text {
 
 impl<'de> Deserialize<'de> for TextList {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
+        struct TextListVisitor;
+        impl<'de> Visitor<'de> for TextListVisitor {
             type Value = TextList;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -149,7 +141,7 @@ impl<'de> Deserialize<'de> for TextList {
                 Ok(TextList(words))
             }
         }
-        deserializer.deserialize_any(Reader)
+        deserializer.deserialize_any(TextListVisitor)
     }
 }
 
@@ -428,43 +420,4 @@ pub(crate) fn is_host(text: &str) -> bool {
     named
         && (!text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
             || text.parse::<core::net::Ipv4Addr>().is_ok())
-}
-
-impl TryFrom<String> for StorageUrl {
-    type Error = String;
-
-    // The text is not repeated: an address of PostgreSQL often holds a password.
-    fn try_from(text: String) -> Result<Self, String> {
-        const FORMS: &str = "write sqlite://data/afterword.db, or postgres://user@host/afterword";
-        if text.chars().any(char::is_control) {
-            return Err("the address holds a control character".to_owned());
-        }
-        if let Some(rest) = text
-            .strip_prefix("postgres://")
-            .or_else(|| text.strip_prefix("postgresql://"))
-        {
-            let user = rest
-                .split('/')
-                .next()
-                .unwrap_or_default()
-                .rsplit_once('@')
-                .map(|(user, _)| user);
-            if user.is_some_and(|user| user.contains(':')) || rest.contains("password=") {
-                return Err(
-                    "a password does not belong here; write storage: {url: postgres://user@host/afterword, password_file: …}".to_owned()
-                );
-            }
-            return Ok(Self(Storage::Postgres {
-                url: text,
-                password: None,
-            }));
-        }
-        match text.strip_prefix("sqlite://").map(str::trim) {
-            Some("") => Err("the path is missing; write sqlite://data/afterword.db".to_owned()),
-            Some(path) => Ok(Self(Storage::Sqlite(path.to_owned()))),
-            None => Err(format!(
-                "storage begins with sqlite:// or postgres://; {FORMS}"
-            )),
-        }
-    }
 }

@@ -1,8 +1,7 @@
 //! What a source of kind `sns` has beside the others: topics, and messages that are signed.
 
-use super::SourceAuth;
 use super::scalars::Text;
-use super::source_auth::PROOFS;
+use super::source_auth::{PROOFS, SourceAuth};
 use crate::yaml::node::Node;
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::Spanned;

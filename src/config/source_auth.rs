@@ -2,13 +2,57 @@
 
 use serde::Deserialize;
 
+use super::credentials::{
+    Auth, RawAuth, RawBasic, RawHeader, SecretRef, is_header, is_map, secret, shown,
+};
 use super::scalars::{ByteSize, Text};
-use super::sources::{RawAuth, RawBasic, RawHeader, is_header, is_map, secret, shown};
-use super::{Auth, RateLimit, SourceAuth, SourceLimits};
 use crate::model::source::{SignatureFormat, SourceKind, signing};
 use crate::yaml::node::{Node, Value};
 use crate::yaml::reader::Reader;
 use crate::yaml::scalar::{Quota, Spanned};
+
+/// How a source proves who it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SourceAuth {
+    /// By nothing but its messages, each of which Amazon SNS has signed with a certificate that it names.
+    Certificate,
+    /// By what it shows beside the message.
+    Shown(Auth),
+    /// By a parameter of the address.
+    Query {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: SecretRef,
+    },
+    /// By a signature over the body, written as its kind does.
+    Signature {
+        /// What it signs with.
+        secret: SecretRef,
+        /// The header that holds the signature, where the kind leaves that open.
+        header: Option<String>,
+        /// The header that holds a time which is signed with the body, likewise.
+        timestamp: Option<String>,
+    },
+}
+
+/// How much a source may send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SourceLimits {
+    /// How many messages; `None`: as many as it likes.
+    pub rate: Option<RateLimit>,
+    /// Bytes of one body, as it comes and unpacked.
+    pub size: usize,
+}
+
+/// So many in so many seconds, at once or evenly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RateLimit {
+    /// How many, one at least.
+    pub count: u32,
+    /// In how many seconds, one at least.
+    pub seconds: i64,
+}
 
 /// What `auth` of a source may hold.
 pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic`, `header`, `query`, `hmac_secret_file` or `hmac_secret`";

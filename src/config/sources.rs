@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::parse::RawLabels;
-use super::scalars::{Silence, StorageUrl, Text, TextList};
-use super::{Access, Auth, SecretRef, Source, SourceAuth, Storage, api, mapping, sns, source_auth};
+use super::api::AlertmanagerApi;
+use super::label_names::RawLabels;
+use super::mapping::MappingRules;
+use super::scalars::{Text, TextList, entry_name};
+use super::silence::{Silence, SilentAfter};
+use super::source_auth::{SourceAuth, SourceLimits};
+use super::{api, mapping, sns, source_auth};
 use crate::model::fault::nearest;
 use crate::model::settings::LabelNames;
 use crate::model::source::{KINDS, PagerDutyOutages, ServiceMapping, SourceKind};
 use crate::yaml::node::{Node, Position, Value};
-use crate::yaml::reader::{Reader, Supported, given};
+use crate::yaml::reader::{Reader, given};
 use crate::yaml::scalar::Spanned;
 
 /// Kinds that `map` is for: their bodies are read by expressions, shipped or written there.
@@ -43,7 +47,32 @@ const UNLABELLED: &[SourceKind] = &[
     SourceKind::Slack,
 ];
 
-pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
+/// A webhook source: `POST /ingest/{name}`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Source {
+    /// Its name in the path.
+    pub name: String,
+    /// What it speaks.
+    pub kind: SourceKind,
+    /// How it proves who it is.
+    pub auth: SourceAuth,
+    /// Its own label names.
+    pub labels: Option<LabelNames>,
+    /// Where it can be asked what it knows.
+    pub api: Option<AlertmanagerApi>,
+    /// What it calls by names of its own.
+    pub naming: ServiceMapping,
+    /// How much it may send.
+    pub limits: SourceLimits,
+    /// What it declares, of PagerDuty.
+    pub declares: Option<PagerDutyOutages>,
+    /// After how long a silence of it is told.
+    pub silent_after: SilentAfter,
+    /// What its bodies mean, or what of that is otherwise than shipped.
+    pub map: Option<MappingRules>,
+    /// Topics of Amazon SNS whose messages are taken; of other kinds none.
+    pub topics: Vec<String>,
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,77 +106,6 @@ struct RawDeclares {
     priority: Option<TextList>,
     urgency: Option<Vec<Spanned<String>>>,
     by_hand: Option<bool>,
-}
-
-/// What is shown beside a message.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawAuth {
-    pub(crate) bearer_token_file: Option<Spanned<String>>,
-    pub(crate) bearer_token: Option<Spanned<String>>,
-    pub(crate) basic: Option<RawBasic>,
-    pub(crate) header: Option<RawHeader>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawBasic {
-    username: Text,
-    password_file: Option<Spanned<String>>,
-    password: Option<Spanned<String>>,
-}
-
-/// A name with a secret value.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct RawHeader {
-    pub(crate) name: Spanned<Text>,
-    pub(crate) value_file: Option<Spanned<String>>,
-    pub(crate) value: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawAccess {
-    token_file: Option<Spanned<String>>,
-    token: Option<Spanned<String>>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawStorage {
-    url: Spanned<StorageUrl>,
-    password_file: Option<Spanned<String>>,
-    password: Option<Spanned<String>>,
-}
-
-/// `storage:`, an address alone or with the place of its password.
-pub(crate) fn storage(reader: &mut Reader<'_>, node: &Node) -> Option<Storage> {
-    if !matches!(node.value, Value::Map(_)) {
-        return reader.read_whole::<StorageUrl>(node, &[]).map(|url| url.0);
-    }
-    let raw: RawStorage = reader.read_whole(node, &[])?;
-    let asked = raw.password_file.is_some() || raw.password.is_some();
-    match raw.url.value.0 {
-        Storage::Sqlite(_) if asked => {
-            reader.fault(node.position(), "a SQLite file has no password; remove it");
-            None
-        }
-        Storage::Postgres { url, .. } if asked => {
-            let password = secret(
-                reader,
-                node.position(),
-                "password",
-                raw.password_file,
-                raw.password,
-            )?;
-            Some(Storage::Postgres {
-                url,
-                password: Some(password),
-            })
-        }
-        storage => Some(storage),
-    }
 }
 
 /// One entry of `sources:`.
@@ -188,7 +146,7 @@ pub(crate) fn source(
         ..
     }) = &raw.name
     {
-        self::name(reader, "source", name, *position, seen);
+        entry_name(reader, "source", name, *position, seen);
     }
     let Spanned {
         position,
@@ -406,177 +364,4 @@ fn kind(word: &str) -> Option<SourceKind> {
         .iter()
         .find(|(_, words)| words.contains(&word.as_str()))
         .map(|(kind, _)| *kind)
-}
-
-/// The name of an entry that messages call `what`, which must be its own and fit into an address.
-pub(crate) fn name(
-    reader: &mut Reader<'_>,
-    what: &str,
-    name: &str,
-    at: Position,
-    seen: &mut BTreeMap<String, Position>,
-) {
-    reader.unique(seen, what, name, at);
-    if !name
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-    {
-        reader.fault(
-            at,
-            format!("the name {name:?} is part of an address: use only a-z, 0-9 and -"),
-        );
-    }
-}
-
-/// `auth:` of an entry of `metrics:`. What is written there may be a secret, so no message repeats it.
-pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
-    if node.value == Value::String("none".to_owned()) {
-        return Some(Auth::None);
-    }
-    let at = node.position();
-    if !is_map(
-        reader,
-        node,
-        &format!("`auth` is `none`, or a map with one of {PROOFS}"),
-    ) {
-        return None;
-    }
-    for name in ["basic", "header"] {
-        if let Some(inner) = node.get(name)
-            && !is_map(reader, inner, &format!("`auth.{name}` is a map"))
-        {
-            return None;
-        }
-    }
-    let raw: RawAuth = reader.read_whole(node, &[])?;
-    shown(reader, at, raw)
-}
-
-/// What is shown beside a message, which must be one thing.
-pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Option<Auth> {
-    let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
-    match (bearer, raw.basic, raw.header) {
-        (true, None, None) => secret(
-            reader,
-            at,
-            "bearer_token",
-            raw.bearer_token_file,
-            raw.bearer_token,
-        )
-        .map(Auth::Bearer),
-        (false, Some(basic), None) => {
-            let password = secret(reader, at, "password", basic.password_file, basic.password)?;
-            Some(Auth::Basic {
-                username: basic.username.0,
-                password,
-            })
-        }
-        (false, None, Some(header)) => {
-            let name = header.name.value.0;
-            if !is_header(&name) {
-                reader.fault(
-                    header.name.position,
-                    format!("{name:?} is no name of a header; write for example X-Afterword-Token"),
-                );
-            }
-            let value = secret(reader, at, "value", header.value_file, header.value)?;
-            Some(Auth::Header { name, value })
-        }
-        (false, None, None) => {
-            reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
-            None
-        }
-        _ => {
-            reader.fault(
-                at,
-                format!("`auth` gives more than one proof; keep one of {PROOFS}"),
-            );
-            None
-        }
-    }
-}
-
-/// Whether this may be the name of a header: a token of RFC 9110 §5.6.2.
-pub(crate) fn is_header(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
-}
-
-/// `access:`
-pub(crate) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
-    if !is_map(
-        reader,
-        node,
-        "`access` is a map with `token_file` or `token`",
-    ) {
-        return None;
-    }
-    let Supported { node, whole } = reader.supported(node, "access", &["oidc", "tokens"]);
-    let raw: RawAccess = reader.read_whole(&node, &[])?;
-    if !whole && raw.token_file.is_none() && raw.token.is_none() {
-        return None;
-    }
-    secret(reader, node.position(), "token", raw.token_file, raw.token)
-        .map(|token| Access { token })
-}
-
-pub(crate) fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
-    let map = matches!(node.value, Value::Map(_));
-    if !map {
-        reader.fault(node.position(), message);
-    }
-    map
-}
-
-/// `NAME_file: PATH` or `NAME: "${VARIABLE}"`, one of them.
-pub(crate) fn secret(
-    reader: &mut Reader<'_>,
-    at: Position,
-    name: &str,
-    file: Option<Spanned<String>>,
-    inline: Option<Spanned<String>>,
-) -> Option<SecretRef> {
-    let forms = format!("`{name}_file: PATH` or `{name}: \"${{VARIABLE}}\"`");
-    match (file, inline) {
-        (Some(path), None) => {
-            if path.value.trim().is_empty() || path.value.chars().any(char::is_control) {
-                reader.fault(
-                    path.position,
-                    format!("`{name}_file` is the path of a file"),
-                );
-                return None;
-            }
-            Some(SecretRef::File(path.value))
-        }
-        (None, Some(text)) => match variable(&text.value) {
-            Some(variable) => Some(SecretRef::Env(variable.to_owned())),
-            None => {
-                reader.fault(
-                    text.position,
-                    format!("a secret does not stand in this file; write {forms}"),
-                );
-                None
-            }
-        },
-        (None, None) => {
-            reader.fault(at, format!("`{name}` is missing; write {forms}"));
-            None
-        }
-        (Some(_), Some(text)) => {
-            reader.fault(
-                text.position,
-                format!("`{name}` is given twice; write {forms}"),
-            );
-            None
-        }
-    }
-}
-
-/// `NAME` of `${NAME}`.
-fn variable(text: &str) -> Option<&str> {
-    let name = text.strip_prefix("${")?.strip_suffix('}')?;
-    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
-    (letters && name.starts_with(|c: char| !c.is_ascii_digit())).then_some(name)
 }

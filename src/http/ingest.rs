@@ -16,7 +16,7 @@ use crate::app::intake::commit::Arrival;
 use crate::app::intake::rate_limit::Away;
 use crate::app::intake::reprocess::PROMETHEUS;
 use crate::app::intake::sns_verification::Unvouched;
-use crate::config::SourceAuth;
+use crate::config::source_auth::SourceAuth;
 use crate::ingest;
 use crate::ingest::auth::is_unsigned_check;
 use crate::ingest::message::{Headers, Message};

@@ -9,7 +9,7 @@ use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
 use crate::app::intake::rate_limit::Away;
 use crate::app::settings::Settings;
-use crate::config::Source;
+use crate::config::sources::Source;
 use crate::ingest::auth::signature::{ReplayKey, SignatureFault, SignatureVerifier};
 use crate::ingest::auth::{Authentication, authentic_with, is_unsigned_check};
 

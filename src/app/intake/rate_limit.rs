@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use super::source_stats::What;
 use crate::app::App;
 use crate::app::sync::lock;
-use crate::config::RateLimit;
+use crate::config::source_auth::RateLimit;
 use crate::ingest::auth::signature::{ReplayKey, TOLERANCE};
 use crate::model::time::Time;
 
@@ -172,7 +172,7 @@ mod tests {
     use chrono::{TimeDelta, TimeZone};
 
     use super::{MOST, REMEMBERED, Taken, take_one};
-    use crate::config::RateLimit;
+    use crate::config::source_auth::RateLimit;
     use crate::model::time::Time;
 
     fn at(millis: i64) -> Time {

@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 
 use super::commit::{Arrival, Unstored};
 use crate::app::App;
-use crate::config::Source;
+use crate::config::sources::Source;
 use crate::ingest;
 use crate::ingest::error::IngestFault;
 use crate::ingest::header_filter::PATH;

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::config::{Auth, Source, SourceAuth};
+use crate::config::credentials::Auth;
+use crate::config::source_auth::SourceAuth;
+use crate::config::sources::Source;
 use crate::deliver::outcome::DeliveryOutcome;
 use crate::ingest::message::Message;
 use crate::ingest::sns;

@@ -9,7 +9,7 @@ use chrono::TimeDelta;
 
 use crate::app::App;
 use crate::app::sync::lock;
-use crate::config::SilentAfter;
+use crate::config::silence::SilentAfter;
 use crate::model::time::Time;
 use crate::store::database::Store;
 use crate::store::source_stats::{HourlyCounts, SourceActivity, SourceStatsDelta};
@@ -366,7 +366,7 @@ impl App {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
     use super::{AT_LEAST, SOURCES, Tallies, What};
-    use crate::config::SilentAfter;
+    use crate::config::silence::SilentAfter;
     use crate::model::time::Time;
     use crate::store::database::Store;
     use chrono::TimeDelta;

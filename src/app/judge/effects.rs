@@ -1,7 +1,7 @@
 //! What follows from a decision: the postmortem's record, its draft, its meeting, as deliveries to make.
 
 use crate::config;
-use crate::config::InviteSending;
+use crate::config::settings::InviteSending;
 use crate::ical::invite;
 use crate::meeting::attendees::{Candidates, Invitees, choose_attendees};
 use crate::meeting::slot::{SlotRequest, find_slot, next_working_day};
@@ -135,8 +135,8 @@ pub(crate) fn effects(
         external_url: &settings.config.external_url,
         owners: &incident.scope,
         names: match settings.config.names {
-            config::NameStyle::Full => PersonNaming::Full,
-            config::NameStyle::Role => PersonNaming::Role,
+            config::settings::NameStyle::Full => PersonNaming::Full,
+            config::settings::NameStyle::Role => PersonNaming::Role,
         },
         plots: &plots,
         on_call: &on_call,

@@ -14,7 +14,7 @@ use crate::app::judge::Judge;
 use crate::app::settings::{Settings, base};
 use crate::app::sync::{blocking, lock};
 use crate::clients::calendar_feed::{CacheValidators, CalendarClient, LARGEST, too_large};
-use crate::config::OnCallCalendar;
+use crate::config::people::OnCallCalendar;
 use crate::ical::on_call_feed;
 use crate::ical::on_call_feed::OnCallFeed;
 use crate::model::id::IncidentId;

@@ -9,8 +9,9 @@ use super::error::PastFault;
 use crate::clients::credentials::{Credentials, ServerAccess};
 use crate::clients::error::ClientError;
 use crate::clients::prometheus::PrometheusClient;
-use crate::config::Auth;
-use crate::config::metrics::{HttpClientConfig, PrometheusServer, TlsConfig};
+use crate::config::credentials::Auth;
+use crate::config::http_client::{HttpClientConfig, TlsConfig};
+use crate::config::metrics::PrometheusServer;
 use crate::model::time::Time;
 
 /// How long an answer may take, in seconds, whatever the settings say of live queries: Prometheus's own bound for one.

@@ -13,7 +13,9 @@ use super::conditions::sample_filter::Asked;
 use super::sync::lock;
 use crate::clients::credentials::ServerAccess;
 use crate::config;
-use crate::config::{Config, Storage, metrics};
+use crate::config::metrics;
+use crate::config::settings::Config;
+use crate::config::storage::Storage;
 use crate::engine::{Policy, ServiceAliases};
 use crate::ingest::auth::Authentication;
 use crate::ingest::dispatch::SourceParser;
@@ -205,7 +207,7 @@ impl Settings {
 
 /// Each source with the words that aliases may use for its kind.
 fn schemes(config: &Config) -> Vec<(&str, &str)> {
-    let words = |source: &config::Source| {
+    let words = |source: &config::sources::Source| {
         source
             .kind
             .words()

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::{Settings, base, fault};
 use crate::clients::credentials::{Credentials, ServerAccess, TlsMaterial};
+use crate::config::credentials::{Auth, SecretRef};
+use crate::config::http_client::HttpClientConfig;
 use crate::config::metrics;
-use crate::config::metrics::{HttpClientConfig, MetricsSource};
-use crate::config::{Auth, SecretRef, Source, SourceAuth};
+use crate::config::metrics::MetricsSource;
+use crate::config::source_auth::SourceAuth;
+use crate::config::sources::Source;
 use crate::ingest::auth::Authentication;
 use crate::ingest::auth::signature::SignatureVerifier;
 use crate::model::fault::Fault;

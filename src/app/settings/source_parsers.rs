@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::config::mapping;
 use crate::config::mapping::{MappingEntry, MappingRules};
-use crate::config::{Config, Source};
+use crate::config::settings::Config;
+use crate::config::sources::Source;
 use crate::ingest::dispatch::SourceParser;
 use crate::ingest::generic::compile::{MapFault, MappingLine, compile};
 use crate::ingest::generic::mapping::Mapping;
@@ -148,7 +149,7 @@ mod tests {
     use serde_json::json;
 
     use super::readers;
-    use crate::config::parse;
+    use crate::config::parse::parse;
     use crate::ingest::dispatch;
     use crate::ingest::dispatch::SourceParser;
     use crate::ingest::message::{Headers, Message};

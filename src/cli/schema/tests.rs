@@ -239,7 +239,7 @@ fn defaults_written_out_change_nothing() {
             let text = place.replace('@', &line);
             assert_eq!(
                 read_config("f", &text).unwrap(),
-                crate::config::Config::default(),
+                crate::config::settings::Config::default(),
                 "{of:?}: {text}"
             );
         }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    HttpClientConfig, MetricsKind, MetricsSource, PrometheusServer, ScrapeConfig, ScrapeTarget,
-    TlsConfig,
-};
-use crate::config::{Auth, SecretRef, parse};
+use super::{MetricsKind, MetricsSource, PrometheusServer, ScrapeConfig, ScrapeTarget};
+use crate::config::credentials::{Auth, SecretRef};
+use crate::config::http_client::{HttpClientConfig, TlsConfig};
+use crate::config::parse::parse;
 
 /// The entries of `metrics:`.
 fn metrics(entries: &str) -> Vec<MetricsSource> {

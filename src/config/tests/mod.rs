@@ -4,10 +4,12 @@ mod sources;
 
 use chrono::TimeZone;
 
-use super::Storage;
-use super::{
-    Access, Auth, Config, InviteSending, NameStyle, OnCallCalendar, SecretRef, SourceAuth, parse,
-};
+use crate::config::credentials::{Access, Auth, SecretRef};
+use crate::config::parse::parse;
+use crate::config::people::OnCallCalendar;
+use crate::config::settings::{Config, InviteSending, NameStyle};
+use crate::config::source_auth::SourceAuth;
+use crate::config::storage::Storage;
 use crate::model::settings::Hours;
 
 const EXAMPLE: &str = r#"

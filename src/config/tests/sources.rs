@@ -1,9 +1,10 @@
 //! Entries of `sources:`.
 
 use super::{check, config, faults};
-use crate::config::{
-    Auth, RateLimit, SecretRef, SilentAfter, SourceAuth, SourceLimits, source_auth,
-};
+use crate::config::credentials::{Auth, SecretRef};
+use crate::config::silence::SilentAfter;
+use crate::config::source_auth;
+use crate::config::source_auth::{RateLimit, SourceAuth, SourceLimits};
 use crate::model::event::Severity;
 use crate::model::source::SourceKind;
 

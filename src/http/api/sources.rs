@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::app::intake::source_status::{SourceShown, Speaks};
-use crate::config::{Auth, SourceAuth};
+use crate::config::credentials::Auth;
+use crate::config::source_auth::SourceAuth;
 use crate::http::error::Error;
 use crate::http::format::source::silence_sentence;
 use crate::http::handler::read_store;

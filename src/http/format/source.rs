@@ -3,7 +3,9 @@
 use chrono::TimeDelta;
 
 use crate::app::intake::source_status::{self, SourceShown, Speaks};
-use crate::config::{Auth, SilentAfter, SourceAuth};
+use crate::config::credentials::Auth;
+use crate::config::silence::SilentAfter;
+use crate::config::source_auth::SourceAuth;
 use crate::http::format::time::duration;
 
 /// A count of 24 hours as so many an hour.

@@ -8,7 +8,8 @@ use axum::response::Html;
 
 use crate::app::App;
 use crate::app::intake::source_status::{SourceShown, Speaks};
-use crate::config::{Auth, SourceAuth};
+use crate::config::credentials::Auth;
+use crate::config::source_auth::SourceAuth;
 use crate::http::format::source;
 use crate::http::format::source::{authentication, expected_interval, silence_sentence};
 use crate::http::format::time;
@@ -221,7 +222,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
 mod tests {
     use super::{Auth, SourceAuth, SourceKind, SourceShown, Speaks, source_card};
     use crate::app::intake::source_stats::{Rhythm, Tally};
-    use crate::config::{SecretRef, SilentAfter};
+    use crate::config::credentials::SecretRef;
+    use crate::config::silence::SilentAfter;
     use crate::http::pages::sample;
     use chrono::TimeDelta;
 

@@ -8,7 +8,7 @@ use super::Unvouched;
 use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
-use crate::config::Source;
+use crate::config::sources::Source;
 use crate::ingest::message::{Headers, Message};
 use crate::model::settings::LabelNames;
 use crate::model::time::Time;

@@ -1,0 +1,236 @@
+//! Credentials: authentication methods and where their secrets are found.
+
+use serde::Deserialize;
+
+use super::scalars::Text;
+use crate::yaml::node::{Node, Position, Value};
+use crate::yaml::reader::{Reader, Supported};
+use crate::yaml::scalar::Spanned;
+
+/// What is shown beside a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Auth {
+    /// It does not.
+    None,
+    /// `Authorization: Bearer …`
+    Bearer(SecretRef),
+    /// `Authorization: Basic …`
+    Basic {
+        /// User name.
+        username: String,
+        /// Password.
+        password: SecretRef,
+    },
+    /// A header with a fixed value.
+    Header {
+        /// Its name.
+        name: String,
+        /// Its value.
+        value: SecretRef,
+    },
+}
+
+/// Where a secret is found. Never the secret itself.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SecretRef {
+    /// In a file; a trailing newline is dropped.
+    File(String),
+    /// In an environment variable.
+    Env(String),
+}
+
+/// Who may come in when the address is not loopback.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Access {
+    /// The token that people and scripts show.
+    pub token: SecretRef,
+}
+
+pub(crate) const PROOFS: &str = "`bearer_token_file`, `bearer_token`, `basic` or `header`";
+
+/// What is shown beside a message.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawAuth {
+    pub(crate) bearer_token_file: Option<Spanned<String>>,
+    pub(crate) bearer_token: Option<Spanned<String>>,
+    pub(crate) basic: Option<RawBasic>,
+    pub(crate) header: Option<RawHeader>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawBasic {
+    username: Text,
+    password_file: Option<Spanned<String>>,
+    password: Option<Spanned<String>>,
+}
+
+/// A name with a secret value.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawHeader {
+    pub(crate) name: Spanned<Text>,
+    pub(crate) value_file: Option<Spanned<String>>,
+    pub(crate) value: Option<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawAccess {
+    token_file: Option<Spanned<String>>,
+    token: Option<Spanned<String>>,
+}
+
+/// `auth:` of an entry of `metrics:`. What is written there may be a secret, so no message repeats it.
+pub(crate) fn auth(reader: &mut Reader<'_>, node: &Node) -> Option<Auth> {
+    if node.value == Value::String("none".to_owned()) {
+        return Some(Auth::None);
+    }
+    let at = node.position();
+    if !is_map(
+        reader,
+        node,
+        &format!("`auth` is `none`, or a map with one of {PROOFS}"),
+    ) {
+        return None;
+    }
+    for name in ["basic", "header"] {
+        if let Some(inner) = node.get(name)
+            && !is_map(reader, inner, &format!("`auth.{name}` is a map"))
+        {
+            return None;
+        }
+    }
+    let raw: RawAuth = reader.read_whole(node, &[])?;
+    shown(reader, at, raw)
+}
+
+/// What is shown beside a message, which must be one thing.
+pub(crate) fn shown(reader: &mut Reader<'_>, at: Position, raw: RawAuth) -> Option<Auth> {
+    let bearer = raw.bearer_token_file.is_some() || raw.bearer_token.is_some();
+    match (bearer, raw.basic, raw.header) {
+        (true, None, None) => secret(
+            reader,
+            at,
+            "bearer_token",
+            raw.bearer_token_file,
+            raw.bearer_token,
+        )
+        .map(Auth::Bearer),
+        (false, Some(basic), None) => {
+            let password = secret(reader, at, "password", basic.password_file, basic.password)?;
+            Some(Auth::Basic {
+                username: basic.username.0,
+                password,
+            })
+        }
+        (false, None, Some(header)) => {
+            let name = header.name.value.0;
+            if !is_header(&name) {
+                reader.fault(
+                    header.name.position,
+                    format!("{name:?} is no name of a header; write for example X-Afterword-Token"),
+                );
+            }
+            let value = secret(reader, at, "value", header.value_file, header.value)?;
+            Some(Auth::Header { name, value })
+        }
+        (false, None, None) => {
+            reader.fault(at, format!("`auth` says nothing; give one of {PROOFS}, or write `auth: none` if you mean that"));
+            None
+        }
+        _ => {
+            reader.fault(
+                at,
+                format!("`auth` gives more than one proof; keep one of {PROOFS}"),
+            );
+            None
+        }
+    }
+}
+
+/// Whether this may be the name of a header: a token of RFC 9110 §5.6.2.
+pub(crate) fn is_header(name: &str) -> bool {
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
+}
+
+/// `access:`
+pub(crate) fn access(reader: &mut Reader<'_>, node: &Node) -> Option<Access> {
+    if !is_map(
+        reader,
+        node,
+        "`access` is a map with `token_file` or `token`",
+    ) {
+        return None;
+    }
+    let Supported { node, whole } = reader.supported(node, "access", &["oidc", "tokens"]);
+    let raw: RawAccess = reader.read_whole(&node, &[])?;
+    if !whole && raw.token_file.is_none() && raw.token.is_none() {
+        return None;
+    }
+    secret(reader, node.position(), "token", raw.token_file, raw.token)
+        .map(|token| Access { token })
+}
+
+pub(crate) fn is_map(reader: &mut Reader<'_>, node: &Node, message: &str) -> bool {
+    let map = matches!(node.value, Value::Map(_));
+    if !map {
+        reader.fault(node.position(), message);
+    }
+    map
+}
+
+/// `NAME_file: PATH` or `NAME: "${VARIABLE}"`, one of them.
+pub(crate) fn secret(
+    reader: &mut Reader<'_>,
+    at: Position,
+    name: &str,
+    file: Option<Spanned<String>>,
+    inline: Option<Spanned<String>>,
+) -> Option<SecretRef> {
+    let forms = format!("`{name}_file: PATH` or `{name}: \"${{VARIABLE}}\"`");
+    match (file, inline) {
+        (Some(path), None) => {
+            if path.value.trim().is_empty() || path.value.chars().any(char::is_control) {
+                reader.fault(
+                    path.position,
+                    format!("`{name}_file` is the path of a file"),
+                );
+                return None;
+            }
+            Some(SecretRef::File(path.value))
+        }
+        (None, Some(text)) => match variable(&text.value) {
+            Some(variable) => Some(SecretRef::Env(variable.to_owned())),
+            None => {
+                reader.fault(
+                    text.position,
+                    format!("a secret does not stand in this file; write {forms}"),
+                );
+                None
+            }
+        },
+        (None, None) => {
+            reader.fault(at, format!("`{name}` is missing; write {forms}"));
+            None
+        }
+        (Some(_), Some(text)) => {
+            reader.fault(
+                text.position,
+                format!("`{name}` is given twice; write {forms}"),
+            );
+            None
+        }
+    }
+}
+
+/// `NAME` of `${NAME}`.
+fn variable(text: &str) -> Option<&str> {
+    let name = text.strip_prefix("${")?.strip_suffix('}')?;
+    let letters = name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    (letters && name.starts_with(|c: char| !c.is_ascii_digit())).then_some(name)
+}

@@ -1,0 +1,65 @@
+//! `labels:`, for all sources and for one.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::scalars::TextList;
+use crate::model::event::Severity;
+use crate::model::settings::LabelNames;
+
+/// `labels:`, here and in a source.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawLabels {
+    service: Option<TextList>,
+    severity: Option<TextList>,
+    environment: Option<TextList>,
+    severities: Option<BTreeMap<String, RawSeverity>>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum RawSeverity {
+    Critical,
+    Warning,
+    Info,
+    None,
+}
+
+impl From<RawSeverity> for Severity {
+    fn from(raw: RawSeverity) -> Self {
+        match raw {
+            RawSeverity::Critical => Self::Critical,
+            RawSeverity::Warning => Self::Warning,
+            RawSeverity::Info => Self::Info,
+            RawSeverity::None => Self::None,
+        }
+    }
+}
+
+impl RawLabels {
+    /// Whether it says which labels name the service.
+    pub(crate) fn names_service(&self) -> bool {
+        self.service.is_some()
+    }
+
+    /// What is left out here is as in `base`.
+    pub(crate) fn over(self, base: &LabelNames) -> LabelNames {
+        let names = |words: Option<TextList>, base: &[String]| {
+            words.map_or_else(|| base.to_vec(), |words| words.0)
+        };
+        let severities = self.severities.map(|map| {
+            map.into_iter()
+                .map(|(word, severity)| (word.to_lowercase(), severity.into()))
+                .collect()
+        });
+        LabelNames {
+            service: names(self.service, &base.service),
+            severity: names(self.severity, &base.severity),
+            environment: names(self.environment, &base.environment),
+            severities: severities.unwrap_or_else(|| base.severities.clone()),
+            ignored: base.ignored.clone(),
+        }
+    }
+}
