@@ -2,30 +2,30 @@
 
 use std::fmt::Write as _;
 
-/// Bytes of text shown at the most.
+/// Maximum bytes of text shown.
 const TEXT_BYTES: usize = 64 * 1024;
 
-/// Bytes shown in base 16 at the most.
+/// Maximum bytes shown as a hex dump.
 const HEX_BYTES: usize = 4 * 1024;
 
-/// Characters shown before and after a place.
+/// Characters shown before and after an error.
 const CONTEXT: usize = 60;
 
-/// What is shown of bytes.
+/// Displayable beginning of a body.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BodyPreview {
-    /// Text, or bytes in base 16.
+    /// Text or hex dump.
     pub(crate) text: String,
-    /// How many bytes there are.
+    /// Length of the whole body.
     pub(crate) bytes: usize,
-    /// Whether it is no text.
+    /// True for a hex dump.
     pub(crate) hex: bool,
-    /// Whether there is more than is shown.
+    /// True when only the beginning is shown.
     pub(crate) cut: bool,
 }
 
 impl BodyPreview {
-    /// Bytes as text where they are text, else in base 16.
+    /// Shows printable UTF-8 as text, anything else as a hex dump.
     pub(crate) fn new(body: &[u8]) -> Self {
         let bytes = body.len();
         let head = body.get(..TEXT_BYTES).unwrap_or(body);
@@ -41,7 +41,7 @@ impl BodyPreview {
             !text.contains(|c: char| c.is_control() && !matches!(c, '\n' | '\r' | '\t'))
         };
         match text.filter(is_text) {
-            // Marks that turn the direction of writing would show something else than what is there.
+            // Bidirectional control characters would misrepresent the text.
             Some(text) => Self {
                 text: without_bidi_marks(text),
                 bytes,
@@ -69,7 +69,7 @@ fn without_bidi_marks(text: &str) -> String {
     }
 }
 
-/// Sixteen bytes a line, with the letters among them beside.
+/// Hex dump of sixteen bytes a line, with printable characters beside.
 fn hex_dump(bytes: &[u8]) -> String {
     let mut text = String::new();
     for (index, line) in bytes.chunks(16).enumerate() {
@@ -94,7 +94,7 @@ fn hex_dump(bytes: &[u8]) -> String {
     text
 }
 
-/// What stands where a fault says `line 3, column 7`: before, there, and after.
+/// Text before, at and after the position of an error that starts with `line 3, column 7`.
 pub(crate) fn fault_context(fault: &str, body: &[u8]) -> Option<(String, String, String)> {
     let rest = fault.strip_prefix("line ")?;
     let (line, rest) = rest.split_once(", column ")?;

@@ -1,4 +1,4 @@
-//! What can go wrong with a request, and the status it gives.
+//! Errors of requests and their HTTP status.
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -8,45 +8,45 @@ use crate::app::intake::commit::Unstored;
 use crate::ingest::remote_write::UnsupportedHeader;
 use crate::store::error::StoreError;
 
-/// Why a request was not served. Each says what to do; internals stay in the log.
+/// Reason for a failed request. Messages say how to fix it; internals go to the log only.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    /// 400: the body or the path has a fault.
+    /// 400: invalid body, path or query.
     #[error("{0}")]
     BadRequest(String),
-    /// 401: no or wrong credentials.
+    /// 401: missing or wrong credentials.
     #[error("{0}")]
     Unauthorized(&'static str),
-    /// 404: there is nothing of that name.
+    /// 404: no such resource.
     #[error("{0}")]
     NotFound(String),
-    /// 409: what was answered has changed meanwhile; with the news.
+    /// 409: the resource has changed or does not allow this.
     #[error("{0}")]
     Conflict(String),
-    /// 413: more bytes than are read.
-    #[error("the body is larger than the {} that are read; send fewer alerts at a time (Alertmanager: `max_alerts`)", size(*.0))]
+    /// 413: body larger than the limit, in bytes.
+    #[error("the body exceeds the limit of {}; send fewer alerts at a time (Alertmanager: `max_alerts`)", size(*.0))]
     TooLarge(usize),
-    /// 415: a content encoding that is not read.
-    #[error("bodies are read as they are or with `Content-Encoding: gzip`; send one of these")]
+    /// 415: unsupported content encoding.
+    #[error("the Content-Encoding is not supported; send the body uncompressed or with gzip")]
     Encoding,
-    /// 415: another protocol than the one spoken there.
+    /// 415: unsupported remote write protocol.
     #[error(transparent)]
     Unspoken(#[from] UnsupportedHeader),
-    /// 429 with `Retry-After`, in seconds: more than the source may send.
+    /// 429 with `Retry-After`, in seconds: rate limit exceeded.
     #[error(
-        "more than `limits.rate` of this source; try again in {0}s, or raise it in the settings"
+        "the rate limit `limits.rate` of this source is exceeded; retry in {0}s, or raise it in the settings"
     )]
     TooMany(u64),
-    /// 503 with `Retry-After`: could not be stored.
+    /// 503 with `Retry-After`: storage unavailable or busy.
     #[error("{0}")]
     Unavailable(String),
-    /// 500: a fault of ours, told in the log.
-    #[error("something failed here; the log of the service says what")]
+    /// 500: internal error, logged.
+    #[error("internal error; see the log of the service")]
     Internal(#[source] anyhow::Error),
 }
 
 impl Error {
-    /// The status of each kind.
+    /// HTTP status of the error.
     pub(crate) fn status(&self) -> StatusCode {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
@@ -61,7 +61,7 @@ impl Error {
         }
     }
 
-    /// The headers that go with the status.
+    /// Adds the headers that go with the status.
     pub(crate) fn mark(&self, headers: &mut http::HeaderMap) {
         match self {
             Self::Unavailable(_) => {
@@ -78,13 +78,13 @@ impl Error {
                 };
                 headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(value));
             }
-            Self::Internal(fault) => tracing::error!("a request failed: {fault:#}"),
+            Self::Internal(fault) => tracing::error!("request failed: {fault:#}"),
             _ => {}
         }
     }
 }
 
-/// So many bytes, in the largest unit that makes them a whole number.
+/// Byte count in the largest unit that gives a whole number.
 fn size(bytes: usize) -> String {
     match bytes >> 10 {
         kibibytes if kibibytes % 1024 == 0 => format!("{} MiB", kibibytes >> 10),

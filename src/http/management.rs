@@ -17,7 +17,7 @@ pub(crate) async fn ready(State(app): State<Arc<App>>) -> (StatusCode, &'static 
     } else {
         (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Afterword is catching up with its log.\n",
+            "Afterword is catching up with its event log.\n",
         )
     }
 }
@@ -28,12 +28,12 @@ pub(crate) async fn reload(State(app): State<Arc<App>>) -> Result<&'static str, 
     let done = tokio::task::spawn_blocking(move || ours.reload())
         .await
         .map_err(|panic| Error::Internal(anyhow::anyhow!(panic)))?;
-    done.map(|()| "The settings and rules were read again.\n")
+    done.map(|()| "Settings and rules reloaded.\n")
         .map_err(|faults| {
-            let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            let messages: Vec<String> = faults.iter().map(ToString::to_string).collect();
             Error::BadRequest(format!(
-                "the old settings stay in force: {}",
-                told.join("; ")
+                "reload failed, the previous settings stay in force: {}",
+                messages.join("; ")
             ))
         })
 }

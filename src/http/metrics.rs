@@ -1,4 +1,4 @@
-//! `GET /metrics`: what Prometheus reads of us, in OpenMetrics text for whoever asks for that, else in Prometheus's own.
+//! `GET /metrics`: OpenMetrics text if accepted, else Prometheus text format.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,10 +21,10 @@ use crate::store::source_stats::HourlyCounts;
 type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
 type Counters = Family<Vec<(&'static str, String)>, Counter>;
 
-/// The content type that goes with [`encode`].
+/// Content type of [`encode`].
 const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
-/// The content type of [`plain`].
+/// Content type of [`plain`].
 const PLAIN: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 pub(crate) async fn metrics(
@@ -41,23 +41,27 @@ pub(crate) async fn metrics(
     };
     counter(
         "arrivals",
-        "Messages committed to the log",
+        "Messages committed to the event log",
         &counted.arrivals,
     );
-    counter("events", "Events committed to the log", &counted.events);
+    counter(
+        "events",
+        "Events committed to the event log",
+        &counted.events,
+    );
     counter(
         "heartbeats",
-        "Alerts that only renewed what is known",
+        "Alerts that only repeated a known state",
         &counted.heartbeats,
     );
     counter(
         "pushed_samples",
-        "Samples pushed to us, asked for or not",
+        "Samples received by remote write, used or not",
         &counted.pushed,
     );
     counter(
         "refused_arrivals",
-        "Messages refused for their credentials",
+        "Messages rejected for missing or wrong credentials",
         &counted.refused,
     );
     counter(
@@ -67,12 +71,12 @@ pub(crate) async fn metrics(
     );
     counter(
         "delivery_failures",
-        "Attempts at a delivery that failed",
+        "Failed delivery attempts",
         &counted.delivery_failures,
     );
     counter(
         "reload_failures",
-        "Reloads whose settings had faults",
+        "Reloads rejected because of errors in the settings or rules",
         &counted.reload_failures,
     );
     let (head, applied) = app.progress();
@@ -83,30 +87,30 @@ pub(crate) async fn metrics(
     };
     gauge(
         "judge",
-        "Whether this process is the judge, among the replicas of one database",
+        "1 if this process holds the leader lease of the database",
         u64::from(app.epoch().is_some()),
     );
-    gauge("log_head", "Last position of the log", head);
+    gauge("log_head", "Last position of the event log", head);
     gauge(
         "log_applied",
-        "Last position the judge has applied",
+        "Last event log position applied by the leader",
         applied,
     );
     gauge(
         "config_last_reload_successful",
-        "Whether the files of settings and rules are what is in force",
+        "1 if the last reload of settings and rules succeeded",
         u64::from(!counted.reload_failed.load(Ordering::Relaxed)),
     );
     let reloaded_at =
         u64::try_from(counted.reloaded_at.load(Ordering::Relaxed)).unwrap_or_default();
     gauge(
         "config_last_reload_success_timestamp_seconds",
-        "When the settings and rules in force were read",
+        "Time of the last successful reload",
         reloaded_at,
     );
     gauge(
         "quarantined_records",
-        "Records in quarantine",
+        "Messages in quarantine",
         stored.quarantined,
     );
     let rows = [
@@ -118,7 +122,7 @@ pub(crate) async fn metrics(
         ),
         (
             "standings",
-            "Incidents by what stands",
+            "Incidents by review state",
             "standing",
             &stored.standings,
         ),
@@ -152,7 +156,7 @@ pub(crate) async fn metrics(
     }
     registry.register(
         "on_call_up",
-        "Whether the calendar of who is on call for each service could be read last",
+        "1 if the on-call calendar of the service was read successfully last time",
         rotas,
     );
     let measured = read_store(&app, App::measured).await?;
@@ -187,22 +191,22 @@ pub(crate) async fn metrics(
     }
     registry.register(
         "condition_series",
-        "Series of each condition by their state",
+        "Series of each condition by state",
         series,
     );
     registry.register(
         "condition_series_left_out",
-        "Series beyond the max_series of each condition",
+        "Series left out because of max_series, by condition",
         left_out,
     );
     registry.register(
         "metrics_series_left_out",
-        "Series beyond those that are kept of each entry of metrics",
+        "Series left out because of the series limit, by entry of metrics",
         cut,
     );
     registry.register(
         "metrics_up",
-        "Whether each entry of metrics, or each target of it, answered last",
+        "1 if the entry of metrics, or its target, answered last time",
         answers,
     );
     let (refused, repeated) = (Counters::default(), Counters::default());
@@ -216,14 +220,10 @@ pub(crate) async fn metrics(
                 .inc_by(count),
         };
     }
-    registry.register(
-        "refused",
-        "Messages of each source that were refused, and why",
-        refused,
-    );
+    registry.register("refused", "Rejected messages by source and reason", refused);
     registry.register(
         "repeated",
-        "Signed messages of each source that were taken before and not taken again",
+        "Signed messages rejected as repeated, by source",
         repeated,
     );
     sources(&read_store(&app, App::sources).await?, &mut registry);
@@ -240,7 +240,8 @@ pub(crate) async fn metrics(
     })
 }
 
-/// OpenMetrics text as Prometheus's own, as far as we write it: there a counter is described under the name that its samples have.
+/// Converts our OpenMetrics text to Prometheus text format, which describes a counter under the
+/// name of its samples.
 fn plain(open: &str) -> String {
     let counters: Vec<&str> = open
         .lines()
@@ -260,21 +261,18 @@ fn plain(open: &str) -> String {
     text
 }
 
-/// Each source: what this process counted of it, and how it is by what all of them know.
+/// Registers the metrics of each source: counters of this process, and gauges shared by all
+/// replicas.
 fn sources(sources: &[SourceShown], registry: &mut Registry) {
     type Counted = fn(&HourlyCounts) -> u64;
     let label = |source: &SourceShown| vec![("source", source.name.clone())];
     let counters: [(&str, &str, Counted); 2] = [
         (
             "source_messages",
-            "Messages of each source, mere repetitions included",
+            "Messages by source, repetitions included",
             |hour| hour.messages,
         ),
-        (
-            "source_events",
-            "Events of each source that were new",
-            |hour| hour.events,
-        ),
+        ("source_events", "New events by source", |hour| hour.events),
     ];
     for (name, help, counted) in counters {
         let family = Counters::default();
@@ -292,7 +290,7 @@ fn sources(sources: &[SourceShown], registry: &mut Registry) {
         Gauges::default(),
     );
     for source in sources {
-        // A time that is not known is no sample: 0 would be one.
+        // An unknown time is left out; 0 would be a valid sample.
         for (family, at) in [
             (&message, source.tally.seen.last_message),
             (&event, source.tally.seen.last_event),
@@ -311,22 +309,22 @@ fn sources(sources: &[SourceShown], registry: &mut Registry) {
     }
     registry.register(
         "source_last_message_timestamp_seconds",
-        "When each source sent last, to any process",
+        "Time of the last message of the source, to any replica",
         message,
     );
     registry.register(
         "source_last_event_timestamp_seconds",
-        "When each source sent last what was new, to any process",
+        "Time of the last new event of the source, to any replica",
         event,
     );
     registry.register(
         "source_silent",
-        "Whether each source is silent for longer than it should",
+        "1 if the source has been silent for longer than expected",
         silent,
     );
     registry.register(
         "source_unread_messages",
-        "Messages of each source that wait in quarantine",
+        "Messages of the source waiting in quarantine",
         waiting,
     );
 }

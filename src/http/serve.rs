@@ -1,7 +1,7 @@
-//! Connections: how many, how long each may keep us waiting, and how they end.
+//! Connection handling: limits on number and idle time, and graceful shutdown.
 //!
-//! What nobody waits for costs nobody: a connection that says nothing is closed after a while, and where there are as many as are
-//! held, the one that has been quiet longest makes room for the next.
+//! Idle connections are closed after a time-out. At the connection limit, the longest idle one is
+//! closed to make room for the next.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -21,27 +21,27 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower_service::Service;
 
-/// Connections held at a time. Well under the 1024 files that a process may usually have open.
+/// Maximum number of connections, well under the usual limit of 1024 open files.
 const CONNECTIONS: usize = 768;
-/// How long a connection may take to send the headers of a request, from its first byte or since the answer before it.
-/// Prometheus repeats itself every minute; whoever comes back later connects anew.
+/// Time limit for the headers of a request, from connecting or from the previous response.
+/// Longer than a minute, the interval at which Prometheus resends.
 const QUIET: Duration = Duration::from_secs(75);
-/// A connection that waits for the rest of its request this long may be closed to make room.
+/// Age from which a connection with an incomplete request may be closed to make room.
 const SLOW: Duration = Duration::from_secs(5);
-/// The most bytes that the headers of a request may take, and that are read of a body at a time.
+/// Maximum bytes of request headers, and read size for bodies.
 const BUFFER: usize = 64 * 1024;
-/// The most headers of a request.
+/// Maximum number of headers of a request.
 const HEADERS: usize = 100;
 
-/// The connections held, each with what it is about.
+/// Open connections by id.
 #[derive(Debug, Default)]
 struct Held(Mutex<HashMap<u64, Connection>>);
 
 #[derive(Debug)]
 struct Connection {
-    /// Since when it has been so.
+    /// Time of the last change between idle and busy.
     since: Instant,
-    /// Whether it has sent the headers of a request that is not answered yet.
+    /// True from the headers of a request until its response.
     busy: bool,
     close: CancellationToken,
 }
@@ -51,7 +51,8 @@ impl Held {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a connection in. Where there are too many, the one that has been quiet longest goes, or one whose request is slow to come;
+    /// Admits a connection. At the limit it closes the longest idle one, or one whose request is
+    /// slow;
     /// `None` when all are busy.
     fn enter(&self, id: u64) -> Option<CancellationToken> {
         let mut held = self.lock();
@@ -88,7 +89,7 @@ pub(crate) async fn serve(router: Router, listener: TcpListener, stop: Cancellat
     let mut id = 0;
     while let Some((stream, peer)) = stop.run_until_cancelled(accept(&listener)).await {
         id += 1;
-        // Dropped, which closes it: everybody else here is at work, and the sender comes again.
+        // Dropping the stream closes it: all connections are busy, and the sender retries.
         let Some(close) = held.enter(id) else {
             continue;
         };
@@ -110,7 +111,7 @@ pub(crate) async fn serve(router: Router, listener: TcpListener, stop: Cancellat
     open.wait().await;
 }
 
-/// The next connection. A fault is of one connection, or passes when others have ended.
+/// Accepts the next connection. Errors concern one connection, or pass when others end.
 async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
@@ -132,7 +133,7 @@ async fn connection(
     id: u64,
     stop: CancellationToken,
 ) {
-    // Answers are small, and whole when they are written.
+    // Responses are small and written at once.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         held.mark(id, true);
@@ -154,7 +155,7 @@ async fn connection(
             .max_headers(HEADERS)
             .serve_connection(TokioIo::new(stream), service)
     );
-    // A fault here is the sender's, who knows of it or is gone.
+    // Errors here are the client's, which has noticed or is gone.
     tokio::select! {
         _ = served.as_mut() => {}
         () = stop.cancelled() => {

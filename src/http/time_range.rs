@@ -1,4 +1,4 @@
-//! A stretch of time as queries and forms give it.
+//! Time ranges of queries and forms.
 
 use chrono::TimeDelta;
 
@@ -6,17 +6,18 @@ use super::error::Error;
 use crate::model::time::Time;
 use crate::model::time_parse;
 
-/// The first instant of `since`: an instant (RFC 3339), a date, or how long ago (`90d`, `12h`).
+/// Parses `since`: an instant (RFC 3339), a date, or a duration before now (`90d`, `12h`).
 pub(crate) fn since(text: Option<&str>, now: Time) -> Result<Option<Time>, Error> {
     bound("since", text, now, TimeDelta::zero())
 }
 
-/// The first instant after `until`, which is written like `since`; a date is part of the stretch.
+/// Parses `until`, in the forms of `since`. The result is exclusive; a date is included whole.
 pub(crate) fn until(text: Option<&str>, now: Time) -> Result<Option<Time>, Error> {
     bound("until", text, now, TimeDelta::days(1))
 }
 
-/// `date_is`: how long after its beginning a date stands for. Nothing but white space is nothing: forms send what is empty.
+/// Parses a bound; `date_is` is added to a date. Blank text is no bound, because forms send empty
+/// fields.
 fn bound(
     name: &str,
     text: Option<&str>,
@@ -28,7 +29,7 @@ fn bound(
     };
     let fault = || {
         Error::BadRequest(format!(
-            "`{name}` is no time: {:?}; give {}",
+            "`{name}` is not a valid time: {:?}; use {}",
             text.chars().take(60).collect::<String>(),
             time_parse::FORMS
         ))

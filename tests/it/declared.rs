@@ -283,9 +283,7 @@ fn planned_work_is_told_of_by_api_command_and_page() {
     );
     let page = world.get("/maintenance");
     assert!(
-        page.status == 200
-            && page.body.contains("New disks")
-            && page.body.contains("It is over now"),
+        page.status == 200 && page.body.contains("New disks") && page.body.contains("End now"),
         "{}",
         page.body
     );

@@ -435,7 +435,7 @@ fn the_pages_say_so_too() {
             "href=\"/postmortems/{}\"",
             all["held"]["postmortem"]["id"].as_str().unwrap()
         ),
-        "Dismissed: not worth a meeting by Bo M.",
+        "Dismissed: too small for a postmortem by Bo M.",
         "href=\"/api/v1/ledger?format=csv\"",
         "shorter would have suggested a postmortem",
         "href=\"/ledger\" aria-current=\"page\"",
@@ -464,8 +464,8 @@ fn the_pages_say_so_too() {
         "People asked for a postmortem on 1 incident, which no other criterion had suggested or held.",
         "1 of 2 answered suggestions was accepted: too few to tell.",
         "Dismissed: too small 1.",
-        "24m of 30m",
-        "1 met: as a shadow, it would have suggested them",
+        "24m (threshold 30m)",
+        "1 met as a shadow: it would have suggested them",
     ] {
         assert!(page.contains(wanted), "no {wanted} in {page}");
     }

@@ -363,7 +363,7 @@ fn a_source_sends_no_more_than_its_limits() {
     );
     assert_eq!(told.status, 413, "{}", told.text);
     assert!(
-        told.text.contains("larger than the 2 KiB that are read"),
+        told.text.contains("exceeds the limit of 2 KiB"),
         "{}",
         told.text
     );

@@ -61,9 +61,9 @@ fn a_source_says_what_came_what_was_refused_and_how_to_connect_it() {
     expect(
         &page,
         &[
-            "Nothing came yet",
-            "a bearer token",
-            "only this machine",
+            "No messages yet",
+            "bearer token",
+            "localhost only",
             &trial,
             "/api/v2/alerts",
             "/api/v1/events",
@@ -126,7 +126,7 @@ fn a_source_says_what_came_what_was_refused_and_how_to_connect_it() {
     expect(
         &world.get("/sources"),
         &[
-            "1 message waits",
+            "1 message waiting",
             "1 refused in the last 24 hours",
             "line 1, column 1",
         ],
@@ -237,7 +237,7 @@ fn a_message_that_could_not_be_read_is_shown_and_makes_its_alert_once_it_can() {
             "&#60;script&#62;alert(1)",
             "Alertmanager/9",
             "application/json",
-            "Read it again",
+            ">Retry<",
         ],
     );
     for absent in ["<script", "open sesame", "authorization", "a=b"] {
@@ -270,7 +270,7 @@ fn a_message_that_could_not_be_read_is_shown_and_makes_its_alert_once_it_can() {
         world
             .get(&format!("/quarantine/{position}"))
             .body
-            .contains("Last read again")
+            .contains("Last retried")
     );
 
     world.kill();
@@ -288,7 +288,7 @@ fn a_message_that_could_not_be_read_is_shown_and_makes_its_alert_once_it_can() {
     });
     expect(
         &world.get(&format!("/quarantine/{position}")),
-        &["read since", "It was read since"],
+        &["processed", "This message was processed later"],
     );
     assert_eq!(world.post(&retry, "").status, 409, "once");
     let told = source(&world, "guarded");
@@ -349,7 +349,7 @@ fn all_of_a_source_is_read_again_and_what_was_known_is_not_told_twice() {
     };
     assert_eq!(from("cross-site").status, 403, "from a foreign site");
     let page = from("same-origin");
-    expect(&page, &["3 of 5 messages of alertmanager could be read"]);
+    expect(&page, &["3 of 5 messages from alertmanager processed"]);
     let kept = BTreeSet::from(["One", "Two", "Good"].map(str::to_owned));
     until("the alerts are there", PATIENCE, || {
         (world.alerts_kept() == kept).then_some(())
@@ -504,10 +504,10 @@ fn a_source_that_falls_silent_is_told_of() {
         (metric(&world, "afterword_source_silent", "alertmanager").as_deref() == Some("1"))
             .then_some(())
     });
-    let sentence = "its silent_after expects something within 1s";
+    let sentence = "its silent_after is 1s";
     expect(
         &world.get("/sources"),
-        &["Nothing came from alertmanager for", sentence],
+        &["No messages from alertmanager for", sentence],
     );
     expect(&world.get("/"), &[sentence, "/sources#alertmanager"]);
     world.write(

@@ -18,10 +18,11 @@ use crate::http::time_range;
 use crate::model::event::RuleFile;
 use crate::trial::csv;
 
-/// Bytes of rules that are read.
+/// Maximum bytes of a request.
 pub(crate) const RULES_BYTES: usize = 2 << 20;
 
-/// What is asked for as JSON. RulesBody are the text of one file, or files with their names; those in force, if none are given.
+/// Body of `POST /api/v1/backtests`. Rules are the text of one file or a list of named files; by
+/// default those in force.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[derive(Default)]
@@ -60,7 +61,7 @@ impl From<Refused> for Error {
     }
 }
 
-/// `POST /api/v1/backtests`: 202, and where to look.
+/// `POST /api/v1/backtests`: 202 with the `Location` of the job.
 pub(crate) async fn post(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
@@ -71,7 +72,7 @@ pub(crate) async fn post(
         BacktestBody::default()
     } else {
         serde_json::from_slice(&body)
-            .map_err(|fault| Error::BadRequest(format!("not a backtest: {fault}")))?
+            .map_err(|fault| Error::BadRequest(format!("invalid backtest request: {fault}")))?
     };
     let rules = match asked.rules {
         Some(rules) => rules.files("rules.yaml"),
@@ -103,7 +104,7 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Json<Value> {
     Json(app.backtests().iter().map(job_json).collect())
 }
 
-/// How a backtest is told.
+/// Query of `GET /api/v1/backtests/{number}`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportQuery {
@@ -129,7 +130,7 @@ pub(crate) async fn show(
         )
             .into_response()),
         (Some("csv"), None) => Err(Error::Conflict(format!(
-            "backtest {number} has no report: it is {}",
+            "backtest {number} has no report; its state is {}",
             state_name(&job.state)
         ))),
         (None | Some("json"), _) => {
@@ -138,12 +139,12 @@ pub(crate) async fn show(
             Ok(Json(row).into_response())
         }
         (Some(other), _) => Err(Error::BadRequest(format!(
-            "the format {other:?} is not known: json or csv"
+            "unknown format {other:?}; use json or csv"
         ))),
     }
 }
 
-/// `DELETE /api/v1/backtests/{number}`: breaks it off.
+/// `DELETE /api/v1/backtests/{number}`: cancels it.
 pub(crate) async fn cancel(
     State(app): State<Arc<App>>,
     Path(number): Path<u64>,
@@ -156,7 +157,7 @@ pub(crate) async fn cancel(
 pub(crate) fn find_job(app: &App, number: u64) -> Result<Job, Error> {
     let missing = || {
         Error::NotFound(format!(
-            "there is no backtest {number}: the last ones are kept until the service ends"
+            "backtest {number} does not exist; only the latest backtests are kept, until the service restarts"
         ))
     };
     app.backtest(number).ok_or_else(missing)

@@ -27,7 +27,7 @@ impl From<CorrectionFault> for Error {
     }
 }
 
-/// Which incidents are one with the one in the path.
+/// Body of a merge: the incidents to merge into the one in the path.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MergeBody {
@@ -35,7 +35,7 @@ pub(crate) struct MergeBody {
     pub(crate) by: Option<String>,
 }
 
-/// Which events belong elsewhere: to the incident `to`, or to one of their own.
+/// Body of a move: events to move to the incident `to`, or to a new one.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MoveBody {
@@ -44,7 +44,7 @@ pub(crate) struct MoveBody {
     pub(crate) by: Option<String>,
 }
 
-/// When a milestone was.
+/// Body of a milestone correction.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct MilestoneBody {
@@ -53,7 +53,7 @@ pub(crate) struct MilestoneBody {
     pub(crate) by: Option<String>,
 }
 
-/// Whether data was lost.
+/// Body of a data loss statement.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DataLossBody {
@@ -61,7 +61,7 @@ pub(crate) struct DataLossBody {
     pub(crate) by: Option<String>,
 }
 
-/// Whose a name is; no `person`: nobody's any more.
+/// Body of an identity: `alias` belongs to `person`; without `person` the mapping is removed.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct IdentityBody {
@@ -77,10 +77,10 @@ async fn read_json<T: DeserializeOwned>(
 ) -> Result<T, Error> {
     let bytes = body(app, headers, raw).await?;
     serde_json::from_slice(&bytes)
-        .map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))
+        .map_err(|fault| Error::BadRequest(format!("invalid body: {fault}")))
 }
 
-/// Merges one after another; the answer is that of the last.
+/// Merges the incidents in order; the response is that of the last.
 pub(crate) async fn apply_merge(app: &Arc<App>, id: &str, body: &MergeBody) -> RecordedResult {
     let into = find_incident(app, id).await?;
     let mut events: Vec<Event> = Vec::new();
@@ -89,7 +89,7 @@ pub(crate) async fn apply_merge(app: &Arc<App>, id: &str, body: &MergeBody) -> R
         events.push(app.merge(&into, &from, body.by.as_deref())?);
     }
     let mut answer = Err(Error::BadRequest(
-        "name the incidents that are one with this, as `from`".to_owned(),
+        "`from` must name at least one incident to merge".to_owned(),
     ));
     for event in events {
         answer = Ok(record_event(app, event).await?);

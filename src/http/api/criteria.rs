@@ -17,10 +17,10 @@ use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
 use axum::extract::rejection::QueryRejection;
 use chrono::TimeDelta;
 
-/// What is looked at where nothing else is asked for: a quarter holds enough answers to tell something, and no rules that nobody remembers.
+/// Default period: a quarter holds enough answers for an estimate and only recent rules.
 const DEFAULT_PERIOD: TimeDelta = TimeDelta::days(90);
 
-/// The incidents that closed from the first until before the second.
+/// Query for a period, by closing time: `since` inclusive, `until` exclusive.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct PeriodQuery {
@@ -40,7 +40,7 @@ pub(crate) async fn read_precision(
     let since = time_range::since(asked.since.as_deref(), now)?.unwrap_or(until - DEFAULT_PERIOD);
     if since >= until {
         return Err(Error::BadRequest(
-            "`since` is not before `until`".to_owned(),
+            "`since` must be before `until`".to_owned(),
         ));
     }
     let found = read_store(app, move |app| app.precision(since, until)).await?;

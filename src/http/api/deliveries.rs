@@ -27,7 +27,7 @@ pub(crate) struct RetryBody {
     key: String,
 }
 
-/// `POST /api/v1/deliveries/retry`: a refused delivery gets another turn.
+/// `POST /api/v1/deliveries/retry`: makes a failed delivery pending again.
 pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     Json(RetryBody { key }): Json<RetryBody>,
@@ -37,7 +37,7 @@ pub(crate) async fn retry(
         Ok(Json(json!({ "key": key, "state": "pending" })))
     } else {
         Err(Error::NotFound(format!(
-            "no refused delivery has the key `{key}`; GET /api/v1/deliveries lists them"
+            "no failed delivery has the key `{key}`; see GET /api/v1/deliveries"
         )))
     }
 }

@@ -14,10 +14,10 @@ use crate::http::handler::{API_ROWS, find_incident, read_store};
 use crate::model::incident::Incident;
 use crate::store::incident::IncidentFilter;
 
-/// What a list of incidents may be query to.
+/// Query of the list.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct IncidentQuery {
-    /// Leave out closed ones.
+    /// Leave out closed incidents.
     #[serde(default)]
     open: bool,
 }
@@ -60,7 +60,7 @@ pub(crate) async fn verdicts(
     Ok(Json(verdicts_json(&find_incident(&app, &id).await?)))
 }
 
-/// The verdicts; that of a shadow with what it would have led to.
+/// Verdicts as JSON; a shadow's with the decision it would have led to.
 fn verdicts_json(incident: &Incident) -> Value {
     let told = incident.verdicts.iter().map(|verdict| {
         let mut told = json!(verdict);

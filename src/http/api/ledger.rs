@@ -46,7 +46,7 @@ pub(crate) async fn list(
     Ok(response)
 }
 
-/// An entry, as it stood at closing and as it stands, with what came of it.
+/// Entry as JSON: at closing, as amended, and its outcome.
 fn row_json(row: &Row) -> Value {
     let (ledgered, latest) = (&row.ledgered, row.ledgered.latest());
     let shadow = |(verdict, would_have): (&crate::model::verdict::Verdict, Decision)| json!({ "criterion": verdict.criterion, "outcome": verdict.outcome, "would_have": would_have, "sentence": verdict.sentence });
@@ -72,7 +72,7 @@ fn row_json(row: &Row) -> Value {
     })
 }
 
-/// All of it, or `limit` entries, as CSV: read and sent page after page, so that it may be long.
+/// Streams the selected entries, at most `limit`, as CSV, page by page.
 fn csv_response(app: Arc<App>, asked: Asked, limit: Option<usize>) -> Response {
     let lines = stream::try_unfold(Some((asked, limit, true)), move |state| {
         let app = Arc::clone(&app);

@@ -14,7 +14,7 @@ use crate::model::time::Time;
 use crate::model::verdict::Decision;
 use crate::trial::csv::lines;
 
-/// The header row. New columns are added at its end; none is renamed or moved.
+/// Column names. New columns are appended; none is renamed or moved.
 pub(crate) const COLUMNS: [&str; 36] = [
     "incident",
     "closed_at",
@@ -54,12 +54,12 @@ pub(crate) const COLUMNS: [&str; 36] = [
     "shadows",
 ];
 
-/// The header row as CSV.
+/// Header row as CSV.
 pub(crate) fn header_row() -> Vec<u8> {
     lines(std::iter::once(COLUMNS.map(str::to_owned)))
 }
 
-/// A line for each entry, as it stands by now.
+/// One line per entry in its latest state.
 pub(crate) fn rows(rows: &[Row]) -> Vec<u8> {
     lines(rows.iter().map(cells))
 }
@@ -70,7 +70,7 @@ fn cells(row: &Row) -> [String; COLUMNS.len()] {
     let at = |milestone: &Option<Milestone>| milestone.as_ref().map(|milestone| milestone.at);
     let began = at(&milestones.began);
     let detected = at(&milestones.detected);
-    // Nobody can say where an end of it is not known, and nothing is over before it began.
+    // Empty if either end is unknown, or if they contradict each other.
     let between = |from: Option<Time>, to: &Option<Milestone>| {
         let seconds = at(to).zip(from).map(|(to, from)| (to - from).num_seconds());
         seconds
@@ -163,7 +163,7 @@ fn time_if_any(at: Option<Time>) -> String {
     at.map(time).unwrap_or_default()
 }
 
-/// The word that the JSON has for it.
+/// Name of an enum value in JSON.
 fn word(of: &impl serde::Serialize) -> String {
     serde_json::to_value(of)
         .ok()

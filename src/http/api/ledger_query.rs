@@ -15,7 +15,7 @@ use crate::http::time_range;
 use crate::model::id::IncidentId;
 use crate::model::verdict::Decision;
 
-/// What is asked for, as an address has it. What is empty is not asked for: forms send that.
+/// Raw query parameters. Empty ones are ignored, because forms send empty fields.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct LedgerQuery {
@@ -29,7 +29,7 @@ pub(crate) struct LedgerQuery {
     pub(crate) decision: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) criterion: Option<String>,
-    /// Only what comes after the entry of this incident.
+    /// Cursor: only entries listed after the one of this incident.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) before: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -69,7 +69,7 @@ impl LedgerQuery {
         })
     }
 
-    /// The part of the ledger that is meant.
+    /// Validated selection of ledger entries.
     pub(crate) async fn selection(&self, app: &Arc<App>) -> Result<Asked, Error> {
         let decision = match self.decision.as_deref() {
             None => None,
@@ -78,7 +78,7 @@ impl LedgerQuery {
             Some("none") => Some(Decision::None),
             Some(other) => {
                 return Err(Error::BadRequest(format!(
-                    "the decision {other:?} is not known: hold, suggest or none"
+                    "unknown decision {other:?}; use hold, suggest or none"
                 )));
             }
         };
@@ -103,7 +103,9 @@ impl LedgerQuery {
         let incident = before.clone();
         let closed_at = read_store(app, move |app| app.store.closed_at(&incident)).await?;
         let closed_at = closed_at.ok_or_else(|| {
-            Error::BadRequest(format!("`before` is no incident of the ledger: {before:?}"))
+            Error::BadRequest(format!(
+                "`before` is not an incident of the ledger: {before:?}"
+            ))
         })?;
         Ok(Some((closed_at, IncidentId(before))))
     }
@@ -113,9 +115,9 @@ impl LedgerQuery {
             return Ok(None);
         };
         let limit = text.parse().ok().filter(|limit| *limit > 0);
-        limit
-            .map(Some)
-            .ok_or_else(|| Error::BadRequest(format!("`limit` is no number of entries: {text:?}")))
+        limit.map(Some).ok_or_else(|| {
+            Error::BadRequest(format!("`limit` must be a positive number, not {text:?}"))
+        })
     }
 
     pub(crate) fn wants_csv(&self, headers: &HeaderMap) -> Result<bool, Error> {
@@ -123,7 +125,7 @@ impl LedgerQuery {
             Some("csv") => Ok(true),
             Some("json") => Ok(false),
             Some(other) => Err(Error::BadRequest(format!(
-                "the format {other:?} is not known: json or csv"
+                "unknown format {other:?}; use json or csv"
             ))),
             None => {
                 let accepted = headers
@@ -145,7 +147,7 @@ impl LedgerQuery {
         }
     }
 
-    /// The address of the same at `path`, from another entry on.
+    /// URL of the same query at `path` with another cursor and format.
     pub(crate) fn address(
         &self,
         path: &str,
@@ -174,7 +176,7 @@ impl LedgerQuery {
     }
 }
 
-/// Entries, and where the next ones are found when there are more.
+/// Reads up to `limit` entries, and the cursor of the next page if there are more.
 pub(crate) async fn read_rows(
     app: &Arc<App>,
     asked: &Asked,

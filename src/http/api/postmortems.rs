@@ -34,7 +34,7 @@ pub(crate) async fn show(
     .await?;
     let (Some(postmortem), meeting) = found else {
         return Err(Error::NotFound(format!(
-            "there is no postmortem `{id}`; /api/v1/postmortems lists those that are known"
+            "postmortem `{id}` does not exist; see /api/v1/postmortems"
         )));
     };
     let mut row = postmortem_json(&app, &postmortem);

@@ -15,11 +15,11 @@ use crate::http::handler::{API_ROWS, read_store};
 use crate::store::log::RawMessage;
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 
-/// What a list may be query to.
+/// Query of the list.
 #[derive(Debug, Default, Deserialize)]
 pub(crate) struct QuarantineQuery {
     pub(crate) source: Option<String>,
-    /// Leave out those that were mended or dismissed.
+    /// Leave out processed and dismissed messages.
     #[serde(default)]
     open: bool,
 }

@@ -19,20 +19,20 @@ pub(crate) fn applied_status(applied: bool) -> StatusCode {
     }
 }
 
-/// What became of something a person said.
+/// Response to an event recorded for a person.
 #[derive(Debug, Serialize)]
 pub(crate) struct Recorded {
-    /// The event.
+    /// Event id.
     pub(crate) event: String,
-    /// Whether its effect can be seen.
+    /// True once the engine has applied the event.
     pub(crate) applied: bool,
-    /// The incident it belongs to, once applied.
+    /// Incident of the event, once applied.
     pub(crate) incident: Option<IncidentId>,
-    /// Where to see what becomes of it.
+    /// URL of the incident.
     pub(crate) status: Option<String>,
 }
 
-/// Logs what a person said and tells what became of it.
+/// Appends an event to the log and waits briefly for it to be applied.
 pub(crate) async fn record_event(
     app: &Arc<App>,
     event: Event,

@@ -17,22 +17,21 @@ use crate::http::error::Error;
 use crate::http::handler::find_incident;
 use crate::model::correction::{Answer, DismissReason, SnoozeUntil};
 
-/// A person's answer as it is posted: JSON, or a form.
+/// Answer of a person, posted as JSON or as a form.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReviewBody {
-    /// The revision that was looked at.
+    /// Incident revision that the person saw.
     pub(crate) revision: u64,
     /// `accept`, `dismiss` or `snooze`.
     pub(crate) answer: String,
-    /// Of a dismissal.
+    /// Reason of a dismissal.
     pub(crate) reason: Option<DismissReason>,
-    /// Of a snooze.
+    /// End of a snooze.
     pub(crate) until: Option<SnoozeUntil>,
-    /// A word.
     #[serde(default)]
     pub(crate) comment: String,
-    /// Who answers.
+    /// Id of the person.
     pub(crate) by: Option<String>,
 }
 
@@ -42,15 +41,15 @@ impl ReviewBody {
             ("accept", ..) => Ok(Answer::Accept),
             ("dismiss", Some(reason), _) => Ok(Answer::Dismiss { reason }),
             ("dismiss", None, _) => Err(Error::BadRequest(
-                "a dismissal needs a reason: planned, test, duplicate, noise, too_small, already_covered or other".to_owned(),
+                "a dismissal needs a `reason`: planned, test, duplicate, noise, too_small, already_covered or other".to_owned(),
             )),
             ("snooze", _, until) => Ok(Answer::Snooze { until: until.unwrap_or(SnoozeUntil::NextWorkingDay) }),
-            (other, ..) => Err(Error::BadRequest(format!("the answer `{other}` is not known: accept, dismiss or snooze"))),
+            (other, ..) => Err(Error::BadRequest(format!("unknown answer `{other}`; use accept, dismiss or snooze"))),
         }
     }
 }
 
-/// Logs an answer; a stale one gives 409 and the news.
+/// Records an answer; 409 if the incident has changed since `revision`.
 pub(crate) async fn submit_review(
     app: &Arc<App>,
     id: &str,
@@ -83,7 +82,7 @@ pub(crate) async fn post(
 ) -> Result<(StatusCode, Json<Value>), Error> {
     let bytes = body(&app, &headers, raw).await?;
     let posted: ReviewBody = serde_json::from_slice(&bytes)
-        .map_err(|fault| Error::BadRequest(format!("the body has a fault: {fault}")))?;
+        .map_err(|fault| Error::BadRequest(format!("invalid body: {fault}")))?;
     let done = submit_review(&app, &id, &posted).await?;
     Ok((
         applied_status(done.applied),

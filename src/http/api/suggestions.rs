@@ -12,7 +12,7 @@ use crate::http::handler::{API_ROWS, read_store};
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;
 
-/// Suggestions that wait for an answer, those whose rest is over among them, and those that rest.
+/// Suggestions waiting for an answer, including those whose snooze is over, and snoozed ones.
 pub(crate) async fn pending_and_snoozed(
     app: &Arc<App>,
 ) -> Result<(Vec<Incident>, Vec<Incident>), Error> {

@@ -7,7 +7,7 @@ use crate::model::postmortem::PostmortemStatus;
 use crate::model::spans::SpanState;
 use crate::model::verdict::Outcome;
 
-/// Text and the class that colours it; the text alone says all.
+/// Text with a CSS class; the text alone carries the meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Badge {
     pub(crate) text: &'static str,
@@ -18,7 +18,6 @@ const fn badge(text: &'static str, class: &'static str) -> Badge {
     Badge { text, class }
 }
 
-/// The state of a condition.
 pub(crate) fn condition(state: ConditionState) -> Badge {
     match state {
         ConditionState::Healthy => badge("healthy", "good"),
@@ -73,17 +72,17 @@ pub(crate) fn postmortem_status(status: &PostmortemStatus) -> Badge {
     }
 }
 
-/// What came of a closed incident.
+/// Outcome of a closed incident.
 pub(crate) fn ledger_outcome(outcome: &Disposition) -> Badge {
     match outcome {
-        Disposition::Nothing => badge("nothing", "quiet"),
+        Disposition::Nothing => badge("none", "quiet"),
         Disposition::Waiting => badge("waiting for an answer", "ask"),
         Disposition::Snoozed => badge("snoozed", "quiet"),
         Disposition::Lapsed => badge("lapsed", "quiet"),
         Disposition::Dismissed => badge("dismissed", "quiet"),
-        Disposition::Bundled => badge("in a bundle", "quiet"),
+        Disposition::Bundled => badge("bundled", "quiet"),
         Disposition::Merged => badge("merged", "quiet"),
-        Disposition::Reopened => badge("open again", "warm"),
+        Disposition::Reopened => badge("reopened", "warm"),
         Disposition::Due => badge("postmortem due", "strong"),
         Disposition::Draft => postmortem_status(&PostmortemStatus::Draft),
         Disposition::InDiscussion => postmortem_status(&PostmortemStatus::InDiscussion),

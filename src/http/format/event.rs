@@ -8,17 +8,17 @@ use crate::model::event::{
 };
 use crate::model::incident::Incident;
 
-/// What people are called, in one incident.
+/// Display names of people within one incident.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DisplayNames<'a> {
     /// Directory is who.
     pub(crate) who: &'a Directory,
-    /// What people stated of it.
+    /// Identities entered by people.
     pub(crate) stated: &'a Identities,
 }
 
 impl<'a> DisplayNames<'a> {
-    /// The name that people know of whom `source` calls so; else as it came.
+    /// Display name of the person with this id at `source`, or the id itself.
     pub(crate) fn display_name(&self, source: &str, id: &'a str) -> &'a str {
         self.who
             .person(source, id, self.stated)
@@ -36,7 +36,7 @@ pub(crate) fn actor_name(event: &Event, actor: &Actor, names: &DisplayNames<'_>)
     }
 }
 
-/// What an event says of an incident, in one line.
+/// One-line description of an event within its incident.
 pub(crate) fn describe_in(incident: &Incident, event: &Event) -> String {
     match &event.fact {
         Fact::Change(change) if incident.rollbacks.contains(&event.id) => {
@@ -56,7 +56,7 @@ pub(crate) fn describe_in(incident: &Incident, event: &Event) -> String {
     }
 }
 
-/// What an event states, in one line.
+/// One-line description of an event.
 pub(crate) fn describe(event: &Event) -> String {
     match &event.fact {
         Fact::Alert(alert) => describe_alert(alert),
@@ -65,7 +65,7 @@ pub(crate) fn describe(event: &Event) -> String {
                 ConditionState::Healthy => "healthy",
                 ConditionState::Degraded => "degraded",
                 ConditionState::NearMiss => "a near miss",
-                ConditionState::Unknown => "unknown: there is no data",
+                ConditionState::Unknown => "unknown (no data)",
             };
             let value = condition
                 .value
@@ -75,14 +75,18 @@ pub(crate) fn describe(event: &Event) -> String {
         }
         Fact::Declaration(declared) => match (declared.status, declared.planned) {
             (AlertStatus::Firing, false) => format!("Outage declared: {}", declared.title),
-            (AlertStatus::Firing, true) => format!("Planned work begins: {}", declared.title),
+            (AlertStatus::Firing, true) => {
+                format!("Planned maintenance started: {}", declared.title)
+            }
             (AlertStatus::Resolved, false) => format!("Declared outage ended: {}", declared.title),
-            (AlertStatus::Resolved, true) => format!("Planned work ends: {}", declared.title),
+            (AlertStatus::Resolved, true) => {
+                format!("Planned maintenance ended: {}", declared.title)
+            }
         },
         Fact::Intervention(step) => {
             let how = match (step.dry_run, step.refused) {
-                (true, _) => " (a dry run)",
-                (false, true) => " (refused by the system)",
+                (true, _) => " (dry run)",
+                (false, true) => " (rejected by the system)",
                 (false, false) => "",
             };
             let why = if step.why.is_empty() {
@@ -93,8 +97,8 @@ pub(crate) fn describe(event: &Event) -> String {
             format!("Manual step: {}{how}{why}", step.action)
         }
         Fact::Request(request) => match &request.requester {
-            Some(name) => format!("{name} asked for a postmortem: {}", request.reason),
-            None => format!("Somebody asked for a postmortem: {}", request.reason),
+            Some(name) => format!("{name} requested a postmortem: {}", request.reason),
+            None => format!("Postmortem requested: {}", request.reason),
         },
         Fact::NearMiss(miss) => format!(
             "Near miss: {}{}",
@@ -112,72 +116,72 @@ pub(crate) fn describe(event: &Event) -> String {
                 .map(|revision| format!(" ({revision})"))
                 .unwrap_or_default();
             let title = if change.title.is_empty() {
-                "no title given"
+                "untitled"
             } else {
                 &change.title
             };
-            format!("Change, {}: {title}{revision}", change.what)
+            format!("Change ({}): {title}{revision}", change.what)
         }
         Fact::Acknowledgement(_) => "Acknowledged".to_owned(),
         Fact::Note(note) => note.text.clone(),
         Fact::Maintenance(window) if window.to <= window.from => {
-            format!("Planned work was called off: {}", window.why)
+            format!("Planned maintenance cancelled: {}", window.why)
         }
         Fact::Maintenance(window) => {
             let (from, to) = (
                 window.from.format("%-d %b %Y, %H:%M"),
                 window.to.format("%-d %b %Y, %H:%M UTC"),
             );
-            format!("Planned work from {from} to {to}: {}", window.why)
+            format!("Planned maintenance from {from} to {to}: {}", window.why)
         }
         Fact::Review(review) => match review.comment.as_str() {
             "" => terms::answer(&review.answer),
             comment => format!("{} – {comment}", terms::answer(&review.answer)),
         },
-        Fact::Edit(Correction::Assign { key, service }) => format!("{key} assigned to {service}"),
+        Fact::Edit(Correction::Assign { key, service }) => {
+            format!("Alerts with {key} assigned to {service}")
+        }
         Fact::Edit(Correction::Identity {
             alias,
             person: Some(person),
-        }) => format!("{alias} is {person}"),
+        }) => format!("{alias} identified as {person}"),
         Fact::Edit(Correction::Identity {
             alias,
             person: None,
-        }) => format!("Taken back: who {alias} is"),
+        }) => format!("Identity of {alias} removed"),
         Fact::Edit(Correction::Merge { from, into }) => {
-            format!("{from} was found to be one with {into}")
+            format!("{from} merged into {into}")
         }
         Fact::Edit(Correction::Move { to: None, .. }) => {
-            "A part was found to be an incident of its own".to_owned()
+            "Part split off into a new incident".to_owned()
         }
         Fact::Edit(Correction::Move { to: Some(to), .. }) => {
-            format!("A part was found to belong to {to}")
+            format!("Part moved to {to}")
         }
-        Fact::Edit(Correction::DataLoss { lost, .. }) => format!(
-            "Stated: {}",
-            if *lost {
-                "data was lost"
-            } else {
-                "no data was lost"
-            }
-        ),
+        Fact::Edit(Correction::DataLoss { lost, .. }) => if *lost {
+            "Data loss recorded"
+        } else {
+            "No data loss recorded"
+        }
+        .to_owned(),
         Fact::Edit(Correction::Milestone {
             milestone: which,
             at,
             ..
         }) => {
             format!(
-                "Stated: {} at {}",
+                "Milestone set: {} at {}",
                 terms::lower_first(terms::milestone(*which)),
                 at.format("%-d %b %Y, %H:%M:%S UTC")
             )
         }
         Fact::Lapsed(lapsed) => {
             format!(
-                "The sender stopped reporting; unknown since it was last seen at {}",
+                "The sender stopped reporting; state unknown since {}",
                 lapsed.last_seen.format("%H:%M:%S")
             )
         }
-        Fact::Settings(_) => "Rules and services put in force".to_owned(),
+        Fact::Settings(_) => "Settings and rules loaded".to_owned(),
     }
 }
 
@@ -191,22 +195,22 @@ fn describe_alert(alert: &Alert) -> String {
                 .map(|summary| format!(" – {summary}"))
                 .unwrap_or_default();
             format!(
-                "{name} fires, {}{summary}",
+                "{name} firing, {}{summary}",
                 badge::severity(&alert.severity).text
             )
         }
         (_, EndReason::Recovered) => format!("{name} recovered"),
         (_, EndReason::SourceLost) => {
-            format!("{name} ended because its source was lost; whether it recovered is unknown")
+            format!("{name} ended because its source was lost; recovery unknown")
         }
         (_, EndReason::NoData) => {
-            format!("{name} ended because there was no data; whether it recovered is unknown")
+            format!("{name} ended because there was no data; recovery unknown")
         }
-        (_, EndReason::Muted) => format!("{name} was muted; whether it recovered is unknown"),
+        (_, EndReason::Muted) => format!("{name} was muted; recovery unknown"),
         (_, EndReason::Deleted) => {
-            format!("{name} ended because its rule was deleted; whether it recovered is unknown")
+            format!("{name} ended because its rule was deleted; recovery unknown")
         }
         (_, EndReason::Superseded) => format!("{name} was replaced by a later episode"),
-        (_, EndReason::Unknown) => format!("{name} ended; its source does not say why"),
+        (_, EndReason::Unknown) => format!("{name} ended; the source gave no reason"),
     }
 }

@@ -1,6 +1,6 @@
-//! Links to addresses that came from outside.
+//! Links to URLs from outside.
 
-/// The address when a link may lead there: the web, or this service. Anything else (`javascript:`, `data:`) is shown as text.
+/// The URL if it is safe to link: HTTP or HTTPS. Others (`javascript:`, `data:`) are shown as text.
 pub(crate) fn web_url(url: &str) -> Option<&str> {
     let lower = url.trim_start().to_ascii_lowercase();
     (lower.starts_with("https://") || lower.starts_with("http://")).then_some(url)

@@ -8,7 +8,7 @@ use crate::config::silence::SilentAfter;
 use crate::config::source_auth::SourceAuth;
 use crate::http::format::time::duration;
 
-/// A count of 24 hours as so many an hour.
+/// Hourly rate of a 24-hour count.
 pub(crate) fn hourly_rate(count: &u64) -> String {
     match count {
         0 => "0".to_owned(),
@@ -18,24 +18,24 @@ pub(crate) fn hourly_rate(count: &u64) -> String {
     }
 }
 
-/// That a source has fallen silent, in a sentence.
+/// Warning about a silent source; `None` if it is not silent.
 pub(crate) fn silence_sentence(source: &SourceShown) -> Option<String> {
     let (quiet, longest) = source_status::silence(source)?;
     let (quiet, name) = (length(quiet), &source.name);
     Some(match (source.silent_after, longest) {
         (SilentAfter::After(stated), _) => {
             format!(
-                "Nothing came from {name} for {quiet}; its silent_after expects something within {}.",
+                "No messages from {name} for {quiet}; its silent_after is {}.",
                 length(stated)
             )
         }
         (_, Some(longest)) => {
             format!(
-                "Nothing came from {name} for {quiet}; its longest silence in the fortnight before was {}.",
+                "No messages from {name} for {quiet}; its longest silence in the 14 days before was {}.",
                 length(longest)
             )
         }
-        (_, None) => format!("Nothing came from {name} for {quiet}."),
+        (_, None) => format!("No messages from {name} for {quiet}."),
     })
 }
 
@@ -47,13 +47,15 @@ pub(crate) fn expected_interval(source: &SourceShown) -> String {
     let longest = source
         .rhythm
         .longest
-        .map(|longest| format!("its longest silence of late was {}", length(longest)));
+        .map(|longest| format!("longest recent silence {}", length(longest)));
     match (source.silent_after, longest, source.rhythm.silent_after) {
-        (SilentAfter::Never, ..) => "it may be silent for as long as it likes, as silent_after says".to_owned(),
-        (SilentAfter::After(stated), ..) => format!("a silence longer than {} is told, as silent_after says", length(stated)),
-        (SilentAfter::Learned, Some(longest), Some(after)) => format!("{longest}; one longer than {} is told", length(after)),
+        (SilentAfter::Never, ..) => "none (silent_after: never)".to_owned(),
+        (SilentAfter::After(stated), ..) => format!("up to {} (silent_after)", length(stated)),
+        (SilentAfter::Learned, Some(longest), Some(after)) => {
+            format!("up to {} ({longest})", length(after))
+        }
         (SilentAfter::Learned, ..) => {
-            "too little is known to tell whether a silence is unusual; silent_after in the settings can state it".to_owned()
+            "not known yet; silent_after in the settings can set it".to_owned()
         }
     }
 }
@@ -61,20 +63,20 @@ pub(crate) fn expected_interval(source: &SourceShown) -> String {
 pub(crate) fn authentication(source: &SourceShown, guarded: bool) -> String {
     match (&source.auth, source.speaks) {
         (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
-            "the token under access in the settings".to_owned()
+            "token of access in the settings".to_owned()
         }
         (SourceAuth::Shown(Auth::None), _) if guarded => {
-            "nothing: whoever reaches this address may send".to_owned()
+            "none (any client that reaches this address)".to_owned()
         }
-        (SourceAuth::Shown(Auth::None), _) => "nothing: only this machine may send".to_owned(),
-        (SourceAuth::Shown(Auth::Bearer(_)), _) => "a bearer token".to_owned(),
+        (SourceAuth::Shown(Auth::None), _) => "none (localhost only)".to_owned(),
+        (SourceAuth::Shown(Auth::Bearer(_)), _) => "bearer token".to_owned(),
         (SourceAuth::Shown(Auth::Basic { username, .. }), _) => {
-            format!("the password of the user {username}")
+            format!("password of the user {username}")
         }
-        (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!("the header {name}"),
-        (SourceAuth::Query { name, .. }, _) => format!("{name} in the address"),
+        (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!("header {name}"),
+        (SourceAuth::Query { name, .. }, _) => format!("query parameter {name}"),
         (SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => {
-            "a signature over each message".to_owned()
+            "signature of each message".to_owned()
         }
     }
 }

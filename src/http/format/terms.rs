@@ -14,27 +14,47 @@ pub(crate) fn decision(decision: &Decision) -> &'static str {
     match decision {
         Decision::None => "no postmortem",
         Decision::Suggest => "suggest a postmortem",
-        Decision::Hold => "hold a postmortem",
+        Decision::Hold => "open a postmortem",
     }
 }
 
-/// What a shadow would have led to.
+/// "Suggested", for an announced decision.
+pub(crate) fn announcement(decision: &Decision) -> &'static str {
+    match decision {
+        Decision::None => "Withdrawn",
+        Decision::Suggest => "Suggested",
+        Decision::Hold => "Opened",
+    }
+}
+
+/// The review state at the closing of an incident.
+pub(crate) fn review_state_at_closing(state: &ReviewState) -> &'static str {
+    match state {
+        ReviewState::None => "no postmortem",
+        ReviewState::Suggested => "suggested, unanswered",
+        ReviewState::Snoozed => "suggested, snoozed",
+        ReviewState::Held => "postmortem opened",
+        ReviewState::Dismissed => "dismissed",
+    }
+}
+
+/// Effect that a shadow criterion would have had.
 pub(crate) fn shadow_effect(decision: Decision) -> &'static str {
     match decision {
-        Decision::None => "would not have asked for a postmortem",
+        Decision::None => "would not have suggested a postmortem",
         Decision::Suggest => "would have suggested a postmortem",
-        Decision::Hold => "would have held a postmortem",
+        Decision::Hold => "would have opened a postmortem",
     }
 }
 
 pub(crate) fn criterion(kind: &CriterionKind) -> &'static str {
     match kind {
-        CriterionKind::Outage => "a declared outage",
-        CriterionKind::Degradation => "degradation, long enough",
-        CriterionKind::Intervention => "a human had to step in",
-        CriterionKind::Request => "somebody asked",
-        CriterionKind::NearMiss => "it nearly happened",
-        CriterionKind::Recurrence => "the same thing came back",
+        CriterionKind::Outage => "declared outage",
+        CriterionKind::Degradation => "sustained degradation",
+        CriterionKind::Intervention => "manual intervention",
+        CriterionKind::Request => "request",
+        CriterionKind::NearMiss => "near miss",
+        CriterionKind::Recurrence => "recurrence",
     }
 }
 
@@ -59,20 +79,20 @@ pub(crate) fn milestone(kind: MilestoneKind) -> &'static str {
 pub(crate) fn certainty(certainty: &Certainty) -> &'static str {
     match certainty {
         Certainty::Measured => "measured",
-        Certainty::Stated => "a person said so",
+        Certainty::Stated => "entered by a person",
         Certainty::Inferred => "inferred",
     }
 }
 
-/// Dismissals and their words; the first of each pair is the value of the form field.
+/// Dismissal reasons: form value and text.
 pub(crate) const REASONS: [(&str, &str); 7] = [
-    ("planned", "It was planned work"),
-    ("test", "It was a test or drill"),
-    ("duplicate", "Another incident covers it"),
-    ("noise", "The signal was wrong"),
-    ("too_small", "Not worth a meeting"),
-    ("already_covered", "It has been talked through elsewhere"),
-    ("other", "Something else"),
+    ("planned", "Planned work"),
+    ("test", "Test or drill"),
+    ("duplicate", "Covered by another incident"),
+    ("noise", "False alarm"),
+    ("too_small", "Too small for a postmortem"),
+    ("already_covered", "Already discussed elsewhere"),
+    ("other", "Other reason"),
 ];
 
 fn reason(reason: DismissReason) -> &'static str {
@@ -88,7 +108,7 @@ fn reason(reason: DismissReason) -> &'static str {
     .1
 }
 
-/// "Dismissed: it was planned work".
+/// "Dismissed: planned work".
 pub(crate) fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Accept => "Accepted".to_owned(),
@@ -102,20 +122,20 @@ pub(crate) fn answer(answer: &Answer) -> String {
     }
 }
 
-/// Why an event belongs to its incident.
+/// Reason for which an event belongs to its incident.
 pub(crate) fn join_reason(reason: &JoinReason) -> String {
     match reason {
-        JoinReason::Context => "shortly before".to_owned(),
+        JoinReason::Context => "shortly before the incident".to_owned(),
         JoinReason::Opened => "opened this incident".to_owned(),
-        JoinReason::Key => "names this incident".to_owned(),
-        JoinReason::Subject => "about something already here".to_owned(),
+        JoinReason::Key => "added to this incident".to_owned(),
+        JoinReason::Subject => "same alert".to_owned(),
         JoinReason::Labels { key } => format!("same {key}"),
-        JoinReason::Dependency { service } => format!("{service} is one dependency away"),
-        JoinReason::Person => "a person said so".to_owned(),
+        JoinReason::Dependency { service } => format!("direct dependency: {service}"),
+        JoinReason::Person => "entered by a person".to_owned(),
     }
 }
 
-/// Observed against required: "24m of 30m", "between 22m and 41m of 30m", "1 of 2 times".
+/// Observed against required: "24m (threshold 30m)", "between 22m and 41m (threshold 30m)", "1 (threshold 2)".
 pub(crate) fn measure(measure: &Measure) -> String {
     let Measure {
         lower,
@@ -125,7 +145,7 @@ pub(crate) fn measure(measure: &Measure) -> String {
         ..
     } = *measure;
     let say = |value: f64| match unit {
-        // Whole seconds are all that is shown; a cast saturates.
+        // Only whole seconds are shown; the cast saturates.
         Unit::Seconds => duration(value as i64),
         Unit::Times => format!("{value}"),
         Unit::Score => format!("{value:.2}"),
@@ -135,15 +155,14 @@ pub(crate) fn measure(measure: &Measure) -> String {
     } else {
         format!("between {} and {}", say(lower), say(upper))
     };
+    let threshold = say(required);
     match unit {
-        Unit::Seconds => format!("{seen} of {}", say(required)),
-        Unit::Times if required == 1.0 => format!("{seen} of 1 time"),
-        Unit::Times => format!("{seen} of {} times", say(required)),
-        Unit::Score => format!("score {seen} of {}", say(required)),
+        Unit::Score => format!("score {seen} (threshold {threshold})"),
+        Unit::Seconds | Unit::Times => format!("{seen} (threshold {threshold})"),
     }
 }
 
-/// What a score is made of: "30 (severity: critical) × 0.9 (closeness: as reported)".
+/// Factors of a score: "30 (severity: critical) × 0.9 (closeness: as reported)".
 pub(crate) fn factors(factors: &[Factor]) -> String {
     factors
         .iter()
@@ -152,27 +171,27 @@ pub(crate) fn factors(factors: &[Factor]) -> String {
         .join(" × ")
 }
 
-/// What stands, as a heading.
+/// Review state as a heading.
 pub(crate) fn review_heading(standing: &ReviewState) -> &'static str {
     match standing {
         ReviewState::None => "No postmortem",
-        ReviewState::Suggested => "A postmortem is suggested",
-        ReviewState::Snoozed => "A suggestion, put off",
-        ReviewState::Held => "A postmortem is held",
+        ReviewState::Suggested => "Postmortem suggested",
+        ReviewState::Snoozed => "Suggestion snoozed",
+        ReviewState::Held => "Postmortem opened",
         ReviewState::Dismissed => "Dismissed",
     }
 }
 
-/// Why it stands so, in one sentence.
+/// Reason of the decision, in one sentence.
 pub(crate) fn reason_sentence(incident: &Incident) -> &str {
     if incident.reason.is_empty() {
-        "No criterion has looked at it yet."
+        "Not evaluated yet."
     } else {
         &incident.reason
     }
 }
 
-/// How much of what it takes is there, 0 to 1 and above; -1 where nothing is counted.
+/// Ratio of the observed value to the threshold; -1 without a measure.
 pub(crate) fn closeness(measure: Option<&Measure>) -> f64 {
     match measure {
         Some(measure) if measure.required > 0.0 => measure.upper / measure.required,
@@ -180,7 +199,7 @@ pub(crate) fn closeness(measure: Option<&Measure>) -> f64 {
     }
 }
 
-/// The services, or that none is known.
+/// Services of an incident, or "unassigned".
 pub(crate) fn services(incident: &Incident) -> String {
     match (incident.services.as_slice(), &incident.unassigned) {
         ([], Some(key)) => format!("unassigned ({key})"),
@@ -189,7 +208,7 @@ pub(crate) fn services(incident: &Incident) -> String {
     }
 }
 
-/// Who is on call.
+/// People on call.
 pub(crate) fn on_call(who: &OnCall) -> String {
     match who {
         OnCall::These(these) => these
@@ -197,7 +216,7 @@ pub(crate) fn on_call(who: &OnCall) -> String {
             .map(|one| one.name.as_str())
             .collect::<Vec<_>>()
             .join(", "),
-        OnCall::Nobody => "nobody".to_owned(),
+        OnCall::Nobody => "no one".to_owned(),
         OnCall::Unknown(why) => format!("unknown: {why}"),
     }
 }
@@ -219,18 +238,18 @@ mod tests {
     #[test]
     fn a_measure_says_its_bounds_and_what_it_takes() {
         let seconds = |lower, upper| Measure::new(lower, upper, 1800.0, Unit::Seconds);
-        assert_eq!(measure(&seconds(1440.0, 1440.0)), "24m of 30m");
+        assert_eq!(measure(&seconds(1440.0, 1440.0)), "24m (threshold 30m)");
         assert_eq!(
             measure(&seconds(1320.0, 2460.0)),
-            "between 22m and 41m of 30m"
+            "between 22m and 41m (threshold 30m)"
         );
         assert_eq!(
             measure(&Measure::new(1.0, 1.0, 2.0, Unit::Times)),
-            "1 of 2 times"
+            "1 (threshold 2)"
         );
         assert_eq!(
             measure(&Measure::new(0.7, 0.7, 0.85, Unit::Score)),
-            "score 0.70 of 0.85"
+            "score 0.70 (threshold 0.85)"
         );
     }
 

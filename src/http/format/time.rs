@@ -6,7 +6,8 @@ use askama::filters::HtmlSafe;
 
 use crate::model::time::Time;
 
-/// A duration in words, cut to what helps: `42s`, `2m 30s`, `42m`, `1h 5m`, `3d 4h`. Seconds go from ten minutes on; nothing is rounded up.
+/// Duration in at most two units: `42s`, `2m 30s`, `42m`, `1h 5m`, `3d 4h`. Rounded down; seconds
+/// are dropped from ten minutes on.
 pub(crate) fn duration(seconds: i64) -> String {
     let sign = if seconds < 0 { "-" } else { "" };
     let all = seconds.unsigned_abs();
@@ -24,7 +25,7 @@ pub(crate) fn duration(seconds: i64) -> String {
     }
 }
 
-/// How long before `now` something was: `12m ago`.
+/// Age of `at` at `now`: `12m ago`.
 pub(crate) fn ago(now: &Time, at: &Time) -> String {
     match (*now - *at).num_seconds() {
         seconds if seconds < 0 => format!("in {}", duration(-seconds)),
@@ -33,7 +34,7 @@ pub(crate) fn ago(now: &Time, at: &Time) -> String {
     }
 }
 
-/// An instant as a `<time>` element; the attribute has the full instant, whatever is shown.
+/// Instant as a `<time>` element, whose attribute always has the full instant.
 pub(crate) struct TimeElement {
     at: Time,
     shown: &'static str,
@@ -47,7 +48,7 @@ pub(crate) fn moment(at: &Time) -> TimeElement {
     }
 }
 
-/// `10:02:14`, for a list whose day is said elsewhere.
+/// `10:02:14`, for lists that state the day elsewhere.
 pub(crate) fn clock(at: &Time) -> TimeElement {
     TimeElement {
         at: *at,
@@ -74,7 +75,7 @@ impl fmt::Display for TimeElement {
     }
 }
 
-// Made of digits, month names and our own markup only.
+// Consists of digits, month names and our own markup only.
 impl HtmlSafe for TimeElement {}
 
 #[cfg(test)]

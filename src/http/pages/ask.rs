@@ -1,4 +1,4 @@
-//! `GET /ask` and what follows `POST /ask`: a stakeholder asks for a postmortem without knowing the tool.
+//! `/ask`: the form by which anyone requests a postmortem.
 
 use std::sync::Arc;
 
@@ -16,27 +16,26 @@ use crate::ingest::people;
 
 use crate::http::pages::form::{FormFields, json_body};
 
-/// What the form shows. Fields: `reason`, `service`, `when`, `requester`; on an incident's page also `incident`.
+/// Data of the form. Fields: `reason`, `service`, `when`, `requester`; on an incident's page also
+/// `incident`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AskView {
-    /// DisplayNames to choose from.
+    /// Service names to choose from.
     pub(crate) services: Vec<String>,
-    /// What was entered before, when the form comes back.
+    /// Previous input, when the form is shown again.
     pub(crate) entered: AskInput,
-    /// What is missing, and what to do.
+    /// Validation error.
     pub(crate) fault: Option<String>,
 }
 
-/// What a person entered.
+/// Input of the form.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct AskInput {
-    /// What they want to understand.
     pub(crate) reason: String,
-    /// The service, as they know it.
+    /// Service, possibly unknown to the settings.
     pub(crate) service: String,
-    /// When it was, as `YYYY-MM-DDTHH:MM` in UTC.
+    /// `YYYY-MM-DDTHH:MM` in UTC.
     pub(crate) when: String,
-    /// Who they are.
     pub(crate) requester: String,
 }
 
@@ -47,7 +46,7 @@ struct AskTemplate<'a> {
     view: &'a AskView,
 }
 
-/// The form.
+/// Renders the form.
 pub(crate) fn render(view: &AskView) -> String {
     render_template(&AskTemplate {
         tab: Tab::Ask,
@@ -62,7 +61,7 @@ struct AskedTemplate<'a> {
     status_url: &'a str,
 }
 
-/// Thanks, with the address at which to hear what became of it: made by us, never what a person entered.
+/// Renders the confirmation. `status_url` must be generated here, never user input.
 pub(crate) fn render_asked(status_url: &str) -> String {
     render_template(&AskedTemplate {
         tab: Tab::Ask,

@@ -1,4 +1,4 @@
-//! `GET /backtests/{number}`: how far a backtest is, and what came of it.
+//! `/backtests/{number}`: progress and result of a backtest.
 
 use std::sync::Arc;
 
@@ -15,10 +15,10 @@ use crate::http::pages::layout::{Tab, render_template};
 use crate::trial::comparison::{BacktestReport, DecisionChange, IncidentComparison};
 use crate::trial::csv;
 
-/// Incidents that fare as before and are listed.
+/// Maximum number of unchanged incidents listed.
 const UNCHANGED: usize = 50;
 
-/// Incidents that fare otherwise and are listed.
+/// Maximum number of changed incidents listed.
 const CHANGED: usize = 1000;
 
 #[derive(Template)]
@@ -37,7 +37,7 @@ impl BacktestTemplate<'_> {
         }
     }
 
-    /// How far it is, while it is not over: from 0 to 100.
+    /// Progress in percent, until the job is over.
     fn done(&self) -> Option<f64> {
         match &self.job.state {
             JobState::Waiting => Some(0.0),
@@ -50,7 +50,7 @@ impl BacktestTemplate<'_> {
         report.shifts.get(&shift).copied().unwrap_or_default()
     }
 
-    /// Those that are listed, in the order of the report, and how many are not.
+    /// Listed incidents in the order of the report, and the number left out.
     fn listed<'r>(&self, report: &'r BacktestReport) -> (Vec<&'r IncidentComparison>, usize) {
         let of = |changed: bool| {
             report
@@ -67,7 +67,7 @@ impl BacktestTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(job: &Job) -> String {
     render_template(&BacktestTemplate {
         tab: Tab::Criteria,

@@ -1,4 +1,4 @@
-//! `GET /backtests`: rules to try over what happened, and what was tried so far.
+//! `/backtests`: a form to start a backtest, and the latest jobs.
 
 use std::sync::Arc;
 
@@ -19,28 +19,29 @@ use crate::http::pages::layout::{Tab, render_template};
 use crate::http::time_range;
 use crate::model::event::RuleFile;
 
-/// What the page shows. Fields of `POST /backtests`: `name` and `text` of each file, in turn, `since`, `prometheus`.
+/// Data of the page. Fields of `POST /backtests`: `name` and `text` of each file, in turn, `since`,
+/// `prometheus`.
 pub(crate) struct BacktestsView {
-    /// What is or was entered.
+    /// Input of the form.
     pub(crate) entered: BacktestsInput,
-    /// What is wrong with it, and what to do.
+    /// Validation error.
     pub(crate) fault: Option<String>,
-    /// Entries of `metrics:` that remember.
-    pub(crate) prometheis: Vec<String>,
-    /// Those that were begun, newest first.
+    /// Entries of `metrics:` with history.
+    pub(crate) prometheus_names: Vec<String>,
+    /// Latest jobs, newest first.
     pub(crate) jobs: Vec<Job>,
-    /// Whether other processes are on the same database, which know nothing of these.
+    /// True if replicas may share the database; each has its own jobs.
     pub(crate) replicas: bool,
 }
 
-/// What a person entered.
+/// Input of the form.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct BacktestsInput {
-    /// The rules that are tried.
+    /// Rules to test.
     pub(crate) files: Vec<RuleFile>,
-    /// Since when.
+    /// Start of the period.
     pub(crate) since: String,
-    /// Whose memory is read; empty: the log.
+    /// Prometheus whose history is replayed; empty for the event log.
     pub(crate) prometheus: String,
 }
 
@@ -52,21 +53,24 @@ struct BacktestsTemplate<'a> {
 }
 
 impl BacktestsTemplate<'_> {
-    /// "12 newly held, 3 no longer"
+    /// "3 opened (before: 1)"
     fn outcome(&self, job: &Job) -> String {
         match &job.state {
-            JobState::Waiting => "waits".to_owned(),
-            JobState::Running(progress) => format!("runs, {:.0} %", progress.done * 100.0),
+            JobState::Waiting => "waiting".to_owned(),
+            JobState::Running(progress) => format!("running, {:.0} %", progress.done * 100.0),
             JobState::Done(report) => {
-                format!("held {}, before {}", report.after.held, report.before.held)
+                format!(
+                    "{} opened (before: {})",
+                    report.after.held, report.before.held
+                )
             }
             JobState::Failed(fault) => format!("failed: {fault}"),
-            JobState::Cancelled => "broken off".to_owned(),
+            JobState::Cancelled => "cancelled".to_owned(),
         }
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &BacktestsView) -> String {
     render_template(&BacktestsTemplate {
         tab: Tab::Criteria,
@@ -97,7 +101,7 @@ fn form_page(app: &App, entered: BacktestsInput, fault: Option<String>) -> Html<
     let view = BacktestsView {
         entered,
         fault,
-        prometheis: remembering.map(|entry| entry.name.clone()).collect(),
+        prometheus_names: remembering.map(|entry| entry.name.clone()).collect(),
         jobs: app.backtests(),
         replicas: app.store.is_shared(),
     };
@@ -119,7 +123,7 @@ pub(crate) async fn post(
                 text: String::new(),
             }),
             "text" => {
-                // Browsers send lines as the mail does.
+                // Browsers send CRLF line endings.
                 let text = value.replace("\r\n", "\n");
                 if let Some(file) = entered.files.last_mut() {
                     file.text = text;

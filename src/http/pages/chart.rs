@@ -1,4 +1,4 @@
-//! Signals as bars over time: numbers for the drawing, and the same in words.
+//! Chart of an incident's signals as bars over time, with a text alternative.
 
 use crate::http::format::badge::Badge;
 use crate::http::format::time::duration;
@@ -11,10 +11,10 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 
-/// The drawing is so wide in its own units; it is stretched to the page.
+/// Width of the drawing in SVG units; the page stretches it.
 const WIDTH: i64 = 1000;
 
-/// All signals over one stretch of time.
+/// Signals on a common time axis.
 pub(crate) struct Chart {
     pub(crate) from: Time,
     pub(crate) to: Time,
@@ -22,7 +22,7 @@ pub(crate) struct Chart {
     pub(crate) marks: Vec<ChartMark>,
 }
 
-/// One signal.
+/// Row of one signal.
 pub(crate) struct ChartRow {
     pub(crate) name: String,
     pub(crate) about: String,
@@ -31,7 +31,8 @@ pub(crate) struct ChartRow {
     pub(crate) stretches: Vec<ChartSpan>,
 }
 
-/// A rectangle. States differ by height and place too, so that they can be told apart without colour.
+/// Rectangle. States differ in height and position, so that they are distinguishable without
+/// colour.
 pub(crate) struct ChartBar {
     pub(crate) x: i64,
     pub(crate) width: i64,
@@ -40,7 +41,7 @@ pub(crate) struct ChartBar {
     pub(crate) class: &'static str,
 }
 
-/// A span in words.
+/// Span in words.
 pub(crate) struct ChartSpan {
     pub(crate) state: Badge,
     pub(crate) start: Time,
@@ -48,13 +49,13 @@ pub(crate) struct ChartSpan {
     pub(crate) lasted: String,
 }
 
-/// A milestone on the axis.
+/// Milestone on the axis.
 pub(crate) struct ChartMark {
     pub(crate) x: i64,
     pub(crate) name: &'static str,
 }
 
-/// The chart of an incident's signals; `None` when there is nothing to draw.
+/// Builds the chart of an incident; `None` if it has no spans.
 pub(crate) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
     let spans = || incident.signals.iter().flat_map(|signal| &signal.spans);
     let first = spans().map(|span| span.start).min()?;
@@ -62,7 +63,7 @@ pub(crate) fn chart(incident: &Incident, now: Time) -> Option<Chart> {
         .map(|span| span.end.unwrap_or(now))
         .max()?
         .max(first + chrono::Duration::minutes(1));
-    // Room at both ends, so that a bar seen whole is not taken for one that is cut.
+    // Margins at both ends show that bars are not cut off.
     let room = (last - first) / 50;
     let axis = Axis {
         from: first - room,
@@ -109,7 +110,7 @@ impl Axis {
     }
 }
 
-/// The labels by which the series of one condition differ.
+/// Labels that distinguish the series of one condition.
 fn distinguishing_labels(incident: &Incident, signal: &Signal) -> String {
     let namesakes = || {
         incident

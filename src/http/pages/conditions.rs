@@ -1,4 +1,4 @@
-//! `GET /conditions`: what is measured, how it is now, and what is in the way of measuring it.
+//! `/conditions`: metric conditions, their state, and problems of their sources.
 
 use std::sync::Arc;
 
@@ -16,9 +16,9 @@ use crate::http::pages::layout::{Tab, render_template};
 use crate::model::event::ConditionState;
 use crate::model::time::Time;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct ConditionsView {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
     /// In the order of the rules.
     pub(crate) conditions: Vec<Shown>,
@@ -26,15 +26,14 @@ pub(crate) struct ConditionsView {
     pub(crate) sources: Vec<MetricsSource>,
 }
 
-/// Where samples are from.
+/// Metrics source or one of its targets.
 pub(crate) struct MetricsSource {
-    /// Its name.
     pub(crate) name: String,
-    /// When it last answered.
+    /// Last successful answer.
     pub(crate) answered: Option<Time>,
-    /// Why it does not.
+    /// Reason of the last failure.
     pub(crate) fault: Option<String>,
-    /// How many series were left out because there are more than are kept.
+    /// Number of series beyond the limit.
     pub(crate) left_out: usize,
 }
 
@@ -51,7 +50,7 @@ impl ConditionsTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &ConditionsView) -> String {
     render_template(&ConditionsTemplate {
         tab: Tab::Overview,
@@ -68,7 +67,8 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         fault: status.fault.clone(),
         left_out: status.left_out,
     };
-    // Of an entry with targets, those tell; what was left out is the entry's.
+    // An entry with targets is shown by its targets, unless series were left out, which it counts
+    // itself.
     let has_targets = |name: &str| {
         measured.sources().keys().any(|other| {
             other

@@ -14,7 +14,7 @@ use crate::http::handler::find_incident;
 use crate::http::pages::error::PageError;
 use crate::model::milestone::MilestoneKind;
 
-/// Where a form leads back to: the incident, under the name it has by now.
+/// Redirects to the incident under its current id, which a merge may have changed.
 async fn incident_redirect(app: &Arc<App>, id: &str) -> Redirect {
     let name = find_incident(app, id)
         .await
@@ -22,7 +22,7 @@ async fn incident_redirect(app: &Arc<App>, id: &str) -> Redirect {
     Redirect::to(&format!("/incidents/{name}"))
 }
 
-/// The form's fields: repeated names are a list.
+/// Values of a repeatable form field.
 fn form_values(form: Vec<(String, String)>, name: &str) -> Vec<String> {
     form.into_iter()
         .filter(|(field, value)| field == name && !value.trim().is_empty())
@@ -48,7 +48,7 @@ pub(crate) async fn merge(
     Ok(incident_redirect(&app, &id).await)
 }
 
-/// `POST /incidents/{id}/move`: `event`, once or more; `to`, if it is not to be an incident of its own.
+/// `POST /incidents/{id}/move`: `event`, once or more; `to`, unless it becomes a new incident.
 pub(crate) async fn move_events(
     State(app): State<Arc<App>>,
     Path(id): Path<String>,
@@ -68,7 +68,7 @@ pub(crate) async fn move_events(
     Ok(incident_redirect(&app, &id).await)
 }
 
-/// What the form of a milestone posts; `when` is UTC, without a zone.
+/// Form of a milestone; `when` is UTC without a zone.
 #[derive(Debug, Deserialize)]
 pub(crate) struct MilestoneForm {
     milestone: MilestoneKind,
@@ -88,7 +88,7 @@ pub(crate) async fn milestone(
     };
     let at = text.parse().map_err(|_| {
         Error::BadRequest(format!(
-            "{:?} is no time; write it as 2026-11-23T10:30",
+            "{:?} is not a valid time; use the form 2026-11-23T10:30",
             form.when
         ))
     })?;
@@ -97,7 +97,7 @@ pub(crate) async fn milestone(
     Ok(incident_redirect(&app, &id).await)
 }
 
-/// What the form of a name posts; a blank `person` is nobody.
+/// Form of an identity; a blank `person` removes it.
 #[derive(Debug, Deserialize)]
 pub(crate) struct IdentityForm {
     alias: String,

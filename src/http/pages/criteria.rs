@@ -1,4 +1,4 @@
-//! `GET /criteria`: how often each criterion was right, by what people answered.
+//! `/criteria`: precision of each criterion, by people's answers.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::model::time::Time;
 use crate::trial::precision::report::{CriterionRecord, PrecisionReport};
 use std::collections::BTreeMap;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct CriteriaView<'a> {
-    /// The first instant of the stretch.
+    /// Start of the period, inclusive.
     pub(crate) since: Time,
-    /// The first instant after it.
+    /// End of the period, exclusive.
     pub(crate) until: Time,
-    /// What the ledger says.
+    /// Precision over the period.
     pub(crate) found: &'a PrecisionReport,
 }
 
@@ -42,23 +42,23 @@ impl CriteriaTemplate<'_> {
         told.collect::<Vec<_>>().join(", ")
     }
 
-    /// What became of those that nobody answered, and of what was never asked.
+    /// Counts of suggestions without an answer, and of met criteria without a suggestion.
     fn rest(&self, record: &CriterionRecord) -> Vec<String> {
         let suggested = &record.suggested;
         let counts = [
             (suggested.waiting, "waiting for an answer"),
             (
                 suggested.lapsed,
-                "lapsed: nobody answered in seven working days",
+                "lapsed: no answer within seven working days",
             ),
-            (suggested.bundled, "waiting in the bundle of another"),
-            (record.outranked, "decided by something stronger"),
+            (suggested.bundled, "bundled with another incident"),
+            (record.outranked, "outranked by a stronger decision"),
             (
                 record.unasked,
                 if record.shadow {
-                    "on which it would have asked and nobody did"
+                    "it would have suggested, where no suggestion was made"
                 } else {
-                    "on which nobody was asked"
+                    "met without a suggestion being made"
                 },
             ),
         ];
@@ -75,7 +75,7 @@ impl CriteriaTemplate<'_> {
             (held.completed, "completed"),
             (held.open, "open"),
             (held.declined, "declined"),
-            (held.bundled, "in the bundle of another"),
+            (held.bundled, "bundled with another incident"),
         ];
         counts
             .into_iter()
@@ -91,7 +91,7 @@ impl CriteriaTemplate<'_> {
             (missed.unknown, "unknown"),
             (
                 missed.caught,
-                "met: as a shadow, it would have suggested them",
+                "met as a shadow: it would have suggested them",
             ),
         ];
         counts
@@ -102,7 +102,7 @@ impl CriteriaTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &CriteriaView<'_>) -> String {
     render_template(&CriteriaTemplate {
         tab: Tab::Criteria,
@@ -137,11 +137,11 @@ mod tests {
             "too few to tell",
             "too small 2",
             "2 of them no other criterion had suggested or held",
-            "24m of 30m",
+            "24m (threshold 30m)",
             "href=\"/incidents/i-7\"",
             ">shadow<",
             "no longer in the rules",
-            "4 on which it would have asked and nobody did",
+            "4 it would have suggested, where no suggestion was made",
             "href=\"/ledger?criterion=a%20%26%20b",
             "value=\"2026-11-23\"",
         ] {

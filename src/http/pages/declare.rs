@@ -1,4 +1,4 @@
-//! `GET /declare`: a person says that there is an outage, or that one is over.
+//! `/declare`: the form to declare an outage or its end.
 
 use std::sync::Arc;
 
@@ -16,25 +16,24 @@ use crate::ingest::people;
 
 use crate::http::pages::form::{FormFields, json_body};
 
-/// What the form shows. Fields of `POST /declare`: `title`, `service`, `severity` (`critical`, `warning`), `status` (`firing`, `resolved`), `when`.
+/// Data of the form. Fields of `POST /declare`: `title`, `service`, `severity` (`critical`,
+/// `warning`), `status` (`firing`, `resolved`), `when`.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeclareView {
-    /// DisplayNames to choose from.
+    /// Service names to choose from.
     pub(crate) services: Vec<String>,
-    /// What was entered before, when the form comes back.
+    /// Previous input, when the form is shown again.
     pub(crate) entered: DeclareInput,
-    /// What is missing, and what to do.
+    /// Validation error.
     pub(crate) fault: Option<String>,
 }
 
-/// What a person entered.
+/// Input of the form.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeclareInput {
-    /// What is the matter.
     pub(crate) title: String,
-    /// The service.
     pub(crate) service: String,
-    /// When it began or ended, as `YYYY-MM-DDTHH:MM` in UTC.
+    /// `YYYY-MM-DDTHH:MM` in UTC.
     pub(crate) when: String,
 }
 
@@ -45,7 +44,7 @@ struct DeclareTemplate<'a> {
     view: &'a DeclareView,
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &DeclareView) -> String {
     render_template(&DeclareTemplate {
         tab: Tab::Elsewhere,

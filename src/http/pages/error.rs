@@ -1,4 +1,4 @@
-//! What a person sees instead of a page: what is the matter and what to do.
+//! Error page.
 
 use askama::Template;
 use axum::response::{Html, IntoResponse, Response};
@@ -7,14 +7,14 @@ use crate::http::error::Error;
 use crate::http::pages::layout::{Tab, render_template};
 use axum::extract::OriginalUri;
 
-/// What the page shows.
+/// Data of the page.
 #[derive(Debug, Clone)]
 pub(crate) struct ErrorView<'a> {
-    /// The HTTP status.
+    /// HTTP status.
     pub(crate) status: u16,
-    /// What is the matter, as a short heading.
+    /// Heading.
     pub(crate) what: &'a str,
-    /// What to do.
+    /// Message.
     pub(crate) what_to_do: &'a str,
 }
 
@@ -25,7 +25,7 @@ struct ErrorTemplate<'a> {
     view: &'a ErrorView<'a>,
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &ErrorView<'_>) -> String {
     render_template(&ErrorTemplate {
         tab: Tab::Elsewhere,
@@ -33,9 +33,9 @@ pub(crate) fn render(view: &ErrorView<'_>) -> String {
     })
 }
 
-/// Whatever no route leads to: JSON for scripts, a page for people.
+/// Answers unknown paths with 404: JSON under `/api/` and `/ingest/`, else a page.
 pub(crate) async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
-    let fault = Error::NotFound(format!("there is nothing at {}", uri.path()));
+    let fault = Error::NotFound(format!("{} does not exist", uri.path()));
     if uri.path().starts_with("/api/") || uri.path().starts_with("/ingest/") {
         fault.into_response()
     } else {
@@ -43,7 +43,7 @@ pub(crate) async fn not_found(OriginalUri(uri): OriginalUri) -> Response {
     }
 }
 
-/// A fault shown as a page.
+/// Error rendered as a page.
 pub(crate) struct PageError(Error);
 
 impl<E: Into<Error>> From<E> for PageError {
@@ -58,7 +58,7 @@ impl IntoResponse for PageError {
         let told = self.0.to_string();
         let view = ErrorView {
             status: status.as_u16(),
-            what: status.canonical_reason().unwrap_or("Fault"),
+            what: status.canonical_reason().unwrap_or("Error"),
             what_to_do: &told,
         };
         let mut response = (status, Html(render(&view))).into_response();

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 
 pub(crate) type FormFields = BTreeMap<String, String>;
 
-/// A form's fields as the body of the API: blank ones left out, times (UTC, without a zone) with one, and `when` as `at`.
+/// Converts form fields to a JSON body: drops blank ones, adds the UTC zone to times, and renames
+/// `when` to `at`.
 pub(crate) fn json_body(posted: &FormFields) -> Vec<u8> {
     let mut body: BTreeMap<&str, Value> = BTreeMap::new();
     let zoned = |value: &str| {

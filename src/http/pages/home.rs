@@ -1,4 +1,4 @@
-//! `GET /`: what is watched now, what was read from it, and what that is enough for.
+//! `/`: overview of open incidents, the last alert, criteria readiness and sources.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -28,55 +28,52 @@ use crate::model::time::Time;
 use crate::model::verdict::{Decision, Outcome, Verdict};
 use crate::store::incident::IncidentFilter;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct HomeView<'a> {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
-    /// How people and senders reach this service, without a slash at the end.
+    /// External URL without a trailing slash.
     pub(crate) address: &'a str,
-    /// The alert that came last, with what was read from it.
+    /// Last alert received.
     pub(crate) last_alert: Option<LastAlert>,
-    /// Each criterion of the rules, and whether what is sent can meet it.
+    /// Readiness of each criterion.
     pub(crate) criteria: Vec<Reach>,
-    /// Incidents that are not closed, newest first.
+    /// Open incidents, newest first.
     pub(crate) open: Vec<&'a Incident>,
-    /// The incident that came closest to a criterion without meeting it.
+    /// Incident that came closest to a criterion without meeting it.
     pub(crate) closest: Option<ClosestCall<'a>>,
     /// Correlation keys of alerts without a service.
     pub(crate) unassigned: Vec<UnassignedGroup>,
-    /// DisplayNames to choose from.
+    /// Service names to choose from.
     pub(crate) services: Vec<String>,
-    /// Who sends.
+    /// Sources of alerts and events.
     pub(crate) sources: Vec<SourceSummary>,
-    /// Who is on call for the services that name a calendar.
+    /// On-call status of the services with a calendar.
     pub(crate) on_call: Vec<Shown>,
-    /// A word at the top.
+    /// Notice at the top.
     pub(crate) notice: Option<Notice>,
 }
 
-/// The last alert and how it was understood.
+/// Last alert, with the labels from which its service and severity came.
 #[derive(Debug, Clone)]
 pub(crate) struct LastAlert {
-    /// Its name.
     pub(crate) name: String,
-    /// On or off.
     pub(crate) status: AlertStatus,
-    /// The source that sent it.
     pub(crate) source: String,
-    /// When it was so, by its source.
+    /// Time of the status change, by its source.
     pub(crate) at: Time,
-    /// The service, as understood.
+    /// Service after label mapping.
     pub(crate) service: Option<String>,
-    /// The label that gave the service.
+    /// Label that gave the service.
     pub(crate) service_label: Option<String>,
-    /// The severity, as understood.
+    /// Severity after label mapping.
     pub(crate) severity: Severity,
-    /// The label that gave the severity, and its value there.
+    /// Label that gave the severity, with its value.
     pub(crate) severity_label: Option<(String, String)>,
 }
 
 impl LastAlert {
-    /// Reads back from an alert which of `names` gave its service and severity; `None` for any other event.
+    /// Finds the labels among `names` that gave the service and severity; `None` for other events.
     pub(crate) fn new(event: &Event, names: &LabelNames) -> Option<Self> {
         let Fact::Alert(alert) = &event.fact else {
             return None;
@@ -101,22 +98,21 @@ impl LastAlert {
     }
 }
 
-/// The first of `names` that the labels have, with its value.
+/// First of `names` that is present, with its value.
 fn present(labels: &LabelSet, names: &[String]) -> Option<(String, String)> {
     names
         .iter()
         .find_map(|name| Some((name.clone(), labels.get(name)?.to_owned())))
 }
 
-/// An incident that came close to a criterion.
+/// Incident that came close to a criterion.
 pub(crate) struct ClosestCall<'a> {
-    /// The incident.
     pub(crate) incident: &'a Incident,
-    /// The verdict that was closest to being met.
+    /// Verdict that was closest to being met.
     pub(crate) verdict: &'a Verdict,
 }
 
-/// The incident and verdict with the greatest part of what it takes, among those not met. Shadow criteria do not count.
+/// Unmet verdict with the highest ratio of value to threshold. Shadow criteria do not count.
 pub(crate) fn closest<'a>(
     incidents: impl IntoIterator<Item = &'a Incident>,
 ) -> Option<ClosestCall<'a>> {
@@ -142,24 +138,23 @@ fn part(close: &ClosestCall<'_>) -> f64 {
 /// Alerts that share a correlation key and name no service.
 #[derive(Debug, Clone)]
 pub(crate) struct UnassignedGroup {
-    /// The correlation key; sent back by the form as it is.
+    /// Correlation key, sent back unchanged by the form.
     pub(crate) key: String,
-    /// How many incidents have it.
+    /// Number of incidents with it.
     pub(crate) incidents: usize,
-    /// When it was last active.
+    /// Last activity.
     pub(crate) last: Time,
 }
 
-/// A sender of events.
+/// Source of alerts or events.
 #[derive(Debug, Clone)]
 pub(crate) struct SourceSummary {
-    /// Its name.
     pub(crate) name: String,
-    /// When it sent something last; `None`: never.
+    /// Last message, if any.
     pub(crate) last: Option<Time>,
-    /// How many of its messages could not be read, and wait for somebody.
+    /// Number of its messages waiting in quarantine.
     pub(crate) quarantined: u64,
-    /// That it has fallen silent, in a sentence.
+    /// Warning if it has fallen silent.
     pub(crate) silent: Option<String>,
 }
 
@@ -180,7 +175,7 @@ impl HomeTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &HomeView<'_>) -> String {
     let (scheme, host) = view
         .address
@@ -228,7 +223,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
             quarantined: source.waiting.as_ref().map_or(0, |waiting| waiting.count),
             silent: silence_sentence(source),
         })
-        // The ways in that are always there are no news before they are used.
+        // Built-in sources are shown only once used.
         .filter(|seen| {
             seen.last.is_some()
                 || settings
@@ -245,7 +240,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         settings.policy.name_service(&mut event);
         event
     });
-    // What its source calls the service is its label's value, and the service's name is ours.
+    // The label has the sender's name of the service; show ours.
     let service = last
         .as_ref()
         .and_then(|event| event.service.as_deref().map(str::to_owned));
@@ -295,9 +290,10 @@ pub(crate) async fn assign(
 ) -> Result<Redirect, PageError> {
     let service: String = posted.service.trim().chars().take(200).collect();
     if service.is_empty() || posted.key.is_empty() {
-        return Err(
-            Error::BadRequest("name the service that these alerts concern".to_owned()).into(),
-        );
+        return Err(Error::BadRequest(
+            "`service` is missing: choose the service of these alerts".to_owned(),
+        )
+        .into());
     }
     let event = Event::new(
         "people",

@@ -1,4 +1,4 @@
-//! `GET /incidents/{id}`: one incident, what was decided and why, and what people can add.
+//! `/incidents/{id}`: an incident, its decision and reasons, and forms to answer and annotate it.
 
 use std::sync::Arc;
 
@@ -36,35 +36,34 @@ use crate::model::time::Time;
 use crate::model::verdict::Verdict;
 use crate::store::incident::IncidentFilter;
 
-/// Parts offered to be moved at the most.
+/// Maximum number of parts offered for moving.
 const MAX_PARTS: usize = 100;
 
-/// DisplayNames that are asked about at the most.
+/// Maximum number of unknown actors listed.
 const MAX_UNKNOWN_ACTORS: usize = 20;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct IncidentView<'a> {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
-    /// The incident.
     pub(crate) incident: &'a Incident,
-    /// Its postmortem, once opened.
+    /// Postmortem, once opened.
     pub(crate) postmortem: Option<&'a Postmortem>,
-    /// What accepting would call, where a slot was found.
+    /// Meeting that accepting would schedule, if a slot was found.
     pub(crate) invitation: Option<ProposedMeeting>,
-    /// The incident that speaks for it, where it waits in a bundle.
+    /// Lead incident of its bundle.
     pub(crate) lead: Option<&'a Incident>,
-    /// Those that wait in its bundle.
+    /// Incidents bundled with it.
     pub(crate) bundled: &'a [Incident],
-    /// Others that it may be one with.
+    /// Other incidents, to merge with.
     pub(crate) others: &'a [Incident],
-    /// Its conditions over time.
+    /// Plots of its conditions.
     pub(crate) pictures: &'a [Picture],
-    /// Who was on call for its services when it was detected, where that is asked.
+    /// People on call for its services at detection.
     pub(crate) on_call: &'a [ServiceOnCall],
-    /// What people are called.
+    /// Display names.
     pub(crate) names: DisplayNames<'a>,
-    /// A word at the top: an answer taken, or "this changed since you looked".
+    /// Notice at the top, such as a stale answer.
     pub(crate) notice: Option<Notice>,
 }
 
@@ -77,21 +76,21 @@ struct IncidentTemplate<'a> {
     chart: Option<Chart>,
 }
 
-/// A milestone, known or not.
+/// Row of a milestone, known or not.
 struct MilestoneRow<'a> {
     name: &'static str,
     known: Option<&'a Milestone>,
 }
 
-/// A name that the settings do not know.
+/// Actor id that the settings do not map to a person.
 struct UnknownActor<'a> {
-    /// As it came.
+    /// Id as sent.
     name: &'a str,
-    /// Whose it is, by what somebody stated: the person's id.
+    /// Person id entered for it.
     person: Option<&'a str>,
 }
 
-/// A verdict's evidence: where it stands in the timeline below, when it is there.
+/// Link from a verdict to its evidence in the timeline.
 struct EvidenceLink {
     href: Option<String>,
     text: String,
@@ -122,7 +121,7 @@ impl IncidentTemplate<'_> {
         verdict.evidence.iter().map(|id| self.cite(id)).collect()
     }
 
-    /// An event by its time, linked to its row; one that is not of this incident by the beginning of its id.
+    /// Links an event by its time; an event of another incident is shown by the start of its id.
     fn cite(&self, id: &EventId) -> EvidenceLink {
         match self
             .incident
@@ -152,7 +151,7 @@ impl IncidentTemplate<'_> {
         self.view.names.display_name("", id)
     }
 
-    /// DisplayNames here of which nobody could say whose they are, or somebody did.
+    /// Actors of this incident that are unknown, or that were identified by a person.
     fn unknown_actors(&self) -> Vec<UnknownActor<'_>> {
         let DisplayNames { who, stated } = self.view.names;
         let mut found: Vec<UnknownActor<'_>> = Vec::new();
@@ -182,7 +181,7 @@ impl IncidentTemplate<'_> {
         found
     }
 
-    /// Its parts, by their first event: what can be moved elsewhere.
+    /// Movable parts: the first event of each subject.
     fn parts(&self) -> Vec<&Event> {
         let mut seen: Vec<&Subject> = Vec::new();
         let own = self
@@ -202,7 +201,7 @@ impl IncidentTemplate<'_> {
             .collect()
     }
 
-    /// The decision of the rules as they stand, where it is no longer the one announced.
+    /// Current decision of the rules, if it differs from the announced one.
     fn drifted(&self) -> Option<&'static str> {
         let announced = self.incident.announced.as_ref()?;
         (announced.decision != self.incident.decision)
@@ -210,7 +209,7 @@ impl IncidentTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &IncidentView<'_>) -> String {
     let chart = chart::chart(view.incident, view.now);
     render_template(&IncidentTemplate {
@@ -221,7 +220,7 @@ pub(crate) fn render(view: &IncidentView<'_>) -> String {
     })
 }
 
-/// Other incidents offered to be merged at the most.
+/// Maximum number of incidents offered for merging.
 const MAX_OTHERS: usize = 50;
 
 pub(crate) async fn page(State(app): State<Arc<App>>, Path(id): Path<String>) -> PageResult {
@@ -279,11 +278,11 @@ pub(crate) async fn plot(
     Path((id, name)): Path<(String, String)>,
 ) -> Result<Response, PageError> {
     let incident = find_incident(&app, &id).await?.id;
-    // One ending only: a condition may itself be called `errors.svg`.
+    // Only one suffix is removed: a condition may itself be named `errors.svg`.
     let condition = name.strip_suffix(".svg").unwrap_or(&name).to_owned();
     let drawn = read_store(&app, move |app| app.store.plot(&incident, &condition)).await?;
-    let drawn = drawn
-        .ok_or_else(|| Error::NotFound(format!("nothing is drawn of `{name}` in this incident")))?;
+    let drawn =
+        drawn.ok_or_else(|| Error::NotFound(format!("this incident has no plot of `{name}`")))?;
     Ok((SVG_HEADERS, drawn.svg).into_response())
 }
 
@@ -323,10 +322,7 @@ pub(crate) async fn note(
     let incident = find_incident(&app, &id).await?;
     let text: String = posted.text.trim().chars().take(4000).collect();
     if text.is_empty() {
-        return Err(Error::BadRequest(
-            "the note is empty; write what was seen or done, and when".to_owned(),
-        )
-        .into());
+        return Err(Error::BadRequest("the note is empty".to_owned()).into());
     }
     let mut event = Event::new("people", app.now(), Fact::Note(Note { text }));
     event.incident = Some(incident.id.0.clone().into());
@@ -388,13 +384,13 @@ mod tests {
     fn it_explains_itself() {
         let html = page(&sample::model::incident());
         for wanted in [
-            "A postmortem is suggested",
+            "Postmortem suggested",
             "Checkout was degraded for 47m in one stretch; 30m is enough.",
-            "47m of 30m",
-            "payments is one dependency away",
+            "47m (threshold 30m)",
+            "direct dependency: payments",
             "Ada L.",
-            "a person said so",
-            "HighErrorRate fires, critical",
+            "entered by a person",
+            "HighErrorRate firing, critical",
             "role=\"img\"",
             "action=\"/incidents/i-3f2a91c0de/notes\"",
             "action=\"/ask\"",

@@ -14,11 +14,11 @@ use crate::http::pages::layout::{Tab, render_template};
 use crate::model::incident::Incident;
 use crate::store::incident::IncidentFilter;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct IncidentsView<'a> {
     /// Newest first.
     pub(crate) incidents: Vec<&'a Incident>,
-    /// Where older ones are found, when there are more.
+    /// Link to older ones, if there are more.
     pub(crate) older: Option<String>,
 }
 
@@ -29,7 +29,7 @@ struct IncidentsTemplate<'a> {
     view: &'a IncidentsView<'a>,
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &IncidentsView<'_>) -> String {
     render_template(&IncidentsTemplate {
         tab: Tab::Incidents,

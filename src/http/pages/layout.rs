@@ -4,7 +4,7 @@ use askama::Template;
 use axum::http::header;
 use axum::response::IntoResponse;
 
-/// A picture is a document of its own, and its style is its own; nothing else is.
+/// Headers of SVG plots, which are documents with inline styles.
 pub(crate) const SVG_HEADERS: [(header::HeaderName, &str); 2] = [
     (header::CONTENT_TYPE, "image/svg+xml"),
     (
@@ -13,16 +13,16 @@ pub(crate) const SVG_HEADERS: [(header::HeaderName, &str); 2] = [
     ),
 ];
 
-/// The style sheet, `text/css; charset=utf-8`.
+/// Style sheet.
 pub(crate) const STYLE: &str = include_str!("../style.css");
 
-/// A template's text. Writing to a string fails only when a `Display` in it does; none of ours does.
+/// Renders a template. This fails only if a `Display` implementation does, and none of ours does.
 pub(crate) fn render_template(page: &impl Template) -> String {
     page.render()
-        .unwrap_or_else(|fault| format!("This page could not be written: {fault}"))
+        .unwrap_or_else(|fault| format!("This page could not be rendered: {fault}"))
 }
 
-/// The entries of the navigation.
+/// Entry of the navigation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Tab {
     Overview,
@@ -33,11 +33,11 @@ pub(crate) enum Tab {
     Criteria,
     Sources,
     Ask,
-    /// A page that no entry leads to.
+    /// Page without an entry.
     Elsewhere,
 }
 
-/// One link of the navigation.
+/// Link of the navigation.
 pub(crate) struct NavLink {
     pub(crate) href: &'static str,
     pub(crate) text: &'static str,
@@ -45,17 +45,17 @@ pub(crate) struct NavLink {
 }
 
 impl Tab {
-    /// All links, the one to this page marked.
+    /// All links, with the current one marked.
     pub(crate) fn links(self) -> Vec<NavLink> {
         [
             (Self::Overview, "/", "Overview"),
             (Self::Suggestions, "/suggestions", "Suggestions"),
             (Self::Incidents, "/incidents", "Incidents"),
             (Self::Postmortems, "/postmortems", "Postmortems"),
-            (Self::Ledger, "/ledger", "Ledger"),
             (Self::Criteria, "/criteria", "Criteria"),
+            (Self::Ledger, "/ledger", "Ledger"),
             (Self::Sources, "/sources", "Sources"),
-            (Self::Ask, "/ask", "Ask for a postmortem"),
+            (Self::Ask, "/ask", "Request a postmortem"),
         ]
         .into_iter()
         .map(|(tab, href, text)| NavLink {
@@ -67,12 +67,12 @@ impl Tab {
     }
 }
 
-/// A word to the person at the top of a page: "this changed since you looked".
+/// Message at the top of a page.
 #[derive(Debug, Clone)]
 pub(crate) struct Notice {
-    /// True when what they sent was not taken as they meant it.
+    /// True if the request was not carried out as intended.
     pub(crate) warning: bool,
-    /// What to know.
+    /// Message.
     pub(crate) text: String,
 }
 

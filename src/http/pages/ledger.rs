@@ -1,4 +1,4 @@
-//! `GET /ledger`: every closed incident, what was decided, what people answered and what came of it.
+//! `/ledger`: every closed incident with its decision, answer and outcome.
 
 use std::sync::Arc;
 
@@ -18,36 +18,34 @@ use crate::model::directory::{Directory, Identities};
 use crate::model::ledger::LedgerEntry;
 use crate::model::verdict::{Decision, Verdict};
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct LedgerView<'a> {
-    /// Closed last first.
+    /// Most recently closed first.
     pub(crate) rows: &'a [Row],
-    /// Who is who.
+    /// Directory of the settings.
     pub(crate) who: &'a Directory,
-    /// The services that are known.
+    /// Service names to choose from.
     pub(crate) services: Vec<String>,
-    /// The criteria in force.
+    /// Criterion names to choose from.
     pub(crate) criteria: Vec<String>,
-    /// What is asked for.
+    /// Filter.
     pub(crate) asked: LedgerInput,
-    /// The same as CSV.
+    /// Link to the same entries as CSV.
     pub(crate) csv: String,
-    /// Where older entries are found, when there are more.
+    /// Link to older entries, if there are more.
     pub(crate) older: Option<String>,
 }
 
-/// What is asked for, as it was entered.
+/// Filter as entered.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct LedgerInput {
     /// Closed at or after this.
     pub(crate) since: String,
     /// Closed before this, or on this day.
     pub(crate) until: String,
-    /// A service.
     pub(crate) service: String,
     /// `hold`, `suggest` or `none`.
     pub(crate) decision: String,
-    /// A criterion.
     pub(crate) criterion: String,
 }
 
@@ -72,12 +70,21 @@ impl LedgerTemplate<'_> {
         terms::decision(&entry.decided())
     }
 
-    /// Whether all of it is shown.
+    /// The label of a value of the decision filter.
+    fn decision_label(&self, value: &str) -> &'static str {
+        terms::decision(match value {
+            "hold" => &Decision::Hold,
+            "suggest" => &Decision::Suggest,
+            _ => &Decision::None,
+        })
+    }
+
+    /// True without a filter.
     fn is_all(&self) -> bool {
         self.view.asked == LedgerInput::default()
     }
 
-    /// Those shadows that would have asked for something, with what.
+    /// Shadow verdicts that would have had an effect.
     fn shadows<'e>(&self, entry: &'e LedgerEntry) -> Vec<(&'e Verdict, &'static str)> {
         let asked = entry
             .shadows()
@@ -88,7 +95,7 @@ impl LedgerTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &LedgerView<'_>) -> String {
     render_template(&LedgerTemplate {
         tab: Tab::Ledger,
@@ -97,7 +104,7 @@ pub(crate) fn render(view: &LedgerView<'_>) -> String {
     })
 }
 
-/// Rows of a page at the most.
+/// Maximum rows of the page.
 const LEDGER_ROWS: usize = 100;
 
 /// `GET /ledger`
@@ -144,12 +151,12 @@ mod tests {
             "href=\"/postmortems/pm-3f2a91c0de\"",
             "href=\"/api/v1/ledger?service=check%20out&#38;format=csv\"",
             "href=\"/ledger?before=i-3f2a91c0de\"",
-            "Dismissed: not worth a meeting by Ada L., ",
+            "Dismissed: too small for a postmortem by Ada L., ",
             "“a &#60;b&#62; word”",
             "tried would have suggested a postmortem",
             "Amended 23 Nov 2026",
-            "Waits with <a href=\"/incidents/i-0\">i-0</a>",
-            "Is part of <a href=\"/incidents/i-9\">i-9</a>",
+            "Bundled with <a href=\"/incidents/i-0\">i-0</a>",
+            "Merged into <a href=\"/incidents/i-9\">i-9</a>",
             ">completed<",
             "<option value=\"suggest\" selected>",
         ] {

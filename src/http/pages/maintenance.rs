@@ -1,4 +1,4 @@
-//! `GET /maintenance`: planned work, which never counts as degradation, and a form to tell of more.
+//! `/maintenance`: maintenance windows and a form to add one.
 
 use std::sync::Arc;
 
@@ -18,31 +18,30 @@ use crate::http::pages::layout::{Tab, render_template};
 use crate::ingest::people;
 use crate::model::time::Time;
 
-/// What the page shows. Fields of `POST /maintenance`: `service`, `from`, `to` (UTC), `why`.
+/// Data of the page. Fields of `POST /maintenance`: `service`, `from`, `to` (UTC), `why`.
 #[derive(Debug, Clone)]
 pub(crate) struct MaintenanceView {
-    /// Now.
+    /// Current time.
     pub(crate) now: Time,
-    /// What is planned, in order of time.
+    /// Maintenance windows in order of time.
     pub(crate) planned: Vec<Planned>,
-    /// DisplayNames to choose from.
+    /// Service names to choose from.
     pub(crate) services: Vec<String>,
-    /// What was entered before, when the form comes back.
+    /// Previous input, when the form is shown again.
     pub(crate) entered: MaintenanceInput,
-    /// What is missing, and what to do.
+    /// Validation error.
     pub(crate) fault: Option<String>,
 }
 
-/// What a person entered.
+/// Input of the form.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct MaintenanceInput {
-    /// What is done.
+    /// Description.
     pub(crate) why: String,
-    /// The service.
     pub(crate) service: String,
-    /// When it begins, as `YYYY-MM-DDTHH:MM` in UTC.
+    /// `YYYY-MM-DDTHH:MM` in UTC.
     pub(crate) from: String,
-    /// When it is over.
+    /// `YYYY-MM-DDTHH:MM` in UTC.
     pub(crate) to: String,
 }
 
@@ -54,18 +53,18 @@ struct MaintenanceTemplate<'a> {
 }
 
 impl MaintenanceTemplate<'_> {
-    /// Whether people can still say that it ends earlier: what the settings name is changed there.
+    /// True if people can still end it: windows of the settings are changed there.
     fn can_end(&self, work: &Planned) -> bool {
         work.source == "people" && work.to > self.view.now
     }
 
-    /// When it ends if a person says so now: what has not begun is called off.
+    /// End of the window if ended now: a future one gets length zero, which cancels it.
     fn end(&self, work: &Planned) -> Time {
         self.view.now.max(work.from)
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &MaintenanceView) -> String {
     render_template(&MaintenanceTemplate {
         tab: Tab::Elsewhere,
@@ -151,16 +150,14 @@ mod tests {
         let ahead = planned("people", "2026-11-24T22:00:00Z", "2026-11-25T02:00:00Z");
         let html = render(&view(vec![ahead]));
         assert!(
-            html.contains("name=\"to\" value=\"2026-11-24T22:00:00Z\"")
-                && html.contains("Call it off"),
+            html.contains("name=\"to\" value=\"2026-11-24T22:00:00Z\"") && html.contains("Cancel"),
             "{html}"
         );
         assert!(!html.contains("<b>new"));
         let running = planned("people", "2026-11-23T11:00:00Z", "2026-11-23T13:00:00Z");
         let html = render(&view(vec![running]));
         assert!(
-            html.contains("name=\"to\" value=\"2026-11-23T12:00:00Z\"")
-                && html.contains("It is over now"),
+            html.contains("name=\"to\" value=\"2026-11-23T12:00:00Z\"") && html.contains("End now"),
             "{html}"
         );
         let over = planned("people", "2026-11-23T10:00:00Z", "2026-11-23T11:00:00Z");

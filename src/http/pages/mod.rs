@@ -115,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_form_acts_only_by_post() {
-        // Those that only narrow down what is shown lead to the page that they are on.
+        // Filter forms lead to their own page.
         let looks = [
             "<form method=\"get\" action=\"/ledger\"",
             "<form method=\"get\" action=\"/criteria\"",

@@ -1,4 +1,4 @@
-//! `GET /postmortems/{id}`: the document as it is in its file, and the meeting about it.
+//! `/postmortems/{id}`: the document in its file, and its meeting.
 
 use std::sync::Arc;
 
@@ -20,17 +20,16 @@ use ammonia::Builder;
 use chrono_tz::Tz;
 use pulldown_cmark::{Event, HeadingLevel, Options, Parser, Tag, TagEnd, html};
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct PostmortemView<'a> {
-    /// The record.
     pub(crate) postmortem: &'a Postmortem,
-    /// Where the file is.
+    /// Path of the file.
     pub(crate) path: &'a str,
-    /// The file's text; `None` when it could not be read.
+    /// Text of the file; `None` if it could not be read.
     pub(crate) markdown: Option<&'a str>,
-    /// The meeting, once there is one.
+    /// Meeting, once scheduled.
     pub(crate) meeting: Option<&'a Meeting>,
-    /// The zone in which to say when it is.
+    /// Time zone of the meeting's times.
     pub(crate) zone: Tz,
 }
 
@@ -44,7 +43,7 @@ struct PostmortemTemplate<'a> {
 }
 
 impl PostmortemTemplate<'_> {
-    fn meets(&self, meeting: &Meeting) -> String {
+    fn meeting_time(&self, meeting: &Meeting) -> String {
         let (from, to) = (
             meeting.starts_at.with_timezone(&self.view.zone),
             meeting.ends_at.with_timezone(&self.view.zone),
@@ -58,7 +57,7 @@ impl PostmortemTemplate<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &PostmortemView<'_>) -> String {
     let (front_matter, body) = view.markdown.map(split).unzip();
     render_template(&PostmortemTemplate {
@@ -69,7 +68,7 @@ pub(crate) fn render(view: &PostmortemView<'_>) -> String {
     })
 }
 
-/// Front matter, when the text opens with one, and the rest.
+/// Splits off the front matter.
 fn split(text: &str) -> (Option<&str>, &str) {
     let text = text.trim_start_matches('\u{feff}');
     let Some(rest) = text
@@ -88,7 +87,7 @@ fn split(text: &str) -> (Option<&str>, &str) {
     (None, text)
 }
 
-/// The text without its first heading where that is the title, which the page has said already.
+/// Removes a first heading that repeats the title of the page.
 fn below_title<'a>(body: &'a str, title: &str) -> &'a str {
     let body = body.trim_start();
     let (first, rest) = body.split_once('\n').unwrap_or((body, ""));
@@ -102,8 +101,9 @@ fn below_title<'a>(body: &'a str, title: &str) -> &'a str {
     }
 }
 
-/// Markdown to HTML that is safe to show: no scripts, styles, handlers or forms, links to the web and mail only.
-/// Headings go one level down, since the page has its own first one; tables get a box that scrolls on a phone.
+/// Converts Markdown to sanitized HTML: no scripts, styles, handlers or forms, only web and mail
+/// links.
+/// Headings move one level down, because the page has its own; tables get a scrolling box.
 fn document(markdown: &str) -> String {
     let options =
         Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH | Options::ENABLE_TASKLISTS;
@@ -159,12 +159,11 @@ pub(crate) async fn page(
     Path(id): Path<String>,
 ) -> Result<Response, PageError> {
     if id.ends_with(".svg") {
-        // The document names its pictures as they stand beside it.
+        // The document references the plots beside it.
         let wanted = id.clone();
         let picture = read_store(&app, move |app| app.picture(&wanted)).await?;
-        let picture = picture.ok_or_else(|| {
-            Error::NotFound(format!("there is no picture `{id}` beside any postmortem"))
-        })?;
+        let picture =
+            picture.ok_or_else(|| Error::NotFound(format!("picture `{id}` does not exist")))?;
         return Ok((SVG_HEADERS, picture).into_response());
     }
     let wanted = PostmortemId(id.clone());
@@ -174,7 +173,7 @@ pub(crate) async fn page(
     .await?;
     let (Some(postmortem), meeting) = found else {
         return Err(Error::NotFound(format!(
-            "there is no postmortem `{id}`; the list is at /postmortems"
+            "postmortem `{id}` does not exist; see /postmortems"
         ))
         .into());
     };
@@ -182,7 +181,7 @@ pub(crate) async fn page(
     let path = settings
         .path(&settings.config.postmortems_directory)
         .join(&postmortem.file);
-    // The file is the document; what was generated last stands in while it is not there.
+    // The file is authoritative; the last generated text replaces a missing one.
     let file = tokio::task::spawn_blocking({
         let path = path.clone();
         move || std::fs::read_to_string(path)

@@ -14,7 +14,7 @@ use crate::http::pages::layout::{Tab, render_template};
 use crate::model::meeting::Meeting;
 use crate::model::postmortem::Postmortem;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct PostmortemsView<'a> {
     /// Each with its meeting, newest first.
     pub(crate) postmortems: Vec<(&'a Postmortem, Option<&'a Meeting>)>,
@@ -27,7 +27,7 @@ struct PostmortemsTemplate<'a> {
     view: &'a PostmortemsView<'a>,
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &PostmortemsView<'_>) -> String {
     render_template(&PostmortemsTemplate {
         tab: Tab::Postmortems,
@@ -67,7 +67,7 @@ mod tests {
             "href=\"/postmortems/pm-3f2a91c0de\"",
             ">draft<",
             "24 Nov 2026, 09:00 UTC",
-            "none yet",
+            "not scheduled",
         ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }

@@ -1,5 +1,5 @@
-//! `GET /quarantine` and `/quarantine/{position}`: messages that were kept though they could not be read, and what becomes of them. Their
-//! bodies are hostile: they are shown as text and as nothing else.
+//! `/quarantine` and `/quarantine/{position}`: messages that could not be parsed, and their retry.
+//! Bodies are untrusted and shown only as text.
 
 use std::sync::Arc;
 
@@ -22,54 +22,50 @@ use crate::http::pages::layout::{Notice, Tab, render_template};
 use crate::model::time::Time;
 use crate::store::log::MessageContext;
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
-use std::fmt::Write as _;
 
-/// What the list shows.
+/// Data of the list.
 pub(crate) struct QuarantineView {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
-    /// Of this source only.
+    /// Filter by source.
     pub(crate) source: Option<String>,
-    /// Sources that may be read again, with how many messages wait.
+    /// Sources whose messages can be retried, with the number waiting.
     pub(crate) waiting: Vec<(String, u64)>,
     /// Newest first.
     pub(crate) messages: Vec<QuarantinedMessage>,
-    /// A word at the top.
+    /// Notice at the top.
     pub(crate) notice: Option<Notice>,
 }
 
-/// What the page of one message shows.
+/// Data of the page of one message.
 pub(crate) struct QuarantinedView {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
-    /// The message.
     pub(crate) message: QuarantinedMessage,
-    /// What stood beside its body.
+    /// Request headers kept with it.
     pub(crate) headers: Vec<(String, String)>,
-    /// The body; `None`: no longer kept.
+    /// Body; `None` if no longer kept.
     pub(crate) body: Option<Vec<u8>>,
-    /// Whether reading it again can be tried.
+    /// True if it can be retried.
     pub(crate) can_be_read: bool,
-    /// A word at the top.
+    /// Notice at the top.
     pub(crate) notice: Option<Notice>,
 }
 
-/// A message that could not be read, or could in part.
+/// Message that could not be parsed, or only in part.
 #[derive(Debug, Clone)]
 pub(crate) struct QuarantinedMessage {
-    /// Its position in the log.
+    /// Position in the event log.
     pub(crate) position: u64,
-    /// The source it came to.
     pub(crate) source: String,
-    /// When.
+    /// Arrival time.
     pub(crate) at: Time,
-    /// What is wrong in it, and where.
+    /// Parse error with its position.
     pub(crate) fault: String,
-    /// What became of it.
     pub(crate) state: QuarantineState,
-    /// When it was last read again, or dismissed.
+    /// Time of the last retry or of the dismissal.
     pub(crate) tried_at: Option<Time>,
-    /// The record with what was new in it.
+    /// Log record with its new events.
     pub(crate) mended_by: Option<u64>,
 }
 
@@ -77,11 +73,11 @@ impl QuarantinedMessage {
     fn badge(&self) -> Badge {
         match self.state {
             QuarantineState::Open => Badge {
-                text: "waits",
+                text: "waiting",
                 class: "ask",
             },
             QuarantineState::Mended => Badge {
-                text: "read since",
+                text: "processed",
                 class: "good",
             },
             QuarantineState::Dismissed => Badge {
@@ -106,7 +102,7 @@ struct QuarantinedTemplate<'a> {
     view: &'a QuarantinedView,
 }
 
-/// A body as it is shown.
+/// Body as shown.
 enum MessageBody {
     Gone,
     Kept(BodyPreview),
@@ -124,7 +120,7 @@ impl QuarantinedTemplate<'_> {
     }
 }
 
-/// The list.
+/// Renders the list.
 pub(crate) fn render(view: &QuarantineView) -> String {
     render_template(&QuarantineTemplate {
         tab: Tab::Elsewhere,
@@ -132,7 +128,7 @@ pub(crate) fn render(view: &QuarantineView) -> String {
     })
 }
 
-/// QuarantinedView message.
+/// Renders the page of one message.
 pub(crate) fn render_message(view: &QuarantinedView) -> String {
     render_template(&QuarantinedTemplate {
         tab: Tab::Elsewhere,
@@ -222,7 +218,7 @@ async fn show(app: &Arc<App>, position: u64, notice: Option<Notice>) -> PageResu
     Ok(Html(render_message(&view)))
 }
 
-/// `GET /quarantine/{position}/body`: as it came, and as nothing that a browser would run or show.
+/// `GET /quarantine/{position}/body`: the unchanged body, as a download that no browser renders.
 pub(crate) async fn body(
     State(app): State<Arc<App>>,
     Path(position): Path<u64>,
@@ -257,11 +253,11 @@ pub(crate) async fn retry(
         }
         Ok(_) => (
             StatusCode::OK,
-            "It still cannot be read; what is wrong now stands below.",
+            "The message still cannot be parsed; see the error below.",
         ),
         Err(MendFault::Already) => (
             StatusCode::CONFLICT,
-            "It was read already, since you looked.",
+            "The message has already been processed.",
         ),
         Err(fault) => return Err(Error::from(fault).into()),
     };
@@ -277,7 +273,7 @@ pub(crate) async fn retry(
     Ok((status, page).into_response())
 }
 
-/// The source that is meant.
+/// Form to retry all messages of a source.
 #[derive(Debug, Deserialize)]
 pub(crate) struct RetryAllForm {
     source: String,
@@ -295,12 +291,12 @@ pub(crate) async fn retry_all(
         "messages"
     };
     let rest = if done.more {
-        " More wait; do it again for those."
+        " More are waiting; retry again."
     } else {
         ""
     };
     let text = format!(
-        "{} of {} {messages} of {source} could be read.{rest}",
+        "{} of {} {messages} from {source} processed.{rest}",
         done.mended, done.tried
     );
     list(

@@ -1,4 +1,5 @@
-//! The form by which a person answers a suggestion. It names the revision they saw; the partial `review.html` shows it.
+//! Form to answer a suggestion, rendered by the partial `review.html`. It carries the revision that
+//! the person saw.
 
 use crate::app::App;
 use crate::app::judge::effects;
@@ -8,16 +9,14 @@ use crate::model::lifecycle::{Phase, ReviewState};
 use crate::model::time::Time;
 use chrono_tz::Tz;
 
-/// The meeting that accepting would call.
+/// Meeting that accepting would schedule.
 #[derive(Debug, Clone)]
 pub(crate) struct ProposedMeeting {
-    /// How many people would be asked.
+    /// Number of people invited.
     pub(crate) people: usize,
-    /// When it would start.
     pub(crate) starts_at: Time,
-    /// When it would end.
     pub(crate) ends_at: Time,
-    /// The zone in which to say so.
+    /// Time zone for display.
     pub(crate) zone: Tz,
 }
 
@@ -25,9 +24,9 @@ pub(crate) struct ProposedMeeting {
 pub(crate) struct ReviewForm {
     pub(crate) id: String,
     pub(crate) revision: u64,
-    /// The button that accepts; `None` where there is nothing to accept.
+    /// Label of the accept button; `None` if there is nothing to accept.
     pub(crate) accept: Option<String>,
-    /// What accepting would do, in full.
+    /// Effect of accepting, in full.
     pub(crate) consequence: Option<String>,
     pub(crate) dismiss: &'static str,
     pub(crate) may_snooze: bool,
@@ -35,14 +34,14 @@ pub(crate) struct ReviewForm {
     pub(crate) active: bool,
 }
 
-/// The form for an incident whose decision was announced and not refused; `None` for any other.
+/// Form for an incident with an announced decision; `None` for others and for dismissed ones.
 pub(crate) fn review_form(
     incident: &Incident,
     invitation: Option<&ProposedMeeting>,
 ) -> Option<ReviewForm> {
     let asked = match incident.standing {
         ReviewState::Suggested | ReviewState::Snoozed => true,
-        // What waits in a bundle may be given a postmortem of its own.
+        // A bundled incident can get a postmortem of its own.
         ReviewState::Held => incident.bundle.is_some(),
         ReviewState::None | ReviewState::Dismissed => return None,
     };
@@ -66,8 +65,8 @@ pub(crate) fn review_form(
             let (from, to) = (starts_at.with_timezone(zone), ends_at.with_timezone(zone));
             format!("The meeting would be on {}–{} ({zone}).", from.format("%A, %-d %B %Y, %H:%M"), to.format("%H:%M"))
         }
-        None if incident.phase == Phase::Active => "A time for the meeting is looked for once the incident is resolved.".to_owned(),
-        None => "Fewer than two people could be invited: the postmortem would be written, without a meeting.".to_owned(),
+        None if incident.phase == Phase::Active => "A meeting is scheduled once the incident is resolved.".to_owned(),
+        None => "Fewer than two people can be invited: the postmortem would be written without a meeting.".to_owned(),
     };
     Some(ReviewForm {
         id: incident.id.to_string(),

@@ -1,4 +1,4 @@
-//! `GET /sources`: who sends, how each is doing, and how to connect one that never did.
+//! `/sources`: the sources, their activity, and how to connect new ones.
 
 use std::sync::Arc;
 
@@ -20,49 +20,48 @@ use crate::model::source::SourceKind;
 use crate::model::time::Time;
 use crate::store::quarantine::QuarantineBacklog;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct SourcesView<'a> {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
     /// In the order of the settings.
     pub(crate) rows: Vec<SourceCard<'a>>,
-    /// Entries of `metrics:` and their targets: name, last answer, what is in the way.
+    /// Entries of `metrics:` and their targets: name, last answer, problem.
     pub(crate) metrics: Vec<(String, Option<Time>, Option<String>)>,
-    /// Whether other processes may receive too.
+    /// True if replicas may share the database.
     pub(crate) replicas: bool,
 }
 
-/// A source.
+/// Card of a source.
 pub(crate) struct SourceCard<'a> {
-    /// Its name.
     pub(crate) name: String,
-    /// What it speaks.
+    /// Format it sends.
     pub(crate) kind: &'a str,
-    /// Where it posts to.
+    /// URL to send to.
     pub(crate) address: String,
-    /// How it proves who it is.
+    /// Authentication.
     pub(crate) proof: String,
-    /// Its last message.
+    /// Last message.
     pub(crate) last_message: Option<Time>,
-    /// Its last message with news.
+    /// Last message with new events.
     pub(crate) last_event: Option<Time>,
     /// Messages of the last 24 hours.
     pub(crate) messages: u64,
     /// Events of the last 24 hours.
     pub(crate) events: u64,
-    /// Not authentic, in the last 24 hours.
+    /// Unauthorized messages of the last 24 hours.
     pub(crate) refused: u64,
-    /// The last one that was not authentic.
+    /// Last unauthorized message.
     pub(crate) last_refused: Option<Time>,
-    /// Too many, in the last 24 hours.
+    /// Rate-limited messages of the last 24 hours.
     pub(crate) limited: u64,
-    /// What waits in quarantine.
+    /// Messages in quarantine.
     pub(crate) waiting: Option<QuarantineBacklog>,
-    /// How often it talks, in a sentence.
+    /// Expected interval between messages.
     pub(crate) rhythm: String,
-    /// That it has fallen silent, in a sentence.
+    /// Warning if it has fallen silent.
     pub(crate) silent: Option<String>,
-    /// A line for a shell that sends something.
+    /// Shell command that sends a test message.
     pub(crate) trial: Option<String>,
 }
 
@@ -73,7 +72,7 @@ struct SourcesTemplate<'a> {
     view: &'a SourcesView<'a>,
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &SourcesView<'_>) -> String {
     render_template(&SourcesTemplate {
         tab: Tab::Sources,
@@ -81,7 +80,8 @@ pub(crate) fn render(view: &SourcesView<'_>) -> String {
     })
 }
 
-/// A source as the page shows it; `base` is the address of this service, `guarded` whether `access:` is set.
+/// Builds the card of a source; `base` is the URL of this service, `guarded` is true with
+/// `access:`.
 pub(crate) fn source_card<'a>(
     source: &SourceShown,
     base: &str,
@@ -114,7 +114,7 @@ pub(crate) fn source_card<'a>(
     }
 }
 
-/// A line for a shell, with what the sender would show; the secret is left to whoever knows it.
+/// Shell command that sends a test message. Secrets are left as shell variables.
 fn test_command(source: &SourceShown, address: &str, guarded: bool, now: Time) -> String {
     let (header, body) = match source.speaks {
         Speaks::Kind(kind) => test_message(kind),
@@ -136,7 +136,7 @@ fn test_command(source: &SourceShown, address: &str, guarded: bool, now: Time) -
             format!(" -u {}:\"$PASSWORD\"", shell_quoted(username))
         }
         (SourceAuth::Shown(Auth::Header { name, .. }), _) => format!(" -H \"{name}: $VALUE\""),
-        // What is signed has to be made by whoever holds the secret, and what is in the address stands there.
+        // Signatures need the secret, and a query parameter is part of the URL.
         (SourceAuth::Query { .. } | SourceAuth::Signature { .. } | SourceAuth::Certificate, _) => {
             String::new()
         }
@@ -162,7 +162,7 @@ const ALERT: &str = r#"[{"labels":{"alertname":"Hello","service":"checkout","sev
 
 const WEBHOOK: &str = r#"{"version":"4","alerts":[{"status":"firing","labels":{"alertname":"Hello","service":"checkout","severity":"none"},"annotations":{},"startsAt":"NOW"}]}"#;
 
-/// What each kind sends beside a body by which it is read, and a body: one to write, or a file with what the sender would send.
+/// Header and body of a test message of a kind; the body is literal or a file to be provided.
 fn test_message(kind: SourceKind) -> (&'static str, &'static str) {
     match kind {
         SourceKind::Alertmanager => ("content-type: application/json", WEBHOOK),
@@ -182,7 +182,7 @@ fn test_message(kind: SourceKind) -> (&'static str, &'static str) {
     }
 }
 
-/// As one word of a shell.
+/// Quotes text as one shell word.
 fn shell_quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
@@ -192,7 +192,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     let (sources, measured) = read_store(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
-    // Of an entry with targets, those tell.
+    // An entry with targets is shown by its targets.
     let has_targets = |name: &str| {
         measured.sources().keys().any(|other| {
             other
@@ -256,10 +256,10 @@ mod tests {
             value: token.clone(),
         };
         for (auth, told, shown) in [
-            (Auth::None, "only this machine", ""),
+            (Auth::None, "localhost only", ""),
             (
                 Auth::Bearer(token),
-                "a bearer token",
+                "bearer token",
                 r#" -H "authorization: Bearer $TOKEN""#,
             ),
             (
@@ -267,7 +267,7 @@ mod tests {
                 "of the user o'neil",
                 r#" -u 'o'\''neil':"$PASSWORD""#,
             ),
-            (header, "the header X-Token", r#" -H "X-Token: $VALUE""#),
+            (header, "header X-Token", r#" -H "X-Token: $VALUE""#),
         ] {
             let row = source_card(&source(auth), "http://a:9099", false, sample::model::at(0));
             assert!(row.proof.contains(told), "{}", row.proof);
@@ -289,7 +289,7 @@ mod tests {
         };
         let told = source_card(&silent, "", false, sample::model::at(0)).silent;
         let expected =
-            "Nothing came from guarded for 5h; its longest silence in the fortnight before was 4m.";
+            "No messages from guarded for 5h; its longest silence in the 14 days before was 4m.";
         assert_eq!(told.as_deref(), Some(expected));
         silent.rhythm.quiet_for = Some(hours(1));
         assert_eq!(

@@ -1,4 +1,4 @@
-//! `GET /suggestions`: what waits for a person's answer.
+//! `/suggestions`: suggestions that wait for an answer.
 
 use std::sync::Arc;
 
@@ -16,25 +16,24 @@ use crate::model::incident::Incident;
 use crate::model::lifecycle::Phase;
 use crate::model::time::Time;
 
-/// What the page shows.
+/// Data of the page.
 pub(crate) struct SuggestionsView<'a> {
-    /// The time at which it is looked at.
+    /// Current time.
     pub(crate) now: Time,
-    /// Suggestions not yet answered, oldest first.
+    /// Unanswered suggestions, oldest first.
     pub(crate) waiting: Vec<SuggestionCard<'a>>,
-    /// Suggestions put off.
+    /// Snoozed suggestions.
     pub(crate) snoozed: Vec<SuggestionCard<'a>>,
-    /// A word at the top.
+    /// Notice at the top.
     pub(crate) notice: Option<Notice>,
 }
 
-/// One suggestion.
+/// Suggestion.
 pub(crate) struct SuggestionCard<'a> {
-    /// The incident.
     pub(crate) incident: &'a Incident,
-    /// How many others wait with it for one answer.
+    /// Number of incidents bundled with it.
     pub(crate) bundled: usize,
-    /// What accepting would call, where a slot was found.
+    /// Meeting that accepting would schedule, if a slot was found.
     pub(crate) invitation: Option<ProposedMeeting>,
 }
 
@@ -51,7 +50,7 @@ impl SuggestionCard<'_> {
     }
 }
 
-/// The page.
+/// Renders the page.
 pub(crate) fn render(view: &SuggestionsView<'_>) -> String {
     render_template(&SuggestionsTemplate {
         tab: Tab::Suggestions,
@@ -86,7 +85,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
     Ok(Html(render(&view)))
 }
 
-/// Whether nobody else in the list speaks for it.
+/// True unless its bundle's lead is in the list, which stands for it.
 fn is_bundle_lead(incident: &Incident, list: &[Incident]) -> bool {
     incident
         .bundle
@@ -120,7 +119,7 @@ mod tests {
             "name=\"answer\" value=\"dismiss\"",
             "value=\"already_covered\"",
             "value=\"next_working_day\"",
-            "These 30 look like one",
+            "Bundled with 29 other incidents",
         ] {
             assert!(html.contains(wanted), "lacks {wanted}");
         }
@@ -134,6 +133,6 @@ mod tests {
             snoozed: Vec::new(),
             notice: None,
         });
-        assert!(html.contains("Nothing waits for an answer."), "{html}");
+        assert!(html.contains("No suggestions are waiting."), "{html}");
     }
 }

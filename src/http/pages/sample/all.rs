@@ -1,4 +1,4 @@
-//! Every page with all it can show, for the tests of the pages.
+//! Every page with everything it can show, for tests.
 
 use super::model::{MARKDOWN, at, duties, incident, invitation, meeting, postmortem, verdict, who};
 use super::{backtests as backtests_sample, ledger as ledger_sample};
@@ -114,7 +114,7 @@ fn overview() -> String {
     })
 }
 
-/// Every page by name, with all it can show.
+/// Every page by name.
 pub(crate) fn all() -> Vec<(&'static str, String)> {
     let (incident, postmortem, meeting) = (incident(), postmortem(), meeting());
     let (who, stated) = (who(), Identities::new());

@@ -67,7 +67,7 @@ fn job(state: State) -> Job {
     Job::new(7, at(0), Wanted::default(), state)
 }
 
-/// Each page of them.
+/// Pages of backtests by name.
 pub(crate) fn all() -> [(&'static str, String); 6] {
     let running = || {
         job(State::Running(Progress {
@@ -85,7 +85,7 @@ pub(crate) fn all() -> [(&'static str, String); 6] {
             ..BacktestsInput::default()
         },
         fault: Some("rules.yaml:1:1: nothing is there".to_owned()),
-        prometheis: vec!["prom".to_owned()],
+        prometheus_names: vec!["prom".to_owned()],
         jobs: vec![
             running(),
             done(),

@@ -1,4 +1,4 @@
-//! Closed incidents with all that may have come of them, and what they say of criteria.
+//! Ledger entries with every outcome, and the precision of criteria.
 
 use std::path::PathBuf;
 
@@ -44,7 +44,7 @@ fn row(entry: LedgerEntry) -> Row {
     }
 }
 
-/// Completed, dismissed after closing, waiting in a bundle, and part of another.
+/// Entries: completed, dismissed after closing, bundled and merged.
 pub(crate) fn rows() -> Vec<Row> {
     let mut completed = row(entry());
     let filed = postmortem();
@@ -88,7 +88,7 @@ pub(crate) fn rows() -> Vec<Row> {
     vec![completed, dismissed, bundled, merged]
 }
 
-/// The ledger, narrowed down.
+/// Ledger page with a filter.
 pub(crate) fn ledger<'a>(who: &'a Directory, rows: &'a [Row]) -> LedgerView<'a> {
     LedgerView {
         rows,
@@ -105,7 +105,7 @@ pub(crate) fn ledger<'a>(who: &'a Directory, rows: &'a [Row]) -> LedgerView<'a> 
     }
 }
 
-/// One with answers enough, one with too few, one that only watches, and one of former rules.
+/// Criteria: with enough answers, with too few, a shadow, and one no longer in the rules.
 pub(crate) fn precision() -> PrecisionReport {
     let record = |criterion: &str, shadow, in_force| CriterionRecord {
         criterion: criterion.to_owned(),

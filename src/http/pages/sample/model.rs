@@ -23,7 +23,7 @@ use chrono::{Duration, TimeZone, Utc};
 
 use crate::http::pages::review::ProposedMeeting;
 
-/// So many seconds after 10:02 on 23 November 2026.
+/// Time in seconds after 10:02 UTC on 23 November 2026.
 pub(crate) fn at(seconds: i64) -> Time {
     Utc.with_ymd_and_hms(2026, 11, 23, 10, 2, 0).unwrap() + Duration::seconds(seconds)
 }
@@ -452,7 +452,7 @@ pub(crate) fn who() -> Directory {
     )
 }
 
-/// A service whose rota is known, and one whose is not.
+/// On-call duty of one service, and of one whose calendar is unreadable.
 pub(crate) fn duties() -> [ServiceOnCall; 2] {
     let ada = OnCallPerson {
         name: "Ada L.".to_owned(),
