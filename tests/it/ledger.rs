@@ -435,7 +435,7 @@ fn the_pages_say_so_too() {
             "href=\"/postmortems/{}\"",
             all["held"]["postmortem"]["id"].as_str().unwrap()
         ),
-        "Dismissed: too small for a postmortem by Bo M.",
+        "Dismissed: too small for a postmortem (Bo M.",
         "href=\"/api/v1/ledger?format=csv\"",
         "shorter would have suggested a postmortem",
         "href=\"/ledger\" aria-current=\"page\"",

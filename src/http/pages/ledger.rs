@@ -151,7 +151,7 @@ mod tests {
             "href=\"/postmortems/pm-3f2a91c0de\"",
             "href=\"/api/v1/ledger?service=check%20out&#38;format=csv\"",
             "href=\"/ledger?before=i-3f2a91c0de\"",
-            "Dismissed: too small for a postmortem by Ada L., ",
+            "Dismissed: too small for a postmortem (Ada L., ",
             "“a &#60;b&#62; word”",
             "tried would have suggested a postmortem",
             "Amended 23 Nov 2026",
