@@ -1,8 +1,6 @@
-//! Asks one Alertmanager what it lists. What it answers is read elsewhere.
+//! Client for the Alertmanager API v2. Its responses are parsed in `ingest::alertmanager_api`.
 
 use std::time::Duration;
-
-use reqwest::Url;
 
 use super::credentials::ServerAccess;
 use super::error::ClientError;
@@ -11,10 +9,10 @@ use super::http::{HttpClient, RedirectPolicy};
 use crate::config::api::AlertmanagerApi;
 use crate::ingest::alertmanager_api::PollResponses;
 
-/// The largest answer that is read, packed and unpacked.
-const LARGEST: usize = 64 << 20;
+/// Limit on a response in bytes, compressed and decompressed.
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 
-/// One Alertmanager. Changed settings make a new one.
+/// Client for one Alertmanager. Changed settings need a new one.
 #[derive(Debug)]
 pub(crate) struct AlertmanagerClient {
     http: HttpClient,
@@ -22,14 +20,14 @@ pub(crate) struct AlertmanagerClient {
 }
 
 impl AlertmanagerClient {
-    /// A client for the server of these settings; `reach` is what their `door` names, read.
+    /// Builds the client from its settings and the credentials that they name.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
-    pub(crate) fn new(settings: &AlertmanagerApi, reach: &ServerAccess) -> Result<Self, String> {
+    /// The unusable part of `access`, in a sentence.
+    pub(crate) fn new(settings: &AlertmanagerApi, access: &ServerAccess) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
         let http = HttpClient::new(
-            reach,
+            access,
             timeout,
             RedirectPolicy::Stop,
             [settings.url.as_str()],
@@ -40,13 +38,14 @@ impl AlertmanagerClient {
         })
     }
 
-    /// Everything that it lists, between two looks at whether it was started anew, and when the list of alerts came.
+    /// Fetches alerts and silences between two requests for the status, which show a restart, and
+    /// the times of the request for alerts.
     ///
     /// # Errors
     /// See [`ClientError`].
     pub(crate) async fn fetch_state(&self) -> Result<(PollResponses, ExchangeTimes), ClientError> {
         let (before, _) = self.get("status").await?;
-        let (alerts, heard) = self.get("alerts").await?;
+        let (alerts, times) = self.get("alerts").await?;
         let (silences, _) = self.get("silences").await?;
         let (after, _) = self.get("status").await?;
         Ok((
@@ -56,33 +55,21 @@ impl AlertmanagerClient {
                 silences,
                 after,
             },
-            heard,
+            times,
         ))
     }
 
     async fn get(&self, path: &str) -> Result<(Vec<u8>, ExchangeTimes), ClientError> {
-        let url = Url::parse(&format!("{}{path}", self.api));
-        let url = url.map_err(|error| {
-            ClientError::Unreachable(format!("the address cannot be used: {error}"))
-        })?;
-        let mut reply = self
+        let url = format!("{}{path}", self.api);
+        let (head, body) = self
             .http
-            .send(
-                self.http.get(url).header("accept", "application/json"),
-                LARGEST,
-            )
+            .get(&url, MAX_RESPONSE_BYTES, |request| {
+                request.header("accept", "application/json")
+            })
             .await?;
-        let reading = tokio::task::spawn_blocking(move || {
-            reply.body(LARGEST).map(|bytes| (reply.head, bytes))
-        });
-        let (head, bytes) = reading.await.unwrap_or_else(|error| {
-            Err(ClientError::Unreadable(format!(
-                "reading the answer failed: {error}"
-            )))
-        })?;
         if head.status != 200 {
-            return Err(head.refusal("", &String::from_utf8_lossy(&bytes)));
+            return Err(head.refusal("", &String::from_utf8_lossy(&body)));
         }
-        Ok((bytes, head.heard))
+        Ok((body, head.times))
     }
 }

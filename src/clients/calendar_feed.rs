@@ -1,24 +1,27 @@
-//! Asks for a calendar, and for no more than what has changed. What it says is read elsewhere.
+//! Client for iCalendar feeds, with conditional requests. The feeds are parsed in `ical`.
 
-use std::error::Error;
 use std::time::Duration;
 
-use reqwest::header::{ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED};
-use reqwest::{StatusCode, Url, redirect};
+use reqwest::Url;
+use reqwest::header::{
+    ETAG, HeaderName, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED, LOCATION,
+};
 
+use super::credentials::ServerAccess;
+use super::error::ClientError;
+use super::http::{HttpClient, RedirectPolicy};
 use crate::model::id::hex;
 
-/// The largest calendar, in bytes.
+/// Limit on a calendar in bytes.
 pub const LARGEST: usize = 4_000_000;
-/// How long a server has for its whole answer.
-const PATIENCE: Duration = Duration::from_secs(20);
-const MOST_REDIRECTS: usize = 5;
+/// Time-out of the whole exchange.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Asks servers for calendars.
-#[derive(Debug, Clone)]
-pub struct CalendarClient(reqwest::Client);
+/// Client for calendars at any address.
+#[derive(Debug)]
+pub struct CalendarClient(HttpClient);
 
-/// What a server said of the calendar that it gave last, by which it knows that none has changed since.
+/// Cache validators of a calendar (RFC 9110 §8.8), by which its server knows that it is unchanged.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CacheValidators {
     /// `ETag`.
@@ -28,7 +31,7 @@ pub struct CacheValidators {
 }
 
 impl CacheValidators {
-    /// What is known of a calendar by its text alone: where no server tells whether it is another one.
+    /// Validators computed from the text, for calendars that come without a server's.
     #[must_use]
     pub fn from_text(text: &str) -> Self {
         Self {
@@ -39,112 +42,74 @@ impl CacheValidators {
 }
 
 impl CalendarClient {
-    /// A client that goes through no proxy, and never from `https` on to `http`.
+    /// Builds the client.
     ///
     /// # Errors
     /// When TLS cannot be set up.
     pub fn new() -> Result<Self, String> {
-        let policy = redirect::Policy::custom(|attempt| {
-            let bared = attempt
-                .previous()
-                .iter()
-                .any(|before| before.scheme() == "https")
-                && attempt.url().scheme() != "https";
-            if bared || attempt.previous().len() > MOST_REDIRECTS {
-                attempt.stop()
-            } else {
-                attempt.follow()
-            }
-        });
-        let builder = crate::clients::tls::client_builder()
-            .no_proxy()
-            .redirect(policy)
-            .timeout(PATIENCE);
-        let builder = builder.user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")));
-        builder
-            .build()
-            .map(Self)
-            .map_err(|error| format!("TLS cannot be set up: {error}"))
+        let access = ServerAccess::default();
+        HttpClient::new(&access, TIMEOUT, RedirectPolicy::Configured, []).map(Self)
     }
 
-    /// The calendar at an address; `None`: it is the one of the last time, of which `seen` is known.
+    /// Fetches the calendar at an address; `None` when it is unchanged since `validators`.
     ///
     /// # Errors
-    /// Why there is none, in a few words that do not repeat the address: it may be a secret.
+    /// Why there is none, without the address: it may be a secret.
     pub async fn fetch(
         &self,
         address: &str,
-        seen: &CacheValidators,
+        validators: &CacheValidators,
     ) -> Result<Option<(String, CacheValidators)>, String> {
-        let address =
-            Url::parse(address).map_err(|error| format!("its address cannot be used: {error}"))?;
-        let mut request = self
-            .0
-            .get(address)
-            .header("accept", "text/calendar, */*;q=0.1");
-        for (name, value) in [
-            (IF_NONE_MATCH, &seen.etag),
-            (IF_MODIFIED_SINCE, &seen.modified),
-        ] {
-            request = value
-                .iter()
-                .fold(request, |request, value| request.header(&name, value));
-        }
-        let mut response = request.send().await.map_err(told)?;
-        let status = response.status();
-        if status == StatusCode::NOT_MODIFIED && *seen != CacheValidators::default() {
-            return Ok(None);
-        }
-        if status != StatusCode::OK {
-            return Err(format!(
-                "its server answers with status {}",
-                status.as_u16()
-            ));
-        }
-        let header = |name: HeaderName| {
-            response
-                .headers()
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
-        let now = CacheValidators {
-            etag: header(ETAG),
-            modified: header(LAST_MODIFIED),
-        };
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(told)? {
-            if bytes.len() + chunk.len() > LARGEST {
-                return Err(too_large());
+        let conditions = [
+            (IF_NONE_MATCH, &validators.etag),
+            (IF_MODIFIED_SINCE, &validators.modified),
+        ];
+        let response = self.0.get(address, LARGEST, |request| {
+            let request = request.header("accept", "text/calendar, */*;q=0.1");
+            conditions
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value.as_ref()?)))
+                .fold(request, |request, (name, value)| {
+                    request.header(name, value)
+                })
+        });
+        let (head, body) = response.await.map_err(|error| match error {
+            ClientError::Unreachable(why) => format!("its server cannot be reached: {why}"),
+            other => other.to_string(),
+        })?;
+        let text = |name: &HeaderName| head.header(name).map(str::to_owned);
+        match head.status {
+            200 => {
+                let validators = CacheValidators {
+                    etag: text(&ETAG),
+                    modified: text(&LAST_MODIFIED),
+                };
+                Ok(Some((
+                    String::from_utf8_lossy(&body).into_owned(),
+                    validators,
+                )))
             }
-            bytes.extend_from_slice(&chunk);
+            304 if *validators != CacheValidators::default() => Ok(None),
+            300..=399 => {
+                // The path may be a secret, too.
+                let to = head
+                    .header(&LOCATION)
+                    .and_then(|location| Url::parse(location).ok())
+                    .map_or_else(
+                        || "another address".to_owned(),
+                        |url| url.origin().ascii_serialization(),
+                    );
+                Err(format!(
+                    "its server redirects to {to}; if that is right, write that address in the settings"
+                ))
+            }
+            status => Err(format!("its server responds with status {status}")),
         }
-        Ok(Some((String::from_utf8_lossy(&bytes).into_owned(), now)))
     }
 }
 
-/// What to say of a calendar that is larger than [`LARGEST`].
+/// The message for a calendar that is larger than [`LARGEST`].
 #[must_use]
 pub fn too_large() -> String {
     format!("it is larger than {} MB", LARGEST / 1_000_000)
-}
-
-fn told(error: reqwest::Error) -> String {
-    if error.is_timeout() {
-        return format!(
-            "its server gives no whole answer within {}s",
-            PATIENCE.as_secs()
-        );
-    }
-    let error = error.without_url();
-    let mut why = format!("its server cannot be reached: {error}");
-    let mut source = error.source();
-    while let Some(cause) = source {
-        let text = cause.to_string();
-        if !why.contains(&text) {
-            why = format!("{why}: {text}");
-        }
-        source = cause.source();
-    }
-    why
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::redaction::Secrets;
+
 /// What is shown to reach a server. Equal ones make equal clients, so that only what changed needs a new one.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct ServerAccess {
@@ -43,11 +45,13 @@ pub struct TlsMaterial {
     /// The certificates (PEM) that a server's must descend from; `None`: those of the system.
     pub ca: Option<Vec<u8>>,
     /// Our own certificate, with those between it and its root, and its key (PEM).
-    pub own: Option<Vec<u8>>,
+    pub identity: Option<Vec<u8>>,
     /// The name in the server's certificate, where it is not the host of the address.
     pub server_name: Option<String>,
     /// Whether the server's certificate is not checked at all.
     pub insecure: bool,
+    /// Refuse plain `http`.
+    pub required: bool,
 }
 
 impl fmt::Debug for ServerAccess {
@@ -75,7 +79,7 @@ impl fmt::Debug for Credentials {
 
 impl fmt::Debug for TlsMaterial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (ca, own) = (self.ca.is_some(), self.own.is_some());
+        let (ca, own) = (self.ca.is_some(), self.identity.is_some());
         write!(
             f,
             "TlsMaterial {{ ca: {ca}, own: {own}, server_name: {:?}, insecure: {} }}",
@@ -85,17 +89,26 @@ impl fmt::Debug for TlsMaterial {
 }
 
 impl ServerAccess {
-    /// What is wrong with it, in a sentence that repeats none of it.
-    ///
-    /// # Errors
-    /// A certificate or key is not one in PEM; a secret holds what no header can.
-    pub fn check(&self) -> Result<(), String> {
-        super::http::check(self)
+    /// True when part of it must not go to any other server.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.credentials != Credentials::None
+            || !self.headers.is_empty()
+            || self.tls.identity.is_some()
     }
 
-    /// Whether anything in it must not go to another server than the one it is for.
-    pub(crate) fn is_private(&self) -> bool {
-        self.credentials != Credentials::None || !self.headers.is_empty() || self.tls.own.is_some()
+    /// Adds the texts in it that no message may repeat.
+    pub(crate) fn collect_secrets(&self, secrets: &mut Secrets) {
+        match &self.credentials {
+            Credentials::None => {}
+            Credentials::Bearer(secret)
+            | Credentials::Basic {
+                password: secret, ..
+            }
+            | Credentials::Header { value: secret, .. } => secrets.add(secret),
+        }
+        for (_, value) in &self.headers {
+            secrets.add(value);
+        }
     }
 }
 
@@ -104,9 +117,10 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
     use super::{Credentials, ServerAccess, TlsMaterial};
+    use crate::clients::http::check_access;
 
     #[test]
-    fn secrets_do_not_show() {
+    fn debug_output_hides_secrets() {
         let secret = || "s3cret".to_owned();
         for credentials in [
             Credentials::Bearer(secret()),
@@ -120,7 +134,7 @@ mod tests {
             },
         ] {
             let tls = TlsMaterial {
-                own: Some(b"s3cret".to_vec()),
+                identity: Some(b"s3cret".to_vec()),
                 ca: Some(b"s3cret".to_vec()),
                 ..TlsMaterial::default()
             };
@@ -140,19 +154,19 @@ mod tests {
     }
 
     #[test]
-    fn what_no_server_could_be_shown_is_told() {
-        let check = |reach: &ServerAccess, expected: &str| {
-            let why = reach.check().unwrap_err();
+    fn unusable_access_is_refused_without_repeating_it() {
+        let check = |access: &ServerAccess, expected: &str| {
+            let why = check_access(access).unwrap_err();
             assert!(why.contains(expected) && !why.contains("s3cret"), "{why}");
         };
         let pem = |text: &str| Some(text.as_bytes().to_vec());
-        assert_eq!(ServerAccess::default().check(), Ok(()));
+        assert_eq!(check_access(&ServerAccess::default()), Ok(()));
         check(
             &ServerAccess {
                 credentials: Credentials::Bearer("s3cret\u{1}".to_owned()),
                 ..ServerAccess::default()
             },
-            "no header can hold",
+            "not allowed in a header",
         );
         check(
             &ServerAccess {
@@ -167,7 +181,7 @@ mod tests {
         check(
             &ServerAccess {
                 tls: TlsMaterial {
-                    own: pem("s3cret"),
+                    identity: pem("s3cret"),
                     ..TlsMaterial::default()
                 },
                 ..ServerAccess::default()

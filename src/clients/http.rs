@@ -1,118 +1,177 @@
-//! HTTP as both clients need it: credentials that stay with their server, a time-out over all of it, and no body larger than is asked for.
+//! The one HTTP client for everything outside: metrics servers, Alertmanager, calendars, Amazon SNS.
+//!
+//! It holds the rules that all of them share: a time-out over the whole exchange, a bound on the
+//! body before and after decompression, credentials that stay with their server and out of error
+//! messages, no proxy and no `Referer`, redirects only within an origin or to another configured
+//! one, and no way from a name to this machine or to its link-local metadata service.
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::Read;
-use std::net::SocketAddr;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::header::{
-    CONTENT_ENCODING, CONTENT_TYPE, DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION,
-    RETRY_AFTER,
+    CONTENT_ENCODING, DATE, HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, RETRY_AFTER,
 };
-use reqwest::{Certificate, Identity, Url, redirect};
+use reqwest::{Certificate, Identity, Method, RequestBuilder, Url, redirect};
 use tokio::time::Instant;
 
+use super::address_guard::GuardedResolver;
 use super::credentials::{Credentials, ServerAccess};
 use super::error::ClientError;
 use super::exchange_times::ExchangeTimes;
+use super::redaction::Secrets;
+use super::tls::client_builder;
 use crate::model::time::Time;
 
-const MOST_REDIRECTS: usize = 5;
+const MAX_REDIRECTS: usize = 5;
 
-/// Whether an answer that names another address is followed there.
+/// Treatment of a redirect (RFC 9110 §15.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RedirectPolicy {
-    /// It is the answer: what was posted would be lost on the way.
+    /// The redirect is the response: a posted form would be lost on the way.
     Stop,
-    /// On the same server, and further only by who shows nothing that is not meant for others.
-    Follow,
+    /// Follow within the origin, from `http` to `https` of the same host, and to origins that the
+    /// settings name; stop at any other.
+    Configured,
 }
 
-/// Speaks to the servers of one entry of the settings.
+/// HTTP client for the servers of one entry of the settings.
 #[derive(Debug)]
 pub(crate) struct HttpClient {
     client: reqwest::Client,
-    /// Where certificates are in another name than the host's: a client for each host.
+    /// Clients by authority, for servers whose certificate has another name than their host.
     renamed: BTreeMap<String, reqwest::Client>,
     server_name: Option<String>,
     credentials: Credentials,
+    secrets: Secrets,
     timeout: Duration,
 }
 
-/// What came, its body still packed.
+/// Response whose body is not decompressed yet.
 #[derive(Debug)]
 pub(crate) struct HttpResponse {
-    /// What came before the body.
+    /// Status and headers.
     pub(crate) head: ResponseHead,
     gzip: bool,
-    packed: Vec<u8>,
+    raw_body: Vec<u8>,
 }
 
-/// What comes before a body.
+/// Status and headers of a response.
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
-    /// The status of HTTP.
+    /// HTTP status.
     pub(crate) status: u16,
-    /// `Content-Type`.
-    pub(crate) content_type: Option<String>,
-    /// `Retry-After`, as the time from the answer on.
-    pub(crate) retry_after: Option<Duration>,
-    /// `Location`.
-    pub(crate) location: Option<String>,
-    /// When.
-    pub(crate) heard: ExchangeTimes,
+    /// All headers.
+    pub(crate) headers: HeaderMap,
+    /// Times of request and response.
+    pub(crate) times: ExchangeTimes,
+    /// What no message about this response may repeat.
+    pub(crate) secrets: Secrets,
 }
 
 impl HttpClient {
-    /// For these addresses. Their hosts matter only where `reach` gives the name in their certificates.
+    /// Builds the client for these addresses, which are the origins that redirects may lead to.
+    ///
+    /// # Errors
+    /// The unusable part of `access`, in a sentence without its secrets.
     pub(crate) fn new<'a>(
-        reach: &ServerAccess,
+        access: &ServerAccess,
         timeout: Duration,
         redirects: RedirectPolicy,
         urls: impl IntoIterator<Item = &'a str>,
     ) -> Result<Self, String> {
-        check(reach)?;
-        let server_name = reach.tls.server_name.clone();
-        let client = build(reach, redirects, None)?;
+        check_access(access)?;
+        let urls = urls
+            .into_iter()
+            .map(Url::parse)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| format!("an address cannot be used: {error}"))?;
+        let server_name = access.tls.server_name.clone();
         let mut renamed = BTreeMap::new();
         if server_name.is_some() {
-            for url in urls {
-                let url = Url::parse(url)
-                    .map_err(|error| format!("an address cannot be used: {error}"))?;
-                renamed.insert(authority(&url), build(reach, redirects, Some(&url))?);
+            for url in &urls {
+                renamed.insert(authority(url), build(access, redirects, &urls, Some(url))?);
             }
         }
+        let mut secrets = Secrets::default();
+        access.collect_secrets(&mut secrets);
         Ok(Self {
-            client,
+            client: build(access, redirects, &urls, None)?,
             renamed,
             server_name,
-            credentials: reach.credentials.clone(),
+            credentials: access.credentials.clone(),
+            secrets,
             timeout,
         })
     }
 
-    /// GET.
-    pub(crate) fn get(&self, url: Url) -> reqwest::RequestBuilder {
-        let (client, url) = self.named(url);
-        self.dress(client.get(url))
+    /// Sends a request and reads at most `limit` bytes of its response. `prepare` adds headers, a
+    /// query or a form; what it adds to the query is not taken for a secret.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &str,
+        limit: usize,
+        prepare: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<HttpResponse, ClientError> {
+        let url = Url::parse(url).map_err(|error| {
+            ClientError::Unreachable(format!("the address cannot be used: {error}"))
+        })?;
+        let mut secrets = self.secrets.clone();
+        secrets.add_url(&url);
+        let fault = |error| self.transport_error(error, &secrets);
+        let (client, url) = self.client_for(url);
+        let request = prepare(self.authenticate(client.request(method, url)))
+            .timeout(self.timeout)
+            .header("accept-encoding", "gzip");
+        let sent = Instant::now();
+        let mut response = request.send().await.map_err(fault)?;
+        let received = Instant::now();
+        let gzip = is_gzip(response.headers())?;
+        let mut raw_body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(fault)? {
+            if raw_body.len() + chunk.len() > limit {
+                return Err(too_large(limit));
+            }
+            raw_body.extend_from_slice(&chunk);
+        }
+        let headers = response.headers().clone();
+        let server_time = header(&headers, &DATE).and_then(http_date);
+        let head = ResponseHead {
+            status: response.status().as_u16(),
+            headers,
+            times: ExchangeTimes {
+                sent,
+                received,
+                server_time,
+            },
+            secrets,
+        };
+        Ok(HttpResponse {
+            head,
+            gzip,
+            raw_body,
+        })
     }
 
-    /// POST.
-    pub(crate) fn post(&self, url: Url) -> reqwest::RequestBuilder {
-        let (client, url) = self.named(url);
-        self.dress(client.post(url))
+    /// Fetches `url` and decompresses its body, at most `limit` bytes of it.
+    pub(crate) async fn get(
+        &self,
+        url: &str,
+        limit: usize,
+        prepare: impl FnOnce(RequestBuilder) -> RequestBuilder,
+    ) -> Result<(ResponseHead, Vec<u8>), ClientError> {
+        let response = self.send(Method::GET, url, limit, prepare).await?;
+        response.read(limit, |head, body| Ok((head, body))).await
     }
 
-    /// The client for an address, and the address by the name that the certificate has.
-    fn named(&self, mut url: Url) -> (&reqwest::Client, Url) {
-        let renamed = self
-            .renamed
-            .get(&authority(&url))
-            .filter(|_| url.scheme() == "https");
-        if let (Some(client), Some(name)) = (renamed, &self.server_name)
+    /// The client for an address, and the address under the name in its certificate.
+    fn client_for(&self, mut url: Url) -> (&reqwest::Client, Url) {
+        if url.scheme() == "https"
+            && let (Some(client), Some(name)) =
+                (self.renamed.get(&authority(&url)), &self.server_name)
             && url.set_host(Some(name)).is_ok()
         {
             return (client, url);
@@ -120,214 +179,177 @@ impl HttpClient {
         (&self.client, url)
     }
 
-    fn dress(&self, request: reqwest::RequestBuilder) -> reqwest::RequestBuilder {
-        let request = request
-            .timeout(self.timeout)
-            .header("accept-encoding", "gzip");
+    fn authenticate(&self, request: RequestBuilder) -> RequestBuilder {
         match &self.credentials {
             Credentials::None => request,
             Credentials::Bearer(token) => request.bearer_auth(token),
             Credentials::Basic { username, password } => {
                 request.basic_auth(username, Some(password))
             }
-            Credentials::Header { name, value } => {
-                let value = HeaderValue::from_str(value).map(|mut value| {
-                    value.set_sensitive(true);
-                    value
-                });
-                match value {
-                    Ok(value) => request.header(name, value),
-                    // `check` lets no other in.
-                    Err(_) => request,
-                }
-            }
-        }
-    }
-
-    /// Sends a request and takes in at most `limit` bytes of what comes.
-    pub(crate) async fn send(
-        &self,
-        request: reqwest::RequestBuilder,
-        limit: usize,
-    ) -> Result<HttpResponse, ClientError> {
-        let sent = Instant::now();
-        let mut response = request.send().await.map_err(|error| self.fault(error))?;
-        let received = Instant::now();
-        let headers = response.headers();
-        let text = |name: HeaderName| {
-            headers
-                .get(name)
-                .and_then(|value| value.to_str().ok())
-                .map(str::to_owned)
-        };
-        let server_time = text(DATE).and_then(|date| http_date(&date));
-        let retry_after = text(RETRY_AFTER).and_then(|after| retry_after(&after, server_time));
-        let (content_type, location) = (text(CONTENT_TYPE), text(LOCATION));
-        let gzip = match text(CONTENT_ENCODING)
-            .unwrap_or_default()
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "" | "identity" => false,
-            "gzip" | "x-gzip" => true,
-            other => {
-                return Err(ClientError::Unreadable(format!(
-                    "the answer is packed as {}, which nobody asked for",
-                    shown(other)
-                )));
-            }
-        };
-        let mut packed = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| self.fault(error))? {
-            if packed.len() + chunk.len() > limit {
-                return Err(too_large(limit));
-            }
-            packed.extend_from_slice(&chunk);
-        }
-        let status = response.status().as_u16();
-        let heard = ExchangeTimes {
-            sent,
-            received,
-            server_time,
-        };
-        Ok(HttpResponse {
-            head: ResponseHead {
-                status,
-                content_type,
-                retry_after,
-                location,
-                heard,
+            // `check_access` refuses values that no header can hold.
+            Credentials::Header { name, value } => match sensitive(value) {
+                Ok(value) => request.header(name, value),
+                Err(_) => request,
             },
-            gzip,
-            packed,
-        })
+        }
     }
 
-    fn fault(&self, error: reqwest::Error) -> ClientError {
+    fn transport_error(&self, error: reqwest::Error, secrets: &Secrets) -> ClientError {
         if error.is_timeout() {
             return ClientError::Unreachable(format!(
-                "there is no whole answer within {}s",
+                "no complete response within {}s",
                 self.timeout.as_secs_f64()
             ));
         }
-        // The address may hold what only the settings should show, and who reads this knows whom we asked.
+        // The caller knows the address; in a message it could show a secret.
         let error = error.without_url();
-        let mut why = error.to_string();
+        let mut message = error.to_string();
         let mut source = error.source();
         while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !why.contains(&cause_text) {
-                why = format!("{why}: {cause_text}");
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
             }
             source = cause.source();
         }
-        ClientError::Unreachable(why)
+        ClientError::Unreachable(secrets.redact(&message))
     }
 }
 
 impl HttpResponse {
-    /// The body, unpacked, and no more than `limit` bytes of it. Takes its time: not for a thread that others wait for.
-    pub(crate) fn body(&mut self, limit: usize) -> Result<Vec<u8>, ClientError> {
-        let packed = std::mem::take(&mut self.packed);
-        if !self.gzip {
-            return Ok(packed);
-        }
-        let mut body = Vec::new();
-        let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        flate2::read::MultiGzDecoder::new(packed.as_slice())
-            .take(most)
-            .read_to_end(&mut body)
-            .map_err(|error| {
-                ClientError::Unreadable(format!("the answer cannot be unpacked: {error}"))
-            })?;
-        if body.len() > limit {
-            Err(too_large(limit))
-        } else {
-            Ok(body)
-        }
+    /// Decompresses the body, at most `limit` bytes of it, and parses it, on a thread where this
+    /// may take its time.
+    pub(crate) async fn read<T: Send + 'static>(
+        self,
+        limit: usize,
+        parse: impl FnOnce(ResponseHead, Vec<u8>) -> Result<T, ClientError> + Send + 'static,
+    ) -> Result<T, ClientError> {
+        let reading = tokio::task::spawn_blocking(move || {
+            let body = if self.gzip {
+                decompress(&self.raw_body, limit)?
+            } else {
+                self.raw_body
+            };
+            parse(self.head, body)
+        });
+        reading.await.unwrap_or_else(|error| {
+            Err(ClientError::Unreadable(format!(
+                "reading the response failed: {error}"
+            )))
+        })
     }
 }
 
 impl ResponseHead {
-    /// The fault of an answer that is none, going by its status alone; `said` is what its body says.
-    pub(crate) fn refusal(&self, error_type: &str, said: &str) -> ClientError {
-        let (status, said) = (self.status, shown(said));
-        let told = |what: &str| {
-            if said.is_empty() {
-                format!("{what} (status {status})")
-            } else {
-                format!("{what} (status {status}): {said}")
-            }
+    /// A header as text.
+    pub(crate) fn header(&self, name: &HeaderName) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// The error of a response that is not a success: by its status, with the error type of the
+    /// API and the first line of its body.
+    pub(crate) fn refusal(&self, error_type: &str, body: &str) -> ClientError {
+        let status = self.status;
+        let detail = self.secrets.redact(&excerpt(body));
+        let with_detail = |text: &str| match detail.as_str() {
+            "" => format!("{text} (status {status})"),
+            detail => format!("{text} (status {status}): {detail}"),
         };
         match status {
             401 | 403 => {
-                ClientError::Unauthorized(told("the server does not accept the credentials"))
+                ClientError::Unauthorized(with_detail("the server rejects the credentials"))
             }
             429 | 503 => ClientError::Busy {
-                retry_after: self.retry_after,
-                why: told("the server cannot answer now"),
+                retry_after: self
+                    .header(&RETRY_AFTER)
+                    .and_then(|after| retry_after(after, self.times.server_time)),
+                why: with_detail("the server is busy"),
             },
-            500.. => ClientError::Unreachable(told("the server failed")),
-            300..=399 => {
-                let to = self
-                    .location
-                    .as_deref()
-                    .map_or("another address", |location| {
-                        location.get(..200).unwrap_or(location)
-                    });
-                let message = format!(
-                    "the server sends us on to {to}; where that is right, write it in the settings"
-                );
-                ClientError::Refused {
-                    status,
-                    error_type: String::new(),
-                    message,
-                }
-            }
+            500.. => ClientError::Unreachable(with_detail("the server failed")),
+            300..=399 => ClientError::Refused {
+                status,
+                error_type: String::new(),
+                message: format!(
+                    "the server redirects to {}; if that is right, write that address in the settings",
+                    self.redirect_target()
+                ),
+            },
             _ => ClientError::Refused {
                 status,
                 error_type: error_type.to_owned(),
-                message: said,
+                message: detail,
             },
         }
     }
+
+    /// `Location` without user info, query and fragment, which may hold credentials.
+    pub(crate) fn redirect_target(&self) -> String {
+        let location = self.header(&LOCATION).unwrap_or("another address");
+        let shown = match Url::parse(location) {
+            Ok(mut url) => {
+                // These fail for addresses without a host, which have no user info either.
+                let _ = url.set_username("");
+                let _ = url.set_password(None);
+                url.set_query(None);
+                url.set_fragment(None);
+                url.to_string()
+            }
+            Err(_) => location
+                .split(['?', '#'])
+                .next()
+                .unwrap_or_default()
+                .to_owned(),
+        };
+        self.secrets.redact(&excerpt(&shown))
+    }
 }
 
-/// What is wrong with `reach`; repeats none of it.
-pub(crate) fn check(reach: &ServerAccess) -> Result<(), String> {
-    let held = |what: &str, value: &str| {
+/// Checks credentials, headers and certificates.
+///
+/// # Errors
+/// The part that cannot be used, in a sentence that repeats none of it.
+pub(crate) fn check_access(access: &ServerAccess) -> Result<(), String> {
+    let fits_header = |what: &str, value: &str| {
         HeaderValue::from_str(value)
             .map(drop)
-            .map_err(|_| format!("{what} holds a character that no header can hold"))
+            .map_err(|_| format!("{what} contains a character that is not allowed in a header"))
     };
-    match &reach.credentials {
-        // These are encoded.
+    match &access.credentials {
+        // Basic credentials are sent encoded.
         Credentials::None | Credentials::Basic { .. } => {}
-        Credentials::Bearer(token) => held("the bearer token", token)?,
-        Credentials::Header { name, value } => held(&format!("the value of {name}"), value)?,
+        Credentials::Bearer(token) => fits_header("the bearer token", token)?,
+        Credentials::Header { name, value } => {
+            fits_header(&format!("the value of {name}"), value)?;
+        }
     }
-    default_headers(reach)?;
-    authorities(reach)?;
-    identity(reach)?;
+    default_headers(access)?;
+    certificate_authorities(access)?;
+    client_identity(access)?;
     Ok(())
 }
 
-fn default_headers(reach: &ServerAccess) -> Result<HeaderMap, String> {
+fn default_headers(access: &ServerAccess) -> Result<HeaderMap, String> {
     let mut headers = HeaderMap::new();
-    for (name, value) in &reach.headers {
+    for (name, value) in &access.headers {
         let key = HeaderName::from_bytes(name.as_bytes())
-            .map_err(|_| format!("{name:?} is no name of a header"))?;
-        let mut value = HeaderValue::from_str(value).map_err(|_| {
-            format!("the value of {name} holds a character that no header can hold")
+            .map_err(|_| format!("{name:?} is not a header name"))?;
+        let value = sensitive(value).map_err(|_| {
+            format!("the value of {name} contains a character that is not allowed in a header")
         })?;
-        value.set_sensitive(true);
         headers.insert(key, value);
     }
     Ok(headers)
 }
 
-fn authorities(reach: &ServerAccess) -> Result<Option<Vec<Certificate>>, String> {
-    let Some(pem) = &reach.tls.ca else {
+/// A header value that is kept out of debug output.
+fn sensitive(value: &str) -> Result<HeaderValue, reqwest::header::InvalidHeaderValue> {
+    let mut value = HeaderValue::from_str(value)?;
+    value.set_sensitive(true);
+    Ok(value)
+}
+
+fn certificate_authorities(access: &ServerAccess) -> Result<Option<Vec<Certificate>>, String> {
+    let Some(pem) = &access.tls.ca else {
         return Ok(None);
     };
     match Certificate::from_pem_bundle(pem) {
@@ -336,65 +358,71 @@ fn authorities(reach: &ServerAccess) -> Result<Option<Vec<Certificate>>, String>
     }
 }
 
-fn identity(reach: &ServerAccess) -> Result<Option<Identity>, String> {
-    let own = reach
+fn client_identity(access: &ServerAccess) -> Result<Option<Identity>, String> {
+    let identity = access
         .tls
-        .own
+        .identity
         .as_ref()
-        .map(|pem| Identity::from_pem(pem))
-        .transpose();
-    own.map_err(|_| "`cert_file` and `key_file` hold no certificate and key in PEM".to_owned())
+        .map(|pem| Identity::from_pem(pem));
+    identity
+        .transpose()
+        .map_err(|_| "`cert_file` and `key_file` hold no certificate and key in PEM".to_owned())
 }
 
 fn build(
-    reach: &ServerAccess,
+    access: &ServerAccess,
     redirects: RedirectPolicy,
+    urls: &[Url],
     renamed: Option<&Url>,
 ) -> Result<reqwest::Client, String> {
-    let mut headers = default_headers(reach)?;
-    let bound = reach.is_private() || renamed.is_some();
+    // Credentials, and a client that knows only one host, never go to another origin.
+    let bound = access.has_secrets() || renamed.is_some();
+    let configured: Vec<Url> = if bound { Vec::new() } else { urls.to_vec() };
     let policy = match redirects {
         RedirectPolicy::Stop => redirect::Policy::none(),
-        RedirectPolicy::Follow => redirect::Policy::custom(move |attempt| {
-            let same = attempt
-                .previous()
-                .first()
-                .is_some_and(|first| first.origin() == attempt.url().origin());
-            if attempt.previous().len() > MOST_REDIRECTS {
-                attempt.error("the server sends us on and on")
-            } else if same || !bound {
+        RedirectPolicy::Configured => redirect::Policy::custom(move |attempt| {
+            if attempt.previous().len() > MAX_REDIRECTS {
+                return attempt.error("too many redirects");
+            }
+            let (to, before) = (attempt.url(), attempt.previous());
+            let allowed = before.last().is_some_and(|from| {
+                from.origin() == to.origin()
+                    || is_tls_upgrade(from, to)
+                    || configured.iter().any(|url| url.origin() == to.origin())
+            });
+            if allowed {
                 attempt.follow()
             } else {
                 attempt.stop()
             }
         }),
     };
-    // What goes through a proxy is not what the settings say; nothing else of the environment counts either.
-    let mut builder = crate::clients::tls::client_builder()
+    let mut headers = default_headers(access)?;
+    // Proxies of the environment are not in the settings, so they do not count.
+    let mut builder = client_builder()
         .no_proxy()
+        .referer(false)
         .redirect(policy)
         .user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")));
-    if let Some(url) = renamed {
-        let host = url.host_str().unwrap_or_default();
-        let resolver = Fixed(
-            host.trim_start_matches('[')
-                .trim_end_matches(']')
-                .to_owned(),
-        );
-        headers.insert(
-            HOST,
-            HeaderValue::from_str(&authority(url))
-                .map_err(|_| "an address has no host".to_owned())?,
-        );
-        builder = builder.dns_resolver(resolver);
-    }
-    if let Some(certificates) = authorities(reach)? {
+    builder = match renamed {
+        None => builder.dns_resolver(GuardedResolver::default()),
+        Some(url) => {
+            let host = HeaderValue::from_str(&authority(url))
+                .map_err(|_| "an address has no host".to_owned())?;
+            headers.insert(HOST, host);
+            builder.dns_resolver(GuardedResolver::fixed(url.host_str().unwrap_or_default()))
+        }
+    };
+    if let Some(certificates) = certificate_authorities(access)? {
         builder = builder.tls_certs_only(certificates);
     }
-    if let Some(identity) = identity(reach)? {
+    if let Some(identity) = client_identity(access)? {
         builder = builder.identity(identity);
     }
-    if reach.tls.insecure {
+    if access.tls.required {
+        builder = builder.https_only(true);
+    }
+    if access.tls.insecure {
         builder = builder.tls_danger_accept_invalid_certs(true);
     }
     builder
@@ -403,54 +431,79 @@ fn build(
         .map_err(|error| format!("TLS cannot be set up: {error}"))
 }
 
-/// Host and port as they stand in an address.
+/// True from `http` to `https` of the same host, both on their default ports.
+fn is_tls_upgrade(from: &Url, to: &Url) -> bool {
+    (from.scheme(), to.scheme()) == ("http", "https")
+        && from.host() == to.host()
+        && from.port().is_none()
+        && to.port().is_none()
+}
+
+/// Host and port as written in an address.
 fn authority(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port()
         .map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
 }
 
-/// Finds one host, whatever it is asked for: the address has the name of the certificate, and the server is elsewhere.
-#[derive(Debug, Clone)]
-struct Fixed(String);
-
-impl Resolve for Fixed {
-    fn resolve(&self, _: Name) -> Resolving {
-        let host = self.0.clone();
-        Box::pin(async move {
-            // Port 0: that of the address is taken.
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((host, 0)).await?.collect();
-            let found: Addrs = Box::new(found.into_iter());
-            Ok(found)
-        })
+fn is_gzip(headers: &HeaderMap) -> Result<bool, ClientError> {
+    let encoding = header(headers, &CONTENT_ENCODING).unwrap_or_default();
+    match encoding.to_ascii_lowercase().as_str() {
+        "" | "identity" => Ok(false),
+        "gzip" | "x-gzip" => Ok(true),
+        other => Err(ClientError::Unreadable(format!(
+            "the response has the content encoding {}, which was not requested",
+            excerpt(other)
+        ))),
     }
+}
+
+fn decompress(packed: &[u8], limit: usize) -> Result<Vec<u8>, ClientError> {
+    let mut body = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    flate2::read::MultiGzDecoder::new(packed)
+        .take(most)
+        .read_to_end(&mut body)
+        .map_err(|error| {
+            ClientError::Unreadable(format!("the response cannot be decompressed: {error}"))
+        })?;
+    if body.len() > limit {
+        return Err(too_large(limit));
+    }
+    Ok(body)
 }
 
 fn too_large(limit: usize) -> ClientError {
-    ClientError::Unreadable(format!(
-        "the answer is larger than {} MB; ask for less",
-        limit / 1_000_000
-    ))
+    let limit = if limit < 1_000_000 {
+        format!("{} kB", limit / 1000)
+    } else {
+        format!("{} MB", limit / 1_000_000)
+    };
+    ClientError::Unreadable(format!("the response is larger than {limit}"))
 }
 
-/// The first line of what a server says, and not much of it.
-pub(crate) fn shown(text: &str) -> String {
+fn header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The first line of a server's text, at most 300 characters of it.
+pub(crate) fn excerpt(text: &str) -> String {
     let line = text.trim().lines().next().unwrap_or_default();
-    let mut shown: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
+    let mut excerpt: String = line.chars().filter(|c| !c.is_control()).take(300).collect();
     if line.chars().count() > 300 {
-        shown.push('…');
+        excerpt.push('…');
     }
-    shown
+    excerpt
 }
 
-/// An HTTP-date (RFC 9110 §5.6.7) of the form that is sent.
+/// An HTTP-date (RFC 9110 §5.6.7) in its preferred format.
 fn http_date(text: &str) -> Option<Time> {
     DateTime::parse_from_rfc2822(text)
         .ok()
         .map(|date| date.with_timezone(&Utc))
 }
 
-/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date, which counts from the answer's own.
+/// `Retry-After` (RFC 9110 §10.2.3): seconds, or a date relative to the date of the response.
 fn retry_after(text: &str, server_time: Option<Time>) -> Option<Duration> {
     match text.trim().parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -460,9 +513,13 @@ fn retry_after(text: &str, server_time: Option<Time>) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
     use std::time::Duration;
 
-    use super::{http_date, retry_after, shown};
+    use reqwest::Url;
+
+    use super::{excerpt, http_date, is_tls_upgrade, retry_after};
 
     #[test]
     fn retry_after_is_seconds_or_a_date() {
@@ -486,9 +543,20 @@ mod tests {
     }
 
     #[test]
-    fn little_is_shown_of_what_a_server_says() {
-        assert_eq!(shown("\n <html>\n<body>"), "<html>");
-        assert_eq!(shown(&"ü".repeat(1000)).chars().count(), 301);
-        assert_eq!(shown("a\u{7}b"), "ab");
+    fn excerpt_is_one_short_line() {
+        assert_eq!(excerpt("\n <html>\n<body>"), "<html>");
+        assert_eq!(excerpt(&"ü".repeat(1000)).chars().count(), 301);
+        assert_eq!(excerpt("a\u{7}b"), "ab");
+    }
+
+    #[test]
+    fn only_the_same_host_upgrades_to_tls() {
+        let check = |from: &str, to: &str| {
+            is_tls_upgrade(&Url::parse(from).unwrap(), &Url::parse(to).unwrap())
+        };
+        assert!(check("http://a.example/x", "https://a.example/y"));
+        assert!(!check("http://a.example/x", "https://b.example/x"));
+        assert!(!check("https://a.example/x", "http://a.example/x"));
+        assert!(!check("http://a.example:8080/", "https://a.example/"));
     }
 }

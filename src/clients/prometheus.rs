@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::Method;
 use tokio::sync::Semaphore;
 
 use super::credentials::ServerAccess;
@@ -18,11 +18,11 @@ use crate::model::labels::Labels;
 use crate::model::time::Time;
 
 /// The largest answer that is read, packed and unpacked.
-const LARGEST: usize = 64 << 20;
+const MAX_RESPONSE_BYTES: usize = 64 << 20;
 /// The most points a series may have in one answer (`web/api/v1/api.go`); a range with more is asked in pieces.
-const MOST_POINTS: i64 = 11_000;
+const MAX_POINTS: i64 = 11_000;
 /// The most pieces: a million points a series are a slip, and would fill the memory.
-const MOST_PIECES: usize = 100;
+const MAX_REQUESTS: usize = 100;
 
 /// One server. Cheap to share; changed settings make a new one.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub struct PrometheusClient {
     http: HttpClient,
     api: String,
     timeout: Duration,
-    room: Semaphore,
+    permits: Semaphore,
     /// It takes no POST: some proxies in front of it do not.
     only_get: AtomicBool,
 }
@@ -51,7 +51,7 @@ impl PrometheusClient {
             RedirectPolicy::Stop,
             [settings.url.as_str()],
         )?;
-        let (api, room) = (
+        let (api, permits) = (
             format!("{}/api/v1/", settings.url),
             Semaphore::new(settings.concurrency),
         );
@@ -59,7 +59,7 @@ impl PrometheusClient {
             http,
             api,
             timeout,
-            room,
+            permits,
             only_get: AtomicBool::new(false),
         })
     }
@@ -71,10 +71,10 @@ impl PrometheusClient {
     pub async fn query(&self, expr: &str, at: Time) -> Result<QueryResponse, ClientError> {
         let form = [
             ("query", expr.to_owned()),
-            ("time", seconds(at.timestamp_millis())),
-            self.patience(),
+            ("time", format_seconds(at.timestamp_millis())),
+            self.timeout_parameter(),
         ];
-        let form = form.into_iter().chain(as_it_is()).collect();
+        let form = form.into_iter().chain(exact_result_parameters()).collect();
         self.post("query", form).await
     }
 
@@ -90,18 +90,18 @@ impl PrometheusClient {
         step: Duration,
     ) -> Result<QueryResponse, ClientError> {
         let step = i64::try_from(step.as_millis()).unwrap_or(i64::MAX).max(1);
-        let mut whole: Option<Joined> = None;
-        for (from, to) in pieces(from.timestamp_millis(), to.timestamp_millis(), step)? {
+        let mut whole: Option<JoinedResponse> = None;
+        for (from, to) in split_range(from.timestamp_millis(), to.timestamp_millis(), step)? {
             let times = [
-                ("start", seconds(from)),
-                ("end", seconds(to)),
-                ("step", seconds(step)),
-                self.patience(),
+                ("start", format_seconds(from)),
+                ("end", format_seconds(to)),
+                ("step", format_seconds(step)),
+                self.timeout_parameter(),
             ];
             let form = [("query", expr.to_owned())]
                 .into_iter()
                 .chain(times)
-                .chain(as_it_is())
+                .chain(exact_result_parameters())
                 .collect();
             let (answer, why) = match self.post("query_range", form).await {
                 Ok(answer) => (answer, None),
@@ -112,11 +112,11 @@ impl PrometheusClient {
                 Err(fault) => return Err(fault),
             };
             match &mut whole {
-                None => whole = Some(Joined::new(answer, why)),
+                None => whole = Some(JoinedResponse::new(answer, why)),
                 Some(joined) => joined.add(answer, why),
             }
         }
-        whole.map_or_else(|| Err(too_many_points()), Joined::done)
+        whole.map_or_else(|| Err(too_many_points()), JoinedResponse::done)
     }
 
     /// The samples themselves, with the times they have, of a selector with a range: `ALERTS{alertname="Down"}[5m]`. Up to Prometheus 2 a
@@ -147,10 +147,10 @@ impl PrometheusClient {
     /// # Errors
     /// As [`PrometheusClient::query`].
     pub async fn rules(&self) -> Result<Vec<AlertRule>, ClientError> {
-        let reply = self
+        let response = self
             .send("rules", &[("type", "alert".to_owned())], false)
             .await?;
-        read(reply, prometheus_response::rules).await
+        parse(response, prometheus_response::rules).await
     }
 
     /// The labels that it adds to the alerts it sends: `external_labels` of its settings.
@@ -158,8 +158,8 @@ impl PrometheusClient {
     /// # Errors
     /// As [`PrometheusClient::query`]; [`ClientError::Refused`] from servers that do not show their settings.
     pub async fn external_labels(&self) -> Result<Labels, ClientError> {
-        let reply = self.send("status/config", &[], false).await?;
-        read(reply, prometheus_response::external_labels).await
+        let response = self.send("status/config", &[], false).await?;
+        parse(response, prometheus_response::external_labels).await
     }
 
     /// The names of the series that `selector` finds between two instants, or of more: servers may tell of whole blocks of time.
@@ -173,33 +173,33 @@ impl PrometheusClient {
         to: Time,
     ) -> Result<Vec<String>, ClientError> {
         let times = [
-            ("start", seconds(from.timestamp_millis())),
-            ("end", seconds(to.timestamp_millis())),
+            ("start", format_seconds(from.timestamp_millis())),
+            ("end", format_seconds(to.timestamp_millis())),
         ];
         let form: Form = [("match[]", selector.to_owned())]
             .into_iter()
             .chain(times)
             .collect();
-        let reply = self.send("label/__name__/values", &form, false).await?;
-        read(reply, prometheus_response::names).await
+        let response = self.send("label/__name__/values", &form, false).await?;
+        parse(response, prometheus_response::names).await
     }
 
     /// Has the server stop, too, when we no longer wait.
-    fn patience(&self) -> (&'static str, String) {
+    fn timeout_parameter(&self) -> (&'static str, String) {
         ("timeout", format!("{}ms", self.timeout.as_millis()))
     }
 
     async fn post(&self, path: &str, form: Form) -> Result<QueryResponse, ClientError> {
         if !self.only_get.load(Relaxed) {
             // A query may be longer than what fits into an address.
-            let reply = self.send(path, &form, true).await?;
-            if reply.head.status != 405 {
-                return read(reply, prometheus_response::query).await;
+            let response = self.send(path, &form, true).await?;
+            if response.head.status != 405 {
+                return parse(response, prometheus_response::query).await;
             }
         }
-        let reply = self.send(path, &form, false).await?;
-        let taken = reply.head.status != 405;
-        let answer = read(reply, prometheus_response::query).await;
+        let response = self.send(path, &form, false).await?;
+        let taken = response.head.status != 405;
+        let answer = parse(response, prometheus_response::query).await;
         self.only_get.store(taken, Relaxed);
         answer
     }
@@ -210,49 +210,38 @@ impl PrometheusClient {
         form: &[(&'static str, String)],
         post: bool,
     ) -> Result<HttpResponse, ClientError> {
-        let address = format!("{}{path}", self.api);
-        let mut url = Url::parse(&address).map_err(|error| {
-            ClientError::Unreachable(format!("the address cannot be used: {error}"))
-        })?;
-        // Nobody closes it.
+        // The semaphore is never closed.
         let _permit = self
-            .room
+            .permits
             .acquire()
             .await
             .map_err(|error| ClientError::Unreachable(error.to_string()))?;
-        let request = if post {
-            self.http.post(url).form(form)
-        } else {
-            if !form.is_empty() {
-                url.query_pairs_mut().extend_pairs(form);
+        let method = if post { Method::POST } else { Method::GET };
+        let url = format!("{}{path}", self.api);
+        let sending = self.http.send(method, &url, MAX_RESPONSE_BYTES, |request| {
+            let request = request.header("accept", "application/json");
+            match (post, form) {
+                (true, form) => request.form(form),
+                (false, []) => request,
+                (false, form) => request.query(form),
             }
-            self.http.get(url)
-        };
-        self.http
-            .send(request.header("accept", "application/json"), LARGEST)
-            .await
+        });
+        sending.await
     }
 }
 
-/// Unpacks and reads an answer where nobody waits for the thread.
-async fn read<T: Send + 'static>(
-    mut reply: HttpResponse,
-    read: fn(&ResponseHead, &[u8]) -> Result<T, ClientError>,
+async fn parse<T: Send + 'static>(
+    response: HttpResponse,
+    parser: fn(&ResponseHead, &[u8]) -> Result<T, ClientError>,
 ) -> Result<T, ClientError> {
-    let reading = tokio::task::spawn_blocking(move || {
-        let body = reply.body(LARGEST)?;
-        read(&reply.head, &body)
-    });
-    reading.await.unwrap_or_else(|error| {
-        Err(ClientError::Unreadable(format!(
-            "reading the answer failed: {error}"
-        )))
-    })
+    response
+        .read(MAX_RESPONSE_BYTES, move |head, body| parser(&head, &body))
+        .await
 }
 
 /// VictoriaMetrics answers the last half minute with what came before it, and from a cache, unless it is told not to
 /// (<https://docs.victoriametrics.com/#prometheus-querying-api-enhancements>). Others pass over what they do not know.
-fn as_it_is() -> [(&'static str, String); 2] {
+fn exact_result_parameters() -> [(&'static str, String); 2] {
     [
         ("latency_offset", "1ms".to_owned()),
         ("nocache", "1".to_owned()),
@@ -260,7 +249,7 @@ fn as_it_is() -> [(&'static str, String); 2] {
 }
 
 /// Milliseconds as the seconds of the API.
-fn seconds(millis: i64) -> String {
+fn format_seconds(millis: i64) -> String {
     let sign = if millis < 0 { "-" } else { "" };
     format!(
         "{sign}{}.{:03}",
@@ -271,19 +260,19 @@ fn seconds(millis: i64) -> String {
 
 /// The range in pieces of so many points that the server gives them, each one step after the one before, so that the points are those of
 /// the whole. Milliseconds.
-fn pieces(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, ClientError> {
+fn split_range(from: i64, to: i64, step: i64) -> Result<Vec<(i64, i64)>, ClientError> {
     let mut pieces = Vec::new();
     let mut at = from;
     loop {
-        if pieces.len() == MOST_PIECES {
+        if pieces.len() == MAX_REQUESTS {
             return Err(too_many_points());
         }
         let last = at
-            .saturating_add(step.saturating_mul(MOST_POINTS - 1))
+            .saturating_add(step.saturating_mul(MAX_POINTS - 1))
             .min(to);
         pieces.push((at, last));
         match last.checked_add(step) {
-            Some(next) if next <= to => at = at.saturating_add(step.saturating_mul(MOST_POINTS)),
+            Some(next) if next <= to => at = at.saturating_add(step.saturating_mul(MAX_POINTS)),
             _ => return Ok(pieces),
         }
         if at > to {
@@ -304,13 +293,13 @@ fn too_many_points() -> ClientError {
 }
 
 /// Answers of one query one after another in time, as one.
-struct Joined {
+struct JoinedResponse {
     answer: QueryResponse,
     places: HashMap<Labels, usize>,
     why: Vec<String>,
 }
 
-impl Joined {
+impl JoinedResponse {
     fn new(answer: QueryResponse, why: Option<String>) -> Self {
         let places = answer
             .series
@@ -363,18 +352,18 @@ impl Joined {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{MOST_PIECES, MOST_POINTS, pieces, seconds};
+    use super::{MAX_POINTS, MAX_REQUESTS, format_seconds, split_range};
 
     proptest::proptest! {
         #[test]
         fn pieces_have_the_points_of_the_whole(from in -5_000_i64..5_000, length in 0_i64..3_000_000, step in 1_i64..500) {
             let to = from + length;
             let points = |(from, to): (i64, i64)| (0..=(to - from) / step).map(move |n| from + n * step);
-            if length / step >= MOST_POINTS * i64::try_from(MOST_PIECES).unwrap() {
-                assert!(pieces(from, to, step).is_err());
+            if length / step >= MAX_POINTS * i64::try_from(MAX_REQUESTS).unwrap() {
+                assert!(split_range(from, to, step).is_err());
             } else {
-                let cut = pieces(from, to, step).unwrap();
-                assert!(cut.iter().all(|(from, to)| (to - from) / step < MOST_POINTS));
+                let cut = split_range(from, to, step).unwrap();
+                assert!(cut.iter().all(|(from, to)| (to - from) / step < MAX_POINTS));
                 assert!(cut.iter().copied().flat_map(points).eq(points((from, to))));
             }
         }
@@ -382,27 +371,27 @@ mod tests {
 
     #[test]
     fn a_range_of_one_point_and_one_without_end() {
-        assert_eq!(pieces(5, 5, 1).unwrap(), [(5, 5)]);
-        assert_eq!(pieces(0, 10_999, 1).unwrap(), [(0, 10_999)]);
+        assert_eq!(split_range(5, 5, 1).unwrap(), [(5, 5)]);
+        assert_eq!(split_range(0, 10_999, 1).unwrap(), [(0, 10_999)]);
         assert_eq!(
-            pieces(0, 11_000, 1).unwrap(),
+            split_range(0, 11_000, 1).unwrap(),
             [(0, 10_999), (11_000, 11_000)]
         );
         // Backwards: the server says what is wrong with it.
-        assert_eq!(pieces(9, 5, 1).unwrap(), [(9, 5)]);
-        assert!(pieces(0, i64::MAX, 1).is_err());
-        assert_eq!(pieces(0, i64::MAX, i64::MAX).unwrap(), [(0, i64::MAX)]);
+        assert_eq!(split_range(9, 5, 1).unwrap(), [(9, 5)]);
+        assert!(split_range(0, i64::MAX, 1).is_err());
+        assert_eq!(split_range(0, i64::MAX, i64::MAX).unwrap(), [(0, i64::MAX)]);
     }
 
     #[test]
     fn times_are_seconds_with_three_digits() {
         assert_eq!(
             [
-                seconds(1_795_417_376_040),
-                seconds(0),
-                seconds(15_000),
-                seconds(-1_500),
-                seconds(-5)
+                format_seconds(1_795_417_376_040),
+                format_seconds(0),
+                format_seconds(15_000),
+                format_seconds(-1_500),
+                format_seconds(-5)
             ],
             ["1795417376.040", "0.000", "15.000", "-1.500", "-0.005"]
         );

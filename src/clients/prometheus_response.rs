@@ -10,7 +10,7 @@ use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::value::RawValue;
 
 use super::error::ClientError;
-use super::http::{ResponseHead, shown};
+use super::http::{ResponseHead, excerpt};
 use super::query_response::{QueryResponse, Series};
 use crate::model::labels::Labels;
 use crate::model::time::Time;
@@ -161,7 +161,7 @@ pub(crate) fn query(head: &ResponseHead, body: &[u8]) -> Result<QueryResponse, C
         other => {
             return Err(ClientError::Unreadable(format!(
                 "the answer is of an unknown type, {}",
-                shown(other)
+                excerpt(other)
             )));
         }
     };
@@ -197,7 +197,7 @@ pub(crate) fn query(head: &ResponseHead, body: &[u8]) -> Result<QueryResponse, C
         series,
         warnings,
         histograms,
-        heard: head.heard,
+        heard: head.times,
     };
     match missing {
         None => Ok(answer),
@@ -268,7 +268,9 @@ fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError
     let envelope = match serde_json::from_slice::<Envelope<'a>>(body) {
         Ok(envelope) => envelope,
         Err(error) if fine => {
-            let text = shown(&String::from_utf8_lossy(body));
+            let text = head
+                .secrets
+                .redact(&excerpt(&String::from_utf8_lossy(body)));
             let why = if text.starts_with('{') {
                 format!("it is no whole JSON: {error}")
             } else {
@@ -329,7 +331,7 @@ fn data<'a>(head: &ResponseHead, body: &'a [u8]) -> Result<Data<'a>, ClientError
     let missing = (!missing.is_empty()).then(|| {
         missing
             .into_iter()
-            .map(shown)
+            .map(excerpt)
             .collect::<Vec<_>>()
             .join("; ")
     });
@@ -363,7 +365,7 @@ fn point(Point(seconds, value): &Point<'_>) -> Result<(Time, f64), ClientError> 
     // Go writes NaN, +Inf, -Inf and 1e-06, and Rust reads them.
     let value = value
         .parse()
-        .map_err(|_| ClientError::Unreadable(format!("{:?} is no value", shown(value))))?;
+        .map_err(|_| ClientError::Unreadable(format!("{:?} is no value", excerpt(value))))?;
     Ok((at, value))
 }
 

@@ -1,8 +1,8 @@
-//! Fetches a page in one of Prometheus's text formats. What it says is read elsewhere.
+//! Client for scrape targets. Their exposition formats are parsed in `ingest::exposition`.
 
 use std::time::Duration;
 
-use reqwest::Url;
+use reqwest::header::CONTENT_TYPE;
 
 use super::credentials::ServerAccess;
 use super::error::ClientError;
@@ -11,72 +11,60 @@ use super::http::{HttpClient, RedirectPolicy};
 use crate::config::metrics::ScrapeConfig;
 use crate::ingest::exposition::format::ACCEPT;
 
-/// The largest page, packed and unpacked, in bytes.
-const LARGEST: usize = 10_000_000;
+/// Limit on a page in bytes, compressed and decompressed.
+const MAX_PAGE_BYTES: usize = 10_000_000;
 
-/// Fetches the pages of one entry of `metrics:`. Cheap to share; changed settings make a new one.
+/// Client for the targets of one `scrape` entry. Changed settings need a new one.
 #[derive(Debug)]
 pub struct Scraper {
     http: HttpClient,
     timeout: Duration,
 }
 
-/// A page as it came, unpacked.
+/// Decompressed page of a target.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScrapedPage {
-    /// Its text.
+    /// The body.
     pub bytes: Vec<u8>,
-    /// The format that the server says it is in: the header `Content-Type`.
+    /// The format, by the header `Content-Type`.
     pub content_type: Option<String>,
-    /// When it was asked for and came.
+    /// Times of request and response.
     pub heard: ExchangeTimes,
 }
 
 impl Scraper {
-    /// A client for the pages of these settings; `reach` is what their `door` names, read.
+    /// Builds the client from its settings and the credentials that they name.
     ///
     /// # Errors
-    /// What of `reach` cannot be used, in a sentence; see [`ServerAccess::check`].
-    pub fn new(settings: &ScrapeConfig, reach: &ServerAccess) -> Result<Self, String> {
+    /// The unusable part of `access`, in a sentence.
+    pub fn new(settings: &ScrapeConfig, access: &ServerAccess) -> Result<Self, String> {
         let timeout = Duration::from_secs(settings.timeout.unsigned_abs());
-        let http = HttpClient::new(
-            reach,
-            timeout,
-            RedirectPolicy::Follow,
-            settings.targets.iter().map(|page| page.url.as_str()),
-        )?;
+        let urls = settings.targets.iter().map(|target| target.url.as_str());
+        let http = HttpClient::new(access, timeout, RedirectPolicy::Configured, urls)?;
         Ok(Self { http, timeout })
     }
 
-    /// One page, by its address.
+    /// Fetches the page of one target by its address.
     ///
     /// # Errors
     /// See [`ClientError`]; [`ClientError::Unreadable`] also for a page of more than 10 MB.
     pub async fn fetch(&self, url: &str) -> Result<ScrapedPage, ClientError> {
-        let url = Url::parse(url).map_err(|error| {
-            ClientError::Unreachable(format!("the address cannot be used: {error}"))
-        })?;
-        let request = self.http.get(url).header("accept", ACCEPT);
-        let request = request.header(
-            "x-prometheus-scrape-timeout-seconds",
-            self.timeout.as_secs_f64().to_string(),
-        );
-        let mut reply = self.http.send(request, LARGEST).await?;
-        let reading = tokio::task::spawn_blocking(move || {
-            reply.body(LARGEST).map(|bytes| (reply.head, bytes))
-        });
-        let (head, bytes) = reading.await.unwrap_or_else(|error| {
-            Err(ClientError::Unreadable(format!(
-                "reading the page failed: {error}"
-            )))
-        })?;
+        let timeout = self.timeout.as_secs_f64().to_string();
+        let (head, bytes) = self
+            .http
+            .get(url, MAX_PAGE_BYTES, |request| {
+                request
+                    .header("accept", ACCEPT)
+                    .header("x-prometheus-scrape-timeout-seconds", timeout)
+            })
+            .await?;
         if head.status != 200 {
             return Err(head.refusal("", &String::from_utf8_lossy(&bytes)));
         }
         Ok(ScrapedPage {
             bytes,
-            content_type: head.content_type,
-            heard: head.heard,
+            content_type: head.header(&CONTENT_TYPE).map(str::to_owned),
+            heard: head.times,
         })
     }
 }

@@ -2,21 +2,21 @@
 //! visited: by `https`, without going where an answer sends us, for a few seconds and a few bytes.
 
 use std::collections::BTreeMap;
-use std::error::Error;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use reqwest::redirect::Policy;
 use tokio::sync::Semaphore;
 
+use super::credentials::{ServerAccess, TlsMaterial};
+use super::http::{HttpClient, RedirectPolicy};
 use crate::deliver::outcome::DeliveryOutcome;
 use crate::model::time::Time;
 
 /// SNS waits fifteen seconds for us, and we answer after this.
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 /// A certificate has about two thousand bytes.
-const LARGEST: usize = 64 << 10;
+const MAX_RESPONSE_BYTES: usize = 64_000;
 /// How many certificates are kept. There is one for a region, and a new one in years.
 const KEPT: usize = 64;
 /// How many are fetched at once: whoever sends us messages that name many of them keeps nobody else waiting.
@@ -27,7 +27,7 @@ const NOT_AGAIN: TimeDelta = TimeDelta::seconds(30);
 /// What is known of certificates, and a way to ask for more.
 #[derive(Debug)]
 pub(crate) struct SnsClient {
-    client: OnceLock<Result<reqwest::Client, String>>,
+    http: OnceLock<Result<HttpClient, String>>,
     known: Mutex<BTreeMap<String, CachedCertificate>>,
     fetching: Semaphore,
 }
@@ -41,7 +41,7 @@ enum CachedCertificate {
 impl Default for SnsClient {
     fn default() -> Self {
         Self {
-            client: OnceLock::new(),
+            http: OnceLock::new(),
             known: Mutex::default(),
             fetching: Semaphore::new(AT_ONCE),
         }
@@ -129,46 +129,23 @@ impl SnsClient {
     }
 
     async fn get(&self, url: &str) -> Result<(u16, Vec<u8>), String> {
-        let client = self
-            .client
-            .get_or_init(client)
-            .as_ref()
-            .map_err(Clone::clone)?;
-        let told = |error: reqwest::Error| {
-            let error = error.without_url();
-            let cause = error
-                .source()
-                .map(|cause| format!(": {cause}"))
-                .unwrap_or_default();
-            format!("{error}{cause}")
-        };
-        let mut response = client
-            .get(url)
-            .timeout(PATIENCE)
-            .send()
-            .await
-            .map_err(told)?;
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(told)? {
-            if body.len() + chunk.len() > LARGEST {
-                return Err(format!("the answer is larger than {} KiB", LARGEST >> 10));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        Ok((response.status().as_u16(), body))
+        let http = self.http.get_or_init(tls_client).as_ref()?;
+        let response = http.get(url, MAX_RESPONSE_BYTES, |request| request).await;
+        response
+            .map(|(head, body)| (head.status, body))
+            .map_err(|error| error.to_string())
     }
 }
 
-fn client() -> Result<reqwest::Client, String> {
-    // As everywhere, nothing of the environment counts.
-    let builder = crate::clients::tls::client_builder()
-        .no_proxy()
-        .https_only(true)
-        .redirect(Policy::none());
-    builder
-        .user_agent(concat!("Afterword/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .map_err(|error| format!("TLS cannot be set up: {error}"))
+fn tls_client() -> Result<HttpClient, String> {
+    let access = ServerAccess {
+        tls: TlsMaterial {
+            required: true,
+            ..TlsMaterial::default()
+        },
+        ..ServerAccess::default()
+    };
+    HttpClient::new(&access, TIMEOUT, RedirectPolicy::Stop, [])
 }
 
 #[cfg(test)]

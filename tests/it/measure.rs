@@ -364,7 +364,7 @@ fn silence(client: &PrometheusClient, pid: u32) {
             .map(|fault| (begun, fault))
     });
     assert!(
-        matches!(&fault, ClientError::Unreachable(why) if why.contains("no whole answer within 2s")),
+        matches!(&fault, ClientError::Unreachable(why) if why.contains("no complete response within 2s")),
         "{fault:?}"
     );
     assert!(

@@ -1,4 +1,4 @@
-//! What asks for samples and meets servers that answer garbage, slowly, without end, or send it on to others.
+//! The HTTP client against servers that respond with garbage, slowly, without end, or with redirects.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use afterword::clients::calendar_feed::{CacheValidators, CalendarClient};
 use afterword::clients::error::ClientError;
 use afterword::clients::query_response::QueryResponse;
 use afterword::clients::scrape::ScrapedPage;
@@ -153,18 +154,18 @@ fn garbage_and_half_answers() {
     check(
         &Server::always(http("200 OK", "content-encoding: br\r\n", b"x")),
         UNREADABLE,
-        "packed as br",
+        "content encoding br",
     );
     check(
         &Server::always(http("200 OK", "content-encoding: gzip\r\n", b"not packed")),
         UNREADABLE,
-        "cannot be unpacked",
+        "cannot be decompressed",
     );
     let cut = &gzip(100_000)[..50];
     check(
         &Server::always(http("200 OK", "content-encoding: gzip\r\n", cut)),
         UNREADABLE,
-        "cannot be unpacked",
+        "cannot be decompressed",
     );
     let login = ask(&Server::always(http(
         "200 OK",
@@ -199,7 +200,7 @@ fn slow_servers() {
             scrape_with(&server, ", timeout: 2s").unwrap_err(),
         ] {
             assert!(
-                UNREACHABLE(&fault) && fault.to_string().contains("no whole answer within 2s"),
+                UNREACHABLE(&fault) && fault.to_string().contains("no complete response within 2s"),
                 "{fault:?}"
             );
         }
@@ -220,7 +221,7 @@ fn answers_without_end_are_not_kept() {
             stream.write_all(&block)?;
         }
     });
-    check(&endless, UNREADABLE, "the answer is larger than");
+    check(&endless, UNREADABLE, "the response is larger than");
     // 300 MB in a megabyte.
     check(
         &Server::always(http(
@@ -229,7 +230,7 @@ fn answers_without_end_are_not_kept() {
             &gzip(300_000_000),
         )),
         UNREADABLE,
-        "the answer is larger than",
+        "the response is larger than",
     );
 }
 
@@ -412,14 +413,13 @@ fn credentials_stay_with_their_server() {
         );
     }
     assert_eq!(other.asked(), [""; 0]);
-    assert_eq!(scrape(&server).unwrap().bytes, b"up 1\n");
 
     let fault = ask(&server).unwrap_err();
     assert!(
-        matches!(&fault, ClientError::Refused { status: 302, message, .. } if message.contains("sends us on to")),
+        matches!(&fault, ClientError::Refused { status: 302, message, .. } if message.contains("redirects to")),
         "{fault:?}"
     );
-    assert_eq!(other.asked().len(), 1);
+    assert_eq!(other.asked(), [""; 0]);
 
     let within = Server::start(|head, stream| {
         let first = head.starts_with("get /metrics ");
@@ -436,6 +436,110 @@ fn credentials_stay_with_their_server() {
         b"up 1\n"
     );
     assert!(within.asked()[1].contains("authorization: bearer s3cret"));
+    assert!(!within.asked()[1].contains("referer:"));
     let round = Server::always(http("302 Found", "location: /metrics\r\n", b""));
     assert!(UNREACHABLE(&scrape(&round).unwrap_err()));
+}
+
+#[test]
+fn redirect_to_another_origin_needs_a_configured_one() {
+    let other = Server::always(http("200 OK", "", b"up 1\n"));
+    let there = format!("http://127.0.0.1:{}/metrics", other.port);
+    let moved = format!("location: {there}?token=s3cret\r\n");
+    let server = Server::always(http("302 Found", &moved, b""));
+    let fault = scrape(&server).unwrap_err();
+    assert!(
+        matches!(&fault, ClientError::Refused { status: 302, message, .. }
+            if message.contains(&there) && !message.contains("s3cret")),
+        "{fault:?}"
+    );
+    assert_eq!(other.asked(), [""; 0]);
+
+    let here = format!("http://127.0.0.1:{}/metrics", server.port);
+    let both = scraper(
+        &World::new(),
+        &format!("{{name: web, kind: scrape, targets: ['{here}', '{there}']}}"),
+    );
+    assert_eq!(wait(both.fetch(&here)).unwrap().bytes, b"up 1\n");
+    assert!(!other.asked()[0].contains("referer:"));
+}
+
+#[test]
+fn errors_repeat_no_credentials() {
+    // A proxy that puts everything it was sent into its error page.
+    let echo = Server::start(|head, stream| {
+        let line = head.replace("\r\n", " ");
+        stream.write_all(&http("400 Bad Request", "", line.as_bytes()))
+    });
+    let world = World::new();
+    world.write("token", "s3cret");
+    let entry = format!(
+        "{{name: web, kind: scrape, targets: ['http://127.0.0.1:{}/'], auth: {{header: {{name: X-T, value_file: token}}}}, headers: {{X-Key: k3ykey}}}}",
+        echo.port
+    );
+    let url = format!(
+        "http://ada:hunter2@127.0.0.1:{}/metrics?token=t0ken",
+        echo.port
+    );
+    let fault = wait(scraper(&world, &entry).fetch(&url)).unwrap_err();
+    let sent = echo.asked().remove(0);
+    assert!(
+        sent.contains("?token=t0ken") && sent.contains("s3cret"),
+        "{sent}"
+    );
+    for text in [fault.to_string(), format!("{fault:?}")] {
+        assert!(text.contains("/metrics?token=…"), "{text}");
+        for secret in ["hunter2", "t0ken", "s3cret", "k3ykey"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+    }
+    let nowhere = wait(scraper(&world, &entry).fetch("http://ada:hunter2@127.0.0.1:1/?a=t0ken"));
+    let text = format!("{:?}", nowhere.unwrap_err());
+    assert!(
+        !text.contains("hunter2") && !text.contains("t0ken"),
+        "{text}"
+    );
+}
+
+#[test]
+fn localhost_is_reached_by_its_name() {
+    let server = Server::always(http("200 OK", "", b"up 1\n"));
+    let url = format!("http://localhost:{}/metrics", server.port);
+    let named = scraper(
+        &World::new(),
+        &format!("{{name: web, kind: scrape, targets: ['{url}']}}"),
+    );
+    assert_eq!(wait(named.fetch(&url)).unwrap().bytes, b"up 1\n");
+}
+
+/// The message of a calendar that cannot be fetched.
+fn calendar_fault(server: &Server) -> String {
+    let url = format!("http://127.0.0.1:{}/private-path.ics?k=s3cret", server.port);
+    let calendars = CalendarClient::new().unwrap();
+    let fault = wait(calendars.fetch(&url, &CacheValidators::default())).unwrap_err();
+    assert!(
+        !fault.contains("private-path") && !fault.contains("s3cret"),
+        "{fault}"
+    );
+    fault
+}
+
+#[test]
+fn calendars_are_fetched_under_the_same_rules() {
+    let other = Server::always(http("200 OK", "", b"BEGIN:VCALENDAR"));
+    let moved = format!(
+        "location: http://127.0.0.1:{}/private-path.ics\r\n",
+        other.port
+    );
+    let fault = calendar_fault(&Server::always(http("302 Found", &moved, b"")));
+    assert!(
+        fault.contains(&format!("redirects to http://127.0.0.1:{};", other.port)),
+        "{fault}"
+    );
+    assert_eq!(other.asked(), [""; 0]);
+    let packed = http("200 OK", "content-encoding: gzip\r\n", &gzip(5_000_000));
+    assert!(calendar_fault(&Server::always(packed)).contains("larger than 4 MB"));
+    let failed = http("500 Internal Server Error", "", b"");
+    assert!(calendar_fault(&Server::always(failed)).contains("status 500"));
+    assert!(calendar_fault(&Server::always("")).contains("its server cannot be reached"));
 }

@@ -677,7 +677,7 @@ fn who_is_not_let_in_is_told_what_to_do_without_secrets() {
     for user in ["", "ada:s3cret@"] {
         let said = read_as(user, &rules).unwrap_err().to_string();
         assert!(
-            said.contains("does not accept the credentials") && said.contains("user:password@"),
+            said.contains("rejects the credentials") && said.contains("user:password@"),
             "{said}"
         );
         assert!(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Settings, base, fault};
 use crate::clients::credentials::{Credentials, ServerAccess, TlsMaterial};
+use crate::clients::http::check_access;
 use crate::config::credentials::{Auth, SecretRef};
 use crate::config::http_client::HttpClientConfig;
 use crate::config::metrics;
@@ -158,7 +159,7 @@ impl Place {
                 value: self.first(value)?,
             },
         };
-        let own = match &tls.own {
+        let identity = match &tls.own {
             Some((certificate, key)) => {
                 Some([self.pem(certificate)?, b"\n".to_vec(), self.pem(key)?].concat())
             }
@@ -167,18 +168,17 @@ impl Place {
         let ca = tls.ca.as_ref().map(|path| self.pem(path)).transpose()?;
         let tls = TlsMaterial {
             ca,
-            own,
+            identity,
             server_name: tls.server_name.clone(),
             insecure: tls.insecure,
+            required: false,
         };
         let reach = ServerAccess {
             credentials,
             headers: headers.clone().into_iter().collect(),
             tls,
         };
-        reach
-            .check()
-            .map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
+        check_access(&reach).map_err(|why| fault(&self.file, format!("{whose}: {why}")))?;
         Ok(reach)
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::{query, rules};
@@ -9,23 +10,23 @@ use crate::clients::error::ClientError;
 use crate::clients::exchange_times::ExchangeTimes;
 use crate::clients::http::ResponseHead;
 use crate::clients::query_response::QueryResponse;
+use crate::clients::redaction::Secrets;
 
 fn read<T>(
     read: fn(&ResponseHead, &[u8]) -> Result<T, ClientError>,
     status: u16,
     text: &str,
 ) -> Result<T, ClientError> {
-    let heard = ExchangeTimes {
+    let times = ExchangeTimes {
         sent: Instant::now(),
         received: Instant::now(),
         server_time: None,
     };
     let head = ResponseHead {
         status,
-        content_type: None,
-        retry_after: None,
-        location: None,
-        heard,
+        headers: HeaderMap::new(),
+        times,
+        secrets: Secrets::default(),
     };
     read(&head, text.as_bytes())
 }
@@ -223,7 +224,7 @@ fn refusals_by_what_can_be_done_about_them() {
     check_fault(
         503,
         &error("timeout", "query timed out"),
-        "Busy { retry_after: None, why: \"the server cannot answer now (status 503): query",
+        "Busy { retry_after: None, why: \"the server is busy (status 503): query",
     );
     check_fault(429, "too many requests", "Busy");
     check_fault(
@@ -239,7 +240,7 @@ fn refusals_by_what_can_be_done_about_them() {
     check_fault(
         401,
         "Unauthorized\n",
-        "Unauthorized(\"the server does not accept the credentials (status 401): Unauthorized\")",
+        "Unauthorized(\"the server rejects the credentials (status 401): Unauthorized\")",
     );
     check_fault(403, "<html>", "Unauthorized");
     check_fault(
@@ -250,7 +251,7 @@ fn refusals_by_what_can_be_done_about_them() {
     check_fault(
         302,
         "<a href=\"/graph\">Found</a>",
-        "sends us on to another address",
+        "redirects to another address",
     );
     check_fault(
         200,

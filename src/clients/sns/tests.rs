@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use chrono::TimeDelta;
-use reqwest::redirect::Policy;
 
-use super::{LARGEST, SnsClient, client};
+use super::{MAX_RESPONSE_BYTES, SnsClient, TIMEOUT};
+use crate::clients::credentials::ServerAccess;
+use crate::clients::http::{HttpClient, RedirectPolicy};
 use crate::deliver::outcome::DeliveryOutcome;
 use crate::model::time::Time;
 
@@ -38,13 +39,9 @@ fn answer(status: &str, body: &str) -> String {
 
 /// As the real one, but for `https`.
 fn plain() -> SnsClient {
-    let client = crate::clients::tls::client_builder()
-        .no_proxy()
-        .redirect(Policy::none())
-        .build()
-        .unwrap();
+    let http = HttpClient::new(&ServerAccess::default(), TIMEOUT, RedirectPolicy::Stop, []);
     SnsClient {
-        client: OnceLock::from(Ok(client)),
+        http: OnceLock::from(http),
         ..SnsClient::default()
     }
 }
@@ -91,23 +88,20 @@ async fn nobody_sends_us_elsewhere_or_more_than_a_certificate() {
             .unwrap_err()
             .contains("302")
     );
-    let (url, _) = server(answer("200 OK", &"a".repeat(LARGEST + 1)));
+    let (url, _) = server(answer("200 OK", &"a".repeat(MAX_RESPONSE_BYTES + 1)));
     assert!(
         plain()
             .certificate(&url, at(0))
             .await
             .unwrap_err()
-            .contains("larger than 64 KiB")
+            .contains("larger than 64 kB")
     );
 }
 
 #[tokio::test]
 async fn without_tls_nothing_is_asked() {
     let (url, asked) = server(answer("200 OK", "pem"));
-    let sns = SnsClient {
-        client: OnceLock::from(client()),
-        ..SnsClient::default()
-    };
+    let sns = SnsClient::default();
     assert!(sns.certificate(&url, at(0)).await.is_err());
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
