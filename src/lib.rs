@@ -19,4 +19,5 @@ pub(crate) mod postmortem;
 pub mod rules;
 pub mod store;
 pub mod trial;
+pub(crate) mod wording;
 pub(crate) mod yaml;

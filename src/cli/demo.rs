@@ -17,9 +17,11 @@ use crate::app::intake::commit::Arrival;
 use crate::app::settings::Settings;
 use crate::ingest;
 use crate::ingest::reading::Reported;
-use crate::model::event::{AlertStatus, Event, Fact};
+use crate::model::event::Event;
 use crate::model::time::Time;
 use crate::rules::parse::SHIPPED;
+use crate::wording;
+use crate::wording::event::SentenceContext;
 
 const INCIDENT: &str = include_str!("demo/incident.jsonl");
 const SETTINGS: &str = include_str!("demo/afterword.yaml");
@@ -243,18 +245,14 @@ fn told(reports: &[Reported]) -> String {
 }
 
 fn headline(event: &Event) -> String {
+    let context = SentenceContext {
+        incident: None,
+        actor: None,
+        service: None,
+        person: &|_, id| id.to_owned(),
+    };
     let service = event.service.as_deref().unwrap_or("unassigned");
-    match &event.fact {
-        Fact::Alert(alert) if alert.status == AlertStatus::Firing => {
-            format!("{service}: {} fires", alert.name)
-        }
-        Fact::Alert(alert) => format!("{service}: {} resolved", alert.name),
-        Fact::Change(change) => format!("{service}: {} {}", change.what, change.title),
-        Fact::Intervention(step) => format!("{service}: manual step, {}", step.action),
-        Fact::Note(note) => format!("{service}: note, {}", note.text),
-        Fact::Acknowledgement(_) => format!("{service}: somebody takes it on"),
-        _ => service.to_owned(),
-    }
+    format!("{service}: {}", wording::event::sentence(event, &context))
 }
 
 fn report(app: &App, address: &str) -> anyhow::Result<()> {

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 
 use super::clip::{Seen, instant, milestone_name, state_name};
 use super::scale::number;
-use crate::postmortem::sections::length;
+use crate::wording::duration;
 
 /// `error-ratio of checkout`
 pub(crate) fn title(seen: &Seen) -> String {
@@ -18,7 +18,10 @@ pub(crate) fn title(seen: &Seen) -> String {
 /// `24m`, or `24m so far` while it lasts.
 pub(crate) fn lasted(milliseconds: i64, open: bool) -> String {
     let so_far = if open { " so far" } else { "" };
-    format!("{}{so_far}", length(TimeDelta::milliseconds(milliseconds)))
+    format!(
+        "{}{so_far}",
+        duration::exact(TimeDelta::milliseconds(milliseconds))
+    )
 }
 
 /// The worst value and when, against what, how long it was what, and the incident's turns.

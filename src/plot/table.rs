@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use super::clip::{Sample, Seen, Trace, instant, milestone_name, state_name};
 use super::describe::same_day;
 use super::scale::number;
-use crate::postmortem::escape;
+use crate::wording::markdown;
 
 const ROWS: usize = 30;
 
@@ -74,7 +74,7 @@ pub(crate) fn markdown(table: &Table) -> String {
         let cells: Vec<String> = cells.collect();
         let _ = writeln!(out, "| {} |", cells.join(" | "));
     };
-    line(&mut table.head.iter().map(|cell| escape::text(cell)));
+    line(&mut table.head.iter().map(|cell| markdown::escape(cell)));
     line(&mut table.head.iter().map(|_| "---".to_owned()));
     for row in &table.rows {
         line(&mut row.iter().map(|cell| value_or_text(cell)));
@@ -90,7 +90,7 @@ fn value_or_text(cell: &str) -> String {
     if plain {
         cell.to_owned()
     } else {
-        escape::text(cell)
+        markdown::escape(cell)
     }
 }
 

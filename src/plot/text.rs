@@ -1,6 +1,6 @@
 //! Text in a picture: how wide it may be, how it is cut, how it is written.
 
-use crate::postmortem::escape;
+use crate::wording::markdown;
 
 /// An upper estimate of a text's width, in units of its font size: nothing here can ask the font that a reader has.
 pub(crate) fn width(text: &str) -> f64 {
@@ -40,7 +40,7 @@ pub(crate) fn cut(text: &str, most: f64) -> String {
 pub(crate) fn plain(text: &str, most: usize) -> String {
     // Cut before it is cleaned: a name may be megabytes long.
     let few: String = text.chars().take(most * 4).collect();
-    let line = escape::plain(&few);
+    let line = markdown::one_line(&few);
     // No XML document may hold these two (XML 1.0 §2.2).
     let line: String = line
         .chars()

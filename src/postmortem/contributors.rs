@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 
 use super::draft_input::{DraftInput, PersonNaming};
-use super::escape;
 use crate::model::event::{Actor, ActorKind, Event, Fact};
 use crate::model::settings::Person;
 
 /// The names by which a draft calls people, escaped.
-pub(crate) struct DisplayNames<'a> {
+pub(crate) struct Contributors<'a> {
     draft: &'a DraftInput<'a>,
     roles: BTreeMap<String, String>,
 }
 
-impl<'a> DisplayNames<'a> {
+impl<'a> Contributors<'a> {
     /// Numbers the roles in the order in which people appear.
     pub(crate) fn new(draft: &'a DraftInput<'a>) -> Self {
         let mut called = Self {
@@ -55,11 +54,11 @@ impl<'a> DisplayNames<'a> {
         let person = self.person(source, id);
         let key = person.map_or(id, |person| person.id.as_str());
         match (self.roles.get(key), person) {
-            _ if kind == ActorKind::Robot => escape::text(id),
+            _ if kind == ActorKind::Robot => id.to_owned(),
             (Some(role), _) => role.clone(),
             (None, _) if self.draft.names == PersonNaming::Role => "somebody".to_owned(),
-            (None, Some(person)) => escape::text(&person.name),
-            (None, None) => escape::text(id),
+            (None, Some(person)) => person.name.clone(),
+            (None, None) => id.to_owned(),
         }
     }
 

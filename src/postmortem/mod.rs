@@ -4,7 +4,6 @@
 
 mod contributors;
 pub(crate) mod draft_input;
-pub(crate) mod escape;
 mod event_text;
 pub(crate) mod file_name;
 pub(crate) mod merge;

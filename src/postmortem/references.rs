@@ -1,19 +1,19 @@
 //! Links from a draft to the sources of its facts.
 
 use super::draft_input::DraftInput;
-use super::escape;
 use crate::model::event::Event;
 use crate::model::id::{EventId, IncidentId};
 use crate::model::milestone::Certainty;
+use crate::wording::markdown;
 
 /// The event's source, linked to its own page, or else to the incident's.
 pub(crate) fn source(draft: &DraftInput, event: &Event) -> String {
     let own = event
         .links
         .iter()
-        .find(|link| escape::url(&link.url).is_some())
+        .find(|link| markdown::link_target(&link.url).is_some())
         .map(|link| link.url.clone());
-    escape::link(
+    markdown::link(
         &event.source,
         &own.unwrap_or_else(|| format!("{}#{}", incident_page(draft), event.id)),
     )

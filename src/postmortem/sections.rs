@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
 
-use super::contributors::DisplayNames;
+use super::contributors::Contributors;
 use super::draft_input::DraftInput;
-use super::escape;
-use super::event_text::{answer, noun, signal_noun, what};
+use super::event_text::{event_sentence, noun};
 use super::references::{certainty, event, incident_page, page, source};
 use crate::model::correction::Answer;
 use crate::model::event::{ActorKind, Event, Fact};
@@ -20,6 +19,7 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 use crate::model::verdict::Outcome;
+use crate::wording::{duration, markdown, terms};
 
 /// So many sources stand in one sentence.
 const SOURCES: usize = 3;
@@ -27,7 +27,7 @@ const SOURCES: usize = 3;
 const BUNDLED: usize = 20;
 
 /// Why it is held: the announced sentence, the criteria that are met, and who accepted it.
-pub(crate) fn why(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
+pub(crate) fn why(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let incident = draft.incident;
     let met = || {
         incident
@@ -44,21 +44,24 @@ pub(crate) fn why(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
         let criteria: Vec<_> = announced
             .criteria
             .iter()
-            .map(|name| escape::text(name))
+            .map(|name| markdown::escape(name))
             .collect();
         let criteria = if criteria.is_empty() {
             String::new()
         } else {
             format!(" ({})", criteria.join(", "))
         };
-        reasons.push(format!("{}{criteria}", escape::text(&announced.sentence)));
+        reasons.push(format!(
+            "{}{criteria}",
+            markdown::escape(&announced.sentence)
+        ));
     }
     for verdict in met() {
         let evidence = sources(draft, &verdict.evidence);
         reasons.push(format!(
             "{} ({}{evidence})",
-            escape::text(&verdict.sentence),
-            escape::text(&verdict.criterion)
+            markdown::escape(&verdict.sentence),
+            markdown::escape(&verdict.criterion)
         ));
     }
     if let Some(review) = incident
@@ -69,22 +72,25 @@ pub(crate) fn why(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
         let by = review
             .by
             .as_deref()
-            .map(|by| format!(" by {}", called.name("", by, ActorKind::Human)))
+            .map(|by| {
+                let name = called.name("", by, ActorKind::Human);
+                format!(" by {}", markdown::escape(&name))
+            })
             .unwrap_or_default();
         let comment = if review.comment.trim().is_empty() {
             String::new()
         } else {
-            format!(": {}", escape::text(&review.comment))
+            format!(": {}", markdown::escape(&review.comment))
         };
         reasons.push(format!(
             "{}{by} at {}{comment}",
-            answer(review.answer),
+            terms::answer(review.answer),
             instant(review.at)
         ));
     }
     if !draft.bundled.is_empty() {
         let also =
-            |incident: &&&Incident| escape::link(&titled(incident), &page(draft, &incident.id));
+            |incident: &&&Incident| markdown::link(&titled(incident), &page(draft, &incident.id));
         let named: Vec<String> = draft
             .bundled
             .iter()
@@ -98,7 +104,7 @@ pub(crate) fn why(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
             format!(" and {rest} more")
         };
         reasons.push(format!(
-            "Began at about the same time and may be the same: {}{rest}",
+            "Began at about the same time and may be the same incident: {}{rest}",
             named.join(", ")
         ));
     }
@@ -132,7 +138,7 @@ pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
                 .filter(|signal| signal.service.as_deref() == Some(service))
                 .collect();
             facts.extend(degraded(
-                &format!("{}: degraded", escape::text(service)),
+                &format!("{}: degraded", markdown::escape(service)),
                 &of,
                 draft,
             ));
@@ -141,8 +147,8 @@ pub(crate) fn impact(draft: &DraftInput) -> Vec<String> {
     let unknown = unknown(&signals);
     if unknown > TimeDelta::zero() {
         facts.push(format!(
-            "For {} nobody can say whether it was degraded.",
-            length(unknown)
+            "For {} there is no data on whether it was degraded.",
+            duration::exact(unknown)
         ));
     }
     facts
@@ -162,7 +168,7 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<Str
         .iter()
         .filter(|signal| signal.spans.iter().any(|span| is(span.state)))
     {
-        let name = signal_noun(signal.kind, &signal.name);
+        let name = markdown::escape(&terms::signal(signal.kind, &signal.name));
         if !names.iter().any(|(known, _)| *known == name) {
             let from = event(draft, &signal.event)
                 .map(|event| format!(" ({})", source(draft, event)))
@@ -184,7 +190,7 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<Str
                 .map(|(start, end)| (*end).min(since) - *start)
                 .sum();
             let before = if before > TimeDelta::zero() {
-                format!(", and for {} before that", length(before))
+                format!(", and for {} before that", duration::exact(before))
             } else {
                 String::new()
             };
@@ -195,13 +201,13 @@ fn degraded(begins: &str, signals: &[&Signal], draft: &DraftInput) -> Option<Str
         }
         (Some((start, end)), _, None) if stretches.len() == 1 => Some(format!(
             "{begins} for {}, from {} to {}; {by}.",
-            length(total),
+            duration::exact(total),
             instant(*start),
             instant(*end)
         )),
         (Some((start, _)), Some((_, end)), None) => Some(format!(
-            "{begins} for {} in {} stretches between {} and {}; {by}.",
-            length(total),
+            "{begins} for {} in {} intervals between {} and {}; {by}.",
+            duration::exact(total),
             stretches.len(),
             instant(*start),
             instant(*end)
@@ -244,7 +250,7 @@ fn union(signals: &[&Signal], test: impl Fn(SpanState) -> bool) -> Vec<(Time, Ti
 }
 
 /// What came first, and the changes before it. Before in time is not a cause, and the text says so.
-pub(crate) fn trigger(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
+pub(crate) fn trigger(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let opened = draft
         .incident
         .members
@@ -254,7 +260,7 @@ pub(crate) fn trigger(draft: &DraftInput, called: &DisplayNames) -> Vec<String> 
     let mut facts: Vec<_> = opened
         .map(|event| {
             format!(
-                "First sign, at {}: {}",
+                "First event, at {}: {}",
                 instant(event.occurred_at),
                 told(draft, called, event)
             )
@@ -263,7 +269,7 @@ pub(crate) fn trigger(draft: &DraftInput, called: &DisplayNames) -> Vec<String> 
         .collect();
     facts.extend(changes(draft).map(|event| {
         format!(
-            "Before it in time, at {}: {}",
+            "Change before that, at {}: {}",
             instant(event.occurred_at),
             told(draft, called, event)
         )
@@ -293,7 +299,7 @@ pub(crate) fn changes<'a>(draft: &DraftInput<'a>) -> impl Iterator<Item = &'a Ev
 }
 
 /// What was done, when it was mitigated and resolved, and who worked on it.
-pub(crate) fn resolution(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
+pub(crate) fn resolution(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let rollbacks = &draft.incident.rollbacks;
     let answers = |member: &&Member| {
@@ -322,7 +328,7 @@ pub(crate) fn resolution(draft: &DraftInput, called: &DisplayNames) -> Vec<Strin
             .as_ref()
             .filter(|began| began.at <= turn.at);
         began
-            .map(|began| format!(", {} after it began", length(turn.at - began.at)))
+            .map(|began| format!(", {} after it began", duration::exact(turn.at - began.at)))
             .unwrap_or_default()
     };
     for (name, turn) in [
@@ -336,13 +342,16 @@ pub(crate) fn resolution(draft: &DraftInput, called: &DisplayNames) -> Vec<Strin
     }
     let worked = called.responders();
     if !worked.is_empty() {
-        facts.push(format!("Worked on it: {}", worked.join(", ")));
+        facts.push(format!(
+            "Responders: {}",
+            markdown::escape(&worked.join(", "))
+        ));
     }
     facts
 }
 
 /// When it was noticed, by what, how long that took, and who was on call.
-pub(crate) fn detection(draft: &DraftInput, called: &DisplayNames) -> Vec<String> {
+pub(crate) fn detection(draft: &DraftInput, called: &Contributors) -> Vec<String> {
     let milestones = &draft.incident.milestones;
     let mut facts = Vec::new();
     if let Some(detected) = &milestones.detected {
@@ -354,10 +363,13 @@ pub(crate) fn detection(draft: &DraftInput, called: &DisplayNames) -> Vec<String
             .unwrap_or_default();
         let after = match &milestones.began {
             Some(began) if began.at < detected.at => {
-                format!(", {} after it began", length(detected.at - began.at))
+                format!(
+                    ", {} after it began",
+                    duration::exact(detected.at - began.at)
+                )
             }
             Some(_) => String::new(),
-            None => "; when it began is not known".to_owned(),
+            None => "; the time it began is unknown".to_owned(),
         };
         facts.push(format!(
             "{}{by}{after}.",
@@ -370,7 +382,12 @@ pub(crate) fn detection(draft: &DraftInput, called: &DisplayNames) -> Vec<String
             .as_ref()
             .filter(|detected| detected.at <= taken.at);
         let after = after
-            .map(|detected| format!(", {} after it was detected", length(taken.at - detected.at)))
+            .map(|detected| {
+                format!(
+                    ", {} after it was detected",
+                    duration::exact(taken.at - detected.at)
+                )
+            })
             .unwrap_or_default();
         facts.push(format!("{}{after}.", reached(draft, "Acknowledged", taken)));
     }
@@ -379,8 +396,8 @@ pub(crate) fn detection(draft: &DraftInput, called: &DisplayNames) -> Vec<String
 }
 
 /// Who was on call for a service at detection.
-fn on_call(duty: &ServiceOnCall, called: &DisplayNames) -> String {
-    let service = escape::text(&duty.service);
+fn on_call(duty: &ServiceOnCall, called: &Contributors) -> String {
+    let service = markdown::escape(&duty.service);
     match &duty.who {
         OnCall::These(these) => {
             // In a calendar, a name with more to it is no other source's: whoever the settings know is named by their id.
@@ -393,13 +410,15 @@ fn on_call(duty: &ServiceOnCall, called: &DisplayNames) -> String {
             };
             format!(
                 "On call for {service} at detection: {}.",
-                these.iter().map(name).collect::<Vec<_>>().join(", ")
+                markdown::escape(&these.iter().map(name).collect::<Vec<_>>().join(", "))
             )
         }
-        OnCall::Nobody => format!("On call for {service} at detection: nobody, by its calendar."),
+        OnCall::Nobody => {
+            format!("On call for {service} at detection: no one, according to its calendar.")
+        }
         OnCall::Unknown(why) => format!(
-            "Who was on call for {service} at detection is not known: {}.",
-            escape::text(why)
+            "Who was on call for {service} at detection is unknown: {}.",
+            markdown::escape(why)
         ),
     }
 }
@@ -409,10 +428,10 @@ pub(crate) fn supporting(draft: &DraftInput) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut links = Vec::new();
     let mut add = |title: &str, address: &str| {
-        if let Some(url) = escape::url(address)
+        if let Some(url) = markdown::link_target(address)
             && seen.insert(url)
         {
-            links.push(escape::link(title, address));
+            links.push(markdown::link(title, address));
         }
     };
     add(
@@ -453,8 +472,12 @@ fn reached(draft: &DraftInput, name: &str, turn: &Milestone) -> String {
 }
 
 /// What happened, with its source.
-fn told(draft: &DraftInput, called: &DisplayNames, event: &Event) -> String {
-    format!("{} ({})", what(draft, called, event), source(draft, event))
+fn told(draft: &DraftInput, called: &Contributors, event: &Event) -> String {
+    format!(
+        "{} ({})",
+        event_sentence(draft, called, event),
+        source(draft, event)
+    )
 }
 
 /// `; source, source`, the first few: the timeline has them all.
@@ -485,21 +508,4 @@ fn sources(draft: &DraftInput, evidence: &[EventId]) -> String {
 
 fn instant(at: Time) -> String {
     at.format("%Y-%m-%d %H:%M:%S UTC").to_string()
-}
-
-/// A length of time as people write it: `42m`, `1h 5m`, `36s`.
-pub(crate) fn length(time: TimeDelta) -> String {
-    let mut rest = time.num_seconds().max(0);
-    let mut parts = Vec::new();
-    for (size, unit) in [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")] {
-        if rest >= size {
-            parts.push(format!("{}{unit}", rest / size));
-            rest %= size;
-        }
-    }
-    if parts.is_empty() {
-        "0s".to_owned()
-    } else {
-        parts.join(" ")
-    }
 }

@@ -2,18 +2,18 @@
 
 use serde::Serialize;
 
-use super::contributors::DisplayNames;
+use super::contributors::Contributors;
 use super::draft_input::DraftInput;
-use super::event_text::severity_name;
 use super::file_name::plot_file_name;
 use super::references::incident_page;
+use super::sections;
 use super::timeline::{TimelineRow, timeline};
-use super::{escape, sections};
 use crate::model::event::Fact;
 use crate::model::plot::Plot;
 use crate::model::postmortem::PostmortemStatus;
 use crate::model::verdict::Outcome;
 use crate::plot;
+use crate::wording::{markdown, terms};
 
 const BLAMELESS: &str = "We assume that every person made the correct decision at every point, given the information available to them at the time.";
 
@@ -68,9 +68,9 @@ struct Picture {
 /// The pictures that stand beside the draft.
 fn pictures(draft: &DraftInput) -> Vec<Picture> {
     let picture = |plot: &&Plot| Picture {
-        name: escape::text(&plot.condition),
+        name: markdown::escape(&plot.condition),
         file: plot_file_name(&draft.postmortem.file, &plot.condition),
-        words: escape::text(&plot::describe(plot)),
+        words: markdown::escape(&plot::describe(plot)),
         table: plot::markdown(&plot::table(plot)),
     };
     draft.plots.iter().map(picture).collect()
@@ -79,7 +79,7 @@ fn pictures(draft: &DraftInput) -> Vec<Picture> {
 impl TemplateContext {
     /// Gathers what is known.
     pub(crate) fn new(draft: &DraftInput) -> Self {
-        let called = DisplayNames::new(draft);
+        let called = Contributors::new(draft);
         let incident = draft.incident;
         let (timeline, merged) = timeline(draft, &called);
         // Planned work may have been told of long before.
@@ -97,10 +97,10 @@ impl TemplateContext {
             .unwrap_or(draft.postmortem.opened_at);
         Self {
             front_matter: front_matter(draft, &called),
-            title: escape::text(title(draft)),
+            title: markdown::escape(title(draft)),
             date: date.format("%Y-%m-%d").to_string(),
             status: match draft.postmortem.status {
-                PostmortemStatus::Draft => "DraftInput",
+                PostmortemStatus::Draft => "Draft",
                 PostmortemStatus::InDiscussion => "In discussion",
                 PostmortemStatus::Completed => "Completed",
                 PostmortemStatus::Declined => "Declined",
@@ -123,24 +123,25 @@ impl TemplateContext {
 fn title<'a>(draft: &DraftInput<'a>) -> &'a str {
     [&draft.postmortem.title, &draft.incident.title]
         .into_iter()
-        .find(|title| !escape::plain(title).is_empty())
+        .find(|title| !markdown::one_line(title).is_empty())
         .map_or("Incident", String::as_str)
 }
 
 /// YAML of one line a key; every text is quoted, so none can end the front matter or add a key.
-fn front_matter(draft: &DraftInput, called: &DisplayNames) -> String {
+fn front_matter(draft: &DraftInput, called: &Contributors) -> String {
     let incident = draft.incident;
     let list = |names: &[&str]| {
         format!(
             "[{}]",
             names
                 .iter()
-                .map(|name| escape::yaml(name))
+                .map(|name| markdown::yaml_string(name))
                 .collect::<Vec<_>>()
                 .join(", ")
         )
     };
-    let optional = |name: Option<&str>| name.map_or_else(|| "null".to_owned(), escape::yaml);
+    let optional =
+        |name: Option<&str>| name.map_or_else(|| "null".to_owned(), markdown::yaml_string);
     let mut criteria: Vec<&str> = incident
         .announced
         .iter()
@@ -174,14 +175,14 @@ fn front_matter(draft: &DraftInput, called: &DisplayNames) -> String {
     ];
     let links: Vec<_> = pages
         .iter()
-        .filter(|(_, url)| escape::url(url).is_some())
-        .map(|(title, url)| format!("{{title: {title}, url: {}}}", escape::yaml(url)))
+        .filter(|(_, url)| markdown::link_target(url).is_some())
+        .map(|(title, url)| format!("{{title: {title}, url: {}}}", markdown::yaml_string(url)))
         .collect();
     [
-        format!("id: {}", escape::yaml(&draft.postmortem.id.0)),
-        format!("incident: {}", escape::yaml(&incident.id.0)),
+        format!("id: {}", markdown::yaml_string(&draft.postmortem.id.0)),
+        format!("incident: {}", markdown::yaml_string(&incident.id.0)),
         format!("services: {}", list(&services)),
-        format!("severity: {}", severity_name(incident.severity)),
+        format!("severity: {}", terms::severity(incident.severity)),
         format!("criteria: {}", list(&criteria)),
         format!("lead: {}", optional(called.lead().as_deref())),
         format!(

@@ -3,15 +3,15 @@
 use chrono::TimeDelta;
 use serde::Serialize;
 
-use super::contributors::DisplayNames;
+use super::contributors::Contributors;
 use super::draft_input::DraftInput;
-use super::escape;
-use super::event_text::{many, noun, what};
+use super::event_text::{event_sentence, merged_alerts, noun};
 use super::references::{certainty, event, incident_page, source};
 use crate::model::event::{AlertStatus, Event, Fact};
 use crate::model::id::Subject;
 use crate::model::milestone::Milestone;
 use crate::model::time::Time;
+use crate::wording::markdown;
 
 /// Alerts of one name within so long of the first are one row.
 const REPEAT: TimeDelta = TimeDelta::minutes(5);
@@ -39,7 +39,7 @@ struct RowBuilder<'a> {
 /// The rows, and a line for each alert that shares a row with others.
 pub(crate) fn timeline(
     draft: &DraftInput,
-    called: &DisplayNames,
+    called: &Contributors,
 ) -> (Vec<TimelineRow>, Vec<String>) {
     let members = &draft.incident.members;
     let mut events: Vec<&Event> = members
@@ -69,9 +69,9 @@ pub(crate) fn timeline(
     let mut merged = Vec::new();
     for row in &mut rows {
         row.what = if row.events.len() > 1 {
-            many(&row.events, &mut merged, draft)
+            merged_alerts(&row.events, &mut merged, draft)
         } else {
-            what(draft, called, row.events[0])
+            event_sentence(draft, called, row.events[0])
         };
     }
     call_out(draft, &mut rows);
@@ -157,7 +157,7 @@ fn call_out(draft: &DraftInput, rows: &mut Vec<RowBuilder>) {
                         .map(|event| format!("known from {}", noun(event)))
                         .unwrap_or_default(),
                     source: origin.map_or_else(
-                        || escape::link("afterword", &incident_page(draft)),
+                        || markdown::link("afterword", &incident_page(draft)),
                         |event| source(draft, event),
                     ),
                     events: Vec::new(),

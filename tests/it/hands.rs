@@ -105,7 +105,7 @@ fn a_rollback_that_two_systems_tell_of_counts_once_and_stands_in_the_draft() {
     for part in [
         "Rollback to an earlier revision (1111111)",
         "rollout undo of deployments/till, namespace shop",
-        "Change (deploy)",
+        "Change: deploy",
     ] {
         assert!(page.contains(part), "no {part:?} in {page}");
     }

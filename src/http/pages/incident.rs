@@ -390,7 +390,7 @@ mod tests {
             "direct dependency: payments",
             "Ada L.",
             "entered by a person",
-            "HighErrorRate firing, critical",
+            "Alert HighErrorRate fired (critical)",
             "role=\"img\"",
             "action=\"/incidents/i-3f2a91c0de/notes\"",
             "action=\"/ask\"",

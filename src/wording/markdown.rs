@@ -1,25 +1,26 @@
-//! Text from outside, made safe to stand in one line of Markdown, in a table cell, in a link or in YAML.
+//! Escaping of foreign text for one line of Markdown, a table cell, a link or YAML.
 
 use std::fmt::Write as _;
 
-/// One line without control characters, nor those that turn the direction of reading and so can make a line look like another.
-pub(crate) fn plain(text: &str) -> String {
+/// The text on one line, without control characters and bidirectional marks, which can make a
+/// line look like another.
+pub(crate) fn one_line(text: &str) -> String {
     let line: String = text
         .chars()
-        .filter(|char| !turns(*char))
+        .filter(|char| !is_bidi_mark(*char))
         .map(|char| if char.is_control() { ' ' } else { char })
         .collect();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// True for marks of direction (UAX #9) and the byte order mark.
-fn turns(char: char) -> bool {
+/// True for bidirectional marks (UAX #9) and the byte order mark.
+fn is_bidi_mark(char: char) -> bool {
     matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 /// Markdown that shows `text` as it is: no markup, no HTML, no second table cell, no heading.
-pub(crate) fn text(text: &str) -> String {
-    let line = plain(text);
+pub(crate) fn escape(text: &str) -> String {
+    let line = one_line(text);
     let mut out = String::with_capacity(line.len() + 8);
     let mut before = ' ';
     let mut chars = line.chars().peekable();
@@ -44,8 +45,8 @@ pub(crate) fn text(text: &str) -> String {
     out
 }
 
-/// The address fit to be a link's destination; `None` for anything but `http` and `https`.
-pub(crate) fn url(url: &str) -> Option<String> {
+/// The address as a link destination; `None` for anything but `http` and `https`.
+pub(crate) fn link_target(url: &str) -> Option<String> {
     let url = url.trim();
     let (scheme, rest) = url.split_once("://")?;
     let web = scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https");
@@ -59,7 +60,7 @@ pub(crate) fn url(url: &str) -> Option<String> {
             '&' if url.contains(';') => out.push_str("&amp;"),
             char if char.is_whitespace()
                 || char.is_control()
-                || turns(char)
+                || is_bidi_mark(char)
                 || "()<>[]|\\\"'`*{}^~".contains(char) =>
             {
                 for byte in char.encode_utf8(&mut [0; 4]).bytes() {
@@ -72,20 +73,20 @@ pub(crate) fn url(url: &str) -> Option<String> {
     Some(out)
 }
 
-/// A link, or the title alone where the address is none that may be one.
+/// A link; the title alone where the address is not `http` or `https`.
 pub(crate) fn link(title: &str, address: &str) -> String {
-    let title = text(title);
-    match url(address) {
+    let title = escape(title);
+    match link_target(address) {
         Some(url) if !title.is_empty() => format!("[{title}]({url})"),
-        Some(url) => format!("[{}]({url})", text(address)),
+        Some(url) => format!("[{}]({url})", escape(address)),
         None => title,
     }
 }
 
 /// A double-quoted YAML scalar (YAML 1.2 §7.3.1).
-pub(crate) fn yaml(text: &str) -> String {
+pub(crate) fn yaml_string(text: &str) -> String {
     let mut out = String::from("\"");
-    for char in plain(text).chars() {
+    for char in one_line(text).chars() {
         match char {
             '"' | '\\' => out.extend(['\\', char]),
             // Line breaks to YAML 1.1 readers, and what YAML calls not printable.
@@ -103,26 +104,26 @@ pub(crate) fn yaml(text: &str) -> String {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{link, text, url, yaml};
+    use super::{escape, link, link_target, yaml_string};
     use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
     use pulldown_cmark::{Event, Options, Parser};
 
     #[test]
-    fn readable_where_it_can_be() {
+    fn ordinary_text_stays_readable() {
         assert_eq!(
-            text("http_requests_total is 5.2 (max. 3)"),
+            escape("http_requests_total is 5.2 (max. 3)"),
             "http_requests_total is 5.2 (max. 3)"
         );
-        assert_eq!(text("1. x"), "1\\. x");
+        assert_eq!(escape("1. x"), "1\\. x");
         assert_eq!(
-            text("# x\n## Root causes\r\n| a | b |"),
+            escape("# x\n## Root causes\r\n| a | b |"),
             "\\# x ## Root causes \\| a \\| b \\|"
         );
         assert_eq!(
-            text("<img src=x onerror=alert(1)> `rm` *b*"),
+            escape("<img src=x onerror=alert(1)> `rm` *b*"),
             "&lt;img src=x onerror=alert(1)&gt; \\`rm\\` \\*b\\*"
         );
-        assert_eq!(text("user\u{202e}nimda"), "usernimda");
+        assert_eq!(escape("user\u{202e}nimda"), "usernimda");
     }
 
     #[test]
@@ -137,7 +138,7 @@ mod tests {
             "",
             "x",
         ] {
-            assert_eq!(url(bad), None, "{bad}");
+            assert_eq!(link_target(bad), None, "{bad}");
         }
         assert_eq!(link("javascript", "javascript:alert(1)"), "javascript");
         assert_eq!(
@@ -145,15 +146,18 @@ mod tests {
             "[a\\|b](https://x/?q=a%7Cb%29%20%5Bc%5D%28d)"
         );
         assert_eq!(link("", "https://x/y"), "[https://x/y](https://x/y)");
-        assert_eq!(url("HTTPS://x/?a=1&b=2").unwrap(), "HTTPS://x/?a=1&b=2");
+        assert_eq!(
+            link_target("HTTPS://x/?a=1&b=2").unwrap(),
+            "HTTPS://x/?a=1&b=2"
+        );
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(512))]
         #[test]
-        fn markdown_shows_what_was_said(said in "[-+#=0-9.)a-z *_`~<>|&;:!\\\\\\[\\]()\r\n\t]{0,24}|\\PC{0,12}") {
+        fn escaped_text_renders_as_itself(said in "[-+#=0-9.)a-z *_`~<>|&;:!\\\\\\[\\]()\r\n\t]{0,24}|\\PC{0,12}") {
             let mut shown = String::new();
-            for event in Parser::new_ext(&format!("x {}\n\n{}", text(&said), text(&said)), Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
+            for event in Parser::new_ext(&format!("x {}\n\n{}", escape(&said), escape(&said)), Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH) {
                 match event {
                     Event::Text(text) => shown.push_str(&text),
                     Event::Start(tag) => prop_assert_eq!(tag, pulldown_cmark::Tag::Paragraph),
@@ -161,16 +165,16 @@ mod tests {
                     other => prop_assert!(false, "{:?}", other),
                 }
             }
-            let plain = super::plain(&said);
+            let plain = super::one_line(&said);
             prop_assert_eq!(shown, if plain.is_empty() { "x".to_owned() } else { format!("x {plain}{plain}") });
         }
 
         #[test]
-        fn a_scalar_stays_one_scalar(said in any::<String>()) {
-            let quoted = yaml(&said);
+        fn yaml_string_reads_back_as_one_scalar(said in any::<String>()) {
+            let quoted = yaml_string(&said);
             prop_assert!(!quoted.contains('\n'));
             let back: String = serde_saphyr::from_str(&quoted).unwrap();
-            prop_assert_eq!(back, super::plain(&said));
+            prop_assert_eq!(back, super::one_line(&said));
         }
     }
 }
