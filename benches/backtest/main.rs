@@ -22,7 +22,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use afterword::engine::Policy;
+use afterword::engine::policy::Policy;
 use afterword::model::event::Event;
 use afterword::model::id::hex;
 use afterword::model::settings::Service;

@@ -16,7 +16,7 @@ use std::alloc::System;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use afterword::engine::State;
+use afterword::engine::state::State;
 use afterword::expr;
 use afterword::expr::facts::{Facts, FieldValue, Scope};
 use afterword::expr::root::Root;
@@ -67,7 +67,7 @@ fn rejudge(bencher: Bencher<'_, '_>, open: usize) {
     } = World::of(open);
     bencher
         .counter(divan::counter::ItemsCount::new(open))
-        .bench_local(|| state.rejudge(&policy, now));
+        .bench_local(|| state.reevaluate(&policy, now));
 }
 
 #[divan::bench(args = [OPEN / 10, OPEN], sample_count = 3, sample_size = 1)]

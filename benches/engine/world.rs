@@ -4,7 +4,8 @@
 
 use std::fmt::Write;
 
-use afterword::engine::{Policy, State};
+use afterword::engine::policy::Policy;
+use afterword::engine::state::State;
 use afterword::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Condition, ConditionState, Declaration, EndReason, Event,
     Fact, Intervention, NearMissReport, PostmortemRequest, Severity,

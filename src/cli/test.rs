@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::check::{read_all, rules_of};
 use super::{FAULTS, complain, json, junit, say};
-use crate::engine::Policy;
+use crate::engine::policy::Policy;
 use crate::model::fault::Fault;
 use crate::rules;
 use crate::trial;

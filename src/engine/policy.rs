@@ -1,12 +1,13 @@
-//! What is in force while events are judged, and what it makes of an event: its environment and its correlation key.
+//! The policy that events are judged by: rules, services, planned work, limits and people.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::RECONSIDER;
-use super::criteria::{expr_context, near_miss};
+use super::criteria::expr_context;
+use super::horizons::{NOVEL_AFTER, RECONSIDER};
+use super::service_aliases::ServiceAliases;
 use crate::expr::facts::Scope;
 use crate::expr::truth::Truth;
 use crate::model::directory::Directory;
@@ -14,72 +15,15 @@ use crate::model::event::{Event, Fact, Severity};
 use crate::model::settings::{Limits, Maintenance, Service};
 use crate::rules::rule_set::{CriterionTest, RuleSet};
 
-/// Environments that are judged but that the shipped criteria skip; `None` counts as this one.
-pub(crate) const PRODUCTION: &str = "production";
-
-/// What decides where events meet and by what they are one: as long as it is the same, so are their places.
+/// The settings that partitioning rests on: while they stay the same, so do all partitions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PartitionSettings {
     correlate_by: Vec<String>,
     connected: BTreeMap<String, String>,
-    called: ServiceAliases,
+    aliases: ServiceAliases,
 }
 
-/// What services are called at their sources.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ServiceAliases {
-    /// By source and word.
-    at: BTreeMap<String, BTreeMap<String, Arc<str>>>,
-    /// By the word alone, at any source.
-    anywhere: BTreeMap<String, Arc<str>>,
-}
-
-impl ServiceAliases {
-    /// Of these services. An alias `scheme:word` holds at the source of that name and at those that `sources` has with that scheme, as pairs of
-    /// name and scheme; as it stands, an alias holds everywhere.
-    #[must_use]
-    pub fn new(services: &[Service], sources: &[(&str, &str)]) -> Self {
-        let mut called = Self::default();
-        for service in services {
-            let name: Arc<str> = service.name.as_str().into();
-            for alias in &service.aliases {
-                called
-                    .anywhere
-                    .entry(alias.clone())
-                    .or_insert_with(|| Arc::clone(&name));
-                let Some((scheme, word)) = alias.split_once(':') else {
-                    continue;
-                };
-                let of_kind = sources
-                    .iter()
-                    .filter(|(_, of)| *of == scheme)
-                    .map(|(source, _)| *source);
-                for source in of_kind.chain([scheme]) {
-                    called
-                        .at
-                        .entry(source.to_owned())
-                        .or_default()
-                        .entry(word.to_owned())
-                        .or_insert_with(|| Arc::clone(&name));
-                }
-            }
-        }
-        called
-    }
-
-    fn is_empty(&self) -> bool {
-        self.anywhere.is_empty()
-    }
-
-    fn name(&self, source: &str, word: &str) -> Option<&Arc<str>> {
-        self.at
-            .get(source)
-            .and_then(|words| words.get(word))
-            .or_else(|| self.anywhere.get(word))
-    }
-}
-
-/// The rules and services in force.
+/// Everything that events are judged by.
 #[derive(Debug, Clone, Default)]
 pub struct Policy {
     /// The rules.
@@ -89,13 +33,13 @@ pub struct Policy {
     /// Each service's connected set, named by its first member.
     connected: BTreeMap<String, String>,
     pub(crate) limits: Limits,
-    /// Who is who.
+    /// The people, and which accounts are robots.
     pub who: Directory,
-    called: ServiceAliases,
+    aliases: ServiceAliases,
 }
 
 impl Policy {
-    /// Puts rules, services and planned work in force.
+    /// A policy of rules, services and planned work, with the usual limits.
     #[must_use]
     pub fn new(rules: RuleSet, services: &[Service], maintenance: &[Maintenance]) -> Self {
         let mut connected: BTreeMap<String, String> = BTreeMap::new();
@@ -130,73 +74,73 @@ impl Policy {
             connected,
             limits: Limits::default(),
             who: Directory::new(&[], &[]),
-            called: ServiceAliases::default(),
+            aliases: ServiceAliases::default(),
         }
     }
 
-    /// Puts in force who is who.
+    /// The same policy with these people.
     #[must_use]
     pub fn with_people(self, who: Directory) -> Self {
         Self { who, ..self }
     }
 
-    /// Puts in force what services are called at their sources.
+    /// The same policy with these aliases of services.
     #[must_use]
-    pub fn with_aliases(self, called: ServiceAliases) -> Self {
-        Self { called, ..self }
+    pub fn with_aliases(self, aliases: ServiceAliases) -> Self {
+        Self { aliases, ..self }
     }
 
-    /// Puts the name of a service in place of what the event's source calls it.
+    /// Replaces the alias that the event's source uses for a service by the service's name.
     pub fn name_service(&self, event: &mut Event) {
-        if let Some(name) = self.named(event).cloned() {
+        if let Some(name) = self.alias_target(event).cloned() {
             event.service = Some(name);
         }
     }
 
-    /// Whether [`Self::name_service`] would change it.
+    /// True if [`Self::name_service`] would change the event.
     pub(crate) fn renames(&self, event: &Event) -> bool {
-        self.named(event).is_some()
+        self.alias_target(event).is_some()
     }
 
-    fn named(&self, event: &Event) -> Option<&Arc<str>> {
+    fn alias_target(&self, event: &Event) -> Option<&Arc<str>> {
         let word = event.service.as_deref()?;
-        if self.called.is_empty() || self.services.contains_key(word) {
+        if self.aliases.is_empty() || self.services.contains_key(word) {
             None
         } else {
-            self.called.name(&event.source, word)
+            self.aliases.service(&event.source, word)
         }
     }
 
-    /// Puts limits in force, which else are the usual ones.
+    /// The same policy with these limits.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Self { limits, ..self }
     }
 
-    /// The service of that name, if it is known.
+    /// The configured service of that name.
     #[must_use]
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.get(name)
     }
 
-    /// What decides where events meet and by what they are one.
-    pub(crate) fn roots(&self) -> PartitionSettings {
+    /// The settings that partitioning rests on.
+    pub(crate) fn partition_settings(&self) -> PartitionSettings {
         PartitionSettings {
             correlate_by: self.rules.correlation.correlate_by.clone(),
             connected: self.connected.clone(),
-            called: self.called.clone(),
+            aliases: self.aliases.clone(),
         }
     }
 
-    /// The place of everything that is about a service.
-    pub(crate) fn place(&self, service: &str) -> String {
+    /// The name of the partition of a service: that of its connected set.
+    pub(crate) fn partition_of(&self, service: &str) -> String {
         match self.connected.get(service) {
             Some(first) => format!("services of {first}"),
             None => format!("service {service}"),
         }
     }
 
-    /// Whether one of the two depends on the other.
+    /// True if one of the two services depends on the other.
     pub(crate) fn adjacent(&self, one: &str, other: &str) -> bool {
         let depends = |a: &str, b: &str| {
             self.services
@@ -215,7 +159,7 @@ impl Policy {
         owners.into_iter().cloned().collect()
     }
 
-    /// Whether any criterion asks for near misses.
+    /// True if any criterion is about near misses.
     pub(crate) fn asks_near_misses(&self) -> bool {
         self.rules
             .criteria
@@ -223,27 +167,28 @@ impl Policy {
             .any(|criterion| matches!(criterion.test, CriterionTest::NearMiss { .. }))
     }
 
-    /// How long after it something still counts as known or coming back; `None`: nobody asks.
-    pub(crate) fn comes_back_within(&self) -> Option<TimeDelta> {
+    /// The longest time after which a repetition still counts; `None` if no criterion asks.
+    pub(crate) fn recurrence_window(&self) -> Option<TimeDelta> {
         let windows = self
             .rules
             .criteria
             .iter()
             .filter_map(|criterion| match criterion.test {
                 CriterionTest::Recurrence { within, .. } => Some(TimeDelta::seconds(within)),
-                CriterionTest::NearMiss { .. } => Some(near_miss::NEW_AFTER),
+                CriterionTest::NearMiss { .. } => Some(NOVEL_AFTER),
                 _ => None,
             });
         windows.max()
     }
 
-    /// How long a closed incident is remembered: as long as any rule looks back, and a day more for what comes late.
+    /// The time for which closed incidents are remembered: as long as any rule looks back, and a day
+    /// more for late events.
     #[must_use]
-    pub fn remembers(&self) -> TimeDelta {
+    pub fn retention(&self) -> TimeDelta {
         self.lookback() + TimeDelta::days(1)
     }
 
-    /// How far back any rule looks.
+    /// The longest time that any rule looks back.
     fn lookback(&self) -> TimeDelta {
         let furthest = self
             .rules
@@ -252,20 +197,20 @@ impl Policy {
             .map(|criterion| match criterion.test {
                 CriterionTest::NearMiss {
                     quiet_for, at_most, ..
-                } => (quiet_for + at_most.1).max(near_miss::NEW_AFTER.num_seconds()),
+                } => (quiet_for + at_most.1).max(NOVEL_AFTER.num_seconds()),
                 CriterionTest::Recurrence { within, .. } => within,
                 _ => 0,
             });
         RECONSIDER.max(TimeDelta::seconds(furthest.max().unwrap_or(0)))
     }
 
-    /// Whether an event is no part of anything: it only proves that its sender is alive.
+    /// True if an event concerns no incident: a heartbeat, or excluded by `ignore`.
     #[must_use]
     pub fn ignores(&self, event: &Event) -> bool {
         let Fact::Alert(alert) = &event.fact else {
             return false;
         };
-        // Severity none only proves that the sender is alive.
+        // A heartbeat, such as the Watchdog alert of kube-prometheus.
         if alert.severity == Severity::None {
             return true;
         }
@@ -273,71 +218,9 @@ impl Policy {
             return false;
         };
         let mut facts = expr_context::alert(event, alert);
-        if let Some(name) = self.named(event) {
+        if let Some(name) = self.alias_target(event) {
             facts.set("service", &**name);
         }
         ignore.evaluate(&Scope::new().with(&facts)) == Truth::True
-    }
-}
-
-/// The environment that counts: an unknown one is production.
-pub(crate) fn environment(event: &Event) -> &str {
-    event.environment.as_deref().unwrap_or(PRODUCTION)
-}
-
-/// The correlation key of an event; `None` equals nothing. Events of different environments never meet by key.
-pub(crate) fn key(
-    event: &Event,
-    policy: &Policy,
-    assigned: &BTreeMap<String, String>,
-) -> Option<String> {
-    let environment = environment(event);
-    let place = if environment == PRODUCTION {
-        String::new()
-    } else {
-        format!("{environment}/")
-    };
-    let Some(service) = &event.service else {
-        let key = unassigned_key(event)?;
-        return Some(match assigned.get(&key) {
-            Some(service) => format!("{place}service={service}"),
-            None => format!("{place}{key}"),
-        });
-    };
-    let mut parts = Vec::new();
-    for label in &policy.rules.correlation.correlate_by {
-        let value = match (label.as_str(), &event.fact) {
-            ("service", _) => service,
-            (name, Fact::Alert(alert)) => alert.labels.get(name)?,
-            (name, Fact::Condition(condition)) => condition.labels.get(name)?,
-            _ => return None,
-        };
-        parts.push(format!("{label}={value}"));
-    }
-    Some(format!("{place}{}", parts.join(",")))
-}
-
-/// What an alert without a service is known by, until somebody assigns it.
-#[must_use]
-pub fn unassigned_key(event: &Event) -> Option<String> {
-    let Fact::Alert(alert) = &event.fact else {
-        return None;
-    };
-    if event.service.is_some() {
-        return None;
-    }
-    let named = ["cluster", "namespace", "alertname"].into_iter();
-    let parts: Vec<String> = named
-        .filter_map(|name| {
-            alert
-                .labels
-                .get(name)
-                .map(|value| format!("{name}={value}"))
-        })
-        .collect();
-    if parts.is_empty() {
-        None
-    } else {
-        Some(parts.join(","))
     }
 }

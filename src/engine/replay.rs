@@ -1,15 +1,17 @@
-//! Feeding a log to the engine: the same log under the same rules ends the same, whoever feeds it and when.
+//! Replay of a log: the same log under the same policy ends the same, live or later.
 
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{IncidentChanges, Policy, State};
+use super::changes::IncidentChanges;
+use super::policy::Policy;
+use super::state::State;
 use crate::model::event::Event;
 use crate::model::time::Time;
 
-/// Facts logged within the same quarter of a second are judged as one. A storm is then decided four times a second instead of with each
-/// message, and a replay of the log decides at the same instants.
+/// The time over which logged events are applied at once, so that a storm is decided four times a
+/// second instead of with each message, and a replay decides at the same instants.
 pub const WINDOW: TimeDelta = TimeDelta::milliseconds(250);
 
 /// The number of the window that an instant is in.
@@ -24,53 +26,23 @@ pub fn window_end(logged_at: Time) -> Time {
     Time::from_timestamp_micros((window_of(logged_at) + 1) * 250_000).unwrap_or(logged_at)
 }
 
-impl State {
-    /// Runs the timers due by `until`, each at its own instant.
-    pub fn tick_until(&mut self, policy: &Policy, until: Time, changes: &mut IncidentChanges) {
-        while let Some(due) = self.next().filter(|due| *due <= until) {
-            changes.merge(self.tick(policy, due));
-        }
-    }
-}
-
-impl IncidentChanges {
-    /// Adds what has changed since.
-    pub fn merge(&mut self, more: Self) {
-        for id in &more.changed {
-            self.removed.remove(id);
-        }
-        for id in more.removed.keys() {
-            self.changed.remove(id);
-        }
-        // What fell together with one that falls in turn is where that is now.
-        for heir in self.removed.values_mut() {
-            if let Some(next) = heir.as_ref().and_then(|heir| more.removed.get(heir)) {
-                heir.clone_from(next);
-            }
-        }
-        self.changed.extend(more.changed);
-        self.removed.extend(more.removed);
-        self.loosened.extend(more.loosened);
-        self.placed.extend(more.placed);
-    }
-}
-
-/// A state that a log is fed to, record by record.
+/// A state with the log records that are to be applied to it.
 #[derive(Debug)]
 pub struct Replay {
     state: State,
     policy: Arc<Policy>,
-    /// What is in force once the open window is over.
+    /// The policy once the open window is over.
     next: Option<Arc<Policy>>,
-    /// The window that is open: its events, and when its first and last records were logged.
+    /// The events of the open window.
     window: Vec<Event>,
+    /// When the first and last records of the open window were logged.
     logged: Option<(Time, Time)>,
 }
 
 impl Replay {
-    /// Nothing yet, under these rules.
+    /// An empty state under a policy.
     #[must_use]
-    pub fn under(policy: Arc<Policy>) -> Self {
+    pub fn new(policy: Arc<Policy>) -> Self {
         Self {
             state: State::default(),
             policy,
@@ -80,30 +52,30 @@ impl Replay {
         }
     }
 
-    /// What has been decided by the records of the windows that are over.
+    /// The state after all windows that are over.
     #[must_use]
     pub fn state(&self) -> &State {
         &self.state
     }
 
-    /// What is in force.
+    /// The policy of the open window.
     #[must_use]
     pub fn policy(&self) -> &Policy {
         &self.policy
     }
 
-    /// Puts others in force: the record taken last says so.
-    pub fn adopt(&mut self, policy: Arc<Policy>) {
+    /// Changes the policy once the open window is over.
+    pub fn set_policy(&mut self, policy: Arc<Policy>) {
         self.next = Some(policy);
     }
 
-    /// Takes the next record of the log. Gives what the window before has changed, once this one is of another.
-    pub fn take(
+    /// Adds the next record of the log; if it begins a new window, gives the changes by the former.
+    pub fn push(
         &mut self,
         logged_at: Time,
         events: impl IntoIterator<Item = Event>,
     ) -> IncidentChanges {
-        // Who asked has taken note of what the last windows changed.
+        // The caller has stored the changes by earlier windows.
         let mut changes = self.state.tidy(&self.policy);
         match &mut self.logged {
             Some((first, last)) if window_of(*first) == window_of(logged_at) => *last = logged_at,
@@ -116,8 +88,8 @@ impl Replay {
         changes
     }
 
-    /// Ends the open window, and lets time pass until `until`.
-    pub fn until(&mut self, until: Time) -> IncidentChanges {
+    /// Applies the open window, and lets time pass until `until`.
+    pub fn advance_to(&mut self, until: Time) -> IncidentChanges {
         let mut changes = IncidentChanges::default();
         self.close(&mut changes);
         self.state.tick_until(&self.policy, until, &mut changes);
@@ -135,7 +107,7 @@ impl Replay {
         );
         if let Some(next) = self.next.take() {
             self.policy = next;
-            changes.merge(self.state.rejudge(&self.policy, last));
+            changes.merge(self.state.reevaluate(&self.policy, last));
         }
     }
 }

@@ -193,7 +193,7 @@ fn morning() -> Incident {
             "measured-degradation",
             "met",
             false,
-            "Checkout was degraded for 42m in one stretch; 30m is enough.",
+            "Checkout was degraded for 42m without a break (threshold 30m).",
             &[&fired]
         ),
         verdict("fixed-by-hand", "not_met", false, "NOT MET", &[]),
@@ -202,7 +202,7 @@ fn morning() -> Incident {
     .unwrap();
     incident.announced = serde_json::from_value(
         json!({"decision": "hold", "at": at("10:30:00"), "first_at": at("10:30:00"), "criteria": ["measured-degradation"],
-        "sentence": "Checkout has been degraded for 30m in one stretch; 30m is enough."}),
+        "sentence": "Checkout has been degraded for 30m without a break (threshold 30m)."}),
     )
     .unwrap();
     incident
@@ -310,7 +310,7 @@ fn a_whole_draft() {
 
     ## Why this postmortem
 
-    - Checkout was degraded for 42m in one stretch; 30m is enough. (measured-degradation; [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1))
+    - Checkout was degraded for 42m without a break (threshold 30m). (measured-degradation; [prometheus](http://prom.example/graph?g0.expr=a%7Cb&g0.tab=1))
 
     ## Summary
 

@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use crate::engine::changes::IncidentChanges;
+use crate::engine::policy::Policy;
 use crate::engine::replay::Replay;
-use crate::engine::{IncidentChanges, Policy};
 use crate::model::event::Event;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
@@ -82,7 +83,7 @@ impl Backtester {
     #[must_use]
     pub fn under(policy: Arc<Policy>, from: Time) -> Self {
         Self {
-            replay: Replay::under(policy),
+            replay: Replay::new(policy),
             from,
             seen: BTreeMap::new(),
         }
@@ -90,18 +91,18 @@ impl Backtester {
 
     /// Takes the next record of the log.
     pub fn take(&mut self, logged_at: Time, events: impl IntoIterator<Item = Event>) {
-        let changes = self.replay.take(logged_at, events);
+        let changes = self.replay.push(logged_at, events);
         self.note(&changes);
     }
 
     /// Puts other rules in force, as the record taken last says.
     pub fn adopt(&mut self, policy: Arc<Policy>) {
-        self.replay.adopt(policy);
+        self.replay.set_policy(policy);
     }
 
     /// Lets time pass until `now`; no more records of before then come.
     pub fn pass(&mut self, now: Time) {
-        let changes = self.replay.until(now);
+        let changes = self.replay.advance_to(now);
         self.note(&changes);
     }
 

@@ -11,7 +11,9 @@ use std::collections::VecDeque;
 
 use chrono::TimeDelta;
 
-use crate::engine::{IncidentChanges, Policy, State};
+use crate::engine::changes::IncidentChanges;
+use crate::engine::policy::Policy;
+use crate::engine::state::State;
 use crate::model::event::Event;
 use crate::model::incident::Incident;
 use crate::model::lifecycle::ReviewState;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::backtest::Backtester;
 use super::run;
-use crate::engine::Policy;
+use crate::engine::policy::Policy;
 use crate::model::event::{AlertStatus, Declaration, Event, Fact, PostmortemRequest, Severity};
 use crate::model::time::Time;
 use crate::rules::{parse, scenario};

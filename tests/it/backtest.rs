@@ -103,7 +103,7 @@ fn rules_are_compared_with_those_that_held_when() {
     assert_eq!(shifts(&report), expected, "{report:#}");
     assert_eq!(
         report["incidents"][0]["sentence"],
-        "Middle was degraded for 25m in one stretch; 20m is enough."
+        "Middle was degraded for 25m without a break (threshold 20m)."
     );
     assert_eq!(
         (&report["before"]["held"], &report["after"]["held"]),
@@ -286,7 +286,7 @@ fn the_page_and_the_api_do_the_same_in_the_background() {
     let page = world.get("/backtests/1").body;
     assert!(
         page.contains("newly held")
-            && page.contains("Middle was degraded for 25m in one stretch; 20m is enough."),
+            && page.contains("Middle was degraded for 25m without a break (threshold 20m)."),
         "{page}"
     );
     assert!(

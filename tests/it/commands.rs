@@ -195,7 +195,7 @@ fn the_demo_leaves_a_draft_and_an_invite() {
     );
     let draft = std::fs::read_to_string(world.path("demo/postmortems").join(&drafts[0])).unwrap();
     for part in [
-        "Checkout was degraded for 47m in one stretch; 30m is enough.",
+        "Checkout was degraded for 47m without a break (threshold 30m).",
         "deploy (9f2c1ab)",
         "Manual step by Sam O.: restart",
     ] {
@@ -259,7 +259,7 @@ fn a_suggestion_is_accepted_once_and_a_stale_answer_gets_the_news() {
         world
             .get("/suggestions")
             .body
-            .contains("It took 1 manual step (restart) to bring it back; 1 is enough.")
+            .contains("1 manual restart (threshold 1).")
     );
     assert!(
         world.files("postmortems", ".md").is_empty(),

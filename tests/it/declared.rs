@@ -182,7 +182,7 @@ fn a_slash_command_asks_and_is_answered() {
     let asked = once(&world, "a request", |_| true);
     assert_eq!(
         asked["title"],
-        "Postmortem asked for: checkout nobody could pay"
+        "Postmortem requested: checkout nobody could pay"
     );
     assert_eq!(asked["services"], json!(["checkout"]));
     let check = world

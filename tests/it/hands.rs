@@ -96,7 +96,7 @@ fn a_rollback_that_two_systems_tell_of_counts_once_and_stands_in_the_draft() {
     });
     let verdict = &incident["verdicts"][0];
     assert_eq!(
-        verdict["sentence"], "It took 1 manual step (rollback) to bring it back; 1 is enough.",
+        verdict["sentence"], "1 manual rollback (threshold 1).",
         "{incident:#}"
     );
     let page = world

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use afterword::app::prometheus_history::error::PastFault;
 use afterword::app::prometheus_history::server::Server;
 use afterword::app::prometheus_history::{Past, Record, Span};
-use afterword::engine::Policy;
+use afterword::engine::policy::Policy;
 use afterword::model::event::{Event, Fact};
 use afterword::model::settings::LabelNames;
 use afterword::model::time::Time;

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 use afterword::engine::conditions::state_machine::{
     AlertPhase, ConditionIdentity, Observation, SeriesStateMachine,
 };
-use afterword::engine::{Policy, State};
+use afterword::engine::policy::Policy;
+use afterword::engine::state::State;
 use afterword::model::labels::Labels;
 use afterword::model::time::Time;
 use afterword::rules::rule_set::{ConditionRule, RuleSet};

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use afterword::engine::changes::IncidentChanges;
+use afterword::engine::policy::Policy;
 use afterword::engine::replay::Replay;
-use afterword::engine::{IncidentChanges, Policy};
 use afterword::ingest::auth::signature::{SignatureFault, SignatureVerifier};
 use afterword::ingest::dispatch::read;
 use afterword::ingest::message::{Headers, Message};
@@ -96,14 +97,14 @@ fn firing(name: &str, since: &str) -> serde_json::Value {
 
 /// An engine that was told these events, each at its time.
 fn judged(events: Vec<Event>) -> Replay {
-    let mut replay = Replay::under(Arc::new(Policy::default()));
+    let mut replay = Replay::new(Arc::new(Policy::default()));
     let mut events = events;
     events.sort_by_key(|event| event.occurred_at);
     for event in events {
         let at = event.occurred_at;
-        let _: IncidentChanges = replay.take(at, [event]);
+        let _: IncidentChanges = replay.push(at, [event]);
     }
-    let _ = replay.until(now());
+    let _ = replay.advance_to(now());
     replay
 }
 

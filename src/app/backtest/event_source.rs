@@ -13,7 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use super::Fault;
 use crate::app::prometheus_history::server::Server;
 use crate::app::prometheus_history::{Past, Record, Span};
-use crate::engine::RECONSIDER;
+use crate::engine::horizons::RECONSIDER;
 use crate::ingest;
 use crate::model::event::Event;
 use crate::model::settings::LabelNames;

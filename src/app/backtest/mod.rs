@@ -18,7 +18,7 @@ use super::settings::{Settings, as_logged, in_force, put_in_force};
 use crate::clients::credentials::ServerAccess;
 use crate::config::metrics::MetricsKind;
 use crate::config::settings::Config;
-use crate::engine::Policy;
+use crate::engine::policy::Policy;
 use crate::model::event::AppliedSettings as Logged;
 use crate::model::time::Time;
 use crate::rules::rule_set::RuleSet;
@@ -119,7 +119,7 @@ pub(crate) fn run(
     let longest = [Some(&tried), other.as_ref()]
         .into_iter()
         .flatten()
-        .map(|policy| policy.remembers())
+        .map(|policy| policy.retention())
         .max()
         .unwrap_or_default();
     let start = ask.from.and_then(|from| from.checked_sub_signed(longest));

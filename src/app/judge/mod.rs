@@ -8,8 +8,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::App;
 use super::settings::{Settings, as_logged, put_in_force};
 use super::sync::lock;
+use crate::engine::changes::IncidentChanges;
+use crate::engine::policy::Policy;
 use crate::engine::replay::{WINDOW, window_end, window_of};
-use crate::engine::{IncidentChanges, Policy, State};
+use crate::engine::state::State;
 use crate::model::event::{AppliedSettings, Event, Fact};
 use crate::model::id::{EventId, IncidentId};
 use crate::model::incident::Incident;
@@ -50,7 +52,7 @@ struct Windows {
 /// What a judge takes up: what stands and what the engine remembers of what is closed, and how far the log was applied to it.
 pub(crate) fn load(store: &Store, settings: &Settings) -> anyhow::Result<StoredState> {
     let clock = store.head()?.clock;
-    Ok(store.load(clock - settings.policy.remembers())?)
+    Ok(store.load(clock - settings.policy.retention())?)
 }
 
 /// What incidents know of alerts, in order of time within each.
@@ -103,7 +105,7 @@ impl Judge {
                 );
             }
         }
-        changes.merge(self.state.rejudge(&self.policy, at));
+        changes.merge(self.state.reevaluate(&self.policy, at));
     }
 
     pub(crate) fn incidents(&self) -> impl Iterator<Item = &Incident> {
@@ -205,7 +207,7 @@ impl App {
         Ok(Judged {
             more,
             open_until: windows.open_until,
-            next: judge.state.next(),
+            next: judge.state.next_due(),
         })
     }
 
@@ -316,7 +318,7 @@ impl App {
                 .extend(heir.as_ref().map(|heir| (id.0.clone(), heir.clone())));
         }
         for id in &changes.changed {
-            let Some(incident) = state.shared(id) else {
+            let Some(incident) = state.shared_incident(id) else {
                 continue;
             };
             let bundled: Vec<&Incident> = state.bundle_of(id).collect();
@@ -330,14 +332,14 @@ impl App {
             changes
                 .loosened
                 .iter()
-                .filter_map(|id| state.loose(id))
+                .filter_map(|id| state.loose_event(id))
                 .cloned(),
         );
         stored.loose_removed.extend(
             changes
                 .placed
                 .iter()
-                .filter(|id| state.loose(id).is_none())
+                .filter(|id| state.loose_event(id).is_none())
                 .copied(),
         );
         Ok(())

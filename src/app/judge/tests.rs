@@ -125,15 +125,15 @@ fn backtested(store: &Store, until: Time) -> Vec<Incident> {
         .find_map(|record| put_in_force(&record.events))
         .map(read)
         .unwrap();
-    let mut replay = Replay::under(first);
+    let mut replay = Replay::new(first);
     for record in log {
         let next = put_in_force(&record.events).map(read);
-        let _ = replay.take(record.logged_at, record.events);
+        let _ = replay.push(record.logged_at, record.events);
         if let Some(policy) = next {
-            replay.adopt(policy);
+            replay.set_policy(policy);
         }
     }
-    let _ = replay.until(until);
+    let _ = replay.advance_to(until);
     replay.state().incidents().cloned().collect()
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chrono::TimeDelta;
 
 use crate::app::App;
-use crate::engine::opens;
+use crate::engine::correlation::activity::opens;
 use crate::model::correction::Correction;
 use crate::model::event::{Actor, ActorKind, Event, Fact};
 use crate::model::fault::nearest;

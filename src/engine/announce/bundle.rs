@@ -1,174 +1,186 @@
-//! Storms become one: what began together and looks like one is made known once, and what exceeds a day's limits waits.
+//! Bundles: incidents that began together are announced once, and those beyond a day's limits
+//! wait for the last one within them.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::TimeDelta;
 
-use crate::engine::incident::index::{AnnouncementKey, began, scopes};
-use crate::engine::policy::environment;
-use crate::engine::{IncidentChanges, Policy, State, opener};
-use crate::model::correction::Answer;
+use super::lead::{BundleLead, wanted_by_person};
+use crate::engine::changes::IncidentChanges;
+use crate::engine::incident::index::AnnouncementKey;
+use crate::engine::incident::summary::IncidentSummary;
+use crate::engine::incident::tracked::TrackedIncidents;
+use crate::engine::policy::Policy;
 use crate::model::id::IncidentId;
 use crate::model::incident::Incident;
-use crate::model::lifecycle::ReviewState;
 use crate::model::time::Time;
-use crate::model::verdict::{CriterionKind, Decision, Outcome};
+use crate::model::verdict::Decision;
 
-/// An incident that speaks for itself, and for those that wait in its bundle.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct BundleLead {
-    id: IncidentId,
-    began: Time,
-    first_at: Time,
-    environment: String,
-    scopes: Vec<String>,
-    /// What it counts as towards the limits; `None`: a person asked for it.
-    counts_as: Option<Decision>,
-    /// Whether a person asked for it themselves.
-    by_person: bool,
+/// Leads in the order of their first announcement.
+type Leads = BTreeMap<AnnouncementKey, BundleLead>;
+
+/// The assignment of announced incidents to bundles, kept up to date incrementally.
+///
+/// An assignment depends only on earlier announcements, so nothing before the first one that has
+/// changed is assigned again.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Bundles {
+    /// `None` until the first assignment, and after limits may have changed.
+    leads: Option<Leads>,
+    /// Incidents that were announced for themselves, which they remain: a draft may be open.
+    announced_alone: BTreeSet<IncidentId>,
+    /// True if an announcement or an answer has changed since the last assignment.
+    stale: bool,
+    /// The first announcement since then whose lead has changed.
+    changed_from: Option<AnnouncementKey>,
 }
 
-/// Those who speak for themselves, in the order in which they were first made known.
-pub(crate) type BundleLeads = BTreeMap<AnnouncementKey, BundleLead>;
+impl Bundles {
+    /// Takes note of a stored incident.
+    pub(crate) fn restore(&mut self, incident: &Incident) {
+        if incident.bundle.is_none() && wanted_by_person(incident).is_some() {
+            self.announced_alone.insert(incident.id.clone());
+        }
+    }
 
-/// Says of every incident that was made known whether it speaks for itself or waits. That hangs only on those before it, so nothing is asked
-/// again of what comes before the first that has changed.
-pub(crate) fn assign(state: &mut State, policy: &Policy, changes: &mut IncidentChanges) {
-    if !std::mem::take(&mut state.unbundled) {
-        return;
+    /// Has every bundle assigned anew, since limits and periods may have changed.
+    pub(crate) fn reset(&mut self) {
+        (self.leads, self.stale) = (None, true);
     }
-    let (mut leads, from) = match (state.leads.take(), state.moved.take()) {
-        (Some(leads), Some(from)) => (leads, from),
-        // Nothing that bundles rest on is other than before.
-        (Some(leads), None) => {
-            state.leads = Some(leads);
-            return;
+
+    /// Takes note of a change of an incident; `None` where there is none.
+    pub(crate) fn note_change(
+        &mut self,
+        id: &IncidentId,
+        before: Option<&IncidentSummary>,
+        after: Option<&IncidentSummary>,
+    ) {
+        if before.and_then(|summary| summary.wanted) != after.and_then(|summary| summary.wanted) {
+            self.stale = true;
         }
-        (None, _) => (
-            BundleLeads::new(),
-            (Time::MIN_UTC, IncidentId(String::new())),
-        ),
-    };
-    let before = leads.split_off(&from);
-    let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
-    let announced = state
-        .index
-        .announced_from(&from)
-        .filter_map(|turn| Some((turn, state.incidents.get(&turn.1)?)));
-    for (turn, tracked) in announced {
-        let incident = &tracked.incident;
-        let waits_for = match &tracked.gist.lead {
-            None => None,
-            Some(lead) => {
-                // Who spoke once goes on to: a draft may be open. What waited for one that is remembered no more goes on to wait.
-                let forgotten = incident
-                    .bundle
-                    .as_ref()
-                    .filter(|lead| !state.incidents.contains_key(lead));
-                let found = if lead.by_person || state.spoken.contains(&incident.id) {
-                    None
-                } else if forgotten.is_some() {
-                    forgotten.cloned()
-                } else {
-                    together(lead, &leads, policy).or_else(|| beyond(lead, &leads, policy))
-                };
-                if found.is_none() {
-                    leads.insert(turn.clone(), lead.clone());
-                }
-                found
-            }
-        };
-        if waits_for != incident.bundle {
-            bundles.insert(incident.id.clone(), waits_for);
-        }
-    }
-    if from.0 == Time::MIN_UTC {
-        state.spoken.clear();
-    }
-    for lead in before.values() {
-        state.spoken.remove(&lead.id);
-    }
-    state
-        .spoken
-        .extend(leads.range(from..).map(|(_, lead)| lead.id.clone()));
-    state.leads = Some(leads);
-    for (id, bundle) in bundles {
-        let Some(tracked) = state.incidents.get_mut(&id) else {
-            continue;
-        };
-        let incident = Arc::make_mut(&mut tracked.incident);
-        let before = std::mem::replace(&mut incident.bundle, bundle.clone());
-        incident.revision += 1;
-        // Those who speak for it are told of whom they speak.
-        changes.changed.extend(
-            [before, bundle, Some(id)]
+        if before.map(|summary| &summary.lead) != after.map(|summary| &summary.lead) {
+            let changed = [before, after]
                 .into_iter()
                 .flatten()
-                .filter(|id| state.incidents.contains_key(id)),
-        );
+                .filter_map(|summary| Some((summary.first_at?, id.clone())));
+            self.changed_from = self.changed_from.take().into_iter().chain(changed).min();
+        }
     }
-}
 
-/// Whether a postmortem of it is wanted, and then whether a person asked for it themselves.
-pub(crate) fn wanted(incident: &Incident) -> Option<bool> {
-    if !matches!(
-        incident.standing,
-        ReviewState::Held | ReviewState::Suggested | ReviewState::Snoozed
+    /// Drops an incident that is remembered no more.
+    pub(crate) fn forget(&mut self, id: &IncidentId, summary: &IncidentSummary) {
+        if let (Some(leads), Some(first_at)) = (&mut self.leads, summary.first_at) {
+            leads.remove(&(first_at, id.clone()));
+            self.announced_alone.remove(id);
+        }
+    }
+
+    /// Assigns every announced incident to the bundle of another, or to none.
+    pub(crate) fn assign(
+        &mut self,
+        incidents: &mut TrackedIncidents,
+        policy: &Policy,
+        changes: &mut IncidentChanges,
     ) {
-        return None;
+        if !std::mem::take(&mut self.stale) {
+            return;
+        }
+        let (mut leads, from) = match (self.leads.take(), self.changed_from.take()) {
+            (Some(leads), Some(from)) => (leads, from),
+            (Some(leads), None) => {
+                self.leads = Some(leads);
+                return;
+            }
+            (None, _) => (Leads::new(), (Time::MIN_UTC, IncidentId(String::new()))),
+        };
+        let before = leads.split_off(&from);
+        let mut bundles: BTreeMap<IncidentId, Option<IncidentId>> = BTreeMap::new();
+        let announced = incidents
+            .index()
+            .announced_from(&from)
+            .filter_map(|key| Some((key, incidents.tracked(&key.1)?)));
+        for (key, tracked) in announced {
+            let incident = &tracked.incident;
+            let bundle = tracked.summary.lead.as_ref().and_then(|lead| {
+                let found = self.bundle_of(incident, lead, &leads, incidents, policy);
+                if found.is_none() {
+                    leads.insert(key.clone(), lead.clone());
+                }
+                found
+            });
+            if bundle != incident.bundle {
+                bundles.insert(incident.id.clone(), bundle);
+            }
+        }
+        if from.0 == Time::MIN_UTC {
+            self.announced_alone.clear();
+        }
+        for lead in before.values() {
+            self.announced_alone.remove(&lead.id);
+        }
+        self.announced_alone
+            .extend(leads.range(from..).map(|(_, lead)| lead.id.clone()));
+        self.leads = Some(leads);
+        for (id, bundle) in bundles {
+            let before = incidents.set_bundle(&id, bundle.clone());
+            // Leads list the incidents of their bundle.
+            changes.changed.extend(
+                [before, bundle, Some(id)]
+                    .into_iter()
+                    .flatten()
+                    .filter(|id| incidents.contains(id)),
+            );
+        }
     }
-    let accepted = incident
-        .review
-        .as_ref()
-        .is_some_and(|review| review.answer == Answer::Accept);
-    let requested = |verdict: &crate::model::verdict::Verdict| {
-        verdict.on == CriterionKind::Request && verdict.outcome == Outcome::Met && !verdict.shadow
-    };
-    Some(accepted || incident.verdicts.iter().any(requested))
+
+    /// The lead in whose bundle an incident waits.
+    fn bundle_of(
+        &self,
+        incident: &Incident,
+        lead: &BundleLead,
+        leads: &Leads,
+        incidents: &TrackedIncidents,
+        policy: &Policy,
+    ) -> Option<IncidentId> {
+        if lead.by_person || self.announced_alone.contains(&incident.id) {
+            return None;
+        }
+        // An incident goes on waiting for a lead that has been forgotten.
+        let forgotten = incident
+            .bundle
+            .as_ref()
+            .filter(|lead| !incidents.contains(lead));
+        forgotten
+            .cloned()
+            .or_else(|| concurrent(lead, leads, policy))
+            .or_else(|| over_limit(lead, leads, policy))
+    }
 }
 
-/// What it would be as one that speaks for itself; `None`: no postmortem of it is wanted.
-pub(crate) fn lead(incident: &Incident) -> Option<BundleLead> {
-    let by_person = wanted(incident)?;
-    let announced = incident.announced.as_ref();
-    Some(BundleLead {
-        id: incident.id.clone(),
-        began: began(incident),
-        first_at: announced.map_or(incident.phase_since, |announced| announced.first_at),
-        environment: opener(incident).map_or("", environment).to_owned(),
-        scopes: scopes(incident).to_vec(),
-        counts_as: announced
-            .map(|announced| announced.decision)
-            .filter(|_| !by_person),
-        by_person,
-    })
-}
-
-/// The first lead that began at about the same time.
-fn together(one: &BundleLead, leads: &BundleLeads, policy: &Policy) -> Option<IncidentId> {
+/// The first lead of the same environment that began at about the same time.
+fn concurrent(one: &BundleLead, leads: &Leads, policy: &Policy) -> Option<IncidentId> {
     let within = TimeDelta::seconds(policy.limits.bundle_within);
     let near = |lead: &&BundleLead| {
-        (lead.began - one.began).abs() <= within && lead.environment == one.environment
+        (lead.opened_at - one.opened_at).abs() <= within && lead.environment == one.environment
     };
     leads.values().find(near).map(|lead| lead.id.clone())
 }
 
-/// The last lead of the scope, once its day is full.
-fn beyond(one: &BundleLead, leads: &BundleLeads, policy: &Policy) -> Option<IncidentId> {
+/// The last lead of the scope, once the limit of its period is reached.
+fn over_limit(one: &BundleLead, leads: &Leads, policy: &Policy) -> Option<IncidentId> {
     let (most, period) = if one.counts_as == Some(Decision::Hold) {
         policy.limits.holds
     } else {
         policy.limits.suggestions
     };
     let since = one.first_at - TimeDelta::seconds(period);
-    let of_scope = |lead: &&BundleLead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
+    let in_scope = |lead: &&BundleLead| lead.scopes.iter().any(|scope| one.scopes.contains(scope));
     let recent = leads
         .range((since, IncidentId(String::new()))..)
         .map(|(_, lead)| lead);
     let counted: Vec<&BundleLead> = recent
         .filter(|lead| lead.counts_as == one.counts_as && lead.first_at > since)
-        .filter(of_scope)
+        .filter(in_scope)
         .collect();
     let full = counted.len() >= usize::try_from(most).unwrap_or(usize::MAX);
     if full {

@@ -1,11 +1,12 @@
-//! What is made known of an incident, and what stands after people have answered.
+//! Announcements: decisions made known about an incident, and the state that people's answers leave.
 
 pub(crate) mod bundle;
 pub(crate) mod explanation;
+pub(crate) mod lead;
 
-use super::Policy;
-use super::criteria::OtherIncidents;
-use super::criteria::near_miss;
+use super::criteria::quiet_period;
+use super::incident::tracked::TrackedIncidents;
+use super::policy::Policy;
 use crate::model::correction::{Answer, Correction};
 use crate::model::event::Fact;
 use crate::model::id::EventId;
@@ -15,7 +16,7 @@ use crate::model::member::Members;
 use crate::model::time::Time;
 use crate::model::verdict::{CriterionKind, Decision, Outcome, Verdict};
 
-/// The last answer among the members. What had been announced by then is kept from when it was given.
+/// The last answer among the members, with the decision that was announced when it was given.
 pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<Reviewed> {
     let (event, review) = members
         .told()
@@ -42,7 +43,8 @@ pub(crate) fn review(members: &Members, previous: Option<&Incident>) -> Option<R
     })
 }
 
-/// The strongest verdict wins; at resolution an unknown one of a criterion that counts becomes a suggestion.
+/// The decision of the strongest verdict; from resolution on, an unknown verdict counts as a
+/// suggestion.
 pub(crate) fn decide(verdicts: &[Verdict], phase: Phase) -> Decision {
     verdicts
         .iter()
@@ -52,21 +54,21 @@ pub(crate) fn decide(verdicts: &[Verdict], phase: Phase) -> Decision {
         .unwrap_or_default()
 }
 
-/// What was made known rises by rule and falls only by a person.
+/// Raises the announced decision to that of the verdicts; only a person can lower it.
 pub(crate) fn announce(
     incident: &mut Incident,
-    others: &OtherIncidents,
+    others: &TrackedIncidents,
     policy: &Policy,
     now: Time,
 ) {
-    moved_away(incident);
-    let standing = incident
+    withdraw_if_moved(incident);
+    let announced = incident
         .announced
         .as_ref()
         .map_or(Decision::None, |announced| announced.decision);
-    if incident.decision > standing
-        && may_return(incident)
-        && !near_miss::quota_is_used(incident, others, policy, now)
+    if incident.decision > announced
+        && may_be_announced(incident)
+        && !quiet_period::quota_is_used(incident, others, policy, now)
     {
         let reasons: Vec<&Verdict> = incident
             .verdicts
@@ -103,11 +105,12 @@ pub(crate) fn announce(
         announced.decision = announced.decision.max(request.decision);
         announced.sentence = explanation::announcement(&[request], incident.review.as_ref());
     }
-    incident.standing = stand(incident);
+    incident.standing = review_state(incident);
 }
 
-/// A decision stays with the part that holds the evidence for it: where a person moved that away, it is made again.
-fn moved_away(incident: &mut Incident) {
+/// Withdraws an announcement whose evidence a person has since moved to another incident, so that
+/// it is decided again.
+fn withdraw_if_moved(incident: &mut Incident) {
     let moved = incident
         .members
         .told()
@@ -125,12 +128,12 @@ fn dismissed(review: Option<&Reviewed>) -> Option<&Reviewed> {
     review.filter(|review| matches!(review.answer, Answer::Dismiss { .. }))
 }
 
-/// After a dismissal only a higher decision comes back.
-fn may_return(incident: &Incident) -> bool {
+/// After a dismissal only a higher decision is announced again.
+fn may_be_announced(incident: &Incident) -> bool {
     dismissed(incident.review.as_ref()).is_none_or(|review| incident.decision > review.decision)
 }
 
-/// A met request that came after the dismissal.
+/// A met request that was made after the dismissal.
 fn later_request<'a>(
     verdicts: &'a [Verdict],
     members: &Members,
@@ -150,13 +153,13 @@ fn later_request<'a>(
     })
 }
 
-fn stand(incident: &Incident) -> ReviewState {
+fn review_state(incident: &Incident) -> ReviewState {
     let Some(announced) = &incident.announced else {
         return ReviewState::None;
     };
     match &incident.review {
         Some(review) if matches!(review.answer, Answer::Accept) => ReviewState::Held,
-        // A decision that rose, or was asked for again, after the answer stands anew.
+        // A decision that rose, or was requested again, after the answer is open again.
         Some(review) if review.at >= announced.at => match review.answer {
             Answer::Dismiss { .. } => ReviewState::Dismissed,
             Answer::Snooze { .. } if announced.decision == Decision::Suggest => {

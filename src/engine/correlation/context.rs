@@ -1,64 +1,68 @@
-//! What came before an incident and has to do with it, though it is none of its events.
+//! The context of a group: earlier events that have to do with it, though they are not its own.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
 
-use super::{EventGroup, Partition};
+use super::group::EventGroup;
+use super::partition::Partition;
+use crate::engine::environment::environment;
+use crate::engine::horizons::RECONSIDER;
 use crate::engine::incident::signals;
-use crate::engine::policy::environment;
-use crate::engine::{RECONSIDER, SweepKey, moment};
+use crate::engine::sweep_key::{SweepKey, sweep_key};
 use crate::model::event::{ConditionState, Event, Fact};
 use crate::model::id::{EventId, Subject};
 
-/// How long before an incident a change is still told with it.
-const CHANGED: TimeDelta = TimeDelta::hours(1);
-/// How long before an incident began a step may have been taken that answers it.
-pub(crate) const STEPPED: TimeDelta = TimeDelta::minutes(5);
-/// How long before an incident planned work may have begun that still goes on.
-const PLANNED: TimeDelta = TimeDelta::days(2);
+/// The time before an incident in which a change is part of its context.
+const CHANGED_WITHIN: TimeDelta = TimeDelta::hours(1);
+/// The time before an incident began in which a manual step may already be a response to it.
+pub(crate) const STEP_WITHIN: TimeDelta = TimeDelta::minutes(5);
+/// The time before an incident in which planned work may have begun that still goes on.
+const PLANNED_WITHIN: TimeDelta = TimeDelta::days(2);
 
 impl Partition {
-    /// What came before a group opened and has to do with it: changes and steps shortly before, planned work, and conditions of it whose
-    /// measurement had fallen silent.
+    /// Changes and steps shortly before the group opened, planned work, and its conditions that were
+    /// unknown before they joined.
     pub(crate) fn context<'a>(
         &'a self,
         group: &'a EventGroup,
     ) -> impl Iterator<Item = &'a Arc<Event>> {
         let opener = group.opener();
         let began = signals::onset(opener);
-        let silent = self.silent(group);
-        let from = silent
+        let unknown = self.unknown_conditions(group);
+        let from = unknown
             .iter()
             .map(|(at, _)| *at)
             .min()
             .unwrap_or(began)
-            .min(opener.occurred_at - PLANNED);
+            .min(opener.occurred_at - PLANNED_WITHIN);
         let before = self
             .loose
-            .range((from, EventId::FIRST)..moment(opener))
+            .range((from, EventId::FIRST)..sweep_key(opener))
             .map(|(_, event)| event);
         before.filter(move |event| {
             let same_place = event.service.is_some()
                 && event.service == opener.service
                 && environment(event) == environment(opener);
             match &event.fact {
-                Fact::Change(_) => same_place && event.occurred_at >= opener.occurred_at - CHANGED,
-                Fact::Intervention(_) => same_place && event.occurred_at >= began - STEPPED,
+                Fact::Change(_) => {
+                    same_place && event.occurred_at >= opener.occurred_at - CHANGED_WITHIN
+                }
+                Fact::Intervention(_) => same_place && event.occurred_at >= began - STEP_WITHIN,
                 Fact::Declaration(declaration) => {
                     same_place
                         && declaration.planned
-                        && event.occurred_at >= opener.occurred_at - PLANNED
+                        && event.occurred_at >= opener.occurred_at - PLANNED_WITHIN
                 }
-                Fact::Condition(_) => silent.contains(&moment(event)),
+                Fact::Condition(_) => unknown.contains(&sweep_key(event)),
                 _ => false,
             }
         })
     }
 
-    /// The conditions of a group of which nobody could say anything just before they joined it.
-    fn silent(&self, group: &EventGroup) -> BTreeSet<SweepKey> {
+    /// The last events of conditions that were unknown just before they joined the group.
+    fn unknown_conditions(&self, group: &EventGroup) -> BTreeSet<SweepKey> {
         let mut seen: BTreeSet<&Subject> = BTreeSet::new();
         let conditions = group
             .members
@@ -68,7 +72,7 @@ impl Partition {
         let firsts = conditions.filter(|event| seen.insert(&event.subject));
         let before = |first: &Event| {
             let from = (first.occurred_at - RECONSIDER, EventId::FIRST);
-            let mut earlier = self.loose.range(from..moment(first)).rev();
+            let mut earlier = self.loose.range(from..sweep_key(first)).rev();
             let (at, last) = earlier.find(|(_, event)| event.subject == first.subject)?;
             let unknown = matches!(&last.fact, Fact::Condition(condition) if condition.state == ConditionState::Unknown);
             unknown.then_some(*at)

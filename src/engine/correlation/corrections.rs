@@ -1,30 +1,33 @@
-//! What people say of the sweep's result: incidents that are one, and parts that belong elsewhere.
+//! People's corrections of the sweep: incidents merged, and parts moved elsewhere.
 //!
-//! Their corrections are laid over what the sweep finds, in the order in which they were made, and change nothing in it: taking one back
-//! gives what was there before, and a late event still finds its incident as if nobody had said a word.
+//! Corrections are applied to the groups of the sweep in the order in which they were made, and
+//! leave the sweep itself unchanged: a late event still finds its incident as without them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{EventGroup, opens};
+use super::activity::opens;
+use super::group::EventGroup;
 use crate::engine::incident::id::{is_foreign, natural_name};
-use crate::engine::{Policy, moment};
+use crate::engine::policy::Policy;
+use crate::engine::sweep_key::sweep_key;
 use crate::model::correction::Correction;
 use crate::model::event::{Event, Fact};
-use crate::model::id::{EventId, IncidentId, Subject};
+use crate::model::id::IncidentId;
+use crate::model::id::{EventId, Subject};
 use crate::model::member::{JoinReason, Member};
 
 /// A member with the number of the group where the sweep put it.
 type PlacedMember<'a> = (usize, &'a Member);
 
-/// Whether an event corrects which incident events belong to.
-pub(crate) fn corrects(event: &Event) -> bool {
+/// True if an event corrects which incident events belong to.
+pub(crate) fn is_correction(event: &Event) -> bool {
     matches!(
         event.fact,
         Fact::Edit(Correction::Merge { .. } | Correction::Move { .. })
     )
 }
 
-/// The groups as people corrected them; `None`: nobody did.
+/// The groups as people corrected them; `None` without corrections.
 pub(crate) fn corrected<'a>(
     groups: &'a [EventGroup],
     loose: impl Iterator<Item = &'a Event>,
@@ -37,12 +40,12 @@ pub(crate) fn corrected<'a>(
         .map(|member| &*member.event);
     let mut edits: Vec<&Event> = members
         .chain(loose)
-        .filter(|event| corrects(event))
+        .filter(|event| is_correction(event))
         .collect();
     if edits.is_empty() {
         return None;
     }
-    edits.sort_by_key(|event| moment(event));
+    edits.sort_by_key(|event| sweep_key(event));
     let numbered = groups.iter().enumerate();
     let mut pieces: Vec<Vec<PlacedMember>> = numbered
         .map(|(number, group)| {
@@ -57,7 +60,7 @@ pub(crate) fn corrected<'a>(
         match &edit.fact {
             Fact::Edit(Correction::Merge { into, from }) => merge(&mut pieces, into, from),
             Fact::Edit(Correction::Move { from, events, to }) => {
-                part(&mut pieces, from, events, to.as_ref());
+                split(&mut pieces, from, events, to.as_ref());
             }
             _ => {}
         }
@@ -71,7 +74,7 @@ pub(crate) fn corrected<'a>(
     )
 }
 
-/// The piece with the event that the incident of that name is named after, or with what a source told under it.
+/// The piece with the event that gives the incident its name, or with events a source sent under it.
 fn find(pieces: &[Vec<PlacedMember>], name: &IncidentId) -> Option<usize> {
     let foreign = is_foreign(&name.0);
     let has = |(_, member): &PlacedMember| {
@@ -93,8 +96,8 @@ fn merge(pieces: &mut [Vec<PlacedMember>], into: &IncidentId, from: &IncidentId)
     }
 }
 
-/// Moves whole subjects. What would leave events without an incident is not done: none may be lost.
-fn part<'a>(
+/// Moves whole subjects; not if that would leave events without an incident.
+fn split<'a>(
     pieces: &mut Vec<Vec<PlacedMember<'a>>>,
     from: &IncidentId,
     events: &[EventId],
@@ -103,7 +106,7 @@ fn part<'a>(
     let Some(from) = find(pieces, from) else {
         return;
     };
-    // What comes back, as conditions do, may be of several groups under one subject.
+    // The subject of a condition recurs, and may be in several groups.
     let named = pieces[from]
         .iter()
         .filter(|(_, member)| events.contains(&member.event.id));
@@ -114,8 +117,8 @@ fn part<'a>(
         |(number, member): &PlacedMember| subjects.contains(&(*number, &member.event.subject));
     let (moving, staying): (Vec<PlacedMember>, Vec<PlacedMember>) =
         pieces[from].iter().partition(|placed| moves(placed));
-    let stands = |piece: &[PlacedMember]| piece.iter().any(|(_, member)| opens(&member.event));
-    if moving.is_empty() || !stands(&staying) {
+    let can_open = |piece: &[PlacedMember]| piece.iter().any(|(_, member)| opens(&member.event));
+    if moving.is_empty() || !can_open(&staying) {
         return;
     }
     match to {
@@ -125,19 +128,20 @@ fn part<'a>(
             };
             pieces[to].extend(moving);
         }
-        None if stands(&moving) => pieces.push(moving),
+        None if can_open(&moving) => pieces.push(moving),
         None => return,
     }
     pieces[from] = staying;
 }
 
-/// A piece as a group: its first opening event opens it, and what the sweep put elsewhere is here because a person said so.
+/// A piece as a group: its first opening event opens it, and members that the sweep had placed in
+/// other groups belong to it by a person's correction.
 fn group(
     mut piece: Vec<PlacedMember>,
     policy: &Policy,
     assigned: &BTreeMap<String, String>,
 ) -> EventGroup {
-    piece.sort_by_key(|(_, member)| moment(&member.event));
+    piece.sort_by_key(|(_, member)| sweep_key(&member.event));
     let opener = piece
         .iter()
         .position(|(_, member)| opens(&member.event))
@@ -154,5 +158,5 @@ fn group(
             reason,
         }
     });
-    EventGroup::of(members.collect(), policy, assigned)
+    EventGroup::from_members(members.collect(), policy, assigned)
 }

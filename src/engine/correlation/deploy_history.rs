@@ -1,49 +1,50 @@
-//! Which revisions were current when, and with that which changes went back to an earlier one. Almost no source says so: a deploy is a
-//! rollback where its revision was deployed before the one that it replaces was.
+//! Deployed revisions, from which rollbacks are recognised. Almost no source marks them: a deploy is
+//! a rollback where its revision was deployed before the one that it replaces was.
 //!
-//! A function of the changes alone, whatever order they are told in. What is kept for long is a summary: the last turns of each line.
+//! A function of the changes alone, whatever order they arrive in. Only a summary is kept for long:
+//! the last changes of revision of each target.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
-use crate::engine::policy::environment;
-use crate::engine::{SweepKey, moment};
+use crate::engine::environment::environment;
+use crate::engine::sweep_key::{SweepKey, sweep_key};
 use crate::model::event::{Change, Event, Fact};
 use crate::model::id::EventId;
 
-/// How many turns of each line are kept however long ago they were.
-const TURNS: usize = 10;
+/// How many changes of revision of each target are kept, however long ago.
+const KEPT_REVISIONS: usize = 10;
 
-/// What has revisions of its own: a service in an environment, and of a service that is deployed from several places, one of these.
+/// A service in an environment, and the deploy line where it is deployed from several places.
 type DeployTarget = (Arc<str>, Box<str>, Box<str>);
 
-/// The revisions of a neighbourhood's services.
+/// The revisions of the services of a partition.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DeployHistory {
-    lines: BTreeMap<DeployTarget, BTreeMap<SweepKey, Box<str>>>,
+    targets: BTreeMap<DeployTarget, BTreeMap<SweepKey, Box<str>>>,
 }
 
 impl DeployHistory {
-    /// Takes note of an event, if it says which revision is current from then on.
-    pub(crate) fn note(&mut self, event: &Event) {
+    /// Records an event, if it makes a revision the current one.
+    pub(crate) fn record(&mut self, event: &Event) {
         if let Some((line, revision)) = deployed(event) {
-            self.lines
+            self.targets
                 .entry(line)
                 .or_default()
-                .insert(moment(event), revision.into());
+                .insert(sweep_key(event), revision.into());
         }
     }
 
-    /// Lets go of what was noted of these.
+    /// Drops these events.
     pub(crate) fn forget(&mut self, gone: &BTreeSet<EventId>) {
-        self.lines.retain(|_, line| {
+        self.targets.retain(|_, line| {
             line.retain(|(_, id), _| !gone.contains(id));
             !line.is_empty()
         });
     }
 
-    /// Whether a change went back to an earlier revision, or its source says that it did.
+    /// True if a change went back to an earlier revision, or its source calls it a rollback.
     pub(crate) fn is_rollback(&self, event: &Event) -> bool {
         let Fact::Change(change) = &event.fact else {
             return false;
@@ -55,31 +56,31 @@ impl DeployHistory {
         let Some((line, revision)) = deployed(event) else {
             return false;
         };
-        let Some(line) = self.lines.get(&line) else {
+        let Some(line) = self.targets.get(&line) else {
             return false;
         };
         let earlier = || {
-            line.range((Bound::Unbounded, Bound::Excluded(moment(event))))
+            line.range((Bound::Unbounded, Bound::Excluded(sweep_key(event))))
                 .map(|(_, revision)| &**revision)
         };
         let Some(current) = earlier().next_back() else {
             return false;
         };
-        // Whichever of the two is met first was deployed first. The same one again is no turn at all.
+        // Whichever of the two is found first was deployed first. The same one again is no change.
         current != revision
             && earlier().find(|known| *known == revision || *known == current) == Some(revision)
     }
 
-    /// The changes that make the summary: the last by which another revision became current, of each line.
+    /// The last changes of revision of each target, which have to be kept.
     pub(crate) fn summary(&self) -> BTreeSet<EventId> {
         let mut kept = BTreeSet::new();
-        for line in self.lines.values() {
+        for line in self.targets.values() {
             let mut current = None;
-            let turns = line
+            let changes = line
                 .iter()
                 .filter(|(_, revision)| current.replace(&***revision) != Some(&***revision));
-            let turns: Vec<EventId> = turns.map(|((_, id), _)| *id).collect();
-            kept.extend(turns.iter().rev().take(TURNS));
+            let changes: Vec<EventId> = changes.map(|((_, id), _)| *id).collect();
+            kept.extend(changes.iter().rev().take(KEPT_REVISIONS));
         }
         kept
     }
@@ -89,7 +90,7 @@ fn is_called_rollback(change: &Change) -> bool {
     change.what.eq_ignore_ascii_case("rollback")
 }
 
-/// The line of a deploy, and the revision that it reached.
+/// The target of a deploy, and the deployed revision.
 fn deployed(event: &Event) -> Option<(DeployTarget, &str)> {
     let Fact::Change(change) = &event.fact else {
         return None;

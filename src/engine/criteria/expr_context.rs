@@ -1,12 +1,10 @@
-//! What `where` sees of an incident and its parts. The names are those of the schema in `expr`.
+//! The fields that `where` sees of an incident and its parts, by the names of the schema in `expr`.
 
-use crate::engine::Policy;
-use crate::engine::ids::IdMap;
-use crate::engine::policy::{PRODUCTION, environment};
+use crate::engine::environment::{PRODUCTION, environment};
+use crate::engine::id_map::IdMap;
 use crate::expr::facts::Facts;
 use crate::expr::root::Root;
 use crate::model::correction::Correction;
-use crate::model::directory::Identities;
 use crate::model::event::{
     ActorKind, Alert, DetectedBy, Event, Fact, Intervention, NearMissReport, PostmortemRequest,
     Severity,
@@ -51,7 +49,7 @@ pub(crate) fn incident(
     facts
 }
 
-/// What somebody said last of whether data was lost; a correction comes before a declaration.
+/// The last statement on data loss; a correction takes precedence over a declaration.
 fn data_loss(incident: &Incident) -> Option<bool> {
     let events = || {
         incident
@@ -73,7 +71,7 @@ fn data_loss(incident: &Incident) -> Option<bool> {
     corrected.or_else(declared)
 }
 
-/// Who noticed first: as somebody said, else by what told us first.
+/// The kind of detector: as stated, else by the event that detected it.
 fn detected_by(incident: &Incident) -> &'static str {
     let stated = incident
         .members
@@ -108,7 +106,7 @@ fn detected_by(incident: &Incident) -> &'static str {
         .is_some_and(|actor| actor.kind == ActorKind::Robot);
     match event.map(|event| &event.fact) {
         Some(Fact::Alert(_) | Fact::Condition(_)) => "monitor",
-        // What watches opened it at a service in which people declare outages.
+        // A monitor can declare outages where people usually do.
         Some(Fact::Declaration(_)) if robot => "monitor",
         Some(Fact::Request(_)) => "customer",
         Some(Fact::Declaration(_) | Fact::NearMiss(_) | Fact::Intervention(_)) => "human",
@@ -116,7 +114,7 @@ fn detected_by(incident: &Incident) -> &'static str {
     }
 }
 
-/// The labels of each signal of an incident, by the event that first told of it.
+/// The labels of each signal of an incident, by its first event.
 pub(crate) fn labels(incident: &Incident) -> IdMap<EventId, &LabelSet> {
     let stated = incident
         .members
@@ -129,7 +127,7 @@ pub(crate) fn labels(incident: &Incident) -> IdMap<EventId, &LabelSet> {
     stated.collect()
 }
 
-/// `signal`, but for its labels, which are not known.
+/// `signal`, with unknown labels.
 pub(crate) fn signal(signal: &Signal) -> Facts<'_> {
     let mut facts = Facts::new(Root::Signal);
     facts
@@ -159,47 +157,24 @@ pub(crate) fn alert<'a>(event: &'a Event, alert: &'a Alert) -> Facts<'a> {
     facts
 }
 
-/// `intervention`
+/// `intervention`; `actor` is the person, else the name that the source uses.
 pub(crate) fn intervention<'a>(
     event: &'a Event,
     step: &'a Intervention,
-    policy: &'a Policy,
-    stated: &Identities,
+    actor: &'a str,
+    kind: ActorKind,
+    should_be_automatic: bool,
 ) -> Facts<'a> {
-    let actor = event.actor.as_ref().map_or("", |actor| {
-        let person = policy.who.person(&event.source, &actor.id, stated);
-        person.map_or(actor.id.as_str(), |person| person.id.as_str())
-    });
     let mut facts = Facts::new(Root::Intervention);
     facts
         .set("action", &step.action)
         .set("why", &step.why)
         .set("actor", actor)
-        .set(
-            "actor_kind",
-            actor_kind(policy.who.acted(event, stated).unwrap_or_default()),
-        )
+        .set("actor_kind", actor_kind(kind))
         .set("service", event.service.as_deref().unwrap_or_default())
-        .set(
-            "should_be_automatic",
-            should_be_automatic(event, step, policy),
-        )
+        .set("should_be_automatic", should_be_automatic)
         .set("stated", step.stated);
     facts
-}
-
-/// What the person said, else what the service's `automatic` lists.
-fn should_be_automatic(event: &Event, step: &Intervention, policy: &Policy) -> bool {
-    let listed = || {
-        let service = event.service.as_ref().and_then(|name| policy.service(name));
-        service.is_some_and(|service| {
-            service
-                .automatic
-                .iter()
-                .any(|action| action.eq_ignore_ascii_case(&step.action))
-        })
-    };
-    step.should_be_automatic.unwrap_or_else(listed)
 }
 
 /// `request`
@@ -233,7 +208,7 @@ pub(crate) fn near_miss<'a>(
     facts
 }
 
-/// `near_miss`, as a condition saw it.
+/// `near_miss`, as measured by a condition.
 pub(crate) fn near_miss_signal(signal: &Signal, score: f64, closeness: Option<f64>) -> Facts<'_> {
     let mut facts = Facts::new(Root::NearMiss);
     facts
@@ -277,8 +252,9 @@ fn actor_kind(kind: ActorKind) -> &'static str {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-    use super::{ActorKind, Fact, Facts, Policy, Severity, SignalKind};
-    use crate::engine::State;
+    use super::{ActorKind, Fact, Facts, Severity, SignalKind};
+    use crate::engine::policy::Policy;
+    use crate::engine::state::State;
     use crate::model::event::Event;
     use crate::model::time::Time;
 
@@ -295,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_known_but_those_that_nobody_told() {
+    fn only_unstated_fields_are_unknown() {
         let policy = Policy::default();
         for (fact, expected) in [
             (
@@ -317,7 +293,7 @@ mod tests {
             let facts = match &event.fact {
                 Fact::Alert(alert) => super::alert(&event, alert),
                 Fact::Intervention(step) => {
-                    super::intervention(&event, step, &policy, &Default::default())
+                    super::intervention(&event, step, "ada", ActorKind::Human, true)
                 }
                 Fact::Request(request) => super::request(&event, request),
                 Fact::NearMiss(near_miss) => super::near_miss(&event, near_miss, 1.0),
@@ -343,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_those_of_the_events() {
+    fn enum_words_equal_serialized_names() {
         for each in [
             Severity::None,
             Severity::Info,

@@ -1,4 +1,4 @@
-//! A human stepping into what should be automatic: which of the steps that were told are such.
+//! `on: intervention`: a human had to step into a process that should be automatic.
 
 use std::borrow::Cow;
 use std::cell::LazyCell;
@@ -6,203 +6,253 @@ use std::collections::BTreeMap;
 
 use chrono::TimeDelta;
 
+use super::context::EvaluationContext;
 use super::expr_context;
-use super::{EvaluationContext, Finding, outcome, times};
-use crate::engine::announce::explanation;
-use crate::engine::correlation::context::STEPPED;
+use super::finding::{Finding, outcome, times};
+use crate::engine::correlation::context::STEP_WITHIN;
+use crate::engine::environment::environment;
+use crate::engine::incident::attributes::opener;
 use crate::engine::incident::signals;
-use crate::engine::opener;
-use crate::engine::policy::environment;
+use crate::engine::wording;
 use crate::expr::truth::Truth;
 use crate::model::event::{ActorKind, Event, Fact, Intervention};
+use crate::model::settings::Maintenance;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
+use crate::model::verdict::{Measure, Outcome};
 use crate::rules::rule_set::Criterion;
 
-/// What a step is called that brings an earlier revision back.
+/// The action of a deploy that brings back an earlier revision.
 const ROLLBACK: &str = "rollback";
-/// How long after the end a step still belongs to what was done about it.
-const CLEARED_UP: TimeDelta = TimeDelta::minutes(15);
-
-/// Two tellings of one act are at most so far apart: each system has its own clock, and one acts on what the other was told.
+/// The time after an incident's end in which a step still belongs to the response.
+const RESPONSE_AFTER: TimeDelta = TimeDelta::minutes(15);
+/// The most that two reports of one act are apart: clocks differ, and one system may act on what
+/// another was told.
 const ONE_ACT: TimeDelta = TimeDelta::minutes(2);
 
 /// A step that counts, or may count.
 struct ManualStep<'a> {
     event: &'a Event,
     action: Cow<'a, str>,
+    /// True if a person reported it, rather than a system.
     stated: bool,
-    /// Whether it is known that a human took it.
+    /// True if a human is known to have taken it.
     sure: bool,
 }
 
-impl EvaluationContext<'_> {
-    pub(crate) fn intervention(&self, criterion: &Criterion, at_least: u32) -> Finding {
-        let time = LazyCell::new(|| self.acted_upon());
-        let mut counted: Vec<ManualStep<'_>> = Vec::new();
-        let mut left_out: BTreeMap<&'static str, usize> = BTreeMap::new();
-        let mut all = 0;
-        for &event in &self.rest {
-            let Some(step) = self.step(event) else {
-                continue;
-            };
-            all += 1;
-            let (from, until) = *time;
-            let outside =
-                event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
-            let why_not = if outside {
-                Some("outside of the incident's time")
-            } else {
-                self.is_no_step_in(event, &step)
-            };
-            let truth = match why_not {
-                Some(why) => Err(why),
-                None => match self.holds(
-                    criterion,
-                    Some(&expr_context::intervention(
-                        event,
-                        &step,
-                        self.policy,
-                        &self.incident.identities,
-                    )),
-                ) {
-                    Truth::False => Err("not asked for by this criterion"),
-                    Truth::Unknown(_) => Ok(false),
-                    // A person who tells us of a step took it; of one that was observed somebody must know who.
-                    Truth::True => Ok(step.stated || self.acted(event) == Some(ActorKind::Human)),
-                },
-            };
-            match truth {
-                Ok(sure) => {
-                    let action = match step {
-                        Cow::Borrowed(step) => Cow::Borrowed(step.action.as_str()),
-                        Cow::Owned(step) => Cow::Owned(step.action),
-                    };
-                    counted.push(ManualStep {
-                        event,
-                        action,
-                        stated: self.is_stated(event),
-                        sure,
-                    });
-                }
-                Err(why) => *left_out.entry(why).or_default() += 1,
-            }
-        }
-        let acts = acts(&counted);
-        let sure = acts
-            .iter()
-            .filter(|act| act.iter().any(|step| step.sure))
-            .count();
-        let again = counted.len() - acts.len();
-        if again > 0 {
-            left_out.insert("told of before", again);
-        }
-        let measure = times(sure, acts.len(), at_least);
-        let outcome = outcome(
-            measure.lower >= measure.required,
-            measure.upper >= measure.required,
-        );
-        let evidence = counted.iter().map(|step| step.event.id).collect();
-        let mut actions: Vec<&str> = acts
-            .iter()
-            .filter_map(|act| act.iter().min_by_key(|step| step.action != ROLLBACK))
-            .map(|step| &*step.action)
-            .collect();
-        actions.dedup();
-        let words = explanation::intervention(outcome, &measure, &actions, all, &left_out);
-        Finding::new(outcome, Some(measure), evidence, words)
-    }
-
-    /// What an event says of a step, if it says so of one: a deploy that went back to an earlier revision is one too.
-    fn step<'a>(&self, event: &'a Event) -> Option<Cow<'a, Intervention>> {
-        match &event.fact {
-            Fact::Intervention(step) => Some(Cow::Borrowed(step)),
-            Fact::Change(change) if self.incident.rollbacks.contains(&event.id) => {
-                Some(Cow::Owned(Intervention {
-                    action: ROLLBACK.to_owned(),
-                    why: change.title.clone(),
-                    stated: false,
-                    should_be_automatic: None,
-                    dry_run: false,
-                    refused: false,
-                    planned: false,
-                }))
-            }
-            _ => None,
-        }
-    }
-
-    fn is_stated(&self, event: &Event) -> bool {
-        matches!(&event.fact, Fact::Intervention(step) if step.stated)
-    }
-
-    /// From shortly before it began until shortly after it ended; no end while it lasts, or while nobody can say.
-    fn acted_upon(&self) -> (Time, Option<Time>) {
-        let opened = opener(self.incident).map_or(self.incident.phase_since, signals::onset);
-        let began = self
-            .incident
-            .milestones
-            .began
-            .as_ref()
-            .map_or(opened, |began| began.at.min(opened));
-        let spans = || {
-            self.incident
-                .signals
-                .iter()
-                .flat_map(|signal| &signal.spans)
-                .filter(|span| span.state != SpanState::Planned)
+pub(crate) fn evaluate(
+    context: &EvaluationContext<'_>,
+    criterion: &Criterion,
+    at_least: u32,
+) -> Finding {
+    let response = LazyCell::new(|| response_time(context));
+    let mut counted: Vec<ManualStep<'_>> = Vec::new();
+    let mut excluded: BTreeMap<&'static str, usize> = BTreeMap::new();
+    let mut reported = 0;
+    for &event in &context.rest {
+        let Some(step) = step_of(context, event) else {
+            continue;
         };
-        let lasts = spans().any(|span| span.end.is_none());
-        let ended = spans().filter_map(|span| span.end).max().filter(|_| !lasts);
-        (began - STEPPED, ended.map(|ended| ended + CLEARED_UP))
-    }
-
-    fn acted(&self, event: &Event) -> Option<ActorKind> {
-        self.policy.who.acted(event, &self.incident.identities)
-    }
-
-    /// Why an action is no human stepping in, whatever the criterion asks.
-    fn is_no_step_in(&self, event: &Event, step: &Intervention) -> Option<&'static str> {
-        let at = event.occurred_at;
-        let told = signals::windows(&self.incident.members);
-        let window = |window: &crate::model::settings::Maintenance| {
-            (window.service.is_none() || window.service.as_deref() == event.service.as_deref())
-                && window.from <= at
-                && at < window.to
-        };
-        // What a robot does by itself is what should be.
-        if self.acted(event) == Some(ActorKind::Robot) {
-            Some("taken by automation")
-        } else if step.dry_run {
-            Some("a dry run")
-        } else if step.refused {
-            Some("refused by the system")
-        } else if step.planned || self.policy.maintenance.iter().chain(&told).any(window) {
-            Some("planned")
+        reported += 1;
+        let (from, until) = *response;
+        let outside =
+            event.occurred_at < from || until.is_some_and(|until| event.occurred_at > until);
+        let reason = if outside {
+            Some("outside the incident")
         } else {
-            None
+            exclusion(context, event, &step)
+        };
+        let sure = match reason {
+            Some(reason) => Err(reason),
+            None => match passes(context, criterion, event, &step) {
+                Truth::False => Err("excluded by `where`"),
+                Truth::Unknown(_) => Ok(false),
+                // A person who reports a step took it; an observed one needs a known human actor.
+                Truth::True => {
+                    Ok(step.stated || acting_kind(context, event) == Some(ActorKind::Human))
+                }
+            },
+        };
+        match sure {
+            Ok(sure) => counted.push(ManualStep {
+                event,
+                stated: matches!(&event.fact, Fact::Intervention(step) if step.stated),
+                action: match step {
+                    Cow::Borrowed(step) => Cow::Borrowed(step.action.as_str()),
+                    Cow::Owned(step) => Cow::Owned(step.action),
+                },
+                sure,
+            }),
+            Err(reason) => *excluded.entry(reason).or_default() += 1,
         }
+    }
+    let acts = acts(&counted);
+    let sure = acts
+        .iter()
+        .filter(|act| act.iter().any(|step| step.sure))
+        .count();
+    let repeated = counted.len() - acts.len();
+    if repeated > 0 {
+        excluded.insert("reported more than once", repeated);
+    }
+    let measure = times(sure, acts.len(), at_least);
+    let outcome = outcome(
+        measure.lower >= measure.required,
+        measure.upper >= measure.required,
+    );
+    let evidence = counted.iter().map(|step| step.event.id).collect();
+    let mut actions: Vec<&str> = acts
+        .iter()
+        .filter_map(|act| act.iter().min_by_key(|step| step.action != ROLLBACK))
+        .map(|step| &*step.action)
+        .collect();
+    actions.dedup();
+    let sentences = sentences(outcome, &measure, &actions, reported, &excluded);
+    Finding::new(outcome, Some(measure), evidence, sentences)
+}
+
+/// The step that an event reports, if any; a deploy of an earlier revision is one too.
+fn step_of<'a>(context: &EvaluationContext<'_>, event: &'a Event) -> Option<Cow<'a, Intervention>> {
+    match &event.fact {
+        Fact::Intervention(step) => Some(Cow::Borrowed(step)),
+        Fact::Change(change) if context.incident.rollbacks.contains(&event.id) => {
+            Some(Cow::Owned(Intervention {
+                action: ROLLBACK.to_owned(),
+                why: change.title.clone(),
+                stated: false,
+                should_be_automatic: None,
+                dry_run: false,
+                refused: false,
+                planned: false,
+            }))
+        }
+        _ => None,
     }
 }
 
-/// The steps, those together that tell of one act: kubectl's undo of a Deployment, the audit log's word of it and the deploy that follows
-/// are one rollback, and the twenty evictions of a drained node one eviction.
+/// From shortly before the incident began until shortly after it ended; without an end while it
+/// lasts or is unknown.
+fn response_time(context: &EvaluationContext<'_>) -> (Time, Option<Time>) {
+    let incident = context.incident;
+    let onset = opener(incident).map_or(incident.phase_since, signals::onset);
+    let began = incident
+        .milestones
+        .began
+        .as_ref()
+        .map_or(onset, |began| began.at.min(onset));
+    let spans = || {
+        incident
+            .signals
+            .iter()
+            .flat_map(|signal| &signal.spans)
+            .filter(|span| span.state != SpanState::Planned)
+    };
+    let lasts = spans().any(|span| span.end.is_none());
+    let ended = spans().filter_map(|span| span.end).max().filter(|_| !lasts);
+    (
+        began - STEP_WITHIN,
+        ended.map(|ended| ended + RESPONSE_AFTER),
+    )
+}
+
+fn acting_kind(context: &EvaluationContext<'_>, event: &Event) -> Option<ActorKind> {
+    context
+        .policy
+        .who
+        .acted(event, &context.incident.identities)
+}
+
+/// The value of the criterion's `where` for a step.
+fn passes(
+    context: &EvaluationContext<'_>,
+    criterion: &Criterion,
+    event: &Event,
+    step: &Intervention,
+) -> Truth {
+    let actor = event.actor.as_ref().map_or("", |actor| {
+        let identities = &context.incident.identities;
+        let person = context
+            .policy
+            .who
+            .person(&event.source, &actor.id, identities);
+        person.map_or(actor.id.as_str(), |person| person.id.as_str())
+    });
+    let kind = acting_kind(context, event).unwrap_or_default();
+    let automatic = should_be_automatic(context, event, step);
+    let facts = expr_context::intervention(event, step, actor, kind, automatic);
+    context.passes(criterion, Some(&facts))
+}
+
+/// True if the step should be automatic: as stated, else if the service lists its action.
+fn should_be_automatic(
+    context: &EvaluationContext<'_>,
+    event: &Event,
+    step: &Intervention,
+) -> bool {
+    let listed = || {
+        let service = event.service.as_ref();
+        let service = service.and_then(|name| context.policy.service(name));
+        service.is_some_and(|service| {
+            service
+                .automatic
+                .iter()
+                .any(|action| action.eq_ignore_ascii_case(&step.action))
+        })
+    };
+    step.should_be_automatic.unwrap_or_else(listed)
+}
+
+/// The reason why a step is no manual intervention under any criterion.
+fn exclusion(
+    context: &EvaluationContext<'_>,
+    event: &Event,
+    step: &Intervention,
+) -> Option<&'static str> {
+    let at = event.occurred_at;
+    let reported = signals::reported_windows(&context.incident.members);
+    let covers = |window: &Maintenance| {
+        (window.service.is_none() || window.service.as_deref() == event.service.as_deref())
+            && window.from <= at
+            && at < window.to
+    };
+    if acting_kind(context, event) == Some(ActorKind::Robot) {
+        Some("taken by automation")
+    } else if step.dry_run {
+        Some("a dry run")
+    } else if step.refused {
+        Some("refused by the system")
+    } else if step.planned
+        || context
+            .policy
+            .maintenance
+            .iter()
+            .chain(&reported)
+            .any(covers)
+    {
+        Some("planned")
+    } else {
+        None
+    }
+}
+
+/// The steps by act: kubectl's undo of a Deployment, its audit log entry and the deploy that follows
+/// are one rollback, and the twenty evictions of a drained node are one eviction.
 ///
-/// They are of one service and at most [`ONE_ACT`] after the one before. And they are rollbacks both, or of one action by the same actor, or
-/// of one action of which a person told and a system saw it; or they are what one message tells of one actor at one instant. What two people
-/// say in their own words are two acts.
+/// The steps of an act are of one service, each at most [`ONE_ACT`] after the one before. They are
+/// all rollbacks; or of one action by the same actor, or reported by a person and seen by a system;
+/// or parts of one message about one actor and instant. Two reports by people are two acts.
 fn acts<'s, 'a>(steps: &'s [ManualStep<'a>]) -> Vec<Vec<&'s ManualStep<'a>>> {
     let mut acts: Vec<Vec<&ManualStep<'a>>> = Vec::new();
     // Members are in the order of time.
     for step in steps {
-        let near = |act: &&mut Vec<&ManualStep<'a>>| {
-            let last = act
+        let belongs = |act: &&mut Vec<&ManualStep<'a>>| {
+            let near = act
                 .last()
                 .is_some_and(|last| step.event.occurred_at - last.event.occurred_at <= ONE_ACT);
-            last && act.iter().any(|other| is_same(other, step))
+            near && act.iter().any(|other| is_same_act(other, step))
                 && !(step.stated && act.iter().any(|other| other.stated))
         };
-        match acts.iter_mut().find(near) {
+        match acts.iter_mut().find(belongs) {
             Some(act) => act.push(step),
             None => acts.push(vec![step]),
         }
@@ -210,7 +260,7 @@ fn acts<'s, 'a>(steps: &'s [ManualStep<'a>]) -> Vec<Vec<&'s ManualStep<'a>>> {
     acts
 }
 
-fn is_same(one: &ManualStep<'_>, other: &ManualStep<'_>) -> bool {
+fn is_same_act(one: &ManualStep<'_>, other: &ManualStep<'_>) -> bool {
     let (a, b) = (one.event, other.event);
     if a.service != b.service || environment(a) != environment(b) {
         return false;
@@ -224,4 +274,72 @@ fn is_same(one: &ManualStep<'_>, other: &ManualStep<'_>) -> bool {
     }
     one.action.eq_ignore_ascii_case(&other.action)
         && (one.action.eq_ignore_ascii_case(ROLLBACK) || same_actor || one.stated != other.stated)
+}
+
+fn sentences(
+    outcome: Outcome,
+    measure: &Measure,
+    actions: &[&str],
+    reported: usize,
+    excluded: &BTreeMap<&'static str, usize>,
+) -> (String, String) {
+    let steps = |number: f64| wording::count(number, "manual step", "manual steps");
+    let required = format!("{:.0}", measure.required);
+    let single_word = |action: &&&str| !action.contains(char::is_whitespace);
+    let taken = match actions.first().filter(single_word) {
+        Some(action) if measure.lower < 1.5 => format!("1 manual {action}"),
+        _ if actions.is_empty() => steps(measure.lower),
+        _ => format!("{}: {}", steps(measure.lower), actions.join(", ")),
+    };
+    let actions = actions.join(", ");
+    let actions = if actions.is_empty() {
+        String::new()
+    } else {
+        format!(": {actions}")
+    };
+    match outcome {
+        Outcome::Met => (
+            format!("{taken} (threshold {required})."),
+            format!(
+                "With {} fewer it would not have been met.",
+                steps(measure.lower - measure.required + 1.0)
+            ),
+        ),
+        Outcome::Unknown => (
+            format!(
+                "Between {:.0} and {}{actions} (threshold {required}).",
+                measure.lower,
+                steps(measure.upper)
+            ),
+            "Knowing who took the steps, and whether they should be automatic, would decide it."
+                .to_owned(),
+        ),
+        Outcome::NotMet => {
+            let sentence = if reported == 0 {
+                format!("No manual step was reported (threshold {required}).")
+            } else {
+                let excluded: Vec<String> = excluded
+                    .iter()
+                    .map(|(reason, number)| format!("{number} {reason}"))
+                    .collect();
+                let excluded = if excluded.is_empty() {
+                    String::new()
+                } else {
+                    format!(" ({})", excluded.join(", "))
+                };
+                let verb = if measure.required < 1.5 { "is" } else { "are" };
+                format!(
+                    "{} counted{excluded}; {required} {verb} needed.",
+                    steps(measure.upper)
+                )
+            };
+            (
+                sentence,
+                format!(
+                    "{} more would meet it.",
+                    steps(measure.required - measure.upper)
+                ),
+            )
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! Degraded time of an incident under a criterion, taken twice: unknown as healthy and unknown as degraded.
+//! The degraded time of an incident under a criterion, with a lower bound (unknown time taken as
+//! healthy) and an upper bound (unknown time taken as degraded).
 
 use chrono::TimeDelta;
 
@@ -10,30 +11,31 @@ use crate::model::signal::Signal;
 use crate::model::spans::SpanState;
 use crate::model::time::Time;
 
-/// The stretches that count, with both readings of what is unknown.
+/// The intervals that count, with both bounds.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DegradedTime {
-    /// Surely degraded.
+    /// Known to be degraded.
     pub(crate) lower: Vec<Interval>,
-    /// Degraded for all we know.
+    /// Degraded or unknown.
     pub(crate) upper: Vec<Interval>,
-    /// Whether a stretch that counts still lasts.
+    /// True if an interval of the lower bound still lasts.
     pub(crate) lasting: bool,
-    /// Whether one that may count still lasts.
+    /// True if an interval of the upper bound still lasts.
     pub(crate) maybe_lasting: bool,
-    /// When the next stretch begins that is still ahead, as a sender whose clock is ahead tells it.
+    /// The next start that is still ahead, from a sender whose clock is fast.
     pub(crate) ahead: Option<Time>,
     /// The events behind the signals that count.
     pub(crate) evidence: Vec<EventId>,
-    /// The first service that it was about.
+    /// The service of the first signal that counts.
     pub(crate) service: Option<String>,
 }
 
-/// Unites the signals for which `passes` holds, as of `now`. Unknown time does not outlast a closed incident, which was closed at `over`.
+/// Unites the signals that pass, as of `now`. Unknown time ends with a closed incident, which was
+/// closed at `closed_at`.
 pub(crate) fn degraded<'a>(
     signals: impl Iterator<Item = (&'a Signal, Truth)>,
     phase: Phase,
-    over: Time,
+    closed_at: Time,
     now: Time,
 ) -> DegradedTime {
     let mut found = DegradedTime::default();
@@ -54,19 +56,19 @@ pub(crate) fn degraded<'a>(
             }
             counted = true;
             let lasts = if span.state == SpanState::Unknown && phase == Phase::Closed {
-                over.max(span.start)
+                closed_at.max(span.start)
             } else {
                 now
             };
-            let stretch = Interval {
+            let interval = Interval {
                 start: span.start,
                 end: span.end.unwrap_or(lasts).min(now),
             };
             let lasting = span.end.is_none_or(|end| end > now);
-            found.upper.push(stretch);
+            found.upper.push(interval);
             found.maybe_lasting |= lasting && phase < Phase::Closed;
             if sure {
-                found.lower.push(stretch);
+                found.lower.push(interval);
                 found.lasting |= lasting;
             }
         }
@@ -77,34 +79,34 @@ pub(crate) fn degraded<'a>(
                 .or_else(|| signal.service.as_deref().map(str::to_owned));
         }
     }
-    // As long as the verdict lasts, it is kept.
+    // Kept as long as the verdict.
     found.evidence.shrink_to_fit();
     found.lower = union(found.lower);
     found.upper = union(found.upper);
     found
 }
 
-/// How `longest` and `total` count.
+/// The two ways in which a criterion counts degraded time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DegradationMetric {
-    /// The longest run, gaps shorter than the bridge bridged.
+    /// `longest`: the longest run, gaps shorter than the bridge bridged.
     Longest {
         /// The bridge.
         bridge: TimeDelta,
     },
-    /// The most within a window of that length.
+    /// `total`: the most within a window of that length.
     Within(TimeDelta),
 }
 
 impl DegradationMetric {
-    pub(crate) fn of(self, united: &[Interval]) -> TimeDelta {
+    pub(crate) fn measure(self, united: &[Interval]) -> TimeDelta {
         match self {
             Self::Longest { bridge } => longest(united, bridge),
             Self::Within(window) => most_within(united, window),
         }
     }
 
-    /// The earliest instant at which `required` could be reached if what lasts goes on.
+    /// The earliest instant at which `required` could be reached if the last interval goes on.
     pub(crate) fn reached(
         self,
         united: &[Interval],
@@ -112,7 +114,7 @@ impl DegradationMetric {
         now: Time,
     ) -> Option<Time> {
         let so_far = match self {
-            // A stretch that begins just now has no run yet.
+            // An interval that begins just now has no run yet.
             Self::Longest { bridge } => runs(united, bridge)
                 .last()
                 .filter(|run| run.end == now)
@@ -125,7 +127,7 @@ impl DegradationMetric {
                 },
             ),
         };
-        // Older time may leave the window meanwhile; then this is only when to look again.
+        // Older time may leave the window meanwhile; this is then the time to look again.
         (so_far < required).then(|| now + (required - so_far))
     }
 }

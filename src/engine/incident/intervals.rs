@@ -1,25 +1,25 @@
-//! Arithmetic of half-open stretches of time: union, the longest stretch, the most within a window.
+//! Arithmetic of half-open intervals: union, the longest run, the most within a window.
 
 use chrono::TimeDelta;
 
 use crate::model::time::Time;
 
-/// A half-open stretch `[start, end)`.
+/// A half-open interval `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Interval {
     pub(crate) start: Time,
     pub(crate) end: Time,
 }
 
-/// The union of stretches, in order, without overlap; empty ones vanish.
-pub(crate) fn union(mut stretches: Vec<Interval>) -> Vec<Interval> {
-    stretches.retain(|stretch| stretch.start < stretch.end);
-    stretches.sort_unstable();
-    let mut united: Vec<Interval> = Vec::with_capacity(stretches.len());
-    for stretch in stretches {
+/// The union of intervals, in order, without overlap; empty ones vanish.
+pub(crate) fn union(mut intervals: Vec<Interval>) -> Vec<Interval> {
+    intervals.retain(|interval| interval.start < interval.end);
+    intervals.sort_unstable();
+    let mut united: Vec<Interval> = Vec::with_capacity(intervals.len());
+    for interval in intervals {
         match united.last_mut() {
-            Some(last) if stretch.start <= last.end => last.end = last.end.max(stretch.end),
-            _ => united.push(stretch),
+            Some(last) if interval.start <= last.end => last.end = last.end.max(interval.end),
+            _ => united.push(interval),
         }
     }
     united
@@ -28,27 +28,27 @@ pub(crate) fn union(mut stretches: Vec<Interval>) -> Vec<Interval> {
 /// One run of degraded time whose gaps are all shorter than the bridge.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct IntervalRun {
-    /// Where it begins.
+    /// Its first instant.
     pub(crate) start: Time,
-    /// Where it ends.
+    /// The first instant after it.
     pub(crate) end: Time,
     /// Its degraded time: the gaps do not count.
     pub(crate) length: TimeDelta,
 }
 
-/// Joins united stretches across gaps shorter than `bridge`.
+/// Joins united intervals across gaps shorter than `bridge`.
 pub(crate) fn runs(united: &[Interval], bridge: TimeDelta) -> Vec<IntervalRun> {
     let mut runs: Vec<IntervalRun> = Vec::new();
-    for stretch in united {
-        let length = stretch.end - stretch.start;
+    for interval in united {
+        let length = interval.end - interval.start;
         match runs.last_mut() {
-            Some(run) if stretch.start - run.end < bridge => {
-                run.end = stretch.end;
+            Some(run) if interval.start - run.end < bridge => {
+                run.end = interval.end;
                 run.length += length;
             }
             _ => runs.push(IntervalRun {
-                start: stretch.start,
-                end: stretch.end,
+                start: interval.start,
+                end: interval.end,
                 length,
             }),
         }
@@ -67,9 +67,9 @@ pub(crate) fn longest(united: &[Interval], bridge: TimeDelta) -> TimeDelta {
 
 /// The most time that any window of length `within` holds.
 pub(crate) fn most_within(united: &[Interval], within: TimeDelta) -> TimeDelta {
-    // The best window can be slid until it starts where a stretch starts or ends where one ends.
-    let starts = united.iter().map(|stretch| stretch.start);
-    let ends = united.iter().map(|stretch| stretch.end - within);
+    // The best window can be slid until it starts where a interval starts or ends where one ends.
+    let starts = united.iter().map(|interval| interval.start);
+    let ends = united.iter().map(|interval| interval.end - within);
     starts
         .chain(ends)
         .map(|from| {
@@ -85,21 +85,21 @@ pub(crate) fn most_within(united: &[Interval], within: TimeDelta) -> TimeDelta {
         .unwrap_or_default()
 }
 
-/// How much of the united stretches lies inside `window`.
+/// The time of the united intervals inside `window`.
 pub(crate) fn inside(united: &[Interval], window: Interval) -> TimeDelta {
-    let first = united.partition_point(|stretch| stretch.end <= window.start);
+    let first = united.partition_point(|interval| interval.end <= window.start);
     united[first..]
         .iter()
-        .take_while(|stretch| stretch.start < window.end)
-        .map(|stretch| stretch.end.min(window.end) - stretch.start.max(window.start))
+        .take_while(|interval| interval.start < window.end)
+        .map(|interval| interval.end.min(window.end) - interval.start.max(window.start))
         .sum()
 }
 
-/// All of it.
+/// The sum of their lengths.
 pub(crate) fn total(united: &[Interval]) -> TimeDelta {
     united
         .iter()
-        .map(|stretch| stretch.end - stretch.start)
+        .map(|interval| interval.end - interval.start)
         .sum()
 }
 
@@ -109,7 +109,7 @@ mod tests {
     use chrono::{DateTime, TimeDelta};
     use proptest::prelude::{Strategy, prop_assert_eq, proptest};
 
-    fn stretch(start: i64, end: i64) -> Interval {
+    fn interval(start: i64, end: i64) -> Interval {
         let at = |seconds| DateTime::from_timestamp(seconds, 0).unwrap_or_default();
         Interval {
             start: at(start),
@@ -117,14 +117,14 @@ mod tests {
         }
     }
 
-    fn stretches() -> impl Strategy<Value = Vec<Interval>> {
+    fn intervals() -> impl Strategy<Value = Vec<Interval>> {
         proptest::collection::vec(
-            (0i64..200, 0i64..40).prop_map(|(start, length)| stretch(start, start + length)),
+            (0i64..200, 0i64..40).prop_map(|(start, length)| interval(start, start + length)),
             0..12,
         )
     }
 
-    /// What a second-by-second count says: the slow, plain meaning.
+    /// The slow reference: a count second by second.
     fn seconds(list: &[Interval]) -> Vec<bool> {
         (0..300)
             .map(|second| {
@@ -135,21 +135,21 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_shorter_than_the_bridge_is_bridged_but_not_counted() {
-        let list = union(vec![stretch(0, 60), stretch(100, 160)]);
+    fn gap_shorter_than_bridge_is_bridged_but_not_counted() {
+        let list = union(vec![interval(0, 60), interval(100, 160)]);
         assert_eq!(longest(&list, TimeDelta::seconds(41)).num_seconds(), 120);
         assert_eq!(longest(&list, TimeDelta::seconds(40)).num_seconds(), 60);
     }
 
     proptest! {
         #[test]
-        fn union_counts_every_second_once(list in stretches()) {
+        fn union_counts_each_second_once(list in intervals()) {
             let marked = seconds(&list).into_iter().filter(|&on| on).count();
             prop_assert_eq!(total(&union(list)).num_seconds() as usize, marked);
         }
 
         #[test]
-        fn the_best_window_is_the_best_of_all_windows(list in stretches(), within in 1usize..100) {
+        fn most_within_is_best_of_all_windows(list in intervals(), within in 1usize..100) {
             let marks = seconds(&list);
             let padded: Vec<bool> = std::iter::repeat_n(false, within).chain(marks).collect();
             let best = padded.windows(within).map(|w| w.iter().filter(|&&on| on).count()).max().unwrap_or(0);

@@ -1,4 +1,4 @@
-//! The turns of an incident, each with how it is known. What is not known stays absent.
+//! The milestones of an incident, each with its certainty. Unknown ones stay absent.
 
 use std::collections::BTreeSet;
 
@@ -14,9 +14,8 @@ use crate::model::signal::{Signal, SignalKind};
 use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 
-/// Derives the milestones; a person's word comes before a machine's, and that before what follows from others.
-///
-/// `acted` tells what acted in an event.
+/// Derives the milestones; a statement by a person takes precedence over a measured time, and that
+/// over an inferred one. `acted` gives the kind of actor of an event.
 pub(crate) fn milestones(
     members: &Members,
     signals: &[Signal],
@@ -59,8 +58,9 @@ fn stated(members: &Members, wanted: MilestoneKind) -> Option<Milestone> {
         })
 }
 
-/// When it began to be felt: as a metric measured it, else as an alert whose `for` is known measured it, unless a declaration names an
-/// earlier time. Declarations come late, so a later one says nothing of the beginning; an alert whose `for` is unknown only says when it was noticed.
+/// The time from which users felt it: as measured by a metric, else by an alert whose `for` is
+/// known, unless a declaration names an earlier time. Declarations come late, so a later one says
+/// nothing of the beginning; an alert whose `for` is unknown only tells when it was noticed.
 fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
     let known_onsets = known_onsets(members);
     let of = |kind: SignalKind, certainty| {
@@ -87,7 +87,7 @@ fn began(members: &Members, signals: &[Signal]) -> Option<Milestone> {
         .min_by_key(|milestone| milestone.at)
 }
 
-/// The stretches that users felt. A signal on a cause explains them, but is none, and an instant only proves that there was one.
+/// The spans that users felt: a signal on a cause only explains, and an instant has no length.
 fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
     let counts = signal.role.as_deref() != Some("cause");
     let lasts = |span: &Span| {
@@ -100,7 +100,7 @@ fn felt(signal: &Signal) -> impl Iterator<Item = &Span> {
         .filter(move |span| counts && span.state == SpanState::Degraded && lasts(span))
 }
 
-/// The alerts whose `for` is known, and with it when what they tell of began.
+/// The alerts whose `for` is known, and with it their onset.
 fn known_onsets(members: &Members) -> BTreeSet<&Subject> {
     let known = members.iter().filter(
         |member| matches!(&member.event.fact, Fact::Alert(alert) if alert.pending_for.is_some()),
@@ -138,7 +138,7 @@ fn acknowledged(
             Fact::Acknowledgement(_) if human(event) => {
                 Some(milestone(event.occurred_at, Certainty::Stated, event))
             }
-            // Whoever acts on it has taken it on.
+            // Acting on an incident acknowledges it.
             Fact::Intervention(_) if human(event) => {
                 Some(milestone(event.occurred_at, Certainty::Inferred, event))
             }
@@ -149,9 +149,10 @@ fn acknowledged(
         })
 }
 
-/// The end of the last degraded stretch, once none lasts and nothing after it is unknown. Where metrics say so, alerts need not agree.
+/// The end of the last degraded span, once none lasts and nothing after it is unknown. Metrics take
+/// precedence over alerts.
 fn mitigated(signals: &[Signal]) -> Option<Milestone> {
-    let felt_by = |kind: Option<SignalKind>| -> Vec<&Signal> {
+    let felt_signals = |kind: Option<SignalKind>| -> Vec<&Signal> {
         signals
             .iter()
             .filter(|signal| {
@@ -159,14 +160,14 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
             })
             .collect()
     };
-    let measured = felt_by(Some(SignalKind::Condition));
-    let speaking = if measured.is_empty() {
-        felt_by(None)
+    let measured = felt_signals(Some(SignalKind::Condition));
+    let deciding = if measured.is_empty() {
+        felt_signals(None)
     } else {
         measured
     };
     let mut last: Option<(Time, &Signal)> = None;
-    for signal in speaking {
+    for signal in deciding {
         for span in signal
             .spans
             .iter()
@@ -191,7 +192,8 @@ fn mitigated(signals: &[Signal]) -> Option<Milestone> {
     })
 }
 
-/// When it was over: as the last declaration ended, else when nothing was heard of it any more. While something may go on, nobody can say.
+/// The end of the incident: that of the last declaration, else of the last activity; absent while a
+/// signal is unknown.
 fn resolved(
     members: &Members,
     signals: &[Signal],
@@ -223,10 +225,10 @@ fn resolved(
             .last()
             .is_some_and(|span| span.end.is_none() && span.state == SpanState::Unknown)
     };
-    let over = Milestone {
+    let inferred = Milestone {
         at: last_activity,
         certainty: Certainty::Inferred,
         source: None,
     };
-    (!signals.iter().any(unknown)).then_some(over)
+    (!signals.iter().any(unknown)).then_some(inferred)
 }

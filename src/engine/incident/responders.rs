@@ -1,12 +1,13 @@
-//! By which names the events of an incident name people, and whose those are as far as people have stated that.
+//! The people who responded to an incident: the aliases in its events, and the persons they belong
+//! to as far as people have stated that.
 
-use crate::engine::correlation::partitions::PartitionIndex;
+use crate::engine::correlation::partition_index::PartitionIndex;
 use crate::model::directory::{Identities, key};
 use crate::model::event::{Event, Fact};
 use crate::model::member::Members;
 
-/// The names by which an event names people, as they came.
-pub(crate) fn names(event: &Event) -> impl Iterator<Item = &str> {
+/// The aliases under which an event names people.
+pub(crate) fn aliases(event: &Event) -> impl Iterator<Item = &str> {
     let asked = match &event.fact {
         Fact::Request(request) => request.requester.as_deref(),
         _ => None,
@@ -19,13 +20,13 @@ pub(crate) fn names(event: &Event) -> impl Iterator<Item = &str> {
         .chain(asked)
 }
 
-/// Whose they are.
-pub(crate) fn identities(members: &Members, places: &PartitionIndex) -> Identities {
-    if places.states_nobody() {
+/// The persons that aliases in the members belong to, by [`key`] of the alias.
+pub(crate) fn identities(members: &Members, index: &PartitionIndex) -> Identities {
+    if index.has_no_identities() {
         return Identities::new();
     }
-    let named = members.iter().flat_map(|member| names(&member.event));
-    named
-        .filter_map(|name| Some((key(name), places.identity(name)?.to_owned())))
+    let aliases = members.iter().flat_map(|member| aliases(&member.event));
+    aliases
+        .filter_map(|alias| Some((key(alias), index.person(alias)?.to_owned())))
         .collect()
 }

@@ -1,4 +1,4 @@
-//! From an incident's events to its signals: who said what of which stretch of time.
+//! The signals of an incident: what each alert, condition and declaration says of which time.
 
 use std::sync::Arc;
 
@@ -7,8 +7,8 @@ use foldhash::fast::RandomState;
 use foldhash::{HashMap, HashSet};
 
 use super::id::is_foreign;
-use crate::engine::Policy;
-use crate::engine::ids::IdMap;
+use crate::engine::id_map::IdMap;
+use crate::engine::policy::Policy;
 use crate::model::correction::Correction;
 use crate::model::event::{Alert, AlertStatus, ConditionState, EndReason, Event, Fact, Severity};
 use crate::model::id::Subject;
@@ -16,14 +16,15 @@ use crate::model::labels::LabelSet;
 use crate::model::member::Member;
 use crate::model::settings::Maintenance;
 use crate::model::signal::{Signal, SignalClass, SignalKind};
-use crate::model::spans::{Span, SpanState, Spans};
+use crate::model::spans::Spans;
+use crate::model::spans::{Span, SpanState};
 use crate::model::time::Time;
 
-/// The signals of `members`, which are in order of time. Open stretches have no end.
+/// The signals of `members`, which are in order of time. Open spans have no end.
 ///
-/// `again` tells that alerts may have come again under the same labels.
-pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<Signal> {
-    // An alert's beginning and its end are two.
+/// `repeated`: alerts may have had several episodes under the same labels.
+pub(crate) fn signals(members: &[Member], repeated: bool, policy: &Policy) -> Vec<Signal> {
+    // An alert has two events, its beginning and its end.
     let room = members.len() / 2;
     let mut found: IdMap<Subject, Signal> =
         IdMap::with_capacity_and_hasher(room, RandomState::default());
@@ -37,14 +38,15 @@ pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<S
         .collect();
     for Member { event, .. } in members {
         match &event.fact {
-            // An end that its Prometheus remembers is the true one: what was sent may be the end of a lease, or only what had been heard.
+            // The end recalled from Prometheus is the true one: what was sent may be the end of a
+            // lease, or an approximation.
             Fact::Alert(alert)
                 if alert.status == AlertStatus::Resolved
                     && !alert.recalled
                     && known.contains(&event.subject) => {}
             Fact::Alert(alert) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
-                    if again {
+                    if repeated {
                         episodes
                             .entry(&alert.labels)
                             .or_default()
@@ -81,7 +83,7 @@ pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<S
                 if let Some(since) = condition.since {
                     cut(signal, since);
                 }
-                turn(signal, condition.since.unwrap_or(event.occurred_at), state);
+                enter(signal, condition.since.unwrap_or(event.occurred_at), state);
             }
             Fact::Declaration(declaration) => {
                 let signal = found.entry(event.subject).or_insert_with(|| {
@@ -97,7 +99,7 @@ pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<S
                 if declaration.status == AlertStatus::Firing
                     && declaration.severity > signal.severity
                 {
-                    // How bad it was at its worst.
+                    // The worst severity it had.
                     Arc::make_mut(&mut signal.sort).severity = declaration.severity;
                 }
                 let state = match (declaration.status, declaration.planned) {
@@ -105,13 +107,13 @@ pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<S
                     (AlertStatus::Firing, true) => Some(SpanState::Planned),
                     (AlertStatus::Firing, false) => Some(SpanState::Degraded),
                 };
-                turn(signal, event.occurred_at, state);
+                enter(signal, event.occurred_at, state);
             }
             Fact::Lapsed(lapsed) => {
                 if let Some(signal) = found.get_mut(&lapsed.of) {
-                    // Already ended: the sender only stopped repeating that.
+                    // One that has ended: the sender only stopped repeating that.
                     if signal.spans.last().is_some_and(|span| span.end.is_none()) {
-                        turn(signal, lapsed.last_seen, Some(SpanState::Unknown));
+                        enter(signal, lapsed.last_seen, Some(SpanState::Unknown));
                     }
                 }
             }
@@ -126,26 +128,27 @@ pub(crate) fn signals(members: &[Member], again: bool, policy: &Policy) -> Vec<S
             }
         }
     }
-    for subject in taken_over(members) {
+    for subject in superseded_subjects(members) {
         if let Some(spans) = found.get_mut(&subject).map(|signal| &mut signal.spans) {
             spans.retain(|span| span.state != SpanState::Unknown || span.end.is_some());
         }
     }
     let mut signals: Vec<Signal> = found.into_values().collect();
-    let declared = declared_work(&signals);
-    let told = windows(members);
+    let declared = declared_windows(&signals);
+    let reported = reported_windows(members);
     for signal in &mut signals {
         exclude_planned(
             signal,
-            policy.maintenance.iter().chain(&declared).chain(&told),
+            policy.maintenance.iter().chain(&declared).chain(&reported),
         );
     }
     signals.sort_by_key(order);
     signals
 }
 
-/// The alerts that ended because their source found them to be one with another of its incidents, which is here and tells the rest.
-fn taken_over(members: &[Member]) -> Vec<Subject> {
+/// The subjects of alerts that ended because their source merged them into another of its incidents,
+/// which is here and tells the rest.
+fn superseded_subjects(members: &[Member]) -> Vec<Subject> {
     let merges = members
         .iter()
         .filter_map(|member| match &member.event.fact {
@@ -154,13 +157,13 @@ fn taken_over(members: &[Member]) -> Vec<Subject> {
             }
             _ => None,
         });
-    let told = |name: &str| {
+    let is_here = |name: &str| {
         members
             .iter()
             .any(|member| member.event.incident.as_deref() == Some(name))
     };
     let merged: Vec<&str> = merges
-        .filter(|(into, _)| told(into))
+        .filter(|(into, _)| is_here(into))
         .map(|(_, from)| from)
         .collect();
     if merged.is_empty() {
@@ -180,26 +183,31 @@ fn taken_over(members: &[Member]) -> Vec<Subject> {
         .collect()
 }
 
-/// Planned work that was told of, as the settings would give it.
-pub(crate) fn windows(members: &[Member]) -> Vec<Maintenance> {
-    let told = members
+/// The maintenance windows among the members, in the form of the settings.
+pub(crate) fn reported_windows(members: &[Member]) -> Vec<Maintenance> {
+    let reported = members
         .iter()
         .filter_map(|member| match &member.event.fact {
             Fact::Maintenance(window) => Some((&member.event, window)),
             _ => None,
         });
-    told.map(|(event, window)| Maintenance {
-        service: event.service.as_deref().map(str::to_owned),
-        from: window.from,
-        to: window.to,
-        why: window.why.clone(),
-    })
-    .collect()
+    reported
+        .map(|(event, window)| Maintenance {
+            service: event.service.as_deref().map(str::to_owned),
+            from: window.from,
+            to: window.to,
+            why: window.why.clone(),
+        })
+        .collect()
 }
 
-/// Those of alerts that fire, that nothing else has to do with, and that are not among the signals `before`; `again` of them are.
-/// `None` where that does not add up.
-pub(crate) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Option<Vec<Signal>> {
+/// The signals of firing alerts that are not among `before`; `rejoined` of them must be. `None`
+/// where that does not add up.
+pub(crate) fn added(
+    before: &[Signal],
+    joined: &[Arc<Event>],
+    rejoined: usize,
+) -> Option<Vec<Signal>> {
     let mut new: Vec<Signal> = Vec::with_capacity(joined.len());
     let mut known = 0;
     let mut sorts: Vec<Arc<SignalClass>> = Vec::new();
@@ -223,10 +231,10 @@ pub(crate) fn more(before: &[Signal], joined: &[Arc<Event>], again: usize) -> Op
     }
     new.sort_by_key(order);
     new.dedup_by_key(|signal| signal.subject);
-    (known == again).then_some(new)
+    (known == rejoined).then_some(new)
 }
 
-/// Puts `new` ones where they belong. In place: a storm would else leave the memory full of holes.
+/// Inserts signals in order. In place, since a storm would otherwise fragment the memory.
 pub(crate) fn insert(signals: &mut Vec<Signal>, new: Vec<Signal>) {
     let Some(earliest) = new.first().map(order) else {
         return;
@@ -256,10 +264,10 @@ fn first(signal: &Signal) -> Option<Time> {
     signal.spans.first().map(|span| span.start)
 }
 
-/// How many sorts back one is looked for again.
-const ALIKE: usize = 8;
+/// The number of recent sorts among which an equal one is looked for.
+const RECENT_SORTS: usize = 8;
 
-/// A signal that has no spans yet. What it says of itself it shares with the last ones that say the same.
+/// A signal without spans, which shares its sort with recent equal ones.
 fn begin(
     sorts: &mut Vec<Arc<SignalClass>>,
     event: &Event,
@@ -276,7 +284,7 @@ fn begin(
             && sort.environment == event.environment
             && sort.role.as_deref() == role
     };
-    let known = sorts.iter().rev().take(ALIKE).find(same).cloned();
+    let known = sorts.iter().rev().take(RECENT_SORTS).find(same).cloned();
     let sort = known.unwrap_or_else(|| {
         let (name, service, environment) = (
             name.clone(),
@@ -302,7 +310,7 @@ fn begin(
     }
 }
 
-/// When what an event states came to be so, as far as the event itself knows.
+/// The time at which what an event states began, as far as the event itself knows.
 pub(crate) fn onset(event: &Event) -> Time {
     match &event.fact {
         Fact::Alert(alert) => alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0)),
@@ -311,7 +319,8 @@ pub(crate) fn onset(event: &Event) -> Time {
     }
 }
 
-/// An alert's own words: `[startsAt − for, endsAt − keep_firing_for)`, unknown after an end that is no recovery.
+/// Adds the span of an alert, `[startsAt − for, endsAt − keep_firing_for)`, and an unknown one after
+/// an end that is no recovery.
 fn alert_spans(signal: &mut Signal, alert: &Alert) {
     let stated = alert.starts_at - TimeDelta::seconds(alert.pending_for.unwrap_or(0));
     // Not every message about an alert knows its `for`.
@@ -344,7 +353,7 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
             let (Some(again), Some(last)) = (alert.seen_again, signal.spans.last().copied()) else {
                 return;
             };
-            // It was called over, yet the same episode goes on: nobody can say for the time between.
+            // It had ended, yet the same episode goes on: the time between is unknown.
             if let Some(end) = last.end.filter(|end| *end < again) {
                 signal.spans.push(Span {
                     start: end,
@@ -352,12 +361,12 @@ fn alert_spans(signal: &mut Signal, alert: &Alert) {
                     state: SpanState::Unknown,
                 });
             }
-            turn(signal, again, Some(SpanState::Degraded));
+            enter(signal, again, Some(SpanState::Degraded));
         }
     }
 }
 
-/// The same labels fired again later: the earlier episode ended at a time nobody saw.
+/// Ends an episode at an unknown time before the next one of the same labels.
 fn supersede(signal: &mut Signal, next_start: Time) {
     let Some(last) = signal.spans.last_mut() else {
         return;
@@ -366,24 +375,24 @@ fn supersede(signal: &mut Signal, next_start: Time) {
         return;
     }
     last.end = Some(next_start.max(last.start));
-    // Nothing says how much of the stretch was degraded: only a sight would.
+    // Nothing tells how much of the span was degraded.
     if last.state == SpanState::Degraded {
         last.state = SpanState::Unknown;
     }
     signal.spans.retain(|span| span.start < next_start);
 }
 
-/// Nothing is known any more of the time from `at` on: who states since when something has been so knows better.
+/// Cuts the signal at `at`: an event that states since when something has been so knows better.
 fn cut(signal: &mut Signal, at: Time) {
     signal.spans.retain(|span| span.start < at);
     if let Some(last) = signal.spans.last_mut() {
-        // An open one is ended by the turn, or goes on.
+        // An open span is ended by the change of state that follows, or goes on.
         last.end = last.end.map(|end| end.min(at));
     }
 }
 
-/// The signal enters `state` (`None`: healthy) at `at`.
-fn turn(signal: &mut Signal, at: Time, state: Option<SpanState>) {
+/// Enters `state` (`None`: healthy) at `at`.
+fn enter(signal: &mut Signal, at: Time, state: Option<SpanState>) {
     if let Some(last) = signal.spans.last_mut()
         && last.end.is_none()
     {
@@ -409,8 +418,8 @@ fn turn(signal: &mut Signal, at: Time, state: Option<SpanState>) {
     }
 }
 
-/// Planned work that was declared, as the settings would give it.
-fn declared_work(signals: &[Signal]) -> Vec<Maintenance> {
+/// Declared planned work, in the form of the settings.
+fn declared_windows(signals: &[Signal]) -> Vec<Maintenance> {
     let mut declared: Vec<&Signal> = signals
         .iter()
         .filter(|signal| signal.kind == SignalKind::Declaration)
@@ -429,7 +438,7 @@ fn declared_work(signals: &[Signal]) -> Vec<Maintenance> {
     planned.map(window).collect()
 }
 
-/// Time inside a maintenance window of the signal's service becomes planned.
+/// Makes time inside a maintenance window of the signal's service planned.
 fn exclude_planned<'a>(signal: &mut Signal, maintenance: impl Iterator<Item = &'a Maintenance>) {
     let sort = Arc::clone(&signal.sort);
     for window in maintenance

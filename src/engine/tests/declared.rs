@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 
 use super::{alert, at, only, pass, policy};
-use crate::engine::State;
+use crate::engine::state::State;
 use crate::model::correction::Correction;
 use crate::model::event::{
     AlertStatus, Declaration, EndReason, Event, Fact, Intervention, MaintenanceWindow, Note,
@@ -351,7 +351,7 @@ fn what_was_told_last_of_planned_work_counts() {
 #[test]
 fn planned_work_on_something_else_hides_nothing_and_a_step_in_it_is_planned() {
     let policy =
-        super::force_of("criteria: [{name: by-hand, on: intervention, decision: suggest}]");
+        super::policy_of("criteria: [{name: by-hand, on: intervention, decision: suggest}]");
     for (service, outcome) in [("checkout", Outcome::NotMet), ("payments", Outcome::Met)] {
         let mut state = State::default();
         let step = Intervention {

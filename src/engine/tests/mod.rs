@@ -10,7 +10,8 @@ mod shadows;
 
 use chrono::TimeDelta;
 
-use super::{Policy, State};
+use super::policy::Policy;
+use super::state::State;
 use crate::model::correction::{Answer, Correction, DismissReason, Review};
 use crate::model::event::{
     Actor, ActorKind, Alert, AlertStatus, Declaration, EndReason, Event, Fact, Intervention,
@@ -36,10 +37,10 @@ criteria:
 ";
 
 fn policy() -> Policy {
-    force_of(RULES)
+    policy_of(RULES)
 }
 
-fn force_of(rules: &str) -> Policy {
+fn policy_of(rules: &str) -> Policy {
     let rules = parse::load(&[("rules.yaml".to_owned(), rules.to_owned())]).unwrap();
     let service = |name: &str, needs: &[&str]| Service {
         name: name.to_owned(),
@@ -55,6 +56,16 @@ fn force_of(rules: &str) -> Policy {
         ],
         &[],
     )
+}
+
+/// The events that belong to no incident.
+fn loose(state: &State) -> impl Iterator<Item = &Event> {
+    let correlation = &state.correlation;
+    let partitions = correlation.partition_names();
+    partitions
+        .filter_map(|name| correlation.partition(name))
+        .flat_map(|partition| partition.loose.values())
+        .map(|event| &**event)
 }
 
 pub(crate) fn at(minutes: i64) -> Time {
@@ -119,7 +130,7 @@ fn answer(incident: &Incident, minutes: i64, answer: Answer) -> Event {
 
 /// Lets time pass to `minutes`, each timer at its own instant.
 fn pass(state: &mut State, policy: &Policy, minutes: i64) {
-    while let Some(due) = state.next().filter(|due| *due <= at(minutes)) {
+    while let Some(due) = state.next_due().filter(|due| *due <= at(minutes)) {
         state.tick(policy, due);
     }
     state.tick(policy, at(minutes));
@@ -142,7 +153,7 @@ fn fired_for(minutes: i64) -> (State, Policy) {
 fn the_decision_falls_at_the_minute_by_a_timer() {
     let (mut state, policy) = fired_for(29);
     assert_eq!(only(&state).announced, None);
-    assert_eq!(state.next(), Some(at(30)));
+    assert_eq!(state.next_due(), Some(at(30)));
     pass(&mut state, &policy, 45);
     let announced = only(&state).announced.unwrap();
     assert_eq!(
@@ -151,7 +162,7 @@ fn the_decision_falls_at_the_minute_by_a_timer() {
     );
     assert_eq!(
         announced.sentence,
-        "Checkout has been degraded for 30m in one stretch; 30m is enough."
+        "Checkout has been degraded for 30m without a break (threshold 30m)."
     );
     pass(&mut state, &policy, 61);
     assert_eq!(only(&state).announced.unwrap().decision, Decision::Hold);
@@ -175,7 +186,7 @@ fn what_is_announced_does_not_fall_by_rule() {
         .unwrap();
     assert_eq!(
         verdict.sentence,
-        "Checkout was degraded 10m of the 30m it takes in one stretch; 20m more would have opened one."
+        "Checkout was degraded for 10m without a break (threshold 30m)."
     );
 }
 
@@ -196,7 +207,7 @@ fn a_dismissal_holds_until_something_higher_comes() {
     let incident = only(&state);
     assert_eq!(incident.standing, ReviewState::Held);
     assert!(
-        incident.reason.contains("dismissed before (noise)"),
+        incident.reason.contains("dismissed (noise)"),
         "{}",
         incident.reason
     );
@@ -296,7 +307,7 @@ fn after_a_lapse_nobody_can_say_and_the_incident_settles() {
     assert!(
         announced
             .sentence
-            .contains("between 20m and 30m of the 30m it takes"),
+            .contains("between 20m and 30m without a break (threshold 30m)"),
         "{}",
         announced.sentence
     );
@@ -414,7 +425,7 @@ fn it_is_resolved_after_settle_and_closed_after_reopen_within() {
         pass(&mut state, &policy, minutes);
         assert_eq!(only(&state).phase, phase, "at minute {minutes}");
     }
-    assert_eq!(state.next(), None);
+    assert_eq!(state.next_due(), None);
 }
 
 #[test]
@@ -609,7 +620,7 @@ fn what_hangs_on_unknown_time_is_unknown() {
 #[test]
 fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
     let rules = "criteria: [{name: by-hand, on: intervention, at_least: 9, decision: suggest}]";
-    let policy = force_of(rules);
+    let policy = policy_of(rules);
     let step = |minutes: i64| {
         let step = Intervention {
             action: "restart".to_owned(),
@@ -644,7 +655,7 @@ fn a_step_counts_from_five_minutes_before_to_a_quarter_of_an_hour_after() {
         at(40),
     );
     let verdict = &only(&state).verdicts[0];
-    let words = "3 of 4 actions that were told count as a human stepping in (1 outside of the incident's time); it takes 9.";
+    let words = "3 manual steps counted (1 outside the incident); 9 are needed.";
     assert_eq!(verdict.sentence, words);
     assert_eq!(verdict.evidence.len(), 3);
 }

@@ -1,7 +1,9 @@
 //! Who acted, and what a service is called elsewhere.
 
-use super::{alert, at, force_of, only};
-use crate::engine::{Policy, ServiceAliases, State};
+use super::{alert, at, only, policy_of};
+use crate::engine::policy::Policy;
+use crate::engine::service_aliases::ServiceAliases;
+use crate::engine::state::State;
 use crate::model::correction::Correction;
 use crate::model::directory::Directory;
 use crate::model::event::{Actor, ActorKind, Event, Fact, Intervention};
@@ -24,7 +26,7 @@ fn policy() -> Policy {
         },
         aliases: vec![alias.to_owned()],
     };
-    force_of(RULES).with_people(Directory::new(
+    policy_of(RULES).with_people(Directory::new(
         &[person("ada", "github:ada"), person("bo", "slack:U1")],
         &["deploy:*".to_owned()],
     ))
@@ -154,7 +156,7 @@ fn who_it_is_holds_from_then_on_and_back_and_after_a_restart() {
 
 #[test]
 fn settings_that_name_somebody_judge_what_is_open_again() {
-    let (mut state, before) = (State::default(), force_of(RULES));
+    let (mut state, before) = (State::default(), policy_of(RULES));
     state.apply(
         vec![
             alert("A", "checkout", 0, None),
@@ -164,7 +166,7 @@ fn settings_that_name_somebody_judge_what_is_open_again() {
         at(5),
     );
     assert_eq!(outcome(&only(&state)), Outcome::Unknown);
-    state.rejudge(&policy(), at(6));
+    state.reevaluate(&policy(), at(6));
     assert_eq!(outcome(&only(&state)), Outcome::Met);
 }
 
@@ -225,7 +227,7 @@ fn another_name_that_comes_with_new_settings_brings_together_what_is_remembered(
         at(1),
     );
     assert_eq!(state.incidents().count(), 2);
-    state.rejudge(&called(&["checkout-svc"]), at(2));
+    state.reevaluate(&called(&["checkout-svc"]), at(2));
     assert!(
         state
             .incidents()

@@ -7,9 +7,11 @@ use proptest::prelude::{Just, Strategy, any, prop_assert, prop_assert_eq, prop_o
 use proptest::sample::Index;
 use serde_json::{Value, json};
 
-use super::{alert, at, force_of, pass};
+use super::{alert, at, loose, pass, policy_of};
+use crate::engine::incident::attributes::opener;
 use crate::engine::incident::id::natural_name;
-use crate::engine::{Policy, State, opener};
+use crate::engine::policy::Policy;
+use crate::engine::state::State;
 use crate::model::correction::Correction;
 use crate::model::event::{
     Actor, ActorKind, AlertStatus, Change, Condition, ConditionState, Declaration, EndReason,
@@ -285,7 +287,7 @@ pub(crate) fn corrections() -> impl Strategy<Value = Vec<(Index, Index, u8)>> {
 pub(crate) fn corrected(events: &[Event], corrections: &[(Index, Index, u8)]) -> Vec<Event> {
     let openers: Vec<&Event> = events
         .iter()
-        .filter(|event| crate::engine::opens(event))
+        .filter(|event| crate::engine::correlation::activity::opens(event))
         .collect();
     let mut all = events.to_vec();
     if openers.is_empty() {
@@ -386,18 +388,14 @@ pub(crate) fn shuffled(events: &[Event], repeats: usize, seed: u64) -> Vec<Event
 /// What was stored is all there is after a restart.
 fn restarted(state: &State, policy: &Policy, minutes: i64) -> State {
     let incidents: Vec<Incident> = state.incidents().cloned().collect();
-    let loose = state
-        .neighbourhoods
-        .values()
-        .flat_map(|hood| hood.loose.values().map(|event| Event::clone(event)))
-        .collect();
+    let loose = loose(state).cloned().collect();
     State::restore(incidents, loose, policy, at(minutes))
 }
 
 /// What lasts is measured up to when it was judged last: at one instant for all.
 fn settled(mut state: State, policy: &Policy) -> Vec<Incident> {
     pass(&mut state, policy, 500);
-    state.rejudge(policy, at(500));
+    state.reevaluate(policy, at(500));
     essence(&state)
 }
 
@@ -428,13 +426,7 @@ fn ids(state: &State) -> Vec<EventId> {
         .flat_map(|incident| &incident.members)
         .filter(|member| member.reason != JoinReason::Context);
     let mut ids: Vec<EventId> = own.map(|member| member.event.id).collect();
-    ids.extend(
-        state
-            .neighbourhoods
-            .values()
-            .flat_map(|hood| hood.loose.values())
-            .map(|event| event.id),
-    );
+    ids.extend(loose(state).map(|event| event.id));
     ids.sort();
     ids
 }
@@ -460,19 +452,19 @@ proptest! {
     fn order_repetition_batches_and_restarts_change_nothing(
         events in history(), edits in corrections(), seed in any::<u64>(), repeats in 0usize..5, split in 1usize..4,
     ) {
-        let (one, other) = every_order_ends_the_same(&corrected(&events, &edits), &force_of(RULES), seed, repeats, split);
+        let (one, other) = every_order_ends_the_same(&corrected(&events, &edits), &policy_of(RULES), seed, repeats, split);
         prop_assert_eq!(difference(&one, &other), "");
     }
 
     #[test]
     fn near_misses_compete_in_whatever_order_they_are_told(events in history(), seed in any::<u64>(), split in 1usize..4) {
-        let (one, other) = every_order_ends_the_same(&events, &force_of(NEAR_MISSES), seed, 0, split);
+        let (one, other) = every_order_ends_the_same(&events, &policy_of(NEAR_MISSES), seed, 0, split);
         prop_assert_eq!(difference(&one, &other), "");
     }
 
     #[test]
     fn no_event_is_lost_or_doubled(events in history(), edits in corrections()) {
-        let policy = force_of(RULES);
+        let policy = policy_of(RULES);
         let events = corrected(&events, &edits);
         let mut state = State::default();
         state.apply(events.clone(), &policy, at(400));
@@ -484,7 +476,7 @@ proptest! {
 
     #[test]
     fn to_merge_and_then_to_split_is_to_do_nothing(events in history(), one in any::<Index>(), other in any::<Index>()) {
-        let policy = force_of(RULES);
+        let policy = policy_of(RULES);
         let mut state = State::default();
         state.apply(events, &policy, at(400));
         pass(&mut state, &policy, 410);
@@ -516,7 +508,7 @@ proptest! {
 
     #[test]
     fn a_verdict_is_met_exactly_when_the_lower_bound_suffices(events in history()) {
-        let policy = force_of(RULES);
+        let policy = policy_of(RULES);
         let mut state = State::default();
         state.apply(events, &policy, at(400));
         for verdict in state.incidents().flat_map(|incident| &incident.verdicts) {
@@ -531,7 +523,7 @@ proptest! {
     #[test]
     fn a_signal_is_in_one_state_at_a_time_and_never_for_less_than_nothing(events in history()) {
         let mut state = State::default();
-        state.apply(events, &force_of(RULES), at(400));
+        state.apply(events, &policy_of(RULES), at(400));
         for signal in state.incidents().flat_map(|incident| &incident.signals) {
             let ends = signal.spans.iter().map(|span| span.end.unwrap_or(crate::model::time::Time::MAX_UTC));
             prop_assert!(signal.spans.iter().zip(ends.clone()).all(|(span, end)| span.start <= end), "{:?}", signal.spans);
@@ -541,13 +533,13 @@ proptest! {
 
     #[test]
     fn looking_more_often_changes_nothing(events in history(), looks in proptest::collection::vec(400i64..480, 0..6)) {
-        let policy = force_of(RULES);
+        let policy = policy_of(RULES);
         let mut state = State::default();
         state.apply(events, &policy, at(400));
         let mut other = state.clone();
         for minutes in looks {
             let now = at(minutes).max(at(400));
-            while let Some(due) = other.next().filter(|due| *due <= now) {
+            while let Some(due) = other.next_due().filter(|due| *due <= now) {
                 other.tick(&policy, due);
             }
             other.tick(&policy, now + TimeDelta::seconds(1));

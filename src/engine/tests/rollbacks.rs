@@ -3,8 +3,8 @@
 use chrono::TimeDelta;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
-use super::{State, alert, at, force_of, only, pass};
-use crate::engine::Policy;
+use super::{State, alert, at, only, pass, policy_of};
+use crate::engine::policy::Policy;
 use crate::model::event::{Actor, ActorKind, Change, Event, Fact, Intervention};
 use crate::model::id::EventId;
 use crate::model::incident::Incident;
@@ -150,7 +150,7 @@ fn a_humans_rollback_is_a_step_and_a_robots_is_none() {
     );
     assert_eq!(
         by_hand.verdicts[0].sentence,
-        "It took 1 manual step (rollback) to bring it back; 1 is enough."
+        "1 manual rollback (threshold 1)."
     );
     assert_eq!(by_hand.milestones.acknowledged.unwrap().at, at(5));
     let by_robot = with(deploy(5, "one", "robot"));
@@ -290,17 +290,9 @@ fn what_was_current_weeks_ago_is_still_known() {
         state.tidy(&policy);
     }
     assert_eq!(state.incidents().count(), 0);
-    let kept = state
-        .neighbourhoods
-        .values()
-        .flat_map(|hood| hood.loose.values())
-        .count();
+    let kept = super::loose(&state).count();
     assert_eq!(kept, 10, "a summary is kept");
-    let loose = state
-        .neighbourhoods
-        .values()
-        .flat_map(|hood| hood.loose.values().map(|event| Event::clone(event)))
-        .collect();
+    let loose = super::loose(&state).cloned().collect();
     let mut restarted = State::restore(Vec::new(), loose, &policy, at(60 * DAY));
     for state in [&mut state, &mut restarted] {
         let back = deploy(60 * DAY + 5, "old 39", "ada");
@@ -327,7 +319,7 @@ fn plainly(history: &[(i64, &str)], at: usize) -> bool {
 proptest! {
     #[test]
     fn rollbacks_hang_on_the_changes_alone(revisions in proptest::collection::vec("[abc]", 1..14), seed in any::<u64>(), split in 1usize..5) {
-        let policy = force_of(BY_HAND);
+        let policy = policy_of(BY_HAND);
         let history: Vec<(i64, &str)> = (1..).zip(revisions.iter().map(String::as_str)).collect();
         let events: Vec<Event> = history.iter().map(|(minutes, revision)| deploy(*minutes, revision, "ada")).collect();
         let mut state = State::default();

@@ -3,8 +3,9 @@
 use proptest::prelude::{prop_assert_eq, proptest};
 
 use super::properties::{difference, history};
-use super::{alert, answer, at, force_of, only, pass, request};
-use crate::engine::{Policy, State};
+use super::{alert, answer, at, only, pass, policy_of, request};
+use crate::engine::policy::Policy;
+use crate::engine::state::State;
 use crate::model::correction::{Answer, DismissReason};
 use crate::model::event::{Event, Fact, NearMissReport, Severity};
 use crate::model::incident::Incident;
@@ -30,7 +31,7 @@ const TRIED: &str = "
 
 fn beside(shadows: &str) -> Policy {
     // First in the rules, where of equals they would speak.
-    force_of(&format!("criteria:{shadows}{LIVE}"))
+    policy_of(&format!("criteria:{shadows}{LIVE}"))
 }
 
 /// The incidents without what shadows say of them.
@@ -63,7 +64,7 @@ proptest! {
 
 #[test]
 fn a_met_shadow_announces_nothing_and_sends_no_answer_back() {
-    let policy = force_of(
+    let policy = policy_of(
         "criteria: [{name: tried, on: degradation, longest: 40m, decision: hold, shadow: true}, {name: long, on: degradation, longest: 30m, decision: suggest}]",
     );
     let mut state = State::default();
@@ -90,7 +91,7 @@ fn a_met_shadow_announces_nothing_and_sends_no_answer_back() {
 
 #[test]
 fn an_unknown_shadow_suggests_nothing_at_resolution() {
-    let policy = force_of(
+    let policy = policy_of(
         "criteria: [{name: tried, on: degradation, where: incident.budget_spent > 0.5, longest: 10m, decision: hold, shadow: true}]",
     );
     let mut state = State::default();
@@ -122,7 +123,7 @@ fn an_unknown_shadow_suggests_nothing_at_resolution() {
 
 #[test]
 fn a_shadow_brings_no_dismissed_decision_back() {
-    let policy = force_of(
+    let policy = policy_of(
         "criteria: [{name: tried, on: request, decision: hold, shadow: true}, {name: long, on: degradation, longest: 30m, decision: hold}]",
     );
     let mut state = State::default();
@@ -166,7 +167,7 @@ fn a_shadow_takes_no_place_of_a_near_miss() {
     let shadow = "{name: tried, on: near_miss, quiet_for: 1m, at_most: 1 per 10m, decision: suggest, shadow: true}";
     let live = "{name: near, on: near_miss, quiet_for: 1m, at_most: 1 per 2h, decision: suggest}";
     let run = |rules: String| {
-        let (mut state, policy) = (State::default(), force_of(&rules));
+        let (mut state, policy) = (State::default(), policy_of(&rules));
         for minutes in [0, 40] {
             state.apply(vec![near(minutes)], &policy, at(minutes));
             pass(&mut state, &policy, minutes + 39);

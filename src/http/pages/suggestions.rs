@@ -113,7 +113,7 @@ mod tests {
             notice: None,
         });
         for wanted in [
-            "Checkout was degraded for 47m in one stretch; 30m is enough.",
+            "Checkout was degraded for 47m without a break (threshold 30m).",
             "Accept: invite 6 people, Tue 10:00",
             "name=\"revision\" value=\"7\"",
             "name=\"answer\" value=\"dismiss\"",

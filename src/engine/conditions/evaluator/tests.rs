@@ -3,7 +3,8 @@ use std::collections::BTreeMap;
 use chrono::TimeDelta;
 
 use super::{ConditionEvaluator, QueryResult};
-use crate::engine::{Policy, State};
+use crate::engine::policy::Policy;
+use crate::engine::state::State;
 use crate::model::event::{Event, Fact};
 use crate::model::labels::Labels;
 use crate::model::spans::SpanState;

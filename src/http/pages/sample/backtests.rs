@@ -25,7 +25,7 @@ fn report() -> BacktestReport {
         decided_at: Some(at(1200)),
         bundle: None,
         criteria: vec!["quick".to_owned()],
-        sentence: "Checkout has been degraded for 20m in one stretch; 20m is enough.".to_owned(),
+        sentence: "Checkout has been degraded for 20m without a break (threshold 20m).".to_owned(),
     };
     BacktestReport {
         from: at(0),

@@ -272,7 +272,7 @@ fn verdicts() -> Vec<Verdict> {
             CriterionKind::Degradation,
             Outcome::Met,
             seconds(2820.0, 2820.0),
-            "Checkout was degraded for 47m in one stretch; 30m is enough.",
+            "Checkout was degraded for 47m without a break (threshold 30m).",
             "17m less would not have been enough.",
         ),
         verdict(
@@ -363,11 +363,11 @@ pub(crate) fn incident() -> Incident {
             at: at(1920),
             first_at: at(1920),
             criteria: vec!["critical-alerts".to_owned(), "fixed-by-hand".to_owned()],
-            sentence: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
+            sentence: "Checkout was degraded for 47m without a break (threshold 30m).".to_owned(),
         }),
         review: None,
         standing: ReviewState::Suggested,
-        reason: "Checkout was degraded for 47m in one stretch; 30m is enough.".to_owned(),
+        reason: "Checkout was degraded for 47m without a break (threshold 30m).".to_owned(),
         bundle: None,
         identities: Default::default(),
     }

@@ -1,0 +1,151 @@
+//! `on: degradation`: the service was degraded long enough, without a break or within a window.
+
+use std::cmp::Ordering;
+
+use chrono::TimeDelta;
+
+use super::context::EvaluationContext;
+use super::finding::{Finding, NextChange, outcome, seconds};
+use crate::engine::incident::degraded_time::{DegradationMetric, DegradedTime};
+use crate::engine::wording::{duration, subject};
+use crate::model::time::Time;
+use crate::model::verdict::{Measure, Outcome, Unit};
+use crate::rules::rule_set::Criterion;
+
+pub(crate) fn evaluate<'a>(
+    context: &EvaluationContext<'a>,
+    criterion: &'a Criterion,
+    longest: Option<i64>,
+    total: Option<(i64, i64)>,
+    next: &mut NextChange,
+) -> Finding {
+    let found = context.degraded(criterion);
+    next.add(found.ahead);
+    let bridge = TimeDelta::seconds(context.policy.rules.correlation.bridge);
+    let longest = longest.map(|required| (DegradationMetric::Longest { bridge }, required));
+    let total = total.map(|(required, within)| {
+        let window = TimeDelta::seconds(within);
+        (DegradationMetric::Within(window), required)
+    });
+    // Either metric suffices; the sentence is about the closer one.
+    let best = longest
+        .into_iter()
+        .chain(total)
+        .map(|(metric, required)| (measure(&found, metric, required, context.now, next), metric))
+        .max_by(|(a, _), (b, _)| {
+            let share = |measure: &Measure| {
+                (
+                    measure.lower / measure.required,
+                    measure.upper / measure.required,
+                )
+            };
+            share(a).partial_cmp(&share(b)).unwrap_or(Ordering::Equal)
+        });
+    let Some((measure, metric)) = best else {
+        return Finding::absent("", "");
+    };
+    let outcome = outcome(
+        measure.lower >= measure.required,
+        measure.upper >= measure.required,
+    );
+    let subject = subject(context.incident, found.service.as_deref());
+    let sentences = sentences(&subject, outcome, &measure, metric, found.lasting);
+    Finding::new(outcome, Some(measure), found.evidence.clone(), sentences)
+}
+
+/// The degraded time by one metric; adds the instants at which it could reach what is required.
+fn measure(
+    found: &DegradedTime,
+    metric: DegradationMetric,
+    required: i64,
+    now: Time,
+    next: &mut NextChange,
+) -> Measure {
+    let required = TimeDelta::seconds(required);
+    let (lower, upper) = (metric.measure(&found.lower), metric.measure(&found.upper));
+    if found.lasting && lower < required {
+        next.add(metric.reached(&found.lower, required, now));
+    }
+    if (found.lasting || found.maybe_lasting) && upper < required {
+        next.add(metric.reached(&found.upper, required, now));
+    }
+    Measure::new(
+        seconds(lower),
+        seconds(upper),
+        seconds(required),
+        Unit::Seconds,
+    )
+}
+
+fn sentences(
+    subject: &str,
+    outcome: Outcome,
+    measure: &Measure,
+    metric: DegradationMetric,
+    ongoing: bool,
+) -> (String, String) {
+    let tense = if ongoing { "has been" } else { "was" };
+    let manner = match metric {
+        DegradationMetric::Longest { .. } => "without a break".to_owned(),
+        DegradationMetric::Within(window) => format!("within {}", duration(window)),
+    };
+    let threshold = length(measure.required);
+    let (lower, upper) = (length(measure.lower), length(measure.upper));
+    // Rounded up, so that it would have sufficed.
+    let lacking = |have: f64| length((measure.required - have).ceil().max(1.0));
+    let range = format!("{subject} {tense} degraded for between {lower} and {upper} {manner}");
+    match outcome {
+        Outcome::Met => {
+            let margin = length(measure.lower - measure.required);
+            let margin = match metric {
+                _ if measure.lower <= measure.required => "If it had ended any earlier".to_owned(),
+                DegradationMetric::Longest { .. } => {
+                    format!("If it had ended more than {margin} earlier")
+                }
+                DegradationMetric::Within(_) => {
+                    format!("With over {margin} less degraded time")
+                }
+            };
+            (
+                format!("{subject} {tense} degraded for {lower} {manner} (threshold {threshold})."),
+                format!("{margin}, it would not have been met."),
+            )
+        }
+        Outcome::Unknown => (
+            format!("{range} (threshold {threshold}); the state of the rest is unknown."),
+            format!(
+                "If another {} of the unknown time was degraded, it is met.",
+                lacking(measure.lower)
+            ),
+        ),
+        Outcome::NotMet => {
+            let sentence = if measure.upper <= 0.0 {
+                format!(
+                    "{subject} had no degraded time that counts (threshold {threshold} {manner})."
+                )
+            } else if measure.upper > measure.lower {
+                format!("{range} (threshold {threshold}).")
+            } else {
+                format!("{subject} {tense} degraded for {lower} {manner} (threshold {threshold}).")
+            };
+            let would = if ongoing { "will" } else { "would have" };
+            let meet = if ongoing { "meet" } else { "met" };
+            (
+                sentence,
+                format!(
+                    "Another {} of degraded time {would} {meet} the threshold.",
+                    lacking(measure.upper)
+                ),
+            )
+        }
+    }
+}
+
+fn length(seconds: f64) -> String {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "seconds of an incident are far below 2^52"
+    )]
+    let milliseconds = (seconds * 1000.0).round() as i64;
+    duration(TimeDelta::milliseconds(milliseconds))
+}

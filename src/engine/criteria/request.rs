@@ -1,0 +1,64 @@
+//! `on: request`: a stakeholder asked for a postmortem.
+
+use super::context::EvaluationContext;
+use super::expr_context;
+use super::finding::{AnyOf, Candidate, Finding, any_of};
+use crate::engine::wording;
+use crate::model::event::Fact;
+use crate::model::verdict::Outcome;
+use crate::rules::rule_set::Criterion;
+
+pub(crate) fn evaluate(context: &EvaluationContext<'_>, criterion: &Criterion) -> Finding {
+    let candidates = context.rest.iter().filter_map(|event| match &event.fact {
+        Fact::Request(request) => {
+            let facts = expr_context::request(event, request);
+            let requester = request.requester.as_deref().unwrap_or("A stakeholder");
+            Some(Candidate {
+                event: event.id,
+                words: format!(
+                    "{requester} asked for a postmortem: {}",
+                    wording::clip(&request.reason, 200)
+                ),
+                passes: context.passes(criterion, Some(&facts)),
+            })
+        }
+        _ => None,
+    });
+    let (outcome, found) = any_of(candidates);
+    let sentences = sentences(outcome, &found);
+    Finding::new(outcome, None, found.evidence, sentences)
+}
+
+fn sentences(outcome: Outcome, found: &AnyOf) -> (String, String) {
+    let (sentence, would_change) = match (outcome, &found.words) {
+        (Outcome::Met, Some(words)) => (
+            with_full_stop(words),
+            "Without the request it would not have been met.",
+        ),
+        (Outcome::Unknown, Some(words)) => (
+            format!(
+                "{} `where` cannot be decided: {}.",
+                with_full_stop(words),
+                found.unknown.as_deref().unwrap_or("a field is unknown")
+            ),
+            "Knowing the missing field would decide it.",
+        ),
+        (Outcome::NotMet, Some(_)) => (
+            "A postmortem was requested, but `where` excludes the request.".to_owned(),
+            "A request that passes `where` would meet it.",
+        ),
+        _ => (
+            "No stakeholder asked for a postmortem.".to_owned(),
+            "A request would meet it.",
+        ),
+    };
+    (sentence, would_change.to_owned())
+}
+
+fn with_full_stop(words: &str) -> String {
+    if words.ends_with(['.', '!', '?', '…']) {
+        words.to_owned()
+    } else {
+        format!("{words}.")
+    }
+}

@@ -1,0 +1,99 @@
+//! Attributes of an incident that criteria, bundles and other incidents ask about.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use crate::model::event::{Event, Fact};
+use crate::model::incident::Incident;
+use crate::model::member::JoinReason;
+use crate::model::signal::Signal;
+use crate::model::spans::SpanState;
+use crate::model::time::Time;
+
+/// The identity of something that can recur: a service, and the alert, condition or near miss.
+pub(crate) type RecurrenceKey = (Arc<str>, Arc<str>);
+
+/// The event that opened an incident; changes that came before it are only context.
+pub(crate) fn opener(incident: &Incident) -> Option<&Event> {
+    incident
+        .members
+        .iter()
+        .find(|member| member.reason == JoinReason::Opened)
+        .map(|member| &*member.event)
+}
+
+/// The time at which an incident opened.
+pub(crate) fn opened_at(incident: &Incident) -> Time {
+    opener(incident).map_or(incident.phase_since, |event| event.occurred_at)
+}
+
+/// The owners, for which quotas and quiet times are counted; without owners, the services.
+pub(crate) fn scopes(incident: &Incident) -> &[String] {
+    if incident.scope.is_empty() {
+        &incident.services
+    } else {
+        &incident.scope
+    }
+}
+
+/// The recurrence key of the alert or condition that opened an incident.
+pub(crate) fn opening_key(incident: &Incident) -> Option<RecurrenceKey> {
+    let opener = opener(incident)?;
+    let service = opener
+        .service
+        .clone()
+        .or_else(|| incident.unassigned.as_deref().map(Into::into))?;
+    let name = match &opener.fact {
+        Fact::Alert(alert) => alert.name.clone(),
+        Fact::Condition(condition) => condition.name.as_str().into(),
+        _ => return None,
+    };
+    Some((service, name))
+}
+
+/// The recurrence keys of an incident's near misses, reported or measured.
+fn near_miss_keys(incident: &Incident) -> impl Iterator<Item = RecurrenceKey> + '_ {
+    let reported = incident
+        .members
+        .told()
+        .filter_map(|member| match &member.event.fact {
+            Fact::NearMiss(near) => Some((
+                member.event.service.clone().unwrap_or_default(),
+                near.what.as_str().into(),
+            )),
+            _ => None,
+        });
+    let measured = incident
+        .signals
+        .iter()
+        .filter(|signal| has_span(signal, SpanState::NearMiss));
+    reported.chain(measured.map(|signal| {
+        (
+            signal.service.clone().unwrap_or_default(),
+            signal.name.clone(),
+        )
+    }))
+}
+
+/// Everything about an incident that can recur.
+pub(crate) fn recurrence_keys(incident: &Incident) -> BTreeSet<RecurrenceKey> {
+    opening_key(incident)
+        .into_iter()
+        .chain(near_miss_keys(incident))
+        .collect()
+}
+
+/// True if a near miss was measured or reported.
+pub(crate) fn has_near_miss(incident: &Incident) -> bool {
+    near_miss_keys(incident).next().is_some()
+}
+
+/// True if users felt the signal at some time: one on a cause only explains.
+pub(crate) fn was_degraded(signal: &Signal) -> bool {
+    signal.role.as_deref() != Some("cause") && has_span(signal, SpanState::Degraded)
+}
+
+/// True if the signal was in that state at some time.
+pub(crate) fn has_span(signal: &Signal, state: SpanState) -> bool {
+    signal.spans.iter().any(|span| span.state == state)
+}
