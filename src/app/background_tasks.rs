@@ -4,14 +4,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::judge::Judged;
 use super::people::on_call;
 use super::settings::config_watcher::Noticed;
-use super::sync::{blocking, lock};
+use super::sync::blocking;
 use super::worker_thread::Thread;
 use super::{App, conditions};
 use crate::model::time::Time;
@@ -28,7 +27,7 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(2);
 #[must_use]
 pub fn start(app: &Arc<App>, stop: &CancellationToken) -> JoinSet<()> {
     let mut loops = JoinSet::new();
-    loops.spawn(until(stop.clone(), Arc::clone(app).commit_loop()));
+    loops.spawn(until(stop.clone(), Arc::clone(&app.intake.commits).run()));
     loops.spawn(until(stop.clone(), judge_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), deliver_loop(Arc::clone(app))));
     loops.spawn(until(stop.clone(), save_loop(Arc::clone(app))));
@@ -93,7 +92,7 @@ async fn judge_loop(app: Arc<App>) {
                 continue;
             }
             Ok(judged) => {
-                let lease = lock(&app.active_alerts).next_due();
+                let lease = app.intake.active_alerts().next_due();
                 wait(&app, judged.next.into_iter().chain(lease).min())
             }
             Err(_) => AFTER_A_FAULT,
@@ -122,14 +121,12 @@ async fn deliver_loop(app: Arc<App>) {
 async fn save_loop(app: Arc<App>) {
     loop {
         tokio::time::sleep(AT_THE_LATEST).await;
-        step(
-            &app,
-            "active alerts could not be saved",
-            App::save_active_alerts,
-        )
+        step(&app, "active alerts could not be saved", |app| {
+            app.intake.save_active_alerts()
+        })
         .await;
         step(&app, "what sources sent could not be counted", |app| {
-            app.save_tallies(false)
+            app.intake.save_source_stats(false)
         })
         .await;
     }
@@ -177,34 +174,6 @@ async fn watch_loop(app: Arc<App>) {
                 }
             }
             Some(Noticed::Nothing) | None => {}
-        }
-    }
-}
-
-impl App {
-    /// Saves the active alerts that changed if it is time. Blocks.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn save_active_alerts(&self) -> anyhow::Result<()> {
-        // The judge among replicas goes by what the others saved.
-        let every = if self.store.is_shared() {
-            TimeDelta::seconds(5)
-        } else {
-            TimeDelta::minutes(1)
-        };
-        loop {
-            let unsaved = lock(&self.active_alerts).take_unsaved(self.now(), every);
-            let Some(unsaved) = unsaved else {
-                return Ok(());
-            };
-            let saved = self
-                .store
-                .save_active_alerts(&unsaved.firing, &unsaved.ended);
-            if let Err(fault) = saved {
-                lock(&self.active_alerts).restore_unsaved(unsaved);
-                return Err(fault.into());
-            }
         }
     }
 }

@@ -97,7 +97,7 @@ impl App {
                     "nothing is drawn of `{condition}` in {incident}"
                 )),
             },
-            DeliveryAction::Confirm { url, .. } => self.visit(url),
+            DeliveryAction::Confirm { url, .. } => self.intake.sns.visit(url),
             DeliveryAction::WriteInvite { file, text } => files::write(
                 &settings.path(&settings.config.meetings.directory),
                 file,

@@ -23,37 +23,24 @@ use std::collections::BTreeMap;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 
-use tokio::sync::{Semaphore, mpsc};
-
-use crate::clients::sns::SnsClient;
 use crate::store::database::Store;
 
 use self::core::Core;
 use clock::Clock;
+use intake::Intake;
 use settings::Settings;
-
-/// How many arrivals may wait for a commit before senders are asked to come back.
-const INBOX: usize = 4096;
-
-/// How many bytes of messages may be here between their first byte and their commit.
-const ROOM: usize = 64 << 20;
 
 /// A running Afterword, shared by loops and requests.
 #[derive(Debug)]
 pub struct App {
     core: Arc<Core>,
-    inbox: mpsc::Sender<intake::commit::Waiting>,
-    /// What is left of [`ROOM`], a permit a byte.
-    room: Arc<Semaphore>,
-    outbox: Mutex<Option<mpsc::Receiver<intake::commit::Waiting>>>,
+    pub(crate) intake: Arc<Intake>,
     /// The engine while this process is the judge; `None` before it has loaded, and on the other replicas.
     judge: Mutex<Option<judge::Judge>>,
     /// The epoch in which this process is in office; 0: it is not.
     office: AtomicU64,
     /// Up to where the active alerts know the log of a shared database.
     followed: Mutex<u64>,
-    active_alerts: Mutex<intake::active_alerts::ActiveAlerts>,
-    tallies: Mutex<intake::source_stats::Tallies>,
     watched: Mutex<settings::config_watcher::Watched>,
     /// What is known of conditions and of where their samples are from.
     measured: Mutex<conditions::status::Measured>,
@@ -61,10 +48,6 @@ pub struct App {
     kept: Mutex<BTreeMap<String, conditions::series_limits::Kept>>,
     /// Who is on call, as far as it was read.
     rotas: Mutex<people::on_call::Rotas>,
-    /// What was turned away at each source, and what must not be taken twice.
-    gates: Mutex<intake::rate_limit::Gates>,
-    /// What is known of the certificates of Amazon SNS.
-    sns: SnsClient,
     /// A record that made the engine panic, or that one among several did, for the judge that begins again.
     suspect: Mutex<(Option<(u64, String)>, bool)>,
     /// Held while settings are read again.
@@ -79,7 +62,6 @@ impl App {
     /// # Errors
     /// When the store cannot be read.
     pub fn start(store: Store, settings: Settings, clock: Clock) -> anyhow::Result<Arc<Self>> {
-        let (inbox, outbox) = mpsc::channel(INBOX);
         let office = store.hold_office(None)?;
         if !store.is_shared() {
             // Nobody else can be at them.
@@ -87,29 +69,20 @@ impl App {
         }
         let loaded = judge::load(&store, &settings)?;
         let applied = loaded.applied;
-        let active_alerts = intake::active_alerts::ActiveAlerts::load(
-            &store.active_alerts()?,
-            judge::alerts(&loaded.incidents),
-            clock.now(),
-        );
-        let tallies = intake::source_stats::Tallies::load(&store, clock.now())?;
+        let core = Arc::new(Core::new(store, settings, clock, applied)?);
+        let settings = core.settings();
+        let intake = Intake::load(&core, judge::alerts(&loaded.incidents))?;
         let judge = office.map(|epoch| judge::Judge::of(loaded, epoch, &settings));
         let app = Arc::new(Self {
             watched: Mutex::new(settings::config_watcher::Watched::new(&settings)),
-            core: Arc::new(Core::new(store, settings, clock, applied)?),
-            inbox,
-            room: Arc::new(Semaphore::new(ROOM)),
-            outbox: Mutex::new(Some(outbox)),
+            intake: Arc::new(intake),
+            core,
             judge: Mutex::new(judge),
             office: AtomicU64::new(office.unwrap_or(0)),
             followed: Mutex::new(applied),
-            active_alerts: Mutex::new(active_alerts),
-            tallies: Mutex::new(tallies),
             measured: Mutex::default(),
             kept: Mutex::default(),
             rotas: Mutex::default(),
-            gates: Mutex::default(),
-            sns: SnsClient::default(),
             suspect: Mutex::default(),
             reloading: Mutex::default(),
             backtests: backtest::jobs::Jobs::default(),

@@ -160,7 +160,7 @@ fn replay(
             at.format("%H:%M:%S"),
             told(&arrival.reports)
         ));
-        app.receive_now(arrival)?;
+        app.intake.receive_now(arrival)?;
         next = app.judge_step()?.next.or(next);
     }
     run_until(app, time, next, Clock::System.now())?;

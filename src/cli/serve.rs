@@ -115,8 +115,9 @@ pub(crate) async fn until_stopped(app: Arc<App>, listener: TcpListener) -> anyho
     let served = tokio::time::timeout(std::time::Duration::from_secs(10), serving).await;
     loops.shutdown().await;
     let left = tokio::task::spawn_blocking(move || {
-        app.save_active_alerts()
-            .and(app.save_tallies(true))
+        app.intake
+            .save_active_alerts()
+            .and(app.intake.save_source_stats(true))
             .and(app.leave_office())
     })
     .await?;

@@ -1,7 +1,6 @@
 //! Bodies of requests: within limits of one, and of all that are here together.
 
 use std::io::{ErrorKind, Read, Write};
-use std::ops::Deref;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
@@ -12,7 +11,7 @@ use http_body_util::BodyExt;
 use super::body_buffer::Growing;
 use super::error::Error;
 use crate::app::App;
-use crate::app::intake::commit::{Room, Unstored};
+use crate::app::intake::commit::{ReceivedBody, Unstored};
 
 /// The most bytes of a body that are read, unpacked. Alertmanager's largest groups are a few MiB.
 pub(crate) const LIMIT: usize = 32 * 1024 * 1024;
@@ -21,23 +20,12 @@ const STEP: usize = 256 * 1024;
 /// A packed body larger than this is unpacked off the async threads.
 const SMALL: usize = 64 * 1024;
 
-/// A body, with the room that it takes until it is done with.
-#[derive(Debug)]
-pub(crate) struct Whole {
-    pub(crate) bytes: Bytes,
-    pub(crate) room: Room,
-}
-
-impl Deref for Whole {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 /// Reads a body within the limits. One that is too long, or finds no room, is refused before it is read where its length is told.
-pub(crate) async fn body(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Error> {
+pub(crate) async fn body(
+    app: &App,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<ReceivedBody, Error> {
     within(LIMIT, app, headers, body).await
 }
 
@@ -47,7 +35,7 @@ pub(crate) async fn within(
     app: &App,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Whole, Error> {
+) -> Result<ReceivedBody, Error> {
     let packed = match headers
         .get(header::CONTENT_ENCODING)
         .map(|value| value.as_bytes().to_ascii_lowercase())
@@ -69,7 +57,7 @@ pub(crate) async fn as_it_comes(
     app: &App,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Whole, Error> {
+) -> Result<ReceivedBody, Error> {
     packed_within(LIMIT, app, headers, body).await
 }
 
@@ -78,7 +66,7 @@ async fn packed_within(
     app: &App,
     headers: &HeaderMap,
     body: Body,
-) -> Result<Whole, Error> {
+) -> Result<ReceivedBody, Error> {
     let told = headers
         .get(header::CONTENT_LENGTH)
         .and_then(|value| value.to_str().ok()?.parse::<usize>().ok())
@@ -87,14 +75,14 @@ async fn packed_within(
         return Err(Error::TooLarge(limit));
     }
     // Looked at, not taken: a sender that promises much and sends little must not keep others out.
-    if !app.has_room(told) {
+    if !app.intake.commits.has_room(told) {
         return Err(Unstored::Busy.into());
     }
     read(limit, app, body, told).await
 }
 
-async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Whole, Error> {
-    let mut room = app.room(0)?;
+async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<ReceivedBody, Error> {
+    let mut room = app.intake.commits.reserve(0)?;
     let mut first = Bytes::new();
     let mut rest = Growing::up_to(if told == 0 { limit } else { told });
     while let Some(frame) = body.frame().await {
@@ -107,7 +95,7 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Wh
         if room.bytes() + piece.len() > limit {
             return Err(Error::TooLarge(limit));
         }
-        room.add(app.room(piece.len())?);
+        room.add(app.intake.commits.reserve(piece.len())?);
         // Most bodies come in one piece, and need no copy then.
         if first.is_empty() && rest.len() == 0 {
             first = piece;
@@ -119,16 +107,20 @@ async fn read(limit: usize, app: &App, mut body: Body, told: usize) -> Result<Wh
         written.map_err(|_| Unstored::Busy)?;
     }
     let bytes = if rest.len() == 0 { first } else { rest.whole() };
-    Ok(Whole { bytes, room })
+    Ok(ReceivedBody { bytes, room })
 }
 
-async fn unpack_somewhere(limit: usize, app: &App, packed: Whole) -> Result<Whole, Error> {
-    let mut room = app.room(0)?;
+async fn unpack_somewhere(
+    limit: usize,
+    app: &App,
+    packed: ReceivedBody,
+) -> Result<ReceivedBody, Error> {
+    let mut room = app.intake.commits.reserve(0)?;
     let mut bytes = Growing::up_to(limit + STEP);
     let mut reader = MultiGzDecoder::new(std::io::Cursor::new(packed.bytes.clone()));
     let small = packed.len() <= SMALL;
     loop {
-        room.add(app.room(STEP)?);
+        room.add(app.intake.commits.reserve(STEP)?);
         let step = move || {
             let read = std::io::copy(&mut reader.by_ref().take(STEP as u64), &mut bytes);
             (reader, bytes, read)
@@ -153,7 +145,7 @@ async fn unpack_somewhere(limit: usize, app: &App, packed: Whole) -> Result<Whol
             return Err(Error::TooLarge(limit));
         }
         if read == 0 {
-            return Ok(Whole {
+            return Ok(ReceivedBody {
                 bytes: bytes.whole(),
                 room,
             });

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Json, http};
 
 use crate::app::intake::commit::Unstored;
+use crate::app::intake::rejection::Rejection;
 use crate::ingest::remote_write::UnsupportedHeader;
 use crate::store::error::StoreError;
 
@@ -113,5 +114,19 @@ impl From<Unstored> for Error {
 impl From<StoreError> for Error {
     fn from(fault: StoreError) -> Self {
         Self::Internal(anyhow::Error::new(fault))
+    }
+}
+
+impl From<Rejection> for Error {
+    fn from(rejection: Rejection) -> Self {
+        match rejection {
+            Rejection::UnknownSource(message) => Self::NotFound(message),
+            Rejection::Unauthenticated(message) => Self::Unauthorized(message),
+            Rejection::RateLimited { retry_after } => Self::TooMany(retry_after),
+            Rejection::Invalid(message) => Self::BadRequest(message),
+            Rejection::Unverifiable => Self::Unavailable(rejection.to_string()),
+            Rejection::Unstored(fault) => fault.into(),
+            Rejection::Store(fault) => fault.into(),
+        }
     }
 }

@@ -7,23 +7,15 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::body::{Whole, body};
+use super::body::{body, within};
 use super::error::Error;
-use super::handler::header_pairs;
-use super::source_auth::{Admitted, Beside, admitted};
+use super::handler::{header_pairs, is_loopback_host};
 use crate::app::App;
-use crate::app::intake::commit::Arrival;
-use crate::app::intake::rate_limit::Away;
-use crate::app::intake::reprocess::PROMETHEUS;
-use crate::app::intake::sns_verification::Unvouched;
-use crate::config::source_auth::SourceAuth;
-use crate::ingest;
+use crate::app::intake::RequestHead;
+use crate::app::intake::rejection::RejectReason;
 use crate::ingest::auth::is_unsigned_check;
-use crate::ingest::message::{Headers, Message};
-use crate::ingest::reading::{AlertRef, Reading};
+use crate::ingest::reading::ReplyBody;
 use crate::model::source::SourceKind;
-use crate::model::time::Time;
-use crate::store::log;
 
 /// `POST /ingest/{source}`, or `PUT`, which Grafana may be told to send.
 pub(crate) async fn webhook(
@@ -33,106 +25,20 @@ pub(crate) async fn webhook(
     headers: HeaderMap,
     raw: Body,
 ) -> Result<Response, Error> {
-    let settings = app.settings();
-    let Some(source) = settings
-        .config
-        .sources
-        .iter()
-        .find(|source| source.name == name)
-    else {
-        let known: Vec<&str> = settings
-            .config
-            .sources
-            .iter()
-            .map(|source| source.name.as_str())
-            .collect();
-        return Err(Error::NotFound(format!(
-            "no source is named `{name}`; the settings name: {}. Add it under `sources:` or correct the address",
-            known.join(", ")
-        )));
+    let head = RequestHead {
+        headers: header_pairs(&headers),
+        query: query.as_deref().unwrap_or_default(),
+        is_loopback_host: is_loopback_host(&headers),
     };
-    let query = query.unwrap_or_default();
-    let Some(Admitted { body, once }) = admitted(
-        &app,
-        &settings,
-        source,
-        Beside {
-            headers: &headers,
-            query: &query,
-        },
-        raw,
-    )
-    .await?
-    else {
-        return Ok(StatusCode::OK.into_response());
+    let read_body = async |limit| {
+        let body = within(limit, &app, &headers, raw).await;
+        if let Err(Error::TooLarge(_)) = body {
+            app.intake.count_rejected(&name, RejectReason::Size);
+        }
+        body
     };
-    // Not even a map of the settings may repeat what proves who sends.
-    let beside =
-        ingest::header_filter::without(&header_pairs(&headers), settings.proofs.get(&name));
-    let names = source.labels.as_ref().unwrap_or(&settings.config.labels);
-    let now = app.now();
-    let message = Message {
-        source: &name,
-        headers: &beside,
-        body: &body,
-        names,
-        now,
-    };
-    app.vouched(source, &message)
-        .await
-        .map_err(|why| unvouched(&app, &source.name, &why))?;
-    // Only now is it known who sends what is signed in its own text.
-    if source.auth == SourceAuth::Certificate
-        && let Err(wait) = app.pace(&source.name, source.limits.rate, true)
-    {
-        app.turn_away(&source.name, Away::Rate);
-        return Err(Error::TooMany(wait));
-    }
-    let read = match settings.readers.get(&name) {
-        Some(reader) => {
-            ingest::dispatch::read(reader, &message, &mut |alert| app.renewed(alert, now))
-        }
-        None => Ok(Reading::default()),
-    };
-    let redacted = settings
-        .readers
-        .get(&name)
-        .and_then(|reader| ingest::dispatch::kept(reader, &body));
-    let (mut reply, mut confirm) = (None, None);
-    let mut arrival = match read {
-        Ok(mut reading) => {
-            (reply, confirm) = (reading.reply.take(), reading.confirm.take());
-            arrival(&name, body, reading)
-        }
-        Err(fault) => Arrival {
-            fault: Some(fault.to_string()),
-            ..arrival(&name, body, Reading::default())
-        },
-    };
-    if let Some(redacted) = redacted {
-        arrival.body = redacted;
-    }
-    // Read again for its answer, which a sender that did not get it waits for, but not taken again.
-    if once.is_some_and(|once| app.has_taken(&source.name, &once)) {
-        app.turn_away(&source.name, Away::Repeat);
-    } else {
-        if arrival.is_kept() {
-            let reads = settings
-                .readers
-                .get(&name)
-                .map_or(&[] as &[String], ingest::dispatch::headers);
-            arrival.beside = kept(&beside, &format!("/ingest/{name}"), reads, now);
-        }
-        app.receive(arrival).await?;
-        if let Some(url) = confirm {
-            app.confirm(source, url).await?;
-        }
-        if let Some(once) = once {
-            app.note_taken(&source.name, once);
-        }
-    }
-    // Never 4xx for what is authentic: the sender would repeat it for ever, or give up on the alert. And 200 rather than another 2xx,
-    // because some senders take nothing else.
+    let reply: Option<ReplyBody> = app.intake.accept(&name, &head, read_body).await?;
+    // 200 rather than another 2xx, because some senders accept nothing else.
     Ok(match reply {
         Some(reply) => ([(header::CONTENT_TYPE, reply.media_type)], reply.body).into_response(),
         None => StatusCode::OK.into_response(),
@@ -188,21 +94,6 @@ pub(crate) async fn wanted(
     answer
 }
 
-/// The answer to a message that is not taken in, whose sender is told no more than that.
-fn unvouched(app: &App, source: &str, why: &Unvouched) -> Error {
-    match why {
-        Unvouched::Refused(_) => {
-            app.turn_away(source, Away::Credentials);
-            Error::Unauthorized(
-                "the message is not signed as one of the source's topics; the log and the first page of the service say why",
-            )
-        }
-        Unvouched::Unknown(_) => Error::Unavailable(
-            "whose the message is cannot be checked now; send it again in a moment".to_owned(),
-        ),
-    }
-}
-
 /// `POST /api/v2/alerts`, as Prometheus calls it.
 pub(crate) async fn alerts(
     State(app): State<Arc<App>>,
@@ -210,54 +101,8 @@ pub(crate) async fn alerts(
     raw: Body,
 ) -> Result<StatusCode, Error> {
     let body = body(&app, &headers, raw).await?;
-    let settings = app.settings();
-    let now = app.now();
-    let renewed = &mut |alert: &AlertRef<'_>| app.renewed(alert, now);
-    let reading =
-        ingest::prometheus::news_v2(&body, PROMETHEUS, &settings.config.labels, now, renewed)
-            .map_err(|fault| Error::BadRequest(fault.to_string()))?;
-    let fault = faults(&reading);
-    // As Alertmanager does: the good ones are taken, and then the fault is told.
-    let mut arrival = arrival(PROMETHEUS, body, reading);
-    if arrival.is_kept() {
-        arrival.beside = kept(&header_pairs(&headers), "/api/v2/alerts", &[], now);
-    }
-    app.receive(arrival).await?;
-    fault.map_or(Ok(StatusCode::OK), |fault| Err(Error::BadRequest(fault)))
-}
-
-pub(crate) fn faults(reading: &Reading) -> Option<String> {
-    let faults: Vec<String> = reading.faults.iter().map(ToString::to_string).collect();
-    (!faults.is_empty()).then(|| faults.join("; "))
-}
-
-pub(crate) fn arrival(source: &str, body: Whole, reading: Reading) -> Arrival {
-    // A mere repetition is not stored, so that its body need not be a copy of its own.
-    let stored = !reading.reports.is_empty() || !reading.faults.is_empty() || reading.renewed == 0;
-    Arrival {
-        source: source.to_owned(),
-        body: if stored {
-            body.bytes.into()
-        } else {
-            Vec::new()
-        },
-        fault: faults(&reading),
-        renewed: reading.renewed,
-        room: Some(body.room),
-        reports: reading.reports,
-        ..Arrival::default()
-    }
-}
-
-/// What is kept of how a message came, for whoever reads it again.
-pub(crate) fn kept(
-    headers: &Headers<'_>,
-    path: &str,
-    reads: &[String],
-    now: Time,
-) -> log::MessageContext {
-    log::MessageContext {
-        headers: ingest::header_filter::kept(headers, path, reads),
-        came_at: Some(now),
-    }
+    app.intake
+        .accept_alerts(&header_pairs(&headers), body)
+        .await?;
+    Ok(StatusCode::OK)
 }

@@ -14,8 +14,8 @@ use prometheus_client::registry::Registry;
 use super::error::Error;
 use super::handler::read_store;
 use crate::app::App;
-use crate::app::intake::rate_limit::Away;
-use crate::app::intake::source_status::SourceShown;
+use crate::app::intake::rejection::RejectReason;
+use crate::app::intake::source_status::SourceOverview;
 use crate::store::source_stats::HourlyCounts;
 
 type Gauges = Family<Vec<(&'static str, String)>, Gauge>;
@@ -210,13 +210,13 @@ pub(crate) async fn metrics(
         answers,
     );
     let (refused, repeated) = (Counters::default(), Counters::default());
-    for (source, why, count) in app.turned_away() {
+    for (source, why, count) in app.intake.rejected() {
         match why {
-            Away::Repeat => repeated
+            RejectReason::Repeat => repeated
                 .get_or_create(&vec![("source", source)])
                 .inc_by(count),
             _ => refused
-                .get_or_create(&vec![("source", source), ("why", why.word().to_owned())])
+                .get_or_create(&vec![("source", source), ("why", why.label().to_owned())])
                 .inc_by(count),
         };
     }
@@ -226,7 +226,10 @@ pub(crate) async fn metrics(
         "Signed messages rejected as repeated, by source",
         repeated,
     );
-    sources(&read_store(&app, App::sources).await?, &mut registry);
+    sources(
+        &read_store(&app, |app| app.intake.sources()).await?,
+        &mut registry,
+    );
     let mut text = String::new();
     encode(&mut text, &registry).map_err(|fault| Error::Internal(anyhow::anyhow!(fault)))?;
     let accepted = headers
@@ -263,9 +266,9 @@ fn plain(open: &str) -> String {
 
 /// Registers the metrics of each source: counters of this process, and gauges shared by all
 /// replicas.
-fn sources(sources: &[SourceShown], registry: &mut Registry) {
+fn sources(sources: &[SourceOverview], registry: &mut Registry) {
     type Counted = fn(&HourlyCounts) -> u64;
-    let label = |source: &SourceShown| vec![("source", source.name.clone())];
+    let label = |source: &SourceOverview| vec![("source", source.name.clone())];
     let counters: [(&str, &str, Counted); 2] = [
         (
             "source_messages",

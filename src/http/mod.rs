@@ -15,7 +15,6 @@ mod metrics;
 mod pages;
 mod remote_write;
 mod serve;
-mod source_auth;
 mod time_range;
 
 use std::sync::Arc;

@@ -29,7 +29,10 @@ pub(crate) async fn write(
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     remote_write::spoken(text(header::CONTENT_TYPE), text(header::CONTENT_ENCODING))?;
     let body = as_it_comes(&app, &headers, raw).await?;
-    let mut room = app.room(body.len().saturating_mul(GROWTH).min(LIMIT) + MOST_KEPT)?;
+    let mut room = app
+        .intake
+        .commits
+        .reserve(body.len().saturating_mul(GROWTH).min(LIMIT) + MOST_KEPT)?;
     let work = move || {
         let settings = app.settings();
         let asked = settings.asked.get(&name).cloned().unwrap_or_default();

@@ -9,7 +9,6 @@ use chrono::TimeDelta;
 use super::clock_skew::Skew;
 use super::prometheus::{BUSIEST, selector};
 use super::{Entry, SAVED_EVERY};
-use crate::app::sync::lock;
 use crate::clients::error::ClientError;
 use crate::clients::exchange_times::ExchangeTimes;
 use crate::clients::prometheus::PrometheusClient;
@@ -178,7 +177,7 @@ impl Recall {
             let (app, policy) = (&self.entry.app, &self.entry.settings.policy);
             // What is received as well has a lease of its own; what the engine ignores has no end that anybody would miss.
             let left = |alert: &Event| {
-                policy.ignores(alert) || lock(&app.active_alerts).contains(&alert.subject)
+                policy.ignores(alert) || app.intake.active_alerts().contains(&alert.subject)
             };
             let lapsed = self
                 .recalled

@@ -88,7 +88,7 @@ impl App {
             .flat_map(Judge::incidents)
             .filter(|incident| incident.phase != Phase::Closed);
         let mut found: HashMap<Subject, TrackedAlert> = HashMap::new();
-        let alerts = lock(&self.active_alerts);
+        let alerts = self.intake.active_alerts();
         for incident in incidents {
             for member in &incident.members {
                 let event = &member.event;
@@ -130,7 +130,7 @@ impl App {
             mut events,
         } = looked;
         {
-            let mut alerts = lock(&self.active_alerts);
+            let mut alerts = self.intake.active_alerts();
             alerts.renew_all(&renewed, now);
             // Its webhook may have told the end meanwhile, and knows it better.
             let on = |subject: &Subject| {
@@ -151,7 +151,7 @@ impl App {
             reports: events.into_iter().map(Into::into).collect(),
             ..Arrival::default()
         };
-        if let Err(fault) = self.receive(arrival).await {
+        if let Err(fault) = self.intake.receive(arrival).await {
             self.faults.report(
                 "what an Alertmanager lists could not be stored",
                 &anyhow::Error::new(fault),

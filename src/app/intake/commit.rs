@@ -1,140 +1,192 @@
-//! Receiving: arrivals share a commit, and only after it does anybody hear that it is done.
+//! Commit queue: messages share a transaction, and their senders are answered only after it.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::ops::Deref;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 
-use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 
+use super::active_alerts::ActiveAlerts;
 use super::active_alerts::row::NEVER;
-use super::source_stats::What;
-use crate::app::App;
+use crate::app::core::Core;
 use crate::app::sync::lock;
 use crate::app::worker_thread::Thread;
-use crate::ingest::reading::{AlertRef, Reported};
+use crate::ingest::reading::Reported;
 use crate::model::event::{Event, Fact};
 use crate::model::id::EventId;
 use crate::model::time::Time;
 use crate::store::error::StoreError;
 use crate::store::log::{MessageContext, NewRecord};
 
-/// One inbound message as it came, and what was read from it.
+/// Messages that may wait for their commit before senders are asked to try again.
+const QUEUE: usize = 4096;
+/// Bytes of messages that may be held between their first byte and their commit.
+const ROOM: usize = 64 << 20;
+/// Messages committed together at most.
+const BATCH: usize = 512;
+
+/// One inbound message with its parsed content.
 #[derive(Debug, Default)]
-pub struct Arrival {
-    /// The source's name.
+pub(crate) struct Arrival {
+    /// The name of the source.
     pub source: String,
-    /// The body as it came.
+    /// The body as received.
     pub body: Vec<u8>,
-    /// What it states.
+    /// The parsed content.
     pub reports: Vec<Reported>,
-    /// Number of alerts that [`App::renewed`] took, which are not among the reports.
+    /// Number of alerts that were only renewed and are not among the reports.
     pub renewed: usize,
-    /// What could not be read, if anything.
+    /// What could not be parsed.
     pub fault: Option<String>,
-    /// How it came, as far as that is kept.
+    /// Headers to keep, and the time of arrival.
     pub beside: MessageContext,
-    /// Of a message that is read again: its events that are durable from the first time.
+    /// Of a message that is read again: the events already logged.
     pub again: Option<BTreeSet<EventId>>,
-    /// The room that its body takes.
+    /// The room reserved for its body.
     pub room: Option<Room>,
 }
 
-/// What became durable of an arrival.
+impl Arrival {
+    /// Set if it may have to be stored: it is more than renewals.
+    #[must_use]
+    pub(crate) fn may_be_stored(&self) -> bool {
+        !self.reports.is_empty() || self.fault.is_some()
+    }
+
+    fn record(self, events: Vec<Event>) -> NewRecord {
+        NewRecord {
+            source: self.source,
+            body: self.body,
+            events,
+            fault: self.fault,
+            beside: self.beside,
+        }
+    }
+}
+
+/// Result of storing an arrival.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Kept {
-    /// Where; `None`: nothing was new.
+pub(crate) struct Stored {
+    /// Position in the log; `None` if nothing was new.
     pub(crate) position: Option<u64>,
-    /// How many events of it.
+    /// Number of new events.
     pub(crate) events: usize,
 }
 
-impl Arrival {
-    /// Whether anything of it may have to be kept: more than repetitions of what is known.
-    #[must_use]
-    pub fn is_kept(&self) -> bool {
-        !self.reports.is_empty() || self.fault.is_some()
-    }
-}
-
-/// Room for the bytes of a message, given back when this is dropped.
+/// Room for the bytes of a message, given back on drop.
 #[derive(Debug)]
-pub struct Room(OwnedSemaphorePermit);
+pub(crate) struct Room(OwnedSemaphorePermit);
 
 impl Room {
-    /// How many bytes it is for.
+    /// Number of bytes.
     #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.0.num_permits()
     }
 
-    /// Gives back all beyond so many bytes.
-    pub fn keep(&mut self, bytes: usize) {
+    /// Gives back all but `bytes`.
+    pub(crate) fn keep(&mut self, bytes: usize) {
         drop(self.0.split(self.bytes().saturating_sub(bytes)));
     }
 
-    /// Takes more of it.
-    pub fn add(&mut self, more: Self) {
+    /// Takes over `more`.
+    pub(crate) fn add(&mut self, more: Self) {
         self.0.merge(more.0);
     }
 }
 
-/// An arrival waiting for its commit.
+/// The body of a request, with the room it takes.
 #[derive(Debug)]
-pub(crate) struct Waiting {
+pub(crate) struct ReceivedBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) room: Room,
+}
+
+impl Deref for ReceivedBody {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+/// An arrival that waits for its commit.
+#[derive(Debug)]
+struct Waiting {
     record: NewRecord,
-    /// How long each of its events holds, where its sender says so.
+    /// The lease of each event, where its sender gives one.
     leases: Vec<Option<Time>>,
     received_at: Time,
-    /// Taken until it is committed, whether or not its sender still waits.
+    /// Held until the commit, even if the sender has gone.
     room: Option<Room>,
     done: oneshot::Sender<Result<u64, Unstored>>,
 }
 
-/// Why an arrival could not be made durable. The sender should try again.
+/// Why an arrival could not be stored. The sender should try again.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum Unstored {
     /// Too many arrivals wait already.
     #[error("too many messages are waiting to be stored; try again in a moment")]
     Busy,
-    /// The database refused.
+    /// The database failed.
     #[error("{0}")]
     Store(String),
 }
 
-/// How a person's fact fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Told {
-    /// Its position in the log.
-    pub position: u64,
-    /// Whether its effect can be seen already.
-    pub applied: bool,
+/// Messages on their way into the log.
+#[derive(Debug)]
+pub(crate) struct CommitQueue {
+    core: Arc<Core>,
+    active_alerts: Arc<Mutex<ActiveAlerts>>,
+    /// What is left of [`ROOM`], a permit a byte.
+    room: Arc<Semaphore>,
+    sender: mpsc::Sender<Waiting>,
+    /// Taken by [`Self::run`].
+    receiver: Mutex<Option<mpsc::Receiver<Waiting>>>,
 }
 
-/// Arrivals committed together at the most.
-const BATCH: usize = 512;
-
-impl App {
-    /// Makes an arrival durable. Pure repetitions of what is durable renew their alerts and are answered at once.
-    ///
-    /// # Errors
-    /// When it could not be made durable.
-    pub async fn receive(&self, arrival: Arrival) -> Result<Option<u64>, Unstored> {
-        let source = arrival.source.clone();
-        self.tally(&source, What::Message);
-        let kept = self.make_durable(arrival, Vec::new()).await?;
-        if kept.events > 0 {
-            self.tally(&source, What::Events(kept.events));
+impl CommitQueue {
+    pub(crate) fn new(core: Arc<Core>, active_alerts: Arc<Mutex<ActiveAlerts>>) -> Self {
+        let (sender, receiver) = mpsc::channel(QUEUE);
+        Self {
+            core,
+            active_alerts,
+            room: Arc::new(Semaphore::new(ROOM)),
+            sender,
+            receiver: Mutex::new(Some(receiver)),
         }
-        Ok(kept.position)
     }
 
-    /// The same for what no source sent just now; `more` is appended as it is.
-    pub(crate) async fn make_durable(
+    /// Reserves room for bytes before they are read.
+    ///
+    /// # Errors
+    /// When there is none at present.
+    pub(crate) fn reserve(&self, bytes: usize) -> Result<Room, Unstored> {
+        let bytes = u32::try_from(bytes).map_err(|_| Unstored::Busy)?;
+        Arc::clone(&self.room)
+            .try_acquire_many_owned(bytes)
+            .map(Room)
+            .map_err(|_| Unstored::Busy)
+    }
+
+    /// Set if there is room for so many bytes at present.
+    pub(crate) fn has_room(&self, bytes: usize) -> bool {
+        self.room.available_permits() >= bytes
+    }
+
+    /// Appends what is new in an arrival, and the events of `more`, and waits for the commit.
+    /// Repeats renew their active alerts and are answered at once.
+    ///
+    /// # Errors
+    /// When it could not be stored.
+    pub(crate) async fn store(
         &self,
         mut arrival: Arrival,
         more: Vec<Event>,
-    ) -> Result<Kept, Unstored> {
-        let received_at = arrival.beside.came_at.unwrap_or_else(|| self.now());
+    ) -> Result<Stored, Unstored> {
+        let received_at = arrival.beside.came_at.unwrap_or_else(|| self.core.now());
         let all = arrival.reports.len() + arrival.renewed;
         let (mut events, mut leases): (Vec<_>, Vec<_>) = lock(&self.active_alerts)
             .new_events(
@@ -144,243 +196,157 @@ impl App {
             )
             .into_iter()
             .unzip();
-        let news = events
-            .iter()
-            .filter(|event| !matches!(event.fact, Fact::Lapsed(_)))
-            .count();
         if arrival.again.is_none() {
-            self.counters
-                .heartbeats
-                .fetch_add(all.saturating_sub(news) as u64, Ordering::Relaxed);
+            let new = events
+                .iter()
+                .filter(|event| !matches!(event.fact, Fact::Lapsed(_)))
+                .count();
+            let renewed = all.saturating_sub(new) as u64;
+            let counter = &self.core.counters.heartbeats;
+            counter.fetch_add(renewed, Ordering::Relaxed);
         }
         leases.extend(more.iter().map(|_| None));
         events.extend(more);
         let count = events.len();
         if events.is_empty() && arrival.fault.is_none() {
-            return Ok(Kept {
+            return Ok(Stored {
                 position: None,
                 events: 0,
             });
         }
         let (done, answer) = oneshot::channel();
-        let Arrival {
-            source,
-            body,
-            fault,
-            beside,
-            room,
-            ..
-        } = arrival;
-        let record = NewRecord {
-            source,
-            body,
-            events,
-            fault,
-            beside,
-        };
         let waiting = Waiting {
-            record,
             leases,
             received_at,
-            room,
+            room: arrival.room.take(),
+            record: arrival.record(events),
             done,
         };
-        self.inbox.try_send(waiting).map_err(|_| Unstored::Busy)?;
+        self.sender.try_send(waiting).map_err(|_| Unstored::Busy)?;
         let position = answer.await.map_err(|_| {
             Unstored::Store("the service is stopping; try again in a moment".to_owned())
         })??;
-        Ok(Kept {
+        Ok(Stored {
             position: Some(position),
             events: count,
         })
     }
 
-    /// Whether a firing alert only repeats what is durable; then it is renewed, and nothing more is to be done about it.
-    #[must_use]
-    pub fn renewed(&self, alert: &AlertRef<'_>, now: Time) -> bool {
-        lock(&self.active_alerts).renew(alert, now)
-    }
-
-    /// Takes room for so many bytes, before they are read.
-    ///
-    /// # Errors
-    /// When there is none for now.
-    pub fn room(&self, bytes: usize) -> Result<Room, Unstored> {
-        let bytes = u32::try_from(bytes).map_err(|_| Unstored::Busy)?;
-        Arc::clone(&self.room)
-            .try_acquire_many_owned(bytes)
-            .map(Room)
-            .map_err(|_| Unstored::Busy)
-    }
-
-    /// Whether there is room for so many bytes now.
-    #[must_use]
-    pub fn has_room(&self, bytes: usize) -> bool {
-        self.room.available_permits() >= bytes
-    }
-
-    /// Makes what a person said durable and waits until its effect can be seen, two seconds at most.
-    ///
-    /// # Errors
-    /// When it could not be made durable.
-    pub async fn tell(&self, event: Event) -> Result<Told, Unstored> {
-        let body = serde_json::to_vec(&event).unwrap_or_default();
-        let arrival = Arrival {
-            source: event.source.to_string(),
-            body,
-            reports: vec![event.into()],
-            ..Arrival::default()
-        };
-        // Never a mere repetition: only alerts are, and people do not send those this way.
-        let position = self
-            .make_durable(arrival, Vec::new())
-            .await?
-            .position
-            .unwrap_or_default();
-        Ok(Told {
-            position,
-            applied: self.wait_until_applied(position).await,
-        })
-    }
-
-    /// Waits until the judge has applied `position`, two seconds at most.
-    pub async fn wait_until_applied(&self, position: u64) -> bool {
-        self.progress.wait_until_applied(position).await
-    }
-
-    /// Commits whatever waits, in one transaction. Blocks.
-    fn commit(&self, waiting: Vec<Waiting>) {
-        let mut records = Vec::with_capacity(waiting.len());
-        let mut rest = Vec::with_capacity(waiting.len());
+    /// Commits what waits in one transaction. Blocks.
+    fn commit(&self, batch: Vec<Waiting>) {
+        let mut records = Vec::with_capacity(batch.len());
+        let mut rest = Vec::with_capacity(batch.len());
         for Waiting {
             record,
             leases,
             received_at,
             room,
             done,
-        } in waiting
+        } in batch
         {
             records.push(record);
             rest.push((leases, received_at, room, done));
         }
-        match self.store.append(&records, self.now()) {
-            Ok(logged) => {
-                let events: usize = records.iter().map(|record| record.events.len()).sum();
-                self.counters
-                    .arrivals
-                    .fetch_add(records.len() as u64, Ordering::Relaxed);
-                self.counters
-                    .events
-                    .fetch_add(events as u64, Ordering::Relaxed);
-                self.progress
-                    .advance_head(logged.last().map(|last| last.position));
-                let settings = self.settings();
-                for ((record, (leases, received_at, room, done)), logged) in
-                    records.into_iter().zip(rest).zip(logged)
-                {
-                    let mut alerts = lock(&self.active_alerts);
-                    for (event, lease) in record.events.iter().zip(leases) {
-                        // What the engine ignores has no end that anybody would miss.
-                        let lease = if settings.policy.ignores(event) {
-                            Some(NEVER)
-                        } else {
-                            lease
-                        };
-                        alerts.record(event, lease, received_at);
-                    }
-                    drop(alerts);
-                    drop(room);
-                    // A sender that went away has its fact durable all the same.
-                    let _ = done.send(Ok(logged.position));
-                }
-            }
+        let positions = match self.append(None, &records) {
+            Ok(positions) => positions,
             Err(fault) => {
-                let told = Unstored::Store(advice(&fault));
-                self.faults
+                let unstored = Unstored::Store(advice(&fault));
+                self.core
+                    .faults
                     .report("an arrival could not be stored", &anyhow::Error::new(fault));
                 for (.., done) in rest {
-                    let _ = done.send(Err(told.clone()));
+                    let _ = done.send(Err(unstored.clone()));
                 }
+                return;
             }
+        };
+        let events: usize = records.iter().map(|record| record.events.len()).sum();
+        let counters = &self.core.counters;
+        counters
+            .arrivals
+            .fetch_add(records.len() as u64, Ordering::Relaxed);
+        counters.events.fetch_add(events as u64, Ordering::Relaxed);
+        let settings = self.core.settings();
+        for ((record, (leases, received_at, room, done)), position) in
+            records.into_iter().zip(rest).zip(positions)
+        {
+            let mut alerts = lock(&self.active_alerts);
+            for (event, lease) in record.events.iter().zip(leases) {
+                // The engine ignores it, so its lapse is not needed.
+                let ignored = settings.policy.ignores(event);
+                let lease = if ignored { Some(NEVER) } else { lease };
+                alerts.record(event, lease, received_at);
+            }
+            drop(alerts);
+            drop(room);
+            // The sender may have gone; its facts are durable all the same.
+            let _ = done.send(Ok(position));
         }
     }
 
-    /// Commits one arrival at once: for whoever has no loops running, as the demo. Blocks.
+    /// The one place that appends to the log and moves its head: gives the position of each
+    /// record. Blocks.
+    fn append(&self, epoch: Option<u64>, records: &[NewRecord]) -> Result<Vec<u64>, StoreError> {
+        let logged = self.core.store.append_as(epoch, records, self.core.now())?;
+        let positions: Vec<u64> = logged.iter().map(|logged| logged.position).collect();
+        self.core.progress.advance_head(positions.last().copied());
+        Ok(positions)
+    }
+
+    /// Commits one arrival at once, for the demo, which runs no background tasks. Blocks.
     ///
     /// # Errors
     /// When the store fails.
-    pub fn receive_now(&self, arrival: Arrival) -> Result<(), StoreError> {
-        let now = self.now();
-        let Arrival {
-            source,
-            body,
-            reports,
-            fault,
-            beside,
-            ..
-        } = arrival;
-        let record = NewRecord {
-            source,
-            body,
-            events: reports.into_iter().map(|report| report.event).collect(),
-            fault,
-            beside,
-        };
-        let records = [record];
-        let logged = self.store.append(&records, now)?;
-        for record in &records {
-            self.tally(&record.source, What::Message);
-            self.tally(&record.source, What::Events(record.events.len()));
-        }
-        self.progress
-            .advance_head(logged.last().map(|last| last.position));
+    pub(crate) fn store_now(&self, mut arrival: Arrival) -> Result<(), StoreError> {
+        let reports = std::mem::take(&mut arrival.reports);
+        let events = reports.into_iter().map(|report| report.event).collect();
+        let record = arrival.record(events);
+        self.append(None, std::slice::from_ref(&record))?;
         let mut alerts = lock(&self.active_alerts);
-        for event in records.iter().flat_map(|record| &record.events) {
-            alerts.record(event, None, now);
+        for event in &record.events {
+            alerts.record(event, None, self.core.now());
         }
         Ok(())
     }
 
-    /// Commits arrivals until all senders are gone.
-    pub(crate) async fn commit_loop(self: Arc<Self>) {
-        let Some(mut outbox) = lock(&self.outbox).take() else {
-            return;
-        };
-        let thread = Thread::named("commit");
-        while let Some(batch) = gather(&mut outbox).await {
-            let app = Arc::clone(&self);
-            if let Err(fault) = thread.run(move || app.commit(batch)).await {
-                self.faults.report("arrivals could not be stored", &fault);
-            }
-        }
-    }
-
-    /// Appends facts of the service's own. Blocks.
+    /// Appends facts of the service itself, if this is still the judge of `epoch`. Blocks.
+    ///
+    /// # Errors
+    /// When the store fails, or another process is the judge.
     pub(crate) fn append_own(&self, epoch: u64, events: Vec<Event>) -> Result<(), StoreError> {
         if events.is_empty() {
             return Ok(());
         }
-        let record = NewRecord {
+        let arrival = Arrival {
             source: "afterword".to_owned(),
-            body: Vec::new(),
-            events,
-            fault: None,
-            beside: MessageContext::default(),
+            ..Arrival::default()
         };
-        let logged = self.store.append_as(Some(epoch), &[record], self.now())?;
-        self.progress
-            .advance_head(logged.last().map(|last| last.position));
+        self.append(Some(epoch), &[arrival.record(events)])?;
         Ok(())
+    }
+
+    /// Commits arrivals until all senders are gone.
+    pub(crate) async fn run(self: Arc<Self>) {
+        let Some(mut receiver) = lock(&self.receiver).take() else {
+            return;
+        };
+        let thread = Thread::named("commit");
+        loop {
+            let mut batch = Vec::new();
+            if receiver.recv_many(&mut batch, BATCH).await == 0 {
+                return;
+            }
+            let queue = Arc::clone(&self);
+            if let Err(fault) = thread.run(move || queue.commit(batch)).await {
+                self.core
+                    .faults
+                    .report("arrivals could not be stored", &fault);
+            }
+        }
     }
 }
 
-async fn gather(outbox: &mut mpsc::Receiver<Waiting>) -> Option<Vec<Waiting>> {
-    let mut batch = Vec::new();
-    let count = outbox.recv_many(&mut batch, BATCH).await;
-    (count > 0).then_some(batch)
-}
-
-/// What to tell a sender whose message could not be stored.
+/// The answer to a sender whose message could not be stored.
 fn advice(fault: &StoreError) -> String {
     match fault {
         StoreError::Full(_) => {

@@ -1,4 +1,4 @@
-//! Reading again what is in quarantine, with the settings and the readers of today.
+//! Reprocessing: messages in quarantine are parsed again with the present settings and parsers.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,8 +6,9 @@ use std::sync::Arc;
 use anyhow::anyhow;
 use chrono::TimeDelta;
 
-use super::commit::{Arrival, Unstored};
-use crate::app::App;
+use super::commit::{Arrival, CommitQueue, Unstored};
+use super::sns_verification::SnsVerifier;
+use crate::app::core::Core;
 use crate::config::sources::Source;
 use crate::ingest;
 use crate::ingest::error::IngestFault;
@@ -20,31 +21,31 @@ use crate::store::error::StoreError;
 use crate::store::log::{MessageContext, RawMessage};
 use crate::store::quarantine::{QuarantineEntry, QuarantineFilter, QuarantineState};
 
-/// The name under which what comes to Alertmanager's own API is logged.
+/// Source name of what is posted to Alertmanager's API.
 pub(crate) const PROMETHEUS: &str = "prometheus";
-/// The name under which what comes to our own API is logged.
+/// Source name of what is posted to the service's own API.
 pub(crate) const API: &str = "api";
-/// Messages of a source read again at once.
+/// Messages of a source parsed again in one call.
 const AT_ONCE: usize = 500;
-/// And for how long at the most: somebody waits for the page.
+/// Longest duration of a call, which a page waits for.
 const FOR: TimeDelta = TimeDelta::seconds(15);
 
-/// What came of reading a message again.
+/// Result of parsing a message again.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mended {
-    /// What became of it.
+pub(crate) struct Reprocessed {
+    /// The state of the message.
     pub state: QuarantineState,
-    /// The record with what was new in it; `None`: nothing was.
+    /// Position of the record with its new events; `None` if there were none.
     pub record: Option<u64>,
-    /// How many events were new.
+    /// Number of new events.
     pub events: usize,
-    /// What still cannot be read.
+    /// What still cannot be parsed.
     pub fault: Option<String>,
 }
 
-/// Why a message could not be read again. It stays as it was.
+/// Why a message could not be parsed again. It stays as it was.
 #[derive(Debug, thiserror::Error)]
-pub enum MendFault {
+pub(crate) enum ReprocessFault {
     /// No such message.
     #[error("there is no message {0} in quarantine; GET /api/v1/quarantine lists them")]
     Unknown(u64),
@@ -57,50 +58,58 @@ pub enum MendFault {
     /// Its source is not in the settings.
     #[error("no source is named `{0}` in the settings; add it again, then retry")]
     NoSource(String),
-    /// What was read of it could not be stored.
+    /// Its events could not be stored.
     #[error(transparent)]
     Unstored(#[from] Unstored),
-    /// The database, or the reader itself, failed.
+    /// The database or the parser failed.
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
 }
 
-impl From<StoreError> for MendFault {
+impl From<StoreError> for ReprocessFault {
     fn from(fault: StoreError) -> Self {
         Self::Failed(fault.into())
     }
 }
 
-/// How many messages of a source were read again, and how many of them could be.
+/// Numbers of messages of a source that were parsed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct MendedAll {
-    /// Read again.
+pub(crate) struct ReprocessedAll {
+    /// Messages tried.
     pub tried: usize,
-    /// Of these, mended.
+    /// Of these, messages without a fault now.
     pub mended: usize,
-    /// Whether more wait that were not tried yet.
+    /// Set if more are waiting.
     pub more: bool,
 }
 
-/// What is to be stored of a message that was read again.
+/// Content of a message that was parsed again.
 struct Again {
     arrival: Arrival,
-    /// Events that the engine passed over: they are told once more, though they are in the log.
+    /// Events that the engine could not take, which are appended once more.
     passed: Vec<Event>,
     fault: Option<String>,
-    /// A subscription to confirm, and of which source.
+    /// A subscription to confirm, with its source.
     confirm: Option<(Source, String)>,
 }
 
-impl App {
+/// Reads messages in quarantine again.
+#[derive(Debug, Clone)]
+pub(crate) struct Reprocessor {
+    pub(crate) core: Arc<Core>,
+    pub(crate) commits: Arc<CommitQueue>,
+    pub(crate) sns: Arc<SnsVerifier>,
+}
+
+impl Reprocessor {
     /// Reads a message in quarantine again. What is new in it becomes a record of its own, with the time at which the message came as
     /// its `now`.
     ///
     /// # Errors
     /// When it cannot even be tried; the message stays as it was.
-    pub async fn mend(self: &Arc<Self>, position: u64) -> Result<Mended, MendFault> {
+    pub(crate) async fn reprocess(&self, position: u64) -> Result<Reprocessed, ReprocessFault> {
         let again = self
-            .off_the_threads(move |app| app.read_again(position))
+            .off_the_threads(move |this| this.read_again(position))
             .await?;
         let Again {
             arrival,
@@ -109,18 +118,22 @@ impl App {
             confirm,
         } = again;
         // Appended first: a stop in between has it read and appended once more, and the engine knows the repeat.
-        let kept = self.make_durable(arrival, passed).await?;
+        let kept = self.commits.store(arrival, passed).await?;
         if let Some((source, url)) = confirm {
-            self.confirm(&source, url).await?;
+            self.sns.confirm(&source, url).await?;
         }
         let told = fault.clone();
-        self.off_the_threads(move |app| {
+        self.off_the_threads(move |this| {
             match &told {
-                None => app
+                None => this
+                    .core
                     .store
-                    .mended(position, kept.position, app.now())
+                    .mended(position, kept.position, this.core.now())
                     .map(drop)?,
-                Some(fault) => app.store.still_faulty(position, fault, app.now())?,
+                Some(fault) => this
+                    .core
+                    .store
+                    .still_faulty(position, fault, this.core.now())?,
             }
             Ok(())
         })
@@ -130,7 +143,7 @@ impl App {
         } else {
             QuarantineState::Mended
         };
-        Ok(Mended {
+        Ok(Reprocessed {
             state,
             record: kept.position,
             events: kept.events,
@@ -142,31 +155,36 @@ impl App {
     ///
     /// # Errors
     /// When nothing can be stored for now.
-    pub async fn mend_all(self: &Arc<Self>, source: &str) -> Result<MendedAll, MendFault> {
-        let (name, begun) = (source.to_owned(), self.now());
-        let listed = move |app: &App| {
+    pub(crate) async fn reprocess_all(
+        &self,
+        source: &str,
+    ) -> Result<ReprocessedAll, ReprocessFault> {
+        let (name, begun) = (source.to_owned(), self.core.now());
+        let listed = move |this: &Self| {
             let filter = QuarantineFilter {
                 source: Some(&name),
                 open_only: true,
                 oldest_first: true,
                 limit: AT_ONCE + 1,
             };
-            Ok(app.store.quarantined(filter)?)
+            Ok(this.core.store.quarantined(filter)?)
         };
         let waiting = self.off_the_threads(listed).await?;
-        let mut all = MendedAll {
+        let mut all = ReprocessedAll {
             more: waiting.len() > AT_ONCE,
-            ..MendedAll::default()
+            ..ReprocessedAll::default()
         };
         for waits in waiting.iter().take(AT_ONCE) {
-            if self.now() - begun > FOR {
+            if self.core.now() - begun > FOR {
                 all.more = true;
                 break;
             }
-            match self.mend(waits.position).await {
+            match self.reprocess(waits.position).await {
                 Ok(mended) => all.mended += usize::from(mended.state == QuarantineState::Mended),
                 // One that cannot be tried keeps nobody from the next.
-                Err(MendFault::Already | MendFault::Unknown(_) | MendFault::Gone) => {}
+                Err(
+                    ReprocessFault::Already | ReprocessFault::Unknown(_) | ReprocessFault::Gone,
+                ) => {}
                 Err(fault) => return Err(fault),
             }
             all.tried += 1;
@@ -174,39 +192,41 @@ impl App {
         Ok(all)
     }
 
-    async fn off_the_threads<T, F>(self: &Arc<Self>, work: F) -> Result<T, MendFault>
+    async fn off_the_threads<T, F>(&self, work: F) -> Result<T, ReprocessFault>
     where
         T: Send + 'static,
-        F: FnOnce(&App) -> Result<T, MendFault> + Send + 'static,
+        F: FnOnce(&Self) -> Result<T, ReprocessFault> + Send + 'static,
     {
-        let app = Arc::clone(self);
-        tokio::task::spawn_blocking(move || work(&app))
+        let this = self.clone();
+        tokio::task::spawn_blocking(move || work(&this))
             .await
-            .map_err(|panic| MendFault::Failed(anyhow!(panic)))?
+            .map_err(|panic| ReprocessFault::Failed(anyhow!(panic)))?
     }
 
     /// Blocks.
-    fn read_again(&self, position: u64) -> Result<Again, MendFault> {
+    fn read_again(&self, position: u64) -> Result<Again, ReprocessFault> {
         let waits = self
+            .core
             .store
             .quarantined_at(position)?
-            .ok_or(MendFault::Unknown(position))?;
+            .ok_or(ReprocessFault::Unknown(position))?;
         if waits.state == QuarantineState::Mended {
-            return Err(MendFault::Already);
+            return Err(ReprocessFault::Already);
         }
         let record = self
+            .core
             .store
             .record(position)?
-            .ok_or(MendFault::Unknown(position))?;
+            .ok_or(ReprocessFault::Unknown(position))?;
         let already: BTreeSet<_> = record.events.iter().map(|event| event.id).collect();
-        let read = match self.store.raw(position)? {
+        let read = match self.core.store.raw(position)? {
             Some(raw) => self.read_raw(&waits, &raw),
-            None => Err(MendFault::Gone),
+            None => Err(ReprocessFault::Gone),
         };
         let (reading, came_at) = match read {
             Ok(read) => read,
             // What people said has no reader, and needs none: it was read.
-            Err(MendFault::Gone | MendFault::NoSource(_)) if waits.passed => {
+            Err(ReprocessFault::Gone | ReprocessFault::NoSource(_)) if waits.passed => {
                 (Ok(Reading::default()), waits.logged_at)
             }
             Err(fault) => return Err(fault),
@@ -218,7 +238,7 @@ impl App {
             }
             Err(fault) => (Reading::default(), Some(fault.to_string())),
         };
-        let settings = self.settings();
+        let settings = self.core.settings();
         let source = settings
             .config
             .sources
@@ -248,9 +268,9 @@ impl App {
     }
 
     /// Whether today's settings let such a message in, as of when it came. Blocks.
-    fn is_vouched(&self, source: &Source, message: &Message<'_>) -> bool {
+    fn is_verified(&self, source: &Source, message: &Message<'_>) -> bool {
         tokio::runtime::Handle::try_current()
-            .is_ok_and(|runtime| runtime.block_on(self.vouched(source, message)).is_ok())
+            .is_ok_and(|runtime| runtime.block_on(self.sns.verify(source, message)).is_ok())
     }
 
     /// What the bytes say today, and when they came.
@@ -258,8 +278,8 @@ impl App {
         &self,
         waits: &QuarantineEntry,
         raw: &RawMessage,
-    ) -> Result<(Result<Reading, IngestFault>, Time), MendFault> {
-        let settings = self.settings();
+    ) -> Result<(Result<Reading, IngestFault>, Time), ReprocessFault> {
+        let settings = self.core.settings();
         let source = waits.source.as_str();
         let now = raw.beside.came_at.unwrap_or(waits.logged_at);
         let headers: Headers<'_> = raw
@@ -298,11 +318,11 @@ impl App {
                     reading.confirm = reading
                         .confirm
                         .take()
-                        .filter(|_| named.is_some_and(|named| self.is_vouched(named, &message)));
+                        .filter(|_| named.is_some_and(|named| self.is_verified(named, &message)));
                 }
                 read
             }
-            (_, None, _) => return Err(MendFault::NoSource(source.to_owned())),
+            (_, None, _) => return Err(ReprocessFault::NoSource(source.to_owned())),
         };
         Ok((reading, now))
     }

@@ -1,8 +1,10 @@
-//! Whether a message is whose it claims to be, where its own text has to tell: Amazon SNS signs it, and names the certificate.
+//! Verification of messages that carry their signature in the body: Amazon SNS signs them and
+//! names the certificate.
 
 use std::sync::Arc;
 
-use crate::app::App;
+use crate::app::core::Core;
+use crate::clients::sns::SnsClient;
 use crate::config::credentials::Auth;
 use crate::config::source_auth::SourceAuth;
 use crate::config::sources::Source;
@@ -16,38 +18,57 @@ use crate::model::id::hex;
 use crate::model::source::SourceKind;
 use crate::store::error::StoreError;
 
-/// Why a message is not taken in.
+/// Why a message is not accepted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unvouched {
-    /// It is not whose it claims to be, or of nobody that may send.
+pub(crate) enum Unverified {
+    /// Its sender is not who it claims to be, or not allowed.
     #[error("{0}")]
     Refused(String),
-    /// That cannot be told now; its sender should try again.
+    /// That cannot be decided at present; the sender should try again.
     #[error("whose the message is cannot be checked now: {0}")]
     Unknown(String),
 }
 
-impl App {
-    /// Checks what a message says of whose it is. Of most sources a message says nothing: what was sent beside it has told.
+/// Verifies messages of Amazon SNS and confirms its subscriptions.
+#[derive(Debug)]
+pub(crate) struct SnsVerifier {
+    core: Arc<Core>,
+    pub(crate) client: SnsClient,
+}
+
+impl SnsVerifier {
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        Self {
+            core,
+            client: SnsClient::default(),
+        }
+    }
+
+    /// Verifies the signatures in a message. Other sources are authenticated by what comes beside
+    /// the body.
     ///
     /// # Errors
-    /// Why it is not taken in.
-    pub async fn vouched(&self, source: &Source, message: &Message<'_>) -> Result<(), Unvouched> {
+    /// Why it is not accepted.
+    pub(crate) async fn verify(
+        &self,
+        source: &Source,
+        message: &Message<'_>,
+    ) -> Result<(), Unverified> {
         if source.kind != SourceKind::Sns {
             return Ok(());
         }
-        let vouched = self.signed(source, message).await;
-        if let Err(why) = &vouched {
-            self.faults.report(
+        let verified = self.signed(source, message).await;
+        if let Err(why) = &verified {
+            self.core.faults.report(
                 &format!("a message to `{}` was not taken in", source.name),
                 &anyhow::anyhow!("{why}"),
             );
         }
-        vouched
+        verified
     }
 
-    async fn signed(&self, source: &Source, message: &Message<'_>) -> Result<(), Unvouched> {
-        let refused = |why: String| Unvouched::Refused(why);
+    async fn signed(&self, source: &Source, message: &Message<'_>) -> Result<(), Unverified> {
+        let refused = |why: String| Unverified::Refused(why);
         let all = envelopes(message.body);
         let Some(topics) = sns::topics(message) else {
             // What cannot be read says nothing, so that whoever has shown who it is in another way may send it: it is kept, as of every source.
@@ -84,20 +105,21 @@ impl App {
         &self,
         envelope: &SnsEnvelope,
         message: &Message<'_>,
-    ) -> Result<(), Unvouched> {
-        let refused = |doubt: signature::SnsFault| Unvouched::Refused(doubt.to_string());
+    ) -> Result<(), Unverified> {
+        let refused = |doubt: signature::SnsFault| Unverified::Refused(doubt.to_string());
         let url = signature::certificate_url(envelope, message.now).map_err(refused)?;
-        let certificate = self.sns.certificate(&url, message.now).await;
+        let certificate = self.client.certificate(&url, message.now).await;
         let certificate = certificate
-            .map_err(|why| Unvouched::Unknown(format!("the certificate cannot be had: {why}")))?;
+            .map_err(|why| Unverified::Unknown(format!("the certificate cannot be had: {why}")))?;
         signature::verify(envelope, &certificate, message.now).map_err(refused)
     }
 
-    /// Has a subscription confirmed that a vouched message asks for. What nobody vouched for is not confirmed.
+    /// Confirms the subscription that a verified message asks for; without authentication none is
+    /// confirmed.
     ///
     /// # Errors
-    /// When that could not be made durable.
-    pub async fn confirm(self: &Arc<Self>, source: &Source, url: String) -> Result<(), StoreError> {
+    /// When the database fails.
+    pub(crate) async fn confirm(&self, source: &Source, url: String) -> Result<(), StoreError> {
         if source.auth == SourceAuth::Shown(Auth::None) {
             return Ok(());
         }
@@ -114,21 +136,21 @@ impl App {
             destination: format!("subscription to {topic}"),
             action: DeliveryAction::Confirm { topic, url },
         };
-        let app = Arc::clone(self);
+        let core = Arc::clone(&self.core);
         let ordered =
-            tokio::task::spawn_blocking(move || app.store.order(&delivery, app.now())).await;
+            tokio::task::spawn_blocking(move || core.store.order(&delivery, core.now())).await;
         // Wakes the deliverer.
-        self.progress.wake_delivery();
+        self.core.progress.wake_delivery();
         match ordered {
             Ok(done) => done,
             Err(panic) => std::panic::resume_unwind(panic.into_panic()),
         }
     }
 
-    /// Visits an address that confirms a subscription. Blocks.
+    /// Visits the URL that confirms a subscription. Blocks.
     pub(crate) fn visit(&self, url: &str) -> DeliveryOutcome {
         match tokio::runtime::Handle::try_current() {
-            Ok(runtime) => runtime.block_on(self.sns.confirm(url)),
+            Ok(runtime) => runtime.block_on(self.client.confirm(url)),
             Err(_) => DeliveryOutcome::Retry("nothing can be reached from here".to_owned()),
         }
     }

@@ -1,13 +1,13 @@
-//! Tallies: what each source sent, what of it was refused, and whether it has fallen silent. Counted in memory, saved now and then.
+//! SourceStats: what each source sent, what of it was refused, and whether it has fallen silent. Counted in memory, saved now and then.
 //!
-//! A source's rhythm is learned in the plainest way: the longest silence between two of its messages, mere repetitions included, over the
-//! last fourteen days. Silence that we slept through is nobody's: what was not heard while this service was down counts as neither.
+//! The expected interval of a source is the longest silence between two of its messages, renewals
+//! included, in the last fourteen days. Time in which this service was down does not count.
 
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 
 use chrono::TimeDelta;
 
-use crate::app::App;
 use crate::app::sync::lock;
 use crate::config::silence::SilentAfter;
 use crate::model::time::Time;
@@ -35,7 +35,7 @@ const OURSELVES: &str = "";
 
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum What {
+pub(crate) enum SourceEvent {
     /// An authentic message came, whatever is in it.
     Message,
     /// So many events of one were new, and are durable.
@@ -48,7 +48,7 @@ pub enum What {
 
 /// What is known of one source.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Tally {
+pub(crate) struct SourceCounts {
     /// When it was heard, by any process.
     pub seen: SourceActivity,
     /// What this process counted since it began.
@@ -61,7 +61,7 @@ pub struct Tally {
 
 /// Whether a source talks as it used to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rhythm {
+pub(crate) struct Rhythm {
     /// The longest silence between two of its messages of late; `None`: too little is known.
     pub longest: Option<TimeDelta>,
     /// After how long a silence is told; `None`: not at all.
@@ -73,7 +73,7 @@ pub struct Rhythm {
 impl Rhythm {
     /// Whether it is silent for longer than it should.
     #[must_use]
-    pub fn is_silent(&self) -> bool {
+    pub(crate) fn is_silent(&self) -> bool {
         self.quiet_for
             .zip(self.silent_after)
             .is_some_and(|(quiet, after)| quiet > after)
@@ -82,32 +82,32 @@ impl Rhythm {
 
 /// What is known of all sources.
 #[derive(Debug)]
-pub(crate) struct Tallies {
-    sources: BTreeMap<String, Tally>,
+pub(crate) struct SourceStats {
+    sources: BTreeMap<String, SourceCounts>,
     /// From when to when nobody listened, before this process began.
     deaf: (Time, Time),
     saved_at: Option<Time>,
 }
 
-impl Tallies {
+impl SourceStats {
     /// As they were saved before the last stop.
     pub(crate) fn load(store: &Store, now: Time) -> anyhow::Result<Self> {
-        let mut tallies = Self {
+        let mut stats = Self {
             sources: BTreeMap::new(),
             deaf: (now, now),
             saved_at: None,
         };
-        tallies.take_over(store.tallies()?);
-        if let Some(until) = tallies
+        stats.take_over(store.tallies()?);
+        if let Some(until) = stats
             .sources
             .remove(OURSELVES)
             .and_then(|ourselves| ourselves.seen.last_message)
         {
-            tallies.deaf = (until.min(now), now);
+            stats.deaf = (until.min(now), now);
         }
         for stat in store.source_stats()? {
             // Heard, and killed before that was saved.
-            let seen = &mut tallies.sources.entry(stat.source).or_default().seen;
+            let seen = &mut stats.sources.entry(stat.source).or_default().seen;
             if seen.last_message.is_none() {
                 (seen.last_message, seen.last_event) = (
                     Some(stat.last_at),
@@ -115,16 +115,17 @@ impl Tallies {
                 );
             }
         }
-        Ok(tallies)
+        Ok(stats)
     }
 
     /// Counts.
-    pub(crate) fn note(&mut self, source: &str, what: What, now: Time) {
+    pub(crate) fn note(&mut self, source: &str, what: SourceEvent, now: Time) {
         if !self.sources.contains_key(source) {
             if self.sources.len() >= SOURCES {
                 return;
             }
-            self.sources.insert(source.to_owned(), Tally::default());
+            self.sources
+                .insert(source.to_owned(), SourceCounts::default());
         }
         let deaf = self.deaf;
         let Some(tally) = self.sources.get_mut(source) else {
@@ -136,7 +137,7 @@ impl Tallies {
         let hour = hour_of(now);
         let mut one = (SourceActivity::default(), HourlyCounts::default());
         match what {
-            What::Message => {
+            SourceEvent::Message => {
                 one.0.last_message = Some(now);
                 one.1 = HourlyCounts {
                     messages: 1,
@@ -145,15 +146,15 @@ impl Tallies {
                     ..one.1
                 };
             }
-            What::Events(count) => {
+            SourceEvent::Events(count) => {
                 one.0.last_event = Some(now);
                 one.1.events = count as u64;
             }
-            What::Refused => {
+            SourceEvent::Refused => {
                 one.0.last_refused = Some(now);
                 one.1.refused = 1;
             }
-            What::Limited => {
+            SourceEvent::Limited => {
                 one.0.last_limited = Some(now);
                 one.1.limited = 1;
             }
@@ -178,7 +179,7 @@ impl Tallies {
     }
 
     /// What is known of a source.
-    pub(crate) fn of(&self, source: &str) -> Tally {
+    pub(crate) fn of(&self, source: &str) -> SourceCounts {
         self.sources.get(source).cloned().unwrap_or_default()
     }
 
@@ -269,10 +270,10 @@ impl Tallies {
     }
 }
 
-impl Tally {
+impl SourceCounts {
     /// What came in the 24 hours before `now`. The hour in which they begin counts in part.
     #[must_use]
-    pub fn last_day(&self, now: Time) -> HourlyCounts {
+    pub(crate) fn last_day(&self, now: Time) -> HourlyCounts {
         let from = now - TimeDelta::hours(24);
         self.hours
             .range(hour_of(from) + TimeDelta::hours(1)..)
@@ -330,33 +331,34 @@ fn sum(one: HourlyCounts, other: HourlyCounts) -> HourlyCounts {
     }
 }
 
-impl App {
-    /// Counts what a source sent, or what of it was refused.
-    pub fn tally(&self, source: &str, what: What) {
-        lock(&self.tallies).note(source, what, self.now());
-    }
-
-    /// Saves what was counted if it is time, or `at_once`, and takes note of what other replicas counted. Blocks.
+impl SourceStats {
+    /// Saves what was counted, if it is time or `at_once`, and takes in what other replicas
+    /// counted. Blocks.
     ///
     /// # Errors
     /// When the store fails; it is saved the next time.
-    pub fn save_tallies(&self, at_once: bool) -> anyhow::Result<()> {
+    pub(crate) fn save(
+        stats: &Mutex<Self>,
+        store: &Store,
+        at_once: bool,
+        now: Time,
+    ) -> anyhow::Result<()> {
         let every = if at_once {
             TimeDelta::zero()
         } else {
             NOW_AND_THEN
         };
-        let Some(added) = lock(&self.tallies).due_for_saving(self.now(), every) else {
+        let Some(added) = lock(stats).due_for_saving(now, every) else {
             return Ok(());
         };
-        if let Err(fault) = self.store.add_tallies(&added) {
-            lock(&self.tallies).unsaved(added);
+        if let Err(fault) = store.add_tallies(&added) {
+            lock(stats).unsaved(added);
             return Err(fault.into());
         }
-        if self.store.is_shared() && !at_once {
-            let mut saved = self.store.tallies()?;
+        if store.is_shared() && !at_once {
+            let mut saved = store.tallies()?;
             saved.retain(|(name, ..)| name != OURSELVES);
-            lock(&self.tallies).take_over(saved);
+            lock(stats).take_over(saved);
         }
         Ok(())
     }
@@ -365,7 +367,7 @@ impl App {
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
-    use super::{AT_LEAST, SOURCES, Tallies, What};
+    use super::{AT_LEAST, SOURCES, SourceEvent, SourceStats};
     use crate::config::silence::SilentAfter;
     use crate::model::time::Time;
     use crate::store::database::Store;
@@ -375,8 +377,8 @@ mod tests {
         Time::from_timestamp(1_800_000_000 + 60 * minutes, 0).unwrap()
     }
 
-    fn tallies() -> Tallies {
-        Tallies {
+    fn stats() -> SourceStats {
+        SourceStats {
             sources: std::collections::BTreeMap::new(),
             deaf: (at(0), at(0)),
             saved_at: None,
@@ -385,16 +387,16 @@ mod tests {
 
     const DAY: i64 = 24 * 60;
 
-    fn silent(tallies: &Tallies, stated: SilentAfter, minutes: i64) -> bool {
-        tallies.rhythm("a", stated, at(minutes)).is_silent()
+    fn silent(stats: &SourceStats, stated: SilentAfter, minutes: i64) -> bool {
+        stats.rhythm("a", stated, at(minutes)).is_silent()
     }
 
     #[test]
     fn a_source_with_a_heartbeat_is_silent_soon_and_one_that_talks_seldom_late() {
-        let mut often = tallies();
+        let mut often = stats();
         (0..=DAY)
             .step_by(5)
-            .for_each(|minute| often.note("a", What::Message, at(minute)));
+            .for_each(|minute| often.note("a", SourceEvent::Message, at(minute)));
         assert_eq!(
             often.rhythm("a", SilentAfter::Learned, at(DAY)).longest,
             Some(TimeDelta::minutes(5))
@@ -404,102 +406,98 @@ mod tests {
             "never sooner than an hour"
         );
         assert!(silent(&often, SilentAfter::Learned, DAY + 61));
-        let mut seldom = tallies();
+        let mut seldom = stats();
         [0, 1, 600, DAY, DAY + 1]
             .iter()
-            .for_each(|minute| seldom.note("a", What::Message, at(*minute)));
+            .for_each(|minute| seldom.note("a", SourceEvent::Message, at(*minute)));
         assert!(!silent(&seldom, SilentAfter::Learned, DAY + 1 + 3 * 840));
         assert!(silent(&seldom, SilentAfter::Learned, DAY + 2 + 3 * 840));
     }
 
     #[test]
     fn nothing_is_claimed_of_a_source_that_is_hardly_known() {
-        let mut tallies = tallies();
+        let mut stats = stats();
         assert!(
-            !silent(&tallies, SilentAfter::After(AT_LEAST), 9 * DAY),
+            !silent(&stats, SilentAfter::After(AT_LEAST), 9 * DAY),
             "nothing ever came"
         );
-        (0..60).for_each(|minute| tallies.note("a", What::Message, at(minute)));
+        (0..60).for_each(|minute| stats.note("a", SourceEvent::Message, at(minute)));
         assert!(
-            !silent(&tallies, SilentAfter::Learned, 9 * DAY),
+            !silent(&stats, SilentAfter::Learned, 9 * DAY),
             "one incident is no rhythm"
         );
-        assert!(silent(
-            &tallies,
-            SilentAfter::After(TimeDelta::hours(2)),
-            180
-        ));
-        assert!(!silent(&tallies, SilentAfter::Never, 9 * DAY));
+        assert!(silent(&stats, SilentAfter::After(TimeDelta::hours(2)), 180));
+        assert!(!silent(&stats, SilentAfter::Never, 9 * DAY));
     }
 
     #[test]
     fn a_long_silence_is_forgotten_after_a_fortnight_of_talk_and_not_while_it_lasts() {
-        let mut tallies = tallies();
-        let talk = |tallies: &mut Tallies, from: i64, to: i64| {
+        let mut stats = stats();
+        let talk = |stats: &mut SourceStats, from: i64, to: i64| {
             (from..=to)
                 .step_by(30)
-                .for_each(|minute| tallies.note("a", What::Message, at(minute)));
+                .for_each(|minute| stats.note("a", SourceEvent::Message, at(minute)));
         };
-        talk(&mut tallies, 0, 2 * DAY);
-        talk(&mut tallies, 4 * DAY, 10 * DAY);
+        talk(&mut stats, 0, 2 * DAY);
+        talk(&mut stats, 4 * DAY, 10 * DAY);
         assert_eq!(
-            tallies
+            stats
                 .rhythm("a", SilentAfter::Learned, at(10 * DAY))
                 .longest,
             Some(TimeDelta::days(2))
         );
         assert!(
-            silent(&tallies, SilentAfter::Learned, 60 * DAY),
+            silent(&stats, SilentAfter::Learned, 60 * DAY),
             "what came before is remembered"
         );
-        talk(&mut tallies, 10 * DAY, 19 * DAY);
+        talk(&mut stats, 10 * DAY, 19 * DAY);
         assert_eq!(
-            tallies
+            stats
                 .rhythm("a", SilentAfter::Learned, at(19 * DAY))
                 .longest,
             Some(TimeDelta::minutes(30))
         );
-        assert!(tallies.of("a").hours.len() <= 14 * 24 + 1);
+        assert!(stats.of("a").hours.len() <= 14 * 24 + 1);
     }
 
     #[test]
     fn what_was_refused_is_no_sign_of_life() {
-        let mut tallies = tallies();
+        let mut stats = stats();
         (0..=DAY)
             .step_by(30)
-            .for_each(|minute| tallies.note("a", What::Message, at(minute)));
-        tallies.note("a", What::Events(3), at(DAY));
-        tallies.note("a", What::Refused, at(DAY + 100));
-        tallies.note("a", What::Limited, at(DAY + 100));
-        assert!(silent(&tallies, SilentAfter::Learned, DAY + 101));
-        let day = tallies.of("a").last_day(at(DAY + 101));
+            .for_each(|minute| stats.note("a", SourceEvent::Message, at(minute)));
+        stats.note("a", SourceEvent::Events(3), at(DAY));
+        stats.note("a", SourceEvent::Refused, at(DAY + 100));
+        stats.note("a", SourceEvent::Limited, at(DAY + 100));
+        assert!(silent(&stats, SilentAfter::Learned, DAY + 101));
+        let day = stats.of("a").last_day(at(DAY + 101));
         assert_eq!((day.events, day.refused, day.limited), (3, 1, 1));
-        assert_eq!(tallies.of("a").seen.last_event, Some(at(DAY)));
+        assert_eq!(stats.of("a").seen.last_event, Some(at(DAY)));
     }
 
     #[test]
     fn the_rate_is_of_the_last_day() {
-        let mut tallies = tallies();
+        let mut stats = stats();
         (0..3 * DAY)
             .step_by(10)
-            .for_each(|minute| tallies.note("a", What::Message, at(minute)));
-        assert!((138..=144).contains(&tallies.of("a").last_day(at(3 * DAY)).messages));
-        assert_eq!(tallies.of("a").last_day(at(9 * DAY)).messages, 0);
-        assert_eq!(tallies.of("a").counted.messages, 3 * 144);
+            .for_each(|minute| stats.note("a", SourceEvent::Message, at(minute)));
+        assert!((138..=144).contains(&stats.of("a").last_day(at(3 * DAY)).messages));
+        assert_eq!(stats.of("a").last_day(at(9 * DAY)).messages, 0);
+        assert_eq!(stats.of("a").counted.messages, 3 * 144);
     }
 
     #[test]
     fn strangers_cannot_fill_the_memory() {
-        let mut tallies = tallies();
+        let mut stats = stats();
         (0..2 * SOURCES)
-            .for_each(|number| tallies.note(&format!("s{number}"), What::Refused, at(0)));
-        assert_eq!(tallies.sources.len(), SOURCES);
+            .for_each(|number| stats.note(&format!("s{number}"), SourceEvent::Refused, at(0)));
+        assert_eq!(stats.sources.len(), SOURCES);
     }
 
-    fn save(tallies: &mut Tallies, store: &Store, minutes: i64) {
+    fn save(stats: &mut SourceStats, store: &Store, minutes: i64) {
         store
             .add_tallies(
-                &tallies
+                &stats
                     .due_for_saving(at(minutes), TimeDelta::zero())
                     .unwrap(),
             )
@@ -510,14 +508,14 @@ mod tests {
     fn a_restart_finds_what_was_counted_and_time_spent_down_is_no_silence() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(&home.path().join("a.db"), at(0)).unwrap();
-        let mut before = tallies();
+        let mut before = stats();
         (0..=DAY)
             .step_by(30)
-            .for_each(|minute| before.note("a", What::Message, at(minute)));
-        before.note("a", What::Events(2), at(DAY));
+            .for_each(|minute| before.note("a", SourceEvent::Message, at(minute)));
+        before.note("a", SourceEvent::Events(2), at(DAY));
         save(&mut before, &store, DAY);
         save(&mut before, &store, DAY + 60);
-        let mut after = Tallies::load(&store, at(2 * DAY)).unwrap();
+        let mut after = SourceStats::load(&store, at(2 * DAY)).unwrap();
         assert_eq!(
             (after.of("a").seen, &after.of("a").hours),
             (before.of("a").seen, &before.of("a").hours)
@@ -532,7 +530,7 @@ mod tests {
             "an hour before, and half an hour since"
         );
         assert!(silent(&after, SilentAfter::Learned, 2 * DAY + 31));
-        after.note("a", What::Message, at(2 * DAY + 20));
+        after.note("a", SourceEvent::Message, at(2 * DAY + 20));
         assert_eq!(
             after
                 .rhythm("a", SilentAfter::Learned, at(2 * DAY + 20))
@@ -545,10 +543,10 @@ mod tests {
     fn replicas_add_up_and_what_could_not_be_saved_is_saved_later() {
         let home = tempfile::tempdir().unwrap();
         let store = Store::open(&home.path().join("a.db"), at(0)).unwrap();
-        let (mut one, mut other) = (tallies(), tallies());
-        one.note("a", What::Message, at(1));
-        other.note("a", What::Message, at(2));
-        other.note("b", What::Refused, at(2));
+        let (mut one, mut other) = (stats(), stats());
+        one.note("a", SourceEvent::Message, at(1));
+        other.note("a", SourceEvent::Message, at(2));
+        other.note("b", SourceEvent::Refused, at(2));
         let lost = one.due_for_saving(at(3), TimeDelta::zero()).unwrap();
         one.unsaved(lost);
         assert!(
@@ -560,7 +558,7 @@ mod tests {
             "not again within the minute"
         );
         save(&mut other, &store, 3);
-        one.note("a", What::Message, at(4));
+        one.note("a", SourceEvent::Message, at(4));
         one.take_over(store.tallies().unwrap());
         let seen = one.of("a");
         assert_eq!(

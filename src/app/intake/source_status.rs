@@ -1,10 +1,12 @@
-//! Who sends: every source with what is known of it, for the pages, the API and `/metrics`.
+//! Status of every source, for the pages, the API and `/metrics`.
+
+use std::sync::Mutex;
 
 use chrono::TimeDelta;
 
 use super::reprocess::{API, PROMETHEUS};
-use super::source_stats::{Rhythm, Tally};
-use crate::app::App;
+use super::source_stats::{Rhythm, SourceCounts, SourceStats};
+use crate::app::core::Core;
 use crate::app::sync::lock;
 use crate::config::credentials::Auth;
 use crate::config::silence::SilentAfter;
@@ -13,42 +15,42 @@ use crate::model::source::{KINDS, SourceKind};
 use crate::store::error::StoreError;
 use crate::store::quarantine::QuarantineBacklog;
 
-/// A source and how it is.
+/// A source with its counts and its expected interval.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SourceShown {
+pub(crate) struct SourceOverview {
     /// Its name.
     pub name: String,
-    /// What it speaks.
-    pub speaks: Speaks,
-    /// Where it posts to, without the host.
+    /// Its protocol.
+    pub speaks: SourceProtocol,
+    /// The path it posts to.
     pub path: String,
-    /// How it proves who it is; of our own APIs nothing, since `access:` guards them.
+    /// Its authentication; none for the built-in endpoints, which `access:` guards.
     pub auth: SourceAuth,
-    /// What was counted.
-    pub tally: Tally,
-    /// Whether it talks as it used to.
+    /// Its counts.
+    pub tally: SourceCounts,
+    /// Its expected and its present silence.
     pub rhythm: Rhythm,
-    /// What the settings say of its silence.
+    /// The configured silence.
     pub silent_after: SilentAfter,
-    /// What of it waits in quarantine.
+    /// Its messages in quarantine.
     pub waiting: Option<QuarantineBacklog>,
 }
 
-/// What a source speaks.
+/// Protocol of a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Speaks {
+pub(crate) enum SourceProtocol {
     /// A webhook of this kind.
     Kind(SourceKind),
     /// Alertmanager's own API.
     Alertmanager,
-    /// Our own events.
+    /// Events in the native format.
     Events,
 }
 
-impl Speaks {
-    /// The word for it.
+impl SourceProtocol {
+    /// Its name.
     #[must_use]
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             Self::Kind(kind) => KINDS
                 .iter()
@@ -60,65 +62,66 @@ impl Speaks {
     }
 }
 
-impl App {
-    /// Every source of the settings, then the two ways in that need no entry there. Blocks.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub fn sources(&self) -> Result<Vec<SourceShown>, StoreError> {
-        let waiting = self.store.quarantine_by_source()?;
-        let (settings, now) = (self.settings(), self.now());
-        let shown = |name: &str, speaks, path: String, auth: &SourceAuth, silent_after| {
-            let tallies = lock(&self.tallies);
-            SourceShown {
-                name: name.to_owned(),
-                speaks,
-                path,
-                auth: auth.clone(),
-                tally: tallies.of(name),
-                rhythm: tallies.rhythm(name, silent_after, now),
-                silent_after,
-                waiting: waiting.get(name).cloned(),
-            }
-        };
-        let named = settings.config.sources.iter().map(|source| {
+/// Every source of the settings, then the two ways in that need no entry there. Blocks.
+///
+/// # Errors
+/// When the store fails.
+pub(crate) fn list(
+    core: &Core,
+    stats: &Mutex<SourceStats>,
+) -> Result<Vec<SourceOverview>, StoreError> {
+    let waiting = core.store.quarantine_by_source()?;
+    let (settings, now) = (core.settings(), core.now());
+    let shown = |name: &str, speaks, path: String, auth: &SourceAuth, silent_after| {
+        let stats = lock(stats);
+        SourceOverview {
+            name: name.to_owned(),
+            speaks,
+            path,
+            auth: auth.clone(),
+            tally: stats.of(name),
+            rhythm: stats.rhythm(name, silent_after, now),
+            silent_after,
+            waiting: waiting.get(name).cloned(),
+        }
+    };
+    let named = settings.config.sources.iter().map(|source| {
+        shown(
+            &source.name,
+            SourceProtocol::Kind(source.kind),
+            format!("/ingest/{}", source.name),
+            &source.auth,
+            source.silent_after,
+        )
+    });
+    let own = [
+        (PROMETHEUS, SourceProtocol::Alertmanager, "/api/v2/alerts"),
+        (API, SourceProtocol::Events, "/api/v1/events"),
+    ];
+    let own = own
+        .into_iter()
+        .filter(|(name, ..)| {
+            !settings
+                .config
+                .sources
+                .iter()
+                .any(|source| source.name == *name)
+        })
+        .map(|(name, speaks, path)| {
             shown(
-                &source.name,
-                Speaks::Kind(source.kind),
-                format!("/ingest/{}", source.name),
-                &source.auth,
-                source.silent_after,
+                name,
+                speaks,
+                path.to_owned(),
+                &SourceAuth::Shown(Auth::None),
+                SilentAfter::Learned,
             )
         });
-        let own = [
-            (PROMETHEUS, Speaks::Alertmanager, "/api/v2/alerts"),
-            (API, Speaks::Events, "/api/v1/events"),
-        ];
-        let own = own
-            .into_iter()
-            .filter(|(name, ..)| {
-                !settings
-                    .config
-                    .sources
-                    .iter()
-                    .any(|source| source.name == *name)
-            })
-            .map(|(name, speaks, path)| {
-                shown(
-                    name,
-                    speaks,
-                    path.to_owned(),
-                    &SourceAuth::Shown(Auth::None),
-                    SilentAfter::Learned,
-                )
-            });
-        Ok(named.chain(own).collect())
-    }
+    Ok(named.chain(own).collect())
 }
 
-/// What to say of a silence: `None` while there is nothing to say.
+/// The present silence and the longest before it, of a source that is silent for too long.
 #[must_use]
-pub(crate) fn silence(source: &SourceShown) -> Option<(TimeDelta, Option<TimeDelta>)> {
+pub(crate) fn silence(source: &SourceOverview) -> Option<(TimeDelta, Option<TimeDelta>)> {
     source
         .rhythm
         .quiet_for

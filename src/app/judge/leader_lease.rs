@@ -72,7 +72,7 @@ impl App {
             let now = self.now();
             records
                 .iter()
-                .for_each(|record| lock(&self.active_alerts).follow(&record.events, now));
+                .for_each(|record| self.intake.active_alerts().follow(&record.events, now));
             if let Some(last) = records.last() {
                 *followed = last.position;
             }
@@ -93,15 +93,15 @@ impl App {
         } else {
             now
         };
-        let mut lapses = lock(&self.active_alerts).lapses(by);
+        let mut lapses = self.intake.active_alerts().lapses(by);
         if self.store.is_shared() && !lapses.is_empty() {
             let saved = self.store.active_alerts()?;
-            let mut alerts = lock(&self.active_alerts);
+            let mut alerts = self.intake.active_alerts();
             alerts.merge_saved(&saved);
             lapses = alerts.lapses(by);
         }
-        self.append_own(epoch, lapses.clone())?;
-        let mut alerts = lock(&self.active_alerts);
+        self.intake.commits.append_own(epoch, lapses.clone())?;
+        let mut alerts = self.intake.active_alerts();
         for lapse in &lapses {
             alerts.record(lapse, None, now);
         }

@@ -357,7 +357,7 @@ impl App {
         if judge.settings.as_ref() == Some(&logged.hash) {
             return Ok(());
         }
-        self.append_own(
+        self.intake.commits.append_own(
             judge.epoch,
             vec![Event::new(
                 "afterword",

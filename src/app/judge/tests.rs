@@ -161,6 +161,7 @@ fn both(events: Vec<Event>, steps: &[(Step, i64, bool)]) -> (Vec<Incident>, Vec<
             live.take(*step);
         }
         live.app
+            .intake
             .receive_now(Arrival {
                 source: "test".to_owned(),
                 reports: vec![event.into()],

@@ -79,7 +79,7 @@ impl App {
         });
         event.identify();
         let at = event.occurred_at;
-        let applied = self.tell(event).await?.applied;
+        let applied = self.intake.append_stated(event).await?;
         // Two people may have looked at the same revision: the later answer stands, and the other hears of it.
         let stands = self
             .store

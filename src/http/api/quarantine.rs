@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::intake::reprocess::MendFault;
+use crate::app::intake::reprocess::ReprocessFault;
 use crate::http::body_preview::BodyPreview;
 use crate::http::error::Error;
 use crate::http::handler::{API_ROWS, read_store};
@@ -24,15 +24,15 @@ pub(crate) struct QuarantineQuery {
     open: bool,
 }
 
-impl From<MendFault> for Error {
-    fn from(fault: MendFault) -> Self {
+impl From<ReprocessFault> for Error {
+    fn from(fault: ReprocessFault) -> Self {
         match fault {
-            MendFault::Unknown(_) => Self::NotFound(fault.to_string()),
-            MendFault::Already | MendFault::Gone | MendFault::NoSource(_) => {
+            ReprocessFault::Unknown(_) => Self::NotFound(fault.to_string()),
+            ReprocessFault::Already | ReprocessFault::Gone | ReprocessFault::NoSource(_) => {
                 Self::Conflict(fault.to_string())
             }
-            MendFault::Unstored(fault) => fault.into(),
-            MendFault::Failed(fault) => Self::Internal(fault),
+            ReprocessFault::Unstored(fault) => fault.into(),
+            ReprocessFault::Failed(fault) => Self::Internal(fault),
         }
     }
 }
@@ -49,7 +49,7 @@ pub(crate) async fn find_message(
     })
     .await?;
     let (Some(row), raw) = found else {
-        return Err(MendFault::Unknown(position).into());
+        return Err(ReprocessFault::Unknown(position).into());
     };
     Ok((row, raw))
 }
@@ -57,7 +57,7 @@ pub(crate) async fn find_message(
 pub(crate) async fn dismiss_message(app: &Arc<App>, position: u64) -> Result<(), Error> {
     let (row, _) = find_message(app, position).await?;
     if row.state == QuarantineState::Mended {
-        return Err(MendFault::Already.into());
+        return Err(ReprocessFault::Already.into());
     }
     read_store(app, move |app| {
         app.store.dismiss_quarantined(position, app.now())
@@ -117,7 +117,7 @@ pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     Path(position): Path<u64>,
 ) -> Result<Json<Value>, Error> {
-    let mended = app.mend(position).await?;
+    let mended = app.intake.quarantine.reprocess(position).await?;
     Ok(Json(json!({
         "position": position,
         "state": mended.state,

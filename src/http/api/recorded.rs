@@ -38,7 +38,7 @@ pub(crate) async fn record_event(
     event: Event,
 ) -> Result<(StatusCode, Json<Recorded>), Error> {
     let id = event.id;
-    let done = app.tell(event).await?;
+    let applied = app.intake.append_stated(event).await?;
     let incident = app.incident_of(&id);
     let base = app
         .settings()
@@ -50,10 +50,10 @@ pub(crate) async fn record_event(
         .as_ref()
         .map(|incident| format!("{base}/incidents/{incident}"));
     Ok((
-        applied_status(done.applied),
+        applied_status(applied),
         Json(Recorded {
             event: id.to_string(),
-            applied: done.applied,
+            applied,
             incident,
             status,
         }),

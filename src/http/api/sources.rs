@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use crate::app::App;
-use crate::app::intake::source_status::{SourceShown, Speaks};
+use crate::app::intake::source_status::{SourceOverview, SourceProtocol};
 use crate::config::credentials::Auth;
 use crate::config::source_auth::SourceAuth;
 use crate::http::error::Error;
@@ -17,7 +17,7 @@ use crate::model::time::Time;
 
 /// `GET /api/v1/sources`
 pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Error> {
-    let sources = read_store(&app, App::sources).await?;
+    let sources = read_store(&app, |app| app.intake.sources()).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     Ok(Json(
@@ -28,11 +28,15 @@ pub(crate) async fn list(State(app): State<Arc<App>>) -> Result<Json<Value>, Err
     ))
 }
 
-fn source_json(source: &SourceShown, base: &str, guarded: bool, now: Time) -> Value {
+fn source_json(source: &SourceOverview, base: &str, guarded: bool, now: Time) -> Value {
     let day = source.tally.last_day(now);
     let proof = match &source.auth {
         SourceAuth::Shown(Auth::None)
-            if guarded && matches!(source.speaks, Speaks::Alertmanager | Speaks::Events) =>
+            if guarded
+                && matches!(
+                    source.speaks,
+                    SourceProtocol::Alertmanager | SourceProtocol::Events
+                ) =>
         {
             "access"
         }

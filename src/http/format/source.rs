@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 
-use crate::app::intake::source_status::{self, SourceShown, Speaks};
+use crate::app::intake::source_status::{self, SourceOverview, SourceProtocol};
 use crate::config::credentials::Auth;
 use crate::config::silence::SilentAfter;
 use crate::config::source_auth::SourceAuth;
@@ -19,7 +19,7 @@ pub(crate) fn hourly_rate(count: &u64) -> String {
 }
 
 /// Warning about a silent source; `None` if it is not silent.
-pub(crate) fn silence_sentence(source: &SourceShown) -> Option<String> {
+pub(crate) fn silence_sentence(source: &SourceOverview) -> Option<String> {
     let (quiet, longest) = source_status::silence(source)?;
     let (quiet, name) = (length(quiet), &source.name);
     Some(match (source.silent_after, longest) {
@@ -43,7 +43,7 @@ fn length(length: TimeDelta) -> String {
     duration(length.num_seconds())
 }
 
-pub(crate) fn expected_interval(source: &SourceShown) -> String {
+pub(crate) fn expected_interval(source: &SourceOverview) -> String {
     let longest = source
         .rhythm
         .longest
@@ -60,9 +60,11 @@ pub(crate) fn expected_interval(source: &SourceShown) -> String {
     }
 }
 
-pub(crate) fn authentication(source: &SourceShown, guarded: bool) -> String {
+pub(crate) fn authentication(source: &SourceOverview, guarded: bool) -> String {
     match (&source.auth, source.speaks) {
-        (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
+        (SourceAuth::Shown(Auth::None), SourceProtocol::Alertmanager | SourceProtocol::Events)
+            if guarded =>
+        {
             "token of access in the settings".to_owned()
         }
         (SourceAuth::Shown(Auth::None), _) if guarded => {

@@ -198,7 +198,7 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
         Ok((
             app.store.incidents(filter)?,
             app.store.last_alert()?,
-            app.sources()?,
+            app.intake.sources()?,
         ))
     })
     .await?;

@@ -10,7 +10,7 @@ use axum::response::{Html, IntoResponse, Redirect, Response};
 use serde::Deserialize;
 
 use crate::app::App;
-use crate::app::intake::reprocess::{API, MendFault, Mended, PROMETHEUS};
+use crate::app::intake::reprocess::{API, PROMETHEUS, ReprocessFault, Reprocessed};
 use crate::http::api::quarantine::{QuarantineQuery, dismiss_message, find_message};
 use crate::http::body_preview::{BodyPreview, fault_context};
 use crate::http::error::Error;
@@ -226,7 +226,7 @@ pub(crate) async fn body(
     let raw = find_message(&app, position)
         .await?
         .1
-        .ok_or(MendFault::Gone)
+        .ok_or(ReprocessFault::Gone)
         .map_err(Error::from)?;
     let name = format!("attachment; filename=\"message-{position}.txt\"");
     Ok((
@@ -244,8 +244,8 @@ pub(crate) async fn retry(
     State(app): State<Arc<App>>,
     Path(position): Path<u64>,
 ) -> Result<Response, PageError> {
-    let (status, notice) = match app.mend(position).await {
-        Ok(Mended {
+    let (status, notice) = match app.intake.quarantine.reprocess(position).await {
+        Ok(Reprocessed {
             state: QuarantineState::Mended,
             ..
         }) => {
@@ -255,7 +255,7 @@ pub(crate) async fn retry(
             StatusCode::OK,
             "The message still cannot be parsed; see the error below.",
         ),
-        Err(MendFault::Already) => (
+        Err(ReprocessFault::Already) => (
             StatusCode::CONFLICT,
             "The message has already been processed.",
         ),
@@ -284,7 +284,12 @@ pub(crate) async fn retry_all(
     State(app): State<Arc<App>>,
     Form(RetryAllForm { source }): Form<RetryAllForm>,
 ) -> PageResult {
-    let done = app.mend_all(&source).await.map_err(Error::from)?;
+    let done = app
+        .intake
+        .quarantine
+        .reprocess_all(&source)
+        .await
+        .map_err(Error::from)?;
     let messages = if done.tried == 1 {
         "message"
     } else {

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::Html;
 
 use crate::app::App;
-use crate::app::intake::source_status::{SourceShown, Speaks};
+use crate::app::intake::source_status::{SourceOverview, SourceProtocol};
 use crate::config::credentials::Auth;
 use crate::config::source_auth::SourceAuth;
 use crate::http::format::source;
@@ -83,7 +83,7 @@ pub(crate) fn render(view: &SourcesView<'_>) -> String {
 /// Builds the card of a source; `base` is the URL of this service, `guarded` is true with
 /// `access:`.
 pub(crate) fn source_card<'a>(
-    source: &SourceShown,
+    source: &SourceOverview,
     base: &str,
     guarded: bool,
     now: Time,
@@ -115,17 +115,19 @@ pub(crate) fn source_card<'a>(
 }
 
 /// Shell command that sends a test message. Secrets are left as shell variables.
-fn test_command(source: &SourceShown, address: &str, guarded: bool, now: Time) -> String {
+fn test_command(source: &SourceOverview, address: &str, guarded: bool, now: Time) -> String {
     let (header, body) = match source.speaks {
-        Speaks::Kind(kind) => test_message(kind),
-        Speaks::Alertmanager => ("content-type: application/json", ALERT),
-        Speaks::Events => (
+        SourceProtocol::Kind(kind) => test_message(kind),
+        SourceProtocol::Alertmanager => ("content-type: application/json", ALERT),
+        SourceProtocol::Events => (
             "content-type: application/json",
             r#"{"kind":"note","text":"Hello"}"#,
         ),
     };
     let shown = match (&source.auth, source.speaks) {
-        (SourceAuth::Shown(Auth::None), Speaks::Alertmanager | Speaks::Events) if guarded => {
+        (SourceAuth::Shown(Auth::None), SourceProtocol::Alertmanager | SourceProtocol::Events)
+            if guarded =>
+        {
             " -H \"authorization: Bearer $TOKEN\"".to_owned()
         }
         (SourceAuth::Shown(Auth::None), _) => String::new(),
@@ -189,7 +191,8 @@ fn shell_quoted(text: &str) -> String {
 
 /// `GET /sources`
 pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
-    let (sources, measured) = read_store(&app, |app| Ok((app.sources()?, app.measured()?))).await?;
+    let (sources, measured) =
+        read_store(&app, |app| Ok((app.intake.sources()?, app.measured()?))).await?;
     let (settings, now) = (app.settings(), app.now());
     let base = settings.config.external_url.trim_end_matches('/');
     // An entry with targets is shown by its targets.
@@ -220,20 +223,20 @@ pub(crate) async fn page(State(app): State<Arc<App>>) -> PageResult {
 
 #[cfg(test)]
 mod tests {
-    use super::{Auth, SourceAuth, SourceKind, SourceShown, Speaks, source_card};
-    use crate::app::intake::source_stats::{Rhythm, Tally};
+    use super::{Auth, SourceAuth, SourceKind, SourceOverview, SourceProtocol, source_card};
+    use crate::app::intake::source_stats::{Rhythm, SourceCounts};
     use crate::config::credentials::SecretRef;
     use crate::config::silence::SilentAfter;
     use crate::http::pages::sample;
     use chrono::TimeDelta;
 
-    fn source(auth: Auth) -> SourceShown {
-        SourceShown {
+    fn source(auth: Auth) -> SourceOverview {
+        SourceOverview {
             name: "guarded".to_owned(),
-            speaks: Speaks::Kind(SourceKind::GitHub),
+            speaks: SourceProtocol::Kind(SourceKind::GitHub),
             path: "/ingest/guarded".to_owned(),
             auth: SourceAuth::Shown(auth),
-            tally: Tally::default(),
+            tally: SourceCounts::default(),
             rhythm: Rhythm {
                 longest: None,
                 silent_after: None,

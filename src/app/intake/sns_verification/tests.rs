@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
-use super::Unvouched;
+use super::Unverified;
 use crate::app::App;
 use crate::app::clock::Clock;
 use crate::app::settings::Settings;
@@ -49,7 +49,7 @@ fn world(auth: &str) -> World {
         Clock::Set(Arc::new(Mutex::new(Some(now())))),
     )
     .unwrap();
-    app.sns.cache(
+    app.intake.sns.client.cache(
         signed("version_2")["SigningCertURL"].as_str().unwrap(),
         &Arc::from(CERTIFICATE),
     );
@@ -60,7 +60,7 @@ fn source(app: &App) -> Source {
     app.settings().config.sources[0].clone()
 }
 
-async fn vouched(world: &World, body: &str, headers: &[(&str, &str)]) -> Result<(), Unvouched> {
+async fn vouched(world: &World, body: &str, headers: &[(&str, &str)]) -> Result<(), Unverified> {
     let headers: Headers<'_> = headers
         .iter()
         .map(|&(name, value)| (name, value.as_bytes()))
@@ -73,12 +73,17 @@ async fn vouched(world: &World, body: &str, headers: &[(&str, &str)]) -> Result<
         names: &names,
         now: now(),
     };
-    world.app.vouched(&source(&world.app), &message).await
+    world
+        .app
+        .intake
+        .sns
+        .verify(&source(&world.app), &message)
+        .await
 }
 
-fn why(vouched: Result<(), Unvouched>) -> String {
+fn why(vouched: Result<(), Unverified>) -> String {
     match vouched {
-        Err(Unvouched::Refused(why)) => why,
+        Err(Unverified::Refused(why)) => why,
         other => format!("{other:?}"),
     }
 }
@@ -203,6 +208,8 @@ async fn a_subscription_is_confirmed_once_and_only_by_who_is_vouched_for() {
     let closed = world("none");
     closed
         .app
+        .intake
+        .sns
         .confirm(&source(&closed.app), url.clone())
         .await
         .unwrap();
@@ -211,6 +218,8 @@ async fn a_subscription_is_confirmed_once_and_only_by_who_is_vouched_for() {
     for _ in 0..2 {
         world
             .app
+            .intake
+            .sns
             .confirm(&source(&world.app), url.clone())
             .await
             .unwrap();
