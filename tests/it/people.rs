@@ -245,7 +245,7 @@ fn a_rota_that_changes_is_read_again_and_one_that_cannot_be_read_is_not_nobody()
         world
             .get("/")
             .body
-            .contains("it is no calendar")
+            .contains("not a calendar")
             .then_some(())
     });
     assert!(page(&world, &id).contains("On Call - Zoe Q. - Checkout"));
