@@ -242,11 +242,7 @@ fn a_rota_that_changes_is_read_again_and_one_that_cannot_be_read_is_not_nobody()
     // What was read stays true of the past, and the fault is told.
     world.write("rota.ics", "<html>moved</html>");
     until("the fault is shown", PATIENCE, || {
-        world
-            .get("/")
-            .body
-            .contains("not a calendar")
-            .then_some(())
+        world.get("/").body.contains("not a calendar").then_some(())
     });
     assert!(page(&world, &id).contains("On Call - Zoe Q. - Checkout"));
     world.write("rota.ics", &"x".repeat(LARGEST + 1));
